@@ -1,0 +1,143 @@
+"""`sourcing doctor`: is everything in place, and if not, what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+from cli.failures import COULD_NOT_RUN
+from cli.terminal import console
+from connectors.ledger.engine import LedgerUnusable
+from connectors.settings import MissingSetting, SourcingSettings, XportcnSettings
+
+SKEW_ALLOWED_S = 600
+SKEW_WARNING_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: what was looked at, what was found, and what to do when it is not well."""
+
+    check: str
+    found: str
+    remedy: str = ""
+    ok: bool = True
+
+
+def well(check: str, found: str) -> Finding:
+    return Finding(check, found)
+
+
+def unwell(check: str, found: str, remedy: str) -> Finding:
+    return Finding(check, found, remedy, ok=False)
+
+
+def examine(*, as_json: bool) -> int:
+    """Run every check, print the findings; answers the exit code."""
+    checks: list[Callable[[], Finding]] = [_python, _settings, _data_folder, _snapshots, _ledger, _reachable, _account]
+    findings = [check() for check in checks]
+    if as_json:
+        print(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            mark = "[green]ok[/]" if finding.ok else "[red]not well[/]"
+            console.print(f"{mark}  {finding.check}: {finding.found}", soft_wrap=True, highlight=False)
+            if finding.remedy:
+                console.print(f"      → {finding.remedy}", soft_wrap=True, highlight=False)
+    return 0 if all(finding.ok for finding in findings) else COULD_NOT_RUN
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info < (3, 11):  # noqa: UP036 - a person may run it with another Python
+        return unwell("Python", version, "install Python 3.11 or newer")
+    return well("Python", version)
+
+
+def _settings() -> Finding:
+    settings = XportcnSettings()
+    try:
+        settings.require_account()
+    except MissingSetting as error:
+        return unwell("settings", str(error), "see the table of settings in the README")
+    account = "the sandbox's own account" if settings.is_sandbox else f"user {settings.user_id}"
+    return well("settings", f"{settings.base_url}, {account}")
+
+
+def _data_folder() -> Finding:
+    return _writable("data folder", SourcingSettings().data_dir, "SOURCING_DATA_DIR")
+
+
+def _snapshots() -> Finding:
+    return _writable("snapshot folder", SourcingSettings().snapshot_root, "SOURCING_SNAPSHOTS")
+
+
+def _writable(check: str, folder: Path, variable: str) -> Finding:
+    probe = folder / f".doctor-{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_text("ok")
+        probe.unlink()
+    except OSError as error:
+        return unwell(check, f"{folder}: {error.strerror}", f"make it writable, or set {variable}")
+    return well(check, str(folder.absolute()))
+
+
+def _ledger() -> Finding:
+    from connectors.ledger.store import Ledger
+
+    try:
+        with Ledger(SourcingSettings().ledger_url, clock=lambda: datetime.now(UTC), owner="doctor") as ledger:
+            count = len(ledger.all_orders())
+    except LedgerUnusable as error:
+        return unwell("ledger", str(error), "see docs/operating.md, the ledger")
+    return well("ledger", f"{count} orders")
+
+
+def _reachable() -> Finding:
+    """The service answers at all, and its clock is near ours."""
+    url = XportcnSettings().base_url
+    try:
+        with urlopen(url, timeout=5) as answer:
+            date = answer.headers.get("Date")
+    except HTTPError as error:
+        date = error.headers.get("Date")
+    except (URLError, OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        remedy = (
+            "start it with `sourcing sandbox`" if XportcnSettings().is_sandbox else "check the network and the address"
+        )
+        return unwell("service", f"{url} can't be reached: {reason}", f"{remedy}, or set XPORTCN_BASE_URL")
+    if not date:
+        return well("service", f"{url} answers")
+    skew = abs((datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds())
+    if skew > SKEW_WARNING_S:
+        found = f"this machine's clock is {skew:.0f} s away from the service's; more than {SKEW_ALLOWED_S} s is refused"
+        remedy = "set the clock, for instance by turning NTP on"
+        return Finding("service", found, remedy, ok=skew <= SKEW_ALLOWED_S)
+    return well("service", f"{url} answers; clocks {skew:.0f} s apart")
+
+
+def _account() -> Finding:
+    from connectors.xportcn.client import XportcnClient
+    from connectors.xportcn.errors import XportcnError
+    from connectors.xportcn.freight import warehouse_address
+
+    async def ask() -> str:
+        async with XportcnClient(XportcnSettings()) as client:
+            return (await warehouse_address(client)).name
+
+    try:
+        warehouse = asyncio.run(ask())
+    except (XportcnError, MissingSetting) as error:
+        return unwell("account", str(error), "the access key, secret and user id are in the developer console")
+    return well("account", f"signed call answered; warehouse {warehouse}")

@@ -1,0 +1,62 @@
+"""Turns what went wrong into one clear message and an exit code."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import ParamSpec
+
+import typer
+
+COULD_NOT_RUN = 1
+BAD_USAGE = 2
+NEEDS_A_PERSON = 3
+INTERRUPTED = 130
+
+P = ParamSpec("P")
+
+
+def explained(command: Callable[P, None]) -> Callable[P, None]:
+    """A command whose expected failures end in a message, not a traceback. Unexpected ones keep theirs."""
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except (typer.Exit, typer.Abort):
+            raise
+        except KeyboardInterrupt:
+            say("interrupted; nothing is lost: run the same command again to go on")
+            raise typer.Exit(INTERRUPTED) from None
+        except Exception as error:
+            code = exit_code_of(error)
+            if code is None:
+                raise
+            say(str(error))
+            raise typer.Exit(code) from None
+
+    return wrapped
+
+
+def say(message: str) -> None:
+    """One message to stderr."""
+    print(f"sourcing: {message}", file=sys.stderr)
+
+
+def exit_code_of(error: Exception) -> int | None:
+    """The exit code for a failure that a person can act on; None for a defect."""
+    from pydantic import ValidationError
+
+    from connectors.ledger.engine import LedgerUnusable
+    from connectors.request_files import UnreadableFile
+    from connectors.settings import MissingSetting
+    from connectors.snapshots.manifests import SnapshotError
+    from connectors.xportcn.errors import XportcnError
+    from deployments.local_server import ServerFailed
+    from domain.bad_requests import BadRequests
+
+    if isinstance(error, BadRequests | UnreadableFile):
+        return BAD_USAGE
+    known = (LedgerUnusable, MissingSetting, ServerFailed, SnapshotError, ValidationError, XportcnError)
+    return COULD_NOT_RUN if isinstance(error, known) else None

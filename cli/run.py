@@ -1,0 +1,120 @@
+"""`sourcing run`: the main job at a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.table import Table
+
+from cli.failures import BAD_USAGE, NEEDS_A_PERSON, say
+from cli.terminal import console, messages, progress_bars, quiet_prefect, show_orders
+from connectors.request_files import read_request_file
+from connectors.settings import SourcingSettings
+from deployments.local_server import prefect_server
+from domain.bad_requests import BadRequests
+from domain.money import Money, total_of
+from domain.plan import PlannedOrder
+from domain.report import BatchReport
+
+
+def run_batch(
+    file: Path,
+    *,
+    batch: str | None,
+    dry_run: bool,
+    yes: bool,
+    budget_cny: str | None,
+    chunk_size: int | None,
+    concurrency: int | None,
+    as_json: bool,
+) -> int:
+    """Run the flow and print its report; answers the exit code."""
+    if not (dry_run or yes or sys.stdin.isatty()):
+        say("nobody can be asked to approve the plan here: add --yes, or --dry-run to look only")
+        return BAD_USAGE
+    if budget_cny is not None and not _is_amount(budget_cny):
+        say(f"--budget-cny {budget_cny}: not an amount in yuan, such as 1500 or 99.50")
+        return BAD_USAGE
+    parsed = read_request_file(file)
+    if parsed.faults:
+        raise BadRequests(parsed.faults)
+    report = source(
+        file,
+        batch=batch,
+        dry_run=dry_run,
+        yes=yes,
+        budget_cny=budget_cny,
+        chunk_size=chunk_size,
+        concurrency=concurrency,
+    )
+    if as_json:
+        print(json.dumps(report.to_json(), ensure_ascii=False, indent=2))
+    else:
+        print_report(report)
+    return 0 if report.all_fine else NEEDS_A_PERSON
+
+
+def source(file: Path, **options: Any) -> BatchReport:
+    """Run the flow with progress bars. Options are those of `flows.source_orders.source_orders`."""
+    with prefect_server(SourcingSettings().data_dir):
+        from flows.approval import approver
+        from flows.source_orders import source_orders
+        from tasks.progress import progress
+
+        quiet_prefect()
+        with progress_bars() as bars:
+            progress.set(bars)
+            approver.set(ask)
+            report: BatchReport = asyncio.run(source_orders(file, **options))
+            return report
+
+
+def ask(plans: list[PlannedOrder]) -> bool:
+    """Show the plan and ask the person at the terminal."""
+    table = Table(title="Plan", title_justify="left", header_style="bold")
+    for name in ("order", "marketplace", "goods and postage", "freight", "service"):
+        table.add_column(name, justify="right" if name in ("goods and postage", "freight") else "left")
+    for plan in plans:
+        service = plan.freight_service
+        table.add_row(
+            plan.order_ref,
+            plan.request.marketplace,
+            str(plan.total),
+            str(service.price) if service else "",
+            f"{service.company} {service.category}, {service.min_days}–{service.max_days} days" if service else "",
+        )
+    messages.print(table)
+    total = total_of([plan.total for plan in plans])
+    return typer.confirm(f"Buy and ship these {len(plans)} orders for {total}?", default=False, err=True)
+
+
+def print_report(report: BatchReport) -> None:
+    """The table of every order, what was spent, and where the snapshot lies."""
+    title = f"Batch {report.batch_id}" + (" (dry run: nothing was bought)" if report.dry_run else "")
+    show_orders(title, report.orders)
+    counts = ", ".join(f"{count} {state}" for state, count in report.counts.items())
+    console.print(f"{len(report.orders)} orders: {counts}")
+    if not report.dry_run:
+        console.print(_spent(report))
+    if report.snapshot_id:
+        console.print(f"Snapshot {report.snapshot_id} in {report.snapshot_root}", soft_wrap=True)
+
+
+def _spent(report: BatchReport) -> str:
+    total = f"spent on this batch in all: {Money(report.spent_fen)}"
+    if not report.bought_this_run:
+        return f"This run bought nothing; {total}"
+    return f"This run bought {report.bought_this_run} orders for {Money(report.spent_this_run_fen)}; {total}"
+
+
+def _is_amount(text: str) -> bool:
+    try:
+        return Decimal(text) > 0 and bool(Money.parse(text))
+    except (InvalidOperation, ValueError):
+        return False

@@ -1,0 +1,83 @@
+"""What the terminal shows: progress while a run goes on, tables when it is over."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from domain.money import Money
+from domain.report import ReportLine
+from domain.states import REACHED_BOOKED, OrderState
+
+STATE_COLOURS = {OrderState.HELD: "yellow", OrderState.UNKNOWN: "magenta", OrderState.REFUSED: "red"}
+
+console = Console()
+messages = Console(stderr=True)
+
+
+class Bars:
+    """One progress bar a stage."""
+
+    def __init__(self, display: Progress) -> None:
+        self._display = display
+        self._bars: dict[str, TaskID] = {}
+
+    def start(self, stage: str, total: int) -> None:
+        if total:
+            self._bars[stage] = self._display.add_task(stage, total=total)
+
+    def advance(self, stage: str, done: int) -> None:
+        if stage in self._bars:
+            self._display.advance(self._bars[stage], done)
+
+
+@contextmanager
+def progress_bars() -> Iterator[Bars]:
+    """Bars on stderr while the block runs; nothing when stderr is no terminal."""
+    columns = (TextColumn("{task.description:>16}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=messages, transient=False, disable=not messages.is_terminal) as display:
+        yield Bars(display)
+
+
+def show_orders(title: str, lines: Sequence[ReportLine]) -> None:
+    """One row an order, and below the table what is to be said about some of them."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for name in ("order", "marketplace", "state", "order id", "paid CNY", "tracking"):
+        table.add_column(name, justify="right" if name == "paid CNY" else "left", no_wrap=True)
+    for line in lines:
+        table.add_row(
+            line.order_ref,
+            line.marketplace,
+            Text(line.state, style=state_colour(line.state)),
+            line.order_id or "",
+            f"{Money(line.paid_fen).major:,.2f}" if line.paid_fen is not None else "",
+            " ".join(line.tracking_numbers),
+        )
+    console.print(table)
+    for line in lines:
+        if line.reason:
+            words = Text.assemble(
+                (line.order_ref, "bold"), " is ", (line.state, state_colour(line.state)), f": {line.reason}"
+            )
+            console.print(Padding(words, (0, 0, 0, 2)))
+
+
+def state_colour(state: OrderState) -> str:
+    return "green" if state in REACHED_BOOKED else STATE_COLOURS.get(state, "default")
+
+
+def quiet_prefect() -> None:
+    """Leave the terminal to us: Prefect's own log lines still reach its server."""
+    from prefect.logging.handlers import PrefectConsoleHandler
+
+    for logger in map(logging.getLogger, (None, *logging.root.manager.loggerDict)):
+        for handler in logger.handlers:
+            if isinstance(handler, PrefectConsoleHandler):
+                handler.setLevel(logging.CRITICAL + 1)

@@ -1,0 +1,44 @@
+"""`sourcing track`: follow parcels at a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+from cli.failures import NEEDS_A_PERSON
+from cli.terminal import console, messages, progress_bars, quiet_prefect, show_orders
+from connectors.settings import SourcingSettings
+from deployments.local_server import prefect_server
+
+if TYPE_CHECKING:
+    from flows.sync_tracking import TrackReport
+
+
+def run_tracking(*, chunk_size: int | None, concurrency: int | None, as_json: bool) -> int:
+    """Run the flow and print what moved; answers the exit code."""
+    report = follow(chunk_size=chunk_size, concurrency=concurrency)
+    if as_json:
+        print(json.dumps(report.to_json(), ensure_ascii=False, indent=2))
+    else:
+        if report.moved:
+            show_orders("Moved", report.moved)
+        console.print(f"{report.followed} orders followed, {len(report.moved)} moved, {report.new_events} new events")
+        if report.snapshot_id:
+            console.print(f"Snapshot {report.snapshot_id} in {report.snapshot_root}", soft_wrap=True)
+    for trouble in report.troubles:
+        messages.print(f"[yellow]not asked about:[/] {trouble}")
+    return NEEDS_A_PERSON if report.troubles else 0
+
+
+def follow(**options: Any) -> TrackReport:
+    """Run the flow with a progress bar. Options are those of `flows.sync_tracking.sync_tracking`."""
+    with prefect_server(SourcingSettings().data_dir):
+        from flows.sync_tracking import sync_tracking
+        from tasks.progress import progress
+
+        quiet_prefect()
+        with progress_bars() as bars:
+            progress.set(bars)
+            report: TrackReport = asyncio.run(sync_tracking(**options))
+            return report

@@ -1,0 +1,1 @@
+"""Everything outside the process: the Xportcn service, the ledger, the snapshots, files."""

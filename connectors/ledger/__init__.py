@@ -1,0 +1,1 @@
+"""The durable record of every order and effect: the source of truth."""

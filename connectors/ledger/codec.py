@@ -1,0 +1,101 @@
+"""Domain objects to the ledger's JSON columns and back."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+
+from connectors.ledger.records import OrderRecord
+from domain.freight import FreightQuote
+from domain.offers import Offer
+from domain.orders import OrderLine, OrderRequest, SourcingOrder
+from domain.plan import PlannedOrder
+from domain.quotes import Quote
+from domain.service_orders import Shipment
+
+T = TypeVar("T")
+
+
+_ADAPTERS: dict[object, TypeAdapter[Any]] = {}
+
+
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]
+
+
+def to_json(value: object) -> Any:
+    """A domain dataclass as plain JSON values."""
+    return _adapter(type(value)).dump_python(value, mode="json")
+
+
+def from_json(kind: type[T], value: Any) -> T:
+    """A domain dataclass from plain JSON values."""
+    made: T = _adapter(kind).validate_python(value)
+    return made
+
+
+def request_of(record: OrderRecord) -> OrderRequest:
+    return from_json(OrderRequest, record.request)
+
+
+def lines_of(record: OrderRecord) -> tuple[OrderLine, ...]:
+    return tuple(from_json(OrderLine, line) for line in record.lines)
+
+
+def offers_of(record: OrderRecord) -> tuple[Offer, ...]:
+    return tuple(from_json(Offer, offer) for offer in record.offers)
+
+
+def quote_of(record: OrderRecord) -> Quote | None:
+    return from_json(Quote, record.quote) if record.quote else None
+
+
+def freight_quote_of(record: OrderRecord) -> FreightQuote | None:
+    return from_json(FreightQuote, record.freight_quote) if record.freight_quote else None
+
+
+def shipment_of(record: OrderRecord) -> Shipment | None:
+    return from_json(Shipment, record.shipment) if record.shipment else None
+
+
+def sourcing_order_of(record: OrderRecord) -> SourcingOrder:
+    return SourcingOrder(request=request_of(record), seller_id=record.seller_id, lines=lines_of(record))
+
+
+def plan_row(plan: PlannedOrder, batch_id: str) -> dict[str, Any]:
+    """The `orders` columns that a plan fills."""
+    freight = plan.freight_service.price if plan.freight_service else None
+    return {
+        "order_ref": plan.order_ref,
+        "batch_id": batch_id,
+        "marketplace": plan.request.marketplace,
+        "state": plan.state,
+        "reason": plan.reason,
+        "fingerprint": plan.request.fingerprint,
+        "request": to_json(plan.request),
+        "lines": [to_json(line) for line in plan.lines],
+        "offers": [to_json(offer) for offer in plan.offers],
+        "quote": to_json(plan.quote) if plan.quote else None,
+        "seller_id": plan.seller_id,
+        "approved_minor": plan.total.minor if plan.is_fine else None,
+        "currency": plan.total.currency,
+        "freight_quote": to_json(plan.freight) if plan.freight else None,
+        "freight_service": plan.freight_service.service_id if plan.freight_service else None,
+        "freight_approved_minor": freight.minor if freight else None,
+        "freight_currency": freight.currency if freight else None,
+    }
+
+
+def plan_of(record: OrderRecord) -> PlannedOrder:
+    """The plan that a recorded order was made from."""
+    return PlannedOrder(
+        request=request_of(record),
+        seller_id=record.seller_id,
+        lines=lines_of(record),
+        offers=offers_of(record),
+        quote=quote_of(record),
+        freight=freight_quote_of(record),
+    )

@@ -1,0 +1,124 @@
+"""Opens the ledger's database: durable commits, one writer at a time, the right schema version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+
+from connectors.ledger.schema import SCHEMA_VERSION
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATION_LOCK = 7_307_421
+
+
+class LedgerUnusable(Exception):
+    """The ledger can't be read or written; nothing was sent. The message names the remedy."""
+
+
+def open_engine(url: str) -> Engine:
+    """An engine on an up-to-date schema. Raises `LedgerUnusable`."""
+    try:
+        engine = _sqlite(url) if url.startswith("sqlite") else create_engine(_with_driver(url), pool_pre_ping=True)
+    except (ArgumentError, OSError) as error:
+        raise LedgerUnusable(f"the ledger {_shown(url)} can't be opened: {error}; check SOURCING_LEDGER_URL") from error
+    try:
+        _migrate(engine, url)
+    except (DatabaseError, OSError) as error:
+        engine.dispose()
+        raise unusable(url, error) from error
+    return engine
+
+
+def unusable(url: str, error: Exception) -> LedgerUnusable:
+    """Say what to do about a database error."""
+    cause = str(getattr(error, "orig", None) or error).strip()
+    remedy = {
+        "readonly": "make the folder and the file writable for this user",
+        "read-only": "make the folder and the file writable for this user",
+        "unable to open": "make the folder exist and writable for this user",
+        "full": "free some disk space",
+        "malformed": "restore the last backup; the damaged file is left as it is",
+        "not a database": "restore the last backup; the damaged file is left as it is",
+        "locked": "another program holds the file for long; end it and run again",
+    }
+    advice = next(
+        (text for sign, text in remedy.items() if sign in cause), "check SOURCING_LEDGER_URL and the database server"
+    )
+    return LedgerUnusable(f"the ledger {_shown(url)} can't be used ({cause}): {advice}. Nothing was sent.")
+
+
+def _sqlite(url: str) -> Engine:
+    database = make_url(url).database
+    if database:
+        Path(database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def durable(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "begin")
+    def one_writer(connection: Connection) -> None:
+        # a transaction that starts as a reader can't become a writer while another one writes
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _with_driver(url: str) -> str:
+    for plain in ("postgres://", "postgresql://"):
+        if url.startswith(plain):
+            return "postgresql+psycopg://" + url.removeprefix(plain)
+    return url
+
+
+def _migrate(engine: Engine, url: str) -> None:
+    with engine.connect() as connection:
+        if _version(connection) == SCHEMA_VERSION:
+            return
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+        version = _version(connection)
+        if version == SCHEMA_VERSION:
+            return
+        if version is not None and version > SCHEMA_VERSION:
+            raise LedgerUnusable(
+                f"the ledger {_shown(url)} has schema {version}, newer than this program's {SCHEMA_VERSION}: "
+                "update the program. Nothing was sent."
+            )
+        _upgrade(connection)
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _version(connection: Connection) -> str | None:
+    try:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    except OperationalError:
+        connection.rollback()
+        raise
+
+
+def _shown(url: str) -> str:
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return "address in SOURCING_LEDGER_URL"

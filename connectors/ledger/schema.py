@@ -1,0 +1,142 @@
+"""The ledger's tables (SQLAlchemy Core); `migrations/` must lead to exactly these."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+SCHEMA_VERSION = "0001"
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware datetimes in, aware UTC datetimes out; SQLite has no time zones of its own."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+account = Table(
+    "account",
+    metadata,
+    Column("one", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("batch_id", String(120), primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("order_ref", String(64), primary_key=True),
+    Column("batch_id", String(120), ForeignKey("batches.batch_id"), nullable=False, index=True),
+    Column("marketplace", String(32), nullable=False),
+    Column("state", String(32), nullable=False, index=True),
+    Column("reason", Text, nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("request", JSON, nullable=False),
+    Column("lines", JSON, nullable=False),
+    Column("offers", JSON, nullable=False),
+    Column("quote", JSON),
+    Column("seller_id", Text, nullable=False),
+    Column("approved_minor", BigInteger),
+    Column("freight_approved_minor", BigInteger),
+    Column("currency", String(3), nullable=False),
+    Column("order_id", String(64), index=True),
+    Column("ordered_at", UtcDateTime),
+    Column("total_minor", BigInteger),
+    Column("paid_minor", BigInteger),
+    Column("paid_at", UtcDateTime),
+    Column("freight_quote", JSON),
+    Column("freight_service", String(64)),
+    Column("freight_minor", BigInteger),
+    Column("freight_currency", String(3)),
+    Column("shipment", JSON),
+    Column("shipment_order_id", String(64)),
+    Column("booked_at", UtcDateTime),
+    Column("recorded_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+effects = Table(
+    "effects",
+    metadata,
+    Column("key", String(160), primary_key=True),
+    Column("order_ref", String(64), ForeignKey("orders.order_ref"), nullable=False, index=True),
+    Column("action", String(16), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("amount_minor", BigInteger),
+    Column("currency", String(3)),
+    Column("request_hash", String(64), nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("owner", String(120), nullable=False),
+    Column("lease_until", UtcDateTime, nullable=False),
+    Column("sender", String(120), nullable=False),
+    Column("intent_at", UtcDateTime, nullable=False),
+    Column("settled_at", UtcDateTime),
+    Column("answer", JSON),
+    Column("reason", Text, nullable=False),
+)
+Index("ix_effects_status", effects.c.status)
+
+moves = Table(
+    "moves",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("order_ref", String(64), ForeignKey("orders.order_ref"), nullable=False, index=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("old_state", String(32)),
+    Column("new_state", String(32), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("by", String(120), nullable=False),
+)
+
+tracking_events = Table(
+    "tracking_events",
+    metadata,
+    Column("order_ref", String(64), ForeignKey("orders.order_ref"), primary_key=True),
+    Column("tracking_number", String(64), primary_key=True),
+    Column("sequence", Integer, primary_key=True),
+    Column("occurred_at", UtcDateTime, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("recorded_at", UtcDateTime, nullable=False),
+)

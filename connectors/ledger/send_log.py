@@ -1,0 +1,103 @@
+"""Which effects were handed to the network: so that a killed process leaves few in doubt.
+
+The ledger's intents are written a chunk at a time, so after a crash most of them were never sent. This log notes each
+effect in the instant before its first byte leaves. A plain write outlives the death of the process, and needs no fsync,
+since it only counts within the same boot of the machine. A lock on the file, which the system drops when its process
+ends, tells whether that process is still alive.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import subprocess
+import sys
+import uuid
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Self
+
+from domain.effects import Claim
+
+
+class SendLog:
+    """The log of one run. `owner` is its name, also in the ledger's rows."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.owner = f"{socket.gethostname()[:40]}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
+        self._folder = folder
+        self._path = folder / f"{self.owner}.log"
+        # made under another name, so that nobody finds it without its lock
+        unborn = folder / f".{self.owner}"
+        self._file = os.open(unborn, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        os.write(self._file, f"{boot_id()}\n".encode())
+        unborn.rename(self._path)
+
+    def note(self, claim: Claim) -> None:
+        """Say that the next thing to happen is that this effect leaves."""
+        os.write(self._file, f"{claim.key}\n".encode())
+
+    def discard(self) -> None:
+        """Delete the file: no unsettled effect names it."""
+        self._path.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        os.close(self._file)
+
+
+def is_dead(folder: Path, owner: str) -> bool:
+    """Whether the run of that name has provably ended; False when this machine can't tell."""
+    try:
+        file = os.open(folder / f"{owner}.log", os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(file)
+    return True
+
+
+def never_sent(folder: Path, sender: str, key: str) -> bool:
+    """Whether a dead run provably never began to send this effect.
+
+    False when its log is not here, when it may still send, or when the machine was started anew since (then the last
+    lines of the log may be lost).
+    """
+    if not is_dead(folder, sender):
+        return False
+    try:
+        boot, *sent = (folder / f"{sender}.log").read_text().splitlines()
+    except (OSError, ValueError):
+        return False
+    return boot != "" and boot == boot_id() and key not in sent
+
+
+def prune(folder: Path, *, needed: set[str]) -> None:
+    """Delete the logs of ended runs that no unsettled effect names."""
+    for path in folder.glob("*.log"):
+        if path.stem not in needed and is_dead(folder, path.stem):
+            with suppress(OSError):
+                path.unlink()
+
+
+@cache
+def boot_id() -> str:
+    """The identity of this boot of the machine; empty where the system has none, and then nothing is ever proven."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    if sys.platform == "darwin":
+        with suppress(OSError):
+            command = ["/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"]
+            return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    return ""

@@ -1,0 +1,109 @@
+"""Settings: environment first, then `.env`, then the defaults below."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SANDBOX_URL = "http://127.0.0.1:8790"
+SANDBOX_ACCOUNT = ("sandbox-access-key", "sandbox-access-secret", "2100007300001")
+
+
+class MissingSetting(Exception):
+    """A setting that the call needs is not there; the message names it and the remedy."""
+
+
+class XportcnSettings(BaseSettings):
+    """How to reach the service, and as whom. Variables start with `XPORTCN_`.
+
+    On a loopback address the sandbox's own account is the default, so that a try-out needs no settings.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="XPORTCN_", env_file=".env", extra="ignore", frozen=True)
+
+    base_url: str = Field(
+        SANDBOX_URL, description="Origin plus /api for the real service, the bare origin for the sandbox"
+    )
+    access_key: str = ""
+    access_secret: SecretStr = SecretStr("")
+    user_id: str = ""
+    timestamp_unit: Literal["s", "ms"] = Field("s", description="The public pages show both (contract 1.4)")
+    logistics_sign: Literal["signature", "none"] = Field(
+        "signature", description="What the logistics calls carry as query parameter `sign` (contract 1.4)"
+    )
+    requests_per_second: float = Field(0, ge=0, description="Local rate limit; 0 is no limit")
+    connect_timeout_s: float = Field(5, gt=0)
+    timeout_s: float = Field(30, gt=0, description="For one whole call, connecting included")
+    max_connections: int = Field(32, ge=1)
+    retries: int = Field(4, ge=0, description="Further tries of a call that changes nothing")
+
+    @model_validator(mode="before")
+    @classmethod
+    def sandbox_account_on_loopback(cls, values: dict[str, object]) -> dict[str, object]:
+        if is_loopback(str(values.get("base_url") or SANDBOX_URL)):
+            for name, value in zip(("access_key", "access_secret", "user_id"), SANDBOX_ACCOUNT, strict=True):
+                values[name] = values.get(name) or value
+        return values
+
+    @property
+    def is_sandbox(self) -> bool:
+        return is_loopback(self.base_url)
+
+    @property
+    def account_name(self) -> str:
+        """Whose orders these are, for people and for the ledger: user and host, without secrets."""
+        return f"user {self.user_id} at {'the sandbox' if self.is_sandbox else urlsplit(self.base_url).hostname}"
+
+    def require_account(self) -> None:
+        """Raise `MissingSetting` unless all three parts of the account are set."""
+        missing = [
+            f"XPORTCN_{name.upper()}"
+            for name in ("access_key", "access_secret", "user_id")
+            if not (self.access_secret.get_secret_value() if name == "access_secret" else getattr(self, name))
+        ]
+        if missing:
+            raise MissingSetting(f"{', '.join(missing)} not set: put them in the environment or in a .env file")
+
+
+class SourcingSettings(BaseSettings):
+    """Where the product keeps what it knows, and its limits. Variables start with `SOURCING_`."""
+
+    model_config = SettingsConfigDict(env_prefix="SOURCING_", env_file=".env", extra="ignore", frozen=True)
+
+    data_dir: Path = Path("data")
+    ledger_url_setting: str = Field("", validation_alias="SOURCING_LEDGER_URL")
+    snapshots_setting: str = Field("", validation_alias="SOURCING_SNAPSHOTS")
+    chunk_size: int = Field(50, ge=1, le=1000)
+    concurrency: int = Field(16, ge=1, le=200)
+    lease_s: int = Field(120, ge=10, description="How long a claim on an effect holds without an outcome")
+    settle_s: int = Field(
+        900,
+        ge=0,
+        description="How long an unanswered effect may still land; until then not seeing it proves nothing",
+    )
+    order_limit_cny: str = Field("", description="No order above this, in yuan; empty is no limit")
+    day_limit_cny: str = Field("", description="No more than this in one day of `timezone`, in yuan; empty is no limit")
+    timezone: str = "UTC"
+
+    @cached_property
+    def ledger_url(self) -> str:
+        return self.ledger_url_setting or f"sqlite:///{self.data_dir.absolute() / 'ledger.db'}"
+
+    @cached_property
+    def snapshot_root(self) -> Path:
+        return Path(self.snapshots_setting) if self.snapshots_setting else self.data_dir / "snapshots"
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL leads to this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,49 @@
+"""Files that are whole or absent, whatever crashes: temporary name, fsync, rename, fsync of the folder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock: one process or thread at a time. The system lets go of it when the process dies."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def move(source: Path, target: Path) -> None:
+    """Put a synced file in its place at once, and make the new name last."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(source, target)
+    sync(target.parent)
+    sync(target.parent.parent)
+
+
+def keep_aside(path: Path, aside: Path) -> None:
+    """Give a file's present content a second name that lasts when the first is replaced."""
+    if aside.exists():
+        return
+    aside.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(path, aside)
+    except FileNotFoundError:
+        return
+    except OSError:  # a file system without hard links: the first name is gone for a moment
+        os.replace(path, aside)
+    sync(aside.parent)
+
+
+def sync(path: Path) -> None:
+    """Make a file's content, or a folder's names, outlast a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,105 @@
+"""Rows to Arrow: every value is checked against the table's schema, and none is cast."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from connectors.snapshots.schemas import FLAG, ID, MINOR, MOMENT, TEXTS, Table
+
+MAX_INT64 = 2**63 - 1
+
+
+class SnapshotValueError(ValueError):
+    """A value that its table can't hold; the message names table, row (the first is 1) and column."""
+
+    def __init__(self, table: Table, row: int, column: str, problem: str) -> None:
+        super().__init__(f"table {table.name}, row {row}, column {column}: {problem}")
+
+
+def to_arrow(table: Table, rows: Sequence[Mapping[str, object]]) -> pa.Table:
+    """The rows as an Arrow table of exactly the table's schema; an absent column is null.
+
+    Raises `SnapshotValueError` for a value of another type, a null where there must be a value, an unknown column,
+    and for two rows of one key in one snapshot.
+    """
+    known = set(table.schema.names)
+    for number, row in enumerate(rows, start=1):
+        for column in row.keys() - known:
+            raise SnapshotValueError(table, number, column, "the table has no such column")
+    columns = {field.name: _column(table, field, rows) for field in table.schema}
+    _check_keys(table, columns)
+    arrays = [pa.array(columns[field.name], field.type) for field in table.schema]
+    return pa.Table.from_arrays(arrays, schema=table.schema)
+
+
+def _column(table: Table, field: pa.Field, rows: Sequence[Mapping[str, object]]) -> list[object]:
+    check = CHECKS[field.type]
+    values: list[object] = []
+    for number, row in enumerate(rows, start=1):
+        value = row.get(field.name)
+        if value is None and not field.nullable:
+            raise SnapshotValueError(table, number, field.name, "there must be a value")
+        try:
+            values.append(None if value is None else check(value))
+        except ValueError as error:
+            raise SnapshotValueError(table, number, field.name, str(error)) from error
+    return values
+
+
+def _check_keys(table: Table, columns: Mapping[str, Sequence[object]]) -> None:
+    names = (*table.key, "snapshot_at", "snapshot_id")
+    first: dict[tuple[object, ...], int] = {}
+    for number, key in enumerate(zip(*(columns[name] for name in names), strict=True), start=1):
+        row = first.setdefault(key, number)
+        if row != number:
+            shown = ", ".join(str(part) for part in key[: len(table.key)])
+            problem = f"({shown}) is there already in row {row}; a snapshot holds one row for each key"
+            raise SnapshotValueError(table, number, ",".join(table.key), problem)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not text (ids are text too)")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{value!r} holds half a character") from error
+    return str.__str__(value)  # an enum's value, whatever its own `str` says
+
+
+def _texts(value: object) -> list[str]:
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"{value!r} is not a list of texts")
+    return [_text(part) for part in value]
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"{value!r} is not a whole number (amounts are whole minor units)")
+    if abs(value) > MAX_INT64:
+        raise ValueError(f"{value} does not fit 64 bits")
+    return int(value)
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{value!r} is not true or false")
+    return value
+
+
+def _moment(value: object) -> datetime:
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise ValueError(f"{value!r} is not a time with a time zone")
+    return value.astimezone(UTC)
+
+
+CHECKS: Mapping[pa.DataType, Callable[[object], object]] = {
+    ID[0]: _text,
+    TEXTS[0]: _texts,
+    MINOR[0]: _whole,
+    FLAG[0]: _flag,
+    MOMENT[0]: _moment,
+}

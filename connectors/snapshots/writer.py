@@ -1,0 +1,127 @@
+"""Writing a snapshot: all of its files, then its manifest; complete or not there, whatever crashes."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from hashlib import sha256
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from connectors.snapshots.durable import alone, keep_aside, move, sync
+from connectors.snapshots.manifests import (
+    WORK,
+    Manifest,
+    SnapshotDamaged,
+    SnapshotFile,
+    aside_path,
+    manifest_path,
+    read_manifest,
+)
+from connectors.snapshots.rows import to_arrow
+from connectors.snapshots.schemas import TABLES
+
+SNAPSHOT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,149}")
+
+
+def write_snapshot(
+    root: Path,
+    snapshot_id: str,
+    date: date,
+    tables: Mapping[str, Sequence[Mapping[str, object]]],
+    *,
+    batch_id: str | None,
+    written_at: datetime,
+) -> Manifest:
+    """Write one snapshot, or replace the one that has this id; also when that had other tables or another date.
+
+    Rows get `snapshot_id`, `batch_id` and `snapshot_at` (= `written_at`) unless they bring their own. A table given
+    without rows gets a file without rows, so that plain pandas reads its folder instead of failing on a missing one.
+    Raises `ValueError` for an id that can't be a file name, an unknown table or a time without zone, and
+    `SnapshotValueError` for a value that its column can't hold.
+
+    New files wait in `_work` beside the table folders, since Polars and DuckDB read hidden files in them. While a
+    replaced snapshot's manifest still counts, `_work` also keeps the files that it names. So our reader sees the old
+    snapshot or the new one, and readers of plain folders never a half-written file.
+    """
+    _check_arguments(snapshot_id, tables, written_at)
+    envelope: dict[str, object] = {"snapshot_id": snapshot_id, "batch_id": batch_id, "snapshot_at": written_at}
+    content = {name: to_arrow(TABLES[name], [envelope | dict(row) for row in rows]) for name, rows in tables.items()}
+    with alone(root / WORK):
+        files = tuple(_stage(root, snapshot_id, date, name, table) for name, table in content.items())
+        manifest = Manifest(
+            snapshot_id=snapshot_id, batch_id=batch_id, date=date, written_at=written_at.astimezone(UTC), files=files
+        )
+        _keep_replaced(root, manifest)
+        for file in files:
+            move(_staged(root, snapshot_id, file.table), root / file.path)
+        sync(root)
+        _commit(root, manifest)
+        _clean(root, manifest)
+    return manifest
+
+
+def _check_arguments(snapshot_id: str, tables: Mapping[str, object], written_at: datetime) -> None:
+    if not SNAPSHOT_ID.fullmatch(snapshot_id):
+        allowed = "1 to 150 letters, digits, '-', '_' and '.', with a letter or digit first"
+        raise ValueError(f"snapshot id {snapshot_id!r} can't be a file name; give {allowed}")
+    if unknown := sorted(tables.keys() - TABLES.keys()):
+        raise ValueError(f"unknown tables {', '.join(unknown)}; there are {', '.join(TABLES)}")
+    if written_at.tzinfo is None:
+        raise ValueError(f"written_at {written_at} has no time zone; give UTC")
+
+
+def _staged(root: Path, snapshot_id: str, name: str) -> Path:
+    return root / WORK / snapshot_id / f"{name}.new"
+
+
+def _stage(root: Path, snapshot_id: str, date: date, name: str, table: pa.Table) -> SnapshotFile:
+    path = _staged(root, snapshot_id, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    parquet.write_table(table, path, compression="zstd", write_page_checksum=True)
+    sync(path)
+    written = path.read_bytes()
+    return SnapshotFile(
+        table=name,
+        path=f"{name}/date={date:%Y-%m-%d}/{snapshot_id}.parquet",
+        rows=table.num_rows,
+        bytes=len(written),
+        sha256=sha256(written).hexdigest(),
+        schema_version=TABLES[name].version,
+    )
+
+
+def _keep_replaced(root: Path, new: Manifest) -> None:
+    """Keep what the new files replace. After a crash half way it is kept already, and must not be kept anew."""
+    path = manifest_path(root, new.snapshot_id)
+    if not path.exists():
+        return
+    try:
+        old = read_manifest(path)
+    except SnapshotDamaged:
+        return  # writing it again is the remedy
+    replaced = {file.path for file in new.files}
+    for file in old.files:
+        if file.path in replaced:
+            keep_aside(root / file.path, aside_path(root, new.snapshot_id, file))
+
+
+def _commit(root: Path, manifest: Manifest) -> None:
+    staged = _staged(root, manifest.snapshot_id, "manifest")
+    staged.parent.mkdir(parents=True, exist_ok=True)
+    staged.write_bytes(manifest.to_json())
+    sync(staged)
+    move(staged, manifest_path(root, manifest.snapshot_id))
+
+
+def _clean(root: Path, manifest: Manifest) -> None:
+    """Remove what earlier writes of this id left, in whatever date's folder, finished or not."""
+    current = {root / file.path for file in manifest.files}
+    for path in root.glob(f"*/date=*/{manifest.snapshot_id}.parquet"):
+        if path not in current:
+            path.unlink(missing_ok=True)
+    shutil.rmtree(root / WORK / manifest.snapshot_id, ignore_errors=True)

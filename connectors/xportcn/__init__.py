@@ -1,0 +1,1 @@
+"""The shared connector to the Xportcn OpenAPI."""

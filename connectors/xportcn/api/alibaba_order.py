@@ -1,0 +1,249 @@
+"""1688 / Order: preview, create, pay, list, details, logistics (contract 2.7)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from pydantic import Field
+
+from connectors.xportcn import operations
+from connectors.xportcn.api.base import EffectCall, ReadCall
+from connectors.xportcn.wire import (
+    ChinaTime,
+    EffectAnswer,
+    Fen,
+    Id,
+    IdNumber,
+    MaybeChinaTime,
+    Reader,
+    Writer,
+    Yuan,
+    either,
+)
+from domain.effects import Action
+
+
+class AddressParam(Writer):
+    full_name: str
+    mobile: str
+    phone: str
+    post_code: str
+    province_text: str
+    city_text: str
+    area_text: str
+    town_text: str
+    address: str
+    district_code: str | None = None
+
+
+class Cargo(Writer):
+    """`spec_id` is the SKU's 32-hex twin."""
+
+    offer_id: IdNumber
+    spec_id: str
+    quantity: int
+
+
+class PreviewRequest(Writer):
+    address_param: AddressParam
+    cargo_param_list: tuple[Cargo, ...]
+
+
+class PreviewedCargo(Reader):
+    """`amount` and `final_unit_price` are in yuan, unlike the sums around them."""
+
+    offer_id: Id
+    spec_id: str = ""
+    sku_id: Id = ""
+    amount: Yuan | None = None
+    final_unit_price: Decimal | None = None
+    result_code: str = ""
+    message: str = ""
+
+
+class PreviewedOrder(Reader):
+    """One order that creating would make; sums in fen."""
+
+    result_code: str = ""
+    message: str = ""
+    sum_payment: Fen | None = None
+    sum_carriage: Fen | None = None
+    sum_payment_no_carriage: Fen | None = None
+    discount_fee: Fen | None = None
+    additional_fee: Fen | None = None
+    flow_flag: str = ""
+    trade_mode_name_list: tuple[str, ...] = ()
+    cargo_list: tuple[PreviewedCargo, ...] = ()
+
+
+class Preview(Reader):
+    success: bool | None = None
+    error_code: str = ""
+    error_msg: str = ""
+    results: tuple[PreviewedOrder, ...] = Field(
+        (), validation_alias=either("orderPreviewResuslt", "orderPreviewResult")
+    )
+
+
+class CreateRequest(Writer):
+    """`message` goes to the seller and comes back as `buyerFeedback`: the only place for our reference."""
+
+    flow: str = "general"
+    message: str
+    address_param: AddressParam
+    cargo_param_list: tuple[Cargo, ...]
+    trade_type: str | None = None
+    shop_promotion_id: str | None = None
+
+
+class FailedOffer(Reader):
+    offer_id: Id = ""
+    spec_id: str = ""
+    error_code: str = ""
+    error_message: str = ""
+
+
+class CreatedOrder(Reader):
+    order_id: Id = ""
+    order_amount: Fen | None = Field(None, validation_alias=either("orderAmmount", "orderAmount"))
+    post_fee: Fen | None = None
+    success: bool | None = None
+    result_code: str = ""
+    message: str = ""
+
+
+class CreateAnswer(EffectAnswer):
+    """`total_success_amount` and `order_id` are empty when several orders result."""
+
+    success: bool | None = None
+    code: str = ""
+    message: str = ""
+    order_id: Id = ""
+    total_success_amount: Fen | None = None
+    post_fee: Fen | None = None
+    failed_offer_list: tuple[FailedOffer, ...] = ()
+    order_list: tuple[CreatedOrder, ...] = ()
+
+
+class PayRequest(Writer):
+    order_id: str
+
+
+class PayAnswer(EffectAnswer):
+    """A password-free debit was tried; where it was not possible, `pay_url` is the cashier's page."""
+
+    order_id: Id = ""
+    protocol_pay_success: bool | None = None
+    pay_url: str = ""
+    cant_pay_order_list: tuple[Id, ...] = ()
+
+
+class OrderPageRequest(Writer):
+    """Times are China-time text."""
+
+    page: int
+    page_size: int
+    order_status: str | None = None
+    create_start_time: str | None = None
+    create_end_time: str | None = None
+    modify_start_time: str | None = None
+    modify_end_time: str | None = None
+
+
+class BaseInfo(Reader):
+    """`id_text` first: samples show `id` rounded (contract 1.8)."""
+
+    id: Id = ""
+    id_text: Id = Field("", validation_alias=either("idOfStr"))
+    status: str
+    total_amount: Yuan
+    sum_product_payment: Yuan | None = None
+    shipping_fee: Yuan | None = None
+    create_time: MaybeChinaTime = None
+    pay_time: MaybeChinaTime = None
+    all_delivered_time: MaybeChinaTime = None
+    modify_time: MaybeChinaTime = None
+    buyer_feedback: str = ""
+    seller_open_id: str = ""
+    close_reason: str = ""
+
+
+class ProductItem(Reader):
+    product_id: Id = Field("", validation_alias=either("productID", "productId"))
+    sku_id: Id = Field("", validation_alias=either("skuID", "skuId"))
+    spec_id: str = ""
+    name: str = ""
+    quantity: int = 0
+    item_amount: Yuan | None = None
+    status: str = ""
+
+
+class LogisticsItem(Reader):
+    logistics_bill_no: Id = ""
+    logistics_company_name: str = ""
+    delivered_time: MaybeChinaTime = None
+
+
+class NativeLogistics(Reader):
+    logistics_items: tuple[LogisticsItem, ...] = ()
+
+
+class InternationalLogistics(Reader):
+    """A booking of ours, seen from the order; `order_id` is the booking's."""
+
+    order_id: Id = ""
+    logistic_number: Id = Field("", validation_alias=either("logisticNumer", "logisticNumber"))
+    logistic_company_name: str = ""
+    tracking_url: str = ""
+    render_id: Id = ""
+
+
+class Order(Reader):
+    base_info: BaseInfo
+    product_items: tuple[ProductItem, ...] = ()
+    native_logistics: NativeLogistics = NativeLogistics()
+    international_logistics: tuple[InternationalLogistics, ...] = ()
+
+
+class OrderPage(Reader):
+    total_record: int = Field(0, validation_alias=either("totalRecord", "totalRecords"))
+    page: int = 0
+    page_size: int = 0
+    result: tuple[Order, ...] = ()
+
+
+class OrderDetailRequest(Writer):
+    web_site: str = "1688"
+    order_id: str
+
+
+class LogisticsRequest(Writer):
+    order_id: str
+
+
+class LogisticsStep(Reader):
+    accept_time: ChinaTime
+    remark: str = ""
+    status: str = ""
+
+
+class LogisticsTrace(Reader):
+    logistics_id: Id = ""
+    order_id: Id = ""
+    logistics_bill_no: Id = ""
+    logistics_company_name: str = ""
+    logistics_steps: tuple[LogisticsStep, ...] = ()
+
+
+class Logistics(Reader):
+    logistics_trace: tuple[LogisticsTrace, ...] = ()
+
+
+PREVIEW = ReadCall(operation=operations.ALIBABA_PREVIEW, request=PreviewRequest, response=Preview)
+CREATE = EffectCall(
+    operation=operations.ALIBABA_CREATE, request=CreateRequest, response=CreateAnswer, action=Action.CREATE
+)
+PAY = EffectCall(operation=operations.ALIBABA_PAY, request=PayRequest, response=PayAnswer, action=Action.PAY)
+ORDER_PAGE = ReadCall(operation=operations.ALIBABA_ORDER_PAGE, request=OrderPageRequest, response=OrderPage)
+ORDER_DETAIL = ReadCall(operation=operations.ALIBABA_ORDER_DETAIL, request=OrderDetailRequest, response=Order)
+LOGISTICS = ReadCall(operation=operations.ALIBABA_LOGISTICS, request=LogisticsRequest, response=Logistics)

@@ -1,0 +1,192 @@
+"""Warehouse logistics: estimate, render, book and update international freight (contract 2.10)."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from connectors.xportcn import operations
+from connectors.xportcn.api.base import EffectCall, ReadCall
+from connectors.xportcn.wire import Fen, Id, MaybeChinaTime, Reader, Writer, either
+from domain.effects import Action
+from domain.money import Money
+
+
+class EstimateItem(Writer):
+    item_id: str
+    sku_id: str
+    quantity: int
+
+
+class EstimateRequest(Writer):
+    country: str
+    zip: str | None = None
+    render_items: tuple[EstimateItem, ...]
+
+
+class Priced(Reader):
+    """An amount as decimal text in major units of its currency."""
+
+    amount: str
+    currency: str
+
+    @property
+    def price(self) -> Money:
+        return Money.parse(self.amount, self.currency)
+
+    @model_validator(mode="after")
+    def _is_money(self) -> Self:
+        _ = self.price
+        return self
+
+
+class Service(Priced):
+    service_id: Id
+    company_name: str = ""
+    service_category: str = ""
+    min_days: int = 0
+    max_days: int = 0
+
+
+class Estimate(Reader):
+    currency: str = ""
+    services: tuple[Service, ...] = ()
+
+
+class RenderAddress(Writer):
+    name: str
+    email: str
+    phone: str
+    mobile_phone: str
+    address: str
+    tax_id: str
+    country: str
+    state: str
+    city: str
+    zip: str
+
+
+class RenderItem(Writer):
+    item_id: str
+    sku_id: str
+    quantity: int
+    price: Fen
+    currency: str
+
+
+class RenderRequest(Writer):
+    receiver_address: RenderAddress
+    render_items: tuple[RenderItem, ...]
+
+
+class Rendered(Reader):
+    render_id: Id
+    expire_time: MaybeChinaTime = None
+    services: tuple[Service, ...] = ()
+
+
+class TmallOrderInfo(Writer):
+    """Despite the name any paid order: a Taobao purchase id or a 1688 order id."""
+
+    tmall_order_id: str
+    remark: str | None = None
+
+
+class BookingAddress(Writer):
+    country: str
+    state: str
+    city: str
+    zip: str
+    address: str
+    name: str
+    phone: str
+    mobile_phone: str
+    email: str
+
+
+class FreightInfo(Writer):
+    service_id: str
+    company_name: str
+    service_category: str
+
+
+class BookingLine(Writer):
+    item_id: str
+    sku_id: str
+    quantity: int
+    title: str
+    image_url: str
+    freight_info: FreightInfo
+
+
+class BookingRequest(Writer):
+    """The page's own request, field by field in its order."""
+
+    render_id: str
+    tmall_order_info: TmallOrderInfo
+    receiver_address: BookingAddress
+    line_items: tuple[BookingLine, ...]
+
+
+class ItemInfo(Reader):
+    item_id: Id
+    sku_id: Id
+    quantity: int = 0
+    title: str = ""
+
+
+class InternationalLogisticInfo(Reader):
+    logistic_number: Id = Field("", validation_alias=either("logisticNumer", "logisticNumber"))
+    logistic_company_name: str = ""
+    tracking_url: str = ""
+    logistic_type: str = ""
+
+
+class SubOrder(Reader):
+    """`parcel` is one object, despite the plural of its name on the wire."""
+
+    item_infos: tuple[ItemInfo, ...] = ()
+    parcel: InternationalLogisticInfo = Field(
+        InternationalLogisticInfo(), validation_alias=either("internationalLogisticInfos", "internationalLogisticInfo")
+    )
+
+
+class Booking(Reader):
+    order_id: Id
+    order_fee: Priced | None = None
+    sub_orders: tuple[SubOrder, ...] = ()
+
+
+class UpdatedItem(Writer):
+    item_id: str
+    sku_id: str
+    quantity: int
+    title: str
+    image_url: str
+
+
+class DomesticLogisticInfo(Writer):
+    logistic_number: str = Field(alias="logisticNumer")
+    logistic_company_name: str
+    rts_time: str | None = None
+
+
+class LogisticInfo(Writer):
+    """`logistic_number` is the international one, from the booking."""
+
+    line_item: UpdatedItem
+    logistic_number: str = Field(alias="logisticNumer")
+    domestic_logistic_info: tuple[DomesticLogisticInfo, ...]
+
+
+class UpdateRequest(Writer):
+    order_id: str
+    tmall_order_id: str
+    logistic_infos: tuple[LogisticInfo, ...]
+
+
+ESTIMATE = ReadCall(operation=operations.FREIGHT_ESTIMATE, request=EstimateRequest, response=Estimate)
+RENDER = ReadCall(operation=operations.FREIGHT_RENDER, request=RenderRequest, response=Rendered)
+BOOK = EffectCall(operation=operations.FREIGHT_BOOK, request=BookingRequest, response=Booking, action=Action.BOOK)
+UPDATE = EffectCall(operation=operations.FREIGHT_UPDATE, request=UpdateRequest, response=bool, action=Action.NOTIFY)

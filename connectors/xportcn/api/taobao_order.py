@@ -1,0 +1,248 @@
+"""Taobao / Order: render, create, pay, list, details, logistics of purchase orders (contract 2.3)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from connectors.xportcn import operations
+from connectors.xportcn.api.base import EffectCall, ReadCall
+from connectors.xportcn.wire import (
+    ChinaTime,
+    EffectAnswer,
+    Fen,
+    Id,
+    JsonText,
+    MaybeChinaTime,
+    MaybeUnixTime,
+    Reader,
+    Writer,
+    either,
+)
+from domain.effects import Action
+
+
+class Address(Writer):
+    country: str
+    state: str
+    city: str
+    district: str
+    address: str
+    zip: str
+    name: str
+    phone: str
+    mobile_phone: str
+
+
+class RenderItem(Writer):
+    """Distribution ids: `item_id` is the product's `mpId`, `sku_id` its `mpSkuId`."""
+
+    item_id: str
+    sku_id: str
+    quantity: int
+
+
+class RenderRequest(Writer):
+    receiver: Address
+    warehouse_address: Address
+    render_item_list: Annotated[tuple[RenderItem, ...], JsonText]
+
+
+class RenderedLine(Reader):
+    item_id: Id
+    sku_id: Id
+    quantity: int
+    price: Fen | None = None
+    available: bool = True
+    stock: int = 0
+    min_quantity: int = 1
+    error_code: str = ""
+    error_message: str = ""
+
+
+class RenderedOrder(Reader):
+    """What one seller's lines would cost; amounts count only the lines that can be bought."""
+
+    supplier_nick: str = ""
+    product_amount: Fen
+    domestic_post_fee: Fen
+    purchase_amount: Fen
+    currency: str = "CNY"
+    lines: tuple[RenderedLine, ...] = ()
+
+
+class Rendered(Reader):
+    orders: tuple[RenderedOrder, ...] = ()
+
+
+class CreateLine(Writer):
+    item_id: str
+    sku_id: str
+    order_line_no: str
+    quantity: int
+    price: Fen
+    currency: str
+    title: str
+    order_remark: str | None = None
+
+
+class CreateRequest(Writer):
+    """`outer_purchase_id` is the idempotency key."""
+
+    outer_purchase_id: str
+    purchase_amount: Fen
+    order_line_list: Annotated[tuple[CreateLine, ...], JsonText]
+    receiver: Address
+    warehouse_address_info: Address
+    channel_order_type: str = "PANAMA"
+    support_partial_success: bool = False
+    order_remark: str | None = None
+
+
+class CreatedOrder(Reader):
+    purchase_id: Id
+    supplier_nick: str = ""
+    estimate_amount: Fen | None = None
+    estimate_currency: str = "CNY"
+    source_market: str = ""
+
+
+class CreateAnswer(EffectAnswer):
+    success: bool | None = None
+    outer_purchase_id: Id = ""
+    error_code: str = ""
+    error_message: str = ""
+    payment_url: str = ""
+    order_list: tuple[CreatedOrder, ...] = ()
+
+
+class PayRequest(Writer):
+    """At most 10 ids."""
+
+    purchase_order_id_list: tuple[str, ...]
+
+
+class PayFailure(Reader):
+    gsp_order_id: Id = ""
+    error_code: str = ""
+    error_message: str = ""
+
+
+class PayAnswer(EffectAnswer):
+    will_pay_purchase_order_ids: tuple[Id, ...] = ()
+    pay_failure_purchase_order_ids: tuple[Id, ...] = ()
+    pay_failed_results: tuple[PayFailure, ...] = ()
+
+
+class OrderPageRequest(Writer):
+    """Times are unix milliseconds."""
+
+    page_no: int
+    page_size: int
+    status: int | None = None
+    outer_purchase_id: str | None = None
+    purchase_ids: tuple[str, ...] | None = None
+    create_time_start: int | None = None
+    create_time_end: int | None = None
+    modify_time_start: int | None = None
+    modify_time_end: int | None = None
+    sort_field: str | None = None
+    sort_type: str | None = None
+
+
+class LogisticOrder(Reader):
+    logistic_company_name: str = ""
+    logistic_number: Id = Field("", validation_alias=either("logisticNumber", "logisticNumer"))
+    rts_time: MaybeUnixTime = None
+
+
+class InternationalLogisticOrder(Reader):
+    """A booking of ours, seen from the order; `order_id` is the booking's."""
+
+    order_id: Id = ""
+    logistic_number: Id = Field("", validation_alias=either("logisticNumer", "logisticNumber"))
+    logistic_company_name: str = ""
+    tracking_url: str = ""
+    render_id: Id = ""
+
+
+class SubPurchaseOrder(Reader):
+    sub_purchase_order_id: Id
+    purchase_order_outer_id: Id = ""
+    item_id: Id = ""
+    sku_id: Id = ""
+    title: str = ""
+    quantity: int = 0
+    status: int | None = None
+    refund_status: int = 0
+    purchase_amount: Fen | None = None
+    close_reason: str = ""
+    logistic_orders: tuple[LogisticOrder, ...] = ()
+    international_logistic_orders: tuple[InternationalLogisticOrder, ...] = ()
+
+
+class PurchaseOrder(Reader):
+    """The contract's `TaoBaoOrderVO`. `pay_amount` is absent until paid."""
+
+    purchase_id: Id
+    outer_purchase_id: Id = ""
+    status: int
+    purchase_amount: Fen
+    product_amount: Fen | None = None
+    domestic_post_fee: Fen | None = None
+    pay_amount: Fen | None = None
+    pay_currency: str = "CNY"
+    pay_time: MaybeChinaTime = None
+    created_time: MaybeChinaTime = None
+    modify_time: MaybeChinaTime = None
+    supplier_nick: str = ""
+    sub_purchase_orders: tuple[SubPurchaseOrder, ...] = ()
+
+
+class OrderPage(Reader):
+    total_records: int = 0
+    total_page: int = 0
+    page_size: int = 0
+    current_page: int = 0
+    data: tuple[PurchaseOrder, ...] = ()
+
+
+class OrderDetailRequest(Writer):
+    purchase_order_id: str
+
+
+class LogisticsRequest(Writer):
+    sub_purchase_order_id: str
+
+
+class LogisticsTrace(Reader):
+    time: ChinaTime
+    status: str = ""
+    status_desc: str = ""
+    action: str = ""
+    standard_desc: str = Field("", validation_alias=either("standerdDesc", "standardDesc"))
+    facility_name: str = ""
+    province: str = ""
+    city: str = ""
+    district: str = ""
+
+
+class TracedParcel(Reader):
+    mail_no: Id = ""
+    logistics_traces: tuple[LogisticsTrace, ...] = ()
+
+
+class Logistics(Reader):
+    purchase_order_outer_id: Id = ""
+    pnm_logistics_details: tuple[TracedParcel, ...] = ()
+
+
+RENDER = ReadCall(operation=operations.TAOBAO_RENDER, request=RenderRequest, response=Rendered)
+CREATE = EffectCall(
+    operation=operations.TAOBAO_CREATE, request=CreateRequest, response=CreateAnswer, action=Action.CREATE
+)
+PAY = EffectCall(operation=operations.TAOBAO_PAY, request=PayRequest, response=PayAnswer, action=Action.PAY)
+ORDER_PAGE = ReadCall(operation=operations.TAOBAO_ORDER_PAGE, request=OrderPageRequest, response=OrderPage)
+ORDER_DETAIL = ReadCall(operation=operations.TAOBAO_ORDER_DETAIL, request=OrderDetailRequest, response=PurchaseOrder)
+LOGISTICS = ReadCall(operation=operations.TAOBAO_LOGISTICS, request=LogisticsRequest, response=Logistics)

@@ -1,0 +1,268 @@
+"""What 1688's answers say, in the words of the domain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+from operator import attrgetter
+
+from connectors.xportcn.api import alibaba_order, alibaba_product
+from connectors.xportcn.channels.base import Created
+from connectors.xportcn.channels.matching import LinesByIds, trace_status
+from connectors.xportcn.channels.refusals import (
+    BALANCE_NOT_ENOUGH,
+    CANNOT_PAY,
+    ORDER_NOT_EXIST,
+    ORDER_NOT_FOUND,
+    ORDER_STATUS_ERROR,
+    refusal,
+    unsettled,
+)
+from connectors.xportcn.errors import ContractMismatch
+from domain.marketplace import Marketplace
+from domain.money import Money, per_unit, total_of
+from domain.offers import Offer, OfferSummary, Sku, VolumePrice
+from domain.orders import OrderLine
+from domain.quotes import LineProblem, Problem, Quote, QuoteLine
+from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, Shipment, TrackingEvent
+
+PUBLISHED = "published"
+
+STATUSES = {
+    "waitbuyerpay": ServiceStatus.UNPAID,
+    "waitsellersend": ServiceStatus.PAID,
+    "waitbuyerreceive": ServiceStatus.SHIPPED,
+    "confirm_goods": ServiceStatus.FINISHED,
+    "success": ServiceStatus.FINISHED,
+    "cancel": ServiceStatus.CLOSED,
+    "terminated": ServiceStatus.CLOSED,
+}
+
+# Contract 1.6; 006 to 008 (mixed batch, consignment, price of nothing) have no word of ours.
+PROBLEMS = {
+    "500_001": Problem.OFFLINE,
+    "500_002": Problem.SELLERS_DIFFER,
+    "500_003": Problem.SKU_UNKNOWN,
+    "500_004": Problem.OUT_OF_STOCK,
+    "500_005": Problem.BELOW_MIN_QUANTITY,
+    "500_006": Problem.OTHER,
+    "500_007": Problem.OTHER,
+    "500_008": Problem.OTHER,
+    "500_009": Problem.BELOW_MIN_QUANTITY,
+    "40401": Problem.OFFLINE,
+}
+
+
+def summary(hit: alibaba_product.SearchHit) -> OfferSummary:
+    return OfferSummary(
+        marketplace=Marketplace.ALIBABA_1688,
+        item_id=hit.offer_id,
+        title=hit.subject or hit.subject_trans,
+        price=hit.price_info.price,
+        image_url=hit.image_url,
+        seller_id=hit.seller_open_id,
+    )
+
+
+def offer(product: alibaba_product.Product) -> Offer:
+    return Offer(
+        marketplace=Marketplace.ALIBABA_1688,
+        item_id=product.offer_id,
+        title=product.subject or product.subject_trans,
+        image_url=next(iter(product.product_image.images), ""),
+        seller_id=product.seller_open_id,
+        seller_name=product.seller_data.shop_name,
+        min_quantity=max(1, product.min_order_quantity),
+        active=product.status == PUBLISHED,
+        skus=tuple(_sku(sku) for sku in product.product_sku_infos),
+        volume_prices=tuple(
+            VolumePrice(start_quantity=step.start_quantity, price=step.price)
+            for step in product.product_sale_info.price_range_list
+        ),
+    )
+
+
+def _sku(sku: alibaba_product.ProductSku) -> Sku:
+    return Sku(
+        sku_id=sku.sku_id,
+        name="; ".join(f"{part.attribute_name}: {part.value}" for part in sku.sku_attributes),
+        price=sku.price,
+        stock=sku.amount_on_sale,
+        spec_id=sku.spec_id,
+        image_url=sku.sku_image_url,
+    )
+
+
+def problem_of(code: str, words: str) -> Problem:
+    """Addresses are refused by words only (contract 1.6: code 400 and `AddressId invalid`)."""
+    if "AddressId invalid" in words:
+        return Problem.ADDRESS_INVALID
+    return PROBLEMS.get(code, Problem.OTHER)
+
+
+def order_ids(line: OrderLine) -> tuple[str, str]:
+    return line.item_id, line.spec_id
+
+
+def quote(preview: alibaba_order.Preview, lines: tuple[OrderLine, ...]) -> Quote:
+    """All previewed orders together. Raises `ContractMismatch` when an agreed preview has no sums."""
+    ours = LinesByIds(lines, order_ids)
+    cargos = [cargo for part in preview.results for cargo in part.cargo_list]
+    told = [(ours.take((cargo.offer_id, cargo.spec_id)), cargo) for cargo in cargos]
+    problems = tuple(_cargo_problem(our, cargo) for our, cargo in told if cargo.result_code in PROBLEMS)
+    problems = problems or tuple(_order_problems(preview))
+    if not preview.success and not problems:
+        problems = (_problem(preview.error_code, preview.error_msg or "refused without a word"),)
+    if not problems and not preview.results:
+        raise _no_sums()
+    return Quote(
+        goods=_sum([part.sum_payment_no_carriage for part in preview.results], needed=not problems),
+        postage=_sum([part.sum_carriage for part in preview.results], needed=not problems),
+        total=_sum([part.sum_payment for part in preview.results], needed=not problems),
+        lines=tuple(_quote_line(our, cargo.amount) for our, cargo in told if our and cargo.amount is not None),
+        problems=problems,
+    )
+
+
+def _cargo_problem(our: OrderLine | None, cargo: alibaba_order.PreviewedCargo) -> LineProblem:
+    return _problem(cargo.result_code, cargo.message, line_no=our.line_no if our else 0)
+
+
+def _order_problems(preview: alibaba_order.Preview) -> Iterable[LineProblem]:
+    if preview.error_code in PROBLEMS:
+        yield _problem(preview.error_code, preview.error_msg)
+        return
+    for part in preview.results:
+        if part.result_code in PROBLEMS:
+            yield _problem(part.result_code, part.message)
+
+
+def _problem(code: str, words: str, line_no: int = 0) -> LineProblem:
+    return LineProblem(problem=problem_of(code, words), message=words or code, line_no=line_no)
+
+
+def _quote_line(our: OrderLine, amount: Money) -> QuoteLine:
+    return QuoteLine(line_no=our.line_no, unit_price=per_unit(amount, our.quantity), amount=amount)
+
+
+def _sum(amounts: list[Money | None], *, needed: bool) -> Money:
+    known = [amount for amount in amounts if amount is not None]
+    if needed and len(known) < len(amounts):
+        raise _no_sums()
+    return total_of(known)
+
+
+def _no_sums() -> ContractMismatch:
+    name = alibaba_order.PREVIEW.operation.name
+    return ContractMismatch("the preview names no sums", operation=name, field="orderPreviewResuslt")
+
+
+def created(answer: alibaba_order.CreateAnswer, lines: tuple[OrderLine, ...]) -> Created:
+    """The new order or orders.
+
+    Raises `Refused` only when no order id came with the no: samples show success false beside an id (contract 2.7),
+    and with some lines failed there may be an order of the others. Then it is `Unanswered`.
+    """
+    parts = [part for part in answer.order_list if part.order_id]
+    ids = tuple(dict.fromkeys(part.order_id for part in parts)) or ((answer.order_id,) if answer.order_id else ())
+    total = _created_total(answer, parts)
+    if answer.success and ids and not answer.failed_offer_list and total is not None:
+        return Created(order_ids=ids, total=total)
+    if ids or (answer.success is not False and not answer.failed_offer_list):
+        words = f"success {answer.success} with order ids {list(ids)} and {len(answer.failed_offer_list)} failed lines"
+        raise unsettled(alibaba_order.CREATE, answer, words)
+    raise _not_created(answer, lines)
+
+
+def _created_total(answer: alibaba_order.CreateAnswer, parts: list[alibaba_order.CreatedOrder]) -> Money | None:
+    if answer.total_success_amount is not None:
+        return answer.total_success_amount
+    amounts = [part.order_amount for part in parts if part.order_amount is not None]
+    return total_of(amounts) if parts and len(amounts) == len(parts) else None
+
+
+def _not_created(answer: alibaba_order.CreateAnswer, lines: tuple[OrderLine, ...]) -> Exception:
+    ours = LinesByIds(lines, order_ids)
+    problems = tuple(
+        _problem(failed.error_code, failed.error_message, line_no=our.line_no if our else 0)
+        for failed in answer.failed_offer_list
+        for our in [ours.take((failed.offer_id, failed.spec_id))]
+    ) or (_problem(answer.code, answer.message),)
+    code = answer.code or next((failed.error_code for failed in answer.failed_offer_list), "")
+    words = answer.message or problems[0].message
+    return refusal(alibaba_order.CREATE, answer, words, code=code, problems=problems)
+
+
+def pay_code(code: str, words: str) -> str:
+    """The code of a refused payment as Taobao would name it; 1688 says it in words or by number."""
+    if ORDER_STATUS_ERROR in words:
+        return ORDER_STATUS_ERROR
+    return ORDER_NOT_EXIST if code == ORDER_NOT_FOUND else code
+
+
+def settle_payment(answer: alibaba_order.PayAnswer, order_id: str) -> None:
+    """Return if the order is paid. Raises `Refused` when the answer says why not, `Unanswered` otherwise."""
+    if answer.order_id not in ("", order_id):
+        raise unsettled(alibaba_order.PAY, answer, f"the answer is about order {answer.order_id}")
+    if answer.protocol_pay_success:
+        return
+    if answer.protocol_pay_success is None:
+        raise unsettled(alibaba_order.PAY, answer, "the answer does not say whether it is paid")
+    if order_id in answer.cant_pay_order_list:
+        raise refusal(alibaba_order.PAY, answer, "the order can't be paid", code=CANNOT_PAY)
+    if answer.pay_url:
+        words = "the wallet has not enough for it: a person can pay at the cashier's page or fill the wallet"
+        raise refusal(alibaba_order.PAY, answer, words, code=BALANCE_NOT_ENOUGH)
+    raise unsettled(alibaba_order.PAY, answer, "not paid and no page to pay at")
+
+
+def service_order(order: alibaba_order.Order) -> ServiceOrder:
+    base = order.base_info
+    return ServiceOrder(
+        order_id=base.id_text or base.id,
+        reference=base.buyer_feedback,
+        status=STATUSES.get(base.status, ServiceStatus.OTHER),
+        total=base.total_amount,
+        paid=base.total_amount if base.pay_time else None,
+        created_at=base.create_time,
+        paid_at=base.pay_time,
+        close_reason=base.close_reason,
+        parcels=tuple(
+            DomesticParcel(
+                tracking_number=item.logistics_bill_no,
+                company=item.logistics_company_name,
+                sent_at=item.delivered_time,
+            )
+            for item in order.native_logistics.logistics_items
+            if item.logistics_bill_no
+        ),
+        shipments=_shipments(order.international_logistics),
+    )
+
+
+def _shipments(parcels: Iterable[alibaba_order.InternationalLogistics]) -> tuple[Shipment, ...]:
+    by_booking = attrgetter("order_id")
+    return tuple(
+        _shipment(booking_id, list(group)) for booking_id, group in groupby(sorted(parcels, key=by_booking), by_booking)
+    )
+
+
+def _shipment(booking_id: str, parcels: list[alibaba_order.InternationalLogistics]) -> Shipment:
+    return Shipment(
+        shipment_order_id=booking_id,
+        tracking_numbers=tuple(dict.fromkeys(parcel.logistic_number for parcel in parcels if parcel.logistic_number)),
+        company=parcels[0].logistic_company_name,
+        tracking_urls=tuple(dict.fromkeys(parcel.tracking_url for parcel in parcels if parcel.tracking_url)),
+        render_id=parcels[0].render_id,
+    )
+
+
+def events(logistics: alibaba_order.Logistics) -> Iterable[TrackingEvent]:
+    for parcel in logistics.logistics_trace:
+        for step in parcel.logistics_steps:
+            yield TrackingEvent(
+                tracking_number=parcel.logistics_bill_no,
+                occurred_at=step.accept_time,
+                status=trace_status(step.status),
+                description=step.remark,
+            )

@@ -1,0 +1,72 @@
+"""The protocol that every marketplace implements, so that the flow knows none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from domain.effects import Claim
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.offers import Offer, OfferSummary
+from domain.orders import SourcingOrder
+from domain.quotes import Quote
+from domain.service_orders import ServiceOrder, TrackingEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warehouse:
+    """The address in China that sellers send to."""
+
+    name: str
+    phone: str
+    province: str
+    city: str
+    district: str
+    address: str
+    zip: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Created:
+    """The service's answer to a create: the ids it gave (several when it split the order) and what they cost."""
+
+    order_ids: tuple[str, ...]
+    total: Money
+
+
+class Channel(Protocol):
+    """One marketplace of the service.
+
+    Reads may be repeated and are retried inside. The effects `create` and `pay` are sent exactly once per call, take
+    the ledger's claim, and raise by what the caller may do next: `Refused`, `Unanswered` (may have happened),
+    `NotSent` (has not happened), `Misconfigured` (see `connectors.xportcn.errors`).
+    """
+
+    marketplace: Marketplace
+
+    async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
+        """Offers whose title matches `words`, best first."""
+
+    async def offer(self, item_id: str) -> Offer | None:
+        """The product with its variants and the ids that ordering needs; None when there is none."""
+
+    async def quote(self, order: SourcingOrder, warehouse: Warehouse) -> Quote:
+        """Preview an order. What can't be bought is in the quote's `problems`, not an exception."""
+
+    async def create(self, claim: Claim, order: SourcingOrder, warehouse: Warehouse, *, approved: Money) -> Created:
+        """Create the order under our reference `order_ref`, for at most `approved` where the service checks that."""
+
+    async def pay(self, claim: Claim, order_id: str) -> None:
+        """Pay one order from the account's balance. Returns when the service says it is paid or will be."""
+
+    async def find(self, references: Sequence[str], *, since: datetime) -> dict[str, list[ServiceOrder]]:
+        """Orders that carry our references, created after `since` (UTC); the answer has only the references found."""
+
+    async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
+        """The orders of these ids as they are now; unknown ids are missing from the answer."""
+
+    async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
+        """All events of all parcels of one order, domestic and international, oldest first."""

@@ -1,0 +1,61 @@
+"""Finding our own line behind the ids of an answer, and our own references behind a list of orders."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+
+from domain.orders import OrderLine
+from domain.service_orders import ServiceOrder, TraceStatus, TrackingEvent
+
+# The service's clock and ours may differ: an order counts as created after `since` from this much earlier on.
+CLOCK_MARGIN = timedelta(minutes=10)
+
+LineIds = tuple[str, str]
+
+
+class LinesByIds:
+    """Gives out each line once, so that two lines of the same SKU both get theirs."""
+
+    def __init__(self, lines: Iterable[OrderLine], ids: Callable[[OrderLine], LineIds]) -> None:
+        self._lines: defaultdict[LineIds, list[OrderLine]] = defaultdict(list)
+        for line in lines:
+            self._lines[ids(line)].append(line)
+
+    def take(self, ids: LineIds) -> OrderLine | None:
+        lines = self._lines.get(ids, [])
+        return lines.pop(0) if len(lines) > 1 else next(iter(lines), None)
+
+
+def is_since(order: ServiceOrder, since: datetime) -> bool:
+    """Whether an order was created after `since`, give or take the clocks; one without a time counts."""
+    return order.created_at is None or order.created_at >= since - CLOCK_MARGIN
+
+
+def by_reference(
+    orders: Iterable[ServiceOrder], references: Iterable[str], since: datetime
+) -> dict[str, list[ServiceOrder]]:
+    """The orders that carry one of the references exactly, created after `since`."""
+    wanted = set(references)
+    found: dict[str, list[ServiceOrder]] = {}
+    for order in orders:
+        if order.reference in wanted and is_since(order, since):
+            found.setdefault(order.reference, []).append(order)
+    return found
+
+
+def oldest_first(events: Iterable[TrackingEvent]) -> list[TrackingEvent]:
+    """Events in order of time, each once: parcels shared by two parts of an order are told twice."""
+    return sorted(dict.fromkeys(events), key=lambda event: event.occurred_at)
+
+
+def batches(ids: Sequence[str], size: int) -> list[list[str]]:
+    """Distinct ids in lists of at most `size`."""
+    distinct = list(dict.fromkeys(ids))
+    return [distinct[start : start + size] for start in range(0, len(distinct), size)]
+
+
+def trace_status(text: str) -> TraceStatus:
+    """The stage of an event; words that the contract does not list are `OTHER`."""
+    return TraceStatus(text) if text in set(TraceStatus) else TraceStatus.OTHER

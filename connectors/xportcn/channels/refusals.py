@@ -1,0 +1,47 @@
+"""Errors out of an answer that arrived well and says no, or says nothing that settles the matter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from connectors.xportcn.api.base import EffectCall
+from connectors.xportcn.errors import Refused, Unanswered
+from connectors.xportcn.wire import EffectAnswer
+from domain.quotes import LineProblem
+
+BALANCE_NOT_ENOUGH = "BALANCE_NOT_ENOUGH"
+ORDER_STATUS_ERROR = "ORDER_STATUS_ERROR"
+ORDER_NOT_EXIST = "ORDER_NOT_EXIST"
+CANNOT_PAY = "CANNOT_PAY"
+
+ORDER_NOT_FOUND = "40402"
+PRODUCT_NOT_FOUND = "40401"
+
+
+def refusal(
+    call: EffectCall[Any, Any],
+    answer: EffectAnswer,
+    words: str,
+    *,
+    code: str,
+    problems: tuple[LineProblem, ...] = (),
+) -> Refused:
+    """The answer says no."""
+    return Refused(
+        words or code or "refused without a word",
+        operation=call.operation.name,
+        request_id=answer.request_id,
+        status=200,
+        code=code,
+        problems=problems,
+    )
+
+
+def unsettled(call: EffectCall[Any, Any], answer: EffectAnswer, words: str) -> Unanswered:
+    """The answer leaves open whether it happened."""
+    return Unanswered(
+        f"{words}; it may have been carried out",
+        operation=call.operation.name,
+        request_id=answer.request_id,
+        status=200,
+    )

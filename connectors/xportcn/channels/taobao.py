@@ -1,0 +1,185 @@
+"""Taobao: purchase orders under our own reference, which is the service's idempotency key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from connectors.xportcn.api import taobao_order, taobao_product
+from connectors.xportcn.channels import taobao_answers as answers
+from connectors.xportcn.channels.base import Created, Warehouse
+from connectors.xportcn.channels.matching import batches, by_reference, oldest_first
+from connectors.xportcn.channels.refusals import ORDER_NOT_FOUND, PRODUCT_NOT_FOUND
+from connectors.xportcn.client import XportcnClient
+from connectors.xportcn.concurrently import concurrently
+from connectors.xportcn.errors import ContractMismatch, Refused
+from domain.effects import Claim
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.offers import Offer, OfferSummary
+from domain.orders import OrderLine, Receiver, SourcingOrder
+from domain.quotes import LineProblem, Quote
+from domain.service_orders import ServiceOrder, TrackingEvent
+
+PAGE_SIZE = 50
+
+
+class TaobaoChannel:
+    """Implements `Channel` (see `channels.base`)."""
+
+    marketplace: Marketplace = Marketplace.TAOBAO
+
+    def __init__(self, client: XportcnClient) -> None:
+        self._client = client
+
+    async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
+        found: list[OfferSummary] = []
+        page_no = 1
+        while len(found) < limit:
+            request = taobao_product.SearchRequest(keyword=words, page_no=page_no, page_size=min(limit, PAGE_SIZE))
+            page = await self._client.read(taobao_product.SEARCH, request)
+            found += [answers.summary(hit) for hit in page.data]
+            if not page.data or len(found) >= page.total_records:
+                break
+            page_no += 1
+        return found[:limit]
+
+    async def offer(self, item_id: str) -> Offer | None:
+        try:
+            product = await self._client.read(taobao_product.PRODUCT, taobao_product.ProductRequest(item_id=item_id))
+        except Refused as refused:
+            if refused.code == PRODUCT_NOT_FOUND:
+                return None
+            raise
+        mapping = await self._map_ids(product) if answers.lacks_distribution_ids(product) else None
+        return answers.offer(product, mapping)
+
+    async def _map_ids(self, product: taobao_product.Product) -> taobao_product.Mapping:
+        item = taobao_product.MappingItem(
+            item_id=product.item_id, sku_ids=tuple(sku.sku_id for sku in product.sku_list)
+        )
+        return await self._client.read(taobao_product.ID_MAPPING, taobao_product.MappingRequest(params=(item,)))
+
+    async def quote(self, order: SourcingOrder, warehouse: Warehouse) -> Quote:
+        request = taobao_order.RenderRequest(
+            receiver=_foreign(order.request.receiver),
+            warehouse_address=_warehouse(warehouse),
+            render_item_list=tuple(_render_item(line) for line in order.lines),
+        )
+        try:
+            rendered = await self._client.read(taobao_order.RENDER, request)
+        except Refused as refused:
+            return Quote(goods=Money(0), postage=Money(0), total=Money(0), problems=(_problem(refused),))
+        return answers.quote(rendered, order.lines)
+
+    async def create(self, claim: Claim, order: SourcingOrder, warehouse: Warehouse, *, approved: Money) -> Created:
+        request = taobao_order.CreateRequest(
+            outer_purchase_id=order.order_ref,
+            purchase_amount=approved,
+            order_line_list=tuple(_create_line(line) for line in order.lines),
+            receiver=_foreign(order.request.receiver),
+            warehouse_address_info=_warehouse(warehouse),
+        )
+        try:
+            answer = await self._client.effect(taobao_order.CREATE, request, claim=claim)
+        except Refused as refused:
+            raise refused.explained(code=refused.code, problems=(_problem(refused),)) from refused
+        return answers.created(answer)
+
+    async def pay(self, claim: Claim, order_id: str) -> None:
+        request = taobao_order.PayRequest(purchase_order_id_list=(order_id,))
+        answers.settle_payment(await self._client.effect(taobao_order.PAY, request, claim=claim), order_id)
+
+    async def find(self, references: Sequence[str], *, since: datetime) -> dict[str, list[ServiceOrder]]:
+        pages = await concurrently(self._with_reference, dict.fromkeys(references))
+        return by_reference((order for page in pages for order in page), references, since)
+
+    async def _with_reference(self, reference: str) -> list[ServiceOrder]:
+        request = taobao_order.OrderPageRequest(page_no=1, page_size=PAGE_SIZE, outer_purchase_id=reference)
+        orders = await self._page(request)
+        _require_filter("outerPurchaseId", [order.reference for order in orders], [reference])
+        return orders
+
+    async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
+        pages = await concurrently(self._with_ids, batches(order_ids, PAGE_SIZE))
+        return {order.order_id: order for page in pages for order in page}
+
+    async def _with_ids(self, order_ids: list[str]) -> list[ServiceOrder]:
+        request = taobao_order.OrderPageRequest(page_no=1, page_size=PAGE_SIZE, purchase_ids=tuple(order_ids))
+        orders = await self._page(request)
+        _require_filter("purchaseIds", [order.order_id for order in orders], order_ids)
+        return orders
+
+    async def _page(self, request: taobao_order.OrderPageRequest) -> list[ServiceOrder]:
+        page = await self._client.read(taobao_order.ORDER_PAGE, request)
+        return [answers.service_order(order) for order in page.data]
+
+    async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
+        parts = await concurrently(self._trace_part, order.parts)
+        return oldest_first(event for events in parts for event in events)
+
+    async def _trace_part(self, part: str) -> list[TrackingEvent]:
+        request = taobao_order.LogisticsRequest(sub_purchase_order_id=part)
+        try:
+            return list(answers.events(await self._client.read(taobao_order.LOGISTICS, request)))
+        except Refused as refused:
+            if refused.code == ORDER_NOT_FOUND:
+                return []  # nothing sent yet: the order itself was read a moment ago
+            raise
+
+
+def _problem(refused: Refused) -> LineProblem:
+    return LineProblem(problem=answers.problem_of(refused.code), message=refused.message)
+
+
+def _require_filter(field: str, answered: list[str], asked: list[str]) -> None:
+    """A list that ignored our filter proves nothing about what is missing from it."""
+    if not set(answered) <= set(asked):
+        name = taobao_order.ORDER_PAGE.operation.name
+        raise ContractMismatch(f"the list does not keep to the filter `{field}`", operation=name, field=field)
+
+
+def _foreign(receiver: Receiver) -> taobao_order.Address:
+    return taobao_order.Address(
+        country=receiver.country,
+        state=receiver.state or receiver.city,  # required there (contract 2.3), unknown to many countries
+        city=receiver.city,
+        district="",
+        address=receiver.address,
+        zip=receiver.zip,
+        name=receiver.name,
+        phone=receiver.phone,
+        mobile_phone=receiver.phone,
+    )
+
+
+def _warehouse(warehouse: Warehouse) -> taobao_order.Address:
+    return taobao_order.Address(
+        country="CN",
+        state=warehouse.province,
+        city=warehouse.city,
+        district=warehouse.district,
+        address=warehouse.address,
+        zip=warehouse.zip,
+        name=warehouse.name,
+        phone=warehouse.phone,
+        mobile_phone=warehouse.phone,
+    )
+
+
+def _render_item(line: OrderLine) -> taobao_order.RenderItem:
+    return taobao_order.RenderItem(
+        item_id=line.distribution_item_id, sku_id=line.distribution_sku_id, quantity=line.quantity
+    )
+
+
+def _create_line(line: OrderLine) -> taobao_order.CreateLine:
+    return taobao_order.CreateLine(
+        item_id=line.distribution_item_id,
+        sku_id=line.distribution_sku_id,
+        order_line_no=str(line.line_no),
+        quantity=line.quantity,
+        price=line.unit_price,
+        currency=line.unit_price.currency,
+        title=line.title,
+    )

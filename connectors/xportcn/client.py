@@ -1,0 +1,258 @@
+"""The client: reads are repeated, effects are sent once under a claim, and every failure says what it means."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, NoReturn, Self
+from urllib.parse import urlsplit
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+from pydantic import ValidationError
+
+from connectors.settings import MissingSetting, XportcnSettings
+from connectors.xportcn.api.base import Call, EffectCall, ReadCall, Req, Res
+from connectors.xportcn.auth import SignatureAuth, new_nonce
+from connectors.xportcn.envelope import Opened, open_envelope
+from connectors.xportcn.errors import Misconfigured, NotSent
+from connectors.xportcn.explain import Report, error_of
+from connectors.xportcn.failures import Failure, Kind
+from connectors.xportcn.limits import TokenBucket
+from connectors.xportcn.redaction import hide_signatures, without_signature
+from connectors.xportcn.sending import Halted, Send, guard, sending
+from connectors.xportcn.waiting import retry_after_s, skew_s, wait_before_retry
+from connectors.xportcn.wire import EffectAnswer
+from domain.effects import Claim
+
+log = logging.getLogger("xportcn")
+
+# Shorter than the five seconds after which common servers close an idle connection: a close that crosses an effect on
+# the wire leaves it unanswered.
+KEEP_ALIVE_S = 4.0
+TRANSPORT_ERRORS = (httpx.HTTPError, aiohttp.ClientError, OSError, Halted)
+
+
+def allow(claim: Claim) -> None:
+    """The default `on_send`: every claim may be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back over HTTP, opened."""
+
+    status: int
+    headers: httpx.Headers
+    envelope: Opened | None
+
+
+class XportcnClient:
+    """Calls the service. An async context manager; one a process and event loop.
+
+    `on_send` is called synchronously with the claim of an effect, right before its first byte leaves. If it raises,
+    nothing is written: `NotSent` passes as it is, anything else becomes the cause of one.
+    """
+
+    def __init__(
+        self,
+        settings: XportcnSettings,
+        *,
+        on_send: Callable[[Claim], None] = allow,
+        clock: Callable[[], float] = time.time,
+        nonces: Callable[[], str] = new_nonce,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.address = _address(settings)
+        self._settings = settings
+        self._on_send = on_send
+        self._clock = clock
+        self._sleep = sleep
+        self._bucket = TokenBucket(settings.requests_per_second, sleep=sleep)
+        self._http = _http_client(settings, SignatureAuth(settings, clock=clock, nonces=nonces))
+        hide_signatures()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    async def read(self, call: ReadCall[Req, Res], request: Req) -> Res:
+        """Make a call that changes nothing; failures that may pass are tried again inside."""
+        if not isinstance(call, ReadCall):
+            raise TypeError(f"{call.operation.name} has an effect: it needs a claim")
+        tried = 0
+        while True:
+            result = await self._attempt(call, request, Send())
+            if not isinstance(result, Report):
+                return result
+            tried += 1
+            await self._before_next_try(result, tried)
+
+    async def effect(self, call: EffectCall[Req, Res], request: Req, *, claim: Claim) -> Res:
+        """Make a call with consequences: sent exactly once, or not at all."""
+        if claim.action is not call.action:
+            raise ValueError(f"{call.operation.name} is sent under a claim to {call.action}, not to {claim.action}")
+        result = await self._attempt(call, request, Send(lambda: self._on_send(claim)))
+        if isinstance(result, Report):
+            raise error_of(result) from result.cause
+        return result
+
+    async def _before_next_try(self, report: Report, tried: int) -> None:
+        wait = wait_before_retry(
+            report.meaning,
+            tried=tried,
+            retries=self._settings.retries,
+            retry_after_s=report.retry_after_s,
+            luck=random.random(),
+        )
+        if wait is None:
+            raise error_of(report) from report.cause
+        await self._sleep(wait)
+
+    async def _attempt(self, call: Call[Req, Res], request: Req, send: Send) -> Res | Report:
+        await self._bucket.take()
+        started = time.perf_counter()
+        result = await self._exchange(call, request, send)
+        if isinstance(result, Answer):
+            _log(call, started, result.status, result.envelope.request_id if result.envelope else "")
+            return self._judge(call, result)
+        _log(call, started, result.failure.kind, "")
+        return result
+
+    async def _exchange(self, call: Call[Req, Res], request: Req, send: Send) -> Answer | Report:
+        """Send and read the whole answer, in `timeout_s` at most; a broken exchange is a report."""
+        try:
+            with sending(send):
+                async with asyncio.timeout(self._settings.timeout_s):
+                    response = await self._http.send(self._built(call, request))
+        except TRANSPORT_ERRORS as error:
+            if send.denied is not None:
+                _raise_denied(call, send.denied)
+            return self._broken(call, send, error)
+        return Answer(response.status_code, response.headers, open_envelope(response.content))
+
+    def _built(self, call: Call[Req, Res], request: Req) -> httpx.Request:
+        operation = call.operation
+        if operation.method == "GET":
+            return self._http.build_request("GET", operation.path, params=request.query())
+        json_type = {"content-type": "application/json"}
+        return self._http.build_request("POST", operation.path, content=request.body(), headers=json_type)
+
+    def _broken(self, call: Call[Req, Res], send: Send, error: Exception) -> Report:
+        # Only the cause tells a time-out: the transport calls a dropped connection one too.
+        timed_out = isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError)
+        told = str(error) or type(error).__name__
+        words = without_signature(told)
+        return Report(
+            operation=call.operation,
+            address=self.address,
+            failure=Failure(
+                kind=Kind.TIMED_OUT if timed_out else Kind.BROKEN, effect=call.operation.effect, sent=send.written
+            ),
+            words=f"{self._settings.timeout_s:g} s" if isinstance(error, TimeoutError) else words,
+            cause=error if words == told else None,  # a traceback would print what the words leave out
+        )
+
+    def _judge(self, call: Call[Req, Res], answer: Answer) -> Res | Report:
+        envelope = answer.envelope
+        if envelope is None or not envelope.ok or not 200 <= answer.status < 300:
+            return self._report(call, answer, Kind.ANSWERED)
+        try:
+            data = call.parse(envelope.data)
+        except ValidationError as error:
+            return self._report(call, answer, Kind.MISFIT, error)
+        if isinstance(data, EffectAnswer):
+            data.came_with(envelope.request_id)
+        return data
+
+    def _report(self, call: Call[Req, Res], answer: Answer, kind: Kind, error: ValidationError | None = None) -> Report:
+        envelope, now = answer.envelope, self._clock()
+        return Report(
+            operation=call.operation,
+            address=self.address,
+            failure=Failure(
+                kind=kind,
+                effect=call.operation.effect,
+                sent=True,
+                status=answer.status,
+                code=envelope.code if envelope else None,
+            ),
+            words=envelope.words if envelope else "",
+            request_id=envelope.request_id if envelope else "",
+            retry_after_s=retry_after_s(answer.headers, now),
+            skew_s=skew_s(answer.headers, now),
+            field=_field(error) if error else "",
+            cause=error,
+        )
+
+
+def _address(settings: XportcnSettings) -> str:
+    """Scheme, host and port of the service; raises `Misconfigured` for settings that can't work."""
+    try:
+        settings.require_account()
+        parts = urlsplit(settings.base_url)
+        port = f":{parts.port}" if parts.port else ""
+    except (MissingSetting, ValueError) as error:
+        raise Misconfigured(str(error)) from error
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise Misconfigured("XPORTCN_BASE_URL must look like https://host/api or http://127.0.0.1:8790")
+    account = (settings.access_key, settings.access_secret.get_secret_value(), settings.user_id)
+    if not all(part.isascii() and part.isprintable() and " " not in part for part in account):
+        raise Misconfigured("XPORTCN_ACCESS_KEY, _ACCESS_SECRET or _USER_ID holds a blank, a line break or worse")
+    return f"{parts.scheme}://{parts.hostname}{port}"
+
+
+def _http_client(settings: XportcnSettings, auth: httpx.Auth) -> httpx.AsyncClient:
+    """The environment's proxies and netrc are left alone: a proxy may repeat what must be sent once."""
+
+    def session() -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            ssl=transport.ssl_context, limit=settings.max_connections, keepalive_timeout=KEEP_ALIVE_S
+        )
+        return aiohttp.ClientSession(
+            connector=connector, trace_configs=[guard()], cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+        )
+
+    transport = AiohttpTransport(client=session)
+    return httpx.AsyncClient(
+        base_url=settings.base_url,
+        auth=auth,
+        transport=transport,
+        timeout=httpx.Timeout(None, connect=settings.connect_timeout_s),
+        trust_env=False,
+    )
+
+
+def _raise_denied(call: Call[Any, Any], denied: Exception) -> NoReturn:
+    name = call.operation.name
+    if isinstance(denied, NotSent):
+        denied.operation = denied.operation or name
+        raise denied
+    words = f"leave to send was not given ({type(denied).__name__}); nothing was sent"
+    raise NotSent(words, operation=name) from denied
+
+
+def _field(error: ValidationError) -> str:
+    return ".".join(str(part) for part in error.errors(include_input=False)[0]["loc"]) or "data"
+
+
+def _log(call: Call[Any, Any], started: float, outcome: object, request_id: str) -> None:
+    operation = call.operation
+    ms = (time.perf_counter() - started) * 1000
+    log.debug(
+        "%s: %s %s -> %s in %.0f ms, request %s",
+        operation.name, operation.method, operation.path, outcome, ms, request_id or "-",
+    )  # fmt: skip

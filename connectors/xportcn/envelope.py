@@ -1,0 +1,48 @@
+"""The service's envelope around every answer, in both families (contract 1.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.xportcn.failures import SUCCESS
+from connectors.xportcn.wire import read_json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """An answer out of its envelope. `code` is text whatever arrived; `ok` says whether the service said yes."""
+
+    code: str
+    words: str
+    request_id: str
+    ok: bool
+    data: Any
+
+
+def open_envelope(body: bytes) -> Opened | None:
+    """Open either envelope; None for what is none: not JSON, no object, no code.
+
+    The family is told by its names and not by the operation: an answer of the gateway may wear the other one.
+    """
+    try:
+        parsed = read_json(body)
+    except ValueError:
+        return None
+    if not isinstance(parsed, Mapping):
+        return None
+    code = _text(parsed.get("code", parsed.get("errorCode")))
+    if not code:
+        return None
+    return Opened(
+        code=code,
+        words=_text(parsed.get("msg", parsed.get("errorMsg"))),
+        request_id=_text(parsed.get("requestId")),
+        ok=code == SUCCESS and parsed.get("success") is not False,
+        data=parsed.get("data"),
+    )
+
+
+def _text(value: object) -> str:
+    return "" if value is None or isinstance(value, bool | Mapping | list) else str(value)

@@ -1,0 +1,120 @@
+"""What can go wrong with a call, by what the caller can do about it.
+
+XportcnError
+  Misconfigured        a person must change a setting; the service did nothing
+  NotSent              provably without effect: try again later
+  Refused              the service said no, and would say it again
+  Unanswered           an effect may have happened: read before doing anything; a read just failed
+    ContractMismatch   the service answered, but not as the contract says
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+from domain.quotes import LineProblem
+
+
+class XportcnError(Exception):
+    """A call that did not succeed. `status` is HTTP's, None without an answer; `code` the envelope's or the answer's.
+
+    Every argument but the message has a default, and all of them are attributes: that is what makes the tree picklable.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str = "",
+        request_id: str = "",
+        status: int | None = None,
+        code: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.operation = operation
+        self.request_id = request_id
+        self.status = status
+        self.code = code
+
+    @property
+    def message(self) -> str:
+        """What happened, without the operation and the numbers; for `Refused` the service's own words."""
+        return str(self.args[0])
+
+    def __str__(self) -> str:
+        facts = {"HTTP": self.status, "code": self.code, "request": self.request_id}
+        told = ", ".join(f"{name} {value}" for name, value in facts.items() if value)
+        return f"{self.operation + ': ' if self.operation else ''}{self.message}{f' ({told})' if told else ''}"
+
+
+class Misconfigured(XportcnError):
+    """Credentials, clock, user id or base URL are wrong; the message names cause and remedy. Nothing was done."""
+
+
+class NotSent(XportcnError):
+    """The call provably had no effect: no connection, HTTP 429, or the claim's lease was gone before the first byte.
+
+    `retry_after_s` is what the service asked to wait, None if it did not say.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str = "",
+        request_id: str = "",
+        status: int | None = None,
+        code: str = "",
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message, operation=operation, request_id=request_id, status=status, code=code)
+        self.retry_after_s = retry_after_s
+
+
+class Refused(XportcnError):
+    """The service said no. `problems` are the same in our words, line by line where the service says which."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str = "",
+        request_id: str = "",
+        status: int | None = None,
+        code: str = "",
+        problems: tuple[LineProblem, ...] = (),
+    ) -> None:
+        super().__init__(message, operation=operation, request_id=request_id, status=status, code=code)
+        self.problems = problems
+
+    def explained(self, *, code: str, problems: tuple[LineProblem, ...] = ()) -> Self:
+        """The same refusal with a code and problems that the channel knows better."""
+        return type(self)(
+            self.message,
+            operation=self.operation,
+            request_id=self.request_id,
+            status=self.status,
+            code=code,
+            problems=problems,
+        )
+
+
+class Unanswered(XportcnError):
+    """No answer settles whether it happened: time-out, cut connection, 5xx, garbage. A read failed after retries."""
+
+
+class ContractMismatch(Unanswered):
+    """The service answered success, but not as the contract says; `field` is where. An effect may have happened."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str = "",
+        request_id: str = "",
+        status: int | None = None,
+        code: str = "",
+        field: str = "",
+    ) -> None:
+        super().__init__(message, operation=operation, request_id=request_id, status=status, code=code)
+        self.field = field

@@ -1,0 +1,95 @@
+"""What a failed call means for whoever made it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+SUCCESS = "200"
+NONCE_USED = "40104"
+
+
+class Kind(StrEnum):
+    """How a call failed."""
+
+    BROKEN = "broken"  # no whole HTTP answer: connection refused, reset, cut
+    TIMED_OUT = "timed_out"
+    ANSWERED = "answered"  # a whole HTTP answer that is not a success
+    MISFIT = "misfit"  # a success whose data does not fit the contract
+
+
+class Meaning(StrEnum):
+    """What the caller may do next."""
+
+    RETRY_NOW = "retry_now"  # changes nothing: the client tries again, with backoff
+    RETRY_LATER = "retry_later"  # provably without effect
+    REFUSED = "refused"
+    UNANSWERED = "unanswered"
+    MISCONFIGURED = "misconfigured"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A failed call. `effect` is true for calls that spend or promise, `sent` once the first byte was about to leave.
+
+    `status` is None without an HTTP answer, `code` None without the service's envelope.
+    """
+
+    kind: Kind
+    effect: bool
+    sent: bool
+    status: int | None = None
+    code: str | None = None
+
+
+def meaning_of(failure: Failure) -> Meaning:
+    """Classify a failure."""
+    if failure.kind is Kind.MISFIT:
+        return Meaning.UNANSWERED  # the same again would bring the same answer
+    if failure.status is None:
+        return _without_answer(failure)
+    if 429 in (failure.status, _number(failure.code)):
+        return Meaning.RETRY_LATER
+    if failure.code is None or 300 <= failure.status < 400:
+        return _without_envelope(failure, failure.status)
+    return _with_envelope(failure, failure.status, failure.code)
+
+
+def _without_answer(failure: Failure) -> Meaning:
+    if not failure.effect:
+        return Meaning.RETRY_NOW
+    # A time-out on pay can hide a payment (contract 2.7).
+    return Meaning.UNANSWERED if failure.sent else Meaning.RETRY_LATER
+
+
+def _without_envelope(failure: Failure, status: int) -> Meaning:
+    """Something else than the service answered: a proxy, a web server, the wrong address."""
+    if status == 401:
+        return Meaning.MISCONFIGURED
+    if failure.effect:
+        return Meaning.UNANSWERED
+    return Meaning.RETRY_NOW if status < 300 or _is_fault(status) else Meaning.MISCONFIGURED
+
+
+def _with_envelope(failure: Failure, status: int, code: str) -> Meaning:
+    again = Meaning.UNANSWERED if failure.effect else Meaning.RETRY_NOW
+    if code == NONCE_USED:
+        return again  # somebody on the way repeated the request: the first copy may have been carried out
+    if 401 in (status, _number(code)):
+        return Meaning.MISCONFIGURED
+    if code == SUCCESS or _is_fault(status) or _is_fault(_number(code)):
+        return again
+    if code == "404" and not failure.effect:
+        return Meaning.MISCONFIGURED
+    return Meaning.REFUSED
+
+
+def _number(code: str | None) -> int:
+    """An envelope code as an HTTP status: the service builds 40103 from 401. 0 for codes of another kind."""
+    if code is None or not (code.isascii() and code.isdigit()):
+        return 0
+    return int(code[:3]) if len(code) in (3, 5) else 0
+
+
+def _is_fault(status: int) -> bool:
+    return 500 <= status < 600 or status == 408

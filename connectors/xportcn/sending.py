@@ -1,0 +1,90 @@
+"""The moment before a request's first byte: once a call, and never without leave.
+
+Exception types don't tell whether anything was sent (httpx-aiohttp turns a connection dropped half-way into a connect
+time-out), and aiohttp by itself repeats a GET when a kept connection drops, although 1688's payment is a GET. Its trace
+hooks run right before bytes are written, so both questions are settled there.
+
+Headers of a request with a body wait for the body and leave with it, in a later turn of the event loop. So there the
+hook of the body is the last moment, and what a killed process noted is what it sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import SimpleNamespace
+
+from aiohttp import ClientSession, TraceConfig, TraceRequestChunkSentParams, TraceRequestHeadersSentParams, hdrs
+
+
+class Halted(Exception):
+    """Nothing more is written for this call."""
+
+
+class Send:
+    """One request's way onto the wire. `written` is true once the first byte was about to leave.
+
+    `leave` is asked right before; if it raises, nothing is written and the exception is kept in `denied`.
+    """
+
+    __slots__ = ("denied", "leave", "written")
+
+    def __init__(self, leave: Callable[[], None] | None = None) -> None:
+        self.leave = leave
+        self.written = False
+        self.denied: Exception | None = None
+
+    def headers(self, *, alone: bool) -> None:
+        """A request is about to be written, its headers `alone` or with a body; raises `Halted` if it must not be."""
+        if self.written:
+            raise Halted("the kept connection dropped; the request was not written a second time")
+        if alone:
+            self._first_byte()
+
+    def body(self) -> None:
+        """A part of the body is about to be written, the headers with its first; raises `Halted` if it must not be."""
+        if not self.written:
+            self._first_byte()
+
+    def _first_byte(self) -> None:
+        if self.leave is not None:
+            self._ask(self.leave)
+        self.written = True
+
+    def _ask(self, leave: Callable[[], None]) -> None:
+        try:
+            leave()
+        except Exception as error:
+            # Not as it is: aiohttp would take an OSError for its own and start over.
+            self.denied = error
+            raise Halted("the request was not allowed to leave") from error
+
+
+_current: ContextVar[Send] = ContextVar("send")
+
+
+@contextmanager
+def sending(send: Send) -> Iterator[None]:
+    """Make `send` the one that is asked for requests of this context."""
+    token = _current.set(send)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def guard() -> TraceConfig:
+    """The hook for a session; every request on it must run inside `sending`."""
+    config = TraceConfig()
+    config.on_request_headers_sent.append(_before_headers)
+    config.on_request_chunk_sent.append(_before_body)
+    return config
+
+
+async def _before_headers(_: ClientSession, __: SimpleNamespace, request: TraceRequestHeadersSentParams) -> None:
+    _current.get().headers(alone=request.headers.get(hdrs.CONTENT_LENGTH, "0") == "0")
+
+
+async def _before_body(_: ClientSession, __: SimpleNamespace, ___: TraceRequestChunkSentParams) -> None:
+    _current.get().body()

@@ -1,0 +1,222 @@
+"""How values travel: tolerant readers, strict writers, and exact ids, money and times.
+
+Readers keep unknown fields, take null for absent and never let a number pass through a float. Writers send the
+contract's names and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any
+
+from pydantic import (
+    AliasChoices,
+    AliasGenerator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    PlainValidator,
+    PrivateAttr,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+
+from domain.money import Money
+
+CHINA = timezone(timedelta(hours=8))
+SPACED = "%Y-%m-%d %H:%M:%S"
+COMPACT = "%Y%m%d%H%M%S%f%z"
+# Doubles of the service's own arithmetic come as 57.99999999999999: that far off, and no farther, it is a whole fen.
+FLOAT_DUST = Decimal("0.000001")
+MOST_DIGITS = 30
+
+
+class Reader(BaseModel):
+    """Base of what the service answers."""
+
+    model_config = ConfigDict(
+        alias_generator=AliasGenerator(validation_alias=to_camel),
+        extra="allow",
+        frozen=True,
+        coerce_numbers_to_str=True,
+        defer_build=True,
+        protected_namespaces=(),
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, raw: Any) -> Any:
+        if isinstance(raw, Mapping):
+            return {name: value for name, value in raw.items() if value is not None}
+        return raw
+
+
+class EffectAnswer(Reader):
+    """Base of answers that may say no inside a success; `request_id` is for the error that this becomes."""
+
+    _request_id: str = PrivateAttr("")
+
+    @property
+    def request_id(self) -> str:
+        return self._request_id
+
+    def came_with(self, request_id: str) -> None:
+        self._request_id = request_id
+
+
+class Writer(BaseModel):
+    """Base of what we send: unknown fields are an error here, None is left out, empty text is kept."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        extra="forbid",
+        frozen=True,
+        defer_build=True,
+        protected_namespaces=(),
+    )
+
+    def body(self) -> str:
+        """The JSON text, fields in the order of the class."""
+        return self.model_dump_json(by_alias=True, exclude_none=True)
+
+    def query(self) -> dict[str, str]:
+        """The fields as query parameters."""
+        return {name: str(value) for name, value in self.model_dump(by_alias=True, exclude_none=True).items()}
+
+
+class Nothing(Writer):
+    """A request without parameters."""
+
+
+def either(*names: str) -> AliasChoices:
+    """The spellings under which a field may arrive: the contract's misspelt one and what it may become."""
+    return AliasChoices(*names)
+
+
+def read_json(raw: bytes) -> Any:
+    """Parse JSON with every number exact. Raises `ValueError` for anything else."""
+    try:
+        return json.loads(raw, parse_float=Decimal, parse_constant=_no_number)
+    except RecursionError as error:
+        raise ValueError("JSON nested too deep") from error
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _decimal(value: object) -> Decimal:
+    """A number or its text, exact; a float has lost what we need and is an error."""
+    if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
+        raise ValueError(f"{type(value).__name__} where a number belongs")
+    try:
+        number = Decimal(value.strip() if isinstance(value, str) else value)
+    except InvalidOperation as error:
+        raise ValueError("not a number") from error
+    if not number.is_finite() or number.adjusted() > MOST_DIGITS:
+        raise ValueError("not a number of reasonable size")
+    return number
+
+
+def _whole(value: object) -> int:
+    number = _decimal(value)
+    if number != number.to_integral_value():
+        raise ValueError("not a whole number")
+    return int(number)
+
+
+def _id(value: object) -> str:
+    return value.strip() if isinstance(value, str) else str(_whole(value))
+
+
+def _id_number(value: str) -> int | str:
+    """As the number the contract asks for; what is no number goes as it is, for the service to refuse."""
+    return int(value) if value.isascii() and value.isdigit() else value
+
+
+def _fen(value: object) -> Money:
+    return _cny(value if isinstance(value, Money) else Money(_whole(value)))
+
+
+def _yuan(value: object) -> Money:
+    if isinstance(value, Money):
+        return _cny(value)
+    fen = _decimal(value).scaleb(2)
+    whole = fen.to_integral_value()
+    if abs(fen - whole) > FLOAT_DUST:
+        raise ValueError("more digits than yuan have")
+    return Money(int(whole))
+
+
+def _cny(money: Money) -> Money:
+    if money.currency != "CNY":
+        raise ValueError(f"{money} where CNY belong")
+    return money
+
+
+def _china_time(value: object) -> datetime:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    text = str(value).strip()
+    if text.isdigit() and len(text) in (10, 13):
+        return _unix_time(text[:10])
+    shape = SPACED if " " in text else COMPACT
+    moment = datetime.strptime(text, shape)  # noqa: DTZ007 - the spaced shape names no zone: it is China's
+    return (moment if moment.tzinfo else moment.replace(tzinfo=CHINA)).astimezone(UTC)
+
+
+def _unix_time(value: object) -> datetime:
+    return value if isinstance(value, datetime) else datetime.fromtimestamp(_whole(value), UTC)
+
+
+def _empty_is_absent(value: object) -> object:
+    return None if value in ("", "0") else value
+
+
+def china_text(moment: datetime) -> str:
+    """A moment as the service writes and reads it: China time, to the second."""
+    return moment.astimezone(CHINA).strftime(SPACED)
+
+
+def unix_text(moment: datetime) -> str:
+    """A moment as text of unix seconds."""
+    return str(int(moment.timestamp()))
+
+
+def unix_ms(moment: datetime) -> int:
+    """A moment as unix milliseconds."""
+    return int(moment.timestamp()) * 1000
+
+
+def json_text(entries: Iterable[Writer]) -> str:
+    """Entries as the JSON text that Taobao's calls carry inside their JSON."""
+    return f"[{','.join(entry.body() for entry in entries)}]"
+
+
+Id = Annotated[str, BeforeValidator(_id)]
+"""An id: text inside, whether text or a number of 19 digits arrives."""
+
+IdNumber = Annotated[str, PlainSerializer(_id_number)]
+"""An id that the contract wants sent as a number."""
+
+Fen = Annotated[Money, PlainValidator(_fen), PlainSerializer(lambda money: money.minor, return_type=int)]
+"""CNY in whole fen on the wire."""
+
+Yuan = Annotated[Money, PlainValidator(_yuan)]
+"""CNY in yuan on the wire, a number or a text; read only."""
+
+ChinaTime = Annotated[datetime, PlainValidator(_china_time)]
+"""A date-time of the service, `2026-01-31 08:00:00` or `20260131080000000+0800`; UTC inside."""
+
+MaybeChinaTime = Annotated[ChinaTime | None, BeforeValidator(_empty_is_absent)]
+
+MaybeUnixTime = Annotated[Annotated[datetime, PlainValidator(_unix_time)] | None, BeforeValidator(_empty_is_absent)]
+"""Unix seconds, a number or a text; UTC inside."""
+
+JsonText = PlainSerializer(json_text, return_type=str)

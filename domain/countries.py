@@ -1,0 +1,54 @@
+"""Country codes from what merchants write: alpha-2, alpha-3 or an English name."""
+
+from __future__ import annotations
+
+import unicodedata
+from difflib import get_close_matches
+from functools import cache, lru_cache
+from string import capwords
+
+NAMES = ("alpha_2", "alpha_3", "name", "common_name", "official_name")
+# Everyday names that ISO 3166 spells otherwise.
+EVERYDAY_NAMES = {
+    "america": "US", "brunei": "BN", "cape verde": "CV", "dr congo": "CD", "east timor": "TL", "england": "GB",
+    "great britain": "GB", "holland": "NL", "ivory coast": "CI", "macau": "MO", "macedonia": "MK", "micronesia": "FM",
+    "palestine": "PS", "russia": "RU", "scotland": "GB", "swaziland": "SZ", "turkey": "TR", "u.k.": "GB", "u.s.": "US",
+    "u.s.a.": "US", "uae": "AE", "uk": "GB", "vatican": "VA", "vatican city": "VA", "wales": "GB",
+}  # fmt: skip
+
+
+def country_code(text: str) -> str:
+    """The ISO 3166-1 alpha-2 code; case and accents don't matter.
+
+    Raises `ValueError` for an unknown country, with a suggestion when a name is near.
+    """
+    folded = _folded(text)
+    known = _codes()
+    if code := known.get(folded) or known.get(folded.removeprefix("the ")):
+        return code
+    raise ValueError(f"{text[:60]!r} is not a country; {_hint(folded)}")
+
+
+@lru_cache(maxsize=1024)  # one misspelling often fills a column, and a search takes milliseconds
+def _hint(folded: str) -> str:
+    known = _codes()
+    likely = [name for name in known if len(name) > 3 and name[0] == folded[:1]]
+    near = get_close_matches(folded, likely, n=1, cutoff=0.75)
+    return f"did you mean {capwords(near[0])} ({known[near[0]]})?" if near else "give its two-letter code, such as DE"
+
+
+@cache
+def _codes() -> dict[str, str]:
+    import pycountry  # only commands that read request files need its tables
+
+    codes = dict(EVERYDAY_NAMES)
+    for country in pycountry.countries:
+        fields = dict(country)
+        codes.update({_folded(fields[name]): fields["alpha_2"] for name in NAMES if name in fields})
+    return codes
+
+
+@lru_cache(maxsize=1024)
+def _folded(text: str) -> str:
+    plain = unicodedata.normalize("NFKD", text.replace("\u2019", "'")).casefold()
+    return " ".join("".join(letter for letter in plain if not unicodedata.combining(letter)).split())

@@ -1,0 +1,150 @@
+"""The decisions about one order: which SKU, may it be ordered, may it be paid; each with a reason to read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from domain.money import Money
+from domain.offers import Offer, Sku
+from domain.orders import OrderLine, OrderRequest, Receiver, RequestLine
+from domain.quotes import LineProblem, Problem, Quote
+from domain.service_orders import ServiceOrder, ServiceStatus
+from domain.states import OrderState
+
+NO_POSTCODES = frozenset(
+    {"AE", "AG", "AO", "BS", "BZ", "CI", "GH", "HK", "IE", "JM", "KE", "MO", "PA", "QA", "TT", "UG"}
+)
+NEEDS_STATE = frozenset({"AU", "BR", "CA", "IN", "MX", "MY", "US"})
+
+PROBLEM_WORDS = {
+    Problem.OUT_OF_STOCK: "not enough stock",
+    Problem.BELOW_MIN_QUANTITY: "below the seller's minimum quantity",
+    Problem.OFFLINE: "no longer on sale",
+    Problem.SKU_UNKNOWN: "this variant does not exist",
+    Problem.SELLERS_DIFFER: "items of different sellers: give each seller an order_ref of its own",
+    Problem.ADDRESS_INVALID: "the service does not accept the address",
+    Problem.PRICE_CHANGED: "the price has changed",
+    Problem.OTHER: "the service refuses it",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a decision makes of an order: `planned` is fine, `refused` can't be bought, `held` waits for a person."""
+
+    state: OrderState
+    reason: str = ""
+
+
+FINE = Verdict(state=OrderState.PLANNED)
+
+
+def refused(reason: str) -> Verdict:
+    return Verdict(state=OrderState.REFUSED, reason=reason)
+
+
+def held(reason: str) -> Verdict:
+    return Verdict(state=OrderState.HELD, reason=reason)
+
+
+def match_sku(offer: Offer, wish: str) -> Sku | Verdict:
+    """The SKU a line asks for. An empty wish is fine when there is only one to choose."""
+    active = [sku for sku in offer.skus if sku.active]
+    if not offer.active or not active:
+        return refused(f"{offer.item_id} ({offer.title}) is no longer on sale")
+    if wish:
+        found = [sku for sku in offer.skus if wish in (sku.sku_id, sku.spec_id)]
+        return found[0] if found else refused(f"{offer.item_id} has no SKU {wish}; it has {_choices(active)}")
+    if len(active) > 1:
+        return held(
+            f"{offer.item_id} ({offer.title}) has {len(active)} SKUs; put one in column sku: {_choices(active)}"
+        )
+    return active[0]
+
+
+def judge_availability(lines: Sequence[tuple[RequestLine, Offer, Sku]]) -> Verdict:
+    """What the offers themselves rule out: fewer pieces than the seller sells, more than there are."""
+    asked: Counter[str] = Counter()
+    for line, offer, _ in lines:
+        asked[offer.item_id] += line.quantity
+    for line, offer, sku in lines:
+        name, pieces = f"{offer.title} ({offer.item_id})", asked[offer.item_id]
+        if pieces < offer.min_quantity:
+            return refused(f"{name}: the seller's minimum is {offer.min_quantity}, asked {pieces}")
+        if sku.stock < line.quantity:
+            return refused(f"{name}: {sku.stock} in stock, asked {line.quantity}")
+    return FINE
+
+
+def missing_address_parts(receiver: Receiver) -> list[str]:
+    """The request columns that a parcel to this country can't do without and that are empty."""
+    needed = {
+        "receiver_phone": receiver.phone,
+        "city": receiver.city,
+        "zip": receiver.zip or (receiver.country in NO_POSTCODES and "none"),
+        "state": receiver.state or (receiver.country not in NEEDS_STATE and "none"),
+    }
+    return [column for column, value in needed.items() if not value]
+
+
+def judge_request(request: OrderRequest) -> Verdict:
+    """What can be said before asking the service anything."""
+    missing = missing_address_parts(request.receiver)
+    return held(f"the receiver's address is incomplete: fill in {', '.join(missing)}") if missing else FINE
+
+
+def judge_quote(request: OrderRequest, lines: tuple[OrderLine, ...], quote: Quote) -> Verdict:
+    """Fine, refused (gone, no stock, below minimum) or held (over a line's price limit)."""
+    if quote.problems:
+        return refused("; ".join(_in_words(problem, lines) for problem in quote.problems))
+    limits = {line_no: line.max_unit_price for line_no, line in enumerate(request.lines, start=1)}
+    titles = {line.line_no: line.title for line in lines}
+    over = [
+        f"{titles.get(priced.line_no, 'line')} costs {priced.unit_price} each, limit {limit}"
+        for priced in quote.lines
+        if (limit := limits.get(priced.line_no)) is not None and priced.unit_price > limit
+    ]
+    return held("; ".join(over) + ": raise max_unit_price or drop the line") if over else FINE
+
+
+class Payment(StrEnum):
+    """What to do about paying an order that exists."""
+
+    PAY = "pay"
+    IS_PAID = "is_paid"
+    UNDER_WAY = "under_way"
+    STOP = "stop"
+
+
+def judge_payment(shown: ServiceOrder | None, approved: Money) -> tuple[Payment, str]:
+    """Whether to pay an order as the service shows it now, and why not."""
+    if shown is None:
+        return Payment.STOP, "the service does not show this order; look it up in the console"
+    if shown.status is ServiceStatus.CLOSED:
+        why = f" ({shown.close_reason})" if shown.close_reason else ""
+        return Payment.STOP, f"the order was closed unpaid{why}; order again under a new order_ref"
+    if shown.status.is_paid:
+        return Payment.IS_PAID, ""
+    if shown.status is ServiceStatus.PAYMENT_PENDING:
+        return Payment.UNDER_WAY, "the service has taken the payment and not yet confirmed it"
+    if shown.total > approved:
+        return Payment.STOP, (
+            f"the price rose after ordering: {shown.total}, approved {approved}. Not paid; the order closes by itself. "
+            "To buy at the new price, order again under a new order_ref"
+        )
+    return Payment.PAY, ""
+
+
+def _in_words(problem: LineProblem, lines: tuple[OrderLine, ...]) -> str:
+    line = next((line for line in lines if line.line_no == problem.line_no), None)
+    subject = f"{line.title} ({line.item_id}) × {line.quantity}: " if line else ""
+    service_words = f" ({problem.message})" if problem.message else ""
+    return f"{subject}{PROBLEM_WORDS[problem.problem]}{service_words}"
+
+
+def _choices(skus: list[Sku], most: int = 6) -> str:
+    shown = ", ".join(f"{sku.sku_id} ({sku.name})" if sku.name else sku.sku_id for sku in skus[:most])
+    return shown if len(skus) <= most else f"{shown}, and {len(skus) - most} more"

@@ -1,0 +1,52 @@
+"""A foreign action with consequences, the claim that allows sending it, and what is known of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Action(StrEnum):
+    """What an effect does. `NOTIFY` tells the warehouse a domestic parcel number."""
+
+    CREATE = "create"
+    PAY = "pay"
+    BOOK = "book"
+    NOTIFY = "notify"
+
+
+class EffectStatus(StrEnum):
+    """What the ledger knows of an effect.
+
+    `SENDING` is written before the request leaves; it stays when the process dies, so it means: it may have happened.
+    """
+
+    SENDING = "sending"
+    DONE = "done"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    UNSENT = "unsent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The right to send one effect, until `lease_until` (UTC). Only the ledger makes one.
+
+    `fence` grows with every new holder: an outcome written with an old fence is not accepted.
+    """
+
+    key: str
+    order_ref: str
+    action: Action
+    fence: int
+    lease_until: datetime
+
+
+def effect_key(order_ref: str, action: Action, *, part: str = "", attempt: int = 1) -> str:
+    """`order_ref:action[:part][:n]`: made from what the action is, never from a run.
+
+    `part` tells several effects of one action apart (a parcel number); `n` stands from the second attempt on, which
+    only a refusal of the one before allows.
+    """
+    return ":".join([order_ref, action, *([part] if part else []), *([str(attempt)] if attempt > 1 else [])])

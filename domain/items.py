@@ -1,0 +1,95 @@
+"""Reading the `item` cell: an item id, a link to a product page, or words to search for."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from urllib.parse import SplitResult, parse_qs, urlsplit
+
+from domain.marketplace import Marketplace
+
+ITEM_ID = re.compile(r"[0-9]{6,}")
+OFFER_PATH = re.compile(r"/offer/([0-9]{6,})\.html?")
+WORLD_PATH = re.compile(r"/item/([0-9]{6,})\.html?")
+SITES = {
+    Marketplace.TAOBAO: ("taobao.com", "tmall.com", "tmall.hk", "tb.cn"),
+    Marketplace.ALIBABA_1688: ("1688.com",),
+}
+ID_PARAMETER = {Marketplace.TAOBAO: "id", Marketplace.ALIBABA_1688: "offerId"}
+PATH_WITH_ID = {Marketplace.TAOBAO: WORLD_PATH, Marketplace.ALIBABA_1688: OFFER_PATH}
+# Shop and category pages carry an `id` too, which is no item's.
+TAOBAO_PRODUCT_PAGE = re.compile(r"item|detail|^(?:m|world|h5\.m|m\.intl)\.")
+
+
+@dataclass(frozen=True, slots=True)
+class ItemId:
+    """The marketplace's own id of a product page: decimal digits as text, never a number."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Words to search the marketplace with."""
+
+    text: str
+
+
+def read_item(marketplace: Marketplace, text: str) -> ItemId | Words:
+    """Tell an id (six digits or more), a link and words apart.
+
+    Raises `ValueError` for an empty text, for a link that isn't of this marketplace or names no item, and for a
+    link among other words, since guessing could buy the wrong thing.
+    """
+    text = unicodedata.normalize("NFKC", text).strip()
+    if not text:
+        raise ValueError("empty; give an item id, a product link or words to search")
+    if ITEM_ID.fullmatch(text):
+        return ItemId(text)
+    if link := _link(text):
+        return ItemId(_id_in(link, marketplace, text))
+    if "://" in text:
+        raise ValueError(f"{shortened(text)!r} is a link among other words; give the link alone, or the item id")
+    return Words(text)
+
+
+def shortened(text: str, limit: int = 100) -> str:
+    """A text as a message can show it."""
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def _link(text: str) -> SplitResult | None:
+    """The parts of a text that is one link, with or without its scheme; None for other texts."""
+    if len(text.split()) != 1:
+        return None
+    bare = text.removeprefix("//")
+    try:
+        link = urlsplit(text if re.match(r"https?://", text, re.IGNORECASE) else f"//{bare}")
+        host = link.hostname
+    except ValueError as error:
+        if "://" not in text:
+            return None
+        raise ValueError(f"{shortened(text)!r} is not a link that can be read; give the item id") from error
+    return link if host and (link.scheme or bare != text or _marketplace_of(host)) else None
+
+
+def _marketplace_of(host: str) -> Marketplace | None:
+    for marketplace, sites in SITES.items():
+        if any(host == site or host.endswith(f".{site}") for site in sites):
+            return marketplace
+    return None
+
+
+def _id_in(link: SplitResult, marketplace: Marketplace, text: str) -> str:
+    host = link.hostname or ""
+    owner = _marketplace_of(host)
+    if owner is not marketplace:
+        belongs = f"belongs to {owner}" if owner else f"leads to {host}"
+        raise ValueError(f"{shortened(text)!r} {belongs}, not to {marketplace}; give a {marketplace} link or item id")
+    ids = {found.group(1)} if (found := PATH_WITH_ID[marketplace].search(link.path)) else set()
+    if marketplace is Marketplace.ALIBABA_1688 or TAOBAO_PRODUCT_PAGE.search(host + link.path):
+        ids |= {value for value in parse_qs(link.query).get(ID_PARAMETER[marketplace], ()) if ITEM_ID.fullmatch(value)}
+    if len(ids) != 1:
+        raise ValueError(f"{shortened(text)!r} names no single item; open it and copy the product page's own address")
+    return ids.pop()

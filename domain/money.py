@@ -1,0 +1,92 @@
+"""Money in whole minor units of one currency."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal, localcontext
+from typing import Self
+
+MINOR_DIGITS = {"JPY": 0, "KRW": 0}
+AMOUNT = re.compile(r"[+-]?\d{1,30}(\.\d{1,30})?([eE][+-]?\d{1,2})?")
+
+
+class CurrencyMismatch(TypeError):
+    """Two amounts of different currencies met."""
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in minor units: fen for CNY, cents for USD.
+
+    Adding or comparing two currencies raises `CurrencyMismatch`.
+    """
+
+    minor: int
+    currency: str = "CNY"
+
+    def __post_init__(self) -> None:
+        if type(self.minor) is not int:
+            raise TypeError(f"money is a whole number of minor units, not {self.minor!r}")
+
+    @classmethod
+    def parse(cls, amount: str | int | float | Decimal, currency: str = "CNY") -> Self:
+        """Read a decimal amount in major units ("322.92" USD is 32292 minor).
+
+        A float is read by its shortest text, so 0.1 is ten fen. Raises `ValueError` for text that is no
+        number, and for more digits than the currency has, since rounding money is never ours to do.
+        """
+        text = str(amount).strip()
+        if not AMOUNT.fullmatch(text):
+            raise ValueError(f"{amount!r} is not an amount of money")
+        with localcontext(prec=100):
+            minor = Decimal(text).scaleb(MINOR_DIGITS.get(currency, 2))
+            if minor != minor.to_integral_value():
+                raise ValueError(f"{amount!r} has more digits than {currency} has")
+        return cls(int(minor), currency)
+
+    @property
+    def major(self) -> Decimal:
+        """The amount in yuan, dollars, ..."""
+        return Decimal(self.minor).scaleb(-MINOR_DIGITS.get(self.currency, 2))
+
+    def __add__(self, other: Money) -> Money:
+        return Money(self.minor + self._same(other).minor, self.currency)
+
+    def __sub__(self, other: Money) -> Money:
+        return Money(self.minor - self._same(other).minor, self.currency)
+
+    def __mul__(self, times: int) -> Money:
+        return Money(self.minor * times, self.currency)
+
+    def __lt__(self, other: Money) -> bool:
+        return self.minor < self._same(other).minor
+
+    def __le__(self, other: Money) -> bool:
+        return self.minor <= self._same(other).minor
+
+    def __gt__(self, other: Money) -> bool:
+        return self.minor > self._same(other).minor
+
+    def __ge__(self, other: Money) -> bool:
+        return self.minor >= self._same(other).minor
+
+    def __str__(self) -> str:
+        digits = MINOR_DIGITS.get(self.currency, 2)
+        return f"{self.major:,.{digits}f} {self.currency}"
+
+    def _same(self, other: Money) -> Money:
+        if other.currency != self.currency:
+            raise CurrencyMismatch(f"{self} and {other} are of different currencies")
+        return other
+
+
+def per_unit(total: Money, quantity: int) -> Money:
+    """The price of one piece, rounded up half way to whole minor units; for display and limits only."""
+    unit = (Decimal(total.minor) / quantity).quantize(Decimal(1), rounding=ROUND_HALF_UP)
+    return Money(int(unit), total.currency)
+
+
+def total_of(amounts: list[Money], currency: str = "CNY") -> Money:
+    """The sum of amounts of one currency; zero of `currency` for none."""
+    return sum(amounts, start=Money(0, currency))

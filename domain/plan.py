@@ -1,0 +1,52 @@
+"""The quoted, checked order, before any money moves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from domain.decisions import Verdict
+from domain.freight import FreightQuote, FreightService
+from domain.money import Money
+from domain.offers import Offer
+from domain.orders import OrderLine, OrderRequest, SourcingOrder
+from domain.quotes import Quote
+from domain.states import OrderState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedOrder:
+    """One order with all that is known before it is bought; `state` says whether it may be."""
+
+    request: OrderRequest
+    state: OrderState = OrderState.PLANNED
+    reason: str = ""
+    seller_id: str = ""
+    lines: tuple[OrderLine, ...] = ()
+    offers: tuple[Offer, ...] = field(default_factory=tuple)
+    quote: Quote | None = None
+    freight: FreightQuote | None = None
+    freight_service: FreightService | None = None
+
+    @property
+    def order_ref(self) -> str:
+        return self.request.order_ref
+
+    @property
+    def is_fine(self) -> bool:
+        return self.state is OrderState.PLANNED
+
+    @property
+    def total(self) -> Money:
+        """What paying will cost; zero while there is no quote."""
+        return self.quote.total if self.quote else Money(0)
+
+    @property
+    def sourcing_order(self) -> SourcingOrder:
+        return SourcingOrder(request=self.request, seller_id=self.seller_id, lines=self.lines)
+
+    def judged(self, verdict: Verdict) -> Self:
+        """The same order under a verdict; the first verdict that isn't fine stands."""
+        if not self.is_fine or verdict.state is OrderState.PLANNED:
+            return self
+        return replace(self, state=verdict.state, reason=verdict.reason)

@@ -1,0 +1,69 @@
+"""What a batch came to: one line an order, and the sums."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from domain.states import REACHED_BOOKED, OrderState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportLine:
+    """One order as it stands; amounts in fen."""
+
+    order_ref: str
+    marketplace: str
+    state: OrderState
+    reason: str
+    order_id: str | None = None
+    paid_fen: int | None = None
+    shipment_order_id: str | None = None
+    tracking_numbers: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchReport:
+    """The report of one batch: `spent_fen` for all its orders so far, `spent_this_run_fen` for this run."""
+
+    batch_id: str
+    orders: Sequence[ReportLine]
+    spent_this_run_fen: int
+    bought_this_run: int
+    snapshot_id: str | None
+    snapshot_root: str
+    dry_run: bool = False
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Orders by state, the most frequent first."""
+        return dict(Counter(str(line.state) for line in self.orders).most_common())
+
+    @property
+    def spent_fen(self) -> int:
+        return sum(line.paid_fen or 0 for line in self.orders)
+
+    @property
+    def all_booked(self) -> bool:
+        return all(line.state in REACHED_BOOKED for line in self.orders)
+
+    @property
+    def all_fine(self) -> bool:
+        """Whether nothing waits for a person: all booked, or all planned in a dry run."""
+        return self.all_booked or (self.dry_run and set(self.counts) <= {*REACHED_BOOKED, OrderState.PLANNED})
+
+    def to_json(self) -> dict[str, Any]:
+        """The report that `sourcing run --json` prints."""
+        return {
+            "batch_id": self.batch_id,
+            "counts": self.counts,
+            "spent_fen": self.spent_fen,
+            "spent_this_run_fen": self.spent_this_run_fen,
+            "bought_this_run": self.bought_this_run,
+            "dry_run": self.dry_run,
+            "snapshot_id": self.snapshot_id,
+            "snapshot_root": self.snapshot_root,
+            "orders": [asdict(line) for line in self.orders],
+        }

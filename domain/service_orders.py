@@ -1,0 +1,101 @@
+"""What the service knows of an order of ours: its status, amounts, parcels and trace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from domain.money import Money
+
+
+class ServiceStatus(StrEnum):
+    """An order's status at the marketplace, in one vocabulary for all of them (contract 4)."""
+
+    BUILDING = "building"
+    UNPAID = "unpaid"
+    PAYMENT_PENDING = "payment_pending"
+    PAID = "paid"
+    SHIPPED = "shipped"
+    FINISHED = "finished"
+    CLOSED = "closed"
+    OTHER = "other"
+
+    @property
+    def is_paid(self) -> bool:
+        return self in (ServiceStatus.PAID, ServiceStatus.SHIPPED, ServiceStatus.FINISHED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomesticParcel:
+    """A parcel from the seller to the warehouse. `sent_at` is UTC."""
+
+    tracking_number: str
+    company: str
+    sent_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shipment:
+    """An international shipment: the booking's order id and one tracking number a parcel."""
+
+    shipment_order_id: str
+    tracking_numbers: tuple[str, ...]
+    company: str = ""
+    tracking_urls: tuple[str, ...] = ()
+    render_id: str = ""
+    fee: Money | None = None
+    items: tuple[ShipmentItem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShipmentItem:
+    """What travels under one tracking number."""
+
+    tracking_number: str
+    item_id: str
+    sku_id: str
+    quantity: int
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceOrder:
+    """One order as the service shows it. Times are UTC. `paid` is None while unpaid.
+
+    `parts` are the ids by which the marketplace traces parcels (Taobao sub-orders; 1688 none).
+    """
+
+    order_id: str
+    reference: str
+    status: ServiceStatus
+    total: Money
+    paid: Money | None
+    created_at: datetime | None
+    paid_at: datetime | None = None
+    close_reason: str = ""
+    parts: tuple[str, ...] = ()
+    parcels: tuple[DomesticParcel, ...] = ()
+    shipments: tuple[Shipment, ...] = ()
+
+
+class TraceStatus(StrEnum):
+    """The stage that a tracking event reports (contract 3.4, `statusChanged`)."""
+
+    CONSIGN = "CONSIGN"
+    ACCEPT = "ACCEPT"
+    TRANSPORT = "TRANSPORT"
+    DELIVERING = "DELIVERING"
+    SIGN = "SIGN"
+    OTHER = "OTHER"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackingEvent:
+    """One scan of one parcel; `occurred_at` is UTC."""
+
+    tracking_number: str
+    occurred_at: datetime
+    status: TraceStatus
+    description: str
+    place: str = ""

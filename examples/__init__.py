@@ -1,0 +1,1 @@
+"""Request files to run as they are, and the try-out that runs one against the sandbox."""

@@ -1,0 +1,66 @@
+"""Create, pay, render, book: chunk by chunk, each order as far as it can go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from connectors.ledger.records import OrderRecord
+from domain.states import OrderState
+from flows.planning import chunks
+from tasks.book_shipment import book_shipments, settle_bookings
+from tasks.create_order import create_orders, settle_creates
+from tasks.pay import pay_orders, settle_payments
+from tasks.progress import progress
+from tasks.render_freight import render_freights
+from tasks.resources import Resources
+
+STAGES = ("create", "pay", "render freight", "book")
+
+
+async def execute(resources: Resources, order_refs: Sequence[str], *, chunk_size: int) -> None:
+    """Take these orders as far as they can go; what became of each is in the ledger."""
+    listener = progress.get()
+    for stage in STAGES:
+        listener.start(stage, len(order_refs))
+    for label, chunk in chunks(order_refs, chunk_size):
+        await _execute_chunk(resources, chunk, label)
+
+
+async def settle_open_effects(resources: Resources, orders: Mapping[str, OrderRecord]) -> None:
+    """Read what became of every effect of these orders that an earlier run left open."""
+    await settle_creates(resources, orders)
+    await settle_payments(resources, resources.ledger.orders(orders))
+    await settle_bookings(resources, resources.ledger.orders(orders))
+
+
+async def _execute_chunk(resources: Resources, refs: Sequence[str], label: str) -> None:
+    listener = progress.get()
+
+    def now(ready: Callable[[OrderRecord], bool]) -> dict[str, OrderRecord]:
+        return {ref: order for ref, order in resources.ledger.orders(refs).items() if ready(order)}
+
+    if creatable := now(may_create):
+        await create_orders(resources, creatable, label=label)
+    listener.advance("create", len(refs))
+    if payable := now(may_pay):
+        await pay_orders(resources, payable, label=label)
+    listener.advance("pay", len(refs))
+    freight = await render_freights(resources, bookable, label=label) if (bookable := now(may_book)) else {}
+    listener.advance("render freight", len(refs))
+    if freight:
+        await book_shipments(resources, {ref: bookable[ref] for ref in freight}, freight, label=label)
+    listener.advance("book", len(refs))
+
+
+def may_create(order: OrderRecord) -> bool:
+    return order.state is OrderState.PLANNED and order.order_id is None and order.approved_minor is not None
+
+
+def may_pay(order: OrderRecord) -> bool:
+    waiting = order.state in (OrderState.ORDERED, OrderState.PAYMENT_PENDING, OrderState.HELD)
+    return waiting and order.order_id is not None and order.paid_minor is None
+
+
+def may_book(order: OrderRecord) -> bool:
+    waiting = order.state in (OrderState.PAID, OrderState.HELD)
+    return waiting and order.paid_minor is not None and order.paid <= order.approved and order.shipment is None

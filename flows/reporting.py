@@ -1,0 +1,73 @@
+"""What a run came to, from the ledger and the plans that never reached it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from connectors.ledger.records import OrderRecord
+from domain.money import Money
+from domain.orders import OrderRequest
+from domain.plan import PlannedOrder
+from domain.report import BatchReport, ReportLine
+from domain.states import OrderState
+
+
+def batch_report(
+    batch_id: str,
+    requests: Sequence[OrderRequest],
+    *,
+    orders: Mapping[str, OrderRecord],
+    plans: Sequence[PlannedOrder],
+    taken: Mapping[str, str],
+    paid_before: Mapping[str, Money],
+    snapshot_id: str | None,
+    snapshot_root: Path,
+    dry_run: bool,
+) -> BatchReport:
+    """One line an order, in the order of the file. `plans` speak for orders that the ledger does not have."""
+    planned = {plan.order_ref: plan for plan in plans}
+    lines = [_line(request, orders, planned, taken, dry_run=dry_run) for request in requests]
+    newly = {
+        line.order_ref: line.paid_fen or 0 for line in lines if not paid_before.get(line.order_ref, Money(0)).minor
+    }
+    return BatchReport(
+        batch_id=batch_id,
+        orders=lines,
+        spent_this_run_fen=sum(newly.values()),
+        bought_this_run=sum(1 for fen in newly.values() if fen),
+        snapshot_id=snapshot_id,
+        snapshot_root=str(snapshot_root.absolute()),
+        dry_run=dry_run,
+    )
+
+
+def _line(
+    request: OrderRequest,
+    orders: Mapping[str, OrderRecord],
+    plans: Mapping[str, PlannedOrder],
+    taken: Mapping[str, str],
+    *,
+    dry_run: bool,
+) -> ReportLine:
+    ref = request.order_ref
+    if ref in taken:
+        return ReportLine(order_ref=ref, marketplace=request.marketplace, state=OrderState.REFUSED, reason=taken[ref])
+    if ref in orders and not (dry_run and ref in plans):
+        return line_of(orders[ref])
+    plan = plans[ref]
+    return ReportLine(order_ref=ref, marketplace=request.marketplace, state=plan.state, reason=plan.reason)
+
+
+def line_of(order: OrderRecord) -> ReportLine:
+    """An order of the ledger as a line of a report."""
+    return ReportLine(
+        order_ref=order.order_ref,
+        marketplace=order.marketplace,
+        state=order.state,
+        reason=order.reason,
+        order_id=order.order_id,
+        paid_fen=order.paid_minor,
+        shipment_order_id=order.shipment_order_id,
+        tracking_numbers=order.tracking_numbers,
+    )

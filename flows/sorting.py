@@ -1,0 +1,51 @@
+"""What is to be done with each order of a file, given what the ledger knows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from connectors.ledger.records import OrderRecord
+from connectors.ledger.store import COUNTS_AS_SPENT, Ledger
+from domain.money import Money, total_of
+from domain.orders import OrderRequest
+from domain.states import REACHED_BOOKED, OrderState
+
+OVER = REACHED_BOOKED | {OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED}
+
+
+@dataclass(kw_only=True)
+class Work:
+    """Orders to plan, orders already begun, orders with nothing left to do, and references used for something else."""
+
+    to_plan: list[OrderRequest] = field(default_factory=list)
+    under_way: dict[str, OrderRecord] = field(default_factory=dict)
+    over: dict[str, OrderRecord] = field(default_factory=dict)
+    taken: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def committed(self) -> Money:
+        """What the begun orders may cost or have cost."""
+        return total_of([order.approved for order in (*self.under_way.values(), *self.over.values())])
+
+
+def sort_requests(ledger: Ledger, requests: Sequence[OrderRequest]) -> Work:
+    """Sort by what the ledger proves; an order without any live effect may be planned anew."""
+    refs = [request.order_ref for request in requests]
+    known = ledger.orders(refs)
+    begun = {effect.order_ref for effect in ledger.effects_of(refs) if effect.status in COUNTS_AS_SPENT}
+    work = Work()
+    for request in requests:
+        order = known.get(request.order_ref)
+        if order is None or (request.order_ref not in begun and order.order_id is None):
+            work.to_plan.append(request)
+        elif order.fingerprint != request.fingerprint:
+            work.taken[request.order_ref] = (
+                f"{request.order_ref} already stands for another order (batch {order.batch_id}, {order.state}): "
+                "give this one a new order_ref"
+            )
+        elif order.state in OVER:
+            work.over[request.order_ref] = order
+        else:
+            work.under_way[request.order_ref] = order
+    return work

@@ -1,0 +1,21 @@
+"""`python -m sandbox`: start a sandbox from the command line."""
+
+from __future__ import annotations
+
+import argparse
+
+from sandbox.server import serve
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description="A stand-in for the Xportcn service.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8790, help="0 takes any free port")
+    parser.add_argument("--seed", type=int, default=7, help="the same seed gives the same catalogue and ids")
+    parser.add_argument("--state", metavar="FILE", help="keep everything in this file; without it, in memory")
+    options = parser.parse_args()
+    serve(options.host, options.port, options.seed, options.state)
+
+
+if __name__ == "__main__":
+    main()

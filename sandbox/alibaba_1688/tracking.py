@@ -1,0 +1,49 @@
+"""1688 logistics: the trace of an order's parcels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox.entities import Order
+from sandbox.lifecycle import Event, moved, past, sent_parcel
+from sandbox.operations import Call, Operations
+from sandbox.refusals import order_not_found
+from sandbox.times import china_text
+from sandbox.warehouse.views import booked_parcels
+from sandbox.world import World
+
+operations = Operations()
+
+
+@operations.get("/alibaba/order/logistics/trace/get")
+def trace(world: World, call: Call) -> dict[str, Any]:
+    order_id = call.query.identifier("orderId")
+    order = world.books.order("1688", order_id)
+    if order is None:
+        raise order_not_found(order_id)
+    return {"logisticsTrace": _domestic(order, world.now()) + _international(world, order)}
+
+
+def _domestic(order: Order, now: int) -> list[dict[str, Any]]:
+    parcel = sent_parcel(order, now)
+    return [_trace(order, parcel.number, parcel.company, past(parcel.events, now))] if parcel else []
+
+
+def _international(world: World, order: Order) -> list[dict[str, Any]]:
+    return [
+        _trace(order, parcel.tracking_number, parcel.company, events)
+        for shipment, parcel in booked_parcels(world, order)
+        if (events := moved(order, shipment, parcel.tracking_number, world.now()))
+    ]
+
+
+def _trace(order: Order, number: str, company: str, events: list[Event]) -> dict[str, Any]:
+    return {
+        "logisticsId": f"LP{number}",
+        "orderId": order.id,
+        "logisticsBillNo": number,
+        "logisticsCompanyName": company,
+        "logisticsSteps": [
+            {"acceptTime": china_text(event.at), "remark": event.text, "status": event.status} for event in events
+        ],
+    }

@@ -1,0 +1,79 @@
+"""How a 1688 order looks in answers. Amounts are yuan as numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox.entities import Order, OrderLine
+from sandbox.lifecycle import domestic_parcel, modified_at, sent_parcel
+from sandbox.times import alibaba_text
+from sandbox.warehouse.views import booked_parcels, international_view
+from sandbox.world import World
+
+
+def yuan(fen: int) -> float:
+    """The nearest float prints as the two digits that were meant."""
+    return fen / 100
+
+
+def status(order: Order, now: int) -> str:
+    """Contract 4.3."""
+    if order.closed_at is not None:
+        return "cancel"
+    if order.paid_at is None:
+        return "waitbuyerpay"
+    return "waitbuyerreceive" if domestic_parcel(order.id, order.paid_at).shipped_at <= now else "waitsellersend"
+
+
+def order_view(world: World, order: Order) -> dict[str, Any]:
+    now = world.now()
+    return {
+        "baseInfo": _base_info(order, now),
+        "productItems": [_product_item(order, line, now) for line in order.lines],
+        "nativeLogistics": {"logisticsItems": _native_logistics(order, now)},
+        "internationalLogistics": [
+            international_view(shipment, parcel) for shipment, parcel in booked_parcels(world, order)
+        ],
+    }
+
+
+def _base_info(order: Order, now: int) -> dict[str, Any]:
+    sent = sent_parcel(order, now)
+    return {
+        "id": int(order.id),
+        "idOfStr": order.id,
+        "status": status(order, now),
+        "totalAmount": yuan(order.amount_fen),
+        "sumProductPayment": yuan(order.goods_fen),
+        "shippingFee": yuan(order.post_fen),
+        "refund": 0,
+        "createTime": alibaba_text(order.created_at),
+        "payTime": alibaba_text(order.paid_at),
+        "allDeliveredTime": alibaba_text(sent.shipped_at if sent else None),
+        "modifyTime": alibaba_text(modified_at(order, now)),
+        "buyerFeedback": order.reference,
+        "sellerOpenId": order.seller_id,
+        "closeReason": None if order.closed_at is None else "BUYER_NO_PAY",
+    }
+
+
+def _product_item(order: Order, line: OrderLine, now: int) -> dict[str, Any]:
+    return {
+        "productID": int(line.item_id),
+        "skuID": int(line.sku_id),
+        "specId": line.spec_id,
+        "name": line.title,
+        "quantity": line.quantity,
+        "price": yuan(line.unit_fen),
+        "itemAmount": yuan(line.goods_fen),
+        "subItemIDString": line.sub_id,
+        "status": status(order, now),
+    }
+
+
+def _native_logistics(order: Order, now: int) -> list[dict[str, Any]]:
+    parcel = sent_parcel(order, now)
+    if parcel is None:
+        return []
+    sent_at = alibaba_text(parcel.shipped_at)
+    return [{"logisticsBillNo": parcel.number, "logisticsCompanyName": parcel.company, "deliveredTime": sent_at}]

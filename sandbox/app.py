@@ -1,0 +1,131 @@
+"""What happens to a request: find the operation, check the signature, let faults strike, carry it out, answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from aiohttp import web
+
+from sandbox import alibaba_1688, answers, basics, control, refusals, taobao, warehouse
+from sandbox.auth import Gate
+from sandbox.faults import Faults, Kind, Rule
+from sandbox.fields import Fields, read_object
+from sandbox.late import LateEffects
+from sandbox.operations import Call, Envelope, Operation, Operations
+from sandbox.refusals import Refusal, bad_request
+from sandbox.subjects import subjects_of
+from sandbox.world import World
+
+LOGISTICS = "/open/pp/logistics/"
+DEFAULT_LATENCY_S = 0.2
+OPERATIONS = Operations.joined(*taobao.GROUPS, *alibaba_1688.GROUPS, basics.operations, warehouse.operations)
+WITHOUT_EFFECT: dict[Kind, Callable[[Envelope], web.Response]] = {
+    Kind.HTTP_500: answers.server_fault,
+    Kind.HTTP_429: answers.too_many,
+    Kind.GARBAGE: answers.garbage,
+}
+
+log = logging.getLogger(__name__)
+
+
+class Sandbox:
+    """The HTTP face of one world."""
+
+    def __init__(self, world: World, gate: Gate | None = None) -> None:
+        self.world = world
+        self.faults = Faults()
+        self.late = LateEffects(world, OPERATIONS)
+        self._gate = gate or Gate()
+
+    async def handle(self, request: web.BaseRequest) -> web.Response:
+        """Answer one request. Between the end of the body and the effect nothing is awaited but a latency
+        fault, so a request that has arrived is carried out even if its sender is gone."""
+        try:
+            body = await request.read()
+        except ConnectionError:
+            return web.Response()  # gone before all of it had arrived: nobody to answer, nothing to do
+        if request.path.startswith(control.PREFIX):
+            return control.answer(self, request, body)
+        envelope = Envelope.B if request.path.startswith(LOGISTICS) else Envelope.A
+        try:
+            operation = _operation(request)
+            self._check_signature(request, operation)
+            call = _call(request, operation, body)
+            rule = self.faults.strike(request.path)
+            if rule is not None and rule.kind is Kind.LATENCY:
+                await asyncio.sleep(rule.delay_s or DEFAULT_LATENCY_S)
+            return self._answer(request, operation, call, rule)
+        except Refusal as refusal:
+            return answers.refused(envelope, refusal)
+
+    def _check_signature(self, request: web.BaseRequest, operation: Operation) -> None:
+        self._gate.check(request.headers, request.query if operation.envelope is Envelope.B else None)
+
+    def _answer(self, request: web.BaseRequest, operation: Operation, call: Call, rule: Rule | None) -> web.Response:
+        self.world.agenda.catch_up()
+        try:
+            return self._struck(request, operation, call, rule) if rule else self._carried_out(operation, call)
+        finally:
+            self.world.store.flush()
+
+    def _carried_out(self, operation: Operation, call: Call) -> web.Response:
+        try:
+            return answers.success(operation.envelope, operation.handler(self.world, call))
+        except Refusal as refusal:
+            return answers.refused(operation.envelope, refusal)
+        except Exception:
+            log.exception("%s %s failed", operation.method, operation.path)
+            return answers.server_fault(operation.envelope)
+
+    def _struck(self, request: web.BaseRequest, operation: Operation, call: Call, rule: Rule) -> web.Response:
+        if rule.kind in WITHOUT_EFFECT:
+            return WITHOUT_EFFECT[rule.kind](operation.envelope)
+        if rule.kind is Kind.DROP_BEFORE:
+            return _cut(request)
+        if rule.kind is Kind.LATE_EFFECT:
+            self.late.postpone(operation, call, rule.delay_s)
+            return answers.server_fault(operation.envelope)
+        if rule.kind is Kind.PRICE_CHANGE:
+            self._raise_prices(call)
+        if rule.kind is Kind.OUT_OF_STOCK:
+            self.world.catalogue.sell_out(subjects_of(self.world, call).goods(self.world))
+        answer = self._carried_out(operation, call)
+        return _cut(request) if rule.kind is Kind.DROP_AFTER else answer
+
+    def _raise_prices(self, call: Call) -> None:
+        subjects = subjects_of(self.world, call)
+        self.world.catalogue.raise_prices(subjects.items)
+        for order in subjects.unpaid_orders:
+            self.world.books.raise_prices(order, self.world.now())
+
+    def reset(self) -> None:
+        self.world.reset()
+        self.faults.clear()
+        self.late.clear()
+
+
+def _operation(request: web.BaseRequest) -> Operation:
+    methods = OPERATIONS.at(request.path)
+    if not methods:
+        raise Refusal(refusals.NO_SUCH_OPERATION, f"no operation at {request.path}", status=404)
+    if request.method not in methods:
+        message = f"{request.path} takes {', '.join(methods)}"
+        raise Refusal(refusals.WRONG_METHOD, message, status=405)
+    return methods[request.method]
+
+
+def _call(request: web.BaseRequest, operation: Operation, body: bytes) -> Call:
+    query = Fields(request.query)
+    if operation.method == "GET":
+        return Call(query, Fields({}))
+    if request.content_type != "application/json":
+        raise bad_request("Content-Type", "must be application/json")
+    return Call(query, read_object(body))
+
+
+def _cut(request: web.BaseRequest) -> web.Response:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()

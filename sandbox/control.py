@@ -1,0 +1,191 @@
+"""The endpoints under /_sandbox/: for tests and try-outs, without signature, for this machine only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from sandbox.alibaba_1688.views import status as alibaba_status
+from sandbox.answers import as_json
+from sandbox.catalogue import MARKETPLACES
+from sandbox.entities import DomesticUpdate, Order, Shipment
+from sandbox.fields import Fields, read_object
+from sandbox.goods import Item, Sku
+from sandbox.refusals import Refusal, bad_request
+from sandbox.taobao.views import status as taobao_status
+from sandbox.times import SECOND, iso_text
+from sandbox.warehouse.freight import money_text
+from sandbox.world import World
+
+if TYPE_CHECKING:
+    from sandbox.app import Sandbox
+
+PREFIX = "/_sandbox/"
+MAX_ADVANCE_S = 10 * 365 * 86_400
+STATUS: dict[str, Callable[[Order, int], int | str]] = {"taobao": taobao_status, "1688": alibaba_status}
+
+
+def answer(sandbox: Sandbox, request: web.BaseRequest, body: bytes) -> web.Response:
+    """Carry out a control call; what it changes is safe before it is answered."""
+    if not _from_this_machine(request):
+        return as_json({"error": "control endpoints are for this machine only"}, 403)
+    action = ACTIONS.get((request.method, request.path))
+    if action is None:
+        known = ", ".join(f"{method} {path}" for method, path in ACTIONS)
+        return as_json({"error": f"no {request.method} {request.path}; there are {known}"}, 404)
+    sandbox.world.agenda.catch_up()
+    try:
+        return as_json(action(sandbox, Fields(request.query), body))
+    except Refusal as refusal:
+        return as_json({"error": refusal.message}, 400)
+    finally:
+        sandbox.world.store.flush()
+
+
+def _from_this_machine(request: web.BaseRequest) -> bool:
+    return request.remote is not None and _is_loopback(request.remote)
+
+
+@lru_cache
+def _is_loopback(address: str) -> bool:
+    parsed = ip_address(address.partition("%")[0])
+    return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback
+
+
+def health(sandbox: Sandbox, query: Fields, body: bytes) -> dict[str, Any]:
+    return {"ok": True}
+
+
+def catalogue(sandbox: Sandbox, query: Fields, body: bytes) -> dict[str, Any]:
+    query.only("marketplace", "limit", "offset")
+    marketplace = query.optional_text("marketplace")
+    if marketplace not in MARKETPLACES:
+        raise bad_request("marketplace", f"must be one of {', '.join(MARKETPLACES)}")
+    offset, limit = _number(query, "offset", 0), _number(query, "limit", 100)
+    rows = sandbox.world.catalogue.shelf(marketplace).rows
+    return {"total": len(rows), "items": [_row(item, sku) for item, sku in rows[offset : offset + limit]]}
+
+
+def _number(query: Fields, name: str, default: int) -> int:
+    text = query.optional_text(name, str(default))
+    if not text.isdecimal():
+        raise bad_request(name, "must be a whole number of at least 0")
+    return int(text)
+
+
+def _row(item: Item, sku: Sku) -> dict[str, Any]:
+    return {
+        "item_id": item.id,
+        "sku_id": sku.id,
+        "spec_id": sku.spec_id if item.marketplace == "1688" else None,
+        "title": item.title,
+        "price_fen": item.unit_fen(sku, item.min_quantity),
+        "stock": sku.stock,
+        "seller_id": item.seller.id,
+        "min_quantity": item.min_quantity,
+    }
+
+
+def books(sandbox: Sandbox, query: Fields, body: bytes) -> dict[str, Any]:
+    kept, late = sandbox.world.books, sandbox.late
+    return {
+        "orders": [_order(sandbox.world, order) for order in kept.every_order()],
+        "payments": [
+            {"order_id": payment.order_id, "amount_fen": payment.amount_fen, "at": iso_text(payment.at)}
+            for payment in kept.payments
+        ],
+        "shipments": [_shipment(shipment) for shipment in kept.shipments.values()],
+        "domestic_updates": [_domestic_update(update) for update in kept.domestic_updates],
+        "wallet": wallet_of(sandbox.world),
+        "late_effects": {"pending": late.pending, "landed": late.landed, "refused": late.refused},
+    }
+
+
+def _order(world: World, order: Order) -> dict[str, Any]:
+    return {
+        "marketplace": order.marketplace,
+        "order_id": order.id,
+        "reference": order.reference,
+        "amount_fen": order.amount_fen,
+        "status": STATUS[order.marketplace](order, world.now()),
+        "paid_fen": order.paid_fen,
+        "paid_times": order.paid_times,
+        "created_at": iso_text(order.created_at),
+        "seller_id": order.seller_id,
+        "post_fen": order.post_fen,
+        "items": [
+            {
+                "item_id": line.item_id,
+                "sku_id": line.sku_id,
+                "quantity": line.quantity,
+                "unit_fen": line.unit_fen,
+            }
+            for line in order.lines
+        ],
+    }
+
+
+def _shipment(shipment: Shipment) -> dict[str, Any]:
+    return {
+        "order_id": shipment.id,
+        "tmall_order_id": shipment.tmall_order_id,
+        "render_id": shipment.render_id,
+        "amount": money_text(shipment.amount_cents),
+        "currency": shipment.currency,
+        "tracking_numbers": [parcel.tracking_number for parcel in shipment.parcels],
+        "created_at": iso_text(shipment.created_at),
+    }
+
+
+def _domestic_update(update: DomesticUpdate) -> dict[str, Any]:
+    return {**asdict(update), "at": iso_text(update.at)}
+
+
+def wallet_of(world: World) -> dict[str, int]:
+    return {"opening_fen": world.books.opening_fen, "balance_fen": world.books.balance_fen}
+
+
+def set_wallet(sandbox: Sandbox, query: Fields, body: bytes) -> dict[str, int]:
+    request = read_object(body)
+    request.only("balance_fen")
+    sandbox.world.books.set_balance(request.whole("balance_fen"))
+    return wallet_of(sandbox.world)
+
+
+def move_clock(sandbox: Sandbox, query: Fields, body: bytes) -> dict[str, Any]:
+    request = read_object(body)
+    request.only("advance_s")
+    sandbox.world.advance(request.number("advance_s", maximum=MAX_ADVANCE_S))
+    clock = sandbox.world.clock
+    return {"now": iso_text(clock.now()), "advanced_s": clock.offset / SECOND}
+
+
+def set_faults(sandbox: Sandbox, query: Fields, body: bytes) -> dict[str, Any]:
+    sandbox.faults.replace(read_object(body))
+    return sandbox.faults.in_force()
+
+
+def faults(sandbox: Sandbox, query: Fields, body: bytes) -> dict[str, Any]:
+    return sandbox.faults.in_force()
+
+
+def reset(sandbox: Sandbox, query: Fields, body: bytes) -> dict[str, Any]:
+    sandbox.reset()
+    return {"ok": True}
+
+
+ACTIONS: dict[tuple[str, str], Callable[[Sandbox, Fields, bytes], Any]] = {
+    ("GET", PREFIX + "health"): health,
+    ("GET", PREFIX + "catalogue"): catalogue,
+    ("GET", PREFIX + "books"): books,
+    ("PUT", PREFIX + "wallet"): set_wallet,
+    ("POST", PREFIX + "clock"): move_clock,
+    ("GET", PREFIX + "faults"): faults,
+    ("PUT", PREFIX + "faults"): set_faults,
+    ("POST", PREFIX + "reset"): reset,
+}

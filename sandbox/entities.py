@@ -1,0 +1,181 @@
+"""What the books hold: orders, payments, freight renders, shipments, reported domestic numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from sandbox.goods import raised
+from sandbox.times import DAY
+
+UNPAID_ORDER_LIVES = DAY
+
+
+@dataclass(slots=True)
+class OrderLine:
+    """`number` is the caller's orderLineNo, `sub_id` ours; ids are the marketplace's own, prices in fen."""
+
+    number: str
+    sub_id: str
+    item_id: str
+    sku_id: str
+    spec_id: str
+    title: str
+    quantity: int
+    unit_fen: int
+
+    @property
+    def goods_fen(self) -> int:
+        return self.quantity * self.unit_fen
+
+
+@dataclass(slots=True)
+class Order:
+    """`reference` is what the caller sent to find it again; times in milliseconds."""
+
+    sequence: int
+    marketplace: str
+    id: str
+    reference: str
+    seller_id: str
+    lines: list[OrderLine]
+    post_fen: int
+    receiver: dict[str, Any]
+    warehouse: dict[str, Any]
+    created_at: int
+    repriced_at: int | None = None
+    paid_at: int | None = None
+    paid_fen: int = 0
+    paid_times: int = 0
+    closed_at: int | None = None
+    shipment_ids: list[str] = field(default_factory=list)
+    booked_at: int | None = None
+
+    @classmethod
+    def restored(cls, body: dict[str, Any]) -> Self:
+        lines = [OrderLine(**line) for line in body["lines"]]
+        return cls(**{**body, "lines": lines})
+
+    @property
+    def key(self) -> str:
+        return f"{self.sequence:012d}"
+
+    @property
+    def goods_fen(self) -> int:
+        return sum(line.goods_fen for line in self.lines)
+
+    @property
+    def amount_fen(self) -> int:
+        return self.goods_fen + self.post_fen
+
+    @property
+    def unpaid(self) -> bool:
+        return self.paid_at is None and self.closed_at is None
+
+    @property
+    def closes_at(self) -> int:
+        return self.created_at + UNPAID_ORDER_LIVES
+
+    def line_amount_fen(self, line: OrderLine) -> int:
+        """The line's share of the amount; the first line carries the postage."""
+        return line.goods_fen + (self.post_fen if line is self.lines[0] else 0)
+
+    def quantity_of(self, item_id: str, sku_id: str) -> int:
+        return sum(line.quantity for line in self.lines if (line.item_id, line.sku_id) == (item_id, sku_id))
+
+    def raise_prices(self, now: int) -> None:
+        self.repriced_at = now
+        for line in self.lines:
+            line.unit_fen = raised(line.unit_fen)
+
+
+@dataclass(slots=True)
+class Payment:
+    sequence: int
+    order_id: str
+    amount_fen: int
+    at: int
+
+
+@dataclass(slots=True)
+class FreightLine:
+    item_id: str
+    sku_id: str
+    quantity: int
+    title: str = ""
+
+    @property
+    def ids(self) -> tuple[str, str]:
+        return self.item_id, self.sku_id
+
+
+@dataclass(slots=True)
+class Render:
+    """A freight quote; without `expires_at` it is good for ever."""
+
+    sequence: int
+    id: str
+    country: str
+    lines: list[FreightLine]
+    expires_at: int | None
+
+    @classmethod
+    def restored(cls, body: dict[str, Any]) -> Self:
+        return cls(**{**body, "lines": [FreightLine(**line) for line in body["lines"]]})
+
+    def quantity_of(self, ids: tuple[str, str]) -> int:
+        return sum(line.quantity for line in self.lines if line.ids == ids)
+
+
+@dataclass(slots=True)
+class Parcel:
+    """The lines of a shipment that travel by one service, under one tracking number."""
+
+    tracking_number: str
+    service_id: str
+    company: str
+    lines: list[FreightLine]
+
+    @classmethod
+    def restored(cls, body: dict[str, Any]) -> Self:
+        return cls(**{**body, "lines": [FreightLine(**line) for line in body["lines"]]})
+
+    def carries(self, item_id: str, sku_id: str) -> bool:
+        return any(line.ids == (item_id, sku_id) for line in self.lines)
+
+
+@dataclass(slots=True)
+class Shipment:
+    """One booking; `domestic_numbers` maps a tracking number to the domestic numbers reported for it."""
+
+    sequence: int
+    id: str
+    tmall_order_id: str
+    render_id: str
+    amount_cents: int
+    currency: str
+    parcels: list[Parcel]
+    receiver: dict[str, Any]
+    created_at: int
+    domestic_numbers: dict[str, list[str]] = field(default_factory=dict)
+
+    @classmethod
+    def restored(cls, body: dict[str, Any]) -> Self:
+        return cls(**{**body, "parcels": [Parcel.restored(parcel) for parcel in body["parcels"]]})
+
+    def parcel(self, tracking_number: str) -> Parcel | None:
+        return next((parcel for parcel in self.parcels if parcel.tracking_number == tracking_number), None)
+
+
+@dataclass(slots=True)
+class DomesticUpdate:
+    """One domestic number that updateLogisticInfo named for one tracking number."""
+
+    sequence: int
+    order_id: str
+    tmall_order_id: str
+    logistic_number: str
+    domestic_number: str
+    company: str
+    rts_time: str
+    at: int

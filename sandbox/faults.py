@@ -1,0 +1,81 @@
+"""What goes wrong on purpose: rules that name paths, a kind of fault and how often it strikes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from random import Random
+from typing import Any
+
+from sandbox.fields import Fields
+from sandbox.refusals import bad_request
+
+
+class Kind(StrEnum):
+    LATENCY = "latency"  # waits delay_s real seconds first
+    HTTP_500 = "http_500"  # no effect
+    HTTP_429 = "http_429"  # no effect
+    DROP_BEFORE = "drop_before"  # connection cut, no effect
+    DROP_AFTER = "drop_after"  # effect, then connection cut
+    LATE_EFFECT = "late_effect"  # answers 500, effect lands delay_s of sandbox time later
+    PRICE_CHANGE = "price_change"  # what the request names costs 10 % more from now on
+    OUT_OF_STOCK = "out_of_stock"  # what the request names is sold out from now on
+    GARBAGE = "garbage"  # answers 200 with something else than JSON, no effect
+
+
+@dataclass(slots=True)
+class Rule:
+    path: str
+    kind: Kind
+    probability: float
+    times: int | None
+    delay_s: float
+    fired: int = 0
+
+    def spent(self) -> bool:
+        return self.times is not None and self.fired >= self.times
+
+
+class Faults:
+    """The rules in force; the first that matches and strikes decides a call."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        self._seed = 1
+        self._rules: list[Rule] = []
+        self._random = Random(self._seed)
+
+    def replace(self, request: Fields) -> None:
+        """Put these rules in place of all others; refused as a whole if one is wrong."""
+        request.only("seed", "rules")
+        rules = [_rule(entry) for entry in request.objects("rules")] if request.raw.get("rules") != [] else []
+        self._seed = request.whole("seed", default=1)
+        self._rules = rules
+        self._random = Random(self._seed)
+
+    def strike(self, path: str) -> Rule | None:
+        for rule in self._rules:
+            if not rule.spent() and fnmatchcase(path, rule.path) and self._random.random() < rule.probability:
+                rule.fired += 1
+                return rule
+        return None
+
+    def in_force(self) -> dict[str, Any]:
+        return {"seed": self._seed, "rules": self._rules}
+
+
+def _rule(entry: Fields) -> Rule:
+    entry.only("path", "kind", "probability", "times", "delay_s")
+    kind = entry.text("kind")
+    if kind not in list(Kind):
+        raise bad_request(entry.named("kind"), f"unknown; known are {', '.join(Kind)}")
+    return Rule(
+        path=entry.text("path"),
+        kind=Kind(kind),
+        probability=entry.number("probability", default=1, maximum=1),
+        times=entry.optional_whole("times"),
+        delay_s=entry.number("delay_s", default=0),
+    )

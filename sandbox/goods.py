@@ -1,0 +1,106 @@
+"""One seller, one item, one SKU: what they cost and whether they can be bought."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+def raised(fen: int) -> int:
+    """Ten percent more, rounded up."""
+    return -(-fen * 11 // 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Seller:
+    id: str
+    name: str
+    nick: str
+    post_fen: int
+    free_from_fen: int | None
+
+    def postage(self, goods_fen: int) -> int:
+        """Domestic postage of one order, in fen; orders above a sum travel free."""
+        if goods_fen == 0 or (self.free_from_fen is not None and goods_fen >= self.free_from_fen):
+            return 0
+        return self.post_fen
+
+
+@dataclass(slots=True)
+class Sku:
+    """`spec_id` is what 1688 calls it in orders, `mp_id` what Taobao's distribution calls it."""
+
+    id: str
+    spec_id: str
+    mp_id: str
+    properties: tuple[tuple[str, str], ...]
+    price_fen: int
+    stock: int
+
+
+@dataclass(slots=True)
+class Item:
+    """`ranges` are 1688's volume prices: from that quantity on, that price (of the cheapest SKU), in fen."""
+
+    marketplace: str
+    id: str
+    mp_id: str
+    title: str
+    title_en: str
+    seller: Seller
+    category_id: str
+    category: str
+    min_quantity: int
+    grams: int
+    month_sold: int
+    skus: list[Sku]
+    ranges: list[tuple[int, int]]
+    offline: bool = False
+    raises: int = 0
+    title_lower: str = field(init=False)
+    _listed: tuple[list[tuple[int, int]], list[tuple[int, int]]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.title_lower = self.title.lower()
+        self.mark_as_listed()
+
+    def mark_as_listed(self) -> None:
+        """Take today's prices and stock as those that a reset brings back."""
+        self._listed = self.ranges, [(sku.price_fen, sku.stock) for sku in self.skus]
+
+    def relist(self) -> None:
+        self.raises = 0
+        self.ranges, skus = self._listed
+        for sku, (price_fen, stock) in zip(self.skus, skus, strict=True):
+            sku.price_fen, sku.stock = price_fen, stock
+
+    @property
+    def lowest_fen(self) -> int:
+        return min(sku.price_fen for sku in self.skus)
+
+    @property
+    def stock(self) -> int:
+        return sum(sku.stock for sku in self.skus)
+
+    def sku(self, sku_id: str) -> Sku | None:
+        return next((sku for sku in self.skus if sku.id == sku_id), None)
+
+    def sku_by_mp_id(self, mp_id: str) -> Sku | None:
+        return next((sku for sku in self.skus if sku.mp_id == mp_id), None)
+
+    def sku_by_spec_id(self, spec_id: str) -> Sku | None:
+        return next((sku for sku in self.skus if sku.spec_id == spec_id), None)
+
+    def unit_fen(self, sku: Sku, quantity: int) -> int:
+        """Price of one, when `quantity` of the item (all its SKUs together) are in the order."""
+        reached = [price for start, price in self.ranges if quantity >= start]
+        return sku.price_fen - (self.ranges[0][1] - reached[-1] if reached else 0)
+
+    def raise_prices(self) -> None:
+        self.raises += 1
+        self.ranges = [(start, raised(price)) for start, price in self.ranges]
+        for sku in self.skus:
+            sku.price_fen = raised(sku.price_fen)
+
+    def sell_out(self) -> None:
+        for sku in self.skus:
+            sku.stock = 0

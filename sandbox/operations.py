@@ -1,0 +1,83 @@
+"""The table of operations: method, path, envelope and handler. A new operation is one decorated function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from sandbox.fields import Fields
+from sandbox.world import World
+
+
+class Envelope(Enum):
+    """A: requestId, code, developId, msg, data. B: errorCode, errorMsg, success, data (contract 1.5)."""
+
+    A = "general"
+    B = "logistics"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, checked for signature. `late_pay`: orders that it may pay though they are paid by now."""
+
+    query: Fields
+    body: Fields
+    late_pay: frozenset[str] = frozenset()
+
+
+Handler = Callable[[World, Call], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """`effect`: the call changes something, so it can land late."""
+
+    method: str
+    path: str
+    envelope: Envelope
+    effect: bool
+    handler: Handler
+
+
+class Operations:
+    """Operations of one group; `Operations.joined` makes one table of several."""
+
+    def __init__(self, envelope: Envelope = Envelope.A) -> None:
+        self._envelope = envelope
+        self._by_path: dict[str, dict[str, Operation]] = {}
+
+    @classmethod
+    def joined(cls, *groups: Operations) -> Operations:
+        table = cls()
+        for group in groups:
+            for operation in group:
+                table.add(operation)
+        return table
+
+    def __iter__(self) -> Iterator[Operation]:
+        return (operation for methods in self._by_path.values() for operation in methods.values())
+
+    def add(self, operation: Operation) -> None:
+        methods = self._by_path.setdefault(operation.path, {})
+        if operation.method in methods:
+            raise ValueError(f"{operation.method} {operation.path} is registered twice")
+        methods[operation.method] = operation
+
+    def at(self, path: str) -> dict[str, Operation]:
+        """What the path offers, by method; empty for an unknown path."""
+        return self._by_path.get(path, {})
+
+    def get(self, path: str, *, effect: bool = False) -> Callable[[Handler], Handler]:
+        return self._register("GET", path, effect=effect)
+
+    def post(self, path: str, *, effect: bool = False) -> Callable[[Handler], Handler]:
+        return self._register("POST", path, effect=effect)
+
+    def _register(self, method: str, path: str, *, effect: bool) -> Callable[[Handler], Handler]:
+        def register(handler: Handler) -> Handler:
+            self.add(Operation(method, path, self._envelope, effect, handler))
+            return handler
+
+        return register

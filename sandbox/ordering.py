@@ -1,0 +1,95 @@
+"""Placing and paying an order, the same for every marketplace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.entities import Order, OrderLine
+from sandbox.goods import Item, Sku
+from sandbox.lifecycle import between
+from sandbox.operations import Call
+from sandbox.world import World
+
+BALANCE_NOT_ENOUGH = "BALANCE_NOT_ENOUGH"
+ORDER_STATUS_ERROR = "ORDER_STATUS_ERROR"
+ID_STEP = 1_000_003  # leaves room for the ids of an order's lines
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """One line that is to be bought; `number` is the caller's own line number."""
+
+    item: Item
+    sku: Sku
+    quantity: int
+    unit_fen: int
+    number: str = ""
+
+    @property
+    def goods_fen(self) -> int:
+        return self.quantity * self.unit_fen
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    receiver: dict[str, Any]
+    warehouse: dict[str, Any]
+
+
+def goods_fen(picks: Sequence[Pick]) -> int:
+    return sum(pick.goods_fen for pick in picks)
+
+
+def postage_fen(picks: Sequence[Pick]) -> int:
+    """Postage of picks that are all from one seller."""
+    return picks[0].item.seller.postage(goods_fen(picks)) if picks else 0
+
+
+def place_order(world: World, picks: Sequence[Pick], reference: str, addresses: Addresses, first_id: int) -> Order:
+    """Order what has been checked: from one seller, in stock. Ids go up from about `first_id`, by the seed."""
+    marketplace = picks[0].item.marketplace
+    number = world.books.next(f"order:{marketplace}")
+    order_id = first_id + between(0, first_id // 10, str(world.seed), marketplace) + number * ID_STEP
+    order = Order(
+        sequence=world.books.next("order"),
+        marketplace=marketplace,
+        id=str(order_id),
+        reference=reference,
+        seller_id=picks[0].item.seller.id,
+        lines=[_line(pick, str(order_id + place)) for place, pick in enumerate(picks, 1)],
+        post_fen=postage_fen(picks),
+        receiver=addresses.receiver,
+        warehouse=addresses.warehouse,
+        created_at=world.now(),
+    )
+    world.books.add_order(order)
+    world.expect_closing(order)
+    for pick in picks:
+        world.catalogue.take(pick.item, pick.sku, pick.quantity)
+    return order
+
+
+def _line(pick: Pick, sub_id: str) -> OrderLine:
+    return OrderLine(
+        number=pick.number,
+        sub_id=sub_id,
+        item_id=pick.item.id,
+        sku_id=pick.sku.id,
+        spec_id=pick.sku.spec_id,
+        title=pick.item.title,
+        quantity=pick.quantity,
+        unit_fen=pick.unit_fen,
+    )
+
+
+def pay_order(world: World, order: Order, call: Call) -> str | None:
+    """Debit the wallet, or say why not. A late call pays again what was unpaid when it was sent."""
+    late = order.id in call.late_pay and order.closed_at is None
+    if not order.unpaid and not late:
+        return ORDER_STATUS_ERROR
+    if order.amount_fen > world.books.balance_fen:
+        return BALANCE_NOT_ENOUGH
+    world.books.debit(order, world.now())
+    return None

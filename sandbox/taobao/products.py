@@ -1,0 +1,132 @@
+"""Taobao goods: search, one product, mapping to distribution ids."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox.fields import Fields
+from sandbox.goods import Item, Sku
+from sandbox.operations import Call, Operations
+from sandbox.refusals import bad_request, product_not_found
+from sandbox.world import World
+
+operations = Operations()
+
+MAX_MAPPED_ITEMS = 20
+SORTS = {"price_asc": False, "price_desc": True}
+PICTURES = "https://img.alicdn.com/imgextra"
+
+
+@operations.post("/open/product/search")
+def search(world: World, call: Call) -> dict[str, Any]:
+    keyword = call.body.text("keyword")
+    page = call.body.page("pageNo")
+    lowest, highest = call.body.optional_whole("priceStart"), call.body.optional_whole("priceEnd")
+    found = world.catalogue.shelf("taobao").search(keyword, lowest, highest)
+    if sort := call.body.optional_text("sort"):
+        if sort not in SORTS:
+            raise bad_request("sort", f"must be one of {', '.join(SORTS)}")
+        found.sort(key=lambda item: item.lowest_fen, reverse=SORTS[sort])
+    return page.answer(len(found), [_found(item) for item in found[page.start : page.stop]])
+
+
+def _found(item: Item) -> dict[str, Any]:
+    return {
+        "itemId": int(item.id),
+        "title": item.title,
+        "picUrl": _picture(item.id),
+        "price": item.lowest_fen,
+        "shopId": item.seller.id,
+        "shopName": item.seller.name,
+        "quantity": item.stock,
+    }
+
+
+@operations.get("/open/product/get")
+def product(world: World, call: Call) -> dict[str, Any]:
+    item_id = call.query.identifier("itemId")
+    item = world.catalogue.shelf("taobao").by_id.get(item_id)
+    if item is None:
+        raise product_not_found(item_id)
+    return {
+        "itemId": int(item.id),
+        "title": item.title,
+        "mpId": item.mp_id,
+        "categoryId": item.category_id,
+        "categoryName": item.category,
+        "categoryPath": item.category,
+        "description": item.title,
+        "picUrls": [_picture(item.id)],
+        "price": item.lowest_fen,
+        "promotionPrice": item.lowest_fen,
+        "beginAmount": item.min_quantity,
+        "quantity": item.stock,
+        "productUnit": "件",
+        "status": _status(item),
+        "itemType": "HAVE_MATERIAL",
+        "shopId": item.seller.id,
+        "shopName": item.seller.name,
+        "userNick": item.seller.nick,
+        "skuList": [_sku(item, sku) for sku in item.skus],
+    }
+
+
+def _sku(item: Item, sku: Sku) -> dict[str, Any]:
+    return {
+        "skuId": sku.id,
+        "mpSkuId": sku.mp_id,
+        "picUrl": _picture(sku.id),
+        "price": sku.price_fen,
+        "promotionPrice": sku.price_fen,
+        "postFee": item.seller.post_fen,
+        "quantity": sku.stock,
+        "status": _status(item),
+        "properties": [_property(name, value) for name, value in sku.properties],
+    }
+
+
+def _property(name: str, value: str) -> dict[str, str]:
+    return {"propId": _number_of(name), "propName": name, "valueId": _number_of(value), "valueName": value}
+
+
+def _number_of(word: str) -> str:
+    return str(int.from_bytes(word.encode()[-4:], "big"))
+
+
+def _status(item: Item) -> str:
+    return "offline" if item.offline else "active"
+
+
+def _picture(name: str) -> str:
+    return f"{PICTURES}/{name}.jpg"
+
+
+@operations.post("/open/product/batch/check")
+def map_ids(world: World, call: Call) -> dict[str, Any]:
+    wanted = call.body.objects_in_text("params")
+    if len(wanted) > MAX_MAPPED_ITEMS:
+        raise bad_request("params", f"at most {MAX_MAPPED_ITEMS} items a call")
+    mapped: list[dict[str, Any]] = []
+    reasons: list[dict[str, str]] = []
+    for entry in wanted:
+        item = world.catalogue.shelf("taobao").by_id.get(entry.identifier("itemId"))
+        reason = _unmapped(item)
+        if item is None or reason:
+            reasons.append({"itemId": entry.identifier("itemId"), "reason": reason})
+        else:
+            mapped.append(_mapping(item, entry))
+    missing = [reason["itemId"] for reason in reasons]
+    return {"mpProducts": mapped, "noMpProductItemIds": missing, "noMpReasonList": reasons}
+
+
+def _unmapped(item: Item | None) -> str:
+    if item is None:
+        return "item does not exist"
+    return "item is offline" if item.offline else ""
+
+
+def _mapping(item: Item, entry: Fields) -> dict[str, Any]:
+    """The asked SKUs that the item has; all of them when none is asked for."""
+    asked = entry.identifiers("skuIds") if entry.raw.get("skuIds") else [sku.id for sku in item.skus]
+    skus = [{"skuId": sku.id, "mpSkuId": sku.mp_id} for sku in item.skus if sku.id in asked]
+    return {"itemId": item.id, "mpId": item.mp_id, "skuList": skus}

@@ -1,0 +1,5 @@
+"""The warehouse and what leaves it: international freight."""
+
+from sandbox.warehouse.logistics import operations
+
+__all__ = ["operations"]

@@ -1,0 +1,65 @@
+"""Everything that one sandbox is: its catalogue, its books, its clock and what is still to come."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from sandbox.books import Books
+from sandbox.catalogue import Catalogue
+from sandbox.clock import Agenda, Clock
+from sandbox.entities import Order
+from sandbox.store import StateError, Store
+
+
+class World:
+    def __init__(self, seed: int = 7, store: Store | None = None) -> None:
+        self.seed = seed
+        self.store = store or Store()
+        self.clock = Clock()
+        self.agenda = Agenda(self.clock)
+        self.catalogue = Catalogue(seed, self.store)
+        self.books = Books(self.store)
+        self._restore()
+
+    def _restore(self) -> None:
+        try:
+            for entry in self.store.read("clock"):
+                self.clock.restart(entry["offset"])
+            self.catalogue.restore()
+            self.books.restore()
+        except (KeyError, TypeError) as error:
+            message = "the state file is damaged or of another version. Move it away or name another file with --state."
+            raise StateError(message) from error
+        for order in self.books.every_order():
+            self.expect_closing(order)
+
+    def now(self) -> int:
+        return self.clock.now()
+
+    def advance(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        self.store.put("clock", "clock", {"offset": self.clock.offset})
+        self.agenda.catch_up()
+
+    def expect_closing(self, order: Order) -> None:
+        if order.unpaid:
+            self.agenda.add(order.closes_at, partial(self._close_unpaid, order))
+
+    def _close_unpaid(self, order: Order) -> None:
+        if not order.unpaid:
+            return
+        self.books.close(order, self.now())
+        shelf = self.catalogue.shelf(order.marketplace)
+        for line in order.lines:
+            item = shelf.by_id[line.item_id]
+            sku = item.sku(line.sku_id)
+            assert sku is not None, "an order's SKU is always in the catalogue"
+            self.catalogue.put_back(item, sku, line.quantity)
+
+    def reset(self) -> None:
+        """Empty books, the catalogue as at the start, the real time; also in the state file."""
+        self.store.clear()
+        self.agenda.clear()
+        self.clock.restart()
+        self.catalogue.reset()
+        self.books.reset()

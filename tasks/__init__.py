@@ -1,0 +1,1 @@
+"""One retrying step a file."""

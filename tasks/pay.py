@@ -1,0 +1,111 @@
+"""Pay the orders of a chunk, each for no more than was approved."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from connectors.ledger.records import Intent, OrderChange, OrderRecord
+from connectors.xportcn.errors import Refused
+from domain.decisions import Payment, judge_payment
+from domain.effects import Action, Claim
+from domain.service_orders import ServiceOrder, ServiceStatus
+from domain.states import OrderState
+from tasks.by_channel import read_orders
+from tasks.effects import Effect, Landed, perform, settle
+from tasks.resources import Resources
+
+CONFIRM_PAUSES_S = (0.0, 0.5, 2.0)
+
+
+@task(name="pay", task_run_name="pay {label}", cache_policy=NO_CACHE, persist_result=False, retries=0)
+async def pay_orders(resources: Resources, orders: Mapping[str, OrderRecord], *, label: str) -> None:
+    """Pay each order once, after reading what it costs now. Never retried: the ledger says what became of it."""
+    shown = await read_orders(resources, orders.values())
+    verdicts = {ref: judge_payment(shown.get(ref), order.approved) for ref, order in orders.items()}
+    stopped = [
+        OrderChange(order_ref=ref, state=OrderState.HELD, reason=reason)
+        for ref, (verdict, reason) in verdicts.items()
+        if verdict is Payment.STOP
+    ]
+    paid = [_paid(orders[ref], shown[ref]) for ref, (verdict, _) in verdicts.items() if verdict is Payment.IS_PAID]
+    await asyncio.to_thread(resources.ledger.change, stopped + paid)
+    to_pay = {ref: orders[ref] for ref, (verdict, _) in verdicts.items() if verdict is Payment.PAY}
+    intents = [
+        Intent(order_ref=ref, action=Action.PAY, amount=shown[ref].total, request_hash=order.fingerprint)
+        for ref, order in to_pay.items()
+    ]
+    await perform(resources, pay_effect(resources), intents, to_pay)
+    await confirm_payments(resources, list(orders))
+
+
+async def settle_payments(resources: Resources, orders: Mapping[str, OrderRecord]) -> None:
+    """Find out what became of payments that got no answer."""
+    await settle(resources, pay_effect(resources), orders)
+
+
+async def confirm_payments(resources: Resources, order_refs: Sequence[str]) -> None:
+    """Read what was really taken for payments that the service has accepted."""
+    for pause in CONFIRM_PAUSES_S:
+        orders = resources.ledger.orders(order_refs)
+        pending = {ref: order for ref, order in orders.items() if order.state is OrderState.PAYMENT_PENDING}
+        if not pending:
+            return
+        await asyncio.sleep(pause)
+        shown = await read_orders(resources, pending.values())
+        changes = [_paid(pending[ref], one) for ref, one in shown.items() if one.status.is_paid]
+        await asyncio.to_thread(resources.ledger.change, changes)
+
+
+def pay_effect(resources: Resources) -> Effect:
+    async def send(claim: Claim, order: OrderRecord) -> Landed:
+        await resources.channels[order.marketplace].pay(claim, str(order.order_id))
+        reason = "the service has accepted the payment and not yet confirmed it"
+        change = OrderChange(order_ref=order.order_ref, state=OrderState.PAYMENT_PENDING, reason=reason)
+        return Landed(answer={"accepted": order.order_id}, change=change)
+
+    async def look(orders: Sequence[OrderRecord]) -> Mapping[str, Landed]:
+        shown = await read_orders(resources, orders)
+        begun = (ServiceStatus.PAYMENT_PENDING, ServiceStatus.PAID, ServiceStatus.SHIPPED, ServiceStatus.FINISHED)
+        return {o.order_ref: _landed(o, shown[o.order_ref]) for o in orders if _status(shown, o) in begun}
+
+    def on_refused(order: OrderRecord, error: Refused) -> OrderChange:
+        return OrderChange(
+            order_ref=order.order_ref,
+            state=OrderState.HELD,
+            reason=f"not paid: {error.message}. Mend that and run again",
+        )
+
+    return Effect(
+        action=Action.PAY,
+        undone=OrderState.ORDERED,
+        send=send,
+        look=look,
+        absence_proves=True,
+        question=lambda order: f"Is order {order.order_id} paid in the console?",
+        on_refused=on_refused,
+    )
+
+
+def _status(shown: Mapping[str, ServiceOrder], order: OrderRecord) -> ServiceStatus | None:
+    one = shown.get(order.order_ref)
+    return one.status if one else None
+
+
+def _landed(order: OrderRecord, shown: ServiceOrder) -> Landed:
+    if shown.status.is_paid:
+        return Landed(answer={"status": shown.status}, change=_paid(order, shown))
+    change = OrderChange(order_ref=order.order_ref, state=OrderState.PAYMENT_PENDING)
+    return Landed(answer={"status": shown.status}, change=change)
+
+
+def _paid(order: OrderRecord, shown: ServiceOrder) -> OrderChange:
+    amount = shown.paid or shown.total
+    columns = {"paid_minor": amount.minor, "total_minor": shown.total.minor, "paid_at": shown.paid_at}
+    if amount > order.approved:
+        reason = f"the service took {amount}, approved was {order.approved}: ask for the difference back"
+        return OrderChange(order_ref=order.order_ref, state=OrderState.HELD, reason=reason, columns=columns)
+    return OrderChange(order_ref=order.order_ref, state=OrderState.PAID, columns=columns)

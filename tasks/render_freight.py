@@ -1,0 +1,124 @@
+"""Quote the international freight of paid orders and choose a service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from connectors.ledger.codec import plan_of, request_of, sourcing_order_of, to_json
+from connectors.ledger.records import OrderChange, OrderRecord
+from connectors.xportcn.errors import Misconfigured, XportcnError
+from connectors.xportcn.freight import render
+from domain.freight import FreightQuote, FreightService, choose_freight
+from domain.money import Money
+from domain.plan import PlannedOrder
+from domain.states import OrderState
+from tasks.bounded import each
+from tasks.preview import with_freight
+from tasks.resources import Resources
+from tasks.retrying import passing_trouble
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenFreight:
+    """A rendered quote and the service in it that the merchant wants."""
+
+    quote: FreightQuote
+    service: FreightService
+
+
+@task(
+    name="render_freight",
+    task_run_name="render freight {label}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retries=2,
+    retry_delay_seconds=[1, 5],
+    retry_condition_fn=passing_trouble,
+)
+async def render_freights(
+    resources: Resources, orders: Mapping[str, OrderRecord], *, label: str
+) -> dict[str, ChosenFreight]:
+    """A freight quote for each order. Orders without one that may be booked become held, with the reason."""
+    answers = await each(orders.values(), lambda order: _render(resources, order), at_once=resources.concurrency)
+    chosen = {ref: answer for ref, answer in zip(orders, answers, strict=True) if isinstance(answer, ChosenFreight)}
+    resources.ledger.change(
+        [
+            OrderChange(order_ref=ref, state=OrderState.HELD, reason=answer)
+            for ref, answer in zip(orders, answers, strict=True)
+            if isinstance(answer, str)
+        ]
+    )
+    return chosen
+
+
+async def _render(resources: Resources, order: OrderRecord) -> ChosenFreight | str:
+    wish = request_of(order).freight
+    try:
+        quote = await render(resources.client, sourcing_order_of(order))
+    except Misconfigured:
+        raise
+    except XportcnError as error:
+        return f"paid, not booked: no freight quote ({error.message}). Run again"
+    service = choose_freight(quote.services, wish)
+    if service is None:
+        offered = ", ".join(f"{s.service_id} ({s.company} {s.category}, {s.price})" for s in quote.services) or "none"
+        return f"paid, not booked: no freight service {wish!r}; offered: {offered}"
+    if (reason := _above_approved(order, service)) is not None:
+        return reason
+    return ChosenFreight(quote=quote, service=service)
+
+
+def _above_approved(order: OrderRecord, service: FreightService) -> str | None:
+    if order.freight_approved_minor is None or order.freight_currency != service.price.currency:
+        return f"paid, not booked: freight of {service.price} was not approved. Run again to approve it"
+    approved = Money(order.freight_approved_minor, order.freight_currency)
+    if service.price > approved:
+        return f"paid, not booked: freight rose to {service.price}, approved {approved}. Run again to approve it"
+    return None
+
+
+async def estimate_unbooked(resources: Resources, orders: Mapping[str, OrderRecord]) -> list[PlannedOrder]:
+    """What shipping begun orders would cost now, to be approved again. Those without an estimate are left out."""
+
+    async def one(order: OrderRecord) -> PlannedOrder | None:
+        try:
+            return await with_freight(resources, plan_of(order))
+        except Misconfigured:
+            raise
+        except XportcnError:
+            return None
+
+    waiting = [order for order in orders.values() if order.shipment is None and order.lines]
+    plans = await each(waiting, one, at_once=resources.concurrency)
+    return [plan for plan in plans if plan and plan.freight_service]
+
+
+def approve_freight(resources: Resources, plans: Sequence[PlannedOrder]) -> None:
+    """Write down that these freight prices were approved."""
+    resources.ledger.change(
+        [
+            OrderChange(
+                order_ref=plan.order_ref,
+                columns={
+                    "freight_approved_minor": plan.freight_service.price.minor,
+                    "freight_currency": plan.freight_service.price.currency,
+                },
+            )
+            for plan in plans
+            if plan.freight_service
+        ]
+    )
+
+
+def freight_columns(chosen: ChosenFreight) -> dict[str, object]:
+    """The `orders` columns that a chosen freight fills."""
+    return {
+        "freight_quote": to_json(chosen.quote),
+        "freight_service": chosen.service.service_id,
+        "freight_minor": chosen.service.price.minor,
+        "freight_currency": chosen.service.price.currency,
+    }

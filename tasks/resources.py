@@ -1,0 +1,90 @@
+"""What a run holds open: the client, the ledger, its send log, the channels."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from connectors.ledger.recorder import OutcomeRecorder
+from connectors.ledger.send_log import SendLog, is_dead, prune
+from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings, XportcnSettings
+from connectors.xportcn.channels import channel_for
+from connectors.xportcn.channels.base import Channel, Warehouse
+from connectors.xportcn.client import XportcnClient
+from connectors.xportcn.errors import NotSent
+from connectors.xportcn.freight import warehouse_address
+from domain.effects import Claim
+from domain.marketplace import Marketplace
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(eq=False)
+class Resources:
+    """Open for one run; everything a task needs to act."""
+
+    settings: SourcingSettings
+    client: XportcnClient
+    ledger: Ledger
+    recorder: OutcomeRecorder
+    send_logs: Path
+    clock: Clock
+    channels: dict[Marketplace, Channel]
+    concurrency: int
+    _warehouse: Warehouse | None = None
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def lease(self) -> timedelta:
+        return timedelta(seconds=self.settings.lease_s)
+
+    async def warehouse(self) -> Warehouse:
+        """The address in China that sellers send to, asked once a run."""
+        async with self._lock:
+            if self._warehouse is None:
+                self._warehouse = await warehouse_address(self.client)
+            return self._warehouse
+
+    def dead_owners(self, order_refs: list[str]) -> set[str]:
+        """Runs that hold leases on these orders and have provably ended."""
+        return {owner for owner in self.ledger.owners_at_work(order_refs) if is_dead(self.send_logs, owner)}
+
+
+@asynccontextmanager
+async def open_resources(
+    settings: SourcingSettings, xportcn: XportcnSettings, *, concurrency: int | None = None, clock: Clock = utc_now
+) -> AsyncIterator[Resources]:
+    """Open everything, or say what is missing; closes it cleanly."""
+    xportcn.require_account()
+    send_logs = settings.data_dir / "sends"
+    with SendLog(send_logs) as log, Ledger(settings.ledger_url, clock=clock, owner=log.owner) as ledger:
+        ledger.belong_to(xportcn.account_name)
+        prune(send_logs, needed=ledger.senders_in_doubt())
+
+        def on_send(claim: Claim) -> None:
+            if clock() >= claim.lease_until:
+                raise NotSent(f"{claim.key}: the lease ran out before it was sent")
+            log.note(claim)
+
+        async with XportcnClient(xportcn, on_send=on_send) as client:
+            yield Resources(
+                settings=settings,
+                client=client,
+                ledger=ledger,
+                recorder=OutcomeRecorder(ledger),
+                send_logs=send_logs,
+                clock=clock,
+                channels={marketplace: channel_for(marketplace, client) for marketplace in Marketplace},
+                concurrency=concurrency or settings.concurrency,
+            )
+        if log.owner not in ledger.senders_in_doubt():
+            log.discard()

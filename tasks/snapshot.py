@@ -1,0 +1,71 @@
+"""Write what is known of some orders as one Parquet snapshot."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from connectors.ledger.codec import plan_of
+from connectors.ledger.records import OrderRecord
+from connectors.snapshots.writer import write_snapshot
+from domain.plan import PlannedOrder
+from tasks.resources import Resources
+from tasks.retrying import passing_trouble
+from tasks.snapshot_rows import Row, order_tables, plan_tables
+
+
+@task(
+    name="snapshot",
+    task_run_name="snapshot {snapshot_id}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retries=2,
+    retry_delay_seconds=[1, 5],
+    retry_condition_fn=passing_trouble,
+)
+async def write(
+    resources: Resources,
+    snapshot_id: str,
+    tables: Mapping[str, Sequence[Row]],
+    *,
+    batch_id: str | None,
+    begun: datetime,
+) -> str:
+    """Write or replace one snapshot; answers its id. `begun` gives the date folder, the same one for a rerun."""
+    await asyncio.to_thread(
+        write_snapshot,
+        resources.settings.snapshot_root,
+        snapshot_id,
+        begun.date(),
+        tables,
+        batch_id=batch_id,
+        written_at=resources.clock(),
+    )
+    return snapshot_id
+
+
+async def snapshot_orders(resources: Resources, batch_id: str, begun: datetime, order_refs: Sequence[str]) -> str:
+    """All tables for a batch, from the ledger alone: every run of the batch replaces it."""
+    orders = await asyncio.to_thread(resources.ledger.orders, order_refs)
+    listed = [orders[ref] for ref in order_refs if ref in orders]
+    tables = {**plan_tables([plan_of(order) for order in listed]), **order_tables(listed), "tracking_events": []}
+    return await write(resources, batch_id, tables, batch_id=batch_id, begun=begun)
+
+
+async def snapshot_plan(resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> str:
+    """What a dry run found: nothing about orders, since there are none."""
+    now = resources.clock()
+    return await write(resources, f"{batch_id}-plan", plan_tables(plans), batch_id=batch_id, begun=now)
+
+
+async def snapshot_tracking(resources: Resources, orders: Sequence[OrderRecord], events: Sequence[Row]) -> str:
+    """Orders that moved and events that are new."""
+    now = resources.clock()
+    known = ("order_ref", "tracking_number", "sequence", "occurred_at", "status", "description", "place")
+    rows = [{column: event[column] for column in known} for event in events]
+    tables = {"orders": order_tables(orders)["orders"], "tracking_events": rows}
+    return await write(resources, f"tracking-{now:%Y%m%dT%H%M%S%f}", tables, batch_id=None, begun=now)

@@ -1,0 +1,241 @@
+"""The rows of the snapshot tables, from plans and from the ledger's records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from connectors.ledger.codec import freight_quote_of, lines_of, quote_of, shipment_of
+from connectors.ledger.records import OrderRecord
+from domain.freight import FreightQuote
+from domain.plan import PlannedOrder
+from domain.states import REACHED_BOOKED, OrderState
+
+Row = dict[str, Any]
+
+DONE_STATES = REACHED_BOOKED | {OrderState.ORDERED, OrderState.PAID, OrderState.PAYMENT_PENDING}
+
+
+def plan_tables(plans: Sequence[PlannedOrder]) -> dict[str, list[Row]]:
+    """What was asked for and what the marketplaces offered."""
+    offers = {(row["marketplace"], row["item_id"], row["sku_id"]): row for plan in plans for row in _offer_rows(plan)}
+    return {
+        "requests": [row for plan in plans for row in _request_rows(plan)],
+        "offers": list(offers.values()),
+        "quotes": [row for plan in plans for row in _quote_rows(plan)],
+        "freight_quotes": [
+            row
+            for plan in plans
+            for row in _freight_rows(
+                plan.order_ref, plan.freight, plan.freight_service.service_id if plan.freight_service else None
+            )
+        ],
+    }
+
+
+def order_tables(orders: Sequence[OrderRecord]) -> dict[str, list[Row]]:
+    """What became of orders that the ledger has."""
+    return {
+        "orders": [_order_row(order) for order in orders],
+        "order_lines": [row for order in orders for row in _line_rows(order)],
+        "payments": [row for order in orders for row in _payment_rows(order)],
+        "freight_quotes": [
+            row
+            for order in orders
+            for row in _freight_rows(order.order_ref, freight_quote_of(order), order.freight_service)
+        ],
+        "shipments": [row for order in orders for row in _shipment_rows(order)],
+        "shipment_items": [row for order in orders for row in _shipment_item_rows(order)],
+        "outcomes": [_outcome_row(order) for order in orders],
+    }
+
+
+def _request_rows(plan: PlannedOrder) -> Iterator[Row]:
+    receiver = plan.request.receiver
+    for line_no, line in enumerate(plan.request.lines, start=1):
+        limit = line.max_unit_price
+        yield {
+            "order_ref": plan.order_ref,
+            "line_no": line_no,
+            "file_row": line.row,
+            "marketplace": plan.request.marketplace,
+            "item": line.item,
+            "sku": line.sku,
+            "quantity": line.quantity,
+            "max_unit_price_minor": limit.minor if limit else 0,
+            "currency": limit.currency if limit else None,
+            "receiver_name": receiver.name,
+            "receiver_phone": receiver.phone,
+            "receiver_email": receiver.email,
+            "country": receiver.country,
+            "state": receiver.state,
+            "city": receiver.city,
+            "zip": receiver.zip,
+            "address": receiver.address,
+            "freight": plan.request.freight,
+            "note": line.note,
+        }
+
+
+def _offer_rows(plan: PlannedOrder) -> Iterator[Row]:
+    for offer in plan.offers:
+        for sku in offer.skus:
+            yield {
+                "marketplace": offer.marketplace,
+                "item_id": offer.item_id,
+                "sku_id": sku.sku_id,
+                "title": offer.title,
+                "sku_name": sku.name,
+                "seller_id": offer.seller_id,
+                "seller_name": offer.seller_name,
+                "price_minor": sku.price.minor,
+                "currency": sku.price.currency,
+                "stock": sku.stock,
+                "min_quantity": offer.min_quantity,
+                "active": offer.active and sku.active,
+                "spec_id": sku.spec_id,
+                "distribution_item_id": offer.distribution_item_id,
+                "distribution_sku_id": sku.distribution_sku_id,
+                "image_url": sku.image_url or offer.image_url,
+            }
+
+
+def _quote_rows(plan: PlannedOrder) -> Iterator[Row]:
+    if plan.quote:
+        yield {
+            "order_ref": plan.order_ref,
+            "marketplace": plan.request.marketplace,
+            "seller_id": plan.seller_id,
+            "goods_minor": plan.quote.goods.minor,
+            "postage_minor": plan.quote.postage.minor,
+            "total_minor": plan.quote.total.minor,
+            "currency": plan.quote.total.currency,
+            "problems": [problem.problem for problem in plan.quote.problems],
+            "message": "; ".join(problem.message for problem in plan.quote.problems) or None,
+        }
+
+
+def _freight_rows(order_ref: str, quote: FreightQuote | None, chosen: str | None) -> Iterator[Row]:
+    for service in quote.services if quote else ():
+        yield {
+            "order_ref": order_ref,
+            "service_id": service.service_id,
+            "render_id": (quote.render_id if quote else "") or None,
+            "company": service.company,
+            "category": service.category,
+            "price_minor": service.price.minor,
+            "currency": service.price.currency,
+            "min_days": service.min_days,
+            "max_days": service.max_days,
+            "chosen": service.service_id == chosen,
+        }
+
+
+def _order_row(order: OrderRecord) -> Row:
+    quote = quote_of(order)
+    return {
+        "order_ref": order.order_ref,
+        "marketplace": order.marketplace,
+        "state": order.state,
+        "reason": order.reason or None,
+        "order_id": order.order_id,
+        "seller_id": order.seller_id or None,
+        "quoted_minor": quote.total.minor if quote else 0,
+        "approved_minor": order.approved.minor,
+        "paid_minor": order.paid.minor,
+        "currency": order.currency,
+        "freight_minor": order.freight_minor or 0,
+        "freight_currency": order.freight_currency if order.freight_minor is not None else None,
+        "freight_service": order.freight_service,
+        "shipment_order_id": order.shipment_order_id,
+        "tracking_numbers": order.tracking_numbers,
+        "created_at": order.ordered_at,
+        "paid_at": order.paid_at,
+        "booked_at": order.booked_at,
+        "updated_at": order.updated_at,
+        "batch_id": order.batch_id,
+    }
+
+
+def _line_rows(order: OrderRecord) -> Iterator[Row]:
+    quote = quote_of(order)
+    quoted = {line.line_no: line for line in quote.lines} if quote else {}
+    for line in lines_of(order):
+        priced = quoted.get(line.line_no)
+        unit = priced.unit_price if priced else line.unit_price
+        yield {
+            "order_ref": order.order_ref,
+            "line_no": line.line_no,
+            "marketplace": order.marketplace,
+            "order_id": order.order_id,
+            "item_id": line.item_id,
+            "sku_id": line.sku_id,
+            "spec_id": line.spec_id,
+            "distribution_item_id": line.distribution_item_id,
+            "distribution_sku_id": line.distribution_sku_id,
+            "title": line.title,
+            "image_url": line.image_url,
+            "quantity": line.quantity,
+            "unit_price_minor": unit.minor,
+            "amount_minor": priced.amount.minor if priced else (unit * line.quantity).minor,
+            "currency": unit.currency,
+        }
+
+
+def _payment_rows(order: OrderRecord) -> Iterator[Row]:
+    if order.paid_minor is not None:
+        yield {
+            "order_ref": order.order_ref,
+            "marketplace": order.marketplace,
+            "order_id": order.order_id,
+            "amount_minor": order.paid_minor,
+            "currency": order.currency,
+            "paid_at": order.paid_at,
+        }
+
+
+def _shipment_rows(order: OrderRecord) -> Iterator[Row]:
+    shipment = shipment_of(order)
+    if shipment:
+        yield {
+            "order_ref": order.order_ref,
+            "shipment_order_id": shipment.shipment_order_id,
+            "marketplace": order.marketplace,
+            "order_id": order.order_id,
+            "render_id": shipment.render_id or None,
+            "service_id": order.freight_service,
+            "company": shipment.company or None,
+            "tracking_numbers": list(shipment.tracking_numbers),
+            "tracking_urls": list(shipment.tracking_urls),
+            "fee_minor": shipment.fee.minor if shipment.fee else 0,
+            "currency": shipment.fee.currency if shipment.fee else None,
+            "booked_at": order.booked_at,
+        }
+
+
+def _shipment_item_rows(order: OrderRecord) -> Iterator[Row]:
+    shipment = shipment_of(order)
+    for item in shipment.items if shipment else ():
+        yield {
+            "order_ref": order.order_ref,
+            "shipment_order_id": order.shipment_order_id,
+            "tracking_number": item.tracking_number,
+            "item_id": item.item_id,
+            "sku_id": item.sku_id,
+            "quantity": item.quantity,
+            "title": item.title or None,
+        }
+
+
+def _outcome_row(order: OrderRecord) -> Row:
+    done = order.state in DONE_STATES
+    return {
+        "order_ref": order.order_ref,
+        "marketplace": order.marketplace,
+        "state": order.state,
+        "outcome": "done" if done else order.state,
+        "reason": order.reason or None,
+        "spent_minor": order.paid.minor,
+        "currency": order.currency,
+        "finished_at": order.updated_at,
+    }

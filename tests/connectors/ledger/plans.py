@@ -1,0 +1,33 @@
+"""Rows and intents for tests of the ledger."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from connectors.ledger.records import Intent
+from domain.effects import Action
+from domain.money import Money
+
+
+def plan(order_ref: str, **columns: Any) -> dict[str, Any]:
+    return {
+        "order_ref": order_ref,
+        "batch_id": "batch",
+        "marketplace": "taobao",
+        "state": "planned",
+        "reason": "",
+        "fingerprint": "print",
+        "request": {},
+        "lines": [],
+        "offers": [],
+        "quote": None,
+        "seller_id": "seller",
+        "approved_minor": 100,
+        "freight_approved_minor": None,
+        "currency": "CNY",
+        **columns,
+    }
+
+
+def intents(*order_refs: str, action: Action = Action.CREATE) -> list[Intent]:
+    return [Intent(order_ref=ref, action=action, amount=Money(100), request_hash="h") for ref in order_refs]

@@ -1,0 +1,140 @@
+"""Who may send an effect, and whose outcome counts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from connectors.ledger.records import OrderChange, Outcome
+from connectors.ledger.store import Ledger
+from domain.effects import Action, EffectStatus
+from domain.states import IllegalMove, OrderState
+from tests.connectors.ledger.conftest import MovableClock
+from tests.connectors.ledger.plans import intents, plan
+
+LEASE = timedelta(seconds=60)
+
+
+def claim_one(ledger: Ledger, order_ref: str = "A-1") -> Outcome:
+    """Claim a create and make its outcome."""
+    record = ledger.claim(intents(order_ref), lease=LEASE).won[order_ref]
+    change = OrderChange(order_ref=order_ref, state=OrderState.ORDERED, columns={"order_id": "77"})
+    return Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)
+
+
+def test_one_claim_wins(ledger: Ledger, other: Ledger) -> None:
+    """The second run sees that the effect may be on its way, and gets nothing to send."""
+    assert set(ledger.claim(intents("A-1", "A-2"), lease=LEASE).won) == {"A-1", "A-2"}
+    again = other.claim(intents("A-1", "A-2"), lease=LEASE)
+    assert (again.won, set(again.open), again.settled) == ({}, {"A-1", "A-2"}, {})
+
+
+def test_a_key_is_made_from_the_action(ledger: Ledger) -> None:
+    """The key names order and action, never a run."""
+    assert ledger.claim(intents("A-1"), lease=LEASE).won["A-1"].key == "A-1:create"
+
+
+def test_an_intent_is_there_before_anything_is_sent(ledger: Ledger, other: Ledger) -> None:
+    """Another process sees the intent as soon as `claim` returns."""
+    ledger.claim(intents("A-1"), lease=LEASE)
+    effect = other.effects_of(["A-1"])[0]
+    assert (effect.status, effect.amount_minor, effect.sender) == (EffectStatus.SENDING, 100, "first")
+
+
+def test_a_done_effect_is_never_claimed_again(ledger: Ledger, other: Ledger, clock: MovableClock) -> None:
+    """Not after any time, and by nobody."""
+    assert ledger.record([claim_one(ledger)]) == [True]
+    clock.advance(10**6)
+    again = other.claim(intents("A-1"), lease=LEASE)
+    assert (again.won, again.settled["A-1"].status) == ({}, EffectStatus.DONE)
+
+
+def test_an_expired_lease_is_taken_over_for_reading_only(ledger: Ledger, other: Ledger, clock: MovableClock) -> None:
+    """After the lease the other run may read about the effect; a claim to send it stays impossible."""
+    ledger.claim(intents("A-1"), lease=LEASE)
+    assert other.take_over(["A-1"], actions=[Action.CREATE], lease=LEASE, dead_owners=[]) == []
+    clock.advance(61)
+    assert other.claim(intents("A-1"), lease=LEASE).won == {}
+    taken = other.take_over(["A-1"], actions=[Action.CREATE], lease=LEASE, dead_owners=[])
+    assert [(e.fence, e.owner, e.sender) for e in taken] == [(2, "second", "first")]
+
+
+def test_a_dead_owner_needs_no_waiting(ledger: Ledger, other: Ledger) -> None:
+    """A lease ends with the process that held it, where its death is proven."""
+    ledger.claim(intents("A-1"), lease=LEASE)
+    taken = other.take_over(["A-1"], actions=[Action.CREATE], lease=LEASE, dead_owners=["first"])
+    assert [e.key for e in taken] == ["A-1:create"]
+
+
+def test_an_old_fence_writes_nothing(ledger: Ledger, other: Ledger, clock: MovableClock) -> None:
+    """A run that comes back after its lease was taken can't overrule the new holder."""
+    late = claim_one(ledger)
+    clock.advance(61)
+    other.take_over(["A-1"], actions=[Action.CREATE], lease=LEASE, dead_owners=[])
+    assert ledger.record([late]) == [False]
+    assert other.orders(["A-1"])["A-1"].order_id is None
+
+
+def test_what_was_never_sent_can_be_claimed_again(ledger: Ledger, other: Ledger) -> None:
+    """An unsent effect starts anew, with the new run as its sender."""
+    outcome = claim_one(ledger)
+    ledger.record([Outcome(claim=outcome.claim, status=EffectStatus.UNSENT)])
+    won = other.claim(intents("A-1"), lease=LEASE).won["A-1"]
+    assert (won.key, won.fence, won.sender, won.status) == ("A-1:create", 2, "second", EffectStatus.SENDING)
+
+
+def test_a_refused_effect_gets_a_second_attempt(ledger: Ledger) -> None:
+    """A refusal is final for its attempt; the next one has a key of its own."""
+    for key in ("A-1:create", "A-1:create:2", "A-1:create:3"):
+        record = ledger.claim(intents("A-1"), lease=LEASE).won["A-1"]
+        assert record.key == key
+        ledger.record([Outcome(claim=record.claim, status=EffectStatus.REFUSED, reason="no stock")])
+
+
+def test_an_outcome_and_its_order_change_together(ledger: Ledger) -> None:
+    """An outcome whose move is illegal is not recorded either."""
+    record = ledger.claim(intents("A-1"), lease=LEASE).won["A-1"]
+    illegal = OrderChange(order_ref="A-1", state=OrderState.DELIVERED)
+    with pytest.raises(IllegalMove):
+        ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=illegal)])
+    assert ledger.effects_of(["A-1"])[0].status is EffectStatus.SENDING
+
+
+def test_a_plan_never_replaces_an_order_with_a_live_effect(ledger: Ledger) -> None:
+    """Once an order may exist at the service, planning it again changes nothing."""
+    ledger.claim(intents("A-1"), lease=LEASE)
+    ledger.put_plans([plan("A-1", approved_minor=999), plan("A-2", approved_minor=999)])
+    assert {ref: order.approved_minor for ref, order in ledger.orders(["A-1", "A-2"]).items()} == {
+        "A-1": 100,
+        "A-2": 999,
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "spent"),
+    [
+        (EffectStatus.SENDING, 100),
+        (EffectStatus.UNKNOWN, 100),
+        (EffectStatus.DONE, 100),
+        (EffectStatus.REFUSED, 0),
+        (EffectStatus.UNSENT, 0),
+    ],
+)
+def test_what_may_have_cost_money_counts_as_spent(
+    ledger: Ledger, clock: MovableClock, status: EffectStatus, spent: int
+) -> None:
+    """In flight and unknown count like done; refused and unsent cost nothing."""
+    record = ledger.claim(intents("A-1"), lease=LEASE).won["A-1"]
+    if status is not EffectStatus.SENDING:
+        ledger.record([Outcome(claim=record.claim, status=status)])
+    assert ledger.spent_since(clock() - timedelta(hours=1)) == spent
+    clock.advance(7200)
+    assert ledger.spent_since(clock() - timedelta(hours=1)) == 0
+
+
+def test_every_move_is_kept_with_its_author(ledger: Ledger) -> None:
+    """The trail tells when, from where to where, why and by whom."""
+    ledger.change([OrderChange(order_ref="A-1", state=OrderState.HELD, reason="over budget")])
+    trail = [(m["old_state"], m["new_state"], m["reason"], m["by"]) for m in ledger.moves_of("A-1")]
+    assert trail == [(None, "planned", "", "first"), ("planned", "held", "over budget", "first")]

@@ -1,0 +1,85 @@
+"""Opening the ledger: schema, account, and what can be wrong with the file."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from connectors.ledger.engine import LedgerUnusable, open_engine
+from connectors.ledger.schema import metadata
+from connectors.ledger.store import Ledger
+
+
+def open_ledger(url: str) -> Ledger:
+    return Ledger(url, clock=lambda: datetime.now(UTC), owner="me")
+
+
+def test_the_migrations_lead_to_the_schema(url: str) -> None:
+    """What Alembic builds is what the code expects."""
+    engine = open_engine(url)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()
+
+
+def test_commits_are_durable(url: str) -> None:
+    """Write-ahead log and full synchronisation, so that an intent survives a power cut."""
+    engine = open_engine(url)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+    engine.dispose()
+
+
+def test_a_newer_schema_is_left_alone(url: str, tmp_path: Path) -> None:
+    """An old program must not write into a ledger it doesn't understand."""
+    open_ledger(url).close()
+    with sqlite3.connect(tmp_path / "ledger.db") as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    database.close()
+    with pytest.raises(LedgerUnusable, match=r"schema 9999, newer than this program's .*: update the program"):
+        open_ledger(url)
+
+
+def test_a_damaged_file_is_named_with_the_remedy(url: str, tmp_path: Path) -> None:
+    """Garbage in place of the database is neither repaired nor overwritten."""
+    (tmp_path / "ledger.db").write_bytes(b"this is no database, by far" * 100)
+    with pytest.raises(LedgerUnusable, match="restore the last backup"):
+        open_ledger(url)
+    assert (tmp_path / "ledger.db").read_bytes().startswith(b"this is no database")
+
+
+def test_a_ledger_belongs_to_one_account(url: str) -> None:
+    """Orders of a try-out and real orders never mix."""
+    with open_ledger(url) as ledger:
+        ledger.belong_to("user 1 at the sandbox")
+        ledger.belong_to("user 1 at the sandbox")
+        with pytest.raises(LedgerUnusable, match=r"holds orders of user 1 at the sandbox, .* user 2 at real\.example"):
+            ledger.belong_to("user 2 at real.example")
+
+
+def test_four_processes_may_open_a_new_ledger_at_once(url: str) -> None:
+    """The first makes the tables, the others wait for it."""
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
+        assert pool.map(_open_in_process, [url] * 4) == ["ok"] * 4
+
+
+def _open_in_process(url: str) -> str:
+    open_ledger(url).close()
+    return "ok"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder_is_named(tmp_path: Path) -> None:
+    """The remedy is to make the folder writable."""
+    tmp_path.chmod(0o500)
+    with pytest.raises(LedgerUnusable, match="writable"):
+        open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
+    tmp_path.chmod(0o700)

@@ -1,0 +1,60 @@
+"""Rows as a batch leaves them, to be changed by tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from connectors.snapshots import Manifest, write_snapshot
+
+DAY = date(2026, 1, 2)
+AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+
+Row = Mapping[str, object]
+
+
+def order(order_ref: str = "A-1", **changes: object) -> dict[str, object]:
+    return {
+        "order_ref": order_ref,
+        "marketplace": "taobao",
+        "state": "booked",
+        "order_id": "2542285634920880794",
+        "quoted_minor": 1990,
+        "approved_minor": 1990,
+        "paid_minor": 1990,
+        "currency": "CNY",
+        "freight_minor": 32292,
+        "freight_currency": "USD",
+        "tracking_numbers": ["FARJP2408000013YQ"],
+        "paid_at": AT,
+    } | changes
+
+
+def payment(order_ref: str = "A-1", **changes: object) -> dict[str, object]:
+    return {
+        "order_ref": order_ref,
+        "marketplace": "taobao",
+        "order_id": "2542285634920880794",
+        "amount_minor": 1990,
+        "currency": "CNY",
+        "paid_at": AT,
+    } | changes
+
+
+def write(
+    root: Path, snapshot_id: str = "batch-1", *, day: date = DAY, at: datetime = AT, **tables: Sequence[Row]
+) -> Manifest:
+    return write_snapshot(root, snapshot_id, day, tables, batch_id="batch", written_at=at)
+
+
+def write_old(root: Path) -> None:
+    write(
+        root, orders=[order("A-1", paid_minor=0), order("A-2", paid_minor=0)], payments=[payment("A-0", amount_minor=1)]
+    )
+
+
+def write_new(root: Path, day: date = DAY) -> None:
+    orders = [order("A-1", paid_minor=1990), order("A-2", paid_minor=1991)]
+    payments = [payment("A-1"), payment("A-2", amount_minor=1991)]
+    write(root, orders=orders, payments=payments, day=day, at=AT + timedelta(hours=1))

@@ -1,0 +1,275 @@
+"""SQL over snapshots: what it shows, and what it can't do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from datetime import UTC, date, timedelta
+from itertools import count
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from connectors.snapshots import (
+    TABLES,
+    QueryError,
+    QueryResult,
+    SnapshotDamaged,
+    SnapshotError,
+    list_snapshots,
+    reader,
+    sql,
+    verify_snapshot,
+)
+from tests.connectors.snapshots.sample import AT, order, payment, write
+
+LATER = AT + timedelta(hours=1)
+FILE = "orders/date=2026-01-02/batch-1.parquet"
+
+
+def test_a_view_has_the_newest_row_of_each_key_and_history_has_all(tmp_path: Path) -> None:
+    write(tmp_path, "batch-2", orders=[order("A-1", state="booked")], at=LATER)
+    write(tmp_path, "batch-1", orders=[order("A-1", state="paid"), order("A-2", state="held")])
+    assert sql(tmp_path, "SELECT order_ref, state, snapshot_id FROM orders ORDER BY order_ref") == QueryResult(
+        ("order_ref", "state", "snapshot_id"), (("A-1", "booked", "batch-2"), ("A-2", "held", "batch-1"))
+    )
+    assert sql(tmp_path, "SELECT count(*) AS n FROM orders_history") == QueryResult(("n",), ((3,),))
+
+
+def test_of_two_snapshots_of_one_moment_the_higher_id_counts(tmp_path: Path) -> None:
+    write(tmp_path, "b", orders=[order(state="booked")])
+    write(tmp_path, "a", orders=[order(state="paid")])
+    assert sql(tmp_path, "SELECT state FROM orders").rows == (("booked",),)
+
+
+@pytest.mark.parametrize("name", [*TABLES, *(f"{name}_history" for name in TABLES)])
+def test_a_table_without_a_snapshot_is_empty_and_has_its_columns(tmp_path: Path, name: str) -> None:
+    answer = sql(tmp_path / "not there yet", f"SELECT * FROM {name}")
+    assert answer.columns == tuple(TABLES[name.removesuffix("_history")].schema.names)
+    assert answer.rows == ()
+
+
+def test_values_come_back_as_they_are(tmp_path: Path) -> None:
+    write(tmp_path, orders=[order()])
+    row = sql(tmp_path, "SELECT order_id, paid_minor, tracking_numbers, paid_at, reason FROM orders").rows[0]
+    assert row == ("2542285634920880794", 1990, ["FARJP2408000013YQ"], AT, None)
+    assert sql(tmp_path, "SELECT sum(paid_minor), paid_at::VARCHAR FROM orders GROUP BY ALL").rows == (
+        (1990, "2026-01-02 03:04:05.678901+00"),
+    )
+
+
+def test_times_are_utc_wherever_the_machine_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Shanghai")
+    write(tmp_path, orders=[order()])
+    paid_at = sql(tmp_path, "SELECT paid_at FROM orders").rows[0][0]
+    assert str(paid_at) == "2026-01-02 03:04:05.678901+00:00"
+    assert AT.tzinfo is UTC
+
+
+def test_only_files_of_a_manifest_count(tmp_path: Path) -> None:
+    write(tmp_path, "batch-1", orders=[order("A-1")])
+    write(tmp_path, "batch-2", orders=[order("A-2")])
+    (tmp_path / "_manifests/batch-2.json").unlink()
+    assert sql(tmp_path, "SELECT order_ref FROM orders_history").rows == (("A-1",),)
+
+
+def test_a_column_that_an_older_file_lacks_is_null_there(tmp_path: Path) -> None:
+    write(tmp_path, "new", orders=[order("A-2", reason="price changed")], at=LATER)
+    write(tmp_path, "old", orders=[order("A-1")])
+    path = tmp_path / "orders/date=2026-01-02/old.parquet"
+    older = parquet.ParquetFile(path).read().drop_columns(["reason", "seller_id"])
+    parquet.write_table(older.append_column("since_dropped", pa.array([1])), path)
+    manifest = (tmp_path / "_manifests/old.json").read_text()
+    size = next(file.bytes for file in list_snapshots(tmp_path)[0].files)
+    (tmp_path / "_manifests/old.json").write_text(manifest.replace(str(size), str(path.stat().st_size)))
+    assert sql(tmp_path, "SELECT order_ref, reason FROM orders ORDER BY 1").rows == (
+        ("A-1", None),
+        ("A-2", "price changed"),
+    )
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT 1",
+        "select order_ref from orders;",
+        "FROM orders",
+        "WITH paid AS (SELECT * FROM orders) SELECT count(*) FROM paid",
+        "DESCRIBE orders",
+        "SHOW TABLES",
+        "SUMMARIZE orders",
+        "EXPLAIN SELECT * FROM orders",
+        "EXPLAIN ANALYZE SELECT * FROM orders",
+        "PIVOT orders ON state USING count(*) GROUP BY order_ref",
+        "-- a comment\nVALUES (1)",
+    ],
+)
+def test_what_reads_is_allowed(tmp_path: Path, query: str) -> None:
+    write(tmp_path, orders=[order()])
+    answer = sql(tmp_path, query)
+    assert answer.columns
+    assert answer.rows
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "SELECT 1; SELECT 2",
+        "CREATE TABLE t (a INT)",
+        "DROP VIEW orders",
+        "INSERT INTO orders SELECT * FROM orders",
+        "DELETE FROM orders",
+        "SET threads = 1",
+        "PRAGMA version",
+        "BEGIN",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+        "ATTACH '{root}/new.db'",
+        "EXPORT DATABASE '{root}/export'",
+        "COPY orders TO '{root}/copy.csv'",
+        "COPY orders TO '{file}' (USE_TMP_FILE false)",
+        "EXPLAIN ANALYZE COPY (SELECT 1) TO '{root}/copy.csv'",
+        "EXPLAIN ANALYZE COPY (SELECT 1) TO '{file}' (USE_TMP_FILE false)",
+        "WITH t AS (COPY (SELECT 1) TO '{file}' (USE_TMP_FILE false)) SELECT 1",
+        "SELECT * FROM query('COPY (SELECT 1) TO ''{root}/copy.csv''')",
+        "SELECT * FROM enable_logging(storage = 'file', storage_config = {{'path': '{root}'}})",
+        "SELECT * FROM enable_profiling(save_location = '{root}/profile.json')",
+        "SELECT * FROM read_text('{root}/_manifests/batch-1.json')",
+        "SELECT * FROM read_parquet('{file}')",
+        "SELECT * FROM '{file}'",
+        "SELECT * FROM glob('{root}/*')",
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "SELECT * FROM a_python_variable",
+    ],
+)
+def test_what_does_more_than_read_is_refused_and_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    a_python_variable = pa.table({"secret": [1]})
+    root = tmp_path / "root"
+    write(root, orders=[order()])
+    monkeypatch.chdir(tmp_path)
+    before = everything_below(tmp_path)
+    with pytest.raises(QueryError):
+        sql(root, query.format(root=root, file=root / FILE))
+    assert everything_below(tmp_path) == before
+    assert a_python_variable.num_rows == 1
+
+
+def everything_below(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() if path.is_file() else b"" for path in folder.rglob("*")}
+
+
+def test_a_wrong_query_is_explained_in_duckdbs_words(tmp_path: Path) -> None:
+    with pytest.raises(QueryError, match=r'Referenced column "stat" not found'):
+        sql(tmp_path, "SELECT stat FROM orders")
+    with pytest.raises(QueryError, match="Could not convert string 'x' to INT32"):
+        sql(tmp_path, "SELECT 'x'::INT")
+    with pytest.raises(QueryError, match="give one statement that reads: SELECT, WITH, DESCRIBE"):
+        sql(tmp_path, "DROP VIEW orders")
+
+
+def test_a_missing_file_is_named_with_the_remedy(tmp_path: Path) -> None:
+    write(tmp_path, orders=[order()])
+    (tmp_path / FILE).unlink()
+    with pytest.raises(SnapshotDamaged) as damage:
+        sql(tmp_path, "SELECT * FROM orders")
+    assert str(damage.value) == (
+        f"{tmp_path / FILE} of snapshot batch-1 is missing; write the snapshot again, restore the file from a backup, "
+        "or delete the manifest to go without the snapshot"
+    )
+
+
+def test_a_file_cut_short_is_named(tmp_path: Path) -> None:
+    write(tmp_path, orders=[order()])
+    os.truncate(tmp_path / FILE, 100)
+    with pytest.raises(
+        SnapshotDamaged, match=r"batch-1\.parquet has 100 bytes where the manifest of snapshot batch-1 says"
+    ):
+        sql(tmp_path, "SELECT * FROM orders")
+
+
+def test_a_file_with_changed_bytes_is_named_when_it_can_not_be_read(tmp_path: Path) -> None:
+    write(tmp_path, orders=[order()])
+    content = bytearray((tmp_path / FILE).read_bytes())
+    content[4:400] = bytes(396)
+    (tmp_path / FILE).write_bytes(content)
+    with pytest.raises(SnapshotDamaged, match=r"batch-1\.parquet of snapshot batch-1 is not as it was written"):
+        sql(tmp_path, "SELECT * FROM orders")
+    with pytest.raises(SnapshotDamaged, match=r"batch-1\.parquet of snapshot batch-1 is not as it was written"):
+        verify_snapshot(tmp_path, "batch-1")
+
+
+def test_no_changed_byte_of_the_data_passes_unseen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "TRIES", 1)
+    write(tmp_path, orders=[order(f"A-{number}") for number in range(50)])
+    good = (tmp_path / FILE).read_bytes()
+    answer = sql(tmp_path, "SELECT * FROM orders ORDER BY ALL")
+    group = parquet.ParquetFile(tmp_path / FILE).metadata.row_group(0)
+    caught = 0
+    for position in range(100, sum(group.column(number).total_compressed_size for number in range(19)), 97):
+        (tmp_path / FILE).write_bytes(good[:position] + bytes([good[position] ^ 0x55]) + good[position + 1 :])
+        try:
+            assert sql(tmp_path, "SELECT * FROM orders ORDER BY ALL") == answer
+        except SnapshotDamaged:
+            caught += 1
+    assert caught > 10
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"snapshot_id": "batch-1"}'])
+def test_an_unreadable_manifest_is_named(tmp_path: Path, content: str) -> None:
+    write(tmp_path, orders=[order()])
+    (tmp_path / "_manifests/batch-1.json").write_text(content)
+    with pytest.raises(
+        SnapshotDamaged, match=r"batch-1\.json is not a readable manifest \(.*\); write the snapshot again"
+    ):
+        sql(tmp_path, "SELECT 1")
+
+
+def test_snapshots_are_listed_from_the_oldest(tmp_path: Path) -> None:
+    assert list_snapshots(tmp_path) == ()
+    later = write(tmp_path, "a", orders=[], at=LATER)
+    earlier = write(tmp_path, "b", orders=[order()], day=date(2026, 1, 3))
+    assert list_snapshots(tmp_path) == (earlier, later)
+
+
+def test_a_reader_beside_a_writer_sees_whole_snapshots(tmp_path: Path) -> None:
+    """Every order is paid with the same amount in one snapshot; a mix would show two."""
+    stop = threading.Event()
+
+    def rewrite() -> None:
+        for amount in count(1):
+            if stop.wait(0.15):
+                break
+            write(tmp_path, orders=[order("A-1", paid_minor=amount)], payments=[payment(amount_minor=amount)])
+
+    write(tmp_path, orders=[order("A-1", paid_minor=0)], payments=[payment(amount_minor=0)])
+    writer = threading.Thread(target=rewrite)
+    writer.start()
+    try:
+        pairs = [read_pair(tmp_path) for _ in range(15)]
+    finally:
+        stop.set()
+        writer.join()
+    assert any(pairs)
+    assert all(len(rows) == 1 and rows[0][0] == rows[0][1] for rows in pairs if rows)
+
+
+def read_pair(root: Path) -> tuple[tuple[object, ...], ...]:
+    with suppress(SnapshotError):  # it gives up when every look meets a rewrite
+        return sql(root, "SELECT paid_minor, amount_minor FROM orders JOIN payments USING (order_ref)").rows
+    return ()
+
+
+def test_duckdb_is_imported_only_by_a_query() -> None:
+    script = "import sys, connectors.snapshots; print('duckdb' in sys.modules, 'pandas' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False False\n"

@@ -1,0 +1,60 @@
+"""What every snapshot table promises."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from connectors.snapshots import TABLES, Table
+
+ALL = pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
+
+
+def test_the_tables_and_their_keys() -> None:
+    assert {table.name: table.key for table in TABLES.values()} == {
+        "requests": ("order_ref", "line_no"),
+        "offers": ("marketplace", "item_id", "sku_id"),
+        "quotes": ("order_ref",),
+        "orders": ("order_ref",),
+        "order_lines": ("order_ref", "line_no"),
+        "payments": ("order_ref", "order_id"),
+        "freight_quotes": ("order_ref", "service_id"),
+        "shipments": ("order_ref", "shipment_order_id"),
+        "shipment_items": ("order_ref", "tracking_number", "item_id", "sku_id"),
+        "tracking_events": ("order_ref", "tracking_number", "sequence"),
+        "outcomes": ("order_ref",),
+    }
+
+
+@ALL
+def test_a_table_carries_its_name_key_and_version(table: Table) -> None:
+    assert table.schema.metadata == {
+        b"table": table.name.encode(),
+        b"key": ",".join(table.key).encode(),
+        b"schema_version": str(table.version).encode(),
+    }
+
+
+@ALL
+def test_every_row_tells_its_snapshot_and_batch(table: Table) -> None:
+    assert table.schema.field("snapshot_id") == pa.field("snapshot_id", pa.string(), nullable=False)
+    assert table.schema.field("snapshot_at") == pa.field("snapshot_at", pa.timestamp("us", tz="UTC"), nullable=False)
+    assert table.schema.field("batch_id") == pa.field("batch_id", pa.string())
+
+
+@ALL
+def test_amounts_are_whole_never_null_and_beside_a_currency(table: Table) -> None:
+    amounts = [field for field in table.schema if field.name.endswith("_minor")]
+    assert all(field.type == pa.int64() and not field.nullable for field in amounts)
+    assert not amounts or any(name.endswith("currency") for name in table.schema.names)
+
+
+@ALL
+def test_ids_are_text_and_keys_never_null(table: Table) -> None:
+    assert all(field.type == pa.string() for field in table.schema if field.name.endswith("_id"))
+    assert not any(table.schema.field(column).nullable for column in table.key)
+
+
+@ALL
+def test_no_number_is_a_float(table: Table) -> None:
+    assert not any(pa.types.is_floating(field.type) for field in table.schema)

@@ -1,0 +1,1 @@
+"""The connector, from its pure decisions to whole orders at the sandbox."""

@@ -1,0 +1,427 @@
+"""1688: what is sent, and what odd answers mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from connectors.xportcn.channels.alibaba_1688 import Alibaba1688Channel
+from connectors.xportcn.channels.base import Created
+from connectors.xportcn.client import XportcnClient
+from connectors.xportcn.errors import ContractMismatch, Refused, Unanswered, XportcnError
+from connectors.xportcn.wire import CHINA
+from domain.effects import Action
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.offers import VolumePrice
+from domain.orders import SourcingOrder
+from domain.quotes import LineProblem, Problem, QuoteLine
+from domain.service_orders import ServiceStatus, TraceStatus
+from tests.connectors.xportcn.fake_service import FakeService, no, ok
+from tests.connectors.xportcn.orders import WAREHOUSE, claim, line, order
+
+DETAIL, PREVIEW = "/alibaba/product/detail/get", "/alibaba/order/create/preview"
+CREATE, PAY = "/alibaba/order/create", "/alibaba/order/pay/url"
+PAGE, ORDER = "/v2/alibaba/order/page", "/alibaba/order/detail"
+TRACE = "/alibaba/order/logistics/trace/get"
+SPEC = "a" * 32
+SINCE = datetime(2026, 1, 31, tzinfo=UTC)
+
+
+@pytest.fixture
+def channel(client: XportcnClient) -> Alibaba1688Channel:
+    return Alibaba1688Channel(client)
+
+
+def our_order() -> SourcingOrder:
+    return order(line(1), line(2, spec_id="b" * 32), marketplace=Marketplace.ALIBABA_1688)
+
+
+async def test_an_offer_has_specs_and_volume_prices(channel: Alibaba1688Channel, service: FakeService) -> None:
+    """Yuan become fen, SKUs keep both ids, ranges become volume prices."""
+    sku = {
+        "skuId": 5736673805656,
+        "specId": SPEC,
+        "price": "20.34",
+        "amountOnSale": 3741,
+        "skuAttributes": [{"attributeName": "颜色", "value": "白色"}],
+    }
+    service.answers(
+        DETAIL,
+        lambda: ok(
+            {
+                "offerId": 811556715845,
+                "subject": "衬衫",
+                "status": "published",
+                "minOrderQuantity": 20,
+                "sellerOpenId": "BBB",
+                "sellerDataInfo": {"shopName": "百货"},
+                "productImage": {"images": ["u"]},
+                "productSkuInfos": [sku],
+                "productSaleInfo": {"priceRangeList": [{"startQuantity": 20, "price": "20.15"}]},
+            }
+        ),
+    )
+    offer = await channel.offer("811556715845")
+    assert offer is not None
+    assert service.asked[0].body == {"offerId": 811556715845, "country": "en"}
+    assert (offer.min_quantity, offer.seller_id, offer.seller_name, offer.active) == (20, "BBB", "百货", True)
+    assert (offer.skus[0].sku_id, offer.skus[0].spec_id, offer.skus[0].price) == ("5736673805656", SPEC, Money(2034))
+    assert offer.skus[0].name == "颜色: 白色"
+    assert offer.volume_prices == (VolumePrice(start_quantity=20, price=Money(2015)),)
+
+
+async def test_only_not_found_means_none(channel: Alibaba1688Channel, service: FakeService) -> None:
+    """Another refusal is an error, for offers and for orders alike."""
+    for path in (DETAIL, ORDER):
+        service.answers(path, lambda: no(40401, "gone"), lambda: no(403, "not for you"))
+    assert await channel.offer("1") is None
+    with pytest.raises(Refused):
+        await channel.offer("not a number")
+    service.answers(ORDER, lambda: no(40402, "no such order"))
+    assert await channel.read(["1"]) == {}
+    service.answers(ORDER, lambda: no(403, "not for you"))
+    with pytest.raises(Refused):
+        await channel.read(["1", "2"])
+
+
+def cargo(spec: str = SPEC, **changes: Any) -> dict[str, Any]:
+    known = {"offerId": 672991141190, "specId": spec, "amount": 19.99, "finalUnitPrice": 9.995, "resultCode": "200"}
+    return known | changes
+
+
+def previewed(*cargos: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    sums = {"sumPayment": 6561, "sumCarriage": 600, "sumPaymentNoCarriage": 5800, "additionalFee": 161}
+    return {"status": True, **sums, "cargoList": list(cargos)} | changes
+
+
+async def test_a_quote_takes_sums_in_fen_and_lines_in_yuan(channel: Alibaba1688Channel, service: FakeService) -> None:
+    """The total is what the service will take, fees included; unit prices are rounded, amounts exact."""
+    result = previewed(cargo(), cargo("b" * 32, amount=57.99999999999999))
+    service.answers(PREVIEW, lambda: ok({"success": True, "orderPreviewResuslt": [result]}))
+    quote = await channel.quote(our_order(), WAREHOUSE)
+    assert (quote.goods, quote.postage, quote.total) == (Money(5800), Money(600), Money(6561))
+    assert quote.lines == (
+        QuoteLine(line_no=1, unit_price=Money(1000), amount=Money(1999)),
+        QuoteLine(line_no=2, unit_price=Money(2900), amount=Money(5800)),
+    )
+    assert quote.problems == ()
+    sent = service.asked[0].body
+    assert sent["addressParam"]["fullName"] == "一号仓"
+    assert sent["addressParam"]["provinceText"] == "广东省"
+    assert sent["cargoParamList"][0] == {"offerId": 672991141190, "specId": SPEC, "quantity": 2}
+
+
+async def test_a_preview_that_splits_the_order_is_added_up(channel: Alibaba1688Channel, service: FakeService) -> None:
+    """Several results make one quote."""
+    results = [previewed(cargo()), previewed(cargo("b" * 32))]
+    service.answers(PREVIEW, lambda: ok({"success": True, "orderPreviewResult": results}))
+    quote = await channel.quote(our_order(), WAREHOUSE)
+    assert quote.total == Money(13122)
+    assert [priced.line_no for priced in quote.lines] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("code", "problem"),
+    [
+        ("500_001", Problem.OFFLINE),
+        ("500_002", Problem.SELLERS_DIFFER),
+        ("500_003", Problem.SKU_UNKNOWN),
+        ("500_004", Problem.OUT_OF_STOCK),
+        ("500_005", Problem.BELOW_MIN_QUANTITY),
+        ("500_006", Problem.OTHER),
+        ("500_009", Problem.BELOW_MIN_QUANTITY),
+        ("something", Problem.OTHER),
+    ],
+)
+async def test_a_preview_that_says_no_is_a_problem(
+    channel: Alibaba1688Channel, service: FakeService, code: str, problem: Problem
+) -> None:
+    """The service's code in our word, its own words kept."""
+    answer = {"success": False, "errorCode": code, "errorMsg": "不行", "orderPreviewResuslt": None}
+    service.answers(PREVIEW, lambda: ok(answer))
+    quote = await channel.quote(our_order(), WAREHOUSE)
+    assert quote.problems == (LineProblem(problem=problem, message="不行"),)
+    assert quote.total == Money(0)
+
+
+async def test_a_problem_of_a_line_names_the_line(channel: Alibaba1688Channel, service: FakeService) -> None:
+    """Where the cargo carries the code, the line is known."""
+    bad = cargo("b" * 32, resultCode="500_004", message="库存不足", amount=None)
+    service.answers(PREVIEW, lambda: ok({"success": False, "orderPreviewResuslt": [previewed(cargo(), bad)]}))
+    quote = await channel.quote(our_order(), WAREHOUSE)
+    assert quote.problems == (LineProblem(problem=Problem.OUT_OF_STOCK, message="库存不足", line_no=2),)
+
+
+async def test_an_address_refused_at_the_preview_is_a_problem(
+    channel: Alibaba1688Channel, service: FakeService
+) -> None:
+    """Code 400 says it in words only."""
+    service.answers(PREVIEW, lambda: no(400, "AddressId invalid"))
+    quote = await channel.quote(our_order(), WAREHOUSE)
+    assert quote.problems == (LineProblem(problem=Problem.ADDRESS_INVALID, message="AddressId invalid"),)
+
+
+@pytest.mark.parametrize("results", [[], [previewed(cargo(), sumPayment=None)]])
+async def test_a_preview_without_sums_is_no_quote(
+    channel: Alibaba1688Channel, service: FakeService, results: list[dict[str, Any]]
+) -> None:
+    """An agreed preview that names no price must not look like a free order."""
+    service.answers(PREVIEW, lambda: ok({"success": True, "orderPreviewResuslt": results}))
+    with pytest.raises(ContractMismatch, match="no sums"):
+        await channel.quote(our_order(), WAREHOUSE)
+
+
+async def test_the_reference_travels_as_the_message(channel: Alibaba1688Channel, service: FakeService) -> None:
+    """`message` is exactly our reference: it is all we have to find the order again."""
+    service.answers(CREATE, lambda: ok({"success": True, "orderId": "2612179450800013491", "totalSuccessAmount": 6561}))
+    answer = await channel.create(claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(6561))
+    assert answer == Created(order_ids=("2612179450800013491",), total=Money(6561))
+    sent = service.asked[0].body
+    assert (sent["flow"], sent["message"]) == ("general", "R-1")
+    assert "tradeType" not in sent
+
+
+async def test_a_create_that_made_several_orders_names_them_all(
+    channel: Alibaba1688Channel, service: FakeService
+) -> None:
+    """`orderId` is empty then; the list has ids and amounts, misspelt."""
+    parts = [{"orderId": 71, "orderAmmount": 1000, "success": True}, {"orderId": "72", "orderAmount": 500}]
+    service.answers(CREATE, lambda: ok({"success": True, "orderId": None, "orderList": parts}))
+    answer = await channel.create(claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(1500))
+    assert answer == Created(order_ids=("71", "72"), total=Money(1500))
+
+
+async def test_failed_lines_without_an_order_are_a_refusal(channel: Alibaba1688Channel, service: FakeService) -> None:
+    """Each failed offer is a problem of its line."""
+    failed = {"offerId": 672991141190, "specId": "b" * 32, "errorCode": "500_004", "errorMessage": "库存不足"}
+    service.answers(CREATE, lambda: ok({"success": False, "failedOfferList": [failed]}))
+    with pytest.raises(Refused) as caught:
+        await channel.create(claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(1))
+    assert (caught.value.code, caught.value.message) == ("500_004", "库存不足")
+    assert caught.value.problems == (LineProblem(problem=Problem.OUT_OF_STOCK, message="库存不足", line_no=2),)
+
+
+async def test_a_create_refused_by_the_envelope_is_explained(channel: Alibaba1688Channel, service: FakeService) -> None:
+    """The service's code and words, with our word for the address."""
+    service.answers(CREATE, lambda: no(400, "AddressId invalid"))
+    with pytest.raises(Refused) as caught:
+        await channel.create(claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(1))
+    assert (caught.value.code, caught.value.problems[0].problem) == ("400", Problem.ADDRESS_INVALID)
+    assert caught.value.request_id == "r" * 32
+
+
+FAILED = {"offerId": 672991141190, "specId": SPEC, "errorCode": "500_004"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"success": False, "orderId": "7", "code": "500"},
+        {"success": True, "orderId": "7", "totalSuccessAmount": 1, "failedOfferList": [FAILED]},
+        {"success": True, "orderId": "7"},
+        {"success": True},
+        {"orderId": "7", "totalSuccessAmount": 1},
+        {},
+    ],
+)
+async def test_a_create_that_may_have_made_an_order_is_unanswered(
+    channel: Alibaba1688Channel, service: FakeService, answer: dict[str, Any]
+) -> None:
+    """A no beside an order id, failed lines beside one, no id or no amount: look before doing anything."""
+    service.answers(CREATE, lambda: ok(answer))
+    with pytest.raises(Unanswered) as caught:
+        await channel.create(claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(1))
+    assert caught.value.request_id == "r" * 32
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "code"),
+    [
+        ({"orderId": 7, "protocolPaySuccess": True, "payUrl": None, "cantPayOrderList": []}, None, ""),
+        ({"protocolPaySuccess": False, "payUrl": "https://cashier"}, Refused, "BALANCE_NOT_ENOUGH"),
+        ({"protocolPaySuccess": False, "cantPayOrderList": [7]}, Refused, "CANNOT_PAY"),
+        ({"protocolPaySuccess": False}, Unanswered, ""),
+        ({"orderId": "8", "protocolPaySuccess": True}, Unanswered, ""),
+        ({}, Unanswered, ""),
+    ],
+)
+async def test_a_payment_is_what_the_answer_says(
+    channel: Alibaba1688Channel,
+    service: FakeService,
+    answer: dict[str, Any],
+    error: type[XportcnError] | None,
+    code: str,
+) -> None:
+    """Paid, refused for a reason given, or neither."""
+    service.answers(PAY, lambda: ok(answer))
+    if error is None:
+        await channel.pay(claim(Action.PAY), "7")
+    else:
+        with pytest.raises(error) as caught:
+            await channel.pay(claim(Action.PAY), "7")
+        assert caught.value.code == code
+    assert service.asked[0].query == {"orderId": "7"}
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "ours"),
+    [
+        (400, "ORDER_STATUS_ERROR", "ORDER_STATUS_ERROR"),
+        (40402, "order 7 does not exist", "ORDER_NOT_EXIST"),
+        (403, "x", "403"),
+    ],
+)
+async def test_a_refused_payment_has_taobao_s_code(
+    channel: Alibaba1688Channel, service: FakeService, code: int, words: str, ours: str
+) -> None:
+    """Callers need one set of codes."""
+    service.answers(PAY, lambda: no(code, words))
+    with pytest.raises(Refused) as caught:
+        await channel.pay(claim(Action.PAY), "7")
+    assert (caught.value.code, caught.value.message) == (ours, words)
+
+
+def listed(number: int, reference: str = "", created: datetime = SINCE, **changes: Any) -> dict[str, Any]:
+    base = {
+        "id": number,
+        "idOfStr": str(number),
+        "status": "waitbuyerpay",
+        "totalAmount": 65.61,
+        "createTime": created.astimezone(CHINA).strftime("%Y%m%d%H%M%S") + "000+0800",
+        "buyerFeedback": reference,
+    }
+    return {"baseInfo": base | changes}
+
+
+def pages(service: FakeService, orders: Iterable[dict[str, Any]], *, total: int | None = None, size: int = 50) -> None:
+    """Make the list answer these orders page by page, whatever page is asked for, then empty ones."""
+    told = list(orders)
+    count = len(told) if total is None else total
+    slices = [told[start : start + size] for start in range(0, len(told), size)]
+    answers = [{"totalRecord": count, "page": 1, "pageSize": size, "result": part} for part in [*slices, []]]
+    service.answers(PAGE, *(lambda answer=answer: ok(answer) for answer in answers))
+
+
+async def test_find_turns_every_page(channel: Alibaba1688Channel, service: FakeService) -> None:
+    """All that are found do not end the search: further down a reference may stand a second time."""
+    pages(service, [listed(1, "R-1"), *(listed(number) for number in range(2, 120)), listed(120, "R-1")])
+    found = await channel.find(["R-1"], since=SINCE)
+    assert {reference: [one.order_id for one in orders] for reference, orders in found.items()} == {"R-1": ["1", "120"]}
+    assert [asked.body["page"] for asked in service.asked] == [1, 2, 3]
+    assert service.asked[0].body["createStartTime"] == "2026-01-31 07:50:00"
+
+
+async def test_find_ends_once_all_are_found_and_orders_get_older(
+    channel: Alibaba1688Channel, service: FakeService
+) -> None:
+    """If the list ignores the time filter, the past is not read for nothing."""
+    old = [listed(number, created=SINCE - timedelta(days=1)) for number in range(2, 200)]
+    pages(service, [listed(1, "R-1"), *old])
+    assert set(await channel.find(["R-1"], since=SINCE)) == {"R-1"}
+    assert len(service.asked) == 1
+
+
+async def test_find_matches_exactly(channel: Alibaba1688Channel, service: FakeService) -> None:
+    """Neither a longer message nor an older order is ours."""
+    old = SINCE - timedelta(minutes=10, seconds=1)
+    pages(service, [listed(1, "R-10"), listed(2, "r-1"), listed(3, "R-1", old), listed(4, "R-1 please hurry")])
+    assert await channel.find(["R-1"], since=SINCE) == {}
+
+
+async def test_find_does_not_trust_a_page_size_it_did_not_get(
+    channel: Alibaba1688Channel, service: FakeService
+) -> None:
+    """A list that gives ten a page when fifty were asked for is read to its end all the same."""
+    pages(service, [*(listed(number) for number in range(1, 25)), listed(25, "R-1")], size=10)
+    assert set(await channel.find(["R-1"], since=SINCE)) == {"R-1"}
+
+
+async def test_a_list_that_repeats_a_page_proves_nothing(channel: Alibaba1688Channel, service: FakeService) -> None:
+    """Were `page` not honoured, `not found` would be a reason to order twice."""
+    same = {"totalRecord": 150, "result": [listed(number) for number in range(50)]}
+    service.answers(PAGE, lambda: ok(same))
+    with pytest.raises(ContractMismatch, match="counts 150 orders and shows 50"):
+        await channel.find(["R-1"], since=SINCE)
+
+
+async def test_a_list_that_ends_too_early_proves_nothing(channel: Alibaba1688Channel, service: FakeService) -> None:
+    """Fewer orders than counted is no proof of absence."""
+    pages(service, [listed(1)], total=5)
+    with pytest.raises(ContractMismatch, match="counts 5 orders and shows 1"):
+        await channel.find(["R-1"], since=SINCE)
+
+
+async def test_new_orders_that_push_the_list_down_do_no_harm(channel: Alibaba1688Channel, service: FakeService) -> None:
+    """An order seen on two pages is one order."""
+    first = {"totalRecord": 60, "result": [listed(number) for number in range(60, 10, -1)]}
+    second = {
+        "totalRecord": 62,
+        "result": [listed(number, "R-1" if number == 1 else "") for number in range(12, 0, -1)],
+    }
+    service.answers(PAGE, lambda: ok(first), lambda: ok(second))
+    found = await channel.find(["R-1"], since=SINCE)
+    assert [one.order_id for one in found["R-1"]] == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("status", "ours"),
+    [
+        ("waitbuyerpay", ServiceStatus.UNPAID),
+        ("waitsellersend", ServiceStatus.PAID),
+        ("waitbuyerreceive", ServiceStatus.SHIPPED),
+        ("confirm_goods", ServiceStatus.FINISHED),
+        ("success", ServiceStatus.FINISHED),
+        ("cancel", ServiceStatus.CLOSED),
+        ("terminated", ServiceStatus.CLOSED),
+        ("waitsomething", ServiceStatus.OTHER),
+    ],
+)
+async def test_every_status_has_a_word(
+    channel: Alibaba1688Channel, service: FakeService, status: str, ours: ServiceStatus
+) -> None:
+    """The states of contract 4.3, and words it does not have."""
+    service.answers(ORDER, lambda: ok(listed(7, status=status)))
+    assert (await channel.read(["7"]))["7"].status is ours
+
+
+async def test_an_order_is_read_with_all_its_digits_and_times(
+    channel: Alibaba1688Channel, service: FakeService
+) -> None:
+    """The text id wins over the number, which samples show rounded; paid is what it costs once there is a pay time."""
+    paid = listed(
+        2542285634920880600, idOfStr="2542285634920880794", payTime="20260131081500298+0800", closeReason="BUYER_NO_PAY"
+    )
+    parcel = {"logisticsBillNo": "SF1", "logisticsCompanyName": "顺丰", "deliveredTime": "20260131090000000+0800"}
+    abroad = [
+        {"orderId": 21, "logisticNumer": number, "logisticCompanyName": "UCS", "trackingUrl": number, "renderId": "F"}
+        for number in ("FAR1", "FAR2")
+    ]
+    order_seen = paid | {"nativeLogistics": {"logisticsItems": [parcel]}, "internationalLogistics": abroad}
+    service.answers(ORDER, lambda: ok(order_seen))
+    read = (await channel.read(["2542285634920880794"]))["2542285634920880794"]
+    assert service.asked[0].body == {"webSite": "1688", "orderId": "2542285634920880794"}
+    assert (read.total, read.paid, read.close_reason) == (Money(6561), Money(6561), "BUYER_NO_PAY")
+    assert read.paid_at == datetime(2026, 1, 31, 0, 15, 0, 298000, tzinfo=UTC)
+    assert read.parcels[0].sent_at == datetime(2026, 1, 31, 1, tzinfo=UTC)
+    (shipment,) = read.shipments
+    assert (shipment.shipment_order_id, shipment.tracking_numbers) == ("21", ("FAR1", "FAR2"))
+
+
+async def test_a_trace_is_oldest_first(channel: Alibaba1688Channel, service: FakeService) -> None:
+    """Domestic and international steps in one row of time; unknown stages are `OTHER`."""
+    steps = [
+        {"acceptTime": "2026-01-02 08:00:00", "remark": "已签收", "status": "SIGN"},
+        {"acceptTime": "2026-01-01 08:00:00", "remark": "已发货", "status": None},
+    ]
+    service.answers(TRACE, lambda: ok({"logisticsTrace": [{"logisticsBillNo": "SF1", "logisticsSteps": steps}]}))
+    service.answers(ORDER, lambda: ok(listed(7)))
+    (read,) = (await channel.read(["7"])).values()
+    events = await channel.trace(read)
+    assert [(event.status, event.description) for event in events] == [
+        (TraceStatus.OTHER, "已发货"),
+        (TraceStatus.SIGN, "已签收"),
+    ]

@@ -1,0 +1,105 @@
+"""The one decision on what a failure means, as a table: status, envelope, effect, sent."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from connectors.xportcn.failures import Failure, Kind, Meaning, meaning_of
+
+NOW, LATER, REFUSED, UNANSWERED, MISCONFIGURED = Meaning
+
+# (HTTP status, envelope code): meaning for a read, meaning for an effect
+ANSWERED = {
+    (200, None): (NOW, UNANSWERED),
+    (200, "200"): (NOW, UNANSWERED),
+    (200, "400"): (REFUSED, REFUSED),
+    (200, "404"): (MISCONFIGURED, REFUSED),
+    (200, "429"): (LATER, LATER),
+    (200, "42900"): (LATER, LATER),
+    (200, "500"): (NOW, UNANSWERED),
+    (200, "50001"): (NOW, UNANSWERED),
+    (200, "500_004"): (REFUSED, REFUSED),
+    (200, "4003"): (REFUSED, REFUSED),
+    (200, "40101"): (MISCONFIGURED, MISCONFIGURED),
+    (200, "40401"): (REFUSED, REFUSED),
+    (200, "42001"): (REFUSED, REFUSED),
+    (204, None): (NOW, UNANSWERED),
+    (301, None): (MISCONFIGURED, UNANSWERED),
+    (302, "200"): (MISCONFIGURED, UNANSWERED),
+    (400, None): (MISCONFIGURED, UNANSWERED),
+    (400, "200"): (NOW, UNANSWERED),
+    (400, "40001"): (REFUSED, REFUSED),
+    (401, None): (MISCONFIGURED, MISCONFIGURED),
+    (401, "40101"): (MISCONFIGURED, MISCONFIGURED),
+    (401, "40102"): (MISCONFIGURED, MISCONFIGURED),
+    (401, "40103"): (MISCONFIGURED, MISCONFIGURED),
+    (401, "40104"): (NOW, UNANSWERED),
+    (401, "40105"): (MISCONFIGURED, MISCONFIGURED),
+    (401, "40106"): (MISCONFIGURED, MISCONFIGURED),
+    (401, "7"): (MISCONFIGURED, MISCONFIGURED),
+    (403, None): (MISCONFIGURED, UNANSWERED),
+    (403, "403"): (REFUSED, REFUSED),
+    (404, None): (MISCONFIGURED, UNANSWERED),
+    (404, "404"): (MISCONFIGURED, REFUSED),
+    (404, "40402"): (REFUSED, REFUSED),
+    (408, None): (NOW, UNANSWERED),
+    (408, "408"): (NOW, UNANSWERED),
+    (429, None): (LATER, LATER),
+    (429, "429"): (LATER, LATER),
+    (500, None): (NOW, UNANSWERED),
+    (500, "500"): (NOW, UNANSWERED),
+    (500, "40001"): (NOW, UNANSWERED),
+    (502, None): (NOW, UNANSWERED),
+    (503, None): (NOW, UNANSWERED),
+    (504, None): (NOW, UNANSWERED),
+}
+
+# kind, effect, sent: meaning
+NOT_ANSWERED = [
+    (Kind.BROKEN, False, False, NOW),
+    (Kind.BROKEN, False, True, NOW),
+    (Kind.BROKEN, True, False, LATER),
+    (Kind.BROKEN, True, True, UNANSWERED),
+    (Kind.TIMED_OUT, False, False, NOW),
+    (Kind.TIMED_OUT, False, True, NOW),
+    (Kind.TIMED_OUT, True, False, LATER),
+    (Kind.TIMED_OUT, True, True, UNANSWERED),
+]
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "effect", "sent"),
+    [(*answer, effect, sent) for answer, effect, sent in product(ANSWERED, (False, True), (False, True))],
+)
+def test_an_answer_means_what_its_status_and_envelope_say(
+    *, status: int, code: str | None, effect: bool, sent: bool
+) -> None:
+    """An HTTP answer is judged by status, envelope and effect; whether we saw it leave adds nothing."""
+    failure = Failure(kind=Kind.ANSWERED, effect=effect, sent=sent, status=status, code=code)
+    assert meaning_of(failure) is ANSWERED[status, code][effect]
+
+
+@pytest.mark.parametrize(("kind", "effect", "sent", "meaning"), NOT_ANSWERED)
+def test_without_an_answer_it_matters_whether_it_was_sent(
+    *, kind: Kind, effect: bool, sent: bool, meaning: Meaning
+) -> None:
+    """An effect that left and was not answered may have happened; one that never left has not."""
+    assert meaning_of(Failure(kind=kind, effect=effect, sent=sent)) is meaning
+
+
+@pytest.mark.parametrize("effect", [False, True])
+def test_a_success_that_does_not_fit_is_never_tried_again(*, effect: bool) -> None:
+    """A misfit would come again, and behind an effect's misfit stands a success."""
+    failure = Failure(kind=Kind.MISFIT, effect=effect, sent=True, status=200, code="200")
+    assert meaning_of(failure) is UNANSWERED
+
+
+def test_an_effect_that_left_is_never_tried_again_by_itself() -> None:
+    """Whatever comes back, `retry_now` is not what an effect gets."""
+    statuses = [None, *range(200, 600)]
+    codes = [None, "200", "401", "40104", "500", "x", "1" * 40, "²³¹"]
+    for kind, status, code in product(Kind, statuses, codes):
+        failure = Failure(kind=kind, effect=True, sent=True, status=status, code=code)
+        assert meaning_of(failure) is not NOW, failure

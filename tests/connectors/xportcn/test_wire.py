@@ -1,0 +1,214 @@
+"""Values on the wire: exact ids and money, times of two formats, tolerant readers, strict writers."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, get_args, get_origin
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import AliasChoices, TypeAdapter, ValidationError
+from pydantic.alias_generators import to_camel
+
+from connectors.xportcn.api import alibaba_order, alibaba_product, basics, logistics, taobao_order, taobao_product
+from connectors.xportcn.wire import ChinaTime, Fen, Id, MaybeUnixTime, Reader, Yuan, china_text, read_json
+from domain.money import Money
+from tests.connectors.xportcn.orders import line
+
+MODULES = (alibaba_order, alibaba_product, basics, logistics, taobao_order, taobao_product)
+READERS = [
+    value
+    for module in MODULES
+    for value in vars(module).values()
+    if isinstance(value, type) and issubclass(value, Reader) and value.__module__ == module.__name__
+]
+IDS = TypeAdapter(Id)
+FEN = TypeAdapter(Fen)
+YUAN = TypeAdapter(Yuan)
+TIME = TypeAdapter(ChinaTime)
+UNIX = TypeAdapter[datetime | None](MaybeUnixTime)
+
+
+def over_the_wire(value: Any) -> Any:
+    return read_json(json.dumps(value).encode())
+
+
+@given(st.integers(0, 10**25))
+def test_an_id_is_the_same_text_however_it_comes(number: int) -> None:
+    """As a number, as text, as a number with a point: no digit is lost."""
+    for written in (f"{number}", f'"{number}"', f"{number}.0"):
+        assert IDS.validate_python(read_json(written.encode())) == str(number)
+
+
+@pytest.mark.parametrize("value", [1.0, True, None, [], {}, Decimal("1.5"), Decimal("1e400"), Decimal("NaN")])
+def test_what_is_no_id(value: object) -> None:
+    """A float has lost digits already; the rest never had any."""
+    with pytest.raises(ValidationError):
+        IDS.validate_python(value)
+
+
+@given(st.integers(-(10**12), 10**12))
+def test_fen_are_whole_however_they_come(fen: int) -> None:
+    """Number or text, the amount is the same."""
+    for written in (f"{fen}", f'"{fen}"', f"{fen}.0"):
+        assert FEN.validate_python(read_json(written.encode())) == Money(fen)
+
+
+@given(st.integers(0, 10**12))
+def test_yuan_are_exact_however_they_come(fen: int) -> None:
+    """As text, as a number, and as the nearest double that JSON libraries write."""
+    yuan = Decimal(fen).scaleb(-2)
+    for written in (f'"{yuan:.2f}"', f"{yuan:.2f}", f"{yuan:.4f}"):
+        assert YUAN.validate_python(read_json(written.encode())) == Money(fen)
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=1, max_size=20))
+def test_yuan_that_the_service_added_up_in_doubles_are_read(fens: list[int]) -> None:
+    """The dust of floating-point sums is not a fraction of a fen."""
+    assert YUAN.validate_python(over_the_wire(sum(fen / 100 for fen in fens))) == Money(sum(fens))
+
+
+@pytest.mark.parametrize("value", ["1.005", Decimal("0.001"), "a yuan", "", 1.5, True, "Infinity", "1e99"])
+def test_what_is_no_amount(value: object) -> None:
+    """More digits than yuan have are not rounded away, and a float is not trusted."""
+    with pytest.raises(ValidationError):
+        YUAN.validate_python(value)
+
+
+def test_money_of_another_currency_does_not_pass_for_cny() -> None:
+    """Amounts that are sent in fen are CNY."""
+    with pytest.raises(ValidationError, match="where CNY belong"):
+        FEN.validate_python(Money(1, "USD"))
+
+
+MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2099, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+
+
+@given(MOMENTS)
+def test_both_formats_of_time_mean_the_same_moment(moment: datetime) -> None:
+    """`yyyy-MM-dd HH:mm:ss` of China and `yyyyMMddHHmmssSSSZ` are read to UTC."""
+    moment = moment.replace(microsecond=0)
+    spaced = china_text(moment)
+    compact = spaced.translate(str.maketrans("", "", "- :")) + "000+0800"
+    assert TIME.validate_python(spaced) == TIME.validate_python(compact) == moment
+
+
+def test_a_time_of_the_contract() -> None:
+    """15:40 in China is 07:40 UTC."""
+    assert TIME.validate_python("2026-05-20 15:40:00") == datetime(2026, 5, 20, 7, 40, tzinfo=UTC)
+    assert TIME.validate_python("20260520154000123+0800") == datetime(2026, 5, 20, 7, 40, 0, 123000, tzinfo=UTC)
+    assert TIME.validate_python(1779263269913) == datetime(2026, 5, 20, 7, 47, 49, tzinfo=UTC)
+
+
+def test_unix_seconds_are_text_or_number_or_absent() -> None:
+    """`rtsTime` is text of unix seconds; empty and 0 stand for not sent."""
+    assert UNIX.validate_python("1754342534") == UNIX.validate_python(1754342534)
+    assert UNIX.validate_python("") is UNIX.validate_python("0") is UNIX.validate_python(None) is None
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-13-01 00:00:00", "2026-01-01", ""])
+def test_what_is_no_time(text: str) -> None:
+    """A time that can't be read is an error that names its field, not a guess."""
+    with pytest.raises(ValidationError):
+        TIME.validate_python(text)
+
+
+def names(model: type[Reader], field: str) -> list[str]:
+    alias = model.model_fields[field].validation_alias
+    if isinstance(alias, AliasChoices):
+        return [str(choice) for choice in alias.choices]
+    return [str(alias or to_camel(field))]
+
+
+def minimal(model: type[Reader]) -> dict[str, Any]:
+    """The least JSON that the model takes."""
+    fields = model.model_fields
+    return {names(model, name)[0]: example(fields[name].annotation) for name in fields if fields[name].is_required()}
+
+
+def example(kind: Any) -> Any:
+    if isinstance(kind, type) and issubclass(kind, Reader):
+        return minimal(kind)
+    if get_origin(kind) is tuple:
+        return [example(get_args(kind)[0])]
+    return "2026-01-01 00:00:00" if kind is datetime else "1"
+
+
+@pytest.mark.parametrize("model", READERS, ids=lambda model: f"{model.__module__.split('.')[-1]}.{model.__name__}")
+def test_null_is_as_good_as_absent(model: type[Reader]) -> None:
+    """Every optional field of every answer takes null."""
+    optional = [name for name, field in model.model_fields.items() if not field.is_required()]
+    nulls = {names(model, name)[0]: None for name in optional}
+    assert model.model_validate(minimal(model) | nulls) == model.model_validate(minimal(model))
+
+
+@pytest.mark.parametrize("model", READERS, ids=lambda model: f"{model.__module__.split('.')[-1]}.{model.__name__}")
+def test_fields_that_nobody_told_us_of_are_kept(model: type[Reader]) -> None:
+    """An answer may grow."""
+    answer = model.model_validate(minimal(model) | {"newField": {"deep": [1]}})
+    assert answer.model_extra == {"newField": {"deep": [1]}}
+
+
+TWICE_SPELT = [(model, field) for model in READERS for field in model.model_fields if len(names(model, field)) > 1]
+
+
+@pytest.mark.parametrize(("model", "field"), TWICE_SPELT, ids=lambda part: getattr(part, "__name__", part))
+def test_both_spellings_are_read(model: type[Reader], field: str) -> None:
+    """The misspelt name of the contract and the right one give the same answer."""
+    value = example(model.model_fields[field].annotation)
+    if get_origin(model.model_fields[field].annotation) is not tuple and not isinstance(value, dict):
+        value = "7"
+    answers = [model.model_validate(minimal(model) | {name: value}) for name in names(model, field)]
+    assert answers[0] == answers[1]
+    assert getattr(answers[0], field) not in ("", None, ())
+
+
+def test_the_misspelt_names_are_covered() -> None:
+    """The contract's known misspellings are among those that are read both ways."""
+    spelt = {name for model, field in TWICE_SPELT for name in names(model, field)}
+    assert {"logisticNumer", "logisticNumber", "orderPreviewResuslt", "orderPreviewResult"} <= spelt
+    assert {"orderAmmount", "orderAmount", "standerdDesc", "standardDesc", "productID", "productId"} <= spelt
+
+
+def test_a_writer_sends_nothing_unknown() -> None:
+    """A misspelt field of ours is an error before it leaves."""
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        taobao_order.LogisticsRequest.model_validate({"subPurchaseOrderId": "1", "x": 1})
+
+
+def test_a_writer_leaves_out_none_and_keeps_empty_text() -> None:
+    """Absent is absent, empty is empty, names are the contract's."""
+    request = alibaba_order.CreateRequest(
+        message="",
+        address_param=alibaba_order.AddressParam(
+            full_name="n",
+            mobile="1",
+            phone="1",
+            post_code="",
+            province_text="p",
+            city_text="c",
+            area_text="a",
+            town_text="",
+            address="x",
+        ),
+        cargo_param_list=(alibaba_order.Cargo(offer_id="2542285634920880794", spec_id="f" * 32, quantity=2),),
+    )
+    sent = json.loads(request.body())
+    assert list(sent) == ["flow", "message", "addressParam", "cargoParamList"]
+    assert sent["message"] == sent["addressParam"]["postCode"] == ""
+    assert sent["cargoParamList"] == [{"offerId": 2542285634920880794, "specId": "f" * 32, "quantity": 2}]
+
+
+def test_lists_that_travel_as_text_are_json_inside_json() -> None:
+    """`renderItemList` is a text; inside it the names are the contract's again."""
+    our = line()
+    item = taobao_order.RenderItem(
+        item_id=our.distribution_item_id, sku_id=our.distribution_sku_id, quantity=our.quantity
+    )
+    address = taobao_order.Address.model_validate(dict.fromkeys(taobao_order.Address.model_fields, "x"))
+    request = taobao_order.RenderRequest(receiver=address, warehouse_address=address, render_item_list=(item, item))
+    text = json.loads(request.body())["renderItemList"]
+    assert json.loads(text) == [{"itemId": "9001", "skuId": "8001", "quantity": 2}] * 2

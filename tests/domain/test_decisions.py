@@ -1,0 +1,191 @@
+"""The decisions about one order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from domain.decisions import (
+    FINE,
+    Payment,
+    Verdict,
+    held,
+    judge_availability,
+    judge_payment,
+    judge_quote,
+    judge_request,
+    match_sku,
+    missing_address_parts,
+    refused,
+)
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.offers import Offer, Sku
+from domain.orders import OrderLine, OrderRequest, Receiver, RequestLine
+from domain.quotes import LineProblem, Problem, Quote, QuoteLine
+from domain.service_orders import ServiceOrder, ServiceStatus
+
+RECEIVER = Receiver(
+    name="Ofir", phone="508", email="", country="US", state="California", city="VALLEY VLG", zip="91607", address="5818"
+)
+RED = Sku(sku_id="11", spec_id="aa", name="红", price=Money(900), stock=5)
+BLUE = Sku(sku_id="22", spec_id="bb", name="蓝", price=Money(1000), stock=5)
+LINE = OrderLine(line_no=1, item_id="77", sku_id="11", title="杯子", image_url="", quantity=2, unit_price=Money(900))
+
+
+def offer(*skus: Sku, active: bool = True) -> Offer:
+    return Offer(
+        marketplace=Marketplace.TAOBAO,
+        item_id="77",
+        title="杯子",
+        image_url="",
+        seller_id="s",
+        seller_name="店",
+        min_quantity=1,
+        active=active,
+        skus=skus,
+    )
+
+
+def request(limit: Money | None = None) -> OrderRequest:
+    line = RequestLine(row=2, item="77", sku="", quantity=2, max_unit_price=limit)
+    return OrderRequest(
+        order_ref="A-1", marketplace=Marketplace.TAOBAO, receiver=RECEIVER, freight="cheapest", lines=(line,)
+    )
+
+
+def quote(unit: int = 900, problems: tuple[LineProblem, ...] = ()) -> Quote:
+    line = QuoteLine(line_no=1, unit_price=Money(unit), amount=Money(2 * unit))
+    return Quote(goods=Money(2 * unit), postage=Money(0), total=Money(2 * unit), lines=(line,), problems=problems)
+
+
+def shown(status: ServiceStatus, total: int = 1800, close_reason: str = "") -> ServiceOrder:
+    return ServiceOrder(
+        order_id="9",
+        reference="A-1",
+        status=status,
+        total=Money(total),
+        paid=None,
+        created_at=None,
+        close_reason=close_reason,
+    )
+
+
+def test_an_empty_sku_takes_the_only_one() -> None:
+    """With one variant there is nothing to choose."""
+    assert match_sku(offer(RED), "") == RED
+
+
+def test_a_sku_is_found_by_either_of_its_ids() -> None:
+    """1688 knows a variant by SKU id and by spec id."""
+    assert match_sku(offer(RED, BLUE), "22") == BLUE
+    assert match_sku(offer(RED, BLUE), "bb") == BLUE
+
+
+def test_several_skus_without_a_wish_are_held_with_the_choices() -> None:
+    """The merchant is told what to put in the column."""
+    assert match_sku(offer(RED, BLUE), "") == held("77 (杯子) has 2 SKUs; put one in column sku: 11 (红), 22 (蓝)")
+
+
+def test_an_unknown_sku_is_refused_with_the_choices() -> None:
+    """A wrong SKU can't be bought."""
+    assert match_sku(offer(RED), "99") == refused("77 has no SKU 99; it has 11 (红)")
+
+
+def test_an_offline_offer_is_refused() -> None:
+    """What is off sale is refused whatever the SKU."""
+    assert match_sku(offer(RED, active=False), "11") == refused("77 (杯子) is no longer on sale")
+
+
+@pytest.mark.parametrize(
+    ("country", "changes", "missing"),
+    [
+        ("US", {}, []),
+        ("US", {"state": ""}, ["state"]),
+        ("DE", {"state": ""}, []),
+        ("HK", {"state": "", "zip": ""}, []),
+        ("DE", {"zip": "", "city": ""}, ["city", "zip"]),
+        ("US", {"phone": ""}, ["receiver_phone"]),
+    ],
+)
+def test_an_address_needs_what_its_country_needs(country: str, changes: dict[str, str], missing: list[str]) -> None:
+    """A state only where states matter, a postcode only where there are postcodes."""
+    assert missing_address_parts(replace(RECEIVER, country=country, **changes)) == missing
+
+
+@pytest.mark.parametrize(
+    ("quantity", "stock", "minimum", "verdict"),
+    [
+        (5, 5, 5, FINE),
+        (4, 9, 5, refused("杯子 (77): the seller's minimum is 5, asked 4")),
+        (5, 4, 1, refused("杯子 (77): 4 in stock, asked 5")),
+    ],
+)
+def test_minimum_and_stock_are_told_in_numbers(quantity: int, stock: int, minimum: int, verdict: Verdict) -> None:
+    """The merchant sees how many there are and how many it takes."""
+    line = RequestLine(row=2, item="77", sku="", quantity=quantity, max_unit_price=None)
+    sku = replace(RED, stock=stock)
+    assert judge_availability([(line, replace(offer(sku), min_quantity=minimum), sku)]) == verdict
+
+
+def test_variants_of_one_offer_count_together_for_the_minimum() -> None:
+    """Five red and five blue make ten of the offer."""
+    line = RequestLine(row=2, item="77", sku="", quantity=5, max_unit_price=None)
+    both = replace(offer(RED, BLUE), min_quantity=10)
+    assert judge_availability([(line, both, RED), (line, both, BLUE)]) == FINE
+
+
+def test_an_incomplete_address_is_held() -> None:
+    """A person can complete an address."""
+    incomplete = replace(request(), receiver=replace(RECEIVER, city=""))
+    assert judge_request(incomplete) == held("the receiver's address is incomplete: fill in city")
+
+
+def test_a_quote_at_the_limit_is_fine() -> None:
+    """The limit is the most that may be paid, so the limit itself is allowed."""
+    assert judge_quote(request(Money(900)), (LINE,), quote(900)) == FINE
+
+
+def test_a_quote_over_the_limit_is_held() -> None:
+    """One fen too much waits for a person."""
+    assert judge_quote(request(Money(900)), (LINE,), quote(901)) == held(
+        "杯子 costs 9.01 CNY each, limit 9.00 CNY: raise max_unit_price or drop the line"
+    )
+
+
+def test_a_problem_is_refused_in_words() -> None:
+    """The service's reason is told with the line it belongs to."""
+    problem = LineProblem(problem=Problem.OUT_OF_STOCK, message="500_004", line_no=1)
+    assert judge_quote(request(), (LINE,), quote(problems=(problem,))) == refused(
+        "杯子 (77) × 2: not enough stock (500_004)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [
+        (ServiceStatus.BUILDING, Payment.PAY),
+        (ServiceStatus.UNPAID, Payment.PAY),
+        (ServiceStatus.PAYMENT_PENDING, Payment.UNDER_WAY),
+        (ServiceStatus.PAID, Payment.IS_PAID),
+        (ServiceStatus.SHIPPED, Payment.IS_PAID),
+        (ServiceStatus.FINISHED, Payment.IS_PAID),
+        (ServiceStatus.CLOSED, Payment.STOP),
+    ],
+)
+def test_only_an_unpaid_order_is_paid(status: ServiceStatus, verdict: Payment) -> None:
+    """What is paid, under way or closed is never paid again."""
+    assert judge_payment(shown(status), Money(1800))[0] is verdict
+
+
+def test_an_order_dearer_than_approved_is_not_paid() -> None:
+    """A price that rose between ordering and paying stops the payment."""
+    verdict, reason = judge_payment(shown(ServiceStatus.UNPAID, total=1801), Money(1800))
+    assert verdict is Payment.STOP
+    assert reason.startswith("the price rose after ordering: 18.01 CNY, approved 18.00 CNY. Not paid;")
+
+
+def test_an_order_that_is_not_shown_is_not_paid() -> None:
+    """Without seeing the order there is no paying it."""
+    assert judge_payment(None, Money(1800))[0] is Payment.STOP

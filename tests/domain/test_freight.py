@@ -1,0 +1,70 @@
+"""Which freight service the merchant gets."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.freight import FreightService, choose_freight
+from domain.money import Money
+
+
+def service(service_id: str, fen: int, min_days: int, max_days: int) -> FreightService:
+    return FreightService(
+        service_id=service_id,
+        company="YunExpress",
+        category="air",
+        price=Money(fen),
+        min_days=min_days,
+        max_days=max_days,
+    )
+
+
+SLOW_AND_CHEAP = service("21", 5000, 12, 20)
+FAST_AND_DEAR = service("7", 19000, 3, 5)
+BETWEEN = service("9", 9000, 6, 9)
+ON_OFFER = (BETWEEN, SLOW_AND_CHEAP, FAST_AND_DEAR)
+SERVICES = st.lists(
+    st.builds(service, st.text(min_size=1, max_size=3), st.integers(1, 99), st.integers(1, 9), st.integers(9, 20)),
+    min_size=1,
+    max_size=6,
+).map(tuple)
+
+
+@pytest.mark.parametrize(
+    ("wish", "chosen"),
+    [("cheapest", SLOW_AND_CHEAP), ("fastest", FAST_AND_DEAR), ("9", BETWEEN), ("8", None), ("", None)],
+)
+def test_the_wish_decides(wish: str, chosen: FreightService | None) -> None:
+    assert choose_freight(ON_OFFER, wish) == chosen
+
+
+@pytest.mark.parametrize("wish", ["cheapest", "fastest", "21"])
+def test_nothing_on_offer_gives_nothing(wish: str) -> None:
+    assert choose_freight((), wish) is None
+
+
+def test_of_two_equally_cheap_the_faster_goes() -> None:
+    assert choose_freight((service("1", 5000, 8, 12), service("2", 5000, 4, 6)), "cheapest") == service("2", 5000, 4, 6)
+
+
+def test_of_two_equally_fast_the_cheaper_goes() -> None:
+    assert choose_freight((service("1", 9000, 4, 6), service("2", 5000, 4, 6)), "fastest") == service("2", 5000, 4, 6)
+
+
+def test_full_ties_fall_to_the_lower_service_id_in_any_order() -> None:
+    one, two = service("1", 5000, 4, 6), service("2", 5000, 4, 6)
+    for wish in ("cheapest", "fastest"):
+        assert choose_freight((two, one), wish) == choose_freight((one, two), wish) == one
+
+
+@given(SERVICES)
+def test_no_other_service_is_cheaper_than_the_cheapest_or_faster_than_the_fastest(
+    services: tuple[FreightService, ...],
+) -> None:
+    cheapest, fastest = choose_freight(services, "cheapest"), choose_freight(services, "fastest")
+    assert cheapest is not None
+    assert fastest is not None
+    assert cheapest.price == min(offered.price for offered in services)
+    assert fastest.max_days == min(offered.max_days for offered in services)

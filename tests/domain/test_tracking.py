@@ -1,0 +1,46 @@
+"""Where an order stands, told by its parcels."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from domain.money import Money
+from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, TraceStatus, TrackingEvent
+from domain.states import OrderState
+from domain.tracking import state_from_parcels
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def event(number: str, status: TraceStatus) -> TrackingEvent:
+    return TrackingEvent(tracking_number=number, occurred_at=AT, status=status, description="")
+
+
+def order(*parcels: str, status: ServiceStatus = ServiceStatus.PAID) -> ServiceOrder:
+    sent = tuple(DomesticParcel(tracking_number=number, company="顺丰", sent_at=AT) for number in parcels)
+    return ServiceOrder(
+        order_id="1", reference="A", status=status, total=Money(1), paid=Money(1), created_at=AT, parcels=sent
+    )
+
+
+SIGN, TRANSPORT = TraceStatus.SIGN, TraceStatus.TRANSPORT
+
+
+@pytest.mark.parametrize(
+    ("shown", "events", "state"),
+    [
+        (order(), [], None),
+        (order("SF1"), [], OrderState.SHIPPED),
+        (order("SF1"), [event("SF1", TRANSPORT)], OrderState.SHIPPED),
+        (order("SF1", "SF2"), [event("SF1", SIGN)], OrderState.SHIPPED),
+        (order("SF1"), [event("SF1", SIGN)], OrderState.IN_WAREHOUSE),
+        (order("SF1"), [event("SF1", SIGN), event("FAR1", TRANSPORT)], OrderState.IN_TRANSIT),
+        (order("SF1"), [event("FAR1", SIGN), event("FAR2", TRANSPORT)], OrderState.IN_TRANSIT),
+        (order("SF1"), [event("FAR1", SIGN), event("FAR2", SIGN)], OrderState.DELIVERED),
+    ],
+)
+def test_the_furthest_proven_state_is_told(shown: ServiceOrder, events: list[TrackingEvent], state: OrderState) -> None:
+    """Every parcel of a leg must be signed for before the leg counts as over."""
+    assert state_from_parcels(shown, events, ["FAR1", "FAR2"]) is state

@@ -1,0 +1,1 @@
+"""Whole journeys: real processes, real files, a real sandbox."""

@@ -1,0 +1,22 @@
+"""A merchant with an empty data folder. All share one Prefect server, so that each run starts in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deployments.local_server import prefect_server
+from tests.running import Merchant, RunningSandbox
+
+
+@pytest.fixture(scope="session")
+def prefect_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with prefect_server(tmp_path_factory.mktemp("server")) as url:
+        yield url
+
+
+@pytest.fixture
+def merchant(sandbox: RunningSandbox, tmp_path: Path, prefect_url: str) -> Merchant:
+    return Merchant(sandbox, tmp_path, {"PREFECT_API_URL": prefect_url})

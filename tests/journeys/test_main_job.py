@@ -1,0 +1,101 @@
+"""The main job from the request file to delivered parcels, checked against the sandbox's books."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from tests.running import Merchant, assert_books_are_exact, single_line_orders, write_csv
+
+DAY_S = 86_400
+
+
+def requests(merchant: Merchant, each: int) -> Path:
+    rows = single_line_orders(merchant.sandbox, {"taobao": each, "1688": each})
+    return write_csv(merchant.folder / "requests.csv", rows)
+
+
+def test_a_batch_is_bought_once_and_every_record_agrees(merchant: Merchant) -> None:
+    """Report, books, SQL and plain pandas tell the same; the second run buys nothing."""
+    file = requests(merchant, 12)
+    first = merchant.sourcing("run", file, "--yes", "--json")
+    assert first.returncode == 0, first.stderr
+    report, books = json.loads(first.stdout), merchant.sandbox.books()
+    assert report["counts"] == {"booked": 24}
+    assert_books_are_exact(books, report)
+    assert len(books["orders"]) == len(books["shipments"]) == 24
+    spent = books["wallet"]["opening_fen"] - books["wallet"]["balance_fen"]
+    assert report["spent_fen"] == spent
+
+    orders = pd.read_parquet(Path(report["snapshot_root"]) / "orders")
+    assert (len(orders), int(orders["paid_minor"].sum()), str(orders["paid_minor"].dtype)) == (24, spent, "int64")
+    totals = merchant.report("sql", "select count(*) as n, sum(amount_minor)::bigint as fen from payments")
+    assert totals == [{"n": 24, "fen": spent}]
+
+    again = merchant.report("run", file, "--yes")
+    assert (again["bought_this_run"], again["spent_this_run_fen"], again["spent_fen"]) == (0, 0, spent)
+    assert merchant.sandbox.books() == books
+    assert len(pd.read_parquet(Path(report["snapshot_root"]) / "orders")) == 24
+
+
+def test_parcels_are_followed_to_the_door(merchant: Merchant) -> None:
+    """Orders reach `delivered`, events come in order and once, domestic numbers reach the warehouse once."""
+    report = merchant.report("run", requests(merchant, 3), "--yes")
+    merchant.sandbox.advance(2 * DAY_S)
+    assert merchant.report("track")["new_events"] > 0
+    merchant.sandbox.advance(40 * DAY_S)
+    merchant.report("track")
+    last = merchant.report("track")
+    assert last["new_events"] == 0
+    states = merchant.report("sql", "select state, count(*) as n from orders group by all")
+    assert states == [{"state": "delivered", "n": 6}]
+    updates = [(u["order_id"], u["domestic_number"]) for u in merchant.sandbox.books()["domestic_updates"]]
+    assert len(updates) == len(set(updates)) == 6
+
+    events = pd.read_parquet(Path(report["snapshot_root"]) / "tracking_events")
+    assert not events.duplicated(["order_ref", "tracking_number", "sequence"]).any()
+    for _, parcel in events.groupby(["order_ref", "tracking_number"]):
+        assert parcel.sort_values("sequence")["occurred_at"].is_monotonic_increasing
+
+
+def test_a_dry_run_buys_nothing(merchant: Merchant) -> None:
+    """The plan is written as a snapshot, the books stay empty, the exit code says that all is fine."""
+    done = merchant.sourcing("run", requests(merchant, 2), "--dry-run", "--json")
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["counts"]) == (0, {"planned": 4})
+    assert merchant.sandbox.books()["orders"] == []
+    assert merchant.report("sql", "select count(*) as n from quotes") == [{"n": 4}]
+
+
+def test_the_budget_holds_what_does_not_fit(merchant: Merchant) -> None:
+    """The sum of what is bought stays within the budget; the rest is held with the reason, exit code 3."""
+    done = merchant.sourcing("run", requests(merchant, 4), "--yes", "--budget-cny", "60", "--json")
+    report = json.loads(done.stdout)
+    assert done.returncode == 3
+    assert 0 < report["spent_fen"] <= 6000
+    reasons = {order["reason"] for order in report["orders"] if order["state"] == "held"}
+    assert reasons
+    assert all("does not fit the budget" in reason for reason in reasons)
+    assert_books_are_exact(merchant.sandbox.books(), report)
+
+
+def test_a_reference_never_buys_two_different_things(merchant: Merchant) -> None:
+    """A second file that uses an old order_ref for something else is refused, and the old order stays as it was."""
+    rows = single_line_orders(merchant.sandbox, {"taobao": 1})
+    merchant.report("run", write_csv(merchant.folder / "first.csv", rows), "--yes")
+    changed = [{**rows[0], "quantity": 2}]
+    second = merchant.report("run", write_csv(merchant.folder / "second.csv", changed), "--yes")
+    assert second["orders"][0]["state"] == "refused"
+    assert second["orders"][0]["reason"].startswith("taobao-000 already stands for another order (batch first-")
+    assert len(merchant.sandbox.books()["orders"]) == 1
+
+
+def test_without_somebody_to_ask_nothing_is_bought(merchant: Merchant) -> None:
+    """No terminal and no --yes: bad usage, and the remedy is named."""
+    done = merchant.sourcing("run", requests(merchant, 1))
+    assert (done.returncode, done.stderr) == (
+        2,
+        "sourcing: nobody can be asked to approve the plan here: add --yes, or --dry-run to look only\n",
+    )

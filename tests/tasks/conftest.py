@@ -1,0 +1,65 @@
+"""Resources of a run with a fake service behind an effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from connectors.ledger.recorder import OutcomeRecorder
+from connectors.ledger.send_log import SendLog
+from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings
+from tasks.resources import Resources
+from tests.connectors.ledger.plans import plan
+
+
+class MovableClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    return MovableClock()
+
+
+@pytest.fixture
+def resources(tmp_path: Path, clock: MovableClock) -> Iterator[Resources]:
+    """A run on a new ledger with the planned orders A-1 and A-2."""
+    with SendLog(tmp_path / "sends") as log:
+        yield from _resources(tmp_path, clock, log)
+
+
+@pytest.fixture
+def next_run(tmp_path: Path, clock: MovableClock, resources: Resources) -> Iterator[Resources]:
+    """Another run on the same ledger."""
+    with SendLog(tmp_path / "sends") as log:
+        yield from _resources(tmp_path, clock, log)
+
+
+def _resources(tmp_path: Path, clock: MovableClock, log: SendLog) -> Iterator[Resources]:
+    with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=clock, owner=log.owner) as ledger:
+        ledger.start_batch("batch", "file.csv")
+        ledger.put_plans([plan("A-1"), plan("A-2")])
+        yield Resources(
+            settings=SourcingSettings(data_dir=tmp_path, lease_s=60, settle_s=900),
+            client=cast(Any, None),
+            ledger=ledger,
+            recorder=OutcomeRecorder(ledger),
+            send_logs=tmp_path / "sends",
+            clock=clock,
+            channels={},
+            concurrency=4,
+        )

@@ -1,0 +1,202 @@
+"""The effect protocol against a service that fails in every way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from connectors.ledger.records import OrderChange, OrderRecord
+from connectors.xportcn.errors import Misconfigured, NotSent, Refused, Unanswered, XportcnError
+from domain.effects import Action, Claim, EffectStatus
+from domain.states import OrderState
+from tasks.effects import Effect, Landed, perform, settle
+from tasks.resources import Resources
+from tests.connectors.ledger.plans import intents
+from tests.tasks.conftest import MovableClock
+
+
+@dataclass
+class FakeService:
+    """Counts what reaches it; `failures` are raised in turn, and `lands` says whether they happened all the same."""
+
+    failures: list[XportcnError] = field(default_factory=list)
+    lands: bool = False
+    blind: bool = False
+    absence_proves: bool = True
+    sent: list[str] = field(default_factory=list)
+    happened: list[str] = field(default_factory=list)
+
+    @property
+    def effect(self) -> Effect:
+        return Effect(
+            action=Action.CREATE,
+            undone=OrderState.PLANNED,
+            send=self._send,
+            look=self._look,
+            absence_proves=self.absence_proves,
+            question=lambda order: f"Did {order.order_ref} happen?",
+            on_refused=lambda order, error: OrderChange(
+                order_ref=order.order_ref, state=OrderState.REFUSED, reason=error.message
+            ),
+        )
+
+    async def _send(self, claim: Claim, order: OrderRecord) -> Landed:
+        self.sent.append(claim.key)
+        if self.failures:
+            if self.lands:
+                self.happened.append(order.order_ref)
+            raise self.failures.pop(0)
+        self.happened.append(order.order_ref)
+        return self._landed(order)
+
+    async def _look(self, orders: Sequence[OrderRecord]) -> Mapping[str, Landed]:
+        if self.blind:
+            raise Unanswered("no answer")
+        return {order.order_ref: self._landed(order) for order in orders if order.order_ref in self.happened}
+
+    @staticmethod
+    def _landed(order: OrderRecord) -> Landed:
+        change = OrderChange(order_ref=order.order_ref, state=OrderState.ORDERED, columns={"order_id": "77"})
+        return Landed(answer={}, change=change)
+
+
+async def run(resources: Resources, service: FakeService) -> OrderRecord:
+    """One run over A-1: settle what is open, then perform; answers the order afterwards."""
+    await settle(resources, service.effect, resources.ledger.orders(["A-1"]))
+    await perform(resources, service.effect, intents("A-1"), resources.ledger.orders(["A-1"]))
+    return resources.ledger.orders(["A-1"])["A-1"]
+
+
+def status(resources: Resources) -> EffectStatus:
+    return resources.ledger.effects_of(["A-1"])[-1].status
+
+
+async def test_a_done_effect_is_never_sent_again(resources: Resources, next_run: Resources) -> None:
+    """The second run finds the outcome in the ledger."""
+    service = FakeService()
+    assert (await run(resources, service)).state is OrderState.ORDERED
+    assert (await run(next_run, service)).state is OrderState.ORDERED
+    assert service.sent == ["A-1:create"]
+
+
+async def test_a_lost_answer_is_found_by_reading(resources: Resources) -> None:
+    """The effect happened, the answer did not arrive: one read settles it in the same run."""
+    service = FakeService(failures=[Unanswered("cut")], lands=True)
+    assert (await run(resources, service)).state is OrderState.ORDERED
+    assert (service.sent, status(resources)) == (["A-1:create"], EffectStatus.DONE)
+
+
+async def test_what_is_not_seen_stays_unknown_until_it_can_no_longer_arrive(
+    resources: Resources, next_run: Resources, clock: MovableClock
+) -> None:
+    """Within lease and settle time absence proves nothing; after it the effect is sent a second time."""
+    service = FakeService(failures=[Unanswered("cut")])
+    assert (await run(resources, service)).state is OrderState.UNKNOWN
+    clock.advance(959)
+    order = await run(next_run, service)
+    assert (order.state, service.sent) == (OrderState.UNKNOWN, ["A-1:create"])
+    assert order.reason == "no answer to create: it may still arrive until 2026-01-01 12:16 UTC; run again after that"
+    clock.advance(1)
+    assert (await run(next_run, service)).state is OrderState.ORDERED
+    assert service.sent == ["A-1:create", "A-1:create"]
+
+
+async def test_an_effect_that_arrives_late_is_found(
+    resources: Resources, next_run: Resources, clock: MovableClock
+) -> None:
+    """It landed after the first look: the next run reads it and sends nothing."""
+    service = FakeService(failures=[Unanswered("500")])
+    await run(resources, service)
+    service.happened.append("A-1")
+    clock.advance(10**5)
+    assert (await run(next_run, service)).state is OrderState.ORDERED
+    assert service.sent == ["A-1:create"]
+
+
+async def test_without_a_lookup_only_a_person_can_tell(
+    resources: Resources, next_run: Resources, clock: MovableClock
+) -> None:
+    """Not seeing the effect never proves its absence here, so the question stands for ever."""
+    service = FakeService(failures=[Unanswered("cut")], absence_proves=False)
+    await run(resources, service)
+    clock.advance(10**6)
+    order = await run(next_run, service)
+    assert (order.state, service.sent) == (OrderState.UNKNOWN, ["A-1:create"])
+    assert order.reason.endswith("Did A-1 happen?")
+
+
+async def test_a_service_that_cannot_be_read_settles_nothing(
+    resources: Resources, next_run: Resources, clock: MovableClock
+) -> None:
+    """A failed read is no proof of absence."""
+    service = FakeService(failures=[Unanswered("cut")], blind=True)
+    await run(resources, service)
+    clock.advance(10**6)
+    assert (await run(next_run, service)).state is OrderState.UNKNOWN
+    assert service.sent == ["A-1:create"]
+
+
+async def test_what_was_not_sent_is_tried_again(resources: Resources) -> None:
+    """A 429 had no effect, so sending again is safe."""
+    service = FakeService(failures=[NotSent("429", retry_after_s=0), NotSent("429", retry_after_s=0)])
+    assert (await run(resources, service)).state is OrderState.ORDERED
+    assert len(service.sent) == 3
+
+
+async def test_a_busy_service_leaves_the_order_where_it_was(resources: Resources) -> None:
+    """When every try was turned away before the lease ends, the next run starts anew."""
+    service = FakeService(failures=[NotSent("busy", retry_after_s=3600)])
+    order = await run(resources, service)
+    assert (order.state, order.reason) == (OrderState.PLANNED, "busy; nothing was sent. Run again")
+    assert (await run(resources, service)).state is OrderState.ORDERED
+
+
+async def test_a_refusal_ends_the_attempt(resources: Resources) -> None:
+    """The order says why."""
+    service = FakeService(failures=[Refused("no stock")])
+    order = await run(resources, service)
+    assert (order.state, order.reason, status(resources)) == (OrderState.REFUSED, "no stock", EffectStatus.REFUSED)
+
+
+async def test_a_refusal_of_what_is_done_counts_as_done(resources: Resources) -> None:
+    """`paid already` is good news: the service's record has the last word."""
+    service = FakeService(failures=[Refused("already done")], lands=True)
+    assert (await run(resources, service)).state is OrderState.ORDERED
+
+
+async def test_a_wrong_account_stops_the_run_and_loses_nothing(resources: Resources) -> None:
+    """Nothing was done, so after the setting is mended the effect is free to be sent."""
+    service = FakeService(failures=[Misconfigured("wrong secret")])
+    with pytest.raises(Misconfigured, match="wrong secret"):
+        await run(resources, service)
+    assert status(resources) is EffectStatus.UNSENT
+    assert (await run(resources, service)).state is OrderState.ORDERED
+
+
+async def test_another_run_at_work_is_left_alone(resources: Resources, next_run: Resources) -> None:
+    """An open effect with a running lease is neither read about nor sent."""
+    resources.ledger.claim(intents("A-1"), lease=resources.lease)
+    service = FakeService()
+    assert (await run(next_run, service)).state is OrderState.PLANNED
+    assert service.sent == []
+
+
+async def test_a_run_that_lost_its_lease_does_not_overrule_the_next(
+    resources: Resources, next_run: Resources, clock: MovableClock
+) -> None:
+    """The stopped run comes back and records; the ledger keeps the word of the run that took over."""
+    service = FakeService(absence_proves=False)
+    effect = replace(service.effect, send=service._send)
+
+    async def slow(claim: Claim, order: OrderRecord) -> Landed:
+        clock.advance(61)
+        await settle(next_run, service.effect, next_run.ledger.orders(["A-1"]))
+        return await service._send(claim, order)
+
+    await perform(resources, replace(effect, send=slow), intents("A-1"), resources.ledger.orders(["A-1"]))
+    assert resources.ledger.orders(["A-1"])["A-1"].state is OrderState.UNKNOWN
+    await settle(next_run, service.effect, next_run.ledger.orders(["A-1"]))
+    assert next_run.ledger.orders(["A-1"])["A-1"].state is OrderState.ORDERED
+    assert service.sent == ["A-1:create"]
