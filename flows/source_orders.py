@@ -56,6 +56,7 @@ async def source_orders(
         raise BadRequests(parsed.faults)
     batch_id = batch or default_batch_id(file)
     async with open_resources(settings, XportcnSettings(), concurrency=concurrency) as resources:
+        await resources.warehouse()  # one cheap call that tells whether service, clock and account are well
         run = _Batch(resources, batch_id, str(file), parsed.orders, chunk_size or settings.chunk_size)
         report = await (run.plan_only(budget) if dry_run else run.source(budget, ask=not yes))
     await show_outcome(report)

@@ -53,6 +53,7 @@ async def sync_tracking(chunk_size: int | None = None, concurrency: int | None =
     """Follow every booked order until it is delivered. Safe to run at any time, and twice."""
     settings = SourcingSettings()
     async with open_resources(settings, XportcnSettings(), concurrency=concurrency) as resources:
+        await resources.warehouse()  # one cheap call that tells whether service, clock and account are well
         report = await _track(resources, chunk_size or settings.chunk_size)
     rows = [{"order": line.order_ref, "state": str(line.state), "reason": line.reason} for line in report.moved]
     await acreate_table_artifact(key="tracking", table=rows, description=f"{report.new_events} new events")

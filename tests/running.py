@@ -12,7 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from urllib.request import Request, urlopen
+
+from typer.testing import CliRunner, Result
+
+from cli.main import app
 
 ROOT = Path(__file__).parent.parent
 COLUMNS = [
@@ -71,36 +76,34 @@ class Merchant:
     folder: Path
     settings: Mapping[str, str]
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The merchant's settings and nobody else's."""
+        others = {name: value for name, value in os.environ.items() if not name.startswith(("XPORTCN_", "SOURCING_"))}
+        own = {"XPORTCN_BASE_URL": self.sandbox.url, "SOURCING_DATA_DIR": str(self.folder / "data"), "COLUMNS": "200"}
+        return {**others, **own, **self.settings}
+
     def start(self, *arguments: str | Path, **settings: str) -> subprocess.Popen[str]:
-        """Start a command; its output is kept."""
-        environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("XPORTCN_", "SOURCING_"))},
-            "XPORTCN_BASE_URL": self.sandbox.url,
-            "SOURCING_DATA_DIR": str(self.folder / "data"),
-            "COLUMNS": "200",
-            **self.settings,
-            **settings,
-        }
+        """Start a command as a process of its own; its output is kept."""
         return subprocess.Popen(
             [sys.executable, "-m", "cli.main", *map(str, arguments)],
             cwd=ROOT,
-            env=environment,
+            env={**self.environment, **settings},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
-    def sourcing(self, *arguments: str | Path, **settings: str) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
-        process = self.start(*arguments, **settings)
-        output, errors = process.communicate(timeout=300)
-        return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+    def sourcing(self, *arguments: str | Path, **settings: str) -> Result:
+        """Run a command to its end, in this process."""
+        with patch.dict(os.environ, {**self.environment, **settings}, clear=True):
+            return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
     def report(self, *arguments: str | Path, **settings: str) -> Any:
         """Run a command with `--json` and read what it prints."""
         done = self.sourcing(*arguments, "--json", **settings)
-        assert done.stdout, done.stderr
+        assert done.stdout, (done.stderr, done.exception)
         return json.loads(done.stdout)
 
 

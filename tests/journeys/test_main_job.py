@@ -21,7 +21,7 @@ def test_a_batch_is_bought_once_and_every_record_agrees(merchant: Merchant) -> N
     """Report, books, SQL and plain pandas tell the same; the second run buys nothing."""
     file = requests(merchant, 12)
     first = merchant.sourcing("run", file, "--yes", "--json")
-    assert first.returncode == 0, first.stderr
+    assert first.exit_code == 0, first.stderr
     report, books = json.loads(first.stdout), merchant.sandbox.books()
     assert report["counts"] == {"booked": 24}
     assert_books_are_exact(books, report)
@@ -64,7 +64,7 @@ def test_a_dry_run_buys_nothing(merchant: Merchant) -> None:
     """The plan is written as a snapshot, the books stay empty, the exit code says that all is fine."""
     done = merchant.sourcing("run", requests(merchant, 2), "--dry-run", "--json")
     report = json.loads(done.stdout)
-    assert (done.returncode, report["counts"]) == (0, {"planned": 4})
+    assert (done.exit_code, report["counts"]) == (0, {"planned": 4})
     assert merchant.sandbox.books()["orders"] == []
     assert merchant.report("sql", "select count(*) as n from quotes") == [{"n": 4}]
 
@@ -73,7 +73,7 @@ def test_the_budget_holds_what_does_not_fit(merchant: Merchant) -> None:
     """The sum of what is bought stays within the budget; the rest is held with the reason, exit code 3."""
     done = merchant.sourcing("run", requests(merchant, 4), "--yes", "--budget-cny", "60", "--json")
     report = json.loads(done.stdout)
-    assert done.returncode == 3
+    assert done.exit_code == 3
     assert 0 < report["spent_fen"] <= 6000
     reasons = {order["reason"] for order in report["orders"] if order["state"] == "held"}
     assert reasons
@@ -95,7 +95,7 @@ def test_a_reference_never_buys_two_different_things(merchant: Merchant) -> None
 def test_without_somebody_to_ask_nothing_is_bought(merchant: Merchant) -> None:
     """No terminal and no --yes: bad usage, and the remedy is named."""
     done = merchant.sourcing("run", requests(merchant, 1))
-    assert (done.returncode, done.stderr) == (
+    assert (done.exit_code, done.stderr) == (
         2,
         "sourcing: nobody can be asked to approve the plan here: add --yes, or --dry-run to look only\n",
     )

@@ -1,0 +1,143 @@
+"""The main job when the service, the network or the process fails; the sandbox's books have the last word."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.running import Merchant, RunningSandbox, assert_books_are_exact, single_line_orders, write_csv
+
+
+def requests(merchant: Merchant, each: int) -> Path:
+    rows = single_line_orders(merchant.sandbox, {"taobao": each, "1688": each})
+    return write_csv(merchant.folder / "requests.csv", rows)
+
+
+def effects_seen(sandbox: RunningSandbox) -> int:
+    books = sandbox.books()
+    return sum(len(books[kind]) for kind in ("orders", "payments", "shipments"))
+
+
+def test_killed_runs_buy_everything_exactly_once(merchant: Merchant) -> None:
+    """`kill -9` in the middle of creating, paying and booking, again and again; the last run finishes the batch."""
+    file, luck = requests(merchant, 30), random.Random(7)
+    for _ in range(6):
+        goal = effects_seen(merchant.sandbox) + luck.randint(1, 40)
+        run = merchant.start("run", file, "--yes", "--json", "--batch", "killed", "--chunk-size", "20")
+        while run.poll() is None and effects_seen(merchant.sandbox) < goal:
+            time.sleep(0.005)
+        run.kill()
+        run.communicate()
+    report = merchant.report("run", file, "--yes", "--batch", "killed")
+    books = merchant.sandbox.books()
+    assert_books_are_exact(books, report)
+    assert report["counts"] == {"booked": 60}
+    assert len(books["orders"]) == len(books["payments"]) == len(books["shipments"]) == 60
+
+
+def test_faults_of_every_kind_never_double_anything(merchant: Merchant) -> None:
+    """With five kinds of faults on every call, each order ends booked, or held or unknown with the reason."""
+    kinds = ("latency", "http_500", "http_429", "drop_before", "drop_after")
+    rules = [{"path": "/*", "kind": kind, "probability": 0.05, "times": None, "delay_s": 0.05} for kind in kinds]
+    merchant.sandbox.faults(*rules)
+    file = requests(merchant, 25)
+    for _ in range(3):
+        report = merchant.report("run", file, "--yes", "--batch", "faulty")
+        assert_books_are_exact(merchant.sandbox.books(), report)
+    assert set(report["counts"]) <= {"booked", "held", "unknown"}
+    assert report["counts"]["booked"] >= 25
+    assert all(order["reason"] for order in report["orders"] if order["state"] != "booked")
+
+
+def test_a_payment_that_lands_late_is_not_paid_twice(merchant: Merchant) -> None:
+    """The service answers an error and takes the money ten minutes later: the next run finds it."""
+    late = {"kind": "late_effect", "probability": 1, "times": 2, "delay_s": 600}
+    merchant.sandbox.faults({"path": "/open/purchase/pay", **late}, {"path": "/alibaba/order/pay/url", **late})
+    file = requests(merchant, 3)
+    first = merchant.report("run", file, "--yes")
+    assert first["counts"] == {"booked": 2, "unknown": 4}
+    second = merchant.report("run", file, "--yes")
+    assert second["counts"] == {"booked": 2, "unknown": 4}
+    merchant.sandbox.advance(601)
+    third = merchant.report("run", file, "--yes")
+    assert third["counts"] == {"booked": 6}
+    books = merchant.sandbox.books()
+    assert_books_are_exact(books, third)
+    assert len(books["payments"]) == 6
+
+
+def test_an_order_that_lands_late_is_not_created_twice(merchant: Merchant) -> None:
+    """1688 knows no idempotency: only reading keeps the second order away."""
+    late = {"kind": "late_effect", "probability": 1, "times": 2, "delay_s": 600}
+    merchant.sandbox.faults({"path": "/alibaba/order/create", **late})
+    file = requests(merchant, 3)
+    assert merchant.report("run", file, "--yes")["counts"] == {"booked": 4, "unknown": 2}
+    assert merchant.report("run", file, "--yes")["counts"] == {"booked": 4, "unknown": 2}
+    merchant.sandbox.advance(601)
+    report = merchant.report("run", file, "--yes")
+    assert report["counts"] == {"booked": 6}
+    assert len(merchant.sandbox.books()["orders"]) == 6
+
+
+def test_a_price_that_rises_after_ordering_is_not_paid(merchant: Merchant) -> None:
+    """The order waits for a person, and the wallet is untouched."""
+    file = requests(merchant, 1)
+    merchant.sandbox.faults(
+        {"path": "/open/purchase/page", "kind": "price_change", "probability": 1, "times": None, "delay_s": 0},
+        {"path": "/alibaba/order/detail", "kind": "price_change", "probability": 1, "times": None, "delay_s": 0},
+    )
+    report = merchant.report("run", file, "--yes")
+    assert report["counts"] == {"held": 2}
+    assert all(order["reason"].startswith("the price rose after ordering") for order in report["orders"])
+    assert merchant.sandbox.books()["payments"] == []
+
+
+def test_an_empty_wallet_holds_the_orders_and_a_full_one_pays_them(merchant: Merchant) -> None:
+    """After topping up, the same command pays what waits, and creates nothing anew."""
+    file = requests(merchant, 2)
+    merchant.sandbox.control("PUT", "wallet", {"balance_fen": 0})
+    poor = merchant.report("run", file, "--yes")
+    assert poor["counts"] == {"held": 4}
+    assert all(order["reason"].startswith("not paid: ") for order in poor["orders"])
+    merchant.sandbox.control("PUT", "wallet", {"balance_fen": 10_000_000})
+    rich = merchant.report("run", file, "--yes")
+    assert rich["counts"] == {"booked": 4}
+    assert len(merchant.sandbox.books()["orders"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"XPORTCN_ACCESS_SECRET": "not-the-secret"}, "XPORTCN_ACCESS_SECRET"),
+        ({"XPORTCN_BASE_URL": "http://127.0.0.1:9"}, "XPORTCN_BASE_URL"),
+        ({"XPORTCN_USER_ID": "2100007300002"}, "XPORTCN_USER_ID"),
+    ],
+)
+def test_a_wrong_setting_is_named(merchant: Merchant, settings: dict[str, str], message: str) -> None:
+    """Exit 1, the variable is named, no traceback, no secret, and nothing is sent."""
+    done = merchant.sourcing("run", requests(merchant, 1), "--yes", **settings)
+    assert done.exit_code == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "not-the-secret" not in done.stderr + done.stdout
+    assert merchant.sandbox.books()["orders"] == []
+
+
+def test_no_secret_is_written_anywhere(merchant: Merchant) -> None:
+    """Not into the ledger, the snapshots, the logs or Prefect's records of the data folder."""
+    done = merchant.sourcing(
+        "run", requests(merchant, 1), "--yes", "--json", XPORTCN_ACCESS_SECRET="not-the-secret-9f3"
+    )
+    assert done.exit_code == 1
+    ok = merchant.sourcing("run", merchant.folder / "requests.csv", "--yes", "--json")
+    assert json.loads(ok.stdout)["counts"] == {"booked": 2}
+    written = [path for path in merchant.folder.rglob("*") if path.is_file()]
+    assert len(written) > 10
+    for path in written:
+        content = path.read_bytes()
+        assert b"sandbox-access-secret" not in content
+        assert b"not-the-secret-9f3" not in content
