@@ -8,12 +8,21 @@ from enum import StrEnum
 
 
 class Action(StrEnum):
-    """What an effect does. `NOTIFY` tells the warehouse a domestic parcel number."""
+    """What an effect does.
+
+    `NOTIFY` tells the warehouse or the service something (a parcel number, a message, an address), `RETURN` sends goods
+    back, `RECEIVE` confirms that goods arrived, `CART` puts something into a cart.
+    """
 
     CREATE = "create"
     PAY = "pay"
     BOOK = "book"
     NOTIFY = "notify"
+    CANCEL = "cancel"
+    REFUND = "refund"
+    RETURN = "return"
+    RECEIVE = "receive"
+    CART = "cart"
 
 
 class EffectStatus(StrEnum):
