@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -18,8 +19,17 @@ from domain.states import REACHED_BOOKED, OrderState
 
 STATE_COLOURS = {OrderState.HELD: "yellow", OrderState.UNKNOWN: "magenta", OrderState.REFUSED: "red"}
 
-console = Console()
-messages = Console(stderr=True)
+WIDE_ENOUGH_FOR_ORDER_IDS = 96
+PAPER_WIDTH = 140  # for files and pipes, where nobody measures the width
+
+
+def _console(*, stderr: bool) -> Console:
+    made = Console(stderr=stderr)
+    return made if made.is_terminal or "COLUMNS" in os.environ else Console(stderr=stderr, width=PAPER_WIDTH)
+
+
+console = _console(stderr=False)
+messages = _console(stderr=True)
 
 
 class Bars:
@@ -49,16 +59,17 @@ def progress_bars() -> Iterator[Bars]:
 def show_orders(title: str, lines: Sequence[ReportLine]) -> None:
     """One row an order, and below the table what is to be said about some of them."""
     table = Table(title=title, title_justify="left", header_style="bold")
-    for name in ("order", "marketplace", "state", "order id", "paid CNY", "tracking"):
+    with_ids = console.width >= WIDE_ENOUGH_FOR_ORDER_IDS
+    for name in ("order", "marketplace", "state", "paid CNY", "tracking", *(["order id"] if with_ids else [])):
         table.add_column(name, justify="right" if name == "paid CNY" else "left", no_wrap=True)
     for line in lines:
         table.add_row(
             line.order_ref,
             line.marketplace,
             Text(line.state, style=state_colour(line.state)),
-            line.order_id or "",
             f"{Money(line.paid_fen).major:,.2f}" if line.paid_fen is not None else "",
             " ".join(line.tracking_numbers),
+            *([line.order_id or ""] if with_ids else []),
         )
     console.print(table)
     for line in lines:

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 
 from connectors.ledger.records import OrderRecord
 from connectors.xportcn.channels.base import Channel
+from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.service_orders import ServiceOrder
+from tasks.bounded import each
 from tasks.resources import Resources
 
 
@@ -17,6 +19,30 @@ def by_channel(resources: Resources, orders: Iterable[OrderRecord]) -> Iterator[
         group = [order for order in listed if order.marketplace is marketplace]
         if group:
             yield channel, group
+
+
+async def read_each(
+    resources: Resources, orders: Iterable[OrderRecord]
+) -> tuple[dict[str, ServiceOrder], dict[str, str]]:
+    """Like `read_orders`, but one order that can't be read fails alone; the second answer is why, by `order_ref`."""
+    listed = list(orders)
+    try:
+        return await read_orders(resources, listed), {}
+    except Misconfigured:
+        raise
+    except XportcnError:
+        alone = await each(listed, lambda order: _read_one(resources, order), at_once=resources.concurrency)
+    shown = {ref: one for answer in alone if not isinstance(answer, tuple) for ref, one in answer.items()}
+    return shown, dict(answer for answer in alone if isinstance(answer, tuple))
+
+
+async def _read_one(resources: Resources, order: OrderRecord) -> dict[str, ServiceOrder] | tuple[str, str]:
+    try:
+        return await read_orders(resources, [order])
+    except Misconfigured:
+        raise
+    except XportcnError as error:
+        return order.order_ref, f"the service does not answer about the order ({error.message}). Run again"
 
 
 async def read_orders(resources: Resources, orders: Iterable[OrderRecord]) -> dict[str, ServiceOrder]:

@@ -53,8 +53,9 @@ def create_effect(resources: Resources) -> Effect:
     async def look(orders: Sequence[OrderRecord]) -> Mapping[str, Landed]:
         found: dict[str, Landed] = {}
         for channel, group in by_channel(resources, orders):
-            since = min(order.recorded_at for order in group) - CLOCK_MARGIN
-            shown = await channel.find([order.order_ref for order in group], since=since)
+            refs = [order.order_ref for order in group]
+            since = min(_intended_at(resources, refs)) - CLOCK_MARGIN
+            shown = await channel.find(refs, since=since)
             found |= {
                 o.order_ref: _found(o, shown[o.order_ref], resources.clock()) for o in group if shown.get(o.order_ref)
             }
@@ -72,6 +73,11 @@ def create_effect(resources: Resources) -> Effect:
         question=lambda order: f"Is there an order with reference {order.order_ref} in the console?",
         on_refused=on_refused,
     )
+
+
+def _intended_at(resources: Resources, order_refs: Sequence[str]) -> list[datetime]:
+    effects = resources.ledger.effects_of(order_refs)
+    return [effect.intent_at for effect in effects if effect.action is Action.CREATE]
 
 
 def _found(order: OrderRecord, shown: Sequence[ServiceOrder], now: datetime) -> Landed:

@@ -14,7 +14,7 @@ from domain.decisions import Payment, judge_payment
 from domain.effects import Action, Claim
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
-from tasks.by_channel import read_orders
+from tasks.by_channel import read_each, read_orders
 from tasks.effects import Effect, Landed, perform, settle
 from tasks.resources import Resources
 
@@ -24,15 +24,18 @@ CONFIRM_PAUSES_S = (0.0, 0.5, 2.0)
 @task(name="pay", task_run_name="pay {label}", cache_policy=NO_CACHE, persist_result=False, retries=0)
 async def pay_orders(resources: Resources, orders: Mapping[str, OrderRecord], *, label: str) -> None:
     """Pay each order once, after reading what it costs now. Never retried: the ledger says what became of it."""
-    shown = await read_orders(resources, orders.values())
-    verdicts = {ref: judge_payment(shown.get(ref), order.approved) for ref, order in orders.items()}
+    shown, unread = await read_each(resources, orders.values())
+    verdicts = {
+        ref: judge_payment(shown.get(ref), order.approved) for ref, order in orders.items() if ref not in unread
+    }
     stopped = [
         OrderChange(order_ref=ref, state=OrderState.HELD, reason=reason)
         for ref, (verdict, reason) in verdicts.items()
         if verdict is Payment.STOP
     ]
+    waiting = [OrderChange(order_ref=ref, state=orders[ref].state, reason=reason) for ref, reason in unread.items()]
     paid = [_paid(orders[ref], shown[ref]) for ref, (verdict, _) in verdicts.items() if verdict is Payment.IS_PAID]
-    await asyncio.to_thread(resources.ledger.change, stopped + paid)
+    await asyncio.to_thread(resources.ledger.change, stopped + waiting + paid)
     to_pay = {ref: orders[ref] for ref, (verdict, _) in verdicts.items() if verdict is Payment.PAY}
     intents = [
         Intent(order_ref=ref, action=Action.PAY, amount=shown[ref].total, request_hash=order.fingerprint)
@@ -55,7 +58,7 @@ async def confirm_payments(resources: Resources, order_refs: Sequence[str]) -> N
         if not pending:
             return
         await asyncio.sleep(pause)
-        shown = await read_orders(resources, pending.values())
+        shown, _ = await read_each(resources, pending.values())
         changes = [_paid(pending[ref], one) for ref, one in shown.items() if one.status.is_paid]
         await asyncio.to_thread(resources.ledger.change, changes)
 

@@ -18,26 +18,21 @@ from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus
 from domain.states import ROAD, OrderState
 from domain.tracking import state_from_parcels
 from tasks.bounded import each
-from tasks.by_channel import read_orders
+from tasks.by_channel import read_each
 from tasks.resources import Resources
 
 
 @task(name="sync_tracking", task_run_name="track {label}", cache_policy=NO_CACHE, persist_result=False, retries=0)
 async def sync_tracking(resources: Resources, orders: Mapping[str, OrderRecord], *, label: str) -> list[str]:
     """Bring these orders up to date; answers which of them could not be asked about, with the reason."""
-    try:
-        shown = await read_orders(resources, orders.values())
-    except Misconfigured:
-        raise
-    except XportcnError as error:
-        return [f"{label}: {error}"]
+    shown, unread = await read_each(resources, orders.values())
     await tell_warehouse(resources, orders, shown)
     troubles = await each(
         [ref for ref in orders if ref in shown],
         lambda ref: _follow(resources, orders[ref], shown[ref]),
         at_once=resources.concurrency,
     )
-    return [trouble for trouble in troubles if trouble]
+    return [f"{ref}: {reason}" for ref, reason in unread.items()] + [trouble for trouble in troubles if trouble]
 
 
 async def _follow(resources: Resources, order: OrderRecord, shown: ServiceOrder) -> str:
@@ -46,7 +41,7 @@ async def _follow(resources: Resources, order: OrderRecord, shown: ServiceOrder)
     except Misconfigured:
         raise
     except XportcnError as error:
-        return f"{order.order_ref}: {error}"
+        return f"{order.order_ref}: {error.message}"
     await asyncio.to_thread(resources.ledger.add_events, order.order_ref, events)
     if shown.status is ServiceStatus.CLOSED:
         reason = f"the marketplace closed the order after it was paid ({shown.close_reason or 'no reason given'})"
