@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -14,7 +14,9 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
-from cli.failures import COULD_NOT_RUN
+from rich.markup import escape
+
+from cli.failures import BAD_USAGE, COULD_NOT_RUN, say
 from cli.terminal import console
 from connectors.ledger.engine import LedgerUnusable
 from connectors.settings import MissingSetting, SourcingSettings, XportcnSettings
@@ -41,19 +43,34 @@ def unwell(check: str, found: str, remedy: str) -> Finding:
     return Finding(check, found, remedy, ok=False)
 
 
-def examine(*, as_json: bool) -> int:
-    """Run every check, print the findings; answers the exit code."""
-    checks: list[Callable[[], Finding]] = [_python, _settings, _data_folder, _snapshots, _ledger, _reachable, _account]
+def examine(*, live: bool, samples: Path | None, as_json: bool) -> int:
+    """Run every check, print the findings, then ask the service when `live`; answers the exit code."""
+    if samples and not live:
+        say("--samples saves what --live was answered: add --live")
+        return BAD_USAGE
+    checks: list[Callable[[], Finding]] = [_python, _settings, _overrides, _data_folder, _snapshots, _ledger]
+    checks += [_reachable] if live else [_reachable, _account]  # the account's own call is among the live ones
     findings = [check() for check in checks]
-    if as_json:
+    well_all = all(finding.ok for finding in findings)
+    if not as_json:
+        _show(findings)
+    elif not live:
         print(json.dumps([asdict(finding) for finding in findings], indent=2))
-    else:
-        for finding in findings:
-            mark = "[green]ok[/]" if finding.ok else "[red]not well[/]"
-            console.print(f"{mark}  {finding.check}: {finding.found}", soft_wrap=True, highlight=False)
-            if finding.remedy:
-                console.print(f"      → {finding.remedy}", soft_wrap=True, highlight=False)
-    return 0 if all(finding.ok for finding in findings) else COULD_NOT_RUN
+    elif not well_all:
+        print(json.dumps({"checks": [asdict(finding) for finding in findings], "counts": {}, "operations": []}))
+    if not live or not well_all:
+        return 0 if well_all else COULD_NOT_RUN
+    from cli.live import examine_live
+
+    return examine_live([asdict(finding) for finding in findings], samples=samples, as_json=as_json)
+
+
+def _show(findings: Sequence[Finding]) -> None:
+    for finding in findings:
+        mark = "[green]ok[/]" if finding.ok else "[red]not well[/]"
+        console.print(f"{mark}  {finding.check}: {escape(finding.found)}", soft_wrap=True, highlight=False)
+        if finding.remedy:
+            console.print(f"      → {finding.remedy}", soft_wrap=True, highlight=False)
 
 
 def _python() -> Finding:
@@ -71,6 +88,21 @@ def _settings() -> Finding:
         return unwell("settings", str(error), "see the table of settings in the README")
     account = "the sandbox's own account" if settings.is_sandbox else f"user {settings.user_id}"
     return well("settings", f"{settings.base_url}, {account}")
+
+
+def _overrides() -> Finding:
+    """The file that corrects the contract can be used."""
+    from connectors.xportcn.errors import Misconfigured
+    from connectors.xportcn.operations import catalogue
+    from connectors.xportcn.overrides import load_overrides
+
+    file = XportcnSettings().overrides
+    try:
+        overrides = load_overrides(file)
+    except Misconfigured as error:
+        return unwell("overrides", error.message, "see docs/going-live.md, overrides")
+    count = sum(operation in overrides for operation in catalogue())
+    return well("overrides", f"{count} operations in {file}" if file else "none")
 
 
 def _data_folder() -> Finding:

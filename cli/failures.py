@@ -58,5 +58,5 @@ def exit_code_of(error: Exception) -> int | None:
 
     if isinstance(error, BadRequests | UnreadableFile):
         return BAD_USAGE
-    known = (LedgerUnusable, MissingSetting, ServerFailed, SnapshotError, ValidationError, XportcnError)
+    known = (LedgerUnusable, MissingSetting, OSError, ServerFailed, SnapshotError, ValidationError, XportcnError)
     return COULD_NOT_RUN if isinstance(error, known) else None

@@ -13,6 +13,7 @@ import typer
 from rich.table import Table
 
 from cli.failures import BAD_USAGE, NEEDS_A_PERSON, say
+from cli.matches import show_matches
 from cli.terminal import console, messages, progress_bars, quiet_prefect, show_orders
 from connectors.request_files import read_request_file
 from connectors.settings import SourcingSettings
@@ -20,7 +21,7 @@ from deployments.local_server import prefect_server
 from domain.bad_requests import BadRequests
 from domain.money import Money, total_of
 from domain.plan import PlannedOrder
-from domain.report import BatchReport
+from domain.report import BATCH_ID, BatchReport
 
 
 def run_batch(
@@ -40,6 +41,9 @@ def run_batch(
         return BAD_USAGE
     if budget_cny is not None and not _is_amount(budget_cny):
         say(f"--budget-cny {budget_cny}: not an amount in yuan, such as 1500 or 99.50")
+        return BAD_USAGE
+    if batch is not None and not BATCH_ID.fullmatch(batch):
+        say(f"--batch {batch}: use up to 100 letters, digits, '.', '_' and '-', the first a letter or digit")
         return BAD_USAGE
     parsed = read_request_file(file)
     if parsed.faults:
@@ -77,6 +81,8 @@ def source(file: Path, **options: Any) -> BatchReport:
 
 def ask(plans: list[PlannedOrder]) -> bool:
     """Show the plan and ask the person at the terminal."""
+    from flows.reporting import match_line
+
     table = Table(title="Plan", title_justify="left", header_style="bold")
     for name in ("order", "marketplace", "goods and postage", "freight", "service"):
         table.add_column(name, justify="right" if name in ("goods and postage", "freight") else "left")
@@ -90,14 +96,27 @@ def ask(plans: list[PlannedOrder]) -> bool:
             f"{service.company} {service.category}, {service.min_days}–{service.max_days} days" if service else "",
         )
     messages.print(table)
-    total = total_of([plan.total for plan in plans])
-    return typer.confirm(f"Buy and ship these {len(plans)} orders for {total}?", default=False, err=True)
+    show_matches([match_line(plan.order_ref, match) for plan in plans for match in plan.matches], messages)
+    return typer.confirm(question(plans), default=False, err=True)
+
+
+def question(plans: list[PlannedOrder]) -> str:
+    """What is asked: the sums of goods and freight, by currency."""
+    goods = total_of([plan.total for plan in plans])
+    prices = [plan.freight_service.price for plan in plans if plan.freight_service]
+    freight = {
+        price.currency: total_of([p for p in prices if p.currency == price.currency], price.currency)
+        for price in prices
+    }
+    shipping = ", ".join(map(str, freight.values())) or "nothing"
+    return f"Buy and ship these {len(plans)} orders for {goods} and freight of {shipping}?"
 
 
 def print_report(report: BatchReport) -> None:
     """The table of every order, what was spent, and where the snapshot lies."""
     title = f"Batch {report.batch_id}" + (" (dry run: nothing was bought)" if report.dry_run else "")
     show_orders(title, report.orders)
+    show_matches(report.matches, console)
     counts = ", ".join(f"{count} {state}" for state, count in report.counts.items())
     console.print(f"{len(report.orders)} orders: {counts}")
     if not report.dry_run:

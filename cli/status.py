@@ -34,10 +34,11 @@ def show_status(order_ref: str | None) -> int:
         return 0
 
 
-def answer_booking(order_ref: str, *, booked: str | None, not_booked: bool) -> int:
+def answer_booking(order_ref: str, *, booked: str | None, tracking: str | None, not_booked: bool) -> int:
     """Record a person's answer about a booking without one; answers the exit code."""
-    if (booked is None) is not not_booked:
-        say("say either --booked NUMBER or --not-booked")
+    shipment = Shipment(shipment_order_id=booked, tracking_numbers=(tracking,)) if booked and tracking else None
+    if (shipment is None) is not not_booked or (not_booked and (booked or tracking)):
+        say("say either --booked SHIPMENT_ORDER_ID --tracking NUMBER, or --not-booked")
         return BAD_USAGE
     with _ledger() as ledger:
         order = ledger.orders([order_ref]).get(order_ref)
@@ -45,19 +46,22 @@ def answer_booking(order_ref: str, *, booked: str | None, not_booked: bool) -> i
         if order is None or not found:
             say(f"{order_ref} has no booking that waits for an answer; see: sourcing status {order_ref}")
             return COULD_NOT_RUN
-        ledger.record([_answer(found[0], booked, ledger.clock())])
+        ledger.record([_answer(found[0], shipment, ledger.clock())])
         console.print(f"{order_ref} is now {ledger.orders([order_ref])[order_ref].state}")
     return 0
 
 
-def _answer(effect: EffectRecord, booked: str | None, now: datetime) -> Outcome:
-    if booked is None:
+def _answer(effect: EffectRecord, shipment: Shipment | None, now: datetime) -> Outcome:
+    if shipment is None:
         reason = "a person found that it was not booked; run again to book it"
         change = OrderChange(order_ref=effect.order_ref, state=OrderState.PAID, reason=reason)
         return Outcome(claim=effect.claim, status=EffectStatus.UNSENT, reason=reason, change=change)
-    shipment = Shipment(shipment_order_id="", tracking_numbers=(booked,))
-    columns = {"shipment": to_json(shipment), "shipment_order_id": "", "booked_at": now}
-    reason = f"a person found that it was booked as {booked}"
+    columns = {
+        "shipment": to_json(shipment),
+        "shipment_order_id": shipment.shipment_order_id,
+        "booked_at": now,
+    }
+    reason = f"a person found that it was booked as {shipment.shipment_order_id}"
     change = OrderChange(order_ref=effect.order_ref, state=OrderState.BOOKED, reason=reason, columns=columns)
     return Outcome(claim=effect.claim, status=EffectStatus.DONE, reason=reason, change=change)
 

@@ -7,9 +7,12 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from domain.money import Money
 
 SANDBOX_URL = "http://127.0.0.1:8790"
 SANDBOX_ACCOUNT = ("sandbox-access-key", "sandbox-access-secret", "2100007300001")
@@ -36,6 +39,9 @@ class XportcnSettings(BaseSettings):
     timestamp_unit: Literal["s", "ms"] = Field("s", description="The public pages show both (contract 1.4)")
     logistics_sign: Literal["signature", "none"] = Field(
         "signature", description="What the logistics calls carry as query parameter `sign` (contract 1.4)"
+    )
+    overrides: str = Field(
+        "", description="TOML file that corrects methods, paths and field names of operations; empty is none"
     )
     requests_per_second: float = Field(0, ge=0, description="Local rate limit; 0 is no limit")
     connect_timeout_s: float = Field(5, gt=0)
@@ -87,9 +93,26 @@ class SourcingSettings(BaseSettings):
         ge=0,
         description="How long an unanswered effect may still land; until then not seeing it proves nothing",
     )
+    look_back_days: int = Field(
+        30, ge=1, description="How far back to look for orders of ours that this ledger does not know"
+    )
     order_limit_cny: str = Field("", description="No order above this, in yuan; empty is no limit")
     day_limit_cny: str = Field("", description="No more than this in one day of `timezone`, in yuan; empty is no limit")
     timezone: str = "UTC"
+
+    @field_validator("order_limit_cny", "day_limit_cny")
+    @classmethod
+    def is_an_amount(cls, text: str) -> str:
+        if text and Money.parse(text).minor <= 0:
+            raise ValueError("a limit in yuan must be above 0; leave it empty for no limit")
+        return text
+
+    @field_validator("timezone")
+    @classmethod
+    def is_a_time_zone(cls, text: str) -> str:
+        if text not in available_timezones():
+            raise ValueError(f"{text!r} is no time zone; give one such as Europe/Berlin")
+        return text
 
     @cached_property
     def ledger_url(self) -> str:

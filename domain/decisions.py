@@ -100,6 +100,11 @@ def judge_quote(request: OrderRequest, lines: tuple[OrderLine, ...], quote: Quot
     """Fine, refused (gone, no stock, below minimum) or held (over a line's price limit)."""
     if quote.problems:
         return refused("; ".join(_in_words(problem, lines) for problem in quote.problems))
+    if quote.order_count > 1:
+        return held(
+            f"the service would split this into {quote.order_count} orders, since its items lie in different depots: "
+            "give the items of each depot an order_ref of their own"
+        )
     limits = {line_no: line.max_unit_price for line_no, line in enumerate(request.lines, start=1)}
     titles = {line.line_no: line.title for line in lines}
     over = [
@@ -107,7 +112,19 @@ def judge_quote(request: OrderRequest, lines: tuple[OrderLine, ...], quote: Quot
         for priced in quote.lines
         if (limit := limits.get(priced.line_no)) is not None and priced.unit_price > limit
     ]
-    return held("; ".join(over) + ": raise max_unit_price or drop the line") if over else FINE
+    if over:
+        return held("; ".join(over) + ": raise max_unit_price or drop the line")
+    unpriced = [line.title for line in lines if line.line_no not in {priced.line_no for priced in quote.lines}]
+    return held(f"the service told no price for {', '.join(unpriced)}: look it up there") if unpriced else FINE
+
+
+def judge_booking(shown: ServiceOrder) -> str:
+    """Why an order that we paid must not be booked now; empty when it may be."""
+    if shown.status is ServiceStatus.CLOSED:
+        return f"paid, not booked: the marketplace closed the order ({shown.close_reason or 'no reason given'})"
+    if not shown.status.is_paid:
+        return f"paid, not booked: the service shows the order as {shown.status}; look it up there"
+    return ""
 
 
 class Payment(StrEnum):
@@ -123,19 +140,26 @@ def judge_payment(shown: ServiceOrder | None, approved: Money) -> tuple[Payment,
     """Whether to pay an order as the service shows it now, and why not."""
     if shown is None:
         return Payment.STOP, "the service does not show this order; look it up in the console"
-    if shown.status is ServiceStatus.CLOSED:
-        why = f" ({shown.close_reason})" if shown.close_reason else ""
-        return Payment.STOP, f"the order was closed unpaid{why}; order again under a new order_ref"
     if shown.status.is_paid:
         return Payment.IS_PAID, ""
     if shown.status is ServiceStatus.PAYMENT_PENDING:
         return Payment.UNDER_WAY, "the service has taken the payment and not yet confirmed it"
+    reason = _against_paying(shown, approved)
+    return (Payment.STOP, reason) if reason else (Payment.PAY, "")
+
+
+def _against_paying(shown: ServiceOrder, approved: Money) -> str:
+    if shown.status is ServiceStatus.CLOSED:
+        why = f" ({shown.close_reason})" if shown.close_reason else ""
+        return f"the order was closed unpaid{why}; order again under a new order_ref"
+    if shown.status is ServiceStatus.OTHER:
+        return "the service shows the order in a state that this program does not know; look it up there"
     if shown.total > approved:
-        return Payment.STOP, (
+        return (
             f"the price rose after ordering: {shown.total}, approved {approved}. Not paid; the order closes by itself. "
             "To buy at the new price, order again under a new order_ref"
         )
-    return Payment.PAY, ""
+    return ""
 
 
 def _in_words(problem: LineProblem, lines: tuple[OrderLine, ...]) -> str:

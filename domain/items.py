@@ -10,14 +10,27 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 from domain.marketplace import Marketplace
 
 ITEM_ID = re.compile(r"[0-9]{6,}")
-OFFER_PATH = re.compile(r"/offer/([0-9]{6,})\.html?")
-WORLD_PATH = re.compile(r"/item/([0-9]{6,})\.html?")
-SITES = {
-    Marketplace.TAOBAO: ("taobao.com", "tmall.com", "tmall.hk", "tb.cn"),
-    Marketplace.ALIBABA_1688: ("1688.com",),
+
+
+@dataclass(frozen=True, slots=True)
+class _Pages:
+    """Where a marketplace's product pages are, and where in their address the item id stands."""
+
+    sites: tuple[str, ...]
+    path: re.Pattern[str]
+    parameter: str = ""
+
+
+OFFERS = _Pages(("1688.com",), re.compile(r"/offer/([0-9]{6,})\.html?"), "offerId")
+PAGES = {
+    Marketplace.TAOBAO: _Pages(
+        ("taobao.com", "tmall.com", "tmall.hk", "tb.cn"), re.compile(r"/item/([0-9]{6,})\.html?"), "id"
+    ),
+    Marketplace.ALIBABA_1688: OFFERS,
+    Marketplace.BIG_MAJOR: OFFERS,
+    Marketplace.INTERNATIONAL: _Pages(("alibaba.com",), re.compile(r"/product-detail/(?:[^/]*_)?([0-9]{6,})\.html?$")),
+    Marketplace.POIZON: _Pages(("dewu.com", "poizon.com"), re.compile(r"-([0-9]{6,})/?$"), "spuId"),
 }
-ID_PARAMETER = {Marketplace.TAOBAO: "id", Marketplace.ALIBABA_1688: "offerId"}
-PATH_WITH_ID = {Marketplace.TAOBAO: WORLD_PATH, Marketplace.ALIBABA_1688: OFFER_PATH}
 # Shop and category pages carry an `id` too, which is no item's.
 TAOBAO_PRODUCT_PAGE = re.compile(r"item|detail|^(?:m|world|h5\.m|m\.intl)\.")
 
@@ -71,25 +84,28 @@ def _link(text: str) -> SplitResult | None:
         if "://" not in text:
             return None
         raise ValueError(f"{shortened(text)!r} is not a link that can be read; give the item id") from error
-    return link if host and (link.scheme or bare != text or _marketplace_of(host)) else None
+    return link if host and (link.scheme or bare != text or _marketplaces_of(host)) else None
 
 
-def _marketplace_of(host: str) -> Marketplace | None:
-    for marketplace, sites in SITES.items():
-        if any(host == site or host.endswith(f".{site}") for site in sites):
-            return marketplace
-    return None
+def _marketplaces_of(host: str) -> list[Marketplace]:
+    """Those whose product pages are on that host; `1688` and `big_major` share theirs."""
+    return [
+        marketplace
+        for marketplace, pages in PAGES.items()
+        if any(host == site or host.endswith(f".{site}") for site in pages.sites)
+    ]
 
 
 def _id_in(link: SplitResult, marketplace: Marketplace, text: str) -> str:
     host = link.hostname or ""
-    owner = _marketplace_of(host)
-    if owner is not marketplace:
-        belongs = f"belongs to {owner}" if owner else f"leads to {host}"
+    owners = _marketplaces_of(host)
+    if marketplace not in owners:
+        belongs = f"belongs to {owners[0]}" if owners else f"leads to {host}"
         raise ValueError(f"{shortened(text)!r} {belongs}, not to {marketplace}; give a {marketplace} link or item id")
-    ids = {found.group(1)} if (found := PATH_WITH_ID[marketplace].search(link.path)) else set()
-    if marketplace is Marketplace.ALIBABA_1688 or TAOBAO_PRODUCT_PAGE.search(host + link.path):
-        ids |= {value for value in parse_qs(link.query).get(ID_PARAMETER[marketplace], ()) if ITEM_ID.fullmatch(value)}
+    pages = PAGES[marketplace]
+    ids = {found.group(1)} if (found := pages.path.search(link.path)) else set()
+    if pages.parameter and (marketplace is not Marketplace.TAOBAO or TAOBAO_PRODUCT_PAGE.search(host + link.path)):
+        ids |= {value for value in parse_qs(link.query).get(pages.parameter, ()) if ITEM_ID.fullmatch(value)}
     if len(ids) != 1:
         raise ValueError(f"{shortened(text)!r} names no single item; open it and copy the product page's own address")
     return ids.pop()

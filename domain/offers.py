@@ -9,8 +9,19 @@ from domain.money import Money
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VolumePrice:
+    """From `start_quantity` pieces on, one costs `price`."""
+
+    start_quantity: int
+    price: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sku:
-    """One buyable variant. `price` is for one piece at the minimum quantity, `stock` in pieces."""
+    """One buyable variant. `price` is for one piece at the minimum quantity, `stock` in pieces.
+
+    `volume_prices` are its own, where a marketplace gives each variant some.
+    """
 
     sku_id: str
     name: str
@@ -20,19 +31,12 @@ class Sku:
     distribution_sku_id: str = ""
     image_url: str = ""
     active: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VolumePrice:
-    """From `start_quantity` pieces on, the offer's base price is `price` (a SKU's price falls alike)."""
-
-    start_quantity: int
-    price: Money
+    volume_prices: tuple[VolumePrice, ...] = field(default_factory=tuple)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """One product page with its variants."""
+    """One product page with its variants. `volume_prices` lower the offer's base price; a SKU's price falls alike."""
 
     marketplace: Marketplace
     item_id: str
@@ -45,6 +49,20 @@ class Offer:
     skus: tuple[Sku, ...]
     distribution_item_id: str = ""
     volume_prices: tuple[VolumePrice, ...] = field(default_factory=tuple)
+    category_id: str = ""
+    category_name: str = ""
+    image_urls: tuple[str, ...] = field(default_factory=tuple)
+
+
+def volume_prices_of(offer: Offer, sku: Sku) -> tuple[VolumePrice, ...]:
+    """What one piece of a SKU costs from each quantity on: its own steps, else its price less the offer's discount."""
+    if sku.volume_prices or not offer.volume_prices:
+        return sku.volume_prices
+    base = offer.volume_prices[0].price
+    return tuple(
+        VolumePrice(start_quantity=step.start_quantity, price=sku.price - (base - step.price))
+        for step in offer.volume_prices
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,3 +75,4 @@ class OfferSummary:
     price: Money
     image_url: str = ""
     seller_id: str = ""
+    seller_name: str = ""

@@ -11,6 +11,7 @@ from domain.money import Money
 from domain.offers import Offer
 from domain.orders import OrderLine, OrderRequest, SourcingOrder
 from domain.quotes import Quote
+from domain.search import Match
 from domain.states import OrderState
 
 
@@ -27,6 +28,7 @@ class PlannedOrder:
     quote: Quote | None = None
     freight: FreightQuote | None = None
     freight_service: FreightService | None = None
+    matches: tuple[Match, ...] = field(default_factory=tuple)
 
     @property
     def order_ref(self) -> str:

@@ -41,10 +41,14 @@ class QuoteLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
-    """A preview of one order. `total` (goods, postage, what the service adds) is what paying will cost."""
+    """A preview of one order. `total` (goods, postage, what the service adds) is what paying will cost.
+
+    `order_count` is above 1 when the service would make several orders of it (goods in two depots).
+    """
 
     goods: Money
     postage: Money
     total: Money
     lines: tuple[QuoteLine, ...] = ()
     problems: tuple[LineProblem, ...] = ()
+    order_count: int = 1

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from domain.states import REACHED_BOOKED, OrderState
+
+BATCH_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def check_batch_id(text: str) -> str:
+    """The name of a batch, which is also a file name. Raises `ValueError` for one that can't be."""
+    if not BATCH_ID.fullmatch(text):
+        raise ValueError(f"{text!r} can't name a batch: use up to 100 letters, digits, '.', '_' and '-'")
+    return text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +35,22 @@ class ReportLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MatchLine:
+    """What the words of one line were taken to mean. `pin` is what to put into the file to make it certain."""
+
+    order_ref: str
+    marketplace: str
+    words: str
+    item_id: str
+    title: str
+    price_fen: int | None
+    seller: str
+    why: str
+    pin: str
+    candidates: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchReport:
     """The report of one batch: `spent_fen` for all its orders so far, `spent_this_run_fen` for this run."""
 
@@ -35,6 +61,7 @@ class BatchReport:
     snapshot_id: str | None
     snapshot_root: str
     dry_run: bool = False
+    matches: Sequence[MatchLine] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -66,4 +93,5 @@ class BatchReport:
             "snapshot_id": self.snapshot_id,
             "snapshot_root": self.snapshot_root,
             "orders": [asdict(line) for line in self.orders],
+            "matches": [asdict(match) for match in self.matches],
         }

@@ -60,3 +60,8 @@ def move(old: OrderState, new: OrderState) -> OrderState:
     if new != old and new not in MOVES[old]:
         raise IllegalMove(f"an order can't go from {old} to {new}")
     return new
+
+
+def is_behind(new: OrderState, old: OrderState) -> bool:
+    """Whether a move would go back on the road: news that was overtaken by later news."""
+    return new in ROAD and old in ROAD and ROAD.index(new) < ROAD.index(old)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from connectors.ledger.records import OrderRecord
+from connectors.ledger.records import OrderRecord, SpendLimits
 from domain.states import OrderState
-from flows.planning import chunks
-from tasks.book_shipment import book_shipments, settle_bookings
+from flows.chunks import chunks
+from tasks.book_shipment import book_shipments, settle_bookings, still_to_book
 from tasks.create_order import create_orders, settle_creates
 from tasks.pay import pay_orders, settle_payments
 from tasks.progress import progress
@@ -17,13 +17,23 @@ from tasks.resources import Resources
 STAGES = ("create", "pay", "render freight", "book")
 
 
-async def execute(resources: Resources, order_refs: Sequence[str], *, chunk_size: int) -> None:
-    """Take these orders as far as they can go; what became of each is in the ledger."""
+async def execute(
+    resources: Resources,
+    order_refs: Sequence[str],
+    approved: Mapping[str, str],
+    *,
+    limits: SpendLimits,
+    chunk_size: int,
+) -> None:
+    """Take these orders as far as they can go; what became of each is in the ledger.
+
+    `approved` has the hash of each plan that was approved (see `plan_hash`): only those are created.
+    """
     listener = progress.get()
     for stage in STAGES:
         listener.start(stage, len(order_refs))
     for label, chunk in chunks(order_refs, chunk_size):
-        await _execute_chunk(resources, chunk, label)
+        await _execute_chunk(resources, chunk, approved, limits, label)
 
 
 async def settle_open_effects(resources: Resources, orders: Mapping[str, OrderRecord]) -> None:
@@ -33,27 +43,32 @@ async def settle_open_effects(resources: Resources, orders: Mapping[str, OrderRe
     await settle_bookings(resources, resources.ledger.orders(orders))
 
 
-async def _execute_chunk(resources: Resources, refs: Sequence[str], label: str) -> None:
+async def _execute_chunk(
+    resources: Resources, refs: Sequence[str], approved: Mapping[str, str], limits: SpendLimits, label: str
+) -> None:
     listener = progress.get()
 
     def now(ready: Callable[[OrderRecord], bool]) -> dict[str, OrderRecord]:
         return {ref: order for ref, order in resources.ledger.orders(refs).items() if ready(order)}
 
-    if creatable := now(may_create):
-        await create_orders(resources, creatable, label=label)
+    if creatable := now(lambda order: may_create(order, approved.get(order.order_ref))):
+        await create_orders(resources, creatable, limits, label=label)
     listener.advance("create", len(refs))
     if payable := now(may_pay):
         await pay_orders(resources, payable, label=label)
     listener.advance("pay", len(refs))
-    freight = await render_freights(resources, bookable, label=label) if (bookable := now(may_book)) else {}
+    bookable = await still_to_book(resources, paid) if (paid := now(may_book)) else {}
+    freight = await render_freights(resources, bookable, label=label) if bookable else {}
     listener.advance("render freight", len(refs))
     if freight:
         await book_shipments(resources, {ref: bookable[ref] for ref in freight}, freight, label=label)
     listener.advance("book", len(refs))
 
 
-def may_create(order: OrderRecord) -> bool:
-    return order.state is OrderState.PLANNED and order.order_id is None and order.approved_minor is not None
+def may_create(order: OrderRecord, approved_plan: str | None) -> bool:
+    """Whether the plan in the ledger is the one that was approved; another run may have made another since."""
+    waiting = order.state is OrderState.PLANNED and order.order_id is None
+    return waiting and approved_plan is not None and order.plan_hash == approved_plan
 
 
 def may_pay(order: OrderRecord) -> bool:

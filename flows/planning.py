@@ -4,34 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+from connectors.ledger.records import SpendLimits
 from domain.budget import Limits, over_budget
 from domain.decisions import held
 from domain.money import Money
 from domain.offers import Offer
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
+from flows.chunks import chunks
+from flows.matching import match_requests, remember, unmatched
 from tasks.preview import preview_orders
 from tasks.progress import progress
 from tasks.resources import Resources
-from tasks.search import Item, search_items
+from tasks.search import Item, meant, search_items
 
 
-async def plan_orders(resources: Resources, requests: Sequence[OrderRequest], *, chunk_size: int) -> list[PlannedOrder]:
-    """Plans for these requests, in their order."""
+async def plan_orders(
+    resources: Resources, requests: Sequence[OrderRequest], *, chunk_size: int, match_anew: bool = False
+) -> list[PlannedOrder]:
+    """Plans for these requests, in their order. `match_anew` searches for words again that an earlier run matched."""
     listener = progress.get()
-    items = list(dict.fromkeys((request.marketplace, line.item) for request in requests for line in request.lines))
+    matches = await match_requests(resources, requests, chunk_size=chunk_size, anew=match_anew)
+    offers: dict[Item, Offer | str] = unmatched(matches)
+    wanted = dict.fromkeys(meant(request, line, matches) for request in requests for line in request.lines)
+    items = [item for item in wanted if item not in offers]
     listener.start("search", len(items))
-    offers: dict[Item, Offer | str] = {}
     for label, chunk in chunks(items, chunk_size):
         offers |= await search_items(resources, chunk, label=label)
         listener.advance("search", len(chunk))
+    known = await remember(resources, matches, offers)
     listener.start("preview", len(requests))
     plans: list[PlannedOrder] = []
     for label, batch in chunks(requests, chunk_size):
-        plans += await preview_orders(resources, batch, offers, label=label)
+        plans += await preview_orders(resources, batch, offers, known, label=label)
         listener.advance("preview", len(batch))
     return plans
 
@@ -42,33 +49,31 @@ def within_budget(plans: Sequence[PlannedOrder], limits: Limits) -> list[Planned
     return [plan.judged(held(reasons[plan.order_ref])) if plan.order_ref in reasons else plan for plan in plans]
 
 
-def limits_for(resources: Resources, budget: Money | None, batch_spent: Money) -> Limits:
-    """The limits in force now."""
-    now, settings = resources.clock(), resources.settings
-    return Limits(
-        order=_limit(settings.order_limit_cny),
+def spend_limits(resources: Resources, batch_id: str, budget: Money | None) -> SpendLimits:
+    """What this batch may spend, as the ledger checks it once more with every claim."""
+    settings = resources.settings
+    return SpendLimits(
+        batch_id=batch_id,
         batch=budget,
         day=_limit(settings.day_limit_cny),
-        batch_spent=batch_spent,
-        day_spent=Money(resources.ledger.spent_since(start_of_day(now, settings.timezone))),
+        day_start=start_of_day(resources.clock(), settings.timezone),
+    )
+
+
+def limits_now(resources: Resources, limits: SpendLimits) -> Limits:
+    """The limits with what is spent or may be by now."""
+    return Limits(
+        order=_limit(resources.settings.order_limit_cny),
+        batch=limits.batch,
+        day=limits.day,
+        batch_spent=Money(resources.ledger.committed_in(limits.batch_id)),
+        day_spent=Money(resources.ledger.spent_since(limits.day_start)),
     )
 
 
 def start_of_day(now: datetime, timezone: str) -> datetime:
     """Midnight before `now` in the merchant's time zone."""
     return now.astimezone(ZoneInfo(timezone)).replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-T = TypeVar("T")
-
-
-def chunks(items: Sequence[T], size: int) -> list[tuple[str, Sequence[T]]]:
-    """Slices of `size`, each with a label such as `101–200 of 1,000`."""
-    total = len(items)
-    return [
-        (f"{start + 1:,}–{min(start + size, total):,} of {total:,}", items[start : start + size])
-        for start in range(0, total, size)
-    ]
 
 
 def _limit(text: str) -> Money | None:

@@ -9,7 +9,8 @@ from connectors.ledger.records import OrderRecord
 from domain.money import Money
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
-from domain.report import BatchReport, ReportLine
+from domain.report import BatchReport, MatchLine, ReportLine
+from domain.search import Match
 from domain.states import OrderState
 
 
@@ -39,6 +40,24 @@ def batch_report(
         snapshot_id=snapshot_id,
         snapshot_root=str(snapshot_root.absolute()),
         dry_run=dry_run,
+        matches=[match_line(plan.order_ref, match) for plan in plans for match in plan.matches],
+    )
+
+
+def match_line(order_ref: str, match: Match) -> MatchLine:
+    """What was taken for some words, as a line of a report."""
+    taken = match.taken
+    return MatchLine(
+        order_ref=order_ref,
+        marketplace=match.marketplace,
+        words=match.words,
+        item_id=match.item_id,
+        title=taken.title if taken else "",
+        price_fen=taken.price.minor if taken else None,
+        seller=(taken.seller_name or taken.seller_id) if taken else "",
+        why=match.why,
+        pin=match.pin,
+        candidates=[one.item_id for one in match.candidates],
     )
 
 

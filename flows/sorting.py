@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import COUNTS_AS_SPENT, Ledger
-from domain.money import Money, total_of
 from domain.orders import OrderRequest
 from domain.states import REACHED_BOOKED, OrderState
 
@@ -23,11 +22,6 @@ class Work:
     over: dict[str, OrderRecord] = field(default_factory=dict)
     taken: dict[str, str] = field(default_factory=dict)
 
-    @property
-    def committed(self) -> Money:
-        """What the begun orders may cost or have cost."""
-        return total_of([order.approved for order in (*self.under_way.values(), *self.over.values())])
-
 
 def sort_requests(ledger: Ledger, requests: Sequence[OrderRequest]) -> Work:
     """Sort by what the ledger proves; an order without any live effect may be planned anew."""
@@ -41,8 +35,9 @@ def sort_requests(ledger: Ledger, requests: Sequence[OrderRequest]) -> Work:
             work.to_plan.append(request)
         elif order.fingerprint != request.fingerprint:
             work.taken[request.order_ref] = (
-                f"{request.order_ref} already stands for another order (batch {order.batch_id}, {order.state}): "
-                "give this one a new order_ref"
+                f"{request.order_ref} already stands for an order with other contents (batch {order.batch_id}, "
+                f"{order.state}), which is left as it is. To go on with that order, put the old contents back; "
+                "to buy something further, give it a new order_ref"
             )
         elif order.state in OVER:
             work.over[request.order_ref] = order

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from prefect import flow
 from prefect.runtime import flow_run
 
-from connectors.ledger.codec import plan_row
+from connectors.ledger.codec import plan_hash, plan_row
 from connectors.request_files import read_request_file
 from connectors.settings import SourcingSettings, XportcnSettings
 from domain.bad_requests import BadRequests
+from domain.decisions import held
 from domain.money import Money
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
-from domain.report import BatchReport
+from domain.report import BatchReport, check_batch_id
 from flows.approval import approver, everything
 from flows.artifacts import show_outcome
 from flows.execution import execute, settle_open_effects
-from flows.planning import limits_for, plan_orders, within_budget
+from flows.planning import limits_now, plan_orders, spend_limits, within_budget
 from flows.reporting import batch_report
 from flows.sorting import Work, sort_requests
+from tasks.create_order import find_strangers
 from tasks.render_freight import approve_freight, estimate_unbooked
 from tasks.resources import Resources, open_resources
 from tasks.snapshot import snapshot_orders, snapshot_plan
@@ -54,7 +57,7 @@ async def source_orders(
     parsed = read_request_file(file)
     if parsed.faults:
         raise BadRequests(parsed.faults)
-    batch_id = batch or default_batch_id(file)
+    batch_id = check_batch_id(batch) if batch else default_batch_id(file)
     async with open_resources(settings, XportcnSettings(), concurrency=concurrency) as resources:
         await resources.warehouse()  # one cheap call that tells whether service, clock and account are well
         run = _Batch(resources, batch_id, str(file), parsed.orders, chunk_size or settings.chunk_size)
@@ -78,8 +81,8 @@ class _Batch:
         self.paid_before = {ref: order.paid for ref, order in resources.ledger.orders(self.refs).items()}
 
     async def plan_only(self, budget: Money | None) -> BatchReport:
-        """Say what would happen; the ledger stays as it is."""
-        work, plans = await self._plan(budget)
+        """Say what would happen; of it all, the ledger keeps only what words were taken to mean."""
+        work, plans = await self._plan(budget, match_anew=True)
         snapshot_id = await snapshot_plan(self.resources, self.batch_id, plans)
         return self._report(work, plans, snapshot_id, dry_run=True)
 
@@ -89,20 +92,27 @@ class _Batch:
         begun = ledger.start_batch(self.batch_id, self.file)
         await settle_open_effects(self.resources, ledger.orders(self.refs))
         work, plans = await self._plan(budget)
-        ledger.put_plans([plan_row(plan, self.batch_id) for plan in plans])
+        ledger.put_plans([plan_row(plan, self.batch_id, approved=False) for plan in plans])
         fine = [plan for plan in plans if plan.is_fine]
         freight = await estimate_unbooked(self.resources, work.under_way)
         if not (fine or freight) or (approver.get() if ask else everything)([*fine, *freight]):
+            ledger.put_plans([plan_row(plan, self.batch_id, approved=True) for plan in fine])
             approve_freight(self.resources, freight)
-            refs = [*work.under_way, *(plan.order_ref for plan in fine)]
-            await execute(self.resources, refs, chunk_size=self.chunk_size)
-        snapshot_id = await snapshot_orders(self.resources, self.batch_id, begun, self.refs)
+            approved = {plan.order_ref: plan_hash(plan) for plan in fine}
+            limits = spend_limits(self.resources, self.batch_id, budget)
+            await execute(
+                self.resources, [*work.under_way, *approved], approved, limits=limits, chunk_size=self.chunk_size
+            )
+        refs = list(dict.fromkeys([*ledger.refs_in(self.batch_id), *self.refs]))
+        snapshot_id = await snapshot_orders(self.resources, self.batch_id, begun, refs)
         return self._report(work, plans, snapshot_id, dry_run=False)
 
-    async def _plan(self, budget: Money | None) -> tuple[Work, list[PlannedOrder]]:
+    async def _plan(self, budget: Money | None, *, match_anew: bool = False) -> tuple[Work, list[PlannedOrder]]:
         work = sort_requests(self.resources.ledger, self.requests)
-        limits = limits_for(self.resources, budget, work.committed)
-        plans = await plan_orders(self.resources, work.to_plan, chunk_size=self.chunk_size)
+        limits = limits_now(self.resources, spend_limits(self.resources, self.batch_id, budget))
+        strangers = await find_strangers(self.resources, work.to_plan)
+        plans = await plan_orders(self.resources, work.to_plan, chunk_size=self.chunk_size, match_anew=match_anew)
+        plans = [plan.judged(held(strangers[ref])) if (ref := plan.order_ref) in strangers else plan for plan in plans]
         return work, within_budget(plans, limits)
 
     def _report(
@@ -123,5 +133,5 @@ class _Batch:
 
 def default_batch_id(file: Path) -> str:
     """The file's name and the start of its hash: the same file is the same batch."""
-    name = "".join(letter if letter.isalnum() else "-" for letter in file.stem)[:60]
+    name = re.sub(r"[^A-Za-z0-9]+", "-", file.stem)[:60].strip("-") or "batch"
     return f"{name}-{hashlib.sha256(file.read_bytes()).hexdigest()[:8]}"

@@ -13,8 +13,8 @@ from connectors.ledger.records import OrderRecord
 from connectors.settings import SourcingSettings, XportcnSettings
 from domain.report import ReportLine
 from domain.states import OrderState
+from flows.chunks import chunks
 from flows.execution import settle_open_effects
-from flows.planning import chunks
 from flows.reporting import line_of
 from tasks.progress import progress
 from tasks.resources import Resources, open_resources

@@ -18,6 +18,8 @@ SUCCESS = "成功"
 def success(envelope: Envelope, data: Any) -> web.Response:
     if envelope is Envelope.B:
         return as_json({"errorCode": 200, "errorMsg": None, "success": True, "data": data})
+    if envelope is Envelope.BARE:
+        return as_json({"code": 200, "msg": SUCCESS})
     return as_json(_general(200, SUCCESS, data))
 
 

@@ -8,7 +8,18 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from sandbox import alibaba_1688, answers, basics, control, refusals, taobao, warehouse
+from sandbox import (
+    alibaba_1688,
+    answers,
+    basics,
+    big_major,
+    control,
+    international,
+    poizon,
+    refusals,
+    taobao,
+    warehouse,
+)
 from sandbox.auth import Gate
 from sandbox.faults import Faults, Kind, Rule
 from sandbox.fields import Fields, read_object
@@ -20,7 +31,16 @@ from sandbox.world import World
 
 LOGISTICS = "/open/pp/logistics/"
 DEFAULT_LATENCY_S = 0.2
-OPERATIONS = Operations.joined(*taobao.GROUPS, *alibaba_1688.GROUPS, basics.operations, warehouse.operations)
+OPERATIONS = Operations.joined(
+    *taobao.GROUPS,
+    *alibaba_1688.GROUPS,
+    *big_major.GROUPS,
+    *international.GROUPS,
+    *poizon.GROUPS,
+    basics.operations,
+    basics.bare_operations,
+    warehouse.operations,
+)
 WITHOUT_EFFECT: dict[Kind, Callable[[Envelope], web.Response]] = {
     Kind.HTTP_500: answers.server_fault,
     Kind.HTTP_429: answers.too_many,
@@ -117,7 +137,7 @@ def _operation(request: web.BaseRequest) -> Operation:
 
 
 def _call(request: web.BaseRequest, operation: Operation, body: bytes) -> Call:
-    query = Fields(request.query)
+    query = Fields({**request.query, **operation.parameter(request.path)})
     if operation.method == "GET":
         return Call(query, Fields({}))
     if request.content_type != "application/json":

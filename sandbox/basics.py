@@ -4,37 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.operations import Call, Operations
+from sandbox.operations import Call, Envelope, Operations
 from sandbox.world import World
 
 operations = Operations()
+bare_operations = Operations(Envelope.BARE)
 
-WAREHOUSES: tuple[dict[str, Any], ...] = (
-    {
-        "id": "1",
-        "name": "华南集运仓",
-        "phone": "13800000001",
-        "province": "广东省",
-        "city": "深圳市",
-        "district": "宝安区",
-        "address": "福永街道和平路1号A栋",
-        "postCode": "518103",
-        "isDefault": True,
-    },
-    {
-        "id": "2",
-        "name": "华东集运仓",
-        "phone": "13800000002",
-        "province": "浙江省",
-        "city": "金华市",
-        "district": "义乌市",
-        "address": "稠江街道四海大道2号",
-        "postCode": "322000",
-        "isDefault": False,
-    },
-)
+ADDRESS_FIELDS = ("name", "province", "city", "district", "address", "phone")
 
 
 @operations.get("/open/address/get")
 def warehouse_addresses(world: World, call: Call) -> list[dict[str, Any]]:
-    return list(WAREHOUSES)
+    return world.addresses.every()
+
+
+@bare_operations.post("/open/address/addOrUpdate", effect=True)
+def add_or_update(world: World, call: Call) -> None:
+    """Without an id a repeat makes another address."""
+    fields = {name: call.body.text(name) for name in ADDRESS_FIELDS}
+    if call.body.has("id"):
+        known = world.addresses.named(str(call.body.whole("id")))
+        world.addresses.replace(known, fields)
+    else:
+        world.addresses.add(fields)

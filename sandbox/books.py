@@ -107,24 +107,45 @@ class Books:
         order.raise_prices(now)
         self.save_order(order)
 
-    def close(self, order: Order, now: int) -> None:
+    def close(self, order: Order, now: int, reason: str) -> None:
         order.closed_at = now
+        order.close_reason = reason
+        order.cancel_due_at = None
+        self.save_order(order)
+
+    def touch(self, order: Order, now: int) -> None:
+        """Store a change that the order's listing shows."""
+        order.touched_at = now
         self.save_order(order)
 
     # money
 
     def debit(self, order: Order, now: int) -> None:
         """Take the order's amount from the wallet; whoever calls has checked that it may be taken."""
-        amount = order.amount_fen
-        payment = Payment(self.next("payment"), order.id, amount, now)
-        self.payments.append(payment)
-        self.balance_fen -= amount
-        order.paid_at = order.paid_at or now
-        order.paid_fen += amount
-        order.paid_times += 1
-        self._store.put("payment", f"{payment.sequence:012d}", payment)
+        self.balance_fen -= order.amount_fen
         self._save_wallet()
+        self._pay(order, order.amount_fen, now, "wallet")
+
+    def receive_offline(self, order: Order, amount_fen: int, now: int) -> None:
+        """Money that came past the wallet."""
+        self._pay(order, amount_fen, now, "offline")
+
+    def _pay(self, order: Order, amount_fen: int, now: int, source: str) -> None:
+        payment = Payment(self.next("payment"), order.id, amount_fen, now, source)
+        self.payments.append(payment)
+        order.paid_at = order.paid_at or now
+        order.paid_fen += amount_fen
+        order.paid_times += 1
+        order.cancel_due_at = None
+        self._store.put("payment", f"{payment.sequence:012d}", payment)
         self.save_order(order)
+
+    def give_back(self, order: Order, amount_fen: int, now: int) -> None:
+        """A refund reaches the wallet."""
+        self.balance_fen += amount_fen
+        order.refunded_fen += amount_fen
+        self._save_wallet()
+        self.touch(order, now)
 
     def set_balance(self, balance_fen: int) -> None:
         """As if the wallet had opened with just enough for what was paid and this balance."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import lru_cache
 from ipaddress import ip_address
@@ -10,13 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from sandbox.alibaba_1688.messages import messages as alibaba_messages
+from sandbox.alibaba_1688.views import REFUND_STATUS as ALIBABA_REFUND_STATUS
 from sandbox.alibaba_1688.views import status as alibaba_status
 from sandbox.answers import as_json
+from sandbox.big_major.messages import messages as big_major_messages
+from sandbox.big_major.views import status as big_major_status
 from sandbox.catalogue import MARKETPLACES
 from sandbox.entities import DomesticUpdate, Order, Shipment
 from sandbox.fields import Fields, read_object
 from sandbox.goods import Item, Sku
+from sandbox.international.views import status as international_status
+from sandbox.messages import Message, Source, posted
+from sandbox.poizon.views import status as poizon_status
+from sandbox.refund import Refund, State
 from sandbox.refusals import Refusal, bad_request
+from sandbox.taobao.messages import messages as taobao_messages
+from sandbox.taobao.views import REFUND_STATUS as TAOBAO_REFUND_STATUS
 from sandbox.taobao.views import status as taobao_status
 from sandbox.times import SECOND, iso_text
 from sandbox.warehouse.freight import money_text
@@ -27,7 +37,23 @@ if TYPE_CHECKING:
 
 PREFIX = "/_sandbox/"
 MAX_ADVANCE_S = 10 * 365 * 86_400
-STATUS: dict[str, Callable[[Order, int], int | str]] = {"taobao": taobao_status, "1688": alibaba_status}
+STATUS: dict[str, Callable[[Order, int], int | str]] = {
+    "taobao": taobao_status,
+    "1688": alibaba_status,
+    "big_major": big_major_status,
+    "international": international_status,
+    "poizon": poizon_status,
+}
+REFUND_STATUS: dict[str, Mapping[State, int | str]] = {
+    "taobao": TAOBAO_REFUND_STATUS,
+    "1688": ALIBABA_REFUND_STATUS,
+}
+MESSAGE_SOURCES: dict[str, Source] = {
+    "taobao": taobao_messages,
+    "1688": alibaba_messages,
+    "big_major": big_major_messages,
+}
+WITH_SPEC_IDS = ("1688", "big_major")
 
 
 def answer(sandbox: Sandbox, request: web.BaseRequest, body: bytes) -> web.Response:
@@ -82,7 +108,7 @@ def _row(item: Item, sku: Sku) -> dict[str, Any]:
     return {
         "item_id": item.id,
         "sku_id": sku.id,
-        "spec_id": sku.spec_id if item.marketplace == "1688" else None,
+        "spec_id": sku.spec_id if item.marketplace in WITH_SPEC_IDS else None,
         "title": item.title,
         "price_fen": item.unit_fen(sku, item.min_quantity),
         "stock": sku.stock,
@@ -96,9 +122,15 @@ def books(sandbox: Sandbox, query: Fields, body: bytes) -> dict[str, Any]:
     return {
         "orders": [_order(sandbox.world, order) for order in kept.every_order()],
         "payments": [
-            {"order_id": payment.order_id, "amount_fen": payment.amount_fen, "at": iso_text(payment.at)}
+            {
+                "order_id": payment.order_id,
+                "amount_fen": payment.amount_fen,
+                "at": iso_text(payment.at),
+                "source": payment.source,
+            }
             for payment in kept.payments
         ],
+        "refunds": [_refund(refund) for refund in sandbox.world.refunds.every()],
         "shipments": [_shipment(shipment) for shipment in kept.shipments.values()],
         "domestic_updates": [_domestic_update(update) for update in kept.domestic_updates],
         "wallet": wallet_of(sandbox.world),
@@ -115,6 +147,7 @@ def _order(world: World, order: Order) -> dict[str, Any]:
         "status": STATUS[order.marketplace](order, world.now()),
         "paid_fen": order.paid_fen,
         "paid_times": order.paid_times,
+        "refunded_fen": order.refunded_fen,
         "created_at": iso_text(order.created_at),
         "seller_id": order.seller_id,
         "post_fen": order.post_fen,
@@ -128,6 +161,30 @@ def _order(world: World, order: Order) -> dict[str, Any]:
             for line in order.lines
         ],
     }
+
+
+def _refund(refund: Refund) -> dict[str, Any]:
+    return {
+        "marketplace": refund.marketplace,
+        "refund_id": refund.id,
+        "order_id": refund.order_id,
+        "amount_fen": refund.amount_fen,
+        "status": REFUND_STATUS[refund.marketplace][refund.state],
+        "refunded_fen": refund.refunded_fen,
+        "created_at": iso_text(refund.created_at),
+        "refunded_at": None if refund.refunded_at is None else iso_text(refund.refunded_at),
+    }
+
+
+def messages(sandbox: Sandbox, query: Fields, body: bytes) -> dict[str, Any]:
+    query.only("limit", "offset")
+    offset, limit = _number(query, "offset", 0), _number(query, "limit", 100)
+    found = posted(sandbox.world, MESSAGE_SOURCES)
+    return {"total": len(found), "messages": [_message(message) for message in found[offset : offset + limit]]}
+
+
+def _message(message: Message) -> dict[str, Any]:
+    return {**asdict(message), "at": iso_text(message.at)}
 
 
 def _shipment(shipment: Shipment) -> dict[str, Any]:
@@ -183,6 +240,7 @@ ACTIONS: dict[tuple[str, str], Callable[[Sandbox, Fields, bytes], Any]] = {
     ("GET", PREFIX + "health"): health,
     ("GET", PREFIX + "catalogue"): catalogue,
     ("GET", PREFIX + "books"): books,
+    ("GET", PREFIX + "messages"): messages,
     ("PUT", PREFIX + "wallet"): set_wallet,
     ("POST", PREFIX + "clock"): move_clock,
     ("GET", PREFIX + "faults"): faults,

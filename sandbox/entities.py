@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from sandbox.goods import raised
+from sandbox.goods import raised, service_fee
 from sandbox.times import DAY
 
 UNPAID_ORDER_LIVES = DAY
+FINANCE_REFUSED = 3
 
 
 @dataclass(slots=True)
@@ -23,10 +24,44 @@ class OrderLine:
     title: str
     quantity: int
     unit_fen: int
+    withdrawn_at: int | None = None  # a refund was agreed before shipping: the seller leaves it out
+    closed_at: int | None = None
+    returned_fen: int = 0
+    lost_at: int | None = None  # nothing of it is the buyer's any more: paid back, or sent back
 
     @property
     def goods_fen(self) -> int:
         return self.quantity * self.unit_fen
+
+    @property
+    def left_fen(self) -> int:
+        """What of the goods' price has not been given back."""
+        return max(0, self.goods_fen - self.returned_fen)
+
+
+@dataclass(slots=True)
+class Repricing:
+    """What the lines of an order cost a piece since `at`, in the order of the lines; the first is the original."""
+
+    at: int
+    unit_fens: list[int]
+
+
+@dataclass(slots=True)
+class FinanceStep:
+    """A state of the offline payment (contract 4.1: 1, 2, 3 or 5) and since when."""
+
+    at: int
+    state: int
+
+
+@dataclass(slots=True)
+class Voucher:
+    """Proof of an offline payment, as it was uploaded last."""
+
+    amount_fen: int
+    remark: str
+    urls: list[str]
 
 
 @dataclass(slots=True)
@@ -50,11 +85,27 @@ class Order:
     closed_at: int | None = None
     shipment_ids: list[str] = field(default_factory=list)
     booked_at: int | None = None
+    carrier: str = ""  # who brings an Alibaba.com order to the warehouse
+    close_reason: str | None = None
+    cancel_due_at: int | None = None
+    confirmed_at: int | None = None
+    touched_at: int | None = None
+    repricings: list[Repricing] = field(default_factory=list)
+    finance: list[FinanceStep] = field(default_factory=list)
+    voucher: Voucher | None = None
+    refunded_fen: int = 0
+    warehouse_name: str | None = None
+    warehouse_address: str | None = None
 
     @classmethod
     def restored(cls, body: dict[str, Any]) -> Self:
-        lines = [OrderLine(**line) for line in body["lines"]]
-        return cls(**{**body, "lines": lines})
+        parts: dict[str, Any] = {
+            "lines": [OrderLine(**line) for line in body["lines"]],
+            "repricings": [Repricing(**repricing) for repricing in body.get("repricings", [])],
+            "finance": [FinanceStep(**step) for step in body.get("finance", [])],
+            "voucher": Voucher(**body["voucher"]) if body.get("voucher") else None,
+        }
+        return cls(**{**body, **parts})
 
     @property
     def key(self) -> str:
@@ -65,12 +116,40 @@ class Order:
         return sum(line.goods_fen for line in self.lines)
 
     @property
-    def amount_fen(self) -> int:
+    def goods_and_post_fen(self) -> int:
         return self.goods_fen + self.post_fen
+
+    @property
+    def fee_fen(self) -> int:
+        """The service's own fee, which only orders of big sellers have."""
+        return service_fee(self.goods_and_post_fen) if self.marketplace == "big_major" else 0
+
+    @property
+    def amount_fen(self) -> int:
+        return self.goods_and_post_fen + self.fee_fen
 
     @property
     def unpaid(self) -> bool:
         return self.paid_at is None and self.closed_at is None
+
+    @property
+    def under_check(self) -> bool:
+        """An offline payment waits for finance: neither paid, cancelled nor closed meanwhile."""
+        return self.unpaid and bool(self.finance) and self.finance[-1].state != FINANCE_REFUSED
+
+    @property
+    def payable(self) -> bool:
+        return self.unpaid and not self.under_check
+
+    @property
+    def ships(self) -> bool:
+        """False once every line was withdrawn before the seller shipped."""
+        return any(line.withdrawn_at is None for line in self.lines)
+
+    @property
+    def bookable(self) -> bool:
+        """Paid, not closed, and something of it is still the buyer's."""
+        return self.paid_at is not None and self.closed_at is None and any(line.lost_at is None for line in self.lines)
 
     @property
     def closes_at(self) -> int:
@@ -83,10 +162,21 @@ class Order:
     def quantity_of(self, item_id: str, sku_id: str) -> int:
         return sum(line.quantity for line in self.lines if (line.item_id, line.sku_id) == (item_id, sku_id))
 
+    @property
+    def first_unit_fens(self) -> list[int]:
+        """What the lines cost a piece when they were ordered."""
+        return self.repricings[0].unit_fens if self.repricings else [line.unit_fen for line in self.lines]
+
+    def line(self, sub_id: str) -> OrderLine | None:
+        return next((line for line in self.lines if line.sub_id == sub_id), None)
+
     def raise_prices(self, now: int) -> None:
+        if not self.repricings:
+            self.repricings.append(Repricing(self.created_at, [line.unit_fen for line in self.lines]))
         self.repriced_at = now
         for line in self.lines:
             line.unit_fen = raised(line.unit_fen)
+        self.repricings.append(Repricing(now, [line.unit_fen for line in self.lines]))
 
 
 @dataclass(slots=True)
@@ -95,6 +185,7 @@ class Payment:
     order_id: str
     amount_fen: int
     at: int
+    source: str = "wallet"
 
 
 @dataclass(slots=True)

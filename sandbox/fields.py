@@ -39,6 +39,13 @@ class Fields:
             raise bad_request(self.named(name), "a text is required")
         return value
 
+    def text_or_empty(self, name: str) -> str:
+        """A text that must be there but may be blank."""
+        value = self._raw.get(name)
+        if not isinstance(value, str):
+            raise bad_request(self.named(name), "a text is required")
+        return value
+
     def optional_text(self, name: str, default: str = "") -> str:
         value = self._raw.get(name)
         if value is None:
@@ -55,6 +62,42 @@ class Fields:
         if not isinstance(values, list):
             raise bad_request(self.named(name), "a list of ids is required")
         return [_identifier(f"{self.named(name)}[{index}]", value) for index, value in enumerate(values)]
+
+    def flag(self, name: str) -> bool:
+        """A yes or no; left out it is no."""
+        value = self._raw.get(name)
+        if value is not None and not isinstance(value, bool):
+            raise bad_request(self.named(name), "must be true or false")
+        return bool(value)
+
+    def short_text(self, name: str, longest: int) -> str:
+        """A text that must be there, of at most so many characters."""
+        text = self.text(name)
+        if len(text) > longest:
+            raise bad_request(self.named(name), f"at most {longest} characters")
+        return text
+
+    def texts(self, name: str, *, at_least: int = 0, at_most: int) -> list[str]:
+        """A list of texts; one that may be empty may also be left out."""
+        values = self._raw.get(name)
+        if values is None and not at_least:
+            return []
+        if not isinstance(values, list) or not all(isinstance(value, str) and value.strip() for value in values):
+            raise bad_request(self.named(name), "a list of texts is required")
+        if not at_least <= len(values) <= at_most:
+            raise bad_request(self.named(name), f"from {at_least} to {at_most} texts")
+        return values
+
+    def row_numbers(self, name: str) -> list[int]:
+        """Numbers of cart rows, at least one; named twice is named once."""
+        values = self._raw.get(name)
+        if not isinstance(values, list) or not values:
+            raise bad_request(self.named(name), "a list with at least one number is required")
+        places = (Fields({f"{name}[{index}]": value}, self._place) for index, value in enumerate(values))
+        return list(dict.fromkeys(place.whole(f"{name}[{index}]") for index, place in enumerate(places)))
+
+    def optional_identifier(self, name: str) -> str:
+        return self.identifier(name) if self.has(name) else ""
 
     def whole(self, name: str, *, minimum: int = 0, default: int | None = None) -> int:
         """A whole number of at least `minimum`; required when there is no default."""
@@ -125,6 +168,19 @@ class Fields:
         if not all(isinstance(entry, dict) for entry in value):
             raise bad_request(self.named(name), "every entry must be an object")
         return [Fields(entry, f"{self.named(name)}[{index}].") for index, entry in enumerate(value)]
+
+    def object_in_text(self, name: str) -> Fields:
+        """An object that travels as JSON text."""
+        try:
+            value = orjson.loads(self.text(name))
+        except orjson.JSONDecodeError as error:
+            raise bad_request(self.named(name), "must be the JSON text of an object") from error
+        return Fields({name: value}, self._place).object(name)
+
+    def with_numbers(self, *names: str) -> Fields:
+        """A query string with the named texts as numbers, where they are decimal digits."""
+        numbers = {name: int(text) for name in names if (text := str(self._raw.get(name, ""))).isdecimal()}
+        return Fields({**self._raw, **numbers}, self._place)
 
     def page(self, name: str) -> Page:
         size = self.whole("pageSize", minimum=1)

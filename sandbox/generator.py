@@ -5,20 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from hashlib import md5
 from random import Random
+from typing import NamedTuple
 
-from sandbox.goods import Item, Seller, Sku
+from sandbox.goods import SECOND_DEPOT, Item, Seller, Sku
 from sandbox.public_products import PUBLIC_PRODUCTS, PublicProduct
-from sandbox.vocabulary import ADJECTIVES, COLOURS, GOODS, SHOP_NAMES, SHOP_PLACES, SIZES, USES
+from sandbox.vocabulary import ADJECTIVES, COLOURS, GOODS, MORE_GOODS, SHOP_NAMES, SHOP_PLACES, SIZES, USES
 
 BUYABLE_SKUS = 4_200
 SOLD_OUT_ITEMS = 20
 OFFLINE_ITEMS = 20
+SECOND_DEPOT_ITEMS = 40
+SKUS = 21_000
 SELLERS = 40
 
 
 def generate(seed: int, marketplace: str) -> list[Item]:
-    """Buyable items first, then the sold out, then those offline."""
-    maker = TaobaoMaker(seed) if marketplace == "taobao" else AlibabaMaker(seed)
+    """Buyable items first, then the sold out, those offline, those of the second depot, then many more."""
+    maker = MAKERS[marketplace](seed)
     items = maker.first_items()
     skus = 0
     while skus < BUYABLE_SKUS:
@@ -26,24 +29,43 @@ def generate(seed: int, marketplace: str) -> list[Item]:
         skus += len(items[-1].skus)
     items += [maker.sold_out() for _ in range(SOLD_OUT_ITEMS)]
     items += [maker.offline() for _ in range(OFFLINE_ITEMS)]
+    maker.go_on()
+    items += [maker.in_second_depot(number) for number in range(SECOND_DEPOT_ITEMS)]
+    while maker.skus_made < SKUS:
+        items.append(maker.item())
     return items
+
+
+class Ids(NamedTuple):
+    """Where the ids of items and SKUs begin and how far apart they lie; no two marketplaces share any."""
+
+    first_item: int
+    item_stride: int
+    first_sku: int
+    sku_stride: int
 
 
 class Maker:
     """Makes one marketplace's items, each with fresh ids."""
 
     marketplace: str
-    first_item_id: int
-    first_sku_id: int
+    ids: Ids
+    ids_of_more: Ids
     style_letter: str
+    title_language = 0
     first_mp_id = 3_000_000_000_000_001
     first_mp_sku_id = 7_000_000_000_000_001
 
     def __init__(self, seed: int) -> None:
         self._random = Random(f"{seed}:{self.marketplace}")
         self._items = 0
-        self._skus = 0
+        self.skus_made = 0
         self._sellers = [self._seller(number) for number in range(SELLERS)]
+        self._goods = GOODS
+
+    def go_on(self) -> None:
+        """From here on make the larger part of the catalogue, which came after the first."""
+        self.ids, self._goods = self.ids_of_more, MORE_GOODS
 
     def first_items(self) -> list[Item]:
         return []
@@ -51,7 +73,7 @@ class Maker:
     def item(self) -> Item:
         random = self._random
         self._items += 1
-        category_id, category, materials, products = random.choice(GOODS)
+        category_id, category, materials, products = random.choice(self._goods)
         words = (random.choice(ADJECTIVES), random.choice(materials), random.choice(products), random.choice(USES))
         style = f"{self.style_letter}{10_000 + self._items}"
         minimum, price = self._minimum(), self._price()
@@ -59,9 +81,9 @@ class Maker:
         lowest = min(sku.price_fen for sku in skus)
         return Item(
             marketplace=self.marketplace,
-            id=str(self._spread(self.first_item_id, self._items, 90_000_011)),
+            id=str(self._spread(self.ids.first_item, self._items, self.ids.item_stride)),
             mp_id=str(self._spread(self.first_mp_id, self._items, 1_000_000_007)),
-            title=" ".join([*(word[0] for word in words), style]),
+            title=" ".join([*(word[self.title_language] for word in words), style]),
             title_en=" ".join([*(word[1] for word in words), style]),
             seller=random.choice(self._sellers),
             category_id=category_id,
@@ -83,6 +105,13 @@ class Maker:
         item = self.item()
         item.offline = True
         return item
+
+    def in_second_depot(self, number: int) -> Item:
+        """Of a seller that also has goods in the first depot."""
+        item = self.item()
+        *words, style = item.title.split(" ")
+        title = " ".join([*words, SECOND_DEPOT, style])
+        return replace(item, title=title, seller=self._sellers[number % SELLERS])
 
     def _seller(self, number: int) -> Seller:
         random = self._random
@@ -109,12 +138,12 @@ class Maker:
         return [self._sku(price + random.randrange(0, price // 4 + 1), choice) for choice in choices]
 
     def _sku(self, price: int, properties: tuple[tuple[str, str], ...]) -> Sku:
-        self._skus += 1
-        sku_id = str(self._spread(self.first_sku_id, self._skus, 200_000_003))
+        self.skus_made += 1
+        sku_id = str(self._spread(self.ids.first_sku, self.skus_made, self.ids.sku_stride))
         return Sku(
             id=sku_id,
             spec_id=md5(f"spec {sku_id}".encode()).hexdigest(),
-            mp_id=str(self._spread(self.first_mp_sku_id, self._skus, 1_000_000_007)),
+            mp_id=str(self._spread(self.first_mp_sku_id, self.skus_made, 1_000_000_007)),
             properties=properties,
             price_fen=price,
             stock=self._random.randrange(500, 40_000),
@@ -139,8 +168,8 @@ class Maker:
 
 class TaobaoMaker(Maker):
     marketplace = "taobao"
-    first_item_id = 600_000_000_000
-    first_sku_id = 3_400_000_000_000
+    ids = Ids(600_000_000_000, 90_000_011, 3_400_000_000_000, 200_000_003)
+    ids_of_more = Ids(745_000_000_000, 7_000_003, 4_400_000_000_000, 5_000_011)
     style_letter = "T"
 
     def first_items(self) -> list[Item]:
@@ -174,8 +203,8 @@ class TaobaoMaker(Maker):
 
 class AlibabaMaker(Maker):
     marketplace = "1688"
-    first_item_id = 810_000_000_000
-    first_sku_id = 5_000_000_000_000
+    ids = Ids(810_000_000_000, 90_000_011, 5_000_000_000_000, 200_000_003)
+    ids_of_more = Ids(942_000_000_000, 7_000_003, 5_870_000_000_000, 5_000_011)
     first_mp_id = 4_000_000_000_000_001
     style_letter = "A"
 
@@ -192,3 +221,58 @@ class AlibabaMaker(Maker):
         """From none to two discounts for volume, at most a tenth of the price."""
         steps = ((minimum, lowest), (minimum * 5, lowest * 95 // 100), (minimum * 20, lowest * 90 // 100))
         return list(steps[: self._random.choice((1, 2, 3))])
+
+
+class BigMajorMaker(AlibabaMaker):
+    marketplace = "big_major"
+    ids = ids_of_more = Ids(400_000_000_000, 20_000_003, 6_000_000_000_000, 30_000_001)
+    first_mp_id = 5_000_000_000_000_001
+    style_letter = "K"
+
+    def _seller_id(self, number: int) -> str:
+        return f"BBB{md5(f'big seller {number}'.encode()).hexdigest()[:24]}"
+
+
+class InternationalMaker(Maker):
+    marketplace = "international"
+    ids = ids_of_more = Ids(1_600_500_000_000, 50_000_017, 100_005_000_000, 9_000_011)
+    first_mp_id = 6_000_000_000_000_001
+    style_letter = "I"
+    title_language = 1
+
+    def _seller_id(self, number: int) -> str:
+        return str(231_400_000 + number * 7_919)
+
+    def _minimum(self) -> int:
+        return self._random.choice((1, 1, 1, 2, 3, 5, 10, 20))
+
+    def _price(self) -> int:
+        return int(120 * 60 ** self._random.random())
+
+    def _ranges(self, minimum: int, lowest: int) -> list[tuple[int, int]]:
+        """From none to three discounts for volume, at most a fifth of the price."""
+        discounts = ((1, 100), (3, 96), (10, 90), (50, 80))
+        steps = [(minimum * times, lowest * percent // 100) for times, percent in discounts]
+        return steps[: self._random.choice((1, 2, 3, 4))]
+
+
+class PoizonMaker(Maker):
+    marketplace = "poizon"
+    ids = ids_of_more = Ids(20_000_000, 9_973, 600_000_000, 9_967)
+    first_mp_id = 8_000_000_000_000_001
+    first_mp_sku_id = 9_000_000_000_000_001
+    style_letter = "P"
+
+    def _seller_id(self, number: int) -> str:
+        return str(8_800_100 + number * 31)
+
+    def _minimum(self) -> int:
+        return 2 if self._random.random() < 0.05 else 1
+
+    def _price(self) -> int:
+        return int(1_900 * 20 ** self._random.random()) // 100 * 100
+
+
+MAKERS: dict[str, type[Maker]] = {
+    maker.marketplace: maker for maker in (TaobaoMaker, AlibabaMaker, BigMajorMaker, InternationalMaker, PoizonMaker)
+}

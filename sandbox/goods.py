@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+SECOND_DEPOT = "二仓"
+
 
 def raised(fen: int) -> int:
     """Ten percent more, rounded up."""
     return -(-fen * 11 // 10)
+
+
+def service_fee(fen: int) -> int:
+    """What the service takes for an order of a big seller: 2.516 percent, rounded half up (assumed-all.md, 5.2)."""
+    return (fen * 2516 + 50_000) // 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +63,14 @@ class Item:
     ranges: list[tuple[int, int]]
     offline: bool = False
     raises: int = 0
+    changed_at: int | None = None  # when price, stock or status changed last
     title_lower: str = field(init=False)
+    second_depot: bool = field(init=False)
     _listed: tuple[list[tuple[int, int]], list[tuple[int, int]]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.title_lower = self.title.lower()
+        self.second_depot = SECOND_DEPOT in self.title
         self.mark_as_listed()
 
     def mark_as_listed(self) -> None:
@@ -69,6 +79,7 @@ class Item:
 
     def relist(self) -> None:
         self.raises = 0
+        self.changed_at = None
         self.ranges, skus = self._listed
         for sku, (price_fen, stock) in zip(self.skus, skus, strict=True):
             sku.price_fen, sku.stock = price_fen, stock

@@ -11,6 +11,7 @@ from sandbox.times import DAY, HOUR
 
 DOMESTIC_COMPANIES = (("顺丰", "SF"), ("中通", "ZT"), ("圆通", "YT"), ("韵达", "YD"))
 WAREHOUSE_CITY = "深圳市"
+SUCCESS_TAKES = HOUR
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +85,25 @@ def international_events(order_id: str, tracking_number: str, at_warehouse: int)
 
 def sent_parcel(order: Order, now: int) -> DomesticParcel | None:
     """The domestic parcel, once the seller has shipped it."""
-    if order.paid_at is None:
-        return None
-    parcel = domestic_parcel(order.id, order.paid_at)
-    return parcel if parcel.shipped_at <= now else None
+    parcel = coming_parcel(order)
+    return parcel if parcel is not None and parcel.shipped_at <= now else None
+
+
+def coming_parcel(order: Order) -> DomesticParcel | None:
+    """The domestic parcel of a paid order, shipped or not; none when nothing is left to ship."""
+    return domestic_parcel(order.id, order.paid_at) if order.paid_at is not None and order.ships else None
+
+
+def signed(order: Order, now: int) -> bool:
+    """Whether the warehouse has the order's goods."""
+    parcel = coming_parcel(order)
+    return parcel is not None and parcel.signed_at <= now
 
 
 def moved(order: Order, shipment: Shipment, tracking_number: str, now: int) -> list[Event]:
     """What has happened to a booked parcel: nothing unless the order's domestic number was reported for it."""
-    if order.paid_at is None:
-        return []
-    parcel = domestic_parcel(order.id, order.paid_at)
-    if parcel.number not in shipment.domestic_numbers.get(tracking_number, ()):
+    parcel = coming_parcel(order)
+    if parcel is None or parcel.number not in shipment.domestic_numbers.get(tracking_number, ()):
         return []
     return past(international_events(order.id, tracking_number, parcel.signed_at), now)
 
@@ -108,5 +116,13 @@ def modified_at(order: Order, now: int) -> int:
     """When the order last changed in a way that its listing shows."""
     parcel = sent_parcel(order, now)
     shipped_at = parcel.shipped_at if parcel else None
-    moments = (order.repriced_at, order.paid_at, order.closed_at, order.booked_at, shipped_at)
-    return max([order.created_at, *(moment for moment in moments if moment is not None)])
+    moments = (order.repriced_at, order.paid_at, order.closed_at, order.booked_at, order.touched_at, shipped_at)
+    return max([order.created_at, *(moment for moment in (*moments, _succeeded_at(order, now)) if moment is not None)])
+
+
+def _succeeded_at(order: Order, now: int) -> int | None:
+    """An hour after the buyer confirmed the receipt, once that hour is over."""
+    if order.confirmed_at is None:
+        return None
+    succeeds_at = order.confirmed_at + SUCCESS_TAKES
+    return succeeds_at if succeeds_at <= now else order.confirmed_at

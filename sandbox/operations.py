@@ -12,10 +12,12 @@ from sandbox.world import World
 
 
 class Envelope(Enum):
-    """A: requestId, code, developId, msg, data. B: errorCode, errorMsg, success, data (contract 1.5)."""
+    """A: requestId, code, developId, msg, data. B: errorCode, errorMsg, success, data. Bare: code, msg
+    (contract 1.5)."""
 
     A = "general"
     B = "logistics"
+    BARE = "bare"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +34,18 @@ Handler = Callable[[World, Call], Any]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """`effect`: the call changes something, so it can land late."""
+    """`effect`: the call changes something, so it can land late. A path may end in one `{name}`."""
 
     method: str
     path: str
     envelope: Envelope
     effect: bool
     handler: Handler
+
+    def parameter(self, path: str) -> dict[str, str]:
+        """What stands in the request's path where ours has a name."""
+        folder, _, last = self.path.rpartition("/")
+        return {last[1:-1]: path[len(folder) + 1 :]} if last.startswith("{") else {}
 
 
 class Operations:
@@ -47,6 +54,7 @@ class Operations:
     def __init__(self, envelope: Envelope = Envelope.A) -> None:
         self._envelope = envelope
         self._by_path: dict[str, dict[str, Operation]] = {}
+        self._by_folder: dict[str, dict[str, Operation]] = {}
 
     @classmethod
     def joined(cls, *groups: Operations) -> Operations:
@@ -60,14 +68,17 @@ class Operations:
         return (operation for methods in self._by_path.values() for operation in methods.values())
 
     def add(self, operation: Operation) -> None:
+        folder, _, last = operation.path.rpartition("/")
         methods = self._by_path.setdefault(operation.path, {})
+        if last.startswith("{"):
+            self._by_folder[folder] = methods
         if operation.method in methods:
             raise ValueError(f"{operation.method} {operation.path} is registered twice")
         methods[operation.method] = operation
 
     def at(self, path: str) -> dict[str, Operation]:
         """What the path offers, by method; empty for an unknown path."""
-        return self._by_path.get(path, {})
+        return self._by_path.get(path) or self._by_folder.get(path.rpartition("/")[0], {})
 
     def get(self, path: str, *, effect: bool = False) -> Callable[[Handler], Handler]:
         return self._register("GET", path, effect=effect)

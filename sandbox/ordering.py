@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sandbox.entities import Order, OrderLine
 from sandbox.goods import Item, Sku
@@ -15,6 +15,8 @@ from sandbox.world import World
 BALANCE_NOT_ENOUGH = "BALANCE_NOT_ENOUGH"
 ORDER_STATUS_ERROR = "ORDER_STATUS_ERROR"
 ID_STEP = 1_000_003  # leaves room for the ids of an order's lines
+
+Line = TypeVar("Line")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,35 @@ def postage_fen(picks: Sequence[Pick]) -> int:
     return picks[0].item.seller.postage(goods_fen(picks)) if picks else 0
 
 
-def place_order(world: World, picks: Sequence[Pick], reference: str, addresses: Addresses, first_id: int) -> Order:
-    """Order what has been checked: from one seller, in stock. Ids go up from about `first_id`, by the seed."""
+def by_depot(lines: Sequence[Line], item_of: Callable[[Line], Item]) -> list[list[Line]]:
+    """Lines of one seller as they become orders: the first depot's, then the second's (assumed-all.md, section 1)."""
+    first = [line for line in lines if not item_of(line).second_depot]
+    second = [line for line in lines if item_of(line).second_depot]
+    return [depot for depot in (first, second) if depot]
+
+
+def place_orders(
+    world: World, picks: Sequence[Pick], reference: str, addresses: Addresses, first_id: int
+) -> list[Order]:
+    """Order picks of one seller: one order a depot, each with its own postage and all with the same reference."""
+    depots = by_depot(picks, lambda pick: pick.item)
+    return [place_order(world, depot, reference, addresses, first_id) for depot in depots]
+
+
+def place_order(
+    world: World,
+    picks: Sequence[Pick],
+    reference: str,
+    addresses: Addresses,
+    first_id: int,
+    *,
+    post_fen: int | None = None,
+    carrier: str = "",
+) -> Order:
+    """Order what has been checked: from one seller and depot, in stock. Ids go up from about `first_id`, by the seed.
+
+    `post_fen` is the seller's own postage unless a carrier asks for more.
+    """
     marketplace = picks[0].item.marketplace
     number = world.books.next(f"order:{marketplace}")
     order_id = first_id + between(0, first_id // 10, str(world.seed), marketplace) + number * ID_STEP
@@ -59,10 +88,11 @@ def place_order(world: World, picks: Sequence[Pick], reference: str, addresses: 
         reference=reference,
         seller_id=picks[0].item.seller.id,
         lines=[_line(pick, str(order_id + place)) for place, pick in enumerate(picks, 1)],
-        post_fen=postage_fen(picks),
+        post_fen=postage_fen(picks) if post_fen is None else post_fen,
         receiver=addresses.receiver,
         warehouse=addresses.warehouse,
         created_at=world.now(),
+        carrier=carrier,
     )
     world.books.add_order(order)
     world.expect_closing(order)
@@ -87,7 +117,7 @@ def _line(pick: Pick, sub_id: str) -> OrderLine:
 def pay_order(world: World, order: Order, call: Call) -> str | None:
     """Debit the wallet, or say why not. A late call pays again what was unpaid when it was sent."""
     late = order.id in call.late_pay and order.closed_at is None
-    if not order.unpaid and not late:
+    if order.under_check or (not order.unpaid and not late):
         return ORDER_STATUS_ERROR
     if order.amount_fen > world.books.balance_fen:
         return BALANCE_NOT_ENOUGH

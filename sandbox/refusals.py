@@ -11,6 +11,10 @@ PRODUCT_NOT_FOUND = 40401
 ORDER_NOT_FOUND = 40402
 RENDER_NOT_FOUND = 40403
 SERVICE_NOT_FOUND = 40404
+CART_ROW_NOT_FOUND = 40405
+REFUND_NOT_FOUND = 40406
+ADDRESS_NOT_FOUND = 40407
+CATEGORY_NOT_FOUND = 40408
 NO_SUCH_OPERATION = 404
 WRONG_METHOD = 405
 COUNTRY_NOT_SERVED = 42001
@@ -37,3 +41,16 @@ def product_not_found(item_id: str) -> Refusal:
 
 def order_not_found(order_id: str) -> Refusal:
     return Refusal(ORDER_NOT_FOUND, f"order {order_id} does not exist")
+
+
+def cart_row_not_found(row_id: int) -> Refusal:
+    return Refusal(CART_ROW_NOT_FOUND, f"cart row {row_id} does not exist")
+
+
+def refund_not_found(refund_id: str) -> Refusal:
+    return Refusal(REFUND_NOT_FOUND, f"refund {refund_id} does not exist")
+
+
+def upstream_refused(code: str, words: str = "") -> Refusal:
+    """The marketplace behind the service said no (assumed-all.md, form E)."""
+    return Refusal(UPSTREAM_REFUSED, f"{code}: {words}" if words else code)

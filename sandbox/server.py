@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -18,6 +19,7 @@ from sandbox.store import FileStore, StateError, Store
 from sandbox.world import World
 
 BACKLOG = 1024
+MAX_BODY_BYTES = 16 * 1024 * 1024
 
 
 def serve(host: str = "127.0.0.1", port: int = 8790, seed: int = 7, state: str | Path | None = None) -> None:
@@ -40,13 +42,19 @@ def serve(host: str = "127.0.0.1", port: int = 8790, seed: int = 7, state: str |
 async def listening(sandbox: Sandbox, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
     """Serve on the running loop while the context lasts; gives the origin, such as http://127.0.0.1:8790."""
     # no handler cancellation: what has arrived is carried out even if its sender is gone
-    runner = web.ServerRunner(web.Server(sandbox.handle, access_log=None))
+    runner = web.ServerRunner(web.Server(sandbox.handle, request_factory=_request, access_log=None))
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
         yield f"http://{f'[{host}]' if ':' in host else host}:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
+
+
+def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
+    """With room for the largest picture, which travels as text."""
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY_BYTES)
 
 
 async def _run(sandbox: Sandbox, host: str, port: int, where: str) -> None:

@@ -10,19 +10,18 @@ import orjson
 
 from sandbox.entities import Order
 from sandbox.goods import Item
+from sandbox.opaque import item_with_map_id
 from sandbox.operations import Call
 from sandbox.world import World
 
-ITEM_FIELDS = frozenset({"itemId", "offerId"})
+ITEM_FIELDS = frozenset({"itemId", "offerId", "mpId", "productId", "dwSpuId", "distSpuId"})
+CART_FIELDS = frozenset({"ids", "cartIds"})
 ORDER_FIELDS = frozenset(
     {
-        "orderId",
-        "orderIds",
-        "purchaseOrderId",
-        "purchaseOrderIdList",
-        "purchaseIds",
-        "subPurchaseOrderId",
-        "tmallOrderId",
+        *("orderId", "orderIds", "orderIdList", "tmallOrderId"),
+        *("purchaseId", "purchaseIds", "purchaseOrderId", "purchaseOrderIdList"),
+        *("subPurchaseOrderId", "subOrderId"),
+        *("tradeId", "tradeIds", "distOrderNo", "distOrderNos"),
     }
 )
 
@@ -41,9 +40,18 @@ class Subjects:
 
 def subjects_of(world: World, call: Call) -> Subjects:
     found = [*_ids(call.query.raw), *_ids(call.body.raw)]
-    items = {item.id: item for kind, text in found if kind == "item" and (item := world.catalogue.named(text))}
+    items = {item.id: item for kind, text in found if (item := _item(world, kind, text))}
     orders = {order.id: order for kind, text in found if kind == "order" and (order := _order(world, text))}
     return Subjects(list(items.values()), [order for order in orders.values() if order.unpaid])
+
+
+def _item(world: World, kind: str, text: str) -> Item | None:
+    if kind == "cart":
+        row = world.carts.named(int(text)) if text.isdecimal() else None
+        return world.catalogue.shelf(row.marketplace).by_id[row.item_id] if row else None
+    if kind == "map":
+        return item_with_map_id(world.catalogue.shelf("taobao"), text)
+    return world.catalogue.named(text) if kind == "item" else None
 
 
 def _order(world: World, text: str) -> Order | None:
@@ -52,17 +60,21 @@ def _order(world: World, text: str) -> Order | None:
 
 
 def _ids(value: Any, field: str = "") -> Iterator[tuple[str, str]]:
-    """Pairs of ("item" or "order", id), also from JSON that travels as text."""
+    """Pairs of ("item", "map", "cart" or "order", id), also from JSON that travels as text."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
             yield from _ids(inner, name)
     elif isinstance(value, list):
         for inner in value:
             yield from _ids(inner, field)
-    elif isinstance(value, str) and value.startswith("["):
+    elif isinstance(value, str) and value.startswith(("[", "{")):
         yield from _ids(_parsed(value), field)
     elif field in ITEM_FIELDS:
         yield "item", str(value)
+    elif field == "itemMapId":
+        yield "map", str(value)
+    elif field in CART_FIELDS:
+        yield "cart", str(value)
     elif field in ORDER_FIELDS:
         yield "order", str(value)
 

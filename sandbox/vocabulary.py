@@ -87,3 +87,43 @@ SIZES = ("S", "M", "L", "XL", "2XL")
 
 SHOP_PLACES = ("义乌", "杭州", "广州", "深圳", "东莞", "泉州", "温州", "宁波")
 SHOP_NAMES = ("优选", "良品", "百货", "工厂店", "旗舰店", "贸易行", "制造")
+
+# goods of the larger part of a catalogue: other words, so that what a search finds among the first goods stays findable
+MORE_GOODS: tuple[tuple[str, Word, tuple[Word, ...], tuple[Word, ...]], ...] = (
+    (
+        "50010850",
+        ("服装", "Clothing"),
+        (("羊绒", "Cashmere"), ("雪纺", "Chiffon"), ("灯芯绒", "Corduroy"), ("莫代尔", "Modal")),
+        (("风衣", "Trench coat"), ("马甲", "Vest"), ("半身裙", "Skirt"), ("围巾", "Scarf"), ("睡衣", "Pyjamas")),
+    ),
+    (
+        "50016349",
+        ("厨房用品", "Kitchenware"),
+        (("铸铁", "Cast iron"), ("玻璃", "Glass"), ("搪瓷", "Enamel"), ("麦秸秆", "Wheat straw")),
+        (("炒锅", "Wok"), ("茶壶", "Teapot"), ("调料罐", "Spice jar"), ("漏勺", "Skimmer"), ("蒸笼", "Steamer")),
+    ),
+    (
+        "50012082",
+        ("收纳用品", "Storage"),
+        (("亚克力", "Acrylic"), ("铁艺", "Wrought iron"), ("棉麻", "Cotton and linen"), ("牛皮纸", "Kraft paper")),
+        (("鞋柜", "Shoe cabinet"), ("衣架", "Clothes hanger"), ("抽屉柜", "Drawer unit"), ("储物罐", "Canister")),
+    ),
+    (
+        "50012010",
+        ("箱包", "Bags"),
+        (("灯草", "Rush"), ("涤纶", "Polyester"), ("棉布", "Calico"), ("网纱", "Mesh")),
+        (("斜挎包", "Crossbody bag"), ("托特包", "Tote"), ("化妆包", "Cosmetic bag"), ("卡包", "Card case")),
+    ),
+    (
+        "50008090",
+        ("数码配件", "Digital accessories"),
+        (("碳纤维", "Carbon fibre"), ("磨砂", "Frosted"), ("磁吸", "Magnetic hold"), ("快充", "Fast charging")),
+        (("耳机套", "Earphone sleeve"), ("鼠标垫", "Mouse pad"), ("转接头", "Adapter"), ("移动电源", "Power bank")),
+    ),
+    (
+        "50014812",
+        ("玩具", "Toys"),
+        (("泡沫", "Foam"), ("橡胶", "Rubber"), ("遥控", "Remote control"), ("发条", "Clockwork")),
+        (("火车", "Train"), ("陀螺", "Spinning top"), ("飞盘", "Frisbee"), ("棋盘", "Board game")),
+    ),
+)

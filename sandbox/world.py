@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from functools import partial
 
+from sandbox.addresses import AddressBook
 from sandbox.books import Books
+from sandbox.carts import Carts
 from sandbox.catalogue import Catalogue
 from sandbox.clock import Agenda, Clock
 from sandbox.entities import Order
+from sandbox.offline import OfflinePayments
+from sandbox.quotes import FirstAnswers, Quotes
+from sandbox.receipts import Receipts
+from sandbox.refunds import Refunds
 from sandbox.store import StateError, Store
 
 
@@ -17,8 +23,15 @@ class World:
         self.store = store or Store()
         self.clock = Clock()
         self.agenda = Agenda(self.clock)
-        self.catalogue = Catalogue(seed, self.store)
+        self.catalogue = Catalogue(seed, self.store, self.clock.now)
         self.books = Books(self.store)
+        self.refunds = Refunds(self.store, self.books, self.agenda)
+        self.carts = Carts(self.store, self.books)
+        self.addresses = AddressBook(self.store, self.books)
+        self.receipts = Receipts(self.store)
+        self.offline = OfflinePayments(self.books, self.agenda, self._close_overdue)
+        self.quotes = Quotes(self.store)
+        self.first_answers = FirstAnswers(self.store)
         self._restore()
 
     def _restore(self) -> None:
@@ -27,11 +40,19 @@ class World:
                 self.clock.restart(entry["offset"])
             self.catalogue.restore()
             self.books.restore()
+            self.refunds.restore()
+            self.carts.restore()
+            self.addresses.restore()
+            self.receipts.restore()
+            self.quotes.restore()
+            self.first_answers.restore()
         except (KeyError, TypeError) as error:
             message = "the state file is damaged or of another version. Move it away or name another file with --state."
             raise StateError(message) from error
         for order in self.books.every_order():
             self.expect_closing(order)
+            self.expect_cancel(order)
+            self.offline.expect(order)
 
     def now(self) -> int:
         return self.clock.now()
@@ -46,9 +67,25 @@ class World:
             self.agenda.add(order.closes_at, partial(self._close_unpaid, order))
 
     def _close_unpaid(self, order: Order) -> None:
-        if not order.unpaid:
-            return
-        self.books.close(order, self.now())
+        if order.payable:
+            self.close(order, "BUYER_NO_PAY")
+
+    def _close_overdue(self, order: Order) -> None:
+        if order.closes_at <= self.now():
+            self._close_unpaid(order)
+
+    def expect_cancel(self, order: Order) -> None:
+        if order.unpaid and order.cancel_due_at is not None:
+            self.agenda.add(order.cancel_due_at, partial(self._cancel, order, order.cancel_due_at))
+
+    def _cancel(self, order: Order, due: int) -> None:
+        """Paid, closed or under check meanwhile, the cancel lapses."""
+        if order.payable and order.cancel_due_at == due:
+            self.close(order, "BUYER_CANCEL")
+
+    def close(self, order: Order, reason: str) -> None:
+        """Close an unpaid order and put its goods back on the shelf."""
+        self.books.close(order, self.now(), reason)
         shelf = self.catalogue.shelf(order.marketplace)
         for line in order.lines:
             item = shelf.by_id[line.item_id]
@@ -63,3 +100,9 @@ class World:
         self.clock.restart()
         self.catalogue.reset()
         self.books.reset()
+        self.refunds.reset()
+        self.carts.reset()
+        self.addresses.reset()
+        self.receipts.reset()
+        self.quotes.reset()
+        self.first_answers.reset()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 from prefect import task
@@ -11,10 +12,12 @@ from connectors.ledger.codec import sourcing_order_of, to_json
 from connectors.ledger.records import Intent, OrderChange, OrderRecord
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.freight import book
+from domain.decisions import judge_booking
 from domain.effects import Action, Claim
+from domain.money import Money
 from domain.service_orders import Shipment
 from domain.states import OrderState
-from tasks.by_channel import read_orders
+from tasks.by_channel import read_each, read_orders
 from tasks.effects import Effect, Landed, perform, settle
 from tasks.render_freight import ChosenFreight, freight_columns
 from tasks.resources import Resources
@@ -35,6 +38,33 @@ async def book_shipments(
         for ref in orders
     ]
     await perform(resources, book_effect(resources, freight), intents, orders)
+
+
+async def still_to_book(resources: Resources, orders: Mapping[str, OrderRecord]) -> dict[str, OrderRecord]:
+    """The orders that the service shows as paid and not yet booked. Others are held, or booked already after all.
+
+    There is neither key nor refusal against a second booking, so the service is read before the first.
+    """
+    shown, unread = await read_each(resources, orders.values())
+    changes = [_kept(orders[ref], reason) for ref, reason in unread.items()]
+    ready: dict[str, OrderRecord] = {}
+    for ref, order in orders.items():
+        if ref not in shown:
+            if ref not in unread:
+                changes.append(_kept(order, "paid, not booked: the service does not show the order; look it up there"))
+        elif shown[ref].shipments:
+            changes.append(_seen(resources, order, shown[ref].shipments).change)
+        elif reason := judge_booking(shown[ref]):
+            change = OrderChange(order_ref=ref, state=OrderState.HELD, expected=order.state, reason=reason)
+            changes.append(change)
+        else:
+            ready[ref] = order
+    await asyncio.to_thread(resources.ledger.change, changes)
+    return ready
+
+
+def _kept(order: OrderRecord, reason: str) -> OrderChange:
+    return OrderChange(order_ref=order.order_ref, state=order.state, expected=order.state, reason=reason)
 
 
 async def settle_bookings(resources: Resources, orders: Mapping[str, OrderRecord]) -> None:
@@ -75,7 +105,7 @@ def book_effect(resources: Resources, freight: Mapping[str, ChosenFreight]) -> E
         absence_proves=False,
         question=lambda order: (
             f"Does the warehouse console show a shipment for order {order.order_id}? Answer with: "
-            f"sourcing resolve {order.order_ref} --booked NUMBER, or --not-booked"
+            f"sourcing resolve {order.order_ref} --booked SHIPMENT_ORDER_ID --tracking NUMBER, or --not-booked"
         ),
         on_refused=on_refused,
     )
@@ -88,8 +118,17 @@ def _booked(resources: Resources, order: OrderRecord, shipment: Shipment, column
         "booked_at": resources.clock(),
         **columns,
     }
-    change = OrderChange(order_ref=order.order_ref, state=OrderState.BOOKED, columns=booked)
+    reason = _dearer_than_approved(order, shipment)
+    change = OrderChange(order_ref=order.order_ref, state=OrderState.BOOKED, reason=reason, columns=booked)
     return Landed(answer={"shipment_order_id": shipment.shipment_order_id}, change=change)
+
+
+def _dearer_than_approved(order: OrderRecord, shipment: Shipment) -> str:
+    fee, currency = shipment.fee, order.freight_currency
+    if fee is None or order.freight_approved_minor is None or fee.currency != currency:
+        return ""
+    approved = Money(order.freight_approved_minor, currency)
+    return f"the warehouse charges {fee}, approved was {approved}: ask for the difference" if fee > approved else ""
 
 
 def _seen(resources: Resources, order: OrderRecord, shipments: Sequence[Shipment]) -> Landed:

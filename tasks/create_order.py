@@ -9,9 +9,11 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from connectors.ledger.codec import sourcing_order_of
-from connectors.ledger.records import Intent, OrderChange, OrderRecord
-from connectors.xportcn.errors import Refused
+from connectors.ledger.records import Intent, OrderChange, OrderRecord, SpendLimits
+from connectors.xportcn.channels.base import Channel
+from connectors.xportcn.errors import Misconfigured, Refused, XportcnError
 from domain.effects import Action, Claim
+from domain.orders import OrderRequest
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from tasks.by_channel import by_channel
@@ -22,13 +24,51 @@ CLOCK_MARGIN = timedelta(minutes=10)
 
 
 @task(name="create_order", task_run_name="create {label}", cache_policy=NO_CACHE, persist_result=False, retries=0)
-async def create_orders(resources: Resources, orders: Mapping[str, OrderRecord], *, label: str) -> None:
+async def create_orders(
+    resources: Resources, orders: Mapping[str, OrderRecord], limits: SpendLimits, *, label: str
+) -> None:
     """Create each order once, under its `order_ref`. Never retried: the ledger says what became of it."""
     intents = [
-        Intent(order_ref=ref, action=Action.CREATE, amount=order.approved, request_hash=order.fingerprint)
+        Intent(
+            order_ref=ref,
+            action=Action.CREATE,
+            amount=order.approved,
+            request_hash=order.fingerprint,
+            plan_hash=order.plan_hash or "",
+        )
         for ref, order in orders.items()
     ]
-    await perform(resources, create_effect(resources), intents, orders)
+    await perform(resources, create_effect(resources), intents, orders, limits=limits)
+
+
+async def find_strangers(resources: Resources, requests: Sequence[OrderRequest]) -> dict[str, str]:
+    """Why not to order what the ledger doesn't know and the service may: by `order_ref`.
+
+    A lost ledger, or a second one, must not buy again. Where creating is idempotent the service itself prevents that.
+    """
+    known = resources.ledger.orders(request.order_ref for request in requests)
+    reasons: dict[str, str] = {}
+    for marketplace, channel in resources.channels.items():
+        refs = [r.order_ref for r in requests if r.marketplace is marketplace and r.order_ref not in known]
+        if refs and not marketplace.create_is_idempotent:
+            reasons |= await _strangers(resources, channel, refs)
+    return reasons
+
+
+async def _strangers(resources: Resources, channel: Channel, refs: Sequence[str]) -> dict[str, str]:
+    since = resources.clock() - timedelta(days=resources.settings.look_back_days)
+    try:
+        found = await channel.find(refs, since=since)
+    except Misconfigured:
+        raise
+    except XportcnError as error:
+        return dict.fromkeys(refs, f"could not be looked for at the service ({error.message}). Run again")
+    return {
+        ref: f"the service already has order {orders[0].order_id} under this order_ref, and this ledger knows nothing "
+        "of it: use the ledger that made it, or a new order_ref"
+        for ref, orders in found.items()
+        if any(order.status is not ServiceStatus.CLOSED for order in orders)
+    }
 
 
 async def settle_creates(resources: Resources, orders: Mapping[str, OrderRecord]) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from connectors.ledger.records import EffectRecord, Intent, OrderChange, OrderRecord, Outcome
+from connectors.ledger.records import EffectRecord, Intent, OrderChange, OrderRecord, Outcome, SpendLimits
 from connectors.ledger.send_log import never_sent
 from connectors.xportcn.errors import Misconfigured, NotSent, Refused, Unanswered, XportcnError
 from domain.effects import Action, Claim, EffectStatus
@@ -29,25 +29,42 @@ class Landed:
 
 
 Send = Callable[[Claim, OrderRecord], Awaitable[Landed]]
-Look = Callable[[Sequence[OrderRecord]], Awaitable[Mapping[str, Landed]]]
+Seen = Landed | str
+"""What a read showed: that the effect happened, or why the read can't tell. Not there at all: not happened so far."""
+
+Look = Callable[[Sequence[OrderRecord]], Awaitable[Mapping[str, Seen]]]
+Answer = Landed | Refused | Unanswered
+SendMany = Callable[[Sequence[Claim], Sequence[OrderRecord]], Awaitable[Mapping[str, Answer]]]
+
+
+def alone(_: OrderRecord) -> tuple[str, int]:
+    """No order shares a request with another."""
+    return "", 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
     """How one action is sent, and how the service is asked whether it happened.
 
-    `undone` is the state an order is in while the action has not happened. `absence_proves` says whether not seeing it,
-    after the settle time, proves that it did not happen. `question` is what a person must find out when
-    nothing proves anything.
+    `undone` is the state an order is in while the action has not happened, `unsettled` the one while nothing is known
+    of it; None leaves the order as it is. `absence_proves` says whether not seeing it, after the settle time, proves
+    that it did not happen. `question` is what a person must find out when nothing proves anything. `part` tells
+    effects of one action apart (see `effect_key`): only those of this part are settled.
+
+    With `send_many`, orders of one `batch` (its name and size) share a request, and each has its own answer.
     """
 
     action: Action
-    undone: OrderState
+    undone: OrderState | None
     send: Send
     look: Look
     absence_proves: bool
     question: Callable[[OrderRecord], str]
     on_refused: Callable[[OrderRecord, Refused], OrderChange]
+    unsettled: OrderState | None = OrderState.UNKNOWN
+    part: str = ""
+    send_many: SendMany | None = None
+    batch: Callable[[OrderRecord], tuple[str, int]] = alone
 
 
 @dataclass(slots=True)
@@ -59,16 +76,21 @@ class _Chunk:
 
 
 async def perform(
-    resources: Resources, effect: Effect, intents: Sequence[Intent], orders: Mapping[str, OrderRecord]
+    resources: Resources,
+    effect: Effect,
+    intents: Sequence[Intent],
+    orders: Mapping[str, OrderRecord],
+    *,
+    limits: SpendLimits | None = None,
 ) -> None:
     """Do the action for each order at most once; what became of it is in the ledger afterwards.
 
     Orders whose effect is open (another run's, or one that `settle` could not clear) are left alone.
     Raises `Misconfigured` at the end of the chunk when the service refuses the account.
     """
-    claimed = await asyncio.to_thread(resources.ledger.claim, intents, lease=resources.lease)
+    claimed = await asyncio.to_thread(resources.ledger.claim, intents, lease=resources.lease, limits=limits)
     chunk = _Chunk(resources, effect, orders)
-    await each(claimed.won.values(), lambda record: _send(chunk, record), at_once=resources.concurrency)
+    await each(_batches(chunk, claimed.won.values()), lambda batch: _send(chunk, batch), at_once=resources.concurrency)
     if chunk.trouble:
         raise chunk.trouble[0]
 
@@ -81,86 +103,135 @@ async def settle(resources: Resources, effect: Effect, orders: Mapping[str, Orde
     refs = list(orders)
     dead = await asyncio.to_thread(resources.dead_owners, refs)
     found = await asyncio.to_thread(
-        resources.ledger.take_over, refs, actions=[effect.action], lease=resources.lease, dead_owners=dead
+        resources.ledger.take_over,
+        refs,
+        actions=[effect.action],
+        lease=resources.lease,
+        dead_owners=dead,
+        part=effect.part,
     )
     if not found:
         return
     chunk = _Chunk(resources, effect, orders)
-    landed = await _look(chunk, [orders[record.order_ref] for record in found])
-    outcomes = [_settled(chunk, record, landed) for record in found]
+    seen = await _look(chunk, [orders[record.order_ref] for record in found])
+    outcomes = [_settled(chunk, record, seen) for record in found]
     await asyncio.to_thread(resources.ledger.record, outcomes)
 
 
-def _settled(chunk: _Chunk, record: EffectRecord, landed: Mapping[str, Landed] | XportcnError) -> Outcome:
-    if isinstance(landed, XportcnError):
-        return _unknown(chunk, record, f"the service could not be asked what became of it ({landed.message})")
-    if record.order_ref in landed:
-        return _done(record.claim, landed[record.order_ref])
-    resources = chunk.resources
-    if never_sent(resources.send_logs, record.sender, record.key):
+def _settled(chunk: _Chunk, record: EffectRecord, seen: Mapping[str, Seen] | XportcnError) -> Outcome:
+    if isinstance(seen, XportcnError):
+        return _unknown(chunk, record, f"the service could not be asked what became of it ({seen.message})")
+    proof = seen.get(record.order_ref)
+    if isinstance(proof, Landed):
+        return _done(record.claim, proof)
+    if never_sent(chunk.resources.send_logs, record.sender, record.key):
         return _unsent(chunk, record, "the run ended before it was sent")
+    doubt = _doubt(chunk, record, proof)
+    return _unsent(chunk, record, "the service never received it") if doubt is None else _unknown(chunk, record, doubt)
+
+
+def _doubt(chunk: _Chunk, record: EffectRecord, unclear: str | None) -> str | None:
+    """Why not seeing the effect proves nothing yet; None when it proves that it never happened."""
+    if unclear is not None:
+        return unclear
+    if not chunk.effect.absence_proves:
+        return ""
+    resources = chunk.resources
     # it may have left at any time within its lease
     clear_at = record.intent_at + resources.lease + timedelta(seconds=resources.settings.settle_s)
-    if not chunk.effect.absence_proves:
-        return _unknown(chunk, record, "")
     if resources.clock() < clear_at:
-        return _unknown(chunk, record, f"it may still arrive until {clear_at:%Y-%m-%d %H:%M} UTC; run again after that")
-    return _unsent(chunk, record, "the service never received it")
+        return f"it may still arrive until {clear_at:%Y-%m-%d %H:%M} UTC; run again after that"
+    return None
 
 
-async def _send(chunk: _Chunk, record: EffectRecord) -> None:
-    order = chunk.orders[record.order_ref]
+def _batches(chunk: _Chunk, records: Iterable[EffectRecord]) -> list[list[EffectRecord]]:
+    """Records that one request can carry, in the order of the claims."""
+    full: list[list[EffectRecord]] = []
+    filling: dict[str, list[EffectRecord]] = {}
+    for record in records:
+        name, size = chunk.effect.batch(chunk.orders[record.order_ref])
+        batch = filling.setdefault(name, [])
+        batch.append(record)
+        if len(batch) >= size:
+            full.append(filling.pop(name))
+    return full + list(filling.values())
+
+
+async def _send(chunk: _Chunk, batch: Sequence[EffectRecord]) -> None:
+    """Send one request and record what became of each effect in it."""
+    orders = [chunk.orders[record.order_ref] for record in batch]
     try:
-        landed = await _send_until_it_leaves(chunk, record, order)
+        answers = await _send_until_it_leaves(chunk, batch, orders)
     except Misconfigured as error:
         chunk.trouble.append(error)
-        outcome = _unsent(chunk, record, str(error))
+        outcomes = [_unsent(chunk, record, str(error)) for record in batch]
     except NotSent as error:
-        outcome = _unsent(chunk, record, f"{error.message}; nothing was sent. Run again")
-    except Refused as error:
-        outcome = await _after_refusal(chunk, record, order, error)
-    except Unanswered as error:
-        outcome = await _after_silence(chunk, record, order, error)
+        outcomes = [_unsent(chunk, record, f"{error.message}; nothing was sent. Run again") for record in batch]
+    except (Refused, Unanswered) as error:
+        outcomes = [await _concluded(chunk, record, order, error) for record, order in zip(batch, orders, strict=True)]
     else:
-        outcome = _done(record.claim, landed)
-    await chunk.resources.recorder.record(outcome)
+        outcomes = [
+            await _concluded(chunk, record, order, answers[order.order_ref])
+            for record, order in zip(batch, orders, strict=True)
+        ]
+    await asyncio.gather(*(chunk.resources.recorder.record(outcome) for outcome in outcomes))
 
 
-async def _send_until_it_leaves(chunk: _Chunk, record: EffectRecord, order: OrderRecord) -> Landed:
+async def _send_until_it_leaves(
+    chunk: _Chunk, batch: Sequence[EffectRecord], orders: Sequence[OrderRecord]
+) -> Mapping[str, Answer]:
     """Send once. Only what provably had no effect (`NotSent`) is tried again, within the lease."""
     for attempt in range(SEND_TRIES):
         try:
-            return await chunk.effect.send(record.claim, order)
+            return await _request(chunk.effect, [record.claim for record in batch], orders)
         except NotSent as error:
             pause = max(error.retry_after_s or 0, FIRST_PAUSE_S * 2**attempt)
             resumes = chunk.resources.clock() + timedelta(seconds=pause)
-            if attempt == SEND_TRIES - 1 or resumes >= record.lease_until:
+            if attempt == SEND_TRIES - 1 or resumes >= min(record.lease_until for record in batch):
                 raise
             await asyncio.sleep(pause)
     raise AssertionError("unreachable")
 
 
+async def _request(effect: Effect, claims: Sequence[Claim], orders: Sequence[OrderRecord]) -> Mapping[str, Answer]:
+    if effect.send_many is not None and len(orders) > 1:
+        return await effect.send_many(claims, orders)
+    return {orders[0].order_ref: await effect.send(claims[0], orders[0])}
+
+
+async def _concluded(chunk: _Chunk, record: EffectRecord, order: OrderRecord, answer: Answer) -> Outcome:
+    if isinstance(answer, Landed):
+        return _done(record.claim, answer)
+    if isinstance(answer, Refused):
+        return await _after_refusal(chunk, record, order, answer)
+    return await _after_silence(chunk, record, order, answer)
+
+
 async def _after_refusal(chunk: _Chunk, record: EffectRecord, order: OrderRecord, error: Refused) -> Outcome:
     """A refusal may mean that it is done already, so the service's own record has the last word (contract 2.7)."""
-    landed = await _look(chunk, [order])
-    if isinstance(landed, XportcnError):
+    seen = await _look(chunk, [order])
+    if isinstance(seen, XportcnError):
         return _unknown(
             chunk, record, f"refused ({error.message}), and the service could not be asked for the order's state"
         )
-    if record.order_ref in landed:
-        return _done(record.claim, landed[record.order_ref])
+    proof = seen.get(record.order_ref)
+    if isinstance(proof, Landed):
+        return _done(record.claim, proof)
+    if isinstance(proof, str):
+        return _unknown(chunk, record, f"refused ({error.message}), but {proof}")
     change = chunk.effect.on_refused(order, error)
     return Outcome(claim=record.claim, status=EffectStatus.REFUSED, reason=str(error), change=change)
 
 
 async def _after_silence(chunk: _Chunk, record: EffectRecord, order: OrderRecord, error: Unanswered) -> Outcome:
-    landed = await _look(chunk, [order])
-    if not isinstance(landed, XportcnError) and record.order_ref in landed:
-        return _done(record.claim, landed[record.order_ref])
+    seen = await _look(chunk, [order])
+    proof = None if isinstance(seen, XportcnError) else seen.get(record.order_ref)
+    if isinstance(proof, Landed):
+        return _done(record.claim, proof)
     return _unknown(chunk, record, error.message)
 
 
-async def _look(chunk: _Chunk, orders: Sequence[OrderRecord]) -> Mapping[str, Landed] | XportcnError:
+async def _look(chunk: _Chunk, orders: Sequence[OrderRecord]) -> Mapping[str, Seen] | XportcnError:
     try:
         return await chunk.effect.look(orders)
     except Misconfigured:
@@ -183,5 +254,5 @@ def _unknown(chunk: _Chunk, record: EffectRecord, reason: str) -> Outcome:
     words = f"no answer to {chunk.effect.action}: {reason}" if reason else f"no answer to {chunk.effect.action}"
     if not chunk.effect.absence_proves:
         words = f"{words}. {chunk.effect.question(order)}"
-    change = OrderChange(order_ref=record.order_ref, state=OrderState.UNKNOWN, reason=words)
+    change = OrderChange(order_ref=record.order_ref, state=chunk.effect.unsettled, reason=words)
     return Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, reason=words, change=change)

@@ -9,13 +9,14 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from connectors.ledger.records import Intent, OrderChange, OrderRecord
+from connectors.xportcn.channels.base import PaysMany
 from connectors.xportcn.errors import Refused
 from domain.decisions import Payment, judge_payment
 from domain.effects import Action, Claim
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from tasks.by_channel import read_each, read_orders
-from tasks.effects import Effect, Landed, perform, settle
+from tasks.effects import Answer, Effect, Landed, Seen, perform, settle
 from tasks.resources import Resources
 
 CONFIRM_PAUSES_S = (0.0, 0.5, 2.0)
@@ -29,11 +30,14 @@ async def pay_orders(resources: Resources, orders: Mapping[str, OrderRecord], *,
         ref: judge_payment(shown.get(ref), order.approved) for ref, order in orders.items() if ref not in unread
     }
     stopped = [
-        OrderChange(order_ref=ref, state=OrderState.HELD, reason=reason)
+        OrderChange(order_ref=ref, state=OrderState.HELD, expected=orders[ref].state, reason=reason)
         for ref, (verdict, reason) in verdicts.items()
         if verdict is Payment.STOP
     ]
-    waiting = [OrderChange(order_ref=ref, state=orders[ref].state, reason=reason) for ref, reason in unread.items()]
+    waiting = [
+        OrderChange(order_ref=ref, state=orders[ref].state, expected=orders[ref].state, reason=reason)
+        for ref, reason in unread.items()
+    ]
     paid = [_paid(orders[ref], shown[ref]) for ref, (verdict, _) in verdicts.items() if verdict is Payment.IS_PAID]
     await asyncio.to_thread(resources.ledger.change, stopped + waiting + paid)
     to_pay = {ref: orders[ref] for ref, (verdict, _) in verdicts.items() if verdict is Payment.PAY}
@@ -66,14 +70,22 @@ async def confirm_payments(resources: Resources, order_refs: Sequence[str]) -> N
 def pay_effect(resources: Resources) -> Effect:
     async def send(claim: Claim, order: OrderRecord) -> Landed:
         await resources.channels[order.marketplace].pay(claim, str(order.order_id))
-        reason = "the service has accepted the payment and not yet confirmed it"
-        change = OrderChange(order_ref=order.order_ref, state=OrderState.PAYMENT_PENDING, reason=reason)
-        return Landed(answer={"accepted": order.order_id}, change=change)
+        return _accepted(order)
 
-    async def look(orders: Sequence[OrderRecord]) -> Mapping[str, Landed]:
+    async def send_many(claims: Sequence[Claim], orders: Sequence[OrderRecord]) -> Mapping[str, Answer]:
+        channel = resources.channels[orders[0].marketplace]
+        assert isinstance(channel, PaysMany)
+        outcomes = await channel.pay_many(claims, [str(order.order_id) for order in orders])
+        return {order.order_ref: outcomes[str(order.order_id)] or _accepted(order) for order in orders}
+
+    def batch(order: OrderRecord) -> tuple[str, int]:
+        channel = resources.channels[order.marketplace]
+        return order.marketplace, channel.pay_batch_size if isinstance(channel, PaysMany) else 1
+
+    async def look(orders: Sequence[OrderRecord]) -> Mapping[str, Seen]:
         shown = await read_orders(resources, orders)
-        begun = (ServiceStatus.PAYMENT_PENDING, ServiceStatus.PAID, ServiceStatus.SHIPPED, ServiceStatus.FINISHED)
-        return {o.order_ref: _landed(o, shown[o.order_ref]) for o in orders if _status(shown, o) in begun}
+        seen = {order.order_ref: _seen(order, shown.get(order.order_ref)) for order in orders}
+        return {ref: one for ref, one in seen.items() if one is not None}
 
     def on_refused(order: OrderRecord, error: Refused) -> OrderChange:
         return OrderChange(
@@ -90,19 +102,29 @@ def pay_effect(resources: Resources) -> Effect:
         absence_proves=True,
         question=lambda order: f"Is order {order.order_id} paid in the console?",
         on_refused=on_refused,
+        send_many=send_many,
+        batch=batch,
     )
 
 
-def _status(shown: Mapping[str, ServiceOrder], order: OrderRecord) -> ServiceStatus | None:
-    one = shown.get(order.order_ref)
-    return one.status if one else None
+def _accepted(order: OrderRecord) -> Landed:
+    reason = "the service has accepted the payment and not yet confirmed it"
+    change = OrderChange(order_ref=order.order_ref, state=OrderState.PAYMENT_PENDING, reason=reason)
+    return Landed(answer={"accepted": order.order_id}, change=change)
 
 
-def _landed(order: OrderRecord, shown: ServiceOrder) -> Landed:
+def _seen(order: OrderRecord, shown: ServiceOrder | None) -> Seen | None:
+    """Only an order that is plainly unpaid shows that no payment arrived so far."""
+    if shown is None:
+        return "the service does not show the order"
     if shown.status.is_paid:
         return Landed(answer={"status": shown.status}, change=_paid(order, shown))
-    change = OrderChange(order_ref=order.order_ref, state=OrderState.PAYMENT_PENDING)
-    return Landed(answer={"status": shown.status}, change=change)
+    if shown.status is ServiceStatus.PAYMENT_PENDING:
+        change = OrderChange(order_ref=order.order_ref, state=OrderState.PAYMENT_PENDING)
+        return Landed(answer={"status": shown.status}, change=change)
+    if shown.status is ServiceStatus.OTHER:
+        return "the service shows the order in a state that this program does not know"
+    return None
 
 
 def _paid(order: OrderRecord, shown: ServiceOrder) -> OrderChange:

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from connectors.xportcn.errors import Misconfigured, XportcnError
+from connectors.xportcn.channels.base import QuotesMany
+from connectors.xportcn.errors import Misconfigured, Refused, XportcnError
 from connectors.xportcn.freight import estimate
 from domain.decisions import Verdict, held, judge_availability, judge_quote, judge_request, match_sku, refused
 from domain.freight import FreightQuote, choose_freight
 from domain.offers import Offer, Sku
 from domain.orders import OrderLine, OrderRequest, RequestLine
 from domain.plan import PlannedOrder
+from domain.quotes import Quote
+from domain.search import Match
 from tasks.bounded import each
 from tasks.resources import Resources
 from tasks.retrying import passing_trouble
-from tasks.search import Item
+from tasks.search import Item, Matches, meant, with_matches
+
+NO_MATCHES: Matches = {}
+
+
+log = logging.getLogger(__name__)
 
 
 @task(
@@ -31,24 +40,54 @@ from tasks.search import Item
     retry_condition_fn=passing_trouble,
 )
 async def preview_orders(
-    resources: Resources, requests: Sequence[OrderRequest], offers: Mapping[Item, Offer | str], *, label: str
+    resources: Resources,
+    requests: Sequence[OrderRequest],
+    offers: Mapping[Item, Offer | str],
+    matches: Matches = NO_MATCHES,
+    *,
+    label: str,
 ) -> list[PlannedOrder]:
     """A plan for each request, in order; what can't be bought carries the reason."""
+    plans = [match_lines(request, offers, matches) for request in requests]
+    quotes = await _quotes_together(resources, [plan for plan in plans if _is_quotable(plan)])
     return await each(
-        requests, lambda request: _preview(resources, match_lines(request, offers)), at_once=resources.concurrency
+        plans,
+        lambda plan: _preview(resources, plan, quotes.get(plan.order_ref)),
+        at_once=resources.concurrency,
     )
 
 
-async def _preview(resources: Resources, plan: PlannedOrder) -> PlannedOrder:
-    if not plan.lines or not plan.is_fine:
+def _is_quotable(plan: PlannedOrder) -> bool:
+    return plan.is_fine and bool(plan.lines)
+
+
+async def _quotes_together(resources: Resources, plans: Sequence[PlannedOrder]) -> dict[str, Quote]:
+    """Quotes of orders whose channel previews several with one request; after any trouble each is asked for alone."""
+    quotes: dict[str, Quote] = {}
+    for marketplace, channel in resources.channels.items():
+        orders = [plan.sourcing_order for plan in plans if plan.request.marketplace is marketplace]
+        if len(orders) > 1 and isinstance(channel, QuotesMany):
+            try:
+                quotes |= await channel.quote_many(orders, await resources.warehouse())
+            except Misconfigured:
+                raise
+            except XportcnError as error:
+                log.debug("%s: previewed one by one, since together failed: %s", marketplace, error)
+    return quotes
+
+
+async def _preview(resources: Resources, plan: PlannedOrder, quoted: Quote | None) -> PlannedOrder:
+    if not _is_quotable(plan):
         return plan
     channel = resources.channels[plan.request.marketplace]
     try:
-        quote = await channel.quote(plan.sourcing_order, await resources.warehouse())
+        quote = quoted or await channel.quote(plan.sourcing_order, await resources.warehouse())
         plan = replace(plan, quote=quote).judged(judge_quote(plan.request, plan.lines, quote))
         return await with_freight(resources, plan) if plan.is_fine else plan
     except Misconfigured:
         raise
+    except Refused as error:
+        return plan.judged(refused(error.message))
     except XportcnError as error:
         return plan.judged(held(f"could not be previewed ({error.message}). Run again"))
 
@@ -63,14 +102,17 @@ async def with_freight(resources: Resources, plan: PlannedOrder) -> PlannedOrder
     return plan if service else plan.judged(_no_freight(plan.request, freight))
 
 
-def match_lines(request: OrderRequest, offers: Mapping[Item, Offer | str]) -> PlannedOrder:
+def match_lines(
+    request: OrderRequest, offers: Mapping[Item, Offer | str], matches: Matches = NO_MATCHES
+) -> PlannedOrder:
     """The request with every line matched to a SKU, or judged by the first line that can't be."""
-    plan = PlannedOrder(request=request).judged(judge_request(request))
-    matches = [_match(line, offers[request.marketplace, line.item]) for line in request.lines]
-    problems = [match for match in matches if isinstance(match, Verdict)]
+    by_words = {line.item: match for line in request.lines if (match := matches.get((request.order_ref, line.item)))}
+    plan = with_matches(PlannedOrder(request=request), matches).judged(judge_request(request))
+    found = [_match(line, offers[meant(request, line, matches)], by_words.get(line.item)) for line in request.lines]
+    problems = [match for match in found if isinstance(match, Verdict)]
     if problems or not plan.is_fine:
         return plan.judged(problems[0]) if problems else plan
-    good = [match for match in matches if not isinstance(match, Verdict)]
+    good = [match for match in found if not isinstance(match, Verdict)]
     available = judge_availability([(line, offer, sku) for line, (offer, sku) in zip(request.lines, good, strict=True)])
     sellers = {offer.seller_id: offer.seller_name for offer, _ in good}
     if len(sellers) > 1:
@@ -84,11 +126,20 @@ def match_lines(request: OrderRequest, offers: Mapping[Item, Offer | str]) -> Pl
     return replace(plan, seller_id=next(iter(sellers)), lines=lines, offers=distinct).judged(available)
 
 
-def _match(line: RequestLine, offer: Offer | str) -> tuple[Offer, Sku] | Verdict:
+def _match(line: RequestLine, offer: Offer | str, match: Match | None) -> tuple[Offer, Sku] | Verdict:
     if isinstance(offer, str):
-        return held(offer) if offer.endswith("Run again") else refused(offer)
-    sku = match_sku(offer, line.sku)
-    return sku if isinstance(sku, Verdict) else (offer, sku)
+        waits = offer.endswith("Run again") or (match is not None and match.candidates and not match.item_id)
+        return held(offer) if waits else _as_matched(refused(offer), match)
+    sku = match_sku(offer, line.sku or (match.sku_id if match else ""))
+    return _as_matched(sku, match) if isinstance(sku, Verdict) else (offer, sku)
+
+
+def _as_matched(verdict: Verdict, match: Match | None) -> Verdict:
+    """A verdict on what was not named by id says whose choice it was, and how to choose anew."""
+    if match is None or not match.item_id:
+        return verdict
+    words = f"{verdict.reason} (taken for {match.words!r}; a dry run searches anew)"
+    return replace(verdict, reason=words)
 
 
 def _order_line(line_no: int, line: RequestLine, offer: Offer, sku: Sku) -> OrderLine:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -45,40 +46,42 @@ async def render_freights(
     """A freight quote for each order. Orders without one that may be booked become held, with the reason."""
     answers = await each(orders.values(), lambda order: _render(resources, order), at_once=resources.concurrency)
     chosen = {ref: answer for ref, answer in zip(orders, answers, strict=True) if isinstance(answer, ChosenFreight)}
-    resources.ledger.change(
-        [
-            OrderChange(order_ref=ref, state=OrderState.HELD, reason=answer)
-            for ref, answer in zip(orders, answers, strict=True)
-            if isinstance(answer, str)
-        ]
-    )
+    await asyncio.to_thread(resources.ledger.change, [answer for answer in answers if isinstance(answer, OrderChange)])
     return chosen
 
 
-async def _render(resources: Resources, order: OrderRecord) -> ChosenFreight | str:
+async def _render(resources: Resources, order: OrderRecord) -> ChosenFreight | OrderChange:
     wish = request_of(order).freight
     try:
         quote = await render(resources.client, sourcing_order_of(order))
     except Misconfigured:
         raise
     except XportcnError as error:
-        return f"paid, not booked: no freight quote ({error.message}). Run again"
+        return _held(order, f"no freight quote ({error.message}). Run again")
     service = choose_freight(quote.services, wish)
     if service is None:
         offered = ", ".join(f"{s.service_id} ({s.company} {s.category}, {s.price})" for s in quote.services) or "none"
-        return f"paid, not booked: no freight service {wish!r}; offered: {offered}"
-    if (reason := _above_approved(order, service)) is not None:
-        return reason
+        return _held(order, f"no freight service {wish!r}; offered: {offered}")
+    if reason := _above_approved(order, service):
+        # kept, so that the next run asks for this price
+        return _held(order, reason, {"freight_minor": service.price.minor, "freight_currency": service.price.currency})
     return ChosenFreight(quote=quote, service=service)
 
 
-def _above_approved(order: OrderRecord, service: FreightService) -> str | None:
+def _held(order: OrderRecord, reason: str, columns: Mapping[str, object] | None = None) -> OrderChange:
+    words = f"paid, not booked: {reason}"
+    return OrderChange(
+        order_ref=order.order_ref, state=OrderState.HELD, expected=order.state, reason=words, columns=columns
+    )
+
+
+def _above_approved(order: OrderRecord, service: FreightService) -> str:
     if order.freight_approved_minor is None or order.freight_currency != service.price.currency:
-        return f"paid, not booked: freight of {service.price} was not approved. Run again to approve it"
+        return f"freight of {service.price} was not approved. Run again to approve it"
     approved = Money(order.freight_approved_minor, order.freight_currency)
     if service.price > approved:
-        return f"paid, not booked: freight rose to {service.price}, approved {approved}. Run again to approve it"
-    return None
+        return f"freight rose to {service.price}, approved {approved}. Run again to approve it"
+    return ""
 
 
 async def estimate_unbooked(resources: Resources, orders: Mapping[str, OrderRecord]) -> list[PlannedOrder]:
@@ -86,7 +89,7 @@ async def estimate_unbooked(resources: Resources, orders: Mapping[str, OrderReco
 
     async def one(order: OrderRecord) -> PlannedOrder | None:
         try:
-            return await with_freight(resources, plan_of(order))
+            return _at_least(order, await with_freight(resources, plan_of(order)))
         except Misconfigured:
             raise
         except XportcnError:
@@ -95,6 +98,15 @@ async def estimate_unbooked(resources: Resources, orders: Mapping[str, OrderReco
     waiting = [order for order in orders.values() if order.shipment is None and order.lines]
     plans = await each(waiting, one, at_once=resources.concurrency)
     return [plan for plan in plans if plan and plan.freight_service]
+
+
+def _at_least(order: OrderRecord, plan: PlannedOrder) -> PlannedOrder:
+    """The plan at the price that a render asked for last time, where that was more than the estimate."""
+    service = plan.freight_service
+    if service is None or order.freight_minor is None or order.freight_currency != service.price.currency:
+        return plan
+    price = max(service.price, Money(order.freight_minor, order.freight_currency), key=lambda money: money.minor)
+    return replace(plan, freight_service=replace(service, price=price))
 
 
 def approve_freight(resources: Resources, plans: Sequence[PlannedOrder]) -> None:

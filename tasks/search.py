@@ -1,21 +1,43 @@
-"""Find the offers that request lines mean: by id, URL or words, each distinct item once."""
+"""Find the offers that request lines mean: words are matched to an item first, then each item is looked up once."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from connectors.ledger.codec import from_json, to_json
 from connectors.xportcn.errors import Misconfigured, XportcnError
-from domain.items import ItemId, read_item
+from domain.items import ItemId, Words, read_item
 from domain.marketplace import Marketplace
 from domain.offers import Offer
+from domain.orders import OrderRequest, RequestLine
+from domain.plan import PlannedOrder
+from domain.search import CANDIDATES, Match, choose
 from tasks.bounded import each
 from tasks.resources import Resources
 from tasks.retrying import passing_trouble
 
 Item = tuple[Marketplace, str]
+Matches = Mapping[tuple[str, str], Match]  # by order_ref and words
+
+
+@task(
+    name="match words",
+    task_run_name="match words {label}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retries=2,
+    retry_delay_seconds=[1, 5],
+    retry_condition_fn=passing_trouble,
+)
+async def match_words(resources: Resources, items: Sequence[Item], *, label: str) -> Mapping[Item, Match]:
+    """For each marketplace and words the match, with its candidates."""
+    found = await each(items, lambda item: _match(resources, *item), at_once=resources.concurrency)
+    return dict(zip(items, found, strict=True))
 
 
 @task(
@@ -33,16 +55,56 @@ async def search_items(resources: Resources, items: Sequence[Item], *, label: st
     return dict(zip(items, found, strict=True))
 
 
+def lines_with_words(requests: Iterable[OrderRequest]) -> Iterator[tuple[OrderRequest, RequestLine]]:
+    """The lines whose item is neither an id nor a link."""
+    for request in requests:
+        for line in request.lines:
+            if isinstance(read_item(request.marketplace, line.item), Words):
+                yield request, line
+
+
+def meant(request: OrderRequest, line: RequestLine, matches: Matches) -> Item:
+    """What to look up for a line: its own item, or the one that its words were matched to."""
+    match = matches.get((request.order_ref, line.item))
+    return request.marketplace, (match.item_id if match and match.item_id else line.item)
+
+
+def with_matches(plan: PlannedOrder, matches: Matches) -> PlannedOrder:
+    """The plan with the matches of its lines."""
+    own = {line.item: matches.get((plan.order_ref, line.item)) for line in plan.request.lines}
+    return replace(plan, matches=tuple(match for match in own.values() if match))
+
+
+async def kept_matches(resources: Resources, order_refs: Sequence[str]) -> dict[tuple[str, str], Match]:
+    """The matches that earlier runs have shown for these orders."""
+    rows = await asyncio.to_thread(resources.ledger.matches, order_refs)
+    return {key: from_json(Match, value) for key, value in rows.items()}
+
+
+async def keep_matches(resources: Resources, matches: Matches) -> None:
+    """Hold on to matches, so that a later run buys what this one shows."""
+    rows = {key: to_json(match) for key, match in matches.items() if match.decided_at}
+    await asyncio.to_thread(resources.ledger.keep_matches, rows)
+
+
+async def _match(resources: Resources, marketplace: Marketplace, words: str) -> Match:
+    try:
+        hits = await resources.channels[marketplace].search(words, limit=CANDIDATES)
+    except Misconfigured:
+        raise
+    except XportcnError as error:
+        why = f"could not be searched for ({error.message}). Run again"
+        return Match(marketplace=marketplace, words=words, why=why)
+    return choose(marketplace, words, hits, resources.clock())
+
+
 async def _find(resources: Resources, marketplace: Marketplace, text: str) -> Offer | str:
-    channel = resources.channels[marketplace]
     item = read_item(marketplace, text)
     try:
         if isinstance(item, ItemId):
-            return await channel.offer(item.id) or f"{marketplace} has no item {item.id}"
-        hits = await channel.search(item.text, limit=1)
-        if not hits:
-            return f"nothing on {marketplace} matches {item.text!r}"
-        return await channel.offer(hits[0].item_id) or f"{marketplace} has no item {hits[0].item_id}"
+            return await resources.channels[marketplace].offer(item.id) or f"{marketplace} has no item {item.id}"
+        match = await _match(resources, marketplace, text)
+        return await _find(resources, marketplace, match.item_id) if match.item_id else match.why
     except Misconfigured:
         raise
     except XportcnError as error:

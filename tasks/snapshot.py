@@ -15,6 +15,7 @@ from connectors.snapshots.writer import write_snapshot
 from domain.plan import PlannedOrder
 from tasks.resources import Resources
 from tasks.retrying import passing_trouble
+from tasks.search import kept_matches, with_matches
 from tasks.snapshot_rows import Row, order_tables, plan_tables
 
 
@@ -52,7 +53,9 @@ async def snapshot_orders(resources: Resources, batch_id: str, begun: datetime, 
     """All tables for a batch, from the ledger alone: every run of the batch replaces it."""
     orders = await asyncio.to_thread(resources.ledger.orders, order_refs)
     listed = [orders[ref] for ref in order_refs if ref in orders]
-    tables = {**plan_tables([plan_of(order) for order in listed]), **order_tables(listed), "tracking_events": []}
+    matches = await kept_matches(resources, order_refs)
+    plans = [with_matches(plan_of(order), matches) for order in listed]
+    tables = {**plan_tables(plans), **order_tables(listed), "tracking_events": []}
     return await write(resources, batch_id, tables, batch_id=batch_id, begun=begun)
 
 

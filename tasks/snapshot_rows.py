@@ -10,6 +10,7 @@ from connectors.ledger.records import OrderRecord
 from domain.freight import FreightQuote
 from domain.plan import PlannedOrder
 from domain.states import REACHED_BOOKED, OrderState
+from tasks.offer_rows import offer_rows
 
 Row = dict[str, Any]
 
@@ -22,6 +23,7 @@ def plan_tables(plans: Sequence[PlannedOrder]) -> dict[str, list[Row]]:
     return {
         "requests": [row for plan in plans for row in _request_rows(plan)],
         "offers": list(offers.values()),
+        "candidates": [row for plan in plans for row in _candidate_rows(plan)],
         "quotes": [row for plan in plans for row in _quote_rows(plan)],
         "freight_quotes": [
             row
@@ -79,24 +81,31 @@ def _request_rows(plan: PlannedOrder) -> Iterator[Row]:
 
 def _offer_rows(plan: PlannedOrder) -> Iterator[Row]:
     for offer in plan.offers:
-        for sku in offer.skus:
+        yield from offer_rows(offer)
+
+
+def _candidate_rows(plan: PlannedOrder) -> Iterator[Row]:
+    matches = {match.words: match for match in plan.matches}
+    for line_no, line in enumerate(plan.request.lines, start=1):
+        match = matches.get(line.item)
+        for place, candidate in enumerate(match.candidates if match else (), start=1):
+            assert match
             yield {
-                "marketplace": offer.marketplace,
-                "item_id": offer.item_id,
-                "sku_id": sku.sku_id,
-                "title": offer.title,
-                "sku_name": sku.name,
-                "seller_id": offer.seller_id,
-                "seller_name": offer.seller_name,
-                "price_minor": sku.price.minor,
-                "currency": sku.price.currency,
-                "stock": sku.stock,
-                "min_quantity": offer.min_quantity,
-                "active": offer.active and sku.active,
-                "spec_id": sku.spec_id,
-                "distribution_item_id": offer.distribution_item_id,
-                "distribution_sku_id": sku.distribution_sku_id,
-                "image_url": sku.image_url or offer.image_url,
+                "order_ref": plan.order_ref,
+                "line_no": line_no,
+                "place": place,
+                "marketplace": plan.request.marketplace,
+                "words": match.words,
+                "item_id": candidate.item_id,
+                "title": candidate.title,
+                "price_minor": candidate.price.minor,
+                "currency": candidate.price.currency,
+                "seller_id": candidate.seller_id,
+                "seller_name": candidate.seller_name,
+                "image_url": candidate.image_url,
+                "taken": candidate.item_id == match.item_id,
+                "why": match.why,
+                "decided_at": match.decided_at,
             }
 
 

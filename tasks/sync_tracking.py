@@ -44,14 +44,23 @@ async def _follow(resources: Resources, order: OrderRecord, shown: ServiceOrder)
         return f"{order.order_ref}: {error.message}"
     await asyncio.to_thread(resources.ledger.add_events, order.order_ref, events)
     if shown.status is ServiceStatus.CLOSED:
-        reason = f"the marketplace closed the order after it was paid ({shown.close_reason or 'no reason given'})"
-        change = OrderChange(order_ref=order.order_ref, state=OrderState.HELD, reason=reason)
+        change = _closed(order, shown)
         await asyncio.to_thread(resources.ledger.change, [change])
         return ""
     state = state_from_parcels(shown, events, order.tracking_numbers)
     if state is not None and order.state in ROAD and ROAD.index(state) > ROAD.index(order.state):
         await asyncio.to_thread(resources.ledger.change, [OrderChange(order_ref=order.order_ref, state=state)])
     return ""
+
+
+def _closed(order: OrderRecord, shown: ServiceOrder) -> OrderChange:
+    why = shown.close_reason or "no reason given"
+    if order.paid_minor is None:
+        reason = f"the marketplace closed the unpaid order ({why})"
+        state = OrderState.HELD if order.state is OrderState.UNKNOWN else OrderState.CANCELLED
+        return OrderChange(order_ref=order.order_ref, state=state, expected=order.state, reason=reason)
+    reason = f"the marketplace closed the order after it was paid ({why})"
+    return OrderChange(order_ref=order.order_ref, state=OrderState.HELD, expected=order.state, reason=reason)
 
 
 async def tell_warehouse(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
@@ -65,8 +67,14 @@ def sourcing_order_of(record: OrderRecord) -> SourcingOrder:
     return SourcingOrder(request=request_of(record), seller_id=record.seller_id, lines=lines_of(record))
 
 
-def plan_row(plan: PlannedOrder, batch_id: str) -> dict[str, Any]:
-    """The `orders` columns that a plan fills."""
+def plan_hash(plan: PlannedOrder) -> str:
+    """A hash of what a person approves: what is bought, for whom, from whom, and for how much at most."""
+    content = [plan.request.fingerprint, plan.seller_id, [to_json(line) for line in plan.lines], str(plan.total)]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def plan_row(plan: PlannedOrder, batch_id: str, *, approved: bool) -> dict[str, Any]:
+    """The `orders` columns that a plan fills. Nothing may be bought on a plan before it is written as `approved`."""
     freight = plan.freight_service.price if plan.freight_service else None
     return {
         "order_ref": plan.order_ref,
@@ -80,11 +88,12 @@ def plan_row(plan: PlannedOrder, batch_id: str) -> dict[str, Any]:
         "offers": [to_json(offer) for offer in plan.offers],
         "quote": to_json(plan.quote) if plan.quote else None,
         "seller_id": plan.seller_id,
-        "approved_minor": plan.total.minor if plan.is_fine else None,
+        "approved_minor": plan.total.minor if approved else None,
+        "plan_hash": plan_hash(plan) if approved else None,
         "currency": plan.total.currency,
         "freight_quote": to_json(plan.freight) if plan.freight else None,
         "freight_service": plan.freight_service.service_id if plan.freight_service else None,
-        "freight_approved_minor": freight.minor if freight else None,
+        "freight_approved_minor": freight.minor if freight and approved else None,
         "freight_currency": freight.currency if freight else None,
     }
 

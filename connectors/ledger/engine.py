@@ -23,7 +23,7 @@ def open_engine(url: str) -> Engine:
     """An engine on an up-to-date schema. Raises `LedgerUnusable`."""
     try:
         engine = _sqlite(url) if url.startswith("sqlite") else create_engine(_with_driver(url), pool_pre_ping=True)
-    except (ArgumentError, OSError) as error:
+    except (ArgumentError, ImportError, OSError) as error:
         raise LedgerUnusable(f"the ledger {_shown(url)} can't be opened: {error}; check SOURCING_LEDGER_URL") from error
     try:
         _migrate(engine, url)
@@ -48,7 +48,10 @@ def unusable(url: str, error: Exception) -> LedgerUnusable:
     advice = next(
         (text for sign, text in remedy.items() if sign in cause), "check SOURCING_LEDGER_URL and the database server"
     )
-    return LedgerUnusable(f"the ledger {_shown(url)} can't be used ({cause}): {advice}. Nothing was sent.")
+    return LedgerUnusable(
+        f"the ledger {_shown(url)} can't be used ({cause}): {advice}. "
+        "Nothing more is sent; the next run reads what became of what was."
+    )
 
 
 def _sqlite(url: str) -> Engine:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from domain.effects import Action, Claim, EffectStatus
+from domain.effects import Action, Claim, EffectStatus, effect_key
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.states import OrderState
@@ -29,6 +29,7 @@ class OrderRecord:
     quote: dict[str, Any] | None
     seller_id: str
     approved_minor: int | None
+    plan_hash: str | None
     freight_approved_minor: int | None
     currency: str
     order_id: str | None
@@ -45,6 +46,7 @@ class OrderRecord:
     booked_at: datetime | None
     recorded_at: datetime
     updated_at: datetime
+    refunded_minor: int | None
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> OrderRecord:
@@ -60,6 +62,11 @@ class OrderRecord:
     @property
     def paid(self) -> Money:
         return Money(self.paid_minor or 0, self.currency)
+
+    @property
+    def refunded(self) -> Money:
+        """What came back of what was paid."""
+        return Money(self.refunded_minor or 0, self.currency)
 
     @property
     def tracking_numbers(self) -> list[str]:
@@ -94,6 +101,16 @@ class EffectRecord:
         return cls(**values)
 
     @property
+    def slot(self) -> str:
+        """The key without the number of the attempt."""
+        return self.key if self.attempt == 1 else self.key.removesuffix(f":{self.attempt}")
+
+    @property
+    def part(self) -> str:
+        """The part that `effect_key` put into the key, empty for none."""
+        return self.slot.removeprefix(effect_key(self.order_ref, self.action)).removeprefix(":")
+
+    @property
     def claim(self) -> Claim:
         return Claim(
             key=self.key, order_ref=self.order_ref, action=self.action, fence=self.fence, lease_until=self.lease_until
@@ -102,13 +119,27 @@ class EffectRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """An effect about to be claimed: what it would do, and for how much."""
+    """An effect about to be claimed: what it would do, and for how much.
+
+    With a `plan_hash` it is claimed only while the order's approved plan is still that one.
+    """
 
     order_ref: str
     action: Action
     amount: Money | None
     request_hash: str
     part: str = ""
+    plan_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendLimits:
+    """What claims to create may spend in all, checked in the claim's own transaction; None is no limit."""
+
+    batch_id: str
+    batch: Money | None
+    day: Money | None
+    day_start: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,10 +153,14 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderChange:
-    """A move of one order and the columns that come with it."""
+    """A move of one order and the columns that come with it.
+
+    With `expected` it is dropped when the order is no longer in that state: another run knows more by then.
+    """
 
     order_ref: str
     state: OrderState | None = None
+    expected: OrderState | None = None
     reason: str = ""
     columns: Mapping[str, Any] | None = None
 

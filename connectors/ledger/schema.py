@@ -20,7 +20,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0004"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -76,6 +76,7 @@ orders = Table(
     Column("quote", JSON),
     Column("seller_id", Text, nullable=False),
     Column("approved_minor", BigInteger),
+    Column("plan_hash", String(64)),
     Column("freight_approved_minor", BigInteger),
     Column("currency", String(3), nullable=False),
     Column("order_id", String(64), index=True),
@@ -92,6 +93,7 @@ orders = Table(
     Column("booked_at", UtcDateTime),
     Column("recorded_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    Column("refunded_minor", BigInteger),
 )
 
 effects = Table(
@@ -138,5 +140,48 @@ tracking_events = Table(
     Column("status", String(16), nullable=False),
     Column("description", Text, nullable=False),
     Column("place", Text, nullable=False),
+    Column("recorded_at", UtcDateTime, nullable=False),
+)
+
+matches = Table(
+    "matches",
+    metadata,
+    Column("order_ref", String(64), primary_key=True),
+    Column("words", Text, primary_key=True),
+    Column("match", JSON, nullable=False),
+    Column("decided_at", UtcDateTime, nullable=False),
+)
+
+refunds = Table(
+    "refunds",
+    metadata,
+    Column("key", String(160), primary_key=True),
+    Column("order_ref", String(64), ForeignKey("orders.order_ref"), nullable=False, index=True),
+    Column("order_id", String(64), nullable=False),
+    Column("part", String(64), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("state", String(16), nullable=False, index=True),
+    Column("asked_minor", BigInteger, nullable=False),
+    Column("approved_minor", BigInteger, nullable=False),
+    Column("refunded_minor", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("refund_id", String(64), nullable=False),
+    Column("refund", JSON, nullable=False),
+    Column("recorded_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+refund_events = Table(
+    "refund_events",
+    metadata,
+    Column("key", String(160), ForeignKey("refunds.key"), primary_key=True),
+    Column("sequence", Integer, primary_key=True),
+    Column("order_ref", String(64), nullable=False, index=True),
+    Column("refund_id", String(64), nullable=False),
+    Column("occurred_at", UtcDateTime, nullable=False),
+    Column("status", String(64), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("description", Text, nullable=False),
     Column("recorded_at", UtcDateTime, nullable=False),
 )

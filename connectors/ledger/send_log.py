@@ -39,7 +39,9 @@ class SendLog:
 
     def note(self, claim: Claim) -> None:
         """Say that the next thing to happen is that this effect leaves."""
-        os.write(self._file, f"{claim.key}\n".encode())
+        line = f"{claim.key}\n".encode()
+        if os.write(self._file, line) != len(line):
+            raise OSError(f"{self._path} could not be written: free some disk space")
 
     def discard(self) -> None:
         """Delete the file: no unsettled effect names it."""

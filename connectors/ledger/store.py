@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-from sqlalchemy import Connection, Executable, Select, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Executable, Select, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
 from connectors.ledger.engine import LedgerUnusable, open_engine, unusable
-from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, OrderRecord, Outcome
-from connectors.ledger.schema import account, batches, effects, moves, orders, tracking_events
+from connectors.ledger.patience import patient
+from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, OrderRecord, Outcome, SpendLimits
+from connectors.ledger.refunds import RefundRows
+from connectors.ledger.schema import account, batches, effects, matches, moves, orders, tracking_events
+from domain.budget import Limits, over_budget
 from domain.effects import Action, EffectStatus, effect_key
+from domain.money import Money
 from domain.service_orders import TrackingEvent
-from domain.states import OrderState, move
+from domain.states import OrderState, is_behind, move
 
 Clock = Callable[[], datetime]
 OPEN = (EffectStatus.SENDING, EffectStatus.UNKNOWN)
+SPENDING_LOCK = 7_307_422
 COUNTS_AS_SPENT = (EffectStatus.SENDING, EffectStatus.UNKNOWN, EffectStatus.DONE)
 
 
@@ -35,6 +41,7 @@ class Ledger:
         self.clock = clock
         self.owner = owner
         self._engine = open_engine(url)
+        self.refunds = RefundRows(self)
         self._insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
 
     def __enter__(self) -> Self:
@@ -48,6 +55,7 @@ class Ledger:
 
     # batches and orders
 
+    @patient
     def belong_to(self, name: str) -> None:
         """Tie this ledger to one account of the service, so that a try-out and real orders never mix.
 
@@ -62,6 +70,7 @@ class Ledger:
                 "give each account its own SOURCING_DATA_DIR (or SOURCING_LEDGER_URL). Nothing was sent."
             )
 
+    @patient
     def start_batch(self, batch_id: str, source: str) -> datetime:
         """Record a batch once; answers when it was first started."""
         row = {"batch_id": batch_id, "source": source, "created_at": self.clock()}
@@ -72,18 +81,22 @@ class Ledger:
             ).scalar_one()
         return started
 
+    @patient
     def orders(self, order_refs: Iterable[str]) -> dict[str, OrderRecord]:
         """The orders of these references, by reference."""
         return self._orders(select(orders).where(orders.c.order_ref.in_(list(order_refs))))
 
+    @patient
     def orders_in(self, states: Iterable[OrderState]) -> dict[str, OrderRecord]:
         """All orders in any of these states, oldest first."""
         return self._orders(select(orders).where(orders.c.state.in_(list(states))).order_by(orders.c.recorded_at))
 
+    @patient
     def all_orders(self) -> dict[str, OrderRecord]:
         """Every order, newest first."""
         return self._orders(select(orders).order_by(orders.c.updated_at.desc(), orders.c.order_ref))
 
+    @patient
     def put_plans(self, plans: Sequence[Mapping[str, Any]]) -> None:
         """Write planned orders: new ones, and ones that had no effect yet (a plan may be made again).
 
@@ -94,15 +107,15 @@ class Ledger:
         now = self.clock()
         refs = [plan["order_ref"] for plan in plans]
         with self._transaction() as connection:
+            # locks the rows first, so that another run's claim is either seen below or waits for this commit
+            known = select(orders.c.order_ref, orders.c.state).where(orders.c.order_ref.in_(refs))
+            old = dict(connection.execute(known.order_by(orders.c.order_ref).with_for_update()).all())
             started = set(
                 connection.scalars(
                     select(effects.c.order_ref).where(
                         effects.c.order_ref.in_(refs), effects.c.status.in_(COUNTS_AS_SPENT)
                     )
                 )
-            )
-            old = dict(
-                connection.execute(select(orders.c.order_ref, orders.c.state).where(orders.c.order_ref.in_(refs))).all()
             )
             rows = [
                 {**plan, "recorded_at": now, "updated_at": now} for plan in plans if plan["order_ref"] not in started
@@ -114,41 +127,72 @@ class Ledger:
                 connection.execute(statement.on_conflict_do_update(index_elements=["order_ref"], set_=changed))
                 self._audit(connection, row["order_ref"], old.get(row["order_ref"]), row["state"], row["reason"])
 
+    @patient
     def change(self, changes: Sequence[OrderChange]) -> None:
         """Apply moves of orders that go with no effect. An illegal move raises `IllegalMove` and changes nothing."""
         with self._transaction() as connection:
-            for change in changes:
+            for change in sorted(changes, key=lambda change: change.order_ref):
                 self._change(connection, change)
 
+    @patient
     def spent_since(self, since: datetime) -> int:
         """Fen approved for orders whose create or pay was begun since then and may have cost money."""
-        begun = (
-            select(effects.c.order_ref)
-            .where(
-                effects.c.action.in_((Action.CREATE, Action.PAY)),
-                effects.c.status.in_(COUNTS_AS_SPENT),
-                effects.c.intent_at >= since,
-            )
-            .distinct()
-        )
-        statement = select(func.coalesce(func.sum(orders.c.approved_minor), 0)).where(orders.c.order_ref.in_(begun))
         with self._reading() as connection:
-            return int(connection.execute(statement).scalar_one())
+            return self._committed(connection, effects.c.intent_at >= since)
+
+    @patient
+    def committed_in(self, batch_id: str) -> int:
+        """Fen approved for orders of a batch whose create or pay may have cost money."""
+        with self._reading() as connection:
+            return self._committed(connection, orders.c.batch_id == batch_id)
+
+    @patient
+    def refs_in(self, batch_id: str) -> list[str]:
+        """The references of a batch's orders, oldest first."""
+        statement = select(orders.c.order_ref).where(orders.c.batch_id == batch_id)
+        with self._reading() as connection:
+            return list(connection.scalars(statement.order_by(orders.c.recorded_at, orders.c.order_ref)))
+
+    # what words were taken to mean
+
+    def matches(self, order_refs: Iterable[str]) -> dict[tuple[str, str], Any]:
+        """The kept matches of these orders as plain JSON values, by reference and words."""
+        statement = select(matches).where(matches.c.order_ref.in_(list(order_refs)))
+        with self._reading() as connection:
+            return {(row.order_ref, row.words): row.match for row in connection.execute(statement)}
+
+    def keep_matches(self, found: Mapping[tuple[str, str], Any]) -> None:
+        """Keep matches, each in place of the earlier one of the same reference and words."""
+        if not found:
+            return
+        now = self.clock()
+        with self._transaction() as connection:
+            for (order_ref, words), match in found.items():
+                row = {"order_ref": order_ref, "words": words, "match": match, "decided_at": now}
+                statement = self._insert(matches).values(row)
+                changed = {name: statement.excluded[name] for name in ("match", "decided_at")}
+                connection.execute(statement.on_conflict_do_update(index_elements=["order_ref", "words"], set_=changed))
 
     # effects
 
-    def claim(self, intents: Sequence[Intent], *, lease: timedelta) -> Claimed:
+    @patient
+    def claim(self, intents: Sequence[Intent], *, lease: timedelta, limits: SpendLimits | None = None) -> Claimed:
         """Claim one effect of one action for each order, all in one durable commit before anything is sent.
 
         One statement decides between processes. A row that was never begun, or provably never left, becomes ours;
-        a refused one gets a new attempt; an open one belongs to `take_over`.
+        a refused one gets a new attempt; an open one belongs to `take_over`. An order whose plan is no longer the
+        approved one is left alone; one that `limits` have no room for is held.
         """
-        if not intents:
-            return Claimed(won={}, settled={}, open={})
         now = self.clock()
         with self._transaction() as connection:
+            intents = self._as_approved(connection, intents)
+            if limits is not None:
+                intents = self._within(connection, intents, limits)
+            if not intents:
+                return Claimed(won={}, settled={}, open={})
             latest = self._latest(connection, intents)
             rows = [self._intent_row(intent, latest.get(_slot(intent)), now, lease) for intent in intents]
+            rows.sort(key=lambda row: str(row["key"]))  # two runs that lock rows in one order never deadlock
             insert = self._insert(effects).values(rows)
             fixed = {"key", "order_ref", "action", "attempt", "fence"}
             claim = insert.on_conflict_do_update(
@@ -169,43 +213,57 @@ class Ledger:
             open={e.order_ref: e for e in others if e.status in OPEN},
         )
 
+    @patient
     def take_over(
-        self, order_refs: Iterable[str], *, actions: Sequence[Action], lease: timedelta, dead_owners: Iterable[str]
+        self,
+        order_refs: Iterable[str],
+        *,
+        actions: Sequence[Action],
+        lease: timedelta,
+        dead_owners: Iterable[str],
+        part: str | None = None,
     ) -> list[EffectRecord]:
         """Become the holder of effects that may have been sent, to read what became of them.
 
-        Only of those whose lease is over or whose owner is dead. `sender` and `intent_at` stay: they tell what may
-        be on its way.
+        Only of those whose lease is over or whose owner is dead; with `part` only of that part's (see `effect_key`).
+        `sender` and `intent_at` stay: they tell what may be on its way.
         """
         now = self.clock()
-        statement = (
-            update(effects)
-            .where(
-                effects.c.order_ref.in_(list(order_refs)),
-                effects.c.action.in_(actions),
-                effects.c.status.in_(OPEN),
-                or_(effects.c.lease_until <= now, effects.c.owner.in_(list(dead_owners))),
-            )
-            .values(fence=effects.c.fence + 1, owner=self.owner, lease_until=now + lease)
-            .returning(effects)
+        adrift = (
+            effects.c.order_ref.in_(list(order_refs)),
+            effects.c.action.in_(actions),
+            effects.c.status.in_(OPEN),
+            or_(effects.c.lease_until <= now, effects.c.owner.in_(list(dead_owners))),
         )
         with self._transaction() as connection:
+            found = self._effects(connection, select(effects).where(*adrift))
+            keys = [record.key for record in found if part is None or part == record.part]
+            statement = (
+                update(effects)
+                .where(*adrift, effects.c.key.in_(keys))
+                .values(fence=effects.c.fence + 1, owner=self.owner, lease_until=now + lease)
+                .returning(effects)
+            )
             return self._effects(connection, statement)
 
+    @patient
     def record(self, outcomes: Sequence[Outcome]) -> list[bool]:
         """Write outcomes and what they do to their orders, in one commit.
 
         False for an outcome that came with an old fence: another holder decides, so it changes nothing.
         """
         with self._transaction() as connection:
-            return [self._settle(connection, outcome) for outcome in outcomes]
+            settled = {o.claim.key: self._settle(connection, o) for o in sorted(outcomes, key=lambda o: o.claim.key)}
+        return [settled[outcome.claim.key] for outcome in outcomes]
 
+    @patient
     def effects_of(self, order_refs: Iterable[str]) -> list[EffectRecord]:
         """All effects of these orders, oldest first."""
         statement = select(effects).where(effects.c.order_ref.in_(list(order_refs))).order_by(effects.c.intent_at)
         with self._reading() as connection:
             return self._effects(connection, statement)
 
+    @patient
     def owners_at_work(self, order_refs: Iterable[str]) -> set[str]:
         """Owners of unsettled effects whose lease still runs."""
         statement = select(effects.c.owner).where(
@@ -216,38 +274,52 @@ class Ledger:
         with self._reading() as connection:
             return set(connection.scalars(statement.distinct()))
 
+    @patient
     def senders_in_doubt(self) -> set[str]:
-        """Send logs that an unsettled effect still needs."""
+        """Send logs that an unsettled effect still needs: of who may have sent it, and of who holds it now."""
         with self._reading() as connection:
-            return set(connection.scalars(select(effects.c.sender).where(effects.c.status.in_(OPEN)).distinct()))
+            rows = connection.execute(select(effects.c.sender, effects.c.owner).where(effects.c.status.in_(OPEN)))
+            return {name for row in rows for name in row}
 
     # tracking
 
+    @patient
     def add_events(self, order_ref: str, events: Sequence[TrackingEvent]) -> int:
-        """Record an order's events as the service lists them; known ones are left alone. Answers how many were new."""
+        """Record those of an order's events that are new, numbered as they come; answers how many.
+
+        A scan has no id: number, time, status and words make it the same (contract 2.3).
+        """
         if not events:
             return 0
-        now = self.clock()
-        places: dict[str, int] = {}
-        rows = []
-        for event in events:
-            sequence = places[event.tracking_number] = places.get(event.tracking_number, 0) + 1
-            rows.append(
-                {
-                    "order_ref": order_ref,
-                    "tracking_number": event.tracking_number,
-                    "sequence": sequence,
-                    "occurred_at": event.occurred_at,
-                    "status": event.status,
-                    "description": event.description,
-                    "place": event.place,
-                    "recorded_at": now,
-                }
-            )
         with self._transaction() as connection:
-            statement = self._insert(tracking_events).values(rows).on_conflict_do_nothing()
-            return len(connection.execute(statement.returning(tracking_events.c.sequence)).all())
+            known = connection.execute(select(tracking_events).where(tracking_events.c.order_ref == order_ref)).all()
+            seen = {(row.tracking_number, row.occurred_at, row.status, row.description) for row in known}
+            last = Counter(row.tracking_number for row in known)
+            rows = []
+            for event in events:
+                identity = (event.tracking_number, event.occurred_at, event.status, event.description)
+                if identity in seen:
+                    continue
+                seen.add(identity)
+                last[event.tracking_number] += 1
+                rows.append(self._event_row(order_ref, event, last[event.tracking_number]))
+            if rows:
+                connection.execute(self._insert(tracking_events).values(rows).on_conflict_do_nothing())
+            return len(rows)
 
+    def _event_row(self, order_ref: str, event: TrackingEvent, sequence: int) -> dict[str, Any]:
+        return {
+            "order_ref": order_ref,
+            "tracking_number": event.tracking_number,
+            "sequence": sequence,
+            "occurred_at": event.occurred_at,
+            "status": event.status,
+            "description": event.description,
+            "place": event.place,
+            "recorded_at": self.clock(),
+        }
+
+    @patient
     def events(self, *, order_refs: Iterable[str] | None = None, since: datetime | None = None) -> list[dict[str, Any]]:
         """Recorded events in order, optionally of some orders, or recorded since a moment."""
         c = tracking_events.c
@@ -259,6 +331,7 @@ class Ledger:
         with self._reading() as connection:
             return [dict(row) for row in connection.execute(statement).mappings()]
 
+    @patient
     def moves_of(self, order_ref: str) -> list[dict[str, Any]]:
         """The audit trail of one order, oldest first."""
         statement = select(moves).where(moves.c.order_ref == order_ref).order_by(moves.c.id)
@@ -266,6 +339,43 @@ class Ledger:
             return [dict(row) for row in connection.execute(statement).mappings()]
 
     # inside
+
+    @staticmethod
+    def _as_approved(connection: Connection, intents: Sequence[Intent]) -> Sequence[Intent]:
+        """The intents whose order still has the plan they were approved with; locks the orders against a new plan."""
+        bound = [intent.order_ref for intent in intents if intent.plan_hash]
+        if not bound:
+            return intents
+        statement = select(orders.c.order_ref, orders.c.plan_hash).where(orders.c.order_ref.in_(bound))
+        now = dict(connection.execute(statement.order_by(orders.c.order_ref).with_for_update()).all())
+        return [intent for intent in intents if not intent.plan_hash or now.get(intent.order_ref) == intent.plan_hash]
+
+    def _within(self, connection: Connection, intents: Sequence[Intent], limits: SpendLimits) -> Sequence[Intent]:
+        """The intents that the limits have room for; the others' orders are held. Runs are let in one by one."""
+        if connection.dialect.name == "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(SPENDING_LOCK)))
+        spent = Limits(
+            batch=limits.batch,
+            day=limits.day,
+            batch_spent=Money(self._committed(connection, orders.c.batch_id == limits.batch_id)),
+            day_spent=Money(self._committed(connection, effects.c.intent_at >= limits.day_start)),
+        )
+        reasons = over_budget([(intent.order_ref, intent.amount or Money(0)) for intent in intents], spent)
+        for order_ref, reason in reasons.items():
+            self._change(connection, OrderChange(order_ref=order_ref, state=OrderState.HELD, reason=reason))
+        return [intent for intent in intents if intent.order_ref not in reasons]
+
+    @staticmethod
+    def _committed(connection: Connection, which: ColumnElement[bool]) -> int:
+        """Fen approved for orders whose create or pay may have cost money."""
+        begun = (
+            select(effects.c.order_ref)
+            .join(orders, orders.c.order_ref == effects.c.order_ref)
+            .where(effects.c.action.in_((Action.CREATE, Action.PAY)), effects.c.status.in_(COUNTS_AS_SPENT), which)
+            .distinct()
+        )
+        statement = select(func.coalesce(func.sum(orders.c.approved_minor), 0)).where(orders.c.order_ref.in_(begun))
+        return int(connection.execute(statement).scalar_one())
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
@@ -298,7 +408,7 @@ class Ledger:
             .where(effects.c.order_ref.in_(refs), effects.c.action == intents[0].action)
             .order_by(effects.c.attempt)
         )
-        return {_slot_of(record): record for record in self._effects(connection, statement)}
+        return {record.slot: record for record in self._effects(connection, statement)}
 
     def _intent_row(
         self, intent: Intent, latest: EffectRecord | None, now: datetime, lease: timedelta
@@ -346,9 +456,13 @@ class Ledger:
 
     def _change(self, connection: Connection, change: OrderChange) -> None:
         row = connection.execute(
-            select(orders.c.state, orders.c.reason).where(orders.c.order_ref == change.order_ref)
+            select(orders.c.state, orders.c.reason).where(orders.c.order_ref == change.order_ref).with_for_update()
         ).one()
         old = OrderState(row.state)
+        if change.expected is not None and old is not change.expected:
+            return
+        if change.state is not None and is_behind(change.state, old):
+            return  # another run saw more of the order than this one
         values: dict[str, Any] = {**(change.columns or {}), "updated_at": self.clock()}
         if change.state is not None:
             values |= {"state": move(old, change.state), "reason": change.reason}
@@ -365,7 +479,3 @@ class Ledger:
 
 def _slot(intent: Intent) -> str:
     return effect_key(intent.order_ref, intent.action, part=intent.part)
-
-
-def _slot_of(record: EffectRecord) -> str:
-    return record.key if record.attempt == 1 else record.key.removesuffix(f":{record.attempt}")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from connectors.snapshots.schemas import FLAG, ID, MINOR, MOMENT, TEXTS, Table
+from connectors.snapshots.schemas import FLAG, ID, MINOR, MOMENT, TEXTS, VOLUME_PRICES, Table
 
 MAX_INT64 = 2**63 - 1
 
@@ -84,6 +84,19 @@ def _whole(value: object) -> int:
     return int(value)
 
 
+def _volume_prices(value: object) -> list[dict[str, int]]:
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"{value!r} is not a list of volume prices")
+    return [_volume_price(step) for step in value]
+
+
+def _volume_price(step: object) -> dict[str, int]:
+    names = ("start_quantity", "price_minor")
+    if not isinstance(step, Mapping) or {*step} != {*names}:
+        raise ValueError(f"{step!r} is not a volume price: it must have {' and '.join(names)}")
+    return {name: _whole(step[name]) for name in names}
+
+
 def _flag(value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"{value!r} is not true or false")
@@ -100,6 +113,7 @@ CHECKS: Mapping[pa.DataType, Callable[[object], object]] = {
     ID[0]: _text,
     TEXTS[0]: _texts,
     MINOR[0]: _whole,
+    VOLUME_PRICES[0]: _volume_prices,
     FLAG[0]: _flag,
     MOMENT[0]: _moment,
 }

@@ -17,6 +17,8 @@ ColumnKind = tuple[pa.DataType, bool]  # and whether it may be null
 ID = (pa.string(), False)
 TEXT = (pa.string(), True)
 TEXTS = (pa.list_(pa.string()), False)
+MAYBE_TEXTS = (pa.list_(pa.string()), True)
+VOLUME_PRICES = (pa.list_(pa.struct([("start_quantity", pa.int64()), ("price_minor", pa.int64())])), True)
 MINOR = COUNT = (pa.int64(), False)
 FLAG = (pa.bool_(), False)
 MOMENT = (pa.timestamp("us", tz="UTC"), False)
@@ -86,7 +88,13 @@ OFFERS = _table(
         "distribution_item_id": TEXT,
         "distribution_sku_id": TEXT,
         "image_url": TEXT,
+        "image_urls": MAYBE_TEXTS,
+        "category_id": TEXT,
+        "category_name": TEXT,
+        "volume_prices": VOLUME_PRICES,
+        "seen_at": TIME,
     },
+    version=2,
 )
 QUOTES = _table(
     "quotes",
@@ -223,6 +231,47 @@ TRACKING_EVENTS = _table(
         "place": TEXT,
     },
 )
+REFUNDS = _table(
+    "refunds",
+    "order_ref,refund_key",
+    {
+        "order_ref": ID,
+        "refund_key": ID,
+        "marketplace": ID,
+        "order_id": ID,
+        "refund_id": TEXT,
+        "part": ID,
+        "number": COUNT,
+        "kind": ID,
+        "state": ID,
+        "reason": TEXT,
+        "description": TEXT,
+        "refusal": TEXT,
+        "asked_minor": MINOR,
+        "approved_minor": MINOR,
+        "refunded_minor": MINOR,
+        "currency": ID,
+        "vouchers": TEXTS,
+        "company": TEXT,
+        "tracking_number": TEXT,
+        "asked_at": TIME,
+        "settled_at": TIME,
+    },
+)
+REFUND_EVENTS = _table(
+    "refund_events",
+    "order_ref,refund_key,sequence",
+    {
+        "order_ref": ID,
+        "refund_key": ID,
+        "sequence": COUNT,
+        "refund_id": TEXT,
+        "occurred_at": MOMENT,
+        "status": TEXT,
+        "role": TEXT,
+        "description": TEXT,
+    },
+)
 OUTCOMES = _table(
     "outcomes",
     "order_ref",
@@ -239,6 +288,27 @@ OUTCOMES = _table(
         "finished_at": TIME,
     },
 )
+CANDIDATES = _table(
+    "candidates",
+    "order_ref,line_no,place",
+    {
+        "order_ref": ID,
+        "line_no": COUNT,
+        "place": COUNT,
+        "marketplace": ID,
+        "words": ID,
+        "item_id": ID,
+        "title": TEXT,
+        "price_minor": MINOR,
+        "currency": ID,
+        "seller_id": TEXT,
+        "seller_name": TEXT,
+        "image_url": TEXT,
+        "taken": FLAG,
+        "why": TEXT,
+        "decided_at": TIME,
+    },
+)
 
 TABLES: Mapping[str, Table] = {
     table.name: table
@@ -253,6 +323,9 @@ TABLES: Mapping[str, Table] = {
         SHIPMENTS,
         SHIPMENT_ITEMS,
         TRACKING_EVENTS,
+        REFUNDS,
+        REFUND_EVENTS,
         OUTCOMES,
+        CANDIDATES,
     )
 }

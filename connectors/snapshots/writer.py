@@ -6,7 +6,7 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
-from hashlib import sha256
+from hashlib import file_digest
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,7 +23,7 @@ from connectors.snapshots.manifests import (
     read_manifest,
 )
 from connectors.snapshots.rows import to_arrow
-from connectors.snapshots.schemas import TABLES
+from connectors.snapshots.schemas import TABLES, Table
 
 SNAPSHOT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,149}")
 
@@ -32,7 +32,7 @@ def write_snapshot(
     root: Path,
     snapshot_id: str,
     date: date,
-    tables: Mapping[str, Sequence[Mapping[str, object]]],
+    tables: Mapping[str, Sequence[Mapping[str, object]] | pa.RecordBatchReader],
     *,
     batch_id: str | None,
     written_at: datetime,
@@ -41,6 +41,8 @@ def write_snapshot(
 
     Rows get `snapshot_id`, `batch_id` and `snapshot_at` (= `written_at`) unless they bring their own. A table given
     without rows gets a file without rows, so that plain pandas reads its folder instead of failing on a missing one.
+    A table too large for memory comes as a reader of batches in the table's very schema, with these columns and one
+    row a key.
     Raises `ValueError` for an id that can't be a file name, an unknown table or a time without zone, and
     `SnapshotValueError` for a value that its column can't hold.
 
@@ -50,7 +52,7 @@ def write_snapshot(
     """
     _check_arguments(snapshot_id, tables, written_at)
     envelope: dict[str, object] = {"snapshot_id": snapshot_id, "batch_id": batch_id, "snapshot_at": written_at}
-    content = {name: to_arrow(TABLES[name], [envelope | dict(row) for row in rows]) for name, rows in tables.items()}
+    content = {name: _content(TABLES[name], envelope, rows) for name, rows in tables.items()}
     with alone(root / WORK):
         files = tuple(_stage(root, snapshot_id, date, name, table) for name, table in content.items())
         manifest = Manifest(
@@ -79,20 +81,46 @@ def _staged(root: Path, snapshot_id: str, name: str) -> Path:
     return root / WORK / snapshot_id / f"{name}.new"
 
 
-def _stage(root: Path, snapshot_id: str, date: date, name: str, table: pa.Table) -> SnapshotFile:
+def _content(
+    table: Table, envelope: dict[str, object], rows: Sequence[Mapping[str, object]] | pa.RecordBatchReader
+) -> pa.Table | pa.RecordBatchReader:
+    if not isinstance(rows, pa.RecordBatchReader):
+        return to_arrow(table, [envelope | dict(row) for row in rows])
+    if not rows.schema.equals(table.schema):
+        raise ValueError(f"the batches for table {table.name} have another schema than the table")
+    return rows
+
+
+def _stage(
+    root: Path, snapshot_id: str, date: date, name: str, content: pa.Table | pa.RecordBatchReader
+) -> SnapshotFile:
     path = _staged(root, snapshot_id, name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    parquet.write_table(table, path, compression="zstd", write_page_checksum=True)
+    rows = _write(path, content)
     sync(path)
-    written = path.read_bytes()
+    with path.open("rb") as written:
+        digest = file_digest(written, "sha256").hexdigest()
     return SnapshotFile(
         table=name,
         path=f"{name}/date={date:%Y-%m-%d}/{snapshot_id}.parquet",
-        rows=table.num_rows,
-        bytes=len(written),
-        sha256=sha256(written).hexdigest(),
+        rows=rows,
+        bytes=path.stat().st_size,
+        sha256=digest,
         schema_version=TABLES[name].version,
     )
+
+
+def _write(path: Path, content: pa.Table | pa.RecordBatchReader) -> int:
+    """Write a table whole, or batch by batch; answers the rows."""
+    if isinstance(content, pa.Table):
+        parquet.write_table(content, path, compression="zstd", write_page_checksum=True)
+        return int(content.num_rows)
+    rows = 0
+    with parquet.ParquetWriter(path, content.schema, compression="zstd", write_page_checksum=True) as writer:
+        for batch in content:
+            writer.write_batch(batch)
+            rows += batch.num_rows
+    return rows
 
 
 def _keep_replaced(root: Path, new: Manifest) -> None:

@@ -48,7 +48,8 @@ class SignatureAuth(httpx.Auth):
         request.headers["timestamp"] = timestamp
         request.headers["nonce-str"] = nonce
         request.headers["signature"] = signed
-        if LOGISTICS in request.url.path and self._settings.logistics_sign == "signature":
+        logistics = LOGISTICS in request.url.path or request.extensions.get("logistics")  # an override moves paths
+        if logistics and self._settings.logistics_sign == "signature":
             request.url = request.url.copy_merge_params({"timestamp": timestamp, "sign": signed})
         yield request
 

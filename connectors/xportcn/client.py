@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, NoReturn, Self
@@ -25,10 +25,12 @@ from connectors.xportcn.errors import Misconfigured, NotSent
 from connectors.xportcn.explain import Report, error_of
 from connectors.xportcn.failures import Failure, Kind
 from connectors.xportcn.limits import TokenBucket
+from connectors.xportcn.operations import Envelope, Operation
+from connectors.xportcn.overrides import load_overrides, query_of
 from connectors.xportcn.redaction import hide_signatures, without_signature
 from connectors.xportcn.sending import Halted, Send, guard, sending
 from connectors.xportcn.waiting import retry_after_s, skew_s, wait_before_retry
-from connectors.xportcn.wire import EffectAnswer
+from connectors.xportcn.wire import EffectAnswer, path_and_query
 from domain.effects import Claim
 
 log = logging.getLogger("xportcn")
@@ -55,7 +57,7 @@ class Answer:
 class XportcnClient:
     """Calls the service. An async context manager; one a process and event loop.
 
-    `on_send` is called synchronously with the claim of an effect, right before its first byte leaves. If it raises,
+    `on_send` is called synchronously with each claim of an effect, right before its first byte leaves. If it raises,
     nothing is written: `NotSent` passes as it is, anything else becomes the cause of one.
     """
 
@@ -69,6 +71,7 @@ class XportcnClient:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.address = _address(settings)
+        self.overrides = load_overrides(settings.overrides)
         self._settings = settings
         self._on_send = on_send
         self._clock = clock
@@ -103,9 +106,17 @@ class XportcnClient:
 
     async def effect(self, call: EffectCall[Req, Res], request: Req, *, claim: Claim) -> Res:
         """Make a call with consequences: sent exactly once, or not at all."""
-        if claim.action is not call.action:
-            raise ValueError(f"{call.operation.name} is sent under a claim to {call.action}, not to {claim.action}")
-        result = await self._attempt(call, request, Send(lambda: self._on_send(claim)))
+        return await self.joint_effect(call, request, claims=(claim,))
+
+    async def joint_effect(self, call: EffectCall[Req, Res], request: Req, *, claims: Sequence[Claim]) -> Res:
+        """One call with the consequences of several claims: `on_send` must let all of them go, or nothing is sent."""
+        _require_claims(call, claims)
+
+        def leave() -> None:
+            for claim in claims:
+                self._on_send(claim)
+
+        result = await self._attempt(call, request, Send(leave))
         if isinstance(result, Report):
             raise error_of(result) from result.cause
         return result
@@ -127,9 +138,9 @@ class XportcnClient:
         started = time.perf_counter()
         result = await self._exchange(call, request, send)
         if isinstance(result, Answer):
-            _log(call, started, result.status, result.envelope.request_id if result.envelope else "")
+            _log(self._as_called(call), started, result.status, result.envelope.request_id if result.envelope else "")
             return self._judge(call, result)
-        _log(call, started, result.failure.kind, "")
+        _log(self._as_called(call), started, result.failure.kind, "")
         return result
 
     async def _exchange(self, call: Call[Req, Res], request: Req, send: Send) -> Answer | Report:
@@ -145,11 +156,16 @@ class XportcnClient:
         return Answer(response.status_code, response.headers, open_envelope(response.content))
 
     def _built(self, call: Call[Req, Res], request: Req) -> httpx.Request:
-        operation = call.operation
+        operation, renames = self._as_called(call), self.overrides.of(call.operation).request
+        logistics = {"logistics": operation.envelope is Envelope.B}
         if operation.method == "GET":
-            return self._http.build_request("GET", operation.path, params=request.query())
-        json_type = {"content-type": "application/json"}
-        return self._http.build_request("POST", operation.path, content=request.body(), headers=json_type)
+            path, query = path_and_query(operation.path, query_of(request, call.operation))
+            return self._http.build_request("GET", path, params=renames.to_service(query), extensions=logistics)
+        json_type, body = {"content-type": "application/json"}, renames.to_service(request.body())
+        return self._http.build_request("POST", operation.path, content=body, headers=json_type, extensions=logistics)
+
+    def _as_called(self, call: Call[Req, Res]) -> Operation:
+        return self.overrides.of(call.operation).operation
 
     def _broken(self, call: Call[Req, Res], send: Send, error: Exception) -> Report:
         # Only the cause tells a time-out: the transport calls a dropped connection one too.
@@ -157,7 +173,7 @@ class XportcnClient:
         told = str(error) or type(error).__name__
         words = without_signature(told)
         return Report(
-            operation=call.operation,
+            operation=self._as_called(call),
             address=self.address,
             failure=Failure(
                 kind=Kind.TIMED_OUT if timed_out else Kind.BROKEN, effect=call.operation.effect, sent=send.written
@@ -171,17 +187,18 @@ class XportcnClient:
         if envelope is None or not envelope.ok or not 200 <= answer.status < 300:
             return self._report(call, answer, Kind.ANSWERED)
         try:
-            data = call.parse(envelope.data)
+            data = call.parse(self.overrides.of(call.operation).response.to_contract(envelope.data))
         except ValidationError as error:
             return self._report(call, answer, Kind.MISFIT, error)
-        if isinstance(data, EffectAnswer):
-            data.came_with(envelope.request_id)
+        for part in data if isinstance(data, tuple) else (data,):
+            if isinstance(part, EffectAnswer):
+                part.came_with(envelope.request_id)
         return data
 
     def _report(self, call: Call[Req, Res], answer: Answer, kind: Kind, error: ValidationError | None = None) -> Report:
         envelope, now = answer.envelope, self._clock()
         return Report(
-            operation=call.operation,
+            operation=self._as_called(call),
             address=self.address,
             failure=Failure(
                 kind=kind,
@@ -189,6 +206,7 @@ class XportcnClient:
                 sent=True,
                 status=answer.status,
                 code=envelope.code if envelope else None,
+                is_known_refusal=_is_known_refusal(call, envelope),
             ),
             words=envelope.words if envelope else "",
             request_id=envelope.request_id if envelope else "",
@@ -236,6 +254,18 @@ def _http_client(settings: XportcnSettings, auth: httpx.Auth) -> httpx.AsyncClie
     )
 
 
+def _require_claims(call: EffectCall[Any, Any], claims: Sequence[Claim]) -> None:
+    name, keys = call.operation.name, {claim.key for claim in claims}
+    if not claims or len(keys) < len(claims):
+        raise ValueError(f"{name} is sent under one claim an effect, not under {len(claims)} with {len(keys)} keys")
+    if wrong := [claim.action for claim in claims if claim.action is not call.action]:
+        raise ValueError(f"{name} is sent under a claim to {call.action}, not to {wrong[0]}")
+
+
+def _is_known_refusal(call: Call[Any, Any], envelope: Opened | None) -> bool:
+    return isinstance(call, EffectCall) and envelope is not None and envelope.code in call.refusals
+
+
 def _raise_denied(call: Call[Any, Any], denied: Exception) -> NoReturn:
     name = call.operation.name
     if isinstance(denied, NotSent):
@@ -249,8 +279,7 @@ def _field(error: ValidationError) -> str:
     return ".".join(str(part) for part in error.errors(include_input=False)[0]["loc"]) or "data"
 
 
-def _log(call: Call[Any, Any], started: float, outcome: object, request_id: str) -> None:
-    operation = call.operation
+def _log(operation: Operation, started: float, outcome: object, request_id: str) -> None:
     ms = (time.perf_counter() - started) * 1000
     log.debug(
         "%s: %s %s -> %s in %.0f ms, request %s",

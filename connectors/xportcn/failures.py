@@ -32,7 +32,8 @@ class Meaning(StrEnum):
 class Failure:
     """A failed call. `effect` is true for calls that spend or promise, `sent` once the first byte was about to leave.
 
-    `status` is None without an HTTP answer, `code` None without the service's envelope.
+    `status` is None without an HTTP answer, `code` None without the service's envelope. `is_known_refusal` is true for
+    a code that the contract lists as this operation's no.
     """
 
     kind: Kind
@@ -40,6 +41,7 @@ class Failure:
     sent: bool
     status: int | None = None
     code: str | None = None
+    is_known_refusal: bool = False
 
 
 def meaning_of(failure: Failure) -> Meaning:
@@ -81,6 +83,8 @@ def _with_envelope(failure: Failure, status: int, code: str) -> Meaning:
         return again
     if code == "404" and not failure.effect:
         return Meaning.MISCONFIGURED
+    if failure.effect and not failure.is_known_refusal and not 400 <= _number(code) < 500:
+        return Meaning.UNANSWERED  # only what is known to be a refusal counts as one (contract 1.6)
     return Meaning.REFUSED
 
 

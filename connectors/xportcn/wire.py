@@ -7,10 +7,12 @@ contract's names and nothing else.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from pydantic import (
     AliasChoices,
@@ -29,10 +31,12 @@ from domain.money import Money
 
 CHINA = timezone(timedelta(hours=8))
 SPACED = "%Y-%m-%d %H:%M:%S"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 COMPACT = "%Y%m%d%H%M%S%f%z"
 # Doubles of the service's own arithmetic come as 57.99999999999999: that far off, and no farther, it is a whole fen.
 FLOAT_DUST = Decimal("0.000001")
 MOST_DIGITS = 30
+BRACES = re.compile(r"\{(\w+)\}")
 
 
 class Reader(BaseModel):
@@ -90,6 +94,15 @@ class Writer(BaseModel):
         return {name: str(value) for name, value in self.model_dump(by_alias=True, exclude_none=True).items()}
 
 
+class Page(Reader):
+    """The contract's page object; what it holds is the subclass's `data`."""
+
+    total_records: int = 0
+    total_page: int = 0
+    page_size: int = 0
+    current_page: int = 0
+
+
 class Nothing(Writer):
     """A request without parameters."""
 
@@ -99,12 +112,35 @@ def either(*names: str) -> AliasChoices:
     return AliasChoices(*names)
 
 
-def read_json(raw: bytes) -> Any:
+def path_and_query(path: str, fields: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """Put fields into the braces of a path, percent-encoded; the rest is the query.
+
+    Raises `ValueError` for an empty field or dots, which walk up the path even when encoded: the path that comes out
+    would be another operation's.
+    """
+    query = dict(fields)
+
+    def encoded(brace: re.Match[str]) -> str:
+        value = query.pop(brace[1], "")
+        if value in ("", ".", ".."):
+            raise ValueError(f"{brace[1]} is {value!r}: {path} can't be called")
+        return quote(value, safe="")
+
+    return BRACES.sub(encoded, path), query
+
+
+def read_json(raw: bytes | str) -> Any:
     """Parse JSON with every number exact. Raises `ValueError` for anything else."""
     try:
-        return json.loads(raw, parse_float=Decimal, parse_constant=_no_number)
+        return json.loads(raw, parse_float=_number, parse_constant=_no_number)
     except RecursionError as error:
         raise ValueError("JSON nested too deep") from error
+
+
+def _number(text: str) -> Decimal | str:
+    """Exact; what is out of all proportion stays text, since 1e99999999 as an int would take all memory."""
+    number = Decimal(text)
+    return number if abs(number.adjusted()) <= MOST_DIGITS else text
 
 
 def _no_number(name: str) -> None:
@@ -168,11 +204,25 @@ def _china_time(value: object) -> datetime:
         return _unix_time(text[:10])
     shape = SPACED if " " in text else COMPACT
     moment = datetime.strptime(text, shape)  # noqa: DTZ007 - the spaced shape names no zone: it is China's
-    return (moment if moment.tzinfo else moment.replace(tzinfo=CHINA)).astimezone(UTC)
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=CHINA)).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("not a time of this calendar") from error
 
 
 def _unix_time(value: object) -> datetime:
-    return value if isinstance(value, datetime) else datetime.fromtimestamp(_whole(value), UTC)
+    return value if isinstance(value, datetime) else _after_epoch(timedelta(seconds=1), _whole(value))
+
+
+def _unix_ms_time(value: object) -> datetime:
+    return value if isinstance(value, datetime) else _after_epoch(timedelta(milliseconds=1), _whole(value))
+
+
+def _after_epoch(unit: timedelta, count: int) -> datetime:
+    try:
+        return EPOCH + unit * count
+    except OverflowError as error:
+        raise ValueError("not a time of this calendar") from error
 
 
 def _empty_is_absent(value: object) -> object:
@@ -219,4 +269,16 @@ MaybeChinaTime = Annotated[ChinaTime | None, BeforeValidator(_empty_is_absent)]
 MaybeUnixTime = Annotated[Annotated[datetime, PlainValidator(_unix_time)] | None, BeforeValidator(_empty_is_absent)]
 """Unix seconds, a number or a text; UTC inside."""
 
+UnixMs = Annotated[datetime, PlainValidator(_unix_ms_time)]
+"""Unix milliseconds, a number or a text; UTC inside."""
+
+MaybeUnixMs = Annotated[UnixMs | None, BeforeValidator(_empty_is_absent)]
+
 JsonText = PlainSerializer(json_text, return_type=str)
+"""For a list of writers: travels as JSON text."""
+
+JsonObjectText = PlainSerializer(Writer.body, return_type=str)
+"""For one writer: travels as JSON text."""
+
+CommaText = Annotated[tuple[str, ...], PlainSerializer(",".join, return_type=str)]
+"""Texts that travel as one, with commas between; none of them may hold one."""

@@ -13,6 +13,7 @@ from sandbox.refusals import UPSTREAM_REFUSED, Refusal, bad_request, product_not
 from sandbox.world import World
 
 MAX_SKUS = 50
+MAX_MERCHANTS = 10
 PROBLEMS = {
     "500_001": "the offer cannot be traded online",
     "500_002": "the offers are from different sellers",
@@ -44,45 +45,62 @@ class Cargo:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Wanted:
+    """One asked line before it is judged."""
+
     item: Item
     sku: Sku | None
     spec_id: str
     quantity: int
 
 
-def read_cargo(world: World, body: Fields) -> list[Cargo]:
+def read_cargo(world: World, body: Fields, marketplace: str = "1688") -> list[Cargo]:
     entries = body.objects("cargoParamList")
     if len(entries) > MAX_SKUS:
         raise bad_request("cargoParamList", f"at most {MAX_SKUS} SKUs")
-    asked = [_asked(world, entry) for entry in entries]
+    wanted = [_wanted(world, entry, marketplace) for entry in entries]
+    return judged(wanted, mixed=len({line.item.seller.id for line in wanted}) > 1)
+
+
+def read_cargo_of_merchants(world: World, body: Fields) -> dict[str, list[Cargo]]:
+    """The lines by the `sellerOpenId` that each names, in order of first appearance."""
+    entries = body.objects("cargoParamList")
+    merchants: dict[str, list[Wanted]] = {}
+    for entry in entries:
+        merchants.setdefault(entry.text("sellerOpenId"), []).append(_wanted(world, entry, "1688"))
+    if len(merchants) > MAX_MERCHANTS or any(len(wanted) > MAX_SKUS for wanted in merchants.values()):
+        raise bad_request("cargoParamList", f"at most {MAX_MERCHANTS} merchants and {MAX_SKUS} SKUs of each")
+    return {
+        seller_id: judged(wanted, mixed=any(line.item.seller.id != seller_id for line in wanted))
+        for seller_id, wanted in merchants.items()
+    }
+
+
+def judged(wanted: Sequence[Wanted], *, mixed: bool = False) -> list[Cargo]:
+    """Whether and at what price each line can be bought; `mixed` when they are not of one seller as they should."""
     of_offer: Counter[str] = Counter()
     of_spec: Counter[tuple[str, str]] = Counter()
-    for line in asked:
+    for line in wanted:
         of_offer[line.item.id] += line.quantity
         of_spec[line.item.id, line.spec_id] += line.quantity
-    sellers = {line.item.seller.id for line in asked}
-    return [
-        _cargo(line, of_offer[line.item.id], of_spec[line.item.id, line.spec_id], several_sellers=len(sellers) > 1)
-        for line in asked
-    ]
+    return [_cargo(line, of_offer[line.item.id], of_spec[line.item.id, line.spec_id], mixed=mixed) for line in wanted]
 
 
-def _asked(world: World, entry: Fields) -> _Asked:
+def _wanted(world: World, entry: Fields, marketplace: str) -> Wanted:
     offer_id, spec_id = entry.identifier("offerId"), entry.optional_text("specId")
-    item = world.catalogue.shelf("1688").by_id.get(offer_id)
+    item = world.catalogue.shelf(marketplace).by_id.get(offer_id)
     if item is None:
         raise product_not_found(offer_id)
-    return _Asked(item, item.sku_by_spec_id(spec_id), spec_id, entry.quantity())
+    return Wanted(item, item.sku_by_spec_id(spec_id), spec_id, entry.quantity())
 
 
-def _cargo(line: _Asked, of_offer: int, of_spec: int, *, several_sellers: bool) -> Cargo:
-    problem = "500_002" if several_sellers else _problem(line, of_offer, of_spec)
+def _cargo(line: Wanted, of_offer: int, of_spec: int, *, mixed: bool) -> Cargo:
+    problem = "500_002" if mixed else _problem(line, of_offer, of_spec)
     unit_fen = line.item.unit_fen(line.sku, of_offer) if line.sku else 0
     return Cargo(line.item, line.sku, line.spec_id, line.quantity, unit_fen, problem)
 
 
-def _problem(line: _Asked, of_offer: int, of_spec: int) -> str:
+def _problem(line: Wanted, of_offer: int, of_spec: int) -> str:
     if line.item.offline:
         return "500_001"
     if line.sku is None:

@@ -1,11 +1,14 @@
-"""1688 goods: keyword query and details. Prices are yuan as text."""
+"""1688 goods: keyword query and details, also for its big sellers. Prices are yuan as text."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 
+from sandbox.categories import leaves_at_or_below
+from sandbox.fields import Fields, Page
 from sandbox.goods import Item, Sku
 from sandbox.operations import Call, Operations
 from sandbox.refusals import bad_request, product_not_found
@@ -17,15 +20,51 @@ PICTURES = "https://cbu01.alicdn.com/img/ibank"
 SORTS = {"price": lambda item: item.lowest_fen, "monthSold": lambda item: item.month_sold}
 
 
+# which offers carry a mark, by their id
+MARKS: dict[str, Callable[[int], bool]] = {
+    "shipInToday": lambda offer_id: offer_id % 2 == 0,
+    "totalEpScoreLv1": lambda offer_id: offer_id % 3 == 0,
+    "ksCiphertext": lambda offer_id: True,
+}
+
+
 @operations.post("/alibaba/product/keywords/query")
 def keyword_query(world: World, call: Call) -> dict[str, Any]:
-    keyword = call.body.text("keyword")
-    page = call.body.page("beginPage")
-    lowest, highest = call.body.optional_yuan("priceStart"), call.body.optional_yuan("priceEnd")
-    found = world.catalogue.shelf("1688").search(keyword, lowest, highest)
-    if sort := call.body.optional_text("sort"):
-        _sort(found, sort)
-    return page.answer(len(found), [_found(item) for item in found[page.start : page.stop]])
+    return found_offers(world, call.body, "1688")
+
+
+def found_offers(world: World, body: Fields, marketplace: str) -> dict[str, Any]:
+    """What a keyword query of 1688, or of its big sellers, answers."""
+    page = body.page("beginPage")
+    lowest, highest = price_bounds(body)
+    found = world.catalogue.shelf(marketplace).search(_keyword(body), lowest, highest)
+    return page_of_offers(page, narrowed(found, body), body)
+
+
+def _keyword(body: Fields) -> str:
+    """May be empty when a category says what is meant."""
+    return body.optional_text("keyword") if body.has("categoryId") else body.text("keyword")
+
+
+def price_bounds(body: Fields) -> tuple[int | None, int | None]:
+    return body.optional_yuan("priceStart"), body.optional_yuan("priceEnd")
+
+
+def narrowed(items: list[Item], body: Fields) -> list[Item]:
+    """Only those of the asked category and with the asked marks."""
+    marks = [mark for mark in body.optional_text("filter").split(",") if mark]
+    if unknown := [mark for mark in marks if mark not in MARKS]:
+        raise bad_request("filter", f"{unknown[0]} is unknown; known are {', '.join(MARKS)}")
+    if category_id := body.optional_identifier("categoryId"):
+        leaves = leaves_at_or_below(category_id)
+        items = [item for item in items if item.category_id in leaves]
+    return [item for item in items if all(MARKS[mark](int(item.id)) for mark in marks)]
+
+
+def page_of_offers(page: Page, items: list[Item], body: Fields) -> dict[str, Any]:
+    if sort := body.optional_text("sort"):
+        _sort(items, sort)
+    return page.answer(len(items), [_found(item) for item in items[page.start : page.stop]])
 
 
 def _sort(items: list[Item], sort: str) -> None:
@@ -43,7 +82,7 @@ def _found(item: Item) -> dict[str, Any]:
         "offerId": int(item.id),
         "subject": item.title,
         "subjectTrans": item.title_en,
-        "imageUrl": _picture(item.id),
+        "imageUrl": picture_url(item.id),
         "priceInfo": {"price": yuan_text(item.lowest_fen)},
         "isJxhy": False,
         "monthSold": item.month_sold,
@@ -53,9 +92,14 @@ def _found(item: Item) -> dict[str, Any]:
 
 @operations.post("/alibaba/product/detail/get")
 def product_details(world: World, call: Call) -> dict[str, Any]:
-    offer_id = call.body.identifier("offerId")
-    call.body.text("country")
-    item = world.catalogue.shelf("1688").by_id.get(offer_id)
+    return offer_details(world, call.body, "1688")
+
+
+def offer_details(world: World, body: Fields, marketplace: str) -> dict[str, Any]:
+    """One offer of 1688 or of its big sellers."""
+    offer_id = body.identifier("offerId")
+    body.text("country")
+    item = world.catalogue.shelf(marketplace).by_id.get(offer_id)
     if item is None:
         raise product_not_found(offer_id)
     return {
@@ -69,7 +113,7 @@ def product_details(world: World, call: Call) -> dict[str, Any]:
         "batchNumber": None,
         "sellerOpenId": item.seller.id,
         "sellerDataInfo": {"shopName": item.seller.name},
-        "productImage": {"images": [_picture(item.id)]},
+        "productImage": {"images": [picture_url(item.id)]},
         "productSkuInfos": [_sku(sku) for sku in item.skus],
         "productSaleInfo": {
             "amountOnSale": item.stock,
@@ -86,7 +130,7 @@ def _sku(sku: Sku) -> dict[str, Any]:
         "price": yuan_text(sku.price_fen),
         "amountOnSale": sku.stock,
         "skuAttributes": [{"attributeName": name, "value": value} for name, value in sku.properties],
-        "skuImageUrl": _picture(sku.id),
+        "skuImageUrl": picture_url(sku.id),
     }
 
 
@@ -94,5 +138,5 @@ def yuan_text(fen: int) -> str:
     return f"{fen // 100}.{fen % 100:02d}"
 
 
-def _picture(name: str) -> str:
+def picture_url(name: str) -> str:
     return f"{PICTURES}/{name}.jpg"

@@ -21,6 +21,11 @@ def trace(world: World, call: Call) -> dict[str, Any]:
     order = world.books.order("1688", order_id)
     if order is None:
         raise order_not_found(order_id)
+    return order_trace(world, order)
+
+
+def order_trace(world: World, order: Order) -> dict[str, Any]:
+    """The parcels of an order of 1688, or of its big sellers, with what happened to each."""
     return {"logisticsTrace": _domestic(order, world.now()) + _international(world, order)}
 
 

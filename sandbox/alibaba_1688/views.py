@@ -5,10 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.entities import Order, OrderLine
-from sandbox.lifecycle import domestic_parcel, modified_at, sent_parcel
+from sandbox.lifecycle import SUCCESS_TAKES, coming_parcel, modified_at, sent_parcel
+from sandbox.refund import State
 from sandbox.times import alibaba_text
 from sandbox.warehouse.views import booked_parcels, international_view
 from sandbox.world import World
+
+# contract 4.3; a refused refund is closed at once
+REFUND_STATUS = {
+    State.ASKED: "waitselleragree",
+    State.AGREED: "waitbuyersend",
+    State.RETURNING: "waitsellerreceive",
+    State.DONE: "refundsuccess",
+    State.REFUSED: "refundclose",
+    State.CLOSED: "refundclose",
+}
 
 
 def yuan(fen: int) -> float:
@@ -18,18 +29,21 @@ def yuan(fen: int) -> float:
 
 def status(order: Order, now: int) -> str:
     """Contract 4.3."""
-    if order.closed_at is not None:
-        return "cancel"
-    if order.paid_at is None:
+    if order.closed_at is not None and order.closed_at <= now:
+        return "terminated" if order.close_reason == "REFUNDED" else "cancel"
+    if order.paid_at is None or order.paid_at > now:
         return "waitbuyerpay"
-    return "waitbuyerreceive" if domestic_parcel(order.id, order.paid_at).shipped_at <= now else "waitsellersend"
+    if order.confirmed_at is not None and order.confirmed_at <= now:
+        return "success" if order.confirmed_at + SUCCESS_TAKES <= now else "confirm_goods"
+    parcel = coming_parcel(order)
+    return "waitbuyerreceive" if parcel and parcel.shipped_at <= now else "waitsellersend"
 
 
 def order_view(world: World, order: Order) -> dict[str, Any]:
     now = world.now()
     return {
-        "baseInfo": _base_info(order, now),
-        "productItems": [_product_item(order, line, now) for line in order.lines],
+        "baseInfo": _base_info(world, order, now),
+        "productItems": [_product_item(world, order, line, now) for line in order.lines],
         "nativeLogistics": {"logisticsItems": _native_logistics(order, now)},
         "internationalLogistics": [
             international_view(shipment, parcel) for shipment, parcel in booked_parcels(world, order)
@@ -37,8 +51,9 @@ def order_view(world: World, order: Order) -> dict[str, Any]:
     }
 
 
-def _base_info(order: Order, now: int) -> dict[str, Any]:
+def _base_info(world: World, order: Order, now: int) -> dict[str, Any]:
     sent = sent_parcel(order, now)
+    refunds = world.refunds.of_order(order)
     return {
         "id": int(order.id),
         "idOfStr": order.id,
@@ -46,18 +61,20 @@ def _base_info(order: Order, now: int) -> dict[str, Any]:
         "totalAmount": yuan(order.amount_fen),
         "sumProductPayment": yuan(order.goods_fen),
         "shippingFee": yuan(order.post_fen),
-        "refund": 0,
+        "refund": yuan(order.refunded_fen),
+        "refundStatus": REFUND_STATUS[refunds[-1].state] if refunds else None,
         "createTime": alibaba_text(order.created_at),
         "payTime": alibaba_text(order.paid_at),
         "allDeliveredTime": alibaba_text(sent.shipped_at if sent else None),
         "modifyTime": alibaba_text(modified_at(order, now)),
         "buyerFeedback": order.reference,
         "sellerOpenId": order.seller_id,
-        "closeReason": None if order.closed_at is None else "BUYER_NO_PAY",
+        "closeReason": order.close_reason,
     }
 
 
-def _product_item(order: Order, line: OrderLine, now: int) -> dict[str, Any]:
+def _product_item(world: World, order: Order, line: OrderLine, now: int) -> dict[str, Any]:
+    refund = world.refunds.newest(line.sub_id)
     return {
         "productID": int(line.item_id),
         "skuID": int(line.sku_id),
@@ -68,6 +85,8 @@ def _product_item(order: Order, line: OrderLine, now: int) -> dict[str, Any]:
         "itemAmount": yuan(line.goods_fen),
         "subItemIDString": line.sub_id,
         "status": status(order, now),
+        "refundId": refund.id if refund else None,
+        "refundStatus": REFUND_STATUS[refund.state] if refund else None,
     }
 
 

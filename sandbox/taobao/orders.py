@@ -1,152 +1,113 @@
-"""Taobao orders: render, create, pay, list, details."""
+"""Taobao purchases: render, create, pay, cancel, list, details."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 from sandbox.entities import Order
 from sandbox.fields import Fields
-from sandbox.goods import Item, Sku
 from sandbox.operations import Call, Operations
-from sandbox.ordering import BALANCE_NOT_ENOUGH, Addresses, Pick, goods_fen, pay_order, place_order, postage_fen
-from sandbox.refusals import bad_request, order_not_found, product_not_found
+from sandbox.ordering import BALANCE_NOT_ENOUGH, ORDER_STATUS_ERROR, Addresses, pay_order, place_orders
+from sandbox.quotes import Line, cargo_key
+from sandbox.refusals import bad_request, order_not_found
 from sandbox.taobao import views
+from sandbox.taobao.lines import (
+    PROBLEMS,
+    WantedLine,
+    amount_fen,
+    as_orders,
+    check_address,
+    first_problem,
+    is_complete,
+    read_lines,
+    rendered,
+)
 from sandbox.taobao.listing import select_orders
+from sandbox.times import SECOND
 from sandbox.world import World
 
 operations = Operations()
 
 FIRST_ID = 200_000_000_000_000_000
 MAX_PAID_AT_ONCE = 10
+CANCEL_TAKES = 5 * SECOND
 PAYMENT_PROBLEMS = {
     BALANCE_NOT_ENOUGH: "the balance does not cover the order",
-    "ORDER_STATUS_ERROR": "the order is paid or closed already",
+    ORDER_STATUS_ERROR: "the order is paid or closed already, or its voucher is being checked",
     "ORDER_NOT_EXIST": "there is no such order",
 }
 
 
-@dataclass(frozen=True, slots=True)
-class WantedLine:
-    """One asked line; `problem` is the line's error code, empty when it can be bought."""
-
-    item: Item
-    sku: Sku | None
-    sku_mp_id: str
-    quantity: int
-    number: str
-    problem: str
-
-    def pick(self) -> Pick:
-        assert self.sku is not None, "only what can be bought is picked"
-        return Pick(self.item, self.sku, self.quantity, self.sku.price_fen, self.number)
-
-
-PROBLEMS = {
-    "ITEM_OFFLINE": "the item is offline",
-    "SKU_NOT_FOUND": "the item has no such SKU",
-    "BELOW_MIN_QUANTITY": "below the item's minimum quantity",
-    "OUT_OF_STOCK": "not enough stock",
-    "SELLER_MISMATCH": "the lines are from more than one seller",
-    "ADDRESS_INVALID": "receiver or warehouse address is not complete",
-    "DUPLICATE_OUTER_ID": "outerPurchaseId was used for other lines",
-    "PRICE_CHANGED": "the order costs more than purchaseAmount",
-}
-
-
-def _read_lines(world: World, entries: Sequence[Fields]) -> list[WantedLine]:
-    quantities: dict[str, int] = {}
-    for entry in entries:
-        sku_id = entry.identifier("skuId")
-        quantities[sku_id] = quantities.get(sku_id, 0) + entry.whole("quantity", minimum=1)
-    return [_read_line(world, entry, quantities) for entry in entries]
-
-
-def _read_line(world: World, entry: Fields, quantities: dict[str, int]) -> WantedLine:
-    mp_id, sku_mp_id = entry.identifier("itemId"), entry.identifier("skuId")
-    item = world.catalogue.shelf("taobao").by_mp_id.get(mp_id)
-    if item is None:
-        raise product_not_found(mp_id)
-    sku, quantity = item.sku_by_mp_id(sku_mp_id), entry.whole("quantity", minimum=1)
-    problem = _problem(item, sku, quantity, quantities[sku_mp_id])
-    number = entry.identifier("orderLineNo") if entry.has("orderLineNo") else ""
-    return WantedLine(item, sku, sku_mp_id, quantity, number, problem)
-
-
-def _problem(item: Item, sku: Sku | None, quantity: int, of_sku_in_order: int) -> str:
-    if item.offline:
-        return "ITEM_OFFLINE"
-    if sku is None:
-        return "SKU_NOT_FOUND"
-    if quantity < item.min_quantity:
-        return "BELOW_MIN_QUANTITY"
-    return "OUT_OF_STOCK" if of_sku_in_order > sku.stock else ""
+def order_named(world: World, order_id: str) -> Order:
+    order = world.books.order("taobao", order_id)
+    if order is None:
+        raise order_not_found(order_id)
+    return order
 
 
 @operations.post("/open/purchase/render")
 def render(world: World, call: Call) -> dict[str, Any]:
     call.body.object("receiver")
     call.body.object("warehouseAddress")
-    lines = _read_lines(world, call.body.objects_in_text("renderItemList"))
-    lines.sort(key=lambda line: line.item.seller.id)
-    by_seller = groupby(lines, key=lambda line: line.item.seller.id)
-    return {"orders": [_rendered(list(sellers_lines)) for _, sellers_lines in by_seller]}
+    return rendered(read_lines(world, call.body.objects_in_text("renderItemList")))
 
 
-def _rendered(lines: list[WantedLine]) -> dict[str, Any]:
-    picks = [line.pick() for line in lines if not line.problem]
-    goods, post = goods_fen(picks), postage_fen(picks)
-    return {
-        "supplierNick": lines[0].item.seller.nick,
-        "productAmount": goods,
-        "domesticPostFee": post,
-        "purchaseAmount": goods + post,
-        "currency": "CNY",
-        "lines": [_rendered_line(line) for line in lines],
-    }
-
-
-def _rendered_line(line: WantedLine) -> dict[str, Any]:
-    return {
-        "itemId": line.item.mp_id,
-        "skuId": line.sku_mp_id,
-        "quantity": line.quantity,
-        "price": line.sku.price_fen if line.sku else None,
-        "available": not line.problem,
-        "stock": line.sku.stock if line.sku else None,
-        "minQuantity": line.item.min_quantity,
-        "errorCode": line.problem or None,
-        "errorMessage": PROBLEMS.get(line.problem),
-    }
+@operations.post("/open/purchase/render/v2")
+def render_v2(world: World, call: Call) -> dict[str, Any]:
+    """Names a warehouse instead of describing it, and lists its lines as a list."""
+    check_address(call.body.object("receiver"))
+    entries = call.body.objects("renderItemList")
+    if warehouse_id := call.body.optional_identifier("warehouseId"):
+        world.addresses.named(warehouse_id)
+    return rendered(read_lines(world, entries))
 
 
 @operations.post("/open/purchase/create/v2", effect=True)
-def create(world: World, call: Call) -> dict[str, Any]:
-    outer_id = call.body.text("outerPurchaseId")
-    planned_fen = call.body.whole("purchaseAmount")
-    entries = call.body.objects_in_text("orderLineList")
-    addresses = Addresses(
-        receiver=dict(call.body.object("receiver").raw), warehouse=dict(call.body.object("warehouseAddressInfo").raw)
-    )
-    _check_create_form(call.body, entries)
-    lines = _read_lines(world, entries)
-    if earlier := world.books.referenced("taobao", outer_id):
-        if _same_lines(earlier[0], lines):
-            return views.created(world, earlier[0])
-        return views.not_created(outer_id, "DUPLICATE_OUTER_ID", PROBLEMS["DUPLICATE_OUTER_ID"])
-    if problem := _create_problem(lines, addresses, planned_fen):
-        return views.not_created(outer_id, problem, PROBLEMS[problem])
-    picks = [line.pick() for line in lines]
-    return views.created(world, place_order(world, picks, outer_id, addresses, FIRST_ID))
-
-
-def _check_create_form(body: Fields, entries: Sequence[Fields]) -> None:
-    if body.text("channelOrderType") not in ("PANAMA", "PANAMA_DG"):
-        raise bad_request("channelOrderType", "must be PANAMA or PANAMA_DG")
+def create_v2(world: World, call: Call) -> dict[str, Any]:
+    """All lines of one seller, or nothing."""
+    body = call.body
+    entries = _read_create_form(body)
     if body.raw.get("supportPartialSuccess", False) is not False:
         raise bad_request("supportPartialSuccess", "must be false")
+    lines = read_lines(world, entries)
+    outer_id, addresses = body.text("outerPurchaseId"), _addresses(body)
+    if world.books.referenced("taobao", outer_id):
+        return _repeated(world, outer_id, lines)[0]
+    one_seller = len({line.item.seller.id for line in lines}) == 1
+    problem = _address_problem(addresses) or ("" if one_seller else "SELLER_MISMATCH") or first_problem(lines)
+    if problem := problem or _price_problem(body, lines):
+        return _not_created(outer_id, problem)
+    return _created(world, outer_id, addresses, lines, lines, [])
+
+
+@operations.post("/open/purchase/create", effect=True)
+def create_v1(world: World, call: Call) -> dict[str, Any]:
+    """Lines of several sellers; on request without those that can't be bought."""
+    body = call.body
+    entries = _read_create_form(body)
+    partial = body.flag("supportPartialSuccess")
+    lines = read_lines(world, entries)
+    outer_id, addresses = body.text("outerPurchaseId"), _addresses(body)
+    if world.books.referenced("taobao", outer_id):
+        answer, failed = _repeated(world, outer_id, lines)
+        return {**answer, "failedLineList": failed}
+    buyable = [line for line in lines if not line.problem] if partial else lines
+    failed = [_failed_line(line) for line in lines if line.problem and partial]
+    problem = _address_problem(addresses) or first_problem(buyable or lines) or _price_problem(body, buyable)
+    if problem:
+        return {**_not_created(outer_id, problem), "failedLineList": failed}
+    return {**_created(world, outer_id, addresses, buyable, lines, failed), "failedLineList": failed}
+
+
+def _read_create_form(body: Fields) -> list[Fields]:
+    """The lines of a create whose fields are all of the right kind."""
+    body.text("outerPurchaseId")
+    body.whole("purchaseAmount")
+    entries = body.objects_in_text("orderLineList")
+    _addresses(body)
+    if body.text("channelOrderType") not in ("PANAMA", "PANAMA_DG"):
+        raise bad_request("channelOrderType", "must be PANAMA or PANAMA_DG")
     for entry in entries:
         entry.identifier("orderLineNo")
         entry.text("title")
@@ -155,28 +116,60 @@ def _check_create_form(body: Fields, entries: Sequence[Fields]) -> None:
             raise bad_request(entry.named("currency"), "must be CNY")
     if len({entry.identifier("orderLineNo") for entry in entries}) < len(entries):
         raise bad_request("orderLineList", "orderLineNo must differ between lines")
+    return entries
 
 
-def _create_problem(lines: list[WantedLine], addresses: Addresses, planned_fen: int) -> str:
-    if not _complete(addresses.receiver, "country") or not _complete(addresses.warehouse):
-        return "ADDRESS_INVALID"
-    if len({line.item.seller.id for line in lines}) > 1:
-        return "SELLER_MISMATCH"
-    if problem := next((line.problem for line in lines if line.problem), ""):
-        return problem
-    picks = [line.pick() for line in lines]
-    return "PRICE_CHANGED" if goods_fen(picks) + postage_fen(picks) > planned_fen else ""
+def _addresses(body: Fields) -> Addresses:
+    receiver, warehouse = body.object("receiver"), body.object("warehouseAddressInfo")
+    return Addresses(receiver=dict(receiver.raw), warehouse=dict(warehouse.raw))
 
 
-def _complete(address: dict[str, Any], *more: str) -> bool:
-    needed = ("state", "city", "address", "name", *more)
-    filled = all(isinstance(address.get(name), str) and address[name].strip() for name in needed)
-    return filled and bool(address.get("phone") or address.get("mobilePhone"))
+def _address_problem(addresses: Addresses) -> str:
+    complete = is_complete(addresses.receiver, "country") and is_complete(addresses.warehouse)
+    return "" if complete else "ADDRESS_INVALID"
 
 
-def _same_lines(order: Order, lines: list[WantedLine]) -> bool:
-    asked = sorted((line.item.id, line.sku.id if line.sku else "", line.quantity) for line in lines)
-    return asked == sorted((line.item_id, line.sku_id, line.quantity) for line in order.lines)
+def _price_problem(body: Fields, lines: Sequence[WantedLine]) -> str:
+    return "PRICE_CHANGED" if amount_fen(lines) > body.whole("purchaseAmount") else ""
+
+
+def _cargo(lines: Sequence[WantedLine]) -> str:
+    asked: list[Line] = [(line.item.id, line.sku_mp_id, line.quantity) for line in lines]
+    return cargo_key(asked)
+
+
+def _repeated(world: World, outer_id: str, lines: Sequence[WantedLine]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What a used outerPurchaseId is answered, and the lines that were left out the first time."""
+    first = world.first_answers.of("taobao", outer_id)
+    if first is None or first.cargo != _cargo(lines):
+        return _not_created(outer_id, "DUPLICATE_OUTER_ID"), []
+    return views.created(world, world.books.referenced("taobao", outer_id)), first.data["failed"]
+
+
+def _created(
+    world: World,
+    outer_id: str,
+    addresses: Addresses,
+    lines: Sequence[WantedLine],
+    asked: Sequence[WantedLine],
+    failed: list[dict[str, Any]],
+) -> dict[str, Any]:
+    world.first_answers.keep("taobao", outer_id, _cargo(asked), {"failed": failed})
+    return views.created(world, place(world, lines, outer_id, addresses))
+
+
+def place(world: World, lines: Sequence[WantedLine], outer_id: str, addresses: Addresses) -> list[Order]:
+    """Order lines that can all be bought: one order a seller and depot."""
+    depots = [[line.pick() for line in depot] for depot in as_orders(lines)]
+    return [order for picks in depots for order in place_orders(world, picks, outer_id, addresses, FIRST_ID)]
+
+
+def _not_created(outer_id: str, problem: str) -> dict[str, Any]:
+    return views.not_created(outer_id, problem, PROBLEMS[problem])
+
+
+def _failed_line(line: WantedLine) -> dict[str, Any]:
+    return {"orderLineNo": line.number, "errorCode": line.problem, "errorMessage": PROBLEMS[line.problem]}
 
 
 @operations.post("/open/purchase/pay", effect=True)
@@ -203,6 +196,24 @@ def _pay_one(world: World, order_id: str, call: Call) -> str:
     return (pay_order(world, order, call) or "") if order else "ORDER_NOT_EXIST"
 
 
+@operations.post("/open/purchase/cancel", effect=True)
+def cancel(world: World, call: Call) -> dict[str, Any]:
+    """Accepts the cancel; the order closes a little later unless it is paid by then."""
+    call.body.short_text("cancelReason", 200)
+    call.body.optional_text("cancelRemark")
+    order = order_named(world, call.body.identifier("purchaseId"))
+    if order.payable and order.cancel_due_at is None:
+        order.cancel_due_at = world.now() + CANCEL_TAKES
+        world.books.touch(order, world.now())
+        world.expect_cancel(order)
+    return {
+        "success": order.payable,
+        "purchaseId": order.id,
+        "errorCode": None if order.payable else ORDER_STATUS_ERROR,
+        "errorMessage": None if order.payable else PAYMENT_PROBLEMS[ORDER_STATUS_ERROR],
+    }
+
+
 @operations.post("/open/purchase/page")
 def page_list(world: World, call: Call) -> dict[str, Any]:
     page = call.body.page("pageNo")
@@ -213,8 +224,4 @@ def page_list(world: World, call: Call) -> dict[str, Any]:
 
 @operations.get("/open/order/detail/get")
 def details(world: World, call: Call) -> dict[str, Any]:
-    order_id = call.query.identifier("purchaseOrderId")
-    order = world.books.order("taobao", order_id)
-    if order is None:
-        raise order_not_found(order_id)
-    return views.order_view(world, order)
+    return views.order_view(world, order_named(world, call.query.identifier("purchaseOrderId")))

@@ -22,24 +22,28 @@ def search(world: World, call: Call) -> dict[str, Any]:
     keyword = call.body.text("keyword")
     page = call.body.page("pageNo")
     lowest, highest = call.body.optional_whole("priceStart"), call.body.optional_whole("priceEnd")
-    found = world.catalogue.shelf("taobao").search(keyword, lowest, highest)
-    if sort := call.body.optional_text("sort"):
-        if sort not in SORTS:
-            raise bad_request("sort", f"must be one of {', '.join(SORTS)}")
-        found.sort(key=lambda item: item.lowest_fen, reverse=SORTS[sort])
-    return page.answer(len(found), [_found(item) for item in found[page.start : page.stop]])
+    items = world.catalogue.shelf("taobao").search(keyword, lowest, highest)
+    sort_by_price(items, call.body)
+    return page.answer(len(items), [found(item) for item in items[page.start : page.stop]])
 
 
-def _found(item: Item) -> dict[str, Any]:
+def found(item: Item) -> dict[str, Any]:
     return {
         "itemId": int(item.id),
         "title": item.title,
-        "picUrl": _picture(item.id),
+        "picUrl": picture_url(item.id),
         "price": item.lowest_fen,
         "shopId": item.seller.id,
         "shopName": item.seller.name,
         "quantity": item.stock,
     }
+
+
+def sort_by_price(items: list[Item], asked: Fields) -> None:
+    if sort := asked.optional_text("sort"):
+        if sort not in SORTS:
+            raise bad_request("sort", f"must be one of {', '.join(SORTS)}")
+        items.sort(key=lambda item: item.lowest_fen, reverse=SORTS[sort])
 
 
 @operations.get("/open/product/get")
@@ -48,6 +52,11 @@ def product(world: World, call: Call) -> dict[str, Any]:
     item = world.catalogue.shelf("taobao").by_id.get(item_id)
     if item is None:
         raise product_not_found(item_id)
+    return product_view(item)
+
+
+def product_view(item: Item) -> dict[str, Any]:
+    """The product object that several operations answer."""
     return {
         "itemId": int(item.id),
         "title": item.title,
@@ -56,13 +65,13 @@ def product(world: World, call: Call) -> dict[str, Any]:
         "categoryName": item.category,
         "categoryPath": item.category,
         "description": item.title,
-        "picUrls": [_picture(item.id)],
+        "picUrls": [picture_url(item.id)],
         "price": item.lowest_fen,
         "promotionPrice": item.lowest_fen,
         "beginAmount": item.min_quantity,
         "quantity": item.stock,
         "productUnit": "件",
-        "status": _status(item),
+        "status": status(item),
         "itemType": "HAVE_MATERIAL",
         "shopId": item.seller.id,
         "shopName": item.seller.name,
@@ -75,14 +84,18 @@ def _sku(item: Item, sku: Sku) -> dict[str, Any]:
     return {
         "skuId": sku.id,
         "mpSkuId": sku.mp_id,
-        "picUrl": _picture(sku.id),
+        "picUrl": picture_url(sku.id),
         "price": sku.price_fen,
         "promotionPrice": sku.price_fen,
         "postFee": item.seller.post_fen,
         "quantity": sku.stock,
-        "status": _status(item),
-        "properties": [_property(name, value) for name, value in sku.properties],
+        "status": status(item),
+        "properties": properties(sku),
     }
+
+
+def properties(sku: Sku) -> list[dict[str, str]]:
+    return [_property(name, value) for name, value in sku.properties]
 
 
 def _property(name: str, value: str) -> dict[str, str]:
@@ -93,11 +106,11 @@ def _number_of(word: str) -> str:
     return str(int.from_bytes(word.encode()[-4:], "big"))
 
 
-def _status(item: Item) -> str:
+def status(item: Item) -> str:
     return "offline" if item.offline else "active"
 
 
-def _picture(name: str) -> str:
+def picture_url(name: str) -> str:
     return f"{PICTURES}/{name}.jpg"
 
 

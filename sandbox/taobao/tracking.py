@@ -31,7 +31,7 @@ def logistics_details(world: World, call: Call) -> dict[str, Any]:
 
 def _domestic(order: Order, line: OrderLine, now: int) -> list[dict[str, Any]]:
     parcel = sent_parcel(order, now)
-    if parcel is None:
+    if parcel is None or line.withdrawn_at is not None:
         return []
     return [_detail(parcel.number, parcel.company, past(parcel.events, now), order.warehouse, line)]
 

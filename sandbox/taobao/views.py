@@ -2,25 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sandbox.entities import Order, OrderLine
-from sandbox.lifecycle import domestic_parcel, modified_at, sent_parcel
+from sandbox.lifecycle import coming_parcel, modified_at, sent_parcel
+from sandbox.refund import State
 from sandbox.times import SECOND, china_text, china_text_or_none, unix_text
 from sandbox.warehouse.views import booked_parcels, international_view
 from sandbox.world import World
 
+# RefundStatusEnum (contract 4.1)
+REFUND_STATUS = {
+    State.ASKED: 10,
+    State.AGREED: 20,
+    State.RETURNING: 30,
+    State.DONE: 100,
+    State.REFUSED: -10,
+    State.CLOSED: -20,
+}
 BUILDING_TAKES = 2 * SECOND
 BUILDING, WAIT_BUYER_PAY, CLOSED, WAIT_SELLER_SEND, WAIT_BUYER_CONFIRM = 12, 0, 4, 10, 11
 
 
 def status(order: Order, now: int) -> int:
     """TaoBaoOrderStatusEnum (contract 4.1)."""
-    if order.closed_at is not None:
+    if order.closed_at is not None and order.closed_at <= now:
         return CLOSED
-    if order.paid_at is not None:
-        return WAIT_BUYER_CONFIRM if domestic_parcel(order.id, order.paid_at).shipped_at <= now else WAIT_SELLER_SEND
+    if order.paid_at is not None and order.paid_at <= now:
+        parcel = coming_parcel(order)
+        return WAIT_BUYER_CONFIRM if parcel and parcel.shipped_at <= now else WAIT_SELLER_SEND
+    if finance := [step.state for step in order.finance if step.at <= now]:
+        return finance[-1]
     return BUILDING if now < order.created_at + BUILDING_TAKES else WAIT_BUYER_PAY
+
+
+def sub_status(order: Order, line: OrderLine, now: int) -> int:
+    """A line that the seller left out stays unsent until its money is back, then it is closed."""
+    if line.closed_at is not None and line.closed_at <= now:
+        return CLOSED
+    if line.withdrawn_at is not None and line.withdrawn_at <= now:
+        return min(status(order, now), WAIT_SELLER_SEND)
+    return status(order, now)
 
 
 def order_view(world: World, order: Order) -> dict[str, Any]:
@@ -40,13 +63,17 @@ def order_view(world: World, order: Order) -> dict[str, Any]:
         "modifyTime": china_text(modified_at(order, now)),
         "supplierNick": _seller_nick(world, order),
         "receiver": order.receiver,
+        "closeReason": order.close_reason,
+        "warehouseName": order.warehouse_name,
+        "warehouseAddress": order.warehouse_address,
         "subPurchaseOrders": [_sub_order(world, order, line) for line in order.lines],
     }
 
 
 def _sub_order(world: World, order: Order, line: OrderLine) -> dict[str, Any]:
     now = world.now()
-    parcel = sent_parcel(order, now)
+    parcel = sent_parcel(order, now) if line.withdrawn_at is None else None
+    refund = world.refunds.newest(line.sub_id)
     domestic = [] if parcel is None else [_logistic_order(parcel.company, parcel.number, parcel.shipped_at)]
     return {
         "subPurchaseOrderId": line.sub_id,
@@ -55,8 +82,9 @@ def _sub_order(world: World, order: Order, line: OrderLine) -> dict[str, Any]:
         "skuId": line.sku_id,
         "title": line.title,
         "quantity": line.quantity,
-        "status": status(order, now),
-        "refundStatus": 0,
+        "status": sub_status(order, line, now),
+        "refundId": refund.id if refund else None,
+        "refundStatus": REFUND_STATUS[refund.state] if refund else 0,
         "purchaseAmount": order.line_amount_fen(line),
         "logisticOrders": domestic,
         "internationalLogisticOrders": [
@@ -81,23 +109,26 @@ def _seller_nick(world: World, order: Order) -> str:
     return first.seller.nick
 
 
-def created(world: World, order: Order) -> dict[str, Any]:
+def created(world: World, orders: Sequence[Order]) -> dict[str, Any]:
+    """The orders that one create made: several when the goods lie in several depots."""
     return {
         "success": True,
-        "outerPurchaseId": order.reference,
+        "outerPurchaseId": orders[0].reference or None,
         "errorCode": None,
         "errorMessage": None,
-        "paymentUrl": f"https://distributor.taobao.global/apps/cashier?purchaseId={order.id}",
-        "orderList": [
-            {
-                "purchaseId": order.id,
-                "supplierNick": _seller_nick(world, order),
-                "estimateAmount": order.amount_fen,
-                "estimateCurrency": "CNY",
-                "sourceMarket": "taobao",
-                "orderLineList": [_created_line(world, order, line) for line in order.lines],
-            }
-        ],
+        "paymentUrl": f"https://distributor.taobao.global/apps/cashier?purchaseId={orders[0].id}",
+        "orderList": [_created_order(world, order) for order in orders],
+    }
+
+
+def _created_order(world: World, order: Order) -> dict[str, Any]:
+    return {
+        "purchaseId": order.id,
+        "supplierNick": _seller_nick(world, order),
+        "estimateAmount": order.amount_fen,
+        "estimateCurrency": "CNY",
+        "sourceMarket": "taobao",
+        "orderLineList": [_created_line(world, order, line) for line in order.lines],
     }
 
 
@@ -116,7 +147,7 @@ def _created_line(world: World, order: Order, line: OrderLine) -> dict[str, Any]
     }
 
 
-def not_created(outer_id: str, code: str, message: str) -> dict[str, Any]:
+def not_created(outer_id: str | None, code: str, message: str) -> dict[str, Any]:
     return {
         "success": False,
         "outerPurchaseId": outer_id,

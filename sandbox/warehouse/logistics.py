@@ -114,8 +114,8 @@ def _valid_render(world: World, render_id: str) -> Render:
 
 def _paid_order(world: World, order_id: str) -> Order:
     order = world.books.orders.get(order_id)
-    if order is None or order.paid_at is None:
-        raise order_not_found(f"{order_id} (paid)")
+    if order is None or not order.bookable:
+        raise order_not_found(f"{order_id} (paid, not closed, not refunded)")
     return order
 
 

@@ -172,6 +172,7 @@ def test_a_problem_is_refused_in_words() -> None:
         (ServiceStatus.SHIPPED, Payment.IS_PAID),
         (ServiceStatus.FINISHED, Payment.IS_PAID),
         (ServiceStatus.CLOSED, Payment.STOP),
+        (ServiceStatus.OTHER, Payment.STOP),
     ],
 )
 def test_only_an_unpaid_order_is_paid(status: ServiceStatus, verdict: Payment) -> None:
@@ -189,3 +190,19 @@ def test_an_order_dearer_than_approved_is_not_paid() -> None:
 def test_an_order_that_is_not_shown_is_not_paid() -> None:
     """Without seeing the order there is no paying it."""
     assert judge_payment(None, Money(1800))[0] is Payment.STOP
+
+
+def test_an_order_that_would_be_split_is_held() -> None:
+    """One order_ref stands for one order at the service, so the merchant splits it."""
+    verdict = judge_quote(request(), (LINE,), replace(quote(), order_count=2))
+    assert verdict == held(
+        "the service would split this into 2 orders, since its items lie in different depots: "
+        "give the items of each depot an order_ref of their own"
+    )
+
+
+def test_a_line_without_a_price_is_held() -> None:
+    """A limit can't be kept for a price that nobody told."""
+    assert judge_quote(request(Money(900)), (LINE,), replace(quote(), lines=())) == held(
+        "the service told no price for 杯子: look it up there"
+    )

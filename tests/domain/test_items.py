@@ -13,9 +13,10 @@ from domain.items import ItemId, Words, read_item
 from domain.marketplace import Marketplace
 
 TAOBAO, ALIBABA = Marketplace.TAOBAO, Marketplace.ALIBABA_1688
+BIG_MAJOR, INTERNATIONAL, POIZON = Marketplace.BIG_MAJOR, Marketplace.INTERNATIONAL, Marketplace.POIZON
 
 
-@pytest.mark.parametrize("marketplace", [TAOBAO, ALIBABA])
+@pytest.mark.parametrize("marketplace", list(Marketplace))
 @pytest.mark.parametrize(
     ("text", "item_id"),
     [("123456", "123456"), (" 672991141190 ", "672991141190"), ("6729911411901234567", "6729911411901234567")],
@@ -57,8 +58,40 @@ def test_a_taobao_or_tmall_link_gives_its_item(link: str) -> None:
         "https://detail.m.1688.com/page/index.html?offerId=889512351602",
     ],
 )
-def test_a_1688_link_gives_its_offer(link: str) -> None:
-    assert read_item(ALIBABA, link) == ItemId("889512351602")
+@pytest.mark.parametrize("marketplace", [ALIBABA, BIG_MAJOR])
+def test_a_1688_link_gives_its_offer(link: str, marketplace: Marketplace) -> None:
+    """1688 and big_major have their product pages on the same site."""
+    assert read_item(marketplace, link) == ItemId("889512351602")
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://www.alibaba.com/product-detail/Wireless-Earbuds-5-3_1600123456789.html",
+        "https://www.alibaba.com/product-detail/Cup_350_ml_1600123456789.html?spm=a2700.7724857",
+        "https://www.alibaba.com/product-detail/1600123456789.html",
+        "https://french.alibaba.com/product-detail/tasse-1234567_1600123456789.html",
+        "www.alibaba.com/product-detail/1600123456789.html#reviews",
+    ],
+)
+def test_an_alibaba_com_link_gives_its_product(link: str) -> None:
+    """The id is the last number of the page's name, after the words."""
+    assert read_item(INTERNATIONAL, link) == ItemId("1600123456789")
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://m.dewu.com/router/product/ProductDetail?spuId=81293114&sourceName=x",
+        "https://www.dewu.com/product-detail.html?spuId=81293114",
+        "https://www.poizon.com/product/nike-air-force-1-low-81293114",
+        "https://www.poizon.com/product/nike-air-force-1-low-81293114/?track=1",
+        "https://www.poizon.com/product/nike-81293114?spuId=81293114",
+    ],
+)
+def test_a_poizon_link_gives_its_product(link: str) -> None:
+    """The id stands in the query, or at the end of the path."""
+    assert read_item(POIZON, link) == ItemId("81293114")
 
 
 @pytest.mark.parametrize(
@@ -106,6 +139,25 @@ NO_ITEM = "names no single item; open it and copy the product page's own address
             "https://nottaobao.com/item.htm?id=672991",
             "leads to nottaobao.com, not to taobao; give a taobao link or item id",
         ),
+        (
+            BIG_MAJOR,
+            "https://www.alibaba.com/product-detail/1600123456789.html",
+            "belongs to international, not to big_major; give a big_major link or item id",
+        ),
+        (
+            INTERNATIONAL,
+            "https://detail.1688.com/offer/889512351602.html",
+            "belongs to 1688, not to international; give a international link or item id",
+        ),
+        (
+            POIZON,
+            "https://notdewu.com/?spuId=81293114",
+            "leads to notdewu.com, not to poizon; give a poizon link or item id",
+        ),
+        (INTERNATIONAL, "https://www.alibaba.com/showroom/cup.html", NO_ITEM),
+        (INTERNATIONAL, "https://www.alibaba.com/product-detail/cup_12.html", NO_ITEM),
+        (POIZON, "https://www.poizon.com/category/sneakers-500", NO_ITEM),
+        (POIZON, "https://www.poizon.com/product/nike-81293114?spuId=81293115", NO_ITEM),
         (TAOBAO, "https://s.taobao.com/search?q=cup", NO_ITEM),
         (TAOBAO, "https://store.taobao.com/shop/view_shop.htm?id=672991141190", NO_ITEM),
         (TAOBAO, "https://item.taobao.com/item.htm?id=672991141190&id=672991141191", NO_ITEM),
@@ -136,3 +188,5 @@ def test_any_text_is_an_item_words_or_a_value_error(marketplace: Marketplace, te
 def test_a_link_made_from_an_id_reads_back_that_id(number: int) -> None:
     assert read_item(TAOBAO, f"https://item.taobao.com/item.htm?id={number}") == ItemId(str(number))
     assert read_item(ALIBABA, f"https://detail.1688.com/offer/{number}.html") == ItemId(str(number))
+    assert read_item(INTERNATIONAL, f"https://www.alibaba.com/product-detail/x_{number}.html") == ItemId(str(number))
+    assert read_item(POIZON, f"https://www.poizon.com/product/x-{number}") == ItemId(str(number))

@@ -43,7 +43,7 @@ def test_text_that_is_no_number_is_refused(amount: str) -> None:
         Money.parse(amount)
 
 
-@pytest.mark.parametrize(("amount", "currency"), [("12.345", "CNY"), (0.001, "CNY"), ("1.5", "JPY"), ("NaN", "CNY")])
+@pytest.mark.parametrize(("amount", "currency"), [("12.345", "CNY"), (0.001, "CNY"), ("1.5", "JPY")])
 def test_more_digits_than_the_currency_has_are_refused_not_rounded(amount: str | float, currency: str) -> None:
     with pytest.raises(ValueError, match=f"has more digits than {currency} has"):
         Money.parse(amount, currency)

@@ -67,6 +67,7 @@ async def test_an_empty_sandbox_has_empty_books(caller: Caller) -> None:
     assert await caller.books() == {
         "orders": [],
         "payments": [],
+        "refunds": [],
         "shipments": [],
         "domestic_updates": [],
         "wallet": {"opening_fen": 100_000_000, "balance_fen": 100_000_000},

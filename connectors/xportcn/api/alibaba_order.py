@@ -1,4 +1,4 @@
-"""1688 / Order: preview, create, pay, list, details, logistics (contract 2.7)."""
+"""1688 / Order: preview, create, pay, cancel, receive, list, details, logistics (contract 2.7)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from pydantic import Field
 
-from connectors.xportcn import operations
 from connectors.xportcn.api.base import EffectCall, ReadCall
+from connectors.xportcn.operations import alibaba
 from connectors.xportcn.wire import (
     ChinaTime,
     EffectAnswer,
@@ -125,6 +125,26 @@ class CreateAnswer(EffectAnswer):
     order_list: tuple[CreatedOrder, ...] = ()
 
 
+class CancelRequest(Writer):
+    web_site: str = "1688"
+    order_id: IdNumber
+    cancel_reason: str = Field(min_length=1, max_length=100)
+    remark: str | None = None
+
+
+class ReceiveRequest(Writer):
+    """Whole orders: the entries, when given, must be all of them."""
+
+    order_id: IdNumber
+    order_entry_ids: tuple[IdNumber, ...] | None = None
+
+
+class ReceiveAnswer(EffectAnswer):
+    success: bool | None = None
+    error_code: str = ""
+    error_info: str = ""
+
+
 class PayRequest(Writer):
     order_id: str
 
@@ -151,7 +171,7 @@ class OrderPageRequest(Writer):
 
 
 class BaseInfo(Reader):
-    """`id_text` first: samples show `id` rounded (contract 1.8)."""
+    """`id_text` first: samples show `id` rounded (contract 1.8). `refund` is what was given back."""
 
     id: Id = ""
     id_text: Id = Field("", validation_alias=either("idOfStr"))
@@ -159,6 +179,8 @@ class BaseInfo(Reader):
     total_amount: Yuan
     sum_product_payment: Yuan | None = None
     shipping_fee: Yuan | None = None
+    refund: Yuan | None = None
+    refund_status: str = ""
     create_time: MaybeChinaTime = None
     pay_time: MaybeChinaTime = None
     all_delivered_time: MaybeChinaTime = None
@@ -169,13 +191,18 @@ class BaseInfo(Reader):
 
 
 class ProductItem(Reader):
+    """`entry_id` is what after-sale calls the order entry."""
+
     product_id: Id = Field("", validation_alias=either("productID", "productId"))
     sku_id: Id = Field("", validation_alias=either("skuID", "skuId"))
     spec_id: str = ""
     name: str = ""
     quantity: int = 0
     item_amount: Yuan | None = None
+    entry_id: Id = Field("", validation_alias=either("subItemIDString", "subItemIdString", "subItemID"))
     status: str = ""
+    refund_id: Id = ""
+    refund_status: str = ""
 
 
 class LogisticsItem(Reader):
@@ -239,11 +266,11 @@ class Logistics(Reader):
     logistics_trace: tuple[LogisticsTrace, ...] = ()
 
 
-PREVIEW = ReadCall(operation=operations.ALIBABA_PREVIEW, request=PreviewRequest, response=Preview)
-CREATE = EffectCall(
-    operation=operations.ALIBABA_CREATE, request=CreateRequest, response=CreateAnswer, action=Action.CREATE
-)
-PAY = EffectCall(operation=operations.ALIBABA_PAY, request=PayRequest, response=PayAnswer, action=Action.PAY)
-ORDER_PAGE = ReadCall(operation=operations.ALIBABA_ORDER_PAGE, request=OrderPageRequest, response=OrderPage)
-ORDER_DETAIL = ReadCall(operation=operations.ALIBABA_ORDER_DETAIL, request=OrderDetailRequest, response=Order)
-LOGISTICS = ReadCall(operation=operations.ALIBABA_LOGISTICS, request=LogisticsRequest, response=Logistics)
+PREVIEW = ReadCall(operation=alibaba.PREVIEW, request=PreviewRequest, response=Preview)
+CREATE = EffectCall(operation=alibaba.CREATE, request=CreateRequest, response=CreateAnswer, action=Action.CREATE)
+CANCEL = EffectCall(operation=alibaba.CANCEL, request=CancelRequest, response=bool, action=Action.CANCEL)
+RECEIVE = EffectCall(operation=alibaba.RECEIVE, request=ReceiveRequest, response=ReceiveAnswer, action=Action.RECEIVE)
+PAY = EffectCall(operation=alibaba.PAY, request=PayRequest, response=PayAnswer, action=Action.PAY)
+ORDER_PAGE = ReadCall(operation=alibaba.ORDER_PAGE, request=OrderPageRequest, response=OrderPage)
+ORDER_DETAIL = ReadCall(operation=alibaba.ORDER_DETAIL, request=OrderDetailRequest, response=Order)
+LOGISTICS = ReadCall(operation=alibaba.LOGISTICS, request=LogisticsRequest, response=Logistics)

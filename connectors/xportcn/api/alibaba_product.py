@@ -1,16 +1,31 @@
-"""1688 / Product: keyword query and details (contract 2.6)."""
+"""1688 / Product: categories, search by words, image and shop, details, chat links (contract 2.6)."""
 
 from __future__ import annotations
 
 from pydantic import Field
 
-from connectors.xportcn import operations
 from connectors.xportcn.api.base import ReadCall
-from connectors.xportcn.wire import Id, IdNumber, Reader, Writer, Yuan, either
+from connectors.xportcn.operations import alibaba
+from connectors.xportcn.wire import Id, IdNumber, Page, Reader, Writer, Yuan, either
+
+
+class CategoryRequest(Writer):
+    """0 asks for the roots."""
+
+    category_id: IdNumber = "0"
+
+
+class Category(Reader):
+    category_id: Id = Field(validation_alias=either("categoryID", "categoryId"))
+    name: str = ""
+    level: int | None = None
+    is_leaf: bool = False
+    parent_ids: tuple[Id, ...] = Field((), validation_alias=either("parentIDs", "parentIds"))
+    child_ids: tuple[Id, ...] = Field((), validation_alias=either("childIDs", "childIds"))
 
 
 class SearchRequest(Writer):
-    """`price_start` and `price_end` in yuan."""
+    """`price_start` and `price_end` in yuan; `keyword` may be empty with a `category_id`; `sort` is JSON text."""
 
     keyword: str
     begin_page: int
@@ -22,6 +37,41 @@ class SearchRequest(Writer):
     price_start: str | None = None
     price_end: str | None = None
     category_id: str | None = None
+
+
+class ImageSearchRequest(Writer):
+    """One of the images; `price_start` and `price_end` in yuan, `region` the part of the image that is meant."""
+
+    image_base64: str | None = None
+    image_address: str | None = None
+    begin_page: int
+    page_size: int
+    country: str = "en"
+    filter: str | None = None
+    sort: str | None = None
+    out_member_id: str | None = None
+    price_start: str | None = None
+    price_end: str | None = None
+    category_id: IdNumber | None = None
+    region: str | None = None
+
+
+class ShopSearchRequest(Writer):
+    seller_open_id: str
+    begin_page: int
+    page_size: int
+    country: str = "en"
+    keyword: str | None = None
+    sort: str | None = None
+    price_start: str | None = None
+    price_end: str | None = None
+
+
+class WangwangRequest(Writer):
+    """`open_uid` is the offer's `seller_open_id`."""
+
+    offer_id: IdNumber
+    open_uid: str
 
 
 class PriceInfo(Reader):
@@ -38,11 +88,7 @@ class SearchHit(Reader):
     month_sold: int = 0
 
 
-class SearchPage(Reader):
-    total_records: int = 0
-    total_page: int = 0
-    page_size: int = 0
-    current_page: int = 0
+class SearchPage(Page):
     data: tuple[SearchHit, ...] = ()
 
 
@@ -100,5 +146,9 @@ class Product(Reader):
     product_sale_info: SaleInfo = SaleInfo()
 
 
-SEARCH = ReadCall(operation=operations.ALIBABA_SEARCH, request=SearchRequest, response=SearchPage)
-DETAIL = ReadCall(operation=operations.ALIBABA_PRODUCT, request=DetailRequest, response=Product)
+CATEGORY = ReadCall(operation=alibaba.CATEGORY, request=CategoryRequest, response=tuple[Category, ...])
+SEARCH = ReadCall(operation=alibaba.SEARCH, request=SearchRequest, response=SearchPage)
+DETAIL = ReadCall(operation=alibaba.PRODUCT, request=DetailRequest, response=Product)
+IMAGE_SEARCH = ReadCall(operation=alibaba.IMAGE_SEARCH, request=ImageSearchRequest, response=SearchPage)
+SHOP_SEARCH = ReadCall(operation=alibaba.SHOP_SEARCH, request=ShopSearchRequest, response=SearchPage)
+WANGWANG_URL = ReadCall(operation=alibaba.WANGWANG_URL, request=WangwangRequest, response=str)

@@ -44,9 +44,13 @@ class ReadCall(Call[Req, Res]):
 
 @dataclass(frozen=True, kw_only=True)
 class EffectCall(Call[Req, Res]):
-    """A call that is sent once, under a claim for this very action."""
+    """A call that is sent once, under a claim for this very action.
+
+    `refusals` are codes of the envelope, other than 4xx, that the contract knows as this operation's no.
+    """
 
     action: Action
+    refusals: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if not self.operation.effect:

@@ -1,10 +1,11 @@
-"""Basics: the account's warehouse addresses in China."""
+"""Basics: the account's warehouse addresses in China (contract 2.9)."""
 
 from __future__ import annotations
 
-from connectors.xportcn import operations
-from connectors.xportcn.api.base import ReadCall
-from connectors.xportcn.wire import Id, Nothing, Reader
+from connectors.xportcn.api.base import EffectCall, ReadCall
+from connectors.xportcn.operations import basics as operations
+from connectors.xportcn.wire import Id, IdNumber, Nothing, Reader, Writer
+from domain.effects import Action
 
 
 class UserAddress(Reader):
@@ -19,4 +20,20 @@ class UserAddress(Reader):
     is_default: bool = False
 
 
-ADDRESSES = ReadCall(operation=operations.WAREHOUSE_ADDRESS, request=Nothing, response=tuple[UserAddress, ...])
+class AddressUpsertRequest(Writer):
+    """With an `id` these six are replaced; without, a new address is made, and a repeat makes another."""
+
+    id: IdNumber | None = None
+    name: str
+    province: str
+    city: str
+    district: str
+    address: str
+    phone: str
+
+
+ADDRESSES = ReadCall(operation=operations.ADDRESSES, request=Nothing, response=tuple[UserAddress, ...])
+# The page shows an answer of `code` and `msg` alone: whatever else comes is no reason for doubt.
+ADDRESS_UPSERT = EffectCall(
+    operation=operations.ADDRESS_UPSERT, request=AddressUpsertRequest, response=object, action=Action.NOTIFY
+)

@@ -6,8 +6,8 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from connectors.xportcn import operations
 from connectors.xportcn.api.base import EffectCall, ReadCall
+from connectors.xportcn.operations import logistics as operations
 from connectors.xportcn.wire import Fen, Id, MaybeChinaTime, Reader, Writer, either
 from domain.effects import Action
 from domain.money import Money
@@ -186,7 +186,7 @@ class UpdateRequest(Writer):
     logistic_infos: tuple[LogisticInfo, ...]
 
 
-ESTIMATE = ReadCall(operation=operations.FREIGHT_ESTIMATE, request=EstimateRequest, response=Estimate)
-RENDER = ReadCall(operation=operations.FREIGHT_RENDER, request=RenderRequest, response=Rendered)
-BOOK = EffectCall(operation=operations.FREIGHT_BOOK, request=BookingRequest, response=Booking, action=Action.BOOK)
-UPDATE = EffectCall(operation=operations.FREIGHT_UPDATE, request=UpdateRequest, response=bool, action=Action.NOTIFY)
+ESTIMATE = ReadCall(operation=operations.ESTIMATE, request=EstimateRequest, response=Estimate)
+RENDER = ReadCall(operation=operations.RENDER, request=RenderRequest, response=Rendered)
+BOOK = EffectCall(operation=operations.BOOK, request=BookingRequest, response=Booking, action=Action.BOOK)
+UPDATE = EffectCall(operation=operations.UPDATE, request=UpdateRequest, response=bool, action=Action.NOTIFY)

@@ -1,4 +1,4 @@
-"""Taobao / Order: render, create, pay, list, details, logistics of purchase orders (contract 2.3)."""
+"""Taobao / Order: render, create, pay, cancel, list, details, logistics of purchase orders (contract 2.3)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from connectors.xportcn import operations
 from connectors.xportcn.api.base import EffectCall, ReadCall
+from connectors.xportcn.operations import taobao
 from connectors.xportcn.wire import (
     ChinaTime,
     EffectAnswer,
@@ -16,6 +16,7 @@ from connectors.xportcn.wire import (
     JsonText,
     MaybeChinaTime,
     MaybeUnixTime,
+    Page,
     Reader,
     Writer,
     either,
@@ -49,7 +50,17 @@ class RenderRequest(Writer):
     render_item_list: Annotated[tuple[RenderItem, ...], JsonText]
 
 
+class RenderV2Request(Writer):
+    """`warehouse_id` is one of nav 75, by default the default one; the items are a real list here."""
+
+    receiver: Address
+    warehouse_id: str | None = None
+    render_item_list: tuple[RenderItem, ...]
+
+
 class RenderedLine(Reader):
+    """`cart_id` is the cart's row, when a cart was previewed."""
+
     item_id: Id
     sku_id: Id
     quantity: int
@@ -59,6 +70,7 @@ class RenderedLine(Reader):
     min_quantity: int = 1
     error_code: str = ""
     error_message: str = ""
+    cart_id: Id = ""
 
 
 class RenderedOrder(Reader):
@@ -100,12 +112,23 @@ class CreateRequest(Writer):
     order_remark: str | None = None
 
 
+class CreatedLine(Reader):
+    item_id: Id = ""
+    sku_id: Id = ""
+    order_line_no: Id = ""
+    quantity: int = 0
+    estimate_amount: Fen | None = None
+    estimate_currency: str = "CNY"
+    sub_purchase_order_id: Id = ""
+
+
 class CreatedOrder(Reader):
     purchase_id: Id
     supplier_nick: str = ""
     estimate_amount: Fen | None = None
     estimate_currency: str = "CNY"
     source_market: str = ""
+    order_line_list: tuple[CreatedLine, ...] = ()
 
 
 class CreateAnswer(EffectAnswer):
@@ -115,6 +138,33 @@ class CreateAnswer(EffectAnswer):
     error_message: str = ""
     payment_url: str = ""
     order_list: tuple[CreatedOrder, ...] = ()
+
+
+class FailedLine(Reader):
+    order_line_no: Id = ""
+    error_code: str = ""
+    error_message: str = ""
+
+
+class CreateV1Answer(CreateAnswer):
+    """With `support_partial_success` the lines that can't be bought are left out and named here."""
+
+    failed_line_list: tuple[FailedLine, ...] = ()
+
+
+class CancelRequest(Writer):
+    purchase_id: str
+    cancel_reason: str = Field(min_length=1, max_length=200)
+    cancel_remark: str | None = None
+
+
+class CancelAnswer(EffectAnswer):
+    """`success` is an acceptance: whether the order closed is read from the order, seconds later."""
+
+    success: bool | None = None
+    purchase_id: Id = ""
+    error_code: str = ""
+    error_message: str = ""
 
 
 class PayRequest(Writer):
@@ -175,6 +225,7 @@ class SubPurchaseOrder(Reader):
     title: str = ""
     quantity: int = 0
     status: int | None = None
+    refund_id: Id = ""
     refund_status: int = 0
     purchase_amount: Fen | None = None
     close_reason: str = ""
@@ -197,14 +248,13 @@ class PurchaseOrder(Reader):
     created_time: MaybeChinaTime = None
     modify_time: MaybeChinaTime = None
     supplier_nick: str = ""
+    close_reason: str = ""
+    warehouse_name: str = ""
+    warehouse_address: str = ""
     sub_purchase_orders: tuple[SubPurchaseOrder, ...] = ()
 
 
-class OrderPage(Reader):
-    total_records: int = 0
-    total_page: int = 0
-    page_size: int = 0
-    current_page: int = 0
+class OrderPage(Page):
     data: tuple[PurchaseOrder, ...] = ()
 
 
@@ -238,11 +288,12 @@ class Logistics(Reader):
     pnm_logistics_details: tuple[TracedParcel, ...] = ()
 
 
-RENDER = ReadCall(operation=operations.TAOBAO_RENDER, request=RenderRequest, response=Rendered)
-CREATE = EffectCall(
-    operation=operations.TAOBAO_CREATE, request=CreateRequest, response=CreateAnswer, action=Action.CREATE
-)
-PAY = EffectCall(operation=operations.TAOBAO_PAY, request=PayRequest, response=PayAnswer, action=Action.PAY)
-ORDER_PAGE = ReadCall(operation=operations.TAOBAO_ORDER_PAGE, request=OrderPageRequest, response=OrderPage)
-ORDER_DETAIL = ReadCall(operation=operations.TAOBAO_ORDER_DETAIL, request=OrderDetailRequest, response=PurchaseOrder)
-LOGISTICS = ReadCall(operation=operations.TAOBAO_LOGISTICS, request=LogisticsRequest, response=Logistics)
+RENDER = ReadCall(operation=taobao.RENDER, request=RenderRequest, response=Rendered)
+RENDER_V2 = ReadCall(operation=taobao.RENDER_V2, request=RenderV2Request, response=Rendered)
+CREATE = EffectCall(operation=taobao.CREATE, request=CreateRequest, response=CreateAnswer, action=Action.CREATE)
+CREATE_V1 = EffectCall(operation=taobao.CREATE_V1, request=CreateRequest, response=CreateV1Answer, action=Action.CREATE)
+CANCEL = EffectCall(operation=taobao.CANCEL, request=CancelRequest, response=CancelAnswer, action=Action.CANCEL)
+PAY = EffectCall(operation=taobao.PAY, request=PayRequest, response=PayAnswer, action=Action.PAY)
+ORDER_PAGE = ReadCall(operation=taobao.ORDER_PAGE, request=OrderPageRequest, response=OrderPage)
+ORDER_DETAIL = ReadCall(operation=taobao.ORDER_DETAIL, request=OrderDetailRequest, response=PurchaseOrder)
+LOGISTICS = ReadCall(operation=taobao.LOGISTICS, request=LogisticsRequest, response=Logistics)

@@ -1,12 +1,15 @@
-"""Taobao / Product: search, product by id, and the mapping to the distribution ids that orders need (contract 2.2)."""
+"""Taobao / Product: search, lists, products, and the distribution ids that orders need (contract 2.2).
+
+`item_map_id` is an opaque id that the service hands out; it is passed on and never built or read.
+"""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from connectors.xportcn import operations
 from connectors.xportcn.api.base import ReadCall
-from connectors.xportcn.wire import Fen, Id, JsonText, Reader, Writer
+from connectors.xportcn.operations import taobao
+from connectors.xportcn.wire import Fen, Id, JsonText, MaybeChinaTime, Page, Reader, Writer
 
 
 class SearchRequest(Writer):
@@ -30,12 +33,83 @@ class SearchHit(Reader):
     quantity: int = 0
 
 
-class SearchPage(Reader):
-    total_records: int = 0
-    total_page: int = 0
-    page_size: int = 0
-    current_page: int = 0
+class SearchPage(Page):
     data: tuple[SearchHit, ...] = ()
+
+
+class HotRequest(Writer):
+    page_no: int
+    page_size: int
+    category_id: str | None = None
+
+
+class ImageSearchRequest(Writer):
+    """Exactly one of the two images; `image_base64` is at most 3 MB of picture."""
+
+    image_base64: str | None = None
+    image_url: str | None = None
+    page_no: int
+    page_size: int
+    price_start: Fen | None = None
+    price_end: Fen | None = None
+    sort: str | None = None
+
+
+class MapHit(SearchHit):
+    item_map_id: str = ""
+    month_sold: int = 0
+
+
+class MapHitPage(Page):
+    data: tuple[MapHit, ...] = ()
+
+
+class SpuPageRequest(Writer):
+    """`modify_time_start` is unix milliseconds."""
+
+    page_no: int
+    page_size: int
+    category_id: str | None = None
+    shop_id: str | None = None
+    modify_time_start: int | None = None
+
+
+class Spu(Reader):
+    """A distribution product, offline ones too. `price` is the lowest variant's."""
+
+    mp_id: Id
+    item_id: Id
+    item_map_id: str = ""
+    title: str = ""
+    pic_url: str = ""
+    category_id: Id = ""
+    category_name: str = ""
+    price: Fen | None = None
+    quantity: int = 0
+    shop_id: Id = ""
+    shop_name: str = ""
+    begin_amount: int = 1
+    status: str = ""
+    sku_count: int = 0
+    modify_time: MaybeChinaTime = None
+
+
+class SpuPage(Page):
+    data: tuple[Spu, ...] = ()
+
+
+class SpuRequest(Writer):
+    mp_id: str
+
+
+class MapIdRequest(Writer):
+    item_map_id: str
+
+
+class InquiryRequest(Writer):
+    """The address of a product page."""
+
+    url: str
 
 
 class ProductRequest(Writer):
@@ -61,10 +135,9 @@ class ProductSku(Reader):
     properties: tuple[SkuProperty, ...] = ()
 
 
-class Product(Reader):
-    """`begin_amount` is the minimum quantity."""
+class ProductFacts(Reader):
+    """What every edition of a product tells. `begin_amount` is the minimum quantity."""
 
-    item_id: Id
     mp_id: Id = ""
     title: str = ""
     category_id: Id = ""
@@ -81,6 +154,31 @@ class Product(Reader):
     shop_name: str = ""
     user_nick: str = ""
     sku_list: tuple[ProductSku, ...] = ()
+
+
+class Product(ProductFacts):
+    item_id: Id
+
+
+class MapProduct(Product):
+    item_map_id: str = ""
+
+
+class SpuProduct(MapProduct):
+    month_sold: int = 0
+    modify_time: MaybeChinaTime = None
+
+
+class PriceRange(Reader):
+    start_quantity: int
+    price: Fen
+
+
+class ProductV2(ProductFacts):
+    """The second edition hides the item id."""
+
+    item_map_id: str
+    price_ranges: tuple[PriceRange, ...] = ()
 
 
 class MappingItem(Writer):
@@ -116,6 +214,12 @@ class Mapping(Reader):
     no_mp_reason_list: tuple[UnmappedItem, ...] = ()
 
 
-SEARCH = ReadCall(operation=operations.TAOBAO_SEARCH, request=SearchRequest, response=SearchPage)
-PRODUCT = ReadCall(operation=operations.TAOBAO_PRODUCT, request=ProductRequest, response=Product)
-ID_MAPPING = ReadCall(operation=operations.TAOBAO_ID_MAPPING, request=MappingRequest, response=Mapping)
+HOT = ReadCall(operation=taobao.HOT, request=HotRequest, response=MapHitPage)
+SPU_PAGE = ReadCall(operation=taobao.SPU_PAGE, request=SpuPageRequest, response=SpuPage)
+SPU = ReadCall(operation=taobao.SPU, request=SpuRequest, response=SpuProduct)
+PRODUCT_V2 = ReadCall(operation=taobao.PRODUCT_V2, request=MapIdRequest, response=ProductV2)
+SEARCH = ReadCall(operation=taobao.SEARCH, request=SearchRequest, response=SearchPage)
+PRODUCT = ReadCall(operation=taobao.PRODUCT, request=ProductRequest, response=Product)
+IMAGE_SEARCH = ReadCall(operation=taobao.IMAGE_SEARCH, request=ImageSearchRequest, response=MapHitPage)
+INQUIRY = ReadCall(operation=taobao.INQUIRY, request=InquiryRequest, response=MapProduct)
+ID_MAPPING = ReadCall(operation=taobao.ID_MAPPING, request=MappingRequest, response=Mapping)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 def channel_for(marketplace: Marketplace, client: XportcnClient) -> Channel:
     """The channel of a marketplace on this client."""
     from connectors.xportcn.channels.alibaba_1688 import Alibaba1688Channel
+    from connectors.xportcn.channels.big_major import BigMajorChannel
+    from connectors.xportcn.channels.international import InternationalChannel
+    from connectors.xportcn.channels.poizon import PoizonChannel
     from connectors.xportcn.channels.taobao import TaobaoChannel
 
     match marketplace:
@@ -21,3 +24,9 @@ def channel_for(marketplace: Marketplace, client: XportcnClient) -> Channel:
             return TaobaoChannel(client)
         case Marketplace.ALIBABA_1688:
             return Alibaba1688Channel(client)
+        case Marketplace.BIG_MAJOR:
+            return BigMajorChannel(client)
+        case Marketplace.INTERNATIONAL:
+            return InternationalChannel(client)
+        case Marketplace.POIZON:
+            return PoizonChannel(client)

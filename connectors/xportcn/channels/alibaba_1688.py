@@ -2,49 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from itertools import count
 
-from connectors.xportcn.api import alibaba_order, alibaba_product
+from connectors.xportcn.api import alibaba_batch, alibaba_order, alibaba_product
 from connectors.xportcn.channels import alibaba_1688_answers as answers
-from connectors.xportcn.channels.base import Created, Warehouse
-from connectors.xportcn.channels.matching import CLOCK_MARGIN, by_reference, is_since, oldest_first
+from connectors.xportcn.channels.alibaba_requests import address, cargo, seller_cargo
+from connectors.xportcn.channels.base import Created, PayOutcome, Warehouse
+from connectors.xportcn.channels.listing import PAGE_SIZE, Page, find_in_list, first_hits
+from connectors.xportcn.channels.matching import CLOCK_MARGIN, batches_of_sellers, oldest_first, require_batch
+from connectors.xportcn.channels.previewing import no_quote
 from connectors.xportcn.channels.refusals import ORDER_NOT_FOUND, PRODUCT_NOT_FOUND
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.concurrently import concurrently
-from connectors.xportcn.errors import ContractMismatch, Refused
+from connectors.xportcn.errors import Refused
 from connectors.xportcn.wire import china_text
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Offer, OfferSummary
-from domain.orders import OrderLine, SourcingOrder
+from domain.orders import SourcingOrder
 from domain.quotes import LineProblem, Quote
 from domain.service_orders import ServiceOrder, TrackingEvent
 
-PAGE_SIZE = 50
+MOST_SELLERS = 10
 
 
 class Alibaba1688Channel:
-    """Implements `Channel` (see `channels.base`)."""
+    """Implements `Channel`, `PaysMany` and `QuotesMany` (see `channels.base`)."""
 
     marketplace: Marketplace = Marketplace.ALIBABA_1688
+    pay_batch_size = 30
 
     def __init__(self, client: XportcnClient) -> None:
         self._client = client
 
     async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
-        found: list[OfferSummary] = []
-        page_no = 1
-        while len(found) < limit:
+        async def turn(page_no: int) -> Page[OfferSummary]:
             request = alibaba_product.SearchRequest(keyword=words, begin_page=page_no, page_size=min(limit, PAGE_SIZE))
             page = await self._client.read(alibaba_product.SEARCH, request)
-            found += [answers.summary(hit) for hit in page.data]
-            if not page.data or len(found) >= page.total_records:
-                break
-            page_no += 1
-        return found[:limit]
+            return Page([answers.summary(hit) for hit in page.data], page.total_records)
+
+        return await first_hits(turn, limit)
 
     async def offer(self, item_id: str) -> Offer | None:
         try:
@@ -56,17 +55,46 @@ class Alibaba1688Channel:
             raise
 
     async def quote(self, order: SourcingOrder, warehouse: Warehouse) -> Quote:
-        request = alibaba_order.PreviewRequest(address_param=_address(warehouse), cargo_param_list=_cargo(order.lines))
+        request = alibaba_order.PreviewRequest(address_param=address(warehouse), cargo_param_list=cargo(order.lines))
         try:
             preview = await self._client.read(alibaba_order.PREVIEW, request)
         except Refused as refused:
-            return Quote(goods=Money(0), postage=Money(0), total=Money(0), problems=(_problem(refused),))
+            return no_quote(_problem(refused))
         return answers.quote(preview, order.lines)
+
+    async def quote_many(self, orders: Sequence[SourcingOrder], warehouse: Warehouse) -> dict[str, Quote]:
+        """One call for up to ten orders of different sellers. An exception is about all orders."""
+        groups = batches_of_sellers(orders, MOST_SELLERS)
+        quotes = await concurrently(lambda group: self._quote_group(group, warehouse), groups)
+        return {order_ref: quote for group in quotes for order_ref, quote in group.items()}
+
+    async def _quote_group(self, orders: Sequence[SourcingOrder], warehouse: Warehouse) -> dict[str, Quote]:
+        previews = await self._preview_sellers(orders, warehouse) if len(orders) > 1 else {}
+
+        async def quote(order: SourcingOrder) -> Quote:
+            preview = previews.get(order.seller_id)
+            return answers.quote(preview, order.lines) if preview else await self.quote(order, warehouse)
+
+        return {order.order_ref: await quote(order) for order in orders}
+
+    async def _preview_sellers(
+        self, orders: Sequence[SourcingOrder], warehouse: Warehouse
+    ) -> dict[str, alibaba_batch.SellerPreview]:
+        """By seller; empty when the call is refused, since that is one order's fault: then each is asked alone."""
+        request = alibaba_batch.PreviewRequest(
+            address_param=address(warehouse),
+            cargo_param_list=tuple(one for order in orders for one in seller_cargo(order.lines, order.seller_id)),
+        )
+        try:
+            previews = await self._client.read(alibaba_batch.PREVIEW, request)
+        except Refused:
+            return {}
+        return {preview.seller_open_id: preview for preview in previews}
 
     async def create(self, claim: Claim, order: SourcingOrder, warehouse: Warehouse, *, approved: Money) -> Created:
         """Create the order. 1688 knows no limit: `approved` is not checked by the service."""
         request = alibaba_order.CreateRequest(
-            message=order.order_ref, address_param=_address(warehouse), cargo_param_list=_cargo(order.lines)
+            message=order.order_ref, address_param=address(warehouse), cargo_param_list=cargo(order.lines)
         )
         try:
             answer = await self._client.effect(alibaba_order.CREATE, request, claim=claim)
@@ -82,38 +110,26 @@ class Alibaba1688Channel:
             raise refused.explained(code=answers.pay_code(refused.code, refused.message)) from refused
         answers.settle_payment(answer, order_id)
 
+    async def pay_many(self, claims: Sequence[Claim], order_ids: Sequence[str]) -> dict[str, PayOutcome]:
+        require_batch(order_ids, self.pay_batch_size)
+        request = alibaba_batch.PayRequest(order_ids=tuple(order_ids))
+        try:
+            answer = await self._client.joint_effect(alibaba_batch.PAY, request, claims=claims)
+        except Refused as refused:
+            return dict.fromkeys(order_ids, refused)
+        return {order_id: answers.payment_outcome(answer, order_id) for order_id in order_ids}
+
     async def find(self, references: Sequence[str], *, since: datetime) -> dict[str, list[ServiceOrder]]:
-        """Look through the order list, newest first: 1688 can't be asked for a message.
+        """Look through the order list: 1688 can't be asked for a message."""
 
-        It ends early only once all are found *and* the orders get older than `since`: an order further down could
-        carry a reference a second time.
-        """
-        seen: dict[str, ServiceOrder] = {}
-        told = 0
-        async for page in self._pages(since):
-            told = told or page.total_record
-            orders = [answers.service_order(order) for order in page.result]
-            seen.update((order.order_id, order) for order in orders)
-            found = by_reference(seen.values(), references, since)
-            if set(references) <= set(found) and not all(is_since(order, since) for order in orders):
-                return found
-        _require_all_pages(len(seen), told)
-        return by_reference(seen.values(), references, since)
+        async def turn(page_no: int) -> Page[ServiceOrder]:
+            request = alibaba_order.OrderPageRequest(
+                page=page_no, page_size=PAGE_SIZE, create_start_time=china_text(since - CLOCK_MARGIN)
+            )
+            page = await self._client.read(alibaba_order.ORDER_PAGE, request)
+            return Page([answers.service_order(order) for order in page.result], page.total_record)
 
-    async def _pages(self, since: datetime) -> AsyncIterator[alibaba_order.OrderPage]:
-        passed = 0
-        for page_no in count(1):
-            page = await self._page(page_no, since)
-            yield page
-            passed += len(page.result)
-            if not page.result or passed >= page.total_record > 0:
-                return
-
-    async def _page(self, page_no: int, since: datetime) -> alibaba_order.OrderPage:
-        request = alibaba_order.OrderPageRequest(
-            page=page_no, page_size=PAGE_SIZE, create_start_time=china_text(since - CLOCK_MARGIN)
-        )
-        return await self._client.read(alibaba_order.ORDER_PAGE, request)
+        return await find_in_list(turn, references, since, alibaba_order.ORDER_PAGE.operation)
 
     async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
         orders = await concurrently(self._order, dict.fromkeys(order_ids))
@@ -133,32 +149,5 @@ class Alibaba1688Channel:
         return oldest_first(answers.events(await self._client.read(alibaba_order.LOGISTICS, request)))
 
 
-def _require_all_pages(seen: int, told: int) -> None:
-    """A list that did not show all it counted proves nothing about what is missing from it."""
-    if seen < told:
-        name = alibaba_order.ORDER_PAGE.operation.name
-        raise ContractMismatch(f"the list counts {told} orders and shows {seen}", operation=name, field="totalRecord")
-
-
 def _problem(refused: Refused) -> LineProblem:
     return LineProblem(problem=answers.problem_of(refused.code, refused.message), message=refused.message)
-
-
-def _address(warehouse: Warehouse) -> alibaba_order.AddressParam:
-    return alibaba_order.AddressParam(
-        full_name=warehouse.name,
-        mobile=warehouse.phone,
-        phone=warehouse.phone,
-        post_code=warehouse.zip,
-        province_text=warehouse.province,
-        city_text=warehouse.city,
-        area_text=warehouse.district,
-        town_text="",
-        address=warehouse.address,
-    )
-
-
-def _cargo(lines: tuple[OrderLine, ...]) -> tuple[alibaba_order.Cargo, ...]:
-    return tuple(
-        alibaba_order.Cargo(offer_id=line.item_id, spec_id=line.spec_id, quantity=line.quantity) for line in lines
-    )

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from itertools import groupby
 from operator import attrgetter
 
-from connectors.xportcn.api import alibaba_order, alibaba_product
-from connectors.xportcn.channels.base import Created
-from connectors.xportcn.channels.matching import LinesByIds, trace_status
+from connectors.xportcn.api import alibaba_batch, alibaba_order, alibaba_product
+from connectors.xportcn.channels.base import Created, PayOutcome
+from connectors.xportcn.channels.matching import LinesByIds, trace_status, untold
 from connectors.xportcn.channels.refusals import (
     BALANCE_NOT_ENOUGH,
     CANNOT_PAY,
@@ -79,6 +79,9 @@ def offer(product: alibaba_product.Product) -> Offer:
             VolumePrice(start_quantity=step.start_quantity, price=step.price)
             for step in product.product_sale_info.price_range_list
         ),
+        category_id=product.category_id,
+        category_name=product.category_name,
+        image_urls=product.product_image.images,
     )
 
 
@@ -120,7 +123,8 @@ def quote(preview: alibaba_order.Preview, lines: tuple[OrderLine, ...]) -> Quote
         postage=_sum([part.sum_carriage for part in preview.results], needed=not problems),
         total=_sum([part.sum_payment for part in preview.results], needed=not problems),
         lines=tuple(_quote_line(our, cargo.amount) for our, cargo in told if our and cargo.amount is not None),
-        problems=problems,
+        problems=problems or untold(lines, (our for our, _ in told)),
+        order_count=max(1, len(preview.results)),
     )
 
 
@@ -216,6 +220,19 @@ def settle_payment(answer: alibaba_order.PayAnswer, order_id: str) -> None:
     raise unsettled(alibaba_order.PAY, answer, "not paid and no page to pay at")
 
 
+def payment_outcome(answer: alibaba_batch.PayAnswer, order_id: str) -> PayOutcome:
+    """What the answer to a bulk payment says of one order; `Unanswered` when it says neither or both."""
+    paid = order_id in answer.success_order_ids
+    failure = next((failed for failed in answer.failed_order_list if failed.order_id == order_id), None)
+    if paid and failure is None:
+        return None
+    if failure is not None and not paid:
+        code = pay_code(failure.error_code, failure.error_message)
+        return refusal(alibaba_batch.PAY, answer, failure.error_message, code=code)
+    told = "both that it is paid and that it failed" if paid else "nothing"
+    return unsettled(alibaba_batch.PAY, answer, f"of order {order_id} the answer says {told}")
+
+
 def service_order(order: alibaba_order.Order) -> ServiceOrder:
     base = order.base_info
     return ServiceOrder(
@@ -227,20 +244,23 @@ def service_order(order: alibaba_order.Order) -> ServiceOrder:
         created_at=base.create_time,
         paid_at=base.pay_time,
         close_reason=base.close_reason,
-        parcels=tuple(
-            DomesticParcel(
-                tracking_number=item.logistics_bill_no,
-                company=item.logistics_company_name,
-                sent_at=item.delivered_time,
-            )
-            for item in order.native_logistics.logistics_items
-            if item.logistics_bill_no
-        ),
-        shipments=_shipments(order.international_logistics),
+        parcels=domestic_parcels(order.native_logistics.logistics_items),
+        shipments=shipments(order.international_logistics),
     )
 
 
-def _shipments(parcels: Iterable[alibaba_order.InternationalLogistics]) -> tuple[Shipment, ...]:
+def domestic_parcels(items: Iterable[alibaba_order.LogisticsItem]) -> tuple[DomesticParcel, ...]:
+    return tuple(
+        DomesticParcel(
+            tracking_number=item.logistics_bill_no, company=item.logistics_company_name, sent_at=item.delivered_time
+        )
+        for item in items
+        if item.logistics_bill_no
+    )
+
+
+def shipments(parcels: Iterable[alibaba_order.InternationalLogistics]) -> tuple[Shipment, ...]:
+    """Our bookings, each with all its parcels."""
     by_booking = attrgetter("order_id")
     return tuple(
         _shipment(booking_id, list(group)) for booking_id, group in groupby(sorted(parcels, key=by_booking), by_booking)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from connectors.xportcn.errors import Refused, Unanswered
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -31,7 +32,7 @@ class Warehouse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Created:
-    """The service's answer to a create: the ids it gave (several when it split the order) and what they cost."""
+    """The service's answer to a create: the ids it gave (several when it split the order) and their cost together."""
 
     order_ids: tuple[str, ...]
     total: Money
@@ -63,10 +64,39 @@ class Channel(Protocol):
         """Pay one order from the account's balance. Returns when the service says it is paid or will be."""
 
     async def find(self, references: Sequence[str], *, since: datetime) -> dict[str, list[ServiceOrder]]:
-        """Orders that carry our references, created after `since` (UTC); the answer has only the references found."""
+        """Orders that carry our references, created after `since` (UTC), all parts of a split one.
+
+        The answer has only the references found.
+        """
 
     async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
         """The orders of these ids as they are now; unknown ids are missing from the answer."""
 
     async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
         """All events of all parcels of one order, domestic and international, oldest first."""
+
+
+PayOutcome = Refused | Unanswered | None
+"""What one request made of one of its orders: paid or will be (None), refused, or not told."""
+
+
+@runtime_checkable
+class PaysMany(Protocol):
+    """A channel that can also pay several orders with one request."""
+
+    pay_batch_size: int
+
+    async def pay_many(self, claims: Sequence[Claim], order_ids: Sequence[str]) -> dict[str, PayOutcome]:
+        """Pay at most `pay_batch_size` orders, each with its own outcome, by order id.
+
+        `claims` are those of all these orders; a split order has one for several ids. An exception (`Unanswered`,
+        `NotSent`, `Misconfigured`) is about the whole request.
+        """
+
+
+@runtime_checkable
+class QuotesMany(Protocol):
+    """A channel that can also preview orders of several sellers with one request."""
+
+    async def quote_many(self, orders: Sequence[SourcingOrder], warehouse: Warehouse) -> dict[str, Quote]:
+        """The quote of each order, by `order_ref`, in fewer calls than one each where that is possible."""

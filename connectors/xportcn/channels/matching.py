@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
-from domain.orders import OrderLine
+from domain.orders import OrderLine, SourcingOrder
+from domain.quotes import LineProblem, Problem
 from domain.service_orders import ServiceOrder, TraceStatus, TrackingEvent
 
 # The service's clock and ours may differ: an order counts as created after `since` from this much earlier on.
@@ -26,6 +27,16 @@ class LinesByIds:
     def take(self, ids: LineIds) -> OrderLine | None:
         lines = self._lines.get(ids, [])
         return lines.pop(0) if len(lines) > 1 else next(iter(lines), None)
+
+
+def untold(lines: Iterable[OrderLine], told: Iterable[OrderLine | None]) -> tuple[LineProblem, ...]:
+    """A line that the preview is silent about has no price: that is a problem, not a gift."""
+    heard = {line.line_no for line in told if line}
+    return tuple(
+        LineProblem(problem=Problem.OTHER, message="the preview does not mention this line", line_no=line.line_no)
+        for line in lines
+        if line.line_no not in heard
+    )
 
 
 def is_since(order: ServiceOrder, since: datetime) -> bool:
@@ -54,6 +65,26 @@ def batches(ids: Sequence[str], size: int) -> list[list[str]]:
     """Distinct ids in lists of at most `size`."""
     distinct = list(dict.fromkeys(ids))
     return [distinct[start : start + size] for start in range(0, len(distinct), size)]
+
+
+def batches_of_sellers(orders: Iterable[SourcingOrder], size: int) -> list[list[SourcingOrder]]:
+    """Orders in as few lists as their sellers allow: in one list each seller stands once. None is left out."""
+    lists: list[list[SourcingOrder]] = []
+    for order in orders:
+        free = (
+            group for group in lists if len(group) < size and all(one.seller_id != order.seller_id for one in group)
+        )
+        if (group := next(free, None)) is None:
+            lists.append([order])
+        else:
+            group.append(order)
+    return lists
+
+
+def require_batch(ids: Sequence[str], most: int) -> None:
+    """Raises `ValueError` for what the service would refuse as a whole: too many, none, or one twice."""
+    if not 1 <= len(ids) <= most or len(set(ids)) < len(ids):
+        raise ValueError(f"a batch has 1 to {most} different order ids, not {len(ids)} with {len(set(ids))} different")
 
 
 def trace_status(text: str) -> TraceStatus:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from connectors.xportcn.api.base import EffectCall
 from connectors.xportcn.errors import Refused, Unanswered
 from connectors.xportcn.wire import EffectAnswer
 from domain.quotes import LineProblem
+
+CODE_WORD = re.compile(r"[A-Z][A-Z0-9_]+")
+REFUSED_BY_THE_ENVELOPE = "400"
 
 BALANCE_NOT_ENOUGH = "BALANCE_NOT_ENOUGH"
 ORDER_STATUS_ERROR = "ORDER_STATUS_ERROR"
@@ -45,3 +49,15 @@ def unsettled(call: EffectCall[Any, Any], answer: EffectAnswer, words: str) -> U
         request_id=answer.request_id,
         status=200,
     )
+
+
+def code_of(refused: Refused) -> str:
+    """The code to act on; under envelope code 400 it is the first word of the message (all 1, form E)."""
+    word = refused.message.partition(":")[0].strip()
+    return word if refused.code == REFUSED_BY_THE_ENVELOPE and CODE_WORD.fullmatch(word) else refused.code
+
+
+def payment_refusal(refused: Refused) -> Refused:
+    """A payment refused by the envelope, with the code that all channels have for it."""
+    code = code_of(refused)
+    return refused.explained(code=ORDER_NOT_EXIST if code == ORDER_NOT_FOUND else code)

@@ -7,12 +7,14 @@ from datetime import datetime
 
 from connectors.xportcn.api import taobao_order, taobao_product
 from connectors.xportcn.channels import taobao_answers as answers
-from connectors.xportcn.channels.base import Created, Warehouse
-from connectors.xportcn.channels.matching import batches, by_reference, oldest_first
+from connectors.xportcn.channels.base import Created, PayOutcome, Warehouse
+from connectors.xportcn.channels.listing import PAGE_SIZE, Page, first_hits, require_filter
+from connectors.xportcn.channels.matching import batches, by_reference, oldest_first, require_batch
+from connectors.xportcn.channels.previewing import no_quote
 from connectors.xportcn.channels.refusals import ORDER_NOT_FOUND, PRODUCT_NOT_FOUND
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.concurrently import concurrently
-from connectors.xportcn.errors import ContractMismatch, Refused
+from connectors.xportcn.errors import Refused
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -21,28 +23,25 @@ from domain.orders import OrderLine, Receiver, SourcingOrder
 from domain.quotes import LineProblem, Quote
 from domain.service_orders import ServiceOrder, TrackingEvent
 
-PAGE_SIZE = 50
+ORDER_LIST = taobao_order.ORDER_PAGE.operation
 
 
 class TaobaoChannel:
-    """Implements `Channel` (see `channels.base`)."""
+    """Implements `Channel` and `PaysMany` (see `channels.base`)."""
 
     marketplace: Marketplace = Marketplace.TAOBAO
+    pay_batch_size = 10
 
     def __init__(self, client: XportcnClient) -> None:
         self._client = client
 
     async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
-        found: list[OfferSummary] = []
-        page_no = 1
-        while len(found) < limit:
+        async def turn(page_no: int) -> Page[OfferSummary]:
             request = taobao_product.SearchRequest(keyword=words, page_no=page_no, page_size=min(limit, PAGE_SIZE))
             page = await self._client.read(taobao_product.SEARCH, request)
-            found += [answers.summary(hit) for hit in page.data]
-            if not page.data or len(found) >= page.total_records:
-                break
-            page_no += 1
-        return found[:limit]
+            return Page([answers.summary(hit) for hit in page.data], page.total_records)
+
+        return await first_hits(turn, limit)
 
     async def offer(self, item_id: str) -> Offer | None:
         try:
@@ -69,7 +68,7 @@ class TaobaoChannel:
         try:
             rendered = await self._client.read(taobao_order.RENDER, request)
         except Refused as refused:
-            return Quote(goods=Money(0), postage=Money(0), total=Money(0), problems=(_problem(refused),))
+            return no_quote(_problem(refused))
         return answers.quote(rendered, order.lines)
 
     async def create(self, claim: Claim, order: SourcingOrder, warehouse: Warehouse, *, approved: Money) -> Created:
@@ -87,8 +86,21 @@ class TaobaoChannel:
         return answers.created(answer)
 
     async def pay(self, claim: Claim, order_id: str) -> None:
-        request = taobao_order.PayRequest(purchase_order_id_list=(order_id,))
-        answers.settle_payment(await self._client.effect(taobao_order.PAY, request, claim=claim), order_id)
+        outcomes = await self._pay((claim,), (order_id,))
+        if error := outcomes[order_id]:
+            raise error
+
+    async def pay_many(self, claims: Sequence[Claim], order_ids: Sequence[str]) -> dict[str, PayOutcome]:
+        require_batch(order_ids, self.pay_batch_size)
+        try:
+            return await self._pay(claims, order_ids)
+        except Refused as refused:
+            return dict.fromkeys(order_ids, refused)
+
+    async def _pay(self, claims: Sequence[Claim], order_ids: Sequence[str]) -> dict[str, PayOutcome]:
+        request = taobao_order.PayRequest(purchase_order_id_list=tuple(order_ids))
+        answer = await self._client.joint_effect(taobao_order.PAY, request, claims=claims)
+        return {order_id: answers.payment_outcome(answer, order_id) for order_id in order_ids}
 
     async def find(self, references: Sequence[str], *, since: datetime) -> dict[str, list[ServiceOrder]]:
         pages = await concurrently(self._with_reference, dict.fromkeys(references))
@@ -97,7 +109,7 @@ class TaobaoChannel:
     async def _with_reference(self, reference: str) -> list[ServiceOrder]:
         request = taobao_order.OrderPageRequest(page_no=1, page_size=PAGE_SIZE, outer_purchase_id=reference)
         orders = await self._page(request)
-        _require_filter("outerPurchaseId", [order.reference for order in orders], [reference])
+        require_filter(ORDER_LIST, "outerPurchaseId", [order.reference for order in orders], [reference])
         return orders
 
     async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
@@ -107,7 +119,7 @@ class TaobaoChannel:
     async def _with_ids(self, order_ids: list[str]) -> list[ServiceOrder]:
         request = taobao_order.OrderPageRequest(page_no=1, page_size=PAGE_SIZE, purchase_ids=tuple(order_ids))
         orders = await self._page(request)
-        _require_filter("purchaseIds", [order.order_id for order in orders], order_ids)
+        require_filter(ORDER_LIST, "purchaseIds", [order.order_id for order in orders], order_ids)
         return orders
 
     async def _page(self, request: taobao_order.OrderPageRequest) -> list[ServiceOrder]:
@@ -130,13 +142,6 @@ class TaobaoChannel:
 
 def _problem(refused: Refused) -> LineProblem:
     return LineProblem(problem=answers.problem_of(refused.code), message=refused.message)
-
-
-def _require_filter(field: str, answered: list[str], asked: list[str]) -> None:
-    """A list that ignored our filter proves nothing about what is missing from it."""
-    if not set(answered) <= set(asked):
-        name = taobao_order.ORDER_PAGE.operation.name
-        raise ContractMismatch(f"the list does not keep to the filter `{field}`", operation=name, field=field)
 
 
 def _foreign(receiver: Receiver) -> taobao_order.Address:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from connectors.xportcn.api import taobao_order, taobao_product
-from connectors.xportcn.channels.base import Created
-from connectors.xportcn.channels.matching import LinesByIds, trace_status
+from connectors.xportcn.channels.base import Created, PayOutcome
+from connectors.xportcn.channels.matching import LinesByIds, trace_status, untold
 from connectors.xportcn.channels.refusals import refusal, unsettled
 from domain.marketplace import Marketplace
 from domain.money import total_of
@@ -55,6 +55,7 @@ def summary(hit: taobao_product.SearchHit) -> OfferSummary:
         price=hit.price,
         image_url=hit.pic_url,
         seller_id=hit.shop_id,
+        seller_name=hit.shop_name,
     )
 
 
@@ -78,6 +79,9 @@ def offer(product: taobao_product.Product, mapping: taobao_product.Mapping | Non
         active=product.status == ACTIVE and bool(distribution_id),
         skus=tuple(_sku(sku, sku.mp_sku_id or sku_ids.get(sku.sku_id, "")) for sku in product.sku_list),
         distribution_item_id=distribution_id,
+        category_id=product.category_id,
+        category_name=product.category_name,
+        image_urls=product.pic_urls,
     )
 
 
@@ -102,13 +106,13 @@ def distribution_ids(line: OrderLine) -> tuple[str, str]:
 
 
 def quote(rendered: taobao_order.Rendered, lines: tuple[OrderLine, ...]) -> Quote:
-    """All sellers' parts together; more than one seller is a problem, since an order has one."""
+    """All parts together: a seller with two depots has two. More than one seller is a problem."""
     ours = LinesByIds(lines, distribution_ids)
     told = [(ours.take((line.item_id, line.sku_id)), line) for order in rendered.orders for line in order.lines]
     problems = [_line_problem(our, line) for our, line in told if not line.available or line.error_code]
-    if len(rendered.orders) > 1:
-        sellers = ", ".join(order.supplier_nick for order in rendered.orders)
-        words = f"the lines are of several sellers: {sellers}"
+    sellers = dict.fromkeys(order.supplier_nick for order in rendered.orders)
+    if len(sellers) > 1:
+        words = f"the lines are of several sellers: {', '.join(sellers)}"
         problems.append(LineProblem(problem=Problem.SELLERS_DIFFER, message=words))
     return Quote(
         goods=total_of([order.product_amount for order in rendered.orders]),
@@ -119,7 +123,8 @@ def quote(rendered: taobao_order.Rendered, lines: tuple[OrderLine, ...]) -> Quot
             for our, line in told
             if our and line.price and line.available
         ),
-        problems=tuple(problems) + _untold(lines, [our for our, _ in told]),
+        problems=tuple(problems) + untold(lines, (our for our, _ in told)),
+        order_count=max(1, len(rendered.orders)),
     )
 
 
@@ -128,16 +133,6 @@ def _line_problem(our: OrderLine | None, line: taobao_order.RenderedLine) -> Lin
         problem=problem_of(line.error_code),
         message=line.error_message or line.error_code or "not available",
         line_no=our.line_no if our else 0,
-    )
-
-
-def _untold(lines: tuple[OrderLine, ...], told: list[OrderLine | None]) -> tuple[LineProblem, ...]:
-    """A line that the preview is silent about has no price: that is a problem, not a gift."""
-    heard = {line.line_no for line in told if line}
-    return tuple(
-        LineProblem(problem=Problem.OTHER, message="the preview does not mention this line", line_no=line.line_no)
-        for line in lines
-        if line.line_no not in heard
     )
 
 
@@ -155,18 +150,18 @@ def created(answer: taobao_order.CreateAnswer) -> Created:
     )
 
 
-def settle_payment(answer: taobao_order.PayAnswer, order_id: str) -> None:
-    """Return if the order will be paid. Raises `Refused` or, when the answer says neither, `Unanswered`."""
+def payment_outcome(answer: taobao_order.PayAnswer, order_id: str) -> PayOutcome:
+    """What the answer says of one order; `Unanswered` when it says neither or both."""
     will_pay = order_id in answer.will_pay_purchase_order_ids
     failure = next((result for result in answer.pay_failed_results if result.gsp_order_id == order_id), None)
     failed = failure is not None or order_id in answer.pay_failure_purchase_order_ids
     if will_pay and not failed:
-        return
+        return None
     if failed and not will_pay:
         words, code = (failure.error_message, failure.error_code) if failure else ("", "")
-        raise refusal(taobao_order.PAY, answer, words, code=code)
+        return refusal(taobao_order.PAY, answer, words, code=code)
     told = "both that it will be paid and that it failed" if will_pay else "nothing"
-    raise unsettled(taobao_order.PAY, answer, f"of order {order_id} the answer says {told}")
+    return unsettled(taobao_order.PAY, answer, f"of order {order_id} the answer says {told}")
 
 
 def service_order(order: taobao_order.PurchaseOrder) -> ServiceOrder:

@@ -23,6 +23,7 @@ def plan(order_ref: str, **columns: Any) -> dict[str, Any]:
         "quote": None,
         "seller_id": "seller",
         "approved_minor": 100,
+        "plan_hash": "h",
         "freight_approved_minor": None,
         "currency": "CNY",
         **columns,

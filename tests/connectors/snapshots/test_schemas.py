@@ -22,7 +22,10 @@ def test_the_tables_and_their_keys() -> None:
         "shipments": ("order_ref", "shipment_order_id"),
         "shipment_items": ("order_ref", "tracking_number", "item_id", "sku_id"),
         "tracking_events": ("order_ref", "tracking_number", "sequence"),
+        "refunds": ("order_ref", "refund_key"),
+        "refund_events": ("order_ref", "refund_key", "sequence"),
         "outcomes": ("order_ref",),
+        "candidates": ("order_ref", "line_no", "place"),
     }
 
 

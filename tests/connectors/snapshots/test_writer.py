@@ -227,8 +227,13 @@ VALUES = {
 }
 
 
+STEPS = st.lists(st.fixed_dictionaries({name: VALUES["int64"] for name in ("start_quantity", "price_minor")}))
+
+
 def value_of(kind: str) -> st.SearchStrategy[object]:
-    return VALUES[kind] if kind in VALUES else st.lists(st.text())
+    if kind in VALUES:
+        return VALUES[kind]
+    return STEPS if "struct" in kind else st.lists(st.text())
 
 
 @st.composite

@@ -12,7 +12,15 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from connectors.xportcn.api import alibaba_order, basics, logistics, taobao_order, taobao_product
+from connectors.xportcn.api import (
+    alibaba_batch,
+    alibaba_order,
+    basics,
+    logistics,
+    taobao_after_sale,
+    taobao_order,
+    taobao_product,
+)
 from connectors.xportcn.api.base import EffectCall, ReadCall
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import (
@@ -23,16 +31,18 @@ from connectors.xportcn.errors import (
     Unanswered,
     XportcnError,
 )
-from connectors.xportcn.operations import ALIBABA_PAY, Operation, Provenance
+from connectors.xportcn.operations import Operation, Provenance
+from connectors.xportcn.operations.alibaba import PAY as ALIBABA_PAY
 from connectors.xportcn.wire import Nothing
 from domain.effects import Action
-from tests.connectors.xportcn.fake_service import FakeService, bare, no, ok, raw_server
+from tests.connectors.xportcn.fake_service import FakeService, bare, no, ok, raw_ok, raw_server
 from tests.connectors.xportcn.orders import Naps, claim, client_of, settings
 
 PRODUCT = "/open/product/get"
 PAY = "/open/purchase/pay"
 ITEM = taobao_product.ProductRequest(item_id="672991141190")
 ORDER = taobao_order.PayRequest(purchase_order_id_list=("7",))
+ADDRESS_FIELDS = [name for name in alibaba_order.AddressParam.model_fields if name != "district_code"]
 PAID = {"willPayPurchaseOrderIds": ["7"]}
 
 
@@ -68,6 +78,25 @@ async def test_the_path_of_the_base_url_is_kept(service: FakeService) -> None:
     async with client_of(service.url + "/api") as client:
         await read(client)
     assert service.asked[0].path == "/api/open/product/get"
+
+
+async def test_a_field_in_the_path_is_percent_encoded_and_not_in_the_query() -> None:
+    """What reaches the wire is one piece of path, whatever the id holds."""
+    answer = raw_ok({"cancelSuccess": True})
+    async with raw_server(answer) as server, client_of(server.url) as client:
+        request = taobao_after_sale.RefundRequest(refund_id="3/1?x.. é#")
+        await client.effect(taobao_after_sale.CANCEL, request, claim=claim(Action.CANCEL))
+    (head,) = server.heads
+    assert head.split(b"\r\n")[0] == b"GET /open/order/refund/cancel/3%2F1%3Fx..%20%C3%A9%23 HTTP/1.1"
+
+
+async def test_every_part_of_a_list_carries_the_request_s_number(client: XportcnClient, service: FakeService) -> None:
+    """Each seller's answer may become an error of its own, and that names the request."""
+    service.answers("/alibaba/order/batch/create", lambda: ok([{"sellerOpenId": "a"}, {"sellerOpenId": "b"}]))
+    address = alibaba_order.AddressParam.model_validate(dict.fromkeys(ADDRESS_FIELDS, ""))
+    request = alibaba_batch.CreateRequest(message="R-1 R-2", address_param=address, cargo_param_list=())
+    answers = await client.effect(alibaba_batch.CREATE, request, claim=claim(Action.CREATE))
+    assert [answer.request_id for answer in answers] == ["r" * 32, "r" * 32]
 
 
 async def test_envelope_b_is_opened(client: XportcnClient, service: FakeService) -> None:

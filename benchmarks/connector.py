@@ -1,0 +1,95 @@
+"""Signed reads through the connector, against httpx with the transport that it brings along."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from urllib.request import urlopen
+
+import httpx
+
+from benchmarks.measuring import Comparison, compare
+from connectors.settings import XportcnSettings
+from connectors.xportcn.api.taobao_product import PRODUCT, ProductRequest
+from connectors.xportcn.auth import SignatureAuth
+from connectors.xportcn.client import XportcnClient
+from connectors.xportcn.envelope import open_envelope
+
+CALLS = 1_000
+CONNECTIONS = 32
+
+
+def run() -> list[Comparison]:
+    with sandbox() as url:
+        settings = XportcnSettings(base_url=url, max_connections=CONNECTIONS)
+        items = catalogue(url)
+        requests = [ProductRequest(item_id=items[place % len(items)]) for place in range(CALLS)]
+        return [
+            compare(
+                lambda: asyncio.run(through_the_connector(settings, requests)),
+                lambda: asyncio.run(through_plain_httpx(settings, requests)),
+                work=f"signed and parsed product reads over {CONNECTIONS} connections",
+                rival="httpx's own transport",
+                amount=CALLS,
+                things="calls",
+                repetitions=3,
+            )
+        ]
+
+
+@contextmanager
+def sandbox() -> Iterator[str]:
+    """A sandbox in memory, in a process of its own."""
+    command = [sys.executable, "-m", "sandbox", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        words = process.stdout.readline().split()
+        try:
+            yield words[words.index("on") + 1]
+        finally:
+            process.terminate()
+
+
+def catalogue(url: str) -> list[str]:
+    with urlopen(f"{url}/_sandbox/catalogue?marketplace=taobao&limit=200", timeout=30) as answer:
+        return [item["item_id"] for item in json.load(answer)["items"]]
+
+
+async def through_the_connector(settings: XportcnSettings, requests: list[ProductRequest]) -> None:
+    async with XportcnClient(settings) as client:
+
+        async def read(request: ProductRequest) -> None:
+            await client.read(PRODUCT, request)
+
+        await all_of(requests, read)
+
+
+async def through_plain_httpx(settings: XportcnSettings, requests: list[ProductRequest]) -> None:
+    """The same signature, address and models; only the transport is another."""
+    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+    auth = SignatureAuth(settings, clock=time.time)
+    async with httpx.AsyncClient(base_url=settings.base_url, auth=auth, limits=limits, trust_env=False) as client:
+
+        async def read(request: ProductRequest) -> None:
+            answer = await client.get(PRODUCT.operation.path, params=request.query())
+            envelope = open_envelope(answer.content)
+            assert envelope is not None
+            PRODUCT.parse(envelope.data)
+
+        await all_of(requests, read)
+
+
+async def all_of(requests: list[ProductRequest], read: Callable[[ProductRequest], Awaitable[None]]) -> None:
+    """Every request once, by as many workers as there are connections."""
+    waiting = iter(requests)
+
+    async def worker() -> None:
+        for request in waiting:
+            await read(request)
+
+    await asyncio.gather(*(worker() for _ in range(CONNECTIONS)))

@@ -1,0 +1,138 @@
+"""`sourcing cart ...`: orders prepared by hand in the marketplaces' own carts, at a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rich.table import Table
+
+from cli.failures import BAD_USAGE, NEEDS_A_PERSON, say
+from cli.run import ask, print_report
+from cli.terminal import console, progress_bars, quiet_prefect, show_orders
+from connectors.settings import SourcingSettings
+from deployments.local_server import prefect_server
+from domain.cart import CartFault, CartRow
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.report import BatchReport
+
+R = TypeVar("R")
+
+
+def add(file: Path, *, batch: str | None, as_json: bool) -> int:
+    """Lay a file's orders into the carts; answers the exit code."""
+    from flows.carts import fill_cart
+    from tasks.fill_cart import IN_CART
+
+    report = _run(lambda: fill_cart(file, batch))
+    if report is None:
+        return BAD_USAGE
+    _print(report, as_json=as_json)
+    return 0 if all(line.reason.startswith(IN_CART) for line in report.orders) else NEEDS_A_PERSON
+
+
+def order(order_refs: list[str], *, dry_run: bool, yes: bool, budget_cny: str | None, as_json: bool) -> int:
+    """Order what lies in the carts; answers the exit code."""
+    from flows.carts import order_from_cart
+
+    if not (dry_run or yes or sys.stdin.isatty()):
+        say("nobody can be asked to approve the order here: add --yes, or look only with: sourcing cart preview")
+        return BAD_USAGE
+    if budget_cny is not None and not _is_amount(budget_cny):
+        say(f"--budget-cny {budget_cny}: not an amount in yuan, such as 1500 or 99.50")
+        return BAD_USAGE
+    report = _run(lambda: order_from_cart(order_refs, dry_run, yes, budget_cny))
+    if report is None:
+        return BAD_USAGE
+    _print(report, as_json=as_json)
+    return 0 if report.all_fine else NEEDS_A_PERSON
+
+
+def show(marketplace: Marketplace, *, as_json: bool) -> int:
+    """Show a cart; answers the exit code."""
+    from flows.carts import show_cart
+
+    return _show(_run(lambda: show_cart(marketplace)), as_json=as_json)
+
+
+def change(marketplace: Marketplace, *, quantities: dict[str, int], delete: list[str], as_json: bool) -> int:
+    """Set quantities or take rows out, and show the cart; answers the exit code."""
+    from flows.carts import change_cart
+
+    return _show(_run(lambda: change_cart(marketplace, quantities, delete)), as_json=as_json)
+
+
+def _run(flow: Callable[[], Awaitable[R]]) -> R | None:
+    """The flow's answer; None after a fault, which is said."""
+    try:
+        with prefect_server(SourcingSettings().data_dir):
+            from flows.approval import approver
+            from tasks.progress import progress
+
+            quiet_prefect()
+            with progress_bars() as bars:
+                progress.set(bars)
+                approver.set(ask)
+                return asyncio.run(_awaited(flow))
+    except CartFault as fault:
+        say(str(fault))
+        return None
+
+
+def _awaited(flow: Callable[[], Awaitable[R]]) -> Coroutine[Any, Any, R]:
+    async def awaited() -> R:
+        return await flow()
+
+    return awaited()
+
+
+def _print(report: BatchReport, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(report.to_json(), ensure_ascii=False, indent=2))
+    elif report.dry_run:
+        show_orders("Would be ordered", report.orders)
+    else:
+        print_report(report)
+
+
+def _show(rows: Sequence[CartRow] | None, *, as_json: bool) -> int:
+    if rows is None:
+        return BAD_USAGE
+    if as_json:
+        print(json.dumps([_as_json(row) for row in rows], ensure_ascii=False, indent=2))
+        return 0
+    table = Table(
+        "row", "item", "sku", "what", "price", "pieces", "stock", "seller", title="Cart", title_justify="left"
+    )
+    for row in rows:
+        table.add_row(
+            row.row_id,
+            row.item_id,
+            row.sku_id,
+            row.title if row.buyable else f"{row.title} (can't be bought)",
+            str(row.price or ""),
+            str(row.quantity),
+            str(row.stock),
+            row.seller_name or row.seller_id,
+        )
+    console.print(table)
+    return 0
+
+
+def _as_json(row: CartRow) -> dict[str, Any]:
+    shown = asdict(row)
+    del shown["price"]
+    return {**shown, "price_fen": row.price.minor if row.price else None}
+
+
+def _is_amount(text: str) -> bool:
+    try:
+        return Money.parse(text).minor > 0
+    except ValueError:
+        return False

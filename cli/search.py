@@ -1,0 +1,208 @@
+"""`sourcing search`: look around on a marketplace at a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.table import Table
+
+from cli.failures import BAD_USAGE, NEEDS_A_PERSON, say
+from cli.terminal import console
+from connectors.settings import XportcnSettings
+from connectors.xportcn.browse import browser_for
+from connectors.xportcn.browse.base import ROOT, Browser, NotOffered
+from connectors.xportcn.browse.images import Image
+from connectors.xportcn.client import XportcnClient
+from domain.items import ItemId, read_item
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.offers import Offer
+from domain.search import Category, Filters, Hits, Sort
+
+Answer = Hits | Offer | Sequence[Category] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One way to search; of words, image, shop, best sellers and tree exactly one is asked for."""
+
+    marketplace: Marketplace
+    filters: Filters
+    words: str = ""
+    image: str = ""
+    shop: str = ""
+    hot: bool = False
+    tree: bool = False
+
+    def ways(self) -> list[str]:
+        """The ways that are asked for, besides the category, which may stand alone or narrow another."""
+        asked = {
+            "WORDS": self.words,
+            "--image": self.image,
+            "--shop": self.shop,
+            "--hot": self.hot,
+            "--tree": self.tree,
+        }
+        return [name for name, value in asked.items() if value]
+
+
+def ask_marketplace(  # noqa: PLR0913 - the options of the command
+    marketplace: Marketplace,
+    words: str,
+    *,
+    image: str,
+    shop: str,
+    category: str,
+    hot: bool,
+    tree: bool,
+    min_price: str | None,
+    max_price: str | None,
+    sort: Sort,
+    page: int,
+    page_size: int,
+    as_json: bool,
+) -> int:
+    """Search as the options say; answers the exit code."""
+    try:
+        filters = Filters(
+            sort=sort,
+            min_price=Money.parse(min_price) if min_price else None,
+            max_price=Money.parse(max_price) if max_price else None,
+            category_id=category,
+            page=page,
+            page_size=page_size,
+        )
+    except ValueError as error:
+        say(str(error))
+        return BAD_USAGE
+    question = Question(
+        marketplace=marketplace, filters=filters, words=words.strip(), image=image, shop=shop, hot=hot, tree=tree
+    )
+    return run_search(question, as_json=as_json)
+
+
+def run_search(question: Question, *, as_json: bool) -> int:
+    """Ask and print what was found; answers the exit code."""
+    if len(question.ways()) > 1:
+        say(f"{' and '.join(question.ways())} can't be asked for together: give one")
+        return BAD_USAGE
+    if not question.ways() and not question.filters.category_id:
+        say("nothing to search for: give WORDS (or a link or id), --image, --shop, --category, --hot or --tree")
+        return BAD_USAGE
+    try:
+        answer = asyncio.run(_asked(question))
+    except (NotOffered, ValueError) as error:
+        say(str(error))
+        return BAD_USAGE
+    if as_json:
+        print(json.dumps(_as_json(question, answer), ensure_ascii=False, indent=2))
+    else:
+        _show(question, answer)
+    return NEEDS_A_PERSON if answer is None else 0
+
+
+async def _asked(question: Question) -> Answer:
+    async with XportcnClient(XportcnSettings()) as client:
+        return await _way(question)(browser_for(question.marketplace, client))
+
+
+def _way(question: Question) -> Callable[[Browser], Awaitable[Answer]]:
+    filters = question.filters
+    image = Image.of(question.image) if question.image else Image()
+    ways: list[tuple[object, Callable[[Browser], Awaitable[Answer]]]] = [
+        (question.tree, lambda browser: browser.categories(filters.category_id or ROOT)),
+        (question.hot, lambda browser: browser.hot(filters)),
+        (question.shop, lambda browser: browser.by_shop(question.shop, filters)),
+        (question.image, lambda browser: browser.by_image(image, filters)),
+        (not question.words, lambda browser: browser.listing(filters)),
+        (_is_link_or_id(question), lambda browser: browser.by_url(question.words)),
+        (question.words, lambda browser: browser.by_words(question.words, filters)),
+    ]
+    return next(way for asked, way in ways if asked)
+
+
+def _is_link_or_id(question: Question) -> bool:
+    """Links that name no item are for the marketplace to follow."""
+    if not question.words:
+        return False
+    try:
+        return isinstance(read_item(question.marketplace, question.words), ItemId)
+    except ValueError:
+        return "://" in question.words
+
+
+def _as_json(question: Question, answer: Answer) -> dict[str, Any]:
+    head: dict[str, Any] = {"marketplace": question.marketplace}
+    if answer is None:
+        return {**head, "offer": None}
+    if isinstance(answer, Offer):
+        from tasks.offer_rows import offer_rows
+
+        return {**head, "offer": [_plain(row) for row in offer_rows(answer)]}
+    if isinstance(answer, Hits):
+        return {
+            **head,
+            "page": question.filters.page,
+            "total": answer.total,
+            "offers": [_hit(o) for o in answer.offers],
+        }
+    return {
+        **head,
+        "categories": [{"category_id": c.category_id, "name": c.name, "is_leaf": c.is_leaf} for c in answer],
+    }
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "seen_at"}
+
+
+def _hit(offer: Any) -> dict[str, Any]:
+    return {
+        "item_id": offer.item_id,
+        "title": offer.title,
+        "price_minor": offer.price.minor,
+        "currency": offer.price.currency,
+        "seller_id": offer.seller_id,
+        "seller_name": offer.seller_name,
+        "image_url": offer.image_url,
+    }
+
+
+def _show(question: Question, answer: Answer) -> None:
+    if not answer:
+        console.print(f"nothing on {question.marketplace} matches")
+    elif isinstance(answer, Offer):
+        _show_offer(answer)
+    elif isinstance(answer, Hits):
+        _show_hits(question, answer)
+    else:
+        table = Table("category", "name", "below it", header_style="bold")
+        for one in answer:
+            table.add_row(one.category_id, one.name, "" if one.is_leaf else "more")
+        console.print(table)
+
+
+def _show_hits(question: Question, hits: Hits) -> None:
+    table = Table("item", "title", "from", "seller", header_style="bold")
+    for offer in hits.offers:
+        table.add_row(offer.item_id, offer.title, str(offer.price), offer.seller_name or offer.seller_id)
+    console.print(table)
+    first = (question.filters.page - 1) * question.filters.page_size + 1
+    console.print(
+        f"{first:,}–{first + len(hits.offers) - 1:,} of {hits.total:,}" if hits.offers else f"0 of {hits.total:,}"
+    )
+
+
+def _show_offer(offer: Offer) -> None:
+    state = "" if offer.active else " (not on sale)"
+    console.print(
+        f"{offer.item_id} {offer.title}{state}, sold by {offer.seller_name}, from {offer.min_quantity} pieces"
+    )
+    table = Table("sku", "variant", "price", "stock", header_style="bold")
+    for sku in offer.skus:
+        table.add_row(sku.sku_id, sku.name, str(sku.price), f"{sku.stock:,}")
+    console.print(table)

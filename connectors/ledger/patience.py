@@ -1,0 +1,51 @@
+"""Repeats a ledger operation that the database undid, or could not take for a moment."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from sqlalchemy.exc import DBAPIError
+
+from connectors.ledger.engine import LedgerUnusable
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+PATIENCE_S = 60.0
+FIRST_PAUSE_S = 0.05
+LONGEST_PAUSE_S = 2.0
+UNDONE = ("40001", "40P01")  # serialization failure, deadlock: of two transactions PostgreSQL rolled one back
+AWAY = ("08", "57P")  # no connection; the server is going down or coming up
+
+
+def patient(operation: Callable[P, R]) -> Callable[P, R]:
+    """For a minute, try again after a deadlock or a lost server.
+
+    Every such operation may run twice: should the first commit have succeeded without our hearing of it, the second
+    finds its rows written and changes nothing.
+    """
+
+    @functools.wraps(operation)
+    def repeated(*args: P.args, **kwargs: P.kwargs) -> R:
+        deadline, pause = time.monotonic() + PATIENCE_S, FIRST_PAUSE_S
+        while True:
+            try:
+                return operation(*args, **kwargs)
+            except LedgerUnusable as error:
+                if not passes(error.__cause__) or time.monotonic() >= deadline:
+                    raise
+                time.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_S)
+
+    return repeated
+
+
+def passes(cause: BaseException | None) -> bool:
+    """Whether waiting may help. Never for SQLite, which waits for locks by itself."""
+    if not isinstance(cause, DBAPIError) or not type(cause.orig).__module__.startswith("psycopg"):
+        return False
+    state = getattr(cause.orig, "sqlstate", None)
+    return cause.connection_invalidated or state is None or state in UNDONE or state.startswith(AWAY)

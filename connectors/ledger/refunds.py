@@ -1,0 +1,125 @@
+"""The ledger's refunds: written before they are asked for, followed to their end, never forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Select, func, select
+
+from connectors.ledger.codec import from_json, to_json
+from connectors.ledger.patience import patient
+from connectors.ledger.records import OrderChange
+from connectors.ledger.schema import refund_events, refunds
+from domain.after_sale import Refund, RefundEvent, RefundState
+
+if TYPE_CHECKING:
+    from connectors.ledger.store import Ledger
+
+
+class RefundRows:
+    """The tables `refunds` and `refund_events` of one ledger. Every method is one durable transaction, or a read."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    @patient
+    def of_orders(self, order_refs: Iterable[str]) -> list[Refund]:
+        """The refunds of these orders, oldest first."""
+        return self._refunds(select(refunds).where(refunds.c.order_ref.in_(list(order_refs))))
+
+    @patient
+    def in_states(self, states: Collection[RefundState]) -> list[Refund]:
+        """All refunds in any of these states, oldest first."""
+        return self._refunds(select(refunds).where(refunds.c.state.in_(list(states))))
+
+    @patient
+    def put(self, refund: Refund) -> None:
+        """Write a refund down, or write it again while it is still to be asked for."""
+        now = self._ledger.clock()
+        row = {**_row(refund), "recorded_at": now, "updated_at": now}
+        statement = self._ledger._insert(refunds).values(row)
+        changed = {name: statement.excluded[name] for name in row if name not in ("key", "recorded_at")}
+        statement = statement.on_conflict_do_update(
+            index_elements=["key"], set_=changed, where=refunds.c.state == RefundState.ASKING
+        )
+        with self._ledger._transaction() as connection:
+            connection.execute(statement)
+
+    @patient
+    def follow(self, refund: Refund, events: Sequence[RefundEvent], change: OrderChange | None = None) -> int:
+        """Write what a refund has become, its events, and what that does to its order, in one commit.
+
+        Events come as the service lists them, all of them each time. Answers how many were new. The order's
+        `refunded_minor` is kept as the sum over its refunds.
+        """
+        now = self._ledger.clock()
+        rows = [_event_row(refund, place, event, now) for place, event in enumerate(events, start=1)]
+        with self._ledger._transaction() as connection:
+            connection.execute(
+                refunds.update().where(refunds.c.key == refund.key).values({**_row(refund), "updated_at": now})
+            )
+            back = select(func.coalesce(func.sum(refunds.c.refunded_minor), 0)).where(
+                refunds.c.order_ref == refund.order_ref
+            )
+            total = int(connection.execute(back).scalar_one())
+            change = change or OrderChange(order_ref=refund.order_ref)
+            columns = {**(change.columns or {}), "refunded_minor": total}
+            self._ledger._change(
+                connection,
+                OrderChange(order_ref=change.order_ref, state=change.state, reason=change.reason, columns=columns),
+            )
+            if not rows:
+                return 0
+            statement = self._ledger._insert(refund_events).values(rows).on_conflict_do_nothing()
+            return len(connection.execute(statement.returning(refund_events.c.sequence)).all())
+
+    @patient
+    def events(self, *, order_refs: Iterable[str] | None = None, since: datetime | None = None) -> list[dict[str, Any]]:
+        """Recorded events in order, optionally of some orders, or recorded since a moment."""
+        c = refund_events.c
+        statement = select(refund_events).order_by(c.order_ref, c.key, c.sequence)
+        if order_refs is not None:
+            statement = statement.where(c.order_ref.in_(list(order_refs)))
+        if since is not None:
+            statement = statement.where(c.recorded_at >= since)
+        with self._ledger._reading() as connection:
+            return [dict(row) for row in connection.execute(statement).mappings()]
+
+    def _refunds(self, statement: Select[Any]) -> list[Refund]:
+        ordered = statement.order_by(refunds.c.recorded_at, refunds.c.key)
+        with self._ledger._reading() as connection:
+            return [from_json(Refund, row["refund"]) for row in connection.execute(ordered).mappings()]
+
+
+def _row(refund: Refund) -> dict[str, Any]:
+    return {
+        "key": refund.key,
+        "order_ref": refund.order_ref,
+        "order_id": refund.order_id,
+        "part": refund.part,
+        "number": refund.number,
+        "kind": refund.kind,
+        "state": refund.state,
+        "asked_minor": refund.asked.minor,
+        "approved_minor": refund.approved.minor,
+        "refunded_minor": refund.refunded.minor,
+        "currency": refund.refunded.currency,
+        "refund_id": refund.refund_id,
+        "refund": to_json(refund),
+    }
+
+
+def _event_row(refund: Refund, sequence: int, event: RefundEvent, now: datetime) -> dict[str, Any]:
+    return {
+        "key": refund.key,
+        "sequence": sequence,
+        "order_ref": refund.order_ref,
+        "refund_id": refund.refund_id,
+        "occurred_at": event.occurred_at,
+        "status": event.status,
+        "role": event.role,
+        "description": event.description,
+        "recorded_at": now,
+    }

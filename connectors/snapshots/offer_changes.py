@@ -1,0 +1,122 @@
+"""What freshly fetched offers change of those that the snapshots have, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from pyarrow.dataset import dataset
+
+from connectors.snapshots.manifests import list_snapshots, locate
+from connectors.snapshots.schemas import ENVELOPE, OFFERS
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+MEMORY = "1GB"  # beyond it DuckDB goes to the work folder
+BATCH_ROWS = 50_000
+GONE = ""  # the sku_id of a fetched item that is no longer there
+KEY = ", ".join(OFFERS.key)
+FACTS = [name for name in OFFERS.schema.names if name not in (*OFFERS.key, *ENVELOPE, "seen_at")]
+FRESH, KNOWN = (f"({', '.join(f'{side}.{name}' for name in FACTS)})" for side in ("fresh", "known"))
+
+CHANGES = f"""
+CREATE TEMP TABLE changes AS
+WITH fresh AS (
+    SELECT * FROM fetched WHERE sku_id <> '{GONE}' QUALIFY row_number() OVER (PARTITION BY {KEY}) = 1
+), known AS (
+    SELECT * FROM snapshots WHERE snapshot_id <> $snapshot_id
+    QUALIFY row_number() OVER (PARTITION BY {KEY} ORDER BY snapshot_at DESC, snapshot_id DESC) = 1
+)
+SELECT 'new' AS kind, fresh.* FROM fresh ANTI JOIN known USING ({KEY})
+UNION ALL BY NAME
+SELECT 'changed' AS kind, fresh.* FROM fresh JOIN known USING ({KEY})
+    WHERE {FRESH} IS DISTINCT FROM {KNOWN}
+UNION ALL BY NAME
+SELECT 'unchanged' AS kind, fresh.* FROM fresh JOIN known USING ({KEY})
+    WHERE $full AND {FRESH} IS NOT DISTINCT FROM {KNOWN}
+UNION ALL BY NAME
+SELECT 'gone' AS kind, known.* REPLACE (false AS active, 0 AS stock, $seen_at AS seen_at) FROM known
+    SEMI JOIN fetched USING (marketplace, item_id) ANTI JOIN fresh USING ({KEY})
+    WHERE known.active OR known.stock > 0
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferChanges:
+    """How many SKUs were fetched, and the rows to write: new, changed, gone (and, if asked for, unchanged)."""
+
+    fetched: int
+    new: int
+    changed: int
+    gone: int
+    rows: pa.RecordBatchReader
+
+    @property
+    def unchanged(self) -> int:
+        return self.fetched - self.new - self.changed
+
+
+@contextmanager
+def offer_changes(
+    root: Path, parts: Sequence[Path], *, snapshot_id: str, at: datetime, full: bool, work: Path
+) -> Iterator[OfferChanges]:
+    """Compare fetched offers with the newest rows of the snapshots below `root`, those of `snapshot_id` left out.
+
+    `parts` are files in the schema of the table `offers`; an item whose only row has the SKU id `GONE` is no longer
+    there. SKUs that a fetched item no longer has become rows that are not active, with no stock. With `full`, SKUs
+    that are as they were are among the rows too. Every row is of the snapshot `snapshot_id`, taken `at`.
+    """
+    import duckdb
+
+    with duckdb.connect(":memory:") as connection:
+        connection.execute(f"SET TimeZone = 'UTC'; SET memory_limit = '{MEMORY}'; SET threads = 2")
+        connection.execute(f"SET temp_directory = '{str(work).replace(chr(39), chr(39) * 2)}'")
+        connection.register("fetched", dataset([str(part) for part in parts], schema=OFFERS.schema))
+        connection.register("snapshots", _kept(root))
+        connection.execute(CHANGES, {"snapshot_id": snapshot_id, "full": full, "seen_at": at})
+        counts = dict(connection.execute("SELECT kind, count(*) FROM changes GROUP BY kind").fetchall())
+        yield OfferChanges(
+            fetched=_count(connection, f"SELECT count(*) FROM (SELECT DISTINCT {KEY} FROM fetched WHERE sku_id <> '')"),
+            new=counts.get("new", 0),
+            changed=counts.get("changed", 0),
+            gone=counts.get("gone", 0),
+            rows=_rows(connection, snapshot_id, at),
+        )
+
+
+def _kept(root: Path) -> object:
+    paths = [
+        str(locate(root, manifest, file))
+        for manifest in list_snapshots(root)
+        for file in manifest.files
+        if file.table == OFFERS.name
+    ]
+    return dataset(paths, schema=OFFERS.schema) if paths else OFFERS.schema.empty_table()
+
+
+def _count(connection: DuckDBPyConnection, query: str) -> int:
+    ((counted,),) = connection.execute(query).fetchall()
+    return int(counted)
+
+
+def _rows(connection: DuckDBPyConnection, snapshot_id: str, at: datetime) -> pa.RecordBatchReader:
+    """The rows in the order of their key, in the very schema of the table."""
+    query = (
+        "SELECT * EXCLUDE (kind) REPLACE ($snapshot_id AS snapshot_id, NULL::VARCHAR AS batch_id, $at AS snapshot_at) "
+        f"FROM changes ORDER BY {KEY}"
+    )
+    answer: pa.RecordBatchReader = connection.sql(query, params={"snapshot_id": snapshot_id, "at": at}).to_arrow_reader(
+        BATCH_ROWS
+    )
+    batches = (
+        batch
+        for found in answer
+        for batch in pa.Table.from_batches([found]).select(OFFERS.schema.names).cast(OFFERS.schema).to_batches()
+    )
+    return pa.RecordBatchReader.from_batches(OFFERS.schema, batches)

@@ -1,0 +1,128 @@
+"""The protocol of what a marketplace does after an order: cancel it, refund it, take it back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+
+from connectors.xportcn.api.base import EffectCall
+from connectors.xportcn.errors import Refused, Unanswered
+from domain.after_sale import RefundAmount, RefundKind, RefundOption, ServiceRefund
+from domain.effects import Claim
+from domain.marketplace import Marketplace
+from domain.orders import OrderLine
+
+
+class Ability(StrEnum):
+    """What not every marketplace offers."""
+
+    MODIFY = "modify"
+    WITHDRAW = "withdraw"
+    MESSAGE = "message"
+    UPLOAD = "upload"  # vouchers are files; elsewhere they are links
+    RECEIVE = "receive"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What one refund can be for: lines of ours, their ids at the service, and the refunds these have had."""
+
+    lines: tuple[int, ...]
+    entry_ids: tuple[str, ...]
+    refund_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundRequest:
+    """A refund as it is asked for. `goods` and `reason_id` are of a `RefundOption`; vouchers are links."""
+
+    order_id: str
+    entry_ids: tuple[str, ...]
+    kind: RefundKind
+    goods: str
+    reason_id: int
+    amount: RefundAmount
+    description: str
+    vouchers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carrier:
+    """A logistics company that takes return parcels."""
+
+    code: str
+    name: str
+
+
+class AfterSale(Protocol):
+    """One marketplace's cancellations and refunds.
+
+    Effects take the ledger's claim, are sent once, and raise like `Channel`'s. `settles_in` is how long an accepted
+    cancellation may take to show, `closes_after` how old an order must be before it may be cancelled.
+    """
+
+    marketplace: Marketplace
+    abilities: frozenset[Ability]
+    settles_in: timedelta
+    closes_after: timedelta
+
+    async def cancel(self, claim: Claim, order_id: str, reason: str) -> None:
+        """Cancel an unpaid order. Returns when the service accepts; the order's status tells when it is closed."""
+
+    async def targets(self, order_id: str, lines: Sequence[OrderLine], wanted: Collection[int]) -> tuple[Target, ...]:
+        """The refunds that cover these line numbers: one a line, or one for all, as the marketplace has it."""
+
+    async def options(self, order_id: str, target: Target, kind: RefundKind) -> tuple[RefundOption, ...]:
+        """The reasons that the service takes now, with the amounts that go with them; empty when it takes none."""
+
+    async def upload(self, picture: bytes) -> str:
+        """Store a JPG as voucher; answers its link. Seen by nobody until a refund names it."""
+
+    async def ask(self, claim: Claim, request: RefundRequest) -> str:
+        """Ask for a refund; answers its id."""
+
+    async def modify(self, claim: Claim, refund_id: str, request: RefundRequest) -> None:
+        """Ask again for an asked or refused refund, with other words or another amount."""
+
+    async def withdraw(self, claim: Claim, refund_id: str) -> None:
+        """Take a refund back."""
+
+    async def carriers(self, refund_id: str) -> tuple[Carrier, ...]:
+        """Who may carry the return parcel of an agreed return."""
+
+    async def send_back(
+        self, claim: Claim, refund_id: str, *, carrier: str, number: str, note: str, vouchers: tuple[str, ...]
+    ) -> None:
+        """Name the parcel that brings the goods back."""
+
+    async def say(self, claim: Claim, refund_id: str, words: str, vouchers: tuple[str, ...]) -> None:
+        """Write to the seller about a refund."""
+
+    async def read(self, refund_id: str) -> ServiceRefund:
+        """The refund as it is now, with its history, oldest first."""
+
+    async def receive(self, claim: Claim, order_id: str) -> None:
+        """Confirm that the goods arrived, which ends the seller's part."""
+
+
+def not_offered(marketplace: Marketplace, what: str) -> Refused:
+    """The marketplace has no such call."""
+    return Refused(f"{marketplace} has no call to {what}; do it in the marketplace's own console")
+
+
+def require_true(call: EffectCall[Any, bool], *, answered: bool) -> None:
+    """Raise `Unanswered` for a `false` where the contract knows only `true`."""
+    if not answered:
+        raise Unanswered("the answer is false without a reason; it may have been carried out", operation=_name(call))
+
+
+def word_of(refused: Refused) -> str:
+    """The code word of a refusal that comes as text only: `CODE` or `CODE: words` (assumed-all.md 1)."""
+    return refused.message.split(":", 1)[0].strip()
+
+
+def _name(call: EffectCall[Any, Any]) -> str:
+    return call.operation.name

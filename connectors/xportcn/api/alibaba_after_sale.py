@@ -1,0 +1,128 @@
+"""1688 / After-sale: refunds and returns of an order or some of its entries (contract 2.8); amounts in fen.
+
+`goods_status`, `dispute_request` and the states of a refund are of 2.8 and 4.3.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from connectors.xportcn.api.base import EffectCall, ReadCall
+from connectors.xportcn.operations import alibaba
+from connectors.xportcn.wire import EffectAnswer, Fen, Id, IdNumber, MaybeChinaTime, Nothing, Reader, Writer
+from domain.effects import Action
+
+
+class ReasonsRequest(Writer):
+    """Without entries the whole order is meant."""
+
+    order_id: IdNumber
+    order_entry_ids: tuple[IdNumber, ...] | None = None
+    goods_status: str
+
+
+class Reason(Reader):
+    id: Id
+    name: str = ""
+    need_voucher: bool = False
+    no_refund_carriage: bool = False
+    tip: str = ""
+
+
+class Reasons(Reader):
+    reasons: tuple[Reason, ...] = ()
+
+
+class VoucherRequest(Writer):
+    """A JPG below 1 MB, in base64."""
+
+    image_data: str
+
+
+class Voucher(Reader):
+    image_domain: str
+    image_relative_url: str
+
+    @property
+    def url(self) -> str:
+        """What a refund request names."""
+        return self.image_domain + self.image_relative_url
+
+
+class CreateRequest(Writer):
+    order_id: IdNumber
+    order_entry_ids: tuple[IdNumber, ...] | None = None
+    dispute_request: Literal["refund", "returnRefund"]
+    apply_payment: Fen
+    apply_carriage: Fen
+    apply_reason_id: IdNumber
+    description: str = Field(min_length=2, max_length=150)
+    goods_status: str
+    vouchers: tuple[str, ...] | None = Field(None, max_length=5)
+
+
+class CreateAnswer(EffectAnswer):
+    refund_id: Id
+
+
+class ReturnRequest(Writer):
+    refund_id: str
+    logistics_company_no: str
+    freight_bill: str
+    description: str | None = None
+    vouchers: tuple[str, ...] | None = None
+
+
+class LogisticsCompany(Reader):
+    id: Id = ""
+    company_name: str = ""
+    company_no: str
+    company_phone: str = ""
+
+
+class RefundRequest(Writer):
+    refund_id: str
+
+
+class RefundOperation(Reader):
+    """A step of a refund; `status` is the state reached."""
+
+    action: str = ""
+    operator: str = ""
+    time: MaybeChinaTime = None
+    status: str = ""
+
+
+class Refund(Reader):
+    """`refund_payment` is what was given back so far, `remark` our description."""
+
+    refund_id: Id
+    id: Id = ""
+    order_id: Id = ""
+    order_entry_ids: tuple[Id, ...] = ()
+    status: str
+    dispute_request: str = ""
+    goods_status: str = ""
+    apply_payment: Fen
+    apply_carriage: Fen | None = None
+    refund_payment: Fen | None = None
+    apply_reason: str = ""
+    apply_reason_id: Id = ""
+    remark: str = ""
+    vouchers: tuple[str, ...] = ()
+    reject_reason: str = ""
+    buyer_logistics_name: str = ""
+    freight_bill: Id = ""
+    create_time: MaybeChinaTime = None
+    update_time: MaybeChinaTime = None
+    operations: tuple[RefundOperation, ...] = ()
+
+
+REASONS = ReadCall(operation=alibaba.REFUND_REASONS, request=ReasonsRequest, response=Reasons)
+VOUCHER = ReadCall(operation=alibaba.REFUND_VOUCHER, request=VoucherRequest, response=Voucher)
+CREATE = EffectCall(operation=alibaba.REFUND_CREATE, request=CreateRequest, response=CreateAnswer, action=Action.REFUND)
+RETURN = EffectCall(operation=alibaba.RETURN_SUBMIT, request=ReturnRequest, response=bool, action=Action.RETURN)
+COMPANIES = ReadCall(operation=alibaba.LOGISTICS_COMPANIES, request=Nothing, response=tuple[LogisticsCompany, ...])
+REFUND = ReadCall(operation=alibaba.REFUND, request=RefundRequest, response=Refund)

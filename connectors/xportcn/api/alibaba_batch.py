@@ -1,0 +1,69 @@
+"""1688 / Order: several sellers, or several orders, in one call (contract 2.7)."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from connectors.xportcn.api.alibaba_order import AddressParam, Cargo, CreateAnswer, Preview
+from connectors.xportcn.api.base import EffectCall, ReadCall
+from connectors.xportcn.operations import alibaba
+from connectors.xportcn.wire import EffectAnswer, Id, Reader, Writer
+from domain.effects import Action
+
+
+class SellerCargo(Cargo):
+    seller_open_id: str
+
+
+class PreviewRequest(Writer):
+    """At most 10 sellers."""
+
+    address_param: AddressParam
+    cargo_param_list: tuple[SellerCargo, ...]
+
+
+class SellerPreview(Preview):
+    seller_open_id: str
+
+
+class CreateRequest(Writer):
+    """At most 10 sellers. One `message` for all: the references of their orders with blanks between."""
+
+    flow: str = "general"
+    message: str = Field(max_length=500)
+    address_param: AddressParam
+    cargo_param_list: tuple[SellerCargo, ...]
+    trade_type: str | None = None
+
+
+class SellerCreateAnswer(CreateAnswer):
+    """Each seller has an outcome of its own."""
+
+    seller_open_id: str
+
+
+class PayRequest(Writer):
+    order_ids: tuple[str, ...] = Field(min_length=1, max_length=30)
+
+
+class FailedPayment(Reader):
+    order_id: Id = ""
+    error_code: str = ""
+    error_message: str = ""
+
+
+class PayAnswer(EffectAnswer):
+    """Success means paid, or going to be: each order has an outcome of its own."""
+
+    success_order_ids: tuple[Id, ...] = ()
+    failed_order_list: tuple[FailedPayment, ...] = ()
+
+
+PREVIEW = ReadCall(operation=alibaba.PREVIEW_BATCH, request=PreviewRequest, response=tuple[SellerPreview, ...])
+CREATE = EffectCall(
+    operation=alibaba.CREATE_BATCH,
+    request=CreateRequest,
+    response=tuple[SellerCreateAnswer, ...],
+    action=Action.CREATE,
+)
+PAY = EffectCall(operation=alibaba.PAY_BATCH, request=PayRequest, response=PayAnswer, action=Action.PAY)

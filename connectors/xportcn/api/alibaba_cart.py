@@ -1,0 +1,83 @@
+"""1688 / Shopping cart: list, add, delete, change quantity, preview, create (contract 2.9); prices in yuan."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from connectors.xportcn.api.alibaba_order import AddressParam, CreateAnswer, Preview
+from connectors.xportcn.api.base import EffectCall, ReadCall
+from connectors.xportcn.operations import alibaba
+from connectors.xportcn.wire import Id, IdNumber, Nothing, Reader, Writer, Yuan
+from domain.effects import Action
+
+
+class CartRow(Reader):
+    """`price` is today's without volume discount, `amount_on_sale` the stock, `properties` JSON text for show."""
+
+    id: Id
+    offer_id: Id = ""
+    offer_map_id: str = ""
+    spec_id: str = ""
+    sku_id: Id = ""
+    item_title: str = ""
+    item_pic: str = ""
+    price: Yuan | None = None
+    quantity: int = 0
+    amount_on_sale: int = 0
+    properties: str = ""
+
+
+class CartSeller(Reader):
+    seller_open_id: str = ""
+    seller_nick_name: str = ""
+    cart_item_infos: tuple[CartRow, ...] = ()
+
+
+class Cart(Reader):
+    """`disable_list` holds what can't be bought any more."""
+
+    enable_list: tuple[CartSeller, ...] = ()
+    disable_list: tuple[CartRow, ...] = ()
+
+
+class AddRequest(Writer):
+    """The same spec again adds to its row."""
+
+    offer_id: IdNumber
+    spec_id: str
+    quantity: int = Field(ge=1)
+
+
+class DeleteRequest(Writer):
+    """Ids that aren't there are passed over."""
+
+    cart_ids: tuple[IdNumber, ...] = Field(min_length=1)
+
+
+class EditRequest(Writer):
+    id: IdNumber
+    quantity: int = Field(ge=1)
+
+
+class PreviewRequest(Writer):
+    address_param: AddressParam
+    cart_ids: tuple[IdNumber, ...] = Field(min_length=1)
+
+
+class CreateRequest(Writer):
+    """`message` stands on every order that is made. Ordered rows leave the cart, refused ones stay."""
+
+    flow: str = "general"
+    message: str | None = None
+    address_param: AddressParam
+    cart_ids: tuple[IdNumber, ...] = Field(min_length=1)
+    trade_type: str | None = None
+    shop_promotion_id: str | None = None
+
+
+LIST = ReadCall(operation=alibaba.CART, request=Nothing, response=Cart)
+ADD = EffectCall(operation=alibaba.CART_ADD, request=AddRequest, response=Id, action=Action.CART)
+DELETE = ReadCall(operation=alibaba.CART_DELETE, request=DeleteRequest, response=bool)
+EDIT = ReadCall(operation=alibaba.CART_EDIT, request=EditRequest, response=bool)
+PREVIEW = ReadCall(operation=alibaba.CART_PREVIEW, request=PreviewRequest, response=Preview)
+CREATE = EffectCall(operation=alibaba.CART_CREATE, request=CreateRequest, response=CreateAnswer, action=Action.CREATE)

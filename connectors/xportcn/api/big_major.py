@@ -1,0 +1,154 @@
+"""bigMajor, the KA twin of 1688: products, preview, create, pay, list, details, logistics (contract 2.13, all 5.2).
+
+Products and logistics ask and answer as 1688's do.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from pydantic import Field
+
+from connectors.xportcn.api import alibaba_order, alibaba_product
+from connectors.xportcn.api.base import EffectCall, ReadCall
+from connectors.xportcn.operations import big_major
+from connectors.xportcn.wire import EffectAnswer, Fen, Id, MaybeChinaTime, Reader, Writer, either
+from domain.effects import Action
+
+FLOW = "fenxiaonew"
+
+
+class PreviewRequest(Writer):
+    flow: str = FLOW
+    address_param: alibaba_order.AddressParam
+    cargo_param_list: tuple[alibaba_order.Cargo, ...]
+
+
+class PreviewedItem(Reader):
+    """Amounts in fen, unlike 1688's. `message` is why it can't be bought: a code, a colon, words."""
+
+    offer_id: Id
+    open_offer_id: str = ""
+    spec_id: str = ""
+    sku_id: Id = ""
+    amount: Fen | None = None
+    final_unit_price: Decimal | None = None
+    message: str = ""
+
+
+class PreviewedOrder(Reader):
+    """One order that creating would make. `sum_total_payment` is with the service's fee: what paying takes."""
+
+    sum_carriage: Fen
+    sum_payment: Fen
+    sum_total_payment: Fen
+    sum_payment_no_carriage: Fen
+    items: tuple[PreviewedItem, ...] = Field((), validation_alias=either("orderItemTOList", "orderItemToList"))
+
+
+class CreateRequest(Writer):
+    """`message` is the only place for our reference."""
+
+    flow: str = FLOW
+    message: str
+    address_param: alibaba_order.AddressParam
+    cargo_param_list: tuple[alibaba_order.Cargo, ...]
+    trade_type: str | None = None
+    shop_promotion_id: str | None = None
+
+
+class CreatedOrder(Reader):
+    order_id: Id = ""
+    order_no: Id = ""
+    total_amount: Fen | None = None
+    product_amount: Fen | None = None
+    shipping_fee: Fen | None = None
+    service_fee: Fen | None = None
+    total_payment: Fen | None = None
+
+
+class CreateAnswer(EffectAnswer):
+    success: bool | None = None
+    code: str = ""
+    message: str = ""
+    order_list: tuple[CreatedOrder, ...] = ()
+    failed_offer_list: tuple[alibaba_order.FailedOffer, ...] = ()
+
+
+class OrderRequest(Writer):
+    order_id: str
+
+
+class PayAnswer(EffectAnswer):
+    order_id: Id = ""
+    pay_success: bool | None = None
+    error_code: str = ""
+    error_message: str = ""
+
+
+class OrderPageRequest(Writer):
+    """Times are China-time text."""
+
+    page_no: int
+    page_size: int
+    order_status: str | None = None
+    create_time_start: str | None = None
+    create_time_end: str | None = None
+    modify_time_start: str | None = None
+    modify_time_end: str | None = None
+
+
+class OrderItem(Reader):
+    order_entry_id: Id = ""
+    offer_id: Id = ""
+    sku_id: Id = ""
+    spec_id: str = ""
+    title: str = ""
+    quantity: int = 0
+    unit_price: Fen | None = None
+    amount: Fen | None = None
+
+
+class Order(Reader):
+    """`total_payment` is with the service's fee, `total_amount` without. `message` is our reference."""
+
+    order_id: Id
+    order_no: Id = ""
+    order_status: str
+    pay_status: int | None = None
+    total_amount: Fen | None = None
+    product_amount: Fen | None = None
+    shipping_fee: Fen | None = None
+    service_fee: Fen | None = None
+    total_payment: Fen
+    refund_amount: Fen | None = None
+    refund_status: str = ""
+    close_reason: str = ""
+    created_at: MaybeChinaTime = Field(None, validation_alias=either("tbCreateTime"))
+    pay_time: MaybeChinaTime = None
+    modify_time: MaybeChinaTime = None
+    message: str = ""
+    seller_open_id: str = ""
+    order_items: tuple[OrderItem, ...] = ()
+    logistics_items: tuple[alibaba_order.LogisticsItem, ...] = ()
+    international_logistics: tuple[alibaba_order.InternationalLogistics, ...] = ()
+
+
+class OrderPage(Reader):
+    total_records: int = Field(0, validation_alias=either("totalRecords", "totalRecord"))
+    total_page: int = 0
+    page_size: int = 0
+    current_page: int = 0
+    data: tuple[Order, ...] = ()
+
+
+SEARCH = ReadCall(
+    operation=big_major.SEARCH, request=alibaba_product.SearchRequest, response=alibaba_product.SearchPage
+)
+DETAIL = ReadCall(operation=big_major.PRODUCT, request=alibaba_product.DetailRequest, response=alibaba_product.Product)
+PREVIEW = ReadCall(operation=big_major.PREVIEW, request=PreviewRequest, response=tuple[PreviewedOrder, ...])
+CREATE = EffectCall(operation=big_major.CREATE, request=CreateRequest, response=CreateAnswer, action=Action.CREATE)
+PAY = EffectCall(operation=big_major.PAY, request=OrderRequest, response=PayAnswer, action=Action.PAY)
+ORDER_PAGE = ReadCall(operation=big_major.ORDER_PAGE, request=OrderPageRequest, response=OrderPage)
+ORDER_DETAIL = ReadCall(operation=big_major.ORDER_DETAIL, request=OrderRequest, response=Order)
+LOGISTICS = ReadCall(operation=big_major.LOGISTICS, request=OrderRequest, response=alibaba_order.Logistics)

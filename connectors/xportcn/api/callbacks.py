@@ -1,0 +1,186 @@
+"""Messages that the service posts to the developer's URL, parsed (contract 3, assumed-all 6).
+
+No message is signed, numbered or in order: it only says "read this order again" and never moves money or state itself.
+So one that is new to us, or not as told, still counts as long as it names an order.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from connectors.xportcn.api.callback_bodies import BODIES, KaOrderChanged, OrderBody, OtherBody
+from connectors.xportcn.operations import Operation, alibaba, big_major, taobao
+from connectors.xportcn.wire import MaybeUnixMs, Reader, read_json
+from domain.marketplace import Marketplace
+
+_VIEW = "ORDER_BUYER_VIEW_"
+KINDS: dict[str, Operation] = {
+    "TAOBAO_ORDER_PRICE_MODIFY": taobao.PRICE_CALLBACK,
+    "TAOBAO_ORDER_STATUS_MODIFY": taobao.STATUS_CALLBACK,
+    "TAOBAO_ORDER_REFUND": taobao.REFUND_CALLBACK,
+    f"{_VIEW}ORDER_PRICE_MODIFY": alibaba.PRICE_CALLBACK,
+    f"{_VIEW}BUYER_MAKE": alibaba.STATUS_CALLBACK,
+    f"{_VIEW}ORDER_PAY": alibaba.STATUS_CALLBACK,
+    f"{_VIEW}ORDER_STEP_PAY": alibaba.STATUS_CALLBACK,
+    f"{_VIEW}ANNOUNCE_SENDGOODS": alibaba.STATUS_CALLBACK,
+    f"{_VIEW}PART_PART_SENDGOODS": alibaba.STATUS_CALLBACK,
+    f"{_VIEW}ORDER_COMFIRM_RECEIVEGOODS": alibaba.STATUS_CALLBACK,
+    f"{_VIEW}ORDER_CONFIRM_RECEIVEGOODS": alibaba.STATUS_CALLBACK,
+    f"{_VIEW}ORDER_SUCCESS": alibaba.STATUS_CALLBACK,
+    f"{_VIEW}ORDER_BUYER_CLOSE": alibaba.STATUS_CALLBACK,
+    f"{_VIEW}ORDER_SELLER_CLOSE": alibaba.STATUS_CALLBACK,
+    f"{_VIEW}ORDER_BOPS_CLOSE": alibaba.STATUS_CALLBACK,
+    f"{_VIEW}ORDER_BUYER_REFUND_IN_SALES": alibaba.REFUND_CALLBACK,
+    f"{_VIEW}ORDER_REFUND_AFTER_SALES": alibaba.REFUND_CALLBACK,
+}
+# bigMajor's orders come by 1688's URLs. These types are its alone; others it shares, and then the body tells.
+KA_KINDS: dict[str, Operation] = {
+    "ORDER_CREATE": alibaba.STATUS_CALLBACK,
+    "ORDER_CANCEL": alibaba.STATUS_CALLBACK,
+    "ORDER_PAY_SUCCESS": alibaba.STATUS_CALLBACK,
+    f"{_VIEW}ORDER_BUYER_REFUND": alibaba.REFUND_CALLBACK,
+}
+ORDER_NAMES = frozenset(
+    ["orderId", "orderID", "order_id", "purchaseId", "purchase_id", "purchaseOrderId", "alibaba_order_id",
+     "alibabaOrderId", "tradeId", "trade_id", "distOrderNo"]
+)  # fmt: skip
+_SENT_AT: TypeAdapter[datetime | None] = TypeAdapter(MaybeUnixMs)
+
+
+class UnreadableCallback(ValueError):
+    """What was posted is no message, or tells no order although it should; the text names what is wrong, no content."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackMessage:
+    """One message: read the orders of `order_ids` again.
+
+    `operation` is the row of the catalogue it came by, None for a type nobody told us of; `marketplace` None where
+    nothing tells it. `message_type` is empty for the parcel report, which comes bare. `sent_at` is UTC.
+    """
+
+    message_type: str
+    operation: Operation | None
+    marketplace: Marketplace | None
+    sent_at: datetime | None
+    order_ids: tuple[str, ...]
+    body: Reader
+
+    @property
+    def order_id(self) -> str:
+        """The first order, or empty when the message names none."""
+        return self.order_ids[0] if self.order_ids else ""
+
+
+def parse_callback(posted: bytes | str) -> CallbackMessage:
+    """Read one posted message. Raises `UnreadableCallback`, and nothing else."""
+    message = _object(posted, "the message")
+    if "messageType" in message or "messageBody" in message:
+        return _enveloped(message)
+    report = _built(
+        message, message_type="", operation=big_major.PACKAGE_INBOUND_CALLBACK, marketplace=Marketplace.BIG_MAJOR
+    )
+    return report if isinstance(report.body, OrderBody) else replace(report, operation=None, marketplace=None)
+
+
+def _enveloped(message: Mapping[str, Any]) -> CallbackMessage:
+    message_type = _text(message.get("messageType"))
+    content = _object(message.get("messageBody"), "messageBody")
+    return _built(
+        content,
+        message_type=message_type,
+        operation=KINDS.get(message_type) or KA_KINDS.get(message_type),
+        marketplace=_marketplace(message_type, _text(message.get("messagePlatform")), content),
+        sent_at=_sent_at(message.get("timestamp")),
+    )
+
+
+def _built(
+    content: Mapping[str, Any],
+    *,
+    message_type: str,
+    operation: Operation | None,
+    marketplace: Marketplace | None,
+    sent_at: datetime | None = None,
+) -> CallbackMessage:
+    body, wrong = _body(content, operation, marketplace)
+    order_ids = (body.order_id,) if isinstance(body, OrderBody) else _order_ids(content)
+    if wrong and not order_ids:
+        raise UnreadableCallback(f"{message_type or 'the message'} names no order: {wrong} is missing or no id")
+    return CallbackMessage(
+        message_type=message_type,
+        operation=operation,
+        marketplace=marketplace,
+        sent_at=sent_at,
+        order_ids=order_ids,
+        body=body,
+    )
+
+
+def _body(
+    content: Mapping[str, Any], operation: Operation | None, marketplace: Marketplace | None
+) -> tuple[Reader, str]:
+    """The body as promised, else as it came and the name of the field that is not."""
+    if operation is None:
+        return OtherBody.model_validate(content), ""
+    is_ka_order = marketplace is Marketplace.BIG_MAJOR and operation is not big_major.PACKAGE_INBOUND_CALLBACK
+    try:
+        return (KaOrderChanged if is_ka_order else BODIES[operation]).model_validate(content), ""
+    except ValidationError as error:
+        field = ".".join(str(part) for part in error.errors(include_input=False, include_url=False)[0]["loc"])
+        return OtherBody.model_validate(content), field
+
+
+def _marketplace(message_type: str, platform: str, content: Mapping[str, Any]) -> Marketplace | None:
+    if message_type.startswith("TAOBAO_") or platform == "0":
+        return Marketplace.TAOBAO
+    if message_type in KA_KINDS or content.get("orderStatus") is not None:
+        return Marketplace.BIG_MAJOR
+    if message_type in KINDS or content.get("currentStatus") is not None:
+        return Marketplace.ALIBABA_1688
+    return None
+
+
+def _order_ids(content: Mapping[str, Any]) -> tuple[str, ...]:
+    """Every order that a body names, those nearest to its top first."""
+    return tuple(dict.fromkeys(_ids(content)))
+
+
+def _ids(content: Any) -> Iterator[str]:
+    waiting = deque([content])
+    while waiting:
+        part = waiting.popleft()
+        if isinstance(part, list):
+            waiting.extend(part)
+        elif isinstance(part, Mapping):
+            waiting.extend(part.values())
+            named = (_text(part[name]) for name in part if name in ORDER_NAMES)
+            yield from (text for text in named if text.isascii() and text.isdigit())
+
+
+def _object(raw: object, what: str) -> Mapping[str, Any]:
+    """An object, or the JSON text of one."""
+    try:
+        parsed = read_json(raw) if isinstance(raw, bytes | str) else raw
+    except ValueError as error:
+        raise UnreadableCallback(f"{what} is not JSON") from error
+    if not isinstance(parsed, Mapping):
+        raise UnreadableCallback(f"{what} is no JSON object")
+    return parsed
+
+
+def _text(value: object) -> str:
+    return str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def _sent_at(value: object) -> datetime | None:
+    try:
+        return _SENT_AT.validate_python(value)
+    except ValidationError:
+        return None

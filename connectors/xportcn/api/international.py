@@ -1,0 +1,285 @@
+"""InternationalAlibaba: products, freight, create, pay, list (contract 2.11, all 5.1).
+
+Every amount is decimal text beside a currency, which need not be CNY: it is read with the amount each time.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import Field, PlainValidator, ValidationInfo
+
+from connectors.xportcn.api.alibaba_order import InternationalLogistics
+from connectors.xportcn.api.base import EffectCall, ReadCall
+from connectors.xportcn.operations import international
+from connectors.xportcn.wire import ChinaTime, EffectAnswer, Id, MaybeChinaTime, Reader, Writer
+from domain.effects import Action
+from domain.money import Money
+
+CHINA = "CN"
+
+# The codes of upstream, passed through by the envelope (contract 1.6, all 5.1).
+# fmt: off
+REFUSALS = frozenset({
+    "110001", "10010", "130602", "130608", "10012", "480006", "430013",
+    "10007", "4027", "410006", "130703", "140004", "130106", "10005",
+    "120019", "4015", "800022", "400007", "4016", "4028", "130704",
+})
+# fmt: on
+
+
+def _in_currency(value: object, info: ValidationInfo) -> Money:
+    currency = info.data.get("currency")
+    if not currency or isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        raise ValueError("not an amount with a currency")
+    return Money.parse(value, currency)
+
+
+Amount = Annotated[Money, PlainValidator(_in_currency)]
+"""Decimal text in major units of the currency that stands beside it."""
+
+
+class Priced(Reader):
+    """Base of what has amounts. The currency comes first: amounts are read in it."""
+
+    currency: str
+
+
+class SearchRequest(Writer):
+    """`index` is the page, counted from 0."""
+
+    index: int
+    size: int
+    keyword: str | None = None
+    category_id: str | None = None
+
+
+class SearchHit(Priced):
+    product_id: Id
+    title: str = ""
+    image: str = ""
+    price: Amount
+    e_company_id: Id = ""
+    min_order_quantity: int = 1
+
+
+class SearchPage(Reader):
+    result_total: int = 0
+    result_data: tuple[SearchHit, ...] = ()
+
+
+class DetailRequest(Writer):
+    product_id: str
+    country: str = CHINA
+
+
+class LadderStep(Priced):
+    """`max_quantity` -1 is no end."""
+
+    min_quantity: int
+    max_quantity: int = -1
+    price: Amount
+
+
+class SkuAttribute(Reader):
+    attr_name: str = ""
+    attr_value: str = ""
+
+
+class ProductSku(Reader):
+    sku_id: Id
+    image: str = ""
+    stock: int = 0
+    ladder_price: tuple[LadderStep, ...] = Field(min_length=1)
+    sku_attr_list: tuple[SkuAttribute, ...] = ()
+
+
+class Product(Reader):
+    product_id: Id
+    title: str = ""
+    images: tuple[str, ...] = ()
+    currency: str = ""
+    e_company_id: Id = ""
+    shop_name: str = ""
+    category_id: Id = ""
+    status: str = ""
+    min_order_quantity: int = 1
+    skus: tuple[ProductSku, ...] = ()
+
+
+class OrderedProduct(Writer):
+    product_id: str
+    sku_id: str
+    quantity: int
+
+
+class Telephone(Writer):
+    country: str
+    number: str
+    area: str | None = None
+
+
+class ShipmentAddress(Writer):
+    zip: str
+    country: str
+    country_code: str
+    province: str
+    city: str
+    address: str
+    contact_person: str
+    alternate_address: str | None = None
+    province_code: str | None = None
+    city_code: str | None = None
+    telephone: Telephone
+
+
+class FreightRequest(Writer):
+    product_list: tuple[OrderedProduct, ...]
+    shipment_address: ShipmentAddress
+    dispatch_location: str = CHINA
+
+
+class Carrier(Priced):
+    carrier_code: str
+    carrier_name: str = ""
+    fee: Amount
+    min_days: int = 0
+    max_days: int = 0
+
+
+class ProblemLine(Reader):
+    product_id: Id = ""
+    sku_id: Id = ""
+    error_code: Id = ""
+    error_message: str = ""
+
+
+class Freight(Priced):
+    """What an order would cost with each carrier. With problems, the amount counts what can be bought."""
+
+    product_amount: Amount
+    carriers: tuple[Carrier, ...] = ()
+    problem_list: tuple[ProblemLine, ...] = ()
+
+
+class LogisticsDetail(Writer):
+    shipment_address: ShipmentAddress
+    dispatch_location: str = CHINA
+    carrier_code: str
+
+
+class CreateRequest(Writer):
+    """`channel_refer_id` is the idempotency key; `carrier_code` must come from a freight answer of the last hour."""
+
+    channel_refer_id: str
+    product_list: tuple[OrderedProduct, ...]
+    logistics_detail: LogisticsDetail
+    remark: str | None = None
+
+
+class CreatedOrder(Priced):
+    trade_id: Id
+    total_amount: Amount
+    product_amount: Amount | None = None
+    freight_amount: Amount | None = None
+
+
+class CreateAnswer(EffectAnswer):
+    """`trade_id` is empty when several orders result."""
+
+    trade_id: Id = ""
+    pay_url: str = ""
+    order_list: tuple[CreatedOrder, ...] = ()
+
+
+class PayRequest(Writer):
+    """Exactly one id."""
+
+    order_id_list: tuple[str, ...]
+
+
+class PayAnswer(EffectAnswer):
+    status: str = ""
+    reason_code: str = ""
+    pay_url: str = ""
+
+
+class OrderListRequest(Writer):
+    """Times are China-time text; at most 50 ids or references."""
+
+    start_page: int
+    page_size: int
+    status: str | None = None
+    trade_ids: tuple[str, ...] | None = None
+    channel_refer_ids: tuple[str, ...] | None = None
+    create_date_start: str | None = None
+    create_date_end: str | None = None
+    modify_date_start: str | None = None
+    modify_date_end: str | None = None
+
+
+class Trace(Reader):
+    time: ChinaTime
+    status: str = ""
+    desc: str = ""
+
+
+class DomesticParcel(Reader):
+    tracking_number: Id = ""
+    carrier_name: str = ""
+    sent_date: MaybeChinaTime = None
+    traces: tuple[Trace, ...] = ()
+
+
+class ParcelAbroad(InternationalLogistics):
+    traces: tuple[Trace, ...] = ()
+
+
+class OrderedItem(Reader):
+    product_id: Id = ""
+    sku_id: Id = ""
+    title: str = ""
+    quantity: int = 0
+    unit_price: Decimal | None = None
+    amount: Decimal | None = None
+
+
+class Order(Priced):
+    """`paid_amount` is absent until paid."""
+
+    trade_id: Id
+    channel_refer_id: Id = ""
+    trade_status: str
+    product_amount: Amount | None = None
+    freight_amount: Amount | None = None
+    total_amount: Amount
+    paid_amount: Amount | None = None
+    create_date: MaybeChinaTime = None
+    modify_date: MaybeChinaTime = None
+    pay_date: MaybeChinaTime = None
+    close_reason: str = ""
+    e_company_id: Id = ""
+    carrier_code: str = ""
+    products: tuple[OrderedItem, ...] = ()
+    logistics_list: tuple[DomesticParcel, ...] = ()
+    international_logistics: tuple[ParcelAbroad, ...] = ()
+
+
+class OrderList(Reader):
+    total_count: int = 0
+    order_list: tuple[Order, ...] = ()
+
+
+SEARCH = ReadCall(operation=international.PRODUCT_LIST, request=SearchRequest, response=SearchPage)
+DETAIL = ReadCall(operation=international.PRODUCT, request=DetailRequest, response=Product)
+FREIGHT = ReadCall(operation=international.FREIGHT, request=FreightRequest, response=Freight)
+CREATE = EffectCall(
+    operation=international.CREATE,
+    request=CreateRequest,
+    response=CreateAnswer,
+    action=Action.CREATE,
+    refusals=REFUSALS,
+)
+PAY = EffectCall(operation=international.PAY, request=PayRequest, response=PayAnswer, action=Action.PAY)
+ORDER_LIST = ReadCall(operation=international.ORDER_LIST, request=OrderListRequest, response=OrderList)

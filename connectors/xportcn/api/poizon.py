@@ -1,0 +1,270 @@
+"""Poizon: products, preview, create, pay, list (contract 2.12, all 5.3).
+
+Amounts are fen in requests and yuan text in answers; times are UTC milliseconds.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from connectors.xportcn.api.alibaba_order import InternationalLogistics
+from connectors.xportcn.api.base import EffectCall, ReadCall
+from connectors.xportcn.operations import poizon
+from connectors.xportcn.wire import EffectAnswer, Fen, Id, MaybeUnixMs, Reader, UnixMs, Writer, Yuan, either
+from domain.effects import Action
+
+OnlyCny = Literal["CNY"]
+"""Yuan are what we read amounts as, so that an answer in another currency does not fit."""
+
+
+class SearchRequest(Writer):
+    """An empty `keyword` is for all. Prices in fen."""
+
+    keyword: str
+    page_no: int
+    page_size: int
+    category_id: str | None = None
+    price_start: int | None = None
+    price_end: int | None = None
+    sort: str | None = None
+
+
+class SearchHit(Reader):
+    dw_spu_id: Id
+    dist_spu_id: Id = ""
+    title: str = ""
+    pic_url: str = ""
+    category_id: Id = ""
+    min_price: Yuan
+    currency: OnlyCny = "CNY"
+    seller_id: Id = ""
+    min_quantity: int = 1
+
+
+class SearchPage(Reader):
+    total_records: int = 0
+    total_page: int = 0
+    page_size: int = 0
+    current_page: int = 0
+    data: tuple[SearchHit, ...] = ()
+
+
+class DetailRequest(Writer):
+    dw_spu_id: str
+
+
+class Property(Reader):
+    name: str = ""
+    value: str = ""
+
+
+class ProductSku(Reader):
+    dw_sku_id: Id
+    dist_sku_id: Id = ""
+    properties: tuple[Property, ...] = ()
+    price: Yuan
+    stock: int = 0
+    pic_url: str = ""
+
+
+class Product(Reader):
+    dw_spu_id: Id
+    dist_spu_id: Id = ""
+    title: str = ""
+    images: tuple[str, ...] = ()
+    brand_name: str = ""
+    category_id: Id = ""
+    category_name: str = ""
+    status: str = ""
+    seller_id: Id = ""
+    seller_name: str = ""
+    min_quantity: int = 1
+    currency: OnlyCny = "CNY"
+    skus: tuple[ProductSku, ...] = ()
+
+
+class ShippingAddress(Writer):
+    name: str
+    phone: str
+    province: str
+    city: str
+    district: str
+    detail_address: str
+    email: str | None = None
+
+
+class AskedProduct(Writer):
+    dw_spu_id: str
+    dw_sku_id: str
+    dist_spu_id: str
+    dist_sku_id: str
+    quantity: int
+
+
+class PreviewRequest(Writer):
+    shipping_address: ShippingAddress
+    product_list: tuple[AskedProduct, ...]
+
+
+class PreviewedItem(Reader):
+    """`price` and `stock` are absent for an unknown SKU."""
+
+    dw_spu_id: Id
+    dw_sku_id: Id
+    quantity: int = 0
+    price: Yuan | None = None
+    available: bool = True
+    stock: int | None = None
+    min_quantity: int = 1
+    error_code: str = ""
+    error_message: str = ""
+
+
+class PreviewedOrder(Reader):
+    """One order that creating would make; amounts count only the lines that can be bought."""
+
+    goods_amount: Yuan
+    freight_amount: Yuan
+    total_amount: Yuan
+    currency: OnlyCny = "CNY"
+    items: tuple[PreviewedItem, ...] = ()
+
+
+class Preview(Reader):
+    success: bool | None = None
+    error_code: str = ""
+    error_message: str = ""
+    orders: tuple[PreviewedOrder, ...] = ()
+
+
+class OrderedProduct(AskedProduct):
+    """`price` is the most that one piece may cost."""
+
+    price: Fen
+
+
+class CreateRequest(Writer):
+    """`request_id` is the idempotency key."""
+
+    request_id: str
+    shipping_address: ShippingAddress
+    product_list: tuple[OrderedProduct, ...]
+    remark: str | None = None
+
+
+class OrderItem(Reader):
+    """`real_pay_amount` is absent until paid."""
+
+    dist_sub_order_no: Id = ""
+    order_status: str = ""
+    dw_spu_id: Id = ""
+    dw_sku_id: Id = ""
+    dist_sku_id: Id = ""
+    title: str = ""
+    quantity: int = 0
+    price: Yuan | None = None
+    real_pay_amount: Yuan | None = None
+    currency: OnlyCny = "CNY"
+    create_time: MaybeUnixMs = None
+    modify_time: MaybeUnixMs = None
+
+
+class CreatedOrder(Reader):
+    dist_order_no: Id = ""
+    customer_order_no: Id = ""
+    goods_amount: Yuan | None = None
+    freight_amount: Yuan | None = None
+    total_amount: Yuan | None = None
+    currency: OnlyCny = "CNY"
+    order_items: tuple[OrderItem, ...] = ()
+
+
+class CreateAnswer(EffectAnswer):
+    """`asked_as` is the `requestId` that we gave; the answer's own is the envelope's."""
+
+    success: bool | None = None
+    error_code: str = ""
+    error_message: str = ""
+    asked_as: Id = Field("", validation_alias=either("requestId"))
+    order_list: tuple[CreatedOrder, ...] = ()
+
+
+class PayRequest(Writer):
+    dist_order_no: str
+
+
+class PayAnswer(EffectAnswer):
+    success: bool | None = None
+    dist_order_no: Id = ""
+    real_pay_amount: Yuan | None = None
+    error_code: str = ""
+    error_message: str = ""
+
+
+class OrderListRequest(Writer):
+    """At most 50 ids or references. Times are UTC milliseconds."""
+
+    page_no: int
+    page_size: int
+    request_ids: tuple[str, ...] | None = None
+    dist_order_nos: tuple[str, ...] | None = None
+    order_status: str | None = None
+    create_time_start: int | None = None
+    create_time_end: int | None = None
+
+
+class Trace(Reader):
+    time: UnixMs
+    status: str = ""
+    desc: str = ""
+
+
+class DomesticParcel(Reader):
+    express_no: Id = ""
+    express_company: str = ""
+    sent_time: MaybeUnixMs = None
+    traces: tuple[Trace, ...] = ()
+
+
+class ParcelAbroad(InternationalLogistics):
+    traces: tuple[Trace, ...] = ()
+
+
+class Order(Reader):
+    """`real_pay_amount` is absent until paid."""
+
+    request_id: Id = ""
+    dist_order_no: Id
+    customer_order_no: Id = ""
+    order_status: str
+    goods_amount: Yuan | None = None
+    freight_amount: Yuan | None = None
+    total_amount: Yuan
+    real_pay_amount: Yuan | None = None
+    currency: OnlyCny = "CNY"
+    seller_id: Id = ""
+    create_time: MaybeUnixMs = None
+    modify_time: MaybeUnixMs = None
+    pay_time: MaybeUnixMs = None
+    close_reason: str = ""
+    order_items: tuple[OrderItem, ...] = ()
+    logistics_list: tuple[DomesticParcel, ...] = ()
+    international_logistics: tuple[ParcelAbroad, ...] = ()
+
+
+class OrderList(Reader):
+    total_records: int = 0
+    total_page: int = 0
+    page_size: int = 0
+    current_page: int = 0
+    data: tuple[Order, ...] = ()
+
+
+SEARCH = ReadCall(operation=poizon.SEARCH, request=SearchRequest, response=SearchPage)
+DETAIL = ReadCall(operation=poizon.PRODUCT, request=DetailRequest, response=Product)
+PREVIEW = ReadCall(operation=poizon.PREVIEW, request=PreviewRequest, response=Preview)
+CREATE = EffectCall(operation=poizon.CREATE, request=CreateRequest, response=CreateAnswer, action=Action.CREATE)
+PAY = EffectCall(operation=poizon.PAY, request=PayRequest, response=PayAnswer, action=Action.PAY)
+ORDER_LIST = ReadCall(operation=poizon.ORDER_LIST, request=OrderListRequest, response=OrderList)

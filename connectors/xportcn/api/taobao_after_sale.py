@@ -1,0 +1,252 @@
+"""Taobao / After-sale: refunds and returns of one sub-order each (contract 2.4); amounts in fen.
+
+`refund_type` 1 is money only, 2 is return and money; `goods_status` 1 is not received, 2 received at the warehouse;
+`refund_status` is of 4.1: 10 asked, 20 agreed, 30 parcel on its way back, 100 refunded, -10 seller refused, -20 closed.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from connectors.xportcn.api.base import EffectCall, ReadCall
+from connectors.xportcn.operations import taobao
+from connectors.xportcn.wire import (
+    CommaText,
+    EffectAnswer,
+    Fen,
+    Id,
+    IdNumber,
+    MaybeChinaTime,
+    Page,
+    Reader,
+    Writer,
+)
+from domain.effects import Action
+
+
+class RefundPageRequest(Writer):
+    """`sales_order_id` is our `outer_purchase_id`; times of creation are unix milliseconds."""
+
+    page_no: int
+    page_size: int
+    refund_id: str | None = None
+    purchase_order_id: str | None = None
+    sales_order_id: str | None = None
+    refund_status: int | None = None
+    refund_start_time: int | None = None
+    refund_end_time: int | None = None
+
+
+class LogisticsCompany(Reader):
+    logistics_company_code: str
+    logistics_company_name: str = ""
+
+
+class ReturnLogistics(Reader):
+    """Where the goods go back to and, once sent, how."""
+
+    receiver_address: str = ""
+    return_goods_desc: str = ""
+    buyer_phone: str = ""
+    logistics_company: LogisticsCompany | None = None
+    mail_no: Id = ""
+    seller_agree_return_describe: str = ""
+
+
+class RefundOrder(Reader):
+    """`pay_order_id` is the purchase id; `remaining_time` is milliseconds until `timeout_date`."""
+
+    refund_id: Id
+    refund_fee: Fen
+    refund_type: int | None = None
+    refund_status: int
+    goods_status: int | None = None
+    reason_id: Id = ""
+    reason_desc: str = ""
+    refund_desc: str = ""
+    can_edit_fee: bool = False
+    fee_tips: str = ""
+    pay_order_id: Id = ""
+    timeout_type: str = ""
+    timeout_date: MaybeChinaTime = None
+    remaining_time: int | None = None
+    seller_refuse_reason: str = ""
+    seller_refuse_reason_describe: str = ""
+    create_time: MaybeChinaTime = None
+    modify_time: MaybeChinaTime = None
+
+
+class RefundedLine(Reader):
+    """`purchase_order_line_id` is the sub-order."""
+
+    sales_order_id: Id = ""
+    purchase_order_id: Id = ""
+    purchase_order_line_id: Id = ""
+    supplier_id: Id = ""
+    item_title: str = ""
+    quantity: int = 0
+    price: Fen | None = None
+    product_fee: Fen | None = None
+    post_fee: Fen | None = None
+    total_price: Fen | None = None
+    sales_market: str = ""
+    create_time: MaybeChinaTime = None
+
+
+class RefundAggregate(Reader):
+    """The contract's `refundOrderAggregate`; `logistics` from the seller's consent to a return on."""
+
+    logistics: ReturnLogistics | None = None
+    refund_order: RefundOrder
+    purchase_order_line: RefundedLine = RefundedLine()
+
+
+class RefundPage(Page):
+    data: tuple[RefundAggregate, ...] = ()
+
+
+class RefundRequest(Writer):
+    refund_id: str = Field(min_length=1)
+
+
+class Refund(Reader):
+    distributor_id: Id = ""
+    currency: str = "CNY"
+    refund_order_aggregate: RefundAggregate
+
+
+class RenderRequest(Writer):
+    sub_order_id: str
+    refund_type: int
+    goods_status: int
+
+
+class RefundReason(Reader):
+    reason_id: Id
+    reason_desc: str = ""
+    tips: str = ""
+
+
+class MaxRefundFee(Reader):
+    """What may be asked for: from `min_refund_fee` to `refund_fee`."""
+
+    refund_fee: Fen
+    min_refund_fee: Fen | None = None
+    can_edit_refund_fee: bool = False
+    fee_tips: str = ""
+
+
+class RefundTemplate(Reader):
+    """`goods_status_list` is what may be said now; `refund_order` the open one, if any."""
+
+    refund_reasons: tuple[RefundReason, ...] = ()
+    goods_status_list: tuple[int, ...] = ()
+    refund_order: RefundOrder | None = None
+    max_refund_fee: MaxRefundFee
+
+
+class Rendered(Reader):
+    refund_order_template: RefundTemplate
+    distributor_id: Id = ""
+    currency: str = "CNY"
+    sale_flag: int | None = None
+
+
+class SubmitRequest(Writer):
+    sub_order_id: str
+    refund_type: int
+    goods_status: int
+    reason_id: IdNumber
+    refund_fee: Fen
+    refund_desc: str | None = Field(None, max_length=200)
+    refund_images: CommaText | None = None
+
+
+class ModifyRequest(Writer):
+    """Type and goods status stay."""
+
+    refund_id: str
+    reason_id: IdNumber
+    refund_fee: Fen
+    refund_desc: str | None = Field(None, max_length=200)
+    refund_images: CommaText | None = None
+
+
+class SubmitAnswer(EffectAnswer):
+    """With `REFUND_EXISTS`, `refund_id` is the one that exists."""
+
+    success: bool | None = None
+    refund_id: Id = ""
+    error_code: str = ""
+    error_message: str = ""
+
+
+class CancelAnswer(EffectAnswer):
+    """`cancel_success` false, without a code, in a state that allows no cancel."""
+
+    cancel_success: bool | None = None
+    currency: str = "CNY"
+    distributor_id: Id = ""
+    refund_order_aggregate: RefundAggregate | None = None
+
+
+class ReturnRendered(Reader):
+    """Where to send the goods, and by whom they may be sent."""
+
+    refund_id: Id = ""
+    receiver_name: str = ""
+    receiver_phone: str = ""
+    receiver_address: str
+    return_goods_desc: str = ""
+    logistics_company_list: tuple[LogisticsCompany, ...] = ()
+
+
+class ReturnRequest(Writer):
+    refund_id: str
+    logistics_company_code: str
+    mail_no: str
+    buyer_phone: str | None = None
+    return_goods_desc: str | None = None
+    refund_images: CommaText | None = None
+
+
+class MessageRequest(Writer):
+    refund_id: str
+    refund_message: str = Field(min_length=1, max_length=500)
+    refund_images: CommaText | None = None
+
+
+class MessagePageRequest(Writer):
+    refund_id: str
+    page_no: int
+    page_size: int
+
+
+class Message(Reader):
+    """A `system` message tells the state reached in `refund_status`."""
+
+    message_id: Id
+    role: str = ""
+    content: str = ""
+    images: tuple[str, ...] = ()
+    refund_status: int | None = None
+    create_time: MaybeChinaTime = None
+
+
+class MessagePage(Page):
+    """Oldest first."""
+
+    data: tuple[Message, ...] = ()
+
+
+PAGE = ReadCall(operation=taobao.REFUND_PAGE, request=RefundPageRequest, response=RefundPage)
+RENDER = ReadCall(operation=taobao.REFUND_RENDER, request=RenderRequest, response=Rendered)
+RETURN_RENDER = ReadCall(operation=taobao.RETURN_RENDER, request=RefundRequest, response=ReturnRendered)
+RETURN_SUBMIT = EffectCall(operation=taobao.RETURN_SUBMIT, request=ReturnRequest, response=bool, action=Action.RETURN)
+# A GET that changes something.
+CANCEL = EffectCall(operation=taobao.REFUND_CANCEL, request=RefundRequest, response=CancelAnswer, action=Action.CANCEL)
+MESSAGE = EffectCall(operation=taobao.REFUND_MESSAGE, request=MessageRequest, response=bool, action=Action.NOTIFY)
+SUBMIT = EffectCall(operation=taobao.REFUND_SUBMIT, request=SubmitRequest, response=SubmitAnswer, action=Action.REFUND)
+MESSAGES = ReadCall(operation=taobao.REFUND_MESSAGES, request=MessagePageRequest, response=MessagePage)
+MODIFY = EffectCall(operation=taobao.REFUND_MODIFY, request=ModifyRequest, response=SubmitAnswer, action=Action.REFUND)
+REFUND = ReadCall(operation=taobao.REFUND, request=RefundRequest, response=Refund)

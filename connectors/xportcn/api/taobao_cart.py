@@ -1,0 +1,99 @@
+"""Taobao / Shopping cart: list, add, delete, change quantity, preview, create (contract 2.5); amounts in fen."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from connectors.xportcn.api.base import EffectCall, ReadCall
+from connectors.xportcn.api.taobao_order import Address, CreateAnswer, Rendered
+from connectors.xportcn.operations import taobao
+from connectors.xportcn.wire import Fen, Id, IdNumber, Nothing, Reader, Writer
+from domain.effects import Action
+
+
+class CartRow(Reader):
+    """`price` is today's, `sku_quantity` the stock, `properties` JSON text for show."""
+
+    id: Id
+    item_id: Id = ""
+    sku_id: Id = ""
+    mp_id: Id = ""
+    mp_sku_id: Id = ""
+    item_title: str = ""
+    item_pic: str = ""
+    price: Fen | None = None
+    quantity: int = 0
+    sku_quantity: int = 0
+    properties: str = ""
+
+
+class CartShop(Reader):
+    shop_id: Id = ""
+    shop_name: str = ""
+    cart_item_infos: tuple[CartRow, ...] = ()
+
+
+class Cart(Reader):
+    """`disable_list` holds what can't be bought any more."""
+
+    enable_list: tuple[CartShop, ...] = ()
+    disable_list: tuple[CartRow, ...] = ()
+
+
+class AddRequest(Writer):
+    """The four ids must belong together; price and texts are for show only."""
+
+    item_id: IdNumber
+    sku_id: str
+    mp_id: str
+    mp_sku_id: str
+    item_title: str
+    item_pic: str
+    price: Fen
+    promotion_price: Fen | None = None
+    quantity: int
+    shop_id: IdNumber
+    shop_name: str
+    user_id: str | None = None
+    user_nick: str | None = None
+    sku_quantity: str | None = None
+    properties: str | None = None
+    platform: int | None = None
+
+
+class DeleteRequest(Writer):
+    """Ids that aren't there are passed over."""
+
+    ids: tuple[IdNumber, ...] = Field(min_length=1)
+
+
+class EditRequest(Writer):
+    id: IdNumber
+    quantity: int = Field(ge=1)
+
+
+class CartAddress(Address):
+    """The cart alone writes the second phone with an underscore."""
+
+    mobile_phone: str = Field(alias="mobile_phone")
+
+
+class PreviewRequest(Writer):
+    ids: tuple[IdNumber, ...] = Field(min_length=1)
+    order_address: CartAddress
+
+
+class CreateRequest(Writer):
+    """No reference and no key: a lost answer is settled by the cart, which ordered rows leave."""
+
+    ids: tuple[IdNumber, ...] = Field(min_length=1)
+    order_address: CartAddress
+    user_id: str | None = None
+
+
+LIST = ReadCall(operation=taobao.CART, request=Nothing, response=Cart)
+ADD = EffectCall(operation=taobao.CART_ADD, request=AddRequest, response=Id, action=Action.CART)
+DELETE = ReadCall(operation=taobao.CART_DELETE, request=DeleteRequest, response=bool)
+EDIT = ReadCall(operation=taobao.CART_EDIT, request=EditRequest, response=bool)
+PREVIEW = ReadCall(operation=taobao.CART_PREVIEW, request=PreviewRequest, response=Rendered)
+CREATE = EffectCall(operation=taobao.CART_CREATE, request=CreateRequest, response=CreateAnswer, action=Action.CREATE)

@@ -1,0 +1,82 @@
+"""Taobao / Order, the older family, whose `orderId` is the `purchaseId`: list, voucher, cancel, warehouse, pay, IM."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+
+from connectors.xportcn.api.base import EffectCall, ReadCall
+from connectors.xportcn.api.taobao_order import OrderPage
+from connectors.xportcn.operations import taobao
+from connectors.xportcn.wire import EffectAnswer, Fen, Id, JsonObjectText, Writer
+from domain.effects import Action
+
+
+class OrderListRequest(Writer):
+    """Times are unix milliseconds."""
+
+    page_no: int
+    page_size: int
+    status: int | None = None
+    outer_purchase_id: str | None = None
+    purchase_order_id: str | None = None
+    create_time_start: int | None = None
+    create_time_end: int | None = None
+
+
+class PaymentVoucherRequest(Writer):
+    """The proof of a bank transfer: pictures and what was paid."""
+
+    order_id: str
+    voucher_urls: tuple[str, ...] = Field(min_length=1, max_length=5)
+    amount: Fen
+    remark: str | None = None
+
+
+class CancelRequest(Writer):
+    order_id: str
+    cancel_reason: str | None = None
+
+
+class UpdateWarehouseRequest(Writer):
+    order_id: str
+    warehouse_name: str
+    warehouse_address: str
+
+
+class PayOneRequest(Writer):
+    order_id: str
+
+
+class PayOneAnswer(EffectAnswer):
+    order_id: Id = ""
+    pay_success: bool | None = None
+    error_code: str = ""
+    error_message: str = ""
+
+
+class PageParam(Writer):
+    """`biz_id` is an item id or a purchase id."""
+
+    source_type: Literal["item", "order"]
+    biz_id: str
+
+
+class ImLinkRequest(Writer):
+    """The schema's `loginName`, `password` and `pageName` are not sent: the signature says who we are."""
+
+    page_param_map: Annotated[PageParam, JsonObjectText]
+
+
+ORDER_LIST = ReadCall(operation=taobao.ORDER_LIST, request=OrderListRequest, response=OrderPage)
+PAYMENT_VOUCHER = EffectCall(
+    operation=taobao.PAYMENT_VOUCHER, request=PaymentVoucherRequest, response=bool, action=Action.PAY
+)
+CANCEL_AT_ONCE = EffectCall(operation=taobao.CANCEL_AT_ONCE, request=CancelRequest, response=bool, action=Action.CANCEL)
+UPDATE_WAREHOUSE = EffectCall(
+    operation=taobao.UPDATE_WAREHOUSE, request=UpdateWarehouseRequest, response=bool, action=Action.NOTIFY
+)
+PAY_ONE = EffectCall(operation=taobao.PAY_ONE, request=PayOneRequest, response=PayOneAnswer, action=Action.PAY)
+# The link logs its holder in: it is a secret, never logged or stored.
+IM_LINK = ReadCall(operation=taobao.IM_LINK, request=ImLinkRequest, response=SecretStr)

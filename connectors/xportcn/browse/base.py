@@ -1,0 +1,76 @@
+"""The protocol of looking around, and the one error for what a marketplace does not offer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from connectors.xportcn.browse.images import Image
+from connectors.xportcn.errors import XportcnError
+from domain.marketplace import Marketplace
+from domain.offers import Offer
+from domain.search import Category, Filters, Hits, Sort
+
+ROOT = "0"
+
+
+class NotOffered(XportcnError):
+    """A marketplace has no such way to search; nothing was asked. The message names it and what there is instead."""
+
+
+class Browser(Protocol):
+    """One marketplace of the service, read only. Every method may raise `NotOffered`, before anything is sent.
+
+    `tells_changes` says whether `listing` heeds `changed_since`; `lists_everything` whether it needs no category.
+    """
+
+    marketplace: Marketplace
+    tells_changes: bool
+    lists_everything: bool
+
+    async def by_words(self, words: str, filters: Filters) -> Hits:
+        """Offers whose title matches `words`, best first unless sorted."""
+
+    async def by_image(self, image: Image, filters: Filters) -> Hits:
+        """Offers that look like an image, most alike first unless sorted."""
+
+    async def by_url(self, url: str) -> Offer | None:
+        """The product that a link leads to; None when there is none. `ValueError` for a link to something else."""
+
+    async def by_shop(self, shop_id: str, filters: Filters) -> Hits:
+        """What one seller offers."""
+
+    async def listing(self, filters: Filters, *, changed_since: datetime | None = None) -> Hits:
+        """What there is in a category, or in all where no category is given, in an order that stays.
+
+        `changed_since` may leave out what has not changed since then, where the marketplace can tell.
+        """
+
+    async def hot(self, filters: Filters) -> Hits:
+        """What sells best."""
+
+    async def categories(self, parent_id: str = ROOT) -> Sequence[Category]:
+        """The categories right below one; the roots below `ROOT`."""
+
+
+def refuse_filters(marketplace: Marketplace, way: str, filters: Filters, *, offers: str = "") -> None:
+    """Raise `NotOffered` when a filter is set that this way of searching does not know.
+
+    `offers` names those it knows: any of `sort`, `price`, `category`.
+    """
+    asked = {
+        "sort": filters.sort is not Sort.RELEVANCE,
+        "price": filters.min_price is not None or filters.max_price is not None,
+        "category": bool(filters.category_id),
+    }
+    known = offers.split()
+    unknown = [name for name, is_set in asked.items() if is_set and name not in known]
+    if unknown:
+        has = f"it knows {' and '.join(known)}" if known else "it knows no filter"
+        raise NotOffered(f"{marketplace} can't filter {way} by {' and '.join(unknown)}; {has}")
+
+
+def not_offered(marketplace: Marketplace, way: str, instead: str) -> NotOffered:
+    """The error for a whole way of searching."""
+    return NotOffered(f"{marketplace} offers no {way}; {instead}")

@@ -1,0 +1,84 @@
+"""1688's cart: its orders carry the buyer's message, so they are found again like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from connectors.xportcn.api import alibaba_cart as api
+from connectors.xportcn.carts.base import require_true
+from connectors.xportcn.channels import alibaba_1688_answers as answers
+from connectors.xportcn.channels.alibaba_1688 import Alibaba1688Channel
+from connectors.xportcn.channels.alibaba_requests import address
+from connectors.xportcn.channels.base import Created, Warehouse
+from connectors.xportcn.client import XportcnClient
+from connectors.xportcn.errors import Refused
+from connectors.xportcn.wire import Nothing
+from domain.cart import CartRow
+from domain.effects import Claim
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.offers import Offer
+from domain.orders import OrderLine, SourcingOrder
+from domain.quotes import LineProblem, Quote
+from domain.service_orders import ServiceOrder
+
+
+class Alibaba1688Cart:
+    """Implements `Cart` (see `carts.base`)."""
+
+    marketplace: Marketplace = Marketplace.ALIBABA_1688
+
+    def __init__(self, client: XportcnClient) -> None:
+        self._client = client
+
+    async def rows(self) -> tuple[CartRow, ...]:
+        cart = await self._client.read(api.LIST, Nothing())
+        live = [_row(row, seller) for seller in cart.enable_list for row in seller.cart_item_infos]
+        return (*live, *(_row(row, None) for row in cart.disable_list))
+
+    async def add(self, claim: Claim, line: OrderLine, offer: Offer) -> str:
+        request = api.AddRequest(offer_id=line.item_id, spec_id=line.spec_id, quantity=line.quantity)
+        return await self._client.effect(api.ADD, request, claim=claim)
+
+    async def delete(self, row_ids: Sequence[str]) -> None:
+        await self._client.read(api.DELETE, api.DeleteRequest(cart_ids=tuple(row_ids)))
+
+    async def set_quantity(self, row_id: str, quantity: int) -> None:
+        request = api.EditRequest(id=row_id, quantity=quantity)
+        require_true(api.EDIT, answered=await self._client.read(api.EDIT, request))
+
+    async def quote(self, order: SourcingOrder, row_ids: Sequence[str], warehouse: Warehouse) -> Quote:
+        request = api.PreviewRequest(address_param=address(warehouse), cart_ids=tuple(row_ids))
+        try:
+            return answers.quote(await self._client.read(api.PREVIEW, request), order.lines)
+        except Refused as refused:
+            return Quote(goods=Money(0), postage=Money(0), total=Money(0), problems=(_problem(refused),))
+
+    async def create(self, claim: Claim, order: SourcingOrder, row_ids: Sequence[str], warehouse: Warehouse) -> Created:
+        request = api.CreateRequest(message=order.order_ref, address_param=address(warehouse), cart_ids=tuple(row_ids))
+        return answers.created(await self._client.effect(api.CREATE, request, claim=claim), order.lines)
+
+    async def find(self, order: SourcingOrder, row_ids: Sequence[str], *, since: datetime) -> list[ServiceOrder]:
+        found = await Alibaba1688Channel(self._client).find([order.order_ref], since=since)
+        return found.get(order.order_ref, [])
+
+
+def _row(row: api.CartRow, seller: api.CartSeller | None) -> CartRow:
+    return CartRow(
+        row_id=row.id,
+        item_id=row.offer_id,
+        sku_id=row.sku_id,
+        spec_id=row.spec_id,
+        title=row.item_title,
+        price=row.price,
+        quantity=row.quantity,
+        stock=row.amount_on_sale,
+        seller_id=seller.seller_open_id if seller else "",
+        seller_name=seller.seller_nick_name if seller else "",
+        buyable=seller is not None,
+    )
+
+
+def _problem(refused: Refused) -> LineProblem:
+    return LineProblem(problem=answers.problem_of(refused.code, refused.message), message=refused.message)

@@ -1,0 +1,58 @@
+"""The protocol of a marketplace's shopping cart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from connectors.xportcn.api.base import ReadCall
+from connectors.xportcn.channels.base import Created, Warehouse
+from connectors.xportcn.errors import Unanswered
+from domain.cart import CartRow
+from domain.effects import Claim
+from domain.marketplace import Marketplace
+from domain.offers import Offer
+from domain.orders import OrderLine, SourcingOrder
+from domain.quotes import Quote
+from domain.service_orders import ServiceOrder
+
+
+class Cart(Protocol):
+    """One marketplace's cart: the account has one, whoever fills it.
+
+    The effects `add` and `create` take the ledger's claim, are sent once, and raise like `Channel`'s. `set_quantity`
+    and `delete` may be repeated: they set what is wanted.
+    """
+
+    marketplace: Marketplace
+
+    async def rows(self) -> tuple[CartRow, ...]:
+        """All that lies in the cart, also what can't be bought any more."""
+
+    async def add(self, claim: Claim, line: OrderLine, offer: Offer) -> str:
+        """Put a line into the cart; answers the row's id. A SKU that lies there already gets more pieces."""
+
+    async def delete(self, row_ids: Sequence[str]) -> None:
+        """Take rows out; ids that aren't there are passed over."""
+
+    async def set_quantity(self, row_id: str, quantity: int) -> None:
+        """Change how many pieces a row holds."""
+
+    async def quote(self, order: SourcingOrder, row_ids: Sequence[str], warehouse: Warehouse) -> Quote:
+        """Preview ordering these rows, which hold the lines of `order`."""
+
+    async def create(self, claim: Claim, order: SourcingOrder, row_ids: Sequence[str], warehouse: Warehouse) -> Created:
+        """Order these rows; they leave the cart. No limit is checked by the service."""
+
+    async def find(self, order: SourcingOrder, row_ids: Sequence[str], *, since: datetime) -> list[ServiceOrder]:
+        """The orders that ordering these rows since then may have made; none while a row still lies in the cart.
+
+        Raises `Unanswered` when the rows are gone and no order of theirs shows.
+        """
+
+
+def require_true(call: ReadCall[Any, bool], *, answered: bool) -> None:
+    """Raise `Unanswered` for a `false` where the contract knows only `true`."""
+    if not answered:
+        raise Unanswered("the answer is false without a reason", operation=call.operation.name)

@@ -1,0 +1,103 @@
+"""What bigMajor's answers say, in the words of the domain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from connectors.xportcn.api import big_major
+from connectors.xportcn.channels.alibaba_1688_answers import domestic_parcels, order_ids, problem_of, shipments
+from connectors.xportcn.channels.base import Created
+from connectors.xportcn.channels.matching import LinesByIds, untold
+from connectors.xportcn.channels.refusals import refusal, unsettled
+from domain.money import per_unit, total_of
+from domain.orders import OrderLine
+from domain.quotes import LineProblem, Quote, QuoteLine
+from domain.service_orders import ServiceOrder, ServiceStatus
+
+IS_PAID = 2
+
+STATUSES = {
+    "WAITING_FOR_PAYMENT": ServiceStatus.UNPAID,
+    "WAITING_FOR_SENT": ServiceStatus.PAID,
+    "WAITING_FOR_RECEIVE": ServiceStatus.SHIPPED,
+    "CANCEL": ServiceStatus.CLOSED,
+}
+
+
+def problem(code: str, words: str, line_no: int = 0) -> LineProblem:
+    return LineProblem(problem=problem_of(code, words), message=words or code, line_no=line_no)
+
+
+def quote(previewed: Sequence[big_major.PreviewedOrder], lines: tuple[OrderLine, ...]) -> Quote:
+    """All resulting orders together; the total is with the service's fee on each."""
+    ours = LinesByIds(lines, order_ids)
+    told = [(ours.take((item.offer_id, item.spec_id)), item) for order in previewed for item in order.items]
+    return Quote(
+        goods=total_of([order.sum_payment_no_carriage for order in previewed]),
+        postage=total_of([order.sum_carriage for order in previewed]),
+        total=total_of([order.sum_total_payment for order in previewed]),
+        lines=tuple(
+            QuoteLine(line_no=our.line_no, unit_price=per_unit(item.amount, our.quantity), amount=item.amount)
+            for our, item in told
+            if our and item.amount is not None and not item.message
+        ),
+        problems=tuple(_item_problem(our, item) for our, item in told if item.message or item.amount is None)
+        + untold(lines, (our for our, _ in told)),
+        order_count=max(1, len(previewed)),
+    )
+
+
+def _item_problem(our: OrderLine | None, item: big_major.PreviewedItem) -> LineProblem:
+    code, _, words = item.message.partition(":")
+    return problem(code.strip(), words.strip() or item.message or "it has no price", our.line_no if our else 0)
+
+
+def created(answer: big_major.CreateAnswer, lines: tuple[OrderLine, ...]) -> Created:
+    """The new orders. Raises `Refused` only for a clear no; anything between is `Unanswered`."""
+    ids = tuple(order.order_id for order in answer.order_list if order.order_id)
+    totals = [order.total_payment for order in answer.order_list if order.total_payment is not None]
+    failed = len(answer.failed_offer_list)
+    if answer.success and ids and not failed and len(ids) == len(totals) == len(answer.order_list):
+        return Created(order_ids=ids, total=total_of(totals))
+    if answer.success is False and not answer.order_list:
+        raise _not_created(answer, lines)
+    words = f"success {answer.success} with order ids {list(ids)}, {len(totals)} amounts and {failed} failed lines"
+    raise unsettled(big_major.CREATE, answer, words)
+
+
+def _not_created(answer: big_major.CreateAnswer, lines: tuple[OrderLine, ...]) -> Exception:
+    ours = LinesByIds(lines, order_ids)
+    problems = tuple(
+        problem(failed.error_code, failed.error_message, our.line_no if our else 0)
+        for failed in answer.failed_offer_list
+        for our in [ours.take((failed.offer_id, failed.spec_id))]
+    ) or (problem(answer.code, answer.message),)
+    code = answer.code or next((failed.error_code for failed in answer.failed_offer_list), "")
+    return refusal(big_major.CREATE, answer, answer.message or problems[0].message, code=code, problems=problems)
+
+
+def settle_payment(answer: big_major.PayAnswer, order_id: str) -> None:
+    """Return if the order is paid. Raises `Refused` for a clear no, `Unanswered` otherwise."""
+    if answer.order_id not in ("", order_id):
+        raise unsettled(big_major.PAY, answer, f"the answer is about order {answer.order_id}")
+    if answer.pay_success and not answer.error_code:
+        return
+    if answer.pay_success is False and answer.error_code:
+        raise refusal(big_major.PAY, answer, answer.error_message, code=answer.error_code)
+    raise unsettled(big_major.PAY, answer, f"paid {answer.pay_success} with error code {answer.error_code or 'none'}")
+
+
+def service_order(order: big_major.Order) -> ServiceOrder:
+    is_paid = bool(order.pay_time) or order.pay_status == IS_PAID
+    return ServiceOrder(
+        order_id=order.order_id,
+        reference=order.message,
+        status=STATUSES.get(order.order_status, ServiceStatus.OTHER),
+        total=order.total_payment,
+        paid=order.total_payment if is_paid else None,
+        created_at=order.created_at,
+        paid_at=order.pay_time,
+        close_reason=order.close_reason,
+        parcels=domestic_parcels(order.logistics_items),
+        shipments=shipments(order.international_logistics),
+    )

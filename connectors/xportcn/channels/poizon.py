@@ -1,0 +1,151 @@
+"""Poizon: orders under our reference as the service's key, guarded by the most that one piece may cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from connectors.xportcn.api import poizon
+from connectors.xportcn.channels import poizon_answers as answers
+from connectors.xportcn.channels.base import Created, Warehouse
+from connectors.xportcn.channels.listing import PAGE_SIZE, Page, first_hits, require_filter, whole_list
+from connectors.xportcn.channels.matching import batches, by_reference, oldest_first
+from connectors.xportcn.channels.previewing import no_quote, over_limit
+from connectors.xportcn.channels.refusals import PRODUCT_NOT_FOUND, code_of, payment_refusal
+from connectors.xportcn.client import XportcnClient
+from connectors.xportcn.concurrently import concurrently
+from connectors.xportcn.errors import Refused
+from domain.effects import Claim
+from domain.marketplace import Marketplace
+from domain.money import Money, total_of
+from domain.offers import Offer, OfferSummary
+from domain.orders import OrderLine, SourcingOrder
+from domain.quotes import Quote
+from domain.service_orders import ServiceOrder, TrackingEvent
+
+ORDER_LIST = poizon.ORDER_LIST.operation
+MOST_IDS = 50
+
+
+class PoizonChannel:
+    """Implements `Channel` (see `channels.base`)."""
+
+    marketplace: Marketplace = Marketplace.POIZON
+
+    def __init__(self, client: XportcnClient) -> None:
+        self._client = client
+
+    async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
+        async def turn(page_no: int) -> Page[OfferSummary]:
+            request = poizon.SearchRequest(keyword=words, page_no=page_no, page_size=min(limit, PAGE_SIZE))
+            page = await self._client.read(poizon.SEARCH, request)
+            return Page([answers.summary(hit) for hit in page.data], page.total_records)
+
+        return await first_hits(turn, limit)
+
+    async def offer(self, item_id: str) -> Offer | None:
+        try:
+            return answers.offer(await self._client.read(poizon.DETAIL, poizon.DetailRequest(dw_spu_id=item_id)))
+        except Refused as refused:
+            if refused.code == PRODUCT_NOT_FOUND:
+                return None
+            raise
+
+    async def quote(self, order: SourcingOrder, warehouse: Warehouse) -> Quote:
+        request = poizon.PreviewRequest(
+            shipping_address=_address(warehouse), product_list=tuple(_asked(line) for line in order.lines)
+        )
+        try:
+            preview = await self._client.read(poizon.PREVIEW, request)
+        except Refused as refused:
+            return no_quote(answers.problem(refused.code, refused.message))
+        return answers.quote(preview, order.lines)
+
+    async def create(self, claim: Claim, order: SourcingOrder, warehouse: Warehouse, *, approved: Money) -> Created:
+        """Create the order. The service refuses a line that got dearer than its `unit_price`."""
+        goods = total_of([line.unit_price * line.quantity for line in order.lines])
+        if goods > approved:
+            raise over_limit(poizon.CREATE, goods, approved)
+        request = poizon.CreateRequest(
+            request_id=order.order_ref,
+            shipping_address=_address(warehouse),
+            product_list=tuple(_ordered(line) for line in order.lines),
+        )
+        try:
+            answer = await self._client.effect(poizon.CREATE, request, claim=claim)
+        except Refused as refused:
+            problem = answers.problem(refused.code, refused.message)
+            raise refused.explained(code=code_of(refused), problems=(problem,)) from refused
+        return answers.created(answer)
+
+    async def pay(self, claim: Claim, order_id: str) -> None:
+        request = poizon.PayRequest(dist_order_no=order_id)
+        try:
+            answer = await self._client.effect(poizon.PAY, request, claim=claim)
+        except Refused as refused:
+            raise payment_refusal(refused) from refused
+        answers.settle_payment(answer, order_id)
+
+    async def find(self, references: Sequence[str], *, since: datetime) -> dict[str, list[ServiceOrder]]:
+        lists = await concurrently(self._with_references, batches(references, MOST_IDS))
+        return by_reference((order for orders in lists for order in orders), references, since)
+
+    async def _with_references(self, references: list[str]) -> list[ServiceOrder]:
+        orders = await whole_list(lambda page_no: self._page(page_no, references=references), ORDER_LIST)
+        require_filter(ORDER_LIST, "requestIds", (order.reference for order in orders), references)
+        return orders
+
+    async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
+        lists = await concurrently(self._with_ids, batches(order_ids, MOST_IDS))
+        return {order.order_id: order for orders in lists for order in orders}
+
+    async def _with_ids(self, order_ids: list[str]) -> list[ServiceOrder]:
+        orders = await whole_list(lambda page_no: self._page(page_no, order_ids=order_ids), ORDER_LIST)
+        require_filter(ORDER_LIST, "distOrderNos", (order.order_id for order in orders), order_ids)
+        return orders
+
+    async def _page(
+        self, page_no: int, *, references: Sequence[str] = (), order_ids: Sequence[str] = ()
+    ) -> Page[ServiceOrder]:
+        answer = await self._list(page_no, references, order_ids)
+        return Page([answers.service_order(order) for order in answer.data], answer.total_records)
+
+    async def _list(self, page_no: int, references: Sequence[str], order_ids: Sequence[str]) -> poizon.OrderList:
+        request = poizon.OrderListRequest(
+            page_no=page_no,
+            page_size=PAGE_SIZE,
+            request_ids=tuple(references) or None,
+            dist_order_nos=tuple(order_ids) or None,
+        )
+        return await self._client.read(poizon.ORDER_LIST, request)
+
+    async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
+        """The events stand in the order itself, so it is read anew."""
+        answer = await self._list(1, (), (order.order_id,))
+        shown = [one for one in answer.data if one.dist_order_no == order.order_id]
+        return oldest_first(event for one in shown for event in answers.events(one))
+
+
+def _asked(line: OrderLine) -> poizon.AskedProduct:
+    return poizon.AskedProduct(
+        dw_spu_id=line.item_id,
+        dw_sku_id=line.sku_id,
+        dist_spu_id=line.distribution_item_id,
+        dist_sku_id=line.distribution_sku_id,
+        quantity=line.quantity,
+    )
+
+
+def _ordered(line: OrderLine) -> poizon.OrderedProduct:
+    return poizon.OrderedProduct(**_asked(line).model_dump(), price=line.unit_price)
+
+
+def _address(warehouse: Warehouse) -> poizon.ShippingAddress:
+    return poizon.ShippingAddress(
+        name=warehouse.name,
+        phone=warehouse.phone,
+        province=warehouse.province,
+        city=warehouse.city,
+        district=warehouse.district,
+        detail_address=warehouse.address,
+    )

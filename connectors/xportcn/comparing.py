@@ -1,0 +1,129 @@
+"""Where an answer of the service is not what the contract says, although the tolerant readers may cope with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from connectors.xportcn.api.base import Call
+from connectors.xportcn.shapes import WireField, element_of, fields_of, kind_of, kinds_in, model_in
+
+# A model serves several groups: these fields are promised to others than the one named here.
+UNPROMISED = {"Taobao / Order": ("lines[].cartId", "subPurchaseOrders[].closeReason")}
+QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+
+
+class Problem(StrEnum):
+    """What is wrong with a field."""
+
+    MISSING = "missing"
+    WRONG_TYPE = "wrong type"
+    NOT_ACCEPTED = "not accepted"  # a field of our request, by the service
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One field that is not as promised; `path` is dotted, `[]` for every entry of a list. It never holds a value."""
+
+    path: str
+    problem: Problem
+    expected: str = ""
+    got: str = ""
+
+
+@dataclass
+class Comparison:
+    """An answer beside its model.
+
+    `extra` are fields that our models do not read, `absent` optional ones that did not come, `empty` lists without an
+    entry to look at. An optional field is missing, not absent, where an extra one may be the same by another name.
+    """
+
+    differences: list[Difference] = field(default_factory=list)
+    extra: list[str] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
+
+
+def compare(call: Call[Any, Any], data: Any) -> Comparison:
+    """Hold an envelope's `data`, in the contract's names, against what the call promises."""
+    found = _Found(call.operation.group)
+    found.value(call.response, data, "")
+    try:
+        call.parse(data)
+    except ValidationError as error:
+        found.add_reader_errors(error)
+    return Comparison([*found.differences.values()], [*found.extra], [*found.absent], [*found.empty])
+
+
+class _Found:
+    """Each place once, however many entries of a list it is in."""
+
+    def __init__(self, group: str) -> None:
+        self._group = group
+        self.differences: dict[str, Difference] = {}
+        self.extra: dict[str, None] = {}
+        self.absent: dict[str, None] = {}
+        self.empty: dict[str, None] = {}
+
+    def differs(self, path: str, problem: Problem, expected: str = "", got: str = "") -> None:
+        self.differences.setdefault(path or "data", Difference(path or "data", problem, expected, got))
+
+    def value(self, annotation: Any, value: Any, path: str) -> None:
+        expected, got = kinds_in(self._group, annotation), kind_of(value)
+        if expected and got not in expected:
+            self.differs(path, Problem.WRONG_TYPE, " or ".join(sorted(expected)), got)
+        elif isinstance(value, list):
+            self._entries(element_of(annotation), value, f"{path}[]")
+        elif isinstance(value, Mapping) and (model := model_in(annotation)):
+            self._object(model, value, f"{path}." if path else "")
+
+    def _entries(self, element: Any, entries: list[Any], path: str) -> None:
+        if not entries:
+            self.empty[path] = None
+        for entry in entries:
+            self.value(element, entry, path)
+
+    def _object(self, model: type[BaseModel], raw: Mapping[str, Any], prefix: str) -> None:
+        fields = fields_of(model)
+        unread = sorted(raw.keys() - {name for wire_field in fields for name in wire_field.names})
+        self.extra.update(dict.fromkeys(f"{prefix}{name}" for name in unread))
+        for wire_field in fields:
+            self._field(wire_field, raw, prefix, maybe_renamed=bool(unread))
+
+    def _field(self, wire_field: WireField, raw: Mapping[str, Any], prefix: str, *, maybe_renamed: bool) -> None:
+        present = [name for name in wire_field.names if name in raw]
+        value = next((raw[name] for name in present if raw[name] is not None), None)
+        path = f"{prefix}{present[0] if present else wire_field.name}"
+        if value is not None:
+            self.value(wire_field.annotation, value, path)
+        elif wire_field.required:
+            self._missing(path, wire_field, "null or nothing")
+        elif present:
+            return
+        elif path.endswith(UNPROMISED.get(self._group, ())) or (wire_field.nullable and not maybe_renamed):
+            self.absent[path] = None
+        else:
+            # The reader puts a default there, and nobody would notice that a stock or a shop's name is gone.
+            self._missing(path, wire_field, "nothing")
+
+    def _missing(self, path: str, wire_field: WireField, got: str) -> None:
+        expected = kinds_in(self._group, wire_field.annotation)
+        self.differs(path, Problem.MISSING, " or ".join(sorted(expected)), got)
+
+    def add_reader_errors(self, error: ValidationError) -> None:
+        """What only our reader finds: an amount that is none, a time that can't be read."""
+        for fault in error.errors(include_input=False, include_url=False, include_context=False):
+            path = _dotted(fault["loc"])
+            if not any(path == known or path.startswith((f"{known}.", f"{known}[]")) for known in self.differences):
+                self.differs(path, Problem.WRONG_TYPE, "", QUOTED.sub("…", fault["msg"]))
+
+
+def _dotted(loc: tuple[int | str, ...]) -> str:
+    path = "".join("[]" if isinstance(part, int) else f".{part}" for part in loc)
+    return path.removeprefix(".") or "data"

@@ -1,0 +1,194 @@
+"""Going live: ask everything that changes nothing, and hold each answer against the contract.
+
+Ids found by one call feed the next: search, product, preview, freight, orders, their details. A call that changes
+anything is never made, an effect least of all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from connectors.xportcn.api.base import Call, ReadCall
+from connectors.xportcn.asking import KEYWORDS, NothingToAskWith, marketplace_of, request_for
+from connectors.xportcn.calls import all_calls
+from connectors.xportcn.client import XportcnClient
+from connectors.xportcn.comparing import Comparison, Difference, Problem, compare
+from connectors.xportcn.errors import Misconfigured, NotSent, Refused, XportcnError
+from connectors.xportcn.facts import Facts
+from connectors.xportcn.harmless import changes_nothing
+from connectors.xportcn.operations import Operation, catalogue
+from connectors.xportcn.wire import Writer
+
+NO_PATH = (404, 405)
+BAD_REQUEST = "40001"
+WRONG_LOGISTICS_SIGN = "40106"
+
+
+class Outcome(StrEnum):
+    """What became of one operation."""
+
+    MATCHES = "matches"
+    DIFFERS = "differs"
+    REFUSED = "refused"  # the service said no in its own words; its answer could not be compared
+    PATH_UNKNOWN = "path unknown"
+    NO_ANSWER = "no answer"
+    SKIPPED = "skipped"
+
+
+AN_EFFECT = "an effect: it spends, promises or tells"
+A_CALLBACK = "the service calls us"
+A_WRITE = "it writes, though it can be repeated"
+NEVER_ASKED = (AN_EFFECT, A_WRITE, A_CALLBACK)
+WELL = frozenset({Outcome.MATCHES, Outcome.REFUSED, Outcome.SKIPPED})
+
+
+@dataclass
+class Finding:
+    """What is known of an operation after asking; `operation` is as it was called, overrides included.
+
+    `reason` says why it was skipped or not answered. `request` and `answer` are as they travelled, for samples.
+    """
+
+    operation: Operation
+    outcome: Outcome
+    comparison: Comparison = field(default_factory=Comparison)
+    code: str = ""
+    words: str = ""
+    reason: str = ""
+    overridden: bool = False
+    request: Any = None
+    answer: Any = None
+
+
+class Examination:
+    """One round over the catalogue, on one client."""
+
+    def __init__(self, client: XportcnClient, *, on_finding: Callable[[Finding], None] = lambda finding: None) -> None:
+        self._client = client
+        self._facts = Facts()
+        self._on_finding = on_finding
+        self._findings: dict[Operation, Finding] = {}
+
+    async def all(self) -> list[Finding]:
+        """Ask; a finding for each operation of the catalogue, in its order.
+
+        Raises `Misconfigured` when the account is not accepted and `NotSent` when nobody is there: the rest of the
+        calls would only say the same.
+        """
+        waiting = [operation for operation in _in_order() if not self._skipped(operation)]
+        while waiting:
+            left = [operation for operation in waiting if not await self._asked(operation)]
+            if len(left) == len(waiting):
+                break
+            waiting = left
+        for operation in waiting:
+            self._give_up(operation)
+        return [self._findings[operation] for operation in catalogue()]
+
+    def _skipped(self, operation: Operation) -> bool:
+        reason = reason_to_skip(operation)
+        if reason:
+            self._found(operation, Outcome.SKIPPED, reason=reason)
+        return bool(reason)
+
+    async def _asked(self, operation: Operation) -> bool:
+        """Ask one operation, unless there is nothing to ask with yet."""
+        call = all_calls()[operation]
+        try:
+            request = request_for(call, self._facts, keyword=KEYWORDS[0])
+        except NothingToAskWith:
+            return False
+        finding = await self._answered(call, request)
+        for keyword in KEYWORDS[1:] if _has_keyword(call) else ():
+            if finding.outcome is not Outcome.MATCHES or not finding.comparison.empty:
+                break
+            finding = await self._answered(call, request_for(call, self._facts, keyword=keyword))
+        self._findings[operation] = finding
+        self._on_finding(finding)
+        return True
+
+    def _give_up(self, operation: Operation) -> None:
+        try:
+            request_for(all_calls()[operation], self._facts, keyword=KEYWORDS[0])
+        except NothingToAskWith as nothing:
+            self._found(operation, Outcome.SKIPPED, reason=f"no {nothing.field} to ask with")
+
+    async def _answered(self, call: Call[Any, Any], request: Writer) -> Finding:
+        operation = call.operation
+        override = self._client.overrides.of(operation)
+        finding = Finding(
+            override.operation,
+            Outcome.MATCHES,
+            overridden=operation in self._client.overrides,
+            request=override.request.to_service(request.model_dump(mode="json", by_alias=True, exclude_none=True)),
+        )
+        try:
+            answer = await self._client.read(_unread(call), request)
+        except XportcnError as error:
+            _judge(finding, error)
+            return finding
+        finding.answer = override.response.to_service(answer)
+        finding.comparison = compare(call, answer)
+        if finding.comparison.differences:
+            finding.outcome = Outcome.DIFFERS
+        self._facts.learn(marketplace_of(operation), answer)
+        return finding
+
+    def _found(self, operation: Operation, outcome: Outcome, *, reason: str) -> None:
+        overrides = self._client.overrides
+        finding = Finding(overrides.of(operation).operation, outcome, reason=reason, overridden=operation in overrides)
+        self._findings[operation] = finding
+        self._on_finding(finding)
+
+
+def reason_to_skip(operation: Operation) -> str:
+    """Why an operation is not called; empty for those that change nothing."""
+    if operation.effect:
+        return AN_EFFECT
+    if operation.is_callback:
+        return A_CALLBACK
+    if not changes_nothing(operation):
+        return A_WRITE
+    if operation not in all_calls():
+        return "the connector has no call for it"
+    return ""
+
+
+def _in_order() -> list[Operation]:
+    """Addresses first: previews need them."""
+    return sorted(catalogue(), key=lambda operation: operation.group != "Basics")
+
+
+def _unread(call: Call[Any, Any]) -> ReadCall[Any, Any]:
+    """The call with its answer left as it came: the client's reader would stop at the first thing that is wrong."""
+    return ReadCall(operation=call.operation, request=call.request, response=object)
+
+
+def _has_keyword(call: Call[Any, Any]) -> bool:
+    return "keyword" in call.request.model_fields and call.request.model_fields["keyword"].is_required()
+
+
+def _judge(finding: Finding, error: XportcnError) -> None:
+    """What a call without a success says of the contract. Raises what makes all other calls pointless."""
+    finding.code, finding.words = error.code or str(error.status or ""), error.message
+    if error.status in NO_PATH or error.code in ("404", "405"):
+        finding.outcome = Outcome.PATH_UNKNOWN
+    elif error.code == WRONG_LOGISTICS_SIGN:
+        _blame(finding, "?sign", error)
+    elif error.code == BAD_REQUEST or error.status == 400:
+        _blame(finding, "request", error)
+    elif isinstance(error, Refused):
+        finding.outcome = Outcome.REFUSED
+    elif isinstance(error, Misconfigured) or (isinstance(error, NotSent) and error.status is None):
+        raise error
+    else:
+        finding.outcome, finding.reason = Outcome.NO_ANSWER, str(error)
+
+
+def _blame(finding: Finding, path: str, error: XportcnError) -> None:
+    """Our request is not what the service takes: the contract is wrong on that side."""
+    finding.outcome = Outcome.DIFFERS
+    finding.comparison.differences.append(Difference(path, Problem.NOT_ACCEPTED, "", error.message))

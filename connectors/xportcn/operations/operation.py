@@ -1,0 +1,56 @@
+"""What the catalogue says of one operation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+CALLBACK = "developer URL: "
+
+
+class Provenance(StrEnum):
+    """How well the path is known."""
+
+    CONFIRMED = "confirmed"  # on a page of the service itself
+    SIBLING = "sibling"  # on a page of the same platform under another brand
+    UPSTREAM = "upstream"  # in the contract of the marketplace behind it
+    ASSUMED = "assumed"  # nobody has seen it answered
+
+
+CONFIRMED, SIBLING, UPSTREAM, ASSUMED = Provenance
+
+
+class Envelope(StrEnum):
+    """How an answer is wrapped (contract 1.5): A in `code/msg/data`, B in `errorCode/errorMsg/success/data`."""
+
+    A = "A"
+    B = "B"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One entry of the service's navigation. `nav`, `group` and `title` as in `docs/contract/endpoints.csv`.
+
+    `nav` is None for operations that have no row there. `path` may hold names in braces, which are fields of the
+    request. `effect` is true for what spends, promises or cannot be taken back: it is sent once, under a claim.
+    """
+
+    nav: int | None
+    group: str
+    title: str
+    method: Literal["GET", "POST"]
+    path: str
+    provenance: Provenance
+    effect: bool = False
+    envelope: Envelope = Envelope.A
+
+    @property
+    def name(self) -> str:
+        """How errors and logs call it; titles alone repeat between groups."""
+        return f"{self.group} / {self.title}"
+
+    @property
+    def is_callback(self) -> bool:
+        """True for what the service posts to us; it can be parsed and not called."""
+        return self.path.startswith(CALLBACK)

@@ -1,0 +1,256 @@
+"""A file that corrects method, path and field names of operations, where the service proves the contract wrong.
+
+    [5]                                   # nav number, "METHOD /path" of the contract, or group and title
+    path = "/open/product/search/v3"
+
+    [5.request]
+    keyword = "words"                     # contract's name = service's name
+
+    [5.response]
+    "data.shopName" = "storeName"         # lists are passed through: the name in every entry
+
+What an operation means cannot be changed here: an effect stays one, and a call that changes nothing can't be led to
+the path of one that does.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from connectors.xportcn.errors import Misconfigured
+from connectors.xportcn.harmless import changes_nothing
+from connectors.xportcn.operations import Operation, catalogue
+from connectors.xportcn.renames import Renames
+
+if TYPE_CHECKING:
+    from connectors.xportcn.wire import Writer
+
+KEYS = ("method", "path", "request", "response")
+METHODS = ("GET", "POST")
+PATH = re.compile(r"(/[A-Za-z0-9._~{}-]+)+")
+BRACES = re.compile(r"\{(\w+)\}")
+FIELD = re.compile(r"[\w$-]+")
+
+
+@dataclass(frozen=True)
+class Override:
+    """An operation as the service really has it."""
+
+    operation: Operation
+    request: Renames = field(default_factory=Renames)
+    response: Renames = field(default_factory=Renames)
+
+
+@cache
+def _as_it_is(operation: Operation) -> Override:
+    return Override(operation)
+
+
+class Overrides:
+    """The operations of a file; empty when there is none."""
+
+    def __init__(self, by_operation: Mapping[Operation, Override] | None = None) -> None:
+        self._by_operation = dict(by_operation or {})
+
+    def of(self, operation: Operation) -> Override:
+        """The operation of the catalogue as it is called."""
+        return self._by_operation.get(operation) or _as_it_is(operation)
+
+    def __contains__(self, operation: object) -> bool:
+        return operation in self._by_operation
+
+
+def load_overrides(file: str | Path) -> Overrides:
+    """Read a file; an empty name is no file. Raises `Misconfigured` with every fault, each with its remedy."""
+    if not file:
+        return Overrides()
+    reading = _Reading(Path(file))
+    overrides = reading.overrides()
+    if reading.faults:
+        raise Misconfigured("\n  ".join([f"{file} (XPORTCN_OVERRIDES) can't be used:", *reading.faults]))
+    return overrides
+
+
+class _Reading:
+    """One pass over a file that gathers all faults."""
+
+    def __init__(self, file: Path) -> None:
+        self.faults: list[str] = []
+        self._tables = self._parsed(file)
+
+    def _parsed(self, file: Path) -> dict[str, Any]:
+        try:
+            return tomllib.loads(file.read_text(encoding="utf-8"))
+        except OSError as error:
+            self.faults.append(f"{error.strerror}: check the path and its permissions")
+        except ValueError as error:
+            self.faults.append(f"no TOML: {error}")
+        return {}
+
+    def overrides(self) -> Overrides:
+        found: dict[Operation, Override] = {}
+        for key, table in self._tables.items():
+            operation = self._operation(key)
+            if operation is None:
+                continue
+            if not isinstance(table, dict):
+                self.faults.append(f"{key}: a table belongs here, such as [{key}] with path = ... below it")
+            elif operation in found:
+                self.faults.append(f"{key}: names {operation.name} a second time; put both into one table")
+            else:
+                found[operation] = self._override(key, operation, table)
+        self.faults.extend(clashes(found))
+        return Overrides(found)
+
+    def _operation(self, key: str) -> Operation | None:
+        found = [operation for operation in catalogue() if key in _keys(operation)]
+        if len(found) == 1:
+            return found[0]
+        self.faults.append(
+            f"[{key}]: no such operation; use a number, name (group / title) or METHOD /path as "
+            "`sourcing endpoints --all` lists them without this file"
+        )
+        return None
+
+    def _override(self, key: str, operation: Operation, table: dict[str, Any]) -> Override:
+        for unknown in table.keys() - set(KEYS):
+            self.faults.append(f"[{key}] {unknown}: unknown; only {', '.join(KEYS)} can be set")
+        if operation.is_callback:
+            self.faults.append(f"[{key}]: the service calls us here; there is nothing to set")
+            return Override(operation)
+        method = self._method(key, operation, table.get("method", operation.method))
+        changed = replace(operation, method=method, path=self._path(key, operation, table.get("path", operation.path)))
+        request, response = self._models(operation)
+        return Override(
+            changed,
+            self._renames(f"[{key}.request]", table.get("request", {}), request),
+            self._renames(f"[{key}.response]", table.get("response", {}), response),
+        )
+
+    def _method(self, key: str, operation: Operation, method: object) -> Any:
+        if method == "POST" != operation.method and BRACES.search(operation.path):
+            self.faults.append(f"[{key}] method: {operation.path} carries a field and stays GET")
+            return operation.method
+        if method in METHODS:
+            return method
+        self.faults.append(f"[{key}] method: {method!r} is neither GET nor POST")
+        return operation.method
+
+    def _path(self, key: str, operation: Operation, path: object) -> str:
+        if not isinstance(path, str) or not PATH.fullmatch(path) or {".", ".."} & set(path.split("/")):
+            self.faults.append(
+                f"[{key}] path: {path!r} is no path; write it as {operation.path}, without host, base path and query"
+            )
+            return operation.path
+        if set(BRACES.findall(path)) != set(BRACES.findall(operation.path)):
+            self.faults.append(f"[{key}] path: must hold the same names in braces as {operation.path}")
+            return operation.path
+        return path
+
+    def _models(self, operation: Operation) -> tuple[Any, Any]:
+        from connectors.xportcn.calls import all_calls
+
+        call = all_calls().get(operation)
+        return (call.request, call.response) if call else (None, None)
+
+    def _renames(self, where: str, table: object, shape: Any) -> Renames:
+        renames = Renames()
+        if not isinstance(table, dict):
+            self.faults.append(f'{where}: a table belongs here, with lines like "contract.name" = "newName"')
+            return renames
+        taken: dict[tuple[str, ...], str] = {}
+        for path, name in _flat(table):
+            if not isinstance(name, str) or not FIELD.fullmatch(name):
+                self.faults.append(f"{where} {path}: {name!r} is no field name; give the one name, without dots")
+                continue
+            parts = tuple(part for part in path.replace("[]", "").split(".") if part)
+            problem = _unknown_field(shape, parts) or _taken(shape, parts, name, table, taken)
+            if problem:
+                self.faults.append(f"{where} {path}: {problem}")
+            else:
+                taken[(*parts[:-1], name)] = path
+                renames.add(parts, name)
+        return renames
+
+
+def query_of(request: Writer, operation: Operation) -> dict[str, str]:
+    """A request as query parameters, also one that the catalogue sends as JSON: its lists and objects then as text."""
+    if operation.method == "GET":
+        return request.query()
+    fields = json.loads(request.body())
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()}
+
+
+def _keys(operation: Operation) -> set[str]:
+    nav = set() if operation.nav is None else {str(operation.nav)}
+    return {*nav, operation.name, f"{operation.method} {operation.path}"}
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted paths of a table; `a.b = "c"` without quotes makes tables in TOML and means the same."""
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _unknown_field(shape: Any, parts: tuple[str, ...]) -> str:
+    """Why there is no such field in a request or answer; empty when there is."""
+    from connectors.xportcn.shapes import fields_of, model_in
+
+    for part in parts:
+        model = model_in(shape)
+        known = {name: field for field in fields_of(model) for name in field.names} if model else {}
+        if part not in known:
+            names = ", ".join(known) or "none"
+            return f"the contract has no `{part}` there; its fields are: {names}"
+        shape = known[part].annotation
+    return "" if parts else "an empty name"
+
+
+def _taken(shape: Any, parts: tuple[str, ...], name: str, table: Any, taken: Mapping[tuple[str, ...], str]) -> str:
+    """Why the field can't be called so beside its siblings; empty when it can."""
+    place = (*parts[:-1], name)
+    if place in taken:
+        return f"{taken[place]} is called {name} already"
+    moved = {tuple(part for part in path.replace("[]", "").split(".") if part) for path, _ in _flat(table)}
+    if place != parts and place not in moved and not _unknown_field(shape, place):
+        return f"the contract has another field {name} beside it; rename that one too"
+    return ""
+
+
+def clashes(found: Mapping[Operation, Override]) -> list[str]:
+    """Operations that would be told apart by nothing, and reads that would be led to what changes something."""
+    called = [(found[entry].operation if entry in found else entry, entry) for entry in catalogue()]
+    changing = {path for now, was in called if not changes_nothing(was) for path in (now.path, was.path)}
+    faults = []
+    for entry, override in found.items():
+        now = override.operation
+        if (now.method, now.path) == (entry.method, entry.path):
+            continue
+        twins = [other.name for other, was in called if was != entry and _same(other, now)]
+        if changes_nothing(entry) and any(_is_at(now.path, path) for path in changing):
+            faults.append(f"{entry.name}: {now.path} changes something; a call that changes nothing can't go there")
+        elif twins:
+            faults.append(
+                f"{entry.name}: {now.method} {now.path} is also {twins[0]}; override that one too, or not this"
+            )
+    return faults
+
+
+def _same(one: Operation, other: Operation) -> bool:
+    return one.method == other.method and (_is_at(one.path, other.path) or _is_at(other.path, one.path))
+
+
+def _is_at(path: str, other: str) -> bool:
+    """Whether a server may take one path for the other, whose braces stand for anything."""
+    pattern = "".join("[^/]+" if part.startswith("{") else re.escape(part) for part in re.split(r"(\{\w+\})", other))
+    return re.fullmatch(pattern, path, re.IGNORECASE) is not None

@@ -1,0 +1,298 @@
+"""Refunds and returns: kinds, states, what may be asked for, and what they make of an order."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from domain.marketplace import Marketplace
+from domain.money import Money, total_of
+from domain.states import OrderState
+
+JPEG = b"\xff\xd8\xff"
+VOUCHER_LIMIT = 1_048_576
+MOST_VOUCHERS = 5
+LONGEST_DESCRIPTION = 150
+NOTHING = Money(0)
+
+
+class RefundKind(StrEnum):
+    """Money back alone, or goods back for money."""
+
+    REFUND = "refund"
+    RETURN = "return"
+
+
+class RefundState(StrEnum):
+    """Where a refund stands, in one vocabulary for all marketplaces."""
+
+    ASKING = "asking"  # written down, and not known to have reached the service
+    ASKED = "asked"  # the seller has to answer
+    AGREED = "agreed"  # the money is on its way
+    TO_RETURN = "to_return"  # agreed: the goods must be sent back
+    RETURNED = "returned"  # the return parcel is named: the seller has to receive it
+    REFUNDED = "refunded"
+    REFUSED = "refused"  # the seller said no; it may be modified for a while
+    CLOSED = "closed"  # over without money
+    DECLINED = "declined"  # the service did not take it on
+
+
+R = RefundState
+
+UNDER_WAY = frozenset({R.ASKING, R.ASKED, R.AGREED, R.TO_RETURN, R.RETURNED})
+FOLLOWED = UNDER_WAY | {R.REFUSED}
+WAITS_FOR_A_PERSON = frozenset({R.ASKING, R.TO_RETURN, R.REFUSED, R.DECLINED})
+
+MAY_ASK = frozenset(
+    {
+        OrderState.PAID,
+        OrderState.BOOKED,
+        OrderState.SHIPPED,
+        OrderState.IN_WAREHOUSE,
+        OrderState.IN_TRANSIT,
+        OrderState.DELIVERED,
+        OrderState.HELD,
+        OrderState.CANCELLED,
+        OrderState.REFUNDING,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundOption:
+    """One reason that the service takes now, and the amounts that go with it.
+
+    `goods` is the marketplace's own word for where the goods are. `least` and `most` bound the goods' part,
+    `least_postage` and `most_postage` what is asked for on top.
+    """
+
+    reason_id: int
+    name: str
+    goods: str
+    least: Money
+    most: Money
+    least_postage: Money = NOTHING
+    most_postage: Money = NOTHING
+    needs_voucher: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundAmount:
+    """What is asked for: goods, and postage where the marketplace counts it apart."""
+
+    goods: Money
+    postage: Money = NOTHING
+
+    @property
+    def total(self) -> Money:
+        return self.goods + self.postage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundEvent:
+    """One step or message of a refund as the service lists it. `status` is the service's word; `occurred_at` is UTC."""
+
+    occurred_at: datetime
+    status: str
+    role: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceRefund:
+    """A refund as the service shows it. `refunded` is what it has given back so far."""
+
+    refund_id: str
+    state: RefundState
+    asked: Money
+    refunded: Money
+    reason_id: int = 0
+    refusal: str = ""
+    company: str = ""
+    tracking_number: str = ""
+    return_address: str = ""
+    deadline: datetime | None = None
+    events: tuple[RefundEvent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refund:
+    """A refund as the ledger keeps it; one row of `refunds`. Times are UTC.
+
+    `part` names what of the order it is for (`all`, or lines such as `1` or `1+3`), `number` counts the refunds of
+    that part. `approved` is what the seller agreed to, `refunded` what came back. `state_before` is where the order
+    goes when this ends without taking it off the road; `earlier_refund_ids` are those the service showed before.
+    """
+
+    key: str
+    order_ref: str
+    marketplace: Marketplace
+    order_id: str
+    part: str
+    number: int
+    lines: tuple[int, ...]
+    entry_ids: tuple[str, ...]
+    kind: RefundKind
+    state: RefundState
+    reason_id: int
+    reason: str
+    goods: str
+    goods_amount: Money
+    postage: Money
+    approved: Money
+    refunded: Money
+    description: str
+    vouchers: tuple[str, ...]
+    earlier_refund_ids: tuple[str, ...]
+    state_before: OrderState
+    refund_id: str = ""
+    refusal: str = ""
+    company: str = ""
+    tracking_number: str = ""
+    deadline: datetime | None = None
+    asked_at: datetime | None = None
+    settled_at: datetime | None = None
+
+    @property
+    def asked(self) -> Money:
+        return self.goods_amount + self.postage
+
+    @property
+    def effect_part(self) -> str:
+        """What tells this refund's effects from those of the order's other refunds."""
+        return f"{self.part}.{self.number}"
+
+
+class CancelWay(StrEnum):
+    """How an order is taken back."""
+
+    CANCEL = "cancel"  # not paid: it is closed
+    REFUND = "refund"  # paid, and not shipped: the money is asked back
+    IS_DONE = "is_done"
+    STOP = "stop"
+
+
+def judge_cancel(state: OrderState, *, ordered: bool, paid: bool, reason: str = "") -> tuple[CancelWay, str]:
+    """Whether and how an order may be cancelled, and why not. `reason` is what the order says of itself."""
+    if state in (OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED):
+        return CancelWay.IS_DONE, ""
+    if state is OrderState.UNKNOWN:
+        return CancelWay.STOP, reason
+    if not ordered:
+        return CancelWay.STOP, "nothing was ordered, so there is nothing to cancel: drop its lines from the file"
+    if not paid:
+        return CancelWay.CANCEL, ""
+    if state in (OrderState.PAID, OrderState.BOOKED, OrderState.HELD):
+        return CancelWay.REFUND, ""
+    return CancelWay.STOP, f"the order is {state}: ask for a refund or a return instead (sourcing refund)"
+
+
+class RefundFault(ValueError):
+    """What was asked for can't be asked for; the message says what can. Nothing was sent."""
+
+
+def choose_reason(options: Sequence[RefundOption], wish: str) -> RefundOption:
+    """The reason meant by an id or by words of its name. Raises `RefundFault` with the list."""
+    if not options:
+        raise RefundFault("the service takes no such refund for this order now")
+    exact = [option for option in options if wish in (str(option.reason_id), option.name)]
+    found = exact or [option for option in options if wish and wish in option.name]
+    if len(found) == 1:
+        return found[0]
+    listed = ", ".join(f"{option.reason_id} {option.name}" for option in options)
+    if not wish:
+        raise RefundFault(f"say why with --reason: {listed}")
+    problem = "more than one reason matches" if found else "no reason matches"
+    raise RefundFault(f"{problem} {wish!r}: {listed}")
+
+
+def settle_amount(option: RefundOption, wish: Money | None) -> RefundAmount:
+    """Goods and postage for a wished total, the most that is possible for none. Raises `RefundFault`."""
+    least, most = option.least + option.least_postage, option.most + option.most_postage
+    if most.minor < 1 or least > most:
+        raise RefundFault("nothing is left to be refunded")
+    if wish is None:
+        return RefundAmount(goods=option.most, postage=option.most_postage)
+    if not least <= wish <= most:
+        bounds = f"exactly {most}" if least == most else f"{least} to {most}"
+        raise RefundFault(f"{wish} can't be asked for with reason {option.name}: {bounds}")
+    goods = min(wish - option.least_postage, option.most)
+    return RefundAmount(goods=goods, postage=wish - goods)
+
+
+def require_vouchers(option: RefundOption, count: int) -> None:
+    """Raise `RefundFault` unless this many pictures go with the reason."""
+    if count > MOST_VOUCHERS:
+        raise RefundFault(f"{count} vouchers: the service takes at most {MOST_VOUCHERS}")
+    if option.needs_voucher and not count:
+        raise RefundFault(f"reason {option.name} needs a picture: --voucher FILE (JPG, below 1 MB, 1 to 5)")
+
+
+def require_jpg(name: str, content: bytes) -> None:
+    """Raise `RefundFault` for a file that the service would refuse as a voucher (contract 1.7)."""
+    if not content.startswith(JPEG):
+        raise RefundFault(f"{name} is no JPG: save it as JPG and try again")
+    if len(content) >= VOUCHER_LIMIT:
+        raise RefundFault(f"{name} has {len(content):,} bytes: it must be below 1 MB ({VOUCHER_LIMIT:,})")
+
+
+def settled_description(text: str, reason: str) -> str:
+    """The words for the seller: 2 to 150 characters, the reason itself when none are given."""
+    words = text.strip() or reason
+    if not 2 <= len(words) <= LONGEST_DESCRIPTION:
+        raise RefundFault(f"the description has {len(words)} characters: 2 to {LONGEST_DESCRIPTION} are allowed")
+    return words
+
+
+def part_name(lines: Collection[int], all_lines: Collection[int]) -> str:
+    """`all`, or the line numbers: what a refund's effects are named by."""
+    return "all" if set(lines) == set(all_lines) else "+".join(str(line_no) for line_no in sorted(lines))
+
+
+def refunded_total(refunds: Iterable[Refund]) -> Money:
+    return total_of([refund.refunded for refund in refunds])
+
+
+def order_state_after(refunds: Sequence[Refund], *, paid: Money, lines: Collection[int]) -> tuple[OrderState, str]:
+    """The state of an order with these refunds (at least one), oldest first, and the reason to read.
+
+    Refunding while any is under way; refunded when all money came back or all goods went back; else where it was.
+    """
+    if open_ones := [refund for refund in refunds if refund.state in UNDER_WAY]:
+        return OrderState.REFUNDING, "; ".join(standing(refund) for refund in open_ones)
+    back = refunded_total(refunds)
+    returned = {
+        line_no
+        for refund in refunds
+        if refund.state is R.REFUNDED and refund.kind is RefundKind.RETURN
+        for line_no in refund.lines
+    }
+    if back.minor and (back >= paid or returned >= set(lines)):
+        return OrderState.REFUNDED, f"{back} of {paid} came back"
+    return after_refunding(refunds[-1].state_before), standing(refunds[-1])
+
+
+def after_refunding(before: OrderState) -> OrderState:
+    """Where an order goes that leaves refunding: back to where it was; one that was closed waits for a person."""
+    return OrderState.HELD if before in (OrderState.CANCELLED, OrderState.REFUNDING) else before
+
+
+def standing(refund: Refund) -> str:
+    """One refund in words: what is going on and what to do about it."""
+    what = f"{refund.kind} of {refund.asked} ({refund.reason})"
+    until = f" by {refund.deadline:%Y-%m-%d %H:%M} UTC" if refund.deadline else ""
+    why = refund.refusal or "no reason given"
+    return {
+        R.ASKING: f"{what} is not known to have reached the service; run again",
+        R.ASKED: f"{what} waits for the seller's answer",
+        R.AGREED: f"{what} is agreed; the money is on its way",
+        R.TO_RETURN: f"{what} is agreed: send the goods back{until}, then: "
+        f"sourcing return {refund.order_ref} --company CODE --number NUMBER",
+        R.RETURNED: f"{what}: the seller has to receive {refund.tracking_number}",
+        R.REFUNDED: f"{refund.refunded} came back for {what}",
+        R.REFUSED: f"the seller refused the {what}: {why}",
+        R.CLOSED: f"the {what} was closed: {why}",
+        R.DECLINED: f"the service did not take the {what}: {why}",
+    }[refund.state]

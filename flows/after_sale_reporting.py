@@ -1,0 +1,105 @@
+"""What an after-sale run came to: orders, refunds, and what a person has to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from prefect.artifacts import acreate_table_artifact
+
+from domain.after_sale import WAITS_FOR_A_PERSON, Refund, standing
+from domain.report import ReportLine
+from domain.states import OrderState
+from flows.reporting import line_of
+from tasks.resources import Resources
+from tasks.snapshot_refunds import snapshot_refunds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundLine:
+    """One refund as it stands; amounts in fen, `words` say what is to be done."""
+
+    order_ref: str
+    refund_id: str | None
+    lines: Sequence[int]
+    kind: str
+    state: str
+    reason: str
+    asked_fen: int
+    approved_fen: int
+    refunded_fen: int
+    tracking_number: str
+    deadline: str | None
+    words: str
+    waits_for_a_person: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AfterSaleReport:
+    """Orders that were worked on and their refunds. `troubles` tell what did not go as asked."""
+
+    orders: Sequence[ReportLine]
+    refunds: Sequence[RefundLine]
+    troubles: Sequence[str]
+    snapshot_id: str | None
+    snapshot_root: str
+
+    @property
+    def all_fine(self) -> bool:
+        """Whether nothing waits for a person."""
+        waiting = any(refund.waits_for_a_person for refund in self.refunds)
+        unknown = any(line.state is OrderState.UNKNOWN for line in self.orders)
+        return not (waiting or unknown or self.troubles)
+
+    def to_json(self) -> dict[str, Any]:
+        """The report that the commands print with `--json`."""
+        return asdict(self)
+
+
+async def after_sale_report(
+    resources: Resources, order_refs: Sequence[str], *, keys: Sequence[str] | None = None, troubles: Sequence[str] = ()
+) -> AfterSaleReport:
+    """Write the snapshot and the artifact, and say how these orders stand. `keys` keeps the report to some refunds."""
+    orders = list(resources.ledger.orders(order_refs).values())
+    refunds = resources.ledger.refunds.of_orders(order_refs)
+    report = AfterSaleReport(
+        orders=[line_of(order) for order in orders],
+        refunds=[refund_line(refund) for refund in refunds if keys is None or refund.key in keys],
+        troubles=list(troubles),
+        snapshot_id=await snapshot_refunds(resources, orders) if orders else None,
+        snapshot_root=str(resources.settings.snapshot_root.absolute()),
+    )
+    await acreate_table_artifact(key="after-sale", table=artifact_rows(report), description="Cancellations and refunds")
+    return report
+
+
+def refund_line(refund: Refund) -> RefundLine:
+    return RefundLine(
+        order_ref=refund.order_ref,
+        refund_id=refund.refund_id or None,
+        lines=list(refund.lines),
+        kind=refund.kind,
+        state=refund.state,
+        reason=refund.reason,
+        asked_fen=refund.asked.minor,
+        approved_fen=refund.approved.minor,
+        refunded_fen=refund.refunded.minor,
+        tracking_number=refund.tracking_number,
+        deadline=refund.deadline.isoformat() if refund.deadline else None,
+        words=standing(refund),
+        waits_for_a_person=refund.state in WAITS_FOR_A_PERSON,
+    )
+
+
+def artifact_rows(report: AfterSaleReport) -> list[dict[str, str]]:
+    """One row an order, with its refunds in words."""
+    return [
+        {
+            "order": line.order_ref,
+            "state": str(line.state),
+            "reason": line.reason,
+            "refunds": "; ".join(one.words for one in report.refunds if one.order_ref == line.order_ref),
+        }
+        for line in report.orders
+    ]

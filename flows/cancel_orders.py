@@ -1,0 +1,112 @@
+"""The cancelling flow: unpaid orders are closed, paid and unshipped ones get their money back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from prefect import flow
+
+from connectors.ledger.records import OrderRecord
+from connectors.ledger.store import OPEN
+from connectors.settings import SourcingSettings, XportcnSettings
+from connectors.xportcn.after_sale import after_sale_for
+from connectors.xportcn.errors import Misconfigured, XportcnError
+from domain.after_sale import CancelWay, RefundFault, RefundKind, judge_cancel
+from domain.effects import Action
+from domain.service_orders import ServiceStatus
+from domain.states import OrderState
+from flows.after_sale_reporting import AfterSaleReport, after_sale_report
+from flows.chunks import chunks
+from flows.execution import settle_open_effects
+from tasks.by_channel import read_each
+from tasks.cancel_order import cancel_orders as cancel_chunk
+from tasks.cancel_order import confirm_cancellations
+from tasks.refund import RefundWish, ask_refund
+from tasks.resources import Resources, open_resources
+from tasks.settle_after_sale import settle_after_sale
+
+CHANGED_MY_MIND = "不想要了"
+
+
+@flow(name="cancel-orders", persist_result=False)
+async def cancel_orders(order_refs: list[str], reason: str = CHANGED_MY_MIND) -> AfterSaleReport:
+    """Cancel these orders: close unpaid ones, ask the money back for paid ones that are not shipped.
+
+    `reason` is told to the marketplace; for paid orders it must be one of its own list. Safe to run again.
+    """
+    settings = SourcingSettings()
+    async with open_resources(settings, XportcnSettings()) as resources:
+        await resources.warehouse()  # one cheap call that tells whether service, clock and account are well
+        await settle_open_effects(resources, resources.ledger.orders(order_refs))
+        await settle_after_sale(resources, resources.ledger.orders(order_refs))
+        troubles = await _cancel(resources, order_refs, reason, settings.chunk_size)
+        return await after_sale_report(resources, order_refs, troubles=troubles)
+
+
+async def _cancel(resources: Resources, order_refs: Sequence[str], reason: str, chunk_size: int) -> list[str]:
+    orders = resources.ledger.orders(order_refs)
+    verdicts = {ref: _judge(resources, order) for ref, order in orders.items()}
+    ways = {ref: way for ref, (way, _) in verdicts.items()}
+    unpaid = {ref: orders[ref] for ref, way in ways.items() if way is CancelWay.CANCEL}
+    for label, refs in chunks(list(unpaid), chunk_size):
+        await cancel_chunk(resources, {ref: unpaid[ref] for ref in refs}, reason=reason, label=label)
+    await confirm_cancellations(resources, [ref for ref, way in ways.items() if way is CancelWay.IS_DONE])
+    paid = {ref: orders[ref] for ref, way in ways.items() if way is CancelWay.REFUND}
+    refused = await _ask_back(resources, paid, reason)
+    unknown = [
+        f"{ref}: no such order in the ledger; see all with: sourcing status" for ref in order_refs if ref not in orders
+    ]
+    stopped = [f"{ref}: {words}" for ref, (way, words) in verdicts.items() if way is CancelWay.STOP]
+    return [*unknown, *stopped, *refused, *_still_open(resources, list(unpaid))]
+
+
+def _judge(resources: Resources, order: OrderRecord) -> tuple[CancelWay, str]:
+    if after_sale_for(order.marketplace, resources.client) is None:
+        words = (
+            f"the service can't cancel orders of {order.marketplace}; unpaid ones close by themselves after 24 hours"
+        )
+        return CancelWay.STOP, words
+    effects = resources.ledger.effects_of([order.order_ref])
+    if any(effect.status in OPEN and effect.action in (Action.CREATE, Action.PAY) for effect in effects):
+        return (
+            CancelWay.STOP,
+            "another run is ordering or paying it, or nobody knows yet what became of that; run again",
+        )
+    if order.order_id is None and any(effect.action is Action.CREATE and effect.answer for effect in effects):
+        return CancelWay.STOP, order.reason  # several orders for one reference: only a person can say which
+    return judge_cancel(
+        order.state,
+        ordered=order.order_id is not None,
+        paid=order.paid_minor is not None,
+        reason=order.reason,
+    )
+
+
+async def _ask_back(resources: Resources, orders: Mapping[str, OrderRecord], reason: str) -> list[str]:
+    shown, unread = await read_each(resources, orders.values())
+    troubles = [f"{ref}: {words}" for ref, words in unread.items()]
+    for ref, one in shown.items():
+        if one.status is not ServiceStatus.PAID:
+            troubles.append(
+                f"{ref}: it is {one.status} at the marketplace: ask for a refund or a return (sourcing refund)"
+            )
+            continue
+        try:
+            await ask_refund(resources, orders[ref], RefundWish(kind=RefundKind.REFUND, reason=reason))
+        except Misconfigured:
+            raise
+        except (RefundFault, XportcnError) as error:
+            troubles.append(f"{ref}: not cancelled: {error}")
+        else:
+            if orders[ref].shipment is not None:
+                troubles.append(f"{ref}: its freight is booked, which only the warehouse can cancel: ask it to")
+    return troubles
+
+
+def _still_open(resources: Resources, order_refs: Sequence[str]) -> list[str]:
+    left = resources.ledger.orders(order_refs).values()
+    return [
+        f"{order.order_ref}: {order.reason or 'it is not cancelled'}"
+        for order in left
+        if order.state is not OrderState.CANCELLED or order.reason
+    ]

@@ -1,0 +1,122 @@
+"""Orders of big sellers: create, pay, list, details. Amounts are fen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sandbox.alibaba_1688.cargo import PROBLEMS, Cargo, first_problem
+from sandbox.big_major import views
+from sandbox.big_major.cargo import read_asked
+from sandbox.entities import Order
+from sandbox.fields import Fields
+from sandbox.lifecycle import modified_at
+from sandbox.operations import Call, Operations
+from sandbox.order_lists import Showing, Wanted, end_of_second, select_orders, start_of_second
+from sandbox.ordering import BALANCE_NOT_ENOUGH, ORDER_STATUS_ERROR, Addresses, pay_order, place_orders
+from sandbox.refusals import UPSTREAM_REFUSED, Refusal, bad_request, order_not_found
+from sandbox.times import HOUR
+from sandbox.world import World
+
+operations = Operations()
+
+FIRST_ID = 2_800_000_000_000_000_000
+LONGEST_MESSAGE = 500
+PREVIEW_LIVES = HOUR // 2
+PAYMENT_PROBLEMS = {
+    BALANCE_NOT_ENOUGH: "the balance does not cover the order",
+    ORDER_STATUS_ERROR: "the order is paid or closed already",
+}
+SHOWING = Showing(views.status, lambda world, order: modified_at(order, world.now()))
+
+
+@operations.post("/alibaba/ka/order/create", effect=True)
+def create(world: World, call: Call) -> dict[str, Any]:
+    """At today's prices and without a key: the same request twice makes two orders."""
+    message = _message(call.body)
+    asked = read_asked(world, call.body)
+    if not world.quotes.quoted_since("big_major", asked.lines, world.now() - PREVIEW_LIVES):
+        words = "no preview of the same cargo, with every line buyable, in the last 30 minutes"
+        raise Refusal(UPSTREAM_REFUSED, f"PREVIEW_REQUIRED: {words}")
+    if first_problem(asked.cargo):
+        return _not_created(asked.cargo)
+    picks = [line.pick() for line in asked.cargo]
+    return _created(place_orders(world, picks, message, Addresses(asked.address, asked.address), FIRST_ID))
+
+
+def _message(body: Fields) -> str:
+    message = body.optional_text("message")
+    if len(message) > LONGEST_MESSAGE:
+        raise bad_request("message", f"must have at most {LONGEST_MESSAGE} characters")
+    return message
+
+
+def _created(orders: Sequence[Order]) -> dict[str, Any]:
+    return {
+        "success": True,
+        "code": None,
+        "message": None,
+        "orderList": [views.head(order) for order in orders],
+        "failedOfferList": [],
+    }
+
+
+def _not_created(cargo: Sequence[Cargo]) -> dict[str, Any]:
+    problem = first_problem(cargo)
+    return {
+        "success": False,
+        "code": problem,
+        "message": PROBLEMS[problem],
+        "orderList": [],
+        "failedOfferList": [_failed_offer(line) for line in cargo if line.problem],
+    }
+
+
+def _failed_offer(line: Cargo) -> dict[str, Any]:
+    return {
+        "offerId": int(line.item.id),
+        "specId": line.spec_id,
+        "errorCode": line.problem,
+        "errorMessage": PROBLEMS[line.problem],
+    }
+
+
+@operations.post("/alibaba/ka/order/pay", effect=True)
+def pay(world: World, call: Call) -> dict[str, Any]:
+    order = order_of(world, call.body)
+    problem = pay_order(world, order, call)
+    return {
+        "orderId": order.id,
+        "paySuccess": not problem,
+        "errorCode": problem,
+        "errorMessage": PAYMENT_PROBLEMS[problem] if problem else None,
+    }
+
+
+@operations.post("/alibaba/ka/order/page")
+def page_list(world: World, call: Call) -> dict[str, Any]:
+    page = call.body.page("pageNo")
+    orders = select_orders(world, "big_major", _wanted(call.body), SHOWING)
+    return page.answer(len(orders), [views.order_view(world, order) for order in orders[page.start : page.stop]])
+
+
+def _wanted(asked: Fields) -> Wanted:
+    return Wanted(
+        created=(start_of_second(asked, "createTimeStart"), end_of_second(asked, "createTimeEnd")),
+        modified=(start_of_second(asked, "modifyTimeStart"), end_of_second(asked, "modifyTimeEnd")),
+        status=asked.optional_text("orderStatus"),
+    )
+
+
+@operations.post("/alibaba/ka/order/detail")
+def details(world: World, call: Call) -> dict[str, Any]:
+    return views.order_view(world, order_of(world, call.body))
+
+
+def order_of(world: World, asked: Fields) -> Order:
+    """The big seller's order that a request names."""
+    order_id = asked.identifier("orderId")
+    order = world.books.order("big_major", order_id)
+    if order is None:
+        raise order_not_found(order_id)
+    return order

@@ -1,0 +1,152 @@
+"""List what a catalogue crawl is to look at, page by page, and fetch the offers, part by part."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from connectors.crawl_files import CrawlFiles, Item
+from connectors.snapshots.offer_changes import GONE
+from connectors.snapshots.rows import to_arrow
+from connectors.snapshots.schemas import OFFERS
+from connectors.xportcn.browse import browser_for
+from connectors.xportcn.errors import Misconfigured, XportcnError
+from domain.catalogue import ListedPage, Source, Way
+from domain.marketplace import Marketplace
+from domain.offers import Offer
+from domain.search import LARGEST_PAGE, Filters, Hits
+from tasks.bounded import each
+from tasks.offer_rows import offer_rows
+from tasks.resources import Resources
+from tasks.retrying import passing_trouble
+from tasks.snapshot_rows import Row
+
+CLOCK_MARGIN = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """What one run of the task did: how many items it fetched, and why it could not fetch the others."""
+
+    items: int
+    troubles: dict[str, str] = field(default_factory=dict)
+
+
+@task(
+    name="list offers",
+    task_run_name="list {label}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retries=2,
+    retry_delay_seconds=[1, 5],
+    retry_condition_fn=passing_trouble,
+)
+async def list_offers(
+    resources: Resources,
+    crawl: CrawlFiles,
+    pages: Sequence[tuple[Source, int]],
+    *,
+    turn: int,
+    changed_only: bool,
+    label: str,
+) -> None:
+    """Read these pages of these sources and keep each as it comes. `changed_only` where a marketplace can tell."""
+
+    async def one(page: tuple[Source, int]) -> None:
+        source, number = page
+        since = _changed_since(resources, crawl, source) if changed_only else None
+        hits = await _page(resources, source, number, since)
+        listed = ListedPage(total=hits.total, item_ids=tuple(offer.item_id for offer in hits.offers))
+        await asyncio.to_thread(crawl.keep_page, source, turn, number, listed)
+
+    await each(pages, one, at_once=resources.concurrency)
+
+
+@task(
+    name="fetch offers",
+    task_run_name="fetch {label}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retries=2,
+    retry_delay_seconds=[1, 5],
+    retry_condition_fn=passing_trouble,
+)
+async def fetch_offers(
+    resources: Resources, crawl: CrawlFiles, items: Sequence[Item], *, part: int, label: str
+) -> Fetched:
+    """Fetch these items and keep them as one part. Raises when not one of them could be fetched."""
+    found = await each(items, lambda item: _fetch(resources, *item), at_once=resources.concurrency)
+    failures = [answer for answer in found if isinstance(answer, XportcnError)]
+    if failures and len(failures) == len(items):
+        raise failures[0]
+    rows = [row for answer in found if not isinstance(answer, XportcnError) for row in answer]
+    envelope = {"snapshot_id": crawl.name, "snapshot_at": resources.clock()}
+    table = await asyncio.to_thread(to_arrow, OFFERS, [row | envelope for row in rows])
+    await asyncio.to_thread(crawl.keep_part, part, table)
+    told = zip(items, found, strict=True)
+    troubles = {f"{place} {item_id}": str(error) for (place, item_id), error in told if isinstance(error, XportcnError)}
+    return Fetched(items=len(items) - len(failures), troubles=troubles)
+
+
+async def root_categories(resources: Resources, marketplace: Marketplace) -> list[str]:
+    """The categories that hold everything, where a marketplace lists nothing without one; else none."""
+    browser = browser_for(marketplace, resources.client)
+    return [] if browser.lists_everything else [one.category_id for one in await browser.categories()]
+
+
+def lists_changes(resources: Resources, crawl: CrawlFiles, source: Source) -> bool:
+    """Whether the source can leave out what has not changed since the last crawl."""
+    return _changed_since(resources, crawl, source) is not None
+
+
+def _changed_since(resources: Resources, crawl: CrawlFiles, source: Source) -> datetime | None:
+    if source.way not in (Way.CATEGORY, Way.EVERYTHING):
+        return None
+    if not browser_for(source.marketplace, resources.client).tells_changes:
+        return None
+    seen = crawl.seen(source)
+    return seen.begun_at - CLOCK_MARGIN if seen else None
+
+
+async def _page(resources: Resources, source: Source, number: int, since: datetime | None) -> Hits:
+    browser = browser_for(source.marketplace, resources.client)
+    filters = Filters(page=number, page_size=LARGEST_PAGE)
+    match source.way:
+        case Way.WORDS:
+            return await browser.by_words(source.key, filters)
+        case Way.SHOP:
+            return await browser.by_shop(source.key, filters)
+        case Way.CATEGORY | Way.EVERYTHING:
+            filters = Filters(page=number, page_size=LARGEST_PAGE, category_id=source.key)
+            return await browser.listing(filters, changed_since=since)
+
+
+async def _fetch(resources: Resources, marketplace: Marketplace, item_id: str) -> list[Row] | XportcnError:
+    """The rows of an item, one that says it is gone, or why it could not be fetched."""
+    try:
+        offer = await resources.channels[marketplace].offer(item_id)
+    except Misconfigured:
+        raise
+    except XportcnError as error:
+        return error
+    rows = list(offer_rows(offer, seen_at=resources.clock())) if offer else []
+    return rows or [_gone(marketplace, item_id, offer)]
+
+
+def _gone(marketplace: Marketplace, item_id: str, offer: Offer | None) -> Row:
+    return {
+        "marketplace": marketplace,
+        "item_id": item_id,
+        "sku_id": GONE,
+        "title": offer.title if offer else None,
+        "price_minor": 0,
+        "currency": "CNY",
+        "stock": 0,
+        "min_quantity": 0,
+        "active": False,
+    }

@@ -1,0 +1,131 @@
+"""Bring refunds up to date: what became of asking, what the service shows, and what that makes of the order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from connectors.ledger.codec import lines_of
+from connectors.ledger.records import EffectRecord, OrderChange
+from connectors.xportcn.after_sale import after_sale_for
+from connectors.xportcn.errors import Misconfigured, XportcnError
+from domain.after_sale import (
+    FOLLOWED,
+    NOTHING,
+    UNDER_WAY,
+    Refund,
+    RefundState,
+    ServiceRefund,
+    order_state_after,
+)
+from domain.effects import Action, EffectStatus
+from domain.states import OrderState
+from tasks.bounded import each
+from tasks.resources import Resources
+
+AGREED = frozenset({RefundState.AGREED, RefundState.TO_RETURN, RefundState.RETURNED, RefundState.REFUNDED})
+
+
+@task(name="follow_refunds", task_run_name="follow {label}", cache_policy=NO_CACHE, persist_result=False, retries=0)
+async def follow_refunds(resources: Resources, refunds: Sequence[Refund], *, label: str) -> list[str]:
+    """Bring these refunds up to date; answers which of them could not be asked about, with the reason."""
+    troubles = await each(refunds, lambda refund: _follow(resources, refund), at_once=resources.concurrency)
+    for order_ref in dict.fromkeys(refund.order_ref for refund in refunds):
+        await restate(resources, order_ref)
+    return [trouble for trouble in troubles if trouble]
+
+
+async def _follow(resources: Resources, refund: Refund) -> str:
+    if refund.state is RefundState.ASKING:
+        return await take_outcome(resources, refund)
+    return await look_at(resources, refund)
+
+
+async def take_outcome(resources: Resources, refund: Refund) -> str:
+    """Write down what became of asking, and read the refund if it exists; answers what went wrong with that."""
+    effect = asking(resources, refund)
+    if refund.state is RefundState.ASKING and effect and effect.status is EffectStatus.DONE:
+        refund_id = str((effect.answer or {})["refund_id"])
+        asked_at = effect.settled_at
+        refund = replace(refund, refund_id=refund_id, state=RefundState.ASKED, refusal="", asked_at=asked_at)
+    elif refund.state is RefundState.ASKING and effect:
+        declined = effect.status is EffectStatus.REFUSED
+        state = RefundState.DECLINED if declined else RefundState.ASKING
+        refund = replace(refund, state=state, refusal=effect.reason)
+    await asyncio.to_thread(resources.ledger.refunds.follow, refund, ())
+    return await look_at(resources, refund) if refund.refund_id else ""
+
+
+async def look_at(resources: Resources, refund: Refund) -> str:
+    """Read one refund and write down what it has become; answers what went wrong."""
+    after_sale = after_sale_for(refund.marketplace, resources.client)
+    assert after_sale is not None
+    try:
+        shown = await after_sale.read(refund.refund_id)
+    except Misconfigured:
+        raise
+    except XportcnError as error:
+        return f"{refund.order_ref}: refund {refund.refund_id} can't be read ({error.message})"
+    now = merged(refund, shown)
+    if now.state not in FOLLOWED:
+        now = replace(now, settled_at=refund.settled_at or resources.clock())
+    await asyncio.to_thread(resources.ledger.refunds.follow, now, shown.events)
+    return ""
+
+
+def merged(refund: Refund, shown: ServiceRefund) -> Refund:
+    """The refund with what the service shows of it; its word on amounts is the last."""
+    return replace(
+        refund,
+        state=shown.state,
+        goods_amount=shown.asked - refund.postage if shown.asked >= refund.postage else shown.asked,
+        postage=refund.postage if shown.asked >= refund.postage else NOTHING,
+        approved=shown.asked if shown.state in AGREED else NOTHING,
+        refunded=shown.refunded,
+        refusal=shown.refusal,
+        company=shown.company or refund.company,
+        tracking_number=shown.tracking_number or refund.tracking_number,
+        deadline=shown.deadline,
+    )
+
+
+async def restate(resources: Resources, order_ref: str) -> None:
+    """Move the order to where its refunds put it."""
+    ledger = resources.ledger
+    order, refunds = ledger.orders([order_ref])[order_ref], ledger.refunds.of_orders([order_ref])
+    if not refunds or order.state is OrderState.UNKNOWN:
+        return
+    state, reason = order_state_after(refunds, paid=order.paid, lines=[line.line_no for line in lines_of(order)])
+    touched = order.state is OrderState.REFUNDING or state in (OrderState.REFUNDING, OrderState.REFUNDED)
+    if not touched or (order.state, order.reason) == (state, reason) or _never_asked(resources, refunds):
+        return
+    steps = [OrderState.REFUNDING] if OrderState.REFUNDING not in (order.state, state) else []
+    if order.state is not state or order.reason != reason:
+        changes = [OrderChange(order_ref=order_ref, state=step, reason=reason) for step in (*steps, state)]
+        await asyncio.to_thread(ledger.change, changes)
+
+
+def _never_asked(resources: Resources, refunds: Sequence[Refund]) -> bool:
+    """Whether those under way are only written down: nothing was sent, so the order is where it was."""
+    under_way = [refund for refund in refunds if refund.state in UNDER_WAY]
+    return bool(under_way) and all(
+        refund.state is RefundState.ASKING and _is_unsent(asking(resources, refund)) for refund in under_way
+    )
+
+
+def _is_unsent(effect: EffectRecord | None) -> bool:
+    return effect is None or effect.status is EffectStatus.UNSENT
+
+
+def asking(resources: Resources, refund: Refund) -> EffectRecord | None:
+    """The newest attempt at asking for this refund."""
+    attempts = [
+        effect
+        for effect in resources.ledger.effects_of([refund.order_ref])
+        if effect.action is Action.REFUND and effect.part == refund.effect_part
+    ]
+    return max(attempts, key=lambda effect: effect.attempt, default=None)

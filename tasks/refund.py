@@ -1,0 +1,269 @@
+"""Ask for refunds and returns, modify them, take them back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from connectors.ledger.codec import lines_of
+from connectors.ledger.records import Intent, OrderRecord
+from connectors.ledger.store import OPEN
+from connectors.xportcn.after_sale import after_sale_for
+from connectors.xportcn.after_sale.base import Ability, AfterSale, RefundRequest, Target
+from domain.after_sale import (
+    MAY_ASK,
+    NOTHING,
+    UNDER_WAY,
+    Refund,
+    RefundFault,
+    RefundKind,
+    RefundOption,
+    RefundState,
+    choose_reason,
+    part_name,
+    require_jpg,
+    require_vouchers,
+    settle_amount,
+    settled_description,
+    standing,
+)
+from domain.effects import Action
+from domain.money import Money
+from tasks.bounded import each
+from tasks.effects import perform
+from tasks.follow_refunds import asking, restate, take_outcome
+from tasks.refund_effects import MODIFY, ask_effect, modify_effect, withdraw_effect
+from tasks.resources import Resources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundWish:
+    """What a person asks for. No `lines` are all lines, no `amount` is the most that is possible.
+
+    `reason` is an id or words of the service's own list; `vouchers` are files or links, as the marketplace has it.
+    """
+
+    kind: RefundKind
+    reason: str
+    amount: Money | None = None
+    lines: tuple[int, ...] = ()
+    description: str = ""
+    vouchers: tuple[str, ...] = ()
+
+
+@task(name="refund", task_run_name="refund {order.order_ref}", cache_policy=NO_CACHE, persist_result=False, retries=0)
+async def ask_refund(resources: Resources, order: OrderRecord, wish: RefundWish) -> list[str]:
+    """Ask for what is wished; answers the keys of the refunds. Never retried: the ledger says what became of it.
+
+    Where the seller refused an earlier refund of the same part, that one is modified. Raises `RefundFault` before
+    anything is sent.
+    """
+    prepared = await _prepare(resources, order, wish)
+    for refund, _ in prepared:
+        if refund.state is RefundState.ASKING:
+            await asyncio.to_thread(resources.ledger.refunds.put, refund)
+    await each(prepared, lambda pair: _ask(resources, order, *pair), at_once=resources.concurrency)
+    return [refund.key for refund, _ in prepared]
+
+
+async def refund_options(resources: Resources, order: OrderRecord, kind: RefundKind) -> tuple[RefundOption, ...]:
+    """What the service takes now for the order, or for the first line where each line has a refund of its own."""
+    after_sale = require_after_sale(resources, order)
+    lines = lines_of(order)
+    targets = await after_sale.targets(str(order.order_id), lines, {line.line_no for line in lines})
+    return await after_sale.options(str(order.order_id), targets[0], kind)
+
+
+async def _prepare(resources: Resources, order: OrderRecord, wish: RefundWish) -> list[tuple[Refund, RefundRequest]]:
+    after_sale = require_after_sale(resources, order)
+    numbers = [line.line_no for line in lines_of(order)]
+    if unknown := set(wish.lines) - set(numbers):
+        raise RefundFault(f"{order.order_ref} has no line {min(unknown)}; it has {len(numbers)}")
+    targets = await after_sale.targets(str(order.order_id), lines_of(order), set(wish.lines or numbers))
+    if wish.amount is not None and len(targets) > 1:
+        raise RefundFault("each line has a refund of its own here: give the amount with --line, line by line")
+    links = await _links(after_sale, wish.vouchers)
+    earlier = resources.ledger.refunds.of_orders([order.order_ref])
+    _require_known(resources, earlier)
+    return [await _prepared(after_sale, order, wish, target, earlier, links) for target in targets]
+
+
+async def _prepared(
+    after_sale: AfterSale,
+    order: OrderRecord,
+    wish: RefundWish,
+    target: Target,
+    earlier: Sequence[Refund],
+    links: tuple[str, ...],
+) -> tuple[Refund, RefundRequest]:
+    part = part_name(target.lines, [line.line_no for line in lines_of(order)])
+    last = next((refund for refund in reversed(earlier) if refund.part == part), None)
+    again = last if last and last.state in (RefundState.REFUSED, RefundState.ASKED) else None
+    _require_free(target, earlier, again if _can_modify(after_sale) else None)
+    options = await after_sale.options(str(order.order_id), target, again.kind if again else wish.kind)
+    option = choose_reason(options, wish.reason)
+    amount = settle_amount(option, wish.amount)
+    require_vouchers(option, len(links))
+    request = RefundRequest(
+        order_id=str(order.order_id),
+        entry_ids=target.entry_ids,
+        kind=again.kind if again else wish.kind,
+        goods=option.goods,
+        reason_id=option.reason_id,
+        amount=amount,
+        description=settled_description(wish.description, option.name),
+        vouchers=links,
+    )
+    if again and _can_modify(after_sale):
+        _require_difference(again, request)
+        return again, request
+    return _new_refund(order, target, part, last, earlier, request, option), request
+
+
+def _require_known(resources: Resources, earlier: Sequence[Refund]) -> None:
+    """Raise `RefundFault` while one may have been asked for and nobody knows: it must not be asked for differently."""
+    for refund in earlier:
+        effect = asking(resources, refund)
+        if refund.state is RefundState.ASKING and effect and effect.status in OPEN:
+            raise RefundFault(standing(refund))
+
+
+def _can_modify(after_sale: AfterSale) -> bool:
+    return Ability.MODIFY in after_sale.abilities
+
+
+def _require_free(target: Target, earlier: Sequence[Refund], modifiable: Refund | None) -> None:
+    for refund in earlier:
+        under_way = refund.state in UNDER_WAY and refund.state is not RefundState.ASKING
+        if under_way and refund != modifiable and set(refund.lines) & set(target.lines):
+            raise RefundFault(f"a refund is under way already: {standing(refund)}")
+
+
+def _require_difference(refund: Refund, request: RefundRequest) -> None:
+    same = (refund.asked, refund.reason_id) == (request.amount.total, request.reason_id)
+    if refund.state is RefundState.ASKED and same:
+        raise RefundFault(f"this is asked for already: {standing(refund)}")
+
+
+def _new_refund(
+    order: OrderRecord,
+    target: Target,
+    part: str,
+    last: Refund | None,
+    earlier: Sequence[Refund],
+    request: RefundRequest,
+    option: RefundOption,
+) -> Refund:
+    number = 1 if last is None else last.number + (last.state is not RefundState.ASKING)
+    before = next((one.state_before for one in earlier if one.state in UNDER_WAY), order.state)
+    return Refund(
+        key=f"{order.order_ref}:{part}.{number}",
+        order_ref=order.order_ref,
+        marketplace=order.marketplace,
+        order_id=request.order_id,
+        part=part,
+        number=number,
+        lines=target.lines,
+        entry_ids=target.entry_ids,
+        kind=request.kind,
+        state=RefundState.ASKING,
+        reason_id=request.reason_id,
+        reason=option.name,
+        goods=request.goods,
+        goods_amount=request.amount.goods,
+        postage=request.amount.postage,
+        approved=NOTHING,
+        refunded=NOTHING,
+        description=request.description,
+        vouchers=request.vouchers,
+        earlier_refund_ids=target.refund_ids,
+        state_before=before,
+    )
+
+
+async def _links(after_sale: AfterSale, vouchers: Sequence[str]) -> tuple[str, ...]:
+    """Files become links where the marketplace stores them; all are checked before the first is sent."""
+    files = [voucher for voucher in vouchers if not _is_link(voucher)]
+    if files and Ability.UPLOAD not in after_sale.abilities:
+        raise RefundFault(f"{after_sale.marketplace} takes links to pictures, not files: {', '.join(files)}")
+    pictures = {name: _picture(name) for name in files}
+    return tuple([await after_sale.upload(pictures[name]) if name in pictures else name for name in vouchers])
+
+
+def _is_link(voucher: str) -> bool:
+    return voucher.startswith(("https://", "http://"))
+
+
+def _picture(name: str) -> bytes:
+    try:
+        content = Path(name).read_bytes()
+    except OSError as error:
+        raise RefundFault(f"voucher {name} can't be read: {error.strerror}") from error
+    require_jpg(name, content)
+    return content
+
+
+async def _ask(resources: Resources, order: OrderRecord, refund: Refund, request: RefundRequest) -> None:
+    effect = (
+        ask_effect(resources, refund, request)
+        if refund.state is RefundState.ASKING
+        else modify_effect(resources, refund, request, part=_next_part(resources, refund))
+    )
+    intent = Intent(
+        order_ref=refund.order_ref,
+        action=Action.REFUND,
+        amount=request.amount.total,
+        request_hash=str(request.reason_id),
+        part=effect.part,
+    )
+    await perform(resources, effect, [intent], {order.order_ref: order})
+    if refund.state is not RefundState.ASKING:
+        refund = replace(
+            refund,
+            reason_id=request.reason_id,
+            goods_amount=request.amount.goods,
+            postage=request.amount.postage,
+            description=request.description,
+        )
+    await take_outcome(resources, refund)
+    await restate(resources, order.order_ref)
+
+
+def _next_part(resources: Resources, refund: Refund) -> str:
+    prefix = f"{refund.effect_part}{MODIFY}"
+    done = [
+        effect
+        for effect in resources.ledger.effects_of([refund.order_ref])
+        if effect.part.startswith(prefix) and effect.settled_at is not None and effect.answer is not None
+    ]
+    return f"{prefix}{len(done) + 1}"
+
+
+def require_after_sale(resources: Resources, order: OrderRecord) -> AfterSale:
+    """The marketplace's after-sale. Raises `RefundFault` for an order that can't have a refund."""
+    after_sale = after_sale_for(order.marketplace, resources.client)
+    if after_sale is None:
+        raise RefundFault(f"the service has no after-sale for {order.marketplace}; ask its support")
+    if order.order_id is None or order.paid_minor is None:
+        raise RefundFault(f"{order.order_ref} is {order.state} and not paid: nothing can come back")
+    if order.state not in MAY_ASK:
+        raise RefundFault(f"{order.order_ref} is {order.state}: {order.reason or 'no refund is possible'}")
+    return after_sale
+
+
+@task(name="withdraw", task_run_name="withdraw {refund.key}", cache_policy=NO_CACHE, persist_result=False, retries=0)
+async def withdraw(resources: Resources, order: OrderRecord, refund: Refund) -> None:
+    """Take a refund back, once."""
+    after_sale = require_after_sale(resources, order)
+    if Ability.WITHDRAW not in after_sale.abilities:
+        raise RefundFault(f"{order.marketplace} has no call to withdraw a refund; do it in the console")
+    effect = withdraw_effect(resources, refund)
+    intent = Intent(
+        order_ref=order.order_ref, action=Action.CANCEL, amount=None, request_hash=refund.refund_id, part=effect.part
+    )
+    await perform(resources, effect, [intent], {order.order_ref: order})

@@ -1,0 +1,56 @@
+"""Write refunds, their events and their orders as one Parquet snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from connectors.ledger.records import OrderRecord
+from domain.after_sale import Refund
+from tasks.resources import Resources
+from tasks.snapshot import write
+from tasks.snapshot_rows import Row, order_tables
+
+EVENT_COLUMNS = ("order_ref", "sequence", "refund_id", "occurred_at", "status", "role", "description")
+
+
+async def snapshot_refunds(resources: Resources, orders: Sequence[OrderRecord]) -> str:
+    """These orders as they stand, with all their refunds and events; answers the snapshot's id."""
+    now, refs = resources.clock(), [order.order_ref for order in orders]
+    rows = order_tables(orders)
+    tables: dict[str, list[Row]] = {
+        "orders": rows["orders"],
+        "outcomes": rows["outcomes"],
+        "refunds": [refund_row(refund) for refund in resources.ledger.refunds.of_orders(refs)],
+        "refund_events": [
+            {"refund_key": event["key"], **{column: event[column] for column in EVENT_COLUMNS}}
+            for event in resources.ledger.refunds.events(order_refs=refs)
+        ],
+    }
+    return await write(resources, f"after-sale-{now:%Y%m%dT%H%M%S%f}", tables, batch_id=None, begun=now)
+
+
+def refund_row(refund: Refund) -> Row:
+    """One refund as a row of the table `refunds`."""
+    return {
+        "order_ref": refund.order_ref,
+        "refund_key": refund.key,
+        "marketplace": refund.marketplace,
+        "order_id": refund.order_id,
+        "refund_id": refund.refund_id or None,
+        "part": refund.part,
+        "number": refund.number,
+        "kind": refund.kind,
+        "state": refund.state,
+        "reason": refund.reason or None,
+        "description": refund.description or None,
+        "refusal": refund.refusal or None,
+        "asked_minor": refund.asked.minor,
+        "approved_minor": refund.approved.minor,
+        "refunded_minor": refund.refunded.minor,
+        "currency": refund.asked.currency,
+        "vouchers": list(refund.vouchers),
+        "company": refund.company or None,
+        "tracking_number": refund.tracking_number or None,
+        "asked_at": refund.asked_at,
+        "settled_at": refund.settled_at,
+    }

@@ -1,0 +1,101 @@
+"""`sourcing run` with a request file that can't be used: exit code 2 and every fault, before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from openpyxl import Workbook
+
+from domain.marketplace import Marketplace
+from tests.cli.conftest import Sourcing
+from tests.running import COLUMNS, RECEIVER
+
+HEADER = [column for column in COLUMNS if column != "zip"]
+GOOD: dict[str, object] = {
+    **{column: value for column, value in RECEIVER.items() if column in HEADER},
+    **{"marketplace": "taobao", "item": "600745400708", "sku": "", "quantity": "3", "max_unit_price": "6.00"},
+    **{"freight": "cheapest", "note": ""},
+}
+ROWS: list[dict[str, object]] = [
+    {**GOOD, "order_ref": "A-1"},
+    {**GOOD, "order_ref": "A-2", "quantity": "-3"},
+    {**GOOD, "order_ref": "A-3", "marketplace": "amazon"},
+    {**GOOD, "order_ref": "A-4", "max_unit_price": "cheap"},
+    {**GOOD, "order_ref": "A-5", "country": "Germny"},
+    {**GOOD, "order_ref": "A-6", "receiver_name": ""},
+    {**GOOD, "order_ref": "A-1", "item": "600943929233", "receiver_name": "John Roe"},
+]
+MESSAGE = f"""\
+sourcing: the request file has 7 faults; nothing was sent:
+  row 1, column zip: this column is missing; add it (cells may be empty, but such an order waits for a person)
+  row 3, column quantity: -3 is not a whole number of at least 1
+  row 4, column marketplace: 'amazon' is not a marketplace; choose one of {", ".join(Marketplace)}
+  row 5, column max_unit_price: cheap is not an amount in yuan above 0, such as 12.50
+  row 6, column country: 'Germny' is not a country; did you mean Germany (DE)?
+  row 7, column receiver_name: this cell is empty; fill it in
+  row 8, column receiver_name: differs from row 2 of order A-1 ('Jane Doe' there)
+"""
+
+Rows = Sequence[Mapping[str, object]]
+
+
+def write_csv(path: Path, rows: Rows) -> None:
+    pd.DataFrame(rows, columns=HEADER).to_csv(path, index=False)
+
+
+def write_xlsx(path: Path, rows: Rows) -> None:
+    book = Workbook()
+    sheet = book.worksheets[0]
+    sheet.append(HEADER)
+    for row in rows:
+        sheet.append([row[column] for column in HEADER])
+    book.save(path)
+
+
+def write_parquet(path: Path, rows: Rows) -> None:
+    pd.DataFrame(rows, columns=HEADER).to_parquet(path)
+
+
+WRITERS: dict[str, Callable[[Path, Rows], None]] = {"csv": write_csv, "xlsx": write_xlsx, "parquet": write_parquet}
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_every_fault_is_listed_with_row_and_column(sourcing: Sourcing, tmp_path: Path, kind: str) -> None:
+    """The same rows bring the same list in every format, and neither ledger nor service is touched."""
+    file = tmp_path / f"requests.{kind}"
+    WRITERS[kind](file, ROWS)
+    done = sourcing("run", file, "--yes")
+    assert (done.exit_code, done.stderr, done.stdout) == (2, MESSAGE, "")
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
+
+
+def test_a_dry_run_lists_the_same_faults(sourcing: Sourcing, tmp_path: Path) -> None:
+    """Looking only is no reason to be less strict."""
+    write_csv(tmp_path / "requests.csv", ROWS)
+    done = sourcing("run", tmp_path / "requests.csv", "--dry-run", "--json")
+    assert (done.exit_code, done.stderr, done.stdout) == (2, MESSAGE, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("missing.csv", None, "can't be opened (No such file or directory); check the path and its permissions"),
+        ("requests.ods", "", "files ending in '.ods' can't be read; save it as .csv, .xlsx, .json, .parquet"),
+        ("requests.xlsx", "order_ref", "can't be read as XLSX"),
+        ("requests.parquet", "order_ref", "can't be read as Parquet"),
+        ("requests.json", "{", "can't be read as JSON"),
+    ],
+)
+def test_a_file_that_is_no_table_is_named(
+    sourcing: Sourcing, tmp_path: Path, name: str, content: str | None, message: str
+) -> None:
+    """Exit code 2, the path, and what to do about it."""
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    done = sourcing("run", tmp_path / name, "--yes")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"sourcing: {tmp_path / name}: ")
+    assert message in done.stderr

@@ -1,0 +1,53 @@
+"""`sourcing --help`: every command, at once."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from tests.cli.conftest import Sourcing
+from tests.running import ROOT
+
+COMMANDS = ["run", "track", "status", "resolve", "sql", "endpoints", "sandbox", "doctor"]
+HEAVY = ["prefect", "pandas", "duckdb", "pyarrow", "sqlalchemy", "httpx", "aiohttp", "openpyxl"]
+LOADED_BY_HELP = """
+import json, sys
+from typer.testing import CliRunner
+from cli.main import app
+assert CliRunner().invoke(app, ["--help"]).exit_code == 0
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
+def test_help_lists_every_command(sourcing: Sourcing) -> None:
+    """Each command stands in the list with a line on what it does."""
+    done = sourcing("--help")
+    assert done.exit_code == 0
+    listed = [line.split(maxsplit=1) for line in done.stdout.split("Commands:")[1].splitlines() if line.strip()]
+    assert [name for name, _ in listed] == COMMANDS
+    assert all(words[0].isupper() for _, words in listed)
+
+
+def test_every_command_has_help_of_its_own(sourcing: Sourcing) -> None:
+    """`sourcing COMMAND --help` answers for each of them."""
+    for command in COMMANDS:
+        done = sourcing(command, "--help")
+        assert (done.exit_code, f"Usage: sourcing {command}" in done.stdout) == (0, True), command
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """It answers before Prefect, pandas, DuckDB and their like are loaded, so it answers at once."""
+    done = subprocess.run([sys.executable, "-c", LOADED_BY_HELP], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert set(json.loads(done.stdout)).isdisjoint(HEAVY)
+
+
+def test_no_command_is_a_question_for_help(sourcing: Sourcing) -> None:
+    """`sourcing` alone shows the help instead of an error that says nothing."""
+    assert "Commands:" in sourcing().output
+
+
+def test_an_unknown_command_is_bad_usage(sourcing: Sourcing) -> None:
+    """Exit code 2, and the word is named."""
+    done = sourcing("byu")
+    assert (done.exit_code, "byu" in done.output) == (2, True)

@@ -1,0 +1,93 @@
+"""What is refused as bad usage, and what is answered from an empty ledger."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Sourcing
+from tests.running import ROOT
+
+EXAMPLE = ROOT / "examples" / "requests.csv"
+
+
+def test_without_a_terminal_a_run_needs_yes(sourcing: Sourcing, tmp_path: Path) -> None:
+    """Nobody can be asked, so nothing begins: not even a data folder is made."""
+    done = sourcing("run", EXAMPLE)
+    assert (done.exit_code, done.stderr) == (
+        2,
+        "sourcing: nobody can be asked to approve the plan here: add --yes, or --dry-run to look only\n",
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("budget", ["", "lots", "-5", "0", "NaN", "1,000", "9.999"])
+def test_a_budget_must_be_an_amount(sourcing: Sourcing, budget: str) -> None:
+    """A budget that can't be understood is never taken for no budget."""
+    done = sourcing("run", EXAMPLE, "--yes", "--budget-cny", budget)
+    assert (done.exit_code, done.stderr) == (
+        2,
+        f"sourcing: --budget-cny {budget}: not an amount in yuan, such as 1500 or 99.50\n",
+    )
+
+
+@pytest.mark.parametrize("option", [("--chunk-size", "0"), ("--concurrency", "201"), ("--chunk-size", "many")])
+def test_an_option_out_of_range_is_bad_usage(sourcing: Sourcing, option: tuple[str, str]) -> None:
+    """The option is named."""
+    done = sourcing("run", EXAMPLE, "--yes", *option)
+    assert (done.exit_code, option[0] in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("answers", [(), ("--booked", "LP1", "--not-booked")])
+def test_resolve_takes_exactly_one_answer(sourcing: Sourcing, answers: tuple[str, ...]) -> None:
+    """Neither none nor two that contradict each other."""
+    done = sourcing("resolve", "A-1", *answers)
+    assert (done.exit_code, done.stderr) == (2, "sourcing: say either --booked NUMBER or --not-booked\n")
+
+
+@pytest.mark.parametrize("answer", [("--booked", "LP1"), ("--not-booked",)])
+def test_resolve_of_an_order_without_a_question(sourcing: Sourcing, answer: tuple[str, ...]) -> None:
+    """Exit code 1, and where to look."""
+    done = sourcing("resolve", "A-1", *answer)
+    assert (done.exit_code, done.stderr) == (
+        1,
+        "sourcing: A-1 has no booking that waits for an answer; see: sourcing status A-1\n",
+    )
+
+
+def test_status_of_an_empty_ledger(sourcing: Sourcing) -> None:
+    """It says how to begin."""
+    done = sourcing("status")
+    assert (done.exit_code, done.stdout) == (0, "No orders yet. Begin with: sourcing run FILE\n")
+
+
+def test_status_of_an_unknown_order(sourcing: Sourcing) -> None:
+    """Exit code 1, and where all orders are."""
+    done = sourcing("status", "A-1")
+    assert (done.exit_code, done.stderr) == (
+        1,
+        "sourcing: no order A-1 in the ledger; see all with: sourcing status\n",
+    )
+
+
+def test_a_ledger_that_cannot_be_used_is_named(
+    sourcing: Sourcing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 1 and the remedy, not a traceback."""
+    (tmp_path / "ledger.db").write_text("no database, only words")
+    monkeypatch.setenv("SOURCING_LEDGER_URL", f"sqlite:///{tmp_path / 'ledger.db'}")
+    done = sourcing("status")
+    assert done.exit_code == 1
+    assert "restore the last backup" in done.stderr
+
+
+def test_sql_before_the_first_snapshot(sourcing: Sourcing) -> None:
+    """The tables are there, and empty."""
+    done = sourcing("sql", "select count(*) as n from orders", "--json")
+    assert (done.exit_code, done.stdout) == (0, '[\n  {\n    "n": 0\n  }\n]\n')
+
+
+def test_sql_only_reads(sourcing: Sourcing) -> None:
+    """Exit code 1 for a statement that would change something."""
+    assert sourcing("sql", "drop view orders").exit_code == 1

@@ -1,0 +1,20 @@
+"""The shop: each test of the suite runs in all five."""
+
+from __future__ import annotations
+
+import pytest
+import pytest_asyncio
+
+from connectors.xportcn import freight
+from connectors.xportcn.channels import channel_for
+from connectors.xportcn.client import XportcnClient
+from domain.marketplace import Marketplace
+from tests.connectors.xportcn.channel_contract.shop import Shop, shelf
+from tests.connectors.xportcn.sandbox_process import Sandbox
+
+
+@pytest_asyncio.fixture(params=list(Marketplace))
+async def shop(request: pytest.FixtureRequest, sandbox: Sandbox, live: XportcnClient) -> Shop:
+    marketplace: Marketplace = request.param
+    channel = channel_for(marketplace, live)
+    return Shop(sandbox, live, channel, await freight.warehouse_address(live), shelf(sandbox.url, marketplace))

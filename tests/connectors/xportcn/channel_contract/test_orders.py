@@ -1,0 +1,180 @@
+"""Orders: created under our reference, found by it, split by the service, guarded by what was approved."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from connectors.xportcn.channels.base import Created
+from connectors.xportcn.concurrently import concurrently
+from connectors.xportcn.errors import Refused
+from domain.effects import Action
+from domain.money import Money
+from domain.orders import SourcingOrder
+from domain.quotes import Problem
+from domain.service_orders import ServiceStatus
+from tests.connectors.xportcn.channel_contract.shop import HAS_A_KEY, KEEPS_THE_LIMIT, Shop, now
+from tests.connectors.xportcn.orders import claim
+
+
+async def test_an_order_is_created_found_paid_and_read(shop: Shop) -> None:
+    """The road of an order: unpaid under our reference, then paid once, the amount as quoted."""
+    start = now()
+    order_id = await shop.created()
+    found = await shop.channel.find(["R-1", "R-2"], since=start)
+    assert {reference: [one.order_id for one in orders] for reference, orders in found.items()} == {"R-1": [order_id]}
+    assert found["R-1"][0].status in (ServiceStatus.UNPAID, ServiceStatus.BUILDING)
+    assert found["R-1"][0].paid is None
+
+    await shop.pay(order_id)
+    read = await shop.channel.read([order_id, "999999"])
+    assert set(read) == {order_id}
+    assert (read[order_id].status, read[order_id].reference) == (ServiceStatus.PAID, "R-1")
+    assert read[order_id].paid == read[order_id].total
+    assert read[order_id].paid_at is not None
+    (entry,) = shop.booked()
+    assert (entry["order_id"], entry["paid_times"], entry["paid_fen"]) == (order_id, 1, read[order_id].total.minor)
+
+
+async def test_long_ids_keep_all_their_digits(shop: Shop) -> None:
+    """Order ids are longer than a float is exact; each is the books' own, to the last digit, wherever it is told."""
+    start = now()
+    order_id = await shop.created()
+    assert len(order_id) >= 18
+    assert [entry["order_id"] for entry in shop.booked()] == [order_id]
+    assert [one.order_id for one in (await shop.channel.find(["R-1"], since=start))["R-1"]] == [order_id]
+    assert set(await shop.channel.read([order_id])) == {order_id}
+
+
+async def test_a_split_order_has_several_ids_and_one_sum(shop: Shop) -> None:
+    """Lines of two depots become two orders: quoted, created, found, read and paid as two that cost what was quoted."""
+    start = now()
+    ours = await shop.order(*shop.depots)
+    quote = await shop.channel.quote(ours, shop.warehouse)
+    assert (quote.problems, {priced.line_no for priced in quote.lines}) == ((), {1, 2})
+    made = await shop.channel.create(claim(Action.CREATE), ours, shop.warehouse, approved=quote.total)
+    assert len(set(made.order_ids)) == 2
+    assert made.total == quote.total
+    found = await shop.channel.find(["R-1"], since=start)
+    assert {one.order_id for one in found["R-1"]} == set(made.order_ids)
+    for order_id in made.order_ids:
+        await shop.pay(order_id)
+    read = await shop.channel.read(made.order_ids)
+    assert sum(one.paid.minor for one in read.values() if one.paid) == quote.total.minor
+    assert [(entry["paid_times"], entry["order_id"] in made.order_ids) for entry in shop.booked()] == [(1, True)] * 2
+
+
+async def test_nothing_is_ordered_above_what_was_approved(shop: Shop) -> None:
+    """A fen too little for the goods orders nothing, or, where no limit can be told, the answer tells the amount."""
+    ours = await shop.order()
+    quote = await shop.channel.quote(ours, shop.warehouse)
+    outcome = await tried_to_create(shop, ours, approved=quote.goods - Money(1))
+    if shop.marketplace in KEEPS_THE_LIMIT:
+        require_price_changed(shop, outcome)
+    else:
+        assert isinstance(outcome, Created)
+        assert outcome.total == quote.total
+
+
+async def test_a_price_that_rose_before_creating_orders_nothing_unseen(shop: Shop) -> None:
+    """Refused as a changed price with nothing ordered, or, where no limit can be told, the new amount is answered."""
+    ours = await shop.order()
+    quote = await shop.channel.quote(ours, shop.warehouse)
+    with shop.fault(shop.paths.offer, "price_change"):
+        await shop.channel.offer(shop.plain["item_id"])
+    outcome = await tried_to_create(shop, ours, approved=quote.total)
+    if shop.marketplace in KEEPS_THE_LIMIT:
+        require_price_changed(shop, outcome)
+    else:
+        assert isinstance(outcome, Created)
+        assert outcome.total > quote.total
+        assert [entry["amount_fen"] for entry in shop.booked()] == [outcome.total.minor]
+
+
+async def tried_to_create(shop: Shop, ours: SourcingOrder, *, approved: Money) -> Created | Refused:
+    try:
+        return await shop.channel.create(claim(Action.CREATE), ours, shop.warehouse, approved=approved)
+    except Refused as refused:
+        return refused
+
+
+def require_price_changed(shop: Shop, outcome: Created | Refused) -> None:
+    assert isinstance(outcome, Refused)
+    assert (outcome.code, outcome.problems[0].problem) == ("PRICE_CHANGED", Problem.PRICE_CHANGED)
+    assert shop.booked() == []
+
+
+async def test_a_price_that_rose_before_paying_shows_when_read(shop: Shop) -> None:
+    """An unpaid order may get dearer: reading tells the amount that paying would take."""
+    order_id = await shop.created()
+    before = (await shop.channel.read([order_id]))[order_id].total
+    with shop.fault(shop.paths.read, "price_change", times=1):
+        await shop.channel.read([order_id])
+    after = (await shop.channel.read([order_id]))[order_id].total
+    assert after > before
+    assert [entry["amount_fen"] for entry in shop.booked()] == [after.minor]
+
+
+async def test_stock_that_went_before_creating_is_refused(shop: Shop) -> None:
+    """Sold out between quote and create: no order, and the reason in our word."""
+    ours = await shop.order()
+    quote = await shop.channel.quote(ours, shop.warehouse)
+    with shop.fault(shop.paths.offer, "out_of_stock"):
+        await shop.channel.offer(shop.plain["item_id"])
+    with pytest.raises(Refused) as caught:
+        await shop.channel.create(claim(Action.CREATE), ours, shop.warehouse, approved=quote.total)
+    assert [problem.problem for problem in caught.value.problems] == [Problem.OUT_OF_STOCK]
+    assert shop.booked() == []
+
+
+async def test_too_little_is_refused_at_creating_too(shop: Shop) -> None:
+    """Nobody has to have asked for a quote before."""
+    row = next(row for row in shop.plain_rows if row["min_quantity"] > 1)
+    ours = await shop.order(row, quantity=row["min_quantity"] - 1)
+    with pytest.raises(Refused) as caught:
+        await shop.channel.create(claim(Action.CREATE), ours, shop.warehouse, approved=Money(10**12))
+    assert {problem.problem for problem in caught.value.problems} == {Problem.BELOW_MIN_QUANTITY}
+    assert shop.booked() == []
+
+
+async def test_a_reference_that_is_a_key_is_good_for_one_order(shop: Shop) -> None:
+    """The same create twice is one order where the service knows our reference as a key, and two where it does not."""
+    made = {await shop.created(), await shop.created()}
+    assert len(made) == len(shop.booked()) == (1 if shop.marketplace in HAS_A_KEY else 2)
+
+
+async def test_a_key_with_other_lines_is_refused(shop: Shop) -> None:
+    """Where our reference is a key, other lines under it never become a second order."""
+    one, other = shop.siblings
+    await shop.create(await shop.order(one))
+    ours = await shop.order(other)
+    if shop.marketplace not in HAS_A_KEY:
+        await shop.create(ours)
+        return
+    with pytest.raises(Refused) as caught:
+        await shop.channel.create(claim(Action.CREATE), ours, shop.warehouse, approved=Money(10**12))
+    assert caught.value.code.startswith("DUPLICATE_")
+    assert len(shop.booked()) == 1
+
+
+async def test_many_orders_are_all_found(shop: Shop) -> None:
+    """More than a page of them, created at once; none of them is later than it is."""
+    start = now()
+    references = [f"R-{number}" for number in range(70)]
+    ours = await shop.order()
+    orders = [replace(ours, request=replace(ours.request, order_ref=reference)) for reference in references]
+    ids = await concurrently(shop.create, orders)
+    found = await shop.channel.find(references, since=start)
+    assert {reference: one.order_id for reference, (one,) in found.items()} == dict(zip(references, ids, strict=True))
+    assert set(await shop.channel.read(ids)) == set(ids)
+    assert await shop.channel.find(references, since=start + timedelta(hours=1)) == {}
+
+
+async def test_an_unpaid_order_closes(shop: Shop) -> None:
+    """After a day it is closed, with a reason."""
+    order_id = await shop.created()
+    shop.sandbox.advance(days=1.1)
+    shown = (await shop.channel.read([order_id]))[order_id]
+    assert (shown.status, shown.paid) == (ServiceStatus.CLOSED, None)

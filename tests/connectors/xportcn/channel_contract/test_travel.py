@@ -1,0 +1,58 @@
+"""The way of the goods: booked, shipped, told to the warehouse, delivered."""
+
+from __future__ import annotations
+
+import pytest
+
+from connectors.xportcn import freight
+from connectors.xportcn.errors import Refused
+from domain.effects import Action
+from domain.freight import choose_freight
+from domain.service_orders import ServiceStatus, TraceStatus
+from tests.connectors.xportcn.channel_contract.shop import Shop
+from tests.connectors.xportcn.orders import claim
+
+
+async def test_an_order_travels_to_its_receiver(shop: Shop) -> None:
+    """Parcels, shipment and trace tell it, from the seller to the last signature."""
+    ours = await shop.order()
+    order_id = await shop.create(ours)
+    await shop.pay(order_id)
+    estimate = await freight.estimate(shop.client, ours.lines, country="US", zip_code="94601")
+    quote = await freight.render(shop.client, ours)
+    assert estimate.services == quote.services
+    service = choose_freight(quote.services, "cheapest")
+    assert service is not None
+    shipment = await freight.book(shop.client, claim(Action.BOOK), ours, order_id, quote, service)
+    assert shipment.fee == service.price
+    assert len(shipment.tracking_numbers) == 1
+    (entry,) = shop.sandbox.books()["shipments"]
+    assert (entry["tmall_order_id"], entry["tracking_numbers"]) == (order_id, list(shipment.tracking_numbers))
+
+    shop.sandbox.advance(days=2)
+    shipped = (await shop.channel.read([order_id]))[order_id]
+    (parcel,) = shipped.parcels
+    assert (shipped.status, bool(parcel.company), bool(parcel.sent_at)) == (ServiceStatus.SHIPPED, True, True)
+    (seen,) = shipped.shipments
+    assert (seen.shipment_order_id, seen.tracking_numbers) == (shipment.shipment_order_id, shipment.tracking_numbers)
+    on_the_way = await shop.channel.trace(shipped)
+    assert {event.tracking_number for event in on_the_way} == {parcel.tracking_number}
+
+    await freight.update_domestic(shop.client, claim(Action.NOTIFY), seen, order_id, [parcel], lines=ours.lines)
+    shop.sandbox.advance(days=20)
+    events = await shop.channel.trace((await shop.channel.read([order_id]))[order_id])
+    signed = [event.tracking_number for event in events if event.status is TraceStatus.SIGN]
+    assert signed == [parcel.tracking_number, shipment.tracking_numbers[0]]
+    assert [event.occurred_at for event in events] == sorted(event.occurred_at for event in events)
+    assert all(event.description for event in events)
+    assert TraceStatus.OTHER not in {event.status for event in events}
+
+
+async def test_an_unpaid_order_can_not_be_booked(shop: Shop) -> None:
+    """Booking needs a paid order."""
+    ours = await shop.order()
+    order_id = await shop.create(ours)
+    quote = await freight.render(shop.client, ours)
+    with pytest.raises(Refused):
+        await freight.book(shop.client, claim(Action.BOOK), ours, order_id, quote, quote.services[0])
+    assert shop.sandbox.books()["shipments"] == []

@@ -1,0 +1,254 @@
+"""Requests for 1688's operations."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from connectors.xportcn.operations import Operation, alibaba
+from tests.connectors.xportcn.samples.shop import Sample, Shop
+
+ADDRESS = {
+    "fullName": "华南集运仓",
+    "mobile": "13800000001",
+    "phone": "",
+    "postCode": "518103",
+    "provinceText": "广东省",
+    "cityText": "深圳市",
+    "areaText": "宝安区",
+    "townText": "",
+    "address": "福永街道和平路1号A栋",
+}
+PAGING = {"beginPage": 1, "pageSize": 10}
+ARRIVED_DAYS = 6
+JPG = base64.b64encode(b"\xff\xd8\xff\xe0 a picture").decode()
+
+
+def cargo(row: dict[str, Any]) -> dict[str, Any]:
+    return {"offerId": row["item_id"], "specId": row["spec_id"], "quantity": row["min_quantity"]}
+
+
+def order_request(shop: Shop) -> dict[str, Any]:
+    return {"addressParam": ADDRESS, "cargoParamList": [cargo(shop.row("1688"))]}
+
+
+def several_sellers(shop: Shop) -> dict[str, Any]:
+    sellers = {row["seller_id"]: row for row in shop.rows("1688")}
+    lines = [cargo(row) | {"sellerOpenId": seller} for seller, row in list(sellers.items())[:2]]
+    assert len(lines) == 2
+    return {"addressParam": ADDRESS, "cargoParamList": lines}
+
+
+async def unpaid(shop: Shop) -> str:
+    answer = await shop.call(alibaba.CREATE, order_request(shop) | {"message": "R-1"})
+    assert answer.success
+    order_id: str = answer.order_list[0].order_id
+    return order_id
+
+
+async def paid(shop: Shop, *, days: int = 0) -> Any:
+    """A paid order, read some days later."""
+    order_id = await unpaid(shop)
+    assert (await shop.call(alibaba.PAY, {"orderId": order_id})).protocol_pay_success
+    if days:
+        shop.sandbox.advance(days)
+    return await shop.call(alibaba.ORDER_DETAIL, {"orderId": order_id})
+
+
+async def refund_of(shop: Shop, order: Any, **changes: Any) -> str:
+    asked = {
+        "orderId": order.base_info.id_text,
+        "orderEntryIds": [entry.entry_id for entry in order.product_items],
+        "disputeRequest": "refund",
+        "applyPayment": order.base_info.sum_product_payment,
+        "applyCarriage": order.base_info.shipping_fee,
+        "applyReasonId": "20001",
+        "description": "不想要了",
+        "goodsStatus": "refundWaitSellerSend",
+    }
+    refund_id: str = (await shop.call(alibaba.REFUND_CREATE, asked | changes)).refund_id
+    return refund_id
+
+
+async def agreed_return(shop: Shop) -> str:
+    """A return that the seller agreed to, with a picture."""
+    order = await paid(shop, days=ARRIVED_DAYS)
+    voucher = await shop.call(alibaba.REFUND_VOUCHER, {"imageData": JPG})
+    refund_id = await refund_of(
+        shop,
+        order,
+        disputeRequest="returnRefund",
+        applyReasonId="20003",
+        applyPayment=1,
+        applyCarriage=0,
+        goodsStatus="refundBuyerReceived",
+        vouchers=[voucher.url],
+    )
+    shop.sandbox.advance(0.2)
+    return refund_id
+
+
+async def cart_row(shop: Shop) -> str:
+    row_id: str = await shop.call(alibaba.CART_ADD, cargo(shop.row("1688")))
+    return row_id
+
+
+async def category(_: Shop) -> dict[str, Any]:
+    return {"categoryId": "0"}
+
+
+async def product(shop: Shop) -> dict[str, Any]:
+    return {"offerId": shop.row("1688")["item_id"]}
+
+
+async def wangwang_url(shop: Shop) -> dict[str, Any]:
+    row = shop.row("1688")
+    return {"offerId": row["item_id"], "openUid": row["seller_id"]}
+
+
+async def search(shop: Shop) -> dict[str, Any]:
+    return PAGING | {"keyword": shop.row("1688")["title"].split()[0], "sort": '{"price":"asc"}'}
+
+
+async def image_search(_: Shop) -> dict[str, Any]:
+    return PAGING | {"imageBase64": JPG}
+
+
+async def shop_search(shop: Shop) -> dict[str, Any]:
+    return PAGING | {"sellerOpenId": shop.row("1688")["seller_id"]}
+
+
+async def preview(shop: Shop) -> dict[str, Any]:
+    return order_request(shop)
+
+
+async def preview_batch(shop: Shop) -> dict[str, Any]:
+    return several_sellers(shop)
+
+
+async def create(shop: Shop) -> dict[str, Any]:
+    return order_request(shop) | {"message": "R-1"}
+
+
+async def create_batch(shop: Shop) -> dict[str, Any]:
+    return several_sellers(shop) | {"message": "R-1 R-2"}
+
+
+async def cancel(shop: Shop) -> dict[str, Any]:
+    order_id = await unpaid(shop)
+    shop.sandbox.advance(1 / 24)  # not within ten seconds of its creation
+    return {"orderId": order_id, "cancelReason": "不想要了"}
+
+
+async def order_id(shop: Shop) -> dict[str, Any]:
+    return {"orderId": await unpaid(shop)}
+
+
+async def receive(shop: Shop) -> dict[str, Any]:
+    order = await paid(shop, days=ARRIVED_DAYS)
+    entries = [entry.entry_id for entry in order.product_items]
+    return {"orderId": order.base_info.id_text, "orderEntryIds": entries}
+
+
+async def pay_batch(shop: Shop) -> dict[str, Any]:
+    return {"orderIds": [await unpaid(shop), await unpaid(shop)]}
+
+
+async def order_logistics(shop: Shop) -> dict[str, Any]:
+    return {"orderId": (await paid(shop, days=ARRIVED_DAYS)).base_info.id_text}
+
+
+async def order_page(shop: Shop) -> dict[str, Any]:
+    await unpaid(shop)
+    return {"page": 1, "pageSize": 10}
+
+
+async def refund_reasons(shop: Shop) -> dict[str, Any]:
+    return {"orderId": (await paid(shop)).base_info.id_text, "goodsStatus": "refundWaitSellerSend"}
+
+
+async def refund_voucher(_: Shop) -> dict[str, Any]:
+    return {"imageData": JPG}
+
+
+async def refund_create(shop: Shop) -> dict[str, Any]:
+    order = await paid(shop)
+    return {
+        "orderId": order.base_info.id_text,
+        "disputeRequest": "refund",
+        "applyPayment": order.base_info.sum_product_payment,
+        "applyCarriage": order.base_info.shipping_fee,
+        "applyReasonId": "20001",
+        "description": "不想要了",
+        "goodsStatus": "refundWaitSellerSend",
+    }
+
+
+async def return_submit(shop: Shop) -> dict[str, Any]:
+    return {"refundId": await agreed_return(shop), "logisticsCompanyNo": "SF", "freightBill": "SF1"}
+
+
+async def nothing(_: Shop) -> dict[str, Any]:
+    return {}
+
+
+async def refund(shop: Shop) -> dict[str, Any]:
+    return {"refundId": await refund_of(shop, await paid(shop))}
+
+
+async def cart(shop: Shop) -> dict[str, Any]:
+    await cart_row(shop)
+    return {}
+
+
+async def cart_add(shop: Shop) -> dict[str, Any]:
+    return cargo(shop.row("1688"))
+
+
+async def cart_delete(shop: Shop) -> dict[str, Any]:
+    return {"cartIds": [await cart_row(shop)]}
+
+
+async def cart_edit(shop: Shop) -> dict[str, Any]:
+    return {"id": await cart_row(shop), "quantity": 2}
+
+
+async def cart_preview(shop: Shop) -> dict[str, Any]:
+    return {"addressParam": ADDRESS, "cartIds": [await cart_row(shop)]}
+
+
+async def cart_create(shop: Shop) -> dict[str, Any]:
+    return await cart_preview(shop) | {"message": "R-1"}
+
+
+SAMPLES: dict[Operation, Sample] = {
+    alibaba.CATEGORY: category,
+    alibaba.PRODUCT: product,
+    alibaba.WANGWANG_URL: wangwang_url,
+    alibaba.SEARCH: search,
+    alibaba.IMAGE_SEARCH: image_search,
+    alibaba.SHOP_SEARCH: shop_search,
+    alibaba.PREVIEW: preview,
+    alibaba.PREVIEW_BATCH: preview_batch,
+    alibaba.CREATE: create,
+    alibaba.CREATE_BATCH: create_batch,
+    alibaba.CANCEL: cancel,
+    alibaba.PAY: order_id,
+    alibaba.RECEIVE: receive,
+    alibaba.PAY_BATCH: pay_batch,
+    alibaba.LOGISTICS: order_logistics,
+    alibaba.ORDER_PAGE: order_page,
+    alibaba.ORDER_DETAIL: order_id,
+    alibaba.REFUND_REASONS: refund_reasons,
+    alibaba.REFUND_VOUCHER: refund_voucher,
+    alibaba.REFUND_CREATE: refund_create,
+    alibaba.RETURN_SUBMIT: return_submit,
+    alibaba.LOGISTICS_COMPANIES: nothing,
+    alibaba.REFUND: refund,
+    alibaba.CART: cart,
+    alibaba.CART_ADD: cart_add,
+    alibaba.CART_DELETE: cart_delete,
+    alibaba.CART_EDIT: cart_edit,
+    alibaba.CART_PREVIEW: cart_preview,
+    alibaba.CART_CREATE: cart_create,
+}

@@ -1,0 +1,229 @@
+"""Several orders with one request: who is asked for leave, and that each order has its own outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from connectors.xportcn import freight
+from connectors.xportcn.api import taobao_order
+from connectors.xportcn.channels import channel_for
+from connectors.xportcn.channels.alibaba_1688 import Alibaba1688Channel
+from connectors.xportcn.channels.base import PayOutcome, PaysMany, QuotesMany
+from connectors.xportcn.channels.matching import batches_of_sellers
+from connectors.xportcn.channels.taobao import TaobaoChannel
+from connectors.xportcn.client import XportcnClient
+from connectors.xportcn.errors import NotSent, Refused, Unanswered
+from domain.effects import Action, Claim
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.orders import SourcingOrder
+from domain.quotes import Problem
+from tests.connectors.xportcn.channel_contract.shop import Shop, shelf
+from tests.connectors.xportcn.fake_service import FakeService, no, ok, raw_ok, raw_server
+from tests.connectors.xportcn.orders import WAREHOUSE, claim, client_of, line, order
+from tests.connectors.xportcn.sandbox_process import Sandbox
+
+BULK = {Marketplace.TAOBAO: "/open/purchase/pay", Marketplace.ALIBABA_1688: "/alibaba/order/batch/submit/to/pay"}
+PREVIEW_BATCH, PREVIEW = "/alibaba/order/create/previewbatch", "/alibaba/order/create/preview"
+
+
+def claims(*refs: str) -> list[Claim]:
+    return [claim(Action.PAY, ref) for ref in refs]
+
+
+def told(outcomes: dict[str, PayOutcome]) -> dict[str, tuple[type[object], str]]:
+    return {order_id: (type(one), one.code if one else "") for order_id, one in outcomes.items()}
+
+
+async def joint_payment(client: XportcnClient, ours: Sequence[Claim]) -> taobao_order.PayAnswer:
+    request = taobao_order.PayRequest(purchase_order_id_list=("7", "8"))
+    return await client.joint_effect(taobao_order.PAY, request, claims=ours)
+
+
+async def test_leave_is_asked_for_every_claim_before_the_first_byte() -> None:
+    """One request, both claims asked, nothing arrived yet."""
+    asked: list[tuple[str, int]] = []
+    async with (
+        raw_server(raw_ok({"willPayPurchaseOrderIds": ["7", "8"]})) as server,
+        client_of(server.url, on_send=lambda our: asked.append((our.key, len(server.heads)))) as client,
+    ):
+        await joint_payment(client, claims("R-1", "R-2"))
+    assert asked == [("R-1:pay", 0), ("R-2:pay", 0)]
+    assert len(server.heads) == 1
+
+
+async def test_one_claim_that_may_not_be_sent_keeps_all_back() -> None:
+    """The second lease is gone: the first order is not paid either."""
+
+    def too_late(our: Claim) -> None:
+        if our.order_ref == "R-2":
+            raise NotSent(f"the lease of {our.key} ran out")
+
+    async with raw_server(raw_ok({})) as server, client_of(server.url, on_send=too_late) as client:
+        with pytest.raises(NotSent, match="the lease of R-2:pay ran out"):
+            await joint_payment(client, claims("R-1", "R-2"))
+    assert server.heads == []
+
+
+@pytest.mark.parametrize("ours", [[], claims("R-1", "R-1"), [claim(Action.PAY, "R-1"), claim(Action.CREATE, "R-2")]])
+async def test_claims_that_do_not_fit_send_nothing(
+    client: XportcnClient, service: FakeService, ours: list[Claim]
+) -> None:
+    """None, one twice, or one for another action."""
+    with pytest.raises(ValueError, match="is sent under"):
+        await joint_payment(client, ours)
+    assert service.asked == []
+
+
+TAOBAO_SAYS: dict[str, Any] = {
+    "willPayPurchaseOrderIds": [71, "74"],
+    "payFailurePurchaseOrderIds": ["72", "74"],
+    "payFailedResults": [{"gspOrderId": 72, "errorCode": "BALANCE_NOT_ENOUGH", "errorMessage": "余额不足"}],
+}
+ALIBABA_SAYS: dict[str, Any] = {
+    "successOrderIds": [71, "74"],
+    "failedOrderList": [{"orderId": 72, "errorCode": "BALANCE_NOT_ENOUGH"}, {"orderId": "74", "errorCode": "X"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "answer", "field"),
+    [
+        (TaobaoChannel, "/open/purchase/pay", TAOBAO_SAYS, "purchaseOrderIdList"),
+        (Alibaba1688Channel, "/alibaba/order/batch/submit/to/pay", ALIBABA_SAYS, "orderIds"),
+    ],
+)
+async def test_each_order_of_a_batch_has_its_own_outcome(
+    client: XportcnClient,
+    service: FakeService,
+    kind: type[TaobaoChannel | Alibaba1688Channel],
+    path: str,
+    answer: dict[str, Any],
+    field: str,
+) -> None:
+    """Paid, refused with its code, not mentioned, and both at once, which settles nothing."""
+    service.answers(path, lambda: ok(answer))
+    outcomes = await kind(client).pay_many(claims("R-1", "R-2", "R-3", "R-4"), ["71", "72", "73", "74"])
+    assert told(outcomes) == {
+        "71": (type(None), ""),
+        "72": (Refused, "BALANCE_NOT_ENOUGH"),
+        "73": (Unanswered, ""),
+        "74": (Unanswered, ""),
+    }
+    (asked,) = service.asked
+    assert asked.body == {field: ["71", "72", "73", "74"]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [(TaobaoChannel, "/open/purchase/pay"), (Alibaba1688Channel, "/alibaba/order/batch/submit/to/pay")],
+)
+async def test_a_batch_refused_as_a_whole_refuses_each_order(
+    client: XportcnClient, service: FakeService, kind: type[TaobaoChannel | Alibaba1688Channel], path: str
+) -> None:
+    """The service said no to the request: no order of it is in doubt."""
+    service.answers(path, lambda: no(40001, "too long", status=400))
+    outcomes = await kind(client).pay_many(claims("R-1", "R-2"), ["71", "72"])
+    assert told(outcomes) == {"71": (Refused, "40001"), "72": (Refused, "40001")}
+
+
+@pytest.mark.parametrize(("kind", "most"), [(TaobaoChannel, 10), (Alibaba1688Channel, 30)])
+@pytest.mark.parametrize("change", ["none", "twice", "too many"])
+async def test_a_batch_has_its_limits(
+    client: XportcnClient,
+    service: FakeService,
+    kind: type[TaobaoChannel | Alibaba1688Channel],
+    most: int,
+    change: str,
+) -> None:
+    """What the service would refuse as a whole is not sent."""
+    ids = {"none": [], "twice": ["7", "7"], "too many": [str(number) for number in range(most + 1)]}[change]
+    with pytest.raises(ValueError, match=f"a batch has 1 to {most} different order ids"):
+        await kind(client).pay_many(claims(*ids), ids)
+    assert service.asked == []
+
+
+@pytest.mark.parametrize("marketplace", list(Marketplace))
+def test_who_can_do_several_at_once(client: XportcnClient, marketplace: Marketplace) -> None:
+    """Taobao and 1688 pay several, 1688 quotes several; callers tell by `isinstance`."""
+    channel = channel_for(marketplace, client)
+    can = (isinstance(channel, PaysMany), isinstance(channel, QuotesMany))
+    assert can == {Marketplace.TAOBAO: (True, False), Marketplace.ALIBABA_1688: (True, True)}.get(
+        marketplace, (False, False)
+    )
+
+
+async def shop_of(marketplace: Marketplace, sandbox: Sandbox, live: XportcnClient) -> Shop:
+    warehouse = await freight.warehouse_address(live)
+    return Shop(sandbox, live, channel_for(marketplace, live), warehouse, shelf(sandbox.url, marketplace))
+
+
+@pytest.mark.parametrize("marketplace", list(BULK))
+async def test_a_batch_is_paid_order_by_order(sandbox: Sandbox, live: XportcnClient, marketplace: Marketplace) -> None:
+    """At the sandbox: two are paid, the one paid before is refused, the one that does not exist too."""
+    shop = await shop_of(marketplace, sandbox, live)
+    ids = [await shop.created(f"R-{number}") for number in (1, 2, 3)]
+    await shop.pay(ids[0])
+    assert isinstance(shop.channel, PaysMany)
+    outcomes = await shop.channel.pay_many(claims("R-1", "R-2", "R-3", "R-4"), [*ids, "999999"])
+    assert told(outcomes) == {
+        ids[0]: (Refused, "ORDER_STATUS_ERROR"),
+        ids[1]: (type(None), ""),
+        ids[2]: (type(None), ""),
+        "999999": (Refused, "ORDER_NOT_EXIST"),
+    }
+    assert [shop.booked(f"R-{number}")[0]["paid_times"] for number in (1, 2, 3)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("marketplace", list(BULK))
+@pytest.mark.parametrize(("kind", "times"), [("drop_after", 1), ("drop_before", 0), ("http_500", 0)])
+async def test_a_batch_without_an_answer_is_unanswered_as_a_whole(
+    sandbox: Sandbox, live: XportcnClient, marketplace: Marketplace, kind: str, times: int
+) -> None:
+    """Sent once; reading tells what became of each."""
+    shop = await shop_of(marketplace, sandbox, live)
+    ids = [await shop.created(f"R-{number}") for number in (1, 2)]
+    assert isinstance(shop.channel, PaysMany)
+    with shop.fault(BULK[marketplace], kind), pytest.raises(Unanswered):
+        await shop.channel.pay_many(claims("R-1", "R-2"), ids)
+    assert [entry["paid_times"] for entry in shop.sandbox.books()["orders"]] == [times, times]
+    assert [one.status.is_paid for one in (await shop.channel.read(ids)).values()] == [bool(times)] * 2
+
+
+def of_seller(seller_id: str, order_ref: str) -> SourcingOrder:
+    return order(line(), order_ref=order_ref, seller_id=seller_id, marketplace=Marketplace.ALIBABA_1688)
+
+
+def test_a_batch_holds_each_seller_once() -> None:
+    """As few lists as that allows, none longer than asked, nobody left out."""
+    orders = [of_seller(seller, f"{seller}{number}") for number, seller in enumerate("aabcabd")]
+    told_refs = [[one.order_ref for one in group] for group in batches_of_sellers(orders, 3)]
+    assert told_refs == [["a0", "b2", "c3"], ["a1", "b5", "d6"], ["a4"]]
+
+
+async def test_several_quotes_come_with_one_call(sandbox: Sandbox, live: XportcnClient) -> None:
+    """Ten orders of ten sellers are quoted with one request as they are one by one; a bad one is bad alone."""
+    shop = await shop_of(Marketplace.ALIBABA_1688, sandbox, live)
+    rows = list({row["seller_id"]: row for row in reversed(shop.plain_rows)}.values())[:10]
+    orders = [await shop.order(row, order_ref=f"R-{number}") for number, row in enumerate(rows)]
+    orders[3] = await shop.order(rows[3], quantity=rows[3]["stock"] + 1, order_ref="R-3")
+    channel = Alibaba1688Channel(live)
+    expected = {one.order_ref: await channel.quote(one, shop.warehouse) for one in orders}
+    sandbox.faults({"path": PREVIEW, "kind": "http_500"})  # whoever asked one by one would fail
+    assert await channel.quote_many(orders, shop.warehouse) == expected
+    assert [problem.problem for problem in expected["R-3"].problems] == [Problem.OUT_OF_STOCK]
+
+
+async def test_an_order_that_spoils_the_call_spoils_no_other(client: XportcnClient, service: FakeService) -> None:
+    """An unknown offer is refused for the whole call: then each order is asked alone."""
+    cargo = {"offerId": "672991141190", "specId": "a" * 32, "amount": 20, "resultCode": "200"}
+    sums = {"sumPayment": 2600, "sumCarriage": 600, "sumPaymentNoCarriage": 2000}
+    preview = {"success": True, "orderPreviewResuslt": [{**sums, "cargoList": [cargo]}]}
+    service.answers(PREVIEW_BATCH, lambda: no(40401, "no such offer"))
+    service.answers(PREVIEW, lambda: no(40401, "no such offer"), lambda: ok(preview))
+    quotes = await Alibaba1688Channel(client).quote_many([of_seller("a", "R-1"), of_seller("b", "R-2")], WAREHOUSE)
+    assert [problem.problem for problem in quotes["R-1"].problems] == [Problem.OFFLINE]
+    assert (quotes["R-2"].problems, quotes["R-2"].total) == ((), Money(2600))

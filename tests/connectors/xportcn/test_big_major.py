@@ -1,0 +1,244 @@
+"""bigMajor: what is sent, and what odd answers mean."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from connectors.xportcn.channels.base import Created
+from connectors.xportcn.channels.big_major import BigMajorChannel
+from connectors.xportcn.client import XportcnClient
+from connectors.xportcn.errors import ContractMismatch, NotSent, Refused, Unanswered, XportcnError
+from domain.effects import Action
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.orders import SourcingOrder
+from domain.quotes import LineProblem, Problem, QuoteLine
+from domain.service_orders import ServiceStatus
+from tests.connectors.xportcn.fake_service import FakeService, bare, no, ok
+from tests.connectors.xportcn.orders import WAREHOUSE, claim, line, order
+
+PREVIEW, CREATE = "/alibaba/ka/order/create/preview", "/alibaba/ka/order/create"
+PAY, PAGE, ORDER = "/alibaba/ka/order/pay", "/alibaba/ka/order/page", "/alibaba/ka/order/detail"
+SPEC = "a" * 32
+SINCE = datetime(2026, 1, 31, tzinfo=UTC)
+
+
+@pytest.fixture
+def channel(client: XportcnClient) -> BigMajorChannel:
+    return BigMajorChannel(client)
+
+
+def our_order() -> SourcingOrder:
+    return order(line(1), marketplace=Marketplace.BIG_MAJOR)
+
+
+def item(**changes: Any) -> dict[str, Any]:
+    known = {"offerId": 672991141190, "specId": SPEC, "skuId": 5736673805656, "amount": 5800, "finalUnitPrice": 2900}
+    return known | {"message": None} | changes
+
+
+def previewed(*items: dict[str, Any]) -> dict[str, Any]:
+    """The page's own sample of amounts."""
+    sums = {"sumCarriage": 600, "sumPayment": 6400, "sumTotalPayment": 6561, "sumPaymentNoCarriage": 5800}
+    return {**sums, "orderItemTOList": list(items)}
+
+
+async def test_a_quote_is_with_the_service_s_fee(channel: BigMajorChannel, service: FakeService) -> None:
+    """The total is what paying takes: 161 fen more than goods and carriage in the page's sample."""
+    service.answers(PREVIEW, lambda: ok([previewed(item())]))
+    quote = await channel.quote(our_order(), WAREHOUSE)
+    assert (quote.goods, quote.postage, quote.total) == (Money(5800), Money(600), Money(6561))
+    assert quote.lines == (QuoteLine(line_no=1, unit_price=Money(2900), amount=Money(5800)),)
+    assert quote.problems == ()
+    sent = service.asked[0].body
+    assert sent["flow"] == "fenxiaonew"
+    assert sent["cargoParamList"] == [{"offerId": 672991141190, "specId": SPEC, "quantity": 2}]
+
+
+@pytest.mark.parametrize(
+    ("told", "problem"),
+    [
+        ("500_001: 已下架", LineProblem(problem=Problem.OFFLINE, message="已下架", line_no=1)),
+        ("500_002: 不同商家", LineProblem(problem=Problem.SELLERS_DIFFER, message="不同商家", line_no=1)),
+        ("500_003: 规格", LineProblem(problem=Problem.SKU_UNKNOWN, message="规格", line_no=1)),
+        ("500_004: 库存不足", LineProblem(problem=Problem.OUT_OF_STOCK, message="库存不足", line_no=1)),
+        ("500_005: 起批量", LineProblem(problem=Problem.BELOW_MIN_QUANTITY, message="起批量", line_no=1)),
+        ("something new", LineProblem(problem=Problem.OTHER, message="something new", line_no=1)),
+    ],
+)
+async def test_a_message_at_a_line_is_a_problem(
+    channel: BigMajorChannel, service: FakeService, told: str, problem: LineProblem
+) -> None:
+    """A code, a colon and words; a line that is remarked on is not bought unread."""
+    service.answers(PREVIEW, lambda: ok([previewed(item(message=told, amount=0))]))
+    quote = await channel.quote(our_order(), WAREHOUSE)
+    assert (quote.problems, quote.lines) == ((problem,), ())
+
+
+async def test_a_line_that_the_preview_is_silent_about_is_a_problem(
+    channel: BigMajorChannel, service: FakeService
+) -> None:
+    """No price is no quote."""
+    answers: tuple[list[dict[str, Any]], ...] = ([], [previewed()], [previewed(item(amount=None))])
+    service.answers(PREVIEW, *(lambda answer=answer: ok(answer) for answer in answers))
+    for _ in answers:
+        assert [one.problem for one in (await channel.quote(our_order(), WAREHOUSE)).problems] == [Problem.OTHER]
+
+
+def created(**changes: Any) -> dict[str, Any]:
+    made = {"orderId": 2887421737338134260, "orderNo": "PO1", "totalAmount": 6400, "totalPayment": 6561}
+    return {"success": True, "code": None, "orderList": [made], "failedOfferList": []} | changes
+
+
+async def test_creating_previews_first_and_sends_the_reference_as_message(
+    channel: BigMajorChannel, service: FakeService
+) -> None:
+    """The service demands a preview; the order costs what is paid, fee included."""
+    service.answers(PREVIEW, lambda: ok([previewed(item())]))
+    service.answers(CREATE, lambda: ok(created()))
+    answer = await channel.create(claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(6561))
+    assert answer == Created(order_ids=("2887421737338134260",), total=Money(6561))
+    assert [asked.path for asked in service.asked] == [PREVIEW, CREATE]
+    assert service.asked[0].body["cargoParamList"] == service.asked[1].body["cargoParamList"]
+    assert (service.asked[1].body["message"], service.asked[1].body["flow"]) == ("R-1", "fenxiaonew")
+
+
+async def test_nothing_is_created_above_the_limit(channel: BigMajorChannel, service: FakeService) -> None:
+    """The preview inside says a fen more than approved: no create is sent."""
+    service.answers(PREVIEW, lambda: ok([previewed(item())]))
+    with pytest.raises(Refused, match=r"it costs 65\.61 CNY now, approved 65\.60 CNY; nothing was ordered"):
+        await channel.create(claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(6560))
+    assert [asked.path for asked in service.asked] == [PREVIEW]
+
+
+@pytest.mark.parametrize("answer", [lambda: bare(502), lambda: ok([{"sumPayment": 1}])])
+async def test_a_preview_inside_a_create_leaves_no_doubt(
+    channel: BigMajorChannel, service: FakeService, answer: Any
+) -> None:
+    """Whatever goes wrong with it, nothing was ordered."""
+    service.answers(PREVIEW, answer)
+    with pytest.raises(NotSent, match="nothing was ordered") as caught:
+        await channel.create(claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(6561))
+    assert caught.value.operation == "bigMajor / Create an order"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "problem"),
+    [
+        ("PREVIEW_REQUIRED", "PREVIEW_REQUIRED", Problem.OTHER),
+        ("PREVIEW_REQUIRED: preview first", "PREVIEW_REQUIRED", Problem.OTHER),
+        ("AddressId invalid", "400", Problem.ADDRESS_INVALID),
+    ],
+)
+async def test_a_create_refused_by_the_envelope_has_its_code_word(
+    channel: BigMajorChannel, service: FakeService, words: str, code: str, problem: Problem
+) -> None:
+    """Envelope code 400 says it in the message."""
+    service.answers(PREVIEW, lambda: ok([previewed(item())]))
+    service.answers(CREATE, lambda: no(400, words))
+    with pytest.raises(Refused) as caught:
+        await channel.create(claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(6561))
+    assert (caught.value.code, caught.value.problems[0].problem) == (code, problem)
+
+
+FAILED = {"offerId": 672991141190, "specId": SPEC, "errorCode": "500_004", "errorMessage": "库存不足"}
+
+
+async def test_failed_lines_without_an_order_are_a_refusal(channel: BigMajorChannel, service: FakeService) -> None:
+    """Each failed offer is a problem of its line."""
+    service.answers(PREVIEW, lambda: ok([previewed(item())]))
+    service.answers(CREATE, lambda: ok(created(success=False, code="500_004", orderList=[], failedOfferList=[FAILED])))
+    with pytest.raises(Refused) as caught:
+        await channel.create(claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(6561))
+    assert (caught.value.code, caught.value.request_id) == ("500_004", "r" * 32)
+    assert caught.value.problems == (LineProblem(problem=Problem.OUT_OF_STOCK, message="库存不足", line_no=1),)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        created(success=False),
+        created(success=None),
+        created(orderList=[]),
+        created(orderList=[{"orderId": 7}]),
+        created(orderList=[{"totalPayment": 7}]),
+        created(failedOfferList=[FAILED]),
+        {},
+    ],
+)
+async def test_a_create_that_may_have_made_an_order_is_unanswered(
+    channel: BigMajorChannel, service: FakeService, answer: dict[str, Any]
+) -> None:
+    """A no beside an order, a yes without one or without its amount: look before doing anything."""
+    service.answers(PREVIEW, lambda: ok([previewed(item())]))
+    service.answers(CREATE, lambda: ok(answer))
+    with pytest.raises(Unanswered):
+        await channel.create(claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(6561))
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "code"),
+    [
+        ({"orderId": 7, "paySuccess": True}, None, ""),
+        ({"paySuccess": False, "errorCode": "BALANCE_NOT_ENOUGH"}, Refused, "BALANCE_NOT_ENOUGH"),
+        ({"paySuccess": False}, Unanswered, ""),
+        ({"paySuccess": True, "errorCode": "X"}, Unanswered, ""),
+        ({"orderId": "8", "paySuccess": True}, Unanswered, ""),
+        ({}, Unanswered, ""),
+    ],
+)
+async def test_a_payment_is_what_the_answer_says(
+    channel: BigMajorChannel,
+    service: FakeService,
+    answer: dict[str, Any],
+    error: type[XportcnError] | None,
+    code: str,
+) -> None:
+    """Paid, refused for a reason given, or neither."""
+    service.answers(PAY, lambda: ok(answer))
+    if error is None:
+        await channel.pay(claim(Action.PAY), "7")
+    else:
+        with pytest.raises(error) as caught:
+            await channel.pay(claim(Action.PAY), "7")
+        assert caught.value.code == code
+    assert service.asked[0].body == {"orderId": "7"}
+
+
+def shown(number: int, **changes: Any) -> dict[str, Any]:
+    known = {"orderId": number, "orderStatus": "WAITING_FOR_PAYMENT", "payStatus": 1, "totalPayment": 6561}
+    return known | {"tbCreateTime": "2026-01-31 08:00:00", "message": "R-1"} | changes
+
+
+@pytest.mark.parametrize(
+    ("status", "ours"),
+    [
+        ("WAITING_FOR_PAYMENT", ServiceStatus.UNPAID),
+        ("WAITING_FOR_SENT", ServiceStatus.PAID),
+        ("WAITING_FOR_RECEIVE", ServiceStatus.SHIPPED),
+        ("CANCEL", ServiceStatus.CLOSED),
+        ("SOMETHING", ServiceStatus.OTHER),
+    ],
+)
+async def test_every_status_has_a_word(
+    channel: BigMajorChannel, service: FakeService, status: str, ours: ServiceStatus
+) -> None:
+    """The states of all 5, and one that it does not have."""
+    service.answers(ORDER, lambda: ok(shown(7, orderStatus=status)))
+    assert (await channel.read(["7"]))["7"].status is ours
+
+
+async def test_find_turns_every_page(channel: BigMajorChannel, service: FakeService) -> None:
+    """The list can't be asked for a message, so it is read to its end; a short one proves nothing."""
+    orders = [shown(number, message="R-1" if number in (1, 60) else "R-10") for number in range(1, 61)]
+    pages = [{"totalRecords": 60, "data": orders[:50]}, {"totalRecords": 60, "data": orders[50:]}]
+    service.answers(PAGE, *(lambda page=page: ok(page) for page in pages))
+    found = await channel.find(["R-1"], since=SINCE)
+    assert [one.order_id for one in found["R-1"]] == ["1", "60"]
+    assert service.asked[0].body == {"pageNo": 1, "pageSize": 50, "createTimeStart": "2026-01-31 07:50:00"}
+    service.answers(PAGE, lambda: ok(pages[0]), lambda: ok({"totalRecords": 60, "data": []}))
+    with pytest.raises(ContractMismatch, match="counts 60 orders and shows 50"):
+        await channel.find(["R-1"], since=SINCE)

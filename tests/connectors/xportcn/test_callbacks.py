@@ -1,0 +1,242 @@
+"""Messages that the service posts: every example of the contract, and whatever else may come."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.xportcn.api.callback_bodies import (
+    BODIES,
+    AlibabaOrderChanged,
+    AlibabaRefundChanged,
+    KaOrderChanged,
+    OtherBody,
+    PackageInbound,
+    TaobaoPriceChanged,
+    TaobaoRefundChanged,
+    TaobaoStatusChanged,
+)
+from connectors.xportcn.api.callbacks import KINDS, CallbackMessage, UnreadableCallback, parse_callback
+from connectors.xportcn.operations import alibaba
+from domain.marketplace import Marketplace
+from domain.money import Money
+
+PAGE = (Path(__file__).parents[3] / "docs/contract/assumed-all.md").read_text(encoding="utf-8")
+TP, TS, TR, PRICE, SENT, REFUND, KA, INBOUND = re.findall(r"^\{.*\}$", PAGE.split("## 6. Callbacks")[1], re.MULTILINE)
+
+
+def posted(message_type: str, body: Any, platform: int = 1) -> str:
+    envelope = {"messageType": message_type, "messagePlatform": platform, "timestamp": "1779263269913"}
+    return json.dumps(envelope | {"messageBody": json.dumps(body)})
+
+
+def facts(message: CallbackMessage) -> tuple[int | None, str | None, str]:
+    assert message.operation is not None
+    return message.operation.nav, message.marketplace, message.order_id
+
+
+def test_a_price_of_taobao() -> None:
+    """nav 35: the order, our reference, the new amounts in fen."""
+    message = parse_callback(TP)
+    assert facts(message) == (35, "taobao", "200012345678900001")
+    assert message.sent_at == datetime(2026, 5, 20, 7, 47, 49, 913000, tzinfo=UTC)
+    assert isinstance(message.body, TaobaoPriceChanged)
+    assert (message.body.reference, message.body.price.total_fee) == ("PO-1", Money(3690))
+    assert [(line.line_id, line.price.unit_fee) for line in message.body.lines] == [("200012345678900002", Money(3190))]
+
+
+def test_a_status_of_taobao() -> None:
+    """nav 36: the order's status and each line's, with its parcel."""
+    message = parse_callback(TS)
+    assert facts(message) == (36, "taobao", "200012345678900001")
+    assert isinstance(message.body, TaobaoStatusChanged)
+    assert message.body.status == 11
+    assert [(sku.sku_id, sku.logistic_number) for sku in message.body.sku_list] == [
+        ("3452545926724", "SF1234521212678")
+    ]
+
+
+def test_a_refund_of_taobao() -> None:
+    """nav 37: the refund, its state and amount."""
+    message = parse_callback(TR)
+    assert facts(message) == (37, "taobao", "200012345678900001")
+    assert isinstance(message.body, TaobaoRefundChanged)
+    assert (message.body.refund_id, message.body.refund_status) == ("300000000000000001", 100)
+    assert message.body.refund_fee == Money(3690)
+
+
+def test_messages_of_1688() -> None:
+    """nav 66, 67, 68: an order id of 19 digits is exact although it comes as a number."""
+    assert facts(parse_callback(PRICE)) == (66, "1688", "2542285634920880794")
+    shipped = parse_callback(SENT)
+    assert facts(shipped) == (67, "1688", "2542285634920880794")
+    assert isinstance(shipped.body, AlibabaOrderChanged)
+    assert shipped.body.msg_send_time == datetime(2026, 5, 20, 7, 40, tzinfo=UTC)
+    refund = parse_callback(REFUND)
+    assert facts(refund) == (68, "1688", "2542285634920880794")
+    assert isinstance(refund.body, AlibabaRefundChanged)
+    assert (refund.body.refund_id, refund.body.refund_action) == ("TQ100000000001", "SELLER_AGREE_REFUND")
+
+
+def test_an_order_of_big_major_comes_by_1688_s_url() -> None:
+    """Its own types, amounts in fen."""
+    message = parse_callback(KA)
+    assert facts(message) == (67, "big_major", "2887421737338134260")
+    assert isinstance(message.body, KaOrderChanged)
+    assert (message.body.order_no, message.body.total_amount) == ("PO202605200001", Money(10000))
+
+
+def test_a_type_that_two_marketplaces_share_is_told_by_the_body() -> None:
+    """`currentStatus` is 1688's word, `orderStatus` bigMajor's."""
+    shared = "ORDER_BUYER_VIEW_ORDER_PRICE_MODIFY"
+    theirs = parse_callback(posted(shared, {"orderId": "7", "orderStatus": "WAITING_FOR_PAYMENT"}))
+    assert facts(theirs) == (66, "big_major", "7")
+    assert facts(parse_callback(posted(shared, {"orderId": 7, "currentStatus": "waitbuyerpay"}))) == (66, "1688", "7")
+
+
+def test_a_refund_of_big_major() -> None:
+    """Its type is bigMajor's alone, so the cut-off page's body needs no status."""
+    message = parse_callback(posted("ORDER_BUYER_VIEW_ORDER_BUYER_REFUND", {"refundId": "TQ1", "orderId": "7"}))
+    assert facts(message) == (68, "big_major", "7")
+
+
+def test_a_parcel_report_comes_bare() -> None:
+    """nav 90: no envelope, snake case, sizes as number or text."""
+    message = parse_callback(INBOUND.encode())
+    assert facts(message) == (90, "big_major", "2887421737338134260")
+    assert isinstance(message.body, PackageInbound)
+    assert (message.body.reference, message.body.tracking_number) == ("PO-1", "YT7565691026776")
+    inspection = message.body.inspection
+    assert (inspection.status, inspection.weight, inspection.length, inspection.width) == (
+        "质检通过",
+        "0.4",
+        "23",
+        "34",
+    )
+    assert (message.message_type, message.sent_at) == ("", None)
+
+
+@pytest.mark.parametrize("example", [TP, TS, TR, PRICE, SENT, REFUND, KA, INBOUND])
+def test_the_contract_s_examples_are_read_whole(example: str) -> None:
+    """Nothing in them is unknown to us, at any depth that we read."""
+    body = parse_callback(example).body
+    assert not isinstance(body, OtherBody)
+    assert body.model_extra == {}
+
+
+@pytest.mark.parametrize("message_type", KINDS)
+def test_every_known_type_is_bound_to_a_body(message_type: str) -> None:
+    """Each has a row of the catalogue, and that row a model."""
+    assert KINDS[message_type] in BODIES
+
+
+def test_a_type_nobody_told_us_of_still_names_its_order() -> None:
+    """It means: read the order again."""
+    message = parse_callback(posted("ORDER_BUYER_VIEW_SOMETHING_NEW", {"orderId": 2542285634920880794, "x": [1]}))
+    assert (message.operation, message.marketplace, message.order_id) == (None, None, "2542285634920880794")
+    assert message.body.model_extra == {"orderId": 2542285634920880794, "x": [1]}
+
+
+def test_orders_deep_in_an_unknown_body_are_found() -> None:
+    """1688's logistics message holds them in a list; each is named once."""
+    orders = [{"orderId": 71, "orderEntryId": 1}, {"orderId": 72, "orderEntryId": 2}, {"orderId": 71}]
+    body = {"OrderLogisticsTracingModel": {"mailNo": "SF1", "orderLogsItems": orders}}
+    assert parse_callback(posted("LOGISTICS_BUYER_VIEW_TRACE", body)).order_ids == ("71", "72")
+
+
+def test_an_unknown_message_without_an_order_is_no_error() -> None:
+    """There is just nothing to read again."""
+    message = parse_callback(posted("HELLO", {}))
+    assert (message.order_ids, message.order_id) == ((), "")
+
+
+def test_a_known_message_that_is_not_as_told_still_names_its_order() -> None:
+    """A status that is no number costs us the status, not the message."""
+    message = parse_callback(posted("TAOBAO_ORDER_STATUS_MODIFY", {"purchaseId": "7", "status": "shipped"}, platform=0))
+    assert isinstance(message.body, OtherBody)
+    assert facts(message) == (36, "taobao", "7")
+
+
+def test_an_unknown_message_of_platform_0_is_taobao_s() -> None:
+    """The envelope tells."""
+    assert parse_callback(posted("NEW", {"purchaseId": "7"}, platform=0)).marketplace is Marketplace.TAOBAO
+
+
+def test_nulls_unknown_fields_and_an_unpacked_body_are_read() -> None:
+    """The body may be an object instead of its text."""
+    body = {"orderId": "7", "currentStatus": None, "msgSendTime": None, "newField": {"deep": 1}}
+    message = parse_callback(json.dumps({"messageType": "ORDER_BUYER_VIEW_ORDER_PAY", "messageBody": body}))
+    assert facts(message) == (67, "1688", "7")
+    assert message.body.model_extra == {"newField": {"deep": 1}}
+
+
+def test_a_known_message_without_an_order_says_what_is_missing() -> None:
+    """Type and field, and nothing of the content."""
+    with pytest.raises(UnreadableCallback, match="ORDER_CREATE names no order: orderId is missing") as caught:
+        parse_callback(posted("ORDER_CREATE", {"orderNo": "secret"}))
+    assert "secret" not in str(caught.value)
+
+
+GARBAGE = [
+    b"",
+    b"\xff\xfe\x00",
+    "\ud800",
+    "[]",
+    "1",
+    "null",
+    "{}",
+    "<html>",
+    "[" * 100_000,
+    '{"messageType":"X"}',
+    '{"messageType":"X","messageBody":"{"}',
+    '{"messageType":"X","messageBody":[]}',
+    '{"alibaba_order_id":{}}',
+]
+
+
+@pytest.mark.parametrize("garbage", GARBAGE, ids=range(len(GARBAGE)))
+def test_garbage_is_one_kind_of_error(garbage: bytes | str) -> None:
+    """What is no message raises nothing else."""
+    with pytest.raises(UnreadableCallback):
+        parse_callback(garbage)
+
+
+NAMES = st.sampled_from(["orderId", "purchaseId", "status", "skuList", "purchaseOrderPriceDTO", "x"])
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inside: st.lists(inside, max_size=3) | st.dictionaries(NAMES, inside, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(kind=st.sampled_from([*KINDS, "ORDER_CREATE", "X"]), body=JSON, platform=JSON, sent_at=JSON)
+def test_no_body_breaks_the_parser(kind: str, body: Any, platform: Any, sent_at: Any) -> None:
+    """Whatever stands in it, the answer is a message or the one error."""
+    envelope = {"messageType": kind, "messageBody": body, "messagePlatform": platform, "timestamp": sent_at}
+    try:
+        message = parse_callback(json.dumps(envelope))
+    except UnreadableCallback:
+        return
+    assert all(order_id for order_id in message.order_ids)
+
+
+@given(st.binary(max_size=60) | st.text(max_size=60))
+def test_no_bytes_break_the_parser(raw: bytes | str) -> None:
+    """Nothing but the one error comes out."""
+    try:
+        parse_callback(raw)
+    except UnreadableCallback:
+        return
+
+
+def test_a_row_s_callback_is_what_the_catalogue_lists() -> None:
+    """The bodies belong to the seven rows, the price message of 1688 among them."""
+    assert sorted(operation.nav or 0 for operation in BODIES) == [35, 36, 37, 66, 67, 68, 90]
+    assert BODIES[alibaba.PRICE_CALLBACK] is AlibabaOrderChanged

@@ -1,0 +1,228 @@
+"""What may be asked for after a sale, and what refunds make of an order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from domain.after_sale import (
+    NOTHING,
+    CancelWay,
+    Refund,
+    RefundAmount,
+    RefundFault,
+    RefundKind,
+    RefundOption,
+    RefundState,
+    choose_reason,
+    judge_cancel,
+    order_state_after,
+    part_name,
+    require_jpg,
+    require_vouchers,
+    settle_amount,
+    settled_description,
+    standing,
+)
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.states import MOVES, OrderState
+
+QUALITY = RefundOption(reason_id=202, name="质量问题", goods="2", least=Money(1), most=Money(3000), needs_voucher=True)
+MISSING = RefundOption(reason_id=203, name="少件", goods="2", least=Money(1), most=Money(3000))
+UNSHIPPED = RefundOption(
+    reason_id=20001,
+    name="不想要了",
+    goods="refundWaitSellerSend",
+    least=Money(3000),
+    most=Money(3000),
+    least_postage=Money(500),
+    most_postage=Money(500),
+)
+LATER = replace(UNSHIPPED, least=Money(1), least_postage=NOTHING)
+
+
+def refund(state: RefundState = RefundState.ASKED, **changes: object) -> Refund:
+    made = Refund(
+        key="A-1:all.1",
+        order_ref="A-1",
+        marketplace=Marketplace.TAOBAO,
+        order_id="77",
+        part="all",
+        number=1,
+        lines=(1, 2),
+        entry_ids=("771",),
+        kind=RefundKind.REFUND,
+        state=state,
+        reason_id=202,
+        reason="质量问题",
+        goods="2",
+        goods_amount=Money(3000),
+        postage=NOTHING,
+        approved=NOTHING,
+        refunded=NOTHING,
+        description="质量问题",
+        vouchers=(),
+        earlier_refund_ids=(),
+        state_before=OrderState.BOOKED,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("wish", "reason_id"), [("202", 202), ("质量问题", 202), ("质量", 202), ("少件", 203)])
+def test_a_reason_is_chosen_by_id_name_or_part_of_it(wish: str, reason_id: int) -> None:
+    """What is meant is found when only one reason fits."""
+    assert choose_reason([QUALITY, MISSING], wish).reason_id == reason_id
+
+
+@pytest.mark.parametrize(
+    ("options", "wish", "words"),
+    [
+        ([], "202", "the service takes no such refund for this order now"),
+        ([QUALITY, MISSING], "", "say why with --reason: 202 质量问题, 203 少件"),
+        ([QUALITY, MISSING], "无聊", "no reason matches '无聊': 202 质量问题, 203 少件"),
+        (
+            [QUALITY, replace(MISSING, name="质量差")],
+            "质量",
+            "more than one reason matches '质量': 202 质量问题, 203 质量差",
+        ),
+    ],
+)
+def test_a_reason_that_does_not_fit_is_answered_with_the_list(
+    options: list[RefundOption], wish: str, words: str
+) -> None:
+    """The person can choose from what the marketplace takes."""
+    with pytest.raises(RefundFault) as fault:
+        choose_reason(options, wish)
+    assert str(fault.value) == words
+
+
+@pytest.mark.parametrize(
+    ("option", "wish", "goods", "postage"),
+    [
+        (QUALITY, None, 3000, 0),
+        (QUALITY, 1, 1, 0),
+        (QUALITY, 3000, 3000, 0),
+        (UNSHIPPED, None, 3000, 500),
+        (UNSHIPPED, 3500, 3000, 500),
+        (LATER, None, 3000, 500),
+        (LATER, 100, 100, 0),
+        (LATER, 3200, 3000, 200),
+    ],
+)
+def test_an_amount_is_split_into_goods_and_postage(
+    option: RefundOption, wish: int | None, goods: int, postage: int
+) -> None:
+    """Goods first; no wish is the most that is possible."""
+    amount = settle_amount(option, None if wish is None else Money(wish))
+    assert amount == RefundAmount(goods=Money(goods), postage=Money(postage))
+    assert amount.total == Money(goods + postage)
+
+
+@pytest.mark.parametrize(
+    ("option", "wish", "words"),
+    [
+        (QUALITY, 3001, "30.01 CNY can't be asked for with reason 质量问题: 0.01 CNY to 30.00 CNY"),
+        (QUALITY, 0, "0.00 CNY can't be asked for with reason 质量问题: 0.01 CNY to 30.00 CNY"),
+        (UNSHIPPED, 3499, "34.99 CNY can't be asked for with reason 不想要了: exactly 35.00 CNY"),
+        (replace(QUALITY, most=NOTHING), None, "nothing is left to be refunded"),
+    ],
+)
+def test_an_amount_out_of_bounds_is_answered_with_the_bounds(
+    option: RefundOption, wish: int | None, words: str
+) -> None:
+    """Nothing is sent that the service would refuse."""
+    with pytest.raises(RefundFault) as fault:
+        settle_amount(option, None if wish is None else Money(wish))
+    assert str(fault.value) == words
+
+
+def test_vouchers_are_checked_before_they_are_sent() -> None:
+    """JPG, below 1 MB, one to five where the reason needs one."""
+    require_jpg("a.jpg", b"\xff\xd8\xff" + b"0" * (1_048_576 - 4))
+    require_vouchers(QUALITY, 5)
+    require_vouchers(MISSING, 0)
+    with pytest.raises(RefundFault, match="no JPG"):
+        require_jpg("a.png", b"\x89PNG")
+    with pytest.raises(RefundFault, match=r"1,048,576 bytes: it must be below 1 MB"):
+        require_jpg("a.jpg", b"\xff\xd8\xff" + b"0" * (1_048_576 - 3))
+    with pytest.raises(RefundFault, match="needs a picture"):
+        require_vouchers(QUALITY, 0)
+    with pytest.raises(RefundFault, match="at most 5"):
+        require_vouchers(QUALITY, 6)
+
+
+def test_the_reason_stands_in_for_a_missing_description() -> None:
+    """The service wants 2 to 150 characters."""
+    assert settled_description("", "质量问题") == "质量问题"
+    assert settled_description(" 破了 ", "质量问题") == "破了"
+    with pytest.raises(RefundFault, match="1 characters"):
+        settled_description("破", "质量问题")
+    with pytest.raises(RefundFault, match="151 characters"):
+        settled_description("破" * 151, "质量问题")
+
+
+def test_a_part_is_named_by_its_lines() -> None:
+    """All lines together have one name, so that the same refund has the same key."""
+    assert (part_name({2, 1}, [1, 2]), part_name({2}, [1, 2]), part_name({3, 1}, [1, 2, 3])) == ("all", "2", "1+3")
+
+
+@pytest.mark.parametrize(
+    ("refunds", "state"),
+    [
+        ([refund(RefundState.ASKED)], OrderState.REFUNDING),
+        ([refund(RefundState.REFUNDED, refunded=Money(3500))], OrderState.REFUNDED),
+        ([refund(RefundState.REFUNDED, refunded=Money(100))], OrderState.BOOKED),
+        ([refund(RefundState.REFUNDED, refunded=Money(3000), kind=RefundKind.RETURN)], OrderState.REFUNDED),
+        ([refund(RefundState.REFUNDED, refunded=Money(3000), kind=RefundKind.RETURN, lines=(1,))], OrderState.BOOKED),
+        ([refund(RefundState.REFUSED)], OrderState.BOOKED),
+        ([refund(RefundState.CLOSED)], OrderState.BOOKED),
+        ([refund(RefundState.CLOSED), refund(RefundState.TO_RETURN)], OrderState.REFUNDING),
+        ([refund(RefundState.REFUNDED, refunded=Money(2000), lines=(1,)), refund(lines=(2,))], OrderState.REFUNDING),
+        (
+            [
+                refund(RefundState.REFUNDED, refunded=Money(2000), lines=(1,)),
+                refund(RefundState.REFUNDED, refunded=Money(1500), lines=(2,)),
+            ],
+            OrderState.REFUNDED,
+        ),
+        ([refund(RefundState.CLOSED, state_before=OrderState.CANCELLED)], OrderState.HELD),
+    ],
+)
+def test_refunds_decide_where_the_order_stands(refunds: list[Refund], state: OrderState) -> None:
+    """Under way: refunding; all money or all goods back: refunded; else where it was, and never an illegal move."""
+    answered, reason = order_state_after(refunds, paid=Money(3500), lines=[1, 2])
+    assert answered is state
+    assert reason
+    assert state is OrderState.REFUNDING or state in MOVES[OrderState.REFUNDING]
+
+
+def test_a_return_says_what_to_do() -> None:
+    """The command is there to be copied."""
+    agreed = refund(RefundState.TO_RETURN, kind=RefundKind.RETURN)
+    assert standing(agreed) == (
+        "return of 30.00 CNY (质量问题) is agreed: send the goods back, then: "
+        "sourcing return A-1 --company CODE --number NUMBER"
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "ordered", "paid", "way"),
+    [
+        (OrderState.ORDERED, True, False, CancelWay.CANCEL),
+        (OrderState.HELD, True, False, CancelWay.CANCEL),
+        (OrderState.PAID, True, True, CancelWay.REFUND),
+        (OrderState.BOOKED, True, True, CancelWay.REFUND),
+        (OrderState.SHIPPED, True, True, CancelWay.STOP),
+        (OrderState.DELIVERED, True, True, CancelWay.STOP),
+        (OrderState.HELD, False, False, CancelWay.STOP),
+        (OrderState.PLANNED, False, False, CancelWay.STOP),
+        (OrderState.UNKNOWN, True, False, CancelWay.STOP),
+        (OrderState.CANCELLED, True, False, CancelWay.IS_DONE),
+        (OrderState.REFUNDED, True, True, CancelWay.IS_DONE),
+    ],
+)
+def test_how_an_order_is_cancelled(state: OrderState, way: CancelWay, *, ordered: bool, paid: bool) -> None:
+    """Closed while unpaid, asked back while unshipped, else left to a person."""
+    assert judge_cancel(state, ordered=ordered, paid=paid)[0] is way

@@ -1,0 +1,125 @@
+"""Which hit the words of a request line mean."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.offers import Offer, OfferSummary, Sku
+from domain.search import Filters, Match, choose, missing_words
+
+AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+
+
+def hit(item_id: str, title: str, fen: int = 100) -> OfferSummary:
+    return OfferSummary(marketplace=Marketplace.TAOBAO, item_id=item_id, title=title, price=Money(fen), seller_id="7")
+
+
+def chosen(words: str, *hits: OfferSummary) -> Match:
+    return choose(Marketplace.TAOBAO, words, hits, AT)
+
+
+def offer(*skus: tuple[str, bool]) -> Offer:
+    return Offer(
+        marketplace=Marketplace.TAOBAO,
+        item_id="600001",
+        title="red bag",
+        image_url="",
+        seller_id="7",
+        seller_name="shop",
+        min_quantity=1,
+        active=True,
+        skus=tuple(Sku(sku_id=sku_id, name="", price=Money(1), stock=1, active=active) for sku_id, active in skus),
+    )
+
+
+def test_the_first_title_with_all_the_words_is_taken() -> None:
+    """A better ranked hit that lacks a word is passed over."""
+    match = chosen("red bag", hit("600001", "blue bag"), hit("600002", "Red canvas BAG"), hit("600003", "bag, red"))
+    assert match.item_id == "600002"
+    assert match.why == "the first of the 2 offers whose titles hold all the words, as the marketplace ranks them"
+    assert match.decided_at == AT
+
+
+def test_the_only_one_with_all_the_words_says_so() -> None:
+    """The reason counts what was looked at."""
+    match = chosen("red bag", hit("600001", "red bag"), hit("600002", "blue bag"))
+    assert match.why == "the only one of the first 2 offers found whose title holds all the words"
+
+
+def test_a_single_hit_says_so() -> None:
+    """There was nothing to choose from."""
+    assert chosen("bag", hit("600001", "bag")).why == "the only offer found; its title holds the word"
+
+
+def test_no_title_with_all_the_words_takes_none() -> None:
+    """A guess would spend money: the candidates are named, and the column to put one into."""
+    match = chosen("red bag", hit("600001", "blue bag", 250), hit("600002", "red box"))
+    assert match.item_id == ""
+    assert match.taken is None
+    assert match.pin == ""
+    assert match.why == (
+        "no title on taobao holds all of 'red bag'; put one of these ids in column item: "
+        "600001 (blue bag, 2.50 CNY); 600002 (red box, 1.00 CNY)"
+    )
+
+
+def test_nothing_found_says_so() -> None:
+    """Without hits there are no candidates."""
+    match = chosen("red bag")
+    assert match.candidates == ()
+    assert match.why == "nothing on taobao matches 'red bag'; a dry run searches anew"
+
+
+def test_five_candidates_are_kept() -> None:
+    """In the order of the marketplace, with what a person chooses by."""
+    match = chosen("bag", *(hit(f"60000{number}", "bag") for number in range(7)))
+    assert [one.item_id for one in match.candidates] == ["600000", "600001", "600002", "600003", "600004"]
+    assert (match.taken or match.candidates[1]).seller_id == "7"
+
+
+@pytest.mark.parametrize(
+    ("words", "title", "missing"),
+    [
+        ("帆布 置物架", "可折叠 帆布 置物架 送礼", []),
+        ("帆布置", "帆布 置物架", ["帆布置"]),
+        ("Ａ１０ bag", "BAG a10", []),
+        ("red bag", "redbag", []),
+    ],
+)
+def test_case_and_width_do_not_count(words: str, title: str, missing: list[str]) -> None:
+    """Chinese titles have no blanks to go by: a word may stand inside another."""
+    assert missing_words(words, title) == missing
+
+
+def test_the_pin_names_the_sku_when_there_is_just_one() -> None:
+    """SKUs that are not on sale are no choice."""
+    match = chosen("red bag", hit("600001", "red bag"))
+    assert match.pin == "item=600001"
+    assert match.sold_as(offer(("1", True), ("2", False))).pin == "item=600001 sku=1"
+    assert match.sold_as(offer(("1", True), ("2", True))).pin == "item=600001"
+    assert match.sold_as("taobao has no item 600001").pin == "item=600001"
+
+
+def test_another_choice_than_before_says_so() -> None:
+    """A dry run that searches anew must not change its mind in silence."""
+    before, now = chosen("bag", hit("600001", "bag")), chosen("bag", hit("600002", "bag"))
+    assert now.in_place_of(before).why.endswith("; an earlier run had taken 600001")
+    assert before.in_place_of(before) == before
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        ({"page": 0}, "pages count from 1"),
+        ({"page_size": 51}, "a page holds 1 to 50 offers"),
+        ({"min_price": Money(200), "max_price": Money(100)}, "the lowest price 2.00 CNY is above the highest 1.00 CNY"),
+    ],
+)
+def test_filters_that_make_no_sense_are_refused(wrong: dict[str, object], problem: str) -> None:
+    """Before anything is sent."""
+    with pytest.raises(ValueError, match=problem):
+        Filters(**wrong)  # type: ignore[arg-type]

@@ -1,0 +1,119 @@
+"""Orders prepared in the marketplaces' carts, then ordered, paid and booked; the sandbox's books have the last word."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.running import Merchant, assert_books_are_exact, single_line_orders, write_csv
+
+MARKETPLACES = pytest.mark.parametrize("marketplace", ["taobao", "1688"])
+ADD = {"taobao": "/open/cart/add", "1688": "/alibaba/cart/add"}
+CREATE = {"taobao": "/open/cart/create/order", "1688": "/alibaba/cart/create/order"}
+
+
+def requests(merchant: Merchant, marketplace: str, each: int = 1, **columns: object) -> Path:
+    rows = [{**row, **columns} for row in single_line_orders(merchant.sandbox, {marketplace: each})]
+    return write_csv(merchant.folder / "requests.csv", rows)
+
+
+def drop_answer_once(merchant: Merchant, path: str) -> None:
+    merchant.sandbox.faults({"path": path, "kind": "drop_after", "probability": 1, "times": 1, "delay_s": 0})
+
+
+@MARKETPLACES
+@pytest.mark.parametrize("lost", [False, True])
+def test_lines_are_laid_into_the_cart_once(merchant: Merchant, marketplace: str, *, lost: bool) -> None:
+    """Also when an answer is lost and the command is repeated; nothing is bought, and `run` buys nothing either."""
+    file = requests(merchant, marketplace, 3)
+    if lost:
+        drop_answer_once(merchant, ADD[marketplace])
+    for _ in range(2):
+        done = merchant.sourcing("cart", "add", file, "--json")
+        assert done.exit_code == 0, (done.stdout, done.stderr)
+    rows = merchant.report("cart", "list", marketplace)
+    wanted = [sku["min_quantity"] for sku in merchant.sandbox.catalogue(marketplace, 3)]
+    assert sorted(row["quantity"] for row in rows) == sorted(wanted)
+    assert merchant.report("run", file, "--yes")["counts"] == {"held": 3}
+    assert merchant.sandbox.books()["orders"] == []
+
+
+@MARKETPLACES
+@pytest.mark.parametrize("lost", [False, True])
+def test_what_lies_in_the_cart_is_ordered_paid_and_booked(merchant: Merchant, marketplace: str, *, lost: bool) -> None:
+    """Once, with the quantity set by hand, also when the answer is lost; the rows leave the cart."""
+    file = requests(merchant, marketplace, 1, max_unit_price="")
+    merchant.report("cart", "add", file)
+    [row] = merchant.report("cart", "list", marketplace)
+    more = row["quantity"] + 1
+    [row] = merchant.report("cart", "set", marketplace, row["row_id"], str(more))
+    assert row["quantity"] == more
+    order_ref = f"{marketplace}-000"
+    [planned] = merchant.report("cart", "preview", order_ref)["orders"]
+    assert planned["reason"].startswith("costs ")
+    assert merchant.sandbox.books()["orders"] == []
+    if lost:
+        drop_answer_once(merchant, CREATE[marketplace])
+    done = merchant.sourcing("cart", "order", order_ref, "--yes", "--json")
+    assert done.exit_code == 0, (done.stdout, done.stderr)
+    [order] = merchant.sandbox.books()["orders"]
+    assert (order["paid_times"], order["paid_fen"]) == (1, order["amount_fen"])
+    assert len(merchant.sandbox.books()["shipments"]) == 1
+    assert merchant.report("cart", "list", marketplace) == []
+    [line] = merchant.report("sql", "select quantity from order_lines")
+    assert line == {"quantity": more}
+    again = merchant.report("cart", "order", order_ref, "--yes")
+    assert (again["counts"], again["bought_this_run"]) == ({"booked": 1}, 0)
+    assert merchant.report("run", file, "--yes")["counts"] == {"booked": 1}
+    assert len(merchant.sandbox.books()["orders"]) == 1
+
+
+def test_carts_and_files_may_be_mixed(merchant: Merchant) -> None:
+    """An order from a cart is an ordinary order: report, books and snapshots agree with those bought from a file."""
+    rows = single_line_orders(merchant.sandbox, {"1688": 2})
+    merchant.report("cart", "add", write_csv(merchant.folder / "cart.csv", rows[:1]))
+    merchant.report("run", write_csv(merchant.folder / "file.csv", rows[1:]), "--yes")
+    merchant.report("cart", "order", "1688-000", "--yes")
+    report = merchant.report("run", write_csv(merchant.folder / "both.csv", rows), "--yes")
+    assert report["counts"] == {"booked": 2}
+    assert_books_are_exact(merchant.sandbox.books(), report)
+
+
+def test_a_sku_of_another_order_is_not_mixed_in(merchant: Merchant) -> None:
+    """A cart keeps one row a SKU, so the second order of the same SKU is held and says why."""
+    [row] = single_line_orders(merchant.sandbox, {"taobao": 1})
+    merchant.report("cart", "add", write_csv(merchant.folder / "first.csv", [row]))
+    second = write_csv(merchant.folder / "second.csv", [{**row, "order_ref": "T-2"}])
+    done = merchant.sourcing("cart", "add", second, "--json")
+    assert done.exit_code == 3
+    assert "lies in the cart already (row" in done.stdout
+    [shown] = merchant.report("cart", "list", "taobao")
+    assert shown["quantity"] == row["quantity"]
+
+
+def test_a_row_taken_out_by_hand_is_not_ordered(merchant: Merchant) -> None:
+    """The order is held with the reason; nothing is bought."""
+    merchant.report("cart", "add", requests(merchant, "1688"))
+    [row] = merchant.report("cart", "list", "1688")
+    assert merchant.report("cart", "delete", "1688", row["row_id"]) == []
+    report = merchant.report("cart", "order", "1688-000", "--yes")
+    assert report["counts"] == {"held": 1}
+    assert "does not lie in the cart any more" in report["orders"][0]["reason"]
+    assert merchant.sandbox.books()["orders"] == []
+
+
+def test_the_limits_of_the_file_hold_for_the_cart(merchant: Merchant) -> None:
+    """A price above the line's limit, and a batch above the budget, are held before anything is ordered."""
+    merchant.report("cart", "add", requests(merchant, "taobao"))
+    poor = merchant.report("cart", "order", "taobao-000", "--yes", "--budget-cny", "0.01")
+    assert Counter(poor["counts"]) == Counter({"held": 1})
+    assert "does not fit the budget" in poor["orders"][0]["reason"]
+    assert merchant.sandbox.books()["orders"] == []
+
+
+def test_the_other_marketplaces_have_no_cart(merchant: Merchant) -> None:
+    """The remedy is named."""
+    done = merchant.sourcing("cart", "list", "poizon")
+    assert (done.exit_code, done.stderr) == (2, "sourcing: the service has no cart for poizon\n")

@@ -1,0 +1,155 @@
+"""The catalogue flow: complete, once each, on after a kill without asking twice, and only what changed."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tests.rewriting_proxy import RewritingProxy, rewriting_proxy
+from tests.running import Merchant, RunningSandbox
+
+LIST, DETAIL = "/open/product/spu/page", "/open/product/get"
+PART = 100  # items that are kept together: those of an unfinished part are fetched again
+AT_ONCE = 2
+
+
+def calls(proxy: RewritingProxy) -> Counter[str]:
+    return Counter(path for _, path in proxy.asked)
+
+
+def shops(sandbox: RunningSandbox, count: int) -> tuple[list[str], set[tuple[str, str]]]:
+    """The first sellers, and all that they offer on Taobao: item and SKU."""
+    rows = sandbox.catalogue("taobao", 30_000)
+    sellers = list(dict.fromkeys(row["seller_id"] for row in rows))[:count]
+    return sellers, {(row["item_id"], row["sku_id"]) for row in rows if row["seller_id"] in sellers}
+
+
+def command(sellers: list[str], *more: str) -> list[str]:
+    return ["catalog", "taobao", *more, *(part for seller in sellers for part in ("--shop", seller))]
+
+
+def stored(report: dict[str, Any]) -> pd.DataFrame:
+    return pd.read_parquet(Path(report["snapshot_root"]) / "offers")
+
+
+def kill_once(merchant: Merchant, arguments: list[str], proxy: RewritingProxy, enough: Callable[[], bool]) -> None:
+    run = merchant.start(*arguments, XPORTCN_BASE_URL=proxy.url)
+    while run.poll() is None and not enough():
+        time.sleep(0.002)
+    assert run.poll() is None, "it was over before it could be killed"
+    run.kill()
+    run.communicate()
+
+
+def test_a_whole_marketplace_is_complete_and_without_repeats(merchant: Merchant) -> None:
+    """Every SKU of Taobao's 20,990, sold out and offline ones too; the second run finds nothing new to read."""
+    rows = merchant.sandbox.catalogue("taobao", 30_000)
+    report = merchant.report("catalog", "taobao", "--everything", "--concurrency", "32")
+    assert (report["pages"], report["items"], report["fetched"], report["new"]) == (148, 7393, 7393, 20_990)
+    frame = stored(report)
+    assert not frame.duplicated(["marketplace", "item_id", "sku_id"]).any()
+    key = ["item_id", "sku_id", "price_minor", "stock", "seller_id", "min_quantity"]
+    shown = ["item_id", "sku_id", "price_fen", "stock", "seller_id", "min_quantity"]
+    assert set(frame[key].itertuples(index=False, name=None)) == {tuple(row[name] for name in shown) for row in rows}
+    assert frame["category_name"].notna().all()
+    assert frame["image_urls"].str.len().min() == 1
+    again = merchant.report("catalog", "taobao", "--everything")
+    assert (again["pages"], again["items"], again["snapshot_id"]) == (1, 0, None)
+
+
+def test_a_killed_crawl_goes_on_without_asking_twice(merchant: Merchant) -> None:
+    """`kill -9` while listing and twice while fetching: finished pages and parts are not fetched again."""
+    sellers, there = shops(merchant.sandbox, 4)
+    items = len({item for item, _ in there})
+    arguments = command(sellers, "--concurrency", str(AT_ONCE))
+    with rewriting_proxy(merchant.sandbox.url) as proxy:
+        kill_once(merchant, arguments, proxy, lambda: calls(proxy)[LIST] >= 6)
+        for share in (3, 2):
+            kill_once(merchant, arguments, proxy, lambda goal=items // share: calls(proxy)[DETAIL] >= goal)  # type: ignore[misc]
+        report = merchant.report(*arguments, XPORTCN_BASE_URL=proxy.url)
+        asked = calls(proxy)
+    pages = sum(-(-count // 50) for count in Counter(_shop_of(merchant, there).values()).values())
+    assert pages <= asked[LIST] <= pages + AT_ONCE
+    assert items <= asked[DETAIL] <= items + 2 * PART
+    assert report["is_resumed"]
+    assert report["fetched"] <= items - items // 3
+    frame = stored(report)
+    assert set(frame[["item_id", "sku_id"]].itertuples(index=False, name=None)) == there
+    assert len(frame) == len(there)
+
+
+def _shop_of(merchant: Merchant, there: set[tuple[str, str]]) -> dict[str, str]:
+    items = {item for item, _ in there}
+    rows = merchant.sandbox.catalogue("taobao", 30_000)
+    return {row["item_id"]: row["seller_id"] for row in rows if row["item_id"] in items}
+
+
+def test_only_what_changed_is_written_again(merchant: Merchant) -> None:
+    """A price that rose and a stock that ran out; the history shows both values, the view the newest."""
+    (seller, *_), there = shops(merchant.sandbox, 1)
+    first = merchant.report("catalog", "taobao", "--shop", seller)
+    assert (first["new"], first["changed"], first["unchanged"]) == (len(there), 0, 0)
+    merchant.sandbox.faults({"path": DETAIL, "kind": "price_change", "probability": 1, "times": 2, "delay_s": 0})
+    second = merchant.report("catalog", "taobao", "--shop", seller)
+    rose = merchant.report(
+        "sql",
+        "select count(distinct item_id) as items, count(*) as n, bool_and(price_minor > was) as rose from ("
+        "select *, lag(price_minor) over (partition by marketplace, item_id, sku_id order by snapshot_at) as was "
+        "from offers_history) where was is not null",
+    )
+    assert rose == [{"items": 2, "n": second["changed"], "rose": True}]
+    assert second["unchanged"] == len(there) - second["changed"]
+    assert merchant.report("sql", "select count(*) as n from offers") == [{"n": len(there)}]
+    third = merchant.report("catalog", "taobao", "--shop", seller)
+    assert (third["changed"], third["snapshot_id"]) == (0, None)
+    full = merchant.report("catalog", "taobao", "--shop", seller, "--full")
+    assert (full["unchanged"], full["snapshot_id"] is not None) == (len(there), True)
+
+
+def test_several_sources_and_marketplaces_make_one_snapshot(merchant: Merchant) -> None:
+    """Items found in several ways are fetched once; single items may be named by link; the limit is per source."""
+    link = "https://detail.1688.com/offer/810123033546.html"
+    report = merchant.report(
+        *("catalog", "1688", "--keyword", "尼龙", "--keyword", "尼龙 双肩包", "--item", link, "--limit", "60")
+    )
+    assert report["sources"] == ["1688 words 尼龙", "1688 words 尼龙 双肩包"]
+    assert 60 < report["items"] <= 121
+    frame = stored(report)
+    assert "810123033546" in set(frame["item_id"])
+    assert frame["item_id"].nunique() == report["items"]
+    steps = frame[frame["item_id"] == "810123033546"].iloc[0]
+    assert steps["volume_prices"][0] == {"start_quantity": 10, "price_minor": int(steps["price_minor"])}
+
+
+def test_one_broken_product_does_not_stop_the_others(merchant: Merchant) -> None:
+    """It is named with the reason, the exit code says that somebody should look, and the next run asks again."""
+    (seller, *_), there = shops(merchant.sandbox, 1)
+    victim = sorted(there)[0][0]
+
+    def break_one(product: Any) -> Any:
+        return {**product, "skuList": "none"} if str(product["itemId"]) == victim else product
+
+    with rewriting_proxy(merchant.sandbox.url, answers={DETAIL: break_one}) as proxy:
+        done = merchant.sourcing("catalog", "taobao", "--shop", seller, XPORTCN_BASE_URL=proxy.url)
+    assert done.exit_code == 3
+    assert f"not fetched: taobao {victim}: Taobao / Product" in " ".join(done.stderr.split())
+    report = merchant.report("catalog", "taobao", "--shop", seller)
+    assert report["trouble_count"] == 0
+    assert report["new"] == sum(item == victim for item, _ in there)
+
+
+def test_bad_usage_is_told_before_anything_is_asked(merchant: Merchant) -> None:
+    """Nothing to look for, and a link of another marketplace."""
+    empty = merchant.sourcing("catalog", "taobao")
+    assert (empty.exit_code, empty.stderr) == (
+        2,
+        "sourcing: taobao: name keywords, categories, shops or items, or ask for everything\n",
+    )
+    wrong = merchant.sourcing("catalog", "taobao", "--item", "https://detail.1688.com/offer/810123033546.html")
+    assert wrong.exit_code == 2
+    assert "belongs to 1688, not to taobao" in wrong.stderr

@@ -1,0 +1,101 @@
+"""A proxy between connector and sandbox that makes the service another one: paths moved, answers changed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+Change = Callable[[Any], Any]
+HOP_HEADERS = {"host", "content-length", "connection", "transfer-encoding"}
+
+
+@dataclass
+class RewritingProxy:
+    """`moved` maps the contract's paths to new ones, the old ones are gone then; `answers` changes `data` by path."""
+
+    behind: str
+    moved: Mapping[str, str] = field(default_factory=dict)
+    answers: Mapping[str, Change] = field(default_factory=dict)
+    url: str = ""
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    async def handle(self, request: web.Request) -> web.Response:
+        self.asked.append((request.method, request.path))
+        if request.path in self.moved:
+            return web.Response(status=404, text="<html>Not Found</html>", content_type="text/html")
+        path = next((old for old, new in self.moved.items() if new == request.path), request.path)
+        headers = {name: value for name, value in request.headers.items() if name.lower() not in HOP_HEADERS}
+        async with aiohttp.request(
+            request.method,
+            f"{self.behind}{path}",
+            params=request.query,
+            data=await request.read() or None,
+            headers=headers,
+        ) as answer:
+            body = await answer.json(content_type=None)
+        if path in self.answers and body.get("data") is not None:
+            body["data"] = self.answers[path](body["data"])
+        return web.Response(status=answer.status, text=json.dumps(body), content_type="application/json")
+
+
+@contextmanager
+def rewriting_proxy(
+    behind: str, *, moved: Mapping[str, str] | None = None, answers: Mapping[str, Change] | None = None
+) -> Iterator[RewritingProxy]:
+    """A running proxy, in a thread of its own, so that a command in this process can use it."""
+    proxy = RewritingProxy(behind, moved or {}, answers or {})
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        runner = asyncio.run_coroutine_threadsafe(_started(proxy), loop).result(10)
+        yield proxy
+        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
+async def _started(proxy: RewritingProxy) -> web.AppRunner:
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", proxy.handle)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    proxy.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    return runner
+
+
+def renamed(old: str, new: str) -> Change:
+    """A change that calls a field otherwise, wherever it is."""
+
+    def change(data: Any) -> Any:
+        if isinstance(data, list):
+            return [change(entry) for entry in data]
+        if isinstance(data, dict):
+            return {new if name == old else name: change(value) for name, value in data.items()}
+        return data
+
+    return change
+
+
+def retyped(name: str, change_value: Change) -> Change:
+    """A change that gives the values of a field another type, wherever it is."""
+
+    def change(data: Any) -> Any:
+        if isinstance(data, list):
+            return [change(entry) for entry in data]
+        if isinstance(data, dict):
+            return {key: change_value(value) if key == name else change(value) for key, value in data.items()}
+        return data
+
+    return change

@@ -1,0 +1,216 @@
+"""Asking for refunds when the service, the network or the process fails."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pytest
+
+from connectors.ledger.codec import to_json
+from connectors.ledger.records import OrderChange, OrderRecord
+from connectors.xportcn.after_sale.base import Ability, RefundRequest, Target
+from connectors.xportcn.errors import Refused, Unanswered, XportcnError
+from domain.after_sale import (
+    NOTHING,
+    RefundFault,
+    RefundKind,
+    RefundOption,
+    RefundState,
+    ServiceRefund,
+)
+from domain.effects import Claim
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.orders import OrderLine
+from domain.states import OrderState
+from tasks.follow_refunds import follow_refunds
+from tasks.refund import RefundWish, ask_refund
+from tasks.resources import Resources
+from tasks.settle_after_sale import settle_after_sale
+from tests.connectors.ledger.plans import plan
+from tests.tasks.conftest import MovableClock
+
+WISH = RefundWish(kind=RefundKind.REFUND, reason="101")
+
+
+@dataclass
+class FakeAfterSale:
+    """Counts what it is asked for; `failures` are raised in turn, and `lands` says whether it happened all the same."""
+
+    failures: list[XportcnError] = field(default_factory=list)
+    lands: bool = False
+    asked: list[str] = field(default_factory=list)
+    refunds: dict[str, ServiceRefund] = field(default_factory=dict)
+    marketplace: Marketplace = Marketplace.TAOBAO
+    abilities: frozenset[Ability] = frozenset()
+    settles_in: timedelta = timedelta(0)
+    closes_after: timedelta = timedelta(0)
+
+    async def targets(self, order_id: str, lines: Sequence[OrderLine], wanted: Collection[int]) -> tuple[Target, ...]:
+        newest = tuple(self.refunds)[-1:]
+        return (Target(lines=tuple(sorted(wanted)), entry_ids=("771",), refund_ids=newest),)
+
+    async def options(self, order_id: str, target: Target, kind: RefundKind) -> tuple[RefundOption, ...]:
+        return (RefundOption(reason_id=101, name="不想要了", goods="1", least=Money(500), most=Money(500)),)
+
+    async def ask(self, claim: Claim, request: RefundRequest) -> str:
+        self.asked.append(claim.key)
+        failure = self.failures.pop(0) if self.failures else None
+        if failure is None or self.lands:
+            self.land()
+        if failure is not None:
+            raise failure
+        return tuple(self.refunds)[-1]
+
+    def land(self, state: RefundState = RefundState.ASKED) -> None:
+        refund_id = f"R{len(self.refunds) + 1}"
+        self.refunds[refund_id] = ServiceRefund(
+            refund_id=refund_id, state=state, asked=Money(500), refunded=NOTHING, reason_id=101
+        )
+
+    async def read(self, refund_id: str) -> ServiceRefund:
+        return self.refunds[refund_id]
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> FakeAfterSale:
+    fake = FakeAfterSale()
+    for module in ("refund", "refund_effects", "follow_refunds"):
+        monkeypatch.setattr(f"tasks.{module}.after_sale_for", lambda marketplace, client: fake)
+    return fake
+
+
+def paid_order(resources: Resources) -> OrderRecord:
+    line = OrderLine(line_no=1, item_id="6", sku_id="2", title="cup", image_url="", quantity=1, unit_price=Money(500))
+    resources.ledger.put_plans([plan("A-1", lines=[to_json(line)])])
+    ordered = {"order_id": "77", "paid_minor": 500}
+    resources.ledger.change(
+        [
+            OrderChange(order_ref="A-1", state=OrderState.ORDERED, columns=ordered),
+            OrderChange(order_ref="A-1", state=OrderState.PAID),
+        ]
+    )
+    return order(resources)
+
+
+def order(resources: Resources) -> OrderRecord:
+    return resources.ledger.orders(["A-1"])["A-1"]
+
+
+async def run(resources: Resources) -> tuple[OrderState, list[RefundState]]:
+    """Another run: settle what is open, then ask; answers how the order and its refunds stand."""
+    await settle_after_sale(resources, {"A-1": order(resources)})
+    with suppress(RefundFault):  # it is under way already
+        await ask_refund.fn(resources, order(resources), WISH)
+    return order(resources).state, [refund.state for refund in resources.ledger.refunds.of_orders(["A-1"])]
+
+
+async def test_a_refund_is_asked_for_once(resources: Resources, service: FakeAfterSale) -> None:
+    """The second run finds it under way."""
+    paid_order(resources)
+    assert await run(resources) == (OrderState.REFUNDING, [RefundState.ASKED])
+    assert await run(resources) == (OrderState.REFUNDING, [RefundState.ASKED])
+    assert service.asked == ["A-1:refund:all.1"]
+
+
+async def test_a_lost_answer_is_found_at_the_order(resources: Resources, service: FakeAfterSale) -> None:
+    """The order names the new refund, which settles it in the same run."""
+    paid_order(resources)
+    service.failures, service.lands = [Unanswered("cut")], True
+    assert await run(resources) == (OrderState.REFUNDING, [RefundState.ASKED])
+    [refund] = resources.ledger.refunds.of_orders(["A-1"])
+    assert (refund.refund_id, len(service.refunds)) == ("R1", 1)
+
+
+async def test_a_refund_that_lands_late_is_found(
+    resources: Resources, next_run: Resources, service: FakeAfterSale, clock: MovableClock
+) -> None:
+    """Until then the order is refunding with the open question, and nothing is asked for twice."""
+    paid_order(resources)
+    service.failures = [Unanswered("500")]
+    assert await run(resources) == (OrderState.REFUNDING, [RefundState.ASKING])
+    assert await run(resources) == (OrderState.REFUNDING, [RefundState.ASKING])
+    service.land()
+    clock.advance(10**5)
+    assert await run(next_run) == (OrderState.REFUNDING, [RefundState.ASKED])
+    assert service.asked == ["A-1:refund:all.1"]
+
+
+async def test_what_may_be_under_way_is_not_asked_for_differently(
+    resources: Resources, next_run: Resources, service: FakeAfterSale, clock: MovableClock
+) -> None:
+    """A refund that landed meanwhile must not be taken for an older one, nor its amount be overwritten."""
+    paid_order(resources)
+    service.failures = [Unanswered("500")]
+    await run(resources)
+    service.land()
+    with pytest.raises(RefundFault, match="is not known to have reached the service"):
+        await ask_refund.fn(resources, order(resources), WISH)
+    clock.advance(10**5)
+    assert await run(next_run) == (OrderState.REFUNDING, [RefundState.ASKED])
+    assert service.asked == ["A-1:refund:all.1"]
+
+
+async def test_what_never_arrived_is_asked_for_again(
+    resources: Resources, next_run: Resources, service: FakeAfterSale, clock: MovableClock
+) -> None:
+    """Once it can no longer arrive, absence proves it."""
+    paid_order(resources)
+    service.failures = [Unanswered("cut")]
+    await run(resources)
+    clock.advance(10**5)
+    assert await run(next_run) == (OrderState.REFUNDING, [RefundState.ASKED])
+    assert service.asked == ["A-1:refund:all.1", "A-1:refund:all.1"]
+    assert len(service.refunds) == 1
+
+
+async def test_an_older_refund_is_not_taken_for_the_new_one(resources: Resources, service: FakeAfterSale) -> None:
+    """One that the order showed before was somebody else's: the refusal stands."""
+    paid_order(resources)
+    service.land(RefundState.CLOSED)
+    service.failures = [Refused("REFUND_FEE_INVALID")]
+    assert await run(resources) == (OrderState.PAID, [RefundState.DECLINED])
+    assert order(resources).reason == "no refund: REFUND_FEE_INVALID"
+
+
+async def test_after_a_refusal_a_new_refund_is_asked_for(resources: Resources, service: FakeAfterSale) -> None:
+    """It is a refund of its own, with a key of its own."""
+    paid_order(resources)
+    service.failures = [Refused("no")]
+    await run(resources)
+    assert await run(resources) == (OrderState.REFUNDING, [RefundState.DECLINED, RefundState.ASKED])
+    assert service.asked == ["A-1:refund:all.1", "A-1:refund:all.2"]
+
+
+async def test_a_run_that_died_before_sending_leaves_no_trace_on_the_order(
+    resources: Resources, next_run: Resources, service: FakeAfterSale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The refund is written down, the order is where it was, and the next run asks under the same key."""
+    paid_order(resources)
+
+    async def dies(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tasks.refund.each", dies)
+        with pytest.raises(KeyboardInterrupt):
+            await run(resources)
+    assert order(resources).state is OrderState.PAID
+    assert await run(next_run) == (OrderState.REFUNDING, [RefundState.ASKED])
+    assert service.asked == ["A-1:refund:all.1"]
+
+
+async def test_the_end_is_followed(resources: Resources, service: FakeAfterSale) -> None:
+    """Approved and refunded amounts reach the ledger, and the order ends refunded."""
+    paid_order(resources)
+    await run(resources)
+    service.refunds["R1"] = ServiceRefund(
+        refund_id="R1", state=RefundState.REFUNDED, asked=Money(500), refunded=Money(500), reason_id=101
+    )
+    await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
+    [refund] = resources.ledger.refunds.of_orders(["A-1"])
+    assert (refund.state, refund.approved, refund.refunded) == (RefundState.REFUNDED, Money(500), Money(500))
+    assert (order(resources).state, order(resources).refunded) == (OrderState.REFUNDED, Money(500))
