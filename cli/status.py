@@ -92,7 +92,7 @@ def _moves(ledger: Ledger, order_ref: str) -> list[tuple[str, ...]]:
 
 
 def _events(ledger: Ledger, order_ref: str) -> list[tuple[str, ...]]:
-    events = ledger.events(order_refs=[order_ref])
+    events = ledger.tracking.listed(order_refs=[order_ref])
     return [(_shown(e["occurred_at"]), e["tracking_number"], e["status"], e["description"]) for e in events]
 
 

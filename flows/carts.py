@@ -12,7 +12,7 @@ from prefect import flow
 
 from connectors.ledger.codec import plan_row
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
-from connectors.ledger.store import COUNTS_AS_SPENT
+from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.request_files import read_request_file
 from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.xportcn.carts import cart_for

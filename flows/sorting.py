@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from connectors.ledger.records import OrderRecord
-from connectors.ledger.store import COUNTS_AS_SPENT, Ledger
+from connectors.ledger.spending import COUNTS_AS_SPENT
+from connectors.ledger.store import Ledger
 from domain.orders import OrderRequest
 from domain.states import REACHED_BOOKED, OrderState
 

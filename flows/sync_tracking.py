@@ -72,7 +72,7 @@ async def _track(resources: Resources, chunk_size: int) -> TrackReport:
         listener.advance("track", len(refs))
     now = resources.ledger.orders(orders)
     moved = [order for ref, order in now.items() if order.state is not orders[ref].state]
-    events = resources.ledger.events(since=started)
+    events = resources.ledger.tracking.listed(since=started)
     return TrackReport(
         followed=len(orders),
         moved=[line_of(order) for order in moved],

@@ -108,7 +108,7 @@ async def settle(resources: Resources, effect: Effect, orders: Mapping[str, Orde
         actions=[effect.action],
         lease=resources.lease,
         dead_owners=dead,
-        part=effect.part,
+        parts=[effect.part],
     )
     if not found:
         return

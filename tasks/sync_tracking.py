@@ -42,7 +42,7 @@ async def _follow(resources: Resources, order: OrderRecord, shown: ServiceOrder)
         raise
     except XportcnError as error:
         return f"{order.order_ref}: {error.message}"
-    await asyncio.to_thread(resources.ledger.add_events, order.order_ref, events)
+    await asyncio.to_thread(resources.ledger.tracking.add, order.order_ref, events)
     if shown.status is ServiceStatus.CLOSED:
         change = _closed(order, shown)
         await asyncio.to_thread(resources.ledger.change, [change])
@@ -81,7 +81,13 @@ async def _report(
     resources: Resources, orders: Mapping[str, OrderRecord], parcels: Mapping[str, DomesticParcel]
 ) -> None:
     dead = resources.dead_owners(list(parcels))
-    stale = resources.ledger.take_over(parcels, actions=[Action.NOTIFY], lease=resources.lease, dead_owners=dead)
+    stale = resources.ledger.take_over(
+        parcels,
+        actions=[Action.NOTIFY],
+        lease=resources.lease,
+        dead_owners=dead,
+        parts={parcel.tracking_number for parcel in parcels.values()},
+    )
     repeat = [
         Outcome(claim=record.claim, status=EffectStatus.UNSENT, reason="no answer; reported again") for record in stale
     ]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, Connection, Executable, Select, func, or_, select, update
+from sqlalchemy import Connection, Executable, Select, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
@@ -16,17 +15,14 @@ from connectors.ledger.engine import LedgerUnusable, open_engine, unusable
 from connectors.ledger.patience import patient
 from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, OrderRecord, Outcome, SpendLimits
 from connectors.ledger.refunds import RefundRows
-from connectors.ledger.schema import account, batches, effects, matches, moves, orders, tracking_events
-from domain.budget import Limits, over_budget
+from connectors.ledger.schema import account, batches, effects, matches, moves, orders
+from connectors.ledger.spending import COUNTS_AS_SPENT, committed, without_room
+from connectors.ledger.tracking import TrackingRows
 from domain.effects import Action, EffectStatus, effect_key
-from domain.money import Money
-from domain.service_orders import TrackingEvent
 from domain.states import OrderState, is_behind, move
 
 Clock = Callable[[], datetime]
 OPEN = (EffectStatus.SENDING, EffectStatus.UNKNOWN)
-SPENDING_LOCK = 7_307_422
-COUNTS_AS_SPENT = (EffectStatus.SENDING, EffectStatus.UNKNOWN, EffectStatus.DONE)
 
 
 class Ledger:
@@ -42,6 +38,7 @@ class Ledger:
         self.owner = owner
         self._engine = open_engine(url)
         self.refunds = RefundRows(self)
+        self.tracking = TrackingRows(self)
         self._insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
 
     def __enter__(self) -> Self:
@@ -138,13 +135,13 @@ class Ledger:
     def spent_since(self, since: datetime) -> int:
         """Fen approved for orders whose create or pay was begun since then and may have cost money."""
         with self._reading() as connection:
-            return self._committed(connection, effects.c.intent_at >= since)
+            return committed(connection, effects.c.intent_at >= since)
 
     @patient
     def committed_in(self, batch_id: str) -> int:
         """Fen approved for orders of a batch whose create or pay may have cost money."""
         with self._reading() as connection:
-            return self._committed(connection, orders.c.batch_id == batch_id)
+            return committed(connection, orders.c.batch_id == batch_id)
 
     @patient
     def refs_in(self, batch_id: str) -> list[str]:
@@ -221,11 +218,11 @@ class Ledger:
         actions: Sequence[Action],
         lease: timedelta,
         dead_owners: Iterable[str],
-        part: str | None = None,
+        parts: Collection[str] | None = None,
     ) -> list[EffectRecord]:
         """Become the holder of effects that may have been sent, to read what became of them.
 
-        Only of those whose lease is over or whose owner is dead; with `part` only of that part's (see `effect_key`).
+        Only of those whose lease is over or whose owner is dead; with `parts` only of those parts (see `effect_key`).
         `sender` and `intent_at` stay: they tell what may be on its way.
         """
         now = self.clock()
@@ -237,7 +234,7 @@ class Ledger:
         )
         with self._transaction() as connection:
             found = self._effects(connection, select(effects).where(*adrift))
-            keys = [record.key for record in found if part is None or part == record.part]
+            keys = [record.key for record in found if parts is None or record.part in parts]
             statement = (
                 update(effects)
                 .where(*adrift, effects.c.key.in_(keys))
@@ -281,56 +278,6 @@ class Ledger:
             rows = connection.execute(select(effects.c.sender, effects.c.owner).where(effects.c.status.in_(OPEN)))
             return {name for row in rows for name in row}
 
-    # tracking
-
-    @patient
-    def add_events(self, order_ref: str, events: Sequence[TrackingEvent]) -> int:
-        """Record those of an order's events that are new, numbered as they come; answers how many.
-
-        A scan has no id: number, time, status and words make it the same (contract 2.3).
-        """
-        if not events:
-            return 0
-        with self._transaction() as connection:
-            known = connection.execute(select(tracking_events).where(tracking_events.c.order_ref == order_ref)).all()
-            seen = {(row.tracking_number, row.occurred_at, row.status, row.description) for row in known}
-            last = Counter(row.tracking_number for row in known)
-            rows = []
-            for event in events:
-                identity = (event.tracking_number, event.occurred_at, event.status, event.description)
-                if identity in seen:
-                    continue
-                seen.add(identity)
-                last[event.tracking_number] += 1
-                rows.append(self._event_row(order_ref, event, last[event.tracking_number]))
-            if rows:
-                connection.execute(self._insert(tracking_events).values(rows).on_conflict_do_nothing())
-            return len(rows)
-
-    def _event_row(self, order_ref: str, event: TrackingEvent, sequence: int) -> dict[str, Any]:
-        return {
-            "order_ref": order_ref,
-            "tracking_number": event.tracking_number,
-            "sequence": sequence,
-            "occurred_at": event.occurred_at,
-            "status": event.status,
-            "description": event.description,
-            "place": event.place,
-            "recorded_at": self.clock(),
-        }
-
-    @patient
-    def events(self, *, order_refs: Iterable[str] | None = None, since: datetime | None = None) -> list[dict[str, Any]]:
-        """Recorded events in order, optionally of some orders, or recorded since a moment."""
-        c = tracking_events.c
-        statement = select(tracking_events).order_by(c.order_ref, c.occurred_at, c.tracking_number, c.sequence)
-        if order_refs is not None:
-            statement = statement.where(c.order_ref.in_(list(order_refs)))
-        if since is not None:
-            statement = statement.where(c.recorded_at >= since)
-        with self._reading() as connection:
-            return [dict(row) for row in connection.execute(statement).mappings()]
-
     @patient
     def moves_of(self, order_ref: str) -> list[dict[str, Any]]:
         """The audit trail of one order, oldest first."""
@@ -351,31 +298,11 @@ class Ledger:
         return [intent for intent in intents if not intent.plan_hash or now.get(intent.order_ref) == intent.plan_hash]
 
     def _within(self, connection: Connection, intents: Sequence[Intent], limits: SpendLimits) -> Sequence[Intent]:
-        """The intents that the limits have room for; the others' orders are held. Runs are let in one by one."""
-        if connection.dialect.name == "postgresql":
-            connection.execute(select(func.pg_advisory_xact_lock(SPENDING_LOCK)))
-        spent = Limits(
-            batch=limits.batch,
-            day=limits.day,
-            batch_spent=Money(self._committed(connection, orders.c.batch_id == limits.batch_id)),
-            day_spent=Money(self._committed(connection, effects.c.intent_at >= limits.day_start)),
-        )
-        reasons = over_budget([(intent.order_ref, intent.amount or Money(0)) for intent in intents], spent)
+        """The intents that the limits have room for; the others' orders are held."""
+        reasons = without_room(connection, intents, limits)
         for order_ref, reason in reasons.items():
             self._change(connection, OrderChange(order_ref=order_ref, state=OrderState.HELD, reason=reason))
         return [intent for intent in intents if intent.order_ref not in reasons]
-
-    @staticmethod
-    def _committed(connection: Connection, which: ColumnElement[bool]) -> int:
-        """Fen approved for orders whose create or pay may have cost money."""
-        begun = (
-            select(effects.c.order_ref)
-            .join(orders, orders.c.order_ref == effects.c.order_ref)
-            .where(effects.c.action.in_((Action.CREATE, Action.PAY)), effects.c.status.in_(COUNTS_AS_SPENT), which)
-            .distinct()
-        )
-        statement = select(func.coalesce(func.sum(orders.c.approved_minor), 0)).where(orders.c.order_ref.in_(begun))
-        return int(connection.execute(statement).scalar_one())
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:

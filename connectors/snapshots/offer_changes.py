@@ -18,7 +18,7 @@ from connectors.snapshots.schemas import ENVELOPE, OFFERS
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-MEMORY = "1GB"  # beyond it DuckDB goes to the work folder
+MEMORY = "256MB"  # beyond it DuckDB goes to the work folder
 BATCH_ROWS = 50_000
 GONE = ""  # the sku_id of a fetched item that is no longer there
 KEY = ", ".join(OFFERS.key)

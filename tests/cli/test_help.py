@@ -9,7 +9,10 @@ import sys
 from tests.cli.conftest import Sourcing
 from tests.running import ROOT
 
-COMMANDS = ["run", "track", "status", "resolve", "sql", "endpoints", "sandbox", "doctor"]
+COMMANDS = [
+    *["run", "track", "status", "resolve", "sql", "search", "catalog", "endpoints", "sandbox", "doctor"],
+    *["cancel", "refund", "return", "refunds", "withdraw", "message", "receive", "cart"],
+]
 HEAVY = ["prefect", "pandas", "duckdb", "pyarrow", "sqlalchemy", "httpx", "aiohttp", "openpyxl"]
 LOADED_BY_HELP = """
 import json, sys

@@ -39,14 +39,17 @@ def test_an_option_out_of_range_is_bad_usage(sourcing: Sourcing, option: tuple[s
     assert (done.exit_code, option[0] in done.stderr) == (2, True)
 
 
-@pytest.mark.parametrize("answers", [(), ("--booked", "LP1", "--not-booked")])
+@pytest.mark.parametrize("answers", [(), ("--booked", "21"), ("--booked", "21", "--tracking", "LP1", "--not-booked")])
 def test_resolve_takes_exactly_one_answer(sourcing: Sourcing, answers: tuple[str, ...]) -> None:
     """Neither none nor two that contradict each other."""
     done = sourcing("resolve", "A-1", *answers)
-    assert (done.exit_code, done.stderr) == (2, "sourcing: say either --booked NUMBER or --not-booked\n")
+    assert (done.exit_code, done.stderr) == (
+        2,
+        "sourcing: say either --booked SHIPMENT_ORDER_ID --tracking NUMBER, or --not-booked\n",
+    )
 
 
-@pytest.mark.parametrize("answer", [("--booked", "LP1"), ("--not-booked",)])
+@pytest.mark.parametrize("answer", [("--booked", "21", "--tracking", "LP1"), ("--not-booked",)])
 def test_resolve_of_an_order_without_a_question(sourcing: Sourcing, answer: tuple[str, ...]) -> None:
     """Exit code 1, and where to look."""
     done = sourcing("resolve", "A-1", *answer)

@@ -154,6 +154,7 @@ def test_goods_go_back_with_a_parcel_and_a_voucher(merchant: Merchant, marketpla
         drop_answer_once(merchant, SEND_BACK[marketplace])
     sent = merchant.report("return", order_ref, "--company", "SF", "--number", "SF0001")
     assert [(one["state"], one["tracking_number"]) for one in sent["refunds"]] == [("returned", "SF0001")]
+    assert sent["troubles"] == []
     again = merchant.sourcing("return", order_ref, "--company", "SF", "--number", "SF0001")
     assert again.exit_code == 2
     assert "no parcel can be named now" in again.stderr
@@ -218,6 +219,7 @@ def test_a_refused_refund_is_asked_for_anew(merchant: Merchant, *, lost: bool) -
         drop_answer_once(merchant, "/open/order/refund/modify")
     again = merchant.report("refund", order_ref, "--reason", "卖家缺货", "--words", "没有货了")
     assert [refund["state"] for refund in again["refunds"]] == ["asked"]
+    assert again["troubles"] == []
     merchant.sandbox.advance(5 * HOUR_S)
     merchant.report("refunds")
     [order] = merchant.sandbox.books()["orders"]
@@ -234,6 +236,7 @@ def test_a_refund_is_withdrawn(merchant: Merchant, *, lost: bool) -> None:
         drop_answer_once(merchant, "/open/order/refund/cancel/*")
     report = merchant.report("withdraw", order_ref)
     assert [refund["state"] for refund in report["refunds"]] == ["closed"]
+    assert report["troubles"] == []
     assert_all_agree(merchant, order_ref, "booked", came_back=0)
     merchant.report("refund", order_ref, "--reason", "不想要了")
     assert len(merchant.sandbox.books()["refunds"]) == 2
