@@ -11,7 +11,7 @@ run: $(READY)
 	$(BIN)/python -m examples.try_out
 
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist worksteal
 
 lint: $(READY)
 	$(BIN)/ruff check .
