@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+from pyarrow.dataset import dataset
 
 from connectors.snapshots.manifests import list_snapshots, locate
 from connectors.snapshots.schemas import ENVELOPE, OFFERS
@@ -75,10 +76,9 @@ def offer_changes(
 
     with duckdb.connect(":memory:") as connection:
         connection.execute(f"SET TimeZone = 'UTC'; SET memory_limit = '{MEMORY}'; SET threads = 2")
-        connection.execute(f"SET temp_directory = '{_quoted(work)}'")
-        connection.register("no_offers", OFFERS.schema.empty_table())
-        _offer(connection, "fetched", parts)
-        _offer(connection, "snapshots", _kept(root))
+        connection.execute(f"SET temp_directory = '{str(work).replace(chr(39), chr(39) * 2)}'")
+        connection.register("fetched", dataset([str(part) for part in parts], schema=OFFERS.schema))
+        connection.register("snapshots", _kept(root))
         connection.execute(CHANGES, {"snapshot_id": snapshot_id, "full": full, "seen_at": at})
         counts = dict(connection.execute("SELECT kind, count(*) FROM changes GROUP BY kind").fetchall())
         yield OfferChanges(
@@ -90,28 +90,14 @@ def offer_changes(
         )
 
 
-def _offer(connection: DuckDBPyConnection, view: str, paths: Sequence[Path]) -> None:
-    """Make a view of files, which DuckDB reads by itself: through Arrow they would be in memory as a whole.
-
-    A column that none of the files has yet is null.
-    """
-    files = ", ".join(f"'{_quoted(path)}'" for path in paths)
-    rows = f"UNION ALL BY NAME SELECT * FROM read_parquet([{files}], union_by_name = true, hive_partitioning = false)"
-    connection.execute(f"CREATE TEMP VIEW {view} AS SELECT * FROM no_offers {rows if paths else ''}")
-
-
-def _quoted(path: Path) -> str:
-    """A path as it stands between quotes in SQL."""
-    return str(path).replace("'", "''")
-
-
-def _kept(root: Path) -> list[Path]:
-    return [
-        locate(root, manifest, file)
+def _kept(root: Path) -> object:
+    paths = [
+        str(locate(root, manifest, file))
         for manifest in list_snapshots(root)
         for file in manifest.files
         if file.table == OFFERS.name
     ]
+    return dataset(paths, schema=OFFERS.schema) if paths else OFFERS.schema.empty_table()
 
 
 def _count(connection: DuckDBPyConnection, query: str) -> int:
