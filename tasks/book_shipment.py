@@ -46,13 +46,13 @@ async def still_to_book(resources: Resources, orders: Mapping[str, OrderRecord])
     There is neither key nor refusal against a second booking, so the service is read before the first.
     """
     shown, unread = await read_each(resources, orders.values())
-    changes = [_kept(orders[ref], reason) for ref, reason in unread.items()]
+    gone = "paid, not booked: the service does not show the order; look it up there"
+    changes = [_kept(order, unread.get(ref, gone)) for ref, order in orders.items() if ref not in shown]
     ready: dict[str, OrderRecord] = {}
     for ref, order in orders.items():
         if ref not in shown:
-            if ref not in unread:
-                changes.append(_kept(order, "paid, not booked: the service does not show the order; look it up there"))
-        elif shown[ref].shipments:
+            continue
+        if shown[ref].shipments:
             changes.append(_seen(resources, order, shown[ref].shipments).change)
         elif reason := judge_booking(shown[ref]):
             change = OrderChange(order_ref=ref, state=OrderState.HELD, expected=order.state, reason=reason)
