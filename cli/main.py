@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from cli import after_sale_app, cart_app
 from cli.failures import explained
-from domain.after_sale import RefundKind
+from cli.options import ChunkSize, Concurrency, Json
 from domain.marketplace import Marketplace
 from domain.search import LARGEST_PAGE, Sort
 
@@ -20,10 +21,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout and nothing else there.")]
-ChunkSize = Annotated[int | None, typer.Option(min=1, max=1000, help="Orders per task run.")]
-Concurrency = Annotated[int | None, typer.Option(min=1, max=200, help="Calls to the service at once.")]
 
 
 @app.command()
@@ -232,197 +229,8 @@ def doctor(
     raise typer.Exit(examine(live=live, samples=samples, as_json=json))
 
 
-Line = Annotated[int | None, typer.Option(min=1, help="The line of the order, where each has a refund of its own.")]
-Vouchers = Annotated[
-    list[str] | None,
-    typer.Option(metavar="FILE|LINK", help="A picture: on 1688 a JPG below 1 MB, on Taobao a link. Up to 5 times."),
-]
-
-
-@app.command()
-@explained
-def cancel(
-    order_ref: Annotated[list[str], typer.Argument(help="The orders to cancel.")],
-    *,
-    reason: Annotated[
-        str, typer.Option(help="Told to the marketplace; for paid orders one of its own reasons.")
-    ] = "不想要了",
-    json: Json = False,
-) -> None:
-    """Cancel orders: unpaid ones are closed, for paid ones that are not shipped the money is asked back."""
-    from cli.after_sale import cancel as run_cancel
-
-    raise typer.Exit(run_cancel(order_ref, reason=reason, as_json=json))
-
-
-@app.command()
-@explained
-def refund(
-    order_ref: str,
-    *,
-    kind: Annotated[RefundKind, typer.Option(help="Money back alone, or goods back for money.")] = RefundKind.REFUND,
-    reason: Annotated[str, typer.Option(help="An id or words of the marketplace's list; without it the list.")] = "",
-    amount_cny: Annotated[str | None, typer.Option(help="How much, in yuan; without it the most possible.")] = None,
-    line: Annotated[list[int] | None, typer.Option(min=1, help="A line of the order; without it all.")] = None,
-    words: Annotated[str, typer.Option(help="What to tell the seller, 2 to 150 characters.")] = "",
-    voucher: Vouchers = None,
-    json: Json = False,
-) -> None:
-    """Ask for a refund or a return of a paid order, or anew where the seller refused."""
-    from cli.after_sale import ask_refund
-
-    raise typer.Exit(
-        ask_refund(
-            order_ref,
-            kind=kind,
-            reason=reason,
-            amount_cny=amount_cny,
-            lines=line or [],
-            words=words,
-            vouchers=voucher or [],
-            as_json=json,
-        )
-    )
-
-
-@app.command(name="return")
-@explained
-def return_(
-    order_ref: str,
-    *,
-    company: Annotated[str, typer.Option(help="The carrier: its code, such as SF, or its name.")],
-    number: Annotated[str, typer.Option(help="The parcel's tracking number.")],
-    line: Line = None,
-    note: Annotated[str, typer.Option(help="What to tell the seller about the goods.")] = "",
-    voucher: Annotated[
-        list[str] | None, typer.Option(metavar="LINK", help="A link to a picture. Up to 5 times.")
-    ] = None,
-    json: Json = False,
-) -> None:
-    """Name the parcel that brings the goods of an agreed return back to the seller."""
-    from cli.after_sale import send_back
-
-    raise typer.Exit(
-        send_back(order_ref, company=company, number=number, line=line, note=note, vouchers=voucher or [], as_json=json)
-    )
-
-
-@app.command()
-@explained
-def refunds(*, json: Json = False) -> None:
-    """Follow every refund and return that is not over, and say what waits for you."""
-    from cli.after_sale import follow
-
-    raise typer.Exit(follow(as_json=json))
-
-
-@app.command()
-@explained
-def withdraw(order_ref: str, *, line: Line = None, json: Json = False) -> None:
-    """Take a refund back (Taobao)."""
-    from cli.after_sale import withdraw as run_withdraw
-
-    raise typer.Exit(run_withdraw(order_ref, line=line, as_json=json))
-
-
-@app.command()
-@explained
-def message(
-    order_ref: str,
-    words: Annotated[str, typer.Argument(help="Up to 500 characters; the same words are said once.")],
-    *,
-    line: Line = None,
-    voucher: Annotated[
-        list[str] | None, typer.Option(metavar="LINK", help="A link to a picture. Up to 5 times.")
-    ] = None,
-    json: Json = False,
-) -> None:
-    """Write to the seller about a refund (Taobao)."""
-    from cli.after_sale import message as run_message
-
-    raise typer.Exit(run_message(order_ref, words, line=line, vouchers=voucher or [], as_json=json))
-
-
-@app.command()
-@explained
-def receive(
-    order_ref: Annotated[list[str], typer.Argument(help="The orders whose goods arrived.")], *, json: Json = False
-) -> None:
-    """Confirm to the marketplace that goods arrived, which lets the seller have the money (1688)."""
-    from cli.after_sale import receive as run_receive
-
-    raise typer.Exit(run_receive(order_ref, as_json=json))
-
-
-cart = typer.Typer(help="Prepare orders by hand in the marketplaces' own carts.", no_args_is_help=True)
-app.add_typer(cart, name="cart")
-
-
-@cart.command("add")
-@explained
-def cart_add(
-    file: Annotated[Path, typer.Argument(help="Request file: CSV, XLSX, JSON or Parquet.")],
-    *,
-    batch: Annotated[str | None, typer.Option(help="Name of the batch; the same name goes on with it.")] = None,
-    json: Json = False,
-) -> None:
-    """Lay the orders of a request file into the carts; buys nothing."""
-    from cli.carts import add
-
-    raise typer.Exit(add(file, batch=batch, as_json=json))
-
-
-@cart.command("list")
-@explained
-def cart_list(marketplace: Marketplace, *, json: Json = False) -> None:
-    """Show what lies in a marketplace's cart."""
-    from cli.carts import show
-
-    raise typer.Exit(show(marketplace, as_json=json))
-
-
-@cart.command("set")
-@explained
-def cart_set(marketplace: Marketplace, row: str, quantity: int, *, json: Json = False) -> None:
-    """Change how many pieces a row holds."""
-    from cli.carts import change
-
-    raise typer.Exit(change(marketplace, quantities={row: quantity}, delete=[], as_json=json))
-
-
-@cart.command("delete")
-@explained
-def cart_delete(marketplace: Marketplace, row: list[str], *, json: Json = False) -> None:
-    """Take rows out of a cart."""
-    from cli.carts import change
-
-    raise typer.Exit(change(marketplace, quantities={}, delete=row, as_json=json))
-
-
-@cart.command("preview")
-@explained
-def cart_preview(
-    order_ref: Annotated[list[str], typer.Argument(help="Orders that lie in a cart.")], *, json: Json = False
-) -> None:
-    """Show what ordering would cost, with the quantities that lie in the cart now."""
-    from cli.carts import order
-
-    raise typer.Exit(order(order_ref, dry_run=True, yes=False, budget_cny=None, as_json=json))
-
-
-@cart.command("order")
-@explained
-def cart_order(
-    order_ref: Annotated[list[str], typer.Argument(help="Orders that lie in a cart.")],
-    *,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Approve without asking.")] = False,
-    budget_cny: Annotated[str | None, typer.Option(help="Most that the orders may cost, in yuan.")] = None,
-    json: Json = False,
-) -> None:
-    """Order what lies in the carts, then pay, book and ship it like any other order."""
-    from cli.carts import order
-
-    raise typer.Exit(order(order_ref, dry_run=False, yes=yes, budget_cny=budget_cny, as_json=json))
+app.add_typer(after_sale_app.app)
+app.add_typer(cart_app.app, name="cart")
 
 
 def main() -> None:
