@@ -162,7 +162,7 @@ def lower_the_day_limit(story: Story) -> None:
     story.limits = Limits(day=1999)
 
 
-PLANTED = {
+PLANTED: dict[Callable[[Story], None], list[str]] = {
     pay_again: [
         "an order was paid more than once: A: 1 2 times",
         "more was paid than approved: A: paid 1800, approved 1000",
