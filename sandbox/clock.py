@@ -12,8 +12,9 @@ from sandbox.times import SECOND
 class Clock:
     """Milliseconds since 1970. While a due effect lands, the clock stands at the moment it was due."""
 
-    def __init__(self) -> None:
+    def __init__(self, wall_ns: Callable[[], int] = time.time_ns) -> None:
         self.offset = 0
+        self._wall_ns = wall_ns
         self._held_at: int | None = None
         self._latest = 0
 
@@ -21,7 +22,7 @@ class Clock:
         if self._held_at is not None:
             return self._held_at
         # a real clock that is set back must not make new orders older than old ones
-        self._latest = max(self._latest, time.time_ns() // 1_000_000 + self.offset)
+        self._latest = max(self._latest, self._wall_ns() // 1_000_000 + self.offset)
         return self._latest
 
     def advance(self, seconds: float) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from functools import partial
 
 from sandbox.addresses import AddressBook
@@ -18,10 +20,10 @@ from sandbox.store import StateError, Store
 
 
 class World:
-    def __init__(self, seed: int = 7, store: Store | None = None) -> None:
+    def __init__(self, seed: int = 7, store: Store | None = None, *, wall_ns: Callable[[], int] = time.time_ns) -> None:
         self.seed = seed
         self.store = store or Store()
-        self.clock = Clock()
+        self.clock = Clock(wall_ns)
         self.agenda = Agenda(self.clock)
         self.catalogue = Catalogue(seed, self.store, self.clock.now)
         self.books = Books(self.store)

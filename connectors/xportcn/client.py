@@ -58,7 +58,8 @@ class XportcnClient:
     """Calls the service. An async context manager; one a process and event loop.
 
     `on_send` is called synchronously with each claim of an effect, right before its first byte leaves. If it raises,
-    nothing is written: `NotSent` passes as it is, anything else becomes the cause of one.
+    nothing is written: `NotSent` passes as it is, anything else becomes the cause of one. Another `transport` than
+    aiohttp's must call the hooks of `connectors.xportcn.sending` itself.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class XportcnClient:
         clock: Callable[[], float] = time.time,
         nonces: Callable[[], str] = new_nonce,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.address = _address(settings)
         self.overrides = load_overrides(settings.overrides)
@@ -77,7 +79,8 @@ class XportcnClient:
         self._clock = clock
         self._sleep = sleep
         self._bucket = TokenBucket(settings.requests_per_second, sleep=sleep)
-        self._http = _http_client(settings, SignatureAuth(settings, clock=clock, nonces=nonces))
+        signed = SignatureAuth(settings, clock=clock, nonces=nonces)
+        self._http = _http_client(settings, signed, transport or _aiohttp_transport(settings))
         hide_signatures()
 
     async def __aenter__(self) -> Self:
@@ -233,9 +236,18 @@ def _address(settings: XportcnSettings) -> str:
     return f"{parts.scheme}://{parts.hostname}{port}"
 
 
-def _http_client(settings: XportcnSettings, auth: httpx.Auth) -> httpx.AsyncClient:
+def _http_client(settings: XportcnSettings, auth: httpx.Auth, transport: httpx.AsyncBaseTransport) -> httpx.AsyncClient:
     """The environment's proxies and netrc are left alone: a proxy may repeat what must be sent once."""
+    return httpx.AsyncClient(
+        base_url=settings.base_url,
+        auth=auth,
+        transport=transport,
+        timeout=httpx.Timeout(None, connect=settings.connect_timeout_s),
+        trust_env=False,
+    )
 
+
+def _aiohttp_transport(settings: XportcnSettings) -> AiohttpTransport:
     def session() -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
             ssl=transport.ssl_context, limit=settings.max_connections, keepalive_timeout=KEEP_ALIVE_S
@@ -245,13 +257,7 @@ def _http_client(settings: XportcnSettings, auth: httpx.Auth) -> httpx.AsyncClie
         )
 
     transport = AiohttpTransport(client=session)
-    return httpx.AsyncClient(
-        base_url=settings.base_url,
-        auth=auth,
-        transport=transport,
-        timeout=httpx.Timeout(None, connect=settings.connect_timeout_s),
-        trust_env=False,
-    )
+    return transport
 
 
 def _require_claims(call: EffectCall[Any, Any], claims: Sequence[Claim]) -> None:
