@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from connectors.crash_points import AFTER_ANSWER, AFTER_INTENT, AFTER_RECORD, BEFORE_INTENT, reach
 from connectors.ledger.records import EffectRecord, Intent, OrderChange, OrderRecord, Outcome, SpendLimits
 from connectors.ledger.send_log import never_sent
 from connectors.xportcn.errors import Misconfigured, NotSent, Refused, Unanswered, XportcnError
@@ -88,7 +89,9 @@ async def perform(
     Orders whose effect is open (another run's, or one that `settle` could not clear) are left alone.
     Raises `Misconfigured` at the end of the chunk when the service refuses the account.
     """
+    reach(BEFORE_INTENT, effect.action)
     claimed = await asyncio.to_thread(resources.ledger.claim, intents, lease=resources.lease, limits=limits)
+    reach(AFTER_INTENT, effect.action)
     chunk = _Chunk(resources, effect, orders)
     await each(_batches(chunk, claimed.won.values()), lambda batch: _send(chunk, batch), at_once=resources.concurrency)
     if chunk.trouble:
@@ -174,7 +177,9 @@ async def _send(chunk: _Chunk, batch: Sequence[EffectRecord]) -> None:
             await _concluded(chunk, record, order, answers[order.order_ref])
             for record, order in zip(batch, orders, strict=True)
         ]
+    reach(AFTER_ANSWER, chunk.effect.action)
     await asyncio.gather(*(chunk.resources.recorder.record(outcome) for outcome in outcomes))
+    reach(AFTER_RECORD, chunk.effect.action)
 
 
 async def _send_until_it_leaves(

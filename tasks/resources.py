@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from connectors.crash_points import BEFORE_FIRST_BYTE, BEFORE_SEND, reach
 from connectors.ledger.recorder import OutcomeRecorder
 from connectors.ledger.send_log import SendLog, is_dead, prune
 from connectors.ledger.store import Ledger
@@ -71,9 +72,11 @@ async def open_resources(
         prune(send_logs, needed=ledger.senders_in_doubt())
 
         def on_send(claim: Claim) -> None:
+            reach(BEFORE_SEND, claim.action)
             if clock() >= claim.lease_until:
                 raise NotSent(f"{claim.key}: the lease ran out before it was sent")
             log.note(claim)
+            reach(BEFORE_FIRST_BYTE, claim.action)
 
         async with XportcnClient(xportcn, on_send=on_send) as client:
             yield Resources(

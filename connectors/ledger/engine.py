@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
+from connectors.crash_points import UnknownCrashPoint, is_armed
 from connectors.ledger.schema import SCHEMA_VERSION
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -21,6 +22,10 @@ class LedgerUnusable(Exception):
 
 def open_engine(url: str) -> Engine:
     """An engine on an up-to-date schema. Raises `LedgerUnusable`."""
+    try:
+        is_armed()
+    except UnknownCrashPoint as error:
+        raise LedgerUnusable(str(error)) from error
     try:
         engine = _sqlite(url) if url.startswith("sqlite") else create_engine(_with_driver(url), pool_pre_ping=True)
     except (ArgumentError, ImportError, OSError) as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import parquet
 
+from connectors.crash_points import BEFORE_MANIFEST, reach
 from connectors.snapshots.durable import alone, keep_aside, move, sync
 from connectors.snapshots.manifests import (
     WORK,
@@ -62,6 +63,7 @@ def write_snapshot(
         for file in files:
             move(_staged(root, snapshot_id, file.table), root / file.path)
         sync(root)
+        reach(BEFORE_MANIFEST, snapshot_id)
         _commit(root, manifest)
         _clean(root, manifest)
     return manifest

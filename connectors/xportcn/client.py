@@ -119,7 +119,7 @@ class XportcnClient:
             for claim in claims:
                 self._on_send(claim)
 
-        result = await self._attempt(call, request, Send(leave))
+        result = await self._attempt(call, request, Send(leave, action=call.action))
         if isinstance(result, Report):
             raise error_of(result) from result.cause
         return result

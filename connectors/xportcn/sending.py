@@ -15,7 +15,16 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from types import SimpleNamespace
 
-from aiohttp import ClientSession, TraceConfig, TraceRequestChunkSentParams, TraceRequestHeadersSentParams, hdrs
+from aiohttp import (
+    ClientSession,
+    TraceConfig,
+    TraceRequestChunkSentParams,
+    TraceRequestEndParams,
+    TraceRequestHeadersSentParams,
+    hdrs,
+)
+
+from connectors.crash_points import AFTER_SEND, is_armed, reach
 
 
 class Halted(Exception):
@@ -26,12 +35,14 @@ class Send:
     """One request's way onto the wire. `written` is true once the first byte was about to leave.
 
     `leave` is asked right before; if it raises, nothing is written and the exception is kept in `denied`.
+    `action` names the effect, and is empty for a read.
     """
 
-    __slots__ = ("denied", "leave", "written")
+    __slots__ = ("action", "denied", "leave", "written")
 
-    def __init__(self, leave: Callable[[], None] | None = None) -> None:
+    def __init__(self, leave: Callable[[], None] | None = None, *, action: str = "") -> None:
         self.leave = leave
+        self.action = action
         self.written = False
         self.denied: Exception | None = None
 
@@ -79,6 +90,8 @@ def guard() -> TraceConfig:
     config = TraceConfig()
     config.on_request_headers_sent.append(_before_headers)
     config.on_request_chunk_sent.append(_before_body)
+    if is_armed():
+        config.on_request_end.append(_after_headers_of_answer)
     return config
 
 
@@ -88,3 +101,8 @@ async def _before_headers(_: ClientSession, __: SimpleNamespace, request: TraceR
 
 async def _before_body(_: ClientSession, __: SimpleNamespace, ___: TraceRequestChunkSentParams) -> None:
     _current.get().body()
+
+
+async def _after_headers_of_answer(_: ClientSession, __: SimpleNamespace, ___: TraceRequestEndParams) -> None:
+    if action := _current.get().action:
+        reach(AFTER_SEND, action)

@@ -1,13 +1,23 @@
 """Runs the migrations on the connection that `connectors.ledger.engine` hands over."""
 
+from typing import Any
+
 from alembic import context
 
+from connectors.crash_points import AFTER_REVISION, reach
 from connectors.ledger.schema import metadata
+
+
+def applied(*, step: Any, **_: Any) -> None:
+    """Called by Alembic after each migration, still inside the transaction of all of them."""
+    reach(AFTER_REVISION, step.up_revision_id)
+
 
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
     transactional_ddl=True,
     render_as_batch=True,
+    on_version_apply=applied,
 )
 context.run_migrations()

@@ -1,0 +1,106 @@
+"""Named points at which a test makes this process die or stand still, so that "whatever crashes" is tried for real.
+
+`SOURCING_CRASH_AT=[kill@|stop@]POINT[:DETAIL[:COUNT]]` names one: at the COUNTth time (the first, when not given) that
+this process reaches POINT with that DETAIL (any, when not given) it sends itself SIGKILL, or SIGSTOP with `stop@`.
+Examples: `after-intent:pay`, `after-send:book:3`, `stop@before-send:pay`.
+
+| point | what is durable, and what has left | detail |
+|---|---|---|
+| `before-intent` | nothing | action |
+| `after-intent` | the intents of the chunk; nothing has left | action |
+| `before-send` | the intent; the lease is not yet checked and the send log has no note | action |
+| `before-first-byte` | the intent and the note; not one byte has left | action |
+| `after-send` | the service has carried it out; of its answer nothing is read but the headers | action |
+| `after-answer` | the answer is read and judged; the outcome is not recorded | action |
+| `after-record` | the outcome and the move of its order | action |
+| `before-manifest` | the files of a snapshot are in their places; its manifest is not | snapshot id |
+| `after-revision` | nothing: the tables are at this version inside a transaction that is still open | version |
+
+Every command that opens a ledger or writes a snapshot refuses a value that means nothing: a test that arms a
+misspelt point would prove nothing. Without the variable a point costs one look into the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache
+
+VARIABLE = "SOURCING_CRASH_AT"
+
+BEFORE_INTENT = "before-intent"
+AFTER_INTENT = "after-intent"
+BEFORE_SEND = "before-send"
+BEFORE_FIRST_BYTE = "before-first-byte"
+AFTER_SEND = "after-send"
+AFTER_ANSWER = "after-answer"
+AFTER_RECORD = "after-record"
+BEFORE_MANIFEST = "before-manifest"
+AFTER_REVISION = "after-revision"
+
+EFFECT_POINTS = (
+    BEFORE_INTENT,
+    AFTER_INTENT,
+    BEFORE_SEND,
+    BEFORE_FIRST_BYTE,
+    AFTER_SEND,
+    AFTER_ANSWER,
+    AFTER_RECORD,
+)
+POINTS = (*EFFECT_POINTS, BEFORE_MANIFEST, AFTER_REVISION)
+SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
+FORM = re.compile(r"((?P<how>kill|stop)@)?(?P<point>[a-z-]+)(:(?P<detail>[^:]*)(:(?P<count>[1-9][0-9]*))?)?")
+
+
+class UnknownCrashPoint(ValueError):
+    """`SOURCING_CRASH_AT` names nothing that exists. Nothing was sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Armed:
+    signal: signal.Signals
+    point: str
+    detail: str
+    count: int
+
+
+_reached: Counter[str] = Counter()
+
+
+def reach(point: str, detail: str = "") -> None:
+    """Say that this process is at a point; it may end here. `detail` tells places of one point apart."""
+    if text := os.environ.get(VARIABLE):
+        _strike(_parsed(text), point, detail)
+
+
+def is_armed() -> bool:
+    """Whether some point is armed in this process. Raises `UnknownCrashPoint` for a value that means nothing."""
+    text = os.environ.get(VARIABLE)
+    return bool(text and _parsed(text))
+
+
+def _strike(armed: _Armed, point: str, detail: str) -> None:
+    if point != armed.point or armed.detail not in ("", detail):
+        return
+    _reached[point] += 1
+    if _reached[point] == armed.count:
+        os.kill(os.getpid(), armed.signal)
+
+
+@cache
+def _parsed(text: str) -> _Armed:
+    found = FORM.fullmatch(text)
+    if found is None or found["point"] not in POINTS:
+        raise UnknownCrashPoint(
+            f"{VARIABLE}={text}: must be [kill@|stop@]POINT[:DETAIL[:COUNT]] with one of the points "
+            f"{', '.join(POINTS)}. It is for tests: take it out of the environment. Nothing was sent."
+        )
+    return _Armed(
+        signal=SIGNALS[found["how"] or "kill"],
+        point=found["point"],
+        detail=found["detail"] or "",
+        count=int(found["count"] or 1),
+    )
