@@ -1,0 +1,33 @@
+"""What a test reads after crashes: the sandbox's books, the ledger and the snapshot, and whether they agree."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from connectors.ledger.records import EffectRecord, OrderRecord
+from connectors.ledger.store import Ledger
+from connectors.snapshots import sql
+from tests.crashes.light import Job
+from tests.history import violations
+from tests.running import RunningSandbox
+
+
+def ledger_of(job: Job) -> Ledger:
+    """The ledger of a job's runs, in the hands of the test."""
+    url = job.settings.get("SOURCING_LEDGER_URL") or f"sqlite:///{job.folder / 'data' / 'ledger.db'}"
+    return Ledger(url, clock=lambda: datetime.now(UTC), owner="test")
+
+
+def kept(job: Job) -> tuple[dict[str, OrderRecord], list[EffectRecord]]:
+    """Every order and effect of the ledger."""
+    with ledger_of(job) as ledger:
+        orders = ledger.all_orders()
+        return orders, ledger.effects_of(orders)
+
+
+def assert_books_are_exact(sandbox: RunningSandbox, job: Job) -> None:
+    """No promise is broken; also not in the snapshot. No run may be at work."""
+    orders, effects = kept(job)
+    found = sql(job.folder / "data" / "snapshots", "SELECT order_ref, paid_minor FROM orders")
+    snapshot = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+    assert violations(sandbox.books(), orders, effects, snapshot=snapshot, at_rest=True) == []

@@ -1,0 +1,224 @@
+"""A run in a real process of its own that starts in milliseconds: the flows' code without a Prefect server.
+
+The processes are forked from one that has everything imported. They differ from `sourcing` in this only: Prefect's
+engine is left out (a task is its function), and the ledger's clock may go faster or ahead, so that a lease or the
+settle time is over without waiting for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import prefect
+
+import flows.after_sale
+import flows.cancel_orders
+import flows.source_orders
+import tasks.cancel_order
+from connectors.crash_points import VARIABLE
+from connectors.request_files import read_request_file
+from connectors.settings import SourcingSettings, XportcnSettings
+from connectors.xportcn.after_sale.taobao import TaobaoAfterSale
+from domain.after_sale import RefundFault, RefundKind
+from tasks.resources import open_resources
+
+# what a run imports on its way
+PRELOADED = (
+    __name__,
+    "alembic.command",
+    "connectors.xportcn.after_sale.alibaba_1688",
+    "connectors.xportcn.channels.alibaba_1688",
+    "connectors.xportcn.channels.big_major",
+    "connectors.xportcn.channels.international",
+    "connectors.xportcn.channels.poizon",
+    "connectors.xportcn.channels.taobao",
+    "pandas",
+    "pyarrow.dataset",
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "sqlalchemy.dialects.sqlite.pysqlite",
+)
+KILLED = -signal.SIGKILL
+
+
+class Barrier(Protocol):
+    def wait(self, timeout: float | None = None) -> int: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speed:
+    """A clock for the ledger: `times` as fast as the real one since `since`, and `ahead_s` ahead of it."""
+
+    times: float = 1
+    since: float = 0
+    ahead_s: float = 0
+
+    def __call__(self) -> datetime:
+        now = time.time()
+        return datetime.fromtimestamp(self.since + (now - self.since) * self.times + self.ahead_s, UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What a process does: `source` a file, or `cancel`, `refund` one order."""
+
+    url: str
+    folder: Path
+    does: str = "source"
+    file: Path | None = None
+    order_ref: str = ""
+    batch: str = "batch"
+    chunk_size: int = 50
+    crash_at: str = ""
+    clock: Speed = Speed()
+    settings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "reports"
+
+
+def context() -> ForkServerContext:
+    """Where processes come from; the imports are done once."""
+    made = multiprocessing.get_context("forkserver")
+    made.set_forkserver_preload(list(PRELOADED))
+    return made
+
+
+@dataclass(frozen=True)
+class Run:
+    """A started process."""
+
+    process: ForkServerProcess
+    job: Job
+
+    @property
+    def pid(self) -> int:
+        assert self.process.pid
+        return self.process.pid
+
+    def ends(self, timeout_s: float = 60) -> int:
+        """Wait for the end; answers the exit code, negative for a signal."""
+        self.process.join(timeout_s)
+        code = self.process.exitcode
+        assert code is not None, f"{self.job} is still running"
+        self.process.close()
+        return code
+
+    def stands_still(self, timeout_s: float = 60) -> None:
+        """Wait until the process has stopped itself."""
+        deadline = time.monotonic() + timeout_s
+        while state_of(self.pid) != "T":
+            assert time.monotonic() < deadline, f"{self.job} did not stop"
+            time.sleep(0.01)
+
+    def goes_on(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """The report that the process wrote at its end."""
+        answer: dict[str, Any] = json.loads((self.job.report / f"{self.pid}.json").read_text())
+        return answer
+
+
+def state_of(pid: int) -> str:
+    """The system's letter for what a process does; `T` is stopped."""
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0]
+
+
+def start(job: Job, *, barrier: Barrier | None = None) -> Run:
+    """Start a process; with a barrier it begins when all are there."""
+    job.report.mkdir(parents=True, exist_ok=True)
+    process = context().Process(target=_main, args=(job, barrier), daemon=True)
+    process.start()
+    return Run(process, job)
+
+
+def run(job: Job) -> dict[str, Any]:
+    """Run a job to its end in a process of its own; answers its report."""
+    started = start(job)
+    pid = started.pid
+    assert started.ends() == 0
+    answer: dict[str, Any] = json.loads((job.report / f"{pid}.json").read_text())
+    return answer
+
+
+def killed(job: Job, at: str) -> None:
+    """Run a job that must die at this crash point."""
+    from dataclasses import replace
+
+    assert start(replace(job, crash_at=at)).ends() == KILLED, f"{at} was never reached"
+
+
+def _main(job: Job, barrier: Barrier | None) -> None:
+    for name in [name for name in os.environ if name.startswith(("XPORTCN_", "SOURCING_"))]:
+        del os.environ[name]
+    os.environ |= {"XPORTCN_BASE_URL": job.url, "SOURCING_DATA_DIR": str(job.folder / "data"), **job.settings}
+    if job.crash_at:
+        os.environ[VARIABLE] = job.crash_at
+    _without_prefect(job.clock)
+    if barrier is not None:
+        barrier.wait(60)
+    report = asyncio.run(DOES[job.does](job))
+    path = job.report / f"{os.getpid()}.json"
+    path.with_suffix(".new").write_text(json.dumps(report))
+    path.with_suffix(".new").rename(path)
+
+
+def _without_prefect(clock: Callable[[], datetime]) -> None:
+    def call(task: Any, *args: Any, **kwargs: Any) -> Any:
+        return task.fn(*args, **kwargs)
+
+    prefect.Task.__call__ = call  # type: ignore[method-assign, assignment]
+    for module in (flows.cancel_orders, flows.after_sale):
+        cast(Any, module).open_resources = partial(open_resources, clock=clock)
+    # the sandbox closes an order five seconds after it has accepted that; tests move its clock instead
+    tasks.cancel_order.CONFIRM_PAUSES_S = cast(Any, (0.0,))
+    TaobaoAfterSale.settles_in = timedelta(0)
+
+
+async def _source(job: Job) -> dict[str, Any]:
+    assert job.file
+    settings = SourcingSettings()
+    async with open_resources(settings, XportcnSettings(), clock=job.clock) as resources:
+        requests = read_request_file(job.file).orders
+        batch = flows.source_orders._Batch(resources, job.batch, str(job.file), requests, job.chunk_size)
+        report = await batch.source(None, ask=False)
+    return report.to_json()
+
+
+async def _cancel(job: Job) -> dict[str, Any]:
+    report = await flows.cancel_orders.cancel_orders.fn([job.order_ref])
+    return {"troubles": list(report.troubles)}
+
+
+async def _refund(job: Job) -> dict[str, Any]:
+    try:
+        report = await flows.after_sale.ask_for_refund.fn(job.order_ref, RefundKind.REFUND, "不想要了")
+    except RefundFault as fault:
+        return {"troubles": [str(fault)]}
+    return {"troubles": list(report.troubles)}
+
+
+DOES = {"source": _source, "cancel": _cancel, "refund": _refund}
+
+
+def states(report: dict[str, Any]) -> dict[str, str]:
+    """The state of each order of a report, by reference."""
+    return {order["order_ref"]: order["state"] for order in report["orders"]}
+
+
+def reasons(report: dict[str, Any], refs: Sequence[str]) -> list[str]:
+    return [order["reason"] for order in report["orders"] if order["order_ref"] in refs]
