@@ -68,6 +68,32 @@ def track(*, chunk_size: ChunkSize = None, concurrency: Concurrency = None, json
 
 @app.command()
 @explained
+def reconcile(
+    *,
+    since: Annotated[
+        int | None, typer.Option(metavar="DAYS", min=0, help="How far back; 0 is today. Else SOURCING_LOOK_BACK_DAYS.")
+    ] = None,
+    marketplace: Annotated[
+        list[Marketplace] | None, typer.Option(help="Only this one; may be repeated. Else all of them.")
+    ] = None,
+    wallet_out_cny: Annotated[
+        str | None,
+        typer.Option(help="What left the wallet since then for orders, by the console's statement, in yuan."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Compare the ledger with the marketplaces' own lists: orders, payments, shipments. Buys nothing."""
+    from cli.reconcile import run_reconciliation
+
+    raise typer.Exit(
+        run_reconciliation(
+            since_days=since, wallet_out_cny=wallet_out_cny, marketplaces=marketplace or [], as_json=json
+        )
+    )
+
+
+@app.command()
+@explained
 def status(order_ref: Annotated[str | None, typer.Argument(help="One order, with its history.")] = None) -> None:
     """Show all orders, or everything known of one."""
     from cli.status import show_status

@@ -309,6 +309,24 @@ CANDIDATES = _table(
         "decided_at": TIME,
     },
 )
+RECONCILIATION = _table(
+    "reconciliation",
+    "kind,marketplace,order_ref,order_id",
+    {
+        "kind": ID,
+        "marketplace": ID,
+        "order_ref": ID,
+        "order_id": ID,
+        "expected": TEXT,
+        "seen": TEXT,
+        "remedy": TEXT,
+        "expected_minor": MINOR,
+        "seen_minor": MINOR,
+        "currency": TEXT,
+        "since": MOMENT,
+        "findings": COUNT,
+    },
+)
 
 TABLES: Mapping[str, Table] = {
     table.name: table
@@ -327,5 +345,6 @@ TABLES: Mapping[str, Table] = {
         REFUND_EVENTS,
         OUTCOMES,
         CANDIDATES,
+        RECONCILIATION,
     )
 }

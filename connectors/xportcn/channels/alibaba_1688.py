@@ -9,7 +9,7 @@ from connectors.xportcn.api import alibaba_batch, alibaba_order, alibaba_product
 from connectors.xportcn.channels import alibaba_1688_answers as answers
 from connectors.xportcn.channels.alibaba_requests import address, cargo, seller_cargo
 from connectors.xportcn.channels.base import Created, PayOutcome, Warehouse
-from connectors.xportcn.channels.listing import PAGE_SIZE, Page, find_in_list, first_hits
+from connectors.xportcn.channels.listing import PAGE_SIZE, Page, find_in_list, first_hits, list_since
 from connectors.xportcn.channels.matching import CLOCK_MARGIN, batches_of_sellers, oldest_first, require_batch
 from connectors.xportcn.channels.previewing import no_quote
 from connectors.xportcn.channels.refusals import ORDER_NOT_FOUND, PRODUCT_NOT_FOUND
@@ -25,6 +25,7 @@ from domain.orders import SourcingOrder
 from domain.quotes import LineProblem, Quote
 from domain.service_orders import ServiceOrder, TrackingEvent
 
+ORDER_LIST = alibaba_order.ORDER_PAGE.operation
 MOST_SELLERS = 10
 
 
@@ -121,15 +122,17 @@ class Alibaba1688Channel:
 
     async def find(self, references: Sequence[str], *, since: datetime) -> dict[str, list[ServiceOrder]]:
         """Look through the order list: 1688 can't be asked for a message."""
+        return await find_in_list(lambda page_no: self._page(page_no, since), references, since, ORDER_LIST)
 
-        async def turn(page_no: int) -> Page[ServiceOrder]:
-            request = alibaba_order.OrderPageRequest(
-                page=page_no, page_size=PAGE_SIZE, create_start_time=china_text(since - CLOCK_MARGIN)
-            )
-            page = await self._client.read(alibaba_order.ORDER_PAGE, request)
-            return Page([answers.service_order(order) for order in page.result], page.total_record)
+    async def list_orders(self, *, since: datetime) -> list[ServiceOrder]:
+        return await list_since(lambda page_no: self._page(page_no, since), since, ORDER_LIST)
 
-        return await find_in_list(turn, references, since, alibaba_order.ORDER_PAGE.operation)
+    async def _page(self, page_no: int, since: datetime) -> Page[ServiceOrder]:
+        request = alibaba_order.OrderPageRequest(
+            page=page_no, page_size=PAGE_SIZE, create_start_time=china_text(since - CLOCK_MARGIN)
+        )
+        page = await self._client.read(alibaba_order.ORDER_PAGE, request)
+        return Page([answers.service_order(order) for order in page.result], page.total_record)
 
     async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
         orders = await concurrently(self._order, dict.fromkeys(order_ids))

@@ -72,6 +72,12 @@ class Channel(Protocol):
     async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
         """The orders of these ids as they are now; unknown ids are missing from the answer."""
 
+    async def list_orders(self, *, since: datetime) -> list[ServiceOrder]:
+        """All orders of the account created after `since` (UTC), whoever made them, in whatever currency.
+
+        Raises `ContractMismatch` when the list is not whole.
+        """
+
     async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
         """All events of all parcels of one order, domestic and international, oldest first."""
 

@@ -11,7 +11,7 @@ from connectors.xportcn.channels import alibaba_1688_answers
 from connectors.xportcn.channels import big_major_answers as answers
 from connectors.xportcn.channels.alibaba_requests import address, cargo
 from connectors.xportcn.channels.base import Created, Warehouse
-from connectors.xportcn.channels.listing import PAGE_SIZE, Page, find_in_list, first_hits
+from connectors.xportcn.channels.listing import PAGE_SIZE, Page, find_in_list, first_hits, list_since
 from connectors.xportcn.channels.matching import CLOCK_MARGIN, oldest_first
 from connectors.xportcn.channels.previewing import asked_before, no_quote, require_approved
 from connectors.xportcn.channels.refusals import ORDER_NOT_FOUND, PRODUCT_NOT_FOUND, code_of, payment_refusal
@@ -26,6 +26,8 @@ from domain.offers import Offer, OfferSummary
 from domain.orders import SourcingOrder
 from domain.quotes import Quote
 from domain.service_orders import ServiceOrder, TrackingEvent
+
+ORDER_LIST = big_major.ORDER_PAGE.operation
 
 
 class BigMajorChannel:
@@ -88,15 +90,17 @@ class BigMajorChannel:
 
     async def find(self, references: Sequence[str], *, since: datetime) -> dict[str, list[ServiceOrder]]:
         """Look through the order list: it can't be asked for a message."""
+        return await find_in_list(lambda page_no: self._page(page_no, since), references, since, ORDER_LIST)
 
-        async def turn(page_no: int) -> Page[ServiceOrder]:
-            request = big_major.OrderPageRequest(
-                page_no=page_no, page_size=PAGE_SIZE, create_time_start=china_text(since - CLOCK_MARGIN)
-            )
-            page = await self._client.read(big_major.ORDER_PAGE, request)
-            return Page([answers.service_order(order) for order in page.data], page.total_records)
+    async def list_orders(self, *, since: datetime) -> list[ServiceOrder]:
+        return await list_since(lambda page_no: self._page(page_no, since), since, ORDER_LIST)
 
-        return await find_in_list(turn, references, since, big_major.ORDER_PAGE.operation)
+    async def _page(self, page_no: int, since: datetime) -> Page[ServiceOrder]:
+        request = big_major.OrderPageRequest(
+            page_no=page_no, page_size=PAGE_SIZE, create_time_start=china_text(since - CLOCK_MARGIN)
+        )
+        page = await self._client.read(big_major.ORDER_PAGE, request)
+        return Page([answers.service_order(order) for order in page.data], page.total_records)
 
     async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
         orders = await concurrently(self._order, dict.fromkeys(order_ids))

@@ -194,6 +194,11 @@ def service_order(order: international.Order) -> ServiceOrder:
     if order.currency != CNY:
         words = f"order {order.trade_id} is in {order.currency}; only {CNY} is dealt with"
         raise ContractMismatch(words, operation=international.ORDER_LIST.operation.name, field="currency")
+    return any_order(order)
+
+
+def any_order(order: international.Order) -> ServiceOrder:
+    """An order that somebody made, with its amounts in its own currency."""
     return ServiceOrder(
         order_id=order.trade_id,
         reference=order.channel_refer_id,

@@ -54,6 +54,11 @@ async def whole_list(turn: Turn[ServiceOrder], operation: Operation) -> list[Ser
     return list(seen.values())
 
 
+async def list_since(turn: Turn[ServiceOrder], since: datetime, operation: Operation) -> list[ServiceOrder]:
+    """All orders of a list created after `since`, also when it does not keep to its filter or its order."""
+    return [order for order in await whole_list(turn, operation) if is_since(order, since)]
+
+
 async def find_in_list(
     turn: Turn[ServiceOrder], references: Sequence[str], since: datetime, operation: Operation
 ) -> dict[str, list[ServiceOrder]]:

@@ -8,13 +8,14 @@ from datetime import datetime
 from connectors.xportcn.api import poizon
 from connectors.xportcn.channels import poizon_answers as answers
 from connectors.xportcn.channels.base import Created, Warehouse
-from connectors.xportcn.channels.listing import PAGE_SIZE, Page, first_hits, require_filter, whole_list
-from connectors.xportcn.channels.matching import batches, by_reference, oldest_first
+from connectors.xportcn.channels.listing import PAGE_SIZE, Page, first_hits, list_since, require_filter, whole_list
+from connectors.xportcn.channels.matching import CLOCK_MARGIN, batches, by_reference, oldest_first
 from connectors.xportcn.channels.previewing import no_quote, over_limit
 from connectors.xportcn.channels.refusals import PRODUCT_NOT_FOUND, code_of, payment_refusal
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.concurrently import concurrently
 from connectors.xportcn.errors import Refused
+from connectors.xportcn.wire import unix_ms
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money, total_of
@@ -94,6 +95,16 @@ class PoizonChannel:
         orders = await whole_list(lambda page_no: self._page(page_no, references=references), ORDER_LIST)
         require_filter(ORDER_LIST, "requestIds", (order.reference for order in orders), references)
         return orders
+
+    async def list_orders(self, *, since: datetime) -> list[ServiceOrder]:
+        return await list_since(lambda page_no: self._page_since(page_no, since), since, ORDER_LIST)
+
+    async def _page_since(self, page_no: int, since: datetime) -> Page[ServiceOrder]:
+        request = poizon.OrderListRequest(
+            page_no=page_no, page_size=PAGE_SIZE, create_time_start=unix_ms(since - CLOCK_MARGIN)
+        )
+        answer = await self._client.read(poizon.ORDER_LIST, request)
+        return Page([answers.service_order(order) for order in answer.data], answer.total_records)
 
     async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
         lists = await concurrently(self._with_ids, batches(order_ids, MOST_IDS))

@@ -8,13 +8,14 @@ from datetime import datetime
 from connectors.xportcn.api import taobao_order, taobao_product
 from connectors.xportcn.channels import taobao_answers as answers
 from connectors.xportcn.channels.base import Created, PayOutcome, Warehouse
-from connectors.xportcn.channels.listing import PAGE_SIZE, Page, first_hits, require_filter
-from connectors.xportcn.channels.matching import batches, by_reference, oldest_first, require_batch
+from connectors.xportcn.channels.listing import PAGE_SIZE, Page, first_hits, list_since, require_filter
+from connectors.xportcn.channels.matching import CLOCK_MARGIN, batches, by_reference, oldest_first, require_batch
 from connectors.xportcn.channels.previewing import no_quote
 from connectors.xportcn.channels.refusals import ORDER_NOT_FOUND, PRODUCT_NOT_FOUND
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.concurrently import concurrently
 from connectors.xportcn.errors import Refused
+from connectors.xportcn.wire import unix_ms
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -111,6 +112,16 @@ class TaobaoChannel:
         orders = await self._page(request)
         require_filter(ORDER_LIST, "outerPurchaseId", [order.reference for order in orders], [reference])
         return orders
+
+    async def list_orders(self, *, since: datetime) -> list[ServiceOrder]:
+        return await list_since(lambda page_no: self._page_since(page_no, since), since, ORDER_LIST)
+
+    async def _page_since(self, page_no: int, since: datetime) -> Page[ServiceOrder]:
+        request = taobao_order.OrderPageRequest(
+            page_no=page_no, page_size=PAGE_SIZE, create_time_start=unix_ms(since - CLOCK_MARGIN)
+        )
+        page = await self._client.read(taobao_order.ORDER_PAGE, request)
+        return Page([answers.service_order(order) for order in page.data], page.total_records)
 
     async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
         pages = await concurrently(self._with_ids, batches(order_ids, PAGE_SIZE))

@@ -26,6 +26,7 @@ def test_the_tables_and_their_keys() -> None:
         "refund_events": ("order_ref", "refund_key", "sequence"),
         "outcomes": ("order_ref",),
         "candidates": ("order_ref", "line_no", "place"),
+        "reconciliation": ("kind", "marketplace", "order_ref", "order_id"),
     }
 
 

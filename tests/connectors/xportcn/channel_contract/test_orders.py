@@ -178,3 +178,24 @@ async def test_an_unpaid_order_closes(shop: Shop) -> None:
     shop.sandbox.advance(days=1.1)
     shown = (await shop.channel.read([order_id]))[order_id]
     assert (shown.status, shown.paid) == (ServiceStatus.CLOSED, None)
+
+
+async def test_every_order_of_the_account_is_listed(shop: Shop) -> None:
+    """More than a page, whoever made them and whatever became of them; none from before the moment asked for."""
+    ours = await shop.order()
+    orders = [replace(ours, request=replace(ours.request, order_ref=f"R-{number}")) for number in range(55)]
+    early = await concurrently(shop.create, orders[:2])
+    shop.sandbox.advance(days=2)
+    begin = now() + timedelta(days=2)
+    ids = await concurrently(shop.create, orders[2:])
+    await shop.pay(ids[0])
+    listed = await shop.channel.list_orders(since=begin)
+    assert sorted(one.order_id for one in listed) == sorted(ids)
+    by_id = {one.order_id: one for one in listed}
+    assert (by_id[ids[0]].status, by_id[ids[0]].paid) == (ServiceStatus.PAID, by_id[ids[0]].total)
+    assert {one.reference for one in listed} == {f"R-{number}" for number in range(2, 55)}
+    everything = await shop.channel.list_orders(since=begin - timedelta(days=3))
+    assert {one.order_id: one.status for one in everything if one.order_id in early} == dict.fromkeys(
+        early, ServiceStatus.CLOSED
+    )
+    assert len(everything) == 55

@@ -1,0 +1,97 @@
+"""`sourcing reconcile`: compare ledger and service at a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from cli.failures import BAD_USAGE, NEEDS_A_PERSON, say
+from cli.terminal import console, messages, progress_bars, quiet_prefect, show_orders
+from connectors.settings import SourcingSettings
+from deployments.local_server import prefect_server
+from domain.findings import Finding, FindingKind
+from domain.marketplace import Marketplace
+from domain.money import Money
+
+if TYPE_CHECKING:
+    from flows.reconcile_reporting import ReconciliationReport
+
+COLOURS = {FindingKind.STATE_DIFFERS: "yellow", FindingKind.OPEN_QUESTION: "magenta"}
+
+
+def run_reconciliation(
+    *, since_days: int | None, wallet_out_cny: str | None, marketplaces: list[Marketplace], as_json: bool
+) -> int:
+    """Run the flow and print what differs; answers the exit code."""
+    if wallet_out_cny:
+        try:
+            Money.parse(wallet_out_cny)
+        except ValueError as error:
+            say(f"--wallet-out-cny: {error}")
+            return BAD_USAGE
+    report = compared(since_days=since_days, wallet_out_cny=wallet_out_cny, marketplaces=marketplaces or None)
+    if as_json:
+        print(json.dumps(report.to_json(), ensure_ascii=False, indent=2))
+    else:
+        show(report)
+    for trouble in report.troubles:
+        messages.print(f"[yellow]not compared:[/] {trouble}")
+    return 0 if report.all_fine else NEEDS_A_PERSON
+
+
+def compared(**options: Any) -> ReconciliationReport:
+    """Run the flow with a progress bar. Options are those of `flows.reconcile.reconcile`."""
+    with prefect_server(SourcingSettings().data_dir):
+        from flows.reconcile import reconcile
+        from tasks.progress import progress
+
+        quiet_prefect()
+        with progress_bars() as bars:
+            progress.set(bars)
+            report: ReconciliationReport = asyncio.run(reconcile(**options))
+            return report
+
+
+def show(report: ReconciliationReport) -> None:
+    """The sums, what was settled, and every finding with what to do about it."""
+    from flows.reconcile_reporting import summary_of
+
+    if report.settled:
+        show_orders("Settled by reading", report.settled)
+    if report.paid:
+        console.print(_sums(report))
+    for finding in report.findings:
+        _show_finding(finding)
+    for note in report.notes:
+        console.print(f"Note: {note}", soft_wrap=True)
+    console.print(f"Since {report.since:%Y-%m-%d}: {summary_of(report)}", soft_wrap=True)
+    console.print(f"Snapshot {report.snapshot_id} in {report.snapshot_root}", soft_wrap=True)
+
+
+def _sums(report: ReconciliationReport) -> Table:
+    table = Table(title="Paid", title_justify="left", header_style="bold")
+    for name in ("marketplace", "ledger", "service", "difference"):
+        table.add_column(name, justify="left" if name == "marketplace" else "right", no_wrap=True)
+    for one in report.paid:
+        gap = one.service - one.ledger
+        style = "red" if gap.minor else "green"
+        table.add_row(one.marketplace, str(one.ledger), str(one.service), Text(str(gap), style=style))
+    return table
+
+
+def _show_finding(finding: Finding) -> None:
+    subject = " ".join(part for part in (finding.order_ref, finding.order_id) if part)
+    head = Text.assemble(
+        (finding.kind.replace("_", " "), f"bold {COLOURS.get(finding.kind, 'red')}"),
+        f"  {finding.marketplace or ''} " if finding.marketplace else "  ",
+        (subject, "bold"),
+    )
+    console.print(head, soft_wrap=True)
+    sides = (("ledger", finding.expected), ("service", finding.seen), ("to do", finding.remedy))
+    for name, words in sides:
+        console.print(Padding(Text.assemble((f"{name:>8}  ", "dim"), words), (0, 0, 0, 2)))

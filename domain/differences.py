@@ -1,0 +1,280 @@
+"""How one order of the ledger differs from what the service shows of it, in words that say what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from domain.effects import Action
+from domain.findings import Finding, FindingKind, LedgerOrder, OpenEffect
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.service_orders import ServiceOrder, ServiceStatus
+from domain.states import OrderState
+
+GIVEN_BACK = frozenset({OrderState.REFUNDING, OrderState.REFUNDED})
+OVER = GIVEN_BACK | {OrderState.CANCELLED}
+NEEDS_NO_ANSWER = frozenset({Action.NOTIFY, Action.CART})  # they spend nothing and are made again by themselves
+
+QUESTIONS = {
+    Action.CREATE: ("Is there an order with reference {ref} in the console?", "--ordered ORDER_ID, or --not-ordered"),
+    Action.PAY: ("Is order {id} paid in the console?", "--paid AMOUNT_CNY, or --not-paid"),
+    Action.BOOK: (
+        "Does the warehouse console show a shipment for order {id}?",
+        "--booked SHIPMENT_ORDER_ID --tracking NUMBER, or --not-booked",
+    ),
+    Action.CANCEL: ("Is order {id} closed in the console?", "--cancelled, or --not-cancelled"),
+    Action.REFUND: (
+        "Does order {id} show a refund in the console?",
+        "--refund-asked REFUND_ID, or --not-refunded",
+    ),
+}
+
+
+def is_paid(order: ServiceOrder) -> bool:
+    """Whether money was taken for it, also when it was closed since."""
+    return order.status.is_paid or order.paid is not None
+
+
+def is_live(order: ServiceOrder) -> bool:
+    """Whether it costs or may cost money."""
+    return order.status is not ServiceStatus.CLOSED or is_paid(order)
+
+
+def standing(order: ServiceOrder) -> str:
+    """What the service shows, in a few words."""
+    if order.status is ServiceStatus.CLOSED:
+        why = f" ({order.close_reason})" if order.close_reason else ""
+        return f"closed{why}, {order.paid} paid" if order.paid else f"closed unpaid{why}"
+    if not is_paid(order):
+        return f"{order.status.replace('_', ' ')}, {order.total}"
+    return f"{order.status}, {order.paid or order.total} paid"
+
+
+def orphan(marketplace: Marketplace, order: ServiceOrder, ours: LedgerOrder | None) -> Finding:
+    """An order that the ledger doesn't know, or (`ours`) knows as not ordered."""
+    if ours is None:
+        expected, remedy = "no order", "find out who ordered it: another ledger or a person at the console"
+    else:
+        expected = f"{ours.order_ref} is {ours.state}, without this order"
+        remedy = "take it out of the request files, or a run may buy it again; then decide at the console"
+    end = "ask for the money back there" if is_paid(order) else "cancel it there"
+    return Finding(
+        kind=FindingKind.ORPHAN,
+        marketplace=marketplace,
+        order_ref=order.reference,
+        order_id=order.order_id,
+        expected=expected,
+        seen=standing(order),
+        remedy=f"{remedy}. If nobody wants it, {end}",
+        seen_amount=order.paid or order.total,
+    )
+
+
+def several(ours: LedgerOrder, orders: list[ServiceOrder]) -> Finding:
+    """More than one live order under one reference."""
+    listed = "; ".join(f"{order.order_id} ({standing(order)})" for order in orders)
+    return _finding(
+        FindingKind.SEVERAL_ORDERS,
+        ours,
+        expected="one order",
+        seen=f"{len(orders)} orders under {ours.order_ref}: {listed}",
+        remedy="cancel all but one at the console, paid ones by asking for the money back",
+    )
+
+
+def missing(ours: LedgerOrder, instead: ServiceOrder | None) -> Finding:
+    """The service does not show the order; it may show another one under its reference `instead`."""
+    seen = "no such order"
+    if instead is not None:
+        seen = f"another order under this reference: {instead.order_id} ({standing(instead)})"
+    return _finding(
+        FindingKind.MISSING,
+        ours,
+        expected=f"{ours.state}, {ours.paid} paid" if ours.paid else f"{ours.state}",
+        seen=seen,
+        remedy="look it up in the console, and ask the service if it is not there. Don't order it again before",
+        expected_amount=ours.paid or ours.total,
+    )
+
+
+def differences(ours: LedgerOrder, theirs: ServiceOrder, now: datetime, *, with_shipment: bool) -> Iterator[Finding]:
+    """At most one finding about payment, amount or state, and one about the shipment."""
+    if found := _payment(ours, theirs, now) or _state(ours, theirs) or _amount(ours, theirs):
+        yield found
+    if with_shipment and ours.state not in OVER and theirs.status is not ServiceStatus.CLOSED:
+        yield from _shipment(ours, theirs)
+
+
+def _payment(ours: LedgerOrder, theirs: ServiceOrder, now: datetime) -> Finding | None:
+    if ours.paid is not None and not is_paid(theirs):
+        return _finding(
+            FindingKind.PAYMENT_MISSING,
+            ours,
+            expected=f"{ours.paid} paid",
+            seen=standing(theirs),
+            remedy="look in the wallet's statement whether the money left or came back, and ask the service",
+            expected_amount=ours.paid,
+        )
+    if ours.paid is None and is_paid(theirs):
+        return _finding(
+            FindingKind.UNRECORDED_PAYMENT,
+            ours,
+            expected=f"{ours.state}, not paid",
+            seen=standing(theirs),
+            remedy=_of_unrecorded(ours),
+            seen_amount=theirs.paid or theirs.total,
+        )
+    return _dropped(ours, theirs, now) if ours.state is OrderState.PAYMENT_PENDING else None
+
+
+def _of_unrecorded(ours: LedgerOrder) -> str:
+    if ours.state is OrderState.CANCELLED:
+        return f"ask for the money back: sourcing refund {ours.order_ref}, or at the console"
+    return "run its request file again: that records the payment and books. If nobody of yours paid it, ask the service"
+
+
+def _dropped(ours: LedgerOrder, theirs: ServiceOrder, now: datetime) -> Finding | None:
+    waiting = theirs.status in (ServiceStatus.PAYMENT_PENDING, ServiceStatus.CLOSED, ServiceStatus.OTHER)
+    if waiting or is_paid(theirs) or ours.payment_clear_at is None or now < ours.payment_clear_at:
+        return None
+    return _finding(
+        FindingKind.PAYMENT_DROPPED,
+        ours,
+        expected="a payment, which the service had accepted",
+        seen=standing(theirs),
+        remedy=f"look in the wallet's statement. If no money left: sourcing resolve {ours.order_ref} --not-paid, "
+        "then run its request file again",
+        expected_amount=ours.total,
+    )
+
+
+def _state(ours: LedgerOrder, theirs: ServiceOrder) -> Finding | None:
+    if ours.state in GIVEN_BACK:
+        return None
+    closed = theirs.status is ServiceStatus.CLOSED
+    if closed is not (ours.state is OrderState.CANCELLED):
+        remedy = _of_closed(ours) if closed else _of_alive(ours)
+    elif theirs.status is ServiceStatus.OTHER:
+        remedy = "look it up in the console: the service shows a state that this program does not know"
+    else:
+        return None
+    return _finding(FindingKind.STATE_DIFFERS, ours, expected=str(ours.state), seen=standing(theirs), remedy=remedy)
+
+
+def _of_closed(ours: LedgerOrder) -> str:
+    if ours.paid is not None:
+        return f"look whether the money came back; if not: sourcing refund {ours.order_ref}, or ask the marketplace"
+    return f"sourcing cancel {ours.order_ref} closes it here too; to buy it after all, give it a new order_ref"
+
+
+def _of_alive(ours: LedgerOrder) -> str:
+    if ours.paid is not None:
+        return f"ask for the money back: sourcing refund {ours.order_ref}, or at the console"
+    return f"cancel it again: sourcing cancel {ours.order_ref}, or at the console; unpaid, it closes by itself"
+
+
+def _amount(ours: LedgerOrder, theirs: ServiceOrder) -> Finding | None:
+    """Whether the amounts agree; after a refund a marketplace may show what is left (not documented)."""
+    pairs = [
+        (what, our, their)
+        for what, our, their in (("paid", ours.paid, theirs.paid), ("total", ours.total, theirs.total))
+        if our is not None and their is not None and their not in (our, _left(our, ours.refunded))
+    ]
+    if not pairs or (theirs.status is ServiceStatus.CLOSED and not is_paid(theirs)):
+        return None
+    _, our, their = pairs[0]
+    remedy = (
+        "look in the wallet's statement what was taken, and ask the service for the difference"
+        if ours.paid is not None
+        else "the price changed after ordering: run its request file again; what is dearer than approved is not paid"
+    )
+    return _finding(
+        FindingKind.AMOUNT_DIFFERS,
+        ours,
+        expected=", ".join(f"{what} {our}" for what, our, _ in pairs),
+        seen=", ".join(f"{what} {their}" for what, _, their in pairs),
+        remedy=remedy,
+        expected_amount=our,
+        seen_amount=their,
+    )
+
+
+def _left(amount: Money, refunded: Money) -> Money:
+    return amount - refunded if amount.currency == refunded.currency else amount
+
+
+def _shipment(ours: LedgerOrder, theirs: ServiceOrder) -> Iterator[Finding]:
+    expected = _booking(ours.shipment_order_id, ours.tracking_numbers) if ours.shipment_order_id else "no shipment"
+    seen = ", ".join(_booking(one.shipment_order_id, one.tracking_numbers) for one in theirs.shipments)
+    if ours.shipment_order_id and not theirs.shipments:
+        yield _finding(
+            FindingKind.SHIPMENT_MISSING,
+            ours,
+            expected=expected,
+            seen="no shipment on the order",
+            remedy="ask the warehouse for it; don't book again before it says no",
+        )
+    elif theirs.shipments and not _same_shipment(ours, theirs):
+        remedy = "ask the warehouse which one counts, and have the others cancelled"
+        if not ours.shipment_order_id:
+            remedy = "run its request file again, which records it; if it was not yours, ask the warehouse"
+        yield _finding(FindingKind.SHIPMENT_DIFFERS, ours, expected=expected, seen=seen, remedy=remedy)
+
+
+def _same_shipment(ours: LedgerOrder, theirs: ServiceOrder) -> bool:
+    """Numbers that are not shown yet don't contradict those that were answered when booking."""
+    shown = theirs.shipments[0]
+    numbers = set(shown.tracking_numbers)
+    same_numbers = not numbers or numbers == set(ours.tracking_numbers)
+    return len(theirs.shipments) == 1 and shown.shipment_order_id == ours.shipment_order_id and same_numbers
+
+
+def _booking(shipment_order_id: str, numbers: tuple[str, ...]) -> str:
+    return f"{shipment_order_id} ({', '.join(numbers)})" if numbers else shipment_order_id
+
+
+def questions(ours: LedgerOrder, now: datetime) -> Iterator[Finding]:
+    """One finding an effect that nobody knows the outcome of."""
+    for effect in ours.open_effects:
+        if effect.action not in NEEDS_NO_ANSWER:
+            yield _finding(
+                FindingKind.OPEN_QUESTION,
+                ours,
+                expected=f"an answer to {effect.action}",
+                seen=effect.reason or "nothing is known of it",
+                remedy=_question(ours, effect, now),
+            )
+
+
+def _question(ours: LedgerOrder, effect: OpenEffect, now: datetime) -> str:
+    if effect.action is not Action.BOOK and now < effect.clear_at:
+        return f"run sourcing reconcile again after {effect.clear_at:%Y-%m-%d %H:%M} UTC: then reading settles it"
+    if effect.action not in QUESTIONS:
+        return f"look in the console what became of it; see sourcing status {ours.order_ref}"
+    question, answers = QUESTIONS[effect.action]
+    asked = question.format(ref=ours.order_ref, id=ours.order_id)
+    return f"{asked} Answer with: sourcing resolve {ours.order_ref} {answers}"
+
+
+def _finding(
+    kind: FindingKind,
+    ours: LedgerOrder,
+    *,
+    expected: str,
+    seen: str,
+    remedy: str,
+    expected_amount: Money | None = None,
+    seen_amount: Money | None = None,
+) -> Finding:
+    return Finding(
+        kind=kind,
+        marketplace=ours.marketplace,
+        order_ref=ours.order_ref,
+        order_id=ours.order_id,
+        expected=expected,
+        seen=seen,
+        remedy=remedy,
+        expected_amount=expected_amount,
+        seen_amount=seen_amount,
+    )

@@ -1,0 +1,190 @@
+"""Ledger against service: which orders belong together, what differs, and what was paid by both accounts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.differences import OVER, differences, is_live, is_paid, missing, orphan, questions, several
+from domain.findings import Finding, FindingKind, LedgerOrder
+from domain.marketplace import Marketplace
+from domain.money import Money, total_of
+from domain.service_orders import ServiceOrder, ServiceStatus
+from domain.states import OrderState
+
+CNY = "CNY"
+UNSETTLED = frozenset({OrderState.ORDERED, OrderState.PAYMENT_PENDING, OrderState.UNKNOWN})
+
+Shown = Mapping[Marketplace, Sequence[ServiceOrder]]
+"""The orders that marketplaces show; one that could not be read is not in it, and nothing is said of its orders."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Findings, the most costly kind first. `notes` say what could not be compared; `in_hand` orders were left out."""
+
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+    compared: int
+    in_hand: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaidSum:
+    """What was paid for orders of one marketplace in one currency, by both accounts; refunds are not taken off."""
+
+    marketplace: Marketplace
+    ledger: Money
+    service: Money
+
+
+def compare(ledger: Iterable[LedgerOrder], shown: Shown, *, since: datetime, now: datetime) -> Comparison:
+    """Compare the ledger's orders with those shown.
+
+    An order from before `since` counts only when it is shown: the lists don't reach back to it, so its absence means
+    nothing. A younger one must be shown.
+    """
+    orders = list(ledger)
+    sides = _Sides(orders, shown)
+    absent = [order for order in orders if _must_show(order, shown, since) and not sides.shown(order)]
+    pairs = [(order, theirs) for order in orders if (theirs := sides.shown(order))]
+    silent = _silent_about_shipments(pairs)
+    found = [
+        *sides.unknown_here(replaced={order.order_ref for order in absent}),
+        *(missing(order, sides.replacement(order)) for order in absent),
+        *(
+            finding
+            for ours, theirs in pairs
+            for finding in differences(ours, theirs, now, with_shipment=ours.marketplace not in silent)
+        ),
+        *(finding for order in orders for finding in questions(order, now)),
+    ]
+    in_hand = {order.order_ref for order in orders if order.in_hand}
+    return Comparison(
+        findings=ranked(finding for finding in found if finding.order_ref not in in_hand),
+        notes=tuple(f"{name}: no order shows a shipment there, so bookings were not compared" for name in silent),
+        compared=len(pairs) + len(absent),
+        in_hand=len(in_hand),
+    )
+
+
+def ranked(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The most costly kind first."""
+    ranks = {kind: place for place, kind in enumerate(FindingKind)}
+    return tuple(sorted(findings, key=lambda finding: (ranks[finding.kind], *finding.identity)))
+
+
+def to_look_up(ledger: Iterable[LedgerOrder], shown: Shown, *, since: datetime) -> list[LedgerOrder]:
+    """Orders to be read by their id: not in a list that should have them, or unsettled and older than the lists."""
+    orders = list(ledger)
+    sides = _Sides(orders, shown)
+    return [
+        order
+        for order in orders
+        if order.order_id
+        and order.marketplace in shown
+        and not sides.shown(order)
+        and (_must_show(order, shown, since) or order.state in UNSETTLED)
+    ]
+
+
+def _must_show(order: LedgerOrder, shown: Shown, since: datetime) -> bool:
+    """Whether the service has to show this order; one that came to nothing may be gone there."""
+    came_to_nothing = order.state is OrderState.REFUNDED or (order.state in OVER and order.paid is None)
+    in_time = order.ordered_at is not None and order.ordered_at >= since
+    return bool(order.order_id) and order.marketplace in shown and in_time and not came_to_nothing
+
+
+class _Sides:
+    """Both sides, found by id and by reference."""
+
+    def __init__(self, orders: Sequence[LedgerOrder], shown: Shown) -> None:
+        self._listed = [(name, order) for name, listed in shown.items() for order in listed]
+        self._by_id = {(name, order.order_id): order for name, order in self._listed}
+        self._ours = {(order.marketplace, order.order_ref): order for order in orders}
+        self._our_ids = {(order.marketplace, order.order_id) for order in orders if order.order_id}
+        self._live: defaultdict[tuple[Marketplace, str], list[ServiceOrder]] = defaultdict(list)
+        for (name, _), order in self._by_id.items():
+            if is_live(order):
+                self._live[name, order.reference].append(order)
+
+    def shown(self, ours: LedgerOrder) -> ServiceOrder | None:
+        return self._by_id.get((ours.marketplace, ours.order_id))
+
+    def replacement(self, ours: LedgerOrder) -> ServiceOrder | None:
+        """The one live order under the reference of an order that is not shown."""
+        found = self._live.get((ours.marketplace, ours.order_ref), [])
+        return found[0] if len(found) == 1 else None
+
+    def unknown_here(self, *, replaced: set[str]) -> Iterator[Finding]:
+        """Live orders that the ledger has no id of, and references with several; `replaced` are told elsewhere."""
+        for (name, reference), orders in self._live.items():
+            ours = self._ours.get((name, reference)) if reference else None
+            if ours is not None and len(orders) > 1:
+                yield several(ours, orders)
+                continue
+            for order in orders:
+                known = (name, order.order_id) in self._our_ids or (ours is not None and reference in replaced)
+                if not known:
+                    yield orphan(name, order, ours)
+
+
+def _silent_about_shipments(pairs: Iterable[tuple[LedgerOrder, ServiceOrder]]) -> list[Marketplace]:
+    """Marketplaces where none of several booked orders shows its booking: that it does is an assumption (contract)."""
+    shows: defaultdict[Marketplace, list[bool]] = defaultdict(list)
+    for ours, theirs in pairs:
+        if ours.shipment_order_id and ours.state not in OVER and theirs.status is not ServiceStatus.CLOSED:
+            shows[ours.marketplace].append(bool(theirs.shipments))
+    return [name for name, each in shows.items() if len(each) > 1 and not any(each)]
+
+
+def paid_sums(ledger: Iterable[LedgerOrder], shown: Shown, *, since: datetime) -> list[PaidSum]:
+    """What was paid since `since`, by marketplace and currency, of the marketplaces that could be read."""
+    ours: defaultdict[tuple[Marketplace, str], list[Money]] = defaultdict(list)
+    theirs: defaultdict[tuple[Marketplace, str], list[Money]] = defaultdict(list)
+    for order in ledger:
+        if (
+            order.paid is not None
+            and order.marketplace in shown
+            and _at_least(order.paid_at or order.ordered_at, since)
+        ):
+            ours[order.marketplace, order.paid.currency].append(order.paid)
+    for name, listed in shown.items():
+        for one in listed:
+            if is_paid(one) and _at_least(one.paid_at or one.created_at, since):
+                amount = one.paid or one.total
+                theirs[name, amount.currency].append(amount)
+    return [
+        PaidSum(
+            marketplace=name,
+            ledger=total_of(ours[name, currency], currency),
+            service=total_of(theirs[name, currency], currency),
+        )
+        for name, currency in sorted(ours.keys() | theirs.keys())
+    ]
+
+
+def _at_least(moment: datetime | None, since: datetime) -> bool:
+    return moment is None or moment >= since
+
+
+def wallet_finding(sums: Iterable[PaidSum], left: Money) -> Finding | None:
+    """Whether the CNY that `left` the wallet are the payments that the service's orders show."""
+    paid = total_of([one.service for one in sums if one.service.currency == CNY])
+    if left == paid:
+        return None
+    remedy = (
+        "money left without an order that shows it: look for debits without an order, and for two of one order"
+        if left > paid
+        else "orders are paid that the statement doesn't have: is it of the whole period, and of all payments?"
+    )
+    return Finding(
+        kind=FindingKind.WALLET_DIFFERS,
+        expected=f"{paid}, as the orders at the service show it",
+        seen=f"{left} left the wallet",
+        remedy=remedy,
+        expected_amount=paid,
+        seen_amount=left,
+    )

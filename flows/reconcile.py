@@ -1,0 +1,213 @@
+"""The reconciliation flow: settle what can be settled, then compare ledger and service, and say what differs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from prefect import flow
+
+from connectors.ledger.facts import every_open_effect
+from connectors.settings import SourcingSettings, XportcnSettings
+from connectors.xportcn.carts import cart_for
+from connectors.xportcn.errors import XportcnError
+from domain.findings import Finding, LedgerOrder
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.reconciliation import (
+    CNY,
+    Comparison,
+    Shown,
+    compare,
+    paid_sums,
+    ranked,
+    to_look_up,
+    wallet_finding,
+)
+from domain.service_orders import ServiceOrder
+from flows.chunks import chunks
+from flows.execution import settle_open_effects
+from flows.planning import start_of_day
+from flows.reconcile_reporting import ReconciliationReport, show_findings, summary_of
+from flows.reporting import line_of
+from tasks.order_cart import settle_cart_order
+from tasks.progress import progress
+from tasks.reconcile import (
+    Listing,
+    confirm_what_lists_show,
+    ledger_facts,
+    list_orders,
+    look_up,
+    refs_with_open_effects,
+)
+from tasks.reconciliation_rows import reconciliation_rows
+from tasks.resources import Resources, open_resources
+from tasks.settle_after_sale import settle_after_sale
+from tasks.snapshot import write
+
+# An unpaid order closes after a day: what was paid since a moment was ordered no more than this before it.
+PAYABLE_FOR = timedelta(hours=25)
+
+
+@flow(name="reconcile", persist_result=False)
+async def reconcile(
+    since_days: int | None = None,
+    wallet_out_cny: str | None = None,
+    marketplaces: list[Marketplace] | None = None,
+    chunk_size: int | None = None,
+) -> ReconciliationReport:
+    """Compare the ledger with the order lists of the marketplaces. Reads, and records what reading settles.
+
+    `since_days` counts from the start of today in the merchant's time zone. `wallet_out_cny` is what the console's
+    wallet statement says left the wallet for orders since then: the service has no operation that tells it.
+    """
+    settings = SourcingSettings()
+    wallet_out = Money.parse(wallet_out_cny) if wallet_out_cny else None
+    async with open_resources(settings, XportcnSettings()) as resources:
+        await resources.warehouse()  # one cheap call that tells whether service, clock and account are well
+        run = _Run(resources, since_days, marketplaces or list(Marketplace), chunk_size or settings.chunk_size)
+        report = await run.report(wallet_out)
+    await show_findings(report)
+    return report
+
+
+class _Run:
+    """One reconciliation. `troubles` tell what could not be read."""
+
+    def __init__(
+        self, resources: Resources, since_days: int | None, marketplaces: Sequence[Marketplace], chunk_size: int
+    ) -> None:
+        days = resources.settings.look_back_days if since_days is None else since_days
+        self.resources = resources
+        self.marketplaces = list(dict.fromkeys(marketplaces))
+        self.chunk_size = chunk_size
+        self.now = resources.clock()
+        self.since = start_of_day(self.now - timedelta(days=days), resources.settings.timezone)
+        self.troubles: list[str] = []
+
+    @property
+    def listed_since(self) -> datetime:
+        return self.since - PAYABLE_FOR
+
+    async def report(self, wallet_out: Money | None) -> ReconciliationReport:
+        settled = await self._settle()
+        listings = await self._list()
+        await confirm_what_lists_show(self.resources, listings)
+        shown, facts = await self._completed({listing.marketplace: listing.orders for listing in listings})
+        seen = await self._seen_twice(facts, shown)
+        sums = paid_sums(facts, shown, since=self.since)
+        wallet = self._wallet(wallet_finding(sums, wallet_out)) if wallet_out is not None else None
+        findings = ranked([*seen.findings, *([wallet] if wallet else [])])
+        report = ReconciliationReport(
+            since=self.since,
+            compared=seen.compared,
+            in_hand=seen.in_hand,
+            settled=[line_of(order) for order in self.resources.ledger.orders(settled).values()],
+            findings=findings,
+            paid=sums,
+            wallet_out=wallet_out,
+            troubles=self.troubles,
+            notes=seen.notes,
+            snapshot_id=f"reconciliation-{self.now:%Y%m%dT%H%M%S%f}",
+            snapshot_root=str(self.resources.settings.snapshot_root.absolute()),
+        )
+        rows = reconciliation_rows(findings, since=self.since, summary=summary_of(report))
+        tables = {"reconciliation": rows}
+        await write(self.resources, report.snapshot_id, tables, batch_id=None, begun=self.now)
+        return report
+
+    async def _settle(self) -> list[str]:
+        """Read what became of everything open; answers which orders have nothing open any more."""
+        listener, opened = progress.get(), refs_with_open_effects(self.resources)
+        mine = {name: refs for name, refs in opened.items() if name in self.marketplaces}
+        listener.start("settle", sum(map(len, mine.values())))
+        for marketplace, refs in mine.items():
+            for _, chunk in chunks(refs, self.chunk_size):
+                try:
+                    await self._settle_chunk(marketplace, chunk)
+                except XportcnError as error:
+                    self.troubles.append(f"{marketplace}: what is open there can't be asked about ({error.message})")
+                listener.advance("settle", len(chunk))
+        still = {effect.order_ref for effect in every_open_effect(self.resources.ledger)}
+        return [ref for refs in mine.values() for ref in refs if ref not in still]
+
+    async def _settle_chunk(self, marketplace: Marketplace, refs: Sequence[str]) -> None:
+        ledger = self.resources.ledger
+        await settle_open_effects(self.resources, ledger.orders(refs))
+        if cart_for(marketplace, self.resources.client):
+            for order in ledger.orders(refs).values():
+                await settle_cart_order(self.resources, order)
+        await settle_after_sale(self.resources, ledger.orders(refs))
+
+    async def _list(self) -> list[Listing]:
+        """The lists that could be read. Raises what went wrong when none could."""
+        listener = progress.get()
+        listener.start("list orders", len(self.marketplaces))
+
+        async def listed(marketplace: Marketplace) -> Listing:
+            listing = await list_orders(self.resources, marketplace, since=self.listed_since)
+            listener.advance("list orders", 1)
+            return listing
+
+        listings = await asyncio.gather(*map(listed, self.marketplaces))
+        failed = [(listing.marketplace, listing.error) for listing in listings if listing.error is not None]
+        if len(failed) == len(listings):
+            raise failed[0][1]
+        self.troubles += [f"{name}: its orders could not be listed ({error.message})" for name, error in failed]
+        return [listing for listing in listings if listing.error is None]
+
+    async def _completed(self, shown: Shown) -> tuple[Shown, list[LedgerOrder]]:
+        """The lists with what only asking for single orders shows, and the ledger without what could not be asked."""
+        facts = [order for order in ledger_facts(self.resources) if order.marketplace in self.marketplaces]
+        wanted = to_look_up(facts, shown, since=self.listed_since)
+        found, troubles = await look_up(self.resources, [(order.marketplace, order.order_id) for order in wanted])
+        self.troubles += troubles
+        unread = {order.order_ref for order in wanted if (order.marketplace, order.order_id) not in found}
+        return _with(shown, found), [order for order in facts if order.order_ref not in unread]
+
+    async def _seen_twice(self, facts: Sequence[LedgerOrder], shown: Shown) -> Comparison:
+        """What a second look at both sides confirms: orders go on while their lists are read."""
+        first = compare(facts, shown, since=self.listed_since, now=self.now)
+        doubtful = [
+            (finding.marketplace, finding.order_id)
+            for finding in first.findings
+            if finding.marketplace is not None
+            and finding.marketplace in shown
+            and finding.order_id
+            and _in_cny(finding)
+        ]
+        if not first.findings:
+            return first
+        found, _ = await look_up(self.resources, doubtful)
+        known = {order.order_ref for order in facts}
+        again = [order for order in ledger_facts(self.resources) if order.order_ref in known]
+        second = compare(again, _with(shown, found), since=self.listed_since, now=self.now)
+        both = {finding.identity for finding in first.findings}
+        confirmed = tuple(finding for finding in second.findings if finding.identity in both)
+        return Comparison(findings=confirmed, notes=second.notes, compared=second.compared, in_hand=second.in_hand)
+
+    def _wallet(self, finding: Finding | None) -> Finding | None:
+        """The finding about the wallet, which only the whole sum can prove."""
+        if self.troubles or set(self.marketplaces) != set(Marketplace):
+            self.troubles.append(
+                "the wallet's statement was not compared: not all orders could be read, or were asked for"
+            )
+            return None
+        return finding
+
+
+def _with(shown: Shown, found: Mapping[tuple[Marketplace, str], ServiceOrder | None]) -> Shown:
+    """The lists with these orders as they were read one by one; what was not there is taken out."""
+    lists = {name: {order.order_id: order for order in orders} for name, orders in shown.items()}
+    for (marketplace, order_id), order in found.items():
+        if order is None:
+            lists[marketplace].pop(order_id, None)
+        else:
+            lists[marketplace][order_id] = order
+    return {name: list(orders.values()) for name, orders in lists.items()}
+
+
+def _in_cny(finding: Finding) -> bool:
+    """Orders in other currencies can be listed and not be read one by one."""
+    return finding.seen_amount is None or finding.seen_amount.currency == CNY

@@ -1,0 +1,137 @@
+"""What a reconciliation came to, and how the Prefect UI shows it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
+
+from domain.findings import Finding
+from domain.money import Money
+from domain.reconciliation import PaidSum
+from domain.report import ReportLine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconciliationReport:
+    """Findings, the most costly kind first; `settled` orders, which a read of this run brought to an end; sums paid.
+
+    `compared` orders were looked at on both sides; `in_hand` ones belonged to another run and were left out.
+    `troubles` tell what could not be read, `notes` what could not be compared.
+    """
+
+    since: datetime
+    compared: int
+    in_hand: int
+    settled: Sequence[ReportLine]
+    findings: Sequence[Finding]
+    paid: Sequence[PaidSum]
+    wallet_out: Money | None
+    troubles: Sequence[str]
+    notes: Sequence[str]
+    snapshot_id: str
+    snapshot_root: str
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Findings by kind, the most costly first."""
+        return dict(Counter(str(finding.kind) for finding in self.findings))
+
+    @property
+    def all_fine(self) -> bool:
+        """Whether everything could be read and agrees."""
+        return not self.findings and not self.troubles
+
+    def to_json(self) -> dict[str, Any]:
+        """The report that `sourcing reconcile --json` prints; amounts in minor units."""
+        return {
+            "since": self.since.isoformat(),
+            "compared": self.compared,
+            "in_hand": self.in_hand,
+            "counts": self.counts,
+            "findings": [_finding(finding) for finding in self.findings],
+            "settled": [{"order_ref": line.order_ref, "state": line.state} for line in self.settled],
+            "paid": [
+                {
+                    "marketplace": one.marketplace,
+                    "currency": one.ledger.currency,
+                    "ledger_minor": one.ledger.minor,
+                    "service_minor": one.service.minor,
+                }
+                for one in self.paid
+            ],
+            "wallet_out_fen": self.wallet_out.minor if self.wallet_out is not None else None,
+            "troubles": list(self.troubles),
+            "notes": list(self.notes),
+            "snapshot_id": self.snapshot_id,
+            "snapshot_root": self.snapshot_root,
+        }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    expected, seen = finding.expected_amount, finding.seen_amount
+    amount = seen or expected
+    return {
+        "kind": finding.kind,
+        "marketplace": finding.marketplace,
+        "order_ref": finding.order_ref or None,
+        "order_id": finding.order_id or None,
+        "expected": finding.expected,
+        "seen": finding.seen,
+        "remedy": finding.remedy,
+        "expected_minor": expected.minor if expected else None,
+        "seen_minor": seen.minor if seen else None,
+        "currency": amount.currency if amount else None,
+    }
+
+
+def summary_of(report: ReconciliationReport) -> str:
+    """The run in one line."""
+    found = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in report.counts.items())
+    parts = [f"{found or 'nothing differs'}", f"{report.compared:,} orders compared"]
+    if report.in_hand:
+        parts.append(f"{report.in_hand} in another run's hands")
+    if report.troubles:
+        parts.append(f"not read: {'; '.join(report.troubles)}")
+    return "; ".join(parts)
+
+
+async def show_findings(report: ReconciliationReport) -> None:
+    """The table of findings and the sums, as artifacts."""
+    await acreate_table_artifact(
+        key="reconciliation", table=artifact_rows(report), description=f"Reconciliation: {summary_of(report)}"
+    )
+    await acreate_markdown_artifact(key="reconciliation-summary", markdown=markdown(report))
+
+
+def artifact_rows(report: ReconciliationReport) -> list[dict[str, str]]:
+    """One row a finding, as text."""
+    return [
+        {
+            "finding": finding.kind.replace("_", " "),
+            "order": finding.order_ref,
+            "marketplace": finding.marketplace or "",
+            "order id": finding.order_id,
+            "the ledger says": finding.expected,
+            "the service says": finding.seen,
+            "what to do": finding.remedy,
+        }
+        for finding in report.findings
+    ]
+
+
+def markdown(report: ReconciliationReport) -> str:
+    """The run and its sums."""
+    sums = "\n".join(
+        f"| {one.marketplace} | {one.ledger} | {one.service} | {one.service - one.ledger} |" for one in report.paid
+    )
+    told = "".join(f"- {line}\n" for line in (*report.troubles, *report.notes))
+    return (
+        f"## Reconciliation since {report.since:%Y-%m-%d %H:%M %Z}\n\n{summary_of(report)}\n\n"
+        "| marketplace | paid, by the ledger | paid, by the service | difference |\n|---|---:|---:|---:|\n"
+        f"{sums}\n\n{told}"
+    )

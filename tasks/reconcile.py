@@ -1,0 +1,152 @@
+"""Read both sides of a reconciliation: the order lists of the marketplaces, single orders, and the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from connectors.ledger.facts import every_open_effect, every_order
+from connectors.ledger.records import EffectRecord
+from connectors.xportcn.errors import XportcnError
+from domain.effects import Action
+from domain.findings import LedgerOrder, OpenEffect
+from domain.marketplace import Marketplace
+from domain.service_orders import ServiceOrder, ServiceStatus
+from domain.states import OrderState
+from tasks.bounded import each
+from tasks.cancel_order import ACCEPTED, confirm_cancellations
+from tasks.pay import confirm_payments
+from tasks.resources import Resources
+
+MOST_LOOKED_UP = 500
+CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """The orders of a marketplace, or why they could not be listed."""
+
+    marketplace: Marketplace
+    orders: Sequence[ServiceOrder] = ()
+    error: XportcnError | None = None
+
+
+@task(
+    name="list_orders",
+    task_run_name="list orders of {marketplace}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retries=0,
+)
+async def list_orders(resources: Resources, marketplace: Marketplace, *, since: datetime) -> Listing:
+    """All orders of the account at a marketplace created after `since`. The client has retried what can be."""
+    try:
+        orders = await resources.channels[marketplace].list_orders(since=since)
+    except XportcnError as error:
+        return Listing(marketplace=marketplace, error=error)
+    return Listing(marketplace=marketplace, orders=orders)
+
+
+def refs_with_open_effects(resources: Resources) -> dict[Marketplace, list[str]]:
+    """The orders that an earlier run left something open about."""
+    open_refs = {effect.order_ref for effect in every_open_effect(resources.ledger)}
+    refs: dict[Marketplace, list[str]] = {}
+    for order in every_order(resources.ledger):
+        if order.order_ref in open_refs:
+            refs.setdefault(order.marketplace, []).append(order.order_ref)
+    return refs
+
+
+async def confirm_what_lists_show(resources: Resources, listings: Iterable[Listing]) -> None:
+    """Record payments and cancellations that the service had accepted and now shows."""
+    orders = {(order.marketplace, order.order_id): order for order in every_order(resources.ledger)}
+    shown = [
+        (orders[listing.marketplace, one.order_id], one)
+        for listing in listings
+        for one in listing.orders
+        if (listing.marketplace, one.order_id) in orders
+    ]
+    pending = [o.order_ref for o, one in shown if o.state is OrderState.PAYMENT_PENDING and one.status.is_paid]
+    settled = [one for one in shown if one[1].status.is_paid or one[1].status is ServiceStatus.CLOSED]
+    cancelled = [order.order_ref for order, _ in settled if order.state is OrderState.CANCELLED]
+    for refs in _slices(pending):
+        await confirm_payments(resources, refs)
+    for refs in _slices(cancelled):
+        accepted = [ref for ref, order in resources.ledger.orders(refs).items() if order.reason == ACCEPTED]
+        await confirm_cancellations(resources, accepted)
+
+
+def ledger_facts(resources: Resources) -> list[LedgerOrder]:
+    """Every order of the ledger with what is open about it, in one look."""
+    ledger = resources.ledger
+    opened: dict[str, list[EffectRecord]] = {}
+    for effect in every_open_effect(ledger):
+        opened.setdefault(effect.order_ref, []).append(effect)
+    orders = every_order(ledger)
+    pending = [order.order_ref for order in orders if order.state is OrderState.PAYMENT_PENDING]
+    paying = {
+        effect.order_ref: effect
+        for refs in _slices(pending)
+        for effect in ledger.effects_of(refs)
+        if effect.action is Action.PAY
+    }
+    now = resources.clock()
+    return [
+        replace(
+            order,
+            open_effects=tuple(
+                OpenEffect(action=effect.action, reason=effect.reason, clear_at=_clear_at(resources, effect))
+                for effect in opened.get(order.order_ref, ())
+            ),
+            in_hand=any(
+                effect.lease_until > now and effect.owner != ledger.owner for effect in opened.get(order.order_ref, ())
+            ),
+            payment_clear_at=_clear_at(resources, paying[order.order_ref]) if order.order_ref in paying else None,
+        )
+        for order in orders
+    ]
+
+
+def _clear_at(resources: Resources, effect: EffectRecord) -> datetime:
+    """When an effect that is not seen can't arrive any more."""
+    return effect.intent_at + resources.lease + timedelta(seconds=resources.settings.settle_s)
+
+
+async def look_up(
+    resources: Resources, wanted: Iterable[tuple[Marketplace, str]]
+) -> tuple[dict[tuple[Marketplace, str], ServiceOrder | None], list[str]]:
+    """Orders by their ids, None for one that is not there; and what could not be read, in words.
+
+    No more than `MOST_LOOKED_UP` of a marketplace are read: some can only be asked for one order at a time.
+    """
+    ids: dict[Marketplace, list[str]] = {}
+    for marketplace, order_id in dict.fromkeys(wanted):
+        ids.setdefault(marketplace, []).append(order_id)
+    answers = await each(ids.items(), lambda one: _read(resources, *one), at_once=len(Marketplace))
+    found = {
+        (marketplace, order_id): shown.get(order_id)
+        for marketplace, (shown, read, _) in zip(ids, answers, strict=True)
+        for order_id in read
+    }
+    return found, [trouble for _, _, troubles in answers for trouble in troubles]
+
+
+async def _read(
+    resources: Resources, marketplace: Marketplace, order_ids: list[str]
+) -> tuple[Mapping[str, ServiceOrder], list[str], list[str]]:
+    read, left = order_ids[:MOST_LOOKED_UP], order_ids[MOST_LOOKED_UP:]
+    troubles = [f"{marketplace}: {len(left)} more orders were not looked up one by one"] if left else []
+    try:
+        return await resources.channels[marketplace].read(read), read, troubles
+    except XportcnError as error:
+        words = f"{marketplace}: {len(read)} orders could not be looked up one by one ({error.message})"
+        return {}, [], [*troubles, words]
+
+
+def _slices(refs: Sequence[str]) -> list[Sequence[str]]:
+    """A statement takes a bounded number of references."""
+    return [refs[start : start + CHUNK] for start in range(0, len(refs), CHUNK)]
