@@ -345,3 +345,12 @@ async def test_a_list_that_ignores_the_question_proves_nothing(
         await channel.find(["R-1"], since=SINCE)
     with pytest.raises(ContractMismatch, match="tradeIds"):
         await channel.read(["8"])
+
+
+async def test_an_order_in_another_currency_is_listed_with_it(
+    channel: InternationalChannel, service: FakeService
+) -> None:
+    """Somebody may have ordered in dollars at the console: that must not hide all other orders."""
+    service.answers(LIST, lambda: ok({"totalCount": 1, "orderList": [shown(7, currency="USD", totalAmount="12.50")]}))
+    assert [(one.order_id, one.total) for one in await channel.list_orders(since=SINCE)] == [("7", Money(1250, "USD"))]
+    assert service.asked[0].body["createDateStart"] == "2026-01-31 07:50:00"

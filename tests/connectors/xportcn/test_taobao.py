@@ -426,3 +426,14 @@ async def test_a_trace_is_of_all_parts_oldest_first_and_each_event_once(
         (TraceStatus.OTHER, "到站", "杭州站"),
         (TraceStatus.SIGN, "已签收", "深圳市"),
     ]
+
+
+async def test_a_list_that_goes_further_back_than_asked_is_cut(channel: TaobaoChannel, service: FakeService) -> None:
+    """The filter is not confirmed: what is older is left out, and one that shows less than it counts is no list."""
+    old, new = purchase("7", createdTime="2026-01-30 00:00:00"), purchase("8", createdTime="2026-02-01 00:00:00")
+    service.answers(PAGE, lambda: ok({"totalRecords": 2, "data": [new, old]}))
+    assert [one.order_id for one in await channel.list_orders(since=SINCE)] == ["8"]
+    assert service.asked[0].body["createTimeStart"] == 1769817000000
+    service.answers(PAGE, lambda: ok({"totalRecords": 2, "data": [new]}), lambda: ok({"totalRecords": 2, "data": []}))
+    with pytest.raises(ContractMismatch, match="counts 2 orders and shows 1"):
+        await channel.list_orders(since=SINCE)
