@@ -21,6 +21,7 @@ from domain.money import Money
 if TYPE_CHECKING:
     from flows.reconcile_reporting import ReconciliationReport
 
+MOST_SHOWN = 50
 COLOURS = {FindingKind.STATE_DIFFERS: "yellow", FindingKind.OPEN_QUESTION: "magenta"}
 
 
@@ -64,9 +65,11 @@ def show(report: ReconciliationReport) -> None:
     if report.settled:
         show_orders("Settled by reading", report.settled)
     if report.paid:
-        console.print(_sums(report))
-    for finding in report.findings:
+        console.print(Padding(_sums(report), (0, 0, 1, 0)))
+    for finding in report.findings[:MOST_SHOWN]:
         _show_finding(finding)
+    if len(report.findings) > MOST_SHOWN:
+        console.print(f"and {len(report.findings) - MOST_SHOWN:,} more: see them with --json, or sourcing sql")
     for note in report.notes:
         console.print(f"Note: {note}", soft_wrap=True)
     console.print(f"Since {report.since:%Y-%m-%d}: {summary_of(report)}", soft_wrap=True)
@@ -85,13 +88,13 @@ def _sums(report: ReconciliationReport) -> Table:
 
 
 def _show_finding(finding: Finding) -> None:
-    subject = " ".join(part for part in (finding.order_ref, finding.order_id) if part)
     head = Text.assemble(
         (finding.kind.replace("_", " "), f"bold {COLOURS.get(finding.kind, 'red')}"),
-        f"  {finding.marketplace or ''} " if finding.marketplace else "  ",
-        (subject, "bold"),
+        *(f"  {part}" for part in (finding.marketplace, finding.order_ref, finding.order_id) if part),
     )
     console.print(head, soft_wrap=True)
-    sides = (("ledger", finding.expected), ("service", finding.seen), ("to do", finding.remedy))
-    for name, words in sides:
-        console.print(Padding(Text.assemble((f"{name:>8}  ", "dim"), words), (0, 0, 0, 2)))
+    sides = ("orders", "wallet") if finding.kind is FindingKind.WALLET_DIFFERS else ("ledger", "service")
+    grid = Table.grid(padding=(0, 2))
+    for name, words in zip((*sides, "to do"), (finding.expected, finding.seen, finding.remedy), strict=True):
+        grid.add_row(Text(name, style="dim"), words)
+    console.print(Padding(grid, (0, 0, 1, 2)))

@@ -66,13 +66,15 @@ async def reconcile(
     wallet_out = Money.parse(wallet_out_cny) if wallet_out_cny else None
     async with open_resources(settings, XportcnSettings()) as resources:
         await resources.warehouse()  # one cheap call that tells whether service, clock and account are well
-        run = _Run(resources, since_days, marketplaces or list(Marketplace), chunk_size or settings.chunk_size)
+        run = Reconciliation(
+            resources, since_days, marketplaces or list(Marketplace), chunk_size or settings.chunk_size
+        )
         report = await run.report(wallet_out)
     await show_findings(report)
     return report
 
 
-class _Run:
+class Reconciliation:
     """One reconciliation. `troubles` tell what could not be read."""
 
     def __init__(

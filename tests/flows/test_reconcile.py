@@ -1,0 +1,290 @@
+"""A reconciliation as a whole, against marketplaces that show what a test wants them to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+import flows.reconcile
+from connectors.ledger.recorder import OutcomeRecorder
+from connectors.ledger.records import OrderChange, Outcome
+from connectors.ledger.send_log import SendLog
+from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings
+from connectors.snapshots import sql
+from connectors.xportcn.errors import Unanswered, XportcnError
+from domain.effects import Action, EffectStatus
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.service_orders import ServiceOrder, ServiceStatus
+from domain.states import OrderState
+from flows.reconcile import Reconciliation
+from flows.reconcile_reporting import ReconciliationReport, artifact_rows, markdown
+from tasks import reconcile as reading
+from tasks.resources import Resources
+from tests.connectors.ledger.plans import intents, plan
+from tests.domain.facts import NOW, theirs, theirs_unpaid
+
+ORDERED_AT = NOW - timedelta(days=2)
+
+
+@dataclass
+class Shelf:
+    """A marketplace: what its list shows, and what asking for one order shows."""
+
+    listed: list[ServiceOrder] = field(default_factory=list)
+    by_id: list[ServiceOrder] = field(default_factory=list)
+    error: XportcnError | None = None
+    read_ids: list[str] = field(default_factory=list)
+    on_list: Callable[[], None] = lambda: None
+
+    async def list_orders(self, *, since: datetime) -> list[ServiceOrder]:
+        self.on_list()
+        if self.error:
+            raise self.error
+        return list(self.listed)
+
+    async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
+        self.read_ids += order_ids
+        return {order.order_id: order for order in self.by_id if order.order_id in order_ids}
+
+    async def find(self, references: Sequence[str], *, since: datetime) -> dict[str, list[ServiceOrder]]:
+        return {order.reference: [order] for order in self.by_id if order.reference in references}
+
+    def shows(self, *orders: ServiceOrder) -> None:
+        self.listed, self.by_id = list(orders), list(orders)
+
+
+@dataclass
+class World:
+    """The merchant's ledger and all marketplaces, of which the tests use Taobao."""
+
+    resources: Resources
+    shelves: dict[Marketplace, Shelf]
+
+    @property
+    def taobao(self) -> Shelf:
+        return self.shelves[Marketplace.TAOBAO]
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.resources.ledger
+
+    def order(self, order_ref: str, state: OrderState = OrderState.PAID, **columns: Any) -> None:
+        """An order of the ledger, as `theirs(order_ref)` and `theirs_unpaid(order_ref)` show it."""
+        known = {"order_id": f"id-{order_ref}", "total_minor": 1200, "ordered_at": ORDERED_AT}
+        if state is OrderState.PAID:
+            known |= {"paid_minor": 1200, "paid_at": ORDERED_AT}
+        self.ledger.put_plans([plan(order_ref, approved_minor=1200)])
+        self.change(order_ref, OrderState.ORDERED, **known)
+        self.change(order_ref, state, **columns)
+
+    def change(self, order_ref: str, state: OrderState, **columns: Any) -> None:
+        self.ledger.change([OrderChange(order_ref=order_ref, state=state, columns=columns)])
+
+    async def reconciled(self, *, wallet_out: Money | None = None, **options: Any) -> ReconciliationReport:
+        known: dict[str, Any] = {"since_days": 30, "marketplaces": list(Marketplace), "chunk_size": 50}
+        run = Reconciliation(self.resources, *(known | options).values())
+        return await run.report(wallet_out)
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """An empty ledger, empty marketplaces, and no Prefect around it."""
+    monkeypatch.setattr(flows.reconcile, "list_orders", flows.reconcile.list_orders.fn)
+    monkeypatch.setattr(flows.reconcile, "write", flows.reconcile.write.fn)
+    shelves = {marketplace: Shelf() for marketplace in Marketplace}
+    with (
+        SendLog(tmp_path / "sends") as log,
+        Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=lambda: NOW, owner=log.owner) as ledger,
+    ):
+        ledger.start_batch("batch", "file.csv")
+        resources = Resources(
+            settings=SourcingSettings(data_dir=tmp_path, lease_s=60, settle_s=900, timezone="Asia/Shanghai"),
+            client=cast(Any, None),
+            ledger=ledger,
+            recorder=OutcomeRecorder(ledger),
+            send_logs=tmp_path / "sends",
+            clock=lambda: NOW,
+            channels=cast(Any, shelves),
+            concurrency=4,
+        )
+        yield World(resources, shelves)
+
+
+def kinds(report: ReconciliationReport) -> list[str]:
+    return [str(finding.kind) for finding in report.findings]
+
+
+def paid(order_ref: str) -> ServiceOrder:
+    return theirs(order_ref, shipments=())
+
+
+async def test_what_agrees_leaves_one_row(world: World) -> None:
+    """The row of the run tells a clean run from none."""
+    world.order("A-1")
+    world.taobao.shows(paid("A-1"))
+    report = await world.reconciled()
+    assert (report.all_fine, report.compared, list(report.troubles)) == (True, 1, [])
+    answer = sql(world.resources.settings.snapshot_root, "select kind, seen, findings from reconciliation")
+    assert answer.rows == (("run", "nothing differs; 1 orders compared", 0),)
+    assert artifact_rows(report) == []
+    assert "| taobao | 12.00 CNY | 12.00 CNY | 0.00 CNY |" in markdown(report)
+
+
+async def test_each_finding_is_a_row(world: World) -> None:
+    world.taobao.shows(theirs_unpaid("X-1", order_id="77"))
+    report = await world.reconciled()
+    columns = "marketplace, order_ref, order_id, seen, seen_minor, currency"
+    query = f"select {columns} from reconciliation where kind = 'orphan'"
+    assert sql(world.resources.settings.snapshot_root, query).rows == (
+        ("taobao", "X-1", "77", "unpaid, 12.00 CNY", 1200, "CNY"),
+    )
+    assert [row["finding"] for row in artifact_rows(report)] == ["orphan"]
+
+
+async def test_it_begins_with_a_day_of_the_merchant(world: World) -> None:
+    """Noon UTC of 20 March is its evening in Shanghai: two days back begins at 16:00 UTC of the 17th."""
+    report = await world.reconciled(since_days=2)
+    assert report.since.astimezone(UTC) == datetime(2026, 3, 17, 16, tzinfo=UTC)
+
+
+async def test_what_changes_while_one_looks_is_no_finding(world: World) -> None:
+    """The list showed the order unpaid, then another run paid it and the ledger knows; a second look sees both."""
+    world.order("A-1", OrderState.ORDERED)
+    world.taobao.listed, world.taobao.by_id = [theirs_unpaid("A-1")], [paid("A-1")]
+    world.taobao.on_list = lambda: world.change("A-1", OrderState.PAID, paid_minor=1200, paid_at=ORDERED_AT)
+    report = await world.reconciled()
+    assert (kinds(report), report.compared) == ([], 1)
+    assert world.taobao.read_ids == ["id-A-1"]
+
+
+async def test_an_order_that_the_list_leaves_out_is_asked_for(world: World) -> None:
+    """Only what is not there by its id either is missing."""
+    world.order("A-1")
+    world.order("A-2")
+    world.taobao.by_id = [paid("A-1")]
+    report = await world.reconciled()
+    assert [(str(finding.kind), finding.order_ref) for finding in report.findings] == [("missing", "A-2")]
+    assert report.compared == 2
+
+
+async def test_an_order_from_before_the_list_is_not_missing(world: World) -> None:
+    """It is not even asked for, unless it is not settled."""
+    world.order("A-1", ordered_at=NOW - timedelta(days=33))
+    world.order("A-2", OrderState.ORDERED, ordered_at=NOW - timedelta(days=33))
+    world.taobao.by_id = [theirs_unpaid("A-2", status=ServiceStatus.CLOSED)]
+    report = await world.reconciled()
+    assert [(str(finding.kind), finding.order_ref) for finding in report.findings] == [("state_differs", "A-2")]
+    assert set(world.taobao.read_ids) == {"id-A-2"}
+
+
+async def test_single_reads_are_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty list doesn't lead to a call for each order of the ledger; what was not asked about is told."""
+    monkeypatch.setattr(reading, "MOST_LOOKED_UP", 2)
+    for number in range(5):
+        world.order(f"A-{number}")
+    report = await world.reconciled()
+    assert kinds(report) == ["missing", "missing"]
+    assert list(report.troubles) == ["taobao: 3 more orders were not looked up one by one"]
+
+
+async def test_a_marketplace_that_can_not_be_read_is_told(world: World) -> None:
+    """Its orders are not missing, and the others are compared."""
+    world.order("A-1")
+    world.taobao.error = Unanswered("no answer")
+    report = await world.reconciled()
+    assert (kinds(report), report.all_fine) == ([], False)
+    assert list(report.troubles) == ["taobao: its orders could not be listed (no answer)"]
+
+
+async def test_when_none_can_be_read_that_is_the_message(world: World) -> None:
+    for shelf in world.shelves.values():
+        shelf.error = Unanswered("no answer")
+    with pytest.raises(Unanswered, match="no answer"):
+        await world.reconciled()
+
+
+async def test_only_some_marketplaces(world: World) -> None:
+    """The others are not read, and nothing is said of their orders."""
+    world.order("A-1")
+    world.taobao.error = Unanswered("not asked")
+    assert (await world.reconciled(marketplaces=[Marketplace.POIZON])).all_fine
+
+
+async def test_an_accepted_payment_that_shows_is_recorded(world: World) -> None:
+    """Without a finding, since reading settled it."""
+    world.order("A-1", OrderState.PAYMENT_PENDING)
+    world.taobao.shows(paid("A-1"))
+    report = await world.reconciled()
+    order = world.ledger.orders(["A-1"])["A-1"]
+    assert (kinds(report), order.state, order.paid) == ([], OrderState.PAID, Money(1200))
+
+
+def pay_long_ago(world: World, order_ref: str, age: timedelta) -> None:
+    """A payment of a pending order that the service accepted."""
+    world.order(order_ref, OrderState.ORDERED)
+    world.ledger.clock = lambda: NOW - age
+    won = world.ledger.claim(intents(order_ref, action=Action.PAY), lease=timedelta(seconds=60)).won
+    pending = OrderChange(order_ref=order_ref, state=OrderState.PAYMENT_PENDING)
+    world.ledger.record([Outcome(claim=won[order_ref].claim, status=EffectStatus.DONE, change=pending)])
+    world.ledger.clock = lambda: NOW
+
+
+@pytest.mark.parametrize(("age_s", "found"), [(959, []), (960, ["payment_dropped"])])
+async def test_an_accepted_payment_that_never_shows(world: World, age_s: int, found: list[str]) -> None:
+    """Once lease and settle time are over, a plainly unpaid order says that the payment was dropped."""
+    pay_long_ago(world, "A-1", timedelta(seconds=age_s))
+    world.taobao.shows(theirs_unpaid("A-1"))
+    assert kinds(await world.reconciled()) == found
+
+
+async def test_an_effect_that_a_read_settles(world: World) -> None:
+    """The order of a create without an answer is there: the run records it, and says that it did."""
+    world.ledger.put_plans([plan("A-1")])
+    world.ledger.clock = lambda: NOW - timedelta(seconds=61)
+    world.ledger.claim(intents("A-1"), lease=timedelta(seconds=60))
+    world.ledger.clock = lambda: NOW
+    world.taobao.shows(theirs_unpaid("A-1"))
+    report = await world.reconciled()
+    assert [(line.order_ref, line.state) for line in report.settled] == [("A-1", OrderState.ORDERED)]
+    assert kinds(report) == []
+
+
+async def test_an_effect_in_another_runs_hands(world: World) -> None:
+    """Its lease runs: the order is left out, and its new order at the service is no orphan."""
+    world.ledger.put_plans([plan("A-1")])
+    with (
+        SendLog(world.resources.send_logs) as log,
+        Ledger(world.ledger.url, clock=lambda: NOW, owner=log.owner) as other,
+    ):
+        other.claim(intents("A-1"), lease=timedelta(seconds=60))
+        world.taobao.shows(theirs_unpaid("A-1"))
+        report = await world.reconciled()
+    assert (kinds(report), report.in_hand, list(report.settled)) == ([], 1, [])
+
+
+async def test_the_wallets_statement_is_compared_with_the_sum(world: World) -> None:
+    """Of all marketplaces, or not at all."""
+    world.order("A-1")
+    world.taobao.shows(paid("A-1"))
+    assert (await world.reconciled(wallet_out=Money(1200))).all_fine
+    assert kinds(await world.reconciled(wallet_out=Money(1300))) == ["wallet_differs"]
+    some = await world.reconciled(wallet_out=Money(1300), marketplaces=[Marketplace.TAOBAO])
+    assert kinds(some) == []
+    assert list(some.troubles) == [
+        "the wallet's statement was not compared: not all orders could be read, or were asked for"
+    ]
+
+
+async def test_an_order_in_dollars_is_told_and_not_asked_for(world: World) -> None:
+    """It can be listed, and not be read one by one."""
+    world.taobao.listed = [replace(theirs_unpaid("X-1", order_id="77"), total=Money(900, "USD"))]
+    report = await world.reconciled()
+    assert [finding.seen for finding in report.findings] == ["unpaid, 9.00 USD"]
+    assert world.taobao.read_ids == []
