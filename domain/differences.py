@@ -57,7 +57,7 @@ def orphan(marketplace: Marketplace, order: ServiceOrder, ours: LedgerOrder | No
         expected, remedy = "no order", "find out who ordered it: another ledger or a person at the console"
     else:
         expected = f"{ours.order_ref} is {ours.state}, without this order"
-        remedy = "take it out of the request files, or a run may buy it again; then decide at the console"
+        remedy = f"if it is this order: sourcing resolve {ours.order_ref} --ordered {order.order_id}"
     end = "ask for the money back there" if is_paid(order) else "cancel it there"
     return Finding(
         kind=FindingKind.ORPHAN,
@@ -79,7 +79,8 @@ def several(ours: LedgerOrder, orders: list[ServiceOrder]) -> Finding:
         ours,
         expected="one order",
         seen=f"{len(orders)} orders under {ours.order_ref}: {listed}",
-        remedy="cancel all but one at the console, paid ones by asking for the money back",
+        remedy="cancel all but one at the console, paid ones by asking for the money back; then tell which is left: "
+        f"sourcing resolve {ours.order_ref} --ordered ORDER_ID",
     )
 
 
