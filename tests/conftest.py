@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.running import RunningSandbox
-
-ROOT = Path(__file__).parent.parent
+from tests.running import RunningSandbox, own_sandbox
 
 
 @pytest.fixture(scope="session")
 def sandbox_process() -> Iterator[RunningSandbox]:
     """One sandbox for the whole test session, in memory."""
-    command = [sys.executable, "-m", "sandbox", "--port", "0"]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        words = process.stdout.readline().split()
-        yield RunningSandbox(words[words.index("on") + 1])
-        process.terminate()
+    with own_sandbox() as sandbox:
+        yield sandbox
 
 
 @pytest.fixture

@@ -49,7 +49,9 @@ class Postgres:
     def start(self) -> None:
         settings = " ".join(f"-c {option}" for option in ("max_connections=300", *self.options))
         listening = f"-p {self.port} -c listen_addresses=127.0.0.1 -k {self.data.parent} {settings}"
-        _as_owner([self.bin / "pg_ctl", "-D", self.data, "-l", self.data.parent / "log", "-w", "-o", listening, "start"])
+        _as_owner(
+            [self.bin / "pg_ctl", "-D", self.data, "-l", self.data.parent / "log", "-w", "-o", listening, "start"]
+        )
 
     def stop(self, mode: Literal["smart", "fast", "immediate"] = "fast") -> None:
         """Stop the server: `fast` throws everybody out, `immediate` is a crash that the next start recovers from."""
@@ -83,7 +85,12 @@ def _as_owner(command: Sequence[str | Path]) -> None:
     """PostgreSQL refuses to run as root."""
     prefix = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     done = subprocess.run(
-        [*prefix, *map(str, command)], cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False
+        [*prefix, *map(str, command)],
+        cwd="/",
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise RuntimeError(f"{command[0]} failed: {done.stderr.strip()}")

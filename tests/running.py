@@ -8,7 +8,8 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,20 @@ class RunningSandbox:
         query = f"catalogue?marketplace={marketplace}&limit={limit}&offset={offset}"
         items: list[dict[str, Any]] = self.control("GET", query)["items"]
         return items
+
+
+@contextmanager
+def own_sandbox() -> Iterator[RunningSandbox]:
+    """A sandbox in memory, in a process of its own."""
+    command = [sys.executable, "-m", "sandbox", "--port", "0"]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        words = process.stdout.readline().split()
+        try:
+            yield RunningSandbox(words[words.index("on") + 1])
+        finally:
+            process.terminate()
 
 
 @dataclass(frozen=True)

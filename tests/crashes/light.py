@@ -14,14 +14,17 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Protocol, cast
 
 import prefect
+from prefect.artifacts import Artifact
+from prefect.settings import PREFECT_SERVER_ALLOW_EPHEMERAL_MODE, temporary_settings
 
 import flows.after_sale
 import flows.cancel_orders
@@ -85,8 +88,13 @@ class Job:
     settings: dict[str, str] = field(default_factory=dict)
 
     @property
-    def report(self) -> Path:
+    def reports(self) -> Path:
         return self.folder / "reports"
+
+    def told(self, pid: int) -> dict[str, Any]:
+        """The report that the process of that id wrote at its end."""
+        answer: dict[str, Any] = json.loads((self.reports / f"{pid}.json").read_text())
+        return answer
 
 
 def context() -> ForkServerContext:
@@ -126,12 +134,6 @@ class Run:
     def goes_on(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
 
-    @property
-    def told(self) -> dict[str, Any]:
-        """The report that the process wrote at its end."""
-        answer: dict[str, Any] = json.loads((self.job.report / f"{self.pid}.json").read_text())
-        return answer
-
 
 def state_of(pid: int) -> str:
     """The system's letter for what a process does; `T` is stopped."""
@@ -140,7 +142,7 @@ def state_of(pid: int) -> str:
 
 def start(job: Job, *, barrier: Barrier | None = None) -> Run:
     """Start a process; with a barrier it begins when all are there."""
-    job.report.mkdir(parents=True, exist_ok=True)
+    job.reports.mkdir(parents=True, exist_ok=True)
     process = context().Process(target=_main, args=(job, barrier), daemon=True)
     process.start()
     return Run(process, job)
@@ -151,14 +153,11 @@ def run(job: Job) -> dict[str, Any]:
     started = start(job)
     pid = started.pid
     assert started.ends() == 0
-    answer: dict[str, Any] = json.loads((job.report / f"{pid}.json").read_text())
-    return answer
+    return job.told(pid)
 
 
 def killed(job: Job, at: str) -> None:
     """Run a job that must die at this crash point."""
-    from dataclasses import replace
-
     assert start(replace(job, crash_at=at)).ends() == KILLED, f"{at} was never reached"
 
 
@@ -171,8 +170,9 @@ def _main(job: Job, barrier: Barrier | None) -> None:
     _without_prefect(job.clock)
     if barrier is not None:
         barrier.wait(60)
-    report = asyncio.run(DOES[job.does](job))
-    path = job.report / f"{os.getpid()}.json"
+    with temporary_settings({PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False}):
+        report = asyncio.run(DOES[job.does](job))
+    path = job.reports / f"{os.getpid()}.json"
     path.with_suffix(".new").write_text(json.dumps(report))
     path.with_suffix(".new").rename(path)
 
@@ -181,7 +181,11 @@ def _without_prefect(clock: Callable[[], datetime]) -> None:
     def call(task: Any, *args: Any, **kwargs: Any) -> Any:
         return task.fn(*args, **kwargs)
 
-    prefect.Task.__call__ = call  # type: ignore[method-assign, assignment]
+    async def written(_: Artifact, client: object = None) -> SimpleNamespace:
+        return SimpleNamespace(id=None)
+
+    cast(Any, prefect.Task).__call__ = call
+    cast(Any, Artifact).acreate = written
     for module in (flows.cancel_orders, flows.after_sale):
         cast(Any, module).open_resources = partial(open_resources, clock=clock)
     # the sandbox closes an order five seconds after it has accepted that; tests move its clock instead

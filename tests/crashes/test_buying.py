@@ -41,9 +41,7 @@ def test_the_next_run_finishes_at_once(sandbox: RunningSandbox, job: Job, point:
 
 
 @pytest.mark.parametrize("action", ["create", "pay"])
-def test_what_may_have_left_is_sent_again_after_the_settle_time(
-    sandbox: RunningSandbox, job: Job, action: str
-) -> None:
+def test_what_may_have_left_is_sent_again_after_the_settle_time(sandbox: RunningSandbox, job: Job, action: str) -> None:
     """It was noted and not seen: unknown until it can no longer arrive, and then sent for the first time in truth."""
     killed(job, f"{IN_DOUBT}:{action}:2")
     early = run(job)
