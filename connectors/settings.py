@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
@@ -98,9 +99,20 @@ class SourcingSettings(BaseSettings):
     )
     order_limit_cny: str = Field("", description="No order above this, in yuan; empty is no limit")
     day_limit_cny: str = Field("", description="No more than this in one day of `timezone`, in yuan; empty is no limit")
+    approval_limit_cny: str = Field(
+        "", description="A plan whose total is above this, in yuan, needs a person's yes; empty is none"
+    )
+    approval_timeout_s: int = Field(86_400, ge=1, description="How long a run waits for that yes; then it is a no")
+    price_tolerance_percent: Decimal = Field(
+        Decimal(0),
+        ge=0,
+        le=100,
+        decimal_places=2,
+        description="How much dearer than approved an order may have become and still be paid; budgets count the most",
+    )
     timezone: str = "UTC"
 
-    @field_validator("order_limit_cny", "day_limit_cny")
+    @field_validator("order_limit_cny", "day_limit_cny", "approval_limit_cny")
     @classmethod
     def is_an_amount(cls, text: str) -> str:
         if text and Money.parse(text).minor <= 0:
