@@ -126,6 +126,18 @@ class SourcingSettings(BaseSettings):
             raise ValueError(f"{text!r} is no time zone; give one such as Europe/Berlin")
         return text
 
+    @property
+    def order_limit(self) -> Money | None:
+        return _amount(self.order_limit_cny)
+
+    @property
+    def day_limit(self) -> Money | None:
+        return _amount(self.day_limit_cny)
+
+    @property
+    def approval_limit(self) -> Money | None:
+        return _amount(self.approval_limit_cny)
+
     @cached_property
     def ledger_url(self) -> str:
         return self.ledger_url_setting or f"sqlite:///{self.data_dir.absolute() / 'ledger.db'}"
@@ -133,6 +145,10 @@ class SourcingSettings(BaseSettings):
     @cached_property
     def snapshot_root(self) -> Path:
         return Path(self.snapshots_setting) if self.snapshots_setting else self.data_dir / "snapshots"
+
+
+def _amount(text: str) -> Money | None:
+    return Money.parse(text) if text else None
 
 
 def is_loopback(url: str) -> bool:

@@ -4,21 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from domain.money import Money
 
 NOTHING = Money(0)
+HUNDREDTHS_OF_A_PERCENT = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Upper bounds in CNY; None is no bound. What is in flight or unknown counts as spent."""
+    """Upper bounds in CNY; None is no bound. What is in flight or unknown counts as spent.
+
+    With `tolerance`, in percent, an order counts for the most that it may come to.
+    """
 
     order: Money | None = None
     batch: Money | None = None
     day: Money | None = None
     batch_spent: Money = NOTHING
     day_spent: Money = NOTHING
+    tolerance: Decimal = Decimal(0)
+
+
+def payable(approved: Money, tolerance: Decimal) -> Money:
+    """The most that may be paid for what was approved. `tolerance` is in percent, to the hundredth; rounded down."""
+    hundredths = int(tolerance * 100)
+    return Money(approved.minor + approved.minor * hundredths // HUNDREDTHS_OF_A_PERCENT, approved.currency)
 
 
 def over_budget(orders: Sequence[tuple[str, Money]], limits: Limits) -> dict[str, str]:
@@ -26,19 +40,30 @@ def over_budget(orders: Sequence[tuple[str, Money]], limits: Limits) -> dict[str
     reasons: dict[str, str] = {}
     batch, day = limits.batch_spent, limits.day_spent
     for order_ref, total in orders:
-        reason = _over(total, batch, day, limits)
+        most = payable(total, limits.tolerance)
+        reason = _over(most, batch, day, limits)
         if reason:
             reasons[order_ref] = reason
         else:
-            batch, day = batch + total, day + total
+            batch, day = batch + most, day + most
     return reasons
 
 
-def _over(total: Money, batch: Money, day: Money, limits: Limits) -> str:
-    if limits.order is not None and total > limits.order:
-        return f"{total} is above the limit for one order, {limits.order}"
-    if limits.batch is not None and batch + total > limits.batch:
-        return f"{total} does not fit the budget: {batch} of {limits.batch} is taken"
-    if limits.day is not None and day + total > limits.day:
-        return f"{total} does not fit the day's limit: {day} of {limits.day} is taken"
+def start_of_day(now: datetime, timezone: str) -> datetime:
+    """The first instant, in UTC, of the day of `now` in the merchant's time zone.
+
+    Where clocks go back at midnight the day begins with the first of the two; where they skip it, with the jump.
+    """
+    midnight = now.astimezone(ZoneInfo(timezone)).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    return midnight.astimezone(UTC)  # a local time that is skipped or comes twice equals no time of another zone
+
+
+def _over(most: Money, batch: Money, day: Money, limits: Limits) -> str:
+    costs = f"{most} with the price tolerance" if limits.tolerance else str(most)
+    if limits.order is not None and most > limits.order:
+        return f"{costs} is above the limit for one order, {limits.order}"
+    if limits.batch is not None and batch + most > limits.batch:
+        return f"{costs} does not fit the budget: {batch} of {limits.batch} is taken"
+    if limits.day is not None and day + most > limits.day:
+        return f"{costs} does not fit the day's limit: {day} of {limits.day} is taken"
     return ""

@@ -136,28 +136,32 @@ class Payment(StrEnum):
     STOP = "stop"
 
 
-def judge_payment(shown: ServiceOrder | None, approved: Money) -> tuple[Payment, str]:
-    """Whether to pay an order as the service shows it now, and why not."""
+def judge_payment(shown: ServiceOrder | None, approved: Money, payable: Money | None = None) -> tuple[Payment, str]:
+    """Whether to pay an order as the service shows it now, and why not.
+
+    `payable` is the most that may be paid where a tolerance on top of `approved` was granted.
+    """
     if shown is None:
         return Payment.STOP, "the service does not show this order; look it up in the console"
     if shown.status.is_paid:
         return Payment.IS_PAID, ""
     if shown.status is ServiceStatus.PAYMENT_PENDING:
         return Payment.UNDER_WAY, "the service has taken the payment and not yet confirmed it"
-    reason = _against_paying(shown, approved)
+    reason = _against_paying(shown, approved, approved if payable is None else payable)
     return (Payment.STOP, reason) if reason else (Payment.PAY, "")
 
 
-def _against_paying(shown: ServiceOrder, approved: Money) -> str:
+def _against_paying(shown: ServiceOrder, approved: Money, payable: Money) -> str:
     if shown.status is ServiceStatus.CLOSED:
         why = f" ({shown.close_reason})" if shown.close_reason else ""
         return f"the order was closed unpaid{why}; order again under a new order_ref"
     if shown.status is ServiceStatus.OTHER:
         return "the service shows the order in a state that this program does not know; look it up there"
-    if shown.total > approved:
+    if shown.total > payable:
+        tolerated = f", at most {payable} with the price tolerance" if payable > approved else ""
         return (
-            f"the price rose after ordering: {shown.total}, approved {approved}. Not paid; the order closes by itself. "
-            "To buy at the new price, order again under a new order_ref"
+            f"the price rose after ordering: {shown.total}, approved {approved}{tolerated}. Not paid; the order closes "
+            "by itself. To buy at the new price, order again under a new order_ref"
         )
     return ""
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from connectors.ledger.records import SpendLimits
-from domain.budget import Limits, over_budget
+from domain.budget import Limits, over_budget, start_of_day
 from domain.decisions import held
 from domain.money import Money
 from domain.offers import Offer
@@ -55,7 +53,7 @@ def spend_limits(resources: Resources, batch_id: str, budget: Money | None) -> S
     return SpendLimits(
         batch_id=batch_id,
         batch=budget,
-        day=_limit(settings.day_limit_cny),
+        day=settings.day_limit,
         day_start=start_of_day(resources.clock(), settings.timezone),
     )
 
@@ -63,18 +61,10 @@ def spend_limits(resources: Resources, batch_id: str, budget: Money | None) -> S
 def limits_now(resources: Resources, limits: SpendLimits) -> Limits:
     """The limits with what is spent or may be by now."""
     return Limits(
-        order=_limit(resources.settings.order_limit_cny),
+        order=resources.settings.order_limit,
         batch=limits.batch,
         day=limits.day,
         batch_spent=Money(resources.ledger.committed_in(limits.batch_id)),
         day_spent=Money(resources.ledger.spent_since(limits.day_start)),
+        tolerance=resources.settings.price_tolerance_percent,
     )
-
-
-def start_of_day(now: datetime, timezone: str) -> datetime:
-    """Midnight before `now` in the merchant's time zone."""
-    return now.astimezone(ZoneInfo(timezone)).replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def _limit(text: str) -> Money | None:
-    return Money.parse(text) if text else None

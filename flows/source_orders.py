@@ -96,7 +96,8 @@ class _Batch:
         fine = [plan for plan in plans if plan.is_fine]
         freight = await estimate_unbooked(self.resources, work.under_way)
         if not (fine or freight) or (approver.get() if ask else everything)([*fine, *freight]):
-            ledger.put_plans([plan_row(plan, self.batch_id, approved=True) for plan in fine])
+            tolerance = self.resources.settings.price_tolerance_percent
+            ledger.put_plans([plan_row(plan, self.batch_id, approved=True, tolerance=tolerance) for plan in fine])
             approve_freight(self.resources, freight)
             approved = {plan.order_ref: plan_hash(plan) for plan in fine}
             limits = spend_limits(self.resources, self.batch_id, budget)

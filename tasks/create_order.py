@@ -32,7 +32,7 @@ async def create_orders(
         Intent(
             order_ref=ref,
             action=Action.CREATE,
-            amount=order.approved,
+            amount=order.payable,
             request_hash=order.fingerprint,
             plan_hash=order.plan_hash or "",
         )
@@ -79,7 +79,7 @@ async def settle_creates(resources: Resources, orders: Mapping[str, OrderRecord]
 def create_effect(resources: Resources) -> Effect:
     async def send(claim: Claim, order: OrderRecord) -> Landed:
         channel, warehouse = resources.channels[order.marketplace], await resources.warehouse()
-        created = await channel.create(claim, sourcing_order_of(order), warehouse, approved=order.approved)
+        created = await channel.create(claim, sourcing_order_of(order), warehouse, approved=order.payable)
         if len(created.order_ids) != 1:
             return _several(order, created.order_ids)
         columns = {

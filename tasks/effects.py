@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.crash_points import AFTER_ANSWER, AFTER_INTENT, AFTER_RECORD, BEFORE_INTENT, reach
@@ -139,12 +139,16 @@ def _doubt(chunk: _Chunk, record: EffectRecord, unclear: str | None) -> str | No
         return unclear
     if not chunk.effect.absence_proves:
         return ""
-    resources = chunk.resources
-    # it may have left at any time within its lease
-    clear_at = record.intent_at + resources.lease + timedelta(seconds=resources.settings.settle_s)
-    if resources.clock() < clear_at:
+    clear_at = clear_from(chunk.resources, record)
+    if chunk.resources.clock() < clear_at:
         return f"it may still arrive until {clear_at:%Y-%m-%d %H:%M} UTC; run again after that"
     return None
+
+
+def clear_from(resources: Resources, record: EffectRecord) -> datetime:
+    """From when on not seeing an effect says that it never happened: it may have left at any time within its lease."""
+    leaves_by = record.leaves_by or record.intent_at + resources.lease
+    return leaves_by + timedelta(seconds=resources.settings.settle_s)
 
 
 def _batches(chunk: _Chunk, records: Iterable[EffectRecord]) -> list[list[EffectRecord]]:

@@ -46,7 +46,7 @@ async def plan_cart(resources: Resources, order: OrderRecord) -> PlannedOrder:
 
 async def approve_cart(resources: Resources, plan: PlannedOrder) -> None:
     """Write an approved plan over the one that was made when the cart was filled."""
-    row = plan_row(plan, "", approved=True)
+    row = plan_row(plan, "", approved=True, tolerance=resources.settings.price_tolerance_percent)
     columns = {name: value for name, value in row.items() if name not in KEPT}
     await asyncio.to_thread(resources.ledger.change, [OrderChange(order_ref=plan.order_ref, columns=columns)])
 
@@ -60,7 +60,7 @@ async def order_cart(
         intent = Intent(
             order_ref=order.order_ref,
             action=Action.CREATE,
-            amount=order.approved,
+            amount=order.payable,
             request_hash=order.fingerprint,
             part=PART,
             plan_hash=order.plan_hash or "",

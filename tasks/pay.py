@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from connectors.ledger.records import Intent, OrderChange, OrderRecord
+from connectors.ledger.records import Intent, OrderChange, OrderRecord, SpendLimits
+from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.xportcn.channels.base import PaysMany
 from connectors.xportcn.errors import Refused
+from domain.budget import start_of_day
 from domain.decisions import Payment, judge_payment
 from domain.effects import Action, Claim
 from domain.service_orders import ServiceOrder, ServiceStatus
@@ -20,6 +22,7 @@ from tasks.effects import Answer, Effect, Landed, Seen, perform, settle
 from tasks.resources import Resources
 
 CONFIRM_PAUSES_S = (0.0, 0.5, 2.0)
+PAID_ELSEWHERE = "the service shows it as paid, and no payment of this ledger accounts for it"
 
 
 @task(name="pay", task_run_name="pay {label}", cache_policy=NO_CACHE, persist_result=False, retries=0)
@@ -27,7 +30,9 @@ async def pay_orders(resources: Resources, orders: Mapping[str, OrderRecord], *,
     """Pay each order once, after reading what it costs now. Never retried: the ledger says what became of it."""
     shown, unread = await read_each(resources, orders.values())
     verdicts = {
-        ref: judge_payment(shown.get(ref), order.approved) for ref, order in orders.items() if ref not in unread
+        ref: judge_payment(shown.get(ref), order.approved, order.payable)
+        for ref, order in orders.items()
+        if ref not in unread
     }
     stopped = [
         OrderChange(order_ref=ref, state=OrderState.HELD, expected=orders[ref].state, reason=reason)
@@ -38,14 +43,16 @@ async def pay_orders(resources: Resources, orders: Mapping[str, OrderRecord], *,
         OrderChange(order_ref=ref, state=orders[ref].state, expected=orders[ref].state, reason=reason)
         for ref, reason in unread.items()
     ]
-    paid = [_paid(orders[ref], shown[ref]) for ref, (verdict, _) in verdicts.items() if verdict is Payment.IS_PAID]
+    paid_already = [ref for ref, (verdict, _) in verdicts.items() if verdict is Payment.IS_PAID]
+    ours = _paid_by_us(resources, paid_already)
+    paid = [_paid(orders[ref], shown[ref], "" if ref in ours else PAID_ELSEWHERE) for ref in paid_already]
     await asyncio.to_thread(resources.ledger.change, stopped + waiting + paid)
     to_pay = {ref: orders[ref] for ref, (verdict, _) in verdicts.items() if verdict is Payment.PAY}
     intents = [
         Intent(order_ref=ref, action=Action.PAY, amount=shown[ref].total, request_hash=order.fingerprint)
         for ref, order in to_pay.items()
     ]
-    await perform(resources, pay_effect(resources), intents, to_pay)
+    await perform(resources, pay_effect(resources), intents, to_pay, limits=_limits(resources))
     await confirm_payments(resources, list(orders))
 
 
@@ -65,6 +72,19 @@ async def confirm_payments(resources: Resources, order_refs: Sequence[str]) -> N
         shown, _ = await read_each(resources, pending.values())
         changes = [_paid(pending[ref], one) for ref, one in shown.items() if one.status.is_paid]
         await asyncio.to_thread(resources.ledger.change, changes)
+
+
+def _limits(resources: Resources) -> SpendLimits:
+    """The limit of the day on which money leaves; the batch has counted these orders since they were created."""
+    settings = resources.settings
+    day_start = start_of_day(resources.clock(), settings.timezone)
+    return SpendLimits(batch_id="", batch=None, day=settings.day_limit, day_start=day_start)
+
+
+def _paid_by_us(resources: Resources, order_refs: Sequence[str]) -> set[str]:
+    """Of these orders, those that a payment of this ledger may account for."""
+    effects = resources.ledger.effects_of(order_refs) if order_refs else []
+    return {one.order_ref for one in effects if one.action is Action.PAY and one.status in COUNTS_AS_SPENT}
 
 
 def pay_effect(resources: Resources) -> Effect:
@@ -127,10 +147,11 @@ def _seen(order: OrderRecord, shown: ServiceOrder | None) -> Seen | None:
     return None
 
 
-def _paid(order: OrderRecord, shown: ServiceOrder) -> OrderChange:
+def _paid(order: OrderRecord, shown: ServiceOrder, reason: str = "") -> OrderChange:
     amount = shown.paid or shown.total
     columns = {"paid_minor": amount.minor, "total_minor": shown.total.minor, "paid_at": shown.paid_at}
-    if amount > order.approved:
-        reason = f"the service took {amount}, approved was {order.approved}: ask for the difference back"
+    if amount > order.payable:
+        most = f"{order.payable} with the price tolerance" if order.payable > order.approved else str(order.approved)
+        reason = f"the service took {amount}, approved was {most}: ask for the difference back"
         return OrderChange(order_ref=order.order_ref, state=OrderState.HELD, reason=reason, columns=columns)
-    return OrderChange(order_ref=order.order_ref, state=OrderState.PAID, columns=columns)
+    return OrderChange(order_ref=order.order_ref, state=OrderState.PAID, reason=reason, columns=columns)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
 from connectors.ledger.records import OrderRecord
+from domain.budget import payable
 from domain.freight import FreightQuote
 from domain.offers import Offer
 from domain.orders import OrderLine, OrderRequest, SourcingOrder
@@ -18,6 +20,7 @@ from domain.service_orders import Shipment
 
 T = TypeVar("T")
 
+NO_TOLERANCE = Decimal(0)
 
 _ADAPTERS: dict[object, TypeAdapter[Any]] = {}
 
@@ -73,8 +76,11 @@ def plan_hash(plan: PlannedOrder) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def plan_row(plan: PlannedOrder, batch_id: str, *, approved: bool) -> dict[str, Any]:
-    """The `orders` columns that a plan fills. Nothing may be bought on a plan before it is written as `approved`."""
+def plan_row(plan: PlannedOrder, batch_id: str, *, approved: bool, tolerance: Decimal = NO_TOLERANCE) -> dict[str, Any]:
+    """The `orders` columns that a plan fills. Nothing may be bought on a plan before it is written as `approved`.
+
+    `tolerance` is how many percent dearer than approved the order may have become and still be paid.
+    """
     freight = plan.freight_service.price if plan.freight_service else None
     return {
         "order_ref": plan.order_ref,
@@ -89,6 +95,7 @@ def plan_row(plan: PlannedOrder, batch_id: str, *, approved: bool) -> dict[str, 
         "quote": to_json(plan.quote) if plan.quote else None,
         "seller_id": plan.seller_id,
         "approved_minor": plan.total.minor if approved else None,
+        "payable_minor": payable(plan.total, tolerance).minor if approved else None,
         "plan_hash": plan_hash(plan) if approved else None,
         "currency": plan.total.currency,
         "freight_quote": to_json(plan.freight) if plan.freight else None,

@@ -47,6 +47,7 @@ class OrderRecord:
     recorded_at: datetime
     updated_at: datetime
     refunded_minor: int | None
+    payable_minor: int | None
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> OrderRecord:
@@ -56,8 +57,13 @@ class OrderRecord:
 
     @property
     def approved(self) -> Money:
-        """The most that may be paid for the goods; zero before approval."""
+        """What the goods cost when somebody said yes; zero before approval."""
         return Money(self.approved_minor or 0, self.currency)
+
+    @property
+    def payable(self) -> Money:
+        """The most that may be paid for the goods: what was approved and the tolerance on it; zero before approval."""
+        return self.approved if self.payable_minor is None else Money(self.payable_minor, self.currency)
 
     @property
     def paid(self) -> Money:
@@ -75,7 +81,10 @@ class OrderRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EffectRecord:
-    """One row of `effects`. `sender` names the send log of the process that may have sent it."""
+    """One row of `effects`. `sender` names the send log of the process that may have sent it.
+
+    That process may let it leave until `leaves_by`, its lease as it was claimed; None in rows of an earlier program.
+    """
 
     key: str
     order_ref: str
@@ -93,6 +102,7 @@ class EffectRecord:
     settled_at: datetime | None
     answer: dict[str, Any] | None
     reason: str
+    leaves_by: datetime | None
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> EffectRecord:
@@ -134,7 +144,7 @@ class Intent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendLimits:
-    """What claims to create may spend in all, checked in the claim's own transaction; None is no limit."""
+    """What claims to create and to pay may spend in all, checked in the claim's own transaction; None is no limit."""
 
     batch_id: str
     batch: Money | None

@@ -20,7 +20,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-SCHEMA_VERSION = "0004"
+SCHEMA_VERSION = "0005"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -94,6 +94,7 @@ orders = Table(
     Column("recorded_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("refunded_minor", BigInteger),
+    Column("payable_minor", BigInteger),
 )
 
 effects = Table(
@@ -115,8 +116,33 @@ effects = Table(
     Column("settled_at", UtcDateTime),
     Column("answer", JSON),
     Column("reason", Text, nullable=False),
+    Column("leaves_by", UtcDateTime),
 )
 Index("ix_effects_status", effects.c.status)
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("order_ref", String(64), ForeignKey("orders.order_ref"), nullable=False, index=True),
+    Column("effect_key", String(160), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("by", String(120), nullable=False),
+    Column("question", Text, nullable=False),
+    Column("answer", Text, nullable=False),
+)
+
+marks = Table(
+    "marks",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("name", String(16), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("by", String(120), nullable=False),
+    Column("words", Text, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Column("ended_by", String(120)),
+)
 
 moves = Table(
     "moves",

@@ -1,41 +1,80 @@
-"""What is spent or may be, and whether there is room for more."""
+"""What is spent or may be, and whether there is room for more.
+
+An order whose create or pay may have happened counts: with what was paid for it, or else with the most that may still
+be. One that was cancelled, with no payment that was ever begun, counts no more. What came back frees its batch, whose
+budget says what the goods may cost, and never its day, whose limit says how much may leave in one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, func, select
 
 from connectors.ledger.records import Intent, SpendLimits
 from connectors.ledger.schema import effects, orders
 from domain.budget import Limits, over_budget
 from domain.effects import Action, EffectStatus
 from domain.money import Money
+from domain.states import OrderState
 
 SPENDING_LOCK = 7_307_422
 COUNTS_AS_SPENT = (EffectStatus.SENDING, EffectStatus.UNKNOWN, EffectStatus.DONE)
 
 
 def without_room(connection: Connection, intents: Sequence[Intent], limits: SpendLimits) -> dict[str, str]:
-    """Why some of these orders may not be created: by `order_ref`. Runs are let in one by one until they commit."""
+    """Why some of these orders may not be created or paid, by `order_ref`.
+
+    Runs are let in one by one, each until it commits. An order that the day has counted already, as one that is paid
+    on the day of its creation, is not counted again.
+    """
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(SPENDING_LOCK)))
     spent = Limits(
         batch=limits.batch,
         day=limits.day,
-        batch_spent=Money(committed(connection, orders.c.batch_id == limits.batch_id)),
-        day_spent=Money(committed(connection, effects.c.intent_at >= limits.day_start)),
+        batch_spent=Money(batch_total(connection, limits.batch_id)),
+        day_spent=Money(day_total(connection, limits.day_start)),
     )
-    return over_budget([(intent.order_ref, intent.amount or Money(0)) for intent in intents], spent)
+    refs = [intent.order_ref for intent in intents]
+    most = dict(connection.execute(select(orders.c.order_ref, _PAYABLE).where(orders.c.order_ref.in_(refs))).all())
+    begun = _begun(effects.c.intent_at >= limits.day_start)
+    counted = set(connection.scalars(begun.where(orders.c.order_ref.in_(refs))))
+    return over_budget([(ref, Money(most[ref])) for ref in refs if ref not in counted], spent)
 
 
-def committed(connection: Connection, which: ColumnElement[bool]) -> int:
-    """Fen approved for orders whose create or pay may have cost money, of those that `which` selects."""
-    begun = (
-        select(effects.c.order_ref)
-        .join(orders, orders.c.order_ref == effects.c.order_ref)
-        .where(effects.c.action.in_((Action.CREATE, Action.PAY)), effects.c.status.in_(COUNTS_AS_SPENT), which)
-        .distinct()
-    )
-    statement = select(func.coalesce(func.sum(orders.c.approved_minor), 0)).where(orders.c.order_ref.in_(begun))
+def batch_total(connection: Connection, batch_id: str) -> int:
+    """Fen that the orders of a batch cost or may cost."""
+    return _sum(connection, orders.c.batch_id == batch_id, _COST)
+
+
+def day_total(connection: Connection, since: datetime) -> int:
+    """Fen that left or may leave for orders whose create or pay was begun since then."""
+    return _sum(connection, effects.c.intent_at >= since, _OUTLAY)
+
+
+def _sum(connection: Connection, which: ColumnElement[bool], amount: ColumnElement[int]) -> int:
+    statement = select(func.coalesce(func.sum(amount), 0)).where(orders.c.order_ref.in_(_begun(which)))
     return int(connection.execute(statement).scalar_one())
+
+
+def _begun(which: ColumnElement[bool]) -> Select[tuple[str]]:
+    live = and_(effects.c.action.in_((Action.CREATE, Action.PAY)), effects.c.status.in_(COUNTS_AS_SPENT))
+    joined = effects.join(orders, orders.c.order_ref == effects.c.order_ref)
+    return select(effects.c.order_ref).select_from(joined).where(live, which).distinct()
+
+
+_PAYMENT_BEGUN = exists().where(
+    effects.c.order_ref == orders.c.order_ref,
+    effects.c.action == Action.PAY,
+    effects.c.status.in_(COUNTS_AS_SPENT),
+)
+_PAYABLE = func.coalesce(orders.c.payable_minor, orders.c.approved_minor, 0)
+_OUTLAY = case(
+    (orders.c.paid_minor.is_not(None), orders.c.paid_minor),
+    (and_(orders.c.state == OrderState.CANCELLED, ~_PAYMENT_BEGUN), 0),
+    else_=_PAYABLE,
+)
+_BACK = func.coalesce(orders.c.refunded_minor, 0)
+_COST = case((_BACK < _OUTLAY, _OUTLAY - _BACK), else_=0)

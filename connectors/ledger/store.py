@@ -16,7 +16,7 @@ from connectors.ledger.patience import patient
 from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, OrderRecord, Outcome, SpendLimits
 from connectors.ledger.refunds import RefundRows
 from connectors.ledger.schema import account, batches, effects, matches, moves, orders
-from connectors.ledger.spending import COUNTS_AS_SPENT, committed, without_room
+from connectors.ledger.spending import COUNTS_AS_SPENT, batch_total, day_total, without_room
 from connectors.ledger.tracking import TrackingRows
 from domain.effects import Action, EffectStatus, effect_key
 from domain.states import OrderState, is_behind, move
@@ -133,15 +133,15 @@ class Ledger:
 
     @patient
     def spent_since(self, since: datetime) -> int:
-        """Fen approved for orders whose create or pay was begun since then and may have cost money."""
+        """Fen that left or may leave for orders whose create or pay was begun since then; what came back counts too."""
         with self._reading() as connection:
-            return committed(connection, effects.c.intent_at >= since)
+            return day_total(connection, since)
 
     @patient
     def committed_in(self, batch_id: str) -> int:
-        """Fen approved for orders of a batch whose create or pay may have cost money."""
+        """Fen that the orders of a batch cost or may cost, without what came back."""
         with self._reading() as connection:
-            return committed(connection, orders.c.batch_id == batch_id)
+            return batch_total(connection, batch_id)
 
     @patient
     def refs_in(self, batch_id: str) -> list[str]:
@@ -183,7 +183,7 @@ class Ledger:
         now = self.clock()
         with self._transaction() as connection:
             intents = self._as_approved(connection, intents)
-            if limits is not None:
+            if limits is not None and intents:
                 intents = self._within(connection, intents, limits)
             if not intents:
                 return Claimed(won={}, settled={}, open={})
@@ -300,8 +300,9 @@ class Ledger:
     def _within(self, connection: Connection, intents: Sequence[Intent], limits: SpendLimits) -> Sequence[Intent]:
         """The intents that the limits have room for; the others' orders are held."""
         reasons = without_room(connection, intents, limits)
+        what = "ordered, not paid: " if intents[0].action is Action.PAY else ""
         for order_ref, reason in reasons.items():
-            self._change(connection, OrderChange(order_ref=order_ref, state=OrderState.HELD, reason=reason))
+            self._change(connection, OrderChange(order_ref=order_ref, state=OrderState.HELD, reason=f"{what}{reason}"))
         return [intent for intent in intents if intent.order_ref not in reasons]
 
     @contextmanager
@@ -355,6 +356,7 @@ class Ledger:
             "lease_until": now + lease,
             "sender": self.owner,
             "intent_at": now,
+            "leaves_by": now + lease,
             "reason": "",
         }
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from decimal import Decimal
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.budget import Limits, over_budget
+from domain.budget import Limits, over_budget, payable, start_of_day
 from domain.money import Money, total_of
 
 amounts = st.lists(st.integers(min_value=1, max_value=10_000), max_size=20)
@@ -52,3 +56,65 @@ def test_what_passes_never_exceeds_the_budget(fens: list[int], budget: int, spen
     rejected = over_budget(orders, limits(batch=budget, spent=spent))
     accepted = total_of([money for ref, money in orders if ref not in rejected])
     assert accepted.minor == 0 or accepted.minor + spent <= budget
+
+
+tolerances = st.decimals(min_value=0, max_value=100, places=2)
+
+
+@pytest.mark.parametrize(
+    ("approved", "tolerance", "most"),
+    [(10_000, "0", 10_000), (10_000, "2.5", 10_250), (999, "1", 1_008), (99, "1", 99), (1, "100", 2), (0, "5", 0)],
+)
+def test_what_may_be_paid_is_rounded_down(approved: int, tolerance: str, most: int) -> None:
+    """A fen that the tolerance does not wholly cover is not granted."""
+    assert payable(Money(approved), Decimal(tolerance)) == Money(most)
+
+
+@given(st.integers(min_value=0, max_value=10**15), tolerances)
+def test_a_tolerance_never_grants_more_than_it_says(approved: int, tolerance: Decimal) -> None:
+    """Exact at any size: not below what was approved, not a fen above the percentage."""
+    most = payable(Money(approved), tolerance).minor
+    assert approved <= most
+    assert most * 10_000 <= approved * (10_000 + int(tolerance * 100)) < (most + 1) * 10_000
+
+
+def test_budgets_count_the_most_that_an_order_may_come_to() -> None:
+    """1.00 with a tolerance of 10 percent needs room for 1.10."""
+    tight = Limits(batch=Money(209), tolerance=Decimal(10))
+    assert over_budget([("A", Money(100)), ("B", Money(90))], tight) == {}
+    assert over_budget([("A", Money(100)), ("B", Money(91))], tight) == {
+        "B": "1.00 CNY with the price tolerance does not fit the budget: 1.10 CNY of 2.09 CNY is taken"
+    }
+    assert set(over_budget([("A", Money(100))], Limits(order=Money(109), tolerance=Decimal(10)))) == {"A"}
+
+
+@given(amounts, tolerances, st.integers(min_value=0, max_value=50_000))
+def test_no_rise_within_the_tolerance_breaks_the_budget(fens: list[int], tolerance: Decimal, budget: int) -> None:
+    """When every accepted order comes to its most, the sum still is within the budget."""
+    rejected = over_budget(
+        [(str(place), Money(fen)) for place, fen in enumerate(fens)], Limits(batch=Money(budget), tolerance=tolerance)
+    )
+    accepted = [payable(Money(fen), tolerance) for place, fen in enumerate(fens) if str(place) not in rejected]
+    assert total_of(accepted).minor <= budget
+
+
+@pytest.mark.parametrize(
+    ("now", "timezone", "start"),
+    [
+        ("2026-06-01T15:59:59+00:00", "Asia/Shanghai", "2026-05-31T16:00:00+00:00"),
+        ("2026-06-01T16:00:00+00:00", "Asia/Shanghai", "2026-06-01T16:00:00+00:00"),
+        ("2026-03-29T12:00:00+00:00", "Europe/Berlin", "2026-03-28T23:00:00+00:00"),  # a day of 23 hours
+        ("2026-03-29T21:59:59+00:00", "Europe/Berlin", "2026-03-28T23:00:00+00:00"),
+        ("2026-03-29T22:00:00+00:00", "Europe/Berlin", "2026-03-29T22:00:00+00:00"),
+        ("2026-10-25T01:30:00+00:00", "Europe/Berlin", "2026-10-24T22:00:00+00:00"),  # the second 02:30 of that day
+        ("2026-10-25T22:59:59+00:00", "Europe/Berlin", "2026-10-24T22:00:00+00:00"),  # a day of 25 hours
+        ("2026-10-25T23:00:00+00:00", "Europe/Berlin", "2026-10-25T23:00:00+00:00"),
+        ("2026-11-01T04:30:00+00:00", "America/Havana", "2026-11-01T04:00:00+00:00"),  # midnight comes twice:
+        ("2026-11-01T05:30:00+00:00", "America/Havana", "2026-11-01T04:00:00+00:00"),  # the first of them counts
+        ("2026-09-06T04:30:00+00:00", "America/Santiago", "2026-09-06T04:00:00+00:00"),  # midnight is skipped
+        ("2026-09-06T03:59:59+00:00", "America/Santiago", "2026-09-05T04:00:00+00:00"),
+    ],
+)
+def test_a_day_begins_at_its_first_instant_in_the_merchants_zone(now: str, timezone: str, start: str) -> None:
+    """Whatever the clocks do that day, two instants of one date share their limit and no others do."""
+    assert start_of_day(datetime.fromisoformat(now), timezone) == datetime.fromisoformat(start)

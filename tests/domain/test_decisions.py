@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from domain.budget import payable
 from domain.decisions import (
     FINE,
     Payment,
@@ -185,6 +189,27 @@ def test_an_order_dearer_than_approved_is_not_paid() -> None:
     verdict, reason = judge_payment(shown(ServiceStatus.UNPAID, total=1801), Money(1800))
     assert verdict is Payment.STOP
     assert reason.startswith("the price rose after ordering: 18.01 CNY, approved 18.00 CNY. Not paid;")
+
+
+def test_a_price_within_the_tolerance_is_paid() -> None:
+    """Up to the most that may be paid, and not a fen above; the reason names both amounts."""
+    assert judge_payment(shown(ServiceStatus.UNPAID, total=1890), Money(1800), Money(1890)) == (Payment.PAY, "")
+    verdict, reason = judge_payment(shown(ServiceStatus.UNPAID, total=1891), Money(1800), Money(1890))
+    assert verdict is Payment.STOP
+    assert reason.startswith(
+        "the price rose after ordering: 18.91 CNY, approved 18.00 CNY, at most 18.90 CNY with the price tolerance. "
+    )
+
+
+@given(
+    st.integers(min_value=0, max_value=10**9),
+    st.decimals(min_value=0, max_value=100, places=2),
+    st.integers(min_value=0, max_value=3 * 10**9),
+)
+def test_what_is_paid_is_within_what_was_approved_and_tolerated(fen: int, tolerance: Decimal, total: int) -> None:
+    """Whatever the numbers: paid is only what is at most approved × (1 + tolerance), exactly."""
+    verdict, _ = judge_payment(shown(ServiceStatus.UNPAID, total=total), Money(fen), payable(Money(fen), tolerance))
+    assert (verdict is Payment.PAY) is (Decimal(total) <= Decimal(fen) * (1 + tolerance / 100))
 
 
 def test_an_order_that_is_not_shown_is_not_paid() -> None:

@@ -1,0 +1,222 @@
+"""What counts as spent, and that no sequence of events spends beyond a limit."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from connectors.ledger.records import Intent, OrderChange, Outcome, SpendLimits
+from connectors.ledger.store import Ledger
+from domain.budget import start_of_day
+from domain.effects import Action, EffectStatus
+from domain.money import Money
+from domain.states import OrderState
+from tests.connectors.ledger.conftest import MovableClock
+from tests.connectors.ledger.plans import intents, plan
+
+LEASE = timedelta(seconds=60)
+DAY_LIMIT, BATCH_LIMIT = 160, 250
+LIVE = (EffectStatus.SENDING, EffectStatus.UNKNOWN, EffectStatus.DONE)
+
+
+def limits(ledger: Ledger, *, batch: int | None = None, day: int | None = None) -> SpendLimits:
+    return SpendLimits(
+        batch_id="batch",
+        batch=None if batch is None else Money(batch),
+        day=None if day is None else Money(day),
+        day_start=start_of_day(ledger.clock(), "Asia/Shanghai"),
+    )
+
+
+def create(ledger: Ledger, order_ref: str) -> None:
+    """Create an order at the service and record it."""
+    record = ledger.claim(intents(order_ref), lease=LEASE).won[order_ref]
+    change = OrderChange(order_ref=order_ref, state=OrderState.ORDERED, columns={"order_id": f"id-{order_ref}"})
+    ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)])
+
+
+def pay(ledger: Ledger, order_ref: str, fen: int) -> None:
+    """Pay an order at the service and record it."""
+    record = ledger.claim(intents(order_ref, action=Action.PAY), lease=LEASE).won[order_ref]
+    change = OrderChange(order_ref=order_ref, state=OrderState.PAID, columns={"paid_minor": fen})
+    ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)])
+
+
+def today(ledger: Ledger) -> int:
+    return ledger.spent_since(start_of_day(ledger.clock(), "Asia/Shanghai"))
+
+
+def test_an_order_counts_for_the_most_that_may_be_paid_until_it_is_paid(ledger: Ledger) -> None:
+    """Approved 1.00 with a tolerance up to 1.10 takes 1.10; paid 0.95 takes 0.95."""
+    ledger.put_plans([plan("A-1", approved_minor=100, payable_minor=110)])
+    create(ledger, "A-1")
+    assert (ledger.committed_in("batch"), today(ledger)) == (110, 110)
+    pay(ledger, "A-1", 95)
+    assert (ledger.committed_in("batch"), today(ledger)) == (95, 95)
+
+
+def test_an_order_cancelled_before_any_payment_counts_no_more(ledger: Ledger) -> None:
+    """Nothing left the account and nothing can, so batch and day are free again."""
+    create(ledger, "A-1")
+    ledger.change([OrderChange(order_ref="A-1", state=OrderState.CANCELLED)])
+    assert (ledger.committed_in("batch"), today(ledger)) == (0, 0)
+
+
+@pytest.mark.parametrize("status", [EffectStatus.SENDING, EffectStatus.UNKNOWN, EffectStatus.DONE])
+def test_a_cancelled_order_whose_payment_may_have_left_still_counts(ledger: Ledger, status: EffectStatus) -> None:
+    """A payment in flight, without an answer, or accepted may take the money although the order is closed."""
+    create(ledger, "A-1")
+    record = ledger.claim(intents("A-1", action=Action.PAY), lease=LEASE).won["A-1"]
+    if status is not EffectStatus.SENDING:
+        ledger.record([Outcome(claim=record.claim, status=status)])
+    ledger.change([OrderChange(order_ref="A-1", state=OrderState.CANCELLED)])
+    assert (ledger.committed_in("batch"), today(ledger)) == (100, 100)
+
+
+def test_what_came_back_frees_the_batch_and_not_the_day(ledger: Ledger) -> None:
+    """The batch's budget is what the goods may cost, the day's limit what may leave in one day."""
+    create(ledger, "A-1")
+    pay(ledger, "A-1", 100)
+    ledger.change([OrderChange(order_ref="A-1", state=OrderState.REFUNDING)])
+    assert ledger.committed_in("batch") == 100
+    ledger.change([OrderChange(order_ref="A-1", columns={"refunded_minor": 40})])
+    assert (ledger.committed_in("batch"), today(ledger)) == (60, 100)
+    ledger.change([OrderChange(order_ref="A-1", columns={"refunded_minor": 100})])
+    assert (ledger.committed_in("batch"), today(ledger)) == (0, 100)
+
+
+def test_a_payment_counts_on_the_day_it_leaves(ledger: Ledger, clock: MovableClock) -> None:
+    """Yesterday's order is paid today only when today's limit has room for it too."""
+    create(ledger, "A-1")
+    clock.advance(86_400)
+    create(ledger, "A-2")
+    payment = intents("A-1", action=Action.PAY)
+    assert ledger.claim(payment, lease=LEASE, limits=limits(ledger, day=150)).won == {}
+    order = ledger.orders(["A-1"])["A-1"]
+    assert order.state is OrderState.HELD
+    assert order.reason == ("ordered, not paid: 1.00 CNY does not fit the day's limit: 1.00 CNY of 1.50 CNY is taken")
+    clock.advance(86_400)
+    assert set(ledger.claim(payment, lease=LEASE, limits=limits(ledger, day=150)).won) == {"A-1"}
+    assert today(ledger) == 100
+
+
+def test_an_order_created_and_paid_on_one_day_counts_once(ledger: Ledger) -> None:
+    """Its payment needs no second room."""
+    create(ledger, "A-1")
+    payment = intents("A-1", action=Action.PAY)
+    assert set(ledger.claim(payment, lease=LEASE, limits=limits(ledger, day=100)).won) == {"A-1"}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "room"),
+    [
+        ("2026-06-01T15:59:59+00:00", "2026-06-01T16:00:00+00:00", True),  # midnight in Shanghai
+        ("2026-06-01T16:00:00+00:00", "2026-06-02T15:59:59+00:00", False),  # one Shanghai day, two UTC dates
+    ],
+)
+def test_the_day_is_the_merchants(ledger: Ledger, clock: MovableClock, first: str, second: str, *, room: bool) -> None:
+    """The limit starts anew at midnight in the merchant's zone, and not at any other midnight."""
+    clock.now = clock.now.fromisoformat(first)
+    create(ledger, "A-1")
+    clock.now = clock.now.fromisoformat(second)
+    won = ledger.claim(intents("A-2"), lease=LEASE, limits=limits(ledger, day=150)).won
+    assert bool(won) is room
+
+
+EVENTS = st.one_of(
+    st.tuples(st.sampled_from(["create", "pay"]), st.integers(0, 3)),
+    st.tuples(st.sampled_from(["done", "unknown", "refused", "unsent"]), st.integers(0, 3), st.integers(1, 120)),
+    st.tuples(st.just("cancel"), st.integers(0, 3)),
+    st.tuples(st.just("refund"), st.integers(0, 3), st.integers(1, 120)),
+    st.tuples(st.just("wait"), st.integers(1, 30)),
+)
+PRICES = st.lists(st.tuples(st.integers(1, 150), st.integers(0, 20)), min_size=4, max_size=4)
+
+
+@pytest.fixture(scope="module")
+def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("empty") / "ledger.db"
+    with Ledger(f"sqlite:///{file}", clock=MovableClock(), owner="first") as ledger:
+        ledger.start_batch("batch", "file.csv")
+    return file
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(prices=PRICES, events=st.lists(EVENTS, min_size=15, max_size=40))
+def test_no_sequence_of_events_spends_beyond_a_limit(
+    empty_ledger: Path, tmp_path: Path, prices: Sequence[tuple[int, int]], events: Sequence[tuple[Any, ...]]
+) -> None:
+    """What is or may be paid stays within the budget of the batch and the limit of every day, at every moment."""
+    file = shutil.copy(empty_ledger, tmp_path / "ledger.db")
+    clock = MovableClock()
+    with Ledger(f"sqlite:///{file}", clock=clock, owner="first") as ledger:
+        ledger.put_plans(
+            [plan(f"A-{n}", approved_minor=fen, payable_minor=fen + more) for n, (fen, more) in enumerate(prices)]
+        )
+        for event in events:
+            happen(ledger, clock, *event)
+            assert_within_limits(ledger)
+    for path in tmp_path.glob("ledger.db*"):
+        path.unlink()
+
+
+def happen(ledger: Ledger, clock: MovableClock, what: str, *values: int) -> None:
+    """Let something happen, as far as the product would let it."""
+    if what == "wait":
+        clock.advance(3600 * values[0])
+        return
+    ref = f"A-{values[0]}"
+    order = ledger.orders([ref])[ref]
+    if what == "create" and order.state in (OrderState.PLANNED, OrderState.HELD, OrderState.REFUSED):
+        ledger.claim(intents(ref), lease=LEASE, limits=limits(ledger, batch=BATCH_LIMIT, day=DAY_LIMIT))
+    if what == "pay" and order.order_id and order.paid_minor is None and order.state is not OrderState.CANCELLED:
+        payment = Intent(order_ref=ref, action=Action.PAY, amount=order.approved, request_hash="h")
+        ledger.claim([payment], lease=LEASE, limits=limits(ledger, day=DAY_LIMIT))
+    if what == "cancel" and order.order_id and order.paid_minor is None:
+        ledger.change([OrderChange(order_ref=ref, state=OrderState.CANCELLED)])
+    if what == "refund" and order.paid_minor is not None:
+        ledger.change([OrderChange(order_ref=ref, columns={"refunded_minor": min(values[1], order.paid_minor)})])
+    if what in set(EffectStatus):
+        answer(ledger, ref, EffectStatus(what), values[1])
+
+
+def answer(ledger: Ledger, ref: str, status: EffectStatus, fen: int) -> None:
+    order = ledger.orders([ref])[ref]
+    for effect in ledger.effects_of([ref]):
+        if effect.status in (EffectStatus.SENDING, EffectStatus.UNKNOWN):
+            columns: dict[str, Any] = {}
+            if status is EffectStatus.DONE and effect.action is Action.CREATE:
+                columns = {"order_id": f"id-{ref}"}
+            if status is EffectStatus.DONE and effect.action is Action.PAY:
+                columns = {"paid_minor": min(fen, order.payable.minor)}
+            change = OrderChange(order_ref=ref, columns=columns)
+            ledger.record([Outcome(claim=effect.claim, status=status, change=change)])
+
+
+def assert_within_limits(ledger: Ledger) -> None:
+    """Count anew, from orders and effects alone."""
+    orders = ledger.all_orders()
+    live = [
+        effect
+        for effect in ledger.effects_of(orders)
+        if effect.status in LIVE and effect.action in (Action.CREATE, Action.PAY)
+    ]
+    most: dict[str, int] = {}
+    for ref, order in orders.items():
+        paying = any(effect.order_ref == ref and effect.action is Action.PAY for effect in live)
+        gone = order.state is OrderState.CANCELLED and not paying
+        most[ref] = order.paid_minor if order.paid_minor is not None else 0 if gone else order.payable.minor
+    begun = {effect.order_ref for effect in live}
+    assert sum(most[ref] - orders[ref].refunded.minor for ref in begun) <= BATCH_LIMIT
+    days: dict[object, set[str]] = {}
+    for effect in live:
+        days.setdefault(start_of_day(effect.intent_at, "Asia/Shanghai"), set()).add(effect.order_ref)
+    for refs in days.values():
+        assert sum(most[ref] for ref in refs) <= DAY_LIMIT
