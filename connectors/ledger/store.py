@@ -11,7 +11,9 @@ from sqlalchemy import Connection, Executable, Select, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
+from connectors.ledger.answers import AnswerRows
 from connectors.ledger.engine import LedgerUnusable, open_engine, unusable
+from connectors.ledger.marks import Mark, MarkRows, require_unmarked
 from connectors.ledger.patience import patient
 from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, OrderRecord, Outcome, SpendLimits
 from connectors.ledger.refunds import RefundRows
@@ -37,6 +39,8 @@ class Ledger:
         self.clock = clock
         self.owner = owner
         self._engine = open_engine(url)
+        self.answers = AnswerRows(self)
+        self.marks = MarkRows(self)
         self.refunds = RefundRows(self)
         self.tracking = TrackingRows(self)
         self._insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
@@ -50,20 +54,25 @@ class Ledger:
     def close(self) -> None:
         self._engine.dispose()
 
+    @property
+    def _shown(self) -> str:
+        return self._engine.url.render_as_string(hide_password=True)
+
     # batches and orders
 
     @patient
     def belong_to(self, name: str) -> None:
         """Tie this ledger to one account of the service, so that a try-out and real orders never mix.
 
-        Raises `LedgerUnusable` when it belongs to another.
+        Raises `LedgerUnusable` when it belongs to another, or was moved elsewhere.
         """
         with self._transaction() as connection:
+            require_unmarked(connection, self._shown, Mark.MOVED)
             connection.execute(self._insert(account).values(one=1, name=name).on_conflict_do_nothing())
             owner = connection.execute(select(account.c.name)).scalar_one()
         if owner != name:
             raise LedgerUnusable(
-                f"the ledger {self._engine.url.render_as_string()} holds orders of {owner}, the settings say {name}: "
+                f"the ledger {self._shown} holds orders of {owner}, the settings say {name}: "
                 "give each account its own SOURCING_DATA_DIR (or SOURCING_LEDGER_URL). Nothing was sent."
             )
 
@@ -178,10 +187,12 @@ class Ledger:
 
         One statement decides between processes. A row that was never begun, or provably never left, becomes ours;
         a refused one gets a new attempt; an open one belongs to `take_over`. An order whose plan is no longer the
-        approved one is left alone; one that `limits` have no room for is held.
+        approved one is left alone; one that `limits` have no room for is held. Raises `LedgerUnusable` while the ledger
+        bears a mark that forbids to buy.
         """
         now = self.clock()
         with self._transaction() as connection:
+            require_unmarked(connection, self._shown)
             intents = self._as_approved(connection, intents)
             if limits is not None and intents:
                 intents = self._within(connection, intents, limits)
@@ -383,7 +394,7 @@ class Ledger:
             self._change(connection, outcome.change)
         return True
 
-    def _change(self, connection: Connection, change: OrderChange) -> None:
+    def _change(self, connection: Connection, change: OrderChange, *, by: str = "") -> None:
         row = connection.execute(
             select(orders.c.state, orders.c.reason).where(orders.c.order_ref == change.order_ref).with_for_update()
         ).one()
@@ -397,13 +408,15 @@ class Ledger:
             values |= {"state": move(old, change.state), "reason": change.reason}
         connection.execute(update(orders).where(orders.c.order_ref == change.order_ref).values(values))
         if change.state is not None and (old, row.reason) != (change.state, change.reason):
-            self._audit(connection, change.order_ref, old, change.state, change.reason)
+            self._audit(connection, change.order_ref, old, change.state, change.reason, by=by)
 
-    def _audit(self, connection: Connection, order_ref: str, old: str | None, new: str, reason: str) -> None:
+    def _audit(
+        self, connection: Connection, order_ref: str, old: str | None, new: str, reason: str, *, by: str = ""
+    ) -> None:
         if old == new and not reason:
             return
         row = {"order_ref": order_ref, "at": self.clock(), "old_state": old, "new_state": new, "reason": reason}
-        connection.execute(moves.insert().values({**row, "by": self.owner}))
+        connection.execute(moves.insert().values({**row, "by": by or self.owner}))
 
 
 def _slot(intent: Intent) -> str:

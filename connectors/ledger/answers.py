@@ -1,0 +1,114 @@
+"""What people answered: who, when, to which question, with what; each in one commit with what it settles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, or_, select, update
+
+from connectors.ledger.patience import patient
+from connectors.ledger.records import EffectRecord, OrderChange
+from connectors.ledger.schema import answers, effects
+from domain.effects import EffectStatus, effect_key
+
+if TYPE_CHECKING:
+    from connectors.ledger.records import Intent
+    from connectors.ledger.store import Ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerRecord:
+    """A person's answer, and what it makes of an order and of one effect.
+
+    It settles `effect` as it was read, or writes one for `intent` where the ledger has none: then the effect happened
+    without this ledger's doing. `answer` is in the words of the command.
+    """
+
+    order_ref: str
+    by: str
+    question: str
+    answer: str
+    status: EffectStatus
+    reason: str
+    proof: dict[str, Any] | None = None
+    effect: EffectRecord | None = None
+    intent: Intent | None = None
+    change: OrderChange
+
+
+class AnswerRows:
+    """The table `answers` of one ledger. Every method is one durable transaction, or a read."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    @patient
+    def record(self, answer: AnswerRecord, *, dead_owners: Iterable[str] = ()) -> bool:
+        """Write an answer and what it settles, in one commit.
+
+        False, and nothing is written, when the effect is not any more as it was read, or a living run holds it.
+        """
+        with self._ledger._transaction() as connection:
+            key = self._settle(connection, answer, list(dead_owners))
+            if key is None:
+                return False
+            row = {
+                "order_ref": answer.order_ref,
+                "effect_key": key,
+                "at": self._ledger.clock(),
+                "by": answer.by,
+                "question": answer.question,
+                "answer": answer.answer,
+            }
+            connection.execute(answers.insert().values(row))
+            self._ledger._change(connection, answer.change, by=answer.by)
+        return True
+
+    @patient
+    def of_order(self, order_ref: str) -> list[dict[str, Any]]:
+        """The answers about one order, oldest first."""
+        statement = select(answers).where(answers.c.order_ref == order_ref).order_by(answers.c.id)
+        with self._ledger._reading() as connection:
+            return [dict(row) for row in connection.execute(statement).mappings()]
+
+    def _settle(self, connection: Connection, answer: AnswerRecord, dead_owners: list[str]) -> str | None:
+        """The key of the effect that is settled now; None when somebody else has it or settled it."""
+        now = self._ledger.clock()
+        settled = {
+            "status": answer.status,
+            "reason": answer.reason,
+            "answer": answer.proof,
+            "settled_at": now,
+            "lease_until": now,
+        }
+        if answer.effect is None:
+            return self._write(connection, answer, settled)
+        statement = (
+            update(effects)
+            .where(
+                effects.c.key == answer.effect.key,
+                effects.c.fence == answer.effect.fence,
+                effects.c.status == answer.effect.status,
+                or_(effects.c.lease_until <= now, effects.c.owner.in_(dead_owners)),
+            )
+            .values(fence=effects.c.fence + 1, owner=self._ledger.owner, **settled)
+        )
+        return answer.effect.key if connection.execute(statement).rowcount == 1 else None
+
+    def _write(self, connection: Connection, answer: AnswerRecord, settled: dict[str, Any]) -> str | None:
+        """Write an effect that happened without this ledger's doing, over one that provably did not happen."""
+        intent, now = answer.intent, self._ledger.clock()
+        if intent is None:
+            return ""
+        latest = self._ledger._latest(connection, [intent]).get(effect_key(intent.order_ref, intent.action))
+        row = {**self._ledger._intent_row(intent, latest, now, now - now), **settled}
+        insert = self._ledger._insert(effects).values(row)
+        replaced = {name: insert.excluded[name] for name in row if name not in ("key", "fence")}
+        statement = insert.on_conflict_do_update(
+            index_elements=["key"],
+            set_={**replaced, "fence": effects.c.fence + 1},
+            where=effects.c.status == EffectStatus.UNSENT,
+        ).returning(effects.c.key)
+        return connection.execute(statement).scalar()

@@ -1,0 +1,66 @@
+"""Marks on the whole ledger that keep it from buying: it was restored from a backup, or moved elsewhere."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, select, update
+
+from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.patience import patient
+from connectors.ledger.schema import marks
+
+if TYPE_CHECKING:
+    from connectors.ledger.store import Ledger
+
+
+class Mark(StrEnum):
+    """Why a ledger may not buy."""
+
+    RESTORED = "restored"
+    MOVED = "moved"
+
+
+REMEDY = {
+    Mark.RESTORED: "It has forgotten what was bought after that backup. Run `sourcing reconcile`, deal with what it "
+    "finds, then say so: sourcing ledger confirm. Nothing was sent.",
+    Mark.MOVED: "Set SOURCING_LEDGER_URL to the new one. Nothing was sent.",
+}
+
+
+class MarkRows:
+    """The table `marks` of one ledger. Every method is one durable transaction, or a read."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    @patient
+    def standing(self) -> dict[Mark, str]:
+        """The marks that hold now, with their words."""
+        with self._ledger._reading() as connection:
+            return standing_marks(connection)
+
+    @patient
+    def end(self, mark: Mark, *, by: str) -> bool:
+        """Lift a mark on a person's word; False when it doesn't stand."""
+        statement = (
+            update(marks)
+            .where(marks.c.name == mark, marks.c.ended_at.is_(None))
+            .values(ended_at=self._ledger.clock(), ended_by=by)
+        )
+        with self._ledger._transaction() as connection:
+            return connection.execute(statement).rowcount > 0
+
+
+def standing_marks(connection: Connection) -> dict[Mark, str]:
+    """The marks that hold now, with their words."""
+    rows = connection.execute(select(marks.c.name, marks.c.words).where(marks.c.ended_at.is_(None)))
+    return {Mark(row.name): row.words for row in rows}
+
+
+def require_unmarked(connection: Connection, url: str, *only: Mark) -> None:
+    """Raise `LedgerUnusable` while a mark stands that forbids to buy."""
+    for mark, words in standing_marks(connection).items():
+        if not only or mark in only:
+            raise LedgerUnusable(f"the ledger {url} {words}. {REMEDY[mark]}")
