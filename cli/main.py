@@ -103,19 +103,59 @@ def status(order_ref: Annotated[str | None, typer.Argument(help="One order, with
 
 @app.command()
 @explained
-def resolve(
+def resolve(  # noqa: PLR0913 - one option an answer
     order_ref: str,
     *,
+    ordered: Annotated[
+        str | None, typer.Option(metavar="ORDER_ID", help="It was ordered: the marketplace's order id.")
+    ] = None,
+    up_to: Annotated[
+        str | None, typer.Option(metavar="AMOUNT_CNY", help="With --ordered: what it may cost, if nothing is approved.")
+    ] = None,
+    not_ordered: Annotated[bool, typer.Option("--not-ordered", help="It was not; the next run orders it.")] = False,
+    paid: Annotated[
+        str | None, typer.Option(metavar="AMOUNT_CNY", help="It was paid: how much left the wallet, in yuan.")
+    ] = None,
+    not_paid: Annotated[bool, typer.Option("--not-paid", help="No money left; the next run pays it.")] = False,
     booked: Annotated[
         str | None, typer.Option(metavar="SHIPMENT_ORDER_ID", help="It was booked: the warehouse's order id.")
     ] = None,
-    tracking: Annotated[str | None, typer.Option(metavar="NUMBER", help="The international tracking number.")] = None,
+    tracking: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NUMBER", help="With --booked: the international tracking number; one for each parcel."),
+    ] = None,
     not_booked: Annotated[bool, typer.Option("--not-booked", help="It was not booked; the next run books it.")] = False,
+    cancelled: Annotated[bool, typer.Option("--cancelled", help="The order is closed.")] = False,
+    not_cancelled: Annotated[bool, typer.Option("--not-cancelled", help="The order is not closed.")] = False,
+    refund_asked: Annotated[
+        str | None, typer.Option(metavar="REFUND_ID", help="The refund was asked for: its id.")
+    ] = None,
+    not_refunded: Annotated[bool, typer.Option("--not-refunded", help="The refund was not asked for.")] = False,
+    done: Annotated[
+        str | None, typer.Option(metavar="EFFECT", help="Any other effect, by its key: it happened.")
+    ] = None,
+    not_done: Annotated[str | None, typer.Option(metavar="EFFECT", help="It did not happen.")] = None,
+    by: Annotated[str | None, typer.Option(metavar="NAME", help="Who says so; without it user and host.")] = None,
 ) -> None:
-    """Answer what only a person can find out about an order whose booking got no answer."""
-    from cli.status import answer_booking
+    """Answer what only a person can find out about an order; without an answer show what is asked."""
+    from cli.resolve import resolve_order
+    from domain.answers import AnswerKind
 
-    raise typer.Exit(answer_booking(order_ref, booked=booked, tracking=tracking, not_booked=not_booked))
+    given: dict[AnswerKind, str | bool | None] = {
+        AnswerKind.ORDERED: ordered,
+        AnswerKind.NOT_ORDERED: not_ordered,
+        AnswerKind.PAID: paid,
+        AnswerKind.NOT_PAID: not_paid,
+        AnswerKind.BOOKED: booked,
+        AnswerKind.NOT_BOOKED: not_booked,
+        AnswerKind.CANCELLED: cancelled,
+        AnswerKind.NOT_CANCELLED: not_cancelled,
+        AnswerKind.REFUND_ASKED: refund_asked,
+        AnswerKind.NOT_REFUNDED: not_refunded,
+        AnswerKind.DONE: done,
+        AnswerKind.NOT_DONE: not_done,
+    }
+    raise typer.Exit(resolve_order(order_ref, by=by, tracking=tracking or [], up_to=up_to, given=given))
 
 
 @app.command()

@@ -62,6 +62,11 @@ def move(old: OrderState, new: OrderState) -> OrderState:
     return new
 
 
+def can_move(old: OrderState, new: OrderState) -> bool:
+    """Whether an order may go there, or is there already."""
+    return new == old or (new in MOVES[old] and not is_behind(new, old))
+
+
 def is_behind(new: OrderState, old: OrderState) -> bool:
     """Whether a move would go back on the road: news that was overtaken by later news."""
     return new in ROAD and old in ROAD and ROAD.index(new) < ROAD.index(old)

@@ -21,6 +21,7 @@ from tasks.effects import Effect, Landed, perform, settle
 from tasks.resources import Resources
 
 CLOCK_MARGIN = timedelta(minutes=10)
+ALREADY_THERE = "the service already has order"
 
 
 @task(name="create_order", task_run_name="create {label}", cache_policy=NO_CACHE, persist_result=False, retries=0)
@@ -42,14 +43,14 @@ async def create_orders(
 
 
 async def find_strangers(resources: Resources, requests: Sequence[OrderRequest]) -> dict[str, str]:
-    """Why not to order what the ledger doesn't know and the service may: by `order_ref`.
+    """Why not to order what this ledger has not ordered and the service has: by `order_ref`.
 
-    A lost ledger, or a second one, must not buy again. Where creating is idempotent the service itself prevents that.
+    A lost ledger, a second one, or one that was restored from a backup must not buy again; nor may an order be bought
+    again that arrived after it was given up. Where creating is idempotent the service itself prevents that.
     """
-    known = resources.ledger.orders(request.order_ref for request in requests)
     reasons: dict[str, str] = {}
     for marketplace, channel in resources.channels.items():
-        refs = [r.order_ref for r in requests if r.marketplace is marketplace and r.order_ref not in known]
+        refs = [request.order_ref for request in requests if request.marketplace is marketplace]
         if refs and not marketplace.create_is_idempotent:
             reasons |= await _strangers(resources, channel, refs)
     return reasons
@@ -64,11 +65,16 @@ async def _strangers(resources: Resources, channel: Channel, refs: Sequence[str]
     except XportcnError as error:
         return dict.fromkeys(refs, f"could not be looked for at the service ({error.message}). Run again")
     return {
-        ref: f"the service already has order {orders[0].order_id} under this order_ref, and this ledger knows nothing "
-        "of it: use the ledger that made it, or a new order_ref"
+        ref: f"{ALREADY_THERE} {_listed(alive)} under this order_ref, and this ledger has not ordered it: use the "
+        "ledger that did, or a new order_ref. If it is this order, answer with: "
+        f"sourcing resolve {ref} --ordered ORDER_ID --up-to AMOUNT_CNY"
         for ref, orders in found.items()
-        if any(order.status is not ServiceStatus.CLOSED for order in orders)
+        if (alive := [order for order in orders if order.status is not ServiceStatus.CLOSED])
     }
+
+
+def _listed(orders: Sequence[ServiceOrder]) -> str:
+    return ", ".join(f"{order.order_id} ({order.status}, {order.total})" for order in orders)
 
 
 async def settle_creates(resources: Resources, orders: Mapping[str, OrderRecord]) -> None:

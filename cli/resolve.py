@@ -1,0 +1,112 @@
+"""`sourcing resolve`: answer what only a person can find out about an order."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import socket
+
+from cli.failures import BAD_USAGE, COULD_NOT_RUN, NEEDS_A_PERSON, say
+from cli.terminal import console
+from connectors.settings import SourcingSettings, XportcnSettings
+from domain.answers import Answer, AnswerKind, AnswerRefused
+from domain.money import Money
+
+
+class BadAnswer(Exception):
+    """Options that don't make one answer; the message says which do."""
+
+
+def resolve_order(
+    order_ref: str,
+    *,
+    by: str | None,
+    tracking: list[str],
+    up_to: str | None,
+    given: dict[AnswerKind, str | bool | None],
+) -> int:
+    """Take one answer, or list what is asked when there is none; answers the exit code."""
+    try:
+        answer = answer_of(given, tracking, up_to)
+    except BadAnswer as error:
+        say(str(error))
+        return BAD_USAGE
+    try:
+        return _show_questions(order_ref) if answer is None else _take(order_ref, answer, by or person())
+    except AnswerRefused as error:
+        say(str(error))
+        return COULD_NOT_RUN
+
+
+def person() -> str:
+    """Who is at the terminal."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def answer_of(given: dict[AnswerKind, str | bool | None], tracking: list[str], up_to: str | None) -> Answer | None:
+    """The one answer that these options make, None for none. Raises `BadAnswer`."""
+    said = {kind: value for kind, value in given.items() if value not in (None, False)}
+    if len(said) > 1:
+        raise BadAnswer(f"give one answer, not {len(said)}: {', '.join(f'--{kind}' for kind in said)}")
+    kind, value = next(iter(said.items()), (None, None))
+    if tracking and kind is not AnswerKind.BOOKED:
+        raise BadAnswer("--tracking goes with --booked SHIPMENT_ORDER_ID")
+    if up_to is not None and kind is not AnswerKind.ORDERED:
+        raise BadAnswer("--up-to goes with --ordered ORDER_ID")
+    if kind is None:
+        return None
+    if kind is AnswerKind.BOOKED and not tracking:
+        raise BadAnswer("say either --booked SHIPMENT_ORDER_ID --tracking NUMBER, or --not-booked")
+    if kind is AnswerKind.PAID:
+        return Answer(kind=kind, amount=_amount("--paid", str(value)))
+    amount = _amount("--up-to", up_to) if up_to is not None else None
+    text = value.strip() if isinstance(value, str) else ""
+    if isinstance(value, str) and not text:
+        raise BadAnswer(f"--{kind} needs an id")
+    return Answer(kind=kind, value=text, tracking=tuple(tracking), amount=amount)
+
+
+def _amount(option: str, text: str) -> Money:
+    try:
+        amount = Money.parse(text)
+    except ValueError:
+        amount = Money(0)
+    if amount.minor <= 0:
+        raise BadAnswer(f"{option} {text}: not an amount in yuan, such as 1500 or 99.50")
+    return amount
+
+
+def _take(order_ref: str, answer: Answer, by: str) -> int:
+    from tasks.answers import take_answer
+    from tasks.resources import open_resources
+
+    async def run() -> str:
+        async with open_resources(SourcingSettings(), XportcnSettings()) as resources:
+            order = await take_answer(resources, order_ref, answer, by=by)
+            return f"{order.order_ref} is now {order.state}" + (f": {order.reason}" if order.reason else "")
+
+    console.print(asyncio.run(run()), soft_wrap=True)
+    return 0
+
+
+def _show_questions(order_ref: str) -> int:
+    """What is asked about an order and how to answer; answers 3 while something is."""
+    from cli.status import open_ledger
+    from tasks.answers import open_questions
+
+    with open_ledger() as ledger:
+        order = ledger.orders([order_ref]).get(order_ref)
+        if order is None:
+            raise AnswerRefused(f"no order {order_ref} in the ledger; see all with: sourcing status")
+        questions = open_questions(ledger, order)
+    if not questions:
+        console.print(f"{order_ref} is {order.state}: nothing about it waits for an answer")
+        return 0
+    for asked in questions:
+        console.print(f"{asked.words} (open since {asked.since.astimezone():%Y-%m-%d %H:%M})", soft_wrap=True)
+        if asked.held_until:
+            console.print(f"  a run has it until {asked.held_until.astimezone():%Y-%m-%d %H:%M:%S}: wait for that")
+        for command in asked.commands:
+            console.print(f"  {command}", soft_wrap=True, highlight=False)
+    console.print("Running its request file again reads the service first, which settles most of this.")
+    return NEEDS_A_PERSON

@@ -1,0 +1,416 @@
+"""Take a person's answer about an order: checked against what the service shows, then written with what it settles."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from connectors.ledger.answers import AnswerRecord
+from connectors.ledger.codec import to_json
+from connectors.ledger.records import EffectRecord, Intent, OrderChange, OrderRecord
+from connectors.ledger.store import OPEN, Ledger
+from connectors.xportcn.errors import Refused
+from domain.after_sale import Refund
+from domain.answers import ABOUT, Answer, AnswerKind, AnswerRefused, forms, question
+from domain.effects import Action, EffectStatus
+from domain.money import Money
+from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
+from domain.states import OrderState, can_move
+from tasks.book_shipment import book_effect
+from tasks.by_channel import read_orders
+from tasks.cancel_order import after_unknown, cancel_effect
+from tasks.create_order import ALREADY_THERE, create_effect
+from tasks.effects import Effect, Landed, Seen, clear_from
+from tasks.follow_refunds import take_outcome
+from tasks.order_cart import PART as CART
+from tasks.order_cart import create_effect as cart_create_effect
+from tasks.refund_effects import after_sale_of, ask_effect
+from tasks.resources import Resources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenQuestion:
+    """One thing about an order that nothing but a person may know. `held_until` is set while a run works on it."""
+
+    words: str
+    commands: Sequence[str]
+    since: datetime
+    held_until: datetime | None = None
+
+
+def open_questions(ledger: Ledger, order: OrderRecord) -> list[OpenQuestion]:
+    """What may be answered about an order, as far as the ledger alone can tell."""
+    effects = ledger.effects_of([order.order_ref])
+    asked = [_question_of(ledger, order, effect) for effect in effects if effect.status in OPEN]
+    if dropped := _accepted_payment(order, effects):
+        asked.append(_question_of(ledger, order, dropped))
+    if _may_be_adopted(order, effects) and (order.reason.startswith(ALREADY_THERE) or _is_several(effects)):
+        words = question(Action.CREATE, order.order_ref, None)
+        commands = [forms(Action.CREATE, order.order_ref, "")[0]]
+        asked.append(OpenQuestion(words=words, commands=commands, since=order.updated_at))
+    return asked
+
+
+def _question_of(ledger: Ledger, order: OrderRecord, effect: EffectRecord) -> OpenQuestion:
+    is_held = effect.status is EffectStatus.SENDING and effect.lease_until > ledger.clock()
+    return OpenQuestion(
+        words=question(effect.action, order.order_ref, order.order_id, part=effect.part),
+        commands=forms(effect.action, order.order_ref, effect.key, part=effect.part),
+        since=effect.intent_at,
+        held_until=effect.lease_until if is_held else None,
+    )
+
+
+async def take_answer(resources: Resources, order_ref: str, answer: Answer, *, by: str) -> OrderRecord:
+    """Write an answer and what it settles; answers the order afterwards.
+
+    Raises `AnswerRefused` for an answer that nothing asked for, that comes too early, or that the service contradicts.
+    """
+    order = _order(resources, order_ref)
+    effects = resources.ledger.effects_of([order_ref])
+    if answer.kind in (AnswerKind.DONE, AnswerKind.NOT_DONE):
+        record = await _about_any(resources, order, effects, answer, by)
+    else:
+        take = {
+            Action.CREATE: _about_creating,
+            Action.PAY: _about_paying,
+            Action.BOOK: _about_booking,
+            Action.CANCEL: _about_cancelling,
+            Action.REFUND: _about_refunding,
+        }[ABOUT[answer.kind]]
+        record = await take(resources, order, effects, answer, by)
+    dead = await asyncio.to_thread(resources.dead_owners, [order_ref])
+    if not await asyncio.to_thread(resources.ledger.answers.record, record, dead_owners=dead):
+        raise AnswerRefused(f"another run has just dealt with it; look again: sourcing status {order_ref}")
+    if ABOUT.get(answer.kind) is Action.REFUND and record.effect:
+        await take_outcome(resources, _refund_of(resources, record.effect))
+    return _order(resources, order_ref)
+
+
+def _order(resources: Resources, order_ref: str) -> OrderRecord:
+    order = resources.ledger.orders([order_ref]).get(order_ref)
+    if order is None:
+        raise AnswerRefused(f"no order {order_ref} in the ledger; see all with: sourcing status")
+    return order
+
+
+# what is asked
+
+
+def _open_effect(
+    resources: Resources, order: OrderRecord, effects: Sequence[EffectRecord], action: Action, *parts: str
+) -> EffectRecord | None:
+    """The newest open effect of an action, if no living run holds it."""
+    found = [e for e in effects if e.action is action and e.status in OPEN and (not parts or e.part in parts)]
+    return _free(resources, order, max(found, key=lambda effect: effect.attempt)) if found else None
+
+
+def _free(resources: Resources, order: OrderRecord, effect: EffectRecord) -> EffectRecord:
+    held = effect.status in OPEN and effect.lease_until > resources.clock()
+    if held and effect.owner not in resources.dead_owners([order.order_ref]):
+        raise AnswerRefused(
+            f"a run is at work on {effect.key} ({effect.owner}) and has it until "
+            f"{effect.lease_until:%Y-%m-%d %H:%M:%S} UTC: let it end, then look again: "
+            f"sourcing resolve {order.order_ref}"
+        )
+    return effect
+
+
+def _nothing_asked(order: OrderRecord, what: str) -> AnswerRefused:
+    return AnswerRefused(
+        f"{order.order_ref} has no {what} that waits for an answer; see: sourcing resolve {order.order_ref}"
+    )
+
+
+def _accepted_payment(order: OrderRecord, effects: Sequence[EffectRecord]) -> EffectRecord | None:
+    """The payment that the service accepted, of an order that it has not shown as paid since."""
+    if order.state is not OrderState.PAYMENT_PENDING or order.paid_minor is not None:
+        return None
+    done = [e for e in effects if e.action is Action.PAY and e.status is EffectStatus.DONE]
+    return max(done, key=lambda effect: effect.attempt, default=None)
+
+
+def _may_be_adopted(order: OrderRecord, effects: Sequence[EffectRecord]) -> bool:
+    """Whether the ledger has no order id, and no create that may still bring one."""
+    return order.order_id is None and not any(e.action is Action.CREATE and e.status in OPEN for e in effects)
+
+
+def _is_several(effects: Sequence[EffectRecord]) -> bool:
+    return any(effect.action is Action.CREATE and effect.status is EffectStatus.DONE for effect in effects)
+
+
+# what the service shows
+
+
+async def _seen(effect: Effect, order: OrderRecord) -> Seen | None:
+    return (await effect.look([order])).get(order.order_ref)
+
+
+async def _shown(resources: Resources, order: OrderRecord) -> ServiceOrder | None:
+    return (await read_orders(resources, [order])).get(order.order_ref)
+
+
+def _contradicted(order: OrderRecord, shown: str) -> AnswerRefused:
+    return AnswerRefused(
+        f"the service shows the opposite: {shown}. Nothing was written; see: sourcing status {order.order_ref}"
+    )
+
+
+def _require_clear(resources: Resources, effect: EffectRecord, clear_at: datetime) -> None:
+    if resources.clock() < clear_at:
+        raise AnswerRefused(
+            f"{effect.key} may still arrive until {clear_at:%Y-%m-%d %H:%M:%S} UTC, so nobody can know yet that it did "
+            "not: look again after that"
+        )
+
+
+async def _require_absent(resources: Resources, effect: Effect, record: EffectRecord, order: OrderRecord) -> None:
+    """Raise `AnswerRefused` unless the service shows nothing of an effect that can arrive no more."""
+    _require_clear(resources, record, clear_from(resources, record))
+    seen = await _seen(effect, order)
+    if isinstance(seen, Landed):
+        raise _contradicted(order, f"it happened ({_words_of(seen)}). Run again to record that")
+
+
+def _words_of(seen: Landed) -> str:
+    return ", ".join(f"{name} {value}" for name, value in seen.answer.items())
+
+
+# what an answer makes of it
+
+
+def _record(
+    order: OrderRecord,
+    answer: Answer,
+    by: str,
+    *,
+    effect: EffectRecord | None,
+    status: EffectStatus,
+    state: OrderState | None,
+    columns: dict[str, Any] | None = None,
+    proof: dict[str, Any] | None = None,
+    reason: str = "",
+    intent: Intent | None = None,
+) -> AnswerRecord:
+    action = effect.action if effect else ABOUT[answer.kind]
+    told = reason or f"{by} answered: {answer.words}"
+    to = state if state is not None and can_move(order.state, state) else None
+    return AnswerRecord(
+        order_ref=order.order_ref,
+        by=by,
+        question=question(action, order.order_ref, order.order_id, part=effect.part if effect else ""),
+        answer=answer.words,
+        status=status,
+        reason=told,
+        proof=proof,
+        effect=effect,
+        intent=intent,
+        change=OrderChange(order_ref=order.order_ref, state=to, reason=told, columns=columns),
+    )
+
+
+async def _about_creating(
+    resources: Resources, order: OrderRecord, effects: Sequence[EffectRecord], answer: Answer, by: str
+) -> AnswerRecord:
+    effect = _open_effect(resources, order, effects, Action.CREATE)
+    if answer.kind is AnswerKind.NOT_ORDERED:
+        if effect is None:
+            raise _nothing_asked(order, "creation")
+        cart = effect.part == CART
+        kind = cart_create_effect(resources, order) if cart else create_effect(resources)
+        await _require_absent(resources, kind, effect, order)
+        return _record(order, answer, by, effect=effect, status=EffectStatus.UNSENT, state=kind.undone)
+    if effect is None and not _may_be_adopted(order, effects):
+        raise _nothing_asked(order, "creation")
+    shown = await _require_order(resources, order, answer.value)
+    columns: dict[str, Any] = {
+        "order_id": shown.order_id,
+        "total_minor": shown.total.minor,
+        "ordered_at": shown.created_at or resources.clock(),
+    }
+    if order.approved_minor is None:
+        columns |= _approved_by(order, answer, shown)
+    intent = None
+    if effect is None and not _is_several(effects):
+        most = Money(columns.get("payable_minor", order.payable.minor))
+        intent = Intent(order_ref=order.order_ref, action=Action.CREATE, amount=most, request_hash=order.fingerprint)
+    proof = {"order_ids": [shown.order_id], "total": str(shown.total)}
+    state = OrderState.ORDERED if can_move(order.state, OrderState.ORDERED) else OrderState.HELD
+    return _record(
+        order, answer, by, effect=effect, status=EffectStatus.DONE, state=state, columns=columns,
+        proof=proof, intent=intent,
+    )  # fmt: skip
+
+
+async def _require_order(resources: Resources, order: OrderRecord, order_id: str) -> ServiceOrder:
+    """The order that a person names, which must be there, be ours, and be nobody else's."""
+    if not order.lines:
+        raise AnswerRefused(f"{order.order_ref} has no plan to go by: run its request file once more, then answer")
+    for other in resources.ledger.all_orders().values():
+        if other.order_id == order_id and other.marketplace is order.marketplace:
+            raise AnswerRefused(f"order {order_id} is {other.order_ref} in this ledger already")
+    channel = resources.channels[order.marketplace]
+    shown = (await channel.read([order_id])).get(order_id)
+    if shown is None:
+        raise AnswerRefused(f"{order.marketplace} shows no order {order_id}: give the id as the console has it")
+    if shown.reference and shown.reference != order.order_ref:
+        raise _contradicted(order, f"order {order_id} carries reference {shown.reference}")
+    since = min(order.recorded_at, shown.created_at or order.recorded_at) - timedelta(days=1)
+    named = (await channel.find([order.order_ref], since=since)).get(order.order_ref, [])
+    others = [one.order_id for one in named if one.status is not ServiceStatus.CLOSED and one.order_id != order_id]
+    if others:
+        raise AnswerRefused(
+            f"{order.marketplace} also shows {', '.join(others)} for {order.order_ref}: cancel all others first"
+        )
+    return shown
+
+
+def _approved_by(order: OrderRecord, answer: Answer, shown: ServiceOrder) -> dict[str, Any]:
+    """What a person lets an order cost that this ledger has no approval for."""
+    if answer.amount is None:
+        raise AnswerRefused(
+            f"nothing is approved for {order.order_ref}, and order {shown.order_id} costs {shown.total}: say how much "
+            f"it may cost with --up-to {shown.total.major}"
+        )
+    return {"approved_minor": answer.amount.minor, "payable_minor": answer.amount.minor}
+
+
+async def _about_paying(
+    resources: Resources, order: OrderRecord, effects: Sequence[EffectRecord], answer: Answer, by: str
+) -> AnswerRecord:
+    effect = _open_effect(resources, order, effects, Action.PAY)
+    accepted = _accepted_payment(order, effects) if effect is None else None
+    if effect is None and accepted is None:
+        raise _nothing_asked(order, "payment")
+    shown = await _shown(resources, order)
+    if answer.kind is AnswerKind.PAID:
+        return _paid(order, effect or accepted, answer, shown, by)
+    if shown and shown.status.is_paid:
+        raise _contradicted(order, f"order {order.order_id} is paid. Run again to record that")
+    if shown and shown.status is ServiceStatus.PAYMENT_PENDING:
+        raise _contradicted(order, f"order {order.order_id} has a payment that is not yet confirmed. Look again later")
+    if effect is not None:
+        _require_clear(resources, effect, clear_from(resources, effect))
+        return _record(order, answer, by, effect=effect, status=EffectStatus.UNSENT, state=OrderState.ORDERED)
+    assert accepted is not None
+    settle = timedelta(seconds=resources.settings.settle_s)
+    _require_clear(resources, accepted, (accepted.settled_at or accepted.intent_at) + settle)
+    reason = f"{by} answered: {answer.words}. The service dropped the payment it had accepted; run again to pay"
+    return _record(
+        order, answer, by, effect=accepted, status=EffectStatus.REFUSED, state=OrderState.HELD, reason=reason
+    )
+
+
+def _paid(
+    order: OrderRecord, effect: EffectRecord | None, answer: Answer, shown: ServiceOrder | None, by: str
+) -> AnswerRecord:
+    told = answer.amount or Money(0)
+    if shown and shown.status in (ServiceStatus.BUILDING, ServiceStatus.UNPAID):
+        raise _contradicted(order, f"order {order.order_id} is {shown.status}")
+    if shown and shown.status.is_paid and (amount := shown.paid or shown.total) != told:
+        raise _contradicted(order, f"order {order.order_id} is paid with {amount}: answer --paid {amount.major}")
+    columns = {"paid_minor": told.minor, "paid_at": shown.paid_at if shown else None}
+    state, reason = OrderState.PAID, ""
+    if told > order.payable:
+        state = OrderState.HELD
+        reason = f"the service took {told}, approved was {order.payable}: ask for the difference back"
+    return _record(
+        order, answer, by, effect=effect, status=EffectStatus.DONE, state=state, columns=columns, reason=reason,
+        proof={"told_by": by},
+    )  # fmt: skip
+
+
+async def _about_booking(
+    resources: Resources, order: OrderRecord, effects: Sequence[EffectRecord], answer: Answer, by: str
+) -> AnswerRecord:
+    effect = _open_effect(resources, order, effects, Action.BOOK)
+    if effect is None:
+        raise _nothing_asked(order, "booking")
+    if answer.kind is AnswerKind.NOT_BOOKED:
+        await _require_absent(resources, book_effect(resources, {}), effect, order)
+        reason = f"{by} found that it was not booked; run again to book it"
+        return _record(
+            order, answer, by, effect=effect, status=EffectStatus.UNSENT, state=OrderState.PAID, reason=reason
+        )
+    shown = await _shown(resources, order)
+    ids = [shipment.shipment_order_id for shipment in shown.shipments] if shown else []
+    if ids and answer.value not in ids:
+        raise _contradicted(order, f"shipment {', '.join(ids)}")
+    shipment = Shipment(shipment_order_id=answer.value, tracking_numbers=answer.tracking)
+    columns = {
+        "shipment": to_json(shipment),
+        "shipment_order_id": shipment.shipment_order_id,
+        "booked_at": resources.clock(),
+    }
+    return _record(
+        order, answer, by, effect=effect, status=EffectStatus.DONE, state=OrderState.BOOKED, columns=columns,
+        proof={"shipment_order_id": answer.value}, reason=f"{by} found that it was booked as {answer.value}",
+    )  # fmt: skip
+
+
+async def _about_cancelling(
+    resources: Resources, order: OrderRecord, effects: Sequence[EffectRecord], answer: Answer, by: str
+) -> AnswerRecord:
+    effect = _open_effect(resources, order, effects, Action.CANCEL, "")
+    if effect is None:
+        raise _nothing_asked(order, "cancellation")
+    if answer.kind is AnswerKind.NOT_CANCELLED:
+        kind = cancel_effect(resources, order.marketplace, after_unknown(order), "")
+        await _require_absent(resources, kind, effect, order)
+        return _record(order, answer, by, effect=effect, status=EffectStatus.UNSENT, state=kind.undone)
+    shown = await _shown(resources, order)
+    if shown and shown.status not in (ServiceStatus.CLOSED, ServiceStatus.OTHER):
+        raise _contradicted(order, f"order {order.order_id} is {shown.status}")
+    return _record(order, answer, by, effect=effect, status=EffectStatus.DONE, state=OrderState.CANCELLED)
+
+
+async def _about_refunding(
+    resources: Resources, order: OrderRecord, effects: Sequence[EffectRecord], answer: Answer, by: str
+) -> AnswerRecord:
+    parts = [refund.effect_part for refund in resources.ledger.refunds.of_orders([order.order_ref])]
+    effect = _open_effect(resources, order, effects, Action.REFUND, *parts) if parts else None
+    if effect is None:
+        raise _nothing_asked(order, "refund")
+    refund = _refund_of(resources, effect)
+    kind = ask_effect(resources, refund)
+    if answer.kind is AnswerKind.NOT_REFUNDED:
+        await _require_absent(resources, kind, effect, order)
+        return _record(order, answer, by, effect=effect, status=EffectStatus.UNSENT, state=kind.undone)
+    known = [one.refund_id for one in resources.ledger.refunds.of_orders([order.order_ref])]
+    if answer.value in [*known, *refund.earlier_refund_ids]:
+        raise AnswerRefused(f"refund {answer.value} is an earlier one of this order; give the id of the new one")
+    try:
+        await after_sale_of(resources, refund).read(answer.value)
+    except Refused as error:
+        raise AnswerRefused(f"the service shows no refund {answer.value} ({error.message})") from error
+    return _record(
+        order, answer, by, effect=effect, status=EffectStatus.DONE, state=OrderState.REFUNDING,
+        proof={"refund_id": answer.value},
+    )  # fmt: skip
+
+
+def _refund_of(resources: Resources, effect: EffectRecord) -> Refund:
+    refunds = resources.ledger.refunds.of_orders([effect.order_ref])
+    return next(refund for refund in refunds if refund.effect_part == effect.part)
+
+
+async def _about_any(
+    resources: Resources, order: OrderRecord, effects: Sequence[EffectRecord], answer: Answer, by: str
+) -> AnswerRecord:
+    """An effect without an answer of its own, named by its key: nothing of it moves the order."""
+    found = next((effect for effect in effects if effect.key == answer.value and effect.status in OPEN), None)
+    if found is None:
+        raise _nothing_asked(order, f"effect {answer.value}")
+    own = forms(found.action, order.order_ref, found.key, part=found.part)
+    if not own[0].endswith(f"--done {found.key}"):
+        raise AnswerRefused(f"answer with: {own[0]}, or: {own[1]}")
+    if found.action is Action.CART:
+        raise AnswerRefused("the cart itself tells: lay the order into it again with sourcing cart add")
+    _free(resources, order, found)
+    if answer.kind is AnswerKind.NOT_DONE:
+        _require_clear(resources, found, clear_from(resources, found))
+        return _record(order, answer, by, effect=found, status=EffectStatus.UNSENT, state=None)
+    return _record(order, answer, by, effect=found, status=EffectStatus.DONE, state=None, proof={"told_by": by})

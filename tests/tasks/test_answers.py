@@ -1,0 +1,341 @@
+"""Answers of a person: taken when nothing contradicts them, refused else, and always kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+import pytest
+
+from connectors.ledger.codec import to_json
+from connectors.ledger.records import Intent, OrderChange, OrderRecord, Outcome
+from domain.answers import Answer, AnswerKind, AnswerRefused
+from domain.effects import Action, EffectStatus
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.orders import OrderLine
+from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
+from domain.states import OrderState
+from tasks.answers import open_questions, take_answer
+from tasks.create_order import find_strangers
+from tasks.pay import pay_orders
+from tasks.resources import Resources
+from tests.connectors.ledger.plans import intents, plan
+from tests.tasks.conftest import MovableClock
+
+LINE = OrderLine(line_no=1, item_id="6", sku_id="2", title="cup", image_url="", quantity=1, unit_price=Money(100))
+
+
+@dataclass
+class FakeChannel:
+    """A marketplace with these orders, which counts its payments."""
+
+    orders: dict[str, ServiceOrder] = field(default_factory=dict)
+    payments: list[str] = field(default_factory=list)
+
+    def show(self, order_id: str, status: ServiceStatus, **values: Any) -> None:
+        shown: dict[str, Any] = {"reference": "A-1", "total": Money(100), "paid": None, "created_at": None, **values}
+        self.orders[order_id] = ServiceOrder(order_id=order_id, status=status, **shown)
+
+    async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
+        return {order_id: self.orders[order_id] for order_id in order_ids if order_id in self.orders}
+
+    async def find(self, references: Sequence[str], *, since: datetime) -> dict[str, list[ServiceOrder]]:
+        return {ref: found for ref in references if (found := [o for o in self.orders.values() if o.reference == ref])}
+
+    async def pay(self, claim: object, order_id: str) -> None:
+        self.payments.append(order_id)
+        self.show(order_id, ServiceStatus.PAID, paid=Money(100))
+
+
+@pytest.fixture
+def channel(resources: Resources) -> FakeChannel:
+    fake = FakeChannel()
+    for marketplace in (Marketplace.TAOBAO, Marketplace.ALIBABA_1688):
+        resources.channels[marketplace] = cast(Any, fake)
+    resources.ledger.put_plans([plan("A-1", lines=[to_json(LINE)])])
+    return fake
+
+
+def order(resources: Resources) -> OrderRecord:
+    return resources.ledger.orders(["A-1"])["A-1"]
+
+
+def unanswered(resources: Resources, action: Action, part: str = "") -> None:
+    """An effect that was sent and got no answer."""
+    intent = Intent(order_ref="A-1", action=action, amount=Money(100), request_hash="h", part=part)
+    record = resources.ledger.claim([intent], lease=resources.lease).won["A-1"]
+    change = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, reason="no answer")
+    resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=change)])
+
+
+def ordered(resources: Resources, *states: OrderState, **columns: Any) -> None:
+    """An order at the service, moved through these states."""
+    record = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
+    first = OrderChange(order_ref="A-1", state=OrderState.ORDERED, columns={"order_id": "77", **columns})
+    resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=first)])
+    resources.ledger.change([OrderChange(order_ref="A-1", state=state) for state in states])
+
+
+async def say(resources: Resources, kind: AnswerKind, value: str = "", **values: Any) -> OrderRecord:
+    return await take_answer(resources, "A-1", Answer(kind=kind, value=value, **values), by="ann")
+
+
+def effect_status(resources: Resources, action: Action) -> EffectStatus:
+    return [effect.status for effect in resources.ledger.effects_of(["A-1"]) if effect.action is action][-1]
+
+
+async def test_an_answer_is_kept_with_who_when_and_what(
+    resources: Resources, channel: FakeChannel, clock: MovableClock
+) -> None:
+    """The audit trail has the question, the words of the answer, the person and the time; so has the move."""
+    unanswered(resources, Action.CREATE)
+    channel.show("77", ServiceStatus.UNPAID)
+    assert (await say(resources, AnswerKind.ORDERED, "77")).state is OrderState.ORDERED
+    (kept,) = resources.ledger.answers.of_order("A-1")
+    assert (kept["by"], kept["at"], kept["effect_key"]) == ("ann", clock.now, "A-1:create")
+    assert kept["question"] == "Does the marketplace's console show an order with reference A-1?"
+    assert kept["answer"] == "--ordered 77"
+    last = resources.ledger.moves_of("A-1")[-1]
+    assert (last["new_state"], last["by"], last["reason"]) == ("ordered", "ann", "ann answered: --ordered 77")
+
+
+async def test_an_order_that_a_person_found_is_recorded_as_done(resources: Resources, channel: FakeChannel) -> None:
+    """Its id and price come from the service, and it is never created again."""
+    unanswered(resources, Action.CREATE)
+    channel.show("77", ServiceStatus.UNPAID, total=Money(98))
+    found = await say(resources, AnswerKind.ORDERED, "77")
+    assert (found.order_id, found.total_minor) == ("77", 98)
+    assert resources.ledger.claim(intents("A-1"), lease=resources.lease).won == {}
+
+
+@pytest.mark.parametrize(
+    ("shown", "words"),
+    [
+        ({}, "taobao shows no order 77"),
+        ({"77": "B-9"}, "order 77 carries reference B-9"),
+        ({"77": "A-1", "78": "A-1"}, "also shows 78 for A-1: cancel all others first"),
+    ],
+)
+async def test_an_order_that_is_not_this_one_is_refused(
+    resources: Resources, channel: FakeChannel, shown: dict[str, str], words: str
+) -> None:
+    """The named order must be there, under this reference, and the only one."""
+    unanswered(resources, Action.CREATE)
+    for order_id, reference in shown.items():
+        channel.show(order_id, ServiceStatus.UNPAID, reference=reference)
+    with pytest.raises(AnswerRefused, match=words):
+        await say(resources, AnswerKind.ORDERED, "77")
+    assert resources.ledger.answers.of_order("A-1") == []
+
+
+async def test_a_no_is_only_taken_once_the_effect_can_arrive_no_more(
+    resources: Resources, channel: FakeChannel, clock: MovableClock
+) -> None:
+    """Within lease and settle time nobody can know that it did not happen; after it the next run begins anew."""
+    unanswered(resources, Action.CREATE)
+    clock.advance(959)
+    with pytest.raises(AnswerRefused, match=r"A-1:create may still arrive until 2026-01-01 12:16:00 UTC"):
+        await say(resources, AnswerKind.NOT_ORDERED)
+    clock.advance(1)
+    assert (await say(resources, AnswerKind.NOT_ORDERED)).state is OrderState.PLANNED
+    assert set(resources.ledger.claim(intents("A-1"), lease=resources.lease).won) == {"A-1"}
+
+
+async def test_a_no_that_the_service_contradicts_is_refused(
+    resources: Resources, channel: FakeChannel, clock: MovableClock
+) -> None:
+    """The order is there: it must not be created a second time on a person's word."""
+    unanswered(resources, Action.CREATE)
+    clock.advance(10**5)
+    channel.show("77", ServiceStatus.UNPAID)
+    with pytest.raises(AnswerRefused, match="the service shows the opposite: it happened"):
+        await say(resources, AnswerKind.NOT_ORDERED)
+    assert effect_status(resources, Action.CREATE) is EffectStatus.UNKNOWN
+
+
+async def test_an_effect_that_a_living_run_holds_is_not_answered(resources: Resources, channel: FakeChannel) -> None:
+    """The run may be about to learn the answer itself."""
+    resources.ledger.claim(intents("A-1"), lease=resources.lease)
+    channel.show("77", ServiceStatus.UNPAID)
+    with pytest.raises(AnswerRefused, match=r"a run is at work on A-1:create .* until 2026-01-01 12:01:00 UTC"):
+        await say(resources, AnswerKind.ORDERED, "77")
+
+
+async def test_what_nobody_asked_is_not_answered(resources: Resources, channel: FakeChannel) -> None:
+    """No open effect, no answer."""
+    ordered(resources)
+    for kind in (AnswerKind.NOT_PAID, AnswerKind.NOT_BOOKED, AnswerKind.CANCELLED, AnswerKind.NOT_REFUNDED):
+        with pytest.raises(AnswerRefused, match="that waits for an answer"):
+            await say(resources, kind)
+
+
+async def test_a_payment_that_the_service_cannot_show_is_answered_by_a_person(
+    resources: Resources, channel: FakeChannel
+) -> None:
+    """The order is not shown, so the person's amount counts."""
+    ordered(resources)
+    unanswered(resources, Action.PAY)
+    paid = await say(resources, AnswerKind.PAID, amount=Money(100))
+    assert (paid.state, paid.paid_minor) == (OrderState.PAID, 100)
+    assert effect_status(resources, Action.PAY) is EffectStatus.DONE
+
+
+async def test_a_payment_beyond_what_was_approved_is_held(resources: Resources, channel: FakeChannel) -> None:
+    """It is recorded, and somebody asks for the difference."""
+    ordered(resources)
+    unanswered(resources, Action.PAY)
+    paid = await say(resources, AnswerKind.PAID, amount=Money(120))
+    assert (paid.state, paid.paid_minor) == (OrderState.HELD, 120)
+    assert paid.reason == "the service took 1.20 CNY, approved was 1.00 CNY: ask for the difference back"
+
+
+@pytest.mark.parametrize(
+    ("status", "paid", "words"),
+    [
+        (ServiceStatus.UNPAID, None, "order 77 is unpaid"),
+        (ServiceStatus.PAID, Money(90), "order 77 is paid with 0.90 CNY: answer --paid 0.90"),
+    ],
+)
+async def test_a_payment_that_the_service_contradicts_is_refused(
+    resources: Resources, channel: FakeChannel, status: ServiceStatus, paid: Money | None, words: str
+) -> None:
+    """What the service plainly shows counts more than a person's word."""
+    ordered(resources)
+    unanswered(resources, Action.PAY)
+    channel.show("77", status, paid=paid)
+    with pytest.raises(AnswerRefused, match=words):
+        await say(resources, AnswerKind.PAID, amount=Money(100))
+
+
+async def test_not_paid_never_leads_to_a_second_payment(
+    resources: Resources, channel: FakeChannel, clock: MovableClock
+) -> None:
+    """The person is wrong and the service was blind for a moment: paying reads first, and finds it paid."""
+    ordered(resources)
+    unanswered(resources, Action.PAY)
+    clock.advance(10**5)
+    assert (await say(resources, AnswerKind.NOT_PAID)).state is OrderState.ORDERED
+    channel.show("77", ServiceStatus.PAID, paid=Money(100))
+    await pay_orders.fn(resources, {"A-1": order(resources)}, label="1 of 1")
+    assert (order(resources).state, channel.payments) == (OrderState.PAID, [])
+
+
+async def test_not_paid_is_refused_while_the_service_shows_it_paid(
+    resources: Resources, channel: FakeChannel, clock: MovableClock
+) -> None:
+    """No second payment can begin on that answer."""
+    ordered(resources)
+    unanswered(resources, Action.PAY)
+    clock.advance(10**5)
+    channel.show("77", ServiceStatus.PAID, paid=Money(100))
+    with pytest.raises(AnswerRefused, match="order 77 is paid"):
+        await say(resources, AnswerKind.NOT_PAID)
+
+
+async def test_a_payment_that_the_service_dropped_is_made_again(
+    resources: Resources, channel: FakeChannel, clock: MovableClock
+) -> None:
+    """Accepted, never confirmed, plainly unpaid after the settle time: a person's no begins a second attempt."""
+    ordered(resources)
+    record = resources.ledger.claim(intents("A-1", action=Action.PAY), lease=resources.lease).won["A-1"]
+    pending = OrderChange(order_ref="A-1", state=OrderState.PAYMENT_PENDING)
+    resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=pending)])
+    channel.show("77", ServiceStatus.UNPAID)
+    with pytest.raises(AnswerRefused, match=r"may still arrive until 2026-01-01 12:15:00 UTC"):
+        await say(resources, AnswerKind.NOT_PAID)
+    clock.advance(900)
+    held = await say(resources, AnswerKind.NOT_PAID)
+    assert (held.state, held.reason) == (
+        OrderState.HELD,
+        "ann answered: --not-paid. The service dropped the payment it had accepted; run again to pay",
+    )
+    await pay_orders.fn(resources, {"A-1": held}, label="1 of 1")
+    assert (order(resources).state, channel.payments) == (OrderState.PAID, ["77"])
+    assert [effect.key for effect in resources.ledger.effects_of(["A-1"])][1:] == ["A-1:pay", "A-1:pay:2"]
+
+
+async def test_a_booking_is_answered_either_way(
+    resources: Resources, channel: FakeChannel, clock: MovableClock
+) -> None:
+    """Booked with its ids, or not booked once it can arrive no more."""
+    ordered(resources, OrderState.PAID, paid_minor=100)
+    unanswered(resources, Action.BOOK)
+    with pytest.raises(AnswerRefused, match="may still arrive"):
+        await say(resources, AnswerKind.NOT_BOOKED)
+    clock.advance(960)
+    assert (await say(resources, AnswerKind.NOT_BOOKED)).state is OrderState.PAID
+    unanswered(resources, Action.BOOK)
+    booked = await say(resources, AnswerKind.BOOKED, "9", tracking=("LP1", "LP2"))
+    assert (booked.state, booked.shipment_order_id, booked.tracking_numbers) == (OrderState.BOOKED, "9", ["LP1", "LP2"])
+    assert [kept["answer"] for kept in resources.ledger.answers.of_order("A-1")] == [
+        "--not-booked",
+        "--booked 9 --tracking LP1 --tracking LP2",
+    ]
+
+
+async def test_a_booking_that_the_service_shows_otherwise_is_refused(
+    resources: Resources, channel: FakeChannel, clock: MovableClock
+) -> None:
+    """A shipment on the order contradicts `not booked` and another id."""
+    ordered(resources, OrderState.PAID, paid_minor=100)
+    unanswered(resources, Action.BOOK)
+    clock.advance(960)
+    shipment = Shipment(shipment_order_id="5", tracking_numbers=("LP5",))
+    channel.show("77", ServiceStatus.PAID, paid=Money(100), shipments=(shipment,))
+    with pytest.raises(AnswerRefused, match="it happened"):
+        await say(resources, AnswerKind.NOT_BOOKED)
+    with pytest.raises(AnswerRefused, match="the service shows the opposite: shipment 5"):
+        await say(resources, AnswerKind.BOOKED, "9", tracking=("LP1",))
+
+
+async def test_any_other_effect_is_answered_by_its_key(
+    resources: Resources, channel: FakeChannel, clock: MovableClock
+) -> None:
+    """A message, a receipt, a return: settled without moving the order."""
+    ordered(resources, OrderState.PAID, paid_minor=100)
+    unanswered(resources, Action.RECEIVE)
+    (asked,) = open_questions(resources.ledger, order(resources))
+    assert asked.commands == [
+        "sourcing resolve A-1 --done A-1:receive",
+        "sourcing resolve A-1 --not-done A-1:receive",
+    ]
+    await say(resources, AnswerKind.DONE, "A-1:receive")
+    assert effect_status(resources, Action.RECEIVE) is EffectStatus.DONE
+
+
+async def test_an_order_of_another_ledger_is_taken_on_with_what_it_may_cost(
+    resources: Resources, channel: FakeChannel
+) -> None:
+    """After a restore: found before it would be bought again, adopted on a person's word, and paid once."""
+    resources.ledger.put_plans(
+        [plan("A-1", marketplace="1688", lines=[to_json(LINE)], approved_minor=None, plan_hash=None)]
+    )
+    channel.show("77", ServiceStatus.UNPAID)
+    request = cast(Any, type("Request", (), {"marketplace": Marketplace.ALIBABA_1688, "order_ref": "A-1"}))
+    (reason,) = (await find_strangers(resources, [request])).values()
+    assert reason.startswith("the service already has order 77 (unpaid, 1.00 CNY) under this order_ref")
+    resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.HELD, reason=reason)])
+    (asked,) = open_questions(resources.ledger, order(resources))
+    assert asked.commands == ["sourcing resolve A-1 --ordered ORDER_ID"]
+    with pytest.raises(
+        AnswerRefused, match=r"nothing is approved for A-1, and order 77 costs 1\.00 CNY: .* --up-to 1.00"
+    ):
+        await say(resources, AnswerKind.ORDERED, "77")
+    adopted = await say(resources, AnswerKind.ORDERED, "77", amount=Money(100))
+    assert (adopted.state, adopted.order_id, adopted.payable) == (OrderState.ORDERED, "77", Money(100))
+    assert resources.ledger.claim(intents("A-1"), lease=resources.lease).won == {}
+    assert resources.ledger.committed_in("batch") == 100
+    await pay_orders.fn(resources, {"A-1": adopted}, label="1 of 1")
+    assert channel.payments == ["77"]
+
+
+async def test_a_question_lists_its_answers(resources: Resources, channel: FakeChannel) -> None:
+    """Each open effect with the commands that answer it, and until when a run has it."""
+    resources.ledger.claim(intents("A-1"), lease=timedelta(seconds=60))
+    (asked,) = open_questions(resources.ledger, order(resources))
+    assert asked.words == "Does the marketplace's console show an order with reference A-1?"
+    assert asked.commands == ["sourcing resolve A-1 --ordered ORDER_ID", "sourcing resolve A-1 --not-ordered"]
+    assert asked.held_until == datetime.fromisoformat("2026-01-01T12:01:00+00:00")
