@@ -49,13 +49,12 @@ def run_batch(
     if parsed.faults:
         raise BadRequests(parsed.faults)
     report = source(
-        file,
-        batch=batch,
+        requests={"file": str(file)},
+        batch=batch or "",
         dry_run=dry_run,
         yes=yes,
-        budget_cny=budget_cny,
-        chunk_size=chunk_size,
-        concurrency=concurrency,
+        limits={"budget_cny": f"{Money.parse(budget_cny).major:f}" if budget_cny else ""},
+        speed={"chunk_size": chunk_size or 0, "concurrency": concurrency or 0},
     )
     if as_json:
         print(json.dumps(report.to_json(), ensure_ascii=False, indent=2))
@@ -64,18 +63,27 @@ def run_batch(
     return 0 if report.all_fine else NEEDS_A_PERSON
 
 
-def source(file: Path, **options: Any) -> BatchReport:
-    """Run the flow with progress bars. Options are those of `flows.source_orders.source_orders`."""
+def source(**parameters: Any) -> BatchReport:
+    """Run the flow with progress bars. Parameters are those of `flows.source_orders.source_orders`."""
     with prefect_server(SourcingSettings().data_dir):
         from flows.approval import approver
-        from flows.source_orders import source_orders
+        from flows.source_orders import last_report, source_orders
         from tasks.progress import progress
 
         quiet_prefect()
+        reports: list[BatchReport] = []
         with progress_bars() as bars:
             progress.set(bars)
-            approver.set(ask)
-            report: BatchReport = asyncio.run(source_orders(file, **options))
+            last_report.set(reports)
+            if sys.stdin.isatty():
+                approver.set(ask)
+            try:
+                report: BatchReport = asyncio.run(source_orders(**parameters))
+            except Exception as error:
+                if not reports:
+                    raise
+                say(f"the Prefect server could not be told how the run ended ({type(error).__name__}); it did end:")
+                report = reports[-1]
             return report
 
 

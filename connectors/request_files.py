@@ -14,6 +14,7 @@ from pathlib import Path
 from domain.request_files import HEADER_ROW, Fault, ParsedRequests, parse_requests
 
 DELIMITERS = ",;\t"
+PASTED = Path("pasted lines")
 UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # An umlaut inside a word, in a Western code page: GB18030 would read it and the letter after it as one rare character.
 WESTERN_LETTER = re.compile(rb"[A-Za-z][\xc0-\xff][a-z]")
@@ -49,8 +50,20 @@ def read_request_file(path: Path) -> ParsedRequests:
     return parse_requests(table.rows, table.columns, found=table.faults)
 
 
+def read_request_text(text: str) -> ParsedRequests:
+    """Read and check rows as they come out of a spreadsheet, the header first. Raises `UnreadableFile`.
+
+    Blank lines before the header don't count: row 1 is the header, as in a file.
+    """
+    table = _table_of(PASTED, text.lstrip("\r\n"))
+    return parse_requests(table.rows, table.columns, found=table.faults)
+
+
 def _read_csv(path: Path, content: bytes) -> _Table:
-    text = _decoded(path, content)
+    return _table_of(path, _decoded(path, content))
+
+
+def _table_of(path: Path, text: str) -> _Table:
     delimiter = max(DELIMITERS, key=text.split("\n", 1)[0].count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:

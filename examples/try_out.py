@@ -36,7 +36,7 @@ def main() -> None:
     data_dir = SourcingSettings().data_dir
     with sandbox(data_dir / "sandbox.db") as address, prefect_server(data_dir):
         console.rule("1 · Source examples/requests.csv against the sandbox", align="left")
-        report = source(REQUESTS, batch="try-out", yes=True)
+        report = source(requests={"file": str(REQUESTS)}, batch="try-out", dry_run=False, yes=True)
         print_report(report)
         console.rule("2 · Track, while the sandbox's clock moves on", align="left")
         follow_until_delivered(address)

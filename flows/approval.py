@@ -1,11 +1,17 @@
-"""Who says yes before money is spent."""
+"""Who says yes before money is spent: beforehand, at the terminal, or in the Prefect UI."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
 
+from prefect.context import FlowRunContext
+
+from domain.money import Money, total_of
 from domain.plan import PlannedOrder
+from flows.approval_form import Answer, ask_in_the_ui
 
 Approver = Callable[[list[PlannedOrder]], bool]
 
@@ -21,3 +27,77 @@ def everything(_plans: list[PlannedOrder]) -> bool:
 
 
 approver: ContextVar[Approver] = ContextVar("approver", default=nobody)
+asks_in_the_ui: ContextVar[bool] = ContextVar("asks_in_the_ui", default=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Which orders may be bought or shipped, who said so, and what follows `not approved` for the others.
+
+    `stops` is a no to everything: then orders that were begun earlier are left alone as well.
+    """
+
+    approved: Collection[str]
+    by: str
+    why_not: str = ""
+    goes_on: bool = False
+
+    @property
+    def stops(self) -> bool:
+        return not self.approved and not self.goes_on
+
+    def approval_of(self, amount: Money, plan_hash: str, at: datetime) -> str:
+        """What the audit trail keeps of an approval."""
+        return f"approved by {self.by} at {at:%Y-%m-%d %H:%M:%S} UTC: {amount}, plan {plan_hash[:12]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is to be approved: orders to buy, and freight of orders that were begun earlier."""
+
+    batch_id: str
+    to_buy: Sequence[PlannedOrder]
+    to_ship: Sequence[PlannedOrder]
+
+    @property
+    def all(self) -> list[PlannedOrder]:
+        return [*self.to_buy, *self.to_ship]
+
+    @property
+    def total(self) -> Money:
+        """What buying costs: goods and domestic postage."""
+        return total_of([plan.total for plan in self.to_buy])
+
+
+async def decide(question: Question, *, yes: bool, limit: Money | None, timeout_s: int, name: str) -> Decision:
+    """Approve as said beforehand, or ask whoever can be asked; without an answer nothing is approved.
+
+    Beyond `limit` a yes beforehand is not enough to buy. `name` is who is at the terminal, if anybody.
+    """
+    over = limit is not None and question.total > limit
+    if yes and not over:
+        return Decision(approved=[plan.order_ref for plan in question.all], by="a yes given beforehand")
+    if (person := approver.get()) is not nobody:
+        said = person(question.all)
+        return Decision(approved=[p.order_ref for p in question.all] if said else [], by=name, why_not=f"by {name}")
+    if asks_in_the_ui.get() or _has_deployment():
+        return _decision(question, await ask_in_the_ui(question.batch_id, question.to_buy, question.to_ship, timeout_s))
+    if yes:
+        why = (
+            f": a plan of {question.total} is above the approval limit of {limit}. Run it without --yes at a terminal, "
+            "or from the Prefect UI, to be asked; or raise SOURCING_APPROVAL_LIMIT_CNY"
+        )
+        return Decision(
+            approved=[plan.order_ref for plan in question.to_ship], by="a yes given beforehand", why_not=why
+        )
+    return Decision(approved=[], by="nobody", why_not=": nobody could be asked")
+
+
+def _decision(question: Question, answer: Answer) -> Decision:
+    return Decision(approved=answer.approved(question.all), by=answer.name, why_not=answer.why_not)
+
+
+def _has_deployment() -> bool:
+    """Whether this is the run of a deployment: then people follow it in the UI and can answer there."""
+    context = FlowRunContext.get()
+    return context is not None and context.flow_run is not None and context.flow_run.deployment_id is not None

@@ -2,48 +2,126 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
 from prefect.artifacts import acreate_link_artifact, acreate_markdown_artifact, acreate_table_artifact
 
+from connectors.ledger.records import OrderRecord
 from domain.money import Money
-from domain.report import BatchReport
+from domain.report import BatchReport, ReportLine
+from domain.request_files import Fault
+from flows.following import rename_run, shown
+
+TRACKER = "https://t.17track.net/en#nums={}"
+BAR_WIDTH = 24
+SHOWN_REASONS = 50
+NEEDS_A_PERSON = ("held", "refused", "unknown")
 
 
-async def show_outcome(report: BatchReport) -> None:
-    """The outcome table, the money, and where the snapshot lies."""
-    key = artifact_key(report.batch_id)
-    await acreate_table_artifact(
-        key=f"outcome-{key}", table=outcome_rows(report), description=f"Orders of batch {report.batch_id}"
-    )
-    await acreate_markdown_artifact(key=f"money-{key}", markdown=money_summary(report))
-    if report.snapshot_id:
-        manifest = f"{report.snapshot_root}/_manifests/{report.snapshot_id}.json"
-        await acreate_link_artifact(key=f"snapshot-{key}", link=f"file://{manifest}", link_text=report.snapshot_id)
+async def show_outcome(report: BatchReport, orders: Mapping[str, OrderRecord]) -> None:
+    """The outcome table, the report with the money, and where the snapshot lies. `orders` are those of the ledger."""
+
+    async def all_of_it() -> None:
+        key = artifact_key(report.batch_id)
+        await acreate_table_artifact(
+            key=f"outcome-{key}",
+            table=outcome_rows(report, orders),
+            description=f"Orders of batch {report.batch_id}: {counts_of(report)}",
+        )
+        await acreate_markdown_artifact(key=f"report-{key}", markdown=markdown_report(report), description="Report")
+        if report.snapshot_id:
+            manifest = Path(report.snapshot_root, "_manifests", f"{report.snapshot_id}.json")
+            await acreate_link_artifact(key=f"snapshot-{key}", link=manifest.as_uri(), link_text=report.snapshot_id)
+        await rename_run(f"{report.batch_id}: {counts_of(report)}{' (dry run)' if report.dry_run else ''}")
+
+    await shown("the report", all_of_it())
 
 
-def outcome_rows(report: BatchReport) -> list[dict[str, str]]:
-    """One row an order, as text."""
+async def show_faults(name: str, faults: Sequence[Fault]) -> None:
+    """What to mend in a request file, cell by cell."""
+    rows = [{"row": fault.row, "column": fault.column, "fault": fault.message} for fault in faults]
+    words = f"{len(faults)} faults in {name}; nothing was sent"
+    await shown("the faults", acreate_table_artifact(key=f"faults-{artifact_key(name)}", table=rows, description=words))
+
+
+def outcome_rows(report: BatchReport, orders: Mapping[str, OrderRecord]) -> list[dict[str, str]]:
+    """One row an order, as text; those that wait for a person first."""
     return [
         {
             "order": line.order_ref,
             "marketplace": line.marketplace,
             "state": str(line.state),
             "reason": line.reason,
-            "order id": line.order_id or "",
             "paid": str(Money(line.paid_fen)) if line.paid_fen is not None else "",
-            "tracking": ", ".join(line.tracking_numbers),
+            "tracking": tracking_links(line, orders.get(line.order_ref)),
+            "order id": line.order_id or "",
         }
-        for line in report.orders
+        for line in sorted(report.orders, key=lambda line: line.state not in NEEDS_A_PERSON)
     ]
 
 
-def money_summary(report: BatchReport) -> str:
-    """The sums and counts as Markdown."""
-    counts = "\n".join(f"| {state} | {count} |" for state, count in report.counts.items())
-    return (
-        f"## Batch {report.batch_id}\n\n"
-        f"Spent in all: **{Money(report.spent_fen)}**, in this run: **{Money(report.spent_this_run_fen)}** "
-        f"for {report.bought_this_run} orders.\n\n| state | orders |\n|---|---|\n{counts}\n"
+def tracking_links(line: ReportLine, order: OrderRecord | None) -> str:
+    """Markdown links to the carrier's page where the service told one, else to a public tracker."""
+    told = list(order.shipment.get("tracking_urls") or ()) if order and order.shipment else []
+    urls = told if len(told) == len(line.tracking_numbers) else [TRACKER.format(n) for n in line.tracking_numbers]
+    return ", ".join(f"[{number}]({url})" for number, url in zip(line.tracking_numbers, urls, strict=True))
+
+
+def markdown_report(report: BatchReport) -> str:
+    """The sums, a small chart of the states, one of the marketplaces, and what waits for a person."""
+    title = f"# Batch {report.batch_id}" + (" (dry run: nothing was bought)" if report.dry_run else "")
+    waiting = [line for line in report.orders if line.state in NEEDS_A_PERSON]
+    return "\n\n".join(
+        [
+            title,
+            *([] if report.dry_run else [money_summary(report)]),
+            "## Orders by state\n\n" + chart("state", report.counts),
+            *([] if report.dry_run else [_spent_chart(report)]),
+            *([_waiting(waiting)] if waiting else []),
+            *([f"Snapshot `{report.snapshot_id}` in `{report.snapshot_root}`"] if report.snapshot_id else []),
+        ]
     )
+
+
+def money_summary(report: BatchReport) -> str:
+    """What was spent, in all and by this run."""
+    return (
+        "| | orders | paid |\n|---|--:|--:|\n"
+        f"| this run | {report.bought_this_run:,} | {Money(report.spent_this_run_fen)} |\n"
+        f"| this batch in all | {sum(1 for line in report.orders if line.paid_fen):,} | {Money(report.spent_fen)} |"
+    )
+
+
+def chart(name: str, values: Mapping[str, int], texts: Mapping[str, str] | None = None) -> str:
+    """A table with a bar a row; `texts` stand in place of the bare numbers."""
+    longest = max([*values.values(), 1])
+    rows = [f"| {key} | {(texts or {}).get(key, f'{n:,}')} | {bar(n, longest)} |" for key, n in values.items()]
+    return "\n".join([f"| {name} | | |", "|---|--:|---|", *rows])
+
+
+def bar(value: int, longest: int) -> str:
+    """A bar of blocks; what is there at all has at least one."""
+    return "█" * max(1, round(BAR_WIDTH * value / longest)) if value else ""
+
+
+def counts_of(report: BatchReport) -> str:
+    """`20 booked, 4 held`."""
+    return ", ".join(f"{count:,} {state}" for state, count in report.counts.items()) or "no orders"
+
+
+def _spent_chart(report: BatchReport) -> str:
+    spent: dict[str, int] = {}
+    for line in report.orders:
+        spent[line.marketplace] = spent.get(line.marketplace, 0) + (line.paid_fen or 0)
+    return "## Paid by marketplace\n\n" + chart("marketplace", spent, {k: str(Money(n)) for k, n in spent.items()})
+
+
+def _waiting(lines: Sequence[ReportLine]) -> str:
+    listed = [f"- **{line.order_ref}** is {line.state}: {line.reason}" for line in lines[:SHOWN_REASONS]]
+    more = len(lines) - SHOWN_REASONS
+    rest = [f"- and {more:,} more: see the outcome table"] if more > 0 else []
+    return "\n".join(["## Waiting for a person", "", *listed, *rest])
 
 
 def artifact_key(text: str) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from connectors.ledger.records import OrderRecord, SpendLimits
 from domain.states import OrderState
 from flows.chunks import chunks
+from flows.events import News
+from flows.failures import run_logger
 from tasks.book_shipment import book_shipments, settle_bookings, still_to_book
 from tasks.create_order import create_orders, settle_creates
 from tasks.pay import pay_orders, settle_payments
@@ -24,8 +27,9 @@ async def execute(
     *,
     limits: SpendLimits,
     chunk_size: int,
+    news: News,
 ) -> None:
-    """Take these orders as far as they can go; what became of each is in the ledger.
+    """Take these orders as far as they can go; what became of each is in the ledger, and told as `news`.
 
     `approved` has the hash of each plan that was approved (see `plan_hash`): only those are created.
     """
@@ -34,6 +38,9 @@ async def execute(
         listener.start(stage, len(order_refs))
     for label, chunk in chunks(order_refs, chunk_size):
         await _execute_chunk(resources, chunk, approved, limits, label)
+        states = Counter(str(order.state) for order in news.tell(chunk).values())
+        counts = ", ".join(f"{count:,} {state}" for state, count in states.most_common())
+        run_logger().info("Orders %s: %s", label, counts)
 
 
 async def settle_open_effects(resources: Resources, orders: Mapping[str, OrderRecord]) -> None:

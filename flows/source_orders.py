@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from prefect import flow
 from prefect.runtime import flow_run
 
 from connectors.ledger.codec import plan_hash, plan_row
-from connectors.request_files import read_request_file
+from connectors.ledger.records import OrderChange, OrderRecord
+from connectors.request_files import read_request_file, read_request_text
 from connectors.settings import SourcingSettings, XportcnSettings
 from domain.bad_requests import BadRequests
 from domain.decisions import held
@@ -19,9 +24,24 @@ from domain.money import Money
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from domain.report import BatchReport, check_batch_id
-from flows.approval import approver, everything
-from flows.artifacts import show_outcome
+from domain.states import OrderState
+from flows.approval import Decision, Question, decide
+from flows.artifacts import artifact_key, show_faults, show_outcome
+from flows.events import News, tell_finished, tell_used_up
 from flows.execution import execute, settle_open_effects
+from flows.failures import EXPECTED, failed, run_logger, speak_plainly
+from flows.following import followed, rename_run, shown
+from flows.parameters import (
+    BatchName,
+    DryRun,
+    Limits,
+    LimitsParameter,
+    Requests,
+    RequestsParameter,
+    Speed,
+    SpeedParameter,
+    Yes,
+)
 from flows.planning import limits_now, plan_orders, spend_limits, within_budget
 from flows.reporting import batch_report
 from flows.sorting import Work, sort_requests
@@ -30,40 +50,89 @@ from tasks.render_freight import approve_freight, estimate_unbooked
 from tasks.resources import Resources, open_resources
 from tasks.snapshot import snapshot_orders, snapshot_plan
 
+PASTED = "pasted-lines"
+NO_LIMITS, AS_SET = Limits(), Speed()
+last_report: ContextVar[list[BatchReport] | None] = ContextVar("last_report", default=None)
+"""Where to leave a report for a caller that wants it even when Prefect can't be told how the run ended."""
+
 
 def run_name() -> str:
-    """`source <batch>`, as the Prefect UI lists it."""
-    parameters = flow_run.parameters
-    return f"source {parameters.get('batch') or Path(str(parameters.get('file'))).name}"
+    """What the Prefect UI lists while nothing is known of the batch but its name or file."""
+    requests: Any = flow_run.parameters.get("requests") or {}
+    file = requests.get("file") if isinstance(requests, Mapping) else requests.file
+    named = flow_run.parameters.get("batch") or (Path(str(file)).name if file else PASTED)
+    return f"source {named}{' (dry run)' if flow_run.parameters.get('dry_run', True) else ''}"
 
 
 @flow(name="source-orders", flow_run_name=run_name, persist_result=False)
 async def source_orders(
-    file: Path,
-    batch: str | None = None,
-    dry_run: bool = False,  # noqa: FBT001, FBT002 - flow parameters make a form
-    yes: bool = False,  # noqa: FBT001, FBT002
-    budget_cny: str | None = None,
-    chunk_size: int | None = None,
-    concurrency: int | None = None,
+    requests: RequestsParameter,
+    dry_run: DryRun = True,  # noqa: FBT002 - flow parameters make a form
+    yes: Yes = False,  # noqa: FBT002
+    batch: BatchName = "",
+    limits: LimitsParameter = NO_LIMITS,
+    speed: SpeedParameter = AS_SET,
 ) -> BatchReport:
-    """Buy and ship what a request file asks for.
+    """Buy and ship what a request file asks for: plan, ask, create, pay, book, report.
 
-    `budget_cny` bounds what the batch may cost in yuan: goods and domestic postage. Without `yes` somebody is asked
-    after the plan, and a no spends nothing. Raises `BadRequests` before anything is sent.
+    A dry run ends with the plan. Nothing is bought twice: a run that was broken off is simply started again.
     """
+    speak_plainly()
+    try:
+        return await _source(requests, dry_run=dry_run, yes=yes, batch=batch, limits=limits, speed=speed)
+    except EXPECTED as error:
+        if isinstance(error, BadRequests):
+            await show_faults(Path(requests.file).name or PASTED, error.faults)
+        state: BatchReport = failed(error)
+        return state
+
+
+async def _source(
+    requests: Requests, *, dry_run: bool, yes: bool, batch: str, limits: Limits, speed: Speed
+) -> BatchReport:
     settings = SourcingSettings()
-    budget = Money.parse(budget_cny) if budget_cny else None
-    parsed = read_request_file(file)
+    asked = read_requests(requests, batch)
+    await shown("the run's name", rename_run(f"{asked.batch_id}: {len(asked.orders):,} orders"))
+    async with open_resources(settings, XportcnSettings(), concurrency=speed.concurrency or None) as resources:
+        await resources.warehouse()  # one cheap call that tells whether service, clock and account are well
+        run_logger().info("Batch %s: %s orders to %s", asked.batch_id, len(asked.orders), "plan" if dry_run else "buy")
+        run = _Batch(resources, asked.batch_id, asked.source, asked.orders, speed.chunk_size or settings.chunk_size)
+        budget = Money.parse(limits.budget_cny) if limits.budget_cny else None
+        async with followed(artifact_key(asked.batch_id)):
+            report = await (run.plan_only(budget) if dry_run else run.source(budget, ask=not yes))
+        _leave(report)
+        tell_finished(report)
+        await show_outcome(report, resources.ledger.orders(run.refs))
+    return report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a run is asked to buy, and under which batch."""
+
+    batch_id: str
+    source: str
+    orders: Sequence[OrderRequest]
+
+
+def read_requests(requests: Requests, batch: str = "") -> Asked:
+    """Read the file or the pasted lines. Raises `BadInput`, `UnreadableFile`, or `BadRequests` with every fault."""
+    requests.check()
+    parsed = read_request_file(Path(requests.file)) if requests.file else read_request_text(requests.lines)
     if parsed.faults:
         raise BadRequests(parsed.faults)
-    batch_id = check_batch_id(batch) if batch else default_batch_id(file)
-    async with open_resources(settings, XportcnSettings(), concurrency=concurrency) as resources:
-        await resources.warehouse()  # one cheap call that tells whether service, clock and account are well
-        run = _Batch(resources, batch_id, str(file), parsed.orders, chunk_size or settings.chunk_size)
-        report = await (run.plan_only(budget) if dry_run else run.source(budget, ask=not yes))
-    await show_outcome(report)
-    return report
+    if batch:
+        batch_id = check_batch_id(batch)
+    elif requests.file:
+        batch_id = default_batch_id(Path(requests.file))
+    else:
+        batch_id = batch_id_of(PASTED, requests.lines.strip().encode())
+    return Asked(batch_id=batch_id, source=requests.file or PASTED, orders=parsed.orders)
+
+
+def _leave(report: BatchReport) -> None:
+    if (reports := last_report.get()) is not None:
+        reports.append(report)
 
 
 class _Batch:
@@ -90,23 +159,79 @@ class _Batch:
         """Go as far as possible with every order."""
         ledger = self.resources.ledger
         begun = ledger.start_batch(self.batch_id, self.file)
+        news = News(ledger, self.refs)
         await settle_open_effects(self.resources, ledger.orders(self.refs))
         work, plans = await self._plan(budget)
         ledger.put_plans([plan_row(plan, self.batch_id, approved=False) for plan in plans])
-        fine = [plan for plan in plans if plan.is_fine]
         freight = await estimate_unbooked(self.resources, work.under_way)
-        if not (fine or freight) or (approver.get() if ask else everything)([*fine, *freight]):
-            tolerance = self.resources.settings.price_tolerance_percent
-            ledger.put_plans([plan_row(plan, self.batch_id, approved=True, tolerance=tolerance) for plan in fine])
-            approve_freight(self.resources, freight)
-            approved = {plan.order_ref: plan_hash(plan) for plan in fine}
+        question = Question(batch_id=self.batch_id, to_buy=[plan for plan in plans if plan.is_fine], to_ship=freight)
+        decision = await self._decide(question, yes=not ask)
+        if decision is None or not decision.stops:
+            approved = self._approve(question, decision)
+            refused = {plan.order_ref for plan in question.all} - set(decision.approved) if decision else set()
             limits = spend_limits(self.resources, self.batch_id, budget)
             await execute(
-                self.resources, [*work.under_way, *approved], approved, limits=limits, chunk_size=self.chunk_size
+                self.resources,
+                [*(ref for ref in work.under_way if ref not in refused), *approved],
+                approved,
+                limits=limits,
+                chunk_size=self.chunk_size,
+                news=news,
             )
         refs = list(dict.fromkeys([*ledger.refs_in(self.batch_id), *self.refs]))
         snapshot_id = await snapshot_orders(self.resources, self.batch_id, begun, refs)
+        now = news.tell(self.refs)
+        tell_used_up(self.batch_id, {ref: o.reason for ref, o in now.items() if o.state is OrderState.HELD})
         return self._report(work, plans, snapshot_id, dry_run=False)
+
+    async def _decide(self, question: Question, *, yes: bool) -> Decision | None:
+        """Who approves what; None when there is nothing to approve. What is not approved is held, with the reason."""
+        if not question.all:
+            return None
+        settings = self.resources.settings
+        decision = await decide(
+            question,
+            yes=yes,
+            limit=Money.parse(settings.approval_limit_cny) if settings.approval_limit_cny else None,
+            timeout_s=settings.approval_timeout_s,
+            name=getpass.getuser(),
+        )
+        self._hold(question, decision)
+        run_logger().info("%s of %s orders approved by %s", len(decision.approved), len(question.all), decision.by)
+        return decision
+
+    def _hold(self, question: Question, decision: Decision) -> None:
+        approved = set(decision.approved)
+        why = f"not approved{decision.why_not}"
+        plans = [plan.judged(held(why)) for plan in question.to_buy if plan.order_ref not in approved]
+        ledger = self.resources.ledger
+        ledger.put_plans([plan_row(plan, self.batch_id, approved=False) for plan in plans])
+        to_ship = ledger.orders(plan.order_ref for plan in question.to_ship if plan.order_ref not in approved)
+        ledger.change([_said(order, f"freight {why}") for order in to_ship.values() if order.state in SHIPPABLE])
+
+    def _approve(self, question: Question, decision: Decision | None) -> dict[str, str]:
+        """Write down what was approved, by whom and for how much; answers the hashes of the plans to create."""
+        if decision is None:
+            return {}
+        ledger, now, approved = self.resources.ledger, self.resources.clock(), set(decision.approved)
+        to_buy = [plan for plan in question.to_buy if plan.order_ref in approved]
+        hashes = {plan.order_ref: plan_hash(plan) for plan in to_buy}
+        said = {ref: decision.approval_of(p.total, hashes[ref], now) for p in to_buy if (ref := p.order_ref)}
+        signed = [replace(plan, reason=said[plan.order_ref]) for plan in to_buy]
+        tolerance = self.resources.settings.price_tolerance_percent
+        ledger.put_plans([plan_row(plan, self.batch_id, approved=True, tolerance=tolerance) for plan in signed])
+        to_ship = [plan for plan in question.to_ship if plan.order_ref in approved]
+        approve_freight(self.resources, to_ship)
+        orders = ledger.orders(plan.order_ref for plan in to_ship)
+        prices = {plan.order_ref: str(plan.freight_service.price) for plan in to_ship if plan.freight_service}
+        ledger.change(
+            [
+                _said(order, f"freight approved by {decision.by} at {now:%Y-%m-%d %H:%M:%S} UTC: {prices[ref]}")
+                for ref, order in orders.items()
+                if order.state in SHIPPABLE
+            ]
+        )
+        return hashes
 
     async def _plan(self, budget: Money | None, *, match_anew: bool = False) -> tuple[Work, list[PlannedOrder]]:
         work = sort_requests(self.resources.ledger, self.requests)
@@ -132,7 +257,20 @@ class _Batch:
         )
 
 
+SHIPPABLE = (OrderState.PAID, OrderState.HELD)
+
+
+def _said(order: OrderRecord, reason: str) -> OrderChange:
+    return OrderChange(order_ref=order.order_ref, state=order.state, expected=order.state, reason=reason)
+
+
 def default_batch_id(file: Path) -> str:
     """The file's name and the start of its hash: the same file is the same batch."""
-    name = re.sub(r"[^A-Za-z0-9]+", "-", file.stem)[:60].strip("-") or "batch"
-    return f"{name}-{hashlib.sha256(file.read_bytes()).hexdigest()[:8]}"
+    return batch_id_of(file.stem, file.read_bytes())
+
+
+def batch_id_of(name: str, content: bytes) -> str:
+    """A name and the start of the content's hash; a name that ends with that hash already stays as it is."""
+    digest = hashlib.sha256(content).hexdigest()[:8]
+    words = re.sub(r"[^A-Za-z0-9]+", "-", name.removesuffix(f"-{digest}"))[:60].strip("-") or "batch"
+    return f"{words}-{digest}"

@@ -1,0 +1,223 @@
+"""The question in the Prefect UI: the run pauses, shows the plan, and goes on with what a person answers.
+
+An answer counts only for the plan that was shown: the form carries the plan's hash, and each pause has a key of its
+own, so an answer to an earlier attempt approves nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import uuid4
+
+from httpx import HTTPError
+from prefect import pause_flow_run
+from prefect.artifacts import acreate_table_artifact
+from prefect.client.orchestration import get_client
+from prefect.context import FlowRunContext
+from prefect.input import RunInput
+from prefect.input.run_input import keyset_from_base_key
+from pydantic import Field, ValidationError, create_model
+
+from connectors.ledger.codec import plan_hash
+from domain.money import Money, total_of
+from domain.plan import PlannedOrder
+from flows.artifacts import artifact_key
+from flows.failures import run_logger
+from flows.following import shown
+
+ALL, SOME, NONE = "approve all orders", "approve only the orders chosen below", "refuse: buy nothing"
+NAME = r"^\s*\S.{0,99}$"
+LONGEST_NOTE = 500
+SHOWN_ORDERS = 100
+POLL_S = 3
+SPARE_S = 3600  # the pause outlives our own patience, so that we can still resume the run ourselves
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What was answered. `name` is whom the answer says it is from; Prefect's own server knows no users."""
+
+    choice: str
+    orders: Sequence[str] = ()
+    name: str = ""
+    note: str = ""
+
+    def approved(self, plans: Sequence[PlannedOrder]) -> list[str]:
+        """The approved ones of the orders that were shown."""
+        refs = [plan.order_ref for plan in plans]
+        if self.choice == ALL:
+            return refs
+        return [ref for ref in refs if self.choice == SOME and ref in set(self.orders)]
+
+    @property
+    def why_not(self) -> str:
+        """What follows `not approved` in the reason of an order that was not."""
+        return f" by {self.name}" + (f": {self.note}" if self.note else "")
+
+
+async def ask_in_the_ui(
+    batch_id: str, to_buy: Sequence[PlannedOrder], to_ship: Sequence[PlannedOrder], timeout_s: int
+) -> Answer:
+    """Pause the flow run until somebody answers. Silence for `timeout_s`, or an answer that does not fit, is a no."""
+    plans = [*to_buy, *to_ship]
+    shown_hash = hash_of(plans)
+    rows = [plan_row(plan, is_new=plan in to_buy) for plan in plans]
+    key = artifact_key(f"plan-{batch_id}")
+    await shown("the plan", acreate_table_artifact(key=key, table=rows, description=summary(to_buy, to_ship)))
+    form = form_for(plans, shown_hash, description_of(batch_id, to_buy, to_ship, rows))
+    run_logger().info("Waiting for approval of %s: %s. Answer with Resume in the Prefect UI", batch_id, len(plans))
+    return await _answer(form, f"{shown_hash}-{uuid4().hex[:8]}", shown_hash, timeout_s)
+
+
+async def _answer(form: type[RunInput], key: str, shown_hash: str, timeout_s: int) -> Answer:
+    """Pause under a key that no other attempt has. Whatever is wrong with an answer makes it a no."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            given = await _given(form, key, timeout_s)
+    except TimeoutError:
+        await _go_on(shown_hash)
+        return Answer(choice=NONE, name="anybody", note=f"no answer within {_hours(timeout_s)}")
+    except ValidationError as error:
+        problems = "; ".join(problem["msg"] for problem in error.errors())
+        return Answer(choice=NONE, name="anybody", note=f"the answer does not fit the plan that was shown ({problems})")
+    values: dict[str, Any] = given.model_dump()
+    return Answer(
+        choice=values["decision"],
+        orders=values["orders"],
+        name=" ".join(values["approved_by"].split()),
+        note=" ".join(values["note"].split()),
+    )
+
+
+async def _given(form: type[RunInput], key: str, timeout_s: int) -> RunInput:
+    """What was put into the form. A server that is away for a while takes no answers and keeps the question."""
+    try:
+        return await pause_flow_run(wait_for_input=form, timeout=timeout_s + SPARE_S, poll_interval=POLL_S, key=key)
+    except HTTPError as error:
+        if not await _is_paused(key):
+            raise
+        run_logger().warning("The Prefect server was away (%s); still waiting for approval", type(error).__name__)
+        while await _is_paused(key):  # noqa: ASYNC110 - only the server knows
+            await asyncio.sleep(POLL_S)
+        return await form.aload(keyset_from_base_key(f"paused-{key}"))
+
+
+async def _is_paused(key: str) -> bool:
+    """Whether the run still waits for this answer; waits for the server if need be."""
+    context = FlowRunContext.get()
+    assert context is not None
+    assert context.flow_run is not None
+    async with get_client() as client:
+        while True:
+            try:
+                state = (await client.read_flow_run(context.flow_run.id)).state
+                return state is not None and state.is_paused() and state.state_details.pause_key == key
+            except HTTPError:
+                await asyncio.sleep(POLL_S)
+
+
+async def _go_on(shown_hash: str) -> None:
+    """Answer our own question with a no, so that the run is no longer paused and can end as any other."""
+    context = FlowRunContext.get()
+    assert context is not None
+    assert context.flow_run is not None
+    no = {"decision": NONE, "approved_by": "time-out", "plan": shown_hash}
+    async with get_client() as client:
+        await client.resume_flow_run(context.flow_run.id, run_input=no)
+
+
+def form_for(plans: Sequence[PlannedOrder], shown_hash: str, description: str) -> type[RunInput]:
+    """The form for this plan alone: its orders to choose from, its hash as the only value of `plan`."""
+    refs = tuple(plan.order_ref for plan in plans)
+    fields: dict[str, Any] = {
+        "decision": (Literal[ALL, SOME, NONE], Field(title="Decision")),
+        "orders": (
+            list[Literal[refs]],  # type: ignore[valid-type]
+            Field(
+                default=[],
+                title="Orders to approve",
+                description=f"Only for “{SOME}”: the others are held",
+                json_schema_extra={"uniqueItems": True},
+            ),
+        ),
+        "approved_by": (
+            str,
+            Field(title="Your name", description="Kept in the ledger with the decision", pattern=NAME),
+        ),
+        "note": (
+            str,
+            Field(
+                default="",
+                title="Note",
+                description="Why not, for those who read the report",
+                max_length=LONGEST_NOTE,
+            ),
+        ),
+        "plan": (
+            Literal[shown_hash],  # type: ignore[valid-type]
+            Field(
+                default=shown_hash, title="Plan", description="Ties your answer to the plan above; leave it as it is"
+            ),
+        ),
+    }
+    form = create_model("Approval", __base__=RunInput, **fields)
+    form._description = description  # type: ignore[assignment]
+    return form
+
+
+def hash_of(plans: Sequence[PlannedOrder]) -> str:
+    """Of all that was shown: what is bought for whom and for how much, and the freight."""
+    content = [(plan_hash(plan), str(plan.freight_service.price) if plan.freight_service else "") for plan in plans]
+    return hashlib.sha256(repr(content).encode()).hexdigest()[:16]
+
+
+def plan_row(plan: PlannedOrder, *, is_new: bool) -> dict[str, str]:
+    """One order of the plan as text."""
+    service = plan.freight_service
+    return {
+        "order": plan.order_ref,
+        "marketplace": str(plan.request.marketplace),
+        "goods": "; ".join(f"{line.quantity} × {line.title}" for line in plan.lines),
+        "goods and postage": str(plan.total) if is_new else "bought already",
+        "freight": f"{service.price}, {service.min_days}–{service.max_days} days" if service else "",
+        "to": plan.request.receiver.country,
+    }
+
+
+def description_of(
+    batch_id: str, to_buy: Sequence[PlannedOrder], to_ship: Sequence[PlannedOrder], rows: Sequence[dict[str, str]]
+) -> str:
+    """The plan as Markdown."""
+    names = list(rows[0])
+    lines = [f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]
+    lines += [f"| {' | '.join(_cell(row[name]) for name in names)} |" for row in rows[:SHOWN_ORDERS]]
+    more = len(rows) - SHOWN_ORDERS
+    rest = f"\n\nAnd {more:,} more: see the artifact {artifact_key(f'plan-{batch_id}')}." if more > 0 else ""
+    return f"## Batch {batch_id}\n\n{summary(to_buy, to_ship)}\n\n" + "\n".join(lines) + rest
+
+
+def summary(to_buy: Sequence[PlannedOrder], to_ship: Sequence[PlannedOrder]) -> str:
+    """How many orders for how much."""
+    freight = _freight([*to_buy, *to_ship])
+    shipping = f", and freight of **{freight}** to ship {len(to_buy) + len(to_ship):,} orders" if freight else ""
+    return f"Buy **{len(to_buy):,} orders** for **{total_of([plan.total for plan in to_buy])}**{shipping}."
+
+
+def _freight(plans: Sequence[PlannedOrder]) -> str:
+    prices = [plan.freight_service.price for plan in plans if plan.freight_service]
+    sums: dict[str, Money] = {}
+    for price in prices:
+        sums[price.currency] = sums.get(price.currency, Money(0, price.currency)) + price
+    return ", ".join(map(str, sums.values()))
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _hours(seconds: int) -> str:
+    return f"{seconds / 3600:.3g} hours" if seconds >= 3600 else f"{seconds} seconds"

@@ -1,0 +1,147 @@
+"""What the run form asks for: titles, descriptions, choices and limits as the Prefect UI shows them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from domain.money import Money
+from domain.report import BATCH_ID
+
+ENDING = "([cC][sS][vV]|[xX][lL][sS][xX]|[jJ][sS][oO][nN]|[pP][aA][rR][qQ][uU][eE][tT])"
+# above zero, at most two decimals
+AMOUNT = r"[0-9]{0,9}[1-9][0-9]{0,9}(\.[0-9]{1,2})?|0+\.(0[1-9]|[1-9][0-9]?)"
+
+
+class BadInput(ValueError):
+    """The form asks for something that can't be done; the message says what to change. Nothing was sent."""
+
+
+def titled(title: str, description: str = "") -> dict[str, Any]:
+    """Title and description of a parameter: Prefect writes the bare name over those of `Field`, not over these."""
+    return {"title": title, "description": description} if description else {"title": title}
+
+
+def an_amount(text: str) -> str:
+    """The text of an amount in yuan, or empty. Raises `ValueError` for anything else."""
+    if text and Money.parse(text).minor <= 0:
+        raise ValueError("an amount in yuan must be above 0; leave it empty for no limit")
+    return text
+
+
+BudgetCny = Annotated[
+    str,
+    Field(
+        title="Budget in yuan",
+        description=(
+            "The most that the goods and domestic postage of one batch may cost, over all its runs. What does not fit "
+            "is held. Empty: no limit beside those of the settings. Example: 1500 or 99.50"
+        ),
+        pattern=f"^({AMOUNT})?$",
+        examples=["1500", "99.50"],
+    ),
+    AfterValidator(an_amount),
+]
+ChunkSize = Annotated[
+    int,
+    Field(
+        title="Orders per step",
+        description="How many orders one step handles, each step a task run. 0: as the settings say",
+        ge=0,
+        le=1000,
+    ),
+]
+Concurrency = Annotated[
+    int,
+    Field(title="Calls at once", description="Calls to the service at once. 0: as the settings say", ge=0, le=200),
+]
+
+
+class Section(BaseModel):
+    """A part of the form."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Requests(Section):
+    """A file or pasted lines, one of the two."""
+
+    file: Annotated[
+        str,
+        Field(
+            title="Request file",
+            description=(
+                "Path of a CSV, XLSX, JSON or Parquet file on the machine that runs the worker. "
+                "Example: /srv/sourcing/orders.csv"
+            ),
+            pattern=rf"^(.*\.{ENDING})?$",
+            examples=["/srv/sourcing/orders.csv"],
+        ),
+    ] = ""
+    lines: Annotated[
+        str,
+        Field(
+            title="Pasted lines",
+            description=(
+                "Instead of a file: rows copied from a spreadsheet, the header row first. Columns may be separated by "
+                "tabs, commas or semicolons. They are kept in Prefect's database with this run"
+            ),
+            max_length=1_000_000,
+        ),
+    ] = ""
+
+    def check(self) -> None:
+        """Raise `BadInput` unless there is exactly one of the two."""
+        if self.file and self.lines.strip():
+            raise BadInput("give a request file or pasted lines, not both")
+        if not self.file and not self.lines.strip():
+            raise BadInput("nothing to buy: give the path of a request file, or paste its lines")
+
+
+class Limits(Section):
+    """What may be spent at most. Limits for one order and for one day are in the settings."""
+
+    budget_cny: BudgetCny = ""
+
+
+class Speed(Section):
+    """How the work is cut. The defaults are good."""
+
+    chunk_size: ChunkSize = 0
+    concurrency: Concurrency = 0
+
+
+RequestsParameter = Annotated[Requests, Field(json_schema_extra=titled("What to buy"))]
+DryRun = Annotated[
+    bool,
+    Field(
+        json_schema_extra=titled(
+            "Dry run", "Plan only: prices, stock, freight and what would be held. Nothing is bought. Turn it off to buy"
+        )
+    ),
+]
+Yes = Annotated[
+    bool,
+    Field(
+        json_schema_extra=titled(
+            "Approved beforehand",
+            "Buy without asking, as far as all limits allow. Otherwise the run pauses with the plan, and somebody "
+            "approves it here",
+        )
+    ),
+]
+BatchName = Annotated[
+    str,
+    Field(
+        max_length=100,
+        pattern=f"^({BATCH_ID.pattern})?$",
+        json_schema_extra=titled(
+            "Name of the batch",
+            "The same name goes on with the same batch and its budget. Empty: made from the file's name and contents. "
+            "Letters, digits, '.', '_' and '-'",
+        ),
+    ),
+]
+LimitsParameter = Annotated[Limits, Field(json_schema_extra=titled("Limits of this run"))]
+SpeedParameter = Annotated[Speed, Field(json_schema_extra=titled("Chunks and speed"))]
