@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +30,29 @@ def everything(_plans: list[PlannedOrder]) -> bool:
 
 approver: ContextVar[Approver] = ContextVar("approver", default=nobody)
 asks_in_the_ui: ContextVar[bool] = ContextVar("asks_in_the_ui", default=False)
+at_work: ContextVar[asyncio.Semaphore | None] = ContextVar("at_work", default=None)
+
+
+@asynccontextmanager
+async def turn() -> AsyncIterator[None]:
+    """Wait for one's turn among the batches of one flow run that work one after the other."""
+    slot = at_work.get()
+    async with slot or nullcontext():
+        yield
+
+
+@asynccontextmanager
+async def aside() -> AsyncIterator[None]:
+    """Let the other batches work while this one waits for a person."""
+    slot = at_work.get()
+    if slot is None:
+        yield
+        return
+    slot.release()
+    try:
+        yield
+    finally:
+        await slot.acquire()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +105,10 @@ async def decide(question: Question, *, yes: bool, limit: Money | None, timeout_
     if (person := approver.get()) is not nobody:
         said = person(question.all)
         return Decision(approved=[p.order_ref for p in question.all] if said else [], by=name, why_not=f"by {name}")
-    if asks_in_the_ui.get() or _has_deployment():
-        return _decision(question, await ask_in_the_ui(question.batch_id, question.to_buy, question.to_ship, timeout_s))
+    if asks_in_the_ui.get() or has_deployment():
+        async with aside():
+            answer = await ask_in_the_ui(question.batch_id, question.to_buy, question.to_ship, timeout_s)
+        return _decision(question, answer)
     if yes:
         why = (
             f": a plan of {question.total} is above the approval limit of {limit}. Run it without --yes at a terminal, "
@@ -97,7 +124,7 @@ def _decision(question: Question, answer: Answer) -> Decision:
     return Decision(approved=answer.approved(question.all), by=answer.name, why_not=answer.why_not)
 
 
-def _has_deployment() -> bool:
+def has_deployment() -> bool:
     """Whether this is the run of a deployment: then people follow it in the UI and can answer there."""
     context = FlowRunContext.get()
     return context is not None and context.flow_run is not None and context.flow_run.deployment_id is not None

@@ -14,10 +14,10 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from httpx import HTTPError
-from prefect import pause_flow_run
 from prefect.artifacts import acreate_table_artifact
 from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
+from prefect.flow_runs import apause_flow_run
 from prefect.input import RunInput
 from prefect.input.run_input import keyset_from_base_key
 from pydantic import Field, ValidationError, create_model
@@ -69,7 +69,9 @@ async def ask_in_the_ui(
     key = artifact_key(f"plan-{batch_id}")
     await shown("the plan", acreate_table_artifact(key=key, table=rows, description=summary(to_buy, to_ship)))
     form = form_for(plans, shown_hash, description_of(batch_id, to_buy, to_ship, rows))
-    run_logger().info("Waiting for approval of %s: %s. Answer with Resume in the Prefect UI", batch_id, len(plans))
+    run_logger().info(
+        "Batch %s waits for approval of %s orders: press Resume and fill in the form", batch_id, len(plans)
+    )
     return await _answer(form, f"{shown_hash}-{uuid4().hex[:8]}", shown_hash, timeout_s)
 
 
@@ -96,7 +98,7 @@ async def _answer(form: type[RunInput], key: str, shown_hash: str, timeout_s: in
 async def _given(form: type[RunInput], key: str, timeout_s: int) -> RunInput:
     """What was put into the form. A server that is away for a while takes no answers and keeps the question."""
     try:
-        return await pause_flow_run(wait_for_input=form, timeout=timeout_s + SPARE_S, poll_interval=POLL_S, key=key)
+        return await apause_flow_run(wait_for_input=form, timeout=timeout_s + SPARE_S, poll_interval=POLL_S, key=key)
     except HTTPError as error:
         if not await _is_paused(key):
             raise
@@ -136,7 +138,7 @@ def form_for(plans: Sequence[PlannedOrder], shown_hash: str, description: str) -
     fields: dict[str, Any] = {
         "decision": (Literal[ALL, SOME, NONE], Field(title="Decision")),
         "orders": (
-            list[Literal[refs]],  # type: ignore[valid-type]
+            list[Literal[refs]],
             Field(
                 default=[],
                 title="Orders to approve",
@@ -158,7 +160,7 @@ def form_for(plans: Sequence[PlannedOrder], shown_hash: str, description: str) -
             ),
         ),
         "plan": (
-            Literal[shown_hash],  # type: ignore[valid-type]
+            Literal[shown_hash],
             Field(
                 default=shown_hash, title="Plan", description="Ties your answer to the plan above; leave it as it is"
             ),
@@ -180,10 +182,11 @@ def plan_row(plan: PlannedOrder, *, is_new: bool) -> dict[str, str]:
     service = plan.freight_service
     return {
         "order": plan.order_ref,
-        "marketplace": str(plan.request.marketplace),
-        "goods": "; ".join(f"{line.quantity} × {line.title}" for line in plan.lines),
+        "what": "; ".join(f"{line.quantity} × {line.title}" for line in plan.lines),
         "goods and postage": str(plan.total) if is_new else "bought already",
-        "freight": f"{service.price}, {service.min_days}–{service.max_days} days" if service else "",
+        "freight": str(service.price) if service else "",
+        "days": f"{service.min_days}–{service.max_days}" if service else "",
+        "marketplace": str(plan.request.marketplace),
         "to": plan.request.receiver.country,
     }
 
@@ -191,12 +194,13 @@ def plan_row(plan: PlannedOrder, *, is_new: bool) -> dict[str, str]:
 def description_of(
     batch_id: str, to_buy: Sequence[PlannedOrder], to_ship: Sequence[PlannedOrder], rows: Sequence[dict[str, str]]
 ) -> str:
-    """The plan as Markdown."""
-    names = list(rows[0])
-    lines = [f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]
+    """The plan as Markdown, narrow enough for the form's window."""
+    lines = ["| order | what | goods and postage | freight |", "|---|---|--:|--:|"]
+    names = ("order", "what", "goods and postage", "freight")
     lines += [f"| {' | '.join(_cell(row[name]) for name in names)} |" for row in rows[:SHOWN_ORDERS]]
     more = len(rows) - SHOWN_ORDERS
-    rest = f"\n\nAnd {more:,} more: see the artifact {artifact_key(f'plan-{batch_id}')}." if more > 0 else ""
+    key = artifact_key(f"plan-{batch_id}")
+    rest = f"\n\nAnd {more:,} orders more: see artifact {key} of this run." if more > 0 else ""
     return f"## Batch {batch_id}\n\n{summary(to_buy, to_ship)}\n\n" + "\n".join(lines) + rest
 
 

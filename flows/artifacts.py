@@ -15,11 +15,13 @@ from flows.following import rename_run, shown
 
 TRACKER = "https://t.17track.net/en#nums={}"
 BAR_WIDTH = 24
+NO_ORDERS: Mapping[str, OrderRecord] = {}
 SHOWN_REASONS = 50
+SHOWN_ALIKE = 10
 NEEDS_A_PERSON = ("held", "refused", "unknown")
 
 
-async def show_outcome(report: BatchReport, orders: Mapping[str, OrderRecord]) -> None:
+async def show_outcome(report: BatchReport, orders: Mapping[str, OrderRecord] = NO_ORDERS) -> None:
     """The outcome table, the report with the money, and where the snapshot lies. `orders` are those of the ledger."""
 
     async def all_of_it() -> None:
@@ -52,9 +54,9 @@ def outcome_rows(report: BatchReport, orders: Mapping[str, OrderRecord]) -> list
             "order": line.order_ref,
             "marketplace": line.marketplace,
             "state": str(line.state),
-            "reason": line.reason,
             "paid": str(Money(line.paid_fen)) if line.paid_fen is not None else "",
             "tracking": tracking_links(line, orders.get(line.order_ref)),
+            "reason": line.reason,
             "order id": line.order_id or "",
         }
         for line in sorted(report.orders, key=lambda line: line.state not in NEEDS_A_PERSON)
@@ -77,7 +79,7 @@ def markdown_report(report: BatchReport) -> str:
             title,
             *([] if report.dry_run else [money_summary(report)]),
             "## Orders by state\n\n" + chart("state", report.counts),
-            *([] if report.dry_run else [_spent_chart(report)]),
+            *([] if report.dry_run or not report.spent_fen else [_spent_chart(report)]),
             *([_waiting(waiting)] if waiting else []),
             *([f"Snapshot `{report.snapshot_id}` in `{report.snapshot_root}`"] if report.snapshot_id else []),
         ]
@@ -113,15 +115,25 @@ def counts_of(report: BatchReport) -> str:
 def _spent_chart(report: BatchReport) -> str:
     spent: dict[str, int] = {}
     for line in report.orders:
-        spent[line.marketplace] = spent.get(line.marketplace, 0) + (line.paid_fen or 0)
+        if line.paid_fen:
+            spent[line.marketplace] = spent.get(line.marketplace, 0) + line.paid_fen
     return "## Paid by marketplace\n\n" + chart("marketplace", spent, {k: str(Money(n)) for k, n in spent.items()})
 
 
 def _waiting(lines: Sequence[ReportLine]) -> str:
-    listed = [f"- **{line.order_ref}** is {line.state}: {line.reason}" for line in lines[:SHOWN_REASONS]]
-    more = len(lines) - SHOWN_REASONS
-    rest = [f"- and {more:,} more: see the outcome table"] if more > 0 else []
-    return "\n".join(["## Waiting for a person", "", *listed, *rest])
+    """A line a reason: many orders often wait for the same thing."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for line in lines:
+        alike.setdefault((str(line.state), line.reason), []).append(line.order_ref)
+    listed = [f"- {state}: **{_some(refs)}**: {reason}" for (state, reason), refs in alike.items()]
+    more = len(listed) - SHOWN_REASONS
+    rest = [f"- and {more:,} further reasons: see the outcome table"] if more > 0 else []
+    return "\n".join(["## Waiting for a person", "", *listed[:SHOWN_REASONS], *rest])
+
+
+def _some(refs: Sequence[str]) -> str:
+    more = len(refs) - SHOWN_ALIKE
+    return ", ".join(refs[:SHOWN_ALIKE]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def artifact_key(text: str) -> str:

@@ -27,12 +27,13 @@ async def execute(
     *,
     limits: SpendLimits,
     chunk_size: int,
-    news: News,
+    news: News | None = None,
 ) -> None:
     """Take these orders as far as they can go; what became of each is in the ledger, and told as `news`.
 
     `approved` has the hash of each plan that was approved (see `plan_hash`): only those are created.
     """
+    news = news or News(resources.ledger, order_refs)
     listener = progress.get()
     for stage in STAGES:
         listener.start(stage, len(order_refs))

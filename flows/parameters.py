@@ -145,3 +145,24 @@ BatchName = Annotated[
 ]
 LimitsParameter = Annotated[Limits, Field(json_schema_extra=titled("Limits of this run"))]
 SpeedParameter = Annotated[Speed, Field(json_schema_extra=titled("Chunks and speed"))]
+InboxFolder = Annotated[
+    str,
+    Field(
+        min_length=1,
+        json_schema_extra=titled(
+            "Inbox",
+            "Folder with request files on the machine that runs the worker. Files end in its folders done, failed or "
+            "open, with a result beside them",
+        ),
+    ),
+]
+QuietSeconds = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=600,
+        json_schema_extra=titled(
+            "Quiet seconds", "A file that was written to within this time is watched for as long before it is taken"
+        ),
+    ),
+]

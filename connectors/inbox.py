@@ -1,0 +1,159 @@
+"""A folder where request files are dropped: which are ready, who works on them, and where they end.
+
+    inbox/orders.csv             dropped, not yet taken
+    inbox/working/orders.csv     taken by a run that lives, or that died: then the next run takes it up again
+    inbox/open/orders.csv        not over: some orders are held or unknown; every run tries again
+    inbox/done/orders.csv        every order is over
+    inbox/failed/orders.csv      can't be read, or has faults
+
+A lock on a file of `working/.locks` belongs to one process and ends with it, so two runs never work on one file. Local
+folders only: the moves must be renames, and locks must work.
+"""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import hashlib
+import io
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from connectors.snapshots.durable import move, sync
+
+TEMPORARY = (".part", ".partial", ".tmp", ".crdownload", ".filepart", ".swp")
+RESULT = (".result.json", ".result.csv")
+
+
+class Place(StrEnum):
+    """The folders of an inbox."""
+
+    WORKING = "working"
+    OPEN = "open"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a file stood at one moment: a file that stands otherwise a little later is still being written."""
+
+    path: Path
+    size: int
+    modified_ns: int
+
+
+class Inbox:
+    """One folder of request files."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.locks = root / Place.WORKING / ".locks"
+        for place in Place:
+            (root / place).mkdir(parents=True, exist_ok=True)
+        self.locks.mkdir(exist_ok=True)
+
+    def waiting(self, *, quiet_s: float) -> list[Path]:
+        """Files to take: first those of runs that died, then open ones, then new ones, each group oldest first.
+
+        New and open ones must have stood still for `quiet_s`; hidden and temporary ones are somebody else's.
+        """
+        settled = (self.root / Place.OPEN, self.root)
+        groups = [self._looks(folder) for folder in settled]
+        if quiet_s and any(time.time() - look.modified_ns / 1e9 < quiet_s for group in groups for look in group):
+            time.sleep(quiet_s)
+            groups = [
+                [look for look in self._looks(folder) if look in set(group)]
+                for folder, group in zip(settled, groups, strict=True)
+            ]
+        groups.insert(0, self._looks(self.root / Place.WORKING))
+        return [look.path for group in groups for look in sorted(group, key=lambda one: (one.modified_ns, one.path))]
+
+    @contextmanager
+    def taken(self, path: Path) -> Iterator[Path | None]:
+        """The file at its place in `working` while the block runs; None when another run has it or had it."""
+        try:
+            name = self._free_name(path, Place.WORKING)
+        except FileNotFoundError:
+            yield None
+            return
+        with (self.locks / f"{name}.lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                target = self.root / Place.WORKING / name
+                path.replace(target)  # onto itself for one in `working`; not there any more if another run took it
+            except (BlockingIOError, FileNotFoundError):
+                yield None
+                return
+            yield target
+
+    def put(self, working: Path, place: Place, result: Mapping[str, Any], table: Sequence[Mapping[str, Any]]) -> Path:
+        """Write the result beside the file's last place and move the file there; answers where it is now."""
+        target = self.root / place / self._free_name(working, place)
+        for ending, content in zip(RESULT, (_json(result), _csv(table)), strict=True):
+            _write(target.with_name(f"{target.name}{ending}"), content)
+        move(working, target)
+        if place is not Place.OPEN and not (self.root / Place.OPEN / working.name).exists():
+            for ending in RESULT:
+                (self.root / Place.OPEN / f"{working.name}{ending}").unlink(missing_ok=True)
+        return target
+
+    def give_back(self, working: Path) -> Path:
+        """Put a file back as new: it was written to while a run worked on what it had before."""
+        return working.replace(self.root / working.name)
+
+    def _looks(self, folder: Path) -> list[Look]:
+        looks = []
+        for path in folder.iterdir():
+            if not _is_temporary(path.name) and path.is_file():
+                stat = path.stat()
+                looks.append(Look(path, stat.st_size, stat.st_mtime_ns))
+        return looks
+
+    def _free_name(self, path: Path, place: Place) -> str:
+        """The file's name, or one with its hash where another file of that name is there already."""
+        there = self.root / place / path.name
+        if there == path or not there.exists() or digest(there) == digest(path):
+            return path.name
+        return f"{path.stem}-{digest(path)}{path.suffix}"
+
+
+def digest(path: Path) -> str:
+    """The start of the content's hash."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+
+
+def _is_temporary(name: str) -> bool:
+    return name.startswith((".", "~$")) or name.endswith("~") or name.lower().endswith((*TEMPORARY, *RESULT))
+
+
+def _write(path: Path, content: bytes) -> None:
+    half = path.with_name(f".{path.name}.tmp")
+    half.write_bytes(content)
+    sync(half)
+    move(half, path)
+
+
+def _json(result: Mapping[str, Any]) -> bytes:
+    return json.dumps(result, ensure_ascii=False, indent=2).encode()
+
+
+def _csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """A table that spreadsheets open as UTF-8, and whose cells none of them takes for a formula or a number."""
+    out = io.StringIO(newline="")
+    if rows:
+        writer = csv.DictWriter(out, list(rows[0]))
+        writer.writeheader()
+        writer.writerows([{name: _cell(value) for name, value in row.items()} for row in rows])
+    return out.getvalue().encode("utf-8-sig")
+
+
+def _cell(value: Any) -> str:
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text

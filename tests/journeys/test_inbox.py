@@ -1,0 +1,96 @@
+"""The inbox from dropped files to results beside them, checked against the sandbox's books."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from flows.inbox import InboxReport, source_inbox
+from tests.running import Merchant, single_line_orders, write_csv
+
+
+def night(merchant: Merchant, **parameters: Any) -> InboxReport:
+    with patch.dict(os.environ, merchant.environment, clear=True):
+        report: InboxReport = asyncio.run(source_inbox(str(merchant.folder / "inbox"), quiet_s=0, **parameters))
+        return report
+
+
+def drop(merchant: Merchant, name: str, rows: Sequence[dict[str, object]]) -> Path:
+    (merchant.folder / "inbox").mkdir(exist_ok=True)
+    return write_csv(merchant.folder / "inbox" / name, rows)
+
+
+def result(merchant: Merchant, path: str) -> Any:
+    return json.loads((merchant.folder / "inbox" / f"{path}.result.json").read_text())
+
+
+def files(merchant: Merchant) -> list[str]:
+    root = merchant.folder / "inbox"
+    return sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file() and ".locks" not in p.parts)
+
+
+def test_three_files_one_broken_and_a_night_with_nothing_new(merchant: Merchant) -> None:
+    """Two are bought, the broken one is listed by row and column; the second night does nothing and says so."""
+    rows = single_line_orders(merchant.sandbox, {"taobao": 3})
+    drop(merchant, "monday.csv", rows[:2])
+    drop(merchant, "broken.csv", [{**rows[0], "order_ref": "B-1", "quantity": "-3"}])
+    drop(merchant, "tuesday.csv", rows[2:])
+    report = night(merchant)
+    assert [(one.file, one.place) for one in report.files] == [
+        ("monday.csv", "done"),
+        ("broken.csv", "failed"),
+        ("tuesday.csv", "done"),
+    ]
+    assert files(merchant) == [
+        "done/monday.csv",
+        "done/monday.csv.result.csv",
+        "done/monday.csv.result.json",
+        "done/tuesday.csv",
+        "done/tuesday.csv.result.csv",
+        "done/tuesday.csv.result.json",
+        "failed/broken.csv",
+        "failed/broken.csv.result.csv",
+        "failed/broken.csv.result.json",
+    ]
+    assert result(merchant, "failed/broken.csv")["faults"] == [
+        {"row": 2, "column": "quantity", "fault": "-3 is not a whole number of at least 1"}
+    ]
+    with (merchant.folder / "inbox/done/monday.csv.result.csv").open(encoding="utf-8-sig", newline="") as table:
+        assert [(row["order_ref"], row["state"]) for row in csv.DictReader(table)] == [
+            ("taobao-000", "booked"),
+            ("taobao-001", "booked"),
+        ]
+    books = merchant.sandbox.books()
+    assert len(books["orders"]) == len(books["payments"]) == 3
+    again = night(merchant)
+    assert again.files == []
+    assert merchant.sandbox.books() == books
+
+    shutil.copy(merchant.folder / "inbox/done/monday.csv", merchant.folder / "inbox/copy of monday.csv")
+    (copied,) = night(merchant).files
+    assert (copied.place, copied.spent_this_run_fen) == ("done", 0)
+    assert copied.note == "2 booked; nothing was bought by this run: no order of this file was still to be paid"
+    assert merchant.sandbox.books() == books
+
+
+def test_what_is_held_stays_open_and_is_bought_once_it_can_be(merchant: Merchant) -> None:
+    """A line over its price limit is tried again every night; mended in place, it is bought and the file is done."""
+    rows = single_line_orders(merchant.sandbox, {"taobao": 2})
+    dear = {**rows[1], "max_unit_price": "0.01"}
+    drop(merchant, "orders.csv", [rows[0], dear])
+    (first,) = night(merchant).files
+    assert (first.place, first.counts) == ("open", {"booked": 1, "held": 1})
+    (second,) = night(merchant).files
+    assert (second.place, second.spent_this_run_fen) == ("open", 0)
+    write_csv(merchant.folder / "inbox/open/orders.csv", rows)
+    (third,) = night(merchant).files
+    assert (third.place, third.counts) == ("done", {"booked": 2})
+    assert files(merchant) == ["done/orders.csv", "done/orders.csv.result.csv", "done/orders.csv.result.json"]
+    assert len(merchant.sandbox.books()["payments"]) == 2
