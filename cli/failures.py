@@ -54,9 +54,13 @@ def exit_code_of(error: Exception) -> int | None:
     from connectors.snapshots.manifests import SnapshotError
     from connectors.xportcn.errors import XportcnError
     from deployments.local_server import ServerFailed
+    from deployments.postgres import DatabaseUnusable
+    from deployments.registration import DeployFailed
+    from deployments.serving import ServeFailed
     from domain.bad_requests import BadRequests
 
     if isinstance(error, BadRequests | UnreadableFile):
         return BAD_USAGE
     known = (LedgerUnusable, MissingSetting, OSError, ServerFailed, SnapshotError, ValidationError, XportcnError)
-    return COULD_NOT_RUN if isinstance(error, known) else None
+    serving = (DatabaseUnusable, DeployFailed, ServeFailed)
+    return COULD_NOT_RUN if isinstance(error, (*known, *serving)) else None

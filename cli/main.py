@@ -279,6 +279,25 @@ def sandbox(
 
 @app.command()
 @explained
+def serve(
+    *,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where the Prefect UI is.")] = 4200,
+    postgres: Annotated[
+        str | None, typer.Option(metavar="URL", help="Keep Prefect's records and the ledger in this database.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Another address needs a password; see docs/deploying.md.")] = "127.0.0.1",
+    no_sandbox: Annotated[
+        bool, typer.Option("--no-sandbox", help="Start no sandbox, wherever the service is.")
+    ] = False,
+) -> None:
+    """Run everything on this machine: Prefect server, worker, schedules, automations, and for a try-out the sandbox."""
+    from cli.serve import run_installation
+
+    run_installation(host=host, port=port, postgres_url=postgres, with_sandbox=not no_sandbox)
+
+
+@app.command()
+@explained
 def doctor(
     *,
     live: Annotated[

@@ -1,9 +1,10 @@
-"""A small Prefect server for commands run at a terminal, when no other server is configured.
+"""The Prefect server of a data folder: small and short-lived for commands, complete and lasting under `sourcing serve`.
 
 Prefect's own temporary server costs each command ten seconds and is left behind when the command is killed. This one is
 started once, serves all commands that share a data folder, and keeps the history of runs there. It ends by itself a
 minute after the last command has ended, however that ended: every command holds a shared lock on one file, and the
-server watches for the moment when nobody does.
+server watches for the moment when nobody does. `sourcing serve` is one more holder of that lock, so its server, which
+has a known port and all of Prefect's services, is also the one that commands find and use.
 """
 
 from __future__ import annotations
@@ -11,19 +12,23 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from deployments.tether import tethered
+
 IDLE_S = 60.0
 START_TIMEOUT_S = 90.0
+STOP_TIMEOUT_S = 10.0
 
 QUIET_SERVER = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -34,6 +39,7 @@ QUIET_SERVER = {
     "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
 }
+"""A server for commands plans no runs and fires no automations: nobody would be there to carry them out."""
 
 
 # kept, since they go on after their parent
@@ -41,7 +47,7 @@ _started: list[subprocess.Popen[bytes]] = []
 
 
 class ServerFailed(Exception):
-    """The local Prefect server did not come up; the message names its log."""
+    """The local Prefect server did not come up; the message says why or names its log."""
 
 
 @contextmanager
@@ -50,11 +56,9 @@ def prefect_server(data_dir: Path) -> Iterator[str]:
     if configured := os.environ.get("PREFECT_API_URL"):
         yield configured
         return
-    folder = data_dir.absolute() / "prefect"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "commands.lock").open("w") as commands:
-        fcntl.flock(commands, fcntl.LOCK_SH)
-        url = _running(folder) or _start(folder)
+    folder = server_folder(data_dir)
+    with presence(folder):
+        url = running(folder) or _start_for_commands(folder)
         os.environ["PREFECT_API_URL"] = url
         try:
             yield url
@@ -62,46 +66,88 @@ def prefect_server(data_dir: Path) -> Iterator[str]:
             del os.environ["PREFECT_API_URL"]
 
 
-def _start(folder: Path) -> str:
-    with (folder / "start.lock").open("w") as starting:
-        fcntl.flock(starting, fcntl.LOCK_EX)
-        if url := _running(folder):
-            return url
-        port = _free_port()
-        log = (folder / "server.log").open("ab")
-        server = subprocess.Popen(
-            [sys.executable, "-m", "deployments.local_server", str(folder), str(port)],
-            env={**os.environ, **QUIET_SERVER, **_database(folder)},
+def server_folder(data_dir: Path) -> Path:
+    """Where the server of a data folder keeps its database, log, key and locks."""
+    folder = data_dir.absolute() / "prefect"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def presence(folder: Path) -> Iterator[None]:
+    """Somebody uses the folder's server while this lasts, so it stays."""
+    with (folder / "commands.lock").open("w") as commands:
+        fcntl.flock(commands, fcntl.LOCK_SH)
+        yield
+
+
+def running(folder: Path) -> str | None:
+    """The API address of the folder's server, if it answers."""
+    try:
+        url = str(json.loads((folder / "server.json").read_text())["url"])
+    except (OSError, ValueError, KeyError):
+        return None
+    return url if is_healthy(url) else None
+
+
+def start_server(
+    folder: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int,
+    settings: Mapping[str, str],
+    lasts: bool = True,
+) -> subprocess.Popen[bytes]:
+    """Start the folder's server as a process of its own, with these settings over the environment's.
+
+    One that does not last ends with this process, others a minute after the last command.
+    """
+    command = [sys.executable, "-m", "deployments.local_server", str(folder), host, str(port)]
+    with (folder / "server.log").open("ab") as log:
+        return subprocess.Popen(
+            command if lasts else tethered(command),
+            env={**_without_account(os.environ), **_home(folder), **settings},
+            cwd=Path(__file__).parent.parent,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
-        log.close()
-        _started.append(server)
-        return _await_health(folder, port, server)
 
 
-def _await_health(folder: Path, port: int, server: subprocess.Popen[bytes]) -> str:
-    url = f"http://127.0.0.1:{port}/api"
+def await_health(folder: Path, url: str, server: subprocess.Popen[bytes]) -> str:
+    """Wait until the server answers, and note it for commands. Raises `ServerFailed`."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline and server.poll() is None:
-        if _is_healthy(url):
+        if is_healthy(url):
             (folder / "server.json").write_text(json.dumps({"url": url, "pid": server.pid}))
             return url
         time.sleep(0.1)
     raise ServerFailed(f"the local Prefect server did not start; see {folder / 'server.log'}, or set PREFECT_API_URL")
 
 
-def _running(folder: Path) -> str | None:
-    try:
-        url = str(json.loads((folder / "server.json").read_text())["url"])
-    except (OSError, ValueError, KeyError):
-        return None
-    return url if _is_healthy(url) else None
+def end_small_server(folder: Path) -> None:
+    """Make room for a complete server. Raises `ServerFailed` while commands use the small one."""
+    with (folder / "server.lock").open("a+") as lock:
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while not _is_locked_by_us(lock):
+            if _somebody_is_there(folder):
+                raise ServerFailed(f"a command is running with {folder.parent}: start again when it has ended")
+            lock.seek(0)
+            if pid := lock.read().strip():
+                os.kill(int(pid), signal.SIGTERM)
+            if time.monotonic() > deadline:
+                raise ServerFailed(f"another Prefect server (process {pid}) works on {folder} and does not end: end it")
+            time.sleep(0.2)
 
 
-def _is_healthy(url: str) -> bool:
+def database(folder: Path) -> dict[str, str]:
+    """The settings for a database in the folder."""
+    return {"PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{folder / 'prefect.db'}"}
+
+
+def is_healthy(url: str) -> bool:
+    """Whether a Prefect API answers at this address."""
     try:
         with urlopen(f"{url}/health", timeout=2) as answer:
             return bool(answer.status == 200)
@@ -109,11 +155,41 @@ def _is_healthy(url: str) -> bool:
         return False
 
 
-def _database(folder: Path) -> dict[str, str]:
+def _start_for_commands(folder: Path) -> str:
+    with (folder / "start.lock").open("w") as starting:
+        fcntl.flock(starting, fcntl.LOCK_EX)
+        if url := running(folder):
+            return url
+        port = _free_port()
+        server = start_server(folder, port=port, settings={**QUIET_SERVER, **database(folder)})
+        _started.append(server)
+        return await_health(folder, f"http://127.0.0.1:{port}/api", server)
+
+
+def _home(folder: Path) -> dict[str, str]:
     return {
         "PREFECT_HOME": str(folder),
-        "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{folder / 'prefect.db'}",
+        "PREFECT_SERVER_ENCRYPTION_KEY": os.environ.get("PREFECT_SERVER_ENCRYPTION_KEY") or _encryption_key(folder),
     }
+
+
+def _encryption_key(folder: Path) -> str:
+    """The key that blocks are encrypted with. Prefect would keep it in the database, beside what it encrypts."""
+    from cryptography.fernet import Fernet
+
+    path = folder / "encryption.key"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(Fernet.generate_key().decode())
+    return path.read_text().strip()
+
+
+def _without_account(environment: Mapping[str, str]) -> dict[str, str]:
+    """The service's credentials are none of the server's business."""
+    return {name: value for name, value in environment.items() if not name.startswith("XPORTCN_")}
 
 
 def _free_port() -> int:
@@ -122,13 +198,26 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def serve(folder: Path, port: int) -> None:
-    """Run the server in this process until no command has been there for a minute, or the folder is gone."""
+def serve(folder: Path, host: str, port: int) -> None:
+    """Run the server in this process until nobody has been there for a minute, or the folder is gone."""
+    with (folder / "server.lock").open("a+") as lock:
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while not _is_locked_by_us(lock):  # the one before may be about to end
+            if time.monotonic() > deadline:
+                raise SystemExit(f"another Prefect server works on {folder}")
+            time.sleep(0.1)
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        _serve(folder, host, port)
+
+
+def _serve(folder: Path, host: str, port: int) -> None:
     import uvicorn
     from prefect.server.api.server import create_app
 
     config = uvicorn.Config(
-        create_app(final=True), host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=2
+        create_app(final=True), host=host, port=port, log_level="warning", timeout_graceful_shutdown=2
     )
     server = uvicorn.Server(config)
     threading.Thread(target=_end_when_idle, args=(server, folder), daemon=True).start()
@@ -156,5 +245,13 @@ def _somebody_is_there(folder: Path) -> bool:
     return False
 
 
+def _is_locked_by_us(file: object) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # type: ignore[arg-type]
+    except OSError:
+        return False
+    return True
+
+
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]), int(sys.argv[2]))
+    serve(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))

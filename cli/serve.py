@@ -1,0 +1,70 @@
+"""`sourcing serve`: a whole installation on this machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from urllib.parse import urlsplit
+
+from rich.table import Table
+
+from cli.terminal import console, messages
+from connectors.settings import SourcingSettings, XportcnSettings, is_loopback
+from deployments.registration import AlertSettings
+from deployments.serving import Installation, ServeFailed, check_port, installation, watch
+
+
+def run_installation(*, host: str, port: int, postgres_url: str | None, with_sandbox: bool) -> None:
+    """Start everything, say where it is, and stay until told to end."""
+    began = time.monotonic()
+    if not (is_loopback(f"http://{host}") or os.environ.get("PREFECT_SERVER_API_AUTH_STRING")):
+        raise ServeFailed(
+            f"{host} can be reached from elsewhere, and who reaches Prefect can buy and read credentials: set "
+            "PREFECT_SERVER_API_AUTH_STRING and PREFECT_API_AUTH_STRING to USER:PASSWORD, or leave --host out"
+        )
+    xportcn = XportcnSettings()
+    beside = _sandbox(xportcn.base_url) if with_sandbox and xportcn.is_sandbox else {}
+    messages.print("Starting Prefect, the worker and the deployments …")
+    with installation(host=host, port=port, postgres_url=postgres_url, beside=beside) as place:
+        _show(place, xportcn, seconds=time.monotonic() - began, sandbox=bool(beside))
+        watch(place, say=messages.print)
+        messages.print("Ending … runs in progress go on at the next start.")
+    messages.print("Ended.")
+
+
+def _sandbox(base_url: str) -> dict[str, list[str]]:
+    address = urlsplit(base_url)
+    host, port = address.hostname or "127.0.0.1", address.port or 80
+    check_port(host, port, "XPORTCN_BASE_URL, or leave the running sandbox alone with --no-sandbox")
+    state = SourcingSettings().data_dir.absolute() / "sandbox.db"
+    state.parent.mkdir(parents=True, exist_ok=True)
+    return {
+        "sandbox": [sys.executable, "-m", "sandbox", "--host", host, "--port", str(port), "--state", str(state)],
+    }
+
+
+def _show(place: Installation, xportcn: XportcnSettings, *, seconds: float, sandbox: bool) -> None:
+    table = Table(title=f"Ready after {seconds:.0f} seconds", title_justify="left", show_header=False, box=None)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    table.add_row("Prefect UI", place.ui)
+    service = (
+        f"{xportcn.base_url} (sandbox{', started here' if sandbox else ''})" if xportcn.is_sandbox else xportcn.base_url
+    )
+    table.add_row("Xportcn", service)
+    table.add_row("Data", str(place.data_dir.absolute()))
+    table.add_row("Logs", str(place.folder / "*.log"))
+    table.add_row("Alerts", "sent to SOURCING_ALERT_URL" if AlertSettings().url.get_secret_value() else _NO_ALERTS)
+    console.print(table)
+    console.print()
+    console.print("[bold]What next[/]")
+    console.print(f"  1. Open {place.ui}/deployments and choose source-orders/manual, then Run, to plan a first batch.")
+    console.print(
+        "  2. Put request files into the inbox folder; source-orders/nightly takes them at night, or at Quick run."
+    )
+    console.print("  3. In another terminal, sourcing status shows every order; commands use this server.")
+    console.print("Ctrl-C ends all of it.", style="dim")
+
+
+_NO_ALERTS = "nobody is told of failures: set SOURCING_ALERT_URL, or make a notification block named sourcing-alerts"

@@ -1,0 +1,71 @@
+"""The account at the service as a Prefect block, for runs whose environment has none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+from prefect.blocks.core import Block
+from prefect.exceptions import PrefectException
+from prefect.settings import PREFECT_API_URL
+from pydantic import Field, HttpUrl, SecretStr
+
+from connectors.settings import MissingSetting
+
+
+class XportcnCredentials(Block):
+    """Your account at Xportcn: where the service is, and the keys of your account there.
+
+    A flow run uses the block named `default` when its environment and its `.env` file name no account. Set
+    `XPORTCN_CREDENTIALS_BLOCK` where the run takes place to use another.
+
+    Example:
+        ```python
+        from connectors.credentials_block import XportcnCredentials
+
+        credentials = XportcnCredentials.load("BLOCK_NAME")
+        ```
+    """
+
+    _block_type_name = "Xportcn Credentials"
+    _block_type_slug = "xportcn-credentials"
+    _documentation_url = HttpUrl("https://www.xportcn.com")
+    _logo_url = HttpUrl(
+        "https://raw.githubusercontent.com/PrefectHQ/prefect/420d0d6a78bb6df1fc18bcf188fdad43c1d22ea9/assets/block-logos/secret.png"
+    )
+
+    base_url: str = Field(
+        title="Base URL",
+        description="Where the service is: its origin plus /api, or a sandbox's bare origin.",
+        examples=["https://www.xportcn.com/api"],
+        pattern="^https?://",
+    )
+    access_key: str = Field(title="Access key", description="The access key of your account.", min_length=1)
+    access_secret: SecretStr = Field(title="Access secret", description="The secret that requests are signed with.")
+    user_id: str = Field(
+        title="User ID", description="The number of your account, as the console shows it.", min_length=1
+    )
+
+    def settings(self) -> dict[str, Any]:
+        """What the block says, under the names of `XportcnSettings`."""
+        return {
+            "base_url": self.base_url,
+            "access_key": self.access_key,
+            "access_secret": self.access_secret.get_secret_value(),
+            "user_id": self.user_id,
+        }
+
+
+def settings_from_block(name: str) -> dict[str, Any] | None:
+    """The settings in the block of that name; None when there is none. Raises `MissingSetting` when nobody can tell."""
+    if not PREFECT_API_URL.value():
+        raise MissingSetting(f"the account is in the Prefect block {name!r}: set PREFECT_API_URL to reach it")
+    try:
+        block: XportcnCredentials = XportcnCredentials.load(name, _sync=True)  # type: ignore[assignment, call-arg]
+    except ValueError as error:
+        if "Unable to find block document" in str(error):
+            return None
+        raise MissingSetting(f"the Prefect block {name!r} can't be read ({error}): save it again") from error
+    except (PrefectException, OSError, httpx.HTTPError) as error:
+        raise MissingSetting(f"the Prefect block {name!r} can't be read, and with it the account: {error}") from error
+    return block.settings()

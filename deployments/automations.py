@@ -1,0 +1,190 @@
+"""What Prefect does by itself when something goes wrong: take up lost runs, and tell somebody.
+
+| automation | fires when | does |
+|---|---|---|
+| `sourcing: run lost` | a run gave no sign of life for two minutes | marks it as crashed |
+| `sourcing: run again` | a run crashed, up to five times | starts it again; the ledger knows how far it came |
+| `sourcing: run failed` | a run failed, crashed or took too long | tells |
+| `sourcing: outcome unknown` | nobody could find out in time whether an action happened | tells |
+| `sourcing: budget used up` | orders were held because a limit was reached | tells |
+| `sourcing: parcel stalled` | an order's parcels have not moved for days | tells |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence, Set
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from prefect.automations import AutomationCore
+from prefect.client.schemas.objects import StateType
+from prefect.events.actions import ChangeFlowRunState, DoNothing, SendNotification
+from prefect.events.schemas.automations import EventTrigger, Posture
+from prefect.events.schemas.events import ResourceSpecification
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient
+
+TAG = "sourcing"
+LOST_AFTER = timedelta(seconds=120)
+HEARTBEAT_S = 30
+STARTED_AGAIN_AT_MOST = 5
+
+SIGNS_OF_LIFE = frozenset(
+    f"prefect.flow-run.{name}"
+    for name in (
+        *("heartbeat", "Completed", "Failed", "Crashed", "TimedOut", "Cancelled", "Cancelling"),
+        *("Paused", "Suspended", "AwaitingRetry", "Scheduled"),
+    )
+)
+
+RUN_ENDED = """\
+{{ flow.name }}, run {{ flow_run.name }}: {{ event.resource['prefect.state-name'] }}
+{{ event.resource['prefect.state-message'] }}
+
+{{ flow_run|ui_url }}
+
+What to do: nothing is bought twice, the ledger knows how far the run came. A crashed run is started again by itself,
+up to five times. For a failed one, mend what the message says and press Retry on the run's page, or wait for the next
+schedule. What waits for you: sourcing status"""
+
+ABOUT_AN_ORDER = """\
+{{ event.event }}: {{ event.resource['prefect.resource.id'] }}
+{% for name, value in event.payload.items() %}{{ name }}: {{ value }}
+{% endfor %}
+"""
+
+UNKNOWN = (
+    ABOUT_AN_ORDER
+    + """\
+What to do: look at the order in the console of Xportcn, then answer with the command that this prints:
+sourcing resolve {{ event.payload.get('order_ref') or 'ORDER_REF' }}
+Until then its money counts as spent and nothing is sent again."""
+)
+
+BUDGET = (
+    ABOUT_AN_ORDER
+    + """\
+What to do: the orders that did not fit are held and nothing was spent on them. Raise the limit (SOURCING_DAY_LIMIT_CNY,
+SOURCING_ORDER_LIMIT_CNY or the budget of the run) or wait for tomorrow, then run the same file again."""
+)
+
+STALLED = (
+    ABOUT_AN_ORDER
+    + """\
+What to do: ask the carrier or the seller about the parcel. Its last events:
+sourcing status {{ event.payload.get('order_ref') or 'ORDER_REF' }}"""
+)
+
+
+async def register_automations(
+    client: PrefectClient, *, notify_with: UUID | None, unknown_after: timedelta, lost_after: timedelta = LOST_AFTER
+) -> None:
+    """Create each automation, or bring the one of its name up to date; one that somebody paused stays paused.
+
+    `notify_with` is the notification block to tell with. Without one nobody is told: that an automation fired only
+    shows in the event feed of the UI.
+    """
+    for wanted in automations(notify_with=notify_with, unknown_after=unknown_after, lost_after=lost_after):
+        known = await client.read_automations_by_name(wanted.name)
+        if not known:
+            await client.create_automation(wanted)
+            continue
+        first, *doubles = known
+        await client.update_automation(first.id, wanted.model_copy(update={"enabled": first.enabled}))
+        for double in doubles:
+            await client.delete_automation(double.id)
+
+
+def automations(
+    *, notify_with: UUID | None, unknown_after: timedelta, lost_after: timedelta = LOST_AFTER
+) -> Sequence[AutomationCore]:
+    """All automations, as they should be."""
+
+    def tell(subject: str, body: str) -> list[SendNotification | DoNothing]:
+        if notify_with is None:
+            return [DoNothing()]
+        return [SendNotification(block_document_id=notify_with, subject=subject, body=body)]
+
+    return [
+        AutomationCore(
+            name="sourcing: run lost",
+            description="A run that gives no sign of life has lost its process or machine: it is marked as crashed.",
+            trigger=_on_runs({*SIGNS_OF_LIFE}, after={"prefect.flow-run.heartbeat"}, within=lost_after),
+            actions=[ChangeFlowRunState(state=StateType.CRASHED, message=_lost(lost_after))],
+        ),
+        AutomationCore(
+            name="sourcing: run again",
+            description=(
+                "Starts a crashed run again. It reads from the ledger and the service what became of everything it "
+                f"began. After {STARTED_AGAIN_AT_MOST} times somebody has to look."
+            ),
+            trigger=_on_runs({"prefect.flow-run.Crashed"}, run_counts=range(1, STARTED_AGAIN_AT_MOST + 1)),
+            actions=[
+                ChangeFlowRunState(
+                    state=StateType.SCHEDULED,
+                    name="AwaitingRetry",
+                    message="It crashed and is started again; the ledger knows how far it came.",
+                )
+            ],
+        ),
+        AutomationCore(
+            name="sourcing: run failed",
+            description="Tells of a run that failed, crashed or took too long.",
+            trigger=_on_runs({f"prefect.flow-run.{name}" for name in ("Failed", "Crashed", "TimedOut")}),
+            actions=tell("Sourcing: {{ flow_run.name }} {{ event.resource['prefect.state-name'] }}", RUN_ENDED),
+        ),
+        AutomationCore(
+            name="sourcing: outcome unknown",
+            description="Tells of an action that got no answer, when no run could find out in time what became of it.",
+            trigger=_on({"sourcing.effect.settled"}, after={"sourcing.effect.unknown"}, within=unknown_after),
+            actions=tell("Sourcing: an outcome is unknown, and only you can find out", UNKNOWN),
+        ),
+        AutomationCore(
+            name="sourcing: budget used up",
+            description="Tells when orders are held because a limit is reached.",
+            trigger=_on({"sourcing.budget.used-up"}),
+            actions=tell("Sourcing: a budget is used up", BUDGET),
+        ),
+        AutomationCore(
+            name="sourcing: parcel stalled",
+            description="Tells of an order whose parcels have not moved for days.",
+            trigger=_on({"sourcing.tracking.stalled"}),
+            actions=tell("Sourcing: a parcel does not move", STALLED),
+        ),
+    ]
+
+
+def _on(expect: set[str], *, after: Set[str] = frozenset(), within: timedelta = timedelta(0)) -> EventTrigger:
+    """On one of these events; with `after` on their absence in that time, each resource by itself."""
+    return EventTrigger(
+        posture=Posture.Proactive if after else Posture.Reactive,
+        after=set(after),
+        expect=expect,
+        for_each={"prefect.resource.id"},
+        threshold=1,
+        within=within,
+    )
+
+
+def _on_runs(
+    expect: set[str],
+    *,
+    run_counts: Iterable[int] = (),
+    after: Set[str] = frozenset(),
+    within: timedelta = timedelta(0),
+) -> EventTrigger:
+    """The same for runs of our deployments, and only for those that began so often."""
+    runs: dict[str, str | list[str]] = {"prefect.resource.id": "prefect.flow-run.*"}
+    if counts := [str(count) for count in run_counts]:
+        runs["prefect.run-count"] = counts
+    tag: dict[str, str | list[str]] = {"prefect.resource.id": f"prefect.tag.{TAG}", "prefect.resource.role": "tag"}
+    trigger = _on(expect, after=after, within=within)
+    return trigger.model_copy(
+        update={"match": ResourceSpecification(root=runs), "match_related": ResourceSpecification(root=tag)}
+    )
+
+
+def _lost(after: timedelta) -> str:
+    return f"No sign of life for {after.total_seconds():.0f} seconds: its process or machine is gone."

@@ -1,0 +1,59 @@
+"""One PostgreSQL database for Prefect and the ledger, each in a schema of its own."""
+
+from __future__ import annotations
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+PREFECT_SCHEMA = "prefect"
+LEDGER_SCHEMA = "sourcing"
+
+
+class DatabaseUnusable(Exception):
+    """The PostgreSQL database can't be reached or prepared; the message names the remedy."""
+
+
+def prepare(url: str) -> None:
+    """Create the two schemas where they are missing. Raises `DatabaseUnusable`."""
+    try:
+        engine = create_engine(_parsed(url).set(drivername="postgresql+psycopg"))
+        with engine.begin() as connection:
+            for schema in (PREFECT_SCHEMA, LEDGER_SCHEMA):
+                connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
+        engine.dispose()
+    except DBAPIError as error:
+        raise DatabaseUnusable(
+            f"PostgreSQL at {_parsed(url).render_as_string()} can't be used: {str(error.orig).strip()}. "
+            "Check that it runs and that the user may create schemas in the database"
+        ) from error
+
+
+def server_settings(url: str) -> dict[str, str]:
+    """What makes Prefect's server keep everything there."""
+    return {
+        "PREFECT_API_DATABASE_CONNECTION_URL": _shown(_parsed(url).set(drivername="postgresql+asyncpg")),
+        "PREFECT_SERVER_DATABASE_SQLALCHEMY_CONNECT_ARGS_SEARCH_PATH": f"{PREFECT_SCHEMA},public",
+    }
+
+
+def ledger_url(url: str) -> str:
+    """The ledger's address, for `SOURCING_LEDGER_URL`."""
+    address = _parsed(url).set(drivername="postgresql+psycopg")
+    return _shown(address.update_query_dict({"options": f"-csearch_path={LEDGER_SCHEMA}"}))
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise DatabaseUnusable(
+            "--postgres wants an address such as postgresql://user:password@host/database"
+        ) from error
+    if parsed.get_backend_name() not in ("postgresql", "postgres") or not parsed.database:
+        raise DatabaseUnusable("--postgres wants an address such as postgresql://user:password@host/database")
+    return parsed
+
+
+def _shown(url: URL) -> str:
+    return url.render_as_string(hide_password=False)

@@ -1,0 +1,248 @@
+"""A whole installation on one machine: server, worker, deployments, and whatever else the caller adds.
+
+All are children of one process. It starts again what ends by itself, and ends all of them when it is told to; when it
+is killed, the kernel tells them. Runs are children of the worker: when they are told to end, Prefect notes a crash, and
+the automation that starts crashed runs again lets them go on at the next start.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from connectors.settings import SourcingSettings, XportcnSettings
+from deployments import local_server, postgres
+from deployments.automations import HEARTBEAT_S
+from deployments.processes import end_tree, has_ended
+from deployments.registration import ROOT, DeployFailed
+from deployments.tether import tethered
+
+WORKER_LOOKS_EVERY_S = 2
+PATIENCE_S = (1, 2, 5, 10, 30)
+STEADY_AFTER_S = 60.0
+LOG_LIMIT_BYTES = 20_000_000
+
+COMPLETE_SERVER = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    "PREFECT_UI_API_URL": "/api",
+    # in memory, a restart would forget who holds a deployment's place and leave the place taken
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+}
+
+
+class ServeFailed(Exception):
+    """It could not be started, or runs already; the message says what to do."""
+
+
+@dataclass(eq=False, kw_only=True)
+class Part:
+    """One long-running child: how to start it, and how often it had to be started again."""
+
+    name: str
+    start: Callable[[], subprocess.Popen[bytes]]
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    ended: int = 0
+    not_before: float = 0.0
+
+    def begin(self) -> None:
+        self.process = self.start()
+        self.started_at = time.monotonic()
+
+    def keep_running(self) -> bool:
+        """Start it again when it has ended, after a pause that grows; whether it was started."""
+        if self.process and not has_ended(self.process):
+            return False
+        now = time.monotonic()
+        if self.process:
+            self.ended = 1 if now - self.started_at > STEADY_AFTER_S else self.ended + 1
+            self.not_before = now + PATIENCE_S[min(self.ended, len(PATIENCE_S)) - 1]
+            self.process = None
+        if now < self.not_before:
+            return False
+        self.begin()
+        return True
+
+
+@dataclass(eq=False, kw_only=True)
+class Installation:
+    """Where everything is, and its parts."""
+
+    url: str
+    folder: Path
+    data_dir: Path
+    environment: Mapping[str, str]
+    parts: list[Part] = field(default_factory=list)
+
+    @property
+    def ui(self) -> str:
+        return self.url.removesuffix("/api")
+
+    def log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
+
+    def process(self, name: str) -> subprocess.Popen[bytes]:
+        return next(part.process for part in self.parts if part.name == name and part.process)
+
+    def add(self, name: str, command: Sequence[str]) -> None:
+        """Start a part that is to run all the time."""
+        self.keep(name, lambda: self.start(name, command))
+
+    def keep(self, name: str, start: Callable[[], subprocess.Popen[bytes]]) -> None:
+        part = Part(name=name, start=start)
+        part.begin()
+        self.parts.append(part)
+
+    def start(self, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
+        """Start a process that ends with this one; its output goes to its log."""
+        log = self.log(name)
+        if log.exists() and log.stat().st_size > LOG_LIMIT_BYTES:
+            log.replace(log.with_suffix(".old.log"))
+        with log.open("ab") as output:
+            return subprocess.Popen(
+                tethered(list(command)),
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+
+@contextmanager
+def installation(
+    *, host: str, port: int, postgres_url: str | None, beside: Mapping[str, Sequence[str]]
+) -> Iterator[Installation]:
+    """Server, worker, pool, blocks, automations and deployments, and the commands `beside`, while the block runs.
+
+    Raises `ServeFailed`, `local_server.ServerFailed`, `postgres.DatabaseUnusable` or `registration.DeployFailed`.
+    """
+    settings = SourcingSettings()
+    folder = local_server.server_folder(settings.data_dir)
+    with ExitStack() as stack:
+        stack.enter_context(_only_one(folder, host, port))
+        stack.enter_context(local_server.presence(folder))
+        check_port(host, port, "--port")
+        if postgres_url:
+            postgres.prepare(postgres_url)
+        local_server.end_small_server(folder)
+        url = f"http://{host}:{port}/api"
+        place = Installation(
+            url=url, folder=folder, data_dir=settings.data_dir, environment=_environment(settings, url, postgres_url)
+        )
+        stack.callback(_end, place)
+        for name, command in beside.items():
+            place.add(name, command)
+        _start_server(place, host, port, postgres_url)
+        registering = place.start("register", [sys.executable, "-m", "deployments"])
+        place.add("worker", [sys.executable, "-m", "deployments.worker"])
+        local_server.await_health(folder, url, place.process("server"))
+        if registering.wait():
+            raise DeployFailed(
+                f"blocks, automations and deployments could not be registered; see {place.log('register')}"
+            )
+        yield place
+
+
+def watch(place: Installation, *, say: Callable[[str], None]) -> None:
+    """Keep every part running until this process is told to end."""
+    stopped = False
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        nonlocal stopped
+        stopped = True
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+    while not stopped:
+        for part in place.parts:
+            if part.keep_running():
+                say(f"{part.name} had ended and was started again; see {place.log(part.name)}")
+        time.sleep(0.2)
+
+
+def check_port(host: str, port: int, option: str) -> None:
+    """Raise `ServeFailed` when somebody else listens there."""
+    with closing(socket.socket()) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ServeFailed(
+                f"port {port} on {host} can't be used ({error.strerror}): end what listens there, or choose another "
+                f"with {option}"
+            ) from error
+
+
+def _start_server(place: Installation, host: str, port: int, postgres_url: str | None) -> None:
+    kept = postgres.server_settings(postgres_url) if postgres_url else local_server.database(place.folder)
+
+    def start() -> subprocess.Popen[bytes]:
+        return local_server.start_server(
+            place.folder, host=host, port=port, settings={**COMPLETE_SERVER, **kept}, lasts=False
+        )
+
+    place.keep("server", start)
+
+
+def _environment(settings: SourcingSettings, url: str, postgres_url: str | None) -> dict[str, str]:
+    """What worker and runs need: the settings of this folder, with paths that hold in every folder."""
+    absolute = {"SOURCING_DATA_DIR": settings.data_dir, "SOURCING_SNAPSHOTS": settings.snapshot_root}
+    own = {name: str(path.absolute()) for name, path in absolute.items()}
+    if overrides := XportcnSettings().overrides:
+        own["XPORTCN_OVERRIDES"] = str(Path(overrides).absolute())
+    if postgres_url or settings.ledger_url_setting:
+        own["SOURCING_LEDGER_URL"] = postgres.ledger_url(postgres_url) if postgres_url else settings.ledger_url_setting
+    return {
+        **_settings_file(),
+        **os.environ,
+        **own,
+        "PREFECT_API_URL": url,
+        "PREFECT_HOME": str(local_server.server_folder(settings.data_dir)),
+        "PREFECT_WORKER_QUERY_SECONDS": str(WORKER_LOOKS_EVERY_S),
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_S),
+    }
+
+
+def _settings_file() -> dict[str, str]:
+    """What `.env` of the folder we were started in says, when runs start in another."""
+    from dotenv import dotenv_values
+
+    if Path.cwd() == ROOT:
+        return {}
+    ours = ("XPORTCN_", "SOURCING_")
+    return {name: value for name, value in dotenv_values(".env").items() if value and name.startswith(ours)}
+
+
+@contextmanager
+def _only_one(folder: Path, host: str, port: int) -> Iterator[None]:
+    with (folder / "serve.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.seek(0)
+            raise ServeFailed(f"sourcing serve runs already for {folder.parent}: open {lock.read().strip()}") from None
+        lock.truncate(0)
+        lock.write(f"http://{host}:{port}")
+        lock.flush()
+        yield
+
+
+def _end(place: Installation) -> None:
+    """End runs, then the worker, then the rest, the server late: it has to hear what became of the others."""
+    for part in reversed(place.parts):
+        if (process := part.process) and not has_ended(process):
+            end_tree(process)

@@ -1,0 +1,28 @@
+"""`python -m deployments.tether PARENT COMMAND...`: become a command that ends when the process PARENT is gone."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+
+PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    """Ask the kernel for SIGTERM when the parent ends, however it ends; this outlives the change of program."""
+    parent, *command = sys.argv[1:]
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != int(parent):
+        raise SystemExit("the process that started this is gone")
+    os.execv(command[0], command)
+
+
+def tethered(command: list[str]) -> list[str]:
+    """The command, tied to the life of this process."""
+    return [sys.executable, "-m", "deployments.tether", str(os.getpid()), *command]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""The worker of `sourcing serve`: Prefect's own, and it does not outlive who started it, nor do its runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+
+from deployments.processes import end_descendants
+from deployments.registration import POOL, TEMPLATES, await_server
+
+
+def main() -> None:
+    """Work for the pool, which is created when nobody has."""
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    await_server()
+    from prefect.cli import app
+
+    template = str(TEMPLATES / "process.json")
+    sys.argv[1:] = ["worker", "start", "--pool", POOL, "--type", "process", "--name", "serve"]
+    sys.argv += ["--base-job-template", template]
+    app()
+
+
+def _end_with(parent: int) -> None:
+    """A worker that is asked to end waits for its runs; without a server they would not end well."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    end_descendants(os.getpid())
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()
