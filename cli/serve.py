@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import time
+from urllib.error import URLError
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 from rich.table import Table
 
@@ -24,24 +26,39 @@ def run_installation(*, host: str, port: int, postgres_url: str | None, with_san
             "PREFECT_SERVER_API_AUTH_STRING and PREFECT_API_AUTH_STRING to USER:PASSWORD, or leave --host out"
         )
     xportcn = XportcnSettings()
-    beside = _sandbox(xportcn.base_url) if with_sandbox and xportcn.is_sandbox else {}
+    wanted = with_sandbox and xportcn.is_sandbox
+
+    def beside() -> dict[str, list[str]]:
+        return _sandbox(xportcn.base_url) if wanted else {}
+
     messages.print("Starting Prefect, the worker and the deployments …")
     with installation(host=host, port=port, postgres_url=postgres_url, beside=beside) as place:
-        _show(place, xportcn, seconds=time.monotonic() - began, sandbox=bool(beside))
+        _show(place, xportcn, seconds=time.monotonic() - began, sandbox=wanted)
         watch(place, say=messages.print)
         messages.print("Ending … runs in progress go on at the next start.")
     messages.print("Ended.")
 
 
 def _sandbox(base_url: str) -> dict[str, list[str]]:
+    """How to start the sandbox; nothing when one answers there already."""
+    if _answers(base_url):
+        return {}
     address = urlsplit(base_url)
     host, port = address.hostname or "127.0.0.1", address.port or 80
-    check_port(host, port, "XPORTCN_BASE_URL, or leave the running sandbox alone with --no-sandbox")
+    check_port(host, port, "XPORTCN_BASE_URL, or add --no-sandbox")
     state = SourcingSettings().data_dir.absolute() / "sandbox.db"
     state.parent.mkdir(parents=True, exist_ok=True)
     return {
         "sandbox": [sys.executable, "-m", "sandbox", "--host", host, "--port", str(port), "--state", str(state)],
     }
+
+
+def _answers(base_url: str) -> bool:
+    try:
+        with urlopen(f"{base_url}/_sandbox/health", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (URLError, OSError):
+        return False
 
 
 def _show(place: Installation, xportcn: XportcnSettings, *, seconds: float, sandbox: bool) -> None:
@@ -50,7 +67,9 @@ def _show(place: Installation, xportcn: XportcnSettings, *, seconds: float, sand
     table.add_column(overflow="fold")
     table.add_row("Prefect UI", place.ui)
     service = (
-        f"{xportcn.base_url} (sandbox{', started here' if sandbox else ''})" if xportcn.is_sandbox else xportcn.base_url
+        f"{xportcn.base_url} (the sandbox{', running here' if sandbox else ''})"
+        if xportcn.is_sandbox
+        else xportcn.base_url
     )
     table.add_row("Xportcn", service)
     table.add_row("Data", str(place.data_dir.absolute()))

@@ -31,7 +31,9 @@ class XportcnSettings(BaseSettings):
     On a loopback address the sandbox's own account is the default, so that a try-out needs no settings.
     """
 
-    model_config = SettingsConfigDict(env_prefix="XPORTCN_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="XPORTCN_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     base_url: str = Field(
         SANDBOX_URL, description="Origin plus /api for the real service, the bare origin for the sandbox"

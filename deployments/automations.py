@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 TAG = "sourcing"
 LOST_AFTER = timedelta(seconds=120)
 HEARTBEAT_S = 30
+ONCE_A_DAY = timedelta(days=1)
 STARTED_AGAIN_AT_MOST = 5
 
 SIGNS_OF_LIFE = frozenset(
@@ -58,7 +59,7 @@ ABOUT_AN_ORDER = """\
 UNKNOWN = (
     ABOUT_AN_ORDER
     + """\
-What to do: look at the order in the console of Xportcn, then answer with the command that this prints:
+What to do, unless it was answered meanwhile: look at the order in the console of Xportcn, then answer as this says:
 sourcing resolve {{ event.payload.get('order_ref') or 'ORDER_REF' }}
 Until then its money counts as spent and nothing is sent again."""
 )
@@ -143,21 +144,21 @@ def automations(
         ),
         AutomationCore(
             name="sourcing: budget used up",
-            description="Tells when orders are held because a limit is reached.",
-            trigger=_on({"sourcing.budget.used-up"}),
+            description="Tells when orders are held because a limit is reached; once a day for a batch.",
+            trigger=_on({"sourcing.budget.used-up"}, within=ONCE_A_DAY),
             actions=tell("Sourcing: a budget is used up", BUDGET),
         ),
         AutomationCore(
             name="sourcing: parcel stalled",
-            description="Tells of an order whose parcels have not moved for days.",
-            trigger=_on({"sourcing.tracking.stalled"}),
+            description="Tells of an order whose parcels have not moved for days; once a day.",
+            trigger=_on({"sourcing.tracking.stalled"}, within=ONCE_A_DAY),
             actions=tell("Sourcing: a parcel does not move", STALLED),
         ),
     ]
 
 
 def _on(expect: set[str], *, after: Set[str] = frozenset(), within: timedelta = timedelta(0)) -> EventTrigger:
-    """On one of these events; with `after` on their absence in that time, each resource by itself."""
+    """On one of these events, once in that time; with `after` on their absence. Each resource by itself."""
     return EventTrigger(
         posture=Posture.Proactive if after else Posture.Reactive,
         after=set(after),

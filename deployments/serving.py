@@ -124,9 +124,9 @@ class Installation:
 
 @contextmanager
 def installation(
-    *, host: str, port: int, postgres_url: str | None, beside: Mapping[str, Sequence[str]]
+    *, host: str, port: int, postgres_url: str | None, beside: Callable[[], Mapping[str, Sequence[str]]]
 ) -> Iterator[Installation]:
-    """Server, worker, pool, blocks, automations and deployments, and the commands `beside`, while the block runs.
+    """Server, worker, pool, blocks, automations and deployments, and what `beside` names, while the block runs.
 
     Raises `ServeFailed`, `local_server.ServerFailed`, `postgres.DatabaseUnusable` or `registration.DeployFailed`.
     """
@@ -144,7 +144,7 @@ def installation(
             url=url, folder=folder, data_dir=settings.data_dir, environment=_environment(settings, url, postgres_url)
         )
         stack.callback(_end, place)
-        for name, command in beside.items():
+        for name, command in beside().items():
             place.add(name, command)
         _start_server(place, host, port, postgres_url)
         registering = place.start("register", [sys.executable, "-m", "deployments"])
@@ -189,11 +189,10 @@ def check_port(host: str, port: int, option: str) -> None:
 
 def _start_server(place: Installation, host: str, port: int, postgres_url: str | None) -> None:
     kept = postgres.server_settings(postgres_url) if postgres_url else local_server.database(place.folder)
+    settings = {**COMPLETE_SERVER, **kept, "PREFECT_UI_URL": place.ui}
 
     def start() -> subprocess.Popen[bytes]:
-        return local_server.start_server(
-            place.folder, host=host, port=port, settings={**COMPLETE_SERVER, **kept}, lasts=False
-        )
+        return local_server.start_server(place.folder, host=host, port=port, settings=settings, lasts=False)
 
     place.keep("server", start)
 

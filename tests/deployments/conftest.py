@@ -1,0 +1,107 @@
+"""One `sourcing serve` for all tests here, whichever process of the test session they run in."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from deployments.serving import ROOT
+from tests.deployments.served import Served, wait_for
+
+START_WITHIN_S = 240
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A whole installation: sandbox, server, worker, everything registered; alerts go to a file."""
+    shared = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        shared = shared.parent
+    folder = shared / "served"
+    folder.mkdir(exist_ok=True)
+    with (folder / "start.lock").open("w") as start, (folder / "users.lock").open("w") as users:
+        fcntl.flock(start, fcntl.LOCK_EX)
+        fcntl.flock(users, fcntl.LOCK_SH)
+        if (folder / "served.json").exists():
+            fcntl.flock(start, fcntl.LOCK_UN)
+            with _client_settings(Served(folder)) as one:
+                yield one
+            return
+        with _receiver(folder) as alerts, _serve(folder, alerts):
+            fcntl.flock(start, fcntl.LOCK_UN)
+            with _client_settings(Served(folder)) as one:
+                yield one
+            fcntl.flock(users, fcntl.LOCK_EX)  # until nobody else uses it
+
+
+@contextmanager
+def _client_settings(one: Served) -> Iterator[Served]:
+    with temporary_settings({PREFECT_API_URL: one.api}):
+        yield one
+
+
+@contextmanager
+def _serve(folder: Path, alerts: str) -> Iterator[None]:
+    port, sandbox_port = free_port(), free_port()
+    served = {"port": port, "sandbox_port": sandbox_port, "alerts": alerts}
+    (folder / "settings.json").write_text(json.dumps(served))
+    output = folder / "serve.txt"
+    with output.open("w") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cli.main", "serve", "--port", str(port)],
+            cwd=ROOT,
+            env=Served(folder).environment,
+            stdout=file,
+            stderr=file,
+        )
+    try:
+        wait_for(lambda: "Ctrl-C" in output.read_text() or process.poll() is not None, seconds=START_WITHIN_S)
+        assert process.poll() is None, output.read_text()
+        (folder / "served.json").write_text(json.dumps({**served, "pid": process.pid}))
+        yield
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+
+
+@contextmanager
+def _receiver(folder: Path) -> Iterator[str]:
+    """Somebody's webhook: keeps what is posted to it, a line each."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            with (folder / "alerts.jsonl").open("ab") as file:
+                file.write(body + b"\n")
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/hook/{ALERT_TOKEN}"
+        server.shutdown()
+
+
+ALERT_TOKEN = "alert-token-5f0c1b"
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

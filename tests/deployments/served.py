@@ -1,0 +1,121 @@
+"""A running installation, as tests look at it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.request import Request, urlopen
+
+from tests.running import RunningSandbox
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Served:
+    """`sourcing serve` with its data in a folder."""
+
+    folder: Path
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        kept: dict[str, Any] = json.loads((self.folder / "settings.json").read_text())
+        return kept
+
+    @property
+    def api(self) -> str:
+        return f"http://127.0.0.1:{self.settings['port']}/api"
+
+    @property
+    def data_dir(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def sandbox(self) -> RunningSandbox:
+        return RunningSandbox(f"http://127.0.0.1:{self.settings['sandbox_port']}")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings of this merchant and nobody else's."""
+        others = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("XPORTCN_", "SOURCING_", "PREFECT_"))
+        }
+        return {
+            **others,
+            "XPORTCN_BASE_URL": self.sandbox.url,
+            "SOURCING_DATA_DIR": str(self.data_dir),
+            "SOURCING_TIMEZONE": "Asia/Shanghai",
+            "SOURCING_ALERT_URL": self.settings["alerts"],
+            "COLUMNS": "200",
+        }
+
+    @property
+    def server_folder(self) -> Path:
+        return self.data_dir / "prefect"
+
+    def ask(self, path: str, body: Mapping[str, object] | None = None, *, method: str | None = None) -> Any:
+        """The answer of Prefect's API."""
+        content = None if body is None else json.dumps(body).encode()
+        request = Request(f"{self.api}/{path}", content, {"Content-Type": "application/json"}, method=method)
+        with urlopen(request, timeout=60) as answer:
+            text = answer.read()
+            return json.loads(text) if text else None
+
+    def deployment(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.ask(f"deployments/name/{name}")
+        return found
+
+    def start(self, name: str, **parameters: object) -> str:
+        """Press Run; answers the id of the flow run."""
+        made = self.ask(f"deployments/{self.deployment(name)['id']}/create_flow_run", {"parameters": parameters})
+        return str(made["id"])
+
+    def run(self, run_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.ask(f"flow_runs/{run_id}")
+        return found
+
+    def await_state(self, run_id: str, *states: str, seconds: float = 120) -> dict[str, Any]:
+        """The run, once it is in one of these states."""
+
+        def arrived() -> dict[str, Any] | None:
+            run = self.run(run_id)
+            return run if run["state_name"] in states else None
+
+        return wait_for(arrived, seconds=seconds)
+
+    def alerts(self) -> list[dict[str, str]]:
+        """What was posted to the merchant's webhook so far."""
+        path = self.folder / "alerts.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def await_alert(self, *words: str, seconds: float = 60) -> dict[str, str]:
+        """The alert that has all these words."""
+
+        def arrived() -> dict[str, str] | None:
+            return next((one for one in self.alerts() if all(word in json.dumps(one) for word in words)), None)
+
+        return wait_for(arrived, seconds=seconds)
+
+    def database_bytes(self) -> bytes:
+        """All of the server's database, what is still in its journal included."""
+        with sqlite3.connect(self.server_folder / "prefect.db") as database:
+            database.execute("PRAGMA wal_checkpoint(FULL)")
+        return b"".join(path.read_bytes() for path in sorted(self.server_folder.glob("prefect.db*")))
+
+
+def wait_for(answer: Callable[[], T | None], *, seconds: float) -> T:
+    """The answer, once there is one."""
+    deadline = time.monotonic() + seconds
+    while not (found := answer()):
+        assert time.monotonic() < deadline, f"nothing in {seconds} seconds"
+        time.sleep(0.2)
+    return found

@@ -1,0 +1,95 @@
+"""Each automation fires on a real server, and what it tells says what to do."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from prefect.client.orchestration import get_client
+from prefect.events import emit_event
+from prefect.events.schemas.events import ResourceSpecification
+
+from deployments.automations import automations
+from tests.deployments.served import Served
+
+SHORT = timedelta(seconds=10)
+
+
+def test_nobody_is_told_when_nobody_is_named() -> None:
+    kinds = {
+        one.name: [action.type for action in one.actions]
+        for one in automations(notify_with=None, unknown_after=timedelta(hours=1))
+    }
+    assert kinds == {
+        "sourcing: run lost": ["change-flow-run-state"],
+        "sourcing: run again": ["change-flow-run-state"],
+        "sourcing: run failed": ["do-nothing"],
+        "sourcing: outcome unknown": ["do-nothing"],
+        "sourcing: budget used up": ["do-nothing"],
+        "sourcing: parcel stalled": ["do-nothing"],
+    }
+
+
+async def test_each_fires_and_says_what_to_do(served: Served) -> None:
+    lost = _running_flow_run(served)
+    async with _impatient(lost):
+        _emit("sourcing.effect.unknown", "effect.U-1:book", order_ref="U-1", batch_id="spring", action="book")
+        _emit("sourcing.effect.unknown", "effect.U-2:pay", order_ref="U-2", batch_id="spring", action="pay")
+        _emit("sourcing.effect.settled", "effect.U-2:pay", order_ref="U-2", batch_id="spring", action="pay")
+        _emit("sourcing.budget.used-up", "batch.spring", orders=3, reason="it does not fit the day's limit")
+        _emit("sourcing.tracking.stalled", "order.T-1", order_ref="T-1", days=9)
+        _emit("sourcing.tracking.stalled", "order.T-1", order_ref="T-1", days=9)
+        _emit_heartbeat(lost)
+        budget = served.await_alert("budget is used up")
+        assert "reason: it does not fit the day's limit" in budget["body"]
+        assert "SOURCING_DAY_LIMIT_CNY" in budget["body"]
+        assert "sourcing status T-1" in served.await_alert("a parcel does not move")["body"]
+        unknown = served.await_alert("only you can find out")
+        assert "batch_id: spring" in unknown["body"]
+        assert "sourcing resolve U-1" in unknown["body"]
+        served.await_state(lost, "Crashed")
+        assert "Crashed" in served.await_alert("No sign of life for 10 seconds")["subject"]
+        assert not [one for one in served.alerts() if "U-2" in one["body"]]
+        assert len([one for one in served.alerts() if "T-1" in one["body"]]) == 1
+
+
+@asynccontextmanager
+async def _impatient(run_id: str) -> AsyncIterator[None]:
+    """The automations that wait, beside the registered ones, with ten seconds of patience; the one for lost runs
+    looks at this run only."""
+    async with get_client() as client:
+        block = next(one for one in await client.read_block_documents() if one.name == "sourcing-alerts")
+        made = []
+        for one in automations(notify_with=block.id, unknown_after=SHORT, lost_after=SHORT):
+            if one.trigger.within == SHORT:
+                if one.name == "sourcing: run lost":
+                    one.trigger.match = ResourceSpecification(
+                        root={"prefect.resource.id": f"prefect.flow-run.{run_id}"}
+                    )
+                made.append(await client.create_automation(one.model_copy(update={"name": f"short {one.name}"})))
+        assert len(made) == 2
+        yield
+        for automation_id in made:
+            await client.delete_automation(automation_id)
+
+
+def _emit(event: str, about: str, **payload: object) -> None:
+    emit_event(event=event, resource={"prefect.resource.id": f"sourcing.{about}"}, payload=payload)
+
+
+def _emit_heartbeat(run_id: str) -> None:
+    emit_event(
+        event="prefect.flow-run.heartbeat",
+        resource={"prefect.resource.id": f"prefect.flow-run.{run_id}"},
+        related=[{"prefect.resource.id": "prefect.tag.sourcing", "prefect.resource.role": "tag"}],
+    )
+
+
+def _running_flow_run(served: Served) -> str:
+    """A run of ours that says it is running, without a process."""
+    flow = served.ask("flows/", {"name": f"nobody-{uuid.uuid4()}"})
+    run = served.ask("flow_runs/", {"flow_id": flow["id"], "tags": ["sourcing"], "state": {"type": "PENDING"}})
+    served.ask(f"flow_runs/{run['id']}/set_state", {"state": {"type": "RUNNING"}, "force": True})
+    return str(run["id"])

@@ -1,0 +1,71 @@
+"""prefect.yaml says what is meant, in words that Prefect knows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prefect.cli.deploy._models import ConcurrencyLimitSpec, DeploymentConfig, PrefectYamlModel, RawScheduleConfig
+from prefect.flows import load_flow_from_entrypoint
+
+from deployments.steps import describe_site
+from tests.running import ROOT
+
+FILE: dict[str, Any] = yaml.safe_load((ROOT / "prefect.yaml").read_text())
+DEPLOYMENTS: dict[str, dict[str, Any]] = {one["name"]: one for one in FILE["deployments"]}
+
+
+def test_prefect_reads_the_file_with_its_own_model() -> None:
+    names = [one.name for one in PrefectYamlModel.model_validate(FILE).deployments]
+    assert names == [
+        *("nightly", "manual", "sync-tracking", "sync-catalog", "reconcile", "after-sale", "cancel-orders"),
+    ]
+
+
+def test_no_key_is_one_that_prefect_would_ignore() -> None:
+    """Prefect's models drop unknown keys in silence, so a misspelt one would do nothing."""
+    top = {*PrefectYamlModel.model_fields, "prefect-version", "definitions"}
+    assert set(FILE) <= top
+    for one in DEPLOYMENTS.values():
+        assert set(one) <= set(DeploymentConfig.model_fields)
+        assert set(one["concurrency_limit"]) <= set(ConcurrencyLimitSpec.model_fields)
+        for schedule in one["schedules"]:
+            RawScheduleConfig.model_validate(schedule)
+
+
+@pytest.mark.parametrize(
+    ("name", "flow"),
+    [
+        ("nightly", "source-orders"),
+        ("manual", "source-orders"),
+        ("sync-tracking", "sync-tracking"),
+        ("sync-catalog", "sync-catalog"),
+        ("reconcile", "reconcile"),
+        ("after-sale", "follow-after-sale"),
+        ("cancel-orders", "cancel-orders"),
+    ],
+)
+def test_each_deployment_leads_to_its_flow(name: str, flow: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert load_flow_from_entrypoint(DEPLOYMENTS[name]["entrypoint"]).name == flow
+
+
+def test_a_run_that_a_person_starts_plans_only() -> None:
+    assert DEPLOYMENTS["manual"]["parameters"]["dry_run"] is True
+
+
+def test_only_what_does_the_same_work_again_is_let_go_when_it_is_late() -> None:
+    strategies = {name: one["concurrency_limit"]["collision_strategy"] for name, one in DEPLOYMENTS.items()}
+    assert {name for name, strategy in strategies.items() if strategy == "CANCEL_NEW"} == {
+        "sync-tracking",
+        "reconcile",
+        "after-sale",
+    }
+
+
+def test_the_build_step_tells_folder_version_and_zone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SOURCING_TIMEZONE", "Europe/Berlin")
+    assert describe_site() == {"folder": str(tmp_path), "version": "0.1.0", "timezone": "Europe/Berlin"}

@@ -1,0 +1,100 @@
+"""Work pool templates, systemd units, compose file and manifests are well-formed and agree with each other."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.workers.process import ProcessJobConfiguration
+
+from tests.deployments.served import Served
+from tests.running import ROOT
+
+FOLDER = ROOT / "deployments"
+TEMPLATES = {
+    kind: json.loads((FOLDER / "work_pools" / f"{kind}.json").read_text())
+    for kind in ("process", "docker", "kubernetes")
+}
+VERSION = "prefecthq/prefect:3.9.1-python3.11"
+
+
+def _published(kind: str) -> dict[str, Any]:
+    """The template that Prefect itself ships for a type of work pool."""
+    text = files("prefect.server.api").joinpath("collections_data/views/aggregate-worker-metadata.json").read_text()
+    workers = [workers[kind] for workers in json.loads(text).values() if kind in workers]
+    template: dict[str, Any] = workers[0]["default_base_job_configuration"]
+    return template
+
+
+@pytest.mark.parametrize("kind", TEMPLATES)
+def test_a_template_uses_only_what_that_worker_knows(kind: str) -> None:
+    known = set(_published(kind)["job_configuration"])
+    assert set(TEMPLATES[kind]["job_configuration"]) <= known
+
+
+@pytest.mark.parametrize("kind", TEMPLATES)
+async def test_the_server_takes_the_template(kind: str, served: Served) -> None:
+    name = f"try-{kind}"
+    async with get_client() as client:
+        await client.create_work_pool(WorkPoolCreate(name=name, type=kind, base_job_template=TEMPLATES[kind]))
+        made = await client.read_work_pool(name)
+        assert made.base_job_template["job_configuration"] == TEMPLATES[kind]["job_configuration"]
+        await client.delete_work_pool(name)
+
+
+async def test_a_process_run_gets_the_folder_and_variables_of_its_deployment() -> None:
+    values = {"working_dir": "/tmp", "env": {"SOURCING_DAY_LIMIT_CNY": "100"}}
+    made = await ProcessJobConfiguration.from_template_and_values(TEMPLATES["process"], values)
+    assert (str(made.working_dir), made.env, made.command) == ("/tmp", {"SOURCING_DAY_LIMIT_CNY": "100"}, None)
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+def test_systemd_accepts_the_units(tmp_path: Path) -> None:
+    units = sorted((FOLDER / "systemd").glob("*.service"))
+    assert [unit.name for unit in units] == ["sourcing-prefect.service", "sourcing-worker.service"]
+    there = [tmp_path / unit.name for unit in units]
+    for unit, copy in zip(units, there, strict=True):
+        copy.write_text(unit.read_text().replace("/opt/sourcing/.venv/bin/", "/usr/bin/env "))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *map(str, there)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_every_variable_of_the_compose_file_has_a_default_or_is_demanded() -> None:
+    text = (FOLDER / "container" / "compose.yaml").read_text()
+    variables = [part.split("}")[0] for part in text.split("${")[1:]]
+    assert variables
+    assert all(":-" in one or one.endswith(":?") for one in variables)
+
+
+def test_compose_and_image_run_the_prefect_that_is_tested() -> None:
+    services = yaml.safe_load((FOLDER / "container" / "compose.yaml").read_text())["services"]
+    assert services["prefect"]["image"] == VERSION
+    assert f"FROM {VERSION}\n" in (FOLDER / "container" / "Containerfile").read_text()
+    assert services["prefect"]["ports"] == ["127.0.0.1:4200:4200"]
+    assert {name for name, one in services.items() if one["image"] == "sourcing:latest"} == {"register", "worker"}
+
+
+def test_the_image_holds_every_package() -> None:
+    containerfile = (FOLDER / "container" / "Containerfile").read_text()
+    for package in ("cli", "connectors", "deployments", "domain", "flows", "sandbox", "tasks"):
+        assert f"COPY {package} {package}\n" in containerfile
+    assert "prefect.yaml" in containerfile
+
+
+def test_jobs_in_kubernetes_find_the_settings_and_the_disk_that_the_manifests_make() -> None:
+    manifests = list(yaml.safe_load_all((FOLDER / "kubernetes" / "sourcing.yaml").read_text()))
+    made = {(one["kind"], one["metadata"]["name"]) for one in manifests}
+    spec = TEMPLATES["kubernetes"]["job_configuration"]["job_manifest"]["spec"]["template"]["spec"]
+    assert ("ConfigMap", spec["containers"][0]["envFrom"][0]["configMapRef"]["name"]) in made
+    assert ("PersistentVolumeClaim", spec["volumes"][0]["persistentVolumeClaim"]["claimName"]) in made
+    assert {one["metadata"]["namespace"] for one in manifests} == {"sourcing"}

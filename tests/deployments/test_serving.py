@@ -1,0 +1,149 @@
+"""`sourcing serve`, looked at from outside: what it registers, that secrets stay secret, that there is one of it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from tests.deployments.served import Served, wait_for
+from tests.running import ROOT
+
+SECRET = "block-secret-9c2e44d1"
+NAMES = {
+    "source-orders/nightly",
+    "source-orders/manual",
+    "sync-tracking/sync-tracking",
+    "sync-catalog/sync-catalog",
+    "reconcile/reconcile",
+    "follow-after-sale/after-sale",
+    "cancel-orders/cancel-orders",
+}
+
+
+def _command(served: Served, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env={**served.environment, **settings},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+def _registered(served: Served) -> dict[str, str]:
+    flows = {flow["id"]: flow["name"] for flow in served.ask("flows/filter", {})}
+    return {f"{flows[one['flow_id']]}/{one['name']}": one["id"] for one in served.ask("deployments/filter", {})}
+
+
+def test_every_deployment_is_there_with_its_limit(served: Served) -> None:
+    assert set(_registered(served)) == NAMES
+    nightly = served.deployment("source-orders/nightly")
+    assert nightly["global_concurrency_limit"]["limit"] == 1
+    assert nightly["concurrency_options"]["collision_strategy"] == "ENQUEUE"
+    assert nightly["work_pool_name"] == "sourcing"
+    assert nightly["tags"] == ["sourcing", "buys"]
+    assert served.deployment("source-orders/manual")["schedules"] == []
+
+
+def test_the_nightly_run_is_planned_for_two_in_the_morning_where_the_merchant_lives(served: Served) -> None:
+    nightly = served.deployment("source-orders/nightly")
+    assert [(one["active"], one["schedule"]["timezone"]) for one in nightly["schedules"]] == [(True, "Asia/Shanghai")]
+
+    def planned() -> list[dict[str, str]]:
+        wanted = {"deployments": {"id": {"any_": [nightly["id"]]}}}
+        found: list[dict[str, str]] = served.ask("flow_runs/filter", wanted)
+        return found
+
+    times = [datetime.fromisoformat(run["expected_start_time"]) for run in wait_for(planned, seconds=90)]
+    assert {(time.astimezone(ZoneInfo("Asia/Shanghai")).hour, time.minute) for time in times} == {(2, 0)}
+
+
+def test_deploying_again_changes_nothing_and_asks_nothing(served: Served) -> None:
+    before = _registered(served)
+    automations = {one["name"]: one["id"] for one in served.ask("automations/filter", {})}
+    again = _command(served, "-m", "deployments", PREFECT_API_URL=served.api)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert _registered(served) == before
+    assert {one["name"]: one["id"] for one in served.ask("automations/filter", {})} == automations
+    assert len(served.deployment("source-orders/nightly")["schedules"]) == 1
+
+
+def test_a_second_one_says_that_the_first_runs(served: Served) -> None:
+    second = _command(served, "-m", "cli.main", "serve", "--port", "1")
+    assert second.returncode == 1
+    assert f"sourcing serve runs already for {served.data_dir}" in second.stderr
+    assert served.api.removesuffix("/api") in second.stderr
+
+
+def test_a_port_in_use_is_named(served: Served, tmp_path: object) -> None:
+    port = str(served.settings["port"])
+    second = _command(
+        served, "-m", "cli.main", "serve", "--port", port, "--no-sandbox", SOURCING_DATA_DIR=str(tmp_path)
+    )
+    assert second.returncode == 1
+    assert f"port {port} on 127.0.0.1 can't be used (Address already in use)" in second.stderr
+    assert "--port" in second.stderr
+
+
+def test_other_machines_are_let_in_only_with_a_password(served: Served, tmp_path: object) -> None:
+    second = _command(served, "-m", "cli.main", "serve", "--host", "0.0.0.0", SOURCING_DATA_DIR=str(tmp_path))
+    assert second.returncode == 1
+    assert "PREFECT_SERVER_API_AUTH_STRING" in second.stderr
+
+
+def test_a_command_uses_the_server_that_is_there(served: Served) -> None:
+    done = _command(served, "-m", "cli.main", "track", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["followed"] == 0
+    wanted = {"flows": {"name": {"any_": ["sync-tracking"]}}, "flow_runs": {"deployment_id": {"is_null_": True}}}
+    assert [run["state_name"] for run in served.ask("flow_runs/filter", wanted)] == ["Completed"]
+
+
+def test_a_run_works_with_the_block_that_somebody_made_and_its_secret_is_readable_nowhere(served: Served) -> None:
+    """Made as the UI makes it. A wrong secret fails the run, so the block is what counted; and somebody is told."""
+    _make_block(served, "right", "sandbox-access-secret")
+    _make_block(served, "wrong", SECRET)
+    good = _start_with_block(served, "right")
+    assert served.await_state(good, "Completed", "Failed")["state_name"] == "Completed"
+    bad = _start_with_block(served, "wrong")
+    failed = served.await_state(bad, "Completed", "Failed")
+    assert failed["state_name"] == "Failed"
+    assert "XPORTCN_ACCESS_SECRET" in failed["state"]["message"]
+    alert = served.await_alert("sync-tracking", "Failed")
+    assert "press Retry on the run's page" in alert["body"]
+    wait_for(lambda: served.ask("logs/filter", {"logs": {"flow_run_id": {"any_": [bad]}}}), seconds=30)
+    answers = [
+        served.ask(path, {})
+        for path in ("logs/filter", "artifacts/filter", "flow_runs/filter", "block_documents/filter", "events/filter")
+    ]
+    readable = json.dumps(answers).encode() + served.database_bytes()
+    readable += b"".join(path.read_bytes() for path in served.data_dir.rglob("*") if path.is_file())
+    assert SECRET.encode() not in readable
+    assert b"alert-token-5f0c1b" not in readable
+    assert b"2100007300001" in served.database_bytes()  # so the bytes are those of the blocks
+
+
+def _make_block(served: Served, name: str, secret: str) -> None:
+    kind = served.ask("block_types/slug/xportcn-credentials")
+    schemas = served.ask("block_schemas/filter", {"block_schemas": {"block_type_id": {"any_": [kind["id"]]}}})
+    account = {
+        "base_url": served.sandbox.url,
+        "access_key": "sandbox-access-key",
+        "access_secret": secret,
+        "user_id": "2100007300001",
+    }
+    made = {"name": name, "data": account, "block_type_id": kind["id"], "block_schema_id": schemas[0]["id"]}
+    served.ask("block_documents/", made)
+
+
+def _start_with_block(served: Served, name: str) -> str:
+    environment = {"XPORTCN_BASE_URL": "", "XPORTCN_CREDENTIALS_BLOCK": name}
+    deployment = served.deployment("sync-tracking/sync-tracking")
+    body = {"job_variables": {**deployment["job_variables"], "env": environment}}
+    return str(served.ask(f"deployments/{deployment['id']}/create_flow_run", body)["id"])
