@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test lint format lock clean
+.PHONY: run test soak lint format lock clean
 .DEFAULT_GOAL := run
 
 run: $(READY)
@@ -12,6 +12,12 @@ run: $(READY)
 
 test: lint
 	$(BIN)/pytest --numprocesses 2 --dist worksteal
+
+# about an hour on two cores; EPISODES=… START=… play others
+EPISODES ?= 100000
+START ?= 0
+soak: $(READY)
+	$(BIN)/python -m tests.simulation --episodes $(EPISODES) --start $(START) --workers 2
 
 lint: $(READY)
 	$(BIN)/ruff check .

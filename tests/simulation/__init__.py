@@ -1,0 +1,1 @@
+"""Whole runs in one thread on simulated time: the real product, the real sandbox, and seeded misfortune between."""

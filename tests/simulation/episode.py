@@ -1,0 +1,395 @@
+"""One episode: a drawn batch, drawn misfortune while runs come and go, then calm until everything is explained."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Coroutine
+from contextvars import Context
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.store import OPEN
+from connectors.settings import SourcingSettings
+from connectors.xportcn.errors import XportcnError
+from domain.effects import Action, Claim
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.orders import OrderRequest, Receiver, RequestLine
+from domain.states import REACHED_BOOKED, OrderState
+from sandbox.app import Sandbox
+from sandbox.auth import Gate
+from sandbox.books import OPENING_FEN
+from sandbox.control import books
+from sandbox.fields import Fields
+from sandbox.goods import Item
+from tests.history import Limits, violations
+from tests.simulation.loop import PROCESS, START, Deadlock, VirtualLoop
+from tests.simulation.misfortune import Misfortune
+from tests.simulation.network import DrawnFaults
+from tests.simulation.process import Crash, Process
+from tests.simulation.runs import BATCH, cancel, source, track
+from tests.simulation.stage import seed_everything
+
+if TYPE_CHECKING:
+    from tests.simulation.stage import Stage
+
+MOST_RUNS = 4
+SETTLE_S = 900
+CALM_ROUNDS = 6
+RECEIVER = Receiver(
+    name="Jane Doe",
+    phone="5083326888",
+    email="jane@example.com",
+    country="US",
+    state="California",
+    city="VALLEY VLG",
+    zip="91607",
+    address="5818 WHITSETT AVE 401",
+)
+FINAL = REACHED_BOOKED | {OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED}
+NO_QUERY = Fields({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """What is bought, and under which settings."""
+
+    requests: tuple[OrderRequest, ...]
+    budget: Money | None
+    settings: SourcingSettings
+    chunk_size: int
+    day_limit_fen: int | None
+    hides_bookings: bool
+
+    @classmethod
+    def drawn(cls, dice: Random, made: Stage) -> Scenario:
+        count = dice.choices((1, 2, 3, 4), (14, 8, 2, 1))[0]
+        requests, totals = [], []
+        for number in range(1, count + 1):
+            request, about_fen = _request(dice, made, f"R-{number}")
+            requests.append(request)
+            totals.append(about_fen)
+        tight = round(sum(totals) * dice.uniform(0.3, 1.1)) if count > 1 else sum(totals) + 5000
+        by_day = dice.random() < 0.1
+        return cls(
+            requests=tuple(requests),
+            budget=Money(tight) if not by_day and dice.random() < 0.5 else None,
+            settings=_settings(made, dice.choice((20, 60, 120)), dice.choice((1, 4)), tight if by_day else 0),
+            chunk_size=dice.choice((1, 2, 50)),
+            day_limit_fen=tight if by_day else None,
+            hides_bookings=dice.random() < 0.2,
+        )
+
+
+def _request(dice: Random, made: Stage, order_ref: str) -> tuple[OrderRequest, int]:
+    marketplace = dice.choice(tuple(Marketplace))
+    item: Item = dice.choice(made.on_sale[marketplace])
+    sku = max(item.skus, key=lambda one: one.stock)
+    quantity = item.min_quantity
+    unit_fen = item.unit_fen(sku, quantity)
+    limit = Money(unit_fen) if dice.random() < 0.2 else None
+    line = RequestLine(row=2, item=item.id, sku=sku.id, quantity=quantity, max_unit_price=limit)
+    request = OrderRequest(
+        order_ref=order_ref, marketplace=marketplace, receiver=RECEIVER, freight="cheapest", lines=(line,)
+    )
+    return request, unit_fen * quantity + item.seller.postage(unit_fen * quantity)
+
+
+def _settings(made: Stage, lease_s: int, concurrency: int, day_limit_fen: int) -> SourcingSettings:
+    day_limit = str(Money(day_limit_fen).minor / 100) if day_limit_fen else ""
+    return _known_settings(made, lease_s, concurrency, day_limit)
+
+
+@lru_cache(maxsize=100)
+def _known_settings(made: Stage, lease_s: int, concurrency: int, day_limit: str) -> SourcingSettings:
+    return SourcingSettings(
+        data_dir=made.folder,
+        lease_s=lease_s,
+        settle_s=SETTLE_S,
+        concurrency=concurrency,
+        day_limit_cny=day_limit,
+        timezone="UTC",
+    )
+
+
+@dataclass(eq=False)
+class Episode:
+    """Everything of one seed. `found` are the breaches, the first one first."""
+
+    seed: int
+    stage: Stage
+    found: list[str] = field(default_factory=list)
+    trace: list[str] = field(default_factory=list)
+    ends: list[str] = field(default_factory=list)
+    snapshots: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.dice = Random(f"{self.seed}:fate")
+        self.ids = Random(f"{self.seed}:ids")
+        seed_everything(self.seed)
+        self.misfortune = Misfortune.drawn(self.dice)
+        self.loop = VirtualLoop(self.misfortune.disk_s)
+        self.loop.set_exception_handler(lambda _loop, _context: None)
+        self.stage.clear(self)
+        self.world = self.stage.world
+        self.faults = DrawnFaults()
+        self.sandbox = Sandbox(self.world, Gate(wall_clock=self.now))
+        self.sandbox.faults = self.faults  # type: ignore[assignment]
+        self.database = self.stage.database
+        self.scenario = Scenario.drawn(self.dice, self.stage)
+        self.limits = Limits(
+            batches={BATCH: self.scenario.budget.minor} if self.scenario.budget else {},
+            day=self.scenario.day_limit_fen,
+        )
+        self.processes: list[Process] = []
+        self.runs_to_come = 0
+        self.runs_at_work = 0
+        self.all_ended: asyncio.Future[None] | None = None
+        self.taken_back: list[str] = []
+        if self.scenario.hides_bookings:
+            self._hide_bookings()
+
+    # the world
+
+    def now(self) -> float:
+        return self.loop.time()
+
+    def wall_ns(self) -> int:
+        return int(self.loop.time() * 1_000_000_000)
+
+    def clock(self) -> datetime:
+        return datetime.fromtimestamp(self.loop.time(), UTC)
+
+    def _hide_bookings(self) -> None:
+        """The service does not show a booking on its order, which the contract leaves open."""
+        kept = self.world.books
+
+        def add(shipment: Any) -> None:
+            kept.shipments[shipment.id] = shipment
+
+        self.world.books.add_shipment = add  # type: ignore[method-assign]
+
+    def land(self) -> None:
+        """Let late effects happen whose moment has come."""
+        late = self.sandbox.late
+        before = late.landed
+        self.world.agenda.catch_up()
+        if late.landed != before:
+            self.note("a late effect lands")
+            self.check("a late effect")
+
+    # what is told
+
+    def note(self, text: str) -> None:
+        self.trace.append(f"{self.loop.time() - START:11.4f} {text}")
+
+    @property
+    def trace_hash(self) -> str:
+        return hashlib.blake2b("\n".join(self.trace).encode(), digest_size=8).hexdigest()
+
+    def broken(self, what: str) -> None:
+        self.note(f"BROKEN {what}")
+        self.found.append(what)
+
+    # what befalls processes
+
+    def befalls(self, process: Process, point: str) -> Crash | float | None:
+        fate = self.misfortune.befalls(point)
+        if isinstance(fate, float):
+            self.note(f"{process.name} stopped for {fate:.1f} s at {point}")
+            self._start_later(self.misfortune.until_next_run_s(fate))
+        return fate
+
+    def died(self, process: Process, point: str) -> None:
+        self.note(f"{process.name} dies at {point}")
+        Context().run(self.check, f"a crash at {point}")
+        self._start_later(self.misfortune.until_next_run_s())
+
+    def is_alive(self, owner: str) -> bool:
+        return any(process.alive and process.owner == owner for process in self.processes)
+
+    def leaves(self, process: Process, claim: Claim) -> None:
+        """The first byte of an effect is about to leave: what must be in the ledger by now?"""
+        Context().run(self._judge_leaving, process, claim)
+
+    def _judge_leaving(self, process: Process, claim: Claim) -> None:
+        self.note(f"{process.name} sends {claim.key}")
+        record = {row.key: row for row in self.database.effects()}.get(claim.key)
+        order = self.database.orders().get(claim.order_ref)
+        if record is None or record.status not in OPEN:
+            self.broken(f"sent without an intent in the ledger: {claim.key}")
+        elif record.fence != claim.fence:
+            self.broken(f"sent with an old fence: {claim.key}")
+        elif self.clock() >= claim.lease_until:
+            self.broken(f"sent after the lease ran out: {claim.key}")
+        if claim.action is Action.CREATE and (
+            order is None or order.plan_hash is None or process.approved.get(claim.order_ref) != order.plan_hash
+        ):
+            self.broken(f"ordered without approval of this plan: {claim.order_ref}")
+
+    # runs
+
+    def run(self) -> Episode:
+        """Play it to its end."""
+        try:
+            self.loop.run_until_complete(self._play())
+        except Deadlock as error:
+            self.broken(f"deadlock: {error}")
+        finally:
+            self.loop.close()
+            if self.scenario.hides_bookings:
+                del self.world.books.add_shipment
+        return self
+
+    async def _play(self) -> None:
+        await self._rough()
+        await self._calm()
+
+    async def _rough(self) -> None:
+        self.all_ended = self.loop.create_future()
+        for _ in range(self.dice.choices((1, 2, 3), (12, 7, 1))[0]):
+            self._start_later(self.dice.choice((0.0, self.dice.uniform(0, 1), self.dice.uniform(0, 200))))
+        await self.all_ended
+
+    def _start_later(self, delay_s: float) -> None:
+        if len(self.processes) + self.runs_to_come < MOST_RUNS and not self.misfortune.calm:
+            self.runs_to_come += 1
+            self.loop.outside(delay_s, self._start_drawn)
+
+    def _start_drawn(self) -> None:
+        self.runs_to_come -= 1
+        kind = self.dice.choices(("source", "track", "cancel"), (90, 6, 4))[0]
+        if kind == "cancel" and not self.processes:
+            kind = "source"
+        self._start(kind, says_yes=self.dice.random() < 0.95)
+
+    def _start(self, kind: str, *, says_yes: bool) -> asyncio.Task[None]:
+        process = Process(name=f"{kind}-{len(self.processes) + 1}", fate=self, loop=self.loop)
+        self.processes.append(process)
+        self.runs_at_work += 1
+        self.note(f"{process.name} starts")
+        context = Context()
+        context.run(PROCESS.set, process)
+        process.main = self.loop.create_task(
+            self._guarded(process, self._work(process, kind, says_yes)), context=context
+        )
+        process.main.add_done_callback(lambda _: self._ended(process), context=Context())
+        return process.main
+
+    def _work(self, process: Process, kind: str, says_yes: bool) -> Coroutine[Any, Any, None]:  # noqa: FBT001
+        scenario = self.scenario
+        if kind == "track":
+            return track(scenario.settings, self.clock, chunk_size=scenario.chunk_size)
+        if kind == "cancel":
+            if not self.misfortune.calm:
+                self.taken_back.append(self.dice.choice(scenario.requests).order_ref)
+            return cancel(scenario.settings, self.clock, self.taken_back, chunk_size=scenario.chunk_size)
+        return source(
+            process,
+            scenario.settings,
+            self.clock,
+            scenario.requests,
+            budget=scenario.budget,
+            chunk_size=scenario.chunk_size,
+            says_yes=says_yes,
+        )
+
+    async def _guarded(self, process: Process, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+            self.note(f"{process.name} ends")
+        except (XportcnError, LedgerUnusable) as error:
+            self.note(f"{process.name} gives up: {type(error).__name__}")
+        except Crash:
+            pass
+        except asyncio.CancelledError:
+            if process.alive:
+                self.broken(f"{process.name} was cancelled while alive")
+        except Exception as error:  # noqa: BLE001 - whatever a run did not expect is a finding
+            if process.alive:
+                self.broken(f"{process.name} failed: {type(error).__name__}: {error}")
+
+    def _ended(self, process: Process) -> None:
+        self.runs_at_work -= 1
+        process.alive = False
+        self.check(f"the end of {process.name}")
+        if not self.runs_at_work and not self.runs_to_come and self.all_ended and not self.all_ended.done():
+            self.all_ended.set_result(None)
+
+    async def _calm(self) -> None:
+        """Nothing goes wrong any more: runs follow each other until every order is explained."""
+        self.misfortune.calm = True
+        self.note("calm")
+        self.world.books.set_balance(max(self.world.books.balance_fen, OPENING_FEN))
+        for _ in range(CALM_ROUNDS):
+            await asyncio.sleep(self.scenario.settings.lease_s + SETTLE_S + 1)
+            self.land()
+            if self.taken_back:
+                await self._start("cancel", says_yes=True)
+            await self._start("source", says_yes=True)
+            if self.found or not self._unexplained():
+                break
+        for what in self._unexplained():
+            self.broken(what)
+        self.check("the end", at_rest=True)
+        self._tell_ends()
+
+    # judgement
+
+    def check(self, after: str, *, at_rest: bool = False) -> None:
+        """The promises hold at this moment."""
+        if self.found:
+            return
+        orders, effects = self._ledger_now()
+        told = violations(
+            books(self.sandbox, NO_QUERY, b""),
+            orders,
+            effects,
+            limits=self.limits,
+            at_rest=at_rest,
+            snapshot=self.snapshots.get(BATCH) if at_rest else None,
+        )
+        for violation in told:
+            self.broken(f"{violation} (after {after})")
+
+    def _ledger_now(self) -> tuple[dict[str, Any], list[Any]]:
+        return self.database.orders(), self.database.effects()
+
+    def _unexplained(self) -> list[str]:
+        orders, effects = self._ledger_now()
+        open_ones = {e.order_ref: e.action for e in effects if e.status in OPEN}
+        told = []
+        for request in self.scenario.requests:
+            ref = request.order_ref
+            order = orders.get(ref)
+            if order is None:
+                told.append(f"not explained: {ref} is not in the ledger")
+            elif not _is_explained(order, open_ones.get(ref)):
+                told.append(f"not explained: {ref} is {order.state}, {open_ones.get(ref)} is open: {order.reason}")
+        return told
+
+    def _tell_ends(self) -> None:
+        orders, effects = self._ledger_now()
+        for ref, order in sorted(orders.items()):
+            self.ends.append(str(order.state))
+            self.note(f"{ref} ends {order.state}: {order.reason}")
+        for effect in sorted(effects, key=lambda one: one.key):
+            self.note(f"{effect.key} ends {effect.status}")
+
+
+def _is_explained(order: Any, open_action: Action | None) -> bool:
+    if order.state is OrderState.UNKNOWN:
+        return open_action is Action.BOOK and f"sourcing resolve {order.order_ref} --booked" in order.reason
+    if open_action not in (None, Action.NOTIFY):
+        return False
+    return order.state in FINAL or (order.state in (OrderState.HELD, OrderState.REFUSED) and order.reason != "")
+
+
+def play(seed: int, made: Stage) -> Episode:
+    """The episode of a seed, always the same."""
+    return Episode(seed=seed, stage=made).run()

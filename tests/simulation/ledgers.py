@@ -1,0 +1,110 @@
+"""The real ledger in memory, shared by all processes of an episode, with boundaries around each transaction."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from connectors.ledger.engine import open_engine
+from connectors.ledger.records import EffectRecord, Outcome
+from connectors.ledger.schema import metadata
+from connectors.ledger.store import Ledger
+from domain.effects import Action, EffectStatus
+from domain.states import OrderState
+from tests.simulation.process import boundary
+
+Tell = Callable[[str], None]
+Row = SimpleNamespace
+ORDER_COLUMNS = "order_ref, batch_id, state, reason, plan_hash, approved_minor, order_id, paid_minor, shipment_order_id"
+EFFECT_COLUMNS = "key, order_ref, action, status, fence, owner, lease_until, intent_at, answer"
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+class SharedDatabase:
+    """One migrated database, emptied for each episode. Its connection outlives every ledger on it."""
+
+    def __init__(self) -> None:
+        self.engine: Engine = open_engine("sqlite://")
+        self.engine.dispose = lambda close=True: None  # type: ignore[method-assign]
+        self.connection = self.engine.connect()
+        self._empty = [f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables)]
+
+    def empty(self) -> None:
+        with self.connection.begin():
+            for statement in self._empty:
+                self.connection.exec_driver_sql(statement)
+
+    def rows(self, statement: str) -> list[Row]:
+        """What whoever watches reads: plainly, since it is asked a hundred times an episode."""
+        cursor = self.connection.connection.cursor()
+        cursor.execute(statement)
+        names = [column[0] for column in cursor.description]
+        return [Row(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
+
+    def orders(self) -> dict[str, Row]:
+        found = self.rows(f"SELECT {ORDER_COLUMNS} FROM orders ORDER BY order_ref")
+        for row in found:
+            row.state = OrderState(row.state)
+        return {row.order_ref: row for row in found}
+
+    def effects(self) -> list[Row]:
+        found = self.rows(f"SELECT {EFFECT_COLUMNS} FROM effects ORDER BY key")
+        for row in found:
+            row.action, row.status = Action(row.action), EffectStatus(row.status)
+            row.answer = json.loads(row.answer) if row.answer else None
+            row.intent_at, row.lease_until = _moment(row.intent_at), _moment(row.lease_until)
+        return found
+
+
+class WatchedLedger(Ledger):
+    """A process's ledger. `is_alive` tells of an owner; breaches of the effect protocol are told at once."""
+
+    database: SharedDatabase
+    tell: Tell
+    is_alive: Callable[[str], bool]
+
+    # As the ledger's own, but on one connection that stays open: opening one costs more than most statements.
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        doing = sys._getframe(2).f_code.co_name
+        boundary(f"{doing}: before")
+        with self.database.connection.begin():
+            yield self.database.connection
+            boundary(f"{doing}: before the commit")
+        boundary(f"{doing}: after the commit")
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        boundary("read of the ledger")
+        try:
+            yield self.database.connection
+        finally:
+            self.database.connection.rollback()
+
+    def record(self, outcomes: Sequence[Outcome]) -> list[bool]:
+        before = {row.key: row.fence for row in self.database.effects()}
+        written = super().record(outcomes)
+        for outcome, counts in zip(outcomes, written, strict=True):
+            if counts and before.get(outcome.claim.key) != outcome.claim.fence:
+                self.tell(f"an old fence decided: {outcome.claim.key} with {outcome.claim.fence}")
+        return written
+
+    def take_over(self, order_refs: Iterable[str], **options: Any) -> list[EffectRecord]:
+        before = {row.key: row for row in self.database.effects()}
+        taken = super().take_over(order_refs, **options)
+        for record in taken:
+            old = before[record.key]
+            if old.lease_until > self.clock() and old.owner != self.owner and self.is_alive(old.owner):
+                self.tell(f"taken from a living holder: {record.key}")
+        return taken

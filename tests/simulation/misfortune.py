@@ -1,0 +1,168 @@
+"""What may go wrong in an episode, and how often; every draw comes from the episode's seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from random import Random
+
+from tests.simulation.process import Crash
+
+LATEST_S = 600.0  # how late an effect may land after the service gave up on it
+SLOWEST_S = 200.0  # how long a request may be under way; with the above less than the settle time
+MOST_CRASHES = 2
+MOST_STOPS = 2
+
+
+class Kind(StrEnum):
+    """What befalls one request. Where the sandbox knows the fault, its own does it."""
+
+    NO_CONNECTION = "no_connection"
+    SLOW = "slow"
+    HTTP_500 = "http_500"
+    HTTP_429 = "http_429"
+    GARBAGE = "garbage"
+    DROP_BEFORE = "drop_before"
+    DROP_AFTER = "drop_after"
+    LATE_EFFECT = "late_effect"
+    PRICE_CHANGE = "price_change"
+    OUT_OF_STOCK = "out_of_stock"
+    PRICE_RISES_AFTER = "price_rises_after"
+    SELLER_CLOSES = "seller_closes"
+    WALLET_SHORT = "wallet_short"
+    CARRIED_OUT_TWICE = "carried_out_twice"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """`delay_s` is how late the effect lands, or how long the request is under way."""
+
+    kind: Kind
+    delay_s: float = 0.0
+
+
+class Call(StrEnum):
+    """What a request is for."""
+
+    PLAN = "plan"
+    READ = "read"
+    CREATE = "create"
+    PAY = "pay"
+    BOOK = "book"
+    OTHER = "other"
+
+
+K = Kind
+LOST = {K.NO_CONNECTION: 1, K.SLOW: 2, K.HTTP_500: 1, K.HTTP_429: 1, K.GARBAGE: 1, K.DROP_BEFORE: 2}
+BY_CALL: dict[Call, dict[Kind, int]] = {
+    Call.READ: {**LOST, K.DROP_AFTER: 1},
+    Call.PLAN: {**LOST, K.DROP_AFTER: 1, K.PRICE_CHANGE: 8, K.OUT_OF_STOCK: 1},
+    Call.CREATE: {
+        **LOST,
+        **{K.DROP_AFTER: 3, K.LATE_EFFECT: 5},
+        **{K.PRICE_CHANGE: 1, K.OUT_OF_STOCK: 1, K.PRICE_RISES_AFTER: 2, K.SELLER_CLOSES: 1},
+    },
+    Call.PAY: {
+        **LOST,
+        **{K.DROP_AFTER: 3, K.LATE_EFFECT: 5},
+        **{K.SELLER_CLOSES: 1, K.WALLET_SHORT: 2, K.CARRIED_OUT_TWICE: 2},
+    },
+    Call.BOOK: {**LOST, K.DROP_AFTER: 4, K.LATE_EFFECT: 6},
+    Call.OTHER: {**LOST, K.DROP_AFTER: 3, K.LATE_EFFECT: 3},
+}
+CHOICES = {call: (list(weights), list(weights.values())) for call, weights in BY_CALL.items()}
+WEIGHTY = ("claim", "record", "effect")
+
+
+def calls(path: str, *, effect: bool) -> Call:
+    """What a request to this path is for."""
+    if not effect:
+        plans = "/product/" in path or "preview" in path or "render" in path
+        return Call.PLAN if plans and "Freight" not in path else Call.READ
+    if "Booking" in path:
+        return Call.BOOK
+    if "pay" in path.lower():
+        return Call.PAY
+    return Call.CREATE if "create" in path and "refund" not in path else Call.OTHER
+
+
+@dataclass(slots=True)
+class Misfortune:
+    """How rough an episode is. Nothing befalls anybody once it is calm."""
+
+    dice: Random
+    calm: bool = False
+    effect_rate: float = 0.0
+    read_rate: float = 0.0
+    crash_rate: float = 0.0
+    stop_rate: float = 0.0
+    slow_disk_rate: float = 0.0
+    crashes: int = 0
+    stops: int = 0
+    struck: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def drawn(cls, dice: Random) -> Misfortune:
+        return cls(
+            dice=dice,
+            effect_rate=dice.choice((0.0, 0.2, 0.4, 0.6)),
+            read_rate=dice.choice((0.0, 0.02, 0.1)),
+            crash_rate=dice.choice((0.0, 0.0, 0.02, 0.06)),
+            stop_rate=dice.choice((0.0, 0.0, 0.02, 0.06)),
+            slow_disk_rate=dice.choice((0.0, 0.02, 0.1)),
+        )
+
+    def fault(self, call: Call) -> Fault | None:
+        """What befalls this request."""
+        if self.calm:
+            return None
+        effect = call in (Call.CREATE, Call.PAY, Call.BOOK, Call.OTHER)
+        if self.dice.random() >= (self.effect_rate if effect else self.read_rate):
+            return None
+        kinds, weights = CHOICES[call]
+        kind = self.dice.choices(kinds, weights)[0]
+        self.count(kind)
+        return Fault(kind, self._delay_s(kind))
+
+    def _delay_s(self, kind: Kind) -> float:
+        if kind is Kind.SLOW:
+            return self.dice.choice((self.dice.uniform(1, 29), self.dice.uniform(31, SLOWEST_S)))
+        if kind is Kind.LATE_EFFECT:
+            return self.dice.choice((self.dice.uniform(1, 60), self.dice.uniform(60, LATEST_S)))
+        return 0.0
+
+    def befalls(self, point: str) -> Crash | float | None:
+        """A crash or a stop of the process at this boundary."""
+        if self.calm:
+            return None
+        luck, weight = self.dice.random(), (1.0 if point.startswith(WEIGHTY) else 0.1)
+        if luck < self.crash_rate * weight and self.crashes < MOST_CRASHES:
+            self.crashes += 1
+            self.count(f"crash {point}")
+            return Crash(point)
+        if luck > 1 - self.stop_rate * weight and self.stops < MOST_STOPS:
+            self.stops += 1
+            self.count("stop")
+            return self.dice.choice(
+                (self.dice.uniform(1, 30), self.dice.uniform(30, 250), self.dice.uniform(900, 2500))
+            )
+        return None
+
+    def until_next_run_s(self, stopped_s: float = 0.0) -> float:
+        """When somebody starts another run: soon, or within the stop of this one."""
+        if stopped_s:
+            return self.dice.uniform(0, stopped_s)
+        return self.dice.choice((self.dice.uniform(0, 5), self.dice.uniform(0, 60), self.dice.uniform(100, 1500)))
+
+    def disk_s(self) -> float:
+        """How long a commit waits for the disk, or for another process."""
+        if self.dice.random() < self.slow_disk_rate and not self.calm:
+            return self.dice.uniform(0, 20)
+        return self.dice.uniform(0.0005, 0.003)
+
+    def wire_s(self) -> float:
+        """How long a message is under way."""
+        return self.dice.uniform(0.005, 0.08)
+
+    def count(self, what: str) -> None:
+        self.struck[what] = self.struck.get(what, 0) + 1

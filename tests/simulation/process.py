@@ -1,0 +1,89 @@
+"""A simulated process: it can die and be stopped wherever it touches something that outlives it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tests.simulation.loop import PROCESS, VirtualLoop
+
+
+class Crash(BaseException):
+    """The process is dead; nothing of it may catch this."""
+
+
+class Fate(Protocol):
+    """Decides at each boundary what befalls a process."""
+
+    def befalls(self, process: Process, point: str) -> Crash | float | None:
+        """A crash, the seconds for which the process is stopped, or nothing."""
+
+    def died(self, process: Process, point: str) -> None:
+        """The process is dead by now, its files are closed."""
+
+
+@dataclass(eq=False)
+class Process:
+    """One run of a flow. `approved` are the plans its person said yes to: their hashes by `order_ref`."""
+
+    name: str
+    fate: Fate
+    loop: VirtualLoop
+    alive: bool = True
+    stopped_until: float = 0.0
+    frozen: list[asyncio.Handle] = field(default_factory=list)
+    main: asyncio.Task[None] | None = None
+    owner: str = ""
+    open_files: set[int] = field(default_factory=set)
+    approved: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def stopped(self) -> bool:
+        return self.alive and self.loop.time() < self.stopped_until
+
+    def boundary(self, point: str) -> None:
+        """Between this and the next one nothing outside changes. Raises `Crash` in a dead process."""
+        if not self.alive:
+            raise Crash(point)
+        befalls = self.fate.befalls(self, point)
+        if isinstance(befalls, Crash):
+            self.die(point)
+            raise befalls
+        if befalls is not None:
+            self.stop(befalls)
+
+    def die(self, point: str) -> None:
+        """Like `kill -9`: the system closes its files, its tasks never do anything again that lasts."""
+        self.alive = False
+        for file in self.open_files:
+            os.close(file)
+        self.open_files.clear()
+        if self.main is not None:
+            self.main.cancel()
+        self.fate.died(self, point)
+
+    def stop(self, seconds: float) -> None:
+        """Like `SIGSTOP`, and `SIGCONT` later: from the end of this step on nothing of it runs."""
+        self.stopped_until = max(self.stopped_until, self.loop.time() + seconds)
+        self.loop.outside(seconds, self._continue)
+
+    def _continue(self) -> None:
+        if not self.stopped:
+            handles, self.frozen = self.frozen, []
+            self.loop.go_on(handles)
+
+
+def current() -> Process | None:
+    """The process whose step runs now; None outside of all."""
+    process = PROCESS.get()
+    assert process is None or isinstance(process, Process)
+    return process
+
+
+def boundary(point: str) -> None:
+    """A boundary of the process that runs now, if one does."""
+    process = current()
+    if process is not None:
+        process.boundary(point)

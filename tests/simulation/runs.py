@@ -1,0 +1,63 @@
+"""What a simulated process does: a run of a flow's own code, without Prefect's engine around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from connectors.ledger.codec import plan_hash
+from connectors.settings import SourcingSettings, XportcnSettings
+from domain.money import Money
+from domain.orders import OrderRequest
+from domain.plan import PlannedOrder
+from flows.approval import approver
+from flows.cancel_orders import CHANGED_MY_MIND, _cancel
+from flows.execution import settle_open_effects
+from flows.source_orders import _Batch
+from flows.sync_tracking import _track
+from tasks.resources import Clock, open_resources
+from tasks.settle_after_sale import settle_after_sale
+from tests.simulation.process import Process
+
+BATCH = "batch"
+XPORTCN = XportcnSettings(
+    base_url="http://127.0.0.1:8790", access_key="", user_id="", overrides="", requests_per_second=0
+)
+
+
+async def source(
+    process: Process,
+    settings: SourcingSettings,
+    clock: Clock,
+    requests: Sequence[OrderRequest],
+    *,
+    budget: Money | None,
+    chunk_size: int,
+    says_yes: bool,
+) -> None:
+    """`flows.source_orders` with a person who is asked, and says what was drawn."""
+
+    def person(plans: list[PlannedOrder]) -> bool:
+        if says_yes:
+            process.approved |= {plan.order_ref: plan_hash(plan) for plan in plans}
+        return says_yes
+
+    approver.set(person)
+    async with open_resources(settings, XPORTCN, clock=clock) as resources:
+        await resources.warehouse()
+        await _Batch(resources, BATCH, "requests.csv", requests, chunk_size).source(budget, ask=True)
+
+
+async def track(settings: SourcingSettings, clock: Clock, *, chunk_size: int) -> None:
+    """`flows.sync_tracking`."""
+    async with open_resources(settings, XPORTCN, clock=clock) as resources:
+        await resources.warehouse()
+        await _track(resources, chunk_size)
+
+
+async def cancel(settings: SourcingSettings, clock: Clock, order_refs: Sequence[str], *, chunk_size: int) -> None:
+    """`flows.cancel_orders`."""
+    async with open_resources(settings, XPORTCN, clock=clock) as resources:
+        await resources.warehouse()
+        await settle_open_effects(resources, resources.ledger.orders(order_refs))
+        await settle_after_sale(resources, resources.ledger.orders(order_refs))
+        await _cancel(resources, order_refs, CHANGED_MY_MIND, chunk_size)

@@ -1,0 +1,130 @@
+"""Many episodes, in several processes, and what they came to."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Empty
+
+from tests.simulation.episode import Episode, play
+from tests.simulation.stage import stage
+
+TOLD_EVERY = 25
+SILENCE_S = 600
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts over episodes; `failures` are seeds with their first breach."""
+
+    episodes: int = 0
+    runs: int = 0
+    orders: int = 0
+    befell: Counter[str] = field(default_factory=Counter)
+    ends: Counter[str] = field(default_factory=Counter)
+    failures: dict[int, str] = field(default_factory=dict)
+
+    def take(self, episode: Episode) -> None:
+        self.episodes += 1
+        self.runs += len(episode.processes)
+        self.orders += len(episode.scenario.requests)
+        self.befell.update(episode.misfortune.struck)
+        self.ends.update(episode.ends)
+        if episode.found:
+            self.failures[episode.seed] = episode.found[0]
+
+    def add(self, other: Tally) -> None:
+        self.episodes += other.episodes
+        self.runs += other.runs
+        self.orders += other.orders
+        self.befell.update(other.befell)
+        self.ends.update(other.ends)
+        self.failures |= other.failures
+
+    def report(self) -> str:
+        """For people: what befell the episodes, how their orders ended, and every breach."""
+        crashes = Counter({what: n for what, n in self.befell.items() if what.startswith("crash")})
+        faults = Counter({what: n for what, n in self.befell.items() if not what.startswith(("crash", "stop"))})
+        lines = [
+            f"{self.episodes} episodes, {self.runs} runs, {self.orders} orders",
+            f"faults: {sum(faults.values())}: {_listed(faults)}",
+            f"crashes: {sum(crashes.values())}: {_listed(crashes)}",
+            f"stops of a process: {self.befell['stop']}",
+            f"orders ended: {_listed(self.ends)}",
+            f"violations: {len(self.failures)}",
+            *(f"  seed {seed}: {what}" for seed, what in sorted(self.failures.items())),
+        ]
+        return "\n".join(lines)
+
+
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{what.removeprefix('crash ')} {n}" for what, n in counts.most_common())
+
+
+def tally(seeds: Iterable[int]) -> Iterator[Tally]:
+    """Plays these seeds; gives a part of the tally every few episodes."""
+    with stage() as made:
+        part = Tally()
+        for seed in seeds:
+            part.take(play(seed, made))
+            if part.episodes == TOLD_EVERY:
+                yield part
+                part = Tally()
+        yield part
+
+
+def soak(*, start: int, episodes: int, workers: int, failures: Path) -> Tally:
+    """Play `episodes` seeds from `start` on, tell the progress, write the seeds that failed."""
+    whole, began, told = Tally(), time.monotonic(), 0.0
+    print(f"seeds {start} to {start + episodes - 1} on {workers} workers", flush=True)
+    for part in _parts(start, episodes, workers):
+        whole.add(part)
+        for seed, what in part.failures.items():
+            print(f"seed {seed}: {what}", flush=True)
+        if time.monotonic() - told > 30:
+            told = time.monotonic()
+            rate = whole.episodes / (told - began)
+            print(f"{whole.episodes} episodes, {rate:.1f} a second, {len(whole.failures)} violations", flush=True)
+    took = time.monotonic() - began
+    print(f"{took:.0f} s, {whole.episodes / took:.1f} episodes a second")
+    print(whole.report())
+    if whole.failures:
+        failures.write_text("".join(f"{seed}\t{what}\n" for seed, what in sorted(whole.failures.items())))
+        print(f"replay one with: python -m tests.simulation --trace --seed SEED (all are in {failures})")
+    return whole
+
+
+def _parts(start: int, episodes: int, workers: int) -> Iterator[Tally]:
+    if workers == 1:
+        yield from tally(range(start, start + episodes))
+        return
+    context = multiprocessing.get_context("spawn")
+    queue: multiprocessing.Queue[Tally | None] = context.Queue()
+    seeds = [range(start + place, start + episodes, workers) for place in range(workers)]
+    running = [context.Process(target=_work, args=(queue, own), daemon=True) for own in seeds]
+    for worker in running:
+        worker.start()
+    at_work = workers
+    while at_work:
+        try:
+            part = queue.get(timeout=SILENCE_S)
+        except Empty:
+            raise RuntimeError(f"no worker told anything for {SILENCE_S} s") from None
+        if part is None:
+            at_work -= 1
+        else:
+            yield part
+    for worker in running:
+        worker.join()
+
+
+def _work(queue: multiprocessing.Queue[Tally | None], seeds: range) -> None:
+    try:
+        for part in tally(seeds):
+            queue.put(part)
+    finally:
+        queue.put(None)

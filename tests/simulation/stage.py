@@ -1,0 +1,179 @@
+"""What all episodes of a worker share, and what stands in for the outside while they run."""
+
+from __future__ import annotations
+
+import gc
+import os
+import random
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+from uuid import UUID
+
+from prefect import Task
+
+from connectors.xportcn.client import XportcnClient
+from sandbox.catalogue import MARKETPLACES
+from sandbox.world import World
+from tests.simulation.ledgers import SharedDatabase, WatchedLedger
+from tests.simulation.network import Network
+from tests.simulation.process import boundary, current
+
+if TYPE_CHECKING:
+    from domain.effects import Claim
+    from tests.simulation.episode import Episode
+
+ITEMS = 40
+
+
+class Stage:
+    """A catalogue, a database and a folder, made once; `episode` is the one on stage."""
+
+    def __init__(self) -> None:
+        self.episode: Episode | None = None
+        self.database = SharedDatabase()
+        memory = Path("/dev/shm")
+        self.folder = Path(tempfile.mkdtemp(prefix="simulation-", dir=memory if memory.is_dir() else None))
+        self.world = World(wall_ns=self._wall_ns)
+        self.on_sale = {
+            name: [item for item in self.world.catalogue.shelf(name).items[:ITEMS] if item.stock > 50]
+            for name in MARKETPLACES
+        }
+
+    @property
+    def on(self) -> Episode:
+        assert self.episode is not None
+        return self.episode
+
+    def _wall_ns(self) -> int:
+        return self.on.wall_ns()
+
+    def clear(self, episode: Episode) -> None:
+        """Empty books, an empty ledger and an empty folder for the next episode."""
+        self.episode = episode
+        self.world.reset()
+        self.database.empty()
+        shutil.rmtree(self.folder / "sends", ignore_errors=True)
+
+    def close(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextmanager
+def stage() -> Iterator[Stage]:
+    """Everything in its place until the end: no Prefect engine, one database, seeded ids, time as told."""
+    made = Stage()
+    with ExitStack() as stack:
+        replace = partial(_replace, stack)
+        replace("prefect.Task.__call__", _call_plainly)
+        replace("connectors.ledger.store.open_engine", lambda _url: made.database.engine)
+        replace("connectors.ledger.send_log.os", _Files(made))
+        replace("connectors.ledger.send_log.uuid", SimpleNamespace(uuid4=lambda: _seeded_uuid(made)))
+        replace("sandbox.answers.os", SimpleNamespace(urandom=partial(_seeded_bytes, made)))
+        replace("tasks.resources.Ledger", partial(_ledger, made))
+        replace("tasks.resources.XportcnClient", partial(_client, made))
+        replace("tasks.snapshot.write_snapshot", partial(_keep_snapshot, made))
+        thresholds = gc.get_threshold()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+        try:
+            yield made
+        finally:
+            gc.unfreeze()
+            gc.set_threshold(*thresholds)
+            made.close()
+
+
+def _replace(stack: ExitStack, name: str, stand_in: Any) -> None:
+    stack.enter_context(patch(name, stand_in))
+
+
+def _call_plainly(task: Task[Any, Any], *args: Any, **kwargs: Any) -> Any:
+    return task.fn(*args, **kwargs)
+
+
+def _seeded_uuid(made: Stage) -> UUID:
+    return UUID(int=made.on.ids.getrandbits(128))
+
+
+def _seeded_bytes(made: Stage, size: int) -> bytes:
+    return made.on.ids.randbytes(size)
+
+
+def _ledger(made: Stage, url: str, **options: Any) -> WatchedLedger:
+    ledger = WatchedLedger(url, **options)
+    process = current()
+    assert process is not None
+    process.owner = ledger.owner
+    ledger.database, ledger.tell, ledger.is_alive = made.database, made.on.broken, made.on.is_alive
+    return ledger
+
+
+def _client(made: Stage, settings: Any, *, on_send: Any) -> XportcnClient:
+    episode, process = made.on, current()
+    assert process is not None
+
+    def leaves(claim: Claim) -> None:
+        on_send(claim)
+        episode.leaves(process, claim)
+
+    return XportcnClient(
+        settings,
+        on_send=leaves,
+        clock=episode.now,
+        nonces=lambda: episode.ids.randbytes(16).hex(),
+        transport=Network(episode),
+    )
+
+
+def _keep_snapshot(made: Stage, _root: Path, snapshot_id: str, _date: Any, tables: Any, **_options: Any) -> None:
+    boundary("snapshot")
+    made.on.snapshots[snapshot_id] = tables.get("orders", [])
+
+
+class _Files:
+    """`os` for the send log: with boundaries around its writes, and files that close when their process dies."""
+
+    def __init__(self, made: Stage) -> None:
+        self._made = made
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
+
+    def getpid(self) -> int:
+        return 1
+
+    def open(self, path: Any, flags: int, *mode: int) -> int:
+        file = os.open(path, flags, *mode)
+        process = current()
+        if process is not None and flags & os.O_CREAT:
+            process.open_files.add(file)
+        return file
+
+    def write(self, file: int, data: bytes) -> int:
+        boundary("send log: before the write")
+        written = os.write(file, data)
+        boundary("send log: after the write")
+        return written
+
+    def close(self, file: int) -> None:
+        process = current()
+        if process is None or file not in process.open_files:
+            if process is None or process.alive:
+                os.close(file)
+            return
+        process.open_files.discard(file)
+        with suppress(OSError):
+            os.close(file)
+
+
+def seed_everything(seed: int) -> None:
+    """Jitter of retries draws from the module's own generator."""
+    random.seed(seed)
