@@ -86,8 +86,10 @@ class Scenario:
         )
 
 
-def _request(dice: Random, made: Stage, order_ref: str) -> tuple[OrderRequest, int]:
-    marketplace = dice.choice(tuple(Marketplace))
+def _request(
+    dice: Random, made: Stage, order_ref: str, marketplace: Marketplace | None = None
+) -> tuple[OrderRequest, int]:
+    marketplace = marketplace or dice.choice(tuple(Marketplace))
     item: Item = dice.choice(made.on_sale[marketplace])
     sku = max(item.skus, key=lambda one: one.stock)
     quantity = item.min_quantity
@@ -98,6 +100,19 @@ def _request(dice: Random, made: Stage, order_ref: str) -> tuple[OrderRequest, i
         order_ref=order_ref, marketplace=marketplace, receiver=RECEIVER, freight="cheapest", lines=(line,)
     )
     return request, unit_fen * quantity + item.seller.postage(unit_fen * quantity)
+
+
+def one_order(made: Stage, marketplace: Marketplace) -> Scenario:
+    """One order of one item, without limits, under the default lease."""
+    request, _ = _request(Random(marketplace), made, "R-1", marketplace)
+    return Scenario(
+        requests=(request,),
+        budget=None,
+        settings=_settings(made, 120, 4, 0),
+        chunk_size=50,
+        day_limit_fen=None,
+        hides_bookings=False,
+    )
 
 
 def _settings(made: Stage, lease_s: int, concurrency: int, day_limit_fen: int) -> SourcingSettings:
@@ -152,7 +167,7 @@ class Episode:
         self.all_ended: asyncio.Future[None] | None = None
         self.taken_back: list[str] = []
         if self.scenario.hides_bookings:
-            self._hide_bookings()
+            self.hide_bookings()
 
     # the world
 
@@ -165,7 +180,7 @@ class Episode:
     def clock(self) -> datetime:
         return datetime.fromtimestamp(self.loop.time(), UTC)
 
-    def _hide_bookings(self) -> None:
+    def hide_bookings(self) -> None:
         """The service does not show a booking on its order, which the contract leaves open."""
         kept = self.world.books
 
@@ -234,10 +249,10 @@ class Episode:
 
     # runs
 
-    def run(self) -> Episode:
-        """Play it to its end."""
+    def run(self, script: Coroutine[Any, Any, None] | None = None) -> Episode:
+        """Play it to its end, or a script in its place."""
         try:
-            self.loop.run_until_complete(self._play())
+            self.loop.run_until_complete(script or self._play())
         except Deadlock as error:
             self.broken(f"deadlock: {error}")
         finally:
@@ -266,9 +281,10 @@ class Episode:
         kind = self.dice.choices(("source", "track", "cancel"), (90, 6, 4))[0]
         if kind == "cancel" and not self.processes:
             kind = "source"
-        self._start(kind, says_yes=self.dice.random() < 0.95)
+        self.start(kind, says_yes=self.dice.random() < 0.95)
 
-    def _start(self, kind: str, *, says_yes: bool) -> asyncio.Task[None]:
+    def start(self, kind: str, *, says_yes: bool = True) -> asyncio.Task[None]:
+        """Start a run: `source`, `track` or `cancel`."""
         process = Process(name=f"{kind}-{len(self.processes) + 1}", fate=self, loop=self.loop)
         self.processes.append(process)
         self.runs_at_work += 1
@@ -330,8 +346,8 @@ class Episode:
             await asyncio.sleep(self.scenario.settings.lease_s + SETTLE_S + 1)
             self.land()
             if self.taken_back:
-                await self._start("cancel", says_yes=True)
-            await self._start("source", says_yes=True)
+                await self.start("cancel", says_yes=True)
+            await self.start("source", says_yes=True)
             if self.found or not self._unexplained():
                 break
         for what in self._unexplained():
