@@ -11,6 +11,7 @@ import asyncio
 import json
 import multiprocessing
 import os
+import pickle
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -35,7 +36,9 @@ from connectors.request_files import read_request_file
 from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.xportcn.after_sale.taobao import TaobaoAfterSale
 from domain.after_sale import RefundFault, RefundKind
-from tasks.resources import open_resources
+from domain.orders import OrderRequest
+from domain.plan import PlannedOrder
+from tasks.resources import Resources, open_resources
 
 # what a run imports on its way
 PRELOADED = (
@@ -74,7 +77,10 @@ class Speed:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What a process does: `source` a file, or `cancel`, `refund` one order."""
+    """What a process does: `plan` or `source` a file, `cancel` or `refund` one order, or `nothing`.
+
+    With `plans`, plans are read from that file and not made anew: they cost most of a run's time, and only read.
+    """
 
     url: str
     folder: Path
@@ -85,6 +91,7 @@ class Job:
     chunk_size: int = 50
     crash_at: str = ""
     clock: Speed = Speed()
+    plans: Path | None = None
     settings: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -195,6 +202,8 @@ def _without_prefect(clock: Callable[[], datetime]) -> None:
 
 async def _source(job: Job) -> dict[str, Any]:
     assert job.file
+    if job.plans:
+        _use_plans(job.plans)
     settings = SourcingSettings()
     async with open_resources(settings, XportcnSettings(), clock=job.clock) as resources:
         requests = read_request_file(job.file).orders
@@ -216,7 +225,30 @@ async def _refund(job: Job) -> dict[str, Any]:
     return {"troubles": list(report.troubles)}
 
 
-DOES = {"source": _source, "cancel": _cancel, "refund": _refund}
+async def _plan(job: Job) -> dict[str, Any]:
+    assert job.file
+    assert job.plans
+    async with open_resources(SourcingSettings(), XportcnSettings(), clock=job.clock) as resources:
+        requests = read_request_file(job.file).orders
+        plans = await flows.source_orders.plan_orders(resources, requests, chunk_size=job.chunk_size)
+    job.plans.write_bytes(pickle.dumps({plan.order_ref: plan for plan in plans}))
+    return {}
+
+
+def _use_plans(file: Path) -> None:
+    made: dict[str, PlannedOrder] = pickle.loads(file.read_bytes())
+
+    async def looked_up(_: Resources, requests: Sequence[OrderRequest], **__: Any) -> list[PlannedOrder]:
+        return [made[request.order_ref] for request in requests]
+
+    cast(Any, flows.source_orders).plan_orders = looked_up
+
+
+async def _nothing(_: Job) -> dict[str, Any]:
+    return {}
+
+
+DOES = {"nothing": _nothing, "plan": _plan, "source": _source, "cancel": _cancel, "refund": _refund}
 
 
 def states(report: dict[str, Any]) -> dict[str, str]:

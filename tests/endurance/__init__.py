@@ -1,0 +1,1 @@
+"""Hours of crashes, stops and restarts: `python -m tests.endurance` (`make endurance`)."""

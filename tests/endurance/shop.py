@@ -1,0 +1,84 @@
+"""The batch that endurance runs buy, and the judgement of what they left."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from connectors.ledger.records import OrderRecord
+from connectors.snapshots import sql
+from domain.effects import Action, EffectStatus
+from domain.states import OrderState
+from tests.crashes.books import kept
+from tests.crashes.light import Job, run
+from tests.history import violations
+from tests.running import RunningSandbox, single_line_orders, write_csv
+
+MARKETPLACES = ("taobao", "1688", "big_major", "international", "poizon")
+WALLET_FEN = 10**9
+MOST_RUNS = 6
+QUESTION = "--not-booked"
+"""How the reason of an order ends whose booking only a person can settle."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class End:
+    """How a batch stands at rest."""
+
+    states: Mapping[str, int]
+    asked: int
+    violations: list[str]
+
+    @property
+    def is_right(self) -> bool:
+        return not self.violations
+
+    @property
+    def words(self) -> str:
+        return " ".join(f"{count} {state}" for state, count in self.states.items())
+
+
+def new_batch(sandbox: RunningSandbox, folder: Path, orders: int) -> Path:
+    """Empty books, a full wallet, and a request file of that many orders over all marketplaces."""
+    sandbox.reset()
+    sandbox.control("PUT", "wallet", {"balance_fen": WALLET_FEN})
+    counts = {name: orders // 5 + (place < orders % 5) for place, name in enumerate(MARKETPLACES)}
+    rows = single_line_orders(sandbox, counts)
+    assert len(rows) == orders
+    folder.mkdir(parents=True, exist_ok=True)
+    # the marketplaces in turn, so that each chunk has all of them
+    return write_csv(folder / "requests.csv", sorted(rows, key=lambda row: str(row["order_ref"])[-3:]))
+
+
+def run_until_quiet(job: Job, *, past_settle_time_s: float) -> int:
+    """Run alone, the last time past the settle time, until a run changes nothing; answers the number of runs."""
+    later = replace(job, clock=replace(job.clock, ahead_s=past_settle_time_s))
+    before: object = None
+    for number in range(1, MOST_RUNS + 1):
+        run(later)
+        now = [(e.key, e.status) for e in kept(job)[1]], {ref: o.state for ref, o in kept(job)[0].items()}
+        if now == before:
+            return number
+        before = now
+    return MOST_RUNS
+
+
+def judged(sandbox: RunningSandbox, job: Job) -> End:
+    """Every broken promise, and every order that is neither booked nor waits for the one question there may be."""
+    orders, effects = kept(job)
+    found = sql(job.folder / "data" / "snapshots", "SELECT order_ref, paid_minor FROM orders")
+    snapshot = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+    broken = [str(one) for one in violations(sandbox.books(), orders, effects, snapshot=snapshot, at_rest=True)]
+    open_bookings = {e.order_ref for e in effects if e.action is Action.BOOK and e.status is EffectStatus.UNKNOWN}
+    asked = [ref for ref, order in orders.items() if _is_asked(order) and ref in open_bookings]
+    ended = set(asked) | {ref for ref, order in orders.items() if order.state is OrderState.BOOKED}
+    broken += [f"{ref} ends {orders[ref].state}: {orders[ref].reason}" for ref in orders.keys() - ended]
+    states: Counter[Any] = Counter(str(order.state) for order in orders.values())
+    return End(states=dict(sorted(states.items())), asked=len(asked), violations=broken)
+
+
+def _is_asked(order: OrderRecord) -> bool:
+    return order.state is OrderState.UNKNOWN and order.reason.endswith(QUESTION)
