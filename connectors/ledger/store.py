@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any, Self
 
-from sqlalchemy import Connection, Executable, Select, or_, select, update
+from sqlalchemy import Connection, Executable, Select, and_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
@@ -161,12 +162,14 @@ class Ledger:
 
     # what words were taken to mean
 
+    @patient
     def matches(self, order_refs: Iterable[str]) -> dict[tuple[str, str], Any]:
         """The kept matches of these orders as plain JSON values, by reference and words."""
         statement = select(matches).where(matches.c.order_ref.in_(list(order_refs)))
         with self._reading() as connection:
             return {(row.order_ref, row.words): row.match for row in connection.execute(statement)}
 
+    @patient
     def keep_matches(self, found: Mapping[tuple[str, str], Any]) -> None:
         """Keep matches, each in place of the earlier one of the same reference and words."""
         if not found:
@@ -181,7 +184,6 @@ class Ledger:
 
     # effects
 
-    @patient
     def claim(self, intents: Sequence[Intent], *, lease: timedelta, limits: SpendLimits | None = None) -> Claimed:
         """Claim one effect of one action for each order, all in one durable commit before anything is sent.
 
@@ -190,38 +192,69 @@ class Ledger:
         approved one is left alone; one that `limits` have no room for is held. Raises `LedgerUnusable` while the ledger
         bears a mark that forbids to buy.
         """
-        now = self.clock()
-        with self._transaction() as connection:
-            require_unmarked(connection, self._shown)
-            intents = self._as_approved(connection, intents)
-            if limits is not None and intents:
-                intents = self._within(connection, intents, limits)
-            if not intents:
-                return Claimed(won={}, settled={}, open={})
-            latest = self._latest(connection, intents)
-            rows = [self._intent_row(intent, latest.get(_slot(intent)), now, lease) for intent in intents]
-            rows.sort(key=lambda row: str(row["key"]))  # two runs that lock rows in one order never deadlock
-            insert = self._insert(effects).values(rows)
-            fixed = {"key", "order_ref", "action", "attempt", "fence"}
-            claim = insert.on_conflict_do_update(
-                index_elements=["key"],
-                set_={
-                    "fence": effects.c.fence + 1,
-                    "settled_at": None,
-                    **{name: insert.excluded[name] for name in rows[0] if name not in fixed},
-                },
-                where=effects.c.status == EffectStatus.UNSENT,
-            ).returning(effects)
-            won = self._effects(connection, claim)
-            lost = {row["key"] for row in rows} - {record.key for record in won}
-            others = self._effects(connection, select(effects).where(effects.c.key.in_(lost)))
+        now, tries = self.clock(), count()
+
+        @patient
+        def try_once() -> Claimed:
+            with self._transaction() as connection:
+                require_unmarked(connection, self._shown)
+                if next(tries) and (won := self._claimed_unheard(connection, intents, now)):
+                    return self._claimed(connection, won, intents)
+                return self._claim(connection, intents, now, lease, limits)
+
+        return try_once()
+
+    def _claim(
+        self,
+        connection: Connection,
+        intents: Sequence[Intent],
+        now: datetime,
+        lease: timedelta,
+        limits: SpendLimits | None,
+    ) -> Claimed:
+        intents = self._as_approved(connection, intents)
+        if limits is not None and intents:
+            intents = self._within(connection, intents, limits)
+        if not intents:
+            return Claimed(won={}, settled={}, open={})
+        latest = self._latest(connection, intents)
+        rows = [self._intent_row(intent, latest.get(_slot(intent)), now, lease) for intent in intents]
+        rows.sort(key=lambda row: str(row["key"]))  # two runs that lock rows in one order never deadlock
+        insert = self._insert(effects).values(rows)
+        fixed = {"key", "order_ref", "action", "attempt", "fence"}
+        claim = insert.on_conflict_do_update(
+            index_elements=["key"],
+            set_={
+                "fence": effects.c.fence + 1,
+                "settled_at": None,
+                **{name: insert.excluded[name] for name in rows[0] if name not in fixed},
+            },
+            where=effects.c.status == EffectStatus.UNSENT,
+        ).returning(effects)
+        return self._claimed(connection, self._effects(connection, claim), intents)
+
+    def _claimed_unheard(self, connection: Connection, intents: Sequence[Intent], now: datetime) -> list[EffectRecord]:
+        """What an earlier try of this very claim has won, whose commit succeeded without our hearing of it."""
+        statement = select(effects).where(
+            effects.c.order_ref.in_([intent.order_ref for intent in intents]),
+            effects.c.action.in_({intent.action for intent in intents}),
+            effects.c.status == EffectStatus.SENDING,
+            effects.c.owner == self.owner,
+            effects.c.intent_at == now,
+        )
+        slots = {_slot(intent) for intent in intents}
+        return [record for record in self._effects(connection, statement) if record.slot in slots]
+
+    def _claimed(self, connection: Connection, won: Sequence[EffectRecord], intents: Sequence[Intent]) -> Claimed:
+        lost = {_slot(intent) for intent in intents} - {record.slot for record in won}
+        latest = self._latest(connection, intents) if lost else {}
+        others = [latest[slot] for slot in lost if slot in latest]
         return Claimed(
             won={e.order_ref: e for e in won},
             settled={e.order_ref: e for e in others if e.status not in OPEN},
             open={e.order_ref: e for e in others if e.status in OPEN},
         )
 
-    @patient
     def take_over(
         self,
         order_refs: Iterable[str],
@@ -236,23 +269,31 @@ class Ledger:
         Only of those whose lease is over or whose owner is dead; with `parts` only of those parts (see `effect_key`).
         `sender` and `intent_at` stay: they tell what may be on its way.
         """
-        now = self.clock()
-        adrift = (
+        now, tries = self.clock(), count()
+        ours = (effects.c.owner == self.owner, effects.c.lease_until == now + lease)
+        open_ones = (
             effects.c.order_ref.in_(list(order_refs)),
             effects.c.action.in_(actions),
             effects.c.status.in_(OPEN),
-            or_(effects.c.lease_until <= now, effects.c.owner.in_(list(dead_owners))),
         )
-        with self._transaction() as connection:
-            found = self._effects(connection, select(effects).where(*adrift))
-            keys = [record.key for record in found if parts is None or record.part in parts]
-            statement = (
-                update(effects)
-                .where(*adrift, effects.c.key.in_(keys))
-                .values(fence=effects.c.fence + 1, owner=self.owner, lease_until=now + lease)
-                .returning(effects)
-            )
-            return self._effects(connection, statement)
+        adrift = (*open_ones, or_(effects.c.lease_until <= now, effects.c.owner.in_(list(dead_owners))))
+
+        @patient
+        def try_once() -> list[EffectRecord]:
+            with self._transaction() as connection:
+                # an earlier try may have been committed without our hearing of it
+                which = or_(and_(*adrift), and_(*open_ones, *ours)) if next(tries) else and_(*adrift)
+                found = self._effects(connection, select(effects).where(which))
+                keys = [record.key for record in found if parts is None or record.part in parts]
+                statement = (
+                    update(effects)
+                    .where(which, effects.c.key.in_(keys))
+                    .values(fence=effects.c.fence + 1, owner=self.owner, lease_until=now + lease)
+                    .returning(effects)
+                )
+                return self._effects(connection, statement)
+
+        return try_once()
 
     @patient
     def record(self, outcomes: Sequence[Outcome]) -> list[bool]:

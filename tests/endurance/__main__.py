@@ -14,7 +14,9 @@ from tests.endurance.storm import Repetition, repetition
 from tests.postgres import Postgres, running_postgres
 from tests.running import own_sandbox
 
-HEAD = f"{'database':10} {'seed':>5} {'kills':>5} {'stops':>5} {'seconds':>7} {'runs':>4} {'asked':>5}  states; violations"
+HEAD = (
+    f"{'database':10} {'seed':>5} {'kills':>5} {'stops':>5} {'seconds':>7} {'runs':>4} {'asked':>5}  states; violations"
+)
 
 
 def main() -> int:
