@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli import after_sale_app, cart_app
+from cli import after_sale_app, cart_app, ledger
 from cli.failures import explained
 from cli.options import ChunkSize, Concurrency, Json
 from domain.marketplace import Marketplace
@@ -316,6 +316,7 @@ def doctor(
 
 app.add_typer(after_sale_app.app)
 app.add_typer(cart_app.app, name="cart")
+app.add_typer(ledger.app, name="ledger")
 
 
 def main() -> None:

@@ -68,6 +68,7 @@ async def open_resources(
     xportcn.require_account()
     send_logs = settings.data_dir / "sends"
     with SendLog(send_logs) as log, Ledger(settings.ledger_url, clock=clock, owner=log.owner) as ledger:
+        ledger.require_sound()
         ledger.belong_to(xportcn.account_name)
         prune(send_logs, needed=ledger.senders_in_doubt())
 
@@ -75,7 +76,10 @@ async def open_resources(
             reach(BEFORE_SEND, claim.action)
             if clock() >= claim.lease_until:
                 raise NotSent(f"{claim.key}: the lease ran out before it was sent")
-            log.note(claim)
+            try:
+                log.note(claim)
+            except OSError as error:
+                raise NotSent(f"{claim.key}: the send log can't be written ({error.strerror})") from error
             reach(BEFORE_FIRST_BYTE, claim.action)
 
         async with XportcnClient(xportcn, on_send=on_send) as client:

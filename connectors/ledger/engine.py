@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
@@ -29,34 +33,99 @@ def open_engine(url: str) -> Engine:
     try:
         engine = _sqlite(url) if url.startswith("sqlite") else create_engine(_with_driver(url), pool_pre_ping=True)
     except (ArgumentError, ImportError, OSError) as error:
-        raise LedgerUnusable(f"the ledger {_shown(url)} can't be opened: {error}; check SOURCING_LEDGER_URL") from error
+        raise LedgerUnusable(f"the ledger {shown(url)} can't be opened: {error}; check SOURCING_LEDGER_URL") from error
     try:
         _migrate(engine, url)
     except (DatabaseError, OSError) as error:
         engine.dispose()
         raise unusable(url, error) from error
+    except LedgerUnusable:
+        engine.dispose()
+        raise
     return engine
+
+
+@contextmanager
+def reading(url: str) -> Iterator[Connection]:
+    """One unchanging view of a ledger as it is, while others write: nothing is created, migrated or locked.
+
+    Raises `LedgerUnusable`, also where there is none.
+    """
+    engine = _sqlite_reader(url) if url.startswith("sqlite") else create_engine(_with_driver(url))
+    try:
+        with engine.connect() as connection:
+            if engine.dialect.name == "postgresql":
+                connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            yield connection
+    except (DatabaseError, OSError) as error:
+        raise unusable(url, error) from error
+    finally:
+        engine.dispose()
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of a SQLite ledger; None for another database."""
+    database = make_url(url).database if url.startswith("sqlite") else None
+    return Path(database) if database else None
+
+
+def require_file(url: str) -> Path:
+    """The file of a SQLite ledger that is there. Raises `LedgerUnusable`."""
+    file = sqlite_file(url)
+    if file is None or not file.is_file():
+        raise LedgerUnusable(f"there is no ledger at {shown(url)}")
+    return file
+
+
+def read_only(file: Path) -> str:
+    """The address under which SQLite opens a file without changing it."""
+    return f"file:{quote(str(file.absolute()))}?mode=ro"
+
+
+REMEDIES = {
+    "readonly": "make the folder and the file writable for this user",
+    "read-only": "make the folder and the file writable for this user",
+    "unable to open": "make the folder exist and writable for this user",
+    "disk is full": "free some disk space",
+    "No space left": "free some disk space",
+    "disk I/O error": "free some disk space, and look whether the disk is failing",
+    "malformed": "keep the damaged file, and restore a backup: sourcing ledger restore FILE",
+    "not a database": "keep the damaged file, and restore a backup: sourcing ledger restore FILE",
+    "no such table": "keep the damaged file, and restore a backup: sourcing ledger restore FILE",
+    "locked": "another program holds the file for long; end it and run again",
+    "password authentication failed": "correct user and password in SOURCING_LEDGER_URL",
+    "no password supplied": "put the password into SOURCING_LEDGER_URL",
+    "does not exist": "create what is missing (createdb, createuser), or correct SOURCING_LEDGER_URL",
+    "refused": "start the database server, or correct host and port in SOURCING_LEDGER_URL",
+    "permission denied": "grant this database user all rights on the database",
+}
 
 
 def unusable(url: str, error: Exception) -> LedgerUnusable:
     """Say what to do about a database error."""
     cause = str(getattr(error, "orig", None) or error).strip()
-    remedy = {
-        "readonly": "make the folder and the file writable for this user",
-        "read-only": "make the folder and the file writable for this user",
-        "unable to open": "make the folder exist and writable for this user",
-        "full": "free some disk space",
-        "malformed": "restore the last backup; the damaged file is left as it is",
-        "not a database": "restore the last backup; the damaged file is left as it is",
-        "locked": "another program holds the file for long; end it and run again",
-    }
     advice = next(
-        (text for sign, text in remedy.items() if sign in cause), "check SOURCING_LEDGER_URL and the database server"
+        (text for sign, text in REMEDIES.items() if sign in cause), "check SOURCING_LEDGER_URL and the database server"
     )
     return LedgerUnusable(
-        f"the ledger {_shown(url)} can't be used ({cause}): {advice}. "
+        f"the ledger {shown(url)} can't be used ({cause}): {advice}. "
         "Nothing more is sent; the next run reads what became of what was."
     )
+
+
+def _sqlite_reader(url: str) -> Engine:
+    address = read_only(require_file(url))
+    engine = create_engine("sqlite://", creator=lambda: sqlite3.connect(address, uri=True, timeout=30))
+
+    @event.listens_for(engine, "connect")
+    def unlocked(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+
+    @event.listens_for(engine, "begin")
+    def one_view(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    return engine
 
 
 def _sqlite(url: str) -> Engine:
@@ -89,17 +158,17 @@ def _with_driver(url: str) -> str:
 
 def _migrate(engine: Engine, url: str) -> None:
     with engine.connect() as connection:
-        if _version(connection) == SCHEMA_VERSION:
+        if version_of(connection) == SCHEMA_VERSION:
             return
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
-        version = _version(connection)
+        version = version_of(connection)
         if version == SCHEMA_VERSION:
             return
         if version is not None and version > SCHEMA_VERSION:
             raise LedgerUnusable(
-                f"the ledger {_shown(url)} has schema {version}, newer than this program's {SCHEMA_VERSION}: "
+                f"the ledger {shown(url)} has schema {version}, newer than this program's {SCHEMA_VERSION}: "
                 "update the program. Nothing was sent."
             )
         _upgrade(connection)
@@ -115,7 +184,8 @@ def _upgrade(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
-def _version(connection: Connection) -> str | None:
+def version_of(connection: Connection) -> str | None:
+    """The schema version of a ledger; None for an empty database."""
     try:
         if not inspect(connection).has_table("alembic_version"):
             return None
@@ -125,7 +195,7 @@ def _version(connection: Connection) -> str | None:
         raise
 
 
-def _shown(url: str) -> str:
+def shown(url: str) -> str:
     try:
         return make_url(url).render_as_string(hide_password=True)
     except ArgumentError:

@@ -8,6 +8,7 @@ ends, tells whether that process is still alive.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import socket
@@ -19,6 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Self
 
+from connectors.ledger.engine import LedgerUnusable
 from domain.effects import Claim
 
 
@@ -26,6 +28,19 @@ class SendLog:
     """The log of one run. `owner` is its name, also in the ledger's rows."""
 
     def __init__(self, folder: Path) -> None:
+        """Begin a log. Raises `LedgerUnusable` where none can be written: without it nothing may be sent."""
+        self._file = -1
+        self._is_broken = False
+        try:
+            self._begin(folder)
+        except OSError as error:
+            self._end()
+            raise LedgerUnusable(
+                f"the send log in {folder} can't be written ({error.strerror}): free some disk space, and make the "
+                "folder writable for this user. Nothing was sent."
+            ) from error
+
+    def _begin(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.owner = f"{socket.gethostname()[:40]}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
         self._folder = folder
@@ -34,14 +49,33 @@ class SendLog:
         unborn = folder / f".{self.owner}"
         self._file = os.open(unborn, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
         fcntl.flock(self._file, fcntl.LOCK_EX)
-        os.write(self._file, f"{boot_id()}\n".encode())
+        try:
+            self._write(boot_id())
+        except OSError:
+            unborn.unlink()
+            raise
         unborn.rename(self._path)
 
     def note(self, claim: Claim) -> None:
-        """Say that the next thing to happen is that this effect leaves."""
-        line = f"{claim.key}\n".encode()
-        if os.write(self._file, line) != len(line):
-            raise OSError(f"{self._path} could not be written: free some disk space")
+        """Say that the next thing to happen is that this effect leaves. Raises `OSError`: then it must not leave.
+
+        After one failure all fail, since a line that was cut off would run into the next one and hide it.
+        """
+        if self._is_broken:
+            raise OSError(errno.EIO, f"{self._path} could not be written before; free some disk space and run again")
+        self._write(claim.key)
+
+    def _write(self, line: str) -> None:
+        content = f"{line}\n".encode()
+        self._is_broken = True
+        if os.write(self._file, content) != len(content):
+            raise OSError(errno.ENOSPC, f"{self._path} could not be written: free some disk space and run again")
+        self._is_broken = False
+
+    def _end(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
 
     def discard(self) -> None:
         """Delete the file: no unsettled effect names it."""
@@ -51,7 +85,7 @@ class SendLog:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        os.close(self._file)
+        self._end()
 
 
 def is_dead(folder: Path, owner: str) -> bool:
@@ -67,6 +101,11 @@ def is_dead(folder: Path, owner: str) -> bool:
     finally:
         os.close(file)
     return True
+
+
+def living(folder: Path) -> list[str]:
+    """The runs of this machine that are at work now."""
+    return sorted(path.stem for path in folder.glob("*.log") if not is_dead(folder, path.stem))
 
 
 def never_sent(folder: Path, sender: str, key: str) -> bool:

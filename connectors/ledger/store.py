@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, Self
 
-from sqlalchemy import Connection, Executable, Select, and_, or_, select, update
+from sqlalchemy import Connection, Executable, Select, and_, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DatabaseError, DBAPIError
 
 from connectors.ledger.answers import AnswerRows
 from connectors.ledger.engine import LedgerUnusable, open_engine, unusable
@@ -26,6 +26,7 @@ from domain.states import OrderState, is_behind, move
 
 Clock = Callable[[], datetime]
 OPEN = (EffectStatus.SENDING, EffectStatus.UNKNOWN)
+CLOCKS_APART_S = 30
 
 
 class Ledger:
@@ -58,6 +59,25 @@ class Ledger:
     @property
     def _shown(self) -> str:
         return self._engine.url.render_as_string(hide_password=True)
+
+    @patient
+    def require_sound(self) -> None:
+        """Raise `LedgerUnusable` for a damaged file: a fault in an index would let an effect be claimed twice.
+
+        PostgreSQL watches over its own files; there the clocks are compared, since several machines may be at work.
+        """
+        with self._reading() as connection:
+            if connection.dialect.name == "sqlite":
+                found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one()
+                if found != "ok":
+                    raise unusable(self.url, DatabaseError("", None, Exception(f"malformed: {found}")))
+                return
+            apart = abs((connection.execute(select(func.now())).scalar_one() - datetime.now(UTC)).total_seconds())
+        if apart > CLOCKS_APART_S:
+            raise LedgerUnusable(
+                f"this machine's clock and that of the ledger's database {self._shown} are {apart:.0f} s apart, more "
+                f"than {CLOCKS_APART_S}: leases of several machines need one time. Turn NTP on. Nothing was sent."
+            )
 
     # batches and orders
 

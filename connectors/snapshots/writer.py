@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from hashlib import file_digest
 from pathlib import Path
@@ -18,6 +19,7 @@ from connectors.snapshots.manifests import (
     WORK,
     Manifest,
     SnapshotDamaged,
+    SnapshotError,
     SnapshotFile,
     aside_path,
     manifest_path,
@@ -54,7 +56,7 @@ def write_snapshot(
     _check_arguments(snapshot_id, tables, written_at)
     envelope: dict[str, object] = {"snapshot_id": snapshot_id, "batch_id": batch_id, "snapshot_at": written_at}
     content = {name: _content(TABLES[name], envelope, rows) for name, rows in tables.items()}
-    with alone(root / WORK):
+    with _told(root, snapshot_id), alone(root / WORK):
         files = tuple(_stage(root, snapshot_id, date, name, table) for name, table in content.items())
         manifest = Manifest(
             snapshot_id=snapshot_id, batch_id=batch_id, date=date, written_at=written_at.astimezone(UTC), files=files
@@ -67,6 +69,18 @@ def write_snapshot(
         _commit(root, manifest)
         _clean(root, manifest)
     return manifest
+
+
+@contextmanager
+def _told(root: Path, snapshot_id: str) -> Iterator[None]:
+    """A disk that takes no more ends in words: what was bought is safe in the ledger, and this can be written anew."""
+    try:
+        yield
+    except OSError as error:
+        raise SnapshotError(
+            f"snapshot {snapshot_id} can't be written to {root} ({error.strerror or error}): free some disk space, and "
+            "make the folder writable for this user. The ledger has everything; run again to write the snapshot"
+        ) from error
 
 
 def _check_arguments(snapshot_id: str, tables: Mapping[str, object], written_at: datetime) -> None:

@@ -1,0 +1,175 @@
+"""`sourcing ledger`: back the ledger up, check it, put a backup back, take it elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, explained, say
+from cli.options import Json
+
+if TYPE_CHECKING:
+    from connectors.ledger.verify import Verdict
+
+app = typer.Typer(help="Back the ledger up, check it, put a backup back, take it elsewhere.", no_args_is_help=True)
+
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
+By = Annotated[str | None, typer.Option(metavar="NAME", help="Who does it; without it user and host.")]
+SHOWN_FAULTS = 50
+
+
+@app.command("backup")
+@explained
+def backup_ledger(
+    file: Annotated[Path, typer.Argument(help="A new file, or a folder: then it is named by the time.")],
+) -> None:
+    """Write a consistent backup, also while runs go on. Never overwrites anything."""
+    from cli.terminal import console
+    from connectors.ledger.backup import backup
+    from connectors.settings import SourcingSettings
+    from tasks.resources import utc_now
+
+    written = backup(SourcingSettings().ledger_url, file, utc_now())
+    console.print(f"{written} ({written.stat().st_size:,} bytes)", soft_wrap=True)
+
+
+@app.command("verify")
+@explained
+def verify_ledger(
+    file: Annotated[Path | None, typer.Argument(help="A backup; without it the ledger in use.")] = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Check that the ledger, or a backup, is whole and says nothing that can't be. Changes nothing."""
+    from connectors.ledger.verify import verify
+    from connectors.settings import SourcingSettings
+
+    verdict = verify(f"sqlite:///{file.absolute()}" if file else SourcingSettings().ledger_url)
+    _print_json(verdict) if json else _print_verdict(verdict)
+    raise typer.Exit(NEEDS_A_PERSON if verdict.faults else 0)
+
+
+@app.command("restore")
+@explained
+def restore_ledger(
+    file: Annotated[Path, typer.Argument(help="A backup of `sourcing ledger backup`.")],
+    *,
+    yes: Yes = False,
+    by: By = None,
+) -> None:
+    """Put a backup in the ledger's place. It buys nothing until `sourcing ledger confirm`."""
+    from cli.resolve import person
+    from cli.terminal import messages
+    from connectors.ledger.backup import restore
+    from connectors.ledger.send_log import living
+    from connectors.settings import SourcingSettings
+    from tasks.resources import utc_now
+
+    settings = SourcingSettings()
+    if runs := living(settings.data_dir / "sends"):
+        say(f"a run is at work ({', '.join(runs)}): end it, then restore")
+        raise typer.Exit(COULD_NOT_RUN)
+    question = f"Put {file} in the place of {settings.ledger_url}? It has forgotten what was bought since."
+    if not yes and not typer.confirm(question, default=False, err=True):
+        raise typer.Exit(COULD_NOT_RUN)
+    kept = restore(settings.ledger_url, file, now=utc_now(), by=by or person())
+    if kept:
+        messages.print(f"What was there is kept as {kept}", soft_wrap=True)
+    messages.print(
+        "Restored. It knows nothing of what was bought, paid or booked after that backup, so it buys nothing now.\n"
+        "1. sourcing reconcile        lists what the service has and this ledger does not\n"
+        "2. sourcing resolve ORDER …  takes such orders on, one by one\n"
+        "3. sourcing ledger confirm   lets it buy again",
+        highlight=False,
+    )
+
+
+@app.command("confirm")
+@explained
+def confirm_ledger(*, yes: Yes = False, by: By = None) -> None:
+    """Say that what a restored ledger had forgotten is dealt with: then it may buy again."""
+    from cli.resolve import person
+    from cli.status import open_ledger
+    from connectors.ledger.marks import Mark
+
+    with open_ledger() as ledger:
+        words = ledger.marks.standing().get(Mark.RESTORED)
+        if words is None:
+            say("this ledger waits for no confirmation")
+            return
+        question = f"This ledger {words}. Is everything that was bought since known to it?"
+        if not yes and not typer.confirm(question, default=False, err=True):
+            raise typer.Exit(COULD_NOT_RUN)
+        ledger.marks.end(Mark.RESTORED, by=by or person())
+    say("confirmed: the next run may buy")
+
+
+@app.command("export")
+@explained
+def export_ledger(
+    folder: Annotated[Path, typer.Argument(help="A new folder; it gets a Parquet file a table.")],
+) -> None:
+    """Write every table as Parquet: amounts as whole minor units, JSON as text."""
+    from connectors.ledger.export import export
+    from connectors.settings import SourcingSettings
+
+    _print_rows(export(SourcingSettings().ledger_url, folder))
+
+
+@app.command("copy")
+@explained
+def copy_ledger(
+    *,
+    to: Annotated[str, typer.Option(metavar="URL", help="An empty database: postgresql://… or sqlite:///….")],
+    yes: Yes = False,
+    by: By = None,
+) -> None:
+    """Move the ledger to another database; the old one buys nothing any more."""
+    from cli.resolve import person
+    from connectors.ledger.copying import move_ledger
+    from connectors.ledger.engine import shown
+    from connectors.ledger.send_log import living
+    from connectors.settings import SourcingSettings
+    from tasks.resources import utc_now
+
+    settings = SourcingSettings()
+    if runs := living(settings.data_dir / "sends"):
+        say(f"a run is at work ({', '.join(runs)}): end it, then copy")
+        raise typer.Exit(COULD_NOT_RUN)
+    question = f"Move {shown(settings.ledger_url)} to {shown(to)}? The old one will buy nothing any more."
+    if not yes and not typer.confirm(question, default=False, err=True):
+        raise typer.Exit(COULD_NOT_RUN)
+    _print_rows(move_ledger(settings.ledger_url, to, now=utc_now(), by=by or person()))
+    say(f"moved. Set SOURCING_LEDGER_URL to {shown(to)} for every schedule, with its password")
+
+
+def _print_rows(rows: dict[str, int]) -> None:
+    from cli.terminal import console
+
+    console.print(", ".join(f"{count:,} {name}" for name, count in rows.items()), highlight=False)
+
+
+def _print_json(verdict: Verdict) -> None:
+    import json
+    from dataclasses import asdict
+
+    print(json.dumps(asdict(verdict), ensure_ascii=False, indent=2))
+
+
+def _print_verdict(verdict: Verdict) -> None:
+    from rich.table import Table
+
+    from cli.terminal import console
+
+    if not verdict.faults:
+        _print_rows(dict(verdict.rows))
+        console.print("No faults")
+        return
+    table = Table("table", "row", "fault", title=f"{len(verdict.faults)} faults", title_justify="left")
+    for fault in verdict.faults[:SHOWN_FAULTS]:
+        table.add_row(fault.table, fault.row, fault.words)
+    console.print(table)
+    if len(verdict.faults) > SHOWN_FAULTS:
+        console.print(f"and {len(verdict.faults) - SHOWN_FAULTS} more: sourcing ledger verify --json")

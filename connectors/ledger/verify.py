@@ -1,0 +1,286 @@
+"""Whether a ledger is whole and says nothing that can't be: every fault with its row."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import JSON, Connection, Table, text
+from sqlalchemy.exc import DatabaseError
+
+from connectors.ledger.backup import backup
+from connectors.ledger.engine import (
+    LedgerUnusable,
+    open_engine,
+    read_only,
+    reading,
+    require_file,
+    unusable,
+    version_of,
+)
+from connectors.ledger.schema import SCHEMA_VERSION, metadata
+from connectors.ledger.spending import COUNTS_AS_SPENT
+from domain.effects import Action, EffectStatus, effect_key
+from domain.marketplace import Marketplace
+from domain.states import MOVES, REACHED_BOOKED, OrderState
+
+MOST_DAMAGES = 100
+NEEDS_ORDER_ID = (
+    OrderState.ORDERED,
+    OrderState.PAYMENT_PENDING,
+    OrderState.PAID,
+    *REACHED_BOOKED,
+    OrderState.REFUNDING,
+    OrderState.REFUNDED,
+)
+NEEDS_PAYMENT = (OrderState.PAID, *REACHED_BOOKED, OrderState.REFUNDING, OrderState.REFUNDED)
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing that is wrong; `row` is the key of the row in `table`, empty for the whole of it."""
+
+    table: str
+    row: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a check came to: the rows of each table, and the faults."""
+
+    rows: Mapping[str, int]
+    faults: Sequence[Fault]
+
+
+def verify(url: str) -> Verdict:
+    """Check a ledger, as it is at this moment, and change nothing. Raises `LedgerUnusable` when it can't be read.
+
+    One of an earlier program is checked as it will be once that is brought up to date.
+    """
+    if url.startswith("sqlite") and (damages := _damages(require_file(url))):
+        return Verdict(rows={}, faults=damages)
+    with reading(url) as connection:
+        version = version_of(connection)
+        if version == SCHEMA_VERSION:
+            return _verdict(connection)
+    if version is None or version > SCHEMA_VERSION:
+        what = "no ledger" if version is None else f"of schema {version}, newer than this program's {SCHEMA_VERSION}"
+        raise LedgerUnusable(f"{url} is {what}: give another file, or update the program")
+    return _verify_migrated(url, version)
+
+
+def _verify_migrated(url: str, version: str) -> Verdict:
+    if not url.startswith("sqlite"):
+        raise LedgerUnusable(
+            f"the ledger has schema {version}, this program's is {SCHEMA_VERSION}: any command that opens it, such as "
+            "sourcing status, brings it up to date. Then verify it"
+        )
+    with TemporaryDirectory() as folder:
+        copy = f"sqlite:///{backup(url, Path(folder) / 'copy.db', datetime.now(UTC))}"
+        open_engine(copy).dispose()
+        return verify(copy)
+
+
+def _damages(file: Path) -> list[Fault]:
+    """What SQLite itself finds wrong with the file."""
+    try:
+        with closing(sqlite3.connect(read_only(file), uri=True, timeout=30)) as database:
+            found = [words for (words,) in database.execute(f"PRAGMA integrity_check({MOST_DAMAGES})") if words != "ok"]
+    except sqlite3.DatabaseError as error:
+        if "malformed" not in str(error):
+            raise unusable(f"sqlite:///{file}", error) from error
+        found = [str(error)]
+    return [Fault(table="", row="", words=words) for words in found]
+
+
+def _verdict(connection: Connection) -> Verdict:
+    rows = {table.name: _rows(connection, table) for table in metadata.sorted_tables}
+    faults = [*_schema(connection), *_foreign_keys(connection), *check(rows)]
+    return Verdict(rows={name: len(listed) for name, listed in rows.items()}, faults=faults)
+
+
+def _rows(connection: Connection, table: Table) -> list[dict[str, Any]]:
+    """The rows as the database has them: a value that can't be read is a fault of its row, not the end of the check."""
+    names = ", ".join(connection.dialect.identifier_preparer.quote(column.name) for column in table.columns)
+    try:
+        found = connection.execute(text(f"SELECT {names} FROM {table.name}")).mappings()
+        return [dict(row) for row in found]
+    except DatabaseError as error:
+        raise unusable(str(connection.engine.url), error) from error
+
+
+def _schema(connection: Connection) -> Iterator[Fault]:
+    for difference in compare_metadata(MigrationContext.configure(connection), metadata):
+        yield Fault(table="", row="", words=f"the schema is not as this program makes it: {difference}")
+
+
+def _foreign_keys(connection: Connection) -> Iterator[Fault]:
+    if connection.dialect.name != "sqlite":
+        return  # PostgreSQL checks them with every write
+    for table, row_id, parent, _ in connection.exec_driver_sql("PRAGMA foreign_key_check"):
+        yield Fault(table=table, row=f"row {row_id}", words=f"names a row of {parent} that is not there")
+
+
+def check(rows: Mapping[str, Sequence[Row]]) -> Iterator[Fault]:
+    """The faults of a ledger's rows, by table."""
+    orders = {row["order_ref"]: row for row in rows["orders"]}
+    effects: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in rows["effects"]:
+        effects[row["order_ref"]].append(row)
+    moves: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in sorted(rows["moves"], key=lambda row: int(row["id"])):
+        moves[row["order_ref"]].append(row)
+    answered = {row["order_ref"] for row in rows["answers"]}
+    back: defaultdict[str, int] = defaultdict(int)
+    for row in rows["refunds"]:
+        back[row["order_ref"]] += row["refunded_minor"]
+    yield from _json(rows)
+    yield from _twice_ordered(rows["orders"])
+    for ref, order in orders.items():
+        yield from _order(order)
+        yield from _payment(order, effects[ref], moves[ref], answered=ref in answered)
+        yield from _refunded(order, back[ref])
+        yield from _trail(order, moves[ref])
+    for listed in effects.values():
+        for effect in listed:
+            yield from _effect(effect)
+        yield from _attempts(listed)
+
+
+def _json(rows: Mapping[str, Sequence[Row]]) -> Iterator[Fault]:
+    for table in metadata.sorted_tables:
+        columns = [column.name for column in table.columns if isinstance(column.type, JSON)]
+        for row in rows[table.name] if columns else ():
+            for column in columns:
+                if isinstance(row[column], str) and not _is_json(row[column]):
+                    yield Fault(table=table.name, row=_key(table, row), words=f"{column} is not JSON")
+
+
+def _is_json(content: str) -> bool:
+    try:
+        json.loads(content)
+    except ValueError:
+        return False
+    return True
+
+
+def _key(table: Table, row: Row) -> str:
+    return "/".join(str(row[column.name]) for column in table.primary_key.columns)
+
+
+def _twice_ordered(orders: Iterable[Row]) -> Iterator[Fault]:
+    seen: dict[tuple[str, str], str] = {}
+    for row in orders:
+        if row["order_id"] is None:
+            continue
+        first = seen.setdefault((row["marketplace"], row["order_id"]), row["order_ref"])
+        if first != row["order_ref"]:
+            yield _at_order(row, f"has order id {row['order_id']}, which {first} has too")
+
+
+def _at_order(order: Row, words: str) -> Fault:
+    return Fault(table="orders", row=order["order_ref"], words=words)
+
+
+def _order(order: Row) -> Iterator[Fault]:
+    state = order["state"]
+    if order["marketplace"] not in set(Marketplace):
+        yield _at_order(order, f"marketplace {order['marketplace']!r} does not exist")
+    if state not in set(OrderState):
+        yield _at_order(order, f"state {state!r} does not exist")
+    if state in NEEDS_ORDER_ID and order["order_id"] is None:
+        yield _at_order(order, f"is {state} and has no order id")
+    if state in NEEDS_PAYMENT and order["paid_minor"] is None:
+        yield _at_order(order, f"is {state} and has no paid amount")
+    if state in REACHED_BOOKED and order["shipment_order_id"] is None:
+        yield _at_order(order, f"is {state} and has no shipment")
+    approved, payable = order["approved_minor"], order["payable_minor"]
+    if payable is not None and payable < (approved or 0):
+        yield _at_order(order, f"may cost {payable} fen, less than the {approved} that are approved")
+
+
+def _payment(order: Row, effects: Sequence[Row], moves: Sequence[Row], *, answered: bool) -> Iterator[Fault]:
+    paid = order["paid_minor"]
+    if paid is None:
+        return
+    ours = any(effect["action"] == Action.PAY and effect["status"] in COUNTS_AS_SPENT for effect in effects)
+    told = answered or any("no payment of this ledger accounts for it" in move["reason"] for move in moves)
+    if not ours and not told:
+        yield _at_order(order, f"is paid with {paid} fen, and neither a payment nor an answer accounts for it")
+    most = order["approved_minor"] if order["payable_minor"] is None else order["payable_minor"]
+    said = any("approved was" in move["reason"] for move in moves)
+    if paid > (most or 0) and not said:
+        yield _at_order(order, f"is paid with {paid} fen, {most or 0} may be paid, and nothing says why")
+
+
+def _refunded(order: Row, back: int) -> Iterator[Fault]:
+    told = order["refunded_minor"] or 0
+    if told != back:
+        yield _at_order(order, f"{told} fen came back, its refunds sum to {back}")
+    if told > (order["paid_minor"] or 0):
+        yield _at_order(order, f"{told} fen came back of {order['paid_minor'] or 0} paid")
+
+
+def _trail(order: Row, moves: Sequence[Row]) -> Iterator[Fault]:
+    """The moves of an order must lead, one legal step after the other, to where it is."""
+    before = None
+    for move in moves:
+        old, new = move["old_state"], move["new_state"]
+        if old != before:
+            yield Fault(table="moves", row=str(move["id"]), words=f"{order['order_ref']} left {old}, it was {before}")
+        elif old is not None and new != old and not _is_legal(old, new):
+            yield Fault(table="moves", row=str(move["id"]), words=f"{order['order_ref']} can't go from {old} to {new}")
+        before = new
+    if before != order["state"]:
+        yield _at_order(order, f"is {order['state']}, its last move led to {before}")
+
+
+def _is_legal(old: str, new: str) -> bool:
+    return old in set(OrderState) and new in MOVES[OrderState(old)]
+
+
+def _at_effect(effect: Row, words: str) -> Fault:
+    return Fault(table="effects", row=effect["key"], words=words)
+
+
+def _effect(effect: Row) -> Iterator[Fault]:
+    if effect["action"] not in set(Action):
+        yield _at_effect(effect, f"action {effect['action']!r} does not exist")
+        return
+    if effect["status"] not in set(EffectStatus):
+        yield _at_effect(effect, f"status {effect['status']!r} does not exist")
+    if effect["fence"] < 1 or effect["attempt"] < 1:
+        yield _at_effect(effect, f"fence {effect['fence']}, attempt {effect['attempt']}: both begin at 1")
+    if effect["status"] in (EffectStatus.DONE, EffectStatus.REFUSED, EffectStatus.UNSENT) and not effect["settled_at"]:
+        yield _at_effect(effect, f"is {effect['status']} and was never settled")
+    start = effect_key(effect["order_ref"], Action(effect["action"]))
+    end = f":{effect['attempt']}" if effect["attempt"] > 1 else ""
+    if not effect["key"].startswith(start) or not effect["key"].endswith(end):
+        yield _at_effect(effect, f"the key does not name {start} and attempt {effect['attempt']}")
+
+
+def _attempts(effects: Sequence[Row]) -> Iterator[Fault]:
+    """Of one effect all attempts but the last were refused, so that only one can be live."""
+    slots: defaultdict[str, list[Row]] = defaultdict(list)
+    for effect in effects:
+        slots[effect["key"].removesuffix(f":{effect['attempt']}" if effect["attempt"] > 1 else "")].append(effect)
+    for slot, attempts in slots.items():
+        attempts.sort(key=lambda effect: int(effect["attempt"]))
+        if [effect["attempt"] for effect in attempts] != list(range(1, len(attempts) + 1)):
+            yield _at_effect(attempts[0], f"of {slot} not every attempt is there")
+        for effect in attempts[:-1]:
+            if effect["status"] != EffectStatus.REFUSED:
+                yield _at_effect(effect, f"is {effect['status']}, and a later attempt was made all the same")

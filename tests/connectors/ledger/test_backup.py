@@ -1,0 +1,259 @@
+"""Backups: consistent while a run writes, never over anything, and put back so that nothing is bought twice."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from connectors.ledger.backup import backup, restore
+from connectors.ledger.copying import move_ledger
+from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.export import export
+from connectors.ledger.marks import Mark
+from connectors.ledger.records import OrderChange
+from connectors.ledger.schema import SCHEMA_VERSION
+from connectors.ledger.store import Ledger
+from connectors.ledger.verify import verify
+from domain.states import OrderState
+from tests.connectors.ledger.conftest import MovableClock
+from tests.connectors.ledger.plans import intents, plan
+from tests.connectors.ledger.test_claims import LEASE, claim_one
+from tests.postgres import MISSING, Postgres, binaries, running_postgres
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def opened(file: Path) -> Ledger:
+    return Ledger(f"sqlite:///{file}", clock=MovableClock(), owner="reader")
+
+
+def test_a_backup_is_one_whole_file(ledger: Ledger, url: str, tmp_path: Path) -> None:
+    """All that is committed is in it, also what is still in the write-ahead log; nothing lies beside it."""
+    ledger.claim(intents("A-1"), lease=LEASE)
+    (tmp_path / "backups").mkdir()
+    written = backup(url, tmp_path / "backups" / "b.db", NOW)
+    assert [path.name for path in (tmp_path / "backups").iterdir()] == ["b.db"]
+    assert verify(f"sqlite:///{written}").faults == []
+    with opened(written) as copy:
+        assert [effect.key for effect in copy.effects_of(["A-1"])] == ["A-1:create"]
+
+
+def test_a_backup_in_a_folder_is_named_by_its_time(ledger: Ledger, url: str, tmp_path: Path) -> None:
+    """What a schedule needs: each night another file."""
+    (tmp_path / "backups").mkdir()
+    assert backup(url, tmp_path / "backups", NOW).name == "ledger-20260102T030405Z.db"
+
+
+def test_a_backup_overwrites_nothing(ledger: Ledger, url: str, tmp_path: Path) -> None:
+    """Not even another backup."""
+    backup(url, tmp_path / "b.db", NOW)
+    before = (tmp_path / "b.db").read_bytes()
+    with pytest.raises(LedgerUnusable, match=r"b\.db is there already"):
+        backup(url, tmp_path / "b.db", NOW)
+    assert (tmp_path / "b.db").read_bytes() == before
+
+
+def test_a_backup_needs_a_ledger(tmp_path: Path) -> None:
+    """It creates no empty one."""
+    with pytest.raises(LedgerUnusable, match="there is no ledger at"):
+        backup(f"sqlite:///{tmp_path / 'none.db'}", tmp_path / "b.db", NOW)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_backup_of_a_damaged_ledger_is_not_kept(ledger: Ledger, url: str, tmp_path: Path) -> None:
+    """A backup that can't be restored is worse than a clear no."""
+    ledger.put_plans([plan(f"B-{number}", request={"note": "n" * 900}) for number in range(200)])
+    ledger.close()
+    with (tmp_path / "ledger.db").open("r+b") as content:
+        content.seek(4096 * 40)
+        content.write(b"\xff" * 4096)
+    with pytest.raises(LedgerUnusable, match=r"malformed|damaged"):
+        backup(url, tmp_path / "b.db", NOW)
+    assert {path.name for path in tmp_path.iterdir()} <= {"ledger.db", "ledger.db-wal", "ledger.db-shm"}
+
+
+def test_a_backup_while_a_run_writes_is_consistent(ledger: Ledger, url: str, tmp_path: Path) -> None:
+    """Every order and its move are written in one commit: a backup has both or neither, at any moment."""
+    stop = threading.Event()
+
+    def write() -> None:
+        with Ledger(url, clock=MovableClock(), owner="writer") as writer:
+            for number in range(10_000):
+                if stop.is_set():
+                    return
+                writer.put_plans([plan(f"B-{number}")])
+                writer.change([OrderChange(order_ref=f"B-{number}", state=OrderState.HELD, reason="over budget")])
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        seen = [verify(f"sqlite:///{backup(url, tmp_path / f'b{number}.db', NOW)}") for number in range(5)]
+    finally:
+        stop.set()
+        thread.join()
+    assert [verdict.faults for verdict in seen] == [[]] * 5
+    assert seen[-1].rows["orders"] > seen[0].rows["orders"] > 1
+
+
+def test_a_backup_of_an_older_schema_is_verified_as_it_will_be(ledger: Ledger, url: str, tmp_path: Path) -> None:
+    """The file itself stays as it is, so that the older program can go back to it."""
+    written = backup(url, tmp_path / "b.db", NOW)
+    to_older_schema(written)
+    before = written.read_bytes()
+    assert verify(f"sqlite:///{written}").faults == []
+    assert written.read_bytes() == before
+
+
+def to_older_schema(file: Path) -> None:
+    """Take back what the newest migration did."""
+    with closing(sqlite3.connect(file)) as database:
+        database.executescript(
+            "ALTER TABLE orders DROP COLUMN payable_minor; ALTER TABLE effects DROP COLUMN leaves_by;"
+            "DROP TABLE answers; DROP TABLE marks; UPDATE alembic_version SET version_num = '0004';"
+        )
+
+
+def test_a_restored_ledger_buys_nothing_until_it_is_confirmed(ledger: Ledger, url: str, tmp_path: Path) -> None:
+    """It has forgotten what came after the backup: claims are refused with the way out, reading goes on."""
+    saved = backup(url, tmp_path / "b.db", NOW)
+    ledger.record([claim_one(ledger)])
+    ledger.close()
+    kept = restore(url, saved, now=NOW, by="ann")
+    assert kept is not None
+    assert kept.name == "ledger.db.replaced-20260102T030405Z"
+    with opened(kept) as old:
+        assert old.orders(["A-1"])["A-1"].state is OrderState.ORDERED
+    with opened(tmp_path / "ledger.db") as restored:
+        assert restored.orders(["A-1"])["A-1"].state is OrderState.PLANNED
+        with pytest.raises(
+            LedgerUnusable,
+            match=r"was restored from b\.db, whose newest entry is of 2026-01-01 12:00:00 UTC\. It has forgotten .*"
+            "Run `sourcing reconcile`, .* sourcing ledger confirm. Nothing was sent",
+        ):
+            restored.claim(intents("A-1"), lease=LEASE)
+        assert restored.effects_of(["A-1"]) == []
+        assert restored.marks.end(Mark.RESTORED, by="ann")
+        assert set(restored.claim(intents("A-1"), lease=LEASE).won) == {"A-1"}
+
+
+def test_a_damaged_ledger_is_kept_when_a_backup_takes_its_place(ledger: Ledger, url: str, tmp_path: Path) -> None:
+    """Its write-ahead log goes with it: the restored file must not meet it."""
+    saved = backup(url, tmp_path / "b.db", NOW)
+    ledger.close()
+    (tmp_path / "ledger.db").write_bytes(b"this is no database, by far" * 100)
+    (tmp_path / "ledger.db-wal").write_bytes(b"remains")
+    kept = restore(url, saved, now=NOW, by="ann")
+    assert kept is not None
+    assert kept.read_bytes().startswith(b"this is no database")
+    assert Path(f"{kept}-wal").read_bytes() == b"remains"
+    with opened(tmp_path / "ledger.db") as restored:
+        assert set(restored.all_orders()) == {"A-1", "A-2"}
+
+
+@pytest.mark.parametrize("content", [b"no database at all" * 100, b""])
+def test_what_is_no_backup_is_not_restored(ledger: Ledger, url: str, tmp_path: Path, content: bytes) -> None:
+    """The ledger in use stays as it is."""
+    (tmp_path / "b.db").write_bytes(content)
+    with pytest.raises(LedgerUnusable, match=r"b\.db is no"):
+        restore(url, tmp_path / "b.db", now=NOW, by="ann")
+    assert set(ledger.all_orders()) == {"A-1", "A-2"}
+    assert ledger.marks.standing() == {}
+
+
+def test_a_backup_of_an_older_schema_can_be_restored(ledger: Ledger, url: str, tmp_path: Path) -> None:
+    """It is brought up to date on the way; the backup itself stays as it is."""
+    saved = backup(url, tmp_path / "b.db", NOW)
+    to_older_schema(saved)
+    before = saved.read_bytes()
+    ledger.close()
+    restore(url, saved, now=NOW, by="ann")
+    assert saved.read_bytes() == before
+    with opened(tmp_path / "ledger.db") as restored:
+        assert set(restored.marks.standing()) == {Mark.RESTORED}
+
+
+def test_an_export_has_every_table_with_its_own_types(ledger: Ledger, url: str, tmp_path: Path) -> None:
+    """Amounts are whole fen, times are UTC, JSON is text, and what is not there is null."""
+    ledger.put_plans([plan("A-1", request={"note": "杯子"}, payable_minor=110)])
+    ledger.claim(intents("A-1"), lease=LEASE)
+    rows = export(url, tmp_path / "out")
+    assert rows["orders"] == 2
+    assert {path.stem for path in (tmp_path / "out").iterdir()} == set(rows)
+    table = parquet.read_table(tmp_path / "out" / "orders.parquet")
+    assert table.schema.field("payable_minor").type == pa.int64()
+    assert table.schema.field("recorded_at").type == pa.timestamp("us", tz="UTC")
+    assert table.schema.metadata[b"schema_version"] == SCHEMA_VERSION.encode()
+    first = table.to_pylist()[0]
+    assert (first["order_ref"], first["payable_minor"], first["paid_minor"]) == ("A-1", 110, None)
+    assert (first["request"], first["quote"]) == ('{"note": "杯子"}', None)
+    assert first["recorded_at"] == datetime(2026, 1, 1, 12, tzinfo=UTC)
+    with pytest.raises(LedgerUnusable, match="out is there already"):
+        export(url, tmp_path / "out")
+
+
+def test_a_moved_ledger_goes_on_elsewhere_and_nowhere_else(ledger: Ledger, url: str, tmp_path: Path) -> None:
+    """All rows are there; the old ledger refuses to buy, so that a forgotten schedule buys nothing twice."""
+    ledger.record([claim_one(ledger)])
+    to = f"sqlite:///{tmp_path / 'new.db'}"
+    assert move_ledger(url, to, now=NOW, by="ann")["effects"] == 1
+    with opened(tmp_path / "new.db") as moved:
+        assert moved.all_orders() == ledger.all_orders()
+        assert moved.moves_of("A-1") == ledger.moves_of("A-1")
+        assert set(moved.claim(intents("A-2"), lease=LEASE).won) == {"A-2"}
+    with pytest.raises(LedgerUnusable, match=r"was moved to sqlite:.*new\.db at 2026-01-02 .* Set SOURCING_LEDGER_URL"):
+        ledger.claim(intents("A-2"), lease=LEASE)
+    with pytest.raises(LedgerUnusable, match="was moved"):
+        ledger.belong_to("user 1 at the sandbox")
+    with pytest.raises(LedgerUnusable, match="was moved"):
+        move_ledger(url, f"sqlite:///{tmp_path / 'third.db'}", now=NOW, by="ann")
+
+
+def test_a_ledger_moves_into_an_empty_database_only(ledger: Ledger, url: str, tmp_path: Path) -> None:
+    """Two ledgers in one database would be neither; the old one goes on."""
+    with opened(tmp_path / "new.db") as other:
+        other.start_batch("theirs", "file.csv")
+    with pytest.raises(LedgerUnusable, match="has rows in table batches: give an empty database"):
+        move_ledger(url, f"sqlite:///{tmp_path / 'new.db'}", now=NOW, by="ann")
+    assert set(ledger.claim(intents("A-1"), lease=LEASE).won) == {"A-1"}
+
+
+def test_a_ledger_with_a_run_at_work_does_not_move(ledger: Ledger, url: str, tmp_path: Path) -> None:
+    """Its outcomes would be written into the old one."""
+    ledger.claim(intents("A-1"), lease=LEASE)
+    with pytest.raises(LedgerUnusable, match=r"a run is at work \(A-1:create, until 2026-01-01 12:01:00 UTC\)"):
+        move_ledger(url, f"sqlite:///{tmp_path / 'new.db'}", now=ledger.clock(), by="ann")
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    if binaries() is None:
+        pytest.skip(MISSING)
+    with running_postgres(durable=False) as server:
+        yield server
+
+
+def test_a_ledger_moves_to_postgresql_and_back_into_a_backup(
+    ledger: Ledger, url: str, postgres: Postgres, tmp_path: Path
+) -> None:
+    """Row by row the same; numbering goes on; a backup of PostgreSQL is a SQLite file that can be verified."""
+    ledger.record([claim_one(ledger)])
+    to = postgres.new_database()
+    move_ledger(url, to, now=NOW, by="ann")
+    with Ledger(to, clock=MovableClock(), owner="first") as moved:
+        assert moved.all_orders() == ledger.all_orders()
+        moved.change([OrderChange(order_ref="A-2", state=OrderState.HELD, reason="over budget")])
+        assert [move["new_state"] for move in moved.moves_of("A-2")] == ["planned", "held"]
+        assert verify(to).faults == []
+        saved = backup(to, tmp_path / "b.db", NOW)
+        assert export(to, tmp_path / "out")["orders"] == 2
+        with opened(saved) as copy:
+            assert copy.all_orders() == moved.all_orders()
+    assert verify(f"sqlite:///{saved}").faults == []
