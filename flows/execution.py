@@ -46,9 +46,12 @@ async def execute(
 
 async def settle_open_effects(resources: Resources, orders: Mapping[str, OrderRecord]) -> None:
     """Read what became of every effect of these orders that an earlier run left open."""
-    await settle_creates(resources, orders)
-    await settle_payments(resources, resources.ledger.orders(orders))
-    await settle_bookings(resources, resources.ledger.orders(orders))
+    waiting = resources.ledger.unsettled(orders)
+    if not waiting:
+        return
+    await settle_creates(resources, {ref: order for ref, order in orders.items() if ref in waiting})
+    await settle_payments(resources, resources.ledger.orders(waiting))
+    await settle_bookings(resources, resources.ledger.orders(waiting))
 
 
 async def _execute_chunk(

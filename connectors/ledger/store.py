@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, Self
 
-from sqlalchemy import Connection, Executable, Select, and_, func, or_, select, update
+from sqlalchemy import Connection, Executable, Select, and_, bindparam, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError, DBAPIError
 
@@ -27,6 +27,19 @@ from domain.states import OrderState, is_behind, move
 Clock = Callable[[], datetime]
 OPEN = (EffectStatus.SENDING, EffectStatus.UNKNOWN)
 CLOCKS_APART_S = 30
+
+# built once: making a statement costs several times what running it does
+_REFS = bindparam("refs", expanding=True)
+_ORDERS = select(orders).where(orders.c.order_ref.in_(_REFS))
+_ORDER_NOW = select(orders.c.state, orders.c.reason).where(orders.c.order_ref == bindparam("ref")).with_for_update()
+_EFFECTS = select(effects).where(effects.c.order_ref.in_(_REFS)).order_by(effects.c.intent_at)
+_UNSETTLED = select(effects.c.order_ref).where(effects.c.order_ref.in_(_REFS), effects.c.status.in_(OPEN)).distinct()
+_AT_WORK = (
+    select(effects.c.owner)
+    .where(effects.c.order_ref.in_(_REFS), effects.c.status.in_(OPEN), effects.c.lease_until > bindparam("now"))
+    .distinct()
+)
+_IN_DOUBT = select(effects.c.sender, effects.c.owner).where(effects.c.status.in_(OPEN))
 
 
 class Ledger:
@@ -111,7 +124,7 @@ class Ledger:
     @patient
     def orders(self, order_refs: Iterable[str]) -> dict[str, OrderRecord]:
         """The orders of these references, by reference."""
-        return self._orders(select(orders).where(orders.c.order_ref.in_(list(order_refs))))
+        return self._orders(_ORDERS, {"refs": list(order_refs)})
 
     @patient
     def orders_in(self, states: Iterable[OrderState]) -> dict[str, OrderRecord]:
@@ -328,27 +341,26 @@ class Ledger:
     @patient
     def effects_of(self, order_refs: Iterable[str]) -> list[EffectRecord]:
         """All effects of these orders, oldest first."""
-        statement = select(effects).where(effects.c.order_ref.in_(list(order_refs))).order_by(effects.c.intent_at)
         with self._reading() as connection:
-            return self._effects(connection, statement)
+            return self._effects(connection, _EFFECTS, {"refs": list(order_refs)})
+
+    @patient
+    def unsettled(self, order_refs: Iterable[str]) -> set[str]:
+        """Those of these orders that have an effect of which nobody knows yet whether it happened."""
+        with self._reading() as connection:
+            return set(connection.scalars(_UNSETTLED, {"refs": list(order_refs)}))
 
     @patient
     def owners_at_work(self, order_refs: Iterable[str]) -> set[str]:
         """Owners of unsettled effects whose lease still runs."""
-        statement = select(effects.c.owner).where(
-            effects.c.order_ref.in_(list(order_refs)),
-            effects.c.status.in_(OPEN),
-            effects.c.lease_until > self.clock(),
-        )
         with self._reading() as connection:
-            return set(connection.scalars(statement.distinct()))
+            return set(connection.scalars(_AT_WORK, {"refs": list(order_refs), "now": self.clock()}))
 
     @patient
     def senders_in_doubt(self) -> set[str]:
         """Send logs that an unsettled effect still needs: of who may have sent it, and of who holds it now."""
         with self._reading() as connection:
-            rows = connection.execute(select(effects.c.sender, effects.c.owner).where(effects.c.status.in_(OPEN)))
-            return {name for row in rows for name in row}
+            return {name for row in connection.execute(_IN_DOUBT) for name in row}
 
     @patient
     def moves_of(self, order_ref: str) -> list[dict[str, Any]]:
@@ -393,13 +405,16 @@ class Ledger:
         except DBAPIError as error:
             raise unusable(self.url, error) from error
 
-    def _orders(self, statement: Select[Any]) -> dict[str, OrderRecord]:
+    def _orders(self, statement: Select[Any], given: Mapping[str, Any] | None = None) -> dict[str, OrderRecord]:
         with self._reading() as connection:
-            return {row["order_ref"]: OrderRecord.of(dict(row)) for row in connection.execute(statement).mappings()}
+            rows = connection.execute(statement, given).mappings()
+            return {row["order_ref"]: OrderRecord.of(row) for row in rows}
 
     @staticmethod
-    def _effects(connection: Connection, statement: Executable) -> list[EffectRecord]:
-        return [EffectRecord.of(dict(row)) for row in connection.execute(statement).mappings()]
+    def _effects(
+        connection: Connection, statement: Executable, given: Mapping[str, Any] | None = None
+    ) -> list[EffectRecord]:
+        return [EffectRecord.of(row) for row in connection.execute(statement, given).mappings()]
 
     def _latest(self, connection: Connection, intents: Sequence[Intent]) -> dict[str, EffectRecord]:
         refs = [intent.order_ref for intent in intents]
@@ -456,9 +471,7 @@ class Ledger:
         return True
 
     def _change(self, connection: Connection, change: OrderChange, *, by: str = "") -> None:
-        row = connection.execute(
-            select(orders.c.state, orders.c.reason).where(orders.c.order_ref == change.order_ref).with_for_update()
-        ).one()
+        row = connection.execute(_ORDER_NOW, {"ref": change.order_ref}).one()
         old = OrderState(row.state)
         if change.expected is not None and old is not change.expected:
             return
