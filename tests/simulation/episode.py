@@ -68,20 +68,20 @@ class Scenario:
 
     @classmethod
     def drawn(cls, dice: Random, made: Stage) -> Scenario:
-        count = dice.choices((1, 2, 3, 4), (14, 8, 2, 1))[0]
+        limited = dice.choices(("nothing", "batch", "day"), (6, 3, 1))[0]
+        count = dice.choices((1, 2, 3, 4), (20, 5, 1, 1) if limited == "nothing" else (0, 6, 2, 0))[0]
         requests, totals = [], []
         for number in range(1, count + 1):
             request, about_fen = _request(dice, made, f"R-{number}")
             requests.append(request)
             totals.append(about_fen)
-        tight = round(sum(totals) * dice.uniform(0.3, 1.1)) if count > 1 else sum(totals) + 5000
-        by_day = dice.random() < 0.1
+        tight_fen = round(max(max(totals) * dice.uniform(1.0, 1.3), sum(totals) * dice.uniform(0.4, 1.1)))
         return cls(
             requests=tuple(requests),
-            budget=Money(tight) if not by_day and dice.random() < 0.5 else None,
-            settings=_settings(made, dice.choice((20, 60, 120)), dice.choice((1, 4)), tight if by_day else 0),
+            budget=Money(tight_fen) if limited == "batch" else None,
+            settings=_settings(made, dice.choice((20, 60, 120)), dice.choice((1, 4)), tight_fen * (limited == "day")),
             chunk_size=dice.choice((1, 2, 50)),
-            day_limit_fen=tight if by_day else None,
+            day_limit_fen=tight_fen if limited == "day" else None,
             hides_bookings=dice.random() < 0.2,
         )
 
@@ -342,7 +342,7 @@ class Episode:
         self.misfortune.calm = True
         self.note("calm")
         self.world.books.set_balance(max(self.world.books.balance_fen, OPENING_FEN))
-        for _ in range(CALM_ROUNDS):
+        for _ in range(CALM_ROUNDS if self._may_change() else 0):
             await asyncio.sleep(self.scenario.settings.lease_s + SETTLE_S + 1)
             self.land()
             if self.taken_back:
@@ -354,6 +354,11 @@ class Episode:
             self.broken(what)
         self.check("the end", at_rest=True)
         self._tell_ends()
+
+    def _may_change(self) -> bool:
+        """Whether a further run has something to do; of those that have not, every third is made all the same."""
+        died = any(name.startswith("crash") for name in self.misfortune.struck)
+        return died or bool(self._unexplained()) or BATCH not in self.snapshots or self.dice.random() < 0.35
 
     # judgement
 
