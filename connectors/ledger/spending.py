@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, exists, func, select
 
 from connectors.ledger.records import Intent, SpendLimits
 from connectors.ledger.schema import effects, orders
@@ -38,25 +38,23 @@ def without_room(connection: Connection, intents: Sequence[Intent], limits: Spen
         day_spent=Money(day_total(connection, limits.day_start)),
     )
     refs = [intent.order_ref for intent in intents]
-    most = dict(connection.execute(select(orders.c.order_ref, _PAYABLE).where(orders.c.order_ref.in_(refs))).all())
-    begun = _begun(effects.c.intent_at >= limits.day_start)
-    counted = set(connection.scalars(begun.where(orders.c.order_ref.in_(refs))))
+    most = dict(connection.execute(_MOST, {"refs": refs}).all())
+    counted = set(connection.scalars(_COUNTED, {"refs": refs, "since": limits.day_start}))
     return over_budget([(ref, Money(most[ref])) for ref in refs if ref not in counted], spent)
 
 
 def batch_total(connection: Connection, batch_id: str) -> int:
     """Fen that the orders of a batch cost or may cost."""
-    return _sum(connection, orders.c.batch_id == batch_id, _COST)
+    return int(connection.execute(_BATCH_TOTAL, {"batch": batch_id}).scalar_one())
 
 
 def day_total(connection: Connection, since: datetime) -> int:
     """Fen that left or may leave for orders whose create or pay was begun since then."""
-    return _sum(connection, effects.c.intent_at >= since, _OUTLAY)
+    return int(connection.execute(_DAY_TOTAL, {"since": since}).scalar_one())
 
 
-def _sum(connection: Connection, which: ColumnElement[bool], amount: ColumnElement[int]) -> int:
-    statement = select(func.coalesce(func.sum(amount), 0)).where(orders.c.order_ref.in_(_begun(which)))
-    return int(connection.execute(statement).scalar_one())
+def _sum(amount: ColumnElement[int], which: ColumnElement[bool]) -> Select[tuple[int]]:
+    return select(func.coalesce(func.sum(amount), 0)).where(orders.c.order_ref.in_(_begun(which)))
 
 
 def _begun(which: ColumnElement[bool]) -> Select[tuple[str]]:
@@ -78,3 +76,8 @@ _OUTLAY = case(
 )
 _BACK = func.coalesce(orders.c.refunded_minor, 0)
 _COST = case((_BACK < _OUTLAY, _OUTLAY - _BACK), else_=0)
+_BATCH_TOTAL = _sum(_COST, orders.c.batch_id == bindparam("batch"))
+_DAY_TOTAL = _sum(_OUTLAY, effects.c.intent_at >= bindparam("since"))
+_ASKED = orders.c.order_ref.in_(bindparam("refs", expanding=True))
+_MOST = select(orders.c.order_ref, _PAYABLE).where(_ASKED)
+_COUNTED = _begun(effects.c.intent_at >= bindparam("since")).where(_ASKED)

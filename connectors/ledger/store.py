@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache, cached_property
 from itertools import count
 from typing import Any, Self
 
@@ -39,6 +40,13 @@ _AT_WORK = (
     .where(effects.c.order_ref.in_(_REFS), effects.c.status.in_(OPEN), effects.c.lease_until > bindparam("now"))
     .distinct()
 )
+_STATES = (
+    select(orders.c.order_ref, orders.c.state)
+    .where(orders.c.order_ref.in_(_REFS))
+    .order_by(orders.c.order_ref)
+    .with_for_update()
+)
+_STARTED = select(effects.c.order_ref).where(effects.c.order_ref.in_(_REFS), effects.c.status.in_(COUNTS_AS_SPENT))
 _IN_DOUBT = select(effects.c.sender, effects.c.owner).where(effects.c.status.in_(OPEN))
 
 
@@ -148,23 +156,13 @@ class Ledger:
         refs = [plan["order_ref"] for plan in plans]
         with self._transaction() as connection:
             # locks the rows first, so that another run's claim is either seen below or waits for this commit
-            known = select(orders.c.order_ref, orders.c.state).where(orders.c.order_ref.in_(refs))
-            old = dict(connection.execute(known.order_by(orders.c.order_ref).with_for_update()).all())
-            started = set(
-                connection.scalars(
-                    select(effects.c.order_ref).where(
-                        effects.c.order_ref.in_(refs), effects.c.status.in_(COUNTS_AS_SPENT)
-                    )
-                )
-            )
+            old = dict(connection.execute(_STATES, {"refs": refs}).all())
+            started = set(connection.scalars(_STARTED, {"refs": refs}))
             rows = [
                 {**plan, "recorded_at": now, "updated_at": now} for plan in plans if plan["order_ref"] not in started
             ]
             for row in rows:
-                statement = self._insert(orders).values(row)
-                kept = {"order_ref", "batch_id", "recorded_at"}
-                changed = {name: statement.excluded[name] for name in row if name not in kept}
-                connection.execute(statement.on_conflict_do_update(index_elements=["order_ref"], set_=changed))
+                connection.execute(self._planning(frozenset(row)), row)
                 self._audit(connection, row["order_ref"], old.get(row["order_ref"]), row["state"], row["reason"])
 
     @patient
@@ -253,18 +251,22 @@ class Ledger:
         latest = self._latest(connection, intents)
         rows = [self._intent_row(intent, latest.get(_slot(intent)), now, lease) for intent in intents]
         rows.sort(key=lambda row: str(row["key"]))  # two runs that lock rows in one order never deadlock
-        insert = self._insert(effects).values(rows)
-        fixed = {"key", "order_ref", "action", "attempt", "fence"}
-        claim = insert.on_conflict_do_update(
+        return self._claimed(connection, self._effects(connection, self._claiming, rows), intents)
+
+    @cached_property
+    def _claiming(self) -> Executable:
+        """The one statement that decides between processes: a new row is ours, and one that provably never left."""
+        insert = self._insert(effects)
+        kept = {"key", "order_ref", "action", "attempt", "fence", "settled_at", "answer"}
+        return insert.on_conflict_do_update(
             index_elements=["key"],
             set_={
                 "fence": effects.c.fence + 1,
                 "settled_at": None,
-                **{name: insert.excluded[name] for name in rows[0] if name not in fixed},
+                **{column.name: insert.excluded[column.name] for column in effects.c if column.name not in kept},
             },
             where=effects.c.status == EffectStatus.UNSENT,
         ).returning(effects)
-        return self._claimed(connection, self._effects(connection, claim), intents)
 
     def _claimed_unheard(self, connection: Connection, intents: Sequence[Intent], now: datetime) -> list[EffectRecord]:
         """What an earlier try of this very claim has won, whose commit succeeded without our hearing of it."""
@@ -405,16 +407,25 @@ class Ledger:
         except DBAPIError as error:
             raise unusable(self.url, error) from error
 
+    @cache  # noqa: B019 - a ledger lives as long as its run
+    def _planning(self, columns: frozenset[str]) -> Executable:
+        """Writes a plan of these columns, in place of an earlier one of the same order."""
+        insert = self._insert(orders)
+        changed = {name: insert.excluded[name] for name in columns - {"order_ref", "batch_id", "recorded_at"}}
+        return insert.on_conflict_do_update(index_elements=["order_ref"], set_=changed)
+
     def _orders(self, statement: Select[Any], given: Mapping[str, Any] | None = None) -> dict[str, OrderRecord]:
         with self._reading() as connection:
             rows = connection.execute(statement, given).mappings()
-            return {row["order_ref"]: OrderRecord.of(row) for row in rows}
+            return {row["order_ref"]: OrderRecord.of(dict(row)) for row in rows}
 
     @staticmethod
     def _effects(
-        connection: Connection, statement: Executable, given: Mapping[str, Any] | None = None
+        connection: Connection,
+        statement: Executable,
+        given: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     ) -> list[EffectRecord]:
-        return [EffectRecord.of(row) for row in connection.execute(statement, given).mappings()]
+        return [EffectRecord.of(dict(row)) for row in connection.execute(statement, given).mappings()]
 
     def _latest(self, connection: Connection, intents: Sequence[Intent]) -> dict[str, EffectRecord]:
         refs = [intent.order_ref for intent in intents]
