@@ -12,6 +12,7 @@ from connectors.ledger.facts import every_open_effect
 from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.xportcn.carts import cart_for
 from connectors.xportcn.errors import XportcnError
+from domain.budget import start_of_day
 from domain.findings import Finding, LedgerOrder
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -28,7 +29,6 @@ from domain.reconciliation import (
 from domain.service_orders import ServiceOrder
 from flows.chunks import chunks
 from flows.execution import settle_open_effects
-from flows.planning import start_of_day
 from flows.reconcile_reporting import ReconciliationReport, show_findings, summary_of
 from flows.reporting import line_of
 from tasks.order_cart import settle_cart_order

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from pyarrow import parquet
-from sqlalchemy import JSON, BigInteger, Column, Connection, Integer, Table, select
+from sqlalchemy import JSON, BigInteger, Column, Connection, Integer, RowMapping, Table, select
 
 from connectors.ledger.backup import require_version
 from connectors.ledger.engine import LedgerUnusable, reading
@@ -71,6 +71,6 @@ def _write(connection: Connection, table: Table, path: Path) -> int:
     return count
 
 
-def _row(row: Mapping[str, Any], texts: Sequence[str]) -> dict[str, Any]:
+def _row(row: RowMapping, texts: Sequence[str]) -> dict[str, Any]:
     as_text = {name: json.dumps(row[name], ensure_ascii=False) for name in texts if row[name] is not None}
     return {**row, **as_text}

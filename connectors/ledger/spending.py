@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, exists, func, select
 
@@ -57,7 +58,7 @@ def _sum(amount: ColumnElement[int], which: ColumnElement[bool]) -> Select[tuple
     return select(func.coalesce(func.sum(amount), 0)).where(orders.c.order_ref.in_(_begun(which)))
 
 
-def _begun(which: ColumnElement[bool]) -> Select[tuple[str]]:
+def _begun(which: ColumnElement[bool]) -> Select[Any]:
     live = and_(effects.c.action.in_((Action.CREATE, Action.PAY)), effects.c.status.in_(COUNTS_AS_SPENT))
     joined = effects.join(orders, orders.c.order_ref == effects.c.order_ref)
     return select(effects.c.order_ref).select_from(joined).where(live, which).distinct()
