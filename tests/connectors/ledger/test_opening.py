@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sqlite3
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,11 @@ from alembic.migration import MigrationContext
 from connectors.ledger.engine import LedgerUnusable, open_engine
 from connectors.ledger.schema import metadata
 from connectors.ledger.store import Ledger
+from domain.effects import EffectStatus
+from domain.money import Money
+from tests.connectors.ledger.conftest import MovableClock
+from tests.connectors.ledger.plans import intents, plan
+from tests.connectors.ledger.test_backup import to_older_schema
 
 
 def open_ledger(url: str) -> Ledger:
@@ -51,7 +56,7 @@ def test_a_newer_schema_is_left_alone(url: str, tmp_path: Path) -> None:
 def test_a_damaged_file_is_named_with_the_remedy(url: str, tmp_path: Path) -> None:
     """Garbage in place of the database is neither repaired nor overwritten."""
     (tmp_path / "ledger.db").write_bytes(b"this is no database, by far" * 100)
-    with pytest.raises(LedgerUnusable, match="restore the last backup"):
+    with pytest.raises(LedgerUnusable, match="restore a backup: sourcing ledger restore FILE"):
         open_ledger(url)
     assert (tmp_path / "ledger.db").read_bytes().startswith(b"this is no database")
 
@@ -83,3 +88,19 @@ def test_a_read_only_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(LedgerUnusable, match="writable"):
         open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
     tmp_path.chmod(0o700)
+
+
+def test_an_older_ledger_is_brought_up_to_date(url: str, tmp_path: Path) -> None:
+    """Its orders and effects are kept; what the new columns would say is not known of them."""
+    clock = MovableClock()
+    with Ledger(url, clock=clock, owner="first") as ledger:
+        ledger.start_batch("batch", "file.csv")
+        ledger.put_plans([plan("A-1", payable_minor=110)])
+        ledger.claim(intents("A-1"), lease=timedelta(seconds=60))
+    to_older_schema(tmp_path / "ledger.db")
+    with Ledger(url, clock=clock, owner="second") as ledger:
+        order = ledger.orders(["A-1"])["A-1"]
+        assert (order.payable_minor, order.payable) == (None, Money(100))
+        (effect,) = ledger.effects_of(["A-1"])
+        assert (effect.status, effect.leaves_by) == (EffectStatus.SENDING, None)
+        assert ledger.answers.of_order("A-1") == []
