@@ -1,0 +1,89 @@
+"""The ledger's own dangers, from the command line: an old backup, a damaged file, a full disk."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.connectors.ledger.test_trouble import fill, small_disk
+from tests.running import Merchant, assert_books_are_exact, single_line_orders, write_csv
+
+
+def requests(merchant: Merchant, each: int) -> Path:
+    return write_csv(
+        merchant.folder / "requests.csv", single_line_orders(merchant.sandbox, {"taobao": each, "1688": each})
+    )
+
+
+def test_a_restored_backup_buys_nothing_twice(merchant: Merchant) -> None:
+    """A backup of before the purchase: first nothing is bought, then what the service has is taken on."""
+    file = requests(merchant, 2)
+    assert merchant.report("run", file, "--dry-run")["counts"] == {"planned": 4}
+    saved = merchant.folder / "backup.db"
+    assert merchant.sourcing("ledger", "backup", saved).exit_code == 0
+    assert merchant.report("run", file, "--yes")["counts"] == {"booked": 4}
+    books = merchant.sandbox.books()
+
+    restored = merchant.sourcing("ledger", "restore", saved, "--yes")
+    assert (restored.exit_code, "it buys nothing now" in restored.stderr) == (0, True)
+    refused = merchant.sourcing("run", file, "--yes", "--json")
+    assert refused.exit_code == 1
+    assert "It has forgotten what was bought after that backup" in refused.stderr
+    assert merchant.sandbox.books() == books
+
+    assert merchant.sourcing("ledger", "confirm", "--yes", "--by", "ann").exit_code == 0
+    again = merchant.report("run", file, "--yes")
+    assert again["counts"] == {"booked": 2, "held": 2}  # Taobao knows its orders by their reference
+    assert merchant.sandbox.books() == books
+    by_reference = {order["reference"]: order for order in books["orders"]}
+    for order in again["orders"]:
+        if order["state"] == "held":
+            theirs = by_reference[order["order_ref"]]
+            answer = ["--ordered", theirs["order_id"], "--up-to", str(theirs["amount_fen"] / 100), "--by", "ann"]
+            resolved = merchant.sourcing("resolve", order["order_ref"], *answer)
+            assert resolved.exit_code == 0, resolved.stderr
+    report = merchant.report("run", file, "--yes")
+    assert report["counts"] == {"booked": 4}
+    assert merchant.sandbox.books() == books
+    assert_books_are_exact(books, report)
+    verdict = merchant.sourcing("ledger", "verify", "--json")
+    assert (verdict.exit_code, json.loads(verdict.stdout)["faults"]) == (0, [])
+    assert "--ordered" in merchant.sourcing("status", "1688-000").stdout
+
+
+def test_a_damaged_ledger_buys_nothing(merchant: Merchant) -> None:
+    """Exit 1, place and remedy, and not one order at the service."""
+    file = requests(merchant, 1)
+    ledger = merchant.folder / "data" / "ledger.db"
+    ledger.parent.mkdir()
+    ledger.write_bytes(b"this is no database, by far" * 1000)
+    done = merchant.sourcing("run", file, "--yes", "--json")
+    assert done.exit_code == 1
+    assert f"{ledger} can't be used (file is not a database)" in done.stderr
+    assert "sourcing ledger restore FILE" in done.stderr
+    assert merchant.sandbox.books()["orders"] == []
+    assert merchant.sourcing("ledger", "verify").exit_code == 1
+    assert merchant.sourcing("ledger", "backup", merchant.folder / "backup.db").exit_code == 1
+
+
+def test_a_disk_that_fills_up_in_the_middle_doubles_nothing(merchant: Merchant) -> None:
+    """The run stops with the remedy; with room again the next one reads what became of what was, and goes on."""
+    file = requests(merchant, 6)
+    with small_disk(merchant.folder / "disk", 4096) as disk:
+        settings = {"SOURCING_DATA_DIR": str(disk / "data"), "SOURCING_SNAPSHOTS": str(merchant.folder / "snapshots")}
+        assert merchant.report("run", file, "--dry-run", **settings)["counts"] == {"planned": 12}
+        spare = disk / "spare"
+        stopped = 0
+        for kilobytes in (100, 300):
+            spare.write_bytes(b"x" * 1024 * kilobytes)
+            fill(disk)
+            spare.unlink()
+            done = merchant.sourcing("run", file, "--yes", "--json", "--chunk-size", "3", **settings)
+            stopped += done.exit_code == 1
+            (disk / "filler").unlink()
+        assert stopped
+        report = merchant.report("run", file, "--yes", "--chunk-size", "3", SOURCING_SETTLE_S="0", **settings)
+        unknown = [order for order in report["orders"] if order["state"] != "booked"]
+        assert all(order["state"] == "unknown" for order in unknown), unknown
+        assert_books_are_exact(merchant.sandbox.books(), report)
+        assert merchant.sourcing("ledger", "verify", **settings).exit_code == 0
