@@ -1,59 +1,107 @@
-"""`python -m tests.endurance [storm|restarts|command ...]`: prints a line per repetition; exit 1 after a violation."""
+"""`python -m tests.endurance [storm] [restarts] [command]`: a line per repetition; exit 1 after a broken promise.
+
+`storm` is four processes on one batch with random kills and stops, `restarts` a PostgreSQL that goes away and comes
+back, `command` the real command with its Prefect server. A repetition that fails keeps its folder and names it.
+"""
 
 from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.endurance.command import commands_under_fire
+from tests.endurance.restarts import LONGEST_PAUSE_S, Restarted, batch_under_restarts
+from tests.endurance.shop import End
 from tests.endurance.storm import Repetition, repetition
 from tests.postgres import Postgres, running_postgres
-from tests.running import own_sandbox
+from tests.running import RunningSandbox, own_sandbox
 
-HEAD = (
-    f"{'database':10} {'seed':>5} {'kills':>5} {'stops':>5} {'seconds':>7} {'runs':>4} {'asked':>5}  states; violations"
-)
+HEAD = "what       database    seed kills stops seconds  runs asked  states; violations"
+RESTARTS_HEAD = "what       database    seed restarts crashes seconds by-itself runs asked  states; violations"
+Done = Repetition | Restarted
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.endurance", description=__doc__)
+    parser.add_argument("parts", nargs="*", default=["storm", "restarts", "command"], metavar="PART")
     parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
     parser.add_argument("--repetitions", type=int, default=20)
     parser.add_argument("--orders", type=int, default=500)
     parser.add_argument("--processes", type=int, default=4)
+    parser.add_argument("--longest-pause", type=float, default=LONGEST_PAUSE_S, help="between restarts, in seconds")
     parser.add_argument("--seed", type=int, default=1, help="of the first repetition; the next has the next")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that started processes are ended too
     databases = ["sqlite", "postgresql"] if options.database == "both" else [options.database]
-    return 0 if all([_storms(database, options) for database in databases]) else 1
+    right = [all([_storms(name, options) for name in databases])] if "storm" in options.parts else []
+    right += [_restarts(options)] if "restarts" in options.parts else []
+    right += [all([_commands(name, options) for name in databases])] if "command" in options.parts else []
+    return 0 if all(right) else 1
 
 
 def _storms(database: str, options: argparse.Namespace) -> bool:
-    """All repetitions on one kind of database; whether none broke a promise."""
+    def once(sandbox: RunningSandbox, server: Postgres | None, folder: Path, seed: int) -> Repetition:
+        url = server.new_database() if server else None
+        return repetition(
+            sandbox, folder, seed=seed, orders=options.orders, processes=options.processes, ledger_url=url
+        )
+
     print(HEAD, flush=True)
+    return _repeated("storm", database, options, options.repetitions, once)
+
+
+def _restarts(options: argparse.Namespace) -> bool:
+    def once(sandbox: RunningSandbox, server: Postgres | None, folder: Path, seed: int) -> Restarted:
+        assert server
+        return batch_under_restarts(
+            sandbox,
+            server,
+            folder,
+            seed=seed,
+            orders=2 * options.orders,
+            longest_pause_s=options.longest_pause,
+        )
+
+    print(RESTARTS_HEAD, flush=True)
+    return _repeated("restarts", "postgresql", options, max(1, options.repetitions // 4), once)
+
+
+def _commands(database: str, options: argparse.Namespace) -> bool:
+    def once(sandbox: RunningSandbox, server: Postgres | None, folder: Path, seed: int) -> Repetition:
+        url = server.new_database() if server else None
+        return commands_under_fire(sandbox, folder, seed=seed, orders=options.orders, ledger_url=url)
+
+    print(HEAD, flush=True)
+    return _repeated("command", database, options, 1, once)
+
+
+def _repeated(
+    what: str,
+    database: str,
+    options: argparse.Namespace,
+    times: int,
+    once: Callable[[RunningSandbox, Postgres | None, Path, int], Done],
+) -> bool:
+    """Repeat with one seed after the other; whether no promise was broken and no process failed."""
     right = 0
     with own_sandbox() as sandbox, _server(database) as server:
-        for seed in range(options.seed, options.seed + options.repetitions):
-            folder = Path(tempfile.mkdtemp(prefix=f"endurance-{seed}-"))
-            done = repetition(
-                sandbox,
-                folder,
-                seed=seed,
-                orders=options.orders,
-                processes=options.processes,
-                ledger_url=server.new_database() if server else None,
-            )
-            print(_line(database, done), flush=True)
+        for seed in range(options.seed, options.seed + times):
+            folder = Path(tempfile.mkdtemp(prefix=f"endurance-{what}-{seed}-"))
+            done = once(sandbox, server, folder, seed)
+            print(f"{what:10} {database:10} {_line(done)}{_ending(done.end, done.failed)}", flush=True)
             if done.end.is_right and not done.failed:
                 right += 1
                 shutil.rmtree(folder)
             else:
                 print(f"  kept for a look: {folder}", flush=True)
-    print(f"{database}: {right} of {options.repetitions} repetitions exact", flush=True)
-    return right == options.repetitions
+    print(f"{what} on {database}: {right} of {times} repetitions exact", flush=True)
+    return right == times
 
 
 @contextmanager
@@ -65,13 +113,19 @@ def _server(database: str) -> Iterator[Postgres | None]:
         yield server
 
 
-def _line(database: str, one: Repetition) -> str:
-    failed = f"; failed with {one.failed}" if one.failed else ""
-    broken = "; ".join(one.end.violations[:5]) or "none"
+def _line(one: Done) -> str:
+    if isinstance(one, Repetition):
+        return f"{one.seed:5} {one.kills:5} {one.stops:5} {one.seconds:7.1f} {one.runs:5} {one.end.asked:5}"
     return (
-        f"{database:10} {one.seed:5} {one.kills:5} {one.stops:5} {one.seconds:7.1f} {one.runs:4} {one.end.asked:5}  "
-        f"{one.end.words}; {len(one.end.violations)} violations: {broken}{failed}"
+        f"{one.seed:5} {one.restarts:8} {one.crashes:7} {one.seconds:7.1f} {one.by_itself:9} {one.runs:4} "
+        f"{one.end.asked:5}"
     )
+
+
+def _ending(end: End, failed: list[int]) -> str:
+    broken = "; ".join(end.violations[:5]) or "none"
+    codes = f"; failed with {failed}" if failed else ""
+    return f"  {end.words}; {len(end.violations)} violations: {broken}{codes}"
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ TIMES = 3
 """The ledger's clock goes three times as fast: a lease is over in 3.3 s, and no stop outlasts lease and settle time."""
 
 LONGEST_STOP_S = 5.0
-STORM_S = 60.0
+STORM_S = 300.0
 PAUSE_S = 0.01
 FEW, MANY = 1, 60
 """How many effects a process sends before the next blow."""
@@ -49,7 +49,7 @@ class Storm:
     targets: list[_Target] = field(default_factory=list)
 
     def rages(self) -> None:
-        """Until nothing is left to send, or for `STORM_S`; ends with no process."""
+        """Until nothing is left to send, for `STORM_S` at most; ends with no process."""
         deadline = time.monotonic() + STORM_S
         self.targets = [self._started() for _ in range(self.processes)]
         while time.monotonic() < deadline and self.targets:
@@ -105,7 +105,8 @@ class Storm:
         return 0
 
     def _is_over(self) -> bool:
-        orders, effects = kept(self.job)
+        """Whether every order is booked, or waits for a person, or for the settle time."""
+        orders, _ = kept(self.job)
         return bool(orders) and all(order.shipment is not None or order.state == "unknown" for order in orders.values())
 
 
