@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test soak lint format lock clean
+.PHONY: run test soak endurance lint format lock clean
 .DEFAULT_GOAL := run
 
 run: $(READY)
@@ -18,6 +18,10 @@ EPISODES ?= 100000
 START ?= 0
 soak: $(READY)
 	$(BIN)/python -m tests.simulation --episodes $(EPISODES) --start $(START) --workers 2
+
+# an hour and more of kills, stops and database restarts; PART=storm, restarts or command does a part of it
+endurance: $(READY)
+	$(BIN)/python -m tests.endurance $(PART)
 
 lint: $(READY)
 	$(BIN)/ruff check .

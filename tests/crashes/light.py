@@ -38,6 +38,7 @@ from connectors.xportcn.after_sale.taobao import TaobaoAfterSale
 from domain.after_sale import RefundFault, RefundKind
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
+from flows.planning import plan_orders
 from tasks.resources import Resources, open_resources
 
 # what a run imports on its way
@@ -230,7 +231,7 @@ async def _plan(job: Job) -> dict[str, Any]:
     assert job.plans
     async with open_resources(SourcingSettings(), XportcnSettings(), clock=job.clock) as resources:
         requests = read_request_file(job.file).orders
-        plans = await flows.source_orders.plan_orders(resources, requests, chunk_size=job.chunk_size)
+        plans = await plan_orders(resources, requests, chunk_size=job.chunk_size)
     job.plans.write_bytes(pickle.dumps({plan.order_ref: plan for plan in plans}))
     return {}
 
