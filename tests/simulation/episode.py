@@ -305,7 +305,17 @@ class Episode:
         kind = self.dice.choices(("source", "track", "cancel"), (90, 6, 4))[0]
         if kind == "cancel" and not self.processes:
             kind = "source"
+        if self.dice.random() < 0.25 and self.processes:
+            self._raise_a_price()
         self.start(kind, says_yes=self.dice.random() < 0.95)
+
+    def _raise_a_price(self) -> None:
+        """A seller asks more from now on, for what is not ordered yet."""
+        request = self.dice.choice(self.scenario.requests)
+        item = self.world.catalogue.shelf(request.marketplace).by_id[request.lines[0].item]
+        self.world.catalogue.raise_prices([item])
+        self.misfortune.count("price_rises_between_runs")
+        self.note(f"{item.id} costs more")
 
     def start(self, kind: str, *, says_yes: bool = True) -> asyncio.Task[None]:
         """Start a run: `source`, `track` or `cancel`."""

@@ -71,6 +71,7 @@ BY_CALL: dict[Call, dict[Kind, int]] = {
     Call.OTHER: {**LOST, K.DROP_AFTER: 3, K.LATE_EFFECT: 3},
 }
 CHOICES = {call: (list(weights), list(weights.values())) for call, weights in BY_CALL.items()}
+READ = "read of the ledger"  # what was read is old when a process goes on after a stop
 WEIGHTY = ("claim", "record", "effect")
 
 
@@ -136,11 +137,12 @@ class Misfortune:
         if self.calm:
             return None
         luck, weight = self.dice.random(), (1.0 if point.startswith(WEIGHTY) else 0.1)
+        stop_weight = 0.5 if point == READ else weight
         if luck < self.crash_rate * weight and self.crashes < MOST_CRASHES:
             self.crashes += 1
             self.count(f"crash {point}")
             return Crash(point)
-        if luck > 1 - self.stop_rate * weight and self.stops < MOST_STOPS:
+        if luck > 1 - self.stop_rate * stop_weight and self.stops < MOST_STOPS:
             self.stops += 1
             self.count("stop")
             return self.dice.choice(
