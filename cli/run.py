@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -48,7 +49,7 @@ def run_batch(
     parsed = read_request_file(file)
     if parsed.faults:
         raise BadRequests(parsed.faults)
-    report = source(
+    report, told = _reported(
         requests={"file": str(file)},
         batch=batch or "",
         dry_run=dry_run,
@@ -60,7 +61,31 @@ def run_batch(
         print(json.dumps(report.to_json(), ensure_ascii=False, indent=2))
     else:
         print_report(report)
-    return 0 if report.all_fine else NEEDS_A_PERSON
+    code = 0 if report.all_fine else NEEDS_A_PERSON
+    if not told:
+        sys.stdout.flush()
+        os._exit(code)  # Prefect would wait for its lost server, seconds for each of its events
+    return code
+
+
+def _reported(**parameters: Any) -> tuple[BatchReport, bool]:
+    """The report, and whether the Prefect server knows that the run has ended."""
+    try:
+        return source(**parameters), True
+    except ServerGone as gone:
+        say(str(gone))
+        return gone.report, False
+
+
+class ServerGone(Exception):
+    """The run ended and its report is here, but the Prefect server could not be told."""
+
+    def __init__(self, report: BatchReport, error: Exception) -> None:
+        super().__init__(
+            f"the Prefect server went away ({type(error).__name__}): its pages don't show how this run ended. "
+            "The run did end, and the ledger has everything"
+        )
+        self.report = report
 
 
 def source(**parameters: Any) -> BatchReport:
@@ -82,8 +107,7 @@ def source(**parameters: Any) -> BatchReport:
             except Exception as error:
                 if not reports:
                     raise
-                say(f"the Prefect server could not be told how the run ended ({type(error).__name__}); it did end:")
-                report = reports[-1]
+                raise ServerGone(reports[-1], error) from error
             return report
 
 

@@ -15,6 +15,7 @@ from domain.effects import Action, EffectStatus
 from domain.money import Money
 from flows.after_sale_reporting import AfterSaleReport, after_sale_report
 from flows.chunks import chunks
+from flows.events import News
 from tasks.confirm_receipt import confirm_receipt
 from tasks.follow_refunds import follow_refunds
 from tasks.message_seller import message_seller
@@ -112,6 +113,7 @@ async def follow_after_sale(chunk_size: int | None = None) -> AfterSaleReport:
     async with _after_sale() as resources:
         ledger = resources.ledger
         refs = list(dict.fromkeys(refund.order_ref for refund in ledger.refunds.in_states(FOLLOWED)))
+        news = News(ledger, refs)
         await settle_after_sale(resources, ledger.orders(refs))
         refunds = [refund for refund in ledger.refunds.of_orders(refs) if refund.state in FOLLOWED]
         listener = progress.get()
@@ -120,6 +122,7 @@ async def follow_after_sale(chunk_size: int | None = None) -> AfterSaleReport:
         for label, chunk in chunks(refunds, chunk_size or resources.settings.chunk_size):
             troubles += await follow_refunds(resources, chunk, label=label)
             listener.advance("after-sale", len(chunk))
+        await news.tell(refs)
         return await after_sale_report(resources, refs, keys=[refund.key for refund in refunds], troubles=troubles)
 
 

@@ -115,7 +115,10 @@ async def decide(question: Question, *, yes: bool, limit: Money | None, timeout_
             "or from the Prefect UI, to be asked; or raise SOURCING_APPROVAL_LIMIT_CNY"
         )
         return Decision(
-            approved=[plan.order_ref for plan in question.to_ship], by="a yes given beforehand", why_not=why
+            approved=[plan.order_ref for plan in question.to_ship],
+            by="a yes given beforehand",
+            why_not=why,
+            goes_on=True,
         )
     return Decision(approved=[], by="nobody", why_not=": nobody could be asked")
 

@@ -138,7 +138,7 @@ def form_for(plans: Sequence[PlannedOrder], shown_hash: str, description: str) -
     fields: dict[str, Any] = {
         "decision": (Literal[ALL, SOME, NONE], Field(title="Decision")),
         "orders": (
-            list[Literal[refs]],
+            list[Literal[refs]],  # type: ignore[valid-type]
             Field(
                 default=[],
                 title="Orders to approve",
@@ -167,7 +167,7 @@ def form_for(plans: Sequence[PlannedOrder], shown_hash: str, description: str) -
         ),
     }
     form = create_model("Approval", __base__=RunInput, **fields)
-    form._description = description  # type: ignore[assignment]
+    form._description = description
     return form
 
 

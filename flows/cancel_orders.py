@@ -17,6 +17,7 @@ from domain.service_orders import ServiceStatus
 from domain.states import OrderState
 from flows.after_sale_reporting import AfterSaleReport, after_sale_report
 from flows.chunks import chunks
+from flows.events import News
 from flows.execution import settle_open_effects
 from tasks.by_channel import read_each
 from tasks.cancel_order import cancel_orders as cancel_chunk
@@ -37,9 +38,11 @@ async def cancel_orders(order_refs: list[str], reason: str = CHANGED_MY_MIND) ->
     settings = SourcingSettings()
     async with open_resources(settings, XportcnSettings()) as resources:
         await resources.warehouse()  # one cheap call that tells whether service, clock and account are well
+        news = News(resources.ledger, order_refs)
         await settle_open_effects(resources, resources.ledger.orders(order_refs))
         await settle_after_sale(resources, resources.ledger.orders(order_refs))
         troubles = await _cancel(resources, order_refs, reason, settings.chunk_size)
+        await news.tell(order_refs)
         return await after_sale_report(resources, order_refs, troubles=troubles)
 
 

@@ -1,7 +1,8 @@
 """Events that automations can trigger on: what changed about orders and effects since the last look (docs/events.md).
 
-All are told from one place, by comparing the ledger with what was known before. Telling costs nothing without a Prefect
-server and never stops a run.
+All are told from one place, by comparing the ledger with what was known before. They go to the server in one call a
+chunk, not through `prefect.events.emit_event`: its queue must be empty before a process may end, and when the server is
+gone it takes seconds an event. What can't be told is tried again with the next, and never stops a run.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from prefect.events import emit_event
+from prefect.client.orchestration import get_client
+from prefect.events import Event, RelatedResource, Resource
+from prefect.events.related import related_resources_from_run_context
 from prefect.settings import PREFECT_API_URL
 
 from connectors.ledger.records import EffectRecord, OrderRecord
@@ -18,7 +21,7 @@ from connectors.ledger.store import OPEN, Ledger
 from domain.effects import EffectStatus
 from domain.report import BatchReport
 from domain.states import OrderState
-from flows.failures import run_logger
+from flows.following import shown
 
 TOLD_STATES = (
     OrderState.BOOKED,
@@ -31,6 +34,7 @@ TOLD_STATES = (
 TRAVELLING = (OrderState.BOOKED, OrderState.SHIPPED, OrderState.IN_WAREHOUSE, OrderState.IN_TRANSIT)
 STALLED_AFTER = timedelta(days=7)
 LONGEST_REASON = 500
+MOST_REFS = 100
 
 
 class News:
@@ -40,24 +44,44 @@ class News:
         self._ledger = ledger
         self._orders = ledger.orders(order_refs)
         self._effects = _statuses(ledger.effects_of(self._orders))
+        self._untold: list[Event] = []
 
-    def tell(self, order_refs: Sequence[str]) -> dict[str, OrderRecord]:
-        """Emit the events of these orders; answers how they stand."""
+    async def tell(self, order_refs: Sequence[str], *further: Event) -> dict[str, OrderRecord]:
+        """Tell what changed about these orders, and further events; answers how the orders stand."""
         orders = self._ledger.orders(order_refs)
         effects = self._ledger.effects_of(order_refs)
-        for order in orders.values():
-            _tell_order(self._orders.get(order.order_ref), order)
-        for effect in effects:
-            _tell_effect(self._effects.get(effect.key), effect, orders[effect.order_ref])
+        self._untold += [
+            event for ref, order in orders.items() for event in events_of_order(self._orders.get(ref), order)
+        ]
+        self._untold += [
+            event
+            for effect in effects
+            if (event := event_of_effect(self._effects.get(effect.key), effect, orders[effect.order_ref]))
+        ]
+        self._untold += further
         self._orders |= orders
         self._effects |= _statuses(effects)
+        if await send(self._untold):
+            self._untold = []
         return orders
 
 
-def tell_finished(report: BatchReport) -> None:
-    """`sourcing.batch.finished`: the sums of a run; not after a dry run, which changes nothing."""
-    if report.dry_run:
-        return
+async def send(events: Sequence[Event]) -> bool:
+    """Give events to the Prefect server, with the flow run they belong to; True unless that failed."""
+    if not events or not PREFECT_API_URL.value():
+        return True  # Prefect would start a server of its own for them
+    return await shown(f"{len(events):,} events", _post(events))
+
+
+async def _post(events: Sequence[Event]) -> None:
+    async with get_client() as client:
+        run = await related_resources_from_run_context(client)
+        whole = [event.model_copy(update={"related": [*event.related, *run]}) for event in events]
+        await client.request("POST", "/events", json=[event.model_dump(mode="json") for event in whole])
+
+
+def batch_finished(report: BatchReport) -> Event:
+    """`sourcing.batch.finished`: the sums of a run."""
     payload = {
         "counts": report.counts,
         "spent_fen": report.spent_fen,
@@ -65,19 +89,21 @@ def tell_finished(report: BatchReport) -> None:
         "bought_this_run": report.bought_this_run,
         "snapshot_id": report.snapshot_id,
     }
-    _emit("sourcing.batch.finished", _batch(report.batch_id), payload)
+    return _event("sourcing.batch.finished", _batch(report.batch_id), payload)
 
 
-def tell_used_up(batch_id: str, reasons: Mapping[str, str]) -> None:
-    """`sourcing.budget.used-up`: orders held since a budget or the day's limit has no room; one event a run."""
-    without_room = {ref: reason for ref, reason in reasons.items() if "does not fit the" in reason}
-    if without_room:
-        payload = {"orders": len(without_room), "reason": next(iter(without_room.values()))}
-        _emit("sourcing.budget.used-up", _batch(batch_id), payload)
+def budget_used_up(batch_id: str, report: BatchReport) -> list[Event]:
+    """`sourcing.budget.used-up`: orders are held since a budget or the day's limit has no room; one event a run."""
+    held = [line for line in report.orders if line.state is OrderState.HELD and "does not fit the" in line.reason]
+    if not held:
+        return []
+    payload = {"orders": [line.order_ref for line in held][:MOST_REFS], "count": len(held), "reason": held[0].reason}
+    return [_event("sourcing.budget.used-up", _batch(batch_id), payload)]
 
 
-def tell_stalled(ledger: Ledger, orders: Mapping[str, OrderRecord], now: datetime) -> None:
+def stalled(ledger: Ledger, orders: Mapping[str, OrderRecord], now: datetime) -> list[Event]:
     """`sourcing.tracking.stalled`: booked orders of which nothing was heard for `STALLED_AFTER`."""
+    found: list[Event] = []
     heard: dict[str, datetime] = {}
     for event in ledger.tracking.listed(order_refs=orders):
         heard[event["order_ref"]] = max(event["recorded_at"], heard.get(event["order_ref"], event["recorded_at"]))
@@ -87,24 +113,28 @@ def tell_stalled(ledger: Ledger, orders: Mapping[str, OrderRecord], now: datetim
         last = max(filter(None, (heard.get(order.order_ref), order.booked_at)), default=order.updated_at)
         if now - last >= STALLED_AFTER:
             payload = {**_about(order), "days": (now - last).days, "last_heard_of": last.isoformat()}
-            _emit("sourcing.tracking.stalled", _order(order.order_ref), payload, batch_id=order.batch_id)
+            found.append(_event("sourcing.tracking.stalled", _order(order.order_ref), payload, batch_id=order.batch_id))
+    return found
 
 
-def _tell_order(before: OrderRecord | None, now: OrderRecord) -> None:
-    if now.paid_minor is not None and (before is None or before.paid_minor is None):
-        _emit("sourcing.order.paid", _order(now.order_ref), _about(now), batch_id=now.batch_id)
+def events_of_order(before: OrderRecord | None, now: OrderRecord) -> list[Event]:
+    """What became of one order. `paid` is told also when the order went further within the same chunk."""
+    names = ["paid"] if now.paid_minor is not None and (before is None or before.paid_minor is None) else []
     moved = before is None or (before.state, before.reason) != (now.state, now.reason)
-    if moved and now.state in TOLD_STATES:
-        _emit(f"sourcing.order.{now.state}", _order(now.order_ref), _about(now), batch_id=now.batch_id)
+    names += [str(now.state)] if moved and now.state in TOLD_STATES else []
+    return [
+        _event(f"sourcing.order.{name}", _order(now.order_ref), _about(now), batch_id=now.batch_id) for name in names
+    ]
 
 
-def _tell_effect(before: EffectStatus | None, now: EffectRecord, order: OrderRecord) -> None:
+def event_of_effect(before: EffectStatus | None, now: EffectRecord, order: OrderRecord) -> Event | None:
+    """That nothing is known of an effect, or that something is again."""
     if now.status is EffectStatus.UNKNOWN and before is not EffectStatus.UNKNOWN:
         name = "sourcing.effect.unknown"
     elif before is EffectStatus.UNKNOWN and now.status not in OPEN:
         name = "sourcing.effect.settled"
     else:
-        return
+        return None
     payload = {
         "order_ref": now.order_ref,
         "action": str(now.action),
@@ -115,7 +145,7 @@ def _tell_effect(before: EffectStatus | None, now: EffectRecord, order: OrderRec
         "reason": now.reason[:LONGEST_REASON],
     }
     resource = {"prefect.resource.id": f"sourcing.effect.{now.key}", "prefect.resource.name": now.key}
-    _emit(name, resource, payload, batch_id=order.batch_id, order_ref=now.order_ref)
+    return _event(name, resource, payload, batch_id=order.batch_id, order_ref=now.order_ref)
 
 
 def _about(order: OrderRecord) -> dict[str, Any]:
@@ -145,15 +175,9 @@ def _batch(batch_id: str) -> dict[str, str]:
     return {"prefect.resource.id": f"sourcing.batch.{batch_id}", "prefect.resource.name": batch_id}
 
 
-def _emit(
+def _event(
     name: str, resource: dict[str, str], payload: dict[str, Any], *, batch_id: str = "", order_ref: str = ""
-) -> None:
-    """Hand the event to Prefect's own thread, which sends it when it can."""
-    if not PREFECT_API_URL.value():
-        return  # else Prefect would start a server of its own for it
+) -> Event:
     related = [{**_batch(batch_id), "prefect.resource.role": "batch"}] if batch_id else []
     related += [{**_order(order_ref), "prefect.resource.role": "order"}] if order_ref else []
-    try:
-        emit_event(name, resource, related=related, payload=payload)
-    except Exception as error:  # noqa: BLE001 - an event that can't be told is no reason to stop
-        run_logger().warning("The event %s was not told (%s)", name, type(error).__name__)
+    return Event(event=name, resource=Resource(resource), related=list(map(RelatedResource, related)), payload=payload)

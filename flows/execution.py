@@ -39,7 +39,7 @@ async def execute(
         listener.start(stage, len(order_refs))
     for label, chunk in chunks(order_refs, chunk_size):
         await _execute_chunk(resources, chunk, approved, limits, label)
-        states = Counter(str(order.state) for order in news.tell(chunk).values())
+        states = Counter(str(order.state) for order in (await news.tell(chunk)).values())
         counts = ", ".join(f"{count:,} {state}" for state, count in states.most_common())
         run_logger().info("Orders %s: %s", label, counts)
 

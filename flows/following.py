@@ -7,9 +7,11 @@ each stage, and what can't be shown is not shown.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+import time
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
@@ -19,17 +21,32 @@ from prefect.context import FlowRunContext
 from flows.failures import run_logger
 from tasks.progress import Progress, progress
 
-PATIENCE_S = 10.0
-GIVE_UP_AFTER = 3
+PATIENCE_S = 5.0
+TRY_AGAIN_S = 60.0
 
 
-async def shown(what: str, showing: Awaitable[object]) -> bool:
+class _Reach:
+    """Whether the Prefect server can be reached. While it can't, nobody waits for it more than once in a while."""
+
+    lost_at: float | None = None
+
+    @classmethod
+    def is_lost(cls) -> bool:
+        return cls.lost_at is not None and time.monotonic() - cls.lost_at < TRY_AGAIN_S
+
+
+async def shown(what: str, showing: Coroutine[Any, Any, object]) -> bool:
     """Wait a few seconds for something to be shown in the UI; says so in the log, and no more, when it can't be."""
+    if _Reach.is_lost():
+        showing.close()
+        return False
     try:
         await asyncio.wait_for(showing, PATIENCE_S)
     except Exception as error:  # noqa: BLE001 - whatever keeps Prefect from showing something is no reason to stop
+        _Reach.lost_at = time.monotonic()
         run_logger().warning("The Prefect server did not take %s (%s); the run goes on", what, type(error).__name__)
         return False
+    _Reach.lost_at = None
     return True
 
 
@@ -74,7 +91,6 @@ class _Board:
         self._key = key
         self._stages: dict[str, _Stage] = {}
         self._news = asyncio.Event()
-        self._failures = 0
         self._closing = False
         self._showing = asyncio.create_task(self._show_always()) if FlowRunContext.get() else None
 
@@ -101,10 +117,10 @@ class _Board:
         self._showing.cancel()
 
     async def _show_always(self) -> None:
-        while not self._closing and self._failures < GIVE_UP_AFTER:
+        while not self._closing:
             await self._news.wait()
             self._news.clear()
-            self._failures = 0 if await shown("the progress", self._show()) else self._failures + 1
+            await shown("the progress", self._show())
 
     async def _show(self) -> None:
         for name, stage in list(self._stages.items()):

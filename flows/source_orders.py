@@ -27,7 +27,7 @@ from domain.report import BatchReport, check_batch_id
 from domain.states import OrderState
 from flows.approval import Decision, Question, decide
 from flows.artifacts import artifact_key, show_faults, show_outcome
-from flows.events import News, tell_finished, tell_used_up
+from flows.events import News, batch_finished, budget_used_up
 from flows.execution import execute, settle_open_effects
 from flows.failures import EXPECTED, failed, run_logger, speak_plainly
 from flows.following import followed, rename_run, shown
@@ -100,8 +100,7 @@ async def _source(
         budget = Money.parse(limits.budget_cny) if limits.budget_cny else None
         async with followed(artifact_key(asked.batch_id)):
             report = await (run.plan_only(budget) if dry_run else run.source(budget, ask=not yes))
-        _leave(report)
-        tell_finished(report)
+        _leave(report)  # before anything is shown, which may fail
         await show_outcome(report, resources.ledger.orders(run.refs))
     return report
 
@@ -180,9 +179,9 @@ class _Batch:
             )
         refs = list(dict.fromkeys([*ledger.refs_in(self.batch_id), *self.refs]))
         snapshot_id = await snapshot_orders(self.resources, self.batch_id, begun, refs)
-        now = news.tell(self.refs)
-        tell_used_up(self.batch_id, {ref: o.reason for ref, o in now.items() if o.state is OrderState.HELD})
-        return self._report(work, plans, snapshot_id, dry_run=False)
+        report = self._report(work, plans, snapshot_id, dry_run=False)
+        await news.tell(self.refs, *budget_used_up(self.batch_id, report), batch_finished(report))
+        return report
 
     async def _decide(self, question: Question, *, yes: bool) -> Decision | None:
         """Who approves what; None when there is nothing to approve. What is not approved is held, with the reason."""

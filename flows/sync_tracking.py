@@ -14,6 +14,7 @@ from connectors.settings import SourcingSettings, XportcnSettings
 from domain.report import ReportLine
 from domain.states import OrderState
 from flows.chunks import chunks
+from flows.events import News, stalled
 from flows.execution import settle_open_effects
 from flows.reporting import line_of
 from tasks.progress import progress
@@ -64,6 +65,7 @@ async def _track(resources: Resources, chunk_size: int) -> TrackReport:
     started = resources.clock()
     await settle_open_effects(resources, resources.ledger.orders_in([OrderState.UNKNOWN]))
     orders = {ref: order for ref, order in resources.ledger.orders_in(FOLLOWED).items() if order.order_id}
+    news = News(resources.ledger, orders)
     listener = progress.get()
     listener.start("track", len(orders))
     troubles: list[str] = []
@@ -71,6 +73,7 @@ async def _track(resources: Resources, chunk_size: int) -> TrackReport:
         troubles += await sync_chunk(resources, {ref: orders[ref] for ref in refs}, label=label)
         listener.advance("track", len(refs))
     now = resources.ledger.orders(orders)
+    await news.tell(list(now), *stalled(resources.ledger, now, resources.clock()))
     moved = [order for ref, order in now.items() if order.state is not orders[ref].state]
     events = resources.ledger.tracking.listed(since=started)
     return TrackReport(

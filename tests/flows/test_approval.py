@@ -1,0 +1,131 @@
+"""Who may say yes to a plan, and what an answer in the UI is worth."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from prefect.utilities.schema_tools import ValidationError as SchemaError
+from prefect.utilities.schema_tools import validate
+
+from domain.money import Money
+from domain.plan import PlannedOrder
+from flows.approval import Decision, Question, approver, decide, nobody
+from flows.approval_form import ALL, NONE, SOME, Answer, description_of, form_for, hash_of, plan_row, summary
+from tests.flows.plans import planned
+
+PLANS = [planned("A-1"), planned("A-2", fen=2500)]
+
+
+async def decision(*, yes: bool, limit: Money | None = None, to_ship: list[PlannedOrder] | None = None) -> Decision:
+    question = Question(batch_id="b", to_buy=PLANS, to_ship=to_ship or [])
+    return await decide(question, yes=yes, limit=limit, timeout_s=1, name="mei")
+
+
+async def test_a_yes_beforehand_approves_everything_up_to_the_limit() -> None:
+    """35.00 CNY against a limit of exactly that, and against none."""
+    for limit in (None, Money(3500)):
+        said = await decision(yes=True, limit=limit)
+        assert (said.approved, said.by) == (["A-1", "A-2"], "a yes given beforehand")
+
+
+async def test_beyond_the_limit_a_yes_beforehand_buys_nothing_new() -> None:
+    """With nobody to ask it is held, limit and remedy named; what was bought earlier may still be shipped."""
+    said = await decision(yes=True, limit=Money(3499), to_ship=[planned("B-1")])
+    assert (said.approved, said.stops) == (["B-1"], False)
+    assert said.why_not == (
+        ": a plan of 35.00 CNY is above the approval limit of 34.99 CNY. Run it without --yes at a terminal, "
+        "or from the Prefect UI, to be asked; or raise SOURCING_APPROVAL_LIMIT_CNY"
+    )
+    assert not (await decision(yes=True, limit=Money(3499))).stops
+
+
+@pytest.mark.parametrize("answer", [True, False])
+async def test_beyond_the_limit_a_person_at_the_terminal_decides(answer: bool) -> None:  # noqa: FBT001
+    """Even with a yes beforehand."""
+    token = approver.set(lambda _plans: answer)
+    try:
+        said = await decision(yes=True, limit=Money(1))
+    finally:
+        approver.reset(token)
+    assert (list(said.approved), said.by, said.stops) == (["A-1", "A-2"] if answer else [], "mei", not answer)
+
+
+async def test_without_a_yes_and_without_anybody_nothing_is_approved() -> None:
+    """And orders begun earlier are left alone as well."""
+    assert approver.get() is nobody
+    said = await decision(yes=False)
+    assert (said.approved, said.stops, said.why_not) == ([], True, ": nobody could be asked")
+
+
+def test_an_answer_approves_all_some_or_none() -> None:
+    """Choosing orders only counts with the choice to approve some."""
+    assert Answer(choice=ALL).approved(PLANS) == ["A-1", "A-2"]
+    assert Answer(choice=SOME, orders=["A-2"]).approved(PLANS) == ["A-2"]
+    assert Answer(choice=SOME).approved(PLANS) == []
+    assert Answer(choice=NONE, orders=["A-1"]).approved(PLANS) == []
+    assert Answer(choice=SOME, name="Mei Chen", note="next week").why_not == " by Mei Chen: next week"
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_accepted"),
+    [
+        ({"decision": ALL, "approved_by": "Mei"}, True),
+        ({"decision": SOME, "orders": ["A-2"], "approved_by": "Mei", "note": "later"}, True),
+        ({"decision": SOME, "orders": ["B-7"], "approved_by": "Mei"}, False),
+        ({"decision": ALL, "approved_by": "  "}, False),
+        ({"decision": ALL}, False),
+        ({"decision": "yes", "approved_by": "Mei"}, False),
+        ({"decision": ALL, "approved_by": "Mei", "plan": "of yesterday"}, False),
+        ({}, False),
+    ],
+)
+def test_the_server_takes_only_answers_to_this_plan(answer: dict[str, Any], is_accepted: bool) -> None:  # noqa: FBT001
+    """A decision, a name, orders of the plan, and the plan's own hash."""
+    shown = hash_of(PLANS)
+    schema = form_for(PLANS, shown, "").model_json_schema()
+    try:
+        validate({"plan": shown, **answer}, schema, raise_on_error=True)
+    except SchemaError:
+        assert not is_accepted
+    else:
+        assert is_accepted
+
+
+def test_another_price_makes_another_plan() -> None:
+    """The hash covers goods, freight and which orders there are."""
+    dearer = [PLANS[0], planned("A-2", fen=2501)]
+    freight = [PLANS[0], planned("A-2", fen=2500, freight_cents=501)]
+    assert len({hash_of(PLANS), hash_of(dearer), hash_of(freight), hash_of(PLANS[:1])}) == 4
+    assert hash_of(PLANS) == hash_of([replace(plan, reason="other words") for plan in PLANS])
+
+
+def test_the_plan_is_shown_as_a_table_with_its_total() -> None:
+    """Cells with a bar don't break it; what was bought already costs nothing again."""
+    ship = planned("B-1")
+    rows = [plan_row(plan, is_new=plan is not ship) for plan in [*PLANS, ship]]
+    assert (
+        summary(PLANS, [ship]) == "Buy **2 orders** for **35.00 CNY**, and freight of **15.00 USD** to ship 3 orders."
+    )
+    assert description_of("b-1", PLANS, [ship], rows).splitlines() == [
+        "## Batch b-1",
+        "",
+        "Buy **2 orders** for **35.00 CNY**, and freight of **15.00 USD** to ship 3 orders.",
+        "",
+        "| order | what | goods and postage | freight |",
+        "|---|---|--:|--:|",
+        "| A-1 | 2 × Cup \\| blue | 10.00 CNY | 5.00 USD |",
+        "| A-2 | 2 × Cup \\| blue | 25.00 CNY | 5.00 USD |",
+        "| B-1 | 2 × Cup \\| blue | bought already | 5.00 USD |",
+    ]
+
+
+def test_the_audit_trail_names_who_when_and_what() -> None:
+    """Amount and plan stand in the order's own history."""
+    said = Decision(approved=["A-1"], by="Mei Chen")
+    at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert said.approval_of(Money(1000), "0123456789abcdef", at) == (
+        "approved by Mei Chen at 2026-01-02 03:04:05 UTC: 10.00 CNY, plan 0123456789ab"
+    )

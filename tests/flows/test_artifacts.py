@@ -1,0 +1,57 @@
+"""What a run shows of itself."""
+
+from __future__ import annotations
+
+from domain.report import BatchReport, ReportLine
+from domain.states import OrderState
+from flows.artifacts import bar, markdown_report, outcome_rows
+
+LINES = [
+    ReportLine(
+        order_ref="A-1",
+        marketplace="taobao",
+        state=OrderState.BOOKED,
+        reason="",
+        order_id="9",
+        paid_fen=1200,
+        tracking_numbers=["SF1"],
+    ),
+    ReportLine(order_ref="A-2", marketplace="1688", state=OrderState.HELD, reason="dear"),
+    ReportLine(order_ref="A-3", marketplace="1688", state=OrderState.HELD, reason="dear"),
+]
+REPORT = BatchReport(
+    batch_id="b", orders=LINES, spent_this_run_fen=1200, bought_this_run=1, snapshot_id="b", snapshot_root="/s"
+)
+
+
+def test_orders_that_wait_for_a_person_come_first() -> None:
+    """And a parcel's number is a link to where it can be followed."""
+    rows = outcome_rows(REPORT, {})
+    assert [row["order"] for row in rows] == ["A-2", "A-3", "A-1"]
+    assert rows[2] == {
+        "order": "A-1",
+        "marketplace": "taobao",
+        "state": "booked",
+        "paid": "12.00 CNY",
+        "tracking": "[SF1](https://t.17track.net/en#nums=SF1)",
+        "reason": "",
+        "order id": "9",
+    }
+
+
+def test_the_report_has_money_charts_and_what_to_do() -> None:
+    """Orders that wait for the same thing share a line."""
+    assert markdown_report(REPORT) == (
+        "# Batch b\n\n"
+        "| | orders | paid |\n|---|--:|--:|\n| this run | 1 | 12.00 CNY |\n| this batch in all | 1 | 12.00 CNY |\n\n"
+        "## Orders by state\n\n| state | | |\n|---|--:|---|\n"
+        f"| held | 2 | {'█' * 24} |\n| booked | 1 | {'█' * 12} |\n\n"
+        f"## Paid by marketplace\n\n| marketplace | | |\n|---|--:|---|\n| taobao | 12.00 CNY | {'█' * 24} |\n\n"
+        "## Waiting for a person\n\n- held: **A-2, A-3**: dear\n\n"
+        "Snapshot `b` in `/s`"
+    )
+
+
+def test_a_bar_shows_whatever_is_there() -> None:
+    """One of a thousand still has a block, none has none."""
+    assert (bar(0, 1000), bar(1, 1000), bar(1000, 1000)) == ("", "█", "█" * 24)

@@ -1,0 +1,159 @@
+"""Which events a change in the ledger makes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.events import Event
+
+from connectors.ledger.records import OrderChange, Outcome
+from connectors.ledger.store import Ledger
+from domain.effects import EffectStatus
+from domain.report import BatchReport, ReportLine
+from domain.states import OrderState
+from flows import events
+from flows.events import News, batch_finished, budget_used_up, stalled
+from tests.connectors.ledger.plans import intents, plan
+
+NOW = datetime(2026, 1, 10, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=lambda: NOW, owner="run") as ledger:
+        ledger.start_batch("batch", "file.csv")
+        ledger.put_plans([plan("A-1"), plan("A-2")])
+        yield ledger
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[Event]:
+    """What is told, in order."""
+    told: list[Event] = []
+
+    async def send(events: list[Event]) -> bool:
+        told.extend(events)
+        return True
+
+    monkeypatch.setattr(events, "send", send)
+    return told
+
+
+def names(sent: list[Event]) -> list[str]:
+    return [f"{event.event} {event.resource.id}" for event in sent]
+
+
+async def test_only_changes_are_told_and_each_once(ledger: Ledger, sent: list[Event]) -> None:
+    """Paid and booked within one chunk are both told; what stays as it is, is not."""
+    news = News(ledger, ["A-1", "A-2"])
+    await news.tell(["A-1", "A-2"])
+    assert sent == []
+    for state in (OrderState.ORDERED, OrderState.PAID, OrderState.BOOKED):
+        ledger.change([OrderChange(order_ref="A-1", state=state, columns={"paid_minor": 100})])
+    ledger.change([OrderChange(order_ref="A-2", state=OrderState.HELD, reason="over the limit")])
+    await news.tell(["A-1", "A-2"])
+    await news.tell(["A-1", "A-2"])
+    assert names(sent) == [
+        "sourcing.order.paid sourcing.order.A-1",
+        "sourcing.order.booked sourcing.order.A-1",
+        "sourcing.order.held sourcing.order.A-2",
+    ]
+    assert sent[2].payload == {
+        "order_ref": "A-2",
+        "batch_id": "batch",
+        "marketplace": "taobao",
+        "state": "held",
+        "reason": "over the limit",
+        "order_id": None,
+        "paid_fen": None,
+        "refunded_fen": None,
+        "tracking_numbers": [],
+    }
+    assert [(one["prefect.resource.id"], one.role) for one in sent[2].related] == [("sourcing.batch.batch", "batch")]
+
+
+async def test_an_effect_without_an_answer_is_told_and_so_is_its_end(ledger: Ledger, sent: list[Event]) -> None:
+    """`unknown` once, `settled` when something is known again."""
+    news = News(ledger, ["A-1"])
+    claim = ledger.claim(intents("A-1"), lease=timedelta(minutes=2)).won["A-1"].claim
+    ledger.record([Outcome(claim=claim, status=EffectStatus.UNKNOWN, reason="no answer")])
+    await news.tell(["A-1"])
+    await news.tell(["A-1"])
+    ledger.record([Outcome(claim=claim, status=EffectStatus.DONE)])
+    await news.tell(["A-1"])
+    assert names(sent) == [
+        "sourcing.effect.unknown sourcing.effect.A-1:create",
+        "sourcing.effect.settled sourcing.effect.A-1:create",
+    ]
+    assert sent[0].payload == {
+        "order_ref": "A-1",
+        "action": "create",
+        "status": "unknown",
+        "amount_minor": 100,
+        "currency": "CNY",
+        "sent_at": "2026-01-10T12:00:00+00:00",
+        "reason": "no answer",
+    }
+
+
+async def test_what_could_not_be_told_comes_with_the_next_news(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is away for one chunk misses nothing."""
+    tries: list[list[str]] = []
+
+    async def send(events: list[Event]) -> bool:
+        tries.append(names(events))
+        return len(tries) > 1
+
+    monkeypatch.setattr(events, "send", send)
+    news = News(ledger, ["A-1", "A-2"])
+    ledger.change([OrderChange(order_ref="A-1", state=OrderState.HELD, reason="why")])
+    await news.tell(["A-1"])
+    ledger.change([OrderChange(order_ref="A-2", state=OrderState.HELD, reason="why")])
+    await news.tell(["A-2"])
+    await news.tell(["A-2"])
+    first, second = "sourcing.order.held sourcing.order.A-1", "sourcing.order.held sourcing.order.A-2"
+    assert tries == [[first], [first, second], []]
+
+
+def report(**reasons: str) -> BatchReport:
+    lines = [
+        ReportLine(order_ref=ref, marketplace="taobao", state=OrderState.HELD, reason=why)
+        for ref, why in reasons.items()
+    ]
+    return BatchReport(
+        batch_id="b", orders=lines, spent_this_run_fen=0, bought_this_run=0, snapshot_id="b", snapshot_root="r"
+    )
+
+
+def test_a_budget_without_room_is_told_once_a_run() -> None:
+    """The words are those of the budget's own reasons; other held orders don't count."""
+    words = "12.00 CNY does not fit the day's limit: 90.00 CNY of 100.00 CNY is taken"
+    (event,) = budget_used_up("b", report(a=words, b="over the price limit", c="1 does not fit the budget: 2 of 3"))
+    assert (event.event, event.resource.id) == ("sourcing.budget.used-up", "sourcing.batch.b")
+    assert event.payload == {"orders": ["a", "c"], "count": 2, "reason": words}
+    assert budget_used_up("b", report(b="over the price limit")) == []
+
+
+def test_the_end_of_a_batch_has_its_sums() -> None:
+    """Counts and money, nothing about people."""
+    assert batch_finished(report(a="why")).payload == {
+        "counts": {"held": 1},
+        "spent_fen": 0,
+        "spent_this_run_fen": 0,
+        "bought_this_run": 0,
+        "snapshot_id": "b",
+    }
+
+
+@pytest.mark.parametrize(("days", "told"), [(6.99, []), (7, ["sourcing.tracking.stalled sourcing.order.A-1"])])
+def test_an_order_without_news_for_a_week_is_stalled(ledger: Ledger, days: float, told: list[str]) -> None:
+    """Counted from the booking while no parcel was ever scanned; orders not yet booked don't count."""
+    booked_at = NOW - timedelta(days=days)
+    changes: list[dict[str, Any]] = [{}, {}, {"booked_at": booked_at}]
+    for state, columns in zip((OrderState.ORDERED, OrderState.PAID, OrderState.BOOKED), changes, strict=True):
+        ledger.change([OrderChange(order_ref="A-1", state=state, columns=columns)])
+    assert names(stalled(ledger, ledger.all_orders(), NOW)) == told
