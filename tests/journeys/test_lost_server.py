@@ -1,0 +1,30 @@
+"""The Prefect server goes away in the middle of a run that spends money."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from tests.journeys.cut_line import line_to
+from tests.running import Merchant, assert_books_are_exact, single_line_orders, write_csv
+
+
+def test_a_run_ends_as_planned_without_its_prefect_server(merchant: Merchant, prefect_url: str) -> None:
+    """Everything is bought and booked once, the report is printed, and the process does not wait for the server."""
+    rows = single_line_orders(merchant.sandbox, {"taobao": 12})
+    file = write_csv(merchant.folder / "requests.csv", rows)
+    merchant.sandbox.faults({"path": "*", "kind": "latency", "probability": 1, "delay_s": 0.2})
+    with line_to(prefect_url) as line:
+        run = merchant.start("run", file, "--yes", "--json", "--chunk-size", "4", PREFECT_API_URL=line.url)
+        while not merchant.sandbox.books()["orders"] and run.poll() is None:
+            time.sleep(0.05)
+        line.cut()
+        began = time.monotonic()
+        out, err = run.communicate(timeout=120)
+    merchant.sandbox.faults()
+    assert run.returncode == 0, err
+    assert "the Prefect server went away" in err
+    report = json.loads(out)
+    assert report["counts"] == {"booked": 12}
+    assert_books_are_exact(merchant.sandbox.books(), report)
+    assert time.monotonic() - began < 90
