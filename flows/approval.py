@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from contextvars import ContextVar
@@ -11,6 +12,7 @@ from datetime import datetime
 
 from prefect.context import FlowRunContext
 
+from connectors.settings import SourcingSettings
 from domain.money import Money, total_of
 from domain.plan import PlannedOrder
 from flows.approval_form import Answer, ask_in_the_ui
@@ -21,11 +23,6 @@ Approver = Callable[[list[PlannedOrder]], bool]
 def nobody(_plans: list[PlannedOrder]) -> bool:
     """Without somebody to ask, the answer is no."""
     return False
-
-
-def everything(_plans: list[PlannedOrder]) -> bool:
-    """The merchant said yes beforehand."""
-    return True
 
 
 approver: ContextVar[Approver] = ContextVar("approver", default=nobody)
@@ -94,20 +91,23 @@ class Question:
         return total_of([plan.total for plan in self.to_buy])
 
 
-async def decide(question: Question, *, yes: bool, limit: Money | None, timeout_s: int, name: str) -> Decision:
+async def decide(question: Question, settings: SourcingSettings, *, yes: bool) -> Decision:
     """Approve as said beforehand, or ask whoever can be asked; without an answer nothing is approved.
 
-    Beyond `limit` a yes beforehand is not enough to buy. `name` is who is at the terminal, if anybody.
+    Beyond the approval limit a yes beforehand is not enough to buy.
     """
+    limit = Money.parse(settings.approval_limit_cny) if settings.approval_limit_cny else None
     over = limit is not None and question.total > limit
     if yes and not over:
         return Decision(approved=[plan.order_ref for plan in question.all], by="a yes given beforehand")
     if (person := approver.get()) is not nobody:
-        said = person(question.all)
+        said, name = person(question.all), getpass.getuser()
         return Decision(approved=[p.order_ref for p in question.all] if said else [], by=name, why_not=f"by {name}")
     if asks_in_the_ui.get() or has_deployment():
         async with aside():
-            answer = await ask_in_the_ui(question.batch_id, question.to_buy, question.to_ship, timeout_s)
+            answer = await ask_in_the_ui(
+                question.batch_id, question.to_buy, question.to_ship, settings.approval_timeout_s
+            )
         return _decision(question, answer)
     if yes:
         why = (

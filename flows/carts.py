@@ -29,7 +29,7 @@ from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from domain.report import BatchReport, ReportLine, check_batch_id
 from domain.states import OrderState
-from flows.approval import approver, everything
+from flows.approval import Question, decide
 from flows.artifacts import show_outcome
 from flows.execution import execute, settle_open_effects
 from flows.planning import limits_now, plan_orders, spend_limits, within_budget
@@ -218,13 +218,27 @@ async def _order(
         if not plan.is_fine:
             _hold(resources, plan.order_ref, plan.reason)
     fine = [plan for plan in judged if plan.is_fine]
-    if fine and not (approver.get() if ask else everything)(fine):
-        return
+    if fine:
+        fine = await _approved(resources, batch_id, fine, yes=not ask)
+        if not fine:
+            return
     for plan in fine:
         await approve_cart(resources, plan)
     approved = resources.ledger.orders([plan.order_ref for plan in fine])
     await order_cart(resources, approved, limits, label=batch_id)
     await execute(resources, refs, {}, limits=limits, chunk_size=resources.settings.chunk_size)
+
+
+async def _approved(
+    resources: Resources, batch_id: str, plans: Sequence[PlannedOrder], *, yes: bool
+) -> list[PlannedOrder]:
+    """The plans that somebody approved; the others' orders are held."""
+    question = Question(batch_id=batch_id, to_buy=plans, to_ship=[])
+    decision = await decide(question, resources.settings, yes=yes)
+    for plan in plans:
+        if plan.order_ref not in decision.approved:
+            _hold(resources, plan.order_ref, f"not approved{decision.why_not}")
+    return [plan for plan in plans if plan.order_ref in decision.approved]
 
 
 def _hold(resources: Resources, order_ref: str, reason: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
@@ -187,14 +186,7 @@ class _Batch:
         """Who approves what; None when there is nothing to approve. What is not approved is held, with the reason."""
         if not question.all:
             return None
-        settings = self.resources.settings
-        decision = await decide(
-            question,
-            yes=yes,
-            limit=Money.parse(settings.approval_limit_cny) if settings.approval_limit_cny else None,
-            timeout_s=settings.approval_timeout_s,
-            name=getpass.getuser(),
-        )
+        decision = await decide(question, self.resources.settings, yes=yes)
         self._hold(question, decision)
         run_logger().info("%s of %s orders approved by %s", len(decision.approved), len(question.all), decision.by)
         return decision

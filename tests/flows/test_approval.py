@@ -10,6 +10,7 @@ import pytest
 from prefect.utilities.schema_tools import ValidationError as SchemaError
 from prefect.utilities.schema_tools import validate
 
+from connectors.settings import SourcingSettings
 from domain.money import Money
 from domain.plan import PlannedOrder
 from flows.approval import Decision, Question, approver, decide, nobody
@@ -19,35 +20,39 @@ from tests.flows.plans import planned
 PLANS = [planned("A-1"), planned("A-2", fen=2500)]
 
 
-async def decision(*, yes: bool, limit: Money | None = None, to_ship: list[PlannedOrder] | None = None) -> Decision:
+async def decision(*, yes: bool, limit: str = "", to_ship: list[PlannedOrder] | None = None) -> Decision:
     question = Question(batch_id="b", to_buy=PLANS, to_ship=to_ship or [])
-    return await decide(question, yes=yes, limit=limit, timeout_s=1, name="mei")
+    return await decide(question, SourcingSettings(approval_limit_cny=limit), yes=yes)
 
 
 async def test_a_yes_beforehand_approves_everything_up_to_the_limit() -> None:
     """35.00 CNY against a limit of exactly that, and against none."""
-    for limit in (None, Money(3500)):
+    for limit in ("", "35"):
         said = await decision(yes=True, limit=limit)
         assert (said.approved, said.by) == (["A-1", "A-2"], "a yes given beforehand")
 
 
 async def test_beyond_the_limit_a_yes_beforehand_buys_nothing_new() -> None:
     """With nobody to ask it is held, limit and remedy named; what was bought earlier may still be shipped."""
-    said = await decision(yes=True, limit=Money(3499), to_ship=[planned("B-1")])
+    said = await decision(yes=True, limit="34.99", to_ship=[planned("B-1")])
     assert (said.approved, said.stops) == (["B-1"], False)
     assert said.why_not == (
         ": a plan of 35.00 CNY is above the approval limit of 34.99 CNY. Run it without --yes at a terminal, "
         "or from the Prefect UI, to be asked; or raise SOURCING_APPROVAL_LIMIT_CNY"
     )
-    assert not (await decision(yes=True, limit=Money(3499))).stops
+    assert not (await decision(yes=True, limit="34.99")).stops
 
 
 @pytest.mark.parametrize("answer", [True, False])
-async def test_beyond_the_limit_a_person_at_the_terminal_decides(answer: bool) -> None:  # noqa: FBT001
+async def test_beyond_the_limit_a_person_at_the_terminal_decides(
+    answer: bool,  # noqa: FBT001
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Even with a yes beforehand."""
+    monkeypatch.setattr("getpass.getuser", lambda: "mei")
     token = approver.set(lambda _plans: answer)
     try:
-        said = await decision(yes=True, limit=Money(1))
+        said = await decision(yes=True, limit="0.01")
     finally:
         approver.reset(token)
     assert (list(said.approved), said.by, said.stops) == (["A-1", "A-2"] if answer else [], "mei", not answer)
