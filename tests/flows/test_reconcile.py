@@ -41,9 +41,12 @@ class Shelf:
     by_id: list[ServiceOrder] = field(default_factory=list)
     error: XportcnError | None = None
     read_ids: list[str] = field(default_factory=list)
+    listed_since: datetime | None = None
     on_list: Callable[[], None] = lambda: None
+    on_read: Callable[[], None] = lambda: None
 
     async def list_orders(self, *, since: datetime) -> list[ServiceOrder]:
+        self.listed_since = since
         self.on_list()
         if self.error:
             raise self.error
@@ -51,6 +54,7 @@ class Shelf:
 
     async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
         self.read_ids += order_ids
+        self.on_read()
         return {order.order_id: order for order in self.by_id if order.order_id in order_ids}
 
     async def find(self, references: Sequence[str], *, since: datetime) -> dict[str, list[ServiceOrder]]:
@@ -117,6 +121,11 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         yield World(resources, shelves)
 
 
+def _ledger_of(world: World, log: SendLog, clock: Callable[[], datetime]) -> Ledger:
+    """The same ledger in the hands of another run."""
+    return Ledger(world.ledger.url, clock=clock, owner=log.owner)
+
+
 def kinds(report: ReconciliationReport) -> list[str]:
     return [str(finding.kind) for finding in report.findings]
 
@@ -152,6 +161,7 @@ async def test_it_begins_with_a_day_of_the_merchant(world: World) -> None:
     """Noon UTC of 20 March is its evening in Shanghai: two days back begins at 16:00 UTC of the 17th."""
     report = await world.reconciled(since_days=2)
     assert report.since.astimezone(UTC) == datetime(2026, 3, 17, 16, tzinfo=UTC)
+    assert world.taobao.listed_since == report.since - timedelta(hours=25)  # an unpaid order lives for a day
 
 
 async def test_what_changes_while_one_looks_is_no_finding(world: World) -> None:
@@ -162,6 +172,23 @@ async def test_what_changes_while_one_looks_is_no_finding(world: World) -> None:
     report = await world.reconciled()
     assert (kinds(report), report.compared) == ([], 1)
     assert world.taobao.read_ids == ["id-A-1"]
+
+
+async def test_the_ledger_is_looked_at_twice_too(world: World) -> None:
+    """Another run records the payment between the first look and the second."""
+    world.order("A-1", OrderState.ORDERED)
+    world.taobao.shows(paid("A-1"))
+    world.taobao.on_read = lambda: world.change("A-1", OrderState.PAID, paid_minor=1200, paid_at=ORDERED_AT)
+    assert kinds(await world.reconciled()) == []
+
+
+async def test_what_only_the_second_look_shows_is_no_finding(world: World) -> None:
+    """While one order is looked at again, another one is paid, of which the list was read before."""
+    world.order("A-1")
+    world.order("A-2", OrderState.ORDERED)
+    world.taobao.shows(theirs("A-1", shipments=(), paid=Money(1300)), theirs_unpaid("A-2"))
+    world.taobao.on_read = lambda: world.change("A-2", OrderState.PAID, paid_minor=1200, paid_at=ORDERED_AT)
+    assert kinds(await world.reconciled()) == ["amount_differs"]
 
 
 async def test_an_order_that_the_list_leaves_out_is_asked_for(world: World) -> None:
@@ -259,14 +286,21 @@ async def test_an_effect_that_a_read_settles(world: World) -> None:
 async def test_an_effect_in_another_runs_hands(world: World) -> None:
     """Its lease runs: the order is left out, and its new order at the service is no orphan."""
     world.ledger.put_plans([plan("A-1")])
-    with (
-        SendLog(world.resources.send_logs) as log,
-        Ledger(world.ledger.url, clock=lambda: NOW, owner=log.owner) as other,
-    ):
+    with SendLog(world.resources.send_logs) as log, _ledger_of(world, log, lambda: NOW) as other:
         other.claim(intents("A-1"), lease=timedelta(seconds=60))
         world.taobao.shows(theirs_unpaid("A-1"))
         report = await world.reconciled()
     assert (kinds(report), report.in_hand, list(report.settled)) == ([], 1, [])
+
+
+async def test_an_unanswered_report_to_the_warehouse_hides_nothing(world: World) -> None:
+    """An earlier run left it open; it is not asked about, and the order is compared."""
+    world.order("A-1")
+    with SendLog(world.resources.send_logs) as log, _ledger_of(world, log, lambda: NOW - timedelta(hours=1)) as other:
+        other.claim(intents("A-1", action=Action.NOTIFY), lease=timedelta(seconds=60))
+    world.taobao.shows(theirs("A-1", shipments=(), paid=Money(1300)))
+    report = await world.reconciled()
+    assert (kinds(report), report.in_hand) == (["amount_differs"], 0)
 
 
 async def test_the_wallets_statement_is_compared_with_the_sum(world: World) -> None:
