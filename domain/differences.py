@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from domain.answers import forms, question
 from domain.effects import Action
 from domain.findings import Finding, FindingKind, LedgerOrder, OpenEffect
 from domain.marketplace import Marketplace
@@ -15,20 +16,6 @@ from domain.states import OrderState
 GIVEN_BACK = frozenset({OrderState.REFUNDING, OrderState.REFUNDED})
 OVER = GIVEN_BACK | {OrderState.CANCELLED}
 NEEDS_NO_ANSWER = frozenset({Action.NOTIFY, Action.CART})  # they spend nothing and are made again by themselves
-
-QUESTIONS = {
-    Action.CREATE: ("Is there an order with reference {ref} in the console?", "--ordered ORDER_ID, or --not-ordered"),
-    Action.PAY: ("Is order {id} paid in the console?", "--paid AMOUNT_CNY, or --not-paid"),
-    Action.BOOK: (
-        "Does the warehouse console show a shipment for order {id}?",
-        "--booked SHIPMENT_ORDER_ID --tracking NUMBER, or --not-booked",
-    ),
-    Action.CANCEL: ("Is order {id} closed in the console?", "--cancelled, or --not-cancelled"),
-    Action.REFUND: (
-        "Does order {id} show a refund in the console?",
-        "--refund-asked REFUND_ID, or --not-refunded",
-    ),
-}
 
 
 def is_paid(order: ServiceOrder) -> bool:
@@ -251,11 +238,9 @@ def questions(ours: LedgerOrder, now: datetime) -> Iterator[Finding]:
 def _question(ours: LedgerOrder, effect: OpenEffect, now: datetime) -> str:
     if effect.action is not Action.BOOK and now < effect.clear_at:
         return f"run sourcing reconcile again after {effect.clear_at:%Y-%m-%d %H:%M} UTC: then reading settles it"
-    if effect.action not in QUESTIONS:
-        return f"look in the console what became of it; see sourcing status {ours.order_ref}"
-    question, answers = QUESTIONS[effect.action]
-    asked = question.format(ref=ours.order_ref, id=ours.order_id)
-    return f"{asked} Answer with: sourcing resolve {ours.order_ref} {answers}"
+    asked = question(effect.action, ours.order_ref, ours.order_id or None, part=effect.part)
+    answers = ", or ".join(forms(effect.action, ours.order_ref, effect.key, part=effect.part))
+    return f"{asked} Answer with: {answers}"
 
 
 def _finding(

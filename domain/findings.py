@@ -35,7 +35,9 @@ class FindingKind(StrEnum):
 class OpenEffect:
     """An effect without an outcome. Until `clear_at` (UTC) it may still arrive, and a later read may settle it."""
 
+    key: str
     action: Action
+    part: str
     reason: str
     clear_at: datetime
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -19,6 +19,7 @@ from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from tasks.bounded import each
 from tasks.cancel_order import ACCEPTED, confirm_cancellations
+from tasks.effects import clear_from
 from tasks.pay import confirm_payments
 from tasks.resources import Resources
 
@@ -99,21 +100,22 @@ def ledger_facts(resources: Resources) -> list[LedgerOrder]:
         replace(
             order,
             open_effects=tuple(
-                OpenEffect(action=effect.action, reason=effect.reason, clear_at=_clear_at(resources, effect))
+                OpenEffect(
+                    key=effect.key,
+                    action=effect.action,
+                    part=effect.part,
+                    reason=effect.reason,
+                    clear_at=clear_from(resources, effect),
+                )
                 for effect in opened.get(order.order_ref, ())
             ),
             in_hand=any(
                 effect.lease_until > now and effect.owner != ledger.owner for effect in opened.get(order.order_ref, ())
             ),
-            payment_clear_at=_clear_at(resources, paying[order.order_ref]) if order.order_ref in paying else None,
+            payment_clear_at=clear_from(resources, paying[order.order_ref]) if order.order_ref in paying else None,
         )
         for order in orders
     ]
-
-
-def _clear_at(resources: Resources, effect: EffectRecord) -> datetime:
-    """When an effect that is not seen can't arrive any more."""
-    return effect.intent_at + resources.lease + timedelta(seconds=resources.settings.settle_s)
 
 
 async def look_up(

@@ -301,7 +301,8 @@ def test_a_booking_without_numbers_yet_agrees() -> None:
 
 
 def open_effect(action: Action, **facts: Any) -> OpenEffect:
-    return OpenEffect(**{"action": action, "reason": "timed out", "clear_at": NOW} | facts)
+    known = {"key": f"A-1:{action}", "action": action, "part": "", "reason": "timed out", "clear_at": NOW}
+    return OpenEffect(**known | facts)
 
 
 @pytest.mark.parametrize(
@@ -309,23 +310,24 @@ def open_effect(action: Action, **facts: Any) -> OpenEffect:
     [
         (
             Action.CREATE,
-            "Is there an order with reference A-1 in the console? "
-            "Answer with: sourcing resolve A-1 --ordered ORDER_ID, or --not-ordered",
+            "Does the marketplace's console show an order with reference A-1? "
+            "Answer with: sourcing resolve A-1 --ordered ORDER_ID, or sourcing resolve A-1 --not-ordered",
         ),
         (
             Action.PAY,
-            "Is order id-A-1 paid in the console? Answer with: sourcing resolve A-1 --paid AMOUNT_CNY, or --not-paid",
+            "Does the console show order id-A-1 as paid, and did the money leave the wallet? "
+            "Answer with: sourcing resolve A-1 --paid AMOUNT_CNY, or sourcing resolve A-1 --not-paid",
         ),
         (
             Action.BOOK,
-            "Does the warehouse console show a shipment for order id-A-1? "
-            "Answer with: sourcing resolve A-1 --booked SHIPMENT_ORDER_ID --tracking NUMBER, or --not-booked",
+            "Does the warehouse console show a shipment for order id-A-1? Answer with: sourcing resolve A-1 "
+            "--booked SHIPMENT_ORDER_ID --tracking NUMBER, or sourcing resolve A-1 --not-booked",
         ),
         (
-            Action.CANCEL,
-            "Is order id-A-1 closed in the console? Answer with: sourcing resolve A-1 --cancelled, or --not-cancelled",
+            Action.RECEIVE,
+            "Does the console show for order id-A-1 that this happened: receive? "
+            "Answer with: sourcing resolve A-1 --done A-1:receive, or sourcing resolve A-1 --not-done A-1:receive",
         ),
-        (Action.RECEIVE, "look in the console what became of it; see sourcing status A-1"),
     ],
 )
 def test_what_only_a_person_can_know(action: Action, remedy: str) -> None:
