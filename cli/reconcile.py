@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from rich.padding import Padding
@@ -16,12 +17,12 @@ from connectors.settings import SourcingSettings
 from deployments.local_server import prefect_server
 from domain.findings import Finding, FindingKind
 from domain.marketplace import Marketplace
-from domain.money import Money
 
 if TYPE_CHECKING:
     from flows.reconcile_reporting import ReconciliationReport
 
 MOST_SHOWN = 50
+AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?")
 COLOURS = {FindingKind.STATE_DIFFERS: "yellow", FindingKind.OPEN_QUESTION: "magenta"}
 
 
@@ -29,13 +30,10 @@ def run_reconciliation(
     *, since_days: int | None, wallet_out_cny: str | None, marketplaces: list[Marketplace], as_json: bool
 ) -> int:
     """Run the flow and print what differs; answers the exit code."""
-    if wallet_out_cny:
-        try:
-            Money.parse(wallet_out_cny)
-        except ValueError as error:
-            say(f"--wallet-out-cny: {error}")
-            return BAD_USAGE
-    report = compared(since_days=since_days, wallet_out_cny=wallet_out_cny, marketplaces=marketplaces or None)
+    if wallet_out_cny and not AMOUNT.fullmatch(wallet_out_cny):
+        say(f"--wallet-out-cny {wallet_out_cny}: not an amount in yuan, such as 15 or 99.50")
+        return BAD_USAGE
+    report = compared(since_days=since_days, wallet_out_cny=wallet_out_cny or "", marketplaces=marketplaces)
     if as_json:
         print(json.dumps(report.to_json(), ensure_ascii=False, indent=2))
     else:

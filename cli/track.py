@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def run_tracking(*, chunk_size: int | None, concurrency: int | None, as_json: bool) -> int:
     """Run the flow and print what moved; answers the exit code."""
-    report = follow(chunk_size=chunk_size, concurrency=concurrency)
+    report = follow(chunk_size=chunk_size or 0, concurrency=concurrency or 0)
     if as_json:
         print(json.dumps(report.to_json(), ensure_ascii=False, indent=2))
     else:

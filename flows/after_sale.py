@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from prefect import flow
+from prefect.runtime import flow_run
 
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import OPEN
@@ -15,7 +16,12 @@ from domain.effects import Action, EffectStatus
 from domain.money import Money
 from flows.after_sale_reporting import AfterSaleReport, after_sale_report
 from flows.chunks import chunks
+from flows.ending import ends_plainly
 from flows.events import News
+from flows.failures import run_logger
+from flows.following import followed
+from flows.upkeep_parameters import ChunkSize, OrderRefs
+from flows.wording import number_of, some
 from tasks.confirm_receipt import confirm_receipt
 from tasks.follow_refunds import follow_refunds
 from tasks.message_seller import message_seller
@@ -29,6 +35,7 @@ AFTER_SALE = frozenset({Action.REFUND, Action.RETURN, Action.CANCEL, Action.RECE
 
 
 @flow(name="ask-refund", flow_run_name="refund {order_ref}", persist_result=False)
+@ends_plainly(RefundFault)
 async def ask_for_refund(
     order_ref: str,
     kind: RefundKind,
@@ -57,6 +64,7 @@ async def ask_for_refund(
 
 
 @flow(name="return-parcel", flow_run_name="return {order_ref}", persist_result=False)
+@ends_plainly(RefundFault)
 async def send_back(
     order_ref: str,
     company: str,
@@ -76,6 +84,7 @@ async def send_back(
 
 
 @flow(name="withdraw-refund", flow_run_name="withdraw {order_ref}", persist_result=False)
+@ends_plainly(RefundFault)
 async def withdraw_refund(order_ref: str, line: int | None = None) -> AfterSaleReport:
     """Take a refund back while the seller has not paid it."""
     async with _after_sale() as resources:
@@ -86,6 +95,7 @@ async def withdraw_refund(order_ref: str, line: int | None = None) -> AfterSaleR
 
 
 @flow(name="message-seller", flow_run_name="message {order_ref}", persist_result=False)
+@ends_plainly(RefundFault)
 async def write_to_seller(
     order_ref: str, words: str, line: int | None = None, vouchers: list[str] | None = None
 ) -> AfterSaleReport:
@@ -97,8 +107,14 @@ async def write_to_seller(
         return await _after(resources, refund)
 
 
-@flow(name="confirm-receipt", persist_result=False)
-async def receive_orders(order_refs: list[str]) -> AfterSaleReport:
+def receipt_name() -> str:
+    """`confirm receipt of A-1, A-2, A-3 and 4 more`."""
+    return f"confirm receipt of {some(flow_run.parameters['order_refs'])}"
+
+
+@flow(name="confirm-receipt", flow_run_name=receipt_name, persist_result=False)
+@ends_plainly(RefundFault)
+async def receive_orders(order_refs: OrderRefs) -> AfterSaleReport:
     """Confirm that the goods of these orders arrived, which lets their sellers have the money."""
     async with _after_sale() as resources:
         for order_ref in order_refs:
@@ -107,21 +123,27 @@ async def receive_orders(order_refs: list[str]) -> AfterSaleReport:
         return await after_sale_report(resources, order_refs, troubles=troubles)
 
 
-@flow(name="follow-after-sale", persist_result=False)
-async def follow_after_sale(chunk_size: int | None = None) -> AfterSaleReport:
-    """Bring every refund up to date that is not over. Safe to run at any time, and twice."""
+@flow(name="follow-after-sale", flow_run_name="follow refunds", persist_result=False)
+@ends_plainly()
+async def follow_after_sale(chunk_size: ChunkSize = 0) -> AfterSaleReport:
+    """Bring every refund and return up to date that is not over, and say what waits for a person.
+
+    Safe to run at any time, and twice.
+    """
     async with _after_sale() as resources:
         ledger = resources.ledger
         refs = list(dict.fromkeys(refund.order_ref for refund in ledger.refunds.in_states(FOLLOWED)))
         news = News(ledger, refs)
         await settle_after_sale(resources, ledger.orders(refs))
         refunds = [refund for refund in ledger.refunds.of_orders(refs) if refund.state in FOLLOWED]
-        listener = progress.get()
-        listener.start("after-sale", len(refunds))
+        run_logger().info("%s to follow", number_of(len(refunds), "refund"))
         troubles: list[str] = []
-        for label, chunk in chunks(refunds, chunk_size or resources.settings.chunk_size):
-            troubles += await follow_refunds(resources, chunk, label=label)
-            listener.advance("after-sale", len(chunk))
+        async with followed("refunds"):
+            listener = progress.get()
+            listener.start("after-sale", len(refunds))
+            for label, chunk in chunks(refunds, chunk_size or resources.settings.chunk_size):
+                troubles += await follow_refunds(resources, chunk, label=label)
+                listener.advance("after-sale", len(chunk))
         await news.tell(refs)
         return await after_sale_report(resources, refs, keys=[refund.key for refund in refunds], troubles=troubles)
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from prefect import runtime
 from prefect.artifacts import acreate_table_artifact
 
 from domain.after_sale import WAITS_FOR_A_PERSON, Refund, standing
+from domain.money import Money
 from domain.report import ReportLine
 from domain.states import OrderState
+from flows.failures import run_logger
+from flows.following import rename_run, shown
 from flows.reporting import line_of
+from flows.wording import counted, number_of
 from tasks.resources import Resources
 from tasks.snapshot_refunds import snapshot_refunds
 
@@ -60,7 +65,10 @@ class AfterSaleReport:
 async def after_sale_report(
     resources: Resources, order_refs: Sequence[str], *, keys: Sequence[str] | None = None, troubles: Sequence[str] = ()
 ) -> AfterSaleReport:
-    """Write the snapshot and the artifact, and say how these orders stand. `keys` keeps the report to some refunds."""
+    """Write the snapshot, and say how these orders stand: in the run's log and in the Prefect UI.
+
+    `keys` keeps the report to some refunds.
+    """
     orders = list(resources.ledger.orders(order_refs).values())
     refunds = resources.ledger.refunds.of_orders(order_refs)
     report = AfterSaleReport(
@@ -70,8 +78,33 @@ async def after_sale_report(
         snapshot_id=await snapshot_refunds(resources, orders) if orders else None,
         snapshot_root=str(resources.settings.snapshot_root.absolute()),
     )
-    await acreate_table_artifact(key="after-sale", table=artifact_rows(report), description="Cancellations and refunds")
+    for trouble in report.troubles:
+        run_logger().warning("Not as asked: %s", trouble)
+    for refund in report.refunds:
+        if refund.waits_for_a_person:
+            run_logger().warning("Waits for you: %s: %s", refund.order_ref, refund.words)
+    run_logger().info("%s", summary_of(report))
+    await shown("the report", _show(report))
     return report
+
+
+async def _show(report: AfterSaleReport) -> None:
+    summary = summary_of(report)
+    await acreate_table_artifact(key="after-sale", table=artifact_rows(report), description=summary)
+    first_name = str(runtime.flow_run.name or "after-sale").split(": ")[0]  # a run that is started again has a summary
+    await rename_run(f"{first_name}: {summary}")
+
+
+def summary_of(report: AfterSaleReport) -> str:
+    """`3 orders: 2 cancelled, 1 held; 2 refunds: 1 asked, 1 refunded, 12.00 CNY came back`."""
+    parts = [f"{number_of(len(report.orders), 'order')}: {counted(line.state for line in report.orders)}"]
+    if report.refunds:
+        back = Money(sum(refund.refunded_fen for refund in report.refunds))
+        states = counted(refund.state for refund in report.refunds)
+        parts.append(f"{number_of(len(report.refunds), 'refund')}: {states}, {back} came back")
+    if report.troubles:
+        parts.append(f"{len(report.troubles):,} not as asked")
+    return "; ".join(parts) if report.orders else "; ".join(["nothing to do", *parts[1:]])
 
 
 def refund_line(refund: Refund) -> RefundLine:
@@ -97,9 +130,17 @@ def artifact_rows(report: AfterSaleReport) -> list[dict[str, str]]:
     return [
         {
             "order": line.order_ref,
+            "marketplace": line.marketplace,
             "state": str(line.state),
-            "reason": line.reason,
             "refunds": "; ".join(one.words for one in report.refunds if one.order_ref == line.order_ref),
+            "asked back": _sum(one.asked_fen for one in report.refunds if one.order_ref == line.order_ref),
+            "came back": _sum(one.refunded_fen for one in report.refunds if one.order_ref == line.order_ref),
+            "reason": line.reason,
         }
         for line in report.orders
     ]
+
+
+def _sum(fen: Iterable[int]) -> str:
+    total = sum(fen)
+    return str(Money(total)) if total else ""

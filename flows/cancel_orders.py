@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from prefect import flow
+from prefect.runtime import flow_run
 
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import OPEN
@@ -17,11 +18,17 @@ from domain.service_orders import ServiceStatus
 from domain.states import OrderState
 from flows.after_sale_reporting import AfterSaleReport, after_sale_report
 from flows.chunks import chunks
+from flows.ending import ends_plainly
 from flows.events import News
 from flows.execution import settle_open_effects
+from flows.failures import run_logger
+from flows.following import followed
+from flows.upkeep_parameters import CancelReason, OrderRefs
+from flows.wording import number_of, some
 from tasks.by_channel import read_each
 from tasks.cancel_order import cancel_orders as cancel_chunk
 from tasks.cancel_order import confirm_cancellations
+from tasks.progress import progress
 from tasks.refund import RefundWish, ask_refund
 from tasks.resources import Resources, open_resources
 from tasks.settle_after_sale import settle_after_sale
@@ -29,19 +36,27 @@ from tasks.settle_after_sale import settle_after_sale
 CHANGED_MY_MIND = "不想要了"
 
 
-@flow(name="cancel-orders", persist_result=False)
-async def cancel_orders(order_refs: list[str], reason: str = CHANGED_MY_MIND) -> AfterSaleReport:
-    """Cancel these orders: close unpaid ones, ask the money back for paid ones that are not shipped.
+def run_name() -> str:
+    """`cancel A-1, A-2, A-3 and 4 more`."""
+    return f"cancel {some(flow_run.parameters['order_refs'])}"
 
-    `reason` is told to the marketplace; for paid orders it must be one of its own list. Safe to run again.
+
+@flow(name="cancel-orders", flow_run_name=run_name, persist_result=False)
+@ends_plainly()
+async def cancel_orders(order_refs: OrderRefs, reason: CancelReason = CHANGED_MY_MIND) -> AfterSaleReport:
+    """Cancel orders: unpaid ones are closed, for paid ones that are not shipped the money is asked back.
+
+    What has no answer yet is looked for first. Safe to run again: nothing is cancelled or asked for twice.
     """
     settings = SourcingSettings()
     async with open_resources(settings, XportcnSettings()) as resources:
         await resources.warehouse()  # one cheap call that tells whether service, clock and account are well
         news = News(resources.ledger, order_refs)
+        run_logger().info("%s to cancel", number_of(len(order_refs), "order"))
         await settle_open_effects(resources, resources.ledger.orders(order_refs))
         await settle_after_sale(resources, resources.ledger.orders(order_refs))
-        troubles = await _cancel(resources, order_refs, reason, settings.chunk_size)
+        async with followed("orders"):
+            troubles = await _cancel(resources, order_refs, reason, settings.chunk_size)
         await news.tell(order_refs)
         return await after_sale_report(resources, order_refs, troubles=troubles)
 
@@ -51,11 +66,16 @@ async def _cancel(resources: Resources, order_refs: Sequence[str], reason: str, 
     verdicts = {ref: _judge(resources, order) for ref, order in orders.items()}
     ways = {ref: way for ref, (way, _) in verdicts.items()}
     unpaid = {ref: orders[ref] for ref, way in ways.items() if way is CancelWay.CANCEL}
+    listener = progress.get()
+    listener.start("cancel", len(unpaid))
     for label, refs in chunks(list(unpaid), chunk_size):
         await cancel_chunk(resources, {ref: unpaid[ref] for ref in refs}, reason=reason, label=label)
+        listener.advance("cancel", len(refs))
     await confirm_cancellations(resources, [ref for ref, way in ways.items() if way is CancelWay.IS_DONE])
     paid = {ref: orders[ref] for ref, way in ways.items() if way is CancelWay.REFUND}
+    listener.start("ask back", len(paid))
     refused = await _ask_back(resources, paid, reason)
+    listener.advance("ask back", len(paid))
     unknown = [
         f"{ref}: no such order in the ledger; see all with: sourcing status" for ref in order_refs if ref not in orders
     ]

@@ -18,6 +18,7 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.reconciliation import (
     CNY,
+    UNSETTLED,
     Comparison,
     Shown,
     compare,
@@ -28,9 +29,13 @@ from domain.reconciliation import (
 )
 from domain.service_orders import ServiceOrder
 from flows.chunks import chunks
+from flows.ending import ends_plainly
+from flows.events import News
 from flows.execution import settle_open_effects
-from flows.reconcile_reporting import ReconciliationReport, show_findings, summary_of
+from flows.following import followed
+from flows.reconcile_reporting import ReconciliationReport, summary_of, tell
 from flows.reporting import line_of
+from flows.upkeep_parameters import ChunkSize, Marketplaces, SinceDays, WalletOutCny
 from tasks.order_cart import settle_cart_order
 from tasks.progress import progress
 from tasks.reconcile import (
@@ -48,29 +53,31 @@ from tasks.snapshot import write
 
 # An unpaid order closes after a day: what was paid since a moment was ordered no more than this before it.
 PAYABLE_FOR = timedelta(hours=25)
+EVERY_MARKETPLACE: list[Marketplace] = []
 
 
-@flow(name="reconcile", persist_result=False)
+@flow(name="reconcile", flow_run_name="reconcile", persist_result=False)
+@ends_plainly()
 async def reconcile(
-    since_days: int | None = None,
-    wallet_out_cny: str | None = None,
-    marketplaces: list[Marketplace] | None = None,
-    chunk_size: int | None = None,
+    since_days: SinceDays = None,
+    wallet_out_cny: WalletOutCny = "",
+    marketplaces: Marketplaces = EVERY_MARKETPLACE,
+    chunk_size: ChunkSize = 0,
 ) -> ReconciliationReport:
-    """Compare the ledger with the order lists of the marketplaces. Reads, and records what reading settles.
+    """Compare the ledger with the marketplaces' own lists: orders, payments, shipments. Buys, pays and cancels nothing.
 
-    `since_days` counts from the start of today in the merchant's time zone. `wallet_out_cny` is what the console's
-    wallet statement says left the wallet for orders since then: the service has no operation that tells it.
+    What has no answer yet is looked for first, and what reading settles is recorded. The service has no operation that
+    tells what left the wallet: give what the console's statement says, to have it compared too.
     """
     settings = SourcingSettings()
     wallet_out = Money.parse(wallet_out_cny) if wallet_out_cny else None
+    asked = marketplaces or list(Marketplace)
     async with open_resources(settings, XportcnSettings()) as resources:
         await resources.warehouse()  # one cheap call that tells whether service, clock and account are well
-        run = Reconciliation(
-            resources, since_days, marketplaces or list(Marketplace), chunk_size or settings.chunk_size
-        )
-        report = await run.report(wallet_out)
-    await show_findings(report)
+        run = Reconciliation(resources, since_days, asked, chunk_size or settings.chunk_size)
+        async with followed("reconciliation"):
+            report = await run.report(wallet_out)
+    await tell(report)
     return report
 
 
@@ -93,9 +100,13 @@ class Reconciliation:
         return self.since - PAYABLE_FOR
 
     async def report(self, wallet_out: Money | None) -> ReconciliationReport:
+        ledger = self.resources.ledger
+        unsettled = list(ledger.orders_in(UNSETTLED) | ledger.orders(_all(refs_with_open_effects(self.resources))))
+        news = News(ledger, unsettled)
         settled = await self._settle()
         listings = await self._list()
         await confirm_what_lists_show(self.resources, listings)
+        await news.tell(unsettled)
         shown, facts = await self._completed({listing.marketplace: listing.orders for listing in listings})
         seen = await self._seen_twice(facts, shown)
         sums = paid_sums(facts, shown, since=self.since)
@@ -105,7 +116,7 @@ class Reconciliation:
             since=self.since,
             compared=seen.compared,
             in_hand=seen.in_hand,
-            settled=[line_of(order) for order in self.resources.ledger.orders(settled).values()],
+            settled=[line_of(order) for order in ledger.orders(settled).values()],
             findings=findings,
             paid=sums,
             wallet_out=wallet_out,
@@ -132,7 +143,7 @@ class Reconciliation:
                     self.troubles.append(f"{marketplace}: what is open there can't be asked about ({error.message})")
                 listener.advance("settle", len(chunk))
         still = {effect.order_ref for effect in every_open_effect(self.resources.ledger)}
-        return [ref for refs in mine.values() for ref in refs if ref not in still]
+        return [ref for ref in _all(mine) if ref not in still]
 
     async def _settle_chunk(self, marketplace: Marketplace, refs: Sequence[str]) -> None:
         ledger = self.resources.ledger
@@ -197,6 +208,10 @@ class Reconciliation:
             )
             return None
         return finding
+
+
+def _all(refs: Mapping[Marketplace, Sequence[str]]) -> list[str]:
+    return [ref for listed in refs.values() for ref in listed]
 
 
 def _with(shown: Shown, found: Mapping[tuple[Marketplace, str], ServiceOrder | None]) -> Shown:

@@ -9,13 +9,20 @@ from datetime import datetime
 from typing import Any
 
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
+from prefect.events import Event, Resource
 
 from domain.findings import Finding
 from domain.money import Money
 from domain.reconciliation import PaidSum
 from domain.report import ReportLine
+from flows.events import MOST_REFS, send
+from flows.failures import run_logger
+from flows.following import rename_run, shown
+from flows.wording import number_of
 
 MOST_ROWS = 500  # a table artifact is for eyes
+MOST_LOGGED = 50
+LONGEST_NAME = 150
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +101,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
 def summary_of(report: ReconciliationReport) -> str:
     """The run in one line."""
     found = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in report.counts.items())
-    parts = [f"{found or 'nothing differs'}", f"{report.compared:,} orders compared"]
+    parts = [f"{found or 'nothing differs'}", f"{number_of(report.compared, 'order')} compared"]
     if report.in_hand:
         parts.append(f"{report.in_hand} in another run's hands")
     if report.troubles:
@@ -102,12 +109,46 @@ def summary_of(report: ReconciliationReport) -> str:
     return "; ".join(parts)
 
 
-async def show_findings(report: ReconciliationReport) -> None:
-    """The table of findings and the sums, as artifacts."""
-    await acreate_table_artifact(
-        key="reconciliation", table=artifact_rows(report), description=f"Reconciliation: {summary_of(report)}"
-    )
-    await acreate_markdown_artifact(key="reconciliation-summary", markdown=markdown(report))
+async def tell(report: ReconciliationReport) -> None:
+    """Log the findings, and show them with the sums in the Prefect UI."""
+    for line in report.settled:
+        run_logger().info("Settled by reading: %s is %s", line.order_ref, line.state)
+    for finding in report.findings[:MOST_LOGGED]:
+        subject = " ".join(part for part in (finding.marketplace, finding.order_ref, finding.order_id) if part)
+        run_logger().warning(
+            "%s: %s. Ledger: %s. Service: %s. To do: %s",
+            finding.kind.replace("_", " "),
+            subject,
+            finding.expected,
+            finding.seen,
+            finding.remedy,
+        )
+    for trouble in report.troubles:
+        run_logger().warning("Not compared: %s", trouble)
+    run_logger().info("%s", summary_of(report))
+    await shown("the report", _show(report))
+    if not report.all_fine:
+        await send([differs(report)])
+
+
+def differs(report: ReconciliationReport) -> Event:
+    """`sourcing.reconciliation.differs`: a run found something, or could not read everything."""
+    payload = {
+        "counts": report.counts,
+        "orders": [finding.order_ref or finding.order_id for finding in report.findings][:MOST_REFS],
+        "troubles": list(report.troubles),
+        "summary": summary_of(report),
+        "snapshot_id": report.snapshot_id,
+    }
+    resource = {"prefect.resource.id": "sourcing.reconciliation", "prefect.resource.name": "reconciliation"}
+    return Event(event="sourcing.reconciliation.differs", resource=Resource(resource), payload=payload)
+
+
+async def _show(report: ReconciliationReport) -> None:
+    summary = summary_of(report)
+    await acreate_table_artifact(key="reconciliation", table=artifact_rows(report), description=summary)
+    await acreate_markdown_artifact(key="reconciliation-summary", markdown=markdown(report), description=summary)
+    await rename_run(f"reconcile: {summary}"[:LONGEST_NAME])
 
 
 def artifact_rows(report: ReconciliationReport) -> list[dict[str, str]]:

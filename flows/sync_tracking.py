@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,10 +13,16 @@ from connectors.ledger.records import OrderRecord
 from connectors.settings import SourcingSettings, XportcnSettings
 from domain.report import ReportLine
 from domain.states import OrderState
+from flows.artifacts import tracking_links
 from flows.chunks import chunks
+from flows.ending import ends_plainly
 from flows.events import News, stalled
 from flows.execution import settle_open_effects
+from flows.failures import run_logger
+from flows.following import followed, rename_run, shown
 from flows.reporting import line_of
+from flows.upkeep_parameters import ChunkSize, Concurrency
+from flows.wording import number_of
 from tasks.progress import progress
 from tasks.resources import Resources, open_resources
 from tasks.snapshot import snapshot_tracking
@@ -49,42 +55,52 @@ class TrackReport:
         return asdict(self)
 
 
-@flow(name="sync-tracking", persist_result=False)
-async def sync_tracking(chunk_size: int | None = None, concurrency: int | None = None) -> TrackReport:
-    """Follow every booked order until it is delivered. Safe to run at any time, and twice."""
+@flow(name="sync-tracking", flow_run_name="track parcels", persist_result=False)
+@ends_plainly()
+async def sync_tracking(chunk_size: ChunkSize = 0, concurrency: Concurrency = 0) -> TrackReport:
+    """Follow every booked order until it is delivered: parcels, scans, states. Safe to run at any time, and twice.
+
+    Payments, orders and bookings without an answer are looked for first. Domestic parcels are reported to the
+    warehouse, each once.
+    """
     settings = SourcingSettings()
-    async with open_resources(settings, XportcnSettings(), concurrency=concurrency) as resources:
+    async with open_resources(settings, XportcnSettings(), concurrency=concurrency or None) as resources:
         await resources.warehouse()  # one cheap call that tells whether service, clock and account are well
-        report = await _track(resources, chunk_size or settings.chunk_size)
-    rows = [{"order": line.order_ref, "state": str(line.state), "reason": line.reason} for line in report.moved]
-    await acreate_table_artifact(key="tracking", table=rows, description=f"{report.new_events} new events")
-    return report
+        async with followed("parcels"):
+            return await _track(resources, chunk_size or settings.chunk_size)
 
 
 async def _track(resources: Resources, chunk_size: int) -> TrackReport:
-    started = resources.clock()
-    await settle_open_effects(resources, resources.ledger.orders_in([OrderState.UNKNOWN]))
-    orders = {ref: order for ref, order in resources.ledger.orders_in(FOLLOWED).items() if order.order_id}
-    news = News(resources.ledger, orders)
+    ledger, started = resources.ledger, resources.clock()
+    watched = ledger.orders_in(FOLLOWED)
+    news = News(ledger, watched)
+    await settle_open_effects(resources, ledger.orders_in([OrderState.UNKNOWN]))
+    orders = {ref: one for ref, one in ledger.orders(watched).items() if one.order_id and one.state in FOLLOWED}
+    run_logger().info("%s to follow", number_of(len(orders), "order"))
+    await shown("the run's name", rename_run(f"track {number_of(len(orders), 'order')}"))
     listener = progress.get()
     listener.start("track", len(orders))
     troubles: list[str] = []
     for label, refs in chunks(list(orders), chunk_size):
         troubles += await sync_chunk(resources, {ref: orders[ref] for ref in refs}, label=label)
         listener.advance("track", len(refs))
-    now = resources.ledger.orders(orders)
-    await news.tell(list(now), *stalled(resources.ledger, now, resources.clock()))
-    moved = [order for ref, order in now.items() if order.state is not orders[ref].state]
-    events = resources.ledger.tracking.listed(since=started)
-    return TrackReport(
+    now = await news.tell(list(watched), *stalled(ledger, ledger.orders(orders), resources.clock()))
+    moved = [order for ref, order in now.items() if order.state is not watched[ref].state]
+    events = ledger.tracking.listed(since=started)
+    report = TrackReport(
         followed=len(orders),
         moved=[line_of(order) for order in moved],
         new_events=len(events),
         troubles=troubles,
         snapshot_id=await _snapshot(resources, now, moved, events),
         snapshot_root=str(resources.settings.snapshot_root.absolute()),
-        orders=[line_of(order) for order in now.values()],
+        orders=[line_of(now[ref]) for ref in orders],
     )
+    for trouble in troubles:
+        run_logger().warning("Not asked about: %s", trouble)
+    run_logger().info("%s", summary_of(report))
+    await shown("the report", _show(report, watched, now, events))
+    return report
 
 
 async def _snapshot(
@@ -94,3 +110,52 @@ async def _snapshot(
     if not changed:
         return None
     return await snapshot_tracking(resources, [orders[ref] for ref in changed], events)
+
+
+def summary_of(report: TrackReport) -> str:
+    """`120 orders: 14 moved, 30 new events`."""
+    parts = [f"{len(report.moved):,} moved", number_of(report.new_events, "new event")]
+    parts += [f"{len(report.troubles):,} not asked about"] if report.troubles else []
+    return f"{number_of(report.followed, 'order')}: {', '.join(parts)}"
+
+
+async def _show(
+    report: TrackReport,
+    before: Mapping[str, OrderRecord],
+    now: Mapping[str, OrderRecord],
+    events: Sequence[Mapping[str, Any]],
+) -> None:
+    rows = tracking_rows(report, before, now, events)
+    await acreate_table_artifact(key="tracking", table=rows, description=summary_of(report))
+    await rename_run(f"track {summary_of(report)}")
+
+
+def tracking_rows(
+    report: TrackReport,
+    before: Mapping[str, OrderRecord],
+    now: Mapping[str, OrderRecord],
+    events: Sequence[Mapping[str, Any]],
+) -> list[dict[str, str]]:
+    """One row an order that moved or was heard of, with its newest scan; those that moved first."""
+    newest = {event["order_ref"]: event for event in sorted(events, key=lambda event: event["occurred_at"])}
+    moved = {line.order_ref for line in report.moved}
+    return [
+        {
+            "order": line.order_ref,
+            "marketplace": line.marketplace,
+            "was": str(before[line.order_ref].state),
+            "is": str(line.state),
+            "tracking": tracking_links(line, now[line.order_ref]),
+            "newest scan": _scan(newest.get(line.order_ref)),
+            "reason": line.reason,
+        }
+        for line in {line.order_ref: line for line in (*report.moved, *report.orders)}.values()
+        if line.order_ref in moved or line.order_ref in newest
+    ]
+
+
+def _scan(event: Mapping[str, Any] | None) -> str:
+    if event is None:
+        return ""
+    place = f", {event['place']}" if event["place"] else ""
+    return f"{event['occurred_at']:%Y-%m-%d %H:%M} {event['description'] or event['status']}{place}"

@@ -301,7 +301,13 @@ def test_a_booking_without_numbers_yet_agrees() -> None:
 
 
 def open_effect(action: Action, **facts: Any) -> OpenEffect:
-    known = {"key": f"A-1:{action}", "action": action, "part": "", "reason": "timed out", "clear_at": NOW}
+    known: dict[str, Any] = {
+        "key": f"A-1:{action}",
+        "action": action,
+        "part": "",
+        "reason": "timed out",
+        "clear_at": NOW,
+    }
     return OpenEffect(**known | facts)
 
 

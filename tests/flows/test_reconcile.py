@@ -26,6 +26,7 @@ from domain.states import OrderState
 from flows.reconcile import Reconciliation
 from flows.reconcile_reporting import ReconciliationReport, artifact_rows, markdown
 from tasks import reconcile as reading
+from tasks import snapshot
 from tasks.resources import Resources
 from tests.connectors.ledger.plans import intents, plan
 from tests.domain.facts import NOW, theirs, theirs_unpaid
@@ -100,8 +101,8 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """An empty ledger, empty marketplaces, and no Prefect around it."""
-    monkeypatch.setattr(flows.reconcile, "list_orders", flows.reconcile.list_orders.fn)
-    monkeypatch.setattr(flows.reconcile, "write", flows.reconcile.write.fn)
+    monkeypatch.setattr(flows.reconcile, "list_orders", reading.list_orders.fn)
+    monkeypatch.setattr(flows.reconcile, "write", snapshot.write.fn)
     shelves = {marketplace: Shelf() for marketplace in Marketplace}
     with (
         SendLog(tmp_path / "sends") as log,
@@ -141,7 +142,7 @@ async def test_what_agrees_leaves_one_row(world: World) -> None:
     report = await world.reconciled()
     assert (report.all_fine, report.compared, list(report.troubles)) == (True, 1, [])
     answer = sql(world.resources.settings.snapshot_root, "select kind, seen, findings from reconciliation")
-    assert answer.rows == (("run", "nothing differs; 1 orders compared", 0),)
+    assert answer.rows == (("run", "nothing differs; 1 order compared", 0),)
     assert artifact_rows(report) == []
     assert "| taobao | 12.00 CNY | 12.00 CNY | 0.00 CNY |" in markdown(report)
 

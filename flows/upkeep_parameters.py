@@ -1,0 +1,67 @@
+"""What the forms of the flows ask for that look after orders: tracking, reconciliation, cancelling, after-sale."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from domain.marketplace import Marketplace
+from flows.parameters import titled
+
+ChunkSize = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=1000,
+        json_schema_extra=titled(
+            "Orders per step", "How many orders one step handles, each step a task run. 0: as the settings say"
+        ),
+    ),
+]
+Concurrency = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=200,
+        json_schema_extra=titled("Calls at once", "Calls to the service at once. 0: as the settings say"),
+    ),
+]
+OrderRefs = Annotated[
+    list[str],
+    Field(min_length=1, json_schema_extra=titled("Orders", "Their references, as they stand in the request file")),
+]
+CancelReason = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=200,
+        json_schema_extra=titled(
+            "Reason", "Told to the marketplace. For paid orders it must be one of the marketplace's own list"
+        ),
+    ),
+]
+SinceDays = Annotated[
+    int | None,
+    Field(
+        ge=0,
+        json_schema_extra=titled(
+            "Days back", "Counted from the start of today; 0 is today alone. Empty: SOURCING_LOOK_BACK_DAYS"
+        ),
+    ),
+]
+WalletOutCny = Annotated[
+    str,
+    Field(
+        pattern=r"^([0-9]{1,12}(\.[0-9]{1,2})?)?$",
+        json_schema_extra=titled(
+            "Left the wallet, in yuan",
+            "What the console's wallet statement says left for orders since the first day of the period, without "
+            "freight and refunds. It is compared with the sum of the orders. Empty: not compared",
+        ),
+    ),
+]
+Marketplaces = Annotated[
+    list[Marketplace],
+    Field(json_schema_extra=titled("Marketplaces", "Only these. None: all of them")),
+]
