@@ -1,0 +1,77 @@
+"""How the flows that look after orders end, and what their forms ask for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from prefect import Flow
+from prefect.exceptions import ParameterTypeError
+
+from connectors.xportcn.errors import Misconfigured
+from domain.after_sale import RefundFault
+from domain.marketplace import Marketplace
+from flows.after_sale import ask_for_refund, follow_after_sale, receive_orders
+from flows.cancel_orders import cancel_orders
+from flows.ending import ends_plainly
+from flows.reconcile import reconcile
+from flows.sync_tracking import sync_tracking
+
+FORMS: dict[Flow[..., Any], list[str]] = {
+    sync_tracking: ["Orders per step", "Calls at once"],
+    reconcile: ["Days back", "Left the wallet, in yuan", "Marketplaces", "Orders per step"],
+    cancel_orders: ["Orders", "Reason"],
+    follow_after_sale: ["Orders per step"],
+    receive_orders: ["Orders"],
+}
+
+
+@ends_plainly(RefundFault)
+async def work(fault: Exception | None = None, where: Marketplace = Marketplace.TAOBAO) -> str:
+    """Work that fails as it is told."""
+    if fault:
+        raise fault
+    return where
+
+
+async def test_a_failure_that_a_person_can_mend_is_the_runs_message() -> None:
+    """A state with the message, and with the failure for whoever called the flow as a function."""
+    for fault in (Misconfigured("the key is wrong"), RefundFault("no such order")):
+        state: Any = await work(fault)
+        assert (state.is_failed(), state.message, await state.aresult(raise_on_failure=False)) == (
+            True,
+            str(fault),
+            fault,
+        )
+
+
+async def test_a_defect_keeps_its_traceback() -> None:
+    with pytest.raises(ZeroDivisionError):
+        await work(ZeroDivisionError())
+    assert await work(where=Marketplace.POIZON) == "poizon"
+
+
+@pytest.mark.parametrize(("flow", "titles"), FORMS.items(), ids=[flow.name for flow in FORMS])
+def test_every_field_of_a_form_says_what_it_is(flow: Flow[..., Any], titles: list[str]) -> None:
+    """Title and description, in the order of the form; the flow's own words are its description."""
+    fields = flow.parameters.properties
+    assert [field["title"] for field in fields.values()] == titles
+    assert all(field.get("description") for field in fields.values())
+    assert flow.description
+
+
+@pytest.mark.parametrize(
+    ("flow", "parameters"),
+    [
+        (reconcile, {"since_days": -1}),
+        (reconcile, {"wallet_out_cny": "a lot"}),
+        (reconcile, {"marketplaces": ["ebay"]}),
+        (cancel_orders, {"order_refs": []}),
+        (sync_tracking, {"chunk_size": 2000}),
+        (ask_for_refund, {"order_ref": "A-1", "kind": "gift", "reason": "1"}),
+    ],
+)
+def test_what_can_not_be_done_is_not_taken(flow: Flow[..., Any], parameters: dict[str, object]) -> None:
+    """The form's limits hold for whoever starts the flow."""
+    with pytest.raises(ParameterTypeError):
+        flow.validate_parameters(parameters)

@@ -1,0 +1,132 @@
+"""What tracking, cancelling and after-sale runs show of themselves."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from connectors.ledger.records import OrderRecord
+from domain.report import ReportLine
+from domain.states import OrderState
+from flows.after_sale_reporting import AfterSaleReport, RefundLine
+from flows.after_sale_reporting import artifact_rows as after_sale_rows
+from flows.after_sale_reporting import summary_of as after_sale_summary
+from flows.reporting import line_of
+from flows.sync_tracking import TrackReport, summary_of, tracking_rows
+from flows.wording import counted, number_of, some
+from tests.connectors.ledger.plans import plan
+
+AT = datetime(2026, 3, 20, 12, tzinfo=UTC)
+
+
+def order(order_ref: str, state: OrderState, **columns: object) -> OrderRecord:
+    row: dict[str, Any] = dict.fromkeys(field.name for field in fields(OrderRecord))
+    return OrderRecord.of({**row, **plan(order_ref), "state": state, **columns})
+
+
+def event(order_ref: str, hour: int, description: str, place: str = "") -> dict[str, object]:
+    at = AT.replace(hour=hour)
+    return {"order_ref": order_ref, "occurred_at": at, "status": "SIGN", "description": description, "place": place}
+
+
+def test_tracking_shows_what_moved_and_what_was_heard() -> None:
+    """The newest scan of each; an order of which nothing is new has no row."""
+    shipment = {"tracking_numbers": ["T1"], "tracking_urls": ["https://carrier.example/T1"]}
+    before = {ref: order(ref, OrderState.BOOKED, shipment=shipment) for ref in ("A-1", "A-2", "A-3")}
+    now = before | {"A-2": replace(before["A-2"], state=OrderState.IN_WAREHOUSE)}
+    events = [event("A-1", 9, "sent"), event("A-2", 11, "signed", "Shenzhen"), event("A-2", 10, "arrived")]
+    report = TrackReport(
+        followed=3,
+        moved=[line_of(now["A-2"])],
+        new_events=3,
+        troubles=["A-9: no answer"],
+        snapshot_id=None,
+        snapshot_root="/s",
+        orders=[line_of(one) for one in now.values()],
+    )
+    assert summary_of(report) == "3 orders: 1 moved, 3 new events, 1 not asked about"
+    assert tracking_rows(report, before, now, events) == [
+        {
+            "order": "A-2",
+            "marketplace": "taobao",
+            "was": "booked",
+            "is": "in_warehouse",
+            "tracking": "[T1](https://carrier.example/T1)",
+            "newest scan": "2026-03-20 11:00 signed, Shenzhen",
+            "reason": "",
+        },
+        {
+            "order": "A-1",
+            "marketplace": "taobao",
+            "was": "booked",
+            "is": "booked",
+            "tracking": "[T1](https://carrier.example/T1)",
+            "newest scan": "2026-03-20 09:00 sent",
+            "reason": "",
+        },
+    ]
+
+
+def line(order_ref: str, state: OrderState) -> ReportLine:
+    return ReportLine(order_ref=order_ref, marketplace="1688", state=state, reason="")
+
+
+def refund(order_ref: str, state: str, asked: int, back: int, words: str) -> RefundLine:
+    return RefundLine(
+        order_ref=order_ref,
+        refund_id="7",
+        lines=[1],
+        kind="refund",
+        state=state,
+        reason="",
+        asked_fen=asked,
+        approved_fen=0,
+        refunded_fen=back,
+        tracking_number="",
+        deadline=None,
+        words=words,
+        waits_for_a_person=False,
+    )
+
+
+def test_after_sale_shows_what_is_asked_and_what_came_back() -> None:
+    """A row an order, its refunds summed up."""
+    report = AfterSaleReport(
+        orders=[line("A-1", OrderState.REFUNDED), line("A-2", OrderState.CANCELLED), line("A-3", OrderState.CANCELLED)],
+        refunds=[refund("A-1", "refunded", 700, 700, "back"), refund("A-1", "refunded", 500, 400, "back as well")],
+        troubles=["A-4: no such order"],
+        snapshot_id=None,
+        snapshot_root="/s",
+    )
+    assert after_sale_summary(report) == (
+        "3 orders: 2 cancelled, 1 refunded; 2 refunds: 2 refunded, 11.00 CNY came back; 1 not as asked"
+    )
+    first, second, _ = after_sale_rows(report)
+    assert first == {
+        "order": "A-1",
+        "marketplace": "1688",
+        "state": "refunded",
+        "refunds": "back; back as well",
+        "asked back": "12.00 CNY",
+        "came back": "11.00 CNY",
+        "reason": "",
+    }
+    assert (second["asked back"], second["came back"]) == ("", "")
+
+
+def test_nothing_to_do_is_said() -> None:
+    nothing = AfterSaleReport(orders=[], refunds=[], troubles=[], snapshot_id=None, snapshot_root="/s")
+    assert after_sale_summary(nothing) == "nothing to do"
+
+
+def test_words_for_names_and_numbers() -> None:
+    """Many names are cut, one thing is not many."""
+    assert some(["A-1", "A-2", "A-3"]) == "A-1, A-2, A-3"
+    assert some([f"A-{number}" for number in range(1005)]) == "A-0, A-1, A-2 and 1,002 more"
+    assert (number_of(1, "order"), number_of(0, "order"), number_of(1200, "order")) == (
+        "1 order",
+        "0 orders",
+        "1,200 orders",
+    )
+    assert counted(["held", "payment_missing", "held"]) == "2 held, 1 payment missing"

@@ -1,0 +1,97 @@
+"""How tracking, reconciling and cancelling look in Prefect: names, tables, log lines, and one message for a failure."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    LogFilter,
+    LogFilterFlowRunId,
+)
+from prefect.client.schemas.sorting import FlowRunSort
+
+from tests.running import Merchant, single_line_orders, write_csv
+
+DAY_S = 86_400
+
+
+@dataclass(frozen=True)
+class SeenRun:
+    """A flow run as the Prefect UI shows it."""
+
+    name: str
+    state: str
+    message: str
+    artifacts: dict[str, str]
+    logs: list[str]
+
+
+def newest_run(url: str) -> SeenRun:
+    async def seen() -> SeenRun:
+        async with PrefectClient(url) as client:
+            (run,) = await client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=1)
+            for _ in range(30):  # log lines are sent in the background
+                logs = await client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run.id])))
+                if any(log.message.startswith("Finished in state") for log in logs):
+                    break
+                await asyncio.sleep(0.2)
+            only = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
+            artifacts = await client.read_artifacts(artifact_filter=only)
+            assert run.state
+            return SeenRun(
+                name=run.name,
+                state=run.state.name,
+                message=run.state.message or "",
+                artifacts={str(one.key): str(one.description) for one in artifacts},
+                logs=[log.message for log in logs],
+            )
+
+    return asyncio.run(seen())
+
+
+@pytest.fixture
+def bought(merchant: Merchant) -> Merchant:
+    """A merchant with two booked orders."""
+    file = write_csv(merchant.folder / "requests.csv", single_line_orders(merchant.sandbox, {"taobao": 2}))
+    assert merchant.report("run", file, "--yes")["counts"] == {"booked": 2}
+    return merchant
+
+
+def test_runs_say_what_and_how_many(bought: Merchant, prefect_url: str) -> None:
+    """In their names, in a table, and in log lines that a merchant can read."""
+    bought.sandbox.advance(3 * DAY_S)
+    report: dict[str, Any] = bought.report("track")
+    tracked = newest_run(prefect_url)
+    moved, events = len(report["moved"]), report["new_events"]
+    assert (moved, events > 0) == (2, True)
+    assert tracked.name == f"track 2 orders: {moved} moved, {events} new events"
+    assert tracked.artifacts == {"tracking": tracked.name[6:], "track-parcels": "track: 2 of 2"}
+    assert {"2 orders to follow", "track: 1–2 of 2 done", tracked.name[6:]} <= set(tracked.logs)
+
+    assert bought.sourcing("reconcile").exit_code == 0
+    compared = newest_run(prefect_url)
+    assert compared.name == "reconcile: nothing differs; 2 orders compared"
+    assert set(compared.artifacts) == {"reconciliation", "reconciliation-summary", "list-orders-reconciliation"}
+    assert "nothing differs; 2 orders compared" in compared.logs
+
+    assert bought.sourcing("cancel", "A-7", "A-8").exit_code == 3
+    cancelled = newest_run(prefect_url)
+    assert cancelled.name == "cancel A-7, A-8: nothing to do; 2 not as asked"
+    assert "Not as asked: A-7: no such order in the ledger; see all with: sourcing status" in cancelled.logs
+
+
+def test_a_wrong_account_is_one_message(merchant: Merchant, prefect_url: str) -> None:
+    """In the run's state and at the terminal, without a traceback in the log."""
+    done = merchant.sourcing("reconcile", XPORTCN_ACCESS_SECRET="wrong")
+    assert done.exit_code == 1
+    run = newest_run(prefect_url)
+    assert (run.name, run.state) == ("reconcile", "Failed")
+    assert done.stderr == f"sourcing: {run.message}\n"
+    assert "XPORTCN_ACCESS_SECRET" in run.message
+    assert not any("Traceback" in line for line in run.logs)
