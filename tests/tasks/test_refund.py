@@ -21,11 +21,13 @@ from domain.after_sale import (
     RefundState,
     ServiceRefund,
 )
+from domain.answers import Answer, AnswerKind, AnswerRefused
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderLine
 from domain.states import OrderState
+from tasks.answers import take_answer
 from tasks.follow_refunds import follow_refunds
 from tasks.refund import RefundWish, ask_refund
 from tasks.resources import Resources
@@ -214,3 +216,26 @@ async def test_the_end_is_followed(resources: Resources, service: FakeAfterSale)
     [refund] = resources.ledger.refunds.of_orders(["A-1"])
     assert (refund.state, refund.approved, refund.refunded) == (RefundState.REFUNDED, Money(500), Money(500))
     assert (order(resources).state, order(resources).refunded) == (OrderState.REFUNDED, Money(500))
+
+
+async def test_a_person_can_answer_whether_a_refund_was_asked_for(
+    resources: Resources, service: FakeAfterSale, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A no is taken late and lets it be asked for again; a yes names a new refund that the service has."""
+    monkeypatch.setattr("tasks.answers.after_sale_of", lambda resources, refund: service)
+    paid_order(resources)
+    service.failures = [Unanswered("cut")]
+    await run(resources)
+    with pytest.raises(AnswerRefused, match="may still arrive"):
+        await take_answer(resources, "A-1", Answer(kind=AnswerKind.NOT_REFUNDED), by="ann")
+    clock.advance(10**5)
+    answered = await take_answer(resources, "A-1", Answer(kind=AnswerKind.NOT_REFUNDED), by="ann")
+    assert answered.state is OrderState.PAID
+    service.failures = [Unanswered("cut")]
+    await run(resources)
+    service.land()
+    answered = await take_answer(resources, "A-1", Answer(kind=AnswerKind.REFUND_ASKED, value="R1"), by="ann")
+    assert answered.state is OrderState.REFUNDING
+    (refund,) = resources.ledger.refunds.of_orders(["A-1"])
+    assert (refund.refund_id, refund.state) == ("R1", RefundState.ASKED)
+    assert len(service.asked) == 2

@@ -1,0 +1,113 @@
+"""Paying: never beyond what was approved and tolerated, never twice, and within the limit of the day."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pytest
+
+from connectors.ledger.codec import to_json
+from connectors.ledger.records import OrderChange, OrderRecord, Outcome
+from connectors.settings import SourcingSettings
+from connectors.xportcn.errors import Unanswered
+from domain.effects import EffectStatus
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.service_orders import ServiceStatus
+from domain.states import OrderState
+from tasks.pay import PAID_ELSEWHERE, pay_orders, settle_payments
+from tasks.resources import Resources
+from tests.connectors.ledger.plans import intents, plan
+from tests.tasks.conftest import MovableClock
+from tests.tasks.test_answers import LINE, FakeChannel
+
+
+@pytest.fixture
+def channel(resources: Resources, next_run: Resources) -> FakeChannel:
+    fake = FakeChannel()
+    for run in (resources, next_run):
+        run.channels[Marketplace.TAOBAO] = cast(Any, fake)
+    return fake
+
+
+def ordered(resources: Resources, order_ref: str = "A-1", order_id: str = "77", **columns: Any) -> None:
+    """An order that exists at the service and waits to be paid."""
+    resources.ledger.put_plans([plan(order_ref, lines=[to_json(LINE)], **columns)])
+    record = resources.ledger.claim(intents(order_ref), lease=resources.lease).won[order_ref]
+    change = OrderChange(order_ref=order_ref, state=OrderState.ORDERED, columns={"order_id": order_id})
+    resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)])
+
+
+async def pay(resources: Resources, *order_refs: str) -> list[OrderRecord]:
+    refs: Sequence[str] = order_refs or ("A-1",)
+    await pay_orders.fn(resources, resources.ledger.orders(refs), label="1 of 1")
+    return list(resources.ledger.orders(refs).values())
+
+
+@pytest.mark.parametrize(
+    ("total", "state", "payments"), [(100, "paid", ["77"]), (110, "paid", ["77"]), (111, "held", [])]
+)
+async def test_a_price_is_paid_up_to_the_tolerance(
+    resources: Resources, channel: FakeChannel, total: int, state: str, payments: list[str]
+) -> None:
+    """Approved 1.00 and tolerated up to 1.10: not a fen more."""
+    ordered(resources, payable_minor=110)
+    channel.show("77", ServiceStatus.UNPAID, total=Money(total))
+    (order,) = await pay(resources)
+    assert (order.state, channel.payments) == (state, payments)
+
+
+async def test_an_order_paid_elsewhere_is_recorded_with_that(resources: Resources, channel: FakeChannel) -> None:
+    """Nothing is paid, and the audit trail says that no payment of ours accounts for it."""
+    ordered(resources)
+    channel.show("77", ServiceStatus.PAID, paid=Money(100))
+    (order,) = await pay(resources)
+    assert (order.state, order.paid_minor, channel.payments) == (OrderState.PAID, 100, [])
+    assert resources.ledger.moves_of("A-1")[-1]["reason"] == PAID_ELSEWHERE
+
+
+async def test_yesterdays_orders_are_paid_as_far_as_today_has_room(
+    resources: Resources, channel: FakeChannel, clock: MovableClock
+) -> None:
+    """The limit of the day bounds what leaves on it, not only what is ordered on it."""
+    for order_ref, order_id in (("A-1", "77"), ("A-2", "78")):
+        ordered(resources, order_ref, order_id)
+        channel.show(order_id, ServiceStatus.UNPAID, reference=order_ref)
+    clock.advance(86_400)
+    resources.settings = SourcingSettings(data_dir=resources.settings.data_dir, day_limit_cny="1.50")
+    first, second = await pay(resources, "A-1", "A-2")
+    assert (first.state, second.state) == (OrderState.PAID, OrderState.HELD)
+    assert second.reason == "ordered, not paid: 1.00 CNY does not fit the day's limit: 1.00 CNY of 1.50 CNY is taken"
+    clock.advance(86_400)
+    assert [order.state for order in await pay(resources, "A-2")] == [OrderState.PAID]
+    assert channel.payments == ["77", "78"]
+
+
+async def test_a_wait_is_as_long_as_the_sender_had_and_not_as_long_as_the_next_run_has(
+    resources: Resources,
+    next_run: Resources,
+    channel: FakeChannel,
+    clock: MovableClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The sender's lease was ten minutes; a run with a lease of one minute gives it these ten, then the settle time."""
+    ordered(resources)
+    channel.show("77", ServiceStatus.UNPAID)
+    resources.settings = SourcingSettings(data_dir=resources.settings.data_dir, lease_s=600, settle_s=900)
+
+    async def silent(claim: object, order_id: str) -> None:
+        raise Unanswered("cut")
+
+    monkeypatch.setattr(channel, "pay", silent)
+    await pay(resources)
+    clock.advance(1_499)
+    await settle_payments(next_run, next_run.ledger.orders(["A-1"]))
+    order = next_run.ledger.orders(["A-1"])["A-1"]
+    assert (order.state, order.reason) == (
+        OrderState.UNKNOWN,
+        "no answer to pay: it may still arrive until 2026-01-01 12:25 UTC; run again after that",
+    )
+    clock.advance(1)
+    await settle_payments(next_run, next_run.ledger.orders(["A-1"]))
+    assert next_run.ledger.orders(["A-1"])["A-1"].state is OrderState.ORDERED
