@@ -54,7 +54,7 @@ def day_total(connection: Connection, since: datetime) -> int:
     return int(connection.execute(_DAY_TOTAL, {"since": since}).scalar_one())
 
 
-def _sum(amount: ColumnElement[int], which: ColumnElement[bool]) -> Select[tuple[int]]:
+def _sum(amount: ColumnElement[int], which: ColumnElement[bool]) -> Select[Any]:
     return select(func.coalesce(func.sum(amount), 0)).where(orders.c.order_ref.in_(_begun(which)))
 
 

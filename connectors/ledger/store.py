@@ -9,7 +9,7 @@ from functools import cache, cached_property
 from itertools import count
 from typing import Any, Self
 
-from sqlalchemy import Connection, Executable, Select, and_, bindparam, func, or_, select, update
+from sqlalchemy import BindParameter, Connection, Executable, Select, and_, bindparam, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError, DBAPIError
 
@@ -30,7 +30,7 @@ OPEN = (EffectStatus.SENDING, EffectStatus.UNKNOWN)
 CLOCKS_APART_S = 30
 
 # built once: making a statement costs several times what running it does
-_REFS = bindparam("refs", expanding=True)
+_REFS: BindParameter[Any] = bindparam("refs", expanding=True)
 _ORDERS = select(orders).where(orders.c.order_ref.in_(_REFS))
 _ORDER_NOW = select(orders.c.state, orders.c.reason).where(orders.c.order_ref == bindparam("ref")).with_for_update()
 _EFFECTS = select(effects).where(effects.c.order_ref.in_(_REFS)).order_by(effects.c.intent_at)
