@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from decimal import Decimal
 from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
@@ -64,10 +62,10 @@ class XportcnSettings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The block comes last, and only where nothing else names an account or the sandbox."""
-        block = InitSettingsSource(
-            settings_cls, _from_block({**dotenv_settings(), **env_settings(), **init_settings()})
-        )
-        return init_settings, env_settings, dotenv_settings, block
+        from connectors.block_settings import from_block
+
+        block = from_block({**dotenv_settings(), **env_settings(), **init_settings()})
+        return init_settings, env_settings, dotenv_settings, InitSettingsSource(settings_cls, block)
 
     @model_validator(mode="before")
     @classmethod
@@ -168,23 +166,6 @@ class SourcingSettings(BaseSettings):
 
 def _amount(text: str) -> Money | None:
     return Money.parse(text) if text else None
-
-
-def _from_block(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What the Prefect block says: the one that is named, or in a deployed flow run the one called `default`."""
-    named = os.environ.get("XPORTCN_CREDENTIALS_BLOCK", "")
-    is_deployed_run = "PREFECT__FLOW_RUN_ID" in os.environ
-    has_account = any(given.get(name) for name in ("access_key", "access_secret", "user_id"))
-    if has_account or is_loopback(str(given.get("base_url", ""))) or not (named or is_deployed_run):
-        return {}
-    from connectors.credentials_block import settings_from_block
-
-    found = settings_from_block(named or "default")
-    if found is None and named:
-        raise MissingSetting(
-            f"XPORTCN_CREDENTIALS_BLOCK names {named!r}, and Prefect has no Xportcn Credentials so named"
-        )
-    return found or {}
 
 
 def is_loopback(url: str) -> bool:
