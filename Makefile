@@ -4,11 +4,15 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test soak endurance lint format lock clean
+.PHONY: run serve test soak endurance mutants lint format lock clean
 .DEFAULT_GOAL := run
 
 run: $(READY)
 	$(BIN)/python -m examples.try_out
+
+# Prefect's UI, schedules and worker, with the sandbox: docs/deploying.md
+serve: $(READY)
+	$(BIN)/sourcing serve
 
 test: lint
 	$(BIN)/pytest --numprocesses 2 --dist worksteal
@@ -22,6 +26,9 @@ soak: $(READY)
 # an hour and more of kills, stops and database restarts; PART=storm, restarts or command does a part of it
 endurance: $(READY)
 	$(BIN)/python -m tests.endurance $(PART)
+
+mutants: $(READY)
+	$(BIN)/python -m tests.mutants $(NAMES)
 
 lint: $(READY)
 	$(BIN)/ruff check .

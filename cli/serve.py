@@ -15,6 +15,7 @@ from cli.terminal import console, messages
 from connectors.settings import SourcingSettings, XportcnSettings, is_loopback
 from deployments.registration import AlertSettings
 from deployments.serving import Installation, ServeFailed, check_port, installation, watch
+from deployments.steps import inbox_of
 
 
 def run_installation(*, host: str, port: int, postgres_url: str | None, with_sandbox: bool) -> None:
@@ -62,6 +63,8 @@ def _answers(base_url: str) -> bool:
 
 
 def _show(place: Installation, xportcn: XportcnSettings, *, seconds: float, sandbox: bool) -> None:
+    inbox = inbox_of(SourcingSettings())
+    inbox.mkdir(parents=True, exist_ok=True)
     table = Table(title=f"Ready after {seconds:.0f} seconds", title_justify="left", show_header=False, box=None)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
@@ -73,15 +76,14 @@ def _show(place: Installation, xportcn: XportcnSettings, *, seconds: float, sand
     )
     table.add_row("Xportcn", service)
     table.add_row("Data", str(place.data_dir.absolute()))
+    table.add_row("Inbox", str(inbox))
     table.add_row("Logs", str(place.folder / "*.log"))
     table.add_row("Alerts", "sent to SOURCING_ALERT_URL" if AlertSettings().url.get_secret_value() else _NO_ALERTS)
     console.print(table)
     console.print()
     console.print("[bold]What next[/]")
     console.print(f"  1. Open {place.ui}/deployments and choose source-orders/manual, then Run, to plan a first batch.")
-    console.print(
-        "  2. Put request files into the inbox folder; source-orders/nightly takes them at night, or at Quick run."
-    )
+    console.print("  2. Put request files into the inbox; source-orders/nightly takes them at 02:00, or at Quick run.")
     console.print("  3. In another terminal, sourcing status shows every order; commands use this server.")
     console.print("Ctrl-C ends all of it.", style="dim")
 

@@ -9,9 +9,16 @@ from connectors.settings import SourcingSettings
 
 
 def describe_site() -> dict[str, str]:
-    """The folder that is deployed, the product's version, and the time zone that schedules mean."""
+    """The folder that is deployed, where request files are put, the version, and the time zone that schedules mean."""
+    settings = SourcingSettings()
     return {
         "folder": str(Path.cwd()),
+        "inbox": str(inbox_of(settings)),
         "version": version("sourcing"),
-        "timezone": SourcingSettings().timezone,
+        "timezone": settings.timezone,
     }
+
+
+def inbox_of(settings: SourcingSettings) -> Path:
+    """The folder that the nightly run looks into."""
+    return settings.data_dir.absolute() / "inbox"

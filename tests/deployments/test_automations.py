@@ -34,14 +34,14 @@ def test_nobody_is_told_when_nobody_is_named() -> None:
 
 async def test_each_fires_and_says_what_to_do(served: Served) -> None:
     lost = _running_flow_run(served)
-    async with _impatient(lost):
+    async with impatient(lost):
         _emit("sourcing.effect.unknown", "effect.U-1:book", order_ref="U-1", batch_id="spring", action="book")
         _emit("sourcing.effect.unknown", "effect.U-2:pay", order_ref="U-2", batch_id="spring", action="pay")
         _emit("sourcing.effect.settled", "effect.U-2:pay", order_ref="U-2", batch_id="spring", action="pay")
         _emit("sourcing.budget.used-up", "batch.spring", orders=3, reason="it does not fit the day's limit")
         _emit("sourcing.tracking.stalled", "order.T-1", order_ref="T-1", days=9)
         _emit("sourcing.tracking.stalled", "order.T-1", order_ref="T-1", days=9)
-        _emit_heartbeat(lost)
+        tell_heartbeat(lost)
         budget = served.await_alert("budget is used up")
         assert "reason: it does not fit the day's limit" in budget["body"]
         assert "SOURCING_DAY_LIMIT_CNY" in budget["body"]
@@ -56,7 +56,7 @@ async def test_each_fires_and_says_what_to_do(served: Served) -> None:
 
 
 @asynccontextmanager
-async def _impatient(run_id: str) -> AsyncIterator[None]:
+async def impatient(run_id: str) -> AsyncIterator[None]:
     """The automations that wait, beside the registered ones, with ten seconds of patience; the one for lost runs
     looks at this run only."""
     async with get_client() as client:
@@ -79,7 +79,7 @@ def _emit(event: str, about: str, **payload: object) -> None:
     emit_event(event=event, resource={"prefect.resource.id": f"sourcing.{about}"}, payload=payload)
 
 
-def _emit_heartbeat(run_id: str) -> None:
+def tell_heartbeat(run_id: str) -> None:
     emit_event(
         event="prefect.flow-run.heartbeat",
         resource={"prefect.resource.id": f"prefect.flow-run.{run_id}"},

@@ -68,4 +68,10 @@ def test_only_what_does_the_same_work_again_is_let_go_when_it_is_late() -> None:
 def test_the_build_step_tells_folder_version_and_zone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SOURCING_TIMEZONE", "Europe/Berlin")
-    assert describe_site() == {"folder": str(tmp_path), "version": "0.1.0", "timezone": "Europe/Berlin"}
+    monkeypatch.setenv("SOURCING_DATA_DIR", "shop")
+    assert describe_site() == {
+        "folder": str(tmp_path),
+        "inbox": f"{tmp_path}/shop/inbox",
+        "version": "0.1.0",
+        "timezone": "Europe/Berlin",
+    }

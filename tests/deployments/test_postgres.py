@@ -1,0 +1,59 @@
+"""One PostgreSQL database for Prefect and the ledger."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from connectors.ledger.store import Ledger
+from deployments.postgres import DatabaseUnusable, ledger_url, prepare, server_settings
+from tests.postgres import MISSING, binaries, running_postgres
+
+URL = "postgresql://merchant:p%40ss@db.example:5433/shop"
+
+
+def test_the_server_gets_its_own_schema_and_driver() -> None:
+    assert server_settings(URL) == {
+        "PREFECT_API_DATABASE_CONNECTION_URL": "postgresql+asyncpg://merchant:p%40ss@db.example:5433/shop",
+        "PREFECT_SERVER_DATABASE_SQLALCHEMY_CONNECT_ARGS_SEARCH_PATH": "prefect,public",
+    }
+
+
+def test_the_ledger_gets_its_own_schema_and_driver() -> None:
+    assert ledger_url(URL) == (
+        "postgresql+psycopg://merchant:p%40ss@db.example:5433/shop?options=-csearch_path%3Dsourcing"
+    )
+
+
+@pytest.mark.parametrize("address", ["db.example", "mysql://root@db/shop", "postgresql://merchant@db.example"])
+def test_an_address_that_is_none_is_refused_with_an_example(address: str) -> None:
+    with pytest.raises(DatabaseUnusable, match="such as postgresql://user:password@host/database"):
+        prepare(address)
+
+
+def test_a_database_that_does_not_answer_is_named_without_its_password() -> None:
+    with pytest.raises(
+        DatabaseUnusable, match=r"PostgreSQL at postgresql://merchant:\*\*\*@127.0.0.1:9/shop"
+    ) as raised:
+        prepare("postgresql://merchant:p4ss@127.0.0.1:9/shop")
+    assert "p4ss" not in str(raised.value)
+
+
+@pytest.mark.skipif(binaries() is None, reason=MISSING)
+def test_ledger_and_prefect_have_a_version_table_each() -> None:
+    """Both keep their migrations in a table called alembic_version."""
+    with running_postgres(durable=False) as server:
+        url = server.new_database()
+        prepare(url)
+        prepare(url)
+        with Ledger(ledger_url(url), clock=lambda: datetime.now(UTC), owner="test") as ledger:
+            assert ledger.orders(["US-1"]) == {}
+        engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+        with engine.connect() as connection:
+            tables = connection.execute(
+                text("SELECT schemaname FROM pg_tables WHERE tablename IN ('alembic_version', 'orders', 'effects')")
+            ).scalars()
+            assert set(tables) == {"sourcing"}
+        engine.dispose()
