@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 TAG = "sourcing"
 LOST_AFTER = timedelta(seconds=120)
-HEARTBEAT_S = 30
 ONCE_A_DAY = timedelta(days=1)
 STARTED_AGAIN_AT_MOST = 5
 

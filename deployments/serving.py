@@ -22,7 +22,6 @@ from types import FrameType
 
 from connectors.settings import SourcingSettings, XportcnSettings
 from deployments import local_server, postgres
-from deployments.automations import HEARTBEAT_S
 from deployments.processes import end_tree, has_ended
 from deployments.registration import ROOT, DeployFailed
 from deployments.tether import tethered
@@ -212,7 +211,6 @@ def _environment(settings: SourcingSettings, url: str, postgres_url: str | None)
         "PREFECT_API_URL": url,
         "PREFECT_HOME": str(local_server.server_folder(settings.data_dir)),
         "PREFECT_WORKER_QUERY_SECONDS": str(WORKER_LOOKS_EVERY_S),
-        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_S),
     }
 
 

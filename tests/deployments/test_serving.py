@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from datetime import datetime
+from pathlib import Path
+from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
+from typer.testing import CliRunner, Result
+
+from cli.main import app
 from tests.deployments.served import Served, wait_for
 from tests.running import ROOT
 
@@ -36,6 +42,12 @@ def _command(served: Served, *arguments: str, **settings: str) -> subprocess.Com
     )
 
 
+def _serve(served: Served, *options: str, **settings: str) -> Result:
+    """A second `sourcing serve`, in this process: it ends before it starts anything."""
+    with patch.dict(os.environ, {**served.environment, **settings}, clear=True):
+        return CliRunner().invoke(app, ["serve", *options])
+
+
 def _registered(served: Served) -> dict[str, str]:
     flows = {flow["id"]: flow["name"] for flow in served.ask("flows/filter", {})}
     return {f"{flows[one['flow_id']]}/{one['name']}": one["id"] for one in served.ask("deployments/filter", {})}
@@ -47,6 +59,7 @@ def test_every_deployment_is_there_with_its_limit(served: Served) -> None:
     assert nightly["global_concurrency_limit"]["limit"] == 1
     assert nightly["concurrency_options"]["collision_strategy"] == "ENQUEUE"
     assert nightly["work_pool_name"] == "sourcing"
+    assert nightly["job_variables"]["env"] == {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
     assert nightly["parameters"] == {"inbox": str(served.data_dir / "inbox")}
     assert nightly["tags"] == ["sourcing", "buys"]
     assert served.deployment("source-orders/manual")["schedules"] == []
@@ -76,25 +89,23 @@ def test_deploying_again_changes_nothing_and_asks_nothing(served: Served) -> Non
 
 
 def test_a_second_one_says_that_the_first_runs(served: Served) -> None:
-    second = _command(served, "-m", "cli.main", "serve", "--port", "1")
-    assert second.returncode == 1
+    second = _serve(served, "--port", "1")
+    assert second.exit_code == 1
     assert f"sourcing serve runs already for {served.data_dir}" in second.stderr
     assert served.api.removesuffix("/api") in second.stderr
 
 
-def test_a_port_in_use_is_named(served: Served, tmp_path: object) -> None:
+def test_a_port_in_use_is_named(served: Served, tmp_path: Path) -> None:
     port = str(served.settings["port"])
-    second = _command(
-        served, "-m", "cli.main", "serve", "--port", port, "--no-sandbox", SOURCING_DATA_DIR=str(tmp_path)
-    )
-    assert second.returncode == 1
+    second = _serve(served, "--port", port, "--no-sandbox", SOURCING_DATA_DIR=str(tmp_path))
+    assert second.exit_code == 1
     assert f"port {port} on 127.0.0.1 can't be used (Address already in use)" in second.stderr
     assert "--port" in second.stderr
 
 
-def test_other_machines_are_let_in_only_with_a_password(served: Served, tmp_path: object) -> None:
-    second = _command(served, "-m", "cli.main", "serve", "--host", "0.0.0.0", SOURCING_DATA_DIR=str(tmp_path))
-    assert second.returncode == 1
+def test_other_machines_are_let_in_only_with_a_password(served: Served, tmp_path: Path) -> None:
+    second = _serve(served, "--host", "0.0.0.0", SOURCING_DATA_DIR=str(tmp_path))
+    assert second.exit_code == 1
     assert "PREFECT_SERVER_API_AUTH_STRING" in second.stderr
 
 
@@ -146,5 +157,6 @@ def _make_block(served: Served, name: str, secret: str) -> None:
 def _start_with_block(served: Served, name: str) -> str:
     environment = {"XPORTCN_BASE_URL": "", "XPORTCN_CREDENTIALS_BLOCK": name}
     deployment = served.deployment("sync-tracking/sync-tracking")
-    body = {"job_variables": {**deployment["job_variables"], "env": environment}}
+    variables = deployment["job_variables"]
+    body = {"job_variables": {**variables, "env": {**variables["env"], **environment}}}
     return str(served.ask(f"deployments/{deployment['id']}/create_flow_run", body)["id"])
