@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from deployments.serving import ROOT
 from tests.deployments.served import Served, wait_for
+from tests.running import ROOT
 
 START_WITHIN_S = 240
 

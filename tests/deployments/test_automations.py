@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from prefect.client.orchestration import get_client
 from prefect.events import emit_event
+from prefect.events.schemas.automations import EventTrigger
 from prefect.events.schemas.events import ResourceSpecification
 
 from deployments.automations import automations
@@ -63,6 +64,7 @@ async def impatient(run_id: str) -> AsyncIterator[None]:
         block = next(one for one in await client.read_block_documents() if one.name == "sourcing-alerts")
         made = []
         for one in automations(notify_with=block.id, unknown_after=SHORT, lost_after=SHORT):
+            assert isinstance(one.trigger, EventTrigger)
             if one.trigger.within == SHORT:
                 if one.name == "sourcing: run lost":
                     one.trigger.match = ResourceSpecification(
