@@ -10,8 +10,8 @@ from tests.cli.conftest import Sourcing
 from tests.running import ROOT
 
 COMMANDS = [
-    *["run", "track", "status", "resolve", "sql", "search", "catalog", "endpoints", "sandbox", "doctor"],
-    *["cancel", "refund", "return", "refunds", "withdraw", "message", "receive", "cart"],
+    *["run", "track", "reconcile", "status", "resolve", "sql", "search", "catalog", "endpoints", "sandbox", "serve"],
+    *["doctor", "cancel", "refund", "return", "refunds", "withdraw", "message", "receive", "cart", "ledger"],
 ]
 HEAVY = ["prefect", "pandas", "duckdb", "pyarrow", "sqlalchemy", "httpx", "aiohttp", "openpyxl"]
 LOADED_BY_HELP = """

@@ -148,7 +148,7 @@ def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(prices=PRICES, events=st.lists(EVENTS, min_size=15, max_size=40))
 def test_no_sequence_of_events_spends_beyond_a_limit(
     empty_ledger: Path, tmp_path: Path, prices: Sequence[tuple[int, int]], events: Sequence[tuple[Any, ...]]
