@@ -20,7 +20,7 @@ def ends_plainly(*further: type[Exception]) -> Callable[[Work[P, R]], Work[P, R]
     Whoever calls the flow as a function gets them raised.
     """
 
-    expected = (*EXPECTED, *further)
+    expected: tuple[type[Exception], ...] = (*EXPECTED, *further)
 
     def decorated(work: Work[P, R]) -> Work[P, R]:
         @functools.wraps(work)

@@ -46,7 +46,7 @@ def newest_run(url: str) -> SeenRun:
             assert run.state
             return SeenRun(
                 name=run.name,
-                state=run.state.name,
+                state=run.state.name or "",
                 message=run.state.message or "",
                 artifacts={str(one.key): str(one.description) for one in artifacts},
                 logs=[log.message for log in logs],

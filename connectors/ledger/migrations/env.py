@@ -8,7 +8,7 @@ from connectors.crash_points import AFTER_REVISION, reach
 from connectors.ledger.schema import metadata
 
 
-def applied(*, step: Any, **_: Any) -> None:
+def applied(ctx: Any, step: Any, heads: Any, run_args: Any) -> None:
     """Called by Alembic after each migration, still inside the transaction of all of them."""
     reach(AFTER_REVISION, step.up_revision_id)
 
