@@ -39,23 +39,27 @@ def test_an_option_out_of_range_is_bad_usage(sourcing: Sourcing, option: tuple[s
     assert (done.exit_code, option[0] in done.stderr) == (2, True)
 
 
-@pytest.mark.parametrize("answers", [(), ("--booked", "21"), ("--booked", "21", "--tracking", "LP1", "--not-booked")])
-def test_resolve_takes_exactly_one_answer(sourcing: Sourcing, answers: tuple[str, ...]) -> None:
-    """Neither none nor two that contradict each other."""
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        (("--booked", "21"), "say either --booked SHIPMENT_ORDER_ID --tracking NUMBER, or --not-booked"),
+        (("--booked", "21", "--tracking", "LP1", "--not-booked"), "give one answer, not 2: --booked, --not-booked"),
+        (("--paid", "9.90", "--not-paid"), "give one answer, not 2: --paid, --not-paid"),
+    ],
+)
+def test_resolve_takes_one_whole_answer(sourcing: Sourcing, answers: tuple[str, ...], words: str) -> None:
+    """Neither half an answer nor two that contradict each other."""
     done = sourcing("resolve", "A-1", *answers)
-    assert (done.exit_code, done.stderr) == (
-        2,
-        "sourcing: say either --booked SHIPMENT_ORDER_ID --tracking NUMBER, or --not-booked\n",
-    )
+    assert (done.exit_code, done.stderr) == (2, f"sourcing: {words}\n")
 
 
-@pytest.mark.parametrize("answer", [("--booked", "21", "--tracking", "LP1"), ("--not-booked",)])
-def test_resolve_of_an_order_without_a_question(sourcing: Sourcing, answer: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("answer", [(), ("--booked", "21", "--tracking", "LP1"), ("--not-booked",)])
+def test_resolve_of_an_unknown_order(sourcing: Sourcing, answer: tuple[str, ...]) -> None:
     """Exit code 1, and where to look."""
     done = sourcing("resolve", "A-1", *answer)
     assert (done.exit_code, done.stderr) == (
         1,
-        "sourcing: A-1 has no booking that waits for an answer; see: sourcing status A-1\n",
+        "sourcing: no order A-1 in the ledger; see all with: sourcing status\n",
     )
 
 
@@ -82,7 +86,7 @@ def test_a_ledger_that_cannot_be_used_is_named(
     monkeypatch.setenv("SOURCING_LEDGER_URL", f"sqlite:///{tmp_path / 'ledger.db'}")
     done = sourcing("status")
     assert done.exit_code == 1
-    assert "restore the last backup" in done.stderr
+    assert "restore a backup: sourcing ledger restore FILE" in done.stderr
 
 
 def test_sql_before_the_first_snapshot(sourcing: Sourcing) -> None:
