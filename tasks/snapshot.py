@@ -49,9 +49,30 @@ async def write(
     return snapshot_id
 
 
+MOST_WRITES = 10
+
+
 async def snapshot_orders(resources: Resources, batch_id: str, begun: datetime, order_refs: Sequence[str]) -> str:
-    """All tables for a batch, from the ledger alone: every run of the batch replaces it."""
+    """All tables for a batch, from the ledger alone: every run of the batch replaces it.
+
+    Written again when the ledger has moved meanwhile: another run's newer snapshot may just have been replaced.
+    """
     orders = await asyncio.to_thread(resources.ledger.orders, order_refs)
+    for _ in range(MOST_WRITES):
+        snapshot_id = await _snapshot(resources, batch_id, begun, order_refs, orders)
+        told, orders = orders, await asyncio.to_thread(resources.ledger.orders, order_refs)
+        if told == orders:
+            break
+    return snapshot_id
+
+
+async def _snapshot(
+    resources: Resources,
+    batch_id: str,
+    begun: datetime,
+    order_refs: Sequence[str],
+    orders: Mapping[str, OrderRecord],
+) -> str:
     listed = [orders[ref] for ref in order_refs if ref in orders]
     matches = await kept_matches(resources, order_refs)
     plans = [with_matches(plan_of(order), matches) for order in listed]

@@ -1,0 +1,31 @@
+"""Snapshots of a batch that two runs work on at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from connectors.ledger.records import OrderChange
+from domain.states import OrderState
+from tasks.resources import Resources
+from tasks.snapshot import snapshot_orders
+
+
+async def test_an_older_snapshot_does_not_stay(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another run orders while this one writes what it read before: it writes again, what is so now."""
+    written: list[list[str]] = []
+
+    async def write(_resources: Resources, snapshot_id: str, tables: Any, **_options: Any) -> str:
+        written.append([row["state"] for row in tables["orders"]])
+        if len(written) == 1:
+            resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.ORDERED)])
+        return snapshot_id
+
+    monkeypatch.setattr("tasks.snapshot.write", write)
+    monkeypatch.setattr("tasks.snapshot.plan_of", lambda _order: None)
+    monkeypatch.setattr("tasks.snapshot.with_matches", lambda plan, _matches: plan)
+    monkeypatch.setattr("tasks.snapshot.plan_tables", lambda _plans: {})
+    monkeypatch.setattr("tasks.snapshot.order_tables", lambda orders: {"orders": [{"state": o.state} for o in orders]})
+    assert await snapshot_orders(resources, "batch", resources.clock(), ["A-1", "A-2"]) == "batch"
+    assert written == [["planned", "planned"], ["ordered", "planned"]]
