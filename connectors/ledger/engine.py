@@ -18,6 +18,8 @@ from connectors.ledger.schema import SCHEMA_VERSION
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 7_307_421
+LOCKED_PATIENCE_S = 60
+"""How long to wait for a writer of the file; SQLite has no queue, so one of several busy runs may wait for long."""
 
 
 class LedgerUnusable(Exception):
@@ -132,7 +134,7 @@ def _sqlite(url: str) -> Engine:
     database = make_url(url).database
     if database:
         Path(database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+    engine = create_engine(url, connect_args={"timeout": LOCKED_PATIENCE_S, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def durable(connection: Any, _record: Any) -> None:

@@ -23,7 +23,7 @@ LONGEST_STOP_S = 15.0
 def commands_under_fire(
     sandbox: RunningSandbox, folder: Path, *, seed: int, orders: int, ledger_url: str | None
 ) -> Repetition:
-    """Two `sourcing run` at a time, killed `STRIKES` times, every other time after a stop; then alone until all is quiet."""
+    """Two `sourcing run` at a time, killed `STRIKES` times, every other time after a stop; then alone."""
     luck, began = random.Random(seed), time.monotonic()
     file = new_batch(sandbox, folder, orders)
     settings = {"SOURCING_LEASE_S": str(LEASE_S), "SOURCING_SETTLE_S": str(SETTLE_S)}
