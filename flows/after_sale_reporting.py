@@ -101,7 +101,8 @@ def summary_of(report: AfterSaleReport) -> str:
     if report.refunds:
         back = Money(sum(refund.refunded_fen for refund in report.refunds))
         states = counted(refund.state for refund in report.refunds)
-        parts.append(f"{number_of(len(report.refunds), 'refund')}: {states}, {back} came back")
+        came_back = f", {back} came back" if back.minor else ""
+        parts.append(f"{number_of(len(report.refunds), 'refund')}: {states}{came_back}")
     if report.troubles:
         parts.append(f"{len(report.troubles):,} not as asked")
     return "; ".join(parts) if report.orders else "; ".join(["nothing to do", *parts[1:]])

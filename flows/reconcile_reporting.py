@@ -100,7 +100,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 def summary_of(report: ReconciliationReport) -> str:
     """The run in one line."""
-    found = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in report.counts.items())
+    found = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in report.counts.items())
     parts = [f"{found or 'nothing differs'}", f"{number_of(report.compared, 'order')} compared"]
     if report.in_hand:
         parts.append(f"{report.in_hand} in another run's hands")
@@ -114,11 +114,10 @@ async def tell(report: ReconciliationReport) -> None:
     for line in report.settled:
         run_logger().info("Settled by reading: %s is %s", line.order_ref, line.state)
     for finding in report.findings[:MOST_LOGGED]:
-        subject = " ".join(part for part in (finding.marketplace, finding.order_ref, finding.order_id) if part)
         run_logger().warning(
-            "%s: %s. Ledger: %s. Service: %s. To do: %s",
+            "%s %s: expected %s; seen %s. To do: %s",
             finding.kind.replace("_", " "),
-            subject,
+            _subject(finding),
             finding.expected,
             finding.seen,
             finding.remedy,
@@ -168,13 +167,32 @@ def artifact_rows(report: ReconciliationReport) -> list[dict[str, str]]:
 
 
 def markdown(report: ReconciliationReport) -> str:
-    """The run and its sums."""
-    sums = "\n".join(
-        f"| {one.marketplace} | {one.ledger} | {one.service} | {one.service - one.ledger} |" for one in report.paid
+    """The sums, and below them what to do: lines that wrap, which the cells of a table artifact don't."""
+    sums = "".join(
+        f"| {one.marketplace} | {one.ledger} | {one.service} | {one.service - one.ledger} |\n" for one in report.paid
     )
-    told = "".join(f"- {line}\n" for line in (*report.troubles, *report.notes))
-    return (
-        f"## Reconciliation since {report.since:%Y-%m-%d %H:%M %Z}\n\n{summary_of(report)}\n\n"
-        "| marketplace | paid, by the ledger | paid, by the service | difference |\n|---|---:|---:|---:|\n"
-        f"{sums}\n\n{told}"
+    told = [f"- {line}" for line in (*report.troubles, *report.notes)]
+    more = len(report.findings) - MOST_LOGGED
+    rest = [f"- and {more:,} more: see the table or the snapshot"] if more > 0 else []
+    return "\n\n".join(
+        [
+            f"# Reconciliation since {report.since:%Y-%m-%d}",
+            "| | paid, by the ledger | paid, by the service | difference |\n|---|--:|--:|--:|\n" + sums,
+            *(
+                ["## To do\n\n" + "\n".join([*map(_to_do, report.findings[:MOST_LOGGED]), *rest])]
+                if report.findings
+                else []
+            ),
+            *(["## Not compared\n\n" + "\n".join(told)] if told else []),
+            f"Snapshot `{report.snapshot_id}` in `{report.snapshot_root}`",
+        ]
     )
+
+
+def _to_do(finding: Finding) -> str:
+    head = f"**{finding.kind.replace('_', ' ')}** {_subject(finding)}".rstrip()
+    return f"- {head}: expected {finding.expected}; seen {finding.seen}. To do: {finding.remedy}"
+
+
+def _subject(finding: Finding) -> str:
+    return " ".join(part for part in (finding.marketplace, finding.order_ref, finding.order_id) if part)

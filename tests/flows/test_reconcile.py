@@ -156,6 +156,10 @@ async def test_each_finding_is_a_row(world: World) -> None:
         ("taobao", "X-1", "77", "unpaid, 12.00 CNY", 1200, "CNY"),
     )
     assert [row["finding"] for row in artifact_rows(report)] == ["orphan"]
+    assert (
+        "## To do\n\n- **orphan** taobao X-1 77: expected no order; seen unpaid, 12.00 CNY. To do: find out who ordered "
+        "it: another ledger or a person at the console. If nobody wants it, cancel it there\n"
+    ) in markdown(report)
 
 
 async def test_it_begins_with_a_day_of_the_merchant(world: World) -> None:
