@@ -157,7 +157,19 @@ class SourcingSettings(BaseSettings):
 
     @cached_property
     def ledger_url(self) -> str:
-        return self.ledger_url_setting or f"sqlite:///{self.data_dir.absolute() / 'ledger.db'}"
+        """The one that is set, else the one that `sourcing serve --postgres` noted, else SQLite in the data folder."""
+        return self.ledger_url_setting or self._noted_ledger() or f"sqlite:///{self.data_dir.absolute() / 'ledger.db'}"
+
+    @property
+    def ledger_note(self) -> Path:
+        """Where the address of a data folder's ledger is noted, so that every command finds the same one."""
+        return self.data_dir / "ledger.url"
+
+    def _noted_ledger(self) -> str:
+        try:
+            return self.ledger_note.read_text().strip()
+        except FileNotFoundError:
+            return ""
 
     @cached_property
     def snapshot_root(self) -> Path:

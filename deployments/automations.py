@@ -14,19 +14,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from prefect.automations import AutomationCore
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    FlowRunFilterTags,
+)
 from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState, DoNothing, SendNotification
+from prefect.events.clients import get_events_client
 from prefect.events.schemas.automations import EventTrigger, Posture
-from prefect.events.schemas.events import ResourceSpecification
+from prefect.events.schemas.events import Event, RelatedResource, Resource, ResourceSpecification
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
 
 TAG = "sourcing"
+OUR_TAG = {"prefect.resource.id": f"prefect.tag.{TAG}", "prefect.resource.role": "tag"}
 LOST_AFTER = timedelta(seconds=120)
 ONCE_A_DAY = timedelta(days=1)
 STARTED_AGAIN_AT_MOST = 5
@@ -92,9 +100,31 @@ async def register_automations(
             await client.create_automation(wanted)
             continue
         first, *doubles = known
-        await client.update_automation(first.id, wanted.model_copy(update={"enabled": first.enabled}))
+        if _content(first) != _content(wanted):  # an update forgets what a trigger waits for
+            await client.update_automation(first.id, wanted.model_copy(update={"enabled": first.enabled}))
         for double in doubles:
             await client.delete_automation(double.id)
+
+
+async def call_the_roll(client: PrefectClient) -> None:
+    """Expect a sign of life of every run that is said to be at work.
+
+    After a restart the automation for lost runs knows nothing of runs whose last sign it did not hear.
+    """
+    at_work = FlowRunFilter(
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING])),
+        tags=FlowRunFilterTags(all_=[TAG]),
+    )
+    runs = await client.read_flow_runs(flow_run_filter=at_work)
+    async with get_events_client() as events:
+        for run in runs:
+            await events.emit(
+                Event(
+                    event="prefect.flow-run.heartbeat",
+                    resource=Resource({"prefect.resource.id": f"prefect.flow-run.{run.id}"}),
+                    related=[RelatedResource(OUR_TAG)],
+                )
+            )
 
 
 def automations(
@@ -179,11 +209,18 @@ def _on_runs(
     runs: dict[str, str | list[str]] = {"prefect.resource.id": "prefect.flow-run.*"}
     if counts := [str(count) for count in run_counts]:
         runs["prefect.run-count"] = counts
-    tag: dict[str, str | list[str]] = {"prefect.resource.id": f"prefect.tag.{TAG}", "prefect.resource.role": "tag"}
     trigger = _on(expect, after=after, within=within)
     return trigger.model_copy(
-        update={"match": ResourceSpecification(root=runs), "match_related": ResourceSpecification(root=tag)}
+        update={"match": ResourceSpecification(root=runs), "match_related": ResourceSpecification(root={**OUR_TAG})}
     )
+
+
+def _content(automation: AutomationCore) -> dict[str, Any]:
+    """What an automation says, without what a server adds."""
+    content = automation.model_dump(mode="json", include={"description", "trigger", "actions"})
+    content["trigger"].pop("id", None)
+    content["trigger"].update({name: sorted(content["trigger"][name]) for name in ("after", "expect", "for_each")})
+    return content
 
 
 def _lost(after: timedelta) -> str:

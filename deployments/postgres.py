@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from connectors.settings import SourcingSettings
 
 PREFECT_SCHEMA = "prefect"
 LEDGER_SCHEMA = "sourcing"
@@ -41,6 +45,26 @@ def ledger_url(url: str) -> str:
     """The ledger's address, for `SOURCING_LEDGER_URL`."""
     address = _parsed(url).set(drivername="postgresql+psycopg")
     return _shown(address.update_query_dict({"options": f"-csearch_path={LEDGER_SCHEMA}"}))
+
+
+def settle_ledger(settings: SourcingSettings, url: str) -> None:
+    """Note that the ledger of this data folder is there, for every command. Raises `DatabaseUnusable` if it is not.
+
+    A folder has one ledger: with two, each would buy what the other has bought.
+    """
+    wanted = make_url(ledger_url(url))
+    if make_url(settings.ledger_url) == wanted:
+        return
+    sqlite = settings.data_dir / "ledger.db"
+    if settings.ledger_url_setting or settings.ledger_note.exists() or sqlite.exists():
+        raise DatabaseUnusable(
+            f"the ledger of {settings.data_dir.absolute()} is {make_url(settings.ledger_url).render_as_string()}. To "
+            f"take it along: sourcing ledger copy --to '{wanted.render_as_string()}' with the password for ***, then "
+            "set SOURCING_LEDGER_URL to that address and start again. To stay with it: leave out --postgres"
+        )
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(settings.ledger_note, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as note:
+        note.write(_shown(wanted))
 
 
 def _parsed(url: str) -> URL:

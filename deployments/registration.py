@@ -43,7 +43,7 @@ async def register(pool_type: str = "process") -> None:
     from prefect.client.orchestration import get_client
 
     from connectors.credentials_block import XportcnCredentials
-    from deployments.automations import register_automations
+    from deployments.automations import call_the_roll, register_automations
 
     settings = AlertSettings()
     async with get_client() as client:
@@ -54,6 +54,7 @@ async def register(pool_type: str = "process") -> None:
             notify_with=await _alerts_block(client, settings.url.get_secret_value()),
             unknown_after=timedelta(minutes=settings.unknown_minutes),
         )
+        await call_the_roll(client)
 
 
 def deploy() -> None:

@@ -137,10 +137,11 @@ def installation(
         check_port(host, port, "--port")
         if postgres_url:
             postgres.prepare(postgres_url)
+            postgres.settle_ledger(settings, postgres_url)
         local_server.end_small_server(folder)
         url = f"http://{host}:{port}/api"
         place = Installation(
-            url=url, folder=folder, data_dir=settings.data_dir, environment=_environment(settings, url, postgres_url)
+            url=url, folder=folder, data_dir=settings.data_dir, environment=_environment(settings, url)
         )
         stack.callback(_end, place)
         for name, command in beside().items():
@@ -196,14 +197,12 @@ def _start_server(place: Installation, host: str, port: int, postgres_url: str |
     place.keep("server", start)
 
 
-def _environment(settings: SourcingSettings, url: str, postgres_url: str | None) -> dict[str, str]:
+def _environment(settings: SourcingSettings, url: str) -> dict[str, str]:
     """What worker and runs need: the settings of this folder, with paths that hold in every folder."""
     absolute = {"SOURCING_DATA_DIR": settings.data_dir, "SOURCING_SNAPSHOTS": settings.snapshot_root}
     own = {name: str(path.absolute()) for name, path in absolute.items()}
     if overrides := XportcnSettings().overrides:
         own["XPORTCN_OVERRIDES"] = str(Path(overrides).absolute())
-    if postgres_url or settings.ledger_url_setting:
-        own["SOURCING_LEDGER_URL"] = postgres.ledger_url(postgres_url) if postgres_url else settings.ledger_url_setting
     return {
         **_settings_file(),
         **os.environ,

@@ -12,7 +12,7 @@ from prefect.events import emit_event
 from prefect.events.schemas.automations import EventTrigger
 from prefect.events.schemas.events import ResourceSpecification
 
-from deployments.automations import automations
+from deployments.automations import automations, call_the_roll
 from tests.deployments.served import Served
 
 SHORT = timedelta(seconds=10)
@@ -42,7 +42,7 @@ async def test_each_fires_and_says_what_to_do(served: Served) -> None:
         _emit("sourcing.budget.used-up", "batch.spring", orders=3, reason="it does not fit the day's limit")
         _emit("sourcing.tracking.stalled", "order.T-1", order_ref="T-1", days=9)
         _emit("sourcing.tracking.stalled", "order.T-1", order_ref="T-1", days=9)
-        tell_heartbeat(lost)
+        await call_roll()
         budget = served.await_alert("budget is used up")
         assert "reason: it does not fit the day's limit" in budget["body"]
         assert "SOURCING_DAY_LIMIT_CNY" in budget["body"]
@@ -81,12 +81,9 @@ def _emit(event: str, about: str, **payload: object) -> None:
     emit_event(event=event, resource={"prefect.resource.id": f"sourcing.{about}"}, payload=payload)
 
 
-def tell_heartbeat(run_id: str) -> None:
-    emit_event(
-        event="prefect.flow-run.heartbeat",
-        resource={"prefect.resource.id": f"prefect.flow-run.{run_id}"},
-        related=[{"prefect.resource.id": "prefect.tag.sourcing", "prefect.resource.role": "tag"}],
-    )
+async def call_roll() -> None:
+    async with get_client() as client:
+        await call_the_roll(client)
 
 
 def _running_flow_run(served: Served) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
 
 from connectors.ledger.store import Ledger
-from deployments.postgres import DatabaseUnusable, ledger_url, prepare, server_settings
+from connectors.settings import SourcingSettings
+from deployments.postgres import DatabaseUnusable, ledger_url, prepare, server_settings, settle_ledger
 from tests.postgres import MISSING, binaries, running_postgres
 
 URL = "postgresql://merchant:p%40ss@db.example:5433/shop"
@@ -39,6 +41,38 @@ def test_a_database_that_does_not_answer_is_named_without_its_password() -> None
     ) as raised:
         prepare("postgresql://merchant:p4ss@127.0.0.1:9/shop")
     assert "p4ss" not in str(raised.value)
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SourcingSettings:
+    monkeypatch.delenv("SOURCING_LEDGER_URL", raising=False)
+    return SourcingSettings(data_dir=tmp_path)
+
+
+def test_every_command_of_the_folder_finds_the_ledger_there(settings: SourcingSettings, tmp_path: Path) -> None:
+    settle_ledger(settings, URL)
+    assert SourcingSettings(data_dir=tmp_path).ledger_url == ledger_url(URL)
+    assert settings.ledger_note.stat().st_mode & 0o777 == 0o600
+    settle_ledger(SourcingSettings(data_dir=tmp_path), URL)  # the next start
+
+
+def test_a_folder_with_a_ledger_does_not_get_a_second_one(settings: SourcingSettings, tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").touch()
+    with pytest.raises(DatabaseUnusable, match=r"sourcing ledger copy --to 'postgresql\+psycopg://merchant:\*\*\*@db"):
+        settle_ledger(settings, URL)
+    assert not settings.ledger_note.exists()
+
+
+def test_a_ledger_that_was_moved_there_is_accepted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").touch()
+    monkeypatch.setenv("SOURCING_LEDGER_URL", ledger_url(URL))
+    settle_ledger(SourcingSettings(data_dir=tmp_path), URL)
+
+
+def test_two_addresses_for_one_ledger_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SOURCING_LEDGER_URL", ledger_url(URL.replace("shop", "other")))
+    with pytest.raises(DatabaseUnusable, match="leave out --postgres"):
+        settle_ledger(SourcingSettings(data_dir=tmp_path), URL)
 
 
 @pytest.mark.skipif(binaries() is None, reason=MISSING)

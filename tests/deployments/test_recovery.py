@@ -16,7 +16,7 @@ from deployments.local_server import is_healthy
 from deployments.processes import children_of, descendants_of
 from domain.states import OrderState
 from tests.deployments.served import Served, wait_for
-from tests.deployments.test_automations import impatient, tell_heartbeat
+from tests.deployments.test_automations import call_roll, impatient
 from tests.history import violations
 from tests.running import single_line_orders, write_csv
 
@@ -42,7 +42,7 @@ async def test_a_run_goes_on_when_worker_and_run_are_killed_and_then_the_server(
     for pid in [worker, *descendants_of(worker)]:
         os.kill(pid, signal.SIGKILL)
     async with impatient(run_id):
-        tell_heartbeat(run_id)
+        await call_roll()
         shop.await_state(run_id, "Crashed", "AwaitingRetry", "Pending", "Running")
         _await_payments(shop, len(shop.sandbox.books()["payments"]) + 1)
     assert _part(shop, "deployments.worker") != worker
