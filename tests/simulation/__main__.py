@@ -14,6 +14,7 @@ def main() -> int:
     parser.add_argument("--start", type=int, default=0, help="the first seed")
     parser.add_argument("--workers", type=int, default=1, help="processes that share the seeds")
     parser.add_argument("--failures", type=Path, default=Path("simulation-failures.tsv"), help="where failed seeds go")
+    parser.add_argument("--until-violation", action="store_true", help="end with the first seed that fails")
     parser.add_argument("--seed", type=int, help="play only this one")
     parser.add_argument("--trace", action="store_true", help="with --seed: print what happened")
     options = parser.parse_args()
@@ -21,7 +22,13 @@ def main() -> int:
         return one(options.seed, trace=options.trace)
     from tests.simulation.soak import soak
 
-    whole = soak(start=options.start, episodes=options.episodes, workers=options.workers, failures=options.failures)
+    whole = soak(
+        start=options.start,
+        episodes=options.episodes,
+        workers=options.workers,
+        failures=options.failures,
+        until_violation=options.until_violation,
+    )
     return 1 if whole.failures or whole.episodes != options.episodes else 0
 
 

@@ -77,7 +77,7 @@ def tally(seeds: Iterable[int]) -> Iterator[Tally]:
         yield part
 
 
-def soak(*, start: int, episodes: int, workers: int, failures: Path) -> Tally:
+def soak(*, start: int, episodes: int, workers: int, failures: Path, until_violation: bool = False) -> Tally:
     """Play `episodes` seeds from `start` on, tell the progress, write the seeds that failed."""
     whole, began, told = Tally(), time.monotonic(), 0.0
     print(f"seeds {start} to {start + episodes - 1} on {workers} workers", flush=True)
@@ -85,6 +85,8 @@ def soak(*, start: int, episodes: int, workers: int, failures: Path) -> Tally:
         whole.add(part)
         for seed, what in part.failures.items():
             print(f"seed {seed}: {what}", flush=True)
+        if until_violation and whole.failures:
+            break
         if time.monotonic() - told > 30:
             told = time.monotonic()
             rate = whole.episodes / (told - began)

@@ -1,0 +1,1 @@
+"""Deliberate breakages of the effect path, each of which the simulation must find."""

@@ -1,0 +1,192 @@
+"""The mutants: what each breaks, and the edits that break it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+EFFECTS = "tasks/effects.py"
+STORE = "connectors/ledger/store.py"
+SPENDING = "connectors/ledger/spending.py"
+RESOURCES = "tasks/resources.py"
+BOOK = "tasks/book_shipment.py"
+DECISIONS = "domain/decisions.py"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """One replacement of text that stands exactly once in a file."""
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutant:
+    """A breakage of the effect path. `means` says what a merchant would lose by it."""
+
+    name: str
+    means: str
+    edits: tuple[Edit, ...]
+
+
+MUTANTS = (
+    Mutant(
+        name="intent-after-send",
+        means="a crash between sending and writing forgets the effect, the next run sends it again",
+        edits=(
+            Edit(
+                file=EFFECTS,
+                old="    chunk = _Chunk(resources, effect, orders)\n    await each(",
+                new="    with resources.ledger._transaction() as connection:\n"
+                "        for key in [record.key for record in claimed.won.values()]:\n"
+                "            connection.exec_driver_sql(f\"DELETE FROM effects WHERE key = '{key}'\")\n"
+                "    chunk = _Chunk(resources, effect, orders)\n    chunk.late = list(intents)\n    await each(",
+            ),
+            Edit(
+                file=EFFECTS,
+                old="    trouble: list[Misconfigured] = field(default_factory=list)\n",
+                new="    trouble: list[Misconfigured] = field(default_factory=list)\n"
+                "    late: list[Intent] = field(default_factory=list)\n",
+            ),
+            Edit(
+                file=EFFECTS,
+                old="    await asyncio.gather(*(chunk.resources.recorder.record(",
+                new="    sent = {record.order_ref for record in batch}\n"
+                "    chunk.resources.ledger.claim(\n"
+                "        [one for one in chunk.late if one.order_ref in sent], lease=chunk.resources.lease\n"
+                "    )\n"
+                "    await asyncio.gather(*(chunk.resources.recorder.record(",
+            ),
+        ),
+    ),
+    Mutant(
+        name="no-read-before-resend",
+        means="an effect whose answer was lost is sent again without asking whether it happened",
+        edits=(
+            Edit(
+                file=EFFECTS,
+                old="    seen = await _look(chunk, [orders[record.order_ref] for record in found])\n",
+                new="    seen: Mapping[str, Seen] | XportcnError = {}\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="no-fencing",
+        means="a run that was stopped for long overwrites what the run after it found out",
+        edits=(Edit(file=STORE, old="                effects.c.fence == outcome.claim.fence,\n", new=""),),
+    ),
+    Mutant(
+        name="budget-ignores-unknown",
+        means="money that may be spent is spent a second time on other orders",
+        edits=(
+            Edit(
+                file=SPENDING,
+                old="effects.c.action.in_((Action.CREATE, Action.PAY)), effects.c.status.in_(COUNTS_AS_SPENT))",
+                new="effects.c.action.in_((Action.CREATE, Action.PAY)), effects.c.status == EffectStatus.DONE)",
+            ),
+        ),
+    ),
+    Mutant(
+        name="no-settle-time",
+        means="an effect that lands late is sent again before it is there",
+        edits=(Edit(file=EFFECTS, old="    if chunk.resources.clock() < clear_at:\n", new="    if False:\n"),),
+    ),
+    Mutant(
+        name="send-log-not-written",
+        means="after a crash what was sent passes for never sent",
+        edits=(Edit(file=RESOURCES, old="                log.note(claim)\n", new="                pass\n"),),
+    ),
+    Mutant(
+        name="refusal-believed-without-a-look",
+        means="an answer 'already done' passes for a refusal, and the order is taken for unpaid",
+        edits=(
+            Edit(
+                file=EFFECTS,
+                old="    proof = seen.get(record.order_ref)\n"
+                "    if isinstance(proof, Landed):\n"
+                "        return _done(record.claim, proof)\n"
+                "    if isinstance(proof, str):\n"
+                '        return _unknown(chunk, record, f"refused',
+                new="    proof = None\n"
+                "    if isinstance(proof, str):\n"
+                '        return _unknown(chunk, record, f"refused',
+            ),
+        ),
+    ),
+    Mutant(
+        name="lease-not-checked-at-send",
+        means="a run that was stopped past its lease sends what another run has sent meanwhile",
+        edits=(
+            Edit(file=RESOURCES, old="            if clock() >= claim.lease_until:\n", new="            if False:\n"),
+        ),
+    ),
+    Mutant(
+        name="approval-not-bound-to-the-plan",
+        means="what is bought is another plan than the one that was approved",
+        edits=(
+            Edit(
+                file=STORE,
+                old="        return [intent for intent in intents if not intent.plan_hash or "
+                "now.get(intent.order_ref) == intent.plan_hash]\n",
+                new="        return list(intents) if now is not None else []\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="take-over-from-the-living",
+        means="two runs work on one effect at once",
+        edits=(
+            Edit(
+                file=STORE,
+                old="or_(effects.c.lease_until <= now, effects.c.owner.in_(list(dead_owners))))",
+                new="or_(effects.c.owner != '', effects.c.owner.in_(list(dead_owners))))",
+            ),
+        ),
+    ),
+    Mutant(
+        name="paid-without-a-look-at-the-price",
+        means="more is paid than was approved",
+        edits=(Edit(file=DECISIONS, old="    if shown.total > payable:\n", new="    if False:\n"),),
+    ),
+    Mutant(
+        name="booking-sent-again-when-not-seen",
+        means="an order is shipped twice",
+        edits=(Edit(file=BOOK, old="        absence_proves=False,\n", new="        absence_proves=True,\n"),),
+    ),
+    Mutant(
+        name="open-effects-may-be-claimed",
+        means="two runs each send the same effect",
+        edits=(
+            Edit(
+                file=STORE,
+                old="            where=effects.c.status == EffectStatus.UNSENT,\n",
+                new="            where=effects.c.status.in_((EffectStatus.UNSENT, EffectStatus.UNKNOWN, "
+                "EffectStatus.SENDING)),\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="effects-sent-again-at-once",
+        means="a cut connection pays twice",
+        edits=(
+            Edit(
+                file=EFFECTS,
+                old="        except NotSent as error:\n            pause = max(error.retry_after_s or 0, ",
+                new="        except (NotSent, Unanswered) as error:\n"
+                "            pause = max(getattr(error, 'retry_after_s', 0) or 0, ",
+            ),
+        ),
+    ),
+    Mutant(
+        name="silence-taken-for-no",
+        means="an effect without an answer passes for one that did not happen",
+        edits=(
+            Edit(
+                file=EFFECTS,
+                old="    return _unknown(chunk, record, error.message)\n",
+                new="    return _unsent(chunk, record, error.message)\n",
+            ),
+        ),
+    ),
+)
