@@ -34,6 +34,7 @@ from tasks.resources import Resources, open_resources
 from tasks.settle_after_sale import settle_after_sale
 
 CHANGED_MY_MIND = "不想要了"
+SPENDING = (Action.CREATE, Action.PAY, Action.BOOK)
 
 
 def run_name() -> str:
@@ -90,10 +91,10 @@ def _judge(resources: Resources, order: OrderRecord) -> tuple[CancelWay, str]:
         )
         return CancelWay.STOP, words
     effects = resources.ledger.effects_of([order.order_ref])
-    if any(effect.status in OPEN and effect.action in (Action.CREATE, Action.PAY) for effect in effects):
+    if any(effect.status in OPEN and effect.action in SPENDING for effect in effects):
         return (
             CancelWay.STOP,
-            "another run is ordering or paying it, or nobody knows yet what became of that; run again",
+            f"another run is at work on it, or nobody knows yet what became of that; run again. {order.reason}".strip(),
         )
     if order.order_id is None and any(effect.action is Action.CREATE and effect.answer for effect in effects):
         return CancelWay.STOP, order.reason  # several orders for one reference: only a person can say which

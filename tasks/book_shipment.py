@@ -34,8 +34,9 @@ async def book_shipments(
             action=Action.BOOK,
             amount=freight[ref].service.price,
             request_hash=f"{freight[ref].quote.render_id}/{freight[ref].service.service_id}"[:64],
+            seen_in=order.state,
         )
-        for ref in orders
+        for ref, order in orders.items()
     ]
     await perform(resources, book_effect(resources, freight), intents, orders)
 

@@ -37,7 +37,13 @@ async def cancel_orders(resources: Resources, orders: Mapping[str, OrderRecord],
     for (marketplace, state), group in groupby(sorted(orders.values(), key=by_place), by_place):
         chunk = {order.order_ref: order for order in group}
         intents = [
-            Intent(order_ref=ref, action=Action.CANCEL, amount=None, request_hash=order.fingerprint)
+            Intent(
+                order_ref=ref,
+                action=Action.CANCEL,
+                amount=None,
+                request_hash=order.fingerprint,
+                seen_in=order.state,
+            )
             for ref, order in chunk.items()
         ]
         await perform(resources, cancel_effect(resources, marketplace, state, reason), intents, chunk)

@@ -36,6 +36,7 @@ async def create_orders(
             amount=order.payable,
             request_hash=order.fingerprint,
             plan_hash=order.plan_hash or "",
+            seen_in=order.state,
         )
         for ref, order in orders.items()
     ]

@@ -64,6 +64,7 @@ async def order_cart(
             request_hash=order.fingerprint,
             part=PART,
             plan_hash=order.plan_hash or "",
+            seen_in=order.state,
         )
         await perform(resources, create_effect(resources, order), [intent], {order.order_ref: order}, limits=limits)
 

@@ -49,7 +49,13 @@ async def pay_orders(resources: Resources, orders: Mapping[str, OrderRecord], *,
     await asyncio.to_thread(resources.ledger.change, stopped + waiting + paid)
     to_pay = {ref: orders[ref] for ref, (verdict, _) in verdicts.items() if verdict is Payment.PAY}
     intents = [
-        Intent(order_ref=ref, action=Action.PAY, amount=shown[ref].total, request_hash=order.fingerprint)
+        Intent(
+            order_ref=ref,
+            action=Action.PAY,
+            amount=shown[ref].total,
+            request_hash=order.fingerprint,
+            seen_in=order.state,
+        )
         for ref, order in to_pay.items()
     ]
     await perform(resources, pay_effect(resources), intents, to_pay, limits=_limits(resources))

@@ -14,6 +14,7 @@ from typing import Any
 
 from connectors.ledger.records import EffectRecord, OrderRecord
 from domain.effects import Action, EffectStatus
+from domain.states import OrderState
 
 Row = Mapping[str, Any]
 
@@ -188,7 +189,7 @@ class _History:
                 yield Violation(rule=Rule.NOT_IN_SNAPSHOT, what=what)
 
     def limits_hold(self, limits: Limits) -> Iterator[Violation]:
-        begun = {e.order_ref for e in self.effects if _may_spend(e)}
+        begun = {e.order_ref for e in self.effects if _may_spend(e)} - self._closed_unpaid()
         for batch_id, most in limits.batches.items():
             batch = [order for order in self.orders.values() if order.batch_id == batch_id]
             paid = sum(one["paid_fen"] for order in batch for one in self.under.get(order.order_ref, ()))
@@ -199,11 +200,17 @@ class _History:
         if limits.day is not None:
             days: Counter[date] = Counter()
             creates = {e.order_ref: limits.day_of(e.intent_at) for e in self.effects if _creates(e)}
-            for reference, day in creates.items():
+            for reference in creates.keys() & begun:
+                day = creates[reference]
                 days[day] += self.orders[reference].approved_minor or 0
             for day, taken in days.items():
                 if taken > limits.day:
                     yield Violation(rule=Rule.OVER_DAY_LIMIT, what=f"{day}: begun {taken}, allowed {limits.day}")
+
+    def _closed_unpaid(self) -> set[str]:
+        """Orders that were cancelled before any payment was begun: nobody pays them any more."""
+        paying = {e.order_ref for e in self.effects if e.action is Action.PAY and _may_spend(e)}
+        return {ref for ref, order in self.orders.items() if order.state is OrderState.CANCELLED} - paying
 
     def _knows(self, order: Row) -> bool:
         reference, order_id = order["reference"], order["order_id"]

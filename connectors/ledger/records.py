@@ -131,7 +131,8 @@ class EffectRecord:
 class Intent:
     """An effect about to be claimed: what it would do, and for how much.
 
-    With a `plan_hash` it is claimed only while the order's approved plan is still that one.
+    With a `plan_hash` it is claimed only while the order's approved plan is still that one, with `seen_in` only while
+    the order is still in that state.
     """
 
     order_ref: str
@@ -140,6 +141,7 @@ class Intent:
     request_hash: str
     part: str = ""
     plan_hash: str = ""
+    seen_in: OrderState | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
 from itertools import count
@@ -23,7 +24,7 @@ from connectors.ledger.schema import account, batches, effects, matches, moves, 
 from connectors.ledger.spending import COUNTS_AS_SPENT, batch_total, day_total, without_room
 from connectors.ledger.tracking import TrackingRows
 from domain.effects import Action, EffectStatus, effect_key
-from domain.states import OrderState, is_behind, move
+from domain.states import OrderState, can_move, is_behind, move
 
 Clock = Callable[[], datetime]
 OPEN = (EffectStatus.SENDING, EffectStatus.UNKNOWN)
@@ -45,6 +46,20 @@ _STATES = (
     .where(orders.c.order_ref.in_(_REFS))
     .order_by(orders.c.order_ref)
     .with_for_update()
+)
+_STANDING = (
+    select(orders.c.order_ref, orders.c.state, orders.c.plan_hash)
+    .where(orders.c.order_ref.in_(_REFS))
+    .order_by(orders.c.order_ref)
+    .with_for_update()
+)
+_TAKEN_BACK = (OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED)
+_SPENDING, _TAKING_BACK = (Action.CREATE, Action.PAY, Action.BOOK), (Action.CANCEL, Action.REFUND)
+_OPPOSED = {**dict.fromkeys(_SPENDING, _TAKING_BACK), **dict.fromkeys(_TAKING_BACK, _SPENDING)}
+_OPPOSING = select(effects.c.order_ref).where(
+    effects.c.order_ref.in_(_REFS),
+    effects.c.status.in_(OPEN),
+    effects.c.action.in_(bindparam("actions", expanding=True)),
 )
 _STARTED = select(effects.c.order_ref).where(effects.c.order_ref.in_(_REFS), effects.c.status.in_(COUNTS_AS_SPENT))
 _IN_DOUBT = select(effects.c.sender, effects.c.owner).where(effects.c.status.in_(OPEN))
@@ -243,7 +258,7 @@ class Ledger:
         lease: timedelta,
         limits: SpendLimits | None,
     ) -> Claimed:
-        intents = self._as_approved(connection, intents)
+        intents = self._still_meant(connection, intents)
         if limits is not None and intents:
             intents = self._within(connection, intents, limits)
         if not intents:
@@ -374,14 +389,24 @@ class Ledger:
     # inside
 
     @staticmethod
-    def _as_approved(connection: Connection, intents: Sequence[Intent]) -> Sequence[Intent]:
-        """The intents whose order still has the plan they were approved with; locks the orders against a new plan."""
-        bound = [intent.order_ref for intent in intents if intent.plan_hash]
-        if not bound:
-            return intents
-        statement = select(orders.c.order_ref, orders.c.plan_hash).where(orders.c.order_ref.in_(bound))
-        now = dict(connection.execute(statement.order_by(orders.c.order_ref).with_for_update()).all())
-        return [intent for intent in intents if not intent.plan_hash or now.get(intent.order_ref) == intent.plan_hash]
+    def _still_meant(connection: Connection, intents: Sequence[Intent]) -> Sequence[Intent]:
+        """The intents whose order is still as it was seen: its plan, its state, and nobody about to do the opposite.
+
+        Locks the orders until the claim is committed, so that what is found here holds.
+        """
+        if not intents:
+            return []
+        refs = [intent.order_ref for intent in intents]
+        now = {row.order_ref: row for row in connection.execute(_STANDING, {"refs": refs})}
+        against = {"refs": refs, "actions": [*_OPPOSED.get(intents[0].action, ())]}
+        opposed = set(connection.scalars(_OPPOSING, against)) if against["actions"] else set()
+        return [
+            intent
+            for intent in intents
+            if intent.order_ref not in opposed
+            and (not intent.plan_hash or now[intent.order_ref].plan_hash == intent.plan_hash)
+            and (intent.seen_in is None or now[intent.order_ref].state == intent.seen_in)
+        ]
 
     def _within(self, connection: Connection, intents: Sequence[Intent], limits: SpendLimits) -> Sequence[Intent]:
         """The intents that the limits have room for; the others' orders are held."""
@@ -478,10 +503,11 @@ class Ledger:
         if connection.execute(statement).rowcount != 1:
             return False
         if outcome.change:
-            self._change(connection, outcome.change)
+            self._change(connection, outcome.change, is_fact=True)
         return True
 
-    def _change(self, connection: Connection, change: OrderChange, *, by: str = "") -> None:
+    def _change(self, connection: Connection, change: OrderChange, *, by: str = "", is_fact: bool = False) -> None:
+        """Move an order. What an effect did (`is_fact`) is written down also when the order was taken back meanwhile."""
         row = connection.execute(_ORDER_NOW, {"ref": change.order_ref}).one()
         old = OrderState(row.state)
         if change.expected is not None and old is not change.expected:
@@ -489,6 +515,10 @@ class Ledger:
         if change.state is not None and is_behind(change.state, old):
             return  # another run saw more of the order than this one
         values: dict[str, Any] = {**(change.columns or {}), "updated_at": self.clock()}
+        if is_fact and old in _TAKEN_BACK and change.state is not None and not can_move(old, change.state):
+            words = f"{change.reason} (came when the order was {old})".strip()
+            self._audit(connection, change.order_ref, old, old, words, by=by)
+            change = replace(change, state=None)
         if change.state is not None:
             values |= {"state": move(old, change.state), "reason": change.reason}
         connection.execute(update(orders).where(orders.c.order_ref == change.order_ref).values(values))

@@ -127,9 +127,8 @@ MUTANTS = (
         edits=(
             Edit(
                 file=STORE,
-                old="        return [intent for intent in intents if not intent.plan_hash or "
-                "now.get(intent.order_ref) == intent.plan_hash]\n",
-                new="        return list(intents) if now is not None else []\n",
+                old="            and (not intent.plan_hash or now[intent.order_ref].plan_hash == intent.plan_hash)\n",
+                new="",
             ),
         ),
     ),

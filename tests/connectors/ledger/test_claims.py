@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from connectors.ledger.records import OrderChange, Outcome
+from connectors.ledger.records import Intent, OrderChange, Outcome
 from connectors.ledger.store import Ledger
 from domain.effects import Action, EffectStatus
 from domain.states import IllegalMove, OrderState
@@ -138,3 +139,33 @@ def test_every_move_is_kept_with_its_author(ledger: Ledger) -> None:
     ledger.change([OrderChange(order_ref="A-1", state=OrderState.HELD, reason="over budget")])
     trail = [(m["old_state"], m["new_state"], m["reason"], m["by"]) for m in ledger.moves_of("A-1")]
     assert trail == [(None, "planned", "", "first"), ("planned", "held", "over budget", "first")]
+
+
+def test_an_order_that_moved_since_it_was_seen_is_not_claimed(ledger: Ledger) -> None:
+    """Another run held, cancelled or refused it meanwhile (simulation, seed 1675)."""
+    ledger.change([OrderChange(order_ref="A-1", state=OrderState.REFUSED, reason="sold out")])
+    seen = [replace(intent, seen_in=OrderState.PLANNED) for intent in intents("A-1", "A-2")]
+    assert list(ledger.claim(seen, lease=LEASE).won) == ["A-2"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(Action.PAY, Action.CANCEL), (Action.BOOK, Action.REFUND), (Action.CANCEL, Action.PAY)]
+)
+def test_nobody_takes_back_what_another_is_about_to_spend(ledger: Ledger, first: Action, second: Action) -> None:
+    """Of two opposed effects of an order the later one is not claimed while the first may be under way (seed 2558)."""
+    won = ledger.claim([Intent(order_ref="A-1", action=first, amount=None, request_hash="h")], lease=LEASE).won["A-1"]
+    against = [Intent(order_ref=ref, action=second, amount=None, request_hash="h") for ref in ("A-1", "A-2")]
+    assert list(ledger.claim(against, lease=LEASE).won) == ["A-2"]
+    ledger.record([Outcome(claim=won.claim, status=EffectStatus.UNSENT)])
+    assert list(ledger.claim(against[:1], lease=LEASE).won) == ["A-1"]
+
+
+def test_what_an_effect_did_is_kept_when_the_order_was_cancelled_meanwhile(ledger: Ledger) -> None:
+    """The payment is written down, the order stays cancelled, and the history says so (seed 2733)."""
+    won = ledger.claim([Intent(order_ref="A-1", action=Action.PAY, amount=None, request_hash="h")], lease=LEASE)
+    ledger.change([OrderChange(order_ref="A-1", state=OrderState.CANCELLED, reason="closed")])
+    paid = OrderChange(order_ref="A-1", state=OrderState.PAID, reason="paid", columns={"paid_minor": 100})
+    ledger.record([Outcome(claim=won.won["A-1"].claim, status=EffectStatus.DONE, change=paid)])
+    order = ledger.orders(["A-1"])["A-1"]
+    assert (order.state, order.reason, order.paid_minor) == (OrderState.CANCELLED, "closed", 100)
+    assert ledger.moves_of("A-1")[-1]["reason"] == "paid (came when the order was cancelled)"
