@@ -18,20 +18,26 @@ BAR_WIDTH = 24
 NO_ORDERS: Mapping[str, OrderRecord] = {}
 SHOWN_REASONS = 50
 SHOWN_ALIKE = 10
+SHOWN_PARCELS = 200
 NEEDS_A_PERSON = ("held", "refused", "unknown")
 
 
 async def show_outcome(report: BatchReport, orders: Mapping[str, OrderRecord] = NO_ORDERS) -> None:
-    """The outcome table, the report with the money, and where the snapshot lies. `orders` are those of the ledger."""
+    """The outcome table, the report with the money, and where the snapshot lies.
+
+    `orders` of the ledger know where their parcels can be followed.
+    """
 
     async def all_of_it() -> None:
         key = artifact_key(report.batch_id)
         await acreate_table_artifact(
             key=f"outcome-{key}",
-            table=outcome_rows(report, orders),
+            table=outcome_rows(report),
             description=f"Orders of batch {report.batch_id}: {counts_of(report)}",
         )
-        await acreate_markdown_artifact(key=f"report-{key}", markdown=markdown_report(report), description="Report")
+        await acreate_markdown_artifact(
+            key=f"report-{key}", markdown=markdown_report(report, orders), description="Report"
+        )
         if report.snapshot_id:
             manifest = Path(report.snapshot_root, "_manifests", f"{report.snapshot_id}.json")
             await acreate_link_artifact(key=f"snapshot-{key}", link=manifest.as_uri(), link_text=report.snapshot_id)
@@ -47,15 +53,15 @@ async def show_faults(name: str, faults: Sequence[Fault]) -> None:
     await shown("the faults", acreate_table_artifact(key=f"faults-{artifact_key(name)}", table=rows, description=words))
 
 
-def outcome_rows(report: BatchReport, orders: Mapping[str, OrderRecord]) -> list[dict[str, str]]:
-    """One row an order, as text; those that wait for a person first."""
+def outcome_rows(report: BatchReport) -> list[dict[str, str]]:
+    """One row an order, as text; those that wait for a person first. Links would be shown as they are written."""
     return [
         {
             "order": line.order_ref,
             "marketplace": line.marketplace,
             "state": str(line.state),
             "paid": str(Money(line.paid_fen)) if line.paid_fen is not None else "",
-            "tracking": tracking_links(line, orders.get(line.order_ref)),
+            "tracking": ", ".join(line.tracking_numbers),
             "reason": line.reason,
             "order id": line.order_id or "",
         }
@@ -70,10 +76,11 @@ def tracking_links(line: ReportLine, order: OrderRecord | None) -> str:
     return ", ".join(f"[{number}]({url})" for number, url in zip(line.tracking_numbers, urls, strict=True))
 
 
-def markdown_report(report: BatchReport) -> str:
-    """The sums, a small chart of the states, one of the marketplaces, and what waits for a person."""
+def markdown_report(report: BatchReport, orders: Mapping[str, OrderRecord] = NO_ORDERS) -> str:
+    """The sums, a small chart of the states, one of the marketplaces, what waits for a person, and the parcels."""
     title = f"# Batch {report.batch_id}" + (" (dry run: nothing was bought)" if report.dry_run else "")
     waiting = [line for line in report.orders if line.state in NEEDS_A_PERSON]
+    sent = [line for line in report.orders if line.tracking_numbers]
     return "\n\n".join(
         [
             title,
@@ -81,6 +88,7 @@ def markdown_report(report: BatchReport) -> str:
             "## Orders by state\n\n" + chart("state", report.counts),
             *([] if report.dry_run or not report.spent_fen else [_spent_chart(report)]),
             *([_waiting(waiting)] if waiting else []),
+            *([_parcels(sent, orders)] if sent else []),
             *([f"Snapshot `{report.snapshot_id}` in `{report.snapshot_root}`"] if report.snapshot_id else []),
         ]
     )
@@ -129,6 +137,13 @@ def _waiting(lines: Sequence[ReportLine]) -> str:
     more = len(listed) - SHOWN_REASONS
     rest = [f"- and {more:,} further reasons: see the outcome table"] if more > 0 else []
     return "\n".join(["## Waiting for a person", "", *listed[:SHOWN_REASONS], *rest])
+
+
+def _parcels(lines: Sequence[ReportLine], orders: Mapping[str, OrderRecord]) -> str:
+    rows = [f"| {line.order_ref} | {tracking_links(line, orders.get(line.order_ref))} |" for line in lines]
+    more = len(rows) - SHOWN_PARCELS
+    rest = [f"\nAnd {more:,} more: see the outcome table"] if more > 0 else []
+    return "\n".join(["## Parcels", "", "| order | follow it |", "|---|---|", *rows[:SHOWN_PARCELS], *rest])
 
 
 def _some(refs: Sequence[str]) -> str:

@@ -9,9 +9,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from domain.money import Money
 from domain.report import BATCH_ID
 
-ENDING = "([cC][sS][vV]|[xX][lL][sS][xX]|[jJ][sS][oO][nN]|[pP][aA][rR][qQ][uU][eE][tT])"
-# above zero, at most two decimals
-AMOUNT = r"[0-9]{0,9}[1-9][0-9]{0,9}(\.[0-9]{1,2})?|0+\.(0[1-9]|[1-9][0-9]?)"
+# Who gives something else is shown these patterns, so they are plain.
+FILE = r"^$|\.(csv|xlsx|json|parquet|CSV|XLSX|JSON|PARQUET)$"
+ABOVE_ZERO = r"^$|^[1-9][0-9]*(\.[0-9]{1,2})?$|^0\.(0[1-9]|[1-9][0-9]?)$"
 
 
 class BadInput(ValueError):
@@ -38,7 +38,8 @@ BudgetCny = Annotated[
             "The most that the goods and domestic postage of one batch may cost, over all its runs. What does not fit "
             "is held. Empty: no limit beside those of the settings. Example: 1500 or 99.50"
         ),
-        pattern=f"^({AMOUNT})?$",
+        pattern=ABOVE_ZERO,
+        max_length=12,
         examples=["1500", "99.50"],
     ),
     AfterValidator(an_amount),
@@ -75,7 +76,7 @@ class Requests(Section):
                 "Path of a CSV, XLSX, JSON or Parquet file on the machine that runs the worker. "
                 "Example: /srv/sourcing/orders.csv"
             ),
-            pattern=rf"^(.*\.{ENDING})?$",
+            pattern=FILE,
             examples=["/srv/sourcing/orders.csv"],
         ),
     ] = ""
@@ -135,7 +136,7 @@ BatchName = Annotated[
     str,
     Field(
         max_length=100,
-        pattern=f"^({BATCH_ID.pattern})?$",
+        pattern=f"^$|^{BATCH_ID.pattern}$",
         json_schema_extra=titled(
             "Name of the batch",
             "The same name goes on with the same batch and its budget. Empty: made from the file's name and contents. "

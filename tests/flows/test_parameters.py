@@ -48,7 +48,7 @@ def test_a_run_started_by_hand_buys_nothing_unless_told_to() -> None:
     ("parameters", "is_refused"),
     [
         ({"requests": {"file": "orders.csv"}}, False),
-        ({"requests": {"file": "C:\\in\\Orders.XLSX"}}, False),
+        ({"requests": {"file": "C:\\in\\Orders 1.XLSX"}}, False),
         ({"requests": {"file": "orders.ods"}}, True),
         ({"requests": {"lines": "order_ref\titem\nA\t1"}, "batch": "week-47.b"}, False),
         ({"requests": {"lines": "x"}, "batch": "week 47"}, True),

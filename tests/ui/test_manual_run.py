@@ -1,0 +1,121 @@
+"""A person buys with nothing but a browser: form, approval, outcome."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tests.deployments.served import Served, wait_for
+from tests.running import single_line_orders, write_csv
+from tests.ui.conftest import Shot
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+
+def test_a_run_is_started_approved_and_read_in_the_browser(page: Page, served: Served, shot: Shot) -> None:
+    """Fill in the form, see the run pause, approve one of its orders, see it complete, open the outcome table."""
+    served.sandbox.reset()
+    rows = [{**row, "order_ref": f"ui-{n}"} for n, row in enumerate(single_line_orders(served.sandbox, {"taobao": 3}))]
+    file = write_csv(served.folder / "browser.csv", rows)
+
+    before = newest_run(served)
+    open_the_form(page, served, shot)
+    refuse_a_wrong_form(page, shot)
+    assert newest_run(served) == before
+    page.get_by_label("Dry run").click()
+    field(page, "Request file").fill("/srv/sourcing/orders.csv")
+    shot("run-form")
+    field(page, "Request file").fill(str(file))
+    page.get_by_role("button", name="Submit").click()
+
+    run_id = wait_for(lambda: None if (newest := newest_run(served)) == before else newest, seconds=60)
+    served.await_state(run_id, "Paused", seconds=180)
+    page.goto(f"{served.api.removesuffix('/api')}/v2/runs/flow-run/{run_id}")
+    page.get_by_text("Paused").first.wait_for()
+    shot("paused")
+    approve_one(page, "ui-1", shot)
+
+    run = served.await_state(run_id, "Completed", seconds=180)
+    assert run["name"].endswith(": 2 held, 1 booked")
+    assert [order["reference"] for order in served.sandbox.books()["orders"]] == ["ui-1"]
+    read_the_run(page, shot)
+    read_the_outcome(page, shot)
+
+
+def open_the_form(page: Page, served: Served, shot: Shot) -> None:
+    page.goto(served.api.removesuffix("/api"))
+    page.get_by_role("link", name="Deployments").first.click()
+    page.get_by_role("link", name="manual").wait_for()
+    shot("deployments")
+    page.get_by_role("link", name="manual").click()
+    page.get_by_role("button", name="Run").first.click()
+    page.get_by_role("menuitem", name="Custom run").click()
+
+
+def refuse_a_wrong_form(page: Page, shot: Shot) -> None:
+    """A file of another kind is refused under its field."""
+    field(page, "Request file").fill("orders.ods")
+    page.get_by_role("button", name="Submit").click()
+    page.get_by_text("'orders.ods' does not match").first.wait_for()
+    field(page, "Request file").scroll_into_view_if_needed()
+    shot("wrong-form")
+    page.reload()
+
+
+def approve_one(page: Page, order_ref: str, shot: Shot) -> None:
+    page.locator("button[aria-haspopup=menu]").first.click()
+    page.get_by_role("menuitem", name="Resume").click()
+    form = page.get_by_role("dialog")
+    form.get_by_text("Buy 3 orders for").wait_for()
+    shot("approval-plan")
+    form.get_by_role("button", name="Select").first.click()
+    page.get_by_role("option", name="approve only").click()
+    form.get_by_role("button", name="Select").last.click()
+    page.get_by_role("option", name=order_ref).click()
+    page.keyboard.press("Escape")
+    field(form, "Your name").fill("Mei Chen")
+    field(form, "Note").fill("the rest next week")
+    field(form, "Plan").scroll_into_view_if_needed()
+    shot("approval-form")
+    form.get_by_role("button", name="Resume").click()
+
+
+def read_the_run(page: Page, shot: Shot) -> None:
+    page.reload()
+    page.get_by_text("Completed").first.wait_for()
+    page.get_by_role("tab", name="Logs").click()
+    page.get_by_text("Oldest to newest").click()
+    page.get_by_role("option", name="Newest to oldest").click()  # only what is in the window is there
+    page.get_by_text("Orders 1–1 of 1: 1 booked").scroll_into_view_if_needed()
+    shot("run-logs")
+    page.get_by_role("tab", name="Artifacts").click()
+    page.get_by_text("outcome-browser").first.wait_for()
+    shot("run-artifacts")
+
+
+def read_the_outcome(page: Page, shot: Shot) -> None:
+    page.get_by_text("outcome-browser").first.click()
+    page.get_by_role("cell", name="not approved by Mei Chen: the rest next week").first.wait_for()
+    assert page.get_by_role("cell", name="ui-1", exact=True).count() == 1
+    shot("outcome")
+    page.go_back()
+    page.get_by_role("tab", name="Artifacts").click()
+    page.get_by_text("report-browser").first.click()
+    page.get_by_role("heading", name="Waiting for a person").wait_for()
+    shot("report")
+
+
+def field(place: Page | Locator, title: str) -> Locator:
+    return place.get_by_label(re.compile(f"^{title}"))
+
+
+def newest_run(served: Served) -> str | None:
+    """The id of the newest run of the manual deployment."""
+    query = {
+        "deployments": {"id": {"any_": [served.deployment("source-orders/manual")["id"]]}},
+        "sort": "EXPECTED_START_TIME_DESC",
+        "limit": 1,
+    }
+    runs = served.ask("flow_runs/filter", query)
+    return str(runs[0]["id"]) if runs else None
