@@ -507,7 +507,7 @@ class Ledger:
         return True
 
     def _change(self, connection: Connection, change: OrderChange, *, by: str = "", is_fact: bool = False) -> None:
-        """Move an order. What an effect did (`is_fact`) is written down also when the order was taken back meanwhile."""
+        """Move an order. What an effect did (`is_fact`) is written down also if the order was taken back meanwhile."""
         row = connection.execute(_ORDER_NOW, {"ref": change.order_ref}).one()
         old = OrderState(row.state)
         if change.expected is not None and old is not change.expected:
