@@ -24,8 +24,15 @@ from tests.running import ROOT
 START_WITHIN_S = 240
 
 
+@pytest.fixture
+def served(installed: Served) -> Iterator[Served]:
+    """The installation, which nobody breaks meanwhile."""
+    with installed.held(fcntl.LOCK_SH):
+        yield installed
+
+
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A whole installation: sandbox, server, worker, everything registered; alerts go to a file."""
     shared = tmp_path_factory.getbasetemp()
     if os.environ.get("PYTEST_XDIST_WORKER"):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from tests.running import RunningSandbox
@@ -62,13 +65,27 @@ class Served:
     def server_folder(self) -> Path:
         return self.data_dir / "prefect"
 
+    @contextmanager
+    def held(self, mode: int) -> Iterator[None]:
+        """Alone or together with other tests, which may run in other processes."""
+        with (self.folder / "tests.lock").open("w") as lock:
+            fcntl.flock(lock, mode)
+            yield
+
     def ask(self, path: str, body: Mapping[str, object] | None = None, *, method: str | None = None) -> Any:
         """The answer of Prefect's API."""
         content = None if body is None else json.dumps(body).encode()
         request = Request(f"{self.api}/{path}", content, {"Content-Type": "application/json"}, method=method)
-        with urlopen(request, timeout=60) as answer:
-            text = answer.read()
-            return json.loads(text) if text else None
+        for _ in range(20):
+            try:
+                with urlopen(request, timeout=60) as answer:
+                    text = answer.read()
+                    return json.loads(text) if text else None
+            except HTTPError as error:
+                if error.code != 503:
+                    raise AssertionError(f"{path}: {error.code} {error.read()!r}") from error
+                time.sleep(1)  # SQLite is busy: Prefect's own clients ask again too
+        raise AssertionError(f"{path}: 503 again and again")
 
     def deployment(self, name: str) -> dict[str, Any]:
         found: dict[str, Any] = self.ask(f"deployments/name/{name}")
