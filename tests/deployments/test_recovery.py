@@ -54,7 +54,7 @@ async def test_one_run_is_killed_cancelled_retried_and_loses_its_server(shop: Se
 async def _worker_and_run_are_killed(shop: Served, run_id: str) -> None:
     """Nobody is left to report it. The next worker is there at once; the run is missed, and started again."""
     worker = _part(shop, "deployments.worker")
-    for pid in [worker, *descendants_of(worker)]:
+    for pid in [worker, *_processes_of(shop, run_id)]:
         os.kill(pid, signal.SIGKILL)
     async with impatient(run_id):
         await call_roll()
@@ -67,7 +67,7 @@ def _cancelled_in_the_ui(shop: Served, run_id: str) -> None:
     shop.ask(f"flow_runs/{run_id}/set_state", {"state": {"type": "CANCELLING"}})
     shop.await_state(run_id, "Cancelled")
     assert len(shop.sandbox.books()["payments"]) < sum(ORDERS.values())
-    assert descendants_of(_part(shop, "deployments.worker")) == []
+    assert _processes_of(shop, run_id) == []
     with _ledger(shop) as ledger:
         claimed = [effect for effect in ledger.effects_of(ledger.refs_in("storm")) if effect.status in OPEN]
     assert all(effect.lease_until - datetime.now(UTC) <= LEASE for effect in claimed)
@@ -110,6 +110,18 @@ def _part(served: Served, module: str) -> int:
         return next((pid for pid, words in commands.items() if module.encode() in words[:4]), 0)
 
     return wait_for(found, seconds=60)
+
+
+def _processes_of(shop: Served, run_id: str) -> list[int]:
+    below = descendants_of(_part(shop, "deployments.worker"))
+    return [pid for pid in below if run_id.encode() in _environment(pid)]
+
+
+def _environment(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return b""  # it has just ended
 
 
 def _ledger(shop: Served) -> Ledger:
