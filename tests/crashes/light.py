@@ -25,6 +25,7 @@ from typing import Any, Protocol, cast
 
 import prefect
 from prefect.artifacts import Artifact
+from prefect.client.schemas.objects import State
 from prefect.settings import PREFECT_SERVER_ALLOW_EPHEMERAL_MODE, temporary_settings
 
 import flows.after_sale
@@ -35,7 +36,7 @@ from connectors.crash_points import VARIABLE
 from connectors.request_files import read_request_file
 from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.xportcn.after_sale.taobao import TaobaoAfterSale
-from domain.after_sale import RefundFault, RefundKind
+from domain.after_sale import RefundKind
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from flows.planning import plan_orders
@@ -219,11 +220,10 @@ async def _cancel(job: Job) -> dict[str, Any]:
 
 
 async def _refund(job: Job) -> dict[str, Any]:
-    try:
-        report = await flows.after_sale.ask_for_refund.fn(job.order_ref, RefundKind.REFUND, "不想要了")
-    except RefundFault as fault:
-        return {"troubles": [str(fault)]}
-    return {"troubles": list(report.troubles)}
+    told: Any = await flows.after_sale.ask_for_refund.fn(job.order_ref, RefundKind.REFUND, "不想要了")
+    if isinstance(told, State):  # without Prefect's engine a failure that a person can mend is not raised
+        return {"troubles": [str(told.message)]}
+    return {"troubles": list(told.troubles)}
 
 
 async def _plan(job: Job) -> dict[str, Any]:
