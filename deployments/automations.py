@@ -85,6 +85,11 @@ What to do: ask the carrier or the seller about the parcel. Its last events:
 sourcing status {{ event.payload.get('order_ref') or 'ORDER_REF' }}"""
 )
 
+DIFFERS = """\
+{{ event.payload.get('summary') or 'The ledger and the service differ.' }}
+What to do: each finding of the run says it, in the UI under Artifacts (reconciliation), or with
+sourcing reconcile"""
+
 
 async def register_automations(
     client: PrefectClient, *, notify_with: UUID | None, unknown_after: timedelta, lost_after: timedelta = LOST_AFTER
@@ -182,6 +187,12 @@ def automations(
             description="Tells of an order whose parcels have not moved for days; once a day.",
             trigger=_on({"sourcing.tracking.stalled"}, within=ONCE_A_DAY),
             actions=tell("Sourcing: a parcel does not move", STALLED),
+        ),
+        AutomationCore(
+            name="sourcing: ledger and service differ",
+            description="Tells what a reconciliation found; once a day.",
+            trigger=_on({"sourcing.reconciliation.differs"}, within=ONCE_A_DAY),
+            actions=tell("Sourcing: the ledger and the service differ", DIFFERS),
         ),
     ]
 

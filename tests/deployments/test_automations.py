@@ -30,6 +30,7 @@ def test_nobody_is_told_when_nobody_is_named() -> None:
         "sourcing: outcome unknown": ["do-nothing"],
         "sourcing: budget used up": ["do-nothing"],
         "sourcing: parcel stalled": ["do-nothing"],
+        "sourcing: ledger and service differ": ["do-nothing"],
     }
 
 
@@ -42,7 +43,9 @@ async def test_each_fires_and_says_what_to_do(served: Served) -> None:
         _emit("sourcing.budget.used-up", "batch.spring", orders=3, reason="it does not fit the day's limit")
         _emit("sourcing.tracking.stalled", "order.T-1", order_ref="T-1", days=9)
         _emit("sourcing.tracking.stalled", "order.T-1", order_ref="T-1", days=9)
+        _emit("sourcing.reconciliation.differs", "reconciliation", summary="1 orphan: order 77 of 1688")
         await call_roll()
+        assert "1 orphan: order 77" in served.await_alert("the ledger and the service differ")["body"]
         budget = served.await_alert("budget is used up")
         assert "reason: it does not fit the day's limit" in budget["body"]
         assert "SOURCING_DAY_LIMIT_CNY" in budget["body"]
