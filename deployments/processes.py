@@ -27,24 +27,43 @@ def descendants_of(pid: int) -> list[int]:
     return children + [one for child in children for one in descendants_of(child)]
 
 
-def end_tree(process: subprocess.Popen[bytes]) -> None:
-    """End what a process started, then the process; what does not end when asked is killed."""
-    end_descendants(process.pid)
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ask a process to end; kill it when it does not."""
     process.terminate()
     if not _wait_until(lambda: has_ended(process), seconds=ENDS_WITHIN_S):
         process.kill()
     process.wait()
 
 
+def end_tree(process: subprocess.Popen[bytes]) -> None:
+    """End what a process started, then the process, which is held still so that it starts nothing more meanwhile."""
+    process.send_signal(signal.SIGSTOP)
+    end_descendants(process.pid)
+    process.kill()
+    process.wait()
+
+
 def end_descendants(pid: int) -> None:
     """End everything below a process: asked first, killed when it does not listen."""
-    _signal(descendants_of(pid), signal.SIGTERM)
-    if not _wait_until(lambda: not descendants_of(pid), seconds=ENDS_WITHIN_S):
-        _signal(descendants_of(pid), signal.SIGKILL)
+    _signal(_alive_below(pid), signal.SIGTERM)
+    if not _wait_until(lambda: not _alive_below(pid), seconds=ENDS_WITHIN_S):
+        _signal(_alive_below(pid), signal.SIGKILL)
 
 
 def has_ended(process: subprocess.Popen[bytes]) -> bool:
     return process.poll() is not None
+
+
+def _alive_below(pid: int) -> list[int]:
+    return [one for one in descendants_of(pid) if not _is_zombie(one)]
+
+
+def _is_zombie(pid: int) -> bool:
+    """Whether it has ended and only its parent has not looked yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
 
 
 def _signal(pids: Iterable[int], number: signal.Signals) -> None:

@@ -22,10 +22,11 @@ from types import FrameType
 
 from connectors.settings import SourcingSettings, XportcnSettings
 from deployments import local_server, postgres
-from deployments.processes import end_tree, has_ended
+from deployments.processes import end, end_tree, has_ended
 from deployments.registration import ROOT, DeployFailed
 from deployments.tether import tethered
 
+WORKER = "worker"
 WORKER_LOOKS_EVERY_S = 2
 PATIENCE_S = (1, 2, 5, 10, 30)
 STEADY_AFTER_S = 60.0
@@ -148,7 +149,7 @@ def installation(
             place.add(name, command)
         _start_server(place, host, port, postgres_url)
         registering = place.start("register", [sys.executable, "-m", "deployments"])
-        place.add("worker", [sys.executable, "-m", "deployments.worker"])
+        place.add(WORKER, [sys.executable, "-m", "deployments.worker"])
         local_server.await_health(folder, url, place.process("server"))
         if registering.wait():
             raise DeployFailed(
@@ -238,7 +239,7 @@ def _only_one(folder: Path, host: str, port: int) -> Iterator[None]:
 
 
 def _end(place: Installation) -> None:
-    """End runs, then the worker, then the rest, the server late: it has to hear what became of the others."""
+    """End runs and worker, then the rest, the server late: it has to hear what became of the runs."""
     for part in reversed(place.parts):
         if (process := part.process) and not has_ended(process):
-            end_tree(process)
+            (end_tree if part.name == WORKER else end)(process)

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from deployments.processes import descendants_of
 from tests.deployments.served import Served, wait_for
 from tests.running import ROOT
 
@@ -80,8 +81,10 @@ def _serve(folder: Path, alerts: str) -> Iterator[None]:
         (folder / "served.json").write_text(json.dumps({**served, "pid": process.pid}))
         yield
     finally:
+        parts = descendants_of(process.pid)
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
+        assert [pid for pid in parts if Path(f"/proc/{pid}").exists()] == []
 
 
 @contextmanager

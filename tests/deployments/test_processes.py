@@ -1,0 +1,55 @@
+"""Processes end with everything that they started, and start nothing more meanwhile."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from deployments.processes import children_of, descendants_of, end_tree
+from deployments.tether import tethered
+from tests.deployments.served import wait_for
+from tests.running import ROOT
+
+RESTARTS_ITS_CHILD = "import subprocess\nwhile True: subprocess.run(['sleep', '60'])"
+LEAVES_A_TETHERED_CHILD = """
+import subprocess, sys
+from deployments.tether import tethered
+child = subprocess.Popen(tethered([sys.executable, "-c", "import time; time.sleep(60)"]))
+print(child.pid, flush=True)
+import time; time.sleep(60)
+"""
+
+
+def test_a_parent_that_starts_its_child_again_leaves_none() -> None:
+    parent = subprocess.Popen([sys.executable, "-c", RESTARTS_ITS_CHILD])
+    [child] = wait_for(lambda: children_of(parent.pid), seconds=10)
+    assert descendants_of(parent.pid) == [child]
+    end_tree(parent)
+    assert parent.returncode == -9
+    assert not _runs(child)
+
+
+def test_a_child_ends_with_a_parent_that_is_killed() -> None:
+    with subprocess.Popen([sys.executable, "-c", LEAVES_A_TETHERED_CHILD], cwd=ROOT, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout
+        child = int(parent.stdout.readline())
+        wait_for(lambda: b"time.sleep" in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")[-2], seconds=10)
+        parent.kill()
+        wait_for(lambda: not _runs(child), seconds=10)
+
+
+def test_nothing_is_started_for_a_parent_that_is_gone_already() -> None:
+    command = tethered([sys.executable, "-c", "print('started')"])
+    command[3] = "1"  # somebody else's process
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "the process that started this is gone" in done.stderr
+
+
+def _runs(pid: int) -> bool:
+    """Whether it is there and not merely waiting to be looked at."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
