@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.deployments.conftest import served
+from tests.deployments.conftest import installed, served
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-__all__ = ["served"]
+__all__ = ["installed", "served"]
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -26,9 +26,9 @@ PATIENCE_MS = 60_000
 Shot = Callable[[str], None]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def page() -> Iterator[Page]:
-    """One window of a real browser."""
+    """One window of a real browser. It ends with the test: its event loop would be in the way of other tests."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     chromium = next(filter(None, map(shutil.which, NAMES)), None)
     if chromium is None:
