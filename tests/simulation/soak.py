@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import time
 from collections import Counter
@@ -72,6 +73,7 @@ def tally(seeds: Iterable[int]) -> Iterator[Tally]:
         for seed in seeds:
             part.take(play(seed, made))
             if part.episodes == TOLD_EVERY:
+                gc.collect()  # the stage makes collections rare, and an episode is full of cycles
                 yield part
                 part = Tally()
         yield part
