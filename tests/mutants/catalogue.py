@@ -160,8 +160,7 @@ MUTANTS = (
             Edit(
                 file=STORE,
                 old="            where=effects.c.status == EffectStatus.UNSENT,\n",
-                new="            where=effects.c.status.in_((EffectStatus.UNSENT, EffectStatus.UNKNOWN, "
-                "EffectStatus.SENDING)),\n",
+                new="            where=(effects.c.status != 'done') & (effects.c.status != 'refused'),\n",
             ),
         ),
     ),
