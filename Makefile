@@ -17,7 +17,7 @@ serve: $(READY)
 test: lint
 	$(BIN)/pytest --numprocesses 2 --dist worksteal
 
-# about an hour on two cores; EPISODES=… START=… play others
+# about 75 minutes on two free cores; EPISODES=… START=… play others
 EPISODES ?= 100000
 START ?= 0
 soak: $(READY)
