@@ -25,6 +25,10 @@ class Action(StrEnum):
     CART = "cart"
 
 
+SPENDING = (Action.CREATE, Action.PAY, Action.BOOK)
+TAKING_BACK = (Action.CANCEL, Action.REFUND)
+
+
 class EffectStatus(StrEnum):
     """What the ledger knows of an effect.
 

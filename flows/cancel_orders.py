@@ -13,7 +13,7 @@ from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.xportcn.after_sale import after_sale_for
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.after_sale import CancelWay, RefundFault, RefundKind, judge_cancel
-from domain.effects import Action
+from domain.effects import SPENDING, Action
 from domain.service_orders import ServiceStatus
 from domain.states import OrderState
 from flows.after_sale_reporting import AfterSaleReport, after_sale_report
@@ -34,7 +34,6 @@ from tasks.resources import Resources, open_resources
 from tasks.settle_after_sale import settle_after_sale
 
 CHANGED_MY_MIND = "不想要了"
-SPENDING = (Action.CREATE, Action.PAY, Action.BOOK)
 
 
 def run_name() -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import cache, cached_property
+from functools import cache
 from itertools import count
 from typing import Any, Self
 
@@ -23,7 +23,7 @@ from connectors.ledger.refunds import RefundRows
 from connectors.ledger.schema import account, batches, effects, matches, moves, orders
 from connectors.ledger.spending import COUNTS_AS_SPENT, batch_total, day_total, without_room
 from connectors.ledger.tracking import TrackingRows
-from domain.effects import Action, EffectStatus, effect_key
+from domain.effects import SPENDING, TAKING_BACK, Action, EffectStatus, effect_key
 from domain.states import OrderState, can_move, is_behind, move
 
 Clock = Callable[[], datetime]
@@ -41,12 +41,6 @@ _AT_WORK = (
     .where(effects.c.order_ref.in_(_REFS), effects.c.status.in_(OPEN), effects.c.lease_until > bindparam("now"))
     .distinct()
 )
-_STATES = (
-    select(orders.c.order_ref, orders.c.state)
-    .where(orders.c.order_ref.in_(_REFS))
-    .order_by(orders.c.order_ref)
-    .with_for_update()
-)
 _STANDING = (
     select(orders.c.order_ref, orders.c.state, orders.c.plan_hash)
     .where(orders.c.order_ref.in_(_REFS))
@@ -54,8 +48,7 @@ _STANDING = (
     .with_for_update()
 )
 _TAKEN_BACK = (OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED)
-_SPENDING, _TAKING_BACK = (Action.CREATE, Action.PAY, Action.BOOK), (Action.CANCEL, Action.REFUND)
-_OPPOSED = {**dict.fromkeys(_SPENDING, _TAKING_BACK), **dict.fromkeys(_TAKING_BACK, _SPENDING)}
+_OPPOSED = {**dict.fromkeys(SPENDING, TAKING_BACK), **dict.fromkeys(TAKING_BACK, SPENDING)}
 _OPPOSING = select(effects.c.order_ref).where(
     effects.c.order_ref.in_(_REFS),
     effects.c.status.in_(OPEN),
@@ -171,13 +164,13 @@ class Ledger:
         refs = [plan["order_ref"] for plan in plans]
         with self._transaction() as connection:
             # locks the rows first, so that another run's claim is either seen below or waits for this commit
-            old = dict(connection.execute(_STATES, {"refs": refs}).all())
+            old = {row.order_ref: row.state for row in connection.execute(_STANDING, {"refs": refs})}
             started = set(connection.scalars(_STARTED, {"refs": refs}))
             rows = [
                 {**plan, "recorded_at": now, "updated_at": now} for plan in plans if plan["order_ref"] not in started
             ]
             for row in rows:
-                connection.execute(self._planning(frozenset(row)), row)
+                connection.execute(_planning(self._insert, frozenset(row)), row)
                 self._audit(connection, row["order_ref"], old.get(row["order_ref"]), row["state"], row["reason"])
 
     @patient
@@ -266,22 +259,7 @@ class Ledger:
         latest = self._latest(connection, intents)
         rows = [self._intent_row(intent, latest.get(_slot(intent)), now, lease) for intent in intents]
         rows.sort(key=lambda row: str(row["key"]))  # two runs that lock rows in one order never deadlock
-        return self._claimed(connection, self._effects(connection, self._claiming, rows), intents)
-
-    @cached_property
-    def _claiming(self) -> Executable:
-        """The one statement that decides between processes: a new row is ours, and one that provably never left."""
-        insert = self._insert(effects)
-        kept = {"key", "order_ref", "action", "attempt", "fence", "settled_at", "answer"}
-        return insert.on_conflict_do_update(
-            index_elements=["key"],
-            set_={
-                "fence": effects.c.fence + 1,
-                "settled_at": None,
-                **{column.name: insert.excluded[column.name] for column in effects.c if column.name not in kept},
-            },
-            where=effects.c.status == EffectStatus.UNSENT,
-        ).returning(effects)
+        return self._claimed(connection, self._effects(connection, _claiming(self._insert), rows), intents)
 
     def _claimed_unheard(self, connection: Connection, intents: Sequence[Intent], now: datetime) -> list[EffectRecord]:
         """What an earlier try of this very claim has won, whose commit succeeded without our hearing of it."""
@@ -432,13 +410,6 @@ class Ledger:
         except DBAPIError as error:
             raise unusable(self.url, error) from error
 
-    @cache  # noqa: B019 - a ledger lives as long as its run
-    def _planning(self, columns: frozenset[str]) -> Executable:
-        """Writes a plan of these columns, in place of an earlier one of the same order."""
-        insert = self._insert(orders)
-        changed = {name: insert.excluded[name] for name in columns - {"order_ref", "batch_id", "recorded_at"}}
-        return insert.on_conflict_do_update(index_elements=["order_ref"], set_=changed)
-
     def _orders(self, statement: Select[Any], given: Mapping[str, Any] | None = None) -> dict[str, OrderRecord]:
         with self._reading() as connection:
             rows = connection.execute(statement, given).mappings()
@@ -536,3 +507,29 @@ class Ledger:
 
 def _slot(intent: Intent) -> str:
     return effect_key(intent.order_ref, intent.action, part=intent.part)
+
+
+@cache
+def _claiming(insert_into: Callable[..., Any]) -> Executable:
+    """The one statement that decides between processes: a new row is ours, and one that provably never left."""
+    insert = insert_into(effects)
+    kept = {"key", "order_ref", "action", "attempt", "fence", "settled_at", "answer"}
+    statement: Executable = insert.on_conflict_do_update(
+        index_elements=["key"],
+        set_={
+            "fence": effects.c.fence + 1,
+            "settled_at": None,
+            **{column.name: insert.excluded[column.name] for column in effects.c if column.name not in kept},
+        },
+        where=effects.c.status == EffectStatus.UNSENT,
+    ).returning(effects)
+    return statement
+
+
+@cache
+def _planning(insert_into: Callable[..., Any], columns: frozenset[str]) -> Executable:
+    """Writes a plan of these columns, in place of an earlier one of the same order."""
+    insert = insert_into(orders)
+    changed = {name: insert.excluded[name] for name in columns - {"order_ref", "batch_id", "recorded_at"}}
+    statement: Executable = insert.on_conflict_do_update(index_elements=["order_ref"], set_=changed)
+    return statement

@@ -159,8 +159,8 @@ MUTANTS = (
         edits=(
             Edit(
                 file=STORE,
-                old="            where=effects.c.status == EffectStatus.UNSENT,\n",
-                new="            where=(effects.c.status != 'done') & (effects.c.status != 'refused'),\n",
+                old="        where=effects.c.status == EffectStatus.UNSENT,\n",
+                new="        where=(effects.c.status != 'done') & (effects.c.status != 'refused'),\n",
             ),
         ),
     ),
