@@ -70,6 +70,11 @@ class CrawlFiles:
             yield cls(root, name, now)
 
     @property
+    def snapshot_id(self) -> str:
+        """What this crawl writes: the same when it goes on, and never that of the crawl before it."""
+        return f"catalog-{self.begun_at:%Y%m%dT%H%M%S%f}-{self.name}"
+
+    @property
     def work(self) -> Path:
         """A folder for what is needed only while finishing."""
         path = self._folder / "work"

@@ -95,7 +95,6 @@ class _Crawl:
         self.full = full
         self.limit = limit
         self.done = _Done()
-        self.snapshot_id = f"catalog-{files.begun_at:%Y%m%dT%H%M%S}-{files.name}"
 
     async def run(self, wanted: Sequence[Wanted]) -> CatalogReport:
         sources = self.files.sources()
@@ -189,7 +188,7 @@ class _Crawl:
             self.files.finish({})
             return self._report(sources, 0, None, None, [])
         with offer_changes(
-            root, files, snapshot_id=self.snapshot_id, at=now, full=self.full, work=self.files.work
+            root, files, snapshot_id=self.files.snapshot_id, at=now, full=self.full, work=self.files.work
         ) as changes:
             written = self._write(root, changes)
             troubles = self._troubles(parts)
@@ -208,13 +207,13 @@ class _Crawl:
             return None
         write_snapshot(
             root,
-            self.snapshot_id,
+            self.files.snapshot_id,
             self.files.begun_at.date(),
             {"offers": changes.rows},
             batch_id=None,
             written_at=self.resources.clock(),
         )
-        return self.snapshot_id
+        return self.files.snapshot_id
 
     def _now_known(self, source: Source) -> list[str]:
         """What later crawls may expect to find there."""

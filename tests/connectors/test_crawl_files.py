@@ -47,6 +47,16 @@ def test_a_second_run_finds_what_is_finished(tmp_path: Path) -> None:
         assert second.fetched_items() == {(Marketplace.TAOBAO, "600001")}
 
 
+def test_crawls_of_the_same_second_write_different_snapshots(tmp_path: Path) -> None:
+    """On a fast machine one crawl ends and the next begins within a second: neither may replace the other's rows."""
+    ids = []
+    for later in (timedelta(), timedelta(milliseconds=1)):
+        with CrawlFiles.open(tmp_path, "a", AT + later) as files:
+            ids.append(files.snapshot_id)
+            files.finish({})
+    assert ids == ["catalog-20260102T030400000000-a", "catalog-20260102T030400001000-a"]
+
+
 def test_a_crawl_of_another_question_begins_anew(tmp_path: Path) -> None:
     """Its name is made from the question."""
     with CrawlFiles.open(tmp_path, "a", AT) as first:
