@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.endurance.command import commands_under_fire
-from tests.endurance.restarts import LONGEST_PAUSE_S, Restarted, batch_under_restarts
+from tests.endurance.restarts import LATENCY_S, LONGEST_PAUSE_S, Restarted, batch_under_restarts
 from tests.endurance.shop import End
 from tests.endurance.storm import Repetition, repetition
 from tests.postgres import Postgres, running_postgres
@@ -35,6 +35,7 @@ def main() -> int:
     parser.add_argument("--orders", type=int, default=500)
     parser.add_argument("--processes", type=int, default=4)
     parser.add_argument("--longest-pause", type=float, default=LONGEST_PAUSE_S, help="between restarts, in seconds")
+    parser.add_argument("--latency", type=float, default=LATENCY_S, help="of the service in restarts, in seconds")
     parser.add_argument("--seed", type=int, default=1, help="of the first repetition; the next has the next")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that started processes are ended too
@@ -66,6 +67,7 @@ def _restarts(options: argparse.Namespace) -> bool:
             seed=seed,
             orders=2 * options.orders,
             longest_pause_s=options.longest_pause,
+            latency_s=options.latency,
         )
 
     print(RESTARTS_HEAD, flush=True)

@@ -16,6 +16,8 @@ from tests.running import RunningSandbox
 
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 40.0
 LONGEST_AWAY_S = 6.0
+LATENCY_S = 0.3
+"""What a call abroad takes; without it a batch is over before many restarts fall into it."""
 LEASE_S, SETTLE_S = 120, 60
 HOW: tuple[Literal["fast", "immediate"], ...] = ("fast", "immediate")
 
@@ -35,9 +37,19 @@ class Restarted:
 
 
 def batch_under_restarts(
-    sandbox: RunningSandbox, server: Postgres, folder: Path, *, seed: int, orders: int, longest_pause_s: float
+    sandbox: RunningSandbox,
+    server: Postgres,
+    folder: Path,
+    *,
+    seed: int,
+    orders: int,
+    longest_pause_s: float,
+    latency_s: float,
 ) -> Restarted:
-    """Buy a batch with one process while the server is stopped and started every 5 s to `longest_pause_s`."""
+    """Buy a batch with one process while the server is stopped and started every 5 s to `longest_pause_s`.
+
+    The service takes `latency_s` for each answer meanwhile.
+    """
     luck = random.Random(seed)
     assert LONGEST_AWAY_S < PATIENCE_S
     job = Job(
@@ -48,6 +60,7 @@ def batch_under_restarts(
         settings={"SOURCING_LEDGER_URL": server.new_database(), "SOURCING_SETTLE_S": str(SETTLE_S)},
     )
     run(replace(job, does="plan"))
+    sandbox.faults({"path": "*", "kind": "latency", "probability": 1, "delay_s": latency_s})
     began = time.monotonic()
     buyer, restarts, crashes = start(job), 0, 0
     pid, next_at = buyer.pid, began + luck.uniform(SHORTEST_PAUSE_S, longest_pause_s)
@@ -62,6 +75,7 @@ def batch_under_restarts(
         time.sleep(0.05)
     code = buyer.ends()
     seconds = time.monotonic() - began
+    sandbox.faults()
     by_itself = list(states(job.told(pid)).values()).count("booked") if code == 0 else 0
     runs = run_until_quiet(job, past_settle_time_s=2 * (LEASE_S + SETTLE_S))
     return Restarted(
