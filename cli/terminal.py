@@ -84,9 +84,21 @@ def state_colour(state: OrderState) -> str:
     return "green" if state in REACHED_BOOKED else STATE_COLOURS.get(state, "default")
 
 
+class _Said(logging.Handler):
+    """What the layers below have to tell a person who waits."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        messages.print(Text(record.getMessage(), style="yellow"))
+
+
+SAID = _Said(logging.WARNING)
+
+
 def quiet_prefect() -> None:
-    """Leave the terminal to us: Prefect's own log lines still reach its server."""
+    """Leave the terminal to us: Prefect's own log lines still reach its server, our own warnings are said here."""
     from prefect.logging.handlers import PrefectConsoleHandler
+
+    logging.getLogger("sourcing").addHandler(SAID)  # adding it again changes nothing
 
     for logger in map(logging.getLogger, (None, *logging.root.manager.loggerDict)):
         for handler in logger.handlers:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from connectors.crash_points import BEFORE_FIRST_BYTE, BEFORE_SEND, reach
+from connectors.ledger.patience import patient
 from connectors.ledger.recorder import OutcomeRecorder
 from connectors.ledger.send_log import SendLog, is_dead, prune
 from connectors.ledger.store import Ledger
@@ -64,10 +65,10 @@ class Resources:
 async def open_resources(
     settings: SourcingSettings, xportcn: XportcnSettings, *, concurrency: int | None = None, clock: Clock = utc_now
 ) -> AsyncIterator[Resources]:
-    """Open everything, or say what is missing; closes it cleanly."""
+    """Open everything, or say what is missing; closes it cleanly. A database server that restarts is waited for."""
     xportcn.require_account()
     send_logs = settings.data_dir / "sends"
-    with SendLog(send_logs) as log, Ledger(settings.ledger_url, clock=clock, owner=log.owner) as ledger:
+    with SendLog(send_logs) as log, patient(Ledger)(settings.ledger_url, clock=clock, owner=log.owner) as ledger:
         ledger.require_sound()
         ledger.belong_to(xportcn.account_name)
         prune(send_logs, needed=ledger.senders_in_doubt())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import time
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
@@ -19,6 +20,9 @@ FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
 UNDONE = ("40001", "40P01")  # serialization failure, deadlock: of two transactions PostgreSQL rolled one back
 AWAY = ("08", "57P")  # no connection; the server is going down or coming up
+HOPELESS = ("password", "pg_hba.conf", "does not exist")  # refused for good; while connecting there is no SQLSTATE
+
+log = logging.getLogger("sourcing")
 
 
 def patient(operation: Callable[P, R]) -> Callable[P, R]:
@@ -37,6 +41,8 @@ def patient(operation: Callable[P, R]) -> Callable[P, R]:
             except LedgerUnusable as error:
                 if not passes(error.__cause__) or time.monotonic() >= deadline:
                     raise
+                if pause == FIRST_PAUSE_S:
+                    log.warning("The ledger's database does not answer; waiting for it up to %.0f s", PATIENCE_S)
                 time.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_S)
 
@@ -48,4 +54,6 @@ def passes(cause: BaseException | None) -> bool:
     if not isinstance(cause, DBAPIError) or not type(cause.orig).__module__.startswith("psycopg"):
         return False
     state = getattr(cause.orig, "sqlstate", None)
-    return cause.connection_invalidated or state is None or state in UNDONE or state.startswith(AWAY)
+    if state is None:
+        return not any(sign in str(cause.orig) for sign in HOPELESS)
+    return cause.connection_invalidated or state in UNDONE or state.startswith(AWAY)

@@ -59,7 +59,10 @@ def test_every_deployment_is_there_with_its_limit(served: Served) -> None:
     assert nightly["global_concurrency_limit"]["limit"] == 1
     assert nightly["concurrency_options"]["collision_strategy"] == "ENQUEUE"
     assert nightly["work_pool_name"] == "sourcing"
-    assert nightly["job_variables"]["env"] == {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
+    assert nightly["job_variables"]["env"] == {
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+        "PREFECT_LOGGING_EXTRA_LOGGERS": "sourcing",
+    }
     assert nightly["parameters"] == {"inbox": str(served.data_dir / "inbox")}
     assert nightly["tags"] == ["sourcing", "buys"]
     assert served.deployment("source-orders/manual")["schedules"] == []

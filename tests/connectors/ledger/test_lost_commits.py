@@ -59,6 +59,13 @@ def test_a_claim_is_not_counted_twice_in_the_budget(
     assert [order.state for order in ledger.orders(["A-1", "A-2"]).values()] == [OrderState.PLANNED] * 2
 
 
+def test_kept_matches_are_kept(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search costs a minute of looking: it is not lost with the connection."""
+    lose_the_next_commit(ledger, monkeypatch)
+    ledger.keep_matches({("A-1", "canvas bag"): {"item_id": "600001"}})
+    assert ledger.matches(["A-1"]) == {("A-1", "canvas bag"): {"item_id": "600001"}}
+
+
 def test_what_another_run_holds_is_not_ours(ledger: Ledger, other: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """The lost commit won one order; the other one was taken before."""
     other.claim(intents("A-1"), lease=LEASE)

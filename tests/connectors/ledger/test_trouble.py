@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -242,11 +243,11 @@ def test_a_read_only_place_is_named(tmp_path: Path, what: str) -> None:
             Ledger(f"sqlite:///{disk / 'ledger.db'}", clock=MovableClock(), owner="first")
 
 
-def opened(file: Path) -> None:
+def opened(file: Path, ledger_url: str = "") -> None:
     """Begin a run as far as opening what it needs."""
 
     async def run() -> None:
-        settings = SourcingSettings(data_dir=file.parent)
+        settings = SourcingSettings(data_dir=file.parent, SOURCING_LEDGER_URL=ledger_url)
         async with open_resources(settings, XportcnSettings(base_url="http://127.0.0.1:9")):
             pass
 
@@ -293,6 +294,31 @@ def test_a_wrong_password_is_named(postgres: Postgres) -> None:
         time.sleep(0.1)
     assert "correct user and password in SOURCING_LEDGER_URL" in str(told.value)
     assert ":wrong@" not in str(told.value)
+
+
+def test_a_run_waits_for_a_database_server_that_restarts(
+    postgres: Postgres, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It says so once, and opens the ledger as soon as the server is back."""
+    url = postgres.new_database()
+    postgres.stop()
+    back = threading.Timer(0.5, postgres.start)
+    back.start()
+    try:
+        opened(tmp_path / "ledger.db", url)
+    finally:
+        back.join()
+    waited = [record.message for record in caplog.records if record.name == "sourcing"]
+    assert waited == ["The ledger's database does not answer; waiting for it up to 60 s"]
+
+
+def test_a_run_does_not_wait_for_what_no_waiting_mends(
+    postgres: Postgres, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A database that does not exist is told at once."""
+    with pytest.raises(LedgerUnusable, match="create what is missing"):
+        opened(tmp_path / "ledger.db", postgres.new_database() + "_missing")
+    assert [record for record in caplog.records if record.name == "sourcing"] == []
 
 
 def test_machines_with_different_times_do_not_share_a_ledger(
