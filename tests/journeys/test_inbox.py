@@ -7,19 +7,35 @@ import csv
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from flows.inbox import InboxReport, source_inbox
-from tests.running import Merchant, single_line_orders, write_csv
+from tests.running import ROOT, Merchant, assert_books_are_exact, single_line_orders, write_csv
+
+NIGHT = "import asyncio, sys; from flows.inbox import source_inbox; asyncio.run(source_inbox(sys.argv[1], quiet_s=0))"
 
 
 def night(merchant: Merchant, **parameters: Any) -> InboxReport:
     with patch.dict(os.environ, merchant.environment, clear=True):
         report: InboxReport = asyncio.run(source_inbox(str(merchant.folder / "inbox"), quiet_s=0, **parameters))
         return report
+
+
+def start_night(merchant: Merchant, **settings: str) -> subprocess.Popen[bytes]:
+    """A night in a process of its own, which may be killed."""
+    return subprocess.Popen(
+        [sys.executable, "-c", NIGHT, merchant.folder / "inbox"],
+        cwd=ROOT,
+        env={**merchant.environment, **settings},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def drop(merchant: Merchant, name: str, rows: Sequence[dict[str, object]]) -> Path:
@@ -94,3 +110,39 @@ def test_what_is_held_stays_open_and_is_bought_once_it_can_be(merchant: Merchant
     assert (third.place, third.counts) == ("done", {"booked": 2})
     assert files(merchant) == ["done/orders.csv", "done/orders.csv.result.csv", "done/orders.csv.result.json"]
     assert len(merchant.sandbox.books()["payments"]) == 2
+
+
+def test_a_night_that_is_killed_while_it_pays_is_gone_on_with(merchant: Merchant) -> None:
+    """The file stays in `working`, and the next night takes it up first: each order bought once, both files done."""
+    rows = single_line_orders(merchant.sandbox, {"taobao": 2, "1688": 2})
+    drop(merchant, "first.csv", rows)
+    killed = start_night(merchant, SOURCING_CRASH_AT="kill@after-answer:pay")
+    assert killed.wait(60) == -signal.SIGKILL
+    assert files(merchant) == ["working/first.csv"]
+    paid = len(merchant.sandbox.books()["payments"])
+    assert paid > 0
+    drop(merchant, "second.csv", single_line_orders(merchant.sandbox, {"poizon": 1}))
+    first, second = night(merchant).files
+    assert (first.file, first.place, first.counts) == ("first.csv", "done", {"booked": 4})
+    assert (second.file, second.place, second.counts) == ("second.csv", "done", {"booked": 1})
+    books = merchant.sandbox.books()
+    assert_books_are_exact(books, result(merchant, "done/first.csv"))
+    assert [len(books[kind]) for kind in ("orders", "payments", "shipments")] == [5, 5, 5]
+
+
+def test_two_nights_at_once_share_the_files(merchant: Merchant) -> None:
+    """A file belongs to one of them: none is bought twice, and both end well."""
+    rows = single_line_orders(merchant.sandbox, {"taobao": 6})
+    for number in range(3):
+        drop(merchant, f"{number}.csv", rows[2 * number : 2 * number + 2])
+    nights = [start_night(merchant) for _ in range(2)]
+    assert [one.wait(120) for one in nights] == [0, 0]
+    assert [name for name in files(merchant) if name.endswith(".csv") and "result" not in name] == [
+        "done/0.csv",
+        "done/1.csv",
+        "done/2.csv",
+    ]
+    books = merchant.sandbox.books()
+    assert [len(books[kind]) for kind in ("orders", "payments", "shipments")] == [6, 6, 6]
+    for number in range(3):
+        assert_books_are_exact(books, result(merchant, f"done/{number}.csv"))
