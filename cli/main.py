@@ -80,6 +80,17 @@ def reconcile(
         str | None,
         typer.Option(help="What left the wallet since then for orders, by the console's statement, in yuan."),
     ] = None,
+    not_ours: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MARKETPLACE:ORDER_ID",
+            help="An orphan that somebody else ordered and that is to stay: not told again. May be repeated.",
+        ),
+    ] = None,
+    ours: Annotated[
+        list[str] | None, typer.Option(metavar="MARKETPLACE:ORDER_ID", help="Takes that back; it is told again.")
+    ] = None,
+    by: Annotated[str | None, typer.Option(metavar="NAME", help="Who says so; without it user and host.")] = None,
     json: Json = False,
 ) -> None:
     """Compare the ledger with the marketplaces' own lists: orders, payments, shipments. Buys nothing."""
@@ -87,7 +98,13 @@ def reconcile(
 
     raise typer.Exit(
         run_reconciliation(
-            since_days=since, wallet_out_cny=wallet_out_cny, marketplaces=marketplace or [], as_json=json
+            since_days=since,
+            wallet_out_cny=wallet_out_cny,
+            marketplaces=marketplace or [],
+            not_ours=not_ours or [],
+            ours=ours or [],
+            by=by,
+            as_json=json,
         )
     )
 

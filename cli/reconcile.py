@@ -12,6 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.failures import BAD_USAGE, NEEDS_A_PERSON, say
+from cli.resolve import person
+from cli.status import open_ledger
 from cli.terminal import console, messages, progress_bars, quiet_prefect, show_orders
 from connectors.settings import SourcingSettings
 from deployments.local_server import prefect_server
@@ -22,18 +24,38 @@ if TYPE_CHECKING:
     from flows.reconcile_reporting import ReconciliationReport
 
 MOST_SHOWN = 50
+ORDER = re.compile(rf"({'|'.join(Marketplace)}):[^:\s]+")
 AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?")
 COLOURS = {FindingKind.STATE_DIFFERS: "yellow", FindingKind.OPEN_QUESTION: "magenta"}
 
 
 def run_reconciliation(
-    *, since_days: int | None, wallet_out_cny: str | None, marketplaces: list[Marketplace], as_json: bool
+    *,
+    since_days: int | None,
+    wallet_out_cny: str | None,
+    marketplaces: list[Marketplace],
+    not_ours: list[str],
+    ours: list[str],
+    by: str | None,
+    as_json: bool,
 ) -> int:
     """Run the flow and print what differs; answers the exit code."""
     if wallet_out_cny and not AMOUNT.fullmatch(wallet_out_cny):
         say(f"--wallet-out-cny {wallet_out_cny}: not an amount in yuan, such as 15 or 99.50")
         return BAD_USAGE
-    report = compared(since_days=since_days, wallet_out_cny=wallet_out_cny or "", marketplaces=marketplaces)
+    for line in [*not_ours, *ours]:
+        if not ORDER.fullmatch(line):
+            say(f"{line}: give marketplace and order id, such as taobao:4050118801")
+            return BAD_USAGE
+    by = by or person()
+    _take_back(ours, by)
+    report = compared(
+        since_days=since_days,
+        wallet_out_cny=wallet_out_cny or "",
+        marketplaces=marketplaces,
+        not_ours=not_ours,
+        said_by=by,
+    )
     if as_json:
         print(json.dumps(report.to_json(), ensure_ascii=False, indent=2))
     else:
@@ -41,6 +63,17 @@ def run_reconciliation(
     for trouble in report.troubles:
         messages.print(f"[yellow]not compared:[/] {trouble}")
     return 0 if report.all_fine else NEEDS_A_PERSON
+
+
+def _take_back(lines: list[str], by: str) -> None:
+    """Tell these orders again that somebody said are not ours."""
+    if not lines:
+        return
+    with open_ledger() as ledger:
+        for line in lines:
+            name, order_id = line.split(":", 1)
+            if not ledger.not_ours.take_back((Marketplace(name), order_id), by=by):
+                messages.print(f"[yellow]{line}: nobody had said that it is not ours[/]")
 
 
 def compared(**options: Any) -> ReconciliationReport:

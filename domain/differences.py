@@ -7,7 +7,7 @@ from datetime import datetime
 
 from domain.answers import forms, question
 from domain.effects import Action
-from domain.findings import Finding, FindingKind, LedgerOrder, OpenEffect
+from domain.findings import Finding, FindingKind, LedgerOrder, NotOurs, OpenEffect
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.service_orders import ServiceOrder, ServiceStatus
@@ -38,10 +38,16 @@ def standing(order: ServiceOrder) -> str:
     return f"{order.status}, {order.paid or order.total} paid"
 
 
-def orphan(marketplace: Marketplace, order: ServiceOrder, ours: LedgerOrder | None) -> Finding:
-    """An order that the ledger doesn't know, or (`ours`) knows as not ordered."""
+def orphan(
+    marketplace: Marketplace, order: ServiceOrder, ours: LedgerOrder | None, said: NotOurs | None = None
+) -> Finding:
+    """An order that the ledger doesn't know, or (`ours`) knows as not ordered; `said`, when it cost less, is told."""
     if ours is None:
-        expected, remedy = "no order", "find out who ordered it: another ledger or a person at the console"
+        expected = f"no order of ours; {said.by} said so when it cost {said.amount}" if said else "no order"
+        remedy = (
+            "find out who ordered it: another ledger or a person at the console. If it is to stay: "
+            f"sourcing reconcile --not-ours {marketplace}:{order.order_id}"
+        )
     else:
         expected = f"{ours.order_ref} is {ours.state}, without this order"
         remedy = f"if it is this order: sourcing resolve {ours.order_ref} --ordered {order.order_id}"

@@ -13,6 +13,8 @@ from domain.states import OrderState
 
 NOTHING = Money(0)
 
+OrderId = tuple[Marketplace, str]
+
 
 class FindingKind(StrEnum):
     """How ledger and service differ, the most costly first."""
@@ -64,6 +66,21 @@ class LedgerOrder:
     payment_clear_at: datetime | None = None
     open_effects: tuple[OpenEffect, ...] = ()
     in_hand: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotOurs:
+    """A person's word that an order of the account is not this ledger's doing, and what it cost when that was said."""
+
+    marketplace: Marketplace
+    order_id: str
+    amount: Money
+    by: str
+    at: datetime
+
+    @property
+    def identity(self) -> OrderId:
+        return self.marketplace, self.order_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.differences import OVER, differences, is_live, is_paid, missing, orphan, questions, several
-from domain.findings import Finding, FindingKind, LedgerOrder
+from domain.findings import Finding, FindingKind, LedgerOrder, NotOurs, OrderId
 from domain.marketplace import Marketplace
 from domain.money import Money, total_of
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 
 CNY = "CNY"
+NOBODY_SAID: Mapping[OrderId, NotOurs] = {}
 UNSETTLED = frozenset({OrderState.ORDERED, OrderState.PAYMENT_PENDING, OrderState.UNKNOWN})
 
 Shown = Mapping[Marketplace, Sequence[ServiceOrder]]
@@ -40,14 +41,22 @@ class PaidSum:
     service: Money
 
 
-def compare(ledger: Iterable[LedgerOrder], shown: Shown, *, since: datetime, now: datetime) -> Comparison:
+def compare(
+    ledger: Iterable[LedgerOrder],
+    shown: Shown,
+    *,
+    since: datetime,
+    now: datetime,
+    not_ours: Mapping[OrderId, NotOurs] = NOBODY_SAID,
+) -> Comparison:
     """Compare the ledger's orders with those shown.
 
     An order from before `since` counts only when it is shown: the lists don't reach back to it, so its absence means
-    nothing. A younger one must be shown.
+    nothing. A younger one must be shown. Orders that a person said are `not_ours` are no orphans as long as the ledger
+    has nothing under their reference and they cost no more than they did then.
     """
     orders = list(ledger)
-    sides = _Sides(orders, shown)
+    sides = _Sides(orders, shown, not_ours)
     absent = [order for order in orders if _must_show(order, shown, since) and not sides.shown(order)]
     pairs = [(order, theirs) for order in orders if (theirs := sides.shown(order))]
     silent = _silent_about_shipments(pairs)
@@ -64,7 +73,10 @@ def compare(ledger: Iterable[LedgerOrder], shown: Shown, *, since: datetime, now
     in_hand = {order.order_ref for order in orders if order.in_hand}
     return Comparison(
         findings=ranked(finding for finding in found if finding.order_ref not in in_hand),
-        notes=tuple(f"{name}: no order shows a shipment there, so bookings were not compared" for name in silent),
+        notes=(
+            *sides.left_out(),
+            *(f"{name}: no order shows a shipment there, so bookings were not compared" for name in silent),
+        ),
         compared=len(pairs) + len(absent),
         in_hand=len(in_hand),
     )
@@ -100,7 +112,10 @@ def _must_show(order: LedgerOrder, shown: Shown, since: datetime) -> bool:
 class _Sides:
     """Both sides, found by id and by reference."""
 
-    def __init__(self, orders: Sequence[LedgerOrder], shown: Shown) -> None:
+    def __init__(
+        self, orders: Sequence[LedgerOrder], shown: Shown, not_ours: Mapping[OrderId, NotOurs] = NOBODY_SAID
+    ) -> None:
+        self._not_ours = not_ours
         self._listed = [(name, order) for name, listed in shown.items() for order in listed]
         self._by_id = {(name, order.order_id): order for name, order in self._listed}
         self._ours = {(order.marketplace, order.order_ref): order for order in orders}
@@ -127,8 +142,24 @@ class _Sides:
                 continue
             for order in orders:
                 known = (name, order.order_id) in self._our_ids or (ours is not None and reference in replaced)
-                if not known:
-                    yield orphan(name, order, ours)
+                if not known and not self._is_left_out(name, order):
+                    yield orphan(name, order, ours, self._not_ours.get((name, order.order_id)))
+
+    def left_out(self) -> Iterator[str]:
+        """How many orders are no findings because a person said that they are not ours."""
+        names: defaultdict[str, int] = defaultdict(int)
+        for (name, order_id), order in self._by_id.items():
+            if is_live(order) and self._is_left_out(name, order):
+                names[self._not_ours[name, order_id].by] += 1
+        for by, count in sorted(names.items()):
+            yield f"{count} more {'orders are' if count > 1 else 'order is'} not ours, as {by} said"
+
+    def _is_left_out(self, name: Marketplace, order: ServiceOrder) -> bool:
+        said = self._not_ours.get((name, order.order_id))
+        if said is None or (order.reference and (name, order.reference) in self._ours):
+            return False
+        costs = order.paid or order.total
+        return costs.currency == said.amount.currency and costs <= said.amount
 
 
 def _silent_about_shipments(pairs: Iterable[tuple[LedgerOrder, ServiceOrder]]) -> list[Marketplace]:

@@ -13,7 +13,7 @@ from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.xportcn.carts import cart_for
 from connectors.xportcn.errors import XportcnError
 from domain.budget import start_of_day
-from domain.findings import Finding, LedgerOrder
+from domain.findings import Finding, FindingKind, LedgerOrder, NotOurs, OrderId
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.reconciliation import (
@@ -35,7 +35,7 @@ from flows.execution import settle_open_effects
 from flows.following import followed
 from flows.reconcile_reporting import ReconciliationReport, summary_of, tell
 from flows.reporting import line_of
-from flows.upkeep_parameters import ChunkSize, Marketplaces, SinceDays, WalletOutCny
+from flows.upkeep_parameters import ChunkSize, Marketplaces, NotOursLines, SaidBy, SinceDays, WalletOutCny
 from tasks.order_cart import settle_cart_order
 from tasks.progress import progress
 from tasks.reconcile import (
@@ -54,6 +54,9 @@ from tasks.snapshot import write
 # An unpaid order closes after a day: what was paid since a moment was ordered no more than this before it.
 PAYABLE_FOR = timedelta(hours=25)
 EVERY_MARKETPLACE: list[Marketplace] = []
+NONE_SAID: list[str] = []
+NOTHING_SAID: Mapping[OrderId, str] = {}
+SOMEBODY = "somebody in the Prefect UI"
 
 
 @flow(name="reconcile", flow_run_name="reconcile", persist_result=False)
@@ -62,12 +65,15 @@ async def reconcile(
     since_days: SinceDays = None,
     wallet_out_cny: WalletOutCny = "",
     marketplaces: Marketplaces = EVERY_MARKETPLACE,
+    not_ours: NotOursLines = NONE_SAID,
+    said_by: SaidBy = "",
     chunk_size: ChunkSize = 0,
 ) -> ReconciliationReport:
     """Compare the ledger with the marketplaces' own lists: orders, payments, shipments. Buys, pays and cancels nothing.
 
     What has no answer yet is looked for first, and what reading settles is recorded. The service has no operation that
-    tells what left the wallet: give what the console's statement says, to have it compared too.
+    tells what left the wallet: give what the console's statement says, to have it compared too. Orders that somebody
+    else made in the same account are found every time until you say that they are not ours.
     """
     settings = SourcingSettings()
     wallet_out = Money.parse(wallet_out_cny) if wallet_out_cny else None
@@ -76,9 +82,15 @@ async def reconcile(
         await resources.warehouse()  # one cheap call that tells whether service, clock and account are well
         run = Reconciliation(resources, since_days, asked, chunk_size or settings.chunk_size)
         async with followed("reconciliation"):
-            report = await run.report(wallet_out)
+            report = await run.report(wallet_out, said_of(not_ours, said_by))
     await tell(report)
     return report
+
+
+def said_of(lines: Sequence[str], by: str) -> dict[OrderId, str]:
+    """Who says of which orders that they are not ours; `lines` are `marketplace:order id`."""
+    pairs = [line.split(":", 1) for line in lines]
+    return {(Marketplace(name), order_id): by.strip() or SOMEBODY for name, order_id in pairs}
 
 
 class Reconciliation:
@@ -99,7 +111,9 @@ class Reconciliation:
     def listed_since(self) -> datetime:
         return self.since - PAYABLE_FOR
 
-    async def report(self, wallet_out: Money | None) -> ReconciliationReport:
+    async def report(
+        self, wallet_out: Money | None, not_ours: Mapping[OrderId, str] = NOTHING_SAID
+    ) -> ReconciliationReport:
         ledger = self.resources.ledger
         unsettled = list(ledger.orders_in(UNSETTLED) | ledger.orders(_all(refs_with_open_effects(self.resources))))
         news = News(ledger, unsettled)
@@ -111,7 +125,8 @@ class Reconciliation:
         seen = await self._seen_twice(facts, shown)
         sums = paid_sums(facts, shown, since=self.since)
         wallet = self._wallet(wallet_finding(sums, wallet_out)) if wallet_out is not None else None
-        findings = ranked([*seen.findings, *([wallet] if wallet else [])])
+        unknown_here = self._without(seen.findings, not_ours)
+        findings = ranked([*unknown_here, *([wallet] if wallet else [])])
         report = ReconciliationReport(
             since=self.since,
             compared=seen.compared,
@@ -181,7 +196,8 @@ class Reconciliation:
 
     async def _seen_twice(self, facts: Sequence[LedgerOrder], shown: Shown) -> Comparison:
         """What a second look at both sides confirms: orders go on while their lists are read."""
-        first = compare(facts, shown, since=self.listed_since, now=self.now)
+        not_ours = self.resources.ledger.not_ours.standing()
+        first = compare(facts, shown, since=self.listed_since, now=self.now, not_ours=not_ours)
         doubtful = [
             (finding.marketplace, finding.order_id)
             for finding in first.findings
@@ -195,10 +211,37 @@ class Reconciliation:
         found, _ = await look_up(self.resources, doubtful)
         known = {order.order_ref for order in facts}
         again = [order for order in ledger_facts(self.resources) if order.order_ref in known]
-        second = compare(again, _with(shown, found), since=self.listed_since, now=self.now)
+        second = compare(again, _with(shown, found), since=self.listed_since, now=self.now, not_ours=not_ours)
         both = {finding.identity for finding in first.findings}
         confirmed = tuple(finding for finding in second.findings if finding.identity in both)
         return Comparison(findings=confirmed, notes=second.notes, compared=second.compared, in_hand=second.in_hand)
+
+    def _without(self, findings: Sequence[Finding], not_ours: Mapping[OrderId, str]) -> list[Finding]:
+        """Record a person's word on orphans of this run; answers the findings that are left."""
+        ledger = self.resources.ledger
+        strangers = self._strangers(findings)
+        said = [
+            NotOurs(marketplace=order[0], order_id=order[1], amount=amount, by=by, at=self.now)
+            for order, by in not_ours.items()
+            if order in strangers and (amount := strangers[order].seen_amount)
+        ]
+        ledger.not_ours.say(said)
+        self.troubles += [
+            f"{name}:{order_id} was not found as an orphan without an order of ours: nothing was noted about it"
+            for name, order_id in sorted(not_ours.keys() - ledger.not_ours.standing().keys())
+        ]
+        taken = [strangers[one.identity] for one in said]
+        return [finding for finding in findings if finding not in taken]
+
+    def _strangers(self, findings: Sequence[Finding]) -> dict[OrderId, Finding]:
+        """The orphans under whose reference the ledger has no order."""
+        orphans = [(one.marketplace, one) for one in findings if one.kind is FindingKind.ORPHAN and one.marketplace]
+        ours = self.resources.ledger.orders([one.order_ref for _, one in orphans if one.order_ref])
+        return {
+            (name, one.order_id): one
+            for name, one in orphans
+            if one.order_ref not in ours or ours[one.order_ref].marketplace is not name
+        }
 
     def _wallet(self, finding: Finding | None) -> Finding | None:
         """The finding about the wallet, which only the whole sum can prove."""

@@ -61,6 +61,20 @@ WalletOutCny = Annotated[
         ),
     ),
 ]
+NotOursLines = Annotated[
+    list[Annotated[str, Field(pattern=rf"^({'|'.join(Marketplace)}):[^:\\s]+$")]],
+    Field(
+        json_schema_extra=titled(
+            "Not ours",
+            "Orders that this run finds without one of ours and that are to stay, as marketplace:order id. They are "
+            "not told again unless they cost more or go under one of our references. Example: taobao:4050118801",
+        )
+    ),
+]
+SaidBy = Annotated[
+    str,
+    Field(max_length=120, json_schema_extra=titled("Your name", "Who says that they are not ours; it is kept")),
+]
 Marketplaces = Annotated[
     list[Marketplace],
     Field(json_schema_extra=titled("Marketplaces", "Only these. None: all of them")),

@@ -20,7 +20,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-SCHEMA_VERSION = "0005"
+SCHEMA_VERSION = "0006"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -140,6 +140,20 @@ marks = Table(
     Column("at", UtcDateTime, nullable=False),
     Column("by", String(120), nullable=False),
     Column("words", Text, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Column("ended_by", String(120)),
+)
+
+not_ours = Table(
+    "not_ours",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("marketplace", String(16), nullable=False),
+    Column("order_id", String(64), nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("by", String(120), nullable=False),
     Column("ended_at", UtcDateTime),
     Column("ended_by", String(120)),
 )

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DatabaseError, DBAPIError
 from connectors.ledger.answers import AnswerRows
 from connectors.ledger.engine import LedgerUnusable, open_engine, unusable
 from connectors.ledger.marks import Mark, MarkRows, require_unmarked
+from connectors.ledger.not_ours import NotOursRows
 from connectors.ledger.patience import patient
 from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, OrderRecord, Outcome, SpendLimits
 from connectors.ledger.refunds import RefundRows
@@ -72,6 +73,7 @@ class Ledger:
         self._engine = open_engine(url)
         self.answers = AnswerRows(self)
         self.marks = MarkRows(self)
+        self.not_ours = NotOursRows(self)
         self.refunds = RefundRows(self)
         self.tracking = TrackingRows(self)
         self._insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert

@@ -19,7 +19,7 @@ from flows.sync_tracking import sync_tracking
 
 FORMS: dict[Flow[..., Any], list[str]] = {
     sync_tracking: ["Orders per step", "Calls at once"],
-    reconcile: ["Days back", "Left the wallet, in yuan", "Marketplaces", "Orders per step"],
+    reconcile: ["Days back", "Left the wallet, in yuan", "Marketplaces", "Not ours", "Your name", "Orders per step"],
     cancel_orders: ["Orders", "Reason"],
     follow_after_sale: ["Orders per step"],
     receive_orders: ["Orders"],
@@ -66,6 +66,7 @@ def test_every_field_of_a_form_says_what_it_is(flow: Flow[..., Any], titles: lis
         (reconcile, {"since_days": -1}),
         (reconcile, {"wallet_out_cny": "a lot"}),
         (reconcile, {"marketplaces": ["ebay"]}),
+        (reconcile, {"not_ours": ["ebay:1"]}),
         (cancel_orders, {"order_refs": []}),
         (sync_tracking, {"chunk_size": 2000}),
         (ask_for_refund, {"order_ref": "A-1", "kind": "gift", "reason": "1"}),

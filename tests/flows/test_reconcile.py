@@ -23,7 +23,7 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
-from flows.reconcile import Reconciliation
+from flows.reconcile import Reconciliation, said_of
 from flows.reconcile_reporting import ReconciliationReport, artifact_rows, markdown
 from tasks import reconcile as reading
 from tasks import snapshot
@@ -92,10 +92,12 @@ class World:
     def change(self, order_ref: str, state: OrderState, **columns: Any) -> None:
         self.ledger.change([OrderChange(order_ref=order_ref, state=state, columns=columns)])
 
-    async def reconciled(self, *, wallet_out: Money | None = None, **options: Any) -> ReconciliationReport:
+    async def reconciled(
+        self, *, wallet_out: Money | None = None, not_ours: Sequence[str] = (), said_by: str = "", **options: Any
+    ) -> ReconciliationReport:
         known: dict[str, Any] = {"since_days": 30, "marketplaces": list(Marketplace), "chunk_size": 50}
         run = Reconciliation(self.resources, *(known | options).values())
-        return await run.report(wallet_out)
+        return await run.report(wallet_out, said_of(not_ours, said_by))
 
 
 @pytest.fixture
@@ -158,7 +160,8 @@ async def test_each_finding_is_a_row(world: World) -> None:
     assert [row["finding"] for row in artifact_rows(report)] == ["orphan"]
     assert (
         "## To do\n\n- **orphan** taobao X-1 77: expected no order; seen unpaid, 12.00 CNY. To do: find out who "
-        "ordered it: another ledger or a person at the console. If nobody wants it, cancel it there\n"
+        "ordered it: another ledger or a person at the console. If it is to stay: sourcing reconcile --not-ours taobao:77. "
+        "If nobody wants it, cancel it there\n"
     ) in markdown(report)
 
 
@@ -327,3 +330,32 @@ async def test_an_order_in_dollars_is_told_and_not_asked_for(world: World) -> No
     report = await world.reconciled()
     assert [finding.seen for finding in report.findings] == ["unpaid, 9.00 USD"]
     assert world.taobao.read_ids == []
+
+
+async def test_what_a_person_says_is_not_ours_is_not_told_again(world: World) -> None:
+    """The word is kept with name and amount; taken back, the order is told again."""
+    world.taobao.shows(theirs_unpaid("X-1", order_id="77"), theirs_unpaid("X-2", order_id="78"))
+    first = await world.reconciled(not_ours=["taobao:77"], said_by="Mei")
+    assert [finding.order_id for finding in first.findings] == ["78"]
+    (said,) = world.ledger.not_ours.standing().values()
+    assert (said.identity, said.by, said.amount, said.at) == ((Marketplace.TAOBAO, "77"), "Mei", Money(1200), NOW)
+    second = await world.reconciled(not_ours=["taobao:77"], said_by="Mei")
+    assert ([finding.order_id for finding in second.findings], second.troubles) == (["78"], [])
+    assert list(second.notes) == ["1 more order is not ours, as Mei said"]
+    assert world.ledger.not_ours.take_back((Marketplace.TAOBAO, "77"), by="Li")
+    assert not world.ledger.not_ours.take_back((Marketplace.TAOBAO, "77"), by="Li")
+    assert kinds(await world.reconciled()) == ["orphan", "orphan"]
+
+
+async def test_nobody_can_say_that_an_order_of_ours_is_not(world: World) -> None:
+    """One under our reference may be a second purchase, and a known or unseen one is no orphan: nothing is noted."""
+    world.order("A-1")
+    world.order("A-2", OrderState.CANCELLED, order_id=None)
+    world.taobao.shows(paid("A-1"), theirs_unpaid("A-2", order_id="78"))
+    report = await world.reconciled(not_ours=["taobao:78", "taobao:id-A-1", "poizon:9"])
+    assert kinds(report) == ["orphan"]
+    assert list(report.troubles) == [
+        f"{order} was not found as an orphan without an order of ours: nothing was noted about it"
+        for order in ("poizon:9", "taobao:78", "taobao:id-A-1")
+    ]
+    assert world.ledger.not_ours.standing() == {}

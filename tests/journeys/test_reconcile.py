@@ -61,8 +61,14 @@ def test_what_is_planted_is_found_and_named(merchant: Merchant) -> None:
     told = merchant.sourcing("reconcile")
     assert told.exit_code == 3
     assert all(words in told.stdout for words in ("orphan", by_hand, "payment missing", "taobao-002", "poizon-000"))
+    noted = merchant.sourcing("reconcile", "--not-ours", f"1688:{by_hand}", "--by", "Mei")
+    assert (noted.exit_code, "orphan" in noted.stdout) == (3, False)  # the other two are still there
+    later = merchant.sourcing("reconcile")
+    assert "Note: 1 more order is not ours, as Mei said" in later.stdout
+    assert "orphan" in merchant.sourcing("reconcile", "--ours", f"1688:{by_hand}").stdout
+    assert merchant.sourcing("reconcile", "--not-ours", by_hand).exit_code == 2
     runs = merchant.report("sql", "select findings from reconciliation_history where kind = 'run' order by snapshot_at")
-    assert [row["findings"] for row in runs] == [0, 3, 3]
+    assert [row["findings"] for row in runs] == [0, 3, 3, 2, 2, 3]
 
 
 def test_a_payment_without_an_answer_is_settled_by_reading(merchant: Merchant) -> None:

@@ -113,11 +113,11 @@ def test_a_backup_of_an_older_schema_is_verified_as_it_will_be(ledger: Ledger, u
 
 
 def to_older_schema(file: Path) -> None:
-    """Take back what the newest migration did."""
+    """Take back what the newest migrations did."""
     with closing(sqlite3.connect(file)) as database:
         database.executescript(
             "ALTER TABLE orders DROP COLUMN payable_minor; ALTER TABLE effects DROP COLUMN leaves_by;"
-            "DROP TABLE answers; DROP TABLE marks; UPDATE alembic_version SET version_num = '0004';"
+            "DROP TABLE answers; DROP TABLE marks; DROP TABLE not_ours; UPDATE alembic_version SET version_num = '0004';"
         )
 
 

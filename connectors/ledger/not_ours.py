@@ -1,0 +1,74 @@
+"""Orders of the same account that a person said are not this ledger's: made at the console, or by another program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, select, update
+
+from connectors.ledger.patience import patient
+from connectors.ledger.schema import not_ours
+from domain.findings import NotOurs, OrderId
+from domain.marketplace import Marketplace
+from domain.money import Money
+
+if TYPE_CHECKING:
+    from connectors.ledger.store import Ledger
+
+
+class NotOursRows:
+    """The table `not_ours` of one ledger. Every method is one durable transaction, or a read."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    @patient
+    def standing(self) -> dict[OrderId, NotOurs]:
+        """What holds now: the last word on each order that was not taken back."""
+        statement = select(not_ours).where(not_ours.c.ended_at.is_(None)).order_by(not_ours.c.id)
+        with self._ledger._reading() as connection:
+            said = [
+                NotOurs(
+                    marketplace=Marketplace(row.marketplace),
+                    order_id=row.order_id,
+                    amount=Money(row.amount_minor, row.currency),
+                    by=row.by,
+                    at=row.at,
+                )
+                for row in connection.execute(statement)
+            ]
+        return {one.identity: one for one in said}
+
+    @patient
+    def say(self, orders: Iterable[NotOurs]) -> None:
+        """Record a person's word on each order, in place of an earlier one on the same."""
+        with self._ledger._transaction() as connection:
+            for one in orders:
+                self._end(connection, one.identity, by=one.by)
+                row = {
+                    "marketplace": one.marketplace,
+                    "order_id": one.order_id,
+                    "amount_minor": one.amount.minor,
+                    "currency": one.amount.currency,
+                    "at": one.at,
+                    "by": one.by,
+                }
+                connection.execute(not_ours.insert().values(row))
+
+    @patient
+    def take_back(self, order: OrderId, *, by: str) -> bool:
+        """From now on the order is told again; False when nobody had said that it is not ours."""
+        with self._ledger._transaction() as connection:
+            return self._end(connection, order, by=by)
+
+    def _end(self, connection: Connection, order: OrderId, *, by: str) -> bool:
+        marketplace, order_id = order
+        statement = (
+            update(not_ours)
+            .where(
+                not_ours.c.marketplace == marketplace, not_ours.c.order_id == order_id, not_ours.c.ended_at.is_(None)
+            )
+            .values(ended_at=self._ledger.clock(), ended_by=by)
+        )
+        return connection.execute(statement).rowcount > 0
