@@ -9,6 +9,7 @@ import socket
 from cli.failures import BAD_USAGE, COULD_NOT_RUN, NEEDS_A_PERSON, say
 from cli.terminal import console
 from connectors.settings import SourcingSettings, XportcnSettings
+from deployments.local_server import running_server
 from domain.answers import Answer, AnswerKind, AnswerRefused
 from domain.money import Money
 
@@ -77,15 +78,21 @@ def _amount(option: str, text: str) -> Money:
 
 
 def _take(order_ref: str, answer: Answer, by: str) -> int:
-    from tasks.answers import take_answer
-    from tasks.resources import open_resources
+    settings = SourcingSettings()
 
     async def run() -> str:
-        async with open_resources(SourcingSettings(), XportcnSettings()) as resources:
+        from flows.events import News
+        from tasks.answers import take_answer
+        from tasks.resources import open_resources
+
+        async with open_resources(settings, XportcnSettings()) as resources:
+            news = News(resources.ledger, [order_ref], without_run=True)
             order = await take_answer(resources, order_ref, answer, by=by)
+            await news.tell([order_ref])  # else an alarm about this very question would still go off
             return f"{order.order_ref} is now {order.state}" + (f": {order.reason}" if order.reason else "")
 
-    console.print(asyncio.run(run()), soft_wrap=True)
+    with running_server(settings.data_dir):
+        console.print(asyncio.run(run()), soft_wrap=True)
     return 0
 
 

@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -59,11 +59,25 @@ def prefect_server(data_dir: Path) -> Iterator[str]:
     folder = server_folder(data_dir)
     with presence(folder):
         url = running(folder) or _start_for_commands(folder)
-        os.environ["PREFECT_API_URL"] = url
-        try:
+        with _addressed(url):
             yield url
-        finally:
-            del os.environ["PREFECT_API_URL"]
+
+
+@contextmanager
+def running_server(data_dir: Path) -> Iterator[None]:
+    """Use the folder's server if it runs; nothing is started for what is only worth telling to those who listen."""
+    url = None if os.environ.get("PREFECT_API_URL") else running(server_folder(data_dir))
+    with _addressed(url) if url else nullcontext():
+        yield
+
+
+@contextmanager
+def _addressed(url: str) -> Iterator[None]:
+    os.environ["PREFECT_API_URL"] = url
+    try:
+        yield
+    finally:
+        del os.environ["PREFECT_API_URL"]
 
 
 def server_folder(data_dir: Path) -> Path:

@@ -38,10 +38,14 @@ MOST_REFS = 100
 
 
 class News:
-    """What was last known of some orders and their effects; each `tell` says what is new since."""
+    """What was last known of some orders and their effects; each `tell` says what is new since.
 
-    def __init__(self, ledger: Ledger, order_refs: Iterable[str]) -> None:
+    `without_run` for what a person does outside a flow run and automations have to hear of.
+    """
+
+    def __init__(self, ledger: Ledger, order_refs: Iterable[str], *, without_run: bool = False) -> None:
         self._ledger = ledger
+        self._without_run = without_run
         self._orders = ledger.orders(order_refs)
         self._effects = _statuses(ledger.effects_of(self._orders))
         self._untold: list[Event] = []
@@ -61,16 +65,16 @@ class News:
         self._untold += further
         self._orders |= orders
         self._effects |= _statuses(effects)
-        if await send(self._untold):
+        if await send(self._untold, without_run=self._without_run):
             self._untold = []
         return orders
 
 
-async def send(events: Sequence[Event]) -> bool:
+async def send(events: Sequence[Event], *, without_run: bool = False) -> bool:
     """Give events to the Prefect server, with the flow run they belong to; True unless that failed."""
     if not events or not PREFECT_API_URL.value():
         return True  # Prefect would start a server of its own for them
-    return await shown(f"{len(events):,} events", _post(events))
+    return await shown(f"{len(events):,} events", _post(events), without_run=without_run)
 
 
 async def _post(events: Sequence[Event]) -> None:

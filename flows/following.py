@@ -35,12 +35,12 @@ class _Reach:
         return cls.lost_at is not None and time.monotonic() - cls.lost_at < TRY_AGAIN_S
 
 
-async def shown(what: str, showing: Coroutine[Any, Any, object]) -> bool:
+async def shown(what: str, showing: Coroutine[Any, Any, object], *, without_run: bool = False) -> bool:
     """Wait a few seconds for something to be shown in the UI; says so in the log, and no more, when it can't be.
 
-    Outside a flow run nobody looks, and Prefect would start a server of its own.
+    Outside a flow run nobody looks, and Prefect would start a server of its own: there it is shown only `without_run`.
     """
-    if FlowRunContext.get() is None:
+    if FlowRunContext.get() is None and not without_run:
         showing.close()
         return True
     if _Reach.is_lost():

@@ -35,7 +35,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Event]:
     """What is told, in order."""
     told: list[Event] = []
 
-    async def send(events: list[Event]) -> bool:
+    async def send(events: list[Event], *, without_run: bool) -> bool:
         told.extend(events)
         return True
 
@@ -104,7 +104,7 @@ async def test_what_could_not_be_told_comes_with_the_next_news(ledger: Ledger, m
     """A server that is away for one chunk misses nothing."""
     tries: list[list[str]] = []
 
-    async def send(events: list[Event]) -> bool:
+    async def send(events: list[Event], *, without_run: bool) -> bool:
         tries.append(names(events))
         return len(tries) > 1
 

@@ -160,8 +160,8 @@ async def test_each_finding_is_a_row(world: World) -> None:
     assert [row["finding"] for row in artifact_rows(report)] == ["orphan"]
     assert (
         "## To do\n\n- **orphan** taobao X-1 77: expected no order; seen unpaid, 12.00 CNY. To do: find out who "
-        "ordered it: another ledger or a person at the console. If it is to stay: sourcing reconcile --not-ours taobao:77. "
-        "If nobody wants it, cancel it there\n"
+        "ordered it: another ledger or a person at the console. If it is to stay: sourcing reconcile "
+        "--not-ours taobao:77. If nobody wants it, cancel it there\n"
     ) in markdown(report)
 
 

@@ -6,9 +6,11 @@ import json
 import random
 import time
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 
+from tests.deployments.served import wait_for
 from tests.running import Merchant, RunningSandbox, assert_books_are_exact, single_line_orders, write_csv
 
 
@@ -142,3 +144,31 @@ def test_no_secret_is_written_anywhere(merchant: Merchant) -> None:
         content = path.read_bytes()
         assert b"sandbox-access-secret" not in content
         assert b"not-the-secret-9f3" not in content
+
+
+def test_an_answer_is_told_to_who_listens(merchant: Merchant) -> None:
+    """The alarm about an unknown booking waits for the event that a person's answer sends."""
+    merchant.sandbox.faults(
+        {"path": "/open/pp/logistics/orderBookingFreight", "kind": "drop_before", "probability": 1, "times": None}
+    )
+    file = requests(merchant, 1)
+    assert merchant.report("run", file, "--yes")["counts"] == {"unknown": 2}
+    assert events(merchant, "sourcing.effect.settled", "taobao-000") == []
+    answered = merchant.sourcing(
+        "resolve", "taobao-000", "--booked", "3001", "--tracking", "UT300900001", "--by", "ann"
+    )
+    assert answered.exit_code == 0, answered.stderr
+    wait_for(lambda: events(merchant, "sourcing.effect.settled", "taobao-000") == ["taobao-000:book"], seconds=20)
+
+
+def events(merchant: Merchant, name: str, order_ref: str) -> list[str]:
+    """The effects that the Prefect server was told of under this name."""
+    about = {"name": [name]}, {"id": [f"sourcing.order.{order_ref}"]}
+    asked = {"filter": {"event": about[0], "related": about[1]}}
+    request = Request(
+        f"{merchant.settings['PREFECT_API_URL']}/events/filter",
+        data=json.dumps(asked).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urlopen(request) as answer:
+        return [event["resource"]["prefect.resource.name"] for event in json.load(answer)["events"]]
