@@ -159,8 +159,9 @@ def _contradicted(order: OrderRecord, shown: str) -> AnswerRefused:
     )
 
 
-def _require_clear(resources: Resources, effect: EffectRecord, clear_at: datetime) -> None:
-    if resources.clock() < clear_at:
+def _require_clear(effect: EffectRecord, clear_at: datetime, asked_at: datetime) -> None:
+    """Raise `AnswerRefused` when the effect could still arrive after the service was asked."""
+    if asked_at < clear_at:
         raise AnswerRefused(
             f"{effect.key} may still arrive until {clear_at:%Y-%m-%d %H:%M:%S} UTC, so nobody can know yet that it did "
             "not: look again after that"
@@ -169,7 +170,7 @@ def _require_clear(resources: Resources, effect: EffectRecord, clear_at: datetim
 
 async def _require_absent(resources: Resources, effect: Effect, record: EffectRecord, order: OrderRecord) -> None:
     """Raise `AnswerRefused` unless the service shows nothing of an effect that can arrive no more."""
-    _require_clear(resources, record, clear_from(resources, record))
+    _require_clear(record, clear_from(resources, record), resources.clock())
     seen = await _seen(effect, order)
     if isinstance(seen, Landed):
         raise _contradicted(order, f"it happened ({_words_of(seen)}). Run again to record that")
@@ -285,6 +286,7 @@ async def _about_paying(
     accepted = _accepted_payment(order, effects) if effect is None else None
     if effect is None and accepted is None:
         raise _nothing_asked(order, "payment")
+    asked_at = resources.clock()
     shown = await _shown(resources, order)
     if answer.kind is AnswerKind.PAID:
         return _paid(order, effect or accepted, answer, shown, by)
@@ -293,11 +295,11 @@ async def _about_paying(
     if shown and shown.status is ServiceStatus.PAYMENT_PENDING:
         raise _contradicted(order, f"order {order.order_id} has a payment that is not yet confirmed. Look again later")
     if effect is not None:
-        _require_clear(resources, effect, clear_from(resources, effect))
+        _require_clear(effect, clear_from(resources, effect), asked_at)
         return _record(order, answer, by, effect=effect, status=EffectStatus.UNSENT, state=OrderState.ORDERED)
     assert accepted is not None
     settle = timedelta(seconds=resources.settings.settle_s)
-    _require_clear(resources, accepted, (accepted.settled_at or accepted.intent_at) + settle)
+    _require_clear(accepted, (accepted.settled_at or accepted.intent_at) + settle, asked_at)
     reason = f"{by} answered: {answer.words}. The service dropped the payment it had accepted; run again to pay"
     return _record(
         order, answer, by, effect=accepted, status=EffectStatus.REFUSED, state=OrderState.HELD, reason=reason
@@ -411,6 +413,6 @@ async def _about_any(
         raise AnswerRefused("the cart itself tells: lay the order into it again with sourcing cart add")
     _free(resources, order, found)
     if answer.kind is AnswerKind.NOT_DONE:
-        _require_clear(resources, found, clear_from(resources, found))
+        _require_clear(found, clear_from(resources, found), resources.clock())
         return _record(order, answer, by, effect=found, status=EffectStatus.UNSENT, state=None)
     return _record(order, answer, by, effect=found, status=EffectStatus.DONE, state=None, proof={"told_by": by})

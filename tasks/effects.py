@@ -115,13 +115,18 @@ async def settle(resources: Resources, effect: Effect, orders: Mapping[str, Orde
     )
     if not found:
         return
-    chunk = _Chunk(resources, effect, orders)
-    seen = await _look(chunk, [orders[record.order_ref] for record in found])
-    outcomes = [_settled(chunk, record, seen) for record in found]
+    # what was read before the effects became ours may be older than what their last holder knew
+    now = await asyncio.to_thread(resources.ledger.orders, [record.order_ref for record in found])
+    chunk = _Chunk(resources, effect, now)
+    asked_at = resources.clock()
+    seen = await _look(chunk, [now[record.order_ref] for record in found])
+    outcomes = [_settled(chunk, record, seen, asked_at) for record in found]
     await asyncio.to_thread(resources.ledger.record, outcomes)
 
 
-def _settled(chunk: _Chunk, record: EffectRecord, seen: Mapping[str, Seen] | XportcnError) -> Outcome:
+def _settled(
+    chunk: _Chunk, record: EffectRecord, seen: Mapping[str, Seen] | XportcnError, asked_at: datetime
+) -> Outcome:
     if isinstance(seen, XportcnError):
         return _unknown(chunk, record, f"the service could not be asked what became of it ({seen.message})")
     proof = seen.get(record.order_ref)
@@ -129,18 +134,21 @@ def _settled(chunk: _Chunk, record: EffectRecord, seen: Mapping[str, Seen] | Xpo
         return _done(record.claim, proof)
     if never_sent(chunk.resources.send_logs, record.sender, record.key):
         return _unsent(chunk, record, "the run ended before it was sent")
-    doubt = _doubt(chunk, record, proof)
+    doubt = _doubt(chunk, record, proof, asked_at)
     return _unsent(chunk, record, "the service never received it") if doubt is None else _unknown(chunk, record, doubt)
 
 
-def _doubt(chunk: _Chunk, record: EffectRecord, unclear: str | None) -> str | None:
-    """Why not seeing the effect proves nothing yet; None when it proves that it never happened."""
+def _doubt(chunk: _Chunk, record: EffectRecord, unclear: str | None, asked_at: datetime) -> str | None:
+    """Why not seeing the effect proves nothing yet; None when it proves that it never happened.
+
+    What counts is when the service was asked: this process may have been stopped since.
+    """
     if unclear is not None:
         return unclear
     if not chunk.effect.absence_proves:
         return ""
     clear_at = clear_from(chunk.resources, record)
-    if chunk.resources.clock() < clear_at:
+    if asked_at < clear_at:
         return f"it may still arrive until {clear_at:%Y-%m-%d %H:%M} UTC; run again after that"
     return None
 

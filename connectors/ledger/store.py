@@ -163,17 +163,20 @@ class Ledger:
         if not plans:
             return
         now = self.clock()
-        refs = [plan["order_ref"] for plan in plans]
+        rows = {plan["order_ref"]: {**plan, "recorded_at": now, "updated_at": now} for plan in plans}
         with self._transaction() as connection:
-            # locks the rows first, so that another run's claim is either seen below or waits for this commit
-            old = {row.order_ref: row.state for row in connection.execute(_STANDING, {"refs": refs})}
-            started = set(connection.scalars(_STARTED, {"refs": refs}))
-            rows = [
-                {**plan, "recorded_at": now, "updated_at": now} for plan in plans if plan["order_ref"] not in started
-            ]
-            for row in rows:
-                connection.execute(_planning(self._insert, frozenset(row)), row)
-                self._audit(connection, row["order_ref"], old.get(row["order_ref"]), row["state"], row["reason"])
+            # All rows are there and locked before one looks for effects: another run's claim is either seen below or
+            # waits for this commit. A row that is not there yet can't be locked, so new orders are written first.
+            write = _new_order(self._insert)
+            new = {ref for ref in sorted(rows) if connection.execute(write, rows[ref]).first()}
+            old = {row.order_ref: row.state for row in connection.execute(_STANDING, {"refs": list(rows)})}
+            started = set(connection.scalars(_STARTED, {"refs": list(rows)}))
+            for ref, row in rows.items():
+                if ref in started:
+                    continue
+                if ref not in new:
+                    connection.execute(_planning(self._insert, frozenset(row)), row)
+                self._audit(connection, ref, None if ref in new else old[ref], row["state"], row["reason"])
 
     @patient
     def change(self, changes: Sequence[OrderChange]) -> None:
@@ -480,7 +483,10 @@ class Ledger:
         return True
 
     def _change(self, connection: Connection, change: OrderChange, *, by: str = "", is_fact: bool = False) -> None:
-        """Move an order. What an effect did (`is_fact`) is written down also if the order was taken back meanwhile."""
+        """Move an order. What an effect did (`is_fact`) is written down also if the order is elsewhere meanwhile.
+
+        It may have been taken back; or another run saw the effect and went on, and this one only knows of a doubt.
+        """
         row = connection.execute(_ORDER_NOW, {"ref": change.order_ref}).one()
         old = OrderState(row.state)
         if change.expected is not None and old is not change.expected:
@@ -488,7 +494,8 @@ class Ledger:
         if change.state is not None and is_behind(change.state, old):
             return  # another run saw more of the order than this one
         values: dict[str, Any] = {**(change.columns or {}), "updated_at": self.clock()}
-        if is_fact and old in _TAKEN_BACK and change.state is not None and not can_move(old, change.state):
+        overtaken = old in _TAKEN_BACK or change.state is OrderState.UNKNOWN
+        if is_fact and overtaken and change.state is not None and not can_move(old, change.state):
             words = f"{change.reason} (came when the order was {old})".strip()
             self._audit(connection, change.order_ref, old, old, words, by=by)
             change = replace(change, state=None)
@@ -525,6 +532,15 @@ def _claiming(insert_into: Callable[..., Any]) -> Executable:
         },
         where=effects.c.status == EffectStatus.UNSENT,
     ).returning(effects)
+    return statement
+
+
+@cache
+def _new_order(insert_into: Callable[..., Any]) -> Executable:
+    """Writes the plan of an order that is not there; answers a row if it was not."""
+    statement: Executable = (
+        insert_into(orders).on_conflict_do_nothing(index_elements=["order_ref"]).returning(orders.c.order_ref)
+    )
     return statement
 
 

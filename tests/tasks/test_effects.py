@@ -103,6 +103,46 @@ async def test_what_is_not_seen_stays_unknown_until_it_can_no_longer_arrive(
     assert service.sent == ["A-1:create", "A-1:create"]
 
 
+async def test_what_was_not_there_before_the_settle_time_proves_nothing_after_it(
+    resources: Resources, next_run: Resources, clock: MovableClock
+) -> None:
+    """A run is stopped between the service's answer and its own judgement, and it lands meanwhile (seed 69138)."""
+    service = FakeService(failures=[Unanswered("cut")])
+    await run(resources, service)
+    clock.advance(959)
+
+    async def stopped(orders: Sequence[OrderRecord]) -> Mapping[str, Landed]:
+        seen = await service._look(orders)
+        clock.advance(60)
+        service.happened.append("A-1")
+        return seen
+
+    await settle(next_run, replace(service.effect, look=stopped), next_run.ledger.orders(["A-1"]))
+    assert status(next_run) is EffectStatus.UNKNOWN
+    assert (await run(next_run, service)).state is OrderState.ORDERED
+    assert service.sent == ["A-1:create"]
+
+
+async def test_the_service_is_asked_about_orders_as_they_are_by_now(
+    resources: Resources, next_run: Resources, clock: MovableClock
+) -> None:
+    """What a run read before it took an effect over is older than what the last holder knew (seed 35669)."""
+    stale = next_run.ledger.orders(["A-1"])
+    service = FakeService(failures=[Unanswered("cut")])
+    await run(resources, service)
+    ordered = OrderChange(order_ref="A-1", state=OrderState.ORDERED, columns={"order_id": "77"})
+    resources.ledger.change([ordered])
+    clock.advance(61)
+    asked_with: list[str | None] = []
+
+    async def look(orders: Sequence[OrderRecord]) -> Mapping[str, Landed]:
+        asked_with.extend(order.order_id for order in orders)
+        return {}
+
+    await settle(next_run, replace(service.effect, look=look), stale)
+    assert asked_with == ["77"]
+
+
 async def test_an_effect_that_arrives_late_is_found(
     resources: Resources, next_run: Resources, clock: MovableClock
 ) -> None:

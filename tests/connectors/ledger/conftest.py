@@ -10,6 +10,7 @@ import pytest
 
 from connectors.ledger.store import Ledger
 from tests.connectors.ledger.plans import plan
+from tests.postgres import MISSING, Postgres, binaries, running_postgres
 
 
 class MovableClock:
@@ -48,3 +49,11 @@ def other(url: str, clock: MovableClock, ledger: Ledger) -> Iterator[Ledger]:
     """The same ledger in the hands of another run."""
     with Ledger(url, clock=clock, owner="second") as other:
         yield other
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    if binaries() is None:
+        pytest.skip(MISSING)
+    with running_postgres(durable=False) as server:
+        yield server

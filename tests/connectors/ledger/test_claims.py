@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from connectors.ledger.records import Intent, OrderChange, Outcome
 from connectors.ledger.store import Ledger
@@ -13,6 +15,7 @@ from domain.effects import Action, EffectStatus
 from domain.states import IllegalMove, OrderState
 from tests.connectors.ledger.conftest import MovableClock
 from tests.connectors.ledger.plans import intents, plan
+from tests.postgres import Postgres
 
 LEASE = timedelta(seconds=60)
 
@@ -169,3 +172,36 @@ def test_what_an_effect_did_is_kept_when_the_order_was_cancelled_meanwhile(ledge
     order = ledger.orders(["A-1"])["A-1"]
     assert (order.state, order.reason, order.paid_minor) == (OrderState.CANCELLED, "closed", 100)
     assert ledger.moves_of("A-1")[-1]["reason"] == "paid (came when the order was cancelled)"
+
+
+def test_a_doubt_does_not_take_back_what_another_run_has_seen(ledger: Ledger) -> None:
+    """One run saw the order paid and booked it; the other could not ask about its payment (seed 35669)."""
+    won = ledger.claim([Intent(order_ref="A-1", action=Action.PAY, amount=None, request_hash="h")], lease=LEASE)
+    for state in (OrderState.ORDERED, OrderState.PAID, OrderState.BOOKED):
+        ledger.change([OrderChange(order_ref="A-1", state=state)])
+    doubt = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, reason="no answer to pay")
+    ledger.record([Outcome(claim=won.won["A-1"].claim, status=EffectStatus.UNKNOWN, change=doubt)])
+    assert ledger.orders(["A-1"])["A-1"].state is OrderState.BOOKED
+    assert ledger.effects_of(["A-1"])[0].status is EffectStatus.UNKNOWN
+    assert ledger.moves_of("A-1")[-1]["reason"] == "no answer to pay (came when the order was booked)"
+
+
+def test_a_plan_never_replaces_that_of_an_order_begun_meanwhile(postgres: Postgres, clock: MovableClock) -> None:
+    """Two runs plan a new order at one moment; the first has ordered it before the second's row arrives.
+
+    On PostgreSQL nothing keeps the second from looking for effects before there are any: no row is there to be locked.
+    """
+    url = postgres.new_database()
+    with Ledger(url, clock=clock, owner="first") as first, Ledger(url, clock=clock, owner="second") as second:
+        first.start_batch("batch", "file.csv")
+
+        @event.listens_for(second._engine, "before_cursor_execute")
+        def meanwhile(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            if statement.startswith("INSERT INTO orders") and not first.all_orders():
+                first.put_plans([plan("A-1", approved_minor=100)])
+                first.record([claim_one(first)])
+
+        second.put_plans([plan("A-1", approved_minor=900, plan_hash="dearer")])
+        order = first.orders(["A-1"])["A-1"]
+        assert (order.state, order.approved_minor, order.plan_hash) == (OrderState.ORDERED, 100, "h")
+        assert [move["new_state"] for move in first.moves_of("A-1")] == ["planned", "ordered"]

@@ -30,7 +30,7 @@ from tests.connectors.ledger.conftest import MovableClock
 from tests.connectors.ledger.plans import intents, plan
 from tests.connectors.ledger.test_claims import LEASE
 from tests.connectors.ledger.test_send_log import claim
-from tests.postgres import MISSING, Postgres, binaries, running_postgres
+from tests.postgres import Postgres
 
 PAGE = 4096
 
@@ -260,14 +260,6 @@ def test_a_database_server_that_is_down_is_named() -> None:
         Ledger("postgresql://me:secret@127.0.0.1:9/sourcing", clock=MovableClock(), owner="first")
     assert "127.0.0.1:9/sourcing" in str(told.value)
     assert "secret" not in str(told.value)
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    if binaries() is None:
-        pytest.skip(MISSING)
-    with running_postgres(durable=False) as server:
-        yield server
 
 
 def test_a_database_that_is_not_there_is_named(postgres: Postgres) -> None:
