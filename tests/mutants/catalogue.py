@@ -90,7 +90,7 @@ MUTANTS = (
     Mutant(
         name="no-settle-time",
         means="an effect that lands late is sent again before it is there",
-        edits=(Edit(file=EFFECTS, old="    if chunk.resources.clock() < clear_at:\n", new="    if False:\n"),),
+        edits=(Edit(file=EFFECTS, old="    if asked_at < clear_at:\n", new="    if False:\n"),),
     ),
     Mutant(
         name="send-log-not-written",
