@@ -66,7 +66,7 @@ MUTANTS = (
         edits=(
             Edit(
                 file=EFFECTS,
-                old="    seen = await _look(chunk, [orders[record.order_ref] for record in found])\n",
+                old="    seen = await _look(chunk, [now[record.order_ref] for record in found])\n",
                 new="    seen: Mapping[str, Seen] | XportcnError = {}\n",
             ),
         ),
