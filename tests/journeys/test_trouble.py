@@ -151,14 +151,14 @@ def test_an_answer_is_told_to_who_listens(merchant: Merchant) -> None:
     merchant.sandbox.faults(
         {"path": "/open/pp/logistics/orderBookingFreight", "kind": "drop_before", "probability": 1, "times": None}
     )
-    file = requests(merchant, 1)
-    assert merchant.report("run", file, "--yes")["counts"] == {"unknown": 2}
-    assert events(merchant, "sourcing.effect.settled", "taobao-000") == []
-    answered = merchant.sourcing(
-        "resolve", "taobao-000", "--booked", "3001", "--tracking", "UT300900001", "--by", "ann"
-    )
+    (row,) = single_line_orders(merchant.sandbox, {"taobao": 1})
+    file = write_csv(merchant.folder / "requests.csv", [{**row, "order_ref": "asked-about"}])
+    assert merchant.report("run", file, "--yes")["counts"] == {"unknown": 1}
+    assert events(merchant, "sourcing.effect.settled", "asked-about") == []
+    answer = ("--booked", "3001", "--tracking", "UT300900001", "--by", "ann")
+    answered = merchant.sourcing("resolve", "asked-about", *answer)
     assert answered.exit_code == 0, answered.stderr
-    wait_for(lambda: events(merchant, "sourcing.effect.settled", "taobao-000") == ["taobao-000:book"], seconds=20)
+    wait_for(lambda: events(merchant, "sourcing.effect.settled", "asked-about") == ["asked-about:book"], seconds=20)
 
 
 def events(merchant: Merchant, name: str, order_ref: str) -> list[str]:
