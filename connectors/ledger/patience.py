@@ -41,7 +41,7 @@ def patient(operation: Callable[P, R]) -> Callable[P, R]:
             except LedgerUnusable as error:
                 if not passes(error.__cause__) or time.monotonic() >= deadline:
                     raise
-                if pause == FIRST_PAUSE_S:
+                if pause == 2 * FIRST_PAUSE_S:  # what passes at once is not worth a word
                     log.warning("The ledger's database does not answer; waiting for it up to %.0f s", PATIENCE_S)
                 time.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_S)
