@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +25,7 @@ from domain.states import OrderState
 from tests.connectors.ledger.conftest import MovableClock
 from tests.connectors.ledger.plans import intents, plan
 from tests.connectors.ledger.test_claims import LEASE, claim_one
-from tests.postgres import MISSING, Postgres, binaries, running_postgres
+from tests.postgres import Postgres
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -231,14 +230,6 @@ def test_a_ledger_with_a_run_at_work_does_not_move(ledger: Ledger, url: str, tmp
     ledger.claim(intents("A-1"), lease=LEASE)
     with pytest.raises(LedgerUnusable, match=r"a run is at work \(A-1:create, until 2026-01-01 12:01:00 UTC\)"):
         move_ledger(url, f"sqlite:///{tmp_path / 'new.db'}", now=ledger.clock(), by="ann")
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    if binaries() is None:
-        pytest.skip(MISSING)
-    with running_postgres(durable=False) as server:
-        yield server
 
 
 def test_a_ledger_moves_to_postgresql_and_back_into_a_backup(
