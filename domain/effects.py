@@ -42,6 +42,10 @@ class EffectStatus(StrEnum):
     UNSENT = "unsent"
 
 
+OPEN = (EffectStatus.SENDING, EffectStatus.UNKNOWN)
+"""Nobody knows yet whether such an effect happened."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """The right to send one effect, until `lease_until` (UTC). Only the ledger makes one.

@@ -9,10 +9,9 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from connectors.ledger.records import OrderRecord
-from connectors.ledger.store import OPEN
 from connectors.settings import SourcingSettings, XportcnSettings
 from domain.after_sale import FOLLOWED, Refund, RefundFault, RefundKind, RefundOption, RefundState
-from domain.effects import Action, EffectStatus
+from domain.effects import OPEN, Action, EffectStatus
 from domain.money import Money
 from flows.after_sale_reporting import AfterSaleReport, after_sale_report
 from flows.chunks import chunks

@@ -8,12 +8,11 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from connectors.ledger.records import OrderRecord
-from connectors.ledger.store import OPEN
 from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.xportcn.after_sale import after_sale_for
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.after_sale import CancelWay, RefundFault, RefundKind, judge_cancel
-from domain.effects import SPENDING, Action
+from domain.effects import OPEN, SPENDING, Action
 from domain.service_orders import ServiceStatus
 from domain.states import OrderState
 from flows.after_sale_reporting import AfterSaleReport, after_sale_report

@@ -17,8 +17,8 @@ from prefect.events.related import related_resources_from_run_context
 from prefect.settings import PREFECT_API_URL
 
 from connectors.ledger.records import EffectRecord, OrderRecord
-from connectors.ledger.store import OPEN, Ledger
-from domain.effects import EffectStatus
+from connectors.ledger.store import Ledger
+from domain.effects import OPEN, EffectStatus
 from domain.report import BatchReport
 from domain.states import OrderState
 from flows.following import shown

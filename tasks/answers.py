@@ -11,11 +11,11 @@ from typing import Any
 from connectors.ledger.answers import AnswerRecord
 from connectors.ledger.codec import to_json
 from connectors.ledger.records import EffectRecord, Intent, OrderChange, OrderRecord
-from connectors.ledger.store import OPEN, Ledger
+from connectors.ledger.store import Ledger
 from connectors.xportcn.errors import Refused
 from domain.after_sale import Refund
 from domain.answers import ABOUT, Answer, AnswerKind, AnswerRefused, forms, question
-from domain.effects import Action, EffectStatus
+from domain.effects import OPEN, Action, EffectStatus
 from domain.money import Money
 from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
 from domain.states import OrderState, can_move

@@ -12,7 +12,6 @@ from prefect.cache_policies import NO_CACHE
 
 from connectors.ledger.codec import lines_of
 from connectors.ledger.records import Intent, OrderRecord
-from connectors.ledger.store import OPEN
 from connectors.xportcn.after_sale import after_sale_for
 from connectors.xportcn.after_sale.base import Ability, AfterSale, RefundRequest, Target
 from domain.after_sale import (
@@ -32,7 +31,7 @@ from domain.after_sale import (
     settled_description,
     standing,
 )
-from domain.effects import Action
+from domain.effects import OPEN, Action
 from domain.money import Money
 from tasks.bounded import each
 from tasks.effects import perform

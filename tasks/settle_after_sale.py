@@ -6,9 +6,8 @@ import re
 from collections.abc import Mapping
 
 from connectors.ledger.records import EffectRecord, OrderRecord
-from connectors.ledger.store import OPEN
 from domain.after_sale import Refund
-from domain.effects import Action
+from domain.effects import OPEN, Action
 from tasks.cancel_order import after_unknown, cancel_effect
 from tasks.confirm_receipt import receive_effect
 from tasks.effects import Effect, settle

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, or_, select, update
 
+from connectors.ledger.claiming import intent_row, latest_attempts, slot_of
 from connectors.ledger.patience import patient
 from connectors.ledger.records import EffectRecord, OrderChange
 from connectors.ledger.schema import answers, effects
-from domain.effects import EffectStatus, effect_key
+from domain.effects import EffectStatus
 
 if TYPE_CHECKING:
     from connectors.ledger.records import Intent
@@ -102,8 +104,8 @@ class AnswerRows:
         intent, now = answer.intent, self._ledger.clock()
         if intent is None:
             return ""
-        latest = self._ledger._latest(connection, [intent]).get(effect_key(intent.order_ref, intent.action))
-        row = {**self._ledger._intent_row(intent, latest, now, now - now), **settled}
+        latest = latest_attempts(connection, [intent]).get(slot_of(intent))
+        row = {**intent_row(intent, latest, owner=self._ledger.owner, now=now, lease=timedelta(0)), **settled}
         insert = self._ledger._insert(effects).values(row)
         replaced = {name: insert.excluded[name] for name in row if name not in ("key", "fence")}
         statement = insert.on_conflict_do_update(

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import RowMapping, select
 
+from connectors.ledger.claiming import effect_records
 from connectors.ledger.patience import patient
 from connectors.ledger.records import EffectRecord
 from connectors.ledger.schema import effects, orders
-from connectors.ledger.store import OPEN
+from domain.effects import OPEN
 from domain.findings import LedgerOrder
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -47,7 +48,7 @@ def every_open_effect(ledger: Ledger) -> list[EffectRecord]:
     """Every effect that may have been sent and has no outcome, oldest first."""
     statement = select(effects).where(effects.c.status.in_(OPEN)).order_by(effects.c.intent_at, effects.c.key)
     with ledger._reading() as connection:
-        return ledger._effects(connection, statement)
+        return effect_records(connection, statement)
 
 
 def _order(row: RowMapping) -> LedgerOrder:

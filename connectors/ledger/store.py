@@ -15,6 +15,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError, DBAPIError
 
 from connectors.ledger.answers import AnswerRows
+from connectors.ledger.claiming import (
+    STANDING,
+    claiming,
+    effect_records,
+    intent_row,
+    latest_attempts,
+    slot_of,
+    still_meant,
+)
 from connectors.ledger.engine import LedgerUnusable, open_engine, unusable
 from connectors.ledger.marks import Mark, MarkRows, require_unmarked
 from connectors.ledger.not_ours import NotOursRows
@@ -24,11 +33,10 @@ from connectors.ledger.refunds import RefundRows
 from connectors.ledger.schema import account, batches, effects, matches, moves, orders
 from connectors.ledger.spending import COUNTS_AS_SPENT, batch_total, day_total, without_room
 from connectors.ledger.tracking import TrackingRows
-from domain.effects import SPENDING, TAKING_BACK, Action, EffectStatus, effect_key
+from domain.effects import OPEN, Action, EffectStatus
 from domain.states import OrderState, can_move, is_behind, move
 
 Clock = Callable[[], datetime]
-OPEN = (EffectStatus.SENDING, EffectStatus.UNKNOWN)
 CLOCKS_APART_S = 30
 
 # built once: making a statement costs several times what running it does
@@ -42,19 +50,7 @@ _AT_WORK = (
     .where(effects.c.order_ref.in_(_REFS), effects.c.status.in_(OPEN), effects.c.lease_until > bindparam("now"))
     .distinct()
 )
-_STANDING = (
-    select(orders.c.order_ref, orders.c.state, orders.c.plan_hash)
-    .where(orders.c.order_ref.in_(_REFS))
-    .order_by(orders.c.order_ref)
-    .with_for_update()
-)
 _TAKEN_BACK = (OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED)
-_OPPOSED = {**dict.fromkeys(SPENDING, TAKING_BACK), **dict.fromkeys(TAKING_BACK, SPENDING)}
-_OPPOSING = select(effects.c.order_ref).where(
-    effects.c.order_ref.in_(_REFS),
-    effects.c.status.in_(OPEN),
-    effects.c.action.in_(bindparam("actions", expanding=True)),
-)
 _STARTED = select(effects.c.order_ref).where(effects.c.order_ref.in_(_REFS), effects.c.status.in_(COUNTS_AS_SPENT))
 _IN_DOUBT = select(effects.c.sender, effects.c.owner).where(effects.c.status.in_(OPEN))
 
@@ -169,7 +165,7 @@ class Ledger:
             # waits for this commit. A row that is not there yet can't be locked, so new orders are written first.
             write = _new_order(self._insert)
             new = {ref for ref in sorted(rows) if connection.execute(write, rows[ref]).first()}
-            old = {row.order_ref: row.state for row in connection.execute(_STANDING, {"refs": list(rows)})}
+            old = {row.order_ref: row.state for row in connection.execute(STANDING, {"refs": list(rows)})}
             started = set(connection.scalars(_STARTED, {"refs": list(rows)}))
             for ref, row in rows.items():
                 if ref in started:
@@ -256,15 +252,18 @@ class Ledger:
         lease: timedelta,
         limits: SpendLimits | None,
     ) -> Claimed:
-        intents = self._still_meant(connection, intents)
+        intents = still_meant(connection, intents)
         if limits is not None and intents:
             intents = self._within(connection, intents, limits)
         if not intents:
             return Claimed(won={}, settled={}, open={})
-        latest = self._latest(connection, intents)
-        rows = [self._intent_row(intent, latest.get(_slot(intent)), now, lease) for intent in intents]
+        latest = latest_attempts(connection, intents)
+        rows = [
+            intent_row(intent, latest.get(slot_of(intent)), owner=self.owner, now=now, lease=lease)
+            for intent in intents
+        ]
         rows.sort(key=lambda row: str(row["key"]))  # two runs that lock rows in one order never deadlock
-        return self._claimed(connection, self._effects(connection, _claiming(self._insert), rows), intents)
+        return self._claimed(connection, effect_records(connection, claiming(self._insert), rows), intents)
 
     def _claimed_unheard(self, connection: Connection, intents: Sequence[Intent], now: datetime) -> list[EffectRecord]:
         """What an earlier try of this very claim has won, whose commit succeeded without our hearing of it."""
@@ -275,12 +274,12 @@ class Ledger:
             effects.c.owner == self.owner,
             effects.c.intent_at == now,
         )
-        slots = {_slot(intent) for intent in intents}
-        return [record for record in self._effects(connection, statement) if record.slot in slots]
+        slots = {slot_of(intent) for intent in intents}
+        return [record for record in effect_records(connection, statement) if record.slot in slots]
 
     def _claimed(self, connection: Connection, won: Sequence[EffectRecord], intents: Sequence[Intent]) -> Claimed:
-        lost = {_slot(intent) for intent in intents} - {record.slot for record in won}
-        latest = self._latest(connection, intents) if lost else {}
+        lost = {slot_of(intent) for intent in intents} - {record.slot for record in won}
+        latest = latest_attempts(connection, intents) if lost else {}
         others = [latest[slot] for slot in lost if slot in latest]
         return Claimed(
             won={e.order_ref: e for e in won},
@@ -316,7 +315,7 @@ class Ledger:
             with self._transaction() as connection:
                 # an earlier try may have been committed without our hearing of it
                 which = or_(and_(*adrift), and_(*open_ones, *ours)) if next(tries) else and_(*adrift)
-                found = self._effects(connection, select(effects).where(which))
+                found = effect_records(connection, select(effects).where(which))
                 keys = [record.key for record in found if parts is None or record.part in parts]
                 statement = (
                     update(effects)
@@ -324,7 +323,7 @@ class Ledger:
                     .values(fence=effects.c.fence + 1, owner=self.owner, lease_until=now + lease)
                     .returning(effects)
                 )
-                return self._effects(connection, statement)
+                return effect_records(connection, statement)
 
         return try_once()
 
@@ -342,7 +341,7 @@ class Ledger:
     def effects_of(self, order_refs: Iterable[str]) -> list[EffectRecord]:
         """All effects of these orders, oldest first."""
         with self._reading() as connection:
-            return self._effects(connection, _EFFECTS, {"refs": list(order_refs)})
+            return effect_records(connection, _EFFECTS, {"refs": list(order_refs)})
 
     @patient
     def unsettled(self, order_refs: Iterable[str]) -> set[str]:
@@ -370,26 +369,6 @@ class Ledger:
             return [dict(row) for row in connection.execute(statement).mappings()]
 
     # inside
-
-    @staticmethod
-    def _still_meant(connection: Connection, intents: Sequence[Intent]) -> Sequence[Intent]:
-        """The intents whose order is still as it was seen: its plan, its state, and nobody about to do the opposite.
-
-        Locks the orders until the claim is committed, so that what is found here holds.
-        """
-        if not intents:
-            return []
-        refs = [intent.order_ref for intent in intents]
-        now = {row.order_ref: row for row in connection.execute(_STANDING, {"refs": refs})}
-        against = {"refs": refs, "actions": [*_OPPOSED.get(intents[0].action, ())]}
-        opposed = set(connection.scalars(_OPPOSING, against)) if against["actions"] else set()
-        return [
-            intent
-            for intent in intents
-            if intent.order_ref not in opposed
-            and (not intent.plan_hash or now[intent.order_ref].plan_hash == intent.plan_hash)
-            and (intent.seen_in is None or now[intent.order_ref].state == intent.seen_in)
-        ]
 
     def _within(self, connection: Connection, intents: Sequence[Intent], limits: SpendLimits) -> Sequence[Intent]:
         """The intents that the limits have room for; the others' orders are held."""
@@ -419,45 +398,6 @@ class Ledger:
         with self._reading() as connection:
             rows = connection.execute(statement, given).mappings()
             return {row["order_ref"]: OrderRecord.of(dict(row)) for row in rows}
-
-    @staticmethod
-    def _effects(
-        connection: Connection,
-        statement: Executable,
-        given: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
-    ) -> list[EffectRecord]:
-        return [EffectRecord.of(dict(row)) for row in connection.execute(statement, given).mappings()]
-
-    def _latest(self, connection: Connection, intents: Sequence[Intent]) -> dict[str, EffectRecord]:
-        refs = [intent.order_ref for intent in intents]
-        statement = (
-            select(effects)
-            .where(effects.c.order_ref.in_(refs), effects.c.action == intents[0].action)
-            .order_by(effects.c.attempt)
-        )
-        return {record.slot: record for record in self._effects(connection, statement)}
-
-    def _intent_row(
-        self, intent: Intent, latest: EffectRecord | None, now: datetime, lease: timedelta
-    ) -> dict[str, Any]:
-        attempt = 1 if latest is None else latest.attempt + (latest.status is EffectStatus.REFUSED)
-        return {
-            "key": effect_key(intent.order_ref, intent.action, part=intent.part, attempt=attempt),
-            "order_ref": intent.order_ref,
-            "action": intent.action,
-            "attempt": attempt,
-            "status": EffectStatus.SENDING,
-            "amount_minor": intent.amount.minor if intent.amount else None,
-            "currency": intent.amount.currency if intent.amount else None,
-            "request_hash": intent.request_hash,
-            "fence": 1,
-            "owner": self.owner,
-            "lease_until": now + lease,
-            "sender": self.owner,
-            "intent_at": now,
-            "leaves_by": now + lease,
-            "reason": "",
-        }
 
     def _settle(self, connection: Connection, outcome: Outcome) -> bool:
         now = self.clock()
@@ -512,27 +452,6 @@ class Ledger:
             return
         row = {"order_ref": order_ref, "at": self.clock(), "old_state": old, "new_state": new, "reason": reason}
         connection.execute(moves.insert().values({**row, "by": by or self.owner}))
-
-
-def _slot(intent: Intent) -> str:
-    return effect_key(intent.order_ref, intent.action, part=intent.part)
-
-
-@cache
-def _claiming(insert_into: Callable[..., Any]) -> Executable:
-    """The one statement that decides between processes: a new row is ours, and one that provably never left."""
-    insert = insert_into(effects)
-    kept = {"key", "order_ref", "action", "attempt", "fence", "settled_at", "answer"}
-    statement: Executable = insert.on_conflict_do_update(
-        index_elements=["key"],
-        set_={
-            "fence": effects.c.fence + 1,
-            "settled_at": None,
-            **{column.name: insert.excluded[column.name] for column in effects.c if column.name not in kept},
-        },
-        where=effects.c.status == EffectStatus.UNSENT,
-    ).returning(effects)
-    return statement
 
 
 @cache

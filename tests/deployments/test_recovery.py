@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from connectors.ledger.store import OPEN, Ledger
+from connectors.ledger.store import Ledger
 from deployments.local_server import is_healthy
 from deployments.processes import children_of, descendants_of
+from domain.effects import OPEN
 from domain.states import OrderState
 from tests.deployments.served import Served, wait_for
 from tests.deployments.test_automations import call_roll, impatient

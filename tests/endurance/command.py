@@ -7,8 +7,7 @@ import signal
 import time
 from pathlib import Path
 
-from connectors.ledger.store import OPEN
-from domain.effects import Action
+from domain.effects import OPEN, Action
 from tests.crashes.books import kept
 from tests.crashes.light import Job
 from tests.endurance.shop import judged, new_batch

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 EFFECTS = "tasks/effects.py"
+CLAIMING = "connectors/ledger/claiming.py"
 STORE = "connectors/ledger/store.py"
 SPENDING = "connectors/ledger/spending.py"
 RESOURCES = "tasks/resources.py"
@@ -126,8 +127,8 @@ MUTANTS = (
         means="what is bought is another plan than the one that was approved",
         edits=(
             Edit(
-                file=STORE,
-                old="            and (not intent.plan_hash or now[intent.order_ref].plan_hash == intent.plan_hash)\n",
+                file=CLAIMING,
+                old="        and (not intent.plan_hash or now[intent.order_ref].plan_hash == intent.plan_hash)\n",
                 new="",
             ),
         ),
@@ -158,7 +159,7 @@ MUTANTS = (
         means="two runs each send the same effect",
         edits=(
             Edit(
-                file=STORE,
+                file=CLAIMING,
                 old="        where=effects.c.status == EffectStatus.UNSENT,\n",
                 new="        where=(effects.c.status != 'done') & (effects.c.status != 'refused'),\n",
             ),

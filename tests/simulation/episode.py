@@ -13,10 +13,9 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from connectors.ledger.engine import LedgerUnusable
-from connectors.ledger.store import OPEN
 from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import XportcnError
-from domain.effects import Action, Claim
+from domain.effects import OPEN, Action, Claim
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderRequest, Receiver, RequestLine
