@@ -10,7 +10,7 @@ from pathlib import Path
 
 from prefect import flow
 
-from connectors.ledger.codec import plan_row
+from connectors.ledger.codec import plan_hash, plan_row
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.request_files import read_request_file
@@ -199,7 +199,7 @@ async def _plans(resources: Resources, orders: Mapping[str, OrderRecord]) -> dic
         except Misconfigured:
             raise
         except (CartFault, XportcnError) as error:
-            _hold(resources, ref, f"not ordered: {error}")
+            _hold(resources, order, f"not ordered: {error}")
     return plans
 
 
@@ -213,36 +213,45 @@ async def _order(
     ask: bool,
 ) -> None:
     limits = spend_limits(resources, batch_id, budget)
+    seen = resources.ledger.orders([plan.order_ref for plan in plans])
     judged = within_budget(plans, limits_now(resources, limits))
     for plan in judged:
         if not plan.is_fine:
-            _hold(resources, plan.order_ref, plan.reason)
+            _hold(resources, seen[plan.order_ref], plan.reason)
     fine = [plan for plan in judged if plan.is_fine]
     if fine:
-        fine = await _approved(resources, batch_id, fine, yes=not ask)
+        fine = await _approved(resources, batch_id, fine, seen, yes=not ask)
         if not fine:
             return
-    for plan in fine:
-        await approve_cart(resources, plan)
-    approved = resources.ledger.orders([plan.order_ref for plan in fine])
-    await order_cart(resources, approved, limits, label=batch_id)
+    hashes = {
+        plan.order_ref: plan_hash(plan)
+        for plan in fine
+        if await approve_cart(resources, plan, seen_in=seen[plan.order_ref].state)
+    }
+    await order_cart(resources, resources.ledger.orders(hashes), hashes, limits, label=batch_id)
     await execute(resources, refs, {}, limits=limits, chunk_size=resources.settings.chunk_size)
 
 
 async def _approved(
-    resources: Resources, batch_id: str, plans: Sequence[PlannedOrder], *, yes: bool
+    resources: Resources,
+    batch_id: str,
+    plans: Sequence[PlannedOrder],
+    seen: Mapping[str, OrderRecord],
+    *,
+    yes: bool,
 ) -> list[PlannedOrder]:
     """The plans that somebody approved; the others' orders are held."""
     question = Question(batch_id=batch_id, to_buy=plans, to_ship=[])
     decision = await decide(question, resources.settings, yes=yes)
     for plan in plans:
         if plan.order_ref not in decision.approved:
-            _hold(resources, plan.order_ref, f"not approved{decision.why_not}")
+            _hold(resources, seen[plan.order_ref], f"not approved{decision.why_not}")
     return [plan for plan in plans if plan.order_ref in decision.approved]
 
 
-def _hold(resources: Resources, order_ref: str, reason: str) -> None:
-    resources.ledger.change([OrderChange(order_ref=order_ref, state=OrderState.HELD, reason=reason)])
+def _hold(resources: Resources, order: OrderRecord, reason: str) -> None:
+    change = OrderChange(order_ref=order.order_ref, state=OrderState.HELD, expected=order.state, reason=reason)
+    resources.ledger.change([change])
 
 
 def _by_batch(orders: Mapping[str, OrderRecord]) -> dict[str, list[str]]:

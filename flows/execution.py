@@ -16,6 +16,7 @@ from tasks.pay import pay_orders, settle_payments
 from tasks.progress import progress
 from tasks.render_freight import render_freights
 from tasks.resources import Resources
+from tasks.settle_after_sale import settle_after_sale
 
 STAGES = ("create", "pay", "render freight", "book")
 
@@ -52,6 +53,8 @@ async def settle_open_effects(resources: Resources, orders: Mapping[str, OrderRe
     await settle_creates(resources, {ref: order for ref, order in orders.items() if ref in waiting})
     await settle_payments(resources, resources.ledger.orders(waiting))
     await settle_bookings(resources, resources.ledger.orders(waiting))
+    # one that was taken back is neither paid nor booked while nobody knows what became of that
+    await settle_after_sale(resources, resources.ledger.orders(waiting))
 
 
 async def _execute_chunk(

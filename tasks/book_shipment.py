@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -54,7 +55,8 @@ async def still_to_book(resources: Resources, orders: Mapping[str, OrderRecord])
         if ref not in shown:
             continue
         if shown[ref].shipments:
-            changes.append(_seen(resources, order, shown[ref].shipments).change)
+            booked = _seen(resources, order, shown[ref].shipments).change
+            changes.append(replace(booked, expected=order.state))
         elif reason := judge_booking(shown[ref]):
             change = OrderChange(order_ref=ref, state=OrderState.HELD, expected=order.state, reason=reason)
             changes.append(change)

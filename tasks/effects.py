@@ -219,9 +219,13 @@ async def _request(effect: Effect, claims: Sequence[Claim], orders: Sequence[Ord
 async def _concluded(chunk: _Chunk, record: EffectRecord, order: OrderRecord, answer: Answer) -> Outcome:
     if isinstance(answer, Landed):
         return _done(record.claim, answer)
-    if isinstance(answer, Refused):
-        return await _after_refusal(chunk, record, order, answer)
-    return await _after_silence(chunk, record, order, answer)
+    try:
+        if isinstance(answer, Refused):
+            return await _after_refusal(chunk, record, order, answer)
+        return await _after_silence(chunk, record, order, answer)
+    except Misconfigured as error:  # the others of the chunk are on their way and must hear their answers
+        chunk.trouble.append(error)
+        return _unknown(chunk, record, f"{answer.message}; and the service could not be asked ({error})")
 
 
 async def _after_refusal(chunk: _Chunk, record: EffectRecord, order: OrderRecord, error: Refused) -> Outcome:

@@ -44,18 +44,23 @@ async def plan_cart(resources: Resources, order: OrderRecord) -> PlannedOrder:
     return await with_freight(resources, plan) if plan.is_fine else plan
 
 
-async def approve_cart(resources: Resources, plan: PlannedOrder) -> None:
-    """Write an approved plan over the one that was made when the cart was filled."""
+async def approve_cart(resources: Resources, plan: PlannedOrder, *, seen_in: OrderState) -> bool:
+    """Write an approved plan over the one that was made when the cart was filled; False when another run was faster."""
     row = plan_row(plan, "", approved=True, tolerance=resources.settings.price_tolerance_percent)
     columns = {name: value for name, value in row.items() if name not in KEPT}
-    await asyncio.to_thread(resources.ledger.change, [OrderChange(order_ref=plan.order_ref, columns=columns)])
+    return await asyncio.to_thread(resources.ledger.put_cart_plan, plan.order_ref, columns, seen_in=seen_in)
 
 
 @task(name="order_cart", task_run_name="order cart {label}", cache_policy=NO_CACHE, persist_result=False, retries=0)
 async def order_cart(
-    resources: Resources, orders: Mapping[str, OrderRecord], limits: SpendLimits, *, label: str
+    resources: Resources,
+    orders: Mapping[str, OrderRecord],
+    hashes: Mapping[str, str],
+    limits: SpendLimits,
+    *,
+    label: str,
 ) -> None:
-    """Order the approved rows of each order once. Never retried: the ledger says what became of it."""
+    """Order each order's rows once, as approved (`plan_hash`). Never retried: the ledger says what became of it."""
     for order in orders.values():
         intent = Intent(
             order_ref=order.order_ref,
@@ -63,7 +68,7 @@ async def order_cart(
             amount=order.payable,
             request_hash=order.fingerprint,
             part=PART,
-            plan_hash=order.plan_hash or "",
+            plan_hash=hashes[order.order_ref],
             seen_in=order.state,
         )
         await perform(resources, create_effect(resources, order), [intent], {order.order_ref: order}, limits=limits)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -45,7 +46,10 @@ async def pay_orders(resources: Resources, orders: Mapping[str, OrderRecord], *,
     ]
     paid_already = [ref for ref, (verdict, _) in verdicts.items() if verdict is Payment.IS_PAID]
     ours = _paid_by_us(resources, paid_already)
-    paid = [_paid(orders[ref], shown[ref], "" if ref in ours else PAID_ELSEWHERE) for ref in paid_already]
+    paid = [
+        _still(orders[ref], _paid(orders[ref], shown[ref], "" if ref in ours else PAID_ELSEWHERE))
+        for ref in paid_already
+    ]
     await asyncio.to_thread(resources.ledger.change, stopped + waiting + paid)
     to_pay = {ref: orders[ref] for ref, (verdict, _) in verdicts.items() if verdict is Payment.PAY}
     intents = [
@@ -76,8 +80,13 @@ async def confirm_payments(resources: Resources, order_refs: Sequence[str]) -> N
             return
         await asyncio.sleep(pause)
         shown, _ = await read_each(resources, pending.values())
-        changes = [_paid(pending[ref], one) for ref, one in shown.items() if one.status.is_paid]
+        changes = [_still(pending[ref], _paid(pending[ref], one)) for ref, one in shown.items() if one.status.is_paid]
         await asyncio.to_thread(resources.ledger.change, changes)
+
+
+def _still(order: OrderRecord, change: OrderChange) -> OrderChange:
+    """Only while the order is as it was when the service was asked: since then it may have been taken back."""
+    return replace(change, expected=order.state)
 
 
 def _limits(resources: Resources) -> SpendLimits:

@@ -63,8 +63,7 @@ async def _render(resources: Resources, order: OrderRecord) -> ChosenFreight | O
         offered = ", ".join(f"{s.service_id} ({s.company} {s.category}, {s.price})" for s in quote.services) or "none"
         return _held(order, f"no freight service {wish!r}; offered: {offered}")
     if reason := _above_approved(order, service):
-        # kept, so that the next run asks for this price
-        return _held(order, reason, {"freight_minor": service.price.minor, "freight_currency": service.price.currency})
+        return _held(order, reason, _asked(order, service.price))
     return ChosenFreight(quote=quote, service=service)
 
 
@@ -73,6 +72,12 @@ def _held(order: OrderRecord, reason: str, columns: Mapping[str, object] | None 
     return OrderChange(
         order_ref=order.order_ref, state=OrderState.HELD, expected=order.state, reason=words, columns=columns
     )
+
+
+def _asked(order: OrderRecord, price: Money) -> dict[str, object]:
+    """The price, kept for the next run to ask for; what was approved in another currency is no approval of it."""
+    columns: dict[str, object] = {"freight_minor": price.minor, "freight_currency": price.currency}
+    return columns if order.freight_currency == price.currency else {**columns, "freight_approved_minor": None}
 
 
 def _above_approved(order: OrderRecord, service: FreightService) -> str:

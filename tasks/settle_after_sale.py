@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 from connectors.ledger.records import EffectRecord, OrderRecord
 from domain.after_sale import Refund
 from domain.effects import OPEN, Action
+from domain.marketplace import Marketplace
+from domain.states import OrderState
 from tasks.cancel_order import after_unknown, cancel_effect
 from tasks.confirm_receipt import receive_effect
 from tasks.effects import Effect, settle
@@ -32,12 +35,13 @@ async def settle_after_sale(resources: Resources, orders: Mapping[str, OrderReco
     refunds = {
         (refund.order_ref, refund.effect_part): refund for refund in resources.ledger.refunds.of_orders(list(orders))
     }
-    for record in resources.ledger.effects_of(list(orders)):
-        if record.status in OPEN:
-            order = orders[record.order_ref]
-            effect = _effect_of(resources, record, order, _refund_of(record, refunds))
-            if effect:
-                await settle(resources, effect, {order.order_ref: order})
+    open_ones = [record for record in resources.ledger.effects_of(list(orders)) if record.status in OPEN]
+    await _settle_cancels(resources, [orders[one.order_ref] for one in open_ones if _is_whole_cancel(one)])
+    for record in open_ones:
+        order = orders[record.order_ref]
+        effect = _effect_of(resources, record, _refund_of(record, refunds))
+        if effect:
+            await settle(resources, effect, {order.order_ref: order})
     for refund in refunds.values():
         if not refund.refund_id:
             await take_outcome(resources, refund)
@@ -50,14 +54,23 @@ def _refund_of(record: EffectRecord, refunds: Mapping[tuple[str, str], Refund]) 
     return refunds.get((record.order_ref, found["refund"])) if found else None
 
 
-def _effect_of(resources: Resources, record: EffectRecord, order: OrderRecord, refund: Refund | None) -> Effect | None:
+def _is_whole_cancel(record: EffectRecord) -> bool:
+    return record.action is Action.CANCEL and not record.part
+
+
+async def _settle_cancels(resources: Resources, orders: Sequence[OrderRecord]) -> None:
+    """Together, since a marketplace may take its time to show a closed order, and looking waits for that."""
+    alike: defaultdict[tuple[Marketplace, OrderState], dict[str, OrderRecord]] = defaultdict(dict)
+    for order in orders:
+        alike[order.marketplace, after_unknown(order)][order.order_ref] = order
+    for (marketplace, undone), group in alike.items():
+        await settle(resources, cancel_effect(resources, marketplace, undone, ""), group)
+
+
+def _effect_of(resources: Resources, record: EffectRecord, refund: Refund | None) -> Effect | None:
     """The effect that a record stands for, as far as looking for it goes; None for another's business."""
     if refund is None:
-        if record.part:
-            return None
-        if record.action is Action.CANCEL:
-            return cancel_effect(resources, order.marketplace, after_unknown(order), "")
-        return receive_effect(resources) if record.action is Action.RECEIVE else None
+        return receive_effect(resources) if record.action is Action.RECEIVE and not record.part else None
     return _refund_effect(resources, record, refund)
 
 

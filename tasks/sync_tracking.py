@@ -49,7 +49,8 @@ async def _follow(resources: Resources, order: OrderRecord, shown: ServiceOrder)
         return ""
     state = state_from_parcels(shown, events, order.tracking_numbers)
     if state is not None and order.state in ROAD and ROAD.index(state) > ROAD.index(order.state):
-        await asyncio.to_thread(resources.ledger.change, [OrderChange(order_ref=order.order_ref, state=state)])
+        change = OrderChange(order_ref=order.order_ref, state=state, expected=order.state)
+        await asyncio.to_thread(resources.ledger.change, [change])
     return ""
 
 

@@ -21,7 +21,7 @@ _OPPOSING = select(effects.c.order_ref).where(
     effects.c.action.in_(bindparam("actions", expanding=True)),
 )
 STANDING = (
-    select(orders.c.order_ref, orders.c.state, orders.c.plan_hash)
+    select(orders.c.order_ref, orders.c.batch_id, orders.c.state, orders.c.plan_hash)
     .where(orders.c.order_ref.in_(_REFS))
     .order_by(orders.c.order_ref)
     .with_for_update()
@@ -29,8 +29,10 @@ STANDING = (
 """How orders (`refs`) stand; locks them until the commit, always in one order, so that two runs never deadlock."""
 
 
-def still_meant(connection: Connection, intents: Sequence[Intent]) -> Sequence[Intent]:
+def still_meant(connection: Connection, intents: Sequence[Intent], batch_id: str) -> Sequence[Intent]:
     """The intents whose order is still as it was seen: its plan, its state, and nobody about to do the opposite.
+
+    With a `batch_id` it must be of that batch too, whose budget it counts for: a later file may have planned it anew.
 
     Locks the orders until the claim is committed, so that what is found here holds.
     """
@@ -45,6 +47,7 @@ def still_meant(connection: Connection, intents: Sequence[Intent]) -> Sequence[I
         for intent in intents
         if intent.order_ref not in opposed
         and (not intent.plan_hash or now[intent.order_ref].plan_hash == intent.plan_hash)
+        and (not batch_id or now[intent.order_ref].batch_id == batch_id)
         and (intent.seen_in is None or now[intent.order_ref].state == intent.seen_in)
     ]
 

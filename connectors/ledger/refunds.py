@@ -11,7 +11,7 @@ from sqlalchemy import Select, func, select
 from connectors.ledger.codec import from_json, to_json
 from connectors.ledger.patience import patient
 from connectors.ledger.records import OrderChange
-from connectors.ledger.schema import refund_events, refunds
+from connectors.ledger.schema import orders, refund_events, refunds
 from domain.after_sale import Refund, RefundEvent, RefundState
 
 if TYPE_CHECKING:
@@ -57,6 +57,10 @@ class RefundRows:
         now = self._ledger.clock()
         rows = [_event_row(refund, place, event, now) for place, event in enumerate(events, start=1)]
         with self._ledger._transaction() as connection:
+            # another refund of the order may be followed at this moment: the sum below must see both
+            connection.execute(
+                select(orders.c.order_ref).where(orders.c.order_ref == refund.order_ref).with_for_update()
+            )
             connection.execute(
                 refunds.update().where(refunds.c.key == refund.key).values({**_row(refund), "updated_at": now})
             )

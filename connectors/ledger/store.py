@@ -52,6 +52,7 @@ _AT_WORK = (
 )
 _TAKEN_BACK = (OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED)
 _STARTED = select(effects.c.order_ref).where(effects.c.order_ref.in_(_REFS), effects.c.status.in_(COUNTS_AS_SPENT))
+_ORDERING = _STARTED.where(effects.c.action == Action.CREATE)
 _IN_DOUBT = select(effects.c.sender, effects.c.owner).where(effects.c.status.in_(OPEN))
 
 
@@ -175,6 +176,18 @@ class Ledger:
                 self._audit(connection, ref, None if ref in new else old[ref], row["state"], row["reason"])
 
     @patient
+    def put_cart_plan(self, order_ref: str, columns: Mapping[str, Any], *, seen_in: OrderState) -> bool:
+        """Write what was approved of an order that lies in a cart; False when it is being ordered, or has moved on."""
+        with self._transaction() as connection:
+            now = connection.execute(STANDING, {"refs": [order_ref]}).one()
+            if now.state != seen_in or connection.scalar(_ORDERING, {"refs": [order_ref]}):
+                return False
+            connection.execute(
+                update(orders).where(orders.c.order_ref == order_ref).values({**columns, "updated_at": self.clock()})
+            )
+        return True
+
+    @patient
     def change(self, changes: Sequence[OrderChange]) -> None:
         """Apply moves of orders that go with no effect. An illegal move raises `IllegalMove` and changes nothing."""
         with self._transaction() as connection:
@@ -252,7 +265,7 @@ class Ledger:
         lease: timedelta,
         limits: SpendLimits | None,
     ) -> Claimed:
-        intents = still_meant(connection, intents)
+        intents = still_meant(connection, intents, limits.batch_id if limits else "")
         if limits is not None and intents:
             intents = self._within(connection, intents, limits)
         if not intents:
@@ -425,7 +438,8 @@ class Ledger:
     def _change(self, connection: Connection, change: OrderChange, *, by: str = "", is_fact: bool = False) -> None:
         """Move an order. What an effect did (`is_fact`) is written down also if the order is elsewhere meanwhile.
 
-        It may have been taken back; or another run saw the effect and went on, and this one only knows of a doubt.
+        It may have been taken back; or another run saw the effect and went on, and this one only knows of a doubt. What
+        fits neither (a cancellation that was accepted for an order that somebody paid meanwhile) waits for a person.
         """
         row = connection.execute(_ORDER_NOW, {"ref": change.order_ref}).one()
         old = OrderState(row.state)
@@ -434,11 +448,14 @@ class Ledger:
         if change.state is not None and is_behind(change.state, old):
             return  # another run saw more of the order than this one
         values: dict[str, Any] = {**(change.columns or {}), "updated_at": self.clock()}
-        overtaken = old in _TAKEN_BACK or change.state is OrderState.UNKNOWN
-        if is_fact and overtaken and change.state is not None and not can_move(old, change.state):
-            words = f"{change.reason} (came when the order was {old})".strip()
-            self._audit(connection, change.order_ref, old, old, words, by=by)
-            change = replace(change, state=None)
+        if is_fact and change.state is not None and not can_move(old, change.state):
+            words = f"{change.reason or change.state} (came when the order was {old})"
+            overtaken = old in _TAKEN_BACK or change.state is OrderState.UNKNOWN
+            if not overtaken and can_move(old, OrderState.HELD):
+                change = replace(change, state=OrderState.HELD, reason=f"{words}: look at it in the console")
+            else:
+                self._audit(connection, change.order_ref, old, old, words, by=by)
+                change = replace(change, state=None)
         if change.state is not None:
             values |= {"state": move(old, change.state), "reason": change.reason}
         connection.execute(update(orders).where(orders.c.order_ref == change.order_ref).values(values))
@@ -465,8 +482,8 @@ def _new_order(insert_into: Callable[..., Any]) -> Executable:
 
 @cache
 def _planning(insert_into: Callable[..., Any], columns: frozenset[str]) -> Executable:
-    """Writes a plan of these columns, in place of an earlier one of the same order."""
+    """Writes a plan of these columns, in place of an earlier one of the same order, also of another batch."""
     insert = insert_into(orders)
-    changed = {name: insert.excluded[name] for name in columns - {"order_ref", "batch_id", "recorded_at"}}
+    changed = {name: insert.excluded[name] for name in columns - {"order_ref", "recorded_at"}}
     statement: Executable = insert.on_conflict_do_update(index_elements=["order_ref"], set_=changed)
     return statement

@@ -83,8 +83,8 @@ def _with_envelope(failure: Failure, status: int, code: str) -> Meaning:
         return again
     if code == "404" and not failure.effect:
         return Meaning.MISCONFIGURED
-    if failure.effect and not failure.is_known_refusal and not 400 <= _number(code) < 500:
-        return Meaning.UNANSWERED  # only what is known to be a refusal counts as one (contract 1.6)
+    if failure.effect and not failure.is_known_refusal and not _says_no(_number(code)):
+        return Meaning.UNANSWERED  # only what is sure to be a refusal counts as one (contract 1.6)
     return Meaning.REFUSED
 
 
@@ -93,6 +93,11 @@ def _number(code: str | None) -> int:
     if code is None or not (code.isascii() and code.isdigit()):
         return 0
     return int(code[:3]) if len(code) in (3, 5) else 0
+
+
+def _says_no(status: int) -> bool:
+    """A client's error, but for those by which a service also says that the same is under way already."""
+    return 400 <= status < 500 and status not in (409, 423, 425)
 
 
 def _is_fault(status: int) -> bool:

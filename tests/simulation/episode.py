@@ -32,7 +32,7 @@ from tests.simulation.loop import PROCESS, START, Deadlock, VirtualLoop
 from tests.simulation.misfortune import Misfortune
 from tests.simulation.network import DrawnFaults
 from tests.simulation.process import Crash, Process
-from tests.simulation.runs import BATCH, cancel, carry_out, plan, source, track
+from tests.simulation.runs import BATCH, CORRECTED, cancel, carry_out, plan, source, track
 from tests.simulation.stage import seed_everything
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ MOST_RUNS = 4
 PLANNED_BEFORE = 0.8
 SETTLE_S = 900
 CALM_ROUNDS = 6
+CORRECTIONS = 0.1
 RECEIVER = Receiver(
     name="Jane Doe",
     phone="5083326888",
@@ -169,6 +170,8 @@ class Episode:
     def __post_init__(self) -> None:
         self.dice = Random(f"{self.seed}:fate")
         self.ids = Random(f"{self.seed}:ids")
+        self.files = Random(f"{self.seed}:files")
+        self.batch = BATCH
         self.misfortune = Misfortune.drawn(self.dice)
         self.scenario = self.given or Scenario.drawn(self.dice, self.stage)
         seed_everything(self.seed)
@@ -181,7 +184,7 @@ class Episode:
         self.sandbox.faults = self.faults  # type: ignore[assignment]
         self.database = self.stage.database
         self.limits = Limits(
-            batches={BATCH: self.scenario.budget.minor} if self.scenario.budget else {},
+            batches=dict.fromkeys((BATCH, CORRECTED), self.scenario.budget.minor) if self.scenario.budget else {},
             day=self.scenario.day_limit_fen,
         )
         self.processes: list[Process] = []
@@ -269,6 +272,8 @@ class Episode:
             order is None or order.plan_hash is None or process.approved.get(claim.order_ref) != order.plan_hash
         ):
             self.broken(f"ordered without approval of this plan: {claim.order_ref}")
+        if claim.action is Action.CREATE and order is not None and order.batch_id != process.batch:
+            self.broken(f"ordered for {process.batch}, counted in {order.batch_id}: {claim.order_ref}")
 
     # runs
 
@@ -325,7 +330,9 @@ class Episode:
         await self._start("script", work)
 
     def _start(self, kind: str, work: Callable[[Process], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
-        process = Process(name=f"{kind}-{len(self.processes) + 1}", fate=self, loop=self.loop)
+        if not self.misfortune.calm and self.files.random() < CORRECTIONS:
+            self.batch = CORRECTED
+        process = Process(name=f"{kind}-{len(self.processes) + 1}", batch=self.batch, fate=self, loop=self.loop)
         self.processes.append(process)
         self.runs_at_work += 1
         self.note(f"{process.name} starts")
@@ -405,7 +412,7 @@ class Episode:
     def _may_change(self) -> bool:
         """Whether a further run has something to do; of those that have not, every third is made all the same."""
         died = any(name.startswith("crash") for name in self.misfortune.struck)
-        return died or bool(self._unexplained()) or BATCH not in self.snapshots or self.dice.random() < 0.35
+        return died or bool(self._unexplained()) or self.batch not in self.snapshots or self.dice.random() < 0.35
 
     # judgement
 
@@ -420,10 +427,15 @@ class Episode:
             effects,
             limits=self.limits,
             at_rest=at_rest,
-            snapshot=self.snapshots.get(BATCH) if at_rest else None,
+            snapshot=self._newest_rows() if at_rest and self.snapshots else None,
         )
         for violation in told:
             self.broken(f"{violation} (after {after})")
+
+    def _newest_rows(self) -> list[Any]:
+        """The newest row of each order, as `sourcing sql` shows it."""
+        written = [self.snapshots[name] for name in self.snapshots if name in (BATCH, CORRECTED)]
+        return list({row["order_ref"]: row for rows in written for row in rows}.values())
 
     def _ledger_now(self) -> tuple[dict[str, Any], list[Any]]:
         return self.database.orders(), self.database.effects()

@@ -29,6 +29,7 @@ class Process:
     """One run of a flow. `approved` are the plans its person said yes to: their hashes by `order_ref`."""
 
     name: str
+    batch: str
     fate: Fate
     loop: VirtualLoop
     alive: bool = True

@@ -20,7 +20,9 @@ from tasks.resources import Clock, open_resources
 from tasks.settle_after_sale import settle_after_sale
 from tests.simulation.process import Process
 
-BATCH = "batch"
+BATCH, CORRECTED = "batch", "corrected"
+"""The same orders may come again in a corrected file, which is another batch with a budget of its own."""
+
 XPORTCN = XportcnSettings(
     base_url="http://127.0.0.1:8790", access_key="", user_id="", overrides="", requests_per_second=0
 )
@@ -36,7 +38,7 @@ async def source(
     chunk_size: int,
     says_yes: bool,
 ) -> None:
-    """`flows.source_orders` with a person who is asked, and says what was drawn."""
+    """`flows.source_orders` with a person who is asked, and says what was drawn; as the batch of the process."""
 
     def person(plans: list[PlannedOrder]) -> bool:
         if says_yes:
@@ -46,7 +48,7 @@ async def source(
     approver.set(person)
     async with open_resources(settings, XPORTCN, clock=clock) as resources:
         await resources.warehouse()
-        await _Batch(resources, BATCH, "requests.csv", requests, chunk_size).source(budget, ask=True)
+        await _Batch(resources, process.batch, "requests.csv", requests, chunk_size).source(budget, ask=True)
 
 
 async def carry_out(

@@ -137,6 +137,7 @@ def _client(made: Stage, settings: Any, *, on_send: Any) -> XportcnClient:
 
 def _keep_snapshot(made: Stage, _root: Path, snapshot_id: str, _date: Any, tables: Any, **_options: Any) -> None:
     boundary("snapshot")
+    made.on.snapshots.pop(snapshot_id, None)  # the newest last
     made.on.snapshots[snapshot_id] = tables.get("orders", [])
 
 

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event
+from sqlalchemy.exc import CompileError
 
+from connectors.ledger.answers import AnswerRecord
 from connectors.ledger.records import Intent, OrderChange, Outcome
 from connectors.ledger.store import Ledger
 from domain.effects import Action, EffectStatus
-from domain.states import IllegalMove, OrderState
+from domain.states import OrderState
 from tests.connectors.ledger.conftest import MovableClock
 from tests.connectors.ledger.plans import intents, plan
 from tests.postgres import Postgres
@@ -97,12 +99,52 @@ def test_a_refused_effect_gets_a_second_attempt(ledger: Ledger) -> None:
 
 
 def test_an_outcome_and_its_order_change_together(ledger: Ledger) -> None:
-    """An outcome whose move is illegal is not recorded either."""
+    """A change that can't be written leaves the outcome unwritten too."""
     record = ledger.claim(intents("A-1"), lease=LEASE).won["A-1"]
-    illegal = OrderChange(order_ref="A-1", state=OrderState.DELIVERED)
-    with pytest.raises(IllegalMove):
-        ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=illegal)])
+    wrong = OrderChange(order_ref="A-1", state=OrderState.ORDERED, columns={"no_such_column": 1})
+    with pytest.raises(CompileError):
+        ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=wrong)])
     assert ledger.effects_of(["A-1"])[0].status is EffectStatus.SENDING
+
+
+def test_a_fact_that_fits_no_move_waits_for_a_person(ledger: Ledger, other: Ledger) -> None:
+    """A cancellation is accepted for an order that somebody paid meanwhile: held, and nobody else's outcome is lost."""
+    ledger.record([claim_one(ledger), claim_one(ledger, "A-2")])
+    cancels = [replace(intent, amount=None) for intent in intents("A-1", "A-2", action=Action.CANCEL)]
+    won = ledger.claim(cancels, lease=LEASE).won
+    other.change([OrderChange(order_ref="A-1", state=OrderState.PAID, columns={"paid_minor": 100})])
+    outcomes = [
+        Outcome(
+            claim=record.claim,
+            status=EffectStatus.DONE,
+            change=OrderChange(order_ref=ref, state=OrderState.CANCELLED, reason="the service took it"),
+        )
+        for ref, record in won.items()
+    ]
+    assert ledger.record(outcomes) == [True, True]
+    first, second = ledger.orders(["A-1", "A-2"]).values()
+    assert (first.state, first.reason, first.paid_minor) == (
+        OrderState.HELD,
+        "the service took it (came when the order was paid): look at it in the console",
+        100,
+    )
+    assert second.state is OrderState.CANCELLED
+
+
+def test_an_order_id_is_given_to_one_order_only(ledger: Ledger, other: Ledger) -> None:
+    """Two people name one order of the service for two orders of the file: the second answer is not taken."""
+
+    def named(order_ref: str) -> AnswerRecord:
+        (intent,) = intents(order_ref)
+        change = OrderChange(order_ref=order_ref, state=OrderState.ORDERED, columns={"order_id": "77"})
+        return AnswerRecord(
+            order_ref=order_ref, by="ann", question="?", answer="ordered 77", status=EffectStatus.DONE, reason="",
+            intent=intent, change=change,
+        )  # fmt: skip
+
+    assert ledger.answers.record(named("A-1"))
+    assert not other.answers.record(named("A-2"))
+    assert ledger.orders(["A-2"])["A-2"].order_id is None
 
 
 def test_a_plan_never_replaces_an_order_with_a_live_effect(ledger: Ledger) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import threading
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,12 +17,15 @@ from hypothesis import strategies as st
 
 from connectors.ledger.records import Intent, OrderChange, Outcome, SpendLimits
 from connectors.ledger.store import Ledger
+from domain.after_sale import Refund, RefundKind, RefundState
 from domain.budget import start_of_day
 from domain.effects import Action, EffectStatus
+from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.states import OrderState
 from tests.connectors.ledger.conftest import MovableClock
 from tests.connectors.ledger.plans import intents, plan
+from tests.postgres import Postgres
 
 LEASE = timedelta(seconds=60)
 DAY_LIMIT, BATCH_LIMIT = 160, 250
@@ -220,3 +226,57 @@ def assert_within_limits(ledger: Ledger) -> None:
         days.setdefault(start_of_day(effect.intent_at, "Asia/Shanghai"), set()).add(effect.order_ref)
     for refs in days.values():
         assert sum(most[ref] for ref in refs) <= DAY_LIMIT
+
+
+def test_an_order_counts_for_the_batch_that_buys_it(ledger: Ledger, clock: MovableClock) -> None:
+    """Held in one file, bought by the corrected one: the later batch's budget counts it, over all its runs."""
+    ledger.start_batch("corrected", "file.csv")
+    won: list[str] = []
+    for order_ref in ("B-1", "B-2"):
+        ledger.put_plans([plan(order_ref, state="held", approved_minor=None, plan_hash=None)])
+        ledger.put_plans([plan(order_ref, batch_id="corrected")])
+        limits = SpendLimits(batch_id="corrected", batch=Money(150), day=None, day_start=clock())
+        won += ledger.claim(intents(order_ref), lease=LEASE, limits=limits).won
+    assert won == ["B-1"]
+    assert (ledger.committed_in("batch"), ledger.committed_in("corrected")) == (0, 100)
+
+
+def test_a_run_buys_nothing_that_another_batch_has_planned_anew(ledger: Ledger, clock: MovableClock) -> None:
+    """Its budget would not count it."""
+    ledger.start_batch("corrected", "file.csv")
+    ledger.put_plans([plan("A-1", batch_id="corrected")])
+    limits = SpendLimits(batch_id="batch", batch=Money(150), day=None, day_start=clock())
+    assert list(ledger.claim(intents("A-1", "A-2"), lease=LEASE, limits=limits).won) == ["A-2"]
+
+
+def test_refunds_that_are_followed_at_once_are_both_summed(postgres: Postgres, clock: MovableClock) -> None:
+    """On PostgreSQL neither transaction sees the other's refund; the order's row lets them in one by one."""
+    with Ledger(postgres.new_database(), clock=clock, owner="one") as ledger:
+        ledger.start_batch("batch", "file.csv")
+        ledger.put_plans([plan("A-1")])
+        for part in ("1", "2"):
+            ledger.refunds.put(refund(part))
+        written, change = threading.Event(), ledger._change
+
+        def slowly(*args: Any, **options: Any) -> None:
+            written.set()
+            time.sleep(0.3)
+            change(*args, **options)
+
+        ledger._change = slowly  # type: ignore[method-assign]
+        first = threading.Thread(target=ledger.refunds.follow, args=(replace(refund("1"), refunded=Money(30)), ()))
+        first.start()
+        assert written.wait(10)
+        ledger.refunds.follow(replace(refund("2"), refunded=Money(20)), ())
+        first.join()
+        assert ledger.orders(["A-1"])["A-1"].refunded_minor == 50
+
+
+def refund(part: str) -> Refund:
+    """A refund of one line that is still to be asked for."""
+    return Refund(
+        key=f"A-1:{part}.1", order_ref="A-1", marketplace=Marketplace.TAOBAO, order_id="77", part=part, number=1,
+        lines=(int(part),), entry_ids=(), kind=RefundKind.REFUND, state=RefundState.ASKING, reason_id=1, reason="r",
+        goods="1", goods_amount=Money(50), postage=Money(0), approved=Money(0), refunded=Money(0), description="",
+        vouchers=(), earlier_refund_ids=(), state_before=OrderState.PAID,
+    )  # fmt: skip

@@ -1,0 +1,200 @@
+"""What a run has read may be old when it writes: another run, or a person, was faster."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from connectors.ledger.codec import plan_hash, plan_row
+from connectors.ledger.records import Intent, OrderChange, OrderRecord, Outcome
+from connectors.xportcn.errors import Misconfigured, Unanswered
+from domain.effects import Action, Claim, EffectStatus
+from domain.freight import FreightQuote, FreightService
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.service_orders import ServiceOrder, ServiceStatus
+from domain.states import OrderState
+from flows.execution import settle_open_effects
+from tasks import render_freight
+from tasks.effects import Effect, Landed, Seen, perform
+from tasks.order_cart import approve_cart
+from tasks.pay import confirm_payments, pay_orders
+from tasks.resources import Resources
+from tasks.sync_tracking import sync_tracking
+from tests.connectors.ledger.plans import intents
+from tests.flows.plans import planned
+from tests.tasks.conftest import MovableClock
+from tests.tasks.test_answers import FakeChannel
+from tests.tasks.test_pay import ordered
+
+
+@dataclass
+class InterruptedChannel(FakeChannel):
+    """Something happens while a run reads orders, after the service has answered."""
+
+    meanwhile: Callable[[], None] = lambda: None
+
+    async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
+        shown = await super().read(order_ids)
+        happens, self.meanwhile = self.meanwhile, lambda: None
+        happens()
+        return shown
+
+    async def trace(self, shown: ServiceOrder) -> list[Any]:
+        return []
+
+
+@pytest.fixture
+def channel(resources: Resources, next_run: Resources) -> InterruptedChannel:
+    fake = InterruptedChannel()
+    for run in (resources, next_run):
+        run.channels[Marketplace.TAOBAO] = cast(Any, fake)
+    return fake
+
+
+def state(run: Resources, order_ref: str = "A-1") -> OrderState:
+    return run.ledger.orders([order_ref])[order_ref].state
+
+
+def carried_out(run: Resources, action: Action, then: OrderState, part: str = "") -> None:
+    """Another run does something with A-1."""
+    intent = Intent(order_ref="A-1", action=action, amount=None, request_hash="", part=part)
+    record = run.ledger.claim([intent], lease=run.lease).won["A-1"]
+    change = OrderChange(order_ref="A-1", state=then, reason="by another run")
+    run.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)])
+
+
+async def test_old_news_of_a_payment_takes_no_order_out_of_its_refund(
+    resources: Resources, next_run: Resources, channel: InterruptedChannel
+) -> None:
+    """Read as paid, paid and refunded by others meanwhile: it stays in its refund and is not booked."""
+    ordered(resources)
+    carried_out(resources, Action.PAY, OrderState.PAYMENT_PENDING)
+    channel.show("77", ServiceStatus.PAID, paid=Money(100))
+
+    def refunded() -> None:
+        paid = OrderChange(order_ref="A-1", state=OrderState.PAID, columns={"paid_minor": 100})
+        next_run.ledger.change([paid])
+        carried_out(next_run, Action.REFUND, OrderState.REFUNDING, "all.1")
+
+    channel.meanwhile = refunded
+    await confirm_payments(resources, ["A-1"])
+    assert state(resources) is OrderState.REFUNDING
+
+
+async def test_an_order_cancelled_meanwhile_does_not_stop_the_others(
+    resources: Resources, next_run: Resources, channel: InterruptedChannel
+) -> None:
+    """One that somebody paid in the console and that was cancelled here stays cancelled; the other one is paid."""
+    ordered(resources)
+    ordered(resources, "A-2", "78")
+    channel.show("77", ServiceStatus.PAID, paid=Money(100))
+    channel.show("78", ServiceStatus.UNPAID, reference="A-2")
+    channel.meanwhile = lambda: carried_out(next_run, Action.CANCEL, OrderState.CANCELLED)
+    await pay_orders.fn(resources, resources.ledger.orders(["A-1", "A-2"]), label="1 of 1")
+    assert (state(resources), state(resources, "A-2")) == (OrderState.CANCELLED, OrderState.PAID)
+
+
+async def test_tracking_goes_on_past_an_order_refunded_meanwhile(
+    resources: Resources, next_run: Resources, channel: InterruptedChannel
+) -> None:
+    """The refunded one keeps its state, the next one is followed."""
+    for order_ref, order_id in (("A-1", "77"), ("A-2", "78")):
+        ordered(resources, order_ref, order_id)
+        paid = OrderChange(order_ref=order_ref, state=OrderState.PAID, columns={"paid_minor": 100})
+        resources.ledger.change([paid, OrderChange(order_ref=order_ref, state=OrderState.BOOKED)])
+        channel.show(order_id, ServiceStatus.SHIPPED, reference=order_ref, paid=Money(100))
+    back = [OrderChange(order_ref="A-1", state=state) for state in (OrderState.REFUNDING, OrderState.REFUNDED)]
+    channel.meanwhile = lambda: next_run.ledger.change(back)
+    assert await sync_tracking.fn(resources, resources.ledger.orders(["A-1", "A-2"]), label="1 of 1") == []
+    assert (state(resources), state(resources, "A-2")) == (OrderState.REFUNDED, OrderState.SHIPPED)
+
+
+async def test_a_broken_off_cancellation_is_settled_before_anything_is_paid(
+    resources: Resources, next_run: Resources, channel: InterruptedChannel, clock: MovableClock
+) -> None:
+    """`sourcing cancel` died after its intent: the next run finds the order open, and pays it."""
+    ordered(resources)
+    channel.show("77", ServiceStatus.UNPAID)
+    intent = Intent(order_ref="A-1", action=Action.CANCEL, amount=None, request_hash="")
+    resources.ledger.claim([intent], lease=resources.lease)
+    clock.advance(86_400)
+    await settle_open_effects(next_run, next_run.ledger.orders(["A-1"]))
+    await pay_orders.fn(next_run, next_run.ledger.orders(["A-1"]), label="1 of 1")
+    assert (state(next_run), channel.payments) == (OrderState.PAID, ["77"])
+
+
+async def test_freight_approved_in_one_currency_is_none_in_another(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """200 CNY were approved and 150 USD are asked: held, and held again, until somebody approves dollars."""
+    ordered(resources, freight_approved_minor=200_00, freight_currency="CNY")
+    resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.PAID, columns={"paid_minor": 100})])
+    service = FreightService(
+        service_id="s", company="c", category="x", price=Money(150_00, "USD"), min_days=1, max_days=2
+    )
+
+    async def render(*_: object) -> FreightQuote:
+        return FreightQuote(render_id="r", services=(service,))
+
+    monkeypatch.setattr(render_freight, "render", render)
+    monkeypatch.setattr(render_freight, "sourcing_order_of", lambda order: order)
+    monkeypatch.setattr(render_freight, "request_of", lambda _: SimpleNamespace(freight="cheapest"))
+    for _ in range(2):
+        orders = resources.ledger.orders(["A-1"])
+        assert await render_freight.render_freights.fn(resources, orders, label="1 of 1") == {}
+        order = resources.ledger.orders(["A-1"])["A-1"]
+        assert (order.state, order.reason) == (
+            OrderState.HELD,
+            "paid, not booked: freight of 150.00 USD was not approved. Run again to approve it",
+        )
+
+
+async def test_a_late_yes_to_a_cart_changes_nothing_of_an_order_begun_meanwhile(
+    resources: Resources, next_run: Resources
+) -> None:
+    """Another run orders the cart while a person thinks about five times as much: lines and limit stay as ordered."""
+    plan = planned("A-3")
+    resources.ledger.put_plans([plan_row(plan, "batch", approved=True)])
+    intent = Intent(
+        order_ref=plan.order_ref, action=Action.CREATE, amount=plan.total, request_hash="", part="cart",
+        plan_hash=plan_hash(plan),
+    )  # fmt: skip
+    assert resources.ledger.claim([intent], lease=resources.lease).won
+    before = resources.ledger.orders([plan.order_ref])
+    more = replace(plan, lines=tuple(replace(line, quantity=5 * line.quantity) for line in plan.lines))
+    assert not await approve_cart(next_run, more, seen_in=before[plan.order_ref].state)
+    assert resources.ledger.orders([plan.order_ref]) == before
+
+
+async def test_a_refused_account_takes_no_answer_from_those_under_way(resources: Resources) -> None:
+    """A-1 gets no answer and the look at it a 401; A-2, on its way at that moment, still hears its answer."""
+
+    async def send(claim: Claim, order: OrderRecord) -> Landed:
+        if order.order_ref == "A-1":
+            raise Unanswered("the connection was cut")
+        await asyncio.sleep(0.05)
+        return Landed(answer={}, change=OrderChange(order_ref=order.order_ref, state=OrderState.ORDERED))
+
+    async def look(orders: Sequence[OrderRecord]) -> Mapping[str, Seen]:
+        raise Misconfigured("the access key is not known")
+
+    effect = Effect(
+        action=Action.CREATE,
+        undone=OrderState.PLANNED,
+        send=send,
+        look=look,
+        absence_proves=False,
+        question=lambda _: "Is it there?",
+        on_refused=lambda order, _: OrderChange(order_ref=order.order_ref),
+    )
+    with pytest.raises(Misconfigured):
+        await perform(resources, effect, intents("A-1", "A-2"), resources.ledger.orders(["A-1", "A-2"]))
+    effects = {one.order_ref: one.status for one in resources.ledger.effects_of(["A-1", "A-2"])}
+    assert effects == {"A-1": EffectStatus.UNKNOWN, "A-2": EffectStatus.DONE}
+    assert "the access key is not known" in resources.ledger.orders(["A-1"])["A-1"].reason
