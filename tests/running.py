@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,9 +112,10 @@ class Merchant:
         )
 
     def sourcing(self, *arguments: str | Path, **settings: str) -> Result:
-        """Run a command to its end, in this process."""
+        """Run a command to its end, in this process; what it leaves in context variables ends with it."""
         with patch.dict(os.environ, {**self.environment, **settings}, clear=True):
-            return CliRunner().invoke(app, [str(argument) for argument in arguments])
+            words = [str(argument) for argument in arguments]
+            return copy_context().run(CliRunner().invoke, app, words)
 
     def report(self, *arguments: str | Path, **settings: str) -> Any:
         """Run a command with `--json` and read what it prints."""
