@@ -247,3 +247,14 @@ def test_a_plan_never_replaces_that_of_an_order_begun_meanwhile(postgres: Postgr
         order = first.orders(["A-1"])["A-1"]
         assert (order.state, order.approved_minor, order.plan_hash) == (OrderState.ORDERED, 100, "h")
         assert [move["new_state"] for move in first.moves_of("A-1")] == ["planned", "ordered"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(Action.PAY, Action.CANCEL), (Action.BOOK, Action.REFUND), (Action.REFUND, Action.BOOK)]
+)
+def test_nobody_takes_back_what_may_have_been_spent(ledger: Ledger, first: Action, second: Action) -> None:
+    """An effect without an answer opposes like one that is under way."""
+    won = ledger.claim([Intent(order_ref="A-1", action=first, amount=None, request_hash="h")], lease=LEASE).won["A-1"]
+    ledger.record([Outcome(claim=won.claim, status=EffectStatus.UNKNOWN)])
+    against = [Intent(order_ref="A-1", action=second, amount=None, request_hash="h")]
+    assert ledger.claim(against, lease=LEASE).won == {}

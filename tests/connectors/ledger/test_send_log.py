@@ -8,6 +8,9 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
+from connectors.ledger import send_log
 from connectors.ledger.send_log import SendLog, is_dead, never_sent, prune
 from domain.effects import Action, Claim
 
@@ -72,3 +75,11 @@ def test_logs_are_pruned_when_nobody_needs_them(tmp_path: Path) -> None:
         prune(tmp_path, needed={needed})
         assert {path.stem for path in tmp_path.glob("*.log")} == {needed, alive.owner}
     assert unneeded not in {path.stem for path in tmp_path.glob("*.log")}
+
+
+def test_without_an_identity_of_the_boot_nothing_is_proven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two boots of such a system look alike, and a power cut may have taken the last lines."""
+    monkeypatch.setattr(send_log, "boot_id", lambda: "")
+    with SendLog(tmp_path) as log:
+        owner = log.owner
+    assert not never_sent(tmp_path, owner, "A-1:pay")

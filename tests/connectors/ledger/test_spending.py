@@ -6,6 +6,7 @@ import shutil
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event
 
 from connectors.ledger.records import Intent, OrderChange, Outcome, SpendLimits
 from connectors.ledger.store import Ledger
@@ -280,3 +282,39 @@ def refund(part: str) -> Refund:
         goods="1", goods_amount=Money(50), postage=Money(0), approved=Money(0), refunded=Money(0), description="",
         vouchers=(), earlier_refund_ids=(), state_before=OrderState.PAID,
     )  # fmt: skip
+
+
+def test_what_is_claimed_anew_counts_on_the_day_of_the_new_claim(ledger: Ledger, clock: MovableClock) -> None:
+    """It provably never left yesterday, and leaves today."""
+    won = ledger.claim(intents("A-1"), lease=LEASE).won["A-1"]
+    ledger.record([Outcome(claim=won.claim, status=EffectStatus.UNSENT)])
+    clock.advance(86_400)
+    again = ledger.claim(intents("A-1"), lease=LEASE, limits=limits(ledger, day=150)).won["A-1"]
+    assert (again.intent_at, again.leaves_by, again.sender) == (clock(), clock() + LEASE, ledger.owner)
+    assert today(ledger) == 100
+    assert ledger.claim(intents("A-2"), lease=LEASE, limits=limits(ledger, day=150)).won == {}
+
+
+def test_two_claims_at_one_moment_share_a_limit_on_postgresql(postgres: Postgres, clock: MovableClock) -> None:
+    """Neither sees the other's rows before it commits: they must be let in one by one."""
+    url = postgres.new_database()
+    with Ledger(url, clock=clock, owner="first") as first, Ledger(url, clock=clock, owner="second") as second:
+        first.start_batch("batch", "file.csv")
+        first.put_plans([plan("A-1"), plan("A-2")])
+        summed, go_on = threading.Event(), threading.Event()
+
+        @event.listens_for(first._engine, "before_cursor_execute")
+        def slowly(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            if statement.startswith("INSERT INTO effects"):
+                summed.set()
+                go_on.wait(2)
+
+        def claim(ledger: Ledger, order_ref: str) -> list[str]:
+            return list(ledger.claim(intents(order_ref), lease=LEASE, limits=limits(ledger, day=150)).won)
+
+        with ThreadPoolExecutor() as pool:
+            one = pool.submit(claim, first, "A-1")
+            assert summed.wait(10)
+            other = pool.submit(claim, second, "A-2")
+            threading.Timer(0.5, go_on.set).start()
+            assert (one.result(20), other.result(20)) == (["A-1"], [])

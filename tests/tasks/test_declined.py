@@ -1,0 +1,56 @@
+"""A no to the freight of an order that was begun earlier."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from connectors.ledger.codec import plan_row
+from connectors.ledger.records import OrderChange, OrderRecord, Outcome
+from domain.effects import EffectStatus
+from domain.plan import PlannedOrder
+from domain.states import OrderState
+from flows import source_orders
+from flows.approval import Decision, Question
+from flows.source_orders import _Batch
+from tasks.resources import Resources
+from tests.connectors.ledger.plans import intents
+from tests.flows.plans import planned
+
+
+async def test_an_order_whose_freight_a_person_declined_is_left_alone(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two paid orders one is approved: only that one goes on."""
+    for ref in ("A-1", "A-2"):
+        resources.ledger.put_plans([plan_row(planned(ref), "batch", approved=True)])
+        won = resources.ledger.claim(intents(ref), lease=resources.lease).won[ref]
+        bought = OrderChange(order_ref=ref, state=OrderState.ORDERED, columns={"order_id": ref, "paid_minor": 1000})
+        resources.ledger.record([Outcome(claim=won.claim, status=EffectStatus.DONE, change=bought)])
+        resources.ledger.change([OrderChange(order_ref=ref, state=OrderState.PAID)])
+    went_on: list[str] = []
+
+    async def estimate(_: Resources, orders: Mapping[str, OrderRecord]) -> list[PlannedOrder]:
+        return [planned(ref) for ref in orders]
+
+    async def decide(question: Question, *_: Any, **__: Any) -> Decision:
+        return Decision(approved=["A-2"], by="ann", why_not=" by ann")
+
+    async def execute(_: Resources, refs: Sequence[str], *__: Any, **___: Any) -> None:
+        went_on.extend(refs)
+
+    async def snapshot(*_: Any) -> str:
+        return "batch"
+
+    for name, stand_in in (
+        ("estimate_unbooked", estimate),
+        ("decide", decide),
+        ("execute", execute),
+        ("snapshot_orders", snapshot),
+    ):
+        monkeypatch.setattr(source_orders, name, stand_in)
+    requests = [planned(ref).request for ref in ("A-1", "A-2")]
+    await _Batch(resources, "batch", "file.csv", requests, 50).source(None, ask=True)
+    assert went_on == ["A-2"]

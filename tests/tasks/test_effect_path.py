@@ -1,0 +1,291 @@
+"""The last look before money or goods move: whatever changed since the plan, or is unclear, stops the order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, cast
+
+import pytest
+
+from connectors.ledger.codec import plan_row, to_json
+from connectors.ledger.recorder import OutcomeRecorder
+from connectors.ledger.records import OrderChange, OrderRecord, Outcome
+from connectors.settings import SourcingSettings
+from connectors.xportcn.channels.base import Created
+from connectors.xportcn.errors import Refused, Unanswered
+from domain.effects import EffectStatus
+from domain.freight import FreightQuote, FreightService
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.orders import OrderRequest
+from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
+from domain.states import OrderState
+from flows.execution import may_book, may_create
+from flows.planning import limits_now, spend_limits, within_budget
+from tasks import book_shipment, render_freight
+from tasks.book_shipment import book_shipments, still_to_book
+from tasks.cancel_order import ACCEPTED, confirm_cancellations
+from tasks.create_order import create_effect, find_strangers, settle_creates
+from tasks.effects import Effect, Seen, perform, settle
+from tasks.pay import pay_orders
+from tasks.render_freight import ChosenFreight, render_freights
+from tasks.resources import Resources
+from tests.connectors.ledger.plans import intents, plan
+from tests.flows.plans import planned
+from tests.tasks.conftest import MovableClock
+from tests.tasks.test_answers import LINE, FakeChannel
+from tests.tasks.test_effects import FakeService
+
+FREIGHT = FreightService(service_id="s", company="L", category="air", price=Money(500, "USD"), min_days=1, max_days=2)
+
+
+@pytest.fixture
+def channel(resources: Resources, next_run: Resources) -> FakeChannel:
+    fake = FakeChannel()
+    for run in (resources, next_run):
+        for marketplace in (Marketplace.TAOBAO, Marketplace.ALIBABA_1688):
+            run.channels[marketplace] = cast(Any, fake)
+    return fake
+
+
+def at(resources: Resources, *states: OrderState, **columns: Any) -> OrderRecord:
+    """A-1 at the service, moved through these states."""
+    resources.ledger.put_plans([plan_row(planned("A-1", 100), "batch", approved=True)])
+    record = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
+    first = OrderChange(order_ref="A-1", state=OrderState.ORDERED, columns={"order_id": "77", **columns})
+    resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=first)])
+    resources.ledger.change([OrderChange(order_ref="A-1", state=state) for state in states])
+    return now(resources)
+
+
+def now(resources: Resources, order_ref: str = "A-1") -> OrderRecord:
+    return resources.ledger.orders([order_ref])[order_ref]
+
+
+def paid(resources: Resources) -> OrderRecord:
+    return at(resources, OrderState.PAID, paid_minor=100)
+
+
+def quote(cents: int) -> FreightQuote:
+    return FreightQuote(render_id="r", services=(replace(FREIGHT, price=Money(cents, "USD")),))
+
+
+# booking
+
+
+async def test_an_order_that_is_being_refunded_is_not_booked(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run read it as paid, and another has asked the money back since."""
+    order, booked = paid(resources), []
+
+    async def book(*given: Any) -> Shipment:
+        booked.append(given)
+        return Shipment(shipment_order_id="S", tracking_numbers=())
+
+    monkeypatch.setattr(book_shipment, "book", book)
+    resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.REFUNDING)])
+    chosen = ChosenFreight(quote=quote(500), service=FREIGHT)
+    await book_shipments.fn(resources, {"A-1": order}, {"A-1": chosen}, label="1 of 1")
+    assert (booked, now(resources).state) == ([], OrderState.REFUNDING)
+
+
+@pytest.mark.parametrize(("cents", "chosen"), [(500, True), (501, False)])
+async def test_freight_is_booked_up_to_what_was_approved(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch, cents: int, *, chosen: bool
+) -> None:
+    """Approved 5.00 USD: not a cent more; the price is kept, so that the next run asks for it."""
+    order = paid(resources)
+
+    async def render(*_: Any) -> FreightQuote:
+        return quote(cents)
+
+    monkeypatch.setattr(render_freight, "render", render)
+    found = await render_freights.fn(resources, {"A-1": order}, label="1 of 1")
+    assert bool(found) is chosen
+    if not chosen:
+        after = now(resources)
+        assert (after.state, after.freight_minor) == (OrderState.HELD, 501)
+        assert "freight rose to 5.01 USD, approved 5.00 USD" in after.reason
+
+
+async def test_an_order_that_the_marketplace_closed_is_not_booked(resources: Resources, channel: FakeChannel) -> None:
+    """Its money comes back; there is nothing to ship."""
+    channel.show("77", ServiceStatus.CLOSED, close_reason="sold out")
+    assert await still_to_book(resources, {"A-1": paid(resources)}) == {}
+    assert (now(resources).state, "sold out" in now(resources).reason) == (OrderState.HELD, True)
+
+
+async def test_an_order_that_shows_a_shipment_is_not_booked_again(resources: Resources, channel: FakeChannel) -> None:
+    """A person or another ledger has booked it."""
+    shipment = Shipment(shipment_order_id="S-1", tracking_numbers=("N",))
+    channel.show("77", ServiceStatus.PAID, paid=Money(100), shipments=(shipment,))
+    assert await still_to_book(resources, {"A-1": paid(resources)}) == {}
+    assert (now(resources).state, now(resources).shipment_order_id) == (OrderState.BOOKED, "S-1")
+
+
+async def test_an_order_that_took_more_than_approved_is_held_and_not_booked(
+    resources: Resources, channel: FakeChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The seller raised the price between our last look and the payment."""
+    order = at(resources)
+    channel.show("77", ServiceStatus.UNPAID)
+
+    async def pay(claim: object, order_id: str) -> None:
+        channel.show(order_id, ServiceStatus.PAID, total=Money(120), paid=Money(120))
+
+    monkeypatch.setattr(channel, "pay", pay)
+    await pay_orders.fn(resources, {"A-1": order}, label="1 of 1")
+    after = now(resources)
+    assert (after.state, after.paid_minor, may_book(after)) == (OrderState.HELD, 120, False)
+    assert after.reason == "the service took 1.20 CNY, approved was 1.00 CNY: ask for the difference back"
+
+
+# creating
+
+
+async def test_several_orders_of_one_reference_are_held(resources: Resources, channel: FakeChannel) -> None:
+    """Found after a lost answer: nobody may pay the first of them."""
+    resources.ledger.put_plans([plan("A-1", lines=[to_json(LINE)])])
+    won = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
+    unknown = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, reason="no answer")
+    resources.ledger.record([Outcome(claim=won.claim, status=EffectStatus.UNKNOWN, change=unknown)])
+    for order_id in ("77", "78"):
+        channel.show(order_id, ServiceStatus.UNPAID)
+    await settle_creates(resources, resources.ledger.orders(["A-1"]))
+    assert (now(resources).state, now(resources).order_id) == (OrderState.HELD, None)
+    assert "77, 78" in now(resources).reason
+
+
+async def test_an_order_that_is_split_while_it_is_created_is_held(
+    resources: Resources, channel: FakeChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was approved as one order is not paid as two."""
+    resources.ledger.put_plans([plan_row(planned("A-1", 100), "batch", approved=True)])
+
+    async def create(*_: Any, **__: Any) -> Created:
+        return Created(order_ids=("77", "78"), total=Money(100))
+
+    async def warehouse() -> None:
+        pass
+
+    monkeypatch.setattr(channel, "create", create, raising=False)
+    monkeypatch.setattr(resources, "warehouse", warehouse)
+    await perform(resources, create_effect(resources), intents("A-1"), resources.ledger.orders(["A-1"]))
+    assert (now(resources).state, now(resources).order_id) == (OrderState.HELD, None)
+
+
+async def test_orders_are_looked_for_from_the_oldest_intent_on(
+    resources: Resources, channel: FakeChannel, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One create was lost an hour before the other: both must be within what is asked for."""
+    begun, asked = clock(), []
+    for order_ref in ("A-1", "A-2"):
+        record = resources.ledger.claim(intents(order_ref), lease=resources.lease).won[order_ref]
+        change = OrderChange(order_ref=order_ref, state=OrderState.UNKNOWN)
+        resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=change)])
+        clock.advance(3600)
+
+    async def find(references: Sequence[str], *, since: datetime) -> dict[str, list[ServiceOrder]]:
+        asked.append(since)
+        return {}
+
+    monkeypatch.setattr(channel, "find", find)
+    await settle_creates(resources, resources.ledger.orders(["A-1", "A-2"]))
+    assert asked
+    assert max(asked) < begun
+
+
+async def test_what_could_not_be_looked_for_is_not_ordered(
+    resources: Resources, channel: FakeChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list that can't be read does not say that the order is not there."""
+
+    async def find(references: Sequence[str], *, since: datetime) -> dict[str, list[ServiceOrder]]:
+        raise Unanswered("no answer")
+
+    monkeypatch.setattr(channel, "find", find)
+    request: OrderRequest = replace(planned("A-1").request, marketplace=Marketplace.ALIBABA_1688)
+    assert await find_strangers(resources, [request]) == {
+        "A-1": "could not be looked for at the service (no answer). Run again"
+    }
+
+
+def test_only_the_plan_that_was_approved_is_created(resources: Resources) -> None:
+    """Another run may have written a plan of its own since."""
+    order = now(resources)
+    assert order.plan_hash == "h"
+    assert [may_create(order, approved) for approved in ("h", "other", None)] == [True, False, False]
+
+
+def test_the_limit_for_one_order_reaches_the_plan(resources: Resources) -> None:
+    """`SOURCING_ORDER_LIMIT_CNY` holds an order above it."""
+    resources.settings = SourcingSettings(data_dir=resources.settings.data_dir, order_limit_cny="5")
+    limits = limits_now(resources, spend_limits(resources, "batch", None))
+    dear, cheap = within_budget([planned("A-1", 501), planned("A-2", 500)], limits)
+    assert (dear.state, cheap.state) == (OrderState.HELD, OrderState.PLANNED)
+    assert "limit for one order" in dear.reason
+
+
+# what a look can't tell
+
+
+def unclear(service: FakeService) -> Effect:
+    async def look(orders: Sequence[OrderRecord]) -> Mapping[str, Seen]:
+        return {order.order_ref: "the service does not show the order" for order in orders}
+
+    return replace(service.effect, look=look)
+
+
+async def test_a_refusal_is_not_believed_while_the_service_shows_nothing_clear(resources: Resources) -> None:
+    """Whether it said "done already" can't be told: it counts as spent until it can."""
+    effect = unclear(FakeService([Refused("no")]))
+    await perform(resources, effect, intents("A-1"), resources.ledger.orders(["A-1"]))
+    assert resources.ledger.effects_of(["A-1"])[-1].status is EffectStatus.UNKNOWN
+
+
+async def test_a_refusal_is_not_believed_while_the_service_can_not_be_read(resources: Resources) -> None:
+    """The look that would tell has no answer."""
+    service = FakeService([Refused("no")], blind=True)
+    await perform(resources, service.effect, intents("A-1"), resources.ledger.orders(["A-1"]))
+    assert resources.ledger.effects_of(["A-1"])[-1].status is EffectStatus.UNKNOWN
+
+
+async def test_an_unclear_look_proves_nothing_after_the_settle_time(
+    resources: Resources, next_run: Resources, clock: MovableClock
+) -> None:
+    """Only an order that is plainly shown without it proves that it never arrived."""
+    effect = unclear(FakeService([Unanswered("cut")]))
+    await perform(resources, effect, intents("A-1"), resources.ledger.orders(["A-1"]))
+    clock.advance(10_000)
+    await settle(next_run, effect, next_run.ledger.orders(["A-1"]))
+    assert next_run.ledger.effects_of(["A-1"])[-1].status is EffectStatus.UNKNOWN
+
+
+# what must be told
+
+
+async def test_an_order_that_was_paid_before_it_closed_is_told_with_its_money(
+    resources: Resources, channel: FakeChannel
+) -> None:
+    """An accepted cancellation lapses with a payment: what it cost must be in the ledger."""
+    at(resources)
+    resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.CANCELLED, reason=ACCEPTED)])
+    channel.show("77", ServiceStatus.PAID, paid=Money(100))
+    await confirm_cancellations(resources, ["A-1"])
+    assert now(resources).paid_minor == 100
+    assert "ask for 1.00 CNY back" in now(resources).reason
+
+
+async def test_an_outcome_that_was_not_written_is_not_passed_over(resources: Resources) -> None:
+    """The run hears of it and ends, instead of going on with what the ledger does not know."""
+
+    class Full:
+        def record(self, outcomes: Sequence[Outcome]) -> list[bool]:
+            raise OSError("disk full")
+
+    record = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
+    with pytest.raises(OSError, match="disk full"):
+        await OutcomeRecorder(cast(Any, Full())).record(Outcome(claim=record.claim, status=EffectStatus.DONE))
