@@ -3,7 +3,7 @@
 | automation | fires when | does |
 |---|---|---|
 | `sourcing: run lost` | a run gave no sign of life for two minutes | marks it as crashed |
-| `sourcing: run again` | a run crashed, up to five times | starts it again; the ledger knows how far it came |
+| `sourcing: run again` | a run crashed, up to five times | starts it again 20 s later; the ledger has what it did |
 | `sourcing: run failed` | a run failed, crashed or took too long | tells |
 | `sourcing: outcome unknown` | nobody could find out in time whether an action happened | tells |
 | `sourcing: budget used up` | orders were held because a limit was reached | tells |
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 TAG = "sourcing"
 OUR_TAG = {"prefect.resource.id": f"prefect.tag.{TAG}", "prefect.resource.role": "tag"}
 LOST_AFTER = timedelta(seconds=120)
+ALL_IS_REPORTED_AFTER = timedelta(seconds=20)
 ONCE_A_DAY = timedelta(days=1)
 STARTED_AGAIN_AT_MOST = 5
 
@@ -45,6 +46,11 @@ SIGNS_OF_LIFE = frozenset(
         *("heartbeat", "Completed", "Failed", "Crashed", "TimedOut", "Cancelled", "Cancelling"),
         *("Paused", "Suspended", "AwaitingRetry", "Scheduled"),
     )
+)
+
+NO_LONGER_CRASHED = frozenset(
+    f"prefect.flow-run.{name}"
+    for name in ("AwaitingRetry", "Scheduled", "Pending", "Running", "Completed", "Failed", "Cancelled")
 )
 
 RUN_ENDED = """\
@@ -155,7 +161,13 @@ def automations(
                 "Starts a crashed run again. It reads from the ledger and the service what became of everything it "
                 f"began. After {STARTED_AGAIN_AT_MOST} times somebody has to look."
             ),
-            trigger=_on_runs({"prefect.flow-run.Crashed"}, run_counts=range(1, STARTED_AGAIN_AT_MOST + 1)),
+            # a worker reports a killed process twice, seconds apart: the second word must not meet the next attempt
+            trigger=_on_runs(
+                {*NO_LONGER_CRASHED},
+                after={"prefect.flow-run.Crashed"},
+                within=ALL_IS_REPORTED_AFTER,
+                run_counts=range(1, STARTED_AGAIN_AT_MOST + 1),
+            ),
             actions=[
                 ChangeFlowRunState(
                     state=StateType.SCHEDULED,

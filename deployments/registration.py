@@ -1,4 +1,4 @@
-"""Everything a Prefect server must know of the product: work pool, block types, automations, deployments."""
+"""Everything a Prefect server must know of the product: work pool and queues, block types, automations, deployments."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 POOL = "sourcing"
+AT_ONCE = {"nightly": 1, "manual": 4}  # work queue → runs at work; not a deployment's limit, see prefect.yaml
 TEMPLATES = Path(__file__).parent / "work_pools"
 ALERTS_BLOCK = "sourcing-alerts"
 
@@ -48,6 +50,7 @@ async def register(pool_type: str = "process") -> None:
     settings = AlertSettings()
     async with get_client() as client:
         await _register_pool(client, pool_type)
+        await _register_queues(client)
         await XportcnCredentials.aregister_type_and_schema(client=client)
         await register_automations(
             client,
@@ -89,6 +92,14 @@ async def _register_pool(client: PrefectClient, pool_type: str) -> None:
         await client.create_work_pool(WorkPoolCreate(name=POOL, type=pool_type, base_job_template=template))
     except ObjectAlreadyExists:
         return  # as the merchant left it
+
+
+async def _register_queues(client: PrefectClient) -> None:
+    from prefect.exceptions import ObjectAlreadyExists
+
+    for name, limit in AT_ONCE.items():
+        with suppress(ObjectAlreadyExists):  # as the merchant left it
+            await client.create_work_queue(name, work_pool_name=POOL, concurrency_limit=limit)
 
 
 async def _alerts_block(client: PrefectClient, url: str) -> UUID | None:

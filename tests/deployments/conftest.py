@@ -23,6 +23,7 @@ from tests.deployments.served import Served, wait_for
 from tests.running import ROOT
 
 START_WITHIN_S = 240
+IMPATIENT = Path(__file__).parent / "impatient"
 
 
 @pytest.fixture
@@ -30,6 +31,21 @@ def served(installed: Served) -> Iterator[Served]:
     """The installation, which nobody breaks meanwhile."""
     with installed.held(fcntl.LOCK_SH):
         yield installed
+
+
+@pytest.fixture
+def shop(installed: Served) -> Iterator[Served]:
+    """Empty books, and nobody else buys meanwhile."""
+    with installed.held(fcntl.LOCK_EX, of="books"):
+        installed.sandbox.reset()
+        yield installed
+
+
+@pytest.fixture
+def market(shop: Served) -> Iterator[Served]:
+    """Empty books, and a server that nobody breaks."""
+    with shop.held(fcntl.LOCK_SH):
+        yield shop
 
 
 @pytest.fixture(scope="session")
@@ -71,7 +87,7 @@ def _serve(folder: Path, alerts: str) -> Iterator[None]:
         process = subprocess.Popen(
             [sys.executable, "-m", "cli.main", "serve", "--port", str(port)],
             cwd=ROOT,
-            env=Served(folder).environment,
+            env={**Served(folder).environment, "PYTHONPATH": _python_path()},
             stdout=file,
             stderr=file,
         )
@@ -85,6 +101,10 @@ def _serve(folder: Path, alerts: str) -> Iterator[None]:
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
         assert [pid for pid in parts if Path(f"/proc/{pid}").exists()] == []
+
+
+def _python_path() -> str:
+    return os.pathsep.join(filter(None, [str(IMPATIENT), os.environ.get("PYTHONPATH")]))
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from deployments.processes import children_of, descendants_of
 from tests.running import RunningSandbox
 
 T = TypeVar("T")
@@ -66,9 +67,12 @@ class Served:
         return self.data_dir / "prefect"
 
     @contextmanager
-    def held(self, mode: int) -> Iterator[None]:
-        """Alone or together with other tests, which may run in other processes."""
-        with (self.folder / "tests.lock").open("w") as lock:
+    def held(self, mode: int, *, of: str = "parts") -> Iterator[None]:
+        """Its parts, or its books, alone or together with other tests, which may run in other processes.
+
+        Who wants both takes the books first.
+        """
+        with (self.folder / f"{of}.lock").open("w") as lock:
             fcntl.flock(lock, mode)
             yield
 
@@ -109,6 +113,21 @@ class Served:
 
         return wait_for(arrived, seconds=seconds)
 
+    def part(self, module: str) -> int:
+        """The process of a part of `sourcing serve`, once it runs."""
+        serve = json.loads((self.folder / "served.json").read_text())["pid"]
+
+        def found() -> int:
+            commands = {pid: Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") for pid in children_of(serve)}
+            return next((pid for pid, words in commands.items() if module.encode() in words[:4]), 0)
+
+        return wait_for(found, seconds=60)
+
+    def processes_of(self, run_id: str) -> list[int]:
+        """The processes of a run, below the worker's."""
+        below = descendants_of(self.part("deployments.worker"))
+        return [pid for pid in below if run_id.encode() in _environment(pid)]
+
     def alerts(self) -> list[dict[str, str]]:
         """What was posted to the merchant's webhook so far."""
         path = self.folder / "alerts.jsonl"
@@ -136,3 +155,10 @@ def wait_for(answer: Callable[[], T | None], *, seconds: float) -> T:
         assert time.monotonic() < deadline, f"nothing in {seconds} seconds"
         time.sleep(0.2)
     return found
+
+
+def _environment(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return b""  # it has just ended

@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 import yaml
-from prefect.cli.deploy._models import ConcurrencyLimitSpec, DeploymentConfig, PrefectYamlModel, RawScheduleConfig
+from prefect.cli.deploy._models import (
+    ConcurrencyLimitSpec,
+    DeploymentConfig,
+    PrefectYamlModel,
+    RawScheduleConfig,
+    WorkPoolConfig,
+)
 from prefect.flows import load_flow_from_entrypoint
 
 from deployments.steps import describe_site
@@ -30,7 +36,8 @@ def test_no_key_is_one_that_prefect_would_ignore() -> None:
     assert set(FILE) <= top
     for one in DEPLOYMENTS.values():
         assert set(one) <= set(DeploymentConfig.model_fields)
-        assert set(one["concurrency_limit"]) <= set(ConcurrencyLimitSpec.model_fields)
+        assert set(one.get("concurrency_limit", {})) <= set(ConcurrencyLimitSpec.model_fields)
+        assert set(one["work_pool"]) <= set(WorkPoolConfig.model_fields)
         for schedule in one["schedules"]:
             RawScheduleConfig.model_validate(schedule)
 
@@ -57,12 +64,22 @@ def test_a_run_that_a_person_starts_plans_only() -> None:
 
 
 def test_only_what_does_the_same_work_again_is_let_go_when_it_is_late() -> None:
-    strategies = {name: one["concurrency_limit"]["collision_strategy"] for name, one in DEPLOYMENTS.items()}
-    assert {name for name, strategy in strategies.items() if strategy == "CANCEL_NEW"} == {
+    limits = {name: one["concurrency_limit"] for name, one in DEPLOYMENTS.items() if "concurrency_limit" in one}
+    assert {name for name, limit in limits.items() if limit["collision_strategy"] == "CANCEL_NEW"} == {
         "sync-tracking",
         "reconcile",
         "after-sale",
     }
+
+
+def test_what_may_ask_a_person_waits_in_a_queue_of_its_own() -> None:
+    """A deployment's limit takes the place of a run that pauses, and Prefect then ends the process that asked."""
+    asking = {name: one for name, one in DEPLOYMENTS.items() if "buys" in one["tags"]}
+    assert {name: one["work_pool"]["work_queue_name"] for name, one in asking.items()} == {
+        "nightly": "nightly",
+        "manual": "manual",
+    }
+    assert all("concurrency_limit" not in one for one in asking.values())
 
 
 def test_the_build_step_tells_folder_version_and_zone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import signal
 from collections.abc import Iterator
@@ -14,7 +13,6 @@ import pytest
 
 from connectors.ledger.store import Ledger
 from deployments.local_server import is_healthy
-from deployments.processes import children_of, descendants_of
 from domain.effects import OPEN
 from domain.states import OrderState
 from tests.deployments.served import Served, wait_for
@@ -28,12 +26,11 @@ SLOW_PAYMENTS = {"path": "*pay*", "kind": "latency", "probability": 1.0, "times"
 
 
 @pytest.fixture
-def shop(installed: Served) -> Iterator[Served]:
-    """Empty books, and payments slow enough to be hit in the middle. Only this test buys here."""
-    installed.sandbox.reset()
-    installed.sandbox.faults(SLOW_PAYMENTS)
-    yield installed
-    installed.sandbox.faults()
+def shop(shop: Served) -> Iterator[Served]:
+    """Empty books, and payments slow enough to be hit in the middle."""
+    shop.sandbox.faults(SLOW_PAYMENTS)
+    yield shop
+    shop.sandbox.faults()
 
 
 async def test_one_run_is_killed_cancelled_retried_and_loses_its_server(shop: Served, tmp_path: Path) -> None:
@@ -54,13 +51,13 @@ async def test_one_run_is_killed_cancelled_retried_and_loses_its_server(shop: Se
 
 async def _worker_and_run_are_killed(shop: Served, run_id: str) -> None:
     """Nobody is left to report it. The next worker is there at once; the run is missed, and started again."""
-    worker = _part(shop, "deployments.worker")
-    for pid in [worker, *_processes_of(shop, run_id)]:
+    worker = shop.part("deployments.worker")
+    for pid in [worker, *shop.processes_of(run_id)]:
         os.kill(pid, signal.SIGKILL)
     async with impatient(run_id):
         await call_roll()
         wait_for(lambda: shop.run(run_id)["run_count"] == 2, seconds=180)
-    assert _part(shop, "deployments.worker") != worker
+    assert shop.part("deployments.worker") != worker
 
 
 def _cancelled_in_the_ui(shop: Served, run_id: str) -> None:
@@ -68,7 +65,7 @@ def _cancelled_in_the_ui(shop: Served, run_id: str) -> None:
     shop.ask(f"flow_runs/{run_id}/set_state", {"state": {"type": "CANCELLING"}})
     shop.await_state(run_id, "Cancelled")
     assert len(shop.sandbox.books()["payments"]) < sum(ORDERS.values())
-    assert _processes_of(shop, run_id) == []
+    assert shop.processes_of(run_id) == []
     with _ledger(shop) as ledger:
         claimed = [effect for effect in ledger.effects_of(ledger.refs_in("storm")) if effect.status in OPEN]
     assert all(effect.lease_until - datetime.now(UTC) <= LEASE for effect in claimed)
@@ -80,10 +77,10 @@ def _retried_in_the_ui(shop: Served, run_id: str) -> None:
 
 def _server_is_killed(shop: Served) -> None:
     """The run goes on without it and reports when it is back."""
-    server = _part(shop, "deployments.local_server")
+    server = shop.part("deployments.local_server")
     os.kill(server, signal.SIGKILL)
     wait_for(lambda: is_healthy(shop.api), seconds=120)
-    assert _part(shop, "deployments.local_server") != server
+    assert shop.part("deployments.local_server") != server
 
 
 def _buy(shop: Served, folder: Path, batch: str) -> str:
@@ -100,29 +97,6 @@ def _await_payments(shop: Served, count: int) -> None:
 
 def _await_another_payment(shop: Served) -> None:
     _await_payments(shop, len(shop.sandbox.books()["payments"]) + 1)
-
-
-def _part(served: Served, module: str) -> int:
-    """The process of a part of `sourcing serve`, once it runs."""
-    serve = json.loads((served.folder / "served.json").read_text())["pid"]
-
-    def found() -> int:
-        commands = {pid: Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") for pid in children_of(serve)}
-        return next((pid for pid, words in commands.items() if module.encode() in words[:4]), 0)
-
-    return wait_for(found, seconds=60)
-
-
-def _processes_of(shop: Served, run_id: str) -> list[int]:
-    below = descendants_of(_part(shop, "deployments.worker"))
-    return [pid for pid in below if run_id.encode() in _environment(pid)]
-
-
-def _environment(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:
-        return b""  # it has just ended
 
 
 def _ledger(shop: Served) -> Ledger:

@@ -56,8 +56,12 @@ def _registered(served: Served) -> dict[str, str]:
 def test_every_deployment_is_there_with_its_limit(served: Served) -> None:
     assert set(_registered(served)) == NAMES
     nightly = served.deployment("source-orders/nightly")
-    assert nightly["global_concurrency_limit"]["limit"] == 1
-    assert nightly["concurrency_options"]["collision_strategy"] == "ENQUEUE"
+    assert (nightly["work_queue_name"], nightly["global_concurrency_limit"]) == ("nightly", None)
+    queues = {one["name"]: one["concurrency_limit"] for one in served.ask("work_queues/filter", {})}
+    assert queues == {"default": None, "nightly": 1, "manual": 4}
+    tracking = served.deployment("sync-tracking/sync-tracking")
+    assert tracking["global_concurrency_limit"]["limit"] == 1
+    assert tracking["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
     assert nightly["work_pool_name"] == "sourcing"
     assert nightly["job_variables"]["env"] == {
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",

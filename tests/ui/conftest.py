@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.deployments.conftest import installed, served
+from tests.deployments.conftest import installed, market, shop
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-__all__ = ["installed", "served"]
+__all__ = ["installed", "market", "shop"]
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (

@@ -13,32 +13,31 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
 
-def test_a_run_is_started_approved_and_read_in_the_browser(page: Page, served: Served, shot: Shot) -> None:
+def test_a_run_is_started_approved_and_read_in_the_browser(page: Page, market: Served, shot: Shot) -> None:
     """Fill in the form, see the run pause, approve one of its orders, see it complete, open the outcome table."""
-    served.sandbox.reset()
-    rows = [{**row, "order_ref": f"ui-{n}"} for n, row in enumerate(single_line_orders(served.sandbox, {"taobao": 3}))]
-    file = write_csv(served.folder / "browser.csv", rows)
+    rows = [{**row, "order_ref": f"ui-{n}"} for n, row in enumerate(single_line_orders(market.sandbox, {"taobao": 3}))]
+    file = write_csv(market.folder / "browser.csv", rows)
 
-    before = newest_run(served)
-    open_the_form(page, served, shot)
+    before = newest_run(market)
+    open_the_form(page, market, shot)
     refuse_a_wrong_form(page, shot)
-    assert newest_run(served) == before
+    assert newest_run(market) == before
     page.get_by_label("Dry run").click()
     field(page, "Request file").fill("/srv/sourcing/orders.csv")
     shot("run-form")
     field(page, "Request file").fill(str(file))
     page.get_by_role("button", name="Submit").click()
 
-    run_id = wait_for(lambda: None if (newest := newest_run(served)) == before else newest, seconds=60)
-    served.await_state(run_id, "Paused", seconds=180)
-    page.goto(f"{served.api.removesuffix('/api')}/v2/runs/flow-run/{run_id}")
+    run_id = wait_for(lambda: None if (newest := newest_run(market)) == before else newest, seconds=60)
+    market.await_state(run_id, "Paused", seconds=180)
+    page.goto(f"{market.api.removesuffix('/api')}/v2/runs/flow-run/{run_id}")
     page.get_by_text("Paused").first.wait_for()
     shot("paused")
     approve_one(page, "ui-1", shot)
 
-    run = served.await_state(run_id, "Completed", seconds=180)
+    run = market.await_state(run_id, "Completed", seconds=180)
     assert run["name"].endswith(": 2 held, 1 booked")
-    assert [order["reference"] for order in served.sandbox.books()["orders"]] == ["ui-1"]
+    assert [order["reference"] for order in market.sandbox.books()["orders"]] == ["ui-1"]
     read_the_run(page, shot)
     read_the_outcome(page, shot)
 

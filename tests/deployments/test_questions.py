@@ -1,0 +1,98 @@
+"""A run under a worker that waits for an answer: how long it may take, and who waits for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from flows.approval_form import ALL
+from tests.deployments.served import Served, wait_for
+from tests.running import single_line_orders, write_csv
+
+RENEWALS_S = 15  # five renewals of a lease, see impatient/sitecustomize.py
+
+
+def test_a_question_stays_open_and_its_answer_buys_all(market: Served, tmp_path: Path) -> None:
+    """A paused run has no place that it could lose, so the process that asked is the one that hears the answer."""
+    file = _requests(market, tmp_path / "patient.csv", "patient")
+    run_id = market.start("source-orders/manual", requests={"file": str(file)}, dry_run=False)
+    market.await_state(run_id, "Paused")
+    time.sleep(RENEWALS_S)
+    assert market.run(run_id)["state_name"] == "Paused"
+    _approve(market, run_id)
+    done = market.await_state(run_id, "Completed", "Failed", "Crashed")
+    assert (done["state_name"], _crashes(market, run_id)) == ("Completed", 0)
+    assert _paid(market) == ["patient-taobao-000", "patient-taobao-001"]
+
+
+def test_a_process_that_is_killed_while_it_asks_costs_one_attempt(market: Served, tmp_path: Path) -> None:
+    """Its worker reports the death twice; the run crashes once, is started once more, and asks anew."""
+    file = _requests(market, tmp_path / "killed.csv", "killed")
+    run_id = market.start("source-orders/manual", requests={"file": str(file)}, dry_run=False)
+    market.await_state(run_id, "Paused")
+    for pid in market.processes_of(run_id):
+        os.kill(pid, signal.SIGKILL)
+    market.await_state(run_id, "Crashed")
+    market.await_state(run_id, "Paused")
+    _approve(market, run_id)
+    done = market.await_state(run_id, "Completed", "Failed")
+    assert (done["state_name"], _crashes(market, run_id)) == ("Completed", 1)
+    assert _paid(market) == ["killed-taobao-000", "killed-taobao-001"]
+
+
+def test_a_second_night_waits_until_the_question_of_the_first_is_answered(market: Served, tmp_path: Path) -> None:
+    """The night itself is at work while one of its batches asks, so the next one is not started."""
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    _requests(market, inbox / "evening.csv", "evening")
+    night = {"inbox": str(inbox), "yes": False, "quiet_s": 0}
+    first = market.start("source-orders/nightly", **night)
+    batch_id = wait_for(lambda: _paused_batch_of(market, first), seconds=90)
+    second = market.start("source-orders/nightly", **night)
+    time.sleep(RENEWALS_S)
+    assert (market.run(first)["state_name"], market.run(second)["run_count"]) == ("Running", 0)
+    _approve(market, batch_id)
+    for run_id in (first, second):
+        done = market.await_state(run_id, "Completed", "Failed", "Crashed")
+        assert (done["state_name"], done["run_count"]) == ("Completed", 1)
+    assert _paid(market) == ["evening-taobao-000", "evening-taobao-001"]
+
+
+def _requests(market: Served, file: Path, name: str) -> Path:
+    rows = single_line_orders(market.sandbox, {"taobao": 2})
+    return write_csv(file, [{**row, "order_ref": f"{name}-{row['order_ref']}"} for row in rows])
+
+
+def _paused_batch_of(market: Served, night: str) -> str | None:
+    """The run of the batch that asks: a child of the night's run."""
+    wanted = {
+        "flow_runs": {"state": {"name": {"any_": ["Paused"]}}, "parent_flow_run_id": {"any_": [night]}},
+    }
+    return next((str(run["id"]) for run in market.ask("flow_runs/filter", wanted)), None)
+
+
+def _crashes(market: Served, run_id: str) -> int:
+    states = market.ask(f"flow_run_states/?flow_run_id={run_id}")
+    return [state["name"] for state in states].count("Crashed")
+
+
+def _approve(market: Served, run_id: str) -> None:
+    """Fill in the form as the UI does: the plan is what the form shows."""
+    keyset = market.run(run_id)["state"]["state_details"]["run_input_keyset"]
+
+    def form() -> dict[str, Any] | None:  # written right after the pause
+        inputs = market.ask(f"flow_runs/{run_id}/input/filter", {"prefix": keyset["schema"], "limit": 1})
+        return json.loads(inputs[0]["value"]) if inputs else None
+
+    plan = wait_for(form, seconds=20)["properties"]["plan"]["const"]
+    answer = {"decision": ALL, "approved_by": "Mei Chen", "plan": plan}
+    said = market.ask(f"flow_runs/{run_id}/resume", {"run_input": answer})
+    assert said["status"] == "ACCEPT", said
+
+
+def _paid(market: Served) -> list[str]:
+    return sorted(order["reference"] for order in market.sandbox.books()["orders"] if order["paid_times"])
