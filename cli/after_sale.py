@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
 from cli.failures import BAD_USAGE, NEEDS_A_PERSON, say
-from cli.terminal import console, messages, progress_bars, quiet_prefect, show_orders
-from connectors.settings import SourcingSettings
-from deployments.local_server import prefect_server
+from cli.running import run_flow
+from cli.terminal import console, messages, show_orders
 from domain.after_sale import RefundFault, RefundKind, RefundOption
 from domain.money import Money
 
@@ -22,9 +21,13 @@ if TYPE_CHECKING:
 
 def cancel(order_refs: list[str], *, reason: str, as_json: bool) -> int:
     """Cancel orders; answers the exit code."""
-    from flows.cancel_orders import cancel_orders
 
-    return _run(lambda: cancel_orders(order_refs, reason), as_json=as_json)
+    async def flow() -> AfterSaleReport:
+        from flows.cancel_orders import cancel_orders
+
+        return await cancel_orders(order_refs, reason)
+
+    return _run(flow, as_json=as_json)
 
 
 def ask_refund(
@@ -39,59 +42,80 @@ def ask_refund(
     as_json: bool,
 ) -> int:
     """Ask for a refund or a return; without a reason list the reasons. Answers the exit code."""
-    from flows.after_sale import ask_for_refund, options_for
-
     if amount_cny is not None and not _is_amount(amount_cny):
         say(f"--amount-cny {amount_cny}: not an amount in yuan, such as 15 or 99.50")
         return BAD_USAGE
     if not reason:
-        return _list_reasons(lambda: options_for(order_ref, kind))
-    return _run(
-        lambda: ask_for_refund(order_ref, kind, reason, amount_cny, lines, words, vouchers),
-        as_json=as_json,
-    )
+        return _list_reasons(order_ref, kind)
+
+    async def flow() -> AfterSaleReport:
+        from flows.after_sale import ask_for_refund
+
+        return await ask_for_refund(order_ref, kind, reason, amount_cny, lines, words, vouchers)
+
+    return _run(flow, as_json=as_json)
 
 
 def send_back(
     order_ref: str, *, company: str, number: str, line: int | None, note: str, vouchers: list[str], as_json: bool
 ) -> int:
     """Name the return parcel; answers the exit code."""
-    from flows.after_sale import send_back as flow
 
-    return _run(lambda: flow(order_ref, company, number, line, note, vouchers), as_json=as_json)
+    async def flow() -> AfterSaleReport:
+        from flows.after_sale import send_back
+
+        return await send_back(order_ref, company, number, line, note, vouchers)
+
+    return _run(flow, as_json=as_json)
 
 
 def withdraw(order_ref: str, *, line: int | None, as_json: bool) -> int:
     """Take a refund back; answers the exit code."""
-    from flows.after_sale import withdraw_refund
 
-    return _run(lambda: withdraw_refund(order_ref, line), as_json=as_json)
+    async def flow() -> AfterSaleReport:
+        from flows.after_sale import withdraw_refund
+
+        return await withdraw_refund(order_ref, line)
+
+    return _run(flow, as_json=as_json)
 
 
 def message(order_ref: str, words: str, *, line: int | None, vouchers: list[str], as_json: bool) -> int:
     """Write to the seller about a refund; answers the exit code."""
-    from flows.after_sale import write_to_seller
 
-    return _run(lambda: write_to_seller(order_ref, words, line, vouchers), as_json=as_json)
+    async def flow() -> AfterSaleReport:
+        from flows.after_sale import write_to_seller
+
+        return await write_to_seller(order_ref, words, line, vouchers)
+
+    return _run(flow, as_json=as_json)
 
 
 def receive(order_refs: list[str], *, as_json: bool) -> int:
     """Confirm receipt; answers the exit code."""
-    from flows.after_sale import receive_orders
 
-    return _run(lambda: receive_orders(order_refs), as_json=as_json)
+    async def flow() -> AfterSaleReport:
+        from flows.after_sale import receive_orders
+
+        return await receive_orders(order_refs)
+
+    return _run(flow, as_json=as_json)
 
 
 def follow(*, as_json: bool) -> int:
     """Follow all refunds; answers the exit code."""
-    from flows.after_sale import follow_after_sale
 
-    return _run(follow_after_sale, as_json=as_json)
+    async def flow() -> AfterSaleReport:
+        from flows.after_sale import follow_after_sale
+
+        return await follow_after_sale()
+
+    return _run(flow, as_json=as_json)
 
 
-def _run(flow: Callable[[], Awaitable[AfterSaleReport]], *, as_json: bool) -> int:
+def _run(flow: Callable[[], Coroutine[Any, Any, AfterSaleReport]], *, as_json: bool) -> int:
     try:
-        report = _with_bars(flow)
+        report = run_flow(flow)
     except RefundFault as fault:
         say(str(fault))
         return BAD_USAGE
@@ -104,26 +128,11 @@ def _run(flow: Callable[[], Awaitable[AfterSaleReport]], *, as_json: bool) -> in
     return 0 if report.all_fine else NEEDS_A_PERSON
 
 
-def _with_bars(flow: Callable[[], Awaitable[AfterSaleReport]]) -> AfterSaleReport:
-    with prefect_server(SourcingSettings().data_dir):
-        from tasks.progress import progress
-
-        quiet_prefect()
-        with progress_bars() as bars:
-            progress.set(bars)
-            return asyncio.run(_awaited(flow))
-
-
-async def _awaited(flow: Callable[[], Awaitable[AfterSaleReport]]) -> AfterSaleReport:
-    return await flow()
-
-
-def _list_reasons(ask: Callable[[], Awaitable[tuple[RefundOption, ...]]]) -> int:
-    async def asked() -> tuple[RefundOption, ...]:
-        return await ask()
+def _list_reasons(order_ref: str, kind: RefundKind) -> int:
+    from flows.after_sale import options_for
 
     try:
-        options = asyncio.run(asked())
+        options = asyncio.run(options_for(order_ref, kind))  # no flow, so it needs no Prefect server
     except RefundFault as fault:
         say(str(fault))
         return BAD_USAGE

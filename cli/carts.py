@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,9 +13,8 @@ from rich.table import Table
 
 from cli.failures import BAD_USAGE, NEEDS_A_PERSON, say
 from cli.run import ask, print_report
-from cli.terminal import console, progress_bars, quiet_prefect, show_orders
-from connectors.settings import SourcingSettings
-from deployments.local_server import prefect_server
+from cli.running import run_flow
+from cli.terminal import console, show_orders
 from domain.cart import CartFault, CartRow
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -27,27 +25,38 @@ R = TypeVar("R")
 
 def add(file: Path, *, batch: str | None, as_json: bool) -> int:
     """Lay a file's orders into the carts; answers the exit code."""
-    from flows.carts import fill_cart
-    from tasks.fill_cart import IN_CART
 
-    report = _run(lambda: fill_cart(file, batch))
+    async def flow() -> BatchReport:
+        from flows.carts import fill_cart
+
+        return await fill_cart(file, batch)
+
+    report = _run(flow)
     if report is None:
         return BAD_USAGE
+    from tasks.fill_cart import IN_CART
+
     _print(report, as_json=as_json)
     return 0 if all(line.reason.startswith(IN_CART) for line in report.orders) else NEEDS_A_PERSON
 
 
 def order(order_refs: list[str], *, dry_run: bool, yes: bool, budget_cny: str | None, as_json: bool) -> int:
     """Order what lies in the carts; answers the exit code."""
-    from flows.carts import order_from_cart
-
     if not (dry_run or yes or sys.stdin.isatty()):
         say("nobody can be asked to approve the order here: add --yes, or look only with: sourcing cart preview")
         return BAD_USAGE
     if budget_cny is not None and not _is_amount(budget_cny):
         say(f"--budget-cny {budget_cny}: not an amount in yuan, such as 1500 or 99.50")
         return BAD_USAGE
-    report = _run(lambda: order_from_cart(order_refs, dry_run, yes, budget_cny))
+
+    async def flow() -> BatchReport:
+        from flows.approval import approver
+        from flows.carts import order_from_cart
+
+        approver.set(ask)
+        return await order_from_cart(order_refs, dry_run, yes, budget_cny)
+
+    report = _run(flow)
     if report is None:
         return BAD_USAGE
     _print(report, as_json=as_json)
@@ -56,40 +65,33 @@ def order(order_refs: list[str], *, dry_run: bool, yes: bool, budget_cny: str | 
 
 def show(marketplace: Marketplace, *, as_json: bool) -> int:
     """Show a cart; answers the exit code."""
-    from flows.carts import show_cart
 
-    return _show(_run(lambda: show_cart(marketplace)), as_json=as_json)
+    async def flow() -> tuple[CartRow, ...]:
+        from flows.carts import show_cart
+
+        return await show_cart(marketplace)
+
+    return _show(_run(flow), as_json=as_json)
 
 
 def change(marketplace: Marketplace, *, quantities: dict[str, int], delete: list[str], as_json: bool) -> int:
     """Set quantities or take rows out, and show the cart; answers the exit code."""
-    from flows.carts import change_cart
 
-    return _show(_run(lambda: change_cart(marketplace, quantities, delete)), as_json=as_json)
+    async def flow() -> tuple[CartRow, ...]:
+        from flows.carts import change_cart
+
+        return await change_cart(marketplace, quantities, delete)
+
+    return _show(_run(flow), as_json=as_json)
 
 
-def _run(flow: Callable[[], Awaitable[R]]) -> R | None:
+def _run(flow: Callable[[], Coroutine[Any, Any, R]]) -> R | None:
     """The flow's answer; None after a fault, which is said."""
     try:
-        with prefect_server(SourcingSettings().data_dir):
-            from flows.approval import approver
-            from tasks.progress import progress
-
-            quiet_prefect()
-            with progress_bars() as bars:
-                progress.set(bars)
-                approver.set(ask)
-                return asyncio.run(_awaited(flow))
+        return run_flow(flow)
     except CartFault as fault:
         say(str(fault))
         return None
-
-
-def _awaited(flow: Callable[[], Awaitable[R]]) -> Coroutine[Any, Any, R]:
-    async def awaited() -> R:
-        return await flow()
-
-    return awaited()
 
 
 def _print(report: BatchReport, *, as_json: bool) -> None:

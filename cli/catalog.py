@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from cli.failures import BAD_USAGE, NEEDS_A_PERSON, say
-from cli.terminal import console, messages, progress_bars, quiet_prefect
-from connectors.settings import SourcingSettings
-from deployments.local_server import prefect_server
+from cli.running import run_flow
+from cli.terminal import console, messages
 from domain.catalogue import Wanted
 from domain.marketplace import Marketplace
 
@@ -59,15 +57,14 @@ def run_catalog(
 
 def sync(wanted: list[Wanted], **options: Any) -> CatalogReport:
     """Run the flow with progress bars. Options are those of `flows.sync_catalog.sync_catalog`."""
-    with prefect_server(SourcingSettings().data_dir):
-        from flows.sync_catalog import sync_catalog
-        from tasks.progress import progress
 
-        quiet_prefect()
-        with progress_bars() as bars:
-            progress.set(bars)
-            report: CatalogReport = asyncio.run(sync_catalog(wanted, **options))
-            return report
+    async def flow() -> CatalogReport:
+        from flows.sync_catalog import sync_catalog
+
+        report: CatalogReport = await sync_catalog(wanted, **options)
+        return report
+
+    return run_flow(flow)
 
 
 def print_report(report: CatalogReport) -> None:

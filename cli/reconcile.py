@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -13,10 +12,9 @@ from rich.text import Text
 
 from cli.failures import BAD_USAGE, NEEDS_A_PERSON, say
 from cli.resolve import person
+from cli.running import run_flow
 from cli.status import open_ledger
-from cli.terminal import console, messages, progress_bars, quiet_prefect, show_orders
-from connectors.settings import SourcingSettings
-from deployments.local_server import prefect_server
+from cli.terminal import console, messages, show_orders
 from domain.findings import Finding, FindingKind
 from domain.marketplace import Marketplace
 
@@ -78,15 +76,14 @@ def _take_back(lines: list[str], by: str) -> None:
 
 def compared(**options: Any) -> ReconciliationReport:
     """Run the flow with a progress bar. Options are those of `flows.reconcile.reconcile`."""
-    with prefect_server(SourcingSettings().data_dir):
-        from flows.reconcile import reconcile
-        from tasks.progress import progress
 
-        quiet_prefect()
-        with progress_bars() as bars:
-            progress.set(bars)
-            report: ReconciliationReport = asyncio.run(reconcile(**options))
-            return report
+    async def flow() -> ReconciliationReport:
+        from flows.reconcile import reconcile
+
+        report: ReconciliationReport = await reconcile(**options)
+        return report
+
+    return run_flow(flow)
 
 
 def show(report: ReconciliationReport) -> None:

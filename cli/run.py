@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import sys
@@ -15,10 +14,9 @@ from rich.table import Table
 
 from cli.failures import BAD_USAGE, NEEDS_A_PERSON, say
 from cli.matches import show_matches
-from cli.terminal import console, messages, progress_bars, quiet_prefect, show_orders
+from cli.running import run_flow
+from cli.terminal import console, messages, show_orders
 from connectors.request_files import read_request_file
-from connectors.settings import SourcingSettings
-from deployments.local_server import prefect_server
 from domain.bad_requests import BadRequests
 from domain.money import Money, total_of
 from domain.plan import PlannedOrder
@@ -90,25 +88,24 @@ class ServerGone(Exception):
 
 def source(**parameters: Any) -> BatchReport:
     """Run the flow with progress bars. Parameters are those of `flows.source_orders.source_orders`."""
-    with prefect_server(SourcingSettings().data_dir):
+    reports: list[BatchReport] = []
+
+    async def flow() -> BatchReport:
         from flows.approval import approver
         from flows.source_orders import last_report, source_orders
-        from tasks.progress import progress
 
-        quiet_prefect()
-        reports: list[BatchReport] = []
-        with progress_bars() as bars:
-            progress.set(bars)
-            last_report.set(reports)
-            if sys.stdin.isatty():
-                approver.set(ask)
-            try:
-                report: BatchReport = asyncio.run(source_orders(**parameters))
-            except Exception as error:
-                if not reports:
-                    raise
-                raise ServerGone(reports[-1], error) from error
-            return report
+        last_report.set(reports)
+        if sys.stdin.isatty():
+            approver.set(ask)
+        report: BatchReport = await source_orders(**parameters)
+        return report
+
+    try:
+        return run_flow(flow)
+    except Exception as error:
+        if not reports:
+            raise
+        raise ServerGone(reports[-1], error) from error
 
 
 def ask(plans: list[PlannedOrder]) -> bool:

@@ -96,6 +96,7 @@ SAID = _Said(logging.WARNING)
 
 def quiet_prefect() -> None:
     """Leave the terminal to us: Prefect's own log lines still reach its server, our own warnings are said here."""
+    import prefect.main  # noqa: F401 - makes Prefect's handlers, which would else come after this
     from prefect.logging.handlers import PrefectConsoleHandler
 
     logging.getLogger("sourcing").addHandler(SAID)  # adding it again changes nothing

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
 from cli.failures import NEEDS_A_PERSON
-from cli.terminal import console, messages, progress_bars, quiet_prefect, show_orders
-from connectors.settings import SourcingSettings
-from deployments.local_server import prefect_server
+from cli.running import run_flow
+from cli.terminal import console, messages, show_orders
 
 if TYPE_CHECKING:
     from flows.sync_tracking import TrackReport
@@ -33,12 +31,11 @@ def run_tracking(*, chunk_size: int | None, concurrency: int | None, as_json: bo
 
 def follow(**options: Any) -> TrackReport:
     """Run the flow with a progress bar. Options are those of `flows.sync_tracking.sync_tracking`."""
-    with prefect_server(SourcingSettings().data_dir):
-        from flows.sync_tracking import sync_tracking
-        from tasks.progress import progress
 
-        quiet_prefect()
-        with progress_bars() as bars:
-            progress.set(bars)
-            report: TrackReport = asyncio.run(sync_tracking(**options))
-            return report
+    async def flow() -> TrackReport:
+        from flows.sync_tracking import sync_tracking
+
+        report: TrackReport = await sync_tracking(**options)
+        return report
+
+    return run_flow(flow)

@@ -1,0 +1,107 @@
+"""Commands that run flows do so on the Prefect server of their data folder, never on one that Prefect starts itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from cli.main import app
+from tests.running import ROOT, RunningSandbox
+
+FLOW_COMMANDS = [
+    ["run", str(ROOT / "examples" / "requests.csv"), "--yes"],
+    ["track"],
+    ["reconcile"],
+    ["catalog", "taobao", "--everything"],
+    ["cancel", "A-1"],
+    ["refund", "A-1", "--reason", "broken"],
+    ["return", "A-1", "--company", "SF", "--number", "SF1"],
+    ["refunds"],
+    ["withdraw", "A-1"],
+    ["message", "A-1", "hello"],
+    ["receive", "A-1"],
+    ["cart", "add", str(ROOT / "examples" / "requests.csv")],
+    ["cart", "list", "taobao"],
+    ["cart", "set", "taobao", "1", "2"],
+    ["cart", "delete", "taobao", "1"],
+    ["cart", "preview", "A-1"],
+    ["cart", "order", "A-1", "--yes"],
+]
+NO_FLOW = ["status", "resolve", "sql", "search", "endpoints", "sandbox", "serve", "doctor", "ledger"]
+LOADED_WHEN_ASKING = """
+import json, sys
+from typer.testing import CliRunner
+import deployments.local_server
+from cli.main import app
+
+class Asked(Exception):
+    pass
+
+def ask(_data_dir):
+    raise Asked("prefect" in sys.modules)
+
+deployments.local_server.prefect_server = ask
+done = [CliRunner().invoke(app, command).exception for command in json.loads(sys.argv[1])]
+print(json.dumps([[type(error).__name__, *map(str, error.args)] for error in done]))
+"""
+
+
+def prefect_free(home: Path) -> dict[str, str]:
+    """An environment with a home of its own, in which nothing says where a Prefect server is."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "SOURCING_"))}
+    return {**others, "HOME": str(home), "SOURCING_DATA_DIR": str(home / "data")}
+
+
+def test_the_server_is_asked_for_before_prefect_is_imported(tmp_path: Path) -> None:
+    """Prefect reads the server's address as it is imported: afterwards it would start a server of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED_WHEN_ASKING, json.dumps(FLOW_COMMANDS)],
+        check=True,
+        capture_output=True,
+        cwd=ROOT,
+        env=prefect_free(tmp_path),
+    )
+    assert dict(zip(map(" ".join, FLOW_COMMANDS), json.loads(done.stdout), strict=True)) == {
+        " ".join(command): ["Asked", "False"] for command in FLOW_COMMANDS
+    }
+
+
+def test_every_command_is_known_to_run_a_flow_or_not() -> None:
+    """A new command that runs a flow has to be listed above."""
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    cart = group.commands["cart"]
+    assert isinstance(cart, TyperGroup)
+    assert {command[0] for command in FLOW_COMMANDS}.union(NO_FLOW) == set(group.commands)
+    assert {command[1] for command in FLOW_COMMANDS if command[0] == "cart"} == set(cart.commands)
+
+
+def test_a_command_after_a_purchase_runs_on_the_server_of_the_data_folder(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    """Its run is in that server's list, and the person's home has no Prefect database."""
+    done = subprocess.run(
+        [sys.executable, "-m", "cli.main", "refunds", "--json"],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**prefect_free(tmp_path), "XPORTCN_BASE_URL": sandbox.url},
+    )
+    server = json.loads((tmp_path / "data" / "prefect" / "server.json").read_text())
+    try:
+        asked = Request(f"{server['url']}/flow_runs/count", b"{}", {"Content-Type": "application/json"})
+        with urlopen(asked, timeout=30) as answer:
+            runs = json.load(answer)
+    finally:
+        os.kill(server["pid"], signal.SIGTERM)
+    assert (json.loads(done.stdout)["refunds"], done.stderr, runs) == ([], "", 1)
+    assert not (tmp_path / ".prefect" / "prefect.db").exists()
