@@ -39,6 +39,7 @@ from tasks.fill_cart import fill_cart as fill_chunk
 from tasks.order_cart import approve_cart, order_cart, plan_cart, settle_cart_order
 from tasks.resources import Resources, open_resources
 from tasks.snapshot import snapshot_orders
+from tasks.unwalked import unwalked
 
 
 @flow(name="fill-cart", persist_result=False)
@@ -143,7 +144,7 @@ async def _fill(resources: Resources, requests: Sequence[OrderRequest], batch_id
     resources.ledger.put_plans([plan_row(plan, batch_id, approved=False) for plan in waiting])
     fine = {plan.order_ref for plan in plans if plan.is_fine} | begun
     orders = {ref: order for ref, order in resources.ledger.orders(fine).items() if order.order_id is None}
-    await fill_chunk(resources, orders, label=batch_id)
+    await fill_chunk(resources, unwalked(orders), label=batch_id)
     return refused
 
 
@@ -228,7 +229,7 @@ async def _order(
         for plan in fine
         if await approve_cart(resources, plan, seen_in=seen[plan.order_ref].state)
     }
-    await order_cart(resources, resources.ledger.orders(hashes), hashes, limits, label=batch_id)
+    await order_cart(resources, unwalked(resources.ledger.orders(hashes)), hashes, limits, label=batch_id)
     await execute(resources, refs, {}, limits=limits, chunk_size=resources.settings.chunk_size)
 
 

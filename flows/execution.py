@@ -17,6 +17,7 @@ from tasks.progress import progress
 from tasks.render_freight import render_freights
 from tasks.resources import Resources
 from tasks.settle_after_sale import settle_after_sale
+from tasks.unwalked import unwalked
 
 STAGES = ("create", "pay", "render freight", "book")
 
@@ -62,8 +63,8 @@ async def _execute_chunk(
 ) -> None:
     listener = progress.get()
 
-    def now(ready: Callable[[OrderRecord], bool]) -> dict[str, OrderRecord]:
-        return {ref: order for ref, order in resources.ledger.orders(refs).items() if ready(order)}
+    def now(ready: Callable[[OrderRecord], bool]) -> Mapping[str, OrderRecord]:
+        return unwalked({ref: order for ref, order in resources.ledger.orders(refs).items() if ready(order)})
 
     if creatable := now(lambda order: may_create(order, approved.get(order.order_ref))):
         await create_orders(resources, creatable, limits, label=label)
@@ -75,7 +76,8 @@ async def _execute_chunk(
     freight = await render_freights(resources, bookable, label=label) if bookable else {}
     listener.advance("render freight", len(refs))
     if freight:
-        await book_shipments(resources, {ref: bookable[ref] for ref in freight}, freight, label=label)
+        to_book = unwalked({ref: bookable[ref] for ref in freight})
+        await book_shipments(resources, to_book, unwalked(freight), label=label)
     listener.advance("book", len(refs))
 
 

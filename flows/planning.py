@@ -17,6 +17,7 @@ from tasks.preview import preview_orders
 from tasks.progress import progress
 from tasks.resources import Resources
 from tasks.search import Item, meant, search_items
+from tasks.unwalked import unwalked
 
 
 async def plan_orders(
@@ -36,7 +37,7 @@ async def plan_orders(
     listener.start("preview", len(requests))
     plans: list[PlannedOrder] = []
     for label, batch in chunks(requests, chunk_size):
-        plans += await preview_orders(resources, batch, offers, known, label=label)
+        plans += await preview_orders(resources, batch, unwalked(offers), unwalked(known), label=label)
         listener.advance("preview", len(batch))
     return plans
 

@@ -27,6 +27,7 @@ from tasks.progress import progress
 from tasks.resources import Resources, open_resources
 from tasks.snapshot import snapshot_tracking
 from tasks.sync_tracking import sync_tracking as sync_chunk
+from tasks.unwalked import unwalked
 
 FOLLOWED = (
     OrderState.BOOKED,
@@ -82,7 +83,7 @@ async def _track(resources: Resources, chunk_size: int) -> TrackReport:
     listener.start("track", len(orders))
     troubles: list[str] = []
     for label, refs in chunks(list(orders), chunk_size):
-        troubles += await sync_chunk(resources, {ref: orders[ref] for ref in refs}, label=label)
+        troubles += await sync_chunk(resources, unwalked({ref: orders[ref] for ref in refs}), label=label)
         listener.advance("track", len(refs))
     now = await news.tell(list(watched), *stalled(ledger, ledger.orders(orders), resources.clock()))
     moved = [order for ref, order in now.items() if order.state is not watched[ref].state]

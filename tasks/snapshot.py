@@ -17,6 +17,7 @@ from tasks.resources import Resources
 from tasks.retrying import passing_trouble
 from tasks.search import kept_matches, with_matches
 from tasks.snapshot_rows import Row, order_tables, plan_tables
+from tasks.unwalked import unwalked
 
 
 @task(
@@ -28,15 +29,14 @@ from tasks.snapshot_rows import Row, order_tables, plan_tables
     retry_delay_seconds=[1, 5],
     retry_condition_fn=passing_trouble,
 )
-async def write(
+async def _write(
     resources: Resources,
     snapshot_id: str,
     tables: Mapping[str, Sequence[Row]],
     *,
     batch_id: str | None,
     begun: datetime,
-) -> str:
-    """Write or replace one snapshot; answers its id. `begun` gives the date folder, the same one for a rerun."""
+) -> None:
     await asyncio.to_thread(
         write_snapshot,
         resources.settings.snapshot_root,
@@ -46,6 +46,18 @@ async def write(
         batch_id=batch_id,
         written_at=resources.clock(),
     )
+
+
+async def write(
+    resources: Resources,
+    snapshot_id: str,
+    tables: Mapping[str, Sequence[Row]],
+    *,
+    batch_id: str | None,
+    begun: datetime,
+) -> str:
+    """Write or replace one snapshot; answers its id. `begun` gives the date folder, the same one for a rerun."""
+    await _write(resources, snapshot_id, unwalked(tables), batch_id=batch_id, begun=begun)
     return snapshot_id
 
 

@@ -104,7 +104,7 @@ class World:
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """An empty ledger, empty marketplaces, and no Prefect around it."""
     monkeypatch.setattr(flows.reconcile, "list_orders", reading.list_orders.fn)
-    monkeypatch.setattr(flows.reconcile, "write", snapshot.write.fn)
+    monkeypatch.setattr(snapshot, "_write", snapshot._write.fn)
     shelves = {marketplace: Shelf() for marketplace in Marketplace}
     with (
         SendLog(tmp_path / "sends") as log,

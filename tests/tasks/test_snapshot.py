@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from prefect.utilities.collections import visit_collection
 
 from connectors.ledger.records import OrderChange
 from domain.states import OrderState
 from tasks.resources import Resources
-from tasks.snapshot import snapshot_orders
+from tasks.snapshot import snapshot_orders, write
 
 
 async def test_an_older_snapshot_does_not_stay(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,3 +30,17 @@ async def test_an_older_snapshot_does_not_stay(resources: Resources, monkeypatch
     monkeypatch.setattr("tasks.snapshot.order_tables", lambda orders: {"orders": [{"state": o.state} for o in orders]})
     assert await snapshot_orders(resources, "batch", resources.clock(), ["A-1", "A-2"]) == "batch"
     assert written == [["planned", "planned"], ["ordered", "planned"]]
+
+
+async def test_prefect_does_not_walk_the_rows(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would look at each cell of a large batch, twice, before anything is written."""
+    walked: list[object] = []
+
+    async def write_task(_resources: Resources, snapshot_id: str, tables: Any, **_options: Any) -> None:
+        assert tables["orders"] == [{"order_ref": "A-1"}]
+        visit_collection(tables, visit_fn=walked.append)
+
+    monkeypatch.setattr("tasks.snapshot._write", write_task)
+    tables = {"orders": [{"order_ref": "A-1"}]}
+    assert await write(resources, "batch", tables, batch_id="batch", begun=resources.clock()) == "batch"
+    assert len(walked) == 1
