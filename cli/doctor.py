@@ -23,6 +23,7 @@ from connectors.settings import MissingSetting, SourcingSettings, XportcnSetting
 
 SKEW_ALLOWED_S = 600
 SKEW_WARNING_S = 60
+NOT_CHECKED = "not checked, since the service can't be reached"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,7 @@ def examine(*, live: bool, samples: Path | None, as_json: bool) -> int:
         say("--samples saves what --live was answered: add --live")
         return BAD_USAGE
     checks: list[Callable[[], Finding]] = [_python, _settings, _overrides, _data_folder, _snapshots, _ledger]
-    checks += [_reachable] if live else [_reachable, _account]  # the account's own call is among the live ones
-    findings = [check() for check in checks]
+    findings = [*(check() for check in checks), *_service(with_account=not live)]
     well_all = all(finding.ok for finding in findings)
     if not as_json:
         _show(findings)
@@ -135,20 +135,36 @@ def _ledger() -> Finding:
     return well("ledger", f"{count} orders")
 
 
-def _reachable() -> Finding:
-    """The service answers at all, and its clock is near ours."""
-    url = XportcnSettings().base_url
+def _service(*, with_account: bool) -> list[Finding]:
+    """The service answers at all, and takes the account; without its own call when others are to follow."""
+    settings = XportcnSettings()
+    try:
+        date = _date_told_by(settings.base_url)
+    except (URLError, OSError, ValueError) as error:
+        found = f"{settings.base_url} can't be reached: {getattr(error, 'reason', error)}"
+        remedy = _how_to_start_the_sandbox() if settings.is_sandbox else "check the network and the address"
+        service = unwell("service", found, f"{remedy}, or set XPORTCN_BASE_URL")
+        return [service, *([unwell("account", NOT_CHECKED, "")] if with_account else [])]
+    return [_clock(settings.base_url, date), *([_account()] if with_account else [])]
+
+
+def _date_told_by(url: str) -> str | None:
     try:
         with urlopen(url, timeout=5) as answer:
-            date = answer.headers.get("Date")
-    except HTTPError as error:
+            date: str | None = answer.headers.get("Date")
+    except HTTPError as error:  # an answer all the same
         date = error.headers.get("Date")
-    except (URLError, OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        remedy = (
-            "start it with `sourcing sandbox`" if XportcnSettings().is_sandbox else "check the network and the address"
-        )
-        return unwell("service", f"{url} can't be reached: {reason}", f"{remedy}, or set XPORTCN_BASE_URL")
+    return date
+
+
+def _how_to_start_the_sandbox() -> str:
+    """With the books that `make run` left, or the orders of the ledger would be missing there."""
+    books = SourcingSettings().data_dir / "sandbox.db"
+    return f"start it with `sourcing sandbox{f' --state {books}' if books.exists() else ''}`"
+
+
+def _clock(url: str, date: str | None) -> Finding:
+    """The service's clock is near ours."""
     if not date:
         return well("service", f"{url} answers")
     skew = abs((datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds())
