@@ -14,12 +14,13 @@ from rich.table import Table
 
 from cli.failures import BAD_USAGE, NEEDS_A_PERSON, say
 from cli.matches import show_matches
+from cli.plan import show_plan, totals
 from cli.running import run_flow
 from cli.terminal import console, messages, show_orders
 from connectors.request_files import read_request_file
 from domain.bad_requests import BadRequests
 from domain.money import Money, total_of
-from domain.plan import PlannedOrder
+from domain.plan import PlannedOrder, freight_sums
 from domain.report import BATCH_ID, BatchReport
 
 
@@ -132,24 +133,20 @@ def ask(plans: list[PlannedOrder]) -> bool:
 def question(plans: list[PlannedOrder]) -> str:
     """What is asked: the sums of goods and freight, by currency."""
     goods = total_of([plan.total for plan in plans])
-    prices = [plan.freight_service.price for plan in plans if plan.freight_service]
-    freight = {
-        price.currency: total_of([p for p in prices if p.currency == price.currency], price.currency)
-        for price in prices
-    }
-    shipping = ", ".join(map(str, freight.values())) or "nothing"
-    return f"Buy and ship these {len(plans)} orders for {goods} and freight of {shipping}?"
+    return f"Buy and ship these {len(plans)} orders for {goods} and freight of {freight_sums(plans) or 'nothing'}?"
 
 
 def print_report(report: BatchReport) -> None:
     """The table of every order, what was spent, and where the snapshot lies."""
     title = f"Batch {report.batch_id}" + (" (dry run: nothing was bought)" if report.dry_run else "")
-    show_orders(title, report.orders)
+    if report.dry_run:
+        show_plan(title, report)
+    else:
+        show_orders(title, report.orders)
     show_matches(report.matches, console)
     counts = ", ".join(f"{count} {state}" for state, count in report.counts.items())
     console.print(f"{len(report.orders)} orders: {counts}")
-    if not report.dry_run:
-        console.print(_spent(report))
+    console.print(totals(report) if report.dry_run else _spent(report))
     if report.snapshot_id:
         console.print(f"Snapshot {report.snapshot_id} in {report.snapshot_root}", soft_wrap=True)
 

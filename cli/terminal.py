@@ -72,6 +72,11 @@ def show_orders(title: str, lines: Sequence[ReportLine]) -> None:
             *([line.order_id or ""] if with_ids else []),
         )
     console.print(table)
+    show_reasons(lines)
+
+
+def show_reasons(lines: Sequence[ReportLine]) -> None:
+    """What is to be said about some of the orders, a paragraph each."""
     for line in lines:
         if line.reason:
             words = Text.assemble(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -44,6 +45,12 @@ class PlannedOrder:
         return self.quote.total if self.quote else Money(0)
 
     @property
+    def stock(self) -> int | None:
+        """Pieces in stock of its scarcest SKU; None while no SKU is known."""
+        stock = {(offer.item_id, sku.sku_id): sku.stock for offer in self.offers for sku in offer.skus}
+        return min((stock[key] for line in self.lines if (key := (line.item_id, line.sku_id)) in stock), default=None)
+
+    @property
     def sourcing_order(self) -> SourcingOrder:
         return SourcingOrder(request=self.request, seller_id=self.seller_id, lines=self.lines)
 
@@ -52,3 +59,13 @@ class PlannedOrder:
         if not self.is_fine or verdict.state is OrderState.PLANNED:
             return self
         return replace(self, state=verdict.state, reason=verdict.reason)
+
+
+def freight_sums(plans: Iterable[PlannedOrder]) -> str:
+    """What shipping these orders costs, a sum a currency: `12.00 USD, 3.00 EUR`; empty when nothing is shipped."""
+    sums: dict[str, Money] = {}
+    for plan in plans:
+        if plan.freight_service:
+            price = plan.freight_service.price
+            sums[price.currency] = sums.get(price.currency, Money(0, price.currency)) + price
+    return ", ".join(map(str, sums.values()))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from domain.plan import PlannedOrder
 from domain.states import REACHED_BOOKED, OrderState
 
 BATCH_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -52,7 +53,10 @@ class MatchLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchReport:
-    """The report of one batch: `spent_fen` for all its orders so far, `spent_this_run_fen` for this run."""
+    """The report of one batch: `spent_fen` for all its orders so far, `spent_this_run_fen` for this run.
+
+    A dry run has the `plans` of new orders, whatever was decided on them, and those `to_ship` of orders begun earlier.
+    """
 
     batch_id: str
     orders: Sequence[ReportLine]
@@ -62,6 +66,8 @@ class BatchReport:
     snapshot_root: str
     dry_run: bool = False
     matches: Sequence[MatchLine] = ()
+    plans: Sequence[PlannedOrder] = ()
+    to_ship: Sequence[PlannedOrder] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -82,7 +88,9 @@ class BatchReport:
         return self.all_booked or (self.dry_run and set(self.counts) <= {*REACHED_BOOKED, OrderState.PLANNED})
 
     def to_json(self) -> dict[str, Any]:
-        """The report that `sourcing run --json` prints."""
+        """The report that `sourcing run --json` prints; orders of a dry run also say what they would cost."""
+        costs = {plan.order_ref: _goods(plan) | _freight(plan) for plan in self.plans}
+        costs |= {plan.order_ref: _freight(plan) for plan in self.to_ship}
         return {
             "batch_id": self.batch_id,
             "counts": self.counts,
@@ -92,6 +100,18 @@ class BatchReport:
             "dry_run": self.dry_run,
             "snapshot_id": self.snapshot_id,
             "snapshot_root": self.snapshot_root,
-            "orders": [asdict(line) for line in self.orders],
+            "orders": [asdict(line) | costs.get(line.order_ref, {}) for line in self.orders],
             "matches": [asdict(match) for match in self.matches],
         }
+
+
+def _goods(plan: PlannedOrder) -> dict[str, Any]:
+    return {"quoted_fen": plan.quote.total.minor if plan.quote else None, "stock": plan.stock}
+
+
+def _freight(plan: PlannedOrder) -> dict[str, Any]:
+    price = plan.freight_service.price if plan.freight_service else None
+    return {
+        "freight_minor": price.minor if price else None,
+        "freight_currency": price.currency if price else None,
+    }

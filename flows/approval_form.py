@@ -23,11 +23,11 @@ from prefect.input.run_input import keyset_from_base_key
 from pydantic import Field, ValidationError, create_model
 
 from connectors.ledger.codec import plan_hash
-from domain.money import Money, total_of
 from domain.plan import PlannedOrder
 from flows.artifacts import artifact_key
 from flows.failures import run_logger
 from flows.following import shown
+from flows.plan_rows import plan_row, summary
 
 ALL, SOME, NONE = "approve all orders", "approve only the orders chosen below", "refuse: buy nothing"
 NAME = r"^\s*\S.{0,99}$"
@@ -177,20 +177,6 @@ def hash_of(plans: Sequence[PlannedOrder]) -> str:
     return hashlib.sha256(repr(content).encode()).hexdigest()[:16]
 
 
-def plan_row(plan: PlannedOrder, *, is_new: bool) -> dict[str, str]:
-    """One order of the plan as text."""
-    service = plan.freight_service
-    return {
-        "order": plan.order_ref,
-        "what": "; ".join(f"{line.quantity} × {line.title}" for line in plan.lines),
-        "goods and postage": str(plan.total) if is_new else "bought already",
-        "freight": str(service.price) if service else "",
-        "days": f"{service.min_days}–{service.max_days}" if service else "",
-        "marketplace": str(plan.request.marketplace),
-        "to": plan.request.receiver.country,
-    }
-
-
 def description_of(
     batch_id: str, to_buy: Sequence[PlannedOrder], to_ship: Sequence[PlannedOrder], rows: Sequence[dict[str, str]]
 ) -> str:
@@ -202,21 +188,6 @@ def description_of(
     key = artifact_key(f"plan-{batch_id}")
     rest = f"\n\nAnd {more:,} orders more: see artifact {key} of this run." if more > 0 else ""
     return f"## Batch {batch_id}\n\n{summary(to_buy, to_ship)}\n\n" + "\n".join(lines) + rest
-
-
-def summary(to_buy: Sequence[PlannedOrder], to_ship: Sequence[PlannedOrder]) -> str:
-    """How many orders for how much."""
-    freight = _freight([*to_buy, *to_ship])
-    shipping = f", and freight of **{freight}** to ship {len(to_buy) + len(to_ship):,} orders" if freight else ""
-    return f"Buy **{len(to_buy):,} orders** for **{total_of([plan.total for plan in to_buy])}**{shipping}."
-
-
-def _freight(plans: Sequence[PlannedOrder]) -> str:
-    prices = [plan.freight_service.price for plan in plans if plan.freight_service]
-    sums: dict[str, Money] = {}
-    for price in prices:
-        sums[price.currency] = sums.get(price.currency, Money(0, price.currency)) + price
-    return ", ".join(map(str, sums.values()))
 
 
 def _cell(text: str) -> str:

@@ -12,6 +12,7 @@ from domain.money import Money
 from domain.report import BatchReport, ReportLine
 from domain.request_files import Fault
 from flows.following import rename_run, shown
+from flows.plan_rows import dry_run_summary, plan_rows
 
 TRACKER = "https://t.17track.net/en#nums={}"
 BAR_WIDTH = 24
@@ -23,18 +24,14 @@ NEEDS_A_PERSON = ("held", "refused", "unknown")
 
 
 async def show_outcome(report: BatchReport, orders: Mapping[str, OrderRecord] = NO_ORDERS) -> None:
-    """The outcome table, the report with the money, and where the snapshot lies.
+    """The table of outcomes, or of the plan of a dry run; the report with the money; where the snapshot lies.
 
     `orders` of the ledger know where their parcels can be followed.
     """
 
     async def all_of_it() -> None:
         key = artifact_key(report.batch_id)
-        await acreate_table_artifact(
-            key=f"outcome-{key}",
-            table=outcome_rows(report),
-            description=f"Orders of batch {report.batch_id}: {counts_of(report)}",
-        )
+        await (_show_plan(report) if report.dry_run else _show_orders(report))
         await acreate_markdown_artifact(
             key=f"report-{key}", markdown=markdown_report(report, orders), description="Report"
         )
@@ -44,6 +41,18 @@ async def show_outcome(report: BatchReport, orders: Mapping[str, OrderRecord] = 
         await rename_run(f"{report.batch_id}: {counts_of(report)}{' (dry run)' if report.dry_run else ''}")
 
     await shown("the report", all_of_it())
+
+
+async def _show_orders(report: BatchReport) -> None:
+    words = f"Orders of batch {report.batch_id}: {counts_of(report)}"
+    key = f"outcome-{artifact_key(report.batch_id)}"
+    await acreate_table_artifact(key=key, table=outcome_rows(report), description=words)
+
+
+async def _show_plan(report: BatchReport) -> None:
+    words = f"Plan of batch {report.batch_id}: {counts_of(report)}. {dry_run_summary(report)}"
+    rows = sorted(plan_rows(report), key=lambda row: row["state"] not in NEEDS_A_PERSON)
+    await acreate_table_artifact(key=artifact_key(f"plan-{report.batch_id}"), table=rows, description=words)
 
 
 async def show_faults(name: str, faults: Sequence[Fault]) -> None:
@@ -84,7 +93,7 @@ def markdown_report(report: BatchReport, orders: Mapping[str, OrderRecord] = NO_
     return "\n\n".join(
         [
             title,
-            *([] if report.dry_run else [money_summary(report)]),
+            dry_run_summary(report) if report.dry_run else money_summary(report),
             "## Orders by state\n\n" + chart("state", report.counts),
             *([] if report.dry_run or not report.spent_fen else [_spent_chart(report)]),
             *([_waiting(waiting)] if waiting else []),

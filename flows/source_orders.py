@@ -150,8 +150,9 @@ class _Batch:
     async def plan_only(self, budget: Money | None) -> BatchReport:
         """Say what would happen; of it all, the ledger keeps only what words were taken to mean."""
         work, plans = await self._plan(budget, match_anew=True)
+        to_ship = await estimate_unbooked(self.resources, work.under_way)
         snapshot_id = await snapshot_plan(self.resources, self.batch_id, plans)
-        return self._report(work, plans, snapshot_id, dry_run=True)
+        return replace(self._report(work, plans, snapshot_id, dry_run=True), plans=plans, to_ship=to_ship)
 
     async def source(self, budget: Money | None, *, ask: bool) -> BatchReport:
         """Go as far as possible with every order."""

@@ -14,7 +14,8 @@ from connectors.settings import SourcingSettings
 from domain.money import Money
 from domain.plan import PlannedOrder
 from flows.approval import Decision, Question, approver, decide, nobody
-from flows.approval_form import ALL, NONE, SOME, Answer, description_of, form_for, hash_of, plan_row, summary
+from flows.approval_form import ALL, NONE, SOME, Answer, description_of, form_for, hash_of
+from flows.plan_rows import plan_row, summary
 from tests.flows.plans import planned
 
 PLANS = [planned("A-1"), planned("A-2", fen=2500)]

@@ -69,6 +69,26 @@ def test_a_dry_run_buys_nothing(merchant: Merchant) -> None:
     assert merchant.report("sql", "select count(*) as n from quotes") == [{"n": 4}]
 
 
+def test_a_dry_run_shows_what_it_would_cost(merchant: Merchant) -> None:
+    """Price, stock and freight of each order, the total, and what would be held; programs read the same."""
+    file = write_csv(
+        merchant.folder / "requests.csv",
+        [
+            {**row, "order_ref": f"A-{place}", "max_unit_price": "" if place == 0 else "0.01"}
+            for place, row in enumerate(single_line_orders(merchant.sandbox, {"taobao": 2}))
+        ],
+    )
+    fine, held = merchant.report("run", file, "--dry-run")["orders"]
+    assert (fine["state"], held["state"], held["freight_minor"]) == ("planned", "held", None)
+    goods, freight = f"{fine['quoted_fen'] / 100:,.2f} CNY", f"{fine['freight_minor'] / 100:,.2f} USD"
+    shown = merchant.sourcing("run", file, "--dry-run").stdout
+    (row,) = [line.split("│")[4:7] for line in shown.splitlines() if line.startswith("│ A-0")]
+    assert [cell.strip() for cell in row] == [goods, f"{fine['stock']:,}", freight]
+    assert f"{held['quoted_fen'] / 100:,.2f} CNY" in shown
+    assert "A-1 is held: " in shown
+    assert f"A run would buy 1 orders for {goods}, and freight of {freight} to ship 1 orders." in shown
+
+
 def test_the_budget_holds_what_does_not_fit(merchant: Merchant) -> None:
     """The sum of what is bought stays within the budget; the rest is held with the reason, exit code 3."""
     done = merchant.sourcing("run", requests(merchant, 4), "--yes", "--budget-cny", "60", "--json")

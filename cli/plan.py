@@ -1,0 +1,36 @@
+"""The plan of a dry run at the terminal: what each order would cost, what is in stock, and what keeps it back."""
+
+from __future__ import annotations
+
+from rich.table import Table
+from rich.text import Text
+
+from cli.terminal import WIDE_ENOUGH_FOR_ORDER_IDS, console, show_reasons, state_colour
+from domain.report import BatchReport
+from domain.states import OrderState
+
+NARROW = ("order", "state", "goods and postage", "stock", "freight", "days")
+WIDE = ("order", "marketplace", "state", "goods and postage", "stock", "freight", "service", "days")
+NUMBERS = ("goods and postage", "stock", "freight", "days")
+
+
+def show_plan(title: str, report: BatchReport) -> None:
+    """One row an order of the file, and below the table why some would not be bought."""
+    from flows.plan_rows import plan_rows
+
+    table = Table(title=title, title_justify="left", header_style="bold")
+    columns = WIDE if console.width >= WIDE_ENOUGH_FOR_ORDER_IDS else NARROW
+    for name in columns:
+        table.add_column(name, justify="right" if name in NUMBERS else "left", no_wrap=name != "goods and postage")
+    for row in plan_rows(report):
+        colour = state_colour(OrderState(row["state"]))
+        table.add_row(*(Text(row[name], style=colour if name == "state" else "") for name in columns))
+    console.print(table)
+    show_reasons(report.orders)
+
+
+def totals(report: BatchReport) -> str:
+    """What a run would come to, in one sentence."""
+    from flows.plan_rows import dry_run_summary
+
+    return dry_run_summary(report).replace("**", "")  # Markdown's bold is for the UI
