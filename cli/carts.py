@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from rich.table import Table
 
 from cli.failures import BAD_USAGE, NEEDS_A_PERSON, say
-from cli.run import ask, print_report
+from cli.run import ask, print_report, require_no_faults
 from cli.running import run_flow
 from cli.terminal import console, show_orders
 from domain.cart import CartFault, CartRow
@@ -31,6 +31,7 @@ def add(file: Path, *, batch: str | None, as_json: bool) -> int:
 
         return await fill_cart(file, batch)
 
+    require_no_faults(file, as_json=as_json)
     report = _run(flow)
     if report is None:
         return BAD_USAGE

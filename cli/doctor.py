@@ -20,6 +20,7 @@ from cli.failures import BAD_USAGE, COULD_NOT_RUN, say
 from cli.terminal import console
 from connectors.ledger.engine import LedgerUnusable
 from connectors.settings import MissingSetting, SourcingSettings, XportcnSettings
+from domain.wording import number_of
 
 SKEW_ALLOWED_S = 600
 SKEW_WARNING_S = 60
@@ -132,7 +133,7 @@ def _ledger() -> Finding:
             count = len(ledger.all_orders())
     except LedgerUnusable as error:
         return unwell("ledger", str(error), "see docs/operating.md, the ledger")
-    return well("ledger", f"{count} orders")
+    return well("ledger", number_of(count, "order"))
 
 
 def _service(*, with_account: bool) -> list[Finding]:

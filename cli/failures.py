@@ -33,7 +33,7 @@ def explained(command: Callable[P, None]) -> Callable[P, None]:
             code = exit_code_of(error)
             if code is None:
                 raise
-            say(str(error))
+            say(_told(error))
             raise typer.Exit(code) from None
 
     return wrapped
@@ -42,6 +42,12 @@ def explained(command: Callable[P, None]) -> Callable[P, None]:
 def say(message: str) -> None:
     """One message to stderr."""
     print(f"sourcing: {message}", file=sys.stderr)
+
+
+def _told(error: Exception) -> str:
+    from domain.bad_requests import BadRequests
+
+    return f"{error}: see them with --json" if isinstance(error, BadRequests) and error.untold else str(error)
 
 
 def exit_code_of(error: Exception) -> int | None:

@@ -162,12 +162,13 @@ def _print_verdict(verdict: Verdict) -> None:
     from rich.table import Table
 
     from cli.terminal import console
+    from domain.wording import number_of
 
     if not verdict.faults:
         _print_rows(dict(verdict.rows))
         console.print("No faults")
         return
-    table = Table("table", "row", "fault", title=f"{len(verdict.faults)} faults", title_justify="left")
+    table = Table("table", "row", "fault", title=number_of(len(verdict.faults), "fault"), title_justify="left")
     for fault in verdict.faults[:SHOWN_FAULTS]:
         table.add_row(fault.table, fault.row, fault.words)
     console.print(table)

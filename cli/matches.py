@@ -8,15 +8,18 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from cli.terminal import MOST_SHOWN, and_more
 from domain.money import Money
 from domain.report import MatchLine
 
 
 def show_matches(matches: Sequence[MatchLine], where: Console) -> None:
     """One paragraph for each line found by words: what was taken, why, and how to make it certain."""
-    for match in matches:
-        if match.item_id:  # where nothing was taken, the order's own reason says so
-            where.print(Padding(_told(match), (0, 0, 0, 2)))
+    taken = [match for match in matches if match.item_id]  # where nothing was taken, the order's own reason says so
+    for match in taken[:MOST_SHOWN]:
+        where.print(Padding(_told(match), (0, 0, 0, 2)))
+    if len(taken) > MOST_SHOWN:
+        where.print(and_more(len(taken), "--json"))
 
 
 def _told(match: MatchLine) -> Text:

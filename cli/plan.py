@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rich.table import Table
 from rich.text import Text
 
-from cli.terminal import WIDE_ENOUGH_FOR_ORDER_IDS, console, show_reasons, state_colour
+from cli.terminal import (
+    MOST_SHOWN,
+    WIDE_ENOUGH_FOR_ORDER_IDS,
+    and_more,
+    console,
+    first_of,
+    show_reasons,
+    state_colour,
+)
 from domain.report import BatchReport
 from domain.states import OrderState
 
@@ -15,18 +25,21 @@ NUMBERS = ("goods and postage", "stock", "freight", "days")
 
 
 def show_plan(title: str, report: BatchReport) -> None:
-    """One row an order of the file, and below the table why some would not be bought."""
+    """One row an order, of many those that wait for a person first; and below the table why some would not be bought."""
     from flows.plan_rows import plan_rows
 
     table = Table(title=title, title_justify="left", header_style="bold")
     columns = WIDE if console.width >= WIDE_ENOUGH_FOR_ORDER_IDS else NARROW
     for name in columns:
         table.add_column(name, justify="right" if name in NUMBERS else "left", no_wrap=name != "goods and postage")
-    for row in plan_rows(report):
+    shown = replace(report, orders=first_of(report.orders))
+    for row in plan_rows(shown):
         colour = state_colour(OrderState(row["state"]))
         table.add_row(*(Text(row[name], style=colour if name == "state" else "") for name in columns))
     console.print(table)
-    show_reasons(report.orders)
+    show_reasons(shown.orders)
+    if len(report.orders) > MOST_SHOWN:
+        console.print(and_more(len(report.orders), "--json"))
 
 
 def totals(report: BatchReport) -> str:

@@ -14,14 +14,13 @@ from cli.failures import BAD_USAGE, NEEDS_A_PERSON, say
 from cli.resolve import person
 from cli.running import run_flow
 from cli.status import open_ledger
-from cli.terminal import console, messages, show_orders
+from cli.terminal import MOST_SHOWN, console, messages, show_orders
 from domain.findings import Finding, FindingKind
 from domain.marketplace import Marketplace
 
 if TYPE_CHECKING:
     from flows.reconcile_reporting import ReconciliationReport
 
-MOST_SHOWN = 50
 ORDER = re.compile(rf"({'|'.join(Marketplace)}):[^:\s]+")
 AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?")
 COLOURS = {FindingKind.STATE_DIFFERS: "yellow", FindingKind.OPEN_QUESTION: "magenta"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import asdict
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ from cli.failures import BAD_USAGE, NEEDS_A_PERSON, say
 from cli.matches import show_matches
 from cli.plan import show_plan, totals
 from cli.running import run_flow
-from cli.terminal import console, messages, show_orders
+from cli.terminal import MOST_SHOWN, and_more, console, messages, show_orders
 from connectors.request_files import read_request_file
 from domain.bad_requests import BadRequests
 from domain.money import Money, total_of
 from domain.plan import PlannedOrder, freight_sums
 from domain.report import BATCH_ID, BatchReport
+from domain.wording import number_of
 
 
 def run_batch(
@@ -45,9 +47,7 @@ def run_batch(
     if batch is not None and not BATCH_ID.fullmatch(batch):
         say(f"--batch {batch}: use up to 100 letters, digits, '.', '_' and '-', the first a letter or digit")
         return BAD_USAGE
-    parsed = read_request_file(file)
-    if parsed.faults:
-        raise BadRequests(parsed.faults)
+    require_no_faults(file, as_json=as_json)
     report, told = _reported(
         requests={"file": str(file)},
         batch=batch or "",
@@ -65,6 +65,15 @@ def run_batch(
         sys.stdout.flush()
         os._exit(code)  # Prefect would wait for its lost server, seconds for each of its events
     return code
+
+
+def require_no_faults(file: Path, *, as_json: bool) -> None:
+    """Raise `BadRequests` before anything is started; with `as_json` print every fault as the command's document."""
+    faults = read_request_file(file).faults
+    if faults and as_json:
+        print(json.dumps({"faults": [asdict(fault) for fault in faults]}, ensure_ascii=False, indent=2))
+    if faults:
+        raise BadRequests(faults)
 
 
 def _reported(**parameters: Any) -> tuple[BatchReport, bool]:
@@ -116,7 +125,7 @@ def ask(plans: list[PlannedOrder]) -> bool:
     table = Table(title="Plan", title_justify="left", header_style="bold")
     for name in ("order", "marketplace", "goods and postage", "freight", "service"):
         table.add_column(name, justify="right" if name in ("goods and postage", "freight") else "left")
-    for plan in plans:
+    for plan in plans[:MOST_SHOWN]:
         service = plan.freight_service
         table.add_row(
             plan.order_ref,
@@ -126,6 +135,8 @@ def ask(plans: list[PlannedOrder]) -> bool:
             f"{service.company} {service.category}, {service.min_days}–{service.max_days} days" if service else "",
         )
     messages.print(table)
+    if len(plans) > MOST_SHOWN:
+        messages.print(and_more(len(plans), "--dry-run --json"))
     show_matches([match_line(plan.order_ref, match) for plan in plans for match in plan.matches], messages)
     return typer.confirm(question(plans), default=False, err=True)
 
@@ -133,7 +144,8 @@ def ask(plans: list[PlannedOrder]) -> bool:
 def question(plans: list[PlannedOrder]) -> str:
     """What is asked: the sums of goods and freight, by currency."""
     goods = total_of([plan.total for plan in plans])
-    return f"Buy and ship these {len(plans)} orders for {goods} and freight of {freight_sums(plans) or 'nothing'}?"
+    orders = "this order" if len(plans) == 1 else f"these {len(plans):,} orders"
+    return f"Buy and ship {orders} for {goods} and freight of {freight_sums(plans) or 'nothing'}?"
 
 
 def print_report(report: BatchReport) -> None:
@@ -142,10 +154,10 @@ def print_report(report: BatchReport) -> None:
     if report.dry_run:
         show_plan(title, report)
     else:
-        show_orders(title, report.orders)
+        show_orders(title, report.orders, whole="sourcing status")
     show_matches(report.matches, console)
-    counts = ", ".join(f"{count} {state}" for state, count in report.counts.items())
-    console.print(f"{len(report.orders)} orders: {counts}")
+    counts = ", ".join(f"{count:,} {state}" for state, count in report.counts.items())
+    console.print(f"{number_of(len(report.orders), 'order')}: {counts}")
     console.print(totals(report) if report.dry_run else _spent(report))
     if report.snapshot_id:
         console.print(f"Snapshot {report.snapshot_id} in {report.snapshot_root}", soft_wrap=True)
@@ -155,7 +167,8 @@ def _spent(report: BatchReport) -> str:
     total = f"spent on this batch in all: {Money(report.spent_fen)}"
     if not report.bought_this_run:
         return f"This run bought nothing; {total}"
-    return f"This run bought {report.bought_this_run} orders for {Money(report.spent_this_run_fen)}; {total}"
+    bought = number_of(report.bought_this_run, "order")
+    return f"This run bought {bought} for {Money(report.spent_this_run_fen)}; {total}"
 
 
 def _is_amount(text: str) -> bool:

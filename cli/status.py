@@ -8,7 +8,7 @@ from rich.table import Table
 
 from cli.failures import COULD_NOT_RUN, say
 from cli.resolve import person
-from cli.terminal import console, show_orders
+from cli.terminal import console, show_all_orders, show_orders
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from domain.money import Money
@@ -22,7 +22,7 @@ def show_status(order_ref: str | None) -> int:
             return _show_one(ledger, order_ref)
         lines = [line_of(order) for order in ledger.all_orders().values()]
         if lines:
-            show_orders("Orders, newest first", lines)
+            show_all_orders("Orders, newest first", lines)
         else:
             console.print("No orders yet. Begin with: sourcing run FILE")
         return 0

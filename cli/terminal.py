@@ -17,6 +17,7 @@ from domain.money import Money
 from domain.report import ReportLine
 from domain.states import REACHED_BOOKED, OrderState
 
+MOST_SHOWN = 50  # of anything that grows with a batch
 STATE_COLOURS = {OrderState.HELD: "yellow", OrderState.UNKNOWN: "magenta", OrderState.REFUSED: "red"}
 
 WIDE_ENOUGH_FOR_ORDER_IDS = 96
@@ -56,8 +57,30 @@ def progress_bars() -> Iterator[Bars]:
         yield Bars(display)
 
 
-def show_orders(title: str, lines: Sequence[ReportLine]) -> None:
-    """One row an order, and below the table what is to be said about some of them."""
+def show_orders(title: str, lines: Sequence[ReportLine], *, whole: str = "--json") -> None:
+    """One row an order, and below the table what is to be said about some of them.
+
+    Of many only the first, those that wait for a person before others; `whole` says what shows all of them.
+    """
+    show_all_orders(title, first_of(lines))
+    if len(lines) > MOST_SHOWN:
+        console.print(and_more(len(lines), whole))
+
+
+def first_of(lines: Sequence[ReportLine]) -> Sequence[ReportLine]:
+    """What of many orders is shown: those that wait for a person before others."""
+    if len(lines) <= MOST_SHOWN:
+        return lines
+    return sorted(lines, key=lambda line: line.state not in STATE_COLOURS)[:MOST_SHOWN]
+
+
+def and_more(count: int, whole: str) -> str:
+    """The last line of what is not shown as a whole."""
+    return f"and {count - MOST_SHOWN:,} more: see them with {whole}"
+
+
+def show_all_orders(title: str, lines: Sequence[ReportLine]) -> None:
+    """One row an order, however many there are."""
     table = Table(title=title, title_justify="left", header_style="bold")
     with_ids = console.width >= WIDE_ENOUGH_FOR_ORDER_IDS
     for name in ("order", "marketplace", "state", "paid CNY", "tracking", *(["order id"] if with_ids else [])):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cli.failures import NEEDS_A_PERSON
 from cli.running import run_flow
 from cli.terminal import console, messages, show_orders
+from domain.wording import number_of
 
 if TYPE_CHECKING:
     from flows.sync_tracking import TrackReport
@@ -21,7 +22,8 @@ def run_tracking(*, chunk_size: int | None, concurrency: int | None, as_json: bo
     else:
         if report.moved:
             show_orders("Moved", report.moved)
-        console.print(f"{report.followed} orders followed, {len(report.moved)} moved, {report.new_events} new events")
+        followed, events = number_of(report.followed, "order"), number_of(report.new_events, "new event")
+        console.print(f"{followed} followed, {len(report.moved):,} moved, {events}")
         if report.snapshot_id:
             console.print(f"Snapshot {report.snapshot_id} in {report.snapshot_root}", soft_wrap=True)
     for trouble in report.troubles:

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from domain.request_files import Fault
+from domain.wording import number_of
+
+MOST_TOLD = 50
 
 
 class BadRequests(Exception):
-    """The request file has faults; nothing was sent. The message lists every one."""
+    """The request file has faults; nothing was sent. The message lists the first of them, `faults` has every one."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
-        listed = "\n".join(f"  {fault}" for fault in faults)
-        super().__init__(f"the request file has {len(faults)} faults; nothing was sent:\n{listed}")
+        listed = [f"  {fault}" for fault in faults[:MOST_TOLD]]
+        self.untold = len(faults) - len(listed)
+        listed += [f"  and {self.untold:,} more"] if self.untold else []
+        head = f"the request file has {number_of(len(faults), 'fault')}; nothing was sent:"
+        super().__init__("\n".join([head, *listed]))
         self.faults = tuple(faults)

@@ -21,9 +21,11 @@ EXACT_FLOAT_LIMIT = 2**53
 ORDER_REF = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9._-]{1,64}")
 SERVICE_ID = re.compile(r"[A-Za-z0-9_-]+")
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
-WHOLE = re.compile(r"0*([0-9]{1,12})(?:\.0+)?")
-AMOUNT = re.compile(r"[0-9]{1,12}(?:\.[0-9]+)?")
+WHOLE = re.compile(r"0*(0|[1-9][0-9]*)(?:\.0+)?")
+AMOUNT = re.compile(r"0*(0|[1-9][0-9]*)(?:\.[0-9]+)?")
+MOST_DIGITS = 12  # of what is counted or paid: a longer number is a slip
 DAMAGED_NUMBER = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+")
+HUGE_NUMBER = re.compile(r"[0-9](?:\.[0-9]+)?[eE]\+?0*[1-9][0-9]+")  # 1e10 and more
 WHOLE_AS_FLOAT = re.compile(r"([0-9]+)\.0")
 UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 SPREADSHEET_ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!)")
@@ -83,6 +85,8 @@ def _id(text: str) -> str:
 
 def _quantity(text: str) -> str:
     whole = WHOLE.fullmatch(unicodedata.normalize("NFKC", text))
+    if _is_too_long(whole) or HUGE_NUMBER.fullmatch(text):
+        raise ValueError(f"{shortened(text)} is too large: an order takes up to {MAX_QUANTITY} pieces of an item")
     if not whole or int(whole.group(1)) < 1:
         raise ValueError(f"{shortened(text)} is not a whole number of at least 1")
     if int(whole.group(1)) > MAX_QUANTITY:
@@ -92,13 +96,20 @@ def _quantity(text: str) -> str:
 
 def _price(text: str) -> str:
     amount = unicodedata.normalize("NFKC", text)
-    if not AMOUNT.fullmatch(amount) or not Decimal(amount):
+    written = AMOUNT.fullmatch(amount)
+    if _is_too_long(written) or HUGE_NUMBER.fullmatch(text):
+        raise ValueError(f"{shortened(text)} is too large: up to {MOST_DIGITS} digits are possible before the point")
+    if not written or not Decimal(amount):
         raise ValueError(f"{shortened(text)} is not an amount in yuan above 0, such as 12.50")
     try:
         Money.parse(amount)
     except ValueError as error:
         raise ValueError(f"{shortened(text)} has more than 2 decimals; round it to whole fen") from error
     return amount
+
+
+def _is_too_long(number: re.Match[str] | None) -> bool:
+    return number is not None and len(number.group(1)) > MOST_DIGITS
 
 
 def _email(text: str) -> str:

@@ -22,6 +22,7 @@ from deployments.local_server import prefect_server
 from domain.money import Money
 from domain.report import BatchReport
 from domain.states import ROAD, OrderState
+from domain.wording import number_of
 from flows.reporting import line_of
 
 REQUESTS = Path(__file__).parent / "requests.csv"
@@ -68,7 +69,8 @@ def follow_until_delivered(address: str) -> None:
     for day in range(STEP_DAYS, MOST_DAYS + 1, STEP_DAYS):
         move_clock(address, STEP_DAYS * DAY_S)
         seen = follow()
-        console.print(f"day {day:>2}: {len(seen.moved)} orders moved, {seen.new_events} new events")
+        moved, events = number_of(len(seen.moved), "order"), number_of(seen.new_events, "new event")
+        console.print(f"day {day:>2}: {moved} moved, {events}")
         if not any(line.state in ROAD and line.state is not OrderState.DELIVERED for line in seen.orders):
             return
 

@@ -13,6 +13,7 @@ from connectors.settings import SourcingSettings, XportcnSettings
 from domain.after_sale import FOLLOWED, Refund, RefundFault, RefundKind, RefundOption, RefundState
 from domain.effects import OPEN, Action, EffectStatus
 from domain.money import Money
+from domain.wording import number_of, some
 from flows.after_sale_reporting import AfterSaleReport, after_sale_report
 from flows.chunks import chunks
 from flows.ending import ends_plainly
@@ -20,7 +21,6 @@ from flows.events import News
 from flows.failures import run_logger
 from flows.following import followed
 from flows.upkeep_parameters import ChunkSize, OrderRefs
-from flows.wording import number_of, some
 from tasks.confirm_receipt import confirm_receipt
 from tasks.follow_refunds import follow_refunds
 from tasks.message_seller import message_seller

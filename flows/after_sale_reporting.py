@@ -13,10 +13,10 @@ from domain.after_sale import WAITS_FOR_A_PERSON, Refund, standing
 from domain.money import Money
 from domain.report import ReportLine
 from domain.states import OrderState
+from domain.wording import counted, number_of
 from flows.failures import run_logger
 from flows.following import rename_run, shown
 from flows.reporting import line_of
-from flows.wording import counted, number_of
 from tasks.resources import Resources
 from tasks.snapshot_refunds import snapshot_refunds
 

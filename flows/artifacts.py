@@ -11,6 +11,7 @@ from connectors.ledger.records import OrderRecord
 from domain.money import Money
 from domain.report import BatchReport, ReportLine
 from domain.request_files import Fault
+from domain.wording import number_of
 from flows.following import rename_run, shown
 from flows.plan_rows import dry_run_summary, plan_rows
 
@@ -58,7 +59,7 @@ async def _show_plan(report: BatchReport) -> None:
 async def show_faults(name: str, faults: Sequence[Fault]) -> None:
     """What to mend in a request file, cell by cell."""
     rows = [{"row": fault.row, "column": fault.column, "fault": fault.message} for fault in faults]
-    words = f"{len(faults)} faults in {name}; nothing was sent"
+    words = f"{number_of(len(faults), 'fault')} in {name}; nothing was sent"
     await shown("the faults", acreate_table_artifact(key=f"faults-{artifact_key(name)}", table=rows, description=words))
 
 

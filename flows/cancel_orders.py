@@ -15,6 +15,7 @@ from domain.after_sale import CancelWay, RefundFault, RefundKind, judge_cancel
 from domain.effects import OPEN, SPENDING, Action
 from domain.service_orders import ServiceStatus
 from domain.states import OrderState
+from domain.wording import number_of, some
 from flows.after_sale_reporting import AfterSaleReport, after_sale_report
 from flows.chunks import chunks
 from flows.ending import ends_plainly
@@ -23,7 +24,6 @@ from flows.execution import settle_open_effects
 from flows.failures import run_logger
 from flows.following import followed
 from flows.upkeep_parameters import CancelReason, OrderRefs
-from flows.wording import number_of, some
 from tasks.by_channel import read_each
 from tasks.cancel_order import cancel_orders as cancel_chunk
 from tasks.cancel_order import confirm_cancellations

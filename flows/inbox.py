@@ -22,6 +22,7 @@ from domain.money import Money
 from domain.report import BatchReport
 from domain.request_files import Fault
 from domain.states import REACHED_BOOKED, OrderState
+from domain.wording import number_of
 from flows.approval import asks_in_the_ui, at_work, has_deployment, turn
 from flows.artifacts import artifact_key, counts_of
 from flows.failures import EXPECTED, failed, run_logger, speak_plainly
@@ -137,9 +138,8 @@ class _Night:
                 speed=self.speed,
             )
         except BadRequests as error:
-            return self._put(
-                working, Place.FAILED, f"{len(error.faults)} faults; nothing was bought", about, error.faults
-            )
+            words = f"{number_of(len(error.faults), 'fault')}; nothing was bought"
+            return self._put(working, Place.FAILED, words, about, error.faults)
         except UnreadableFile as error:
             fault = Fault(0, "", str(error).removeprefix(f"{working}: "))
             return self._put(working, Place.FAILED, "can't be read; nothing was bought", about, [fault])

@@ -15,10 +15,10 @@ from domain.findings import Finding
 from domain.money import Money
 from domain.reconciliation import PaidSum
 from domain.report import ReportLine
+from domain.wording import number_of
 from flows.events import MOST_REFS, send
 from flows.failures import run_logger
 from flows.following import rename_run, shown
-from flows.wording import number_of
 
 MOST_ROWS = 500  # a table artifact is for eyes
 MOST_LOGGED = 50

@@ -24,6 +24,7 @@ from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from domain.report import BatchReport, check_batch_id
 from domain.states import OrderState
+from domain.wording import number_of
 from flows.approval import Decision, Question, decide
 from flows.artifacts import artifact_key, show_faults, show_outcome
 from flows.events import News, batch_finished, budget_used_up
@@ -91,7 +92,7 @@ async def _source(
 ) -> BatchReport:
     settings = SourcingSettings()
     asked = read_requests(requests, batch)
-    await shown("the run's name", rename_run(f"{asked.batch_id}: {len(asked.orders):,} orders"))
+    await shown("the run's name", rename_run(f"{asked.batch_id}: {number_of(len(asked.orders), 'order')}"))
     async with open_resources(settings, XportcnSettings(), concurrency=speed.concurrency or None) as resources:
         await resources.warehouse()  # one cheap call that tells whether service, clock and account are well
         run_logger().info("Batch %s: %s orders to %s", asked.batch_id, len(asked.orders), "plan" if dry_run else "buy")

@@ -13,6 +13,7 @@ from connectors.ledger.records import OrderRecord
 from connectors.settings import SourcingSettings, XportcnSettings
 from domain.report import ReportLine
 from domain.states import OrderState
+from domain.wording import number_of
 from flows.artifacts import tracking_links
 from flows.chunks import chunks
 from flows.ending import ends_plainly
@@ -22,7 +23,6 @@ from flows.failures import run_logger
 from flows.following import followed, rename_run, shown
 from flows.reporting import line_of
 from flows.upkeep_parameters import ChunkSize, Concurrency
-from flows.wording import number_of
 from tasks.progress import progress
 from tasks.resources import Resources, open_resources
 from tasks.snapshot import snapshot_tracking

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -75,8 +76,31 @@ def test_every_fault_is_listed_with_row_and_column(sourcing: Sourcing, tmp_path:
 def test_a_dry_run_lists_the_same_faults(sourcing: Sourcing, tmp_path: Path) -> None:
     """Looking only is no reason to be less strict."""
     write_csv(tmp_path / "requests.csv", ROWS)
-    done = sourcing("run", tmp_path / "requests.csv", "--dry-run", "--json")
+    done = sourcing("run", tmp_path / "requests.csv", "--dry-run")
     assert (done.exit_code, done.stderr, done.stdout) == (2, MESSAGE, "")
+
+
+@pytest.mark.parametrize("command", [("run", "--yes"), ("cart", "add")])
+def test_of_many_faults_the_first_are_told_and_json_has_all(
+    sourcing: Sourcing, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """Hundreds of lines would push the first of them off the screen."""
+    write_csv(tmp_path / "requests.csv", [{**GOOD, "order_ref": f"A-{n}", "quantity": "0"} for n in range(300)])
+    done = sourcing(*command, tmp_path / "requests.csv", "--json")
+    assert done.exit_code == 2
+    head, *told, last = done.stderr.splitlines()
+    assert head == "sourcing: the request file has 301 faults; nothing was sent:"
+    assert (len(told), last) == (50, "  and 251 more: see them with --json")
+    faults = json.loads(done.stdout)["faults"]
+    assert len(faults) == 301
+    assert faults[-1] == {"row": 301, "column": "quantity", "message": "0 is not a whole number of at least 1"}
+
+
+def test_one_fault_is_not_two(sourcing: Sourcing, tmp_path: Path) -> None:
+    """The message counts in proper English."""
+    write_csv(tmp_path / "requests.csv", ROWS[:1])
+    done = sourcing("run", tmp_path / "requests.csv", "--yes")
+    assert done.stderr.startswith("sourcing: the request file has 1 fault; nothing was sent:\n")
 
 
 @pytest.mark.parametrize(

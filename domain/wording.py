@@ -1,4 +1,4 @@
-"""Words that run names, log lines and artifacts share."""
+"""Words that messages, run names, log lines and artifacts share."""
 
 from __future__ import annotations
 

@@ -1,0 +1,67 @@
+"""What a large batch shows at a terminal."""
+
+from __future__ import annotations
+
+import pytest
+
+from cli.run import print_report, question
+from cli.terminal import show_orders
+from domain.marketplace import Marketplace
+from domain.report import BatchReport, ReportLine
+from domain.states import OrderState
+from tests.flows.plans import planned
+
+
+def line(number: int, state: OrderState = OrderState.BOOKED) -> ReportLine:
+    reason = "costs too much" if state is OrderState.HELD else ""
+    return ReportLine(
+        order_ref=f"A-{number:05d}",
+        marketplace=Marketplace.TAOBAO,
+        state=state,
+        reason=reason,
+    )
+
+
+def report(*lines: ReportLine, dry_run: bool = False) -> BatchReport:
+    return BatchReport(
+        batch_id="batch",
+        orders=lines,
+        spent_this_run_fen=0,
+        bought_this_run=len(lines),
+        dry_run=dry_run,
+        snapshot_id=None,
+        snapshot_root="",
+    )
+
+
+def test_of_many_orders_the_first_are_shown_and_where_the_rest_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """What waits for a person is among them, however late it stands in the file."""
+    print_report(report(*(line(n) for n in range(9_999)), line(9_999, OrderState.HELD)))
+    shown = capsys.readouterr().out
+    assert shown.count("A-0") == 50 + 1
+    assert "A-09999 is held: costs too much" in shown
+    assert "and 9,950 more: see them with sourcing status" in shown
+    assert "10,000 orders: 9,999 booked, 1 held" in shown
+
+
+def test_a_dry_run_leaves_nothing_for_status_to_show(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its orders are in no ledger, so the rest is with `--json`."""
+    print_report(report(*(line(n, OrderState.PLANNED) for n in range(51)), dry_run=True))
+    assert "and 1 more: see them with --json" in capsys.readouterr().out
+
+
+def test_fifty_orders_are_shown_as_they_come(capsys: pytest.CaptureFixture[str]) -> None:
+    """A table that fits is neither cut nor put in another order."""
+    show_orders("Orders", [line(0), line(1, OrderState.HELD), *(line(n) for n in range(2, 50))])
+    shown = capsys.readouterr().out
+    assert "more" not in shown
+    assert shown.index("A-00000") < shown.index("A-00001") < shown.index("A-00049")
+
+
+def test_one_order_is_not_two(capsys: pytest.CaptureFixture[str]) -> None:
+    """Sums and questions count in proper English."""
+    print_report(report(line(0)))
+    shown = capsys.readouterr().out
+    assert "1 order: 1 booked\nThis run bought 1 order for " in shown
+    assert question([planned("A")]).startswith("Buy and ship this order for ")
+    assert question([planned("A"), planned("B")]).startswith("Buy and ship these 2 orders for ")
