@@ -9,12 +9,14 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 
 from domain.request_files import HEADER_ROW, Fault, ParsedRequests, parse_requests
 
 DELIMITERS = ",;\t"
 PASTED = Path("pasted lines")
+SPREADSHEET_LIMIT = 10**15  # spreadsheets round what is typed to 15 digits
 UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # An umlaut inside a word, in a Western code page: GB18030 would read it and the letter after it as one rare character.
 WESTERN_LETTER = re.compile(rb"[A-Za-z][\xc0-\xff][a-z]")
@@ -118,8 +120,15 @@ def _read_xlsx(path: Path, content: bytes) -> _Table:
         raise UnreadableFile(path, problem) from error
     columns = ["" if cell is None else str(cell) for cell in records[0]] if records else []
     named = [(position, column) for position, column in enumerate(columns) if column.strip()]
-    rows = [{column: record[at] for at, column in named if at < len(record)} for record in records[1:]]
+    rows = [{column: _as_kept(record[at]) for at, column in named if at < len(record)} for record in records[1:]]
     return _Table([column for _, column in named], rows)
+
+
+def _as_kept(cell: object) -> object:
+    """The cell; a number in exponent form when it has more digits than a spreadsheet keeps, since the rest are lost."""
+    if isinstance(cell, int | float) and abs(cell) >= SPREADSHEET_LIMIT:
+        return f"{Decimal(cell):.16e}"
+    return cell
 
 
 def _read_json(path: Path, content: bytes) -> _Table:

@@ -59,10 +59,15 @@ def _decimal_text(value: Decimal) -> str:
 
 
 def _plain(text: str) -> str:
+    if DAMAGED_NUMBER.fullmatch(text):
+        raise ValueError(
+            f"{text} is a number that a spreadsheet cut short; format the column as text and enter it again"
+        )
     return text
 
 
 def _order_ref(text: str) -> str:
+    _plain(text)
     if not ORDER_REF.fullmatch(text):
         raise ValueError(f"{shortened(text)!r} is not 1 to 64 of the characters A-Z, a-z, 0-9, '-', '_' and '.'")
     return text
@@ -75,11 +80,7 @@ def _marketplace(text: str) -> str:
 
 
 def _id(text: str) -> str:
-    if DAMAGED_NUMBER.fullmatch(text):
-        raise ValueError(
-            f"{text} is a number that a spreadsheet cut short; format the column as text and enter it again"
-        )
-    whole = WHOLE_AS_FLOAT.fullmatch(text)
+    whole = WHOLE_AS_FLOAT.fullmatch(_plain(text))
     return whole.group(1) if whole else text
 
 

@@ -30,6 +30,7 @@ NAMES = HEADER.split(",")
 ROW = "A-1,taobao,672991141190,5736673805656123457,2,19.90,Jane,+4915112345678,,DE,Berlin,Berlin,10115,Street 1,,"
 CHINESE = ROW.replace("Jane", "王小明").replace("A-1", "A-2")
 
+CUT = "is a number that a spreadsheet cut short; format the column as text and enter it again"
 Row = dict[str, str | int | float | None]
 Rows = Sequence[Row]
 
@@ -131,9 +132,34 @@ def test_a_number_that_a_spreadsheet_has_rounded_is_a_fault(tmp_path: Path) -> N
     """A number cell of a spreadsheet holds 15 to 17 digits, so the last ones of an id are gone from the file."""
     path = write_xlsx(tmp_path / "requests", [MIXED[0] | {"quantity": 1, "sku": 5736673805656123457}])
     assert [str(fault) for fault in read_request_file(path).faults] == [
-        "row 2, column sku: 5.7366738056561234e+18 is a number that a spreadsheet cut short; "
-        "format the column as text and enter it again"
+        f"row 2, column sku: 5.7366738056561234e+18 {CUT}"
     ]
+
+
+@pytest.mark.parametrize("column", ["order_ref", "item", "sku", "receiver_phone", "note"])
+@pytest.mark.parametrize("number", [1234567890123460, 1234567890123460.0])
+def test_the_sixteenth_digit_of_a_number_in_a_spreadsheet_is_lost(tmp_path: Path, column: str, number: float) -> None:
+    """It still looks whole, and could name another item."""
+    path = write_xlsx(tmp_path / "requests", [MIXED[0] | {"quantity": 1, column: number}])
+    assert [str(fault) for fault in read_request_file(path).faults] == [
+        f"row 2, column {column}: 1.2345678901234600e+15 {CUT}"
+    ]
+
+
+def test_fifteen_digits_of_a_number_in_a_spreadsheet_are_kept(tmp_path: Path) -> None:
+    path = write_xlsx(tmp_path / "requests", [MIXED[0] | {"quantity": 1, "sku": 123456789012345}])
+    assert read_request_file(path).orders[0].lines[0].sku == "123456789012345"
+
+
+def test_a_json_number_with_a_fraction_is_kept_while_it_is_exact(tmp_path: Path) -> None:
+    """Whole numbers keep all digits in JSON; one written as 5.7e18 or with `.0` has lost those beyond 2^53."""
+    rows: Rows = [MIXED[0] | {"quantity": 1, "sku": sku} for sku in (1234567890123456.0, 5736673805656123457.0)]
+    path = write_json(tmp_path / "requests", [row | {"order_ref": f"A-{n}"} for n, row in enumerate(rows)])
+    assert [str(fault) for fault in read_request_file(path).faults] == [
+        f"row 3, column sku: 5.7366738056561234e+18 {CUT}"
+    ]
+    path = write_json(tmp_path / "requests", rows[:1])
+    assert read_request_file(path).orders[0].lines[0].sku == "1234567890123456"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
