@@ -25,7 +25,7 @@ NUMBERS = ("goods and postage", "stock", "freight", "days")
 
 
 def show_plan(title: str, report: BatchReport) -> None:
-    """One row an order, of many those that wait for a person first; and below the table why some would not be bought."""
+    """One row an order, of many those that wait for a person first; below the table why some would not be bought."""
     from flows.plan_rows import plan_rows
 
     table = Table(title=title, title_justify="left", header_style="bold")

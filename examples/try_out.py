@@ -29,6 +29,8 @@ REQUESTS = Path(__file__).parent / "requests.csv"
 DAY_S = 86_400
 STEP_DAYS = 3
 MOST_DAYS = 30
+SOURCING = ".venv/bin/sourcing"
+LOOK = "select order_ref, state, paid_minor from orders"
 
 
 @explained
@@ -97,8 +99,9 @@ def show_end(report: BatchReport, data_dir: Path) -> None:
         else "nothing"
     )
     console.print(f"Spent in all: {Money(spent)}. This run bought {bought}.")
-    console.print(f"Snapshots: {report.snapshot_root}\nSandbox books: {data_dir / 'sandbox.db'}", soft_wrap=True)
-    console.print("Look on: .venv/bin/sourcing status · .venv/bin/sourcing sql 'select * from orders'", soft_wrap=True)
+    console.print(f"Snapshots: {report.snapshot_root}", soft_wrap=True)
+    console.print(f"Look on:\n  {SOURCING} status\n  {SOURCING} sql '{LOOK}'", soft_wrap=True)
+    console.print(f"Go on with this sandbox:\n  {SOURCING} sandbox --state {data_dir / 'sandbox.db'}", soft_wrap=True)
 
 
 if __name__ == "__main__":
