@@ -8,6 +8,7 @@ import socket
 
 from cli.failures import BAD_USAGE, COULD_NOT_RUN, NEEDS_A_PERSON, say
 from cli.terminal import console
+from cli.times import clock_time, zone
 from connectors.settings import SourcingSettings, XportcnSettings
 from deployments.local_server import running_server
 from domain.answers import Answer, AnswerKind, AnswerRefused
@@ -110,9 +111,9 @@ def _show_questions(order_ref: str) -> int:
         console.print(f"{order_ref} is {order.state}: nothing about it waits for an answer")
         return 0
     for asked in questions:
-        console.print(f"{asked.words} (open since {asked.since.astimezone():%Y-%m-%d %H:%M})", soft_wrap=True)
+        console.print(f"{asked.words} (open since {clock_time(asked.since)} {zone()})", soft_wrap=True)
         if asked.held_until:
-            console.print(f"  a run has it until {asked.held_until.astimezone():%Y-%m-%d %H:%M:%S}: wait for that")
+            console.print(f"  a run has it until {clock_time(asked.held_until)} {zone()}: wait for that")
         for command in asked.commands:
             console.print(f"  {command}", soft_wrap=True, highlight=False)
     console.print("Running its request file again reads the service first, which settles most of this.")

@@ -9,6 +9,8 @@ from rich.table import Table
 from cli.failures import COULD_NOT_RUN, say
 from cli.resolve import person
 from cli.terminal import console, show_all_orders, show_orders
+from cli.times import clock_time, zone
+from connectors.ledger.send_log import names_a_run
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from domain.money import Money
@@ -38,42 +40,49 @@ def _show_one(ledger: Ledger, order_ref: str) -> int:
     if order.payable > order.approved:
         approved += f", at most {order.payable} with the price tolerance"
     console.print(f"{approved}; paid {order.paid}; order id {order.order_id or '–'}")
-    console.print(_table("Effects", ("key", "status", "since", "reason"), _effects(ledger, order_ref)))
-    console.print(_table("Moves", ("at", "to", "reason", "by"), _moves(ledger, order_ref)))
-    console.print(_table("Answers", ("at", "question", "answer", "by"), _answers(ledger, order_ref)))
-    console.print(_table("Tracking", ("at", "number", "status", "what"), _events(ledger, order_ref)))
+    since, at = f"since ({zone()})", f"at ({zone()})"
+    _show_table("Effects", ("key", "status", since, "reason"), _effects(ledger, order_ref))
+    _show_table("Moves", (at, "to", "reason", "by"), _moves(ledger, order_ref))
+    _show_table("Answers", (at, "question", "answer", "by"), _answers(ledger, order_ref))
+    _show_table("Tracking", (at, "number", "status", "what"), _events(ledger, order_ref))
     return 0
 
 
 def _effects(ledger: Ledger, order_ref: str) -> list[tuple[str, ...]]:
     return [
-        (effect.key, effect.status, _shown(effect.settled_at or effect.intent_at), effect.reason)
+        (effect.key, effect.status, clock_time(effect.settled_at or effect.intent_at), effect.reason)
         for effect in ledger.effects_of([order_ref])
     ]
 
 
 def _moves(ledger: Ledger, order_ref: str) -> list[tuple[str, ...]]:
-    return [(_shown(m["at"]), m["new_state"], m["reason"], m["by"]) for m in ledger.moves_of(order_ref)]
+    return [(clock_time(m["at"]), m["new_state"], m["reason"], _who(m["by"])) for m in ledger.moves_of(order_ref)]
 
 
 def _answers(ledger: Ledger, order_ref: str) -> list[tuple[str, ...]]:
-    return [(_shown(a["at"]), a["question"], a["answer"], a["by"]) for a in ledger.answers.of_order(order_ref)]
+    return [
+        (clock_time(a["at"]), a["question"], a["answer"], _who(a["by"])) for a in ledger.answers.of_order(order_ref)
+    ]
 
 
 def _events(ledger: Ledger, order_ref: str) -> list[tuple[str, ...]]:
     events = ledger.tracking.listed(order_refs=[order_ref])
-    return [(_shown(e["occurred_at"]), e["tracking_number"], e["status"], e["description"]) for e in events]
+    return [(clock_time(e["occurred_at"]), e["tracking_number"], e["status"], e["description"]) for e in events]
 
 
-def _table(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> Table:
+def _show_table(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """A table of text; nothing for no rows."""
+    if not rows:
+        return
     table = Table(*columns, title=title, title_justify="left", header_style="bold")
     for row in rows:
         table.add_row(*row)
-    return table
+    console.print(table)
 
 
-def _shown(moment: datetime) -> str:
-    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
+def _who(by: str) -> str:
+    """A person by name; a run's own name says nothing to a reader."""
+    return "run" if names_a_run(by) else by
 
 
 def open_ledger() -> Ledger:

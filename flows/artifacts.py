@@ -95,7 +95,7 @@ def markdown_report(report: BatchReport, orders: Mapping[str, OrderRecord] = NO_
         [
             title,
             dry_run_summary(report) if report.dry_run else money_summary(report),
-            "## Orders by state\n\n" + chart("state", report.counts),
+            "## Orders by state\n\n" + chart("state", "orders", report.counts),
             *([] if report.dry_run or not report.spent_fen else [_spent_chart(report)]),
             *([_waiting(waiting)] if waiting else []),
             *([_parcels(sent, orders)] if sent else []),
@@ -107,17 +107,17 @@ def markdown_report(report: BatchReport, orders: Mapping[str, OrderRecord] = NO_
 def money_summary(report: BatchReport) -> str:
     """What was spent, in all and by this run."""
     return (
-        "| | orders | paid |\n|---|--:|--:|\n"
+        "| bought by | orders | paid |\n|---|--:|--:|\n"
         f"| this run | {report.bought_this_run:,} | {Money(report.spent_this_run_fen)} |\n"
         f"| this batch in all | {sum(1 for line in report.orders if line.paid_fen):,} | {Money(report.spent_fen)} |"
     )
 
 
-def chart(name: str, values: Mapping[str, int], texts: Mapping[str, str] | None = None) -> str:
-    """A table with a bar a row; `texts` stand in place of the bare numbers."""
+def chart(name: str, counted: str, values: Mapping[str, int], texts: Mapping[str, str] | None = None) -> str:
+    """A table with a bar a row, of what is `counted`; `texts` stand in place of the bare numbers."""
     longest = max([*values.values(), 1])
     rows = [f"| {key} | {(texts or {}).get(key, f'{n:,}')} | {bar(n, longest)} |" for key, n in values.items()]
-    return "\n".join([f"| {name} | | |", "|---|--:|---|", *rows])
+    return "\n".join([f"| {name} | {counted} | at a glance |", "|---|--:|---|", *rows])
 
 
 def bar(value: int, longest: int) -> str:
@@ -135,7 +135,9 @@ def _spent_chart(report: BatchReport) -> str:
     for line in report.orders:
         if line.paid_fen:
             spent[line.marketplace] = spent.get(line.marketplace, 0) + line.paid_fen
-    return "## Paid by marketplace\n\n" + chart("marketplace", spent, {k: str(Money(n)) for k, n in spent.items()})
+    return "## Paid by marketplace\n\n" + chart(
+        "marketplace", "paid", spent, {k: str(Money(n)) for k, n in spent.items()}
+    )
 
 
 def _waiting(lines: Sequence[ReportLine]) -> str:

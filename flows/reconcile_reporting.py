@@ -177,7 +177,7 @@ def markdown(report: ReconciliationReport) -> str:
     return "\n\n".join(
         [
             f"# Reconciliation since {report.since:%Y-%m-%d}",
-            "| | paid, by the ledger | paid, by the service | difference |\n|---|--:|--:|--:|\n" + sums,
+            "| marketplace | paid, by the ledger | paid, by the service | difference |\n|---|--:|--:|--:|\n" + sums,
             *(
                 ["## To do\n\n" + "\n".join([*map(_to_do, report.findings[:MOST_LOGGED]), *rest])]
                 if report.findings

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -22,6 +23,13 @@ from typing import Self
 
 from connectors.ledger.engine import LedgerUnusable
 from domain.effects import Claim
+
+RUN = re.compile(r"[^@]*-\d+-[0-9a-f]{12}")  # host, process, and what no other run has
+
+
+def names_a_run(owner: str) -> bool:
+    """Whether a name in the ledger is that of a run, and not of a person."""
+    return RUN.fullmatch(owner) is not None
 
 
 class SendLog:

@@ -60,6 +60,19 @@ def test_parcels_are_followed_to_the_door(merchant: Merchant) -> None:
         assert parcel.sort_values("sequence")["occurred_at"].is_monotonic_increasing
 
 
+def test_the_status_of_an_order_is_for_people(merchant: Merchant) -> None:
+    """Times are of the merchant's zone and say so, a run is called one, and tables without rows are left out."""
+    merchant.report("run", requests(merchant, 1), "--yes")
+    words = merchant.sourcing("status", "taobao-000", SOURCING_TIMEZONE="Pacific/Kiritimati").stdout
+    moved = merchant.report("sql", "select strftime(paid_at + interval 14 hour, '%Y-%m-%d %H:%M') as at from orders")
+    assert "at (Pacific/Kiritimati)" in words
+    assert "since (Pacific/Kiritimati)" in words
+    assert moved[0]["at"] in words
+    assert [line.split("│")[-2].strip() for line in words.splitlines() if "│ booked " in line][1:] == ["run"]
+    assert "Answers" not in words
+    assert "Tracking" not in words
+
+
 def test_a_dry_run_buys_nothing(merchant: Merchant) -> None:
     """The plan is written as a snapshot, the books stay empty, the exit code says that all is fine."""
     done = merchant.sourcing("run", requests(merchant, 2), "--dry-run", "--json")

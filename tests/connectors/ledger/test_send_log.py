@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from connectors.ledger import send_log
-from connectors.ledger.send_log import SendLog, is_dead, never_sent, prune
+from connectors.ledger.send_log import SendLog, is_dead, names_a_run, never_sent, prune
 from domain.effects import Action, Claim
 
 
@@ -83,3 +83,10 @@ def test_without_an_identity_of_the_boot_nothing_is_proven(tmp_path: Path, monke
     with SendLog(tmp_path) as log:
         owner = log.owner
     assert not never_sent(tmp_path, owner, "A-1:pay")
+
+
+def test_a_run_is_told_from_a_person(tmp_path: Path) -> None:
+    """Also from one at a machine whose name looks like a run's."""
+    with SendLog(tmp_path) as log:
+        assert names_a_run(log.owner)
+    assert [name for name in ("mei@vm", "mei@vm-1-0123456789ab", "Mei Chen", "try-out") if names_a_run(name)] == []
