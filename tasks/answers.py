@@ -10,7 +10,7 @@ from typing import Any
 
 from connectors.ledger.answers import AnswerRecord
 from connectors.ledger.codec import to_json
-from connectors.ledger.records import EffectRecord, Intent, OrderChange, OrderRecord
+from connectors.ledger.records import EffectRecord, Intent, OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.xportcn.errors import Refused
 from domain.after_sale import Refund
@@ -19,11 +19,20 @@ from domain.effects import OPEN, Action, EffectStatus
 from domain.money import Money
 from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
 from domain.states import OrderState, can_move
+from tasks.answer_checks import (
+    answer_record,
+    contradicted,
+    free,
+    nothing_asked,
+    open_effect,
+    require_absent,
+    require_clear,
+    shown_of,
+)
 from tasks.book_shipment import book_effect
-from tasks.by_channel import read_orders
 from tasks.cancel_order import after_unknown, cancel_effect
 from tasks.create_order import ALREADY_THERE, create_effect
-from tasks.effects import Effect, Landed, Seen, clear_from
+from tasks.effects import clear_from
 from tasks.follow_refunds import take_outcome
 from tasks.order_cart import PART as CART
 from tasks.order_cart import create_effect as cart_create_effect
@@ -100,31 +109,6 @@ def _order(resources: Resources, order_ref: str) -> OrderRecord:
 # what is asked
 
 
-def _open_effect(
-    resources: Resources, order: OrderRecord, effects: Sequence[EffectRecord], action: Action, *parts: str
-) -> EffectRecord | None:
-    """The newest open effect of an action, if no living run holds it."""
-    found = [e for e in effects if e.action is action and e.status in OPEN and (not parts or e.part in parts)]
-    return _free(resources, order, max(found, key=lambda effect: effect.attempt)) if found else None
-
-
-def _free(resources: Resources, order: OrderRecord, effect: EffectRecord) -> EffectRecord:
-    held = effect.status in OPEN and effect.lease_until > resources.clock()
-    if held and effect.owner not in resources.dead_owners([order.order_ref]):
-        raise AnswerRefused(
-            f"a run is at work on {effect.key} ({effect.owner}) and has it until "
-            f"{effect.lease_until:%Y-%m-%d %H:%M:%S} UTC: let it end, then look again: "
-            f"sourcing resolve {order.order_ref}"
-        )
-    return effect
-
-
-def _nothing_asked(order: OrderRecord, what: str) -> AnswerRefused:
-    return AnswerRefused(
-        f"{order.order_ref} has no {what} that waits for an answer; see: sourcing resolve {order.order_ref}"
-    )
-
-
 def _accepted_payment(order: OrderRecord, effects: Sequence[EffectRecord]) -> EffectRecord | None:
     """The payment that the service accepted, of an order that it has not shown as paid since."""
     if order.state is not OrderState.PAYMENT_PENDING or order.paid_minor is not None:
@@ -142,90 +126,22 @@ def _is_several(effects: Sequence[EffectRecord]) -> bool:
     return any(effect.action is Action.CREATE and effect.status is EffectStatus.DONE for effect in effects)
 
 
-# what the service shows
-
-
-async def _seen(effect: Effect, order: OrderRecord) -> Seen | None:
-    return (await effect.look([order])).get(order.order_ref)
-
-
-async def _shown(resources: Resources, order: OrderRecord) -> ServiceOrder | None:
-    return (await read_orders(resources, [order])).get(order.order_ref)
-
-
-def _contradicted(order: OrderRecord, shown: str) -> AnswerRefused:
-    return AnswerRefused(
-        f"the service shows the opposite: {shown}. Nothing was written; see: sourcing status {order.order_ref}"
-    )
-
-
-def _require_clear(effect: EffectRecord, clear_at: datetime, asked_at: datetime) -> None:
-    """Raise `AnswerRefused` when the effect could still arrive after the service was asked."""
-    if asked_at < clear_at:
-        raise AnswerRefused(
-            f"{effect.key} may still arrive until {clear_at:%Y-%m-%d %H:%M:%S} UTC, so nobody can know yet that it did "
-            "not: look again after that"
-        )
-
-
-async def _require_absent(resources: Resources, effect: Effect, record: EffectRecord, order: OrderRecord) -> None:
-    """Raise `AnswerRefused` unless the service shows nothing of an effect that can arrive no more."""
-    _require_clear(record, clear_from(resources, record), resources.clock())
-    seen = await _seen(effect, order)
-    if isinstance(seen, Landed):
-        raise _contradicted(order, f"it happened ({_words_of(seen)}). Run again to record that")
-
-
-def _words_of(seen: Landed) -> str:
-    return ", ".join(f"{name} {value}" for name, value in seen.answer.items())
-
-
 # what an answer makes of it
-
-
-def _record(
-    order: OrderRecord,
-    answer: Answer,
-    by: str,
-    *,
-    effect: EffectRecord | None,
-    status: EffectStatus,
-    state: OrderState | None,
-    columns: dict[str, Any] | None = None,
-    proof: dict[str, Any] | None = None,
-    reason: str = "",
-    intent: Intent | None = None,
-) -> AnswerRecord:
-    action = effect.action if effect else ABOUT[answer.kind]
-    told = reason or f"{by} answered: {answer.words}"
-    to = state if state is not None and can_move(order.state, state) else None
-    return AnswerRecord(
-        order_ref=order.order_ref,
-        by=by,
-        question=question(action, order.order_ref, order.order_id, part=effect.part if effect else ""),
-        answer=answer.words,
-        status=status,
-        reason=told,
-        proof=proof,
-        effect=effect,
-        intent=intent,
-        change=OrderChange(order_ref=order.order_ref, state=to, reason=told, columns=columns),
-    )
 
 
 async def _about_creating(
     resources: Resources, order: OrderRecord, effects: Sequence[EffectRecord], answer: Answer, by: str
 ) -> AnswerRecord:
-    effect = _open_effect(resources, order, effects, Action.CREATE)
+    effect = open_effect(resources, order, effects, Action.CREATE)
     if answer.kind is AnswerKind.NOT_ORDERED:
         if effect is None:
-            raise _nothing_asked(order, "creation")
+            raise nothing_asked(order, "creation")
         cart = effect.part == CART
         kind = cart_create_effect(resources, order) if cart else create_effect(resources)
-        await _require_absent(resources, kind, effect, order)
-        return _record(order, answer, by, effect=effect, status=EffectStatus.UNSENT, state=kind.undone)
+        await require_absent(resources, kind, effect, order)
+        return answer_record(order, answer, by, effect=effect, status=EffectStatus.UNSENT, state=kind.undone)
     if effect is None and not _may_be_adopted(order, effects):
-        raise _nothing_asked(order, "creation")
+        raise nothing_asked(order, "creation")
     shown = await _require_order(resources, order, answer.value)
     columns: dict[str, Any] = {
         "order_id": shown.order_id,
@@ -240,7 +156,7 @@ async def _about_creating(
         intent = Intent(order_ref=order.order_ref, action=Action.CREATE, amount=most, request_hash=order.fingerprint)
     proof = {"order_ids": [shown.order_id], "total": str(shown.total)}
     state = OrderState.ORDERED if can_move(order.state, OrderState.ORDERED) else OrderState.HELD
-    return _record(
+    return answer_record(
         order, answer, by, effect=effect, status=EffectStatus.DONE, state=state, columns=columns,
         proof=proof, intent=intent,
     )  # fmt: skip
@@ -258,7 +174,7 @@ async def _require_order(resources: Resources, order: OrderRecord, order_id: str
     if shown is None:
         raise AnswerRefused(f"{order.marketplace} shows no order {order_id}: give the id as the console has it")
     if shown.reference and shown.reference != order.order_ref:
-        raise _contradicted(order, f"order {order_id} carries reference {shown.reference}")
+        raise contradicted(order, f"order {order_id} carries reference {shown.reference}")
     since = min(order.recorded_at, shown.created_at or order.recorded_at) - timedelta(days=1)
     named = (await channel.find([order.order_ref], since=since)).get(order.order_ref, [])
     others = [one.order_id for one in named if one.status is not ServiceStatus.CLOSED and one.order_id != order_id]
@@ -282,26 +198,26 @@ def _approved_by(order: OrderRecord, answer: Answer, shown: ServiceOrder) -> dic
 async def _about_paying(
     resources: Resources, order: OrderRecord, effects: Sequence[EffectRecord], answer: Answer, by: str
 ) -> AnswerRecord:
-    effect = _open_effect(resources, order, effects, Action.PAY)
+    effect = open_effect(resources, order, effects, Action.PAY)
     accepted = _accepted_payment(order, effects) if effect is None else None
     if effect is None and accepted is None:
-        raise _nothing_asked(order, "payment")
+        raise nothing_asked(order, "payment")
     asked_at = resources.clock()
-    shown = await _shown(resources, order)
+    shown = await shown_of(resources, order)
     if answer.kind is AnswerKind.PAID:
         return _paid(order, effect or accepted, answer, shown, by)
     if shown and shown.status.is_paid:
-        raise _contradicted(order, f"order {order.order_id} is paid. Run again to record that")
+        raise contradicted(order, f"order {order.order_id} is paid. Run again to record that")
     if shown and shown.status is ServiceStatus.PAYMENT_PENDING:
-        raise _contradicted(order, f"order {order.order_id} has a payment that is not yet confirmed. Look again later")
+        raise contradicted(order, f"order {order.order_id} has a payment that is not yet confirmed. Look again later")
     if effect is not None:
-        _require_clear(effect, clear_from(resources, effect), asked_at)
-        return _record(order, answer, by, effect=effect, status=EffectStatus.UNSENT, state=OrderState.ORDERED)
+        require_clear(effect, clear_from(resources, effect), asked_at)
+        return answer_record(order, answer, by, effect=effect, status=EffectStatus.UNSENT, state=OrderState.ORDERED)
     assert accepted is not None
     settle = timedelta(seconds=resources.settings.settle_s)
-    _require_clear(accepted, (accepted.settled_at or accepted.intent_at) + settle, asked_at)
+    require_clear(accepted, (accepted.settled_at or accepted.intent_at) + settle, asked_at)
     reason = f"{by} answered: {answer.words}. The service dropped the payment it had accepted; run again to pay"
-    return _record(
+    return answer_record(
         order, answer, by, effect=accepted, status=EffectStatus.REFUSED, state=OrderState.HELD, reason=reason
     )
 
@@ -311,15 +227,15 @@ def _paid(
 ) -> AnswerRecord:
     told = answer.amount or Money(0)
     if shown and shown.status in (ServiceStatus.BUILDING, ServiceStatus.UNPAID):
-        raise _contradicted(order, f"order {order.order_id} is {shown.status}")
+        raise contradicted(order, f"order {order.order_id} is {shown.status}")
     if shown and shown.status.is_paid and (amount := shown.paid or shown.total) != told:
-        raise _contradicted(order, f"order {order.order_id} is paid with {amount}: answer --paid {amount.major}")
+        raise contradicted(order, f"order {order.order_id} is paid with {amount}: answer --paid {amount.major}")
     columns = {"paid_minor": told.minor, "paid_at": shown.paid_at if shown else None}
     state, reason = OrderState.PAID, ""
     if told > order.payable:
         state = OrderState.HELD
         reason = f"the service took {told}, approved was {order.payable}: ask for the difference back"
-    return _record(
+    return answer_record(
         order, answer, by, effect=effect, status=EffectStatus.DONE, state=state, columns=columns, reason=reason,
         proof={"told_by": by},
     )  # fmt: skip
@@ -328,26 +244,26 @@ def _paid(
 async def _about_booking(
     resources: Resources, order: OrderRecord, effects: Sequence[EffectRecord], answer: Answer, by: str
 ) -> AnswerRecord:
-    effect = _open_effect(resources, order, effects, Action.BOOK)
+    effect = open_effect(resources, order, effects, Action.BOOK)
     if effect is None:
-        raise _nothing_asked(order, "booking")
+        raise nothing_asked(order, "booking")
     if answer.kind is AnswerKind.NOT_BOOKED:
-        await _require_absent(resources, book_effect(resources, {}), effect, order)
+        await require_absent(resources, book_effect(resources, {}), effect, order)
         reason = f"{by} found that it was not booked; run again to book it"
-        return _record(
+        return answer_record(
             order, answer, by, effect=effect, status=EffectStatus.UNSENT, state=OrderState.PAID, reason=reason
         )
-    shown = await _shown(resources, order)
+    shown = await shown_of(resources, order)
     ids = [shipment.shipment_order_id for shipment in shown.shipments] if shown else []
     if ids and answer.value not in ids:
-        raise _contradicted(order, f"shipment {', '.join(ids)}")
+        raise contradicted(order, f"shipment {', '.join(ids)}")
     shipment = Shipment(shipment_order_id=answer.value, tracking_numbers=answer.tracking)
     columns = {
         "shipment": to_json(shipment),
         "shipment_order_id": shipment.shipment_order_id,
         "booked_at": resources.clock(),
     }
-    return _record(
+    return answer_record(
         order, answer, by, effect=effect, status=EffectStatus.DONE, state=OrderState.BOOKED, columns=columns,
         proof={"shipment_order_id": answer.value}, reason=f"{by} found that it was booked as {answer.value}",
     )  # fmt: skip
@@ -356,31 +272,31 @@ async def _about_booking(
 async def _about_cancelling(
     resources: Resources, order: OrderRecord, effects: Sequence[EffectRecord], answer: Answer, by: str
 ) -> AnswerRecord:
-    effect = _open_effect(resources, order, effects, Action.CANCEL, "")
+    effect = open_effect(resources, order, effects, Action.CANCEL, "")
     if effect is None:
-        raise _nothing_asked(order, "cancellation")
+        raise nothing_asked(order, "cancellation")
     if answer.kind is AnswerKind.NOT_CANCELLED:
         kind = cancel_effect(resources, order.marketplace, after_unknown(order), "")
-        await _require_absent(resources, kind, effect, order)
-        return _record(order, answer, by, effect=effect, status=EffectStatus.UNSENT, state=kind.undone)
-    shown = await _shown(resources, order)
+        await require_absent(resources, kind, effect, order)
+        return answer_record(order, answer, by, effect=effect, status=EffectStatus.UNSENT, state=kind.undone)
+    shown = await shown_of(resources, order)
     if shown and shown.status not in (ServiceStatus.CLOSED, ServiceStatus.OTHER):
-        raise _contradicted(order, f"order {order.order_id} is {shown.status}")
-    return _record(order, answer, by, effect=effect, status=EffectStatus.DONE, state=OrderState.CANCELLED)
+        raise contradicted(order, f"order {order.order_id} is {shown.status}")
+    return answer_record(order, answer, by, effect=effect, status=EffectStatus.DONE, state=OrderState.CANCELLED)
 
 
 async def _about_refunding(
     resources: Resources, order: OrderRecord, effects: Sequence[EffectRecord], answer: Answer, by: str
 ) -> AnswerRecord:
     parts = [refund.effect_part for refund in resources.ledger.refunds.of_orders([order.order_ref])]
-    effect = _open_effect(resources, order, effects, Action.REFUND, *parts) if parts else None
+    effect = open_effect(resources, order, effects, Action.REFUND, *parts) if parts else None
     if effect is None:
-        raise _nothing_asked(order, "refund")
+        raise nothing_asked(order, "refund")
     refund = _refund_of(resources, effect)
     kind = ask_effect(resources, refund)
     if answer.kind is AnswerKind.NOT_REFUNDED:
-        await _require_absent(resources, kind, effect, order)
-        return _record(order, answer, by, effect=effect, status=EffectStatus.UNSENT, state=kind.undone)
+        await require_absent(resources, kind, effect, order)
+        return answer_record(order, answer, by, effect=effect, status=EffectStatus.UNSENT, state=kind.undone)
     known = [one.refund_id for one in resources.ledger.refunds.of_orders([order.order_ref])]
     if answer.value in [*known, *refund.earlier_refund_ids]:
         raise AnswerRefused(f"refund {answer.value} is an earlier one of this order; give the id of the new one")
@@ -388,7 +304,7 @@ async def _about_refunding(
         await after_sale_of(resources, refund).read(answer.value)
     except Refused as error:
         raise AnswerRefused(f"the service shows no refund {answer.value} ({error.message})") from error
-    return _record(
+    return answer_record(
         order, answer, by, effect=effect, status=EffectStatus.DONE, state=OrderState.REFUNDING,
         proof={"refund_id": answer.value},
     )  # fmt: skip
@@ -405,14 +321,14 @@ async def _about_any(
     """An effect without an answer of its own, named by its key: nothing of it moves the order."""
     found = next((effect for effect in effects if effect.key == answer.value and effect.status in OPEN), None)
     if found is None:
-        raise _nothing_asked(order, f"effect {answer.value}")
+        raise nothing_asked(order, f"effect {answer.value}")
     own = forms(found.action, order.order_ref, found.key, part=found.part)
     if not own[0].endswith(f"--done {found.key}"):
         raise AnswerRefused(f"answer with: {own[0]}, or: {own[1]}")
     if found.action is Action.CART:
         raise AnswerRefused("the cart itself tells: lay the order into it again with sourcing cart add")
-    _free(resources, order, found)
+    free(resources, order, found)
     if answer.kind is AnswerKind.NOT_DONE:
-        _require_clear(found, clear_from(resources, found), resources.clock())
-        return _record(order, answer, by, effect=found, status=EffectStatus.UNSENT, state=None)
-    return _record(order, answer, by, effect=found, status=EffectStatus.DONE, state=None, proof={"told_by": by})
+        require_clear(found, clear_from(resources, found), resources.clock())
+        return answer_record(order, answer, by, effect=found, status=EffectStatus.UNSENT, state=None)
+    return answer_record(order, answer, by, effect=found, status=EffectStatus.DONE, state=None, proof={"told_by": by})
