@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -192,6 +192,9 @@ def _approved_by(order: OrderRecord, answer: Answer, shown: ServiceOrder) -> dic
             f"nothing is approved for {order.order_ref}, and order {shown.order_id} costs {shown.total}: say how much "
             f"it may cost with --up-to {shown.total.major}"
         )
+    taken = (shown.paid or shown.total) if shown.status.is_paid else Money(0)
+    if answer.amount < taken:
+        raise AnswerRefused(f"order {shown.order_id} is paid with {taken} already: --up-to {taken.major} at least")
     return {"approved_minor": answer.amount.minor, "payable_minor": answer.amount.minor}
 
 
@@ -245,19 +248,12 @@ async def _about_booking(
     resources: Resources, order: OrderRecord, effects: Sequence[EffectRecord], answer: Answer, by: str
 ) -> AnswerRecord:
     effect = open_effect(resources, order, effects, Action.BOOK)
+    if answer.kind is AnswerKind.NOT_BOOKED:
+        return await _not_booked(resources, order, effect or _told_booking(order, effects), answer, by)
     if effect is None:
         raise nothing_asked(order, "booking")
-    if answer.kind is AnswerKind.NOT_BOOKED:
-        await require_absent(resources, book_effect(resources, {}), effect, order)
-        reason = f"{by} found that it was not booked; run again to book it"
-        return answer_record(
-            order, answer, by, effect=effect, status=EffectStatus.UNSENT, state=OrderState.PAID, reason=reason
-        )
     shown = await shown_of(resources, order)
-    ids = [shipment.shipment_order_id for shipment in shown.shipments] if shown else []
-    if ids and answer.value not in ids:
-        raise contradicted(order, f"shipment {', '.join(ids)}")
-    shipment = Shipment(shipment_order_id=answer.value, tracking_numbers=answer.tracking)
+    shipment = _shipment_told(resources, order, answer, shown.shipments if shown else ())
     columns = {
         "shipment": to_json(shipment),
         "shipment_order_id": shipment.shipment_order_id,
@@ -265,8 +261,64 @@ async def _about_booking(
     }
     return answer_record(
         order, answer, by, effect=effect, status=EffectStatus.DONE, state=OrderState.BOOKED, columns=columns,
-        proof={"shipment_order_id": answer.value}, reason=f"{by} found that it was booked as {answer.value}",
+        proof={"shipment_order_id": answer.value, "told_by": by},
+        reason=f"{by} found that it was booked as {answer.value}",
     )  # fmt: skip
+
+
+def _told_booking(order: OrderRecord, effects: Sequence[EffectRecord]) -> EffectRecord | None:
+    """The booking that nobody but a person has told of, so that a person may take it back."""
+    if order.state not in (OrderState.BOOKED, OrderState.HELD):
+        return None
+    done = [e for e in effects if e.action is Action.BOOK and e.status is EffectStatus.DONE]
+    last = max(done, key=lambda effect: effect.attempt, default=None)
+    return last if last and "told_by" in (last.answer or {}) else None
+
+
+async def _not_booked(
+    resources: Resources, order: OrderRecord, effect: EffectRecord | None, answer: Answer, by: str
+) -> AnswerRecord:
+    if effect is None:
+        raise nothing_asked(order, "booking")
+    await require_absent(resources, book_effect(resources, {}), effect, order)
+    reason = f"{by} found that it was not booked; run again to book it"
+    if effect.status is not EffectStatus.DONE:
+        return answer_record(
+            order, answer, by, effect=effect, status=EffectStatus.UNSENT, state=OrderState.PAID, reason=reason
+        )
+    return answer_record(
+        order, answer, by, effect=effect, status=EffectStatus.REFUSED, state=OrderState.HELD, reason=reason,
+        columns={"shipment": None, "shipment_order_id": None, "booked_at": None},
+    )  # fmt: skip
+
+
+def _shipment_told(resources: Resources, order: OrderRecord, answer: Answer, shown: Sequence[Shipment]) -> Shipment:
+    """The shipment that a person names: what the service shows of it, else as it was typed."""
+    numbers = tuple(number.strip() for number in answer.tracking if number.strip())
+    if not numbers:
+        raise AnswerRefused("give the tracking number that the warehouse console shows: --tracking NUMBER")
+    _require_nobody_elses(resources, order, answer.value, numbers)
+    if not shown:
+        return Shipment(shipment_order_id=answer.value, tracking_numbers=numbers)
+    found = next((shipment for shipment in shown if shipment.shipment_order_id == answer.value), None)
+    if found is None:
+        raise contradicted(order, f"shipment {', '.join(one.shipment_order_id for one in shown)}")
+    if found.tracking_numbers and set(found.tracking_numbers) != set(numbers):
+        raise contradicted(order, f"shipment {answer.value} with {', '.join(found.tracking_numbers)}")
+    return found if found.tracking_numbers else replace(found, tracking_numbers=numbers)
+
+
+def _require_nobody_elses(
+    resources: Resources, order: OrderRecord, shipment_order_id: str, numbers: Sequence[str]
+) -> None:
+    """A parcel is in one shipment, and a shipment belongs to one order."""
+    for other in resources.ledger.all_orders().values():
+        if other.order_ref == order.order_ref:
+            continue
+        if other.shipment_order_id == shipment_order_id:
+            raise AnswerRefused(f"shipment {shipment_order_id} is that of {other.order_ref} in this ledger already")
+        if taken := set(numbers) & set(other.tracking_numbers):
+            raise AnswerRefused(f"{', '.join(sorted(taken))} is the parcel of {other.order_ref} in this ledger already")
 
 
 async def _about_cancelling(

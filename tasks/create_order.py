@@ -66,12 +66,17 @@ async def _strangers(resources: Resources, channel: Channel, refs: Sequence[str]
     except XportcnError as error:
         return dict.fromkeys(refs, f"could not be looked for at the service ({error.message}). Run again")
     return {
-        ref: f"{ALREADY_THERE} {_listed(alive)} under this order_ref, and this ledger has not ordered it: use the "
-        "ledger that did, or a new order_ref. If it is this order, answer with: "
-        f"sourcing resolve {ref} --ordered ORDER_ID --up-to AMOUNT_CNY"
+        ref: f"{ALREADY_THERE} {_listed(alive)} under this order_ref, and this ledger has not ordered it. If it is "
+        f"this order, take it over: {_taking_over(ref, alive)}. If another ledger ordered it, use that one: under a "
+        "new order_ref it would be bought a second time"
         for ref, orders in found.items()
         if (alive := [order for order in orders if order.status is not ServiceStatus.CLOSED])
     }
+
+
+def _taking_over(order_ref: str, alive: Sequence[ServiceOrder]) -> str:
+    order_id, most = (alive[0].order_id, alive[0].total.major) if len(alive) == 1 else ("ORDER_ID", "AMOUNT_CNY")
+    return f"sourcing resolve {order_ref} --ordered {order_id} --up-to {most}"
 
 
 def _listed(orders: Sequence[ServiceOrder]) -> str:

@@ -289,6 +289,48 @@ async def test_a_booking_that_the_service_shows_otherwise_is_refused(
         await say(resources, AnswerKind.NOT_BOOKED)
     with pytest.raises(AnswerRefused, match="the service shows the opposite: shipment 5"):
         await say(resources, AnswerKind.BOOKED, "9", tracking=("LP1",))
+    with pytest.raises(AnswerRefused, match="the service shows the opposite: shipment 5 with LP5"):
+        await say(resources, AnswerKind.BOOKED, "5", tracking=("LP1",))
+    assert (await say(resources, AnswerKind.BOOKED, "5", tracking=("LP5",))).tracking_numbers == ["LP5"]
+
+
+@pytest.mark.parametrize(
+    ("value", "tracking", "why"),
+    [
+        ("5", ("LP9",), "shipment 5 is that of A-2 in this ledger already"),
+        ("9", ("LP9", "LP5"), "LP5 is the parcel of A-2 in this ledger already"),
+        ("9", (" ",), "give the tracking number"),
+    ],
+)
+async def test_a_shipment_belongs_to_one_order(
+    resources: Resources, channel: FakeChannel, value: str, tracking: tuple[str, ...], why: str
+) -> None:
+    """Nobody's parcel is told as that of another order, nor none at all."""
+    shipment = {"shipment_order_id": "5", "tracking_numbers": ["LP5"]}
+    resources.ledger.put_plans([plan("A-2", shipment=shipment, shipment_order_id="5")])
+    ordered(resources, OrderState.PAID, paid_minor=100)
+    unanswered(resources, Action.BOOK)
+    with pytest.raises(AnswerRefused, match=why):
+        await say(resources, AnswerKind.BOOKED, value, tracking=tracking)
+
+
+async def test_a_booking_that_only_a_person_told_of_may_be_taken_back(
+    resources: Resources, channel: FakeChannel, clock: MovableClock
+) -> None:
+    """A slip must not keep a paid order from being shipped for ever."""
+    ordered(resources, OrderState.PAID, paid_minor=100)
+    unanswered(resources, Action.BOOK)
+    clock.advance(61)
+    await say(resources, AnswerKind.BOOKED, "9", tracking=("LP1",))
+    channel.show("77", ServiceStatus.PAID, paid=Money(100))
+    clock.advance(900)
+    back = await say(resources, AnswerKind.NOT_BOOKED)
+    assert (back.state, back.shipment, back.shipment_order_id) == (OrderState.HELD, None, None)
+    assert back.reason == "ann found that it was not booked; run again to book it"
+    book = Intent(order_ref="A-1", action=Action.BOOK, amount=None, request_hash="")
+    assert resources.ledger.claim([book], lease=resources.lease).won["A-1"].key == "A-1:book:2"
+    with pytest.raises(AnswerRefused, match="a run is at work"):
+        await say(resources, AnswerKind.NOT_BOOKED)
 
 
 async def test_any_other_effect_is_answered_by_its_key(
@@ -316,7 +358,11 @@ async def test_an_order_of_another_ledger_is_taken_on_with_what_it_may_cost(
     channel.show("77", ServiceStatus.UNPAID)
     request = cast(Any, type("Request", (), {"marketplace": Marketplace.ALIBABA_1688, "order_ref": "A-1"}))
     (reason,) = (await find_strangers(resources, [request])).values()
-    assert reason.startswith("the service already has order 77 (unpaid, 1.00 CNY) under this order_ref")
+    assert reason == (
+        "the service already has order 77 (unpaid, 1.00 CNY) under this order_ref, and this ledger has not ordered it. "
+        "If it is this order, take it over: sourcing resolve A-1 --ordered 77 --up-to 1.00. If another ledger ordered "
+        "it, use that one: under a new order_ref it would be bought a second time"
+    )
     resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.HELD, reason=reason)])
     (asked,) = open_questions(resources.ledger, order(resources))
     assert asked.commands == ["sourcing resolve A-1 --ordered ORDER_ID"]
@@ -324,6 +370,10 @@ async def test_an_order_of_another_ledger_is_taken_on_with_what_it_may_cost(
         AnswerRefused, match=r"nothing is approved for A-1, and order 77 costs 1\.00 CNY: .* --up-to 1.00"
     ):
         await say(resources, AnswerKind.ORDERED, "77")
+    channel.show("77", ServiceStatus.PAID, paid=Money(100))
+    with pytest.raises(AnswerRefused, match=r"order 77 is paid with 1\.00 CNY already: --up-to 1.00 at least"):
+        await say(resources, AnswerKind.ORDERED, "77", amount=Money(10))
+    channel.show("77", ServiceStatus.UNPAID)
     adopted = await say(resources, AnswerKind.ORDERED, "77", amount=Money(100))
     assert (adopted.state, adopted.order_id, adopted.payable) == (OrderState.ORDERED, "77", Money(100))
     assert resources.ledger.claim(intents("A-1"), lease=resources.lease).won == {}
