@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from tests.running import RunningSandbox, own_sandbox
+
+os.environ["COLUMNS"] = "200"  # the terminal's width is measured once, by whichever test imports it first
 
 
 @pytest.fixture(scope="session")

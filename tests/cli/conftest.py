@@ -21,7 +21,6 @@ def sourcing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sourcing:
         if name.startswith(("XPORTCN_", "SOURCING_", "PREFECT_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("XPORTCN_BASE_URL", "http://127.0.0.1:9")
-    monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str | Path) -> Result:
