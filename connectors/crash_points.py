@@ -15,6 +15,7 @@ Examples: `after-intent:pay`, `after-send:book:3`, `stop@before-send:pay`.
 | `after-record` | the outcome and the move of its order | action |
 | `before-manifest` | the files of a snapshot are in their places; its manifest is not | snapshot id |
 | `after-revision` | nothing: the tables are at this version inside a transaction that is still open | version |
+| `during-move` | the copy of a ledger, which may not buy yet; then the old one's mark too | `copied`, `marked` |
 
 Every command that opens a ledger or writes a snapshot refuses a value that means nothing: a test that arms a
 misspelt point would prove nothing. Without the variable a point costs one look into the environment.
@@ -40,6 +41,7 @@ AFTER_ANSWER = "after-answer"
 AFTER_RECORD = "after-record"
 BEFORE_MANIFEST = "before-manifest"
 AFTER_REVISION = "after-revision"
+DURING_MOVE = "during-move"
 
 EFFECT_POINTS = (
     BEFORE_INTENT,
@@ -50,7 +52,7 @@ EFFECT_POINTS = (
     AFTER_ANSWER,
     AFTER_RECORD,
 )
-POINTS = (*EFFECT_POINTS, BEFORE_MANIFEST, AFTER_REVISION)
+POINTS = (*EFFECT_POINTS, BEFORE_MANIFEST, AFTER_REVISION, DURING_MOVE)
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 FORM = re.compile(r"((?P<how>kill|stop)@)?(?P<point>[a-z-]+)(:(?P<detail>[^:]*)(:(?P<count>[1-9][0-9]*))?)?")
 

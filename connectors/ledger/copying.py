@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import Connection, Engine, func, insert, select, text
 from sqlalchemy.exc import DatabaseError
 
+from connectors.crash_points import DURING_MOVE, reach
 from connectors.ledger.engine import LedgerUnusable, open_engine, shown, unusable
-from connectors.ledger.marks import Mark, require_unmarked
+from connectors.ledger.marks import Mark, end_mark, require_unmarked, standing_marks, standing_since
 from connectors.ledger.schema import effects, marks, metadata
 from domain.effects import EffectStatus
 
@@ -19,33 +22,68 @@ NUMBERED = ("moves", "answers", "marks", "not_ours")
 def move_ledger(url: str, to: str, *, now: datetime, by: str) -> dict[str, int]:
     """Copy a ledger into an empty database and keep the old one from ever buying again; answers the rows by table.
 
-    Nobody writes meanwhile. Raises `LedgerUnusable`: then the old ledger is as it was.
+    At no moment both may buy: the copy arrives marked, then the old one is marked, then the copy's mark is lifted. A
+    move that was broken off after the second step is finished by the same call. Nobody writes meanwhile. Raises
+    `LedgerUnusable`.
     """
+    if url == to:
+        raise LedgerUnusable(f"{shown(to)} is the ledger itself: give an empty database")
     source, target = open_engine(url), open_engine(to)
     try:
-        with source.begin() as old:
-            if old.dialect.name == "postgresql":
-                old.execute(text("LOCK TABLE orders, effects, batches IN EXCLUSIVE MODE"))
-            require_unmarked(old, shown(url))
-            _require_quiet(old, now)
-            with target.begin() as new:
-                _require_empty(new, to)
-                rows = copy_rows(old, new)
-            words = f"was moved to {shown(to)} at {now:%Y-%m-%d %H:%M:%S} UTC"
-            old.execute(insert(marks).values(name=Mark.MOVED, at=now, by=by, words=words))
-    except DatabaseError as error:
-        raise unusable(to, error) from error
+        if not _is_copied(source, target, url, to):
+            with _blaming(url), source.begin() as old:
+                _require_movable(old, url, now)
+                with _blaming(to), target.begin() as new:
+                    _require_empty(new, to)
+                    copy_rows(old, new)
+                    _mark(new, Mark.ARRIVING, f"is a copy of {shown(url)} that was not finished", now=now, by=by)
+                reach(DURING_MOVE, "copied")
+                _mark(old, Mark.MOVED, f"was moved to {shown(to)} at {now:%Y-%m-%d %H:%M:%S} UTC", now=now, by=by)
+        reach(DURING_MOVE, "marked")
+        with _blaming(to), target.begin() as new:
+            end_mark(new, Mark.ARRIVING, at=now, by=by)
+            return _counts(new)
     finally:
         source.dispose()
         target.dispose()
-    return rows
+
+
+def _is_copied(source: Engine, target: Engine, url: str, to: str) -> bool:
+    """Whether an earlier move got as far as marking both: they bear its moment."""
+    with _blaming(url), source.connect() as old:
+        moved = standing_since(old, Mark.MOVED)
+    with _blaming(to), target.connect() as new:
+        return moved is not None and moved == standing_since(new, Mark.ARRIVING)
+
+
+def _require_movable(connection: Connection, url: str, now: datetime) -> None:
+    if connection.dialect.name == "postgresql":
+        # a claim reads the marks first: one that is under way ends before this goes on, a later one sees the mark
+        connection.execute(text("LOCK TABLE marks IN ACCESS EXCLUSIVE MODE"))
+        connection.execute(text("LOCK TABLE orders, effects, batches IN EXCLUSIVE MODE"))
+    require_unmarked(connection, shown(url))
+    _require_quiet(connection, now)
+
+
+def _mark(connection: Connection, mark: Mark, words: str, *, now: datetime, by: str) -> None:
+    connection.execute(insert(marks).values(name=mark, at=now, by=by, words=words))
+
+
+@contextmanager
+def _blaming(url: str) -> Iterator[None]:
+    """What goes wrong inside is told of this ledger."""
+    try:
+        yield
+    except DatabaseError as error:
+        raise unusable(url, error) from error
 
 
 def copy_rows(source: Connection, target: Connection) -> dict[str, int]:
     """Copy every row of every table; answers how many, by table."""
     copied = {}
     for table in metadata.sorted_tables:
-        rows = source.execution_options(yield_per=ROWS_AT_ONCE).execute(select(table)).mappings()
+        # of the statement, not the connection: on PostgreSQL its later inserts would be sent as cursors too
+        rows = source.execute(select(table).execution_options(yield_per=ROWS_AT_ONCE)).mappings()
         copied[table.name] = 0
         for part in rows.partitions(ROWS_AT_ONCE):
             target.execute(insert(table), [dict(row) for row in part])
@@ -75,6 +113,18 @@ def _require_quiet(connection: Connection, now: datetime) -> None:
 
 
 def _require_empty(connection: Connection, url: str) -> None:
-    for table in metadata.sorted_tables:
-        if connection.execute(select(func.count()).select_from(table)).scalar_one():
-            raise LedgerUnusable(f"the ledger {shown(url)} has rows in table {table.name}: give an empty database")
+    if Mark.ARRIVING in standing_marks(connection):
+        raise LedgerUnusable(
+            f"{shown(url)} holds a copy that was broken off before the old ledger was marked: delete it (the file with "
+            "its -wal and -shm, or dropdb and createdb) and copy again. Until then the old ledger stays in use"
+        )
+    for table, rows in _counts(connection).items():
+        if rows:
+            raise LedgerUnusable(f"the ledger {shown(url)} has rows in table {table}: give an empty database")
+
+
+def _counts(connection: Connection) -> dict[str, int]:
+    return {
+        table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+        for table in metadata.sorted_tables
+    }

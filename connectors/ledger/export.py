@@ -61,8 +61,8 @@ def _kind(column: Column[Any]) -> pa.DataType:
 def _write(connection: Connection, table: Table, path: Path) -> int:
     schema, count = arrow_schema(table), 0
     texts = [column.name for column in table.columns if isinstance(column.type, JSON)]
-    ordered = select(table).order_by(*table.primary_key.columns)
-    rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(ordered).mappings()
+    ordered = select(table).order_by(*table.primary_key.columns).execution_options(yield_per=ROWS_AT_ONCE)
+    rows = connection.execute(ordered).mappings()
     with parquet.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as writer:
         for part in rows.partitions(ROWS_AT_ONCE):
             writer.write_batch(pa.RecordBatch.from_pylist([_row(row, texts) for row in part], schema))

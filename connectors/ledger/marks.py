@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.patience import patient
@@ -20,12 +21,15 @@ class Mark(StrEnum):
 
     RESTORED = "restored"
     MOVED = "moved"
+    ARRIVING = "arriving"
 
 
 REMEDY = {
     Mark.RESTORED: "It has forgotten what was bought after that backup. Run `sourcing reconcile`, deal with what it "
     "finds, then say so: sourcing ledger confirm. Nothing was sent.",
     Mark.MOVED: "Set SOURCING_LEDGER_URL to the new one. Nothing was sent.",
+    Mark.ARRIVING: "Set SOURCING_LEDGER_URL to the old one and give the same `sourcing ledger copy --to` again: it "
+    "finishes the move, or says how to begin anew. Nothing was sent.",
 }
 
 
@@ -44,19 +48,28 @@ class MarkRows:
     @patient
     def end(self, mark: Mark, *, by: str) -> bool:
         """Lift a mark on a person's word; False when it doesn't stand."""
-        statement = (
-            update(marks)
-            .where(marks.c.name == mark, marks.c.ended_at.is_(None))
-            .values(ended_at=self._ledger.clock(), ended_by=by)
-        )
         with self._ledger._transaction() as connection:
-            return connection.execute(statement).rowcount > 0
+            return end_mark(connection, mark, at=self._ledger.clock(), by=by)
+
+
+def end_mark(connection: Connection, mark: Mark, *, at: datetime, by: str) -> bool:
+    """Lift a mark; False when it doesn't stand."""
+    standing = update(marks).where(marks.c.name == mark, marks.c.ended_at.is_(None))
+    return connection.execute(standing.values(ended_at=at, ended_by=by)).rowcount > 0
 
 
 def standing_marks(connection: Connection) -> dict[Mark, str]:
     """The marks that hold now, with their words."""
     rows = connection.execute(select(marks.c.name, marks.c.words).where(marks.c.ended_at.is_(None)))
     return {Mark(row.name): row.words for row in rows}
+
+
+def standing_since(connection: Connection, mark: Mark) -> datetime | None:
+    """When a mark was set that holds now; None when it doesn't stand."""
+    since: datetime | None = connection.execute(
+        select(func.max(marks.c.at)).where(marks.c.name == mark, marks.c.ended_at.is_(None))
+    ).scalar()
+    return since
 
 
 def require_unmarked(connection: Connection, url: str, *only: Mark) -> None:

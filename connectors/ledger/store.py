@@ -113,10 +113,10 @@ class Ledger:
     def belong_to(self, name: str) -> None:
         """Tie this ledger to one account of the service, so that a try-out and real orders never mix.
 
-        Raises `LedgerUnusable` when it belongs to another, or was moved elsewhere.
+        Raises `LedgerUnusable` when it belongs to another, was moved elsewhere, or is an unfinished copy.
         """
         with self._transaction() as connection:
-            require_unmarked(connection, self._shown, Mark.MOVED)
+            require_unmarked(connection, self._shown, Mark.MOVED, Mark.ARRIVING)
             connection.execute(self._insert(account).values(one=1, name=name).on_conflict_do_nothing())
             owner = connection.execute(select(account.c.name)).scalar_one()
         if owner != name:

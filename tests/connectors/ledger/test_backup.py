@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 from contextlib import closing
 from datetime import UTC, datetime
@@ -13,7 +17,7 @@ import pytest
 from pyarrow import parquet
 
 from connectors.ledger.backup import backup, restore
-from connectors.ledger.copying import move_ledger
+from connectors.ledger.copying import ROWS_AT_ONCE, move_ledger
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.export import export
 from connectors.ledger.marks import Mark
@@ -230,6 +234,97 @@ def test_a_ledger_with_a_run_at_work_does_not_move(ledger: Ledger, url: str, tmp
     ledger.claim(intents("A-1"), lease=LEASE)
     with pytest.raises(LedgerUnusable, match=r"a run is at work \(A-1:create, until 2026-01-01 12:01:00 UTC\)"):
         move_ledger(url, f"sqlite:///{tmp_path / 'new.db'}", now=ledger.clock(), by="ann")
+
+
+def test_a_ledger_moves_back_from_postgresql(ledger: Ledger, url: str, postgres: Postgres, tmp_path: Path) -> None:
+    """All rows come along, more than are read at once; the PostgreSQL ledger refuses to buy, the file buys."""
+    ledger.put_plans([plan(f"B-{number}") for number in range(ROWS_AT_ONCE + 1)])
+    away, back = postgres.new_database(), f"sqlite:///{tmp_path / 'back.db'}"
+    move_ledger(url, away, now=NOW, by="ann")
+    assert move_ledger(away, back, now=NOW, by="ann")["orders"] == ROWS_AT_ONCE + 3
+    with (
+        Ledger(away, clock=MovableClock(), owner="first") as old,
+        pytest.raises(LedgerUnusable, match=r"was moved to sqlite:.*back\.db"),
+    ):
+        old.claim(intents("A-1"), lease=LEASE)
+    with opened(tmp_path / "back.db") as moved:
+        assert moved.all_orders() == ledger.all_orders()
+        assert set(moved.claim(intents("A-1"), lease=LEASE).won) == {"A-1"}
+    assert verify(back).faults == []
+
+
+MOVE = """
+import sys
+from datetime import UTC, datetime
+from connectors.ledger.copying import ROWS_AT_ONCE, move_ledger
+move_ledger(sys.argv[1], sys.argv[2], now=datetime(2026, 1, 2, tzinfo=UTC), by="ann")
+"""
+
+
+def killed_while_moving(url: str, to: str, point: str) -> None:
+    environment = {**os.environ, "SOURCING_CRASH_AT": f"during-move:{point}"}
+    done = subprocess.run([sys.executable, "-c", MOVE, url, to], env=environment, check=False)
+    assert done.returncode == -signal.SIGKILL
+
+
+def buys(url: str) -> bool:
+    """Whether this ledger lets a run begin, and buy."""
+    with Ledger(url, clock=MovableClock(), owner="run") as ledger:
+        try:
+            ledger.belong_to("user 1 at the sandbox")
+            return set(ledger.claim(intents("A-2"), lease=LEASE).won) == {"A-2"}
+        except LedgerUnusable:
+            return False
+
+
+def both(tmp_path: Path, postgres: Postgres | None) -> tuple[str, str]:
+    """An old ledger with two orders, and where it is to go."""
+    old = postgres.new_database() if postgres else f"sqlite:///{tmp_path / 'old.db'}"
+    with Ledger(old, clock=MovableClock(), owner="first") as ledger:
+        ledger.start_batch("batch", "file.csv")
+        ledger.put_plans([plan("A-1"), plan("A-2")])
+    return old, f"sqlite:///{tmp_path / 'new.db'}"
+
+
+@pytest.mark.parametrize("server", [False, True])
+def test_a_move_killed_before_the_old_ledger_is_marked_leaves_that_one_in_use(
+    tmp_path: Path, request: pytest.FixtureRequest, *, server: bool
+) -> None:
+    """The copy may not buy, and says so; moving again says what to delete, and then it works."""
+    old, new = both(tmp_path, request.getfixturevalue("postgres") if server else None)
+    killed_while_moving(old, new, "copied")
+    with (
+        opened(tmp_path / "new.db") as copy,
+        pytest.raises(LedgerUnusable, match=r"a copy of .* not finished\. Set SOURCING_LEDGER_URL to the old one"),
+    ):
+        copy.belong_to("user 1 at the sandbox")
+    with pytest.raises(LedgerUnusable, match=r"new\.db holds a copy that was broken off .*: delete it .* copy again"):
+        move_ledger(old, new, now=NOW, by="ann")
+    for left in tmp_path.glob("new.db*"):
+        left.unlink()
+    move_ledger(old, new, now=NOW, by="ann")
+    assert (buys(old), buys(new)) == (False, True)
+
+
+@pytest.mark.parametrize("server", [False, True])
+def test_a_move_killed_after_the_old_ledger_is_marked_is_finished_by_the_next(
+    tmp_path: Path, request: pytest.FixtureRequest, *, server: bool
+) -> None:
+    """Until then neither may buy; the same command lifts the mark of the copy."""
+    old, new = both(tmp_path, request.getfixturevalue("postgres") if server else None)
+    killed_while_moving(old, new, "marked")
+    assert (buys(old), buys(new)) == (False, False)
+    with pytest.raises(LedgerUnusable, match="was moved to"):
+        move_ledger(old, f"sqlite:///{tmp_path / 'third.db'}", now=NOW, by="ann")
+    assert move_ledger(old, new, now=NOW, by="ann")["orders"] == 2
+    assert (buys(old), buys(new)) == (False, True)
+
+
+def test_a_killed_move_leaves_the_old_ledger_buying(tmp_path: Path) -> None:
+    """What was not marked goes on as if nobody had tried to move it."""
+    old, new = both(tmp_path, None)
+    killed_while_moving(old, new, "copied")
+    assert (buys(new), buys(old)) == (False, True)
 
 
 def test_a_ledger_moves_to_postgresql_and_back_into_a_backup(
