@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -130,6 +130,27 @@ def _settle_file(file: Path) -> None:
         database.execute("PRAGMA journal_mode=DELETE")
 
 
+def _settle_alone(file: Path) -> None:
+    """Take what is in the write-ahead log into the file; that needs the file for oneself."""
+    try:
+        _settle_file(file)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            raise
+        raise LedgerUnusable(
+            f"another program has the ledger {file} open: close it (`fuser {file}` names it) and restore again. "
+            "Nothing was changed."
+        ) from error
+
+
+def _is_whole(file: Path) -> bool:
+    try:
+        _require_whole(file)
+    except LedgerUnusable:
+        return False
+    return True
+
+
 def _require_whole(file: Path) -> None:
     try:
         with closing(sqlite3.connect(read_only(file), uri=True)) as database:
@@ -164,9 +185,8 @@ def _newest(connection: Connection) -> str:
 def _keep_aside(place: Path, now: datetime) -> Path:
     """Give the present ledger a second name; its write-ahead log must not meet the file that comes."""
     aside = place.with_name(f"{place.name}.replaced-{now:%Y%m%dT%H%M%SZ}")
-    with suppress(LedgerUnusable):  # opened for writing, a damaged one would lose its log
-        _require_whole(place)
-        _settle_file(place)
+    if _is_whole(place):  # opened for writing, a damaged one would lose its log
+        _settle_alone(place)
     os.link(place, aside)
     for suffix in ("-wal", "-shm"):
         beside = place.with_name(f"{place.name}{suffix}")

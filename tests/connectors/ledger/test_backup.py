@@ -162,6 +162,26 @@ def test_a_damaged_ledger_is_kept_when_a_backup_takes_its_place(ledger: Ledger, 
         assert set(restored.all_orders()) == {"A-1", "A-2"}
 
 
+@pytest.mark.parametrize("work", ["SELECT count(*) FROM orders", "BEGIN IMMEDIATE"])
+def test_a_ledger_that_another_program_has_open_is_not_replaced(
+    ledger: Ledger, url: str, tmp_path: Path, work: str
+) -> None:
+    """Also when that one only looked: the message names the file and what to do, and all is as it was."""
+    saved = backup(url, tmp_path / "b.db", NOW)
+    ledger.put_plans([plan("A-3")])
+    ledger.close()
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as other:
+        other.execute(work).fetchall()
+        with pytest.raises(
+            LedgerUnusable, match=r"another program has the ledger .*ledger\.db open: close it .* and restore again"
+        ):
+            restore(url, saved, now=NOW, by="ann")
+    with opened(tmp_path / "ledger.db") as untouched:
+        assert set(untouched.all_orders()) == {"A-1", "A-2", "A-3"}
+        assert untouched.marks.standing() == {}
+    assert {path.name for path in tmp_path.iterdir()} == {"b.db", "ledger.db"}
+
+
 @pytest.mark.parametrize("content", [b"no database at all" * 100, b""])
 def test_what_is_no_backup_is_not_restored(ledger: Ledger, url: str, tmp_path: Path, content: bytes) -> None:
     """The ledger in use stays as it is."""
