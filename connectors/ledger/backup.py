@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Connection, func, insert, select
+from sqlalchemy.exc import DatabaseError
 
 from connectors.ledger.copying import copy_rows
 from connectors.ledger.engine import (
@@ -26,6 +27,9 @@ from connectors.ledger.marks import Mark
 from connectors.ledger.schema import SCHEMA_VERSION, marks, moves, orders
 from connectors.snapshots.durable import sync
 
+OF_THE_SOURCE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+"""Errors of SQLite that name what is read while one file is copied into another."""
+
 
 def backup(url: str, target: Path, now: datetime) -> Path:
     """Write a backup, consistent while runs go on; answers its file.
@@ -38,12 +42,15 @@ def backup(url: str, target: Path, now: datetime) -> Path:
         target = target / f"{name}-{now:%Y%m%dT%H%M%SZ}.db"
     if target.exists():
         raise LedgerUnusable(f"{target} is there already: give the backup another name")
+    if not (folder := target.absolute().parent).is_dir():
+        raise LedgerUnusable(f"there is no folder {folder}: make it, or choose another place for the backup")
     with _written(target) as unfinished:
         if url.startswith("sqlite"):
             _copy_file(require_file(url), unfinished, url)
         else:
             _copy_tables(url, unfinished)
-        _require_whole(unfinished)
+        if damage := _damage(unfinished):
+            raise unusable(url, sqlite3.DatabaseError(f"malformed: {damage}"))
     return target
 
 
@@ -55,15 +62,20 @@ def restore(url: str, file: Path, *, now: datetime, by: str) -> Path | None:
     place = sqlite_file(url)
     if place is None:
         raise LedgerUnusable("a PostgreSQL ledger is restored with PostgreSQL's own tools; docs/ledger.md says how")
-    _require_whole(file)
-    place.parent.mkdir(parents=True, exist_ok=True)
+    _require_backup(file)
     unfinished = place.with_name(f".{place.name}.{os.getpid()}.restored")
     try:
+        place.parent.mkdir(parents=True, exist_ok=True)
         _copy_file(file, unfinished, f"sqlite:///{file}")
         _mark_restored(unfinished, file, now=now, by=by)
         kept = _keep_aside(place, now) if place.exists() else None
         os.replace(unfinished, place)
         sync(place.parent)
+    except (OSError, sqlite3.Error) as error:
+        raise LedgerUnusable(
+            f"the ledger's folder {place.parent} can't be written ({error}): free some disk space, or make it writable "
+            "for this user, and restore again. The ledger is as it was."
+        ) from error
     finally:
         _forget(unfinished)
     return kept
@@ -94,21 +106,45 @@ def _forget(file: Path) -> None:
 
 
 def _copy_file(source: Path, target: Path, url: str) -> None:
-    try:
-        with (
-            closing(sqlite3.connect(read_only(source), uri=True, timeout=30)) as old,
-            closing(sqlite3.connect(target)) as new,
-        ):
+    """Copy a SQLite ledger. Raises `LedgerUnusable` for what is wrong with it, `sqlite3.Error` for the target."""
+    with _blamed(url):
+        old = sqlite3.connect(read_only(source), uri=True, timeout=30)
+    with closing(old), closing(sqlite3.connect(target)) as new:
+        with _blamed(url):
+            old.execute("SELECT count(*) FROM sqlite_schema")
+        with _blamed(url, *OF_THE_SOURCE):
             old.backup(new)
-            new.execute("PRAGMA journal_mode=DELETE")  # one file, with nothing beside it
+        new.execute("PRAGMA journal_mode=DELETE")  # one file, with nothing beside it
+
+
+@contextmanager
+def _blamed(url: str, *codes: int) -> Iterator[None]:
+    """SQLite's errors, or those with one of these codes, are told of this ledger."""
+    try:
+        yield
     except sqlite3.DatabaseError as error:
+        if codes and error.sqlite_errorcode & 0xFF not in codes:
+            raise
         raise unusable(url, error) from error
 
 
-def _copy_tables(url: str, target: Path) -> None:
-    engine = open_engine(f"sqlite:///{target}")
+@contextmanager
+def _as_of_sqlite() -> Iterator[None]:
+    """Errors of a file that is being written come as SQLite's own, for whoever knows what the file is to become."""
     try:
-        with reading(url) as source, engine.begin() as copy:
+        yield
+    except (DatabaseError, LedgerUnusable) as error:
+        wrapped = error if isinstance(error, DatabaseError) else error.__cause__
+        if isinstance(cause := getattr(wrapped, "orig", None), sqlite3.Error):
+            raise cause from error
+        raise
+
+
+def _copy_tables(url: str, target: Path) -> None:
+    with _as_of_sqlite():
+        engine = open_engine(f"sqlite:///{target}")
+    try:
+        with reading(url) as source, _as_of_sqlite(), engine.begin() as copy:
             require_version(source)
             copy_rows(source, copy)
     finally:
@@ -143,31 +179,38 @@ def _settle_alone(file: Path) -> None:
         ) from error
 
 
-def _is_whole(file: Path) -> bool:
-    try:
-        _require_whole(file)
-    except LedgerUnusable:
-        return False
-    return True
+def _require_backup(file: Path) -> None:
+    if not file.is_file():
+        raise LedgerUnusable(f"there is no backup {file}: give the name of one")
+    if damage := _damage(file):
+        raise LedgerUnusable(f"{file} is no whole ledger ({damage}): take another backup")
+    with closing(sqlite3.connect(read_only(file), uri=True)) as database:
+        tables = {name for (name,) in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        if not {"orders", "effects", "alembic_version"} <= tables:
+            raise LedgerUnusable(f"{file} is no ledger: it has no orders and effects")
+        (version,) = database.execute("SELECT max(version_num) FROM alembic_version").fetchone()
+    if version and version > SCHEMA_VERSION:
+        raise LedgerUnusable(
+            f"the backup {file} has schema {version}, newer than this program's {SCHEMA_VERSION}: update the program, "
+            "and restore again. The ledger is as it was."
+        )
 
 
-def _require_whole(file: Path) -> None:
+def _damage(file: Path) -> str:
+    """What SQLite finds wrong with a file; nothing for a whole one."""
     try:
         with closing(sqlite3.connect(read_only(file), uri=True)) as database:
             (found,) = database.execute("PRAGMA integrity_check(1)").fetchone()
-            tables = {name for (name,) in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     except sqlite3.DatabaseError as error:
-        raise LedgerUnusable(f"{file} is no whole ledger ({error}): take another backup") from error
-    if found != "ok":
-        raise LedgerUnusable(f"{file} is damaged ({found}): take another backup")
-    if not {"orders", "effects", "alembic_version"} <= tables:
-        raise LedgerUnusable(f"{file} is no ledger: it has no orders and effects")
+        return str(error)
+    return "" if found == "ok" else str(found)
 
 
 def _mark_restored(file: Path, source: Path, *, now: datetime, by: str) -> None:
-    engine = open_engine(f"sqlite:///{file}")
+    with _as_of_sqlite():
+        engine = open_engine(f"sqlite:///{file}")
     try:
-        with engine.begin() as connection:
+        with _as_of_sqlite(), engine.begin() as connection:
             words = f"was restored from {source.name}, whose newest entry is of {_newest(connection)}"
             connection.execute(insert(marks).values(name=Mark.RESTORED, at=now, by=by, words=words))
     finally:
@@ -185,7 +228,7 @@ def _newest(connection: Connection) -> str:
 def _keep_aside(place: Path, now: datetime) -> Path:
     """Give the present ledger a second name; its write-ahead log must not meet the file that comes."""
     aside = place.with_name(f"{place.name}.replaced-{now:%Y%m%dT%H%M%SZ}")
-    if _is_whole(place):  # opened for writing, a damaged one would lose its log
+    if not _damage(place):  # opened for writing, a damaged one would lose its log
         _settle_alone(place)
     os.link(place, aside)
     for suffix in ("-wal", "-shm"):

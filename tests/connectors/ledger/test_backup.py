@@ -29,6 +29,7 @@ from domain.states import OrderState
 from tests.connectors.ledger.conftest import MovableClock
 from tests.connectors.ledger.plans import intents, plan
 from tests.connectors.ledger.test_claims import LEASE, claim_one
+from tests.connectors.ledger.test_trouble import small_disk
 from tests.postgres import Postgres
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -81,6 +82,54 @@ def test_a_backup_of_a_damaged_ledger_is_not_kept(ledger: Ledger, url: str, tmp_
     with pytest.raises(LedgerUnusable, match=r"malformed|damaged"):
         backup(url, tmp_path / "b.db", NOW)
     assert {path.name for path in tmp_path.iterdir()} <= {"ledger.db", "ledger.db-wal", "ledger.db-shm"}
+
+
+def test_a_backup_needs_its_folder(ledger: Ledger, url: str, tmp_path: Path) -> None:
+    """A disk that is not mounted: the folder is named, not the ledger, and none is made in its place."""
+    with pytest.raises(LedgerUnusable, match=r"^there is no folder .*/backups: make it, or choose another place"):
+        backup(url, tmp_path / "backups" / "b.db", NOW)
+    assert not (tmp_path / "backups").exists()
+
+
+@pytest.mark.parametrize("server", [False, True])
+def test_a_backup_onto_a_full_disk_names_the_backup(
+    ledger: Ledger, url: str, tmp_path: Path, request: pytest.FixtureRequest, *, server: bool
+) -> None:
+    """The ledger is well; nothing half-made stays behind."""
+    if server:
+        url, old = request.getfixturevalue("postgres").new_database(), url
+        move_ledger(old, url, now=NOW, by="ann")
+    with small_disk(tmp_path / "disk", 64) as disk:
+        with pytest.raises(LedgerUnusable, match=r"^\S*/disk/b\.db can't be written \(.*full\): free some disk space"):
+            backup(url, disk / "b.db", NOW)
+        assert list(disk.iterdir()) == []
+
+
+def test_a_restore_onto_a_full_disk_names_the_ledgers_folder(ledger: Ledger, url: str, tmp_path: Path) -> None:
+    """The backup is well, and the ledger is as it was."""
+    saved = backup(url, tmp_path / "b.db", NOW)
+    with small_disk(tmp_path / "disk", 64) as disk:
+        with pytest.raises(
+            LedgerUnusable, match=r"folder \S*/disk can't be written \(.*full\): free .* The ledger is as it was"
+        ):
+            restore(f"sqlite:///{disk / 'ledger.db'}", saved, now=NOW, by="ann")
+        assert list(disk.iterdir()) == []
+
+
+def test_a_backup_of_a_newer_program_is_not_restored(ledger: Ledger, url: str, tmp_path: Path) -> None:
+    """The backup is named, and the remedy; the ledger is as it was."""
+    saved = backup(url, tmp_path / "b.db", NOW)
+    with closing(sqlite3.connect(saved)) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(LedgerUnusable, match=r"the backup \S*/b\.db has schema 9999, newer .*: update the program"):
+        restore(url, saved, now=NOW, by="ann")
+    assert ledger.marks.standing() == {}
+
+
+def test_a_backup_that_is_not_there_is_named(ledger: Ledger, url: str, tmp_path: Path) -> None:
+    """Most often its name is misspelt."""
+    with pytest.raises(LedgerUnusable, match=r"there is no backup \S*/b\.db"):
+        restore(url, tmp_path / "b.db", now=NOW, by="ann")
 
 
 def test_a_backup_while_a_run_writes_is_consistent(ledger: Ledger, url: str, tmp_path: Path) -> None:
