@@ -8,6 +8,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from connectors.ledger.engine import address_of
 from connectors.settings import SourcingSettings
 
 PREFECT_SCHEMA = "prefect"
@@ -53,12 +54,13 @@ def settle_ledger(settings: SourcingSettings, url: str) -> None:
     A folder has one ledger: with two, each would buy what the other has bought.
     """
     wanted = make_url(ledger_url(url))
-    if make_url(settings.ledger_url) == wanted:
+    kept = address_of(settings.ledger_url)
+    if kept == wanted:
         return
     sqlite = settings.data_dir / "ledger.db"
     if settings.ledger_url_setting or settings.ledger_note.exists() or sqlite.exists():
         raise DatabaseUnusable(
-            f"the ledger of {settings.data_dir.absolute()} is {make_url(settings.ledger_url).render_as_string()}. To "
+            f"the ledger of {settings.data_dir.absolute()} is {kept.render_as_string()}. To "
             f"take it along: sourcing ledger copy --to '{wanted.render_as_string()}' with the password for ***, then "
             "set SOURCING_LEDGER_URL to that address and start again. To stay with it: leave out --postgres"
         )
@@ -70,10 +72,8 @@ def settle_ledger(settings: SourcingSettings, url: str) -> None:
 def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
-        raise DatabaseUnusable(
-            "--postgres wants an address such as postgresql://user:password@host/database"
-        ) from error
+    except (ArgumentError, ValueError):  # of a port that is no number; it may quote a password
+        raise DatabaseUnusable("--postgres wants an address such as postgresql://user:password@host/database") from None
     if parsed.get_backend_name() not in ("postgresql", "postgres") or not parsed.database:
         raise DatabaseUnusable("--postgres wants an address such as postgresql://user:password@host/database")
     return parsed

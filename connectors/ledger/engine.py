@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
@@ -18,6 +18,11 @@ from connectors.ledger.schema import SCHEMA_VERSION
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 7_307_421
+BACKENDS = ("sqlite", "postgresql")
+ADDRESSES = (
+    "SOURCING_LEDGER_URL (or --to) must be sqlite:////FOLDER/ledger.db or postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+    ", with %40 for an @ in the password. Nothing was sent."
+)
 LOCKED_PATIENCE_S = 60
 """How long to wait for a writer of the file; SQLite has no queue, so one of several busy runs may wait for long."""
 
@@ -32,8 +37,9 @@ def open_engine(url: str) -> Engine:
         is_armed()
     except UnknownCrashPoint as error:
         raise LedgerUnusable(str(error)) from error
+    address = address_of(url)
     try:
-        engine = _sqlite(url) if url.startswith("sqlite") else create_engine(_with_driver(url), pool_pre_ping=True)
+        engine = _sqlite(url) if url.startswith("sqlite") else create_engine(address, pool_pre_ping=True)
     except (ArgumentError, ImportError, OSError) as error:
         raise LedgerUnusable(f"the ledger {shown(url)} can't be opened: {error}; check SOURCING_LEDGER_URL") from error
     try:
@@ -53,7 +59,8 @@ def reading(url: str) -> Iterator[Connection]:
 
     Raises `LedgerUnusable`, also where there is none.
     """
-    engine = _sqlite_reader(url) if url.startswith("sqlite") else create_engine(_with_driver(url))
+    address = address_of(url)
+    engine = _sqlite_reader(url) if url.startswith("sqlite") else create_engine(address)
     try:
         with engine.connect() as connection:
             if engine.dialect.name == "postgresql":
@@ -65,9 +72,21 @@ def reading(url: str) -> Iterator[Connection]:
         engine.dispose()
 
 
+def address_of(url: str) -> URL:
+    """The parts of a ledger's address. Raises `LedgerUnusable` for one that leads to neither SQLite nor PostgreSQL."""
+    try:
+        address = make_url(_with_driver(url))
+    except (ArgumentError, ValueError):
+        # the cause quotes what it takes for the port, which may be part of a password with an unescaped @
+        raise LedgerUnusable(f"the ledger's address can't be read (the port is a number): {ADDRESSES}") from None
+    if address.get_backend_name() not in BACKENDS:
+        raise LedgerUnusable(f"the ledger {shown(url)} is neither SQLite nor PostgreSQL: {ADDRESSES}")
+    return address
+
+
 def sqlite_file(url: str) -> Path | None:
-    """The file of a SQLite ledger; None for another database."""
-    database = make_url(url).database if url.startswith("sqlite") else None
+    """The file of a SQLite ledger; None for another database. Raises `LedgerUnusable`."""
+    database = address_of(url).database if url.startswith("sqlite") else None
     return Path(database) if database else None
 
 
@@ -131,7 +150,7 @@ def _sqlite_reader(url: str) -> Engine:
 
 
 def _sqlite(url: str) -> Engine:
-    database = make_url(url).database
+    database = address_of(url).database
     if database:
         Path(database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": LOCKED_PATIENCE_S, "check_same_thread": False})
@@ -200,5 +219,5 @@ def version_of(connection: Connection) -> str | None:
 def shown(url: str) -> str:
     try:
         return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         return "address in SOURCING_LEDGER_URL"

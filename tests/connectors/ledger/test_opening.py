@@ -12,7 +12,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from connectors.ledger.engine import LedgerUnusable, open_engine
+from connectors.ledger.engine import LedgerUnusable, open_engine, reading
 from connectors.ledger.schema import metadata
 from connectors.ledger.store import Ledger
 from domain.effects import EffectStatus
@@ -59,6 +59,23 @@ def test_a_damaged_file_is_named_with_the_remedy(url: str, tmp_path: Path) -> No
     with pytest.raises(LedgerUnusable, match="restore a backup: sourcing ledger restore FILE"):
         open_ledger(url)
     assert (tmp_path / "ledger.db").read_bytes().startswith(b"this is no database")
+
+
+@pytest.mark.parametrize(
+    ("address", "fault"),
+    [
+        ("postgresql://a:secret@127.0.0.1:abc/x", "can't be read"),
+        ("postgresql://a:se@cret:word@127.0.0.1/x", "can't be read"),
+        ("no address at all", "can't be read"),
+        ("mysql://a:secret@127.0.0.1/x", "neither SQLite nor PostgreSQL"),
+    ],
+)
+def test_an_address_that_leads_to_no_ledger_is_refused_with_the_remedy(address: str, fault: str) -> None:
+    """The message names the setting and what belongs there, for writers and readers, and never a password."""
+    for opening in (open_ledger, lambda url: reading(url).__enter__()):
+        with pytest.raises(LedgerUnusable, match=f"{fault}.*SOURCING_LEDGER_URL .* sqlite:.* or postgresql:") as said:
+            opening(address)
+        assert not any(word in str(said.value) for word in ("secret", "cret", "word@"))
 
 
 def test_a_ledger_belongs_to_one_account(url: str) -> None:
