@@ -56,7 +56,7 @@ def exit_code_of(error: Exception) -> int | None:
 
     from connectors.ledger.engine import LedgerUnusable
     from connectors.request_files import UnreadableFile
-    from connectors.settings import MissingSetting
+    from connectors.settings import BadSetting, MissingSetting
     from connectors.snapshots.manifests import SnapshotError
     from connectors.xportcn.errors import XportcnError
     from deployments.local_server import ServerFailed
@@ -67,6 +67,7 @@ def exit_code_of(error: Exception) -> int | None:
 
     if isinstance(error, BadRequests | UnreadableFile):
         return BAD_USAGE
-    known = (LedgerUnusable, MissingSetting, OSError, ServerFailed, SnapshotError, ValidationError, XportcnError)
+    settings = (BadSetting, MissingSetting)
+    known = (LedgerUnusable, OSError, ServerFailed, SnapshotError, ValidationError, XportcnError)
     serving = (DatabaseUnusable, DeployFailed, ServeFailed)
-    return COULD_NOT_RUN if isinstance(error, (*known, *serving)) else None
+    return COULD_NOT_RUN if isinstance(error, (*settings, *known, *serving)) else None

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    Field,
+    ModelWrapValidatorHandler,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from domain.money import Money
+from domain.money import Money, yuan
 
 SANDBOX_URL = "http://127.0.0.1:8790"
 SANDBOX_ACCOUNT = ("sandbox-access-key", "sandbox-access-secret", "2100007300001")
@@ -23,7 +31,38 @@ class MissingSetting(Exception):
     """A setting that the call needs is not there; the message names it and the remedy."""
 
 
-class XportcnSettings(BaseSettings):
+class BadSetting(Exception):
+    """A setting holds what it can't mean; the message names each such variable and what belongs there."""
+
+
+class Settings(BaseSettings):
+    """Settings whose faults are told by the names of their variables. Raises `BadSetting`."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def faults_name_the_variable(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(values)
+        except ValidationError as error:
+            faults = [_fault(cls, fault) for fault in error.errors(include_url=False)]
+        # outside, so that nothing carries pydantic's error along, which holds every value, secrets too
+        raise BadSetting("\n".join(faults))
+
+
+def _fault(settings: type[BaseSettings], fault: Any) -> str:
+    """One fault as a line: the variable, what it holds unless that is a secret, and what is wrong with it."""
+    name = str(fault["loc"][0]) if fault["loc"] else ""
+    field = settings.model_fields.get(name)
+    variable = f"{settings.model_config.get('env_prefix')}{name}".upper() if field else name
+    if field is not None and field.annotation is SecretStr:
+        return f"{variable}: can't be used; its value is not shown"
+    if fault["type"] == "value_error":
+        return f"{variable}: {fault['ctx']['error']}"
+    wrong = re.sub("^(Decimal )?[Ii]nput ", "", fault["msg"])
+    return f"{variable}: {fault['input']!r} {wrong}"
+
+
+class XportcnSettings(Settings):
     """How to reach the service, and as whom. Variables start with `XPORTCN_`.
 
     On a loopback address the sandbox's own account is the default, so that a try-out needs no settings.
@@ -95,7 +134,7 @@ class XportcnSettings(BaseSettings):
             raise MissingSetting(f"{', '.join(missing)} not set: put them in the environment or in a .env file")
 
 
-class SourcingSettings(BaseSettings):
+class SourcingSettings(Settings):
     """Where the product keeps what it knows, and its limits. Variables start with `SOURCING_`."""
 
     model_config = SettingsConfigDict(env_prefix="SOURCING_", env_file=".env", extra="ignore", frozen=True)
@@ -132,8 +171,10 @@ class SourcingSettings(BaseSettings):
     @field_validator("order_limit_cny", "day_limit_cny", "approval_limit_cny")
     @classmethod
     def is_an_amount(cls, text: str) -> str:
-        if text and Money.parse(text).minor <= 0:
-            raise ValueError("a limit in yuan must be above 0; leave it empty for no limit")
+        try:
+            _amount(text)
+        except ValueError as error:
+            raise ValueError(f"{error}; leave it empty for no limit") from error
         return text
 
     @field_validator("timezone")
@@ -177,13 +218,13 @@ class SourcingSettings(BaseSettings):
 
 
 def _amount(text: str) -> Money | None:
-    return Money.parse(text) if text else None
+    return yuan(text) if text else None
 
 
 def is_loopback(url: str) -> bool:
     """Whether a URL leads to this machine."""
-    host = urlsplit(url).hostname or ""
     try:
+        host = urlsplit(url).hostname or ""
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from connectors.settings import Settings
 from deployments.local_server import START_TIMEOUT_S, is_healthy
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ TEMPLATES = Path(__file__).parent / "work_pools"
 ALERTS_BLOCK = "sourcing-alerts"
 
 
-class AlertSettings(BaseSettings):
+class AlertSettings(Settings):
     """Whom automations tell, and when. Variables start with `SOURCING_ALERT_`."""
 
     model_config = SettingsConfigDict(env_prefix="SOURCING_ALERT_", env_file=".env", extra="ignore", frozen=True)

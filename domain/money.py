@@ -10,6 +10,8 @@ from typing import Self
 MINOR_DIGITS = {"JPY": 0, "KRW": 0}
 AMOUNT = re.compile(r"[+-]?\d{1,30}(\.\d{1,30})?([eE][+-]?\d{1,2})?")
 
+TYPED = re.compile(r"[0-9]{1,30}(\.[0-9]{1,30})?")
+
 
 class CurrencyMismatch(TypeError):
     """Two amounts of different currencies met."""
@@ -79,6 +81,16 @@ class Money:
         if other.currency != self.currency:
             raise CurrencyMismatch(f"{self} and {other} are of different currencies")
         return other
+
+
+def yuan(text: str) -> Money:
+    """The amount above 0 that a person wrote down in yuan; an exponent is taken for a slip. Raises `ValueError`."""
+    if not TYPED.fullmatch(text.strip()):
+        raise ValueError(f"{text!r} is not an amount in yuan, such as 1500 or 99.50")
+    amount = Money.parse(text)
+    if not amount.minor:
+        raise ValueError(f"{text!r} is not above 0")
+    return amount
 
 
 def per_unit(total: Money, quantity: int) -> Money:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from connectors.ledger.engine import LedgerUnusable
 from connectors.request_files import UnreadableFile
-from connectors.settings import MissingSetting
+from connectors.settings import BadSetting, MissingSetting
 from connectors.snapshots.manifests import SnapshotError
 from connectors.xportcn.errors import XportcnError
 from domain.bad_requests import BadRequests
@@ -21,6 +21,7 @@ from flows.parameters import BadInput
 EXPECTED = (
     BadInput,
     BadRequests,
+    BadSetting,
     LedgerUnusable,
     MissingSetting,
     OSError,

@@ -32,6 +32,15 @@ def test_a_budget_must_be_an_amount(sourcing: Sourcing, budget: str) -> None:
     )
 
 
+def test_a_bad_setting_is_named_in_one_line(sourcing: Sourcing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its variable, what it holds and what belongs there; exit code 1."""
+    monkeypatch.setenv("SOURCING_DAY_LIMIT_CNY", "abc")
+    line = "SOURCING_DAY_LIMIT_CNY: 'abc' is not an amount in yuan, such as 1500 or 99.50; leave it empty for no limit"
+    for command in ("status", "doctor"):
+        done = sourcing(command)
+        assert (done.exit_code, done.stderr) == (1, f"sourcing: {line}\n"), command
+
+
 @pytest.mark.parametrize("option", [("--chunk-size", "0"), ("--concurrency", "201"), ("--chunk-size", "many")])
 def test_an_option_out_of_range_is_bad_usage(sourcing: Sourcing, option: tuple[str, str]) -> None:
     """The option is named."""
