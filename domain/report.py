@@ -53,7 +53,7 @@ class MatchLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchReport:
-    """The report of one batch: `spent_fen` for all its orders so far, `spent_this_run_fen` for this run.
+    """The report of one batch: `spent_fen` for all its orders so far, `spent_this_run_fen` for what this run paid.
 
     A dry run has the `plans` of new orders, whatever was decided on them, and those `to_ship` of orders begun earlier.
     """

@@ -18,7 +18,6 @@ from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.xportcn.carts import cart_for
 from connectors.xportcn.carts.base import Cart
 from connectors.xportcn.errors import Misconfigured, XportcnError
-from domain.after_sale import NOTHING
 from domain.bad_requests import BadRequests
 from domain.cart import CartFault, CartRow
 from domain.decisions import held
@@ -33,7 +32,7 @@ from flows.approval import Question, decide
 from flows.artifacts import show_outcome
 from flows.execution import execute, settle_open_effects
 from flows.planning import limits_now, plan_orders, spend_limits, within_budget
-from flows.reporting import line_of
+from flows.reporting import bought_by, line_of
 from flows.source_orders import default_batch_id
 from tasks.fill_cart import fill_cart as fill_chunk
 from tasks.order_cart import approve_cart, order_cart, plan_cart, settle_cart_order
@@ -76,14 +75,13 @@ async def order_from_cart(
         orders = _known(resources, order_refs)
         await _settle(resources, orders)
         orders = _known(resources, order_refs)
-        paid_before = {ref: order.paid for ref, order in orders.items()}
         plans = await _plans(resources, orders)
         if dry_run:
             return _planned(resources, orders, plans)
         for batch_id, refs in _by_batch(orders).items():
             await _order(resources, batch_id, [plans[ref] for ref in refs if ref in plans], refs, budget, ask=not yes)
         last = next(reversed(_by_batch(orders)))
-        report = await _report(resources, last, list(orders), {}, paid_before=paid_before)
+        report = await _report(resources, last, list(orders), {})
     await show_outcome(report)
     return report
 
@@ -262,27 +260,16 @@ def _by_batch(orders: Mapping[str, OrderRecord]) -> dict[str, list[str]]:
     return dict(batches)
 
 
-async def _report(
-    resources: Resources,
-    batch_id: str,
-    refs: Sequence[str],
-    taken: Mapping[str, str],
-    *,
-    paid_before: Mapping[str, Money] | None = None,
-) -> BatchReport:
-    ledger, before = resources.ledger, paid_before or {}
+async def _report(resources: Resources, batch_id: str, refs: Sequence[str], taken: Mapping[str, str]) -> BatchReport:
+    ledger = resources.ledger
     orders = ledger.orders(refs)
-    newly = {
-        ref: order.paid.minor
-        for ref, order in orders.items()
-        if order.paid.minor and not before.get(ref, NOTHING).minor
-    }
+    bought = bought_by(ledger, orders)
     begun = ledger.start_batch(batch_id, "cart")
     return BatchReport(
         batch_id=batch_id,
         orders=[_line(ref, orders, taken) for ref in refs],
-        spent_this_run_fen=sum(newly.values()),
-        bought_this_run=len(newly),
+        spent_this_run_fen=sum(bought.values()),
+        bought_this_run=len(bought),
         snapshot_id=await snapshot_orders(resources, batch_id, begun, ledger.refs_in(batch_id)),
         snapshot_root=str(resources.settings.snapshot_root.absolute()),
     )

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from connectors.ledger.records import OrderRecord
-from domain.money import Money
+from connectors.ledger.store import Ledger
+from domain.effects import Action, EffectStatus
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from domain.report import BatchReport, MatchLine, ReportLine
@@ -21,27 +22,37 @@ def batch_report(
     orders: Mapping[str, OrderRecord],
     plans: Sequence[PlannedOrder],
     taken: Mapping[str, str],
-    paid_before: Mapping[str, Money],
+    bought: Mapping[str, int],
     snapshot_id: str | None,
     snapshot_root: Path,
     dry_run: bool,
 ) -> BatchReport:
-    """One line an order, in the order of the file. `plans` speak for orders that the ledger does not have."""
+    """One line an order, in the order of the file. `plans` speak for orders that the ledger does not have.
+
+    `bought` is what this run paid, in fen by reference (`bought_by`).
+    """
     planned = {plan.order_ref: plan for plan in plans}
     lines = [_line(request, orders, planned, taken, dry_run=dry_run) for request in requests]
-    newly = {
-        line.order_ref: line.paid_fen or 0 for line in lines if not paid_before.get(line.order_ref, Money(0)).minor
-    }
     return BatchReport(
         batch_id=batch_id,
         orders=lines,
-        spent_this_run_fen=sum(newly.values()),
-        bought_this_run=sum(1 for fen in newly.values() if fen),
+        spent_this_run_fen=sum(bought.values()),
+        bought_this_run=len(bought),
         snapshot_id=snapshot_id,
         snapshot_root=str(snapshot_root.absolute()),
         dry_run=dry_run,
         matches=[match_line(plan.order_ref, match) for plan in plans for match in plan.matches],
     )
+
+
+def bought_by(ledger: Ledger, orders: Mapping[str, OrderRecord]) -> dict[str, int]:
+    """Fen by reference for the orders whose payment this run sent: what it found paid, somebody else has bought."""
+    sent = {
+        effect.order_ref
+        for effect in ledger.effects_of(orders)
+        if effect.action is Action.PAY and effect.status is EffectStatus.DONE and effect.sender == ledger.owner
+    }
+    return {ref: order.paid.minor for ref, order in orders.items() if ref in sent and order.paid.minor}
 
 
 def match_line(order_ref: str, match: Match) -> MatchLine:

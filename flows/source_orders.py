@@ -43,7 +43,7 @@ from flows.parameters import (
     Yes,
 )
 from flows.planning import limits_now, plan_orders, spend_limits, within_budget
-from flows.reporting import batch_report
+from flows.reporting import batch_report, bought_by
 from flows.sorting import Work, sort_requests
 from tasks.create_order import find_strangers
 from tasks.render_freight import approve_freight, estimate_unbooked
@@ -146,7 +146,6 @@ class _Batch:
         self.requests = requests
         self.chunk_size = chunk_size
         self.refs = [request.order_ref for request in requests]
-        self.paid_before = {ref: order.paid for ref, order in resources.ledger.orders(self.refs).items()}
 
     async def plan_only(self, budget: Money | None) -> BatchReport:
         """Say what would happen; of it all, the ledger keeps only what words were taken to mean."""
@@ -237,13 +236,15 @@ class _Batch:
     def _report(
         self, work: Work, plans: Sequence[PlannedOrder], snapshot_id: str | None, *, dry_run: bool
     ) -> BatchReport:
+        ledger = self.resources.ledger
+        orders = ledger.orders(self.refs)
         return batch_report(
             self.batch_id,
             self.requests,
-            orders=self.resources.ledger.orders(self.refs),
+            orders=orders,
             plans=plans,
             taken=work.taken,
-            paid_before=self.paid_before,
+            bought=bought_by(ledger, orders),
             snapshot_id=snapshot_id,
             snapshot_root=self.resources.settings.snapshot_root,
             dry_run=dry_run,

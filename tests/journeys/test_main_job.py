@@ -40,6 +40,18 @@ def test_a_batch_is_bought_once_and_every_record_agrees(merchant: Merchant) -> N
     assert len(pd.read_parquet(Path(report["snapshot_root"]) / "orders")) == 24
 
 
+def test_a_second_ledger_says_that_it_bought_nothing(merchant: Merchant) -> None:
+    """Where creating is idempotent it finds its orders paid; it records them, and they are not its purchases."""
+    file = write_csv(merchant.folder / "requests.csv", single_line_orders(merchant.sandbox, {"taobao": 2, "poizon": 2}))
+    first = merchant.report("run", file, "--yes")
+    assert (first["bought_this_run"], first["spent_this_run_fen"]) == (4, first["spent_fen"])
+    books = merchant.sandbox.books()
+    second = merchant.report("run", file, "--yes", SOURCING_DATA_DIR=str(merchant.folder / "second"))
+    assert (second["bought_this_run"], second["spent_this_run_fen"]) == (0, 0)
+    assert second["spent_fen"] == first["spent_fen"]
+    assert merchant.sandbox.books()["payments"] == books["payments"]
+
+
 def test_parcels_are_followed_to_the_door(merchant: Merchant) -> None:
     """Orders reach `delivered`, events come in order and once, domestic numbers reach the warehouse once."""
     report = merchant.report("run", requests(merchant, 3), "--yes")
