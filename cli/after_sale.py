@@ -13,7 +13,7 @@ from cli.failures import BAD_USAGE, NEEDS_A_PERSON, say
 from cli.running import run_flow
 from cli.terminal import console, messages, show_orders
 from domain.after_sale import RefundFault, RefundKind, RefundOption
-from domain.money import Money
+from domain.money import Money, yuan
 
 if TYPE_CHECKING:
     from flows.after_sale_reporting import AfterSaleReport, RefundLine
@@ -183,6 +183,6 @@ def _refunds_table(refunds: Sequence[RefundLine]) -> Table:
 
 def _is_amount(text: str) -> bool:
     try:
-        return Money.parse(text).minor > 0
+        return bool(yuan(text))
     except ValueError:
         return False

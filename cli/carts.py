@@ -17,7 +17,7 @@ from cli.running import run_flow
 from cli.terminal import console, show_orders
 from domain.cart import CartFault, CartRow
 from domain.marketplace import Marketplace
-from domain.money import Money
+from domain.money import yuan
 from domain.report import BatchReport
 
 R = TypeVar("R")
@@ -136,6 +136,6 @@ def _as_json(row: CartRow) -> dict[str, Any]:
 
 def _is_amount(text: str) -> bool:
     try:
-        return Money.parse(text).minor > 0
+        return bool(yuan(text))
     except ValueError:
         return False

@@ -59,6 +59,8 @@ def run_reconciliation(
         show(report)
     for trouble in report.troubles:
         messages.print(f"[yellow]not compared:[/] {trouble}")
+    for line in report.not_marked:
+        messages.print(f"[yellow]not marked:[/] {line}")
     return 0 if report.all_fine else NEEDS_A_PERSON
 
 

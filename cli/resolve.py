@@ -12,7 +12,7 @@ from cli.times import clock_time, zone
 from connectors.settings import SourcingSettings, XportcnSettings
 from deployments.local_server import running_server
 from domain.answers import Answer, AnswerKind, AnswerRefused
-from domain.money import Money
+from domain.money import Money, yuan
 
 
 class BadAnswer(Exception):
@@ -70,12 +70,9 @@ def answer_of(given: dict[AnswerKind, str | bool | None], tracking: list[str], u
 
 def _amount(option: str, text: str) -> Money:
     try:
-        amount = Money.parse(text)
-    except ValueError:
-        amount = Money(0)
-    if amount.minor <= 0:
-        raise BadAnswer(f"{option} {text}: not an amount in yuan, such as 1500 or 99.50")
-    return amount
+        return yuan(text)
+    except ValueError as error:
+        raise BadAnswer(f"{option} {text}: not an amount in yuan, such as 1500 or 99.50") from error
 
 
 def _take(order_ref: str, answer: Answer, by: str) -> int:

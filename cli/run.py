@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from dataclasses import asdict
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from cli.running import run_flow
 from cli.terminal import MOST_SHOWN, and_more, console, messages, show_orders
 from connectors.request_files import read_request_file
 from domain.bad_requests import BadRequests
-from domain.money import Money, total_of
+from domain.money import Money, total_of, yuan
 from domain.plan import PlannedOrder, freight_sums
 from domain.report import BATCH_ID, BatchReport
 from domain.wording import number_of
@@ -173,6 +172,6 @@ def _spent(report: BatchReport) -> str:
 
 def _is_amount(text: str) -> bool:
     try:
-        return Decimal(text) > 0 and bool(Money.parse(text))
-    except (InvalidOperation, ValueError):
+        return bool(yuan(text))
+    except ValueError:
         return False

@@ -50,7 +50,10 @@ def orphan(
         )
     else:
         expected = f"{ours.order_ref} is {ours.state}, without this order"
-        remedy = f"if it is this order: sourcing resolve {ours.order_ref} --ordered {order.order_id}"
+        answer = f"sourcing resolve {ours.order_ref} --ordered {order.order_id}"
+        if order.total.currency == "CNY":  # a ledger that forgot the order may have forgotten its approval too
+            answer += f" --up-to {order.total.major}"
+        remedy = f"if it is this order: {answer}"
     end = "ask for the money back there" if is_paid(order) else "cancel it there"
     return Finding(
         kind=FindingKind.ORPHAN,

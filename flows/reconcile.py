@@ -94,7 +94,7 @@ def said_of(lines: Sequence[str], by: str) -> dict[OrderId, str]:
 
 
 class Reconciliation:
-    """One reconciliation. `troubles` tell what could not be read."""
+    """One reconciliation. `troubles` tell what could not be read, `not_marked` what is no stranger's order."""
 
     def __init__(
         self, resources: Resources, since_days: int | None, marketplaces: Sequence[Marketplace], chunk_size: int
@@ -106,6 +106,7 @@ class Reconciliation:
         self.now = resources.clock()
         self.since = start_of_day(self.now - timedelta(days=days), resources.settings.timezone)
         self.troubles: list[str] = []
+        self.not_marked: list[str] = []
 
     @property
     def listed_since(self) -> datetime:
@@ -136,6 +137,7 @@ class Reconciliation:
             paid=sums,
             wallet_out=wallet_out,
             troubles=self.troubles,
+            not_marked=self.not_marked,
             notes=seen.notes,
             snapshot_id=f"reconciliation-{self.now:%Y%m%dT%H%M%S%f}",
             snapshot_root=str(self.resources.settings.snapshot_root.absolute()),
@@ -226,7 +228,7 @@ class Reconciliation:
             if order in strangers and (amount := strangers[order].seen_amount)
         ]
         ledger.not_ours.say(said)
-        self.troubles += [
+        self.not_marked = [
             f"{name}:{order_id} was not found as an orphan without an order of ours: nothing was noted about it"
             for name, order_id in sorted(not_ours.keys() - ledger.not_ours.standing().keys())
         ]

@@ -30,7 +30,8 @@ class ReconciliationReport:
     """Findings, the most costly kind first; `settled` orders, which a read of this run brought to an end; sums paid.
 
     `compared` orders were looked at on both sides; `in_hand` ones belonged to another run and were left out.
-    `troubles` tell what could not be read, `notes` what could not be compared.
+    `troubles` tell what could not be read, `notes` what could not be compared, `not_marked` orders that somebody said
+    are not ours and that were no orphans.
     """
 
     since: datetime
@@ -42,6 +43,7 @@ class ReconciliationReport:
     wallet_out: Money | None
     troubles: Sequence[str]
     notes: Sequence[str]
+    not_marked: Sequence[str]
     snapshot_id: str
     snapshot_root: str
 
@@ -52,8 +54,8 @@ class ReconciliationReport:
 
     @property
     def all_fine(self) -> bool:
-        """Whether everything could be read and agrees."""
-        return not self.findings and not self.troubles
+        """Whether everything could be read and agrees, and was noted as it was said."""
+        return not (self.findings or self.troubles or self.not_marked)
 
     def to_json(self) -> dict[str, Any]:
         """The report that `sourcing reconcile --json` prints; amounts in minor units."""
@@ -76,6 +78,7 @@ class ReconciliationReport:
             "wallet_out_fen": self.wallet_out.minor if self.wallet_out is not None else None,
             "troubles": list(self.troubles),
             "notes": list(self.notes),
+            "not_marked": list(self.not_marked),
             "snapshot_id": self.snapshot_id,
             "snapshot_root": self.snapshot_root,
         }
@@ -106,6 +109,8 @@ def summary_of(report: ReconciliationReport) -> str:
         parts.append(f"{report.in_hand} in another run's hands")
     if report.troubles:
         parts.append(f"not read: {'; '.join(report.troubles)}")
+    if report.not_marked:
+        parts.append(f"not marked: {'; '.join(report.not_marked)}")
     return "; ".join(parts)
 
 
@@ -124,6 +129,8 @@ async def tell(report: ReconciliationReport) -> None:
         )
     for trouble in report.troubles:
         run_logger().warning("Not compared: %s", trouble)
+    for words in report.not_marked:
+        run_logger().warning("Not marked: %s", words)
     run_logger().info("%s", summary_of(report))
     await shown("the report", _show(report))
     if not report.all_fine:
@@ -171,7 +178,7 @@ def markdown(report: ReconciliationReport) -> str:
     sums = "".join(
         f"| {one.marketplace} | {one.ledger} | {one.service} | {one.service - one.ledger} |\n" for one in report.paid
     )
-    told = [f"- {line}" for line in (*report.troubles, *report.notes)]
+    told = [f"- {line}" for line in (*report.troubles, *report.not_marked, *report.notes)]
     more = len(report.findings) - MOST_LOGGED
     rest = [f"- and {more:,} more: see the table or the snapshot"] if more > 0 else []
     return "\n\n".join(

@@ -22,7 +22,7 @@ def test_without_a_terminal_a_run_needs_yes(sourcing: Sourcing, tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("budget", ["", "lots", "-5", "0", "NaN", "1,000", "9.999"])
+@pytest.mark.parametrize("budget", ["", "lots", "-5", "0", "NaN", "1,000", "9.999", "1e3"])
 def test_a_budget_must_be_an_amount(sourcing: Sourcing, budget: str) -> None:
     """A budget that can't be understood is never taken for no budget."""
     done = sourcing("run", EXAMPLE, "--yes", "--budget-cny", budget)

@@ -83,7 +83,7 @@ def test_an_order_that_the_ledger_knows_as_not_ordered(state: OrderState) -> Non
     finding = only([unpaid(state=state, order_id="", ordered_at=None)], [theirs("A-1", order_id="77")])
     assert (finding.kind, finding.order_ref, finding.order_id) == (FindingKind.ORPHAN, "A-1", "77")
     assert finding.expected == f"A-1 is {state}, without this order"
-    assert finding.remedy.startswith("if it is this order: sourcing resolve A-1 --ordered 77. If nobody wants it")
+    assert finding.remedy.startswith("if it is this order: sourcing resolve A-1 --ordered 77 --up-to 12.00. If nobody")
 
 
 def test_the_reference_of_another_marketplace_is_not_ours() -> None:

@@ -24,7 +24,7 @@ from domain.money import Money
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from flows.reconcile import Reconciliation, said_of
-from flows.reconcile_reporting import ReconciliationReport, artifact_rows, markdown
+from flows.reconcile_reporting import ReconciliationReport, artifact_rows, markdown, summary_of
 from tasks import reconcile as reading
 from tasks import snapshot
 from tasks.resources import Resources
@@ -354,7 +354,9 @@ async def test_nobody_can_say_that_an_order_of_ours_is_not(world: World) -> None
     world.taobao.shows(paid("A-1"), theirs_unpaid("A-2", order_id="78"))
     report = await world.reconciled(not_ours=["taobao:78", "taobao:id-A-1", "poizon:9"])
     assert kinds(report) == ["orphan"]
-    assert list(report.troubles) == [
+    assert (report.all_fine, report.troubles, "not read" in summary_of(report)) == (False, [], False)
+    assert "not marked: poizon:9 was not found" in summary_of(report)
+    assert list(report.not_marked) == [
         f"{order} was not found as an orphan without an order of ours: nothing was noted about it"
         for order in ("poizon:9", "taobao:78", "taobao:id-A-1")
     ]
