@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -29,6 +30,8 @@ from deployments.tether import tethered
 IDLE_S = 60.0
 START_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 10.0
+LEAST_FREE_MB = 20
+"""Less room than this on the folder's disk does not even hold a new database of Prefect and its log."""
 
 QUIET_SERVER = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -114,8 +117,10 @@ def start_server(
 ) -> subprocess.Popen[bytes]:
     """Start the folder's server as a process of its own, with these settings over the environment's.
 
-    One that does not last ends with this process, others a minute after the last command.
+    One that does not last ends with this process, others a minute after the last command. Raises `ServerFailed` on a
+    full disk.
     """
+    require_room(folder)
     command = [sys.executable, "-m", "deployments.local_server", str(folder), host, str(port)]
     with (folder / "server.log").open("ab") as log:
         return subprocess.Popen(
@@ -126,6 +131,16 @@ def start_server(
             stdout=log,
             stderr=log,
             start_new_session=True,
+        )
+
+
+def require_room(folder: Path) -> None:
+    """Raise `ServerFailed` on a full disk: the server would fail on it, and its log, which says so, is there too."""
+    free_mb = shutil.disk_usage(folder).free / 1e6
+    if free_mb < LEAST_FREE_MB:
+        raise ServerFailed(
+            f"the disk of {folder.parent} is full ({free_mb:.0f} MB free; Prefect's server needs {LEAST_FREE_MB}): "
+            "free some space; nothing was sent"
         )
 
 
