@@ -35,6 +35,7 @@ from flows.planning import limits_now, plan_orders, spend_limits, within_budget
 from flows.reporting import bought_by, line_of
 from flows.source_orders import default_batch_id
 from tasks.fill_cart import fill_cart as fill_chunk
+from tasks.lost_ledger import require_not_lost
 from tasks.order_cart import approve_cart, order_cart, plan_cart, settle_cart_order
 from tasks.resources import Resources, open_resources
 from tasks.snapshot import snapshot_orders
@@ -52,6 +53,7 @@ async def fill_cart(file: Path, batch: str | None = None) -> BatchReport:
         raise BadRequests(parsed.faults)
     batch_id = check_batch_id(batch) if batch else default_batch_id(file)
     async with _carts() as resources:
+        require_not_lost(resources)
         resources.ledger.start_batch(batch_id, str(file))
         taken = await _fill(resources, parsed.orders, batch_id)
         report = await _report(resources, batch_id, [order.order_ref for order in parsed.orders], taken)

@@ -46,6 +46,7 @@ from flows.planning import limits_now, plan_orders, spend_limits, within_budget
 from flows.reporting import batch_report, bought_by
 from flows.sorting import Work, sort_requests
 from tasks.create_order import find_strangers
+from tasks.lost_ledger import require_not_lost
 from tasks.render_freight import approve_freight, estimate_unbooked
 from tasks.resources import Resources, open_resources
 from tasks.snapshot import snapshot_orders, snapshot_plan
@@ -94,6 +95,7 @@ async def _source(
     asked = read_requests(requests, batch)
     await shown("the run's name", rename_run(f"{asked.batch_id}: {number_of(len(asked.orders), 'order')}"))
     async with open_resources(settings, XportcnSettings(), concurrency=speed.concurrency or None) as resources:
+        require_not_lost(resources)
         await resources.warehouse()  # one cheap call that tells whether service, clock and account are well
         run_logger().info("Batch %s: %s orders to %s", asked.batch_id, len(asked.orders), "plan" if dry_run else "buy")
         run = _Batch(resources, asked.batch_id, asked.source, asked.orders, speed.chunk_size or settings.chunk_size)

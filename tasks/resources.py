@@ -71,7 +71,8 @@ async def open_resources(
     with SendLog(send_logs) as log, patient(Ledger)(settings.ledger_url, clock=clock, owner=log.owner) as ledger:
         ledger.require_sound()
         ledger.belong_to(xportcn.account_name)
-        prune(send_logs, needed=ledger.senders_in_doubt())
+        if not ledger.is_new():  # the logs may be all that is left of a ledger that was lost
+            prune(send_logs, needed=ledger.senders_in_doubt())
 
         def on_send(claim: Claim) -> None:
             reach(BEFORE_SEND, claim.action)

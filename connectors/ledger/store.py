@@ -30,7 +30,7 @@ from connectors.ledger.not_ours import NotOursRows
 from connectors.ledger.patience import patient
 from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, OrderRecord, Outcome, SpendLimits
 from connectors.ledger.refunds import RefundRows
-from connectors.ledger.schema import account, batches, effects, matches, moves, orders
+from connectors.ledger.schema import account, batches, effects, marks, matches, moves, orders
 from connectors.ledger.spending import COUNTS_AS_SPENT, batch_total, day_total, without_room
 from connectors.ledger.tracking import TrackingRows
 from domain.effects import OPEN, Action, EffectStatus
@@ -124,6 +124,14 @@ class Ledger:
                 f"the ledger {self._shown} holds orders of {owner}, the settings say {name}: "
                 "give each account its own SOURCING_DATA_DIR (or SOURCING_LEDGER_URL). Nothing was sent."
             )
+
+    @patient
+    def is_new(self) -> bool:
+        """Whether it has never known an order, and no backup was put in its place."""
+        with self._reading() as connection:
+            known = connection.execute(select(orders.c.order_ref).limit(1)).first()
+            restored = connection.execute(select(marks.c.id).where(marks.c.name == Mark.RESTORED).limit(1)).first()
+        return known is None and restored is None
 
     @patient
     def start_batch(self, batch_id: str, source: str) -> datetime:

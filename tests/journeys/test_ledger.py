@@ -51,6 +51,27 @@ def test_a_restored_backup_buys_nothing_twice(merchant: Merchant) -> None:
     assert "--ordered" in merchant.sourcing("status", "1688-000").stdout
 
 
+def test_a_lost_ledger_buys_nothing(merchant: Merchant) -> None:
+    """A new one would have forgotten the budget: no run begins, until a backup is back or the traces are moved away."""
+    file = requests(merchant, 1)
+    data = merchant.folder / "data"
+    assert merchant.report("run", file, "--yes")["counts"] == {"booked": 2}
+    saved = merchant.folder / "backup.db"
+    assert merchant.sourcing("ledger", "backup", saved).exit_code == 0
+    books = merchant.sandbox.books()
+    for lost in data.glob("ledger.db*"):
+        lost.unlink()
+    for words in ("run --yes", "run --dry-run", "cart add"):
+        done = merchant.sourcing(*words.split(), file)
+        assert done.exit_code == 1
+        assert "ledger.db knows no order, but the snapshot requests-" in done.stderr
+    assert merchant.sandbox.books() == books
+    assert merchant.sourcing("ledger", "restore", saved, "--yes").exit_code == 0
+    assert merchant.sourcing("ledger", "confirm", "--yes").exit_code == 0
+    assert merchant.report("run", file, "--yes")["counts"] == {"booked": 2}
+    assert merchant.sandbox.books() == books
+
+
 def test_a_damaged_ledger_buys_nothing(merchant: Merchant) -> None:
     """Exit 1, place and remedy, and not one order at the service."""
     file = requests(merchant, 1)
