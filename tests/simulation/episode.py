@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from contextvars import Context
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from random import Random
@@ -19,7 +19,6 @@ from domain.effects import OPEN, Action, Claim
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderRequest, Receiver, RequestLine
-from domain.plan import PlannedOrder
 from domain.states import REACHED_BOOKED, OrderState
 from sandbox.app import Sandbox
 from sandbox.auth import Gate
@@ -32,14 +31,13 @@ from tests.simulation.loop import PROCESS, START, Deadlock, VirtualLoop
 from tests.simulation.misfortune import Misfortune
 from tests.simulation.network import DrawnFaults
 from tests.simulation.process import Crash, Process
-from tests.simulation.runs import BATCH, CORRECTED, cancel, carry_out, plan, source, track
+from tests.simulation.runs import BATCH, CORRECTED, cancel, source, track
 from tests.simulation.stage import seed_everything
 
 if TYPE_CHECKING:
     from tests.simulation.stage import Stage
 
 MOST_RUNS = 4
-PLANNED_BEFORE = 0.8
 SETTLE_S = 900
 CALM_ROUNDS = 6
 CORRECTIONS = 0.1
@@ -67,8 +65,6 @@ class Scenario:
     chunk_size: int
     day_limit_fen: int | None
     hides_bookings: bool
-    plans: tuple[PlannedOrder, ...] = ()
-    """Where there are any, runs begin with these plans, approved, instead of planning and asking."""
 
     @classmethod
     def drawn(cls, dice: Random, made: Stage) -> Scenario:
@@ -104,25 +100,6 @@ def _request(
         order_ref=order_ref, marketplace=marketplace, receiver=RECEIVER, freight="cheapest", lines=(line,)
     )
     return request, unit_fen * quantity + item.seller.postage(unit_fen * quantity)
-
-
-def _plans(made: Stage, requests: Sequence[OrderRequest]) -> tuple[PlannedOrder, ...]:
-    """What the real planning makes of these requests in a calm world; nothing when it would not buy all of them."""
-    plans = tuple(_plan(made, request) for request in requests)
-    return plans if all(plan.is_fine for plan in plans) else ()
-
-
-def _plan(made: Stage, request: OrderRequest) -> PlannedOrder:
-    """The plan of a request; each item is planned once a stage."""
-    item = (request.marketplace, request.lines[0].item)
-    if item not in made.plans:
-        scenario = replace(one_order(made, request.marketplace), requests=(request,))
-        episode = Episode(seed=0, stage=made, given=scenario)
-        episode.misfortune.calm = True
-        planned: list[PlannedOrder] = []
-        episode.run(episode.start_with(lambda _: plan(scenario.settings, episode.clock, scenario.requests, planned)))
-        made.plans[item] = planned[0]
-    return replace(made.plans[item], request=request)
 
 
 def one_order(made: Stage, marketplace: Marketplace) -> Scenario:
@@ -325,10 +302,6 @@ class Episode:
         """Start a run: `source`, `track` or `cancel`."""
         return self._start(kind, lambda process: self._work(process, kind, says_yes))
 
-    async def start_with(self, work: Callable[[Process], Coroutine[Any, Any, None]]) -> None:
-        """Run something else as a process, to its end."""
-        await self._start("script", work)
-
     def _start(self, kind: str, work: Callable[[Process], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
         if not self.misfortune.calm and self.files.random() < CORRECTIONS:
             self.batch = CORRECTED
@@ -350,15 +323,6 @@ class Episode:
             if not self.misfortune.calm:
                 self.taken_back.append(self.dice.choice(scenario.requests).order_ref)
             return cancel(scenario.settings, self.clock, self.taken_back, chunk_size=scenario.chunk_size)
-        if scenario.plans:
-            return carry_out(
-                process,
-                scenario.settings,
-                self.clock,
-                scenario.plans,
-                budget=scenario.budget,
-                chunk_size=scenario.chunk_size,
-            )
         return source(
             process,
             scenario.settings,

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from connectors.ledger.codec import plan_hash, plan_row
+from connectors.ledger.codec import plan_hash
 from connectors.settings import SourcingSettings, XportcnSettings
 from domain.money import Money
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from flows.approval import approver
 from flows.cancel_orders import CHANGED_MY_MIND, _cancel
-from flows.execution import execute, settle_open_effects
-from flows.planning import limits_now, plan_orders, spend_limits, within_budget
-from flows.sorting import sort_requests
+from flows.execution import settle_open_effects
 from flows.source_orders import _Batch
 from flows.sync_tracking import _track
 from tasks.resources import Clock, open_resources
@@ -49,38 +47,6 @@ async def source(
     async with open_resources(settings, XPORTCN, clock=clock) as resources:
         await resources.warehouse()
         await _Batch(resources, process.batch, "requests.csv", requests, chunk_size).source(budget, ask=True)
-
-
-async def carry_out(
-    process: Process,
-    settings: SourcingSettings,
-    clock: Clock,
-    plans: Sequence[PlannedOrder],
-    *,
-    budget: Money | None,
-    chunk_size: int,
-) -> None:
-    """What `flows.source_orders` does once plans are made and approved."""
-    async with open_resources(settings, XPORTCN, clock=clock) as resources:
-        ledger = resources.ledger
-        ledger.start_batch(BATCH, "requests.csv")
-        await settle_open_effects(resources, ledger.orders(plan.order_ref for plan in plans))
-        work = sort_requests(ledger, [plan.request for plan in plans])
-        new = {request.order_ref for request in work.to_plan}
-        limits = spend_limits(resources, BATCH, budget)
-        judged = within_budget([plan for plan in plans if plan.order_ref in new], limits_now(resources, limits))
-        ledger.put_plans([plan_row(plan, BATCH, approved=plan.is_fine) for plan in judged])
-        approved = {plan.order_ref: plan_hash(plan) for plan in judged if plan.is_fine}
-        process.approved |= approved
-        await execute(resources, [*work.under_way, *approved], approved, limits=limits, chunk_size=chunk_size)
-
-
-async def plan(
-    settings: SourcingSettings, clock: Clock, requests: Sequence[OrderRequest], into: list[PlannedOrder]
-) -> None:
-    """The planning of `flows.source_orders`."""
-    async with open_resources(settings, XPORTCN, clock=clock) as resources:
-        into += await plan_orders(resources, requests, chunk_size=50)
 
 
 async def track(settings: SourcingSettings, clock: Clock, *, chunk_size: int) -> None:

@@ -27,7 +27,6 @@ from tests.simulation.process import boundary, current
 
 if TYPE_CHECKING:
     from domain.effects import Claim
-    from domain.plan import PlannedOrder
     from tests.simulation.episode import Episode
 
 ITEMS = 40
@@ -38,7 +37,6 @@ class Stage:
 
     def __init__(self) -> None:
         self.episode: Episode | None = None
-        self.plans: dict[tuple[str, str], PlannedOrder] = {}
         self.database = SharedDatabase()
         memory = Path("/dev/shm")
         self.folder = Path(tempfile.mkdtemp(prefix="simulation-", dir=memory if memory.is_dir() else None))
