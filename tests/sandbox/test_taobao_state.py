@@ -61,6 +61,7 @@ async def test_what_waits_goes_on_after_a_restart(state: Path) -> None:
         offer = (await caller.rows("1688", limit=1))[0]
         arrived = await Buyer(caller).create_1688(offer, reference="R-3")
         await Buyer(caller).pay_1688(arrived)
+        await caller.advance(hours=0.01)  # past the moments in which an order is built
         before = await shown(caller)
     async with opened(state) as caller:
         assert await shown(caller) == before
