@@ -38,7 +38,7 @@ def newest_run(url: str) -> SeenRun:
             (run,) = await client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=1)
             for _ in range(30):  # log lines are sent in the background
                 logs = await client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run.id])))
-                if any(log.message.startswith("Finished in state") for log in logs):
+                if any(log.task_run_id is None and log.message.startswith("Finished in state") for log in logs):
                     break
                 await asyncio.sleep(0.2)
             only = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))

@@ -40,7 +40,7 @@ async def test_a_taobao_order_tells_each_status(caller: Caller, buyer: Buyer, ta
     assert await caller.control("GET", "messages") == {"total": 0, "messages": []}
     order_id = await buyer.create_taobao(taobao)
     assert await listed(caller) == []
-    await caller.advance(seconds=2)
+    await caller.advance(seconds=3)  # building takes two: paid at that very instant it would not be told as unpaid
     await buyer.pay_taobao(order_id)
     await caller.advance(hours=30)
     messages = await listed(caller)
