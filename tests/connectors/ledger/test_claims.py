@@ -258,3 +258,11 @@ def test_nobody_takes_back_what_may_have_been_spent(ledger: Ledger, first: Actio
     ledger.record([Outcome(claim=won.claim, status=EffectStatus.UNKNOWN)])
     against = [Intent(order_ref="A-1", action=second, amount=None, request_hash="h")]
     assert ledger.claim(against, lease=LEASE).won == {}
+
+
+def test_only_the_plan_that_was_approved_is_claimed(ledger: Ledger, other: Ledger) -> None:
+    """Another run has written a plan of its own since this run's yes: nothing is bought on that yes."""
+    approved = [replace(intent, plan_hash="h") for intent in intents("A-1", "A-2")]
+    other.put_plans([plan("A-1", plan_hash="other", approved_minor=900)])
+    assert list(ledger.claim(approved, lease=LEASE).won) == ["A-2"]
+    assert ledger.effects_of(["A-1"]) == []
