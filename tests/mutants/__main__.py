@@ -21,7 +21,7 @@ def main() -> int:
     names = [mutant.name for mutant in MUTANTS]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(names)}; without any, all")
-    parser.add_argument("--episodes", type=int, default=3000, help="episodes at most for each")
+    parser.add_argument("--episodes", type=int, default=4000, help="episodes at most for each")
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(names):
         parser.error(f"no mutant {', '.join(sorted(unknown))}")
