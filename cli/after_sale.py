@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from cli.failures import BAD_USAGE, NEEDS_A_PERSON, say
+from cli.options import is_amount
 from cli.running import run_flow
 from cli.terminal import console, messages, show_orders
 from domain.after_sale import RefundFault, RefundKind, RefundOption
-from domain.money import Money, yuan
+from domain.money import Money
 
 if TYPE_CHECKING:
     from flows.after_sale_reporting import AfterSaleReport, RefundLine
@@ -42,8 +43,7 @@ def ask_refund(
     as_json: bool,
 ) -> int:
     """Ask for a refund or a return; without a reason list the reasons. Answers the exit code."""
-    if amount_cny is not None and not _is_amount(amount_cny):
-        say(f"--amount-cny {amount_cny}: not an amount in yuan, such as 15 or 99.50")
+    if not is_amount("--amount-cny", amount_cny):
         return BAD_USAGE
     if not reason:
         return _list_reasons(order_ref, kind)
@@ -179,10 +179,3 @@ def _refunds_table(refunds: Sequence[RefundLine]) -> Table:
             refund.refund_id or "",
         )
     return table
-
-
-def _is_amount(text: str) -> bool:
-    try:
-        return bool(yuan(text))
-    except ValueError:
-        return False

@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 from rich.table import Table
 
 from cli.failures import BAD_USAGE, NEEDS_A_PERSON, say
+from cli.options import is_amount
 from cli.run import ask, print_report, require_no_faults
 from cli.running import run_flow
 from cli.terminal import console, show_orders
 from domain.cart import CartFault, CartRow
 from domain.marketplace import Marketplace
-from domain.money import yuan
 from domain.report import BatchReport
 
 R = TypeVar("R")
@@ -46,8 +46,7 @@ def order(order_refs: list[str], *, dry_run: bool, yes: bool, budget_cny: str | 
     if not (dry_run or yes or sys.stdin.isatty()):
         say("nobody can be asked to approve the order here: add --yes, or look only with: sourcing cart preview")
         return BAD_USAGE
-    if budget_cny is not None and not _is_amount(budget_cny):
-        say(f"--budget-cny {budget_cny}: not an amount in yuan, such as 1500 or 99.50")
+    if not is_amount("--budget-cny", budget_cny):
         return BAD_USAGE
 
     async def flow() -> BatchReport:
@@ -132,10 +131,3 @@ def _as_json(row: CartRow) -> dict[str, Any]:
     shown = asdict(row)
     del shown["price"]
     return {**shown, "price_fen": row.price.minor if row.price else None}
-
-
-def _is_amount(text: str) -> bool:
-    try:
-        return bool(yuan(text))
-    except ValueError:
-        return False

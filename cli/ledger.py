@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, explained, say
-from cli.options import Json
+from cli.options import Json, agrees
 
 if TYPE_CHECKING:
     from connectors.ledger.verify import Verdict
@@ -18,6 +18,11 @@ app = typer.Typer(help="Back the ledger up, check it, put a backup back, take it
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 By = Annotated[str | None, typer.Option(metavar="NAME", help="Who does it; without it user and host.")]
 SHOWN_FAULTS = 50
+DAMAGED = "Buy nothing with this file. Keep it as it is and put a backup in its place: sourcing ledger restore FILE"
+NOT_AS_WRITTEN = (
+    "Don't mend rows by hand. Keep a backup of the ledger as it is, compare with the service: sourcing reconcile, "
+    "and report the faults"
+)
 
 
 @app.command("backup")
@@ -72,7 +77,7 @@ def restore_ledger(
         say(f"a run is at work ({', '.join(runs)}): end it, then restore")
         raise typer.Exit(COULD_NOT_RUN)
     question = f"Put {file} in the place of {settings.ledger_url}? It has forgotten what was bought since."
-    if not yes and not typer.confirm(question, default=False, err=True):
+    if not agrees(question, yes=yes):
         raise typer.Exit(COULD_NOT_RUN)
     kept = restore(settings.ledger_url, file, now=utc_now(), by=by or person())
     if kept:
@@ -100,7 +105,7 @@ def confirm_ledger(*, yes: Yes = False, by: By = None) -> None:
             say("this ledger waits for no confirmation")
             return
         question = f"This ledger {words}. Is everything that was bought since known to it?"
-        if not yes and not typer.confirm(question, default=False, err=True):
+        if not agrees(question, yes=yes):
             raise typer.Exit(COULD_NOT_RUN)
         ledger.marks.end(Mark.RESTORED, by=by or person())
     say("confirmed: the next run may buy")
@@ -139,7 +144,7 @@ def copy_ledger(
         say(f"a run is at work ({', '.join(runs)}): end it, then copy")
         raise typer.Exit(COULD_NOT_RUN)
     question = f"Move {shown(settings.ledger_url)} to {shown(to)}? The old one will buy nothing any more."
-    if not yes and not typer.confirm(question, default=False, err=True):
+    if not agrees(question, yes=yes):
         raise typer.Exit(COULD_NOT_RUN)
     _print_rows(move_ledger(settings.ledger_url, to, now=utc_now(), by=by or person()))
     say(f"moved. Set SOURCING_LEDGER_URL to {shown(to)} for every schedule, with its password")
@@ -174,3 +179,4 @@ def _print_verdict(verdict: Verdict) -> None:
     console.print(table)
     if len(verdict.faults) > SHOWN_FAULTS:
         console.print(f"and {len(verdict.faults) - SHOWN_FAULTS} more: sourcing ledger verify --json")
+    console.print(DAMAGED if any(fault.table == "" for fault in verdict.faults) else NOT_AS_WRITTEN, soft_wrap=True)

@@ -7,22 +7,27 @@ import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.table import Table
 
 from cli.failures import BAD_USAGE, NEEDS_A_PERSON, say
 from cli.matches import show_matches
-from cli.plan import show_plan, totals
+from cli.options import is_amount
+from cli.plan import NUMBERS, show_plan, totals
 from cli.running import run_flow
 from cli.terminal import MOST_SHOWN, and_more, console, messages, show_orders
 from connectors.request_files import read_request_file
 from domain.bad_requests import BadRequests
-from domain.money import Money, total_of, yuan
-from domain.plan import PlannedOrder, freight_sums
+from domain.money import Money
+from domain.plan import freight_sums
 from domain.report import BATCH_ID, BatchReport
 from domain.wording import number_of
+
+if TYPE_CHECKING:
+    from flows.approval import Question
+PLAN = ("order", "marketplace", "goods and postage", "freight", "service", "days")
 
 
 def run_batch(
@@ -40,8 +45,7 @@ def run_batch(
     if not (dry_run or yes or sys.stdin.isatty()):
         say("nobody can be asked to approve the plan here: add --yes, or --dry-run to look only")
         return BAD_USAGE
-    if budget_cny is not None and not _is_amount(budget_cny):
-        say(f"--budget-cny {budget_cny}: not an amount in yuan, such as 1500 or 99.50")
+    if not is_amount("--budget-cny", budget_cny):
         return BAD_USAGE
     if batch is not None and not BATCH_ID.fullmatch(batch):
         say(f"--batch {batch}: use up to 100 letters, digits, '.', '_' and '-', the first a letter or digit")
@@ -117,34 +121,34 @@ def source(**parameters: Any) -> BatchReport:
         raise ServerGone(reports[-1], error) from error
 
 
-def ask(plans: list[PlannedOrder]) -> bool:
+def ask(question: Question) -> bool:
     """Show the plan and ask the person at the terminal."""
+    from flows.plan_rows import plan_row
     from flows.reporting import match_line
 
     table = Table(title="Plan", title_justify="left", header_style="bold")
-    for name in ("order", "marketplace", "goods and postage", "freight", "service"):
-        table.add_column(name, justify="right" if name in ("goods and postage", "freight") else "left")
-    for plan in plans[:MOST_SHOWN]:
-        service = plan.freight_service
-        table.add_row(
-            plan.order_ref,
-            plan.request.marketplace,
-            str(plan.total),
-            str(service.price) if service else "",
-            f"{service.company} {service.category}, {service.min_days}–{service.max_days} days" if service else "",
-        )
+    for name in PLAN:
+        table.add_column(name, justify="right" if name in NUMBERS else "left")
+    rows = [
+        *(plan_row(plan, is_new=True) for plan in question.to_buy),
+        *(plan_row(plan, is_new=False) for plan in question.to_ship),
+    ]
+    for row in rows[:MOST_SHOWN]:
+        table.add_row(*(row[name] for name in PLAN))
     messages.print(table)
-    if len(plans) > MOST_SHOWN:
-        messages.print(and_more(len(plans), "--dry-run --json"))
-    show_matches([match_line(plan.order_ref, match) for plan in plans for match in plan.matches], messages)
-    return typer.confirm(question(plans), default=False, err=True)
+    if len(rows) > MOST_SHOWN:
+        messages.print(and_more(len(rows), "--dry-run --json"))
+    show_matches([match_line(plan.order_ref, match) for plan in question.all for match in plan.matches], messages)
+    return typer.confirm(words_of(question), default=False, err=True)
 
 
-def question(plans: list[PlannedOrder]) -> str:
-    """What is asked: the sums of goods and freight, by currency."""
-    goods = total_of([plan.total for plan in plans])
-    orders = "this order" if len(plans) == 1 else f"these {len(plans):,} orders"
-    return f"Buy and ship {orders} for {goods} and freight of {freight_sums(plans) or 'nothing'}?"
+def words_of(question: Question) -> str:
+    """What is asked: the sums of goods to buy and of freight, by currency."""
+    buying = f"buy {number_of(len(question.to_buy), 'order')} for {question.total}" if question.to_buy else ""
+    shipped = sum(1 for plan in question.all if plan.freight_service)
+    shipping = f"ship {number_of(shipped, 'order')} for freight of {freight_sums(question.all)}" if shipped else ""
+    words = " and ".join(part for part in (buying, shipping) if part)
+    return f"{words[:1].upper()}{words[1:]}?"
 
 
 def print_report(report: BatchReport) -> None:
@@ -168,10 +172,3 @@ def _spent(report: BatchReport) -> str:
         return f"This run bought nothing; {total}"
     bought = number_of(report.bought_this_run, "order")
     return f"This run bought {bought} for {Money(report.spent_this_run_fen)}; {total}"
-
-
-def _is_amount(text: str) -> bool:
-    try:
-        return bool(yuan(text))
-    except ValueError:
-        return False

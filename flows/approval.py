@@ -17,10 +17,29 @@ from domain.money import Money, total_of
 from domain.plan import PlannedOrder
 from flows.approval_form import Answer, ask_in_the_ui
 
-Approver = Callable[[list[PlannedOrder]], bool]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is to be approved: orders to buy, and freight of orders that were begun earlier."""
+
+    batch_id: str
+    to_buy: Sequence[PlannedOrder]
+    to_ship: Sequence[PlannedOrder]
+
+    @property
+    def all(self) -> list[PlannedOrder]:
+        return [*self.to_buy, *self.to_ship]
+
+    @property
+    def total(self) -> Money:
+        """What buying costs: goods and domestic postage."""
+        return total_of([plan.total for plan in self.to_buy])
 
 
-def nobody(_plans: list[PlannedOrder]) -> bool:
+Approver = Callable[[Question], bool]
+
+
+def nobody(_question: Question) -> bool:
     """Without somebody to ask, the answer is no."""
     return False
 
@@ -73,24 +92,6 @@ class Decision:
         return f"approved by {self.by} at {at:%Y-%m-%d %H:%M:%S} UTC: {amount}, plan {plan_hash[:12]}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What is to be approved: orders to buy, and freight of orders that were begun earlier."""
-
-    batch_id: str
-    to_buy: Sequence[PlannedOrder]
-    to_ship: Sequence[PlannedOrder]
-
-    @property
-    def all(self) -> list[PlannedOrder]:
-        return [*self.to_buy, *self.to_ship]
-
-    @property
-    def total(self) -> Money:
-        """What buying costs: goods and domestic postage."""
-        return total_of([plan.total for plan in self.to_buy])
-
-
 async def decide(question: Question, settings: SourcingSettings, *, yes: bool) -> Decision:
     """Approve as said beforehand, or ask whoever can be asked; without an answer nothing is approved.
 
@@ -101,7 +102,7 @@ async def decide(question: Question, settings: SourcingSettings, *, yes: bool) -
     if yes and not over:
         return Decision(approved=[plan.order_ref for plan in question.all], by="a yes given beforehand")
     if (person := approver.get()) is not nobody:
-        said, name = person(question.all), getpass.getuser()
+        said, name = person(question), getpass.getuser()
         return Decision(approved=[p.order_ref for p in question.all] if said else [], by=name, why_not=f"by {name}")
     if asks_in_the_ui.get() or has_deployment():
         async with aside():

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from cli.run import print_report, question
+from cli.run import print_report, words_of
 from cli.terminal import show_orders
 from domain.marketplace import Marketplace
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
+from flows.approval import Question
 from tests.flows.plans import planned
 
 
@@ -63,5 +66,17 @@ def test_one_order_is_not_two(capsys: pytest.CaptureFixture[str]) -> None:
     print_report(report(line(0)))
     shown = capsys.readouterr().out
     assert "1 order: 1 booked\nThis run bought 1 order for " in shown
-    assert question([planned("A")]).startswith("Buy and ship this order for ")
-    assert question([planned("A"), planned("B")]).startswith("Buy and ship these 2 orders for ")
+
+
+def test_what_is_bought_already_is_not_asked_for_again() -> None:
+    """Goods that were paid earlier are not in the sum; their freight is."""
+    new, paid = planned("A", fen=1000), planned("B", fen=9900)
+    unshipped = replace(new, freight_service=None)
+    asked = {
+        "Buy 1 order for 10.00 CNY and ship 1 order for freight of 5.00 USD?": ([new], []),
+        "Buy 1 order for 10.00 CNY and ship 2 orders for freight of 10.00 USD?": ([new], [paid]),
+        "Ship 1 order for freight of 5.00 USD?": ([], [paid]),
+        "Buy 1 order for 10.00 CNY?": ([unshipped], []),
+    }
+    for words, (to_buy, to_ship) in asked.items():
+        assert words_of(Question(batch_id="b", to_buy=to_buy, to_ship=to_ship)) == words

@@ -51,7 +51,7 @@ async def test_beyond_the_limit_a_person_at_the_terminal_decides(
 ) -> None:
     """Even with a yes beforehand."""
     monkeypatch.setattr("getpass.getuser", lambda: "mei")
-    token = approver.set(lambda _plans: answer)
+    token = approver.set(lambda _question: answer)
     try:
         said = await decision(yes=True, limit="0.01")
     finally:

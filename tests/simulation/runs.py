@@ -8,8 +8,7 @@ from connectors.ledger.codec import plan_hash
 from connectors.settings import SourcingSettings, XportcnSettings
 from domain.money import Money
 from domain.orders import OrderRequest
-from domain.plan import PlannedOrder
-from flows.approval import approver
+from flows.approval import Question, approver
 from flows.cancel_orders import CHANGED_MY_MIND, _cancel
 from flows.execution import settle_open_effects
 from flows.source_orders import _Batch
@@ -38,9 +37,9 @@ async def source(
 ) -> None:
     """`flows.source_orders` with a person who is asked, and says what was drawn; as the batch of the process."""
 
-    def person(plans: list[PlannedOrder]) -> bool:
+    def person(question: Question) -> bool:
         if says_yes:
-            process.approved |= {plan.order_ref: plan_hash(plan) for plan in plans}
+            process.approved |= {plan.order_ref: plan_hash(plan) for plan in question.all}
         return says_yes
 
     approver.set(person)
