@@ -151,6 +151,7 @@ def check(rows: Mapping[str, Sequence[Row]]) -> Iterator[Fault]:
     yield from _twice_ordered(rows["orders"])
     for ref, order in orders.items():
         yield from _order(order)
+        yield from _ordered_as(order, effects[ref], answered=ref in answered)
         yield from _payment(order, effects[ref], moves[ref], answered=ref in answered)
         yield from _refunded(order, back[ref])
         yield from _trail(order, moves[ref])
@@ -210,6 +211,25 @@ def _order(order: Row) -> Iterator[Fault]:
     approved, payable = order["approved_minor"], order["payable_minor"]
     if payable is not None and payable < (approved or 0):
         yield _at_order(order, f"may cost {payable} fen, less than the {approved} that are approved")
+
+
+def _ordered_as(order: Row, effects: Sequence[Row], *, answered: bool) -> Iterator[Fault]:
+    """An order has an id that the service gave it; what a person answered comes before that."""
+    if order["order_id"] is None or answered:
+        return
+    given = [one for effect in effects if effect["action"] == Action.CREATE for one in _order_ids(effect["answer"])]
+    if given and order["order_id"] not in given:
+        yield _at_order(order, f"has order id {order['order_id']}, the service gave it {', '.join(given)}")
+
+
+def _order_ids(answer: object) -> list[str]:
+    """The ids in what the ledger keeps of the answer to a create."""
+    told = json.loads(answer) if isinstance(answer, str) and _is_json(answer) else answer
+    if not isinstance(told, Mapping):
+        return []
+    several = told.get("order_ids")
+    ids = several if isinstance(several, list) else [told.get("found"), told.get("order_id")]
+    return [str(one) for one in ids if one]
 
 
 def _payment(order: Row, effects: Sequence[Row], moves: Sequence[Row], *, answered: bool) -> Iterator[Fault]:

@@ -69,6 +69,15 @@ def test_a_sound_ledger_has_no_faults(lived: Ledger, url: str) -> None:
             "A-3",
             "has order id 77, which A-1 has",
         ),
+        *(
+            (
+                f"UPDATE effects SET answer = '{answer}' WHERE key = 'A-1:create'",
+                "orders",
+                "A-1",
+                "has order id 77, the service gave it 78",
+            )
+            for answer in ('{"order_ids": ["78"], "total": "1.00 CNY"}', '{"found": "78"}', '{"order_id": "78"}')
+        ),
         ("UPDATE orders SET paid_minor = 111 WHERE order_ref = 'A-1'", "orders", "A-1", "111 fen, 110 may be paid"),
         ("UPDATE orders SET payable_minor = 99 WHERE order_ref = 'A-3'", "orders", "A-3", "less than the 100"),
         ("UPDATE orders SET shipment_order_id = NULL WHERE order_ref = 'A-1'", "orders", "A-1", "has no shipment"),
@@ -124,6 +133,17 @@ def test_a_payment_that_was_answered_for_is_no_fault(lived: Ledger, url: str) ->
         "DELETE FROM effects WHERE action = 'pay'",
         "INSERT INTO answers (order_ref, effect_key, at, by, question, answer) "
         "VALUES ('A-1', 'A-1:pay', '2026-01-01 12:00:00', 'ann', '?', '--paid 1.05')",
+    )
+    assert verify(url).faults == []
+
+
+def test_an_order_that_was_answered_for_has_the_id_of_the_answer(lived: Ledger, url: str) -> None:
+    """Whatever the service answered before."""
+    plant(
+        url,
+        """UPDATE effects SET answer = '{"order_ids": ["78"]}' WHERE key = 'A-1:create'""",
+        "INSERT INTO answers (order_ref, effect_key, at, by, question, answer) "
+        "VALUES ('A-1', 'A-1:create', '2026-01-01 12:00:00', 'ann', '?', '--ordered 77')",
     )
     assert verify(url).faults == []
 

@@ -1,0 +1,50 @@
+"""What the ledger's commands say when something is wrong, or nobody is there to ask."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from tests.cli.conftest import Sourcing
+
+
+@contextmanager
+def changed(ledger: Path) -> Iterator[sqlite3.Connection]:
+    """Change a ledger's file by hand."""
+    with closing(sqlite3.connect(ledger)) as database:
+        yield database
+        database.commit()
+
+
+def test_faults_of_a_ledger_come_with_what_to_do(sourcing: Sourcing, tmp_path: Path) -> None:
+    """A file that is not whole is replaced; rows that contradict each other are looked into."""
+    assert sourcing("ledger", "backup", tmp_path / "none.db").exit_code == 1
+    assert sourcing("status").exit_code == 0
+    ledger = tmp_path / "data" / "ledger.db"
+    with changed(ledger) as database:
+        database.execute("INSERT INTO batches VALUES ('b', 'f.csv', '2026-01-01 12:00:00')")
+        database.execute(
+            "INSERT INTO orders (order_ref, batch_id, marketplace, state, reason, fingerprint, request, lines, offers, "
+            "seller_id, currency, recorded_at, updated_at) VALUES ('A-1', 'b', 'ebay', 'planned', '', '', '{}', '[]', "
+            "'[]', '', 'CNY', '2026-01-01 12:00:00', '2026-01-01 12:00:00')"
+        )
+    done = sourcing("ledger", "verify")
+    assert (done.exit_code, "Don't mend rows by hand." in done.stdout) == (3, True)
+    with changed(ledger) as database:
+        database.execute("DROP INDEX ix_effects_status")
+    done = sourcing("ledger", "verify")
+    assert (done.exit_code, "put a backup in its place: sourcing ledger restore FILE" in done.stdout) == (3, True)
+
+
+def test_where_nobody_can_be_asked_yes_is_named(sourcing: Sourcing, tmp_path: Path) -> None:
+    """A restore from a script without `--yes` changes nothing and says what is missing."""
+    assert sourcing("status").exit_code == 0
+    assert sourcing("ledger", "backup", tmp_path / "b.db").exit_code == 0
+    done = sourcing("ledger", "restore", tmp_path / "b.db")
+    assert (done.exit_code, done.stderr.splitlines()[-1]) == (
+        1,
+        "sourcing: nobody answered, so nothing was done: where nobody can be asked, say yes with --yes",
+    )
+    assert not list((tmp_path / "data").glob("*.before-*"))
