@@ -21,7 +21,7 @@ from domain.money import Money
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from tasks.by_channel import read_each, read_orders
-from tasks.effects import Effect, Landed, perform, settle
+from tasks.effects import Effect, Landed, perform
 from tasks.resources import Resources
 
 CLOCK_MARGIN = timedelta(seconds=1)
@@ -50,17 +50,13 @@ async def cancel_orders(resources: Resources, orders: Mapping[str, OrderRecord],
     await confirm_cancellations(resources, list(orders))
 
 
-async def settle_cancellations(resources: Resources, orders: Mapping[str, OrderRecord]) -> None:
-    """Find out what became of cancellations that got no answer."""
-    for ref, order in orders.items():
-        if after_sale_for(order.marketplace, resources.client):
-            effect = cancel_effect(resources, order.marketplace, after_unknown(order), "")
-            await settle(resources, effect, {ref: order})
-
-
 def after_unknown(order: OrderRecord) -> OrderState:
-    """Where an order stands again whose cancellation provably did not arrive."""
-    return OrderState.ORDERED if order.state is OrderState.UNKNOWN else order.state
+    """Where an order stands again whose cancellation provably did not arrive: it may have been paid meanwhile."""
+    if order.state is not OrderState.UNKNOWN:
+        return order.state
+    if order.paid_minor is None:
+        return OrderState.ORDERED
+    return OrderState.PAID if order.paid <= order.payable else OrderState.HELD
 
 
 async def confirm_cancellations(resources: Resources, order_refs: Sequence[str]) -> None:

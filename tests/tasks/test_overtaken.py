@@ -19,7 +19,7 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
-from flows.execution import settle_open_effects
+from flows.execution import may_book, settle_open_effects
 from tasks import render_freight
 from tasks.effects import Effect, Landed, Seen, perform
 from tasks.order_cart import approve_cart
@@ -127,6 +127,30 @@ async def test_a_broken_off_cancellation_is_settled_before_anything_is_paid(
     await settle_open_effects(next_run, next_run.ledger.orders(["A-1"]))
     await pay_orders.fn(next_run, next_run.ledger.orders(["A-1"]), label="1 of 1")
     assert (state(next_run), channel.payments) == (OrderState.PAID, ["77"])
+
+
+@pytest.mark.parametrize(("paid_minor", "then"), [(100, OrderState.PAID), (101, OrderState.HELD)])
+async def test_an_order_paid_while_its_cancellation_got_no_answer_goes_on_as_paid(
+    resources: Resources,
+    next_run: Resources,
+    channel: InterruptedChannel,
+    clock: MovableClock,
+    paid_minor: int,
+    then: OrderState,
+) -> None:
+    """The cancellation proves never to have arrived: what was paid is shipped; what was paid too dearly is held."""
+    ordered(resources)
+    carried_out(resources, Action.PAY, OrderState.PAYMENT_PENDING)
+    cancel = Intent(order_ref="A-1", action=Action.CANCEL, amount=None, request_hash="")
+    next_run.ledger.claim([cancel], lease=next_run.lease)
+    channel.show("77", ServiceStatus.PAID, paid=Money(paid_minor))
+    await confirm_payments(resources, ["A-1"])
+    clock.advance(120)
+    for expected in (OrderState.UNKNOWN, then):
+        await settle_open_effects(resources, resources.ledger.orders(["A-1"]))
+        assert state(resources) is expected
+        clock.advance(86_400)
+    assert may_book(resources.ledger.orders(["A-1"])["A-1"]) is (then is OrderState.PAID)
 
 
 async def test_freight_approved_in_one_currency_is_none_in_another(
