@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.ledger.store import Ledger
+from connectors.ledger.verify import verify
 from connectors.snapshots import sql
 from tests.crashes.light import Job
 from tests.history import violations
@@ -14,8 +15,11 @@ from tests.running import RunningSandbox
 
 def ledger_of(job: Job) -> Ledger:
     """The ledger of a job's runs, in the hands of the test."""
-    url = job.settings.get("SOURCING_LEDGER_URL") or f"sqlite:///{job.folder / 'data' / 'ledger.db'}"
-    return Ledger(url, clock=lambda: datetime.now(UTC), owner="test")
+    return Ledger(_url_of(job), clock=lambda: datetime.now(UTC), owner="test")
+
+
+def _url_of(job: Job) -> str:
+    return job.settings.get("SOURCING_LEDGER_URL") or f"sqlite:///{job.folder / 'data' / 'ledger.db'}"
 
 
 def kept(job: Job) -> tuple[dict[str, OrderRecord], list[EffectRecord]]:
@@ -25,9 +29,19 @@ def kept(job: Job) -> tuple[dict[str, OrderRecord], list[EffectRecord]]:
         return orders, ledger.effects_of(orders)
 
 
-def assert_books_are_exact(sandbox: RunningSandbox, job: Job) -> None:
-    """No promise is broken; also not in the snapshot. No run may be at work."""
+def broken_promises(sandbox: RunningSandbox, job: Job) -> list[str]:
+    """What the books, the ledger and the snapshot contradict each other in, and what `sourcing ledger verify` finds.
+
+    No run may be at work.
+    """
     orders, effects = kept(job)
     found = sql(job.folder / "data" / "snapshots", "SELECT order_ref, paid_minor FROM orders")
     snapshot = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
-    assert violations(sandbox.books(), orders, effects, snapshot=snapshot, at_rest=True) == []
+    broken = violations(sandbox.books(), orders, effects, snapshot=snapshot, at_rest=True)
+    faults = verify(_url_of(job)).faults
+    return [*(str(one) for one in broken), *(f"ledger: {one.table} {one.row} {one.words}" for one in faults)]
+
+
+def assert_books_are_exact(sandbox: RunningSandbox, job: Job) -> None:
+    """No promise is broken; also not in the snapshot. No run may be at work."""
+    assert broken_promises(sandbox, job) == []

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from connectors.ledger.records import OrderRecord
-from connectors.snapshots import sql
 from domain.effects import Action, EffectStatus
 from domain.states import OrderState
-from tests.crashes.books import kept
+from tests.crashes.books import broken_promises, kept
 from tests.crashes.light import Job, run
-from tests.history import violations
 from tests.running import RunningSandbox, single_line_orders, write_csv
 
 MARKETPLACES = ("taobao", "1688", "big_major", "international", "poizon")
@@ -69,9 +67,7 @@ def run_until_quiet(job: Job, *, past_settle_time_s: float) -> int:
 def judged(sandbox: RunningSandbox, job: Job) -> End:
     """Every broken promise, and every order that is neither booked nor waits for the one question there may be."""
     orders, effects = kept(job)
-    found = sql(job.folder / "data" / "snapshots", "SELECT order_ref, paid_minor FROM orders")
-    snapshot = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
-    broken = [str(one) for one in violations(sandbox.books(), orders, effects, snapshot=snapshot, at_rest=True)]
+    broken = broken_promises(sandbox, job)
     open_bookings = {e.order_ref for e in effects if e.action is Action.BOOK and e.status is EffectStatus.UNKNOWN}
     asked = [ref for ref, order in orders.items() if _is_asked(order) and ref in open_bookings]
     ended = set(asked) | {ref for ref, order in orders.items() if order.state is OrderState.BOOKED}
