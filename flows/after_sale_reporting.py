@@ -69,13 +69,13 @@ async def after_sale_report(
 
     `keys` keeps the report to some refunds.
     """
-    orders = list(resources.ledger.orders(order_refs).values())
+    orders = resources.ledger.orders(order_refs)
     refunds = resources.ledger.refunds.of_orders(order_refs)
     report = AfterSaleReport(
-        orders=[line_of(order) for order in orders],
+        orders=[line_of(order) for order in orders.values()],
         refunds=[refund_line(refund) for refund in refunds if keys is None or refund.key in keys],
         troubles=list(troubles),
-        snapshot_id=await snapshot_refunds(resources, orders) if orders else None,
+        snapshot_id=await snapshot_refunds(resources, list(orders)) if orders else None,
         snapshot_root=str(resources.settings.snapshot_root.absolute()),
     )
     for trouble in report.troubles:

@@ -18,7 +18,6 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.reconciliation import (
     CNY,
-    UNSETTLED,
     Comparison,
     Shown,
     compare,
@@ -45,11 +44,12 @@ from tasks.reconcile import (
     list_orders,
     look_up,
     refs_with_open_effects,
+    unsettled,
 )
 from tasks.reconciliation_rows import reconciliation_rows
 from tasks.resources import Resources, open_resources
 from tasks.settle_after_sale import settle_after_sale
-from tasks.snapshot import write
+from tasks.snapshot import orders_now, write
 
 # An unpaid order closes after a day: what was paid since a moment was ordered no more than this before it.
 PAYABLE_FOR = timedelta(hours=25)
@@ -116,12 +116,13 @@ class Reconciliation:
         self, wallet_out: Money | None, not_ours: Mapping[OrderId, str] = NOTHING_SAID
     ) -> ReconciliationReport:
         ledger = self.resources.ledger
-        unsettled = list(ledger.orders_in(UNSETTLED) | ledger.orders(_all(refs_with_open_effects(self.resources))))
-        news = News(ledger, unsettled)
+        before = unsettled(self.resources)
+        news = News(ledger, before)
         settled = await self._settle()
         listings = await self._list()
         await confirm_what_lists_show(self.resources, listings)
-        await news.tell(unsettled)
+        now = await news.tell(list(before))
+        changed = [ref for ref, order in now.items() if order != before[ref]]
         shown, facts = await self._completed({listing.marketplace: listing.orders for listing in listings})
         seen = await self._seen_twice(facts, shown)
         sums = paid_sums(facts, shown, since=self.since)
@@ -143,8 +144,9 @@ class Reconciliation:
             snapshot_root=str(self.resources.settings.snapshot_root.absolute()),
         )
         rows = reconciliation_rows(findings, since=self.since, summary=summary_of(report))
-        tables = {"reconciliation": rows}
-        await write(self.resources, report.snapshot_id, tables, batch_id=None, begun=self.now)
+        as_of = self.resources.clock()
+        tables = {"reconciliation": rows, **orders_now(self.resources, changed)}
+        await write(self.resources, report.snapshot_id, tables, batch_id=None, as_of=as_of, begun=self.now)
         return report
 
     async def _settle(self) -> list[str]:

@@ -93,7 +93,7 @@ async def _track(resources: Resources, chunk_size: int) -> TrackReport:
         moved=[line_of(order) for order in moved],
         new_events=len(events),
         troubles=troubles,
-        snapshot_id=await _snapshot(resources, now, moved, events),
+        snapshot_id=await _snapshot(resources, watched, now, events),
         snapshot_root=str(resources.settings.snapshot_root.absolute()),
         orders=[line_of(now[ref]) for ref in orders],
     )
@@ -105,12 +105,15 @@ async def _track(resources: Resources, chunk_size: int) -> TrackReport:
 
 
 async def _snapshot(
-    resources: Resources, orders: dict[str, OrderRecord], moved: Sequence[OrderRecord], events: list[dict[str, Any]]
+    resources: Resources,
+    before: Mapping[str, OrderRecord],
+    now: Mapping[str, OrderRecord],
+    events: list[dict[str, Any]],
 ) -> str | None:
-    changed = {order.order_ref for order in moved} | {event["order_ref"] for event in events}
+    changed = {ref for ref, order in now.items() if order != before[ref]} | {event["order_ref"] for event in events}
     if not changed:
         return None
-    return await snapshot_tracking(resources, [orders[ref] for ref in changed], events)
+    return await snapshot_tracking(resources, changed, events)
 
 
 def summary_of(report: TrackReport) -> str:

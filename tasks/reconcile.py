@@ -10,11 +10,12 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from connectors.ledger.facts import every_open_effect, every_order
-from connectors.ledger.records import EffectRecord
+from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.xportcn.errors import XportcnError
 from domain.effects import Action
 from domain.findings import LedgerOrder, OpenEffect
 from domain.marketplace import Marketplace
+from domain.reconciliation import UNSETTLED
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from tasks.bounded import each
@@ -60,6 +61,14 @@ def refs_with_open_effects(resources: Resources) -> dict[Marketplace, list[str]]
         if order.order_ref in open_refs:
             refs.setdefault(order.marketplace, []).append(order.order_ref)
     return refs
+
+
+def unsettled(resources: Resources) -> dict[str, OrderRecord]:
+    """The orders that a reconciliation may bring on: with something open, or not yet what was accepted for them."""
+    ledger = resources.ledger
+    accepted = {ref: one for ref, one in ledger.orders_in([OrderState.CANCELLED]).items() if one.reason == ACCEPTED}
+    opened = {ref for refs in refs_with_open_effects(resources).values() for ref in refs}
+    return ledger.orders_in(UNSETTLED) | accepted | ledger.orders(opened)
 
 
 async def confirm_what_lists_show(resources: Resources, listings: Iterable[Listing]) -> None:

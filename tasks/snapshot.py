@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from prefect import task
@@ -35,6 +35,7 @@ async def _write(
     tables: Mapping[str, Sequence[Row]],
     *,
     batch_id: str | None,
+    as_of: datetime,
     begun: datetime,
 ) -> None:
     await asyncio.to_thread(
@@ -44,7 +45,7 @@ async def _write(
         begun.date(),
         tables,
         batch_id=batch_id,
-        written_at=resources.clock(),
+        written_at=as_of,
     )
 
 
@@ -54,11 +55,22 @@ async def write(
     tables: Mapping[str, Sequence[Row]],
     *,
     batch_id: str | None,
-    begun: datetime,
+    as_of: datetime,
+    begun: datetime | None = None,
 ) -> str:
-    """Write or replace one snapshot; answers its id. `begun` gives the date folder, the same one for a rerun."""
-    await _write(resources, snapshot_id, unwalked(tables), batch_id=batch_id, begun=begun)
+    """Write or replace one snapshot; answers its id. `begun` gives the date folder, the same one for a rerun.
+
+    `as_of` is a moment before the rows were read: a run that was slow or stopped between reading and writing must not
+    hide what another has written meanwhile.
+    """
+    await _write(resources, snapshot_id, unwalked(tables), batch_id=batch_id, as_of=as_of, begun=begun or as_of)
     return snapshot_id
+
+
+def orders_now(resources: Resources, order_refs: Iterable[str]) -> dict[str, list[Row]]:
+    """The tables that have something of these orders, as the ledger has them now."""
+    tables = order_tables(list(resources.ledger.orders(order_refs).values()))
+    return {table: rows for table, rows in tables.items() if rows}
 
 
 MOST_WRITES = 10
@@ -69,39 +81,36 @@ async def snapshot_orders(resources: Resources, batch_id: str, begun: datetime, 
 
     Written again when the ledger has moved meanwhile: another run's newer snapshot may just have been replaced.
     """
-    orders = await asyncio.to_thread(resources.ledger.orders, order_refs)
+    as_of, orders = resources.clock(), await asyncio.to_thread(resources.ledger.orders, order_refs)
     for _ in range(MOST_WRITES):
-        snapshot_id = await _snapshot(resources, batch_id, begun, order_refs, orders)
-        told, orders = orders, await asyncio.to_thread(resources.ledger.orders, order_refs)
+        tables = await _batch_tables(resources, order_refs, orders)
+        await write(resources, batch_id, tables, batch_id=batch_id, as_of=as_of, begun=begun)
+        as_of, told = resources.clock(), orders
+        orders = await asyncio.to_thread(resources.ledger.orders, order_refs)
         if told == orders:
             break
-    return snapshot_id
+    return batch_id
 
 
-async def _snapshot(
-    resources: Resources,
-    batch_id: str,
-    begun: datetime,
-    order_refs: Sequence[str],
-    orders: Mapping[str, OrderRecord],
-) -> str:
+async def _batch_tables(
+    resources: Resources, order_refs: Sequence[str], orders: Mapping[str, OrderRecord]
+) -> dict[str, list[Row]]:
     listed = [orders[ref] for ref in order_refs if ref in orders]
     matches = await kept_matches(resources, order_refs)
     plans = [with_matches(plan_of(order), matches) for order in listed]
-    tables = {**plan_tables(plans), **order_tables(listed), "tracking_events": []}
-    return await write(resources, batch_id, tables, batch_id=batch_id, begun=begun)
+    return {**plan_tables(plans), **order_tables(listed), "tracking_events": []}
 
 
 async def snapshot_plan(resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> str:
     """What a dry run found: nothing about orders, since there are none."""
     now = resources.clock()
-    return await write(resources, f"{batch_id}-plan", plan_tables(plans), batch_id=batch_id, begun=now)
+    return await write(resources, f"{batch_id}-plan", plan_tables(plans), batch_id=batch_id, as_of=now)
 
 
-async def snapshot_tracking(resources: Resources, orders: Sequence[OrderRecord], events: Sequence[Row]) -> str:
+async def snapshot_tracking(resources: Resources, order_refs: Iterable[str], events: Sequence[Row]) -> str:
     """Orders that moved and events that are new."""
     now = resources.clock()
     known = ("order_ref", "tracking_number", "sequence", "occurred_at", "status", "description", "place")
     rows = [{column: event[column] for column in known} for event in events]
-    tables = {"orders": order_tables(orders)["orders"], "tracking_events": rows}
-    return await write(resources, f"tracking-{now:%Y%m%dT%H%M%S%f}", tables, batch_id=None, begun=now)
+    tables = {**orders_now(resources, order_refs), "tracking_events": rows}
+    return await write(resources, f"tracking-{now:%Y%m%dT%H%M%S%f}", tables, batch_id=None, as_of=now)

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from connectors.ledger.records import OrderRecord
 from domain.after_sale import Refund
 from tasks.resources import Resources
-from tasks.snapshot import write
-from tasks.snapshot_rows import Row, order_tables
+from tasks.snapshot import orders_now, write
+from tasks.snapshot_rows import Row
 
 EVENT_COLUMNS = ("order_ref", "sequence", "refund_id", "occurred_at", "status", "role", "description")
 
 
-async def snapshot_refunds(resources: Resources, orders: Sequence[OrderRecord]) -> str:
+async def snapshot_refunds(resources: Resources, order_refs: Sequence[str]) -> str:
     """These orders as they stand, with all their refunds and events; answers the snapshot's id."""
-    now, refs = resources.clock(), [order.order_ref for order in orders]
-    rows = order_tables(orders)
+    now = resources.clock()
     tables: dict[str, list[Row]] = {
-        "orders": rows["orders"],
-        "outcomes": rows["outcomes"],
-        "refunds": [refund_row(refund) for refund in resources.ledger.refunds.of_orders(refs)],
+        **orders_now(resources, order_refs),
+        "refunds": [refund_row(refund) for refund in resources.ledger.refunds.of_orders(order_refs)],
         "refund_events": [
             {"refund_key": event["key"], **{column: event[column] for column in EVENT_COLUMNS}}
-            for event in resources.ledger.refunds.events(order_refs=refs)
+            for event in resources.ledger.refunds.events(order_refs=order_refs)
         ],
     }
-    return await write(resources, f"after-sale-{now:%Y%m%dT%H%M%S%f}", tables, batch_id=None, begun=now)
+    return await write(resources, f"after-sale-{now:%Y%m%dT%H%M%S%f}", tables, batch_id=None, as_of=now)
 
 
 def refund_row(refund: Refund) -> Row:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from connectors.ledger.codec import freight_quote_of, lines_of, quote_of, shipment_of
@@ -36,19 +36,19 @@ def plan_tables(plans: Sequence[PlannedOrder]) -> dict[str, list[Row]]:
 
 
 def order_tables(orders: Sequence[OrderRecord]) -> dict[str, list[Row]]:
-    """What became of orders that the ledger has."""
+    """What became of orders that the ledger has; each row under the batch of its order, whatever run writes it."""
+    kinds: dict[str, Callable[[OrderRecord], Iterable[Row]]] = {
+        "orders": lambda order: [_order_row(order)],
+        "order_lines": _line_rows,
+        "payments": _payment_rows,
+        "freight_quotes": lambda order: _freight_rows(order.order_ref, freight_quote_of(order), order.freight_service),
+        "shipments": _shipment_rows,
+        "shipment_items": _shipment_item_rows,
+        "outcomes": lambda order: [_outcome_row(order)],
+    }
     return {
-        "orders": [_order_row(order) for order in orders],
-        "order_lines": [row for order in orders for row in _line_rows(order)],
-        "payments": [row for order in orders for row in _payment_rows(order)],
-        "freight_quotes": [
-            row
-            for order in orders
-            for row in _freight_rows(order.order_ref, freight_quote_of(order), order.freight_service)
-        ],
-        "shipments": [row for order in orders for row in _shipment_rows(order)],
-        "shipment_items": [row for order in orders for row in _shipment_item_rows(order)],
-        "outcomes": [_outcome_row(order) for order in orders],
+        table: [{**row, "batch_id": order.batch_id} for order in orders for row in rows(order)]
+        for table, rows in kinds.items()
     }
 
 
@@ -162,7 +162,6 @@ def _order_row(order: OrderRecord) -> Row:
         "paid_at": order.paid_at,
         "booked_at": order.booked_at,
         "updated_at": order.updated_at,
-        "batch_id": order.batch_id,
     }
 
 

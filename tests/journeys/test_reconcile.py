@@ -83,6 +83,9 @@ def test_a_payment_without_an_answer_is_settled_by_reading(merchant: Merchant) -
     settled = merchant.report("reconcile")
     assert settled["settled"] == [{"order_ref": "taobao-000", "state": "paid"}]
     assert (settled["findings"], settled["troubles"]) == ([], [])
+    agreeing = "from orders o join payments p using (order_ref, batch_id) where o.paid_minor = p.amount_minor"
+    (row,) = merchant.report("sql", f"select o.state, o.snapshot_id {agreeing}")
+    assert row == {"state": "paid", "snapshot_id": settled["snapshot_id"]}
 
 
 def test_a_marketplace_that_can_not_be_read_stops_no_other(merchant: Merchant) -> None:

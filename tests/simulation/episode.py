@@ -141,7 +141,7 @@ class Episode:
     found: list[str] = field(default_factory=list)
     trace: list[str] = field(default_factory=list)
     ends: list[str] = field(default_factory=list)
-    snapshots: dict[str, Any] = field(default_factory=dict)
+    snapshots: dict[str, tuple[datetime, list[Any]]] = field(default_factory=dict)
     given: Scenario | None = None
 
     def __post_init__(self) -> None:
@@ -398,8 +398,8 @@ class Episode:
 
     def _newest_rows(self) -> list[Any]:
         """The newest row of each order, as `sourcing sql` shows it."""
-        written = [self.snapshots[name] for name in self.snapshots if name in (BATCH, CORRECTED)]
-        return list({row["order_ref"]: row for rows in written for row in rows}.values())
+        oldest_first = sorted(self.snapshots.items(), key=lambda one: (one[1][0], one[0]))
+        return list({row["order_ref"]: row for _, (_, rows) in oldest_first for row in rows}.values())
 
     def _ledger_now(self) -> tuple[dict[str, Any], list[Any]]:
         return self.database.orders(), self.database.effects()

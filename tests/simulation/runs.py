@@ -15,6 +15,7 @@ from flows.source_orders import _Batch
 from flows.sync_tracking import _track
 from tasks.resources import Clock, open_resources
 from tasks.settle_after_sale import settle_after_sale
+from tasks.snapshot_refunds import snapshot_refunds
 from tests.simulation.process import Process
 
 BATCH, CORRECTED = "batch", "corrected"
@@ -62,3 +63,4 @@ async def cancel(settings: SourcingSettings, clock: Clock, order_refs: Sequence[
         await settle_open_effects(resources, resources.ledger.orders(order_refs))
         await settle_after_sale(resources, resources.ledger.orders(order_refs))
         await _cancel(resources, order_refs, CHANGED_MY_MIND, chunk_size)
+        await snapshot_refunds(resources, order_refs)

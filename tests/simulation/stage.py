@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -133,10 +134,11 @@ def _client(made: Stage, settings: Any, *, on_send: Any) -> XportcnClient:
     )
 
 
-def _keep_snapshot(made: Stage, _root: Path, snapshot_id: str, _date: Any, tables: Any, **_options: Any) -> None:
+def _keep_snapshot(
+    made: Stage, _root: Path, snapshot_id: str, _date: Any, tables: Any, *, written_at: datetime, **_options: Any
+) -> None:
     boundary("snapshot")
-    made.on.snapshots.pop(snapshot_id, None)  # the newest last
-    made.on.snapshots[snapshot_id] = tables.get("orders", [])
+    made.on.snapshots[snapshot_id] = written_at, tables.get("orders", [])
 
 
 class _Files:

@@ -7,10 +7,15 @@ from typing import Any
 import pytest
 from prefect.utilities.collections import visit_collection
 
+import tasks.snapshot
 from connectors.ledger.records import OrderChange
+from connectors.snapshots import sql
+from connectors.snapshots.writer import write_snapshot
 from domain.states import OrderState
 from tasks.resources import Resources
-from tasks.snapshot import snapshot_orders, write
+from tasks.snapshot import orders_now, snapshot_orders, write
+from tasks.snapshot_refunds import snapshot_refunds
+from tests.tasks.conftest import MovableClock
 
 
 async def test_an_older_snapshot_does_not_stay(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,6 +37,30 @@ async def test_an_older_snapshot_does_not_stay(resources: Resources, monkeypatch
     assert written == [["planned", "planned"], ["ordered", "planned"]]
 
 
+async def test_a_run_that_was_stopped_while_writing_hides_nothing_newer(
+    resources: Resources, next_run: Resources, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It read the order as planned; by the time it writes that, another run has ordered and written it."""
+    root, write_now = resources.settings.snapshot_root, tasks.snapshot._write.fn
+
+    async def stopped_before(run: Resources, *arguments: Any, **options: Any) -> None:
+        clock.advance(30)
+        next_run.ledger.change([OrderChange(order_ref="A-1", state=OrderState.ORDERED)])
+        rows = [order_row(next_run, "A-1")]
+        write_snapshot(root, "newer", clock().date(), {"orders": rows}, batch_id=None, written_at=clock())
+        clock.advance(30)
+        await write_now(run, *arguments, **options)
+
+    monkeypatch.setattr("tasks.snapshot._write", stopped_before)
+    await snapshot_refunds(resources, ["A-1"])
+    assert sql(root, "select state from orders").rows == (("ordered",),)
+    assert sql(root, "select state from orders_history order by snapshot_at").rows == (("planned",), ("ordered",))
+
+
+def order_row(run: Resources, order_ref: str) -> dict[str, Any]:
+    return orders_now(run, [order_ref])["orders"][0]
+
+
 async def test_prefect_does_not_walk_the_rows(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
     """It would look at each cell of a large batch, twice, before anything is written."""
     walked: list[object] = []
@@ -42,5 +71,5 @@ async def test_prefect_does_not_walk_the_rows(resources: Resources, monkeypatch:
 
     monkeypatch.setattr("tasks.snapshot._write", write_task)
     tables = {"orders": [{"order_ref": "A-1"}]}
-    assert await write(resources, "batch", tables, batch_id="batch", begun=resources.clock()) == "batch"
+    assert await write(resources, "batch", tables, batch_id="batch", as_of=resources.clock()) == "batch"
     assert len(walked) == 1
