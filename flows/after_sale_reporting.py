@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from prefect import runtime
 from prefect.artifacts import acreate_table_artifact
 
+from connectors.ledger.records import OrderRecord
 from domain.after_sale import WAITS_FOR_A_PERSON, Refund, standing
 from domain.money import Money
 from domain.report import ReportLine
@@ -63,11 +64,17 @@ class AfterSaleReport:
 
 
 async def after_sale_report(
-    resources: Resources, order_refs: Sequence[str], *, keys: Sequence[str] | None = None, troubles: Sequence[str] = ()
+    resources: Resources,
+    order_refs: Sequence[str],
+    *,
+    before: Mapping[str, OrderRecord] | None = None,
+    keys: Sequence[str] | None = None,
+    troubles: Sequence[str] = (),
 ) -> AfterSaleReport:
     """Write the snapshot, and say how these orders stand: in the run's log and in the Prefect UI.
 
-    `keys` keeps the report to some refunds.
+    `keys` keeps the report to some refunds. A run that may settle payments gives the orders as they were
+    `before`.
     """
     orders = resources.ledger.orders(order_refs)
     refunds = resources.ledger.refunds.of_orders(order_refs)
@@ -75,7 +82,7 @@ async def after_sale_report(
         orders=[line_of(order) for order in orders.values()],
         refunds=[refund_line(refund) for refund in refunds if keys is None or refund.key in keys],
         troubles=list(troubles),
-        snapshot_id=await snapshot_refunds(resources, list(orders)) if orders else None,
+        snapshot_id=await snapshot_refunds(resources, before or orders) if orders else None,
         snapshot_root=str(resources.settings.snapshot_root.absolute()),
     )
     for trouble in report.troubles:

@@ -50,14 +50,15 @@ async def cancel_orders(order_refs: OrderRefs, reason: CancelReason = CHANGED_MY
     settings = SourcingSettings()
     async with open_resources(settings, XportcnSettings()) as resources:
         await resources.warehouse()  # one cheap call that tells whether service, clock and account are well
+        before = resources.ledger.orders(order_refs)
         news = News(resources.ledger, order_refs)
         run_logger().info("%s to cancel", number_of(len(order_refs), "order"))
-        await settle_open_effects(resources, resources.ledger.orders(order_refs))
+        await settle_open_effects(resources, before)
         await settle_after_sale(resources, resources.ledger.orders(order_refs))
         async with followed("orders"):
             troubles = await _cancel(resources, order_refs, reason, settings.chunk_size)
         await news.tell(order_refs)
-        return await after_sale_report(resources, order_refs, troubles=troubles)
+        return await after_sale_report(resources, order_refs, before=before, troubles=troubles)
 
 
 async def _cancel(resources: Resources, order_refs: Sequence[str], reason: str, chunk_size: int) -> list[str]:

@@ -122,7 +122,7 @@ class Reconciliation:
         listings = await self._list()
         await confirm_what_lists_show(self.resources, listings)
         now = await news.tell(list(before))
-        changed = [ref for ref, order in now.items() if order != before[ref]]
+        changed = {ref: before[ref] for ref, order in now.items() if order != before[ref]}
         shown, facts = await self._completed({listing.marketplace: listing.orders for listing in listings})
         seen = await self._seen_twice(facts, shown)
         sums = paid_sums(facts, shown, since=self.since)

@@ -110,8 +110,9 @@ async def _snapshot(
     now: Mapping[str, OrderRecord],
     events: list[dict[str, Any]],
 ) -> str | None:
-    changed = {ref for ref, order in now.items() if order != before[ref]} | {event["order_ref"] for event in events}
-    if not changed:
+    heard_of = {event["order_ref"] for event in events}
+    changed = {ref: before[ref] for ref, order in now.items() if order != before[ref] or ref in heard_of}
+    if not changed and not events:
         return None
     return await snapshot_tracking(resources, changed, events)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from prefect import task
@@ -18,6 +18,9 @@ from tasks.retrying import passing_trouble
 from tasks.search import kept_matches, with_matches
 from tasks.snapshot_rows import Row, order_tables, plan_tables
 from tasks.unwalked import unwalked
+
+MOST_WRITES = 10
+ALWAYS_TOLD = ("orders", "outcomes")
 
 
 @task(
@@ -67,13 +70,18 @@ async def write(
     return snapshot_id
 
 
-def orders_now(resources: Resources, order_refs: Iterable[str]) -> dict[str, list[Row]]:
-    """The tables that have something of these orders, as the ledger has them now."""
-    tables = order_tables(list(resources.ledger.orders(order_refs).values()))
-    return {table: rows for table, rows in tables.items() if rows}
+def orders_now(resources: Resources, before: Mapping[str, OrderRecord]) -> dict[str, list[Row]]:
+    """How these orders are now; of their lines, payments and shipments only what was not so `before`.
 
-
-MOST_WRITES = 10
+    So each payment is told about once, and a folder can be added up.
+    """
+    told: dict[str, list[Row]] = {}
+    for ref, order in resources.ledger.orders(before).items():
+        old = order_tables([before[ref]])
+        for table, rows in order_tables([order]).items():
+            if new := [row for row in rows if table in ALWAYS_TOLD or row not in old[table]]:
+                told.setdefault(table, []).extend(new)
+    return told
 
 
 async def snapshot_orders(resources: Resources, batch_id: str, begun: datetime, order_refs: Sequence[str]) -> str:
@@ -107,10 +115,10 @@ async def snapshot_plan(resources: Resources, batch_id: str, plans: Sequence[Pla
     return await write(resources, f"{batch_id}-plan", plan_tables(plans), batch_id=batch_id, as_of=now)
 
 
-async def snapshot_tracking(resources: Resources, order_refs: Iterable[str], events: Sequence[Row]) -> str:
-    """Orders that moved and events that are new."""
+async def snapshot_tracking(resources: Resources, before: Mapping[str, OrderRecord], events: Sequence[Row]) -> str:
+    """Orders that moved, as they were `before`, and events that are new."""
     now = resources.clock()
     known = ("order_ref", "tracking_number", "sequence", "occurred_at", "status", "description", "place")
     rows = [{column: event[column] for column in known} for event in events]
-    tables = {**orders_now(resources, order_refs), "tracking_events": rows}
+    tables = {**orders_now(resources, before), "tracking_events": rows}
     return await write(resources, f"tracking-{now:%Y%m%dT%H%M%S%f}", tables, batch_id=None, as_of=now)

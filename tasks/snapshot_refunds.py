@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
+from connectors.ledger.records import OrderRecord
 from domain.after_sale import Refund
 from tasks.resources import Resources
 from tasks.snapshot import orders_now, write
@@ -12,11 +13,11 @@ from tasks.snapshot_rows import Row
 EVENT_COLUMNS = ("order_ref", "sequence", "refund_id", "occurred_at", "status", "role", "description")
 
 
-async def snapshot_refunds(resources: Resources, order_refs: Sequence[str]) -> str:
-    """These orders as they stand, with all their refunds and events; answers the snapshot's id."""
-    now = resources.clock()
+async def snapshot_refunds(resources: Resources, before: Mapping[str, OrderRecord]) -> str:
+    """Orders that were so `before` the run, as they stand, with all their refunds and events; answers its id."""
+    now, order_refs = resources.clock(), list(before)
     tables: dict[str, list[Row]] = {
-        **orders_now(resources, order_refs),
+        **orders_now(resources, before),
         "refunds": [refund_row(refund) for refund in resources.ledger.refunds.of_orders(order_refs)],
         "refund_events": [
             {"refund_key": event["key"], **{column: event[column] for column in EVENT_COLUMNS}}

@@ -60,7 +60,8 @@ async def cancel(settings: SourcingSettings, clock: Clock, order_refs: Sequence[
     """`flows.cancel_orders`."""
     async with open_resources(settings, XPORTCN, clock=clock) as resources:
         await resources.warehouse()
-        await settle_open_effects(resources, resources.ledger.orders(order_refs))
+        before = resources.ledger.orders(order_refs)
+        await settle_open_effects(resources, before)
         await settle_after_sale(resources, resources.ledger.orders(order_refs))
         await _cancel(resources, order_refs, CHANGED_MY_MIND, chunk_size)
-        await snapshot_refunds(resources, order_refs)
+        await snapshot_refunds(resources, before)

@@ -52,13 +52,24 @@ async def test_a_run_that_was_stopped_while_writing_hides_nothing_newer(
         await write_now(run, *arguments, **options)
 
     monkeypatch.setattr("tasks.snapshot._write", stopped_before)
-    await snapshot_refunds(resources, ["A-1"])
+    await snapshot_refunds(resources, resources.ledger.orders(["A-1"]))
     assert sql(root, "select state from orders").rows == (("ordered",),)
     assert sql(root, "select state from orders_history order by snapshot_at").rows == (("planned",), ("ordered",))
 
 
 def order_row(run: Resources, order_ref: str) -> dict[str, Any]:
-    return orders_now(run, [order_ref])["orders"][0]
+    return orders_now(run, run.ledger.orders([order_ref]))["orders"][0]
+
+
+async def test_a_payment_is_written_once_by_the_run_that_found_it(resources: Resources) -> None:
+    """Orders are told whenever something moved; adding up a folder of payments must not count one twice."""
+    resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.ORDERED)])
+    before = resources.ledger.orders(["A-1"])
+    resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.PAID, columns={"paid_minor": 100})])
+    first = orders_now(resources, before)
+    assert [(row["amount_minor"], row["batch_id"]) for row in first["payments"]] == [(100, "batch")]
+    later = orders_now(resources, resources.ledger.orders(["A-1"]))
+    assert later.keys() == {"orders", "outcomes"}
 
 
 async def test_prefect_does_not_walk_the_rows(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
