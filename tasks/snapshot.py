@@ -63,8 +63,8 @@ async def write(
 ) -> str:
     """Write or replace one snapshot; answers its id. `begun` gives the date folder, the same one for a rerun.
 
-    `as_of` is a moment before the rows were read: a run that was slow or stopped between reading and writing must not
-    hide what another has written meanwhile.
+    The newest row counts, by `as_of`. A run that was slow or stopped between reading and writing must not hide what
+    another has written: `as_of` is a moment before the rows were read, or one after which they are read once more.
     """
     await _write(resources, snapshot_id, unwalked(tables), batch_id=batch_id, as_of=as_of, begun=begun or as_of)
     return snapshot_id
@@ -89,12 +89,11 @@ async def snapshot_orders(resources: Resources, batch_id: str, begun: datetime, 
 
     Written again when the ledger has moved meanwhile: another run's newer snapshot may just have been replaced.
     """
-    as_of, orders = resources.clock(), await asyncio.to_thread(resources.ledger.orders, order_refs)
+    orders = await asyncio.to_thread(resources.ledger.orders, order_refs)
     for _ in range(MOST_WRITES):
         tables = await _batch_tables(resources, order_refs, orders)
-        await write(resources, batch_id, tables, batch_id=batch_id, as_of=as_of, begun=begun)
-        as_of, told = resources.clock(), orders
-        orders = await asyncio.to_thread(resources.ledger.orders, order_refs)
+        await write(resources, batch_id, tables, batch_id=batch_id, as_of=resources.clock(), begun=begun)
+        told, orders = orders, await asyncio.to_thread(resources.ledger.orders, order_refs)
         if told == orders:
             break
     return batch_id

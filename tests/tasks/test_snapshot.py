@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -18,23 +19,34 @@ from tasks.snapshot_refunds import snapshot_refunds
 from tests.tasks.conftest import MovableClock
 
 
-async def test_an_older_snapshot_does_not_stay(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another run orders while this one writes what it read before: it writes again, what is so now."""
-    written: list[list[str]] = []
+async def test_an_older_snapshot_does_not_stay(
+    resources: Resources, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another run orders while this one writes what it read before: it writes again, what is so now.
 
-    async def write(_resources: Resources, snapshot_id: str, tables: Any, **_options: Any) -> str:
-        written.append([row["state"] for row in tables["orders"]])
+    Stopped before that, it still writes as of then: an earlier moment would let another batch's older rows count.
+    """
+    written: list[tuple[float, list[str]]] = []
+    begun = clock()
+
+    async def stopped_for_long(*_: object) -> dict[str, Any]:
+        clock.advance(1000)
+        return {}
+
+    async def write(_resources: Resources, snapshot_id: str, tables: Any, *, as_of: datetime, **_options: Any) -> str:
+        written.append(((as_of - begun).total_seconds(), [row["state"] for row in tables["orders"]]))
         if len(written) == 1:
             resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.ORDERED)])
         return snapshot_id
 
     monkeypatch.setattr("tasks.snapshot.write", write)
+    monkeypatch.setattr("tasks.snapshot.kept_matches", stopped_for_long)
     monkeypatch.setattr("tasks.snapshot.plan_of", lambda _order: None)
     monkeypatch.setattr("tasks.snapshot.with_matches", lambda plan, _matches: plan)
     monkeypatch.setattr("tasks.snapshot.plan_tables", lambda _plans: {})
     monkeypatch.setattr("tasks.snapshot.order_tables", lambda orders: {"orders": [{"state": o.state} for o in orders]})
-    assert await snapshot_orders(resources, "batch", resources.clock(), ["A-1", "A-2"]) == "batch"
-    assert written == [["planned", "planned"], ["ordered", "planned"]]
+    assert await snapshot_orders(resources, "batch", begun, ["A-1", "A-2"]) == "batch"
+    assert written == [(1000, ["planned", "planned"]), (2000, ["ordered", "planned"])]
 
 
 async def test_a_run_that_was_stopped_while_writing_hides_nothing_newer(
