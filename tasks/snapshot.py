@@ -73,7 +73,7 @@ async def write(
 def orders_now(resources: Resources, before: Mapping[str, OrderRecord]) -> dict[str, list[Row]]:
     """How these orders are now; of their lines, payments and shipments only what was not so `before`.
 
-    So each payment is told about once, and a folder can be added up.
+    So these tables grow with what happens, not with every run that looks at an order.
     """
     told: dict[str, list[Row]] = {}
     for ref, order in resources.ledger.orders(before).items():

@@ -74,7 +74,7 @@ def order_row(run: Resources, order_ref: str) -> dict[str, Any]:
 
 
 async def test_a_payment_is_written_once_by_the_run_that_found_it(resources: Resources) -> None:
-    """Orders are told whenever something moved; adding up a folder of payments must not count one twice."""
+    """Orders are told whenever something moved; a later run that finds nothing new writes the payment no more."""
     resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.ORDERED)])
     before = resources.ledger.orders(["A-1"])
     resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.PAID, columns={"paid_minor": 100})])
