@@ -287,11 +287,19 @@ def sandbox(
     state: Annotated[
         Path | None, typer.Option(help="Keep the books in this file; without it they live in memory.")
     ] = None,
+    dialect: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Deviate from the written contract as this dialect says; may be repeated."),
+    ] = None,
+    dialects: Annotated[bool, typer.Option("--dialects", help="List the dialects, then end.")] = False,
 ) -> None:
     """Run a stand-in for the Xportcn service, with its own books."""
-    from sandbox.server import serve
+    from sandbox.server import list_dialects, serve
 
-    serve(host, port, seed, state)
+    if dialects:
+        list_dialects()
+    else:
+        serve(host, port, seed, state, dialect or ())
 
 
 @app.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from sandbox.server import serve
+from sandbox.server import list_dialects, serve
 
 
 def main() -> None:
@@ -13,8 +13,13 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8790, help="0 takes any free port")
     parser.add_argument("--seed", type=int, default=7, help="the same seed gives the same catalogue and ids")
     parser.add_argument("--state", metavar="FILE", help="keep everything in this file; without it, in memory")
+    parser.add_argument("--dialect", metavar="NAME", action="append", default=[], help="deviate from the contract so")
+    parser.add_argument("--dialects", action="store_true", help="list the dialects")
     options = parser.parse_args()
-    serve(options.host, options.port, options.seed, options.state)
+    if options.dialects:
+        list_dialects()
+    else:
+        serve(options.host, options.port, options.seed, options.state, options.dialect)
 
 
 if __name__ == "__main__":

@@ -94,6 +94,9 @@ class Books:
     def referenced(self, marketplace: str, reference: str) -> Sequence[Order]:
         return self._by_reference.get((marketplace, reference), [])
 
+    def has_out_order_id(self, marketplace: str, out_order_id: str) -> bool:
+        return bool(out_order_id) and any(order.out_order_id == out_order_id for order in self._listed[marketplace])
+
     def created_between(self, marketplace: str, start: int | None, end: int | None) -> Sequence[Order]:
         """Orders created from `start` to `end`, both included, oldest first; without a scan."""
         orders = self._listed[marketplace]

@@ -142,7 +142,8 @@ def _order(world: World, order: Order) -> dict[str, Any]:
     return {
         "marketplace": order.marketplace,
         "order_id": order.id,
-        "reference": order.reference,
+        "reference": order.reference or order.out_order_id,
+        "out_order_id": order.out_order_id,
         "amount_fen": order.amount_fen,
         "status": STATUS[order.marketplace](order, world.now()),
         "paid_fen": order.paid_fen,
@@ -231,6 +232,15 @@ def faults(sandbox: Sandbox, query: Fields, body: bytes) -> dict[str, Any]:
     return sandbox.faults.in_force()
 
 
+def set_dialects(sandbox: Sandbox, query: Fields, body: bytes) -> dict[str, Any]:
+    sandbox.world.dialects.replace(read_object(body))
+    return sandbox.world.dialects.in_force()
+
+
+def dialects(sandbox: Sandbox, query: Fields, body: bytes) -> dict[str, Any]:
+    return sandbox.world.dialects.in_force()
+
+
 def reset(sandbox: Sandbox, query: Fields, body: bytes) -> dict[str, Any]:
     sandbox.reset()
     return {"ok": True}
@@ -245,5 +255,7 @@ ACTIONS: dict[tuple[str, str], Callable[[Sandbox, Fields, bytes], Any]] = {
     ("POST", PREFIX + "clock"): move_clock,
     ("GET", PREFIX + "faults"): faults,
     ("PUT", PREFIX + "faults"): set_faults,
+    ("GET", PREFIX + "dialects"): dialects,
+    ("PUT", PREFIX + "dialects"): set_dialects,
     ("POST", PREFIX + "reset"): reset,
 }

@@ -66,7 +66,7 @@ class Voucher:
 
 @dataclass(slots=True)
 class Order:
-    """`reference` is what the caller sent to find it again; times in milliseconds."""
+    """`reference` and `out_order_id` are what the caller sent to find it again; times in milliseconds."""
 
     sequence: int
     marketplace: str
@@ -96,6 +96,7 @@ class Order:
     refunded_fen: int = 0
     warehouse_name: str | None = None
     warehouse_address: str | None = None
+    out_order_id: str = ""
 
     @classmethod
     def restored(cls, body: dict[str, Any]) -> Self:

@@ -57,11 +57,17 @@ def by_depot(lines: Sequence[Line], item_of: Callable[[Line], Item]) -> list[lis
 
 
 def place_orders(
-    world: World, picks: Sequence[Pick], reference: str, addresses: Addresses, first_id: int
+    world: World,
+    picks: Sequence[Pick],
+    reference: str,
+    addresses: Addresses,
+    first_id: int,
+    *,
+    out_order_id: str = "",
 ) -> list[Order]:
     """Order picks of one seller: one order a depot, each with its own postage and all with the same reference."""
     depots = by_depot(picks, lambda pick: pick.item)
-    return [place_order(world, depot, reference, addresses, first_id) for depot in depots]
+    return [place_order(world, depot, reference, addresses, first_id, out_order_id=out_order_id) for depot in depots]
 
 
 def place_order(
@@ -73,6 +79,7 @@ def place_order(
     *,
     post_fen: int | None = None,
     carrier: str = "",
+    out_order_id: str = "",
 ) -> Order:
     """Order what has been checked: from one seller and depot, in stock. Ids go up from about `first_id`, by the seed.
 
@@ -93,6 +100,7 @@ def place_order(
         warehouse=addresses.warehouse,
         created_at=world.now(),
         carrier=carrier,
+        out_order_id=out_order_id,
     )
     world.books.add_order(order)
     world.expect_closing(order)

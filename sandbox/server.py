@@ -7,7 +7,7 @@ import errno
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.app import Sandbox
+from sandbox.dialects import SENTENCES, dialects_named
+from sandbox.refusals import Refusal
 from sandbox.store import FileStore, StateError, Store
 from sandbox.world import World
 
@@ -22,20 +24,33 @@ BACKLOG = 1024
 MAX_BODY_BYTES = 16 * 1024 * 1024
 
 
-def serve(host: str = "127.0.0.1", port: int = 8790, seed: int = 7, state: str | Path | None = None) -> None:
+def serve(
+    host: str = "127.0.0.1",
+    port: int = 8790,
+    seed: int = 7,
+    state: str | Path | None = None,
+    dialects: Iterable[str] = (),
+) -> None:
     """Serve until SIGINT or SIGTERM. Exits with status 1 and a remedy on stderr if it cannot start.
 
     Without `state` everything lives in memory. Port 0 takes any free port; the line on stdout names it.
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     try:
+        spoken = dialects_named(dialects)
         store = FileStore(Path(state), seed) if state else Store()
-        sandbox = Sandbox(World(seed, store))
+        sandbox = Sandbox(World(seed, store, dialects=spoken))
         asyncio.run(_run(sandbox, host, port, f"state in {state}" if state else "in memory"))
-    except StateError as error:
+    except (StateError, Refusal) as error:
         _give_up(str(error))
     except OSError as error:
         _give_up(_explained(error, host, port))
+
+
+def list_dialects() -> None:
+    """Print each dialect with what it means."""
+    for dialect, sentence in SENTENCES.items():
+        print(f"{dialect:24} {sentence}")
 
 
 @asynccontextmanager

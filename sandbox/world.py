@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from sandbox.addresses import AddressBook
@@ -11,6 +11,7 @@ from sandbox.books import Books
 from sandbox.carts import Carts
 from sandbox.catalogue import Catalogue
 from sandbox.clock import Agenda, Clock
+from sandbox.dialects import Dialect, Dialects
 from sandbox.entities import Order
 from sandbox.offline import OfflinePayments
 from sandbox.quotes import FirstAnswers, Quotes
@@ -20,8 +21,16 @@ from sandbox.store import StateError, Store
 
 
 class World:
-    def __init__(self, seed: int = 7, store: Store | None = None, *, wall_ns: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self,
+        seed: int = 7,
+        store: Store | None = None,
+        *,
+        wall_ns: Callable[[], int] = time.time_ns,
+        dialects: Iterable[Dialect] = (),
+    ) -> None:
         self.seed = seed
+        self.dialects = Dialects(dialects)
         self.store = store or Store()
         self.clock = Clock(wall_ns)
         self.agenda = Agenda(self.clock)
@@ -96,7 +105,8 @@ class World:
             self.catalogue.put_back(item, sku, line.quantity)
 
     def reset(self) -> None:
-        """Empty books, the catalogue as at the start, the real time; also in the state file."""
+        """Empty books, catalogue and dialects as at the start, the real time; also in the state file."""
+        self.dialects.reset()
         self.store.clear()
         self.agenda.clear()
         self.clock.restart()

@@ -33,6 +33,7 @@ def preview_batch(world: World, call: Call) -> list[dict[str, Any]]:
 @operations.post("/alibaba/order/batch/create", effect=True)
 def create_batch(world: World, call: Call) -> list[dict[str, Any]]:
     """A merchant that refuses leaves the others ordered. A repeat orders again."""
+    world.dialects.check_fields(call.body, "flow", "message", "addressParam", "cargoParamList", "tradeType")
     address = call.body.object("addressParam")
     check_trade(call.body)
     check_address(address)

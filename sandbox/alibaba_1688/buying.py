@@ -9,10 +9,11 @@ from typing import Any
 
 from sandbox.alibaba_1688 import views
 from sandbox.alibaba_1688.cargo import PROBLEMS, Cargo, first_problem
+from sandbox.dialects import Dialect
 from sandbox.entities import Order
 from sandbox.fields import Fields
 from sandbox.ordering import Addresses, by_depot, goods_fen, place_orders, postage_fen
-from sandbox.refusals import UPSTREAM_REFUSED, Refusal, bad_request
+from sandbox.refusals import UPSTREAM_REFUSED, Refusal, bad_request, upstream_refused
 from sandbox.world import World
 
 FIRST_ID = 2_500_000_000_000_000_000
@@ -80,6 +81,14 @@ def _previewed_line(line: Cargo) -> dict[str, Any]:
     }
 
 
+def read_out_order_id(world: World, marketplace: str, body: Fields) -> str:
+    """The caller's own id of an order (assumed from 1688's manual and Xportcn's KA preview page)."""
+    out_order_id = body.optional_text("outOrderId")
+    if Dialect.REFUSES_DUPLICATES in world.dialects and world.books.has_out_order_id(marketplace, out_order_id):
+        raise upstream_refused("DUPLICATE_OUT_ORDER_ID", f"there is an order with outOrderId {out_order_id}")
+    return out_order_id
+
+
 def check_trade(body: Fields) -> None:
     """Flow, message and trade type of a create."""
     if body.text("flow") != FLOW:
@@ -90,10 +99,13 @@ def check_trade(body: Fields) -> None:
         raise Refusal(UPSTREAM_REFUSED, f"not support tradeType:{trade_type}")
 
 
-def place(world: World, cargo: Sequence[Cargo], message: str, address: Fields) -> list[Order]:
+def place(
+    world: World, cargo: Sequence[Cargo], message: str, address: Fields, *, out_order_id: str = ""
+) -> list[Order]:
     """Order one seller's lines that can all be bought."""
     addresses = Addresses(receiver=dict(address.raw), warehouse=dict(address.raw))
-    return place_orders(world, [line.pick() for line in cargo], message, addresses, FIRST_ID)
+    picks = [line.pick() for line in cargo]
+    return place_orders(world, picks, message, addresses, FIRST_ID, out_order_id=out_order_id)
 
 
 def created(orders: Sequence[Order], failed: Sequence[Cargo] = ()) -> dict[str, Any]:
@@ -109,6 +121,7 @@ def created(orders: Sequence[Order], failed: Sequence[Cargo] = ()) -> dict[str, 
         "message": PROBLEMS.get(problem),
         "failedOfferList": [_failed_offer(line) for line in failed if line.problem],
         "orderList": [_created_order(order) for order in orders],
+        **(views.own_id(only) if only else {}),
     }
 
 

@@ -105,6 +105,7 @@ def preview(world: World, call: Call) -> dict[str, Any]:
 @operations.post("/alibaba/cart/create/order", effect=True)
 def create_order(world: World, call: Call) -> dict[str, Any]:
     """Each seller is all or nothing; what was ordered leaves the cart, so that a repeat finds it gone."""
+    world.dialects.check_fields(call.body, "flow", "message", "addressParam", "cartIds", "tradeType")
     address, row_ids = call.body.object("addressParam"), call.body.row_numbers("cartIds")
     check_trade(call.body)
     check_address(address)

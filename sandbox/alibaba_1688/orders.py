@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sandbox.alibaba_1688 import views
-from sandbox.alibaba_1688.buying import check_trade, created, place, previewed
+from sandbox.alibaba_1688.buying import check_trade, created, place, previewed, read_out_order_id
 from sandbox.alibaba_1688.cargo import check_address, first_problem, read_cargo
 from sandbox.entities import Order
 from sandbox.fields import Fields
@@ -21,6 +21,7 @@ from sandbox.world import World
 operations = Operations()
 
 CASHIER = "https://trade.1688.com/order/cashier.htm?orderId="
+CREATE_FIELDS = ("flow", "message", "addressParam", "cargoParamList", "tradeType", "shopPromotionId")
 YOUNGEST_TO_CANCEL = 10 * SECOND
 RECEIPT_PROBLEMS = {ORDER_STATUS_ERROR: "the order is not on its way", "4003": "there is no such order"}
 
@@ -34,13 +35,15 @@ def preview(world: World, call: Call) -> dict[str, Any]:
 @operations.post("/alibaba/order/create", effect=True)
 def create(world: World, call: Call) -> dict[str, Any]:
     """No key makes a repeat harmless: the same request twice makes two orders."""
+    world.dialects.check_fields(call.body, *CREATE_FIELDS)
     address = call.body.object("addressParam")
     check_trade(call.body)
     check_address(address)
     cargo = read_cargo(world, call.body)
     if first_problem(cargo):
         return created([], cargo)
-    return created(place(world, cargo, call.body.optional_text("message"), address))
+    out_order_id, message = read_out_order_id(world, "1688", call.body), call.body.optional_text("message")
+    return created(place(world, cargo, message, address, out_order_id=out_order_id))
 
 
 @operations.get("/alibaba/order/pay/url", effect=True)
@@ -102,7 +105,7 @@ def page_list(world: World, call: Call) -> dict[str, Any]:
         "totalRecord": len(orders),
         "page": page.number,
         "pageSize": page.size,
-        "result": [views.order_view(world, order) for order in rows],
+        "result": [views.listed(world, order) for order in rows],
     }
 
 

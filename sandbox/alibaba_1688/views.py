@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox.dialects import hidden_in_lists
 from sandbox.entities import Order, OrderLine
 from sandbox.lifecycle import SUCCESS_TAKES, coming_parcel, modified_at, sent_parcel
 from sandbox.refund import State
@@ -51,6 +52,19 @@ def order_view(world: World, order: Order) -> dict[str, Any]:
     }
 
 
+def listed(world: World, order: Order) -> dict[str, Any]:
+    """The order as lists show it, which some dialects do without its references."""
+    view, hidden = order_view(world, order), hidden_in_lists(world.dialects)
+    names = {"message": "buyerFeedback", "outOrderId": "outOrderId"}
+    view["baseInfo"] |= {names[name]: None for name in hidden}
+    return view
+
+
+def own_id(order: Order) -> dict[str, Any]:
+    """The caller's own id, which answers carry once it was sent: the written contract does not have it."""
+    return {"outOrderId": order.out_order_id} if order.out_order_id else {}
+
+
 def _base_info(world: World, order: Order, now: int) -> dict[str, Any]:
     sent = sent_parcel(order, now)
     refunds = world.refunds.of_order(order)
@@ -70,6 +84,7 @@ def _base_info(world: World, order: Order, now: int) -> dict[str, Any]:
         "buyerFeedback": order.reference,
         "sellerOpenId": order.seller_id,
         "closeReason": order.close_reason,
+        **own_id(order),
     }
 
 

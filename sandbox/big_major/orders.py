@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sandbox.alibaba_1688.buying import read_out_order_id
 from sandbox.alibaba_1688.cargo import PROBLEMS, Cargo, first_problem
 from sandbox.big_major import views
 from sandbox.big_major.cargo import read_asked
@@ -22,6 +23,7 @@ operations = Operations()
 
 FIRST_ID = 2_800_000_000_000_000_000
 LONGEST_MESSAGE = 500
+CREATE_FIELDS = ("flow", "message", "addressParam", "cargoParamList", "tradeType", "shopPromotionId")
 PREVIEW_LIVES = HOUR // 2
 PAYMENT_PROBLEMS = {
     BALANCE_NOT_ENOUGH: "the balance does not cover the order",
@@ -33,6 +35,7 @@ SHOWING = Showing(views.status, lambda world, order: modified_at(order, world.no
 @operations.post("/alibaba/ka/order/create", effect=True)
 def create(world: World, call: Call) -> dict[str, Any]:
     """At today's prices and without a key: the same request twice makes two orders."""
+    world.dialects.check_fields(call.body, *CREATE_FIELDS)
     message = _message(call.body)
     asked = read_asked(world, call.body)
     if not world.quotes.quoted_since("big_major", asked.lines, world.now() - PREVIEW_LIVES):
@@ -40,8 +43,9 @@ def create(world: World, call: Call) -> dict[str, Any]:
         raise Refusal(UPSTREAM_REFUSED, f"PREVIEW_REQUIRED: {words}")
     if first_problem(asked.cargo):
         return _not_created(asked.cargo)
-    picks = [line.pick() for line in asked.cargo]
-    return _created(place_orders(world, picks, message, Addresses(asked.address, asked.address), FIRST_ID))
+    picks, addresses = [line.pick() for line in asked.cargo], Addresses(asked.address, asked.address)
+    out_order_id = read_out_order_id(world, "big_major", call.body)
+    return _created(place_orders(world, picks, message, addresses, FIRST_ID, out_order_id=out_order_id))
 
 
 def _message(body: Fields) -> str:
@@ -97,7 +101,7 @@ def pay(world: World, call: Call) -> dict[str, Any]:
 def page_list(world: World, call: Call) -> dict[str, Any]:
     page = call.body.page("pageNo")
     orders = select_orders(world, "big_major", _wanted(call.body), SHOWING)
-    return page.answer(len(orders), [views.order_view(world, order) for order in orders[page.start : page.stop]])
+    return page.answer(len(orders), [views.listed(world, order) for order in orders[page.start : page.stop]])
 
 
 def _wanted(asked: Fields) -> Wanted:

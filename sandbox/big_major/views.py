@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox.alibaba_1688.views import own_id
+from sandbox.dialects import hidden_in_lists
 from sandbox.entities import Order, OrderLine
 from sandbox.lifecycle import modified_at, sent_parcel
 from sandbox.times import china_text, china_text_or_none
@@ -37,6 +39,7 @@ def head(order: Order) -> dict[str, Any]:
         "shippingFee": order.post_fen,
         "serviceFee": order.fee_fen,
         "totalPayment": order.amount_fen,
+        **own_id(order),
     }
 
 
@@ -60,6 +63,11 @@ def order_view(world: World, order: Order) -> dict[str, Any]:
             international_view(shipment, parcel) for shipment, parcel in booked_parcels(world, order)
         ],
     }
+
+
+def listed(world: World, order: Order) -> dict[str, Any]:
+    """The order as lists show it, which some dialects do without its references."""
+    return order_view(world, order) | dict.fromkeys(hidden_in_lists(world.dialects))
 
 
 def _item(line: OrderLine) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sandbox.dialects import Dialect
 from sandbox.entities import Order
 from sandbox.fields import Fields
 from sandbox.operations import Call, Operations
@@ -141,7 +142,7 @@ def _cargo(lines: Sequence[WantedLine]) -> str:
 def _repeated(world: World, outer_id: str, lines: Sequence[WantedLine]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """What a used outerPurchaseId is answered, and the lines that were left out the first time."""
     first = world.first_answers.of("taobao", outer_id)
-    if first is None or first.cargo != _cargo(lines):
+    if first is None or first.cargo != _cargo(lines) or Dialect.REFUSES_DUPLICATES in world.dialects:
         return _not_created(outer_id, "DUPLICATE_OUTER_ID"), []
     return views.created(world, world.books.referenced("taobao", outer_id)), first.data["failed"]
 

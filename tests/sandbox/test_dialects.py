@@ -1,0 +1,120 @@
+"""Dialects: the service as it may be instead of as the contract has it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from sandbox.dialects import SENTENCES, Dialect
+from tests.sandbox.buyer import Buyer
+from tests.sandbox.client import Answer, Caller
+
+KA = "/alibaba/ka/order"
+LIST_WITHOUT_MESSAGE, LIST_WITHOUT_REFERENCE = ["list-without-message"], ["list-without-reference"]
+
+
+@pytest.fixture
+async def rows(caller: Caller) -> dict[str, dict[str, Any]]:
+    return {place: (await caller.rows(place, limit=1))[0] for place in ("1688", "big_major", "taobao")}
+
+
+async def create_1688(buyer: Buyer, row: dict[str, Any], **fields: Any) -> Answer:
+    return await buyer.caller.post("/alibaba/order/create", {**buyer.cargo(row), "flow": "general", **fields})
+
+
+async def create_ka(buyer: Buyer, row: dict[str, Any], **fields: Any) -> Answer:
+    asked = {**buyer.cargo(row), "flow": "fenxiaonew"}
+    await buyer.caller.post(f"{KA}/create/preview", asked)
+    return await buyer.caller.post(f"{KA}/create", {**asked, **fields})
+
+
+async def shown(buyer: Buyer, rows: Mapping[str, Any]) -> dict[str, list[tuple[str | None, str | None]]]:
+    """Message and outOrderId of one order of each, as list and detail show them."""
+    caller, sent = buyer.caller, {"message": "R-1", "outOrderId": "R-1"}
+    id_1688 = (await create_1688(buyer, rows["1688"], **sent)).data["orderId"]
+    id_ka = (await create_ka(buyer, rows["big_major"], **sent)).data["orderList"][0]["orderId"]
+    listed = (await caller.post("/v2/alibaba/order/page", {"page": 1, "pageSize": 5})).data["result"]
+    read = (await caller.post("/alibaba/order/detail", {"orderId": id_1688, "webSite": "1688"})).data
+    listed_ka = (await caller.post(f"{KA}/page", {"pageNo": 1, "pageSize": 5})).data["data"]
+    read_ka = (await caller.post(f"{KA}/detail", {"orderId": id_ka})).data
+    return {
+        "1688": [(one["baseInfo"]["buyerFeedback"], one["baseInfo"]["outOrderId"]) for one in (*listed, read)],
+        "big_major": [(one["message"], one["outOrderId"]) for one in (*listed_ka, read_ka)],
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "in_lists"),
+    [([], ("R-1", "R-1")), (LIST_WITHOUT_MESSAGE, (None, "R-1")), (LIST_WITHOUT_REFERENCE, (None, None))],
+)
+async def test_lists_may_hide_what_details_show(
+    caller: Caller, buyer: Buyer, rows: dict[str, Any], names: list[str], in_lists: tuple[str | None, str | None]
+) -> None:
+    """Without a dialect lists and details show message and outOrderId; with one only the details do."""
+    await caller.control("PUT", "dialects", {"names": names})
+    expected = [in_lists, ("R-1", "R-1")]
+    assert await shown(buyer, rows) == {"1688": expected, "big_major": expected}
+
+
+async def test_an_order_with_an_own_id_only_is_known_by_it(caller: Caller, buyer: Buyer, rows: dict[str, Any]) -> None:
+    """The books' reference is the message, else outOrderId; without a dialect the same id orders again."""
+    for _ in range(2):
+        await create_1688(buyer, rows["1688"], outOrderId="R-7")
+    orders = (await caller.books())["orders"]
+    assert [(order["reference"], order["out_order_id"]) for order in orders] == [("R-7", "R-7")] * 2
+
+
+async def test_unknown_fields_are_refused_and_order_nothing(caller: Caller, buyer: Buyer, rows: dict[str, Any]) -> None:
+    """outOrderId is not in the written contract; the same create without it is accepted."""
+    await caller.control("PUT", "dialects", {"names": ["refuses-unknown-fields"]})
+    for create, row in ((create_1688, rows["1688"]), (create_ka, rows["big_major"])):
+        refused = await create(buyer, row, message="R-1", outOrderId="R-1")
+        assert (refused.refusal, refused.body["msg"]) == ((400, 40001), "outOrderId: unknown field")
+    assert (await caller.books())["orders"] == []
+    for create, row in ((create_1688, rows["1688"]), (create_ka, rows["big_major"])):
+        assert (await create(buyer, row, message="R-1")).data["success"]
+
+
+async def test_duplicates_are_refused(caller: Caller, buyer: Buyer, rows: dict[str, Any]) -> None:
+    """Also where the contract answers a repeat with the first order; one order each remains."""
+    await caller.control("PUT", "dialects", {"names": ["refuses-duplicates"]})
+    for create, row in ((create_1688, rows["1688"]), (create_ka, rows["big_major"])):
+        assert (await create(buyer, row, outOrderId="R-1")).data["success"]
+        again = await create(buyer, row, outOrderId="R-1")
+        assert (again.refusal, again.body["msg"][:22]) == ((200, 400), "DUPLICATE_OUT_ORDER_ID")
+    body = await buyer.taobao_create_body(rows["taobao"])
+    answers = [(await caller.post("/open/purchase/create/v2", body)).data for _ in range(2)]
+    assert [answer["errorCode"] for answer in answers] == [None, "DUPLICATE_OUTER_ID"]
+    assert len((await caller.books())["orders"]) == 3
+
+
+async def test_unknown_dialects_are_refused_by_name(caller: Caller) -> None:
+    """And leave those in force as they were; a reset brings back those of the start."""
+    await caller.control("PUT", "dialects", {"names": LIST_WITHOUT_MESSAGE})
+    answer = await caller.send("PUT", "/_sandbox/dialects", body={"names": ["list-without-mesage"]})
+    assert answer.status == 400
+    assert answer.body["error"].startswith(
+        "names: there is no dialect list-without-mesage; known are list-without-message, "
+    )
+    assert (await caller.control("GET", "dialects"))["names"] == LIST_WITHOUT_MESSAGE
+    await caller.control("POST", "reset")
+    assert (await caller.control("GET", "dialects"))["names"] == []
+
+
+def test_the_command_lists_the_dialects_and_knows_their_names() -> None:
+    """Each with a sentence; a misspelt one starts nothing."""
+    listed = sandbox("--dialects").stdout.splitlines()
+    assert listed == [f"{name:24} {SENTENCES[name]}" for name in Dialect]
+    wrong = sandbox("--dialect", "polite")
+    assert wrong.returncode == 1
+    assert wrong.stderr.startswith("sandbox: names: there is no dialect polite; known are ")
+
+
+def sandbox(*options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "sandbox", *options], capture_output=True, text=True, timeout=60, check=False
+    )
