@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.failures import explained
-from cli.options import Json
+from cli.options import Encoding, Json
 from domain.marketplace import Marketplace
 
 app = typer.Typer(help="Prepare orders by hand in the marketplaces' own carts.", no_args_is_help=True)
@@ -20,12 +20,13 @@ def cart_add(
     file: Annotated[Path, typer.Argument(help="Request file: CSV, XLSX, JSON or Parquet.")],
     *,
     batch: Annotated[str | None, typer.Option(help="Name of the batch; the same name goes on with it.")] = None,
+    encoding: Encoding = "",
     json: Json = False,
 ) -> None:
     """Lay the orders of a request file into the carts; buys nothing."""
     from cli.carts import add
 
-    raise typer.Exit(add(file, batch=batch, as_json=json))
+    raise typer.Exit(add(file, batch=batch, encoding=encoding, as_json=json))
 
 
 @app.command("list")

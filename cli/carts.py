@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 from rich.table import Table
 
 from cli.failures import BAD_USAGE, NEEDS_A_PERSON, say
-from cli.options import is_amount
-from cli.run import ask, print_report, require_no_faults
+from cli.options import is_amount, is_encoding
+from cli.run import ask, print_report, require_no_faults, say_warnings
 from cli.running import run_flow
 from cli.terminal import console, show_orders
 from domain.cart import CartFault, CartRow
@@ -23,15 +23,17 @@ from domain.report import BatchReport
 R = TypeVar("R")
 
 
-def add(file: Path, *, batch: str | None, as_json: bool) -> int:
+def add(file: Path, *, batch: str | None, encoding: str, as_json: bool) -> int:
     """Lay a file's orders into the carts; answers the exit code."""
 
     async def flow() -> BatchReport:
         from flows.carts import fill_cart
 
-        return await fill_cart(file, batch)
+        return await fill_cart(file, batch, encoding)
 
-    require_no_faults(file, as_json=as_json)
+    if not is_encoding(encoding):
+        return BAD_USAGE
+    say_warnings(require_no_faults(file, encoding=encoding, as_json=as_json))
     report = _run(flow)
     if report is None:
         return BAD_USAGE

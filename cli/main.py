@@ -9,7 +9,7 @@ import typer
 
 from cli import after_sale_app, cart_app, ledger
 from cli.failures import explained
-from cli.options import ChunkSize, Concurrency, Json
+from cli.options import ChunkSize, Concurrency, Encoding, Json
 from domain.marketplace import Marketplace
 from domain.search import LARGEST_PAGE, Sort
 
@@ -36,6 +36,7 @@ def run(
         str | None, typer.Option(help="Most that the batch may cost in yuan: goods and domestic postage, not freight.")
     ] = None,
     batch: Annotated[str | None, typer.Option(help="Name of the batch; the same name goes on with it.")] = None,
+    encoding: Encoding = "",
     chunk_size: ChunkSize = None,
     concurrency: Concurrency = None,
     json: Json = False,
@@ -50,6 +51,7 @@ def run(
             dry_run=dry_run,
             yes=yes,
             budget_cny=budget_cny,
+            encoding=encoding,
             chunk_size=chunk_size,
             concurrency=concurrency,
             as_json=json,

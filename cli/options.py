@@ -14,6 +14,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to s
 ChunkSize = Annotated[int | None, typer.Option(min=1, max=1000, help="Orders per task run.")]
 Concurrency = Annotated[int | None, typer.Option(min=1, max=200, help="Calls to the service at once.")]
 
+Encoding = Annotated[
+    str, typer.Option(metavar="NAME", help="Of a text file that is neither UTF-8 nor UTF-16, such as gb18030.")
+]
+
 
 def is_amount(option: str, text: str | None) -> bool:
     """Whether an option is left out or is an amount in yuan; if it is neither, that is said."""
@@ -22,6 +26,18 @@ def is_amount(option: str, text: str | None) -> bool:
     except ValueError:
         say(f"{option} {text}: not an amount in yuan, such as 1500 or 99.50")
         return False
+
+
+def is_encoding(name: str) -> bool:
+    """Whether this names an encoding of text, or nothing; if it does not, that is said."""
+    from connectors.request_files import check_encoding
+
+    try:
+        check_encoding(name)
+    except ValueError as error:
+        say(f"--encoding {error}")
+        return False
+    return True
 
 
 def agrees(question: str, *, yes: bool) -> bool:

@@ -5,28 +5,33 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from cli.failures import BAD_USAGE, NEEDS_A_PERSON, say
 from cli.matches import show_matches
-from cli.options import is_amount
+from cli.options import is_amount, is_encoding
 from cli.plan import NUMBERS, show_plan, totals
 from cli.running import run_flow
 from cli.terminal import MOST_SHOWN, and_more, console, messages, show_orders
 from connectors.request_files import read_request_file
+from connectors.settings import SourcingSettings
 from domain.bad_requests import BadRequests
 from domain.money import Money
 from domain.plan import freight_sums
 from domain.report import BATCH_ID, BatchReport
+from domain.request_remarks import Remark, told_together
 from domain.wording import number_of
 
 if TYPE_CHECKING:
     from flows.approval import Question
+MOST_WARNINGS = 20
 PLAN = ("order", "marketplace", "goods and postage", "freight", "service", "days")
 
 
@@ -37,6 +42,7 @@ def run_batch(
     dry_run: bool,
     yes: bool,
     budget_cny: str | None,
+    encoding: str,
     chunk_size: int | None,
     concurrency: int | None,
     as_json: bool,
@@ -50,9 +56,13 @@ def run_batch(
     if batch is not None and not BATCH_ID.fullmatch(batch):
         say(f"--batch {batch}: use up to 100 letters, digits, '.', '_' and '-', the first a letter or digit")
         return BAD_USAGE
-    require_no_faults(file, as_json=as_json)
+    if not is_encoding(encoding):
+        return BAD_USAGE
+    warnings = require_no_faults(file, encoding=encoding, as_json=as_json)
+    if yes:
+        say_warnings(warnings)  # nobody is shown a plan before money is spent
     report, told = _reported(
-        requests={"file": str(file)},
+        requests={"file": str(file), "encoding": encoding},
         batch=batch or "",
         dry_run=dry_run,
         yes=yes,
@@ -70,13 +80,30 @@ def run_batch(
     return code
 
 
-def require_no_faults(file: Path, *, as_json: bool) -> None:
-    """Raise `BadRequests` before anything is started; with `as_json` print every fault as the command's document."""
-    faults = read_request_file(file).faults
+def require_no_faults(file: Path, *, encoding: str, as_json: bool) -> Sequence[Remark]:
+    """Raise `BadRequests` before anything is started; with `as_json` print every fault as the command's document.
+
+    Answers what should be said about the file.
+    """
+    parsed = read_request_file(file, encoding=encoding, require_limit=SourcingSettings().require_price_limit)
+    faults = parsed.faults
     if faults and as_json:
         print(json.dumps({"faults": [asdict(fault) for fault in faults]}, ensure_ascii=False, indent=2))
     if faults:
         raise BadRequests(faults)
+    return parsed.warnings
+
+
+def say_warnings(warnings: Sequence[Remark]) -> None:
+    """What was cleaned or passed over in the request file, to stderr."""
+    for line in _warning_lines(warnings):
+        say(f"warning: {line}")
+
+
+def _warning_lines(warnings: Sequence[Remark]) -> list[str]:
+    lines = told_together(warnings)
+    more = len(lines) - MOST_WARNINGS
+    return lines if more <= 0 else [*lines[:MOST_WARNINGS], f"and {more:,} more: see them with --json"]
 
 
 def _reported(**parameters: Any) -> tuple[BatchReport, bool]:
@@ -139,6 +166,7 @@ def ask(question: Question) -> bool:
     if len(rows) > MOST_SHOWN:
         messages.print(and_more(len(rows), "--dry-run --json"))
     show_matches([match_line(plan.order_ref, match) for plan in question.all for match in plan.matches], messages)
+    say_warnings(question.warnings)
     return typer.confirm(words_of(question), default=False, err=True)
 
 
@@ -148,7 +176,10 @@ def words_of(question: Question) -> str:
     shipped = sum(1 for plan in question.all if plan.freight_service)
     shipping = f"ship {number_of(shipped, 'order')} for freight of {freight_sums(question.all)}" if shipped else ""
     words = " and ".join(part for part in (buying, shipping) if part)
-    return f"{words[:1].upper()}{words[1:]}?"
+    from flows.plan_rows import no_limit_words
+
+    unlimited = no_limit_words(question.to_buy)
+    return f"{unlimited} {words[:1].upper()}{words[1:]}?".lstrip()
 
 
 def print_report(report: BatchReport) -> None:
@@ -162,6 +193,8 @@ def print_report(report: BatchReport) -> None:
     counts = ", ".join(f"{count:,} {state}" for state, count in report.counts.items())
     console.print(f"{number_of(len(report.orders), 'order')}: {counts}")
     console.print(totals(report) if report.dry_run else _spent(report))
+    for line in _warning_lines(report.warnings):
+        console.print(Text(f"Warning: {line}"))
     if report.snapshot_id:
         console.print(f"Snapshot {report.snapshot_id} in {report.snapshot_root}", soft_wrap=True)
 

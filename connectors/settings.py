@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from connectors.request_files.decoding import check_encoding
 from domain.money import Money, yuan
 
 SANDBOX_URL = "http://127.0.0.1:8790"
@@ -166,6 +167,12 @@ class SourcingSettings(Settings):
         decimal_places=2,
         description="How much dearer than approved an order may have become and still be paid; budgets count the most",
     )
+    require_price_limit: bool = Field(
+        default=False, description="Whether each row of a request file must have a `max_unit_price`"
+    )
+    inbox_encoding: str = Field(
+        "", description="Encoding of text files in an inbox that are not UTF-8, such as gb18030; empty takes only UTF-8"
+    )
     timezone: str = "UTC"
 
     @field_validator("order_limit_cny", "day_limit_cny", "approval_limit_cny")
@@ -176,6 +183,11 @@ class SourcingSettings(Settings):
         except ValueError as error:
             raise ValueError(f"{error}; leave it empty for no limit") from error
         return text
+
+    @field_validator("inbox_encoding")
+    @classmethod
+    def is_an_encoding(cls, name: str) -> str:
+        return check_encoding(name)
 
     @field_validator("timezone")
     @classmethod

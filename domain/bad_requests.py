@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from domain.request_files import Fault
+from domain.request_remarks import Fault
 from domain.wording import number_of
 
 MOST_TOLD = 50

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
+from domain.cell_characters import half_width
 from domain.marketplace import Marketplace
 
 ITEM_ID = re.compile(r"[0-9]{6,}")
@@ -55,7 +55,7 @@ def read_item(marketplace: Marketplace, text: str) -> ItemId | Words:
     Raises `ValueError` for an empty text, for a link that isn't of this marketplace or names no item, and for a
     link among other words, since guessing could buy the wrong thing.
     """
-    text = unicodedata.normalize("NFKC", text).strip()
+    text = half_width(text).strip()
     if not text:
         raise ValueError("empty; give an item id, a product link or words to search")
     if ITEM_ID.fullmatch(text):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
 from domain.marketplace import Marketplace
@@ -60,6 +61,11 @@ class OrderRequest:
         for line in content["lines"]:
             del line["row"], line["note"], line["max_unit_price"]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def lines_without_limit(requests: Iterable[OrderRequest]) -> int:
+    """How many lines may cost whatever their sellers ask, as far as the budgets go."""
+    return sum(1 for request in requests for line in request.lines if line.max_unit_price is None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

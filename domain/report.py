@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from domain.plan import PlannedOrder
+from domain.request_remarks import Remark
 from domain.states import REACHED_BOOKED, OrderState
 
 BATCH_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -56,6 +57,7 @@ class BatchReport:
     """The report of one batch: `spent_fen` for all its orders so far, `spent_this_run_fen` for what this run paid.
 
     A dry run has the `plans` of new orders, whatever was decided on them, and those `to_ship` of orders begun earlier.
+    `warnings` are what was said about the request file, and `lines_without_limit` how many of its lines have none.
     """
 
     batch_id: str
@@ -68,6 +70,8 @@ class BatchReport:
     matches: Sequence[MatchLine] = ()
     plans: Sequence[PlannedOrder] = ()
     to_ship: Sequence[PlannedOrder] = ()
+    warnings: Sequence[Remark] = ()
+    lines_without_limit: int = 0
 
     @property
     def counts(self) -> dict[str, int]:
@@ -102,6 +106,8 @@ class BatchReport:
             "snapshot_root": self.snapshot_root,
             "orders": [asdict(line) | costs.get(line.order_ref, {}) for line in self.orders],
             "matches": [asdict(match) for match in self.matches],
+            "lines_without_limit": self.lines_without_limit,
+            "warnings": [asdict(warning) for warning in self.warnings],
         }
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from domain.cell_characters import half_width, seen_text
+from domain.cell_values import value_text
 from domain.countries import country_code
 from domain.freight import CHEAPEST, FASTEST
 from domain.items import shortened
@@ -16,7 +16,6 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 
 MAX_QUANTITY = 1_000_000
-EXACT_FLOAT_LIMIT = 2**53
 
 ORDER_REF = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9._-]{1,64}")
 SERVICE_ID = re.compile(r"[A-Za-z0-9_-]+")
@@ -27,35 +26,17 @@ MOST_DIGITS = 12  # of what is counted or paid: a longer number is a slip
 DAMAGED_NUMBER = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+")
 HUGE_NUMBER = re.compile(r"[0-9](?:\.[0-9]+)?[eE]\+?0*[1-9][0-9]+")  # 1e10 and more
 WHOLE_AS_FLOAT = re.compile(r"([0-9]+)\.0")
-UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-SPREADSHEET_ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!)")
-STRAY = " \t\r\n\x0b\x0c\u00a0\u3000\u200b\u200c\u200d\u2060\ufeff"
+SPREADSHEET_ERROR = re.compile(
+    r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|SPILL!|CALC!|FIELD!|GETTING_DATA|BLOCKED!|CONNECT!|UNKNOWN!)"
+)
+EMPTY_WORDS = frozenset(("-", "--", "n/a", "na", "nan", "none", "null", "undefined"))
 
 
-def cell_text(value: object) -> str:
-    """A cell as stripped text; None and NaN are empty, and a whole float loses its `.0`.
-
-    A float too large to be exact stays in its exponent form, which no id column accepts.
-    """
-    if isinstance(value, str):
-        return value.strip(STRAY)
-    if isinstance(value, float):
-        return _float_text(value)
-    if isinstance(value, Decimal):
-        return _decimal_text(value)
-    return "" if value is None else str(value).strip(STRAY)
-
-
-def _float_text(value: float) -> str:
-    if not value.is_integer():
-        return "" if math.isnan(value) else repr(value)
-    return str(int(value)) if abs(value) < EXACT_FLOAT_LIMIT else f"{value:.16e}"
-
-
-def _decimal_text(value: Decimal) -> str:
-    if not value.is_finite():
-        return "" if value.is_nan() else str(value)
-    return str(int(value)) if value == value.to_integral_value() else f"{value:f}"
+def read_cell(column: Column, value: object) -> tuple[str, list[str]]:
+    """A cell's text as a person sees it, and what has to be said about it. Raises `ValueError` for what is no cell."""
+    if type(value) is str and value.isascii() and value.isprintable():
+        return value.strip(), []  # nearly all cells: nothing in them can be unseen
+    return seen_text(value_text(value), prose=column.prose)
 
 
 def _plain(text: str) -> str:
@@ -85,7 +66,7 @@ def _id(text: str) -> str:
 
 
 def _quantity(text: str) -> str:
-    whole = WHOLE.fullmatch(unicodedata.normalize("NFKC", text))
+    whole = WHOLE.fullmatch(half_width(text))
     if _is_too_long(whole) or HUGE_NUMBER.fullmatch(text):
         raise ValueError(f"{shortened(text)} is too large: an order takes up to {MAX_QUANTITY} pieces of an item")
     if not whole or int(whole.group(1)) < 1:
@@ -96,7 +77,7 @@ def _quantity(text: str) -> str:
 
 
 def _price(text: str) -> str:
-    amount = unicodedata.normalize("NFKC", text)
+    amount = half_width(text)
     written = AMOUNT.fullmatch(amount)
     if _is_too_long(written) or HUGE_NUMBER.fullmatch(text):
         raise ValueError(f"{shortened(text)} is too large: up to {MOST_DIGITS} digits are possible before the point")
@@ -128,39 +109,55 @@ def _freight(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column: how a filled cell is checked, and what an empty one means (None: it must be filled)."""
+    """One column: how a filled cell is checked, and what an empty one means (None: it must be filled).
+
+    `most` characters are possible. Of `prose` the meaning is in the words, so that blanks may take the place of line
+    breaks in it.
+    """
 
     name: str
+    most: int
     check: Callable[[str], str] = _plain
+    prose: bool = False
     empty_means: str | None = None
     may_be_absent: bool = False
     default: str = ""
 
 
 HELD = "cells may be empty, but such an order waits for a person"
+LIMIT = Column(
+    name="max_unit_price", most=10_000, check=_price, empty_means="cells may be empty where there is no limit"
+)
 COLUMNS = (
-    Column(name="order_ref", check=_order_ref),
-    Column(name="marketplace", check=_marketplace),
-    Column(name="item", check=_id),
-    Column(name="sku", check=_id, empty_means="cells may be empty where an item has one variant", may_be_absent=True),
-    Column(name="quantity", check=_quantity),
-    Column(name="max_unit_price", check=_price, empty_means="cells may be empty where there is no limit"),
-    Column(name="receiver_name"),
-    Column(name="receiver_phone", check=_id, empty_means=HELD),
-    Column(name="receiver_email", check=_email, empty_means="cells may be empty", may_be_absent=True),
-    Column(name="country", check=country_code),
-    Column(name="state", empty_means=HELD),
-    Column(name="city", empty_means=HELD),
-    Column(name="zip", check=_id, empty_means=HELD),
-    Column(name="address"),
+    Column(name="order_ref", most=10_000, check=_order_ref),
+    Column(name="marketplace", most=10_000, check=_marketplace),
+    Column(name="item", most=2_000, check=_id),
+    Column(
+        name="sku",
+        most=100,
+        check=_id,
+        empty_means="cells may be empty where an item has one variant",
+        may_be_absent=True,
+    ),
+    Column(name="quantity", most=10_000, check=_quantity),
+    LIMIT,
+    Column(name="receiver_name", most=200, prose=True),
+    Column(name="receiver_phone", most=50, check=_id, empty_means=HELD),
+    Column(name="receiver_email", most=254, check=_email, empty_means="cells may be empty", may_be_absent=True),
+    Column(name="country", most=10_000, check=country_code),
+    Column(name="state", most=100, empty_means=HELD, prose=True),
+    Column(name="city", most=100, empty_means=HELD, prose=True),
+    Column(name="zip", most=20, check=_id, empty_means=HELD),
+    Column(name="address", most=500, prose=True),
     Column(
         name="freight",
+        most=100,
         check=_freight,
         empty_means="cells may be empty, which is cheapest",
         may_be_absent=True,
         default=CHEAPEST,
     ),
-    Column(name="note", empty_means="cells may be empty", may_be_absent=True),
+    Column(name="note", most=2_000, empty_means="cells may be empty", may_be_absent=True, prose=True),
 )
 
 
@@ -170,8 +167,8 @@ def check_cell(column: Column, text: str) -> str:
         if column.empty_means is None:
             raise ValueError("this cell is empty; fill it in")
         return column.default
-    if not text.isprintable() and UNPRINTABLE.search(text):
-        raise ValueError("this cell holds an unprintable character; type it again")
+    if len(text) > column.most:
+        raise ValueError(f"this cell has {len(text):,} characters; up to {column.most:,} are possible")
     if text[0] == "#" and SPREADSHEET_ERROR.fullmatch(text):
         raise ValueError(f"{text} is a spreadsheet's error; put the value in its place")
     return column.check(text)

@@ -3,195 +3,219 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
+from itertools import islice
 
-from domain.items import ItemId, read_item
+from domain.bad_headers import likely_column
+from domain.cell_characters import BLANKS
+from domain.items import ItemId, read_item, shortened
 from domain.marketplace import Marketplace
-from domain.money import Money
-from domain.orders import OrderRequest, Receiver, RequestLine
-from domain.request_cells import COLUMNS, STRAY, cell_text, check_cell
+from domain.orders import OrderRequest
+from domain.phones import is_possible_phone
+from domain.postcodes import is_cut_short
+from domain.request_cells import COLUMNS, EMPTY_WORDS, LIMIT, Column, check_cell, read_cell
+from domain.request_lines import RequestRow, disagreements, orders_of, repetitions
+from domain.request_remarks import HEADER_ROW, Fault, Remark, place_of
 
-HEADER_ROW = 1
-POSITION = {column.name: position for position, column in enumerate(COLUMNS)}
-RECEIVER = ("receiver_name", "receiver_phone", "receiver_email", "country", "state", "city", "zip", "address")
-SHARED = ("marketplace", *RECEIVER, "freight")
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing to mend in the file. `row` counts as a CSV file does: the header is row 1.
-
-    `column` is empty when the whole row is meant.
-    """
-
-    row: int
-    column: str
-    message: str
-
-    def __str__(self) -> str:
-        place = f"row {self.row}, column {self.column}" if self.column else f"row {self.row}"
-        return f"{place}: {self.message}"
+MOST_ROWS = 100_000
+MOST_BLANK_ROWS = 1_048_576  # as many as a sheet has
+MOST_COLUMNS = 256
+MOST_FAULTS = 10_000
+MOST_WARNINGS = 1_000
+NAMES = tuple(column.name for column in COLUMNS)
+BOUNDED_WORDS = ("zip", "receiver_phone", "state", "city", "address")
+NOT_ASKED = "this cell is empty, and SOURCING_REQUIRE_PRICE_LIMIT asks for a limit in every row; write it"
+ONLY_BLANKS = "this cell holds blanks, and no limit; empty it where there is none, or write it"
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedRequests:
-    """The orders of a file in its order, or its faults: a file with any fault gives no orders."""
+    """The orders of a file in its order, or its faults: a file with any fault gives no orders.
+
+    `warnings` are what was cleaned or passed over, and what somebody should look at before anything is bought.
+    """
 
     orders: tuple[OrderRequest, ...]
     faults: tuple[Fault, ...]
+    warnings: tuple[Remark, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """The faultless cells of one row, in normal form, by column name.
+class RequestTable:
+    """Takes the rows of one file as a reader finds them: `begin` with the header, `add` each row, then `finish`.
 
-    `item` tells one item from another, however the cell writes it; it is empty while the cells don't say.
+    A reader stops once `is_full`: more rows or faults than that help nobody.
     """
 
-    row: int
-    cells: dict[str, str]
-    item: str
+    def __init__(self, *, require_limit: bool = False) -> None:
+        self.require_limit = require_limit
+        self.is_full = False
+        self._columns: list[tuple[Column, int]] = []
+        self._absent: dict[str, str] = {}
+        self._rows: list[RequestRow] = []
+        self._faults: list[Fault] = []
+        self._warnings: dict[tuple[int, str, str], Remark] = {}
+        self._faulty_rows = 0
+        self._is_bare = True
+
+    def begin(self, columns: Sequence[str]) -> None:
+        """Take the header as it stands in the file; cells of unknown columns are passed over, and that is said."""
+        names = [normal_name(column) for column in columns]
+        self._columns = [(column, names.index(column.name)) for column in COLUMNS if column.name in names]
+        self._absent = {c.name: c.default for c in COLUMNS if c.may_be_absent and c.name not in names}
+        for name, times in Counter(names).items():
+            if times > 1 and name in NAMES:
+                self.fault(HEADER_ROW, name, "this column is there more than once; keep one of them")
+        self.pass_over((name for name in names if name and name not in NAMES), HEADER_ROW)
+
+    def pass_over(self, names: Iterable[str], row: int) -> None:
+        """Unknown columns: one that looks like a known one is a fault, since its cells would be lost unseen."""
+        ignored = []
+        for name in dict.fromkeys(name if name.isprintable() else ascii(name) for name in names):
+            if near := likely_column(name):
+                self.fault(row, shortened(name), f"this column is not known; rename it to {near}, or remove it")
+            else:
+                ignored.append(shortened(name, 40))
+        if ignored:
+            listed = ", ".join(repr(name) for name in ignored[:10]) + (", ..." if len(ignored) > 10 else "")
+            what = "a column is not known and is" if len(ignored) == 1 else "columns are not known and are"
+            self.warn(row, "", f"{what} passed over: {listed}")
+
+    def lack(self, found: Iterable[str]) -> None:
+        """Blame the file for the needed columns that are not among those `found`."""
+        names = {normal_name(name) for name in found}
+        for column in COLUMNS:
+            if not column.may_be_absent and column.name not in names:
+                hint = f" ({column.empty_means})" if column.empty_means else ""
+                self.fault(HEADER_ROW, column.name, f"this column is missing; add it{hint}")
+
+    def add(self, row: int, cells: Sequence[object]) -> None:
+        """Check one row: `cells` stand under the columns of `begin`, and a blank row counts for nothing."""
+        self._is_bare = False
+        texts: dict[str, str] = {}
+        faults: list[Fault] = []
+        for column, at in self._columns:
+            value = cells[at] if at < len(cells) else None
+            try:
+                text, said = read_cell(column, value)
+            except ValueError as error:
+                faults.append(Fault(row, column.name, str(error)))
+                continue
+            texts[column.name] = text
+            for words in said:
+                self.warn(row, column.name, words)
+            if not text and value and column is LIMIT:
+                faults.append(Fault(row, column.name, ONLY_BLANKS))
+        if any(texts.values()) or any(fault.message is not ONLY_BLANKS for fault in faults):
+            self._check(row, texts, faults, cells)
+        elif row > MOST_BLANK_ROWS:
+            self.stop(row, f"more than {MOST_BLANK_ROWS:,} rows; delete the blank ones")
+
+    def fault(self, row: int, column: str, message: str) -> None:
+        """Note what has to be mended; it makes the whole file unusable."""
+        self._faults.append(Fault(row, column, message))
+        if len(self._faults) >= MOST_FAULTS:
+            self.stop(row, f"{MOST_FAULTS:,} faults are enough to begin with: later rows were not checked")
+
+    def warn(self, row: int, column: str, message: str) -> None:
+        """Note what somebody should know before anything is bought."""
+        if len(self._warnings) < MOST_WARNINGS:
+            self._warnings[row, column, message] = Remark(row, column, message)
+
+    def stop(self, row: int, message: str) -> None:
+        """Take no more rows; the message says why."""
+        if not self.is_full:
+            self.is_full = True
+            self._faults.append(Fault(row, "", message))
+
+    def broken_row(self, row: int, message: str) -> None:
+        """A row whose cells can't be told apart: it is a fault, and none of its cells is judged."""
+        self._faulty_rows += 1
+        self.fault(row, "", message)
+
+    def finish(self) -> ParsedRequests:
+        """The orders, or every fault."""
+        has_rows = self._rows or self._faulty_rows or self.is_full
+        if not has_rows and (self._columns or self._is_bare):
+            self.fault(HEADER_ROW, "", "the file has no data rows; add one row for each item to buy")
+        self._faults += islice((*disagreements(self._rows), *repetitions(self._rows)), MOST_FAULTS)
+        warnings = tuple(sorted(self._warnings.values(), key=place_of))
+        if self._faults:
+            return ParsedRequests((), tuple(sorted(self._faults, key=place_of)), warnings)
+        return ParsedRequests(orders_of(self._rows), (), warnings)
+
+    def _check(self, row: int, texts: Mapping[str, str], faults: list[Fault], cells: Sequence[object]) -> None:
+        """Judge the texts of a row that is not blank."""
+        if len(self._rows) >= MOST_ROWS:
+            self.stop(row, f"more than {MOST_ROWS:,} rows; split the file")
+            return
+        judged = dict(self._absent)
+        unclear = {fault.column for fault in faults}
+        for column, at in self._columns:
+            name = column.name
+            if name in unclear:
+                continue
+            try:
+                judged[name] = check_cell(column, texts[name])
+                if column is LIMIT and self.require_limit and not judged[name]:
+                    raise ValueError(NOT_ASKED)
+                if name == "zip" and is_cut_short(judged[name], judged.get("country", "")):
+                    self._cut_short(row, judged["zip"], judged["country"], cells[at])
+            except ValueError as error:
+                judged.pop(name, None)
+                faults.append(Fault(row, name, str(error)))
+        try:
+            item = _item_of(judged)
+        except ValueError as error:
+            item = ""
+            faults.append(Fault(row, "item", str(error)))
+        self._rows.append(RequestRow(row, judged, item))
+        for fault in faults:
+            self.fault(fault.row, fault.column, fault.message)
+        self._look_again(row, judged)
+
+    def _cut_short(self, row: int, postcode: str, country: str, value: object) -> None:
+        """A number has lost its zeros for certain; of a text somebody may have meant what it says."""
+        if not isinstance(value, str):
+            raise ValueError(
+                f"{postcode} is a number and too short for a postcode of {country}: its first zeros are lost; "
+                "write it as text"
+            )
+        self.warn(row, "zip", f"postcodes of {country} have more digits than this one")
+
+    def _look_again(self, row: int, cells: Mapping[str, str]) -> None:
+        """Warn of what can be read, and yet is hardly meant."""
+        phone, country = cells.get("receiver_phone"), cells.get("country")
+        if phone and country and not is_possible_phone(phone, country):
+            self.warn(row, "receiver_phone", f"this can't be a phone number that is dialled from {country}")
+        for name in BOUNDED_WORDS:
+            if (text := cells.get(name)) and len(text) < 10 and text.casefold() in EMPTY_WORDS:
+                self.warn(row, name, f"{text!r} goes onto the parcel as it is; empty the cell if nothing is meant")
 
 
 def parse_requests(
-    rows: Sequence[Mapping[str, object]], columns: Sequence[str], *, found: Sequence[Fault] = ()
+    rows: Iterable[Mapping[str, object]], columns: Sequence[str], *, require_limit: bool = False
 ) -> ParsedRequests:
-    """Check every cell, then what rows of one `order_ref` must share.
-
-    `rows[0]` is row 2 of the file, and a blank row stays in `rows` so that later rows keep their numbers.
-    `found` are faults that reading the file has shown already; their rows aren't checked again.
-    """
-    spelled, faults = _read_header(columns, bare=not rows)
-    broken = {fault.row for fault in found}
-    lines: list[_Line] = []
+    """Check rows that are mappings from the columns, as they are spelled there, to cells. The first is row 2."""
+    table = RequestTable(require_limit=require_limit)
+    table.begin(columns)
+    bare = True
     for number, row in enumerate(rows, start=HEADER_ROW + 1):
-        texts = {name: cell_text(row.get(spelling)) for name, spelling in spelled.items()}
-        if number not in broken and any(texts.values()):
-            line, row_faults = _check_row(number, texts)
-            lines.append(line)
-            faults.extend(row_faults)
-    if not lines and not broken and (spelled or not rows):
-        faults.append(Fault(HEADER_ROW, "", "the file has no data rows; add one row for each item to buy"))
-    faults += [*found, *_disagreements(lines), *_repetitions(lines)]
-    return ParsedRequests(() if faults else _orders(lines), tuple(sorted(faults, key=_place)))
-
-
-def _place(fault: Fault) -> tuple[int, int, str]:
-    position = POSITION.get(fault.column, len(POSITION)) if fault.column else -1
-    return fault.row, position, fault.column
-
-
-def _read_header(columns: Sequence[str], *, bare: bool) -> tuple[dict[str, str], list[Fault]]:
-    """How the file spells each column that it has, and what is wrong with its header.
-
-    A bare file (no rows, and so no columns in JSON) isn't blamed for lacking columns.
-    """
-    names = [column.strip(STRAY).lower() for column in columns]
-    spelled = {name: column for name, column in zip(names, columns, strict=True) if name in POSITION}
-    twice = [name for name, times in Counter(names).items() if times > 1 and name in POSITION]
-    faults = [Fault(HEADER_ROW, name, "this column is there more than once; keep one of them") for name in twice]
+        bare = False
+        table.add(number, [row.get(column) for column in columns])
     if columns or not bare:
-        faults += _missing_columns(spelled)
-    return spelled, faults + _misspelled_columns(names, spelled)
+        table.lack(columns)
+    return table.finish()
 
 
-def _missing_columns(spelled: Mapping[str, str]) -> list[Fault]:
-    missing = [column for column in COLUMNS if not column.may_be_absent and column.name not in spelled]
-    hints = [f" ({column.empty_means})" if column.empty_means else "" for column in missing]
-    return [
-        Fault(HEADER_ROW, column.name, f"this column is missing; add it{hint}")
-        for column, hint in zip(missing, hints, strict=True)
-    ]
-
-
-def _misspelled_columns(names: Sequence[str], spelled: Mapping[str, str]) -> list[Fault]:
-    """Columns that look like an absent optional one: passing over `freigth` would ship by the wrong service."""
-    absent = [column.name for column in COLUMNS if column.may_be_absent and column.name not in spelled]
-    return [
-        Fault(HEADER_ROW, name, f"this column is not known; rename it to {near[0]}, or remove it")
-        for name in names
-        if name not in spelled and (near := get_close_matches(name, absent, n=1, cutoff=0.8))
-    ]
-
-
-def _check_row(number: int, texts: Mapping[str, str]) -> tuple[_Line, list[Fault]]:
-    cells = {column.name: column.default for column in COLUMNS if column.may_be_absent and column.name not in texts}
-    faults: list[Fault] = []
-    for column in COLUMNS:
-        if column.name in texts:
-            try:
-                cells[column.name] = check_cell(column, texts[column.name])
-            except ValueError as error:
-                faults.append(Fault(number, column.name, str(error)))
-    try:
-        item = _item_of(cells)
-    except ValueError as error:
-        item = ""
-        faults.append(Fault(number, "item", str(error)))
-    return _Line(number, cells, item), faults
+def normal_name(column: str) -> str:
+    """A column's name without the blanks and marks around it, in small letters."""
+    return column.strip(BLANKS + "\u200b\u200c\u200d\u2060\ufeff").lower()
 
 
 def _item_of(cells: Mapping[str, str]) -> str:
+    """What tells one item from another, however the cell writes it; empty while the cells don't say."""
     if "item" not in cells or "marketplace" not in cells:
         return ""
     item = read_item(Marketplace(cells["marketplace"]), cells["item"])
     return item.id if isinstance(item, ItemId) else item.text.casefold()
-
-
-def _disagreements(lines: Sequence[_Line]) -> Iterator[Fault]:
-    first: dict[tuple[str, str], _Line] = {}
-    for line in lines:
-        if not (order_ref := line.cells.get("order_ref")):
-            continue
-        for column in SHARED:
-            if column not in line.cells:
-                continue
-            leader = first.setdefault((order_ref, column), line)
-            if line.cells[column] != leader.cells[column]:
-                there = leader.cells[column]
-                yield Fault(line.row, column, f"differs from row {leader.row} of order {order_ref} ({there!r} there)")
-
-
-def _repetitions(lines: Sequence[_Line]) -> Iterator[Fault]:
-    first: dict[tuple[str, str, str], int] = {}
-    for line in lines:
-        order_ref = line.cells.get("order_ref")
-        if not order_ref or not line.item or "sku" not in line.cells:
-            continue
-        row = first.setdefault((order_ref, line.item, line.cells["sku"]), line.row)
-        if row != line.row:
-            message = f"the same item and sku as row {row} of order {order_ref}; put the sum of both in one row"
-            yield Fault(line.row, "item", message)
-
-
-def _orders(lines: Sequence[_Line]) -> tuple[OrderRequest, ...]:
-    grouped: dict[str, list[_Line]] = {}
-    for line in lines:
-        grouped.setdefault(line.cells["order_ref"], []).append(line)
-    return tuple(_order(order_ref, members) for order_ref, members in grouped.items())
-
-
-def _order(order_ref: str, lines: Sequence[_Line]) -> OrderRequest:
-    cells = lines[0].cells
-    receiver = {column.removeprefix("receiver_"): cells[column] for column in RECEIVER}
-    return OrderRequest(
-        order_ref=order_ref,
-        marketplace=Marketplace(cells["marketplace"]),
-        receiver=Receiver(**receiver),
-        freight=cells["freight"],
-        lines=tuple(_request_line(line) for line in lines),
-    )
-
-
-def _request_line(line: _Line) -> RequestLine:
-    cells = line.cells
-    return RequestLine(
-        row=line.row,
-        item=cells["item"],
-        sku=cells["sku"],
-        quantity=int(cells["quantity"]),
-        max_unit_price=Money.parse(cells["max_unit_price"]) if cells["max_unit_price"] else None,
-        note=cells["note"],
-    )

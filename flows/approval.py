@@ -15,16 +15,21 @@ from prefect.context import FlowRunContext
 from connectors.settings import SourcingSettings
 from domain.money import Money, total_of
 from domain.plan import PlannedOrder
+from domain.request_remarks import Remark
 from flows.approval_form import Answer, ask_in_the_ui
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What is to be approved: orders to buy, and freight of orders that were begun earlier."""
+    """What is to be approved: orders to buy, and freight of orders that were begun earlier.
+
+    `warnings` are what was said about the request file.
+    """
 
     batch_id: str
     to_buy: Sequence[PlannedOrder]
     to_ship: Sequence[PlannedOrder]
+    warnings: Sequence[Remark] = ()
 
     @property
     def all(self) -> list[PlannedOrder]:
@@ -107,7 +112,7 @@ async def decide(question: Question, settings: SourcingSettings, *, yes: bool) -
     if asks_in_the_ui.get() or has_deployment():
         async with aside():
             answer = await ask_in_the_ui(
-                question.batch_id, question.to_buy, question.to_ship, settings.approval_timeout_s
+                question.batch_id, question.to_buy, question.to_ship, settings.approval_timeout_s, question.warnings
             )
         return _decision(question, answer)
     if yes:

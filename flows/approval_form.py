@@ -24,10 +24,11 @@ from pydantic import Field, ValidationError, create_model
 
 from connectors.ledger.codec import plan_hash
 from domain.plan import PlannedOrder
+from domain.request_remarks import Remark
 from flows.artifacts import artifact_key
 from flows.failures import run_logger
 from flows.following import shown
-from flows.plan_rows import plan_row, summary
+from flows.plan_rows import plan_row, summary, warnings_told
 
 ALL, SOME, NONE = "approve all orders", "approve only the orders chosen below", "refuse: buy nothing"
 NAME = r"^\s*\S.{0,99}$"
@@ -60,7 +61,11 @@ class Answer:
 
 
 async def ask_in_the_ui(
-    batch_id: str, to_buy: Sequence[PlannedOrder], to_ship: Sequence[PlannedOrder], timeout_s: int
+    batch_id: str,
+    to_buy: Sequence[PlannedOrder],
+    to_ship: Sequence[PlannedOrder],
+    timeout_s: int,
+    warnings: Sequence[Remark] = (),
 ) -> Answer:
     """Pause the flow run until somebody answers. Silence for `timeout_s`, or an answer that does not fit, is a no."""
     plans = [*to_buy, *to_ship]
@@ -68,7 +73,7 @@ async def ask_in_the_ui(
     rows = [plan_row(plan, is_new=plan in to_buy) for plan in plans]
     key = artifact_key(f"plan-{batch_id}")
     await shown("the plan", acreate_table_artifact(key=key, table=rows, description=summary(to_buy, to_ship)))
-    form = form_for(plans, shown_hash, description_of(batch_id, to_buy, to_ship, rows))
+    form = form_for(plans, shown_hash, description_of(batch_id, to_buy, to_ship, rows, warnings))
     run_logger().info(
         "Batch %s waits for approval of %s orders: press Resume and fill in the form", batch_id, len(plans)
     )
@@ -178,7 +183,11 @@ def hash_of(plans: Sequence[PlannedOrder]) -> str:
 
 
 def description_of(
-    batch_id: str, to_buy: Sequence[PlannedOrder], to_ship: Sequence[PlannedOrder], rows: Sequence[dict[str, str]]
+    batch_id: str,
+    to_buy: Sequence[PlannedOrder],
+    to_ship: Sequence[PlannedOrder],
+    rows: Sequence[dict[str, str]],
+    warnings: Sequence[Remark] = (),
 ) -> str:
     """The plan as Markdown, narrow enough for the form's window."""
     lines = ["| order | what | goods and postage | freight |", "|---|---|--:|--:|"]
@@ -187,7 +196,9 @@ def description_of(
     more = len(rows) - SHOWN_ORDERS
     key = artifact_key(f"plan-{batch_id}")
     rest = f"\n\nAnd {more:,} orders more: see artifact {key} of this run." if more > 0 else ""
-    return f"## Batch {batch_id}\n\n{summary(to_buy, to_ship)}\n\n" + "\n".join(lines) + rest
+    said = warnings_told(warnings)
+    head = f"## Batch {batch_id}\n\n{summary(to_buy, to_ship)}\n\n" + (f"{said}\n\n" if said else "")
+    return head + "\n".join(lines) + rest
 
 
 def _cell(text: str) -> str:

@@ -10,10 +10,10 @@ from prefect.artifacts import acreate_link_artifact, acreate_markdown_artifact, 
 from connectors.ledger.records import OrderRecord
 from domain.money import Money
 from domain.report import BatchReport, ReportLine
-from domain.request_files import Fault
+from domain.request_remarks import Fault
 from domain.wording import number_of
 from flows.following import rename_run, shown
-from flows.plan_rows import dry_run_summary, plan_rows
+from flows.plan_rows import dry_run_summary, plan_rows, warnings_told
 
 TRACKER = "https://t.17track.net/en#nums={}"
 BAR_WIDTH = 24
@@ -95,6 +95,7 @@ def markdown_report(report: BatchReport, orders: Mapping[str, OrderRecord] = NO_
         [
             title,
             dry_run_summary(report) if report.dry_run else money_summary(report),
+            *([told] if (told := warnings_told(report.warnings)) else []),
             "## Orders by state\n\n" + chart("state", "orders", report.counts),
             *([] if report.dry_run or not report.spent_fen else [_spent_chart(report)]),
             *([_waiting(waiting)] if waiting else []),

@@ -24,7 +24,7 @@ from domain.decisions import held
 from domain.effects import Action
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.orders import OrderRequest
+from domain.orders import OrderRequest, lines_without_limit
 from domain.plan import PlannedOrder
 from domain.report import BatchReport, ReportLine, check_batch_id
 from domain.states import OrderState
@@ -43,12 +43,12 @@ from tasks.unwalked import unwalked
 
 
 @flow(name="fill-cart", persist_result=False)
-async def fill_cart(file: Path, batch: str | None = None) -> BatchReport:
+async def fill_cart(file: Path, batch: str | None = None, encoding: str = "") -> BatchReport:
     """Plan the orders of a request file and lay their lines into the carts; nothing is bought.
 
     Safe to run again: each line is laid there once. Raises `BadRequests` before anything is sent.
     """
-    parsed = read_request_file(file)
+    parsed = read_request_file(file, encoding=encoding, require_limit=SourcingSettings().require_price_limit)
     if parsed.faults:
         raise BadRequests(parsed.faults)
     batch_id = check_batch_id(batch) if batch else default_batch_id(file)
@@ -57,6 +57,8 @@ async def fill_cart(file: Path, batch: str | None = None) -> BatchReport:
         resources.ledger.start_batch(batch_id, str(file))
         taken = await _fill(resources, parsed.orders, batch_id)
         report = await _report(resources, batch_id, [order.order_ref for order in parsed.orders], taken)
+        unlimited = lines_without_limit(parsed.orders)
+        report = replace(report, warnings=parsed.warnings, lines_without_limit=unlimited)
     await show_outcome(report)
     return report
 

@@ -15,12 +15,12 @@ from prefect.runtime import flow_run
 from connectors.inbox import Inbox, Place, digest
 from connectors.ledger.engine import LedgerUnusable
 from connectors.request_files import UnreadableFile
-from connectors.settings import MissingSetting
+from connectors.settings import MissingSetting, SourcingSettings
 from connectors.xportcn.errors import Misconfigured
 from domain.bad_requests import BadRequests
 from domain.money import Money
 from domain.report import BatchReport
-from domain.request_files import Fault
+from domain.request_remarks import Fault
 from domain.states import REACHED_BOOKED, OrderState
 from domain.wording import number_of
 from flows.approval import asks_in_the_ui, at_work, has_deployment, turn
@@ -111,6 +111,7 @@ class _Night:
         self.yes = yes
         self.limits = Limits(budget_cny=budget_cny)
         self.speed = speed
+        self.encoding = SourcingSettings().inbox_encoding
         self.trouble: list[Exception] = []
 
     async def take(self, path: Path) -> FileResult | None:
@@ -130,7 +131,7 @@ class _Night:
         about = {"file": working.name, "content": digest(working)}
         try:
             report: BatchReport = await source_orders(
-                Requests(file=str(working)),
+                Requests(file=str(working), encoding=self.encoding),
                 dry_run=False,
                 yes=self.yes,
                 batch=batch_id,

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from connectors.request_files import check_encoding
 from domain.money import Money
 from domain.report import BATCH_ID
 
@@ -90,6 +91,19 @@ class Requests(Section):
             ),
             max_length=1_000_000,
         ),
+    ] = ""
+    encoding: Annotated[
+        str,
+        Field(
+            title="Encoding of the file",
+            description=(
+                "Only for a CSV or JSON file that is neither UTF-8 nor UTF-16 with its mark. Example: gb18030 for what "
+                "Chinese Windows saves"
+            ),
+            max_length=40,
+            examples=["gb18030"],
+        ),
+        AfterValidator(check_encoding),
     ] = ""
 
     def check(self) -> None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from domain.money import total_of
+from domain.orders import lines_without_limit
 from domain.plan import PlannedOrder, freight_sums
 from domain.report import BatchReport, ReportLine
+from domain.request_remarks import Remark, told_together
+from domain.wording import number_of
 
+SHOWN_WARNINGS = 20
 COSTS = ("order", "state", "goods and postage", "stock", "freight", "days")
 CONTENTS = ("what", "service", "marketplace", "to")  # long ones last: the UI shows wide tables from the left
 
@@ -55,4 +59,23 @@ def summary(to_buy: Sequence[PlannedOrder], to_ship: Sequence[PlannedOrder], *, 
     """How many orders for how much, as Markdown."""
     freight = freight_sums([*to_buy, *to_ship])
     shipping = f", and freight of **{freight}** to ship {len(to_buy) + len(to_ship):,} orders" if freight else ""
-    return f"{verb} **{len(to_buy):,} orders** for **{total_of([plan.total for plan in to_buy])}**{shipping}."
+    buying = f"{verb} **{len(to_buy):,} orders** for **{total_of([plan.total for plan in to_buy])}**{shipping}."
+    unlimited = no_limit_words(to_buy)
+    return f"{buying} **{unlimited}**" if unlimited else buying
+
+
+def no_limit_words(plans: Sequence[PlannedOrder]) -> str:
+    """How many lines are bought at any price, in one sentence; empty for none."""
+    requests = [plan.request for plan in plans]
+    if not (without := lines_without_limit(requests)):
+        return ""
+    lines = number_of(sum(len(request.lines) for request in requests), "line")
+    return f"{without:,} of {lines} {'has' if without == 1 else 'have'} no price limit."
+
+
+def warnings_told(warnings: Sequence[Remark]) -> str:
+    """What was said about the request file, as Markdown; empty for nothing."""
+    if not (told := told_together(warnings)):
+        return ""
+    more = [f"- and {len(told) - SHOWN_WARNINGS:,} more"] if len(told) > SHOWN_WARNINGS else []
+    return "\n".join(["**About the request file:**", "", *(f"- {line}" for line in told[:SHOWN_WARNINGS]), *more])

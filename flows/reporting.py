@@ -8,9 +8,10 @@ from pathlib import Path
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
 from domain.effects import Action, EffectStatus
-from domain.orders import OrderRequest
+from domain.orders import OrderRequest, lines_without_limit
 from domain.plan import PlannedOrder
 from domain.report import BatchReport, MatchLine, ReportLine
+from domain.request_remarks import Remark
 from domain.search import Match
 from domain.states import OrderState
 
@@ -26,6 +27,7 @@ def batch_report(
     snapshot_id: str | None,
     snapshot_root: Path,
     dry_run: bool,
+    warnings: Sequence[Remark] = (),
 ) -> BatchReport:
     """One line an order, in the order of the file. `plans` speak for orders that the ledger does not have.
 
@@ -42,6 +44,8 @@ def batch_report(
         snapshot_root=str(snapshot_root.absolute()),
         dry_run=dry_run,
         matches=[match_line(plan.order_ref, match) for plan in plans for match in plan.matches],
+        warnings=warnings,
+        lines_without_limit=lines_without_limit(requests),
     )
 
 

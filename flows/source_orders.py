@@ -23,6 +23,7 @@ from domain.money import Money
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from domain.report import BatchReport, check_batch_id
+from domain.request_remarks import Remark, told_together
 from domain.states import OrderState
 from domain.wording import number_of
 from flows.approval import Decision, Question, decide
@@ -52,6 +53,7 @@ from tasks.resources import Resources, open_resources
 from tasks.snapshot import snapshot_orders, snapshot_plan
 
 PASTED = "pasted-lines"
+MOST_LOGGED = 50
 NO_LIMITS, AS_SET = Limits(), Speed()
 last_report: ContextVar[list[BatchReport] | None] = ContextVar("last_report", default=None)
 """Where to leave a report for a caller that wants it even when Prefect can't be told how the run ended."""
@@ -92,13 +94,16 @@ async def _source(
     requests: Requests, *, dry_run: bool, yes: bool, batch: str, limits: Limits, speed: Speed
 ) -> BatchReport:
     settings = SourcingSettings()
-    asked = read_requests(requests, batch)
+    asked = read_requests(requests, batch, require_limit=settings.require_price_limit)
+    for line in told_together(asked.warnings)[:MOST_LOGGED]:
+        run_logger().warning("Request file: %s", line)
     await shown("the run's name", rename_run(f"{asked.batch_id}: {number_of(len(asked.orders), 'order')}"))
     async with open_resources(settings, XportcnSettings(), concurrency=speed.concurrency or None) as resources:
         require_not_lost(resources)
         await resources.warehouse()  # one cheap call that tells whether service, clock and account are well
         run_logger().info("Batch %s: %s orders to %s", asked.batch_id, len(asked.orders), "plan" if dry_run else "buy")
-        run = _Batch(resources, asked.batch_id, asked.source, asked.orders, speed.chunk_size or settings.chunk_size)
+        size = speed.chunk_size or settings.chunk_size
+        run = _Batch(resources, asked.batch_id, asked.source, asked.orders, size, warnings=asked.warnings)
         budget = Money.parse(limits.budget_cny) if limits.budget_cny else None
         async with followed(artifact_key(asked.batch_id)):
             report = await (run.plan_only(budget) if dry_run else run.source(budget, ask=not yes))
@@ -114,12 +119,16 @@ class Asked:
     batch_id: str
     source: str
     orders: Sequence[OrderRequest]
+    warnings: Sequence[Remark] = ()
 
 
-def read_requests(requests: Requests, batch: str = "") -> Asked:
+def read_requests(requests: Requests, batch: str = "", *, require_limit: bool = False) -> Asked:
     """Read the file or the pasted lines. Raises `BadInput`, `UnreadableFile`, or `BadRequests` with every fault."""
     requests.check()
-    parsed = read_request_file(Path(requests.file)) if requests.file else read_request_text(requests.lines)
+    if requests.file:
+        parsed = read_request_file(Path(requests.file), encoding=requests.encoding, require_limit=require_limit)
+    else:
+        parsed = read_request_text(requests.lines, require_limit=require_limit)
     if parsed.faults:
         raise BadRequests(parsed.faults)
     if batch:
@@ -128,7 +137,7 @@ def read_requests(requests: Requests, batch: str = "") -> Asked:
         batch_id = default_batch_id(Path(requests.file))
     else:
         batch_id = batch_id_of(PASTED, requests.lines.strip().encode())
-    return Asked(batch_id=batch_id, source=requests.file or PASTED, orders=parsed.orders)
+    return Asked(batch_id=batch_id, source=requests.file or PASTED, orders=parsed.orders, warnings=parsed.warnings)
 
 
 def _leave(report: BatchReport) -> None:
@@ -140,12 +149,20 @@ class _Batch:
     """One run of one batch."""
 
     def __init__(
-        self, resources: Resources, batch_id: str, source: str, requests: Sequence[OrderRequest], chunk_size: int
+        self,
+        resources: Resources,
+        batch_id: str,
+        source: str,
+        requests: Sequence[OrderRequest],
+        chunk_size: int,
+        *,
+        warnings: Sequence[Remark] = (),
     ) -> None:
         self.resources = resources
         self.batch_id = batch_id
         self.file = source
         self.requests = requests
+        self.warnings = warnings
         self.chunk_size = chunk_size
         self.refs = [request.order_ref for request in requests]
 
@@ -165,7 +182,8 @@ class _Batch:
         work, plans = await self._plan(budget)
         ledger.put_plans([plan_row(plan, self.batch_id, approved=False) for plan in plans])
         freight = await estimate_unbooked(self.resources, work.under_way)
-        question = Question(batch_id=self.batch_id, to_buy=[plan for plan in plans if plan.is_fine], to_ship=freight)
+        fine = [plan for plan in plans if plan.is_fine]
+        question = Question(batch_id=self.batch_id, to_buy=fine, to_ship=freight, warnings=self.warnings)
         decision = await self._decide(question, yes=not ask)
         if decision is None or not decision.stops:
             approved = self._approve(question, decision)
@@ -250,6 +268,7 @@ class _Batch:
             snapshot_id=snapshot_id,
             snapshot_root=self.resources.settings.snapshot_root,
             dry_run=dry_run,
+            warnings=self.warnings,
         )
 
 

@@ -122,7 +122,7 @@ def test_optional_columns_may_be_absent() -> None:
         ("quantity", "9" * 30, f"{'9' * 30} is too large: an order takes up to 1000000 pieces of an item"),
         ("quantity", 1e30, "1.0000000000000000e+30 is too large: an order takes up to 1000000 pieces of an item"),
         ("quantity", 1_000_001, "1000001 is more than 1000000; split it over several orders"),
-        ("quantity", float("nan"), "this cell is empty; fill it in"),
+        ("quantity", float("nan"), "nan is no number; empty the cell, or put the value in its place"),
         ("max_unit_price", "0", "0 is not an amount in yuan above 0, such as 12.50"),
         (
             "max_unit_price",
@@ -159,9 +159,27 @@ def test_a_bad_cell_is_named_with_its_remedy(column: str, cell: object, message:
 @pytest.mark.parametrize(
     "column", ["sku", "max_unit_price", "receiver_phone", "receiver_email", "state", "city", "zip", "note"]
 )
-@pytest.mark.parametrize("cell", ["", None, float("nan"), Decimal("nan"), " \t\u3000"])
+@pytest.mark.parametrize("cell", ["", None])
 def test_cells_that_may_be_empty(column: str, cell: object) -> None:
     assert faults_of({column: cell}) == []
+
+
+@pytest.mark.parametrize("column", ["sku", "receiver_phone", "receiver_email", "state", "city", "zip", "note"])
+def test_blanks_alone_are_an_empty_cell(column: str) -> None:
+    assert faults_of({column: " \t\u3000"}) == []
+
+
+@pytest.mark.parametrize("cell", [" ", " \t\u3000", "\u200b", "\u3164"])
+def test_an_empty_limit_is_only_what_is_truly_empty(cell: str) -> None:
+    assert faults_of({"max_unit_price": cell}) == [
+        "row 2, column max_unit_price: this cell holds blanks, and no limit; empty it where there is none, or write it"
+    ]
+
+
+@pytest.mark.parametrize("column", NAMES)
+@pytest.mark.parametrize("cell", [float("nan"), Decimal("nan"), float("inf"), True, [], {}, b"x"])
+def test_what_is_neither_text_nor_a_number_is_refused_in_every_column(column: str, cell: object) -> None:
+    assert any(fault.startswith(f"row 2, column {column}: ") for fault in faults_of({column: cell}))
 
 
 @pytest.mark.parametrize(

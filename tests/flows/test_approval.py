@@ -113,12 +113,14 @@ def test_the_plan_is_shown_as_a_table_with_its_total() -> None:
     ship = planned("B-1")
     rows = [plan_row(plan, is_new=plan is not ship) for plan in [*PLANS, ship]]
     assert (
-        summary(PLANS, [ship]) == "Buy **2 orders** for **35.00 CNY**, and freight of **15.00 USD** to ship 3 orders."
+        summary(PLANS, [ship]) == "Buy **2 orders** for **35.00 CNY**, and freight of **15.00 USD** to ship 3 orders. "
+        "**2 of 2 lines have no price limit.**"
     )
     assert description_of("b-1", PLANS, [ship], rows).splitlines() == [
         "## Batch b-1",
         "",
-        "Buy **2 orders** for **35.00 CNY**, and freight of **15.00 USD** to ship 3 orders.",
+        "Buy **2 orders** for **35.00 CNY**, and freight of **15.00 USD** to ship 3 orders. "
+        "**2 of 2 lines have no price limit.**",
         "",
         "| order | what | goods and postage | freight |",
         "|---|---|--:|--:|",

@@ -30,7 +30,9 @@ def test_every_field_has_a_title_of_words_and_a_description() -> None:
     for section in SCHEMA["definitions"].values():
         assert section["description"]
         fields |= section["properties"]
-    assert set(fields) == {"dry_run", "yes", "batch", "file", "lines", "budget_cny", "chunk_size", "concurrency"}
+    assert set(fields) == {
+        *("dry_run", "yes", "batch", "file", "lines", "encoding", "budget_cny", "chunk_size", "concurrency")
+    }
     for name, field in fields.items():
         assert field["title"] != name
         assert len(field["description"]) > 20

@@ -1,0 +1,68 @@
+"""Reading a merchant's request file: CSV, XLSX, JSON or Parquet. It is understood or refused, never guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from connectors.request_files.csv_file import read_csv
+from connectors.request_files.decoding import check_encoding
+from connectors.request_files.json_file import read_json
+from connectors.request_files.opening import MOST_BYTES, Unusable, content_of, too_large
+from connectors.request_files.parquet_file import read_parquet
+from connectors.request_files.xlsx_file import read_xlsx
+from domain.request_files import ParsedRequests, RequestTable
+
+__all__ = ["UnreadableFile", "check_encoding", "read_request_file", "read_request_text"]
+PASTED = Path("pasted lines")
+Reader = Callable[[bytes, str, RequestTable], None]
+READERS: dict[str, Reader] = {
+    ".csv": read_csv,
+    ".xlsx": read_xlsx,
+    ".json": read_json,
+    ".parquet": read_parquet,
+}
+
+
+class UnreadableFile(Exception):
+    """The file can't be read as a table; the message names it and the remedy."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"{path}: {problem}")
+
+
+def read_request_file(path: Path, *, encoding: str = "", require_limit: bool = False) -> ParsedRequests:
+    """Read and check a whole file. Raises `UnreadableFile`; what is wrong with single cells comes as faults.
+
+    Text is UTF-8, or UTF-16 with its mark; `encoding` names another one. `require_limit` makes each row without a
+    price limit a fault.
+    """
+    read = READERS.get(path.suffix.lower())
+    if read is None:
+        raise UnreadableFile(path, f"files ending in {path.suffix!r} can't be read; save it as {', '.join(READERS)}")
+    try:
+        return _parsed(read, content_of(path), encoding, require_limit=require_limit)
+    except OSError as error:
+        raise UnreadableFile(path, f"can't be opened ({error.strerror}); check the path and its permissions") from error
+    except Unusable as error:
+        raise UnreadableFile(path, str(error)) from error
+
+
+def read_request_text(text: str, *, require_limit: bool = False) -> ParsedRequests:
+    """Read and check rows as they come out of a spreadsheet, the header first. Raises `UnreadableFile`.
+
+    Blank lines before the header don't count: row 1 is the header, as in a file.
+    """
+    try:
+        content = text.lstrip("\r\n").encode(errors="surrogatepass")
+        if len(content) > MOST_BYTES:
+            raise Unusable(too_large(len(content)))
+        return _parsed(read_csv, content, "utf-8", require_limit=require_limit)
+    except Unusable as error:
+        raise UnreadableFile(PASTED, str(error)) from error
+
+
+def _parsed(read: Reader, content: bytes, encoding: str, *, require_limit: bool) -> ParsedRequests:
+    table = RequestTable(require_limit=require_limit)
+    read(content, encoding, table)
+    return table.finish()

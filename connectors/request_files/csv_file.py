@@ -1,0 +1,98 @@
+"""Request files as CSV: commas, semicolons or tabs between the cells."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from io import TextIOBase
+
+from connectors.request_files.decoding import text_of, undecodable
+from connectors.request_files.opening import Unusable
+from domain.cell_characters import BLANKS
+from domain.request_files import MOST_COLUMNS, RequestTable
+from domain.request_remarks import HEADER_ROW
+
+DELIMITERS = ",;\t"
+LONGEST_ROW = 2**18  # characters, over all lines of one row
+
+
+def read_csv(content: bytes, encoding: str, table: RequestTable) -> None:
+    """Hand the rows to the table. Raises `Unusable`."""
+    lines = _Lines(text_of(content, encoding))
+    try:
+        _read(lines, table)
+    except UnicodeDecodeError as error:
+        raise Unusable(undecodable(error, lines.read)) from error
+
+
+class _Lines:
+    """The lines of a text, of which one row may have only so many characters."""
+
+    def __init__(self, text: TextIOBase) -> None:
+        self.text = text
+        self.read = 0
+        self.row_length = 0
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self.text.readline(LONGEST_ROW):
+            self.row_length += len(line)
+            if self.row_length >= LONGEST_ROW:
+                raise Unusable(f"the row at line {self.read + 1} is too long to be one; check the quotes there")
+            if "\0" in line:
+                raise Unusable(f"line {self.read + 1} holds NUL characters: this is no text; save it as CSV UTF-8")
+            self.read += 1
+            yield line
+
+
+def _read(lines: _Lines, table: RequestTable) -> None:
+    source = iter(lines)
+    first = next(source, "")
+    _require_header(first)
+    delimiter = max(DELIMITERS, key=first.count)
+    records = csv.reader(_with_first(first, source), delimiter=delimiter, strict=True)
+    row = HEADER_ROW
+    try:
+        columns = next(records, [])
+        bare = _begin(columns, table)
+        unnamed = [at for at, column in enumerate(columns) if not column.strip(BLANKS)]
+        for row, record in enumerate(records, start=HEADER_ROW + 1):
+            lines.row_length = 0
+            bare = False
+            if len(record) == len(columns):
+                table.add(row, record)
+                if unnamed and any(record[at].strip(BLANKS) for at in unnamed):
+                    table.warn(row, "", "cells under a column without a name are passed over")
+            elif any(cell.strip(BLANKS) for cell in record):
+                table.broken_row(row, _ragged(record, columns))
+            else:
+                table.add(row, ())
+            if table.is_full:
+                break
+    except csv.Error as error:
+        problem = f"line {records.line_num} can't be read as CSV ({error}); check its quotes"
+        raise Unusable(problem) from error
+    if columns or not bare:
+        table.lack(columns)
+
+
+def _with_first(first: str, rest: Iterator[str]) -> Iterator[str]:
+    if first:
+        yield first
+    yield from rest
+
+
+def _require_header(first: str) -> None:
+    if first[:4].lower() == "sep=":
+        raise Unusable(f"begins with {first.strip()!r}; delete that line, so that the header is the first")
+
+
+def _begin(columns: list[str], table: RequestTable) -> bool:
+    if len(columns) > MOST_COLUMNS:
+        raise Unusable(f"has {len(columns):,} columns; up to {MOST_COLUMNS} are possible")
+    table.begin(columns)
+    return True
+
+
+def _ragged(record: list[str], columns: list[str]) -> str:
+    """Its cells have probably shifted, so even those that fit mislead."""
+    return f"this row has {len(record)} cells where the header has {len(columns)}; check its separators and quotes"

@@ -1,0 +1,139 @@
+"""Request files as JSON: an array of flat objects, or such an array as "orders" or "rows" of an object."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from connectors.request_files.decoding import undecodable
+from connectors.request_files.json_text import JsonText
+from connectors.request_files.opening import Unusable
+from domain.bad_headers import likely_column
+from domain.cell_values import NotACell
+from domain.items import shortened
+from domain.request_cells import LIMIT
+from domain.request_files import MOST_COLUMNS, NAMES, RequestTable, normal_name
+from domain.request_remarks import HEADER_ROW
+
+ARRAYS = ("orders", "rows")
+SHAPE = 'must be an array of objects, or an object with such an array as "orders" or "rows"'
+TWICE = NotACell("this key is there more than once in the row; keep one of them")
+NO_LIMIT_KEY = "this row has no such key, as other rows have; write null where there is no limit"
+KNOWN = frozenset(NAMES)
+
+
+def read_json(content: bytes, encoding: str, table: RequestTable) -> None:
+    """Hand the rows to the table. Raises `Unusable`."""
+    text, rows = JsonText(content, encoding, _row), _Rows(table)
+    try:
+        if _read(text, rows):
+            text.require_end()
+            rows.finish()
+    except UnicodeDecodeError as error:
+        raise Unusable(f"can't be read as JSON ({undecodable(error, text.lines)})") from error
+    except (ValueError, RecursionError) as error:
+        where = f"row {rows.row + 1}: " if rows.row > HEADER_ROW else ""
+        problem = f"can't be read as JSON ({where}{_cause(error)}); it must be an array of objects in UTF-8"
+        raise Unusable(problem) from error
+
+
+def _row(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; what stands under a key that is there twice is not known."""
+    cells = dict(pairs)
+    if len(cells) < len(pairs):
+        keys = [key for key, _ in pairs]
+        cells |= {key: TWICE for key in cells if keys.count(key) > 1}
+    return cells
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return error.msg
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
+
+
+def _read(text: JsonText, rows: _Rows) -> bool:
+    """Whether the document was read to its end."""
+    start = text.peek()
+    if start == "[":
+        return _read_array(text, rows)
+    if start == "{":
+        return _read_object(text, rows)
+    text.value()
+    raise Unusable(SHAPE)
+
+
+def _read_array(text: JsonText, rows: _Rows) -> bool:
+    for value in text.elements():
+        if not isinstance(value, dict):
+            raise Unusable(SHAPE)
+        rows.add(value)
+        if rows.table.is_full:
+            return False
+    return True
+
+
+def _read_object(text: JsonText, rows: _Rows) -> bool:
+    found = ""
+    others = []
+    for key in text.members():
+        if key not in ARRAYS:
+            text.value()
+            others.append(normal_name(key))
+        elif found:
+            raise Unusable(f"has its rows as {found!r} and as {key!r}; keep one of them")
+        elif text.peek() != "[":
+            raise Unusable(SHAPE)
+        else:
+            found = key
+            if not _read_array(text, rows):
+                return False
+        if len(others) > MOST_COLUMNS:
+            raise Unusable(f"has more than {MOST_COLUMNS} keys beside its rows")
+    if not found:
+        raise Unusable(SHAPE)
+    rows.table.pass_over(others, HEADER_ROW)
+    return True
+
+
+class _Rows:
+    """Puts the values of each object under the columns."""
+
+    def __init__(self, table: RequestTable) -> None:
+        self.table = table
+        self.row = HEADER_ROW
+        self.seen: set[str] = set()
+        self.unknown: set[str] = set()
+        self.without_limit: list[int] = []
+        table.begin(NAMES)
+
+    def add(self, cells: Mapping[str, object]) -> None:
+        self.row += 1
+        if not cells.keys() <= KNOWN:
+            cells = self._normal(cells)
+        self.seen |= cells.keys()
+        self.table.add(self.row, [cells.get(name) for name in NAMES])
+        if LIMIT.name not in cells and any(value not in (None, "") for value in cells.values()):
+            self.without_limit.append(self.row)
+
+    def finish(self) -> None:
+        """Blame the file for keys that no row has, and rows for a limit that others have."""
+        if self.row > HEADER_ROW:
+            self.table.lack(self.seen)
+        if LIMIT.name in self.seen:
+            for row in self.without_limit:
+                self.table.fault(row, LIMIT.name, NO_LIMIT_KEY)
+
+    def _normal(self, cells: Mapping[str, object]) -> dict[str, object]:
+        normal: dict[str, object] = {}
+        for key, value in cells.items():
+            name = normal_name(key)
+            if name in KNOWN:
+                normal[name] = TWICE if name in normal else value
+            elif name not in self.unknown or likely_column(name):
+                self.unknown.add(name)
+                self.table.pass_over([name], self.row)
+        if len(self.unknown) > MOST_COLUMNS:
+            raise Unusable(f"has more than {MOST_COLUMNS} keys that are not known, such as {shortened(name, 40)!r}")
+        return normal

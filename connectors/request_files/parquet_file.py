@@ -1,0 +1,105 @@
+"""Request files as Parquet. Columns of types that no cell can have are never decoded, only refused where filled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from connectors.request_files.opening import Unusable
+from domain.cell_values import DATE, NotACell
+from domain.request_files import MOST_COLUMNS, MOST_ROWS, NAMES, RequestTable, normal_name
+from domain.request_remarks import HEADER_ROW
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyarrow.parquet import FileMetaData, ParquetFile
+
+MOST_UNPACKED = 96 * 2**20
+BATCH = 1_000
+
+
+def read_parquet(content: bytes, _encoding: str, table: RequestTable) -> None:
+    """Hand the rows to the table. Raises `Unusable`."""
+    import pyarrow as pa
+
+    try:
+        _read(content, table)
+    except (pa.ArrowException, OSError, ValueError, TypeError, OverflowError) as error:
+        first = str(error).partition("\n")[0][:200]
+        raise Unusable(f"can't be read as Parquet ({first}); write it again") from error
+
+
+def _read(content: bytes, table: RequestTable) -> None:
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetFile
+
+    source = pa.BufferReader(content)
+    meta = ParquetFile(source).metadata
+    names = [meta.schema.column(at).path.partition(".")[0] for at in range(meta.num_columns)]
+    known = [name for name in dict.fromkeys(names) if normal_name(name) in NAMES]
+    _require_bounds(meta, known)
+    file = ParquetFile(pa.BufferReader(content), read_dictionary=known)  # one long text may stand in every row
+    columns = file.schema_arrow.names
+    table.begin(columns)
+    if columns or meta.num_rows:
+        table.lack(columns)
+    if table.is_full or len(set(known)) < len([name for name in columns if normal_name(name) in NAMES]):
+        table.stop(HEADER_ROW, "no row was read: a column is there more than once")
+        return
+    for row, cells in enumerate(_rows(file, columns, known), start=HEADER_ROW + 1):
+        table.add(row, cells)
+        if table.is_full:
+            break
+
+
+def _require_bounds(meta: FileMetaData, known: Sequence[str]) -> None:
+    if meta.num_columns > MOST_COLUMNS:
+        raise Unusable(f"has {meta.num_columns:,} columns; up to {MOST_COLUMNS} are possible")
+    if meta.num_rows > MOST_ROWS:
+        raise Unusable(f"has {meta.num_rows:,} rows; up to {MOST_ROWS:,} are possible: split it")
+    unpacked = sum(
+        column.total_uncompressed_size
+        for group in map(meta.row_group, range(meta.num_row_groups))
+        for column in map(group.column, range(group.num_columns))
+        if column.path_in_schema.partition(".")[0] in known
+    )
+    if unpacked > MOST_UNPACKED:
+        raise Unusable(
+            f"unpacks to {unpacked / 2**20:,.0f} MiB; up to {MOST_UNPACKED // 2**20} MiB are possible: split it"
+        )
+
+
+def _rows(file: ParquetFile, columns: Sequence[str], known: Sequence[str]) -> Iterator[list[object]]:
+    for batch in file.iter_batches(batch_size=BATCH, columns=list(known), use_threads=False):
+        found = {name: _cells(batch.column(name)) for name in batch.schema.names}
+        blank: list[object] = [None] * batch.num_rows
+        yield from map(list, zip(*(found.get(name, blank) for name in columns), strict=True))
+
+
+def _cells(array: pa.Array) -> list[Any]:
+    """The cells of one column; of a type that is neither text nor a number each filled one is refused."""
+    import pyarrow as pa
+
+    kind = array.type
+    if pa.types.is_dictionary(kind):
+        places = array.indices.to_pylist()
+        used = sorted({place for place in places if place is not None})
+        values = dict(zip(used, _cells(array.dictionary.take(pa.array(used, pa.int64()))), strict=True))
+        return [None if place is None else values[place] for place in places]
+    if _is_text_or_number(kind):
+        cells: list[Any] = array.to_pylist()
+        return cells
+    refused = DATE if pa.types.is_temporal(kind) else _refusal(str(kind))
+    return [None if is_null else refused for is_null in array.is_null().to_pylist()]
+
+
+def _is_text_or_number(kind: pa.DataType) -> bool:
+    from pyarrow import types
+
+    text = types.is_string(kind) or types.is_large_string(kind) or str(kind) == "string_view"
+    number = types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
+    return text or number or types.is_null(kind)
+
+
+def _refusal(kind: str) -> NotACell:
+    return NotACell(f"a value of type {kind[:60]} stands here; write the text or number that is meant")

@@ -1,0 +1,260 @@
+"""The parts of an XLSX file beside its sheet: what its sheets are, its texts and its number formats."""
+
+from __future__ import annotations
+
+import io
+import posixpath
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from xml.parsers import expat
+from zipfile import ZipFile
+
+from connectors.request_files.number_formats import A_DATE, AS_IT_IS, BUILT_IN, Shown, shown_by
+from connectors.request_files.opening import Unusable
+
+MOST_UNPACKED = 192 * 2**20
+MOST_TEXT = 48 * 2**20  # characters of all texts that stand in cells
+MOST_PARTS = 5_000
+PART = 2**16
+LONGEST_TAG = 2**22
+MOST_NAMES = 1_000
+PEEK = 2**18
+LOCAL_DATES = range(14, 48)
+FILLED = re.compile(rb"<(?:\w+:)?(?:v|is)>[^<]|<(?:\w+:)?(?:t|is)[ >]")
+ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
+Start = Callable[[str, dict[str, str]], None]
+End = Callable[[str], None]
+
+
+class Book:
+    """An open workbook whose first sheet is `name`."""
+
+    def __init__(self, archive: ZipFile) -> None:
+        self.archive = archive
+        self.unpacked = 0
+        self.is_stale = False
+        self._sheets = self._read_sheets()
+        self.name, self.part = self._first()
+        self.texts = self._texts()
+        self.formats = self._formats()
+
+    def other_sheets(self) -> Iterator[str]:
+        """The names of further sheets that have cells with something in them."""
+        for name, kind, part, _ in self._sheets[1:]:
+            if kind == "worksheet" and part in self.archive.NameToInfo:
+                with self.archive.open(part) as file:
+                    start = file.read(PEEK)
+                if FILLED.search(start) or len(start) == PEEK:
+                    yield name
+
+    def chunks(self, part: str) -> Iterator[bytes]:
+        """The content of a part, as far as the book may be unpacked."""
+        with self.archive.open(part) as file:
+            while chunk := file.read(PART):
+                self.unpacked += len(chunk)
+                if self.unpacked > MOST_UNPACKED:
+                    raise Unusable(_too_large(self.unpacked))
+                yield chunk
+
+    def parse(self, part: str, start: Start, end: End | None = None, data: Callable[[str], None] | None = None) -> None:
+        """Tell the elements of a part by their names without prefix."""
+        parser = XmlParser(start, end, data)
+        for chunk in self.chunks(part):
+            parser.feed(chunk)
+        parser.close()
+
+    def _read_sheets(self) -> list[tuple[str, str, str, str]]:
+        """Name, kind, part and state of each sheet, in the order of their tabs."""
+        root = self._targets("_rels/.rels", "")
+        part = next((target for kind, target in root.values() if kind == "officeDocument"), "xl/workbook.xml")
+        folder = posixpath.dirname(part)
+        self.related = self._targets(f"{folder}/_rels/{posixpath.basename(part)}.rels", folder)
+        sheets: list[tuple[str, str, str, str]] = []
+
+        def start(name: str, attributes: dict[str, str]) -> None:
+            if name == "sheet":
+                link = next((value for key, value in attributes.items() if key.endswith(":id")), "")
+                kind, target = self.related.get(link, ("missing", ""))
+                sheets.append((attributes.get("name", ""), kind, target, attributes.get("state", "visible")))
+            elif name == "calcPr":
+                self.is_stale = attributes.get("fullCalcOnLoad") in ("1", "true")
+
+        self.parse(part, start)
+        return sheets
+
+    def _targets(self, part: str, folder: str) -> dict[str, tuple[str, str]]:
+        """Kind and part of each relation."""
+        found: dict[str, tuple[str, str]] = {}
+
+        def start(name: str, attributes: dict[str, str]) -> None:
+            if name == "Relationship":
+                target = posixpath.normpath(posixpath.join("/", folder, attributes.get("Target", ""))).lstrip("/")
+                found[attributes.get("Id", "")] = attributes.get("Type", "").rpartition("/")[2], target
+
+        if part in self.archive.NameToInfo:
+            self.parse(part, start)
+        return found
+
+    def _first(self) -> tuple[str, str]:
+        if not self._sheets:
+            raise ValueError("it has no sheet")
+        name, kind, part, state = self._sheets[0]
+        if kind == "missing":
+            raise ValueError(f"its first sheet, {name!r}, is not there")
+        if kind != "worksheet":
+            what = "a chart" if kind == "chartsheet" else "no table"
+            raise Unusable(f"the first sheet, {name!r}, is {what}; move the sheet with the rows to the front")
+        if state != "visible":
+            raise Unusable(
+                f"the first sheet, {name!r}, is hidden; show it, or move the sheet with the rows to the front"
+            )
+        return name, part
+
+    def _related_part(self, kind: str) -> str:
+        part = next((target for one, target in self.related.values() if one == kind), "")
+        return part if part in self.archive.NameToInfo else ""
+
+    def _texts(self) -> list[str]:
+        reader = TextReader()
+        if part := self._related_part("sharedStrings"):
+            self.parse(part, reader.start, reader.end, reader.data)
+        return reader.texts
+
+    def _formats(self) -> list[Shown]:
+        """What each cell style shows of a number."""
+        styles = _Styles()
+        if part := self._related_part("styles"):
+            self.parse(part, styles.start, styles.end)
+        return [styles.shown(number) for number in styles.used]
+
+
+class TextReader:
+    """Collects the texts of `si` or `is` elements, without the readings that Japanese texts carry along."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.length = 0
+        self._parts: list[str] = []
+        self._is_text = False
+        self._in_reading = False
+
+    def start(self, name: str, _attributes: Mapping[str, str]) -> None:
+        if name == "t":
+            self._is_text = not self._in_reading
+        elif name == "rPh":
+            self._in_reading = True
+        elif name in ("si", "is"):
+            self._parts = []
+
+    def end(self, name: str) -> None:
+        if name == "t":
+            self._is_text = False
+        elif name == "rPh":
+            self._in_reading = False
+        elif name == "si":
+            self.texts.append(self.take())
+
+    def data(self, text: str) -> None:
+        if self._is_text:
+            self._bound(len(text))
+            self._parts.append(text)
+
+    def take(self) -> str:
+        """The text of the element that has just ended."""
+        self._bound(16)  # what an empty text takes beside its characters, in part
+        return unescaped("".join(self._parts))
+
+    def _bound(self, length: int) -> None:
+        self.length += length
+        if self.length > MOST_TEXT:
+            raise Unusable(f"has more than {MOST_TEXT / 2**20:,.0f} million characters of text; split it")
+
+
+class _Styles:
+    """Reads number formats: `used` is the format number of each cell style."""
+
+    def __init__(self) -> None:
+        self.used: list[int] = []
+        self._codes: dict[int, str] = {}
+        self._known: dict[int, Shown] = {}
+        self._in_cells = False
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        if name == "numFmt":
+            self._codes[int(attributes["numFmtId"])] = attributes.get("formatCode", "")
+        elif name == "cellXfs":
+            self._in_cells = True
+        elif name == "xf" and self._in_cells:
+            self.used.append(int(attributes.get("numFmtId", 0)))
+
+    def end(self, name: str) -> None:
+        if name == "cellXfs":
+            self._in_cells = False
+
+    def shown(self, number: int) -> Shown:
+        if number not in self._known:
+            code = self._codes.get(number, BUILT_IN.get(number))
+            unknown = A_DATE if number in LOCAL_DATES or number in range(50, 82) else AS_IT_IS
+            self._known[number] = unknown if code is None else shown_by(code)
+        return self._known[number]
+
+
+@contextmanager
+def open_book(content: bytes) -> Iterator[Book]:
+    """The workbook in these bytes. Raises `Unusable`, and for a damaged one any of a dozen other errors."""
+    if content.count(b"PK\x01\x02") > MOST_PARTS:  # its list of parts alone would fill the memory
+        raise Unusable(f"is an archive of more than {MOST_PARTS:,} parts, and no workbook")
+    with ZipFile(io.BytesIO(content)) as archive:
+        declared = sum(part.file_size for part in archive.infolist() if part.filename.endswith((".xml", ".rels")))
+        if declared > MOST_UNPACKED:
+            raise Unusable(_too_large(declared))
+        yield Book(archive)
+
+
+def _too_large(unpacked: int) -> str:
+    return f"unpacks to {unpacked / 2**20:,.0f} MiB; up to {MOST_UNPACKED // 2**20} MiB are possible: split it"
+
+
+def unescaped(text: str) -> str:
+    """A text without the escapes that the format has for characters XML can't hold."""
+    return ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text
+
+
+class XmlParser:
+    """Tells elements by their names without prefix. Takes no document type: workbooks have none, entities can grow."""
+
+    def __init__(self, start: Start, end: End | None = None, data: Callable[[str], None] | None = None) -> None:
+        self._parser = expat.ParserCreate()
+        self._parser.buffer_text = True
+        self._fed = 0
+        local = _Local()
+        self._parser.StartElementHandler = lambda name, attributes: start(local[name], attributes)
+        if end:
+            self._parser.EndElementHandler = lambda name: end(local[name])
+        if data:
+            self._parser.CharacterDataHandler = data
+        self._parser.StartDoctypeDeclHandler = _no_doctype
+
+    def feed(self, chunk: bytes) -> None:
+        self._parser.Parse(chunk)
+        self._fed += len(chunk)
+        if self._fed - self._parser.CurrentByteIndex > LONGEST_TAG:
+            raise ValueError("a tag has no end")
+
+    def close(self) -> None:
+        self._parser.Parse(b"", True)  # noqa: FBT003 - takes no names
+
+
+class _Local(dict[str, str]):
+    """Names without their prefixes, each found once."""
+
+    def __missing__(self, name: str) -> str:
+        if len(self) > MOST_NAMES:
+            raise ValueError("its tags are those of no workbook")
+        self[name] = name.rpartition(":")[2]
+        return self[name]
+
+
+def _no_doctype(*_: object) -> None:
+    raise ValueError("it declares a document type")

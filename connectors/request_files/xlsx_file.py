@@ -1,0 +1,97 @@
+"""Request files as XLSX: the first sheet, with all that a spreadsheet shows otherwise than it is stored."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from xml.parsers.expat import ExpatError
+from zipfile import BadZipFile
+
+from connectors.request_files.opening import Unusable
+from connectors.request_files.xlsx_book import Book, open_book
+from connectors.request_files.xlsx_sheet import Sheet
+from domain.cell_characters import BLANKS
+from domain.cell_values import NotACell, value_text
+from domain.request_files import MOST_COLUMNS, RequestTable
+from domain.request_remarks import HEADER_ROW
+
+DAMAGE = (BadZipFile, ExpatError, EOFError, LookupError, NotImplementedError, OSError, RuntimeError, ValueError)
+
+
+def read_xlsx(content: bytes, _encoding: str, table: RequestTable) -> None:
+    """Hand the rows to the table. Raises `Unusable`."""
+    try:
+        with open_book(content) as book:
+            _read(book, table)
+    except (*DAMAGE, zlib.error) as error:
+        problem = f"can't be read as XLSX ({_first_line(error)}); open it in a spreadsheet and save it again"
+        raise Unusable(problem) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0][:200] or type(error).__name__
+
+
+def _read(book: Book, table: RequestTable) -> None:
+    for name in book.other_sheets():
+        table.warn(0, "", f"sheet {name!r} is passed over: only the first sheet, {book.name!r}, is read")
+    sheet = Sheet(book)
+    rows = sheet.rows()
+    header = _first_row(rows)
+    columns = _header(header, table)
+    table.begin(columns)
+    named = [at for at, column in enumerate(columns) if column.strip(BLANKS)]
+    filled = _data(rows, columns, named, table)
+    if columns or filled:
+        table.lack([column for column in columns if column])
+    _say_what_is_hidden(sheet, columns, table)
+    _refuse_merged(sheet, named, filled, table)
+
+
+def _first_row(rows: Iterator[tuple[int, list[object]]]) -> list[object]:
+    for number, cells in rows:
+        if number == HEADER_ROW:
+            return cells
+        raise Unusable(f"has no header in row 1: the first cells are in row {number}; delete the rows above the header")
+    return []
+
+
+def _header(cells: list[object], table: RequestTable) -> list[str]:
+    if len(cells) > MOST_COLUMNS:
+        last = max((at for at, cell in enumerate(cells) if cell is not None), default=-1) + 1
+        if last > MOST_COLUMNS:
+            raise Unusable(f"has {last:,} columns; up to {MOST_COLUMNS} are possible")
+        cells = cells[:last]
+    for cell in cells:
+        if isinstance(cell, NotACell):
+            table.fault(HEADER_ROW, "", f"in the header {cell.why}")
+    return ["" if cell is None or isinstance(cell, NotACell | bool) else value_text(cell) for cell in cells]
+
+
+def _data(rows: Iterator[tuple[int, list[object]]], columns: list[str], named: list[int], table: RequestTable) -> int:
+    """The last row that holds anything under a named column."""
+    last = 0
+    known = set(named)
+    for number, cells in rows:
+        table.add(number, cells)
+        if any(cells[at] is not None for at in named if at < len(cells)):
+            last = number
+        if any(cell is not None and at not in known for at, cell in enumerate(cells)):
+            table.warn(number, "", "cells under a column without a name are passed over")
+        if table.is_full:
+            break
+    return last
+
+
+def _say_what_is_hidden(sheet: Sheet, columns: list[str], table: RequestTable) -> None:
+    for number in sheet.hidden_rows:
+        table.warn(number, "", "hidden or filtered out in the spreadsheet, and read like any other row")
+    for at, column in enumerate(columns):
+        if column and any(first <= at + 1 <= last for first, last in sheet.hidden_columns):
+            table.warn(HEADER_ROW, column.strip(BLANKS).lower(), "hidden in the spreadsheet, and read like any other")
+
+
+def _refuse_merged(sheet: Sheet, named: list[int], filled: int, table: RequestTable) -> None:
+    for area in sheet.merged:
+        if area.first_row <= filled and any(area.first_column <= at + 1 <= area.last_column for at in named):
+            table.fault(area.first_row, "", f"cells {area.name} are merged; take the merge apart and fill in each cell")

@@ -1,0 +1,64 @@
+"""The characters of a cell: what can't be seen is taken out and said, or refused."""
+
+from __future__ import annotations
+
+import re
+
+BLANKS = " \t\r\n\x0b\x0c\x85\u00a0\u2028\u2029\u3000"
+BREAKS = re.compile("[ \u00a0\u3000]*[\t\n\x0b\x0c\r\x85\u2028\u2029][\\s\u00a0\u3000]*")
+# What Unicode calls default ignorable, and blanks that pass for letters; without joiners and variation selectors.
+_UNSEEN = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2060-\u2065\u206a-\u206f\u2800\u3164"
+    "\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff\U000e01f0-\U000e0fff"
+)
+_JOINERS = "\u200c\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef"  # they belong to the letter before them, unless it is ASCII
+INVISIBLE = re.compile(f"[{_UNSEEN}]|(?:(?<=[\x00-\x7f])|^)[{_JOINERS}]+")
+EDGES = re.compile(f"^[{BLANKS}{_UNSEEN}{_JOINERS}]+|[{BLANKS}{_UNSEEN}\u200c\u200d]+$")
+CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")
+LOST = "\ufffd"
+FULL_WIDTH = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
+
+LINE_BREAK_SAID = "line breaks and tabs in this cell became blanks"
+INVISIBLE_SAID = "invisible characters were taken out of this cell"
+
+
+def half_width(text: str) -> str:
+    """Full-width digits, letters and signs as ASCII; nothing else changes: `²` is no 2."""
+    return text if text.isascii() else text.translate(FULL_WIDTH)
+
+
+def seen_text(text: str, *, prose: bool) -> tuple[str, list[str]]:
+    """What a person sees of a cell, stripped, and what has to be said about it.
+
+    Within `prose` line breaks become blanks and invisible characters go; anywhere else they must not be. Raises
+    `ValueError` for those, for control characters and for such as turn the direction of writing.
+    """
+    stripped = text.strip(BLANKS)
+    if stripped.isascii() and stripped.isprintable():
+        return stripped, []
+    _require_characters(stripped)
+    bare = EDGES.sub("", stripped)
+    said = [INVISIBLE_SAID] if bare != stripped else []
+    if found := INVISIBLE.search(bare):
+        if not prose:
+            raise ValueError(f"this cell holds an invisible character (U+{ord(found.group()[0]):04X}); type it again")
+        bare, said = EDGES.sub("", INVISIBLE.sub("", bare)), [INVISIBLE_SAID]
+    if BREAKS.search(bare):
+        if not prose:
+            raise ValueError("this cell holds a line break or tab; take it out")
+        bare = BREAKS.sub(" ", bare)
+        said.append(LINE_BREAK_SAID)
+    return bare, said
+
+
+def _require_characters(text: str) -> None:
+    if CONTROL.search(text):
+        raise ValueError("this cell holds an unprintable character; type it again")
+    if found := DIRECTION.search(text):
+        raise ValueError(
+            f"this cell holds a character that turns the direction of writing (U+{ord(found.group()):04X}); "
+            "type it again"
+        )
+    if LOST in text:
+        raise ValueError("this cell holds U+FFFD, where a character was lost when the file was saved; type it again")

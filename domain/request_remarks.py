@@ -1,0 +1,55 @@
+"""What is said about a request file: faults that must be mended, and warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from domain.request_cells import COLUMNS
+from domain.wording import number_of
+
+HEADER_ROW = 1
+POSITION = {column.name: position for position, column in enumerate(COLUMNS)}
+MOST_ROWS_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """One thing about the file. `row` counts as a CSV file does: the header is row 1; 0 means the whole file.
+
+    `column` is empty when the whole row is meant.
+    """
+
+    row: int
+    column: str
+    message: str
+
+    def __str__(self) -> str:
+        place = f"row {self.row}" if self.row else "the file"
+        return f"{place}, column {self.column}: {self.message}" if self.column else f"{place}: {self.message}"
+
+
+class Fault(Remark):
+    """One thing to mend in the file."""
+
+
+def place_of(remark: Remark) -> tuple[int, int, str]:
+    """By row, then by column as the columns are documented; what concerns the whole row comes first."""
+    position = POSITION.get(remark.column, len(POSITION)) if remark.column else -1
+    return remark.row, position, remark.column
+
+
+def told_together(remarks: Sequence[Remark]) -> list[str]:
+    """A line for each thing that is said, with the rows it is said of."""
+    rows: dict[tuple[str, str], list[int]] = {}
+    for remark in remarks:
+        rows.setdefault((remark.column, remark.message), []).append(remark.row)
+    return [_line(column, message, found) for (column, message), found in rows.items()]
+
+
+def _line(column: str, message: str, rows: Sequence[int]) -> str:
+    if len(rows) == 1:
+        return str(Remark(rows[0], column, message))
+    named = ", ".join(map(str, rows[:MOST_ROWS_NAMED]))
+    more = f" and {number_of(len(rows) - MOST_ROWS_NAMED, 'row')} more" if len(rows) > MOST_ROWS_NAMED else ""
+    return f"rows {named}{more}" + (f", column {column}" if column else "") + f": {message}"
