@@ -75,7 +75,7 @@ def _services(services: Iterable[logistics.Service]) -> tuple[FreightService, ..
             service_id=service.service_id,
             company=service.company_name,
             category=service.service_category,
-            price=service.price,
+            price=service.amount,
             min_days=service.min_days,
             max_days=service.max_days,
         )
@@ -129,7 +129,7 @@ def shipment(booking: logistics.Booking, render_id: str) -> Shipment:
         company=next((parcel.logistic_company_name for parcel in parcels), ""),
         tracking_urls=tuple(parcel.tracking_url for parcel in parcels if parcel.tracking_url),
         render_id=render_id,
-        fee=booking.order_fee.price if booking.order_fee else None,
+        fee=booking.order_fee.amount if booking.order_fee else None,
         items=tuple(
             ShipmentItem(
                 tracking_number=sub_order.parcel.logistic_number,

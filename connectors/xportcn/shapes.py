@@ -9,11 +9,11 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from pydantic import AliasChoices, BaseModel
+from pydantic import AliasChoices, BaseModel, BeforeValidator, PlainValidator
 from pydantic.alias_generators import to_camel
 
-from connectors.xportcn.api.international import Amount
-from connectors.xportcn.wire import ChinaTime, Fen, Id, UnixMs, Yuan
+from connectors.xportcn.rows import Rows
+from connectors.xportcn.wire import Amount, ChinaTime, Fen, Id, ParcelNumber, Reference, UnixMs, Yuan
 
 ANYTHING: frozenset[str] = frozenset()
 NATURAL = {
@@ -26,7 +26,7 @@ NATURAL = {
 # The first annotation of a wire type is its reader. Our readers take more than the contract says: ids alone may come
 # in two kinds, and whether yuan and other decimals are numbers or texts is said group by group.
 READ_BY_US = {
-    get_args(Id)[1]: frozenset({"string", "number"}),
+    **dict.fromkeys((get_args(kind)[1] for kind in (Id, ParcelNumber, Reference)), frozenset({"string", "number"})),
     get_args(Yuan)[1]: frozenset({"yuan"}),
     get_args(Fen)[1]: frozenset({"number"}),
     get_args(Amount)[1]: frozenset({"string"}),
@@ -91,9 +91,9 @@ def bare(annotation: Any) -> Any:
 
 
 def element_of(annotation: Any) -> Any | None:
-    """What a tuple or list holds; None for anything else."""
+    """What a tuple, list or `Rows` holds; None for anything else."""
     plain = bare(annotation)
-    return get_args(plain)[0] if get_origin(plain) in (tuple, list) else None
+    return get_args(plain)[0] if get_origin(plain) in (tuple, list, Rows) else None
 
 
 def model_in(annotation: Any) -> type[BaseModel] | None:
@@ -131,7 +131,8 @@ def _kinds_of_annotated(base: Any, *how: Any) -> frozenset[str]:
     for reader, kinds in READ_BY_US.items():
         if any(reader == known for known in how):  # by ==: not everything that annotates can be hashed
             return kinds
-    return ANYTHING if base in NATURAL else kinds_of(base)
+    is_read_by_us = any(isinstance(part, BeforeValidator | PlainValidator) for part in how)
+    return ANYTHING if base in NATURAL and is_read_by_us else kinds_of(base)
 
 
 def kind_of(value: object) -> str:

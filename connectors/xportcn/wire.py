@@ -1,7 +1,8 @@
-"""How values travel: tolerant readers, strict writers, and exact ids, money and times.
+"""How values travel: tolerant readers, strict writers, and exact ids, money, counts and times.
 
-Readers keep unknown fields, take null for absent and never let a number pass through a float. Writers send the
-contract's names and nothing else.
+Readers keep unknown fields, take null for absent and never let a number pass through a float. What can't be meant does
+not fit: amounts below zero or above any sane order, ids that are none, times of another century, texts without end.
+Writers send the contract's names and nothing else.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
@@ -20,9 +22,11 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     PlainSerializer,
     PlainValidator,
     PrivateAttr,
+    ValidationInfo,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
@@ -36,7 +40,21 @@ COMPACT = "%Y%m%d%H%M%S%f%z"
 # Doubles of the service's own arithmetic come as 57.99999999999999: that far off, and no farther, it is a whole fen.
 FLOAT_DUST = Decimal("0.000001")
 MOST_DIGITS = 30
+MOST_MINOR = 10**15
+"""Above every amount, in whatever currency, and so far below 64 bits that thousands of them can be added up."""
+MOST_COUNT = 10**12
+MOST_TEXT = 2_000
+MOST_ID = 64
+FIRST_TIME, LAST_TIME = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z._:+=@|~-]*")
 BRACES = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How far answers are believed; given to `validate_python` as its context. `most_minor` is for any one amount."""
+
+    most_minor: int = MOST_MINOR
 
 
 class Reader(BaseModel):
@@ -47,6 +65,7 @@ class Reader(BaseModel):
         extra="allow",
         frozen=True,
         coerce_numbers_to_str=True,
+        str_max_length=MOST_TEXT,
         defer_build=True,
         protected_namespaces=(),
     )
@@ -97,10 +116,10 @@ class Writer(BaseModel):
 class Page(Reader):
     """The contract's page object; what it holds is the subclass's `data`."""
 
-    total_records: int = 0
-    total_page: int = 0
-    page_size: int = 0
-    current_page: int = 0
+    total_records: Count = 0
+    total_page: Count = 0
+    page_size: Count = 0
+    current_page: Count = 0
 
 
 class Nothing(Writer):
@@ -168,6 +187,13 @@ def _whole(value: object) -> int:
 
 
 def _id(value: object) -> str:
+    text = _label(value)
+    if text and (len(text) > MOST_ID or not ID.fullmatch(text)):
+        raise ValueError("not an id")
+    return text
+
+
+def _label(value: object) -> str:
     return value.strip() if isinstance(value, str) else str(_whole(value))
 
 
@@ -176,18 +202,35 @@ def _id_number(value: str) -> int | str:
     return int(value) if value.isascii() and value.isdigit() else value
 
 
-def _fen(value: object) -> Money:
-    return _cny(value if isinstance(value, Money) else Money(_whole(value)))
+def _fen(value: object, info: ValidationInfo) -> Money:
+    return _within(_cny(value if isinstance(value, Money) else Money(_whole(value))), info)
 
 
-def _yuan(value: object) -> Money:
+def _yuan(value: object, info: ValidationInfo) -> Money:
     if isinstance(value, Money):
-        return _cny(value)
+        return _within(_cny(value), info)
     fen = _decimal(value).scaleb(2)
     whole = fen.to_integral_value()
     if abs(fen - whole) > FLOAT_DUST:
         raise ValueError("more digits than yuan have")
-    return Money(int(whole))
+    return _within(Money(int(whole)), info)
+
+
+def _within(money: Money, info: ValidationInfo) -> Money:
+    """The amount, if it is one. Raises `ValueError` below zero and above the bound (`Bounds`) of what is believed."""
+    most = info.context.most_minor if isinstance(info.context, Bounds) else MOST_MINOR
+    if money.minor < 0:
+        raise ValueError("an amount below zero")
+    if money.minor > most:
+        raise ValueError(f"an amount above {Money(most, money.currency)}")
+    return money
+
+
+def _in_currency(value: object, info: ValidationInfo) -> Money:
+    currency = info.data.get("currency")
+    if not currency or isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        raise ValueError("not an amount with a currency")
+    return _within(Money.parse(value, currency), info)
 
 
 def _cny(money: Money) -> Money:
@@ -196,7 +239,17 @@ def _cny(money: Money) -> Money:
     return money
 
 
+def _in_our_time(moment: datetime) -> datetime:
+    if not FIRST_TIME <= moment < LAST_TIME:
+        raise ValueError("not a time of this century")
+    return moment
+
+
 def _china_time(value: object) -> datetime:
+    return _in_our_time(_any_china_time(value))
+
+
+def _any_china_time(value: object) -> datetime:
     if isinstance(value, datetime):
         return value.astimezone(UTC)
     text = str(value).strip()
@@ -220,7 +273,7 @@ def _unix_ms_time(value: object) -> datetime:
 
 def _after_epoch(unit: timedelta, count: int) -> datetime:
     try:
-        return EPOCH + unit * count
+        return _in_our_time(EPOCH + unit * count)
     except OverflowError as error:
         raise ValueError("not a time of this calendar") from error
 
@@ -250,7 +303,25 @@ def json_text(entries: Iterable[Writer]) -> str:
 
 
 Id = Annotated[str, BeforeValidator(_id)]
-"""An id: text inside, whether text or a number of 19 digits arrives."""
+"""An id: text inside, whether text or a number of 19 digits arrives. Empty text stands for none."""
+
+GivenId = Annotated[Id, Field(min_length=1)]
+"""An id that must be there."""
+
+ParcelNumber = Annotated[str, BeforeValidator(_label), Field(max_length=MOST_ID)]
+"""What a carrier calls a parcel: text, or a number; of characters that only the carrier knows."""
+
+Reference = Annotated[str, BeforeValidator(_label)]
+"""What the buyer of an order calls it, ours or somebody else's: text, or a number."""
+
+Count = Annotated[int, Field(ge=0, le=MOST_COUNT)]
+"""Pieces, pages, days."""
+
+Code = Annotated[int, Field(ge=-MOST_COUNT, le=MOST_COUNT)]
+"""A status or a kind by its number."""
+
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+"""The three letters of a currency."""
 
 IdNumber = Annotated[str, PlainSerializer(_id_number)]
 """An id that the contract wants sent as a number."""
@@ -260,6 +331,9 @@ Fen = Annotated[Money, PlainValidator(_fen), PlainSerializer(lambda money: money
 
 Yuan = Annotated[Money, PlainValidator(_yuan)]
 """CNY in yuan on the wire, a number or a text; read only."""
+
+Amount = Annotated[Money, PlainValidator(_in_currency)]
+"""Decimal text in major units of the currency that stands beside it."""
 
 ChinaTime = Annotated[datetime, PlainValidator(_china_time)]
 """A date-time of the service, `2026-01-31 08:00:00` or `20260131080000000+0800`; UTC inside."""

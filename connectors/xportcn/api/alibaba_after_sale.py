@@ -11,7 +11,7 @@ from pydantic import Field
 
 from connectors.xportcn.api.base import EffectCall, ReadCall
 from connectors.xportcn.operations import alibaba
-from connectors.xportcn.wire import EffectAnswer, Fen, Id, IdNumber, MaybeChinaTime, Nothing, Reader, Writer
+from connectors.xportcn.wire import EffectAnswer, Fen, GivenId, Id, IdNumber, MaybeChinaTime, Nothing, Reader, Writer
 from domain.effects import Action
 
 
@@ -24,7 +24,7 @@ class ReasonsRequest(Writer):
 
 
 class Reason(Reader):
-    id: Id
+    id: GivenId
     name: str = ""
     need_voucher: bool = False
     no_refund_carriage: bool = False
@@ -64,7 +64,7 @@ class CreateRequest(Writer):
 
 
 class CreateAnswer(EffectAnswer):
-    refund_id: Id
+    refund_id: GivenId
 
 
 class ReturnRequest(Writer):
@@ -98,7 +98,7 @@ class RefundOperation(Reader):
 class Refund(Reader):
     """`refund_payment` is what was given back so far, `remark` our description."""
 
-    refund_id: Id
+    refund_id: GivenId
     id: Id = ""
     order_id: Id = ""
     order_entry_ids: tuple[Id, ...] = ()

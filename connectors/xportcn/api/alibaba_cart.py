@@ -7,14 +7,14 @@ from pydantic import Field
 from connectors.xportcn.api.alibaba_order import AddressParam, CreateAnswer, Preview
 from connectors.xportcn.api.base import EffectCall, ReadCall
 from connectors.xportcn.operations import alibaba
-from connectors.xportcn.wire import Id, IdNumber, Nothing, Reader, Writer, Yuan
+from connectors.xportcn.wire import Count, GivenId, Id, IdNumber, Nothing, Reader, Writer, Yuan
 from domain.effects import Action
 
 
 class CartRow(Reader):
     """`price` is today's without volume discount, `amount_on_sale` the stock, `properties` JSON text for show."""
 
-    id: Id
+    id: GivenId
     offer_id: Id = ""
     offer_map_id: str = ""
     spec_id: str = ""
@@ -22,8 +22,8 @@ class CartRow(Reader):
     item_title: str = ""
     item_pic: str = ""
     price: Yuan | None = None
-    quantity: int = 0
-    amount_on_sale: int = 0
+    quantity: Count = 0
+    amount_on_sale: Count = 0
     properties: str = ""
 
 

@@ -8,13 +8,17 @@ from pydantic import Field
 
 from connectors.xportcn.api.base import EffectCall, ReadCall
 from connectors.xportcn.operations import alibaba
+from connectors.xportcn.rows import Rows
 from connectors.xportcn.wire import (
     ChinaTime,
+    Count,
     EffectAnswer,
     Fen,
+    GivenId,
     Id,
     IdNumber,
     MaybeChinaTime,
+    ParcelNumber,
     Reader,
     Writer,
     Yuan,
@@ -52,7 +56,7 @@ class PreviewRequest(Writer):
 class PreviewedCargo(Reader):
     """`amount` and `final_unit_price` are in yuan, unlike the sums around them."""
 
-    offer_id: Id
+    offer_id: GivenId
     spec_id: str = ""
     sku_id: Id = ""
     amount: Yuan | None = None
@@ -197,7 +201,7 @@ class ProductItem(Reader):
     sku_id: Id = Field("", validation_alias=either("skuID", "skuId"))
     spec_id: str = ""
     name: str = ""
-    quantity: int = 0
+    quantity: Count = 0
     item_amount: Yuan | None = None
     entry_id: Id = Field("", validation_alias=either("subItemIDString", "subItemIdString", "subItemID"))
     status: str = ""
@@ -206,7 +210,7 @@ class ProductItem(Reader):
 
 
 class LogisticsItem(Reader):
-    logistics_bill_no: Id = ""
+    logistics_bill_no: ParcelNumber = ""
     logistics_company_name: str = ""
     delivered_time: MaybeChinaTime = None
 
@@ -219,7 +223,7 @@ class InternationalLogistics(Reader):
     """A booking of ours, seen from the order; `order_id` is the booking's."""
 
     order_id: Id = ""
-    logistic_number: Id = Field("", validation_alias=either("logisticNumer", "logisticNumber"))
+    logistic_number: ParcelNumber = Field("", validation_alias=either("logisticNumer", "logisticNumber"))
     logistic_company_name: str = ""
     tracking_url: str = ""
     render_id: Id = ""
@@ -233,10 +237,10 @@ class Order(Reader):
 
 
 class OrderPage(Reader):
-    total_record: int = Field(0, validation_alias=either("totalRecord", "totalRecords"))
-    page: int = 0
-    page_size: int = 0
-    result: tuple[Order, ...] = ()
+    total_record: Count = Field(0, validation_alias=either("totalRecord", "totalRecords"))
+    page: Count = 0
+    page_size: Count = 0
+    result: Rows[Order] = Rows()
 
 
 class OrderDetailRequest(Writer):
@@ -257,7 +261,7 @@ class LogisticsStep(Reader):
 class LogisticsTrace(Reader):
     logistics_id: Id = ""
     order_id: Id = ""
-    logistics_bill_no: Id = ""
+    logistics_bill_no: ParcelNumber = ""
     logistics_company_name: str = ""
     logistics_steps: tuple[LogisticsStep, ...] = ()
 

@@ -6,7 +6,8 @@ from pydantic import Field
 
 from connectors.xportcn.api.base import ReadCall
 from connectors.xportcn.operations import alibaba
-from connectors.xportcn.wire import Id, IdNumber, Page, Reader, Writer, Yuan, either
+from connectors.xportcn.rows import Rows
+from connectors.xportcn.wire import Code, Count, GivenId, Id, IdNumber, Page, Reader, Writer, Yuan, either
 
 
 class CategoryRequest(Writer):
@@ -18,7 +19,7 @@ class CategoryRequest(Writer):
 class Category(Reader):
     category_id: Id = Field(validation_alias=either("categoryID", "categoryId"))
     name: str = ""
-    level: int | None = None
+    level: Code | None = None
     is_leaf: bool = False
     parent_ids: tuple[Id, ...] = Field((), validation_alias=either("parentIDs", "parentIds"))
     child_ids: tuple[Id, ...] = Field((), validation_alias=either("childIDs", "childIds"))
@@ -79,17 +80,17 @@ class PriceInfo(Reader):
 
 
 class SearchHit(Reader):
-    offer_id: Id
+    offer_id: GivenId
     subject: str = ""
     subject_trans: str = ""
     image_url: str = ""
     price_info: PriceInfo
     seller_open_id: str = ""
-    month_sold: int = 0
+    month_sold: Count = 0
 
 
 class SearchPage(Page):
-    data: tuple[SearchHit, ...] = ()
+    data: Rows[SearchHit] = Rows()
 
 
 class DetailRequest(Writer):
@@ -104,21 +105,21 @@ class SkuAttribute(Reader):
 
 
 class ProductSku(Reader):
-    sku_id: Id
+    sku_id: GivenId
     spec_id: str = ""
     price: Yuan
-    amount_on_sale: int = 0
+    amount_on_sale: Count = 0
     sku_attributes: tuple[SkuAttribute, ...] = ()
     sku_image_url: str = ""
 
 
 class PriceRange(Reader):
-    start_quantity: int
+    start_quantity: Count
     price: Yuan
 
 
 class SaleInfo(Reader):
-    amount_on_sale: int = 0
+    amount_on_sale: Count = 0
     price_range_list: tuple[PriceRange, ...] = ()
 
 
@@ -131,14 +132,14 @@ class SellerData(Reader):
 
 
 class Product(Reader):
-    offer_id: Id
+    offer_id: GivenId
     subject: str = ""
     subject_trans: str = ""
     category_id: Id = ""
     category_name: str = ""
     status: str = ""
-    min_order_quantity: int = 1
-    batch_number: int = 0
+    min_order_quantity: Count = 1
+    batch_number: Count = 0
     seller_open_id: str = ""
     seller_data: SellerData = Field(SellerData(), validation_alias=either("sellerDataInfo"))
     product_image: ProductImage = ProductImage()

@@ -12,7 +12,8 @@ from pydantic import Field
 from connectors.xportcn.api import alibaba_order, alibaba_product
 from connectors.xportcn.api.base import EffectCall, ReadCall
 from connectors.xportcn.operations import big_major
-from connectors.xportcn.wire import EffectAnswer, Fen, Id, MaybeChinaTime, Reader, Writer, either
+from connectors.xportcn.rows import Rows
+from connectors.xportcn.wire import Code, Count, EffectAnswer, Fen, GivenId, Id, MaybeChinaTime, Reader, Writer, either
 from domain.effects import Action
 
 FLOW = "fenxiaonew"
@@ -27,7 +28,7 @@ class PreviewRequest(Writer):
 class PreviewedItem(Reader):
     """Amounts in fen, unlike 1688's. `message` is why it can't be bought: a code, a colon, words."""
 
-    offer_id: Id
+    offer_id: GivenId
     open_offer_id: str = ""
     spec_id: str = ""
     sku_id: Id = ""
@@ -104,7 +105,7 @@ class OrderItem(Reader):
     sku_id: Id = ""
     spec_id: str = ""
     title: str = ""
-    quantity: int = 0
+    quantity: Count = 0
     unit_price: Fen | None = None
     amount: Fen | None = None
 
@@ -112,10 +113,10 @@ class OrderItem(Reader):
 class Order(Reader):
     """`total_payment` is with the service's fee, `total_amount` without. `message` is our reference."""
 
-    order_id: Id
+    order_id: GivenId
     order_no: Id = ""
     order_status: str
-    pay_status: int | None = None
+    pay_status: Code | None = None
     total_amount: Fen | None = None
     product_amount: Fen | None = None
     shipping_fee: Fen | None = None
@@ -135,11 +136,11 @@ class Order(Reader):
 
 
 class OrderPage(Reader):
-    total_records: int = Field(0, validation_alias=either("totalRecords", "totalRecord"))
-    total_page: int = 0
-    page_size: int = 0
-    current_page: int = 0
-    data: tuple[Order, ...] = ()
+    total_records: Count = Field(0, validation_alias=either("totalRecords", "totalRecord"))
+    total_page: Count = 0
+    page_size: Count = 0
+    current_page: Count = 0
+    data: Rows[Order] = Rows()
 
 
 SEARCH = ReadCall(

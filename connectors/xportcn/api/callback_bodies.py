@@ -10,14 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from connectors.xportcn.operations import Operation, alibaba, big_major, taobao
-from connectors.xportcn.wire import (
-    Fen,
-    Id,
-    MaybeChinaTime,
-    MaybeUnixMs,
-    Reader,
-    either,
-)
+from connectors.xportcn.wire import Code, Fen, GivenId, Id, MaybeChinaTime, MaybeUnixMs, ParcelNumber, Reader, either
 
 OrderId = Annotated[Id, Field(min_length=1)]
 
@@ -62,8 +55,8 @@ class TaobaoSku(Reader):
     sku_id: Id = ""
     order_line_no: Id = ""
     logistic_company_name: str = ""
-    logistic_number: Id = Field("", validation_alias=either("logisticNumber", "logisticNumer"))
-    status: int | None = None
+    logistic_number: ParcelNumber = Field("", validation_alias=either("logisticNumber", "logisticNumer"))
+    status: Code | None = None
 
 
 class TaobaoStatusChanged(OrderBody):
@@ -72,17 +65,17 @@ class TaobaoStatusChanged(OrderBody):
     order_id: OrderId = Field(validation_alias=either("purchaseId"))
     reference: Id = Field("", validation_alias=either("outerPurchaseId"))
     business_time: MaybeUnixMs = None
-    status: int | None = None
+    status: Code | None = None
     sku_list: tuple[TaobaoSku, ...] = ()
 
 
 class TaobaoRefundChanged(OrderBody):
-    refund_id: Id
+    refund_id: GivenId
     order_id: OrderId = Field(validation_alias=either("purchaseId"))
     reference: Id = Field("", validation_alias=either("outerPurchaseId"))
     sub_purchase_order_id: Id = ""
-    refund_type: int | None = None
-    refund_status: int | None = None
+    refund_type: Code | None = None
+    refund_status: Code | None = None
     refund_fee: Fen | None = None
     business_time: MaybeUnixMs = None
 
@@ -107,7 +100,7 @@ class KaOrderChanged(OrderBody):
 
     order_no: Id = ""
     order_status: str = ""
-    pay_status: int | None = None
+    pay_status: Code | None = None
     total_amount: Fen | None = None
     product_amount: Fen | None = None
     shipping_fee: Fen | None = None
@@ -136,7 +129,9 @@ class PackageInbound(OrderBody):
 
     order_id: OrderId = Field(validation_alias=either("alibaba_order_id", "alibabaOrderId"))
     reference: Id = Field("", validation_alias=either("out_order_id", "outOrderId"))
-    tracking_number: Id = Field("", validation_alias=either("logistics_tracking_number", "logisticsTrackingNumber"))
+    tracking_number: ParcelNumber = Field(
+        "", validation_alias=either("logistics_tracking_number", "logisticsTrackingNumber")
+    )
     inspection: QualityInspection = Field(
         QualityInspection(), validation_alias=either("quality_inspection_info", "qualityInspectionInfo")
     )

@@ -6,16 +6,29 @@ Every amount is decimal text beside a currency, which need not be CNY: it is rea
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated
 
-from pydantic import Field, PlainValidator, ValidationInfo
+from pydantic import Field
 
 from connectors.xportcn.api.alibaba_order import InternationalLogistics
 from connectors.xportcn.api.base import EffectCall, ReadCall
 from connectors.xportcn.operations import international
-from connectors.xportcn.wire import ChinaTime, EffectAnswer, Id, MaybeChinaTime, Reader, Writer
+from connectors.xportcn.rows import Rows
+from connectors.xportcn.wire import (
+    Amount,
+    ChinaTime,
+    Code,
+    Count,
+    Currency,
+    EffectAnswer,
+    GivenId,
+    Id,
+    MaybeChinaTime,
+    ParcelNumber,
+    Reader,
+    Reference,
+    Writer,
+)
 from domain.effects import Action
-from domain.money import Money
 
 CHINA = "CN"
 
@@ -29,21 +42,10 @@ REFUSALS = frozenset({
 # fmt: on
 
 
-def _in_currency(value: object, info: ValidationInfo) -> Money:
-    currency = info.data.get("currency")
-    if not currency or isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-        raise ValueError("not an amount with a currency")
-    return Money.parse(value, currency)
-
-
-Amount = Annotated[Money, PlainValidator(_in_currency)]
-"""Decimal text in major units of the currency that stands beside it."""
-
-
 class Priced(Reader):
     """Base of what has amounts. The currency comes first: amounts are read in it."""
 
-    currency: str
+    currency: Currency
 
 
 class SearchRequest(Writer):
@@ -56,17 +58,17 @@ class SearchRequest(Writer):
 
 
 class SearchHit(Priced):
-    product_id: Id
+    product_id: GivenId
     title: str = ""
     image: str = ""
     price: Amount
     e_company_id: Id = ""
-    min_order_quantity: int = 1
+    min_order_quantity: Count = 1
 
 
 class SearchPage(Reader):
-    result_total: int = 0
-    result_data: tuple[SearchHit, ...] = ()
+    result_total: Count = 0
+    result_data: Rows[SearchHit] = Rows()
 
 
 class DetailRequest(Writer):
@@ -77,8 +79,8 @@ class DetailRequest(Writer):
 class LadderStep(Priced):
     """`max_quantity` -1 is no end."""
 
-    min_quantity: int
-    max_quantity: int = -1
+    min_quantity: Count
+    max_quantity: Code = -1
     price: Amount
 
 
@@ -88,15 +90,15 @@ class SkuAttribute(Reader):
 
 
 class ProductSku(Reader):
-    sku_id: Id
+    sku_id: GivenId
     image: str = ""
-    stock: int = 0
+    stock: Count = 0
     ladder_price: tuple[LadderStep, ...] = Field(min_length=1)
     sku_attr_list: tuple[SkuAttribute, ...] = ()
 
 
 class Product(Reader):
-    product_id: Id
+    product_id: GivenId
     title: str = ""
     images: tuple[str, ...] = ()
     currency: str = ""
@@ -104,7 +106,7 @@ class Product(Reader):
     shop_name: str = ""
     category_id: Id = ""
     status: str = ""
-    min_order_quantity: int = 1
+    min_order_quantity: Count = 1
     skus: tuple[ProductSku, ...] = ()
 
 
@@ -144,8 +146,8 @@ class Carrier(Priced):
     carrier_code: str
     carrier_name: str = ""
     fee: Amount
-    min_days: int = 0
-    max_days: int = 0
+    min_days: Count = 0
+    max_days: Count = 0
 
 
 class ProblemLine(Reader):
@@ -179,7 +181,7 @@ class CreateRequest(Writer):
 
 
 class CreatedOrder(Priced):
-    trade_id: Id
+    trade_id: GivenId
     total_amount: Amount
     product_amount: Amount | None = None
     freight_amount: Amount | None = None
@@ -226,7 +228,7 @@ class Trace(Reader):
 
 
 class DomesticParcel(Reader):
-    tracking_number: Id = ""
+    tracking_number: ParcelNumber = ""
     carrier_name: str = ""
     sent_date: MaybeChinaTime = None
     traces: tuple[Trace, ...] = ()
@@ -240,7 +242,7 @@ class OrderedItem(Reader):
     product_id: Id = ""
     sku_id: Id = ""
     title: str = ""
-    quantity: int = 0
+    quantity: Count = 0
     unit_price: Decimal | None = None
     amount: Decimal | None = None
 
@@ -248,8 +250,8 @@ class OrderedItem(Reader):
 class Order(Priced):
     """`paid_amount` is absent until paid."""
 
-    trade_id: Id
-    channel_refer_id: Id = ""
+    trade_id: GivenId
+    channel_refer_id: Reference = ""
     trade_status: str
     product_amount: Amount | None = None
     freight_amount: Amount | None = None
@@ -267,8 +269,8 @@ class Order(Priced):
 
 
 class OrderList(Reader):
-    total_count: int = 0
-    order_list: tuple[Order, ...] = ()
+    total_count: Count = 0
+    order_list: Rows[Order] = Rows()
 
 
 SEARCH = ReadCall(operation=international.PRODUCT_LIST, request=SearchRequest, response=SearchPage)

@@ -8,9 +8,20 @@ from pydantic import Field, model_validator
 
 from connectors.xportcn.api.base import EffectCall, ReadCall
 from connectors.xportcn.operations import logistics as operations
-from connectors.xportcn.wire import Fen, Id, MaybeChinaTime, Reader, Writer, either
+from connectors.xportcn.rows import Rows
+from connectors.xportcn.wire import (
+    Amount,
+    Count,
+    Currency,
+    Fen,
+    GivenId,
+    MaybeChinaTime,
+    ParcelNumber,
+    Reader,
+    Writer,
+    either,
+)
 from domain.effects import Action
-from domain.money import Money
 
 
 class EstimateItem(Writer):
@@ -26,32 +37,31 @@ class EstimateRequest(Writer):
 
 
 class Priced(Reader):
-    """An amount as decimal text in major units of its currency."""
+    """An amount as decimal text in major units of its currency, which comes first: the amount is read in it."""
 
-    amount: str
-    currency: str
-
-    @property
-    def price(self) -> Money:
-        return Money.parse(self.amount, self.currency)
-
-    @model_validator(mode="after")
-    def _is_money(self) -> Self:
-        _ = self.price
-        return self
+    currency: Currency
+    amount: Amount
 
 
 class Service(Priced):
-    service_id: Id
+    """Nobody ships abroad for nothing."""
+
+    service_id: GivenId
     company_name: str = ""
     service_category: str = ""
-    min_days: int = 0
-    max_days: int = 0
+    min_days: Count = 0
+    max_days: Count = 0
+
+    @model_validator(mode="after")
+    def _is_not_free(self) -> Self:
+        if not self.amount.minor:
+            raise ValueError("freight for nothing")
+        return self
 
 
 class Estimate(Reader):
     currency: str = ""
-    services: tuple[Service, ...] = ()
+    services: Rows[Service] = Rows()
 
 
 class RenderAddress(Writer):
@@ -81,9 +91,9 @@ class RenderRequest(Writer):
 
 
 class Rendered(Reader):
-    render_id: Id
+    render_id: GivenId
     expire_time: MaybeChinaTime = None
-    services: tuple[Service, ...] = ()
+    services: Rows[Service] = Rows()
 
 
 class TmallOrderInfo(Writer):
@@ -130,14 +140,14 @@ class BookingRequest(Writer):
 
 
 class ItemInfo(Reader):
-    item_id: Id
-    sku_id: Id
-    quantity: int = 0
+    item_id: GivenId
+    sku_id: GivenId
+    quantity: Count = 0
     title: str = ""
 
 
 class InternationalLogisticInfo(Reader):
-    logistic_number: Id = Field("", validation_alias=either("logisticNumer", "logisticNumber"))
+    logistic_number: ParcelNumber = Field("", validation_alias=either("logisticNumer", "logisticNumber"))
     logistic_company_name: str = ""
     tracking_url: str = ""
     logistic_type: str = ""
@@ -153,7 +163,7 @@ class SubOrder(Reader):
 
 
 class Booking(Reader):
-    order_id: Id
+    order_id: GivenId
     order_fee: Priced | None = None
     sub_orders: tuple[SubOrder, ...] = ()
 

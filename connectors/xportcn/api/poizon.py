@@ -12,7 +12,22 @@ from pydantic import Field
 from connectors.xportcn.api.alibaba_order import InternationalLogistics
 from connectors.xportcn.api.base import EffectCall, ReadCall
 from connectors.xportcn.operations import poizon
-from connectors.xportcn.wire import EffectAnswer, Fen, Id, MaybeUnixMs, Reader, UnixMs, Writer, Yuan, either
+from connectors.xportcn.rows import Rows
+from connectors.xportcn.wire import (
+    Count,
+    EffectAnswer,
+    Fen,
+    GivenId,
+    Id,
+    MaybeUnixMs,
+    ParcelNumber,
+    Reader,
+    Reference,
+    UnixMs,
+    Writer,
+    Yuan,
+    either,
+)
 from domain.effects import Action
 
 OnlyCny = Literal["CNY"]
@@ -32,7 +47,7 @@ class SearchRequest(Writer):
 
 
 class SearchHit(Reader):
-    dw_spu_id: Id
+    dw_spu_id: GivenId
     dist_spu_id: Id = ""
     title: str = ""
     pic_url: str = ""
@@ -40,15 +55,15 @@ class SearchHit(Reader):
     min_price: Yuan
     currency: OnlyCny = "CNY"
     seller_id: Id = ""
-    min_quantity: int = 1
+    min_quantity: Count = 1
 
 
 class SearchPage(Reader):
-    total_records: int = 0
-    total_page: int = 0
-    page_size: int = 0
-    current_page: int = 0
-    data: tuple[SearchHit, ...] = ()
+    total_records: Count = 0
+    total_page: Count = 0
+    page_size: Count = 0
+    current_page: Count = 0
+    data: Rows[SearchHit] = Rows()
 
 
 class DetailRequest(Writer):
@@ -61,16 +76,16 @@ class Property(Reader):
 
 
 class ProductSku(Reader):
-    dw_sku_id: Id
+    dw_sku_id: GivenId
     dist_sku_id: Id = ""
     properties: tuple[Property, ...] = ()
     price: Yuan
-    stock: int = 0
+    stock: Count = 0
     pic_url: str = ""
 
 
 class Product(Reader):
-    dw_spu_id: Id
+    dw_spu_id: GivenId
     dist_spu_id: Id = ""
     title: str = ""
     images: tuple[str, ...] = ()
@@ -80,7 +95,7 @@ class Product(Reader):
     status: str = ""
     seller_id: Id = ""
     seller_name: str = ""
-    min_quantity: int = 1
+    min_quantity: Count = 1
     currency: OnlyCny = "CNY"
     skus: tuple[ProductSku, ...] = ()
 
@@ -111,13 +126,13 @@ class PreviewRequest(Writer):
 class PreviewedItem(Reader):
     """`price` and `stock` are absent for an unknown SKU."""
 
-    dw_spu_id: Id
-    dw_sku_id: Id
-    quantity: int = 0
+    dw_spu_id: GivenId
+    dw_sku_id: GivenId
+    quantity: Count = 0
     price: Yuan | None = None
     available: bool = True
-    stock: int | None = None
-    min_quantity: int = 1
+    stock: Count | None = None
+    min_quantity: Count = 1
     error_code: str = ""
     error_message: str = ""
 
@@ -163,7 +178,7 @@ class OrderItem(Reader):
     dw_sku_id: Id = ""
     dist_sku_id: Id = ""
     title: str = ""
-    quantity: int = 0
+    quantity: Count = 0
     price: Yuan | None = None
     real_pay_amount: Yuan | None = None
     currency: OnlyCny = "CNY"
@@ -173,7 +188,7 @@ class OrderItem(Reader):
 
 class CreatedOrder(Reader):
     dist_order_no: Id = ""
-    customer_order_no: Id = ""
+    customer_order_no: Reference = ""
     goods_amount: Yuan | None = None
     freight_amount: Yuan | None = None
     total_amount: Yuan | None = None
@@ -187,7 +202,7 @@ class CreateAnswer(EffectAnswer):
     success: bool | None = None
     error_code: str = ""
     error_message: str = ""
-    asked_as: Id = Field("", validation_alias=either("requestId"))
+    asked_as: Reference = Field("", validation_alias=either("requestId"))
     order_list: tuple[CreatedOrder, ...] = ()
 
 
@@ -222,7 +237,7 @@ class Trace(Reader):
 
 
 class DomesticParcel(Reader):
-    express_no: Id = ""
+    express_no: ParcelNumber = ""
     express_company: str = ""
     sent_time: MaybeUnixMs = None
     traces: tuple[Trace, ...] = ()
@@ -235,9 +250,9 @@ class ParcelAbroad(InternationalLogistics):
 class Order(Reader):
     """`real_pay_amount` is absent until paid."""
 
-    request_id: Id = ""
-    dist_order_no: Id
-    customer_order_no: Id = ""
+    request_id: Reference = ""
+    dist_order_no: GivenId
+    customer_order_no: Reference = ""
     order_status: str
     goods_amount: Yuan | None = None
     freight_amount: Yuan | None = None
@@ -255,11 +270,11 @@ class Order(Reader):
 
 
 class OrderList(Reader):
-    total_records: int = 0
-    total_page: int = 0
-    page_size: int = 0
-    current_page: int = 0
-    data: tuple[Order, ...] = ()
+    total_records: Count = 0
+    total_page: Count = 0
+    page_size: Count = 0
+    current_page: Count = 0
+    data: Rows[Order] = Rows()
 
 
 SEARCH = ReadCall(operation=poizon.SEARCH, request=SearchRequest, response=SearchPage)

@@ -11,13 +11,17 @@ from pydantic import Field
 from connectors.xportcn.api.base import EffectCall, ReadCall
 from connectors.xportcn.operations import taobao
 from connectors.xportcn.wire import (
+    Code,
     CommaText,
+    Count,
     EffectAnswer,
     Fen,
+    GivenId,
     Id,
     IdNumber,
     MaybeChinaTime,
     Page,
+    ParcelNumber,
     Reader,
     Writer,
 )
@@ -49,18 +53,18 @@ class ReturnLogistics(Reader):
     return_goods_desc: str = ""
     buyer_phone: str = ""
     logistics_company: LogisticsCompany | None = None
-    mail_no: Id = ""
+    mail_no: ParcelNumber = ""
     seller_agree_return_describe: str = ""
 
 
 class RefundOrder(Reader):
     """`pay_order_id` is the purchase id; `remaining_time` is milliseconds until `timeout_date`."""
 
-    refund_id: Id
+    refund_id: GivenId
     refund_fee: Fen
-    refund_type: int | None = None
-    refund_status: int
-    goods_status: int | None = None
+    refund_type: Code | None = None
+    refund_status: Code
+    goods_status: Code | None = None
     reason_id: Id = ""
     reason_desc: str = ""
     refund_desc: str = ""
@@ -69,7 +73,7 @@ class RefundOrder(Reader):
     pay_order_id: Id = ""
     timeout_type: str = ""
     timeout_date: MaybeChinaTime = None
-    remaining_time: int | None = None
+    remaining_time: Code | None = None
     seller_refuse_reason: str = ""
     seller_refuse_reason_describe: str = ""
     create_time: MaybeChinaTime = None
@@ -84,7 +88,7 @@ class RefundedLine(Reader):
     purchase_order_line_id: Id = ""
     supplier_id: Id = ""
     item_title: str = ""
-    quantity: int = 0
+    quantity: Count = 0
     price: Fen | None = None
     product_fee: Fen | None = None
     post_fee: Fen | None = None
@@ -122,7 +126,7 @@ class RenderRequest(Writer):
 
 
 class RefundReason(Reader):
-    reason_id: Id
+    reason_id: GivenId
     reason_desc: str = ""
     tips: str = ""
 
@@ -149,7 +153,7 @@ class Rendered(Reader):
     refund_order_template: RefundTemplate
     distributor_id: Id = ""
     currency: str = "CNY"
-    sale_flag: int | None = None
+    sale_flag: Code | None = None
 
 
 class SubmitRequest(Writer):
@@ -225,11 +229,11 @@ class MessagePageRequest(Writer):
 class Message(Reader):
     """A `system` message tells the state reached in `refund_status`."""
 
-    message_id: Id
+    message_id: GivenId
     role: str = ""
     content: str = ""
     images: tuple[str, ...] = ()
-    refund_status: int | None = None
+    refund_status: Code | None = None
     create_time: MaybeChinaTime = None
 
 

@@ -7,14 +7,14 @@ from pydantic import Field
 from connectors.xportcn.api.base import EffectCall, ReadCall
 from connectors.xportcn.api.taobao_order import Address, CreateAnswer, Rendered
 from connectors.xportcn.operations import taobao
-from connectors.xportcn.wire import Fen, Id, IdNumber, Nothing, Reader, Writer
+from connectors.xportcn.wire import Count, Fen, GivenId, Id, IdNumber, Nothing, Reader, Writer
 from domain.effects import Action
 
 
 class CartRow(Reader):
     """`price` is today's, `sku_quantity` the stock, `properties` JSON text for show."""
 
-    id: Id
+    id: GivenId
     item_id: Id = ""
     sku_id: Id = ""
     mp_id: Id = ""
@@ -22,8 +22,8 @@ class CartRow(Reader):
     item_title: str = ""
     item_pic: str = ""
     price: Fen | None = None
-    quantity: int = 0
-    sku_quantity: int = 0
+    quantity: Count = 0
+    sku_quantity: Count = 0
     properties: str = ""
 
 

@@ -8,16 +8,22 @@ from pydantic import Field
 
 from connectors.xportcn.api.base import EffectCall, ReadCall
 from connectors.xportcn.operations import taobao
+from connectors.xportcn.rows import Rows
 from connectors.xportcn.wire import (
     ChinaTime,
+    Code,
+    Count,
     EffectAnswer,
     Fen,
+    GivenId,
     Id,
     JsonText,
     MaybeChinaTime,
     MaybeUnixTime,
     Page,
+    ParcelNumber,
     Reader,
+    Reference,
     Writer,
     either,
 )
@@ -61,13 +67,13 @@ class RenderV2Request(Writer):
 class RenderedLine(Reader):
     """`cart_id` is the cart's row, when a cart was previewed."""
 
-    item_id: Id
-    sku_id: Id
-    quantity: int
+    item_id: GivenId
+    sku_id: GivenId
+    quantity: Count
     price: Fen | None = None
     available: bool = True
-    stock: int = 0
-    min_quantity: int = 1
+    stock: Count = 0
+    min_quantity: Count = 1
     error_code: str = ""
     error_message: str = ""
     cart_id: Id = ""
@@ -116,14 +122,14 @@ class CreatedLine(Reader):
     item_id: Id = ""
     sku_id: Id = ""
     order_line_no: Id = ""
-    quantity: int = 0
+    quantity: Count = 0
     estimate_amount: Fen | None = None
     estimate_currency: str = "CNY"
     sub_purchase_order_id: Id = ""
 
 
 class CreatedOrder(Reader):
-    purchase_id: Id
+    purchase_id: GivenId
     supplier_nick: str = ""
     estimate_amount: Fen | None = None
     estimate_currency: str = "CNY"
@@ -133,7 +139,7 @@ class CreatedOrder(Reader):
 
 class CreateAnswer(EffectAnswer):
     success: bool | None = None
-    outer_purchase_id: Id = ""
+    outer_purchase_id: Reference = ""
     error_code: str = ""
     error_message: str = ""
     payment_url: str = ""
@@ -203,7 +209,7 @@ class OrderPageRequest(Writer):
 
 class LogisticOrder(Reader):
     logistic_company_name: str = ""
-    logistic_number: Id = Field("", validation_alias=either("logisticNumber", "logisticNumer"))
+    logistic_number: ParcelNumber = Field("", validation_alias=either("logisticNumber", "logisticNumer"))
     rts_time: MaybeUnixTime = None
 
 
@@ -211,22 +217,22 @@ class InternationalLogisticOrder(Reader):
     """A booking of ours, seen from the order; `order_id` is the booking's."""
 
     order_id: Id = ""
-    logistic_number: Id = Field("", validation_alias=either("logisticNumer", "logisticNumber"))
+    logistic_number: ParcelNumber = Field("", validation_alias=either("logisticNumer", "logisticNumber"))
     logistic_company_name: str = ""
     tracking_url: str = ""
     render_id: Id = ""
 
 
 class SubPurchaseOrder(Reader):
-    sub_purchase_order_id: Id
-    purchase_order_outer_id: Id = ""
+    sub_purchase_order_id: GivenId
+    purchase_order_outer_id: Reference = ""
     item_id: Id = ""
     sku_id: Id = ""
     title: str = ""
-    quantity: int = 0
-    status: int | None = None
+    quantity: Count = 0
+    status: Code | None = None
     refund_id: Id = ""
-    refund_status: int = 0
+    refund_status: Code = 0
     purchase_amount: Fen | None = None
     close_reason: str = ""
     logistic_orders: tuple[LogisticOrder, ...] = ()
@@ -236,9 +242,9 @@ class SubPurchaseOrder(Reader):
 class PurchaseOrder(Reader):
     """The contract's `TaoBaoOrderVO`. `pay_amount` is absent until paid."""
 
-    purchase_id: Id
-    outer_purchase_id: Id = ""
-    status: int
+    purchase_id: GivenId
+    outer_purchase_id: Reference = ""
+    status: Code
     purchase_amount: Fen
     product_amount: Fen | None = None
     domestic_post_fee: Fen | None = None
@@ -255,7 +261,7 @@ class PurchaseOrder(Reader):
 
 
 class OrderPage(Page):
-    data: tuple[PurchaseOrder, ...] = ()
+    data: Rows[PurchaseOrder] = Rows()
 
 
 class OrderDetailRequest(Writer):
@@ -279,12 +285,12 @@ class LogisticsTrace(Reader):
 
 
 class TracedParcel(Reader):
-    mail_no: Id = ""
+    mail_no: ParcelNumber = ""
     logistics_traces: tuple[LogisticsTrace, ...] = ()
 
 
 class Logistics(Reader):
-    purchase_order_outer_id: Id = ""
+    purchase_order_outer_id: Reference = ""
     pnm_logistics_details: tuple[TracedParcel, ...] = ()
 
 

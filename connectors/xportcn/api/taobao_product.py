@@ -9,7 +9,8 @@ from typing import Annotated
 
 from connectors.xportcn.api.base import ReadCall
 from connectors.xportcn.operations import taobao
-from connectors.xportcn.wire import Fen, Id, JsonText, MaybeChinaTime, Page, Reader, Writer
+from connectors.xportcn.rows import Rows
+from connectors.xportcn.wire import Count, Fen, GivenId, Id, JsonText, MaybeChinaTime, Page, Reader, Writer
 
 
 class SearchRequest(Writer):
@@ -24,17 +25,17 @@ class SearchRequest(Writer):
 class SearchHit(Reader):
     """`price` is the lowest variant's."""
 
-    item_id: Id
+    item_id: GivenId
     title: str = ""
     pic_url: str = ""
     price: Fen
     shop_id: Id = ""
     shop_name: str = ""
-    quantity: int = 0
+    quantity: Count = 0
 
 
 class SearchPage(Page):
-    data: tuple[SearchHit, ...] = ()
+    data: Rows[SearchHit] = Rows()
 
 
 class HotRequest(Writer):
@@ -57,11 +58,11 @@ class ImageSearchRequest(Writer):
 
 class MapHit(SearchHit):
     item_map_id: str = ""
-    month_sold: int = 0
+    month_sold: Count = 0
 
 
 class MapHitPage(Page):
-    data: tuple[MapHit, ...] = ()
+    data: Rows[MapHit] = Rows()
 
 
 class SpuPageRequest(Writer):
@@ -77,25 +78,25 @@ class SpuPageRequest(Writer):
 class Spu(Reader):
     """A distribution product, offline ones too. `price` is the lowest variant's."""
 
-    mp_id: Id
-    item_id: Id
+    mp_id: GivenId
+    item_id: GivenId
     item_map_id: str = ""
     title: str = ""
     pic_url: str = ""
     category_id: Id = ""
     category_name: str = ""
     price: Fen | None = None
-    quantity: int = 0
+    quantity: Count = 0
     shop_id: Id = ""
     shop_name: str = ""
-    begin_amount: int = 1
+    begin_amount: Count = 1
     status: str = ""
-    sku_count: int = 0
+    sku_count: Count = 0
     modify_time: MaybeChinaTime = None
 
 
 class SpuPage(Page):
-    data: tuple[Spu, ...] = ()
+    data: Rows[Spu] = Rows()
 
 
 class SpuRequest(Writer):
@@ -124,13 +125,13 @@ class SkuProperty(Reader):
 
 
 class ProductSku(Reader):
-    sku_id: Id
+    sku_id: GivenId
     mp_sku_id: Id = ""
     pic_url: str = ""
     price: Fen
     promotion_price: Fen | None = None
     post_fee: Fen | None = None
-    quantity: int = 0
+    quantity: Count = 0
     status: str = ""
     properties: tuple[SkuProperty, ...] = ()
 
@@ -146,8 +147,8 @@ class ProductFacts(Reader):
     pic_urls: tuple[str, ...] = ()
     price: Fen | None = None
     promotion_price: Fen | None = None
-    begin_amount: int = 1
-    quantity: int = 0
+    begin_amount: Count = 1
+    quantity: Count = 0
     product_unit: str = ""
     status: str = ""
     shop_id: Id = ""
@@ -157,7 +158,7 @@ class ProductFacts(Reader):
 
 
 class Product(ProductFacts):
-    item_id: Id
+    item_id: GivenId
 
 
 class MapProduct(Product):
@@ -165,12 +166,12 @@ class MapProduct(Product):
 
 
 class SpuProduct(MapProduct):
-    month_sold: int = 0
+    month_sold: Count = 0
     modify_time: MaybeChinaTime = None
 
 
 class PriceRange(Reader):
-    start_quantity: int
+    start_quantity: Count
     price: Fen
 
 
@@ -193,18 +194,18 @@ class MappingRequest(Writer):
 
 
 class MappedSku(Reader):
-    sku_id: Id
+    sku_id: GivenId
     mp_sku_id: Id = ""
 
 
 class MappedItem(Reader):
-    item_id: Id
+    item_id: GivenId
     mp_id: Id = ""
     sku_list: tuple[MappedSku, ...] = ()
 
 
 class UnmappedItem(Reader):
-    item_id: Id
+    item_id: GivenId
     reason: str = ""
 
 

@@ -9,7 +9,7 @@ from connectors.xportcn.api import alibaba_batch, alibaba_order, alibaba_product
 from connectors.xportcn.channels import alibaba_1688_answers as answers
 from connectors.xportcn.channels.alibaba_requests import address, cargo, seller_cargo
 from connectors.xportcn.channels.base import Created, PayOutcome, Warehouse
-from connectors.xportcn.channels.listing import PAGE_SIZE, Page, find_in_list, first_hits, list_since
+from connectors.xportcn.channels.listing import PAGE_SIZE, Page, find_in_list, first_hits, list_since, order_page
 from connectors.xportcn.channels.matching import CLOCK_MARGIN, batches_of_sellers, oldest_first, require_batch
 from connectors.xportcn.channels.previewing import no_quote
 from connectors.xportcn.channels.refusals import ORDER_NOT_FOUND, PRODUCT_NOT_FOUND
@@ -132,7 +132,7 @@ class Alibaba1688Channel:
             page=page_no, page_size=PAGE_SIZE, create_start_time=china_text(since - CLOCK_MARGIN)
         )
         page = await self._client.read(alibaba_order.ORDER_PAGE, request)
-        return Page([answers.service_order(order) for order in page.result], page.total_record)
+        return order_page(page.result, page.total_record, answers.service_order)
 
     async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
         orders = await concurrently(self._order, dict.fromkeys(order_ids))

@@ -11,7 +11,7 @@ from connectors.xportcn.channels import alibaba_1688_answers
 from connectors.xportcn.channels import big_major_answers as answers
 from connectors.xportcn.channels.alibaba_requests import address, cargo
 from connectors.xportcn.channels.base import Created, Warehouse
-from connectors.xportcn.channels.listing import PAGE_SIZE, Page, find_in_list, first_hits, list_since
+from connectors.xportcn.channels.listing import PAGE_SIZE, Page, find_in_list, first_hits, list_since, order_page
 from connectors.xportcn.channels.matching import CLOCK_MARGIN, oldest_first
 from connectors.xportcn.channels.previewing import asked_before, no_quote, require_approved
 from connectors.xportcn.channels.refusals import ORDER_NOT_FOUND, PRODUCT_NOT_FOUND, code_of, payment_refusal
@@ -100,7 +100,7 @@ class BigMajorChannel:
             page_no=page_no, page_size=PAGE_SIZE, create_time_start=china_text(since - CLOCK_MARGIN)
         )
         page = await self._client.read(big_major.ORDER_PAGE, request)
-        return Page([answers.service_order(order) for order in page.data], page.total_records)
+        return order_page(page.data, page.total_records, answers.service_order)
 
     async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
         orders = await concurrently(self._order, dict.fromkeys(order_ids))

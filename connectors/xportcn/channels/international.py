@@ -8,7 +8,15 @@ from datetime import datetime
 from connectors.xportcn.api import international
 from connectors.xportcn.channels import international_answers as answers
 from connectors.xportcn.channels.base import Created, Warehouse
-from connectors.xportcn.channels.listing import PAGE_SIZE, Page, first_hits, list_since, require_filter, whole_list
+from connectors.xportcn.channels.listing import (
+    PAGE_SIZE,
+    Page,
+    first_hits,
+    list_since,
+    order_page,
+    require_filter,
+    whole_list,
+)
 from connectors.xportcn.channels.matching import CLOCK_MARGIN, batches, by_reference, oldest_first
 from connectors.xportcn.channels.previewing import asked_before, no_quote, require_approved
 from connectors.xportcn.channels.refusals import PRODUCT_NOT_FOUND, code_of, payment_refusal
@@ -112,7 +120,7 @@ class InternationalChannel:
             start_page=page_no, page_size=PAGE_SIZE, create_date_start=china_text(since - CLOCK_MARGIN)
         )
         answer = await self._client.read(international.ORDER_LIST, request)
-        return Page([answers.any_order(order) for order in answer.order_list], answer.total_count)
+        return order_page(answer.order_list, answer.total_count, answers.any_order)
 
     async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
         lists = await concurrently(self._with_ids, batches(order_ids, MOST_IDS))
@@ -127,7 +135,7 @@ class InternationalChannel:
         self, page_no: int, *, references: Sequence[str] = (), order_ids: Sequence[str] = ()
     ) -> Page[ServiceOrder]:
         answer = await self._list(page_no, references, order_ids)
-        return Page([answers.service_order(order) for order in answer.order_list], answer.total_count)
+        return order_page(answer.order_list, answer.total_count, answers.service_order)
 
     async def _list(self, page_no: int, references: Sequence[str], order_ids: Sequence[str]) -> international.OrderList:
         request = international.OrderListRequest(

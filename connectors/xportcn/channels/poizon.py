@@ -8,7 +8,15 @@ from datetime import datetime
 from connectors.xportcn.api import poizon
 from connectors.xportcn.channels import poizon_answers as answers
 from connectors.xportcn.channels.base import Created, Warehouse
-from connectors.xportcn.channels.listing import PAGE_SIZE, Page, first_hits, list_since, require_filter, whole_list
+from connectors.xportcn.channels.listing import (
+    PAGE_SIZE,
+    Page,
+    first_hits,
+    list_since,
+    order_page,
+    require_filter,
+    whole_list,
+)
 from connectors.xportcn.channels.matching import CLOCK_MARGIN, batches, by_reference, oldest_first
 from connectors.xportcn.channels.previewing import no_quote, over_limit
 from connectors.xportcn.channels.refusals import PRODUCT_NOT_FOUND, code_of, payment_refusal
@@ -104,7 +112,7 @@ class PoizonChannel:
             page_no=page_no, page_size=PAGE_SIZE, create_time_start=unix_ms(since - CLOCK_MARGIN)
         )
         answer = await self._client.read(poizon.ORDER_LIST, request)
-        return Page([answers.service_order(order) for order in answer.data], answer.total_records)
+        return order_page(answer.data, answer.total_records, answers.service_order)
 
     async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
         lists = await concurrently(self._with_ids, batches(order_ids, MOST_IDS))
@@ -119,7 +127,7 @@ class PoizonChannel:
         self, page_no: int, *, references: Sequence[str] = (), order_ids: Sequence[str] = ()
     ) -> Page[ServiceOrder]:
         answer = await self._list(page_no, references, order_ids)
-        return Page([answers.service_order(order) for order in answer.data], answer.total_records)
+        return order_page(answer.data, answer.total_records, answers.service_order)
 
     async def _list(self, page_no: int, references: Sequence[str], order_ids: Sequence[str]) -> poizon.OrderList:
         request = poizon.OrderListRequest(

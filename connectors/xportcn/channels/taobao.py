@@ -8,7 +8,15 @@ from datetime import datetime
 from connectors.xportcn.api import taobao_order, taobao_product
 from connectors.xportcn.channels import taobao_answers as answers
 from connectors.xportcn.channels.base import Created, PayOutcome, Warehouse
-from connectors.xportcn.channels.listing import PAGE_SIZE, Page, first_hits, list_since, require_filter
+from connectors.xportcn.channels.listing import (
+    PAGE_SIZE,
+    Page,
+    first_hits,
+    list_since,
+    order_page,
+    require_filter,
+    require_whole,
+)
 from connectors.xportcn.channels.matching import CLOCK_MARGIN, batches, by_reference, oldest_first, require_batch
 from connectors.xportcn.channels.previewing import no_quote
 from connectors.xportcn.channels.refusals import ORDER_NOT_FOUND, PRODUCT_NOT_FOUND
@@ -121,7 +129,7 @@ class TaobaoChannel:
             page_no=page_no, page_size=PAGE_SIZE, create_time_start=unix_ms(since - CLOCK_MARGIN)
         )
         page = await self._client.read(taobao_order.ORDER_PAGE, request)
-        return Page([answers.service_order(order) for order in page.data], page.total_records)
+        return order_page(page.data, page.total_records, answers.service_order)
 
     async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
         pages = await concurrently(self._with_ids, batches(order_ids, PAGE_SIZE))
@@ -135,6 +143,7 @@ class TaobaoChannel:
 
     async def _page(self, request: taobao_order.OrderPageRequest) -> list[ServiceOrder]:
         page = await self._client.read(taobao_order.ORDER_PAGE, request)
+        require_whole(ORDER_LIST, page.data)
         return [answers.service_order(order) for order in page.data]
 
     async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:

@@ -14,7 +14,8 @@ from pydantic.alias_generators import to_camel
 
 from connectors.xportcn import api
 from connectors.xportcn.api.base import Call
-from connectors.xportcn.wire import Reader
+from connectors.xportcn.rows import Rows
+from connectors.xportcn.wire import Reader, UnixMs
 
 MODULES = [import_module(module.name) for module in iter_modules(api.__path__, f"{api.__name__}.")]
 CALLS: list[Call[Any, Any]] = [
@@ -65,24 +66,36 @@ def bare(annotation: Any) -> Any:
 def example(annotation: Any, *, full: bool = True) -> Any:
     """JSON that fits: with every field, or only with those that are required."""
     kind = bare(annotation)
-    if get_origin(kind) is tuple:
+    if get_origin(kind) in (tuple, Rows):
         return [example(get_args(kind)[0], full=full)]
     if get_origin(kind) is Literal:
         return get_args(kind)[0]
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return {
-            field.names[0]: example(field.annotation, full=full) for field in fields_of(kind) if full or field.required
+            field.names[0]: "CNY" if field.names[0] == "currency" else example(field.annotation, full=full)
+            for field in fields_of(kind)
+            if full or field.required
         }
+    if get_args(UnixMs)[1] in _metadata(annotation):
+        return "1767225600000"
     return {datetime: "1767225600", bool: True, object: {}, SecretStr: "x"}.get(kind, "12")
 
 
 def required_paths(annotation: Any) -> Iterator[tuple[str | int, ...]]:
     """Where something must stand in the full example, by names and places in lists."""
     kind = bare(annotation)
-    if get_origin(kind) is tuple:
+    if get_origin(kind) in (tuple, Rows):
         yield from ((0, *path) for path in required_paths(get_args(kind)[0]))
     elif isinstance(kind, type) and issubclass(kind, BaseModel):
         for field in fields_of(kind):
             if field.required:
                 yield (field.names[0],)
             yield from ((field.names[0], *path) for path in required_paths(field.annotation))
+
+
+def _metadata(annotation: Any) -> list[Any]:
+    """Everything that annotates, outside and inside of a union."""
+    if get_origin(annotation) is Annotated:
+        inner, *outer = get_args(annotation)
+        return [*outer, *_metadata(inner)]
+    return [part for inside in get_args(annotation) for part in _metadata(inside)]

@@ -140,7 +140,7 @@ async def test_a_fee_that_is_no_money_is_told_by_field(client: XportcnClient, se
     service.answers(BOOK, lambda: b({"orderId": 21, "orderFee": {"amount": "a lot", "currency": "USD"}}))
     with pytest.raises(ContractMismatch) as caught:
         await freight.book(client, claim(Action.BOOK), order(), "7", QUOTE, STANDARD)
-    assert caught.value.field == "orderFee"
+    assert caught.value.field == "orderFee.amount"
     assert caught.value.operation == "Warehouse logistics / Create international logistics orders"
 
 

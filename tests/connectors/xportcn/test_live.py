@@ -216,7 +216,7 @@ def test_what_only_the_reader_finds_is_found() -> None:
     service = {"serviceId": "1", "companyName": "", "serviceCategory": "", "amount": "1.234", "currency": "USD"}
     answer = {"renderId": "r", "expireTime": None, "services": [{**service, "minDays": 1, "maxDays": 2}]}
     [difference] = compare(logistics.RENDER, answer).differences
-    assert (difference.path, difference.problem) == ("services[]", Problem.WRONG_TYPE)
+    assert (difference.path, difference.problem) == ("services[].amount", Problem.WRONG_TYPE)
     hit = {"offerId": 1, "subject": "", "priceInfo": {"price": "dear"}}
     [difference, *_] = [
         found for found in compare(alibaba_product.SEARCH, {"data": [hit]}).differences if "priceInfo" in found.path

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from connectors.xportcn.api.international import Amount
-from connectors.xportcn.wire import ChinaTime, Fen, Id, MaybeUnixTime, Reader, UnixMs, Yuan, china_text
+from connectors.xportcn.rows import Rows
+from connectors.xportcn.wire import Amount, ChinaTime, Fen, Id, MaybeUnixTime, Reader, UnixMs, Yuan, china_text
 from domain.money import Money
 from tests.connectors.xportcn.models import bare, fields_of
 
@@ -46,7 +46,7 @@ def _seconds(moment: datetime) -> int:
 MOMENTS = st.integers(10**9, 2 * 10**9).map(lambda seconds: EPOCH + timedelta(seconds=seconds))
 IDS = NUMBERS.flatmap(lambda n: _either_way(n).map(lambda wire: Sent(wire, str(n))))
 FEN = st.integers(0, 10**12).flatmap(lambda n: _either_way(n).map(lambda wire: Sent(wire, Money(n))))
-YUAN = st.integers(0, 10**12).flatmap(
+YUAN = st.integers(1, 10**12).flatmap(
     lambda n: st.sampled_from([f"{Decimal(n) / 100:.2f}", n / 100]).map(lambda wire: Sent(wire, Money(n)))
 )
 CURRENCY = st.just(Sent("CNY", "CNY"))  # amounts beside it are read in it
@@ -82,7 +82,7 @@ def values_of(annotation: Any, *, least: int = 0) -> st.SearchStrategy[Sent]:
         if any(validator == part for part in _metadata(annotation)):
             return values
     kind = bare(annotation)
-    if get_origin(kind) is tuple:
+    if get_origin(kind) in (tuple, Rows):
         return st.lists(values_of(get_args(kind)[0]), min_size=least, max_size=2).map(
             lambda sent: Sent([one.wire for one in sent], tuple(one.read for one in sent))
         )
@@ -96,7 +96,7 @@ def _metadata(annotation: Any) -> list[Any]:
     if get_origin(annotation) is Annotated:
         inner, *outer = get_args(annotation)
         return [*outer, *_metadata(inner)]
-    if get_origin(annotation) is tuple:
+    if get_origin(annotation) in (tuple, Rows):
         return []
     return [part for inside in get_args(annotation) for part in _metadata(inside)]
 
