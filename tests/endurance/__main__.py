@@ -1,7 +1,8 @@
-"""`python -m tests.endurance [storm] [restarts] [command]`: a line per repetition; exit 1 after a broken promise.
+"""`python -m tests.endurance [PART ...]`: a line per repetition; exit 1 after a broken promise.
 
 `storm` is four processes on one batch with random kills and stops, `restarts` a PostgreSQL that goes away and comes
-back, `command` the real command with its Prefect server. A repetition that fails keeps its folder and names it.
+back, `command` the real command with its Prefect server, `hostile` the whole table of odd answers (`--every 50` plays
+every fiftieth case). A repetition that fails keeps its folder and names it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.endurance.command import commands_under_fire
+from tests.endurance.hostile import odd_answers
 from tests.endurance.restarts import LATENCY_S, LONGEST_PAUSE_S, Restarted, batch_under_restarts
 from tests.endurance.shop import End
 from tests.endurance.storm import Repetition, repetition
@@ -29,7 +31,7 @@ Done = Repetition | Restarted
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.endurance", description=__doc__)
-    parser.add_argument("parts", nargs="*", default=["storm", "restarts", "command"], metavar="PART")
+    parser.add_argument("parts", nargs="*", default=["storm", "restarts", "command", "hostile"], metavar="PART")
     parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
     parser.add_argument("--repetitions", type=int, default=20)
     parser.add_argument("--orders", type=int, default=500)
@@ -37,12 +39,14 @@ def main() -> int:
     parser.add_argument("--longest-pause", type=float, default=LONGEST_PAUSE_S, help="between restarts, in seconds")
     parser.add_argument("--latency", type=float, default=LATENCY_S, help="of the service in restarts, in seconds")
     parser.add_argument("--seed", type=int, default=1, help="of the first repetition; the next has the next")
+    parser.add_argument("--every", type=int, default=1, help="of hostile: play only every so manyth case")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that started processes are ended too
     databases = ["sqlite", "postgresql"] if options.database == "both" else [options.database]
     right = [all([_storms(name, options) for name in databases])] if "storm" in options.parts else []
     right += [_restarts(options)] if "restarts" in options.parts else []
     right += [all([_commands(name, options) for name in databases])] if "command" in options.parts else []
+    right += [odd_answers(every=options.every)] if "hostile" in options.parts else []
     return 0 if all(right) else 1
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from random import Random
 from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
 
 from connectors.ledger.engine import LedgerUnusable
 from connectors.settings import SourcingSettings
@@ -28,8 +30,8 @@ from sandbox.fields import Fields
 from sandbox.goods import Item
 from tests.history import Limits, violations
 from tests.simulation.loop import PROCESS, START, Deadlock, VirtualLoop
-from tests.simulation.misfortune import Misfortune
-from tests.simulation.network import DrawnFaults
+from tests.simulation.misfortune import Call, Misfortune
+from tests.simulation.network import DrawnFaults, Incoming
 from tests.simulation.process import Crash, Process
 from tests.simulation.runs import BATCH, CORRECTED, cancel, source, track
 from tests.simulation.stage import seed_everything
@@ -202,6 +204,13 @@ class Episode:
             self.check("a late effect")
 
     # what is told
+
+    def told(self, call: Call, incoming: Incoming, response: web.Response) -> web.Response:
+        """What arrives of an answer; the connection may be cut instead."""
+        return response
+
+    def kept(self, tables: Mapping[str, Sequence[Any]]) -> None:
+        """A snapshot was written."""
 
     def note(self, text: str) -> None:
         self.trace.append(f"{self.loop.time() - START:11.4f} {text}")

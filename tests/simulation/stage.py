@@ -138,6 +138,7 @@ def _keep_snapshot(
     made: Stage, _root: Path, snapshot_id: str, _date: Any, tables: Any, *, written_at: datetime, **_options: Any
 ) -> None:
     boundary("snapshot")
+    made.on.kept(tables)
     made.on.snapshots[snapshot_id] = written_at, tables.get("orders", [])
 
 

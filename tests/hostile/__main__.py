@@ -1,0 +1,28 @@
+"""`python -m tests.hostile WORDS`: play the cases whose names hold these words, each alone, and say what they break."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+from tests.hostile.table import SHARED, cases_of, culprits
+from tests.simulation.stage import stage
+
+
+def main(words: str) -> int:
+    with stage() as made:
+        chosen = [
+            replace(case, marketplace="taobao") if case.marketplace == SHARED else case for case in cases_of(made)
+        ]
+        chosen = [case for case in chosen if words in str(case)]
+        broken = 0
+        for alone in (False, True):
+            for case, what in culprits(made, chosen, alone=alone):
+                broken += 1
+                print(f"{case}{' (alone)' if alone else ''}: {what}")
+        print(f"{len(chosen)} cases, {broken} broken")
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
