@@ -91,6 +91,13 @@ class XportcnSettings(Settings):
     timeout_s: float = Field(30, gt=0, description="For one whole call, connecting included")
     max_connections: int = Field(32, ge=1)
     retries: int = Field(4, ge=0, description="Further tries of a call that changes nothing")
+    most_cny: int = Field(
+        10_000_000,
+        ge=1,
+        le=10**10,
+        description="No price, fee or order in an answer is believed above this, in yuan (or as many of its currency)",
+    )
+    most_answer_mb: int = Field(16, ge=1, le=1024, description="No answer larger than this, unpacked, is read")
 
     @classmethod
     def settings_customise_sources(

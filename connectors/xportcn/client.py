@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from connectors.settings import MissingSetting, XportcnSettings
 from connectors.xportcn.api.base import Call, EffectCall, ReadCall, Req, Res
 from connectors.xportcn.auth import SignatureAuth, new_nonce
+from connectors.xportcn.bodies import PACKINGS, Unreadable, read_body
 from connectors.xportcn.envelope import Opened, open_envelope
 from connectors.xportcn.errors import Misconfigured, NotSent
 from connectors.xportcn.explain import Report, error_of
@@ -28,9 +29,11 @@ from connectors.xportcn.limits import TokenBucket
 from connectors.xportcn.operations import Envelope, Operation
 from connectors.xportcn.overrides import load_overrides, query_of
 from connectors.xportcn.redaction import hide_signatures, without_signature
+from connectors.xportcn.rows import field_of
 from connectors.xportcn.sending import Halted, Send, guard, sending
 from connectors.xportcn.waiting import retry_after_s, skew_s, wait_before_retry
-from connectors.xportcn.wire import EffectAnswer, path_and_query
+from connectors.xportcn.wire import Bounds, EffectAnswer, path_and_query
+from connectors.xportcn.words import LEAST_SECRET, clean, shortened
 from domain.effects import Claim
 
 log = logging.getLogger("xportcn")
@@ -78,6 +81,8 @@ class XportcnClient:
         self._on_send = on_send
         self._clock = clock
         self._sleep = sleep
+        self._secrets = _secrets(settings)
+        self._bounds = Bounds(most_minor=settings.most_cny * 100)
         self._bucket = TokenBucket(settings.requests_per_second, sleep=sleep)
         signed = SignatureAuth(settings, clock=clock, nonces=nonces)
         self._http = _http_client(settings, signed, transport or _aiohttp_transport(settings))
@@ -151,12 +156,15 @@ class XportcnClient:
         try:
             with sending(send):
                 async with asyncio.timeout(self._settings.timeout_s):
-                    response = await self._http.send(self._built(call, request))
+                    response = await self._http.send(self._built(call, request), stream=True)
+                    body = await read_body(response, self._settings.most_answer_mb)
         except TRANSPORT_ERRORS as error:
             if send.denied is not None:
                 _raise_denied(call, send.denied)
             return self._broken(call, send, error)
-        return Answer(response.status_code, response.headers, open_envelope(response.content))
+        except Unreadable as error:
+            return self._unreadable(call, str(error))
+        return Answer(response.status_code, response.headers, open_envelope(body, self._secrets))
 
     def _built(self, call: Call[Req, Res], request: Req) -> httpx.Request:
         operation, renames = self._as_called(call), self.overrides.of(call.operation).request
@@ -174,7 +182,7 @@ class XportcnClient:
         # Only the cause tells a time-out: the transport calls a dropped connection one too.
         timed_out = isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError)
         told = str(error) or type(error).__name__
-        words = without_signature(told)
+        words = shortened(clean(without_signature(told), self._secrets))
         return Report(
             operation=self._as_called(call),
             address=self.address,
@@ -185,12 +193,21 @@ class XportcnClient:
             cause=error if words == told else None,  # a traceback would print what the words leave out
         )
 
+    def _unreadable(self, call: Call[Req, Res], why: str) -> Report:
+        """An answer that came and was not read to its end: the same again would bring the same."""
+        return Report(
+            operation=self._as_called(call),
+            address=self.address,
+            failure=Failure(kind=Kind.MISFIT, effect=call.operation.effect, sent=True),
+            words=why,
+        )
+
     def _judge(self, call: Call[Req, Res], answer: Answer) -> Res | Report:
         envelope = answer.envelope
         if envelope is None or not envelope.ok or not 200 <= answer.status < 300:
             return self._report(call, answer, Kind.ANSWERED)
         try:
-            data = call.parse(self.overrides.of(call.operation).response.to_contract(envelope.data))
+            data = call.parse(self.overrides.of(call.operation).response.to_contract(envelope.data), self._bounds)
         except ValidationError as error:
             return self._report(call, answer, Kind.MISFIT, error)
         for part in data if isinstance(data, tuple) else (data,):
@@ -215,7 +232,8 @@ class XportcnClient:
             request_id=envelope.request_id if envelope else "",
             retry_after_s=retry_after_s(answer.headers, now),
             skew_s=skew_s(answer.headers, now),
-            field=_field(error) if error else "",
+            field=field_of(error) or "data" if error else "",
+            fault=_fault(error) if error else "",
             cause=error,
         )
 
@@ -242,6 +260,7 @@ def _http_client(settings: XportcnSettings, auth: httpx.Auth, transport: httpx.A
         base_url=settings.base_url,
         auth=auth,
         transport=transport,
+        headers={"accept-encoding": ", ".join(PACKINGS)},
         timeout=httpx.Timeout(None, connect=settings.connect_timeout_s),
         trust_env=False,
     )
@@ -281,8 +300,16 @@ def _raise_denied(call: Call[Any, Any], denied: Exception) -> NoReturn:
     raise NotSent(words, operation=name) from denied
 
 
-def _field(error: ValidationError) -> str:
-    return ".".join(str(part) for part in error.errors(include_input=False)[0]["loc"]) or "data"
+def _fault(error: ValidationError) -> str:
+    """What is wrong with the field, where our own readers say so; never the value."""
+    fault = error.errors(include_input=False, include_url=False)[0]
+    return str(fault["ctx"]["error"]) if fault["type"] == "value_error" else ""
+
+
+def _secrets(settings: XportcnSettings) -> tuple[str, ...]:
+    """What must not come back out of an answer, the longest first: one may hold the other."""
+    known = {settings.access_secret.get_secret_value(), settings.access_key}
+    return tuple(sorted((text for text in known if len(text) >= LEAST_SECRET), key=len, reverse=True))
 
 
 def _log(operation: Operation, started: float, outcome: object, request_id: str) -> None:

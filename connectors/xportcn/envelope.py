@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from connectors.xportcn.failures import SUCCESS
 from connectors.xportcn.wire import read_json
+from connectors.xportcn.words import are_clean, cleaned, shortened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """An answer out of its envelope. `code` is text whatever arrived; `ok` says whether the service said yes."""
+    """An answer out of its envelope. `code` is text whatever arrived; `ok` says whether the service said yes.
+
+    All words are clean (see `words`), those of the envelope also short.
+    """
 
     code: str
     words: str
@@ -21,14 +25,17 @@ class Opened:
     data: Any
 
 
-def open_envelope(body: bytes) -> Opened | None:
-    """Open either envelope; None for what is none: not JSON, no object, no code.
+def open_envelope(body: bytes, secrets: Sequence[str] = ()) -> Opened | None:
+    """Open either envelope; None for what is none: not JSON in UTF-8, no object, no code.
 
     The family is told by its names and not by the operation: an answer of the gateway may wear the other one.
+    `secrets` are struck out wherever they stand.
     """
     try:
-        parsed = read_json(body)
-    except ValueError:
+        text = body.decode("utf-8-sig")
+        parsed = read_json(text)
+        parsed = parsed if are_clean(text, secrets) else cleaned(parsed, secrets)
+    except (ValueError, RecursionError):
         return None
     if not isinstance(parsed, Mapping):
         return None
@@ -45,4 +52,4 @@ def open_envelope(body: bytes) -> Opened | None:
 
 
 def _text(value: object) -> str:
-    return "" if value is None or isinstance(value, bool | Mapping | list) else str(value)
+    return "" if value is None or isinstance(value, bool | Mapping | list) else shortened(str(value))

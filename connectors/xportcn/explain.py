@@ -22,7 +22,10 @@ REMEDIES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """A failed call with all that is known of it. `words` are the service's or the exception's."""
+    """A failed call with all that is known of it. `words` are the service's or the exception's.
+
+    `field` is where an answer does not fit, `fault` why, empty for an answer that was not read at all.
+    """
 
     operation: Operation
     address: str
@@ -32,6 +35,7 @@ class Report:
     retry_after_s: float | None = None
     skew_s: int | None = None
     field: str = ""
+    fault: str = ""
     cause: Exception | None = None
 
     @property
@@ -58,7 +62,7 @@ def _bare_error(report: Report) -> XportcnError:
     if meaning is Meaning.RETRY_LATER or not failure.sent:
         return NotSent(_why_not_sent(report), retry_after_s=report.retry_after_s)
     if failure.kind is Kind.MISFIT:
-        return ContractMismatch(f"the answer does not fit the contract at `{report.field}`", field=report.field)
+        return ContractMismatch(_why_misfit(report), field=report.field)
     return Unanswered(_why_unanswered(report))
 
 
@@ -102,6 +106,13 @@ def _why_not_sent(report: Report) -> str:
         f"no connection to {report.address} ({report.words}); nothing was sent. "
         "Is the service or the sandbox running? Check XPORTCN_BASE_URL"
     )
+
+
+def _why_misfit(report: Report) -> str:
+    if not report.field:
+        return report.words
+    words = f"the answer does not fit the contract at `{report.field}`"
+    return f"{words}: {report.fault}" if report.fault else words
 
 
 def _why_unanswered(report: Report) -> str:

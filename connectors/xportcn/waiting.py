@@ -11,6 +11,7 @@ from connectors.xportcn.failures import Meaning
 BASE_S = 0.2
 MOST_S = 8.0
 MOST_RETRY_AFTER_S = 30.0
+MOST_TOLD_S = 365 * 86_400.0
 
 
 def wait_before_retry(
@@ -29,12 +30,12 @@ def wait_before_retry(
 
 
 def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
-    """What `Retry-After` asks for, in seconds from `now` (unix): the header may give seconds or a date."""
+    """What `Retry-After` asks for, in seconds from `now` (unix), a year at most; the header gives seconds or a date."""
     text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
-        return float(text)
+        return min(float(text), MOST_TOLD_S)
     moment = _http_date(text)
-    return max(0.0, moment.timestamp() - now) if moment else None
+    return min(max(0.0, moment.timestamp() - now), MOST_TOLD_S) if moment else None
 
 
 def skew_s(headers: Mapping[str, str], now: float) -> int | None:
@@ -46,6 +47,6 @@ def skew_s(headers: Mapping[str, str], now: float) -> int | None:
 def _http_date(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

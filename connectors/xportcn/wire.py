@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
@@ -149,16 +149,43 @@ def path_and_query(path: str, fields: Mapping[str, str]) -> tuple[str, dict[str,
 
 
 def read_json(raw: bytes | str) -> Any:
-    """Parse JSON with every number exact. Raises `ValueError` for anything else."""
+    """Parse JSON with every number exact. Raises `ValueError` for anything else, and for a name twice in an object."""
     try:
-        return json.loads(raw, parse_float=_number, parse_constant=_no_number)
+        try:
+            return _parsed(raw)
+        except ValueError as error:
+            if "integer string conversion" not in str(error):
+                raise
+            return _parsed(raw, parse_int=_huge)
     except RecursionError as error:
         raise ValueError("JSON nested too deep") from error
 
 
+def _parsed(raw: bytes | str, parse_int: Callable[[str], object] | None = None) -> Any:
+    return json.loads(
+        raw, parse_float=_number, parse_int=parse_int, parse_constant=_no_number, object_pairs_hook=_once_each
+    )
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Readers differ in which of two equal names counts: so none does."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError("a name stands twice in an object")
+    return made
+
+
+def _huge(text: str) -> int | str:
+    """A number of thousands of digits stays text: what it stands for does not fit, and nothing else is lost."""
+    return int(text) if len(text) <= MOST_TEXT else text
+
+
 def _number(text: str) -> Decimal | str:
     """Exact; what is out of all proportion stays text, since 1e99999999 as an int would take all memory."""
-    number = Decimal(text)
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return text
     return number if abs(number.adjusted()) <= MOST_DIGITS else text
 
 

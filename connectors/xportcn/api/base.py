@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import TypeAdapter
 
 from connectors.xportcn.operations import Operation
-from connectors.xportcn.wire import Writer
+from connectors.xportcn.wire import Bounds, Writer
 from domain.effects import Action
 
 Req = TypeVar("Req", bound=Writer)
@@ -28,9 +28,9 @@ class Call(Generic[Req, Res]):
     def _answers(self) -> TypeAdapter[Res]:
         return TypeAdapter(self.response)
 
-    def parse(self, data: Any) -> Res:
-        """The envelope's `data` as the contract promises it. Raises pydantic's `ValidationError`."""
-        return self._answers.validate_python(data)
+    def parse(self, data: Any, bounds: Bounds | None = None) -> Res:
+        """The envelope's `data` as the contract promises it, within `bounds`. Raises pydantic's `ValidationError`."""
+        return self._answers.validate_python(data, context=bounds)
 
 
 @dataclass(frozen=True, kw_only=True)

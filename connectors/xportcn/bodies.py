@@ -1,0 +1,35 @@
+"""The body of an answer, read in parts up to a bound, packed or not."""
+
+from __future__ import annotations
+
+import httpx
+
+PACKINGS = ("gzip", "deflate")
+"""What we ask for. One packing alone is unpacked: a packing within a packing multiplies beyond any bound."""
+
+MEGABYTE = 1 << 20
+
+
+class Unreadable(Exception):
+    """The body is larger than the bound, or packed as nobody asked for; `str` says which."""
+
+
+async def read_body(response: httpx.Response, most_mb: int) -> bytes:
+    """The unpacked body. Raises `Unreadable`; whatever happens, the response is closed.
+
+    Parts are read as they come, 16 kB each, which unpack to 16 MB at most.
+    """
+    try:
+        packings = [name.strip().lower() for name in response.headers.get("content-encoding", "").split(",")]
+        if len(packings) > 1 or packings[0] not in ("", "identity", *PACKINGS):
+            raise Unreadable(f"the answer is packed as {', '.join(packings)[:40]!r}, which was not asked for")
+        parts: list[bytes] = []
+        size = 0
+        async for part in response.aiter_bytes():
+            size += len(part)
+            if size > most_mb * MEGABYTE:
+                raise Unreadable(f"the answer is larger than {most_mb} MB (XPORTCN_MOST_ANSWER_MB)")
+            parts.append(part)
+        return b"".join(parts)
+    finally:
+        await response.aclose()
