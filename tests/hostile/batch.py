@@ -26,7 +26,7 @@ from tests.hostile.oddities import heard, oddities
 from tests.hostile.pointers import Sort
 from tests.hostile.service import Case, OddService, When
 from tests.simulation.episode import NO_QUERY, RECEIVER, SETTLE_S, Episode, Scenario, _settings
-from tests.simulation.misfortune import Call
+from tests.simulation.misfortune import Call, Fault
 from tests.simulation.network import Incoming
 from tests.simulation.process import Process
 from tests.simulation.stage import Stage
@@ -125,7 +125,7 @@ class HostileEpisode(Episode):
         self.broken_things: list[Broken] = []
         self.loop.set_exception_handler(lambda _loop, context: self.say("", f"{context.get('exception')!r}"[:300]))
 
-    def told(self, call: Call, incoming: Incoming, response: web.Response) -> web.Response:
+    def told(self, call: Call, fault: Fault | None, incoming: Incoming, response: web.Response) -> web.Response:
         assert isinstance(response.body, bytes)
         body = self.service.answer(call, incoming, response.body)
         return response if body is response.body else web.Response(body=body, status=response.status)

@@ -15,7 +15,7 @@ from tests.hostile.batch import Batch, HostileEpisode, batch_of
 from tests.hostile.pointers import Pointer, Sort, general, places, sort_of
 from tests.hostile.service import Case, When
 from tests.hostile.values import odd_values
-from tests.simulation.misfortune import Call
+from tests.simulation.misfortune import Call, Fault
 from tests.simulation.network import Incoming
 from tests.simulation.stage import Stage
 
@@ -36,12 +36,12 @@ class _Listening(HostileEpisode):
         super().__init__(made, batch)
         self.heard: list[tuple[str, set[str], Any]] = []
 
-    def told(self, call: Call, incoming: Incoming, response: web.Response) -> web.Response:
+    def told(self, call: Call, fault: Fault | None, incoming: Incoming, response: web.Response) -> web.Response:
         if self.service.on:
             assert isinstance(response.body, bytes)
             self.service.learn()
             self.heard.append((incoming.path, self.service.asked(incoming), json.loads(response.body)))
-        return super().told(call, incoming, response)
+        return super().told(call, fault, incoming, response)
 
 
 def cases_of(made: Stage) -> list[Case]:

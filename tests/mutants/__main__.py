@@ -1,4 +1,4 @@
-"""Break the effect path on purpose and see that the simulation finds it: `python -m tests.mutants [NAME ...]`."""
+"""Break the project on purpose and see that the simulation or a test finds it: `python -m tests.mutants [NAME ...]`."""
 
 from __future__ import annotations
 
@@ -37,31 +37,35 @@ def main() -> int:
 
 
 def hunt(mutant: Mutant, episodes: int) -> str | None:
-    """What the simulation says of the mutant: the seed and the first violation; None when it notices nothing."""
+    """What is said of the mutant: the seed and the first violation, or the test that fails; None for nothing."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "mutant"
         for name in COPIED:
             shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "pyproject.toml", copy)
         break_it(mutant, copy)
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "tests.simulation",
-                "--episodes",
-                str(episodes),
-                "--until-violation",
-                "--workers",
-                "1",
-            ],
-            cwd=copy,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        if mutant.found_by:
+            return _failing_test(copy, mutant.found_by)
+        return _failing_seed(copy, episodes)
+
+
+def _failing_seed(copy: Path, episodes: int) -> str | None:
+    options = ["--episodes", str(episodes), "--until-violation", "--workers", "1"]
+    done = _run(copy, "tests.simulation", *options)
     if done.returncode == 0:
         return None
     return next((line for line in done.stdout.splitlines() if line.startswith("seed ")), done.stderr[-500:])
+
+
+def _failing_test(copy: Path, test: str) -> str | None:
+    """Only a test that ran and failed counts (exit 1): one that is not there finds nothing."""
+    done = _run(copy, "pytest", "-x", "-p", "no:cacheprovider", test)
+    return next((line for line in done.stdout.splitlines() if line.startswith("FAILED")), None)
+
+
+def _run(copy: Path, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
 
 
 def break_it(mutant: Mutant, root: Path) -> None:

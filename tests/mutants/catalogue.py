@@ -11,6 +11,7 @@ SPENDING = "connectors/ledger/spending.py"
 RESOURCES = "tasks/resources.py"
 BOOK = "tasks/book_shipment.py"
 DECISIONS = "domain/decisions.py"
+REQUEST_FILES = "domain/request_files.py"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +25,15 @@ class Edit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
-    """A breakage of the effect path. `means` says what a merchant would lose by it."""
+    """A breakage of the effect path. `means` says what a merchant would lose by it.
+
+    Where the simulation does not reach, `found_by` names the test that must fail, as pytest does.
+    """
 
     name: str
     means: str
     edits: tuple[Edit, ...]
+    found_by: str = ""
 
 
 MUTANTS = (
@@ -187,5 +192,17 @@ MUTANTS = (
                 new="    return _unsent(chunk, record, error.message)\n",
             ),
         ),
+    ),
+    Mutant(
+        name="limit-dropped-by-the-reader",
+        means="a cell that seems empty passes for no limit, and an order is bought at any price",
+        edits=(
+            Edit(
+                file=REQUEST_FILES,
+                old="            if not text and value and column is LIMIT:\n",
+                new="            if False:\n",
+            ),
+        ),
+        found_by="tests/domain/test_request_files.py::test_an_empty_limit_is_only_what_is_truly_empty",
     ),
 )

@@ -23,3 +23,10 @@ def test_a_mutant_still_breaks_what_it_says(mutant: Mutant, tmp_path: Path) -> N
     for edit in mutant.edits:
         changed = (tmp_path / edit.file).read_text(encoding="utf-8")
         assert ast.dump(ast.parse(changed)) != ast.dump(ast.parse((ROOT / edit.file).read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("mutant", [one for one in MUTANTS if one.found_by], ids=lambda mutant: mutant.name)
+def test_the_test_that_finds_a_mutant_is_there(mutant: Mutant) -> None:
+    """It is named by its file and its function."""
+    file, _, function = mutant.found_by.partition("::")
+    assert f"def {function}(" in (ROOT / file).read_text(encoding="utf-8")

@@ -28,9 +28,10 @@ from sandbox.books import OPENING_FEN
 from sandbox.control import books
 from sandbox.fields import Fields
 from sandbox.goods import Item
-from tests.history import Limits, violations
+from tests.history import Limits, Rule, Violation, violations
+from tests.simulation.lies import lied
 from tests.simulation.loop import PROCESS, START, Deadlock, VirtualLoop
-from tests.simulation.misfortune import Call, Misfortune
+from tests.simulation.misfortune import LIES, Call, Fault, Kind, Misfortune
 from tests.simulation.network import DrawnFaults, Incoming
 from tests.simulation.process import Crash, Process
 from tests.simulation.runs import BATCH, CORRECTED, cancel, source, track
@@ -151,7 +152,7 @@ class Episode:
         self.ids = Random(f"{self.seed}:ids")
         self.files = Random(f"{self.seed}:files")
         self.batch = BATCH
-        self.misfortune = Misfortune.drawn(self.dice)
+        self.misfortune = Misfortune.drawn(self.dice, Random(f"{self.seed}:lies"))
         self.scenario = self.given or Scenario.drawn(self.dice, self.stage)
         seed_everything(self.seed)
         self.loop = VirtualLoop(self.misfortune.disk_s)
@@ -205,9 +206,15 @@ class Episode:
 
     # what is told
 
-    def told(self, call: Call, incoming: Incoming, response: web.Response) -> web.Response:
+    def told(self, call: Call, fault: Fault | None, incoming: Incoming, response: web.Response) -> web.Response:
         """What arrives of an answer; the connection may be cut instead."""
-        return response
+        if fault is None or fault.kind not in LIES or not isinstance(response.body, bytes):
+            return response
+        body, what = lied(fault.kind, self.misfortune.lies, response.body, self.world.books.every_order())
+        if what:
+            self.misfortune.count(fault.kind)
+            self.note(f"{incoming.path} lies: {what}")
+        return web.Response(body=body, status=response.status)
 
     def kept(self, tables: Mapping[str, Sequence[Any]]) -> None:
         """A snapshot was written."""
@@ -403,7 +410,15 @@ class Episode:
             snapshot=self._newest_rows() if at_rest and self.snapshots else None,
         )
         for violation in told:
-            self.broken(f"{violation} (after {after})")
+            if not self._can_t_be_told(violation):
+                self.broken(f"{violation} (after {after})")
+
+    def _can_t_be_told(self, violation: Violation) -> bool:
+        """A payment told at another order's amount, which is sensible by itself: nothing shows that it is not so."""
+        return (
+            violation.rule in (Rule.OTHER_AMOUNT, Rule.NOT_IN_SNAPSHOT)
+            and Kind.SWAPPED_AMOUNT in self.misfortune.struck
+        )
 
     def _newest_rows(self) -> list[Any]:
         """The newest row of each order, as `sourcing sql` shows it."""

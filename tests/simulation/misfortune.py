@@ -12,6 +12,7 @@ LATEST_S = 600.0  # how late an effect may land after the service gave up on it
 SLOWEST_S = 200.0  # how long a request may be under way; with the above less than the settle time
 MOST_CRASHES = 2
 MOST_STOPS = 2
+LIE_RATES = (0.0,)  # lies are not survived yet
 
 
 class Kind(StrEnum):
@@ -31,6 +32,11 @@ class Kind(StrEnum):
     SELLER_CLOSES = "seller_closes"
     WALLET_SHORT = "wallet_short"
     CARRIED_OUT_TWICE = "carried_out_twice"
+    NEGATIVE_AMOUNT = "negative_amount"
+    ZERO_AMOUNT = "zero_amount"
+    HUGE_AMOUNT = "huge_amount"
+    SWAPPED_AMOUNT = "swapped_amount"
+    FOREIGN_ID = "foreign_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,7 @@ BY_CALL: dict[Call, dict[Kind, int]] = {
     Call.BOOK: {**LOST, K.DROP_AFTER: 4, K.LATE_EFFECT: 6},
     Call.OTHER: {**LOST, K.DROP_AFTER: 3, K.LATE_EFFECT: 3},
 }
+LIES = (K.NEGATIVE_AMOUNT, K.ZERO_AMOUNT, K.HUGE_AMOUNT, K.SWAPPED_AMOUNT, K.FOREIGN_ID, K.FOREIGN_ID)
 CHOICES = {call: (list(weights), list(weights.values())) for call, weights in BY_CALL.items()}
 READ = "read of the ledger"  # what was read is old when a process goes on after a stop
 WEIGHTY = ("claim", "record", "effect")
@@ -101,11 +108,16 @@ class Misfortune:
     crashes: int = 0
     stops: int = 0
     struck: dict[str, int] = field(default_factory=dict)
+    lies: Random = field(default_factory=lambda: Random(0))
+    lie_rate: float = 0.0
 
     @classmethod
-    def drawn(cls, dice: Random) -> Misfortune:
+    def drawn(cls, dice: Random, lies: Random) -> Misfortune:
+        """Lies have dice of their own, so that what else befalls a seed stays what it was."""
         return cls(
             dice=dice,
+            lies=lies,
+            lie_rate=lies.choice(LIE_RATES),
             effect_rate=dice.choice((0.0, 0.2, 0.4, 0.6)),
             read_rate=dice.choice((0.0, 0.02, 0.1)),
             crash_rate=dice.choice((0.0, 0.0, 0.02, 0.06)),
@@ -119,11 +131,14 @@ class Misfortune:
             return None
         effect = call in (Call.CREATE, Call.PAY, Call.BOOK, Call.OTHER)
         if self.dice.random() >= (self.effect_rate if effect else self.read_rate):
-            return None
+            return self._lie()
         kinds, weights = CHOICES[call]
         kind = self.dice.choices(kinds, weights)[0]
         self.count(kind)
         return Fault(kind, self._delay_s(kind))
+
+    def _lie(self) -> Fault | None:
+        return Fault(self.lies.choice(LIES)) if self.lie_rate and self.lies.random() < self.lie_rate else None
 
     def _delay_s(self, kind: Kind) -> float:
         if kind is Kind.SLOW:

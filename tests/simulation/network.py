@@ -124,7 +124,7 @@ class Network(httpx.AsyncBaseTransport):
         episode.note(f"{sender} {incoming.path} {fault.kind if fault else 'fine'} -> {told}")
         if call not in (Call.PLAN, Call.READ):
             episode.check(f"{call} of {sender}")
-        response = episode.told(call, incoming, response)
+        response = episode.told(call, fault, incoming, response)
         self._loop.outside(episode.misfortune.wire_s(), _reply, answer, incoming, response)
 
     def _strike_before(self, fault: Fault | None) -> None:
