@@ -1,4 +1,7 @@
-"""Budgets: which planned orders may spend, given what is already spent or may be."""
+"""Budgets: which planned orders may spend, given what is already spent or may be.
+
+They are sums of amounts that can only grow: what costs nothing or less has no place in them.
+"""
 
 from __future__ import annotations
 
@@ -59,6 +62,8 @@ def start_of_day(now: datetime, timezone: str) -> datetime:
 
 
 def _over(most: Money, batch: Money, day: Money, limits: Limits) -> str:
+    if most.minor <= 0:
+        return f"it would cost {most}, and nothing is free: look it up at the marketplace"
     costs = f"{most} with the price tolerance" if limits.tolerance else str(most)
     if limits.order is not None and most > limits.order:
         return f"{costs} is above the limit for one order, {limits.order}"

@@ -105,6 +105,8 @@ def judge_quote(request: OrderRequest, lines: tuple[OrderLine, ...], quote: Quot
             f"the service would split this into {quote.order_count} orders, since its items lie in different depots: "
             "give the items of each depot an order_ref of their own"
         )
+    if odd := _does_not_add_up(quote):
+        return held(f"the preview does not add up: {odd}; look it up there")
     limits = {line_no: line.max_unit_price for line_no, line in enumerate(request.lines, start=1)}
     titles = {line.line_no: line.title for line in lines}
     over = [
@@ -116,6 +118,17 @@ def judge_quote(request: OrderRequest, lines: tuple[OrderLine, ...], quote: Quot
         return held("; ".join(over) + ": raise max_unit_price or drop the line")
     unpriced = [line.title for line in lines if line.line_no not in {priced.line_no for priced in quote.lines}]
     return held(f"the service told no price for {', '.join(unpriced)}: look it up there") if unpriced else FINE
+
+
+def _does_not_add_up(quote: Quote) -> str:
+    """What can't be meant. The service may add a fee to goods and postage; discounts are in the goods (contract 2)."""
+    if quote.goods.minor <= 0 or quote.total.minor <= 0:
+        return f"goods for {quote.goods}, {quote.total} in all, and nothing is free"
+    if quote.postage.minor < 0 or quote.total < quote.goods + quote.postage:
+        return f"goods for {quote.goods} and {quote.postage} of postage are {quote.total} in all"
+    if any(line.amount.minor <= 0 or line.unit_price.minor < 0 for line in quote.lines):
+        return "a line costs nothing"
+    return ""
 
 
 def judge_booking(shown: ServiceOrder) -> str:
@@ -133,13 +146,17 @@ class Payment(StrEnum):
     PAY = "pay"
     IS_PAID = "is_paid"
     UNDER_WAY = "under_way"
+    WAIT = "wait"
     STOP = "stop"
 
 
-def judge_payment(shown: ServiceOrder | None, approved: Money, payable: Money | None = None) -> tuple[Payment, str]:
+def judge_payment(
+    shown: ServiceOrder | None, approved: Money, payable: Money | None = None, *, is_ours: bool = True
+) -> tuple[Payment, str]:
     """Whether to pay an order as the service shows it now, and why not.
 
-    `payable` is the most that may be paid where a tolerance on top of `approved` was granted.
+    `payable` is the most that may be paid where a tolerance on top of `approved` was granted. `is_ours` says that it
+    carries our reference, or needs none: what shows none may still be somebody else's.
     """
     if shown is None:
         return Payment.STOP, "the service does not show this order; look it up in the console"
@@ -147,8 +164,11 @@ def judge_payment(shown: ServiceOrder | None, approved: Money, payable: Money | 
         return Payment.IS_PAID, ""
     if shown.status is ServiceStatus.PAYMENT_PENDING:
         return Payment.UNDER_WAY, "the service has taken the payment and not yet confirmed it"
-    reason = _against_paying(shown, approved, approved if payable is None else payable)
-    return (Payment.STOP, reason) if reason else (Payment.PAY, "")
+    if reason := _against_paying(shown, approved, approved if payable is None else payable):
+        return Payment.STOP, reason
+    if not is_ours:
+        return Payment.WAIT, f"the service does not show our reference on order {shown.order_id} yet, so it is not paid"
+    return Payment.PAY, ""
 
 
 def _against_paying(shown: ServiceOrder, approved: Money, payable: Money) -> str:
@@ -157,6 +177,8 @@ def _against_paying(shown: ServiceOrder, approved: Money, payable: Money) -> str
         return f"the order was closed unpaid{why}; order again under a new order_ref"
     if shown.status is ServiceStatus.OTHER:
         return "the service shows the order in a state that this program does not know; look it up there"
+    if shown.total.minor <= 0:
+        return f"the service shows it for {shown.total}, and nothing is free; look it up there"
     if shown.total > payable:
         tolerated = f", at most {payable} with the price tolerance" if payable > approved else ""
         return (

@@ -24,10 +24,22 @@ def by_channel(resources: Resources, orders: Iterable[OrderRecord]) -> Iterator[
 async def read_each(
     resources: Resources, orders: Iterable[OrderRecord]
 ) -> tuple[dict[str, ServiceOrder], dict[str, str]]:
-    """Like `read_orders`, but one order that can't be read fails alone; the second answer is why, by `order_ref`."""
+    """Like `read_orders`, but one order that can't be read fails alone; the second answer is why, by `order_ref`.
+
+    There are also the orders whose id shows another's reference.
+    """
+    shown, unread = await read_whatever(resources, orders)
+    foreign = {ref: another_s(ref, one) for ref, one in shown.items() if is_another_s(ref, one)}
+    return {ref: one for ref, one in shown.items() if ref not in foreign}, {**unread, **foreign}
+
+
+async def read_whatever(
+    resources: Resources, orders: Iterable[OrderRecord]
+) -> tuple[dict[str, ServiceOrder], dict[str, str]]:
+    """What the service shows under the ids of these orders, also what is not theirs, and why some can't be read."""
     listed = list(orders)
     try:
-        return await read_orders(resources, listed), {}
+        return await _read(resources, listed), {}
     except Misconfigured:
         raise
     except XportcnError:
@@ -38,7 +50,7 @@ async def read_each(
 
 async def _read_one(resources: Resources, order: OrderRecord) -> dict[str, ServiceOrder] | tuple[str, str]:
     try:
-        return await read_orders(resources, [order])
+        return await _read(resources, [order])
     except Misconfigured:
         raise
     except XportcnError as error:
@@ -46,9 +58,28 @@ async def _read_one(resources: Resources, order: OrderRecord) -> dict[str, Servi
 
 
 async def read_orders(resources: Resources, orders: Iterable[OrderRecord]) -> dict[str, ServiceOrder]:
-    """Our orders as their marketplaces show them now, by `order_ref`; those not shown are missing."""
+    """Our orders as their marketplaces show them now, by `order_ref`; those not shown are missing.
+
+    What shows another's reference is not ours, whatever our ledger thinks: it is as good as not shown.
+    """
+    shown = await _read(resources, orders)
+    return {ref: one for ref, one in shown.items() if not is_another_s(ref, one)}
+
+
+async def _read(resources: Resources, orders: Iterable[OrderRecord]) -> dict[str, ServiceOrder]:
     shown: dict[str, ServiceOrder] = {}
     for channel, group in by_channel(resources, (order for order in orders if order.order_id)):
         by_id = await channel.read([str(order.order_id) for order in group])
         shown |= {o.order_ref: by_id[str(o.order_id)] for o in group if str(o.order_id) in by_id}
     return shown
+
+
+def is_another_s(order_ref: str, shown: ServiceOrder) -> bool:
+    """Whether the order that the service shows carries a reference, and not this one."""
+    return shown.reference.strip() not in ("", order_ref)
+
+
+def another_s(order_ref: str, shown: ServiceOrder) -> str:
+    return (
+        f"order {shown.order_id} carries the reference {shown.reference!r}, not {order_ref}: look it up in the console"
+    )

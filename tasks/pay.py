@@ -13,13 +13,15 @@ from connectors.ledger.records import Intent, OrderChange, OrderRecord, SpendLim
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.xportcn.channels.base import PaysMany
 from connectors.xportcn.errors import Refused
+from domain.answers import AnswerKind
 from domain.budget import start_of_day
 from domain.decisions import Payment, judge_payment
-from domain.effects import Action, Claim
+from domain.effects import Action, Claim, EffectStatus
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
-from tasks.by_channel import read_each, read_orders
+from tasks.by_channel import another_s, is_another_s, read_each, read_orders, read_whatever
 from tasks.effects import Answer, Effect, Landed, Seen, perform, settle
+from tasks.order_cart import PART as CART
 from tasks.resources import Resources
 
 CONFIRM_PAUSES_S = (0.0, 0.5, 2.0)
@@ -29,25 +31,28 @@ PAID_ELSEWHERE = "the service shows it as paid, and no payment of this ledger ac
 @task(name="pay", task_run_name="pay {label}", cache_policy=NO_CACHE, persist_result=False, retries=0)
 async def pay_orders(resources: Resources, orders: Mapping[str, OrderRecord], *, label: str) -> None:
     """Pay each order once, after reading what it costs now. Never retried: the ledger says what became of it."""
-    shown, unread = await read_each(resources, orders.values())
+    shown, unread = await read_whatever(resources, orders.values())
+    foreign = {ref for ref, one in shown.items() if is_another_s(ref, one)}
+    await asyncio.to_thread(_give_back, resources, [orders[ref] for ref in foreign], shown)
+    nameless = [ref for ref, one in shown.items() if not one.reference.strip()]
+    ours = {*orders} - {*nameless} | await asyncio.to_thread(_need_no_reference, resources, nameless)
     verdicts = {
-        ref: judge_payment(shown.get(ref), order.approved, order.payable)
+        ref: judge_payment(shown.get(ref), order.approved, order.payable, is_ours=ref in ours)
         for ref, order in orders.items()
-        if ref not in unread
+        if ref not in unread and ref not in foreign
     }
     stopped = [
         OrderChange(order_ref=ref, state=OrderState.HELD, expected=orders[ref].state, reason=reason)
-        for ref, (verdict, reason) in verdicts.items()
-        if verdict is Payment.STOP
+        for ref, reason in _reasons(verdicts, Payment.STOP).items()
     ]
     waiting = [
         OrderChange(order_ref=ref, state=orders[ref].state, expected=orders[ref].state, reason=reason)
-        for ref, reason in unread.items()
+        for ref, reason in (unread | _reasons(verdicts, Payment.WAIT)).items()
     ]
     paid_already = [ref for ref, (verdict, _) in verdicts.items() if verdict is Payment.IS_PAID]
-    ours = _paid_by_us(resources, paid_already)
+    by_us = _paid_by_us(resources, paid_already)
     paid = [
-        _still(orders[ref], _paid(orders[ref], shown[ref], "" if ref in ours else PAID_ELSEWHERE))
+        _still(orders[ref], _paid(orders[ref], shown[ref], "" if ref in by_us else PAID_ELSEWHERE))
         for ref in paid_already
     ]
     await asyncio.to_thread(resources.ledger.change, stopped + waiting + paid)
@@ -64,6 +69,40 @@ async def pay_orders(resources: Resources, orders: Mapping[str, OrderRecord], *,
     ]
     await perform(resources, pay_effect(resources), intents, to_pay, limits=_limits(resources))
     await confirm_payments(resources, list(orders))
+
+
+def _reasons(verdicts: Mapping[str, tuple[Payment, str]], wanted: Payment) -> dict[str, str]:
+    return {ref: reason for ref, (verdict, reason) in verdicts.items() if verdict is wanted}
+
+
+def _give_back(resources: Resources, orders: Sequence[OrderRecord], shown: Mapping[str, ServiceOrder]) -> None:
+    """Never pay what carries another's reference. Where it is that of an order of this ledger, the id is that one's."""
+    known = resources.ledger.orders({shown[order.order_ref].reference.strip() for order in orders})
+    for order in orders:
+        there = shown[order.order_ref]
+        words = another_s(order.order_ref, there)
+        other = known.get(there.reference.strip())
+        if other is not None and other.marketplace is order.marketplace:
+            resources.ledger.disown(order, f"{words}. Not paid; ours is looked for by its reference. Run again")
+        else:
+            held = OrderChange(order_ref=order.order_ref, state=OrderState.HELD, expected=order.state, reason=words)
+            resources.ledger.change([held])
+
+
+def _need_no_reference(resources: Resources, order_refs: Sequence[str]) -> set[str]:
+    """Of orders that show no reference, those whose id rests on something else: on a cart's rows or a person's word."""
+    creates = (
+        [one for one in resources.ledger.effects_of(order_refs) if one.action is Action.CREATE] if order_refs else []
+    )
+    from_carts = {one.order_ref for one in creates if one.part == CART and one.status is EffectStatus.DONE}
+    said = {
+        ref for ref in order_refs if any(_names_an_order(answer) for answer in resources.ledger.answers.of_order(ref))
+    }
+    return from_carts | said
+
+
+def _names_an_order(answer: Mapping[str, object]) -> bool:
+    return str(answer["answer"]).startswith(f"--{AnswerKind.ORDERED} ")
 
 
 async def settle_payments(resources: Resources, orders: Mapping[str, OrderRecord]) -> None:
@@ -163,7 +202,7 @@ def _seen(order: OrderRecord, shown: ServiceOrder | None) -> Seen | None:
 
 
 def _paid(order: OrderRecord, shown: ServiceOrder, reason: str = "") -> OrderChange:
-    amount = shown.paid or shown.total
+    amount = shown.paid if shown.paid and shown.paid.minor else shown.total
     columns = {"paid_minor": amount.minor, "total_minor": shown.total.minor, "paid_at": shown.paid_at}
     if amount > order.payable:
         most = f"{order.payable} with the price tolerance" if order.payable > order.approved else str(order.approved)

@@ -7,20 +7,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy import Connection, or_, select, update
 
 from connectors.ledger.claiming import intent_row, latest_attempts, slot_of
+from connectors.ledger.naming import Names
 from connectors.ledger.patience import patient
 from connectors.ledger.records import EffectRecord, OrderChange
-from connectors.ledger.schema import answers, effects, orders
+from connectors.ledger.schema import answers, effects
 from domain.effects import EffectStatus
 
 if TYPE_CHECKING:
     from connectors.ledger.records import Intent
     from connectors.ledger.store import Ledger
-
-
-NAMING_LOCK = 7_307_423
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +55,7 @@ class AnswerRows:
         the order of the service that the answer names was given to another one meanwhile.
         """
         with self._ledger._transaction() as connection:
-            if self._is_taken(connection, answer):
+            if Names(connection, [answer.change]).against(answer.change):
                 return False
             key = self._settle(connection, answer, list(dead_owners))
             if key is None:
@@ -80,22 +78,6 @@ class AnswerRows:
         statement = select(answers).where(answers.c.order_ref == order_ref).order_by(answers.c.id)
         with self._ledger._reading() as connection:
             return [dict(row) for row in connection.execute(statement).mappings()]
-
-    @staticmethod
-    def _is_taken(connection: Connection, answer: AnswerRecord) -> bool:
-        """Whether another order has the order id that a person names; such answers are let in one by one."""
-        order_id = (answer.change.columns or {}).get("order_id")
-        if order_id is None:
-            return False
-        if connection.dialect.name == "postgresql":
-            connection.execute(select(func.pg_advisory_xact_lock(NAMING_LOCK)))
-        marketplace = select(orders.c.marketplace).where(orders.c.order_ref == answer.order_ref).scalar_subquery()
-        others = select(orders.c.order_ref).where(
-            orders.c.order_id == order_id,
-            orders.c.marketplace == marketplace,
-            orders.c.order_ref != answer.order_ref,
-        )
-        return connection.scalar(others) is not None
 
     def _settle(self, connection: Connection, answer: AnswerRecord, dead_owners: list[str]) -> str | None:
         """The key of the effect that is settled now; None when somebody else has it or settled it."""

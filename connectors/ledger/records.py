@@ -132,7 +132,7 @@ class Intent:
     """An effect about to be claimed: what it would do, and for how much.
 
     With a `plan_hash` it is claimed only while the order's approved plan is still that one, with `seen_in` only while
-    the order is still in that state.
+    the order is still in that state. Raises `ValueError` for an amount that is not above zero: budgets add them up.
     """
 
     order_ref: str
@@ -142,6 +142,10 @@ class Intent:
     part: str = ""
     plan_hash: str = ""
     seen_in: OrderState | None = None
+
+    def __post_init__(self) -> None:
+        if self.amount is not None and self.amount.minor <= 0:
+            raise ValueError(f"{self.order_ref}: no {self.action} for {self.amount}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,8 +70,10 @@ _PAYMENT_BEGUN = exists().where(
     effects.c.status.in_(COUNTS_AS_SPENT),
 )
 _PAYABLE = func.coalesce(orders.c.payable_minor, orders.c.approved_minor, 0)
+# A payment that is shown as less than the order's total, or as nothing, opens no budget.
+_PAID = case((orders.c.total_minor > orders.c.paid_minor, orders.c.total_minor), else_=orders.c.paid_minor)
 _OUTLAY = case(
-    (orders.c.paid_minor.is_not(None), orders.c.paid_minor),
+    (orders.c.paid_minor.is_not(None), _PAID),
     (and_(orders.c.state == OrderState.CANCELLED, ~_PAYMENT_BEGUN), 0),
     else_=_PAYABLE,
 )

@@ -26,6 +26,7 @@ from connectors.ledger.claiming import (
 )
 from connectors.ledger.engine import LedgerUnusable, open_engine, unusable
 from connectors.ledger.marks import Mark, MarkRows, require_unmarked
+from connectors.ledger.naming import Names
 from connectors.ledger.not_ours import NotOursRows
 from connectors.ledger.patience import patient
 from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, OrderRecord, Outcome, SpendLimits
@@ -199,8 +200,9 @@ class Ledger:
     def change(self, changes: Sequence[OrderChange]) -> None:
         """Apply moves of orders that go with no effect. An illegal move raises `IllegalMove` and changes nothing."""
         with self._transaction() as connection:
+            names = Names(connection, changes)
             for change in sorted(changes, key=lambda change: change.order_ref):
-                self._change(connection, change)
+                self._change(connection, names.change(change))
 
     @patient
     def spent_since(self, since: datetime) -> int:
@@ -352,11 +354,34 @@ class Ledger:
     def record(self, outcomes: Sequence[Outcome]) -> list[bool]:
         """Write outcomes and what they do to their orders, in one commit.
 
-        False for an outcome that came with an old fence: another holder decides, so it changes nothing.
+        False for an outcome that came with an old fence: another holder decides, so it changes nothing. An id that is
+        another order's is never written: such an outcome is recorded as unknown.
         """
         with self._transaction() as connection:
-            settled = {o.claim.key: self._settle(connection, o) for o in sorted(outcomes, key=lambda o: o.claim.key)}
+            names = Names(connection, [outcome.change for outcome in outcomes])
+            ordered = sorted(outcomes, key=lambda outcome: outcome.claim.key)
+            settled = {one.claim.key: self._settle(connection, names.outcome(one)) for one in ordered}
         return [settled[outcome.claim.key] for outcome in outcomes]
+
+    @patient
+    def disown(self, order: OrderRecord, reason: str) -> bool:
+        """Take an order id back that proved to be another order's, in one commit.
+
+        What created the order did so under an id that nobody knows: its effect is unknown again, and settled as such.
+        False when the order is not any more as it was read.
+        """
+        with self._transaction() as connection:
+            connection.execute(STANDING, {"refs": [order.order_ref]})
+            now = connection.execute(_ORDERS, {"refs": [order.order_ref]}).mappings().one()
+            if (now["state"], now["order_id"]) != (order.state, order.order_id):
+                return False
+            creates = (effects.c.order_ref == order.order_ref, effects.c.action == Action.CREATE)
+            done = update(effects).where(*creates, effects.c.status == EffectStatus.DONE)
+            connection.execute(done.values(status=EffectStatus.UNKNOWN, reason=reason, fence=effects.c.fence + 1))
+            columns = {"order_id": None, "total_minor": None}
+            change = OrderChange(order_ref=order.order_ref, state=OrderState.UNKNOWN, reason=reason, columns=columns)
+            self._change(connection, change)
+        return True
 
     @patient
     def effects_of(self, order_refs: Iterable[str]) -> list[EffectRecord]:

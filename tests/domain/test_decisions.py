@@ -207,9 +207,9 @@ def test_a_price_within_the_tolerance_is_paid() -> None:
     st.integers(min_value=0, max_value=3 * 10**9),
 )
 def test_what_is_paid_is_within_what_was_approved_and_tolerated(fen: int, tolerance: Decimal, total: int) -> None:
-    """Whatever the numbers: paid is only what is at most approved × (1 + tolerance), exactly."""
+    """Whatever the numbers: paid is only what is above nothing and at most approved × (1 + tolerance), exactly."""
     verdict, _ = judge_payment(shown(ServiceStatus.UNPAID, total=total), Money(fen), payable(Money(fen), tolerance))
-    assert (verdict is Payment.PAY) is (Decimal(total) <= Decimal(fen) * (1 + tolerance / 100))
+    assert (verdict is Payment.PAY) is (0 < Decimal(total) <= Decimal(fen) * (1 + tolerance / 100))
 
 
 def test_an_order_that_is_not_shown_is_not_paid() -> None:

@@ -47,7 +47,7 @@ class FakeChannel:
 
     async def pay(self, claim: object, order_id: str) -> None:
         self.payments.append(order_id)
-        self.show(order_id, ServiceStatus.PAID, paid=Money(100))
+        self.show(order_id, ServiceStatus.PAID, paid=Money(100), reference=self.orders[order_id].reference)
 
 
 @pytest.fixture

@@ -25,7 +25,9 @@ LEASE = timedelta(seconds=60)
 def claim_one(ledger: Ledger, order_ref: str = "A-1") -> Outcome:
     """Claim a create and make its outcome."""
     record = ledger.claim(intents(order_ref), lease=LEASE).won[order_ref]
-    change = OrderChange(order_ref=order_ref, state=OrderState.ORDERED, columns={"order_id": "77"})
+    change = OrderChange(
+        order_ref=order_ref, state=OrderState.ORDERED, columns={"order_id": "77" if order_ref == "A-1" else order_ref}
+    )
     return Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)
 
 

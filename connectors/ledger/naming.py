@@ -1,0 +1,100 @@
+"""An id of the service is one order's: what brings another's is a doubt, and its ids are not written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, or_, select
+
+from connectors.ledger.records import OrderChange, Outcome
+from connectors.ledger.schema import orders
+from domain.answers import forms, question
+from domain.effects import Action, EffectStatus
+from domain.states import OrderState
+
+NAMING_LOCK = 7_307_423
+ORDER_ID, SHIPMENT_ID = "order_id", "shipment_order_id"
+# the warehouse numbers the shipments of all marketplaces; each marketplace its own orders
+_THING = {ORDER_ID: "order", SHIPMENT_ID: "shipment"}
+_NAMED = select(orders.c.order_ref, orders.c.marketplace, orders.c.order_id, orders.c.shipment_order_id)
+_BY_ORDER = _NAMED.where(
+    or_(
+        orders.c.order_ref.in_(bindparam("refs", expanding=True)),
+        orders.c.order_id.in_(bindparam("ids", expanding=True)),
+    )
+)
+_BY_SHIPMENT = _NAMED.where(orders.c.shipment_order_id.in_(bindparam("ids", expanding=True)))
+
+Name = tuple[str, str, str]  # column, marketplace (empty for shipments), id
+
+
+class Names:
+    """Who has which id, for the orders of these changes; who names any is let in one by one, until it commits."""
+
+    def __init__(self, connection: Connection, changes: Iterable[OrderChange | None]) -> None:
+        naming = [change for change in changes if change is not None and _ids(change)]
+        self._owners: dict[Name, str] = {}
+        self._marketplaces: dict[str, str] = {}
+        if naming:
+            self._read(connection, naming)
+
+    def _read(self, connection: Connection, naming: Sequence[OrderChange]) -> None:
+        if connection.dialect.name == "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(NAMING_LOCK)))
+        given = [_ids(change) for change in naming]
+        order_ids, shipment_ids = ([ids[column] for ids in given if column in ids] for column in _THING)
+        refs = [change.order_ref for change in naming]
+        rows = [*connection.execute(_BY_ORDER, {"refs": refs, "ids": order_ids})]
+        if shipment_ids:
+            rows += connection.execute(_BY_SHIPMENT, {"ids": shipment_ids})
+        for row in rows:
+            self._marketplaces[row.order_ref] = row.marketplace
+            self._keep(row.order_ref, {ORDER_ID: row.order_id, SHIPMENT_ID: row.shipment_order_id})
+
+    def _keep(self, order_ref: str, ids: Mapping[str, str | None]) -> None:
+        for column, given in ids.items():
+            if given:
+                self._owners.setdefault(self._name(column, order_ref, given), order_ref)
+
+    def _name(self, column: str, order_ref: str, given: str) -> Name:
+        return column, self._marketplaces.get(order_ref, "") if column == ORDER_ID else "", given
+
+    def against(self, change: OrderChange | None) -> str:
+        """Why the ids of a change can't be its order's; empty, and from now on they are, when nothing is against it."""
+        ids = _ids(change) if change else {}
+        for column, given in ids.items():
+            owner = self._owners.get(self._name(column, change.order_ref, given)) if change else None
+            if change and owner not in (None, change.order_ref):
+                return f"the service names {_THING[column]} {given}, which is {owner}'s in this ledger"
+        if change:
+            self._keep(change.order_ref, ids)
+        return ""
+
+    def outcome(self, outcome: Outcome) -> Outcome:
+        """An outcome, or the doubt that it is: the effect may have happened, and what it made has another name."""
+        if not (why := self.against(outcome.change)):
+            return outcome
+        reason = f"{why}: {_what_next(outcome)}"
+        change = OrderChange(order_ref=outcome.claim.order_ref, state=OrderState.UNKNOWN, reason=reason)
+        return Outcome(claim=outcome.claim, status=EffectStatus.UNKNOWN, reason=reason, change=change)
+
+    def change(self, change: OrderChange) -> OrderChange:
+        """A change that goes with no effect, or a hold in its place."""
+        if not (why := self.against(change)):
+            return change
+        return replace(change, state=OrderState.HELD, reason=f"{why}: look at both in the console", columns=None)
+
+
+def _ids(change: OrderChange) -> dict[str, str]:
+    columns = change.columns or {}
+    return {column: str(columns[column]) for column in _THING if columns.get(column)}
+
+
+def _what_next(outcome: Outcome) -> str:
+    ref, action = outcome.claim.order_ref, outcome.claim.action
+    if action is Action.CREATE:
+        return f"not believed, and looked for by its own reference {ref}. Run again"
+    asked: Any = question(action, ref, None).replace(" for order None", f" for {ref}")
+    return f"not believed. {asked} Answer with: {', or '.join(forms(action, ref, outcome.claim.key))}"
