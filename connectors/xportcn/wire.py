@@ -47,6 +47,7 @@ MOST_TEXT = 2_000
 MOST_ID = 64
 FIRST_TIME, LAST_TIME = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z._:+=@|~-]*")
+PLAIN_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?", re.ASCII)
 BRACES = re.compile(r"\{(\w+)\}")
 
 
@@ -197,10 +198,9 @@ def _decimal(value: object) -> Decimal:
     """A number or its text, exact; a float has lost what we need and is an error."""
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         raise ValueError(f"{type(value).__name__} where a number belongs")
-    try:
-        number = Decimal(value.strip() if isinstance(value, str) else value)
-    except InvalidOperation as error:
-        raise ValueError("not a number") from error
+    if isinstance(value, str) and not PLAIN_NUMBER.fullmatch(value.strip()):
+        raise ValueError("not a number")  # Decimal also takes 1_000 and the digits of every script
+    number = Decimal(value.strip() if isinstance(value, str) else value)
     if not number.is_finite() or number.adjusted() > MOST_DIGITS:
         raise ValueError("not a number of reasonable size")
     return number
@@ -280,10 +280,13 @@ def _any_china_time(value: object) -> datetime:
     if isinstance(value, datetime):
         return value.astimezone(UTC)
     text = str(value).strip()
-    if text.isdigit() and len(text) in (10, 13):
+    if text.isascii() and text.isdigit() and len(text) in (10, 13):
         return _unix_time(text[:10])
     shape = SPACED if " " in text else COMPACT
-    moment = datetime.strptime(text, shape)  # noqa: DTZ007 - the spaced shape names no zone: it is China's
+    try:
+        moment = datetime.strptime(text, shape)  # noqa: DTZ007 - the spaced shape names no zone: it is China's
+    except ValueError:
+        raise ValueError("not a date and time") from None  # its own words are as long as the text
     try:
         return (moment if moment.tzinfo else moment.replace(tzinfo=CHINA)).astimezone(UTC)
     except OverflowError as error:

@@ -74,7 +74,10 @@ def test_yuan_that_the_service_added_up_in_doubles_are_read(fens: list[int]) -> 
     assert YUAN.validate_python(over_the_wire(sum(fen / 100 for fen in fens))) == Money(sum(fens))
 
 
-@pytest.mark.parametrize("value", ["1.005", Decimal("0.001"), "a yuan", "", 1.5, True, "Infinity", "1e99"])
+@pytest.mark.parametrize(
+    "value",
+    ["1.005", Decimal("0.001"), "a yuan", "", 1.5, True, "Infinity", "1e99", "1_000", "٣٤", "１００", "0x10", "1,5"],
+)
 def test_what_is_no_amount(value: object) -> None:
     """More digits than yuan have are not rounded away, and a float is not trusted."""
     with pytest.raises(ValidationError):
@@ -123,6 +126,13 @@ def test_what_is_no_time(text: str) -> None:
     """A time that can't be read is an error that names its field, not a guess."""
     with pytest.raises(ValidationError):
         TIME.validate_python(text)
+
+
+def test_what_is_said_of_a_bad_time_is_short() -> None:
+    """The error goes into reasons that people read."""
+    with pytest.raises(ValidationError) as caught:
+        TIME.validate_python("长" * 100_000)
+    assert caught.value.errors()[0]["msg"] == "Value error, not a date and time"
 
 
 @pytest.mark.parametrize("kind", [UNIX, UNIX_MS])
