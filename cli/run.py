@@ -20,6 +20,7 @@ from cli.options import is_amount, is_encoding
 from cli.plan import NUMBERS, show_plan, totals
 from cli.running import run_flow
 from cli.terminal import MOST_SHOWN, and_more, console, messages, show_orders
+from connectors.ledger.engine import LedgerUnusable
 from connectors.request_files import read_request_file
 from connectors.settings import SourcingSettings
 from domain.bad_requests import BadRequests
@@ -143,7 +144,7 @@ def source(**parameters: Any) -> BatchReport:
     try:
         return run_flow(flow)
     except Exception as error:
-        if not reports:
+        if not reports or isinstance(error, LedgerUnusable):
             raise
         raise ServerGone(reports[-1], error) from error
 

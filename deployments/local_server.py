@@ -5,31 +5,44 @@ started once, serves all commands that share a data folder, and keeps the histor
 minute after the last command has ended, however that ended: every command holds a shared lock on one file, and the
 server watches for the moment when nobody does. `sourcing serve` is one more holder of that lock, so its server, which
 has a known port and all of Prefect's services, is also the one that commands find and use.
+
+A command that is killed while its server starts leaves a server that goes on starting: the next command waits for it.
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
 import signal
-import socket
+import ssl
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+from deployments.server_process import (
+    COMMANDS,
+    LOCK,
+    NOT_OURS,
+    STOP_TIMEOUT_S,
+    at_work,
+    damage_of,
+    is_used,
+    locks,
+    noted,
+    put,
+    wake,
+)
 from deployments.tether import tethered
 
-IDLE_S = 60.0
 START_TIMEOUT_S = 90.0
-STOP_TIMEOUT_S = 10.0
+SERVE_LOCK = "serve.lock"
 LEAST_FREE_MB = 20
 """Less room than this on the folder's disk does not even hold a new database of Prefect and its log."""
 
@@ -50,18 +63,22 @@ _started: list[subprocess.Popen[bytes]] = []
 
 
 class ServerFailed(Exception):
-    """The local Prefect server did not come up; the message says why or names its log."""
+    """The Prefect server can't be used; the message says why or names its log, and what to do."""
 
 
 @contextmanager
 def prefect_server(data_dir: Path) -> Iterator[str]:
-    """The API address to use: the configured one, or this folder's own server, started if need be."""
+    """The API address to use: the configured one, or this folder's own server, started if need be.
+
+    Raises `ServerFailed`.
+    """
     if configured := os.environ.get("PREFECT_API_URL"):
+        require_reachable(configured)
         yield configured
         return
     folder = server_folder(data_dir)
     with presence(folder):
-        url = running(folder) or _start_for_commands(folder)
+        url = running(folder) or _await_for_commands(folder)
         with _addressed(url):
             yield url
 
@@ -93,25 +110,42 @@ def server_folder(data_dir: Path) -> Path:
 @contextmanager
 def presence(folder: Path) -> Iterator[None]:
     """Somebody uses the folder's server while this lasts, so it stays."""
-    with (folder / "commands.lock").open("w") as commands:
+    with (folder / COMMANDS).open("w") as commands:
         fcntl.flock(commands, fcntl.LOCK_SH)
         yield
 
 
 def running(folder: Path) -> str | None:
     """The API address of the folder's server, if it answers."""
+    address = noted(folder)
+    return address.url if address and address.answers() else None
+
+
+def require_reachable(url: str) -> None:
+    """Raise `ServerFailed` when nobody answers at the configured address; what is answered is Prefect's business."""
     try:
-        url = str(json.loads((folder / "server.json").read_text())["url"])
-    except (OSError, ValueError, KeyError):
-        return None
-    return url if is_healthy(url) else None
+        with urlopen(f"{url}/health", timeout=10):
+            return
+    except HTTPError:
+        return
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        if isinstance(reason, ssl.SSLError):
+            return  # Prefect has its own settings of whom to trust
+        parts = urlsplit(url)
+        shown = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        raise ServerFailed(
+            f"no Prefect server can be reached at PREFECT_API_URL={shown} "
+            f"({getattr(reason, 'strerror', 0) or reason}): start it, correct the address, or unset it to "
+            "use a server of the data folder. Nothing was sent"
+        ) from error
 
 
 def start_server(
     folder: Path,
     *,
     host: str = "127.0.0.1",
-    port: int,
+    port: int = 0,
     settings: Mapping[str, str],
     lasts: bool = True,
 ) -> subprocess.Popen[bytes]:
@@ -121,7 +155,7 @@ def start_server(
     full disk.
     """
     require_room(folder)
-    command = [sys.executable, "-m", "deployments.local_server", str(folder), host, str(port)]
+    command = [sys.executable, "-m", "deployments.server_process", str(folder), host, str(port)]
     with (folder / "server.log").open("ab") as log:
         return subprocess.Popen(
             command if lasts else tethered(command),
@@ -144,27 +178,27 @@ def require_room(folder: Path) -> None:
         )
 
 
-def await_health(folder: Path, url: str, server: subprocess.Popen[bytes]) -> str:
-    """Wait until the server answers, and note it for commands. Raises `ServerFailed`."""
+def await_health(folder: Path, server: subprocess.Popen[bytes]) -> None:
+    """Wait until the server that was started answers. Raises `ServerFailed`."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline and server.poll() is None:
-        if is_healthy(url):
-            (folder / "server.json").write_text(json.dumps({"url": url, "pid": server.pid}))
-            return url
+        if running(folder):
+            return
         time.sleep(0.1)
-    raise ServerFailed(f"the local Prefect server did not start; see {folder / 'server.log'}, or set PREFECT_API_URL")
+    raise ServerFailed(_why_not(folder))
 
 
 def end_small_server(folder: Path) -> None:
     """Make room for a complete server. Raises `ServerFailed` while commands use the small one."""
-    with (folder / "server.lock").open("a+") as lock:
+    with (folder / LOCK).open("a+") as lock:
         deadline = time.monotonic() + STOP_TIMEOUT_S
-        while not _is_locked_by_us(lock):
-            if _somebody_is_there(folder):
+        while not locks(lock):
+            if is_used(folder):
                 raise ServerFailed(f"a command is running with {folder.parent}: start again when it has ended")
-            lock.seek(0)
-            if pid := lock.read().strip():
-                os.kill(int(pid), signal.SIGTERM)
+            if pid := at_work(folder):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
+                wake(pid)
             if time.monotonic() > deadline:
                 raise ServerFailed(f"another Prefect server (process {pid}) works on {folder} and does not end: end it")
             time.sleep(0.2)
@@ -184,15 +218,47 @@ def is_healthy(url: str) -> bool:
         return False
 
 
-def _start_for_commands(folder: Path) -> str:
-    with (folder / "start.lock").open("w") as starting:
-        fcntl.flock(starting, fcntl.LOCK_EX)
+def _await_for_commands(folder: Path) -> str:
+    """The address of the folder's server, once it answers: one that is starting already, or a new one."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    ours: subprocess.Popen[bytes] | None = None
+    while time.monotonic() < deadline:
         if url := running(folder):
             return url
-        port = _free_port()
-        server = start_server(folder, port=port, settings={**QUIET_SERVER, **database(folder)})
-        _started.append(server)
-        return await_health(folder, f"http://127.0.0.1:{port}/api", server)
+        if (pid := at_work(folder)) is not None:
+            wake(pid)
+        elif ours is not None and ours.poll() not in (None, NOT_OURS):
+            break
+        elif (ours is None or ours.poll() == NOT_OURS) and not _is_served(folder):
+            ours = start_server(folder, settings={**QUIET_SERVER, **database(folder)})
+            _started.append(ours)
+        time.sleep(0.1)
+    raise ServerFailed(_why_not(folder))
+
+
+def _is_served(folder: Path) -> bool:
+    """Whether `sourcing serve` is there, which starts its server again by itself."""
+    with (folder / SERVE_LOCK).open("a") as lock:
+        return not locks(lock)
+
+
+def _why_not(folder: Path) -> str:
+    """Why the folder's server does not answer, and what to do."""
+    records = folder / "prefect.db"
+    if damage := damage_of(records):
+        return (
+            f"Prefect's database {records} is damaged ({damage}). It holds only the history of runs, and under "
+            f"`sourcing serve` what was entered in the UI; orders are in the ledger. Move it away and run again: "
+            f"mv {records} {records}.damaged. Nothing was sent"
+        )
+    if pid := at_work(folder):
+        return (
+            f"the Prefect server of {folder} (process {pid}) does not answer: end it with `kill -9 {pid}` and run "
+            f"again; its log is {folder / 'server.log'}. Nothing was sent"
+        )
+    return (
+        f"the local Prefect server did not start; see {folder / 'server.log'}, or set PREFECT_API_URL. Nothing was sent"
+    )
 
 
 def _home(folder: Path) -> dict[str, str]:
@@ -207,80 +273,13 @@ def _encryption_key(folder: Path) -> str:
     from cryptography.fernet import Fernet
 
     path = folder / "encryption.key"
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(Fernet.generate_key().decode())
+    if path.exists() and not path.stat().st_size and not (folder / "prefect.db").exists():
+        path.unlink()  # an earlier version was killed before it had written it, and nothing was encrypted since
+    if not path.exists():
+        put(path, Fernet.generate_key().decode(), instead=False)
     return path.read_text().strip()
 
 
 def _without_account(environment: Mapping[str, str]) -> dict[str, str]:
     """The service's credentials are none of the server's business."""
     return {name: value for name, value in environment.items() if not name.startswith("XPORTCN_")}
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def serve(folder: Path, host: str, port: int) -> None:
-    """Run the server in this process until nobody has been there for a minute, or the folder is gone."""
-    with (folder / "server.lock").open("a+") as lock:
-        deadline = time.monotonic() + STOP_TIMEOUT_S
-        while not _is_locked_by_us(lock):  # the one before may be about to end
-            if time.monotonic() > deadline:
-                raise SystemExit(f"another Prefect server works on {folder}")
-            time.sleep(0.1)
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        _serve(folder, host, port)
-
-
-def _serve(folder: Path, host: str, port: int) -> None:
-    import uvicorn
-    from prefect.server.api.server import create_app
-
-    config = uvicorn.Config(
-        create_app(final=True), host=host, port=port, log_level="warning", timeout_graceful_shutdown=2
-    )
-    server = uvicorn.Server(config)
-    threading.Thread(target=_end_when_idle, args=(server, folder), daemon=True).start()
-    server.run()
-    (folder / "server.json").unlink(missing_ok=True)
-
-
-def _end_when_idle(server: object, folder: Path) -> None:
-    last_seen = time.monotonic()
-    while time.monotonic() - last_seen < IDLE_S:
-        time.sleep(1)
-        if not folder.exists():
-            break
-        if _somebody_is_there(folder):
-            last_seen = time.monotonic()
-    server.should_exit = True  # type: ignore[attr-defined]
-
-
-def _somebody_is_there(folder: Path) -> bool:
-    try:
-        with (folder / "commands.lock").open() as commands:
-            fcntl.flock(commands, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    return False
-
-
-def _is_locked_by_us(file: object) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # type: ignore[arg-type]
-    except OSError:
-        return False
-    return True
-
-
-if __name__ == "__main__":
-    serve(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))

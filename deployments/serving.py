@@ -134,12 +134,12 @@ def installation(
     folder = local_server.server_folder(settings.data_dir)
     with ExitStack() as stack:
         stack.enter_context(_only_one(folder, host, port))
-        stack.enter_context(local_server.presence(folder))
         check_port(host, port, "--port")
         if postgres_url:
             postgres.prepare(postgres_url)
             postgres.settle_ledger(settings, postgres_url)
         local_server.end_small_server(folder)
+        stack.enter_context(local_server.presence(folder))
         url = f"http://{host}:{port}/api"
         place = Installation(
             url=url, folder=folder, data_dir=settings.data_dir, environment=_environment(settings, url)
@@ -150,7 +150,7 @@ def installation(
         _start_server(place, host, port, postgres_url)
         registering = place.start("register", [sys.executable, "-m", "deployments"])
         place.add(WORKER, [sys.executable, "-m", "deployments.worker"])
-        local_server.await_health(folder, url, place.process("server"))
+        local_server.await_health(folder, place.process("server"))
         if registering.wait():
             raise DeployFailed(
                 f"blocks, automations and deployments could not be registered; see {place.log('register')}"
@@ -226,7 +226,7 @@ def _settings_file() -> dict[str, str]:
 
 @contextmanager
 def _only_one(folder: Path, host: str, port: int) -> Iterator[None]:
-    with (folder / "serve.lock").open("a+") as lock:
+    with (folder / local_server.SERVE_LOCK).open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from connectors.crash_points import BEFORE_FIRST_BYTE, BEFORE_SEND, reach
+from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.ground import GroundLost, account, as_lost
 from connectors.ledger.patience import patient
 from connectors.ledger.recorder import OutcomeRecorder
 from connectors.ledger.send_log import SendLog, is_dead, prune
@@ -24,6 +26,8 @@ from domain.effects import Claim
 from domain.marketplace import Marketplace
 
 Clock = Callable[[], datetime]
+NEVER_S = 1e9
+"""Longer than any lease: what is to be sent after that is not sent by this run."""
 
 
 def utc_now() -> datetime:
@@ -68,7 +72,12 @@ async def open_resources(
     """Open everything, or say what is missing; closes it cleanly. A database server that restarts is waited for."""
     xportcn.require_account()
     send_logs = settings.data_dir / "sends"
-    with SendLog(send_logs) as log, patient(Ledger)(settings.ledger_url, clock=clock, owner=log.owner) as ledger:
+    with (
+        SendLog(send_logs) as log,
+        patient(Ledger)(settings.ledger_url, clock=clock, owner=log.owner) as ledger,
+        _on_firm_ground(ledger),
+    ):
+        ledger.ground.watch(settings.data_dir, log.path)
         ledger.require_sound()
         ledger.belong_to(xportcn.account_name)
         if not ledger.is_new():  # the logs may be all that is left of a ledger that was lost
@@ -79,7 +88,10 @@ async def open_resources(
             if clock() >= claim.lease_until:
                 raise NotSent(f"{claim.key}: the lease ran out before it was sent")
             try:
+                ledger.ground.require_places()
                 log.note(claim)
+            except GroundLost as error:
+                raise NotSent(f"{claim.key}: {error}", retry_after_s=NEVER_S) from error
             except OSError as error:
                 raise NotSent(f"{claim.key}: the send log can't be written ({error.strerror})") from error
             reach(BEFORE_FIRST_BYTE, claim.action)
@@ -95,5 +107,18 @@ async def open_resources(
                 channels={marketplace: channel_for(marketplace, client) for marketplace in Marketplace},
                 concurrency=concurrency or settings.concurrency,
             )
+        ledger.ground.require_places()
         if log.owner not in ledger.senders_in_doubt():
             log.discard()
+
+
+@contextmanager
+def _on_firm_ground(ledger: Ledger) -> Iterator[None]:
+    """A run whose ledger or data folder goes away ends with an account of what it did, and with what can be saved."""
+    try:
+        yield
+    except LedgerUnusable as error:
+        if (lost := as_lost(error, ledger.url)) is None:
+            raise
+        rescued = ledger.ground.rescue(ledger.clock())
+        raise LedgerUnusable(account(lost, ledger.ground.memory, rescued)) from error

@@ -66,6 +66,7 @@ async def write(
     The newest row counts, by `as_of`. A run that was slow or stopped between reading and writing must not hide what
     another has written: `as_of` is a moment before the rows were read, or one after which they are read once more.
     """
+    resources.ledger.ground.require_places()  # a folder that went away would be made anew, without what was in it
     await _write(resources, snapshot_id, unwalked(tables), batch_id=batch_id, as_of=as_of, begun=begun or as_of)
     return snapshot_id
 

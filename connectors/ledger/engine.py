@@ -161,6 +161,7 @@ def _sqlite(url: str) -> Engine:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("SELECT count(*) FROM sqlite_schema")  # now everything is open that will be
 
     @event.listens_for(engine, "begin")
     def one_writer(connection: Connection) -> None:

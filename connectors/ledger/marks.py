@@ -76,4 +76,9 @@ def require_unmarked(connection: Connection, url: str, *only: Mark) -> None:
     """Raise `LedgerUnusable` while a mark stands that forbids to buy."""
     for mark, words in standing_marks(connection).items():
         if not only or mark in only:
-            raise LedgerUnusable(f"the ledger {url} {words}. {REMEDY[mark]}")
+            raise refused_for(mark, words, url)
+
+
+def refused_for(mark: Mark, words: str, url: str) -> LedgerUnusable:
+    """Why a ledger with this mark buys nothing, and the remedy."""
+    return LedgerUnusable(f"the ledger {url} {words}. {REMEDY[mark]}")

@@ -52,7 +52,7 @@ class SendLog:
         folder.mkdir(parents=True, exist_ok=True)
         self.owner = f"{socket.gethostname()[:40]}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
         self._folder = folder
-        self._path = folder / f"{self.owner}.log"
+        self.path = folder / f"{self.owner}.log"
         # made under another name, so that nobody finds it without its lock
         unborn = folder / f".{self.owner}"
         self._file = os.open(unborn, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
@@ -62,7 +62,7 @@ class SendLog:
         except OSError:
             unborn.unlink()
             raise
-        unborn.rename(self._path)
+        unborn.rename(self.path)
 
     def note(self, claim: Claim) -> None:
         """Say that the next thing to happen is that this effect leaves. Raises `OSError`: then it must not leave.
@@ -70,14 +70,14 @@ class SendLog:
         After one failure all fail, since a line that was cut off would run into the next one and hide it.
         """
         if self._is_broken:
-            raise OSError(errno.EIO, f"{self._path} could not be written before; free some disk space and run again")
+            raise OSError(errno.EIO, f"{self.path} could not be written before; free some disk space and run again")
         self._write(claim.key)
 
     def _write(self, line: str) -> None:
         content = f"{line}\n".encode()
         self._is_broken = True
         if os.write(self._file, content) != len(content):
-            raise OSError(errno.ENOSPC, f"{self._path} could not be written: free some disk space and run again")
+            raise OSError(errno.ENOSPC, f"{self.path} could not be written: free some disk space and run again")
         self._is_broken = False
 
     def _end(self) -> None:
@@ -87,7 +87,7 @@ class SendLog:
 
     def discard(self) -> None:
         """Delete the file: no unsettled effect names it."""
-        self._path.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self

@@ -25,6 +25,7 @@ from connectors.ledger.claiming import (
     still_meant,
 )
 from connectors.ledger.engine import LedgerUnusable, open_engine, unusable
+from connectors.ledger.ground import Ground
 from connectors.ledger.marks import Mark, MarkRows, require_unmarked
 from connectors.ledger.naming import Names
 from connectors.ledger.not_ours import NotOursRows
@@ -69,6 +70,7 @@ class Ledger:
         self.clock = clock
         self.owner = owner
         self._engine = open_engine(url)
+        self.ground = Ground(url, self._engine)
         self.answers = AnswerRows(self)
         self.marks = MarkRows(self)
         self.not_ours = NotOursRows(self)
@@ -260,12 +262,14 @@ class Ledger:
         @patient
         def try_once() -> Claimed:
             with self._transaction() as connection:
-                require_unmarked(connection, self._shown)
+                self.ground.require(connection)
                 if next(tries) and (won := self._claimed_unheard(connection, intents, now)):
                     return self._claimed(connection, won, intents)
                 return self._claim(connection, intents, now, lease, limits)
 
-        return try_once()
+        claimed = try_once()
+        self.ground.memory.began(claimed.won.values())
+        return claimed
 
     def _claim(
         self,
@@ -357,6 +361,7 @@ class Ledger:
         False for an outcome that came with an old fence: another holder decides, so it changes nothing. An id that is
         another order's is never written: such an outcome is recorded as unknown.
         """
+        self.ground.memory.ended(outcomes)
         with self._transaction() as connection:
             names = Names(connection, [outcome.change for outcome in outcomes])
             ordered = sorted(outcomes, key=lambda outcome: outcome.claim.key)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 from typer.core import TyperGroup
 from typer.main import get_command
 
 from cli.main import app
-from tests.running import ROOT, RunningSandbox
+from tests.running import ROOT
 
 FLOW_COMMANDS = [
     ["run", str(ROOT / "examples" / "requests.csv"), "--yes"],
@@ -82,26 +80,3 @@ def test_every_command_is_known_to_run_a_flow_or_not() -> None:
     assert isinstance(cart, TyperGroup)
     assert {command[0] for command in FLOW_COMMANDS}.union(NO_FLOW) == set(group.commands)
     assert {command[1] for command in FLOW_COMMANDS if command[0] == "cart"} == set(cart.commands)
-
-
-def test_a_command_after_a_purchase_runs_on_the_server_of_the_data_folder(
-    sandbox: RunningSandbox, tmp_path: Path
-) -> None:
-    """Its run is in that server's list, and the person's home has no Prefect database."""
-    done = subprocess.run(
-        [sys.executable, "-m", "cli.main", "refunds", "--json"],
-        check=True,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={**prefect_free(tmp_path), "XPORTCN_BASE_URL": sandbox.url},
-    )
-    server = json.loads((tmp_path / "data" / "prefect" / "server.json").read_text())
-    try:
-        asked = Request(f"{server['url']}/flow_runs/count", b"{}", {"Content-Type": "application/json"})
-        with urlopen(asked, timeout=30) as answer:
-            runs = json.load(answer)
-    finally:
-        os.kill(server["pid"], signal.SIGTERM)
-    assert (json.loads(done.stdout)["refunds"], done.stderr, runs) == ([], "", 1)
-    assert not (tmp_path / ".prefect" / "prefect.db").exists()

@@ -77,10 +77,10 @@ def _retried_in_the_ui(shop: Served, run_id: str) -> None:
 
 def _server_is_killed(shop: Served) -> None:
     """The run goes on without it and reports when it is back."""
-    server = shop.part("deployments.local_server")
+    server = shop.part("deployments.server_process")
     os.kill(server, signal.SIGKILL)
     wait_for(lambda: is_healthy(shop.api), seconds=120)
-    assert shop.part("deployments.local_server") != server
+    assert shop.part("deployments.server_process") != server
 
 
 def _buy(shop: Served, folder: Path, batch: str) -> str:

@@ -18,6 +18,7 @@ import psycopg
 import pytest
 
 from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.ground import GroundLost, as_lost
 from connectors.ledger.records import Outcome
 from connectors.ledger.send_log import SendLog, never_sent
 from connectors.ledger.store import Ledger
@@ -29,6 +30,7 @@ from tasks.resources import open_resources
 from tests.connectors.ledger.conftest import MovableClock
 from tests.connectors.ledger.plans import intents, plan
 from tests.connectors.ledger.test_claims import LEASE
+from tests.connectors.ledger.test_ground import begin
 from tests.connectors.ledger.test_send_log import claim
 from tests.postgres import Postgres
 
@@ -330,3 +332,43 @@ class Ahead(datetime):
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
         return datetime.now(tz) + timedelta(seconds=60)
+
+
+@pytest.fixture
+def on_postgres(postgres: Postgres) -> Iterator[tuple[Ledger, str]]:
+    url = postgres.new_database()
+    with Ledger(url, clock=MovableClock(), owner="running") as ledger:
+        begin(ledger)
+        yield ledger, url
+
+
+def test_a_database_that_was_dropped_and_made_anew_is_noticed(on_postgres: tuple[Ledger, str]) -> None:
+    """A new table of the same name is not the same ledger, also when it has the same rows."""
+    ledger, url = on_postgres
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute("CREATE TABLE again (LIKE effects INCLUDING ALL)")
+        admin.execute("INSERT INTO again SELECT * FROM effects")
+        admin.execute("DROP TABLE effects CASCADE")
+        admin.execute("ALTER TABLE again RENAME TO effects")
+    with pytest.raises(GroundLost, match="was dropped and made anew"):
+        ledger.claim(intents("A-1"), lease=LEASE)
+
+
+def test_a_database_that_was_put_back_to_an_earlier_state_is_noticed(on_postgres: tuple[Ledger, str]) -> None:
+    """It does not know what this run claimed last."""
+    ledger, url = on_postgres
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute("DELETE FROM effects")
+    with pytest.raises(GroundLost, match=r"no longer has what this run wrote into it \(A-0:create\)"):
+        ledger.claim(intents("A-1"), lease=LEASE)
+
+
+def test_a_database_without_its_tables_is_noticed(on_postgres: tuple[Ledger, str]) -> None:
+    """Dropped and created, and not restored yet."""
+    ledger, url = on_postgres
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute("DROP SCHEMA public CASCADE")
+        admin.execute("CREATE SCHEMA public")
+    with pytest.raises(LedgerUnusable) as told:
+        ledger.claim(intents("A-1"), lease=LEASE)
+    assert str(as_lost(told.value, url)).endswith('was using it (relation "marks" does not exist)')

@@ -1,0 +1,217 @@
+"""The ground under a run: the very files that it opened, and a ledger that still knows what this run wrote into it.
+
+An open file outlives its name: SQLite goes on writing into a ledger that was deleted or replaced, and what it then
+says was written down is nowhere. So before each effect the names are compared with what was opened, and in each claim
+the ledger has to show what this run claimed last; that costs no further statement.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterable
+from contextlib import closing
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Select, String, bindparam, column, event, literal_column, select, table
+from sqlalchemy.exc import DBAPIError
+
+from connectors.ledger.engine import LedgerUnusable, shown, sqlite_file
+from connectors.ledger.marks import Mark, refused_for
+from connectors.ledger.memory import Memory
+from connectors.ledger.schema import SCHEMA_VERSION, effects, marks
+from connectors.snapshots.durable import sync
+
+BESIDE = ("-wal", "-shm")
+HEADER = 100
+GONE = ("does not exist", "no such table")
+IN_WAL_MODE = b"\x02\x02"
+Place = tuple[int, int]
+"""Device and number of a file: what stays the same under its name while it is the same file."""
+
+
+class GroundLost(LedgerUnusable):
+    """The ledger or the data folder was deleted or replaced under this run. Nothing more is sent."""
+
+
+class Ground:
+    """What one ledger's run stands on. Nothing is watched for a ledger in memory, and no files for PostgreSQL."""
+
+    def __init__(self, url: str, engine: Engine) -> None:
+        self.memory = Memory()
+        self._url = url
+        self._engine = engine
+        self._file = sqlite_file(url)
+        self._watched: dict[Path, Place] = {}
+        self._written = (0, 0)
+        self._tables: str | None = None
+        self._statement = _STATEMENT if engine.dialect.name == "sqlite" else _with_tables()
+        if self._file:
+            self._watch_file(self._file)
+
+    def watch(self, *paths: Path) -> None:
+        """Also stand on these: without them a run stops as well."""
+        self._watched |= {path: _place(path) or (0, 0) for path in paths}
+
+    def require_places(self) -> None:
+        """Raise `GroundLost` unless everything is still where it was. Costs a `stat` each."""
+        for path, place in self._watched.items():
+            self._require(path, place)
+
+    def require(self, connection: Connection) -> None:
+        """In the claim's transaction. Raises `GroundLost`, or `LedgerUnusable` for a mark or another version."""
+        self.require_places()
+        if self._file:
+            self._require_same_files(connection)
+        found: dict[str, list[Any]] = {"mark": [], "version": [], "claim": [], "tables": []}
+        for row in connection.execute(self._statement, {"last": self.memory.last_key}):
+            found[row.what].append(row)
+        for row in found["mark"]:
+            raise refused_for(Mark(row.name), row.words, self._shown)
+        for row in found["version"]:
+            self._require_version(row.name)
+        if self.memory.last_key and not found["claim"]:
+            raise self._lost(f"no longer has what this run wrote into it ({self.memory.last_key}): it was replaced")
+        for row in found["tables"]:
+            if self._tables not in (None, row.name):
+                raise self._lost("was dropped and made anew")
+            self._tables = row.name
+
+    def rescue(self, now: datetime) -> Path | None:
+        """Write what this run still sees of a file that lost its name into a new one; None where that can't be done."""
+        if self._file is None or (_place(self._file) == self._watched[self._file] and self._is_overwritten()):
+            return None
+        folder = self._file.parent if self._file.parent.is_dir() else Path(tempfile.gettempdir())
+        target = folder / f"{self._file.stem}.rescued-{now:%Y%m%dT%H%M%SZ}.db"
+        try:
+            with closing(self._engine.raw_connection()) as pooled, closing(sqlite3.connect(target)) as copy:
+                driver: Any = pooled.driver_connection
+                driver.backup(copy)
+                copy.execute("PRAGMA journal_mode=DELETE")
+            sync(target)
+        except (GroundLost, DBAPIError, OSError, sqlite3.Error):
+            target.unlink(missing_ok=True)
+            return None
+        return target
+
+    @property
+    def _shown(self) -> str:
+        return shown(self._url)
+
+    def _watch_file(self, file: Path) -> None:
+        self.watch(file)
+
+        @event.listens_for(self._engine, "do_connect")
+        def only_the_same(*_: object) -> None:
+            self._require(file, self._watched[file])  # SQLite would make an empty file
+
+        @event.listens_for(self._engine, "connect")
+        def remember(_: Any, record: Any) -> None:
+            record.info[BESIDE] = _beside(file)
+
+        self._engine.dispose()  # so that each connection is one that was looked at
+
+    def _require(self, path: Path, place: Place) -> None:
+        if (now := _place(path)) != place:
+            raise self._lost(f"stood on {path}, which was {'replaced by another' if now else 'deleted or moved away'}")
+
+    def _require_same_files(self, connection: Connection) -> None:
+        assert self._file
+        for suffix, opened, now in zip(BESIDE, connection.info[BESIDE], _beside(self._file), strict=True):
+            if now != opened:
+                raise self._lost(f"has lost its {self._file.name}{suffix}, which was deleted or replaced")
+        if self._is_overwritten():
+            raise self._lost("was written over by another program")
+
+    def _is_overwritten(self) -> bool:
+        """Whether the file's header tells of a copy that was put over it: another mode, or an older state."""
+        assert self._file
+        with self._file.open("rb", buffering=0) as file:
+            header, size = file.read(HEADER), os.fstat(file.fileno()).st_size
+        now = (int.from_bytes(header[24:28], "big"), size)
+        if header[18:20] != IN_WAL_MODE or now[0] < self._written[0] or now[1] < self._written[1]:
+            return True
+        self._written = now
+        return False
+
+    def _require_version(self, version: str) -> None:
+        if version != SCHEMA_VERSION:
+            raise LedgerUnusable(
+                f"the ledger {self._shown} has schema {version} by now, this program has {SCHEMA_VERSION}: a newer "
+                "version has brought it up to date meanwhile. End this program, update it, and run again. Nothing more "
+                "is sent; the next run reads what became of what was."
+            )
+
+    def _lost(self, what: str) -> GroundLost:
+        return GroundLost(f"the ledger {self._shown} {what} while this run was using it")
+
+
+def as_lost(error: LedgerUnusable, url: str) -> GroundLost | None:
+    """The same error as `GroundLost`, if it says that the database or its tables are gone; None for any other."""
+    cause = str(getattr(error.__cause__, "orig", ""))
+    if isinstance(error, GroundLost):
+        return error
+    if any(sign in cause for sign in GONE):
+        return GroundLost(f"the ledger {shown(url)} was dropped while this run was using it ({cause.splitlines()[0]})")
+    return None
+
+
+def account(lost: GroundLost, memory: Memory, rescued: Path | None) -> str:
+    """The message for a person: what happened, what this run had done, and how to go on."""
+    if rescued:
+        way = (
+            f"Everything that the ledger knew is kept in {rescued}. Unless the old ledger can be put back as it was: "
+            f"sourcing ledger restore {rescued}"
+        )
+    else:
+        way = "Put the ledger back as it was, or the newest backup (docs/ledger.md): sourcing ledger restore FILE"
+    return (
+        f"{lost}. Nothing more is sent. {memory.told()}\n{way}. Then sourcing reconcile shows what the service has and "
+        "the ledger does not; sourcing ledger confirm lets a restored ledger buy again."
+    )
+
+
+def _place(path: Path) -> Place | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _beside(file: Path) -> list[Place | None]:
+    return [_place(file.with_name(file.name + suffix)) for suffix in BESIDE]
+
+
+def _told(what: str, name: Any, words: Any = None) -> Select[Any]:
+    empty = literal_column("''", String)
+    return select(
+        literal_column(f"'{what}'", String).label("what"),
+        name.label("name"),
+        (empty if words is None else words).label("words"),
+    )
+
+
+def _parts() -> Iterable[Select[Any]]:
+    version: Any = column("version_num", String)
+    yield _told("mark", marks.c.name, marks.c.words).where(marks.c.ended_at.is_(None))
+    yield _told("version", version).select_from(table("alembic_version", version))
+    yield _told("claim", effects.c.key).where(effects.c.key == bindparam("last"))
+
+
+def _union(*parts: Select[Any]) -> Any:
+    first, *others = parts
+    return first.union_all(*others)
+
+
+_STATEMENT = _union(*_parts())
+
+
+@cache
+def _with_tables() -> Any:
+    """On PostgreSQL also which table `effects` is: after a drop it is another one of the same name."""
+    return _union(*_parts(), _told("tables", literal_column("CAST(CAST('effects' AS regclass) AS oid)::text", String)))

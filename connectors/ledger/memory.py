@@ -1,0 +1,69 @@
+"""What a run itself knows of its effects: to say what was done when the ledger that has it is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from connectors.ledger.records import EffectRecord, Outcome
+from domain.effects import Action, EffectStatus
+from domain.money import Money
+
+MOST_ORDERS_TOLD = 50
+
+
+@dataclass(frozen=True, slots=True)
+class _Deed:
+    order_ref: str
+    action: Action
+    amount: Money | None
+    status: EffectStatus = EffectStatus.SENDING
+    id: str = ""
+
+    @property
+    def words(self) -> str:
+        if self.status is not EffectStatus.DONE:
+            return f"{self.action} without an answer that settles it"
+        if self.action is Action.PAY:
+            return f"paid {self.amount}" if self.amount else "paid"
+        done = {Action.CREATE: "ordered", Action.BOOK: "booked"}.get(self.action, f"{self.action} done")
+        return f"{done} as {self.id}" if self.id else done
+
+
+@dataclass(slots=True)
+class Memory:
+    """The effects that a run has claimed, and what became of them."""
+
+    last_key: str = ""
+    _deeds: dict[str, _Deed] = field(default_factory=dict)
+
+    def began(self, records: Iterable[EffectRecord]) -> None:
+        for record in records:
+            amount = None if record.amount_minor is None else Money(record.amount_minor, record.currency or "CNY")
+            self._deeds[record.key] = _Deed(record.order_ref, record.action, amount)
+            self.last_key = record.key
+
+    def ended(self, outcomes: Iterable[Outcome]) -> None:
+        for outcome in outcomes:
+            if (deed := self._deeds.get(outcome.claim.key)) is not None:
+                columns = (outcome.change and outcome.change.columns) or {}
+                paid = columns.get("paid_minor")
+                self._deeds[outcome.claim.key] = replace(
+                    deed,
+                    status=outcome.status,
+                    id=str(columns.get("order_id") or columns.get("shipment_order_id") or ""),
+                    amount=deed.amount if paid is None else Money(int(paid), columns.get("currency") or "CNY"),
+                )
+
+    def told(self) -> str:
+        """Every order of which something happened or may have, in words for a person."""
+        by_order: dict[str, list[str]] = {}
+        for deed in self._deeds.values():
+            if deed.status not in (EffectStatus.UNSENT, EffectStatus.REFUSED):
+                by_order.setdefault(deed.order_ref, []).append(deed.words)
+        if not by_order:
+            return "This run had sent nothing."
+        lines = [f"  {ref}: {', '.join(words)}" for ref, words in by_order.items()]
+        more = len(lines) - MOST_ORDERS_TOLD
+        rest = [f"  and {more:,} orders more"] if more > 0 else []
+        return "\n".join(["This run had sent:", *lines[:MOST_ORDERS_TOLD], *rest])

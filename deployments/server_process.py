@@ -1,0 +1,191 @@
+"""The process of a data folder's Prefect server: one a folder, known by its own note, gone when nobody needs it.
+
+It notes its address before it begins to listen, so that whoever comes next finds it, also when the command that started
+it was killed meanwhile. The note is put in place whole, and names an identity that the server gives with each of its
+answers: neither a note that was left behind nor another server on the same port is taken for it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import sqlite3
+import sys
+import threading
+import time
+import uuid
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+from urllib.error import URLError
+from urllib.request import urlopen
+
+IDLE_S = 60.0
+STOP_TIMEOUT_S = 10.0
+IDENTITY = "x-sourcing-server"
+"""The header that tells which server answers."""
+
+NOT_OURS = 75
+"""The exit code of a process that found another one at work."""
+
+LOCK, NOTE, COMMANDS = "server.lock", "server.json", "commands.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a folder's server is, or will be once it has started; servers of earlier versions have no identity."""
+
+    url: str
+    pid: int
+    identity: str = ""
+
+    def answers(self) -> bool:
+        """Whether this very server is there and ready."""
+        try:
+            with urlopen(f"{self.url}/health", timeout=2) as answer:
+                return bool(answer.status == 200 and answer.headers.get(IDENTITY, "") == self.identity)
+        except (URLError, OSError, ValueError):
+            return False
+
+
+def noted(folder: Path) -> Address | None:
+    """The address that the folder's server has noted; it may be gone since, or not be ready yet."""
+    try:
+        return Address(**json.loads((folder / NOTE).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def at_work(folder: Path) -> int | None:
+    """The process that is, or is about to be, the folder's server; None for none, 0 for one not yet known by its id."""
+    with (folder / LOCK).open("a+") as lock:
+        if locks(lock):
+            return None
+        lock.seek(0)
+        pid = int(lock.read().strip() or 0)
+    return pid if _is_of(folder, pid) else 0
+
+
+def wake(pid: int) -> None:
+    """Let a server go on that somebody stopped (SIGSTOP); it would neither answer nor make room."""
+    if pid:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
+def _is_of(folder: Path, pid: int) -> bool:
+    """Whether this process is a server of the folder: what stands in the lock may be of the one before."""
+    try:
+        return os.fsencode(folder) in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return not Path("/proc/self").exists()
+
+
+def is_used(folder: Path) -> bool:
+    """Whether a command, or `sourcing serve`, is there that uses the folder's server."""
+    try:
+        with (folder / COMMANDS).open() as commands:
+            return not locks(commands)
+    except OSError:
+        return False
+
+
+def locks(file: IO[str]) -> bool:
+    """Take the lock on a file until it is closed; False when another process has it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def damage_of(database: Path) -> str:
+    """What SQLite finds wrong with a file; nothing for a whole one, and for none."""
+    if not database.exists():
+        return ""
+    try:
+        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.OperationalError:
+        return ""  # it can't be opened, or is in use, which says nothing of what is in it
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    return "" if found == "ok" else str(found)
+
+
+def put(path: Path, content: str, *, instead: bool = True) -> None:
+    """Write a file, readable by its user only, that is there whole or not at all; `instead` of an older one or not."""
+    unborn = path.with_name(f".{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(unborn, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    if instead:
+        os.replace(unborn, path)
+        return
+    try:
+        with suppress(FileExistsError):
+            os.link(unborn, path)
+    finally:
+        unborn.unlink()
+
+
+def serve(folder: Path, host: str, port: int) -> None:
+    """Be the server until nobody has used it for a minute, or the folder is gone. Port 0 is any that is free."""
+    with (folder / LOCK).open("a+") as lock:
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while not locks(lock):  # the one before may be about to end
+            if time.monotonic() > deadline:
+                print(f"another Prefect server works on {folder}", file=sys.stderr)
+                raise SystemExit(NOT_OURS)
+            time.sleep(0.1)
+        (folder / NOTE).unlink(missing_ok=True)
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        try:
+            _serve(folder, host, port)
+        finally:
+            with suppress(OSError):
+                (folder / NOTE).unlink(missing_ok=True)
+
+
+def _serve(folder: Path, host: str, port: int) -> None:
+    import uvicorn
+    from prefect.server.api.server import create_app
+
+    identity = uuid.uuid4().hex
+    config = uvicorn.Config(
+        create_app(final=True),
+        host=host,
+        port=port,
+        log_level="warning",
+        timeout_graceful_shutdown=2,
+        headers=[(IDENTITY, identity)],
+    )
+    with closing(config.bind_socket()) as place:
+        url = f"http://{host}:{place.getsockname()[1]}/api"
+        put(folder / NOTE, json.dumps(asdict(Address(url, os.getpid(), identity))))
+        server = uvicorn.Server(config)
+        threading.Thread(target=_end_when_idle, args=(server, folder), daemon=True).start()
+        server.run(sockets=[place])
+    if not server.started:
+        raise SystemExit("Prefect's server did not start")
+
+
+def _end_when_idle(server: object, folder: Path) -> None:
+    last_seen = time.monotonic()
+    while time.monotonic() - last_seen < IDLE_S:
+        time.sleep(1)
+        if not folder.exists():
+            break
+        if is_used(folder):
+            last_seen = time.monotonic()
+    server.should_exit = True  # type: ignore[attr-defined]
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))

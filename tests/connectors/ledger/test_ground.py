@@ -1,0 +1,198 @@
+"""The ledger's file, folder or database goes away or changes under a run: it stops before the next effect."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from connectors.ledger.backup import backup
+from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.ground import GroundLost, account
+from connectors.ledger.records import OrderChange, Outcome
+from connectors.ledger.store import Ledger
+from domain.effects import Action, EffectStatus
+from domain.states import OrderState
+from tests.connectors.ledger.conftest import MovableClock
+from tests.connectors.ledger.plans import intents, plan
+from tests.connectors.ledger.test_claims import LEASE
+
+REFS = [f"A-{number}" for number in range(60)]
+
+
+def begin(ledger: Ledger) -> None:
+    """A batch of which one order is created."""
+    ledger.start_batch("batch", "file.csv")
+    ledger.put_plans([plan(ref) for ref in REFS])
+    record = ledger.claim(intents("A-0"), lease=LEASE).won["A-0"]
+    change = OrderChange(order_ref="A-0", state=OrderState.ORDERED, columns={"order_id": "6001"})
+    ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def running(folder: Path) -> Iterator[Ledger]:
+    """A run in the middle of a batch; before it the ledger was backed up, raw and by command."""
+    url, clock = f"sqlite:///{folder / 'ledger.db'}", MovableClock()
+    with Ledger(url, clock=clock, owner="earlier") as earlier:
+        earlier.start_batch("old", "old.csv")
+    shutil.copy(folder / "ledger.db", folder.parent / "raw.db")
+    backup(url, folder.parent / "backup.db", clock())
+    with Ledger(url, clock=clock, owner="running") as ledger:
+        begin(ledger)
+        yield ledger
+
+
+def deleted(folder: Path) -> None:
+    (folder / "ledger.db").unlink()
+
+
+def moved(folder: Path) -> None:
+    (folder / "ledger.db").rename(folder / "elsewhere.db")
+
+
+def folder_deleted(folder: Path) -> None:
+    shutil.rmtree(folder)
+
+
+def folder_replaced(folder: Path) -> None:
+    folder.rename(folder.with_name("old"))
+    folder.mkdir()
+    shutil.copy(folder.parent / "raw.db", folder / "ledger.db")
+
+
+def replaced(folder: Path) -> None:
+    shutil.copy(folder.parent / "raw.db", folder / "new.db")
+    os.replace(folder / "new.db", folder / "ledger.db")
+
+
+def log_of_commits_deleted(folder: Path) -> None:
+    (folder / "ledger.db-wal").unlink()
+
+
+def backup_copied_over(folder: Path) -> None:
+    shutil.copyfile(folder.parent / "backup.db", folder / "ledger.db")
+
+
+def older_file_copied_over(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "ledger.db")) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    shutil.copyfile(folder.parent / "raw.db", folder / "ledger.db")
+
+
+LOSSES: dict[Callable[[Path], None], str] = {
+    deleted: "was deleted or moved away",
+    moved: "was deleted or moved away",
+    folder_deleted: "was deleted or moved away",
+    folder_replaced: "was replaced by another",
+    replaced: "was replaced by another",
+    log_of_commits_deleted: "has lost its ledger.db-wal",
+    backup_copied_over: "was written over by another program",
+    older_file_copied_over: "no longer has what this run wrote into it",
+}
+
+
+@pytest.mark.parametrize("happens", LOSSES, ids=lambda happens: happens.__name__)
+def test_a_run_claims_nothing_more_once_its_ledger_is_gone(
+    running: Ledger, folder: Path, happens: Callable[[Path], None]
+) -> None:
+    """Whatever takes the file away, the run says which and sends nothing that is written down nowhere."""
+    happens(folder)
+    with pytest.raises(GroundLost, match=LOSSES[happens]):
+        running.claim(intents("A-1"), lease=LEASE)
+
+
+@pytest.mark.parametrize("happens", [deleted, moved, folder_deleted, folder_replaced, replaced])
+def test_nothing_leaves_that_was_claimed_before(
+    running: Ledger, folder: Path, happens: Callable[[Path], None]
+) -> None:
+    """The look before the first byte needs no statement."""
+    running.ground.require_places()
+    happens(folder)
+    with pytest.raises(GroundLost):
+        running.ground.require_places()
+
+
+def test_no_empty_ledger_is_put_in_its_place(running: Ledger, folder: Path) -> None:
+    """SQLite would make a new file for a further connection, and the next run would begin with it."""
+    deleted(folder)
+    with running._engine.connect(), pytest.raises(GroundLost):
+        running._engine.connect()
+    assert not (folder / "ledger.db").exists()
+
+
+@pytest.mark.parametrize("happens", [deleted, moved, folder_deleted, folder_replaced, replaced, log_of_commits_deleted])
+def test_what_the_run_still_sees_is_saved(running: Ledger, folder: Path, happens: Callable[[Path], None]) -> None:
+    """The whole ledger as it was, in a file of its own that can be restored."""
+    happens(folder)
+    rescued = running.ground.rescue(running.clock())
+    assert rescued
+    assert rescued.name == "ledger.rescued-20260101T120000Z.db"
+    with Ledger(f"sqlite:///{rescued}", clock=MovableClock(), owner="after") as ledger:
+        assert ledger.orders(["A-0"])["A-0"].order_id == "6001"
+        assert len(ledger.all_orders()) == 60
+    if not folder.exists():
+        rescued.unlink()
+
+
+def test_a_file_that_was_written_over_is_not_saved(running: Ledger, folder: Path) -> None:
+    """What SQLite shows of it is a mixture of two states."""
+    backup_copied_over(folder)
+    assert running.ground.rescue(running.clock()) is None
+
+
+def test_the_account_says_what_was_done_and_how_to_go_on(running: Ledger) -> None:
+    """From the run's own memory: the ledger that has it is gone."""
+    book = running.claim(intents("A-1", action=Action.PAY), lease=LEASE).won["A-1"]
+    unsent = running.claim(intents("A-2"), lease=LEASE).won["A-2"]
+    running.record([Outcome(claim=unsent.claim, status=EffectStatus.UNSENT)])
+    assert book.status is EffectStatus.SENDING
+    told = account(GroundLost("the ledger is gone"), running.ground.memory, Path("/data/ledger.rescued.db"))
+    assert told.splitlines()[0] == "the ledger is gone. Nothing more is sent. This run had sent:"
+    assert told.splitlines()[1:3] == [
+        "  A-0: ordered as 6001",
+        "  A-1: pay without an answer that settles it",
+    ]
+    assert "A-2" not in told
+    assert "sourcing ledger restore /data/ledger.rescued.db" in told
+    assert "sourcing reconcile" in told
+
+
+def test_a_folder_that_is_stood_on_is_missed(running: Ledger, tmp_path: Path) -> None:
+    """The data folder and the send log, also where the ledger is elsewhere."""
+    sends = tmp_path / "sends"
+    sends.mkdir()
+    running.ground.watch(sends)
+    running.claim(intents("A-1"), lease=LEASE)
+    sends.rmdir()
+    with pytest.raises(GroundLost, match="sends, which was deleted or moved away"):
+        running.claim(intents("A-2"), lease=LEASE)
+
+
+def test_a_program_that_is_older_than_the_ledger_by_now_claims_nothing(running: Ledger, folder: Path) -> None:
+    """Another command of a newer version migrated it meanwhile."""
+    with closing(sqlite3.connect(folder / "ledger.db")) as newer:
+        newer.execute("UPDATE alembic_version SET version_num = '9999'")
+        newer.commit()
+    with pytest.raises(LedgerUnusable, match=r"has schema 9999 by now, this program has .* update it, and run again"):
+        running.claim(intents("A-1"), lease=LEASE)
+    assert running.effects_of(["A-1"]) == []
+
+
+def test_a_checkpoint_and_growth_are_no_loss(running: Ledger, folder: Path) -> None:
+    """What SQLite itself does to the file, for this process and for others."""
+    for number in range(1, 12):
+        running.claim(intents(f"A-{number}"), lease=LEASE)
+        with closing(sqlite3.connect(folder / "ledger.db")) as other:
+            other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
