@@ -11,7 +11,7 @@ import os
 import sqlite3
 import tempfile
 from collections.abc import Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, String, bindparam, column, event, literal_column, select, table
 from sqlalchemy.exc import DBAPIError
 
-from connectors.ledger.engine import LedgerUnusable, shown, sqlite_file
+from connectors.ledger.engine import LedgerUnusable, shown
 from connectors.ledger.marks import Mark, refused_for
 from connectors.ledger.memory import Memory
 from connectors.ledger.schema import SCHEMA_VERSION, effects, marks
@@ -45,9 +45,10 @@ class Ground:
         self.memory = Memory()
         self._url = url
         self._engine = engine
-        self._file = sqlite_file(url)
+        self._file = _file_of(engine)
         self._watched: dict[Path, Place] = {}
         self._written = (0, 0)
+        self._descriptor: int | None = None
         self._tables: str | None = None
         self._statement = _STATEMENT if engine.dialect.name == "sqlite" else _with_tables()
         if self._file:
@@ -112,6 +113,7 @@ class Ground:
         @event.listens_for(self._engine, "connect")
         def remember(_: Any, record: Any) -> None:
             record.info[BESIDE] = _beside(file)
+            self._descriptor = _descriptor_of(self._watched[file])
 
         self._engine.dispose()  # so that each connection is one that was looked at
 
@@ -130,8 +132,16 @@ class Ground:
     def _is_overwritten(self) -> bool:
         """Whether the file's header tells of a copy that was put over it: another mode, or an older state."""
         assert self._file
-        with self._file.open("rb", buffering=0) as file:
-            header, size = file.read(HEADER), os.fstat(file.fileno()).st_size
+        place, descriptor = self._watched[self._file], self._descriptor
+        # Through SQLite's own descriptor: closing one of ours would drop all locks that SQLite has on the file.
+        with suppress(OSError):
+            if descriptor is None or _identity(os.fstat(descriptor)) != place:
+                self._descriptor = descriptor = _descriptor_of(place)
+            return descriptor is not None and self._is_older(descriptor)
+        return False
+
+    def _is_older(self, descriptor: int) -> bool:
+        header, size = os.pread(descriptor, HEADER, 0), os.fstat(descriptor).st_size
         now = (int.from_bytes(header[24:28], "big"), size)
         if header[18:20] != IN_WAL_MODE or now[0] < self._written[0] or now[1] < self._written[1]:
             return True
@@ -175,12 +185,30 @@ def account(lost: GroundLost, memory: Memory, rescued: Path | None) -> str:
     )
 
 
+def _file_of(engine: Engine) -> Path | None:
+    database = engine.url.database if engine.dialect.name == "sqlite" else None
+    return Path(database) if database else None
+
+
 def _place(path: Path) -> Place | None:
     try:
-        found = os.stat(path)
+        return _identity(os.stat(path))
     except OSError:
         return None
+
+
+def _identity(found: os.stat_result) -> Place:
     return found.st_dev, found.st_ino
+
+
+def _descriptor_of(place: Place) -> int | None:
+    """A descriptor by which this process has a file open; None where the system does not tell."""
+    with suppress(OSError):
+        for name in os.listdir("/dev/fd"):
+            with suppress(OSError):
+                if _identity(os.fstat(int(name))) == place:
+                    return int(name)
+    return None
 
 
 def _beside(file: Path) -> list[Place | None]:

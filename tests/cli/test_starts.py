@@ -21,7 +21,7 @@ def test_whatever_a_killed_start_leaves_the_next_run_works(sandbox: RunningSandb
     merchant = Merchant(sandbox, tmp_path, prefect_free(tmp_path))
     server = tmp_path / "data" / "prefect"
     killed(merchant, file, when=at_once)
-    killed(merchant, file, when=lambda: (server / "prefect.db").exists())
+    killed(merchant, file, when=(server / "prefect.db").exists)
     end(server, signal.SIGKILL)
     killed(merchant, file, when=lambda: bool(server.exists() and at_work(server)))
     left = at_work(server)
@@ -60,6 +60,8 @@ def runs_of(server: Path) -> int:
 def end(server: Path, how: signal.Signals) -> None:
     if pid := at_work(server):
         os.kill(pid, how)
+    while at_work(server) is not None:
+        time.sleep(0.01)
 
 
 def killed(merchant: Merchant, file: Path, *, when: Callable[[], bool]) -> None:

@@ -114,9 +114,7 @@ def test_a_run_claims_nothing_more_once_its_ledger_is_gone(
 
 
 @pytest.mark.parametrize("happens", [deleted, moved, folder_deleted, folder_replaced, replaced])
-def test_nothing_leaves_that_was_claimed_before(
-    running: Ledger, folder: Path, happens: Callable[[Path], None]
-) -> None:
+def test_nothing_leaves_that_was_claimed_before(running: Ledger, folder: Path, happens: Callable[[Path], None]) -> None:
     """The look before the first byte needs no statement."""
     running.ground.require_places()
     happens(folder)
