@@ -12,7 +12,7 @@ from rich.table import Table
 from cli.failures import BAD_USAGE, NEEDS_A_PERSON, say
 from cli.options import is_amount
 from cli.running import run_flow
-from cli.terminal import console, messages, show_orders
+from cli.terminal import console, show_orders, warn
 from domain.after_sale import RefundFault, RefundKind, RefundOption
 from domain.money import Money
 
@@ -124,7 +124,7 @@ def _run(flow: Callable[[], Coroutine[Any, Any, AfterSaleReport]], *, as_json: b
     else:
         _show(report)
     for trouble in report.troubles:
-        messages.print(f"[yellow]not as asked:[/] {trouble}")
+        warn("not as asked:", trouble)
     return 0 if report.all_fine else NEEDS_A_PERSON
 
 

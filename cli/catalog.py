@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.failures import BAD_USAGE, NEEDS_A_PERSON, say
 from cli.running import run_flow
-from cli.terminal import console, messages
+from cli.terminal import console, warn
 from domain.catalogue import Wanted
 from domain.marketplace import Marketplace
 
@@ -79,6 +79,6 @@ def print_report(report: CatalogReport) -> None:
     if report.snapshot_id:
         console.print(f"Snapshot {report.snapshot_id} in {report.snapshot_root}", soft_wrap=True)
     for trouble in report.troubles:
-        messages.print(f"[yellow]not fetched:[/] {trouble}")
+        warn("not fetched:", trouble)
     if report.trouble_count > len(report.troubles):
-        messages.print(f"[yellow]not fetched:[/] {report.trouble_count - len(report.troubles):,} more")
+        warn("not fetched:", f"{report.trouble_count - len(report.troubles):,} more")

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
-from rich.markup import escape
+from rich.text import Text
 
 from cli.failures import BAD_USAGE, COULD_NOT_RUN, say
 from cli.terminal import console
@@ -68,8 +68,8 @@ def examine(*, live: bool, samples: Path | None, as_json: bool) -> int:
 
 def _show(findings: Sequence[Finding]) -> None:
     for finding in findings:
-        mark = "[green]ok[/]" if finding.ok else "[red]not well[/]"
-        console.print(f"{mark}  {finding.check}: {escape(finding.found)}", soft_wrap=True, highlight=False)
+        mark = ("ok", "green") if finding.ok else ("not well", "red")
+        console.print(Text.assemble(mark, f"  {finding.check}: {finding.found}"), soft_wrap=True, highlight=False)
         if finding.remedy:
             console.print(f"      → {finding.remedy}", soft_wrap=True, highlight=False)
 

@@ -14,7 +14,7 @@ from cli.failures import BAD_USAGE, NEEDS_A_PERSON, say
 from cli.resolve import person
 from cli.running import run_flow
 from cli.status import open_ledger
-from cli.terminal import MOST_SHOWN, console, messages, show_orders
+from cli.terminal import MOST_SHOWN, console, show_orders, warn
 from domain.findings import Finding, FindingKind
 from domain.marketplace import Marketplace
 
@@ -58,9 +58,9 @@ def run_reconciliation(
     else:
         show(report)
     for trouble in report.troubles:
-        messages.print(f"[yellow]not compared:[/] {trouble}")
+        warn("not compared:", trouble)
     for line in report.not_marked:
-        messages.print(f"[yellow]not marked:[/] {line}")
+        warn("not marked:", line)
     return 0 if report.all_fine else NEEDS_A_PERSON
 
 
@@ -72,7 +72,7 @@ def _take_back(lines: list[str], by: str) -> None:
         for line in lines:
             name, order_id = line.split(":", 1)
             if not ledger.not_ours.take_back((Marketplace(name), order_id), by=by):
-                messages.print(f"[yellow]{line}: nobody had said that it is not ours[/]")
+                warn(f"{line}: nobody had said that it is not ours")
 
 
 def compared(**options: Any) -> ReconciliationReport:

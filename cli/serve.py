@@ -81,7 +81,7 @@ def _show(place: Installation, xportcn: XportcnSettings, *, seconds: float, sand
     table.add_row("Alerts", "sent to SOURCING_ALERT_URL" if AlertSettings().url.get_secret_value() else _NO_ALERTS)
     console.print(table)
     console.print()
-    console.print("[bold]What next[/]")
+    console.print("What next", style="bold")
     console.print(f"  1. Open {place.ui}/deployments and choose source-orders/manual, then Run, to plan a first batch.")
     console.print("  2. Put request files into the inbox; source-orders/nightly takes them at 02:00, or at Quick run.")
     console.print("  3. In another terminal, sourcing status shows every order; commands use this server.")

@@ -25,12 +25,20 @@ PAPER_WIDTH = 140  # for files and pipes, where nobody measures the width
 
 
 def _console(*, stderr: bool) -> Console:
-    made = Console(stderr=stderr)
-    return made if made.is_terminal or "COLUMNS" in os.environ else Console(stderr=stderr, width=PAPER_WIDTH)
+    """Text is shown as it is written: words of the service may look like markup or like the name of an emoji."""
+    made = Console(stderr=stderr, markup=False, emoji=False)
+    if not made.is_terminal and "COLUMNS" not in os.environ:
+        made = Console(stderr=stderr, markup=False, emoji=False, width=PAPER_WIDTH)
+    return made
 
 
 console = _console(stderr=False)
 messages = _console(stderr=True)
+
+
+def warn(what: str, words: str = "") -> None:
+    """A line on stderr: what went wrong in yellow, and the words about it."""
+    messages.print(Text.assemble((what, "yellow"), " " if words else "", words))
 
 
 class Bars:

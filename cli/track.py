@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.failures import NEEDS_A_PERSON
 from cli.running import run_flow
-from cli.terminal import console, messages, show_orders
+from cli.terminal import console, show_orders, warn
 from domain.wording import number_of
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def run_tracking(*, chunk_size: int | None, concurrency: int | None, as_json: bo
         if report.snapshot_id:
             console.print(f"Snapshot {report.snapshot_id} in {report.snapshot_root}", soft_wrap=True)
     for trouble in report.troubles:
-        messages.print(f"[yellow]not asked about:[/] {trouble}")
+        warn("not asked about:", trouble)
     return NEEDS_A_PERSON if report.troubles else 0
 
 

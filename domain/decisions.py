@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from domain.money import Money
+from domain.money import Money, total_of
 from domain.offers import Offer, Sku
 from domain.orders import OrderLine, OrderRequest, Receiver, RequestLine
 from domain.quotes import LineProblem, Problem, Quote
@@ -18,6 +18,8 @@ NO_POSTCODES = frozenset(
     {"AE", "AG", "AO", "BS", "BZ", "CI", "GH", "HK", "IE", "JM", "KE", "MO", "PA", "QA", "TT", "UG"}
 )
 NEEDS_STATE = frozenset({"AU", "BR", "CA", "IN", "MX", "MY", "US"})
+
+NOT_SHOWN = "the service does not show this order; look it up in the console"
 
 PROBLEM_WORDS = {
     Problem.OUT_OF_STOCK: "not enough stock",
@@ -105,8 +107,6 @@ def judge_quote(request: OrderRequest, lines: tuple[OrderLine, ...], quote: Quot
             f"the service would split this into {quote.order_count} orders, since its items lie in different depots: "
             "give the items of each depot an order_ref of their own"
         )
-    if odd := _does_not_add_up(quote):
-        return held(f"the preview does not add up: {odd}; look it up there")
     limits = {line_no: line.max_unit_price for line_no, line in enumerate(request.lines, start=1)}
     titles = {line.line_no: line.title for line in lines}
     over = [
@@ -117,7 +117,10 @@ def judge_quote(request: OrderRequest, lines: tuple[OrderLine, ...], quote: Quot
     if over:
         return held("; ".join(over) + ": raise max_unit_price or drop the line")
     unpriced = [line.title for line in lines if line.line_no not in {priced.line_no for priced in quote.lines}]
-    return held(f"the service told no price for {', '.join(unpriced)}: look it up there") if unpriced else FINE
+    if unpriced:
+        return held(f"the service told no price for {', '.join(unpriced)}: look it up there")
+    odd = _does_not_add_up(quote)
+    return held(f"the preview does not add up: {odd}; look it up there") if odd else FINE
 
 
 def _does_not_add_up(quote: Quote) -> str:
@@ -128,6 +131,9 @@ def _does_not_add_up(quote: Quote) -> str:
         return f"goods for {quote.goods} and {quote.postage} of postage are {quote.total} in all"
     if any(line.amount.minor <= 0 or line.unit_price.minor < 0 for line in quote.lines):
         return "a line costs nothing"
+    lines = total_of([line.amount for line in quote.lines])
+    if lines < quote.goods:
+        return f"its lines cost {lines}, the goods {quote.goods}"
     return ""
 
 
@@ -159,7 +165,7 @@ def judge_payment(
     carries our reference, or needs none: what shows none may still be somebody else's.
     """
     if shown is None:
-        return Payment.STOP, "the service does not show this order; look it up in the console"
+        return Payment.STOP, NOT_SHOWN
     if shown.status.is_paid:
         return Payment.IS_PAID, ""
     if shown.status is ServiceStatus.PAYMENT_PENDING:

@@ -55,14 +55,15 @@ class Offer:
 
 
 def volume_prices_of(offer: Offer, sku: Sku) -> tuple[VolumePrice, ...]:
-    """What one piece of a SKU costs from each quantity on: its own steps, else its price less the offer's discount."""
+    """What one piece of a SKU costs from each quantity on: its own steps, else its price less the offer's discount.
+
+    A discount of more than the whole price is none that could be meant: that step is left out.
+    """
     if sku.volume_prices or not offer.volume_prices:
         return sku.volume_prices
     base = offer.volume_prices[0].price
-    return tuple(
-        VolumePrice(start_quantity=step.start_quantity, price=sku.price - (base - step.price))
-        for step in offer.volume_prices
-    )
+    steps = [(step.start_quantity, sku.price - (base - step.price)) for step in offer.volume_prices]
+    return tuple(VolumePrice(start_quantity=quantity, price=price) for quantity, price in steps if price.minor > 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from prefect.artifacts import acreate_link_artifact, acreate_markdown_artifact, acreate_table_artifact
 
@@ -16,6 +18,8 @@ from flows.following import rename_run, shown
 from flows.plan_rows import dry_run_summary, plan_rows, warnings_told
 
 TRACKER = "https://t.17track.net/en#nums={}"
+MARKS = re.compile(r"[\\`*\[\]<>|!]")
+WEB_ADDRESS = re.compile(r"https?://[^\s()<>\[\]|\"'`\\]{1,1000}")
 BAR_WIDTH = 24
 NO_ORDERS: Mapping[str, OrderRecord] = {}
 SHOWN_REASONS = 50
@@ -79,11 +83,17 @@ def outcome_rows(report: BatchReport) -> list[dict[str, str]]:
     ]
 
 
+def plain(text: str) -> str:
+    """Words of others as Markdown shows them as they are: no link, picture, code, cell or tag."""
+    return MARKS.sub(lambda mark: f"&#{ord(mark[0])};", text)
+
+
 def tracking_links(line: ReportLine, order: OrderRecord | None) -> str:
     """Markdown links to the carrier's page where the service told one, else to a public tracker."""
     told = list(order.shipment.get("tracking_urls") or ()) if order and order.shipment else []
-    urls = told if len(told) == len(line.tracking_numbers) else [TRACKER.format(n) for n in line.tracking_numbers]
-    return ", ".join(f"[{number}]({url})" for number, url in zip(line.tracking_numbers, urls, strict=True))
+    if len(told) != len(line.tracking_numbers) or not all(map(WEB_ADDRESS.fullmatch, told)):
+        told = [TRACKER.format(quote(number, safe="")) for number in line.tracking_numbers]
+    return ", ".join(f"[{plain(number)}]({url})" for number, url in zip(line.tracking_numbers, told, strict=True))
 
 
 def markdown_report(report: BatchReport, orders: Mapping[str, OrderRecord] = NO_ORDERS) -> str:
@@ -146,7 +156,7 @@ def _waiting(lines: Sequence[ReportLine]) -> str:
     alike: dict[tuple[str, str], list[str]] = {}
     for line in lines:
         alike.setdefault((str(line.state), line.reason), []).append(line.order_ref)
-    listed = [f"- {state}: **{_some(refs)}**: {reason}" for (state, reason), refs in alike.items()]
+    listed = [f"- {state}: **{_some(refs)}**: {plain(reason)}" for (state, reason), refs in alike.items()]
     more = len(listed) - SHOWN_REASONS
     rest = [f"- and {more:,} further reasons: see the outcome table"] if more > 0 else []
     return "\n".join(["## Waiting for a person", "", *listed[:SHOWN_REASONS], *rest])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -12,19 +13,20 @@ from prefect.cache_policies import NO_CACHE
 from connectors.ledger.records import Intent, OrderChange, OrderRecord, SpendLimits
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.xportcn.channels.base import PaysMany
-from connectors.xportcn.errors import Refused
+from connectors.xportcn.errors import Misconfigured, Refused, XportcnError
 from domain.answers import AnswerKind
 from domain.budget import start_of_day
-from domain.decisions import Payment, judge_payment
+from domain.decisions import NOT_SHOWN, Payment, judge_payment
 from domain.effects import Action, Claim, EffectStatus
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
-from tasks.by_channel import another_s, is_another_s, read_each, read_orders, read_whatever
+from tasks.by_channel import another_s, by_channel, is_another_s, read_each, read_orders, read_whatever
 from tasks.effects import Answer, Effect, Landed, Seen, perform, settle
 from tasks.order_cart import PART as CART
 from tasks.resources import Resources
 
 CONFIRM_PAUSES_S = (0.0, 0.5, 2.0)
+LOOK_BACK = timedelta(days=1)
 PAID_ELSEWHERE = "the service shows it as paid, and no payment of this ledger accounts for it"
 
 
@@ -32,14 +34,15 @@ PAID_ELSEWHERE = "the service shows it as paid, and no payment of this ledger ac
 async def pay_orders(resources: Resources, orders: Mapping[str, OrderRecord], *, label: str) -> None:
     """Pay each order once, after reading what it costs now. Never retried: the ledger says what became of it."""
     shown, unread = await read_whatever(resources, orders.values())
-    foreign = {ref for ref, one in shown.items() if is_another_s(ref, one)}
-    await asyncio.to_thread(_give_back, resources, [orders[ref] for ref in foreign], shown)
+    astray = {ref: another_s(ref, one) for ref, one in shown.items() if is_another_s(ref, one)}
+    astray |= {ref: NOT_SHOWN for ref in orders if ref not in shown and ref not in unread}
+    await _give_back(resources, orders, astray)
     nameless = [ref for ref, one in shown.items() if not one.reference.strip()]
     ours = {*orders} - {*nameless} | await asyncio.to_thread(_need_no_reference, resources, nameless)
     verdicts = {
         ref: judge_payment(shown.get(ref), order.approved, order.payable, is_ours=ref in ours)
         for ref, order in orders.items()
-        if ref not in unread and ref not in foreign
+        if ref not in unread and ref not in astray
     }
     stopped = [
         OrderChange(order_ref=ref, state=OrderState.HELD, expected=orders[ref].state, reason=reason)
@@ -75,18 +78,40 @@ def _reasons(verdicts: Mapping[str, tuple[Payment, str]], wanted: Payment) -> di
     return {ref: reason for ref, (verdict, reason) in verdicts.items() if verdict is wanted}
 
 
-def _give_back(resources: Resources, orders: Sequence[OrderRecord], shown: Mapping[str, ServiceOrder]) -> None:
-    """Never pay what carries another's reference. Where it is that of an order of this ledger, the id is that one's."""
-    known = resources.ledger.orders({shown[order.order_ref].reference.strip() for order in orders})
-    for order in orders:
-        there = shown[order.order_ref]
-        words = another_s(order.order_ref, there)
-        other = known.get(there.reference.strip())
-        if other is not None and other.marketplace is order.marketplace:
-            resources.ledger.disown(order, f"{words}. Not paid; ours is looked for by its reference. Run again")
+async def _give_back(resources: Resources, orders: Mapping[str, OrderRecord], reasons: Mapping[str, str]) -> None:
+    """Orders whose id leads to nothing, or to somebody else's order: never paid under it.
+
+    Where the service shows an order with our reference under another id, that is ours: the id is taken back, and the
+    creation settled anew by our reference. Else the order is held.
+    """
+    astray = [orders[ref] for ref in reasons]
+    elsewhere = await _shown_elsewhere(resources, astray)
+    for order in astray:
+        reason = reasons[order.order_ref]
+        if order.order_ref in elsewhere:
+            words = f"{reason}. Not paid: the service has {elsewhere[order.order_ref]} for it. Run again"
+            await asyncio.to_thread(resources.ledger.disown, order, words)
         else:
-            held = OrderChange(order_ref=order.order_ref, state=OrderState.HELD, expected=order.state, reason=words)
-            resources.ledger.change([held])
+            held = OrderChange(order_ref=order.order_ref, state=OrderState.HELD, expected=order.state, reason=reason)
+            await asyncio.to_thread(resources.ledger.change, [held])
+
+
+async def _shown_elsewhere(resources: Resources, orders: Sequence[OrderRecord]) -> dict[str, str]:
+    """The id under which the service shows an order with our reference, where it is not the one we have."""
+    elsewhere: dict[str, str] = {}
+    for channel, group in by_channel(resources, orders):
+        since = min(order.recorded_at for order in group) - LOOK_BACK
+        try:
+            found = await channel.find([order.order_ref for order in group], since=since)
+        except Misconfigured:
+            raise
+        except XportcnError:
+            continue
+        for order in group:
+            alive = [one.order_id for one in found.get(order.order_ref, ()) if one.status is not ServiceStatus.CLOSED]
+            if alive and order.order_id not in alive:
+                elsewhere[order.order_ref] = alive[0]
+    return elsewhere
 
 
 def _need_no_reference(resources: Resources, order_refs: Sequence[str]) -> set[str]:

@@ -17,7 +17,7 @@ LineIds = tuple[str, str]
 
 
 class LinesByIds:
-    """Gives out each line once, so that two lines of the same SKU both get theirs."""
+    """Gives out each line once, so that two lines of the same SKU both get theirs, and none stands for many."""
 
     def __init__(self, lines: Iterable[OrderLine], ids: Callable[[OrderLine], LineIds]) -> None:
         self._lines: defaultdict[LineIds, list[OrderLine]] = defaultdict(list)
@@ -25,8 +25,8 @@ class LinesByIds:
             self._lines[ids(line)].append(line)
 
     def take(self, ids: LineIds) -> OrderLine | None:
-        lines = self._lines.get(ids, [])
-        return lines.pop(0) if len(lines) > 1 else next(iter(lines), None)
+        lines = self._lines.get(ids)
+        return lines.pop(0) if lines else None
 
 
 def untold(lines: Iterable[OrderLine], told: Iterable[OrderLine | None]) -> tuple[LineProblem, ...]:
@@ -37,6 +37,12 @@ def untold(lines: Iterable[OrderLine], told: Iterable[OrderLine | None]) -> tupl
         for line in lines
         if line.line_no not in heard
     )
+
+
+def other_pieces(line: OrderLine, told: int) -> LineProblem:
+    """A price for more or fewer pieces than were asked for is none for our order."""
+    words = f"the preview is for {told} pieces, asked {line.quantity}"
+    return LineProblem(problem=Problem.OTHER, message=words, line_no=line.line_no)
 
 
 def is_since(order: ServiceOrder, since: datetime) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from connectors.xportcn.api import poizon
 from connectors.xportcn.channels.alibaba_1688_answers import shipments
 from connectors.xportcn.channels.base import Created
-from connectors.xportcn.channels.matching import LinesByIds, trace_status, untold
+from connectors.xportcn.channels.matching import LinesByIds, other_pieces, trace_status, untold
 from connectors.xportcn.channels.refusals import refusal, unsettled
 from domain.marketplace import Marketplace
 from domain.money import total_of
@@ -90,6 +90,9 @@ def quote(preview: poizon.Preview, lines: tuple[OrderLine, ...]) -> Quote:
     ours = LinesByIds(lines, order_ids)
     told = [(ours.take((item.dw_spu_id, item.dw_sku_id)), item) for order in preview.orders for item in order.items]
     problems = tuple(_item_problem(our, item) for our, item in told if not item.available or item.error_code)
+    problems += tuple(
+        other_pieces(our, item.quantity) for our, item in told if our and item.quantity not in (0, our.quantity)
+    )
     if preview.success is not True and not problems:
         problems = (problem(preview.error_code, preview.error_message or "refused without a word"),)
     return Quote(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from connectors.xportcn.api import taobao_order, taobao_product
 from connectors.xportcn.channels.base import Created, PayOutcome
-from connectors.xportcn.channels.matching import LinesByIds, trace_status, untold
+from connectors.xportcn.channels.matching import LinesByIds, other_pieces, trace_status, untold
 from connectors.xportcn.channels.refusals import refusal, unsettled
 from domain.marketplace import Marketplace
 from domain.money import total_of
@@ -110,6 +110,7 @@ def quote(rendered: taobao_order.Rendered, lines: tuple[OrderLine, ...]) -> Quot
     ours = LinesByIds(lines, distribution_ids)
     told = [(ours.take((line.item_id, line.sku_id)), line) for order in rendered.orders for line in order.lines]
     problems = [_line_problem(our, line) for our, line in told if not line.available or line.error_code]
+    problems += [other_pieces(our, line.quantity) for our, line in told if our and line.quantity != our.quantity]
     sellers = dict.fromkeys(order.supplier_nick for order in rendered.orders)
     if len(sellers) > 1:
         words = f"the lines are of several sellers: {', '.join(sellers)}"
@@ -119,7 +120,7 @@ def quote(rendered: taobao_order.Rendered, lines: tuple[OrderLine, ...]) -> Quot
         postage=total_of([order.domestic_post_fee for order in rendered.orders]),
         total=total_of([order.purchase_amount for order in rendered.orders]),
         lines=tuple(
-            QuoteLine(line_no=our.line_no, unit_price=line.price, amount=line.price * line.quantity)
+            QuoteLine(line_no=our.line_no, unit_price=line.price, amount=line.price * our.quantity)
             for our, line in told
             if our and line.price and line.available
         ),
