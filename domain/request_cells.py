@@ -23,20 +23,27 @@ EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 WHOLE = re.compile(r"0*(0|[1-9][0-9]*)(?:\.0+)?")
 AMOUNT = re.compile(r"0*(0|[1-9][0-9]*)(?:\.[0-9]+)?")
 MOST_DIGITS = 12  # of what is counted or paid: a longer number is a slip
-DAMAGED_NUMBER = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+")
+DAMAGED_NUMBER = re.compile(r"-?[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+")
 HUGE_NUMBER = re.compile(r"[0-9](?:\.[0-9]+)?[eE]\+?0*[1-9][0-9]+")  # 1e10 and more
 WHOLE_AS_FLOAT = re.compile(r"([0-9]+)\.0")
 SPREADSHEET_ERROR = re.compile(
     r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|SPILL!|CALC!|FIELD!|GETTING_DATA|BLOCKED!|CONNECT!|UNKNOWN!)"
 )
+LONGEST = 10_000  # characters of any cell, blanks included
 EMPTY_WORDS = frozenset(("-", "--", "n/a", "na", "nan", "none", "null", "undefined"))
 
 
 def read_cell(column: Column, value: object) -> tuple[str, list[str]]:
     """A cell's text as a person sees it, and what has to be said about it. Raises `ValueError` for what is no cell."""
+    if isinstance(value, str) and len(value) > LONGEST:
+        raise ValueError(_too_long(column, len(value)))  # before anything looks at each character
     if type(value) is str and value.isascii() and value.isprintable():
         return value.strip(), []  # nearly all cells: nothing in them can be unseen
     return seen_text(value_text(value), prose=column.prose)
+
+
+def _too_long(column: Column, length: int) -> str:
+    return f"this cell has {length:,} characters; up to {column.most:,} are possible"
 
 
 def _plain(text: str) -> str:
@@ -126,11 +133,11 @@ class Column:
 
 HELD = "cells may be empty, but such an order waits for a person"
 LIMIT = Column(
-    name="max_unit_price", most=10_000, check=_price, empty_means="cells may be empty where there is no limit"
+    name="max_unit_price", most=LONGEST, check=_price, empty_means="cells may be empty where there is no limit"
 )
 COLUMNS = (
-    Column(name="order_ref", most=10_000, check=_order_ref),
-    Column(name="marketplace", most=10_000, check=_marketplace),
+    Column(name="order_ref", most=LONGEST, check=_order_ref),
+    Column(name="marketplace", most=LONGEST, check=_marketplace),
     Column(name="item", most=2_000, check=_id),
     Column(
         name="sku",
@@ -139,12 +146,12 @@ COLUMNS = (
         empty_means="cells may be empty where an item has one variant",
         may_be_absent=True,
     ),
-    Column(name="quantity", most=10_000, check=_quantity),
+    Column(name="quantity", most=LONGEST, check=_quantity),
     LIMIT,
     Column(name="receiver_name", most=200, prose=True),
     Column(name="receiver_phone", most=50, check=_id, empty_means=HELD),
     Column(name="receiver_email", most=254, check=_email, empty_means="cells may be empty", may_be_absent=True),
-    Column(name="country", most=10_000, check=country_code),
+    Column(name="country", most=LONGEST, check=country_code),
     Column(name="state", most=100, empty_means=HELD, prose=True),
     Column(name="city", most=100, empty_means=HELD, prose=True),
     Column(name="zip", most=20, check=_id, empty_means=HELD),
@@ -168,7 +175,7 @@ def check_cell(column: Column, text: str) -> str:
             raise ValueError("this cell is empty; fill it in")
         return column.default
     if len(text) > column.most:
-        raise ValueError(f"this cell has {len(text):,} characters; up to {column.most:,} are possible")
+        raise ValueError(_too_long(column, len(text)))
     if text[0] == "#" and SPREADSHEET_ERROR.fullmatch(text):
         raise ValueError(f"{text} is a spreadsheet's error; put the value in its place")
     return column.check(text)

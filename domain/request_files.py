@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from sys import intern
 
 from domain.bad_headers import likely_column
 from domain.cell_characters import BLANKS
@@ -24,7 +25,8 @@ MOST_COLUMNS = 256
 MOST_FAULTS = 10_000
 MOST_WARNINGS = 1_000
 NAMES = tuple(column.name for column in COLUMNS)
-BOUNDED_WORDS = ("zip", "receiver_phone", "state", "city", "address")
+OFTEN_THE_SAME = frozenset(("marketplace", "item", "sku", "quantity", "country", "state", "city", "zip", "freight"))
+ON_THE_PARCEL = ("zip", "receiver_phone", "state", "city", "address")
 NOT_ASKED = "this cell is empty, and SOURCING_REQUIRE_PRICE_LIMIT asks for a limit in every row; write it"
 ONLY_BLANKS = "this cell holds blanks, and no limit; empty it where there is none, or write it"
 
@@ -92,6 +94,9 @@ class RequestTable:
     def add(self, row: int, cells: Sequence[object]) -> None:
         """Check one row: `cells` stand under the columns of `begin`, and a blank row counts for nothing."""
         self._is_bare = False
+        if not any(cells) and all(cell is None or cell == "" for cell in cells):
+            self._blank(row)
+            return
         texts: dict[str, str] = {}
         faults: list[Fault] = []
         for column, at in self._columns:
@@ -108,7 +113,11 @@ class RequestTable:
                 faults.append(Fault(row, column.name, ONLY_BLANKS))
         if any(texts.values()) or any(fault.message is not ONLY_BLANKS for fault in faults):
             self._check(row, texts, faults, cells)
-        elif row > MOST_BLANK_ROWS:
+        else:
+            self._blank(row)
+
+    def _blank(self, row: int) -> None:
+        if row > MOST_BLANK_ROWS:
             self.stop(row, f"more than {MOST_BLANK_ROWS:,} rows; delete the blank ones")
 
     def fault(self, row: int, column: str, message: str) -> None:
@@ -156,7 +165,8 @@ class RequestTable:
             if name in unclear:
                 continue
             try:
-                judged[name] = check_cell(column, texts[name])
+                text = check_cell(column, texts[name])
+                judged[name] = intern(text) if name in OFTEN_THE_SAME else text
                 if column is LIMIT and self.require_limit and not judged[name]:
                     raise ValueError(NOT_ASKED)
                 if name == "zip" and is_cut_short(judged[name], judged.get("country", "")):
@@ -188,7 +198,7 @@ class RequestTable:
         phone, country = cells.get("receiver_phone"), cells.get("country")
         if phone and country and not is_possible_phone(phone, country):
             self.warn(row, "receiver_phone", f"this can't be a phone number that is dialled from {country}")
-        for name in BOUNDED_WORDS:
+        for name in ON_THE_PARCEL:
             if (text := cells.get(name)) and len(text) < 10 and text.casefold() in EMPTY_WORDS:
                 self.warn(row, name, f"{text!r} goes onto the parcel as it is; empty the cell if nothing is meant")
 

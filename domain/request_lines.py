@@ -54,12 +54,13 @@ def repetitions(rows: Sequence[RequestRow]) -> Iterator[Fault]:
             yield Fault(line.row, "item", message)
 
 
-def orders_of(rows: Sequence[RequestRow]) -> tuple[OrderRequest, ...]:
-    """The orders in the order of their first rows."""
+def orders_of(rows: list[RequestRow]) -> tuple[OrderRequest, ...]:
+    """The orders in the order of their first rows. Empties `rows`, which are as large again."""
     grouped: dict[str, list[RequestRow]] = {}
     for line in rows:
         grouped.setdefault(line.cells["order_ref"], []).append(line)
-    return tuple(_order(order_ref, members) for order_ref, members in grouped.items())
+    rows.clear()
+    return tuple(_order(order_ref, grouped.pop(order_ref)) for order_ref in list(grouped))
 
 
 def _order(order_ref: str, rows: Sequence[RequestRow]) -> OrderRequest:

@@ -24,17 +24,25 @@ def content_of(path: Path) -> bytes:
     """All of a file. Raises `OSError`, and `Unusable` for what is no regular file or too large."""
     # a pipe that nobody writes to would block an ordinary open for ever
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            kind = KINDS.get(stat.S_IFMT(status.st_mode), "no file")
-            raise Unusable(f"is {kind}; give a regular file")
-        if status.st_size > MOST_BYTES:
-            raise Unusable(too_large(status.st_size))
+    with os.fdopen(_required(descriptor), "rb") as file:
         content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise Unusable(too_large(len(content)))
     return content
+
+
+def _required(descriptor: int) -> int:
+    """The same descriptor, of a regular file that is not too large; any other is closed."""
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise Unusable(f"is {KINDS.get(stat.S_IFMT(status.st_mode), 'no file')}; give a regular file")
+        if status.st_size > MOST_BYTES:
+            raise Unusable(too_large(status.st_size))
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def too_large(size: int) -> str:

@@ -12,7 +12,7 @@ from domain.request_remarks import HEADER_ROW
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyarrow.parquet import FileMetaData, ParquetFile
+    from pyarrow.parquet import ColumnSchema, FileMetaData, ParquetFile
 
 MOST_UNPACKED = 96 * 2**20
 BATCH = 1_000
@@ -35,10 +35,11 @@ def _read(content: bytes, table: RequestTable) -> None:
 
     source = pa.BufferReader(content)
     meta = ParquetFile(source).metadata
-    names = [meta.schema.column(at).path.partition(".")[0] for at in range(meta.num_columns)]
-    known = [name for name in dict.fromkeys(names) if normal_name(name) in NAMES]
+    leaves = [meta.schema.column(at) for at in range(meta.num_columns)]
+    known = [name for name in dict.fromkeys(map(_top, leaves)) if normal_name(name) in NAMES]
     _require_bounds(meta, known)
-    file = ParquetFile(pa.BufferReader(content), read_dictionary=known)  # one long text may stand in every row
+    texts = [leaf.path for leaf in leaves if leaf.path in known and leaf.physical_type == "BYTE_ARRAY"]
+    file = ParquetFile(pa.BufferReader(content), read_dictionary=texts)  # one long text may stand in every row
     columns = file.schema_arrow.names
     table.begin(columns)
     if columns or meta.num_rows:
@@ -50,6 +51,11 @@ def _read(content: bytes, table: RequestTable) -> None:
         table.add(row, cells)
         if table.is_full:
             break
+
+
+def _top(leaf: ColumnSchema) -> str:
+    name: str = leaf.path.partition(".")[0]
+    return name
 
 
 def _require_bounds(meta: FileMetaData, known: Sequence[str]) -> None:

@@ -14,6 +14,8 @@ from connectors.request_files.number_formats import A_DATE, AS_IT_IS, BUILT_IN, 
 from connectors.request_files.opening import Unusable
 
 MOST_UNPACKED = 192 * 2**20
+SURELY_FINE = 16 * 2**20
+MOST_TIMES = 200  # as large as packed: a sheet of equal rows comes to less than half of it
 MOST_TEXT = 48 * 2**20  # characters of all texts that stand in cells
 MOST_PARTS = 5_000
 PART = 2**16
@@ -207,13 +209,16 @@ def open_book(content: bytes) -> Iterator[Book]:
         raise Unusable(f"is an archive of more than {MOST_PARTS:,} parts, and no workbook")
     with ZipFile(io.BytesIO(content)) as archive:
         declared = sum(part.file_size for part in archive.infolist() if part.filename.endswith((".xml", ".rels")))
-        if declared > MOST_UNPACKED:
+        if declared > MOST_UNPACKED or (declared > SURELY_FINE and declared > MOST_TIMES * len(content)):
             raise Unusable(_too_large(declared))
         yield Book(archive)
 
 
 def _too_large(unpacked: int) -> str:
-    return f"unpacks to {unpacked / 2**20:,.0f} MiB; up to {MOST_UNPACKED // 2**20} MiB are possible: split it"
+    return (
+        f"unpacks to {unpacked / 2**20:,.0f} MiB; up to {MOST_UNPACKED // 2**20} MiB, and {MOST_TIMES} times its size, "
+        "are possible: split it"
+    )
 
 
 def unescaped(text: str) -> str:

@@ -11,7 +11,7 @@ from connectors.request_files.number_formats import AS_IT_IS, Shown
 from connectors.request_files.opening import Unusable
 from connectors.request_files.xlsx_book import Book, TextReader, XmlParser, unescaped
 from domain.cell_values import DATE, NotACell
-from domain.request_files import MOST_COLUMNS
+from domain.request_files import MOST_BLANK_ROWS, MOST_COLUMNS
 
 SPREADSHEET_LIMIT = 10**15  # spreadsheets round what is typed to 15 digits
 NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
@@ -19,6 +19,7 @@ WHOLE = re.compile(r"-?[0-9]{1,15}")
 AREA = re.compile(r"\$?([A-Z]{1,3})\$?([0-9]{1,7})(?::\$?([A-Z]{1,3})\$?([0-9]{1,7}))?")
 DIGITS = "0123456789"
 MOST_AREAS = 10_000
+MOST_CELLS = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Sheet:
         self._is_row_hidden = self._rows_are_hidden = False
         self._width = MOST_COLUMNS
         self._places: dict[str, int] = {}
-        self._row = 0
+        self._row = self._count = 0
         self._cells: list[object] = []
         self._done: list[tuple[int, list[object]]] = []
         self._column = -1
@@ -66,6 +67,9 @@ class Sheet:
             self._value = []
             self._has_value = self._is_formula = False
             self._column = self._place(attributes.get("r", ""))
+            self._count += 1
+            if self._count > MOST_CELLS:
+                raise Unusable(f"has more than {MOST_CELLS:,} cells, blank ones included; delete those or split it")
         elif name == "v":
             self._is_value = self._has_value = True
         elif name == "row":
@@ -107,7 +111,7 @@ class Sheet:
 
     def _begin_row(self, attributes: dict[str, str]) -> None:
         number = int(attributes.get("r", self._row + 1))
-        if number <= self._row:
+        if not self._row < number <= MOST_BLANK_ROWS:
             raise ValueError(f"row {number} comes after row {self._row}")
         self._row, self._cells, self._column = number, [], -1
         self._is_row_hidden = _is_on(attributes, "hidden") or attributes.get("ht") == "0"

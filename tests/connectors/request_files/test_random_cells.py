@@ -1,0 +1,14 @@
+"""Seeded random cells; a million of them are part of `make endurance`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.connectors.request_files.random_cells import check_cells, formats
+
+
+@pytest.mark.parametrize("suffix", formats())
+def test_no_random_cell_changes_in_silence(tmp_path: Path, suffix: str) -> None:
+    assert check_cells(tmp_path, suffix, cells=12_500, seed=1) >= 12_500
