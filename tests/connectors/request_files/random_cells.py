@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -336,7 +336,3 @@ WRITERS: dict[str, Callable[[Sequence[dict[str, Cell]]], bytes]] = {
     "xlsx": _write_xlsx,
     "parquet": _write_parquet,
 }
-
-
-def formats() -> Iterator[str]:
-    yield from MAKERS
