@@ -2,7 +2,7 @@
 
 `storm` is four processes on one batch with random kills and stops, `restarts` a PostgreSQL that goes away and comes
 back, `command` the real command with its Prefect server, `hostile` the whole table of odd answers (`--every 50` plays
-every fiftieth case). A repetition that fails keeps its folder and names it.
+every fiftieth case), `cells` a million random cells of request files. A repetition that fails keeps its folder and names it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.endurance.cells import random_cells
 from tests.endurance.command import commands_under_fire
 from tests.endurance.hostile import odd_answers
 from tests.endurance.restarts import LATENCY_S, LONGEST_PAUSE_S, Restarted, batch_under_restarts
@@ -31,7 +32,9 @@ Done = Repetition | Restarted
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.endurance", description=__doc__)
-    parser.add_argument("parts", nargs="*", default=["storm", "restarts", "command", "hostile"], metavar="PART")
+    parser.add_argument(
+        "parts", nargs="*", default=["storm", "restarts", "command", "hostile", "cells"], metavar="PART"
+    )
     parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
     parser.add_argument("--repetitions", type=int, default=20)
     parser.add_argument("--orders", type=int, default=500)
@@ -47,6 +50,7 @@ def main() -> int:
     right += [_restarts(options)] if "restarts" in options.parts else []
     right += [all([_commands(name, options) for name in databases])] if "command" in options.parts else []
     right += [odd_answers(every=options.every)] if "hostile" in options.parts else []
+    right += [random_cells(seed=options.seed)] if "cells" in options.parts else []
     return 0 if all(right) else 1
 
 
