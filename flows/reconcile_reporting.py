@@ -16,6 +16,7 @@ from domain.money import Money
 from domain.reconciliation import PaidSum
 from domain.report import ReportLine
 from domain.wording import number_of
+from flows.artifacts import plain
 from flows.events import MOST_REFS, send
 from flows.failures import run_logger
 from flows.following import rename_run, shown
@@ -178,7 +179,7 @@ def markdown(report: ReconciliationReport) -> str:
     sums = "".join(
         f"| {one.marketplace} | {one.ledger} | {one.service} | {one.service - one.ledger} |\n" for one in report.paid
     )
-    told = [f"- {line}" for line in (*report.troubles, *report.not_marked, *report.notes)]
+    told = [f"- {plain(line)}" for line in (*report.troubles, *report.not_marked, *report.notes)]
     more = len(report.findings) - MOST_LOGGED
     rest = [f"- and {more:,} more: see the table or the snapshot"] if more > 0 else []
     return "\n\n".join(
@@ -198,8 +199,8 @@ def markdown(report: ReconciliationReport) -> str:
 
 def _to_do(finding: Finding) -> str:
     head = f"**{finding.kind.replace('_', ' ')}** {_subject(finding)}".rstrip()
-    return f"- {head}: expected {finding.expected}; seen {finding.seen}. To do: {finding.remedy}"
+    return f"- {head}: expected {plain(finding.expected)}; seen {plain(finding.seen)}. To do: {finding.remedy}"
 
 
 def _subject(finding: Finding) -> str:
-    return " ".join(part for part in (finding.marketplace, finding.order_ref, finding.order_id) if part)
+    return " ".join(plain(part) for part in (finding.marketplace, finding.order_ref, finding.order_id) if part)

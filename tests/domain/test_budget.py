@@ -118,3 +118,12 @@ def test_no_rise_within_the_tolerance_breaks_the_budget(fens: list[int], toleran
 def test_a_day_begins_at_its_first_instant_in_the_merchants_zone(now: str, timezone: str, start: str) -> None:
     """Whatever the clocks do that day, two instants of one date share their limit and no others do."""
     assert start_of_day(datetime.fromisoformat(now), timezone) == datetime.fromisoformat(start)
+
+
+@pytest.mark.parametrize("fen", [0, -1, -21_292, -(2**70)])
+def test_what_costs_nothing_opens_no_budget(fen: int) -> None:
+    """A negative quote once paid for 212.92 CNY of a budget of 60.00: now it fits nowhere."""
+    limits = Limits(batch=Money(6_000))
+    over = over_budget([("A-1", Money(fen)), ("A-2", Money(6_000)), ("A-3", Money(1))], limits)
+    assert set(over) == {"A-1", "A-3"}
+    assert "nothing is free" in over["A-1"]

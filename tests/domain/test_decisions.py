@@ -231,3 +231,31 @@ def test_a_line_without_a_price_is_held() -> None:
     assert judge_quote(request(Money(900)), (LINE,), replace(quote(), lines=())) == held(
         "the service told no price for 杯子: look it up there"
     )
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"goods": Money(0)}, "goods for 0.00 CNY"),
+        ({"goods": Money(-1)}, "goods for -0.01 CNY"),
+        ({"total": Money(0)}, "nothing is free"),
+        ({"total": Money(-(2**70))}, "nothing is free"),
+        ({"postage": Money(-1)}, "-0.01 CNY of postage"),
+        ({"total": Money(1)}, "are 0.01 CNY in all"),
+    ],
+)
+def test_a_quote_that_does_not_add_up_is_held(changed: dict[str, Money], words: str) -> None:
+    """Nothing is free, and nobody pays less than goods and postage: a fee may come on top."""
+    verdict = judge_quote(request(), (LINE,), replace(quote(), **changed))
+    assert verdict.state == "held"
+    assert words in verdict.reason
+
+
+def test_lines_that_cost_less_than_the_goods_are_held() -> None:
+    """Else a limit on a line would be kept by a price that nobody pays."""
+    whole = quote()
+    cheap = tuple(replace(line, unit_price=Money(1), amount=Money(1)) for line in whole.lines)
+    verdict = judge_quote(request(), (LINE,), replace(whole, lines=cheap))
+    assert verdict.state == "held"
+    assert "its lines cost 0.01 CNY" in verdict.reason
+    assert judge_quote(request(), (LINE,), replace(whole, total=whole.total + Money(500))) == FINE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -11,11 +12,14 @@ from connectors.ledger.codec import to_json
 from connectors.ledger.records import OrderChange, OrderRecord, Outcome
 from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import Unanswered
+from domain.answers import Answer, AnswerKind
 from domain.effects import EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.service_orders import ServiceStatus
 from domain.states import OrderState
+from tasks.answers import take_answer
+from tasks.create_order import settle_creates
 from tasks.pay import PAID_ELSEWHERE, pay_orders, settle_payments
 from tasks.resources import Resources
 from tests.connectors.ledger.plans import intents, plan
@@ -111,3 +115,84 @@ async def test_a_wait_is_as_long_as_the_sender_had_and_not_as_long_as_the_next_r
     clock.advance(1)
     await settle_payments(next_run, next_run.ledger.orders(["A-1"]))
     assert next_run.ledger.orders(["A-1"])["A-1"].state is OrderState.ORDERED
+
+
+# whose order it is
+
+
+async def test_an_order_that_carries_another_reference_is_never_paid(
+    resources: Resources, channel: FakeChannel
+) -> None:
+    """It is held, with both names."""
+    ordered(resources)
+    channel.show("77", ServiceStatus.UNPAID, reference="B-9")
+    (order,) = await pay(resources)
+    assert (order.state, channel.payments) == (OrderState.HELD, [])
+    assert order.reason == "order 77 carries the reference 'B-9', not A-1: look it up in the console"
+
+
+async def test_an_order_that_shows_no_reference_yet_is_paid_once_it_does(
+    resources: Resources, channel: FakeChannel
+) -> None:
+    """It stays as it is, with the reason, and a later run pays it."""
+    ordered(resources)
+    channel.show("77", ServiceStatus.UNPAID, reference="")
+    (order,) = await pay(resources)
+    assert (order.state, channel.payments) == (OrderState.ORDERED, [])
+    assert order.reason == "the service does not show our reference on order 77 yet, so it is not paid"
+    channel.show("77", ServiceStatus.UNPAID)
+    (order,) = await pay(resources)
+    assert (order.state, channel.payments) == (OrderState.PAID, ["77"])
+
+
+async def test_an_order_from_a_cart_needs_no_reference(resources: Resources, channel: FakeChannel) -> None:
+    """Taobao's cart has no place for one: what left the cart tells whose order it is."""
+    resources.ledger.put_plans([plan("A-1", lines=[to_json(LINE)])])
+    intent = replace(intents("A-1")[0], part="cart")
+    record = resources.ledger.claim([intent], lease=resources.lease).won["A-1"]
+    change = OrderChange(order_ref="A-1", state=OrderState.ORDERED, columns={"order_id": "77"})
+    resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)])
+    channel.show("77", ServiceStatus.UNPAID, reference="")
+    assert [order.state for order in await pay(resources)] == [OrderState.PAID]
+
+
+async def test_an_order_that_a_person_named_needs_no_reference(resources: Resources, channel: FakeChannel) -> None:
+    """`sourcing resolve A-1 --ordered 77` is a person's word."""
+    resources.ledger.put_plans([plan("A-1", lines=[to_json(LINE)])])
+    record = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
+    unknown = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, reason="no answer")
+    resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=unknown)])
+    channel.show("77", ServiceStatus.UNPAID, reference="")
+    await take_answer(resources, "A-1", Answer(kind=AnswerKind.ORDERED, value="77"), by="ann")
+    assert [order.state for order in await pay(resources)] == [OrderState.PAID]
+
+
+async def test_an_id_that_leads_astray_is_given_back_where_ours_is_shown(
+    resources: Resources, next_run: Resources, channel: FakeChannel
+) -> None:
+    """The answer to the create of A-1 named A-2's order: it is not paid, and the next run finds its own."""
+    ordered(resources, "A-1", "78")
+    channel.show("77", ServiceStatus.UNPAID, reference="A-1")
+    channel.show("78", ServiceStatus.UNPAID, reference="A-2")
+    (order,) = await pay(resources)
+    assert (order.state, order.order_id, channel.payments) == (OrderState.UNKNOWN, None, [])
+    await settle_creates(next_run, next_run.ledger.orders(["A-1"]))
+    (order,) = await pay(next_run)
+    assert (order.state, order.order_id, channel.payments) == (OrderState.PAID, "77", ["77"])
+
+
+@pytest.mark.parametrize("total", [0, -5])
+async def test_what_costs_nothing_is_not_paid(resources: Resources, channel: FakeChannel, total: int) -> None:
+    """It would pay something else than it says."""
+    ordered(resources)
+    channel.show("77", ServiceStatus.UNPAID, total=Money(total))
+    (order,) = await pay(resources)
+    assert (order.state, channel.payments) == (OrderState.HELD, [])
+
+
+async def test_a_payment_of_another_s_order_accounts_for_nothing(resources: Resources, channel: FakeChannel) -> None:
+    """A foreign order that is paid does not make ours paid."""
+    ordered(resources)
+    channel.show("77", ServiceStatus.PAID, paid=Money(100), reference="B-9")
+    (order,) = await pay(resources)
+    assert (order.state, order.paid_minor) == (OrderState.HELD, None)

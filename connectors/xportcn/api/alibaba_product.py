@@ -17,7 +17,7 @@ class CategoryRequest(Writer):
 
 
 class Category(Reader):
-    category_id: Id = Field(validation_alias=either("categoryID", "categoryId"))
+    category_id: GivenId = Field(validation_alias=either("categoryID", "categoryId"))
     name: str = ""
     level: Code | None = None
     is_leaf: bool = False

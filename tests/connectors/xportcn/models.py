@@ -76,7 +76,7 @@ def example(annotation: Any, *, full: bool = True) -> Any:
             for field in fields_of(kind)
             if full or field.required
         }
-    if get_args(UnixMs)[1] in _metadata(annotation):
+    if get_args(UnixMs)[1] in metadata(annotation):
         return "1767225600000"
     return {datetime: "1767225600", bool: True, object: {}, SecretStr: "x"}.get(kind, "12")
 
@@ -93,9 +93,9 @@ def required_paths(annotation: Any) -> Iterator[tuple[str | int, ...]]:
             yield from ((field.names[0], *path) for path in required_paths(field.annotation))
 
 
-def _metadata(annotation: Any) -> list[Any]:
+def metadata(annotation: Any) -> list[Any]:
     """Everything that annotates, outside and inside of a union."""
     if get_origin(annotation) is Annotated:
         inner, *outer = get_args(annotation)
-        return [*outer, *_metadata(inner)]
-    return [part for inside in get_args(annotation) for part in _metadata(inside)]
+        return [*outer, *metadata(inner)]
+    return [part for inside in get_args(annotation) for part in metadata(inside)]

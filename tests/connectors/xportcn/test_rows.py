@@ -1,0 +1,80 @@
+"""Lists entry by entry: what does not fit leaves the others as they are, and proves of nothing that it is not there."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from connectors.xportcn.api import taobao_product
+from connectors.xportcn.channels.alibaba_1688 import Alibaba1688Channel
+from connectors.xportcn.channels.listing import Page, find_in_list, whole_list
+from connectors.xportcn.channels.taobao import ORDER_LIST, TaobaoChannel
+from connectors.xportcn.client import XportcnClient
+from connectors.xportcn.errors import ContractMismatch
+from connectors.xportcn.rows import Misfit
+from domain.money import Money
+from domain.service_orders import ServiceOrder, ServiceStatus
+from tests.connectors.xportcn.fake_service import FakeService, ok
+
+SINCE = datetime(2026, 1, 1, tzinfo=UTC)
+HITS = [{"itemId": place, "title": "cup", "price": price} for place, price in enumerate((500, -500, 700))]
+
+
+def taobao_order(order_id: int, reference: str, fen: object = 100) -> dict[str, Any]:
+    return {"purchaseId": order_id, "outerPurchaseId": reference, "status": 0, "purchaseAmount": fen}
+
+
+def order_1688(order_id: object, reference: str, yuan: object = 1) -> dict[str, Any]:
+    return {"baseInfo": {"id": order_id, "status": "waitbuyerpay", "totalAmount": yuan, "buyerFeedback": reference}}
+
+
+def test_the_entries_that_fit_are_read() -> None:
+    """The other is told by its place and field."""
+    page = taobao_product.SEARCH.parse({"data": HITS})
+    assert [hit.item_id for hit in page.data] == ["0", "2"]
+    assert page.data.misfits == (Misfit(1, "price"),)
+
+
+async def test_a_search_has_the_hits_that_fit(client: XportcnClient, service: FakeService) -> None:
+    """One odd offer hides no other."""
+    service.answers("/open/product/search", lambda: ok({"data": HITS, "totalRecords": 3}))
+    assert [hit.item_id for hit in await TaobaoChannel(client).search("cup", limit=3)] == ["0", "2"]
+
+
+async def test_an_order_list_with_a_misfit_is_not_whole(client: XportcnClient, service: FakeService) -> None:
+    """The order that is looked for may be the one that does not fit; one without an id is none."""
+    for odd in (order_1688(2, "A-2", -1), order_1688("", "A-2"), order_1688([3], "A-2"), order_1688(1.5, "A-2")):
+        answer = {"result": [order_1688(1, "A-1"), odd], "totalRecord": 2}
+        service.answers("/v2/alibaba/order/page", lambda answer=answer: ok(answer))
+        with pytest.raises(ContractMismatch, match="1 entries of the list do not fit the contract"):
+            await Alibaba1688Channel(client).list_orders(since=SINCE)
+        with pytest.raises(ContractMismatch):
+            await Alibaba1688Channel(client).find(["A-2"], since=SINCE)
+
+
+async def test_orders_read_by_their_ids_must_all_fit(client: XportcnClient, service: FakeService) -> None:
+    """One that does not fit is not one that is not there: asked alone, the others are read."""
+    answer = {"data": [taobao_order(1, "A-1"), taobao_order(2, "A-2", -1)], "totalRecords": 2}
+    service.answers("/open/purchase/page", lambda: ok(answer))
+    with pytest.raises(ContractMismatch):
+        await TaobaoChannel(client).read(["1", "2"])
+
+
+async def test_a_list_that_turns_for_ever_ends() -> None:
+    """A page that brings nothing new is the last; and what it counts beyond is not there."""
+    asked: list[int] = []
+
+    async def turn(page_no: int) -> Page[ServiceOrder]:
+        asked.append(page_no)
+        order = ServiceOrder(
+            order_id="1", reference="A-1", status=ServiceStatus.UNPAID, total=Money(1), paid=None, created_at=None
+        )
+        return Page([order] * 50, told=10**12)
+
+    with pytest.raises(ContractMismatch, match="the list counts 1000000000000 orders and shows 1"):
+        await whole_list(turn, ORDER_LIST)
+    with pytest.raises(ContractMismatch):
+        await find_in_list(turn, ["A-2"], SINCE, ORDER_LIST)
+    assert asked == [1, 2, 1, 2]
