@@ -2,7 +2,8 @@
 
 `storm` is four processes on one batch with random kills and stops, `restarts` a PostgreSQL that goes away and comes
 back, `command` the real command with its Prefect server, `hostile` the whole table of odd answers (`--every 50` plays
-every fiftieth case), `cells` a million random cells of request files. A repetition that fails keeps its folder and names it.
+every fiftieth case), `cells` a million random cells of request files. A repetition that fails keeps its folder and
+names it.
 """
 
 from __future__ import annotations
