@@ -43,15 +43,19 @@ async def test_a_search_has_the_hits_that_fit(client: XportcnClient, service: Fa
     assert [hit.item_id for hit in await TaobaoChannel(client).search("cup", limit=3)] == ["0", "2"]
 
 
-async def test_an_order_list_with_a_misfit_is_not_whole(client: XportcnClient, service: FakeService) -> None:
+@pytest.mark.parametrize(
+    "odd", [order_1688(2, "A-2", -1), order_1688("", "A-2"), order_1688([3], "A-2"), order_1688(1.5, "A-2")]
+)
+async def test_an_order_list_with_a_misfit_is_not_whole(
+    client: XportcnClient, service: FakeService, odd: dict[str, Any]
+) -> None:
     """The order that is looked for may be the one that does not fit; one without an id is none."""
-    for odd in (order_1688(2, "A-2", -1), order_1688("", "A-2"), order_1688([3], "A-2"), order_1688(1.5, "A-2")):
-        answer = {"result": [order_1688(1, "A-1"), odd], "totalRecord": 2}
-        service.answers("/v2/alibaba/order/page", lambda answer=answer: ok(answer))
-        with pytest.raises(ContractMismatch, match="1 entries of the list do not fit the contract"):
-            await Alibaba1688Channel(client).list_orders(since=SINCE)
-        with pytest.raises(ContractMismatch):
-            await Alibaba1688Channel(client).find(["A-2"], since=SINCE)
+    answer = {"result": [order_1688(1, "A-1"), odd], "totalRecord": 2}
+    service.answers("/v2/alibaba/order/page", lambda: ok(answer))
+    with pytest.raises(ContractMismatch, match="1 entries of the list do not fit the contract"):
+        await Alibaba1688Channel(client).list_orders(since=SINCE)
+    with pytest.raises(ContractMismatch):
+        await Alibaba1688Channel(client).find(["A-2"], since=SINCE)
 
 
 async def test_orders_read_by_their_ids_must_all_fit(client: XportcnClient, service: FakeService) -> None:
