@@ -126,7 +126,13 @@ class Inbox:
 
 def digest(path: Path) -> str:
     """The start of the content's hash."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+    return whole_digest(path)[:8]
+
+
+def whole_digest(path: Path) -> str:
+    """The content's hash, of a file of any size."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _is_temporary(name: str) -> bool:

@@ -12,7 +12,7 @@ from prefect import flow
 from prefect.artifacts import acreate_table_artifact
 from prefect.runtime import flow_run
 
-from connectors.inbox import Inbox, Place, digest
+from connectors.inbox import Inbox, Place, whole_digest
 from connectors.ledger.engine import LedgerUnusable
 from connectors.request_files import UnreadableFile
 from connectors.settings import MissingSetting, SourcingSettings
@@ -38,7 +38,7 @@ from flows.parameters import (
     Speed,
     Yes,
 )
-from flows.source_orders import batch_id_of, source_orders
+from flows.source_orders import batch_id_with, source_orders
 
 OVER = REACHED_BOOKED | {OrderState.REFUSED, OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED}
 STOPS_ALL = (LedgerUnusable, Misconfigured, MissingSetting)
@@ -126,9 +126,9 @@ class _Night:
                 return await self._work(working) if working else None
 
     async def _work(self, working: Path) -> FileResult:
-        content = await asyncio.to_thread(working.read_bytes)
-        batch_id = batch_id_of(working.stem, content)
-        about = {"file": working.name, "content": digest(working)}
+        content = await asyncio.to_thread(whole_digest, working)
+        batch_id = batch_id_with(working.stem, content[:8])
+        about = {"file": working.name, "content": content[:8]}
         try:
             report: BatchReport = await source_orders(
                 Requests(file=str(working), encoding=self.encoding),
@@ -147,7 +147,7 @@ class _Night:
         except EXPECTED as error:
             self.trouble.append(error)
             return self._put(working, Place.OPEN, f"broken off, the next run goes on: {error}", about, [])
-        if await asyncio.to_thread(working.read_bytes) != content:
+        if await asyncio.to_thread(whole_digest, working) != content:
             back = self.folder.give_back(working)
             return FileResult(
                 file=back.name, place="", note="written to meanwhile: the next run takes it as it is then"

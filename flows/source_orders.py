@@ -286,6 +286,10 @@ def default_batch_id(file: Path) -> str:
 
 def batch_id_of(name: str, content: bytes) -> str:
     """A name and the start of the content's hash; a name that ends with that hash already stays as it is."""
-    digest = hashlib.sha256(content).hexdigest()[:8]
+    return batch_id_with(name, hashlib.sha256(content).hexdigest()[:8])
+
+
+def batch_id_with(name: str, digest: str) -> str:
+    """The same, where the start of the hash is known."""
     words = re.sub(r"[^A-Za-z0-9]+", "-", name.removesuffix(f"-{digest}"))[:60].strip("-") or "batch"
     return f"{words}-{digest}"

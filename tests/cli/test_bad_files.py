@@ -123,3 +123,53 @@ def test_a_file_that_is_no_table_is_named(
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.startswith(f"sourcing: {tmp_path / name}: ")
     assert message in done.stderr
+
+
+HIDDEN = {**GOOD, "order_ref": "A-1", "zip": "10115", "country": "Germany", "note": "two\nlines", "max_unit_price": ""}
+
+
+@pytest.mark.parametrize("command", [("run", "--yes"), ("run", "--dry-run"), ("cart", "add")])
+def test_an_encoding_that_is_none_is_bad_usage(sourcing: Sourcing, tmp_path: Path, command: tuple[str, ...]) -> None:
+    """Said before the file is looked for."""
+    done = sourcing(*command, tmp_path / "requests.csv", "--encoding", "rot13")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith(
+        "sourcing: --encoding 'rot13' is no encoding of text that is known here; use a name such"
+    )
+
+
+@pytest.mark.parametrize("command", [("run", "--yes"), ("cart", "add")])
+def test_another_encoding_is_read_where_it_is_named(
+    sourcing: Sourcing, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """Without its name the file is refused with the way to name it."""
+    file = tmp_path / "requests.csv"
+    pd.DataFrame([{**ROWS[1], "receiver_name": "王小明", "zip": "1"}]).to_csv(file, index=False, encoding="gb18030")
+    done = sourcing(*command, file)
+    assert done.exit_code == 2
+    assert "line 2 is no UTF-8 text; save it as CSV UTF-8" in done.stderr
+    done = sourcing(*command, file, "--encoding", "gb18030")
+    assert done.exit_code == 2
+    assert "row 2, column quantity: -3 is not a whole number of at least 1" in done.stderr
+
+
+def test_a_limit_in_every_line_may_be_required(
+    sourcing: Sourcing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A setting, for who wants no line to be bought at any price."""
+    monkeypatch.setenv("SOURCING_REQUIRE_PRICE_LIMIT", "true")
+    pd.DataFrame([HIDDEN]).to_csv(tmp_path / "requests.csv", index=False)
+    done = sourcing("run", tmp_path / "requests.csv", "--dry-run")
+    assert done.exit_code == 2
+    assert "row 2, column max_unit_price: this cell is empty, and SOURCING_REQUIRE_PRICE_LIMIT asks for" in done.stderr
+
+
+def test_what_was_cleaned_is_said_before_anything_is_bought(
+    sourcing: Sourcing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `--yes` nobody is shown a plan, so it is said first."""
+    pd.DataFrame([HIDDEN]).to_csv(tmp_path / "requests.csv", index=False)
+    monkeypatch.setattr("cli.run._reported", lambda **_: 1 / 0)
+    done = sourcing("run", tmp_path / "requests.csv", "--yes")
+    assert isinstance(done.exception, ZeroDivisionError)
+    assert done.stderr == "sourcing: warning: row 2, column note: line breaks and tabs in this cell became blanks\n"

@@ -13,6 +13,7 @@ from prefect.utilities.schema_tools import validate
 from connectors.settings import SourcingSettings
 from domain.money import Money
 from domain.plan import PlannedOrder
+from domain.request_remarks import Remark
 from flows.approval import Decision, Question, approver, decide, nobody
 from flows.approval_form import ALL, NONE, SOME, Answer, description_of, form_for, hash_of
 from flows.plan_rows import plan_row, summary
@@ -137,3 +138,16 @@ def test_the_audit_trail_names_who_when_and_what() -> None:
     assert said.approval_of(Money(1000), "0123456789abcdef", at) == (
         "approved by Mei Chen at 2026-01-02 03:04:05 UTC: 10.00 CNY, plan 0123456789ab"
     )
+
+
+def test_what_was_said_of_the_file_stands_above_the_plan() -> None:
+    """Before anything is bought: rows that were hidden, cells that were cleaned."""
+    warnings = [Remark(3, "", "hidden in the spreadsheet"), Remark(5, "", "hidden in the spreadsheet")]
+    rows = [plan_row(plan, is_new=True) for plan in PLANS]
+    assert description_of("b-1", PLANS, [], rows, warnings).splitlines()[3:8] == [
+        "",
+        "**About the request file:**",
+        "",
+        "- rows 3, 5: hidden in the spreadsheet",
+        "",
+    ]

@@ -1,0 +1,56 @@
+"""How the inbox reads its files, and what it says of those that it can't."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import flows.inbox
+from connectors.inbox import Inbox
+from flows.parameters import Requests, Speed
+from flows.source_orders import read_requests
+from tests.connectors.request_files.writing import GOOD, csv_bytes
+
+CHINESE = csv_bytes(GOOD | {"receiver_name": "王小明", "quantity": "0"}, encoding="gb18030")
+
+
+async def taken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The result that is laid beside the one file of an inbox, whose reading alone is played."""
+
+    async def source(requests: Requests, **options: Any) -> None:
+        read_requests(requests, options["batch"])
+
+    monkeypatch.setattr(flows.inbox, "source_orders", source)
+    night = flows.inbox._Night(Inbox(folder), yes=True, budget_cny="", speed=Speed())
+    result = await night.take(folder / "a.csv")
+    assert result is not None
+    assert result.place == "failed"
+    answer: dict[str, Any] = json.loads((folder / "failed/a.csv.result.json").read_text())
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("encoding", "fault"),
+    [
+        ("", {"row": "", "column": "", "fault": "line 2 is no UTF-8 text; save it as CSV UTF-8"}),
+        ("GB18030", {"row": 2, "column": "quantity", "fault": "0 is not a whole number of at least 1"}),
+    ],
+)
+async def test_the_inbox_takes_the_encoding_of_its_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str, fault: dict[str, Any]
+) -> None:
+    """The result names what can't be read, or the faults of what can."""
+    monkeypatch.setenv("SOURCING_INBOX_ENCODING", encoding)
+    (tmp_path / "a.csv").write_bytes(CHINESE)
+    (told,) = (await taken(tmp_path, monkeypatch))["faults"]
+    assert {**told, "fault": told["fault"][: len(fault["fault"])]} == fault
+
+
+async def test_a_file_that_is_too_large_is_not_read_to_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (tmp_path / "a.csv").open("wb") as file:
+        file.truncate(40 * 2**20)
+    (told,) = (await taken(tmp_path, monkeypatch))["faults"]
+    assert told["fault"] == "has 40 MiB; up to 32 MiB are possible: split the file"
