@@ -11,6 +11,8 @@ SPENDING = "connectors/ledger/spending.py"
 RESOURCES = "tasks/resources.py"
 BOOK = "tasks/book_shipment.py"
 DECISIONS = "domain/decisions.py"
+NAMING = "connectors/ledger/naming.py"
+WIRE = "connectors/xportcn/wire.py"
 REQUEST_FILES = "domain/request_files.py"
 
 
@@ -204,5 +206,21 @@ MUTANTS = (
             ),
         ),
         found_by="tests/domain/test_request_files.py::test_an_empty_limit_is_only_what_is_truly_empty",
+    ),
+    Mutant(
+        name="negative-amount-accepted",
+        means="a price below zero opens the budget for other orders",
+        edits=(Edit(file=WIRE, old="    if money.minor < 0:\n", new="    if False:\n"),),
+    ),
+    Mutant(
+        name="foreign-id-accepted",
+        means="an order takes another one's id: the one is forgotten, the other paid for both",
+        edits=(
+            Edit(
+                file=NAMING,
+                old="            if change and owner not in (None, change.order_ref):\n",
+                new="            if False:\n",
+            ),
+        ),
     ),
 )

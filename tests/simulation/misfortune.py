@@ -12,7 +12,7 @@ LATEST_S = 600.0  # how late an effect may land after the service gave up on it
 SLOWEST_S = 200.0  # how long a request may be under way; with the above less than the settle time
 MOST_CRASHES = 2
 MOST_STOPS = 2
-LIE_RATES = (0.0,)  # lies are not survived yet
+LIE_RATES = (0.0, 0.0, 0.0, 0.0, 0.03, 0.15)
 
 
 class Kind(StrEnum):
