@@ -36,7 +36,6 @@ def test_the_table_has_every_answer_of_the_main_job(table: list[Case]) -> None:
     assert sum(case.sort is Sort.ID for case in seeded(table, COUNT, SEED)) >= 100
 
 
-@pytest.mark.xfail(reason="answers are believed too far", run=False)
 def test_no_odd_answer_costs_money_or_stops_a_run(made: Stage, table: list[Case]) -> None:
     """Nothing above what was approved, no exception, no other order harmed, nothing odd kept; then all is finished."""
     told = play(made, seeded(table, COUNT, SEED))

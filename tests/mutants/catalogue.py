@@ -11,6 +11,7 @@ SPENDING = "connectors/ledger/spending.py"
 RESOURCES = "tasks/resources.py"
 BOOK = "tasks/book_shipment.py"
 DECISIONS = "domain/decisions.py"
+BY_CHANNEL = "tasks/by_channel.py"
 NAMING = "connectors/ledger/naming.py"
 WIRE = "connectors/xportcn/wire.py"
 REQUEST_FILES = "domain/request_files.py"
@@ -220,6 +221,11 @@ MUTANTS = (
                 file=NAMING,
                 old="            if change and owner not in (None, change.order_ref):\n",
                 new="            if False:\n",
+            ),
+            Edit(
+                file=BY_CHANNEL,
+                old='    return shown.reference.strip() not in ("", order_ref)\n',
+                new="    return False\n",
             ),
         ),
     ),
