@@ -20,6 +20,7 @@ from cli.failures import BAD_USAGE, COULD_NOT_RUN, say
 from cli.terminal import console
 from connectors.ledger.engine import LedgerUnusable
 from connectors.settings import MissingSetting, SourcingSettings, XportcnSettings
+from deployments.local_server import without_password
 from domain.wording import number_of
 
 SKEW_ALLOWED_S = 600
@@ -50,7 +51,7 @@ def examine(*, live: bool, samples: Path | None, as_json: bool) -> int:
     if samples and not live:
         say("--samples saves what --live was answered: add --live")
         return BAD_USAGE
-    checks: list[Callable[[], Finding]] = [_python, _settings, _overrides, _data_folder, _snapshots, _ledger]
+    checks: list[Callable[[], Finding]] = [_python, _settings, _overrides, _data_folder, _snapshots, _ledger, _prefect]
     findings = [*(check() for check in checks), *_service(with_account=not live)]
     well_all = all(finding.ok for finding in findings)
     if not as_json:
@@ -131,9 +132,23 @@ def _ledger() -> Finding:
     try:
         with Ledger(SourcingSettings().ledger_url, clock=lambda: datetime.now(UTC), owner="doctor") as ledger:
             count = len(ledger.all_orders())
-    except LedgerUnusable as error:
+    except (LedgerUnusable, OSError) as error:
         return unwell("ledger", str(error), "see docs/operating.md, the ledger")
     return well("ledger", number_of(count, "order"))
+
+
+def _prefect() -> Finding:
+    """The server that runs are told to: the one that is set can be reached, or the folder's own has sound records."""
+    from deployments.local_server import ServerFailed, require_reachable, require_sound_records
+
+    try:
+        if configured := os.environ.get("PREFECT_API_URL"):
+            require_reachable(configured)
+            return well("Prefect", f"{without_password(configured)} answers")
+        require_sound_records(SourcingSettings().data_dir / "prefect")
+    except ServerFailed as error:
+        return unwell("Prefect", str(error), "see docs/operating.md, when it can't begin")
+    return well("Prefect", "a server of the data folder, started when it is needed")
 
 
 def _service(*, with_account: bool) -> list[Finding]:

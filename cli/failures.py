@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import ParamSpec
 
 import typer
@@ -15,6 +17,16 @@ NEEDS_A_PERSON = 3
 INTERRUPTED = 130
 
 P = ParamSpec("P")
+
+_NOT_ALLOWED = "make it readable and writable for this user, or set SOURCING_DATA_DIR to a folder that is"
+_OF_ANOTHER_KIND = "a folder is needed where a file is, or the other way round: move it away, or name another place"
+_NO_ROOM = "free some disk space"
+REMEDIES = {
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _NOT_ALLOWED),
+    **dict.fromkeys((errno.ENOTDIR, errno.EISDIR, errno.EEXIST), _OF_ANOTHER_KIND),
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), _NO_ROOM),
+}
+"""What to do about the errors of files that any command may meet."""
 
 
 def explained(command: Callable[P, None]) -> Callable[P, None]:
@@ -47,7 +59,14 @@ def say(message: str) -> None:
 def _told(error: Exception) -> str:
     from domain.bad_requests import BadRequests
 
+    if isinstance(error, OSError) and error.filename and error.errno in REMEDIES:
+        return f"{_at_fault(Path(str(error.filename)))} can't be used ({error.strerror}): {REMEDIES[error.errno]}"
     return f"{error}: see them with --json" if isinstance(error, BadRequests) and error.untold else str(error)
+
+
+def _at_fault(path: Path) -> Path:
+    """The path that an error is about, or the file above it that should be a folder."""
+    return next((above for above in path.parents if above.is_file()), path)
 
 
 def exit_code_of(error: Exception) -> int | None:

@@ -68,6 +68,7 @@ def restore_ledger(
     from cli.resolve import person
     from cli.terminal import messages
     from connectors.ledger.backup import restore
+    from connectors.ledger.engine import shown
     from connectors.ledger.send_log import living
     from connectors.settings import SourcingSettings
     from tasks.resources import utc_now
@@ -76,7 +77,7 @@ def restore_ledger(
     if runs := living(settings.data_dir / "sends"):
         say(f"a run is at work ({', '.join(runs)}): end it, then restore")
         raise typer.Exit(COULD_NOT_RUN)
-    question = f"Put {file} in the place of {settings.ledger_url}? It has forgotten what was bought since."
+    question = f"Put {file} in the place of {shown(settings.ledger_url)}? It has forgotten what was bought since."
     if not agrees(question, yes=yes):
         raise typer.Exit(COULD_NOT_RUN)
     kept = restore(settings.ledger_url, file, now=utc_now(), by=by or person())

@@ -121,8 +121,8 @@ class ServerGone(Exception):
 
     def __init__(self, report: BatchReport, error: Exception) -> None:
         super().__init__(
-            f"the Prefect server went away ({type(error).__name__}): its pages don't show how this run ended. "
-            "The run did end, and the ledger has everything"
+            f"the Prefect server went away ({type(error.__cause__ or error).__name__}): its pages don't show how this "
+            "run ended. The run did end, and the ledger has everything"
         )
         self.report = report
 

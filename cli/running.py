@@ -5,26 +5,43 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from cli.terminal import progress_bars, quiet_prefect
 from connectors.settings import SourcingSettings
-from deployments.local_server import prefect_server
+from deployments.local_server import ServerFailed, prefect_server
 
 R = TypeVar("R")
+OF_PREFECTS_CLIENT = ("httpx", "prefect.exceptions")
 
 
 def run_flow(flow: Callable[[], Coroutine[Any, Any, R]]) -> R:
     """What the flow answers. `flow` itself imports what it needs of `flows`: before it is called is too soon."""
     _require_no_prefect()
-    with prefect_server(SourcingSettings().data_dir):
+    with prefect_server(SourcingSettings().data_dir) as url:
         from tasks.progress import progress
 
         quiet_prefect()
-        with progress_bars() as bars:
+        with progress_bars() as bars, _server_is_well(url):
             progress.set(bars)
             return asyncio.run(flow())
+
+
+@contextmanager
+def _server_is_well(url: str) -> Iterator[None]:
+    """What Prefect's own client raises ends in a sentence; the service's failures have errors of their own."""
+    try:
+        yield
+    except Exception as error:
+        if not type(error).__module__.startswith(OF_PREFECTS_CLIENT):
+            raise
+        told = (str(error).strip().splitlines() or [""])[0]
+        raise ServerFailed(
+            f"the Prefect server at {url} did not do what was asked ({type(error).__name__}: {told}): look at its log "
+            "(prefect/server.log in the data folder, if it is the folder's own), and run the same command again"
+        ) from error
 
 
 def _require_no_prefect() -> None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
 
 TAG = "sourcing"
+SUSPENDED = "Suspended"
 OUR_TAG = {"prefect.resource.id": f"prefect.tag.{TAG}", "prefect.resource.role": "tag"}
 LOST_AFTER = timedelta(seconds=120)
 ALL_IS_REPORTED_AFTER = timedelta(seconds=20)
@@ -118,17 +119,21 @@ async def register_automations(
 
 
 async def call_the_roll(client: PrefectClient) -> None:
-    """Expect a sign of life of every run that is said to be at work.
+    """Expect a sign of life of every run that is said to be at work, or to wait for an answer.
 
     After a restart the automation for lost runs knows nothing of runs whose last sign it did not hear.
     """
     at_work = FlowRunFilter(
-        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING])),
+        state=FlowRunFilterState(
+            type=FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING, StateType.PAUSED])
+        ),
         tags=FlowRunFilterTags(all_=[TAG]),
     )
     runs = await client.read_flow_runs(flow_run_filter=at_work)
     async with get_events_client() as events:
         for run in runs:
+            if run.state_name == SUSPENDED:
+                continue  # it has no process; one that is paused has, and asks
             await events.emit(
                 Event(
                     event="prefect.flow-run.heartbeat",

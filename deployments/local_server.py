@@ -132,13 +132,27 @@ def require_reachable(url: str) -> None:
         reason = getattr(error, "reason", error)
         if isinstance(reason, ssl.SSLError):
             return  # Prefect has its own settings of whom to trust
-        parts = urlsplit(url)
-        shown = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         raise ServerFailed(
-            f"no Prefect server can be reached at PREFECT_API_URL={shown} "
+            f"no Prefect server can be reached at PREFECT_API_URL={without_password(url)} "
             f"({getattr(reason, 'strerror', 0) or reason}): start it, correct the address, or unset it to "
             "use a server of the data folder. Nothing was sent"
         ) from error
+
+
+def without_password(url: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def require_sound_records(folder: Path) -> None:
+    """Raise `ServerFailed` for a damaged database of Prefect. What is bought does not depend on it."""
+    records = folder / "prefect.db"
+    if damage := damage_of(records):
+        raise ServerFailed(
+            f"Prefect's database {records} is damaged ({damage}). It holds only the history of runs, and under "
+            f"`sourcing serve` what was entered in the UI; orders are in the ledger. Move it away and run again: "
+            f"mv {records} {records}.damaged. Nothing was sent"
+        )
 
 
 def start_server(
@@ -243,14 +257,8 @@ def _is_served(folder: Path) -> bool:
 
 
 def _why_not(folder: Path) -> str:
-    """Why the folder's server does not answer, and what to do."""
-    records = folder / "prefect.db"
-    if damage := damage_of(records):
-        return (
-            f"Prefect's database {records} is damaged ({damage}). It holds only the history of runs, and under "
-            f"`sourcing serve` what was entered in the UI; orders are in the ledger. Move it away and run again: "
-            f"mv {records} {records}.damaged. Nothing was sent"
-        )
+    """Why the folder's server does not answer, and what to do. Raises `ServerFailed` for damaged records."""
+    require_sound_records(folder)
     if pid := at_work(folder):
         return (
             f"the Prefect server of {folder} (process {pid}) does not answer: end it with `kill -9 {pid}` and run "

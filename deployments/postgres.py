@@ -74,6 +74,8 @@ def _parsed(url: str) -> URL:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # of a port that is no number; it may quote a password
         raise DatabaseUnusable("--postgres wants an address such as postgresql://user:password@host/database") from None
+    if "@" in (parsed.host or ""):  # what follows the first @ of a password would be told as the host
+        raise DatabaseUnusable("--postgres can't be read: an @ in the password is %40") from None
     if parsed.get_backend_name() not in ("postgresql", "postgres") or not parsed.database:
         raise DatabaseUnusable("--postgres wants an address such as postgresql://user:password@host/database")
     return parsed

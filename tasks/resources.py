@@ -17,6 +17,7 @@ from connectors.ledger.recorder import OutcomeRecorder
 from connectors.ledger.send_log import SendLog, is_dead, prune
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings, XportcnSettings
+from connectors.snapshots.writer import require_place
 from connectors.xportcn.channels import channel_for
 from connectors.xportcn.channels.base import Channel, Warehouse
 from connectors.xportcn.client import XportcnClient
@@ -72,6 +73,7 @@ async def open_resources(
     """Open everything, or say what is missing; closes it cleanly. A database server that restarts is waited for."""
     xportcn.require_account()
     send_logs = settings.data_dir / "sends"
+    require_place(settings.snapshot_root)
     with (
         SendLog(send_logs) as log,
         patient(Ledger)(settings.ledger_url, clock=clock, owner=log.owner) as ledger,

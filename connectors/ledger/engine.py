@@ -40,7 +40,9 @@ def open_engine(url: str) -> Engine:
     address = address_of(url)
     try:
         engine = _sqlite(url) if url.startswith("sqlite") else create_engine(address, pool_pre_ping=True)
-    except (ArgumentError, ImportError, OSError) as error:
+    except ArgumentError:
+        raise LedgerUnusable(f"the ledger's address {shown(url)} can't be read: {ADDRESSES}") from None
+    except (ImportError, OSError) as error:
         raise LedgerUnusable(f"the ledger {shown(url)} can't be opened: {error}; check SOURCING_LEDGER_URL") from error
     try:
         _migrate(engine, url)
@@ -79,6 +81,8 @@ def address_of(url: str) -> URL:
     except (ArgumentError, ValueError):
         # the cause quotes what it takes for the port, which may be part of a password with an unescaped @
         raise LedgerUnusable(f"the ledger's address can't be read (the port is a number): {ADDRESSES}") from None
+    if "@" in (address.host or ""):  # what follows the first @ of a password would be told as the host
+        raise LedgerUnusable(f"the ledger's address can't be read (an @ in the password is %40): {ADDRESSES}")
     if address.get_backend_name() not in BACKENDS:
         raise LedgerUnusable(f"the ledger {shown(url)} is neither SQLite nor PostgreSQL: {ADDRESSES}")
     return address
@@ -88,6 +92,12 @@ def sqlite_file(url: str) -> Path | None:
     """The file of a SQLite ledger; None for another database. Raises `LedgerUnusable`."""
     database = address_of(url).database if url.startswith("sqlite") else None
     return Path(database) if database else None
+
+
+def require_lasting(url: str) -> None:
+    """Raise `LedgerUnusable` for SQLite in memory: it would forget what was bought."""
+    if url.startswith("sqlite") and address_of(url).database in (None, "", ":memory:"):
+        raise LedgerUnusable(f"the ledger {shown(url)} would be kept in memory and forget everything: {ADDRESSES}")
 
 
 def require_file(url: str) -> Path:
@@ -151,6 +161,8 @@ def _sqlite_reader(url: str) -> Engine:
 
 def _sqlite(url: str) -> Engine:
     database = address_of(url).database
+    if database and Path(database).is_dir():
+        raise LedgerUnusable(f"the ledger {shown(url)} is a folder: give the name of a file in it. Nothing was sent.")
     if database:
         Path(database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": LOCKED_PATIENCE_S, "check_same_thread": False})

@@ -24,7 +24,7 @@ from connectors.ledger.claiming import (
     slot_of,
     still_meant,
 )
-from connectors.ledger.engine import LedgerUnusable, open_engine, unusable
+from connectors.ledger.engine import LedgerUnusable, open_engine, require_lasting, unusable
 from connectors.ledger.ground import Ground
 from connectors.ledger.marks import Mark, MarkRows, require_unmarked
 from connectors.ledger.naming import Names
@@ -66,6 +66,7 @@ class Ledger:
     """
 
     def __init__(self, url: str, *, clock: Clock, owner: str) -> None:
+        require_lasting(url)
         self.url = url
         self.clock = clock
         self.owner = owner

@@ -18,6 +18,14 @@ def alone(folder: Path) -> Iterator[None]:
         yield
 
 
+def require_writable(root: Path) -> None:
+    """Raise `OSError` unless files can be made in this folder, which is made where it is missing."""
+    root.mkdir(parents=True, exist_ok=True)
+    probe = root / f".writable-{os.getpid()}"
+    os.close(os.open(probe, os.O_CREAT | os.O_WRONLY, 0o600))
+    probe.unlink()
+
+
 def move(source: Path, target: Path) -> None:
     """Put a synced file in its place at once, and make the new name last."""
     target.parent.mkdir(parents=True, exist_ok=True)

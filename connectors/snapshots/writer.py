@@ -14,7 +14,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from connectors.crash_points import BEFORE_MANIFEST, reach
-from connectors.snapshots.durable import alone, keep_aside, move, sync
+from connectors.snapshots.durable import alone, keep_aside, move, require_writable, sync
 from connectors.snapshots.manifests import (
     WORK,
     Manifest,
@@ -80,6 +80,17 @@ def _told(root: Path, snapshot_id: str) -> Iterator[None]:
         raise SnapshotError(
             f"snapshot {snapshot_id} can't be written to {root} ({error.strerror or error}): free some disk space, and "
             "make the folder writable for this user. The ledger has everything; run again to write the snapshot"
+        ) from error
+
+
+def require_place(root: Path) -> None:
+    """Raise `SnapshotError` unless a snapshot can be written there: better before anything is bought than after."""
+    try:
+        require_writable(root)
+    except OSError as error:
+        raise SnapshotError(
+            f"no snapshot can be written to {root} ({error.strerror or error}): make it writable for this user, free "
+            "some disk space, or set SOURCING_SNAPSHOTS to another folder. Nothing was sent"
         ) from error
 
 

@@ -2,7 +2,8 @@
 
 `storm` is four processes on one batch with random kills and stops, `restarts` a PostgreSQL that goes away and comes
 back, `command` the real command with its Prefect server, `hostile` the whole table of odd answers (`--every 50` plays
-every fiftieth case), `cells` a million random cells of request files. A repetition that fails keeps its folder and
+every fiftieth case), `cells` a million random cells of request files, `starts` commands that are killed in their first
+seconds, `earlier` a run of the version before that waited for its approval. A repetition that fails keeps its folder and
 names it.
 """
 
@@ -19,23 +20,24 @@ from pathlib import Path
 
 from tests.endurance.cells import random_cells
 from tests.endurance.command import commands_under_fire
+from tests.endurance.earlier import earlier_run_goes_on
 from tests.endurance.hostile import odd_answers
 from tests.endurance.restarts import LATENCY_S, LONGEST_PAUSE_S, Restarted, batch_under_restarts
 from tests.endurance.shop import End
+from tests.endurance.starts import killed_starts_lock_nobody_out
 from tests.endurance.storm import Repetition, repetition
 from tests.postgres import Postgres, running_postgres
 from tests.running import RunningSandbox, own_sandbox
 
 HEAD = "what       database    seed kills stops seconds  runs asked  states; violations"
 RESTARTS_HEAD = "what       database    seed restarts crashes seconds by-itself runs asked  states; violations"
+PARTS = ("storm", "restarts", "command", "hostile", "cells", "starts", "earlier")
 Done = Repetition | Restarted
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.endurance", description=__doc__)
-    parser.add_argument(
-        "parts", nargs="*", default=["storm", "restarts", "command", "hostile", "cells"], metavar="PART"
-    )
+    parser.add_argument("parts", nargs="*", default=[*PARTS], metavar="PART")
     parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
     parser.add_argument("--repetitions", type=int, default=20)
     parser.add_argument("--orders", type=int, default=500)
@@ -52,6 +54,8 @@ def main() -> int:
     right += [all([_commands(name, options) for name in databases])] if "command" in options.parts else []
     right += [odd_answers(every=options.every)] if "hostile" in options.parts else []
     right += [random_cells(seed=options.seed)] if "cells" in options.parts else []
+    right += [killed_starts_lock_nobody_out()] if "starts" in options.parts else []
+    right += [earlier_run_goes_on()] if "earlier" in options.parts else []
     return 0 if all(right) else 1
 
 
