@@ -2,9 +2,9 @@
 
 `storm` is four processes on one batch with random kills and stops, `restarts` a PostgreSQL that goes away and comes
 back, `command` the real command with its Prefect server, `hostile` the whole table of odd answers (`--every 50` plays
-every fiftieth case), `cells` a million random cells of request files, `starts` commands that are killed in their first
-seconds, `earlier` a run of the version before that waited for its approval. A repetition that fails keeps its folder and
-names it.
+every fiftieth case), `cells` a million random cells of request files, `starts` commands that are killed in their
+first seconds, `earlier` a run of the version before that waited for its approval. A repetition that fails keeps its
+folder and names it.
 """
 
 from __future__ import annotations
