@@ -8,7 +8,7 @@ from operator import attrgetter
 
 from connectors.xportcn.api import alibaba_batch, alibaba_order, alibaba_product
 from connectors.xportcn.channels.base import Created, PayOutcome
-from connectors.xportcn.channels.matching import LinesByIds, trace_status, untold
+from connectors.xportcn.channels.matching import LinesByIds, distinct, trace_status, untold
 from connectors.xportcn.channels.refusals import (
     BALANCE_NOT_ENOUGH,
     CANNOT_PAY,
@@ -74,14 +74,14 @@ def offer(product: alibaba_product.Product) -> Offer:
         seller_name=product.seller_data.shop_name,
         min_quantity=max(1, product.min_order_quantity),
         active=product.status == PUBLISHED,
-        skus=tuple(_sku(sku) for sku in product.product_sku_infos),
-        volume_prices=tuple(
+        skus=distinct(_sku(sku) for sku in product.product_sku_infos),
+        volume_prices=distinct(
             VolumePrice(start_quantity=step.start_quantity, price=step.price)
             for step in product.product_sale_info.price_range_list
         ),
         category_id=product.category_id,
         category_name=product.category_name,
-        image_urls=product.product_image.images,
+        image_urls=distinct(product.product_image.images),
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from connectors.xportcn.api import international
 from connectors.xportcn.channels.alibaba_1688_answers import shipments
 from connectors.xportcn.channels.base import Created
-from connectors.xportcn.channels.matching import LinesByIds, trace_status
+from connectors.xportcn.channels.matching import LinesByIds, distinct, trace_status
 from connectors.xportcn.channels.refusals import refusal, unsettled
 from connectors.xportcn.errors import ContractMismatch
 from domain.marketplace import Marketplace
@@ -75,9 +75,9 @@ def offer(product: international.Product) -> Offer:
         seller_name=product.shop_name,
         min_quantity=max(1, product.min_order_quantity),
         active=product.status == ONLINE,
-        skus=tuple(_sku(sku) for sku in product.skus),
+        skus=distinct(_sku(sku) for sku in product.skus),
         category_id=product.category_id,
-        image_urls=product.images,
+        image_urls=distinct(product.images),
     )
 
 
@@ -93,7 +93,7 @@ def _sku(sku: international.ProductSku) -> Sku:
 
 
 def _volume_prices(ladder: Sequence[international.LadderStep]) -> tuple[VolumePrice, ...]:
-    return tuple(VolumePrice(start_quantity=step.min_quantity, price=step.price) for step in ladder)
+    return distinct(VolumePrice(start_quantity=step.min_quantity, price=step.price) for step in ladder)
 
 
 def problem(code: str, words: str, line_no: int = 0) -> LineProblem:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from domain.orders import OrderLine, SourcingOrder
 from domain.quotes import LineProblem, Problem
@@ -14,6 +15,7 @@ from domain.service_orders import ServiceOrder, TraceStatus, TrackingEvent
 CLOCK_MARGIN = timedelta(minutes=10)
 
 LineIds = tuple[str, str]
+Value = TypeVar("Value")
 
 
 class LinesByIds:
@@ -37,6 +39,11 @@ def untold(lines: Iterable[OrderLine], told: Iterable[OrderLine | None]) -> tupl
         for line in lines
         if line.line_no not in heard
     )
+
+
+def distinct(values: Iterable[Value]) -> tuple[Value, ...]:
+    """Each value once, in order: a row that is told three thousand times is one row."""
+    return tuple(dict.fromkeys(values))
 
 
 def other_pieces(line: OrderLine, told: int) -> LineProblem:

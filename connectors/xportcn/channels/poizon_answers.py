@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from connectors.xportcn.api import poizon
 from connectors.xportcn.channels.alibaba_1688_answers import shipments
 from connectors.xportcn.channels.base import Created
-from connectors.xportcn.channels.matching import LinesByIds, other_pieces, trace_status, untold
+from connectors.xportcn.channels.matching import LinesByIds, distinct, other_pieces, trace_status, untold
 from connectors.xportcn.channels.refusals import refusal, unsettled
 from domain.marketplace import Marketplace
 from domain.money import total_of
@@ -58,11 +58,11 @@ def offer(product: poizon.Product) -> Offer:
         seller_name=product.seller_name,
         min_quantity=max(1, product.min_quantity),
         active=product.status == ON_SALE,
-        skus=tuple(_sku(sku) for sku in product.skus),
+        skus=distinct(_sku(sku) for sku in product.skus),
         distribution_item_id=product.dist_spu_id,
         category_id=product.category_id,
         category_name=product.category_name,
-        image_urls=product.images,
+        image_urls=distinct(product.images),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from connectors.xportcn.api import taobao_order, taobao_product
 from connectors.xportcn.channels.base import Created, PayOutcome
-from connectors.xportcn.channels.matching import LinesByIds, other_pieces, trace_status, untold
+from connectors.xportcn.channels.matching import LinesByIds, distinct, other_pieces, trace_status, untold
 from connectors.xportcn.channels.refusals import refusal, unsettled
 from domain.marketplace import Marketplace
 from domain.money import total_of
@@ -77,11 +77,11 @@ def offer(product: taobao_product.Product, mapping: taobao_product.Mapping | Non
         seller_name=product.shop_name,
         min_quantity=max(1, product.begin_amount),
         active=product.status == ACTIVE and bool(distribution_id),
-        skus=tuple(_sku(sku, sku.mp_sku_id or sku_ids.get(sku.sku_id, "")) for sku in product.sku_list),
+        skus=distinct(_sku(sku, sku.mp_sku_id or sku_ids.get(sku.sku_id, "")) for sku in product.sku_list),
         distribution_item_id=distribution_id,
         category_id=product.category_id,
         category_name=product.category_name,
-        image_urls=product.pic_urls,
+        image_urls=distinct(product.pic_urls),
     )
 
 
