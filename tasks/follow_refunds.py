@@ -50,6 +50,8 @@ async def take_outcome(resources: Resources, refund: Refund) -> str:
     effect = asking(resources, refund)
     if refund.state is RefundState.ASKING and effect and effect.status is EffectStatus.DONE:
         refund_id = str((effect.answer or {})["refund_id"])
+        if other := await asyncio.to_thread(_holder, resources, refund, refund_id):
+            return f"{refund.order_ref}: the service names refund {refund_id}, which is {other}'s: look at both there"
         asked_at = effect.settled_at
         refund = replace(refund, refund_id=refund_id, state=RefundState.ASKED, refusal="", asked_at=asked_at)
     elif refund.state is RefundState.ASKING and effect:
@@ -70,11 +72,24 @@ async def look_at(resources: Resources, refund: Refund) -> str:
         raise
     except XportcnError as error:
         return f"{refund.order_ref}: refund {refund.refund_id} can't be read ({error.message})"
+    paid = (await asyncio.to_thread(resources.ledger.orders, [refund.order_ref]))[refund.order_ref].paid
+    if max(shown.asked, shown.refunded) > paid:
+        return (
+            f"{refund.order_ref}: refund {refund.refund_id} shows {shown.refunded} given back of {shown.asked} asked, "
+            f"and {paid} was paid: not believed, look it up there"
+        )
     now = merged(refund, shown)
     if now.state not in FOLLOWED:
         now = replace(now, settled_at=refund.settled_at or resources.clock())
     await asyncio.to_thread(resources.ledger.refunds.follow, now, shown.events)
     return ""
+
+
+def _holder(resources: Resources, refund: Refund, refund_id: str) -> str:
+    """The order whose refund has this id already; empty when it is free."""
+    known = resources.ledger.refunds.in_states([*RefundState])
+    same = (one for one in known if one.refund_id == refund_id and one.marketplace is refund.marketplace)
+    return next((one.order_ref for one in same if one.key != refund.key), "")
 
 
 def merged(refund: Refund, shown: ServiceRefund) -> Refund:

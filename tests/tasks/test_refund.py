@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -239,3 +240,16 @@ async def test_a_person_can_answer_whether_a_refund_was_asked_for(
     (refund,) = resources.ledger.refunds.of_orders(["A-1"])
     assert (refund.refund_id, refund.state) == ("R1", RefundState.ASKED)
     assert len(service.asked) == 2
+
+
+@pytest.mark.parametrize("told", [{"refunded": Money(501)}, {"asked": Money(501)}, {"refunded": Money(10**15)}])
+async def test_more_than_was_paid_never_comes_back(
+    resources: Resources, service: FakeAfterSale, told: dict[str, Any]
+) -> None:
+    """Of 5.00 paid the service shows 5.01 given back: said, not written, and the budget is not freed by it."""
+    paid_order(resources)
+    await run(resources)
+    service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.REFUNDED, **told)
+    [trouble] = await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="1 of 1")
+    assert "5.00 CNY was paid: not believed" in trouble
+    assert (order(resources).state, order(resources).refunded) == (OrderState.REFUNDING, NOTHING)
