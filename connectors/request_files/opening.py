@@ -23,6 +23,7 @@ class Unusable(Exception):
 def content_of(path: Path) -> bytes:
     """All of a file. Raises `OSError`, and `Unusable` for what is no regular file or too large."""
     # a pipe that nobody writes to would block an ordinary open for ever
+    _require_file(path.stat())  # opening a device alone may set it going
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(_required(descriptor), "rb") as file:
         content = file.read(MOST_BYTES + 1)
@@ -34,15 +35,18 @@ def content_of(path: Path) -> bytes:
 def _required(descriptor: int) -> int:
     """The same descriptor, of a regular file that is not too large; any other is closed."""
     try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise Unusable(f"is {KINDS.get(stat.S_IFMT(status.st_mode), 'no file')}; give a regular file")
-        if status.st_size > MOST_BYTES:
-            raise Unusable(too_large(status.st_size))
+        _require_file(os.fstat(descriptor))
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _require_file(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise Unusable(f"is {KINDS.get(stat.S_IFMT(status.st_mode), 'no file')}; give a regular file")
+    if status.st_size > MOST_BYTES:
+        raise Unusable(too_large(status.st_size))
 
 
 def too_large(size: int) -> str:

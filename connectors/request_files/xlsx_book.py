@@ -211,6 +211,8 @@ def open_book(content: bytes) -> Iterator[Book]:
         declared = sum(part.file_size for part in archive.infolist() if part.filename.endswith((".xml", ".rels")))
         if declared > MOST_UNPACKED or (declared > SURELY_FINE and declared > MOST_TIMES * len(content)):
             raise Unusable(_too_large(declared))
+        if len(archive.NameToInfo) < len(archive.infolist()):
+            raise ValueError("it has a part twice")
         yield Book(archive)
 
 

@@ -50,7 +50,7 @@ class Sheet:
         self._column = -1
         self._cell: dict[str, str] = {}
         self._value: list[str] = []
-        self._is_value = self._has_value = self._is_formula = self._is_inline = False
+        self._is_value = self._has_value = self._is_formula = self._is_inline = self._in_data = False
 
     def rows(self) -> Iterator[tuple[int, list[object]]]:
         """The rows that are there, with their numbers. Cells beyond the header's last stand together after it."""
@@ -73,7 +73,8 @@ class Sheet:
         elif name == "v":
             self._is_value = self._has_value = True
         elif name == "row":
-            self._begin_row(attributes)
+            if self._in_data:  # drawings have rows of their own
+                self._begin_row(attributes)
         elif name == "f":
             self._is_formula = True
         elif name == "is":
@@ -86,6 +87,8 @@ class Sheet:
         elif name == "col" and (_is_on(attributes, "hidden") or attributes.get("width") == "0"):
             self._bound(self.hidden_columns)
             self.hidden_columns.append((int(attributes["min"]), int(attributes["max"])))
+        elif name == "sheetData":
+            self._in_data = True
         elif name == "sheetFormatPr":
             self._rows_are_hidden = _is_on(attributes, "zeroHeight")
 
@@ -96,7 +99,10 @@ class Sheet:
             if (value := self._read()) is not None:
                 self._put(value)
         elif name == "row":
-            self._end_row()
+            if self._in_data:
+                self._end_row()
+        elif name == "sheetData":
+            self._in_data = False
         elif name == "is":
             self._is_inline = False
             self._value = [self._inline.take()]
@@ -214,6 +220,8 @@ def _number(text: str, shown: Shown) -> object:
     if not NUMBER.fullmatch(text):
         raise ValueError(f"{text[:40]!r} is no number")
     value = float(text)
+    if not value and re.search("[1-9]", text.lower().partition("e")[0]):
+        raise ValueError(f"{text[:40]!r} is too small a number")
     if abs(value) >= SPREADSHEET_LIMIT:
         return f"{Decimal(value):.16e}" if abs(value) < float("inf") else value  # the digits after the 15th are lost
     if value.is_integer() and shown.zeros:
