@@ -27,7 +27,7 @@ def refused(envelope: Envelope, refusal: Refusal) -> web.Response:
     return failure(envelope, refusal.status, refusal.code, refusal.message)
 
 
-def failure(envelope: Envelope, status: int, code: int, message: str) -> web.Response:
+def failure(envelope: Envelope, status: int, code: int | str, message: str) -> web.Response:
     if envelope is Envelope.B:
         return as_json({"errorCode": code, "errorMsg": message, "success": False, "data": None}, status)
     return as_json(_general(code, message, None), status)
@@ -43,6 +43,11 @@ def too_many(envelope: Envelope) -> web.Response:
     return answer
 
 
+def throttled(envelope: Envelope) -> web.Response:
+    """As 1688 says it, with HTTP 200 (upstream)."""
+    return failure(envelope, 200, "gw.QosAppFrequencyLimit", "App request frequency limit")
+
+
 def garbage(_: Envelope) -> web.Response:
     return web.Response(body=b"<html><body>upstream timed out", content_type="text/html")
 
@@ -51,7 +56,7 @@ def as_json(body: Any, status: int = 200) -> web.Response:
     return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")
 
 
-def _general(code: int, message: str, data: Any) -> dict[str, Any]:
+def _general(code: int | str, message: str, data: Any) -> dict[str, Any]:
     return {
         "requestId": os.urandom(16).hex(),
         "code": code,

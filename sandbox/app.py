@@ -44,6 +44,7 @@ OPERATIONS = Operations.joined(
 WITHOUT_EFFECT: dict[Kind, Callable[[Envelope], web.Response]] = {
     Kind.HTTP_500: answers.server_fault,
     Kind.HTTP_429: answers.too_many,
+    Kind.THROTTLE_CODE: answers.throttled,
     Kind.GARBAGE: answers.garbage,
 }
 

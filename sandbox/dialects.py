@@ -15,6 +15,7 @@ class Dialect(StrEnum):
     LIST_WITHOUT_REFERENCE = "list-without-reference"
     REFUSES_UNKNOWN_FIELDS = "refuses-unknown-fields"
     REFUSES_DUPLICATES = "refuses-duplicates"
+    TRACKING_404 = "tracking-404"
 
 
 SENTENCES: Mapping[Dialect, str] = {
@@ -27,6 +28,7 @@ SENTENCES: Mapping[Dialect, str] = {
     Dialect.REFUSES_DUPLICATES: (
         "A second create under the same caller's id (outOrderId included) is refused, also with the same lines."
     ),
+    Dialect.TRACKING_404: "Tracking an order of 1688 or big_major that has no parcel yet is answered with code 404.",
 }
 
 

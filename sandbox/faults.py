@@ -16,6 +16,7 @@ class Kind(StrEnum):
     LATENCY = "latency"  # waits delay_s real seconds first
     HTTP_500 = "http_500"  # no effect
     HTTP_429 = "http_429"  # no effect
+    THROTTLE_CODE = "throttle_code"  # HTTP 200 and a code for too many calls, no effect
     DROP_BEFORE = "drop_before"  # connection cut, no effect
     DROP_AFTER = "drop_after"  # effect, then connection cut
     LATE_EFFECT = "late_effect"  # answers 500, effect lands delay_s of sandbox time later

@@ -7,6 +7,8 @@ from enum import StrEnum
 
 SUCCESS = "200"
 NONCE_USED = "40104"
+# Upstream's words for too many calls, which it says by code at HTTP 200 or 400 (assumed: handed through as they are).
+THROTTLED = frozenset({"gw.QosAppFrequencyLimit", "gw.QosApiFrequencyLimit", "ApiCallLimit"})
 
 
 class Kind(StrEnum):
@@ -52,6 +54,8 @@ def meaning_of(failure: Failure) -> Meaning:
         return _without_answer(failure)
     if 429 in (failure.status, _number(failure.code)):
         return Meaning.RETRY_LATER
+    if failure.code in THROTTLED:  # who refused it, and whether before or after the effect, is not known
+        return Meaning.UNANSWERED if failure.effect else Meaning.RETRY_LATER
     if failure.code is None or 300 <= failure.status < 400:
         return _without_envelope(failure, failure.status)
     return _with_envelope(failure, failure.status, failure.code)

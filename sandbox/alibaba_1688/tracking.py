@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox.dialects import Dialect
 from sandbox.entities import Order
 from sandbox.lifecycle import Event, moved, past, sent_parcel
 from sandbox.operations import Call, Operations
-from sandbox.refusals import order_not_found
+from sandbox.refusals import NO_SUCH_OPERATION, Refusal, order_not_found
 from sandbox.times import china_text
 from sandbox.warehouse.views import booked_parcels
 from sandbox.world import World
@@ -26,7 +27,10 @@ def trace(world: World, call: Call) -> dict[str, Any]:
 
 def order_trace(world: World, order: Order) -> dict[str, Any]:
     """The parcels of an order of 1688, or of its big sellers, with what happened to each."""
-    return {"logisticsTrace": _domestic(order, world.now()) + _international(world, order)}
+    parcels = _domestic(order, world.now()) + _international(world, order)
+    if not parcels and Dialect.TRACKING_404 in world.dialects:
+        raise Refusal(NO_SUCH_OPERATION, "no logistics of this order")
+    return {"logisticsTrace": parcels}
 
 
 def _domestic(order: Order, now: int) -> list[dict[str, Any]]:

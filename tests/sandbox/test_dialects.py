@@ -92,6 +92,18 @@ async def test_duplicates_are_refused(caller: Caller, buyer: Buyer, rows: dict[s
     assert len((await caller.books())["orders"]) == 3
 
 
+async def test_no_tracking_yet_may_be_a_code(caller: Caller, buyer: Buyer, rows: dict[str, Any]) -> None:
+    """404 until the order has a parcel, for 1688 and its twin; without the dialect an empty list."""
+    order_id = await buyer.create_1688(rows["1688"])
+    path = "/alibaba/order/logistics/trace/get"
+    assert (await caller.get(path, orderId=order_id)).data == {"logisticsTrace": []}
+    await caller.control("PUT", "dialects", {"names": ["tracking-404"]})
+    assert (await caller.get(path, orderId=order_id)).refusal == (200, 404)
+    await buyer.pay_1688(order_id)
+    await caller.advance(days=5)
+    assert len((await caller.get(path, orderId=order_id)).data["logisticsTrace"]) == 1
+
+
 async def test_unknown_dialects_are_refused_by_name(caller: Caller) -> None:
     """And leave those in force as they were; a reset brings back those of the start."""
     await caller.control("PUT", "dialects", {"names": LIST_WITHOUT_MESSAGE})
