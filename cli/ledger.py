@@ -9,6 +9,7 @@ import typer
 
 from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, explained, say
 from cli.options import Json, agrees
+from domain.marketplace import Marketplace
 
 if TYPE_CHECKING:
     from connectors.ledger.verify import Verdict
@@ -94,13 +95,27 @@ def restore_ledger(
 
 @app.command("confirm")
 @explained
-def confirm_ledger(*, yes: Yes = False, by: By = None) -> None:
-    """Say that what a restored ledger had forgotten is dealt with: then it may buy again."""
+def confirm_ledger(
+    marketplace: Annotated[
+        Marketplace | None,
+        typer.Argument(help="Only that every order of ours at this marketplace is known to it, as a plan asked."),
+    ] = None,
+    *,
+    yes: Yes = False,
+    by: By = None,
+) -> None:
+    """Say that what a restored or new ledger can't know is dealt with: then it may buy again."""
     from cli.resolve import person
     from cli.status import open_ledger
     from connectors.ledger.marks import Mark
 
     with open_ledger() as ledger:
+        if marketplace is not None:
+            if not agrees(f"Is every order of ours at {marketplace} known to this ledger?", yes=yes):
+                raise typer.Exit(COULD_NOT_RUN)
+            ledger.marks.confirm(marketplace, by=by or person())
+            say(f"confirmed: the next run may buy at {marketplace}")
+            return
         words = ledger.marks.standing().get(Mark.RESTORED)
         if words is None:
             say("this ledger waits for no confirmation")

@@ -86,6 +86,14 @@ class XportcnSettings(Settings):
     overrides: str = Field(
         "", description="TOML file that corrects methods, paths and field names of operations; empty is none"
     )
+    out_order_id: bool = Field(
+        default=True,
+        description="Send our reference to 1688 and big_major as outOrderId too (assumed); false leaves it out",
+    )
+    trade_types: str = Field(
+        "assureTrade, fxassure, alipay, assure",
+        description="How 1688 may be bought from, none of them on credit: of those that the preview names the first",
+    )
     requests_per_second: float = Field(0, ge=0, description="Local rate limit; 0 is no limit")
     connect_timeout_s: float = Field(5, gt=0)
     timeout_s: float = Field(30, gt=0, description="For one whole call, connecting included")
@@ -121,6 +129,10 @@ class XportcnSettings(Settings):
             for name, value in zip(("access_key", "access_secret", "user_id"), SANDBOX_ACCOUNT, strict=True):
                 values[name] = values.get(name) or value
         return values
+
+    @property
+    def allowed_trade_types(self) -> tuple[str, ...]:
+        return tuple(name for part in self.trade_types.split(",") if (name := part.strip()))
 
     @property
     def is_sandbox(self) -> bool:

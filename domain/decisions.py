@@ -107,6 +107,8 @@ def judge_quote(request: OrderRequest, lines: tuple[OrderLine, ...], quote: Quot
             f"the service would split this into {quote.order_count} orders, since its items lie in different depots: "
             "give the items of each depot an order_ref of their own"
         )
+    if quote.hold:
+        return held(quote.hold)
     limits = {line_no: line.max_unit_price for line_no, line in enumerate(request.lines, start=1)}
     titles = {line.line_no: line.title for line in lines}
     over = [

@@ -58,7 +58,7 @@ def orphan(
     return Finding(
         kind=FindingKind.ORPHAN,
         marketplace=marketplace,
-        order_ref=order.reference,
+        order_ref=ours.order_ref if ours else next(iter(order.names), ""),
         order_id=order.order_id,
         expected=expected,
         seen=standing(order),

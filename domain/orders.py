@@ -90,11 +90,16 @@ class OrderLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourcingOrder:
-    """An order ready to be quoted, created, paid and booked: the request with every line matched."""
+    """An order ready to be quoted, created, paid and booked: the request with every line matched.
+
+    `flow` and `trade_type` are those of its quote.
+    """
 
     request: OrderRequest
     seller_id: str
     lines: tuple[OrderLine, ...] = field(default_factory=tuple)
+    flow: str = ""
+    trade_type: str = ""
 
     @property
     def order_ref(self) -> str:

@@ -43,7 +43,9 @@ class QuoteLine:
 class Quote:
     """A preview of one order. `total` (goods, postage, what the service adds) is what paying will cost.
 
-    `order_count` is above 1 when the service would make several orders of it (goods in two depots).
+    `order_count` is above 1 when the service would make several orders of it (goods in two depots). `flow` and
+    `trade_type` are what the order must be created with; empty where the marketplace names none. `hold` is why a person
+    must look first.
     """
 
     goods: Money
@@ -52,3 +54,6 @@ class Quote:
     lines: tuple[QuoteLine, ...] = ()
     problems: tuple[LineProblem, ...] = ()
     order_count: int = 1
+    flow: str = ""
+    trade_type: str = ""
+    hold: str = ""

@@ -123,7 +123,12 @@ class _Sides:
         self._live: defaultdict[tuple[Marketplace, str], list[ServiceOrder]] = defaultdict(list)
         for (name, _), order in self._by_id.items():
             if is_live(order):
-                self._live[name, order.reference].append(order)
+                self._live[name, self._name_of(name, order)].append(order)
+
+    def _name_of(self, place: Marketplace, order: ServiceOrder) -> str:
+        """The reference by which the order is ours, else the first that it shows."""
+        names = [name for name in order.names if (place, name) in self._ours] or list(order.names)
+        return names[0] if names else ""
 
     def shown(self, ours: LedgerOrder) -> ServiceOrder | None:
         return self._by_id.get((ours.marketplace, ours.order_id))
@@ -156,7 +161,7 @@ class _Sides:
 
     def _is_left_out(self, name: Marketplace, order: ServiceOrder) -> bool:
         said = self._not_ours.get((name, order.order_id))
-        if said is None or (order.reference and (name, order.reference) in self._ours):
+        if said is None or (name, self._name_of(name, order)) in self._ours:
             return False
         costs = order.paid or order.total
         return costs.currency == said.amount.currency and costs <= said.amount

@@ -9,6 +9,7 @@ from domain.request_cells import COLUMNS
 from domain.wording import number_of
 
 HEADER_ROW = 1
+SERVICE = -1
 POSITION = {column.name: position for position, column in enumerate(COLUMNS)}
 MOST_ROWS_NAMED = 5
 
@@ -16,6 +17,8 @@ MOST_ROWS_NAMED = 5
 @dataclass(frozen=True, slots=True)
 class Remark:
     """One thing about the file. `row` counts as a CSV file does: the header is row 1; 0 means the whole file.
+
+    `SERVICE` stands for what is no matter of the file: what the service does not tell.
 
     `column` is empty when the whole row is meant.
     """
@@ -25,7 +28,7 @@ class Remark:
     message: str
 
     def __str__(self) -> str:
-        place = f"row {self.row}" if self.row else "the file"
+        place = {0: "the file", SERVICE: "the service"}.get(self.row, f"row {self.row}")
         return f"{place}, column {self.column}: {self.message}" if self.column else f"{place}: {self.message}"
 
 

@@ -59,10 +59,19 @@ class ShipmentItem:
     title: str = ""
 
 
+class Place(StrEnum):
+    """Where an order shows our reference, in words for people; see `ServiceOrder`."""
+
+    REFERENCE = "reference"
+    OWN_ID = "outOrderId"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceOrder:
     """One order as the service shows it. Times are UTC. `paid` is None while unpaid.
 
+    `reference` is what stands where the contract has room for ours, `own_id` what stands in `outOrderId` (1688
+    and big_major, assumed). Either may be empty, or somebody else's.
     `parts` are the ids by which the marketplace traces parcels (Taobao sub-orders; 1688 none).
     """
 
@@ -77,6 +86,17 @@ class ServiceOrder:
     parts: tuple[str, ...] = ()
     parcels: tuple[DomesticParcel, ...] = ()
     shipments: tuple[Shipment, ...] = ()
+    own_id: str = ""
+
+    def places_of(self, order_ref: str) -> frozenset[Place]:
+        """Where it shows exactly this reference."""
+        shown = {Place.REFERENCE: self.reference, Place.OWN_ID: self.own_id}
+        return frozenset(place for place, name in shown.items() if name == order_ref)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every reference that it shows, whoever gave it."""
+        return tuple(dict.fromkeys(name for name in (self.reference, self.own_id) if name))
 
 
 class TraceStatus(StrEnum):

@@ -23,7 +23,7 @@ from domain.money import Money
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from domain.report import BatchReport, check_batch_id
-from domain.request_remarks import Remark, told_together
+from domain.request_remarks import SERVICE, Remark, told_together
 from domain.states import OrderState
 from domain.wording import number_of
 from flows.approval import Decision, Question, decide
@@ -46,11 +46,11 @@ from flows.parameters import (
 from flows.planning import limits_now, plan_orders, spend_limits, within_budget
 from flows.reporting import batch_report, bought_by
 from flows.sorting import Work, sort_requests
-from tasks.create_order import find_strangers
 from tasks.lost_ledger import require_not_lost
 from tasks.render_freight import approve_freight, estimate_unbooked
 from tasks.resources import Resources, open_resources
 from tasks.snapshot import snapshot_orders, snapshot_plan
+from tasks.strangers import find_strangers
 
 PASTED = "pasted-lines"
 MOST_LOGGED = 50
@@ -250,7 +250,11 @@ class _Batch:
         limits = limits_now(self.resources, spend_limits(self.resources, self.batch_id, budget))
         strangers = await find_strangers(self.resources, work.to_plan)
         plans = await plan_orders(self.resources, work.to_plan, chunk_size=self.chunk_size, match_anew=match_anew)
-        plans = [plan.judged(held(strangers[ref])) if (ref := plan.order_ref) in strangers else plan for plan in plans]
+        for warning in strangers.warnings:
+            run_logger().warning(warning)
+        self.warnings = [*self.warnings, *(Remark(SERVICE, "", warning) for warning in strangers.warnings)]
+        why = strangers.reasons
+        plans = [plan.judged(held(why[ref])) if (ref := plan.order_ref) in why else plan for plan in plans]
         return work, within_budget(plans, limits)
 
     def _report(

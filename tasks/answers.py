@@ -31,13 +31,14 @@ from tasks.answer_checks import (
 )
 from tasks.book_shipment import book_effect
 from tasks.cancel_order import after_unknown, cancel_effect
-from tasks.create_order import ALREADY_THERE, create_effect
+from tasks.create_order import create_effect
 from tasks.effects import clear_from
 from tasks.follow_refunds import take_outcome
 from tasks.order_cart import PART as CART
 from tasks.order_cart import create_effect as cart_create_effect
 from tasks.refund_effects import after_sale_of, ask_effect
 from tasks.resources import Resources
+from tasks.strangers import ALREADY_THERE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,10 +174,10 @@ async def _require_order(resources: Resources, order: OrderRecord, order_id: str
     shown = (await channel.read([order_id])).get(order_id)
     if shown is None:
         raise AnswerRefused(f"{order.marketplace} shows no order {order_id}: give the id as the console has it")
-    if shown.reference and shown.reference != order.order_ref:
-        raise contradicted(order, f"order {order_id} carries reference {shown.reference}")
+    if shown.names and order.order_ref not in shown.names:
+        raise contradicted(order, f"order {order_id} carries reference {shown.names[0]}")
     since = min(order.recorded_at, shown.created_at or order.recorded_at) - timedelta(days=1)
-    named = (await channel.find([order.order_ref], since=since)).get(order.order_ref, [])
+    named = (await channel.find([order.order_ref], since=since)).found.get(order.order_ref, [])
     others = [one.order_id for one in named if one.status is not ServiceStatus.CLOSED and one.order_id != order_id]
     if others:
         raise AnswerRefused(

@@ -76,7 +76,7 @@ async def _read(resources: Resources, orders: Iterable[OrderRecord]) -> dict[str
 
 def is_another_s(order_ref: str, shown: ServiceOrder) -> bool:
     """Whether the order that the service shows carries a reference, and not this one."""
-    return shown.reference.strip() not in ("", order_ref)
+    return shown.reference.strip() not in ("", order_ref) and shown.own_id != order_ref
 
 
 def another_s(order_ref: str, shown: ServiceOrder) -> str:

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from connectors.ledger.codec import sourcing_order_of
-from connectors.ledger.records import Intent, OrderChange, OrderRecord, SpendLimits
+from connectors.ledger.controls import controls
+from connectors.ledger.records import EffectRecord, Intent, OrderChange, OrderRecord, SpendLimits
 from connectors.xportcn.channels.base import Channel
-from connectors.xportcn.errors import Misconfigured, Refused, XportcnError
+from connectors.xportcn.channels.refusals import says_it_exists
+from connectors.xportcn.errors import Refused
+from domain.absence import Control, Sent, why_unproven
+from domain.answers import FORMS, question
 from domain.effects import Action, Claim
-from domain.orders import OrderRequest
-from domain.service_orders import ServiceOrder, ServiceStatus
+from domain.marketplace import Marketplace
+from domain.service_orders import Place, ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from tasks.by_channel import by_channel
-from tasks.effects import Effect, Landed, perform, settle
+from tasks.effects import Effect, Landed, Seen, Unproven, perform, settle
 from tasks.resources import Resources
 
 CLOCK_MARGIN = timedelta(minutes=10)
-ALREADY_THERE = "the service already has order"
+MOST_CONTROLS = 3
 
 
 @task(name="create_order", task_run_name="create {label}", cache_policy=NO_CACHE, persist_result=False, retries=0)
@@ -34,53 +39,13 @@ async def create_orders(
             order_ref=ref,
             action=Action.CREATE,
             amount=order.payable,
-            request_hash=order.fingerprint,
+            request_hash=request_hash(order, resources.channels[order.marketplace].places),
             plan_hash=order.plan_hash or "",
             seen_in=order.state,
         )
         for ref, order in orders.items()
     ]
     await perform(resources, create_effect(resources), intents, orders, limits=limits)
-
-
-async def find_strangers(resources: Resources, requests: Sequence[OrderRequest]) -> dict[str, str]:
-    """Why not to order what this ledger has not ordered and the service has: by `order_ref`.
-
-    A lost ledger, a second one, or one that was restored from a backup must not buy again; nor may an order be bought
-    again that arrived after it was given up. Where creating is idempotent the service itself prevents that.
-    """
-    reasons: dict[str, str] = {}
-    for marketplace, channel in resources.channels.items():
-        refs = [request.order_ref for request in requests if request.marketplace is marketplace]
-        if refs and not marketplace.create_is_idempotent:
-            reasons |= await _strangers(resources, channel, refs)
-    return reasons
-
-
-async def _strangers(resources: Resources, channel: Channel, refs: Sequence[str]) -> dict[str, str]:
-    since = resources.clock() - timedelta(days=resources.settings.look_back_days)
-    try:
-        found = await channel.find(refs, since=since)
-    except Misconfigured:
-        raise
-    except XportcnError as error:
-        return dict.fromkeys(refs, f"could not be looked for at the service ({error.message}). Run again")
-    return {
-        ref: f"{ALREADY_THERE} {_listed(alive)} under this order_ref, and this ledger has not ordered it. If it is "
-        f"this order, take it over: {_taking_over(ref, alive)}. If another ledger ordered it, use that one: under a "
-        "new order_ref it would be bought a second time"
-        for ref, orders in found.items()
-        if (alive := [order for order in orders if order.status is not ServiceStatus.CLOSED])
-    }
-
-
-def _taking_over(order_ref: str, alive: Sequence[ServiceOrder]) -> str:
-    order_id, most = (alive[0].order_id, alive[0].total.major) if len(alive) == 1 else ("ORDER_ID", "AMOUNT_CNY")
-    return f"sourcing resolve {order_ref} --ordered {order_id} --up-to {most}"
-
-
-def _listed(orders: Sequence[ServiceOrder]) -> str:
-    return ", ".join(f"{order.order_id} ({order.status}, {order.total})" for order in orders)
 
 
 async def settle_creates(resources: Resources, orders: Mapping[str, OrderRecord]) -> None:
@@ -102,16 +67,11 @@ def create_effect(resources: Resources) -> Effect:
         change = OrderChange(order_ref=order.order_ref, state=OrderState.ORDERED, columns=columns)
         return Landed(answer={"order_ids": created.order_ids, "total": str(created.total)}, change=change)
 
-    async def look(orders: Sequence[OrderRecord]) -> Mapping[str, Landed]:
-        found: dict[str, Landed] = {}
+    async def look(orders: Sequence[OrderRecord]) -> Mapping[str, Seen]:
+        seen: dict[str, Seen] = {}
         for channel, group in by_channel(resources, orders):
-            refs = [order.order_ref for order in group]
-            since = min(_intended_at(resources, refs)) - CLOCK_MARGIN
-            shown = await channel.find(refs, since=since)
-            found |= {
-                o.order_ref: _found(o, shown[o.order_ref], resources.clock()) for o in group if shown.get(o.order_ref)
-            }
-        return found
+            seen |= await _look(resources, channel, group)
+        return seen
 
     def on_refused(order: OrderRecord, error: Refused) -> OrderChange:
         return OrderChange(order_ref=order.order_ref, state=OrderState.REFUSED, reason=f"not ordered: {error.message}")
@@ -122,14 +82,85 @@ def create_effect(resources: Resources) -> Effect:
         send=send,
         look=look,
         absence_proves=True,
-        question=lambda order: f"Is there an order with reference {order.order_ref} in the console?",
+        question=asked_about_creating,
         on_refused=on_refused,
+        is_doubtful=says_it_exists,
     )
 
 
-def _intended_at(resources: Resources, order_refs: Sequence[str]) -> list[datetime]:
-    effects = resources.ledger.effects_of(order_refs)
-    return [effect.intent_at for effect in effects if effect.action is Action.CREATE]
+def asked_about_creating(order: OrderRecord) -> str:
+    """What a person must find out, and how to tell it."""
+    ordered, not_ordered = FORMS[Action.CREATE]
+    words = question(Action.CREATE, order.order_ref, None)
+    return f"{words} Answer with: sourcing resolve {order.order_ref} {ordered}, or {not_ordered}"
+
+
+def request_hash(order: OrderRecord, places: frozenset[Place]) -> str:
+    """What a create asks for and where it puts our reference; without `OWN_ID` as programs before it wrote it."""
+    if Place.OWN_ID not in places:
+        return order.fingerprint
+    return hashlib.sha256(f"{order.fingerprint} {Place.OWN_ID}".encode()).hexdigest()
+
+
+def _places(effect: EffectRecord, order: OrderRecord) -> frozenset[Place]:
+    both = frozenset(Place)
+    return both if effect.request_hash == request_hash(order, both) else frozenset({Place.REFERENCE})
+
+
+async def _look(resources: Resources, channel: Channel, orders: Sequence[OrderRecord]) -> dict[str, Seen]:
+    """One reading for all these orders, far enough back to show others of ours: what those show, it would show too."""
+    creates = _creates(resources, orders)
+    since = min(each[0].intent_at for each in creates.values()) - CLOCK_MARGIN
+    known = _controls(resources, orders[0].marketplace, orders, creates.values())
+    reading = await channel.find(
+        list(creates),
+        since=min([since, *(control.ordered_at for control in known)]),
+        controls=[control.order_ref for control in known],
+    )
+    seen: dict[str, Seen] = {}
+    for order in orders:
+        shown = [one for one in reading.found.get(order.order_ref, ()) if _is_since(one, since)]
+        last = creates[order.order_ref][-1]
+        sent = Sent(order_ref=order.order_ref, places=_places(last, order), at=last.intent_at)
+        if shown:
+            seen[order.order_ref] = _found(order, shown, resources.clock())
+        elif why := why_unproven(sent, reading, known):
+            seen[order.order_ref] = Unproven(why)
+    return seen
+
+
+def _creates(resources: Resources, orders: Sequence[OrderRecord]) -> dict[str, list[EffectRecord]]:
+    """The attempts to create each order, oldest first."""
+    creates: dict[str, list[EffectRecord]] = {order.order_ref: [] for order in orders}
+    for effect in resources.ledger.effects_of(list(creates)):
+        if effect.action is Action.CREATE:
+            creates[effect.order_ref].append(effect)
+    return creates
+
+
+def _controls(
+    resources: Resources,
+    marketplace: Marketplace,
+    orders: Sequence[OrderRecord],
+    creates: Iterable[Sequence[EffectRecord]],
+) -> list[Control]:
+    """The last orders of ours before the first and before the last of these creates was begun."""
+    begun = [attempts[-1].intent_at for attempts in creates]
+    found: dict[str, Control] = {}
+    for until in {min(begun), max(begun)}:
+        listed = controls(
+            resources.ledger,
+            marketplace,
+            since=until - timedelta(days=resources.settings.look_back_days),
+            until=until + CLOCK_MARGIN,
+            most=MOST_CONTROLS,
+        )
+        found |= {control.order_ref: control for control in listed}
+    return [found[ref] for ref in sorted(found.keys() - {order.order_ref for order in orders})]
+
+
+def _is_since(shown: ServiceOrder, since: datetime) -> bool:
+    return shown.created_at is None or shown.created_at >= since - CLOCK_MARGIN
 
 
 def _found(order: OrderRecord, shown: Sequence[ServiceOrder], now: datetime) -> Landed:

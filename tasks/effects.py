@@ -29,9 +29,17 @@ class Landed:
     change: OrderChange
 
 
+@dataclass(frozen=True, slots=True)
+class Unproven:
+    """Not seen, where it would not show in any case; `why` is for people."""
+
+    why: str
+
+
 Send = Callable[[Claim, OrderRecord], Awaitable[Landed]]
-Seen = Landed | str
-"""What a read showed: that the effect happened, or why the read can't tell. Not there at all: not happened so far."""
+Seen = Landed | Unproven | str
+"""What a read showed: that the effect happened, that nothing of it shows and why this proves nothing, or why the read
+can't tell. Not there at all: not happened so far."""
 
 Look = Callable[[Sequence[OrderRecord]], Awaitable[Mapping[str, Seen]]]
 Answer = Landed | Refused | Unanswered
@@ -49,8 +57,9 @@ class Effect:
 
     `undone` is the state an order is in while the action has not happened, `unsettled` the one while nothing is known
     of it; None leaves the order as it is. `absence_proves` says whether not seeing it, after the settle time, proves
-    that it did not happen. `question` is what a person must find out when nothing proves anything. `part` tells
-    effects of one action apart (see `effect_key`): only those of this part are settled.
+    that it did not happen, unless the look itself says `Unproven`. `question` is what a person must find out when
+    nothing proves anything. `part` tells effects of one action apart (see `effect_key`): only those of this part are
+    settled. `is_doubtful` tells a refusal that may mean "done already": it is only believed for what a look shows.
 
     With `send_many`, orders of one `batch` (its name and size) share a request, and each has its own answer.
     """
@@ -66,6 +75,7 @@ class Effect:
     part: str = ""
     send_many: SendMany | None = None
     batch: Callable[[OrderRecord], tuple[str, int]] = alone
+    is_doubtful: Callable[[Refused], bool] = lambda _: False
 
 
 @dataclass(slots=True)
@@ -134,23 +144,17 @@ def _settled(
         return _done(record.claim, proof)
     if never_sent(chunk.resources.send_logs, record.sender, record.key):
         return _unsent(chunk, record, "the run ended before it was sent")
-    doubt = _doubt(chunk, record, proof, asked_at)
-    return _unsent(chunk, record, "the service never received it") if doubt is None else _unknown(chunk, record, doubt)
+    return _unknown(chunk, record, proof) if isinstance(proof, str) else _not_seen(chunk, record, proof, asked_at)
 
 
-def _doubt(chunk: _Chunk, record: EffectRecord, unclear: str | None, asked_at: datetime) -> str | None:
-    """Why not seeing the effect proves nothing yet; None when it proves that it never happened.
-
-    What counts is when the service was asked: this process may have been stopped since.
-    """
-    if unclear is not None:
-        return unclear
+def _not_seen(chunk: _Chunk, record: EffectRecord, proof: Unproven | None, asked_at: datetime) -> Outcome:
     if not chunk.effect.absence_proves:
-        return ""
-    clear_at = clear_from(chunk.resources, record)
-    if asked_at < clear_at:
-        return f"it may still arrive until {clear_at:%Y-%m-%d %H:%M} UTC; run again after that"
-    return None
+        return _unknown(chunk, record, "")
+    if asked_at < (clear_at := clear_from(chunk.resources, record)):  # this process may have been stopped since
+        return _unknown(chunk, record, f"it may still arrive until {clear_at:%Y-%m-%d %H:%M} UTC; run again after that")
+    if isinstance(proof, Unproven):
+        return _unknown(chunk, record, proof.why, ask=True)
+    return _unsent(chunk, record, "the service never received it")
 
 
 def clear_from(resources: Resources, record: EffectRecord) -> datetime:
@@ -240,6 +244,8 @@ async def _after_refusal(chunk: _Chunk, record: EffectRecord, order: OrderRecord
         return _done(record.claim, proof)
     if isinstance(proof, str):
         return _unknown(chunk, record, f"refused ({error.message}), but {proof}")
+    if chunk.effect.is_doubtful(error):
+        return _unknown(chunk, record, f"refused as done already ({error.message}), and not to be found", ask=True)
     change = chunk.effect.on_refused(order, error)
     return Outcome(claim=record.claim, status=EffectStatus.REFUSED, reason=str(error), change=change)
 
@@ -270,10 +276,10 @@ def _unsent(chunk: _Chunk, record: EffectRecord, reason: str) -> Outcome:
     return Outcome(claim=record.claim, status=EffectStatus.UNSENT, reason=reason, change=change)
 
 
-def _unknown(chunk: _Chunk, record: EffectRecord, reason: str) -> Outcome:
+def _unknown(chunk: _Chunk, record: EffectRecord, reason: str, *, ask: bool = False) -> Outcome:
     order = chunk.orders[record.order_ref]
     words = f"no answer to {chunk.effect.action}: {reason}" if reason else f"no answer to {chunk.effect.action}"
-    if not chunk.effect.absence_proves:
+    if ask or not chunk.effect.absence_proves:
         words = f"{words}. {chunk.effect.question(order)}"
     change = OrderChange(order_ref=record.order_ref, state=chunk.effect.unsettled, reason=words)
     return Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, reason=words, change=change)

@@ -37,7 +37,7 @@ async def pay_orders(resources: Resources, orders: Mapping[str, OrderRecord], *,
     astray = {ref: another_s(ref, one) for ref, one in shown.items() if is_another_s(ref, one)}
     astray |= {ref: NOT_SHOWN for ref in orders if ref not in shown and ref not in unread}
     await _give_back(resources, orders, astray)
-    nameless = [ref for ref, one in shown.items() if not one.reference.strip()]
+    nameless = [ref for ref, one in shown.items() if not one.reference.strip() and one.own_id != ref]
     ours = {*orders} - {*nameless} | await asyncio.to_thread(_need_no_reference, resources, nameless)
     verdicts = {
         ref: judge_payment(shown.get(ref), order.approved, order.payable, is_ours=ref in ours)
@@ -102,13 +102,14 @@ async def _shown_elsewhere(resources: Resources, orders: Sequence[OrderRecord]) 
     for channel, group in by_channel(resources, orders):
         since = min(order.recorded_at for order in group) - LOOK_BACK
         try:
-            found = await channel.find([order.order_ref for order in group], since=since)
+            reading = await channel.find([order.order_ref for order in group], since=since)
         except Misconfigured:
             raise
         except XportcnError:
             continue
         for order in group:
-            alive = [one.order_id for one in found.get(order.order_ref, ()) if one.status is not ServiceStatus.CLOSED]
+            found = reading.found.get(order.order_ref, ())
+            alive = [one.order_id for one in found if one.status is not ServiceStatus.CLOSED]
             if alive and order.order_id not in alive:
                 elsewhere[order.order_ref] = alive[0]
     return elsewhere

@@ -21,6 +21,8 @@ from tasks.bounded import each
 from tasks.by_channel import read_each
 from tasks.resources import Resources
 
+NOT_FOUND = "404"
+
 
 @task(name="sync_tracking", task_run_name="track {label}", cache_policy=NO_CACHE, persist_result=False, retries=0)
 async def sync_tracking(resources: Resources, orders: Mapping[str, OrderRecord], *, label: str) -> list[str]:
@@ -38,9 +40,9 @@ async def sync_tracking(resources: Resources, orders: Mapping[str, OrderRecord],
 async def _follow(resources: Resources, order: OrderRecord, shown: ServiceOrder) -> str:
     try:
         events = await resources.channels[order.marketplace].trace(shown)
-    except Misconfigured:
-        raise
     except XportcnError as error:
+        if isinstance(error, Misconfigured) and error.code != NOT_FOUND:
+            raise
         return f"{order.order_ref}: {error.message}"
     await asyncio.to_thread(resources.ledger.tracking.add, order.order_ref, events)
     if shown.status is ServiceStatus.CLOSED:

@@ -67,7 +67,14 @@ def shipment_of(record: OrderRecord) -> Shipment | None:
 
 
 def sourcing_order_of(record: OrderRecord) -> SourcingOrder:
-    return SourcingOrder(request=request_of(record), seller_id=record.seller_id, lines=lines_of(record))
+    quote = quote_of(record)
+    return SourcingOrder(
+        request=request_of(record),
+        seller_id=record.seller_id,
+        lines=lines_of(record),
+        flow=quote.flow if quote else "",
+        trade_type=quote.trade_type if quote else "",
+    )
 
 
 def plan_hash(plan: PlannedOrder) -> str:

@@ -11,9 +11,13 @@ from sqlalchemy import Connection, func, select, update
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.patience import patient
 from connectors.ledger.schema import marks
+from domain.marketplace import Marketplace
 
 if TYPE_CHECKING:
     from connectors.ledger.store import Ledger
+
+
+MOST_OF_A_NAME = 16
 
 
 class Mark(StrEnum):
@@ -46,10 +50,30 @@ class MarkRows:
             return standing_marks(connection)
 
     @patient
+    def confirm(self, marketplace: Marketplace, *, by: str) -> None:
+        """Write down a person's word that every order of ours there is known to this ledger."""
+        now = self._ledger.clock()
+        row = {"name": _confirmed(marketplace), "at": now, "by": by, "words": "knows every order of ours there"}
+        with self._ledger._transaction() as connection:  # forbids nothing: it ends as it is written
+            connection.execute(marks.insert().values(**row, ended_at=now, ended_by=by))
+
+    @patient
+    def is_confirmed(self, marketplace: Marketplace) -> bool:
+        """Whether a person has said so, of this marketplace or of a restored ledger as a whole."""
+        said = marks.c.name.in_([_confirmed(marketplace), Mark.RESTORED])
+        with self._ledger._reading() as connection:
+            found = connection.execute(select(marks.c.id).where(said, marks.c.ended_at.is_not(None)).limit(1))
+            return found.first() is not None
+
+    @patient
     def end(self, mark: Mark, *, by: str) -> bool:
         """Lift a mark on a person's word; False when it doesn't stand."""
         with self._ledger._transaction() as connection:
             return end_mark(connection, mark, at=self._ledger.clock(), by=by)
+
+
+def _confirmed(marketplace: Marketplace) -> str:
+    return f"known:{marketplace}"[:MOST_OF_A_NAME]
 
 
 def end_mark(connection: Connection, mark: Mark, *, at: datetime, by: str) -> bool:

@@ -77,7 +77,7 @@ class XportcnClient:
     ) -> None:
         self.address = _address(settings)
         self.overrides = load_overrides(settings.overrides)
-        self._settings = settings
+        self.settings = settings
         self._on_send = on_send
         self._clock = clock
         self._sleep = sleep
@@ -133,7 +133,7 @@ class XportcnClient:
         wait = wait_before_retry(
             report.meaning,
             tried=tried,
-            retries=self._settings.retries,
+            retries=self.settings.retries,
             retry_after_s=report.retry_after_s,
             luck=random.random(),
         )
@@ -155,9 +155,9 @@ class XportcnClient:
         """Send and read the whole answer, in `timeout_s` at most; a broken exchange is a report."""
         try:
             with sending(send):
-                async with asyncio.timeout(self._settings.timeout_s):
+                async with asyncio.timeout(self.settings.timeout_s):
                     response = await self._http.send(self._built(call, request), stream=True)
-                    body = await read_body(response, self._settings.most_answer_mb)
+                    body = await read_body(response, self.settings.most_answer_mb)
         except TRANSPORT_ERRORS as error:
             if send.denied is not None:
                 _raise_denied(call, send.denied)
@@ -189,7 +189,7 @@ class XportcnClient:
             failure=Failure(
                 kind=Kind.TIMED_OUT if timed_out else Kind.BROKEN, effect=call.operation.effect, sent=send.written
             ),
-            words=f"{self._settings.timeout_s:g} s" if isinstance(error, TimeoutError) else words,
+            words=f"{self.settings.timeout_s:g} s" if isinstance(error, TimeoutError) else words,
             cause=error if words == told else None,  # a traceback would print what the words leave out
         )
 

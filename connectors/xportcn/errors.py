@@ -87,10 +87,10 @@ class Refused(XportcnError):
         super().__init__(message, operation=operation, request_id=request_id, status=status, code=code)
         self.problems = problems
 
-    def explained(self, *, code: str, problems: tuple[LineProblem, ...] = ()) -> Self:
-        """The same refusal with a code and problems that the channel knows better."""
+    def explained(self, *, code: str, problems: tuple[LineProblem, ...] = (), message: str = "") -> Self:
+        """The same refusal with a code, problems or words that the channel knows better."""
         return type(self)(
-            self.message,
+            message or self.message,
             operation=self.operation,
             request_id=self.request_id,
             status=self.status,

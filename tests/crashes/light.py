@@ -8,6 +8,7 @@ settle time is over without waiting for it.
 from __future__ import annotations
 
 import asyncio
+import csv
 import json
 import multiprocessing
 import os
@@ -41,6 +42,7 @@ from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from flows.planning import plan_orders
 from tasks.resources import Resources, open_resources
+from tests.running import write_csv
 
 # what a run imports on its way
 PRELOADED = (
@@ -168,6 +170,14 @@ def run(job: Job) -> dict[str, Any]:
 def killed(job: Job, at: str) -> None:
     """Run a job that must die at this crash point."""
     assert start(replace(job, crash_at=at)).ends() == KILLED, f"{at} was never reached"
+
+
+def bought_before(job: Job) -> None:
+    """Buy the same once under other references: an older order of ours shows what a reading would show."""
+    assert job.file
+    with job.file.open(encoding="utf-8", newline="") as file:
+        rows = [{**row, "order_ref": f"before-{row['order_ref']}"} for row in csv.DictReader(file)]
+    run(replace(job, file=write_csv(job.folder / "before.csv", rows), batch="before"))
 
 
 def _main(job: Job, barrier: Barrier | None) -> None:

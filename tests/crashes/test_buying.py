@@ -9,7 +9,7 @@ import pytest
 
 from connectors.crash_points import EFFECT_POINTS
 from tests.crashes.books import assert_books_are_exact
-from tests.crashes.light import Job, Speed, killed, reasons, run, states
+from tests.crashes.light import Job, Speed, bought_before, killed, reasons, run, states
 from tests.running import RunningSandbox, single_line_orders, write_csv
 
 REFS = ("1688-000", "international-000", "taobao-000")
@@ -43,6 +43,7 @@ def test_the_next_run_finishes_at_once(sandbox: RunningSandbox, job: Job, point:
 @pytest.mark.parametrize("action", ["create", "pay"])
 def test_what_may_have_left_is_sent_again_after_the_settle_time(sandbox: RunningSandbox, job: Job, action: str) -> None:
     """It was noted and not seen: unknown until it can no longer arrive, and then sent for the first time in truth."""
+    bought_before(job)
     killed(job, f"{IN_DOUBT}:{action}:2")
     early = run(job)
     assert sorted(states(early).values()) == ["booked", "booked", "unknown"]
@@ -50,6 +51,17 @@ def test_what_may_have_left_is_sent_again_after_the_settle_time(sandbox: Running
     assert reasons(early, [doubted])[0].startswith(f"no answer to {action}: it may still arrive until ")
     assert_books_are_exact(sandbox, job)
     assert states(run(replace(job, clock=AFTER_SETTLE_TIME))) == ALL_BOOKED
+    assert_books_are_exact(sandbox, job)
+
+
+def test_the_first_order_at_a_marketplace_that_may_have_left_is_asked_about(sandbox: RunningSandbox, job: Job) -> None:
+    """No older order of ours shows that the list would show it: it is not ordered again."""
+    killed(job, f"{IN_DOUBT}:create:2")
+    for clock in (AFTER_SETTLE_TIME, Speed(ahead_s=5000)):
+        report = run(replace(job, clock=clock))
+        [ref] = [ref for ref, state in states(report).items() if state == "unknown"]
+        assert f"sourcing resolve {ref} --ordered ORDER_ID, or --not-ordered" in reasons(report, [ref])[0]
+    assert len(sandbox.books()["orders"]) == 2
     assert_books_are_exact(sandbox, job)
 
 

@@ -18,6 +18,7 @@ from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.snapshots import sql
 from connectors.xportcn.errors import Unanswered, XportcnError
+from domain.absence import Reading
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -58,8 +59,8 @@ class Shelf:
         self.on_read()
         return {order.order_id: order for order in self.by_id if order.order_id in order_ids}
 
-    async def find(self, references: Sequence[str], *, since: datetime) -> dict[str, list[ServiceOrder]]:
-        return {order.reference: [order] for order in self.by_id if order.reference in references}
+    async def find(self, references: Sequence[str], *, since: datetime, controls: Sequence[str] = ()) -> Reading:
+        return Reading(found={order.reference: [order] for order in self.by_id if order.reference in references})
 
     def shows(self, *orders: ServiceOrder) -> None:
         self.listed, self.by_id = list(orders), list(orders)
@@ -285,7 +286,7 @@ async def test_an_effect_that_a_read_settles(world: World) -> None:
     world.ledger.clock = lambda: NOW - timedelta(seconds=61)
     world.ledger.claim(intents("A-1"), lease=timedelta(seconds=60))
     world.ledger.clock = lambda: NOW
-    world.taobao.shows(theirs_unpaid("A-1"))
+    world.taobao.shows(replace(theirs_unpaid("A-1"), created_at=NOW))
     report = await world.reconciled()
     assert [(line.order_ref, line.state) for line in report.settled] == [("A-1", OrderState.ORDERED)]
     assert kinds(report) == []

@@ -15,6 +15,7 @@ BY_CHANNEL = "tasks/by_channel.py"
 NAMING = "connectors/ledger/naming.py"
 WIRE = "connectors/xportcn/wire.py"
 REQUEST_FILES = "domain/request_files.py"
+ABSENCE = "domain/absence.py"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +82,12 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        name="absence-without-a-control",
+        means="a list that hides our references makes an order look absent, and it is ordered twice",
+        edits=(Edit(file=ABSENCE, old="    if shown & sent.places:\n", new="    if True:\n"),),
+        found_by="tests/simulation/test_dialects.py::test_an_order_is_not_given_up_where_lists_show_no_reference",
+    ),
+    Mutant(
         name="no-fencing",
         means="a run that was stopped for long overwrites what the run after it found out",
         edits=(Edit(file=STORE, old="                effects.c.fence == outcome.claim.fence,\n", new=""),),
@@ -99,7 +106,13 @@ MUTANTS = (
     Mutant(
         name="no-settle-time",
         means="an effect that lands late is sent again before it is there",
-        edits=(Edit(file=EFFECTS, old="    if asked_at < clear_at:\n", new="    if False:\n"),),
+        edits=(
+            Edit(
+                file=EFFECTS,
+                old="    if asked_at < (clear_at := clear_from(chunk.resources, record)):",
+                new="    if (clear_at := clear_from(chunk.resources, record)) and False:",
+            ),
+        ),
     ),
     Mutant(
         name="send-log-not-written",

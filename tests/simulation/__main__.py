@@ -6,6 +6,10 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.simulation.episode import Service
 
 
 def main() -> int:
@@ -17,9 +21,16 @@ def main() -> int:
     parser.add_argument("--until-violation", action="store_true", help="end with the first seed that fails")
     parser.add_argument("--seed", type=int, help="play only this one")
     parser.add_argument("--trace", action="store_true", help="with --seed: print what happened")
+    parser.add_argument("--dialect", action="append", default=[], help="the sandbox speaks this dialect; repeatable")
+    parser.add_argument("--marketplace", help="buy at this one only")
     options = parser.parse_args()
+    from domain.marketplace import Marketplace
+    from tests.simulation.episode import Service
+
+    where = Marketplace(options.marketplace) if options.marketplace else None
+    service = Service(dialects=tuple(options.dialect), marketplace=where)
     if options.seed is not None:
-        return one(options.seed, trace=options.trace)
+        return one(options.seed, service, trace=options.trace)
     from tests.simulation.soak import soak
 
     whole = soak(
@@ -28,17 +39,18 @@ def main() -> int:
         workers=options.workers,
         failures=options.failures,
         until_violation=options.until_violation,
+        service=service,
     )
     return 1 if whole.failures or whole.episodes != options.episodes else 0
 
 
-def one(seed: int, *, trace: bool) -> int:
+def one(seed: int, service: Service, *, trace: bool) -> int:
     """Play one seed; the hash of its trace says whether two runs were the same."""
     from tests.simulation.episode import play
     from tests.simulation.stage import stage
 
     with stage() as made:
-        episode = play(seed, made)
+        episode = play(seed, made, service)
     if trace:
         print("\n".join(episode.trace))
     print(f"seed {seed}: trace {episode.trace_hash}, {len(episode.trace)} steps")

@@ -29,6 +29,8 @@ from sandbox.control import books
 from sandbox.fields import Fields
 from sandbox.goods import Item
 from tests.history import Limits, Rule, Violation, violations
+from tests.simulation.earlier import BATCH as EARLIER
+from tests.simulation.earlier import place_earlier
 from tests.simulation.lies import lied
 from tests.simulation.loop import PROCESS, START, Deadlock, VirtualLoop
 from tests.simulation.misfortune import LIES, Call, Fault, Kind, Misfortune
@@ -44,6 +46,7 @@ MOST_RUNS = 4
 SETTLE_S = 900
 CALM_ROUNDS = 6
 CORRECTIONS = 0.1
+BOUGHT_BEFORE = 0.7
 RECEIVER = Receiver(
     name="Jane Doe",
     phone="5083326888",
@@ -55,7 +58,20 @@ RECEIVER = Receiver(
     address="5818 WHITSETT AVE 401",
 )
 FINAL = REACHED_BOOKED | {OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED}
+ASKED = {Action.BOOK: "--booked", Action.CREATE: "--ordered"}
+"""What may end as a question, and the answer that it asks for."""
 NO_QUERY = Fields({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """What the service is like: the dialects it speaks, and the one marketplace that is bought at, or any."""
+
+    dialects: tuple[str, ...] = ()
+    marketplace: Marketplace | None = None
+
+
+AS_WRITTEN = Service()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +86,12 @@ class Scenario:
     hides_bookings: bool
 
     @classmethod
-    def drawn(cls, dice: Random, made: Stage) -> Scenario:
+    def drawn(cls, dice: Random, made: Stage, service: Service) -> Scenario:
         limited = dice.choices(("nothing", "batch", "day"), (6, 3, 1))[0]
         count = dice.choices((1, 2, 3, 4), (20, 5, 1, 1) if limited == "nothing" else (0, 6, 2, 0))[0]
         requests, totals = [], []
         for number in range(1, count + 1):
-            request, about_fen = _request(dice, made, f"R-{number}")
+            request, about_fen = _request(dice, made, f"R-{number}", service.marketplace)
             requests.append(request)
             totals.append(about_fen)
         tight_fen = round(max(max(totals) * dice.uniform(1.0, 1.3), sum(totals) * dice.uniform(0.4, 1.1)))
@@ -146,6 +162,7 @@ class Episode:
     ends: list[str] = field(default_factory=list)
     snapshots: dict[str, tuple[datetime, list[Any]]] = field(default_factory=dict)
     given: Scenario | None = None
+    speaks: Service = AS_WRITTEN
 
     def __post_init__(self) -> None:
         self.dice = Random(f"{self.seed}:fate")
@@ -153,12 +170,13 @@ class Episode:
         self.files = Random(f"{self.seed}:files")
         self.batch = BATCH
         self.misfortune = Misfortune.drawn(self.dice, Random(f"{self.seed}:lies"))
-        self.scenario = self.given or Scenario.drawn(self.dice, self.stage)
+        self.scenario = self.given or Scenario.drawn(self.dice, self.stage, self.speaks)
         seed_everything(self.seed)
         self.loop = VirtualLoop(self.misfortune.disk_s)
         self.loop.set_exception_handler(lambda _loop, _context: None)
         self.stage.clear(self)
         self.world = self.stage.world
+        self.world.dialects.replace(Fields({"names": list(self.speaks.dialects)}))
         self.faults = DrawnFaults()
         self.sandbox = Sandbox(self.world, Gate(wall_clock=self.now))
         self.sandbox.faults = self.faults  # type: ignore[assignment]
@@ -185,6 +203,11 @@ class Episode:
 
     def clock(self) -> datetime:
         return datetime.fromtimestamp(self.loop.time(), UTC)
+
+    def bought_before(self) -> None:
+        """There is an older order of ours at each marketplace: without one, not seeing an order proves nothing."""
+        marketplaces = sorted({request.marketplace for request in self.scenario.requests})
+        place_earlier(self.world, self.database, marketplaces, at=self.clock())
 
     def hide_bookings(self) -> None:
         """The service does not show a booking on its order, which the contract leaves open."""
@@ -283,6 +306,8 @@ class Episode:
         return self
 
     async def _play(self) -> None:
+        if Random(f"{self.seed}:earlier").random() < BOUGHT_BEFORE:
+            self.bought_before()
         await self._rough()
         await self._calm()
 
@@ -377,8 +402,7 @@ class Episode:
         self.note("calm")
         self.world.books.set_balance(max(self.world.books.balance_fen, OPENING_FEN))
         for _ in range(CALM_ROUNDS if self._may_change() else 0):
-            await asyncio.sleep(self.scenario.settings.lease_s + SETTLE_S + 1)
-            self.land()
+            await self.later()
             if self.taken_back:
                 await self.start("cancel", says_yes=True)
             await self.start("source", says_yes=True)
@@ -393,6 +417,11 @@ class Episode:
         """Whether a further run has something to do; of those that have not, every third is made all the same."""
         died = any(name.startswith("crash") for name in self.misfortune.struck)
         return died or bool(self._unexplained()) or self.batch not in self.snapshots or self.dice.random() < 0.35
+
+    async def later(self) -> None:
+        """Wait until whatever was sent before has arrived or never will."""
+        await asyncio.sleep(self.scenario.settings.lease_s + SETTLE_S + 1)
+        self.land()
 
     # judgement
 
@@ -444,6 +473,8 @@ class Episode:
     def _tell_ends(self) -> None:
         orders, effects = self._ledger_now()
         for ref, order in sorted(orders.items()):
+            if order.batch_id == EARLIER:
+                continue
             self.ends.append(str(order.state))
             self.note(f"{ref} ends {order.state}: {order.reason}")
         for effect in sorted(effects, key=lambda one: one.key):
@@ -452,12 +483,15 @@ class Episode:
 
 def _is_explained(order: Any, open_action: Action | None) -> bool:
     if order.state is OrderState.UNKNOWN:
-        return open_action is Action.BOOK and f"sourcing resolve {order.order_ref} --booked" in order.reason
+        return any(
+            open_action is action and f"sourcing resolve {order.order_ref} {answer}" in order.reason
+            for action, answer in ASKED.items()
+        )
     if open_action not in (None, Action.NOTIFY):
         return False
     return order.state in FINAL or (order.state in (OrderState.HELD, OrderState.REFUSED) and order.reason != "")
 
 
-def play(seed: int, made: Stage) -> Episode:
+def play(seed: int, made: Stage, service: Service = AS_WRITTEN) -> Episode:
     """The episode of a seed, always the same."""
-    return Episode(seed=seed, stage=made).run()
+    return Episode(seed=seed, stage=made, speaks=service).run()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty
 
-from tests.simulation.episode import Episode, play
+from tests.simulation.episode import AS_WRITTEN, Episode, Service, play
 from tests.simulation.stage import stage
 
 TOLD_EVERY = 25
@@ -66,12 +66,12 @@ def _listed(counts: Counter[str]) -> str:
     return ", ".join(f"{what.removeprefix('crash ')} {n}" for what, n in counts.most_common())
 
 
-def tally(seeds: Iterable[int]) -> Iterator[Tally]:
+def tally(seeds: Iterable[int], service: Service = AS_WRITTEN) -> Iterator[Tally]:
     """Plays these seeds; gives a part of the tally every few episodes."""
     with stage() as made:
         part = Tally()
         for seed in seeds:
-            part.take(play(seed, made))
+            part.take(play(seed, made, service))
             if part.episodes == TOLD_EVERY:
                 gc.collect()  # the stage makes collections rare, and an episode is full of cycles
                 yield part
@@ -79,11 +79,19 @@ def tally(seeds: Iterable[int]) -> Iterator[Tally]:
         yield part
 
 
-def soak(*, start: int, episodes: int, workers: int, failures: Path, until_violation: bool = False) -> Tally:
+def soak(
+    *,
+    start: int,
+    episodes: int,
+    workers: int,
+    failures: Path,
+    until_violation: bool = False,
+    service: Service = AS_WRITTEN,
+) -> Tally:
     """Play `episodes` seeds from `start` on, tell the progress, write the seeds that failed."""
     whole, began, told = Tally(), time.monotonic(), 0.0
     print(f"seeds {start} to {start + episodes - 1} on {workers} workers", flush=True)
-    for part in _parts(start, episodes, workers):
+    for part in _parts(start, episodes, workers, service):
         whole.add(part)
         for seed, what in part.failures.items():
             print(f"seed {seed}: {what}", flush=True)
@@ -102,14 +110,14 @@ def soak(*, start: int, episodes: int, workers: int, failures: Path, until_viola
     return whole
 
 
-def _parts(start: int, episodes: int, workers: int) -> Iterator[Tally]:
+def _parts(start: int, episodes: int, workers: int, service: Service) -> Iterator[Tally]:
     if workers == 1:
-        yield from tally(range(start, start + episodes))
+        yield from tally(range(start, start + episodes), service)
         return
     context = multiprocessing.get_context("spawn")
     queue: multiprocessing.Queue[Tally | None] = context.Queue()
     seeds = [range(start + place, start + episodes, workers) for place in range(workers)]
-    running = [context.Process(target=_work, args=(queue, own), daemon=True) for own in seeds]
+    running = [context.Process(target=_work, args=(queue, own, service), daemon=True) for own in seeds]
     for worker in running:
         worker.start()
     at_work = workers
@@ -126,9 +134,9 @@ def _parts(start: int, episodes: int, workers: int) -> Iterator[Tally]:
         worker.join()
 
 
-def _work(queue: multiprocessing.Queue[Tally | None], seeds: range) -> None:
+def _work(queue: multiprocessing.Queue[Tally | None], seeds: range, service: Service) -> None:
     try:
-        for part in tally(seeds):
+        for part in tally(seeds, service):
             queue.put(part)
     finally:
         queue.put(None)

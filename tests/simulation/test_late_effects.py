@@ -21,6 +21,12 @@ QUESTION = (
     "sourcing resolve R-1 --booked SHIPMENT_ORDER_ID --tracking NUMBER, or --not-booked"
 )
 
+ASKED_ABOUT_CREATING = (
+    "no answer to create: nothing shows it, but nothing shows an older order of ours by its reference either, so that "
+    "is no proof. Does the marketplace's console show an order with reference R-1? Answer with: sourcing resolve R-1 "
+    "--ordered ORDER_ID, or --not-ordered"
+)
+
 
 class OneFault(Misfortune):
     """The first request for this call goes wrong, and nothing else does."""
@@ -52,7 +58,7 @@ def late_episode(made: Stage, marketplace: Marketplace, call: Call, delay_s: flo
 def counts(episode: Episode) -> tuple[int, int, int]:
     """How many orders, payments and shipments the service has."""
     kept = books(episode.sandbox, NO_QUERY, b"")
-    return len(kept["orders"]), len(kept["payments"]), len(kept["shipments"])
+    return sum(order["reference"] == "R-1" for order in kept["orders"]), len(kept["payments"]), len(kept["shipments"])
 
 
 def state(episode: Episode) -> str:
@@ -127,6 +133,7 @@ def test_a_late_booking_that_is_shown_nowhere_stays_a_question(made: Stage, dela
 def test_what_never_lands_is_sent_again_only_after_the_settle_time(made: Stage, call: Call) -> None:
     """Lost before it arrived: unknown for lease and settle time, then sent once more, and booked."""
     episode = late_episode(made, Marketplace.ALIBABA_1688, call, 0.0)
+    episode.bought_before()
     episode.misfortune = OneFault(episode.dice, call, Fault(Kind.DROP_BEFORE))
 
     async def script() -> None:
@@ -137,5 +144,22 @@ def test_what_never_lands_is_sent_again_only_after_the_settle_time(made: Stage, 
         await asyncio.sleep(25)
         await episode.start("source")
         assert (state(episode), counts(episode)) == ("booked", (1, 1, 1))
+
+    assert episode.run(script()).found == []
+
+
+@MARKETPLACES
+def test_a_create_that_nothing_tells_of_stays_a_question(made: Stage, marketplace: Marketplace) -> None:
+    """No older order of ours shows that the list would show it: no run orders again, and each says what to look for."""
+    episode = late_episode(made, marketplace, Call.CREATE, 0.0)
+    episode.misfortune = OneFault(episode.dice, Call.CREATE, Fault(Kind.DROP_BEFORE))
+
+    async def script() -> None:
+        await episode.start("source")
+        for _ in range(2):
+            await asyncio.sleep(2000)
+            await episode.start("source")
+            assert (state(episode), counts(episode)) == ("unknown", (0, 0, 0))
+        assert reason(episode) == ASKED_ABOUT_CREATING
 
     assert episode.run(script()).found == []

@@ -11,6 +11,7 @@ import pytest
 
 from connectors.ledger.codec import to_json
 from connectors.ledger.records import Intent, OrderChange, OrderRecord, Outcome
+from domain.absence import Reading
 from domain.answers import Answer, AnswerKind, AnswerRefused
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
@@ -19,9 +20,9 @@ from domain.orders import OrderLine
 from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
 from domain.states import OrderState
 from tasks.answers import open_questions, take_answer
-from tasks.create_order import find_strangers
 from tasks.pay import pay_orders
 from tasks.resources import Resources
+from tasks.strangers import find_strangers
 from tests.connectors.ledger.plans import intents, plan
 from tests.tasks.conftest import MovableClock
 
@@ -42,8 +43,11 @@ class FakeChannel:
     async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
         return {order_id: self.orders[order_id] for order_id in order_ids if order_id in self.orders}
 
-    async def find(self, references: Sequence[str], *, since: datetime) -> dict[str, list[ServiceOrder]]:
-        return {ref: found for ref in references if (found := [o for o in self.orders.values() if o.reference == ref])}
+    async def find(self, references: Sequence[str], *, since: datetime, controls: Sequence[str] = ()) -> Reading:
+        listed = list(self.orders.values())
+        wanted = [*references, *controls]
+        found = {ref: carrying for ref in wanted if (carrying := [o for o in listed if ref in o.names])}
+        return Reading(found=found, listed=listed)
 
     async def pay(self, claim: object, order_id: str) -> None:
         self.payments.append(order_id)
@@ -357,7 +361,7 @@ async def test_an_order_of_another_ledger_is_taken_on_with_what_it_may_cost(
     )
     channel.show("77", ServiceStatus.UNPAID)
     request = cast(Any, type("Request", (), {"marketplace": Marketplace.ALIBABA_1688, "order_ref": "A-1"}))
-    (reason,) = (await find_strangers(resources, [request])).values()
+    (reason,) = (await find_strangers(resources, [request])).reasons.values()
     assert reason == (
         "the service already has order 77 (unpaid, 1.00 CNY) under this order_ref, and this ledger has not ordered it. "
         "If it is this order, take it over: sourcing resolve A-1 --ordered 77 --up-to 1.00. If another ledger ordered "

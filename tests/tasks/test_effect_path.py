@@ -15,23 +15,25 @@ from connectors.ledger.records import OrderChange, OrderRecord, Outcome
 from connectors.settings import SourcingSettings
 from connectors.xportcn.channels.base import Created
 from connectors.xportcn.errors import Refused, Unanswered
+from domain.absence import Reading
 from domain.effects import EffectStatus
 from domain.freight import FreightQuote, FreightService
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderRequest
-from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
+from domain.service_orders import ServiceStatus, Shipment
 from domain.states import OrderState
 from flows.execution import may_book, may_create
 from flows.planning import limits_now, spend_limits, within_budget
 from tasks import book_shipment, render_freight
 from tasks.book_shipment import book_shipments, still_to_book
 from tasks.cancel_order import ACCEPTED, confirm_cancellations
-from tasks.create_order import create_effect, find_strangers, settle_creates
+from tasks.create_order import create_effect, settle_creates
 from tasks.effects import Effect, Seen, perform, settle
 from tasks.pay import pay_orders
 from tasks.render_freight import ChosenFreight, render_freights
 from tasks.resources import Resources
+from tasks.strangers import find_strangers
 from tests.connectors.ledger.plans import intents, plan
 from tests.flows.plans import planned
 from tests.tasks.conftest import MovableClock
@@ -188,9 +190,9 @@ async def test_orders_are_looked_for_from_the_oldest_intent_on(
         resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=change)])
         clock.advance(3600)
 
-    async def find(references: Sequence[str], *, since: datetime) -> dict[str, list[ServiceOrder]]:
+    async def find(references: Sequence[str], *, since: datetime, controls: Sequence[str] = ()) -> Reading:
         asked.append(since)
-        return {}
+        return Reading(found={})
 
     monkeypatch.setattr(channel, "find", find)
     await settle_creates(resources, resources.ledger.orders(["A-1", "A-2"]))
@@ -203,12 +205,12 @@ async def test_what_could_not_be_looked_for_is_not_ordered(
 ) -> None:
     """A list that can't be read does not say that the order is not there."""
 
-    async def find(references: Sequence[str], *, since: datetime) -> dict[str, list[ServiceOrder]]:
+    async def find(references: Sequence[str], *, since: datetime, controls: Sequence[str] = ()) -> Reading:
         raise Unanswered("no answer")
 
     monkeypatch.setattr(channel, "find", find)
     request: OrderRequest = replace(planned("A-1").request, marketplace=Marketplace.ALIBABA_1688)
-    assert await find_strangers(resources, [request]) == {
+    assert (await find_strangers(resources, [request])).reasons == {
         "A-1": "could not be looked for at the service (no answer). Run again"
     }
 

@@ -26,6 +26,8 @@ from connectors.xportcn.wire import (
 )
 from domain.effects import Action
 
+FLOW = "general"
+
 
 class AddressParam(Writer):
     full_name: str
@@ -90,10 +92,11 @@ class Preview(Reader):
 
 
 class CreateRequest(Writer):
-    """`message` goes to the seller and comes back as `buyerFeedback`: the only place for our reference."""
+    """`message` goes to the seller and comes back as `buyerFeedback`; `out_order_id` is our own id (assumed)."""
 
-    flow: str = "general"
+    flow: str = FLOW
     message: str
+    out_order_id: str | None = None
     address_param: AddressParam
     cargo_param_list: tuple[Cargo, ...]
     trade_type: str | None = None
@@ -175,7 +178,10 @@ class OrderPageRequest(Writer):
 
 
 class BaseInfo(Reader):
-    """`id_text` first: samples show `id` rounded (contract 1.8). `refund` is what was given back."""
+    """`id_text` first: samples show `id` rounded (contract 1.8). `refund` is what was given back.
+
+    `out_order_id` is assumed.
+    """
 
     id: Id = ""
     id_text: Id = Field("", validation_alias=either("idOfStr"))
@@ -190,6 +196,7 @@ class BaseInfo(Reader):
     all_delivered_time: MaybeChinaTime = None
     modify_time: MaybeChinaTime = None
     buyer_feedback: str = ""
+    out_order_id: Id = ""
     seller_open_id: str = ""
     close_reason: str = ""
 

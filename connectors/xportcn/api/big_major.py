@@ -48,10 +48,11 @@ class PreviewedOrder(Reader):
 
 
 class CreateRequest(Writer):
-    """`message` is the only place for our reference."""
+    """`message` and `out_order_id` carry our reference; the second is assumed from the preview's page."""
 
     flow: str = FLOW
     message: str
+    out_order_id: str | None = None
     address_param: alibaba_order.AddressParam
     cargo_param_list: tuple[alibaba_order.Cargo, ...]
     trade_type: str | None = None
@@ -111,7 +112,9 @@ class OrderItem(Reader):
 
 
 class Order(Reader):
-    """`total_payment` is with the service's fee, `total_amount` without. `message` is our reference."""
+    """`total_payment` is with the service's fee, `total_amount` without. `message` and `out_order_id` (assumed) are
+    our reference.
+    """
 
     order_id: GivenId
     order_no: Id = ""
@@ -129,6 +132,7 @@ class Order(Reader):
     pay_time: MaybeChinaTime = None
     modify_time: MaybeChinaTime = None
     message: str = ""
+    out_order_id: Id = ""
     seller_open_id: str = ""
     order_items: tuple[OrderItem, ...] = ()
     logistics_items: tuple[alibaba_order.LogisticsItem, ...] = ()

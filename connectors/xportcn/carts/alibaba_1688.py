@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from connectors.xportcn.api import alibaba_cart as api
+from connectors.xportcn.api import alibaba_order
 from connectors.xportcn.carts.base import require_true
 from connectors.xportcn.channels import alibaba_1688_answers as answers
 from connectors.xportcn.channels.alibaba_1688 import Alibaba1688Channel
 from connectors.xportcn.channels.alibaba_requests import address
 from connectors.xportcn.channels.base import Created, Warehouse
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.errors import Refused
+from connectors.xportcn.errors import Refused, Unanswered
 from connectors.xportcn.wire import Nothing
 from domain.cart import CartRow
 from domain.effects import Claim
@@ -51,17 +52,28 @@ class Alibaba1688Cart:
     async def quote(self, order: SourcingOrder, row_ids: Sequence[str], warehouse: Warehouse) -> Quote:
         request = api.PreviewRequest(address_param=address(warehouse), cart_ids=tuple(row_ids))
         try:
-            return answers.quote(await self._client.read(api.PREVIEW, request), order.lines)
+            preview = await self._client.read(api.PREVIEW, request)
+            return answers.quote(preview, order.lines, self._client.settings.allowed_trade_types)
         except Refused as refused:
             return Quote(goods=Money(0), postage=Money(0), total=Money(0), problems=(_problem(refused),))
 
     async def create(self, claim: Claim, order: SourcingOrder, row_ids: Sequence[str], warehouse: Warehouse) -> Created:
-        request = api.CreateRequest(message=order.order_ref, address_param=address(warehouse), cart_ids=tuple(row_ids))
+        request = api.CreateRequest(
+            flow=order.flow or alibaba_order.FLOW,
+            trade_type=order.trade_type or None,
+            message=order.order_ref,
+            address_param=address(warehouse),
+            cart_ids=tuple(row_ids),
+        )
         return answers.created(await self._client.effect(api.CREATE, request, claim=claim), order.lines)
 
     async def find(self, order: SourcingOrder, row_ids: Sequence[str], *, since: datetime) -> list[ServiceOrder]:
-        found = await Alibaba1688Channel(self._client).find([order.order_ref], since=since)
-        return found.get(order.order_ref, [])
+        reading = await Alibaba1688Channel(self._client).find([order.order_ref], since=since)
+        found = list(reading.found.get(order.order_ref, ()))
+        if not found and not any(row.row_id in row_ids for row in await self.rows()):
+            words = "the rows have left the cart, and no order of theirs shows in the order list"
+            raise Unanswered(words, operation=alibaba_order.ORDER_PAGE.operation.name)
+        return found
 
 
 def _row(row: api.CartRow, seller: api.CartSeller | None) -> CartRow:

@@ -46,9 +46,10 @@ class Cart(Protocol):
         """Order these rows; they leave the cart. No limit is checked by the service."""
 
     async def find(self, order: SourcingOrder, row_ids: Sequence[str], *, since: datetime) -> list[ServiceOrder]:
-        """The orders that ordering these rows since then may have made; none while a row still lies in the cart.
+        """The orders that ordering these rows since then may have made; none only while a row still lies in the cart.
 
-        Raises `Unanswered` when the rows are gone and no order of theirs shows.
+        Raises `Unanswered` when the rows are gone and no order of theirs shows: that they lie there is the only sign
+        that they were not ordered.
         """
 
 

@@ -10,20 +10,21 @@ from connectors.xportcn.channels import alibaba_1688_answers as answers
 from connectors.xportcn.channels.alibaba_requests import address, cargo, seller_cargo
 from connectors.xportcn.channels.base import Created, PayOutcome, Warehouse
 from connectors.xportcn.channels.listing import PAGE_SIZE, Page, find_in_list, first_hits, list_since, order_page
-from connectors.xportcn.channels.matching import CLOCK_MARGIN, batches_of_sellers, oldest_first, require_batch
+from connectors.xportcn.channels.matching import CLOCK_MARGIN, batches_of_sellers, require_batch
 from connectors.xportcn.channels.previewing import no_quote
-from connectors.xportcn.channels.refusals import ORDER_NOT_FOUND, PRODUCT_NOT_FOUND
+from connectors.xportcn.channels.refusals import ORDER_NOT_FOUND, PRODUCT_NOT_FOUND, without_own_id
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.concurrently import concurrently
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.wire import china_text
+from domain.absence import Reading
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Offer, OfferSummary
 from domain.orders import SourcingOrder
 from domain.quotes import LineProblem, Quote
-from domain.service_orders import ServiceOrder, TrackingEvent
+from domain.service_orders import Place, ServiceOrder, TrackingEvent
 
 ORDER_LIST = alibaba_order.ORDER_PAGE.operation
 MOST_SELLERS = 10
@@ -33,10 +34,13 @@ class Alibaba1688Channel:
     """Implements `Channel`, `PaysMany` and `QuotesMany` (see `channels.base`)."""
 
     marketplace: Marketplace = Marketplace.ALIBABA_1688
-    pay_batch_size = 30
+    pay_batch_size = 10  # thirty are taken, ten recommended: more of them time out, and all at once are unknown then
 
     def __init__(self, client: XportcnClient) -> None:
         self._client = client
+        own_id = {Place.OWN_ID} if client.settings.out_order_id else set()
+        self.places = frozenset({Place.REFERENCE} | own_id)
+        self._trade_types = client.settings.allowed_trade_types
 
     async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
         async def turn(page_no: int) -> Page[OfferSummary]:
@@ -61,7 +65,7 @@ class Alibaba1688Channel:
             preview = await self._client.read(alibaba_order.PREVIEW, request)
         except Refused as refused:
             return no_quote(_problem(refused))
-        return answers.quote(preview, order.lines)
+        return answers.quote(preview, order.lines, self._trade_types)
 
     async def quote_many(self, orders: Sequence[SourcingOrder], warehouse: Warehouse) -> dict[str, Quote]:
         """One call for up to ten orders of different sellers. An exception is about all orders."""
@@ -74,7 +78,9 @@ class Alibaba1688Channel:
 
         async def quote(order: SourcingOrder) -> Quote:
             preview = previews.get(order.seller_id)
-            return answers.quote(preview, order.lines) if preview else await self.quote(order, warehouse)
+            if preview is None:
+                return await self.quote(order, warehouse)
+            return answers.quote(preview, order.lines, self._trade_types)
 
         return {order.order_ref: await quote(order) for order in orders}
 
@@ -95,11 +101,17 @@ class Alibaba1688Channel:
     async def create(self, claim: Claim, order: SourcingOrder, warehouse: Warehouse, *, approved: Money) -> Created:
         """Create the order. 1688 knows no limit: `approved` is not checked by the service."""
         request = alibaba_order.CreateRequest(
-            message=order.order_ref, address_param=address(warehouse), cargo_param_list=cargo(order.lines)
+            flow=order.flow or alibaba_order.FLOW,
+            trade_type=order.trade_type or None,
+            message=order.order_ref,
+            out_order_id=order.order_ref if Place.OWN_ID in self.places else None,
+            address_param=address(warehouse),
+            cargo_param_list=cargo(order.lines),
         )
         try:
             answer = await self._client.effect(alibaba_order.CREATE, request, claim=claim)
         except Refused as refused:
+            refused = without_own_id(refused)
             raise refused.explained(code=refused.code, problems=(_problem(refused),)) from refused
         return answers.created(answer, order.lines)
 
@@ -120,9 +132,10 @@ class Alibaba1688Channel:
             return dict.fromkeys(order_ids, refused)
         return {order_id: answers.payment_outcome(answer, order_id) for order_id in order_ids}
 
-    async def find(self, references: Sequence[str], *, since: datetime) -> dict[str, list[ServiceOrder]]:
-        """Look through the order list: 1688 can't be asked for a message."""
-        return await find_in_list(lambda page_no: self._page(page_no, since), references, since, ORDER_LIST)
+    async def find(self, references: Sequence[str], *, since: datetime, controls: Sequence[str] = ()) -> Reading:
+        """Look through the order list: 1688 can't be asked for a reference."""
+        wanted = [*references, *controls]
+        return await find_in_list(lambda page_no: self._page(page_no, since), wanted, since, ORDER_LIST)
 
     async def list_orders(self, *, since: datetime) -> list[ServiceOrder]:
         return await list_since(lambda page_no: self._page(page_no, since), since, ORDER_LIST)
@@ -149,7 +162,7 @@ class Alibaba1688Channel:
 
     async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
         request = alibaba_order.LogisticsRequest(order_id=order.order_id)
-        return oldest_first(answers.events(await self._client.read(alibaba_order.LOGISTICS, request)))
+        return await answers.traced(self._client.read(alibaba_order.LOGISTICS, request))
 
 
 def _problem(refused: Refused) -> LineProblem:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter
 
 from connectors.xportcn.api import alibaba_batch, alibaba_order, alibaba_product
 from connectors.xportcn.channels.base import Created, PayOutcome
-from connectors.xportcn.channels.matching import LinesByIds, distinct, trace_status, untold
+from connectors.xportcn.channels.matching import LinesByIds, distinct, oldest_first, trace_status, untold
 from connectors.xportcn.channels.refusals import (
     BALANCE_NOT_ENOUGH,
     CANNOT_PAY,
@@ -18,7 +18,7 @@ from connectors.xportcn.channels.refusals import (
     refusal,
     unsettled,
 )
-from connectors.xportcn.errors import ContractMismatch
+from connectors.xportcn.errors import ContractMismatch, Misconfigured
 from domain.marketplace import Marketplace
 from domain.money import Money, per_unit, total_of
 from domain.offers import Offer, OfferSummary, Sku, VolumePrice
@@ -27,6 +27,8 @@ from domain.quotes import LineProblem, Problem, Quote, QuoteLine
 from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, Shipment, TrackingEvent
 
 PUBLISHED = "published"
+NOTHING_YET = "404"
+NO_SUCH_PATH = 404
 
 STATUSES = {
     "waitbuyerpay": ServiceStatus.UNPAID,
@@ -107,8 +109,11 @@ def order_ids(line: OrderLine) -> tuple[str, str]:
     return line.item_id, line.spec_id
 
 
-def quote(preview: alibaba_order.Preview, lines: tuple[OrderLine, ...]) -> Quote:
-    """All previewed orders together. Raises `ContractMismatch` when an agreed preview has no sums."""
+def quote(preview: alibaba_order.Preview, lines: tuple[OrderLine, ...], trade_types: Sequence[str]) -> Quote:
+    """All previewed orders together; `trade_types` are those that may be used.
+
+    Raises `ContractMismatch` when an agreed preview has no sums.
+    """
     ours = LinesByIds(lines, order_ids)
     cargos = [cargo for part in preview.results for cargo in part.cargo_list]
     told = [(ours.take((cargo.offer_id, cargo.spec_id)), cargo) for cargo in cargos]
@@ -125,7 +130,22 @@ def quote(preview: alibaba_order.Preview, lines: tuple[OrderLine, ...]) -> Quote
         lines=tuple(_quote_line(our, cargo.amount) for our, cargo in told if our and cargo.amount is not None),
         problems=problems or untold(lines, (our for our, _ in told)),
         order_count=max(1, len(preview.results)),
+        flow=preview.results[0].flow_flag if preview.results else "",
+        **_trade(preview, trade_types),
     )
+
+
+def _trade(preview: alibaba_order.Preview, allowed: Sequence[str]) -> dict[str, str]:
+    """The first trade type of the preview that is allowed; without one a create may buy on credit (upstream)."""
+    named = preview.results[0].trade_mode_name_list if preview.results else ()
+    usable = [name for name in named if name in allowed]
+    if usable or not preview.results:
+        return {"trade_type": usable[0] if usable else ""}
+    offered = f"only by {', '.join(named)}" if named else "by no trade type that it names"
+    return {
+        "hold": f"the seller sells it {offered}; allowed are {', '.join(allowed)}. If one of them is no credit, add it "
+        "to XPORTCN_TRADE_TYPES"
+    }
 
 
 def _cargo_problem(our: OrderLine | None, cargo: alibaba_order.PreviewedCargo) -> LineProblem:
@@ -238,6 +258,7 @@ def service_order(order: alibaba_order.Order) -> ServiceOrder:
     return ServiceOrder(
         order_id=base.id_text or base.id,
         reference=base.buyer_feedback,
+        own_id=base.out_order_id,
         status=STATUSES.get(base.status, ServiceStatus.OTHER),
         total=base.total_amount,
         paid=base.total_amount if base.pay_time else None,
@@ -275,6 +296,19 @@ def _shipment(booking_id: str, parcels: list[alibaba_order.InternationalLogistic
         tracking_urls=tuple(dict.fromkeys(parcel.tracking_url for parcel in parcels if parcel.tracking_url)),
         render_id=parcels[0].render_id,
     )
+
+
+async def traced(logistics: Awaitable[alibaba_order.Logistics]) -> list[TrackingEvent]:
+    """The events of an order, oldest first; none for code 404, by which 1688 says that there is nothing yet (upstream).
+
+    HTTP 404 beside it is a wrong path all the same.
+    """
+    try:
+        return oldest_first(events(await logistics))
+    except Misconfigured as error:
+        if error.code == NOTHING_YET and error.status != NO_SUCH_PATH:
+            return []
+        raise
 
 
 def events(logistics: alibaba_order.Logistics) -> Iterable[TrackingEvent]:

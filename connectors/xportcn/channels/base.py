@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from connectors.xportcn.errors import Refused, Unanswered
+from domain.absence import Reading
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Offer, OfferSummary
 from domain.orders import SourcingOrder
 from domain.quotes import Quote
-from domain.service_orders import ServiceOrder, TrackingEvent
+from domain.service_orders import Place, ServiceOrder, TrackingEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,8 @@ class Channel(Protocol):
     """
 
     marketplace: Marketplace
+    places: frozenset[Place]
+    """Where `create` puts our reference."""
 
     async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
         """Offers whose title matches `words`, best first."""
@@ -63,10 +66,11 @@ class Channel(Protocol):
     async def pay(self, claim: Claim, order_id: str) -> None:
         """Pay one order from the account's balance. Returns when the service says it is paid or will be."""
 
-    async def find(self, references: Sequence[str], *, since: datetime) -> dict[str, list[ServiceOrder]]:
+    async def find(self, references: Sequence[str], *, since: datetime, controls: Sequence[str] = ()) -> Reading:
         """Orders that carry our references, created after `since` (UTC), all parts of a split one.
 
-        The answer has only the references found.
+        The answer has only the references found. `controls` are references of other orders of ours, looked for in the
+        same way: one is in the answer only if every call that was made shows it, so that it speaks for all of them.
         """
 
     async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:

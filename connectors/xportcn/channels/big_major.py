@@ -12,20 +12,27 @@ from connectors.xportcn.channels import big_major_answers as answers
 from connectors.xportcn.channels.alibaba_requests import address, cargo
 from connectors.xportcn.channels.base import Created, Warehouse
 from connectors.xportcn.channels.listing import PAGE_SIZE, Page, find_in_list, first_hits, list_since, order_page
-from connectors.xportcn.channels.matching import CLOCK_MARGIN, oldest_first
+from connectors.xportcn.channels.matching import CLOCK_MARGIN
 from connectors.xportcn.channels.previewing import asked_before, no_quote, require_approved
-from connectors.xportcn.channels.refusals import ORDER_NOT_FOUND, PRODUCT_NOT_FOUND, code_of, payment_refusal
+from connectors.xportcn.channels.refusals import (
+    ORDER_NOT_FOUND,
+    PRODUCT_NOT_FOUND,
+    code_of,
+    payment_refusal,
+    without_own_id,
+)
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.concurrently import concurrently
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.wire import china_text
+from domain.absence import Reading
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Offer, OfferSummary
 from domain.orders import SourcingOrder
 from domain.quotes import Quote
-from domain.service_orders import ServiceOrder, TrackingEvent
+from domain.service_orders import Place, ServiceOrder, TrackingEvent
 
 ORDER_LIST = big_major.ORDER_PAGE.operation
 
@@ -37,6 +44,8 @@ class BigMajorChannel:
 
     def __init__(self, client: XportcnClient) -> None:
         self._client = client
+        own_id = {Place.OWN_ID} if client.settings.out_order_id else set()
+        self.places = frozenset({Place.REFERENCE} | own_id)
 
     async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
         async def turn(page_no: int) -> Page[OfferSummary]:
@@ -71,11 +80,15 @@ class BigMajorChannel:
         quote = await asked_before(big_major.CREATE, self.quote(order, warehouse))
         require_approved(big_major.CREATE, quote, approved)
         request = big_major.CreateRequest(
-            message=order.order_ref, address_param=address(warehouse), cargo_param_list=cargo(order.lines)
+            message=order.order_ref,
+            out_order_id=order.order_ref if Place.OWN_ID in self.places else None,
+            address_param=address(warehouse),
+            cargo_param_list=cargo(order.lines),
         )
         try:
             answer = await self._client.effect(big_major.CREATE, request, claim=claim)
         except Refused as refused:
+            refused = without_own_id(refused)
             problem = answers.problem(refused.code, refused.message)
             raise refused.explained(code=code_of(refused), problems=(problem,)) from refused
         return answers.created(answer, order.lines)
@@ -88,9 +101,10 @@ class BigMajorChannel:
             raise payment_refusal(refused) from refused
         answers.settle_payment(answer, order_id)
 
-    async def find(self, references: Sequence[str], *, since: datetime) -> dict[str, list[ServiceOrder]]:
-        """Look through the order list: it can't be asked for a message."""
-        return await find_in_list(lambda page_no: self._page(page_no, since), references, since, ORDER_LIST)
+    async def find(self, references: Sequence[str], *, since: datetime, controls: Sequence[str] = ()) -> Reading:
+        """Look through the order list: it can't be asked for a reference."""
+        wanted = [*references, *controls]
+        return await find_in_list(lambda page_no: self._page(page_no, since), wanted, since, ORDER_LIST)
 
     async def list_orders(self, *, since: datetime) -> list[ServiceOrder]:
         return await list_since(lambda page_no: self._page(page_no, since), since, ORDER_LIST)
@@ -117,4 +131,4 @@ class BigMajorChannel:
 
     async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
         request = big_major.OrderRequest(order_id=order.order_id)
-        return oldest_first(alibaba_1688_answers.events(await self._client.read(big_major.LOGISTICS, request)))
+        return await alibaba_1688_answers.traced(self._client.read(big_major.LOGISTICS, request))

@@ -92,6 +92,7 @@ def service_order(order: big_major.Order) -> ServiceOrder:
     return ServiceOrder(
         order_id=order.order_id,
         reference=order.message,
+        own_id=order.out_order_id,
         status=STATUSES.get(order.order_status, ServiceStatus.OTHER),
         total=order.total_payment,
         paid=order.total_payment if is_paid else None,

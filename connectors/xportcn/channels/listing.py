@@ -12,8 +12,10 @@ from connectors.xportcn.channels.matching import by_reference, is_since
 from connectors.xportcn.errors import ContractMismatch
 from connectors.xportcn.operations import Operation
 from connectors.xportcn.rows import Rows
+from domain.absence import Reading
 from domain.offers import OfferSummary
 from domain.service_orders import ServiceOrder
+from domain.wording import number_of
 
 PAGE_SIZE = 50
 FIRST_PAGE = 1
@@ -78,7 +80,7 @@ async def list_since(turn: Turn[ServiceOrder], since: datetime, operation: Opera
 
 async def find_in_list(
     turn: Turn[ServiceOrder], references: Sequence[str], since: datetime, operation: Operation
-) -> dict[str, list[ServiceOrder]]:
+) -> Reading:
     """Look through a list, newest first, that can't be asked for a reference.
 
     It ends early only once all are found *and* the orders get older than `since`: an order further down could
@@ -92,9 +94,14 @@ async def find_in_list(
         seen.update((order.order_id, order) for order in page.rows)
         found = by_reference(seen.values(), references, since)
         if set(references) <= set(found) and not all(is_since(order, since) for order in page.rows):
-            return found
-    _require_all(len(seen), told, misfits, operation)
-    return by_reference(seen.values(), references, since)
+            return Reading(found=found, listed=list(seen.values()), flaw=_flaw(misfits))
+    _require_all(len(seen) + misfits, told, 0, operation)
+    orders = [order for order in seen.values() if is_since(order, since)]
+    return Reading(found=by_reference(orders, references, since), listed=orders, flaw=_flaw(misfits))
+
+
+def _flaw(misfits: int) -> str:
+    return f"the list has {number_of(misfits, 'row')} that can't be read" if misfits else ""
 
 
 async def _pages(turn: Turn[ServiceOrder]) -> AsyncIterator[Page[ServiceOrder]]:

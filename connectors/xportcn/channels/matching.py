@@ -60,13 +60,20 @@ def is_since(order: ServiceOrder, since: datetime) -> bool:
 def by_reference(
     orders: Iterable[ServiceOrder], references: Iterable[str], since: datetime
 ) -> dict[str, list[ServiceOrder]]:
-    """The orders that carry one of the references exactly, created after `since`."""
+    """The orders that carry one of the references exactly, in either place, created after `since`."""
     wanted = set(references)
     found: dict[str, list[ServiceOrder]] = {}
     for order in orders:
-        if order.reference in wanted and is_since(order, since):
-            found.setdefault(order.reference, []).append(order)
+        name = next((name for name in order.names if name in wanted), None)
+        if name is not None and is_since(order, since):
+            found.setdefault(name, []).append(order)
     return found
+
+
+def in_every_call(calls: Sequence[Sequence[ServiceOrder]], controls: Sequence[str]) -> set[str]:
+    """Those of the controls that each of these calls showed."""
+    shown = [{name for order in orders for name in order.names} for orders in calls]
+    return {control for control in controls if all(control in names for names in shown)}
 
 
 def oldest_first(events: Iterable[TrackingEvent]) -> list[TrackingEvent]:

@@ -17,20 +17,21 @@ from connectors.xportcn.channels.listing import (
     require_filter,
     whole_list,
 )
-from connectors.xportcn.channels.matching import CLOCK_MARGIN, batches, by_reference, oldest_first
+from connectors.xportcn.channels.matching import CLOCK_MARGIN, batches, by_reference, in_every_call, oldest_first
 from connectors.xportcn.channels.previewing import no_quote, over_limit
 from connectors.xportcn.channels.refusals import PRODUCT_NOT_FOUND, code_of, payment_refusal
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.concurrently import concurrently
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.wire import unix_ms
+from domain.absence import Reading
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money, total_of
 from domain.offers import Offer, OfferSummary
 from domain.orders import OrderLine, SourcingOrder
 from domain.quotes import Quote
-from domain.service_orders import ServiceOrder, TrackingEvent
+from domain.service_orders import Place, ServiceOrder, TrackingEvent
 
 ORDER_LIST = poizon.ORDER_LIST.operation
 MOST_IDS = 50
@@ -40,6 +41,8 @@ class PoizonChannel:
     """Implements `Channel` (see `channels.base`)."""
 
     marketplace: Marketplace = Marketplace.POIZON
+
+    places = frozenset({Place.REFERENCE})
 
     def __init__(self, client: XportcnClient) -> None:
         self._client = client
@@ -95,9 +98,11 @@ class PoizonChannel:
             raise payment_refusal(refused) from refused
         answers.settle_payment(answer, order_id)
 
-    async def find(self, references: Sequence[str], *, since: datetime) -> dict[str, list[ServiceOrder]]:
-        lists = await concurrently(self._with_references, batches(references, MOST_IDS))
-        return by_reference((order for orders in lists for order in orders), references, since)
+    async def find(self, references: Sequence[str], *, since: datetime, controls: Sequence[str] = ()) -> Reading:
+        batched = [[*batch, *controls] for batch in batches(references, MOST_IDS - len(controls))]
+        lists = await concurrently(self._with_references, batched)
+        wanted = {*references, *in_every_call(lists, controls)}
+        return Reading(found=by_reference((order for orders in lists for order in orders), wanted, since))
 
     async def _with_references(self, references: list[str]) -> list[ServiceOrder]:
         orders = await whole_list(lambda page_no: self._page(page_no, references=references), ORDER_LIST)

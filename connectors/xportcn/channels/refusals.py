@@ -12,6 +12,8 @@ from domain.quotes import LineProblem
 
 CODE_WORD = re.compile(r"[A-Z][A-Z0-9_]+")
 REFUSED_BY_THE_ENVELOPE = "400"
+DUPLICATE = re.compile("duplicat|repeat|already|重复|已存在|已经存在", re.IGNORECASE)
+ABOUT_OWN_ID = re.compile("out_?order_?id", re.IGNORECASE)
 
 BALANCE_NOT_ENOUGH = "BALANCE_NOT_ENOUGH"
 ORDER_STATUS_ERROR = "ORDER_STATUS_ERROR"
@@ -49,6 +51,19 @@ def unsettled(call: EffectCall[Any, Any], answer: EffectAnswer, words: str) -> U
         request_id=answer.request_id,
         status=200,
     )
+
+
+def says_it_exists(refused: Refused) -> bool:
+    """Whether a refusal may mean that an earlier request has done it; its words are the marketplace's own."""
+    return bool(DUPLICATE.search(f"{refused.code} {refused.message}"))
+
+
+def without_own_id(refused: Refused) -> Refused:
+    """A create refused for what the written contract does not have, with the setting that leaves it out."""
+    if says_it_exists(refused) or not ABOUT_OWN_ID.search(refused.message):
+        return refused
+    words = f"{refused.message}: the service does not know this field. Leave it out with XPORTCN_OUT_ORDER_ID=false"
+    return refused.explained(code=refused.code, message=words)
 
 
 def code_of(refused: Refused) -> str:

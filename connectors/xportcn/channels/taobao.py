@@ -24,13 +24,14 @@ from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.concurrently import concurrently
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.wire import unix_ms
+from domain.absence import Reading
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Offer, OfferSummary
 from domain.orders import OrderLine, Receiver, SourcingOrder
 from domain.quotes import LineProblem, Quote
-from domain.service_orders import ServiceOrder, TrackingEvent
+from domain.service_orders import Place, ServiceOrder, TrackingEvent
 
 ORDER_LIST = taobao_order.ORDER_PAGE.operation
 
@@ -40,6 +41,8 @@ class TaobaoChannel:
 
     marketplace: Marketplace = Marketplace.TAOBAO
     pay_batch_size = 10
+
+    places = frozenset({Place.REFERENCE})
 
     def __init__(self, client: XportcnClient) -> None:
         self._client = client
@@ -111,9 +114,11 @@ class TaobaoChannel:
         answer = await self._client.joint_effect(taobao_order.PAY, request, claims=claims)
         return {order_id: answers.payment_outcome(answer, order_id) for order_id in order_ids}
 
-    async def find(self, references: Sequence[str], *, since: datetime) -> dict[str, list[ServiceOrder]]:
-        pages = await concurrently(self._with_reference, dict.fromkeys(references))
-        return by_reference((order for page in pages for order in page), references, since)
+    async def find(self, references: Sequence[str], *, since: datetime, controls: Sequence[str] = ()) -> Reading:
+        """One question a reference: a control is a question of the same form at the same moment."""
+        wanted = dict.fromkeys([*references, *controls])
+        pages = await concurrently(self._with_reference, wanted)
+        return Reading(found=by_reference((order for page in pages for order in page), wanted, since))
 
     async def _with_reference(self, reference: str) -> list[ServiceOrder]:
         request = taobao_order.OrderPageRequest(page_no=1, page_size=PAGE_SIZE, outer_purchase_id=reference)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 
 from connectors.xportcn.channels.alibaba_1688 import Alibaba1688Channel
 from connectors.xportcn.channels.base import Created
+from connectors.xportcn.channels.refusals import says_it_exists
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.errors import ContractMismatch, Refused, Unanswered, XportcnError
+from connectors.xportcn.errors import ContractMismatch, Misconfigured, Refused, Unanswered, XportcnError
 from connectors.xportcn.wire import CHINA
 from domain.effects import Action
 from domain.marketplace import Marketplace
@@ -113,6 +115,51 @@ async def test_a_quote_takes_sums_in_fen_and_lines_in_yuan(channel: Alibaba1688C
     assert sent["addressParam"]["fullName"] == "一号仓"
     assert sent["addressParam"]["provinceText"] == "广东省"
     assert sent["cargoParamList"][0] == {"offerId": 672991141190, "specId": SPEC, "quantity": 2}
+
+
+@pytest.mark.parametrize(
+    ("named", "trade_type"),
+    [(["assureTrade"], "assureTrade"), (["creditBuy", "alipay", "assureTrade"], "alipay")],
+)
+async def test_an_order_is_created_as_its_preview_says(
+    channel: Alibaba1688Channel, service: FakeService, named: list[str], trade_type: str
+) -> None:
+    """In the flow that it priced, and by the first trade type that is no credit: left out, 1688 may pick credit."""
+    result = previewed(cargo(), cargo("b" * 32), flowFlag="fenxiaonew", tradeModeNameList=named)
+    service.answers(PREVIEW, lambda: ok({"success": True, "orderPreviewResuslt": [result]}))
+    quote = await channel.quote(our_order(), WAREHOUSE)
+    assert (quote.flow, quote.trade_type, quote.hold) == ("fenxiaonew", trade_type, "")
+    service.answers(CREATE, lambda: ok({"success": True, "orderId": 7, "totalSuccessAmount": 1}))
+    ours = replace(our_order(), flow=quote.flow, trade_type=quote.trade_type)
+    await channel.create(claim(Action.CREATE), ours, WAREHOUSE, approved=Money(1))
+    sent = service.asked[-1].body
+    assert (sent["flow"], sent["tradeType"], sent["outOrderId"]) == ("fenxiaonew", trade_type, "R-1")
+
+
+@pytest.mark.parametrize(("named", "offered"), [(["creditBuy", "period"], "only by creditBuy, period"), ([], "by no")])
+async def test_what_is_sold_on_credit_only_is_held(
+    channel: Alibaba1688Channel, service: FakeService, named: list[str], offered: str
+) -> None:
+    """A person decides, and can name the trade type in a setting."""
+    result = previewed(cargo(), cargo("b" * 32), tradeModeNameList=named)
+    service.answers(PREVIEW, lambda: ok({"success": True, "orderPreviewResuslt": [result]}))
+    quote = await channel.quote(our_order(), WAREHOUSE)
+    assert quote.hold.startswith(f"the seller sells it {offered}")
+    assert quote.hold.endswith("If one of them is no credit, add it to XPORTCN_TRADE_TYPES")
+
+
+async def test_a_field_that_the_service_does_not_know_is_named_with_its_setting(
+    channel: Alibaba1688Channel, service: FakeService
+) -> None:
+    """And a duplicate is not taken for that: without the field it would be ordered again."""
+    service.answers(CREATE, lambda: no(40001, "outOrderId: unknown field", status=400))
+    with pytest.raises(Refused, match=r"unknown field: .* Leave it out with XPORTCN_OUT_ORDER_ID=false"):
+        await channel.create(claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(1))
+    service.answers(CREATE, lambda: no(400, "DUPLICATE_OUT_ORDER_ID: there is an order with outOrderId R-1"))
+    with pytest.raises(Refused) as caught:
+        await channel.create(claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(1))
+    assert "XPORTCN_OUT_ORDER_ID" not in caught.value.message
+    assert says_it_exists(caught.value)
 
 
 async def test_a_preview_that_splits_the_order_is_added_up(channel: Alibaba1688Channel, service: FakeService) -> None:
@@ -309,7 +356,7 @@ def pages(service: FakeService, orders: Iterable[dict[str, Any]], *, total: int 
 async def test_find_turns_every_page(channel: Alibaba1688Channel, service: FakeService) -> None:
     """All that are found do not end the search: further down a reference may stand a second time."""
     pages(service, [listed(1, "R-1"), *(listed(number) for number in range(2, 120)), listed(120, "R-1")])
-    found = await channel.find(["R-1"], since=SINCE)
+    found = (await channel.find(["R-1"], since=SINCE)).found
     assert {reference: [one.order_id for one in orders] for reference, orders in found.items()} == {"R-1": ["1", "120"]}
     assert [asked.body["page"] for asked in service.asked] == [1, 2, 3]
     assert service.asked[0].body["createStartTime"] == "2026-01-31 07:50:00"
@@ -321,7 +368,7 @@ async def test_find_ends_once_all_are_found_and_orders_get_older(
     """If the list ignores the time filter, the past is not read for nothing."""
     old = [listed(number, created=SINCE - timedelta(days=1)) for number in range(2, 200)]
     pages(service, [listed(1, "R-1"), *old])
-    assert set(await channel.find(["R-1"], since=SINCE)) == {"R-1"}
+    assert set((await channel.find(["R-1"], since=SINCE)).found) == {"R-1"}
     assert len(service.asked) == 1
 
 
@@ -329,7 +376,7 @@ async def test_find_matches_exactly(channel: Alibaba1688Channel, service: FakeSe
     """Neither a longer message nor an older order is ours."""
     old = SINCE - timedelta(minutes=10, seconds=1)
     pages(service, [listed(1, "R-10"), listed(2, "r-1"), listed(3, "R-1", old), listed(4, "R-1 please hurry")])
-    assert await channel.find(["R-1"], since=SINCE) == {}
+    assert (await channel.find(["R-1"], since=SINCE)).found == {}
 
 
 async def test_find_does_not_trust_a_page_size_it_did_not_get(
@@ -337,7 +384,7 @@ async def test_find_does_not_trust_a_page_size_it_did_not_get(
 ) -> None:
     """A list that gives ten a page when fifty were asked for is read to its end all the same."""
     pages(service, [*(listed(number) for number in range(1, 25)), listed(25, "R-1")], size=10)
-    assert set(await channel.find(["R-1"], since=SINCE)) == {"R-1"}
+    assert set((await channel.find(["R-1"], since=SINCE)).found) == {"R-1"}
 
 
 async def test_a_list_that_repeats_a_page_proves_nothing(channel: Alibaba1688Channel, service: FakeService) -> None:
@@ -363,7 +410,7 @@ async def test_new_orders_that_push_the_list_down_do_no_harm(channel: Alibaba168
         "result": [listed(number, "R-1" if number == 1 else "") for number in range(12, 0, -1)],
     }
     service.answers(PAGE, lambda: ok(first), lambda: ok(second))
-    found = await channel.find(["R-1"], since=SINCE)
+    found = (await channel.find(["R-1"], since=SINCE)).found
     assert [one.order_id for one in found["R-1"]] == ["1"]
 
 
@@ -425,3 +472,29 @@ async def test_a_trace_is_oldest_first(channel: Alibaba1688Channel, service: Fak
         (TraceStatus.OTHER, "已发货"),
         (TraceStatus.SIGN, "已签收"),
     ]
+
+
+@pytest.mark.parametrize(("status", "nothing_yet"), [(200, True), (400, True), (404, False)])
+async def test_tracking_that_is_not_there_yet(
+    channel: Alibaba1688Channel, service: FakeService, status: int, *, nothing_yet: bool
+) -> None:
+    """1688 answers code 404 for an order without a parcel; with HTTP 404 the path is wrong."""
+    service.answers(ORDER, lambda: ok(listed(7)))
+    (read,) = (await channel.read(["7"])).values()
+    service.answers(TRACE, lambda: no(404, "no logistics", status=status))
+    if nothing_yet:
+        assert await channel.trace(read) == []
+    else:
+        with pytest.raises(Misconfigured):
+            await channel.trace(read)
+
+
+async def test_an_order_is_found_by_its_own_id(channel: Alibaba1688Channel, service: FakeService) -> None:
+    """Where the list hides the message, or shows another; both places are told."""
+    bare, other = listed(1), listed(2, "please hurry")
+    for one, own_id in ((bare, "R-1"), (other, "R-2")):
+        one["baseInfo"]["outOrderId"] = own_id
+    pages(service, [bare, other, listed(3, "R-3")])
+    found = (await channel.find(["R-1", "R-2", "R-3"], since=SINCE)).found
+    places = {name: [sorted(order.places_of(name)) for order in orders] for name, orders in found.items()}
+    assert places == {"R-1": [["outOrderId"]], "R-2": [["outOrderId"]], "R-3": [["reference"]]}

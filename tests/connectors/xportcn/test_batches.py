@@ -130,7 +130,7 @@ async def test_a_batch_refused_as_a_whole_refuses_each_order(
     assert told(outcomes) == {"71": (Refused, "40001"), "72": (Refused, "40001")}
 
 
-@pytest.mark.parametrize(("kind", "most"), [(TaobaoChannel, 10), (Alibaba1688Channel, 30)])
+@pytest.mark.parametrize(("kind", "most"), [(TaobaoChannel, 10), (Alibaba1688Channel, 10)])
 @pytest.mark.parametrize("change", ["none", "twice", "too many"])
 async def test_a_batch_has_its_limits(
     client: XportcnClient,

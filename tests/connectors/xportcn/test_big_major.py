@@ -236,7 +236,7 @@ async def test_find_turns_every_page(channel: BigMajorChannel, service: FakeServ
     orders = [shown(number, message="R-1" if number in (1, 60) else "R-10") for number in range(1, 61)]
     pages = [{"totalRecords": 60, "data": orders[:50]}, {"totalRecords": 60, "data": orders[50:]}]
     service.answers(PAGE, *(lambda page=page: ok(page) for page in pages))
-    found = await channel.find(["R-1"], since=SINCE)
+    found = (await channel.find(["R-1"], since=SINCE)).found
     assert [one.order_id for one in found["R-1"]] == ["1", "60"]
     assert service.asked[0].body == {"pageNo": 1, "pageSize": 50, "createTimeStart": "2026-01-31 07:50:00"}
     service.answers(PAGE, lambda: ok(pages[0]), lambda: ok({"totalRecords": 60, "data": []}))

@@ -325,7 +325,7 @@ async def test_split_orders_fill_more_than_a_page(channel: InternationalChannel,
     orders = [shown(number, channelReferId=references[number % 50]) for number in range(100)]
     pages = [{"totalCount": 100, "orderList": orders[:50]}, {"totalCount": 100, "orderList": orders[50:]}]
     service.answers(LIST, *(lambda page=page: ok(page) for page in pages))
-    found = await channel.find(references, since=SINCE)
+    found = (await channel.find(references, since=SINCE)).found
     assert {len(each) for each in found.values()} == {2}
     assert [(asked.body["startPage"], len(asked.body["channelReferIds"])) for asked in service.asked] == [
         (1, 50),

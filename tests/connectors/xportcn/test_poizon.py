@@ -248,7 +248,7 @@ async def test_split_orders_fill_more_than_a_page(channel: PoizonChannel, servic
     orders = [shown(number, requestId=references[number % 50]) for number in range(100)]
     pages = [{"totalRecords": 100, "data": orders[:50]}, {"totalRecords": 100, "data": orders[50:]}]
     service.answers(LIST, *(lambda page=page: ok(page) for page in pages))
-    found = await channel.find(references, since=SINCE)
+    found = (await channel.find(references, since=SINCE)).found
     assert {len(each) for each in found.values()} == {2}
     service.answers(LIST, lambda: ok({"totalRecords": 1, "data": [shown(7, requestId="X")]}))
     with pytest.raises(ContractMismatch, match="requestIds"):

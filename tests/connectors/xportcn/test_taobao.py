@@ -319,7 +319,7 @@ async def test_a_payment_is_what_the_answer_says_of_this_order(
 async def test_orders_are_found_by_reference(channel: TaobaoChannel, service: FakeService) -> None:
     """One question a reference; the answer has only those found, created after `since`."""
     service.answers(PAGE, lambda: ok(page(purchase())), lambda: ok(page()))
-    found = await channel.find(["R-1", "R-2", "R-1"], since=SINCE)
+    found = (await channel.find(["R-1", "R-2", "R-1"], since=SINCE)).found
     assert {reference: [one.order_id for one in orders] for reference, orders in found.items()} == {"R-1": ["7"]}
     assert sorted(asked.body["outerPurchaseId"] for asked in service.asked) == ["R-1", "R-2"]
 
@@ -327,9 +327,9 @@ async def test_orders_are_found_by_reference(channel: TaobaoChannel, service: Fa
 async def test_orders_from_before_are_not_found(channel: TaobaoChannel, service: FakeService) -> None:
     """Ten minutes are allowed for the clocks, not more."""
     service.answers(PAGE, lambda: ok(page(purchase(createdTime="2026-01-31 07:50:00"))))
-    assert set(await channel.find(["R-1"], since=SINCE)) == {"R-1"}
+    assert set((await channel.find(["R-1"], since=SINCE)).found) == {"R-1"}
     service.answers(PAGE, lambda: ok(page(purchase(createdTime="2026-01-31 07:49:59"))))
-    assert await channel.find(["R-1"], since=SINCE) == {}
+    assert (await channel.find(["R-1"], since=SINCE)).found == {}
 
 
 async def test_a_list_that_ignores_the_question_proves_nothing(channel: TaobaoChannel, service: FakeService) -> None:

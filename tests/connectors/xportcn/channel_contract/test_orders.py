@@ -23,7 +23,7 @@ async def test_an_order_is_created_found_paid_and_read(shop: Shop) -> None:
     """The road of an order: unpaid under our reference, then paid once, the amount as quoted."""
     start = now()
     order_id = await shop.created()
-    found = await shop.channel.find(["R-1", "R-2"], since=start)
+    found = (await shop.channel.find(["R-1", "R-2"], since=start)).found
     assert {reference: [one.order_id for one in orders] for reference, orders in found.items()} == {"R-1": [order_id]}
     assert found["R-1"][0].status in (ServiceStatus.UNPAID, ServiceStatus.BUILDING)
     assert found["R-1"][0].paid is None
@@ -44,7 +44,7 @@ async def test_long_ids_keep_all_their_digits(shop: Shop) -> None:
     order_id = await shop.created()
     assert len(order_id) >= 18
     assert [entry["order_id"] for entry in shop.booked()] == [order_id]
-    assert [one.order_id for one in (await shop.channel.find(["R-1"], since=start))["R-1"]] == [order_id]
+    assert [one.order_id for one in (await shop.channel.find(["R-1"], since=start)).found["R-1"]] == [order_id]
     assert set(await shop.channel.read([order_id])) == {order_id}
 
 
@@ -57,7 +57,7 @@ async def test_a_split_order_has_several_ids_and_one_sum(shop: Shop) -> None:
     made = await shop.channel.create(claim(Action.CREATE), ours, shop.warehouse, approved=quote.total)
     assert len(set(made.order_ids)) == 2
     assert made.total == quote.total
-    found = await shop.channel.find(["R-1"], since=start)
+    found = (await shop.channel.find(["R-1"], since=start)).found
     assert {one.order_id for one in found["R-1"]} == set(made.order_ids)
     for order_id in made.order_ids:
         await shop.pay(order_id)
@@ -166,10 +166,10 @@ async def test_many_orders_are_all_found(shop: Shop) -> None:
     ours = await shop.order()
     orders = [replace(ours, request=replace(ours.request, order_ref=reference)) for reference in references]
     ids = await concurrently(shop.create, orders)
-    found = await shop.channel.find(references, since=start)
+    found = (await shop.channel.find(references, since=start)).found
     assert {reference: one.order_id for reference, (one,) in found.items()} == dict(zip(references, ids, strict=True))
     assert set(await shop.channel.read(ids)) == set(ids)
-    assert await shop.channel.find(references, since=start + timedelta(hours=1)) == {}
+    assert (await shop.channel.find(references, since=start + timedelta(hours=1))).found == {}
 
 
 async def test_an_unpaid_order_closes(shop: Shop) -> None:

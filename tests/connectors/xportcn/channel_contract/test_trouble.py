@@ -20,7 +20,7 @@ async def test_a_create_without_a_clean_answer_is_unanswered_and_can_be_found(
     quote = await shop.channel.quote(ours, shop.warehouse)
     with shop.fault(shop.paths.create, kind), pytest.raises(Unanswered):
         await shop.channel.create(claim(Action.CREATE), ours, shop.warehouse, approved=quote.total)
-    found = await shop.channel.find(["R-1"], since=start)
+    found = (await shop.channel.find(["R-1"], since=start)).found
     assert [one.order_id for one in found.get("R-1", [])] == [entry["order_id"] for entry in shop.booked()]
     assert len(shop.booked()) == orders
 
@@ -32,7 +32,7 @@ async def test_a_split_create_without_an_answer_is_found_whole(shop: Shop) -> No
     quote = await shop.channel.quote(ours, shop.warehouse)
     with shop.fault(shop.paths.create, "drop_after"), pytest.raises(Unanswered):
         await shop.channel.create(claim(Action.CREATE), ours, shop.warehouse, approved=quote.total)
-    found = (await shop.channel.find(["R-1"], since=start))["R-1"]
+    found = (await shop.channel.find(["R-1"], since=start)).found["R-1"]
     assert len(found) == 2
     assert sum(one.total.minor for one in found) == quote.total.minor
 
@@ -44,9 +44,9 @@ async def test_a_late_create_is_found_later(shop: Shop) -> None:
     quote = await shop.channel.quote(ours, shop.warehouse)
     with shop.fault(shop.paths.create, "late_effect", delay_s=600), pytest.raises(Unanswered):
         await shop.channel.create(claim(Action.CREATE), ours, shop.warehouse, approved=quote.total)
-    assert await shop.channel.find(["R-1"], since=start) == {}
+    assert (await shop.channel.find(["R-1"], since=start)).found == {}
     shop.sandbox.advance(days=601 / 86400)
-    assert set(await shop.channel.find(["R-1"], since=start)) == {"R-1"}
+    assert set((await shop.channel.find(["R-1"], since=start)).found) == {"R-1"}
 
 
 async def test_a_create_is_no_more_in_doubt_than_its_own_call(shop: Shop) -> None:
@@ -71,4 +71,4 @@ async def test_reads_get_through_a_bad_day(shop: Shop) -> None:
         assert await shop.channel.offer(shop.plain["item_id"]) is not None
         assert (await shop.channel.quote(ours, shop.warehouse)).problems == ()
         assert order_id in await shop.channel.read([order_id])
-        assert set(await shop.channel.find(["R-1"], since=start)) == {"R-1"}
+        assert set((await shop.channel.find(["R-1"], since=start)).found) == {"R-1"}

@@ -1,0 +1,72 @@
+"""Where the service's lists hide our references: nothing is ordered twice, whatever gets lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+
+from domain.marketplace import Marketplace
+from sandbox.control import books
+from tests.simulation.episode import NO_QUERY, Episode, Service, one_order, play
+from tests.simulation.misfortune import Call, Fault, Kind, Misfortune
+from tests.simulation.stage import Stage, stage
+
+EPISODES = 25
+HIDING = pytest.mark.parametrize("dialect", ["list-without-message", "list-without-reference"])
+WITHOUT_A_KEY = pytest.mark.parametrize("marketplace", [Marketplace.ALIBABA_1688, Marketplace.BIG_MAJOR])
+
+
+@pytest.fixture(scope="module")
+def made() -> Iterator[Stage]:
+    with stage() as one:
+        yield one
+
+
+class CutAfterCreating(Misfortune):
+    """The answer to the first create is lost, and nothing else."""
+
+    def __init__(self) -> None:
+        super().__init__(dice=Random(1), calm=True)
+        self.planned = {Call.CREATE: Fault(Kind.DROP_AFTER)}
+
+    def fault(self, call: Call) -> Fault | None:
+        return self.planned.pop(call, None)
+
+
+def after_a_lost_answer(made: Stage, marketplace: Marketplace, dialect: str) -> tuple[int, str]:
+    """How many orders there are after three runs, and where the order stands."""
+    service, given = Service(dialects=(dialect,)), one_order(made, marketplace)
+    episode = Episode(seed=1, stage=made, given=given, speaks=service)
+    episode.misfortune = CutAfterCreating()
+
+    async def script() -> None:
+        episode.bought_before()
+        for _ in range(3):
+            await episode.start("source")
+            await episode.later()
+
+    assert episode.run(script()).found == []
+    ordered = [order for order in books(episode.sandbox, NO_QUERY, b"")["orders"] if order["reference"] == "R-1"]
+    return len(ordered), str(episode.database.orders()["R-1"].state)
+
+
+@WITHOUT_A_KEY
+def test_an_order_is_found_by_its_own_id_where_lists_hide_the_message(made: Stage, marketplace: Marketplace) -> None:
+    """Created, the answer lost: the run finds it at once and goes on."""
+    assert after_a_lost_answer(made, marketplace, "list-without-message") == (1, "booked")
+
+
+@WITHOUT_A_KEY
+def test_an_order_is_not_given_up_where_lists_show_no_reference(made: Stage, marketplace: Marketplace) -> None:
+    """Created, the answer lost, and the list looks as if it were not there: one order, and a question."""
+    assert after_a_lost_answer(made, marketplace, "list-without-reference") == (1, "unknown")
+
+
+@HIDING
+@WITHOUT_A_KEY
+def test_nothing_is_ordered_twice_in_any_dialect(made: Stage, marketplace: Marketplace, dialect: str) -> None:
+    """Seeded episodes with lost answers, late effects and crashes; `make soak` takes the same options."""
+    service = Service(dialects=(dialect,), marketplace=marketplace)
+    assert {seed: found for seed in range(EPISODES) if (found := play(seed, made, service).found)} == {}
