@@ -87,7 +87,10 @@ def plan_row(plan: PlannedOrder, batch_id: str, *, approved: bool, tolerance: De
     """The `orders` columns that a plan fills. Nothing may be bought on a plan before it is written as `approved`.
 
     `tolerance` is how many percent dearer than approved the order may have become and still be paid.
+    Raises `ValueError` for an approved plan that costs nothing: budgets add them up.
     """
+    if approved and plan.is_fine and plan.total.minor <= 0:
+        raise ValueError(f"{plan.order_ref}: nothing can be approved for {plan.total}")
     freight = plan.freight_service.price if plan.freight_service else None
     return {
         "order_ref": plan.order_ref,

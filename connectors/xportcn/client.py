@@ -303,7 +303,7 @@ def _raise_denied(call: Call[Any, Any], denied: Exception) -> NoReturn:
 def _fault(error: ValidationError) -> str:
     """What is wrong with the field, where our own readers say so; never the value."""
     fault = error.errors(include_input=False, include_url=False)[0]
-    return str(fault["ctx"]["error"]) if fault["type"] == "value_error" else ""
+    return shortened(str(fault["ctx"]["error"])) if fault["type"] == "value_error" else ""
 
 
 def _secrets(settings: XportcnSettings) -> tuple[str, ...]:

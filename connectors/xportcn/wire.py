@@ -257,7 +257,11 @@ def _in_currency(value: object, info: ValidationInfo) -> Money:
     currency = info.data.get("currency")
     if not currency or isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise ValueError("not an amount with a currency")
-    return _within(Money.parse(value, currency), info)
+    try:
+        money = Money.parse(value, currency)
+    except ValueError as error:
+        raise ValueError("not an amount of its currency") from error  # the first one quotes it, however long it is
+    return _within(money, info)
 
 
 def _cny(money: Money) -> Money:

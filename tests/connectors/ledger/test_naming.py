@@ -6,12 +6,14 @@ from datetime import timedelta
 
 import pytest
 
+from connectors.ledger.codec import plan_row
 from connectors.ledger.records import Intent, OrderChange, Outcome
 from connectors.ledger.store import Ledger
 from domain.effects import Action, EffectStatus
 from domain.money import Money
 from domain.states import OrderState
 from tests.connectors.ledger.plans import intents, plan
+from tests.flows.plans import planned
 
 LEASE = timedelta(seconds=60)
 
@@ -111,3 +113,10 @@ def test_a_payment_shown_as_less_than_its_order_opens_no_budget(ledger: Ledger) 
     columns = {"paid_minor": 1, "total_minor": 100}
     ledger.change([OrderChange(order_ref="A-1", state=OrderState.PAID, columns=columns)])
     assert ledger.committed_in("batch") == 100
+
+
+@pytest.mark.parametrize("fen", [0, -1])
+def test_nothing_is_approved_for_nothing(fen: int) -> None:
+    """The ledger takes no such plan."""
+    with pytest.raises(ValueError, match="nothing can be approved"):
+        plan_row(planned("A-1", fen), "batch", approved=True)

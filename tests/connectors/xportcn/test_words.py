@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connectors.xportcn.api import taobao_order, taobao_product
+from connectors.xportcn.api import international, taobao_order, taobao_product
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.envelope import open_envelope
 from connectors.xportcn.errors import ContractMismatch, Refused
@@ -121,3 +121,17 @@ def test_a_number_without_end_spoils_its_own_entry_alone(number: str) -> None:
     page = taobao_order.ORDER_PAGE.parse(envelope.data)
     assert [shown.purchase_id for shown in page.data] == ["1"]
     assert [str(misfit) for misfit in page.data.misfits] == ["entry 1, `purchaseAmount`"]
+
+
+async def test_what_is_said_of_a_misfit_is_short_and_quotes_nothing(
+    client: XportcnClient, service: FakeService
+) -> None:
+    """It becomes the reason of an order."""
+    step = {"minQuantity": 1, "currency": "CNY", "price": "x" * 10**6}
+    offer = {"productId": 1, "skus": [{"skuId": 2, "ladderPrice": [step]}]}
+    service.answers("/alibaba/international/product/detail/get", lambda: ok(offer))
+    with pytest.raises(ContractMismatch) as caught:
+        await client.read(international.DETAIL, international.DetailRequest(product_id="1"))
+    assert caught.value.message == (
+        "the answer does not fit the contract at `skus.0.ladderPrice.0.price`: not an amount of its currency"
+    )
