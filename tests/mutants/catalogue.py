@@ -237,7 +237,7 @@ MUTANTS = (
             ),
             Edit(
                 file=BY_CHANNEL,
-                old='    return shown.reference.strip() not in ("", order_ref)\n',
+                old='    return shown.reference.strip() not in ("", order_ref) and shown.own_id != order_ref\n',
                 new="    return False\n",
             ),
         ),
