@@ -17,6 +17,10 @@ EDGES = re.compile(f"^[{BLANKS}{_UNSEEN}{_JOINERS}]+|[{BLANKS}{_UNSEEN}\u200c\u2
 CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")
 LOST = "\ufffd"
+# What Python calls printable and nobody sees, or should not be there.
+PASSES_FOR_SEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\ufffc\ufffd\U000e0100-\U000e01ef]"
+)
 FULL_WIDTH = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 
 LINE_BREAK_SAID = "line breaks and tabs in this cell became blanks"
@@ -35,7 +39,7 @@ def seen_text(text: str, *, prose: bool) -> tuple[str, list[str]]:
     `ValueError` for those, for control characters and for such as turn the direction of writing.
     """
     stripped = text.strip(BLANKS)
-    if stripped.isascii() and stripped.isprintable():
+    if stripped.isprintable() and (stripped.isascii() or not PASSES_FOR_SEEN.search(stripped)):
         return stripped, []
     _require_characters(stripped)
     bare = EDGES.sub("", stripped)

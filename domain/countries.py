@@ -8,6 +8,7 @@ from functools import cache, lru_cache
 from string import capwords
 
 NAMES = ("alpha_2", "alpha_3", "name", "common_name", "official_name")
+TWO_LETTERS = "give its two-letter code, such as DE"
 # Everyday names that ISO 3166 spells otherwise.
 EVERYDAY_NAMES = {
     "america": "US", "brunei": "BN", "cape verde": "CV", "dr congo": "CD", "east timor": "TL", "england": "GB",
@@ -17,16 +18,28 @@ EVERYDAY_NAMES = {
 }  # fmt: skip
 
 
+class UnknownCountry(ValueError):
+    """No country. Its text looks for a near name, which takes longer than reading a row; `briefly` does not."""
+
+    def __init__(self, text: str, folded: str) -> None:
+        super().__init__(text, folded)
+        self.briefly = f"{text[:60]!r} is not a country; {TWO_LETTERS}"
+
+    def __str__(self) -> str:
+        text, folded = self.args
+        return f"{text[:60]!r} is not a country; {_hint(folded)}"
+
+
 def country_code(text: str) -> str:
     """The ISO 3166-1 alpha-2 code; case and accents don't matter.
 
-    Raises `ValueError` for an unknown country, with a suggestion when a name is near.
+    Raises `UnknownCountry`, with a suggestion when a name is near.
     """
     folded = _folded(text)
     known = _codes()
     if code := known.get(folded) or known.get(folded.removeprefix("the ")):
         return code
-    raise ValueError(f"{text[:60]!r} is not a country; {_hint(folded)}")
+    raise UnknownCountry(text, folded)
 
 
 @lru_cache(maxsize=1024)  # one misspelling often fills a column, and a search takes milliseconds
@@ -34,7 +47,7 @@ def _hint(folded: str) -> str:
     known = _codes()
     likely = [name for name in known if len(name) > 3 and name[0] == folded[:1]]
     near = get_close_matches(folded, likely, n=1, cutoff=0.75)
-    return f"did you mean {capwords(near[0])} ({known[near[0]]})?" if near else "give its two-letter code, such as DE"
+    return f"did you mean {capwords(near[0])} ({known[near[0]]})?" if near else TWO_LETTERS
 
 
 @cache

@@ -10,6 +10,7 @@ from sys import intern
 
 from domain.bad_headers import likely_column
 from domain.cell_characters import BLANKS
+from domain.countries import UnknownCountry
 from domain.items import ItemId, read_item, shortened
 from domain.marketplace import Marketplace
 from domain.orders import OrderRequest
@@ -23,6 +24,7 @@ MOST_ROWS = 100_000
 MOST_BLANK_ROWS = 1_048_576  # as many as a sheet has
 MOST_COLUMNS = 256
 MOST_FAULTS = 10_000
+MOST_HINTS = 200
 MOST_WARNINGS = 1_000
 NAMES = tuple(column.name for column in COLUMNS)
 OFTEN_THE_SAME = frozenset(("marketplace", "item", "sku", "quantity", "country", "state", "city", "zip", "freight"))
@@ -59,6 +61,7 @@ class RequestTable:
         self._warnings: dict[tuple[int, str, str], Remark] = {}
         self._faulty_rows = 0
         self._is_bare = True
+        self._hints = 0
 
     def begin(self, columns: Sequence[str]) -> None:
         """Take the header as it stands in the file; cells of unknown columns are passed over, and that is said."""
@@ -173,7 +176,7 @@ class RequestTable:
                     self._cut_short(row, judged["zip"], judged["country"], cells[at])
             except ValueError as error:
                 judged.pop(name, None)
-                faults.append(Fault(row, name, str(error)))
+                faults.append(Fault(row, name, self._words(error)))
         try:
             item = _item_of(judged)
         except ValueError as error:
@@ -183,6 +186,13 @@ class RequestTable:
         for fault in faults:
             self.fault(fault.row, fault.column, fault.message)
         self._look_again(row, judged)
+
+    def _words(self, error: ValueError) -> str:
+        """What a fault says; looking for what was meant takes time, so only the first are told."""
+        if not isinstance(error, UnknownCountry):
+            return str(error)
+        self._hints += 1
+        return str(error) if self._hints <= MOST_HINTS else error.briefly
 
     def _cut_short(self, row: int, postcode: str, country: str, value: object) -> None:
         """A number has lost its zeros for certain; of a text somebody may have meant what it says."""

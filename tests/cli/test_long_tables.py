@@ -73,10 +73,16 @@ def test_what_is_bought_already_is_not_asked_for_again() -> None:
     new, paid = planned("A", fen=1000), planned("B", fen=9900)
     unshipped = replace(new, freight_service=None)
     asked = {
-        "Buy 1 order for 10.00 CNY and ship 1 order for freight of 5.00 USD?": ([new], []),
-        "Buy 1 order for 10.00 CNY and ship 2 orders for freight of 10.00 USD?": ([new], [paid]),
+        "1 of 1 line has no price limit. Buy 1 order for 10.00 CNY and ship 1 order for freight of 5.00 USD?": (
+            [new],
+            [],
+        ),
+        "1 of 1 line has no price limit. Buy 1 order for 10.00 CNY and ship 2 orders for freight of 10.00 USD?": (
+            [new],
+            [paid],
+        ),
         "Ship 1 order for freight of 5.00 USD?": ([], [paid]),
-        "Buy 1 order for 10.00 CNY?": ([unshipped], []),
+        "1 of 1 line has no price limit. Buy 1 order for 10.00 CNY?": ([unshipped], []),
     }
     for words, (to_buy, to_ship) in asked.items():
         assert words_of(Question(batch_id="b", to_buy=to_buy, to_ship=to_ship)) == words
