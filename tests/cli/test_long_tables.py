@@ -14,6 +14,8 @@ from domain.states import OrderState
 from flows.approval import Question
 from tests.flows.plans import planned
 
+NO_LIMIT = "1 of 1 line has no price limit."
+
 
 def line(number: int, state: OrderState = OrderState.BOOKED) -> ReportLine:
     reason = "costs too much" if state is OrderState.HELD else ""
@@ -73,16 +75,16 @@ def test_what_is_bought_already_is_not_asked_for_again() -> None:
     new, paid = planned("A", fen=1000), planned("B", fen=9900)
     unshipped = replace(new, freight_service=None)
     asked = {
-        "1 of 1 line has no price limit. Buy 1 order for 10.00 CNY and ship 1 order for freight of 5.00 USD?": (
+        f"{NO_LIMIT} Buy 1 order for 10.00 CNY and ship 1 order for freight of 5.00 USD?": (
             [new],
             [],
         ),
-        "1 of 1 line has no price limit. Buy 1 order for 10.00 CNY and ship 2 orders for freight of 10.00 USD?": (
+        f"{NO_LIMIT} Buy 1 order for 10.00 CNY and ship 2 orders for freight of 10.00 USD?": (
             [new],
             [paid],
         ),
         "Ship 1 order for freight of 5.00 USD?": ([], [paid]),
-        "1 of 1 line has no price limit. Buy 1 order for 10.00 CNY?": ([unshipped], []),
+        f"{NO_LIMIT} Buy 1 order for 10.00 CNY?": ([unshipped], []),
     }
     for words, (to_buy, to_ship) in asked.items():
         assert words_of(Question(batch_id="b", to_buy=to_buy, to_ship=to_ship)) == words
