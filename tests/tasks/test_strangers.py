@@ -1,4 +1,4 @@
-"""Orders of the account that may be ours without showing it: asked about once, and warned of by a ledger that bought."""
+"""Orders of the account that may be ours without showing it: asked about once; a ledger that bought there is warned."""
 
 from __future__ import annotations
 
