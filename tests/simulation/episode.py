@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +36,7 @@ from tests.simulation.loop import PROCESS, START, Deadlock, VirtualLoop
 from tests.simulation.misfortune import LIES, Call, Fault, Kind, Misfortune
 from tests.simulation.network import DrawnFaults, Incoming
 from tests.simulation.process import Crash, Process
-from tests.simulation.runs import BATCH, CORRECTED, cancel, source, track
+from tests.simulation.runs import BATCH, CORRECTED, answer, cancel, source, track
 from tests.simulation.stage import seed_everything
 
 if TYPE_CHECKING:
@@ -408,10 +408,25 @@ class Episode:
             await self.start("source", says_yes=True)
             if self.found or not self._unexplained():
                 break
+        await self._person_answers()
         for what in self._unexplained():
             self.broken(what)
         self.check("the end", at_rest=True)
         self._tell_ends()
+
+    async def _person_answers(self) -> None:
+        """Whoever is asked about an order looks it up in the console, and says so; then a run goes on with it."""
+        open_ones = [one.order_ref for one in self.database.effects() if _is_open_create(one)]
+        if not open_ones or self.found:
+            return
+        await self.later()
+        for ref in open_ones:
+            await self._start("answer", partial(self._answer, ref))
+        await self.start("source", says_yes=True)
+
+    def _answer(self, ref: str, _: Process) -> Coroutine[Any, Any, None]:
+        there = [order.id for order in self.world.books.every_order() if order.reference == ref]
+        return answer(self.scenario.settings, self.clock, ref, there)
 
     def _may_change(self) -> bool:
         """Whether a further run has something to do; of those that have not, every third is made all the same."""
@@ -479,6 +494,10 @@ class Episode:
             self.note(f"{ref} ends {order.state}: {order.reason}")
         for effect in sorted(effects, key=lambda one: one.key):
             self.note(f"{effect.key} ends {effect.status}")
+
+
+def _is_open_create(effect: Any) -> bool:
+    return effect.action is Action.CREATE and effect.status in OPEN
 
 
 def _is_explained(order: Any, open_action: Action | None) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from connectors.ledger.codec import plan_hash
 from connectors.settings import SourcingSettings, XportcnSettings
+from domain.answers import Answer, AnswerKind
 from domain.money import Money
 from domain.orders import OrderRequest
 from flows.approval import Question, approver
@@ -13,6 +14,7 @@ from flows.cancel_orders import CHANGED_MY_MIND, _cancel
 from flows.execution import settle_open_effects
 from flows.source_orders import _Batch
 from flows.sync_tracking import _track
+from tasks.answers import take_answer
 from tasks.resources import Clock, open_resources
 from tasks.settle_after_sale import settle_after_sale
 from tasks.snapshot_refunds import snapshot_refunds
@@ -65,3 +67,10 @@ async def cancel(settings: SourcingSettings, clock: Clock, order_refs: Sequence[
         await settle_after_sale(resources, resources.ledger.orders(order_refs))
         await _cancel(resources, order_refs, CHANGED_MY_MIND, chunk_size)
         await snapshot_refunds(resources, before)
+
+
+async def answer(settings: SourcingSettings, clock: Clock, order_ref: str, order_ids: Sequence[str]) -> None:
+    """`sourcing resolve`: a person who has looked at the console says whether the order is there."""
+    kind = AnswerKind.ORDERED if order_ids else AnswerKind.NOT_ORDERED
+    async with open_resources(settings, XPORTCN, clock=clock) as resources:
+        await take_answer(resources, order_ref, Answer(kind=kind, value="".join(order_ids[:1])), by="person")
