@@ -21,7 +21,7 @@ from domain.effects import Action, Claim
 from domain.marketplace import Marketplace
 from domain.service_orders import Place, ServiceOrder, ServiceStatus
 from domain.states import OrderState
-from tasks.by_channel import by_channel
+from tasks.by_channel import by_channel, is_another_s
 from tasks.effects import Effect, Landed, Seen, Unproven, perform, settle
 from tasks.resources import Resources
 
@@ -58,7 +58,7 @@ def create_effect(resources: Resources) -> Effect:
         channel, warehouse = resources.channels[order.marketplace], await resources.warehouse()
         created = await channel.create(claim, sourcing_order_of(order), warehouse, approved=order.payable)
         if len(created.order_ids) != 1:
-            return _several(order, created.order_ids)
+            return _several(order.order_ref, created.order_ids)
         columns = {
             "order_id": created.order_ids[0],
             "total_minor": created.total.minor,
@@ -118,15 +118,18 @@ async def _look(resources: Resources, channel: Channel, orders: Sequence[OrderRe
         controls=[control.order_ref for control in known],
     )
     seen: dict[str, Seen] = {}
+    listed: dict[str, list[ServiceOrder]] = {}
     for order in orders:
         shown = [one for one in reading.found.get(order.order_ref, ()) if _is_since(one, since)]
         last = creates[order.order_ref][-1]
         sent = Sent(order_ref=order.order_ref, places=_places(last, order), at=last.intent_at)
         if shown:
-            seen[order.order_ref] = _found(order, shown, resources.clock())
+            listed[order.order_ref] = _alive(shown)
         elif why := why_unproven(sent, reading, known):
             seen[order.order_ref] = Unproven(why)
-    return seen
+    at_ids = await channel.read([one.order_id for each in listed.values() for one in each]) if listed else {}
+    found = {ref: _found(ref, each, at_ids, resources.clock()) for ref, each in listed.items()}
+    return seen | found
 
 
 def _creates(resources: Resources, orders: Sequence[OrderRecord]) -> dict[str, list[EffectRecord]]:
@@ -163,21 +166,29 @@ def _is_since(shown: ServiceOrder, since: datetime) -> bool:
     return shown.created_at is None or shown.created_at >= since - CLOCK_MARGIN
 
 
-def _found(order: OrderRecord, shown: Sequence[ServiceOrder], now: datetime) -> Landed:
-    alive = [one for one in shown if one.status is not ServiceStatus.CLOSED] or list(shown[:1])
+def _alive(shown: Sequence[ServiceOrder]) -> list[ServiceOrder]:
+    return [one for one in shown if one.status is not ServiceStatus.CLOSED] or list(shown[:1])
+
+
+def _found(order_ref: str, alive: Sequence[ServiceOrder], at_ids: Mapping[str, ServiceOrder], now: datetime) -> Seen:
+    """What was found under our reference, as far as its id leads to it: a list may name a wrong one."""
+    for one in alive:
+        there = at_ids.get(one.order_id)
+        if there is None or is_another_s(order_ref, there):
+            return f"the service lists {order_ref} as order {one.order_id}, and shows another or nothing there"
     if len(alive) > 1:
-        return _several(order, tuple(one.order_id for one in alive))
+        return _several(order_ref, tuple(one.order_id for one in alive))
     columns = {
         "order_id": alive[0].order_id,
         "total_minor": alive[0].total.minor,
         "ordered_at": alive[0].created_at or now,
     }
-    change = OrderChange(order_ref=order.order_ref, state=OrderState.ORDERED, columns=columns)
+    change = OrderChange(order_ref=order_ref, state=OrderState.ORDERED, columns=columns)
     return Landed(answer={"found": alive[0].order_id}, change=change)
 
 
-def _several(order: OrderRecord, order_ids: Sequence[str]) -> Landed:
+def _several(order_ref: str, order_ids: Sequence[str]) -> Landed:
     listed = ", ".join(order_ids)
-    reason = f"the service holds {len(order_ids)} orders for {order.order_ref}: {listed}; none is paid. Check them"
-    change = OrderChange(order_ref=order.order_ref, state=OrderState.HELD, reason=reason)
+    reason = f"the service holds {len(order_ids)} orders for {order_ref}: {listed}; none is paid. Check them"
+    change = OrderChange(order_ref=order_ref, state=OrderState.HELD, reason=reason)
     return Landed(answer={"order_ids": list(order_ids)}, change=change)

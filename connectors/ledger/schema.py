@@ -20,7 +20,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-SCHEMA_VERSION = "0006"
+SCHEMA_VERSION = "0007"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -89,13 +89,14 @@ orders = Table(
     Column("freight_minor", BigInteger),
     Column("freight_currency", String(3)),
     Column("shipment", JSON),
-    Column("shipment_order_id", String(64)),
+    Column("shipment_order_id", String(64), index=True),
     Column("booked_at", UtcDateTime),
     Column("recorded_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("refunded_minor", BigInteger),
     Column("payable_minor", BigInteger),
 )
+Index("ix_orders_marketplace", orders.c.marketplace, orders.c.ordered_at)
 
 effects = Table(
     "effects",

@@ -179,6 +179,28 @@ async def test_an_order_that_is_split_while_it_is_created_is_held(
     assert (now(resources).state, now(resources).order_id) == (OrderState.HELD, None)
 
 
+async def test_an_id_that_a_list_names_is_believed_once_it_leads_to_the_order(
+    resources: Resources, channel: FakeChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list that names a wrong id under our reference would tie the order to somebody else's."""
+    record = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
+    lost = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN)
+    resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=lost)])
+    channel.show("77", ServiceStatus.UNPAID)
+    wrong = replace(channel.orders["77"], order_id="78")
+
+    async def find(*_: Any, **__: Any) -> Reading:
+        return Reading(found={"A-1": [wrong]}, listed=[wrong])
+
+    with monkeypatch.context() as lying:
+        lying.setattr(channel, "find", find)
+        await settle_creates(resources, resources.ledger.orders(["A-1"]))
+    assert (now(resources).state, now(resources).order_id) == (OrderState.UNKNOWN, None)
+    assert "lists A-1 as order 78, and shows another or nothing there" in now(resources).reason
+    await settle_creates(resources, resources.ledger.orders(["A-1"]))
+    assert (now(resources).state, now(resources).order_id) == (OrderState.ORDERED, "77")
+
+
 async def test_orders_are_looked_for_from_the_oldest_intent_on(
     resources: Resources, channel: FakeChannel, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
