@@ -121,8 +121,8 @@ class Sandbox:
         for order in subjects.unpaid_orders:
             self.world.books.raise_prices(order, self.world.now())
 
-    def reset(self) -> None:
-        self.world.reset()
+    def reset(self, *, keep_ids: bool = False) -> None:
+        self.world.reset(keep_ids=keep_ids)
         self.faults.clear()
         self.late.clear()
 

@@ -35,8 +35,13 @@ class Books:
         self._index(replace(PUBLIC_ORDER, shipment_ids=[]))
         self.renders[PUBLIC_RENDER.id] = PUBLIC_RENDER
 
-    def reset(self) -> None:
+    def reset(self, *, keep_ids: bool = False) -> None:
+        given = self._counters
         self._empty()
+        if keep_ids:
+            self._counters = given
+            for counter, last in given.items():
+                self._store.put("counter", counter, {"name": counter, "last": last})
 
     def restore(self) -> None:
         """Read everything back from the store."""

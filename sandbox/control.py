@@ -242,7 +242,10 @@ def dialects(sandbox: Sandbox, query: Fields, body: bytes) -> dict[str, Any]:
 
 
 def reset(sandbox: Sandbox, query: Fields, body: bytes) -> dict[str, Any]:
-    sandbox.reset()
+    """With `keep_ids` no id is given a second time: for a client that still knows the orders from before."""
+    request = read_object(body or b"{}")
+    request.only("keep_ids")
+    sandbox.reset(keep_ids=request.flag("keep_ids"))
     return {"ok": True}
 
 

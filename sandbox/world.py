@@ -104,14 +104,14 @@ class World:
             assert sku is not None, "an order's SKU is always in the catalogue"
             self.catalogue.put_back(item, sku, line.quantity)
 
-    def reset(self) -> None:
+    def reset(self, *, keep_ids: bool = False) -> None:
         """Empty books, catalogue and dialects as at the start, the real time; also in the state file."""
         self.dialects.reset()
         self.store.clear()
         self.agenda.clear()
         self.clock.restart()
         self.catalogue.reset()
-        self.books.reset()
+        self.books.reset(keep_ids=keep_ids)
         self.refunds.reset()
         self.carts.reset()
         self.addresses.reset()

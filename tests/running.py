@@ -51,8 +51,8 @@ class RunningSandbox:
         with urlopen(Request(f"{self.url}/_sandbox/{path}", content, headers, method=method), timeout=30) as answer:
             return json.load(answer)
 
-    def reset(self) -> None:
-        self.control("POST", "reset")
+    def reset(self, *, keep_ids: bool = False) -> None:
+        self.control("POST", "reset", {"keep_ids": keep_ids})
 
     def books(self) -> dict[str, Any]:
         books: dict[str, Any] = self.control("GET", "books")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import httpx
+from collections.abc import AsyncIterator
 
 PACKINGS = ("gzip", "deflate")
 """What we ask for. One packing alone is unpacked: a packing within a packing multiplies beyond any bound."""
@@ -14,22 +14,19 @@ class Unreadable(Exception):
     """The body is larger than the bound, or packed as nobody asked for; `str` says which."""
 
 
-async def read_body(response: httpx.Response, most_mb: int) -> bytes:
-    """The unpacked body. Raises `Unreadable`; whatever happens, the response is closed.
+async def read_body(packed_as: str, unpacked: AsyncIterator[bytes], most_mb: int) -> bytes:
+    """The unpacked body. Raises `Unreadable`.
 
     Parts are read as they come, 16 kB each, which unpack to 16 MB at most.
     """
-    try:
-        packings = [name.strip().lower() for name in response.headers.get("content-encoding", "").split(",")]
-        if len(packings) > 1 or packings[0] not in ("", "identity", *PACKINGS):
-            raise Unreadable(f"the answer is packed as {', '.join(packings)[:40]!r}, which was not asked for")
-        parts: list[bytes] = []
-        size = 0
-        async for part in response.aiter_bytes():
-            size += len(part)
-            if size > most_mb * MEGABYTE:
-                raise Unreadable(f"the answer is larger than {most_mb} MB (XPORTCN_MOST_ANSWER_MB)")
-            parts.append(part)
-        return b"".join(parts)
-    finally:
-        await response.aclose()
+    packings = [name.strip().lower() for name in packed_as.split(",")]
+    if len(packings) > 1 or packings[0] not in ("", "identity", *PACKINGS):
+        raise Unreadable(f"the answer is packed as {', '.join(packings)[:40]!r}, which was not asked for")
+    parts: list[bytes] = []
+    size = 0
+    async for part in unpacked:
+        size += len(part)
+        if size > most_mb * MEGABYTE:
+            raise Unreadable(f"the answer is larger than {most_mb} MB (XPORTCN_MOST_ANSWER_MB)")
+        parts.append(part)
+    return b"".join(parts)

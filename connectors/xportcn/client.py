@@ -7,6 +7,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, NoReturn, Self
@@ -157,7 +158,9 @@ class XportcnClient:
             with sending(send):
                 async with asyncio.timeout(self.settings.timeout_s):
                     response = await self._http.send(self._built(call, request), stream=True)
-                    body = await read_body(response, self.settings.most_answer_mb)
+                    async with aclosing(response):
+                        packed_as = response.headers.get("content-encoding", "")
+                        body = await read_body(packed_as, response.aiter_bytes(), self.settings.most_answer_mb)
         except TRANSPORT_ERRORS as error:
             if send.denied is not None:
                 _raise_denied(call, send.denied)

@@ -92,6 +92,14 @@ async def test_setting_the_wallet_keeps_the_sum_right(caller: Caller, buyer: Buy
     assert wallet == {"opening_fen": 6_780, "balance_fen": 5_000}
 
 
+async def test_a_reset_can_leave_the_given_ids_given(caller: Caller, buyer: Buyer) -> None:
+    """A client that keeps its ledger over a reset is never told an id that it knows from before."""
+    row = (await caller.rows("1688", limit=1))[0]
+    before = await buyer.create_1688(row)
+    await caller.control("POST", "reset", {"keep_ids": True})
+    assert await buyer.create_1688(row) != before
+
+
 async def test_reset_forgets_everything(caller: Caller, buyer: Buyer) -> None:
     """Books, prices, stock, faults, clock, wallet and counters are as at the start."""
     before = await everything(caller)

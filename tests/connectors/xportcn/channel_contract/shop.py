@@ -174,9 +174,10 @@ class Shop:
         await self.channel.pay(claim(Action.PAY), order_id)
 
     async def buy_out(self, rows: list[Row]) -> None:
-        """Buy the whole stock of each row, one after the other."""
+        """Buy of each row, one after the other, all that an order may cost (`XPORTCN_MOST_CNY`)."""
         for number, row in enumerate(rows):
-            await self.pay(await self.create(await self.order(row, quantity=row["stock"], order_ref=f"R-{number}")))
+            quantity = min(row["stock"], 9_000_000_00 // row["price_fen"])
+            await self.pay(await self.create(await self.order(row, quantity=quantity, order_ref=f"R-{number}")))
 
     def booked(self, reference: str = "R-1") -> list[Row]:
         return [entry for entry in self.sandbox.books()["orders"] if entry["reference"] == reference]
