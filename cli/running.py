@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from cli.terminal import progress_bars, quiet_prefect
+from connectors.ledger.engine import LedgerUnusable
 from connectors.settings import SourcingSettings
 from deployments.local_server import ServerFailed, prefect_server
 
@@ -31,10 +32,19 @@ def run_flow(flow: Callable[[], Coroutine[Any, Any, R]]) -> R:
 
 @contextmanager
 def _server_is_well(url: str) -> Iterator[None]:
-    """What Prefect's own client raises ends in a sentence; the service's failures have errors of their own."""
+    """What Prefect's own client raises ends in a sentence; the service's failures have errors of their own.
+
+    With the data folder its server may have gone too: then what the run told of itself comes before that.
+    """
+    from tasks.resources import last_loss
+
+    losses: list[str] = []
+    last_loss.set(losses)
     try:
         yield
     except Exception as error:
+        if losses:
+            raise LedgerUnusable(losses[-1]) from error
         if not type(error).__module__.startswith(OF_PREFECTS_CLIENT):
             raise
         told = (str(error).strip().splitlines() or [""])[0]

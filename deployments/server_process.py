@@ -180,9 +180,7 @@ def _end_when_idle(server: object, folder: Path) -> None:
     last_seen = time.monotonic()
     while time.monotonic() - last_seen < IDLE_S:
         time.sleep(1)
-        if not folder.exists():
-            break
-        if is_used(folder):
+        if is_used(folder):  # never once the folder is gone: a run that stops for that has to report it first
             last_seen = time.monotonic()
     server.should_exit = True  # type: ignore[attr-defined]
 

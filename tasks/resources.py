@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,6 +28,8 @@ from domain.effects import Claim
 from domain.marketplace import Marketplace
 
 Clock = Callable[[], datetime]
+last_loss: ContextVar[list[str] | None] = ContextVar("last_loss", default=None)
+"""Where to leave the account of a run whose ground went away, for a caller that Prefect's server can't be told of."""
 NEVER_S = 1e9
 """Longer than any lease: what is to be sent after that is not sent by this run."""
 
@@ -122,5 +125,7 @@ def _on_firm_ground(ledger: Ledger) -> Iterator[None]:
     except LedgerUnusable as error:
         if (lost := as_lost(error, ledger.url)) is None:
             raise
-        rescued = ledger.ground.rescue(ledger.clock())
-        raise LedgerUnusable(account(lost, ledger.ground.memory, rescued)) from error
+        told = account(lost, ledger.ground.memory, ledger.ground.rescue(ledger.clock()))
+        if (losses := last_loss.get()) is not None:
+            losses.append(told)
+        raise LedgerUnusable(told) from error

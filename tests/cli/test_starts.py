@@ -10,13 +10,18 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.request import Request, urlopen
 
+import pytest
+
 from deployments.server_process import at_work, noted
 from tests.cli.test_prefect_server import prefect_free
 from tests.running import Merchant, RunningSandbox, single_line_orders, write_csv
 
 
-def test_whatever_a_killed_start_leaves_the_next_run_works(sandbox: RunningSandbox, tmp_path: Path) -> None:
+def test_whatever_a_killed_start_leaves_the_next_run_works(
+    sandbox: RunningSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Killed at once; killed with its server while that makes its database; killed beside a server that goes on."""
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)  # that of other tests in this process
     file = write_csv(tmp_path / "requests.csv", single_line_orders(sandbox, {"taobao": 1}))
     merchant = Merchant(sandbox, tmp_path, prefect_free(tmp_path))
     server = tmp_path / "data" / "prefect"
