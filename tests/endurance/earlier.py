@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 from pathlib import Path
@@ -22,7 +21,8 @@ from tests.deployments.conftest import free_port
 from tests.deployments.served import wait_for
 from tests.running import ROOT, RunningSandbox
 from tests.upgrade.__main__ import PAUSED, asked
-from tests.upgrade.test_earlier_version import AS_IT_SHOULD, EARLIER, finished
+from tests.upgrade.folder import unpacked
+from tests.upgrade.test_earlier_version import AS_IT_SHOULD, finished
 
 ENDS_WITHIN_S = 600
 
@@ -37,8 +37,7 @@ def earlier_run_goes_on() -> bool:
 
 def paused_run_goes_on(folder: Path) -> list[str]:
     """Answers what is wrong: nothing, when the run asked anew, was approved, and bought and shipped all, once."""
-    with tarfile.open(EARLIER) as archive:
-        archive.extractall(folder, filter="data")
+    unpacked(folder)
     sandbox, port = RunningSandbox(f"http://127.0.0.1:{free_port()}"), free_port()
     api = f"http://127.0.0.1:{port}/api"
     others = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "SOURCING_"))}

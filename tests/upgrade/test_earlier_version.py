@@ -9,7 +9,6 @@ import json
 import sqlite3
 import subprocess
 import sys
-import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -27,17 +26,15 @@ from tests.crashes.books import assert_books_are_exact, kept
 from tests.crashes.light import Job, run, states
 from tests.running import ROOT, RunningSandbox, single_line_orders, write_csv
 from tests.upgrade.__main__ import ASKED, CRASHES, HALF, PAUSED
+from tests.upgrade.folder import unpacked
 
 AS_IT_SHOULD = {**{name: {"booked"} for name in (*CRASHES, HALF)}, ASKED: {"unknown"}}
 """Of a booking the service keeps neither key nor lookup: that one still waits for a person."""
-EARLIER = Path(__file__).parent / "data-0006.tar.xz"
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    with tarfile.open(EARLIER) as archive:
-        archive.extractall(tmp_path, filter="data")
-    return tmp_path
+    return unpacked(tmp_path)
 
 
 @contextmanager

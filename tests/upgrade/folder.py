@@ -1,0 +1,25 @@
+"""The data folder of the version before, as it was left, in a sandbox for which no time has passed since."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import tarfile
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+EARLIER = Path(__file__).parent / "data-0006.tar.xz"
+
+
+def unpacked(folder: Path) -> Path:
+    """Unpack it into `folder`. The sandbox's clock is set back to then: meanwhile its unpaid orders would close."""
+    with tarfile.open(EARLIER) as archive:
+        archive.extractall(folder, filter="data")
+    with closing(sqlite3.connect(folder / "data" / "ledger.db")) as ledger:
+        (left_at,) = ledger.execute("SELECT max(updated_at) FROM orders").fetchone()
+    passed = datetime.now(UTC) - datetime.fromisoformat(left_at).replace(tzinfo=UTC)
+    offset = json.dumps({"offset": -round(passed.total_seconds() * 1000)})
+    with closing(sqlite3.connect(folder / "data" / "sandbox.db")) as books, books:
+        books.execute("INSERT OR REPLACE INTO entity VALUES ('clock', 'clock', ?)", (offset.encode(),))
+    return folder
