@@ -148,6 +148,9 @@ def judge_booking(shown: ServiceOrder) -> str:
     return ""
 
 
+PAID_FOR_NOTHING = "the service shows it as paid, and not for how much; run again"
+
+
 class Payment(StrEnum):
     """What to do about paying an order that exists."""
 
@@ -169,7 +172,7 @@ def judge_payment(
     if shown is None:
         return Payment.STOP, NOT_SHOWN
     if shown.status.is_paid:
-        return Payment.IS_PAID, ""
+        return (Payment.IS_PAID, "") if shown.taken else (Payment.WAIT, PAID_FOR_NOTHING)
     if shown.status is ServiceStatus.PAYMENT_PENDING:
         return Payment.UNDER_WAY, "the service has taken the payment and not yet confirmed it"
     if reason := _against_paying(shown, approved, approved if payable is None else payable):

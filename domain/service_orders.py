@@ -94,6 +94,11 @@ class ServiceOrder:
         return frozenset(place for place, name in shown.items() if name == order_ref)
 
     @property
+    def taken(self) -> Money | None:
+        """What a paid order took from the wallet; None where it tells no amount above zero, and nothing is free."""
+        return next((amount for amount in (self.paid, self.total) if amount is not None and amount.minor > 0), None)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Every reference that it shows, whoever gave it."""
         return tuple(dict.fromkeys(name for name in (self.reference, self.own_id) if name))

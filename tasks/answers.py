@@ -232,7 +232,7 @@ def _paid(
     told = answer.amount or Money(0)
     if shown and shown.status in (ServiceStatus.BUILDING, ServiceStatus.UNPAID):
         raise contradicted(order, f"order {order.order_id} is {shown.status}")
-    if shown and shown.status.is_paid and (amount := shown.paid or shown.total) != told:
+    if shown and shown.status.is_paid and (amount := shown.taken) and amount != told:
         raise contradicted(order, f"order {order.order_id} is paid with {amount}: answer --paid {amount.major}")
     columns = {"paid_minor": told.minor, "paid_at": shown.paid_at if shown else None}
     state, reason = OrderState.PAID, ""

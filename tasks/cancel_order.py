@@ -17,7 +17,6 @@ from connectors.xportcn.after_sale.base import AfterSale
 from connectors.xportcn.errors import Refused
 from domain.effects import Action, Claim
 from domain.marketplace import Marketplace
-from domain.money import Money
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from tasks.by_channel import read_each, read_orders
@@ -128,9 +127,8 @@ def _closed(order_ref: str) -> OrderChange:
 def _confirmed(order_ref: str, shown: ServiceOrder) -> OrderChange | None:
     if shown.status is ServiceStatus.CLOSED:
         return _closed(order_ref)
-    if not shown.status.is_paid:
+    if not shown.status.is_paid or not (paid := shown.taken):
         return None
-    paid: Money = shown.paid or shown.total
     columns = {"paid_minor": paid.minor, "total_minor": shown.total.minor, "paid_at": shown.paid_at}
     reason = f"the order was paid before it closed; ask for {paid} back: sourcing refund {order_ref} --kind refund"
     return OrderChange(order_ref=order_ref, state=OrderState.CANCELLED, reason=reason, columns=columns)

@@ -16,7 +16,7 @@ from connectors.xportcn.channels.base import PaysMany
 from connectors.xportcn.errors import Misconfigured, Refused, XportcnError
 from domain.answers import AnswerKind
 from domain.budget import start_of_day
-from domain.decisions import NOT_SHOWN, Payment, judge_payment
+from domain.decisions import NOT_SHOWN, PAID_FOR_NOTHING, Payment, judge_payment
 from domain.effects import Action, Claim, EffectStatus
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
@@ -145,7 +145,8 @@ async def confirm_payments(resources: Resources, order_refs: Sequence[str]) -> N
             return
         await asyncio.sleep(pause)
         shown, _ = await read_each(resources, pending.values())
-        changes = [_still(pending[ref], _paid(pending[ref], one)) for ref, one in shown.items() if one.status.is_paid]
+        paid = {ref: one for ref, one in shown.items() if one.status.is_paid and one.taken}
+        changes = [_still(pending[ref], _paid(pending[ref], one)) for ref, one in paid.items()]
         await asyncio.to_thread(resources.ledger.change, changes)
 
 
@@ -218,7 +219,7 @@ def _seen(order: OrderRecord, shown: ServiceOrder | None) -> Seen | None:
     if shown is None:
         return "the service does not show the order"
     if shown.status.is_paid:
-        return Landed(answer={"status": shown.status}, change=_paid(order, shown))
+        return Landed(answer={"status": shown.status}, change=_paid(order, shown)) if shown.taken else PAID_FOR_NOTHING
     if shown.status is ServiceStatus.PAYMENT_PENDING:
         change = OrderChange(order_ref=order.order_ref, state=OrderState.PAYMENT_PENDING)
         return Landed(answer={"status": shown.status}, change=change)
@@ -228,8 +229,9 @@ def _seen(order: OrderRecord, shown: ServiceOrder | None) -> Seen | None:
 
 
 def _paid(order: OrderRecord, shown: ServiceOrder, reason: str = "") -> OrderChange:
-    amount = shown.paid if shown.paid and shown.paid.minor else shown.total
-    columns = {"paid_minor": amount.minor, "total_minor": shown.total.minor, "paid_at": shown.paid_at}
+    amount = shown.taken or order.payable
+    total = shown.total if shown.total.minor > 0 else amount
+    columns = {"paid_minor": amount.minor, "total_minor": total.minor, "paid_at": shown.paid_at}
     if amount > order.payable:
         most = f"{order.payable} with the price tolerance" if order.payable > order.approved else str(order.approved)
         reason = f"the service took {amount}, approved was {most}: ask for the difference back"

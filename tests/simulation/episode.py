@@ -454,15 +454,16 @@ class Episode:
             snapshot=self._newest_rows() if at_rest and self.snapshots else None,
         )
         for violation in told:
-            if not self._can_t_be_told(violation):
+            if not self._can_t_be_told(violation, at_rest=at_rest):
                 self.broken(f"{violation} (after {after})")
 
-    def _can_t_be_told(self, violation: Violation) -> bool:
-        """A payment told at another order's amount, which is sensible by itself: nothing shows that it is not so."""
-        return (
-            violation.rule in (Rule.OTHER_AMOUNT, Rule.NOT_IN_SNAPSHOT)
-            and Kind.SWAPPED_AMOUNT in self.misfortune.struck
-        )
+    def _can_t_be_told(self, violation: Violation, *, at_rest: bool) -> bool:
+        """What nothing shows to be untrue: a payment told at another order's amount, sensible by itself; and, until the
+        order is read before it is paid, a create that names an id of another marketplace."""
+        struck = self.misfortune.struck
+        if violation.rule is Rule.FORGOTTEN_ORDER:
+            return Kind.FOREIGN_ID in struck and not at_rest
+        return violation.rule in (Rule.OTHER_AMOUNT, Rule.NOT_IN_SNAPSHOT) and Kind.SWAPPED_AMOUNT in struck
 
     def _newest_rows(self) -> list[Any]:
         """The newest row of each order, as `sourcing sql` shows it."""

@@ -145,6 +145,18 @@ async def test_an_order_that_took_more_than_approved_is_held_and_not_booked(
     assert after.reason == "the service took 1.20 CNY, approved was 1.00 CNY: ask for the difference back"
 
 
+async def test_a_payment_for_nothing_is_looked_at_again(resources: Resources, channel: FakeChannel) -> None:
+    """A paid order that is shown without an amount would free the whole budget it took."""
+    at(resources)
+    channel.show("77", ServiceStatus.PAID, total=Money(0), paid=Money(0))
+    await pay_orders.fn(resources, {"A-1": now(resources)}, label="1 of 1")
+    after = now(resources)
+    assert (after.state, after.paid_minor, channel.payments) == (OrderState.ORDERED, None, [])
+    channel.show("77", ServiceStatus.PAID, total=Money(100), paid=Money(0))
+    await pay_orders.fn(resources, {"A-1": now(resources)}, label="1 of 1")
+    assert (now(resources).state, now(resources).paid_minor) == (OrderState.PAID, 100)
+
+
 # creating
 
 
