@@ -34,6 +34,7 @@ PAID_ELSEWHERE = "the service shows it as paid, and no payment of this ledger ac
 async def pay_orders(resources: Resources, orders: Mapping[str, OrderRecord], *, label: str) -> None:
     """Pay each order once, after reading what it costs now. Never retried: the ledger says what became of it."""
     shown, unread = await read_whatever(resources, orders.values())
+    unread |= await _contradicted(resources, orders, shown)
     astray = {ref: another_s(ref, one) for ref, one in shown.items() if is_another_s(ref, one)}
     astray |= {ref: NOT_SHOWN for ref in orders if ref not in shown and ref not in unread}
     await _give_back(resources, orders, astray)
@@ -72,6 +73,24 @@ async def pay_orders(resources: Resources, orders: Mapping[str, OrderRecord], *,
     ]
     await perform(resources, pay_effect(resources), intents, to_pay, limits=_limits(resources))
     await confirm_payments(resources, list(orders))
+
+
+async def _contradicted(
+    resources: Resources, orders: Mapping[str, OrderRecord], shown: Mapping[str, ServiceOrder]
+) -> dict[str, str]:
+    """Why not to pay an order that costs less than it did when it was created: another look shows another price.
+
+    No payment call takes an amount. So a total that is wrongly low would pass for approved, whatever is then taken.
+    """
+    cheaper = {ref: one for ref, one in shown.items() if one.total.minor < (orders[ref].total_minor or 0)}
+    if not cheaper:
+        return {}
+    again, _ = await read_whatever(resources, [orders[ref] for ref in cheaper])
+    return {
+        ref: f"the service showed it for {one.total}, and when asked again not; run again"
+        for ref, one in cheaper.items()
+        if ref not in again or again[ref].total != one.total
+    }
 
 
 def _reasons(verdicts: Mapping[str, tuple[Payment, str]], wanted: Payment) -> dict[str, str]:

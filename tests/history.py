@@ -62,11 +62,15 @@ def utc_day(moment: datetime) -> date:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What was allowed, in fen: by batch, and for each day as the merchant counts days."""
+    """What was allowed, in fen: by batch, and for each day as the merchant counts days.
+
+    With `as_paid` a paid order counts with what it took: a service that lies may have had more approved for it.
+    """
 
     batches: Mapping[str, int] = field(default_factory=dict)
     day: int | None = None
     day_of: Callable[[datetime], date] = utc_day
+    as_paid: bool = False
 
 
 NO_LIMITS = Limits()
@@ -193,7 +197,7 @@ class _History:
         for batch_id, most in limits.batches.items():
             batch = [order for order in self.orders.values() if order.batch_id == batch_id]
             paid = sum(one["paid_fen"] for order in batch for one in self.under.get(order.order_ref, ()))
-            taken = sum(order.approved_minor or 0 for order in batch if order.order_ref in begun)
+            taken = sum(self._outlay(order, limits) for order in batch if order.order_ref in begun)
             if max(paid, taken) > most:
                 what = f"batch {batch_id}: paid {paid}, begun {taken}, allowed {most}"
                 yield Violation(rule=Rule.OVER_BUDGET, what=what)
@@ -202,10 +206,14 @@ class _History:
             creates = {e.order_ref: limits.day_of(e.intent_at) for e in self.effects if _creates(e)}
             for reference in creates.keys() & begun:
                 day = creates[reference]
-                days[day] += self.orders[reference].approved_minor or 0
+                days[day] += self._outlay(self.orders[reference], limits)
             for day, taken in days.items():
                 if taken > limits.day:
                     yield Violation(rule=Rule.OVER_DAY_LIMIT, what=f"{day}: begun {taken}, allowed {limits.day}")
+
+    def _outlay(self, order: OrderRecord, limits: Limits) -> int:
+        paid = sum(one["paid_fen"] for one in self.under.get(order.order_ref, ()))
+        return (limits.as_paid and paid) or order.approved_minor or 0
 
     def _closed_unpaid(self) -> set[str]:
         """Orders that were cancelled before any payment was begun: nobody pays them any more."""

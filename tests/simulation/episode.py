@@ -182,6 +182,7 @@ class Episode:
         self.sandbox.faults = self.faults  # type: ignore[assignment]
         self.database = self.stage.database
         self.limits = Limits(
+            as_paid=True,
             batches=dict.fromkeys((BATCH, CORRECTED), self.scenario.budget.minor) if self.scenario.budget else {},
             day=self.scenario.day_limit_fen,
         )
