@@ -13,7 +13,7 @@ from tests.simulation.episode import NO_QUERY, Episode, Service, one_order, play
 from tests.simulation.misfortune import Call, Fault, Kind, Misfortune
 from tests.simulation.stage import Stage, stage
 
-EPISODES = 25
+EPISODES = 12
 HIDING = pytest.mark.parametrize("dialect", ["list-without-message", "list-without-reference"])
 WITHOUT_A_KEY = pytest.mark.parametrize("marketplace", [Marketplace.ALIBABA_1688, Marketplace.BIG_MAJOR])
 

@@ -77,7 +77,15 @@ def approve_one(page: Page, order_ref: str, shot: Shot) -> None:
     field(form, "Note").fill("the rest next week")
     field(form, "Plan").scroll_into_view_if_needed()
     shot("approval-form")
-    form.get_by_role("button", name="Resume").click()
+    wait_for(lambda: is_sent(form), seconds=60)
+
+
+def is_sent(form: Locator) -> bool:
+    """Whether the form is closed. A list above it that closes slowly may swallow a press of the button."""
+    if form.is_visible():
+        form.get_by_role("button", name="Resume").click()
+        form.page.wait_for_timeout(1000)
+    return not form.is_visible()
 
 
 def read_the_run(page: Page, shot: Shot) -> None:
