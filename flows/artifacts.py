@@ -90,7 +90,7 @@ def plain(text: str) -> str:
 
 def tracking_links(line: ReportLine, order: OrderRecord | None) -> str:
     """Markdown links to the carrier's page where the service told one, else to a public tracker."""
-    told = list(order.shipment.get("tracking_urls") or ()) if order and order.shipment else []
+    told = list(order.shipment.tracking_urls) if order and order.shipment else []
     if len(told) != len(line.tracking_numbers) or not all(map(WEB_ADDRESS.fullmatch, told)):
         told = [TRACKER.format(quote(number, safe="")) for number in line.tracking_numbers]
     return ", ".join(f"[{plain(number)}]({url})" for number, url in zip(line.tracking_numbers, told, strict=True))

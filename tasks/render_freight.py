@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from connectors.ledger.codec import plan_of, request_of, sourcing_order_of, to_json
+from connectors.ledger.codec import to_json
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from connectors.xportcn.freight import render
@@ -51,9 +51,9 @@ async def render_freights(
 
 
 async def _render(resources: Resources, order: OrderRecord) -> ChosenFreight | OrderChange:
-    wish = request_of(order).freight
+    wish = order.request.freight
     try:
-        quote = await render(resources.client, sourcing_order_of(order))
+        quote = await render(resources.client, order.sourcing_order)
     except Misconfigured:
         raise
     except XportcnError as error:
@@ -94,7 +94,7 @@ async def estimate_unbooked(resources: Resources, orders: Mapping[str, OrderReco
 
     async def one(order: OrderRecord) -> PlannedOrder | None:
         try:
-            return _at_least(order, await with_freight(resources, plan_of(order)))
+            return _at_least(order, await with_freight(resources, order.plan))
         except Misconfigured:
             raise
         except XportcnError:

@@ -9,7 +9,6 @@ from datetime import datetime
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from connectors.ledger.codec import plan_of
 from connectors.ledger.records import OrderRecord
 from connectors.snapshots.writer import write_snapshot
 from domain.plan import PlannedOrder
@@ -105,7 +104,7 @@ async def _batch_tables(
 ) -> dict[str, list[Row]]:
     listed = [orders[ref] for ref in order_refs if ref in orders]
     matches = await kept_matches(resources, order_refs)
-    plans = [with_matches(plan_of(order), matches) for order in listed]
+    plans = [with_matches(order.plan, matches) for order in listed]
     return {**plan_tables(plans), **order_tables(listed), "tracking_events": []}
 
 

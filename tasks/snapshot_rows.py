@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from connectors.ledger.codec import freight_quote_of, lines_of, quote_of, shipment_of
 from connectors.ledger.records import OrderRecord
 from domain.freight import FreightQuote
 from domain.plan import PlannedOrder
@@ -41,7 +40,7 @@ def order_tables(orders: Sequence[OrderRecord]) -> dict[str, list[Row]]:
         "orders": lambda order: [_order_row(order)],
         "order_lines": _line_rows,
         "payments": _payment_rows,
-        "freight_quotes": lambda order: _freight_rows(order.order_ref, freight_quote_of(order), order.freight_service),
+        "freight_quotes": lambda order: _freight_rows(order.order_ref, order.freight_quote, order.freight_service),
         "shipments": _shipment_rows,
         "shipment_items": _shipment_item_rows,
         "outcomes": lambda order: [_outcome_row(order)],
@@ -141,7 +140,6 @@ def _freight_rows(order_ref: str, quote: FreightQuote | None, chosen: str | None
 
 
 def _order_row(order: OrderRecord) -> Row:
-    quote = quote_of(order)
     return {
         "order_ref": order.order_ref,
         "marketplace": order.marketplace,
@@ -149,7 +147,7 @@ def _order_row(order: OrderRecord) -> Row:
         "reason": order.reason or None,
         "order_id": order.order_id,
         "seller_id": order.seller_id or None,
-        "quoted_minor": quote.total.minor if quote else 0,
+        "quoted_minor": order.quote.total.minor if order.quote else 0,
         "approved_minor": order.approved.minor,
         "paid_minor": order.paid.minor,
         "currency": order.currency,
@@ -166,9 +164,8 @@ def _order_row(order: OrderRecord) -> Row:
 
 
 def _line_rows(order: OrderRecord) -> Iterator[Row]:
-    quote = quote_of(order)
-    quoted = {line.line_no: line for line in quote.lines} if quote else {}
-    for line in lines_of(order):
+    quoted = {line.line_no: line for line in order.quote.lines} if order.quote else {}
+    for line in order.lines:
         priced = quoted.get(line.line_no)
         unit = priced.unit_price if priced else line.unit_price
         yield {
@@ -203,8 +200,7 @@ def _payment_rows(order: OrderRecord) -> Iterator[Row]:
 
 
 def _shipment_rows(order: OrderRecord) -> Iterator[Row]:
-    shipment = shipment_of(order)
-    if shipment:
+    if shipment := order.shipment:
         yield {
             "order_ref": order.order_ref,
             "shipment_order_id": shipment.shipment_order_id,
@@ -222,8 +218,7 @@ def _shipment_rows(order: OrderRecord) -> Iterator[Row]:
 
 
 def _shipment_item_rows(order: OrderRecord) -> Iterator[Row]:
-    shipment = shipment_of(order)
-    for item in shipment.items if shipment else ():
+    for item in order.shipment.items if order.shipment else ():
         yield {
             "order_ref": order.order_ref,
             "shipment_order_id": order.shipment_order_id,

@@ -9,13 +9,10 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
-from connectors.ledger.records import OrderRecord
 from domain.budget import payable
-from domain.freight import FreightQuote
 from domain.offers import Offer
-from domain.orders import OrderLine, OrderRequest, SourcingOrder
+from domain.orders import OrderLine, SourcingOrder
 from domain.plan import PlannedOrder
-from domain.quotes import Quote
 from domain.service_orders import Shipment
 
 T = TypeVar("T")
@@ -42,39 +39,29 @@ def from_json(kind: type[T], value: Any) -> T:
     return made
 
 
-def request_of(record: OrderRecord) -> OrderRequest:
-    return from_json(OrderRequest, record.request)
+def lines_of(order: Any) -> tuple[OrderLine, ...]:
+    lines: tuple[OrderLine, ...] = order.lines
+    return lines
 
 
-def lines_of(record: OrderRecord) -> tuple[OrderLine, ...]:
-    return tuple(from_json(OrderLine, line) for line in record.lines)
+def offers_of(order: Any) -> tuple[Offer, ...]:
+    offers: tuple[Offer, ...] = order.offers
+    return offers
 
 
-def offers_of(record: OrderRecord) -> tuple[Offer, ...]:
-    return tuple(from_json(Offer, offer) for offer in record.offers)
+def shipment_of(order: Any) -> Shipment | None:
+    shipment: Shipment | None = order.shipment
+    return shipment
 
 
-def quote_of(record: OrderRecord) -> Quote | None:
-    return from_json(Quote, record.quote) if record.quote else None
+def sourcing_order_of(order: Any) -> SourcingOrder:
+    sourcing_order: SourcingOrder = order.sourcing_order
+    return sourcing_order
 
 
-def freight_quote_of(record: OrderRecord) -> FreightQuote | None:
-    return from_json(FreightQuote, record.freight_quote) if record.freight_quote else None
-
-
-def shipment_of(record: OrderRecord) -> Shipment | None:
-    return from_json(Shipment, record.shipment) if record.shipment else None
-
-
-def sourcing_order_of(record: OrderRecord) -> SourcingOrder:
-    quote = quote_of(record)
-    return SourcingOrder(
-        request=request_of(record),
-        seller_id=record.seller_id,
-        lines=lines_of(record),
-        flow=quote.flow if quote else "",
-        trade_type=quote.trade_type if quote else "",
-    )
+def plan_of(order: Any) -> PlannedOrder:
+    plan: PlannedOrder = order.plan
+    return plan
 
 
 def plan_hash(plan: PlannedOrder) -> str:
@@ -113,15 +100,3 @@ def plan_row(plan: PlannedOrder, batch_id: str, *, approved: bool, tolerance: De
         "freight_approved_minor": freight.minor if freight and approved else None,
         "freight_currency": freight.currency if freight else None,
     }
-
-
-def plan_of(record: OrderRecord) -> PlannedOrder:
-    """The plan that a recorded order was made from."""
-    return PlannedOrder(
-        request=request_of(record),
-        seller_id=record.seller_id,
-        lines=lines_of(record),
-        offers=offers_of(record),
-        quote=quote_of(record),
-        freight=freight_quote_of(record),
-    )

@@ -5,17 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
+from connectors.ledger.codec import from_json
 from domain.effects import Action, Claim, EffectStatus, effect_key
+from domain.freight import FreightQuote
 from domain.marketplace import Marketplace
 from domain.money import Money
+from domain.offers import Offer
+from domain.orders import OrderLine, OrderRequest, SourcingOrder
+from domain.plan import PlannedOrder
+from domain.quotes import Quote
+from domain.service_orders import Shipment
 from domain.states import OrderState
 
+JSON_COLUMNS = ("request", "lines", "offers", "quote", "freight_quote", "shipment")
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, kw_only=True)
 class OrderRecord:
-    """One row of `orders`. Amounts are minor units of `currency` (goods) or `freight_currency`; times are UTC."""
+    """One row of `orders`. Amounts are minor units of `currency` (goods) or `freight_currency`; times are UTC.
+
+    The JSON columns stand in `stored` as they were read: runs read thousands of orders and look into few of them.
+    """
 
     order_ref: str
     batch_id: str
@@ -23,10 +36,6 @@ class OrderRecord:
     state: OrderState
     reason: str
     fingerprint: str
-    request: dict[str, Any]
-    lines: list[dict[str, Any]]
-    offers: list[dict[str, Any]]
-    quote: dict[str, Any] | None
     seller_id: str
     approved_minor: int | None
     plan_hash: str | None
@@ -37,23 +46,70 @@ class OrderRecord:
     total_minor: int | None
     paid_minor: int | None
     paid_at: datetime | None
-    freight_quote: dict[str, Any] | None
     freight_service: str | None
     freight_minor: int | None
     freight_currency: str | None
-    shipment: dict[str, Any] | None
     shipment_order_id: str | None
     booked_at: datetime | None
     recorded_at: datetime
     updated_at: datetime
     refunded_minor: int | None
     payable_minor: int | None
+    stored: Mapping[str, Any]
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> OrderRecord:
-        values = {field.name: row[field.name] for field in fields(cls)}
+        values = dict(row)
+        values["stored"] = {column: values.pop(column) for column in JSON_COLUMNS}
         values |= {"marketplace": Marketplace(row["marketplace"]), "state": OrderState(row["state"])}
         return cls(**values)
+
+    @cached_property
+    def request(self) -> OrderRequest:
+        return from_json(OrderRequest, self.stored["request"])
+
+    @cached_property
+    def lines(self) -> tuple[OrderLine, ...]:
+        return tuple(from_json(OrderLine, line) for line in self.stored["lines"])
+
+    @cached_property
+    def offers(self) -> tuple[Offer, ...]:
+        return tuple(from_json(Offer, offer) for offer in self.stored["offers"])
+
+    @cached_property
+    def quote(self) -> Quote | None:
+        return from_json(Quote, quote) if (quote := self.stored["quote"]) else None
+
+    @cached_property
+    def freight_quote(self) -> FreightQuote | None:
+        return from_json(FreightQuote, quote) if (quote := self.stored["freight_quote"]) else None
+
+    @cached_property
+    def shipment(self) -> Shipment | None:
+        return from_json(Shipment, shipment) if (shipment := self.stored["shipment"]) else None
+
+    @property
+    def sourcing_order(self) -> SourcingOrder:
+        """What is sent to the marketplace and to the warehouse of this order."""
+        return SourcingOrder(
+            request=self.request,
+            seller_id=self.seller_id,
+            lines=self.lines,
+            flow=self.quote.flow if self.quote else "",
+            trade_type=self.quote.trade_type if self.quote else "",
+        )
+
+    @property
+    def plan(self) -> PlannedOrder:
+        """The plan that the order was made from, as the ledger has it."""
+        return PlannedOrder(
+            request=self.request,
+            seller_id=self.seller_id,
+            lines=self.lines,
+            offers=self.offers,
+            quote=self.quote,
+            freight=self.freight_quote,
+        )
 
     @property
     def approved(self) -> Money:
@@ -76,7 +132,7 @@ class OrderRecord:
 
     @property
     def tracking_numbers(self) -> list[str]:
-        return list(self.shipment["tracking_numbers"]) if self.shipment else []
+        return list(self.shipment.tracking_numbers) if self.shipment else []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from connectors.ledger.records import OrderRecord
+from connectors.ledger.schema import orders
 from domain.report import ReportLine
 from domain.states import OrderState
 from domain.wording import counted, number_of, some
@@ -21,7 +22,7 @@ AT = datetime(2026, 3, 20, 12, tzinfo=UTC)
 
 
 def order(order_ref: str, state: OrderState, **columns: object) -> OrderRecord:
-    row: dict[str, Any] = dict.fromkeys(field.name for field in fields(OrderRecord))
+    row: dict[str, Any] = dict.fromkeys(orders.c.keys())
     return OrderRecord.of({**row, **plan(order_ref), "state": state, **columns})
 
 
@@ -32,7 +33,7 @@ def event(order_ref: str, hour: int, description: str, place: str = "") -> dict[
 
 def test_tracking_shows_what_moved_and_what_was_heard() -> None:
     """The newest scan of each; an order of which nothing is new has no row."""
-    shipment = {"tracking_numbers": ["T1"], "tracking_urls": ["https://carrier.example/T1"]}
+    shipment = {"shipment_order_id": "9", "tracking_numbers": ["T1"], "tracking_urls": ["https://carrier.example/T1"]}
     before = {ref: order(ref, OrderState.BOOKED, shipment=shipment) for ref in ("A-1", "A-2", "A-3")}
     now = before | {"A-2": replace(before["A-2"], state=OrderState.IN_WAREHOUSE)}
     events = [event("A-1", 9, "sent"), event("A-2", 11, "signed", "Shenzhen"), event("A-2", 10, "arrived")]

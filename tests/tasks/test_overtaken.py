@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from connectors.ledger.codec import plan_hash, plan_row
+from connectors.ledger.codec import plan_hash, plan_row, to_json
 from connectors.ledger.records import Intent, OrderChange, OrderRecord, Outcome
 from connectors.xportcn.errors import Misconfigured, Unanswered
 from domain.effects import Action, Claim, EffectStatus
@@ -157,7 +156,8 @@ async def test_freight_approved_in_one_currency_is_none_in_another(
     resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """200 CNY were approved and 150 USD are asked: held, and held again, until somebody approves dollars."""
-    ordered(resources, freight_approved_minor=200_00, freight_currency="CNY")
+    request = to_json(planned("A-1").request)
+    ordered(resources, request=request, freight_approved_minor=200_00, freight_currency="CNY")
     resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.PAID, columns={"paid_minor": 100})])
     service = FreightService(
         service_id="s", company="c", category="x", price=Money(150_00, "USD"), min_days=1, max_days=2
@@ -167,8 +167,6 @@ async def test_freight_approved_in_one_currency_is_none_in_another(
         return FreightQuote(render_id="r", services=(service,))
 
     monkeypatch.setattr(render_freight, "render", render)
-    monkeypatch.setattr(render_freight, "sourcing_order_of", lambda order: order)
-    monkeypatch.setattr(render_freight, "request_of", lambda _: SimpleNamespace(freight="cheapest"))
     for _ in range(2):
         orders = resources.ledger.orders(["A-1"])
         assert await render_freight.render_freights.fn(resources, orders, label="1 of 1") == {}

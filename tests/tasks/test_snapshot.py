@@ -41,7 +41,7 @@ async def test_an_older_snapshot_does_not_stay(
 
     monkeypatch.setattr("tasks.snapshot.write", write)
     monkeypatch.setattr("tasks.snapshot.kept_matches", stopped_for_long)
-    monkeypatch.setattr("tasks.snapshot.plan_of", lambda _order: None)
+    monkeypatch.setattr("connectors.ledger.records.OrderRecord.plan", None)
     monkeypatch.setattr("tasks.snapshot.with_matches", lambda plan, _matches: plan)
     monkeypatch.setattr("tasks.snapshot.plan_tables", lambda _plans: {})
     monkeypatch.setattr("tasks.snapshot.order_tables", lambda orders: {"orders": [{"state": o.state} for o in orders]})
