@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from domain.service_orders import Place, ServiceOrder
+from domain.service_orders import Place, ServiceOrder, ServiceStatus
 
 CLOCKS_APART = timedelta(minutes=10)
 
@@ -64,6 +64,19 @@ def why_unproven(sent: Sent, reading: Reading, controls: Iterable[Control]) -> s
 def _places(control: Control, reading: Reading) -> frozenset[Place]:
     orders = [order for order in reading.found.get(control.order_ref, ()) if order.order_id == control.order_id]
     return frozenset(place for order in orders for place in order.places_of(control.order_ref))
+
+
+def misnamed(shown: Iterable[ServiceOrder], ours: Mapping[str, str]) -> str:
+    """Why a reading's references can't be relied on; empty when they can.
+
+    `ours` maps references to the ids under which the ledger has them. A living order with another id under one of them
+    may be the very order that is looked for, told under a wrong name.
+    """
+    for order in shown:
+        for name in order.names:
+            if ours.get(name, order.order_id) != order.order_id and order.status is not ServiceStatus.CLOSED:
+                return f"the list shows {name}, which is order {ours[name]}, as order {order.order_id} too"
+    return ""
 
 
 def _named(places: Iterable[Place]) -> str:

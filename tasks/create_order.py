@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from prefect import task
@@ -15,7 +16,7 @@ from connectors.ledger.records import EffectRecord, Intent, OrderChange, OrderRe
 from connectors.xportcn.channels.base import Channel
 from connectors.xportcn.channels.refusals import says_it_exists
 from connectors.xportcn.errors import Refused
-from domain.absence import Control, Sent, why_unproven
+from domain.absence import Control, Reading, Sent, misnamed, why_unproven
 from domain.answers import FORMS, question
 from domain.effects import Action, Claim
 from domain.marketplace import Marketplace
@@ -117,19 +118,24 @@ async def _look(resources: Resources, channel: Channel, orders: Sequence[OrderRe
         since=min([since, *(control.ordered_at for control in known)]),
         controls=[control.order_ref for control in known],
     )
-    seen: dict[str, Seen] = {}
-    listed: dict[str, list[ServiceOrder]] = {}
+    carrying = {ref: [one for one in reading.found.get(ref, ()) if _is_since(one, since)] for ref in creates}
+    listed = {ref: _alive(shown) for ref, shown in carrying.items() if shown}
+    at_ids = await channel.read([one.order_id for each in listed.values() for one in each]) if listed else {}
+    seen = {ref: _found(ref, each, at_ids, resources.clock()) for ref, each in listed.items()}
+    misled = next((each for each in seen.values() if isinstance(each, str)), "")
+    reading = replace(reading, flaw=reading.flaw or misled or _misnamed(resources, reading))
     for order in orders:
-        shown = [one for one in reading.found.get(order.order_ref, ()) if _is_since(one, since)]
         last = creates[order.order_ref][-1]
         sent = Sent(order_ref=order.order_ref, places=_places(last, order), at=last.intent_at)
-        if shown:
-            listed[order.order_ref] = _alive(shown)
-        elif why := why_unproven(sent, reading, known):
+        if order.order_ref not in listed and (why := why_unproven(sent, reading, known)):
             seen[order.order_ref] = Unproven(why)
-    at_ids = await channel.read([one.order_id for each in listed.values() for one in each]) if listed else {}
-    found = {ref: _found(ref, each, at_ids, resources.clock()) for ref, each in listed.items()}
-    return seen | found
+    return seen
+
+
+def _misnamed(resources: Resources, reading: Reading) -> str:
+    shown = {one.order_id: one for each in (reading.listed, *reading.found.values()) for one in each}
+    ours = resources.ledger.orders(name for one in shown.values() for name in one.names)
+    return misnamed(shown.values(), {ref: order.order_id for ref, order in ours.items() if order.order_id})
 
 
 def _creates(resources: Resources, orders: Sequence[OrderRecord]) -> dict[str, list[EffectRecord]]:

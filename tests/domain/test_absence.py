@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.absence import Control, Reading, Sent, could_be_ours, why_unproven
+from domain.absence import Control, Reading, Sent, could_be_ours, misnamed, why_unproven
 from domain.money import Money
 from domain.service_orders import Place, ServiceOrder, ServiceStatus
 
@@ -83,3 +84,18 @@ def test_only_orders_that_show_no_reference_at_all_could_be_ours() -> None:
 def test_where_references_show_an_order_without_one_is_nobody_of_ours() -> None:
     """One order of ours that shows its own reference is enough."""
     assert could_be_ours([shown("1", own_id="R-1"), shown("4")], {"1": "R-1"}, []) == ()
+
+
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [
+        (shown("1", reference="R-1"), ""),
+        (shown("4", reference="X"), ""),
+        (replace(shown("4", reference="R-1"), status=ServiceStatus.CLOSED), ""),
+        (shown("4", reference="R-1"), "the list shows R-1, which is order 1, as order 4 too"),
+        (shown("4", own_id="R-1"), "the list shows R-1, which is order 1, as order 4 too"),
+    ],
+)
+def test_a_reference_of_ours_at_another_order_is_wrong(order: ServiceOrder, words: str) -> None:
+    """A closed one may have been ordered anew; what is nobody's of ours says nothing."""
+    assert misnamed([order], {"R-1": "1"}) == words
