@@ -30,6 +30,14 @@ class FreightQuote:
     services: tuple[FreightService, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenFreight:
+    """A rendered quote and the service in it that the merchant wants."""
+
+    quote: FreightQuote
+    service: FreightService
+
+
 def choose_freight(services: tuple[FreightService, ...], wish: str) -> FreightService | None:
     """The service the merchant wants, or None when it is not on offer.
 

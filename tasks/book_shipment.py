@@ -15,12 +15,13 @@ from connectors.xportcn.errors import Refused
 from connectors.xportcn.freight import book
 from domain.decisions import judge_booking
 from domain.effects import Action, Claim
+from domain.freight import ChosenFreight
 from domain.money import Money
 from domain.service_orders import Shipment
 from domain.states import OrderState
 from tasks.by_channel import read_each, read_orders
 from tasks.effects import Effect, Landed, perform, settle
-from tasks.render_freight import ChosenFreight, freight_columns
+from tasks.render_freight import freight_columns
 from tasks.resources import Resources
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from connectors.ledger.codec import to_json
+from connectors.ledger.order_facts import Fact, FreightApproved, FreightAsked
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from connectors.xportcn.freight import render
-from domain.freight import FreightQuote, FreightService, choose_freight
+from domain.freight import ChosenFreight, FreightService, choose_freight
 from domain.money import Money
 from domain.plan import PlannedOrder
 from domain.states import OrderState
@@ -21,14 +22,6 @@ from tasks.bounded import each
 from tasks.preview import with_freight
 from tasks.resources import Resources
 from tasks.retrying import passing_trouble
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChosenFreight:
-    """A rendered quote and the service in it that the merchant wants."""
-
-    quote: FreightQuote
-    service: FreightService
 
 
 @task(
@@ -63,21 +56,16 @@ async def _render(resources: Resources, order: OrderRecord) -> ChosenFreight | O
         offered = ", ".join(f"{s.service_id} ({s.company} {s.category}, {s.price})" for s in quote.services) or "none"
         return _held(order, f"no freight service {wish!r}; offered: {offered}")
     if reason := _above_approved(order, service):
-        return _held(order, reason, _asked(order, service.price))
+        voids_approval = order.freight_currency != service.price.currency
+        return _held(order, reason, FreightAsked(price=service.price, voids_approval=voids_approval))
     return ChosenFreight(quote=quote, service=service)
 
 
-def _held(order: OrderRecord, reason: str, columns: Mapping[str, object] | None = None) -> OrderChange:
+def _held(order: OrderRecord, reason: str, *writes: Fact) -> OrderChange:
     words = f"paid, not booked: {reason}"
     return OrderChange(
-        order_ref=order.order_ref, state=OrderState.HELD, expected=order.state, reason=words, columns=columns
+        order_ref=order.order_ref, state=OrderState.HELD, expected=order.state, reason=words, writes=writes
     )
-
-
-def _asked(order: OrderRecord, price: Money) -> dict[str, object]:
-    """The price, kept for the next run to ask for; what was approved in another currency is no approval of it."""
-    columns: dict[str, object] = {"freight_minor": price.minor, "freight_currency": price.currency}
-    return columns if order.freight_currency == price.currency else {**columns, "freight_approved_minor": None}
 
 
 def _above_approved(order: OrderRecord, service: FreightService) -> str:
@@ -116,18 +104,9 @@ def _at_least(order: OrderRecord, plan: PlannedOrder) -> PlannedOrder:
 
 def approve_freight(resources: Resources, plans: Sequence[PlannedOrder]) -> None:
     """Write down that these freight prices were approved."""
+    priced = {plan.order_ref: plan.freight_service.price for plan in plans if plan.freight_service}
     resources.ledger.change(
-        [
-            OrderChange(
-                order_ref=plan.order_ref,
-                columns={
-                    "freight_approved_minor": plan.freight_service.price.minor,
-                    "freight_currency": plan.freight_service.price.currency,
-                },
-            )
-            for plan in plans
-            if plan.freight_service
-        ]
+        [OrderChange(order_ref=ref, writes=FreightApproved(price=price)) for ref, price in priced.items()]
     )
 
 

@@ -46,13 +46,13 @@ class Memory:
     def ended(self, outcomes: Iterable[Outcome]) -> None:
         for outcome in outcomes:
             if (deed := self._deeds.get(outcome.claim.key)) is not None:
-                columns = (outcome.change and outcome.change.columns) or {}
-                paid = columns.get("paid_minor")
+                filled = outcome.change.filled if outcome.change else {}
+                paid = filled.get("paid_minor")
                 self._deeds[outcome.claim.key] = replace(
                     deed,
                     status=outcome.status,
-                    id=str(columns.get("order_id") or columns.get("shipment_order_id") or ""),
-                    amount=deed.amount if paid is None else Money(int(paid), columns.get("currency") or "CNY"),
+                    id=str(filled.get("order_id") or filled.get("shipment_order_id") or ""),
+                    amount=deed.amount if paid is None else Money(paid),
                 )
 
     def told(self) -> str:

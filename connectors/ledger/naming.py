@@ -84,12 +84,14 @@ class Names:
         """A change that goes with no effect, or a hold in its place."""
         if not (why := self.against(change)):
             return change
-        return replace(change, state=OrderState.HELD, reason=f"{why}: look at both in the console", columns=None)
+        return replace(
+            change, state=OrderState.HELD, reason=f"{why}: look at both in the console", writes=(), columns=None
+        )
 
 
 def _ids(change: OrderChange) -> dict[str, str]:
-    columns = change.columns or {}
-    return {column: str(columns[column]) for column in _THING if columns.get(column)}
+    filled = change.filled
+    return {column: str(filled[column]) for column in _THING if filled.get(column)}
 
 
 def _what_next(outcome: Outcome) -> str:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from connectors.ledger.codec import from_json
+from connectors.ledger.order_facts import Fact
 from domain.effects import Action, Claim, EffectStatus, effect_key
 from domain.freight import FreightQuote
 from domain.marketplace import Marketplace
@@ -225,7 +226,7 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderChange:
-    """A move of one order and the columns that come with it.
+    """A move of one order, and what is written to it.
 
     With `expected` it is dropped when the order is no longer in that state: another run knows more by then.
     """
@@ -234,7 +235,17 @@ class OrderChange:
     state: OrderState | None = None
     expected: OrderState | None = None
     reason: str = ""
+    writes: Fact | tuple[Fact, ...] = ()
     columns: Mapping[str, Any] | None = None
+
+    @property
+    def filled(self) -> dict[str, Any]:
+        """The columns that what is written fills, with their values."""
+        facts = self.writes if isinstance(self.writes, tuple) else (self.writes,)
+        filled = dict(self.columns or {})
+        for fact in facts:
+            filled |= fact.columns
+        return filled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Select, func, select
 
 from connectors.ledger.codec import from_json, to_json
+from connectors.ledger.order_facts import Refunded
 from connectors.ledger.patience import patient
 from connectors.ledger.records import OrderChange
 from connectors.ledger.schema import orders, refund_events, refunds
@@ -48,8 +49,8 @@ class RefundRows:
             connection.execute(statement)
 
     @patient
-    def follow(self, refund: Refund, events: Sequence[RefundEvent], change: OrderChange | None = None) -> int:
-        """Write what a refund has become, its events, and what that does to its order, in one commit.
+    def follow(self, refund: Refund, events: Sequence[RefundEvent]) -> int:
+        """Write what a refund has become and its events, in one commit.
 
         Events come as the service lists them, all of them each time. Answers how many were new. The order's
         `refunded_minor` is kept as the sum over its refunds.
@@ -68,12 +69,8 @@ class RefundRows:
                 refunds.c.order_ref == refund.order_ref
             )
             total = int(connection.execute(back).scalar_one())
-            change = change or OrderChange(order_ref=refund.order_ref)
-            columns = {**(change.columns or {}), "refunded_minor": total}
-            self._ledger._change(
-                connection,
-                OrderChange(order_ref=change.order_ref, state=change.state, reason=change.reason, columns=columns),
-            )
+            change = OrderChange(order_ref=refund.order_ref, writes=Refunded(amount_minor=total))
+            self._ledger._change(connection, change)
             if not rows:
                 return 0
             statement = self._ledger._insert(refund_events).values(rows).on_conflict_do_nothing()

@@ -29,6 +29,7 @@ from connectors.ledger.ground import Ground
 from connectors.ledger.marks import Mark, MarkRows, require_unmarked
 from connectors.ledger.naming import Names
 from connectors.ledger.not_ours import NotOursRows
+from connectors.ledger.order_facts import NotOrdered
 from connectors.ledger.patience import patient
 from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, OrderRecord, Outcome, SpendLimits
 from connectors.ledger.refunds import RefundRows
@@ -384,9 +385,8 @@ class Ledger:
             creates = (effects.c.order_ref == order.order_ref, effects.c.action == Action.CREATE)
             done = update(effects).where(*creates, effects.c.status == EffectStatus.DONE)
             connection.execute(done.values(status=EffectStatus.UNKNOWN, reason=reason, fence=effects.c.fence + 1))
-            columns = {"order_id": None, "total_minor": None}
-            change = OrderChange(order_ref=order.order_ref, state=OrderState.UNKNOWN, reason=reason, columns=columns)
-            self._change(connection, change)
+            ref, state = order.order_ref, OrderState.UNKNOWN
+            self._change(connection, OrderChange(order_ref=ref, state=state, reason=reason, writes=NotOrdered()))
         return True
 
     @patient
@@ -486,7 +486,7 @@ class Ledger:
             return
         if change.state is not None and is_behind(change.state, old):
             return  # another run saw more of the order than this one
-        values: dict[str, Any] = {**(change.columns or {}), "updated_at": self.clock()}
+        values: dict[str, Any] = {**change.filled, "updated_at": self.clock()}
         if is_fact and change.state is not None and not can_move(old, change.state):
             words = f"{change.reason or change.state} (came when the order was {old})"
             overtaken = old in _TAKEN_BACK or change.state is OrderState.UNKNOWN

@@ -17,7 +17,7 @@ from connectors.xportcn.channels.base import Created
 from connectors.xportcn.errors import Refused, Unanswered
 from domain.absence import Reading
 from domain.effects import EffectStatus
-from domain.freight import FreightQuote, FreightService
+from domain.freight import ChosenFreight, FreightQuote, FreightService
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderRequest
@@ -31,7 +31,7 @@ from tasks.cancel_order import ACCEPTED, confirm_cancellations
 from tasks.create_order import create_effect, settle_creates
 from tasks.effects import Effect, Seen, perform, settle
 from tasks.pay import pay_orders
-from tasks.render_freight import ChosenFreight, render_freights
+from tasks.render_freight import render_freights
 from tasks.resources import Resources
 from tasks.strangers import find_strangers
 from tests.connectors.ledger.plans import intents, plan

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from connectors.ledger.records import Intent
@@ -28,6 +30,13 @@ def plan(order_ref: str, **columns: Any) -> dict[str, Any]:
         "currency": "CNY",
         **columns,
     }
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Something to write to an order, named by columns: for states that no fact of the product leads to."""
+
+    columns: Mapping[str, Any]
 
 
 def intents(*order_refs: str, action: Action = Action.CREATE) -> list[Intent]:

@@ -1,0 +1,68 @@
+"""Each fact fills columns that `orders` has."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from connectors.ledger import order_facts as facts
+from connectors.ledger.records import OrderChange
+from connectors.ledger.schema import orders
+from domain.freight import ChosenFreight, FreightQuote, FreightService
+from domain.money import Money
+from domain.service_orders import Shipment
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+DOLLARS = Money(900, "USD")
+SERVICE = FreightService(service_id="s", company="c", category="x", price=DOLLARS, min_days=1, max_days=2)
+SHIPMENT = Shipment(shipment_order_id="9", tracking_numbers=("LP1",))
+BOOKED = {"shipment_order_id": "9", "booked_at": NOON}
+ASKED = {"freight_minor": 900, "freight_currency": "USD"}
+
+
+@pytest.mark.parametrize(
+    ("fact", "columns"),
+    [
+        (facts.Approved(amount=Money(5)), {"approved_minor": 5, "payable_minor": 5}),
+        (
+            facts.Ordered(order_id="7", total=Money(5), at=NOON),
+            {"order_id": "7", "total_minor": 5, "ordered_at": NOON},
+        ),
+        (facts.NotOrdered(), {"order_id": None, "total_minor": None}),
+        (facts.Paid(amount=Money(5), at=None), {"paid_minor": 5, "paid_at": None}),
+        (
+            facts.Paid(amount=Money(5), at=NOON, total=Money(6)),
+            {"paid_minor": 5, "paid_at": NOON, "total_minor": 6},
+        ),
+        (facts.Refunded(amount_minor=5), {"refunded_minor": 5}),
+        (facts.FreightApproved(price=DOLLARS), {"freight_approved_minor": 900, "freight_currency": "USD"}),
+        (facts.FreightAsked(price=DOLLARS, voids_approval=False), ASKED),
+        (facts.FreightAsked(price=DOLLARS, voids_approval=True), {**ASKED, "freight_approved_minor": None}),
+        (facts.NotBooked(), {"shipment": None, "shipment_order_id": None, "booked_at": None}),
+    ],
+)
+def test_a_fact_fills_its_columns(fact: facts.Fact, columns: dict[str, Any]) -> None:
+    """Amounts in the smallest unit; nothing else of the order is touched."""
+    assert fact.columns == columns
+    assert columns.keys() <= set(orders.c.keys())
+
+
+def test_a_booking_fills_what_was_chosen_too() -> None:
+    """What the service merely shows as booked leaves the order's freight as it is."""
+    chosen = ChosenFreight(quote=FreightQuote(render_id="r", services=(SERVICE,)), service=SERVICE)
+    seen = facts.Booked(shipment=SHIPMENT, at=NOON).columns
+    ours = facts.Booked(shipment=SHIPMENT, at=NOON, freight=chosen).columns
+    assert {**BOOKED, "shipment": seen["shipment"]} == seen
+    assert seen["shipment"]["tracking_numbers"] == ["LP1"]
+    assert ours == {**seen, **ASKED, "freight_service": "s", "freight_quote": ours["freight_quote"]}
+    assert ours["freight_quote"]["render_id"] == "r"
+    assert ours.keys() <= set(orders.c.keys())
+
+
+def test_a_change_writes_several_facts_at_once() -> None:
+    """A person who names an order approves it in the same commit."""
+    ordered = facts.Ordered(order_id="7", total=Money(5), at=NOON)
+    change = OrderChange(order_ref="A-1", writes=(ordered, facts.Approved(amount=Money(6))))
+    assert change.filled == {**ordered.columns, "approved_minor": 6, "payable_minor": 6}
