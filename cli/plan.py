@@ -26,7 +26,7 @@ NUMBERS = ("goods and postage", "stock", "freight", "days")
 
 def show_plan(title: str, report: BatchReport) -> None:
     """One row an order, of many those that wait for a person first; below the table why some would not be bought."""
-    from flows.plan_rows import plan_rows
+    from flows.shown.plan_table import plan_rows
 
     table = Table(title=title, title_justify="left", header_style="bold")
     columns = WIDE if console.width >= WIDE_ENOUGH_FOR_ORDER_IDS else NARROW
@@ -44,6 +44,6 @@ def show_plan(title: str, report: BatchReport) -> None:
 
 def totals(report: BatchReport) -> str:
     """What a run would come to, in one sentence."""
-    from flows.plan_rows import dry_run_summary
+    from flows.shown.plan_table import dry_run_summary
 
     return dry_run_summary(report).replace("**", "")  # Markdown's bold is for the UI

@@ -79,14 +79,14 @@ def _take(order_ref: str, answer: Answer, by: str) -> int:
     settings = SourcingSettings()
 
     async def run() -> str:
-        from flows.events import News
+        from flows.shown.events import EventFeed
         from tasks.answers import take_answer
         from tasks.resources import open_resources
 
         async with open_resources(settings, XportcnSettings()) as resources:
-            news = News(resources.ledger, [order_ref], without_run=True)
+            feed = EventFeed(resources.ledger, [order_ref], without_run=True)
             order = await take_answer(resources, order_ref, answer, by=by)
-            await news.tell([order_ref])  # else an alarm about this very question would still go off
+            await feed.tell([order_ref])  # else an alarm about this very question would still go off
             return f"{order.order_ref} is now {order.state}" + (f": {order.reason}" if order.reason else "")
 
     with running_server(settings.data_dir):

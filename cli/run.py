@@ -31,7 +31,7 @@ from domain.request_remarks import Remark, told_together
 from domain.wording import number_of
 
 if TYPE_CHECKING:
-    from flows.approval import Question
+    from flows.approval import ApprovalRequest
 MOST_WARNINGS = 20
 PLAN = ("order", "marketplace", "goods and postage", "freight", "service", "days")
 
@@ -149,17 +149,17 @@ def source(**parameters: Any) -> BatchReport:
         raise ServerGone(reports[-1], error) from error
 
 
-def ask(question: Question) -> bool:
+def ask(question: ApprovalRequest) -> bool:
     """Show the plan and ask the person at the terminal."""
-    from flows.plan_rows import plan_row
     from flows.reporting import match_line
+    from flows.shown.plan_table import table_row
 
     table = Table(title="Plan", title_justify="left", header_style="bold")
     for name in PLAN:
         table.add_column(name, justify="right" if name in NUMBERS else "left")
     rows = [
-        *(plan_row(plan, is_new=True) for plan in question.to_buy),
-        *(plan_row(plan, is_new=False) for plan in question.to_ship),
+        *(table_row(plan, is_new=True) for plan in question.to_buy),
+        *(table_row(plan, is_new=False) for plan in question.to_ship),
     ]
     for row in rows[:MOST_SHOWN]:
         table.add_row(*(row[name] for name in PLAN))
@@ -171,13 +171,13 @@ def ask(question: Question) -> bool:
     return typer.confirm(words_of(question), default=False, err=True)
 
 
-def words_of(question: Question) -> str:
+def words_of(question: ApprovalRequest) -> str:
     """What is asked: the sums of goods to buy and of freight, by currency."""
     buying = f"buy {number_of(len(question.to_buy), 'order')} for {question.total}" if question.to_buy else ""
     shipped = sum(1 for plan in question.all if plan.freight_service)
     shipping = f"ship {number_of(shipped, 'order')} for freight of {freight_sums(question.all)}" if shipped else ""
     words = " and ".join(part for part in (buying, shipping) if part)
-    from flows.plan_rows import no_limit_words
+    from flows.shown.plan_table import no_limit_words
 
     unlimited = no_limit_words(question.to_buy)
     return f"{unlimited} {words[:1].upper()}{words[1:]}?".lstrip()

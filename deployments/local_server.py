@@ -26,6 +26,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+from deployments.die_with_parent import die_with_parent
 from deployments.server_process import (
     COMMANDS,
     LOCK,
@@ -39,7 +40,6 @@ from deployments.server_process import (
     put,
     wake,
 )
-from deployments.tether import tethered
 
 START_TIMEOUT_S = 90.0
 SERVE_LOCK = "serve.lock"
@@ -172,7 +172,7 @@ def start_server(
     command = [sys.executable, "-m", "deployments.server_process", str(folder), host, str(port)]
     with (folder / "server.log").open("ab") as log:
         return subprocess.Popen(
-            command if lasts else tethered(command),
+            command if lasts else die_with_parent(command),
             env={**_without_account(os.environ), **_home(folder), **settings},
             cwd=Path(__file__).parent.parent,
             stdin=subprocess.DEVNULL,

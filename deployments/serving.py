@@ -22,9 +22,9 @@ from types import FrameType
 
 from connectors.settings import SourcingSettings, XportcnSettings
 from deployments import local_server, postgres
+from deployments.die_with_parent import die_with_parent
 from deployments.processes import end, end_tree, has_ended
 from deployments.registration import ROOT, DeployFailed
-from deployments.tether import tethered
 
 WORKER = "worker"
 WORKER_LOOKS_EVERY_S = 2
@@ -112,7 +112,7 @@ class Installation:
             log.replace(log.with_suffix(".old.log"))
         with log.open("ab") as output:
             return subprocess.Popen(
-                tethered(list(command)),
+                die_with_parent(list(command)),
                 cwd=ROOT,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,

@@ -16,10 +16,9 @@ from domain.money import Money
 from domain.wording import number_of, some
 from flows.after_sale_reporting import AfterSaleReport, after_sale_report
 from flows.chunks import chunks
-from flows.ending import ends_plainly
-from flows.events import News
-from flows.failures import run_logger
-from flows.following import followed
+from flows.shown.events import EventFeed
+from flows.shown.expected_failures import ends_plainly, run_logger
+from flows.shown.progress import progress_shown
 from flows.upkeep_parameters import ChunkSize, OrderRefs
 from tasks.confirm_receipt import confirm_receipt
 from tasks.follow_refunds import follow_refunds
@@ -132,18 +131,18 @@ async def follow_after_sale(chunk_size: ChunkSize = 0) -> AfterSaleReport:
     async with _after_sale() as resources:
         ledger = resources.ledger
         refs = list(dict.fromkeys(refund.order_ref for refund in ledger.refunds.in_states(FOLLOWED)))
-        news = News(ledger, refs)
+        feed = EventFeed(ledger, refs)
         await settle_after_sale(resources, ledger.orders(refs))
         refunds = [refund for refund in ledger.refunds.of_orders(refs) if refund.state in FOLLOWED]
         run_logger().info("%s to follow", number_of(len(refunds), "refund"))
         troubles: list[str] = []
-        async with followed("refunds"):
+        async with progress_shown("refunds"):
             listener = progress.get()
             listener.start("after-sale", len(refunds))
             for label, chunk in chunks(refunds, chunk_size or resources.settings.chunk_size):
                 troubles += await follow_refunds(resources, chunk, label=label)
                 listener.advance("after-sale", len(chunk))
-        await news.tell(refs)
+        await feed.tell(refs)
         return await after_sale_report(resources, refs, keys=[refund.key for refund in refunds], troubles=troubles)
 
 

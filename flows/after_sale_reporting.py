@@ -15,9 +15,9 @@ from domain.money import Money
 from domain.report import ReportLine
 from domain.states import OrderState
 from domain.wording import counted, number_of
-from flows.failures import run_logger
-from flows.following import rename_run, shown
 from flows.reporting import line_of
+from flows.shown.expected_failures import run_logger
+from flows.shown.progress import rename_run, shown
 from tasks.resources import Resources
 from tasks.snapshot_refunds import snapshot_refunds
 

@@ -20,7 +20,7 @@ from flows.approval_form import Answer, ask_in_the_ui
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class ApprovalRequest:
     """What is to be approved: orders to buy, and freight of orders that were begun earlier.
 
     `warnings` are what was said about the request file.
@@ -41,10 +41,10 @@ class Question:
         return total_of([plan.total for plan in self.to_buy])
 
 
-Approver = Callable[[Question], bool]
+Approver = Callable[[ApprovalRequest], bool]
 
 
-def nobody(_question: Question) -> bool:
+def nobody(_question: ApprovalRequest) -> bool:
     """Without somebody to ask, the answer is no."""
     return False
 
@@ -97,7 +97,7 @@ class Decision:
         return f"approved by {self.by} at {at:%Y-%m-%d %H:%M:%S} UTC: {amount}, plan {plan_hash[:12]}"
 
 
-async def decide(question: Question, settings: SourcingSettings, *, yes: bool) -> Decision:
+async def decide(question: ApprovalRequest, settings: SourcingSettings, *, yes: bool) -> Decision:
     """Approve as said beforehand, or ask whoever can be asked; without an answer nothing is approved.
 
     Beyond the approval limit a yes beforehand is not enough to buy.
@@ -129,7 +129,7 @@ async def decide(question: Question, settings: SourcingSettings, *, yes: bool) -
     return Decision(approved=[], by="nobody", why_not=": nobody could be asked")
 
 
-def _decision(question: Question, answer: Answer) -> Decision:
+def _decision(question: ApprovalRequest, answer: Answer) -> Decision:
     return Decision(approved=answer.approved(question.all), by=answer.name, why_not=answer.why_not)
 
 

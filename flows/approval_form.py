@@ -25,10 +25,10 @@ from pydantic import Field, ValidationError, create_model
 from connectors.ledger.codec import plan_hash
 from domain.plan import PlannedOrder
 from domain.request_remarks import Remark
-from flows.artifacts import artifact_key
-from flows.failures import run_logger
-from flows.following import shown
-from flows.plan_rows import plan_row, summary, warnings_told
+from flows.shown.artifacts import artifact_key
+from flows.shown.expected_failures import run_logger
+from flows.shown.plan_table import summary, table_row, warnings_told
+from flows.shown.progress import shown
 
 ALL, SOME, NONE = "approve all orders", "approve only the orders chosen below", "refuse: buy nothing"
 NAME = r"^\s*\S.{0,99}$"
@@ -70,7 +70,7 @@ async def ask_in_the_ui(
     """Pause the flow run until somebody answers. Silence for `timeout_s`, or an answer that does not fit, is a no."""
     plans = [*to_buy, *to_ship]
     shown_hash = hash_of(plans)
-    rows = [plan_row(plan, is_new=plan in to_buy) for plan in plans]
+    rows = [table_row(plan, is_new=plan in to_buy) for plan in plans]
     key = artifact_key(f"plan-{batch_id}")
     await shown("the plan", acreate_table_artifact(key=key, table=rows, description=summary(to_buy, to_ship)))
     form = form_for(plans, shown_hash, description_of(batch_id, to_buy, to_ship, rows, warnings))

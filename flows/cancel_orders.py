@@ -18,11 +18,10 @@ from domain.states import OrderState
 from domain.wording import number_of, some
 from flows.after_sale_reporting import AfterSaleReport, after_sale_report
 from flows.chunks import chunks
-from flows.ending import ends_plainly
-from flows.events import News
 from flows.execution import settle_open_effects
-from flows.failures import run_logger
-from flows.following import followed
+from flows.shown.events import EventFeed
+from flows.shown.expected_failures import ends_plainly, run_logger
+from flows.shown.progress import progress_shown
 from flows.upkeep_parameters import CancelReason, OrderRefs
 from tasks.by_channel import read_each
 from tasks.cancel_order import cancel_orders as cancel_chunk
@@ -51,13 +50,13 @@ async def cancel_orders(order_refs: OrderRefs, reason: CancelReason = CHANGED_MY
     async with open_resources(settings, XportcnSettings()) as resources:
         await resources.warehouse()  # one cheap call that tells whether service, clock and account are well
         before = resources.ledger.orders(order_refs)
-        news = News(resources.ledger, order_refs)
+        feed = EventFeed(resources.ledger, order_refs)
         run_logger().info("%s to cancel", number_of(len(order_refs), "order"))
         await settle_open_effects(resources, before)
         await settle_after_sale(resources, resources.ledger.orders(order_refs))
-        async with followed("orders"):
+        async with progress_shown("orders"):
             troubles = await _cancel(resources, order_refs, reason, settings.chunk_size)
-        await news.tell(order_refs)
+        await feed.tell(order_refs)
         return await after_sale_report(resources, order_refs, before=before, troubles=troubles)
 
 

@@ -28,11 +28,11 @@ from domain.orders import OrderRequest, lines_without_limit
 from domain.plan import PlannedOrder
 from domain.report import BatchReport, ReportLine, check_batch_id
 from domain.states import OrderState
-from flows.approval import Question, decide
-from flows.artifacts import show_outcome
+from flows.approval import ApprovalRequest, decide
 from flows.execution import execute, settle_open_effects
 from flows.planning import limits_now, plan_orders, spend_limits, within_budget
 from flows.reporting import bought_by, line_of
+from flows.shown.artifacts import show_outcome
 from flows.source_orders import default_batch_id
 from tasks.fill_cart import fill_cart as fill_chunk
 from tasks.lost_ledger import require_not_lost
@@ -244,7 +244,7 @@ async def _approved(
     yes: bool,
 ) -> list[PlannedOrder]:
     """The plans that somebody approved; the others' orders are held."""
-    question = Question(batch_id=batch_id, to_buy=plans, to_ship=[])
+    question = ApprovalRequest(batch_id=batch_id, to_buy=plans, to_ship=[])
     decision = await decide(question, resources.settings, yes=yes)
     for plan in plans:
         if plan.order_ref not in decision.approved:

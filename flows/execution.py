@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from connectors.ledger.records import OrderRecord, SpendLimits
 from domain.states import OrderState
 from flows.chunks import chunks
-from flows.events import News
-from flows.failures import run_logger
+from flows.shown.events import EventFeed
+from flows.shown.expected_failures import run_logger
 from tasks.book_shipment import book_shipments, settle_bookings, still_to_book
 from tasks.create_order import create_orders, settle_creates
 from tasks.pay import pay_orders, settle_payments
@@ -29,19 +29,19 @@ async def execute(
     *,
     limits: SpendLimits,
     chunk_size: int,
-    news: News | None = None,
+    feed: EventFeed | None = None,
 ) -> None:
-    """Take these orders as far as they can go; what became of each is in the ledger, and told as `news`.
+    """Take these orders as far as they can go; what became of each is in the ledger, and told to `feed`.
 
     `approved` has the hash of each plan that was approved (see `plan_hash`): only those are created.
     """
-    news = news or News(resources.ledger, order_refs)
+    feed = feed or EventFeed(resources.ledger, order_refs)
     listener = progress.get()
     for stage in STAGES:
         listener.start(stage, len(order_refs))
     for label, chunk in chunks(order_refs, chunk_size):
         await _execute_chunk(resources, chunk, approved, limits, label)
-        states = Counter(str(order.state) for order in (await news.tell(chunk)).values())
+        states = Counter(str(order.state) for order in (await feed.tell(chunk)).values())
         counts = ", ".join(f"{count:,} {state}" for state, count in states.most_common())
         run_logger().info("Orders %s: %s", label, counts)
 

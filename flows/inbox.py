@@ -24,9 +24,6 @@ from domain.request_remarks import Fault
 from domain.states import REACHED_BOOKED, OrderState
 from domain.wording import number_of
 from flows.approval import asks_in_the_ui, at_work, has_deployment, turn
-from flows.artifacts import artifact_key, counts_of
-from flows.failures import EXPECTED, failed, run_logger, speak_plainly
-from flows.following import rename_run, shown
 from flows.parameters import (
     BudgetCny,
     ChunkSize,
@@ -38,6 +35,9 @@ from flows.parameters import (
     Speed,
     Yes,
 )
+from flows.shown.artifacts import artifact_key, counts_of
+from flows.shown.expected_failures import EXPECTED, failed, run_logger, speak_plainly
+from flows.shown.progress import rename_run, shown
 from flows.source_orders import batch_id_with, source_orders
 
 OVER = REACHED_BOOKED | {OrderState.REFUSED, OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED}

@@ -12,7 +12,7 @@ from domain.offers import Offer
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from flows.chunks import chunks
-from flows.matching import match_requests, remember, unmatched
+from flows.word_matching import match_requests, remember, unmatched
 from tasks.preview import preview_orders
 from tasks.progress import progress
 from tasks.resources import Resources

@@ -28,12 +28,12 @@ from domain.reconciliation import (
 )
 from domain.service_orders import ServiceOrder
 from flows.chunks import chunks
-from flows.ending import ends_plainly
-from flows.events import News
 from flows.execution import settle_open_effects
-from flows.following import followed
 from flows.reconcile_reporting import ReconciliationReport, summary_of, tell
 from flows.reporting import line_of
+from flows.shown.events import EventFeed
+from flows.shown.expected_failures import ends_plainly
+from flows.shown.progress import progress_shown
 from flows.upkeep_parameters import ChunkSize, Marketplaces, NotOursLines, SaidBy, SinceDays, WalletOutCny
 from tasks.order_cart import settle_cart_order
 from tasks.progress import progress
@@ -81,7 +81,7 @@ async def reconcile(
     async with open_resources(settings, XportcnSettings()) as resources:
         await resources.warehouse()  # one cheap call that tells whether service, clock and account are well
         run = Reconciliation(resources, since_days, asked, chunk_size or settings.chunk_size)
-        async with followed("reconciliation"):
+        async with progress_shown("reconciliation"):
             report = await run.report(wallet_out, said_of(not_ours, said_by))
     await tell(report)
     return report
@@ -117,11 +117,11 @@ class Reconciliation:
     ) -> ReconciliationReport:
         ledger = self.resources.ledger
         before = unsettled(self.resources)
-        news = News(ledger, before)
+        feed = EventFeed(ledger, before)
         settled = await self._settle()
         listings = await self._list()
         await confirm_what_lists_show(self.resources, listings)
-        now = await news.tell(list(before))
+        now = await feed.tell(list(before))
         changed = {ref: before[ref] for ref, order in now.items() if order != before[ref]}
         shown, facts = await self._completed({listing.marketplace: listing.orders for listing in listings})
         seen = await self._seen_twice(facts, shown)

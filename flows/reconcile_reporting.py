@@ -16,10 +16,10 @@ from domain.money import Money
 from domain.reconciliation import PaidSum
 from domain.report import ReportLine
 from domain.wording import number_of
-from flows.artifacts import plain
-from flows.events import MOST_REFS, send
-from flows.failures import run_logger
-from flows.following import rename_run, shown
+from flows.shown.artifacts import plain
+from flows.shown.events import MOST_REFS, send
+from flows.shown.expected_failures import run_logger
+from flows.shown.progress import rename_run, shown
 
 MOST_ROWS = 500  # a table artifact is for eyes
 MOST_LOGGED = 50

@@ -26,12 +26,8 @@ from domain.report import BatchReport, check_batch_id
 from domain.request_remarks import SERVICE, Remark, told_together
 from domain.states import OrderState
 from domain.wording import number_of
-from flows.approval import Decision, Question, decide
-from flows.artifacts import artifact_key, show_faults, show_outcome
-from flows.events import News, batch_finished, budget_used_up
+from flows.approval import ApprovalRequest, Decision, decide
 from flows.execution import execute, settle_open_effects
-from flows.failures import EXPECTED, failed, run_logger, speak_plainly
-from flows.following import followed, rename_run, shown
 from flows.parameters import (
     BatchName,
     DryRun,
@@ -45,6 +41,10 @@ from flows.parameters import (
 )
 from flows.planning import limits_now, plan_orders, spend_limits, within_budget
 from flows.reporting import batch_report, bought_by
+from flows.shown.artifacts import artifact_key, show_faults, show_outcome
+from flows.shown.events import EventFeed, batch_finished, budget_used_up
+from flows.shown.expected_failures import EXPECTED, failed, run_logger, speak_plainly
+from flows.shown.progress import progress_shown, rename_run, shown
 from flows.sorting import Work, sort_requests
 from tasks.lost_ledger import require_not_lost
 from tasks.render_freight import approve_freight, estimate_unbooked
@@ -105,7 +105,7 @@ async def _source(
         size = speed.chunk_size or settings.chunk_size
         run = _Batch(resources, asked.batch_id, asked.source, asked.orders, size, warnings=asked.warnings)
         budget = Money.parse(limits.budget_cny) if limits.budget_cny else None
-        async with followed(artifact_key(asked.batch_id)):
+        async with progress_shown(artifact_key(asked.batch_id)):
             report = await (run.plan_only(budget) if dry_run else run.source(budget, ask=not yes))
         _leave(report)  # before anything is shown, which may fail
         await show_outcome(report, resources.ledger.orders(run.refs))
@@ -177,13 +177,13 @@ class _Batch:
         """Go as far as possible with every order."""
         ledger = self.resources.ledger
         begun = ledger.start_batch(self.batch_id, self.file)
-        news = News(ledger, self.refs)
+        feed = EventFeed(ledger, self.refs)
         await settle_open_effects(self.resources, ledger.orders(self.refs))
         work, plans = await self._plan(budget)
         ledger.put_plans([plan_row(plan, self.batch_id, approved=False) for plan in plans])
         freight = await estimate_unbooked(self.resources, work.under_way)
         fine = [plan for plan in plans if plan.is_fine]
-        question = Question(batch_id=self.batch_id, to_buy=fine, to_ship=freight, warnings=self.warnings)
+        question = ApprovalRequest(batch_id=self.batch_id, to_buy=fine, to_ship=freight, warnings=self.warnings)
         decision = await self._decide(question, yes=not ask)
         if decision is None or not decision.stops:
             approved = self._approve(question, decision)
@@ -195,15 +195,15 @@ class _Batch:
                 approved,
                 limits=limits,
                 chunk_size=self.chunk_size,
-                news=news,
+                feed=feed,
             )
         refs = list(dict.fromkeys([*ledger.refs_in(self.batch_id), *self.refs]))
         snapshot_id = await snapshot_orders(self.resources, self.batch_id, begun, refs)
         report = self._report(work, plans, snapshot_id, dry_run=False)
-        await news.tell(self.refs, *budget_used_up(self.batch_id, report), batch_finished(report))
+        await feed.tell(self.refs, *budget_used_up(self.batch_id, report), batch_finished(report))
         return report
 
-    async def _decide(self, question: Question, *, yes: bool) -> Decision | None:
+    async def _decide(self, question: ApprovalRequest, *, yes: bool) -> Decision | None:
         """Who approves what; None when there is nothing to approve. What is not approved is held, with the reason."""
         if not question.all:
             return None
@@ -212,7 +212,7 @@ class _Batch:
         run_logger().info("%s of %s orders approved by %s", len(decision.approved), len(question.all), decision.by)
         return decision
 
-    def _hold(self, question: Question, decision: Decision) -> None:
+    def _hold(self, question: ApprovalRequest, decision: Decision) -> None:
         approved = set(decision.approved)
         why = f"not approved{decision.why_not}"
         plans = [plan.judged(held(why)) for plan in question.to_buy if plan.order_ref not in approved]
@@ -221,7 +221,7 @@ class _Batch:
         to_ship = ledger.orders(plan.order_ref for plan in question.to_ship if plan.order_ref not in approved)
         ledger.change([_said(order, f"freight {why}") for order in to_ship.values() if order.state in SHIPPABLE])
 
-    def _approve(self, question: Question, decision: Decision | None) -> dict[str, str]:
+    def _approve(self, question: ApprovalRequest, decision: Decision | None) -> dict[str, str]:
         """Write down what was approved, by whom and for how much; answers the hashes of the plans to create."""
         if decision is None:
             return {}

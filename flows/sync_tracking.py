@@ -14,14 +14,13 @@ from connectors.settings import SourcingSettings, XportcnSettings
 from domain.report import ReportLine
 from domain.states import OrderState
 from domain.wording import number_of
-from flows.artifacts import tracking_links
 from flows.chunks import chunks
-from flows.ending import ends_plainly
-from flows.events import News, stalled
 from flows.execution import settle_open_effects
-from flows.failures import run_logger
-from flows.following import followed, rename_run, shown
 from flows.reporting import line_of
+from flows.shown.artifacts import tracking_links
+from flows.shown.events import EventFeed, stalled
+from flows.shown.expected_failures import ends_plainly, run_logger
+from flows.shown.progress import progress_shown, rename_run, shown
 from flows.upkeep_parameters import ChunkSize, Concurrency
 from tasks.progress import progress
 from tasks.resources import Resources, open_resources
@@ -67,14 +66,14 @@ async def sync_tracking(chunk_size: ChunkSize = 0, concurrency: Concurrency = 0)
     settings = SourcingSettings()
     async with open_resources(settings, XportcnSettings(), concurrency=concurrency or None) as resources:
         await resources.warehouse()  # one cheap call that tells whether service, clock and account are well
-        async with followed("parcels"):
+        async with progress_shown("parcels"):
             return await _track(resources, chunk_size or settings.chunk_size)
 
 
 async def _track(resources: Resources, chunk_size: int) -> TrackReport:
     ledger, started = resources.ledger, resources.clock()
     watched = ledger.orders_in(FOLLOWED)
-    news = News(ledger, watched)
+    feed = EventFeed(ledger, watched)
     await settle_open_effects(resources, ledger.orders_in([OrderState.UNKNOWN]))
     orders = {ref: one for ref, one in ledger.orders(watched).items() if one.order_id and one.state in FOLLOWED}
     run_logger().info("%s to follow", number_of(len(orders), "order"))
@@ -85,7 +84,7 @@ async def _track(resources: Resources, chunk_size: int) -> TrackReport:
     for label, refs in chunks(list(orders), chunk_size):
         troubles += await sync_chunk(resources, unwalked({ref: orders[ref] for ref in refs}), label=label)
         listener.advance("track", len(refs))
-    now = await news.tell(list(watched), *stalled(ledger, ledger.orders(orders), resources.clock()))
+    now = await feed.tell(list(watched), *stalled(ledger, ledger.orders(orders), resources.clock()))
     moved = [order for ref, order in now.items() if order.state is not watched[ref].state]
     events = ledger.tracking.listed(since=started)
     report = TrackReport(

@@ -11,7 +11,7 @@ from cli.terminal import show_orders
 from domain.marketplace import Marketplace
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
-from flows.approval import Question
+from flows.approval import ApprovalRequest
 from tests.flows.plans import planned
 
 NO_LIMIT = "1 of 1 line has no price limit."
@@ -87,4 +87,4 @@ def test_what_is_bought_already_is_not_asked_for_again() -> None:
         f"{NO_LIMIT} Buy 1 order for 10.00 CNY?": ([unshipped], []),
     }
     for words, (to_buy, to_ship) in asked.items():
-        assert words_of(Question(batch_id="b", to_buy=to_buy, to_ship=to_ship)) == words
+        assert words_of(ApprovalRequest(batch_id="b", to_buy=to_buy, to_ship=to_ship)) == words

@@ -9,8 +9,8 @@ import pytest
 
 from connectors.settings import BadSetting, SourcingSettings, XportcnSettings
 from deployments.registration import AlertSettings
-from flows.failures import EXPECTED
 from flows.parameters import Requests
+from flows.shown.expected_failures import EXPECTED
 from flows.source_orders import source_orders
 
 NO_LIMIT = "leave it empty for no limit"

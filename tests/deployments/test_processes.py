@@ -6,16 +6,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+from deployments.die_with_parent import die_with_parent
 from deployments.processes import children_of, descendants_of, end_tree
-from deployments.tether import tethered
 from tests.deployments.served import wait_for
 from tests.running import ROOT
 
 RESTARTS_ITS_CHILD = "import subprocess\nwhile True: subprocess.run(['sleep', '60'])"
-LEAVES_A_TETHERED_CHILD = """
+LEAVES_A_CHILD = """
 import subprocess, sys
-from deployments.tether import tethered
-child = subprocess.Popen(tethered([sys.executable, "-c", "import time; time.sleep(60)"]))
+from deployments.die_with_parent import die_with_parent
+child = subprocess.Popen(die_with_parent([sys.executable, "-c", "import time; time.sleep(60)"]))
 print(child.pid, flush=True)
 import time; time.sleep(60)
 """
@@ -31,7 +31,7 @@ def test_a_parent_that_starts_its_child_again_leaves_none() -> None:
 
 
 def test_a_child_ends_with_a_parent_that_is_killed() -> None:
-    with subprocess.Popen([sys.executable, "-c", LEAVES_A_TETHERED_CHILD], cwd=ROOT, stdout=subprocess.PIPE) as parent:
+    with subprocess.Popen([sys.executable, "-c", LEAVES_A_CHILD], cwd=ROOT, stdout=subprocess.PIPE) as parent:
         assert parent.stdout
         child = int(parent.stdout.readline())
         wait_for(lambda: b"time.sleep" in _last_argument(child), seconds=10)
@@ -40,7 +40,7 @@ def test_a_child_ends_with_a_parent_that_is_killed() -> None:
 
 
 def test_nothing_is_started_for_a_parent_that_is_gone_already() -> None:
-    command = tethered([sys.executable, "-c", "print('started')"])
+    command = die_with_parent([sys.executable, "-c", "print('started')"])
     command[3] = "1"  # somebody else's process
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")

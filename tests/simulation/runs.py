@@ -9,7 +9,7 @@ from connectors.settings import SourcingSettings, XportcnSettings
 from domain.answers import Answer, AnswerKind
 from domain.money import Money
 from domain.orders import OrderRequest
-from flows.approval import Question, approver
+from flows.approval import ApprovalRequest, approver
 from flows.cancel_orders import CHANGED_MY_MIND, _cancel
 from flows.execution import settle_open_effects
 from flows.source_orders import _Batch
@@ -40,7 +40,7 @@ async def source(
 ) -> None:
     """`flows.source_orders` with a person who is asked, and says what was drawn; as the batch of the process."""
 
-    def person(question: Question) -> bool:
+    def person(question: ApprovalRequest) -> bool:
         if says_yes:
             process.approved |= {plan.order_ref: plan_hash(plan) for plan in question.all}
         return says_yes

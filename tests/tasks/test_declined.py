@@ -13,7 +13,7 @@ from domain.effects import EffectStatus
 from domain.plan import PlannedOrder
 from domain.states import OrderState
 from flows import source_orders
-from flows.approval import Decision, Question
+from flows.approval import ApprovalRequest, Decision
 from flows.source_orders import _Batch
 from tasks.resources import Resources
 from tests.connectors.ledger.plans import intents
@@ -35,7 +35,7 @@ async def test_an_order_whose_freight_a_person_declined_is_left_alone(
     async def estimate(_: Resources, orders: Mapping[str, OrderRecord]) -> list[PlannedOrder]:
         return [planned(ref) for ref in orders]
 
-    async def decide(question: Question, *_: Any, **__: Any) -> Decision:
+    async def decide(question: ApprovalRequest, *_: Any, **__: Any) -> Decision:
         return Decision(approved=["A-2"], by="ann", why_not=" by ann")
 
     async def execute(_: Resources, refs: Sequence[str], *__: Any, **___: Any) -> None:

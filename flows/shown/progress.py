@@ -18,7 +18,7 @@ from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifa
 from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
 
-from flows.failures import run_logger
+from flows.shown.expected_failures import run_logger
 from tasks.progress import Progress, progress
 
 PATIENCE_S = 5.0
@@ -66,7 +66,7 @@ async def rename_run(name: str) -> None:
 
 
 @asynccontextmanager
-async def followed(key: str) -> AsyncIterator[None]:
+async def progress_shown(key: str) -> AsyncIterator[None]:
     """Tell of the stages that go on in the block; whoever listens already, such as a terminal, still hears of them."""
     board = _Board(progress.get(), key)
     token = progress.set(board)

@@ -21,7 +21,7 @@ from connectors.ledger.store import Ledger
 from domain.effects import OPEN, EffectStatus
 from domain.report import BatchReport
 from domain.states import OrderState
-from flows.following import shown
+from flows.shown.progress import shown
 
 TOLD_STATES = (
     OrderState.BOOKED,
@@ -37,7 +37,7 @@ LONGEST_REASON = 500
 MOST_REFS = 100
 
 
-class News:
+class EventFeed:
     """What was last known of some orders and their effects; each `tell` says what is new since.
 
     `without_run` for what a person does outside a flow run and automations have to hear of.

@@ -1,4 +1,4 @@
-"""`python -m deployments.tether PARENT COMMAND...`: become a command that ends when the process PARENT is gone."""
+"""`python -m deployments.die_with_parent PARENT COMMAND...`: become a command that ends when PARENT is gone."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def main() -> None:
     os.execv(command[0], command)
 
 
-def tethered(command: list[str]) -> list[str]:
+def die_with_parent(command: list[str]) -> list[str]:
     """The command, tied to the life of this process."""
-    return [sys.executable, "-m", "deployments.tether", str(os.getpid()), *command]
+    return [sys.executable, "-m", "deployments.die_with_parent", str(os.getpid()), *command]
 
 
 if __name__ == "__main__":

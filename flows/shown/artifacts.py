@@ -14,8 +14,8 @@ from domain.money import Money
 from domain.report import BatchReport, ReportLine
 from domain.request_remarks import Fault
 from domain.wording import number_of
-from flows.following import rename_run, shown
-from flows.plan_rows import dry_run_summary, plan_rows, warnings_told
+from flows.shown.plan_table import dry_run_summary, plan_rows, warnings_told
+from flows.shown.progress import rename_run, shown
 
 TRACKER = "https://t.17track.net/en#nums={}"
 MARKS = re.compile(r"[\\`*\[\]<>|!]")

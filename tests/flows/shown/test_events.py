@@ -15,8 +15,8 @@ from connectors.ledger.store import Ledger
 from domain.effects import EffectStatus
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
-from flows import events
-from flows.events import News, batch_finished, budget_used_up, stalled
+from flows.shown import events
+from flows.shown.events import EventFeed, batch_finished, budget_used_up, stalled
 from tests.connectors.ledger.plans import intents, plan
 
 NOW = datetime(2026, 1, 10, 12, tzinfo=UTC)
@@ -49,14 +49,14 @@ def names(sent: list[Event]) -> list[str]:
 
 async def test_only_changes_are_told_and_each_once(ledger: Ledger, sent: list[Event]) -> None:
     """Paid and booked within one chunk are both told; what stays as it is, is not."""
-    news = News(ledger, ["A-1", "A-2"])
-    await news.tell(["A-1", "A-2"])
+    feed = EventFeed(ledger, ["A-1", "A-2"])
+    await feed.tell(["A-1", "A-2"])
     assert sent == []
     for state in (OrderState.ORDERED, OrderState.PAID, OrderState.BOOKED):
         ledger.change([OrderChange(order_ref="A-1", state=state, columns={"paid_minor": 100})])
     ledger.change([OrderChange(order_ref="A-2", state=OrderState.HELD, reason="over the limit")])
-    await news.tell(["A-1", "A-2"])
-    await news.tell(["A-1", "A-2"])
+    await feed.tell(["A-1", "A-2"])
+    await feed.tell(["A-1", "A-2"])
     assert names(sent) == [
         "sourcing.order.paid sourcing.order.A-1",
         "sourcing.order.booked sourcing.order.A-1",
@@ -78,13 +78,13 @@ async def test_only_changes_are_told_and_each_once(ledger: Ledger, sent: list[Ev
 
 async def test_an_effect_without_an_answer_is_told_and_so_is_its_end(ledger: Ledger, sent: list[Event]) -> None:
     """`unknown` once, `settled` when something is known again."""
-    news = News(ledger, ["A-1"])
+    feed = EventFeed(ledger, ["A-1"])
     claim = ledger.claim(intents("A-1"), lease=timedelta(minutes=2)).won["A-1"].claim
     ledger.record([Outcome(claim=claim, status=EffectStatus.UNKNOWN, reason="no answer")])
-    await news.tell(["A-1"])
-    await news.tell(["A-1"])
+    await feed.tell(["A-1"])
+    await feed.tell(["A-1"])
     ledger.record([Outcome(claim=claim, status=EffectStatus.DONE)])
-    await news.tell(["A-1"])
+    await feed.tell(["A-1"])
     assert names(sent) == [
         "sourcing.effect.unknown sourcing.effect.A-1:create",
         "sourcing.effect.settled sourcing.effect.A-1:create",
@@ -109,12 +109,12 @@ async def test_what_could_not_be_told_comes_with_the_next_news(ledger: Ledger, m
         return len(tries) > 1
 
     monkeypatch.setattr(events, "send", send)
-    news = News(ledger, ["A-1", "A-2"])
+    feed = EventFeed(ledger, ["A-1", "A-2"])
     ledger.change([OrderChange(order_ref="A-1", state=OrderState.HELD, reason="why")])
-    await news.tell(["A-1"])
+    await feed.tell(["A-1"])
     ledger.change([OrderChange(order_ref="A-2", state=OrderState.HELD, reason="why")])
-    await news.tell(["A-2"])
-    await news.tell(["A-2"])
+    await feed.tell(["A-2"])
+    await feed.tell(["A-2"])
     first, second = "sourcing.order.held sourcing.order.A-1", "sourcing.order.held sourcing.order.A-2"
     assert tries == [[first], [first, second], []]
 

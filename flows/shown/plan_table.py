@@ -16,7 +16,7 @@ COSTS = ("order", "state", "goods and postage", "stock", "freight", "days")
 CONTENTS = ("what", "service", "marketplace", "to")  # long ones last: the UI shows wide tables from the left
 
 
-def plan_row(plan: PlannedOrder, *, is_new: bool) -> dict[str, str]:
+def table_row(plan: PlannedOrder, *, is_new: bool) -> dict[str, str]:
     """One order of the plan as text."""
     service = plan.freight_service
     return {
@@ -38,8 +38,8 @@ def _price(plan: PlannedOrder) -> str:
 
 def plan_rows(report: BatchReport) -> list[dict[str, str]]:
     """What a dry run found, one row an order of the file, with what keeps it from being bought."""
-    new = {plan.order_ref: plan_row(plan, is_new=True) for plan in report.plans}
-    begun = {plan.order_ref: plan_row(plan, is_new=False) for plan in report.to_ship}
+    new = {plan.order_ref: table_row(plan, is_new=True) for plan in report.plans}
+    begun = {plan.order_ref: table_row(plan, is_new=False) for plan in report.to_ship}
     return [_row(line, new.get(line.order_ref) or begun.get(line.order_ref) or {}) for line in report.orders]
 
 

@@ -11,8 +11,8 @@ from domain.offers import Offer, Sku
 from domain.plan import PlannedOrder
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
-from flows.artifacts import markdown_report
-from flows.plan_rows import dry_run_summary, plan_rows
+from flows.shown.artifacts import markdown_report
+from flows.shown.plan_table import dry_run_summary, plan_rows
 from tests.flows.plans import planned
 
 OFFER = Offer(

@@ -13,8 +13,8 @@ from domain.after_sale import RefundFault
 from domain.marketplace import Marketplace
 from flows.after_sale import ask_for_refund, follow_after_sale, receive_orders
 from flows.cancel_orders import cancel_orders
-from flows.ending import ends_plainly
 from flows.reconcile import reconcile
+from flows.shown.expected_failures import ends_plainly
 from flows.sync_tracking import sync_tracking
 
 FORMS: dict[Flow[..., Any], list[str]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
-from flows.artifacts import bar, markdown_report, outcome_rows
+from flows.shown.artifacts import bar, markdown_report, outcome_rows
 
 LINES = [
     ReportLine(

@@ -1,0 +1,1 @@
+"""What Prefect shows of a run: progress, artifacts, events, and how it ends."""
