@@ -10,7 +10,9 @@ from prefect.exceptions import PrefectException
 from prefect.settings import PREFECT_API_URL
 from pydantic import Field, HttpUrl, SecretStr
 
-from connectors.settings import MissingSetting
+
+class BlockUnreadable(Exception):
+    """Nobody can tell what the block says; the message names the block and the remedy."""
 
 
 class XportcnCredentials(Block):
@@ -57,15 +59,15 @@ class XportcnCredentials(Block):
 
 
 def settings_from_block(name: str) -> dict[str, Any] | None:
-    """The settings in the block of that name; None when there is none. Raises `MissingSetting` when nobody can tell."""
+    """The settings in the block of that name; None when there is none. Raises `BlockUnreadable`."""
     if not PREFECT_API_URL.value():
-        raise MissingSetting(f"the account is in the Prefect block {name!r}: set PREFECT_API_URL to reach it")
+        raise BlockUnreadable(f"the account is in the Prefect block {name!r}: set PREFECT_API_URL to reach it")
     try:
         block: XportcnCredentials = XportcnCredentials.load(name, _sync=True)  # type: ignore[assignment, call-arg]
     except ValueError as error:
         if "Unable to find block document" in str(error):
             return None
-        raise MissingSetting(f"the Prefect block {name!r} can't be read ({error}): save it again") from error
+        raise BlockUnreadable(f"the Prefect block {name!r} can't be read ({error}): save it again") from error
     except (PrefectException, OSError, httpx.HTTPError) as error:
-        raise MissingSetting(f"the Prefect block {name!r} can't be read, and with it the account: {error}") from error
+        raise BlockUnreadable(f"the Prefect block {name!r} can't be read, and with it the account: {error}") from error
     return block.settings()

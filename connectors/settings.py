@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import cached_property
 from ipaddress import ip_address
@@ -117,9 +119,7 @@ class XportcnSettings(Settings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The block comes last, and only where nothing else names an account or the sandbox."""
-        from connectors.block_settings import from_block
-
-        block = from_block({**dotenv_settings(), **env_settings(), **init_settings()})
+        block = _from_block({**dotenv_settings(), **env_settings(), **init_settings()})
         return init_settings, env_settings, dotenv_settings, InitSettingsSource(settings_cls, block)
 
     @model_validator(mode="before")
@@ -246,6 +246,26 @@ class SourcingSettings(Settings):
     @cached_property
     def snapshot_root(self) -> Path:
         return Path(self.snapshots_setting) if self.snapshots_setting else self.data_dir / "snapshots"
+
+
+def _from_block(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What the Prefect block says: the one that is named, or in a deployed flow run the one called `default`."""
+    named = os.environ.get("XPORTCN_CREDENTIALS_BLOCK", "")
+    is_deployed_run = "PREFECT__FLOW_RUN_ID" in os.environ
+    has_account = any(given.get(name) for name in ("access_key", "access_secret", "user_id"))
+    if has_account or is_loopback(str(given.get("base_url", ""))) or not (named or is_deployed_run):
+        return {}
+    from connectors.credentials_block import BlockUnreadable, settings_from_block  # loads Prefect
+
+    try:
+        found = settings_from_block(named or "default")
+    except BlockUnreadable as error:
+        raise MissingSetting(str(error)) from error
+    if found is None and named:
+        raise MissingSetting(
+            f"XPORTCN_CREDENTIALS_BLOCK names {named!r}, and Prefect has no Xportcn Credentials so named"
+        )
+    return found or {}
 
 
 def _amount(text: str) -> Money | None:

@@ -80,6 +80,15 @@ def test_a_block_that_is_named_must_exist(monkeypatch: pytest.MonkeyPatch) -> No
         XportcnSettings()
 
 
+def test_a_block_that_nobody_can_read_is_no_reason_for_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unread(name: str) -> None:
+        raise credentials_block.BlockUnreadable(f"the Prefect block {name!r} can't be read")
+
+    monkeypatch.setattr(credentials_block, "settings_from_block", unread)
+    with pytest.raises(MissingSetting, match="'default' can't be read"):
+        XportcnSettings()
+
+
 def test_without_a_block_a_deployed_run_falls_back_to_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(credentials_block, "settings_from_block", lambda _name: None)
     assert XportcnSettings().is_sandbox
