@@ -16,7 +16,7 @@ from flows.word_matching import match_requests, remember, unmatched
 from tasks.preview import preview_orders
 from tasks.progress import progress
 from tasks.resources import Resources
-from tasks.search import Item, meant, search_items
+from tasks.search import Item, item_of, search_items
 from tasks.unwalked import unwalked
 
 
@@ -27,7 +27,7 @@ async def plan_orders(
     listener = progress.get()
     matches = await match_requests(resources, requests, chunk_size=chunk_size, anew=match_anew)
     offers: dict[Item, Offer | str] = unmatched(matches)
-    wanted = dict.fromkeys(meant(request, line, matches) for request in requests for line in request.lines)
+    wanted = dict.fromkeys(item_of(request, line, matches) for request in requests for line in request.lines)
     items = [item for item in wanted if item not in offers]
     listener.start("search", len(items))
     for label, chunk in chunks(items, chunk_size):

@@ -22,7 +22,7 @@ from domain.search import Match
 from tasks.bounded import each
 from tasks.resources import Resources
 from tasks.retrying import passing_trouble
-from tasks.search import Item, Matches, meant, with_matches
+from tasks.search import Item, Matches, item_of, with_matches
 
 NO_MATCHES: Matches = {}
 
@@ -108,7 +108,7 @@ def match_lines(
     """The request with every line matched to a SKU, or judged by the first line that can't be."""
     by_words = {line.item: match for line in request.lines if (match := matches.get((request.order_ref, line.item)))}
     plan = with_matches(PlannedOrder(request=request), matches).judged(judge_request(request))
-    found = [_match(line, offers[meant(request, line, matches)], by_words.get(line.item)) for line in request.lines]
+    found = [_match(line, offers[item_of(request, line, matches)], by_words.get(line.item)) for line in request.lines]
     problems = [match for match in found if isinstance(match, Verdict)]
     if problems or not plan.is_fine:
         return plan.judged(problems[0]) if problems else plan

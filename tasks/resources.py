@@ -13,8 +13,8 @@ from pathlib import Path
 from connectors.crash_points import BEFORE_FIRST_BYTE, BEFORE_SEND, reach
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.ground import GroundLost, account, as_lost
-from connectors.ledger.patience import patient
 from connectors.ledger.recorder import OutcomeRecorder
+from connectors.ledger.repeating import repeating
 from connectors.ledger.send_log import SendLog, is_dead, prune
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings, XportcnSettings
@@ -79,7 +79,7 @@ async def open_resources(
     require_place(settings.snapshot_root)
     with (
         SendLog(send_logs) as log,
-        patient(Ledger)(settings.ledger_url, clock=clock, owner=log.owner) as ledger,
+        repeating(Ledger)(settings.ledger_url, clock=clock, owner=log.owner) as ledger,
         _on_firm_ground(ledger),
     ):
         ledger.ground.watch(settings.data_dir, log.path)

@@ -9,7 +9,6 @@ from dataclasses import replace
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from connectors.ledger.codec import from_json, to_json
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.items import ItemId, Words, read_item
 from domain.marketplace import Marketplace
@@ -63,7 +62,7 @@ def lines_with_words(requests: Iterable[OrderRequest]) -> Iterator[tuple[OrderRe
                 yield request, line
 
 
-def meant(request: OrderRequest, line: RequestLine, matches: Matches) -> Item:
+def item_of(request: OrderRequest, line: RequestLine, matches: Matches) -> Item:
     """What to look up for a line: its own item, or the one that its words were matched to."""
     match = matches.get((request.order_ref, line.item))
     return request.marketplace, (match.item_id if match and match.item_id else line.item)
@@ -77,14 +76,13 @@ def with_matches(plan: PlannedOrder, matches: Matches) -> PlannedOrder:
 
 async def kept_matches(resources: Resources, order_refs: Sequence[str]) -> dict[tuple[str, str], Match]:
     """The matches that earlier runs have shown for these orders."""
-    rows = await asyncio.to_thread(resources.ledger.matches, order_refs)
-    return {key: from_json(Match, value) for key, value in rows.items()}
+    return await asyncio.to_thread(resources.ledger.matches, order_refs)
 
 
 async def keep_matches(resources: Resources, matches: Matches) -> None:
     """Hold on to matches, so that a later run buys what this one shows."""
-    rows = {key: to_json(match) for key, match in matches.items() if match.decided_at}
-    await asyncio.to_thread(resources.ledger.keep_matches, rows)
+    decided = {key: match for key, match in matches.items() if match.decided_at}
+    await asyncio.to_thread(resources.ledger.keep_matches, decided)
 
 
 async def _match(resources: Resources, marketplace: Marketplace, words: str) -> Match:

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection, or_, select, update
 
 from connectors.ledger.claiming import intent_row, latest_attempts, slot_of
+from connectors.ledger.moving import change_order
 from connectors.ledger.naming import Names
-from connectors.ledger.patience import patient
-from connectors.ledger.records import EffectRecord, OrderChange
+from connectors.ledger.records import EffectRecord, Intent, OrderChange
+from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import answers, effects
+from connectors.ledger.transactions import Transactions
 from domain.effects import EffectStatus
-
-if TYPE_CHECKING:
-    from connectors.ledger.records import Intent
-    from connectors.ledger.store import Ledger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,17 +42,17 @@ class AnswerRecord:
 class AnswerRows:
     """The table `answers` of one ledger. Every method is one durable transaction, or a read."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Transactions) -> None:
         self._ledger = ledger
 
-    @patient
+    @repeating
     def record(self, answer: AnswerRecord, *, dead_owners: Iterable[str] = ()) -> bool:
         """Write an answer and what it settles, in one commit.
 
         False, and nothing is written, when the effect is not any more as it was read, or a living run holds it; or when
         the order of the service that the answer names was given to another one meanwhile.
         """
-        with self._ledger._transaction() as connection:
+        with self._ledger.transaction() as connection:
             if Names(connection, [answer.change]).against(answer.change):
                 return False
             key = self._settle(connection, answer, list(dead_owners))
@@ -69,14 +67,14 @@ class AnswerRows:
                 "answer": answer.answer,
             }
             connection.execute(answers.insert().values(row))
-            self._ledger._change(connection, answer.change, by=answer.by)
+            change_order(self._ledger, connection, answer.change, by=answer.by)
         return True
 
-    @patient
+    @repeating
     def of_order(self, order_ref: str) -> list[dict[str, Any]]:
         """The answers about one order, oldest first."""
         statement = select(answers).where(answers.c.order_ref == order_ref).order_by(answers.c.id)
-        with self._ledger._reading() as connection:
+        with self._ledger.reading() as connection:
             return [dict(row) for row in connection.execute(statement).mappings()]
 
     def _settle(self, connection: Connection, answer: AnswerRecord, dead_owners: list[str]) -> str | None:
@@ -110,7 +108,7 @@ class AnswerRows:
             return ""
         latest = latest_attempts(connection, [intent]).get(slot_of(intent))
         row = {**intent_row(intent, latest, owner=self._ledger.owner, now=now, lease=timedelta(0)), **settled}
-        insert = self._ledger._insert(effects).values(row)
+        insert = self._ledger.insert(effects).values(row)
         replaced = {name: insert.excluded[name] for name in row if name not in ("key", "fence")}
         statement = insert.on_conflict_do_update(
             index_elements=["key"],

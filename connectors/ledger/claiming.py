@@ -29,7 +29,7 @@ STANDING = (
 """How orders (`refs`) stand; locks them until the commit, always in one order, so that two runs never deadlock."""
 
 
-def still_meant(connection: Connection, intents: Sequence[Intent], batch_id: str) -> Sequence[Intent]:
+def still_valid(connection: Connection, intents: Sequence[Intent], batch_id: str) -> Sequence[Intent]:
     """The intents whose order is still as it was seen: its plan, its state, and nobody about to do the opposite.
 
     With a `batch_id` it must be of that batch too, whose budget it counts for: a later file may have planned it anew.

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from decimal import Decimal
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
-from domain.budget import payable
 from domain.offers import Offer
 from domain.orders import OrderLine, SourcingOrder
 from domain.plan import PlannedOrder
@@ -65,38 +62,12 @@ def plan_of(order: Any) -> PlannedOrder:
 
 
 def plan_hash(plan: PlannedOrder) -> str:
-    """A hash of what a person approves: what is bought, for whom, from whom, and for how much at most."""
-    content = [plan.request.fingerprint, plan.seller_id, [to_json(line) for line in plan.lines], str(plan.total)]
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    from connectors.ledger import plans
+
+    return plans.plan_hash(plan)
 
 
 def plan_row(plan: PlannedOrder, batch_id: str, *, approved: bool, tolerance: Decimal = NO_TOLERANCE) -> dict[str, Any]:
-    """The `orders` columns that a plan fills. Nothing may be bought on a plan before it is written as `approved`.
+    from connectors.ledger import plans
 
-    `tolerance` is how many percent dearer than approved the order may have become and still be paid.
-    Raises `ValueError` for an approved plan that costs nothing: budgets add them up.
-    """
-    if approved and plan.is_fine and plan.total.minor <= 0:
-        raise ValueError(f"{plan.order_ref}: nothing can be approved for {plan.total}")
-    freight = plan.freight_service.price if plan.freight_service else None
-    return {
-        "order_ref": plan.order_ref,
-        "batch_id": batch_id,
-        "marketplace": plan.request.marketplace,
-        "state": plan.state,
-        "reason": plan.reason,
-        "fingerprint": plan.request.fingerprint,
-        "request": to_json(plan.request),
-        "lines": [to_json(line) for line in plan.lines],
-        "offers": [to_json(offer) for offer in plan.offers],
-        "quote": to_json(plan.quote) if plan.quote else None,
-        "seller_id": plan.seller_id,
-        "approved_minor": plan.total.minor if approved else None,
-        "payable_minor": payable(plan.total, tolerance).minor if approved else None,
-        "plan_hash": plan_hash(plan) if approved else None,
-        "currency": plan.total.currency,
-        "freight_quote": to_json(plan.freight) if plan.freight else None,
-        "freight_service": plan.freight_service.service_id if plan.freight_service else None,
-        "freight_approved_minor": freight.minor if freight and approved else None,
-        "freight_currency": freight.currency if freight else None,
-    }
+    return plans.ledger_row(plan, batch_id, approved=approved, tolerance=tolerance)

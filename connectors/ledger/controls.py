@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from connectors.ledger.patience import patient
+from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import orders
+from connectors.ledger.transactions import Transactions
 from domain.absence import Control
 from domain.marketplace import Marketplace
-
-if TYPE_CHECKING:
-    from connectors.ledger.store import Ledger
 
 SLICE = 500
 
 
-@patient
-def controls(ledger: Ledger, marketplace: Marketplace, *, since: datetime, until: datetime, most: int) -> list[Control]:
+@repeating
+def controls(
+    ledger: Transactions, marketplace: Marketplace, *, since: datetime, until: datetime, most: int
+) -> list[Control]:
     """The newest orders of a marketplace that were ordered in this time."""
     statement = (
         select(orders.c.order_ref, orders.c.order_id, orders.c.ordered_at)
@@ -32,27 +31,27 @@ def controls(ledger: Ledger, marketplace: Marketplace, *, since: datetime, until
         .order_by(orders.c.ordered_at.desc(), orders.c.order_ref)
         .limit(most)
     )
-    with ledger._reading() as connection:
+    with ledger.reading() as connection:
         return [Control(**row) for row in connection.execute(statement).mappings()]
 
 
-@patient
-def refs_by_id(ledger: Ledger, marketplace: Marketplace, order_ids: Iterable[str]) -> dict[str, str]:
+@repeating
+def refs_by_id(ledger: Transactions, marketplace: Marketplace, order_ids: Iterable[str]) -> dict[str, str]:
     """The `order_ref` of each of these ids that the ledger has."""
     statement = select(orders.c.order_id, orders.c.order_ref).where(orders.c.marketplace == marketplace)
     known: dict[str, str] = {}
-    with ledger._reading() as connection:
+    with ledger.reading() as connection:
         for ids in _slices(list(order_ids)):
             rows = connection.execute(statement.where(orders.c.order_id.in_(ids)))
             known |= {str(row.order_id): str(row.order_ref) for row in rows}
     return known
 
 
-@patient
-def knows_orders_of(ledger: Ledger, marketplace: Marketplace) -> bool:
+@repeating
+def knows_orders_of(ledger: Transactions, marketplace: Marketplace) -> bool:
     """Whether it ever knew an order of this marketplace by its id."""
     known = select(orders.c.order_ref).where(orders.c.marketplace == marketplace, orders.c.order_id.is_not(None))
-    with ledger._reading() as connection:
+    with ledger.reading() as connection:
         return connection.execute(known.limit(1)).first() is not None
 
 

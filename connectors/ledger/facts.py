@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import RowMapping, select
 
 from connectors.ledger.claiming import effect_records
-from connectors.ledger.patience import patient
 from connectors.ledger.records import EffectRecord
+from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import effects, orders
+from connectors.ledger.transactions import Transactions
 from domain.effects import OPEN
 from domain.findings import LedgerOrder
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.states import OrderState
-
-if TYPE_CHECKING:
-    from connectors.ledger.store import Ledger
 
 COLUMNS = (
     orders.c.order_ref,
@@ -35,19 +33,19 @@ COLUMNS = (
 )
 
 
-@patient
-def every_order(ledger: Ledger) -> list[LedgerOrder]:
+@repeating
+def every_order(ledger: Transactions) -> list[LedgerOrder]:
     """Every order, oldest first, without its effects."""
     statement = select(*COLUMNS).order_by(orders.c.recorded_at, orders.c.order_ref)
-    with ledger._reading() as connection:
+    with ledger.reading() as connection:
         return [_order(row) for row in connection.execute(statement).mappings()]
 
 
-@patient
-def every_open_effect(ledger: Ledger) -> list[EffectRecord]:
+@repeating
+def every_open_effect(ledger: Transactions) -> list[EffectRecord]:
     """Every effect that may have been sent and has no outcome, oldest first."""
     statement = select(effects).where(effects.c.status.in_(OPEN)).order_by(effects.c.intent_at, effects.c.key)
-    with ledger._reading() as connection:
+    with ledger.reading() as connection:
         return effect_records(connection, statement)
 
 

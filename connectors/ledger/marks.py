@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, func, select, update
 
 from connectors.ledger.engine import LedgerUnusable
-from connectors.ledger.patience import patient
+from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import marks
+from connectors.ledger.transactions import Transactions
 from domain.marketplace import Marketplace
-
-if TYPE_CHECKING:
-    from connectors.ledger.store import Ledger
-
 
 MOST_OF_A_NAME = 16
 
@@ -40,35 +36,35 @@ REMEDY = {
 class MarkRows:
     """The table `marks` of one ledger. Every method is one durable transaction, or a read."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Transactions) -> None:
         self._ledger = ledger
 
-    @patient
+    @repeating
     def standing(self) -> dict[Mark, str]:
         """The marks that hold now, with their words."""
-        with self._ledger._reading() as connection:
+        with self._ledger.reading() as connection:
             return standing_marks(connection)
 
-    @patient
+    @repeating
     def confirm(self, marketplace: Marketplace, *, by: str) -> None:
         """Write down a person's word that every order of ours there is known to this ledger."""
         now = self._ledger.clock()
         row = {"name": _confirmed(marketplace), "at": now, "by": by, "words": "knows every order of ours there"}
-        with self._ledger._transaction() as connection:  # forbids nothing: it ends as it is written
+        with self._ledger.transaction() as connection:  # forbids nothing: it ends as it is written
             connection.execute(marks.insert().values(**row, ended_at=now, ended_by=by))
 
-    @patient
+    @repeating
     def is_confirmed(self, marketplace: Marketplace) -> bool:
         """Whether a person has said so, of this marketplace or of a restored ledger as a whole."""
         said = marks.c.name.in_([_confirmed(marketplace), Mark.RESTORED])
-        with self._ledger._reading() as connection:
+        with self._ledger.reading() as connection:
             found = connection.execute(select(marks.c.id).where(said, marks.c.ended_at.is_not(None)).limit(1))
             return found.first() is not None
 
-    @patient
+    @repeating
     def end(self, mark: Mark, *, by: str) -> bool:
         """Lift a mark on a person's word; False when it doesn't stand."""
-        with self._ledger._transaction() as connection:
+        with self._ledger.transaction() as connection:
             return end_mark(connection, mark, at=self._ledger.clock(), by=by)
 
 

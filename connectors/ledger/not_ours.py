@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, select, update
 
-from connectors.ledger.patience import patient
+from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import not_ours
+from connectors.ledger.transactions import Transactions
 from domain.findings import NotOurs, OrderId
 from domain.marketplace import Marketplace
 from domain.money import Money
-
-if TYPE_CHECKING:
-    from connectors.ledger.store import Ledger
 
 
 class NotOursRows:
     """The table `not_ours` of one ledger. Every method is one durable transaction, or a read."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Transactions) -> None:
         self._ledger = ledger
 
-    @patient
+    @repeating
     def standing(self) -> dict[OrderId, NotOurs]:
         """What holds now: the last word on each order that was not taken back."""
         statement = select(not_ours).where(not_ours.c.ended_at.is_(None)).order_by(not_ours.c.id)
-        with self._ledger._reading() as connection:
+        with self._ledger.reading() as connection:
             said = [
                 NotOurs(
                     marketplace=Marketplace(row.marketplace),
@@ -40,10 +37,10 @@ class NotOursRows:
             ]
         return {one.identity: one for one in said}
 
-    @patient
+    @repeating
     def say(self, orders: Iterable[NotOurs]) -> None:
         """Record a person's word on each order, in place of an earlier one on the same."""
-        with self._ledger._transaction() as connection:
+        with self._ledger.transaction() as connection:
             for one in orders:
                 self._end(connection, one.identity, by=one.by)
                 row = {
@@ -56,10 +53,10 @@ class NotOursRows:
                 }
                 connection.execute(not_ours.insert().values(row))
 
-    @patient
+    @repeating
     def take_back(self, order: OrderId, *, by: str) -> bool:
         """From now on the order is told again; False when nobody had said that it is not ours."""
-        with self._ledger._transaction() as connection:
+        with self._ledger.transaction() as connection:
             return self._end(connection, order, by=by)
 
     def _end(self, connection: Connection, order: OrderId, *, by: str) -> bool:

@@ -4,51 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Select, func, select
 
 from connectors.ledger.codec import from_json, to_json
+from connectors.ledger.moving import change_order
 from connectors.ledger.order_facts import Refunded
-from connectors.ledger.patience import patient
 from connectors.ledger.records import OrderChange
+from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import orders, refund_events, refunds
+from connectors.ledger.transactions import Transactions
 from domain.after_sale import Refund, RefundEvent, RefundState
-
-if TYPE_CHECKING:
-    from connectors.ledger.store import Ledger
 
 
 class RefundRows:
     """The tables `refunds` and `refund_events` of one ledger. Every method is one durable transaction, or a read."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Transactions) -> None:
         self._ledger = ledger
 
-    @patient
+    @repeating
     def of_orders(self, order_refs: Iterable[str]) -> list[Refund]:
         """The refunds of these orders, oldest first."""
         return self._refunds(select(refunds).where(refunds.c.order_ref.in_(list(order_refs))))
 
-    @patient
+    @repeating
     def in_states(self, states: Collection[RefundState]) -> list[Refund]:
         """All refunds in any of these states, oldest first."""
         return self._refunds(select(refunds).where(refunds.c.state.in_(list(states))))
 
-    @patient
+    @repeating
     def put(self, refund: Refund) -> None:
         """Write a refund down, or write it again while it is still to be asked for."""
         now = self._ledger.clock()
         row = {**_row(refund), "recorded_at": now, "updated_at": now}
-        statement = self._ledger._insert(refunds).values(row)
+        statement = self._ledger.insert(refunds).values(row)
         changed = {name: statement.excluded[name] for name in row if name not in ("key", "recorded_at")}
         statement = statement.on_conflict_do_update(
             index_elements=["key"], set_=changed, where=refunds.c.state == RefundState.ASKING
         )
-        with self._ledger._transaction() as connection:
+        with self._ledger.transaction() as connection:
             connection.execute(statement)
 
-    @patient
+    @repeating
     def follow(self, refund: Refund, events: Sequence[RefundEvent]) -> int:
         """Write what a refund has become and its events, in one commit.
 
@@ -57,7 +56,7 @@ class RefundRows:
         """
         now = self._ledger.clock()
         rows = [_event_row(refund, place, event, now) for place, event in enumerate(events, start=1)]
-        with self._ledger._transaction() as connection:
+        with self._ledger.transaction() as connection:
             # another refund of the order may be followed at this moment: the sum below must see both
             connection.execute(
                 select(orders.c.order_ref).where(orders.c.order_ref == refund.order_ref).with_for_update()
@@ -70,13 +69,13 @@ class RefundRows:
             )
             total = int(connection.execute(back).scalar_one())
             change = OrderChange(order_ref=refund.order_ref, writes=Refunded(amount_minor=total))
-            self._ledger._change(connection, change)
+            change_order(self._ledger, connection, change)
             if not rows:
                 return 0
-            statement = self._ledger._insert(refund_events).values(rows).on_conflict_do_nothing()
+            statement = self._ledger.insert(refund_events).values(rows).on_conflict_do_nothing()
             return len(connection.execute(statement.returning(refund_events.c.sequence)).all())
 
-    @patient
+    @repeating
     def events(self, *, order_refs: Iterable[str] | None = None, since: datetime | None = None) -> list[dict[str, Any]]:
         """Recorded events in order, optionally of some orders, or recorded since a moment."""
         c = refund_events.c
@@ -85,12 +84,12 @@ class RefundRows:
             statement = statement.where(c.order_ref.in_(list(order_refs)))
         if since is not None:
             statement = statement.where(c.recorded_at >= since)
-        with self._ledger._reading() as connection:
+        with self._ledger.reading() as connection:
             return [dict(row) for row in connection.execute(statement).mappings()]
 
     def _refunds(self, statement: Select[Any]) -> list[Refund]:
         ordered = statement.order_by(refunds.c.recorded_at, refunds.c.key)
-        with self._ledger._reading() as connection:
+        with self._ledger.reading() as connection:
             return [from_json(Refund, row["refund"]) for row in connection.execute(ordered).mappings()]
 
 

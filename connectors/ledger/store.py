@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from decimal import Decimal
 from itertools import count
 from typing import Any, Self
 
-from sqlalchemy import BindParameter, Connection, Executable, Select, and_, bindparam, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DatabaseError, DBAPIError
+from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, func, or_, select, update
+from sqlalchemy.exc import DatabaseError
 
 from connectors.ledger.answers import AnswerRows
 from connectors.ledger.claiming import (
@@ -22,30 +19,34 @@ from connectors.ledger.claiming import (
     intent_row,
     latest_attempts,
     slot_of,
-    still_meant,
+    still_valid,
 )
-from connectors.ledger.engine import LedgerUnusable, open_engine, require_lasting, unusable
+from connectors.ledger.codec import from_json, to_json
+from connectors.ledger.engine import LedgerUnusable, unusable
 from connectors.ledger.ground import Ground
 from connectors.ledger.marks import Mark, MarkRows, require_unmarked
+from connectors.ledger.moving import change_order
 from connectors.ledger.naming import Names
 from connectors.ledger.not_ours import NotOursRows
 from connectors.ledger.order_facts import NotOrdered
-from connectors.ledger.patience import patient
+from connectors.ledger.plans import NO_TOLERANCE, ledger_row, put_cart_row, put_rows
 from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, OrderRecord, Outcome, SpendLimits
 from connectors.ledger.refunds import RefundRows
+from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import account, batches, effects, marks, matches, moves, orders
-from connectors.ledger.spending import COUNTS_AS_SPENT, batch_total, day_total, without_room
+from connectors.ledger.spending import batch_total, day_total, without_room
 from connectors.ledger.tracking import TrackingRows
+from connectors.ledger.transactions import Clock, Transactions
 from domain.effects import OPEN, Action, EffectStatus
-from domain.states import OrderState, can_move, is_behind, move
+from domain.plan import PlannedOrder
+from domain.search import Match
+from domain.states import OrderState
 
-Clock = Callable[[], datetime]
 CLOCKS_APART_S = 30
 
 # built once: making a statement costs several times what running it does
 _REFS: BindParameter[Any] = bindparam("refs", expanding=True)
 _ORDERS = select(orders).where(orders.c.order_ref.in_(_REFS))
-_ORDER_NOW = select(orders.c.state, orders.c.reason).where(orders.c.order_ref == bindparam("ref")).with_for_update()
 _EFFECTS = select(effects).where(effects.c.order_ref.in_(_REFS)).order_by(effects.c.intent_at)
 _UNSETTLED = select(effects.c.order_ref).where(effects.c.order_ref.in_(_REFS), effects.c.status.in_(OPEN)).distinct()
 _AT_WORK = (
@@ -53,32 +54,23 @@ _AT_WORK = (
     .where(effects.c.order_ref.in_(_REFS), effects.c.status.in_(OPEN), effects.c.lease_until > bindparam("now"))
     .distinct()
 )
-_TAKEN_BACK = (OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED)
-_STARTED = select(effects.c.order_ref).where(effects.c.order_ref.in_(_REFS), effects.c.status.in_(COUNTS_AS_SPENT))
-_ORDERING = _STARTED.where(effects.c.action == Action.CREATE)
 _IN_DOUBT = select(effects.c.sender, effects.c.owner).where(effects.c.status.in_(OPEN))
 
 
-class Ledger:
+class Ledger(Transactions):
     """One database of orders and effects. Safe for several processes at once.
 
-    Every method is one durable transaction, or a read. `owner` names this run in rows and in the audit trail;
-    it is also the name of its send log.
+    Every method is one durable transaction, or a read. `owner` is also the name of the run's send log.
     """
 
     def __init__(self, url: str, *, clock: Clock, owner: str) -> None:
-        require_lasting(url)
-        self.url = url
-        self.clock = clock
-        self.owner = owner
-        self._engine = open_engine(url)
-        self.ground = Ground(url, self._engine)
+        super().__init__(url, clock=clock, owner=owner)
+        self.ground = Ground(url, self.engine)
         self.answers = AnswerRows(self)
         self.marks = MarkRows(self)
         self.not_ours = NotOursRows(self)
         self.refunds = RefundRows(self)
         self.tracking = TrackingRows(self)
-        self._insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
 
     def __enter__(self) -> Self:
         return self
@@ -86,20 +78,13 @@ class Ledger:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def close(self) -> None:
-        self._engine.dispose()
-
-    @property
-    def _shown(self) -> str:
-        return self._engine.url.render_as_string(hide_password=True)
-
-    @patient
+    @repeating
     def require_sound(self) -> None:
         """Raise `LedgerUnusable` for a damaged file: a fault in an index would let an effect be claimed twice.
 
         PostgreSQL watches over its own files; there the clocks are compared, since several machines may be at work.
         """
-        with self._reading() as connection:
+        with self.reading() as connection:
             if connection.dialect.name == "sqlite":
                 found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one()
                 if found != "ok":
@@ -108,144 +93,142 @@ class Ledger:
             apart = abs((connection.execute(select(func.now())).scalar_one() - datetime.now(UTC)).total_seconds())
         if apart > CLOCKS_APART_S:
             raise LedgerUnusable(
-                f"this machine's clock and that of the ledger's database {self._shown} are {apart:.0f} s apart, more "
+                f"this machine's clock and that of the ledger's database {self.shown} are {apart:.0f} s apart, more "
                 f"than {CLOCKS_APART_S}: leases of several machines need one time. Turn NTP on. Nothing was sent."
             )
 
     # batches and orders
 
-    @patient
+    @repeating
     def belong_to(self, name: str) -> None:
         """Tie this ledger to one account of the service, so that a try-out and real orders never mix.
 
         Raises `LedgerUnusable` when it belongs to another, was moved elsewhere, or is an unfinished copy.
         """
-        with self._transaction() as connection:
-            require_unmarked(connection, self._shown, Mark.MOVED, Mark.ARRIVING)
-            connection.execute(self._insert(account).values(one=1, name=name).on_conflict_do_nothing())
+        with self.transaction() as connection:
+            require_unmarked(connection, self.shown, Mark.MOVED, Mark.ARRIVING)
+            connection.execute(self.insert(account).values(one=1, name=name).on_conflict_do_nothing())
             owner = connection.execute(select(account.c.name)).scalar_one()
         if owner != name:
             raise LedgerUnusable(
-                f"the ledger {self._shown} holds orders of {owner}, the settings say {name}: "
+                f"the ledger {self.shown} holds orders of {owner}, the settings say {name}: "
                 "give each account its own SOURCING_DATA_DIR (or SOURCING_LEDGER_URL). Nothing was sent."
             )
 
-    @patient
+    @repeating
     def is_new(self) -> bool:
         """Whether it has never known an order, and no backup was put in its place."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             known = connection.execute(select(orders.c.order_ref).limit(1)).first()
             restored = connection.execute(select(marks.c.id).where(marks.c.name == Mark.RESTORED).limit(1)).first()
         return known is None and restored is None
 
-    @patient
+    @repeating
     def start_batch(self, batch_id: str, source: str) -> datetime:
         """Record a batch once; answers when it was first started."""
         row = {"batch_id": batch_id, "source": source, "created_at": self.clock()}
-        with self._transaction() as connection:
-            connection.execute(self._insert(batches).values(row).on_conflict_do_nothing())
+        with self.transaction() as connection:
+            connection.execute(self.insert(batches).values(row).on_conflict_do_nothing())
             started: datetime = connection.execute(
                 select(batches.c.created_at).where(batches.c.batch_id == batch_id)
             ).scalar_one()
         return started
 
-    @patient
+    @repeating
     def orders(self, order_refs: Iterable[str]) -> dict[str, OrderRecord]:
         """The orders of these references, by reference."""
         return self._orders(_ORDERS, {"refs": list(order_refs)})
 
-    @patient
+    @repeating
     def orders_in(self, states: Iterable[OrderState]) -> dict[str, OrderRecord]:
         """All orders in any of these states, oldest first."""
         return self._orders(select(orders).where(orders.c.state.in_(list(states))).order_by(orders.c.recorded_at))
 
-    @patient
+    @repeating
     def all_orders(self) -> dict[str, OrderRecord]:
         """Every order, newest first."""
         return self._orders(select(orders).order_by(orders.c.updated_at.desc(), orders.c.order_ref))
 
-    @patient
-    def put_plans(self, plans: Sequence[Mapping[str, Any]]) -> None:
+    def put_plans(
+        self,
+        plans: Sequence[PlannedOrder | Mapping[str, Any]],
+        batch_id: str = "",
+        *,
+        approved: bool = False,
+        tolerance: Decimal = NO_TOLERANCE,
+    ) -> None:
         """Write planned orders: new ones, and ones that had no effect yet (a plan may be made again).
 
-        A plan has all columns of `orders` that are known before money moves. Orders with a live effect stay as is.
+        Nothing may be bought on a plan before it is written as `approved`. `tolerance` is how many percent dearer than
+        approved the order may have become and still be paid. Orders with a live effect stay as is. Raises `ValueError`
+        for an approved plan that costs nothing.
         """
-        if not plans:
-            return
-        now = self.clock()
-        rows = {plan["order_ref"]: {**plan, "recorded_at": now, "updated_at": now} for plan in plans}
-        with self._transaction() as connection:
-            # All rows are there and locked before one looks for effects: another run's claim is either seen below or
-            # waits for this commit. A row that is not there yet can't be locked, so new orders are written first.
-            write = _new_order(self._insert)
-            new = {ref for ref in sorted(rows) if connection.execute(write, rows[ref]).first()}
-            old = {row.order_ref: row.state for row in connection.execute(STANDING, {"refs": list(rows)})}
-            started = set(connection.scalars(_STARTED, {"refs": list(rows)}))
-            for ref, row in rows.items():
-                if ref in started:
-                    continue
-                if ref not in new:
-                    connection.execute(_planning(self._insert, frozenset(row)), row)
-                self._audit(connection, ref, None if ref in new else old[ref], row["state"], row["reason"])
+        rows: list[Any] = [
+            plan if isinstance(plan, Mapping) else ledger_row(plan, batch_id, approved=approved, tolerance=tolerance)
+            for plan in plans
+        ]
+        put_rows(self, rows)
 
-    @patient
-    def put_cart_plan(self, order_ref: str, columns: Mapping[str, Any], *, seen_in: OrderState) -> bool:
+    def put_cart_plan(
+        self,
+        plan: PlannedOrder | str,
+        columns: Mapping[str, Any] | None = None,
+        *,
+        seen_in: OrderState,
+        tolerance: Decimal = NO_TOLERANCE,
+    ) -> bool:
         """Write what was approved of an order that lies in a cart; False when it is being ordered, or has moved on."""
-        with self._transaction() as connection:
-            now = connection.execute(STANDING, {"refs": [order_ref]}).one()
-            if now.state != seen_in or connection.scalar(_ORDERING, {"refs": [order_ref]}):
-                return False
-            connection.execute(
-                update(orders).where(orders.c.order_ref == order_ref).values({**columns, "updated_at": self.clock()})
-            )
-        return True
+        if isinstance(plan, str):
+            return put_cart_row(self, {**(columns or {}), "order_ref": plan}, seen_in=seen_in)
+        row = ledger_row(plan, "", approved=True, tolerance=tolerance)
+        return put_cart_row(self, row, seen_in=seen_in)
 
-    @patient
+    @repeating
     def change(self, changes: Sequence[OrderChange]) -> None:
         """Apply moves of orders that go with no effect. An illegal move raises `IllegalMove` and changes nothing."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             names = Names(connection, changes)
             for change in sorted(changes, key=lambda change: change.order_ref):
-                self._change(connection, names.change(change))
+                change_order(self, connection, names.change(change))
 
-    @patient
+    @repeating
     def spent_since(self, since: datetime) -> int:
         """Fen that left or may leave for orders whose create or pay was begun since then; what came back counts too."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return day_total(connection, since)
 
-    @patient
+    @repeating
     def committed_in(self, batch_id: str) -> int:
         """Fen that the orders of a batch cost or may cost, without what came back."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return batch_total(connection, batch_id)
 
-    @patient
+    @repeating
     def refs_in(self, batch_id: str) -> list[str]:
         """The references of a batch's orders, oldest first."""
         statement = select(orders.c.order_ref).where(orders.c.batch_id == batch_id)
-        with self._reading() as connection:
+        with self.reading() as connection:
             return list(connection.scalars(statement.order_by(orders.c.recorded_at, orders.c.order_ref)))
 
     # what words were taken to mean
 
-    @patient
-    def matches(self, order_refs: Iterable[str]) -> dict[tuple[str, str], Any]:
-        """The kept matches of these orders as plain JSON values, by reference and words."""
+    @repeating
+    def matches(self, order_refs: Iterable[str]) -> dict[tuple[str, str], Match]:
+        """The kept matches of these orders, by reference and words."""
         statement = select(matches).where(matches.c.order_ref.in_(list(order_refs)))
-        with self._reading() as connection:
-            return {(row.order_ref, row.words): row.match for row in connection.execute(statement)}
+        with self.reading() as connection:
+            return {(row.order_ref, row.words): from_json(Match, row.match) for row in connection.execute(statement)}
 
-    @patient
-    def keep_matches(self, found: Mapping[tuple[str, str], Any]) -> None:
+    @repeating
+    def keep_matches(self, found: Mapping[tuple[str, str], Match]) -> None:
         """Keep matches, each in place of the earlier one of the same reference and words."""
         if not found:
             return
         now = self.clock()
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             for (order_ref, words), match in found.items():
-                row = {"order_ref": order_ref, "words": words, "match": match, "decided_at": now}
-                statement = self._insert(matches).values(row)
+                row = {"order_ref": order_ref, "words": words, "match": to_json(match), "decided_at": now}
+                statement = self.insert(matches).values(row)
                 changed = {name: statement.excluded[name] for name in ("match", "decided_at")}
                 connection.execute(statement.on_conflict_do_update(index_elements=["order_ref", "words"], set_=changed))
 
@@ -261,9 +244,9 @@ class Ledger:
         """
         now, tries = self.clock(), count()
 
-        @patient
+        @repeating
         def try_once() -> Claimed:
-            with self._transaction() as connection:
+            with self.transaction() as connection:
                 self.ground.require(connection)
                 if next(tries) and (won := self._claimed_unheard(connection, intents, now)):
                     return self._claimed(connection, won, intents)
@@ -281,7 +264,7 @@ class Ledger:
         lease: timedelta,
         limits: SpendLimits | None,
     ) -> Claimed:
-        intents = still_meant(connection, intents, limits.batch_id if limits else "")
+        intents = still_valid(connection, intents, limits.batch_id if limits else "")
         if limits is not None and intents:
             intents = self._within(connection, intents, limits)
         if not intents:
@@ -292,7 +275,7 @@ class Ledger:
             for intent in intents
         ]
         rows.sort(key=lambda row: str(row["key"]))  # two runs that lock rows in one order never deadlock
-        return self._claimed(connection, effect_records(connection, claiming(self._insert), rows), intents)
+        return self._claimed(connection, effect_records(connection, claiming(self.insert), rows), intents)
 
     def _claimed_unheard(self, connection: Connection, intents: Sequence[Intent], now: datetime) -> list[EffectRecord]:
         """What an earlier try of this very claim has won, whose commit succeeded without our hearing of it."""
@@ -339,9 +322,9 @@ class Ledger:
         )
         adrift = (*open_ones, or_(effects.c.lease_until <= now, effects.c.owner.in_(list(dead_owners))))
 
-        @patient
+        @repeating
         def try_once() -> list[EffectRecord]:
-            with self._transaction() as connection:
+            with self.transaction() as connection:
                 # an earlier try may have been committed without our hearing of it
                 which = or_(and_(*adrift), and_(*open_ones, *ours)) if next(tries) else and_(*adrift)
                 found = effect_records(connection, select(effects).where(which))
@@ -356,7 +339,7 @@ class Ledger:
 
         return try_once()
 
-    @patient
+    @repeating
     def record(self, outcomes: Sequence[Outcome]) -> list[bool]:
         """Write outcomes and what they do to their orders, in one commit.
 
@@ -364,20 +347,20 @@ class Ledger:
         another order's is never written: such an outcome is recorded as unknown.
         """
         self.ground.memory.ended(outcomes)
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             names = Names(connection, [outcome.change for outcome in outcomes])
             ordered = sorted(outcomes, key=lambda outcome: outcome.claim.key)
             settled = {one.claim.key: self._settle(connection, names.outcome(one)) for one in ordered}
         return [settled[outcome.claim.key] for outcome in outcomes]
 
-    @patient
+    @repeating
     def disown(self, order: OrderRecord, reason: str) -> bool:
         """Take an order id back that proved to be another order's, in one commit.
 
         What created the order did so under an id that nobody knows: its effect is unknown again, and settled as such.
         False when the order is not any more as it was read.
         """
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(STANDING, {"refs": [order.order_ref]})
             now = connection.execute(_ORDERS, {"refs": [order.order_ref]}).mappings().one()
             if (now["state"], now["order_id"]) != (order.state, order.order_id):
@@ -386,38 +369,38 @@ class Ledger:
             done = update(effects).where(*creates, effects.c.status == EffectStatus.DONE)
             connection.execute(done.values(status=EffectStatus.UNKNOWN, reason=reason, fence=effects.c.fence + 1))
             ref, state = order.order_ref, OrderState.UNKNOWN
-            self._change(connection, OrderChange(order_ref=ref, state=state, reason=reason, writes=NotOrdered()))
+            change_order(self, connection, OrderChange(order_ref=ref, state=state, reason=reason, writes=NotOrdered()))
         return True
 
-    @patient
+    @repeating
     def effects_of(self, order_refs: Iterable[str]) -> list[EffectRecord]:
         """All effects of these orders, oldest first."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return effect_records(connection, _EFFECTS, {"refs": list(order_refs)})
 
-    @patient
+    @repeating
     def unsettled(self, order_refs: Iterable[str]) -> set[str]:
         """Those of these orders that have an effect of which nobody knows yet whether it happened."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return set(connection.scalars(_UNSETTLED, {"refs": list(order_refs)}))
 
-    @patient
+    @repeating
     def owners_at_work(self, order_refs: Iterable[str]) -> set[str]:
         """Owners of unsettled effects whose lease still runs."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return set(connection.scalars(_AT_WORK, {"refs": list(order_refs), "now": self.clock()}))
 
-    @patient
+    @repeating
     def senders_in_doubt(self) -> set[str]:
         """Send logs that an unsettled effect still needs: of who may have sent it, and of who holds it now."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return {name for row in connection.execute(_IN_DOUBT) for name in row}
 
-    @patient
+    @repeating
     def moves_of(self, order_ref: str) -> list[dict[str, Any]]:
         """The audit trail of one order, oldest first."""
         statement = select(moves).where(moves.c.order_ref == order_ref).order_by(moves.c.id)
-        with self._reading() as connection:
+        with self.reading() as connection:
             return [dict(row) for row in connection.execute(statement).mappings()]
 
     # inside
@@ -427,27 +410,12 @@ class Ledger:
         reasons = without_room(connection, intents, limits)
         what = "ordered, not paid: " if intents[0].action is Action.PAY else ""
         for order_ref, reason in reasons.items():
-            self._change(connection, OrderChange(order_ref=order_ref, state=OrderState.HELD, reason=f"{what}{reason}"))
+            change = OrderChange(order_ref=order_ref, state=OrderState.HELD, reason=f"{what}{reason}")
+            change_order(self, connection, change)
         return [intent for intent in intents if intent.order_ref not in reasons]
 
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except DBAPIError as error:
-            raise unusable(self.url, error) from error
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        try:
-            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                yield connection
-        except DBAPIError as error:
-            raise unusable(self.url, error) from error
-
     def _orders(self, statement: Select[Any], given: Mapping[str, Any] | None = None) -> dict[str, OrderRecord]:
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(statement, given).mappings()
             return {row["order_ref"]: OrderRecord.of(dict(row)) for row in rows}
 
@@ -471,58 +439,5 @@ class Ledger:
         if connection.execute(statement).rowcount != 1:
             return False
         if outcome.change:
-            self._change(connection, outcome.change, is_fact=True)
+            change_order(self, connection, outcome.change, is_fact=True)
         return True
-
-    def _change(self, connection: Connection, change: OrderChange, *, by: str = "", is_fact: bool = False) -> None:
-        """Move an order. What an effect did (`is_fact`) is written down also if the order is elsewhere meanwhile.
-
-        It may have been taken back; or another run saw the effect and went on, and this one only knows of a doubt. What
-        fits neither (a cancellation that was accepted for an order that somebody paid meanwhile) waits for a person.
-        """
-        row = connection.execute(_ORDER_NOW, {"ref": change.order_ref}).one()
-        old = OrderState(row.state)
-        if change.expected is not None and old is not change.expected:
-            return
-        if change.state is not None and is_behind(change.state, old):
-            return  # another run saw more of the order than this one
-        values: dict[str, Any] = {**change.filled, "updated_at": self.clock()}
-        if is_fact and change.state is not None and not can_move(old, change.state):
-            words = f"{change.reason or change.state} (came when the order was {old})"
-            overtaken = old in _TAKEN_BACK or change.state is OrderState.UNKNOWN
-            if not overtaken and can_move(old, OrderState.HELD):
-                change = replace(change, state=OrderState.HELD, reason=f"{words}: look at it in the console")
-            else:
-                self._audit(connection, change.order_ref, old, old, words, by=by)
-                change = replace(change, state=None)
-        if change.state is not None:
-            values |= {"state": move(old, change.state), "reason": change.reason}
-        connection.execute(update(orders).where(orders.c.order_ref == change.order_ref).values(values))
-        if change.state is not None and (old, row.reason) != (change.state, change.reason):
-            self._audit(connection, change.order_ref, old, change.state, change.reason, by=by)
-
-    def _audit(
-        self, connection: Connection, order_ref: str, old: str | None, new: str, reason: str, *, by: str = ""
-    ) -> None:
-        if old == new and not reason:
-            return
-        row = {"order_ref": order_ref, "at": self.clock(), "old_state": old, "new_state": new, "reason": reason}
-        connection.execute(moves.insert().values({**row, "by": by or self.owner}))
-
-
-@cache
-def _new_order(insert_into: Callable[..., Any]) -> Executable:
-    """Writes the plan of an order that is not there; answers a row if it was not."""
-    statement: Executable = (
-        insert_into(orders).on_conflict_do_nothing(index_elements=["order_ref"]).returning(orders.c.order_ref)
-    )
-    return statement
-
-
-@cache
-def _planning(insert_into: Callable[..., Any], columns: frozenset[str]) -> Executable:
-    """Writes a plan of these columns, in place of an earlier one of the same order, also of another batch."""
-    insert = insert_into(orders)
-    changed = {name: insert.excluded[name] for name in columns - {"order_ref", "recorded_at"}}
-    statement: Executable = insert.on_conflict_do_update(index_elements=["order_ref"], set_=changed)
-    return statement

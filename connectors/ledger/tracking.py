@@ -5,25 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import select
 
-from connectors.ledger.patience import patient
+from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import tracking_events
+from connectors.ledger.transactions import Transactions
 from domain.service_orders import TrackingEvent
-
-if TYPE_CHECKING:
-    from connectors.ledger.store import Ledger
 
 
 class TrackingRows:
     """The table `tracking_events` of one ledger. Every method is one durable transaction, or a read."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Transactions) -> None:
         self._ledger = ledger
 
-    @patient
+    @repeating
     def add(self, order_ref: str, events: Sequence[TrackingEvent]) -> int:
         """Record those of an order's events that are new, numbered as they come; answers how many.
 
@@ -31,7 +29,7 @@ class TrackingRows:
         """
         if not events:
             return 0
-        with self._ledger._transaction() as connection:
+        with self._ledger.transaction() as connection:
             known = connection.execute(select(tracking_events).where(tracking_events.c.order_ref == order_ref)).all()
             seen = {(row.tracking_number, row.occurred_at, row.status, row.description) for row in known}
             last = Counter(row.tracking_number for row in known)
@@ -44,7 +42,7 @@ class TrackingRows:
                 last[event.tracking_number] += 1
                 rows.append(self._event_row(order_ref, event, last[event.tracking_number]))
             if rows:
-                connection.execute(self._ledger._insert(tracking_events).values(rows).on_conflict_do_nothing())
+                connection.execute(self._ledger.insert(tracking_events).values(rows).on_conflict_do_nothing())
             return len(rows)
 
     def _event_row(self, order_ref: str, event: TrackingEvent, sequence: int) -> dict[str, Any]:
@@ -59,7 +57,7 @@ class TrackingRows:
             "recorded_at": self._ledger.clock(),
         }
 
-    @patient
+    @repeating
     def listed(self, *, order_refs: Iterable[str] | None = None, since: datetime | None = None) -> list[dict[str, Any]]:
         """Recorded events in order, optionally of some orders, or recorded since a moment."""
         c = tracking_events.c
@@ -68,5 +66,5 @@ class TrackingRows:
             statement = statement.where(c.order_ref.in_(list(order_refs)))
         if since is not None:
             statement = statement.where(c.recorded_at >= since)
-        with self._ledger._reading() as connection:
+        with self._ledger.reading() as connection:
             return [dict(row) for row in connection.execute(statement).mappings()]

@@ -48,7 +48,7 @@ MUTANTS = (
             Edit(
                 file=EFFECTS,
                 old="    chunk = _Chunk(resources, effect, orders)\n    await each(",
-                new="    with resources.ledger._transaction() as connection:\n"
+                new="    with resources.ledger.transaction() as connection:\n"
                 "        for key in [record.key for record in claimed.won.values()]:\n"
                 "            connection.exec_driver_sql(f\"DELETE FROM effects WHERE key = '{key}'\")\n"
                 "    chunk = _Chunk(resources, effect, orders)\n    chunk.late = list(intents)\n    await each(",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.ledger.plans import put_rows
 from connectors.ledger.store import Ledger
 from tests.connectors.ledger.plans import plan
 from tests.postgres import MISSING, Postgres, binaries, running_postgres
@@ -40,7 +41,7 @@ def url(tmp_path: Path) -> str:
 def ledger(url: str, clock: MovableClock) -> Iterator[Ledger]:
     with Ledger(url, clock=clock, owner="first") as ledger:
         ledger.start_batch("batch", "file.csv")
-        ledger.put_plans([plan("A-1"), plan("A-2")])
+        put_rows(ledger, [plan("A-1"), plan("A-2")])
         yield ledger
 
 

@@ -21,6 +21,7 @@ from connectors.ledger.copying import ROWS_AT_ONCE, move_ledger
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.export import export
 from connectors.ledger.marks import Mark
+from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
 from connectors.ledger.schema import SCHEMA_VERSION
 from connectors.ledger.store import Ledger
@@ -74,7 +75,7 @@ def test_a_backup_needs_a_ledger(tmp_path: Path) -> None:
 
 def test_a_backup_of_a_damaged_ledger_is_not_kept(ledger: Ledger, url: str, tmp_path: Path) -> None:
     """A backup that can't be restored is worse than a clear no."""
-    ledger.put_plans([plan(f"B-{number}", request={"note": "n" * 900}) for number in range(200)])
+    put_rows(ledger, [plan(f"B-{number}", request={"note": "n" * 900}) for number in range(200)])
     ledger.close()
     with (tmp_path / "ledger.db").open("r+b") as content:
         content.seek(4096 * 40)
@@ -141,7 +142,7 @@ def test_a_backup_while_a_run_writes_is_consistent(ledger: Ledger, url: str, tmp
             for number in range(10_000):
                 if stop.is_set():
                     return
-                writer.put_plans([plan(f"B-{number}")])
+                put_rows(writer, [plan(f"B-{number}")])
                 writer.change([OrderChange(order_ref=f"B-{number}", state=OrderState.HELD, reason="over budget")])
 
     thread = threading.Thread(target=write)
@@ -217,7 +218,7 @@ def test_a_ledger_that_another_program_has_open_is_not_replaced(
 ) -> None:
     """Also when that one only looked: the message names the file and what to do, and all is as it was."""
     saved = backup(url, tmp_path / "b.db", NOW)
-    ledger.put_plans([plan("A-3")])
+    put_rows(ledger, [plan("A-3")])
     ledger.close()
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as other:
         other.execute(work).fetchall()
@@ -255,7 +256,7 @@ def test_a_backup_of_an_older_schema_can_be_restored(ledger: Ledger, url: str, t
 
 def test_an_export_has_every_table_with_its_own_types(ledger: Ledger, url: str, tmp_path: Path) -> None:
     """Amounts are whole fen, times are UTC, JSON is text, and what is not there is null."""
-    ledger.put_plans([plan("A-1", request={"note": "杯子"}, payable_minor=110)])
+    put_rows(ledger, [plan("A-1", request={"note": "杯子"}, payable_minor=110)])
     ledger.claim(intents("A-1"), lease=LEASE)
     rows = export(url, tmp_path / "out")
     assert rows["orders"] == 2
@@ -307,7 +308,7 @@ def test_a_ledger_with_a_run_at_work_does_not_move(ledger: Ledger, url: str, tmp
 
 def test_a_ledger_moves_back_from_postgresql(ledger: Ledger, url: str, postgres: Postgres, tmp_path: Path) -> None:
     """All rows come along, more than are read at once; the PostgreSQL ledger refuses to buy, the file buys."""
-    ledger.put_plans([plan(f"B-{number}") for number in range(ROWS_AT_ONCE + 1)])
+    put_rows(ledger, [plan(f"B-{number}") for number in range(ROWS_AT_ONCE + 1)])
     away, back = postgres.new_database(), f"sqlite:///{tmp_path / 'back.db'}"
     move_ledger(url, away, now=NOW, by="ann")
     assert move_ledger(away, back, now=NOW, by="ann")["orders"] == ROWS_AT_ONCE + 3
@@ -351,7 +352,7 @@ def both(tmp_path: Path, postgres: Postgres | None) -> tuple[str, str]:
     old = postgres.new_database() if postgres else f"sqlite:///{tmp_path / 'old.db'}"
     with Ledger(old, clock=MovableClock(), owner="first") as ledger:
         ledger.start_batch("batch", "file.csv")
-        ledger.put_plans([plan("A-1"), plan("A-2")])
+        put_rows(ledger, [plan("A-1"), plan("A-2")])
     return old, f"sqlite:///{tmp_path / 'new.db'}"
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import CompileError
 
 from connectors.ledger.answers import AnswerRecord
+from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, Outcome
 from connectors.ledger.store import Ledger
 from domain.effects import Action, EffectStatus
@@ -152,7 +153,7 @@ def test_an_order_id_is_given_to_one_order_only(ledger: Ledger, other: Ledger) -
 def test_a_plan_never_replaces_an_order_with_a_live_effect(ledger: Ledger) -> None:
     """Once an order may exist at the service, planning it again changes nothing."""
     ledger.claim(intents("A-1"), lease=LEASE)
-    ledger.put_plans([plan("A-1", approved_minor=999), plan("A-2", approved_minor=999)])
+    put_rows(ledger, [plan("A-1", approved_minor=999), plan("A-2", approved_minor=999)])
     assert {ref: order.approved_minor for ref, order in ledger.orders(["A-1", "A-2"]).items()} == {
         "A-1": 100,
         "A-2": 999,
@@ -239,13 +240,13 @@ def test_a_plan_never_replaces_that_of_an_order_begun_meanwhile(postgres: Postgr
     with Ledger(url, clock=clock, owner="first") as first, Ledger(url, clock=clock, owner="second") as second:
         first.start_batch("batch", "file.csv")
 
-        @event.listens_for(second._engine, "before_cursor_execute")
+        @event.listens_for(second.engine, "before_cursor_execute")
         def meanwhile(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
             if statement.startswith("INSERT INTO orders") and not first.all_orders():
-                first.put_plans([plan("A-1", approved_minor=100)])
+                put_rows(first, [plan("A-1", approved_minor=100)])
                 first.record([claim_one(first)])
 
-        second.put_plans([plan("A-1", approved_minor=900, plan_hash="dearer")])
+        put_rows(second, [plan("A-1", approved_minor=900, plan_hash="dearer")])
         order = first.orders(["A-1"])["A-1"]
         assert (order.state, order.approved_minor, order.plan_hash) == (OrderState.ORDERED, 100, "h")
         assert [move["new_state"] for move in first.moves_of("A-1")] == ["planned", "ordered"]
@@ -265,6 +266,6 @@ def test_nobody_takes_back_what_may_have_been_spent(ledger: Ledger, first: Actio
 def test_only_the_plan_that_was_approved_is_claimed(ledger: Ledger, other: Ledger) -> None:
     """Another run has written a plan of its own since this run's yes: nothing is bought on that yes."""
     approved = [replace(intent, plan_hash="h") for intent in intents("A-1", "A-2")]
-    other.put_plans([plan("A-1", plan_hash="other", approved_minor=900)])
+    put_rows(other, [plan("A-1", plan_hash="other", approved_minor=900)])
     assert list(ledger.claim(approved, lease=LEASE).won) == ["A-2"]
     assert ledger.effects_of(["A-1"]) == []

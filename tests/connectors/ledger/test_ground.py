@@ -14,6 +14,7 @@ import pytest
 from connectors.ledger.backup import backup
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.ground import GroundLost, account
+from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.store import Ledger
 from domain.effects import Action, EffectStatus
@@ -28,7 +29,7 @@ REFS = [f"A-{number}" for number in range(60)]
 def begin(ledger: Ledger) -> None:
     """A batch of which one order is created."""
     ledger.start_batch("batch", "file.csv")
-    ledger.put_plans([plan(ref) for ref in REFS])
+    put_rows(ledger, [plan(ref) for ref in REFS])
     record = ledger.claim(intents("A-0"), lease=LEASE).won["A-0"]
     change = OrderChange(order_ref="A-0", state=OrderState.ORDERED, columns={"order_id": "6001"})
     ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)])
@@ -125,8 +126,8 @@ def test_nothing_leaves_that_was_claimed_before(running: Ledger, folder: Path, h
 def test_no_empty_ledger_is_put_in_its_place(running: Ledger, folder: Path) -> None:
     """SQLite would make a new file for a further connection, and the next run would begin with it."""
     deleted(folder)
-    with running._engine.connect(), pytest.raises(GroundLost):
-        running._engine.connect()
+    with running.engine.connect(), pytest.raises(GroundLost):
+        running.engine.connect()
     assert not (folder / "ledger.db").exists()
 
 

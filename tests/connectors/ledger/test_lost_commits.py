@@ -15,7 +15,9 @@ from connectors.ledger.engine import unusable
 from connectors.ledger.records import Outcome, SpendLimits
 from connectors.ledger.store import Ledger
 from domain.effects import Action, EffectStatus
+from domain.marketplace import Marketplace
 from domain.money import Money
+from domain.search import Match
 from domain.states import OrderState
 from tests.connectors.ledger.conftest import MovableClock
 from tests.connectors.ledger.plans import intents
@@ -25,17 +27,17 @@ LEASE = timedelta(seconds=60)
 
 def lose_the_next_commit(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next transaction is committed, and then the connection is found broken."""
-    real = ledger._transaction
+    real = ledger.transaction
 
     @contextmanager
     def unheard() -> Iterator[Connection]:
         with real() as connection:
             yield connection
-        monkeypatch.setattr(ledger, "_transaction", real)
+        monkeypatch.setattr(ledger, "transaction", real)
         error = OperationalError("COMMIT", {}, psycopg.OperationalError("server closed the connection"))
         raise unusable(ledger.url, error) from error
 
-    monkeypatch.setattr(ledger, "_transaction", unheard)
+    monkeypatch.setattr(ledger, "transaction", unheard)
 
 
 def test_a_claim_is_known_as_ours(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,8 +64,9 @@ def test_a_claim_is_not_counted_twice_in_the_budget(
 def test_kept_matches_are_kept(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """A search costs a minute of looking: it is not lost with the connection."""
     lose_the_next_commit(ledger, monkeypatch)
-    ledger.keep_matches({("A-1", "canvas bag"): {"item_id": "600001"}})
-    assert ledger.matches(["A-1"]) == {("A-1", "canvas bag"): {"item_id": "600001"}}
+    match = Match(marketplace=Marketplace.TAOBAO, words="canvas bag", item_id="600001")
+    ledger.keep_matches({("A-1", "canvas bag"): match})
+    assert ledger.matches(["A-1"]) == {("A-1", "canvas bag"): match}
 
 
 def test_what_another_run_holds_is_not_ours(ledger: Ledger, other: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:

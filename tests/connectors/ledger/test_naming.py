@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from connectors.ledger.codec import plan_row
+from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, Outcome
 from connectors.ledger.store import Ledger
 from domain.effects import Action, EffectStatus
@@ -46,7 +46,7 @@ def test_a_create_that_names_another_s_order_is_unknown(ledger: Ledger, at_once:
 
 def test_two_marketplaces_may_number_alike(ledger: Ledger) -> None:
     """Each numbers its own orders."""
-    ledger.put_plans([plan("B-1", marketplace="1688")])
+    put_rows(ledger, [plan("B-1", marketplace="1688")])
     ledger.record([created(ledger, "A-1", "77"), created(ledger, "B-1", "77")])
     assert stands(ledger, "B-1") == (OrderState.ORDERED, "77", EffectStatus.DONE)
 
@@ -116,7 +116,8 @@ def test_a_payment_shown_as_less_than_its_order_opens_no_budget(ledger: Ledger) 
 
 
 @pytest.mark.parametrize("fen", [0, -1])
-def test_nothing_is_approved_for_nothing(fen: int) -> None:
+def test_nothing_is_approved_for_nothing(ledger: Ledger, fen: int) -> None:
     """The ledger takes no such plan."""
     with pytest.raises(ValueError, match="nothing can be approved"):
-        plan_row(planned("A-1", fen), "batch", approved=True)
+        ledger.put_plans([planned("A-3", fen)], "batch", approved=True)
+    assert not ledger.orders(["A-3"])

@@ -13,6 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from connectors.ledger.engine import LedgerUnusable, open_engine, reading
+from connectors.ledger.plans import put_rows
 from connectors.ledger.schema import metadata
 from connectors.ledger.store import Ledger
 from domain.effects import EffectStatus
@@ -112,7 +113,7 @@ def test_an_older_ledger_is_brought_up_to_date(url: str, tmp_path: Path) -> None
     clock = MovableClock()
     with Ledger(url, clock=clock, owner="first") as ledger:
         ledger.start_batch("batch", "file.csv")
-        ledger.put_plans([plan("A-1", payable_minor=110)])
+        put_rows(ledger, [plan("A-1", payable_minor=110)])
         ledger.claim(intents("A-1"), lease=timedelta(seconds=60))
     to_older_schema(tmp_path / "ledger.db")
     with Ledger(url, clock=clock, owner="second") as ledger:

@@ -17,6 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event
 
+from connectors.ledger.moving import change_order
+from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, Outcome, SpendLimits
 from connectors.ledger.store import Ledger
 from domain.after_sale import Refund, RefundKind, RefundState
@@ -63,7 +65,7 @@ def today(ledger: Ledger) -> int:
 
 def test_an_order_counts_for_the_most_that_may_be_paid_until_it_is_paid(ledger: Ledger) -> None:
     """Approved 1.00 with a tolerance up to 1.10 takes 1.10; paid 0.95 takes 0.95."""
-    ledger.put_plans([plan("A-1", approved_minor=100, payable_minor=110)])
+    put_rows(ledger, [plan("A-1", approved_minor=100, payable_minor=110)])
     create(ledger, "A-1")
     assert (ledger.committed_in("batch"), today(ledger)) == (110, 110)
     pay(ledger, "A-1", 95)
@@ -165,8 +167,9 @@ def test_no_sequence_of_events_spends_beyond_a_limit(
     file = shutil.copy(empty_ledger, tmp_path / "ledger.db")
     clock = MovableClock()
     with Ledger(f"sqlite:///{file}", clock=clock, owner="first") as ledger:
-        ledger.put_plans(
-            [plan(f"A-{n}", approved_minor=fen, payable_minor=fen + more) for n, (fen, more) in enumerate(prices)]
+        put_rows(
+            ledger,
+            [plan(f"A-{n}", approved_minor=fen, payable_minor=fen + more) for n, (fen, more) in enumerate(prices)],
         )
         for event in events:
             happen(ledger, clock, *event)
@@ -235,8 +238,8 @@ def test_an_order_counts_for_the_batch_that_buys_it(ledger: Ledger, clock: Movab
     ledger.start_batch("corrected", "file.csv")
     won: list[str] = []
     for order_ref in ("B-1", "B-2"):
-        ledger.put_plans([plan(order_ref, state="held", approved_minor=None, plan_hash=None)])
-        ledger.put_plans([plan(order_ref, batch_id="corrected")])
+        put_rows(ledger, [plan(order_ref, state="held", approved_minor=None, plan_hash=None)])
+        put_rows(ledger, [plan(order_ref, batch_id="corrected")])
         limits = SpendLimits(batch_id="corrected", batch=Money(150), day=None, day_start=clock())
         won += ledger.claim(intents(order_ref), lease=LEASE, limits=limits).won
     assert won == ["B-1"]
@@ -246,26 +249,28 @@ def test_an_order_counts_for_the_batch_that_buys_it(ledger: Ledger, clock: Movab
 def test_a_run_buys_nothing_that_another_batch_has_planned_anew(ledger: Ledger, clock: MovableClock) -> None:
     """Its budget would not count it."""
     ledger.start_batch("corrected", "file.csv")
-    ledger.put_plans([plan("A-1", batch_id="corrected")])
+    put_rows(ledger, [plan("A-1", batch_id="corrected")])
     limits = SpendLimits(batch_id="batch", batch=Money(150), day=None, day_start=clock())
     assert list(ledger.claim(intents("A-1", "A-2"), lease=LEASE, limits=limits).won) == ["A-2"]
 
 
-def test_refunds_that_are_followed_at_once_are_both_summed(postgres: Postgres, clock: MovableClock) -> None:
+def test_refunds_that_are_followed_at_once_are_both_summed(
+    postgres: Postgres, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On PostgreSQL neither transaction sees the other's refund; the order's row lets them in one by one."""
     with Ledger(postgres.new_database(), clock=clock, owner="one") as ledger:
         ledger.start_batch("batch", "file.csv")
-        ledger.put_plans([plan("A-1")])
+        put_rows(ledger, [plan("A-1")])
         for part in ("1", "2"):
             ledger.refunds.put(refund(part))
-        written, change = threading.Event(), ledger._change
+        written = threading.Event()
 
         def slowly(*args: Any, **options: Any) -> None:
             written.set()
             time.sleep(0.3)
-            change(*args, **options)
+            change_order(*args, **options)
 
-        ledger._change = slowly  # type: ignore[method-assign]
+        monkeypatch.setattr("connectors.ledger.refunds.change_order", slowly)
         first = threading.Thread(target=ledger.refunds.follow, args=(replace(refund("1"), refunded=Money(30)), ()))
         first.start()
         assert written.wait(10)
@@ -300,10 +305,10 @@ def test_two_claims_at_one_moment_share_a_limit_on_postgresql(postgres: Postgres
     url = postgres.new_database()
     with Ledger(url, clock=clock, owner="first") as first, Ledger(url, clock=clock, owner="second") as second:
         first.start_batch("batch", "file.csv")
-        first.put_plans([plan("A-1"), plan("A-2")])
+        put_rows(first, [plan("A-1"), plan("A-2")])
         summed, go_on = threading.Event(), threading.Event()
 
-        @event.listens_for(first._engine, "before_cursor_execute")
+        @event.listens_for(first.engine, "before_cursor_execute")
         def slowly(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
             if statement.startswith("INSERT INTO effects"):
                 summed.set()

@@ -19,6 +19,7 @@ import pytest
 
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.ground import GroundLost, as_lost
+from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Outcome
 from connectors.ledger.send_log import SendLog, never_sent
 from connectors.ledger.store import Ledger
@@ -43,7 +44,7 @@ def file(tmp_path: Path) -> Path:
     file = tmp_path / "ledger.db"
     with Ledger(f"sqlite:///{file}", clock=MovableClock(), owner="first") as ledger:
         ledger.start_batch("batch", "file.csv")
-        ledger.put_plans([plan(f"A-{number}", request={"note": "n" * 900}) for number in range(300)])
+        put_rows(ledger, [plan(f"A-{number}", request={"note": "n" * 900}) for number in range(300)])
         ledger.claim(intents(*(f"A-{number}" for number in range(300))), lease=LEASE)
     return file
 
@@ -76,7 +77,7 @@ def fill(folder: Path) -> None:
 
 def stop_growth(ledger: Ledger) -> None:
     """Let the file have as many pages as it has and no more, as on a disk that has just become full."""
-    with ledger._engine.connect() as connection:
+    with ledger.engine.connect() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
 
@@ -93,7 +94,7 @@ def note_each(log: SendLog, numbers: range) -> None:
 
 def test_what_cannot_be_written_down_is_not_claimed(ledger: Ledger) -> None:
     """The intents of a chunk are all there or none: without them nothing may be sent."""
-    ledger.put_plans([plan(f"B-{number}") for number in range(400)])
+    put_rows(ledger, [plan(f"B-{number}") for number in range(400)])
     stop_growth(ledger)
     with pytest.raises(
         LedgerUnusable, match=r"database or disk is full\): free some disk space\. Nothing more is sent"
@@ -118,7 +119,7 @@ def test_a_full_disk_stops_a_claim_and_loses_nothing(tmp_path: Path) -> None:
         url = f"sqlite:///{disk / 'ledger.db'}"
         with Ledger(url, clock=MovableClock(), owner="first") as ledger:
             ledger.start_batch("batch", "file.csv")
-            ledger.put_plans([plan(f"A-{number}") for number in range(600)])
+            put_rows(ledger, [plan(f"A-{number}") for number in range(600)])
             ledger.claim(intents("A-0"), lease=LEASE)
             fill(disk)
             with pytest.raises(LedgerUnusable, match="free some disk space"):
@@ -219,7 +220,7 @@ def test_a_truncated_log_of_newest_commits_is_an_older_ledger(tmp_path: Path) ->
     kept.mkdir()
     with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=MovableClock(), owner="first") as ledger:
         ledger.start_batch("batch", "file.csv")
-        ledger.put_plans([plan("A-1")])
+        put_rows(ledger, [plan("A-1")])
         for name in ("ledger.db", "ledger.db-wal"):
             shutil.copy(tmp_path / name, kept / name)
     whole = (kept / "ledger.db-wal").read_bytes()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.store import Ledger
 from connectors.ledger.verify import verify
@@ -21,7 +22,7 @@ from tests.connectors.ledger.test_claims import LEASE, claim_one
 @pytest.fixture
 def lived(ledger: Ledger) -> Ledger:
     """A ledger with an order that was bought and booked, one refused and tried again, and one in flight."""
-    ledger.put_plans([plan("A-3"), plan("A-1", payable_minor=110)])
+    put_rows(ledger, [plan("A-3"), plan("A-1", payable_minor=110)])
     ledger.record([claim_one(ledger)])
     pay = ledger.claim(intents("A-1", action=Action.PAY), lease=LEASE).won["A-1"]
     paid = OrderChange(order_ref="A-1", state=OrderState.PAID, columns={"paid_minor": 105})
@@ -31,7 +32,7 @@ def lived(ledger: Ledger) -> Ledger:
     refused = ledger.claim(intents("A-2"), lease=LEASE).won["A-2"]
     gone = OrderChange(order_ref="A-2", state=OrderState.REFUSED, reason="no stock")
     ledger.record([Outcome(claim=refused.claim, status=EffectStatus.REFUSED, change=gone)])
-    ledger.put_plans([plan("A-2")])
+    put_rows(ledger, [plan("A-2")])
     ledger.claim(intents("A-2", "A-3"), lease=LEASE)
     return ledger
 
@@ -150,7 +151,7 @@ def test_an_order_that_was_answered_for_has_the_id_of_the_answer(lived: Ledger, 
 
 def test_damage_is_a_fault_and_not_the_end(lived: Ledger, url: str, tmp_path: Path) -> None:
     """The damaged page is named; rows are not looked at then."""
-    lived.put_plans([plan(f"B-{number}", request={"note": "n" * 900}) for number in range(200)])
+    put_rows(lived, [plan(f"B-{number}", request={"note": "n" * 900}) for number in range(200)])
     lived.close()
     with (tmp_path / "ledger.db").open("r+b") as content:
         content.seek(4096 * 40)

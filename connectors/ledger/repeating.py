@@ -25,7 +25,7 @@ HOPELESS = ("password", "pg_hba.conf", "does not exist")  # refused for good; wh
 log = logging.getLogger("sourcing")
 
 
-def patient(operation: Callable[P, R]) -> Callable[P, R]:
+def repeating(operation: Callable[P, R]) -> Callable[P, R]:
     """For a minute, try again after a deadlock or a lost server.
 
     Every such operation may run twice: should the first commit have succeeded without our hearing of it, the second

@@ -1,0 +1,124 @@
+"""Plans as the ledger keeps them: what a person approves of one, its row, and when it may be made again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Executable, bindparam, select, update
+
+from connectors.ledger.claiming import STANDING
+from connectors.ledger.codec import to_json
+from connectors.ledger.moving import audit
+from connectors.ledger.repeating import repeating
+from connectors.ledger.schema import effects, orders
+from connectors.ledger.spending import COUNTS_AS_SPENT
+from connectors.ledger.transactions import Transactions
+from domain.budget import payable
+from domain.effects import Action
+from domain.plan import PlannedOrder
+from domain.states import OrderState
+
+NO_TOLERANCE = Decimal(0)
+KEPT_IN_CART = ("order_ref", "batch_id", "marketplace", "state", "reason", "fingerprint")
+# built once: making a statement costs several times what running it does
+_BEGUN = select(effects.c.order_ref).where(
+    effects.c.order_ref.in_(bindparam("refs", expanding=True)), effects.c.status.in_(COUNTS_AS_SPENT)
+)
+_ORDERING = _BEGUN.where(effects.c.action == Action.CREATE)
+
+
+def plan_hash(plan: PlannedOrder) -> str:
+    """A hash of what a person approves: what is bought, for whom, from whom, and for how much at most."""
+    content = [plan.request.fingerprint, plan.seller_id, [to_json(line) for line in plan.lines], str(plan.total)]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def ledger_row(plan: PlannedOrder, batch_id: str, *, approved: bool, tolerance: Decimal) -> dict[str, Any]:
+    """The `orders` columns that a plan fills. Nothing may be bought on a plan before it is written as `approved`.
+
+    Raises `ValueError` for an approved plan that costs nothing: budgets add them up.
+    """
+    if approved and plan.is_fine and plan.total.minor <= 0:
+        raise ValueError(f"{plan.order_ref}: nothing can be approved for {plan.total}")
+    freight = plan.freight_service.price if plan.freight_service else None
+    return {
+        "order_ref": plan.order_ref,
+        "batch_id": batch_id,
+        "marketplace": plan.request.marketplace,
+        "state": plan.state,
+        "reason": plan.reason,
+        "fingerprint": plan.request.fingerprint,
+        "request": to_json(plan.request),
+        "lines": [to_json(line) for line in plan.lines],
+        "offers": [to_json(offer) for offer in plan.offers],
+        "quote": to_json(plan.quote) if plan.quote else None,
+        "seller_id": plan.seller_id,
+        "approved_minor": plan.total.minor if approved else None,
+        "payable_minor": payable(plan.total, tolerance).minor if approved else None,
+        "plan_hash": plan_hash(plan) if approved else None,
+        "currency": plan.total.currency,
+        "freight_quote": to_json(plan.freight) if plan.freight else None,
+        "freight_service": plan.freight_service.service_id if plan.freight_service else None,
+        "freight_approved_minor": freight.minor if freight and approved else None,
+        "freight_currency": freight.currency if freight else None,
+    }
+
+
+@repeating
+def put_rows(ledger: Transactions, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows of planned orders: new ones, and ones that had no effect yet. Others stay as they are."""
+    if not rows:
+        return
+    now = ledger.clock()
+    planned = {row["order_ref"]: {**row, "recorded_at": now, "updated_at": now} for row in rows}
+    refs = {"refs": list(planned)}
+    with ledger.transaction() as connection:
+        # All rows are there and locked before one looks for effects: another run's claim is either seen below or
+        # waits for this commit. A row that is not there yet can't be locked, so new orders are written first.
+        write = _new_order(ledger.insert)
+        new = {ref for ref in sorted(planned) if connection.execute(write, planned[ref]).first()}
+        old = {row.order_ref: row.state for row in connection.execute(STANDING, refs)}
+        begun = set(connection.scalars(_BEGUN, refs))
+        for ref, row in planned.items():
+            if ref in begun:
+                continue
+            if ref not in new:
+                connection.execute(_planning(ledger.insert, frozenset(row)), row)
+            audit(ledger, connection, ref, None if ref in new else old[ref], row["state"], row["reason"])
+
+
+@repeating
+def put_cart_row(ledger: Transactions, row: Mapping[str, Any], *, seen_in: OrderState) -> bool:
+    """Write what was approved of an order that lies in a cart; False when it is being ordered, or has moved on."""
+    order_ref = row["order_ref"]
+    values = {name: value for name, value in row.items() if name not in KEPT_IN_CART}
+    with ledger.transaction() as connection:
+        now = connection.execute(STANDING, {"refs": [order_ref]}).one()
+        if now.state != seen_in or connection.scalar(_ORDERING, {"refs": [order_ref]}):
+            return False
+        statement = update(orders).where(orders.c.order_ref == order_ref)
+        connection.execute(statement.values({**values, "updated_at": ledger.clock()}))
+    return True
+
+
+@cache
+def _new_order(insert_into: Callable[..., Any]) -> Executable:
+    """Writes the plan of an order that is not there; answers a row if it was not."""
+    statement: Executable = (
+        insert_into(orders).on_conflict_do_nothing(index_elements=["order_ref"]).returning(orders.c.order_ref)
+    )
+    return statement
+
+
+@cache
+def _planning(insert_into: Callable[..., Any], columns: frozenset[str]) -> Executable:
+    """Writes a plan of these columns, in place of an earlier one of the same order, also of another batch."""
+    insert = insert_into(orders)
+    changed = {name: insert.excluded[name] for name in columns - {"order_ref", "recorded_at"}}
+    statement: Executable = insert.on_conflict_do_update(index_elements=["order_ref"], set_=changed)
+    return statement

@@ -1,0 +1,53 @@
+"""Transactions and reads on one ledger's database: by whom, and at what time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from sqlalchemy import Connection
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
+
+from connectors.ledger.engine import open_engine, require_lasting, unusable
+
+Clock = Callable[[], datetime]
+
+
+class Transactions:
+    """An open database. `owner` names this run in rows and in the audit trail."""
+
+    def __init__(self, url: str, *, clock: Clock, owner: str) -> None:
+        require_lasting(url)
+        self.url = url
+        self.clock = clock
+        self.owner = owner
+        self.engine = open_engine(url)
+        self.insert = postgresql.insert if self.engine.dialect.name == "postgresql" else sqlite.insert
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    @property
+    def shown(self) -> str:
+        """The address without a password."""
+        return self.engine.url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One durable commit, or nothing. Raises `LedgerUnusable`."""
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise unusable(self.url, error) from error
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Reads that lock nothing. Raises `LedgerUnusable`."""
+        try:
+            with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                yield connection
+        except DBAPIError as error:
+            raise unusable(self.url, error) from error
