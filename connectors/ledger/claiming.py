@@ -1,4 +1,4 @@
-"""Claiming an effect: whether it is still meant, which row it gets, and who of several processes wins it."""
+"""Claiming an effect: whether it is still valid, which row it gets, and who of several processes wins it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Executable, bindparam, select
 
-from connectors.ledger.records import EffectRecord, Intent
+from connectors.ledger.moving import change_order
+from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, SpendLimits
 from connectors.ledger.schema import effects, orders
-from domain.effects import OPEN, SPENDING, TAKING_BACK, EffectStatus, effect_key
+from connectors.ledger.spending import without_room
+from connectors.ledger.transactions import Transactions
+from domain.effects import OPEN, SPENDING, TAKING_BACK, Action, EffectStatus, effect_key
+from domain.states import OrderState
 
 _REFS: BindParameter[Any] = bindparam("refs", expanding=True)
 _OPPOSED = {**dict.fromkeys(SPENDING, TAKING_BACK), **dict.fromkeys(TAKING_BACK, SPENDING)}
@@ -27,6 +31,68 @@ STANDING = (
     .with_for_update()
 )
 """How orders (`refs`) stand; locks them until the commit, always in one order, so that two runs never deadlock."""
+
+
+def claim_each(
+    ledger: Transactions,
+    connection: Connection,
+    intents: Sequence[Intent],
+    *,
+    now: datetime,
+    lease: timedelta,
+    limits: SpendLimits | None,
+) -> Claimed:
+    """Claim what is still valid and what the limits have room for, in this transaction."""
+    intents = still_valid(connection, intents, limits.batch_id if limits else "")
+    if limits is not None and intents:
+        intents = _within(ledger, connection, intents, limits)
+    if not intents:
+        return Claimed(won={}, settled={}, open={})
+    latest = latest_attempts(connection, intents)
+    rows = [
+        intent_row(intent, latest.get(slot_of(intent)), owner=ledger.owner, now=now, lease=lease) for intent in intents
+    ]
+    rows.sort(key=lambda row: str(row["key"]))  # two runs that lock rows in one order never deadlock
+    return claimed_of(connection, effect_records(connection, _claiming(ledger.insert), rows), intents)
+
+
+def claimed_of(connection: Connection, won: Sequence[EffectRecord], intents: Sequence[Intent]) -> Claimed:
+    """What a claim brought that has `won` these."""
+    lost = {slot_of(intent) for intent in intents} - {record.slot for record in won}
+    latest = latest_attempts(connection, intents) if lost else {}
+    others = [latest[slot] for slot in lost if slot in latest]
+    return Claimed(
+        won={e.order_ref: e for e in won},
+        settled={e.order_ref: e for e in others if e.status not in OPEN},
+        open={e.order_ref: e for e in others if e.status in OPEN},
+    )
+
+
+def won_unheard(
+    ledger: Transactions, connection: Connection, intents: Sequence[Intent], now: datetime
+) -> list[EffectRecord]:
+    """What an earlier try of this very claim has won, whose commit succeeded without our hearing of it."""
+    statement = select(effects).where(
+        effects.c.order_ref.in_([intent.order_ref for intent in intents]),
+        effects.c.action.in_({intent.action for intent in intents}),
+        effects.c.status == EffectStatus.SENDING,
+        effects.c.owner == ledger.owner,
+        effects.c.intent_at == now,
+    )
+    slots = {slot_of(intent) for intent in intents}
+    return [record for record in effect_records(connection, statement) if record.slot in slots]
+
+
+def _within(
+    ledger: Transactions, connection: Connection, intents: Sequence[Intent], limits: SpendLimits
+) -> Sequence[Intent]:
+    """The intents that the limits have room for; the others' orders are held."""
+    reasons = without_room(connection, intents, limits)
+    what = "ordered, not paid: " if intents[0].action is Action.PAY else ""
+    for order_ref, reason in reasons.items():
+        change = OrderChange(order_ref=order_ref, state=OrderState.HELD, reason=f"{what}{reason}")
+        change_order(ledger, connection, change)
+    return [intent for intent in intents if intent.order_ref not in reasons]
 
 
 def still_valid(connection: Connection, intents: Sequence[Intent], batch_id: str) -> Sequence[Intent]:
@@ -93,8 +159,9 @@ def intent_row(
 
 
 @cache
-def claiming(insert_into: Callable[..., Any]) -> Executable:
+def _claiming(insert_into: Callable[..., Any]) -> Executable:
     """The one statement that decides between processes: a new row is ours, and one that provably never left."""
+    # Any row but an unsent one may stand for a request that left: claiming that again would buy twice.
     insert = insert_into(effects)
     kept = {"key", "order_ref", "action", "attempt", "fence", "settled_at", "answer"}
     statement: Executable = insert.on_conflict_do_update(

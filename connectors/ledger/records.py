@@ -228,7 +228,8 @@ class Claimed:
 class OrderChange:
     """A move of one order, and what is written to it.
 
-    With `expected` it is dropped when the order is no longer in that state: another run knows more by then.
+    With `expected` it is dropped when the order is no longer in that state: another run knows more by then, and what
+    was read before it must not undo what that one wrote.
     """
 
     order_ref: str

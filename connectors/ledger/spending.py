@@ -21,6 +21,7 @@ from domain.money import Money
 from domain.states import OrderState
 
 SPENDING_LOCK = 7_307_422
+# What may have left counts while nobody knows: an effect in doubt that counted for nothing would be spent twice.
 COUNTS_AS_SPENT = (EffectStatus.SENDING, EffectStatus.UNKNOWN, EffectStatus.DONE)
 
 

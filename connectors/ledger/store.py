@@ -14,12 +14,10 @@ from sqlalchemy.exc import DatabaseError
 from connectors.ledger.answers import AnswerRows
 from connectors.ledger.claiming import (
     STANDING,
-    claiming,
+    claim_each,
+    claimed_of,
     effect_records,
-    intent_row,
-    latest_attempts,
-    slot_of,
-    still_valid,
+    won_unheard,
 )
 from connectors.ledger.codec import from_json, to_json
 from connectors.ledger.engine import LedgerUnusable, unusable
@@ -34,7 +32,7 @@ from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange
 from connectors.ledger.refunds import RefundRows
 from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import account, batches, effects, marks, matches, moves, orders
-from connectors.ledger.spending import batch_total, day_total, without_room
+from connectors.ledger.spending import batch_total, day_total
 from connectors.ledger.tracking import TrackingRows
 from connectors.ledger.transactions import Clock, Transactions
 from domain.effects import OPEN, Action, EffectStatus
@@ -248,56 +246,14 @@ class Ledger(Transactions):
         def try_once() -> Claimed:
             with self.transaction() as connection:
                 self.ground.require(connection)
-                if next(tries) and (won := self._claimed_unheard(connection, intents, now)):
-                    return self._claimed(connection, won, intents)
-                return self._claim(connection, intents, now, lease, limits)
+                # a try whose commit got no answer may have won: its rows must not pass for another run's
+                if next(tries) and (won := won_unheard(self, connection, intents, now)):
+                    return claimed_of(connection, won, intents)
+                return claim_each(self, connection, intents, now=now, lease=lease, limits=limits)
 
         claimed = try_once()
         self.ground.memory.began(claimed.won.values())
         return claimed
-
-    def _claim(
-        self,
-        connection: Connection,
-        intents: Sequence[Intent],
-        now: datetime,
-        lease: timedelta,
-        limits: SpendLimits | None,
-    ) -> Claimed:
-        intents = still_valid(connection, intents, limits.batch_id if limits else "")
-        if limits is not None and intents:
-            intents = self._within(connection, intents, limits)
-        if not intents:
-            return Claimed(won={}, settled={}, open={})
-        latest = latest_attempts(connection, intents)
-        rows = [
-            intent_row(intent, latest.get(slot_of(intent)), owner=self.owner, now=now, lease=lease)
-            for intent in intents
-        ]
-        rows.sort(key=lambda row: str(row["key"]))  # two runs that lock rows in one order never deadlock
-        return self._claimed(connection, effect_records(connection, claiming(self.insert), rows), intents)
-
-    def _claimed_unheard(self, connection: Connection, intents: Sequence[Intent], now: datetime) -> list[EffectRecord]:
-        """What an earlier try of this very claim has won, whose commit succeeded without our hearing of it."""
-        statement = select(effects).where(
-            effects.c.order_ref.in_([intent.order_ref for intent in intents]),
-            effects.c.action.in_({intent.action for intent in intents}),
-            effects.c.status == EffectStatus.SENDING,
-            effects.c.owner == self.owner,
-            effects.c.intent_at == now,
-        )
-        slots = {slot_of(intent) for intent in intents}
-        return [record for record in effect_records(connection, statement) if record.slot in slots]
-
-    def _claimed(self, connection: Connection, won: Sequence[EffectRecord], intents: Sequence[Intent]) -> Claimed:
-        lost = {slot_of(intent) for intent in intents} - {record.slot for record in won}
-        latest = latest_attempts(connection, intents) if lost else {}
-        others = [latest[slot] for slot in lost if slot in latest]
-        return Claimed(
-            won={e.order_ref: e for e in won},
-            settled={e.order_ref: e for e in others if e.status not in OPEN},
-            open={e.order_ref: e for e in others if e.status in OPEN},
-        )
 
     def take_over(
         self,
@@ -405,21 +361,13 @@ class Ledger(Transactions):
 
     # inside
 
-    def _within(self, connection: Connection, intents: Sequence[Intent], limits: SpendLimits) -> Sequence[Intent]:
-        """The intents that the limits have room for; the others' orders are held."""
-        reasons = without_room(connection, intents, limits)
-        what = "ordered, not paid: " if intents[0].action is Action.PAY else ""
-        for order_ref, reason in reasons.items():
-            change = OrderChange(order_ref=order_ref, state=OrderState.HELD, reason=f"{what}{reason}")
-            change_order(self, connection, change)
-        return [intent for intent in intents if intent.order_ref not in reasons]
-
     def _orders(self, statement: Select[Any], given: Mapping[str, Any] | None = None) -> dict[str, OrderRecord]:
         with self.reading() as connection:
             rows = connection.execute(statement, given).mappings()
             return {row["order_ref"]: OrderRecord.of(dict(row)) for row in rows}
 
     def _settle(self, connection: Connection, outcome: Outcome) -> bool:
+        # With the fence: a holder that was stopped past its lease must not write over what the next one found out.
         now = self.clock()
         statement = (
             update(effects)
