@@ -12,11 +12,11 @@ from prefect.cache_policies import NO_CACHE
 from connectors.ledger.records import OrderRecord
 from connectors.snapshots.writer import write_snapshot
 from domain.plan import PlannedOrder
+from tasks.opaque import opaque
 from tasks.resources import Resources
 from tasks.retrying import passing_trouble
 from tasks.search import kept_matches, with_matches
 from tasks.snapshot_rows import Row, order_tables, plan_tables
-from tasks.unwalked import unwalked
 
 MOST_WRITES = 10
 ALWAYS_TOLD = ("orders", "outcomes")
@@ -66,7 +66,7 @@ async def write(
     another has written: `as_of` is a moment before the rows were read, or one after which they are read once more.
     """
     resources.ledger.ground.require_places()  # a folder that went away would be made anew, without what was in it
-    await _write(resources, snapshot_id, unwalked(tables), batch_id=batch_id, as_of=as_of, begun=begun or as_of)
+    await _write(resources, snapshot_id, opaque(tables), batch_id=batch_id, as_of=as_of, begun=begun or as_of)
     return snapshot_id
 
 

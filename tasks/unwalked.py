@@ -1,15 +1,5 @@
-"""Keeps Prefect from walking what is big: it looks for futures in every parameter of a task, down to the last cell."""
+"""The earlier name of `tasks/opaque.py`."""
 
-from __future__ import annotations
+from tasks.opaque import opaque
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import TypeVar
-
-K = TypeVar("K")
-V = TypeVar("V")
-
-
-def unwalked(mapping: Mapping[K, V]) -> Mapping[K, V]:
-    """The same mapping as a parameter that costs nothing to pass, however much it holds."""
-    return MappingProxyType(mapping)  # Prefect walks dicts, lists, tuples, sets, dataclasses and pydantic models
+unwalked = opaque

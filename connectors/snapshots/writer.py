@@ -14,7 +14,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from connectors.crash_points import BEFORE_MANIFEST, reach
-from connectors.snapshots.durable import alone, keep_aside, move, require_writable, sync
+from connectors.snapshots.durable import exclusive, keep_aside, move, require_writable, sync
 from connectors.snapshots.manifests import (
     WORK,
     Manifest,
@@ -56,7 +56,7 @@ def write_snapshot(
     _check_arguments(snapshot_id, tables, written_at)
     envelope: dict[str, object] = {"snapshot_id": snapshot_id, "batch_id": batch_id, "snapshot_at": written_at}
     content = {name: _content(TABLES[name], envelope, rows) for name, rows in tables.items()}
-    with _told(root, snapshot_id), alone(root / WORK):
+    with _told(root, snapshot_id), exclusive(root / WORK):
         files = tuple(_stage(root, snapshot_id, date, name, table) for name, table in content.items())
         manifest = Manifest(
             snapshot_id=snapshot_id, batch_id=batch_id, date=date, written_at=written_at.astimezone(UTC), files=files
