@@ -7,9 +7,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.running import RunningSandbox, own_sandbox
+from tests.running import ROOT, RunningSandbox, own_sandbox
 
 os.environ["COLUMNS"] = "200"  # the terminal's width is measured once, by whichever test imports it first
+SLOW = ("tests/deployments/", "tests/ui/", "tests/cli/test_starts.py", "tests/journeys/", "tests/crashes/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What waits for other processes comes first: one worker begins with it while the others compute."""
+    places = {item: str(item.path.relative_to(ROOT)) for item in items}
+    items.sort(key=lambda item: next((n for n, part in enumerate(SLOW) if places[item].startswith(part)), len(SLOW)))
 
 
 @pytest.fixture(scope="session")
