@@ -76,7 +76,7 @@ class WatchedLedger(Ledger):
     # As the ledger's own, but on one connection that stays open: opening one costs more than most statements.
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
+    def transaction(self) -> Iterator[Connection]:
         doing = sys._getframe(2).f_code.co_name
         boundary(f"{doing}: before")
         with self.database.connection.begin():
@@ -85,7 +85,7 @@ class WatchedLedger(Ledger):
         boundary(f"{doing}: after the commit")
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
+    def reading(self) -> Iterator[Connection]:
         boundary("read of the ledger")
         try:
             yield self.database.connection

@@ -73,7 +73,7 @@ def stage() -> Iterator[Stage]:
     with ExitStack() as stack:
         replace = partial(_replace, stack)
         replace("prefect.Task.__call__", _call_plainly)
-        replace("connectors.ledger.store.open_engine", lambda _url: made.database.engine)
+        replace("connectors.ledger.transactions.open_engine", lambda _url: made.database.engine)
         replace("connectors.ledger.send_log.os", _Files(made))
         replace("connectors.ledger.send_log.uuid", SimpleNamespace(uuid4=lambda: _seeded_uuid(made)))
         replace("sandbox.answers.os", SimpleNamespace(urandom=partial(_seeded_bytes, made)))
