@@ -6,6 +6,7 @@ import base64
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
+from connectors.concurrently import concurrently
 from connectors.xportcn.after_sale.base import (
     Ability,
     Carrier,
@@ -20,7 +21,6 @@ from connectors.xportcn.api import alibaba_order
 from connectors.xportcn.channels.matching import LinesByIds
 from connectors.xportcn.channels.refusals import refusal, unsettled
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.concurrently import concurrently
 from connectors.xportcn.errors import ContractMismatch, NotSent, Refused
 from connectors.xportcn.wire import Nothing
 from domain.after_sale import NOTHING, RefundEvent, RefundKind, RefundOption, RefundState, ServiceRefund
@@ -92,7 +92,7 @@ class Alibaba1688AfterSale:
     async def options(self, order_id: str, target: Target, kind: RefundKind) -> tuple[RefundOption, ...]:
         order = await self._order(order_id)
         goods = [one for one in GOODS.get(order.base_info.status, ()) if kind is RefundKind.REFUND or one in RECEIVED]
-        found = await concurrently(lambda one: self._reasons(order_id, target.entry_ids, one), goods)
+        found = await concurrently(goods, lambda one: self._reasons(order_id, target.entry_ids, one))
         return tuple(
             _option(reason, one, order, target.entry_ids)
             for one, reasons in zip(goods, found, strict=True)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
+from connectors.concurrently import concurrently
 from connectors.xportcn.after_sale.base import (
     Ability,
     Carrier,
@@ -21,7 +22,6 @@ from connectors.xportcn.api.base import EffectCall
 from connectors.xportcn.channels.matching import LinesByIds
 from connectors.xportcn.channels.refusals import refusal, unsettled
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.concurrently import concurrently
 from connectors.xportcn.errors import ContractMismatch, Refused
 from domain.after_sale import NOTHING, RefundEvent, RefundKind, RefundOption, RefundState, ServiceRefund
 from domain.effects import Claim
@@ -77,9 +77,7 @@ class TaobaoAfterSale:
         return tuple(found)
 
     async def options(self, order_id: str, target: Target, kind: RefundKind) -> tuple[RefundOption, ...]:
-        found = await concurrently(
-            lambda goods: self._options(target.entry_ids[0], TYPES[kind], goods), list(GOODS[kind])
-        )
+        found = await concurrently(GOODS[kind], lambda goods: self._options(target.entry_ids[0], TYPES[kind], goods))
         return tuple(option for options in found for option in options)
 
     async def _options(self, sub_order_id: str, refund_type: int, goods: str) -> tuple[RefundOption, ...]:

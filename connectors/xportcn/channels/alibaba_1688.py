@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from connectors.concurrently import concurrently
 from connectors.xportcn.api import alibaba_batch, alibaba_order, alibaba_product
 from connectors.xportcn.channels import alibaba_1688_answers as answers
 from connectors.xportcn.channels.alibaba_requests import address, cargo, seller_cargo
@@ -14,7 +15,6 @@ from connectors.xportcn.channels.matching import CLOCK_MARGIN, batches_of_seller
 from connectors.xportcn.channels.previewing import no_quote
 from connectors.xportcn.channels.refusals import ORDER_NOT_FOUND, PRODUCT_NOT_FOUND, without_own_id
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.concurrently import concurrently
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.wire import china_text
 from domain.absence import Reading
@@ -70,7 +70,7 @@ class Alibaba1688Channel:
     async def quote_many(self, orders: Sequence[SourcingOrder], warehouse: Warehouse) -> dict[str, Quote]:
         """One call for up to ten orders of different sellers. An exception is about all orders."""
         groups = batches_of_sellers(orders, MOST_SELLERS)
-        quotes = await concurrently(lambda group: self._quote_group(group, warehouse), groups)
+        quotes = await concurrently(groups, lambda group: self._quote_group(group, warehouse))
         return {order_ref: quote for group in quotes for order_ref, quote in group.items()}
 
     async def _quote_group(self, orders: Sequence[SourcingOrder], warehouse: Warehouse) -> dict[str, Quote]:
@@ -148,7 +148,7 @@ class Alibaba1688Channel:
         return order_page(page.result, page.total_record, answers.service_order)
 
     async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
-        orders = await concurrently(self._order, dict.fromkeys(order_ids))
+        orders = await concurrently(dict.fromkeys(order_ids), self._order)
         return {order.order_id: order for order in orders if order is not None}
 
     async def _order(self, order_id: str) -> ServiceOrder | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from connectors.concurrently import concurrently
 from connectors.xportcn.api import alibaba_product, big_major
 from connectors.xportcn.channels import alibaba_1688_answers
 from connectors.xportcn.channels import big_major_answers as answers
@@ -22,7 +23,6 @@ from connectors.xportcn.channels.refusals import (
     without_own_id,
 )
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.concurrently import concurrently
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.wire import china_text
 from domain.absence import Reading
@@ -117,7 +117,7 @@ class BigMajorChannel:
         return order_page(page.data, page.total_records, answers.service_order)
 
     async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
-        orders = await concurrently(self._order, dict.fromkeys(order_ids))
+        orders = await concurrently(dict.fromkeys(order_ids), self._order)
         return {order.order_id: order for order in orders if order is not None}
 
     async def _order(self, order_id: str) -> ServiceOrder | None:

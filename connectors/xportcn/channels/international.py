@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from connectors.concurrently import concurrently
 from connectors.xportcn.api import international
 from connectors.xportcn.channels import international_answers as answers
 from connectors.xportcn.channels.base import Created, Warehouse
@@ -21,7 +22,6 @@ from connectors.xportcn.channels.matching import CLOCK_MARGIN, batches, by_refer
 from connectors.xportcn.channels.previewing import asked_before, no_quote, require_approved
 from connectors.xportcn.channels.refusals import PRODUCT_NOT_FOUND, code_of, payment_refusal
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.concurrently import concurrently
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.wire import china_text
 from domain.absence import Reading
@@ -76,7 +76,7 @@ class InternationalChannel:
             return no_quote(answers.problem(refused.code, refused.message))
         amounts = {order.lines[0].line_no: freight.product_amount}
         if len(order.lines) > 1:
-            products = await concurrently(self._product, dict.fromkeys(line.item_id for line in order.lines))
+            products = await concurrently(dict.fromkeys(line.item_id for line in order.lines), self._product)
             amounts = answers.line_amounts(order.lines, [product for product in products if product])
         return answers.quote(freight, order.lines, amounts)
 
@@ -108,7 +108,7 @@ class InternationalChannel:
 
     async def find(self, references: Sequence[str], *, since: datetime, controls: Sequence[str] = ()) -> Reading:
         batched = [[*batch, *controls] for batch in batches(references, MOST_IDS - len(controls))]
-        lists = await concurrently(self._with_references, batched)
+        lists = await concurrently(batched, self._with_references)
         wanted = {*references, *in_every_call(lists, controls)}
         return Reading(found=by_reference((order for orders in lists for order in orders), wanted, since))
 
@@ -128,7 +128,7 @@ class InternationalChannel:
         return order_page(answer.order_list, answer.total_count, answers.any_order)
 
     async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
-        lists = await concurrently(self._with_ids, batches(order_ids, MOST_IDS))
+        lists = await concurrently(batches(order_ids, MOST_IDS), self._with_ids)
         return {order.order_id: order for orders in lists for order in orders}
 
     async def _with_ids(self, order_ids: list[str]) -> list[ServiceOrder]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from connectors.concurrently import concurrently
 from connectors.xportcn.api import poizon
 from connectors.xportcn.channels import poizon_answers as answers
 from connectors.xportcn.channels.base import Created, Warehouse
@@ -21,7 +22,6 @@ from connectors.xportcn.channels.matching import CLOCK_MARGIN, batches, by_refer
 from connectors.xportcn.channels.previewing import no_quote, over_limit
 from connectors.xportcn.channels.refusals import PRODUCT_NOT_FOUND, code_of, payment_refusal
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.concurrently import concurrently
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.wire import unix_ms
 from domain.absence import Reading
@@ -100,7 +100,7 @@ class PoizonChannel:
 
     async def find(self, references: Sequence[str], *, since: datetime, controls: Sequence[str] = ()) -> Reading:
         batched = [[*batch, *controls] for batch in batches(references, MOST_IDS - len(controls))]
-        lists = await concurrently(self._with_references, batched)
+        lists = await concurrently(batched, self._with_references)
         wanted = {*references, *in_every_call(lists, controls)}
         return Reading(found=by_reference((order for orders in lists for order in orders), wanted, since))
 
@@ -120,7 +120,7 @@ class PoizonChannel:
         return order_page(answer.data, answer.total_records, answers.service_order)
 
     async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
-        lists = await concurrently(self._with_ids, batches(order_ids, MOST_IDS))
+        lists = await concurrently(batches(order_ids, MOST_IDS), self._with_ids)
         return {order.order_id: order for orders in lists for order in orders}
 
     async def _with_ids(self, order_ids: list[str]) -> list[ServiceOrder]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from connectors.concurrently import concurrently
 from connectors.xportcn.api import taobao_order, taobao_product
 from connectors.xportcn.channels import taobao_answers as answers
 from connectors.xportcn.channels.base import Created, PayOutcome, Warehouse
@@ -21,7 +22,6 @@ from connectors.xportcn.channels.matching import CLOCK_MARGIN, batches, by_refer
 from connectors.xportcn.channels.previewing import no_quote
 from connectors.xportcn.channels.refusals import ORDER_NOT_FOUND, PRODUCT_NOT_FOUND
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.concurrently import concurrently
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.wire import unix_ms
 from domain.absence import Reading
@@ -117,7 +117,7 @@ class TaobaoChannel:
     async def find(self, references: Sequence[str], *, since: datetime, controls: Sequence[str] = ()) -> Reading:
         """One question a reference: a control is a question of the same form at the same moment."""
         wanted = dict.fromkeys([*references, *controls])
-        pages = await concurrently(self._with_reference, wanted)
+        pages = await concurrently(wanted, self._with_reference)
         return Reading(found=by_reference((order for page in pages for order in page), wanted, since))
 
     async def _with_reference(self, reference: str) -> list[ServiceOrder]:
@@ -137,7 +137,7 @@ class TaobaoChannel:
         return order_page(page.data, page.total_records, answers.service_order)
 
     async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
-        pages = await concurrently(self._with_ids, batches(order_ids, PAGE_SIZE))
+        pages = await concurrently(batches(order_ids, PAGE_SIZE), self._with_ids)
         return {order.order_id: order for page in pages for order in page}
 
     async def _with_ids(self, order_ids: list[str]) -> list[ServiceOrder]:
@@ -152,7 +152,7 @@ class TaobaoChannel:
         return [answers.service_order(order) for order in page.data]
 
     async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
-        parts = await concurrently(self._trace_part, order.parts)
+        parts = await concurrently(order.parts, self._trace_part)
         return oldest_first(event for events in parts for event in events)
 
     async def _trace_part(self, part: str) -> list[TrackingEvent]:

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
+from connectors.concurrently import concurrently
 from connectors.xportcn.channels.base import Created
-from connectors.xportcn.concurrently import concurrently
 from connectors.xportcn.errors import Refused
 from domain.effects import Action
 from domain.money import Money
@@ -165,7 +165,7 @@ async def test_many_orders_are_all_found(shop: Shop) -> None:
     references = [f"R-{number}" for number in range(70)]
     ours = await shop.order()
     orders = [replace(ours, request=replace(ours.request, order_ref=reference)) for reference in references]
-    ids = await concurrently(shop.create, orders)
+    ids = await concurrently(orders, shop.create)
     found = (await shop.channel.find(references, since=start)).found
     assert {reference: one.order_id for reference, (one,) in found.items()} == dict(zip(references, ids, strict=True))
     assert set(await shop.channel.read(ids)) == set(ids)
@@ -184,10 +184,10 @@ async def test_every_order_of_the_account_is_listed(shop: Shop) -> None:
     """More than a page, whoever made them and whatever became of them; none from before the moment asked for."""
     ours = await shop.order()
     orders = [replace(ours, request=replace(ours.request, order_ref=f"R-{number}")) for number in range(55)]
-    early = await concurrently(shop.create, orders[:2])
+    early = await concurrently(orders[:2], shop.create)
     shop.sandbox.advance(days=2)
     begin = now() + timedelta(days=2)
-    ids = await concurrently(shop.create, orders[2:])
+    ids = await concurrently(orders[2:], shop.create)
     await shop.pay(ids[0])
     listed = await shop.channel.list_orders(since=begin)
     assert sorted(one.order_id for one in listed) == sorted(ids)
