@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 from rich.table import Table
 
 from cli.failures import BAD_USAGE, NEEDS_A_PERSON, say
-from cli.options import is_amount, is_encoding
+from cli.options import as_given, is_amount, is_encoding
 from cli.run import ask, print_report, require_no_faults, say_warnings
 from cli.running import run_flow
-from cli.terminal import console, show_orders
+from cli.terminal import console
 from domain.cart import CartFault, CartRow
 from domain.marketplace import Marketplace
 from domain.report import BatchReport
@@ -56,7 +56,7 @@ def order(order_refs: list[str], *, dry_run: bool, yes: bool, budget_cny: str | 
         from flows.carts import order_from_cart
 
         approver.set(ask)
-        return await order_from_cart(order_refs, dry_run, yes, budget_cny)
+        return await order_from_cart(order_refs, dry_run, yes, as_given(budget_cny))
 
     report = _run(flow)
     if report is None:
@@ -99,8 +99,6 @@ def _run(flow: Callable[[], Coroutine[Any, Any, R]]) -> R | None:
 def _print(report: BatchReport, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(report.to_json(), ensure_ascii=False, indent=2))
-    elif report.dry_run:
-        show_orders("Would be ordered", report.orders)
     else:
         print_report(report)
 

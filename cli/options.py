@@ -28,6 +28,11 @@ def is_amount(option: str, text: str | None) -> bool:
         return False
 
 
+def as_given(amount: str | None) -> str:
+    """An amount in yuan as the flows take it, empty for none."""
+    return f"{yuan(amount).major:f}" if amount else ""
+
+
 def is_encoding(name: str) -> bool:
     """Whether this names an encoding of text, or nothing; if it does not, that is said."""
     from connectors.request_files import check_encoding

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from cli.failures import BAD_USAGE, NEEDS_A_PERSON, say
 from cli.matches import show_matches
-from cli.options import is_amount, is_encoding
+from cli.options import as_given, is_amount, is_encoding
 from cli.plan import NUMBERS, show_plan, totals
 from cli.running import run_flow
 from cli.terminal import MOST_SHOWN, and_more, console, messages, show_orders
@@ -67,7 +67,7 @@ def run_batch(
         batch=batch or "",
         dry_run=dry_run,
         yes=yes,
-        limits={"budget_cny": f"{Money.parse(budget_cny).major:f}" if budget_cny else ""},
+        limits={"budget_cny": as_given(budget_cny)},
         speed={"chunk_size": chunk_size or 0, "concurrency": concurrency or 0},
     )
     if as_json:
@@ -133,7 +133,8 @@ def source(**parameters: Any) -> BatchReport:
 
     async def flow() -> BatchReport:
         from flows.approval import approver
-        from flows.source_orders import last_report, source_orders
+        from flows.shown.artifacts import last_report
+        from flows.source_orders import source_orders
 
         last_report.set(reports)
         if sys.stdin.isatty():

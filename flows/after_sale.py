@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 
 from prefect import flow
 from prefect.runtime import flow_run
 
 from connectors.ledger.records import OrderRecord
-from connectors.settings import SourcingSettings, XportcnSettings
 from domain.after_sale import FOLLOWED, Refund, RefundFault, RefundKind, RefundOption, RefundState
 from domain.effects import OPEN, Action, EffectStatus
 from domain.money import Money
 from domain.wording import number_of, some
 from flows.after_sale_reporting import AfterSaleReport, after_sale_report
 from flows.chunks import chunks
+from flows.opening import opened
 from flows.shown.events import EventFeed
 from flows.shown.expected_failures import ends_plainly, run_logger
 from flows.shown.progress import progress_shown
@@ -25,7 +24,7 @@ from tasks.follow_refunds import follow_refunds
 from tasks.message_seller import message_seller
 from tasks.progress import progress
 from tasks.refund import RefundWish, ask_refund, refund_options, withdraw
-from tasks.resources import Resources, open_resources
+from tasks.resources import Resources
 from tasks.return_parcel import return_parcel
 from tasks.settle_after_sale import settle_after_sale
 
@@ -55,7 +54,7 @@ async def ask_for_refund(
         description=description,
         vouchers=tuple(vouchers or ()),
     )
-    async with _after_sale() as resources:
+    async with opened() as resources:
         order = await _settled_order(resources, order_ref)
         keys = await ask_refund(resources, order, wish)
         return await after_sale_report(resources, [order_ref], keys=keys, troubles=_troubles(resources, order_ref))
@@ -72,7 +71,7 @@ async def send_back(
     vouchers: list[str] | None = None,
 ) -> AfterSaleReport:
     """Name the parcel of an agreed return. `company` is the carrier's code or name; `vouchers` are links."""
-    async with _after_sale() as resources:
+    async with opened() as resources:
         order = await _settled_order(resources, order_ref)
         refund = _chosen(resources, order_ref, line, prefer=RefundState.TO_RETURN)
         await return_parcel(
@@ -85,7 +84,7 @@ async def send_back(
 @ends_plainly(RefundFault)
 async def withdraw_refund(order_ref: str, line: int | None = None) -> AfterSaleReport:
     """Take a refund back while the seller has not paid it."""
-    async with _after_sale() as resources:
+    async with opened() as resources:
         order = await _settled_order(resources, order_ref)
         refund = _chosen(resources, order_ref, line)
         await withdraw(resources, order, refund)
@@ -98,7 +97,7 @@ async def write_to_seller(
     order_ref: str, words: str, line: int | None = None, vouchers: list[str] | None = None
 ) -> AfterSaleReport:
     """Write to the seller about a refund; the same words are said once. `vouchers` are links to pictures."""
-    async with _after_sale() as resources:
+    async with opened() as resources:
         order = await _settled_order(resources, order_ref)
         refund = _chosen(resources, order_ref, line)
         await message_seller(resources, order, refund, words, tuple(vouchers or ()))
@@ -114,7 +113,7 @@ def receipt_name() -> str:
 @ends_plainly(RefundFault)
 async def receive_orders(order_refs: OrderRefs) -> AfterSaleReport:
     """Confirm that the goods of these orders arrived, which lets their sellers have the money."""
-    async with _after_sale() as resources:
+    async with opened() as resources:
         for order_ref in order_refs:
             await confirm_receipt(resources, await _settled_order(resources, order_ref))
         troubles = [trouble for ref in order_refs for trouble in _troubles(resources, ref)]
@@ -128,7 +127,7 @@ async def follow_after_sale(chunk_size: ChunkSize = 0) -> AfterSaleReport:
 
     Safe to run at any time, and twice.
     """
-    async with _after_sale() as resources:
+    async with opened() as resources:
         ledger = resources.ledger
         refs = list(dict.fromkeys(refund.order_ref for refund in ledger.refunds.in_states(FOLLOWED)))
         feed = EventFeed(ledger, refs)
@@ -148,15 +147,8 @@ async def follow_after_sale(chunk_size: ChunkSize = 0) -> AfterSaleReport:
 
 async def options_for(order_ref: str, kind: RefundKind) -> tuple[RefundOption, ...]:
     """What the marketplace takes now, to choose a reason from. Sends nothing."""
-    async with _after_sale() as resources:
+    async with opened() as resources:
         return await refund_options(resources, _order(resources, order_ref), kind)
-
-
-@asynccontextmanager
-async def _after_sale() -> AsyncIterator[Resources]:
-    async with open_resources(SourcingSettings(), XportcnSettings()) as resources:
-        await resources.warehouse()  # one cheap call that tells whether service, clock and account are well
-        yield resources
 
 
 def _order(resources: Resources, order_ref: str) -> OrderRecord:

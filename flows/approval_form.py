@@ -22,7 +22,7 @@ from prefect.input import RunInput
 from prefect.input.run_input import keyset_from_base_key
 from pydantic import Field, ValidationError, create_model
 
-from connectors.ledger.codec import plan_hash
+from connectors.ledger.plans import plan_hash
 from domain.plan import PlannedOrder
 from domain.request_remarks import Remark
 from flows.shown.artifacts import artifact_key

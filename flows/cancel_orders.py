@@ -8,7 +8,6 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from connectors.ledger.records import OrderRecord
-from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.xportcn.after_sale import after_sale_for
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.after_sale import CancelWay, RefundFault, RefundKind, judge_cancel
@@ -19,6 +18,7 @@ from domain.wording import number_of, some
 from flows.after_sale_reporting import AfterSaleReport, after_sale_report
 from flows.chunks import chunks
 from flows.execution import settle_open_effects
+from flows.opening import opened
 from flows.shown.events import EventFeed
 from flows.shown.expected_failures import ends_plainly, run_logger
 from flows.shown.progress import progress_shown
@@ -28,7 +28,7 @@ from tasks.cancel_order import cancel_orders as cancel_chunk
 from tasks.cancel_order import confirm_cancellations
 from tasks.progress import progress
 from tasks.refund import RefundWish, ask_refund
-from tasks.resources import Resources, open_resources
+from tasks.resources import Resources
 from tasks.settle_after_sale import settle_after_sale
 
 CHANGED_MY_MIND = "不想要了"
@@ -46,16 +46,14 @@ async def cancel_orders(order_refs: OrderRefs, reason: CancelReason = CHANGED_MY
 
     What has no answer yet is looked for first. Safe to run again: nothing is cancelled or asked for twice.
     """
-    settings = SourcingSettings()
-    async with open_resources(settings, XportcnSettings()) as resources:
-        await resources.warehouse()  # one cheap call that tells whether service, clock and account are well
+    async with opened() as resources:
         before = resources.ledger.orders(order_refs)
         feed = EventFeed(resources.ledger, order_refs)
         run_logger().info("%s to cancel", number_of(len(order_refs), "order"))
         await settle_open_effects(resources, before)
         await settle_after_sale(resources, resources.ledger.orders(order_refs))
         async with progress_shown("orders"):
-            troubles = await _cancel(resources, order_refs, reason, settings.chunk_size)
+            troubles = await _cancel(resources, order_refs, reason, resources.settings.chunk_size)
         await feed.tell(order_refs)
         return await after_sale_report(resources, order_refs, before=before, troubles=troubles)
 

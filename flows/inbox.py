@@ -35,10 +35,11 @@ from flows.parameters import (
     Speed,
     Yes,
 )
+from flows.request_batches import batch_id_with
 from flows.shown.artifacts import artifact_key, counts_of
 from flows.shown.expected_failures import EXPECTED, failed, run_logger, speak_plainly
 from flows.shown.progress import rename_run, shown
-from flows.source_orders import batch_id_with, source_orders
+from flows.source_orders import source_orders
 
 OVER = REACHED_BOOKED | {OrderState.REFUSED, OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED}
 STOPS_ALL = (LedgerUnusable, Misconfigured, MissingSetting)

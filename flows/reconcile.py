@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from prefect import flow
 
 from connectors.ledger.facts import every_open_effect
-from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.xportcn.carts import cart_for
 from connectors.xportcn.errors import XportcnError
 from domain.budget import start_of_day
@@ -29,6 +28,7 @@ from domain.reconciliation import (
 from domain.service_orders import ServiceOrder
 from flows.chunks import chunks
 from flows.execution import settle_open_effects
+from flows.opening import opened
 from flows.reconcile_reporting import ReconciliationReport, summary_of, tell
 from flows.reporting import line_of
 from flows.shown.events import EventFeed
@@ -47,7 +47,7 @@ from tasks.reconcile import (
     unsettled,
 )
 from tasks.reconciliation_rows import reconciliation_rows
-from tasks.resources import Resources, open_resources
+from tasks.resources import Resources
 from tasks.settle_after_sale import settle_after_sale
 from tasks.snapshot import orders_now, write
 
@@ -75,12 +75,10 @@ async def reconcile(
     tells what left the wallet: give what the console's statement says, to have it compared too. Orders that somebody
     else made in the same account are found every time until you say that they are not ours.
     """
-    settings = SourcingSettings()
     wallet_out = Money.parse(wallet_out_cny) if wallet_out_cny else None
     asked = marketplaces or list(Marketplace)
-    async with open_resources(settings, XportcnSettings()) as resources:
-        await resources.warehouse()  # one cheap call that tells whether service, clock and account are well
-        run = Reconciliation(resources, since_days, asked, chunk_size or settings.chunk_size)
+    async with opened() as resources:
+        run = Reconciliation(resources, since_days, asked, chunk_size or resources.settings.chunk_size)
         async with progress_shown("reconciliation"):
             report = await run.report(wallet_out, said_of(not_ours, said_by))
     await tell(report)

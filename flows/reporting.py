@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from connectors.ledger.records import OrderRecord
@@ -46,6 +47,20 @@ def batch_report(
         matches=[match_line(plan.order_ref, match) for plan in plans for match in plan.matches],
         warnings=warnings,
         lines_without_limit=lines_without_limit(requests),
+    )
+
+
+def one_report(reports: Sequence[BatchReport], refs: Sequence[str]) -> BatchReport:
+    """The report of orders of several batches, in this order, under the last one's name and snapshot."""
+    lines = {line.order_ref: line for report in reports for line in report.orders}
+    return replace(
+        reports[-1],
+        orders=[lines[ref] for ref in refs],
+        spent_this_run_fen=sum(report.spent_this_run_fen for report in reports),
+        bought_this_run=sum(report.bought_this_run for report in reports),
+        plans=[plan for report in reports for plan in report.plans],
+        to_ship=[plan for report in reports for plan in report.to_ship],
+        lines_without_limit=sum(report.lines_without_limit for report in reports),
     )
 
 

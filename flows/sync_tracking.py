@@ -10,12 +10,12 @@ from prefect import flow
 from prefect.artifacts import acreate_table_artifact
 
 from connectors.ledger.records import OrderRecord
-from connectors.settings import SourcingSettings, XportcnSettings
 from domain.report import ReportLine
 from domain.states import OrderState
 from domain.wording import number_of
 from flows.chunks import chunks
 from flows.execution import settle_open_effects
+from flows.opening import opened
 from flows.reporting import line_of
 from flows.shown.artifacts import tracking_links
 from flows.shown.events import EventFeed, stalled
@@ -23,7 +23,7 @@ from flows.shown.expected_failures import ends_plainly, run_logger
 from flows.shown.progress import progress_shown, rename_run, shown
 from flows.upkeep_parameters import ChunkSize, Concurrency
 from tasks.progress import progress
-from tasks.resources import Resources, open_resources
+from tasks.resources import Resources
 from tasks.snapshot import snapshot_tracking
 from tasks.sync_tracking import sync_tracking as sync_chunk
 from tasks.unwalked import unwalked
@@ -63,11 +63,8 @@ async def sync_tracking(chunk_size: ChunkSize = 0, concurrency: Concurrency = 0)
     Payments, orders and bookings without an answer are looked for first. Domestic parcels are reported to the
     warehouse, each once.
     """
-    settings = SourcingSettings()
-    async with open_resources(settings, XportcnSettings(), concurrency=concurrency or None) as resources:
-        await resources.warehouse()  # one cheap call that tells whether service, clock and account are well
-        async with progress_shown("parcels"):
-            return await _track(resources, chunk_size or settings.chunk_size)
+    async with opened(concurrency=concurrency) as resources, progress_shown("parcels"):
+        return await _track(resources, chunk_size or resources.settings.chunk_size)
 
 
 async def _track(resources: Resources, chunk_size: int) -> TrackReport:

@@ -31,7 +31,8 @@ from prefect.settings import PREFECT_SERVER_ALLOW_EPHEMERAL_MODE, temporary_sett
 
 import flows.after_sale
 import flows.cancel_orders
-import flows.source_orders
+import flows.opening
+import flows.plan_sources
 import tasks.cancel_order
 from connectors.crash_points import VARIABLE
 from connectors.request_files import read_request_file
@@ -40,6 +41,7 @@ from connectors.xportcn.after_sale.taobao import TaobaoAfterSale
 from domain.after_sale import RefundKind
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
+from flows.batch_run import BatchRun
 from flows.planning import plan_orders
 from tasks.resources import Resources, open_resources
 from tests.running import write_csv
@@ -205,8 +207,7 @@ def _without_prefect(clock: Callable[[], datetime]) -> None:
 
     cast(Any, prefect.Task).__call__ = call
     cast(Any, Artifact).acreate = written
-    for module in (flows.cancel_orders, flows.after_sale):
-        cast(Any, module).open_resources = partial(open_resources, clock=clock)
+    cast(Any, flows.opening).open_resources = partial(open_resources, clock=clock)
     # the sandbox closes an order five seconds after it has accepted that; tests move its clock instead
     tasks.cancel_order.CONFIRM_PAUSES_S = cast(Any, (0.0,))
     TaobaoAfterSale.settles_in = timedelta(0)
@@ -219,8 +220,9 @@ async def _source(job: Job) -> dict[str, Any]:
     settings = SourcingSettings()
     async with open_resources(settings, XportcnSettings(), clock=job.clock) as resources:
         requests = read_request_file(job.file).orders
-        batch = flows.source_orders._Batch(resources, job.batch, str(job.file), requests, job.chunk_size)
-        report = await batch.source(None, ask=False)
+        plans = flows.plan_sources.FromRequests(requests, str(job.file))
+        batch = BatchRun(resources, job.batch, plans, chunk_size=job.chunk_size)
+        report = await batch.buy(None, ask=False)
     return report.to_json()
 
 
@@ -252,7 +254,7 @@ def _use_plans(file: Path) -> None:
     async def looked_up(_: Resources, requests: Sequence[OrderRequest], **__: Any) -> list[PlannedOrder]:
         return [made[request.order_ref] for request in requests]
 
-    cast(Any, flows.source_orders).plan_orders = looked_up
+    cast(Any, flows.plan_sources).plan_orders = looked_up
 
 
 async def _nothing(_: Job) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 import flows.inbox
 from connectors.inbox import Inbox
 from flows.parameters import Requests, Speed
-from flows.source_orders import read_requests
+from flows.request_batches import read_requests
 from tests.connectors.request_files.writing import GOOD, csv_bytes
 
 CHINESE = csv_bytes(GOOD | {"receiver_name": "王小明", "quantity": "0"}, encoding="gb18030")

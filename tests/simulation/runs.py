@@ -10,9 +10,10 @@ from domain.answers import Answer, AnswerKind
 from domain.money import Money
 from domain.orders import OrderRequest
 from flows.approval import ApprovalRequest, approver
+from flows.batch_run import BatchRun
 from flows.cancel_orders import CHANGED_MY_MIND, _cancel
 from flows.execution import settle_open_effects
-from flows.source_orders import _Batch
+from flows.plan_sources import FromRequests
 from flows.sync_tracking import _track
 from tasks.answers import take_answer
 from tasks.resources import Clock, open_resources
@@ -48,7 +49,8 @@ async def source(
     approver.set(person)
     async with open_resources(settings, XPORTCN, clock=clock) as resources:
         await resources.warehouse()
-        await _Batch(resources, process.batch, "requests.csv", requests, chunk_size).source(budget, ask=True)
+        plans = FromRequests(requests, "requests.csv")
+        await BatchRun(resources, process.batch, plans, chunk_size=chunk_size).buy(budget, ask=True)
 
 
 async def track(settings: SourcingSettings, clock: Clock, *, chunk_size: int) -> None:

@@ -12,9 +12,10 @@ from connectors.ledger.records import OrderChange, OrderRecord, Outcome
 from domain.effects import EffectStatus
 from domain.plan import PlannedOrder
 from domain.states import OrderState
-from flows import source_orders
+from flows import batch_run
 from flows.approval import ApprovalRequest, Decision
-from flows.source_orders import _Batch
+from flows.batch_run import BatchRun
+from flows.plan_sources import FromRequests
 from tasks.resources import Resources
 from tests.connectors.ledger.plans import intents
 from tests.flows.plans import planned
@@ -50,7 +51,7 @@ async def test_an_order_whose_freight_a_person_declined_is_left_alone(
         ("execute", execute),
         ("snapshot_orders", snapshot),
     ):
-        monkeypatch.setattr(source_orders, name, stand_in)
+        monkeypatch.setattr(batch_run, name, stand_in)
     requests = [planned(ref).request for ref in ("A-1", "A-2")]
-    await _Batch(resources, "batch", "file.csv", requests, 50).source(None, ask=True)
+    await BatchRun(resources, "batch", FromRequests(requests, "file.csv")).buy(None, ask=True)
     assert went_on == ["A-2"]

@@ -8,7 +8,7 @@ import pytest
 
 from domain.bad_requests import BadRequests
 from flows.parameters import Requests
-from flows.source_orders import batch_id_of, default_batch_id, read_requests
+from flows.request_batches import batch_id_of, default_batch_id, read_requests
 
 HEADER = (
     "order_ref,marketplace,item,quantity,max_unit_price,receiver_name,receiver_phone,country,state,city,zip,address"

@@ -1,0 +1,78 @@
+"""Lay the orders of a file into the carts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from connectors.ledger.records import OrderRecord
+from connectors.ledger.spending import COUNTS_AS_SPENT
+from connectors.xportcn.carts import cart_for
+from domain.decisions import held
+from domain.effects import Action
+from domain.orders import OrderRequest
+from domain.report import BatchReport
+from flows.chunks import chunks
+from flows.planning import plan_orders
+from flows.reporting import batch_report
+from flows.request_batches import Asked
+from tasks.fill_cart import fill_cart as fill_chunk
+from tasks.progress import progress
+from tasks.resources import Resources
+from tasks.snapshot import snapshot_orders
+from tasks.unwalked import unwalked
+
+
+async def fill_carts(resources: Resources, asked: Asked) -> BatchReport:
+    """Plan the orders and lay their lines into the carts, each once; those that can't be laid say why."""
+    ledger = resources.ledger
+    begun = ledger.start_batch(asked.batch_id, asked.source)
+    refused = await _fill(resources, asked.orders, asked.batch_id)
+    return batch_report(
+        asked.batch_id,
+        asked.orders,
+        orders=ledger.orders([order.order_ref for order in asked.orders]),
+        plans=(),
+        taken=refused,
+        bought={},
+        snapshot_id=await snapshot_orders(resources, asked.batch_id, begun, ledger.refs_in(asked.batch_id)),
+        snapshot_root=resources.settings.snapshot_root,
+        dry_run=False,
+        warnings=asked.warnings,
+    )
+
+
+async def _fill(resources: Resources, requests: Sequence[OrderRequest], batch_id: str) -> dict[str, str]:
+    """Lay what may be laid; answers why the others were left alone, by reference."""
+    ledger, chunk_size = resources.ledger, resources.settings.chunk_size
+    refs = [request.order_ref for request in requests]
+    live = [effect for effect in ledger.effects_of(refs) if effect.status in COUNTS_AS_SPENT]
+    carted = {effect.order_ref for effect in live if effect.action is Action.CART}
+    ordered = {effect.order_ref for effect in live if effect.action is not Action.CART}
+    known = ledger.orders(refs)
+    why = {one.order_ref: _left_alone(resources, one, known.get(one.order_ref), carted, ordered) for one in requests}
+    refused = {ref: words for ref, words in why.items() if words}
+    to_plan = [request for request in requests if request.order_ref not in refused.keys() | carted]
+    plans = await plan_orders(resources, to_plan, chunk_size=chunk_size)
+    waiting = [plan.judged(held("to be laid into the cart; run again")) for plan in plans]
+    ledger.put_plans(waiting, batch_id)
+    wanted = [plan.order_ref for plan in plans if plan.is_fine] + [ref for ref in carted if ref not in refused]
+    orders = {ref: order for ref, order in ledger.orders(wanted).items() if order.order_id is None}
+    progress.get().start("fill cart", len(orders))
+    for label, chunk in chunks(list(orders), chunk_size):
+        await fill_chunk(resources, unwalked({ref: orders[ref] for ref in chunk}), label=label)
+        progress.get().advance("fill cart", len(chunk))
+    return refused
+
+
+def _left_alone(
+    resources: Resources, request: OrderRequest, order: OrderRecord | None, carted: set[str], ordered: set[str]
+) -> str:
+    """Why nothing of it is laid into a cart; empty where it may be."""
+    ref = request.order_ref
+    if cart_for(request.marketplace, resources.client) is None:
+        return f"the service has no cart for {request.marketplace}: use sourcing run"
+    if order and (ref in ordered or order.order_id is not None):
+        return f"{ref} is ordered already ({order.state})"
+    if order and order.fingerprint != request.fingerprint and ref in carted:
+        return f"{ref} lies in the cart with other contents: new order_ref"
+    return ""

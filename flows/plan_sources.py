@@ -1,0 +1,148 @@
+"""Where the plans of a run come from: the orders of a request file, or what lies in the carts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from connectors.ledger.records import OrderChange, OrderRecord
+from connectors.ledger.spending import COUNTS_AS_SPENT
+from connectors.ledger.store import Ledger
+from connectors.xportcn.errors import Misconfigured, XportcnError
+from domain.cart import CartFault
+from domain.decisions import held
+from domain.effects import Action
+from domain.orders import OrderRequest
+from domain.plan import PlannedOrder
+from domain.request_remarks import SERVICE, Remark
+from domain.states import OrderState
+from flows.planning import plan_orders
+from flows.shown.expected_failures import run_logger
+from flows.sorting import OVER, Work, sort_requests
+from tasks.order_cart import plan_cart
+from tasks.progress import progress
+from tasks.resources import Resources
+from tasks.strangers import find_strangers
+
+
+class PlanSource(Protocol):
+    """What a run asks of where its plans come from. `name` is what the ledger keeps of a batch, `warnings` are told."""
+
+    name: str
+    requests: Sequence[OrderRequest]
+    warnings: Sequence[Remark]
+
+    def sort(self, ledger: Ledger) -> Work:
+        """What is to be done with each order."""
+
+    async def plan(
+        self, resources: Resources, requests: Sequence[OrderRequest], *, chunk_size: int, anew: bool
+    ) -> list[PlannedOrder]:
+        """Plans of the orders `to_plan`. `anew` decides again what an earlier run decided about words."""
+
+    def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
+        """Write what nobody has approved: nothing may be bought on it."""
+
+    def approve(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
+        """Write approved plans, whose reasons say by whom; not where another run was faster."""
+
+
+class FromRequests:
+    """Plans of the orders of a file."""
+
+    def __init__(self, requests: Sequence[OrderRequest], name: str, warnings: Sequence[Remark] = ()) -> None:
+        self.name = name
+        self.requests = requests
+        self.warnings = warnings
+
+    def sort(self, ledger: Ledger) -> Work:
+        return sort_requests(ledger, self.requests)
+
+    async def plan(
+        self, resources: Resources, requests: Sequence[OrderRequest], *, chunk_size: int, anew: bool
+    ) -> list[PlannedOrder]:
+        strangers = await find_strangers(resources, requests)
+        plans = await plan_orders(resources, requests, chunk_size=chunk_size, match_anew=anew)
+        for warning in strangers.warnings:
+            run_logger().warning(warning)
+        self.warnings = [*self.warnings, *(Remark(SERVICE, "", warning) for warning in strangers.warnings)]
+        why = strangers.reasons
+        return [plan.judged(held(why[ref])) if (ref := plan.order_ref) in why else plan for plan in plans]
+
+    def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
+        resources.ledger.put_plans(plans, batch_id)
+
+    def approve(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
+        tolerance = resources.settings.price_tolerance_percent
+        resources.ledger.put_plans(plans, batch_id, approved=True, tolerance=tolerance)
+
+
+class FromCarts:
+    """Plans of orders of one batch whose lines lie in carts, with the quantities that lie there.
+
+    The batch, the file's fingerprint and the limits of the lines stay those of the file that filled the cart.
+    """
+
+    name = "cart"
+    warnings: Sequence[Remark] = ()
+
+    def __init__(self, orders: Mapping[str, OrderRecord]) -> None:
+        self.requests: Sequence[OrderRequest] = [order.request for order in orders.values()]
+        self._seen: dict[str, OrderRecord] = {}
+
+    def sort(self, ledger: Ledger) -> Work:
+        """Whatever may have been ordered already, with a cart or without one, is not planned again."""
+        refs = [request.order_ref for request in self.requests]
+        orders, effects = ledger.orders(refs), ledger.effects_of(refs)
+        creates = {one.order_ref for one in effects if one.action is Action.CREATE and one.status in COUNTS_AS_SPENT}
+        work = Work()
+        for request in self.requests:
+            order = orders[request.order_ref]
+            if order.state in OVER:
+                work.over[order.order_ref] = order
+            elif order.order_id or order.order_ref in creates or order.state is OrderState.UNKNOWN:
+                work.under_way[order.order_ref] = order
+            else:
+                work.to_plan.append(request)
+                self._seen[order.order_ref] = order
+        return work
+
+    async def plan(
+        self, resources: Resources, requests: Sequence[OrderRequest], *, chunk_size: int, anew: bool
+    ) -> list[PlannedOrder]:
+        progress.get().start("preview", len(requests))
+        plans = []
+        for request in requests:
+            plans.append(await _carted(resources, self._seen[request.order_ref]))
+            progress.get().advance("preview", 1)
+        return plans
+
+    def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
+        """The plan that the cart was filled with stays; what keeps the order from being bought is its reason."""
+        held_back = [plan for plan in plans if not plan.is_fine]
+        resources.ledger.change([self._moved(plan, OrderState.HELD) for plan in held_back])
+
+    def approve(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
+        """Only while the order is in the state it was planned in."""
+        tolerance = resources.settings.price_tolerance_percent
+        for plan in plans:
+            seen_in = self._seen[plan.order_ref].state
+            if resources.ledger.put_cart_plan(plan, seen_in=seen_in, tolerance=tolerance):
+                resources.ledger.change([self._moved(plan, OrderState.PLANNED)])
+
+    def _moved(self, plan: PlannedOrder, state: OrderState) -> OrderChange:
+        expected = self._seen[plan.order_ref].state
+        return OrderChange(order_ref=plan.order_ref, state=state, expected=expected, reason=plan.reason)
+
+
+async def _carted(resources: Resources, order: OrderRecord) -> PlannedOrder:
+    """What ordering the rows would cost now; held where they can't be ordered."""
+    try:
+        plan = await plan_cart(resources, order)
+    except Misconfigured:
+        raise
+    except (CartFault, XportcnError) as error:
+        return replace(order.plan, quote=None).judged(held(f"not ordered: {error}"))
+    freight = f", freight {plan.freight_service.price}" if plan.freight_service else ""
+    return replace(plan, reason=f"costs {plan.total} with postage{freight}") if plan.is_fine else plan

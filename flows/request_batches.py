@@ -1,0 +1,77 @@
+"""What a run is asked to buy, and under which batch."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from connectors.request_files import read_request_file, read_request_text
+from domain.bad_requests import BadRequests
+from domain.orders import OrderRequest
+from domain.report import check_batch_id
+from domain.request_remarks import Remark, told_together
+from flows.parameters import Requests
+from flows.shown.artifacts import show_faults
+from flows.shown.expected_failures import run_logger
+
+PASTED = "pasted-lines"
+MOST_LOGGED = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The orders of a file or of pasted lines, and the batch that they are."""
+
+    batch_id: str
+    source: str
+    orders: Sequence[OrderRequest]
+    warnings: Sequence[Remark] = ()
+
+
+async def read_shown(requests: Requests, batch: str, *, require_limit: bool) -> Asked:
+    """Read them for a run, which shows every fault, and logs what was cleaned or passed over."""
+    try:
+        asked = read_requests(requests, batch, require_limit=require_limit)
+    except BadRequests as error:
+        await show_faults(Path(requests.file).name or PASTED, error.faults)
+        raise
+    for line in told_together(asked.warnings)[:MOST_LOGGED]:
+        run_logger().warning("Request file: %s", line)
+    return asked
+
+
+def read_requests(requests: Requests, batch: str = "", *, require_limit: bool = False) -> Asked:
+    """Read the file or the pasted lines. Raises `BadInput`, `UnreadableFile`, or `BadRequests` with every fault."""
+    requests.check()
+    if requests.file:
+        parsed = read_request_file(Path(requests.file), encoding=requests.encoding, require_limit=require_limit)
+    else:
+        parsed = read_request_text(requests.lines, require_limit=require_limit)
+    if parsed.faults:
+        raise BadRequests(parsed.faults)
+    if batch:
+        batch_id = check_batch_id(batch)
+    elif requests.file:
+        batch_id = default_batch_id(Path(requests.file))
+    else:
+        batch_id = batch_id_of(PASTED, requests.lines.strip().encode())
+    return Asked(batch_id=batch_id, source=requests.file or PASTED, orders=parsed.orders, warnings=parsed.warnings)
+
+
+def default_batch_id(file: Path) -> str:
+    """The file's name and the start of its hash: the same file is the same batch."""
+    return batch_id_of(file.stem, file.read_bytes())
+
+
+def batch_id_of(name: str, content: bytes) -> str:
+    """A name and the start of the content's hash; a name that ends with that hash already stays as it is."""
+    return batch_id_with(name, hashlib.sha256(content).hexdigest()[:8])
+
+
+def batch_id_with(name: str, digest: str) -> str:
+    """The same, where the start of the hash is known."""
+    words = re.sub(r"[^A-Za-z0-9]+", "-", name.removesuffix(f"-{digest}"))[:60].strip("-") or "batch"
+    return f"{words}-{digest}"
