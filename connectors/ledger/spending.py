@@ -65,14 +65,18 @@ def _begun(which: ColumnElement[bool]) -> Select[Any]:
     return select(effects.c.order_ref).select_from(joined).where(live, which).distinct()
 
 
-_PAYMENT_BEGUN = exists().where(
+_PAYMENT = (
     effects.c.order_ref == orders.c.order_ref,
     effects.c.action == Action.PAY,
     effects.c.status.in_(COUNTS_AS_SPENT),
 )
+_PAYMENT_BEGUN = exists().where(*_PAYMENT)
+# What the last look before the payment showed: the answer after it may tell total and payment alike as less.
+_BEGUN_FOR = func.coalesce(select(func.max(effects.c.amount_minor)).where(*_PAYMENT).scalar_subquery(), 0)
 _PAYABLE = func.coalesce(orders.c.payable_minor, orders.c.approved_minor, 0)
 # A payment that is shown as less than the order's total, or as nothing, opens no budget.
-_PAID = case((orders.c.total_minor > orders.c.paid_minor, orders.c.total_minor), else_=orders.c.paid_minor)
+_SHOWN = case((orders.c.total_minor > orders.c.paid_minor, orders.c.total_minor), else_=orders.c.paid_minor)
+_PAID = case((_BEGUN_FOR > _SHOWN, _BEGUN_FOR), else_=_SHOWN)
 _OUTLAY = case(
     (orders.c.paid_minor.is_not(None), _PAID),
     (and_(orders.c.state == OrderState.CANCELLED, ~_PAYMENT_BEGUN), 0),
