@@ -13,7 +13,7 @@ from flows.approval_form import ALL
 from tests.deployments.served import Served, wait_for
 from tests.running import single_line_orders, write_csv
 
-RENEWALS_S = 15  # five renewals of a lease, see impatient/sitecustomize.py
+RENEWALS_S = 6  # five renewals of a lease, see impatient/sitecustomize.py
 
 
 def test_a_question_stays_open_and_its_answer_buys_all(market: Served, tmp_path: Path) -> None:
