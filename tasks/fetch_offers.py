@@ -7,9 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from connectors.crawl_files import CrawlFiles, Item
 from connectors.snapshots.offer_changes import GONE
 from connectors.snapshots.rows import to_arrow
@@ -23,7 +20,7 @@ from domain.search import LARGEST_PAGE, Filters, Hits
 from tasks.bounded import each
 from tasks.offer_rows import offer_rows
 from tasks.resources import Resources
-from tasks.retrying import passing_trouble
+from tasks.retrying import reading_task
 from tasks.snapshot_rows import Row
 
 CLOCK_MARGIN = timedelta(minutes=10)
@@ -37,15 +34,7 @@ class Fetched:
     troubles: dict[str, str] = field(default_factory=dict)
 
 
-@task(
-    name="list offers",
-    task_run_name="list {label}",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    retries=2,
-    retry_delay_seconds=[1, 5],
-    retry_condition_fn=passing_trouble,
-)
+@reading_task("list offers", "list {label}")
 async def list_offers(
     resources: Resources,
     crawl: CrawlFiles,
@@ -67,15 +56,7 @@ async def list_offers(
     await each(pages, one, at_once=resources.concurrency)
 
 
-@task(
-    name="fetch offers",
-    task_run_name="fetch {label}",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    retries=2,
-    retry_delay_seconds=[1, 5],
-    retry_condition_fn=passing_trouble,
-)
+@reading_task("fetch offers", "fetch {label}")
 async def fetch_offers(
     resources: Resources, crawl: CrawlFiles, items: Sequence[Item], *, part: int, label: str
 ) -> Fetched:

@@ -6,9 +6,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from connectors.xportcn.channels.base import QuotesMany
 from connectors.xportcn.errors import Misconfigured, Refused, XportcnError
 from connectors.xportcn.freight import estimate
@@ -21,7 +18,7 @@ from domain.quotes import Quote
 from domain.search import Match
 from tasks.bounded import each
 from tasks.resources import Resources
-from tasks.retrying import passing_trouble
+from tasks.retrying import reading_task
 from tasks.search import Item, Matches, item_of, with_matches
 
 NO_MATCHES: Matches = {}
@@ -30,15 +27,7 @@ NO_MATCHES: Matches = {}
 log = logging.getLogger(__name__)
 
 
-@task(
-    name="preview",
-    task_run_name="preview {label}",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    retries=2,
-    retry_delay_seconds=[1, 5],
-    retry_condition_fn=passing_trouble,
-)
+@reading_task("preview", "preview {label}")
 async def preview_orders(
     resources: Resources,
     requests: Sequence[OrderRequest],

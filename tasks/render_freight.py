@@ -6,9 +6,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from connectors.ledger.codec import to_json
 from connectors.ledger.order_facts import Fact, FreightApproved, FreightAsked
 from connectors.ledger.records import OrderChange, OrderRecord
@@ -21,18 +18,10 @@ from domain.states import OrderState
 from tasks.bounded import each
 from tasks.preview import with_freight
 from tasks.resources import Resources
-from tasks.retrying import passing_trouble
+from tasks.retrying import reading_task
 
 
-@task(
-    name="render_freight",
-    task_run_name="render freight {label}",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    retries=2,
-    retry_delay_seconds=[1, 5],
-    retry_condition_fn=passing_trouble,
-)
+@reading_task("render_freight", "render freight {label}")
 async def render_freights(
     resources: Resources, orders: Mapping[str, OrderRecord], *, label: str
 ) -> dict[str, ChosenFreight]:

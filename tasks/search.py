@@ -6,9 +6,6 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.items import ItemId, Words, read_item
 from domain.marketplace import Marketplace
@@ -18,36 +15,20 @@ from domain.plan import PlannedOrder
 from domain.search import CANDIDATES, Match, choose
 from tasks.bounded import each
 from tasks.resources import Resources
-from tasks.retrying import passing_trouble
+from tasks.retrying import reading_task
 
 Item = tuple[Marketplace, str]
 Matches = Mapping[tuple[str, str], Match]  # by order_ref and words
 
 
-@task(
-    name="match words",
-    task_run_name="match words {label}",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    retries=2,
-    retry_delay_seconds=[1, 5],
-    retry_condition_fn=passing_trouble,
-)
+@reading_task("match words", "match words {label}")
 async def match_words(resources: Resources, items: Sequence[Item], *, label: str) -> Mapping[Item, Match]:
     """For each marketplace and words the match, with its candidates."""
     found = await each(items, lambda item: _match(resources, *item), at_once=resources.concurrency)
     return dict(zip(items, found, strict=True))
 
 
-@task(
-    name="search",
-    task_run_name="search {label}",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    retries=2,
-    retry_delay_seconds=[1, 5],
-    retry_condition_fn=passing_trouble,
-)
+@reading_task("search", "search {label}")
 async def search_items(resources: Resources, items: Sequence[Item], *, label: str) -> Mapping[Item, Offer | str]:
     """For each item its offer, or the reason why there is none."""
     found = await each(items, lambda item: _find(resources, *item), at_once=resources.concurrency)

@@ -6,15 +6,12 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from connectors.ledger.records import OrderRecord
 from connectors.snapshots.writer import write_snapshot
 from domain.plan import PlannedOrder
 from tasks.opaque import opaque
 from tasks.resources import Resources
-from tasks.retrying import passing_trouble
+from tasks.retrying import reading_task
 from tasks.search import kept_matches, with_matches
 from tasks.snapshot_rows import Row, order_tables, plan_tables
 
@@ -22,15 +19,7 @@ MOST_WRITES = 10
 ALWAYS_TOLD = ("orders", "outcomes")
 
 
-@task(
-    name="snapshot",
-    task_run_name="snapshot {snapshot_id}",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    retries=2,
-    retry_delay_seconds=[1, 5],
-    retry_condition_fn=passing_trouble,
-)
+@reading_task("snapshot", "snapshot {snapshot_id}")
 async def _write(
     resources: Resources,
     snapshot_id: str,

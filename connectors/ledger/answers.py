@@ -70,12 +70,9 @@ class AnswerRows:
             change_order(self._ledger, connection, answer.change, by=answer.by)
         return True
 
-    @repeating
     def of_order(self, order_ref: str) -> list[dict[str, Any]]:
         """The answers about one order, oldest first."""
-        statement = select(answers).where(answers.c.order_ref == order_ref).order_by(answers.c.id)
-        with self._ledger.reading() as connection:
-            return [dict(row) for row in connection.execute(statement).mappings()]
+        return self._ledger.rows(select(answers).where(answers.c.order_ref == order_ref).order_by(answers.c.id))
 
     def _settle(self, connection: Connection, answer: AnswerRecord, dead_owners: list[str]) -> str | None:
         """The key of the effect that is settled now; None when somebody else has it or settled it."""

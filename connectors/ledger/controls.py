@@ -7,7 +7,6 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import orders
 from connectors.ledger.transactions import Transactions
 from domain.absence import Control
@@ -16,7 +15,6 @@ from domain.marketplace import Marketplace
 SLICE = 500
 
 
-@repeating
 def controls(
     ledger: Transactions, marketplace: Marketplace, *, since: datetime, until: datetime, most: int
 ) -> list[Control]:
@@ -31,28 +29,23 @@ def controls(
         .order_by(orders.c.ordered_at.desc(), orders.c.order_ref)
         .limit(most)
     )
-    with ledger.reading() as connection:
-        return [Control(**row) for row in connection.execute(statement).mappings()]
+    return [Control(**row) for row in ledger.rows(statement)]
 
 
-@repeating
 def refs_by_id(ledger: Transactions, marketplace: Marketplace, order_ids: Iterable[str]) -> dict[str, str]:
     """The `order_ref` of each of these ids that the ledger has."""
     statement = select(orders.c.order_id, orders.c.order_ref).where(orders.c.marketplace == marketplace)
     known: dict[str, str] = {}
-    with ledger.reading() as connection:
-        for ids in _slices(list(order_ids)):
-            rows = connection.execute(statement.where(orders.c.order_id.in_(ids)))
-            known |= {str(row.order_id): str(row.order_ref) for row in rows}
+    for ids in _slices(list(order_ids)):
+        rows = ledger.rows(statement.where(orders.c.order_id.in_(ids)))
+        known |= {str(row["order_id"]): str(row["order_ref"]) for row in rows}
     return known
 
 
-@repeating
 def knows_orders_of(ledger: Transactions, marketplace: Marketplace) -> bool:
     """Whether it ever knew an order of this marketplace by its id."""
     known = select(orders.c.order_ref).where(orders.c.marketplace == marketplace, orders.c.order_id.is_not(None))
-    with ledger.reading() as connection:
-        return connection.execute(known.limit(1)).first() is not None
+    return bool(ledger.rows(known.limit(1)))
 
 
 def _slices(ids: Sequence[str]) -> list[Sequence[str]]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import select
 
-from connectors.ledger.claiming import effect_records
 from connectors.ledger.records import EffectRecord
-from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import effects, orders
 from connectors.ledger.transactions import Transactions
 from domain.effects import OPEN
@@ -33,23 +32,19 @@ COLUMNS = (
 )
 
 
-@repeating
 def every_order(ledger: Transactions) -> list[LedgerOrder]:
     """Every order, oldest first, without its effects."""
     statement = select(*COLUMNS).order_by(orders.c.recorded_at, orders.c.order_ref)
-    with ledger.reading() as connection:
-        return [_order(row) for row in connection.execute(statement).mappings()]
+    return [_order(row) for row in ledger.rows(statement)]
 
 
-@repeating
 def every_open_effect(ledger: Transactions) -> list[EffectRecord]:
     """Every effect that may have been sent and has no outcome, oldest first."""
     statement = select(effects).where(effects.c.status.in_(OPEN)).order_by(effects.c.intent_at, effects.c.key)
-    with ledger.reading() as connection:
-        return effect_records(connection, statement)
+    return [EffectRecord.of(row) for row in ledger.rows(statement)]
 
 
-def _order(row: RowMapping) -> LedgerOrder:
+def _order(row: Mapping[str, Any]) -> LedgerOrder:
     shipment: dict[str, Any] = row["shipment"] or {}
     return LedgerOrder(
         order_ref=row["order_ref"],

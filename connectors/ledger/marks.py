@@ -53,13 +53,10 @@ class MarkRows:
         with self._ledger.transaction() as connection:  # forbids nothing: it ends as it is written
             connection.execute(marks.insert().values(**row, ended_at=now, ended_by=by))
 
-    @repeating
     def is_confirmed(self, marketplace: Marketplace) -> bool:
         """Whether a person has said so, of this marketplace or of a restored ledger as a whole."""
         said = marks.c.name.in_([_confirmed(marketplace), Mark.RESTORED])
-        with self._ledger.reading() as connection:
-            found = connection.execute(select(marks.c.id).where(said, marks.c.ended_at.is_not(None)).limit(1))
-            return found.first() is not None
+        return bool(self._ledger.rows(select(marks.c.id).where(said, marks.c.ended_at.is_not(None)).limit(1)))
 
     @repeating
     def end(self, mark: Mark, *, by: str) -> bool:

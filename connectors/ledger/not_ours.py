@@ -20,21 +20,19 @@ class NotOursRows:
     def __init__(self, ledger: Transactions) -> None:
         self._ledger = ledger
 
-    @repeating
     def standing(self) -> dict[OrderId, NotOurs]:
         """What holds now: the last word on each order that was not taken back."""
         statement = select(not_ours).where(not_ours.c.ended_at.is_(None)).order_by(not_ours.c.id)
-        with self._ledger.reading() as connection:
-            said = [
-                NotOurs(
-                    marketplace=Marketplace(row.marketplace),
-                    order_id=row.order_id,
-                    amount=Money(row.amount_minor, row.currency),
-                    by=row.by,
-                    at=row.at,
-                )
-                for row in connection.execute(statement)
-            ]
+        said = [
+            NotOurs(
+                marketplace=Marketplace(row["marketplace"]),
+                order_id=row["order_id"],
+                amount=Money(row["amount_minor"], row["currency"]),
+                by=row["by"],
+                at=row["at"],
+            )
+            for row in self._ledger.rows(statement)
+        ]
         return {one.identity: one for one in said}
 
     @repeating

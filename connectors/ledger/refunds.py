@@ -24,12 +24,10 @@ class RefundRows:
     def __init__(self, ledger: Transactions) -> None:
         self._ledger = ledger
 
-    @repeating
     def of_orders(self, order_refs: Iterable[str]) -> list[Refund]:
         """The refunds of these orders, oldest first."""
         return self._refunds(select(refunds).where(refunds.c.order_ref.in_(list(order_refs))))
 
-    @repeating
     def in_states(self, states: Collection[RefundState]) -> list[Refund]:
         """All refunds in any of these states, oldest first."""
         return self._refunds(select(refunds).where(refunds.c.state.in_(list(states))))
@@ -75,7 +73,6 @@ class RefundRows:
             statement = self._ledger.insert(refund_events).values(rows).on_conflict_do_nothing()
             return len(connection.execute(statement.returning(refund_events.c.sequence)).all())
 
-    @repeating
     def events(self, *, order_refs: Iterable[str] | None = None, since: datetime | None = None) -> list[dict[str, Any]]:
         """Recorded events in order, optionally of some orders, or recorded since a moment."""
         c = refund_events.c
@@ -84,13 +81,11 @@ class RefundRows:
             statement = statement.where(c.order_ref.in_(list(order_refs)))
         if since is not None:
             statement = statement.where(c.recorded_at >= since)
-        with self._ledger.reading() as connection:
-            return [dict(row) for row in connection.execute(statement).mappings()]
+        return self._ledger.rows(statement)
 
     def _refunds(self, statement: Select[Any]) -> list[Refund]:
-        ordered = statement.order_by(refunds.c.recorded_at, refunds.c.key)
-        with self._ledger.reading() as connection:
-            return [from_json(Refund, row["refund"]) for row in connection.execute(ordered).mappings()]
+        rows = self._ledger.rows(statement.order_by(refunds.c.recorded_at, refunds.c.key))
+        return [from_json(Refund, row["refund"]) for row in rows]
 
 
 def _row(refund: Refund) -> dict[str, Any]:

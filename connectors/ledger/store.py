@@ -113,13 +113,10 @@ class Ledger(Transactions):
                 "give each account its own SOURCING_DATA_DIR (or SOURCING_LEDGER_URL). Nothing was sent."
             )
 
-    @repeating
     def is_new(self) -> bool:
         """Whether it has never known an order, and no backup was put in its place."""
-        with self.reading() as connection:
-            known = connection.execute(select(orders.c.order_ref).limit(1)).first()
-            restored = connection.execute(select(marks.c.id).where(marks.c.name == Mark.RESTORED).limit(1)).first()
-        return known is None and restored is None
+        restored = select(marks.c.id).where(marks.c.name == Mark.RESTORED).limit(1)
+        return not self.rows(select(orders.c.order_ref).limit(1)) and not self.rows(restored)
 
     @repeating
     def start_batch(self, batch_id: str, source: str) -> datetime:
@@ -201,21 +198,17 @@ class Ledger(Transactions):
         with self.reading() as connection:
             return batch_total(connection, batch_id)
 
-    @repeating
     def refs_in(self, batch_id: str) -> list[str]:
         """The references of a batch's orders, oldest first."""
         statement = select(orders.c.order_ref).where(orders.c.batch_id == batch_id)
-        with self.reading() as connection:
-            return list(connection.scalars(statement.order_by(orders.c.recorded_at, orders.c.order_ref)))
+        return [row["order_ref"] for row in self.rows(statement.order_by(orders.c.recorded_at, orders.c.order_ref))]
 
     # what words were taken to mean
 
-    @repeating
     def matches(self, order_refs: Iterable[str]) -> dict[tuple[str, str], Match]:
         """The kept matches of these orders, by reference and words."""
-        statement = select(matches).where(matches.c.order_ref.in_(list(order_refs)))
-        with self.reading() as connection:
-            return {(row.order_ref, row.words): from_json(Match, row.match) for row in connection.execute(statement)}
+        rows = self.rows(select(matches).where(matches.c.order_ref.in_(list(order_refs))))
+        return {(row["order_ref"], row["words"]): from_json(Match, row["match"]) for row in rows}
 
     @repeating
     def keep_matches(self, found: Mapping[tuple[str, str], Match]) -> None:
@@ -328,41 +321,31 @@ class Ledger(Transactions):
             change_order(self, connection, OrderChange(order_ref=ref, state=state, reason=reason, writes=NotOrdered()))
         return True
 
-    @repeating
     def effects_of(self, order_refs: Iterable[str]) -> list[EffectRecord]:
         """All effects of these orders, oldest first."""
-        with self.reading() as connection:
-            return effect_records(connection, _EFFECTS, {"refs": list(order_refs)})
+        return [EffectRecord.of(row) for row in self.rows(_EFFECTS, {"refs": list(order_refs)})]
 
-    @repeating
     def unsettled(self, order_refs: Iterable[str]) -> set[str]:
         """Those of these orders that have an effect of which nobody knows yet whether it happened."""
-        with self.reading() as connection:
-            return set(connection.scalars(_UNSETTLED, {"refs": list(order_refs)}))
+        return {row["order_ref"] for row in self.rows(_UNSETTLED, {"refs": list(order_refs)})}
 
-    @repeating
     def owners_at_work(self, order_refs: Iterable[str]) -> set[str]:
         """Owners of unsettled effects whose lease still runs."""
-        with self.reading() as connection:
-            return set(connection.scalars(_AT_WORK, {"refs": list(order_refs), "now": self.clock()}))
+        rows = self.rows(_AT_WORK, {"refs": list(order_refs), "now": self.clock()})
+        return {row["owner"] for row in rows}
 
-    @repeating
     def senders_in_doubt(self) -> set[str]:
         """Send logs that an unsettled effect still needs: of who may have sent it, and of who holds it now."""
-        with self.reading() as connection:
-            return {name for row in connection.execute(_IN_DOUBT) for name in row}
+        return {name for row in self.rows(_IN_DOUBT) for name in row.values()}
 
-    @repeating
     def moves_of(self, order_ref: str) -> list[dict[str, Any]]:
         """The audit trail of one order, oldest first."""
-        statement = select(moves).where(moves.c.order_ref == order_ref).order_by(moves.c.id)
-        with self.reading() as connection:
-            return [dict(row) for row in connection.execute(statement).mappings()]
+        return self.rows(select(moves).where(moves.c.order_ref == order_ref).order_by(moves.c.id))
 
     # inside
 
     def _orders(self, statement: Select[Any], given: Mapping[str, Any] | None = None) -> dict[str, OrderRecord]:
-        with self.reading() as connection:
+        with self.reading() as connection:  # row by row: thousands of orders are not held twice
             rows = connection.execute(statement, given).mappings()
             return {row["order_ref"]: OrderRecord.of(dict(row)) for row in rows}
 

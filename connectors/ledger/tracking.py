@@ -57,7 +57,6 @@ class TrackingRows:
             "recorded_at": self._ledger.clock(),
         }
 
-    @repeating
     def listed(self, *, order_refs: Iterable[str] | None = None, since: datetime | None = None) -> list[dict[str, Any]]:
         """Recorded events in order, optionally of some orders, or recorded since a moment."""
         c = tracking_events.c
@@ -66,5 +65,4 @@ class TrackingRows:
             statement = statement.where(c.order_ref.in_(list(order_refs)))
         if since is not None:
             statement = statement.where(c.recorded_at >= since)
-        with self._ledger.reading() as connection:
-            return [dict(row) for row in connection.execute(statement).mappings()]
+        return self._ledger.rows(statement)

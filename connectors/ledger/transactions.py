@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Executable
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
 from connectors.ledger.engine import open_engine, require_lasting, unusable
+from connectors.ledger.repeating import repeating
 
 Clock = Callable[[], datetime]
 
@@ -42,6 +44,12 @@ class Transactions:
                 yield connection
         except DBAPIError as error:
             raise unusable(self.url, error) from error
+
+    @repeating
+    def rows(self, statement: Executable, given: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """What a statement answers that only reads."""
+        with self.reading() as connection:
+            return [dict(row) for row in connection.execute(statement, given).mappings()]
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
