@@ -2,57 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.filters import (
-    ArtifactFilter,
-    ArtifactFilterFlowRunId,
-    LogFilter,
-    LogFilterFlowRunId,
-)
-from prefect.client.schemas.sorting import FlowRunSort
 
+from tests.journeys.seen_in_prefect import newest_run
 from tests.running import Merchant, single_line_orders, write_csv
 
 DAY_S = 86_400
-
-
-@dataclass(frozen=True)
-class SeenRun:
-    """A flow run as the Prefect UI shows it."""
-
-    name: str
-    state: str
-    message: str
-    artifacts: dict[str, str]
-    logs: list[str]
-
-
-def newest_run(url: str) -> SeenRun:
-    async def seen() -> SeenRun:
-        async with PrefectClient(url) as client:
-            (run,) = await client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=1)
-            for _ in range(30):  # log lines are sent in the background
-                logs = await client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run.id])))
-                if any(log.task_run_id is None and log.message.startswith("Finished in state") for log in logs):
-                    break
-                await asyncio.sleep(0.2)
-            only = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
-            artifacts = await client.read_artifacts(artifact_filter=only)
-            assert run.state
-            return SeenRun(
-                name=run.name,
-                state=run.state.name or "",
-                message=run.state.message or "",
-                artifacts={str(one.key): str(one.description) for one in artifacts},
-                logs=[log.message for log in logs],
-            )
-
-    return asyncio.run(seen())
 
 
 @pytest.fixture
