@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 from benchmarks.measuring import Comparison, compare
+from connectors.concurrently import concurrently
 from connectors.ledger.recorder import OutcomeRecorder
 from connectors.ledger.records import Intent, OrderChange, OrderRecord, Outcome
 from connectors.ledger.send_log import SendLog
@@ -22,7 +23,6 @@ from connectors.settings import SourcingSettings
 from domain.effects import Action, Claim, EffectStatus
 from domain.money import Money
 from domain.states import OrderState
-from tasks.bounded import each
 from tasks.effects import Effect, Landed, perform
 from tasks.resources import Resources
 
@@ -104,7 +104,7 @@ async def one_by_one(resources: Resources, orders: Mapping[str, OrderRecord]) ->
         outcome = Outcome(claim=claim, status=EffectStatus.DONE, answer=landed.answer, change=landed.change)
         await asyncio.to_thread(ledger.record, [outcome])
 
-    await each(orders.values(), one, at_once=resources.concurrency)
+    await concurrently(orders.values(), one, at_once=resources.concurrency)
     check(resources, orders)
 
 

@@ -13,10 +13,10 @@ from rich.table import Table
 from cli.failures import BAD_USAGE, NEEDS_A_PERSON, say
 from cli.terminal import console
 from connectors.settings import XportcnSettings
-from connectors.xportcn.browse import browser_for
 from connectors.xportcn.browse.base import ROOT, Browser, NotOffered
 from connectors.xportcn.browse.images import Image
 from connectors.xportcn.client import XportcnClient
+from connectors.xportcn.offering import offering_of
 from domain.items import ItemId, read_item
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -107,7 +107,7 @@ def run_search(question: Question, *, as_json: bool) -> int:
 
 async def _asked(question: Question) -> Answer:
     async with XportcnClient(XportcnSettings()) as client:
-        return await _way(question)(browser_for(question.marketplace, client))
+        return await _way(question)(offering_of(question.marketplace, client).browser)
 
 
 def _way(question: Question) -> Callable[[Browser], Awaitable[Answer]]:

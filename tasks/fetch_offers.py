@@ -7,17 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from connectors.concurrently import concurrently
 from connectors.crawl_files import CrawlFiles, Item
 from connectors.snapshots.offer_changes import GONE
 from connectors.snapshots.rows import to_arrow
 from connectors.snapshots.schemas import OFFERS
-from connectors.xportcn.browse import browser_for
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.catalogue import ListedPage, Source, Way
 from domain.marketplace import Marketplace
 from domain.offers import Offer
 from domain.search import LARGEST_PAGE, Filters, Hits
-from tasks.bounded import each
 from tasks.offer_rows import offer_rows
 from tasks.resources import Resources
 from tasks.retrying import reading_task
@@ -53,7 +52,7 @@ async def list_offers(
         listed = ListedPage(total=hits.total, item_ids=tuple(offer.item_id for offer in hits.offers))
         await asyncio.to_thread(crawl.keep_page, source, turn, number, listed)
 
-    await each(pages, one, at_once=resources.concurrency)
+    await concurrently(pages, one, at_once=resources.concurrency)
 
 
 @reading_task("fetch offers", "fetch {label}")
@@ -61,7 +60,7 @@ async def fetch_offers(
     resources: Resources, crawl: CrawlFiles, items: Sequence[Item], *, part: int, label: str
 ) -> Fetched:
     """Fetch these items and keep them as one part. Raises when not one of them could be fetched."""
-    found = await each(items, lambda item: _fetch(resources, *item), at_once=resources.concurrency)
+    found = await concurrently(items, lambda item: _fetch(resources, *item), at_once=resources.concurrency)
     failures = [answer for answer in found if isinstance(answer, XportcnError)]
     if failures and len(failures) == len(items):
         raise failures[0]
@@ -76,7 +75,7 @@ async def fetch_offers(
 
 async def root_categories(resources: Resources, marketplace: Marketplace) -> list[str]:
     """The categories that hold everything, where a marketplace lists nothing without one; else none."""
-    browser = browser_for(marketplace, resources.client)
+    browser = resources.offerings[marketplace].browser
     return [] if browser.lists_everything else [one.category_id for one in await browser.categories()]
 
 
@@ -88,14 +87,14 @@ def lists_changes(resources: Resources, crawl: CrawlFiles, source: Source) -> bo
 def _changed_since(resources: Resources, crawl: CrawlFiles, source: Source) -> datetime | None:
     if source.way not in (Way.CATEGORY, Way.EVERYTHING):
         return None
-    if not browser_for(source.marketplace, resources.client).tells_changes:
+    if not resources.offerings[source.marketplace].browser.tells_changes:
         return None
     seen = crawl.seen(source)
     return seen.begun_at - CLOCK_MARGIN if seen else None
 
 
 async def _page(resources: Resources, source: Source, number: int, since: datetime | None) -> Hits:
-    browser = browser_for(source.marketplace, resources.client)
+    browser = resources.offerings[source.marketplace].browser
     filters = Filters(page=number, page_size=LARGEST_PAGE)
     match source.way:
         case Way.WORDS:
@@ -110,7 +109,7 @@ async def _page(resources: Resources, source: Source, number: int, since: dateti
 async def _fetch(resources: Resources, marketplace: Marketplace, item_id: str) -> list[Row] | XportcnError:
     """The rows of an item, one that says it is gone, or why it could not be fetched."""
     try:
-        offer = await resources.channels[marketplace].offer(item_id)
+        offer = await resources.offerings[marketplace].channel.offer(item_id)
     except Misconfigured:
         raise
     except XportcnError as error:

@@ -19,11 +19,11 @@ from connectors.ledger.send_log import SendLog, is_dead, prune
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.snapshots.writer import require_place
-from connectors.xportcn.channels import channel_for
 from connectors.xportcn.channels.base import Channel, Warehouse
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import NotSent
 from connectors.xportcn.freight import warehouse_address
+from connectors.xportcn.offering import Offering, offering_of
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 
@@ -40,7 +40,7 @@ def utc_now() -> datetime:
 
 @dataclass(eq=False)
 class Resources:
-    """Open for one run; everything a task needs to act."""
+    """Open for one run; everything a task needs. `channels` is the earlier way to those of `offerings`."""
 
     settings: SourcingSettings
     client: XportcnClient
@@ -50,6 +50,7 @@ class Resources:
     clock: Clock
     channels: dict[Marketplace, Channel]
     concurrency: int
+    offerings: dict[Marketplace, Offering] = field(default_factory=dict)
     _warehouse: Warehouse | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -102,6 +103,7 @@ async def open_resources(
             reach(BEFORE_FIRST_BYTE, claim.action)
 
         async with XportcnClient(xportcn, on_send=on_send) as client:
+            offerings = {marketplace: offering_of(marketplace, client) for marketplace in Marketplace}
             yield Resources(
                 settings=settings,
                 client=client,
@@ -109,7 +111,8 @@ async def open_resources(
                 recorder=OutcomeRecorder(ledger),
                 send_logs=send_logs,
                 clock=clock,
-                channels={marketplace: channel_for(marketplace, client) for marketplace in Marketplace},
+                channels={marketplace: offering.channel for marketplace, offering in offerings.items()},
+                offerings=offerings,
                 concurrency=concurrency or settings.concurrency,
             )
         ledger.ground.require_places()
