@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from aiohttp import web
 
@@ -18,9 +18,11 @@ from sandbox.big_major.messages import messages as big_major_messages
 from sandbox.big_major.views import status as big_major_status
 from sandbox.catalogue import MARKETPLACES
 from sandbox.entities import DomesticUpdate, Order, Shipment
+from sandbox.faults import Faults
 from sandbox.fields import Fields, read_object
 from sandbox.goods import Item, Sku
 from sandbox.international.views import status as international_status
+from sandbox.late import LateEffects
 from sandbox.messages import Message, Source, posted
 from sandbox.poizon.views import status as poizon_status
 from sandbox.refund import Refund, State
@@ -31,9 +33,6 @@ from sandbox.taobao.views import status as taobao_status
 from sandbox.times import SECOND, iso_text
 from sandbox.warehouse.freight import money_text
 from sandbox.world import World
-
-if TYPE_CHECKING:
-    from sandbox.app import Sandbox
 
 PREFIX = "/_sandbox/"
 MAX_ADVANCE_S = 10 * 365 * 86_400
@@ -56,7 +55,17 @@ MESSAGE_SOURCES: dict[str, Source] = {
 WITH_SPEC_IDS = ("1688", "big_major")
 
 
-def answer(sandbox: Sandbox, request: web.BaseRequest, body: bytes) -> web.Response:
+class Controlled(Protocol):
+    """What control calls look at and change: the sandbox behind its HTTP face."""
+
+    world: World
+    faults: Faults
+    late: LateEffects
+
+    def reset(self, *, keep_ids: bool = False) -> None: ...
+
+
+def answer(sandbox: Controlled, request: web.BaseRequest, body: bytes) -> web.Response:
     """Carry out a control call; what it changes is safe before it is answered."""
     if not _from_this_machine(request):
         return as_json({"error": "control endpoints are for this machine only"}, 403)
@@ -83,11 +92,11 @@ def _is_loopback(address: str) -> bool:
     return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback
 
 
-def health(sandbox: Sandbox, query: Fields, body: bytes) -> dict[str, Any]:
+def health(sandbox: Controlled, query: Fields, body: bytes) -> dict[str, Any]:
     return {"ok": True}
 
 
-def catalogue(sandbox: Sandbox, query: Fields, body: bytes) -> dict[str, Any]:
+def catalogue(sandbox: Controlled, query: Fields, body: bytes) -> dict[str, Any]:
     query.only("marketplace", "limit", "offset")
     marketplace = query.optional_text("marketplace")
     if marketplace not in MARKETPLACES:
@@ -117,7 +126,7 @@ def _row(item: Item, sku: Sku) -> dict[str, Any]:
     }
 
 
-def books(sandbox: Sandbox, query: Fields, body: bytes) -> dict[str, Any]:
+def books(sandbox: Controlled, query: Fields, body: bytes) -> dict[str, Any]:
     kept, late = sandbox.world.books, sandbox.late
     return {
         "orders": [_order(sandbox.world, order) for order in kept.every_order()],
@@ -177,7 +186,7 @@ def _refund(refund: Refund) -> dict[str, Any]:
     }
 
 
-def messages(sandbox: Sandbox, query: Fields, body: bytes) -> dict[str, Any]:
+def messages(sandbox: Controlled, query: Fields, body: bytes) -> dict[str, Any]:
     query.only("limit", "offset")
     offset, limit = _number(query, "offset", 0), _number(query, "limit", 100)
     found = posted(sandbox.world, MESSAGE_SOURCES)
@@ -208,14 +217,14 @@ def wallet_of(world: World) -> dict[str, int]:
     return {"opening_fen": world.books.opening_fen, "balance_fen": world.books.balance_fen}
 
 
-def set_wallet(sandbox: Sandbox, query: Fields, body: bytes) -> dict[str, int]:
+def set_wallet(sandbox: Controlled, query: Fields, body: bytes) -> dict[str, int]:
     request = read_object(body)
     request.only("balance_fen")
     sandbox.world.books.set_balance(request.whole("balance_fen"))
     return wallet_of(sandbox.world)
 
 
-def move_clock(sandbox: Sandbox, query: Fields, body: bytes) -> dict[str, Any]:
+def move_clock(sandbox: Controlled, query: Fields, body: bytes) -> dict[str, Any]:
     request = read_object(body)
     request.only("advance_s")
     sandbox.world.advance(request.number("advance_s", maximum=MAX_ADVANCE_S))
@@ -223,25 +232,25 @@ def move_clock(sandbox: Sandbox, query: Fields, body: bytes) -> dict[str, Any]:
     return {"now": iso_text(clock.now()), "advanced_s": clock.offset / SECOND}
 
 
-def set_faults(sandbox: Sandbox, query: Fields, body: bytes) -> dict[str, Any]:
+def set_faults(sandbox: Controlled, query: Fields, body: bytes) -> dict[str, Any]:
     sandbox.faults.replace(read_object(body))
     return sandbox.faults.in_force()
 
 
-def faults(sandbox: Sandbox, query: Fields, body: bytes) -> dict[str, Any]:
+def faults(sandbox: Controlled, query: Fields, body: bytes) -> dict[str, Any]:
     return sandbox.faults.in_force()
 
 
-def set_dialects(sandbox: Sandbox, query: Fields, body: bytes) -> dict[str, Any]:
+def set_dialects(sandbox: Controlled, query: Fields, body: bytes) -> dict[str, Any]:
     sandbox.world.dialects.replace(read_object(body))
     return sandbox.world.dialects.in_force()
 
 
-def dialects(sandbox: Sandbox, query: Fields, body: bytes) -> dict[str, Any]:
+def dialects(sandbox: Controlled, query: Fields, body: bytes) -> dict[str, Any]:
     return sandbox.world.dialects.in_force()
 
 
-def reset(sandbox: Sandbox, query: Fields, body: bytes) -> dict[str, Any]:
+def reset(sandbox: Controlled, query: Fields, body: bytes) -> dict[str, Any]:
     """With `keep_ids` no id is given a second time: for a client that still knows the orders from before."""
     request = read_object(body or b"{}")
     request.only("keep_ids")
@@ -249,7 +258,7 @@ def reset(sandbox: Sandbox, query: Fields, body: bytes) -> dict[str, Any]:
     return {"ok": True}
 
 
-ACTIONS: dict[tuple[str, str], Callable[[Sandbox, Fields, bytes], Any]] = {
+ACTIONS: dict[tuple[str, str], Callable[[Controlled, Fields, bytes], Any]] = {
     ("GET", PREFIX + "health"): health,
     ("GET", PREFIX + "catalogue"): catalogue,
     ("GET", PREFIX + "books"): books,
