@@ -10,8 +10,8 @@ import typer
 from cli import after_sale_app, cart_app, ledger
 from cli.failures import explained
 from cli.options import ChunkSize, Concurrency, Encoding, Json
+from domain.browsing import LARGEST_PAGE, Sort
 from domain.marketplace import Marketplace
-from domain.search import LARGEST_PAGE, Sort
 
 app = typer.Typer(
     name="sourcing",

@@ -17,11 +17,11 @@ from connectors.xportcn.browse.base import ROOT, Browser, NotOffered
 from connectors.xportcn.browse.images import Image
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.offering import offering_of
+from domain.browsing import Category, Filters, Hits, Sort
 from domain.items import ItemId, read_item
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Offer
-from domain.search import Category, Filters, Hits, Sort
 
 Answer = Hits | Offer | Sequence[Category] | None
 

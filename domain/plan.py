@@ -8,11 +8,11 @@ from typing import Self
 
 from domain.decisions import Verdict
 from domain.freight import FreightQuote, FreightService
+from domain.matching import Match
 from domain.money import Money
 from domain.offers import Offer
 from domain.orders import OrderLine, OrderRequest, SourcingOrder
 from domain.quotes import Quote
-from domain.search import Match
 from domain.states import OrderState
 
 

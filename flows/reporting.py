@@ -9,11 +9,11 @@ from pathlib import Path
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
 from domain.effects import Action, EffectStatus
+from domain.matching import Match
 from domain.orders import OrderRequest, lines_without_limit
 from domain.plan import PlannedOrder
 from domain.report import BatchReport, MatchLine, ReportLine
 from domain.request_remarks import Remark
-from domain.search import Match
 from domain.states import OrderState
 
 

@@ -16,9 +16,9 @@ from connectors.crawl_files import CrawlFiles, Item
 from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.snapshots.offer_changes import OfferChanges, offer_changes
 from connectors.snapshots.writer import write_snapshot
+from domain.browsing import LARGEST_PAGE
 from domain.catalogue import Source, Wanted, Way, crawl_name, listed_steadily, pages_of, sources_of, to_fetch
 from domain.marketplace import Marketplace
-from domain.search import LARGEST_PAGE
 from flows.chunks import chunks
 from tasks.fetch_offers import fetch_offers, list_offers, lists_changes, root_categories
 from tasks.progress import progress

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from domain.matching import Match
 from domain.offers import Offer
 from domain.orders import OrderRequest
-from domain.search import Match
 from flows.chunks import chunks
 from tasks.progress import progress
 from tasks.resources import Resources

@@ -13,10 +13,10 @@ from connectors.snapshots.offer_changes import GONE
 from connectors.snapshots.rows import to_arrow
 from connectors.snapshots.schemas import OFFERS
 from connectors.xportcn.errors import Misconfigured, XportcnError
+from domain.browsing import LARGEST_PAGE, Filters, Hits
 from domain.catalogue import ListedPage, Source, Way
 from domain.marketplace import Marketplace
 from domain.offers import Offer
-from domain.search import LARGEST_PAGE, Filters, Hits
 from tasks.offer_rows import offer_rows
 from tasks.resources import Resources
 from tasks.retrying import reading_task

@@ -11,11 +11,11 @@ from connectors.xportcn.errors import Misconfigured, Refused, XportcnError
 from connectors.xportcn.freight import estimate
 from domain.decisions import Verdict, held, judge_availability, judge_quote, judge_request, match_sku, refused
 from domain.freight import FreightQuote, choose_freight
+from domain.matching import Match
 from domain.offers import Offer, Sku
 from domain.orders import OrderLine, OrderRequest, RequestLine
 from domain.plan import PlannedOrder
 from domain.quotes import Quote
-from domain.search import Match
 from tasks.bounded import each
 from tasks.resources import Resources
 from tasks.retrying import reading_task

@@ -9,10 +9,10 @@ from dataclasses import replace
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.items import ItemId, Words, read_item
 from domain.marketplace import Marketplace
+from domain.matching import CANDIDATES, Match, choose
 from domain.offers import Offer
 from domain.orders import OrderRequest, RequestLine
 from domain.plan import PlannedOrder
-from domain.search import CANDIDATES, Match, choose
 from tasks.bounded import each
 from tasks.resources import Resources
 from tasks.retrying import reading_task

@@ -36,8 +36,8 @@ from connectors.ledger.spending import batch_total, day_total
 from connectors.ledger.tracking import TrackingRows
 from connectors.ledger.transactions import Clock, Transactions
 from domain.effects import OPEN, Action, EffectStatus
+from domain.matching import Match
 from domain.plan import PlannedOrder
-from domain.search import Match
 from domain.states import OrderState
 
 CLOCKS_APART_S = 30

@@ -7,10 +7,10 @@ import json
 from connectors.xportcn.api import alibaba_product
 from connectors.xportcn.channels import alibaba_1688_answers as answers
 from connectors.xportcn.client import XportcnClient
+from domain.browsing import Category, Filters, Hits, Sort
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import OfferSummary
-from domain.search import Category, Filters, Hits, Sort
 
 BEST_SELLING = json.dumps({"monthSold": "desc"})
 DIRECTIONS = {Sort.PRICE_UP: "asc", Sort.PRICE_DOWN: "desc"}

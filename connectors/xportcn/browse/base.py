@@ -8,9 +8,9 @@ from typing import Protocol
 
 from connectors.xportcn.browse.images import Image
 from connectors.xportcn.errors import XportcnError
+from domain.browsing import Category, Filters, Hits, Sort
 from domain.marketplace import Marketplace
 from domain.offers import Offer
-from domain.search import Category, Filters, Hits, Sort
 
 ROOT = "0"
 

@@ -11,9 +11,9 @@ from connectors.xportcn.browse.images import Image
 from connectors.xportcn.browse.products import product_at
 from connectors.xportcn.channels import international_answers as answers
 from connectors.xportcn.client import XportcnClient
+from domain.browsing import Category, Filters, Hits
 from domain.marketplace import Marketplace
 from domain.offers import Offer
-from domain.search import Category, Filters, Hits
 
 
 class InternationalBrowser:

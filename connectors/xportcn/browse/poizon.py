@@ -11,9 +11,9 @@ from connectors.xportcn.browse.images import Image
 from connectors.xportcn.browse.products import product_at
 from connectors.xportcn.channels import poizon_answers as answers
 from connectors.xportcn.client import XportcnClient
+from domain.browsing import Category, Filters, Hits, Sort
 from domain.marketplace import Marketplace
 from domain.offers import Offer
-from domain.search import Category, Filters, Hits, Sort
 
 SORTS = {Sort.RELEVANCE: None, Sort.PRICE_UP: "price_asc", Sort.PRICE_DOWN: "price_desc"}
 

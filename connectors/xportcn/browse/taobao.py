@@ -15,11 +15,11 @@ from connectors.xportcn.channels.refusals import PRODUCT_NOT_FOUND
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.wire import unix_ms
+from domain.browsing import Category, Filters, Hits, Sort
 from domain.items import PAGES
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Offer, OfferSummary
-from domain.search import Category, Filters, Hits, Sort
 
 SORTS = {Sort.RELEVANCE: None, Sort.PRICE_UP: "price_asc", Sort.PRICE_DOWN: "price_desc"}
 

@@ -16,8 +16,8 @@ from connectors.ledger.records import Outcome, SpendLimits
 from connectors.ledger.store import Ledger
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
+from domain.matching import Match
 from domain.money import Money
-from domain.search import Match
 from domain.states import OrderState
 from tests.connectors.ledger.conftest import MovableClock
 from tests.connectors.ledger.plans import intents

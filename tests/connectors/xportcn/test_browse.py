@@ -13,9 +13,9 @@ from connectors.xportcn.browse import browser_for
 from connectors.xportcn.browse.base import Browser, NotOffered
 from connectors.xportcn.browse.images import Image, UnreadableImage
 from connectors.xportcn.client import XportcnClient
+from domain.browsing import Filters, Hits, Sort
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.search import Filters, Hits, Sort
 from tests.connectors.xportcn.sandbox_process import Sandbox
 
 TAOBAO, ALIBABA, BIG, INTERNATIONAL, POIZON = Marketplace

@@ -1,4 +1,4 @@
-"""Looking for offers: what can be asked of a marketplace, and which hit the words of a request line mean."""
+"""Which of the offers found is meant by the words of a request line."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Self
 
 from domain.marketplace import Marketplace
@@ -14,53 +13,6 @@ from domain.money import Money
 from domain.offers import Offer, OfferSummary
 
 CANDIDATES = 5
-LARGEST_PAGE = 50
-
-
-class Sort(StrEnum):
-    """The order of the hits."""
-
-    RELEVANCE = "relevance"
-    PRICE_UP = "price-up"
-    PRICE_DOWN = "price-down"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filters:
-    """What narrows a search, and which page of it is wanted. Prices bound the cheapest variant, in CNY."""
-
-    sort: Sort = Sort.RELEVANCE
-    min_price: Money | None = None
-    max_price: Money | None = None
-    category_id: str = ""
-    page: int = 1
-    page_size: int = 20
-
-    def __post_init__(self) -> None:
-        if self.page < 1:
-            raise ValueError(f"page {self.page}: pages count from 1")
-        if not 1 <= self.page_size <= LARGEST_PAGE:
-            raise ValueError(f"page size {self.page_size}: a page holds 1 to {LARGEST_PAGE} offers")
-        if self.min_price is not None and self.max_price is not None and self.min_price > self.max_price:
-            raise ValueError(f"the lowest price {self.min_price} is above the highest {self.max_price}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hits:
-    """One page of what was found; `total` counts all pages."""
-
-    total: int
-    offers: tuple[OfferSummary, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Category:
-    """One place in a marketplace's category tree; roots are on level 1."""
-
-    category_id: str
-    name: str
-    level: int
-    is_leaf: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

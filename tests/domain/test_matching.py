@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from domain.marketplace import Marketplace
+from domain.matching import Match, choose, missing_words
 from domain.money import Money
 from domain.offers import Offer, OfferSummary, Sku
-from domain.search import Filters, Match, choose, missing_words
 
 AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 
@@ -109,17 +109,3 @@ def test_another_choice_than_before_says_so() -> None:
     before, now = chosen("bag", hit("600001", "bag")), chosen("bag", hit("600002", "bag"))
     assert now.in_place_of(before).why.endswith("; an earlier run had taken 600001")
     assert before.in_place_of(before) == before
-
-
-@pytest.mark.parametrize(
-    ("wrong", "problem"),
-    [
-        ({"page": 0}, "pages count from 1"),
-        ({"page_size": 51}, "a page holds 1 to 50 offers"),
-        ({"min_price": Money(200), "max_price": Money(100)}, "the lowest price 2.00 CNY is above the highest 1.00 CNY"),
-    ],
-)
-def test_filters_that_make_no_sense_are_refused(wrong: dict[str, object], problem: str) -> None:
-    """Before anything is sent."""
-    with pytest.raises(ValueError, match=problem):
-        Filters(**wrong)  # type: ignore[arg-type]
