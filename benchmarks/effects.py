@@ -15,6 +15,8 @@ from typing import Any, cast
 
 from benchmarks.measuring import Comparison, compare
 from connectors.concurrently import concurrently
+from connectors.ledger.order_facts import Ordered
+from connectors.ledger.plans import put_rows
 from connectors.ledger.recorder import OutcomeRecorder
 from connectors.ledger.records import Intent, OrderChange, OrderRecord, Outcome
 from connectors.ledger.send_log import SendLog
@@ -85,7 +87,7 @@ def resources_in(folder: Path) -> Iterator[Resources]:
 def planned(resources: Resources, number: int) -> dict[str, OrderRecord]:
     """A chunk of new orders, in the ledger."""
     refs = [f"B-{number}-{place}" for place in range(ORDERS)]
-    resources.ledger.put_plans([{**PLAN, "order_ref": ref} for ref in refs])
+    put_rows(resources.ledger, [{**PLAN, "order_ref": ref} for ref in refs])
     return resources.ledger.orders(refs)
 
 
@@ -113,7 +115,8 @@ def intent_of(order: OrderRecord) -> Intent:
 
 
 async def send(claim: Claim, order: OrderRecord) -> Landed:
-    change = OrderChange(order_ref=order.order_ref, state=OrderState.ORDERED, columns={"order_id": claim.key})
+    ordered = Ordered(order_id=claim.key, total=PRICE, at=datetime.now(UTC))
+    change = OrderChange(order_ref=order.order_ref, state=OrderState.ORDERED, writes=ordered)
     return Landed(answer={}, change=change)
 
 

@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 import flows.reconcile
+from connectors.ledger.plans import put_rows
 from connectors.ledger.recorder import OutcomeRecorder
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.send_log import SendLog
@@ -29,7 +30,7 @@ from flows.reconcile_reporting import ReconciliationReport, artifact_rows, markd
 from tasks import reconcile as reading
 from tasks import snapshot
 from tasks.resources import Resources
-from tests.connectors.ledger.plans import intents, plan
+from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.domain.facts import NOW, theirs, theirs_unpaid
 
 ORDERED_AT = NOW - timedelta(days=2)
@@ -86,12 +87,12 @@ class World:
         known = {"order_id": f"id-{order_ref}", "total_minor": 1200, "ordered_at": ORDERED_AT}
         if state is OrderState.PAID:
             known |= {"paid_minor": 1200, "paid_at": ORDERED_AT}
-        self.ledger.put_plans([plan(order_ref, approved_minor=1200)])
+        put_rows(self.ledger, [plan(order_ref, approved_minor=1200)])
         self.change(order_ref, OrderState.ORDERED, **known)
         self.change(order_ref, state, **columns)
 
     def change(self, order_ref: str, state: OrderState, **columns: Any) -> None:
-        self.ledger.change([OrderChange(order_ref=order_ref, state=state, columns=columns)])
+        self.ledger.change([OrderChange(order_ref=order_ref, state=state, writes=Columns(columns))])
 
     async def reconciled(
         self, *, wallet_out: Money | None = None, not_ours: Sequence[str] = (), said_by: str = "", **options: Any
@@ -282,7 +283,7 @@ async def test_an_accepted_payment_that_never_shows(world: World, age_s: int, fo
 
 async def test_an_effect_that_a_read_settles(world: World) -> None:
     """The order of a create without an answer is there: the run records it, and says that it did."""
-    world.ledger.put_plans([plan("A-1")])
+    put_rows(world.ledger, [plan("A-1")])
     world.ledger.clock = lambda: NOW - timedelta(seconds=61)
     world.ledger.claim(intents("A-1"), lease=timedelta(seconds=60))
     world.ledger.clock = lambda: NOW
@@ -294,7 +295,7 @@ async def test_an_effect_that_a_read_settles(world: World) -> None:
 
 async def test_an_effect_in_another_runs_hands(world: World) -> None:
     """Its lease runs: the order is left out, and its new order at the service is no orphan."""
-    world.ledger.put_plans([plan("A-1")])
+    put_rows(world.ledger, [plan("A-1")])
     with SendLog(world.resources.send_logs) as log, _ledger_of(world, log, lambda: NOW) as other:
         other.claim(intents("A-1"), lease=timedelta(seconds=60))
         world.taobao.shows(theirs_unpaid("A-1"))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.store import Ledger
 from domain.effects import Action, EffectStatus
 from domain.states import OrderState
 from flows.reporting import bought_by
-from tests.connectors.ledger.plans import intents, plan
+from tests.connectors.ledger.plans import Columns, intents, plan
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 REFS = ["A-1", "A-2", "A-3", "A-4"]
@@ -21,7 +22,7 @@ def ledger_of(run: str, folder: Path) -> Ledger:
 
 
 def paid(order_ref: str) -> OrderChange:
-    return OrderChange(order_ref=order_ref, state=OrderState.PAID, columns={"paid_minor": 100})
+    return OrderChange(order_ref=order_ref, state=OrderState.PAID, writes=Columns({"paid_minor": 100}))
 
 
 def pays(ledger: Ledger, order_ref: str, status: EffectStatus, change: OrderChange | None) -> None:
@@ -33,7 +34,7 @@ def test_a_run_bought_what_it_paid_itself(tmp_path: Path) -> None:
     """Not what another run paid meanwhile, what was found paid at the service, nor what may have been paid."""
     with ledger_of("mine", tmp_path) as mine, ledger_of("other", tmp_path) as other:
         mine.start_batch("batch", "file.csv")
-        mine.put_plans([plan(ref) for ref in REFS])
+        put_rows(mine, [plan(ref) for ref in REFS])
         mine.change([OrderChange(order_ref=ref, state=OrderState.ORDERED) for ref in REFS])
         pays(mine, "A-1", EffectStatus.DONE, paid("A-1"))
         pays(other, "A-2", EffectStatus.DONE, paid("A-2"))

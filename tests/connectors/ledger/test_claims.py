@@ -17,7 +17,7 @@ from connectors.ledger.store import Ledger
 from domain.effects import Action, EffectStatus
 from domain.states import OrderState
 from tests.connectors.ledger.conftest import MovableClock
-from tests.connectors.ledger.plans import intents, plan
+from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.postgres import Postgres
 
 LEASE = timedelta(seconds=60)
@@ -27,7 +27,9 @@ def claim_one(ledger: Ledger, order_ref: str = "A-1") -> Outcome:
     """Claim a create and make its outcome."""
     record = ledger.claim(intents(order_ref), lease=LEASE).won[order_ref]
     change = OrderChange(
-        order_ref=order_ref, state=OrderState.ORDERED, columns={"order_id": "77" if order_ref == "A-1" else order_ref}
+        order_ref=order_ref,
+        state=OrderState.ORDERED,
+        writes=Columns({"order_id": "77" if order_ref == "A-1" else order_ref}),
     )
     return Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)
 
@@ -104,7 +106,7 @@ def test_a_refused_effect_gets_a_second_attempt(ledger: Ledger) -> None:
 def test_an_outcome_and_its_order_change_together(ledger: Ledger) -> None:
     """A change that can't be written leaves the outcome unwritten too."""
     record = ledger.claim(intents("A-1"), lease=LEASE).won["A-1"]
-    wrong = OrderChange(order_ref="A-1", state=OrderState.ORDERED, columns={"no_such_column": 1})
+    wrong = OrderChange(order_ref="A-1", state=OrderState.ORDERED, writes=Columns({"no_such_column": 1}))
     with pytest.raises(CompileError):
         ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=wrong)])
     assert ledger.effects_of(["A-1"])[0].status is EffectStatus.SENDING
@@ -115,7 +117,7 @@ def test_a_fact_that_fits_no_move_waits_for_a_person(ledger: Ledger, other: Ledg
     ledger.record([claim_one(ledger), claim_one(ledger, "A-2")])
     cancels = [replace(intent, amount=None) for intent in intents("A-1", "A-2", action=Action.CANCEL)]
     won = ledger.claim(cancels, lease=LEASE).won
-    other.change([OrderChange(order_ref="A-1", state=OrderState.PAID, columns={"paid_minor": 100})])
+    other.change([OrderChange(order_ref="A-1", state=OrderState.PAID, writes=Columns({"paid_minor": 100}))])
     outcomes = [
         Outcome(
             claim=record.claim,
@@ -139,7 +141,7 @@ def test_an_order_id_is_given_to_one_order_only(ledger: Ledger, other: Ledger) -
 
     def named(order_ref: str) -> AnswerRecord:
         (intent,) = intents(order_ref)
-        change = OrderChange(order_ref=order_ref, state=OrderState.ORDERED, columns={"order_id": "77"})
+        change = OrderChange(order_ref=order_ref, state=OrderState.ORDERED, writes=Columns({"order_id": "77"}))
         return AnswerRecord(
             order_ref=order_ref, by="ann", question="?", answer="ordered 77", status=EffectStatus.DONE, reason="",
             intent=intent, change=change,
@@ -212,7 +214,7 @@ def test_what_an_effect_did_is_kept_when_the_order_was_cancelled_meanwhile(ledge
     """The payment is written down, the order stays cancelled, and the history says so (seed 2733)."""
     won = ledger.claim([Intent(order_ref="A-1", action=Action.PAY, amount=None, request_hash="h")], lease=LEASE)
     ledger.change([OrderChange(order_ref="A-1", state=OrderState.CANCELLED, reason="closed")])
-    paid = OrderChange(order_ref="A-1", state=OrderState.PAID, reason="paid", columns={"paid_minor": 100})
+    paid = OrderChange(order_ref="A-1", state=OrderState.PAID, reason="paid", writes=Columns({"paid_minor": 100}))
     ledger.record([Outcome(claim=won.won["A-1"].claim, status=EffectStatus.DONE, change=paid)])
     order = ledger.orders(["A-1"])["A-1"]
     assert (order.state, order.reason, order.paid_minor) == (OrderState.CANCELLED, "closed", 100)

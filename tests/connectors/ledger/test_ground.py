@@ -20,7 +20,7 @@ from connectors.ledger.store import Ledger
 from domain.effects import Action, EffectStatus
 from domain.states import OrderState
 from tests.connectors.ledger.conftest import MovableClock
-from tests.connectors.ledger.plans import intents, plan
+from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.connectors.ledger.test_claims import LEASE
 
 REFS = [f"A-{number}" for number in range(60)]
@@ -31,7 +31,7 @@ def begin(ledger: Ledger) -> None:
     ledger.start_batch("batch", "file.csv")
     put_rows(ledger, [plan(ref) for ref in REFS])
     record = ledger.claim(intents("A-0"), lease=LEASE).won["A-0"]
-    change = OrderChange(order_ref="A-0", state=OrderState.ORDERED, columns={"order_id": "6001"})
+    change = OrderChange(order_ref="A-0", state=OrderState.ORDERED, writes=Columns({"order_id": "6001"}))
     ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)])
 
 

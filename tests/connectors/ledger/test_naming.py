@@ -12,7 +12,7 @@ from connectors.ledger.store import Ledger
 from domain.effects import Action, EffectStatus
 from domain.money import Money
 from domain.states import OrderState
-from tests.connectors.ledger.plans import intents, plan
+from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.flows.plans import planned
 
 LEASE = timedelta(seconds=60)
@@ -20,7 +20,7 @@ LEASE = timedelta(seconds=60)
 
 def created(ledger: Ledger, order_ref: str, order_id: str) -> Outcome:
     record = ledger.claim(intents(order_ref), lease=LEASE).won[order_ref]
-    change = OrderChange(order_ref=order_ref, state=OrderState.ORDERED, columns={"order_id": order_id})
+    change = OrderChange(order_ref=order_ref, state=OrderState.ORDERED, writes=Columns({"order_id": order_id}))
     return Outcome(claim=record.claim, status=EffectStatus.DONE, answer={"order_ids": [order_id]}, change=change)
 
 
@@ -54,7 +54,7 @@ def test_two_marketplaces_may_number_alike(ledger: Ledger) -> None:
 def test_an_order_may_be_told_its_own_id_again(ledger: Ledger) -> None:
     """What is read of it later is no doubt."""
     ledger.record([created(ledger, "A-1", "77")])
-    ledger.change([OrderChange(order_ref="A-1", state=OrderState.PAID, columns={"order_id": "77"})])
+    ledger.change([OrderChange(order_ref="A-1", state=OrderState.PAID, writes=Columns({"order_id": "77"}))])
     assert stands(ledger, "A-1")[:2] == (OrderState.PAID, "77")
 
 
@@ -63,7 +63,7 @@ def booked(ledger: Ledger, order_ref: str, shipment_id: str) -> Outcome:
     intent = Intent(order_ref=order_ref, action=Action.BOOK, amount=Money(1, "USD"), request_hash="h")
     record = ledger.claim([intent], lease=LEASE).won[order_ref]
     columns = {"shipment_order_id": shipment_id, "shipment": {"tracking_numbers": []}}
-    change = OrderChange(order_ref=order_ref, state=OrderState.BOOKED, columns=columns)
+    change = OrderChange(order_ref=order_ref, state=OrderState.BOOKED, writes=Columns(columns))
     return Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)
 
 
@@ -82,7 +82,7 @@ def test_a_shipment_that_was_read_and_is_another_s_holds_the_order(ledger: Ledge
     """Nothing of it is written, and nothing stops the others."""
     ledger.record([booked(ledger, "A-1", "S-1")])
     ledger.change([OrderChange(order_ref="A-2", state=state) for state in (OrderState.ORDERED, OrderState.PAID)])
-    seen = OrderChange(order_ref="A-2", state=OrderState.BOOKED, columns={"shipment_order_id": "S-1"})
+    seen = OrderChange(order_ref="A-2", state=OrderState.BOOKED, writes=Columns({"shipment_order_id": "S-1"}))
     ledger.change([seen])
     order = ledger.orders(["A-2"])["A-2"]
     assert (order.state, order.shipment_order_id) == (OrderState.HELD, None)
@@ -111,7 +111,7 @@ def test_a_payment_shown_as_less_than_its_order_opens_no_budget(ledger: Ledger) 
     """One fen of a whole yuan: the whole yuan counts."""
     ledger.record([created(ledger, "A-1", "77")])
     columns = {"paid_minor": 1, "total_minor": 100}
-    ledger.change([OrderChange(order_ref="A-1", state=OrderState.PAID, columns=columns)])
+    ledger.change([OrderChange(order_ref="A-1", state=OrderState.PAID, writes=Columns(columns))])
     assert ledger.committed_in("batch") == 100
 
 

@@ -28,7 +28,7 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.states import OrderState
 from tests.connectors.ledger.conftest import MovableClock
-from tests.connectors.ledger.plans import intents, plan
+from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.postgres import Postgres
 
 LEASE = timedelta(seconds=60)
@@ -48,7 +48,7 @@ def limits(ledger: Ledger, *, batch: int | None = None, day: int | None = None) 
 def create(ledger: Ledger, order_ref: str) -> None:
     """Create an order at the service and record it."""
     record = ledger.claim(intents(order_ref), lease=LEASE).won[order_ref]
-    change = OrderChange(order_ref=order_ref, state=OrderState.ORDERED, columns={"order_id": f"id-{order_ref}"})
+    change = OrderChange(order_ref=order_ref, state=OrderState.ORDERED, writes=Columns({"order_id": f"id-{order_ref}"}))
     ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)])
 
 
@@ -58,7 +58,7 @@ def pay(ledger: Ledger, order_ref: str, fen: int, *, told: int | None = None) ->
     record = ledger.claim([payment], lease=LEASE).won[order_ref]
     shown = fen if told is None else told
     columns = {"paid_minor": shown, "total_minor": shown}
-    change = OrderChange(order_ref=order_ref, state=OrderState.PAID, columns=columns)
+    change = OrderChange(order_ref=order_ref, state=OrderState.PAID, writes=Columns(columns))
     ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)])
 
 
@@ -106,9 +106,9 @@ def test_what_came_back_frees_the_batch_and_not_the_day(ledger: Ledger) -> None:
     pay(ledger, "A-1", 100)
     ledger.change([OrderChange(order_ref="A-1", state=OrderState.REFUNDING)])
     assert ledger.committed_in("batch") == 100
-    ledger.change([OrderChange(order_ref="A-1", columns={"refunded_minor": 40})])
+    ledger.change([OrderChange(order_ref="A-1", writes=Columns({"refunded_minor": 40}))])
     assert (ledger.committed_in("batch"), today(ledger)) == (60, 100)
-    ledger.change([OrderChange(order_ref="A-1", columns={"refunded_minor": 100})])
+    ledger.change([OrderChange(order_ref="A-1", writes=Columns({"refunded_minor": 100}))])
     assert (ledger.committed_in("batch"), today(ledger)) == (0, 100)
 
 
@@ -203,7 +203,9 @@ def happen(ledger: Ledger, clock: MovableClock, what: str, *values: int) -> None
     if what == "cancel" and order.order_id and order.paid_minor is None:
         ledger.change([OrderChange(order_ref=ref, state=OrderState.CANCELLED)])
     if what == "refund" and order.paid_minor is not None:
-        ledger.change([OrderChange(order_ref=ref, columns={"refunded_minor": min(values[1], order.paid_minor)})])
+        ledger.change(
+            [OrderChange(order_ref=ref, writes=Columns({"refunded_minor": min(values[1], order.paid_minor)}))]
+        )
     if what in set(EffectStatus):
         answer(ledger, ref, EffectStatus(what), values[1])
 
@@ -217,7 +219,7 @@ def answer(ledger: Ledger, ref: str, status: EffectStatus, fen: int) -> None:
                 columns = {"order_id": f"id-{ref}"}
             if status is EffectStatus.DONE and effect.action is Action.PAY:
                 columns = {"paid_minor": min(fen, order.payable.minor)}
-            change = OrderChange(order_ref=ref, columns=columns)
+            change = OrderChange(order_ref=ref, writes=Columns(columns))
             ledger.record([Outcome(claim=effect.claim, status=status, change=change)])
 
 

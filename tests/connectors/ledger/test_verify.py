@@ -15,7 +15,7 @@ from connectors.ledger.store import Ledger
 from connectors.ledger.verify import verify
 from domain.effects import Action, EffectStatus
 from domain.states import OrderState
-from tests.connectors.ledger.plans import intents, plan
+from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.connectors.ledger.test_claims import LEASE, claim_one
 
 
@@ -25,10 +25,10 @@ def lived(ledger: Ledger) -> Ledger:
     put_rows(ledger, [plan("A-3"), plan("A-1", payable_minor=110)])
     ledger.record([claim_one(ledger)])
     pay = ledger.claim(intents("A-1", action=Action.PAY), lease=LEASE).won["A-1"]
-    paid = OrderChange(order_ref="A-1", state=OrderState.PAID, columns={"paid_minor": 105})
+    paid = OrderChange(order_ref="A-1", state=OrderState.PAID, writes=Columns({"paid_minor": 105}))
     ledger.record([Outcome(claim=pay.claim, status=EffectStatus.DONE, change=paid)])
     booked = {"shipment_order_id": "9", "shipment": {"tracking_numbers": ["LP1"]}}
-    ledger.change([OrderChange(order_ref="A-1", state=OrderState.BOOKED, columns=booked)])
+    ledger.change([OrderChange(order_ref="A-1", state=OrderState.BOOKED, writes=Columns(booked))])
     refused = ledger.claim(intents("A-2"), lease=LEASE).won["A-2"]
     gone = OrderChange(order_ref="A-2", state=OrderState.REFUSED, reason="no stock")
     ledger.record([Outcome(claim=refused.claim, status=EffectStatus.REFUSED, change=gone)])

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from prefect.events import Event
 
+from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.store import Ledger
 from domain.effects import EffectStatus
@@ -17,7 +18,7 @@ from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
 from flows.shown import events
 from flows.shown.events import EventFeed, batch_finished, budget_used_up, stalled
-from tests.connectors.ledger.plans import intents, plan
+from tests.connectors.ledger.plans import Columns, intents, plan
 
 NOW = datetime(2026, 1, 10, 12, tzinfo=UTC)
 
@@ -26,7 +27,7 @@ NOW = datetime(2026, 1, 10, 12, tzinfo=UTC)
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
     with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=lambda: NOW, owner="run") as ledger:
         ledger.start_batch("batch", "file.csv")
-        ledger.put_plans([plan("A-1"), plan("A-2")])
+        put_rows(ledger, [plan("A-1"), plan("A-2")])
         yield ledger
 
 
@@ -53,7 +54,7 @@ async def test_only_changes_are_told_and_each_once(ledger: Ledger, sent: list[Ev
     await feed.tell(["A-1", "A-2"])
     assert sent == []
     for state in (OrderState.ORDERED, OrderState.PAID, OrderState.BOOKED):
-        ledger.change([OrderChange(order_ref="A-1", state=state, columns={"paid_minor": 100})])
+        ledger.change([OrderChange(order_ref="A-1", state=state, writes=Columns({"paid_minor": 100}))])
     ledger.change([OrderChange(order_ref="A-2", state=OrderState.HELD, reason="over the limit")])
     await feed.tell(["A-1", "A-2"])
     await feed.tell(["A-1", "A-2"])
@@ -155,5 +156,5 @@ def test_an_order_without_news_for_a_week_is_stalled(ledger: Ledger, days: float
     booked_at = NOW - timedelta(days=days)
     changes: list[dict[str, Any]] = [{}, {}, {"booked_at": booked_at}]
     for state, columns in zip((OrderState.ORDERED, OrderState.PAID, OrderState.BOOKED), changes, strict=True):
-        ledger.change([OrderChange(order_ref="A-1", state=state, columns=columns)])
+        ledger.change([OrderChange(order_ref="A-1", state=state, writes=Columns(columns))])
     assert names(stalled(ledger, ledger.all_orders(), NOW)) == told
