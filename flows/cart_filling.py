@@ -16,10 +16,10 @@ from flows.planning import plan_orders
 from flows.reporting import batch_report
 from flows.request_batches import Asked
 from tasks.fill_cart import fill_cart as fill_chunk
+from tasks.opaque import opaque
 from tasks.progress import progress
 from tasks.resources import Resources
 from tasks.snapshot import snapshot_orders
-from tasks.unwalked import unwalked
 
 
 async def fill_carts(resources: Resources, asked: Asked) -> BatchReport:
@@ -59,7 +59,7 @@ async def _fill(resources: Resources, requests: Sequence[OrderRequest], batch_id
     orders = {ref: order for ref, order in ledger.orders(wanted).items() if order.order_id is None}
     progress.get().start("fill cart", len(orders))
     for label, chunk in chunks(list(orders), chunk_size):
-        await fill_chunk(resources, unwalked({ref: orders[ref] for ref in chunk}), label=label)
+        await fill_chunk(resources, opaque({ref: orders[ref] for ref in chunk}), label=label)
         progress.get().advance("fill cart", len(chunk))
     return refused
 

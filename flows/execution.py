@@ -15,13 +15,13 @@ from flows.shown.events import EventFeed
 from flows.shown.expected_failures import run_logger
 from tasks.book_shipment import book_shipments, settle_bookings, still_to_book
 from tasks.create_order import create_orders, settle_creates
+from tasks.opaque import opaque
 from tasks.order_cart import order_cart, settle_cart_order
 from tasks.pay import pay_orders, settle_payments
 from tasks.progress import progress
 from tasks.render_freight import render_freights
 from tasks.resources import Resources
 from tasks.settle_after_sale import settle_after_sale
-from tasks.unwalked import unwalked
 
 STAGES = ("create", "pay", "render freight", "book")
 
@@ -71,13 +71,13 @@ async def _execute_chunk(
     listener = progress.get()
 
     def now(ready: Callable[[OrderRecord], bool]) -> Mapping[str, OrderRecord]:
-        return unwalked({ref: order for ref, order in resources.ledger.orders(refs).items() if ready(order)})
+        return opaque({ref: order for ref, order in resources.ledger.orders(refs).items() if ready(order)})
 
     if creatable := now(lambda order: may_create(order, approved.get(order.order_ref))):
         effects = resources.ledger.effects_of(creatable)
         in_carts = {one.order_ref for one in effects if one.action is Action.CART and one.status in COUNTS_AS_SPENT}
-        carted = unwalked({ref: order for ref, order in creatable.items() if ref in in_carts})
-        direct = unwalked({ref: order for ref, order in creatable.items() if ref not in in_carts})
+        carted = opaque({ref: order for ref, order in creatable.items() if ref in in_carts})
+        direct = opaque({ref: order for ref, order in creatable.items() if ref not in in_carts})
         await create_orders(resources, direct, limits, label=label)
         await order_cart(resources, carted, approved, limits, label=label)
     listener.advance("create", len(refs))
@@ -88,8 +88,8 @@ async def _execute_chunk(
     freight = await render_freights(resources, bookable, label=label) if bookable else {}
     listener.advance("render freight", len(refs))
     if freight:
-        to_book = unwalked({ref: bookable[ref] for ref in freight})
-        await book_shipments(resources, to_book, unwalked(freight), label=label)
+        to_book = opaque({ref: bookable[ref] for ref in freight})
+        await book_shipments(resources, to_book, opaque(freight), label=label)
     listener.advance("book", len(refs))
 
 

@@ -13,11 +13,11 @@ from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from flows.chunks import chunks
 from flows.word_matching import match_requests, remember, unmatched
+from tasks.opaque import opaque
 from tasks.preview import preview_orders
 from tasks.progress import progress
 from tasks.resources import Resources
 from tasks.search import Item, item_of, search_items
-from tasks.unwalked import unwalked
 
 
 async def plan_orders(
@@ -37,7 +37,7 @@ async def plan_orders(
     listener.start("preview", len(requests))
     plans: list[PlannedOrder] = []
     for label, batch in chunks(requests, chunk_size):
-        plans += await preview_orders(resources, batch, unwalked(offers), unwalked(known), label=label)
+        plans += await preview_orders(resources, batch, opaque(offers), opaque(known), label=label)
         listener.advance("preview", len(batch))
     return plans
 

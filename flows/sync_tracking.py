@@ -22,11 +22,11 @@ from flows.shown.events import EventFeed, stalled
 from flows.shown.expected_failures import ends_plainly, run_logger
 from flows.shown.progress import progress_shown, rename_run, shown
 from flows.upkeep_parameters import ChunkSize, Concurrency
+from tasks.opaque import opaque
 from tasks.progress import progress
 from tasks.resources import Resources
 from tasks.snapshot import snapshot_tracking
 from tasks.sync_tracking import sync_tracking as sync_chunk
-from tasks.unwalked import unwalked
 
 FOLLOWED = (
     OrderState.BOOKED,
@@ -79,7 +79,7 @@ async def _track(resources: Resources, chunk_size: int) -> TrackReport:
     listener.start("track", len(orders))
     troubles: list[str] = []
     for label, refs in chunks(list(orders), chunk_size):
-        troubles += await sync_chunk(resources, unwalked({ref: orders[ref] for ref in refs}), label=label)
+        troubles += await sync_chunk(resources, opaque({ref: orders[ref] for ref in refs}), label=label)
         listener.advance("track", len(refs))
     now = await feed.tell(list(watched), *stalled(ledger, ledger.orders(orders), resources.clock()))
     moved = [order for ref, order in now.items() if order.state is not watched[ref].state]

@@ -1,5 +1,0 @@
-"""The earlier name of `tasks/opaque.py`."""
-
-from tasks.opaque import opaque
-
-unwalked = opaque
