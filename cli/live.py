@@ -17,11 +17,11 @@ from cli.failures import NEEDS_A_PERSON
 from cli.terminal import console, messages
 from connectors.settings import XportcnSettings
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.comparing import Difference
-from connectors.xportcn.live import NEVER_ASKED, WELL, Examination, Finding, Outcome
-from connectors.xportcn.samples import save_sample
+from connectors.xportcn.live_check.comparing import Difference
+from connectors.xportcn.live_check.examination import NEVER_ASKED, WELL, Checked, Examination, Verdict
+from connectors.xportcn.live_check.samples import save_sample
 
-COLOURS = {Outcome.MATCHES: "green", Outcome.REFUSED: "yellow", Outcome.SKIPPED: "dim"}
+COLOURS = {Verdict.MATCHES: "green", Verdict.REFUSED: "yellow", Verdict.SKIPPED: "dim"}
 
 
 def examine_live(checks: list[dict[str, Any]], *, samples: Path | None, as_json: bool) -> int:
@@ -30,95 +30,95 @@ def examine_live(checks: list[dict[str, Any]], *, samples: Path | None, as_json:
     findings = asyncio.run(_examined(settings))
     saved = _saved(findings, samples, settings) if samples else 0
     if as_json:
-        operations = [_entry(finding) for finding in findings]
+        operations = [_entry(checked) for checked in findings]
         print(json.dumps({"checks": checks, "counts": _counts(findings), "operations": operations}, ensure_ascii=False))
     else:
         _show(findings)
         if samples:
             console.print(f"{saved} redacted samples in {samples}", soft_wrap=True, highlight=False)
-    return 0 if all(finding.outcome in WELL for finding in findings) else NEEDS_A_PERSON
+    return 0 if all(checked.verdict in WELL for checked in findings) else NEEDS_A_PERSON
 
 
-async def _examined(settings: XportcnSettings) -> list[Finding]:
+async def _examined(settings: XportcnSettings) -> list[Checked]:
     asked = 0
 
-    def told(finding: Finding) -> None:
+    def told(checked: Checked) -> None:
         nonlocal asked
-        asked += finding.outcome is not Outcome.SKIPPED
-        status.update(f"asked {asked} operations, last {finding.operation.name}")
+        asked += checked.verdict is not Verdict.SKIPPED
+        status.update(f"asked {asked} operations, last {checked.operation.name}")
 
     with messages.status("asking") as status:
         async with XportcnClient(settings) as client:
-            return await Examination(client, on_finding=told).all()
+            return await Examination(client, on_checked=told).all()
 
 
-def _saved(findings: Sequence[Finding], folder: Path, settings: XportcnSettings) -> int:
+def _saved(findings: Sequence[Checked], folder: Path, settings: XportcnSettings) -> int:
     secrets = (settings.access_key, settings.access_secret.get_secret_value(), settings.user_id)
-    return sum(save_sample(folder, finding, secrets=secrets) is not None for finding in findings)
+    return sum(save_sample(folder, checked, secrets=secrets) is not None for checked in findings)
 
 
-def _counts(findings: Sequence[Finding]) -> dict[str, int]:
-    return dict(Counter(str(finding.outcome) for finding in findings))
+def _counts(findings: Sequence[Checked]) -> dict[str, int]:
+    return dict(Counter(str(checked.verdict) for checked in findings))
 
 
-def _entry(finding: Finding) -> dict[str, Any]:
-    operation, comparison = finding.operation, finding.comparison
+def _entry(checked: Checked) -> dict[str, Any]:
+    operation, comparison = checked.operation, checked.comparison
     return {
         "nav": operation.nav,
         "group": operation.group,
         "title": operation.title,
         "method": operation.method,
         "path": operation.path,
-        "overridden": finding.overridden,
-        "outcome": str(finding.outcome),
+        "overridden": checked.overridden,
+        "outcome": str(checked.verdict),
         "differences": [asdict(difference) for difference in comparison.differences],
         "extra": comparison.extra,
         "absent": comparison.absent,
         "empty": comparison.empty,
-        "code": finding.code,
-        "words": finding.words,
-        "reason": finding.reason,
+        "code": checked.code,
+        "words": checked.words,
+        "reason": checked.reason,
     }
 
 
-def _show(findings: Sequence[Finding]) -> None:
+def _show(findings: Sequence[Checked]) -> None:
     table = Table(header_style="bold")
     for name in ("nav", "operation", "path", "outcome", "what"):
         table.add_column(name, overflow="fold")
-    silent = [finding for finding in findings if finding.reason in NEVER_ASKED]
-    for finding in findings:
-        operation = finding.operation
-        if finding in silent:
+    silent = [checked for checked in findings if checked.reason in NEVER_ASKED]
+    for checked in findings:
+        operation = checked.operation
+        if checked in silent:
             continue
         table.add_row(
             "" if operation.nav is None else str(operation.nav),
             operation.title,
-            f"{operation.method} {operation.path}{' (overridden)' if finding.overridden else ''}",
-            Text(finding.outcome, style=COLOURS.get(finding.outcome, "red")),
-            Text("\n".join(_what(finding))),
+            f"{operation.method} {operation.path}{' (overridden)' if checked.overridden else ''}",
+            Text(checked.verdict, style=COLOURS.get(checked.verdict, "red")),
+            Text("\n".join(_what(checked))),
         )
     console.print(table)
     for reason in NEVER_ASKED:
-        named = [_short(finding) for finding in silent if finding.reason == reason]
+        named = [_short(checked) for checked in silent if checked.reason == reason]
         console.print(f"not called, {reason}: {', '.join(named)}", highlight=False)
-    console.print(", ".join(f"{count} {outcome}" for outcome, count in _counts(findings).items()), highlight=False)
-    if any(finding.outcome not in WELL for finding in findings):
+    console.print(", ".join(f"{count} {verdict}" for verdict, count in _counts(findings).items()), highlight=False)
+    if any(checked.verdict not in WELL for checked in findings):
         console.print("What to do about what differs: docs/going-live.md, overrides", highlight=False)
 
 
-def _short(finding: Finding) -> str:
-    return finding.operation.title if finding.operation.nav is None else str(finding.operation.nav)
+def _short(checked: Checked) -> str:
+    return checked.operation.title if checked.operation.nav is None else str(checked.operation.nav)
 
 
-def _what(finding: Finding) -> list[str]:
-    comparison = finding.comparison
+def _what(checked: Checked) -> list[str]:
+    comparison = checked.comparison
     lines = [_words(difference) for difference in comparison.differences]
-    if finding.outcome is Outcome.REFUSED:
-        lines.append(f"{finding.code} {finding.words}")
-    if finding.outcome is Outcome.PATH_UNKNOWN:
-        lines.append(f"{finding.code}; this path is {finding.operation.provenance}")
-    if finding.reason:
-        lines.append(finding.reason)
+    if checked.verdict is Verdict.REFUSED:
+        lines.append(f"{checked.code} {checked.words}")
+    if checked.verdict is Verdict.PATH_UNKNOWN:
+        lines.append(f"{checked.code}; this path is {checked.operation.provenance}")
+    if checked.reason:
+        lines.append(checked.reason)
     if comparison.extra:
         lines.append(f"not read by us: {', '.join(comparison.extra)}")
     if comparison.absent:

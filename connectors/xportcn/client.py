@@ -24,7 +24,7 @@ from connectors.xportcn.auth import SignatureAuth, new_nonce
 from connectors.xportcn.bodies import PACKINGS, Unreadable, read_body
 from connectors.xportcn.envelope import Opened, open_envelope
 from connectors.xportcn.errors import Misconfigured, NotSent
-from connectors.xportcn.explain import Report, error_of
+from connectors.xportcn.explain import FailedCall, error_of
 from connectors.xportcn.failures import Failure, Kind
 from connectors.xportcn.limits import TokenBucket
 from connectors.xportcn.operations import Envelope, Operation
@@ -108,7 +108,7 @@ class XportcnClient:
         tried = 0
         while True:
             result = await self._attempt(call, request, Send())
-            if not isinstance(result, Report):
+            if not isinstance(result, FailedCall):
                 return result
             tried += 1
             await self._before_next_try(result, tried)
@@ -126,23 +126,23 @@ class XportcnClient:
                 self._on_send(claim)
 
         result = await self._attempt(call, request, Send(leave, action=call.action))
-        if isinstance(result, Report):
+        if isinstance(result, FailedCall):
             raise error_of(result) from result.cause
         return result
 
-    async def _before_next_try(self, report: Report, tried: int) -> None:
+    async def _before_next_try(self, failed: FailedCall, tried: int) -> None:
         wait = wait_before_retry(
-            report.meaning,
+            failed.meaning,
             tried=tried,
             retries=self.settings.retries,
-            retry_after_s=report.retry_after_s,
+            retry_after_s=failed.retry_after_s,
             luck=random.random(),
         )
         if wait is None:
-            raise error_of(report) from report.cause
+            raise error_of(failed) from failed.cause
         await self._sleep(wait)
 
-    async def _attempt(self, call: Call[Req, Res], request: Req, send: Send) -> Res | Report:
+    async def _attempt(self, call: Call[Req, Res], request: Req, send: Send) -> Res | FailedCall:
         await self._bucket.take()
         started = time.perf_counter()
         result = await self._exchange(call, request, send)
@@ -152,8 +152,8 @@ class XportcnClient:
         _log(self._as_called(call), started, result.failure.kind, "")
         return result
 
-    async def _exchange(self, call: Call[Req, Res], request: Req, send: Send) -> Answer | Report:
-        """Send and read the whole answer, in `timeout_s` at most; a broken exchange is a report."""
+    async def _exchange(self, call: Call[Req, Res], request: Req, send: Send) -> Answer | FailedCall:
+        """Send and read the whole answer, in `timeout_s` at most; a broken exchange is a failed call."""
         try:
             with sending(send):
                 async with asyncio.timeout(self.settings.timeout_s):
@@ -181,12 +181,12 @@ class XportcnClient:
     def _as_called(self, call: Call[Req, Res]) -> Operation:
         return self.overrides.of(call.operation).operation
 
-    def _broken(self, call: Call[Req, Res], send: Send, error: Exception) -> Report:
+    def _broken(self, call: Call[Req, Res], send: Send, error: Exception) -> FailedCall:
         # Only the cause tells a time-out: the transport calls a dropped connection one too.
         timed_out = isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError)
         told = str(error) or type(error).__name__
         words = shortened(clean(without_signature(told), self._secrets))
-        return Report(
+        return FailedCall(
             operation=self._as_called(call),
             address=self.address,
             failure=Failure(
@@ -196,31 +196,33 @@ class XportcnClient:
             cause=error if words == told else None,  # a traceback would print what the words leave out
         )
 
-    def _unreadable(self, call: Call[Req, Res], why: str) -> Report:
+    def _unreadable(self, call: Call[Req, Res], why: str) -> FailedCall:
         """An answer that came and was not read to its end: the same again would bring the same."""
-        return Report(
+        return FailedCall(
             operation=self._as_called(call),
             address=self.address,
             failure=Failure(kind=Kind.MISFIT, effect=call.operation.effect, sent=True),
             words=why,
         )
 
-    def _judge(self, call: Call[Req, Res], answer: Answer) -> Res | Report:
+    def _judge(self, call: Call[Req, Res], answer: Answer) -> Res | FailedCall:
         envelope = answer.envelope
         if envelope is None or not envelope.ok or not 200 <= answer.status < 300:
-            return self._report(call, answer, Kind.ANSWERED)
+            return self._failed(call, answer, Kind.ANSWERED)
         try:
             data = call.parse(self.overrides.of(call.operation).response.to_contract(envelope.data), self._bounds)
         except ValidationError as error:
-            return self._report(call, answer, Kind.MISFIT, error)
+            return self._failed(call, answer, Kind.MISFIT, error)
         for part in data if isinstance(data, tuple) else (data,):
             if isinstance(part, EffectAnswer):
                 part.came_with(envelope.request_id)
         return data
 
-    def _report(self, call: Call[Req, Res], answer: Answer, kind: Kind, error: ValidationError | None = None) -> Report:
+    def _failed(
+        self, call: Call[Req, Res], answer: Answer, kind: Kind, error: ValidationError | None = None
+    ) -> FailedCall:
         envelope, now = answer.envelope, self._clock()
-        return Report(
+        return FailedCall(
             operation=self._as_called(call),
             address=self.address,
             failure=Failure(

@@ -21,7 +21,7 @@ REMEDIES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class FailedCall:
     """A failed call with all that is known of it. `words` are the service's or the exception's.
 
     `field` is where an answer does not fit, `fault` why, empty for an answer that was not read at all.
@@ -43,38 +43,38 @@ class Report:
         return meaning_of(self.failure)
 
 
-def error_of(report: Report) -> XportcnError:
+def error_of(failed: FailedCall) -> XportcnError:
     """The exception for a call that is not tried again."""
-    error = _bare_error(report)
-    error.operation = report.operation.name
-    error.request_id = report.request_id
-    error.status = report.failure.status
-    error.code = report.failure.code or ""
+    error = _bare_error(failed)
+    error.operation = failed.operation.name
+    error.request_id = failed.request_id
+    error.status = failed.failure.status
+    error.code = failed.failure.code or ""
     return error
 
 
-def _bare_error(report: Report) -> XportcnError:
-    meaning, failure = report.meaning, report.failure
+def _bare_error(failed: FailedCall) -> XportcnError:
+    meaning, failure = failed.meaning, failed.failure
     if meaning is Meaning.MISCONFIGURED or (meaning is Meaning.RETRY_NOW and failure.code == NONCE_USED):
-        return Misconfigured(_remedy(report))
+        return Misconfigured(_remedy(failed))
     if meaning is Meaning.REFUSED:
-        return Refused(report.words or "refused without a word")
+        return Refused(failed.words or "refused without a word")
     if meaning is Meaning.RETRY_LATER or not failure.sent:
-        return NotSent(_why_not_sent(report), retry_after_s=report.retry_after_s)
+        return NotSent(_why_not_sent(failed), retry_after_s=failed.retry_after_s)
     if failure.kind is Kind.MISFIT:
-        return ContractMismatch(_why_misfit(report), field=report.field)
-    return Unanswered(_why_unanswered(report))
+        return ContractMismatch(_why_misfit(failed), field=failed.field)
+    return Unanswered(_why_unanswered(failed))
 
 
-def _remedy(report: Report) -> str:
-    code = report.failure.code or ""
+def _remedy(failed: FailedCall) -> str:
+    code = failed.failure.code or ""
     if code == CLOCK:
-        return _clock_remedy(report.skew_s)
+        return _clock_remedy(failed.skew_s)
     if code in REMEDIES:
         return REMEDIES[code]
-    if report.failure.status == 401:
-        return f"the service does not accept the account ({report.words or 'no reason given'}): check XPORTCN_*"
-    return _address_remedy(report)
+    if failed.failure.status == 401:
+        return f"the service does not accept the account ({failed.words or 'no reason given'}): check XPORTCN_*"
+    return _address_remedy(failed)
 
 
 def _clock_remedy(skew_s: int | None) -> str:
@@ -89,43 +89,43 @@ def _clock_remedy(skew_s: int | None) -> str:
     )
 
 
-def _address_remedy(report: Report) -> str:
-    operation = report.operation
+def _address_remedy(failed: FailedCall) -> str:
+    operation = failed.operation
     guess = "; the path itself is assumed" if operation.provenance is Provenance.ASSUMED else ""
     return (
-        f"{operation.method} {operation.path} at {report.address} was not answered by the service "
-        f"(HTTP {report.failure.status}): check XPORTCN_BASE_URL{guess}"
+        f"{operation.method} {operation.path} at {failed.address} was not answered by the service "
+        f"(HTTP {failed.failure.status}): check XPORTCN_BASE_URL{guess}"
     )
 
 
-def _why_not_sent(report: Report) -> str:
-    if report.failure.status is not None:
-        wait = "" if report.retry_after_s is None else f", it asks to wait {report.retry_after_s:g} seconds"
+def _why_not_sent(failed: FailedCall) -> str:
+    if failed.failure.status is not None:
+        wait = "" if failed.retry_after_s is None else f", it asks to wait {failed.retry_after_s:g} seconds"
         return f"the service has too many calls{wait}; nothing was done"
     return (
-        f"no connection to {report.address} ({report.words}); nothing was sent. "
+        f"no connection to {failed.address} ({failed.words}); nothing was sent. "
         "Is the service or the sandbox running? Check XPORTCN_BASE_URL"
     )
 
 
-def _why_misfit(report: Report) -> str:
-    if not report.field:
-        return report.words
-    words = f"the answer does not fit the contract at `{report.field}`"
-    return f"{words}: {report.fault}" if report.fault else words
+def _why_misfit(failed: FailedCall) -> str:
+    if not failed.field:
+        return failed.words
+    words = f"the answer does not fit the contract at `{failed.field}`"
+    return f"{words}: {failed.fault}" if failed.fault else words
 
 
-def _why_unanswered(report: Report) -> str:
-    what = _what_came(report)
-    return f"{what}; it may have been carried out" if report.failure.effect else what
+def _why_unanswered(failed: FailedCall) -> str:
+    what = _what_came(failed)
+    return f"{what}; it may have been carried out" if failed.failure.effect else what
 
 
-def _what_came(report: Report) -> str:
-    failure = report.failure
+def _what_came(failed: FailedCall) -> str:
+    failure = failed.failure
     if failure.kind is Kind.TIMED_OUT:
-        return f"no answer in time ({report.words})"
+        return f"no answer in time ({failed.words})"
     if failure.status is None:
-        return f"the connection broke before the answer ({report.words})"
+        return f"the connection broke before the answer ({failed.words})"
     if failure.code is None:
         return "the answer is not the service's"
-    return f"the service failed ({report.words or 'no reason given'})"
+    return f"the service failed ({failed.words or 'no reason given'})"

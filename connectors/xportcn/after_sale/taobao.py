@@ -19,7 +19,7 @@ from connectors.xportcn.after_sale.base import (
 from connectors.xportcn.api import taobao_after_sale as api
 from connectors.xportcn.api import taobao_order
 from connectors.xportcn.api.base import EffectCall
-from connectors.xportcn.channels.matching import LinesByIds
+from connectors.xportcn.channels.lines import LinesByIds
 from connectors.xportcn.channels.refusals import refusal, unsettled
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, Refused

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from connectors.xportcn.api import alibaba_product
-from connectors.xportcn.channels import alibaba_1688_answers as answers
+from connectors.xportcn.channels import alibaba_1688_reading as reading
 from connectors.xportcn.client import XportcnClient
 from domain.browsing import Category, Filters, Hits, Sort
 from domain.marketplace import Marketplace
@@ -46,7 +46,7 @@ def hits(marketplace: Marketplace, page: alibaba_product.SearchPage) -> Hits:
 
 
 def _summary(marketplace: Marketplace, hit: alibaba_product.SearchHit) -> OfferSummary:
-    found = answers.summary(hit)
+    found = reading.summary(hit)
     return OfferSummary(
         marketplace=marketplace,
         item_id=found.item_id,

@@ -9,7 +9,7 @@ from connectors.xportcn.api import international
 from connectors.xportcn.browse.base import ROOT, not_offered, refuse_filters
 from connectors.xportcn.browse.images import Image
 from connectors.xportcn.browse.products import product_at
-from connectors.xportcn.channels import international_answers as answers
+from connectors.xportcn.channels import international_reading as reading
 from connectors.xportcn.client import XportcnClient
 from domain.browsing import Category, Filters, Hits
 from domain.marketplace import Marketplace
@@ -57,4 +57,4 @@ class InternationalBrowser:
             category_id=filters.category_id or None,
         )
         page = await self._client.read(international.SEARCH, request)
-        return Hits(total=page.result_total, offers=tuple(answers.summary(hit) for hit in page.result_data))
+        return Hits(total=page.result_total, offers=tuple(reading.summary(hit) for hit in page.result_data))

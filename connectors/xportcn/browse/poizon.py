@@ -9,7 +9,7 @@ from connectors.xportcn.api import poizon
 from connectors.xportcn.browse.base import ROOT, not_offered
 from connectors.xportcn.browse.images import Image
 from connectors.xportcn.browse.products import product_at
-from connectors.xportcn.channels import poizon_answers as answers
+from connectors.xportcn.channels import poizon_reading as reading
 from connectors.xportcn.client import XportcnClient
 from domain.browsing import Category, Filters, Hits, Sort
 from domain.marketplace import Marketplace
@@ -39,7 +39,7 @@ class PoizonBrowser:
             sort=SORTS[filters.sort],
         )
         page = await self._client.read(poizon.SEARCH, request)
-        return Hits(total=page.total_records, offers=tuple(answers.summary(hit) for hit in page.data))
+        return Hits(total=page.total_records, offers=tuple(reading.summary(hit) for hit in page.data))
 
     async def by_image(self, image: Image, filters: Filters) -> Hits:
         raise not_offered(self.marketplace, "search by image", "search by words or category")

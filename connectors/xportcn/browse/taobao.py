@@ -10,7 +10,7 @@ from connectors.xportcn.api import taobao_product
 from connectors.xportcn.browse.base import ROOT, not_offered, refuse_filters
 from connectors.xportcn.browse.images import Image
 from connectors.xportcn.browse.products import product_at
-from connectors.xportcn.channels import taobao_answers as answers
+from connectors.xportcn.channels import taobao_reading as reading
 from connectors.xportcn.channels.refusals import PRODUCT_NOT_FOUND
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused
@@ -74,7 +74,7 @@ class TaobaoBrowser:
         try:
             request = taobao_product.InquiryRequest(url=url)
             product = await self._client.read(taobao_product.INQUIRY, request)
-            return answers.offer(product)
+            return reading.offer(product)
         except Refused as refused:
             if refused.code == PRODUCT_NOT_FOUND:
                 return None
@@ -117,7 +117,7 @@ def _is_ours(url: str) -> bool:
 
 
 def _hits(page: taobao_product.SearchPage | taobao_product.MapHitPage) -> Hits:
-    return Hits(total=page.total_records, offers=tuple(answers.summary(hit) for hit in page.data))
+    return Hits(total=page.total_records, offers=tuple(reading.summary(hit) for hit in page.data))
 
 
 def _listed_offer(spu: taobao_product.Spu) -> OfferSummary:

@@ -8,7 +8,7 @@ from datetime import datetime
 from connectors.xportcn.api import alibaba_cart as api
 from connectors.xportcn.api import alibaba_order
 from connectors.xportcn.carts.base import require_true
-from connectors.xportcn.channels import alibaba_1688_answers as answers
+from connectors.xportcn.channels import alibaba_1688_reading as reading
 from connectors.xportcn.channels.alibaba_1688 import Alibaba1688Channel
 from connectors.xportcn.channels.alibaba_requests import address
 from connectors.xportcn.channels.base import Created, Warehouse
@@ -53,7 +53,7 @@ class Alibaba1688Cart:
         request = api.PreviewRequest(address_param=address(warehouse), cart_ids=tuple(row_ids))
         try:
             preview = await self._client.read(api.PREVIEW, request)
-            return answers.quote(preview, order.lines, self._client.settings.allowed_trade_types)
+            return reading.quote(preview, order.lines, self._client.settings.allowed_trade_types)
         except Refused as refused:
             return Quote(goods=Money(0), postage=Money(0), total=Money(0), problems=(_problem(refused),))
 
@@ -65,11 +65,11 @@ class Alibaba1688Cart:
             address_param=address(warehouse),
             cart_ids=tuple(row_ids),
         )
-        return answers.created(await self._client.effect(api.CREATE, request, claim=claim), order.lines)
+        return reading.created(await self._client.effect(api.CREATE, request, claim=claim), order.lines)
 
     async def find(self, order: SourcingOrder, row_ids: Sequence[str], *, since: datetime) -> list[ServiceOrder]:
-        reading = await Alibaba1688Channel(self._client).find([order.order_ref], since=since)
-        found = list(reading.found.get(order.order_ref, ()))
+        shown = await Alibaba1688Channel(self._client).find([order.order_ref], since=since)
+        found = list(shown.found.get(order.order_ref, ()))
         if not found and not any(row.row_id in row_ids for row in await self.rows()):
             words = "the rows have left the cart, and no order of theirs shows in the order list"
             raise Unanswered(words, operation=alibaba_order.ORDER_PAGE.operation.name)
@@ -93,4 +93,4 @@ def _row(row: api.CartRow, seller: api.CartSeller | None) -> CartRow:
 
 
 def _problem(refused: Refused) -> LineProblem:
-    return LineProblem(problem=answers.problem_of(refused.code, refused.message), message=refused.message)
+    return LineProblem(problem=reading.problem_of(refused.code, refused.message), message=refused.message)

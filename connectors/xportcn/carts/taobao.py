@@ -10,7 +10,7 @@ from itertools import combinations
 from connectors.xportcn.api import taobao_cart as api
 from connectors.xportcn.api import taobao_order
 from connectors.xportcn.carts.base import require_true
-from connectors.xportcn.channels import taobao_answers as answers
+from connectors.xportcn.channels import taobao_reading as reading
 from connectors.xportcn.channels.base import Created, Warehouse
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused, Unanswered
@@ -68,14 +68,14 @@ class TaobaoCart:
     async def quote(self, order: SourcingOrder, row_ids: Sequence[str], warehouse: Warehouse) -> Quote:
         request = api.PreviewRequest(ids=tuple(row_ids), order_address=_address(order.request.receiver))
         try:
-            return answers.quote(await self._client.read(api.PREVIEW, request), order.lines)
+            return reading.quote(await self._client.read(api.PREVIEW, request), order.lines)
         except Refused as refused:
-            problem = LineProblem(problem=answers.problem_of(refused.code), message=refused.message)
+            problem = LineProblem(problem=reading.problem_of(refused.code), message=refused.message)
             return Quote(goods=Money(0), postage=Money(0), total=Money(0), problems=(problem,))
 
     async def create(self, claim: Claim, order: SourcingOrder, row_ids: Sequence[str], warehouse: Warehouse) -> Created:
         request = api.CreateRequest(ids=tuple(row_ids), order_address=_address(order.request.receiver))
-        return answers.created(await self._client.effect(api.CREATE, request, claim=claim))
+        return reading.created(await self._client.effect(api.CREATE, request, claim=claim))
 
     async def find(self, order: SourcingOrder, row_ids: Sequence[str], *, since: datetime) -> list[ServiceOrder]:
         if any(row.row_id in row_ids for row in await self.rows()):
@@ -86,7 +86,7 @@ class TaobaoCart:
         ours = [one for one in page.data if not one.outer_purchase_id and _goods(one) <= wanted]
         for found in _together(ours):
             if sum((_goods(one) for one in found), Counter()) == wanted:
-                return [answers.service_order(one) for one in found]
+                return [reading.service_order(one) for one in found]
         words = "the rows have left the cart, and no order of exactly their items shows in the order list"
         raise Unanswered(words, operation=taobao_order.ORDER_PAGE.operation.name)
 

@@ -7,12 +7,12 @@ from datetime import datetime
 
 from connectors.concurrently import concurrently
 from connectors.xportcn.api import alibaba_batch, alibaba_order, alibaba_product
-from connectors.xportcn.channels import alibaba_1688_answers as answers
+from connectors.xportcn.channels import alibaba_1688_reading as reading
 from connectors.xportcn.channels.alibaba_requests import address, cargo, seller_cargo
 from connectors.xportcn.channels.base import Created, PayOutcome, Warehouse
 from connectors.xportcn.channels.listing import PAGE_SIZE, Page, find_in_list, first_hits, list_since, order_page
-from connectors.xportcn.channels.matching import CLOCK_MARGIN, batches_of_sellers, require_batch
 from connectors.xportcn.channels.previewing import no_quote
+from connectors.xportcn.channels.references import CLOCK_MARGIN, batches_of_sellers, require_batch
 from connectors.xportcn.channels.refusals import ORDER_NOT_FOUND, PRODUCT_NOT_FOUND, without_own_id
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused
@@ -46,14 +46,14 @@ class Alibaba1688Channel:
         async def turn(page_no: int) -> Page[OfferSummary]:
             request = alibaba_product.SearchRequest(keyword=words, begin_page=page_no, page_size=min(limit, PAGE_SIZE))
             page = await self._client.read(alibaba_product.SEARCH, request)
-            return Page([answers.summary(hit) for hit in page.data], page.total_records)
+            return Page([reading.summary(hit) for hit in page.data], page.total_records)
 
         return await first_hits(turn, limit)
 
     async def offer(self, item_id: str) -> Offer | None:
         try:
             request = alibaba_product.DetailRequest(offer_id=item_id)
-            return answers.offer(await self._client.read(alibaba_product.DETAIL, request))
+            return reading.offer(await self._client.read(alibaba_product.DETAIL, request))
         except Refused as refused:
             if refused.code == PRODUCT_NOT_FOUND:
                 return None
@@ -65,7 +65,7 @@ class Alibaba1688Channel:
             preview = await self._client.read(alibaba_order.PREVIEW, request)
         except Refused as refused:
             return no_quote(_problem(refused))
-        return answers.quote(preview, order.lines, self._trade_types)
+        return reading.quote(preview, order.lines, self._trade_types)
 
     async def quote_many(self, orders: Sequence[SourcingOrder], warehouse: Warehouse) -> dict[str, Quote]:
         """One call for up to ten orders of different sellers. An exception is about all orders."""
@@ -80,7 +80,7 @@ class Alibaba1688Channel:
             preview = previews.get(order.seller_id)
             if preview is None:
                 return await self.quote(order, warehouse)
-            return answers.quote(preview, order.lines, self._trade_types)
+            return reading.quote(preview, order.lines, self._trade_types)
 
         return {order.order_ref: await quote(order) for order in orders}
 
@@ -113,15 +113,15 @@ class Alibaba1688Channel:
         except Refused as refused:
             refused = without_own_id(refused)
             raise refused.explained(code=refused.code, problems=(_problem(refused),)) from refused
-        return answers.created(answer, order.lines)
+        return reading.created(answer, order.lines)
 
     async def pay(self, claim: Claim, order_id: str) -> None:
         request = alibaba_order.PayRequest(order_id=order_id)
         try:
             answer = await self._client.effect(alibaba_order.PAY, request, claim=claim)
         except Refused as refused:
-            raise refused.explained(code=answers.pay_code(refused.code, refused.message)) from refused
-        answers.settle_payment(answer, order_id)
+            raise refused.explained(code=reading.pay_code(refused.code, refused.message)) from refused
+        reading.settle_payment(answer, order_id)
 
     async def pay_many(self, claims: Sequence[Claim], order_ids: Sequence[str]) -> dict[str, PayOutcome]:
         require_batch(order_ids, self.pay_batch_size)
@@ -130,7 +130,7 @@ class Alibaba1688Channel:
             answer = await self._client.joint_effect(alibaba_batch.PAY, request, claims=claims)
         except Refused as refused:
             return dict.fromkeys(order_ids, refused)
-        return {order_id: answers.payment_outcome(answer, order_id) for order_id in order_ids}
+        return {order_id: reading.payment_outcome(answer, order_id) for order_id in order_ids}
 
     async def find(self, references: Sequence[str], *, since: datetime, controls: Sequence[str] = ()) -> Reading:
         """Look through the order list: 1688 can't be asked for a reference."""
@@ -145,7 +145,7 @@ class Alibaba1688Channel:
             page=page_no, page_size=PAGE_SIZE, create_start_time=china_text(since - CLOCK_MARGIN)
         )
         page = await self._client.read(alibaba_order.ORDER_PAGE, request)
-        return order_page(page.result, page.total_record, answers.service_order)
+        return order_page(page.result, page.total_record, reading.service_order)
 
     async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
         orders = await concurrently(dict.fromkeys(order_ids), self._order)
@@ -154,7 +154,7 @@ class Alibaba1688Channel:
     async def _order(self, order_id: str) -> ServiceOrder | None:
         try:
             request = alibaba_order.OrderDetailRequest(order_id=order_id)
-            return answers.service_order(await self._client.read(alibaba_order.ORDER_DETAIL, request))
+            return reading.service_order(await self._client.read(alibaba_order.ORDER_DETAIL, request))
         except Refused as refused:
             if refused.code == ORDER_NOT_FOUND:
                 return None
@@ -162,8 +162,8 @@ class Alibaba1688Channel:
 
     async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
         request = alibaba_order.LogisticsRequest(order_id=order.order_id)
-        return await answers.traced(self._client.read(alibaba_order.LOGISTICS, request))
+        return await reading.traced(self._client.read(alibaba_order.LOGISTICS, request))
 
 
 def _problem(refused: Refused) -> LineProblem:
-    return LineProblem(problem=answers.problem_of(refused.code, refused.message), message=refused.message)
+    return LineProblem(problem=reading.problem_of(refused.code, refused.message), message=refused.message)

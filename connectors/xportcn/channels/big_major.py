@@ -8,13 +8,13 @@ from datetime import datetime
 
 from connectors.concurrently import concurrently
 from connectors.xportcn.api import alibaba_product, big_major
-from connectors.xportcn.channels import alibaba_1688_answers
-from connectors.xportcn.channels import big_major_answers as answers
+from connectors.xportcn.channels import alibaba_1688_reading
+from connectors.xportcn.channels import big_major_reading as reading
 from connectors.xportcn.channels.alibaba_requests import address, cargo
 from connectors.xportcn.channels.base import Created, Warehouse
 from connectors.xportcn.channels.listing import PAGE_SIZE, Page, find_in_list, first_hits, list_since, order_page
-from connectors.xportcn.channels.matching import CLOCK_MARGIN
 from connectors.xportcn.channels.previewing import asked_before, no_quote, require_approved
+from connectors.xportcn.channels.references import CLOCK_MARGIN
 from connectors.xportcn.channels.refusals import (
     ORDER_NOT_FOUND,
     PRODUCT_NOT_FOUND,
@@ -56,7 +56,7 @@ class BigMajorChannel:
         return await first_hits(turn, limit)
 
     def _summary(self, hit: alibaba_product.SearchHit) -> OfferSummary:
-        return replace(alibaba_1688_answers.summary(hit), marketplace=self.marketplace)
+        return replace(alibaba_1688_reading.summary(hit), marketplace=self.marketplace)
 
     async def offer(self, item_id: str) -> Offer | None:
         try:
@@ -65,15 +65,15 @@ class BigMajorChannel:
             if refused.code == PRODUCT_NOT_FOUND:
                 return None
             raise
-        return replace(alibaba_1688_answers.offer(product), marketplace=self.marketplace)
+        return replace(alibaba_1688_reading.offer(product), marketplace=self.marketplace)
 
     async def quote(self, order: SourcingOrder, warehouse: Warehouse) -> Quote:
         request = big_major.PreviewRequest(address_param=address(warehouse), cargo_param_list=cargo(order.lines))
         try:
             previewed = await self._client.read(big_major.PREVIEW, request)
         except Refused as refused:
-            return no_quote(answers.problem(refused.code, refused.message))
-        return answers.quote(previewed, order.lines)
+            return no_quote(reading.problem(refused.code, refused.message))
+        return reading.quote(previewed, order.lines)
 
     async def create(self, claim: Claim, order: SourcingOrder, warehouse: Warehouse, *, approved: Money) -> Created:
         """Preview, which the service demands, compare with `approved`, which it does not check, and create."""
@@ -89,9 +89,9 @@ class BigMajorChannel:
             answer = await self._client.effect(big_major.CREATE, request, claim=claim)
         except Refused as refused:
             refused = without_own_id(refused)
-            problem = answers.problem(refused.code, refused.message)
+            problem = reading.problem(refused.code, refused.message)
             raise refused.explained(code=code_of(refused), problems=(problem,)) from refused
-        return answers.created(answer, order.lines)
+        return reading.created(answer, order.lines)
 
     async def pay(self, claim: Claim, order_id: str) -> None:
         request = big_major.OrderRequest(order_id=order_id)
@@ -99,7 +99,7 @@ class BigMajorChannel:
             answer = await self._client.effect(big_major.PAY, request, claim=claim)
         except Refused as refused:
             raise payment_refusal(refused) from refused
-        answers.settle_payment(answer, order_id)
+        reading.settle_payment(answer, order_id)
 
     async def find(self, references: Sequence[str], *, since: datetime, controls: Sequence[str] = ()) -> Reading:
         """Look through the order list: it can't be asked for a reference."""
@@ -114,7 +114,7 @@ class BigMajorChannel:
             page_no=page_no, page_size=PAGE_SIZE, create_time_start=china_text(since - CLOCK_MARGIN)
         )
         page = await self._client.read(big_major.ORDER_PAGE, request)
-        return order_page(page.data, page.total_records, answers.service_order)
+        return order_page(page.data, page.total_records, reading.service_order)
 
     async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
         orders = await concurrently(dict.fromkeys(order_ids), self._order)
@@ -123,7 +123,7 @@ class BigMajorChannel:
     async def _order(self, order_id: str) -> ServiceOrder | None:
         try:
             request = big_major.OrderRequest(order_id=order_id)
-            return answers.service_order(await self._client.read(big_major.ORDER_DETAIL, request))
+            return reading.service_order(await self._client.read(big_major.ORDER_DETAIL, request))
         except Refused as refused:
             if refused.code == ORDER_NOT_FOUND:
                 return None
@@ -131,4 +131,4 @@ class BigMajorChannel:
 
     async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
         request = big_major.OrderRequest(order_id=order.order_id)
-        return await alibaba_1688_answers.traced(self._client.read(big_major.LOGISTICS, request))
+        return await alibaba_1688_reading.traced(self._client.read(big_major.LOGISTICS, request))

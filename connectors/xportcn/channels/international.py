@@ -7,8 +7,9 @@ from datetime import datetime
 
 from connectors.concurrently import concurrently
 from connectors.xportcn.api import international
-from connectors.xportcn.channels import international_answers as answers
+from connectors.xportcn.channels import international_reading as reading
 from connectors.xportcn.channels.base import Created, Warehouse
+from connectors.xportcn.channels.lines import oldest_first
 from connectors.xportcn.channels.listing import (
     PAGE_SIZE,
     Page,
@@ -18,8 +19,8 @@ from connectors.xportcn.channels.listing import (
     require_filter,
     whole_list,
 )
-from connectors.xportcn.channels.matching import CLOCK_MARGIN, batches, by_reference, in_every_call, oldest_first
 from connectors.xportcn.channels.previewing import asked_before, no_quote, require_approved
+from connectors.xportcn.channels.references import CLOCK_MARGIN, batches, by_reference, in_every_call
 from connectors.xportcn.channels.refusals import PRODUCT_NOT_FOUND, code_of, payment_refusal
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused
@@ -52,13 +53,13 @@ class InternationalChannel:
         async def turn(page_no: int) -> Page[OfferSummary]:
             request = international.SearchRequest(keyword=words, index=page_no - 1, size=min(limit, PAGE_SIZE))
             page = await self._client.read(international.SEARCH, request)
-            return Page([answers.summary(hit) for hit in page.result_data], page.result_total)
+            return Page([reading.summary(hit) for hit in page.result_data], page.result_total)
 
         return await first_hits(turn, limit)
 
     async def offer(self, item_id: str) -> Offer | None:
         product = await self._product(item_id)
-        return answers.offer(product) if product else None
+        return reading.offer(product) if product else None
 
     async def _product(self, item_id: str) -> international.Product | None:
         try:
@@ -73,12 +74,12 @@ class InternationalChannel:
         try:
             freight = await self._freight(order, warehouse)
         except Refused as refused:
-            return no_quote(answers.problem(refused.code, refused.message))
+            return no_quote(reading.problem(refused.code, refused.message))
         amounts = {order.lines[0].line_no: freight.product_amount}
         if len(order.lines) > 1:
             products = await concurrently(dict.fromkeys(line.item_id for line in order.lines), self._product)
-            amounts = answers.line_amounts(order.lines, [product for product in products if product])
-        return answers.quote(freight, order.lines, amounts)
+            amounts = reading.line_amounts(order.lines, [product for product in products if product])
+        return reading.quote(freight, order.lines, amounts)
 
     async def _freight(self, order: SourcingOrder, warehouse: Warehouse) -> international.Freight:
         request = international.FreightRequest(
@@ -90,13 +91,13 @@ class InternationalChannel:
         """Take a carrier out of a fresh freight quote, compare with `approved`, which nobody else does, and create."""
         try:
             freight = await asked_before(international.CREATE, self._freight(order, warehouse))
-            require_approved(international.CREATE, answers.total(freight, order.lines), approved)
-            request = _create_request(order, warehouse, answers.cheapest(freight))
+            require_approved(international.CREATE, reading.total(freight, order.lines), approved)
+            request = _create_request(order, warehouse, reading.cheapest(freight))
             answer = await self._client.effect(international.CREATE, request, claim=claim)
         except Refused as refused:
-            problem = answers.problem(refused.code, refused.message)
+            problem = reading.problem(refused.code, refused.message)
             raise refused.explained(code=code_of(refused), problems=refused.problems or (problem,)) from refused
-        return answers.created(answer)
+        return reading.created(answer)
 
     async def pay(self, claim: Claim, order_id: str) -> None:
         request = international.PayRequest(order_id_list=(order_id,))
@@ -104,7 +105,7 @@ class InternationalChannel:
             answer = await self._client.effect(international.PAY, request, claim=claim)
         except Refused as refused:
             raise payment_refusal(refused) from refused
-        answers.settle_payment(answer)
+        reading.settle_payment(answer)
 
     async def find(self, references: Sequence[str], *, since: datetime, controls: Sequence[str] = ()) -> Reading:
         batched = [[*batch, *controls] for batch in batches(references, MOST_IDS - len(controls))]
@@ -125,7 +126,7 @@ class InternationalChannel:
             start_page=page_no, page_size=PAGE_SIZE, create_date_start=china_text(since - CLOCK_MARGIN)
         )
         answer = await self._client.read(international.ORDER_LIST, request)
-        return order_page(answer.order_list, answer.total_count, answers.any_order)
+        return order_page(answer.order_list, answer.total_count, reading.any_order)
 
     async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
         lists = await concurrently(batches(order_ids, MOST_IDS), self._with_ids)
@@ -140,7 +141,7 @@ class InternationalChannel:
         self, page_no: int, *, references: Sequence[str] = (), order_ids: Sequence[str] = ()
     ) -> Page[ServiceOrder]:
         answer = await self._list(page_no, references, order_ids)
-        return order_page(answer.order_list, answer.total_count, answers.service_order)
+        return order_page(answer.order_list, answer.total_count, reading.service_order)
 
     async def _list(self, page_no: int, references: Sequence[str], order_ids: Sequence[str]) -> international.OrderList:
         request = international.OrderListRequest(
@@ -155,7 +156,7 @@ class InternationalChannel:
         """The events stand in the order itself, so it is read anew."""
         answer = await self._list(1, (), (order.order_id,))
         shown = [one for one in answer.order_list if one.trade_id == order.order_id]
-        return oldest_first(event for one in shown for event in answers.events(one))
+        return oldest_first(event for one in shown for event in reading.events(one))
 
 
 def _products(lines: Sequence[OrderLine]) -> tuple[international.OrderedProduct, ...]:

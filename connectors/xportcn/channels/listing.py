@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import count
 from typing import Generic, TypeVar
 
-from connectors.xportcn.channels.matching import by_reference, is_since
+from connectors.xportcn.channels.references import by_reference, is_since
 from connectors.xportcn.errors import ContractMismatch
 from connectors.xportcn.operations import Operation
 from connectors.xportcn.rows import Rows

@@ -7,8 +7,9 @@ from datetime import datetime
 
 from connectors.concurrently import concurrently
 from connectors.xportcn.api import poizon
-from connectors.xportcn.channels import poizon_answers as answers
+from connectors.xportcn.channels import poizon_reading as reading
 from connectors.xportcn.channels.base import Created, Warehouse
+from connectors.xportcn.channels.lines import oldest_first
 from connectors.xportcn.channels.listing import (
     PAGE_SIZE,
     Page,
@@ -18,8 +19,8 @@ from connectors.xportcn.channels.listing import (
     require_filter,
     whole_list,
 )
-from connectors.xportcn.channels.matching import CLOCK_MARGIN, batches, by_reference, in_every_call, oldest_first
 from connectors.xportcn.channels.previewing import no_quote, over_limit
+from connectors.xportcn.channels.references import CLOCK_MARGIN, batches, by_reference, in_every_call
 from connectors.xportcn.channels.refusals import PRODUCT_NOT_FOUND, code_of, payment_refusal
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused
@@ -51,13 +52,13 @@ class PoizonChannel:
         async def turn(page_no: int) -> Page[OfferSummary]:
             request = poizon.SearchRequest(keyword=words, page_no=page_no, page_size=min(limit, PAGE_SIZE))
             page = await self._client.read(poizon.SEARCH, request)
-            return Page([answers.summary(hit) for hit in page.data], page.total_records)
+            return Page([reading.summary(hit) for hit in page.data], page.total_records)
 
         return await first_hits(turn, limit)
 
     async def offer(self, item_id: str) -> Offer | None:
         try:
-            return answers.offer(await self._client.read(poizon.DETAIL, poizon.DetailRequest(dw_spu_id=item_id)))
+            return reading.offer(await self._client.read(poizon.DETAIL, poizon.DetailRequest(dw_spu_id=item_id)))
         except Refused as refused:
             if refused.code == PRODUCT_NOT_FOUND:
                 return None
@@ -70,8 +71,8 @@ class PoizonChannel:
         try:
             preview = await self._client.read(poizon.PREVIEW, request)
         except Refused as refused:
-            return no_quote(answers.problem(refused.code, refused.message))
-        return answers.quote(preview, order.lines)
+            return no_quote(reading.problem(refused.code, refused.message))
+        return reading.quote(preview, order.lines)
 
     async def create(self, claim: Claim, order: SourcingOrder, warehouse: Warehouse, *, approved: Money) -> Created:
         """Create the order. The service refuses a line that got dearer than its `unit_price`."""
@@ -86,9 +87,9 @@ class PoizonChannel:
         try:
             answer = await self._client.effect(poizon.CREATE, request, claim=claim)
         except Refused as refused:
-            problem = answers.problem(refused.code, refused.message)
+            problem = reading.problem(refused.code, refused.message)
             raise refused.explained(code=code_of(refused), problems=(problem,)) from refused
-        return answers.created(answer)
+        return reading.created(answer)
 
     async def pay(self, claim: Claim, order_id: str) -> None:
         request = poizon.PayRequest(dist_order_no=order_id)
@@ -96,7 +97,7 @@ class PoizonChannel:
             answer = await self._client.effect(poizon.PAY, request, claim=claim)
         except Refused as refused:
             raise payment_refusal(refused) from refused
-        answers.settle_payment(answer, order_id)
+        reading.settle_payment(answer, order_id)
 
     async def find(self, references: Sequence[str], *, since: datetime, controls: Sequence[str] = ()) -> Reading:
         batched = [[*batch, *controls] for batch in batches(references, MOST_IDS - len(controls))]
@@ -117,7 +118,7 @@ class PoizonChannel:
             page_no=page_no, page_size=PAGE_SIZE, create_time_start=unix_ms(since - CLOCK_MARGIN)
         )
         answer = await self._client.read(poizon.ORDER_LIST, request)
-        return order_page(answer.data, answer.total_records, answers.service_order)
+        return order_page(answer.data, answer.total_records, reading.service_order)
 
     async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
         lists = await concurrently(batches(order_ids, MOST_IDS), self._with_ids)
@@ -132,7 +133,7 @@ class PoizonChannel:
         self, page_no: int, *, references: Sequence[str] = (), order_ids: Sequence[str] = ()
     ) -> Page[ServiceOrder]:
         answer = await self._list(page_no, references, order_ids)
-        return order_page(answer.data, answer.total_records, answers.service_order)
+        return order_page(answer.data, answer.total_records, reading.service_order)
 
     async def _list(self, page_no: int, references: Sequence[str], order_ids: Sequence[str]) -> poizon.OrderList:
         request = poizon.OrderListRequest(
@@ -147,7 +148,7 @@ class PoizonChannel:
         """The events stand in the order itself, so it is read anew."""
         answer = await self._list(1, (), (order.order_id,))
         shown = [one for one in answer.data if one.dist_order_no == order.order_id]
-        return oldest_first(event for one in shown for event in answers.events(one))
+        return oldest_first(event for one in shown for event in reading.events(one))
 
 
 def _asked(line: OrderLine) -> poizon.AskedProduct:

@@ -7,8 +7,9 @@ from datetime import datetime
 
 from connectors.concurrently import concurrently
 from connectors.xportcn.api import taobao_order, taobao_product
-from connectors.xportcn.channels import taobao_answers as answers
+from connectors.xportcn.channels import taobao_reading as reading
 from connectors.xportcn.channels.base import Created, PayOutcome, Warehouse
+from connectors.xportcn.channels.lines import oldest_first
 from connectors.xportcn.channels.listing import (
     PAGE_SIZE,
     Page,
@@ -18,8 +19,8 @@ from connectors.xportcn.channels.listing import (
     require_filter,
     require_whole,
 )
-from connectors.xportcn.channels.matching import CLOCK_MARGIN, batches, by_reference, oldest_first, require_batch
 from connectors.xportcn.channels.previewing import no_quote
+from connectors.xportcn.channels.references import CLOCK_MARGIN, batches, by_reference, require_batch
 from connectors.xportcn.channels.refusals import ORDER_NOT_FOUND, PRODUCT_NOT_FOUND
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused
@@ -51,7 +52,7 @@ class TaobaoChannel:
         async def turn(page_no: int) -> Page[OfferSummary]:
             request = taobao_product.SearchRequest(keyword=words, page_no=page_no, page_size=min(limit, PAGE_SIZE))
             page = await self._client.read(taobao_product.SEARCH, request)
-            return Page([answers.summary(hit) for hit in page.data], page.total_records)
+            return Page([reading.summary(hit) for hit in page.data], page.total_records)
 
         return await first_hits(turn, limit)
 
@@ -62,8 +63,8 @@ class TaobaoChannel:
             if refused.code == PRODUCT_NOT_FOUND:
                 return None
             raise
-        mapping = await self._map_ids(product) if answers.lacks_distribution_ids(product) else None
-        return answers.offer(product, mapping)
+        mapping = await self._map_ids(product) if reading.lacks_distribution_ids(product) else None
+        return reading.offer(product, mapping)
 
     async def _map_ids(self, product: taobao_product.Product) -> taobao_product.Mapping:
         item = taobao_product.MappingItem(
@@ -81,7 +82,7 @@ class TaobaoChannel:
             rendered = await self._client.read(taobao_order.RENDER, request)
         except Refused as refused:
             return no_quote(_problem(refused))
-        return answers.quote(rendered, order.lines)
+        return reading.quote(rendered, order.lines)
 
     async def create(self, claim: Claim, order: SourcingOrder, warehouse: Warehouse, *, approved: Money) -> Created:
         request = taobao_order.CreateRequest(
@@ -95,7 +96,7 @@ class TaobaoChannel:
             answer = await self._client.effect(taobao_order.CREATE, request, claim=claim)
         except Refused as refused:
             raise refused.explained(code=refused.code, problems=(_problem(refused),)) from refused
-        return answers.created(answer)
+        return reading.created(answer)
 
     async def pay(self, claim: Claim, order_id: str) -> None:
         outcomes = await self._pay((claim,), (order_id,))
@@ -112,7 +113,7 @@ class TaobaoChannel:
     async def _pay(self, claims: Sequence[Claim], order_ids: Sequence[str]) -> dict[str, PayOutcome]:
         request = taobao_order.PayRequest(purchase_order_id_list=tuple(order_ids))
         answer = await self._client.joint_effect(taobao_order.PAY, request, claims=claims)
-        return {order_id: answers.payment_outcome(answer, order_id) for order_id in order_ids}
+        return {order_id: reading.payment_outcome(answer, order_id) for order_id in order_ids}
 
     async def find(self, references: Sequence[str], *, since: datetime, controls: Sequence[str] = ()) -> Reading:
         """One question a reference: a control is a question of the same form at the same moment."""
@@ -134,7 +135,7 @@ class TaobaoChannel:
             page_no=page_no, page_size=PAGE_SIZE, create_time_start=unix_ms(since - CLOCK_MARGIN)
         )
         page = await self._client.read(taobao_order.ORDER_PAGE, request)
-        return order_page(page.data, page.total_records, answers.service_order)
+        return order_page(page.data, page.total_records, reading.service_order)
 
     async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
         pages = await concurrently(batches(order_ids, PAGE_SIZE), self._with_ids)
@@ -149,7 +150,7 @@ class TaobaoChannel:
     async def _page(self, request: taobao_order.OrderPageRequest) -> list[ServiceOrder]:
         page = await self._client.read(taobao_order.ORDER_PAGE, request)
         require_whole(ORDER_LIST, page.data)
-        return [answers.service_order(order) for order in page.data]
+        return [reading.service_order(order) for order in page.data]
 
     async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
         parts = await concurrently(order.parts, self._trace_part)
@@ -158,7 +159,7 @@ class TaobaoChannel:
     async def _trace_part(self, part: str) -> list[TrackingEvent]:
         request = taobao_order.LogisticsRequest(sub_purchase_order_id=part)
         try:
-            return list(answers.events(await self._client.read(taobao_order.LOGISTICS, request)))
+            return list(reading.events(await self._client.read(taobao_order.LOGISTICS, request)))
         except Refused as refused:
             if refused.code == ORDER_NOT_FOUND:
                 return []  # nothing sent yet: the order itself was read a moment ago
@@ -166,7 +167,7 @@ class TaobaoChannel:
 
 
 def _problem(refused: Refused) -> LineProblem:
-    return LineProblem(problem=answers.problem_of(refused.code), message=refused.message)
+    return LineProblem(problem=reading.problem_of(refused.code), message=refused.message)
 
 
 def _foreign(receiver: Receiver) -> taobao_order.Address:

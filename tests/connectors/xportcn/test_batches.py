@@ -12,7 +12,7 @@ from connectors.xportcn.api import taobao_order
 from connectors.xportcn.channels import channel_for
 from connectors.xportcn.channels.alibaba_1688 import Alibaba1688Channel
 from connectors.xportcn.channels.base import PayOutcome, PaysMany, QuotesMany
-from connectors.xportcn.channels.matching import batches_of_sellers
+from connectors.xportcn.channels.references import batches_of_sellers
 from connectors.xportcn.channels.taobao import TaobaoChannel
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import NotSent, Refused, Unanswered

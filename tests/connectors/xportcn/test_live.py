@@ -11,12 +11,12 @@ import pytest
 from connectors.xportcn.api import alibaba_product, logistics, taobao_order, taobao_product
 from connectors.xportcn.calls import all_calls
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.comparing import Comparison, Difference, Problem, compare
 from connectors.xportcn.errors import Misconfigured, NotSent
 from connectors.xportcn.harmless import changes_nothing
-from connectors.xportcn.live import Examination, Finding, Outcome
+from connectors.xportcn.live_check.comparing import Comparison, Difference, Problem, compare
+from connectors.xportcn.live_check.examination import Checked, Examination, Verdict
+from connectors.xportcn.live_check.samples import redacted
 from connectors.xportcn.operations import basics, catalogue
-from connectors.xportcn.samples import redacted
 from tests.connectors.xportcn.fake_service import FakeService, Maker, bare, no, ok
 from tests.connectors.xportcn.orders import client_of
 from tests.connectors.xportcn.sandbox_process import Sandbox
@@ -35,7 +35,7 @@ HIT: dict[str, Any] = {
 PAGE: dict[str, Any] = {"totalRecords": 1, "totalPage": 1, "pageSize": 10, "currentPage": 1, "data": [HIT]}
 
 
-def of(findings: list[Finding], nav: int) -> Finding:
+def of(findings: list[Checked], nav: int) -> Checked:
     """The finding of one operation."""
     return next(finding for finding in findings if finding.operation.nav == nav)
 
@@ -68,7 +68,7 @@ async def test_a_service_that_keeps_the_contract_matches_everywhere(sandbox: San
     """On an empty account every call that needs no order, refund or cart row is made, and nothing differs."""
     findings = await Examination(live).all()
     assert [finding for finding in findings if finding.comparison.differences] == []
-    matching = {finding.operation.nav for finding in findings if finding.outcome is Outcome.MATCHES}
+    matching = {finding.operation.nav for finding in findings if finding.verdict is Verdict.MATCHES}
     assert matching - {None} == {
         *{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 15, 17, 22, 25, 38},
         *{44, 45, 46, 47, 48, 49, 50, 51, 59, 64, 69, 75, 77, 78},
@@ -80,7 +80,7 @@ async def test_a_service_that_keeps_the_contract_matches_everywhere(sandbox: San
 
 async def test_any_field_that_is_renamed_or_retyped_is_found(sandbox: Sandbox, live: XportcnClient) -> None:
     """In each answer, each field that we read, one after the other; only an id may be text or number."""
-    answered = [finding for finding in await Examination(live).all() if finding.outcome is Outcome.MATCHES]
+    answered = [finding for finding in await Examination(live).all() if finding.verdict is Verdict.MATCHES]
     tried, missed = 0, []
     for finding in answered:
         call = all_calls()[finding.operation]
@@ -109,7 +109,7 @@ async def test_nothing_is_changed_and_no_effect_is_called(sandbox: Sandbox) -> N
     assert before["orders"] == before["payments"] == before["shipments"] == []
     effects = [finding for finding in findings if finding.operation.effect]
     assert len(effects) == 34
-    assert {finding.outcome for finding in effects} == {Outcome.SKIPPED}
+    assert {finding.verdict for finding in effects} == {Verdict.SKIPPED}
 
 
 def test_what_writes_without_being_an_effect_is_known() -> None:
@@ -134,31 +134,31 @@ async def test_an_id_that_is_called_otherwise_leaves_the_next_calls_unasked(sand
     assert of(findings, 91).comparison.differences == [
         Difference("data[].dwSpuId", Problem.MISSING, "number or string", "null or nothing")
     ]
-    assert (of(findings, 92).outcome, of(findings, 92).reason) == (Outcome.SKIPPED, "no dwSpuId to ask with")
+    assert (of(findings, 92).verdict, of(findings, 92).reason) == (Verdict.SKIPPED, "no dwSpuId to ask with")
 
 
 @pytest.mark.parametrize(
-    ("answer", "outcome", "code"),
+    ("answer", "verdict", "code"),
     [
-        (lambda: ok([]), Outcome.MATCHES, ""),
-        (lambda: ok([{"name": 1}]), Outcome.DIFFERS, ""),
-        (lambda: bare(404), Outcome.PATH_UNKNOWN, "404"),
-        (lambda: bare(405), Outcome.PATH_UNKNOWN, "405"),
-        (lambda: no(404, "no such path", status=404), Outcome.PATH_UNKNOWN, "404"),
-        (lambda: no(40301, "no right to this"), Outcome.REFUSED, "40301"),
-        (lambda: no(40001, "kind: missing", status=400), Outcome.DIFFERS, "40001"),
-        (lambda: no(40106, "sign", status=401), Outcome.DIFFERS, "40106"),
-        (lambda: no(500, "系统异常", status=500), Outcome.NO_ANSWER, "500"),
-        (lambda: bare(200), Outcome.NO_ANSWER, "200"),
+        (lambda: ok([]), Verdict.MATCHES, ""),
+        (lambda: ok([{"name": 1}]), Verdict.DIFFERS, ""),
+        (lambda: bare(404), Verdict.PATH_UNKNOWN, "404"),
+        (lambda: bare(405), Verdict.PATH_UNKNOWN, "405"),
+        (lambda: no(404, "no such path", status=404), Verdict.PATH_UNKNOWN, "404"),
+        (lambda: no(40301, "no right to this"), Verdict.REFUSED, "40301"),
+        (lambda: no(40001, "kind: missing", status=400), Verdict.DIFFERS, "40001"),
+        (lambda: no(40106, "sign", status=401), Verdict.DIFFERS, "40106"),
+        (lambda: no(500, "系统异常", status=500), Verdict.NO_ANSWER, "500"),
+        (lambda: bare(200), Verdict.NO_ANSWER, "200"),
     ],
 )
 async def test_an_answer_is_one_of_these(
-    service: FakeService, client: XportcnClient, answer: Maker, outcome: Outcome, code: str
+    service: FakeService, client: XportcnClient, answer: Maker, verdict: Verdict, code: str
 ) -> None:
     """What the service says to one call, by HTTP status and envelope."""
     service.answers(basics.ADDRESSES.path, answer)
     finding = of(await Examination(client).all(), 75)
-    assert (finding.outcome, finding.code) == (outcome, code)
+    assert (finding.verdict, finding.code) == (verdict, code)
 
 
 async def test_a_refused_request_says_which_field(service: FakeService, client: XportcnClient) -> None:

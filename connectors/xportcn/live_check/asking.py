@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from connectors.xportcn.api.base import Call
-from connectors.xportcn.facts import Facts, Known
+from connectors.xportcn.live_check.facts import Facts, Known
+from connectors.xportcn.live_check.shapes import WireField, bare, element_of, fields_of, model_in
 from connectors.xportcn.operations import Operation
-from connectors.xportcn.shapes import WireField, bare, element_of, fields_of, model_in
 from connectors.xportcn.wire import Writer
 
 # Common words of titles: one of them is in stock on any marketplace.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from connectors.xportcn.api import poizon
-from connectors.xportcn.channels.alibaba_1688_answers import shipments
+from connectors.xportcn.channels.alibaba_1688_reading import shipments
 from connectors.xportcn.channels.base import Created
-from connectors.xportcn.channels.matching import LinesByIds, distinct, other_pieces, trace_status, untold
+from connectors.xportcn.channels.lines import LinesByIds, distinct, other_pieces, trace_status, untold
 from connectors.xportcn.channels.refusals import refusal, unsettled
 from domain.marketplace import Marketplace
 from domain.money import total_of

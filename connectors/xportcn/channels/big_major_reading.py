@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from connectors.xportcn.api import big_major
-from connectors.xportcn.channels.alibaba_1688_answers import domestic_parcels, order_ids, problem_of, shipments
+from connectors.xportcn.channels.alibaba_1688_reading import domestic_parcels, order_ids, problem_of, shipments
 from connectors.xportcn.channels.base import Created
-from connectors.xportcn.channels.matching import LinesByIds, untold
+from connectors.xportcn.channels.lines import LinesByIds, untold
 from connectors.xportcn.channels.refusals import refusal, unsettled
 from domain.money import per_unit, total_of
 from domain.orders import OrderLine

@@ -8,7 +8,7 @@ from operator import attrgetter
 
 from connectors.xportcn.api import alibaba_batch, alibaba_order, alibaba_product
 from connectors.xportcn.channels.base import Created, PayOutcome
-from connectors.xportcn.channels.matching import LinesByIds, distinct, oldest_first, trace_status, untold
+from connectors.xportcn.channels.lines import LinesByIds, distinct, oldest_first, trace_status, untold
 from connectors.xportcn.channels.refusals import (
     BALANCE_NOT_ENOUGH,
     CANNOT_PAY,

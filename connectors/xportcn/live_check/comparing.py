@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from connectors.xportcn.api.base import Call
-from connectors.xportcn.shapes import WireField, element_of, fields_of, kind_of, kinds_in, model_in
+from connectors.xportcn.live_check.shapes import WireField, element_of, fields_of, kind_of, kinds_in, model_in
 
 # A model serves several groups: these fields are promised to others than the one named here.
 UNPROMISED = {"Taobao / Order": ("lines[].cartId", "subPurchaseOrders[].closeReason")}

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from connectors.xportcn.live import Finding
+from connectors.xportcn.live_check.examination import Checked
 
 REDACTED = "redacted"
 # Compared without case and underscores. A parcel's `mailNo` is none of these.
@@ -34,12 +34,12 @@ IN_TEXT = (
 LEAST_ASCII, LEAST_CHINESE = 4, 2
 
 
-def save_sample(folder: Path, finding: Finding, *, secrets: tuple[str, ...]) -> Path | None:
+def save_sample(folder: Path, checked: Checked, *, secrets: tuple[str, ...]) -> Path | None:
     """Write request and answer of one call, redacted; None when there was no answer."""
-    if finding.answer is None:
+    if checked.answer is None:
         return None
-    operation = finding.operation
-    told = redacted({"request": finding.request, "answer": finding.answer}, secrets=secrets)
+    operation = checked.operation
+    told = redacted({"request": checked.request, "answer": checked.answer}, secrets=secrets)
     sample = {
         "nav": operation.nav,
         "name": operation.name,

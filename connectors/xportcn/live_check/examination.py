@@ -12,13 +12,13 @@ from enum import StrEnum
 from typing import Any
 
 from connectors.xportcn.api.base import Call, ReadCall
-from connectors.xportcn.asking import KEYWORDS, NothingToAskWith, marketplace_of, request_for
 from connectors.xportcn.calls import all_calls
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.comparing import Comparison, Difference, Problem, compare
 from connectors.xportcn.errors import Misconfigured, NotSent, Refused, XportcnError
-from connectors.xportcn.facts import Facts
 from connectors.xportcn.harmless import changes_nothing
+from connectors.xportcn.live_check.asking import KEYWORDS, NothingToAskWith, marketplace_of, request_for
+from connectors.xportcn.live_check.comparing import Comparison, Difference, Problem, compare
+from connectors.xportcn.live_check.facts import Facts
 from connectors.xportcn.operations import Operation, catalogue
 from connectors.xportcn.wire import Writer
 
@@ -27,7 +27,7 @@ BAD_REQUEST = "40001"
 WRONG_LOGISTICS_SIGN = "40106"
 
 
-class Outcome(StrEnum):
+class Verdict(StrEnum):
     """What became of one operation."""
 
     MATCHES = "matches"
@@ -42,18 +42,18 @@ AN_EFFECT = "an effect: it spends, promises or tells"
 A_CALLBACK = "the service calls us"
 A_WRITE = "it writes, though it can be repeated"
 NEVER_ASKED = (AN_EFFECT, A_WRITE, A_CALLBACK)
-WELL = frozenset({Outcome.MATCHES, Outcome.REFUSED, Outcome.SKIPPED})
+WELL = frozenset({Verdict.MATCHES, Verdict.REFUSED, Verdict.SKIPPED})
 
 
 @dataclass
-class Finding:
+class Checked:
     """What is known of an operation after asking; `operation` is as it was called, overrides included.
 
     `reason` says why it was skipped or not answered. `request` and `answer` are as they travelled, for samples.
     """
 
     operation: Operation
-    outcome: Outcome
+    verdict: Verdict
     comparison: Comparison = field(default_factory=Comparison)
     code: str = ""
     words: str = ""
@@ -66,14 +66,14 @@ class Finding:
 class Examination:
     """One round over the catalogue, on one client."""
 
-    def __init__(self, client: XportcnClient, *, on_finding: Callable[[Finding], None] = lambda finding: None) -> None:
+    def __init__(self, client: XportcnClient, *, on_checked: Callable[[Checked], None] = lambda checked: None) -> None:
         self._client = client
         self._facts = Facts()
-        self._on_finding = on_finding
-        self._findings: dict[Operation, Finding] = {}
+        self._on_checked = on_checked
+        self._checked: dict[Operation, Checked] = {}
 
-    async def all(self) -> list[Finding]:
-        """Ask; a finding for each operation of the catalogue, in its order.
+    async def all(self) -> list[Checked]:
+        """Ask; what came of each operation of the catalogue, in its order.
 
         Raises `Misconfigured` when the account is not accepted and `NotSent` when nobody is there: the rest of the
         calls would only say the same.
@@ -86,12 +86,12 @@ class Examination:
             waiting = left
         for operation in waiting:
             self._give_up(operation)
-        return [self._findings[operation] for operation in catalogue()]
+        return [self._checked[operation] for operation in catalogue()]
 
     def _skipped(self, operation: Operation) -> bool:
         reason = reason_to_skip(operation)
         if reason:
-            self._found(operation, Outcome.SKIPPED, reason=reason)
+            self._found(operation, Verdict.SKIPPED, reason=reason)
         return bool(reason)
 
     async def _asked(self, operation: Operation) -> bool:
@@ -101,47 +101,47 @@ class Examination:
             request = request_for(call, self._facts, keyword=KEYWORDS[0])
         except NothingToAskWith:
             return False
-        finding = await self._answered(call, request)
+        checked = await self._answered(call, request)
         for keyword in KEYWORDS[1:] if _has_keyword(call) else ():
-            if finding.outcome is not Outcome.MATCHES or not finding.comparison.empty:
+            if checked.verdict is not Verdict.MATCHES or not checked.comparison.empty:
                 break
-            finding = await self._answered(call, request_for(call, self._facts, keyword=keyword))
-        self._findings[operation] = finding
-        self._on_finding(finding)
+            checked = await self._answered(call, request_for(call, self._facts, keyword=keyword))
+        self._checked[operation] = checked
+        self._on_checked(checked)
         return True
 
     def _give_up(self, operation: Operation) -> None:
         try:
             request_for(all_calls()[operation], self._facts, keyword=KEYWORDS[0])
         except NothingToAskWith as nothing:
-            self._found(operation, Outcome.SKIPPED, reason=f"no {nothing.field} to ask with")
+            self._found(operation, Verdict.SKIPPED, reason=f"no {nothing.field} to ask with")
 
-    async def _answered(self, call: Call[Any, Any], request: Writer) -> Finding:
+    async def _answered(self, call: Call[Any, Any], request: Writer) -> Checked:
         operation = call.operation
         override = self._client.overrides.of(operation)
-        finding = Finding(
+        checked = Checked(
             override.operation,
-            Outcome.MATCHES,
+            Verdict.MATCHES,
             overridden=operation in self._client.overrides,
             request=override.request.to_service(request.model_dump(mode="json", by_alias=True, exclude_none=True)),
         )
         try:
             answer = await self._client.read(_unread(call), request)
         except XportcnError as error:
-            _judge(finding, error)
-            return finding
-        finding.answer = override.response.to_service(answer)
-        finding.comparison = compare(call, answer)
-        if finding.comparison.differences:
-            finding.outcome = Outcome.DIFFERS
+            _judge(checked, error)
+            return checked
+        checked.answer = override.response.to_service(answer)
+        checked.comparison = compare(call, answer)
+        if checked.comparison.differences:
+            checked.verdict = Verdict.DIFFERS
         self._facts.learn(marketplace_of(operation), answer)
-        return finding
+        return checked
 
-    def _found(self, operation: Operation, outcome: Outcome, *, reason: str) -> None:
+    def _found(self, operation: Operation, verdict: Verdict, *, reason: str) -> None:
         overrides = self._client.overrides
-        finding = Finding(overrides.of(operation).operation, outcome, reason=reason, overridden=operation in overrides)
-        self._findings[operation] = finding
-        self._on_finding(finding)
+        checked = Checked(overrides.of(operation).operation, verdict, reason=reason, overridden=operation in overrides)
+        self._checked[operation] = checked
+        self._on_checked(checked)
 
 
 def reason_to_skip(operation: Operation) -> str:
@@ -171,24 +171,24 @@ def _has_keyword(call: Call[Any, Any]) -> bool:
     return "keyword" in call.request.model_fields and call.request.model_fields["keyword"].is_required()
 
 
-def _judge(finding: Finding, error: XportcnError) -> None:
+def _judge(checked: Checked, error: XportcnError) -> None:
     """What a call without a success says of the contract. Raises what makes all other calls pointless."""
-    finding.code, finding.words = error.code or str(error.status or ""), error.message
+    checked.code, checked.words = error.code or str(error.status or ""), error.message
     if error.status in NO_PATH or error.code in ("404", "405"):
-        finding.outcome = Outcome.PATH_UNKNOWN
+        checked.verdict = Verdict.PATH_UNKNOWN
     elif error.code == WRONG_LOGISTICS_SIGN:
-        _blame(finding, "?sign", error)
+        _blame(checked, "?sign", error)
     elif error.code == BAD_REQUEST or error.status == 400:
-        _blame(finding, "request", error)
+        _blame(checked, "request", error)
     elif isinstance(error, Refused):
-        finding.outcome = Outcome.REFUSED
+        checked.verdict = Verdict.REFUSED
     elif isinstance(error, Misconfigured) or (isinstance(error, NotSent) and error.status is None):
         raise error
     else:
-        finding.outcome, finding.reason = Outcome.NO_ANSWER, str(error)
+        checked.verdict, checked.reason = Verdict.NO_ANSWER, str(error)
 
 
-def _blame(finding: Finding, path: str, error: XportcnError) -> None:
+def _blame(checked: Checked, path: str, error: XportcnError) -> None:
     """Our request is not what the service takes: the contract is wrong on that side."""
-    finding.outcome = Outcome.DIFFERS
-    finding.comparison.differences.append(Difference(path, Problem.NOT_ACCEPTED, "", error.message))
+    checked.verdict = Verdict.DIFFERS
+    checked.comparison.differences.append(Difference(path, Problem.NOT_ACCEPTED, "", error.message))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from connectors.xportcn.api import taobao_order, taobao_product
 from connectors.xportcn.channels.base import Created, PayOutcome
-from connectors.xportcn.channels.matching import LinesByIds, distinct, other_pieces, trace_status, untold
+from connectors.xportcn.channels.lines import LinesByIds, distinct, other_pieces, trace_status, untold
 from connectors.xportcn.channels.refusals import refusal, unsettled
 from domain.marketplace import Marketplace
 from domain.money import total_of

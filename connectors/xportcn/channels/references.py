@@ -1,55 +1,15 @@
-"""Finding our own line behind the ids of an answer, and our own references behind a list of orders."""
+"""Asking for orders of ours: our own references behind a list of orders, and ids in batches."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import TypeVar
 
-from domain.orders import OrderLine, SourcingOrder
-from domain.quotes import LineProblem, Problem
-from domain.service_orders import ServiceOrder, TraceStatus, TrackingEvent
+from domain.orders import SourcingOrder
+from domain.service_orders import ServiceOrder
 
 # The service's clock and ours may differ: an order counts as created after `since` from this much earlier on.
 CLOCK_MARGIN = timedelta(minutes=10)
-
-LineIds = tuple[str, str]
-Value = TypeVar("Value")
-
-
-class LinesByIds:
-    """Gives out each line once, so that two lines of the same SKU both get theirs, and none stands for many."""
-
-    def __init__(self, lines: Iterable[OrderLine], ids: Callable[[OrderLine], LineIds]) -> None:
-        self._lines: defaultdict[LineIds, list[OrderLine]] = defaultdict(list)
-        for line in lines:
-            self._lines[ids(line)].append(line)
-
-    def take(self, ids: LineIds) -> OrderLine | None:
-        lines = self._lines.get(ids)
-        return lines.pop(0) if lines else None
-
-
-def untold(lines: Iterable[OrderLine], told: Iterable[OrderLine | None]) -> tuple[LineProblem, ...]:
-    """A line that the preview is silent about has no price: that is a problem, not a gift."""
-    heard = {line.line_no for line in told if line}
-    return tuple(
-        LineProblem(problem=Problem.OTHER, message="the preview does not mention this line", line_no=line.line_no)
-        for line in lines
-        if line.line_no not in heard
-    )
-
-
-def distinct(values: Iterable[Value]) -> tuple[Value, ...]:
-    """Each value once, in order: a row that is told three thousand times is one row."""
-    return tuple(dict.fromkeys(values))
-
-
-def other_pieces(line: OrderLine, told: int) -> LineProblem:
-    """A price for more or fewer pieces than were asked for is none for our order."""
-    words = f"the preview is for {told} pieces, asked {line.quantity}"
-    return LineProblem(problem=Problem.OTHER, message=words, line_no=line.line_no)
 
 
 def is_since(order: ServiceOrder, since: datetime) -> bool:
@@ -76,11 +36,6 @@ def in_every_call(calls: Sequence[Sequence[ServiceOrder]], controls: Sequence[st
     return {control for control in controls if all(control in names for names in shown)}
 
 
-def oldest_first(events: Iterable[TrackingEvent]) -> list[TrackingEvent]:
-    """Events in order of time, each once: parcels shared by two parts of an order are told twice."""
-    return sorted(dict.fromkeys(events), key=lambda event: event.occurred_at)
-
-
 def batches(ids: Sequence[str], size: int) -> list[list[str]]:
     """Distinct ids in lists of at most `size`."""
     distinct = list(dict.fromkeys(ids))
@@ -105,8 +60,3 @@ def require_batch(ids: Sequence[str], most: int) -> None:
     """Raises `ValueError` for what the service would refuse as a whole: too many, none, or one twice."""
     if not 1 <= len(ids) <= most or len(set(ids)) < len(ids):
         raise ValueError(f"a batch has 1 to {most} different order ids, not {len(ids)} with {len(set(ids))} different")
-
-
-def trace_status(text: str) -> TraceStatus:
-    """The stage of an event; words that the contract does not list are `OTHER`."""
-    return TraceStatus(text) if text in set(TraceStatus) else TraceStatus.OTHER

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from connectors.xportcn.api import international
-from connectors.xportcn.channels.alibaba_1688_answers import shipments
+from connectors.xportcn.channels.alibaba_1688_reading import shipments
 from connectors.xportcn.channels.base import Created
-from connectors.xportcn.channels.matching import LinesByIds, distinct, trace_status
+from connectors.xportcn.channels.lines import LinesByIds, distinct, trace_status
 from connectors.xportcn.channels.refusals import refusal, unsettled
 from connectors.xportcn.errors import ContractMismatch
 from domain.marketplace import Marketplace

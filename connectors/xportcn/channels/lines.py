@@ -1,0 +1,58 @@
+"""Reading rows of an answer: whose line of ours one is, and each thing once however often it is told."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from domain.orders import OrderLine
+from domain.quotes import LineProblem, Problem
+from domain.service_orders import TraceStatus, TrackingEvent
+
+LineIds = tuple[str, str]
+Value = TypeVar("Value")
+
+
+class LinesByIds:
+    """Gives out each line once, so that two lines of the same SKU both get theirs, and none stands for many."""
+
+    def __init__(self, lines: Iterable[OrderLine], ids: Callable[[OrderLine], LineIds]) -> None:
+        self._lines: defaultdict[LineIds, list[OrderLine]] = defaultdict(list)
+        for line in lines:
+            self._lines[ids(line)].append(line)
+
+    def take(self, ids: LineIds) -> OrderLine | None:
+        lines = self._lines.get(ids)
+        return lines.pop(0) if lines else None
+
+
+def untold(lines: Iterable[OrderLine], told: Iterable[OrderLine | None]) -> tuple[LineProblem, ...]:
+    """A line that the preview is silent about has no price: that is a problem, not a gift."""
+    heard = {line.line_no for line in told if line}
+    return tuple(
+        LineProblem(problem=Problem.OTHER, message="the preview does not mention this line", line_no=line.line_no)
+        for line in lines
+        if line.line_no not in heard
+    )
+
+
+def other_pieces(line: OrderLine, told: int) -> LineProblem:
+    """A price for more or fewer pieces than were asked for is none for our order."""
+    words = f"the preview is for {told} pieces, asked {line.quantity}"
+    return LineProblem(problem=Problem.OTHER, message=words, line_no=line.line_no)
+
+
+def distinct(values: Iterable[Value]) -> tuple[Value, ...]:
+    """Each value once, in order: a row that is told three thousand times is one row."""
+    return tuple(dict.fromkeys(values))
+
+
+def oldest_first(events: Iterable[TrackingEvent]) -> list[TrackingEvent]:
+    """Events in order of time, each once: parcels shared by two parts of an order are told twice."""
+    return sorted(dict.fromkeys(events), key=lambda event: event.occurred_at)
+
+
+def trace_status(text: str) -> TraceStatus:
+    """The stage of an event; words that the contract does not list are `OTHER`."""
+    return TraceStatus(text) if text in set(TraceStatus) else TraceStatus.OTHER
