@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine, func, insert, select, text
-from sqlalchemy.exc import DatabaseError
 
 from connectors.crash_points import DURING_MOVE, reach
-from connectors.ledger.engine import LedgerUnusable, open_engine, shown, unusable
+from connectors.ledger.engine import LedgerUnusable, blaming, open_engine, shown
 from connectors.ledger.marks import Mark, end_mark, require_unmarked, standing_marks, standing_since
 from connectors.ledger.schema import effects, marks, metadata
 from domain.effects import EffectStatus
@@ -31,16 +28,16 @@ def move_ledger(url: str, to: str, *, now: datetime, by: str) -> dict[str, int]:
     source, target = open_engine(url), open_engine(to)
     try:
         if not _is_copied(source, target, url, to):
-            with _blaming(url), source.begin() as old:
+            with blaming(url), source.begin() as old:
                 _require_movable(old, url, now)
-                with _blaming(to), target.begin() as new:
+                with blaming(to), target.begin() as new:
                     _require_empty(new, to)
                     copy_rows(old, new)
                     _mark(new, Mark.ARRIVING, f"is a copy of {shown(url)} that was not finished", now=now, by=by)
                 reach(DURING_MOVE, "copied")
                 _mark(old, Mark.MOVED, f"was moved to {shown(to)} at {now:%Y-%m-%d %H:%M:%S} UTC", now=now, by=by)
         reach(DURING_MOVE, "marked")
-        with _blaming(to), target.begin() as new:
+        with blaming(to), target.begin() as new:
             end_mark(new, Mark.ARRIVING, at=now, by=by)
             return _counts(new)
     finally:
@@ -50,9 +47,9 @@ def move_ledger(url: str, to: str, *, now: datetime, by: str) -> dict[str, int]:
 
 def _is_copied(source: Engine, target: Engine, url: str, to: str) -> bool:
     """Whether an earlier move got as far as marking both: they bear its moment."""
-    with _blaming(url), source.connect() as old:
+    with blaming(url), source.connect() as old:
         moved = standing_since(old, Mark.MOVED)
-    with _blaming(to), target.connect() as new:
+    with blaming(to), target.connect() as new:
         return moved is not None and moved == standing_since(new, Mark.ARRIVING)
 
 
@@ -67,15 +64,6 @@ def _require_movable(connection: Connection, url: str, now: datetime) -> None:
 
 def _mark(connection: Connection, mark: Mark, words: str, *, now: datetime, by: str) -> None:
     connection.execute(insert(marks).values(name=mark, at=now, by=by, words=words))
-
-
-@contextmanager
-def _blaming(url: str) -> Iterator[None]:
-    """What goes wrong inside is told of this ledger."""
-    try:
-        yield
-    except DatabaseError as error:
-        raise unusable(url, error) from error
 
 
 def copy_rows(source: Connection, target: Connection) -> dict[str, int]:

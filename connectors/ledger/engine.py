@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, OperationalError
 
 from connectors.crash_points import UnknownCrashPoint, is_armed
 from connectors.ledger.schema import SCHEMA_VERSION
@@ -53,6 +53,15 @@ def open_engine(url: str) -> Engine:
         engine.dispose()
         raise
     return engine
+
+
+@contextmanager
+def blaming(url: str) -> Iterator[None]:
+    """What goes wrong inside is told of this ledger: raises `LedgerUnusable`."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise unusable(url, error) from error
 
 
 @contextmanager

@@ -9,9 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError
 
-from connectors.ledger.engine import open_engine, require_lasting, unusable
+from connectors.ledger.engine import blaming, open_engine, require_lasting
 from connectors.ledger.repeating import repeating
 
 Clock = Callable[[], datetime]
@@ -39,11 +38,8 @@ class Transactions:
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """One durable commit, or nothing. Raises `LedgerUnusable`."""
-        try:
-            with self.engine.begin() as connection:
-                yield connection
-        except DBAPIError as error:
-            raise unusable(self.url, error) from error
+        with blaming(self.url), self.engine.begin() as connection:
+            yield connection
 
     @repeating
     def rows(self, statement: Executable, given: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
@@ -54,8 +50,5 @@ class Transactions:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Reads that lock nothing. Raises `LedgerUnusable`."""
-        try:
-            with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                yield connection
-        except DBAPIError as error:
-            raise unusable(self.url, error) from error
+        with blaming(self.url), self.engine.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
