@@ -1,4 +1,4 @@
-"""The effect protocol as `tasks.effects` does it, against a commit for each intent and each outcome.
+"""The effect protocol as `tasks.effects.protocol` does it, against a commit for each intent and each outcome.
 
 The service answers at once here, so what is left is the price of safety: the ledger on disk, every commit synced.
 """
@@ -6,8 +6,9 @@ The service answers at once here, so what is left is the price of safety: the le
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,7 +26,9 @@ from connectors.settings import SourcingSettings
 from domain.effects import Action, Claim, EffectStatus
 from domain.money import Money
 from domain.states import OrderState
-from tasks.effects import Effect, Landed, perform
+from tasks.effects.create_by_reference import CreateByReference
+from tasks.effects.kind import Proof
+from tasks.effects.protocol import perform
 from tasks.resources import Resources
 
 ORDERS = 200
@@ -92,7 +95,7 @@ def planned(resources: Resources, number: int) -> dict[str, OrderRecord]:
 
 
 async def in_a_chunk(resources: Resources, orders: Mapping[str, OrderRecord]) -> None:
-    await perform(resources, EFFECT, [intent_of(order) for order in orders.values()], orders)
+    await perform(CreateAtOnce(resources), [intent_of(order) for order in orders.values()], orders)
     check(resources, orders)
 
 
@@ -102,8 +105,8 @@ async def one_by_one(resources: Resources, orders: Mapping[str, OrderRecord]) ->
     async def one(order: OrderRecord) -> None:
         claimed = await asyncio.to_thread(ledger.claim, [intent_of(order)], lease=resources.lease)
         claim = claimed.won[order.order_ref].claim
-        landed = await send(claim, order)
-        outcome = Outcome(claim=claim, status=EffectStatus.DONE, answer=landed.answer, change=landed.change)
+        proof = send(claim, order)
+        outcome = Outcome(claim=claim, status=EffectStatus.DONE, answer=proof.answer, change=proof.change)
         await asyncio.to_thread(ledger.record, [outcome])
 
     await concurrently(orders.values(), one, at_once=resources.concurrency)
@@ -114,26 +117,18 @@ def intent_of(order: OrderRecord) -> Intent:
     return Intent(order_ref=order.order_ref, action=Action.CREATE, amount=PRICE, request_hash=order.fingerprint)
 
 
-async def send(claim: Claim, order: OrderRecord) -> Landed:
-    ordered = Ordered(order_id=claim.key, total=PRICE, at=datetime.now(UTC))
-    change = OrderChange(order_ref=order.order_ref, state=OrderState.ORDERED, writes=ordered)
-    return Landed(answer={}, change=change)
+@dataclass(frozen=True)
+class CreateAtOnce(CreateByReference):
+    """Creating at a service that answers at once."""
+
+    async def send(self, claim: Claim, order: OrderRecord) -> Proof:
+        return send(claim, order)
 
 
-async def look(_orders: Sequence[OrderRecord]) -> Mapping[str, Landed]:
-    return {}
+def send(claim: Claim, order: OrderRecord) -> Proof:
+    fact = Ordered(order_id=claim.key, total=PRICE, at=claim.lease_until)
+    return Proof(answer={}, change=OrderChange(order_ref=order.order_ref, state=OrderState.ORDERED, writes=fact))
 
 
 def check(resources: Resources, orders: Mapping[str, OrderRecord]) -> None:
     assert {order.state for order in resources.ledger.orders(orders).values()} == {OrderState.ORDERED}
-
-
-EFFECT = Effect(
-    action=Action.CREATE,
-    undone=OrderState.PLANNED,
-    send=send,
-    look=look,
-    absence_proves=True,
-    question=lambda order: order.order_ref,
-    on_refused=lambda order, _error: OrderChange(order_ref=order.order_ref, state=OrderState.REFUSED),
-)

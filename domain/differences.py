@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from domain.answers import forms, question
-from domain.effects import Action
 from domain.findings import Finding, FindingKind, LedgerOrder, NotOurs, OpenEffect
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -15,7 +13,6 @@ from domain.states import OrderState
 
 GIVEN_BACK = frozenset({OrderState.REFUNDING, OrderState.REFUNDED})
 OVER = GIVEN_BACK | {OrderState.CANCELLED}
-NEEDS_NO_ANSWER = frozenset({Action.NOTIFY, Action.CART})  # they spend nothing and are made again by themselves
 
 
 def is_paid(order: ServiceOrder) -> bool:
@@ -234,22 +231,20 @@ def _booking(shipment_order_id: str, numbers: tuple[str, ...]) -> str:
 def questions(ours: LedgerOrder, now: datetime) -> Iterator[Finding]:
     """One finding an effect that nobody knows the outcome of."""
     for effect in ours.open_effects:
-        if effect.action not in NEEDS_NO_ANSWER:
+        if effect.asked:
             yield _finding(
                 FindingKind.OPEN_QUESTION,
                 ours,
                 expected=f"an answer to {effect.action}",
                 seen=effect.reason or "nothing is known of it",
-                remedy=_question(ours, effect, now),
+                remedy=_settled_by(effect, now),
             )
 
 
-def _question(ours: LedgerOrder, effect: OpenEffect, now: datetime) -> str:
-    if effect.action is not Action.BOOK and now < effect.clear_at:
+def _settled_by(effect: OpenEffect, now: datetime) -> str:
+    if effect.clear_at and now < effect.clear_at:
         return f"run sourcing reconcile again after {effect.clear_at:%Y-%m-%d %H:%M} UTC: then reading settles it"
-    asked = question(effect.action, ours.order_ref, ours.order_id or None, part=effect.part)
-    answers = ", or ".join(forms(effect.action, ours.order_ref, effect.key, part=effect.part))
-    return f"{asked} Answer with: {answers}"
+    return effect.asked
 
 
 def _finding(

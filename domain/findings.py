@@ -35,13 +35,16 @@ class FindingKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenEffect:
-    """An effect without an outcome. Until `clear_at` (UTC) it may still arrive, and a later read may settle it."""
+    """An effect without an outcome.
 
-    key: str
+    Until `clear_at` (UTC) it may still arrive, and a later read may settle it; None where no read does. `asked` is what
+    a person has to find out, with the commands that tell it; empty for what needs no person.
+    """
+
     action: Action
-    part: str
     reason: str
-    clear_at: datetime
+    clear_at: datetime | None
+    asked: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

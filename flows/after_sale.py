@@ -20,13 +20,13 @@ from flows.shown.expected_failures import ends_plainly, run_logger
 from flows.shown.progress import progress_shown
 from flows.upkeep_parameters import ChunkSize, OrderRefs
 from tasks.confirm_receipt import confirm_receipt
+from tasks.effects.kinds import settle_open
 from tasks.follow_refunds import follow_refunds
 from tasks.message_seller import message_seller
 from tasks.progress import progress
 from tasks.refund import RefundWish, ask_refund, refund_options, withdraw
 from tasks.resources import Resources
 from tasks.return_parcel import return_parcel
-from tasks.settle_after_sale import settle_after_sale
 
 AFTER_SALE = frozenset({Action.REFUND, Action.RETURN, Action.CANCEL, Action.RECEIVE, Action.NOTIFY})
 
@@ -131,7 +131,7 @@ async def follow_after_sale(chunk_size: ChunkSize = 0) -> AfterSaleReport:
         ledger = resources.ledger
         refs = list(dict.fromkeys(refund.order_ref for refund in ledger.refunds.in_states(FOLLOWED)))
         feed = EventFeed(ledger, refs)
-        await settle_after_sale(resources, ledger.orders(refs))
+        await settle_open(resources, refs)
         refunds = [refund for refund in ledger.refunds.of_orders(refs) if refund.state in FOLLOWED]
         run_logger().info("%s to follow", number_of(len(refunds), "refund"))
         troubles: list[str] = []
@@ -160,7 +160,8 @@ def _order(resources: Resources, order_ref: str) -> OrderRecord:
 
 async def _settled_order(resources: Resources, order_ref: str) -> OrderRecord:
     """The order after what is open about it was read, and its refunds brought up to date."""
-    await settle_after_sale(resources, {order_ref: _order(resources, order_ref)})
+    _order(resources, order_ref)
+    await settle_open(resources, [order_ref])
     await _follow(resources, resources.ledger.refunds.of_orders([order_ref]))
     return _order(resources, order_ref)
 

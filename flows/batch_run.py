@@ -14,7 +14,7 @@ from domain.report import BatchReport
 from domain.states import OrderState
 from domain.wording import number_of
 from flows.approval import ApprovalRequest, Decision, decide
-from flows.execution import execute, settle_open_effects
+from flows.execution import execute
 from flows.plan_sources import PlanSource
 from flows.planning import limits_now, spend_limits, within_budget
 from flows.reporting import batch_report, bought_by
@@ -23,6 +23,7 @@ from flows.shown.events import EventFeed, batch_finished, budget_used_up
 from flows.shown.expected_failures import run_logger
 from flows.shown.progress import progress_shown, rename_run, shown
 from flows.sorting import Work
+from tasks.effects.kinds import settle_open
 from tasks.render_freight import approve_freight, estimate_unbooked
 from tasks.resources import Resources
 from tasks.snapshot import snapshot_orders, snapshot_plan
@@ -60,7 +61,7 @@ class BatchRun:
         ledger = self.resources.ledger
         begun = ledger.start_batch(self.batch_id, self.source.name)
         feed = EventFeed(ledger, self.refs)
-        await settle_open_effects(self.resources, ledger.orders(self.refs))
+        await settle_open(self.resources, self.refs)
         work, plans = await self._plan(budget)
         self.source.keep(self.resources, self.batch_id, plans)
         freight = await estimate_unbooked(self.resources, work.under_way)

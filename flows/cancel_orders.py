@@ -17,7 +17,6 @@ from domain.states import OrderState
 from domain.wording import number_of, some
 from flows.after_sale_reporting import AfterSaleReport, after_sale_report
 from flows.chunks import chunks
-from flows.execution import settle_open_effects
 from flows.opening import opened
 from flows.shown.events import EventFeed
 from flows.shown.expected_failures import ends_plainly, run_logger
@@ -26,10 +25,10 @@ from flows.upkeep_parameters import CancelReason, OrderRefs
 from tasks.by_channel import read_each
 from tasks.cancel_order import cancel_orders as cancel_chunk
 from tasks.cancel_order import confirm_cancellations
+from tasks.effects.kinds import settle_open
 from tasks.progress import progress
 from tasks.refund import RefundWish, ask_refund
 from tasks.resources import Resources
-from tasks.settle_after_sale import settle_after_sale
 
 CHANGED_MY_MIND = "不想要了"
 
@@ -50,8 +49,7 @@ async def cancel_orders(order_refs: OrderRefs, reason: CancelReason = CHANGED_MY
         before = resources.ledger.orders(order_refs)
         feed = EventFeed(resources.ledger, order_refs)
         run_logger().info("%s to cancel", number_of(len(order_refs), "order"))
-        await settle_open_effects(resources, before)
-        await settle_after_sale(resources, resources.ledger.orders(order_refs))
+        await settle_open(resources, before)
         async with progress_shown("orders"):
             troubles = await _cancel(resources, order_refs, reason, resources.settings.chunk_size)
         await feed.tell(order_refs)

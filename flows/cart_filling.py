@@ -15,6 +15,7 @@ from flows.chunks import chunks
 from flows.planning import plan_orders
 from flows.reporting import batch_report
 from flows.request_batches import Asked
+from tasks.effects.kinds import settle_open
 from tasks.fill_cart import fill_cart as fill_chunk
 from tasks.opaque import opaque
 from tasks.progress import progress
@@ -45,6 +46,7 @@ async def _fill(resources: Resources, requests: Sequence[OrderRequest], batch_id
     """Lay what may be laid; answers why the others were left alone, by reference."""
     ledger, chunk_size = resources.ledger, resources.settings.chunk_size
     refs = [request.order_ref for request in requests]
+    await settle_open(resources, refs)
     live = [effect for effect in ledger.effects_of(refs) if effect.status in COUNTS_AS_SPENT]
     carted = {effect.order_ref for effect in live if effect.action is Action.CART}
     ordered = {effect.order_ref for effect in live if effect.action is not Action.CART}

@@ -6,22 +6,17 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from connectors.ledger.records import OrderRecord, SpendLimits
-from connectors.ledger.spending import COUNTS_AS_SPENT
-from connectors.xportcn.carts import cart_for
-from domain.effects import Action
 from domain.states import OrderState
 from flows.chunks import chunks
 from flows.shown.events import EventFeed
 from flows.shown.expected_failures import run_logger
-from tasks.book_shipment import book_shipments, settle_bookings, still_to_book
-from tasks.create_order import create_orders, settle_creates
+from tasks.book_shipment import book_shipments, still_to_book
+from tasks.create_order import create_orders
 from tasks.opaque import opaque
-from tasks.order_cart import order_cart, settle_cart_order
-from tasks.pay import pay_orders, settle_payments
+from tasks.pay import pay_orders
 from tasks.progress import progress
 from tasks.render_freight import render_freights
 from tasks.resources import Resources
-from tasks.settle_after_sale import settle_after_sale
 
 STAGES = ("create", "pay", "render freight", "book")
 
@@ -50,21 +45,6 @@ async def execute(
         run_logger().info("Orders %s: %s", label, counts)
 
 
-async def settle_open_effects(resources: Resources, orders: Mapping[str, OrderRecord]) -> None:
-    """Read what became of every effect of these orders that an earlier run left open."""
-    waiting = resources.ledger.unsettled(orders)
-    if not waiting:
-        return
-    for order in orders.values():
-        if order.order_ref in waiting and cart_for(order.marketplace, resources.client) and order.order_id is None:
-            await settle_cart_order(resources, order)
-    await settle_creates(resources, {ref: order for ref, order in orders.items() if ref in waiting})
-    await settle_payments(resources, resources.ledger.orders(waiting))
-    await settle_bookings(resources, resources.ledger.orders(waiting))
-    # one that was taken back is neither paid nor booked while nobody knows what became of that
-    await settle_after_sale(resources, resources.ledger.orders(waiting))
-
-
 async def _execute_chunk(
     resources: Resources, refs: Sequence[str], approved: Mapping[str, str], limits: SpendLimits, label: str
 ) -> None:
@@ -74,12 +54,7 @@ async def _execute_chunk(
         return opaque({ref: order for ref, order in resources.ledger.orders(refs).items() if ready(order)})
 
     if creatable := now(lambda order: may_create(order, approved.get(order.order_ref))):
-        effects = resources.ledger.effects_of(creatable)
-        in_carts = {one.order_ref for one in effects if one.action is Action.CART and one.status in COUNTS_AS_SPENT}
-        carted = opaque({ref: order for ref, order in creatable.items() if ref in in_carts})
-        direct = opaque({ref: order for ref, order in creatable.items() if ref not in in_carts})
-        await create_orders(resources, direct, limits, label=label)
-        await order_cart(resources, carted, approved, limits, label=label)
+        await create_orders(resources, creatable, limits, label=label)
     listener.advance("create", len(refs))
     if payable := now(may_pay):
         await pay_orders(resources, payable, label=label)

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from prefect import flow
 
 from connectors.ledger.facts import every_open_effect
-from connectors.xportcn.carts import cart_for
 from connectors.xportcn.errors import XportcnError
 from domain.budget import start_of_day
 from domain.findings import Finding, FindingKind, LedgerOrder, NotOurs, OrderId
@@ -27,7 +26,6 @@ from domain.reconciliation import (
 )
 from domain.service_orders import ServiceOrder
 from flows.chunks import chunks
-from flows.execution import settle_open_effects
 from flows.opening import opened
 from flows.reconcile_reporting import ReconciliationReport, summary_of, tell
 from flows.reporting import line_of
@@ -35,7 +33,7 @@ from flows.shown.events import EventFeed
 from flows.shown.expected_failures import ends_plainly
 from flows.shown.progress import progress_shown
 from flows.upkeep_parameters import ChunkSize, Marketplaces, NotOursLines, SaidBy, SinceDays, WalletOutCny
-from tasks.order_cart import settle_cart_order
+from tasks.effects.kinds import settle_open
 from tasks.progress import progress
 from tasks.reconcile import (
     Listing,
@@ -48,7 +46,6 @@ from tasks.reconcile import (
 )
 from tasks.reconciliation_rows import reconciliation_rows
 from tasks.resources import Resources
-from tasks.settle_after_sale import settle_after_sale
 from tasks.snapshot import orders_now, write
 
 # An unpaid order closes after a day: what was paid since a moment was ordered no more than this before it.
@@ -155,20 +152,12 @@ class Reconciliation:
         for marketplace, refs in mine.items():
             for _, chunk in chunks(refs, self.chunk_size):
                 try:
-                    await self._settle_chunk(marketplace, chunk)
+                    await settle_open(self.resources, chunk)
                 except XportcnError as error:
                     self.troubles.append(f"{marketplace}: what is open there can't be asked about ({error.message})")
                 listener.advance("settle", len(chunk))
         still = {effect.order_ref for effect in every_open_effect(self.resources.ledger)}
         return [ref for ref in _all(mine) if ref not in still]
-
-    async def _settle_chunk(self, marketplace: Marketplace, refs: Sequence[str]) -> None:
-        ledger = self.resources.ledger
-        await settle_open_effects(self.resources, ledger.orders(refs))
-        if cart_for(marketplace, self.resources.client):
-            for order in ledger.orders(refs).values():
-                await settle_cart_order(self.resources, order)
-        await settle_after_sale(self.resources, ledger.orders(refs))
 
     async def _list(self) -> list[Listing]:
         """The lists that could be read. Raises what went wrong when none could."""

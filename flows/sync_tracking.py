@@ -14,7 +14,6 @@ from domain.report import ReportLine
 from domain.states import OrderState
 from domain.wording import number_of
 from flows.chunks import chunks
-from flows.execution import settle_open_effects
 from flows.opening import opened
 from flows.reporting import line_of
 from flows.shown.artifacts import tracking_links
@@ -22,6 +21,7 @@ from flows.shown.events import EventFeed, stalled
 from flows.shown.expected_failures import ends_plainly, run_logger
 from flows.shown.progress import progress_shown, rename_run, shown
 from flows.upkeep_parameters import ChunkSize, Concurrency
+from tasks.effects.kinds import settle_open
 from tasks.opaque import opaque
 from tasks.progress import progress
 from tasks.resources import Resources
@@ -71,7 +71,7 @@ async def _track(resources: Resources, chunk_size: int) -> TrackReport:
     ledger, started = resources.ledger, resources.clock()
     watched = ledger.orders_in(FOLLOWED)
     feed = EventFeed(ledger, watched)
-    await settle_open_effects(resources, ledger.orders_in([OrderState.UNKNOWN]))
+    await settle_open(resources, watched)
     orders = {ref: one for ref, one in ledger.orders(watched).items() if one.order_id and one.state in FOLLOWED}
     run_logger().info("%s to follow", number_of(len(orders), "order"))
     await shown("the run's name", rename_run(f"track {number_of(len(orders), 'order')}"))

@@ -7,21 +7,25 @@ from datetime import datetime
 from typing import Any
 
 from connectors.ledger.answers import AnswerRecord
+from connectors.ledger.order_facts import Fact
 from connectors.ledger.records import EffectRecord, Intent, OrderChange, OrderRecord
-from domain.answers import ABOUT, Answer, AnswerRefused, question
-from domain.effects import OPEN, Action, EffectStatus
+from domain.answers import Answer, AnswerKind, AnswerRefused
+from domain.effects import OPEN, EffectStatus
 from domain.service_orders import ServiceOrder
 from domain.states import OrderState, can_move
 from tasks.by_channel import read_orders
-from tasks.effects import Effect, Landed, Seen, clear_from
+from tasks.effects.create import Create
+from tasks.effects.kind import Attempt, Proof
+from tasks.effects.kinds import kind_of
+from tasks.effects.protocol import clear_from
 from tasks.resources import Resources
 
 
 def open_effect(
-    resources: Resources, order: OrderRecord, effects: Sequence[EffectRecord], action: Action, *parts: str
+    resources: Resources, order: OrderRecord, effects: Sequence[EffectRecord], happened: AnswerKind
 ) -> EffectRecord | None:
-    """The newest open effect of an action, if no living run holds it."""
-    found = [e for e in effects if e.action is action and e.status in OPEN and (not parts or e.part in parts)]
+    """The newest open effect that is told to have happened in this way, if no living run holds it."""
+    found = [effect for effect in effects if effect.status in OPEN and kind_of(effect).happened is happened]
     return free(resources, order, max(found, key=lambda effect: effect.attempt)) if found else None
 
 
@@ -40,10 +44,6 @@ def nothing_asked(order: OrderRecord, what: str) -> AnswerRefused:
     return AnswerRefused(
         f"{order.order_ref} has no {what} that waits for an answer; see: sourcing resolve {order.order_ref}"
     )
-
-
-async def seen_of(effect: Effect, order: OrderRecord) -> Seen | None:
-    return (await effect.look([order])).get(order.order_ref)
 
 
 async def shown_of(resources: Resources, order: OrderRecord) -> ServiceOrder | None:
@@ -65,15 +65,15 @@ def require_clear(effect: EffectRecord, clear_at: datetime, asked_at: datetime) 
         )
 
 
-async def require_absent(resources: Resources, effect: Effect, record: EffectRecord, order: OrderRecord) -> None:
+async def require_absent(resources: Resources, effect: EffectRecord, order: OrderRecord) -> None:
     """Raise `AnswerRefused` unless the service shows nothing of an effect that can arrive no more."""
-    require_clear(record, clear_from(resources, record), resources.clock())
-    seen = await seen_of(effect, order)
-    if isinstance(seen, Landed):
+    require_clear(effect, clear_from(resources, effect), resources.clock())
+    seen = (await kind_of(effect)(resources).look([Attempt(order, effect)])).get(effect.key)
+    if isinstance(seen, Proof):
         raise contradicted(order, f"it happened ({_words_of(seen)}). Run again to record that")
 
 
-def _words_of(seen: Landed) -> str:
+def _words_of(seen: Proof) -> str:
     return ", ".join(f"{name} {value}" for name, value in seen.answer.items())
 
 
@@ -85,23 +85,23 @@ def answer_record(
     effect: EffectRecord | None,
     status: EffectStatus,
     state: OrderState | None,
-    columns: dict[str, Any] | None = None,
+    facts: Sequence[Fact] = (),
     proof: dict[str, Any] | None = None,
     reason: str = "",
     intent: Intent | None = None,
 ) -> AnswerRecord:
-    action = effect.action if effect else ABOUT[answer.kind]
+    kind = kind_of(effect) if effect else Create
     told = reason or f"{by} answered: {answer.words}"
     to = state if state is not None and can_move(order.state, state) else None
     return AnswerRecord(
         order_ref=order.order_ref,
         by=by,
-        question=question(action, order.order_ref, order.order_id, part=effect.part if effect else ""),
+        question=kind.question(order.order_ref, order.order_id, effect.part if effect else ""),
         answer=answer.words,
         status=status,
         reason=told,
         proof=proof,
         effect=effect,
         intent=intent,
-        change=OrderChange(order_ref=order.order_ref, state=to, reason=told, columns=columns),
+        change=OrderChange(order_ref=order.order_ref, state=to, reason=told, writes=tuple(facts)),
     )

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from connectors.ledger.answers import AnswerRecord
-from connectors.ledger.codec import to_json
+from connectors.ledger.order_facts import Approved, Booked, Fact, NotBooked, Ordered, Paid
 from connectors.ledger.records import EffectRecord, Intent, OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.xportcn.errors import Refused
-from domain.after_sale import Refund
-from domain.answers import ABOUT, Answer, AnswerKind, AnswerRefused, forms, question
+from domain.answers import Answer, AnswerKind, AnswerRefused
 from domain.effects import OPEN, Action, EffectStatus
 from domain.money import Money
 from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
@@ -29,14 +27,14 @@ from tasks.answer_checks import (
     require_clear,
     shown_of,
 )
-from tasks.book_shipment import book_effect
-from tasks.cancel_order import after_unknown, cancel_effect
-from tasks.create_order import create_effect
-from tasks.effects import clear_from
+from tasks.effects.after_sale import after_sale_of, refund_of
+from tasks.effects.cart_line import AddToCart
+from tasks.effects.create import Create
+from tasks.effects.kind import Attempt
+from tasks.effects.kinds import kind_of
+from tasks.effects.protocol import clear_from
+from tasks.effects.refund import AskRefund
 from tasks.follow_refunds import take_outcome
-from tasks.order_cart import PART as CART
-from tasks.order_cart import create_effect as cart_create_effect
-from tasks.refund_effects import after_sale_of, ask_effect
 from tasks.resources import Resources
 from tasks.strangers import ALREADY_THERE
 
@@ -58,8 +56,7 @@ def open_questions(ledger: Ledger, order: OrderRecord) -> list[OpenQuestion]:
     if dropped := _accepted_payment(order, effects):
         asked.append(_question_of(ledger, order, dropped))
     if _may_be_adopted(order, effects) and (order.reason.startswith(ALREADY_THERE) or _is_several(effects)):
-        words = question(Action.CREATE, order.order_ref, None)
-        commands = [forms(Action.CREATE, order.order_ref, "")[0]]
+        words, commands = Create.question(order.order_ref, None, ""), Create.commands(order.order_ref, "")[:1]
         asked.append(OpenQuestion(words=words, commands=commands, since=order.updated_at))
     return asked
 
@@ -67,8 +64,8 @@ def open_questions(ledger: Ledger, order: OrderRecord) -> list[OpenQuestion]:
 def _question_of(ledger: Ledger, order: OrderRecord, effect: EffectRecord) -> OpenQuestion:
     is_held = effect.status is EffectStatus.SENDING and effect.lease_until > ledger.clock()
     return OpenQuestion(
-        words=question(effect.action, order.order_ref, order.order_id, part=effect.part),
-        commands=forms(effect.action, order.order_ref, effect.key, part=effect.part),
+        words=kind_of(effect).question(order.order_ref, order.order_id, effect.part),
+        commands=kind_of(effect).commands(order.order_ref, effect.key),
         since=effect.intent_at,
         held_until=effect.lease_until if is_held else None,
     )
@@ -81,22 +78,12 @@ async def take_answer(resources: Resources, order_ref: str, answer: Answer, *, b
     """
     order = _order(resources, order_ref)
     effects = resources.ledger.effects_of([order_ref])
-    if answer.kind in (AnswerKind.DONE, AnswerKind.NOT_DONE):
-        record = await _about_any(resources, order, effects, answer, by)
-    else:
-        take = {
-            Action.CREATE: _about_creating,
-            Action.PAY: _about_paying,
-            Action.BOOK: _about_booking,
-            Action.CANCEL: _about_cancelling,
-            Action.REFUND: _about_refunding,
-        }[ABOUT[answer.kind]]
-        record = await take(resources, order, effects, answer, by)
+    record = await _TAKEN_BY[answer.kind](resources, order, effects, answer, by)
     dead = await asyncio.to_thread(resources.dead_owners, [order_ref])
     if not await asyncio.to_thread(resources.ledger.answers.record, record, dead_owners=dead):
         raise AnswerRefused(f"another run has just dealt with it; look again: sourcing status {order_ref}")
-    if ABOUT.get(answer.kind) is Action.REFUND and record.effect:
-        await take_outcome(resources, _refund_of(resources, record.effect))
+    if record.effect and AskRefund.owns(record.effect.part) and (refund := refund_of(resources, record.effect)):
+        await take_outcome(resources, refund)
     return _order(resources, order_ref)
 
 
@@ -133,32 +120,26 @@ def _is_several(effects: Sequence[EffectRecord]) -> bool:
 async def _about_creating(
     resources: Resources, order: OrderRecord, effects: Sequence[EffectRecord], answer: Answer, by: str
 ) -> AnswerRecord:
-    effect = open_effect(resources, order, effects, Action.CREATE)
+    effect = open_effect(resources, order, effects, AnswerKind.ORDERED)
     if answer.kind is AnswerKind.NOT_ORDERED:
         if effect is None:
             raise nothing_asked(order, "creation")
-        cart = effect.part == CART
-        kind = cart_create_effect(resources, order) if cart else create_effect(resources)
-        await require_absent(resources, kind, effect, order)
-        return answer_record(order, answer, by, effect=effect, status=EffectStatus.UNSENT, state=kind.undone)
+        return await _did_not_happen(resources, order, effect, answer, by)
     if effect is None and not _may_be_adopted(order, effects):
         raise nothing_asked(order, "creation")
     shown = await _require_order(resources, order, answer.value)
-    columns: dict[str, Any] = {
-        "order_id": shown.order_id,
-        "total_minor": shown.total.minor,
-        "ordered_at": shown.created_at or resources.clock(),
-    }
+    facts: list[Fact] = [Ordered(order_id=shown.order_id, total=shown.total, at=shown.created_at or resources.clock())]
+    most = order.payable
     if order.approved_minor is None:
-        columns |= _approved_by(order, answer, shown)
+        most = _approved_by(order, answer, shown)
+        facts.append(Approved(amount=most))
     intent = None
     if effect is None and not _is_several(effects):
-        most = Money(columns.get("payable_minor", order.payable.minor))
         intent = Intent(order_ref=order.order_ref, action=Action.CREATE, amount=most, request_hash=order.fingerprint)
     proof = {"order_ids": [shown.order_id], "total": str(shown.total)}
     state = OrderState.ORDERED if can_move(order.state, OrderState.ORDERED) else OrderState.HELD
     return answer_record(
-        order, answer, by, effect=effect, status=EffectStatus.DONE, state=state, columns=columns,
+        order, answer, by, effect=effect, status=EffectStatus.DONE, state=state, facts=facts,
         proof=proof, intent=intent,
     )  # fmt: skip
 
@@ -186,7 +167,7 @@ async def _require_order(resources: Resources, order: OrderRecord, order_id: str
     return shown
 
 
-def _approved_by(order: OrderRecord, answer: Answer, shown: ServiceOrder) -> dict[str, Any]:
+def _approved_by(order: OrderRecord, answer: Answer, shown: ServiceOrder) -> Money:
     """What a person lets an order cost that this ledger has no approval for."""
     if answer.amount is None:
         raise AnswerRefused(
@@ -196,13 +177,13 @@ def _approved_by(order: OrderRecord, answer: Answer, shown: ServiceOrder) -> dic
     taken = (shown.paid or shown.total) if shown.status.is_paid else Money(0)
     if answer.amount < taken:
         raise AnswerRefused(f"order {shown.order_id} is paid with {taken} already: --up-to {taken.major} at least")
-    return {"approved_minor": answer.amount.minor, "payable_minor": answer.amount.minor}
+    return answer.amount
 
 
 async def _about_paying(
     resources: Resources, order: OrderRecord, effects: Sequence[EffectRecord], answer: Answer, by: str
 ) -> AnswerRecord:
-    effect = open_effect(resources, order, effects, Action.PAY)
+    effect = open_effect(resources, order, effects, AnswerKind.PAID)
     accepted = _accepted_payment(order, effects) if effect is None else None
     if effect is None and accepted is None:
         raise nothing_asked(order, "payment")
@@ -234,13 +215,13 @@ def _paid(
         raise contradicted(order, f"order {order.order_id} is {shown.status}")
     if shown and shown.status.is_paid and (amount := shown.taken) and amount != told:
         raise contradicted(order, f"order {order.order_id} is paid with {amount}: answer --paid {amount.major}")
-    columns = {"paid_minor": told.minor, "paid_at": shown.paid_at if shown else None}
+    fact = Paid(amount=told, at=shown.paid_at if shown else None)
     state, reason = OrderState.PAID, ""
     if told > order.payable:
         state = OrderState.HELD
         reason = f"the service took {told}, approved was {order.payable}: ask for the difference back"
     return answer_record(
-        order, answer, by, effect=effect, status=EffectStatus.DONE, state=state, columns=columns, reason=reason,
+        order, answer, by, effect=effect, status=EffectStatus.DONE, state=state, facts=[fact], reason=reason,
         proof={"told_by": by},
     )  # fmt: skip
 
@@ -248,20 +229,16 @@ def _paid(
 async def _about_booking(
     resources: Resources, order: OrderRecord, effects: Sequence[EffectRecord], answer: Answer, by: str
 ) -> AnswerRecord:
-    effect = open_effect(resources, order, effects, Action.BOOK)
+    effect = open_effect(resources, order, effects, AnswerKind.BOOKED)
     if answer.kind is AnswerKind.NOT_BOOKED:
         return await _not_booked(resources, order, effect or _told_booking(order, effects), answer, by)
     if effect is None:
         raise nothing_asked(order, "booking")
     shown = await shown_of(resources, order)
     shipment = _shipment_told(resources, order, answer, shown.shipments if shown else ())
-    columns = {
-        "shipment": to_json(shipment),
-        "shipment_order_id": shipment.shipment_order_id,
-        "booked_at": resources.clock(),
-    }
     return answer_record(
-        order, answer, by, effect=effect, status=EffectStatus.DONE, state=OrderState.BOOKED, columns=columns,
+        order, answer, by, effect=effect, status=EffectStatus.DONE, state=OrderState.BOOKED,
+        facts=[Booked(shipment=shipment, at=resources.clock())],
         proof={"shipment_order_id": answer.value, "told_by": by},
         reason=f"{by} found that it was booked as {answer.value}",
     )  # fmt: skip
@@ -281,7 +258,7 @@ async def _not_booked(
 ) -> AnswerRecord:
     if effect is None:
         raise nothing_asked(order, "booking")
-    await require_absent(resources, book_effect(resources, {}), effect, order)
+    await require_absent(resources, effect, order)
     reason = f"{by} found that it was not booked; run again to book it"
     if effect.status is not EffectStatus.DONE:
         return answer_record(
@@ -289,7 +266,7 @@ async def _not_booked(
         )
     return answer_record(
         order, answer, by, effect=effect, status=EffectStatus.REFUSED, state=OrderState.HELD, reason=reason,
-        columns={"shipment": None, "shipment_order_id": None, "booked_at": None},
+        facts=[NotBooked()],
     )  # fmt: skip
 
 
@@ -325,13 +302,11 @@ def _require_nobody_elses(
 async def _about_cancelling(
     resources: Resources, order: OrderRecord, effects: Sequence[EffectRecord], answer: Answer, by: str
 ) -> AnswerRecord:
-    effect = open_effect(resources, order, effects, Action.CANCEL, "")
+    effect = open_effect(resources, order, effects, AnswerKind.CANCELLED)
     if effect is None:
         raise nothing_asked(order, "cancellation")
     if answer.kind is AnswerKind.NOT_CANCELLED:
-        kind = cancel_effect(resources, order.marketplace, after_unknown(order), "")
-        await require_absent(resources, kind, effect, order)
-        return answer_record(order, answer, by, effect=effect, status=EffectStatus.UNSENT, state=kind.undone)
+        return await _did_not_happen(resources, order, effect, answer, by)
     shown = await shown_of(resources, order)
     if shown and shown.status not in (ServiceStatus.CLOSED, ServiceStatus.OTHER):
         raise contradicted(order, f"order {order.order_id} is {shown.status}")
@@ -341,20 +316,17 @@ async def _about_cancelling(
 async def _about_refunding(
     resources: Resources, order: OrderRecord, effects: Sequence[EffectRecord], answer: Answer, by: str
 ) -> AnswerRecord:
-    parts = [refund.effect_part for refund in resources.ledger.refunds.of_orders([order.order_ref])]
-    effect = open_effect(resources, order, effects, Action.REFUND, *parts) if parts else None
-    if effect is None:
+    effect = open_effect(resources, order, effects, AnswerKind.REFUND_ASKED)
+    refund = refund_of(resources, effect) if effect else None
+    if effect is None or refund is None:
         raise nothing_asked(order, "refund")
-    refund = _refund_of(resources, effect)
-    kind = ask_effect(resources, refund)
     if answer.kind is AnswerKind.NOT_REFUNDED:
-        await require_absent(resources, kind, effect, order)
-        return answer_record(order, answer, by, effect=effect, status=EffectStatus.UNSENT, state=kind.undone)
+        return await _did_not_happen(resources, order, effect, answer, by)
     known = [one.refund_id for one in resources.ledger.refunds.of_orders([order.order_ref])]
     if answer.value in [*known, *refund.earlier_refund_ids]:
         raise AnswerRefused(f"refund {answer.value} is an earlier one of this order; give the id of the new one")
     try:
-        await after_sale_of(resources, refund).read(answer.value)
+        await after_sale_of(resources, refund.marketplace).read(answer.value)
     except Refused as error:
         raise AnswerRefused(f"the service shows no refund {answer.value} ({error.message})") from error
     return answer_record(
@@ -363,9 +335,12 @@ async def _about_refunding(
     )  # fmt: skip
 
 
-def _refund_of(resources: Resources, effect: EffectRecord) -> Refund:
-    refunds = resources.ledger.refunds.of_orders([effect.order_ref])
-    return next(refund for refund in refunds if refund.effect_part == effect.part)
+async def _did_not_happen(
+    resources: Resources, order: OrderRecord, effect: EffectRecord, answer: Answer, by: str
+) -> AnswerRecord:
+    await require_absent(resources, effect, order)
+    state = kind_of(effect)(resources).state_if_not_done(Attempt(order, effect))
+    return answer_record(order, answer, by, effect=effect, status=EffectStatus.UNSENT, state=state)
 
 
 async def _about_any(
@@ -375,13 +350,31 @@ async def _about_any(
     found = next((effect for effect in effects if effect.key == answer.value and effect.status in OPEN), None)
     if found is None:
         raise nothing_asked(order, f"effect {answer.value}")
-    own = forms(found.action, order.order_ref, found.key, part=found.part)
-    if not own[0].endswith(f"--done {found.key}"):
-        raise AnswerRefused(f"answer with: {own[0]}, or: {own[1]}")
-    if found.action is Action.CART:
+    kind = kind_of(found)
+    if kind.happened is not AnswerKind.DONE:
+        yes, no = kind.commands(order.order_ref, found.key)
+        raise AnswerRefused(f"answer with: {yes}, or: {no}")
+    if kind is AddToCart:
         raise AnswerRefused("the cart itself tells: lay the order into it again with sourcing cart add")
     free(resources, order, found)
     if answer.kind is AnswerKind.NOT_DONE:
         require_clear(found, clear_from(resources, found), resources.clock())
         return answer_record(order, answer, by, effect=found, status=EffectStatus.UNSENT, state=None)
     return answer_record(order, answer, by, effect=found, status=EffectStatus.DONE, state=None, proof={"told_by": by})
+
+
+_Take = Callable[[Resources, OrderRecord, Sequence[EffectRecord], Answer, str], Awaitable[AnswerRecord]]
+_TAKEN_BY: Mapping[AnswerKind, _Take] = {
+    AnswerKind.ORDERED: _about_creating,
+    AnswerKind.NOT_ORDERED: _about_creating,
+    AnswerKind.PAID: _about_paying,
+    AnswerKind.NOT_PAID: _about_paying,
+    AnswerKind.BOOKED: _about_booking,
+    AnswerKind.NOT_BOOKED: _about_booking,
+    AnswerKind.CANCELLED: _about_cancelling,
+    AnswerKind.NOT_CANCELLED: _about_cancelling,
+    AnswerKind.REFUND_ASKED: _about_refunding,
+    AnswerKind.NOT_REFUNDED: _about_refunding,
+    AnswerKind.DONE: _about_any,
+    AnswerKind.NOT_DONE: _about_any,
+}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from connectors.concurrently import concurrently
 from connectors.ledger.records import OrderRecord
 from connectors.xportcn.channels.base import Channel
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.service_orders import ServiceOrder
-from tasks.bounded import each
 from tasks.resources import Resources
 
 
@@ -43,7 +43,7 @@ async def read_whatever(
     except Misconfigured:
         raise
     except XportcnError:
-        alone = await each(listed, lambda order: _read_one(resources, order), at_once=resources.concurrency)
+        alone = await concurrently(listed, lambda order: _read_one(resources, order), at_once=resources.concurrency)
     shown = {ref: one for answer in alone if not isinstance(answer, tuple) for ref, one in answer.items()}
     return shown, dict(answer for answer in alone if isinstance(answer, tuple))
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from connectors.ledger.records import Intent, OrderChange, OrderRecord
+from connectors.ledger.records import Intent, OrderRecord
 from connectors.xportcn.after_sale.base import Ability
 from domain.after_sale import RefundFault
-from domain.effects import Action, Claim
-from domain.service_orders import ServiceStatus
-from tasks.by_channel import read_orders
-from tasks.effects import Effect, Landed, perform
+from domain.effects import Action
+from tasks.effects.protocol import perform
+from tasks.effects.receipt import ConfirmReceipt
 from tasks.refund import require_after_sale
 from tasks.resources import Resources
 
@@ -30,32 +27,4 @@ async def confirm_receipt(resources: Resources, order: OrderRecord) -> None:
     if Ability.RECEIVE not in require_after_sale(resources, order).abilities:
         raise RefundFault(f"{order.marketplace} has no call to confirm receipt; it is done there by itself")
     intent = Intent(order_ref=order.order_ref, action=Action.RECEIVE, amount=None, request_hash=order.fingerprint)
-    await perform(resources, receive_effect(resources), [intent], {order.order_ref: order})
-
-
-def receive_effect(resources: Resources) -> Effect:
-    """Confirming receipt of whole orders."""
-
-    async def send(claim: Claim, order: OrderRecord) -> Landed:
-        await require_after_sale(resources, order).receive(claim, str(order.order_id))
-        return _landed(order)
-
-    async def look(orders: Sequence[OrderRecord]) -> Mapping[str, Landed]:
-        shown = await read_orders(resources, orders)
-        done = [o for o in orders if o.order_ref in shown and shown[o.order_ref].status is ServiceStatus.FINISHED]
-        return {order.order_ref: _landed(order) for order in done}
-
-    return Effect(
-        action=Action.RECEIVE,
-        undone=None,
-        unsettled=None,
-        send=send,
-        look=look,
-        absence_proves=True,
-        question=lambda order: f"Is receipt of order {order.order_id} confirmed in the console?",
-        on_refused=lambda order, error: OrderChange(order_ref=order.order_ref),
-    )
-
-
-def _landed(order: OrderRecord) -> Landed:
-    return Landed(answer={"received": order.order_id}, change=OrderChange(order_ref=order.order_ref))
+    await perform(ConfirmReceipt(resources), [intent], {order.order_ref: order})

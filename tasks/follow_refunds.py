@@ -9,7 +9,7 @@ from dataclasses import replace
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from connectors.ledger.codec import lines_of
+from connectors.concurrently import concurrently
 from connectors.ledger.records import EffectRecord, OrderChange
 from connectors.xportcn.after_sale import after_sale_for
 from connectors.xportcn.errors import Misconfigured, XportcnError
@@ -24,7 +24,6 @@ from domain.after_sale import (
 )
 from domain.effects import Action, EffectStatus
 from domain.states import OrderState
-from tasks.bounded import each
 from tasks.resources import Resources
 
 AGREED = frozenset({RefundState.AGREED, RefundState.TO_RETURN, RefundState.RETURNED, RefundState.REFUNDED})
@@ -33,7 +32,7 @@ AGREED = frozenset({RefundState.AGREED, RefundState.TO_RETURN, RefundState.RETUR
 @task(name="follow_refunds", task_run_name="follow {label}", cache_policy=NO_CACHE, persist_result=False, retries=0)
 async def follow_refunds(resources: Resources, refunds: Sequence[Refund], *, label: str) -> list[str]:
     """Bring these refunds up to date; answers which of them could not be asked about, with the reason."""
-    troubles = await each(refunds, lambda refund: _follow(resources, refund), at_once=resources.concurrency)
+    troubles = await concurrently(refunds, lambda refund: _follow(resources, refund), at_once=resources.concurrency)
     for order_ref in dict.fromkeys(refund.order_ref for refund in refunds):
         await restate(resources, order_ref)
     return [trouble for trouble in troubles if trouble]
@@ -114,7 +113,7 @@ async def restate(resources: Resources, order_ref: str) -> None:
     order, refunds = ledger.orders([order_ref])[order_ref], ledger.refunds.of_orders([order_ref])
     if not refunds or order.state is OrderState.UNKNOWN:
         return
-    state, reason = order_state_after(refunds, paid=order.paid, lines=[line.line_no for line in lines_of(order)])
+    state, reason = order_state_after(refunds, paid=order.paid, lines=[line.line_no for line in order.lines])
     touched = order.state is OrderState.REFUNDING or state in (OrderState.REFUNDING, OrderState.REFUNDED)
     if not touched or (order.state, order.reason) == (state, reason) or _never_asked(resources, refunds):
         return

@@ -12,17 +12,17 @@ from prefect.cache_policies import NO_CACHE
 
 from connectors.ledger.records import Intent, OrderChange, OrderRecord, SpendLimits
 from connectors.ledger.spending import COUNTS_AS_SPENT
-from connectors.xportcn.channels.base import PaysMany
-from connectors.xportcn.errors import Misconfigured, Refused, XportcnError
+from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.answers import AnswerKind
 from domain.budget import start_of_day
-from domain.decisions import NOT_SHOWN, PAID_FOR_NOTHING, Payment, judge_payment
-from domain.effects import Action, Claim, EffectStatus
+from domain.decisions import NOT_SHOWN, Payment, judge_payment
+from domain.effects import Action, EffectStatus
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
-from tasks.by_channel import another_s, by_channel, is_another_s, read_each, read_orders, read_whatever
-from tasks.effects import Answer, Effect, Landed, Seen, perform, settle
-from tasks.order_cart import PART as CART
+from tasks.by_channel import another_s, by_channel, is_another_s, read_each, read_whatever
+from tasks.effects.create_from_cart import PART as CART
+from tasks.effects.pay import Pay, paid
+from tasks.effects.protocol import perform
 from tasks.resources import Resources
 
 CONFIRM_PAUSES_S = (0.0, 0.5, 2.0)
@@ -55,11 +55,11 @@ async def pay_orders(resources: Resources, orders: Mapping[str, OrderRecord], *,
     ]
     paid_already = [ref for ref, (verdict, _) in verdicts.items() if verdict is Payment.IS_PAID]
     by_us = _paid_by_us(resources, paid_already)
-    paid = [
-        _still(orders[ref], _paid(orders[ref], shown[ref], "" if ref in by_us else PAID_ELSEWHERE))
+    settled = [
+        _still(orders[ref], paid(orders[ref], shown[ref], "" if ref in by_us else PAID_ELSEWHERE))
         for ref in paid_already
     ]
-    await asyncio.to_thread(resources.ledger.change, stopped + waiting + paid)
+    await asyncio.to_thread(resources.ledger.change, stopped + waiting + settled)
     to_pay = {ref: orders[ref] for ref, (verdict, _) in verdicts.items() if verdict is Payment.PAY}
     intents = [
         Intent(
@@ -71,7 +71,7 @@ async def pay_orders(resources: Resources, orders: Mapping[str, OrderRecord], *,
         )
         for ref, order in to_pay.items()
     ]
-    await perform(resources, pay_effect(resources), intents, to_pay, limits=_limits(resources))
+    await perform(Pay(resources), intents, to_pay, limits=_limits(resources))
     await confirm_payments(resources, list(orders))
 
 
@@ -150,11 +150,6 @@ def _names_an_order(answer: Mapping[str, object]) -> bool:
     return str(answer["answer"]).startswith(f"--{AnswerKind.ORDERED} ")
 
 
-async def settle_payments(resources: Resources, orders: Mapping[str, OrderRecord]) -> None:
-    """Find out what became of payments that got no answer."""
-    await settle(resources, pay_effect(resources), orders)
-
-
 async def confirm_payments(resources: Resources, order_refs: Sequence[str]) -> None:
     """Read what was really taken for payments that the service has accepted."""
     for pause in CONFIRM_PAUSES_S:
@@ -164,8 +159,8 @@ async def confirm_payments(resources: Resources, order_refs: Sequence[str]) -> N
             return
         await asyncio.sleep(pause)
         shown, _ = await read_each(resources, pending.values())
-        paid = {ref: one for ref, one in shown.items() if one.status.is_paid and one.taken}
-        changes = [_still(pending[ref], _paid(pending[ref], one)) for ref, one in paid.items()]
+        taken = {ref: one for ref, one in shown.items() if one.status.is_paid and one.taken}
+        changes = [_still(pending[ref], paid(pending[ref], one)) for ref, one in taken.items()]
         await asyncio.to_thread(resources.ledger.change, changes)
 
 
@@ -185,74 +180,3 @@ def _paid_by_us(resources: Resources, order_refs: Sequence[str]) -> set[str]:
     """Of these orders, those that a payment of this ledger may account for."""
     effects = resources.ledger.effects_of(order_refs) if order_refs else []
     return {one.order_ref for one in effects if one.action is Action.PAY and one.status in COUNTS_AS_SPENT}
-
-
-def pay_effect(resources: Resources) -> Effect:
-    async def send(claim: Claim, order: OrderRecord) -> Landed:
-        await resources.channels[order.marketplace].pay(claim, str(order.order_id))
-        return _accepted(order)
-
-    async def send_many(claims: Sequence[Claim], orders: Sequence[OrderRecord]) -> Mapping[str, Answer]:
-        channel = resources.channels[orders[0].marketplace]
-        assert isinstance(channel, PaysMany)
-        outcomes = await channel.pay_many(claims, [str(order.order_id) for order in orders])
-        return {order.order_ref: outcomes[str(order.order_id)] or _accepted(order) for order in orders}
-
-    def batch(order: OrderRecord) -> tuple[str, int]:
-        channel = resources.channels[order.marketplace]
-        return order.marketplace, channel.pay_batch_size if isinstance(channel, PaysMany) else 1
-
-    async def look(orders: Sequence[OrderRecord]) -> Mapping[str, Seen]:
-        shown = await read_orders(resources, orders)
-        seen = {order.order_ref: _seen(order, shown.get(order.order_ref)) for order in orders}
-        return {ref: one for ref, one in seen.items() if one is not None}
-
-    def on_refused(order: OrderRecord, error: Refused) -> OrderChange:
-        return OrderChange(
-            order_ref=order.order_ref,
-            state=OrderState.HELD,
-            reason=f"not paid: {error.message}. Mend that and run again",
-        )
-
-    return Effect(
-        action=Action.PAY,
-        undone=OrderState.ORDERED,
-        send=send,
-        look=look,
-        absence_proves=True,
-        question=lambda order: f"Is order {order.order_id} paid in the console?",
-        on_refused=on_refused,
-        send_many=send_many,
-        batch=batch,
-    )
-
-
-def _accepted(order: OrderRecord) -> Landed:
-    reason = "the service has accepted the payment and not yet confirmed it"
-    change = OrderChange(order_ref=order.order_ref, state=OrderState.PAYMENT_PENDING, reason=reason)
-    return Landed(answer={"accepted": order.order_id}, change=change)
-
-
-def _seen(order: OrderRecord, shown: ServiceOrder | None) -> Seen | None:
-    """Only an order that is plainly unpaid shows that no payment arrived so far."""
-    if shown is None:
-        return "the service does not show the order"
-    if shown.status.is_paid:
-        return Landed(answer={"status": shown.status}, change=_paid(order, shown)) if shown.taken else PAID_FOR_NOTHING
-    if shown.status is ServiceStatus.PAYMENT_PENDING:
-        change = OrderChange(order_ref=order.order_ref, state=OrderState.PAYMENT_PENDING)
-        return Landed(answer={"status": shown.status}, change=change)
-    if shown.status is ServiceStatus.OTHER:
-        return "the service shows the order in a state that this program does not know"
-    return None
-
-
-def _paid(order: OrderRecord, shown: ServiceOrder, reason: str = "") -> OrderChange:
-    amount = shown.taken or order.payable
-    total = shown.total if shown.total.minor > 0 else amount
-    columns = {"paid_minor": amount.minor, "total_minor": total.minor, "paid_at": shown.paid_at}
-    if amount > order.payable:
-        most = f"{order.payable} with the price tolerance" if order.payable > order.approved else str(order.approved)
-        reason = f"the service took {amount}, approved was {most}: ask for the difference back"
-        return OrderChange(order_ref=order.order_ref, state=OrderState.HELD, reason=reason, columns=columns)
-    return OrderChange(order_ref=order.order_ref, state=OrderState.PAID, reason=reason, columns=columns)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from connectors.concurrently import concurrently
 from connectors.xportcn.channels.base import QuotesMany
 from connectors.xportcn.errors import Misconfigured, Refused, XportcnError
 from connectors.xportcn.freight import estimate
@@ -16,7 +17,6 @@ from domain.offers import Offer, Sku
 from domain.orders import OrderLine, OrderRequest, RequestLine
 from domain.plan import PlannedOrder
 from domain.quotes import Quote
-from tasks.bounded import each
 from tasks.resources import Resources
 from tasks.retrying import reading_task
 from tasks.search import Item, Matches, item_of, with_matches
@@ -39,7 +39,7 @@ async def preview_orders(
     """A plan for each request, in order; what can't be bought carries the reason."""
     plans = [match_lines(request, offers, matches) for request in requests]
     quotes = await _quotes_together(resources, [plan for plan in plans if _is_quotable(plan)])
-    return await each(
+    return await concurrently(
         plans,
         lambda plan: _preview(resources, plan, quotes.get(plan.order_ref)),
         at_once=resources.concurrency,

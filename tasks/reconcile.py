@@ -9,6 +9,7 @@ from datetime import datetime
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from connectors.concurrently import concurrently
 from connectors.ledger.facts import every_open_effect, every_order
 from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.xportcn.errors import XportcnError
@@ -18,9 +19,10 @@ from domain.marketplace import Marketplace
 from domain.reconciliation import UNSETTLED
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
-from tasks.bounded import each
-from tasks.cancel_order import ACCEPTED, confirm_cancellations
-from tasks.effects import clear_from
+from tasks.cancel_order import confirm_cancellations
+from tasks.effects.cancel import ACCEPTED
+from tasks.effects.kinds import kind_of
+from tasks.effects.protocol import clear_from
 from tasks.pay import confirm_payments
 from tasks.resources import Resources
 
@@ -108,16 +110,7 @@ def ledger_facts(resources: Resources) -> list[LedgerOrder]:
     return [
         replace(
             order,
-            open_effects=tuple(
-                OpenEffect(
-                    key=effect.key,
-                    action=effect.action,
-                    part=effect.part,
-                    reason=effect.reason,
-                    clear_at=clear_from(resources, effect),
-                )
-                for effect in opened.get(order.order_ref, ())
-            ),
+            open_effects=tuple(_open_effect(resources, order, effect) for effect in opened.get(order.order_ref, ())),
             in_hand=any(
                 effect.lease_until > now and effect.owner != ledger.owner for effect in opened.get(order.order_ref, ())
             ),
@@ -125,6 +118,19 @@ def ledger_facts(resources: Resources) -> list[LedgerOrder]:
         )
         for order in orders
     ]
+
+
+def _open_effect(resources: Resources, order: LedgerOrder, effect: EffectRecord) -> OpenEffect:
+    kind = kind_of(effect)
+    commands = ", or ".join(kind.commands(order.order_ref, effect.key))
+    return OpenEffect(
+        action=effect.action,
+        reason=effect.reason,
+        clear_at=clear_from(resources, effect) if kind.absence_proves else None,
+        asked=f"{kind.question(order.order_ref, order.order_id, effect.part)} Answer with: {commands}"
+        if kind.is_worth_asking
+        else "",
+    )
 
 
 async def look_up(
@@ -137,7 +143,7 @@ async def look_up(
     ids: dict[Marketplace, list[str]] = {}
     for marketplace, order_id in dict.fromkeys(wanted):
         ids.setdefault(marketplace, []).append(order_id)
-    answers = await each(ids.items(), lambda one: _read(resources, *one), at_once=len(Marketplace))
+    answers = await concurrently(ids.items(), lambda one: _read(resources, *one), at_once=len(Marketplace))
     found = {
         (marketplace, order_id): shown.get(order_id)
         for marketplace, (shown, read, _) in zip(ids, answers, strict=True)

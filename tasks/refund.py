@@ -10,7 +10,7 @@ from pathlib import Path
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from connectors.ledger.codec import lines_of
+from connectors.concurrently import concurrently
 from connectors.ledger.records import Intent, OrderRecord
 from connectors.xportcn.after_sale import after_sale_for
 from connectors.xportcn.after_sale.base import Ability, AfterSale, RefundRequest, Target
@@ -33,10 +33,9 @@ from domain.after_sale import (
 )
 from domain.effects import OPEN, Action
 from domain.money import Money
-from tasks.bounded import each
-from tasks.effects import perform
+from tasks.effects.protocol import perform
+from tasks.effects.refund import MODIFY, WITHDRAW, AskRefund, ModifyRefund, WithdrawRefund
 from tasks.follow_refunds import asking, restate, take_outcome
-from tasks.refund_effects import MODIFY, ask_effect, modify_effect, withdraw_effect
 from tasks.resources import Resources
 
 
@@ -66,24 +65,24 @@ async def ask_refund(resources: Resources, order: OrderRecord, wish: RefundWish)
     for refund, _ in prepared:
         if refund.state is RefundState.ASKING:
             await asyncio.to_thread(resources.ledger.refunds.put, refund)
-    await each(prepared, lambda pair: _ask(resources, order, *pair), at_once=resources.concurrency)
+    await concurrently(prepared, lambda pair: _ask(resources, order, *pair), at_once=resources.concurrency)
     return [refund.key for refund, _ in prepared]
 
 
 async def refund_options(resources: Resources, order: OrderRecord, kind: RefundKind) -> tuple[RefundOption, ...]:
     """What the service takes now for the order, or for the first line where each line has a refund of its own."""
     after_sale = require_after_sale(resources, order)
-    lines = lines_of(order)
+    lines = order.lines
     targets = await after_sale.targets(str(order.order_id), lines, {line.line_no for line in lines})
     return await after_sale.options(str(order.order_id), targets[0], kind)
 
 
 async def _prepare(resources: Resources, order: OrderRecord, wish: RefundWish) -> list[tuple[Refund, RefundRequest]]:
     after_sale = require_after_sale(resources, order)
-    numbers = [line.line_no for line in lines_of(order)]
+    numbers = [line.line_no for line in order.lines]
     if unknown := set(wish.lines) - set(numbers):
         raise RefundFault(f"{order.order_ref} has no line {min(unknown)}; it has {len(numbers)}")
-    targets = await after_sale.targets(str(order.order_id), lines_of(order), set(wish.lines or numbers))
+    targets = await after_sale.targets(str(order.order_id), order.lines, set(wish.lines or numbers))
     if wish.amount is not None and len(targets) > 1:
         raise RefundFault("each line has a refund of its own here: give the amount with --line, line by line")
     links = await _links(after_sale, wish.vouchers)
@@ -100,7 +99,7 @@ async def _prepared(
     earlier: Sequence[Refund],
     links: tuple[str, ...],
 ) -> tuple[Refund, RefundRequest]:
-    part = part_name(target.lines, [line.line_no for line in lines_of(order)])
+    part = part_name(target.lines, [line.line_no for line in order.lines])
     last = next((refund for refund in reversed(earlier) if refund.part == part), None)
     again = last if last and last.state in (RefundState.REFUSED, RefundState.ASKED) else None
     _require_free(target, earlier, again if _can_modify(after_sale) else None)
@@ -208,20 +207,17 @@ def _picture(name: str) -> bytes:
 
 
 async def _ask(resources: Resources, order: OrderRecord, refund: Refund, request: RefundRequest) -> None:
-    effect = (
-        ask_effect(resources, refund, request)
-        if refund.state is RefundState.ASKING
-        else modify_effect(resources, refund, request, part=_next_part(resources, refund))
-    )
+    is_new = refund.state is RefundState.ASKING
+    kind = AskRefund(resources, refund, request) if is_new else ModifyRefund(resources, refund, request)
     intent = Intent(
         order_ref=refund.order_ref,
         action=Action.REFUND,
         amount=request.amount.total,
         request_hash=str(request.reason_id),
-        part=effect.part,
+        part=refund.effect_part if is_new else _next_part(resources, refund),
     )
-    await perform(resources, effect, [intent], {order.order_ref: order})
-    if refund.state is not RefundState.ASKING:
+    await perform(kind, [intent], {order.order_ref: order})
+    if not is_new:
         refund = replace(
             refund,
             reason_id=request.reason_id,
@@ -261,8 +257,11 @@ async def withdraw(resources: Resources, order: OrderRecord, refund: Refund) -> 
     after_sale = require_after_sale(resources, order)
     if Ability.WITHDRAW not in after_sale.abilities:
         raise RefundFault(f"{order.marketplace} has no call to withdraw a refund; do it in the console")
-    effect = withdraw_effect(resources, refund)
     intent = Intent(
-        order_ref=order.order_ref, action=Action.CANCEL, amount=None, request_hash=refund.refund_id, part=effect.part
+        order_ref=order.order_ref,
+        action=Action.CANCEL,
+        amount=None,
+        request_hash=refund.refund_id,
+        part=f"{refund.effect_part}{WITHDRAW}",
     )
-    await perform(resources, effect, [intent], {order.order_ref: order})
+    await perform(WithdrawRefund(resources, refund), [intent], {order.order_ref: order})

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from connectors.concurrently import concurrently
 from connectors.ledger.codec import to_json
 from connectors.ledger.order_facts import Fact, FreightApproved, FreightAsked
 from connectors.ledger.records import OrderChange, OrderRecord
@@ -15,7 +16,6 @@ from domain.freight import ChosenFreight, FreightService, choose_freight
 from domain.money import Money
 from domain.plan import PlannedOrder
 from domain.states import OrderState
-from tasks.bounded import each
 from tasks.preview import with_freight
 from tasks.resources import Resources
 from tasks.retrying import reading_task
@@ -26,7 +26,9 @@ async def render_freights(
     resources: Resources, orders: Mapping[str, OrderRecord], *, label: str
 ) -> dict[str, ChosenFreight]:
     """A freight quote for each order. Orders without one that may be booked become held, with the reason."""
-    answers = await each(orders.values(), lambda order: _render(resources, order), at_once=resources.concurrency)
+    answers = await concurrently(
+        orders.values(), lambda order: _render(resources, order), at_once=resources.concurrency
+    )
     chosen = {ref: answer for ref, answer in zip(orders, answers, strict=True) if isinstance(answer, ChosenFreight)}
     await asyncio.to_thread(resources.ledger.change, [answer for answer in answers if isinstance(answer, OrderChange)])
     return chosen
@@ -78,7 +80,7 @@ async def estimate_unbooked(resources: Resources, orders: Mapping[str, OrderReco
             return None
 
     waiting = [order for order in orders.values() if order.shipment is None and order.lines]
-    plans = await each(waiting, one, at_once=resources.concurrency)
+    plans = await concurrently(waiting, one, at_once=resources.concurrency)
     return [plan for plan in plans if plan and plan.freight_service]
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from connectors.concurrently import concurrently
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.items import ItemId, Words, read_item
 from domain.marketplace import Marketplace
@@ -13,7 +14,6 @@ from domain.matching import CANDIDATES, Match, choose
 from domain.offers import Offer
 from domain.orders import OrderRequest, RequestLine
 from domain.plan import PlannedOrder
-from tasks.bounded import each
 from tasks.resources import Resources
 from tasks.retrying import reading_task
 
@@ -24,14 +24,14 @@ Matches = Mapping[tuple[str, str], Match]  # by order_ref and words
 @reading_task("match words", "match words {label}")
 async def match_words(resources: Resources, items: Sequence[Item], *, label: str) -> Mapping[Item, Match]:
     """For each marketplace and words the match, with its candidates."""
-    found = await each(items, lambda item: _match(resources, *item), at_once=resources.concurrency)
+    found = await concurrently(items, lambda item: _match(resources, *item), at_once=resources.concurrency)
     return dict(zip(items, found, strict=True))
 
 
 @reading_task("search", "search {label}")
 async def search_items(resources: Resources, items: Sequence[Item], *, label: str) -> Mapping[Item, Offer | str]:
     """For each item its offer, or the reason why there is none."""
-    found = await each(items, lambda item: _find(resources, *item), at_once=resources.concurrency)
+    found = await concurrently(items, lambda item: _find(resources, *item), at_once=resources.concurrency)
     return dict(zip(items, found, strict=True))
 
 

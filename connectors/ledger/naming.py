@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, or_, select
 
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.schema import orders
-from domain.answers import forms, question
-from domain.effects import Action, EffectStatus
+from domain.effects import EffectStatus
 from domain.states import OrderState
 
 NAMING_LOCK = 7_307_423
@@ -76,7 +74,7 @@ class Names:
         """An outcome, or the doubt that it is: the effect may have happened, and what it made has another name."""
         if not (why := self.against(outcome.change)):
             return outcome
-        reason = f"{why}: {_what_next(outcome)}"
+        reason = f"{why}: not believed{outcome.if_misnamed}"
         change = OrderChange(order_ref=outcome.claim.order_ref, state=OrderState.UNKNOWN, reason=reason)
         return Outcome(claim=outcome.claim, status=EffectStatus.UNKNOWN, reason=reason, change=change)
 
@@ -92,11 +90,3 @@ class Names:
 def _ids(change: OrderChange) -> dict[str, str]:
     filled = change.filled
     return {column: str(filled[column]) for column in _THING if filled.get(column)}
-
-
-def _what_next(outcome: Outcome) -> str:
-    ref, action = outcome.claim.order_ref, outcome.claim.action
-    if action is Action.CREATE:
-        return f"not believed, and looked for by its own reference {ref}. Run again"
-    asked: Any = question(action, ref, None).replace(" for order None", f" for {ref}")
-    return f"not believed. {asked} Answer with: {', or '.join(forms(action, ref, outcome.claim.key))}"

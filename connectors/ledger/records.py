@@ -253,10 +253,14 @@ class OrderChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of a claimed effect, and what that does to its order."""
+    """What became of a claimed effect, and what that does to its order.
+
+    `if_misnamed` follows `not believed` where it brings an id that is another order's.
+    """
 
     claim: Claim
     status: EffectStatus
     reason: str = ""
     answer: dict[str, Any] | None = None
     change: OrderChange | None = None
+    if_misnamed: str = ""

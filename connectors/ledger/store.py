@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
@@ -252,21 +252,21 @@ class Ledger(Transactions):
         self,
         order_refs: Iterable[str],
         *,
-        actions: Sequence[Action],
+        action: Action,
         lease: timedelta,
         dead_owners: Iterable[str],
-        parts: Collection[str] | None = None,
+        owns: Callable[[str], bool] = lambda _part: True,
     ) -> list[EffectRecord]:
         """Become the holder of effects that may have been sent, to read what became of them.
 
-        Only of those whose lease is over or whose owner is dead; with `parts` only of those parts (see `effect_key`).
+        Only of those whose part a kind of effect `owns` (see `effect_key`), and whose lease is over or owner is dead.
         `sender` and `intent_at` stay: they tell what may be on its way.
         """
         now, tries = self.clock(), count()
         ours = (effects.c.owner == self.owner, effects.c.lease_until == now + lease)
         open_ones = (
             effects.c.order_ref.in_(list(order_refs)),
-            effects.c.action.in_(actions),
+            effects.c.action == action,
             effects.c.status.in_(OPEN),
         )
         adrift = (*open_ones, or_(effects.c.lease_until <= now, effects.c.owner.in_(list(dead_owners))))
@@ -277,7 +277,7 @@ class Ledger(Transactions):
                 # an earlier try may have been committed without our hearing of it
                 which = or_(and_(*adrift), and_(*open_ones, *ours)) if next(tries) else and_(*adrift)
                 found = effect_records(connection, select(effects).where(which))
-                keys = [record.key for record in found if parts is None or record.part in parts]
+                keys = [record.key for record in found if owns(record.part)]
                 statement = (
                     update(effects)
                     .where(which, effects.c.key.in_(keys))

@@ -12,12 +12,11 @@ from domain.orders import OrderRequest
 from flows.approval import ApprovalRequest, approver
 from flows.batch_run import BatchRun
 from flows.cancel_orders import CHANGED_MY_MIND, _cancel
-from flows.execution import settle_open_effects
 from flows.plan_sources import FromRequests
 from flows.sync_tracking import _track
 from tasks.answers import take_answer
+from tasks.effects.kinds import settle_open
 from tasks.resources import Clock, open_resources
-from tasks.settle_after_sale import settle_after_sale
 from tasks.snapshot_refunds import snapshot_refunds
 from tests.simulation.process import Process
 
@@ -65,8 +64,7 @@ async def cancel(settings: SourcingSettings, clock: Clock, order_refs: Sequence[
     async with open_resources(settings, XPORTCN, clock=clock) as resources:
         await resources.warehouse()
         before = resources.ledger.orders(order_refs)
-        await settle_open_effects(resources, before)
-        await settle_after_sale(resources, resources.ledger.orders(order_refs))
+        await settle_open(resources, before)
         await _cancel(resources, order_refs, CHANGED_MY_MIND, chunk_size)
         await snapshot_refunds(resources, before)
 

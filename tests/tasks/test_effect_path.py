@@ -25,11 +25,14 @@ from domain.service_orders import ServiceStatus, Shipment
 from domain.states import OrderState
 from flows.execution import may_book, may_create
 from flows.planning import limits_now, spend_limits, within_budget
-from tasks import book_shipment, render_freight
+from tasks import render_freight
 from tasks.book_shipment import book_shipments, still_to_book
-from tasks.cancel_order import ACCEPTED, confirm_cancellations
-from tasks.create_order import create_effect, settle_creates
-from tasks.effects import Effect, Seen, perform, settle
+from tasks.cancel_order import confirm_cancellations
+from tasks.effects.cancel import ACCEPTED
+from tasks.effects.create_by_reference import CreateByReference
+from tasks.effects.kind import Attempt, Sighting
+from tasks.effects.kinds import settle_open
+from tasks.effects.protocol import perform, settle
 from tasks.pay import pay_orders
 from tasks.render_freight import render_freights
 from tasks.resources import Resources
@@ -38,7 +41,7 @@ from tests.connectors.ledger.plans import intents, plan
 from tests.flows.plans import planned
 from tests.tasks.conftest import MovableClock
 from tests.tasks.test_answers import LINE, FakeChannel
-from tests.tasks.test_effects import FakeService
+from tests.tasks.test_effects import FakeKind, FakeService
 
 FREIGHT = FreightService(service_id="s", company="L", category="air", price=Money(500, "USD"), min_days=1, max_days=2)
 
@@ -87,7 +90,7 @@ async def test_an_order_that_is_being_refunded_is_not_booked(
         booked.append(given)
         return Shipment(shipment_order_id="S", tracking_numbers=())
 
-    monkeypatch.setattr(book_shipment, "book", book)
+    monkeypatch.setattr("tasks.effects.book.book", book)
     resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.REFUNDING)])
     chosen = ChosenFreight(quote=quote(500), service=FREIGHT)
     await book_shipments.fn(resources, {"A-1": order}, {"A-1": chosen}, label="1 of 1")
@@ -190,7 +193,7 @@ async def test_several_orders_of_one_reference_are_held(resources: Resources, ch
     resources.ledger.record([Outcome(claim=won.claim, status=EffectStatus.UNKNOWN, change=unknown)])
     for order_id in ("77", "78"):
         channel.show(order_id, ServiceStatus.UNPAID)
-    await settle_creates(resources, resources.ledger.orders(["A-1"]))
+    await settle_open(resources, ["A-1"])
     assert (now(resources).state, now(resources).order_id) == (OrderState.HELD, None)
     assert "77, 78" in now(resources).reason
 
@@ -209,7 +212,7 @@ async def test_an_order_that_is_split_while_it_is_created_is_held(
 
     monkeypatch.setattr(channel, "create", create, raising=False)
     monkeypatch.setattr(resources, "warehouse", warehouse)
-    await perform(resources, create_effect(resources), intents("A-1"), resources.ledger.orders(["A-1"]))
+    await perform(CreateByReference(resources), intents("A-1"), resources.ledger.orders(["A-1"]))
     assert (now(resources).state, now(resources).order_id) == (OrderState.HELD, None)
 
 
@@ -228,10 +231,10 @@ async def test_an_id_that_a_list_names_is_believed_once_it_leads_to_the_order(
 
     with monkeypatch.context() as lying:
         lying.setattr(channel, "find", find)
-        await settle_creates(resources, resources.ledger.orders(["A-1"]))
+        await settle_open(resources, ["A-1"])
     assert (now(resources).state, now(resources).order_id) == (OrderState.UNKNOWN, None)
     assert "lists A-1 as order 78, and shows another or nothing there" in now(resources).reason
-    await settle_creates(resources, resources.ledger.orders(["A-1"]))
+    await settle_open(resources, ["A-1"])
     assert (now(resources).state, now(resources).order_id) == (OrderState.ORDERED, "77")
 
 
@@ -251,7 +254,7 @@ async def test_orders_are_looked_for_from_the_oldest_intent_on(
         return Reading(found={})
 
     monkeypatch.setattr(channel, "find", find)
-    await settle_creates(resources, resources.ledger.orders(["A-1", "A-2"]))
+    await settle_open(resources, ["A-1", "A-2"])
     assert asked
     assert max(asked) < begun
 
@@ -290,24 +293,22 @@ def test_the_limit_for_one_order_reaches_the_plan(resources: Resources) -> None:
 # what a look can't tell
 
 
-def unclear(service: FakeService) -> Effect:
-    async def look(orders: Sequence[OrderRecord]) -> Mapping[str, Seen]:
-        return {order.order_ref: "the service does not show the order" for order in orders}
-
-    return replace(service.effect, look=look)
+class Unclear(FakeKind):
+    async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+        return {attempt.effect.key: "the service does not show the order" for attempt in attempts}
 
 
 async def test_a_refusal_is_not_believed_while_the_service_shows_nothing_clear(resources: Resources) -> None:
     """Whether it said "done already" can't be told: it counts as spent until it can."""
-    effect = unclear(FakeService([Refused("no")]))
-    await perform(resources, effect, intents("A-1"), resources.ledger.orders(["A-1"]))
+    kind = Unclear(resources, FakeService([Refused("no")]))
+    await perform(kind, intents("A-1"), resources.ledger.orders(["A-1"]))
     assert resources.ledger.effects_of(["A-1"])[-1].status is EffectStatus.UNKNOWN
 
 
 async def test_a_refusal_is_not_believed_while_the_service_can_not_be_read(resources: Resources) -> None:
     """The look that would tell has no answer."""
-    service = FakeService([Refused("no")], blind=True)
-    await perform(resources, service.effect, intents("A-1"), resources.ledger.orders(["A-1"]))
+    kind = FakeKind(resources, FakeService([Refused("no")], blind=True))
+    await perform(kind, intents("A-1"), resources.ledger.orders(["A-1"]))
     assert resources.ledger.effects_of(["A-1"])[-1].status is EffectStatus.UNKNOWN
 
 
@@ -315,10 +316,10 @@ async def test_an_unclear_look_proves_nothing_after_the_settle_time(
     resources: Resources, next_run: Resources, clock: MovableClock
 ) -> None:
     """Only an order that is plainly shown without it proves that it never arrived."""
-    effect = unclear(FakeService([Unanswered("cut")]))
-    await perform(resources, effect, intents("A-1"), resources.ledger.orders(["A-1"]))
+    service = FakeService([Unanswered("cut")])
+    await perform(Unclear(resources, service), intents("A-1"), resources.ledger.orders(["A-1"]))
     clock.advance(10_000)
-    await settle(next_run, effect, next_run.ledger.orders(["A-1"]))
+    await settle(Unclear(next_run, service), ["A-1"])
     assert next_run.ledger.effects_of(["A-1"])[-1].status is EffectStatus.UNKNOWN
 
 

@@ -3,18 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import ClassVar
 
 import pytest
 
+from connectors.ledger.order_facts import Ordered
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.xportcn.errors import Misconfigured, NotSent, Refused, Unanswered, XportcnError
 from domain.effects import Action, Claim, EffectStatus
+from domain.money import Money
 from domain.states import OrderState
-from tasks.effects import Effect, Landed, perform, settle
+from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
+from tasks.effects.protocol import perform, settle
 from tasks.resources import Resources
 from tests.connectors.ledger.plans import intents
 from tests.tasks.conftest import MovableClock
+
+
+@dataclass(frozen=True)
+class FakeKind(EffectKind):
+    """Creating at the fake service."""
+
+    service: FakeService
+
+    action: ClassVar[Action] = Action.CREATE
+    state_while_unknown: ClassVar[OrderState | None] = OrderState.UNKNOWN
+
+    async def send(self, claim: Claim, order: OrderRecord) -> Proof:
+        return await self.service.send(claim, order)
+
+    async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+        return await self.service.look(attempts)
+
+    def state_if_not_done(self, attempt: Attempt) -> OrderState | None:
+        return OrderState.PLANNED
+
+    def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
+        return OrderChange(order_ref=attempt.order.order_ref, state=OrderState.REFUSED, reason=refusal.message)
+
+    @classmethod
+    def question(cls, order_ref: str, order_id: str | None, part: str) -> str:
+        return f"Did {order_ref} happen?"
+
+
+@dataclass(frozen=True)
+class BlindKind(FakeKind):
+    """One whose absence proves nothing."""
+
+    absence_proves: ClassVar[bool] = False
 
 
 @dataclass
@@ -24,48 +62,33 @@ class FakeService:
     failures: list[XportcnError] = field(default_factory=list)
     lands: bool = False
     blind: bool = False
-    absence_proves: bool = True
     sent: list[str] = field(default_factory=list)
     happened: list[str] = field(default_factory=list)
 
-    @property
-    def effect(self) -> Effect:
-        return Effect(
-            action=Action.CREATE,
-            undone=OrderState.PLANNED,
-            send=self._send,
-            look=self._look,
-            absence_proves=self.absence_proves,
-            question=lambda order: f"Did {order.order_ref} happen?",
-            on_refused=lambda order, error: OrderChange(
-                order_ref=order.order_ref, state=OrderState.REFUSED, reason=error.message
-            ),
-        )
-
-    async def _send(self, claim: Claim, order: OrderRecord) -> Landed:
+    async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         self.sent.append(claim.key)
         if self.failures:
             if self.lands:
                 self.happened.append(order.order_ref)
             raise self.failures.pop(0)
         self.happened.append(order.order_ref)
-        return self._landed(order)
+        return self._proof(order)
 
-    async def _look(self, orders: Sequence[OrderRecord]) -> Mapping[str, Landed]:
+    async def look(self, attempts: Sequence[Attempt]) -> dict[str, Sighting]:
         if self.blind:
             raise Unanswered("no answer")
-        return {order.order_ref: self._landed(order) for order in orders if order.order_ref in self.happened}
+        return {one.effect.key: self._proof(one.order) for one in attempts if one.order.order_ref in self.happened}
 
     @staticmethod
-    def _landed(order: OrderRecord) -> Landed:
-        change = OrderChange(order_ref=order.order_ref, state=OrderState.ORDERED, columns={"order_id": "77"})
-        return Landed(answer={}, change=change)
+    def _proof(order: OrderRecord) -> Proof:
+        fact = Ordered(order_id="77", total=Money(100), at=datetime(2026, 1, 1, tzinfo=UTC))
+        return Proof(answer={}, change=OrderChange(order_ref=order.order_ref, state=OrderState.ORDERED, writes=fact))
 
 
-async def run(resources: Resources, service: FakeService) -> OrderRecord:
+async def run(resources: Resources, service: FakeService, kind: type[FakeKind] = FakeKind) -> OrderRecord:
     """One run over A-1: settle what is open, then perform; answers the order afterwards."""
-    await settle(resources, service.effect, resources.ledger.orders(["A-1"]))
-    await perform(resources, service.effect, intents("A-1"), resources.ledger.orders(["A-1"]))
+    await settle(kind(resources, service), ["A-1"])
+    await perform(kind(resources, service), intents("A-1"), resources.ledger.orders(["A-1"]))
     return resources.ledger.orders(["A-1"])["A-1"]
 
 
@@ -111,13 +134,14 @@ async def test_what_was_not_there_before_the_settle_time_proves_nothing_after_it
     await run(resources, service)
     clock.advance(959)
 
-    async def stopped(orders: Sequence[OrderRecord]) -> Mapping[str, Landed]:
-        seen = await service._look(orders)
-        clock.advance(60)
-        service.happened.append("A-1")
-        return seen
+    class Stopped(FakeKind):
+        async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+            seen = await service.look(attempts)
+            clock.advance(60)
+            service.happened.append("A-1")
+            return seen
 
-    await settle(next_run, replace(service.effect, look=stopped), next_run.ledger.orders(["A-1"]))
+    await settle(Stopped(next_run, service), ["A-1"])
     assert status(next_run) is EffectStatus.UNKNOWN
     assert (await run(next_run, service)).state is OrderState.ORDERED
     assert service.sent == ["A-1:create"]
@@ -127,7 +151,6 @@ async def test_the_service_is_asked_about_orders_as_they_are_by_now(
     resources: Resources, next_run: Resources, clock: MovableClock
 ) -> None:
     """What a run read before it took an effect over is older than what the last holder knew (seed 35669)."""
-    stale = next_run.ledger.orders(["A-1"])
     service = FakeService(failures=[Unanswered("cut")])
     await run(resources, service)
     ordered = OrderChange(order_ref="A-1", state=OrderState.ORDERED, columns={"order_id": "77"})
@@ -135,11 +158,12 @@ async def test_the_service_is_asked_about_orders_as_they_are_by_now(
     clock.advance(61)
     asked_with: list[str | None] = []
 
-    async def look(orders: Sequence[OrderRecord]) -> Mapping[str, Landed]:
-        asked_with.extend(order.order_id for order in orders)
-        return {}
+    class Asked(FakeKind):
+        async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+            asked_with.extend(attempt.order.order_id for attempt in attempts)
+            return {}
 
-    await settle(next_run, replace(service.effect, look=look), stale)
+    await settle(Asked(next_run, service), ["A-1"])
     assert asked_with == ["77"]
 
 
@@ -159,12 +183,15 @@ async def test_without_a_lookup_only_a_person_can_tell(
     resources: Resources, next_run: Resources, clock: MovableClock
 ) -> None:
     """Not seeing the effect never proves its absence here, so the question stands for ever."""
-    service = FakeService(failures=[Unanswered("cut")], absence_proves=False)
-    await run(resources, service)
+    service = FakeService(failures=[Unanswered("cut")])
+    await run(resources, service, BlindKind)
     clock.advance(10**6)
-    order = await run(next_run, service)
+    order = await run(next_run, service, BlindKind)
     assert (order.state, service.sent) == (OrderState.UNKNOWN, ["A-1:create"])
-    assert order.reason.endswith("Did A-1 happen?")
+    assert order.reason == (
+        "no answer to create. Did A-1 happen? Answer with: sourcing resolve A-1 --done A-1:create, or "
+        "--not-done A-1:create"
+    )
 
 
 async def test_a_service_that_cannot_be_read_settles_nothing(
@@ -227,16 +254,16 @@ async def test_a_run_that_lost_its_lease_does_not_overrule_the_next(
     resources: Resources, next_run: Resources, clock: MovableClock
 ) -> None:
     """The stopped run comes back and records; the ledger keeps the word of the run that took over."""
-    service = FakeService(absence_proves=False)
-    effect = replace(service.effect, send=service._send)
+    service = FakeService()
 
-    async def slow(claim: Claim, order: OrderRecord) -> Landed:
-        clock.advance(61)
-        await settle(next_run, service.effect, next_run.ledger.orders(["A-1"]))
-        return await service._send(claim, order)
+    class Slow(BlindKind):
+        async def send(self, claim: Claim, order: OrderRecord) -> Proof:
+            clock.advance(61)
+            await settle(BlindKind(next_run, service), ["A-1"])
+            return await service.send(claim, order)
 
-    await perform(resources, replace(effect, send=slow), intents("A-1"), resources.ledger.orders(["A-1"]))
+    await perform(Slow(resources, service), intents("A-1"), resources.ledger.orders(["A-1"]))
     assert resources.ledger.orders(["A-1"])["A-1"].state is OrderState.UNKNOWN
-    await settle(next_run, service.effect, next_run.ledger.orders(["A-1"]))
+    await settle(BlindKind(next_run, service), ["A-1"])
     assert next_run.ledger.orders(["A-1"])["A-1"].state is OrderState.ORDERED
     assert service.sent == ["A-1:create"]

@@ -11,7 +11,7 @@ from domain.effects import EffectStatus
 from domain.marketplace import Marketplace
 from domain.service_orders import ServiceStatus
 from domain.states import OrderState
-from tasks.create_order import settle_creates
+from tasks.effects.kinds import settle_open
 from tasks.resources import Resources
 from tests.connectors.ledger.plans import intents, plan
 from tests.tasks.conftest import MovableClock
@@ -41,7 +41,7 @@ def channel(resources: Resources, next_run: Resources) -> FakeChannel:
 
 async def settled(resources: Resources, clock: MovableClock) -> dict[str, OrderState]:
     clock.advance(10_000)
-    await settle_creates(resources, resources.ledger.orders(["A-2", "A-3"]))
+    await settle_open(resources, ["A-2", "A-3"])
     return {ref: order.state for ref, order in resources.ledger.orders(["A-2", "A-3"]).items()}
 
 

@@ -18,9 +18,12 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
-from flows.execution import may_book, settle_open_effects
+from flows.execution import may_book
 from tasks import render_freight
-from tasks.effects import Effect, Landed, Seen, perform
+from tasks.effects.create_by_reference import CreateByReference
+from tasks.effects.kind import Attempt, Proof, Sighting
+from tasks.effects.kinds import settle_open
+from tasks.effects.protocol import perform
 from tasks.order_cart import approve_cart
 from tasks.pay import confirm_payments, pay_orders
 from tasks.resources import Resources
@@ -123,7 +126,7 @@ async def test_a_broken_off_cancellation_is_settled_before_anything_is_paid(
     intent = Intent(order_ref="A-1", action=Action.CANCEL, amount=None, request_hash="")
     resources.ledger.claim([intent], lease=resources.lease)
     clock.advance(86_400)
-    await settle_open_effects(next_run, next_run.ledger.orders(["A-1"]))
+    await settle_open(next_run, ["A-1"])
     await pay_orders.fn(next_run, next_run.ledger.orders(["A-1"]), label="1 of 1")
     assert (state(next_run), channel.payments) == (OrderState.PAID, ["77"])
 
@@ -146,7 +149,7 @@ async def test_an_order_paid_while_its_cancellation_got_no_answer_goes_on_as_pai
     await confirm_payments(resources, ["A-1"])
     clock.advance(120)
     for expected in (OrderState.UNKNOWN, then):
-        await settle_open_effects(resources, resources.ledger.orders(["A-1"]))
+        await settle_open(resources, ["A-1"])
         assert state(resources) is expected
         clock.advance(86_400)
     assert may_book(resources.ledger.orders(["A-1"])["A-1"]) is (then is OrderState.PAID)
@@ -197,26 +200,18 @@ async def test_a_late_yes_to_a_cart_changes_nothing_of_an_order_begun_meanwhile(
 async def test_a_refused_account_takes_no_answer_from_those_under_way(resources: Resources) -> None:
     """A-1 gets no answer and the look at it a 401; A-2, on its way at that moment, still hears its answer."""
 
-    async def send(claim: Claim, order: OrderRecord) -> Landed:
-        if order.order_ref == "A-1":
-            raise Unanswered("the connection was cut")
-        await asyncio.sleep(0.05)
-        return Landed(answer={}, change=OrderChange(order_ref=order.order_ref, state=OrderState.ORDERED))
+    class Cut(CreateByReference):
+        async def send(self, claim: Claim, order: OrderRecord) -> Proof:
+            if order.order_ref == "A-1":
+                raise Unanswered("the connection was cut")
+            await asyncio.sleep(0.05)
+            return Proof(answer={}, change=OrderChange(order_ref=order.order_ref, state=OrderState.ORDERED))
 
-    async def look(orders: Sequence[OrderRecord]) -> Mapping[str, Seen]:
-        raise Misconfigured("the access key is not known")
+        async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+            raise Misconfigured("the access key is not known")
 
-    effect = Effect(
-        action=Action.CREATE,
-        undone=OrderState.PLANNED,
-        send=send,
-        look=look,
-        absence_proves=False,
-        question=lambda _: "Is it there?",
-        on_refused=lambda order, _: OrderChange(order_ref=order.order_ref),
-    )
     with pytest.raises(Misconfigured):
-        await perform(resources, effect, intents("A-1", "A-2"), resources.ledger.orders(["A-1", "A-2"]))
+        await perform(Cut(resources), intents("A-1", "A-2"), resources.ledger.orders(["A-1", "A-2"]))
     effects = {one.order_ref: one.status for one in resources.ledger.effects_of(["A-1", "A-2"])}
     assert effects == {"A-1": EffectStatus.UNKNOWN, "A-2": EffectStatus.DONE}
     assert "the access key is not known" in resources.ledger.orders(["A-1"])["A-1"].reason

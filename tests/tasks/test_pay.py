@@ -19,8 +19,8 @@ from domain.money import Money
 from domain.service_orders import ServiceStatus
 from domain.states import OrderState
 from tasks.answers import take_answer
-from tasks.create_order import settle_creates
-from tasks.pay import PAID_ELSEWHERE, pay_orders, settle_payments
+from tasks.effects.kinds import settle_open
+from tasks.pay import PAID_ELSEWHERE, pay_orders
 from tasks.resources import Resources
 from tests.connectors.ledger.plans import intents, plan
 from tests.tasks.conftest import MovableClock
@@ -106,14 +106,14 @@ async def test_a_wait_is_as_long_as_the_sender_had_and_not_as_long_as_the_next_r
     monkeypatch.setattr(channel, "pay", silent)
     await pay(resources)
     clock.advance(1_499)
-    await settle_payments(next_run, next_run.ledger.orders(["A-1"]))
+    await settle_open(next_run, ["A-1"])
     order = next_run.ledger.orders(["A-1"])["A-1"]
     assert (order.state, order.reason) == (
         OrderState.UNKNOWN,
         "no answer to pay: it may still arrive until 2026-01-01 12:25 UTC; run again after that",
     )
     clock.advance(1)
-    await settle_payments(next_run, next_run.ledger.orders(["A-1"]))
+    await settle_open(next_run, ["A-1"])
     assert next_run.ledger.orders(["A-1"])["A-1"].state is OrderState.ORDERED
 
 
@@ -176,7 +176,7 @@ async def test_an_id_that_leads_astray_is_given_back_where_ours_is_shown(
     channel.show("78", ServiceStatus.UNPAID, reference="A-2")
     (order,) = await pay(resources)
     assert (order.state, order.order_id, channel.payments) == (OrderState.UNKNOWN, None, [])
-    await settle_creates(next_run, next_run.ledger.orders(["A-1"]))
+    await settle_open(next_run, ["A-1"])
     (order,) = await pay(next_run)
     assert (order.state, order.order_id, channel.payments) == (OrderState.PAID, "77", ["77"])
 

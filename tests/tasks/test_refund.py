@@ -29,10 +29,10 @@ from domain.money import Money
 from domain.orders import OrderLine
 from domain.states import OrderState
 from tasks.answers import take_answer
+from tasks.effects.kinds import settle_open
 from tasks.follow_refunds import follow_refunds
 from tasks.refund import RefundWish, ask_refund
 from tasks.resources import Resources
-from tasks.settle_after_sale import settle_after_sale
 from tests.connectors.ledger.plans import plan
 from tests.tasks.conftest import MovableClock
 
@@ -81,7 +81,7 @@ class FakeAfterSale:
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> FakeAfterSale:
     fake = FakeAfterSale()
-    for module in ("refund", "refund_effects", "follow_refunds"):
+    for module in ("refund", "effects.after_sale", "follow_refunds"):
         monkeypatch.setattr(f"tasks.{module}.after_sale_for", lambda marketplace, client: fake)
     return fake
 
@@ -105,7 +105,7 @@ def order(resources: Resources) -> OrderRecord:
 
 async def run(resources: Resources) -> tuple[OrderState, list[RefundState]]:
     """Another run: settle what is open, then ask; answers how the order and its refunds stand."""
-    await settle_after_sale(resources, {"A-1": order(resources)})
+    await settle_open(resources, ["A-1"])
     with suppress(RefundFault):  # it is under way already
         await ask_refund.fn(resources, order(resources), WISH)
     return order(resources).state, [refund.state for refund in resources.ledger.refunds.of_orders(["A-1"])]
@@ -198,7 +198,7 @@ async def test_a_run_that_died_before_sending_leaves_no_trace_on_the_order(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("tasks.refund.each", dies)
+        patch.setattr("tasks.refund.concurrently", dies)
         with pytest.raises(KeyboardInterrupt):
             await run(resources)
     assert order(resources).state is OrderState.PAID
@@ -223,7 +223,6 @@ async def test_a_person_can_answer_whether_a_refund_was_asked_for(
     resources: Resources, service: FakeAfterSale, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A no is taken late and lets it be asked for again; a yes names a new refund that the service has."""
-    monkeypatch.setattr("tasks.answers.after_sale_of", lambda resources, refund: service)
     paid_order(resources)
     service.failures = [Unanswered("cut")]
     await run(resources)

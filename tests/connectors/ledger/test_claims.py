@@ -64,17 +64,17 @@ def test_a_done_effect_is_never_claimed_again(ledger: Ledger, other: Ledger, clo
 def test_an_expired_lease_is_taken_over_for_reading_only(ledger: Ledger, other: Ledger, clock: MovableClock) -> None:
     """After the lease the other run may read about the effect; a claim to send it stays impossible."""
     ledger.claim(intents("A-1"), lease=LEASE)
-    assert other.take_over(["A-1"], actions=[Action.CREATE], lease=LEASE, dead_owners=[]) == []
+    assert other.take_over(["A-1"], action=Action.CREATE, lease=LEASE, dead_owners=[]) == []
     clock.advance(61)
     assert other.claim(intents("A-1"), lease=LEASE).won == {}
-    taken = other.take_over(["A-1"], actions=[Action.CREATE], lease=LEASE, dead_owners=[])
+    taken = other.take_over(["A-1"], action=Action.CREATE, lease=LEASE, dead_owners=[])
     assert [(e.fence, e.owner, e.sender) for e in taken] == [(2, "second", "first")]
 
 
 def test_a_dead_owner_needs_no_waiting(ledger: Ledger, other: Ledger) -> None:
     """A lease ends with the process that held it, where its death is proven."""
     ledger.claim(intents("A-1"), lease=LEASE)
-    taken = other.take_over(["A-1"], actions=[Action.CREATE], lease=LEASE, dead_owners=["first"])
+    taken = other.take_over(["A-1"], action=Action.CREATE, lease=LEASE, dead_owners=["first"])
     assert [e.key for e in taken] == ["A-1:create"]
 
 
@@ -82,7 +82,7 @@ def test_an_old_fence_writes_nothing(ledger: Ledger, other: Ledger, clock: Movab
     """A run that comes back after its lease was taken can't overrule the new holder."""
     late = claim_one(ledger)
     clock.advance(61)
-    other.take_over(["A-1"], actions=[Action.CREATE], lease=LEASE, dead_owners=[])
+    other.take_over(["A-1"], action=Action.CREATE, lease=LEASE, dead_owners=[])
     assert ledger.record([late]) == [False]
     assert other.orders(["A-1"])["A-1"].order_id is None
 

@@ -1,5 +1,0 @@
-"""The earlier name of `connectors.concurrently`."""
-
-from connectors.concurrently import concurrently as each
-
-__all__ = ["each"]

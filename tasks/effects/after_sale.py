@@ -1,0 +1,61 @@
+"""What effects on a refund have in common: the beginning of their part names the refund."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from connectors.ledger.records import EffectRecord
+from connectors.xportcn.after_sale import after_sale_for
+from connectors.xportcn.after_sale.base import AfterSale
+from domain.after_sale import Refund
+from domain.marketplace import Marketplace
+from tasks.effects.kind import Attempt, EffectKind, Sighting, look_one_by_one
+from tasks.resources import Resources
+
+PART = re.compile(r"(?P<refund>[0-9a-z+]+\.[0-9]+)(?P<rest>-.*)?")
+
+
+def after_sale_of(resources: Resources, marketplace: Marketplace) -> AfterSale:
+    """The after-sale of a marketplace of which the ledger has a cancellation or a refund."""
+    after_sale = after_sale_for(marketplace, resources.client)
+    assert after_sale is not None, "judged before"
+    return after_sale
+
+
+def rest_of(part: str) -> str | None:
+    """What stands behind the refund in a part: empty for asking for it; None for a part that is about no refund."""
+    found = PART.fullmatch(part)
+    return (found["rest"] or "") if found else None
+
+
+def refund_of(resources: Resources, effect: EffectRecord) -> Refund | None:
+    """The refund that an effect is about."""
+    found = PART.fullmatch(effect.part)
+    refunds = resources.ledger.refunds.of_orders([effect.order_ref])
+    return next((one for one in refunds if found and one.effect_part == found["refund"]), None)
+
+
+@dataclass(frozen=True)
+class OnRefund(EffectKind):
+    """An effect on a refund: on `refund` when it is sent, on the one that its part names when it is looked for."""
+
+    refund: Refund | None = None
+
+    @property
+    def given(self) -> Refund:
+        assert self.refund is not None, "without its refund it can only be looked for"
+        return self.refund
+
+    async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+        return await look_one_by_one(attempts, self._look)
+
+    async def _look(self, attempt: Attempt) -> Sighting | None:
+        refund = refund_of(self.resources, attempt.effect)
+        return await self.seen(refund, attempt) if refund else "this ledger does not have the refund"
+
+    @abstractmethod
+    async def seen(self, refund: Refund, attempt: Attempt) -> Sighting | None:
+        """What the service shows of the effect."""

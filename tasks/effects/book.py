@@ -1,0 +1,92 @@
+"""Booking the international shipment of an order: not seeing one proves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+from connectors.ledger.order_facts import Booked
+from connectors.ledger.records import OrderChange, OrderRecord
+from connectors.xportcn.errors import Refused
+from connectors.xportcn.freight import book
+from domain.answers import AnswerKind
+from domain.effects import Action, Claim
+from domain.freight import ChosenFreight
+from domain.money import Money
+from domain.service_orders import Shipment
+from domain.states import OrderState
+from tasks.by_channel import read_orders
+from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
+
+
+@dataclass(frozen=True)
+class Book(EffectKind):
+    """Booking orders, each with its chosen freight. Neither key nor look-up of a booking is documented."""
+
+    freight: Mapping[str, ChosenFreight] = field(default_factory=dict)
+
+    action: ClassVar[Action] = Action.BOOK
+    state_while_unknown: ClassVar[OrderState | None] = OrderState.UNKNOWN
+    absence_proves: ClassVar[bool] = False
+    happened: ClassVar[AnswerKind] = AnswerKind.BOOKED
+    told_with: ClassVar[tuple[str, ...]] = ("SHIPMENT_ORDER_ID", "--tracking NUMBER")
+    did_not_happen: ClassVar[AnswerKind] = AnswerKind.NOT_BOOKED
+
+    async def send(self, claim: Claim, order: OrderRecord) -> Proof:
+        chosen = self.freight[order.order_ref]
+        shipment = await book(
+            self.resources.client,
+            claim,
+            order.sourcing_order,
+            str(order.order_id),
+            chosen.quote,
+            chosen.service,
+        )
+        return Proof(answer=_ids(shipment), change=self._booked(order, shipment, chosen))
+
+    async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+        shown = await read_orders(self.resources, [attempt.order for attempt in attempts])
+        shipped = {ref: one.shipments for ref, one in shown.items() if one.shipments}
+        return {
+            one.effect.key: Proof(answer=_ids(shipped[ref][0]), change=self.seen(one.order, shipped[ref]))
+            for one in attempts
+            if (ref := one.order.order_ref) in shipped
+        }
+
+    def state_if_not_done(self, attempt: Attempt) -> OrderState | None:
+        return OrderState.PAID
+
+    def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
+        reason = f"paid, not booked: {refusal.message}"
+        return OrderChange(order_ref=attempt.order.order_ref, state=OrderState.HELD, reason=reason)
+
+    def seen(self, order: OrderRecord, shipments: Sequence[Shipment]) -> OrderChange:
+        """What an order becomes that the service shows with shipments: held if there are several."""
+        booked = self._booked(order, shipments[0])
+        if len(shipments) == 1:
+            return booked
+        ids = ", ".join(shipment.shipment_order_id for shipment in shipments)
+        reason = f"the warehouse shows {len(shipments)} shipments for this order: {ids}. Cancel all but one"
+        return replace(booked, state=OrderState.HELD, reason=reason)
+
+    def _booked(self, order: OrderRecord, shipment: Shipment, freight: ChosenFreight | None = None) -> OrderChange:
+        fact = Booked(shipment=shipment, at=self.resources.clock(), freight=freight)
+        reason = _dearer_than_approved(order, shipment)
+        return OrderChange(order_ref=order.order_ref, state=OrderState.BOOKED, reason=reason, writes=fact)
+
+    @classmethod
+    def question(cls, order_ref: str, order_id: str | None, part: str) -> str:
+        return f"Does the warehouse console show a shipment for order {order_id}?"
+
+
+def _ids(shipment: Shipment) -> dict[str, str]:
+    return {"shipment_order_id": shipment.shipment_order_id}
+
+
+def _dearer_than_approved(order: OrderRecord, shipment: Shipment) -> str:
+    fee, currency = shipment.fee, order.freight_currency
+    if fee is None or order.freight_approved_minor is None or fee.currency != currency:
+        return ""
+    approved = Money(order.freight_approved_minor, currency)
+    return f"the warehouse charges {fee}, approved was {approved}: ask for the difference" if fee > approved else ""

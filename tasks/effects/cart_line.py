@@ -1,0 +1,77 @@
+"""Putting one line of an order into the marketplace's cart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from connectors.ledger.records import OrderRecord
+from connectors.xportcn.carts import cart_for
+from connectors.xportcn.carts.base import Cart
+from domain.cart import CartFault, row_of
+from domain.effects import Action, Claim, EffectStatus
+from domain.orders import OrderLine
+from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting, look_one_by_one
+from tasks.resources import Resources
+
+
+@dataclass(frozen=True)
+class AddToCart(EffectKind):
+    """Putting a line into the cart. Its SKU did not lie there before, so a row of it is the proof."""
+
+    line: OrderLine | None = None
+
+    action: ClassVar[Action] = Action.CART
+    is_worth_asking: ClassVar[bool] = False
+
+    @classmethod
+    def owns(cls, part: str) -> bool:
+        return True
+
+    async def send(self, claim: Claim, order: OrderRecord) -> Proof:
+        line = self.line
+        assert line is not None
+        offer = next(offer for offer in order.offers if offer.item_id == line.item_id)
+        return _lies_there(await require_cart(self.resources, order).add(claim, line, offer))
+
+    async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+        return await look_one_by_one(attempts, self._look)
+
+    async def _look(self, attempt: Attempt) -> Sighting | None:
+        line = next((line for line in attempt.order.lines if part_of(line) == attempt.effect.part), None)
+        if line is None:
+            return "the order does not have this line any more"
+        row = row_of(await require_cart(self.resources, attempt.order).rows(), line)
+        return _lies_there(row.row_id) if row else None
+
+    @classmethod
+    def question(cls, order_ref: str, order_id: str | None, part: str) -> str:
+        return f"Does {part.replace('-', ' ')} of {order_ref} lie in the cart?"
+
+
+def _lies_there(row_id: str) -> Proof:
+    return Proof(answer={"row_id": row_id})
+
+
+def part_of(line: OrderLine) -> str:
+    """What tells the adding of one line from that of the order's other lines."""
+    return f"line-{line.line_no}"
+
+
+def require_cart(resources: Resources, order: OrderRecord) -> Cart:
+    """The cart of the order's marketplace. Raises `CartFault` where the service has none."""
+    cart = cart_for(order.marketplace, resources.client)
+    if cart is None:
+        raise CartFault(f"the service has no cart for {order.marketplace}: use sourcing run")
+    return cart
+
+
+def row_ids(resources: Resources, order: OrderRecord) -> dict[int, str]:
+    """The cart's row of each line that was put there, by line number."""
+    rows = {
+        effect.part: str(effect.answer["row_id"])
+        for effect in resources.ledger.effects_of([order.order_ref])
+        if effect.action is Action.CART and effect.status is EffectStatus.DONE and effect.answer
+    }
+    return {line.line_no: rows[part_of(line)] for line in order.lines if part_of(line) in rows}

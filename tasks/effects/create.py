@@ -1,0 +1,46 @@
+"""What creating an order does to the ledger, with a cart or without one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+from connectors.ledger.order_facts import Ordered
+from connectors.ledger.records import OrderChange
+from domain.answers import AnswerKind
+from domain.effects import Action
+from domain.money import Money
+from domain.states import OrderState
+from tasks.effects.kind import EffectKind, Proof
+
+
+@dataclass(frozen=True)
+class Create(EffectKind):
+    """Creating orders."""
+
+    action: ClassVar[Action] = Action.CREATE
+    state_while_unknown: ClassVar[OrderState | None] = OrderState.UNKNOWN
+    happened: ClassVar[AnswerKind] = AnswerKind.ORDERED
+    told_with: ClassVar[tuple[str, ...]] = ("ORDER_ID",)
+    did_not_happen: ClassVar[AnswerKind] = AnswerKind.NOT_ORDERED
+
+    @classmethod
+    def question(cls, order_ref: str, order_id: str | None, part: str) -> str:
+        return f"Does the marketplace's console show an order with reference {order_ref}?"
+
+
+def ordered(order_ref: str, order_id: str, total: Money, at: datetime, answer: dict[str, Any]) -> Proof:
+    """Exactly one order stands for this one."""
+    fact = Ordered(order_id=order_id, total=total, at=at)
+    change = OrderChange(order_ref=order_ref, state=OrderState.ORDERED, writes=fact)
+    return Proof(answer=answer, change=change)
+
+
+def several(order_ref: str, order_ids: Sequence[str], reason: str) -> Proof:
+    """More than one order was made, or none that has an id: only a person can say which is to be paid."""
+    listed = ", ".join(order_ids)
+    words = f"{reason}: {listed}; none is paid. Check them"
+    change = OrderChange(order_ref=order_ref, state=OrderState.HELD, reason=words)
+    return Proof(answer={"order_ids": list(order_ids)}, change=change)

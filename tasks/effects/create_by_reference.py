@@ -1,0 +1,150 @@
+"""Creating an order under our reference, by which it is found again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from connectors.ledger.controls import controls
+from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
+from connectors.xportcn.channels.base import Channel
+from connectors.xportcn.channels.refusals import says_it_exists
+from connectors.xportcn.errors import Refused
+from domain.absence import Control, Reading, Sent, misnamed, why_unproven
+from domain.effects import Action, Claim
+from domain.marketplace import Marketplace
+from domain.service_orders import Place, ServiceOrder, ServiceStatus
+from domain.states import OrderState
+from tasks.by_channel import by_channel, is_another_s
+from tasks.effects.create import Create, ordered, several
+from tasks.effects.kind import Attempt, Proof, Sighting, Unproven
+
+CLOCK_MARGIN = timedelta(minutes=10)
+MOST_CONTROLS = 3
+
+
+@dataclass(frozen=True)
+class CreateByReference(Create):
+    """Creating orders under their `order_ref`."""
+
+    async def send(self, claim: Claim, order: OrderRecord) -> Proof:
+        resources = self.resources
+        channel, warehouse = resources.channels[order.marketplace], await resources.warehouse()
+        created = await channel.create(claim, order.sourcing_order, warehouse, approved=order.payable)
+        if len(created.order_ids) != 1:
+            return _several(order.order_ref, created.order_ids)
+        answer = {"order_ids": created.order_ids, "total": str(created.total)}
+        return ordered(order.order_ref, created.order_ids[0], created.total, resources.clock(), answer)
+
+    async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+        orders = [attempt.order for attempt in attempts]
+        seen: dict[str, Sighting] = {}
+        for channel, group in by_channel(self.resources, orders):
+            seen |= await self._look(channel, group)
+        return {one.effect.key: seen[ref] for one in attempts if (ref := one.order.order_ref) in seen}
+
+    def state_if_not_done(self, attempt: Attempt) -> OrderState | None:
+        return OrderState.PLANNED
+
+    def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
+        reason = f"not ordered: {refusal.message}"
+        return OrderChange(order_ref=attempt.order.order_ref, state=OrderState.REFUSED, reason=reason)
+
+    def is_doubtful(self, refusal: Refused) -> bool:
+        return says_it_exists(refusal)
+
+    def if_misnamed(self, attempt: Attempt) -> str:
+        return f", and looked for by its own reference {attempt.order.order_ref}. Run again"
+
+    async def _look(self, channel: Channel, orders: Sequence[OrderRecord]) -> dict[str, Sighting]:
+        """One reading for all these orders, far enough back to show others of ours, which it would show as well."""
+        creates = self._creates(orders)
+        since = min(each[0].intent_at for each in creates.values()) - CLOCK_MARGIN
+        known = self._controls(orders[0].marketplace, orders, creates.values())
+        reading = await channel.find(
+            list(creates),
+            since=min([since, *(control.ordered_at for control in known)]),
+            controls=[control.order_ref for control in known],
+        )
+        carrying = {ref: [one for one in reading.found.get(ref, ()) if _is_since(one, since)] for ref in creates}
+        listed = {ref: _alive(shown) for ref, shown in carrying.items() if shown}
+        at_ids = await channel.read([one.order_id for each in listed.values() for one in each]) if listed else {}
+        seen = {ref: _found(ref, each, at_ids, self.resources.clock()) for ref, each in listed.items()}
+        misled = next((each for each in seen.values() if isinstance(each, str)), "")
+        reading = replace(reading, flaw=reading.flaw or misled or self._misnamed(reading))
+        for order in orders:
+            last = creates[order.order_ref][-1]
+            sent = Sent(order_ref=order.order_ref, places=_places(last, order), at=last.intent_at)
+            if order.order_ref not in listed and (why := why_unproven(sent, reading, known)):
+                seen[order.order_ref] = Unproven(why)
+        return seen
+
+    def _misnamed(self, reading: Reading) -> str:
+        shown = {one.order_id: one for each in (reading.listed, *reading.found.values()) for one in each}
+        ours = self.resources.ledger.orders(name for one in shown.values() for name in one.names)
+        return misnamed(shown.values(), {ref: order.order_id for ref, order in ours.items() if order.order_id})
+
+    def _creates(self, orders: Sequence[OrderRecord]) -> dict[str, list[EffectRecord]]:
+        """The attempts to create each order, oldest first."""
+        creates: dict[str, list[EffectRecord]] = {order.order_ref: [] for order in orders}
+        for effect in self.resources.ledger.effects_of(list(creates)):
+            if effect.action is Action.CREATE:
+                creates[effect.order_ref].append(effect)
+        return creates
+
+    def _controls(
+        self, marketplace: Marketplace, orders: Sequence[OrderRecord], creates: Iterable[Sequence[EffectRecord]]
+    ) -> list[Control]:
+        """The last orders of ours before the first and before the last of these creates was begun."""
+        begun = [attempts[-1].intent_at for attempts in creates]
+        found: dict[str, Control] = {}
+        for until in {min(begun), max(begun)}:
+            listed = controls(
+                self.resources.ledger,
+                marketplace,
+                since=until - timedelta(days=self.resources.settings.look_back_days),
+                until=until + CLOCK_MARGIN,
+                most=MOST_CONTROLS,
+            )
+            found |= {control.order_ref: control for control in listed}
+        return [found[ref] for ref in sorted(found.keys() - {order.order_ref for order in orders})]
+
+
+def request_hash(order: OrderRecord, places: frozenset[Place]) -> str:
+    """What a create asks for and where it puts our reference; without `OWN_ID` as programs before it wrote it."""
+    if Place.OWN_ID not in places:
+        return order.fingerprint
+    return hashlib.sha256(f"{order.fingerprint} {Place.OWN_ID}".encode()).hexdigest()
+
+
+def _places(effect: EffectRecord, order: OrderRecord) -> frozenset[Place]:
+    both = frozenset(Place)
+    return both if effect.request_hash == request_hash(order, both) else frozenset({Place.REFERENCE})
+
+
+def _is_since(shown: ServiceOrder, since: datetime) -> bool:
+    return shown.created_at is None or shown.created_at >= since - CLOCK_MARGIN
+
+
+def _alive(shown: Sequence[ServiceOrder]) -> list[ServiceOrder]:
+    return [one for one in shown if one.status is not ServiceStatus.CLOSED] or list(shown[:1])
+
+
+def _found(
+    order_ref: str, alive: Sequence[ServiceOrder], at_ids: Mapping[str, ServiceOrder], now: datetime
+) -> Sighting:
+    """What was found under our reference, as far as its id leads to it: a list may name a wrong one."""
+    for one in alive:
+        there = at_ids.get(one.order_id)
+        if there is None or is_another_s(order_ref, there):
+            return f"the service lists {order_ref} as order {one.order_id}, and shows another or nothing there"
+    if len(alive) > 1:
+        return _several(order_ref, [one.order_id for one in alive])
+    only = alive[0]
+    return ordered(order_ref, only.order_id, only.total, only.created_at or now, {"found": only.order_id})
+
+
+def _several(order_ref: str, order_ids: Sequence[str]) -> Proof:
+    return several(order_ref, order_ids, f"the service holds {len(order_ids)} orders for {order_ref}")

@@ -1,0 +1,70 @@
+"""Ordering what lies in a cart for an order: found again by its contents, for it bears no reference of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from connectors.ledger.records import OrderChange, OrderRecord
+from connectors.xportcn.errors import Refused
+from domain.effects import Action, Claim
+from domain.service_orders import ServiceStatus
+from domain.states import OrderState
+from tasks.effects.cart_line import require_cart, row_ids
+from tasks.effects.create import Create, ordered, several
+from tasks.effects.kind import Attempt, Proof, Sighting, look_one_by_one
+
+PART = "cart"
+CLOCK_MARGIN = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class CreateFromCart(Create):
+    """Ordering the rows of orders. The part keeps it apart from creating without a cart, which is found differently."""
+
+    @classmethod
+    def owns(cls, part: str) -> bool:
+        return part == PART
+
+    async def send(self, claim: Claim, order: OrderRecord) -> Proof:
+        resources, cart = self.resources, require_cart(self.resources, order)
+        rows = list(row_ids(resources, order).values())
+        created = await cart.create(claim, order.sourcing_order, rows, await resources.warehouse())
+        if len(created.order_ids) != 1:
+            return _several(order, created.order_ids)
+        (order_id,) = created.order_ids
+        return ordered(order.order_ref, order_id, created.total, resources.clock(), {"order_id": order_id})
+
+    async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+        return await look_one_by_one(attempts, lambda attempt: self._look(attempt.order))
+
+    def state_if_not_done(self, attempt: Attempt) -> OrderState | None:
+        return OrderState.HELD
+
+    def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
+        words = f"not ordered: {refusal.message}. Its lines lie in the cart as before"
+        return OrderChange(order_ref=attempt.order.order_ref, state=OrderState.HELD, reason=words)
+
+    def if_misnamed(self, attempt: Attempt) -> str:
+        return ", and looked for by what lay in the cart. Run again"
+
+    async def _look(self, order: OrderRecord) -> Sighting | None:
+        """An order of these contents that no order of this ledger has."""
+        ledger = self.resources.ledger
+        begun = [one.intent_at for one in ledger.effects_of([order.order_ref]) if one.action is Action.CREATE]
+        since = min(begun, default=order.recorded_at) - CLOCK_MARGIN
+        cart, rows = require_cart(self.resources, order), list(row_ids(self.resources, order).values())
+        found = await cart.find(order.sourcing_order, rows, since=since)
+        known = {str(one.order_id) for one in ledger.all_orders().values()}
+        alive = [one for one in found if one.order_id not in known and one.status is not ServiceStatus.CLOSED]
+        if not alive:
+            return None
+        if len(alive) > 1:
+            return _several(order, [one.order_id for one in alive])
+        only, at = alive[0], alive[0].created_at or self.resources.clock()
+        return ordered(order.order_ref, only.order_id, only.total, at, {"order_id": only.order_id})
+
+
+def _several(order: OrderRecord, order_ids: Sequence[str]) -> Proof:
+    return several(order.order_ref, order_ids, f"the cart became {len(order_ids)} orders")

@@ -1,0 +1,145 @@
+"""What a kind of effect is: how it is sent and seen, where it leaves its order, and what only a person can tell."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
+from connectors.xportcn.errors import Misconfigured, Refused, Unanswered, XportcnError
+from domain.answers import AnswerKind
+from domain.effects import Action, Claim
+from domain.states import OrderState
+from tasks.resources import Resources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """That an effect happened: the service's answer, or what a read showed, and what it does to the order."""
+
+    answer: dict[str, Any]
+    change: OrderChange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unproven:
+    """Not seen, where it would not show in any case; `why` is for people."""
+
+    why: str
+
+
+Sighting = Proof | Unproven | str
+"""What a read showed: that the effect happened, that nothing of it shows and why this proves nothing, or why the read
+can't tell. Not there at all: not happened so far."""
+
+Reply = Proof | Refused | Unanswered
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An effect that was begun, with its order as it is now."""
+
+    order: OrderRecord
+    effect: EffectRecord
+
+
+@dataclass(frozen=True)
+class EffectKind(ABC):
+    """One kind of effect, able to look for any of its kind; what sending one takes is in the fields of each kind.
+
+    A kind is known by its `action` and by the parts that it `owns` (see `effect_key`). `state_while_unknown` is the
+    state of an order while nothing is known of the effect; None leaves it as it is. `absence_proves` says whether not
+    seeing it, after the settle time, proves that it did not happen, unless the look itself says `Unproven`. Doing a
+    `repeatable` one twice does no harm: without an answer it counts as not sent. `is_worth_asking` says whether a
+    person is to find out about an open one: it spends, or nothing else brings it on.
+
+    The question is answered with the options `happened` (and what is `told_with` it) or `did_not_happen`.
+    """
+
+    resources: Resources
+
+    action: ClassVar[Action]
+    state_while_unknown: ClassVar[OrderState | None] = None
+    absence_proves: ClassVar[bool] = True
+    repeatable: ClassVar[bool] = False
+    is_worth_asking: ClassVar[bool] = True
+    happened: ClassVar[AnswerKind] = AnswerKind.DONE
+    told_with: ClassVar[tuple[str, ...]] = ()
+    did_not_happen: ClassVar[AnswerKind] = AnswerKind.NOT_DONE
+
+    @classmethod
+    def owns(cls, part: str) -> bool:
+        """Whether effects of this part are of this kind."""
+        return part == ""
+
+    @abstractmethod
+    async def send(self, claim: Claim, order: OrderRecord) -> Proof:
+        """Do it, once. Raises as the connector's effects do (`connectors.xportcn.errors`)."""
+
+    @abstractmethod
+    async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+        """What the service shows of these, by effect key. Raises `XportcnError` when it can't be asked."""
+
+    def batch(self, order: OrderRecord) -> tuple[str, int]:
+        """The name and size of the request that the order may share with others of that name; alone it shares none."""
+        return "", 1
+
+    async def send_many(self, claims: Sequence[Claim], orders: Sequence[OrderRecord]) -> Mapping[str, Reply]:
+        """Send one request for several orders; what became of each, by `order_ref`."""
+        raise NotImplementedError
+
+    def state_if_not_done(self, attempt: Attempt) -> OrderState | None:
+        """Where the order stands while it has not happened; None where it is."""
+        return None
+
+    def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
+        """What a refusal makes of the order."""
+        return None
+
+    def is_doubtful(self, refusal: Refused) -> bool:
+        """Whether a refusal may mean `done already`: it is only believed for what a look shows."""
+        return False
+
+    def if_misnamed(self, attempt: Attempt) -> str:
+        """What follows `not believed`, when an answer names an id that is another order's."""
+        return f". {self.asked(attempt.order, attempt.effect)}"
+
+    # what only a person can tell
+
+    @classmethod
+    @abstractmethod
+    def question(cls, order_ref: str, order_id: str | None, part: str) -> str:
+        """What a person has to find out."""
+
+    @classmethod
+    def commands(cls, order_ref: str, key: str) -> list[str]:
+        """The commands that answer the question: that it happened, and that it did not."""
+        by_key = (key,) if cls.did_not_happen is AnswerKind.NOT_DONE else ()
+        answers = ((f"--{cls.happened}", *cls.told_with, *by_key), (f"--{cls.did_not_happen}", *by_key))
+        return [" ".join(["sourcing resolve", order_ref, *answer]) for answer in answers]
+
+    @classmethod
+    def asked(cls, order: OrderRecord, effect: EffectRecord) -> str:
+        """The question, and how to answer it."""
+        yes, no = cls.commands(order.order_ref, effect.key)
+        answers = f"{yes}, or {no.removeprefix(f'sourcing resolve {order.order_ref} ')}"
+        return f"{cls.question(order.order_ref, order.order_id, effect.part)} Answer with: {answers}"
+
+
+async def look_one_by_one(
+    attempts: Sequence[Attempt], look: Callable[[Attempt], Awaitable[Sighting | None]]
+) -> dict[str, Sighting]:
+    """What is seen of each, where one request tells of one; an order that can't be asked about fails alone."""
+    seen: dict[str, Sighting] = {}
+    for attempt in attempts:
+        try:
+            sighting = await look(attempt)
+        except Misconfigured:
+            raise
+        except XportcnError as error:
+            sighting = f"the service could not be asked what became of it ({error.message})"
+        if sighting is not None:
+            seen[attempt.effect.key] = sighting
+    return seen

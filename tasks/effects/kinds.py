@@ -1,0 +1,85 @@
+"""The registry of effect kinds, and what every flow begins with: reading what became of effects left open."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from connectors.ledger.records import EffectRecord
+from domain.after_sale import RefundState
+from domain.effects import OPEN
+from domain.marketplace import Marketplace
+from tasks.effects.book import Book
+from tasks.effects.cancel import Cancel
+from tasks.effects.cart_line import AddToCart
+from tasks.effects.create_by_reference import CreateByReference
+from tasks.effects.create_from_cart import CreateFromCart
+from tasks.effects.kind import EffectKind
+from tasks.effects.message import MessageSeller
+from tasks.effects.parcel_report import ReportParcel
+from tasks.effects.pay import Pay
+from tasks.effects.protocol import settle
+from tasks.effects.receipt import ConfirmReceipt
+from tasks.effects.refund import AskRefund, ModifyRefund, WithdrawRefund
+from tasks.effects.return_parcel import ReturnParcel
+from tasks.follow_refunds import restate, take_outcome
+from tasks.resources import Resources
+
+KINDS: tuple[type[EffectKind], ...] = (
+    AddToCart,
+    CreateByReference,
+    CreateFromCart,
+    Pay,
+    Book,
+    ReportParcel,
+    Cancel,
+    AskRefund,
+    ModifyRefund,
+    WithdrawRefund,
+    ReturnParcel,
+    MessageSeller,
+    ConfirmReceipt,
+)
+"""Every kind, in the order in which they are settled: what a kind looks at rests on what the kinds before it found."""
+
+
+def kind_of(effect: EffectRecord) -> type[EffectKind]:
+    """The kind of an effect."""
+    return next(kind for kind in KINDS if kind.action is effect.action and kind.owns(effect.part))
+
+
+async def settle_open(resources: Resources, order_refs: Iterable[str]) -> None:
+    """Read what became of every effect of these orders that was left open; refunds and orders say what was found.
+
+    Those that a living run has in hand are left to it. Orders are read anew for each kind: one that was taken back is
+    neither paid nor booked while nobody knows what became of that.
+    """
+    refs = list(order_refs)
+    if waiting := resources.ledger.unsettled(refs):
+        opened = _by_kind(resources, waiting)
+        for kind in KINDS:
+            for group in opened[kind].values():
+                await settle(kind(resources), group)
+    await _bring_refunds_on(resources, refs)
+
+
+def _by_kind(
+    resources: Resources, order_refs: Iterable[str]
+) -> dict[type[EffectKind], dict[Marketplace, dict[str, None]]]:
+    """References with something open; a marketplace that can't be asked keeps no other from being settled."""
+    orders = resources.ledger.orders(order_refs)
+    opened: dict[type[EffectKind], dict[Marketplace, dict[str, None]]] = {kind: defaultdict(dict) for kind in KINDS}
+    for effect in resources.ledger.effects_of(orders):
+        if effect.status in OPEN:
+            opened[kind_of(effect)][orders[effect.order_ref].marketplace][effect.order_ref] = None
+    return opened
+
+
+async def _bring_refunds_on(resources: Resources, order_refs: Sequence[str]) -> None:
+    """A run may also have died between hearing of a refund, writing it down, and moving its order."""
+    refunds = resources.ledger.refunds.of_orders(order_refs)
+    for refund in refunds:
+        if refund.state is RefundState.ASKING:
+            await take_outcome(resources, refund)
+    for order_ref in dict.fromkeys(refund.order_ref for refund in refunds):
+        await restate(resources, order_ref)

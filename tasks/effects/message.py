@@ -1,0 +1,57 @@
+"""Writing to the seller about a refund; the same words are said once."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import ClassVar
+
+from connectors.ledger.records import OrderRecord
+from domain.after_sale import Refund
+from domain.effects import Action, Claim
+from tasks.effects.after_sale import OnRefund, after_sale_of, rest_of
+from tasks.effects.kind import Attempt, Proof, Sighting
+
+SAY = "-say-"
+
+
+@dataclass(frozen=True)
+class MessageSeller(OnRefund):
+    """Messages about refunds. The hash of the words is kept with the effect, and tells one message from another."""
+
+    words: str = ""
+    vouchers: tuple[str, ...] = ()
+
+    action: ClassVar[Action] = Action.NOTIFY
+    is_worth_asking: ClassVar[bool] = False
+
+    @classmethod
+    def owns(cls, part: str) -> bool:
+        return (rest_of(part) or "").startswith(SAY)
+
+    async def send(self, claim: Claim, order: OrderRecord) -> Proof:
+        after_sale = after_sale_of(self.resources, order.marketplace)
+        await after_sale.say(claim, self.given.refund_id, self.words, self.vouchers)
+        return _said(words_hash(self.words))
+
+    async def seen(self, refund: Refund, attempt: Attempt) -> Sighting | None:
+        hashed = attempt.effect.request_hash
+        return _said(hashed) if await self.is_said(refund, hashed) else None
+
+    async def is_said(self, refund: Refund, hashed: str) -> bool:
+        """Whether the service shows words of ours with this hash."""
+        shown = await after_sale_of(self.resources, refund.marketplace).read(refund.refund_id)
+        return hashed in {words_hash(event.description) for event in shown.events if event.role == "buyer"}
+
+    @classmethod
+    def question(cls, order_ref: str, order_id: str | None, part: str) -> str:
+        return f"Does the console show the message to the seller of order {order_id}?"
+
+
+def words_hash(words: str) -> str:
+    """What tells one message from another."""
+    return hashlib.sha256(words.encode()).hexdigest()[:12]
+
+
+def _said(hashed: str) -> Proof:
+    return Proof(answer={"message": hashed})

@@ -1,0 +1,42 @@
+"""Telling the warehouse that a domestic parcel is ours: one that it can't match would lie there for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from connectors.ledger.records import OrderRecord
+from connectors.xportcn.freight import update_domestic
+from domain.effects import Action, Claim
+from domain.service_orders import DomesticParcel
+from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
+from tasks.effects.message import MessageSeller
+
+
+@dataclass(frozen=True)
+class ReportParcel(EffectKind):
+    """Reporting parcels of booked orders, by `order_ref`. It spends nothing, and no call tells whether it happened."""
+
+    parcels: Mapping[str, DomesticParcel] = field(default_factory=dict)
+
+    action: ClassVar[Action] = Action.NOTIFY
+    repeatable: ClassVar[bool] = True
+    is_worth_asking: ClassVar[bool] = False
+
+    @classmethod
+    def owns(cls, part: str) -> bool:
+        return not MessageSeller.owns(part)
+
+    async def send(self, claim: Claim, order: OrderRecord) -> Proof:
+        parcel, shipment = self.parcels[order.order_ref], order.shipment
+        assert shipment is not None
+        await update_domestic(self.resources.client, claim, shipment, str(order.order_id), [parcel], lines=order.lines)
+        return Proof(answer={"tracking_number": parcel.tracking_number})
+
+    async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+        return {}
+
+    @classmethod
+    def question(cls, order_ref: str, order_id: str | None, part: str) -> str:
+        return f"Does the warehouse console know parcel {part} of order {order_id}?"

@@ -1,0 +1,38 @@
+"""Confirming to the marketplace that goods arrived, which lets the seller have the money."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from connectors.ledger.records import OrderRecord
+from domain.effects import Action, Claim
+from domain.service_orders import ServiceStatus
+from tasks.by_channel import read_orders
+from tasks.effects.after_sale import after_sale_of
+from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
+
+
+@dataclass(frozen=True)
+class ConfirmReceipt(EffectKind):
+    """Confirming receipt of whole orders."""
+
+    action: ClassVar[Action] = Action.RECEIVE
+
+    async def send(self, claim: Claim, order: OrderRecord) -> Proof:
+        await after_sale_of(self.resources, order.marketplace).receive(claim, str(order.order_id))
+        return _received(order)
+
+    async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+        shown = await read_orders(self.resources, [attempt.order for attempt in attempts])
+        finished = {ref for ref, one in shown.items() if one.status is ServiceStatus.FINISHED}
+        return {one.effect.key: _received(one.order) for one in attempts if one.order.order_ref in finished}
+
+    @classmethod
+    def question(cls, order_ref: str, order_id: str | None, part: str) -> str:
+        return f"Does the console show order {order_id} as received?"
+
+
+def _received(order: OrderRecord) -> Proof:
+    return Proof(answer={"received": order.order_id})
