@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-EFFECTS = "tasks/effects.py"
+EFFECTS = "tasks/effects/protocol.py"
 CLAIMING = "connectors/ledger/claiming.py"
 STORE = "connectors/ledger/store.py"
 SPENDING = "connectors/ledger/spending.py"
 RESOURCES = "tasks/resources.py"
-BOOK = "tasks/book_shipment.py"
+BOOK = "tasks/effects/book.py"
 DECISIONS = "domain/decisions.py"
 BY_CHANNEL = "tasks/by_channel.py"
 NAMING = "connectors/ledger/naming.py"
@@ -47,11 +47,11 @@ MUTANTS = (
         edits=(
             Edit(
                 file=EFFECTS,
-                old="    chunk = _Chunk(resources, effect, orders)\n    await each(",
+                old="    chunk = _Chunk(kind, orders)\n    await each(",
                 new="    with resources.ledger.transaction() as connection:\n"
                 "        for key in [record.key for record in claimed.won.values()]:\n"
                 "            connection.exec_driver_sql(f\"DELETE FROM effects WHERE key = '{key}'\")\n"
-                "    chunk = _Chunk(resources, effect, orders)\n    chunk.late = list(intents)\n    await each(",
+                "    chunk = _Chunk(kind, orders)\n    chunk.late = list(intents)\n    await each(",
             ),
             Edit(
                 file=EFFECTS,
@@ -76,8 +76,8 @@ MUTANTS = (
         edits=(
             Edit(
                 file=EFFECTS,
-                old="    seen = await _look(chunk, [now[record.order_ref] for record in found])\n",
-                new="    seen: Mapping[str, Seen] | XportcnError = {}\n",
+                old="    seen = await _look(chunk, found)\n",
+                new="    seen: Mapping[str, Sighting] | XportcnError = {}\n",
             ),
         ),
     ),
@@ -125,9 +125,9 @@ MUTANTS = (
         edits=(
             Edit(
                 file=EFFECTS,
-                old="    proof = seen.get(record.order_ref)\n"
-                "    if isinstance(proof, Landed):\n"
-                "        return _done(record.claim, proof)\n"
+                old="    proof = seen.get(record.key)\n"
+                "    if isinstance(proof, Proof):\n"
+                "        return _done(chunk, record, proof)\n"
                 "    if isinstance(proof, str):\n"
                 '        return _unknown(chunk, record, f"refused',
                 new="    proof = None\n"
@@ -173,7 +173,7 @@ MUTANTS = (
     Mutant(
         name="booking-sent-again-when-not-seen",
         means="an order is shipped twice",
-        edits=(Edit(file=BOOK, old="        absence_proves=False,\n", new="        absence_proves=True,\n"),),
+        edits=(Edit(file=BOOK, old="    absence_proves: ClassVar[bool] = False\n", new=""),),
     ),
     Mutant(
         name="open-effects-may-be-claimed",
