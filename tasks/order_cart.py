@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 
-from connectors.ledger.codec import plan_row
 from connectors.ledger.records import OrderRecord
 from domain.cart import CartFault, lines_as_carted, request_as_carted
 from domain.decisions import judge_quote
 from domain.plan import PlannedOrder
-from domain.states import OrderState
 from tasks.effects.cart_line import require_cart, row_ids
 from tasks.preview import with_freight
 from tasks.resources import Resources
@@ -30,10 +27,3 @@ async def plan_cart(resources: Resources, order: OrderRecord) -> PlannedOrder:
     quote = await cart.quote(plan.sourcing_order, ids, await resources.warehouse())
     plan = replace(plan, quote=quote).judged(judge_quote(plan.request, lines, quote))
     return await with_freight(resources, plan) if plan.is_fine else plan
-
-
-async def approve_cart(resources: Resources, plan: PlannedOrder, *, seen_in: OrderState) -> bool:
-    """Write an approved plan over the one that was made when the cart was filled; False when another run was faster."""
-    row = plan_row(plan, "", approved=True, tolerance=resources.settings.price_tolerance_percent)
-    columns = {name: value for name, value in row.items() if name not in KEPT}
-    return await asyncio.to_thread(resources.ledger.put_cart_plan, plan.order_ref, columns, seen_in=seen_in)

@@ -24,7 +24,6 @@ from tasks.effects.create_by_reference import CreateByReference
 from tasks.effects.kind import Attempt, Proof, Sighting
 from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform
-from tasks.order_cart import approve_cart
 from tasks.pay import confirm_payments, pay_orders
 from tasks.resources import Resources
 from tasks.sync_tracking import sync_tracking
@@ -193,7 +192,7 @@ async def test_a_late_yes_to_a_cart_changes_nothing_of_an_order_begun_meanwhile(
     assert resources.ledger.claim([intent], lease=resources.lease).won
     before = resources.ledger.orders([plan.order_ref])
     more = replace(plan, lines=tuple(replace(line, quantity=5 * line.quantity) for line in plan.lines))
-    assert not await approve_cart(next_run, more, seen_in=before[plan.order_ref].state)
+    assert not next_run.ledger.put_cart_plan(more, seen_in=before[plan.order_ref].state)
     assert resources.ledger.orders([plan.order_ref]) == before
 
 
