@@ -47,11 +47,11 @@ MUTANTS = (
         edits=(
             Edit(
                 file=EFFECTS,
-                old="    chunk = _Chunk(kind, orders)\n    await each(",
+                old="    chunk = _Chunk(kind, orders)\n    await concurrently(",
                 new="    with resources.ledger.transaction() as connection:\n"
                 "        for key in [record.key for record in claimed.won.values()]:\n"
                 "            connection.exec_driver_sql(f\"DELETE FROM effects WHERE key = '{key}'\")\n"
-                "    chunk = _Chunk(kind, orders)\n    chunk.late = list(intents)\n    await each(",
+                "    chunk = _Chunk(kind, orders)\n    chunk.late = list(intents)\n    await concurrently(",
             ),
             Edit(
                 file=EFFECTS,
