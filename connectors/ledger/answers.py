@@ -15,7 +15,7 @@ from connectors.ledger.naming import Names
 from connectors.ledger.records import EffectRecord, Intent, OrderChange
 from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import answers, effects
-from connectors.ledger.transactions import Transactions
+from connectors.ledger.transactions import Rows
 from domain.effects import EffectStatus
 
 
@@ -39,11 +39,8 @@ class AnswerRecord:
     change: OrderChange
 
 
-class AnswerRows:
-    """The table `answers` of one ledger. Every method is one durable transaction, or a read."""
-
-    def __init__(self, ledger: Transactions) -> None:
-        self._ledger = ledger
+class AnswerRows(Rows):
+    """The table `answers` of one ledger."""
 
     @repeating
     def record(self, answer: AnswerRecord, *, dead_owners: Iterable[str] = ()) -> bool:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select, update
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import marks
-from connectors.ledger.transactions import Transactions
+from connectors.ledger.transactions import Rows
 from domain.marketplace import Marketplace
 
 MOST_OF_A_NAME = 16
@@ -33,11 +33,8 @@ REMEDY = {
 }
 
 
-class MarkRows:
-    """The table `marks` of one ledger. Every method is one durable transaction, or a read."""
-
-    def __init__(self, ledger: Transactions) -> None:
-        self._ledger = ledger
+class MarkRows(Rows):
+    """The table `marks` of one ledger."""
 
     @repeating
     def standing(self) -> dict[Mark, str]:

@@ -8,17 +8,14 @@ from sqlalchemy import Connection, select, update
 
 from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import not_ours
-from connectors.ledger.transactions import Transactions
+from connectors.ledger.transactions import Rows
 from domain.findings import NotOurs, OrderId
 from domain.marketplace import Marketplace
 from domain.money import Money
 
 
-class NotOursRows:
-    """The table `not_ours` of one ledger. Every method is one durable transaction, or a read."""
-
-    def __init__(self, ledger: Transactions) -> None:
-        self._ledger = ledger
+class NotOursRows(Rows):
+    """The table `not_ours` of one ledger."""
 
     def standing(self) -> dict[OrderId, NotOurs]:
         """What holds now: the last word on each order that was not taken back."""

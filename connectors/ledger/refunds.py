@@ -14,15 +14,12 @@ from connectors.ledger.order_facts import Refunded
 from connectors.ledger.records import OrderChange
 from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import orders, refund_events, refunds
-from connectors.ledger.transactions import Transactions
+from connectors.ledger.transactions import Rows
 from domain.after_sale import Refund, RefundEvent, RefundState
 
 
-class RefundRows:
-    """The tables `refunds` and `refund_events` of one ledger. Every method is one durable transaction, or a read."""
-
-    def __init__(self, ledger: Transactions) -> None:
-        self._ledger = ledger
+class RefundRows(Rows):
+    """The tables `refunds` and `refund_events` of one ledger."""
 
     def of_orders(self, order_refs: Iterable[str]) -> list[Refund]:
         """The refunds of these orders, oldest first."""
@@ -76,12 +73,7 @@ class RefundRows:
     def events(self, *, order_refs: Iterable[str] | None = None, since: datetime | None = None) -> list[dict[str, Any]]:
         """Recorded events in order, optionally of some orders, or recorded since a moment."""
         c = refund_events.c
-        statement = select(refund_events).order_by(c.order_ref, c.key, c.sequence)
-        if order_refs is not None:
-            statement = statement.where(c.order_ref.in_(list(order_refs)))
-        if since is not None:
-            statement = statement.where(c.recorded_at >= since)
-        return self._ledger.rows(statement)
+        return self._events(refund_events, c.order_ref, c.key, c.sequence, order_refs=order_refs, since=since)
 
     def _refunds(self, statement: Select[Any]) -> list[Refund]:
         rows = self._ledger.rows(statement.order_by(refunds.c.recorded_at, refunds.c.key))

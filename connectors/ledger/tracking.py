@@ -11,15 +11,12 @@ from sqlalchemy import select
 
 from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import tracking_events
-from connectors.ledger.transactions import Transactions
+from connectors.ledger.transactions import Rows
 from domain.service_orders import TrackingEvent
 
 
-class TrackingRows:
-    """The table `tracking_events` of one ledger. Every method is one durable transaction, or a read."""
-
-    def __init__(self, ledger: Transactions) -> None:
-        self._ledger = ledger
+class TrackingRows(Rows):
+    """The table `tracking_events` of one ledger."""
 
     @repeating
     def add(self, order_ref: str, events: Sequence[TrackingEvent]) -> int:
@@ -60,9 +57,5 @@ class TrackingRows:
     def listed(self, *, order_refs: Iterable[str] | None = None, since: datetime | None = None) -> list[dict[str, Any]]:
         """Recorded events in order, optionally of some orders, or recorded since a moment."""
         c = tracking_events.c
-        statement = select(tracking_events).order_by(c.order_ref, c.occurred_at, c.tracking_number, c.sequence)
-        if order_refs is not None:
-            statement = statement.where(c.order_ref.in_(list(order_refs)))
-        if since is not None:
-            statement = statement.where(c.recorded_at >= since)
-        return self._ledger.rows(statement)
+        order = (c.order_ref, c.occurred_at, c.tracking_number, c.sequence)
+        return self._events(tracking_events, *order, order_refs=order_refs, since=since)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Executable
+from sqlalchemy import ColumnElement, Connection, Executable, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from connectors.ledger.engine import blaming, open_engine, require_lasting
@@ -52,3 +52,21 @@ class Transactions:
         """Reads that lock nothing. Raises `LedgerUnusable`."""
         with blaming(self.url), self.engine.connect() as connection:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+class Rows:
+    """Some tables of one ledger. Every method is one durable transaction, or a read."""
+
+    def __init__(self, ledger: Transactions) -> None:
+        self._ledger = ledger
+
+    def _events(
+        self, events: Table, *order: ColumnElement[Any], order_refs: Iterable[str] | None, since: datetime | None
+    ) -> list[dict[str, Any]]:
+        """Recorded events in order, optionally of some orders, or recorded since a moment."""
+        statement = select(events).order_by(*order)
+        if order_refs is not None:
+            statement = statement.where(events.c.order_ref.in_(list(order_refs)))
+        if since is not None:
+            statement = statement.where(events.c.recorded_at >= since)
+        return self._ledger.rows(statement)
