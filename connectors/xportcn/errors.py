@@ -10,9 +10,18 @@ XportcnError
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Self, TypedDict, Unpack
 
 from domain.quotes import LineProblem
+
+
+class Facts(TypedDict, total=False):
+    """What is known of any call that did not succeed."""
+
+    operation: str
+    request_id: str
+    status: int | None
+    code: str
 
 
 class XportcnError(Exception):
@@ -57,34 +66,16 @@ class NotSent(XportcnError):
     `retry_after_s` is what the service asked to wait, None if it did not say.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        operation: str = "",
-        request_id: str = "",
-        status: int | None = None,
-        code: str = "",
-        retry_after_s: float | None = None,
-    ) -> None:
-        super().__init__(message, operation=operation, request_id=request_id, status=status, code=code)
+    def __init__(self, message: str, *, retry_after_s: float | None = None, **facts: Unpack[Facts]) -> None:
+        super().__init__(message, **facts)
         self.retry_after_s = retry_after_s
 
 
 class Refused(XportcnError):
     """The service said no. `problems` are the same in our words, line by line where the service says which."""
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        operation: str = "",
-        request_id: str = "",
-        status: int | None = None,
-        code: str = "",
-        problems: tuple[LineProblem, ...] = (),
-    ) -> None:
-        super().__init__(message, operation=operation, request_id=request_id, status=status, code=code)
+    def __init__(self, message: str, *, problems: tuple[LineProblem, ...] = (), **facts: Unpack[Facts]) -> None:
+        super().__init__(message, **facts)
         self.problems = problems
 
     def explained(self, *, code: str, problems: tuple[LineProblem, ...] = (), message: str = "") -> Self:
@@ -106,15 +97,6 @@ class Unanswered(XportcnError):
 class ContractMismatch(Unanswered):
     """The service answered success, but not as the contract says; `field` is where. An effect may have happened."""
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        operation: str = "",
-        request_id: str = "",
-        status: int | None = None,
-        code: str = "",
-        field: str = "",
-    ) -> None:
-        super().__init__(message, operation=operation, request_id=request_id, status=status, code=code)
+    def __init__(self, message: str, *, field: str = "", **facts: Unpack[Facts]) -> None:
+        super().__init__(message, **facts)
         self.field = field

@@ -46,7 +46,8 @@ def _taobao(client: XportcnClient) -> Offering:
     from connectors.xportcn.carts.taobao import TaobaoCart
     from connectors.xportcn.channels.taobao import TaobaoChannel
 
-    return Offering(TaobaoChannel(client), TaobaoBrowser(client), TaobaoCart(client), TaobaoAfterSale(client))
+    channel = TaobaoChannel(client)
+    return Offering(channel, TaobaoBrowser(client, channel), TaobaoCart(client), TaobaoAfterSale(client))
 
 
 def _alibaba_1688(client: XportcnClient) -> Offering:
@@ -55,27 +56,30 @@ def _alibaba_1688(client: XportcnClient) -> Offering:
     from connectors.xportcn.carts.alibaba_1688 import Alibaba1688Cart
     from connectors.xportcn.channels.alibaba_1688 import Alibaba1688Channel
 
-    return Offering(
-        Alibaba1688Channel(client), Alibaba1688Browser(client), Alibaba1688Cart(client), Alibaba1688AfterSale(client)
-    )
+    channel = Alibaba1688Channel(client)
+    cart, after_sale = Alibaba1688Cart(client), Alibaba1688AfterSale(client)
+    return Offering(channel, Alibaba1688Browser(client, channel), cart, after_sale)
 
 
 def _big_major(client: XportcnClient) -> Offering:
     from connectors.xportcn.browse.big_major import BigMajorBrowser
     from connectors.xportcn.channels.big_major import BigMajorChannel
 
-    return Offering(BigMajorChannel(client), BigMajorBrowser(client))
+    channel = BigMajorChannel(client)
+    return Offering(channel, BigMajorBrowser(client, channel))
 
 
 def _international(client: XportcnClient) -> Offering:
     from connectors.xportcn.browse.international import InternationalBrowser
     from connectors.xportcn.channels.international import InternationalChannel
 
-    return Offering(InternationalChannel(client), InternationalBrowser(client))
+    channel = InternationalChannel(client)
+    return Offering(channel, InternationalBrowser(client, channel))
 
 
 def _poizon(client: XportcnClient) -> Offering:
     from connectors.xportcn.browse.poizon import PoizonBrowser
     from connectors.xportcn.channels.poizon import PoizonChannel
 
-    return Offering(PoizonChannel(client), PoizonBrowser(client))
+    channel = PoizonChannel(client)
+    return Offering(channel, PoizonBrowser(client, channel))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from datetime import datetime
 
 from connectors.xportcn.api import alibaba_product
+from connectors.xportcn.api.base import ReadCall
+from connectors.xportcn.browse.base import ROOT, PlainBrowser, not_offered, refuse_filters
 from connectors.xportcn.channels import alibaba_1688_reading as reading
-from connectors.xportcn.client import XportcnClient
 from domain.browsing import Category, Filters, Hits, Sort
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.offers import OfferSummary
 
 BEST_SELLING = json.dumps({"monthSold": "desc"})
 DIRECTIONS = {Sort.PRICE_UP: "asc", Sort.PRICE_DOWN: "desc"}
@@ -42,25 +44,36 @@ def yuan(price: Money | None) -> str | None:
 
 def hits(marketplace: Marketplace, page: alibaba_product.SearchPage) -> Hits:
     """A page of either marketplace."""
-    return Hits(total=page.total_records, offers=tuple(_summary(marketplace, hit) for hit in page.data))
+    return Hits(total=page.total_records, offers=tuple(reading.summary(hit, marketplace) for hit in page.data))
 
 
-def _summary(marketplace: Marketplace, hit: alibaba_product.SearchHit) -> OfferSummary:
-    found = reading.summary(hit)
-    return OfferSummary(
-        marketplace=marketplace,
-        item_id=found.item_id,
-        title=found.title,
-        price=found.price,
-        image_url=found.image_url,
-        seller_id=found.seller_id,
-    )
+class AlibabaBrowser(PlainBrowser):
+    """Words, categories, best sellers of a category, and the tree, by a `product_search` of one form."""
 
+    lists_everything = False
+    product_search: ReadCall[alibaba_product.SearchRequest, alibaba_product.SearchPage]
 
-async def tree(client: XportcnClient, parent_id: str) -> list[Category]:
-    """The categories right below one, the same for both marketplaces."""
-    listed = await client.read(alibaba_product.CATEGORY, alibaba_product.CategoryRequest(category_id=parent_id))
-    return [
-        Category(category_id=one.category_id, name=one.name, level=one.level or 1, is_leaf=one.is_leaf)
-        for one in listed
-    ]
+    async def by_words(self, words: str, filters: Filters) -> Hits:
+        return await self._hits(keyword_request(words, filters))
+
+    async def _hits(self, request: alibaba_product.SearchRequest) -> Hits:
+        return hits(self.marketplace, await self._client.read(self.product_search, request))
+
+    async def listing(self, filters: Filters, *, changed_since: datetime | None = None) -> Hits:
+        if not filters.category_id:
+            raise not_offered(self.marketplace, "list of everything", "list its root categories one by one")
+        return await self.by_words("", filters)
+
+    async def hot(self, filters: Filters) -> Hits:
+        refuse_filters(self.marketplace, "best sellers", filters, offers="price category")
+        if not filters.category_id:
+            raise not_offered(self.marketplace, "best sellers of everything", "name a category")
+        return await self._hits(keyword_request("", filters, sort=BEST_SELLING))
+
+    async def categories(self, parent_id: str = ROOT) -> Sequence[Category]:
+        """The categories right below one, the same for both marketplaces."""
+        request = alibaba_product.CategoryRequest(category_id=parent_id)
+        return [
+            Category(category_id=one.category_id, name=one.name, level=one.level or 1, is_leaf=one.is_leaf)
+            for one in await self._client.read(alibaba_product.CATEGORY, request)
+        ]

@@ -7,8 +7,11 @@ from datetime import datetime
 from typing import Protocol
 
 from connectors.xportcn.browse.images import Image
+from connectors.xportcn.channels.base import Channel
+from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import XportcnError
 from domain.browsing import Category, Filters, Hits, Sort
+from domain.items import ItemId, read_item
 from domain.marketplace import Marketplace
 from domain.offers import Offer
 
@@ -52,6 +55,37 @@ class Browser(Protocol):
 
     async def categories(self, parent_id: str = ROOT) -> Sequence[Category]:
         """The categories right below one; the roots below `ROOT`."""
+
+
+class PlainBrowser:
+    """What the browsers of all marketplaces do alike; a way to search that one does not have says so."""
+
+    marketplace: Marketplace
+    tells_changes = False
+    lists_everything = True
+
+    def __init__(self, client: XportcnClient, channel: Channel) -> None:
+        self._client = client
+        self._channel = channel
+
+    async def by_image(self, image: Image, filters: Filters) -> Hits:
+        raise not_offered(self.marketplace, "search by image", "search by words or category")
+
+    async def by_url(self, url: str) -> Offer | None:
+        """The product of a link or an id; `ValueError` for what is neither."""
+        item = read_item(self.marketplace, url)
+        if not isinstance(item, ItemId):
+            raise ValueError(f"{url!r} is no {self.marketplace} link and no item id")
+        return await self._channel.offer(item.id)
+
+    async def by_shop(self, shop_id: str, filters: Filters) -> Hits:
+        raise not_offered(self.marketplace, "search by shop", "search by words or category")
+
+    async def hot(self, filters: Filters) -> Hits:
+        raise not_offered(self.marketplace, "best sellers", "search by words or category")
+
+    async def categories(self, parent_id: str = ROOT) -> Sequence[Category]:
+        raise not_offered(self.marketplace, "category tree", "its offers name their category: search by words first")
 
 
 def refuse_filters(marketplace: Marketplace, way: str, filters: Filters, *, offers: str = "") -> None:

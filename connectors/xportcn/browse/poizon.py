@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from connectors.xportcn.api import poizon
-from connectors.xportcn.browse.base import ROOT, not_offered
-from connectors.xportcn.browse.images import Image
-from connectors.xportcn.browse.products import product_at
+from connectors.xportcn.browse.base import PlainBrowser
 from connectors.xportcn.channels import poizon_reading as reading
-from connectors.xportcn.client import XportcnClient
-from domain.browsing import Category, Filters, Hits, Sort
+from domain.browsing import Filters, Hits, Sort
 from domain.marketplace import Marketplace
-from domain.offers import Offer
 
 SORTS = {Sort.RELEVANCE: None, Sort.PRICE_UP: "price_asc", Sort.PRICE_DOWN: "price_desc"}
 
 
-class PoizonBrowser:
+class PoizonBrowser(PlainBrowser):
     """Implements `Browser` (see `browse.base`)."""
 
     marketplace = Marketplace.POIZON
-    tells_changes = False
-    lists_everything = True
-
-    def __init__(self, client: XportcnClient) -> None:
-        self._client = client
 
     async def by_words(self, words: str, filters: Filters) -> Hits:
         request = poizon.SearchRequest(
@@ -41,20 +31,5 @@ class PoizonBrowser:
         page = await self._client.read(poizon.SEARCH, request)
         return Hits(total=page.total_records, offers=tuple(reading.summary(hit) for hit in page.data))
 
-    async def by_image(self, image: Image, filters: Filters) -> Hits:
-        raise not_offered(self.marketplace, "search by image", "search by words or category")
-
-    async def by_url(self, url: str) -> Offer | None:
-        return await product_at(self.marketplace, self._client, url)
-
-    async def by_shop(self, shop_id: str, filters: Filters) -> Hits:
-        raise not_offered(self.marketplace, "search by shop", "search by words or category")
-
     async def listing(self, filters: Filters, *, changed_since: datetime | None = None) -> Hits:
         return await self.by_words("", filters)
-
-    async def hot(self, filters: Filters) -> Hits:
-        raise not_offered(self.marketplace, "best sellers", "search by words or category")
-
-    async def categories(self, parent_id: str = ROOT) -> Sequence[Category]:
-        raise not_offered(self.marketplace, "category tree", "its offers name their category: search by words first")

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from urllib.parse import urlsplit
 
 from connectors.xportcn.api import taobao_product
-from connectors.xportcn.browse.base import ROOT, not_offered, refuse_filters
+from connectors.xportcn.browse.base import PlainBrowser, refuse_filters
 from connectors.xportcn.browse.images import Image
-from connectors.xportcn.browse.products import product_at
 from connectors.xportcn.channels import taobao_reading as reading
-from connectors.xportcn.channels.refusals import PRODUCT_NOT_FOUND
-from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.errors import Refused
+from connectors.xportcn.channels.refusals import PRODUCT_NOT_FOUND, unless_missing
 from connectors.xportcn.wire import unix_ms
-from domain.browsing import Category, Filters, Hits, Sort
+from domain.browsing import Filters, Hits, Sort
 from domain.items import PAGES
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -24,15 +20,11 @@ from domain.offers import Offer, OfferSummary
 SORTS = {Sort.RELEVANCE: None, Sort.PRICE_UP: "price_asc", Sort.PRICE_DOWN: "price_desc"}
 
 
-class TaobaoBrowser:
+class TaobaoBrowser(PlainBrowser):
     """Implements `Browser` (see `browse.base`)."""
 
     marketplace = Marketplace.TAOBAO
     tells_changes = True
-    lists_everything = True
-
-    def __init__(self, client: XportcnClient) -> None:
-        self._client = client
 
     async def by_words(self, words: str, filters: Filters) -> Hits:
         refuse_filters(self.marketplace, "words", filters, offers="sort price")
@@ -64,21 +56,16 @@ class TaobaoBrowser:
     async def by_url(self, url: str) -> Offer | None:
         """Short links, which name no item, are for the service to follow."""
         try:
-            return await product_at(self.marketplace, self._client, url)
+            return await super().by_url(url)
         except ValueError:
             if not _is_ours(url):
                 raise
         return await self._inquire(url)
 
     async def _inquire(self, url: str) -> Offer | None:
-        try:
-            request = taobao_product.InquiryRequest(url=url)
-            product = await self._client.read(taobao_product.INQUIRY, request)
-            return reading.offer(product)
-        except Refused as refused:
-            if refused.code == PRODUCT_NOT_FOUND:
-                return None
-            raise
+        inquiry = self._client.read(taobao_product.INQUIRY, taobao_product.InquiryRequest(url=url))
+        product = await unless_missing(inquiry, PRODUCT_NOT_FOUND)
+        return reading.offer(product) if product else None
 
     async def by_shop(self, shop_id: str, filters: Filters) -> Hits:
         refuse_filters(self.marketplace, "a shop's offers", filters, offers="category")
@@ -95,9 +82,6 @@ class TaobaoBrowser:
         )
         page = await self._client.read(taobao_product.HOT, request)
         return _hits(page)
-
-    async def categories(self, parent_id: str = ROOT) -> Sequence[Category]:
-        raise not_offered(self.marketplace, "category tree", "its offers name their category: search by words first")
 
     async def _listed(self, filters: Filters, *, shop_id: str = "", changed_since: datetime | None = None) -> Hits:
         request = taobao_product.SpuPageRequest(

@@ -12,16 +12,16 @@ from connectors.xportcn.channels import alibaba_1688_reading as reading
 from connectors.xportcn.channels.alibaba_1688 import Alibaba1688Channel
 from connectors.xportcn.channels.alibaba_requests import address
 from connectors.xportcn.channels.base import Created, Warehouse
+from connectors.xportcn.channels.previewing import no_quote
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused, Unanswered
 from connectors.xportcn.wire import Nothing
 from domain.cart import CartRow
 from domain.effects import Claim
 from domain.marketplace import Marketplace
-from domain.money import Money
 from domain.offers import Offer
 from domain.orders import OrderLine, SourcingOrder
-from domain.quotes import LineProblem, Quote
+from domain.quotes import Quote
 from domain.service_orders import ServiceOrder
 
 
@@ -55,7 +55,7 @@ class Alibaba1688Cart:
             preview = await self._client.read(api.PREVIEW, request)
             return reading.quote(preview, order.lines, self._client.settings.allowed_trade_types)
         except Refused as refused:
-            return Quote(goods=Money(0), postage=Money(0), total=Money(0), problems=(_problem(refused),))
+            return no_quote(reading.problem(refused.code, refused.message))
 
     async def create(self, claim: Claim, order: SourcingOrder, row_ids: Sequence[str], warehouse: Warehouse) -> Created:
         request = api.CreateRequest(
@@ -90,7 +90,3 @@ def _row(row: api.CartRow, seller: api.CartSeller | None) -> CartRow:
         seller_name=seller.seller_nick_name if seller else "",
         buyable=seller is not None,
     )
-
-
-def _problem(refused: Refused) -> LineProblem:
-    return LineProblem(problem=reading.problem_of(refused.code, refused.message), message=refused.message)

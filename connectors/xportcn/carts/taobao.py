@@ -12,16 +12,17 @@ from connectors.xportcn.api import taobao_order
 from connectors.xportcn.carts.base import require_true
 from connectors.xportcn.channels import taobao_reading as reading
 from connectors.xportcn.channels.base import Created, Warehouse
+from connectors.xportcn.channels.previewing import no_quote
+from connectors.xportcn.channels.taobao import foreign_address
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused, Unanswered
 from connectors.xportcn.wire import Nothing, unix_ms
 from domain.cart import CartRow
 from domain.effects import Claim
 from domain.marketplace import Marketplace
-from domain.money import Money
 from domain.offers import Offer
-from domain.orders import OrderLine, Receiver, SourcingOrder
-from domain.quotes import LineProblem, Quote
+from domain.orders import OrderLine, SourcingOrder
+from domain.quotes import Quote
 from domain.service_orders import ServiceOrder
 
 PAGE_SIZE = 50
@@ -66,15 +67,18 @@ class TaobaoCart:
         require_true(api.EDIT, answered=await self._client.read(api.EDIT, request))
 
     async def quote(self, order: SourcingOrder, row_ids: Sequence[str], warehouse: Warehouse) -> Quote:
-        request = api.PreviewRequest(ids=tuple(row_ids), order_address=_address(order.request.receiver))
+        request = api.PreviewRequest(
+            ids=tuple(row_ids), order_address=foreign_address(order.request.receiver, api.CartAddress)
+        )
         try:
             return reading.quote(await self._client.read(api.PREVIEW, request), order.lines)
         except Refused as refused:
-            problem = LineProblem(problem=reading.problem_of(refused.code), message=refused.message)
-            return Quote(goods=Money(0), postage=Money(0), total=Money(0), problems=(problem,))
+            return no_quote(reading.problem(refused.code, refused.message))
 
     async def create(self, claim: Claim, order: SourcingOrder, row_ids: Sequence[str], warehouse: Warehouse) -> Created:
-        request = api.CreateRequest(ids=tuple(row_ids), order_address=_address(order.request.receiver))
+        request = api.CreateRequest(
+            ids=tuple(row_ids), order_address=foreign_address(order.request.receiver, api.CartAddress)
+        )
         return reading.created(await self._client.effect(api.CREATE, request, claim=claim))
 
     async def find(self, order: SourcingOrder, row_ids: Sequence[str], *, since: datetime) -> list[ServiceOrder]:
@@ -124,18 +128,4 @@ def _row(row: api.CartRow, shop: api.CartShop | None) -> CartRow:
         seller_id=shop.shop_id if shop else "",
         seller_name=shop.shop_name if shop else "",
         buyable=shop is not None,
-    )
-
-
-def _address(receiver: Receiver) -> api.CartAddress:
-    return api.CartAddress(
-        country=receiver.country,
-        state=receiver.state or receiver.city,  # required there, unknown to many countries
-        city=receiver.city,
-        district="",
-        address=receiver.address,
-        zip=receiver.zip,
-        name=receiver.name,
-        phone=receiver.phone,
-        mobile_phone=receiver.phone,
     )

@@ -8,63 +8,45 @@ from datetime import datetime
 from connectors.concurrently import concurrently
 from connectors.xportcn.api import alibaba_batch, alibaba_order, alibaba_product
 from connectors.xportcn.channels import alibaba_1688_reading as reading
+from connectors.xportcn.channels.alibaba_channel import AlibabaChannel
 from connectors.xportcn.channels.alibaba_requests import address, cargo, seller_cargo
 from connectors.xportcn.channels.base import Created, PayOutcome, Warehouse
-from connectors.xportcn.channels.listing import PAGE_SIZE, Page, find_in_list, first_hits, list_since, order_page
+from connectors.xportcn.channels.listing import PAGE_SIZE, Page, order_page
 from connectors.xportcn.channels.previewing import no_quote
 from connectors.xportcn.channels.references import CLOCK_MARGIN, batches_of_sellers, require_batch
-from connectors.xportcn.channels.refusals import ORDER_NOT_FOUND, PRODUCT_NOT_FOUND, without_own_id
+from connectors.xportcn.channels.refusals import ORDER_NOT_FOUND, unless_missing, without_own_id
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.wire import china_text
-from domain.absence import Reading
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.offers import Offer, OfferSummary
 from domain.orders import SourcingOrder
-from domain.quotes import LineProblem, Quote
+from domain.quotes import Quote
 from domain.service_orders import Place, ServiceOrder, TrackingEvent
 
-ORDER_LIST = alibaba_order.ORDER_PAGE.operation
 MOST_SELLERS = 10
 
 
-class Alibaba1688Channel:
+class Alibaba1688Channel(AlibabaChannel):
     """Implements `Channel`, `PaysMany` and `QuotesMany` (see `channels.base`)."""
 
-    marketplace: Marketplace = Marketplace.ALIBABA_1688
+    marketplace = Marketplace.ALIBABA_1688
+    product_search = alibaba_product.SEARCH
+    product_detail = alibaba_product.DETAIL
+    order_list = alibaba_order.ORDER_PAGE.operation
     pay_batch_size = 10  # thirty are taken, ten recommended: more of them time out, and all at once are unknown then
 
     def __init__(self, client: XportcnClient) -> None:
-        self._client = client
-        own_id = {Place.OWN_ID} if client.settings.out_order_id else set()
-        self.places = frozenset({Place.REFERENCE} | own_id)
+        super().__init__(client)
         self._trade_types = client.settings.allowed_trade_types
-
-    async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
-        async def turn(page_no: int) -> Page[OfferSummary]:
-            request = alibaba_product.SearchRequest(keyword=words, begin_page=page_no, page_size=min(limit, PAGE_SIZE))
-            page = await self._client.read(alibaba_product.SEARCH, request)
-            return Page([reading.summary(hit) for hit in page.data], page.total_records)
-
-        return await first_hits(turn, limit)
-
-    async def offer(self, item_id: str) -> Offer | None:
-        try:
-            request = alibaba_product.DetailRequest(offer_id=item_id)
-            return reading.offer(await self._client.read(alibaba_product.DETAIL, request))
-        except Refused as refused:
-            if refused.code == PRODUCT_NOT_FOUND:
-                return None
-            raise
 
     async def quote(self, order: SourcingOrder, warehouse: Warehouse) -> Quote:
         request = alibaba_order.PreviewRequest(address_param=address(warehouse), cargo_param_list=cargo(order.lines))
         try:
             preview = await self._client.read(alibaba_order.PREVIEW, request)
         except Refused as refused:
-            return no_quote(_problem(refused))
+            return no_quote(reading.problem(refused.code, refused.message))
         return reading.quote(preview, order.lines, self._trade_types)
 
     async def quote_many(self, orders: Sequence[SourcingOrder], warehouse: Warehouse) -> dict[str, Quote]:
@@ -112,7 +94,8 @@ class Alibaba1688Channel:
             answer = await self._client.effect(alibaba_order.CREATE, request, claim=claim)
         except Refused as refused:
             refused = without_own_id(refused)
-            raise refused.explained(code=refused.code, problems=(_problem(refused),)) from refused
+            problem = reading.problem(refused.code, refused.message)
+            raise refused.explained(code=refused.code, problems=(problem,)) from refused
         return reading.created(answer, order.lines)
 
     async def pay(self, claim: Claim, order_id: str) -> None:
@@ -132,14 +115,6 @@ class Alibaba1688Channel:
             return dict.fromkeys(order_ids, refused)
         return {order_id: reading.payment_outcome(answer, order_id) for order_id in order_ids}
 
-    async def find(self, references: Sequence[str], *, since: datetime, controls: Sequence[str] = ()) -> Reading:
-        """Look through the order list: 1688 can't be asked for a reference."""
-        wanted = [*references, *controls]
-        return await find_in_list(lambda page_no: self._page(page_no, since), wanted, since, ORDER_LIST)
-
-    async def list_orders(self, *, since: datetime) -> list[ServiceOrder]:
-        return await list_since(lambda page_no: self._page(page_no, since), since, ORDER_LIST)
-
     async def _page(self, page_no: int, since: datetime) -> Page[ServiceOrder]:
         request = alibaba_order.OrderPageRequest(
             page=page_no, page_size=PAGE_SIZE, create_start_time=china_text(since - CLOCK_MARGIN)
@@ -147,23 +122,11 @@ class Alibaba1688Channel:
         page = await self._client.read(alibaba_order.ORDER_PAGE, request)
         return order_page(page.result, page.total_record, reading.service_order)
 
-    async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
-        orders = await concurrently(dict.fromkeys(order_ids), self._order)
-        return {order.order_id: order for order in orders if order is not None}
-
     async def _order(self, order_id: str) -> ServiceOrder | None:
-        try:
-            request = alibaba_order.OrderDetailRequest(order_id=order_id)
-            return reading.service_order(await self._client.read(alibaba_order.ORDER_DETAIL, request))
-        except Refused as refused:
-            if refused.code == ORDER_NOT_FOUND:
-                return None
-            raise
+        request = alibaba_order.OrderDetailRequest(order_id=order_id)
+        order = await unless_missing(self._client.read(alibaba_order.ORDER_DETAIL, request), ORDER_NOT_FOUND)
+        return reading.service_order(order) if order else None
 
     async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
         request = alibaba_order.LogisticsRequest(order_id=order.order_id)
         return await reading.traced(self._client.read(alibaba_order.LOGISTICS, request))
-
-
-def _problem(refused: Refused) -> LineProblem:
-    return LineProblem(problem=reading.problem_of(refused.code, refused.message), message=refused.message)

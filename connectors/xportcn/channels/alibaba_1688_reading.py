@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter
+from typing import Any
 
-from connectors.xportcn.api import alibaba_batch, alibaba_order, alibaba_product
+from connectors.xportcn.api import alibaba_batch, alibaba_order, alibaba_product, big_major
+from connectors.xportcn.api.base import EffectCall
 from connectors.xportcn.channels.base import Created, PayOutcome
 from connectors.xportcn.channels.lines import LinesByIds, distinct, oldest_first, trace_status, untold
 from connectors.xportcn.channels.refusals import (
@@ -18,7 +20,7 @@ from connectors.xportcn.channels.refusals import (
     refusal,
     unsettled,
 )
-from connectors.xportcn.errors import ContractMismatch, Misconfigured
+from connectors.xportcn.errors import ContractMismatch, Misconfigured, Refused
 from domain.marketplace import Marketplace
 from domain.money import Money, per_unit, total_of
 from domain.offers import Offer, OfferSummary, Sku, VolumePrice
@@ -55,9 +57,9 @@ PROBLEMS = {
 }
 
 
-def summary(hit: alibaba_product.SearchHit) -> OfferSummary:
+def summary(hit: alibaba_product.SearchHit, marketplace: Marketplace) -> OfferSummary:
     return OfferSummary(
-        marketplace=Marketplace.ALIBABA_1688,
+        marketplace=marketplace,
         item_id=hit.offer_id,
         title=hit.subject or hit.subject_trans,
         price=hit.price_info.price,
@@ -66,9 +68,9 @@ def summary(hit: alibaba_product.SearchHit) -> OfferSummary:
     )
 
 
-def offer(product: alibaba_product.Product) -> Offer:
+def offer(product: alibaba_product.Product, marketplace: Marketplace) -> Offer:
     return Offer(
-        marketplace=Marketplace.ALIBABA_1688,
+        marketplace=marketplace,
         item_id=product.offer_id,
         title=product.subject or product.subject_trans,
         image_url=next(iter(product.product_image.images), ""),
@@ -105,6 +107,10 @@ def problem_of(code: str, words: str) -> Problem:
     return PROBLEMS.get(code, Problem.OTHER)
 
 
+def problem(code: str, words: str, line_no: int = 0) -> LineProblem:
+    return LineProblem(problem=problem_of(code, words), message=words or code, line_no=line_no)
+
+
 def order_ids(line: OrderLine) -> tuple[str, str]:
     return line.item_id, line.spec_id
 
@@ -120,7 +126,7 @@ def quote(preview: alibaba_order.Preview, lines: tuple[OrderLine, ...], trade_ty
     problems = tuple(_cargo_problem(our, cargo) for our, cargo in told if cargo.result_code in PROBLEMS)
     problems = problems or tuple(_order_problems(preview))
     if not preview.success and not problems:
-        problems = (_problem(preview.error_code, preview.error_msg or "refused without a word"),)
+        problems = (problem(preview.error_code, preview.error_msg or "refused without a word"),)
     if not problems and not preview.results:
         raise _no_sums()
     return Quote(
@@ -149,20 +155,16 @@ def _trade(preview: alibaba_order.Preview, allowed: Sequence[str]) -> dict[str, 
 
 
 def _cargo_problem(our: OrderLine | None, cargo: alibaba_order.PreviewedCargo) -> LineProblem:
-    return _problem(cargo.result_code, cargo.message, line_no=our.line_no if our else 0)
+    return problem(cargo.result_code, cargo.message, line_no=our.line_no if our else 0)
 
 
 def _order_problems(preview: alibaba_order.Preview) -> Iterable[LineProblem]:
     if preview.error_code in PROBLEMS:
-        yield _problem(preview.error_code, preview.error_msg)
+        yield problem(preview.error_code, preview.error_msg)
         return
     for part in preview.results:
         if part.result_code in PROBLEMS:
-            yield _problem(part.result_code, part.message)
-
-
-def _problem(code: str, words: str, line_no: int = 0) -> LineProblem:
-    return LineProblem(problem=problem_of(code, words), message=words or code, line_no=line_no)
+            yield problem(part.result_code, part.message)
 
 
 def _quote_line(our: OrderLine, amount: Money) -> QuoteLine:
@@ -195,7 +197,7 @@ def created(answer: alibaba_order.CreateAnswer, lines: tuple[OrderLine, ...]) ->
     if ids or (answer.success is not False and not answer.failed_offer_list):
         words = f"success {answer.success} with order ids {list(ids)} and {len(answer.failed_offer_list)} failed lines"
         raise unsettled(alibaba_order.CREATE, answer, words)
-    raise _not_created(answer, lines)
+    raise not_created(alibaba_order.CREATE, answer, lines)
 
 
 def _created_total(answer: alibaba_order.CreateAnswer, parts: list[alibaba_order.CreatedOrder]) -> Money | None:
@@ -205,16 +207,20 @@ def _created_total(answer: alibaba_order.CreateAnswer, parts: list[alibaba_order
     return total_of(amounts) if parts and len(amounts) == len(parts) else None
 
 
-def _not_created(answer: alibaba_order.CreateAnswer, lines: tuple[OrderLine, ...]) -> Exception:
+def not_created(
+    call: EffectCall[Any, Any],
+    answer: alibaba_order.CreateAnswer | big_major.CreateAnswer,
+    lines: tuple[OrderLine, ...],
+) -> Refused:
+    """A create of either twin that says no, with what it says of each line."""
     ours = LinesByIds(lines, order_ids)
     problems = tuple(
-        _problem(failed.error_code, failed.error_message, line_no=our.line_no if our else 0)
+        problem(failed.error_code, failed.error_message, line_no=our.line_no if our else 0)
         for failed in answer.failed_offer_list
         for our in [ours.take((failed.offer_id, failed.spec_id))]
-    ) or (_problem(answer.code, answer.message),)
+    ) or (problem(answer.code, answer.message),)
     code = answer.code or next((failed.error_code for failed in answer.failed_offer_list), "")
-    words = answer.message or problems[0].message
-    return refusal(alibaba_order.CREATE, answer, words, code=code, problems=problems)
+    return refusal(call, answer, answer.message or problems[0].message, code=code, problems=problems)
 
 
 def pay_code(code: str, words: str) -> str:

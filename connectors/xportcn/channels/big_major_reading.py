@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from connectors.xportcn.api import big_major
-from connectors.xportcn.channels.alibaba_1688_reading import domestic_parcels, order_ids, problem_of, shipments
+from connectors.xportcn.channels.alibaba_1688_reading import (
+    domestic_parcels,
+    not_created,
+    order_ids,
+    problem,
+    shipments,
+)
 from connectors.xportcn.channels.base import Created
 from connectors.xportcn.channels.lines import LinesByIds, untold
 from connectors.xportcn.channels.refusals import refusal, unsettled
@@ -22,10 +28,6 @@ STATUSES = {
     "WAITING_FOR_RECEIVE": ServiceStatus.SHIPPED,
     "CANCEL": ServiceStatus.CLOSED,
 }
-
-
-def problem(code: str, words: str, line_no: int = 0) -> LineProblem:
-    return LineProblem(problem=problem_of(code, words), message=words or code, line_no=line_no)
 
 
 def quote(previewed: Sequence[big_major.PreviewedOrder], lines: tuple[OrderLine, ...]) -> Quote:
@@ -60,20 +62,9 @@ def created(answer: big_major.CreateAnswer, lines: tuple[OrderLine, ...]) -> Cre
     if answer.success and ids and not failed and len(ids) == len(totals) == len(answer.order_list):
         return Created(order_ids=ids, total=total_of(totals))
     if answer.success is False and not answer.order_list:
-        raise _not_created(answer, lines)
+        raise not_created(big_major.CREATE, answer, lines)
     words = f"success {answer.success} with order ids {list(ids)}, {len(totals)} amounts and {failed} failed lines"
     raise unsettled(big_major.CREATE, answer, words)
-
-
-def _not_created(answer: big_major.CreateAnswer, lines: tuple[OrderLine, ...]) -> Exception:
-    ours = LinesByIds(lines, order_ids)
-    problems = tuple(
-        problem(failed.error_code, failed.error_message, our.line_no if our else 0)
-        for failed in answer.failed_offer_list
-        for our in [ours.take((failed.offer_id, failed.spec_id))]
-    ) or (problem(answer.code, answer.message),)
-    code = answer.code or next((failed.error_code for failed in answer.failed_offer_list), "")
-    return refusal(big_major.CREATE, answer, answer.message or problems[0].message, code=code, problems=problems)
 
 
 def settle_payment(answer: big_major.PayAnswer, order_id: str) -> None:

@@ -9,45 +9,36 @@ from connectors.concurrently import concurrently
 from connectors.xportcn.api import international
 from connectors.xportcn.channels import international_reading as reading
 from connectors.xportcn.channels.base import Created, Warehouse
+from connectors.xportcn.channels.filtered_orders import FilteredOrders
 from connectors.xportcn.channels.lines import oldest_first
 from connectors.xportcn.channels.listing import (
     PAGE_SIZE,
     Page,
     first_hits,
-    list_since,
     order_page,
-    require_filter,
-    whole_list,
 )
 from connectors.xportcn.channels.previewing import asked_before, no_quote, require_approved
-from connectors.xportcn.channels.references import CLOCK_MARGIN, batches, by_reference, in_every_call
-from connectors.xportcn.channels.refusals import PRODUCT_NOT_FOUND, code_of, payment_refusal
-from connectors.xportcn.client import XportcnClient
+from connectors.xportcn.channels.references import CLOCK_MARGIN
+from connectors.xportcn.channels.refusals import PRODUCT_NOT_FOUND, code_of, payment_answer, unless_missing
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.wire import china_text
-from domain.absence import Reading
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Offer, OfferSummary
 from domain.orders import OrderLine, SourcingOrder
 from domain.quotes import Quote
-from domain.service_orders import Place, ServiceOrder, TrackingEvent
+from domain.service_orders import ServiceOrder, TrackingEvent
 
-ORDER_LIST = international.ORDER_LIST.operation
-MOST_IDS = 50
 CHINA_BY_PHONE = "86"
 
 
-class InternationalChannel:
+class InternationalChannel(FilteredOrders):
     """Implements `Channel` (see `channels.base`). Only what is priced in CNY is bought."""
 
     marketplace: Marketplace = Marketplace.INTERNATIONAL
-
-    places = frozenset({Place.REFERENCE})
-
-    def __init__(self, client: XportcnClient) -> None:
-        self._client = client
+    order_list = international.ORDER_LIST.operation
+    reference_filter, id_filter = "channelReferIds", "tradeIds"
 
     async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
         async def turn(page_no: int) -> Page[OfferSummary]:
@@ -62,12 +53,8 @@ class InternationalChannel:
         return reading.offer(product) if product else None
 
     async def _product(self, item_id: str) -> international.Product | None:
-        try:
-            return await self._client.read(international.DETAIL, international.DetailRequest(product_id=item_id))
-        except Refused as refused:
-            if refused.code == PRODUCT_NOT_FOUND:
-                return None
-            raise
+        request = international.DetailRequest(product_id=item_id)
+        return await unless_missing(self._client.read(international.DETAIL, request), PRODUCT_NOT_FOUND)
 
     async def quote(self, order: SourcingOrder, warehouse: Warehouse) -> Quote:
         """The cheapest carrier's total. Of several lines each one's price is looked up: freight tells their sum."""
@@ -101,25 +88,8 @@ class InternationalChannel:
 
     async def pay(self, claim: Claim, order_id: str) -> None:
         request = international.PayRequest(order_id_list=(order_id,))
-        try:
-            answer = await self._client.effect(international.PAY, request, claim=claim)
-        except Refused as refused:
-            raise payment_refusal(refused) from refused
+        answer = await payment_answer(self._client.effect(international.PAY, request, claim=claim))
         reading.settle_payment(answer)
-
-    async def find(self, references: Sequence[str], *, since: datetime, controls: Sequence[str] = ()) -> Reading:
-        batched = [[*batch, *controls] for batch in batches(references, MOST_IDS - len(controls))]
-        lists = await concurrently(batched, self._with_references)
-        wanted = {*references, *in_every_call(lists, controls)}
-        return Reading(found=by_reference((order for orders in lists for order in orders), wanted, since))
-
-    async def _with_references(self, references: list[str]) -> list[ServiceOrder]:
-        orders = await whole_list(lambda page_no: self._page(page_no, references=references), ORDER_LIST)
-        require_filter(ORDER_LIST, "channelReferIds", (order.reference for order in orders), references)
-        return orders
-
-    async def list_orders(self, *, since: datetime) -> list[ServiceOrder]:
-        return await list_since(lambda page_no: self._page_since(page_no, since), since, ORDER_LIST)
 
     async def _page_since(self, page_no: int, since: datetime) -> Page[ServiceOrder]:
         request = international.OrderListRequest(
@@ -127,15 +97,6 @@ class InternationalChannel:
         )
         answer = await self._client.read(international.ORDER_LIST, request)
         return order_page(answer.order_list, answer.total_count, reading.any_order)
-
-    async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
-        lists = await concurrently(batches(order_ids, MOST_IDS), self._with_ids)
-        return {order.order_id: order for orders in lists for order in orders}
-
-    async def _with_ids(self, order_ids: list[str]) -> list[ServiceOrder]:
-        orders = await whole_list(lambda page_no: self._page(page_no, order_ids=order_ids), ORDER_LIST)
-        require_filter(ORDER_LIST, "tradeIds", (order.order_id for order in orders), order_ids)
-        return orders
 
     async def _page(
         self, page_no: int, *, references: Sequence[str] = (), order_ids: Sequence[str] = ()

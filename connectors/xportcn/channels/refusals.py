@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Awaitable
+from typing import Any, TypeVar
 
 from connectors.xportcn.api.base import EffectCall
 from connectors.xportcn.errors import Refused, Unanswered
@@ -22,6 +23,8 @@ CANNOT_PAY = "CANNOT_PAY"
 
 ORDER_NOT_FOUND = "40402"
 PRODUCT_NOT_FOUND = "40401"
+
+Answer = TypeVar("Answer")
 
 
 def refusal(
@@ -72,7 +75,20 @@ def code_of(refused: Refused) -> str:
     return word if refused.code == REFUSED_BY_THE_ENVELOPE and CODE_WORD.fullmatch(word) else refused.code
 
 
-def payment_refusal(refused: Refused) -> Refused:
-    """A payment refused by the envelope, with the code that all channels have for it."""
-    code = code_of(refused)
-    return refused.explained(code=ORDER_NOT_EXIST if code == ORDER_NOT_FOUND else code)
+async def payment_answer(payment: Awaitable[Answer]) -> Answer:
+    """The answer to a payment. One refused by the envelope has the code that all channels have for it."""
+    try:
+        return await payment
+    except Refused as refused:
+        code = code_of(refused)
+        raise refused.explained(code=ORDER_NOT_EXIST if code == ORDER_NOT_FOUND else code) from refused
+
+
+async def unless_missing(asked: Awaitable[Answer], code: str) -> Answer | None:
+    """The answer; None where the service says by this code that there is no such thing."""
+    try:
+        return await asked
+    except Refused as refused:
+        if refused.code == code:
+            return None
+        raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from connectors.concurrently import concurrently
 from connectors.xportcn.api import taobao_order, taobao_product
@@ -21,7 +22,7 @@ from connectors.xportcn.channels.listing import (
 )
 from connectors.xportcn.channels.previewing import no_quote
 from connectors.xportcn.channels.references import CLOCK_MARGIN, batches, by_reference, require_batch
-from connectors.xportcn.channels.refusals import ORDER_NOT_FOUND, PRODUCT_NOT_FOUND
+from connectors.xportcn.channels.refusals import ORDER_NOT_FOUND, PRODUCT_NOT_FOUND, unless_missing
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.wire import unix_ms
@@ -31,10 +32,12 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Offer, OfferSummary
 from domain.orders import OrderLine, Receiver, SourcingOrder
-from domain.quotes import LineProblem, Quote
+from domain.quotes import Quote
 from domain.service_orders import Place, ServiceOrder, TrackingEvent
 
 ORDER_LIST = taobao_order.ORDER_PAGE.operation
+
+Form = TypeVar("Form", bound=taobao_order.Address)
 
 
 class TaobaoChannel:
@@ -57,12 +60,10 @@ class TaobaoChannel:
         return await first_hits(turn, limit)
 
     async def offer(self, item_id: str) -> Offer | None:
-        try:
-            product = await self._client.read(taobao_product.PRODUCT, taobao_product.ProductRequest(item_id=item_id))
-        except Refused as refused:
-            if refused.code == PRODUCT_NOT_FOUND:
-                return None
-            raise
+        request = taobao_product.ProductRequest(item_id=item_id)
+        product = await unless_missing(self._client.read(taobao_product.PRODUCT, request), PRODUCT_NOT_FOUND)
+        if product is None:
+            return None
         mapping = await self._map_ids(product) if reading.lacks_distribution_ids(product) else None
         return reading.offer(product, mapping)
 
@@ -74,14 +75,14 @@ class TaobaoChannel:
 
     async def quote(self, order: SourcingOrder, warehouse: Warehouse) -> Quote:
         request = taobao_order.RenderRequest(
-            receiver=_foreign(order.request.receiver),
+            receiver=foreign_address(order.request.receiver, taobao_order.Address),
             warehouse_address=_warehouse(warehouse),
             render_item_list=tuple(_render_item(line) for line in order.lines),
         )
         try:
             rendered = await self._client.read(taobao_order.RENDER, request)
         except Refused as refused:
-            return no_quote(_problem(refused))
+            return no_quote(reading.problem(refused.code, refused.message))
         return reading.quote(rendered, order.lines)
 
     async def create(self, claim: Claim, order: SourcingOrder, warehouse: Warehouse, *, approved: Money) -> Created:
@@ -89,13 +90,14 @@ class TaobaoChannel:
             outer_purchase_id=order.order_ref,
             purchase_amount=approved,
             order_line_list=tuple(_create_line(line) for line in order.lines),
-            receiver=_foreign(order.request.receiver),
+            receiver=foreign_address(order.request.receiver, taobao_order.Address),
             warehouse_address_info=_warehouse(warehouse),
         )
         try:
             answer = await self._client.effect(taobao_order.CREATE, request, claim=claim)
         except Refused as refused:
-            raise refused.explained(code=refused.code, problems=(_problem(refused),)) from refused
+            problem = reading.problem(refused.code, refused.message)
+            raise refused.explained(code=refused.code, problems=(problem,)) from refused
         return reading.created(answer)
 
     async def pay(self, claim: Claim, order_id: str) -> None:
@@ -158,20 +160,13 @@ class TaobaoChannel:
 
     async def _trace_part(self, part: str) -> list[TrackingEvent]:
         request = taobao_order.LogisticsRequest(sub_purchase_order_id=part)
-        try:
-            return list(reading.events(await self._client.read(taobao_order.LOGISTICS, request)))
-        except Refused as refused:
-            if refused.code == ORDER_NOT_FOUND:
-                return []  # nothing sent yet: the order itself was read a moment ago
-            raise
+        told = await unless_missing(self._client.read(taobao_order.LOGISTICS, request), ORDER_NOT_FOUND)
+        return list(reading.events(told)) if told else []  # nothing sent yet: the order itself was read a moment ago
 
 
-def _problem(refused: Refused) -> LineProblem:
-    return LineProblem(problem=reading.problem_of(refused.code), message=refused.message)
-
-
-def _foreign(receiver: Receiver) -> taobao_order.Address:
-    return taobao_order.Address(
+def foreign_address(receiver: Receiver, form: type[Form]) -> Form:
+    """Where the goods end up, as `form` writes it."""
+    return form(
         country=receiver.country,
         state=receiver.state or receiver.city,  # required there (contract 2.3), unknown to many countries
         city=receiver.city,

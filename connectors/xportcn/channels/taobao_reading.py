@@ -97,8 +97,8 @@ def _sku(sku: taobao_product.ProductSku, distribution_id: str) -> Sku:
     )
 
 
-def problem_of(code: str) -> Problem:
-    return PROBLEMS.get(code, Problem.OTHER)
+def problem(code: str, words: str, line_no: int = 0) -> LineProblem:
+    return LineProblem(problem=PROBLEMS.get(code, Problem.OTHER), message=words or code, line_no=line_no)
 
 
 def distribution_ids(line: OrderLine) -> tuple[str, str]:
@@ -130,11 +130,8 @@ def quote(rendered: taobao_order.Rendered, lines: tuple[OrderLine, ...]) -> Quot
 
 
 def _line_problem(our: OrderLine | None, line: taobao_order.RenderedLine) -> LineProblem:
-    return LineProblem(
-        problem=problem_of(line.error_code),
-        message=line.error_message or line.error_code or "not available",
-        line_no=our.line_no if our else 0,
-    )
+    words = line.error_message or line.error_code or "not available"
+    return problem(line.error_code, words, our.line_no if our else 0)
 
 
 def created(answer: taobao_order.CreateAnswer) -> Created:
@@ -144,8 +141,8 @@ def created(answer: taobao_order.CreateAnswer) -> Created:
     if answer.success and ids and len(amounts) == len(ids):
         return Created(order_ids=ids, total=total_of(amounts))
     if answer.success is False and not ids:
-        problem = LineProblem(problem=problem_of(answer.error_code), message=answer.error_message or answer.error_code)
-        raise refusal(taobao_order.CREATE, answer, answer.error_message, code=answer.error_code, problems=(problem,))
+        why = problem(answer.error_code, answer.error_message)
+        raise refusal(taobao_order.CREATE, answer, answer.error_message, code=answer.error_code, problems=(why,))
     raise unsettled(
         taobao_order.CREATE, answer, f"success {answer.success} with order ids {list(ids)} and amounts {len(amounts)}"
     )

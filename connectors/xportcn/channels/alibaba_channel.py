@@ -1,0 +1,67 @@
+"""What the channels of 1688 and its big-major twin share: products, and an order list that must be looked through."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from datetime import datetime
+
+from connectors.concurrently import concurrently
+from connectors.xportcn.api.alibaba_product import DetailRequest, Product, SearchPage, SearchRequest
+from connectors.xportcn.api.base import ReadCall
+from connectors.xportcn.channels import alibaba_1688_reading as reading
+from connectors.xportcn.channels.listing import PAGE_SIZE, Page, find_in_list, first_hits, list_since
+from connectors.xportcn.channels.refusals import PRODUCT_NOT_FOUND, unless_missing
+from connectors.xportcn.client import XportcnClient
+from connectors.xportcn.operations import Operation
+from domain.absence import Reading
+from domain.marketplace import Marketplace
+from domain.offers import Offer, OfferSummary
+from domain.service_orders import Place, ServiceOrder
+
+
+class AlibabaChannel(ABC):
+    """Half of a `Channel` (see `channels.base`): what the twins ask with calls of their own, but alike."""
+
+    marketplace: Marketplace
+    product_search: ReadCall[SearchRequest, SearchPage]
+    product_detail: ReadCall[DetailRequest, Product]
+    order_list: Operation
+
+    def __init__(self, client: XportcnClient) -> None:
+        self._client = client
+        own_id = {Place.OWN_ID} if client.settings.out_order_id else set()
+        self.places = frozenset({Place.REFERENCE} | own_id)
+
+    async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
+        async def turn(page_no: int) -> Page[OfferSummary]:
+            request = SearchRequest(keyword=words, begin_page=page_no, page_size=min(limit, PAGE_SIZE))
+            page = await self._client.read(self.product_search, request)
+            return Page([reading.summary(hit, self.marketplace) for hit in page.data], page.total_records)
+
+        return await first_hits(turn, limit)
+
+    async def offer(self, item_id: str) -> Offer | None:
+        detail = self._client.read(self.product_detail, DetailRequest(offer_id=item_id))
+        product = await unless_missing(detail, PRODUCT_NOT_FOUND)
+        return reading.offer(product, self.marketplace) if product else None
+
+    async def find(self, references: Sequence[str], *, since: datetime, controls: Sequence[str] = ()) -> Reading:
+        """Look through the order list: it can't be asked for a reference."""
+        wanted = [*references, *controls]
+        return await find_in_list(lambda page_no: self._page(page_no, since), wanted, since, self.order_list)
+
+    async def list_orders(self, *, since: datetime) -> list[ServiceOrder]:
+        return await list_since(lambda page_no: self._page(page_no, since), since, self.order_list)
+
+    async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
+        orders = await concurrently(dict.fromkeys(order_ids), self._order)
+        return {order.order_id: order for order in orders if order is not None}
+
+    @abstractmethod
+    async def _page(self, page_no: int, since: datetime) -> Page[ServiceOrder]:
+        """A page of the order list, newest first."""
+
+    @abstractmethod
+    async def _order(self, order_id: str) -> ServiceOrder | None:
+        """One order as it is now; None when there is none."""
