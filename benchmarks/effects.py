@@ -81,7 +81,7 @@ def resources_in(folder: Path) -> Iterator[Resources]:
             recorder=OutcomeRecorder(ledger),
             send_logs=folder / "sends",
             clock=now,
-            channels={},
+            offerings={},
             concurrency=16,
         )
         yield resources

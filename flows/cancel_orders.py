@@ -8,7 +8,6 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from connectors.ledger.records import OrderRecord
-from connectors.xportcn.after_sale import after_sale_for
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.after_sale import CancelWay, RefundFault, RefundKind, judge_cancel
 from domain.effects import OPEN, SPENDING, Action
@@ -79,7 +78,7 @@ async def _cancel(resources: Resources, order_refs: Sequence[str], reason: str, 
 
 
 def _judge(resources: Resources, order: OrderRecord) -> tuple[CancelWay, str]:
-    if after_sale_for(order.marketplace, resources.client) is None:
+    if resources.offerings[order.marketplace].after_sale is None:
         words = (
             f"the service can't cancel orders of {order.marketplace}; unpaid ones close by themselves after 24 hours"
         )

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.spending import COUNTS_AS_SPENT
-from connectors.xportcn.carts import cart_for
 from domain.decisions import held
 from domain.effects import Action
 from domain.orders import OrderRequest
@@ -71,7 +70,7 @@ def _left_alone(
 ) -> str:
     """Why nothing of it is laid into a cart; empty where it may be."""
     ref = request.order_ref
-    if cart_for(request.marketplace, resources.client) is None:
+    if resources.offerings[request.marketplace].cart is None:
         return f"the service has no cart for {request.marketplace}: use sourcing run"
     if order and (ref in ordered or order.order_id is not None):
         return f"{ref} is ordered already ({order.state})"

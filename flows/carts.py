@@ -12,7 +12,6 @@ from prefect.runtime import flow_run
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from connectors.xportcn.carts import cart_for
 from connectors.xportcn.carts.base import Cart
 from domain.cart import CartFault, CartRow
 from domain.marketplace import Marketplace
@@ -108,7 +107,7 @@ async def change_cart(
 
 
 def _cart(resources: Resources, marketplace: Marketplace) -> Cart:
-    cart = cart_for(marketplace, resources.client)
+    cart = resources.offerings[marketplace].cart
     if cart is None:
         raise CartFault(f"the service has no cart for {marketplace}")
     return cart

@@ -151,7 +151,7 @@ async def _require_order(resources: Resources, order: OrderRecord, order_id: str
     for other in resources.ledger.all_orders().values():
         if other.order_id == order_id and other.marketplace is order.marketplace:
             raise AnswerRefused(f"order {order_id} is {other.order_ref} in this ledger already")
-    channel = resources.channels[order.marketplace]
+    channel = resources.offerings[order.marketplace].channel
     shown = (await channel.read([order_id])).get(order_id)
     if shown is None:
         raise AnswerRefused(f"{order.marketplace} shows no order {order_id}: give the id as the console has it")

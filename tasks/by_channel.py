@@ -15,10 +15,9 @@ from tasks.resources import Resources
 def by_channel(resources: Resources, orders: Iterable[OrderRecord]) -> Iterator[tuple[Channel, list[OrderRecord]]]:
     """Each channel with its orders, in the order of marketplaces."""
     listed = list(orders)
-    for marketplace, channel in resources.channels.items():
-        group = [order for order in listed if order.marketplace is marketplace]
-        if group:
-            yield channel, group
+    for marketplace, offering in resources.offerings.items():
+        if group := [order for order in listed if order.marketplace is marketplace]:
+            yield offering.channel, group
 
 
 async def read_each(

@@ -40,7 +40,7 @@ def lie_in_carts(resources: Resources, orders: Mapping[str, OrderRecord]) -> lis
 
 
 def _intent(resources: Resources, order: OrderRecord, part: str = "") -> Intent:
-    places = resources.channels[order.marketplace].places
+    places = resources.offerings[order.marketplace].channel.places
     return Intent(
         order_ref=order.order_ref,
         action=Action.CREATE,

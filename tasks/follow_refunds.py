@@ -11,7 +11,6 @@ from prefect.cache_policies import NO_CACHE
 
 from connectors.concurrently import concurrently
 from connectors.ledger.records import EffectRecord, OrderChange
-from connectors.xportcn.after_sale import after_sale_for
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.after_sale import (
     FOLLOWED,
@@ -24,6 +23,7 @@ from domain.after_sale import (
 )
 from domain.effects import Action, EffectStatus
 from domain.states import OrderState
+from tasks.effects.after_sale import after_sale_of
 from tasks.resources import Resources
 
 AGREED = frozenset({RefundState.AGREED, RefundState.TO_RETURN, RefundState.RETURNED, RefundState.REFUNDED})
@@ -63,10 +63,8 @@ async def take_outcome(resources: Resources, refund: Refund) -> str:
 
 async def look_at(resources: Resources, refund: Refund) -> str:
     """Read one refund and write down what it has become; answers what went wrong."""
-    after_sale = after_sale_for(refund.marketplace, resources.client)
-    assert after_sale is not None
     try:
-        shown = await after_sale.read(refund.refund_id)
+        shown = await after_sale_of(resources, refund.marketplace).read(refund.refund_id)
     except Misconfigured:
         raise
     except XportcnError as error:

@@ -53,7 +53,8 @@ def _is_quotable(plan: PlannedOrder) -> bool:
 async def _quotes_together(resources: Resources, plans: Sequence[PlannedOrder]) -> dict[str, Quote]:
     """Quotes of orders whose channel previews several with one request; after any trouble each is asked for alone."""
     quotes: dict[str, Quote] = {}
-    for marketplace, channel in resources.channels.items():
+    for marketplace, offering in resources.offerings.items():
+        channel = offering.channel
         orders = [plan.sourcing_order for plan in plans if plan.request.marketplace is marketplace]
         if len(orders) > 1 and isinstance(channel, QuotesMany):
             try:
@@ -68,7 +69,7 @@ async def _quotes_together(resources: Resources, plans: Sequence[PlannedOrder]) 
 async def _preview(resources: Resources, plan: PlannedOrder, quoted: Quote | None) -> PlannedOrder:
     if not _is_quotable(plan):
         return plan
-    channel = resources.channels[plan.request.marketplace]
+    channel = resources.offerings[plan.request.marketplace].channel
     try:
         quote = quoted or await channel.quote(plan.sourcing_order, await resources.warehouse())
         plan = replace(plan, quote=quote).judged(judge_quote(plan.request, plan.lines, quote))

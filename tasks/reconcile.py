@@ -49,7 +49,7 @@ class Listing:
 async def list_orders(resources: Resources, marketplace: Marketplace, *, since: datetime) -> Listing:
     """All orders of the account at a marketplace created after `since`. The client has retried what can be."""
     try:
-        orders = await resources.channels[marketplace].list_orders(since=since)
+        orders = await resources.offerings[marketplace].channel.list_orders(since=since)
     except XportcnError as error:
         return Listing(marketplace=marketplace, error=error)
     return Listing(marketplace=marketplace, orders=orders)
@@ -158,7 +158,7 @@ async def _read(
     read, left = order_ids[:MOST_LOOKED_UP], order_ids[MOST_LOOKED_UP:]
     troubles = [f"{marketplace}: {len(left)} more orders were not looked up one by one"] if left else []
     try:
-        return await resources.channels[marketplace].read(read), read, troubles
+        return await resources.offerings[marketplace].channel.read(read), read, troubles
     except XportcnError as error:
         words = f"{marketplace}: {len(read)} orders could not be looked up one by one ({error.message})"
         return {}, [], [*troubles, words]

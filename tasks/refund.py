@@ -12,7 +12,6 @@ from prefect.cache_policies import NO_CACHE
 
 from connectors.concurrently import concurrently
 from connectors.ledger.records import Intent, OrderRecord
-from connectors.xportcn.after_sale import after_sale_for
 from connectors.xportcn.after_sale.base import Ability, AfterSale, RefundRequest, Target
 from domain.after_sale import (
     MAY_ASK,
@@ -241,7 +240,7 @@ def _next_part(resources: Resources, refund: Refund) -> str:
 
 def require_after_sale(resources: Resources, order: OrderRecord) -> AfterSale:
     """The marketplace's after-sale. Raises `RefundFault` for an order that can't have a refund."""
-    after_sale = after_sale_for(order.marketplace, resources.client)
+    after_sale = resources.offerings[order.marketplace].after_sale
     if after_sale is None:
         raise RefundFault(f"the service has no after-sale for {order.marketplace}; ask its support")
     if order.order_id is None or order.paid_minor is None:

@@ -1,4 +1,4 @@
-"""What a run holds open: the client, the ledger, its send log, the channels."""
+"""What a run holds open: the client, the ledger, its send log, the marketplaces."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from connectors.ledger.send_log import SendLog, is_dead, prune
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.snapshots.writer import require_place
-from connectors.xportcn.channels.base import Channel, Warehouse
+from connectors.xportcn.channels.base import Warehouse
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import NotSent
 from connectors.xportcn.freight import warehouse_address
@@ -40,7 +40,7 @@ def utc_now() -> datetime:
 
 @dataclass(eq=False)
 class Resources:
-    """Open for one run; everything a task needs. `channels` is the earlier way to those of `offerings`."""
+    """Open for one run; everything a task needs to act."""
 
     settings: SourcingSettings
     client: XportcnClient
@@ -48,9 +48,8 @@ class Resources:
     recorder: OutcomeRecorder
     send_logs: Path
     clock: Clock
-    channels: dict[Marketplace, Channel]
+    offerings: dict[Marketplace, Offering]
     concurrency: int
-    offerings: dict[Marketplace, Offering] = field(default_factory=dict)
     _warehouse: Warehouse | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -103,7 +102,6 @@ async def open_resources(
             reach(BEFORE_FIRST_BYTE, claim.action)
 
         async with XportcnClient(xportcn, on_send=on_send) as client:
-            offerings = {marketplace: offering_of(marketplace, client) for marketplace in Marketplace}
             yield Resources(
                 settings=settings,
                 client=client,
@@ -111,8 +109,7 @@ async def open_resources(
                 recorder=OutcomeRecorder(ledger),
                 send_logs=send_logs,
                 clock=clock,
-                channels={marketplace: offering.channel for marketplace, offering in offerings.items()},
-                offerings=offerings,
+                offerings={marketplace: offering_of(marketplace, client) for marketplace in Marketplace},
                 concurrency=concurrency or settings.concurrency,
             )
         ledger.ground.require_places()

@@ -68,7 +68,7 @@ async def keep_matches(resources: Resources, matches: Matches) -> None:
 
 async def _match(resources: Resources, marketplace: Marketplace, words: str) -> Match:
     try:
-        hits = await resources.channels[marketplace].search(words, limit=CANDIDATES)
+        hits = await resources.offerings[marketplace].channel.search(words, limit=CANDIDATES)
     except Misconfigured:
         raise
     except XportcnError as error:
@@ -81,7 +81,9 @@ async def _find(resources: Resources, marketplace: Marketplace, text: str) -> Of
     item = read_item(marketplace, text)
     try:
         if isinstance(item, ItemId):
-            return await resources.channels[marketplace].offer(item.id) or f"{marketplace} has no item {item.id}"
+            return (
+                await resources.offerings[marketplace].channel.offer(item.id) or f"{marketplace} has no item {item.id}"
+            )
         match = await _match(resources, marketplace, text)
         return await _find(resources, marketplace, match.item_id) if match.item_id else match.why
     except Misconfigured:

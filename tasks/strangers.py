@@ -35,10 +35,10 @@ async def find_strangers(resources: Resources, requests: Sequence[OrderRequest])
     again that arrived after it was given up. Where creating is idempotent the service itself prevents that.
     """
     strangers = Strangers()
-    for marketplace, channel in resources.channels.items():
+    for marketplace, offering in resources.offerings.items():
         refs = [request.order_ref for request in requests if request.marketplace is marketplace]
         if refs and not marketplace.create_is_idempotent:
-            await _look(resources, marketplace, channel, refs, strangers)
+            await _look(resources, marketplace, offering.channel, refs, strangers)
     return strangers
 
 

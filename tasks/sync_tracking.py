@@ -38,7 +38,7 @@ async def sync_tracking(resources: Resources, orders: Mapping[str, OrderRecord],
 
 async def _follow(resources: Resources, order: OrderRecord, shown: ServiceOrder) -> str:
     try:
-        events = await resources.channels[order.marketplace].trace(shown)
+        events = await resources.offerings[order.marketplace].channel.trace(shown)
     except XportcnError as error:
         if isinstance(error, Misconfigured) and error.code != NOT_FOUND:
             raise

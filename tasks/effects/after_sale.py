@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from connectors.ledger.records import EffectRecord
-from connectors.xportcn.after_sale import after_sale_for
 from connectors.xportcn.after_sale.base import AfterSale
 from domain.after_sale import Refund
 from domain.marketplace import Marketplace
@@ -20,7 +19,7 @@ PART = re.compile(r"(?P<refund>[0-9a-z+]+\.[0-9]+)(?P<rest>-.*)?")
 
 def after_sale_of(resources: Resources, marketplace: Marketplace) -> AfterSale:
     """The after-sale of a marketplace of which the ledger has a cancellation or a refund."""
-    after_sale = after_sale_for(marketplace, resources.client)
+    after_sale = resources.offerings[marketplace].after_sale
     assert after_sale is not None, "judged before"
     return after_sale
 

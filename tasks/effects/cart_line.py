@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from connectors.ledger.records import OrderRecord
-from connectors.xportcn.carts import cart_for
 from connectors.xportcn.carts.base import Cart
 from domain.cart import CartFault, row_of
 from domain.effects import Action, Claim, EffectStatus
@@ -61,7 +60,7 @@ def part_of(line: OrderLine) -> str:
 
 def require_cart(resources: Resources, order: OrderRecord) -> Cart:
     """The cart of the order's marketplace. Raises `CartFault` where the service has none."""
-    cart = cart_for(order.marketplace, resources.client)
+    cart = resources.offerings[order.marketplace].cart
     if cart is None:
         raise CartFault(f"the service has no cart for {order.marketplace}: use sourcing run")
     return cart

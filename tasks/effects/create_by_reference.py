@@ -31,7 +31,7 @@ class CreateByReference(Create):
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         resources = self.resources
-        channel, warehouse = resources.channels[order.marketplace], await resources.warehouse()
+        channel, warehouse = resources.offerings[order.marketplace].channel, await resources.warehouse()
         created = await channel.create(claim, order.sourcing_order, warehouse, approved=order.payable)
         if len(created.order_ids) != 1:
             return _several(order.order_ref, created.order_ids)

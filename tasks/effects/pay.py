@@ -30,15 +30,15 @@ class Pay(EffectKind):
     did_not_happen: ClassVar[AnswerKind] = AnswerKind.NOT_PAID
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
-        await self.resources.channels[order.marketplace].pay(claim, str(order.order_id))
+        await self.resources.offerings[order.marketplace].channel.pay(claim, str(order.order_id))
         return _accepted(order)
 
     def batch(self, order: OrderRecord) -> tuple[str, int]:
-        channel = self.resources.channels[order.marketplace]
+        channel = self.resources.offerings[order.marketplace].channel
         return order.marketplace, channel.pay_batch_size if isinstance(channel, PaysMany) else 1
 
     async def send_many(self, claims: Sequence[Claim], orders: Sequence[OrderRecord]) -> Mapping[str, Reply]:
-        channel = self.resources.channels[orders[0].marketplace]
+        channel = self.resources.offerings[orders[0].marketplace].channel
         assert isinstance(channel, PaysMany)
         outcomes = await channel.pay_many(claims, [str(order.order_id) for order in orders])
         return {order.order_ref: outcomes[str(order.order_id)] or _accepted(order) for order in orders}

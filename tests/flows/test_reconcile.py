@@ -19,6 +19,7 @@ from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.snapshots import sql
 from connectors.xportcn.errors import Unanswered, XportcnError
+from connectors.xportcn.offering import Offering
 from domain.absence import Reading
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
@@ -120,7 +121,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
             recorder=OutcomeRecorder(ledger),
             send_logs=tmp_path / "sends",
             clock=lambda: NOW,
-            channels=cast(Any, shelves),
+            offerings={name: Offering(cast(Any, shelf), cast(Any, None)) for name, shelf in shelves.items()},
             concurrency=4,
         )
         yield World(resources, shelves)

@@ -60,6 +60,6 @@ def _resources(tmp_path: Path, clock: MovableClock, log: SendLog) -> Iterator[Re
             recorder=OutcomeRecorder(ledger),
             send_logs=tmp_path / "sends",
             clock=clock,
-            channels={},
+            offerings={},
             concurrency=4,
         )

@@ -11,6 +11,7 @@ import pytest
 
 from connectors.ledger.codec import to_json
 from connectors.ledger.records import Intent, OrderChange, OrderRecord, Outcome
+from connectors.xportcn.offering import Offering
 from domain.absence import Reading
 from domain.answers import Answer, AnswerKind, AnswerRefused
 from domain.effects import Action, EffectStatus
@@ -58,7 +59,7 @@ class FakeChannel:
 def channel(resources: Resources) -> FakeChannel:
     fake = FakeChannel()
     for marketplace in (Marketplace.TAOBAO, Marketplace.ALIBABA_1688):
-        resources.channels[marketplace] = cast(Any, fake)
+        resources.offerings[marketplace] = Offering(cast(Any, fake), cast(Any, None))
     resources.ledger.put_plans([plan("A-1", lines=[to_json(LINE)])])
     return fake
 

@@ -15,6 +15,7 @@ from connectors.ledger.records import OrderChange, OrderRecord, Outcome
 from connectors.settings import SourcingSettings
 from connectors.xportcn.channels.base import Created
 from connectors.xportcn.errors import Refused, Unanswered
+from connectors.xportcn.offering import Offering
 from domain.absence import Reading
 from domain.effects import EffectStatus
 from domain.freight import ChosenFreight, FreightQuote, FreightService
@@ -51,7 +52,7 @@ def channel(resources: Resources, next_run: Resources) -> FakeChannel:
     fake = FakeChannel()
     for run in (resources, next_run):
         for marketplace in (Marketplace.TAOBAO, Marketplace.ALIBABA_1688):
-            run.channels[marketplace] = cast(Any, fake)
+            run.offerings[marketplace] = Offering(cast(Any, fake), cast(Any, None))
     return fake
 
 

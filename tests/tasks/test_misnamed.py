@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 
 from connectors.ledger.records import OrderChange, Outcome
+from connectors.xportcn.offering import Offering
 from domain.effects import EffectStatus
 from domain.marketplace import Marketplace
 from domain.service_orders import ServiceStatus
@@ -24,7 +25,7 @@ def channel(resources: Resources, next_run: Resources) -> FakeChannel:
     fake = FakeChannel()
     for run in (resources, next_run):
         for marketplace in (Marketplace.TAOBAO, Marketplace.ALIBABA_1688):
-            run.channels[marketplace] = cast(Any, fake)
+            run.offerings[marketplace] = Offering(cast(Any, fake), cast(Any, None))
     resources.ledger.put_plans([plan("A-3")])
     outcomes = {
         "A-1": (EffectStatus.DONE, OrderState.ORDERED, {"order_id": "77", "ordered_at": resources.clock()}),

@@ -11,7 +11,9 @@ import pytest
 
 from connectors.ledger.codec import plan_hash, plan_row, to_json
 from connectors.ledger.records import Intent, OrderChange, OrderRecord, Outcome
+from connectors.xportcn.after_sale.taobao import TaobaoAfterSale
 from connectors.xportcn.errors import Misconfigured, Unanswered
+from connectors.xportcn.offering import Offering
 from domain.effects import Action, Claim, EffectStatus
 from domain.freight import FreightQuote, FreightService
 from domain.marketplace import Marketplace
@@ -54,7 +56,8 @@ class InterruptedChannel(FakeChannel):
 def channel(resources: Resources, next_run: Resources) -> InterruptedChannel:
     fake = InterruptedChannel()
     for run in (resources, next_run):
-        run.channels[Marketplace.TAOBAO] = cast(Any, fake)
+        after_sale = TaobaoAfterSale(cast(Any, None))
+        run.offerings[Marketplace.TAOBAO] = Offering(cast(Any, fake), cast(Any, None), after_sale=after_sale)
     return fake
 
 

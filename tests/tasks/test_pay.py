@@ -12,6 +12,7 @@ from connectors.ledger.codec import to_json
 from connectors.ledger.records import OrderChange, OrderRecord, Outcome
 from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import Unanswered
+from connectors.xportcn.offering import Offering
 from domain.answers import Answer, AnswerKind
 from domain.effects import EffectStatus
 from domain.marketplace import Marketplace
@@ -31,7 +32,7 @@ from tests.tasks.test_answers import LINE, FakeChannel
 def channel(resources: Resources, next_run: Resources) -> FakeChannel:
     fake = FakeChannel()
     for run in (resources, next_run):
-        run.channels[Marketplace.TAOBAO] = cast(Any, fake)
+        run.offerings[Marketplace.TAOBAO] = Offering(cast(Any, fake), cast(Any, None))
     return fake
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -14,6 +14,7 @@ from connectors.ledger.codec import to_json
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.xportcn.after_sale.base import Ability, RefundRequest, Target
 from connectors.xportcn.errors import Refused, Unanswered, XportcnError
+from connectors.xportcn.offering import Offering
 from domain.after_sale import (
     NOTHING,
     RefundFault,
@@ -79,10 +80,10 @@ class FakeAfterSale:
 
 
 @pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> FakeAfterSale:
+def service(resources: Resources, next_run: Resources) -> FakeAfterSale:
     fake = FakeAfterSale()
-    for module in ("refund", "effects.after_sale", "follow_refunds"):
-        monkeypatch.setattr(f"tasks.{module}.after_sale_for", lambda marketplace, client: fake)
+    for run in (resources, next_run):
+        run.offerings[Marketplace.TAOBAO] = Offering(cast(Any, None), cast(Any, None), after_sale=cast(Any, fake))
     return fake
 
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from connectors.ledger.records import OrderChange, Outcome
+from connectors.xportcn.offering import Offering
 from domain.effects import EffectStatus
 from domain.marketplace import Marketplace
 from domain.orders import OrderRequest
@@ -25,7 +26,7 @@ REQUEST: OrderRequest = replace(planned("A-9").request, marketplace=Marketplace.
 @pytest.fixture
 def channel(resources: Resources) -> FakeChannel:
     fake = FakeChannel()
-    resources.channels[Marketplace.ALIBABA_1688] = cast(Any, fake)
+    resources.offerings[Marketplace.ALIBABA_1688] = Offering(cast(Any, fake), cast(Any, None))
     return fake
 
 
