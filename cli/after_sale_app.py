@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from cli.failures import explained
-from cli.options import Json
+from cli.options import Json, amount_of
 from domain.after_sale import RefundKind
+
+if TYPE_CHECKING:
+    from cli.after_sale import Flow
+    from flows.after_sale_reporting import AfterSaleReport
 
 app = typer.Typer()
 
@@ -17,6 +21,12 @@ Vouchers = Annotated[
     list[str] | None,
     typer.Option(metavar="FILE|LINK", help="A picture: on 1688 a JPG below 1 MB, on Taobao a link. Up to 5 times."),
 ]
+
+
+def _end(flow: Flow, *, as_json: bool) -> NoReturn:
+    from cli.after_sale import take_back
+
+    raise typer.Exit(take_back(flow, as_json=as_json))
 
 
 @app.command()
@@ -30,9 +40,13 @@ def cancel(
     json: Json = False,
 ) -> None:
     """Cancel orders: unpaid ones are closed, for paid ones that are not shipped the money is asked back."""
-    from cli.after_sale import cancel as run_cancel
 
-    raise typer.Exit(run_cancel(order_ref, reason=reason, as_json=json))
+    async def flow() -> AfterSaleReport:
+        from flows.cancel_orders import cancel_orders
+
+        return await cancel_orders(order_ref, reason)
+
+    _end(flow, as_json=json)
 
 
 @app.command()
@@ -49,20 +63,18 @@ def refund(
     json: Json = False,
 ) -> None:
     """Ask for a refund or a return of a paid order, or anew where the seller refused."""
-    from cli.after_sale import ask_refund
+    from cli.after_sale import list_reasons
 
-    raise typer.Exit(
-        ask_refund(
-            order_ref,
-            kind=kind,
-            reason=reason,
-            amount_cny=amount_cny,
-            lines=line or [],
-            words=words,
-            vouchers=voucher or [],
-            as_json=json,
-        )
-    )
+    amount = amount_of("--amount-cny", amount_cny)
+    if not reason:
+        raise typer.Exit(list_reasons(order_ref, kind))
+
+    async def flow() -> AfterSaleReport:
+        from flows.after_sale import ask_for_refund
+
+        return await ask_for_refund(order_ref, kind, reason, amount, line, words, voucher)
+
+    _end(flow, as_json=json)
 
 
 @app.command(name="return")
@@ -80,29 +92,39 @@ def return_(
     json: Json = False,
 ) -> None:
     """Name the parcel that brings the goods of an agreed return back to the seller."""
-    from cli.after_sale import send_back
 
-    raise typer.Exit(
-        send_back(order_ref, company=company, number=number, line=line, note=note, vouchers=voucher or [], as_json=json)
-    )
+    async def flow() -> AfterSaleReport:
+        from flows.after_sale import send_back
+
+        return await send_back(order_ref, company, number, line, note, voucher)
+
+    _end(flow, as_json=json)
 
 
 @app.command()
 @explained
 def refunds(*, json: Json = False) -> None:
     """Follow every refund and return that is not over, and say what waits for you."""
-    from cli.after_sale import follow
 
-    raise typer.Exit(follow(as_json=json))
+    async def flow() -> AfterSaleReport:
+        from flows.after_sale import follow_after_sale
+
+        return await follow_after_sale()
+
+    _end(flow, as_json=json)
 
 
 @app.command()
 @explained
 def withdraw(order_ref: str, *, line: Line = None, json: Json = False) -> None:
     """Take a refund back (Taobao)."""
-    from cli.after_sale import withdraw as run_withdraw
 
-    raise typer.Exit(run_withdraw(order_ref, line=line, as_json=json))
+    async def flow() -> AfterSaleReport:
+        from flows.after_sale import withdraw_refund
+
+        return await withdraw_refund(order_ref, line)
+
+    _end(flow, as_json=json)
 
 
 @app.command()
@@ -118,9 +140,13 @@ def message(
     json: Json = False,
 ) -> None:
     """Write to the seller about a refund (Taobao)."""
-    from cli.after_sale import message as run_message
 
-    raise typer.Exit(run_message(order_ref, words, line=line, vouchers=voucher or [], as_json=json))
+    async def flow() -> AfterSaleReport:
+        from flows.after_sale import write_to_seller
+
+        return await write_to_seller(order_ref, words, line, voucher)
+
+    _end(flow, as_json=json)
 
 
 @app.command()
@@ -129,6 +155,10 @@ def receive(
     order_ref: Annotated[list[str], typer.Argument(help="The orders whose goods arrived.")], *, json: Json = False
 ) -> None:
     """Confirm to the marketplace that goods arrived, which lets the seller have the money (1688)."""
-    from cli.after_sale import receive as run_receive
 
-    raise typer.Exit(run_receive(order_ref, as_json=json))
+    async def flow() -> AfterSaleReport:
+        from flows.after_sale import receive_orders
+
+        return await receive_orders(order_ref)
+
+    _end(flow, as_json=json)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.failures import explained
-from cli.options import Encoding, Json
+from cli.options import Encoding, Json, amount_of
 from domain.marketplace import Marketplace
 
 app = typer.Typer(help="Prepare orders by hand in the marketplaces' own carts.", no_args_is_help=True)
@@ -64,7 +64,7 @@ def cart_preview(
     """Show what ordering would cost, with the quantities that lie in the cart now."""
     from cli.carts import order
 
-    raise typer.Exit(order(order_ref, dry_run=True, yes=False, budget_cny=None, as_json=json))
+    raise typer.Exit(order(order_ref, dry_run=True, yes=False, budget_cny="", as_json=json))
 
 
 @app.command("order")
@@ -79,4 +79,5 @@ def cart_order(
     """Order what lies in the carts, then pay, book and ship it like any other order."""
     from cli.carts import order
 
-    raise typer.Exit(order(order_ref, dry_run=False, yes=yes, budget_cny=budget_cny, as_json=json))
+    budget = amount_of("--budget-cny", budget_cny)
+    raise typer.Exit(order(order_ref, dry_run=False, yes=yes, budget_cny=budget, as_json=json))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ParamSpec
 
@@ -17,6 +18,20 @@ NEEDS_A_PERSON = 3
 INTERRUPTED = 130
 
 P = ParamSpec("P")
+
+
+class BadUsage(Exception):
+    """Options that can't be followed; the message says what can. Nothing was begun."""
+
+
+@contextmanager
+def as_usage() -> Iterator[None]:
+    """Values of options that make nothing that can be done are bad usage."""
+    try:
+        yield
+    except ValueError as error:
+        raise BadUsage(str(error)) from error
+
 
 _NOT_ALLOWED = "make it readable and writable for this user, or set SOURCING_DATA_DIR to a folder that is"
 _OF_ANOTHER_KIND = "a folder is needed where a file is, or the other way round: move it away, or name another place"
@@ -73,6 +88,7 @@ def exit_code_of(error: Exception) -> int | None:
     """The exit code for a failure that a person can act on; None for a defect."""
     from pydantic import ValidationError
 
+    from connectors.crawl_files import CrawlBusy
     from connectors.ledger.engine import LedgerUnusable
     from connectors.request_files import UnreadableFile
     from connectors.settings import BadSetting, MissingSetting
@@ -82,9 +98,11 @@ def exit_code_of(error: Exception) -> int | None:
     from deployments.postgres import DatabaseUnusable
     from deployments.registration import DeployFailed
     from deployments.serving import ServeFailed
+    from domain.after_sale import RefundFault
     from domain.bad_requests import BadRequests
+    from domain.cart import CartFault
 
-    if isinstance(error, BadRequests | UnreadableFile):
+    if isinstance(error, BadUsage | BadRequests | CartFault | CrawlBusy | RefundFault | UnreadableFile):
         return BAD_USAGE
     settings = (BadSetting, MissingSetting)
     known = (LedgerUnusable, OSError, ServerFailed, SnapshotError, ValidationError, XportcnError)

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from cli import after_sale_app, cart_app, ledger
-from cli.failures import explained
-from cli.options import ChunkSize, Concurrency, Encoding, Json
+from cli.failures import as_usage, explained
+from cli.options import ChunkSize, Concurrency, Encoding, Json, amount_of
 from domain.browsing import LARGEST_PAGE, Sort
 from domain.marketplace import Marketplace
 
@@ -42,21 +42,19 @@ def run(
     json: Json = False,
 ) -> None:
     """Buy and ship what a request file asks for: plan, ask, create, pay, book, snapshot."""
-    from cli.run import run_batch
+    from cli.run import RunOptions, run_batch
 
-    raise typer.Exit(
-        run_batch(
-            file,
-            batch=batch,
-            dry_run=dry_run,
-            yes=yes,
-            budget_cny=budget_cny,
-            encoding=encoding,
-            chunk_size=chunk_size,
-            concurrency=concurrency,
-            as_json=json,
-        )
+    options = RunOptions(
+        file=file,
+        dry_run=dry_run,
+        yes=yes,
+        budget_cny=amount_of("--budget-cny", budget_cny),
+        batch=batch,
+        encoding=encoding,
+        chunk_size=chunk_size or 0,
+        concurrency=concurrency or 0,
     )
+    raise typer.Exit(run_batch(options, as_json=json))
 
 
 @app.command()
@@ -209,25 +207,23 @@ def search(  # noqa: PLR0913 - one option a filter
     json: Json = False,
 ) -> None:
     """Look for offers by words, image, shop, category or link; buys nothing."""
-    from cli.search import ask_marketplace
+    from cli.search import Question, run_search
+    from domain.browsing import Filters
+    from domain.money import Money
 
-    raise typer.Exit(
-        ask_marketplace(
-            marketplace,
-            words,
-            image=image,
-            shop=shop,
-            category=category,
-            hot=hot,
-            tree=tree,
-            min_price=min_price,
-            max_price=max_price,
+    with as_usage():
+        filters = Filters(
             sort=sort,
+            min_price=Money.parse(min_price) if min_price else None,
+            max_price=Money.parse(max_price) if max_price else None,
+            category_id=category,
             page=page,
             page_size=page_size,
-            as_json=json,
         )
+    question = Question(
+        marketplace=marketplace, filters=filters, words=words.strip(), image=image, shop=shop, hot=hot, tree=tree
     )
+    raise typer.Exit(run_search(question, as_json=json))
 
 
 @app.command()
@@ -247,21 +243,21 @@ def catalog(
 ) -> None:
     """Bring the table of offers up to date: prices, stock, sellers, pictures. Goes on after a break."""
     from cli.catalog import run_catalog
+    from domain.catalogue import Wanted
 
-    raise typer.Exit(
-        run_catalog(
-            marketplaces,
-            keywords=keyword or [],
-            categories=category or [],
-            shops=shop or [],
-            items=item or [],
-            everything=everything,
-            full=full,
-            limit=limit,
-            concurrency=concurrency,
-            as_json=json,
-        )
-    )
+    with as_usage():
+        wanted = [
+            Wanted(
+                marketplace=marketplace,
+                keywords=tuple(keyword or ()),
+                categories=tuple(category or ()),
+                shops=tuple(shop or ()),
+                items=tuple(item or ()),
+                everything=everything,
+            )
+            for marketplace in dict.fromkeys(marketplaces)
+        ]
+    raise typer.Exit(run_catalog(wanted, full=full, limit=limit, concurrency=concurrency, as_json=json))
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Options that several commands share, and what is asked of several."""
+"""Options that several commands share, what may stand in them, and what is asked of several."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from cli.failures import say
+from cli.failures import BadUsage, say
 from domain.money import yuan
+from domain.report import BATCH_ID
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout and nothing else there.")]
 ChunkSize = Annotated[int | None, typer.Option(min=1, max=1000, help="Orders per task run.")]
@@ -19,30 +20,29 @@ Encoding = Annotated[
 ]
 
 
-def is_amount(option: str, text: str | None) -> bool:
-    """Whether an option is left out or is an amount in yuan; if it is neither, that is said."""
+def amount_of(option: str, text: str | None) -> str:
+    """An amount in yuan as the flows take it; empty where the option is left out. Raises `BadUsage`."""
     try:
-        return text is None or bool(yuan(text))
-    except ValueError:
-        say(f"{option} {text}: not an amount in yuan, such as 1500 or 99.50")
-        return False
+        return "" if text is None else f"{yuan(text).major:f}"
+    except ValueError as error:
+        raise BadUsage(f"{option} {text}: not an amount in yuan, such as 1500 or 99.50") from error
 
 
-def as_given(amount: str | None) -> str:
-    """An amount in yuan as the flows take it, empty for none."""
-    return f"{yuan(amount).major:f}" if amount else ""
-
-
-def is_encoding(name: str) -> bool:
-    """Whether this names an encoding of text, or nothing; if it does not, that is said."""
+def require_encoding(name: str) -> None:
+    """Raise `BadUsage` unless this names an encoding of text, or nothing."""
     from connectors.request_files import check_encoding
 
     try:
         check_encoding(name)
     except ValueError as error:
-        say(f"--encoding {error}")
-        return False
-    return True
+        raise BadUsage(f"--encoding {error}") from error
+
+
+def require_batch_name(name: str | None) -> None:
+    """Raise `BadUsage` for what can't name a batch, which is also a file name."""
+    if name is not None and not BATCH_ID.fullmatch(name):
+        words = "use up to 100 letters, digits, '.', '_' and '-', the first a letter or digit"
+        raise BadUsage(f"--batch {name}: {words}")
 
 
 def agrees(question: str, *, yes: bool) -> bool:

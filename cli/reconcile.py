@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from cli.failures import BAD_USAGE, NEEDS_A_PERSON, say
+from cli.failures import NEEDS_A_PERSON, BadUsage
 from cli.resolve import person
 from cli.running import run_flow
 from cli.status import open_ledger
-from cli.terminal import MOST_SHOWN, console, show_orders, warn
+from cli.terminal import MOST_SHOWN, console, print_json, show_orders, show_snapshot, warn
 from domain.findings import Finding, FindingKind
 from domain.marketplace import Marketplace
 
@@ -38,23 +37,21 @@ def run_reconciliation(
 ) -> int:
     """Run the flow and print what differs; answers the exit code."""
     if wallet_out_cny and not AMOUNT.fullmatch(wallet_out_cny):
-        say(f"--wallet-out-cny {wallet_out_cny}: not an amount in yuan, such as 15 or 99.50")
-        return BAD_USAGE
+        raise BadUsage(f"--wallet-out-cny {wallet_out_cny}: not an amount in yuan, such as 15 or 99.50")
     for line in [*not_ours, *ours]:
         if not ORDER.fullmatch(line):
-            say(f"{line}: give marketplace and order id, such as taobao:4050118801")
-            return BAD_USAGE
+            raise BadUsage(f"{line}: give marketplace and order id, such as taobao:4050118801")
     by = by or person()
     _take_back(ours, by)
-    report = compared(
-        since_days=since_days,
-        wallet_out_cny=wallet_out_cny or "",
-        marketplaces=marketplaces,
-        not_ours=not_ours,
-        said_by=by,
-    )
+
+    async def flow() -> ReconciliationReport:
+        from flows.reconcile import reconcile
+
+        return await reconcile(since_days, wallet_out_cny or "", marketplaces, not_ours, by)
+
+    report = run_flow(flow)
     if as_json:
-        print(json.dumps(report.to_json(), ensure_ascii=False, indent=2))
+        print_json(report.to_json())
     else:
         show(report)
     for trouble in report.troubles:
@@ -75,18 +72,6 @@ def _take_back(lines: list[str], by: str) -> None:
                 warn(f"{line}: nobody had said that it is not ours")
 
 
-def compared(**options: Any) -> ReconciliationReport:
-    """Run the flow with a progress bar. Options are those of `flows.reconcile.reconcile`."""
-
-    async def flow() -> ReconciliationReport:
-        from flows.reconcile import reconcile
-
-        report: ReconciliationReport = await reconcile(**options)
-        return report
-
-    return run_flow(flow)
-
-
 def show(report: ReconciliationReport) -> None:
     """The sums, what was settled, and every finding with what to do about it."""
     from flows.reconcile_reporting import summary_of
@@ -102,7 +87,7 @@ def show(report: ReconciliationReport) -> None:
     for note in report.notes:
         console.print(f"Note: {note}", soft_wrap=True)
     console.print(f"Since {report.since:%Y-%m-%d}: {summary_of(report)}", soft_wrap=True)
-    console.print(f"Snapshot {report.snapshot_id} in {report.snapshot_root}", soft_wrap=True)
+    show_snapshot(report.snapshot_id, report.snapshot_root)
 
 
 def _sums(report: ReconciliationReport) -> Table:

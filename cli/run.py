@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,66 +13,78 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from cli.failures import BAD_USAGE, NEEDS_A_PERSON, say
-from cli.matches import show_matches
-from cli.options import as_given, is_amount, is_encoding
+from cli.failures import NEEDS_A_PERSON, BadUsage, say
+from cli.options import require_batch_name, require_encoding
 from cli.plan import NUMBERS, show_plan, totals
 from cli.running import run_flow
-from cli.terminal import MOST_SHOWN, and_more, console, messages, show_orders
+from cli.terminal import MOST_SHOWN, and_more, console, messages, print_json, show_orders, show_snapshot
+from cli.word_matches import show_matches
 from connectors.ledger.engine import LedgerUnusable
 from connectors.request_files import read_request_file
 from connectors.settings import SourcingSettings
 from domain.bad_requests import BadRequests
 from domain.money import Money
 from domain.plan import freight_sums
-from domain.report import BATCH_ID, BatchReport
+from domain.report import BatchReport
 from domain.request_remarks import Remark, told_together
 from domain.wording import number_of
 
 if TYPE_CHECKING:
     from flows.approval import ApprovalRequest
+Flow = Callable[[], Coroutine[Any, Any, BatchReport]]
 MOST_WARNINGS = 20
 PLAN = ("order", "marketplace", "goods and postage", "freight", "service", "days")
 
 
-def run_batch(
-    file: Path,
-    *,
-    batch: str | None,
-    dry_run: bool,
-    yes: bool,
-    budget_cny: str | None,
-    encoding: str,
-    chunk_size: int | None,
-    concurrency: int | None,
-    as_json: bool,
-) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """What `sourcing run` is asked; an empty budget is none, a zero means as the settings say."""
+
+    file: Path
+    dry_run: bool
+    yes: bool
+    budget_cny: str
+    batch: str | None
+    encoding: str
+    chunk_size: int
+    concurrency: int
+
+
+def run_batch(options: RunOptions, *, as_json: bool) -> int:
     """Run the flow and print its report; answers the exit code."""
-    if not (dry_run or yes or sys.stdin.isatty()):
-        say("nobody can be asked to approve the plan here: add --yes, or --dry-run to look only")
-        return BAD_USAGE
-    if not is_amount("--budget-cny", budget_cny):
-        return BAD_USAGE
-    if batch is not None and not BATCH_ID.fullmatch(batch):
-        say(f"--batch {batch}: use up to 100 letters, digits, '.', '_' and '-', the first a letter or digit")
-        return BAD_USAGE
-    if not is_encoding(encoding):
-        return BAD_USAGE
-    warnings = require_no_faults(file, encoding=encoding, as_json=as_json)
-    if yes:
+    require_somebody("plan", "--dry-run to look only", is_said=options.dry_run or options.yes)
+    require_batch_name(options.batch)
+    require_encoding(options.encoding)
+    warnings = require_no_faults(options.file, encoding=options.encoding, as_json=as_json)
+    if options.yes:
         say_warnings(warnings)  # nobody is shown a plan before money is spent
-    report, told = _reported(
-        requests={"file": str(file), "encoding": encoding},
-        batch=batch or "",
-        dry_run=dry_run,
-        yes=yes,
-        limits={"budget_cny": as_given(budget_cny)},
-        speed={"chunk_size": chunk_size or 0, "concurrency": concurrency or 0},
-    )
-    if as_json:
-        print(json.dumps(report.to_json(), ensure_ascii=False, indent=2))
-    else:
-        print_report(report)
+
+    async def flow() -> BatchReport:
+        from flows.parameters import Limits, Requests, Speed
+        from flows.source_orders import source_orders
+
+        return await source_orders(
+            Requests(file=str(options.file), encoding=options.encoding),
+            options.dry_run,
+            options.yes,
+            options.batch or "",
+            Limits(budget_cny=options.budget_cny),
+            Speed(chunk_size=options.chunk_size, concurrency=options.concurrency),
+        )
+
+    return buy(flow, as_json=as_json)
+
+
+def require_somebody(what: str, otherwise: str, *, is_said: bool) -> None:
+    """Raise `BadUsage` where nobody can be asked and nothing was said beforehand."""
+    if not (is_said or sys.stdin.isatty()):
+        raise BadUsage(f"nobody can be asked to approve the {what} here: add --yes, or {otherwise}")
+
+
+def buy(flow: Flow, *, as_json: bool) -> int:
+    """Run a flow that may buy and print its report; answers the exit code."""
+    report, told = _reported(flow)
+    print_json(report.to_json()) if as_json else print_report(report)
     code = 0 if report.all_fine else NEEDS_A_PERSON
     if not told:
         sys.stdout.flush()
@@ -89,7 +100,7 @@ def require_no_faults(file: Path, *, encoding: str, as_json: bool) -> Sequence[R
     parsed = read_request_file(file, encoding=encoding, require_limit=SourcingSettings().require_price_limit)
     faults = parsed.faults
     if faults and as_json:
-        print(json.dumps({"faults": [asdict(fault) for fault in faults]}, ensure_ascii=False, indent=2))
+        print_json({"faults": [asdict(fault) for fault in faults]})
     if faults:
         raise BadRequests(faults)
     return parsed.warnings
@@ -107,47 +118,29 @@ def _warning_lines(warnings: Sequence[Remark]) -> list[str]:
     return lines if more <= 0 else [*lines[:MOST_WARNINGS], f"and {more:,} more: see them with --json"]
 
 
-def _reported(**parameters: Any) -> tuple[BatchReport, bool]:
+def _reported(flow: Flow) -> tuple[BatchReport, bool]:
     """The report, and whether the Prefect server knows that the run has ended."""
-    try:
-        return source(**parameters), True
-    except ServerGone as gone:
-        say(str(gone))
-        return gone.report, False
-
-
-class ServerGone(Exception):
-    """The run ended and its report is here, but the Prefect server could not be told."""
-
-    def __init__(self, report: BatchReport, error: Exception) -> None:
-        super().__init__(
-            f"the Prefect server went away ({type(error.__cause__ or error).__name__}): its pages don't show how this "
-            "run ended. The run did end, and the ledger has everything"
-        )
-        self.report = report
-
-
-def source(**parameters: Any) -> BatchReport:
-    """Run the flow with progress bars. Parameters are those of `flows.source_orders.source_orders`."""
     reports: list[BatchReport] = []
 
-    async def flow() -> BatchReport:
+    async def asked() -> BatchReport:
         from flows.approval import approver
         from flows.shown.artifacts import last_report
-        from flows.source_orders import source_orders
 
         last_report.set(reports)
         if sys.stdin.isatty():
             approver.set(ask)
-        report: BatchReport = await source_orders(**parameters)
-        return report
+        return await flow()
 
     try:
-        return run_flow(flow)
+        return run_flow(asked), True
     except Exception as error:
         if not reports or isinstance(error, LedgerUnusable):
             raise
-        raise ServerGone(reports[-1], error) from error
+        say(
+            f"the Prefect server went away ({type(error.__cause__ or error).__name__}): its pages don't show how this "
+            "run ended. The run did end, and the ledger has everything"
+        )
+        return reports[-1], False
 
 
 def ask(question: ApprovalRequest) -> bool:
@@ -197,8 +190,7 @@ def print_report(report: BatchReport) -> None:
     console.print(totals(report) if report.dry_run else _spent(report))
     for line in _warning_lines(report.warnings):
         console.print(Text(f"Warning: {line}"))
-    if report.snapshot_id:
-        console.print(f"Snapshot {report.snapshot_id} in {report.snapshot_root}", soft_wrap=True)
+    show_snapshot(report.snapshot_id, report.snapshot_root)
 
 
 def _spent(report: BatchReport) -> str:

@@ -17,10 +17,9 @@ from connectors.xportcn.browse.base import ROOT, Browser, NotOffered
 from connectors.xportcn.browse.images import Image
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.offering import offering_of
-from domain.browsing import Category, Filters, Hits, Sort
+from domain.browsing import Category, Filters, Hits
 from domain.items import ItemId, read_item
 from domain.marketplace import Marketplace
-from domain.money import Money
 from domain.offers import Offer
 
 Answer = Hits | Offer | Sequence[Category] | None
@@ -48,41 +47,6 @@ class Question:
             "--tree": self.tree,
         }
         return [name for name, value in asked.items() if value]
-
-
-def ask_marketplace(  # noqa: PLR0913 - the options of the command
-    marketplace: Marketplace,
-    words: str,
-    *,
-    image: str,
-    shop: str,
-    category: str,
-    hot: bool,
-    tree: bool,
-    min_price: str | None,
-    max_price: str | None,
-    sort: Sort,
-    page: int,
-    page_size: int,
-    as_json: bool,
-) -> int:
-    """Search as the options say; answers the exit code."""
-    try:
-        filters = Filters(
-            sort=sort,
-            min_price=Money.parse(min_price) if min_price else None,
-            max_price=Money.parse(max_price) if max_price else None,
-            category_id=category,
-            page=page,
-            page_size=page_size,
-        )
-    except ValueError as error:
-        say(str(error))
-        return BAD_USAGE
-    question = Question(
-        marketplace=marketplace, filters=filters, words=words.strip(), image=image, shop=shop, hot=hot, tree=tree
-    )
-    return run_search(question, as_json=as_json)
 
 
 def run_search(question: Question, *, as_json: bool) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Iterator, Sequence
@@ -39,6 +40,17 @@ messages = _console(stderr=True)
 def warn(what: str, words: str = "") -> None:
     """A line on stderr: what went wrong in yellow, and the words about it."""
     messages.print(Text.assemble((what, "yellow"), " " if words else "", words))
+
+
+def print_json(document: object) -> None:
+    """The one document that `--json` promises on stdout."""
+    print(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def show_snapshot(snapshot_id: str | None, root: str) -> None:
+    """Where the snapshot lies, if one was written."""
+    if snapshot_id:
+        console.print(f"Snapshot {snapshot_id} in {root}", soft_wrap=True)
 
 
 class Bars:
