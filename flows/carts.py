@@ -29,6 +29,7 @@ from flows.shown.artifacts import artifact_key, show_outcome
 from flows.shown.expected_failures import ends_plainly
 from flows.shown.progress import progress_shown, rename_run, shown
 from flows.upkeep_parameters import OrderRefs
+from tasks.effects.kinds import settle_open
 from tasks.resources import Resources
 
 
@@ -75,6 +76,8 @@ async def order_from_cart(
     budget = Money.parse(budget_cny) if budget_cny else None
     async with opened() as resources:
         orders = _known(resources.ledger, order_refs)
+        if dry_run:  # a run settles by itself; without that a line whose answer was lost would seem not to lie there
+            await settle_open(resources, orders)
         reports = []
         for batch_id, batch in _by_batch(orders).items():
             run = BatchRun(resources, batch_id, FromCarts(batch))
