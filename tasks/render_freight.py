@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from connectors.concurrently import concurrently
-from connectors.ledger.codec import to_json
 from connectors.ledger.order_facts import Fact, FreightApproved, FreightAsked
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.xportcn.errors import Misconfigured, XportcnError
@@ -99,13 +98,3 @@ def approve_freight(resources: Resources, plans: Sequence[PlannedOrder]) -> None
     resources.ledger.change(
         [OrderChange(order_ref=ref, writes=FreightApproved(price=price)) for ref, price in priced.items()]
     )
-
-
-def freight_columns(chosen: ChosenFreight) -> dict[str, object]:
-    """The `orders` columns that a chosen freight fills."""
-    return {
-        "freight_quote": to_json(chosen.quote),
-        "freight_service": chosen.service.service_id,
-        "freight_minor": chosen.service.price.minor,
-        "freight_currency": chosen.service.price.currency,
-    }

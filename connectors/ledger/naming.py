@@ -82,9 +82,7 @@ class Names:
         """A change that goes with no effect, or a hold in its place."""
         if not (why := self.against(change)):
             return change
-        return replace(
-            change, state=OrderState.HELD, reason=f"{why}: look at both in the console", writes=(), columns=None
-        )
+        return replace(change, state=OrderState.HELD, reason=f"{why}: look at both in the console", writes=())
 
 
 def _ids(change: OrderChange) -> dict[str, str]:

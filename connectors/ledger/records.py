@@ -239,13 +239,12 @@ class OrderChange:
     expected: OrderState | None = None
     reason: str = ""
     writes: Fact | tuple[Fact, ...] = ()
-    columns: Mapping[str, Any] | None = None
 
     @property
     def filled(self) -> dict[str, Any]:
         """The columns that what is written fills, with their values."""
         facts = self.writes if isinstance(self.writes, tuple) else (self.writes,)
-        filled = dict(self.columns or {})
+        filled: dict[str, Any] = {}
         for fact in facts:
             filled |= fact.columns
         return filled

@@ -146,8 +146,8 @@ class Ledger(Transactions):
 
     def put_plans(
         self,
-        plans: Sequence[PlannedOrder | Mapping[str, Any]],
-        batch_id: str = "",
+        plans: Sequence[PlannedOrder],
+        batch_id: str,
         *,
         approved: bool = False,
         tolerance: Decimal = NO_TOLERANCE,
@@ -158,23 +158,10 @@ class Ledger(Transactions):
         approved the order may have become and still be paid. Orders with a live effect stay as is. Raises `ValueError`
         for an approved plan that costs nothing.
         """
-        rows: list[Any] = [
-            plan if isinstance(plan, Mapping) else ledger_row(plan, batch_id, approved=approved, tolerance=tolerance)
-            for plan in plans
-        ]
-        put_rows(self, rows)
+        put_rows(self, [ledger_row(plan, batch_id, approved=approved, tolerance=tolerance) for plan in plans])
 
-    def put_cart_plan(
-        self,
-        plan: PlannedOrder | str,
-        columns: Mapping[str, Any] | None = None,
-        *,
-        seen_in: OrderState,
-        tolerance: Decimal = NO_TOLERANCE,
-    ) -> bool:
+    def put_cart_plan(self, plan: PlannedOrder, *, seen_in: OrderState, tolerance: Decimal = NO_TOLERANCE) -> bool:
         """Write what was approved of an order that lies in a cart; False when it is being ordered, or has moved on."""
-        if isinstance(plan, str):
-            return put_cart_row(self, {**(columns or {}), "order_ref": plan}, seen_in=seen_in)
         row = ledger_row(plan, "", approved=True, tolerance=tolerance)
         return put_cart_row(self, row, seen_in=seen_in)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from connectors.ledger.codec import plan_hash
+from connectors.ledger.plans import plan_hash
 from connectors.settings import SourcingSettings, XportcnSettings
 from domain.answers import Answer, AnswerKind
 from domain.money import Money

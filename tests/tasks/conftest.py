@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from connectors.ledger.plans import put_rows
 from connectors.ledger.recorder import OutcomeRecorder
 from connectors.ledger.send_log import SendLog
 from connectors.ledger.store import Ledger
@@ -52,7 +53,7 @@ def next_run(tmp_path: Path, clock: MovableClock, resources: Resources) -> Itera
 def _resources(tmp_path: Path, clock: MovableClock, log: SendLog) -> Iterator[Resources]:
     with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=clock, owner=log.owner) as ledger:
         ledger.start_batch("batch", "file.csv")
-        ledger.put_plans([plan("A-1"), plan("A-2")])
+        put_rows(ledger, [plan("A-1"), plan("A-2")])
         yield Resources(
             settings=SourcingSettings(data_dir=tmp_path, lease_s=60, settle_s=900),
             client=cast(Any, None),

@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 from connectors.ledger.codec import to_json
+from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, OrderRecord, Outcome
 from connectors.xportcn.offering import Offering
 from domain.absence import Reading
@@ -24,7 +25,7 @@ from tasks.answers import open_questions, take_answer
 from tasks.pay import pay_orders
 from tasks.resources import Resources
 from tasks.strangers import find_strangers
-from tests.connectors.ledger.plans import intents, plan
+from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.tasks.conftest import MovableClock
 
 LINE = OrderLine(line_no=1, item_id="6", sku_id="2", title="cup", image_url="", quantity=1, unit_price=Money(100))
@@ -60,7 +61,7 @@ def channel(resources: Resources) -> FakeChannel:
     fake = FakeChannel()
     for marketplace in (Marketplace.TAOBAO, Marketplace.ALIBABA_1688):
         resources.offerings[marketplace] = Offering(cast(Any, fake), cast(Any, None))
-    resources.ledger.put_plans([plan("A-1", lines=[to_json(LINE)])])
+    put_rows(resources.ledger, [plan("A-1", lines=[to_json(LINE)])])
     return fake
 
 
@@ -79,7 +80,7 @@ def unanswered(resources: Resources, action: Action, part: str = "") -> None:
 def ordered(resources: Resources, *states: OrderState, **columns: Any) -> None:
     """An order at the service, moved through these states."""
     record = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
-    first = OrderChange(order_ref="A-1", state=OrderState.ORDERED, columns={"order_id": "77", **columns})
+    first = OrderChange(order_ref="A-1", state=OrderState.ORDERED, writes=Columns({"order_id": "77", **columns}))
     resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=first)])
     resources.ledger.change([OrderChange(order_ref="A-1", state=state) for state in states])
 
@@ -312,7 +313,7 @@ async def test_a_shipment_belongs_to_one_order(
 ) -> None:
     """Nobody's parcel is told as that of another order, nor none at all."""
     shipment = {"shipment_order_id": "5", "tracking_numbers": ["LP5"]}
-    resources.ledger.put_plans([plan("A-2", shipment=shipment, shipment_order_id="5")])
+    put_rows(resources.ledger, [plan("A-2", shipment=shipment, shipment_order_id="5")])
     ordered(resources, OrderState.PAID, paid_minor=100)
     unanswered(resources, Action.BOOK)
     with pytest.raises(AnswerRefused, match=why):
@@ -357,8 +358,8 @@ async def test_an_order_of_another_ledger_is_taken_on_with_what_it_may_cost(
     resources: Resources, channel: FakeChannel
 ) -> None:
     """After a restore: found before it would be bought again, adopted on a person's word, and paid once."""
-    resources.ledger.put_plans(
-        [plan("A-1", marketplace="1688", lines=[to_json(LINE)], approved_minor=None, plan_hash=None)]
+    put_rows(
+        resources.ledger, [plan("A-1", marketplace="1688", lines=[to_json(LINE)], approved_minor=None, plan_hash=None)]
     )
     channel.show("77", ServiceStatus.UNPAID)
     request = cast(Any, type("Request", (), {"marketplace": Marketplace.ALIBABA_1688, "order_ref": "A-1"}))

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from connectors.ledger.codec import plan_row
 from connectors.ledger.records import OrderChange, OrderRecord, Outcome
 from domain.effects import EffectStatus
 from domain.plan import PlannedOrder
@@ -17,7 +16,7 @@ from flows.approval import ApprovalRequest, Decision
 from flows.batch_run import BatchRun
 from flows.plan_sources import FromRequests
 from tasks.resources import Resources
-from tests.connectors.ledger.plans import intents
+from tests.connectors.ledger.plans import Columns, intents
 from tests.flows.plans import planned
 
 
@@ -26,9 +25,11 @@ async def test_an_order_whose_freight_a_person_declined_is_left_alone(
 ) -> None:
     """Of two paid orders one is approved: only that one goes on."""
     for ref in ("A-1", "A-2"):
-        resources.ledger.put_plans([plan_row(planned(ref), "batch", approved=True)])
+        resources.ledger.put_plans([planned(ref)], "batch", approved=True)
         won = resources.ledger.claim(intents(ref), lease=resources.lease).won[ref]
-        bought = OrderChange(order_ref=ref, state=OrderState.ORDERED, columns={"order_id": ref, "paid_minor": 1000})
+        bought = OrderChange(
+            order_ref=ref, state=OrderState.ORDERED, writes=Columns({"order_id": ref, "paid_minor": 1000})
+        )
         resources.ledger.record([Outcome(claim=won.claim, status=EffectStatus.DONE, change=bought)])
         resources.ledger.change([OrderChange(order_ref=ref, state=OrderState.PAID)])
     went_on: list[str] = []

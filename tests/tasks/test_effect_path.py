@@ -9,7 +9,8 @@ from typing import Any, cast
 
 import pytest
 
-from connectors.ledger.codec import plan_row, to_json
+from connectors.ledger.codec import to_json
+from connectors.ledger.plans import put_rows
 from connectors.ledger.recorder import OutcomeRecorder
 from connectors.ledger.records import OrderChange, OrderRecord, Outcome
 from connectors.settings import SourcingSettings
@@ -38,7 +39,7 @@ from tasks.pay import pay_orders
 from tasks.render_freight import render_freights
 from tasks.resources import Resources
 from tasks.strangers import find_strangers
-from tests.connectors.ledger.plans import intents, plan
+from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.flows.plans import planned
 from tests.tasks.conftest import MovableClock
 from tests.tasks.test_answers import LINE, FakeChannel
@@ -58,9 +59,9 @@ def channel(resources: Resources, next_run: Resources) -> FakeChannel:
 
 def at(resources: Resources, *states: OrderState, **columns: Any) -> OrderRecord:
     """A-1 at the service, moved through these states."""
-    resources.ledger.put_plans([plan_row(planned("A-1", 100), "batch", approved=True)])
+    resources.ledger.put_plans([planned("A-1", 100)], "batch", approved=True)
     record = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
-    first = OrderChange(order_ref="A-1", state=OrderState.ORDERED, columns={"order_id": "77", **columns})
+    first = OrderChange(order_ref="A-1", state=OrderState.ORDERED, writes=Columns({"order_id": "77", **columns}))
     resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=first)])
     resources.ledger.change([OrderChange(order_ref="A-1", state=state) for state in states])
     return now(resources)
@@ -188,7 +189,7 @@ async def test_a_price_that_fell_is_paid_once_a_second_look_shows_it_too(
 
 async def test_several_orders_of_one_reference_are_held(resources: Resources, channel: FakeChannel) -> None:
     """Found after a lost answer: nobody may pay the first of them."""
-    resources.ledger.put_plans([plan("A-1", lines=[to_json(LINE)])])
+    put_rows(resources.ledger, [plan("A-1", lines=[to_json(LINE)])])
     won = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
     unknown = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, reason="no answer")
     resources.ledger.record([Outcome(claim=won.claim, status=EffectStatus.UNKNOWN, change=unknown)])
@@ -203,7 +204,7 @@ async def test_an_order_that_is_split_while_it_is_created_is_held(
     resources: Resources, channel: FakeChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was approved as one order is not paid as two."""
-    resources.ledger.put_plans([plan_row(planned("A-1", 100), "batch", approved=True)])
+    resources.ledger.put_plans([planned("A-1", 100)], "batch", approved=True)
 
     async def create(*_: Any, **__: Any) -> Created:
         return Created(order_ids=("77", "78"), total=Money(100))

@@ -18,7 +18,7 @@ from domain.states import OrderState
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
 from tasks.effects.protocol import perform, settle
 from tasks.resources import Resources
-from tests.connectors.ledger.plans import intents
+from tests.connectors.ledger.plans import Columns, intents
 from tests.tasks.conftest import MovableClock
 
 
@@ -153,7 +153,7 @@ async def test_the_service_is_asked_about_orders_as_they_are_by_now(
     """What a run read before it took an effect over is older than what the last holder knew (seed 35669)."""
     service = FakeService(failures=[Unanswered("cut")])
     await run(resources, service)
-    ordered = OrderChange(order_ref="A-1", state=OrderState.ORDERED, columns={"order_id": "77"})
+    ordered = OrderChange(order_ref="A-1", state=OrderState.ORDERED, writes=Columns({"order_id": "77"}))
     resources.ledger.change([ordered])
     clock.advance(61)
     asked_with: list[str | None] = []

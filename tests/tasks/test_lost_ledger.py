@@ -11,6 +11,7 @@ import pytest
 
 from connectors.ledger.backup import backup, restore
 from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.plans import put_rows
 from connectors.ledger.send_log import SendLog
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings, XportcnSettings
@@ -77,7 +78,7 @@ def test_a_ledger_with_orders_is_the_one(tmp_path: Path) -> None:
     write(tmp_path / "snapshots", payments=[payment()])
     with opened(tmp_path) as ledger:
         ledger.start_batch("batch", "file.csv")
-        ledger.put_plans([plan("A-1")])
+        put_rows(ledger, [plan("A-1")])
     begin(tmp_path)
 
 

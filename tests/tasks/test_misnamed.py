@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 
+from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.xportcn.offering import Offering
 from domain.effects import EffectStatus
@@ -14,7 +15,7 @@ from domain.service_orders import ServiceStatus
 from domain.states import OrderState
 from tasks.effects.kinds import settle_open
 from tasks.resources import Resources
-from tests.connectors.ledger.plans import intents, plan
+from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.tasks.conftest import MovableClock
 from tests.tasks.test_answers import FakeChannel
 
@@ -26,7 +27,7 @@ def channel(resources: Resources, next_run: Resources) -> FakeChannel:
     for run in (resources, next_run):
         for marketplace in (Marketplace.TAOBAO, Marketplace.ALIBABA_1688):
             run.offerings[marketplace] = Offering(cast(Any, fake), cast(Any, None))
-    resources.ledger.put_plans([plan("A-3")])
+    put_rows(resources.ledger, [plan("A-3")])
     outcomes = {
         "A-1": (EffectStatus.DONE, OrderState.ORDERED, {"order_id": "77", "ordered_at": resources.clock()}),
         "A-2": (EffectStatus.UNKNOWN, OrderState.UNKNOWN, {}),
@@ -34,7 +35,7 @@ def channel(resources: Resources, next_run: Resources) -> FakeChannel:
     }
     for ref, (status, state, columns) in outcomes.items():
         claim = resources.ledger.claim(intents(ref), lease=resources.lease).won[ref].claim
-        change = OrderChange(order_ref=ref, state=state, columns=columns)
+        change = OrderChange(order_ref=ref, state=state, writes=Columns(columns))
         resources.ledger.record([Outcome(claim=claim, status=status, change=change)])
     fake.show("77", ServiceStatus.UNPAID)
     return fake

@@ -9,7 +9,8 @@ from typing import Any, cast
 
 import pytest
 
-from connectors.ledger.codec import plan_hash, plan_row, to_json
+from connectors.ledger.codec import to_json
+from connectors.ledger.plans import plan_hash
 from connectors.ledger.records import Intent, OrderChange, OrderRecord, Outcome
 from connectors.xportcn.after_sale.taobao import TaobaoAfterSale
 from connectors.xportcn.errors import Misconfigured, Unanswered
@@ -29,7 +30,7 @@ from tasks.effects.protocol import perform
 from tasks.pay import confirm_payments, pay_orders
 from tasks.resources import Resources
 from tasks.sync_tracking import sync_tracking
-from tests.connectors.ledger.plans import intents
+from tests.connectors.ledger.plans import Columns, intents
 from tests.flows.plans import planned
 from tests.tasks.conftest import MovableClock
 from tests.tasks.test_answers import FakeChannel
@@ -82,7 +83,7 @@ async def test_old_news_of_a_payment_takes_no_order_out_of_its_refund(
     channel.show("77", ServiceStatus.PAID, paid=Money(100))
 
     def refunded() -> None:
-        paid = OrderChange(order_ref="A-1", state=OrderState.PAID, columns={"paid_minor": 100})
+        paid = OrderChange(order_ref="A-1", state=OrderState.PAID, writes=Columns({"paid_minor": 100}))
         next_run.ledger.change([paid])
         carried_out(next_run, Action.REFUND, OrderState.REFUNDING, "all.1")
 
@@ -110,7 +111,7 @@ async def test_tracking_goes_on_past_an_order_refunded_meanwhile(
     """The refunded one keeps its state, the next one is followed."""
     for order_ref, order_id in (("A-1", "77"), ("A-2", "78")):
         ordered(resources, order_ref, order_id)
-        paid = OrderChange(order_ref=order_ref, state=OrderState.PAID, columns={"paid_minor": 100})
+        paid = OrderChange(order_ref=order_ref, state=OrderState.PAID, writes=Columns({"paid_minor": 100}))
         resources.ledger.change([paid, OrderChange(order_ref=order_ref, state=OrderState.BOOKED)])
         channel.show(order_id, ServiceStatus.SHIPPED, reference=order_ref, paid=Money(100))
     back = [OrderChange(order_ref="A-1", state=state) for state in (OrderState.REFUNDING, OrderState.REFUNDED)]
@@ -163,7 +164,7 @@ async def test_freight_approved_in_one_currency_is_none_in_another(
     """200 CNY were approved and 150 USD are asked: held, and held again, until somebody approves dollars."""
     request = to_json(planned("A-1").request)
     ordered(resources, request=request, freight_approved_minor=200_00, freight_currency="CNY")
-    resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.PAID, columns={"paid_minor": 100})])
+    resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.PAID, writes=Columns({"paid_minor": 100}))])
     service = FreightService(
         service_id="s", company="c", category="x", price=Money(150_00, "USD"), min_days=1, max_days=2
     )
@@ -187,7 +188,7 @@ async def test_a_late_yes_to_a_cart_changes_nothing_of_an_order_begun_meanwhile(
 ) -> None:
     """Another run orders the cart while a person thinks about five times as much: lines and limit stay as ordered."""
     plan = planned("A-3")
-    resources.ledger.put_plans([plan_row(plan, "batch", approved=True)])
+    resources.ledger.put_plans([plan], "batch", approved=True)
     intent = Intent(
         order_ref=plan.order_ref, action=Action.CREATE, amount=plan.total, request_hash="", part="cart",
         plan_hash=plan_hash(plan),

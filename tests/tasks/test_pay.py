@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from connectors.ledger.codec import to_json
+from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, OrderRecord, Outcome
 from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import Unanswered
@@ -23,7 +24,7 @@ from tasks.answers import take_answer
 from tasks.effects.kinds import settle_open
 from tasks.pay import PAID_ELSEWHERE, pay_orders
 from tasks.resources import Resources
-from tests.connectors.ledger.plans import intents, plan
+from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.tasks.conftest import MovableClock
 from tests.tasks.test_answers import LINE, FakeChannel
 
@@ -38,9 +39,9 @@ def channel(resources: Resources, next_run: Resources) -> FakeChannel:
 
 def ordered(resources: Resources, order_ref: str = "A-1", order_id: str = "77", **columns: Any) -> None:
     """An order that exists at the service and waits to be paid."""
-    resources.ledger.put_plans([plan(order_ref, lines=[to_json(LINE)], **columns)])
+    put_rows(resources.ledger, [plan(order_ref, lines=[to_json(LINE)], **columns)])
     record = resources.ledger.claim(intents(order_ref), lease=resources.lease).won[order_ref]
-    change = OrderChange(order_ref=order_ref, state=OrderState.ORDERED, columns={"order_id": order_id})
+    change = OrderChange(order_ref=order_ref, state=OrderState.ORDERED, writes=Columns({"order_id": order_id}))
     resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)])
 
 
@@ -148,10 +149,10 @@ async def test_an_order_that_shows_no_reference_yet_is_paid_once_it_does(
 
 async def test_an_order_from_a_cart_needs_no_reference(resources: Resources, channel: FakeChannel) -> None:
     """Taobao's cart has no place for one: what left the cart tells whose order it is."""
-    resources.ledger.put_plans([plan("A-1", lines=[to_json(LINE)])])
+    put_rows(resources.ledger, [plan("A-1", lines=[to_json(LINE)])])
     intent = replace(intents("A-1")[0], part="cart")
     record = resources.ledger.claim([intent], lease=resources.lease).won["A-1"]
-    change = OrderChange(order_ref="A-1", state=OrderState.ORDERED, columns={"order_id": "77"})
+    change = OrderChange(order_ref="A-1", state=OrderState.ORDERED, writes=Columns({"order_id": "77"}))
     resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)])
     channel.show("77", ServiceStatus.UNPAID, reference="")
     assert [order.state for order in await pay(resources)] == [OrderState.PAID]
@@ -159,7 +160,7 @@ async def test_an_order_from_a_cart_needs_no_reference(resources: Resources, cha
 
 async def test_an_order_that_a_person_named_needs_no_reference(resources: Resources, channel: FakeChannel) -> None:
     """`sourcing resolve A-1 --ordered 77` is a person's word."""
-    resources.ledger.put_plans([plan("A-1", lines=[to_json(LINE)])])
+    put_rows(resources.ledger, [plan("A-1", lines=[to_json(LINE)])])
     record = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
     unknown = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, reason="no answer")
     resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=unknown)])

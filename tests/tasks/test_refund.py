@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 from connectors.ledger.codec import to_json
+from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.xportcn.after_sale.base import Ability, RefundRequest, Target
 from connectors.xportcn.errors import Refused, Unanswered, XportcnError
@@ -34,7 +35,7 @@ from tasks.effects.kinds import settle_open
 from tasks.follow_refunds import follow_refunds
 from tasks.refund import RefundWish, ask_refund
 from tasks.resources import Resources
-from tests.connectors.ledger.plans import plan
+from tests.connectors.ledger.plans import Columns, plan
 from tests.tasks.conftest import MovableClock
 
 WISH = RefundWish(kind=RefundKind.REFUND, reason="101")
@@ -89,11 +90,11 @@ def service(resources: Resources, next_run: Resources) -> FakeAfterSale:
 
 def paid_order(resources: Resources) -> OrderRecord:
     line = OrderLine(line_no=1, item_id="6", sku_id="2", title="cup", image_url="", quantity=1, unit_price=Money(500))
-    resources.ledger.put_plans([plan("A-1", lines=[to_json(line)])])
+    put_rows(resources.ledger, [plan("A-1", lines=[to_json(line)])])
     ordered = {"order_id": "77", "paid_minor": 500}
     resources.ledger.change(
         [
-            OrderChange(order_ref="A-1", state=OrderState.ORDERED, columns=ordered),
+            OrderChange(order_ref="A-1", state=OrderState.ORDERED, writes=Columns(ordered)),
             OrderChange(order_ref="A-1", state=OrderState.PAID),
         ]
     )

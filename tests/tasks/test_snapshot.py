@@ -16,6 +16,7 @@ from domain.states import OrderState
 from tasks.resources import Resources
 from tasks.snapshot import orders_now, snapshot_orders, write
 from tasks.snapshot_refunds import snapshot_refunds
+from tests.connectors.ledger.plans import Columns
 from tests.tasks.conftest import MovableClock
 
 
@@ -77,7 +78,7 @@ async def test_a_payment_is_written_once_by_the_run_that_found_it(resources: Res
     """Orders are told whenever something moved; a later run that finds nothing new writes the payment no more."""
     resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.ORDERED)])
     before = resources.ledger.orders(["A-1"])
-    resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.PAID, columns={"paid_minor": 100})])
+    resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.PAID, writes=Columns({"paid_minor": 100}))])
     first = orders_now(resources, before)
     assert [(row["amount_minor"], row["batch_id"]) for row in first["payments"]] == [(100, "batch")]
     later = orders_now(resources, resources.ledger.orders(["A-1"]))

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.xportcn.offering import Offering
 from domain.effects import EffectStatus
@@ -16,7 +17,7 @@ from domain.service_orders import ServiceStatus
 from domain.states import OrderState
 from tasks.resources import Resources
 from tasks.strangers import Strangers, find_strangers
-from tests.connectors.ledger.plans import intents, plan
+from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.flows.plans import planned
 from tests.tasks.test_answers import FakeChannel
 
@@ -54,9 +55,9 @@ async def test_a_new_ledger_asks_once(resources: Resources, channel: FakeChannel
 
 async def test_one_order_that_shows_its_reference_answers_for_all(resources: Resources, channel: FakeChannel) -> None:
     """Then what shows none has none: a person's at the console."""
-    resources.ledger.put_plans([plan("A-1", marketplace="1688")])
+    put_rows(resources.ledger, [plan("A-1", marketplace="1688")])
     record = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
-    change = OrderChange(order_ref="A-1", state=OrderState.ORDERED, columns={"order_id": "77"})
+    change = OrderChange(order_ref="A-1", state=OrderState.ORDERED, writes=Columns({"order_id": "77"}))
     resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)])
     channel.show("5", ServiceStatus.UNPAID, reference="")
     channel.show("77", ServiceStatus.UNPAID, reference="")
