@@ -13,7 +13,7 @@ from connectors.xportcn.channels.alibaba_1688 import Alibaba1688Channel
 from connectors.xportcn.channels.base import Created
 from connectors.xportcn.channels.refusals import says_it_exists
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.errors import ContractMismatch, Misconfigured, Refused, Unanswered, XportcnError
+from connectors.xportcn.errors import ContractMismatch, Misconfigured, Refused
 from connectors.xportcn.wire import CHINA
 from domain.effects import Action
 from domain.marketplace import Marketplace
@@ -21,7 +21,7 @@ from domain.money import Money
 from domain.offers import VolumePrice
 from domain.orders import SourcingOrder
 from domain.quotes import LineProblem, Problem, QuoteLine
-from domain.service_orders import ServiceStatus, TraceStatus
+from domain.service_orders import TraceStatus
 from tests.connectors.xportcn.fake_service import FakeService, no, ok
 from tests.connectors.xportcn.orders import WAREHOUSE, claim, line, order
 
@@ -252,66 +252,7 @@ async def test_failed_lines_without_an_order_are_a_refusal(channel: Alibaba1688C
     assert caught.value.problems == (LineProblem(problem=Problem.OUT_OF_STOCK, message="库存不足", line_no=2),)
 
 
-async def test_a_create_refused_by_the_envelope_is_explained(channel: Alibaba1688Channel, service: FakeService) -> None:
-    """The service's code and words, with our word for the address."""
-    service.answers(CREATE, lambda: no(400, "AddressId invalid"))
-    with pytest.raises(Refused) as caught:
-        await channel.create(claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(1))
-    assert (caught.value.code, caught.value.problems[0].problem) == ("400", Problem.ADDRESS_INVALID)
-    assert caught.value.request_id == "r" * 32
-
-
 FAILED = {"offerId": 672991141190, "specId": SPEC, "errorCode": "500_004"}
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        {"success": False, "orderId": "7", "code": "500"},
-        {"success": True, "orderId": "7", "totalSuccessAmount": 1, "failedOfferList": [FAILED]},
-        {"success": True, "orderId": "7"},
-        {"success": True},
-        {"orderId": "7", "totalSuccessAmount": 1},
-        {},
-    ],
-)
-async def test_a_create_that_may_have_made_an_order_is_unanswered(
-    channel: Alibaba1688Channel, service: FakeService, answer: dict[str, Any]
-) -> None:
-    """A no beside an order id, failed lines beside one, no id or no amount: look before doing anything."""
-    service.answers(CREATE, lambda: ok(answer))
-    with pytest.raises(Unanswered) as caught:
-        await channel.create(claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(1))
-    assert caught.value.request_id == "r" * 32
-
-
-@pytest.mark.parametrize(
-    ("answer", "error", "code"),
-    [
-        ({"orderId": 7, "protocolPaySuccess": True, "payUrl": None, "cantPayOrderList": []}, None, ""),
-        ({"protocolPaySuccess": False, "payUrl": "https://cashier"}, Refused, "BALANCE_NOT_ENOUGH"),
-        ({"protocolPaySuccess": False, "cantPayOrderList": [7]}, Refused, "CANNOT_PAY"),
-        ({"protocolPaySuccess": False}, Unanswered, ""),
-        ({"orderId": "8", "protocolPaySuccess": True}, Unanswered, ""),
-        ({}, Unanswered, ""),
-    ],
-)
-async def test_a_payment_is_what_the_answer_says(
-    channel: Alibaba1688Channel,
-    service: FakeService,
-    answer: dict[str, Any],
-    error: type[XportcnError] | None,
-    code: str,
-) -> None:
-    """Paid, refused for a reason given, or neither."""
-    service.answers(PAY, lambda: ok(answer))
-    if error is None:
-        await channel.pay(claim(Action.PAY), "7")
-    else:
-        with pytest.raises(error) as caught:
-            await channel.pay(claim(Action.PAY), "7")
-        assert caught.value.code == code
-    assert service.asked[0].query == {"orderId": "7"}
 
 
 @pytest.mark.parametrize(
@@ -412,27 +353,6 @@ async def test_new_orders_that_push_the_list_down_do_no_harm(channel: Alibaba168
     service.answers(PAGE, lambda: ok(first), lambda: ok(second))
     found = (await channel.find(["R-1"], since=SINCE)).found
     assert [one.order_id for one in found["R-1"]] == ["1"]
-
-
-@pytest.mark.parametrize(
-    ("status", "ours"),
-    [
-        ("waitbuyerpay", ServiceStatus.UNPAID),
-        ("waitsellersend", ServiceStatus.PAID),
-        ("waitbuyerreceive", ServiceStatus.SHIPPED),
-        ("confirm_goods", ServiceStatus.FINISHED),
-        ("success", ServiceStatus.FINISHED),
-        ("cancel", ServiceStatus.CLOSED),
-        ("terminated", ServiceStatus.CLOSED),
-        ("waitsomething", ServiceStatus.OTHER),
-    ],
-)
-async def test_every_status_has_a_word(
-    channel: Alibaba1688Channel, service: FakeService, status: str, ours: ServiceStatus
-) -> None:
-    """The states of contract 4.3, and words it does not have."""
-    service.answers(ORDER, lambda: ok(listed(7, status=status)))
-    assert (await channel.read(["7"]))["7"].status is ours
 
 
 async def test_an_order_is_read_with_all_its_digits_and_times(

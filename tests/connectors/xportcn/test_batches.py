@@ -9,13 +9,13 @@ import pytest
 
 from connectors.xportcn import freight
 from connectors.xportcn.api import taobao_order
-from connectors.xportcn.channels import channel_for
 from connectors.xportcn.channels.alibaba_1688 import Alibaba1688Channel
 from connectors.xportcn.channels.base import PayOutcome, PaysMany, QuotesMany
 from connectors.xportcn.channels.references import batches_of_sellers
 from connectors.xportcn.channels.taobao import TaobaoChannel
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import NotSent, Refused, Unanswered
+from connectors.xportcn.offering import offering_of
 from domain.effects import Action, Claim
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -149,7 +149,7 @@ async def test_a_batch_has_its_limits(
 @pytest.mark.parametrize("marketplace", list(Marketplace))
 def test_who_can_do_several_at_once(client: XportcnClient, marketplace: Marketplace) -> None:
     """Taobao and 1688 pay several, 1688 quotes several; callers tell by `isinstance`."""
-    channel = channel_for(marketplace, client)
+    channel = offering_of(marketplace, client).channel
     can = (isinstance(channel, PaysMany), isinstance(channel, QuotesMany))
     assert can == {Marketplace.TAOBAO: (True, False), Marketplace.ALIBABA_1688: (True, True)}.get(
         marketplace, (False, False)
@@ -158,7 +158,7 @@ def test_who_can_do_several_at_once(client: XportcnClient, marketplace: Marketpl
 
 async def shop_of(marketplace: Marketplace, sandbox: Sandbox, live: XportcnClient) -> Shop:
     warehouse = await freight.warehouse_address(live)
-    return Shop(sandbox, live, channel_for(marketplace, live), warehouse, shelf(sandbox.url, marketplace))
+    return Shop(sandbox, live, offering_of(marketplace, live).channel, warehouse, shelf(sandbox.url, marketplace))
 
 
 @pytest.mark.parametrize("marketplace", list(BULK))

@@ -10,14 +10,13 @@ import pytest
 from connectors.xportcn.channels.base import Created
 from connectors.xportcn.channels.big_major import BigMajorChannel
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.errors import ContractMismatch, NotSent, Refused, Unanswered, XportcnError
+from connectors.xportcn.errors import ContractMismatch, Refused
 from domain.effects import Action
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import SourcingOrder
 from domain.quotes import LineProblem, Problem, QuoteLine
-from domain.service_orders import ServiceStatus
-from tests.connectors.xportcn.fake_service import FakeService, bare, no, ok
+from tests.connectors.xportcn.fake_service import FakeService, ok
 from tests.connectors.xportcn.orders import WAREHOUSE, claim, line, order
 
 PREVIEW, CREATE = "/alibaba/ka/order/create/preview", "/alibaba/ka/order/create"
@@ -106,44 +105,6 @@ async def test_creating_previews_first_and_sends_the_reference_as_message(
     assert (service.asked[1].body["message"], service.asked[1].body["flow"]) == ("R-1", "fenxiaonew")
 
 
-async def test_nothing_is_created_above_the_limit(channel: BigMajorChannel, service: FakeService) -> None:
-    """The preview inside says a fen more than approved: no create is sent."""
-    service.answers(PREVIEW, lambda: ok([previewed(item())]))
-    with pytest.raises(Refused, match=r"it costs 65\.61 CNY now, approved 65\.60 CNY; nothing was ordered"):
-        await channel.create(claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(6560))
-    assert [asked.path for asked in service.asked] == [PREVIEW]
-
-
-@pytest.mark.parametrize("answer", [lambda: bare(502), lambda: ok([{"sumPayment": 1}])])
-async def test_a_preview_inside_a_create_leaves_no_doubt(
-    channel: BigMajorChannel, service: FakeService, answer: Any
-) -> None:
-    """Whatever goes wrong with it, nothing was ordered."""
-    service.answers(PREVIEW, answer)
-    with pytest.raises(NotSent, match="nothing was ordered") as caught:
-        await channel.create(claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(6561))
-    assert caught.value.operation == "bigMajor / Create an order"
-
-
-@pytest.mark.parametrize(
-    ("words", "code", "problem"),
-    [
-        ("PREVIEW_REQUIRED", "PREVIEW_REQUIRED", Problem.OTHER),
-        ("PREVIEW_REQUIRED: preview first", "PREVIEW_REQUIRED", Problem.OTHER),
-        ("AddressId invalid", "400", Problem.ADDRESS_INVALID),
-    ],
-)
-async def test_a_create_refused_by_the_envelope_has_its_code_word(
-    channel: BigMajorChannel, service: FakeService, words: str, code: str, problem: Problem
-) -> None:
-    """Envelope code 400 says it in the message."""
-    service.answers(PREVIEW, lambda: ok([previewed(item())]))
-    service.answers(CREATE, lambda: no(400, words))
-    with pytest.raises(Refused) as caught:
-        await channel.create(claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(6561))
-    assert (caught.value.code, caught.value.problems[0].problem) == (code, problem)
-
-
 FAILED = {"offerId": 672991141190, "specId": SPEC, "errorCode": "500_004", "errorMessage": "库存不足"}
 
 
@@ -157,78 +118,9 @@ async def test_failed_lines_without_an_order_are_a_refusal(channel: BigMajorChan
     assert caught.value.problems == (LineProblem(problem=Problem.OUT_OF_STOCK, message="库存不足", line_no=1),)
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        created(success=False),
-        created(success=None),
-        created(orderList=[]),
-        created(orderList=[{"orderId": 7}]),
-        created(orderList=[{"totalPayment": 7}]),
-        created(failedOfferList=[FAILED]),
-        {},
-    ],
-)
-async def test_a_create_that_may_have_made_an_order_is_unanswered(
-    channel: BigMajorChannel, service: FakeService, answer: dict[str, Any]
-) -> None:
-    """A no beside an order, a yes without one or without its amount: look before doing anything."""
-    service.answers(PREVIEW, lambda: ok([previewed(item())]))
-    service.answers(CREATE, lambda: ok(answer))
-    with pytest.raises(Unanswered):
-        await channel.create(claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(6561))
-
-
-@pytest.mark.parametrize(
-    ("answer", "error", "code"),
-    [
-        ({"orderId": 7, "paySuccess": True}, None, ""),
-        ({"paySuccess": False, "errorCode": "BALANCE_NOT_ENOUGH"}, Refused, "BALANCE_NOT_ENOUGH"),
-        ({"paySuccess": False}, Unanswered, ""),
-        ({"paySuccess": True, "errorCode": "X"}, Unanswered, ""),
-        ({"orderId": "8", "paySuccess": True}, Unanswered, ""),
-        ({}, Unanswered, ""),
-    ],
-)
-async def test_a_payment_is_what_the_answer_says(
-    channel: BigMajorChannel,
-    service: FakeService,
-    answer: dict[str, Any],
-    error: type[XportcnError] | None,
-    code: str,
-) -> None:
-    """Paid, refused for a reason given, or neither."""
-    service.answers(PAY, lambda: ok(answer))
-    if error is None:
-        await channel.pay(claim(Action.PAY), "7")
-    else:
-        with pytest.raises(error) as caught:
-            await channel.pay(claim(Action.PAY), "7")
-        assert caught.value.code == code
-    assert service.asked[0].body == {"orderId": "7"}
-
-
 def shown(number: int, **changes: Any) -> dict[str, Any]:
     known = {"orderId": number, "orderStatus": "WAITING_FOR_PAYMENT", "payStatus": 1, "totalPayment": 6561}
     return known | {"tbCreateTime": "2026-01-31 08:00:00", "message": "R-1"} | changes
-
-
-@pytest.mark.parametrize(
-    ("status", "ours"),
-    [
-        ("WAITING_FOR_PAYMENT", ServiceStatus.UNPAID),
-        ("WAITING_FOR_SENT", ServiceStatus.PAID),
-        ("WAITING_FOR_RECEIVE", ServiceStatus.SHIPPED),
-        ("CANCEL", ServiceStatus.CLOSED),
-        ("SOMETHING", ServiceStatus.OTHER),
-    ],
-)
-async def test_every_status_has_a_word(
-    channel: BigMajorChannel, service: FakeService, status: str, ours: ServiceStatus
-) -> None:
-    """The states of all 5, and one that it does not have."""
-    service.answers(ORDER, lambda: ok(shown(7, orderStatus=status)))
-    assert (await channel.read(["7"]))["7"].status is ours
 
 
 async def test_find_turns_every_page(channel: BigMajorChannel, service: FakeService) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from connectors.xportcn.browse import browser_for
 from connectors.xportcn.browse.base import Browser, NotOffered
 from connectors.xportcn.browse.images import Image, UnreadableImage
 from connectors.xportcn.client import XportcnClient
+from connectors.xportcn.offering import offering_of
 from domain.browsing import Filters, Hits, Sort
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -34,7 +34,7 @@ def prices(hits: Hits) -> list[int]:
 @ALL
 async def test_words_find_offers_page_by_page(live: XportcnClient, marketplace: Marketplace) -> None:
     """Pages follow each other without gap or repeat, and each counts the whole."""
-    browser = browser_for(marketplace, live)
+    browser = offering_of(marketplace, live).browser
     both = await browser.by_words(WORDS[marketplace], filters(page_size=20))
     first = await browser.by_words(WORDS[marketplace], filters())
     second = await browser.by_words(WORDS[marketplace], filters(page=2))
@@ -46,7 +46,7 @@ async def test_words_find_offers_page_by_page(live: XportcnClient, marketplace: 
 @pytest.mark.parametrize("marketplace", [TAOBAO, ALIBABA, BIG, POIZON])
 async def test_prices_bound_and_sort(live: XportcnClient, marketplace: Marketplace) -> None:
     """Bounds are of the cheapest variant and inclusive; both directions list the same offers."""
-    browser, words = browser_for(marketplace, live), WORDS[marketplace]
+    browser, words = offering_of(marketplace, live).browser, WORDS[marketplace]
     known = sorted(prices(await browser.by_words(words, filters(page_size=50))))
     bounded = Filters(min_price=Money(known[2]), max_price=Money(known[-3]), page_size=50)
     up = await browser.by_words(words, replace(bounded, sort=Sort.PRICE_UP))
@@ -65,7 +65,7 @@ async def test_an_image_finds_what_it_shows(
     item_id = sandbox.rows(marketplace, offset=40, limit=1)[0]["item_id"]
     file = tmp_path / "picture.jpg"
     file.write_bytes(b"\xff\xd8\xff" + item_id.encode())
-    browser = browser_for(marketplace, live)
+    browser = offering_of(marketplace, live).browser
     for image in (Image.of(f"https://example.com/{item_id}.jpg"), Image.of(str(file))):
         hits = await browser.by_image(image, filters())
         assert hits.offers[0].item_id == item_id
@@ -76,7 +76,7 @@ async def test_an_image_finds_what_it_shows(
 async def test_a_shop_lists_its_own(live: XportcnClient, sandbox: Sandbox, marketplace: Marketplace) -> None:
     """All of one seller, and nobody else's."""
     row = sandbox.rows(marketplace, offset=40, limit=1)[0]
-    hits = await browser_for(marketplace, live).by_shop(row["seller_id"], filters(page_size=50))
+    hits = await offering_of(marketplace, live).browser.by_shop(row["seller_id"], filters(page_size=50))
     assert {offer.seller_id for offer in hits.offers} == {row["seller_id"]}
     assert hits.total > 50
 
@@ -84,7 +84,7 @@ async def test_a_shop_lists_its_own(live: XportcnClient, sandbox: Sandbox, marke
 @pytest.mark.parametrize(("marketplace", "category"), [(TAOBAO, ""), (ALIBABA, "1"), (INTERNATIONAL, ""), (POIZON, "")])
 async def test_a_listing_holds_each_item_once(live: XportcnClient, marketplace: Marketplace, category: str) -> None:
     """In an order that stays."""
-    browser = browser_for(marketplace, live)
+    browser = offering_of(marketplace, live).browser
     pages = [await browser.listing(filters(page, 50, category_id=category)) for page in (1, 2, 3)]
     ids = [offer.item_id for page in pages for offer in page.offers]
     assert len(set(ids)) == 150
@@ -94,7 +94,7 @@ async def test_a_listing_holds_each_item_once(live: XportcnClient, marketplace: 
 
 async def test_taobao_can_leave_out_what_has_not_changed(live: XportcnClient, sandbox: Sandbox) -> None:
     """A price that rose makes its product changed."""
-    browser, since = browser_for(TAOBAO, live), datetime(2026, 1, 2, tzinfo=UTC)
+    browser, since = offering_of(TAOBAO, live).browser, datetime(2026, 1, 2, tzinfo=UTC)
     assert (await browser.listing(filters(), changed_since=since)).total == 0
     sandbox.faults({"path": "/open/product/get", "kind": "price_change", "times": 1})
     assert await browser.by_url("600745400708")
@@ -105,14 +105,14 @@ async def test_taobao_can_leave_out_what_has_not_changed(live: XportcnClient, sa
 @pytest.mark.parametrize(("marketplace", "category"), [(TAOBAO, ""), (ALIBABA, "2"), (BIG, "2")])
 async def test_best_sellers(live: XportcnClient, marketplace: Marketplace, category: str) -> None:
     """A page of them; 1688 and bigMajor tell them by category."""
-    hits = await browser_for(marketplace, live).hot(filters(category_id=category))
+    hits = await offering_of(marketplace, live).browser.hot(filters(category_id=category))
     assert len({offer.item_id for offer in hits.offers}) == 10
 
 
 @pytest.mark.parametrize("marketplace", [ALIBABA, BIG])
 async def test_the_category_tree_leads_to_leaves_with_offers(live: XportcnClient, marketplace: Marketplace) -> None:
     """From the roots down, each on its level."""
-    browser = browser_for(marketplace, live)
+    browser = offering_of(marketplace, live).browser
     roots = await browser.categories()
     assert [root.level for root in roots] == [1, 1, 1]
     below = await browser.categories(roots[0].category_id)
@@ -135,7 +135,7 @@ async def test_a_link_leads_to_its_product(
 ) -> None:
     """With variants, seller, category and pictures, as the catalogue needs them."""
     row = sandbox.rows(marketplace, offset=40, limit=1)[0]
-    offer = await browser_for(marketplace, live).by_url(link.format(row["item_id"]))
+    offer = await offering_of(marketplace, live).browser.by_url(link.format(row["item_id"]))
     assert offer is not None
     assert (offer.marketplace, offer.item_id, offer.title) == (marketplace, row["item_id"], row["title"])
     assert row["sku_id"] in [sku.sku_id for sku in offer.skus]
@@ -144,7 +144,7 @@ async def test_a_link_leads_to_its_product(
 
 async def test_a_link_that_names_no_item_is_for_taobao_to_follow(live: XportcnClient) -> None:
     """A link of another marketplace is not asked about."""
-    browser = browser_for(TAOBAO, live)
+    browser = offering_of(TAOBAO, live).browser
     assert await browser.by_url("https://item.taobao.com/item.htm?id=600000000001") is None
     with pytest.raises(ValueError, match="belongs to 1688, not to taobao"):
         await browser.by_url("https://detail.1688.com/offer/810123033546.html")
@@ -189,7 +189,7 @@ async def test_what_a_marketplace_does_not_offer_is_named(
 ) -> None:
     """One error for all, naming the marketplace, and what there is instead."""
     with pytest.raises(NotOffered, match=words):
-        await way(browser_for(marketplace, live))
+        await way(offering_of(marketplace, live).browser)
 
 
 def test_images_that_can_not_be_used_are_named(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ import pytest
 from pydantic import SecretStr
 
 from connectors.xportcn import freight
-from connectors.xportcn.channels import channel_for
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Misconfigured, Refused
+from connectors.xportcn.offering import offering_of
 from domain.marketplace import Marketplace
 from tests.connectors.xportcn.orders import RECEIVER, client_of, line, order, settings
 from tests.connectors.xportcn.sandbox_process import Sandbox
@@ -22,7 +22,7 @@ from tests.connectors.xportcn.sandbox_process import Sandbox
 @pytest.mark.parametrize("marketplace", list(Marketplace))
 async def test_every_marketplace_has_its_channel(live: XportcnClient, marketplace: Marketplace) -> None:
     """The channel says itself which marketplace it is for."""
-    assert channel_for(marketplace, live).marketplace is marketplace
+    assert offering_of(marketplace, live).channel.marketplace is marketplace
 
 
 async def test_nobody_ships_everywhere(live: XportcnClient, sandbox: Sandbox) -> None:

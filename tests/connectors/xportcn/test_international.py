@@ -10,15 +10,14 @@ import pytest
 from connectors.xportcn.channels.base import Created
 from connectors.xportcn.channels.international import InternationalChannel
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.errors import ContractMismatch, NotSent, Refused, Unanswered, XportcnError
+from connectors.xportcn.errors import ContractMismatch, Refused, Unanswered
 from domain.effects import Action
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import VolumePrice
 from domain.orders import SourcingOrder
 from domain.quotes import LineProblem, Problem, QuoteLine
-from domain.service_orders import ServiceStatus
-from tests.connectors.xportcn.fake_service import FakeService, bare, no, ok
+from tests.connectors.xportcn.fake_service import FakeService, no, ok
 from tests.connectors.xportcn.orders import WAREHOUSE, claim, line, order
 
 DETAIL, FREIGHT = "/alibaba/international/product/detail/get", "/alibaba/international/order/freight/calculate"
@@ -187,43 +186,6 @@ async def test_creating_takes_its_carrier_out_of_a_fresh_quote(
     assert sent["logisticsDetail"]["shipmentAddress"] == asked["shipmentAddress"]
 
 
-async def test_nothing_is_created_above_the_limit(channel: InternationalChannel, service: FakeService) -> None:
-    """There is no guard at the service: a fen more than approved is not sent."""
-    service.answers(FREIGHT, lambda: ok(freight()))
-    with pytest.raises(Refused, match=r"it costs 26\.00 CNY now, approved 25\.99 CNY") as caught:
-        await channel.create(claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(2599))
-    assert caught.value.code == "PRICE_CHANGED"
-    assert [asked.path for asked in service.asked] == [FREIGHT]
-
-
-async def test_a_freight_quote_inside_a_create_leaves_no_doubt(
-    channel: InternationalChannel, service: FakeService
-) -> None:
-    """It got no answer, so nothing was ordered."""
-    service.answers(FREIGHT, lambda: bare(502))
-    with pytest.raises(NotSent, match="nothing was ordered"):
-        await channel.create(claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(2600))
-
-
-@pytest.mark.parametrize(
-    ("code", "words", "ours", "problem"),
-    [
-        (400, "DUPLICATE_CHANNEL_REFER_ID", "DUPLICATE_CHANNEL_REFER_ID", Problem.OTHER),
-        (4028, "carrier", "4028", Problem.OTHER),
-        (130703, "stock", "130703", Problem.OUT_OF_STOCK),
-    ],
-)
-async def test_a_create_that_is_refused_says_why(
-    channel: InternationalChannel, service: FakeService, code: int, words: str, ours: str, problem: Problem
-) -> None:
-    """The service's code, and our word for it."""
-    service.answers(FREIGHT, lambda: ok(freight()))
-    service.answers(CREATE, lambda: no(code, words))
-    with pytest.raises(Refused) as caught:
-        await channel.create(claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(2600))
-    assert (caught.value.code, caught.value.problems[0].problem) == (ours, problem)
-
-
 async def test_a_code_that_nobody_knows_settles_nothing(channel: InternationalChannel, service: FakeService) -> None:
     """Only the codes that the contract lists are a no."""
     service.answers(FREIGHT, lambda: ok(freight()))
@@ -232,82 +194,9 @@ async def test_a_code_that_nobody_knows_settles_nothing(channel: InternationalCh
         await channel.create(claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(2600))
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        created(orderList=[]),
-        created(orderList=None, tradeId=None),
-        created(tradeId="7"),
-        created(orderList=[{"tradeId": "2887421737338134260", "totalAmount": "26.00", "currency": "USD"}]),
-        created(orderList=[{"tradeId": "2887421737338134260", "totalAmount": "26.00"}]),
-    ],
-)
-async def test_a_create_without_a_clear_order_is_unanswered(
-    channel: InternationalChannel, service: FakeService, answer: dict[str, Any]
-) -> None:
-    """No amount, two different ids, another or no currency: look before doing anything."""
-    service.answers(FREIGHT, lambda: ok(freight()))
-    service.answers(CREATE, lambda: ok(answer))
-    with pytest.raises(Unanswered):
-        await channel.create(claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(2600))
-
-
-@pytest.mark.parametrize(
-    ("answer", "error", "code"),
-    [
-        ({"status": "PAY_SUCCESS"}, None, ""),
-        ({"status": "PAY_FAILED", "reasonCode": "BALANCE_NOT_ENOUGH", "payUrl": "u"}, Refused, "BALANCE_NOT_ENOUGH"),
-        ({"status": "PAY_SUCCESS", "reasonCode": "X"}, Unanswered, ""),
-        ({"status": "PAYING"}, Unanswered, ""),
-        ({}, Unanswered, ""),
-    ],
-)
-async def test_a_payment_is_what_the_answer_says(
-    channel: InternationalChannel,
-    service: FakeService,
-    answer: dict[str, Any],
-    error: type[XportcnError] | None,
-    code: str,
-) -> None:
-    """Paid, failed with a reason, or neither."""
-    service.answers(PAY, lambda: ok(answer))
-    if error is None:
-        await channel.pay(claim(Action.PAY), "7")
-    else:
-        with pytest.raises(error) as caught:
-            await channel.pay(claim(Action.PAY), "7")
-        assert caught.value.code == code
-    assert service.asked[0].body == {"orderIdList": ["7"]}
-
-
 def shown(number: int, **changes: Any) -> dict[str, Any]:
     known = {"tradeId": number, "channelReferId": "R-1", "tradeStatus": "unpay", "totalAmount": "26.00"}
     return known | {"currency": "CNY", "createDate": "2026-01-31 08:00:00", "paidAmount": None} | changes
-
-
-@pytest.mark.parametrize(
-    ("status", "ours"),
-    [
-        ("unpay", ServiceStatus.UNPAID),
-        ("paying", ServiceStatus.PAYMENT_PENDING),
-        ("paid", ServiceStatus.PAID),
-        ("captured", ServiceStatus.PAID),
-        ("undeliver", ServiceStatus.PAID),
-        ("delivering", ServiceStatus.SHIPPED),
-        ("wait_confirm_receipt", ServiceStatus.SHIPPED),
-        ("trade_success", ServiceStatus.FINISHED),
-        ("trade_close", ServiceStatus.CLOSED),
-        ("to_be_audited", ServiceStatus.OTHER),
-        ("frozen", ServiceStatus.OTHER),
-        ("charge_back", ServiceStatus.OTHER),
-    ],
-)
-async def test_every_status_has_a_word(
-    channel: InternationalChannel, service: FakeService, status: str, ours: ServiceStatus
-) -> None:
-    """Paid, not settled, or a person's matter."""
-    service.answers(LIST, lambda: ok({"totalCount": 1, "orderList": [shown(7, tradeStatus=status)]}))
-    assert (await channel.read(["7"]))["7"].status is ours
 
 
 async def test_an_order_in_another_currency_is_not_read_as_yuan(
@@ -334,17 +223,6 @@ async def test_split_orders_fill_more_than_a_page(channel: InternationalChannel,
     service.answers(LIST, lambda: ok(pages[0]), lambda: ok({"totalCount": 100, "orderList": []}))
     with pytest.raises(ContractMismatch, match="counts 100 orders and shows 50"):
         await channel.find(references, since=SINCE)
-
-
-async def test_a_list_that_ignores_the_question_proves_nothing(
-    channel: InternationalChannel, service: FakeService
-) -> None:
-    """Were the filter not honoured, `not found` would be a reason to order twice."""
-    service.answers(LIST, lambda: ok({"totalCount": 1, "orderList": [shown(7, channelReferId="X")]}))
-    with pytest.raises(ContractMismatch, match="channelReferIds"):
-        await channel.find(["R-1"], since=SINCE)
-    with pytest.raises(ContractMismatch, match="tradeIds"):
-        await channel.read(["8"])
 
 
 async def test_an_order_in_another_currency_is_listed_with_it(

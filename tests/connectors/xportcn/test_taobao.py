@@ -11,7 +11,7 @@ import pytest
 from connectors.xportcn.channels.base import Created
 from connectors.xportcn.channels.taobao import TaobaoChannel
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.errors import ContractMismatch, Refused, Unanswered, XportcnError
+from connectors.xportcn.errors import ContractMismatch, Refused
 from domain.effects import Action
 from domain.money import Money
 from domain.quotes import LineProblem, Problem, QuoteLine
@@ -242,80 +242,6 @@ async def test_creating_sends_reference_limit_and_lines(channel: TaobaoChannel, 
     ]
 
 
-@pytest.mark.parametrize(
-    ("code", "problem"),
-    [
-        ("PRICE_CHANGED", Problem.PRICE_CHANGED),
-        ("SELLER_MISMATCH", Problem.SELLERS_DIFFER),
-        ("ADDRESS_INVALID", Problem.ADDRESS_INVALID),
-        ("OUT_OF_STOCK", Problem.OUT_OF_STOCK),
-        ("DUPLICATE_OUTER_ID", Problem.OTHER),
-    ],
-)
-async def test_a_create_that_is_refused_says_why(
-    channel: TaobaoChannel, service: FakeService, code: str, problem: Problem
-) -> None:
-    """Success false without an order id is a no, with code, words, problem and request id."""
-    answer = {"success": False, "errorCode": code, "errorMessage": "不行", "orderList": None}
-    service.answers(CREATE, lambda: ok(answer))
-    with pytest.raises(Refused) as caught:
-        await channel.create(claim(Action.CREATE), order(), WAREHOUSE, approved=Money(2570))
-    assert (caught.value.code, caught.value.message, caught.value.request_id) == (code, "不行", "r" * 32)
-    assert caught.value.problems == (LineProblem(problem=problem, message="不行"),)
-    assert caught.value.operation == "Taobao / Order / purchase order create V2"
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        created(success=False),
-        created(success=None),
-        created(orderList=[]),
-        created(orderList=[{"purchaseId": 7}]),
-        {},
-    ],
-)
-async def test_a_create_that_contradicts_itself_is_unanswered(
-    channel: TaobaoChannel, service: FakeService, answer: dict[str, Any]
-) -> None:
-    """A no beside an order id, a yes without one, or no amount: there may be an order."""
-    service.answers(CREATE, lambda: ok(answer))
-    with pytest.raises(Unanswered) as caught:
-        await channel.create(claim(Action.CREATE), order(), WAREHOUSE, approved=Money(2570))
-    assert caught.value.request_id == "r" * 32
-
-
-@pytest.mark.parametrize(
-    ("answer", "error", "code"),
-    [
-        ({"willPayPurchaseOrderIds": ["7"]}, None, ""),
-        ({"willPayPurchaseOrderIds": [7], "payFailedResults": None}, None, ""),
-        (
-            {"payFailedResults": [{"gspOrderId": 7, "errorCode": "BALANCE_NOT_ENOUGH"}]},
-            Refused,
-            "BALANCE_NOT_ENOUGH",
-        ),
-        ({"payFailedResults": [{"gspOrderId": "7", "errorCode": "ORDER_STATUS_ERROR"}]}, Refused, "ORDER_STATUS_ERROR"),
-        ({"payFailurePurchaseOrderIds": ["7"]}, Refused, ""),
-        ({"willPayPurchaseOrderIds": ["8"]}, Unanswered, ""),
-        ({"willPayPurchaseOrderIds": ["7"], "payFailurePurchaseOrderIds": ["7"]}, Unanswered, ""),
-        ({}, Unanswered, ""),
-    ],
-)
-async def test_a_payment_is_what_the_answer_says_of_this_order(
-    channel: TaobaoChannel, service: FakeService, answer: dict[str, Any], error: type[XportcnError] | None, code: str
-) -> None:
-    """Will be paid, failed with a code, or neither."""
-    service.answers(PAY, lambda: ok(answer))
-    if error is None:
-        await channel.pay(claim(Action.PAY), "7")
-    else:
-        with pytest.raises(error) as caught:
-            await channel.pay(claim(Action.PAY), "7")
-        assert caught.value.code == code
-    assert service.asked[0].body == {"purchaseOrderIdList": ["7"]}
-
-
 async def test_orders_are_found_by_reference(channel: TaobaoChannel, service: FakeService) -> None:
     """One question a reference; the answer has only those found, created after `since`."""
     service.answers(PAGE, lambda: ok(page(purchase())), lambda: ok(page()))
@@ -332,45 +258,12 @@ async def test_orders_from_before_are_not_found(channel: TaobaoChannel, service:
     assert (await channel.find(["R-1"], since=SINCE)).found == {}
 
 
-async def test_a_list_that_ignores_the_question_proves_nothing(channel: TaobaoChannel, service: FakeService) -> None:
-    """Were the filter not honoured, `not found` would be a reason to order twice."""
-    service.answers(PAGE, lambda: ok(page(purchase(outerPurchaseId="X"))))
-    with pytest.raises(ContractMismatch, match="outerPurchaseId"):
-        await channel.find(["R-1"], since=SINCE)
-    with pytest.raises(ContractMismatch, match="purchaseIds"):
-        await channel.read(["8"])
-
-
 async def test_reading_goes_in_batches_of_fifty(channel: TaobaoChannel, service: FakeService) -> None:
     """120 ids take three calls; unknown ids are missing from the answer."""
     ids = [str(number) for number in range(120)]
     service.answers(PAGE, lambda: ok(page()))
     assert await channel.read([*ids, "0"]) == {}
     assert sorted(len(asked.body["purchaseIds"]) for asked in service.asked) == [20, 50, 50]
-
-
-@pytest.mark.parametrize(
-    ("status", "ours"),
-    [
-        (12, ServiceStatus.BUILDING),
-        (0, ServiceStatus.UNPAID),
-        (1, ServiceStatus.PAYMENT_PENDING),
-        (2, ServiceStatus.PAYMENT_PENDING),
-        (3, ServiceStatus.OTHER),
-        (5, ServiceStatus.PAYMENT_PENDING),
-        (10, ServiceStatus.PAID),
-        (11, ServiceStatus.SHIPPED),
-        (4, ServiceStatus.CLOSED),
-        (9, ServiceStatus.OTHER),
-        (77, ServiceStatus.OTHER),
-    ],
-)
-async def test_every_status_has_a_word(
-    channel: TaobaoChannel, service: FakeService, status: int, ours: ServiceStatus
-) -> None:
-    """The enum of contract 4.1, and numbers it does not have."""
-    service.answers(PAGE, lambda: ok(page(purchase(status=status))))
-    assert (await channel.read(["7"]))["7"].status is ours
 
 
 async def test_an_order_shows_parts_parcels_and_shipments(channel: TaobaoChannel, service: FakeService) -> None:

@@ -6,8 +6,8 @@ import pytest
 import pytest_asyncio
 
 from connectors.xportcn import freight
-from connectors.xportcn.channels import channel_for
 from connectors.xportcn.client import XportcnClient
+from connectors.xportcn.offering import offering_of
 from domain.marketplace import Marketplace
 from tests.connectors.xportcn.channel_contract.shop import Shop, shelf
 from tests.connectors.xportcn.sandbox_process import Sandbox
@@ -16,5 +16,5 @@ from tests.connectors.xportcn.sandbox_process import Sandbox
 @pytest_asyncio.fixture(params=list(Marketplace))
 async def shop(request: pytest.FixtureRequest, sandbox: Sandbox, live: XportcnClient) -> Shop:
     marketplace: Marketplace = request.param
-    channel = channel_for(marketplace, live)
+    channel = offering_of(marketplace, live).channel
     return Shop(sandbox, live, channel, await freight.warehouse_address(live), shelf(sandbox.url, marketplace))
