@@ -27,7 +27,7 @@ START ?= 0
 soak: $(READY)
 	$(BIN)/python -m tests.simulation --episodes $(EPISODES) --start $(START) --workers 2
 
-# an hour and more of kills, stops and database restarts; PART=storm, restarts, command, hostile or cells does a part of it
+# an hour and more of kills, stops and database restarts; PART=storm, restarts, command, hostile, cells or crashes does a part of it
 endurance: $(READY)
 	$(BIN)/python -m tests.endurance $(PART)
 
@@ -47,7 +47,7 @@ format: $(READY)
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 

@@ -111,13 +111,16 @@ class _History:
         *,
         at_rest: bool,
     ) -> None:
-        self.books = books
+        ours = {order.order_id: ref for ref, order in orders.items()}
+        # what was ordered from a cart shows no reference
+        placed = [{**o, "reference": o["reference"] or ours.get(o["order_id"], "")} for o in books["orders"]]
+        self.books = {**books, "orders": placed}
         self.orders = orders
         self.effects = effects
         self.excuses = OPEN if at_rest else BEGUN
-        self.by_id: dict[str, Row] = {order["order_id"]: order for order in books["orders"]}
+        self.by_id: dict[str, Row] = {order["order_id"]: order for order in placed}
         self.under: dict[str, list[Row]] = defaultdict(list)
-        for order in books["orders"]:
+        for order in placed:
             self.under[order["reference"]].append(order)
 
     def orders_are_single(self) -> Iterator[Violation]:

@@ -31,14 +31,15 @@ from prefect.settings import PREFECT_SERVER_ALLOW_EPHEMERAL_MODE, temporary_sett
 
 import flows.after_sale
 import flows.cancel_orders
+import flows.carts
 import flows.opening
 import flows.plan_sources
+import flows.sync_tracking
 import tasks.cancel_order
 from connectors.crash_points import VARIABLE
 from connectors.request_files import read_request_file
 from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.xportcn.after_sale.taobao import TaobaoAfterSale
-from domain.after_sale import RefundKind
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from flows.batch_run import BatchRun
@@ -90,7 +91,7 @@ class Speed:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What a process does: `plan` or `source` a file, `cancel` or `refund` one order, or `nothing`.
+    """What a process does: `plan` or `source` a file, or call one of `FLOWS` with `arguments`.
 
     With `plans`, plans are read from that file and not made anew: they cost most of a run's time, and only read.
     """
@@ -99,7 +100,7 @@ class Job:
     folder: Path
     does: str = "source"
     file: Path | None = None
-    order_ref: str = ""
+    arguments: dict[str, Any] = field(default_factory=dict)
     batch: str = "batch"
     chunk_size: int = 50
     crash_at: str = ""
@@ -233,16 +234,12 @@ async def _source(job: Job) -> dict[str, Any]:
     return report.to_json()
 
 
-async def _cancel(job: Job) -> dict[str, Any]:
-    report = await flows.cancel_orders.cancel_orders.fn([job.order_ref])
-    return {"troubles": list(report.troubles)}
-
-
-async def _refund(job: Job) -> dict[str, Any]:
-    told: Any = await flows.after_sale.ask_for_refund.fn(job.order_ref, RefundKind.REFUND, "不想要了")
+async def _flow(job: Job) -> dict[str, Any]:
+    told: Any = await FLOWS[job.does].fn(**job.arguments)
     if isinstance(told, State):  # without Prefect's engine a failure that a person can mend is not raised
         return {"troubles": [str(told.message)]}
-    return {"troubles": list(told.troubles)}
+    report: dict[str, Any] = told.to_json()
+    return report
 
 
 async def _plan(job: Job) -> dict[str, Any]:
@@ -264,11 +261,24 @@ def _use_plans(file: Path) -> None:
     cast(Any, flows.plan_sources).plan_orders = looked_up
 
 
-async def _nothing(_: Job) -> dict[str, Any]:
-    return {}
+async def _cart(job: Job) -> dict[str, Any]:
+    rows = await flows.carts.show_cart(**job.arguments)
+    return {"rows": [{"item_id": row.item_id, "sku_id": row.sku_id, "quantity": row.quantity} for row in rows]}
 
 
-DOES = {"nothing": _nothing, "plan": _plan, "source": _source, "cancel": _cancel, "refund": _refund}
+FLOWS: dict[str, Any] = {
+    "cancel": flows.cancel_orders.cancel_orders,
+    "fill": flows.carts.fill_cart,
+    "follow": flows.after_sale.follow_after_sale,
+    "message": flows.after_sale.write_to_seller,
+    "order-cart": flows.carts.order_from_cart,
+    "receive": flows.after_sale.receive_orders,
+    "refund": flows.after_sale.ask_for_refund,
+    "return": flows.after_sale.send_back,
+    "track": flows.sync_tracking.sync_tracking,
+    "withdraw": flows.after_sale.withdraw_refund,
+}
+DOES = {"cart": _cart, "plan": _plan, "source": _source, **dict.fromkeys(FLOWS, _flow)}
 
 
 def states(report: dict[str, Any]) -> dict[str, str]:

@@ -3,8 +3,8 @@
 `storm` is four processes on one batch with random kills and stops, `restarts` a PostgreSQL that goes away and comes
 back, `command` the real command with its Prefect server, `hostile` the whole table of odd answers (`--every 50` plays
 every fiftieth case), `cells` a million random cells of request files, `starts` commands that are killed in their
-first seconds, `earlier` a run of the version before that waited for its approval. A repetition that fails keeps its
-folder and names it.
+first seconds, `earlier` a run of the version before that waited for its approval, `crashes` every kind of effect killed
+at every point. A repetition that fails keeps its folder and names it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 
 from tests.endurance.cells import random_cells
 from tests.endurance.command import commands_under_fire
+from tests.endurance.crashes import every_kind_dies_everywhere
 from tests.endurance.earlier import earlier_run_goes_on
 from tests.endurance.hostile import odd_answers
 from tests.endurance.restarts import LATENCY_S, LONGEST_PAUSE_S, Restarted, batch_under_restarts
@@ -31,7 +32,7 @@ from tests.running import RunningSandbox, own_sandbox
 
 HEAD = "what       database    seed kills stops seconds  runs asked  states; violations"
 RESTARTS_HEAD = "what       database    seed restarts crashes seconds by-itself runs asked  states; violations"
-PARTS = ("storm", "restarts", "command", "hostile", "cells", "starts", "earlier")
+PARTS = ("storm", "restarts", "command", "hostile", "cells", "starts", "earlier", "crashes")
 Done = Repetition | Restarted
 
 
@@ -56,6 +57,7 @@ def main() -> int:
     right += [random_cells(seed=options.seed)] if "cells" in options.parts else []
     right += [killed_starts_lock_nobody_out()] if "starts" in options.parts else []
     right += [earlier_run_goes_on()] if "earlier" in options.parts else []
+    right += [every_kind_dies_everywhere()] if "crashes" in options.parts else []
     return 0 if all(right) else 1
 
 

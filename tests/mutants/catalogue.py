@@ -88,6 +88,25 @@ MUTANTS = (
         found_by="tests/simulation/test_dialects.py::test_an_order_is_not_given_up_where_lists_show_no_reference",
     ),
     Mutant(
+        name="misnaming-list-believed",
+        means="a lost order that is listed under another one's reference looks absent, and is ordered twice",
+        edits=(
+            Edit(
+                file=ABSENCE,
+                old="            if ours.get(name, order.order_id) != order.order_id and ",
+                new="            if False and ",
+            ),
+        ),
+        found_by="tests/tasks/test_misnamed.py::test_a_list_that_tells_a_lost_order_under_another_name_proves_nothing",
+    ),
+    Mutant(
+        name="payment-believed-to-cost-less",
+        means="a payment that is told as another order's opens a budget that is used up",
+        edits=(Edit(file=SPENDING, old="_PAID = case((_BEGUN_FOR > _SHOWN, ", new="_PAID = case((_BEGUN_FOR < 0, "),),
+        found_by="tests/connectors/ledger/test_spending.py::"
+        "test_a_payment_that_is_told_as_less_than_it_was_begun_for_opens_no_budget",
+    ),
+    Mutant(
         name="no-fencing",
         means="a run that was stopped for long overwrites what the run after it found out",
         edits=(Edit(file=STORE, old="                effects.c.fence == outcome.claim.fence,\n", new=""),),
