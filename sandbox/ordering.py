@@ -10,13 +10,29 @@ from sandbox.entities import Order, OrderLine
 from sandbox.goods import Item, Sku
 from sandbox.lifecycle import between
 from sandbox.operations import Call
+from sandbox.refusals import order_not_found
 from sandbox.world import World
 
 BALANCE_NOT_ENOUGH = "BALANCE_NOT_ENOUGH"
 ORDER_STATUS_ERROR = "ORDER_STATUS_ERROR"
+ORDER_NOT_EXIST = "ORDER_NOT_EXIST"
 ID_STEP = 1_000_003  # leaves room for the ids of an order's lines
 
+PAYMENT_PROBLEMS = {
+    BALANCE_NOT_ENOUGH: "the balance does not cover the order",
+    ORDER_STATUS_ERROR: "the order is paid or closed already",
+    ORDER_NOT_EXIST: "there is no such order",
+}
+
 Line = TypeVar("Line")
+
+
+def order_named(world: World, marketplace: str, order_id: str) -> Order:
+    """The marketplace's order of this id; refuses an unknown one."""
+    order = world.books.order(marketplace, order_id)
+    if order is None:
+        raise order_not_found(order_id)
+    return order
 
 
 @dataclass(frozen=True, slots=True)

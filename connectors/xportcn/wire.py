@@ -92,6 +92,14 @@ class EffectAnswer(Reader):
         self._request_id = request_id
 
 
+class SaidAnswer(EffectAnswer):
+    """Base of answers that say whether they are a yes, and with code and words why not."""
+
+    success: bool | None = None
+    error_code: str = ""
+    error_message: str = ""
+
+
 class Writer(BaseModel):
     """Base of what we send: unknown fields are an error here, None is left out, empty text is kept."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from sandbox.alibaba_1688.buying import check_trade, created, place, previewed
 from sandbox.alibaba_1688.cargo import Cargo, check_address, first_problem, read_cargo_of_merchants
 from sandbox.operations import Call, Operations
-from sandbox.ordering import BALANCE_NOT_ENOUGH, ORDER_STATUS_ERROR, pay_order
+from sandbox.ordering import ORDER_NOT_EXIST, PAYMENT_PROBLEMS, pay_order
 from sandbox.refusals import bad_request
 from sandbox.world import World
 
@@ -15,12 +15,6 @@ operations = Operations()
 
 MAX_PAID_AT_ONCE = 30
 LONGEST_MESSAGE = 500
-ORDER_NOT_EXIST = "ORDER_NOT_EXIST"
-PAYMENT_PROBLEMS = {
-    BALANCE_NOT_ENOUGH: "the balance does not cover the order",
-    ORDER_STATUS_ERROR: "the order is paid or closed already",
-    ORDER_NOT_EXIST: "there is no such order",
-}
 
 
 @operations.post("/alibaba/order/create/previewbatch")

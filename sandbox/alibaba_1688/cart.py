@@ -6,15 +6,17 @@ from typing import Any
 
 import orjson
 
+from sandbox import cart_rows
 from sandbox.alibaba_1688.buying import by_seller, check_trade, created, place, previewed
 from sandbox.alibaba_1688.cargo import MAX_MERCHANTS, MAX_SKUS, Cargo, Wanted, check_address, first_problem, judged
 from sandbox.alibaba_1688.products import picture_url
 from sandbox.alibaba_1688.views import yuan
-from sandbox.carts import CartFull, CartRow
+from sandbox.cart_rows import goods, put_in, row_named, take_out
+from sandbox.carts import CartRow
 from sandbox.goods import Item, Sku
 from sandbox.opaque import map_id
 from sandbox.operations import Call, Operations
-from sandbox.refusals import bad_request, cart_row_not_found, product_not_found, upstream_refused
+from sandbox.refusals import bad_request, product_not_found
 from sandbox.world import World
 
 operations = Operations()
@@ -25,20 +27,13 @@ def cart_list(world: World, call: Call) -> dict[str, Any]:
     sellers: dict[str, dict[str, Any]] = {}
     disabled = []
     for row in world.carts.rows("1688"):
-        item, sku = _goods(world, row)
+        item, sku = goods(world, row)
         if item.offline or not sku.stock:
             disabled.append(_row_view(row, item, sku))
             continue
         fresh = {"sellerOpenId": item.seller.id, "sellerNickName": item.seller.nick, "cartItemInfos": []}
         sellers.setdefault(item.seller.id, fresh)["cartItemInfos"].append(_row_view(row, item, sku))
     return {"enableList": list(sellers.values()), "disableList": disabled}
-
-
-def _goods(world: World, row: CartRow) -> tuple[Item, Sku]:
-    item = world.catalogue.shelf("1688").by_id[row.item_id]
-    sku = item.sku(row.sku_id)
-    assert sku is not None, "a cart row's SKU is always in the catalogue"
-    return item, sku
 
 
 def _row_view(row: CartRow, item: Item, sku: Sku) -> dict[str, Any]:
@@ -66,31 +61,17 @@ def add(world: World, call: Call) -> int:
     sku = item.sku_by_spec_id(spec_id) if item else None
     if item is None or sku is None:
         raise product_not_found(f"{offer_id} with spec {spec_id}")
-    try:
-        return world.carts.add(item, sku, quantity).id
-    except CartFull as error:
-        raise upstream_refused("CART_FULL") from error
+    return put_in(world, item, sku, quantity)
 
 
 @operations.post("/alibaba/cart/delete", effect=True)
 def delete(world: World, call: Call) -> bool:
-    rows = (world.carts.row("1688", row_id) for row_id in call.body.row_numbers("cartIds"))
-    world.carts.remove([row for row in rows if row])
-    return True
+    return take_out(world, "1688", call.body.row_numbers("cartIds"))
 
 
 @operations.post("/alibaba/cart/edit-quantity", effect=True)
 def edit_quantity(world: World, call: Call) -> bool:
-    row_id, quantity = call.body.whole("id"), call.body.whole("quantity", minimum=1)
-    world.carts.set_quantity(_row(world, row_id), quantity)
-    return True
-
-
-def _row(world: World, row_id: int) -> CartRow:
-    row = world.carts.row("1688", row_id)
-    if row is None:
-        raise cart_row_not_found(row_id)
-    return row
+    return cart_rows.edit_quantity(world, "1688", call.body)
 
 
 @operations.post("/alibaba/cart/preview/order")
@@ -98,7 +79,7 @@ def preview(world: World, call: Call) -> dict[str, Any]:
     """Several sellers are no fault here."""
     address, row_ids = call.body.object("addressParam"), call.body.row_numbers("cartIds")
     check_address(address)
-    sellers = _by_seller(world, [_row(world, row_id) for row_id in row_ids])
+    sellers = _by_seller(world, [row_named(world, "1688", row_id) for row_id in row_ids])
     return previewed([line for cargo, _ in sellers for line in cargo])
 
 
@@ -109,7 +90,7 @@ def create_order(world: World, call: Call) -> dict[str, Any]:
     address, row_ids = call.body.object("addressParam"), call.body.row_numbers("cartIds")
     check_trade(call.body)
     check_address(address)
-    sellers = _by_seller(world, [_row(world, row_id) for row_id in row_ids])
+    sellers = _by_seller(world, [row_named(world, "1688", row_id) for row_id in row_ids])
     orders = []
     for cargo, rows in sellers:
         if not first_problem(cargo):
@@ -121,7 +102,7 @@ def create_order(world: World, call: Call) -> dict[str, Any]:
 def _by_seller(world: World, rows: list[CartRow]) -> list[tuple[list[Cargo], list[CartRow]]]:
     wanted = []
     for row in rows:
-        item, sku = _goods(world, row)
+        item, sku = goods(world, row)
         wanted.append(Wanted(item, sku, sku.spec_id, row.quantity))
     sellers = by_seller(judged(wanted))
     _check_size(sellers)

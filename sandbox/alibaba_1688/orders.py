@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from sandbox import ordering
 from sandbox.alibaba_1688 import views
 from sandbox.alibaba_1688.buying import check_trade, created, place, previewed, read_out_order_id
 from sandbox.alibaba_1688.cargo import check_address, first_problem, read_cargo
@@ -14,7 +15,7 @@ from sandbox.lifecycle import modified_at
 from sandbox.operations import Call, Operations
 from sandbox.order_lists import end_of_second, start_of_second
 from sandbox.ordering import BALANCE_NOT_ENOUGH, ORDER_STATUS_ERROR, pay_order
-from sandbox.refusals import bad_request, order_not_found, upstream_refused
+from sandbox.refusals import bad_request, upstream_refused
 from sandbox.times import SECOND
 from sandbox.world import World
 
@@ -136,8 +137,4 @@ def _check_site(asked: Fields) -> None:
 
 
 def order_named(world: World, asked: Fields) -> Order:
-    order_id = asked.identifier("orderId")
-    order = world.books.order("1688", order_id)
-    if order is None:
-        raise order_not_found(order_id)
-    return order
+    return ordering.order_named(world, "1688", asked.identifier("orderId"))

@@ -8,7 +8,8 @@ from sandbox.dialects import Dialect
 from sandbox.entities import Order
 from sandbox.lifecycle import Event, moved, past, sent_parcel
 from sandbox.operations import Call, Operations
-from sandbox.refusals import NO_SUCH_OPERATION, Refusal, order_not_found
+from sandbox.ordering import order_named
+from sandbox.refusals import NO_SUCH_OPERATION, Refusal
 from sandbox.times import china_text
 from sandbox.warehouse.views import booked_parcels
 from sandbox.world import World
@@ -18,11 +19,7 @@ operations = Operations()
 
 @operations.get("/alibaba/order/logistics/trace/get")
 def trace(world: World, call: Call) -> dict[str, Any]:
-    order_id = call.query.identifier("orderId")
-    order = world.books.order("1688", order_id)
-    if order is None:
-        raise order_not_found(order_id)
-    return order_trace(world, order)
+    return order_trace(world, order_named(world, "1688", call.query.identifier("orderId")))
 
 
 def order_trace(world: World, order: Order) -> dict[str, Any]:

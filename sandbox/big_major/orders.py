@@ -14,8 +14,8 @@ from sandbox.fields import Fields
 from sandbox.lifecycle import modified_at
 from sandbox.operations import Call, Operations
 from sandbox.order_lists import Showing, Wanted, end_of_second, select_orders, start_of_second
-from sandbox.ordering import BALANCE_NOT_ENOUGH, ORDER_STATUS_ERROR, Addresses, pay_order, place_orders
-from sandbox.refusals import UPSTREAM_REFUSED, Refusal, bad_request, order_not_found
+from sandbox.ordering import PAYMENT_PROBLEMS, Addresses, order_named, pay_order, place_orders
+from sandbox.refusals import UPSTREAM_REFUSED, Refusal, bad_request
 from sandbox.times import HOUR
 from sandbox.world import World
 
@@ -25,10 +25,6 @@ FIRST_ID = 2_800_000_000_000_000_000
 LONGEST_MESSAGE = 500
 CREATE_FIELDS = ("flow", "message", "addressParam", "cargoParamList", "tradeType", "shopPromotionId")
 PREVIEW_LIVES = HOUR // 2
-PAYMENT_PROBLEMS = {
-    BALANCE_NOT_ENOUGH: "the balance does not cover the order",
-    ORDER_STATUS_ERROR: "the order is paid or closed already",
-}
 SHOWING = Showing(views.status, lambda world, order: modified_at(order, world.now()))
 
 
@@ -119,8 +115,4 @@ def details(world: World, call: Call) -> dict[str, Any]:
 
 def order_of(world: World, asked: Fields) -> Order:
     """The big seller's order that a request names."""
-    order_id = asked.identifier("orderId")
-    order = world.books.order("big_major", order_id)
-    if order is None:
-        raise order_not_found(order_id)
-    return order
+    return order_named(world, "big_major", asked.identifier("orderId"))

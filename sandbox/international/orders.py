@@ -30,9 +30,9 @@ from sandbox.order_lists import (
     select_orders,
     start_of_second,
 )
-from sandbox.ordering import BALANCE_NOT_ENOUGH, Addresses, Pick, by_depot, pay_order, place_order
+from sandbox.ordering import BALANCE_NOT_ENOUGH, Addresses, Pick, by_depot, order_named, pay_order, place_order
 from sandbox.quotes import Line, cargo_key
-from sandbox.refusals import UPSTREAM_REFUSED, Refusal, bad_request, order_not_found
+from sandbox.refusals import UPSTREAM_REFUSED, Refusal, bad_request
 from sandbox.times import HOUR
 from sandbox.traces import trace_modified_at
 from sandbox.world import World
@@ -114,9 +114,7 @@ def pay(world: World, call: Call) -> dict[str, Any]:
     order_ids = call.body.identifiers("orderIdList")
     if len(order_ids) != 1:
         raise bad_request("orderIdList", "exactly one id")
-    order = world.books.order("international", order_ids[0])
-    if order is None:
-        raise order_not_found(order_ids[0])
+    order = order_named(world, "international", order_ids[0])
     problem = pay_order(world, order, call)
     return {
         "status": "PAY_FAILED" if problem else "PAY_SUCCESS",

@@ -7,27 +7,19 @@ from typing import Any
 from sandbox.fields import Fields
 from sandbox.operations import Call, Operations
 from sandbox.order_lists import Showing, Wanted, named_ids, named_texts, select_orders
-from sandbox.ordering import BALANCE_NOT_ENOUGH, ORDER_STATUS_ERROR, pay_order
+from sandbox.ordering import PAYMENT_PROBLEMS, order_named, pay_order
 from sandbox.poizon import views
-from sandbox.refusals import order_not_found
 from sandbox.traces import trace_modified_at
 from sandbox.world import World
 
 operations = Operations()
 
-PAYMENT_PROBLEMS = {
-    BALANCE_NOT_ENOUGH: "the balance does not cover the order",
-    ORDER_STATUS_ERROR: "the order is paid or closed already",
-}
 SHOWING = Showing(views.status, trace_modified_at)
 
 
 @operations.post("/poizon/order/payOrder", effect=True)
 def pay(world: World, call: Call) -> dict[str, Any]:
-    order_id = call.body.identifier("distOrderNo")
-    order = world.books.order("poizon", order_id)
-    if order is None:
-        raise order_not_found(order_id)
+    order = order_named(world, "poizon", call.body.identifier("distOrderNo"))
     problem = pay_order(world, order, call)
     return {
         "success": not problem,

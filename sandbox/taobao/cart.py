@@ -7,12 +7,14 @@ from typing import Any
 
 import orjson
 
-from sandbox.carts import CartFull, CartRow
+from sandbox import cart_rows
+from sandbox.cart_rows import goods, put_in, row_named, take_out
+from sandbox.carts import CartRow
 from sandbox.fields import Fields
 from sandbox.goods import Item, Sku
 from sandbox.operations import Call, Operations
 from sandbox.ordering import Addresses
-from sandbox.refusals import cart_row_not_found, product_not_found, upstream_refused
+from sandbox.refusals import product_not_found
 from sandbox.taobao import views
 from sandbox.taobao.lines import PROBLEMS, WantedLine, check_address, first_problem, is_complete, problem_of, rendered
 from sandbox.taobao.orders import place
@@ -29,7 +31,7 @@ def cart_list(world: World, call: Call) -> dict[str, Any]:
     shops: dict[str, dict[str, Any]] = {}
     disabled = []
     for row in world.carts.rows("taobao"):
-        item, sku = _goods(world, row)
+        item, sku = goods(world, row)
         if item.offline or not sku.stock:
             disabled.append(_row_view(row, item, sku))
             continue
@@ -37,13 +39,6 @@ def cart_list(world: World, call: Call) -> dict[str, Any]:
         shop = shops.setdefault(seller.id, {"shopId": seller.id, "shopName": seller.name, "cartItemInfos": []})
         shop["cartItemInfos"].append(_row_view(row, item, sku))
     return {"enableList": list(shops.values()), "disableList": disabled}
-
-
-def _goods(world: World, row: CartRow) -> tuple[Item, Sku]:
-    item = world.catalogue.shelf("taobao").by_id[row.item_id]
-    sku = item.sku(row.sku_id)
-    assert sku is not None, "a cart row's SKU is always in the catalogue"
-    return item, sku
 
 
 def _row_view(row: CartRow, item: Item, sku: Sku) -> dict[str, Any]:
@@ -71,10 +66,7 @@ def add(world: World, call: Call) -> int:
     call.body.identifier("shopId")
     quantity = call.body.whole("quantity", minimum=1)
     item, sku = _named_goods(world, call.body)
-    try:
-        return world.carts.add(item, sku, quantity).id
-    except CartFull as error:
-        raise upstream_refused("CART_FULL") from error
+    return put_in(world, item, sku, quantity)
 
 
 def _named_goods(world: World, body: Fields) -> tuple[Item, Sku]:
@@ -89,30 +81,19 @@ def _named_goods(world: World, body: Fields) -> tuple[Item, Sku]:
 
 @operations.post("/open/cart/delete", effect=True)
 def delete(world: World, call: Call) -> bool:
-    rows = (world.carts.row("taobao", row_id) for row_id in call.body.row_numbers("ids"))
-    world.carts.remove([row for row in rows if row])
-    return True
+    return take_out(world, "taobao", call.body.row_numbers("ids"))
 
 
 @operations.post("/open/cart/edit-quantity", effect=True)
 def edit_quantity(world: World, call: Call) -> bool:
-    row_id, quantity = call.body.whole("id"), call.body.whole("quantity", minimum=1)
-    world.carts.set_quantity(_row(world, row_id), quantity)
-    return True
-
-
-def _row(world: World, row_id: int) -> CartRow:
-    row = world.carts.row("taobao", row_id)
-    if row is None:
-        raise cart_row_not_found(row_id)
-    return row
+    return cart_rows.edit_quantity(world, "taobao", call.body)
 
 
 @operations.post("/open/cart/preview/order")
 def preview(world: World, call: Call) -> dict[str, Any]:
     row_ids = call.body.row_numbers("ids")
     check_address(call.body.object("orderAddress"), "mobile_phone")
-    return rendered(_lines(world, [_row(world, row_id) for row_id in row_ids]))
+    return rendered(_lines(world, [row_named(world, "taobao", row_id) for row_id in row_ids]))
 
 
 def _lines(world: World, rows: list[CartRow]) -> list[WantedLine]:
@@ -123,7 +104,7 @@ def _lines(world: World, rows: list[CartRow]) -> list[WantedLine]:
 
 
 def _line(world: World, row: CartRow, number: int, of_sku: int) -> WantedLine:
-    item, sku = _goods(world, row)
+    item, sku = goods(world, row)
     problem = problem_of(item, sku, row.quantity, of_sku)
     return WantedLine(item, sku, sku.mp_id, row.quantity, str(number), problem, row.id)
 
@@ -133,7 +114,7 @@ def create_order(world: World, call: Call) -> dict[str, Any]:
     """All or nothing. No key protects from a repeat, but the rows leave the cart."""
     row_ids, asked = call.body.row_numbers("ids"), call.body.object("orderAddress")
     call.body.optional_text("userId")
-    rows = [_row(world, row_id) for row_id in row_ids]
+    rows = [row_named(world, "taobao", row_id) for row_id in row_ids]
     lines = _lines(world, rows)
     receiver = {**asked.raw, "mobilePhone": asked.raw.get("mobile_phone")}
     complete = is_complete(receiver, "country")

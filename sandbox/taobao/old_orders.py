@@ -8,11 +8,11 @@ from typing import Any
 from sandbox.entities import Order, Voucher
 from sandbox.fields import Fields
 from sandbox.operations import Call, Operations
-from sandbox.ordering import ORDER_STATUS_ERROR, pay_order
+from sandbox.ordering import ORDER_STATUS_ERROR, order_named, pay_order
 from sandbox.refusals import bad_request, product_not_found, upstream_refused
 from sandbox.taobao import views
 from sandbox.taobao.listing import select_orders
-from sandbox.taobao.orders import PAYMENT_PROBLEMS, order_named
+from sandbox.taobao.orders import PAYMENT_PROBLEMS
 from sandbox.world import World
 
 operations = Operations()
@@ -24,7 +24,7 @@ NOT_SENT_YET = (views.BUILDING, views.WAIT_BUYER_PAY, 1, 2, 3, 5, views.WAIT_SEL
 
 
 def _order(world: World, call: Call) -> Order:
-    return order_named(world, call.body.identifier("orderId"))
+    return order_named(world, "taobao", call.body.identifier("orderId"))
 
 
 def _check_payable(order: Order) -> None:
@@ -92,7 +92,7 @@ def chat_link(world: World, call: Call) -> str:
     about = call.body.object_in_text("pageParamMap")
     kind, biz_id = about.text("sourceType"), about.identifier("bizId")
     if kind == "order":
-        order_named(world, biz_id)
+        order_named(world, "taobao", biz_id)
     elif kind != "item":
         raise bad_request("pageParamMap", "sourceType must be item or order")
     elif biz_id not in world.catalogue.shelf("taobao").by_id:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sandbox import ordering
 from sandbox.dialects import Dialect
 from sandbox.entities import Order
 from sandbox.fields import Fields
 from sandbox.operations import Call, Operations
-from sandbox.ordering import BALANCE_NOT_ENOUGH, ORDER_STATUS_ERROR, Addresses, pay_order, place_orders
+from sandbox.ordering import ORDER_STATUS_ERROR, Addresses, order_named, pay_order, place_orders
 from sandbox.quotes import Line, cargo_key
-from sandbox.refusals import bad_request, order_not_found
+from sandbox.refusals import bad_request
 from sandbox.taobao import views
 from sandbox.taobao.lines import (
     PROBLEMS,
@@ -33,18 +34,9 @@ operations = Operations()
 FIRST_ID = 200_000_000_000_000_000
 MAX_PAID_AT_ONCE = 10
 CANCEL_TAKES = 5 * SECOND
-PAYMENT_PROBLEMS = {
-    BALANCE_NOT_ENOUGH: "the balance does not cover the order",
-    ORDER_STATUS_ERROR: "the order is paid or closed already, or its voucher is being checked",
-    "ORDER_NOT_EXIST": "there is no such order",
+PAYMENT_PROBLEMS = ordering.PAYMENT_PROBLEMS | {
+    ORDER_STATUS_ERROR: "the order is paid or closed already, or its voucher is being checked"
 }
-
-
-def order_named(world: World, order_id: str) -> Order:
-    order = world.books.order("taobao", order_id)
-    if order is None:
-        raise order_not_found(order_id)
-    return order
 
 
 @operations.post("/open/purchase/render")
@@ -202,7 +194,7 @@ def cancel(world: World, call: Call) -> dict[str, Any]:
     """Accepts the cancel; the order closes a little later unless it is paid by then."""
     call.body.short_text("cancelReason", 200)
     call.body.optional_text("cancelRemark")
-    order = order_named(world, call.body.identifier("purchaseId"))
+    order = order_named(world, "taobao", call.body.identifier("purchaseId"))
     if order.payable and order.cancel_due_at is None:
         order.cancel_due_at = world.now() + CANCEL_TAKES
         world.books.touch(order, world.now())
@@ -225,4 +217,4 @@ def page_list(world: World, call: Call) -> dict[str, Any]:
 
 @operations.get("/open/order/detail/get")
 def details(world: World, call: Call) -> dict[str, Any]:
-    return views.order_view(world, order_named(world, call.query.identifier("purchaseOrderId")))
+    return views.order_view(world, order_named(world, "taobao", call.query.identifier("purchaseOrderId")))

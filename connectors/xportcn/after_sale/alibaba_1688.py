@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from connectors.concurrently import concurrently
 from connectors.xportcn.after_sale.base import (
+    NOT_NOW,
     Ability,
     Carrier,
     RefundRequest,
@@ -37,7 +38,6 @@ GOODS = {
     "confirm_goods": ("aftersaleBuyerReceived", "aftersaleBuyerNotReceived"),
     "success": ("aftersaleBuyerReceived", "aftersaleBuyerNotReceived"),
 }
-NOT_NOW = frozenset({"ORDER_STATUS_ERROR", "GOODS_STATUS_ERROR"})
 TOO_FAST = "CLOSE_ORDER_TOO_FAST"
 TOO_FAST_S = 10.0
 

@@ -15,6 +15,9 @@ from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.orders import OrderLine
 
+NOT_NOW = frozenset({"ORDER_STATUS_ERROR", "GOODS_STATUS_ERROR"})
+"""Words by which a question for reasons is refused that the order's state allows none of."""
+
 
 class Ability(StrEnum):
     """What not every marketplace offers."""

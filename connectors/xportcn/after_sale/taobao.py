@@ -8,6 +8,7 @@ from itertools import count
 
 from connectors.concurrently import concurrently
 from connectors.xportcn.after_sale.base import (
+    NOT_NOW,
     Ability,
     Carrier,
     RefundRequest,
@@ -18,9 +19,8 @@ from connectors.xportcn.after_sale.base import (
 )
 from connectors.xportcn.api import taobao_after_sale as api
 from connectors.xportcn.api import taobao_order
-from connectors.xportcn.api.base import EffectCall
 from connectors.xportcn.channels.lines import LinesByIds
-from connectors.xportcn.channels.refusals import refusal, unsettled
+from connectors.xportcn.channels.refusals import refusal, require_success, unsettled
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, Refused
 from domain.after_sale import NOTHING, RefundEvent, RefundKind, RefundOption, RefundState, ServiceRefund
@@ -30,7 +30,7 @@ from domain.orders import OrderLine
 
 TYPES = {RefundKind.REFUND: 1, RefundKind.RETURN: 2}
 GOODS = {RefundKind.REFUND: ("1", "2"), RefundKind.RETURN: ("2",)}  # 1 not received, 2 received
-NOT_NOW = frozenset({"ORDER_STATUS_ERROR", "GOODS_STATUS_ERROR"})
+NOT_TOLD = "the answer does not say whether it is taken on"
 PAGE_SIZE = 50
 
 STATES = {
@@ -57,10 +57,7 @@ class TaobaoAfterSale:
     async def cancel(self, claim: Claim, order_id: str, reason: str) -> None:
         request = taobao_order.CancelRequest(purchase_id=order_id, cancel_reason=reason)
         answer = await self._client.effect(taobao_order.CANCEL, request, claim=claim)
-        if answer.success is None:
-            raise unsettled(taobao_order.CANCEL, answer, "the answer does not say whether it is accepted")
-        if not answer.success:
-            raise refusal(taobao_order.CANCEL, answer, answer.error_message, code=answer.error_code)
+        require_success(taobao_order.CANCEL, answer, doubt="the answer does not say whether it is accepted")
 
     async def targets(self, order_id: str, lines: Sequence[OrderLine], wanted: Collection[int]) -> tuple[Target, ...]:
         request = taobao_order.OrderDetailRequest(purchase_order_id=order_id)
@@ -118,7 +115,7 @@ class TaobaoAfterSale:
             ),
             claim=claim,
         )
-        _require_success(api.SUBMIT, answer)
+        require_success(api.SUBMIT, answer, doubt=NOT_TOLD)
         if not answer.refund_id:
             raise unsettled(api.SUBMIT, answer, "the answer names no refund")
         return answer.refund_id
@@ -135,7 +132,7 @@ class TaobaoAfterSale:
             ),
             claim=claim,
         )
-        _require_success(api.MODIFY, answer)
+        require_success(api.MODIFY, answer, doubt=NOT_TOLD)
 
     async def withdraw(self, claim: Claim, refund_id: str) -> None:
         answer = await self._client.effect(api.CANCEL, api.RefundRequest(refund_id=refund_id), claim=claim)
@@ -198,16 +195,6 @@ def _distribution_ids(line: OrderLine) -> tuple[str, str]:
 def _target(line: OrderLine, part: taobao_order.SubPurchaseOrder) -> Target:
     refund_ids = (part.refund_id,) if part.refund_id else ()
     return Target(lines=(line.line_no,), entry_ids=(part.sub_purchase_order_id,), refund_ids=refund_ids)
-
-
-def _require_success(
-    call: EffectCall[api.SubmitRequest, api.SubmitAnswer] | EffectCall[api.ModifyRequest, api.SubmitAnswer],
-    answer: api.SubmitAnswer,
-) -> None:
-    if answer.success is None:
-        raise unsettled(call, answer, "the answer does not say whether it is taken on")
-    if not answer.success:
-        raise refusal(call, answer, answer.error_message, code=answer.error_code)
 
 
 def _service_refund(shown: api.RefundAggregate, events: tuple[RefundEvent, ...]) -> ServiceRefund:

@@ -25,47 +25,40 @@ class Category(Reader):
     child_ids: tuple[Id, ...] = Field((), validation_alias=either("childIDs", "childIds"))
 
 
-class SearchRequest(Writer):
-    """`price_start` and `price_end` in yuan; `keyword` may be empty with a `category_id`; `sort` is JSON text."""
+class Narrowed(Writer):
+    """What every search may say; `price_start` and `price_end` in yuan, `sort` is JSON text."""
 
-    keyword: str
     begin_page: int
     page_size: int
     country: str = "en"
-    filter: str | None = None
     sort: str | None = None
-    out_member_id: str | None = None
     price_start: str | None = None
     price_end: str | None = None
+
+
+class SearchRequest(Narrowed):
+    """`keyword` may be empty with a `category_id`."""
+
+    keyword: str
+    filter: str | None = None
+    out_member_id: str | None = None
     category_id: str | None = None
 
 
-class ImageSearchRequest(Writer):
-    """One of the images; `price_start` and `price_end` in yuan, `region` the part of the image that is meant."""
+class ImageSearchRequest(Narrowed):
+    """One of the images; `region` is the part of the image that is meant."""
 
     image_base64: str | None = None
     image_address: str | None = None
-    begin_page: int
-    page_size: int
-    country: str = "en"
     filter: str | None = None
-    sort: str | None = None
     out_member_id: str | None = None
-    price_start: str | None = None
-    price_end: str | None = None
     category_id: IdNumber | None = None
     region: str | None = None
 
 
-class ShopSearchRequest(Writer):
+class ShopSearchRequest(Narrowed):
     seller_open_id: str
-    begin_page: int
-    page_size: int
-    country: str = "en"
     keyword: str | None = None
-    sort: str | None = None
-    price_start: str | None = None
-    price_end: str | None = None
 
 
 class WangwangRequest(Writer):

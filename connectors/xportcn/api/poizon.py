@@ -15,7 +15,6 @@ from connectors.xportcn.operations import poizon
 from connectors.xportcn.rows import Rows
 from connectors.xportcn.wire import (
     Count,
-    EffectAnswer,
     Fen,
     GivenId,
     Id,
@@ -23,6 +22,7 @@ from connectors.xportcn.wire import (
     ParcelNumber,
     Reader,
     Reference,
+    SaidAnswer,
     UnixMs,
     Writer,
     Yuan,
@@ -196,12 +196,9 @@ class CreatedOrder(Reader):
     order_items: tuple[OrderItem, ...] = ()
 
 
-class CreateAnswer(EffectAnswer):
+class CreateAnswer(SaidAnswer):
     """`asked_as` is the `requestId` that we gave; the answer's own is the envelope's."""
 
-    success: bool | None = None
-    error_code: str = ""
-    error_message: str = ""
     asked_as: Reference = Field("", validation_alias=either("requestId"))
     order_list: tuple[CreatedOrder, ...] = ()
 
@@ -210,12 +207,9 @@ class PayRequest(Writer):
     dist_order_no: str
 
 
-class PayAnswer(EffectAnswer):
-    success: bool | None = None
+class PayAnswer(SaidAnswer):
     dist_order_no: Id = ""
     real_pay_amount: Yuan | None = None
-    error_code: str = ""
-    error_message: str = ""
 
 
 class OrderListRequest(Writer):

@@ -23,6 +23,7 @@ from connectors.xportcn.wire import (
     Page,
     ParcelNumber,
     Reader,
+    SaidAnswer,
     Writer,
 )
 from domain.effects import Action
@@ -176,13 +177,10 @@ class ModifyRequest(Writer):
     refund_images: CommaText | None = None
 
 
-class SubmitAnswer(EffectAnswer):
+class SubmitAnswer(SaidAnswer):
     """With `REFUND_EXISTS`, `refund_id` is the one that exists."""
 
-    success: bool | None = None
     refund_id: Id = ""
-    error_code: str = ""
-    error_message: str = ""
 
 
 class CancelAnswer(EffectAnswer):

@@ -24,6 +24,7 @@ from connectors.xportcn.wire import (
     ParcelNumber,
     Reader,
     Reference,
+    SaidAnswer,
     Writer,
     either,
 )
@@ -137,11 +138,8 @@ class CreatedOrder(Reader):
     order_line_list: tuple[CreatedLine, ...] = ()
 
 
-class CreateAnswer(EffectAnswer):
-    success: bool | None = None
+class CreateAnswer(SaidAnswer):
     outer_purchase_id: Reference = ""
-    error_code: str = ""
-    error_message: str = ""
     payment_url: str = ""
     order_list: tuple[CreatedOrder, ...] = ()
 
@@ -164,13 +162,10 @@ class CancelRequest(Writer):
     cancel_remark: str | None = None
 
 
-class CancelAnswer(EffectAnswer):
+class CancelAnswer(SaidAnswer):
     """`success` is an acceptance: whether the order closed is read from the order, seconds later."""
 
-    success: bool | None = None
     purchase_id: Id = ""
-    error_code: str = ""
-    error_message: str = ""
 
 
 class PayRequest(Writer):

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from connectors.xportcn.api.base import EffectCall
 from connectors.xportcn.errors import Refused, Unanswered
-from connectors.xportcn.wire import EffectAnswer
+from connectors.xportcn.wire import EffectAnswer, SaidAnswer
 from domain.quotes import LineProblem
 
 CODE_WORD = re.compile(r"[A-Z][A-Z0-9_]+")
@@ -54,6 +54,14 @@ def unsettled(call: EffectCall[Any, Any], answer: EffectAnswer, words: str) -> U
         request_id=answer.request_id,
         status=200,
     )
+
+
+def require_success(call: EffectCall[Any, Any], answer: SaidAnswer, *, doubt: str) -> None:
+    """Return for a yes. Raises `Refused` for a no, `Unanswered` with the `doubt` for neither."""
+    if answer.success is None:
+        raise unsettled(call, answer, doubt)
+    if not answer.success:
+        raise refusal(call, answer, answer.error_message, code=answer.error_code)
 
 
 def says_it_exists(refused: Refused) -> bool:
