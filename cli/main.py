@@ -156,21 +156,21 @@ def resolve(  # noqa: PLR0913 - one option an answer
 ) -> None:
     """Answer what only a person can find out about an order; without an answer show what is asked."""
     from cli.resolve import resolve_order
-    from domain.answers import AnswerKind
+    from domain.resolutions import ResolutionKind
 
-    given: dict[AnswerKind, str | bool | None] = {
-        AnswerKind.ORDERED: ordered,
-        AnswerKind.NOT_ORDERED: not_ordered,
-        AnswerKind.PAID: paid,
-        AnswerKind.NOT_PAID: not_paid,
-        AnswerKind.BOOKED: booked,
-        AnswerKind.NOT_BOOKED: not_booked,
-        AnswerKind.CANCELLED: cancelled,
-        AnswerKind.NOT_CANCELLED: not_cancelled,
-        AnswerKind.REFUND_ASKED: refund_asked,
-        AnswerKind.NOT_REFUNDED: not_refunded,
-        AnswerKind.DONE: done,
-        AnswerKind.NOT_DONE: not_done,
+    given: dict[ResolutionKind, str | bool | None] = {
+        ResolutionKind.ORDERED: ordered,
+        ResolutionKind.NOT_ORDERED: not_ordered,
+        ResolutionKind.PAID: paid,
+        ResolutionKind.NOT_PAID: not_paid,
+        ResolutionKind.BOOKED: booked,
+        ResolutionKind.NOT_BOOKED: not_booked,
+        ResolutionKind.CANCELLED: cancelled,
+        ResolutionKind.NOT_CANCELLED: not_cancelled,
+        ResolutionKind.REFUND_ASKED: refund_asked,
+        ResolutionKind.NOT_REFUNDED: not_refunded,
+        ResolutionKind.DONE: done,
+        ResolutionKind.NOT_DONE: not_done,
     }
     raise typer.Exit(resolve_order(order_ref, by=by, tracking=tracking or [], up_to=up_to, given=given))
 

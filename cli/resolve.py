@@ -11,8 +11,8 @@ from cli.terminal import console
 from cli.times import clock_time, zone
 from connectors.settings import SourcingSettings, XportcnSettings
 from deployments.local_server import running_server
-from domain.answers import Answer, AnswerKind, AnswerRefused
 from domain.money import Money, yuan
+from domain.resolutions import Resolution, ResolutionKind, ResolutionRefused
 
 
 class BadAnswer(Exception):
@@ -25,7 +25,7 @@ def resolve_order(
     by: str | None,
     tracking: list[str],
     up_to: str | None,
-    given: dict[AnswerKind, str | bool | None],
+    given: dict[ResolutionKind, str | bool | None],
 ) -> int:
     """Take one answer, or list what is asked when there is none; answers the exit code."""
     try:
@@ -35,7 +35,7 @@ def resolve_order(
         return BAD_USAGE
     try:
         return _show_questions(order_ref) if answer is None else _take(order_ref, answer, by or person())
-    except AnswerRefused as error:
+    except ResolutionRefused as error:
         say(str(error))
         return COULD_NOT_RUN
 
@@ -45,27 +45,29 @@ def person() -> str:
     return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
-def answer_of(given: dict[AnswerKind, str | bool | None], tracking: list[str], up_to: str | None) -> Answer | None:
+def answer_of(
+    given: dict[ResolutionKind, str | bool | None], tracking: list[str], up_to: str | None
+) -> Resolution | None:
     """The one answer that these options make, None for none. Raises `BadAnswer`."""
     said = {kind: value for kind, value in given.items() if value not in (None, False)}
     if len(said) > 1:
         raise BadAnswer(f"give one answer, not {len(said)}: {', '.join(f'--{kind}' for kind in said)}")
     kind, value = next(iter(said.items()), (None, None))
-    if tracking and kind is not AnswerKind.BOOKED:
+    if tracking and kind is not ResolutionKind.BOOKED:
         raise BadAnswer("--tracking goes with --booked SHIPMENT_ORDER_ID")
-    if up_to is not None and kind is not AnswerKind.ORDERED:
+    if up_to is not None and kind is not ResolutionKind.ORDERED:
         raise BadAnswer("--up-to goes with --ordered ORDER_ID")
     if kind is None:
         return None
-    if kind is AnswerKind.BOOKED and not tracking:
+    if kind is ResolutionKind.BOOKED and not tracking:
         raise BadAnswer("say either --booked SHIPMENT_ORDER_ID --tracking NUMBER, or --not-booked")
-    if kind is AnswerKind.PAID:
-        return Answer(kind=kind, amount=_amount("--paid", str(value)))
+    if kind is ResolutionKind.PAID:
+        return Resolution(kind=kind, amount=_amount("--paid", str(value)))
     amount = _amount("--up-to", up_to) if up_to is not None else None
     text = value.strip() if isinstance(value, str) else ""
     if isinstance(value, str) and not text:
         raise BadAnswer(f"--{kind} needs an id")
-    return Answer(kind=kind, value=text, tracking=tuple(tracking), amount=amount)
+    return Resolution(kind=kind, value=text, tracking=tuple(tracking), amount=amount)
 
 
 def _amount(option: str, text: str) -> Money:
@@ -75,17 +77,17 @@ def _amount(option: str, text: str) -> Money:
         raise BadAnswer(f"{option} {text}: not an amount in yuan, such as 1500 or 99.50") from error
 
 
-def _take(order_ref: str, answer: Answer, by: str) -> int:
+def _take(order_ref: str, answer: Resolution, by: str) -> int:
     settings = SourcingSettings()
 
     async def run() -> str:
         from flows.shown.events import EventFeed
-        from tasks.answers import take_answer
+        from tasks.resolve import resolve
         from tasks.resources import open_resources
 
         async with open_resources(settings, XportcnSettings()) as resources:
             feed = EventFeed(resources.ledger, [order_ref], without_run=True)
-            order = await take_answer(resources, order_ref, answer, by=by)
+            order = await resolve(resources, order_ref, answer, by=by)
             await feed.tell([order_ref])  # else an alarm about this very question would still go off
             return f"{order.order_ref} is now {order.state}" + (f": {order.reason}" if order.reason else "")
 
@@ -97,12 +99,12 @@ def _take(order_ref: str, answer: Answer, by: str) -> int:
 def _show_questions(order_ref: str) -> int:
     """What is asked about an order and how to answer; answers 3 while something is."""
     from cli.status import open_ledger
-    from tasks.answers import open_questions
+    from tasks.open_questions import open_questions
 
     with open_ledger() as ledger:
         order = ledger.orders([order_ref]).get(order_ref)
         if order is None:
-            raise AnswerRefused(f"no order {order_ref} in the ledger; see all with: sourcing status")
+            raise ResolutionRefused(f"no order {order_ref} in the ledger; see all with: sourcing status")
         questions = open_questions(ledger, order)
     if not questions:
         console.print(f"{order_ref} is {order.state}: nothing about it waits for an answer")

@@ -61,7 +61,7 @@ def _moves(ledger: Ledger, order_ref: str) -> list[tuple[str, ...]]:
 
 def _answers(ledger: Ledger, order_ref: str) -> list[tuple[str, ...]]:
     return [
-        (clock_time(a["at"]), a["question"], a["answer"], _who(a["by"])) for a in ledger.answers.of_order(order_ref)
+        (clock_time(a["at"]), a["question"], a["answer"], _who(a["by"])) for a in ledger.resolutions.of_order(order_ref)
     ]
 
 

@@ -21,11 +21,11 @@ from flows.shown.events import EventFeed
 from flows.shown.expected_failures import ends_plainly, run_logger
 from flows.shown.progress import progress_shown
 from flows.upkeep_parameters import CancelReason, OrderRefs
-from tasks.by_channel import read_each
 from tasks.cancel_order import cancel_orders as cancel_chunk
 from tasks.cancel_order import confirm_cancellations
 from tasks.effects.kinds import settle_open
 from tasks.progress import progress
+from tasks.reading_orders import read_each
 from tasks.refund import RefundWish, ask_refund
 from tasks.resources import Resources
 

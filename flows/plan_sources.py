@@ -23,7 +23,7 @@ from flows.sorting import OVER, Work, sort_requests
 from tasks.order_cart import plan_cart
 from tasks.progress import progress
 from tasks.resources import Resources
-from tasks.strangers import find_strangers
+from tasks.unrecorded import find_unrecorded
 
 
 class PlanSource(Protocol):
@@ -62,7 +62,7 @@ class FromRequests:
     async def plan(
         self, resources: Resources, requests: Sequence[OrderRequest], *, chunk_size: int, anew: bool
     ) -> list[PlannedOrder]:
-        strangers = await find_strangers(resources, requests)
+        strangers = await find_unrecorded(resources, requests)
         plans = await plan_orders(resources, requests, chunk_size=chunk_size, match_anew=anew)
         for warning in strangers.warnings:
             run_logger().warning(warning)

@@ -14,9 +14,9 @@ from domain.decisions import judge_booking
 from domain.effects import Action
 from domain.freight import ChosenFreight
 from domain.states import OrderState
-from tasks.by_channel import read_each
 from tasks.effects.book import Book
 from tasks.effects.protocol import perform
+from tasks.reading_orders import read_each
 from tasks.resources import Resources
 
 

@@ -14,10 +14,10 @@ from connectors.ledger.records import Intent, OrderChange, OrderRecord
 from domain.effects import Action
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
-from tasks.by_channel import read_each
 from tasks.effects.after_sale import after_sale_of
 from tasks.effects.cancel import ACCEPTED, CLOCK_MARGIN, Cancel
 from tasks.effects.protocol import perform
+from tasks.reading_orders import read_each
 from tasks.resources import Resources
 
 CONFIRM_PAUSES_S = (0.0, 1.0, 2.0, 3.0, 3.0)

@@ -13,16 +13,16 @@ from prefect.cache_policies import NO_CACHE
 from connectors.ledger.records import Intent, OrderChange, OrderRecord, SpendLimits
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.xportcn.errors import Misconfigured, XportcnError
-from domain.answers import AnswerKind
 from domain.budget import start_of_day
 from domain.decisions import NOT_SHOWN, Payment, judge_payment
 from domain.effects import Action, EffectStatus
+from domain.resolutions import ResolutionKind
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
-from tasks.by_channel import another_s, by_channel, is_another_s, read_each, read_whatever
 from tasks.effects.create_from_cart import PART as CART
 from tasks.effects.pay import Pay, paid
 from tasks.effects.protocol import perform
+from tasks.reading_orders import another_s, by_channel, is_another_s, read_each, read_whatever
 from tasks.resources import Resources
 
 CONFIRM_PAUSES_S = (0.0, 0.5, 2.0)
@@ -141,13 +141,15 @@ def _need_no_reference(resources: Resources, order_refs: Sequence[str]) -> set[s
     )
     from_carts = {one.order_ref for one in creates if one.part == CART and one.status is EffectStatus.DONE}
     said = {
-        ref for ref in order_refs if any(_names_an_order(answer) for answer in resources.ledger.answers.of_order(ref))
+        ref
+        for ref in order_refs
+        if any(_names_an_order(answer) for answer in resources.ledger.resolutions.of_order(ref))
     }
     return from_carts | said
 
 
 def _names_an_order(answer: Mapping[str, object]) -> bool:
-    return str(answer["answer"]).startswith(f"--{AnswerKind.ORDERED} ")
+    return str(answer["answer"]).startswith(f"--{ResolutionKind.ORDERED} ")
 
 
 async def confirm_payments(resources: Resources, order_refs: Sequence[str]) -> None:

@@ -15,9 +15,9 @@ from domain.effects import Action
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import ROAD, OrderState
 from domain.tracking import state_from_parcels
-from tasks.by_channel import read_each
 from tasks.effects.parcel_report import ReportParcel
 from tasks.effects.protocol import perform
+from tasks.reading_orders import read_each
 from tasks.resources import Resources
 
 NOT_FOUND = "404"

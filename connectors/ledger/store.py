@@ -11,7 +11,6 @@ from typing import Any, Self
 from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, func, or_, select, update
 from sqlalchemy.exc import DatabaseError
 
-from connectors.ledger.answers import AnswerRows
 from connectors.ledger.claiming import (
     STANDING,
     claim_each,
@@ -31,6 +30,7 @@ from connectors.ledger.plans import NO_TOLERANCE, ledger_row, put_cart_row, put_
 from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, OrderRecord, Outcome, SpendLimits
 from connectors.ledger.refunds import RefundRows
 from connectors.ledger.repeating import repeating
+from connectors.ledger.resolutions import ResolutionRows
 from connectors.ledger.schema import account, batches, effects, marks, matches, moves, orders
 from connectors.ledger.spending import batch_total, day_total
 from connectors.ledger.tracking import TrackingRows
@@ -64,7 +64,7 @@ class Ledger(Transactions):
     def __init__(self, url: str, *, clock: Clock, owner: str) -> None:
         super().__init__(url, clock=clock, owner=owner)
         self.ground = Ground(url, self.engine)
-        self.answers = AnswerRows(self)
+        self.resolutions = ResolutionRows(self)
         self.marks = MarkRows(self)
         self.not_ours = NotOursRows(self)
         self.refunds = RefundRows(self)

@@ -10,14 +10,14 @@ from connectors.ledger.order_facts import Booked
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.freight import book
-from domain.answers import AnswerKind
 from domain.effects import Action, Claim
 from domain.freight import ChosenFreight
 from domain.money import Money
+from domain.resolutions import ResolutionKind
 from domain.service_orders import Shipment
 from domain.states import OrderState
-from tasks.by_channel import read_orders
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
+from tasks.reading_orders import read_orders
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Book(EffectKind):
     action: ClassVar[Action] = Action.BOOK
     state_while_unknown: ClassVar[OrderState | None] = OrderState.UNKNOWN
     absence_proves: ClassVar[bool] = False
-    happened: ClassVar[AnswerKind] = AnswerKind.BOOKED
+    happened: ClassVar[ResolutionKind] = ResolutionKind.BOOKED
     told_with: ClassVar[tuple[str, ...]] = ("SHIPMENT_ORDER_ID", "--tracking NUMBER")
-    did_not_happen: ClassVar[AnswerKind] = AnswerKind.NOT_BOOKED
+    did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_BOOKED
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         chosen = self.freight[order.order_ref]

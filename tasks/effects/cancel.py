@@ -10,13 +10,13 @@ from typing import ClassVar
 
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.xportcn.errors import Refused
-from domain.answers import AnswerKind
 from domain.effects import Action, Claim
+from domain.resolutions import ResolutionKind
 from domain.service_orders import ServiceStatus
 from domain.states import OrderState
-from tasks.by_channel import read_orders
 from tasks.effects.after_sale import after_sale_of
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
+from tasks.reading_orders import read_orders
 
 CLOCK_MARGIN = timedelta(seconds=1)
 ACCEPTED = "the service has accepted the cancellation and not yet closed the order; look again: sourcing cancel"
@@ -30,8 +30,8 @@ class Cancel(EffectKind):
 
     action: ClassVar[Action] = Action.CANCEL
     state_while_unknown: ClassVar[OrderState | None] = OrderState.UNKNOWN
-    happened: ClassVar[AnswerKind] = AnswerKind.CANCELLED
-    did_not_happen: ClassVar[AnswerKind] = AnswerKind.NOT_CANCELLED
+    happened: ClassVar[ResolutionKind] = ResolutionKind.CANCELLED
+    did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_CANCELLED
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         await after_sale_of(self.resources, order.marketplace).cancel(claim, str(order.order_id), self.reason)

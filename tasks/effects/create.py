@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 
 from connectors.ledger.order_facts import Ordered
 from connectors.ledger.records import OrderChange
-from domain.answers import AnswerKind
 from domain.effects import Action
 from domain.money import Money
+from domain.resolutions import ResolutionKind
 from domain.states import OrderState
 from tasks.effects.kind import EffectKind, Proof
 
@@ -22,9 +22,9 @@ class Create(EffectKind):
 
     action: ClassVar[Action] = Action.CREATE
     state_while_unknown: ClassVar[OrderState | None] = OrderState.UNKNOWN
-    happened: ClassVar[AnswerKind] = AnswerKind.ORDERED
+    happened: ClassVar[ResolutionKind] = ResolutionKind.ORDERED
     told_with: ClassVar[tuple[str, ...]] = ("ORDER_ID",)
-    did_not_happen: ClassVar[AnswerKind] = AnswerKind.NOT_ORDERED
+    did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_ORDERED
 
     @classmethod
     def question(cls, order_ref: str, order_id: str | None, part: str) -> str:

@@ -17,9 +17,9 @@ from domain.effects import Action, Claim
 from domain.marketplace import Marketplace
 from domain.service_orders import Place, ServiceOrder, ServiceStatus
 from domain.states import OrderState
-from tasks.by_channel import by_channel, is_another_s
 from tasks.effects.create import Create, ordered, several
 from tasks.effects.kind import Attempt, Proof, Sighting, Unproven
+from tasks.reading_orders import by_channel, is_another_s
 
 CLOCK_MARGIN = timedelta(minutes=10)
 MOST_CONTROLS = 3

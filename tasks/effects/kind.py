@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
 from connectors.xportcn.errors import Misconfigured, Refused, Unanswered, XportcnError
-from domain.answers import AnswerKind
 from domain.effects import Action, Claim
+from domain.resolutions import ResolutionKind
 from domain.states import OrderState
 from tasks.resources import Resources
 
@@ -65,9 +65,9 @@ class EffectKind(ABC):
     absence_proves: ClassVar[bool] = True
     repeatable: ClassVar[bool] = False
     is_worth_asking: ClassVar[bool] = True
-    happened: ClassVar[AnswerKind] = AnswerKind.DONE
+    happened: ClassVar[ResolutionKind] = ResolutionKind.DONE
     told_with: ClassVar[tuple[str, ...]] = ()
-    did_not_happen: ClassVar[AnswerKind] = AnswerKind.NOT_DONE
+    did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_DONE
 
     @classmethod
     def owns(cls, part: str) -> bool:
@@ -116,7 +116,7 @@ class EffectKind(ABC):
     @classmethod
     def commands(cls, order_ref: str, key: str) -> list[str]:
         """The commands that answer the question: that it happened, and that it did not."""
-        by_key = (key,) if cls.did_not_happen is AnswerKind.NOT_DONE else ()
+        by_key = (key,) if cls.did_not_happen is ResolutionKind.NOT_DONE else ()
         answers = ((f"--{cls.happened}", *cls.told_with, *by_key), (f"--{cls.did_not_happen}", *by_key))
         return [" ".join(["sourcing resolve", order_ref, *answer]) for answer in answers]
 
@@ -131,7 +131,7 @@ class EffectKind(ABC):
 async def look_one_by_one(
     attempts: Sequence[Attempt], look: Callable[[Attempt], Awaitable[Sighting | None]]
 ) -> dict[str, Sighting]:
-    """What is seen of each, where one request tells of one; an order that can't be asked about fails alone."""
+    """What is seen of each, where one request tells of one. Of several, one that can't be asked about fails alone."""
     seen: dict[str, Sighting] = {}
     for attempt in attempts:
         try:
@@ -139,6 +139,8 @@ async def look_one_by_one(
         except Misconfigured:
             raise
         except XportcnError as error:
+            if len(attempts) == 1:
+                raise
             sighting = f"the service could not be asked what became of it ({error.message})"
         if sighting is not None:
             seen[attempt.effect.key] = sighting

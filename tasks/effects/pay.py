@@ -10,13 +10,13 @@ from connectors.ledger.order_facts import Paid
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.xportcn.channels.base import PaysMany
 from connectors.xportcn.errors import Refused
-from domain.answers import AnswerKind
 from domain.decisions import PAID_FOR_NOTHING
 from domain.effects import Action, Claim
+from domain.resolutions import ResolutionKind
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
-from tasks.by_channel import read_orders
 from tasks.effects.kind import Attempt, EffectKind, Proof, Reply, Sighting
+from tasks.reading_orders import read_orders
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Pay(EffectKind):
 
     action: ClassVar[Action] = Action.PAY
     state_while_unknown: ClassVar[OrderState | None] = OrderState.UNKNOWN
-    happened: ClassVar[AnswerKind] = AnswerKind.PAID
+    happened: ClassVar[ResolutionKind] = ResolutionKind.PAID
     told_with: ClassVar[tuple[str, ...]] = ("AMOUNT_CNY",)
-    did_not_happen: ClassVar[AnswerKind] = AnswerKind.NOT_PAID
+    did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_PAID
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         await self.resources.offerings[order.marketplace].channel.pay(claim, str(order.order_id))

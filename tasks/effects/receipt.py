@@ -9,9 +9,9 @@ from typing import ClassVar
 from connectors.ledger.records import OrderRecord
 from domain.effects import Action, Claim
 from domain.service_orders import ServiceStatus
-from tasks.by_channel import read_orders
 from tasks.effects.after_sale import after_sale_of
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
+from tasks.reading_orders import read_orders
 
 
 @dataclass(frozen=True)

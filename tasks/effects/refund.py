@@ -9,8 +9,8 @@ from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.xportcn.after_sale.base import RefundRequest
 from connectors.xportcn.errors import Refused
 from domain.after_sale import UNDER_WAY, Refund, RefundState, after_refunding, standing
-from domain.answers import AnswerKind
 from domain.effects import Action, Claim
+from domain.resolutions import ResolutionKind
 from domain.states import OrderState
 from tasks.effects.after_sale import OnRefund, after_sale_of, refund_of, rest_of
 from tasks.effects.kind import Attempt, Proof, Sighting
@@ -27,9 +27,9 @@ class AskRefund(OnRefund):
 
     action: ClassVar[Action] = Action.REFUND
     state_while_unknown: ClassVar[OrderState | None] = OrderState.REFUNDING
-    happened: ClassVar[AnswerKind] = AnswerKind.REFUND_ASKED
+    happened: ClassVar[ResolutionKind] = ResolutionKind.REFUND_ASKED
     told_with: ClassVar[tuple[str, ...]] = ("REFUND_ID",)
-    did_not_happen: ClassVar[AnswerKind] = AnswerKind.NOT_REFUNDED
+    did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_REFUNDED
 
     @classmethod
     def owns(cls, part: str) -> bool:

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 from connectors.ledger.plans import plan_hash
 from connectors.settings import SourcingSettings, XportcnSettings
-from domain.answers import Answer, AnswerKind
 from domain.money import Money
 from domain.orders import OrderRequest
+from domain.resolutions import Resolution, ResolutionKind
 from flows.approval import ApprovalRequest, approver
 from flows.batch_run import BatchRun
 from flows.cancel_orders import CHANGED_MY_MIND, _cancel
 from flows.plan_sources import FromRequests
 from flows.sync_tracking import _track
-from tasks.answers import take_answer
 from tasks.effects.kinds import settle_open
+from tasks.resolve import resolve
 from tasks.resources import Clock, open_resources
 from tasks.snapshot_refunds import snapshot_refunds
 from tests.simulation.process import Process
@@ -71,6 +71,6 @@ async def cancel(settings: SourcingSettings, clock: Clock, order_refs: Sequence[
 
 async def answer(settings: SourcingSettings, clock: Clock, order_ref: str, order_ids: Sequence[str]) -> None:
     """`sourcing resolve`: a person who has looked at the console says whether the order is there."""
-    kind = AnswerKind.ORDERED if order_ids else AnswerKind.NOT_ORDERED
+    kind = ResolutionKind.ORDERED if order_ids else ResolutionKind.NOT_ORDERED
     async with open_resources(settings, XPORTCN, clock=clock) as resources:
-        await take_answer(resources, order_ref, Answer(kind=kind, value="".join(order_ids[:1])), by="person")
+        await resolve(resources, order_ref, Resolution(kind=kind, value="".join(order_ids[:1])), by="person")

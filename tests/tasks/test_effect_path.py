@@ -38,12 +38,12 @@ from tasks.effects.protocol import perform, settle
 from tasks.pay import pay_orders
 from tasks.render_freight import render_freights
 from tasks.resources import Resources
-from tasks.strangers import find_strangers
+from tasks.unrecorded import find_unrecorded
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.flows.plans import planned
 from tests.tasks.conftest import MovableClock
-from tests.tasks.test_answers import LINE, FakeChannel
 from tests.tasks.test_effects import FakeKind, FakeService
+from tests.tasks.test_resolve import LINE, FakeChannel
 
 FREIGHT = FreightService(service_id="s", company="L", category="air", price=Money(500, "USD"), min_days=1, max_days=2)
 
@@ -271,7 +271,7 @@ async def test_what_could_not_be_looked_for_is_not_ordered(
 
     monkeypatch.setattr(channel, "find", find)
     request: OrderRequest = replace(planned("A-1").request, marketplace=Marketplace.ALIBABA_1688)
-    assert (await find_strangers(resources, [request])).reasons == {
+    assert (await find_unrecorded(resources, [request])).reasons == {
         "A-1": "could not be looked for at the service (no answer). Run again"
     }
 

@@ -17,7 +17,7 @@ from tasks.effects.kinds import settle_open
 from tasks.resources import Resources
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.tasks.conftest import MovableClock
-from tests.tasks.test_answers import FakeChannel
+from tests.tasks.test_resolve import FakeChannel
 
 
 @pytest.fixture

@@ -33,8 +33,8 @@ from tasks.sync_tracking import sync_tracking
 from tests.connectors.ledger.plans import Columns, intents
 from tests.flows.plans import planned
 from tests.tasks.conftest import MovableClock
-from tests.tasks.test_answers import FakeChannel
 from tests.tasks.test_pay import ordered
+from tests.tasks.test_resolve import FakeChannel
 
 
 @dataclass

@@ -14,19 +14,19 @@ from connectors.ledger.records import OrderChange, OrderRecord, Outcome
 from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import Unanswered
 from connectors.xportcn.offering import Offering
-from domain.answers import Answer, AnswerKind
 from domain.effects import EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import Money
+from domain.resolutions import Resolution, ResolutionKind
 from domain.service_orders import ServiceStatus
 from domain.states import OrderState
-from tasks.answers import take_answer
 from tasks.effects.kinds import settle_open
 from tasks.pay import PAID_ELSEWHERE, pay_orders
+from tasks.resolve import resolve
 from tasks.resources import Resources
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.tasks.conftest import MovableClock
-from tests.tasks.test_answers import LINE, FakeChannel
+from tests.tasks.test_resolve import LINE, FakeChannel
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ async def test_an_order_that_a_person_named_needs_no_reference(resources: Resour
     unknown = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, reason="no answer")
     resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=unknown)])
     channel.show("77", ServiceStatus.UNPAID, reference="")
-    await take_answer(resources, "A-1", Answer(kind=AnswerKind.ORDERED, value="77"), by="ann")
+    await resolve(resources, "A-1", Resolution(kind=ResolutionKind.ORDERED, value="77"), by="ann")
     assert [order.state for order in await pay(resources)] == [OrderState.PAID]
 
 

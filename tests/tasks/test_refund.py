@@ -24,16 +24,16 @@ from domain.after_sale import (
     RefundState,
     ServiceRefund,
 )
-from domain.answers import Answer, AnswerKind, AnswerRefused
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderLine
+from domain.resolutions import Resolution, ResolutionKind, ResolutionRefused
 from domain.states import OrderState
-from tasks.answers import take_answer
 from tasks.effects.kinds import settle_open
 from tasks.follow_refunds import follow_refunds
 from tasks.refund import RefundWish, ask_refund
+from tasks.resolve import resolve
 from tasks.resources import Resources
 from tests.connectors.ledger.plans import Columns, plan
 from tests.tasks.conftest import MovableClock
@@ -228,15 +228,15 @@ async def test_a_person_can_answer_whether_a_refund_was_asked_for(
     paid_order(resources)
     service.failures = [Unanswered("cut")]
     await run(resources)
-    with pytest.raises(AnswerRefused, match="may still arrive"):
-        await take_answer(resources, "A-1", Answer(kind=AnswerKind.NOT_REFUNDED), by="ann")
+    with pytest.raises(ResolutionRefused, match="may still arrive"):
+        await resolve(resources, "A-1", Resolution(kind=ResolutionKind.NOT_REFUNDED), by="ann")
     clock.advance(10**5)
-    answered = await take_answer(resources, "A-1", Answer(kind=AnswerKind.NOT_REFUNDED), by="ann")
+    answered = await resolve(resources, "A-1", Resolution(kind=ResolutionKind.NOT_REFUNDED), by="ann")
     assert answered.state is OrderState.PAID
     service.failures = [Unanswered("cut")]
     await run(resources)
     service.land()
-    answered = await take_answer(resources, "A-1", Answer(kind=AnswerKind.REFUND_ASKED, value="R1"), by="ann")
+    answered = await resolve(resources, "A-1", Resolution(kind=ResolutionKind.REFUND_ASKED, value="R1"), by="ann")
     assert answered.state is OrderState.REFUNDING
     (refund,) = resources.ledger.refunds.of_orders(["A-1"])
     assert (refund.refund_id, refund.state) == ("R1", RefundState.ASKED)

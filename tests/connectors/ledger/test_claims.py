@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import CompileError
 
-from connectors.ledger.answers import AnswerRecord
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, Outcome
+from connectors.ledger.resolutions import ResolutionRecord
 from connectors.ledger.store import Ledger
 from domain.effects import Action, EffectStatus
 from domain.states import OrderState
@@ -139,16 +139,16 @@ def test_a_fact_that_fits_no_move_waits_for_a_person(ledger: Ledger, other: Ledg
 def test_an_order_id_is_given_to_one_order_only(ledger: Ledger, other: Ledger) -> None:
     """Two people name one order of the service for two orders of the file: the second answer is not taken."""
 
-    def named(order_ref: str) -> AnswerRecord:
+    def named(order_ref: str) -> ResolutionRecord:
         (intent,) = intents(order_ref)
         change = OrderChange(order_ref=order_ref, state=OrderState.ORDERED, writes=Columns({"order_id": "77"}))
-        return AnswerRecord(
+        return ResolutionRecord(
             order_ref=order_ref, by="ann", question="?", answer="ordered 77", status=EffectStatus.DONE, reason="",
             intent=intent, change=change,
         )  # fmt: skip
 
-    assert ledger.answers.record(named("A-1"))
-    assert not other.answers.record(named("A-2"))
+    assert ledger.resolutions.record(named("A-1"))
+    assert not other.resolutions.record(named("A-2"))
     assert ledger.orders(["A-2"])["A-2"].order_id is None
 
 

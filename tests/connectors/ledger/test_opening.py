@@ -121,4 +121,4 @@ def test_an_older_ledger_is_brought_up_to_date(url: str, tmp_path: Path) -> None
         assert (order.payable_minor, order.payable) == (None, Money(100))
         (effect,) = ledger.effects_of(["A-1"])
         assert (effect.status, effect.leaves_by) == (EffectStatus.SENDING, None)
-        assert ledger.answers.of_order("A-1") == []
+        assert ledger.resolutions.of_order("A-1") == []

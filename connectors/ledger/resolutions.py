@@ -20,7 +20,7 @@ from domain.effects import EffectStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerRecord:
+class ResolutionRecord:
     """A person's answer, and what it makes of an order and of one effect.
 
     It settles `effect` as it was read, or writes one for `intent` where the ledger has none: then the effect happened
@@ -39,11 +39,11 @@ class AnswerRecord:
     change: OrderChange
 
 
-class AnswerRows(Rows):
+class ResolutionRows(Rows):
     """The table `answers` of one ledger."""
 
     @repeating
-    def record(self, answer: AnswerRecord, *, dead_owners: Iterable[str] = ()) -> bool:
+    def record(self, answer: ResolutionRecord, *, dead_owners: Iterable[str] = ()) -> bool:
         """Write an answer and what it settles, in one commit.
 
         False, and nothing is written, when the effect is not any more as it was read, or a living run holds it; or when
@@ -71,7 +71,7 @@ class AnswerRows(Rows):
         """The answers about one order, oldest first."""
         return self._ledger.rows(select(answers).where(answers.c.order_ref == order_ref).order_by(answers.c.id))
 
-    def _settle(self, connection: Connection, answer: AnswerRecord, dead_owners: list[str]) -> str | None:
+    def _settle(self, connection: Connection, answer: ResolutionRecord, dead_owners: list[str]) -> str | None:
         """The key of the effect that is settled now; None when somebody else has it or settled it."""
         now = self._ledger.clock()
         settled = {
@@ -95,7 +95,7 @@ class AnswerRows(Rows):
         )
         return answer.effect.key if connection.execute(statement).rowcount == 1 else None
 
-    def _write(self, connection: Connection, answer: AnswerRecord, settled: dict[str, Any]) -> str | None:
+    def _write(self, connection: Connection, answer: ResolutionRecord, settled: dict[str, Any]) -> str | None:
         """Write an effect that happened without this ledger's doing, over one that provably did not happen."""
         intent, now = answer.intent, self._ledger.clock()
         if intent is None:

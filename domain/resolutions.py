@@ -8,7 +8,7 @@ from enum import StrEnum
 from domain.money import Money
 
 
-class AnswerKind(StrEnum):
+class ResolutionKind(StrEnum):
     """A person's answer; the value is the option of `sourcing resolve`."""
 
     ORDERED = "ordered"
@@ -25,18 +25,18 @@ class AnswerKind(StrEnum):
     NOT_DONE = "not-done"
 
 
-K = AnswerKind
+K = ResolutionKind
 
 
-class AnswerRefused(Exception):
+class ResolutionRefused(Exception):
     """An answer that can't be taken; the message says why and what to do. Nothing was written or sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Resolution:
     """What a person says. `value` is an id or an effect's key; `amount` what was paid, or what may be paid."""
 
-    kind: AnswerKind
+    kind: ResolutionKind
     value: str = ""
     tracking: tuple[str, ...] = ()
     amount: Money | None = None

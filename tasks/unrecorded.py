@@ -21,20 +21,20 @@ MOST_NAMED = 5
 
 
 @dataclass(kw_only=True)
-class Strangers:
+class Unrecorded:
     """Why not to order what may be there already, by `order_ref`; and what could not be told, for people."""
 
     reasons: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
 
-async def find_strangers(resources: Resources, requests: Sequence[OrderRequest]) -> Strangers:
+async def find_unrecorded(resources: Resources, requests: Sequence[OrderRequest]) -> Unrecorded:
     """Look for orders of these references that the service has and this ledger has not ordered.
 
     A lost ledger, a second one, or one that was restored from a backup must not buy again; nor may an order be bought
     again that arrived after it was given up. Where creating is idempotent the service itself prevents that.
     """
-    strangers = Strangers()
+    strangers = Unrecorded()
     for marketplace, offering in resources.offerings.items():
         refs = [request.order_ref for request in requests if request.marketplace is marketplace]
         if refs and not marketplace.create_is_idempotent:
@@ -43,7 +43,7 @@ async def find_strangers(resources: Resources, requests: Sequence[OrderRequest])
 
 
 async def _look(
-    resources: Resources, marketplace: Marketplace, channel: Channel, refs: Sequence[str], strangers: Strangers
+    resources: Resources, marketplace: Marketplace, channel: Channel, refs: Sequence[str], strangers: Unrecorded
 ) -> None:
     since = resources.clock() - timedelta(days=resources.settings.look_back_days)
     try:

@@ -16,10 +16,10 @@ from domain.orders import OrderRequest
 from domain.service_orders import ServiceStatus
 from domain.states import OrderState
 from tasks.resources import Resources
-from tasks.strangers import Strangers, find_strangers
+from tasks.unrecorded import Unrecorded, find_unrecorded
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.flows.plans import planned
-from tests.tasks.test_answers import FakeChannel
+from tests.tasks.test_resolve import FakeChannel
 
 REQUEST: OrderRequest = replace(planned("A-9").request, marketplace=Marketplace.ALIBABA_1688)
 
@@ -33,19 +33,19 @@ def channel(resources: Resources) -> FakeChannel:
 
 async def test_an_empty_account_asks_nothing(resources: Resources, channel: FakeChannel) -> None:
     """Nothing is listed, or only what was closed: nothing could be ours."""
-    assert await find_strangers(resources, [REQUEST]) == Strangers()
+    assert await find_unrecorded(resources, [REQUEST]) == Unrecorded()
     channel.show("5", ServiceStatus.CLOSED, reference="")
-    assert await find_strangers(resources, [REQUEST]) == Strangers()
+    assert await find_unrecorded(resources, [REQUEST]) == Unrecorded()
 
 
 async def test_a_new_ledger_asks_once(resources: Resources, channel: FakeChannel) -> None:
     """Its orders are held until a person has looked and said so; after that it is told, and goes on."""
     channel.show("5", ServiceStatus.UNPAID, reference="")
-    (reason,) = (await find_strangers(resources, [REQUEST])).reasons.values()
+    (reason,) = (await find_unrecorded(resources, [REQUEST])).reasons.values()
     assert reason.startswith("the service lists 1 order without a reference that this ledger does not know (5): ")
     assert reason.endswith("say once that no other is ours: sourcing ledger confirm 1688")
     resources.ledger.marks.confirm(Marketplace.ALIBABA_1688, by="ann")
-    assert await find_strangers(resources, [REQUEST]) == Strangers(
+    assert await find_unrecorded(resources, [REQUEST]) == Unrecorded(
         warnings=[
             "1688: the service lists 1 order without a reference that this ledger does not know (5); whether one is an "
             "order of ours can't be told"
@@ -61,6 +61,6 @@ async def test_one_order_that_shows_its_reference_answers_for_all(resources: Res
     resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)])
     channel.show("5", ServiceStatus.UNPAID, reference="")
     channel.show("77", ServiceStatus.UNPAID, reference="")
-    assert len((await find_strangers(resources, [REQUEST])).warnings) == 1
+    assert len((await find_unrecorded(resources, [REQUEST])).warnings) == 1
     channel.show("77", ServiceStatus.UNPAID, reference="", own_id="A-1")
-    assert await find_strangers(resources, [REQUEST]) == Strangers()
+    assert await find_unrecorded(resources, [REQUEST]) == Unrecorded()

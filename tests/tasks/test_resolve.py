@@ -14,17 +14,18 @@ from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, OrderRecord, Outcome
 from connectors.xportcn.offering import Offering
 from domain.absence import Reading
-from domain.answers import Answer, AnswerKind, AnswerRefused
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderLine
+from domain.resolutions import Resolution, ResolutionKind, ResolutionRefused
 from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
 from domain.states import OrderState
-from tasks.answers import open_questions, take_answer
+from tasks.open_questions import open_questions
 from tasks.pay import pay_orders
+from tasks.resolve import resolve
 from tasks.resources import Resources
-from tasks.strangers import find_strangers
+from tasks.unrecorded import find_unrecorded
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.tasks.conftest import MovableClock
 
@@ -85,8 +86,8 @@ def ordered(resources: Resources, *states: OrderState, **columns: Any) -> None:
     resources.ledger.change([OrderChange(order_ref="A-1", state=state) for state in states])
 
 
-async def say(resources: Resources, kind: AnswerKind, value: str = "", **values: Any) -> OrderRecord:
-    return await take_answer(resources, "A-1", Answer(kind=kind, value=value, **values), by="ann")
+async def say(resources: Resources, kind: ResolutionKind, value: str = "", **values: Any) -> OrderRecord:
+    return await resolve(resources, "A-1", Resolution(kind=kind, value=value, **values), by="ann")
 
 
 def effect_status(resources: Resources, action: Action) -> EffectStatus:
@@ -99,8 +100,8 @@ async def test_an_answer_is_kept_with_who_when_and_what(
     """The audit trail has the question, the words of the answer, the person and the time; so has the move."""
     unanswered(resources, Action.CREATE)
     channel.show("77", ServiceStatus.UNPAID)
-    assert (await say(resources, AnswerKind.ORDERED, "77")).state is OrderState.ORDERED
-    (kept,) = resources.ledger.answers.of_order("A-1")
+    assert (await say(resources, ResolutionKind.ORDERED, "77")).state is OrderState.ORDERED
+    (kept,) = resources.ledger.resolutions.of_order("A-1")
     assert (kept["by"], kept["at"], kept["effect_key"]) == ("ann", clock.now, "A-1:create")
     assert kept["question"] == "Does the marketplace's console show an order with reference A-1?"
     assert kept["answer"] == "--ordered 77"
@@ -112,7 +113,7 @@ async def test_an_order_that_a_person_found_is_recorded_as_done(resources: Resou
     """Its id and price come from the service, and it is never created again."""
     unanswered(resources, Action.CREATE)
     channel.show("77", ServiceStatus.UNPAID, total=Money(98))
-    found = await say(resources, AnswerKind.ORDERED, "77")
+    found = await say(resources, ResolutionKind.ORDERED, "77")
     assert (found.order_id, found.total_minor) == ("77", 98)
     assert resources.ledger.claim(intents("A-1"), lease=resources.lease).won == {}
 
@@ -132,9 +133,9 @@ async def test_an_order_that_is_not_this_one_is_refused(
     unanswered(resources, Action.CREATE)
     for order_id, reference in shown.items():
         channel.show(order_id, ServiceStatus.UNPAID, reference=reference)
-    with pytest.raises(AnswerRefused, match=words):
-        await say(resources, AnswerKind.ORDERED, "77")
-    assert resources.ledger.answers.of_order("A-1") == []
+    with pytest.raises(ResolutionRefused, match=words):
+        await say(resources, ResolutionKind.ORDERED, "77")
+    assert resources.ledger.resolutions.of_order("A-1") == []
 
 
 async def test_a_no_is_only_taken_once_the_effect_can_arrive_no_more(
@@ -143,10 +144,10 @@ async def test_a_no_is_only_taken_once_the_effect_can_arrive_no_more(
     """Within lease and settle time nobody can know that it did not happen; after it the next run begins anew."""
     unanswered(resources, Action.CREATE)
     clock.advance(959)
-    with pytest.raises(AnswerRefused, match=r"A-1:create may still arrive until 2026-01-01 12:16:00 UTC"):
-        await say(resources, AnswerKind.NOT_ORDERED)
+    with pytest.raises(ResolutionRefused, match=r"A-1:create may still arrive until 2026-01-01 12:16:00 UTC"):
+        await say(resources, ResolutionKind.NOT_ORDERED)
     clock.advance(1)
-    assert (await say(resources, AnswerKind.NOT_ORDERED)).state is OrderState.PLANNED
+    assert (await say(resources, ResolutionKind.NOT_ORDERED)).state is OrderState.PLANNED
     assert set(resources.ledger.claim(intents("A-1"), lease=resources.lease).won) == {"A-1"}
 
 
@@ -157,8 +158,8 @@ async def test_a_no_that_the_service_contradicts_is_refused(
     unanswered(resources, Action.CREATE)
     clock.advance(10**5)
     channel.show("77", ServiceStatus.UNPAID)
-    with pytest.raises(AnswerRefused, match="the service shows the opposite: it happened"):
-        await say(resources, AnswerKind.NOT_ORDERED)
+    with pytest.raises(ResolutionRefused, match="the service shows the opposite: it happened"):
+        await say(resources, ResolutionKind.NOT_ORDERED)
     assert effect_status(resources, Action.CREATE) is EffectStatus.UNKNOWN
 
 
@@ -166,15 +167,20 @@ async def test_an_effect_that_a_living_run_holds_is_not_answered(resources: Reso
     """The run may be about to learn the answer itself."""
     resources.ledger.claim(intents("A-1"), lease=resources.lease)
     channel.show("77", ServiceStatus.UNPAID)
-    with pytest.raises(AnswerRefused, match=r"a run is at work on A-1:create .* until 2026-01-01 12:01:00 UTC"):
-        await say(resources, AnswerKind.ORDERED, "77")
+    with pytest.raises(ResolutionRefused, match=r"a run is at work on A-1:create .* until 2026-01-01 12:01:00 UTC"):
+        await say(resources, ResolutionKind.ORDERED, "77")
 
 
 async def test_what_nobody_asked_is_not_answered(resources: Resources, channel: FakeChannel) -> None:
     """No open effect, no answer."""
     ordered(resources)
-    for kind in (AnswerKind.NOT_PAID, AnswerKind.NOT_BOOKED, AnswerKind.CANCELLED, AnswerKind.NOT_REFUNDED):
-        with pytest.raises(AnswerRefused, match="that waits for an answer"):
+    for kind in (
+        ResolutionKind.NOT_PAID,
+        ResolutionKind.NOT_BOOKED,
+        ResolutionKind.CANCELLED,
+        ResolutionKind.NOT_REFUNDED,
+    ):
+        with pytest.raises(ResolutionRefused, match="that waits for an answer"):
             await say(resources, kind)
 
 
@@ -184,7 +190,7 @@ async def test_a_payment_that_the_service_cannot_show_is_answered_by_a_person(
     """The order is not shown, so the person's amount counts."""
     ordered(resources)
     unanswered(resources, Action.PAY)
-    paid = await say(resources, AnswerKind.PAID, amount=Money(100))
+    paid = await say(resources, ResolutionKind.PAID, amount=Money(100))
     assert (paid.state, paid.paid_minor) == (OrderState.PAID, 100)
     assert effect_status(resources, Action.PAY) is EffectStatus.DONE
 
@@ -193,7 +199,7 @@ async def test_a_payment_beyond_what_was_approved_is_held(resources: Resources, 
     """It is recorded, and somebody asks for the difference."""
     ordered(resources)
     unanswered(resources, Action.PAY)
-    paid = await say(resources, AnswerKind.PAID, amount=Money(120))
+    paid = await say(resources, ResolutionKind.PAID, amount=Money(120))
     assert (paid.state, paid.paid_minor) == (OrderState.HELD, 120)
     assert paid.reason == "the service took 1.20 CNY, approved was 1.00 CNY: ask for the difference back"
 
@@ -212,8 +218,8 @@ async def test_a_payment_that_the_service_contradicts_is_refused(
     ordered(resources)
     unanswered(resources, Action.PAY)
     channel.show("77", status, paid=paid)
-    with pytest.raises(AnswerRefused, match=words):
-        await say(resources, AnswerKind.PAID, amount=Money(100))
+    with pytest.raises(ResolutionRefused, match=words):
+        await say(resources, ResolutionKind.PAID, amount=Money(100))
 
 
 async def test_not_paid_never_leads_to_a_second_payment(
@@ -223,7 +229,7 @@ async def test_not_paid_never_leads_to_a_second_payment(
     ordered(resources)
     unanswered(resources, Action.PAY)
     clock.advance(10**5)
-    assert (await say(resources, AnswerKind.NOT_PAID)).state is OrderState.ORDERED
+    assert (await say(resources, ResolutionKind.NOT_PAID)).state is OrderState.ORDERED
     channel.show("77", ServiceStatus.PAID, paid=Money(100))
     await pay_orders.fn(resources, {"A-1": order(resources)}, label="1 of 1")
     assert (order(resources).state, channel.payments) == (OrderState.PAID, [])
@@ -237,8 +243,8 @@ async def test_not_paid_is_refused_while_the_service_shows_it_paid(
     unanswered(resources, Action.PAY)
     clock.advance(10**5)
     channel.show("77", ServiceStatus.PAID, paid=Money(100))
-    with pytest.raises(AnswerRefused, match="order 77 is paid"):
-        await say(resources, AnswerKind.NOT_PAID)
+    with pytest.raises(ResolutionRefused, match="order 77 is paid"):
+        await say(resources, ResolutionKind.NOT_PAID)
 
 
 async def test_a_payment_that_the_service_dropped_is_made_again(
@@ -250,10 +256,10 @@ async def test_a_payment_that_the_service_dropped_is_made_again(
     pending = OrderChange(order_ref="A-1", state=OrderState.PAYMENT_PENDING)
     resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=pending)])
     channel.show("77", ServiceStatus.UNPAID)
-    with pytest.raises(AnswerRefused, match=r"may still arrive until 2026-01-01 12:15:00 UTC"):
-        await say(resources, AnswerKind.NOT_PAID)
+    with pytest.raises(ResolutionRefused, match=r"may still arrive until 2026-01-01 12:15:00 UTC"):
+        await say(resources, ResolutionKind.NOT_PAID)
     clock.advance(900)
-    held = await say(resources, AnswerKind.NOT_PAID)
+    held = await say(resources, ResolutionKind.NOT_PAID)
     assert (held.state, held.reason) == (
         OrderState.HELD,
         "ann answered: --not-paid. The service dropped the payment it had accepted; run again to pay",
@@ -269,14 +275,14 @@ async def test_a_booking_is_answered_either_way(
     """Booked with its ids, or not booked once it can arrive no more."""
     ordered(resources, OrderState.PAID, paid_minor=100)
     unanswered(resources, Action.BOOK)
-    with pytest.raises(AnswerRefused, match="may still arrive"):
-        await say(resources, AnswerKind.NOT_BOOKED)
+    with pytest.raises(ResolutionRefused, match="may still arrive"):
+        await say(resources, ResolutionKind.NOT_BOOKED)
     clock.advance(960)
-    assert (await say(resources, AnswerKind.NOT_BOOKED)).state is OrderState.PAID
+    assert (await say(resources, ResolutionKind.NOT_BOOKED)).state is OrderState.PAID
     unanswered(resources, Action.BOOK)
-    booked = await say(resources, AnswerKind.BOOKED, "9", tracking=("LP1", "LP2"))
+    booked = await say(resources, ResolutionKind.BOOKED, "9", tracking=("LP1", "LP2"))
     assert (booked.state, booked.shipment_order_id, booked.tracking_numbers) == (OrderState.BOOKED, "9", ["LP1", "LP2"])
-    assert [kept["answer"] for kept in resources.ledger.answers.of_order("A-1")] == [
+    assert [kept["answer"] for kept in resources.ledger.resolutions.of_order("A-1")] == [
         "--not-booked",
         "--booked 9 --tracking LP1 --tracking LP2",
     ]
@@ -291,13 +297,13 @@ async def test_a_booking_that_the_service_shows_otherwise_is_refused(
     clock.advance(960)
     shipment = Shipment(shipment_order_id="5", tracking_numbers=("LP5",))
     channel.show("77", ServiceStatus.PAID, paid=Money(100), shipments=(shipment,))
-    with pytest.raises(AnswerRefused, match="it happened"):
-        await say(resources, AnswerKind.NOT_BOOKED)
-    with pytest.raises(AnswerRefused, match="the service shows the opposite: shipment 5"):
-        await say(resources, AnswerKind.BOOKED, "9", tracking=("LP1",))
-    with pytest.raises(AnswerRefused, match="the service shows the opposite: shipment 5 with LP5"):
-        await say(resources, AnswerKind.BOOKED, "5", tracking=("LP1",))
-    assert (await say(resources, AnswerKind.BOOKED, "5", tracking=("LP5",))).tracking_numbers == ["LP5"]
+    with pytest.raises(ResolutionRefused, match="it happened"):
+        await say(resources, ResolutionKind.NOT_BOOKED)
+    with pytest.raises(ResolutionRefused, match="the service shows the opposite: shipment 5"):
+        await say(resources, ResolutionKind.BOOKED, "9", tracking=("LP1",))
+    with pytest.raises(ResolutionRefused, match="the service shows the opposite: shipment 5 with LP5"):
+        await say(resources, ResolutionKind.BOOKED, "5", tracking=("LP1",))
+    assert (await say(resources, ResolutionKind.BOOKED, "5", tracking=("LP5",))).tracking_numbers == ["LP5"]
 
 
 @pytest.mark.parametrize(
@@ -316,8 +322,8 @@ async def test_a_shipment_belongs_to_one_order(
     put_rows(resources.ledger, [plan("A-2", shipment=shipment, shipment_order_id="5")])
     ordered(resources, OrderState.PAID, paid_minor=100)
     unanswered(resources, Action.BOOK)
-    with pytest.raises(AnswerRefused, match=why):
-        await say(resources, AnswerKind.BOOKED, value, tracking=tracking)
+    with pytest.raises(ResolutionRefused, match=why):
+        await say(resources, ResolutionKind.BOOKED, value, tracking=tracking)
 
 
 async def test_a_booking_that_only_a_person_told_of_may_be_taken_back(
@@ -327,16 +333,16 @@ async def test_a_booking_that_only_a_person_told_of_may_be_taken_back(
     ordered(resources, OrderState.PAID, paid_minor=100)
     unanswered(resources, Action.BOOK)
     clock.advance(61)
-    await say(resources, AnswerKind.BOOKED, "9", tracking=("LP1",))
+    await say(resources, ResolutionKind.BOOKED, "9", tracking=("LP1",))
     channel.show("77", ServiceStatus.PAID, paid=Money(100))
     clock.advance(900)
-    back = await say(resources, AnswerKind.NOT_BOOKED)
+    back = await say(resources, ResolutionKind.NOT_BOOKED)
     assert (back.state, back.shipment, back.shipment_order_id) == (OrderState.HELD, None, None)
     assert back.reason == "ann found that it was not booked; run again to book it"
     book = Intent(order_ref="A-1", action=Action.BOOK, amount=None, request_hash="")
     assert resources.ledger.claim([book], lease=resources.lease).won["A-1"].key == "A-1:book:2"
-    with pytest.raises(AnswerRefused, match="a run is at work"):
-        await say(resources, AnswerKind.NOT_BOOKED)
+    with pytest.raises(ResolutionRefused, match="a run is at work"):
+        await say(resources, ResolutionKind.NOT_BOOKED)
 
 
 async def test_any_other_effect_is_answered_by_its_key(
@@ -350,7 +356,7 @@ async def test_any_other_effect_is_answered_by_its_key(
         "sourcing resolve A-1 --done A-1:receive",
         "sourcing resolve A-1 --not-done A-1:receive",
     ]
-    await say(resources, AnswerKind.DONE, "A-1:receive")
+    await say(resources, ResolutionKind.DONE, "A-1:receive")
     assert effect_status(resources, Action.RECEIVE) is EffectStatus.DONE
 
 
@@ -363,7 +369,7 @@ async def test_an_order_of_another_ledger_is_taken_on_with_what_it_may_cost(
     )
     channel.show("77", ServiceStatus.UNPAID)
     request = cast(Any, type("Request", (), {"marketplace": Marketplace.ALIBABA_1688, "order_ref": "A-1"}))
-    (reason,) = (await find_strangers(resources, [request])).reasons.values()
+    (reason,) = (await find_unrecorded(resources, [request])).reasons.values()
     assert reason == (
         "the service already has order 77 (unpaid, 1.00 CNY) under this order_ref, and this ledger has not ordered it. "
         "If it is this order, take it over: sourcing resolve A-1 --ordered 77 --up-to 1.00. If another ledger ordered "
@@ -373,14 +379,14 @@ async def test_an_order_of_another_ledger_is_taken_on_with_what_it_may_cost(
     (asked,) = open_questions(resources.ledger, order(resources))
     assert asked.commands == ["sourcing resolve A-1 --ordered ORDER_ID"]
     with pytest.raises(
-        AnswerRefused, match=r"nothing is approved for A-1, and order 77 costs 1\.00 CNY: .* --up-to 1.00"
+        ResolutionRefused, match=r"nothing is approved for A-1, and order 77 costs 1\.00 CNY: .* --up-to 1.00"
     ):
-        await say(resources, AnswerKind.ORDERED, "77")
+        await say(resources, ResolutionKind.ORDERED, "77")
     channel.show("77", ServiceStatus.PAID, paid=Money(100))
-    with pytest.raises(AnswerRefused, match=r"order 77 is paid with 1\.00 CNY already: --up-to 1.00 at least"):
-        await say(resources, AnswerKind.ORDERED, "77", amount=Money(10))
+    with pytest.raises(ResolutionRefused, match=r"order 77 is paid with 1\.00 CNY already: --up-to 1.00 at least"):
+        await say(resources, ResolutionKind.ORDERED, "77", amount=Money(10))
     channel.show("77", ServiceStatus.UNPAID)
-    adopted = await say(resources, AnswerKind.ORDERED, "77", amount=Money(100))
+    adopted = await say(resources, ResolutionKind.ORDERED, "77", amount=Money(100))
     assert (adopted.state, adopted.order_id, adopted.payable) == (OrderState.ORDERED, "77", Money(100))
     assert resources.ledger.claim(intents("A-1"), lease=resources.lease).won == {}
     assert resources.ledger.committed_in("batch") == 100

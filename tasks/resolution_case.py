@@ -1,0 +1,113 @@
+"""An order that a person tells something about: what every answer is checked by, and what is written of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from connectors.ledger.order_facts import Fact
+from connectors.ledger.records import EffectRecord, Intent, OrderChange, OrderRecord
+from connectors.ledger.resolutions import ResolutionRecord
+from domain.effects import OPEN, EffectStatus
+from domain.resolutions import Resolution, ResolutionKind, ResolutionRefused
+from domain.service_orders import ServiceOrder
+from domain.states import OrderState, can_move
+from tasks.effects.create import Create
+from tasks.effects.kind import Attempt, Proof
+from tasks.effects.kinds import kind_of
+from tasks.effects.protocol import clear_from
+from tasks.reading_orders import read_orders
+from tasks.resources import Resources
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a person (`by`) said about an order, with the order's effects."""
+
+    resources: Resources
+    order: OrderRecord
+    effects: Sequence[EffectRecord]
+    said: Resolution
+    by: str
+
+    def open_effect(self, happened: ResolutionKind) -> EffectRecord | None:
+        """The newest open effect that is told to have happened in this way, if no living run holds it."""
+        found = [one for one in self.effects if one.status in OPEN and kind_of(one).happened is happened]
+        return self.free(max(found, key=lambda effect: effect.attempt)) if found else None
+
+    def free(self, effect: EffectRecord) -> EffectRecord:
+        """The effect. Raises `ResolutionRefused` while a living run holds it: it may be about to learn the answer."""
+        held = effect.status in OPEN and effect.lease_until > self.resources.clock()
+        if held and effect.owner not in self.resources.dead_owners([self.order.order_ref]):
+            raise ResolutionRefused(
+                f"a run is at work on {effect.key} ({effect.owner}) and has it until "
+                f"{effect.lease_until:%Y-%m-%d %H:%M:%S} UTC: let it end, then look again: "
+                f"sourcing resolve {self.order.order_ref}"
+            )
+        return effect
+
+    def nothing_asked(self, what: str) -> ResolutionRefused:
+        ref = self.order.order_ref
+        return ResolutionRefused(f"{ref} has no {what} that waits for an answer; see: sourcing resolve {ref}")
+
+    def contradicted(self, shown: str) -> ResolutionRefused:
+        return ResolutionRefused(
+            f"the service shows the opposite: {shown}. Nothing was written; see: sourcing status {self.order.order_ref}"
+        )
+
+    async def shown(self) -> ServiceOrder | None:
+        """The order as the service shows it now."""
+        return (await read_orders(self.resources, [self.order])).get(self.order.order_ref)
+
+    def require_clear(self, effect: EffectRecord, clear_at: datetime, asked_at: datetime) -> None:
+        """Raise `ResolutionRefused` when the effect could still arrive after the service was asked."""
+        if asked_at < clear_at:
+            raise ResolutionRefused(
+                f"{effect.key} may still arrive until {clear_at:%Y-%m-%d %H:%M:%S} UTC, so nobody can know yet that it "
+                "did not: look again after that"
+            )
+
+    async def require_absent(self, effect: EffectRecord) -> None:
+        """Raise `ResolutionRefused` unless the service shows nothing of an effect that can arrive no more."""
+        self.require_clear(effect, clear_from(self.resources, effect), self.resources.clock())
+        seen = (await kind_of(effect)(self.resources).look([Attempt(self.order, effect)])).get(effect.key)
+        if isinstance(seen, Proof):
+            words = ", ".join(f"{name} {value}" for name, value in seen.answer.items())
+            raise self.contradicted(f"it happened ({words}). Run again to record that")
+
+    async def not_done(self, effect: EffectRecord | None, what: str) -> ResolutionRecord:
+        """That an effect did not happen, once it can happen no more: the order is where it was before."""
+        if effect is None:
+            raise self.nothing_asked(what)
+        await self.require_absent(effect)
+        state = kind_of(effect)(self.resources).state_if_not_done(Attempt(self.order, effect))
+        return self.record(effect, EffectStatus.UNSENT, state)
+
+    def record(
+        self,
+        effect: EffectRecord | None,
+        status: EffectStatus,
+        state: OrderState | None,
+        *facts: Fact,
+        proof: dict[str, Any] | None = None,
+        reason: str = "",
+        intent: Intent | None = None,
+    ) -> ResolutionRecord:
+        """What is written of the answer."""
+        order, kind = self.order, kind_of(effect) if effect else Create
+        told = reason or f"{self.by} answered: {self.said.words}"
+        to = state if state is not None and can_move(order.state, state) else None
+        return ResolutionRecord(
+            order_ref=order.order_ref,
+            by=self.by,
+            question=kind.question(order.order_ref, order.order_id, effect.part if effect else ""),
+            answer=self.said.words,
+            status=status,
+            reason=told,
+            proof=proof,
+            effect=effect,
+            intent=intent,
+            change=OrderChange(order_ref=order.order_ref, state=to, reason=told, writes=facts),
+        )

@@ -1,0 +1,266 @@
+"""Take a person's answer about an order: checked against what the service shows, then written with what it settles."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from connectors.ledger.order_facts import Approved, Booked, Fact, NotBooked, Ordered, Paid
+from connectors.ledger.records import EffectRecord, Intent, OrderRecord
+from connectors.ledger.resolutions import ResolutionRecord
+from connectors.xportcn.errors import Refused
+from domain.effects import OPEN, Action, EffectStatus
+from domain.money import Money
+from domain.resolutions import Resolution, ResolutionRefused
+from domain.resolutions import ResolutionKind as K
+from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
+from domain.states import OrderState, can_move
+from tasks.effects.after_sale import after_sale_of, refund_of
+from tasks.effects.cart_line import AddToCart
+from tasks.effects.kinds import kind_of
+from tasks.effects.protocol import clear_from
+from tasks.effects.refund import AskRefund
+from tasks.follow_refunds import take_outcome
+from tasks.open_questions import accepted_payment, is_several, may_be_adopted, newest_done
+from tasks.resolution_case import Case
+from tasks.resources import Resources
+
+
+async def resolve(resources: Resources, order_ref: str, said: Resolution, *, by: str) -> OrderRecord:
+    """Write an answer and what it settles; answers the order afterwards.
+
+    Raises `ResolutionRefused` for one that nothing asked for, that comes too early, or that the service contradicts.
+    """
+    case = Case(resources, _order(resources, order_ref), resources.ledger.effects_of([order_ref]), said, by)
+    record = await _TAKEN_BY[said.kind](case)
+    dead = await asyncio.to_thread(resources.dead_owners, [order_ref])
+    if not await asyncio.to_thread(resources.ledger.resolutions.record, record, dead_owners=dead):
+        raise ResolutionRefused(f"another run has just dealt with it; look again: sourcing status {order_ref}")
+    if record.effect and kind_of(record.effect) is AskRefund and (refund := refund_of(resources, record.effect)):
+        await take_outcome(resources, refund)
+    return _order(resources, order_ref)
+
+
+def _order(resources: Resources, order_ref: str) -> OrderRecord:
+    order = resources.ledger.orders([order_ref]).get(order_ref)
+    if order is None:
+        raise ResolutionRefused(f"no order {order_ref} in the ledger; see all with: sourcing status")
+    return order
+
+
+async def _about_creating(case: Case) -> ResolutionRecord:
+    order, effect = case.order, case.open_effect(K.ORDERED)
+    if case.said.kind is K.NOT_ORDERED:
+        return await case.not_done(effect, "creation")
+    if effect is None and not may_be_adopted(order, case.effects):
+        raise case.nothing_asked("creation")
+    shown = await _require_order(case)
+    at = shown.created_at or case.resources.clock()
+    facts: list[Fact] = [Ordered(order_id=shown.order_id, total=shown.total, at=at)]
+    most, intent = order.payable, None
+    if order.approved_minor is None:
+        most = _approved_by(case, shown)
+        facts.append(Approved(amount=most))
+    if effect is None and not is_several(case.effects):
+        intent = Intent(order_ref=order.order_ref, action=Action.CREATE, amount=most, request_hash=order.fingerprint)
+    proof = {"order_ids": [shown.order_id], "total": str(shown.total)}
+    state = OrderState.ORDERED if can_move(order.state, OrderState.ORDERED) else OrderState.HELD
+    return case.record(effect, EffectStatus.DONE, state, *facts, proof=proof, intent=intent)
+
+
+async def _require_order(case: Case) -> ServiceOrder:
+    """The order that a person names, which must be there, be ours, and be nobody else's."""
+    order, order_id = case.order, case.said.value
+    if not order.lines:
+        raise ResolutionRefused(f"{order.order_ref} has no plan to go by: run its request file once more, then answer")
+    for other in case.resources.ledger.all_orders().values():
+        if other.order_id == order_id and other.marketplace is order.marketplace:
+            raise ResolutionRefused(f"order {order_id} is {other.order_ref} in this ledger already")
+    channel = case.resources.offerings[order.marketplace].channel
+    shown = (await channel.read([order_id])).get(order_id)
+    if shown is None:
+        raise ResolutionRefused(f"{order.marketplace} shows no order {order_id}: give the id as the console has it")
+    if shown.names and order.order_ref not in shown.names:
+        raise case.contradicted(f"order {order_id} carries reference {shown.names[0]}")
+    since = min(order.recorded_at, shown.created_at or order.recorded_at) - timedelta(days=1)
+    named = (await channel.find([order.order_ref], since=since)).found.get(order.order_ref, [])
+    others = [one.order_id for one in named if one.status is not ServiceStatus.CLOSED and one.order_id != order_id]
+    if others:
+        raise ResolutionRefused(
+            f"{order.marketplace} also shows {', '.join(others)} for {order.order_ref}: cancel all others first"
+        )
+    return shown
+
+
+def _approved_by(case: Case, shown: ServiceOrder) -> Money:
+    """What a person lets an order cost that this ledger has no approval for."""
+    amount = case.said.amount
+    if amount is None:
+        raise ResolutionRefused(
+            f"nothing is approved for {case.order.order_ref}, and order {shown.order_id} costs {shown.total}: say how "
+            f"much it may cost with --up-to {shown.total.major}"
+        )
+    taken = (shown.paid or shown.total) if shown.status.is_paid else Money(0)
+    if amount < taken:
+        raise ResolutionRefused(f"order {shown.order_id} is paid with {taken} already: --up-to {taken.major} at least")
+    return amount
+
+
+async def _about_paying(case: Case) -> ResolutionRecord:
+    effect = case.open_effect(K.PAID)
+    accepted = accepted_payment(case.order, case.effects) if effect is None else None
+    if effect is None and accepted is None:
+        raise case.nothing_asked("payment")
+    order_id, asked_at = case.order.order_id, case.resources.clock()
+    shown = await case.shown()
+    if case.said.kind is K.PAID:
+        return _paid(case, effect or accepted, shown)
+    if shown and shown.status.is_paid:
+        raise case.contradicted(f"order {order_id} is paid. Run again to record that")
+    if shown and shown.status is ServiceStatus.PAYMENT_PENDING:
+        raise case.contradicted(f"order {order_id} has a payment that is not yet confirmed. Look again later")
+    if effect is not None:
+        case.require_clear(effect, clear_from(case.resources, effect), asked_at)
+        return case.record(effect, EffectStatus.UNSENT, OrderState.ORDERED)
+    assert accepted is not None
+    settle = timedelta(seconds=case.resources.settings.settle_s)
+    case.require_clear(accepted, (accepted.settled_at or accepted.intent_at) + settle, asked_at)
+    words = f"{case.by} answered: {case.said.words}. The service dropped the payment it had accepted; run again to pay"
+    return case.record(accepted, EffectStatus.REFUSED, OrderState.HELD, reason=words)
+
+
+def _paid(case: Case, effect: EffectRecord | None, shown: ServiceOrder | None) -> ResolutionRecord:
+    order, told = case.order, case.said.amount or Money(0)
+    if shown and shown.status in (ServiceStatus.BUILDING, ServiceStatus.UNPAID):
+        raise case.contradicted(f"order {order.order_id} is {shown.status}")
+    if shown and shown.status.is_paid and (amount := shown.taken) and amount != told:
+        raise case.contradicted(f"order {order.order_id} is paid with {amount}: answer --paid {amount.major}")
+    fact, proof = Paid(amount=told, at=shown.paid_at if shown else None), {"told_by": case.by}
+    if told > order.payable:
+        reason = f"the service took {told}, approved was {order.payable}: ask for the difference back"
+        return case.record(effect, EffectStatus.DONE, OrderState.HELD, fact, proof=proof, reason=reason)
+    return case.record(effect, EffectStatus.DONE, OrderState.PAID, fact, proof=proof)
+
+
+async def _about_booking(case: Case) -> ResolutionRecord:
+    effect, shipment_id = case.open_effect(K.BOOKED), case.said.value
+    if case.said.kind is K.NOT_BOOKED:
+        return await _not_booked(case, effect or _told_booking(case))
+    if effect is None:
+        raise case.nothing_asked("booking")
+    shown = await case.shown()
+    shipment = _shipment_told(case, shown.shipments if shown else ())
+    return case.record(
+        effect,
+        EffectStatus.DONE,
+        OrderState.BOOKED,
+        Booked(shipment=shipment, at=case.resources.clock()),
+        proof={"shipment_order_id": shipment_id, "told_by": case.by},
+        reason=f"{case.by} found that it was booked as {shipment_id}",
+    )
+
+
+def _told_booking(case: Case) -> EffectRecord | None:
+    """The booking that nobody but a person has told of, so that a person may take it back."""
+    if case.order.state not in (OrderState.BOOKED, OrderState.HELD):
+        return None
+    last = newest_done(case.effects, Action.BOOK)
+    return last if last and "told_by" in (last.answer or {}) else None
+
+
+async def _not_booked(case: Case, effect: EffectRecord | None) -> ResolutionRecord:
+    if effect is None:
+        raise case.nothing_asked("booking")
+    await case.require_absent(effect)
+    reason = f"{case.by} found that it was not booked; run again to book it"
+    if effect.status is not EffectStatus.DONE:
+        return case.record(effect, EffectStatus.UNSENT, OrderState.PAID, reason=reason)
+    return case.record(effect, EffectStatus.REFUSED, OrderState.HELD, NotBooked(), reason=reason)
+
+
+def _shipment_told(case: Case, shown: Sequence[Shipment]) -> Shipment:
+    """The shipment that a person names: what the service shows of it, else as it was typed."""
+    named, numbers = case.said.value, tuple(number.strip() for number in case.said.tracking if number.strip())
+    if not numbers:
+        raise ResolutionRefused("give the tracking number that the warehouse console shows: --tracking NUMBER")
+    _require_nobody_elses(case, named, numbers)
+    if not shown:
+        return Shipment(shipment_order_id=named, tracking_numbers=numbers)
+    found = next((shipment for shipment in shown if shipment.shipment_order_id == named), None)
+    if found is None:
+        raise case.contradicted(f"shipment {', '.join(one.shipment_order_id for one in shown)}")
+    if found.tracking_numbers and set(found.tracking_numbers) != set(numbers):
+        raise case.contradicted(f"shipment {named} with {', '.join(found.tracking_numbers)}")
+    return found if found.tracking_numbers else replace(found, tracking_numbers=numbers)
+
+
+def _require_nobody_elses(case: Case, shipment_order_id: str, numbers: Sequence[str]) -> None:
+    """A parcel is in one shipment, and a shipment belongs to one order."""
+    for ref, other in case.resources.ledger.all_orders().items():
+        if ref == case.order.order_ref:
+            continue
+        if other.shipment_order_id == shipment_order_id:
+            raise ResolutionRefused(f"shipment {shipment_order_id} is that of {ref} in this ledger already")
+        if taken := set(numbers) & set(other.tracking_numbers):
+            raise ResolutionRefused(f"{', '.join(sorted(taken))} is the parcel of {ref} in this ledger already")
+
+
+async def _about_cancelling(case: Case) -> ResolutionRecord:
+    effect = case.open_effect(K.CANCELLED)
+    if effect is None or case.said.kind is K.NOT_CANCELLED:
+        return await case.not_done(effect, "cancellation")
+    shown = await case.shown()
+    if shown and shown.status not in (ServiceStatus.CLOSED, ServiceStatus.OTHER):
+        raise case.contradicted(f"order {case.order.order_id} is {shown.status}")
+    return case.record(effect, EffectStatus.DONE, OrderState.CANCELLED)
+
+
+async def _about_refunding(case: Case) -> ResolutionRecord:
+    effect, refund_id = case.open_effect(K.REFUND_ASKED), case.said.value
+    refund = refund_of(case.resources, effect) if effect else None
+    if refund is None or case.said.kind is K.NOT_REFUNDED:
+        return await case.not_done(effect if refund else None, "refund")
+    known = [one.refund_id for one in case.resources.ledger.refunds.of_orders([case.order.order_ref])]
+    if refund_id in [*known, *refund.earlier_refund_ids]:
+        raise ResolutionRefused(f"refund {refund_id} is an earlier one of this order; give the id of the new one")
+    try:
+        await after_sale_of(case.resources, refund.marketplace).read(refund_id)
+    except Refused as error:
+        raise ResolutionRefused(f"the service shows no refund {refund_id} ({error.message})") from error
+    return case.record(effect, EffectStatus.DONE, OrderState.REFUNDING, proof={"refund_id": refund_id})
+
+
+async def _about_any(case: Case) -> ResolutionRecord:
+    """An effect without an answer of its own, named by its key: nothing of it moves the order."""
+    found = next((one for one in case.effects if one.key == case.said.value and one.status in OPEN), None)
+    if found is None:
+        raise case.nothing_asked(f"effect {case.said.value}")
+    kind = kind_of(found)
+    if kind.happened is not K.DONE:
+        yes, no = kind.commands(case.order.order_ref, found.key)
+        raise ResolutionRefused(f"answer with: {yes}, or: {no}")
+    if kind is AddToCart:
+        raise ResolutionRefused("the cart itself tells: lay the order into it again with sourcing cart add")
+    case.free(found)
+    if case.said.kind is K.DONE:
+        return case.record(found, EffectStatus.DONE, None, proof={"told_by": case.by})
+    case.require_clear(found, clear_from(case.resources, found), case.resources.clock())
+    return case.record(found, EffectStatus.UNSENT, None)
+
+
+_TAKEN_BY: Mapping[K, Callable[[Case], Awaitable[ResolutionRecord]]] = {
+    K.ORDERED: _about_creating,
+    K.NOT_ORDERED: _about_creating,
+    K.PAID: _about_paying,
+    K.NOT_PAID: _about_paying,
+    K.BOOKED: _about_booking,
+    K.NOT_BOOKED: _about_booking,
+    K.CANCELLED: _about_cancelling,
+    K.NOT_CANCELLED: _about_cancelling,
+    K.REFUND_ASKED: _about_refunding,
+    K.NOT_REFUNDED: _about_refunding,
+    K.DONE: _about_any,
+    K.NOT_DONE: _about_any,
+}
