@@ -9,6 +9,7 @@ import typer
 
 from cli.failures import explained
 from cli.options import Encoding, Json, amount_of
+from domain.cart import CartRow
 from domain.marketplace import Marketplace
 
 app = typer.Typer(help="Prepare orders by hand in the marketplaces' own carts.", no_args_is_help=True)
@@ -33,27 +34,42 @@ def cart_add(
 @explained
 def cart_list(marketplace: Marketplace, *, json: Json = False) -> None:
     """Show what lies in a marketplace's cart."""
-    from cli.carts import show
+    from cli.carts import show_cart
 
-    raise typer.Exit(show(marketplace, as_json=json))
+    async def flow() -> tuple[CartRow, ...]:
+        from flows import carts
+
+        return await carts.show_cart(marketplace)
+
+    raise typer.Exit(show_cart(flow, as_json=json))
 
 
 @app.command("set")
 @explained
 def cart_set(marketplace: Marketplace, row: str, quantity: int, *, json: Json = False) -> None:
     """Change how many pieces a row holds."""
-    from cli.carts import change
+    from cli.carts import show_cart
 
-    raise typer.Exit(change(marketplace, quantities={row: quantity}, delete=[], as_json=json))
+    async def flow() -> tuple[CartRow, ...]:
+        from flows import carts
+
+        return await carts.change_cart(marketplace, {row: quantity})
+
+    raise typer.Exit(show_cart(flow, as_json=json))
 
 
 @app.command("delete")
 @explained
 def cart_delete(marketplace: Marketplace, row: list[str], *, json: Json = False) -> None:
     """Take rows out of a cart."""
-    from cli.carts import change
+    from cli.carts import show_cart
 
-    raise typer.Exit(change(marketplace, quantities={}, delete=row, as_json=json))
+    async def flow() -> tuple[CartRow, ...]:
+        from flows import carts
+
+        return await carts.change_cart(marketplace, delete=row)
+
+    raise typer.Exit(show_cart(flow, as_json=json))
 
 
 @app.command("preview")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from cli.run import buy, print_report, require_no_faults, require_somebody, say_
 from cli.running import run_flow
 from cli.terminal import console, print_json
 from domain.cart import CartRow
-from domain.marketplace import Marketplace
 from domain.report import BatchReport
 
 
@@ -49,29 +48,9 @@ def order(order_refs: list[str], *, dry_run: bool, yes: bool, budget_cny: str, a
     return buy(flow, as_json=as_json)
 
 
-def show(marketplace: Marketplace, *, as_json: bool) -> int:
-    """Show a cart; answers the exit code."""
-
-    async def flow() -> tuple[CartRow, ...]:
-        from flows.carts import show_cart
-
-        return await show_cart(marketplace)
-
-    return _show(run_flow(flow), as_json=as_json)
-
-
-def change(marketplace: Marketplace, *, quantities: dict[str, int], delete: list[str], as_json: bool) -> int:
-    """Set quantities or take rows out, and show the cart; answers the exit code."""
-
-    async def flow() -> tuple[CartRow, ...]:
-        from flows.carts import change_cart
-
-        return await change_cart(marketplace, quantities, delete)
-
-    return _show(run_flow(flow), as_json=as_json)
-
-
-def _show(rows: Sequence[CartRow], *, as_json: bool) -> int:
+def show_cart(flow: Callable[[], Coroutine[Any, Any, Sequence[CartRow]]], *, as_json: bool) -> int:
+    """Run a flow that answers what lies in a cart, and show it; answers the exit code."""
+    rows = run_flow(flow)
     if as_json:
         print_json([_as_json(row) for row in rows])
         return 0

@@ -49,11 +49,14 @@ def verify_ledger(
     json: Json = False,
 ) -> None:
     """Check that the ledger, or a backup, is whole and says nothing that can't be. Changes nothing."""
+    from dataclasses import asdict
+
+    from cli.terminal import print_json
     from connectors.ledger.verify import verify
     from connectors.settings import SourcingSettings
 
     verdict = verify(f"sqlite:///{file.absolute()}" if file else SourcingSettings().ledger_url)
-    _print_json(verdict) if json else _print_verdict(verdict)
+    print_json(asdict(verdict)) if json else _print_verdict(verdict)
     raise typer.Exit(NEEDS_A_PERSON if verdict.faults else 0)
 
 
@@ -70,14 +73,11 @@ def restore_ledger(
     from cli.terminal import messages
     from connectors.ledger.backup import restore
     from connectors.ledger.engine import shown
-    from connectors.ledger.send_log import living
     from connectors.settings import SourcingSettings
     from tasks.resources import utc_now
 
     settings = SourcingSettings()
-    if runs := living(settings.data_dir / "sends"):
-        say(f"a run is at work ({', '.join(runs)}): end it, then restore")
-        raise typer.Exit(COULD_NOT_RUN)
+    _require_no_run(settings.data_dir, "restore")
     question = f"Put {file} in the place of {shown(settings.ledger_url)}? It has forgotten what was bought since."
     if not agrees(question, yes=yes):
         raise typer.Exit(COULD_NOT_RUN)
@@ -151,14 +151,11 @@ def copy_ledger(
     from cli.resolve import person
     from connectors.ledger.copying import move_ledger
     from connectors.ledger.engine import shown
-    from connectors.ledger.send_log import living
     from connectors.settings import SourcingSettings
     from tasks.resources import utc_now
 
     settings = SourcingSettings()
-    if runs := living(settings.data_dir / "sends"):
-        say(f"a run is at work ({', '.join(runs)}): end it, then copy")
-        raise typer.Exit(COULD_NOT_RUN)
+    _require_no_run(settings.data_dir, "copy")
     question = f"Move {shown(settings.ledger_url)} to {shown(to)}? The old one will buy nothing any more."
     if not agrees(question, yes=yes):
         raise typer.Exit(COULD_NOT_RUN)
@@ -172,11 +169,12 @@ def _print_rows(rows: dict[str, int]) -> None:
     console.print(", ".join(f"{count:,} {name}" for name, count in rows.items()), highlight=False)
 
 
-def _print_json(verdict: Verdict) -> None:
-    import json
-    from dataclasses import asdict
+def _require_no_run(data_dir: Path, then: str) -> None:
+    from connectors.ledger.send_log import living
 
-    print(json.dumps(asdict(verdict), ensure_ascii=False, indent=2))
+    if runs := living(data_dir / "sends"):
+        say(f"a run is at work ({', '.join(runs)}): end it, then {then}")
+        raise typer.Exit(COULD_NOT_RUN)
 
 
 def _print_verdict(verdict: Verdict) -> None:

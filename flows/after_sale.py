@@ -13,17 +13,17 @@ from domain.effects import OPEN, Action, EffectStatus
 from domain.money import Money
 from domain.wording import number_of, some
 from flows.after_sale_reporting import AfterSaleReport, after_sale_report
-from flows.chunks import chunks
+from flows.chunks import told_chunks
 from flows.opening import opened
+from flows.parameters import ChunkSize
 from flows.shown.events import EventFeed
 from flows.shown.expected_failures import ends_plainly, run_logger
 from flows.shown.progress import progress_shown
-from flows.upkeep_parameters import ChunkSize, OrderRefs
+from flows.upkeep_parameters import OrderRefs
 from tasks.confirm_receipt import confirm_receipt
 from tasks.effects.kinds import settle_open
 from tasks.follow_refunds import follow_refunds
 from tasks.message_seller import message_seller
-from tasks.progress import progress
 from tasks.refund import RefundWish, ask_refund, refund_options, withdraw
 from tasks.resources import Resources
 from tasks.return_parcel import return_parcel
@@ -136,11 +136,8 @@ async def follow_after_sale(chunk_size: ChunkSize = 0) -> AfterSaleReport:
         run_logger().info("%s to follow", number_of(len(refunds), "refund"))
         troubles: list[str] = []
         async with progress_shown("refunds"):
-            listener = progress.get()
-            listener.start("after-sale", len(refunds))
-            for label, chunk in chunks(refunds, chunk_size or resources.settings.chunk_size):
+            for label, chunk in told_chunks("after-sale", refunds, chunk_size or resources.settings.chunk_size):
                 troubles += await follow_refunds(resources, chunk, label=label)
-                listener.advance("after-sale", len(chunk))
         await feed.tell(refs)
         return await after_sale_report(resources, refs, keys=[refund.key for refund in refunds], troubles=troubles)
 

@@ -17,7 +17,7 @@ from flows.approval import ApprovalRequest, Decision, decide
 from flows.execution import execute
 from flows.plan_sources import PlanSource
 from flows.planning import limits_now, spend_limits, within_budget
-from flows.reporting import batch_report, bought_by
+from flows.reporting import batch_report
 from flows.shown.artifacts import artifact_key
 from flows.shown.events import EventFeed, batch_finished, budget_used_up
 from flows.shown.expected_failures import run_logger
@@ -133,20 +133,14 @@ class BatchRun:
         plans = await self.source.plan(self.resources, work.to_plan, chunk_size=self.chunk_size, anew=anew)
         return work, within_budget(plans, limits)
 
-    def _report(
-        self, work: Work, plans: Sequence[PlannedOrder], snapshot_id: str | None, *, dry_run: bool
-    ) -> BatchReport:
-        ledger = self.resources.ledger
-        orders = ledger.orders(self.refs)
+    def _report(self, work: Work, plans: Sequence[PlannedOrder], snapshot_id: str, *, dry_run: bool) -> BatchReport:
         return batch_report(
+            self.resources,
             self.batch_id,
             self.source.requests,
-            orders=orders,
-            plans=plans,
             taken=work.taken,
-            bought=bought_by(ledger, orders),
             snapshot_id=snapshot_id,
-            snapshot_root=self.resources.settings.snapshot_root,
+            plans=plans,
             dry_run=dry_run,
             warnings=self.source.warnings,
         )

@@ -15,7 +15,7 @@ from domain.service_orders import ServiceStatus
 from domain.states import OrderState
 from domain.wording import number_of, some
 from flows.after_sale_reporting import AfterSaleReport, after_sale_report
-from flows.chunks import chunks
+from flows.chunks import told_chunks
 from flows.opening import opened
 from flows.shown.events import EventFeed
 from flows.shown.expected_failures import ends_plainly, run_logger
@@ -61,10 +61,8 @@ async def _cancel(resources: Resources, order_refs: Sequence[str], reason: str, 
     ways = {ref: way for ref, (way, _) in verdicts.items()}
     unpaid = {ref: orders[ref] for ref, way in ways.items() if way is CancelWay.CANCEL}
     listener = progress.get()
-    listener.start("cancel", len(unpaid))
-    for label, refs in chunks(list(unpaid), chunk_size):
+    for label, refs in told_chunks("cancel", list(unpaid), chunk_size):
         await cancel_chunk(resources, {ref: unpaid[ref] for ref in refs}, reason=reason, label=label)
-        listener.advance("cancel", len(refs))
     await confirm_cancellations(resources, [ref for ref, way in ways.items() if way is CancelWay.IS_DONE])
     paid = {ref: orders[ref] for ref, way in ways.items() if way is CancelWay.REFUND}
     listener.start("ask back", len(paid))

@@ -10,14 +10,13 @@ from domain.decisions import held
 from domain.effects import Action
 from domain.orders import OrderRequest
 from domain.report import BatchReport
-from flows.chunks import chunks
+from flows.chunks import told_chunks
 from flows.planning import plan_orders
 from flows.reporting import batch_report
 from flows.request_batches import Asked
 from tasks.effects.kinds import settle_open
 from tasks.fill_cart import fill_cart as fill_chunk
 from tasks.opaque import opaque
-from tasks.progress import progress
 from tasks.resources import Resources
 from tasks.snapshot import snapshot_orders
 
@@ -27,17 +26,9 @@ async def fill_carts(resources: Resources, asked: Asked) -> BatchReport:
     ledger = resources.ledger
     begun = ledger.start_batch(asked.batch_id, asked.source)
     refused = await _fill(resources, asked.orders, asked.batch_id)
+    snapshot_id = await snapshot_orders(resources, asked.batch_id, begun, ledger.refs_in(asked.batch_id))
     return batch_report(
-        asked.batch_id,
-        asked.orders,
-        orders=ledger.orders([order.order_ref for order in asked.orders]),
-        plans=(),
-        taken=refused,
-        bought={},
-        snapshot_id=await snapshot_orders(resources, asked.batch_id, begun, ledger.refs_in(asked.batch_id)),
-        snapshot_root=resources.settings.snapshot_root,
-        dry_run=False,
-        warnings=asked.warnings,
+        resources, asked.batch_id, asked.orders, taken=refused, snapshot_id=snapshot_id, warnings=asked.warnings
     )
 
 
@@ -58,10 +49,8 @@ async def _fill(resources: Resources, requests: Sequence[OrderRequest], batch_id
     ledger.put_plans(waiting, batch_id)
     wanted = [plan.order_ref for plan in plans if plan.is_fine] + [ref for ref in carted if ref not in refused]
     orders = {ref: order for ref, order in ledger.orders(wanted).items() if order.order_id is None}
-    progress.get().start("fill cart", len(orders))
-    for label, chunk in chunks(list(orders), chunk_size):
+    for label, chunk in told_chunks("fill cart", list(orders), chunk_size):
         await fill_chunk(resources, opaque({ref: orders[ref] for ref in chunk}), label=label)
-        progress.get().advance("fill cart", len(chunk))
     return refused
 
 

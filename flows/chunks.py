@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
+
+from tasks.progress import progress
 
 T = TypeVar("T")
 
@@ -15,3 +17,12 @@ def chunks(items: Sequence[T], size: int) -> list[tuple[str, Sequence[T]]]:
         (f"{start + 1:,}–{min(start + size, total):,} of {total:,}", items[start : start + size])
         for start in range(0, total, size)
     ]
+
+
+def told_chunks(stage: str, items: Sequence[T], size: int) -> Iterator[tuple[str, Sequence[T]]]:
+    """The same as a stage that who listens hears of: a slice is done when the next one is asked for."""
+    listener = progress.get()
+    listener.start(stage, len(items))
+    for label, chunk in chunks(items, size):
+        yield label, chunk
+        listener.advance(stage, len(chunk))

@@ -28,13 +28,12 @@ async def execute(
     *,
     limits: SpendLimits,
     chunk_size: int,
-    feed: EventFeed | None = None,
+    feed: EventFeed,
 ) -> None:
     """Take these orders as far as they can go; what became of each is in the ledger, and told to `feed`.
 
     `approved` has the hash of each plan that was approved (see `plan_hash`): only those are created.
     """
-    feed = feed or EventFeed(resources.ledger, order_refs)
     listener = progress.get()
     for stage in STAGES:
         listener.start(stage, len(order_refs))

@@ -48,15 +48,20 @@ BudgetCny = Annotated[
 ChunkSize = Annotated[
     int,
     Field(
-        title="Orders per step",
-        description="How many orders one step handles, each step a task run. 0: as the settings say",
         ge=0,
         le=1000,
+        json_schema_extra=titled(
+            "Orders per step", "How many orders one step handles, each step a task run. 0: as the settings say"
+        ),
     ),
 ]
 Concurrency = Annotated[
     int,
-    Field(title="Calls at once", description="Calls to the service at once. 0: as the settings say", ge=0, le=200),
+    Field(
+        ge=0,
+        le=200,
+        json_schema_extra=titled("Calls at once", "Calls to the service at once. 0: as the settings say"),
+    ),
 ]
 
 

@@ -17,11 +17,11 @@ from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from domain.request_remarks import SERVICE, Remark
 from domain.states import OrderState
+from flows.chunks import told_chunks
 from flows.planning import plan_orders
 from flows.shown.expected_failures import run_logger
 from flows.sorting import OVER, Work, sort_requests
 from tasks.order_cart import plan_cart
-from tasks.progress import progress
 from tasks.resources import Resources
 from tasks.unrecorded import find_unrecorded
 
@@ -111,12 +111,8 @@ class FromCarts:
     async def plan(
         self, resources: Resources, requests: Sequence[OrderRequest], *, chunk_size: int, anew: bool
     ) -> list[PlannedOrder]:
-        progress.get().start("preview", len(requests))
-        plans = []
-        for request in requests:
-            plans.append(await _carted(resources, self._seen[request.order_ref]))
-            progress.get().advance("preview", 1)
-        return plans
+        chunks = told_chunks("preview", requests, chunk_size)
+        return [await _carted(resources, self._seen[one.order_ref]) for _, chunk in chunks for one in chunk]
 
     def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
         """The plan that the cart was filled with stays; what keeps the order from being bought is its reason."""

@@ -11,11 +11,10 @@ from domain.money import Money
 from domain.offers import Offer
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
-from flows.chunks import chunks
+from flows.chunks import told_chunks
 from flows.word_matching import match_requests, remember, unmatched
 from tasks.opaque import opaque
 from tasks.preview import preview_orders
-from tasks.progress import progress
 from tasks.resources import Resources
 from tasks.search import Item, item_of, search_items
 
@@ -24,21 +23,16 @@ async def plan_orders(
     resources: Resources, requests: Sequence[OrderRequest], *, chunk_size: int, match_anew: bool = False
 ) -> list[PlannedOrder]:
     """Plans for these requests, in their order. `match_anew` searches for words again that an earlier run matched."""
-    listener = progress.get()
     matches = await match_requests(resources, requests, chunk_size=chunk_size, anew=match_anew)
     offers: dict[Item, Offer | str] = unmatched(matches)
     wanted = dict.fromkeys(item_of(request, line, matches) for request in requests for line in request.lines)
     items = [item for item in wanted if item not in offers]
-    listener.start("search", len(items))
-    for label, chunk in chunks(items, chunk_size):
+    for label, chunk in told_chunks("search", items, chunk_size):
         offers |= await search_items(resources, chunk, label=label)
-        listener.advance("search", len(chunk))
     known = await remember(resources, matches, offers)
-    listener.start("preview", len(requests))
     plans: list[PlannedOrder] = []
-    for label, batch in chunks(requests, chunk_size):
+    for label, batch in told_chunks("preview", requests, chunk_size):
         plans += await preview_orders(resources, batch, opaque(offers), opaque(known), label=label)
-        listener.advance("preview", len(batch))
     return plans
 
 

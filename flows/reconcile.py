@@ -27,12 +27,13 @@ from domain.reconciliation import (
 from domain.service_orders import ServiceOrder
 from flows.chunks import chunks
 from flows.opening import opened
+from flows.parameters import ChunkSize
 from flows.reconcile_reporting import ReconciliationReport, summary_of, tell
 from flows.reporting import line_of
 from flows.shown.events import EventFeed
 from flows.shown.expected_failures import ends_plainly
 from flows.shown.progress import progress_shown
-from flows.upkeep_parameters import ChunkSize, Marketplaces, NotOursLines, SaidBy, SinceDays, WalletOutCny
+from flows.upkeep_parameters import Marketplaces, NotOursLines, SaidBy, SinceDays, WalletOutCny
 from tasks.effects.kinds import settle_open
 from tasks.progress import progress
 from tasks.reconcile import (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
@@ -15,25 +14,26 @@ from domain.plan import PlannedOrder
 from domain.report import BatchReport, MatchLine, ReportLine
 from domain.request_remarks import Remark
 from domain.states import OrderState
+from tasks.resources import Resources
 
 
 def batch_report(
+    resources: Resources,
     batch_id: str,
     requests: Sequence[OrderRequest],
     *,
-    orders: Mapping[str, OrderRecord],
-    plans: Sequence[PlannedOrder],
     taken: Mapping[str, str],
-    bought: Mapping[str, int],
-    snapshot_id: str | None,
-    snapshot_root: Path,
-    dry_run: bool,
+    snapshot_id: str,
+    plans: Sequence[PlannedOrder] = (),
+    dry_run: bool = False,
     warnings: Sequence[Remark] = (),
 ) -> BatchReport:
     """One line an order, in the order of the file. `plans` speak for orders that the ledger does not have.
 
-    `bought` is what this run paid, in fen by reference (`bought_by`).
+    `taken` says why the run did not touch an order.
     """
+    orders = resources.ledger.orders(request.order_ref for request in requests)
+    bought = bought_by(resources.ledger, orders)
     planned = {plan.order_ref: plan for plan in plans}
     lines = [_line(request, orders, planned, taken, dry_run=dry_run) for request in requests]
     return BatchReport(
@@ -42,7 +42,7 @@ def batch_report(
         spent_this_run_fen=sum(bought.values()),
         bought_this_run=len(bought),
         snapshot_id=snapshot_id,
-        snapshot_root=str(snapshot_root.absolute()),
+        snapshot_root=str(resources.settings.snapshot_root.absolute()),
         dry_run=dry_run,
         matches=[match_line(plan.order_ref, match) for plan in plans for match in plan.matches],
         warnings=warnings,

@@ -19,7 +19,7 @@ from connectors.snapshots.writer import write_snapshot
 from domain.browsing import LARGEST_PAGE
 from domain.catalogue import Source, Wanted, Way, crawl_name, listed_steadily, pages_of, sources_of, to_fetch
 from domain.marketplace import Marketplace
-from flows.chunks import chunks
+from flows.chunks import chunks, told_chunks
 from tasks.fetch_offers import fetch_offers, list_offers, lists_changes, root_categories
 from tasks.progress import progress
 from tasks.resources import Resources, open_resources
@@ -153,14 +153,11 @@ class _Crawl:
     async def _read(self, turn: int, pages: Sequence[tuple[Source, int]], stage: str) -> None:
         finished = {source: self.files.pages(source, turn).keys() for source, _ in pages}
         missing = [(source, number) for source, number in pages if number not in finished[source]]
-        listener = progress.get()
-        listener.start(stage, len(missing))
-        for label, some in chunks(missing, PART_SIZE):
+        for label, some in told_chunks(stage, missing, PART_SIZE):
             await list_offers(
                 self.resources, self.files, some, turn=turn, changed_only=not self.full, label=f"{stage} {label}"
             )
             self.done.pages += len(some)
-            listener.advance(stage, len(some))
 
     def _listed(self, source: Source) -> list[str]:
         """The items of a source, each once, in the order of the list."""

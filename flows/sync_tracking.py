@@ -13,17 +13,16 @@ from connectors.ledger.records import OrderRecord
 from domain.report import ReportLine
 from domain.states import OrderState
 from domain.wording import number_of
-from flows.chunks import chunks
+from flows.chunks import told_chunks
 from flows.opening import opened
+from flows.parameters import ChunkSize, Concurrency
 from flows.reporting import line_of
 from flows.shown.artifacts import tracking_links
 from flows.shown.events import EventFeed, stalled
 from flows.shown.expected_failures import ends_plainly, run_logger
 from flows.shown.progress import progress_shown, rename_run, shown
-from flows.upkeep_parameters import ChunkSize, Concurrency
 from tasks.effects.kinds import settle_open
 from tasks.opaque import opaque
-from tasks.progress import progress
 from tasks.resources import Resources
 from tasks.snapshot import snapshot_tracking
 from tasks.sync_tracking import sync_tracking as sync_chunk
@@ -75,12 +74,9 @@ async def _track(resources: Resources, chunk_size: int) -> TrackReport:
     orders = {ref: one for ref, one in ledger.orders(watched).items() if one.order_id and one.state in FOLLOWED}
     run_logger().info("%s to follow", number_of(len(orders), "order"))
     await shown("the run's name", rename_run(f"track {number_of(len(orders), 'order')}"))
-    listener = progress.get()
-    listener.start("track", len(orders))
     troubles: list[str] = []
-    for label, refs in chunks(list(orders), chunk_size):
+    for label, refs in told_chunks("track", list(orders), chunk_size):
         troubles += await sync_chunk(resources, opaque({ref: orders[ref] for ref in refs}), label=label)
-        listener.advance("track", len(refs))
     now = await feed.tell(list(watched), *stalled(ledger, ledger.orders(orders), resources.clock()))
     moved = [order for ref, order in now.items() if order.state is not watched[ref].state]
     events = ledger.tracking.listed(since=started)

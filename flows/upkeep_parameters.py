@@ -9,24 +9,6 @@ from pydantic import Field
 from domain.marketplace import Marketplace
 from flows.parameters import titled
 
-ChunkSize = Annotated[
-    int,
-    Field(
-        ge=0,
-        le=1000,
-        json_schema_extra=titled(
-            "Orders per step", "How many orders one step handles, each step a task run. 0: as the settings say"
-        ),
-    ),
-]
-Concurrency = Annotated[
-    int,
-    Field(
-        ge=0,
-        le=200,
-        json_schema_extra=titled("Calls at once", "Calls to the service at once. 0: as the settings say"),
-    ),
-]
 OrderRefs = Annotated[
     list[str],
     Field(min_length=1, json_schema_extra=titled("Orders", "Their references, as they stand in the request file")),

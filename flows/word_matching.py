@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from domain.matching import Match
 from domain.offers import Offer
 from domain.orders import OrderRequest
-from flows.chunks import chunks
-from tasks.progress import progress
+from flows.chunks import told_chunks
 from tasks.resources import Resources
 from tasks.search import Item, Matches, keep_matches, kept_matches, lines_with_words, match_words
 
@@ -25,11 +24,9 @@ async def match_requests(
     kept = await kept_matches(resources, [order_ref for order_ref, _ in wanted])
     stands = {} if anew else {key: match for key, match in kept.items() if wanted.get(key) == match.item}
     items = list(dict.fromkeys(item for key, item in wanted.items() if key not in stands))
-    progress.get().start("match words", len(items))
     found: dict[Item, Match] = {}
-    for label, chunk in chunks(items, chunk_size):
+    for label, chunk in told_chunks("match words", items, chunk_size):
         found |= await match_words(resources, chunk, label=label)
-        progress.get().advance("match words", len(chunk))
     return {key: stands.get(key) or _against(kept.get(key), found[item]) for key, item in wanted.items()}
 
 
