@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import cache
 from types import TracebackType
 from typing import Any, NoReturn, Self
 from urllib.parse import urlsplit
@@ -271,17 +273,20 @@ def _http_client(settings: XportcnSettings, auth: httpx.Auth, transport: httpx.A
     )
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The certificates that are trusted, read once a process: that takes ten milliseconds."""
+    return httpx.create_ssl_context()
+
+
 def _aiohttp_transport(settings: XportcnSettings) -> AiohttpTransport:
     def session() -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
-            ssl=transport.ssl_context, limit=settings.max_connections, keepalive_timeout=KEEP_ALIVE_S
-        )
+        connector = aiohttp.TCPConnector(ssl=_trusted(), limit=settings.max_connections, keepalive_timeout=KEEP_ALIVE_S)
         return aiohttp.ClientSession(
             connector=connector, trace_configs=[guard()], cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
         )
 
-    transport = AiohttpTransport(client=session)
-    return transport
+    return AiohttpTransport(verify=_trusted(), client=session)
 
 
 def _require_claims(call: EffectCall[Any, Any], claims: Sequence[Claim]) -> None:
