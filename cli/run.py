@@ -30,7 +30,7 @@ from domain.request_remarks import Remark, told_together
 from domain.wording import number_of
 
 if TYPE_CHECKING:
-    from flows.approval import ApprovalRequest
+    from flows.approval_request import ApprovalRequest
 Flow = Callable[[], Coroutine[Any, Any, BatchReport]]
 MOST_WARNINGS = 20
 PLAN = ("order", "marketplace", "goods and postage", "freight", "service", "days")
@@ -146,15 +146,12 @@ def _reported(flow: Flow) -> tuple[BatchReport, bool]:
 def ask(question: ApprovalRequest) -> bool:
     """Show the plan and ask the person at the terminal."""
     from flows.reporting import match_line
-    from flows.shown.plan_table import table_row
+    from flows.shown.plan_table import rows_of
 
     table = Table(title="Plan", title_justify="left", header_style="bold")
     for name in PLAN:
         table.add_column(name, justify="right" if name in NUMBERS else "left")
-    rows = [
-        *(table_row(plan, is_new=True) for plan in question.to_buy),
-        *(table_row(plan, is_new=False) for plan in question.to_ship),
-    ]
+    rows = rows_of(question)
     for row in rows[:MOST_SHOWN]:
         table.add_row(*(row[name] for name in PLAN))
     messages.print(table)

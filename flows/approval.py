@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -13,33 +13,9 @@ from datetime import datetime
 from prefect.context import FlowRunContext
 
 from connectors.settings import SourcingSettings
-from domain.money import Money, total_of
-from domain.plan import PlannedOrder
-from domain.request_remarks import Remark
-from flows.approval_form import Answer, ask_in_the_ui
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovalRequest:
-    """What is to be approved: orders to buy, and freight of orders that were begun earlier.
-
-    `warnings` are what was said about the request file.
-    """
-
-    batch_id: str
-    to_buy: Sequence[PlannedOrder]
-    to_ship: Sequence[PlannedOrder]
-    warnings: Sequence[Remark] = ()
-
-    @property
-    def all(self) -> list[PlannedOrder]:
-        return [*self.to_buy, *self.to_ship]
-
-    @property
-    def total(self) -> Money:
-        """What buying costs: goods and domestic postage."""
-        return total_of([plan.total for plan in self.to_buy])
-
+from domain.money import Money
+from flows.approval_form import ask_in_the_ui
+from flows.approval_request import ApprovalRequest
 
 Approver = Callable[[ApprovalRequest], bool]
 
@@ -111,10 +87,8 @@ async def decide(question: ApprovalRequest, settings: SourcingSettings, *, yes: 
         return Decision(approved=[p.order_ref for p in question.all] if said else [], by=name, why_not=f"by {name}")
     if asks_in_the_ui.get() or has_deployment():
         async with aside():
-            answer = await ask_in_the_ui(
-                question.batch_id, question.to_buy, question.to_ship, settings.approval_timeout_s, question.warnings
-            )
-        return _decision(question, answer)
+            answer = await ask_in_the_ui(question, settings.approval_timeout_s)
+        return Decision(approved=answer.approved(question.all), by=answer.name, why_not=answer.why_not)
     if yes:
         why = (
             f": a plan of {question.total} is above the approval limit of {limit}. Run it without --yes at a terminal, "
@@ -127,10 +101,6 @@ async def decide(question: ApprovalRequest, settings: SourcingSettings, *, yes: 
             goes_on=True,
         )
     return Decision(approved=[], by="nobody", why_not=": nobody could be asked")
-
-
-def _decision(question: ApprovalRequest, answer: Answer) -> Decision:
-    return Decision(approved=answer.approved(question.all), by=answer.name, why_not=answer.why_not)
 
 
 def has_deployment() -> bool:

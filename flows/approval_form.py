@@ -24,10 +24,10 @@ from pydantic import Field, ValidationError, create_model
 
 from connectors.ledger.plans import plan_hash
 from domain.plan import PlannedOrder
-from domain.request_remarks import Remark
+from flows.approval_request import ApprovalRequest
 from flows.shown.artifacts import artifact_key
 from flows.shown.expected_failures import run_logger
-from flows.shown.plan_table import summary, table_row, warnings_told
+from flows.shown.plan_table import rows_of, summary, warnings_told
 from flows.shown.progress import shown
 
 ALL, SOME, NONE = "approve all orders", "approve only the orders chosen below", "refuse: buy nothing"
@@ -60,22 +60,14 @@ class Answer:
         return f" by {self.name}" + (f": {self.note}" if self.note else "")
 
 
-async def ask_in_the_ui(
-    batch_id: str,
-    to_buy: Sequence[PlannedOrder],
-    to_ship: Sequence[PlannedOrder],
-    timeout_s: int,
-    warnings: Sequence[Remark] = (),
-) -> Answer:
+async def ask_in_the_ui(question: ApprovalRequest, timeout_s: int) -> Answer:
     """Pause the flow run until somebody answers. Silence for `timeout_s`, or an answer that does not fit, is a no."""
-    plans = [*to_buy, *to_ship]
-    shown_hash = hash_of(plans)
-    rows = [table_row(plan, is_new=plan in to_buy) for plan in plans]
-    key = artifact_key(f"plan-{batch_id}")
-    await shown("the plan", acreate_table_artifact(key=key, table=rows, description=summary(to_buy, to_ship)))
-    form = form_for(plans, shown_hash, description_of(batch_id, to_buy, to_ship, rows, warnings))
+    shown_hash, rows = hash_of(question.all), rows_of(question)
+    key, words = artifact_key(f"plan-{question.batch_id}"), summary(question.to_buy, question.to_ship)
+    await shown("the plan", acreate_table_artifact(key=key, table=rows, description=words))
+    form = form_for(question.all, shown_hash, description_of(question))
     run_logger().info(
-        "Batch %s waits for approval of %s orders: press Resume and fill in the form", batch_id, len(plans)
+        "Batch %s waits for approval of %s orders: press Resume and fill in the form", question.batch_id, len(rows)
     )
     return await _answer(form, f"{shown_hash}-{uuid4().hex[:8]}", shown_hash, timeout_s)
 
@@ -182,22 +174,18 @@ def hash_of(plans: Sequence[PlannedOrder]) -> str:
     return hashlib.sha256(repr(content).encode()).hexdigest()[:16]
 
 
-def description_of(
-    batch_id: str,
-    to_buy: Sequence[PlannedOrder],
-    to_ship: Sequence[PlannedOrder],
-    rows: Sequence[dict[str, str]],
-    warnings: Sequence[Remark] = (),
-) -> str:
+def description_of(question: ApprovalRequest) -> str:
     """The plan as Markdown, narrow enough for the form's window."""
+    rows = rows_of(question)
     lines = ["| order | what | goods and postage | freight |", "|---|---|--:|--:|"]
     names = ("order", "what", "goods and postage", "freight")
     lines += [f"| {' | '.join(_cell(row[name]) for name in names)} |" for row in rows[:SHOWN_ORDERS]]
     more = len(rows) - SHOWN_ORDERS
-    key = artifact_key(f"plan-{batch_id}")
+    key = artifact_key(f"plan-{question.batch_id}")
     rest = f"\n\nAnd {more:,} orders more: see artifact {key} of this run." if more > 0 else ""
-    said = warnings_told(warnings)
-    head = f"## Batch {batch_id}\n\n{summary(to_buy, to_ship)}\n\n" + (f"{said}\n\n" if said else "")
+    said = warnings_told(question.warnings)
+    words = summary(question.to_buy, question.to_ship)
+    head = f"## Batch {question.batch_id}\n\n{words}\n\n" + (f"{said}\n\n" if said else "")
     return head + "\n".join(lines) + rest
 
 

@@ -13,7 +13,8 @@ from domain.plan import PlannedOrder
 from domain.report import BatchReport
 from domain.states import OrderState
 from domain.wording import number_of
-from flows.approval import ApprovalRequest, Decision, decide
+from flows.approval import Decision, decide
+from flows.approval_request import ApprovalRequest
 from flows.execution import execute
 from flows.plan_sources import PlanSource
 from flows.planning import limits_now, spend_limits, within_budget

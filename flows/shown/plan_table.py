@@ -10,6 +10,7 @@ from domain.plan import PlannedOrder, freight_sums
 from domain.report import BatchReport, ReportLine
 from domain.request_remarks import Remark, told_together
 from domain.wording import number_of
+from flows.approval_request import ApprovalRequest
 
 SHOWN_WARNINGS = 20
 COSTS = ("order", "state", "goods and postage", "stock", "freight", "days")
@@ -30,6 +31,12 @@ def table_row(plan: PlannedOrder, *, is_new: bool) -> dict[str, str]:
         "marketplace": str(plan.request.marketplace),
         "to": plan.request.receiver.country,
     }
+
+
+def rows_of(question: ApprovalRequest) -> list[dict[str, str]]:
+    """What is to be approved, one row an order."""
+    new = [table_row(plan, is_new=True) for plan in question.to_buy]
+    return new + [table_row(plan, is_new=False) for plan in question.to_ship]
 
 
 def _price(plan: PlannedOrder) -> str:

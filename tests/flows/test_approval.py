@@ -14,9 +14,10 @@ from connectors.settings import SourcingSettings
 from domain.money import Money
 from domain.plan import PlannedOrder
 from domain.request_remarks import Remark
-from flows.approval import ApprovalRequest, Decision, approver, decide, nobody
+from flows.approval import Decision, approver, decide, nobody
 from flows.approval_form import ALL, NONE, SOME, Answer, description_of, form_for, hash_of
-from flows.shown.plan_table import summary, table_row
+from flows.approval_request import ApprovalRequest
+from flows.shown.plan_table import summary
 from tests.flows.plans import planned
 
 PLANS = [planned("A-1"), planned("A-2", fen=2500)]
@@ -112,12 +113,11 @@ def test_another_price_makes_another_plan() -> None:
 def test_the_plan_is_shown_as_a_table_with_its_total() -> None:
     """Cells with a bar don't break it; what was bought already costs nothing again."""
     ship = planned("B-1")
-    rows = [table_row(plan, is_new=plan is not ship) for plan in [*PLANS, ship]]
     assert (
         summary(PLANS, [ship]) == "Buy **2 orders** for **35.00 CNY**, and freight of **15.00 USD** to ship 3 orders. "
         "**2 of 2 lines have no price limit.**"
     )
-    assert description_of("b-1", PLANS, [ship], rows).splitlines() == [
+    assert description_of(ApprovalRequest(batch_id="b-1", to_buy=PLANS, to_ship=[ship])).splitlines() == [
         "## Batch b-1",
         "",
         "Buy **2 orders** for **35.00 CNY**, and freight of **15.00 USD** to ship 3 orders. "
@@ -143,8 +143,8 @@ def test_the_audit_trail_names_who_when_and_what() -> None:
 def test_what_was_said_of_the_file_stands_above_the_plan() -> None:
     """Before anything is bought: rows that were hidden, cells that were cleaned."""
     warnings = [Remark(3, "", "hidden in the spreadsheet"), Remark(5, "", "hidden in the spreadsheet")]
-    rows = [table_row(plan, is_new=True) for plan in PLANS]
-    assert description_of("b-1", PLANS, [], rows, warnings).splitlines()[3:8] == [
+    question = ApprovalRequest(batch_id="b-1", to_buy=PLANS, to_ship=[], warnings=warnings)
+    assert description_of(question).splitlines()[3:8] == [
         "",
         "**About the request file:**",
         "",

@@ -9,7 +9,8 @@ from connectors.settings import SourcingSettings, XportcnSettings
 from domain.money import Money
 from domain.orders import OrderRequest
 from domain.resolutions import Resolution, ResolutionKind
-from flows.approval import ApprovalRequest, approver
+from flows.approval import approver
+from flows.approval_request import ApprovalRequest
 from flows.batch_run import BatchRun
 from flows.cancel_orders import CHANGED_MY_MIND, _cancel
 from flows.plan_sources import FromRequests

@@ -12,7 +12,8 @@ from domain.effects import EffectStatus
 from domain.plan import PlannedOrder
 from domain.states import OrderState
 from flows import batch_run
-from flows.approval import ApprovalRequest, Decision
+from flows.approval import Decision
+from flows.approval_request import ApprovalRequest
 from flows.batch_run import BatchRun
 from flows.plan_sources import FromRequests
 from tasks.resources import Resources
