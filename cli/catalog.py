@@ -10,7 +10,7 @@ from cli.terminal import console, print_json, show_snapshot, warn
 from domain.catalogue import Wanted
 
 if TYPE_CHECKING:
-    from flows.sync_catalog import CatalogReport
+    from flows.crawl import CatalogReport
 
 
 def run_catalog(wanted: list[Wanted], *, full: bool, limit: int | None, concurrency: int | None, as_json: bool) -> int:

@@ -1,71 +1,19 @@
-"""The nightly flow: every request file of a folder, one batch a file, each with its result beside it."""
+"""The nightly flow: every request file of a folder."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from prefect import flow
-from prefect.artifacts import acreate_table_artifact
 from prefect.runtime import flow_run
 
-from connectors.inbox import Inbox, Place, whole_digest
-from connectors.ledger.engine import LedgerUnusable
-from connectors.request_files import UnreadableFile
-from connectors.settings import MissingSetting, SourcingSettings
-from connectors.xportcn.errors import Misconfigured
-from domain.bad_requests import BadRequests
-from domain.money import Money
-from domain.report import BatchReport
-from domain.request_remarks import Fault
-from domain.states import REACHED_BOOKED, OrderState
-from domain.wording import number_of
-from flows.approval import asks_in_the_ui, at_work, has_deployment, turn
-from flows.parameters import (
-    BudgetCny,
-    ChunkSize,
-    Concurrency,
-    InboxFolder,
-    Limits,
-    QuietSeconds,
-    Requests,
-    Speed,
-    Yes,
-)
-from flows.request_batches import batch_id_with
-from flows.shown.artifacts import artifact_key, counts_of
-from flows.shown.expected_failures import EXPECTED, failed, run_logger, speak_plainly
-from flows.shown.progress import rename_run, shown
-from flows.source_orders import source_orders
-
-OVER = REACHED_BOOKED | {OrderState.REFUSED, OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED}
-STOPS_ALL = (LedgerUnusable, Misconfigured, MissingSetting)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileResult:
-    """What became of one file. `place` is the folder it lies in now; `batch_id` is None for one that had no batch."""
-
-    file: str
-    place: str
-    note: str
-    batch_id: str | None = None
-    counts: Mapping[str, int] | None = None
-    spent_this_run_fen: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InboxReport:
-    """What a run did with the files of an inbox."""
-
-    inbox: str
-    files: Sequence[FileResult]
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+from connectors.inbox import Inbox
+from flows.approval import asks_in_the_ui, at_work, has_deployment
+from flows.night import FileResult, InboxReport, Night, show_inbox, told
+from flows.parameters import BudgetCny, ChunkSize, Concurrency, InboxFolder, QuietSeconds, Speed, Yes
+from flows.shown.expected_failures import failed, run_logger, speak_plainly
+from flows.shown.progress import shown
 
 
 def run_name() -> str:
@@ -88,131 +36,17 @@ async def source_inbox(
     speak_plainly()
     folder = Inbox(Path(inbox))
     found = await asyncio.to_thread(folder.waiting, quiet_s=quiet_s)
-    run = _Night(folder, yes=yes, budget_cny=budget_cny, speed=Speed(chunk_size=chunk_size, concurrency=concurrency))
+    run = Night(folder, yes=yes, budget_cny=budget_cny, speed=Speed(chunk_size=chunk_size, concurrency=concurrency))
     asks_in_the_ui.set(has_deployment())
     at_work.set(asyncio.Semaphore(1))
     results = await asyncio.gather(*map(run.take, found), return_exceptions=True)
     run.trouble += [result for result in results if isinstance(result, Exception)]
     files = [result for result in results if isinstance(result, FileResult)]
     report = InboxReport(inbox=str(folder.root.absolute()), files=files)
-    await shown("the inbox", _show(report))
+    await shown("the inbox", show_inbox(report))
     if run.trouble:
         run_logger().error("%s", told(report))
         state: InboxReport = failed(run.trouble[0])
         return state
     run_logger().info("%s", told(report))
     return report
-
-
-class _Night:
-    """One run over an inbox."""
-
-    def __init__(self, folder: Inbox, *, yes: bool, budget_cny: str, speed: Speed) -> None:
-        self.folder = folder
-        self.yes = yes
-        self.limits = Limits(budget_cny=budget_cny)
-        self.speed = speed
-        self.encoding = SourcingSettings().inbox_encoding
-        self.trouble: list[Exception] = []
-
-    async def take(self, path: Path) -> FileResult | None:
-        """Work on one file; None when another run has it, or when trouble with one file would meet all others.
-
-        One at a time, in turn, but a file that waits for approval lets the next one go on.
-        """
-        async with turn():
-            if any(isinstance(error, STOPS_ALL) for error in self.trouble):
-                return None
-            with self.folder.taken(path) as working:
-                return await self._work(working) if working else None
-
-    async def _work(self, working: Path) -> FileResult:
-        content = await asyncio.to_thread(whole_digest, working)
-        batch_id = batch_id_with(working.stem, content[:8])
-        about = {"file": working.name, "content": content[:8]}
-        try:
-            report: BatchReport = await source_orders(
-                Requests(file=str(working), encoding=self.encoding),
-                dry_run=False,
-                yes=self.yes,
-                batch=batch_id,
-                limits=self.limits,
-                speed=self.speed,
-            )
-        except BadRequests as error:
-            words = f"{number_of(len(error.faults), 'fault')}; nothing was bought"
-            return self._put(working, Place.FAILED, words, about, error.faults)
-        except UnreadableFile as error:
-            fault = Fault(0, "", str(error).removeprefix(f"{working}: "))
-            return self._put(working, Place.FAILED, "can't be read; nothing was bought", about, [fault])
-        except EXPECTED as error:
-            self.trouble.append(error)
-            return self._put(working, Place.OPEN, f"broken off, the next run goes on: {error}", about, [])
-        if await asyncio.to_thread(whole_digest, working) != content:
-            back = self.folder.give_back(working)
-            return FileResult(
-                file=back.name, place="", note="written to meanwhile: the next run takes it as it is then"
-            )
-        return self._finish(working, report, about)
-
-    def _finish(self, working: Path, report: BatchReport, about: Mapping[str, Any]) -> FileResult:
-        place = Place.DONE if all(line.state in OVER for line in report.orders) else Place.OPEN
-        result = {**about, "note": note_of(report, place), "place": place, **report.to_json()}
-        target = self.folder.put(working, place, result, _rows(report))
-        return FileResult(
-            file=target.name,
-            place=place,
-            note=result["note"],
-            batch_id=report.batch_id,
-            counts=report.counts,
-            spent_this_run_fen=report.spent_this_run_fen,
-        )
-
-    def _put(
-        self, working: Path, place: Place, note: str, about: Mapping[str, Any], faults: Sequence[Fault]
-    ) -> FileResult:
-        rows = [{"row": fault.row or "", "column": fault.column, "fault": fault.message} for fault in faults]
-        target = self.folder.put(working, place, {**about, "note": note, "place": place, "faults": rows}, rows)
-        return FileResult(file=target.name, place=place, note=note)
-
-
-def note_of(report: BatchReport, place: Place) -> str:
-    """One sentence on what the run did with a file."""
-    if place is Place.OPEN:
-        waiting = sum(1 for line in report.orders if line.state not in OVER)
-        return f"{counts_of(report)}; {waiting} not over, tried again by the next run"
-    if report.bought_this_run:
-        return f"{counts_of(report)}; bought {report.bought_this_run} for {Money(report.spent_this_run_fen)}"
-    return f"{counts_of(report)}; nothing was bought by this run: no order of this file was still to be paid"
-
-
-def told(report: InboxReport) -> str:
-    """What the run did, in one line."""
-    if not report.files:
-        return f"Nothing to do: no request file waits in {report.inbox}"
-    return "; ".join(f"{one.file} → {one.place or 'inbox'}: {one.note}" for one in report.files)
-
-
-async def _show(report: InboxReport) -> None:
-    rows = [
-        {"file": one.file, "now in": one.place or "inbox", "note": one.note, "batch": one.batch_id or ""}
-        for one in report.files
-    ]
-    name = Path(report.inbox).name
-    await rename_run(f"inbox {name}: {f'{len(rows):,} files' if rows else 'nothing to do'}")
-    await acreate_table_artifact(key=artifact_key(f"inbox-{name}"), table=rows, description=told(report))
-
-
-def _rows(report: BatchReport) -> list[dict[str, Any]]:
-    return [
-        {
-            "order_ref": line.order_ref,
-            "marketplace": line.marketplace,
-            "state": line.state,
-            "reason": line.reason,
-            "paid_cny": f"{Money(line.paid_fen).major:.2f}" if line.paid_fen is not None else "",
-            "order_id": line.order_id,
-            "tracking": " ".join(line.tracking_numbers),
-        }
-        for line in report.orders
-    ]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-import flows.inbox
+import flows.night
 from connectors.inbox import Inbox
 from flows.parameters import Requests, Speed
 from flows.request_batches import read_requests
@@ -23,8 +23,8 @@ async def taken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]
     async def source(requests: Requests, **options: Any) -> None:
         read_requests(requests, options["batch"])
 
-    monkeypatch.setattr(flows.inbox, "source_orders", source)
-    night = flows.inbox._Night(Inbox(folder), yes=True, budget_cny="", speed=Speed())
+    monkeypatch.setattr(flows.night, "source_orders", source)
+    night = flows.night.Night(Inbox(folder), yes=True, budget_cny="", speed=Speed())
     result = await night.take(folder / "a.csv")
     assert result is not None
     assert result.place == "failed"

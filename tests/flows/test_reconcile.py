@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-import flows.reconcile
+import flows.reconciliation
 from connectors.ledger.plans import put_rows
 from connectors.ledger.recorder import OutcomeRecorder
 from connectors.ledger.records import OrderChange, Outcome
@@ -26,8 +26,8 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
-from flows.reconcile import Reconciliation, said_of
 from flows.reconcile_reporting import ReconciliationReport, artifact_rows, markdown, summary_of
+from flows.reconciliation import Reconciliation, said_of
 from tasks import reconcile as reading
 from tasks import snapshot
 from tasks.resources import Resources
@@ -106,7 +106,7 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """An empty ledger, empty marketplaces, and no Prefect around it."""
-    monkeypatch.setattr(flows.reconcile, "list_orders", reading.list_orders.fn)
+    monkeypatch.setattr(flows.reconciliation, "list_orders", reading.list_orders.fn)
     monkeypatch.setattr(snapshot, "_write", snapshot._write.fn)
     shelves = {marketplace: Shelf() for marketplace in Marketplace}
     with (

@@ -12,9 +12,10 @@ from domain.resolutions import Resolution, ResolutionKind
 from flows.approval import approver
 from flows.approval_request import ApprovalRequest
 from flows.batch_run import BatchRun
-from flows.cancel_orders import CHANGED_MY_MIND, _cancel
+from flows.cancel_orders import CHANGED_MY_MIND
+from flows.cancelling import cancel as cancel_chunks
 from flows.plan_sources import FromRequests
-from flows.sync_tracking import _track
+from flows.tracking import track as track_parcels
 from tasks.effects.kinds import settle_open
 from tasks.resolve import resolve
 from tasks.resources import Clock, open_resources
@@ -57,7 +58,7 @@ async def track(settings: SourcingSettings, clock: Clock, *, chunk_size: int) ->
     """`flows.sync_tracking`."""
     async with open_resources(settings, XPORTCN, clock=clock) as resources:
         await resources.warehouse()
-        await _track(resources, chunk_size)
+        await track_parcels(resources, chunk_size)
 
 
 async def cancel(settings: SourcingSettings, clock: Clock, order_refs: Sequence[str], *, chunk_size: int) -> None:
@@ -66,7 +67,7 @@ async def cancel(settings: SourcingSettings, clock: Clock, order_refs: Sequence[
         await resources.warehouse()
         before = resources.ledger.orders(order_refs)
         await settle_open(resources, before)
-        await _cancel(resources, order_refs, CHANGED_MY_MIND, chunk_size)
+        await cancel_chunks(resources, order_refs, CHANGED_MY_MIND, chunk_size)
         await snapshot_refunds(resources, before)
 
 

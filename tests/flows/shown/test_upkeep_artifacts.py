@@ -15,7 +15,7 @@ from flows.after_sale_reporting import AfterSaleReport, RefundLine
 from flows.after_sale_reporting import artifact_rows as after_sale_rows
 from flows.after_sale_reporting import summary_of as after_sale_summary
 from flows.reporting import line_of
-from flows.sync_tracking import TrackReport, summary_of, tracking_rows
+from flows.tracking import TrackReport, summary_of, tracking_rows
 from tests.connectors.ledger.plans import plan
 
 AT = datetime(2026, 3, 20, 12, tzinfo=UTC)

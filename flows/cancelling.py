@@ -1,0 +1,91 @@
+"""What cancelling an order takes: unpaid ones are closed, paid and unshipped ones get their money back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from connectors.ledger.records import OrderRecord
+from connectors.xportcn.errors import Misconfigured, XportcnError
+from domain.after_sale import CancelWay, RefundFault, RefundKind, judge_cancel
+from domain.effects import OPEN, SPENDING, Action
+from domain.service_orders import ServiceStatus
+from domain.states import OrderState
+from flows.chunks import told_chunks
+from tasks.cancel_order import cancel_orders as cancel_chunk
+from tasks.cancel_order import confirm_cancellations
+from tasks.progress import progress
+from tasks.reading_orders import read_each
+from tasks.refund import RefundWish, ask_refund
+from tasks.resources import Resources
+
+
+async def cancel(resources: Resources, order_refs: Sequence[str], reason: str, chunk_size: int) -> list[str]:
+    orders = resources.ledger.orders(order_refs)
+    verdicts = {ref: _judge(resources, order) for ref, order in orders.items()}
+    ways = {ref: way for ref, (way, _) in verdicts.items()}
+    unpaid = {ref: orders[ref] for ref, way in ways.items() if way is CancelWay.CANCEL}
+    listener = progress.get()
+    for label, refs in told_chunks("cancel", list(unpaid), chunk_size):
+        await cancel_chunk(resources, {ref: unpaid[ref] for ref in refs}, reason=reason, label=label)
+    await confirm_cancellations(resources, [ref for ref, way in ways.items() if way is CancelWay.IS_DONE])
+    paid = {ref: orders[ref] for ref, way in ways.items() if way is CancelWay.REFUND}
+    listener.start("ask back", len(paid))
+    refused = await _ask_back(resources, paid, reason)
+    listener.advance("ask back", len(paid))
+    unknown = [
+        f"{ref}: no such order in the ledger; see all with: sourcing status" for ref in order_refs if ref not in orders
+    ]
+    stopped = [f"{ref}: {words}" for ref, (way, words) in verdicts.items() if way is CancelWay.STOP]
+    return [*unknown, *stopped, *refused, *_still_open(resources, list(unpaid))]
+
+
+def _judge(resources: Resources, order: OrderRecord) -> tuple[CancelWay, str]:
+    if resources.offerings[order.marketplace].after_sale is None:
+        words = (
+            f"the service can't cancel orders of {order.marketplace}; unpaid ones close by themselves after 24 hours"
+        )
+        return CancelWay.STOP, words
+    effects = resources.ledger.effects_of([order.order_ref])
+    if any(effect.status in OPEN and effect.action in SPENDING for effect in effects):
+        return (
+            CancelWay.STOP,
+            f"another run is at work on it, or nobody knows yet what became of that; run again. {order.reason}".strip(),
+        )
+    if order.order_id is None and any(effect.action is Action.CREATE and effect.answer for effect in effects):
+        return CancelWay.STOP, order.reason  # several orders for one reference: only a person can say which
+    return judge_cancel(
+        order.state,
+        ordered=order.order_id is not None,
+        paid=order.paid_minor is not None,
+        reason=order.reason,
+    )
+
+
+async def _ask_back(resources: Resources, orders: Mapping[str, OrderRecord], reason: str) -> list[str]:
+    shown, unread = await read_each(resources, orders.values())
+    troubles = [f"{ref}: {words}" for ref, words in unread.items()]
+    for ref, one in shown.items():
+        if one.status is not ServiceStatus.PAID:
+            troubles.append(
+                f"{ref}: it is {one.status} at the marketplace: ask for a refund or a return (sourcing refund)"
+            )
+            continue
+        try:
+            await ask_refund(resources, orders[ref], RefundWish(kind=RefundKind.REFUND, reason=reason))
+        except Misconfigured:
+            raise
+        except (RefundFault, XportcnError) as error:
+            troubles.append(f"{ref}: not cancelled: {error}")
+        else:
+            if orders[ref].shipment is not None:
+                troubles.append(f"{ref}: its freight is booked, which only the warehouse can cancel: ask it to")
+    return troubles
+
+
+def _still_open(resources: Resources, order_refs: Sequence[str]) -> list[str]:
+    left = resources.ledger.orders(order_refs).values()
+    return [
+        f"{order.order_ref}: {order.reason or 'it is not cancelled'}"
+        for order in left
+        if order.state is not OrderState.CANCELLED or order.reason
+    ]

@@ -1,0 +1,143 @@
+"""One look at every order on its way: parcels, events, states; and what is shown of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from prefect.artifacts import acreate_table_artifact
+
+from connectors.ledger.records import OrderRecord
+from domain.report import ReportLine
+from domain.states import OrderState
+from domain.wording import number_of
+from flows.chunks import told_chunks
+from flows.reporting import line_of
+from flows.shown.artifacts import tracking_links
+from flows.shown.events import EventFeed, stalled
+from flows.shown.expected_failures import run_logger
+from flows.shown.progress import rename_run, shown
+from tasks.effects.kinds import settle_open
+from tasks.opaque import opaque
+from tasks.resources import Resources
+from tasks.snapshot import snapshot_tracking
+from tasks.sync_tracking import sync_tracking as sync_chunk
+
+FOLLOWED = (
+    OrderState.BOOKED,
+    OrderState.SHIPPED,
+    OrderState.IN_WAREHOUSE,
+    OrderState.IN_TRANSIT,
+    OrderState.HELD,
+    OrderState.UNKNOWN,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackReport:
+    """What a tracking run saw. `troubles` names orders that could not be asked about."""
+
+    followed: int
+    moved: Sequence[ReportLine]
+    new_events: int
+    troubles: Sequence[str]
+    snapshot_id: str | None
+    snapshot_root: str
+    orders: Sequence[ReportLine]
+
+    def to_json(self) -> dict[str, Any]:
+        """The report that `sourcing track --json` prints."""
+        return asdict(self)
+
+
+async def track(resources: Resources, chunk_size: int) -> TrackReport:
+    ledger, started = resources.ledger, resources.clock()
+    watched = ledger.orders_in(FOLLOWED)
+    feed = EventFeed(ledger, watched)
+    await settle_open(resources, watched)
+    orders = {ref: one for ref, one in ledger.orders(watched).items() if one.order_id and one.state in FOLLOWED}
+    run_logger().info("%s to follow", number_of(len(orders), "order"))
+    await shown("the run's name", rename_run(f"track {number_of(len(orders), 'order')}"))
+    troubles: list[str] = []
+    for label, refs in told_chunks("track", list(orders), chunk_size):
+        troubles += await sync_chunk(resources, opaque({ref: orders[ref] for ref in refs}), label=label)
+    now = await feed.tell(list(watched), *stalled(ledger, ledger.orders(orders), resources.clock()))
+    moved = [order for ref, order in now.items() if order.state is not watched[ref].state]
+    events = ledger.tracking.listed(since=started)
+    report = TrackReport(
+        followed=len(orders),
+        moved=[line_of(order) for order in moved],
+        new_events=len(events),
+        troubles=troubles,
+        snapshot_id=await _snapshot(resources, watched, now, events),
+        snapshot_root=str(resources.settings.snapshot_root.absolute()),
+        orders=[line_of(now[ref]) for ref in orders],
+    )
+    for trouble in troubles:
+        run_logger().warning("Not asked about: %s", trouble)
+    run_logger().info("%s", summary_of(report))
+    await shown("the report", _show(report, watched, now, events))
+    return report
+
+
+async def _snapshot(
+    resources: Resources,
+    before: Mapping[str, OrderRecord],
+    now: Mapping[str, OrderRecord],
+    events: list[dict[str, Any]],
+) -> str | None:
+    heard_of = {event["order_ref"] for event in events}
+    changed = {ref: before[ref] for ref, order in now.items() if order != before[ref] or ref in heard_of}
+    if not changed and not events:
+        return None
+    return await snapshot_tracking(resources, changed, events)
+
+
+def summary_of(report: TrackReport) -> str:
+    """`120 orders: 14 moved, 30 new events`."""
+    parts = [f"{len(report.moved):,} moved", number_of(report.new_events, "new event")]
+    parts += [f"{len(report.troubles):,} not asked about"] if report.troubles else []
+    return f"{number_of(report.followed, 'order')}: {', '.join(parts)}"
+
+
+async def _show(
+    report: TrackReport,
+    before: Mapping[str, OrderRecord],
+    now: Mapping[str, OrderRecord],
+    events: Sequence[Mapping[str, Any]],
+) -> None:
+    rows = tracking_rows(report, before, now, events)
+    await acreate_table_artifact(key="tracking", table=rows, description=summary_of(report))
+    await rename_run(f"track {summary_of(report)}")
+
+
+def tracking_rows(
+    report: TrackReport,
+    before: Mapping[str, OrderRecord],
+    now: Mapping[str, OrderRecord],
+    events: Sequence[Mapping[str, Any]],
+) -> list[dict[str, str]]:
+    """One row an order that moved or was heard of, with its newest scan; those that moved first."""
+    newest = {event["order_ref"]: event for event in sorted(events, key=lambda event: event["occurred_at"])}
+    moved = {line.order_ref for line in report.moved}
+    return [
+        {
+            "order": line.order_ref,
+            "marketplace": line.marketplace,
+            "was": str(before[line.order_ref].state),
+            "is": str(line.state),
+            "tracking": tracking_links(line, now[line.order_ref]),
+            "newest scan": _scan(newest.get(line.order_ref)),
+            "reason": line.reason,
+        }
+        for line in {line.order_ref: line for line in (*report.moved, *report.orders)}.values()
+        if line.order_ref in moved or line.order_ref in newest
+    ]
+
+
+def _scan(event: Mapping[str, Any] | None) -> str:
+    if event is None:
+        return ""
+    place = f", {event['place']}" if event["place"] else ""
+    return f"{event['occurred_at']:%Y-%m-%d %H:%M} {event['description'] or event['status']}{place}"
