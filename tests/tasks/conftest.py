@@ -54,13 +54,18 @@ def _resources(tmp_path: Path, clock: MovableClock, log: SendLog) -> Iterator[Re
     with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=clock, owner=log.owner) as ledger:
         ledger.start_batch("batch", "file.csv")
         put_rows(ledger, [plan("A-1"), plan("A-2")])
-        yield Resources(
-            settings=SourcingSettings(data_dir=tmp_path, lease_s=60, settle_s=900),
-            client=cast(Any, None),
-            ledger=ledger,
-            recorder=OutcomeRecorder(ledger),
-            send_logs=tmp_path / "sends",
-            clock=clock,
-            offerings={},
-            concurrency=4,
-        )
+        yield resources_on(ledger, tmp_path, clock)
+
+
+def resources_on(ledger: Ledger, folder: Path, clock: MovableClock) -> Resources:
+    """A run on a ledger, with no marketplace yet."""
+    return Resources(
+        settings=SourcingSettings(data_dir=folder, lease_s=60, settle_s=900),
+        client=cast(Any, None),
+        ledger=ledger,
+        recorder=OutcomeRecorder(ledger),
+        send_logs=folder / "sends",
+        clock=clock,
+        offerings={},
+        concurrency=4,
+    )
