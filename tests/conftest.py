@@ -7,7 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.clock import clock
+from tests.postgres import MISSING, Postgres, binaries, running_postgres
 from tests.running import ROOT, RunningSandbox, own_sandbox
+
+__all__ = ["clock"]
 
 os.environ["COLUMNS"] = "200"  # the terminal's width is measured once, by whichever test imports it first
 SLOW = ("tests/deployments/", "tests/ui/", "tests/cli/test_starts.py", "tests/journeys/", "tests/crashes/")
@@ -31,3 +35,12 @@ def sandbox(sandbox_process: RunningSandbox) -> RunningSandbox:
     """The sandbox with empty books, no faults and a full wallet."""
     sandbox_process.reset()
     return sandbox_process
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One PostgreSQL server for the whole test session; each test has databases of its own."""
+    if binaries() is None:
+        pytest.skip(MISSING)
+    with running_postgres(durable=False) as server:
+        yield server

@@ -14,7 +14,7 @@ from tests.crashes.books import assert_books_are_exact, kept
 from tests.crashes.light import Job, Speed, bought_before, context, run, start, states
 from tests.running import RunningSandbox, single_line_orders, write_csv
 
-LEASE_S = 10
+LEASE_S = 20
 TIMES = 10
 LEASE_REALLY_S = LEASE_S / TIMES
 

@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, text
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from deployments.postgres import DatabaseUnusable, ledger_url, prepare, server_settings, settle_ledger
-from tests.postgres import MISSING, binaries, running_postgres
+from tests.postgres import Postgres
 
 URL = "postgresql://merchant:p%40ss@db.example:5433/shop"
 
@@ -75,19 +75,17 @@ def test_two_addresses_for_one_ledger_are_refused(monkeypatch: pytest.MonkeyPatc
         settle_ledger(SourcingSettings(data_dir=tmp_path), URL)
 
 
-@pytest.mark.skipif(binaries() is None, reason=MISSING)
-def test_ledger_and_prefect_have_a_version_table_each() -> None:
+def test_ledger_and_prefect_have_a_version_table_each(postgres: Postgres) -> None:
     """Both keep their migrations in a table called alembic_version."""
-    with running_postgres(durable=False) as server:
-        url = server.new_database()
-        prepare(url)
-        prepare(url)
-        with Ledger(ledger_url(url), clock=lambda: datetime.now(UTC), owner="test") as ledger:
-            assert ledger.orders(["US-1"]) == {}
-        engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
-        with engine.connect() as connection:
-            tables = connection.execute(
-                text("SELECT schemaname FROM pg_tables WHERE tablename IN ('alembic_version', 'orders', 'effects')")
-            ).scalars()
-            assert set(tables) == {"sourcing"}
-        engine.dispose()
+    url = postgres.new_database()
+    prepare(url)
+    prepare(url)
+    with Ledger(ledger_url(url), clock=lambda: datetime.now(UTC), owner="test") as ledger:
+        assert ledger.orders(["US-1"]) == {}
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.connect() as connection:
+        tables = connection.execute(
+            text("SELECT schemaname FROM pg_tables WHERE tablename IN ('alembic_version', 'orders', 'effects')")
+        ).scalars()
+        assert set(tables) == {"sourcing"}
+    engine.dispose()

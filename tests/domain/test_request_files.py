@@ -13,27 +13,10 @@ from domain.money import Money
 from domain.orders import OrderRequest, Receiver, RequestLine
 from domain.request_cells import COLUMNS
 from domain.request_files import parse_requests
+from tests.connectors.request_files.writing import GOOD
 
 NAMES = [column.name for column in COLUMNS]
 CUT_SHORT = "is a number that a spreadsheet cut short; format the column as text and enter it again"
-GOOD: dict[str, object] = {
-    "order_ref": "A-1",
-    "marketplace": "taobao",
-    "item": "672991141190",
-    "sku": "3452545926724",
-    "quantity": "2",
-    "max_unit_price": "19.90",
-    "receiver_name": "Jane Doe",
-    "receiver_phone": "+4915112345678",
-    "receiver_email": "jane@example.com",
-    "country": "DE",
-    "state": "Berlin",
-    "city": "Berlin",
-    "zip": "10115",
-    "address": "Invalidenstr. 1",
-    "freight": "fastest",
-    "note": "gift",
-}
 
 
 def faults_of(*changes: dict[str, object], columns: list[str] = NAMES) -> list[str]:

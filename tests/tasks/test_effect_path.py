@@ -39,9 +39,9 @@ from tasks.pay import pay_orders
 from tasks.render_freight import render_freights
 from tasks.resources import Resources
 from tasks.unrecorded import find_unrecorded
+from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.flows.plans import planned
-from tests.tasks.conftest import MovableClock
 from tests.tasks.test_effects import FakeKind, FakeService
 from tests.tasks.test_resolve import LINE, FakeChannel
 

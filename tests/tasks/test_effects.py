@@ -18,8 +18,8 @@ from domain.states import OrderState
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
 from tasks.effects.protocol import perform, settle
 from tasks.resources import Resources
+from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents
-from tests.tasks.conftest import MovableClock
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from domain.service_orders import ServiceStatus
 from domain.states import OrderState
 from tasks.effects.kinds import settle_open
 from tasks.resources import Resources
+from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
-from tests.tasks.conftest import MovableClock
 from tests.tasks.test_resolve import FakeChannel
 
 

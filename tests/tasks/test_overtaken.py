@@ -30,9 +30,9 @@ from tasks.effects.protocol import perform
 from tasks.pay import confirm_payments, pay_orders
 from tasks.resources import Resources
 from tasks.sync_tracking import sync_tracking
+from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents
 from tests.flows.plans import planned
-from tests.tasks.conftest import MovableClock
 from tests.tasks.test_pay import ordered
 from tests.tasks.test_resolve import FakeChannel
 

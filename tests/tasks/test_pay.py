@@ -24,8 +24,8 @@ from tasks.effects.kinds import settle_open
 from tasks.pay import PAID_ELSEWHERE, pay_orders
 from tasks.resolve import resolve
 from tasks.resources import Resources
+from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
-from tests.tasks.conftest import MovableClock
 from tests.tasks.test_resolve import LINE, FakeChannel
 
 

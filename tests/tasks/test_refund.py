@@ -35,8 +35,8 @@ from tasks.follow_refunds import follow_refunds
 from tasks.refund import RefundWish, ask_refund
 from tasks.resolve import resolve
 from tasks.resources import Resources
+from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
-from tests.tasks.conftest import MovableClock
 
 WISH = RefundWish(kind=RefundKind.REFUND, reason="101")
 

@@ -26,8 +26,8 @@ from tasks.pay import pay_orders
 from tasks.resolve import resolve
 from tasks.resources import Resources
 from tasks.unrecorded import find_unrecorded
+from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
-from tests.tasks.conftest import MovableClock
 
 LINE = OrderLine(line_no=1, item_id="6", sku_id="2", title="cup", image_url="", quantity=1, unit_price=Money(100))
 

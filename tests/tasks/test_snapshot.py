@@ -16,8 +16,8 @@ from domain.states import OrderState
 from tasks.resources import Resources
 from tasks.snapshot import orders_now, snapshot_orders, write
 from tasks.snapshot_refunds import snapshot_refunds
+from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns
-from tests.tasks.conftest import MovableClock
 
 
 async def test_an_older_snapshot_does_not_stay(

@@ -27,7 +27,7 @@ from connectors.ledger.schema import SCHEMA_VERSION
 from connectors.ledger.store import Ledger
 from connectors.ledger.verify import verify
 from domain.states import OrderState
-from tests.connectors.ledger.conftest import MovableClock
+from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents, plan
 from tests.connectors.ledger.test_claims import LEASE, claim_one
 from tests.connectors.ledger.test_trouble import small_disk

@@ -16,7 +16,7 @@ from connectors.ledger.resolutions import ResolutionRecord
 from connectors.ledger.store import Ledger
 from domain.effects import Action, EffectStatus
 from domain.states import OrderState
-from tests.connectors.ledger.conftest import MovableClock
+from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.postgres import Postgres
 

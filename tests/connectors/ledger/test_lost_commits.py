@@ -19,7 +19,7 @@ from domain.marketplace import Marketplace
 from domain.matching import Match
 from domain.money import Money
 from domain.states import OrderState
-from tests.connectors.ledger.conftest import MovableClock
+from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents
 
 LEASE = timedelta(seconds=60)

@@ -18,7 +18,7 @@ from connectors.ledger.schema import metadata
 from connectors.ledger.store import Ledger
 from domain.effects import EffectStatus
 from domain.money import Money
-from tests.connectors.ledger.conftest import MovableClock
+from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents, plan
 from tests.connectors.ledger.test_backup import to_older_schema
 

@@ -27,7 +27,7 @@ from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.states import OrderState
-from tests.connectors.ledger.conftest import MovableClock
+from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.postgres import Postgres
 
