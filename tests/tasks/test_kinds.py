@@ -47,10 +47,11 @@ from tasks.effects.receipt import ConfirmReceipt
 from tasks.effects.refund import AskRefund, ModifyRefund, WithdrawRefund
 from tasks.effects.return_parcel import ReturnParcel
 from tasks.resources import Resources
+from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
 from tests.flows.plans import planned
 from tests.postgres import MISSING, Postgres, binaries, running_postgres
-from tests.tasks.conftest import MovableClock, resources_on
+from tests.tasks.conftest import resources_on
 from tests.tasks.test_resolve import FakeChannel
 
 S, M = EffectStatus, Marketplace.TAOBAO
