@@ -7,7 +7,8 @@ import signal
 import time
 from pathlib import Path
 
-from domain.effects import OPEN, Action
+from domain.effects import OPEN
+from tasks.effects.kinds import kind_of
 from tests.crashes.books import kept
 from tests.crashes.light import Job
 from tests.endurance.shop import judged, new_batch
@@ -80,4 +81,4 @@ def _effects(sandbox: RunningSandbox) -> int:
 
 def _is_open(job: Job) -> bool:
     """Whether something is left that time and a read can settle."""
-    return any(effect.status in OPEN and effect.action is not Action.BOOK for effect in kept(job)[1])
+    return any(effect.status in OPEN and kind_of(effect).absence_proves for effect in kept(job)[1])

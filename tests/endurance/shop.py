@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from connectors.ledger.records import OrderRecord
-from domain.effects import Action, EffectStatus
+from domain.effects import EffectStatus
 from domain.states import OrderState
+from tasks.effects.kind import EffectKind
+from tasks.effects.kinds import kind_of
 from tests.crashes.books import broken_promises, kept
 from tests.crashes.light import Job, run
 from tests.running import RunningSandbox, single_line_orders, write_csv
@@ -18,8 +20,6 @@ from tests.running import RunningSandbox, single_line_orders, write_csv
 MARKETPLACES = ("taobao", "1688", "big_major", "international", "poizon")
 WALLET_FEN = 10**9
 MOST_RUNS = 6
-QUESTION = "--not-booked"
-"""How the reason of an order ends whose booking only a person can settle."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,13 +68,15 @@ def judged(sandbox: RunningSandbox, job: Job) -> End:
     """Every broken promise, and every order that is neither booked nor waits for the one question there may be."""
     orders, effects = kept(job)
     broken = broken_promises(sandbox, job)
-    open_bookings = {e.order_ref for e in effects if e.action is Action.BOOK and e.status is EffectStatus.UNKNOWN}
-    asked = [ref for ref, order in orders.items() if _is_asked(order) and ref in open_bookings]
+    unknown = {e.order_ref: kind_of(e) for e in effects if e.status is EffectStatus.UNKNOWN}
+    asked = [ref for ref, kind in unknown.items() if _is_asked(orders[ref], kind)]
     ended = set(asked) | {ref for ref, order in orders.items() if order.state is OrderState.BOOKED}
     broken += [f"{ref} ends {orders[ref].state}: {orders[ref].reason}" for ref in orders.keys() - ended]
     states: Counter[Any] = Counter(str(order.state) for order in orders.values())
     return End(states=dict(sorted(states.items())), asked=len(asked), violations=broken)
 
 
-def _is_asked(order: OrderRecord) -> bool:
-    return order.state is OrderState.UNKNOWN and order.reason.endswith(QUESTION)
+def _is_asked(order: OrderRecord, kind: type[EffectKind]) -> bool:
+    """Whether only a person can tell, and is asked: nothing proves of such a kind that it did not happen."""
+    ends_with_question = order.reason.endswith(f"--{kind.did_not_happen}")
+    return not kind.absence_proves and order.state is OrderState.UNKNOWN and ends_with_question

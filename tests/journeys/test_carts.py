@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-
-import pytest
+from typing import Any
 
 from tests.running import Merchant, assert_books_are_exact, single_line_orders, write_csv
 
-MARKETPLACES = pytest.mark.parametrize("marketplace", ["taobao", "1688"])
-ADD = {"taobao": "/open/cart/add", "1688": "/alibaba/cart/add"}
-CREATE = {"taobao": "/open/cart/create/order", "1688": "/alibaba/cart/create/order"}
+BOTH = {"taobao": 2, "1688": 2}
+"""Two orders at each marketplace: of each call the first one's answer is lost."""
+
+ADD = ("/open/cart/add", "/alibaba/cart/add")
+CREATE = ("/open/cart/create/order", "/alibaba/cart/create/order")
 
 
 def requests(merchant: Merchant, marketplace: str, each: int = 1, **columns: object) -> Path:
@@ -19,55 +20,55 @@ def requests(merchant: Merchant, marketplace: str, each: int = 1, **columns: obj
     return write_csv(merchant.folder / "requests.csv", rows)
 
 
-def drop_answer_once(merchant: Merchant, path: str) -> None:
-    merchant.sandbox.faults({"path": path, "kind": "drop_after", "probability": 1, "times": 1, "delay_s": 0})
+def drop_first_answer(merchant: Merchant, *paths: str) -> None:
+    rules = [{"path": path, "kind": "drop_after", "probability": 1, "times": 1, "delay_s": 0} for path in paths]
+    merchant.sandbox.faults(*rules)
 
 
-@MARKETPLACES
-@pytest.mark.parametrize("lost", [False, True])
-def test_lines_are_laid_into_the_cart_once(merchant: Merchant, marketplace: str, *, lost: bool) -> None:
+def in_carts(merchant: Merchant) -> list[dict[str, Any]]:
+    return [row for marketplace in BOTH for row in merchant.report("cart", "list", marketplace)]
+
+
+def test_lines_are_laid_into_the_cart_once(merchant: Merchant) -> None:
     """Also when an answer is lost and the command is repeated; nothing is bought, and `run` buys nothing either."""
-    file = requests(merchant, marketplace, 3)
-    if lost:
-        drop_answer_once(merchant, ADD[marketplace])
+    file = write_csv(merchant.folder / "requests.csv", single_line_orders(merchant.sandbox, BOTH))
+    drop_first_answer(merchant, *ADD)
     for _ in range(2):
         done = merchant.sourcing("cart", "add", file, "--json")
         assert done.exit_code == 0, (done.stdout, done.stderr)
-    rows = merchant.report("cart", "list", marketplace)
-    wanted = [sku["min_quantity"] for sku in merchant.sandbox.catalogue(marketplace, 3)]
-    assert sorted(row["quantity"] for row in rows) == sorted(wanted)
-    assert merchant.report("run", file, "--yes")["counts"] == {"held": 3}
+    wanted = [sku["min_quantity"] for name, count in BOTH.items() for sku in merchant.sandbox.catalogue(name, count)]
+    assert sorted(row["quantity"] for row in in_carts(merchant)) == sorted(wanted)
+    assert merchant.report("run", file, "--yes")["counts"] == {"held": 4}
     assert merchant.sandbox.books()["orders"] == []
 
 
-@MARKETPLACES
-@pytest.mark.parametrize("lost", [False, True])
-def test_what_lies_in_the_cart_is_ordered_paid_and_booked(merchant: Merchant, marketplace: str, *, lost: bool) -> None:
+def test_what_lies_in_the_cart_is_ordered_paid_and_booked(merchant: Merchant) -> None:
     """Once, with the quantity set by hand, also when the answer is lost; the rows leave the cart."""
-    file = requests(merchant, marketplace, 1, max_unit_price="")
+    rows = [{**row, "max_unit_price": ""} for row in single_line_orders(merchant.sandbox, BOTH)]
+    file, order_refs = write_csv(merchant.folder / "requests.csv", rows), [str(row["order_ref"]) for row in rows]
     merchant.report("cart", "add", file)
-    [row] = merchant.report("cart", "list", marketplace)
-    more = row["quantity"] + 1
-    [row] = merchant.report("cart", "set", marketplace, row["row_id"], str(more))
-    assert row["quantity"] == more
-    order_ref = f"{marketplace}-000"
-    [planned] = merchant.report("cart", "preview", order_ref)["orders"]
-    assert planned["reason"].startswith("costs ")
+    wanted = []
+    for marketplace in BOTH:
+        for row in merchant.report("cart", "list", marketplace):
+            wanted.append(row["quantity"] + 1)
+            after = merchant.report("cart", "set", marketplace, row["row_id"], str(wanted[-1]))
+            assert {one["row_id"]: one["quantity"] for one in after}[row["row_id"]] == wanted[-1]
+    planned = merchant.report("cart", "preview", *order_refs)["orders"]
+    assert [order["reason"].startswith("costs ") for order in planned] == [True] * 4
     assert merchant.sandbox.books()["orders"] == []
-    if lost:
-        drop_answer_once(merchant, CREATE[marketplace])
-    done = merchant.sourcing("cart", "order", order_ref, "--yes", "--json")
+    drop_first_answer(merchant, *CREATE)
+    done = merchant.sourcing("cart", "order", *order_refs, "--yes", "--json")
     assert done.exit_code == 0, (done.stdout, done.stderr)
-    [order] = merchant.sandbox.books()["orders"]
-    assert (order["paid_times"], order["paid_fen"]) == (1, order["amount_fen"])
-    assert len(merchant.sandbox.books()["shipments"]) == 1
-    assert merchant.report("cart", "list", marketplace) == []
-    [line] = merchant.report("sql", "select quantity from order_lines")
-    assert line == {"quantity": more}
-    again = merchant.report("cart", "order", order_ref, "--yes")
-    assert (again["counts"], again["bought_this_run"]) == ({"booked": 1}, 0)
-    assert merchant.report("run", file, "--yes")["counts"] == {"booked": 1}
-    assert len(merchant.sandbox.books()["orders"]) == 1
+    orders = merchant.sandbox.books()["orders"]
+    assert [(one["paid_times"], one["paid_fen"]) for one in orders] == [(1, one["amount_fen"]) for one in orders]
+    assert (len(orders), len(merchant.sandbox.books()["shipments"])) == (4, 4)
+    assert in_carts(merchant) == []
+    told = merchant.report("sql", "select quantity from order_lines")
+    assert sorted(line["quantity"] for line in told) == sorted(wanted)
+    again = merchant.report("cart", "order", *order_refs, "--yes")
+    assert (again["counts"], again["bought_this_run"]) == ({"booked": 4}, 0)
+    assert merchant.report("run", file, "--yes")["counts"] == {"booked": 4}
+    assert len(merchant.sandbox.books()["orders"]) == 4
 
 
 def test_carts_and_files_may_be_mixed(merchant: Merchant) -> None:
