@@ -69,8 +69,7 @@ def restore_ledger(
     by: By = None,
 ) -> None:
     """Put a backup in the ledger's place. It buys nothing until `sourcing ledger confirm`."""
-    from cli.resolve import person
-    from cli.terminal import messages
+    from cli.terminal import messages, person
     from connectors.ledger.backup import restore
     from connectors.ledger.engine import shown
     from connectors.settings import SourcingSettings
@@ -105,8 +104,8 @@ def confirm_ledger(
     by: By = None,
 ) -> None:
     """Say that what a restored or new ledger can't know is dealt with: then it may buy again."""
-    from cli.resolve import person
     from cli.status import open_ledger
+    from cli.terminal import person
     from connectors.ledger.marks import Mark
 
     with open_ledger() as ledger:
@@ -148,7 +147,7 @@ def copy_ledger(
     by: By = None,
 ) -> None:
     """Move the ledger to another database; the old one buys nothing any more."""
-    from cli.resolve import person
+    from cli.terminal import person
     from connectors.ledger.copying import move_ledger
     from connectors.ledger.engine import shown
     from connectors.settings import SourcingSettings

@@ -10,10 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.failures import NEEDS_A_PERSON, BadUsage
-from cli.resolve import person
 from cli.running import run_flow
 from cli.status import open_ledger
-from cli.terminal import MOST_SHOWN, console, print_json, show_orders, show_snapshot, warn
+from cli.terminal import MOST_SHOWN, console, person, print_json, show_orders, show_snapshot, warn
 from domain.findings import Finding, FindingKind
 from domain.marketplace import Marketplace
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
-import socket
 
 from cli.failures import BAD_USAGE, COULD_NOT_RUN, NEEDS_A_PERSON, say
-from cli.terminal import console
+from cli.terminal import console, person
 from cli.times import clock_time, zone
 from connectors.settings import SourcingSettings, XportcnSettings
 from deployments.local_server import running_server
@@ -38,11 +36,6 @@ def resolve_order(
     except ResolutionRefused as error:
         say(str(error))
         return COULD_NOT_RUN
-
-
-def person() -> str:
-    """Who is at the terminal."""
-    return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
 def answer_of(

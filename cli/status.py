@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from rich.table import Table
 
 from cli.failures import COULD_NOT_RUN, say
-from cli.resolve import person
-from cli.terminal import console, show_all_orders, show_orders
+from cli.terminal import console, person, show_all_orders, show_orders
 from cli.times import clock_time, zone
 from connectors.ledger.send_log import names_a_run
 from connectors.ledger.store import Ledger

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import logging
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -153,3 +155,8 @@ def quiet_prefect() -> None:
         for handler in logger.handlers:
             if isinstance(handler, PrefectConsoleHandler):
                 handler.setLevel(logging.CRITICAL + 1)
+
+
+def person() -> str:
+    """Who is at the terminal."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
