@@ -213,21 +213,6 @@ class RequestTable:
                 self.warn(row, name, f"{text!r} goes onto the parcel as it is; empty the cell if nothing is meant")
 
 
-def parse_requests(
-    rows: Iterable[Mapping[str, object]], columns: Sequence[str], *, require_limit: bool = False
-) -> ParsedRequests:
-    """Check rows that are mappings from the columns, as they are spelled there, to cells. The first is row 2."""
-    table = RequestTable(require_limit=require_limit)
-    table.begin(columns)
-    bare = True
-    for number, row in enumerate(rows, start=HEADER_ROW + 1):
-        bare = False
-        table.add(number, [row.get(column) for column in columns])
-    if columns or not bare:
-        table.lack(columns)
-    return table.finish()
-
-
 def normal_name(column: str) -> str:
     """A column's name without the blanks and marks around it, in small letters."""
     return column.strip(BLANKS + "\u200b\u200c\u200d\u2060\ufeff").lower()

@@ -78,7 +78,7 @@ async def decide(question: ApprovalRequest, settings: SourcingSettings, *, yes: 
 
     Beyond the approval limit a yes beforehand is not enough to buy.
     """
-    limit = Money.parse(settings.approval_limit_cny) if settings.approval_limit_cny else None
+    limit = settings.approval_limit
     over = limit is not None and question.total > limit
     if yes and not over:
         return Decision(approved=[plan.order_ref for plan in question.all], by="a yes given beforehand")

@@ -12,7 +12,6 @@ from prefect.runtime import flow_run
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from connectors.xportcn.carts.base import Cart
 from domain.cart import CartFault, CartRow
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -29,8 +28,8 @@ from flows.shown.artifacts import artifact_key, show_outcome
 from flows.shown.expected_failures import ends_plainly
 from flows.shown.progress import progress_shown, rename_run, shown
 from flows.upkeep_parameters import OrderRefs
+from tasks.effects.cart_line import require_cart
 from tasks.effects.kinds import settle_open
-from tasks.resources import Resources
 
 
 def filling_name() -> str:
@@ -90,7 +89,7 @@ async def order_from_cart(
 async def show_cart(marketplace: Marketplace) -> tuple[CartRow, ...]:
     """What lies in a marketplace's cart."""
     async with opened() as resources:
-        return await _cart(resources, marketplace).rows()
+        return await require_cart(resources, marketplace).rows()
 
 
 @flow(name="change-cart", flow_run_name="change the cart of {marketplace}", persist_result=False)
@@ -100,20 +99,13 @@ async def change_cart(
 ) -> tuple[CartRow, ...]:
     """Set quantities of rows and take rows out; answers what lies there then. Safe to run again."""
     async with opened() as resources:
-        cart = _cart(resources, marketplace)
+        cart = require_cart(resources, marketplace)
         _require_rows(await cart.rows(), quantities or {})
         for row_id, quantity in (quantities or {}).items():
             await cart.set_quantity(row_id, quantity)
         if delete:
             await cart.delete(delete)
         return await cart.rows()
-
-
-def _cart(resources: Resources, marketplace: Marketplace) -> Cart:
-    cart = resources.offerings[marketplace].cart
-    if cart is None:
-        raise CartFault(f"the service has no cart for {marketplace}")
-    return cart
 
 
 def _require_rows(rows: Sequence[CartRow], quantities: Mapping[str, int]) -> None:

@@ -37,7 +37,7 @@ async def _add(resources: Resources, order: OrderRecord, line: OrderLine) -> Non
     if any(effect.part == part_of(line) and not _is_free(effect) for effect in _adds(resources, order)):
         return
     try:
-        row = row_of(await require_cart(resources, order).rows(), line)
+        row = row_of(await require_cart(resources, order.marketplace).rows(), line)
     except Misconfigured:
         raise
     except XportcnError:

@@ -12,15 +12,13 @@ from tasks.effects.cart_line import require_cart, row_ids
 from tasks.preview import with_freight
 from tasks.resources import Resources
 
-KEPT = ("order_ref", "batch_id", "marketplace", "state", "reason", "fingerprint")
-
 
 async def plan_cart(resources: Resources, order: OrderRecord) -> PlannedOrder:
     """What ordering the order's rows would cost now, with the quantities that lie in the cart. Raises `CartFault`."""
     if order.order_id is not None:
         raise CartFault(f"{order.order_ref} is ordered already (order {order.order_id}, {order.state})")
     rows = row_ids(resources, order)
-    cart, plan = require_cart(resources, order), order.plan
+    cart, plan = require_cart(resources, order.marketplace), order.plan
     lines = lines_as_carted(plan.lines, await cart.rows(), rows)
     plan = replace(plan, request=request_as_carted(plan.request, lines), lines=lines, freight=None)
     ids = [rows[line.line_no] for line in lines]

@@ -10,6 +10,7 @@ from connectors.ledger.records import OrderRecord
 from connectors.xportcn.carts.base import Cart
 from domain.cart import CartFault, row_of
 from domain.effects import Action, Claim, EffectStatus
+from domain.marketplace import Marketplace
 from domain.orders import OrderLine
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting, look_one_by_one
 from tasks.resources import Resources
@@ -32,7 +33,7 @@ class AddToCart(EffectKind):
         line = self.line
         assert line is not None
         offer = next(offer for offer in order.offers if offer.item_id == line.item_id)
-        return _lies_there(await require_cart(self.resources, order).add(claim, line, offer))
+        return _lies_there(await require_cart(self.resources, order.marketplace).add(claim, line, offer))
 
     async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         return await look_one_by_one(attempts, self._look)
@@ -41,7 +42,7 @@ class AddToCart(EffectKind):
         line = next((line for line in attempt.order.lines if part_of(line) == attempt.effect.part), None)
         if line is None:
             return "the order does not have this line any more"
-        row = row_of(await require_cart(self.resources, attempt.order).rows(), line)
+        row = row_of(await require_cart(self.resources, attempt.order.marketplace).rows(), line)
         return _lies_there(row.row_id) if row else None
 
     @classmethod
@@ -58,11 +59,11 @@ def part_of(line: OrderLine) -> str:
     return f"line-{line.line_no}"
 
 
-def require_cart(resources: Resources, order: OrderRecord) -> Cart:
-    """The cart of the order's marketplace. Raises `CartFault` where the service has none."""
-    cart = resources.offerings[order.marketplace].cart
+def require_cart(resources: Resources, marketplace: Marketplace) -> Cart:
+    """The cart of a marketplace. Raises `CartFault` where the service has none."""
+    cart = resources.offerings[marketplace].cart
     if cart is None:
-        raise CartFault(f"the service has no cart for {order.marketplace}: use sourcing run")
+        raise CartFault(f"the service has no cart for {marketplace}")
     return cart
 
 

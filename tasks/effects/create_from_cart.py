@@ -28,7 +28,7 @@ class CreateFromCart(Create):
         return part == PART
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
-        resources, cart = self.resources, require_cart(self.resources, order)
+        resources, cart = self.resources, require_cart(self.resources, order.marketplace)
         rows = list(row_ids(resources, order).values())
         created = await cart.create(claim, order.sourcing_order, rows, await resources.warehouse())
         if len(created.order_ids) != 1:
@@ -54,7 +54,7 @@ class CreateFromCart(Create):
         ledger = self.resources.ledger
         begun = [one.intent_at for one in ledger.effects_of([order.order_ref]) if one.action is Action.CREATE]
         since = min(begun, default=order.recorded_at) - CLOCK_MARGIN
-        cart, rows = require_cart(self.resources, order), list(row_ids(self.resources, order).values())
+        cart, rows = require_cart(self.resources, order.marketplace), list(row_ids(self.resources, order).values())
         found = await cart.find(order.sourcing_order, rows, since=since)
         known = {str(one.order_id) for one in ledger.all_orders().values()}
         alive = [one for one in found if one.order_id not in known and one.status is not ServiceStatus.CLOSED]

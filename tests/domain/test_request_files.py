@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 import pytest
@@ -12,11 +13,26 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderRequest, Receiver, RequestLine
 from domain.request_cells import COLUMNS
-from domain.request_files import parse_requests
+from domain.request_files import ParsedRequests, RequestTable
 from tests.connectors.request_files.writing import GOOD
 
 NAMES = [column.name for column in COLUMNS]
 CUT_SHORT = "is a number that a spreadsheet cut short; format the column as text and enter it again"
+
+
+def parse_requests(
+    rows: Iterable[Mapping[str, object]], columns: Sequence[str], *, require_limit: bool = False
+) -> ParsedRequests:
+    """Check rows that are mappings from the columns, as they are spelled there, to cells. The first is row 2."""
+    table = RequestTable(require_limit=require_limit)
+    table.begin(columns)
+    bare = True
+    for number, row in enumerate(rows, start=2):
+        bare = False
+        table.add(number, [row.get(column) for column in columns])
+    if columns or not bare:
+        table.lack(columns)
+    return table.finish()
 
 
 def faults_of(*changes: dict[str, object], columns: list[str] = NAMES) -> list[str]:
