@@ -14,7 +14,10 @@ from tests.running import ROOT, RunningSandbox, own_sandbox
 __all__ = ["clock"]
 
 os.environ["COLUMNS"] = "200"  # the terminal's width is measured once, by whichever test imports it first
-SLOW = ("tests/deployments/", "tests/ui/", "tests/cli/test_starts.py", "tests/journeys/", "tests/crashes/")
+SLOW = (
+    *("tests/deployments/test_recovery.py", "tests/deployments/test_questions.py", "tests/ui/", "tests/deployments/"),
+    *("tests/cli/test_starts.py", "tests/journeys/", "tests/crashes/"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

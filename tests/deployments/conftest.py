@@ -29,14 +29,14 @@ IMPATIENT = Path(__file__).parent / "impatient"
 @pytest.fixture
 def served(installed: Served) -> Iterator[Served]:
     """The installation, which nobody breaks meanwhile."""
-    with installed.held(fcntl.LOCK_SH):
+    with installed.held(fcntl.LOCK_SH), _client_settings(installed):
         yield installed
 
 
 @pytest.fixture
 def shop(installed: Served) -> Iterator[Served]:
     """Empty books, and nobody else buys meanwhile."""
-    with installed.held(fcntl.LOCK_EX, of="books"):
+    with installed.held(fcntl.LOCK_EX, of="books"), _client_settings(installed):
         installed.sandbox.reset(keep_ids=True)  # the ledger still knows the orders of other tests
         yield installed
 
@@ -61,20 +61,19 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         fcntl.flock(users, fcntl.LOCK_SH)
         if (folder / "served.json").exists():
             fcntl.flock(start, fcntl.LOCK_UN)
-            with _client_settings(Served(folder)) as one:
-                yield one
+            yield Served(folder)
             return
         with _receiver(folder) as alerts, _serve(folder, alerts):
             fcntl.flock(start, fcntl.LOCK_UN)
-            with _client_settings(Served(folder)) as one:
-                yield one
+            yield Served(folder)
             fcntl.flock(users, fcntl.LOCK_EX)  # until nobody else uses it
 
 
 @contextmanager
-def _client_settings(one: Served) -> Iterator[Served]:
+def _client_settings(one: Served) -> Iterator[None]:
+    """For one test: others in this process talk to a server of their own."""
     with temporary_settings({PREFECT_API_URL: one.api}):
-        yield one
+        yield
 
 
 @contextmanager

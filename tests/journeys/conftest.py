@@ -14,13 +14,14 @@ from tests.running import Merchant, RunningSandbox
 
 @pytest.fixture(scope="session")
 def prefect_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with prefect_server(tmp_path_factory.mktemp("server")) as url, temporary_settings({PREFECT_API_URL: url}):
+    with prefect_server(tmp_path_factory.mktemp("server")) as url:
         yield url
 
 
 @pytest.fixture
-def merchant(sandbox: RunningSandbox, tmp_path: Path, prefect_url: str) -> Merchant:
-    return Merchant(sandbox, tmp_path, {"PREFECT_API_URL": prefect_url})
+def merchant(sandbox: RunningSandbox, tmp_path: Path, prefect_url: str) -> Iterator[Merchant]:
+    with temporary_settings({PREFECT_API_URL: prefect_url}):  # other tests in this process have a server of their own
+        yield Merchant(sandbox, tmp_path, {"PREFECT_API_URL": prefect_url})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
