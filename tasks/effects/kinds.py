@@ -44,8 +44,11 @@ KINDS: tuple[type[EffectKind], ...] = (
 
 
 def kind_of(effect: EffectRecord) -> type[EffectKind]:
-    """The kind of an effect."""
-    return next(kind for kind in KINDS if kind.action is effect.action and kind.owns(effect.part))
+    """The kind of an effect. Raises `LookupError` for one that no kind owns, which is a defect."""
+    for kind in KINDS:
+        if kind.action is effect.action and kind.owns(effect.part):
+            return kind
+    raise LookupError(f"{effect.key}: no kind of effect has this part")
 
 
 async def settle_open(resources: Resources, order_refs: Iterable[str]) -> None:
