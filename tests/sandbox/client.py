@@ -5,12 +5,20 @@ from __future__ import annotations
 import secrets
 import string
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import md5
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import orjson
+
+from sandbox.app import Sandbox
+from sandbox.server import listening
+from sandbox.store import FileStore
+from sandbox.world import World
 
 NONCE_LETTERS = string.ascii_letters + string.digits
 LOGISTICS = "/open/pp/logistics/"
@@ -104,3 +112,14 @@ class Caller:
         found = await self.control("GET", "catalogue", marketplace=marketplace, limit=str(limit), offset=str(offset))
         items: list[dict[str, Any]] = found["items"]
         return items
+
+
+@asynccontextmanager
+async def opened(state: Path) -> AsyncIterator[Caller]:
+    """A sandbox in this process on the state file, which is let go of at the end."""
+    store = FileStore(state, 7)
+    try:
+        async with listening(Sandbox(World(7, store))) as origin, aiohttp.ClientSession() as session:
+            yield Caller(session, origin)
+    finally:
+        store.close()

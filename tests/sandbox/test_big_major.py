@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
-from sandbox.app import Sandbox
 from sandbox.goods import service_fee
-from sandbox.server import listening
-from sandbox.store import FileStore
-from sandbox.world import World
 from tests.sandbox.buyer import ALIBABA_ADDRESS, Buyer
-from tests.sandbox.client import Answer, Caller
+from tests.sandbox.client import Answer, Caller, opened
 
 KEYWORDS = "/alibaba/ka/product/keywords/query"
 PRODUCT = "/alibaba/ka/product/detail/get"
@@ -387,17 +380,6 @@ async def test_a_late_create_makes_its_own_order(caller: Caller, row: dict[str, 
     assert (await caller.post(CREATE, cargo(row, message="R-1"))).data["success"]
     await caller.advance(seconds=60)
     assert [order["message"] for order in await listed(caller)] == ["R-1", "R-1"]
-
-
-@asynccontextmanager
-async def opened(state: Path) -> AsyncIterator[Caller]:
-    """A sandbox in this process on the state file, which is let go of at the end."""
-    store = FileStore(state, 7)
-    try:
-        async with listening(Sandbox(World(7, store))) as origin, aiohttp.ClientSession() as session:
-            yield Caller(session, origin)
-    finally:
-        store.close()
 
 
 async def test_previews_and_orders_survive_a_restart(tmp_path: Path) -> None:

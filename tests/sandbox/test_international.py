@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
-from sandbox.app import Sandbox
-from sandbox.server import listening
-from sandbox.store import FileStore
-from sandbox.world import World
 from tests.sandbox.buyer import Buyer
-from tests.sandbox.client import Answer, Caller
+from tests.sandbox.client import Answer, Caller, opened
 
 LIST = "/alibaba/international/product/list"
 DETAIL = "/alibaba/international/product/detail/get"
@@ -453,17 +446,6 @@ async def test_late_effects(caller: Caller, row: dict[str, Any]) -> None:
     await caller.advance(seconds=60)
     (order,) = (await caller.books())["orders"]
     assert (order["paid_times"], order["paid_fen"]) == (2, 1722)
-
-
-@asynccontextmanager
-async def opened(state: Path) -> AsyncIterator[Caller]:
-    """A sandbox in this process on the state file, which is let go of at the end."""
-    store = FileStore(state, 7)
-    try:
-        async with listening(Sandbox(World(7, store))) as origin, aiohttp.ClientSession() as session:
-            yield Caller(session, origin)
-    finally:
-        store.close()
 
 
 async def test_calculations_and_first_answers_survive_a_restart(tmp_path: Path) -> None:

@@ -7,18 +7,8 @@ from typing import Any
 
 from connectors.xportcn.operations import Operation, alibaba
 from tests.connectors.xportcn.samples.shop import Sample, Shop
+from tests.sandbox.buyer import ALIBABA_ADDRESS as ADDRESS
 
-ADDRESS = {
-    "fullName": "华南集运仓",
-    "mobile": "13800000001",
-    "phone": "",
-    "postCode": "518103",
-    "provinceText": "广东省",
-    "cityText": "深圳市",
-    "areaText": "宝安区",
-    "townText": "",
-    "address": "福永街道和平路1号A栋",
-}
 PAGING = {"beginPage": 1, "pageSize": 10}
 ARRIVED_DAYS = 6
 JPG = base64.b64encode(b"\xff\xd8\xff\xe0 a picture").decode()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from connectors.xportcn.operations import Operation, big_major, international, poizon
-from tests.connectors.xportcn.samples.alibaba import ADDRESS, ARRIVED_DAYS, cargo
+from tests.connectors.xportcn.samples.alibaba import ARRIVED_DAYS, cargo
 from tests.connectors.xportcn.samples.alibaba import PAGING as BEGIN_PAGING
 from tests.connectors.xportcn.samples.shop import PAGING, Sample, Shop
+from tests.sandbox.buyer import ALIBABA_ADDRESS as ADDRESS
 
 SHIPMENT_ADDRESS = {
     "zip": "518103",

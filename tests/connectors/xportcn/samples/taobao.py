@@ -6,6 +6,7 @@ from typing import Any
 
 from connectors.xportcn.operations import Operation, basics, taobao
 from tests.connectors.xportcn.samples.shop import PAGING, Sample, Shop
+from tests.sandbox.buyer import WAREHOUSE
 
 RECEIVER = {
     "country": "US",
@@ -17,17 +18,6 @@ RECEIVER = {
     "name": "Jo Doe",
     "phone": "5551234567",
     "mobilePhone": "5551234567",
-}
-WAREHOUSE = {
-    "country": "CN",
-    "state": "广东省",
-    "city": "深圳市",
-    "district": "宝安区",
-    "address": "福永街道和平路1号A栋",
-    "zip": "518103",
-    "name": "华南集运仓",
-    "phone": "13800000001",
-    "mobilePhone": "13800000001",
 }
 CART_ADDRESS = {("mobile_phone" if name == "mobilePhone" else name): value for name, value in WAREHOUSE.items()}
 ARRIVED_DAYS = 6
