@@ -117,19 +117,19 @@ class FromCarts:
     def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
         """The plan that the cart was filled with stays; what keeps the order from being bought is its reason."""
         held_back = [plan for plan in plans if not plan.is_fine]
-        resources.ledger.change([self._moved(plan, OrderState.HELD) for plan in held_back])
+        resources.ledger.change([self._held(plan) for plan in held_back])
 
     def approve(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
         """Only while the order is in the state it was planned in."""
         tolerance = resources.settings.price_tolerance_percent
-        for plan in plans:
+        for plan in plans:  # a run that dies now leaves it approved: no other command orders it
+            told = replace(plan, reason=f"{plan.reason}; order it with: sourcing cart order {plan.order_ref}")
             seen_in = self._seen[plan.order_ref].state
-            if resources.ledger.put_cart_plan(plan, seen_in=seen_in, tolerance=tolerance):
-                resources.ledger.change([self._moved(plan, OrderState.PLANNED)])
+            resources.ledger.put_cart_plan(told, seen_in=seen_in, tolerance=tolerance)
 
-    def _moved(self, plan: PlannedOrder, state: OrderState) -> OrderChange:
+    def _held(self, plan: PlannedOrder) -> OrderChange:
         expected = self._seen[plan.order_ref].state
-        return OrderChange(order_ref=plan.order_ref, state=state, expected=expected, reason=plan.reason)
+        return OrderChange(order_ref=plan.order_ref, state=OrderState.HELD, expected=expected, reason=plan.reason)
 
 
 async def _carted(resources: Resources, order: OrderRecord) -> PlannedOrder:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from connectors.ledger.records import Intent, OrderRecord, SpendLimits
+from connectors.ledger.records import Intent, OrderChange, OrderRecord, SpendLimits
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from domain.effects import Action
+from domain.states import OrderState
+from tasks.effects.cart_line import row_ids
 from tasks.effects.create_by_reference import CreateByReference, request_hash
 from tasks.effects.create_from_cart import PART, CreateFromCart
 from tasks.effects.protocol import perform
@@ -28,6 +31,9 @@ async def create_orders(
     intents = [_intent(resources, order) for ref, order in orders.items() if ref not in in_carts]
     await perform(CreateByReference(resources), intents, orders, limits=limits)
     for ref in in_carts:  # one after the other: each looks at the cart as the one before has left it
+        if len(row_ids(resources, orders[ref])) < len(orders[ref].lines):
+            await _hold_incomplete(resources, orders[ref])
+            continue
         intent = _intent(resources, orders[ref], part=PART)
         await perform(CreateFromCart(resources), [intent], orders, limits=limits)
 
@@ -37,6 +43,12 @@ def lie_in_carts(resources: Resources, orders: Mapping[str, OrderRecord]) -> lis
     effects = resources.ledger.effects_of(orders)
     in_carts = {one.order_ref for one in effects if one.action is Action.CART and one.status in COUNTS_AS_SPENT}
     return [ref for ref in orders if ref in in_carts]
+
+
+async def _hold_incomplete(resources: Resources, order: OrderRecord) -> None:
+    words = "not ordered: not all of it lies in the cart; put the rest there with sourcing cart add"
+    change = OrderChange(order_ref=order.order_ref, state=OrderState.HELD, expected=order.state, reason=words)
+    await asyncio.to_thread(resources.ledger.change, [change])
 
 
 def _intent(resources: Resources, order: OrderRecord, part: str = "") -> Intent:

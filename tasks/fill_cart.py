@@ -46,7 +46,12 @@ async def _add(resources: Resources, order: OrderRecord, line: OrderLine) -> Non
         await _hold(resources, order, _in_the_way(row))
         return
     intent = Intent(
-        order_ref=order.order_ref, action=Action.CART, amount=None, request_hash=line.sku_id[:64], part=part_of(line)
+        order_ref=order.order_ref,
+        action=Action.CART,
+        amount=None,
+        request_hash=line.sku_id[:64],
+        part=part_of(line),
+        seen_in=order.state,  # else it would be put there while a run orders what was approved of the file
     )
     await perform(AddToCart(resources, line), [intent], {order.order_ref: order})
 
@@ -72,7 +77,7 @@ async def _describe(resources: Resources, order: OrderRecord) -> None:
 
 
 async def _hold(resources: Resources, order: OrderRecord, reason: str) -> None:
-    change = OrderChange(order_ref=order.order_ref, state=OrderState.HELD, reason=reason)
+    change = OrderChange(order_ref=order.order_ref, state=OrderState.HELD, expected=order.state, reason=reason)
     await asyncio.to_thread(resources.ledger.change, [change])
 
 

@@ -46,7 +46,7 @@ async def _follow(resources: Resources, refund: Refund) -> str:
 
 async def take_outcome(resources: Resources, refund: Refund) -> str:
     """Write down what became of asking, and read the refund if it exists; answers what went wrong with that."""
-    effect = asking(resources, refund)
+    effect, known = asking(resources, refund), refund
     if refund.state is RefundState.ASKING and effect and effect.status is EffectStatus.DONE:
         refund_id = str((effect.answer or {})["refund_id"])
         if other := await asyncio.to_thread(_holder, resources, refund, refund_id):
@@ -57,7 +57,8 @@ async def take_outcome(resources: Resources, refund: Refund) -> str:
         declined = effect.status is EffectStatus.REFUSED
         state = RefundState.DECLINED if declined else RefundState.ASKING
         refund = replace(refund, state=state, refusal=effect.reason)
-    await asyncio.to_thread(resources.ledger.refunds.follow, refund, ())
+    if refund != known:  # another run may have written more meanwhile than was read here
+        await asyncio.to_thread(resources.ledger.refunds.follow, refund, ())
     return await look_at(resources, refund) if refund.refund_id else ""
 
 
@@ -117,7 +118,8 @@ async def restate(resources: Resources, order_ref: str) -> None:
         return
     steps = [OrderState.REFUNDING] if OrderState.REFUNDING not in (order.state, state) else []
     if order.state is not state or order.reason != reason:
-        changes = [OrderChange(order_ref=order_ref, state=step, reason=reason) for step in (*steps, state)]
+        moves = zip((order.state, *steps), (*steps, state), strict=True)
+        changes = [OrderChange(order_ref=order_ref, state=to, expected=old, reason=reason) for old, to in moves]
         await asyncio.to_thread(ledger.change, changes)
 
 

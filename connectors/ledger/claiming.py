@@ -12,7 +12,7 @@ from sqlalchemy import BindParameter, Connection, Executable, bindparam, select
 from connectors.ledger.moving import change_order
 from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, SpendLimits
 from connectors.ledger.schema import effects, orders
-from connectors.ledger.spending import without_room
+from connectors.ledger.spending import COUNTS_AS_SPENT, without_room
 from connectors.ledger.transactions import Transactions
 from domain.effects import OPEN, SPENDING, TAKING_BACK, Action, EffectStatus, effect_key
 from domain.states import OrderState
@@ -23,6 +23,11 @@ _OPPOSING = select(effects.c.order_ref).where(
     effects.c.order_ref.in_(_REFS),
     effects.c.status.in_(OPEN),
     effects.c.action.in_(bindparam("actions", expanding=True)),
+)
+_MAKING = select(effects).where(
+    effects.c.order_ref.in_(_REFS),
+    effects.c.action.in_((Action.CREATE, Action.CART)),
+    effects.c.status.in_(COUNTS_AS_SPENT),
 )
 STANDING = (
     select(orders.c.order_ref, orders.c.batch_id, orders.c.state, orders.c.plan_hash)
@@ -108,14 +113,28 @@ def still_valid(connection: Connection, intents: Sequence[Intent], batch_id: str
     now = {row.order_ref: row for row in connection.execute(STANDING, {"refs": refs})}
     against = {"refs": refs, "actions": [*_OPPOSED.get(intents[0].action, ())]}
     opposed = set(connection.scalars(_OPPOSING, against)) if against["actions"] else set()
+    ways = _ways(connection, refs) if intents[0].action in (Action.CREATE, Action.CART) else {}
     return [
         intent
         for intent in intents
         if intent.order_ref not in opposed
+        and ways.get(intent.order_ref, {_is_by_reference(intent)}) == {_is_by_reference(intent)}
         and (not intent.plan_hash or now[intent.order_ref].plan_hash == intent.plan_hash)
         and (not batch_id or now[intent.order_ref].batch_id == batch_id)
         and (intent.seen_in is None or now[intent.order_ref].state == intent.seen_in)
     ]
+
+
+def _ways(connection: Connection, order_refs: Sequence[str]) -> dict[str, set[bool]]:
+    """Whether what was begun to make these orders is done by reference, or in a cart: nobody makes one in both ways."""
+    ways: dict[str, set[bool]] = {}
+    for record in effect_records(connection, _MAKING, {"refs": order_refs}):
+        ways.setdefault(record.order_ref, set()).add(_is_by_reference(record))
+    return ways
+
+
+def _is_by_reference(effect: Intent | EffectRecord) -> bool:
+    return effect.action is Action.CREATE and not effect.part
 
 
 def slot_of(intent: Intent) -> str:

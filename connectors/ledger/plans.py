@@ -13,7 +13,8 @@ from sqlalchemy import Executable, bindparam, select, update
 
 from connectors.ledger.claiming import STANDING
 from connectors.ledger.codec import to_json
-from connectors.ledger.moving import audit
+from connectors.ledger.moving import audit, change_order
+from connectors.ledger.records import OrderChange
 from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import effects, orders
 from connectors.ledger.spending import COUNTS_AS_SPENT
@@ -94,7 +95,10 @@ def put_rows(ledger: Transactions, rows: Sequence[Mapping[str, Any]]) -> None:
 
 @repeating
 def put_cart_row(ledger: Transactions, row: Mapping[str, Any], *, seen_in: OrderState) -> bool:
-    """Write what was approved of an order that lies in a cart; False when it is being ordered, or has moved on."""
+    """Write what was approved of an order that lies in a cart, which is planned from now on.
+
+    False when it is being ordered, or has moved on.
+    """
     order_ref = row["order_ref"]
     values = {name: value for name, value in row.items() if name not in KEPT_IN_CART}
     with ledger.transaction() as connection:
@@ -103,6 +107,8 @@ def put_cart_row(ledger: Transactions, row: Mapping[str, Any], *, seen_in: Order
             return False
         statement = update(orders).where(orders.c.order_ref == order_ref)
         connection.execute(statement.values({**values, "updated_at": ledger.clock()}))
+        planned = OrderChange(order_ref=order_ref, state=OrderState.PLANNED, reason=row["reason"])
+        change_order(ledger, connection, planned)
     return True
 
 

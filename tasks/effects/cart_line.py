@@ -8,11 +8,11 @@ from typing import ClassVar
 
 from connectors.ledger.records import OrderRecord
 from connectors.xportcn.carts.base import Cart
-from domain.cart import CartFault, row_of
+from domain.cart import CartFault, CartRow, row_of
 from domain.effects import Action, Claim, EffectStatus
 from domain.marketplace import Marketplace
 from domain.orders import OrderLine
-from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting, look_one_by_one
+from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
 from tasks.resources import Resources
 
 
@@ -36,18 +36,22 @@ class AddToCart(EffectKind):
         return _lies_there(await require_cart(self.resources, order.marketplace).add(claim, line, offer))
 
     async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
-        return await look_one_by_one(attempts, self._look)
-
-    async def _look(self, attempt: Attempt) -> Sighting | None:
-        line = next((line for line in attempt.order.lines if part_of(line) == attempt.effect.part), None)
-        if line is None:
-            return "the order does not have this line any more"
-        row = row_of(await require_cart(self.resources, attempt.order.marketplace).rows(), line)
-        return _lies_there(row.row_id) if row else None
+        marketplaces = {attempt.order.marketplace for attempt in attempts}
+        rows = {place: await require_cart(self.resources, place).rows() for place in marketplaces}
+        seen = {one.effect.key: _seen(one, rows[one.order.marketplace]) for one in attempts}
+        return {key: sighting for key, sighting in seen.items() if sighting is not None}
 
     @classmethod
     def question(cls, order_ref: str, order_id: str | None, part: str) -> str:
         return f"Does {part.replace('-', ' ')} of {order_ref} lie in the cart?"
+
+
+def _seen(attempt: Attempt, rows: Sequence[CartRow]) -> Sighting | None:
+    line = next((line for line in attempt.order.lines if part_of(line) == attempt.effect.part), None)
+    if line is None:
+        return "the order does not have this line any more"
+    row = row_of(rows, line)
+    return _lies_there(row.row_id) if row else None
 
 
 def _lies_there(row_id: str) -> Proof:

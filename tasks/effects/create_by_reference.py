@@ -23,6 +23,8 @@ from tasks.reading_orders import by_channel, is_another_s
 
 CLOCK_MARGIN = timedelta(minutes=10)
 MOST_CONTROLS = 3
+CHUNK = 500
+"""A statement takes a bounded number of references."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,10 @@ class CreateByReference(Create):
 
     def _misnamed(self, reading: Reading) -> str:
         shown = {one.order_id: one for each in (reading.listed, *reading.found.values()) for one in each}
-        ours = self.resources.ledger.orders(name for one in shown.values() for name in one.names)
-        return misnamed(shown.values(), {ref: order.order_id for ref, order in ours.items() if order.order_id})
+        names = sorted({name for one in shown.values() for name in one.names})
+        parts = [self.resources.ledger.orders(names[start : start + CHUNK]) for start in range(0, len(names), CHUNK)]
+        ours = {ref: order.order_id for part in parts for ref, order in part.items() if order.order_id}
+        return misnamed(shown.values(), ours)
 
     def _creates(self, orders: Sequence[OrderRecord]) -> dict[str, list[EffectRecord]]:
         """The attempts to create each order, oldest first."""

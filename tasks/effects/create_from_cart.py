@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from connectors.ledger.records import OrderChange, OrderRecord
+from connectors.xportcn.carts.base import RowsAreGone
 from connectors.xportcn.errors import Refused
 from domain.effects import Action, Claim
 from domain.service_orders import ServiceStatus
@@ -55,7 +56,10 @@ class CreateFromCart(Create):
         begun = [one.intent_at for one in ledger.effects_of([order.order_ref]) if one.action is Action.CREATE]
         since = min(begun, default=order.recorded_at) - CLOCK_MARGIN
         cart, rows = require_cart(self.resources, order.marketplace), list(row_ids(self.resources, order).values())
-        found = await cart.find(order.sourcing_order, rows, since=since)
+        try:
+            found = await cart.find(order.sourcing_order, rows, since=since)
+        except RowsAreGone as gone:
+            return gone.message
         known = {str(one.order_id) for one in ledger.all_orders().values()}
         alive = [one for one in found if one.order_id not in known and one.status is not ServiceStatus.CLOSED]
         if not alive:

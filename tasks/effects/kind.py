@@ -131,17 +131,22 @@ class EffectKind(ABC):
 async def look_one_by_one(
     attempts: Sequence[Attempt], look: Callable[[Attempt], Awaitable[Sighting | None]]
 ) -> dict[str, Sighting]:
-    """What is seen of each, where one request tells of one. Of several, one that can't be asked about fails alone."""
+    """What is seen of each, where one request tells of one. Of several, one that is refused fails alone.
+
+    A service that does not answer is not asked again about the others: waiting for each may take longer than a lease.
+    """
     seen: dict[str, Sighting] = {}
+    silent = ""
     for attempt in attempts:
         try:
-            sighting = await look(attempt)
+            sighting = silent or await look(attempt)
         except Misconfigured:
             raise
         except XportcnError as error:
             if len(attempts) == 1:
                 raise
             sighting = f"the service could not be asked what became of it ({error.message})"
+            silent = "" if isinstance(error, Refused) else sighting
         if sighting is not None:
             seen[attempt.effect.key] = sighting
     return seen

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from connectors.ledger.records import EffectRecord
-from domain.after_sale import RefundState
+from connectors.xportcn.errors import Misconfigured
+from domain.after_sale import UNDER_WAY, RefundState
 from domain.effects import OPEN
 from domain.marketplace import Marketplace
+from domain.states import OrderState
 from tasks.effects.book import Book
 from tasks.effects.cancel import Cancel
 from tasks.effects.cart_line import AddToCart
@@ -55,15 +57,21 @@ async def settle_open(resources: Resources, order_refs: Iterable[str]) -> None:
     """Read what became of every effect of these orders that was left open; refunds and orders say what was found.
 
     Those that a living run has in hand are left to it. Orders are read anew for each kind: one that was taken back is
-    neither paid nor booked while nobody knows what became of that.
+    neither paid nor booked while nobody knows what became of that. Raises `Misconfigured` once all others are settled,
+    unless what can't be asked about needs no person either.
     """
-    refs = list(order_refs)
+    refs, trouble = list(order_refs), list[Misconfigured]()
     if waiting := resources.ledger.unsettled(refs):
         opened = _by_kind(resources, waiting)
         for kind in KINDS:
             for group in opened[kind].values():
-                await settle(kind(resources), group)
+                try:
+                    await settle(kind(resources), group)
+                except Misconfigured as error:
+                    trouble += [error] if kind.is_worth_asking else []
     await _bring_refunds_on(resources, refs)
+    if trouble:
+        raise trouble[0]
 
 
 def _by_kind(
@@ -80,9 +88,20 @@ def _by_kind(
 
 async def _bring_refunds_on(resources: Resources, order_refs: Sequence[str]) -> None:
     """A run may also have died between hearing of a refund, writing it down, and moving its order."""
-    refunds = resources.ledger.refunds.of_orders(order_refs)
+    ledger = resources.ledger
+    refunds = ledger.refunds.of_orders(order_refs)
+    in_hand = _in_hand(resources, [refund.order_ref for refund in refunds])
     for refund in refunds:
-        if refund.state is RefundState.ASKING:
+        if refund.state is RefundState.ASKING and refund.order_ref not in in_hand:
             await take_outcome(resources, refund)
-    for order_ref in dict.fromkeys(refund.order_ref for refund in refunds):
-        await restate(resources, order_ref)
+    under_way = {refund.order_ref for refund in refunds if refund.state in UNDER_WAY}
+    for ref, order in ledger.orders({refund.order_ref for refund in refunds} - in_hand).items():
+        if ref in under_way or order.state is OrderState.REFUNDING:
+            await restate(resources, ref)
+
+
+def _in_hand(resources: Resources, order_refs: Collection[str]) -> set[str]:
+    """Those of these orders that another run is at work on."""
+    waiting = resources.ledger.unsettled(order_refs) if order_refs else ()
+    effects = resources.ledger.effects_of(waiting) if waiting else ()
+    return {one.order_ref for one in effects if one.status in OPEN and one.owner != resources.ledger.owner}

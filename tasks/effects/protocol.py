@@ -90,13 +90,13 @@ async def settle(kind: EffectKind, order_refs: Collection[str]) -> None:
 def _settled(
     chunk: _Chunk, record: EffectRecord, seen: Mapping[str, Sighting] | XportcnError, asked_at: datetime
 ) -> Outcome:
-    if isinstance(seen, XportcnError):
-        return _unknown(chunk, record, f"the service could not be asked what became of it ({seen.message})")
-    proof = seen.get(record.key)
+    proof = None if isinstance(seen, XportcnError) else seen.get(record.key)
     if isinstance(proof, Proof):
         return _done(chunk, record, proof)
     if never_sent(chunk.resources.send_logs, record.sender, record.key):
         return _unsent(chunk, record, "the run ended before it was sent")
+    if isinstance(seen, XportcnError):
+        return _unknown(chunk, record, f"the service could not be asked what became of it ({seen.message})")
     return _unknown(chunk, record, proof) if isinstance(proof, str) else _not_seen(chunk, record, proof, asked_at)
 
 

@@ -7,14 +7,14 @@ from datetime import datetime
 
 from connectors.xportcn.api import alibaba_cart as api
 from connectors.xportcn.api import alibaba_order
-from connectors.xportcn.carts.base import require_true
+from connectors.xportcn.carts.base import RowsAreGone, require_true
 from connectors.xportcn.channels import alibaba_1688_reading as reading
 from connectors.xportcn.channels.alibaba_1688 import Alibaba1688Channel
 from connectors.xportcn.channels.alibaba_requests import address
 from connectors.xportcn.channels.base import Created, Warehouse
 from connectors.xportcn.channels.previewing import no_quote
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.errors import Refused, Unanswered
+from connectors.xportcn.errors import Refused
 from connectors.xportcn.wire import Nothing
 from domain.cart import CartRow
 from domain.effects import Claim
@@ -72,7 +72,7 @@ class Alibaba1688Cart:
         found = list(shown.found.get(order.order_ref, ()))
         if not found and not any(row.row_id in row_ids for row in await self.rows()):
             words = "the rows have left the cart, and no order of theirs shows in the order list"
-            raise Unanswered(words, operation=alibaba_order.ORDER_PAGE.operation.name)
+            raise RowsAreGone(words, operation=alibaba_order.ORDER_PAGE.operation.name)
         return found
 
 

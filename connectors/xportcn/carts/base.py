@@ -48,9 +48,13 @@ class Cart(Protocol):
     async def find(self, order: SourcingOrder, row_ids: Sequence[str], *, since: datetime) -> list[ServiceOrder]:
         """The orders that ordering these rows since then may have made; none only while a row still lies in the cart.
 
-        Raises `Unanswered` when the rows are gone and no order of theirs shows: that they lie there is the only sign
-        that they were not ordered.
+        Raises `RowsAreGone` when no order of theirs shows either: that they lie there is the only sign that they were
+        not ordered.
         """
+
+
+class RowsAreGone(Unanswered):
+    """The rows have left the cart, and no order of theirs shows: only a person can tell what became of them."""
 
 
 def require_true(call: ReadCall[Any, bool], *, answered: bool) -> None:

@@ -9,13 +9,13 @@ from itertools import combinations
 
 from connectors.xportcn.api import taobao_cart as api
 from connectors.xportcn.api import taobao_order
-from connectors.xportcn.carts.base import require_true
+from connectors.xportcn.carts.base import RowsAreGone, require_true
 from connectors.xportcn.channels import taobao_reading as reading
 from connectors.xportcn.channels.base import Created, Warehouse
 from connectors.xportcn.channels.previewing import no_quote
 from connectors.xportcn.channels.taobao import foreign_address
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.errors import Refused, Unanswered
+from connectors.xportcn.errors import Refused
 from connectors.xportcn.wire import Nothing, unix_ms
 from domain.cart import CartRow
 from domain.effects import Claim
@@ -92,7 +92,7 @@ class TaobaoCart:
             if sum((_goods(one) for one in found), Counter()) == wanted:
                 return [reading.service_order(one) for one in found]
         words = "the rows have left the cart, and no order of exactly their items shows in the order list"
-        raise Unanswered(words, operation=taobao_order.ORDER_PAGE.operation.name)
+        raise RowsAreGone(words, operation=taobao_order.ORDER_PAGE.operation.name)
 
 
 def _together(orders: Sequence[taobao_order.PurchaseOrder]) -> Iterator[tuple[taobao_order.PurchaseOrder, ...]]:
