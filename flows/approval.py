@@ -84,7 +84,7 @@ async def decide(question: ApprovalRequest, settings: SourcingSettings, *, yes: 
         return Decision(approved=[plan.order_ref for plan in question.all], by="a yes given beforehand")
     if (person := approver.get()) is not nobody:
         said, name = person(question), getpass.getuser()
-        return Decision(approved=[p.order_ref for p in question.all] if said else [], by=name, why_not=f"by {name}")
+        return Decision(approved=[p.order_ref for p in question.all] if said else [], by=name, why_not=f" by {name}")
     if asks_in_the_ui.get() or has_deployment():
         async with aside():
             answer = await ask_in_the_ui(question, settings.approval_timeout_s)

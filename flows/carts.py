@@ -69,12 +69,14 @@ async def order_from_cart(
 ) -> BatchReport:
     """Order what lies in the carts for these orders, with the quantities found there; then pay, book and ship.
 
-    Each batch of theirs is a run of its own. `budget_cny` bounds what the orders of one batch may cost in yuan.
+    Each batch of theirs is a run of its own. `budget_cny` bounds what the orders of the one batch may cost in yuan.
     Raises `CartFault` before anything is sent.
     """
     budget = Money.parse(budget_cny) if budget_cny else None
     async with opened() as resources:
         orders = _known(resources.ledger, order_refs)
+        if budget and len(_by_batch(orders)) > 1:
+            raise CartFault(f"a budget is for one batch: order those of {' and '.join(_by_batch(orders))} apart")
         if dry_run:  # a run settles by itself; without that a line whose answer was lost would seem not to lie there
             await settle_open(resources, orders)
         reports = []

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
+from domain.effects import Action
 from domain.orders import OrderRequest
 from domain.states import REACHED_BOOKED, OrderState
 
@@ -25,10 +26,15 @@ class Work:
 
 
 def sort_requests(ledger: Ledger, requests: Sequence[OrderRequest]) -> Work:
-    """Sort by what the ledger proves; an order without any live effect may be planned anew."""
+    """Sort by what the ledger proves; an order without any live effect may be planned anew.
+
+    Of one that lies in a cart and is not ordered yet there is nothing to do here: it is ordered from there.
+    """
     refs = [request.order_ref for request in requests]
     known = ledger.orders(refs)
-    begun = {effect.order_ref for effect in ledger.effects_of(refs) if effect.status in COUNTS_AS_SPENT}
+    live = [effect for effect in ledger.effects_of(refs) if effect.status in COUNTS_AS_SPENT]
+    begun = {effect.order_ref for effect in live}
+    only_carted = begun - {effect.order_ref for effect in live if effect.action is not Action.CART}
     work = Work()
     for request in requests:
         order = known.get(request.order_ref)
@@ -40,7 +46,7 @@ def sort_requests(ledger: Ledger, requests: Sequence[OrderRequest]) -> Work:
                 f"{order.state}), which is left as it is. To go on with that order, put the old contents back; "
                 "to buy something further, give it a new order_ref"
             )
-        elif order.state in OVER:
+        elif order.state in OVER or (order.order_ref in only_carted and order.order_id is None):
             work.over[request.order_ref] = order
         else:
             work.under_way[request.order_ref] = order

@@ -8,6 +8,7 @@ from typing import Any
 
 from prefect.artifacts import acreate_table_artifact
 
+from connectors.ledger.facts import every_open_effect
 from connectors.ledger.records import OrderRecord
 from domain.report import ReportLine
 from domain.states import OrderState
@@ -20,6 +21,7 @@ from flows.shown.expected_failures import run_logger
 from flows.shown.progress import rename_run, shown
 from tasks.effects.kinds import settle_open
 from tasks.opaque import opaque
+from tasks.pay import confirm_payments
 from tasks.resources import Resources
 from tasks.snapshot import snapshot_tracking
 from tasks.sync_tracking import sync_tracking as sync_chunk
@@ -53,9 +55,12 @@ class TrackReport:
 
 async def track(resources: Resources, chunk_size: int) -> TrackReport:
     ledger, started = resources.ledger, resources.clock()
-    watched = ledger.orders_in(FOLLOWED)
+    opened = {effect.order_ref for effect in every_open_effect(ledger)}
+    watched = ledger.orders_in([*FOLLOWED, OrderState.PAYMENT_PENDING]) | ledger.orders(opened)
     feed = EventFeed(ledger, watched)
     await settle_open(resources, watched)
+    pending = ledger.orders_in([OrderState.PAYMENT_PENDING])
+    await confirm_payments(resources, [ref for ref in pending if ref in watched])
     orders = {ref: one for ref, one in ledger.orders(watched).items() if one.order_id and one.state in FOLLOWED}
     run_logger().info("%s to follow", number_of(len(orders), "order"))
     await shown("the run's name", rename_run(f"track {number_of(len(orders), 'order')}"))

@@ -50,6 +50,10 @@ class CreateFromCart(Create):
     def if_misnamed(self, attempt: Attempt) -> str:
         return ", and looked for by what lay in the cart. Run again"
 
+    @classmethod
+    def question(cls, order_ref: str, order_id: str | None, part: str) -> str:
+        return f"Does the marketplace's console show an order of what lay in the cart for {order_ref}?"
+
     async def _look(self, order: OrderRecord) -> Sighting | None:
         """An order of these contents that no order of this ledger has."""
         ledger = self.resources.ledger

@@ -59,6 +59,7 @@ async def test_beyond_the_limit_a_person_at_the_terminal_decides(
     finally:
         approver.reset(token)
     assert (list(said.approved), said.by, said.stops) == (["A-1", "A-2"] if answer else [], "mei", not answer)
+    assert said.why_not == " by mei"
 
 
 async def test_without_a_yes_and_without_anybody_nothing_is_approved() -> None:

@@ -111,6 +111,10 @@ def test_the_limits_of_the_file_hold_for_the_cart(merchant: Merchant) -> None:
     poor = merchant.report("cart", "order", "taobao-000", "--yes", "--budget-cny", "0.01")
     assert Counter(poor["counts"]) == Counter({"held": 1})
     assert "does not fit the budget" in poor["orders"][0]["reason"]
+    merchant.report("cart", "add", requests(merchant, "1688"))
+    both = merchant.sourcing("cart", "order", "taobao-000", "1688-000", "--yes", "--budget-cny", "5000")
+    assert both.exit_code == 2
+    assert "a budget is for one batch" in both.stderr
     assert merchant.sandbox.books()["orders"] == []
 
 

@@ -407,6 +407,8 @@ class Episode:
             if self.taken_back:
                 await self.start("cancel", says_yes=True)
             await self.start("source", says_yes=True)
+            if not self.found and self._unexplained():  # an order of the corrected file, which is not run again
+                await self.start("track", says_yes=True)
             if self.found or not self._unexplained():
                 break
         await self._person_answers()

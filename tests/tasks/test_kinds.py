@@ -160,7 +160,7 @@ CASES: dict[type[EffectKind], Case] = {
     ),
     CreateFromCart: Case(
         state=O.PLANNED, part="cart", shows=_was_made_of_the_cart, done=O.ORDERED, unsent=O.HELD, unknown=O.UNKNOWN,
-        question="Does the marketplace's console show an order with reference A-1?",
+        question="Does the marketplace's console show an order of what lay in the cart for A-1?",
     ),
     Pay: Case(
         state=O.ORDERED, shows=_order_shows(ServiceStatus.PAID, paid=Money(100)), done=O.PAID, unsent=O.ORDERED,

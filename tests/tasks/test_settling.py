@@ -21,6 +21,7 @@ from domain.plan import PlannedOrder
 from domain.resolutions import Resolution, ResolutionKind
 from domain.service_orders import ServiceStatus
 from domain.states import OrderState
+from flows.sorting import sort_requests
 from tasks.create_order import create_orders
 from tasks.effects.kinds import settle_open
 from tasks.follow_refunds import restate, take_outcome
@@ -211,3 +212,11 @@ async def test_a_service_that_is_silent_is_asked_once(
     await settle_open(next_run, ["C-0", "C-1", "C-2"])
     assert asked == ["R0"]
     assert {one.status for one in next_run.ledger.effects_of(["C-0", "C-2"])} == {EffectStatus.UNKNOWN}
+
+
+def test_what_only_lies_in_a_cart_is_nothing_for_a_run_of_its_file(resources: Resources) -> None:
+    """It is ordered from there: its freight is not asked for, and its reason goes on saying so."""
+    resources.ledger.put_plans([planned("B-1")], "batch")
+    line_added(resources, "B-1")
+    work = sort_requests(resources.ledger, [planned("B-1").request])
+    assert (list(work.over), work.to_plan, work.under_way) == (["B-1"], [], {})
