@@ -89,7 +89,7 @@ def cart_order(
     order_ref: Annotated[list[str], typer.Argument(help="Orders that lie in a cart.")],
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Approve without asking.")] = False,
-    budget_cny: Annotated[str | None, typer.Option(help="Most that the orders of their batch may cost, in yuan.")] = None,
+    budget_cny: Annotated[str | None, typer.Option(help="Most that their batch may cost, in yuan.")] = None,
     json: Json = False,
 ) -> None:
     """Order what lies in the carts, then pay, book and ship it like any other order."""
