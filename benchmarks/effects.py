@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from benchmarks.measuring import Comparison, compare
 from connectors.concurrently import concurrently
-from connectors.ledger.order_facts import Ordered
+from connectors.ledger.order_facts import Facts
 from connectors.ledger.plans import put_rows
 from connectors.ledger.recorder import OutcomeRecorder
 from connectors.ledger.records import Intent, OrderChange, OrderRecord, Outcome
@@ -126,7 +126,7 @@ class CreateAtOnce(CreateByReference):
 
 
 def send(claim: Claim, order: OrderRecord) -> Proof:
-    fact = Ordered(order_id=claim.key, total=PRICE, at=claim.lease_until)
+    fact = Facts.ordered(order_id=claim.key, total=PRICE, at=claim.lease_until)
     return Proof(answer={}, change=OrderChange(order_ref=order.order_ref, state=OrderState.ORDERED, writes=fact))
 
 

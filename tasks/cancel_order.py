@@ -9,7 +9,7 @@ from datetime import timedelta
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from connectors.ledger.order_facts import Paid
+from connectors.ledger.order_facts import Facts
 from connectors.ledger.records import Intent, OrderChange, OrderRecord
 from domain.effects import Action
 from domain.service_orders import ServiceOrder, ServiceStatus
@@ -61,6 +61,6 @@ def _confirmed(order_ref: str, shown: ServiceOrder) -> OrderChange | None:
         return OrderChange(order_ref=order_ref, state=OrderState.CANCELLED)
     if not shown.status.is_paid or not (paid := shown.taken):
         return None
-    fact = Paid(amount=paid, total=shown.total, at=shown.paid_at)
+    fact = Facts.paid(amount=paid, total=shown.total, at=shown.paid_at)
     reason = f"the order was paid before it closed; ask for {paid} back: sourcing refund {order_ref} --kind refund"
     return OrderChange(order_ref=order_ref, state=OrderState.CANCELLED, reason=reason, writes=fact)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from connectors.concurrently import concurrently
-from connectors.ledger.order_facts import Fact, FreightApproved, FreightAsked
+from connectors.ledger.order_facts import NOTHING, Facts
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from connectors.xportcn.freight import render
@@ -47,11 +47,11 @@ async def _render(resources: Resources, order: OrderRecord) -> ChosenFreight | O
         return _held(order, f"no freight service {wish!r}; offered: {offered}")
     if reason := _above_approved(order, service):
         voids_approval = order.freight_currency != service.price.currency
-        return _held(order, reason, FreightAsked(price=service.price, voids_approval=voids_approval))
+        return _held(order, reason, Facts.freight_asked(price=service.price, voids_approval=voids_approval))
     return ChosenFreight(quote=quote, service=service)
 
 
-def _held(order: OrderRecord, reason: str, *writes: Fact) -> OrderChange:
+def _held(order: OrderRecord, reason: str, writes: Facts = NOTHING) -> OrderChange:
     words = f"paid, not booked: {reason}"
     return OrderChange(
         order_ref=order.order_ref, state=OrderState.HELD, expected=order.state, reason=words, writes=writes
@@ -96,5 +96,5 @@ def approve_freight(resources: Resources, plans: Sequence[PlannedOrder]) -> None
     """Write down that these freight prices were approved."""
     priced = {plan.order_ref: plan.freight_service.price for plan in plans if plan.freight_service}
     resources.ledger.change(
-        [OrderChange(order_ref=ref, writes=FreightApproved(price=price)) for ref, price in priced.items()]
+        [OrderChange(order_ref=ref, writes=Facts.freight_approved(price=price)) for ref, price in priced.items()]
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from connectors.ledger.order_facts import Fact
+from connectors.ledger.order_facts import NOTHING, Facts
 from connectors.ledger.records import EffectRecord, Intent, OrderChange, OrderRecord
 from connectors.ledger.resolutions import ResolutionRecord
 from domain.effects import OPEN, EffectStatus
@@ -90,7 +90,8 @@ class Case:
         effect: EffectRecord | None,
         status: EffectStatus,
         state: OrderState | None,
-        *facts: Fact,
+        facts: Facts = NOTHING,
+        *,
         proof: dict[str, Any] | None = None,
         reason: str = "",
         intent: Intent | None = None,

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from connectors.ledger.order_facts import Approved, Booked, Fact, NotBooked, Ordered, Paid
+from connectors.ledger.order_facts import Facts
 from connectors.ledger.records import EffectRecord, Intent, OrderRecord
 from connectors.ledger.resolutions import ResolutionRecord
 from connectors.xportcn.errors import Refused
@@ -58,16 +58,16 @@ async def _about_creating(case: Case) -> ResolutionRecord:
         raise case.nothing_asked("creation")
     shown = await _require_order(case)
     at = shown.created_at or case.resources.clock()
-    facts: list[Fact] = [Ordered(order_id=shown.order_id, total=shown.total, at=at)]
+    facts = Facts.ordered(order_id=shown.order_id, total=shown.total, at=at)
     most, intent = order.payable, None
     if order.approved_minor is None:
         most = _approved_by(case, shown)
-        facts.append(Approved(amount=most))
+        facts |= Facts.approved(amount=most)
     if effect is None and not is_several(case.effects):
         intent = Intent(order_ref=order.order_ref, action=Action.CREATE, amount=most, request_hash=order.fingerprint)
     proof = {"order_ids": [shown.order_id], "total": str(shown.total)}
     state = OrderState.ORDERED if can_move(order.state, OrderState.ORDERED) else OrderState.HELD
-    return case.record(effect, EffectStatus.DONE, state, *facts, proof=proof, intent=intent)
+    return case.record(effect, EffectStatus.DONE, state, facts, proof=proof, intent=intent)
 
 
 async def _require_order(case: Case) -> ServiceOrder:
@@ -137,7 +137,7 @@ def _paid(case: Case, effect: EffectRecord | None, shown: ServiceOrder | None) -
         raise case.contradicted(f"order {order.order_id} is {shown.status}")
     if shown and shown.status.is_paid and (amount := shown.taken) and amount != told:
         raise case.contradicted(f"order {order.order_id} is paid with {amount}: answer --paid {amount.major}")
-    fact, proof = Paid(amount=told, at=shown.paid_at if shown else None), {"told_by": case.by}
+    fact, proof = Facts.paid(amount=told, at=shown.paid_at if shown else None), {"told_by": case.by}
     if told > order.payable:
         reason = f"the service took {told}, approved was {order.payable}: ask for the difference back"
         return case.record(effect, EffectStatus.DONE, OrderState.HELD, fact, proof=proof, reason=reason)
@@ -156,7 +156,7 @@ async def _about_booking(case: Case) -> ResolutionRecord:
         effect,
         EffectStatus.DONE,
         OrderState.BOOKED,
-        Booked(shipment=shipment, at=case.resources.clock()),
+        Facts.booked(shipment=shipment, at=case.resources.clock()),
         proof={"shipment_order_id": shipment_id, "told_by": case.by},
         reason=f"{case.by} found that it was booked as {shipment_id}",
     )
@@ -177,7 +177,7 @@ async def _not_booked(case: Case, effect: EffectRecord | None) -> ResolutionReco
     reason = f"{case.by} found that it was not booked; run again to book it"
     if effect.status is not EffectStatus.DONE:
         return case.record(effect, EffectStatus.UNSENT, OrderState.PAID, reason=reason)
-    return case.record(effect, EffectStatus.REFUSED, OrderState.HELD, NotBooked(), reason=reason)
+    return case.record(effect, EffectStatus.REFUSED, OrderState.HELD, Facts.not_booked(), reason=reason)
 
 
 def _shipment_told(case: Case, shown: Sequence[Shipment]) -> Shipment:

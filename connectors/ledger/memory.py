@@ -46,7 +46,7 @@ class Memory:
     def ended(self, outcomes: Iterable[Outcome]) -> None:
         for outcome in outcomes:
             if (deed := self._deeds.get(outcome.claim.key)) is not None:
-                filled = outcome.change.filled if outcome.change else {}
+                filled = outcome.change.writes.columns if outcome.change else {}
                 paid = filled.get("paid_minor")
                 self._deeds[outcome.claim.key] = replace(
                     deed,

@@ -31,7 +31,7 @@ def change_order(
         return
     if change.state is not None and is_behind(change.state, old):
         return  # another run saw more of the order than this one
-    values: dict[str, Any] = {**change.filled, "updated_at": ledger.clock()}
+    values: dict[str, Any] = {**change.writes.columns, "updated_at": ledger.clock()}
     # a payment that happened is written down wherever the order stands by now, or it would be made again
     if is_fact and change.state is not None and not can_move(old, change.state):
         words = f"{change.reason or change.state} (came when the order was {old})"

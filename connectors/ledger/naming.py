@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, bindparam, func, or_, select
 
+from connectors.ledger.order_facts import NOTHING
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.schema import orders
 from domain.effects import EffectStatus
@@ -82,9 +83,9 @@ class Names:
         """A change that goes with no effect, or a hold in its place."""
         if not (why := self.against(change)):
             return change
-        return replace(change, state=OrderState.HELD, reason=f"{why}: look at both in the console", writes=())
+        return replace(change, state=OrderState.HELD, reason=f"{why}: look at both in the console", writes=NOTHING)
 
 
 def _ids(change: OrderChange) -> dict[str, str]:
-    filled = change.filled
+    filled = change.writes.columns
     return {column: str(filled[column]) for column in _THING if filled.get(column)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from connectors.ledger.codec import to_json
 from domain.freight import ChosenFreight
@@ -13,128 +13,76 @@ from domain.money import Money
 from domain.service_orders import Shipment
 
 
-class Fact(Protocol):
-    """One thing to write to an order. What it does not name stays as it is."""
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What to write to an order: amounts in the smallest unit, times in UTC. What is not named stays as it is."""
 
-    @property
-    def columns(self) -> Mapping[str, Any]: ...
+    columns: Mapping[str, Any]
 
+    def __or__(self, further: Facts) -> Facts:
+        return Facts({**self.columns, **further.columns})
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Approved:
-    """A person let an order cost this much and no more, without a plan to go by."""
+    @classmethod
+    def approved(cls, *, amount: Money) -> Facts:
+        """A person let an order cost this much and no more, without a plan to go by."""
+        return cls({"approved_minor": amount.minor, "payable_minor": amount.minor})
 
-    amount: Money
+    @classmethod
+    def ordered(cls, *, order_id: str, total: Money, at: datetime) -> Facts:
+        """The service made the order, and asks for `total`."""
+        return cls({"order_id": order_id, "total_minor": total.minor, "ordered_at": at})
 
-    @property
-    def columns(self) -> Mapping[str, Any]:
-        return {"approved_minor": self.amount.minor, "payable_minor": self.amount.minor}
+    @classmethod
+    def not_ordered(cls) -> Facts:
+        """The order that this one was taken for is another's."""
+        return cls({"order_id": None, "total_minor": None})
 
+    @classmethod
+    def paid(cls, *, amount: Money, at: datetime | None, total: Money | None = None) -> Facts:
+        """The service took `amount`; `at` is None where it does not tell. Without `total` the order's stays."""
+        paid = {"paid_minor": amount.minor, "paid_at": at}
+        return cls(paid if total is None else {**paid, "total_minor": total.minor})
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ordered:
-    """The service made the order. `total` is what it asks for it, `at` UTC."""
+    @classmethod
+    def refunded(cls, *, amount_minor: int) -> Facts:
+        """What came back of what was paid, over all refunds of the order."""
+        return cls({"refunded_minor": amount_minor})
 
-    order_id: str
-    total: Money
-    at: datetime
+    @classmethod
+    def freight_approved(cls, *, price: Money) -> Facts:
+        """Shipping may cost this much and no more."""
+        return cls({"freight_approved_minor": price.minor, "freight_currency": price.currency})
 
-    @property
-    def columns(self) -> Mapping[str, Any]:
-        return {"order_id": self.order_id, "total_minor": self.total.minor, "ordered_at": self.at}
+    @classmethod
+    def freight_asked(cls, *, price: Money, voids_approval: bool) -> Facts:
+        """What shipping would cost now, which was not approved; the next run asks for it.
 
+        What was approved in another currency (`voids_approval`) is no approval of it.
+        """
+        asked = {"freight_minor": price.minor, "freight_currency": price.currency}
+        return cls({**asked, "freight_approved_minor": None} if voids_approval else asked)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotOrdered:
-    """The order that this one was taken for is another's."""
+    @classmethod
+    def booked(cls, *, shipment: Shipment, at: datetime, freight: ChosenFreight | None = None) -> Facts:
+        """The warehouse has the shipment. `freight` is what was chosen; None where the service merely shows it."""
+        chosen = {} if freight is None else _chosen(freight)
+        ids = {"shipment_order_id": shipment.shipment_order_id, "booked_at": at}
+        return cls({"shipment": to_json(shipment), **ids, **chosen})
 
-    @property
-    def columns(self) -> Mapping[str, Any]:
-        return {"order_id": None, "total_minor": None}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paid:
-    """The service took `amount`; `at` is UTC, None where it does not tell. Without `total` the order's stays."""
-
-    amount: Money
-    at: datetime | None
-    total: Money | None = None
-
-    @property
-    def columns(self) -> Mapping[str, Any]:
-        paid = {"paid_minor": self.amount.minor, "paid_at": self.at}
-        return paid if self.total is None else {**paid, "total_minor": self.total.minor}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refunded:
-    """What came back of what was paid, over all refunds of the order."""
-
-    amount_minor: int
-
-    @property
-    def columns(self) -> Mapping[str, Any]:
-        return {"refunded_minor": self.amount_minor}
+    @classmethod
+    def not_booked(cls) -> Facts:
+        """The shipment that a person told of is not there."""
+        return cls({"shipment": None, "shipment_order_id": None, "booked_at": None})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FreightApproved:
-    """Shipping may cost this much and no more."""
-
-    price: Money
-
-    @property
-    def columns(self) -> Mapping[str, Any]:
-        return {"freight_approved_minor": self.price.minor, "freight_currency": self.price.currency}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FreightAsked:
-    """What shipping would cost now, which was not approved; the next run asks for it.
-
-    What was approved in another currency (`voids_approval`) is no approval of it.
-    """
-
-    price: Money
-    voids_approval: bool
-
-    @property
-    def columns(self) -> Mapping[str, Any]:
-        asked = {"freight_minor": self.price.minor, "freight_currency": self.price.currency}
-        return {**asked, "freight_approved_minor": None} if self.voids_approval else asked
+def _chosen(freight: ChosenFreight) -> dict[str, Any]:
+    price = freight.service.price
+    return {
+        "freight_quote": to_json(freight.quote),
+        "freight_service": freight.service.service_id,
+        "freight_minor": price.minor,
+        "freight_currency": price.currency,
+    }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Booked:
-    """The warehouse has the shipment. `freight` is what was chosen, None where the service merely shows a booking."""
-
-    shipment: Shipment
-    at: datetime
-    freight: ChosenFreight | None = None
-
-    @property
-    def columns(self) -> Mapping[str, Any]:
-        booked = {
-            "shipment": to_json(self.shipment),
-            "shipment_order_id": self.shipment.shipment_order_id,
-            "booked_at": self.at,
-        }
-        if self.freight is None:
-            return booked
-        return {
-            **booked,
-            "freight_quote": to_json(self.freight.quote),
-            "freight_service": self.freight.service.service_id,
-            "freight_minor": self.freight.service.price.minor,
-            "freight_currency": self.freight.service.price.currency,
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotBooked:
-    """The shipment that a person told of is not there."""
-
-    @property
-    def columns(self) -> Mapping[str, Any]:
-        return {"shipment": None, "shipment_order_id": None, "booked_at": None}
+NOTHING = Facts({})

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from connectors.ledger.codec import from_json
-from connectors.ledger.order_facts import Fact
+from connectors.ledger.order_facts import NOTHING, Facts
 from domain.effects import Action, Claim, EffectStatus, effect_key
 from domain.freight import FreightQuote
 from domain.marketplace import Marketplace
@@ -238,16 +238,7 @@ class OrderChange:
     state: OrderState | None = None
     expected: OrderState | None = None
     reason: str = ""
-    writes: Fact | tuple[Fact, ...] = ()
-
-    @property
-    def filled(self) -> dict[str, Any]:
-        """The columns that what is written fills, with their values."""
-        facts = self.writes if isinstance(self.writes, tuple) else (self.writes,)
-        filled: dict[str, Any] = {}
-        for fact in facts:
-            filled |= fact.columns
-        return filled
+    writes: Facts = NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from sqlalchemy import Select, func, select
 
 from connectors.ledger.codec import from_json, to_json
 from connectors.ledger.moving import change_order
-from connectors.ledger.order_facts import Refunded
+from connectors.ledger.order_facts import Facts
 from connectors.ledger.records import OrderChange
 from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import orders, refund_events, refunds
@@ -63,7 +63,7 @@ class RefundRows(Rows):
                 refunds.c.order_ref == refund.order_ref
             )
             total = int(connection.execute(back).scalar_one())
-            change = OrderChange(order_ref=refund.order_ref, writes=Refunded(amount_minor=total))
+            change = OrderChange(order_ref=refund.order_ref, writes=Facts.refunded(amount_minor=total))
             change_order(self._ledger, connection, change)
             if not rows:
                 return 0

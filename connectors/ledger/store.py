@@ -25,7 +25,7 @@ from connectors.ledger.marks import Mark, MarkRows, require_unmarked
 from connectors.ledger.moving import change_order
 from connectors.ledger.naming import Names
 from connectors.ledger.not_ours import NotOursRows
-from connectors.ledger.order_facts import NotOrdered
+from connectors.ledger.order_facts import Facts
 from connectors.ledger.plans import NO_TOLERANCE, ledger_row, put_cart_row, put_rows
 from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, OrderRecord, Outcome, SpendLimits
 from connectors.ledger.refunds import RefundRows
@@ -305,7 +305,9 @@ class Ledger(Transactions):
             done = update(effects).where(*creates, effects.c.status == EffectStatus.DONE)
             connection.execute(done.values(status=EffectStatus.UNKNOWN, reason=reason, fence=effects.c.fence + 1))
             ref, state = order.order_ref, OrderState.UNKNOWN
-            change_order(self, connection, OrderChange(order_ref=ref, state=state, reason=reason, writes=NotOrdered()))
+            change_order(
+                self, connection, OrderChange(order_ref=ref, state=state, reason=reason, writes=Facts.not_ordered())
+            )
         return True
 
     def effects_of(self, order_refs: Iterable[str]) -> list[EffectRecord]:

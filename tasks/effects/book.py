@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-from connectors.ledger.order_facts import Booked
+from connectors.ledger.order_facts import Facts
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.freight import book
@@ -71,7 +71,7 @@ class Book(EffectKind):
         return replace(booked, state=OrderState.HELD, reason=reason)
 
     def _booked(self, order: OrderRecord, shipment: Shipment, freight: ChosenFreight | None = None) -> OrderChange:
-        fact = Booked(shipment=shipment, at=self.resources.clock(), freight=freight)
+        fact = Facts.booked(shipment=shipment, at=self.resources.clock(), freight=freight)
         reason = _dearer_than_approved(order, shipment)
         return OrderChange(order_ref=order.order_ref, state=OrderState.BOOKED, reason=reason, writes=fact)
 

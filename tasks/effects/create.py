@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
-from connectors.ledger.order_facts import Ordered
+from connectors.ledger.order_facts import Facts
 from connectors.ledger.records import OrderChange
 from domain.effects import Action
 from domain.money import Money
@@ -33,7 +33,7 @@ class Create(EffectKind):
 
 def ordered(order_ref: str, order_id: str, total: Money, at: datetime, answer: dict[str, Any]) -> Proof:
     """Exactly one order stands for this one."""
-    fact = Ordered(order_id=order_id, total=total, at=at)
+    fact = Facts.ordered(order_id=order_id, total=total, at=at)
     change = OrderChange(order_ref=order_ref, state=OrderState.ORDERED, writes=fact)
     return Proof(answer=answer, change=change)
 

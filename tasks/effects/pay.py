@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from connectors.ledger.order_facts import Paid
+from connectors.ledger.order_facts import Facts
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.xportcn.channels.base import PaysMany
 from connectors.xportcn.errors import Refused
@@ -84,7 +84,7 @@ def paid(order: OrderRecord, shown: ServiceOrder, reason: str = "") -> OrderChan
     """What an order becomes that the service shows as paid: held if more was taken than was approved."""
     amount = shown.taken or order.payable
     total = shown.total if shown.total.minor > 0 else amount
-    fact = Paid(amount=amount, total=total, at=shown.paid_at)
+    fact = Facts.paid(amount=amount, total=total, at=shown.paid_at)
     if amount > order.payable:
         most = f"{order.payable} with the price tolerance" if order.payable > order.approved else str(order.approved)
         reason = f"the service took {amount}, approved was {most}: ask for the difference back"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from connectors.ledger.order_facts import Facts
 from connectors.ledger.records import Intent
 from domain.effects import Action
 from domain.money import Money
@@ -32,11 +31,8 @@ def plan(order_ref: str, **columns: Any) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class Columns:
-    """Something to write to an order, named by columns: for states that no fact of the product leads to."""
-
-    columns: Mapping[str, Any]
+Columns = Facts
+"""Something to write to an order, named by columns: for states that no fact of the product leads to."""
 
 
 def intents(*order_refs: str, action: Action = Action.CREATE) -> list[Intent]:

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from connectors.ledger import order_facts as facts
-from connectors.ledger.records import OrderChange
+from connectors.ledger.order_facts import Facts
 from connectors.ledger.schema import orders
 from domain.freight import ChosenFreight, FreightQuote, FreightService
 from domain.money import Money
@@ -25,25 +24,25 @@ ASKED = {"freight_minor": 900, "freight_currency": "USD"}
 @pytest.mark.parametrize(
     ("fact", "columns"),
     [
-        (facts.Approved(amount=Money(5)), {"approved_minor": 5, "payable_minor": 5}),
+        (Facts.approved(amount=Money(5)), {"approved_minor": 5, "payable_minor": 5}),
         (
-            facts.Ordered(order_id="7", total=Money(5), at=NOON),
+            Facts.ordered(order_id="7", total=Money(5), at=NOON),
             {"order_id": "7", "total_minor": 5, "ordered_at": NOON},
         ),
-        (facts.NotOrdered(), {"order_id": None, "total_minor": None}),
-        (facts.Paid(amount=Money(5), at=None), {"paid_minor": 5, "paid_at": None}),
+        (Facts.not_ordered(), {"order_id": None, "total_minor": None}),
+        (Facts.paid(amount=Money(5), at=None), {"paid_minor": 5, "paid_at": None}),
         (
-            facts.Paid(amount=Money(5), at=NOON, total=Money(6)),
+            Facts.paid(amount=Money(5), at=NOON, total=Money(6)),
             {"paid_minor": 5, "paid_at": NOON, "total_minor": 6},
         ),
-        (facts.Refunded(amount_minor=5), {"refunded_minor": 5}),
-        (facts.FreightApproved(price=DOLLARS), {"freight_approved_minor": 900, "freight_currency": "USD"}),
-        (facts.FreightAsked(price=DOLLARS, voids_approval=False), ASKED),
-        (facts.FreightAsked(price=DOLLARS, voids_approval=True), {**ASKED, "freight_approved_minor": None}),
-        (facts.NotBooked(), {"shipment": None, "shipment_order_id": None, "booked_at": None}),
+        (Facts.refunded(amount_minor=5), {"refunded_minor": 5}),
+        (Facts.freight_approved(price=DOLLARS), {"freight_approved_minor": 900, "freight_currency": "USD"}),
+        (Facts.freight_asked(price=DOLLARS, voids_approval=False), ASKED),
+        (Facts.freight_asked(price=DOLLARS, voids_approval=True), {**ASKED, "freight_approved_minor": None}),
+        (Facts.not_booked(), {"shipment": None, "shipment_order_id": None, "booked_at": None}),
     ],
 )
-def test_a_fact_fills_its_columns(fact: facts.Fact, columns: dict[str, Any]) -> None:
+def test_a_fact_fills_its_columns(fact: Facts, columns: dict[str, Any]) -> None:
     """Amounts in the smallest unit; nothing else of the order is touched."""
     assert fact.columns == columns
     assert columns.keys() <= set(orders.c.keys())
@@ -52,8 +51,8 @@ def test_a_fact_fills_its_columns(fact: facts.Fact, columns: dict[str, Any]) -> 
 def test_a_booking_fills_what_was_chosen_too() -> None:
     """What the service merely shows as booked leaves the order's freight as it is."""
     chosen = ChosenFreight(quote=FreightQuote(render_id="r", services=(SERVICE,)), service=SERVICE)
-    seen = facts.Booked(shipment=SHIPMENT, at=NOON).columns
-    ours = facts.Booked(shipment=SHIPMENT, at=NOON, freight=chosen).columns
+    seen = Facts.booked(shipment=SHIPMENT, at=NOON).columns
+    ours = Facts.booked(shipment=SHIPMENT, at=NOON, freight=chosen).columns
     assert {**BOOKED, "shipment": seen["shipment"]} == seen
     assert seen["shipment"]["tracking_numbers"] == ["LP1"]
     assert ours == {**seen, **ASKED, "freight_service": "s", "freight_quote": ours["freight_quote"]}
@@ -61,8 +60,8 @@ def test_a_booking_fills_what_was_chosen_too() -> None:
     assert ours.keys() <= set(orders.c.keys())
 
 
-def test_a_change_writes_several_facts_at_once() -> None:
+def test_facts_that_go_together_are_one() -> None:
     """A person who names an order approves it in the same commit."""
-    ordered = facts.Ordered(order_id="7", total=Money(5), at=NOON)
-    change = OrderChange(order_ref="A-1", writes=(ordered, facts.Approved(amount=Money(6))))
-    assert change.filled == {**ordered.columns, "approved_minor": 6, "payable_minor": 6}
+    ordered = Facts.ordered(order_id="7", total=Money(5), at=NOON)
+    both = ordered | Facts.approved(amount=Money(6))
+    assert both.columns == {**ordered.columns, "approved_minor": 6, "payable_minor": 6}
