@@ -31,6 +31,7 @@ async def fill_cart(resources: Resources, orders: Mapping[str, OrderRecord], *, 
         for line in order.lines:
             await _add(resources, order, line)
         await _describe(resources, order)
+    await _miss(resources, orders)
 
 
 async def _add(resources: Resources, order: OrderRecord, line: OrderLine) -> None:
@@ -74,6 +75,21 @@ async def _describe(resources: Resources, order: OrderRecord) -> None:
     ]
     if told:
         await _hold(resources, order, f"not all in the cart. {'; '.join(told)}")
+
+
+async def _miss(resources: Resources, orders: Mapping[str, OrderRecord]) -> None:
+    """Say which lines somebody has taken out since: what was put there once is not put there again."""
+    for marketplace in {order.marketplace for order in orders.values()}:
+        try:
+            lying = {row.row_id for row in await require_cart(resources, marketplace).rows()}
+        except Misconfigured:
+            raise
+        except XportcnError:
+            continue  # ordering it will tell
+        for order in (order for order in orders.values() if order.marketplace is marketplace):
+            if gone := [number for number, row_id in row_ids(resources, order).items() if row_id not in lying]:
+                words = f"line {gone[0]} does not lie in the cart any more: a new order_ref, by cart or by sourcing run"
+                await _hold(resources, order, words)
 
 
 async def _hold(resources: Resources, order: OrderRecord, reason: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -16,7 +15,6 @@ from domain.states import OrderState
 from tasks.effects.kind import EffectKind, Proof
 
 
-@dataclass(frozen=True)
 class Create(EffectKind):
     """Creating orders."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from connectors.ledger.controls import controls
@@ -27,7 +27,6 @@ CHUNK = 500
 """A statement takes a bounded number of references."""
 
 
-@dataclass(frozen=True)
 class CreateByReference(Create):
     """Creating orders under their `order_ref`."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 from connectors.ledger.records import OrderChange, OrderRecord
@@ -20,7 +19,6 @@ PART = "cart"
 CLOCK_MARGIN = timedelta(minutes=10)
 
 
-@dataclass(frozen=True)
 class CreateFromCart(Create):
     """Ordering the rows of orders. The part keeps it apart from creating without a cart, which is found differently."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from connectors.ledger.order_facts import Facts
@@ -19,7 +18,6 @@ from tasks.effects.kind import Attempt, EffectKind, Proof, Reply, Sighting
 from tasks.reading_orders import read_orders
 
 
-@dataclass(frozen=True)
 class Pay(EffectKind):
     """Paying orders, many with one request where the marketplace can."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from connectors.ledger.records import OrderRecord
@@ -14,7 +13,6 @@ from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
 from tasks.reading_orders import read_orders
 
 
-@dataclass(frozen=True)
 class ConfirmReceipt(EffectKind):
     """Confirming receipt of whole orders."""
 

@@ -99,7 +99,6 @@ class ModifyRefund(OnRefund):
         return f"Does the console show the refund of order {order_id} as modified?"
 
 
-@dataclass(frozen=True)
 class WithdrawRefund(OnRefund):
     """Taking a refund back."""
 

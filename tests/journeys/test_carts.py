@@ -102,6 +102,9 @@ def test_a_row_taken_out_by_hand_is_not_ordered(merchant: Merchant) -> None:
     report = merchant.report("cart", "order", "1688-000", "--yes")
     assert report["counts"] == {"held": 1}
     assert "does not lie in the cart any more" in report["orders"][0]["reason"]
+    again = merchant.sourcing("cart", "add", str(merchant.folder / "requests.csv"), "--json")
+    assert again.exit_code == 3
+    assert "line 1 does not lie in the cart any more" in again.stdout
     assert merchant.sandbox.books()["orders"] == []
 
 
