@@ -63,9 +63,13 @@ def _require_bounds(meta: FileMetaData, known: Sequence[str]) -> None:
         raise Unusable(f"has {meta.num_columns:,} columns; up to {MOST_COLUMNS} are possible")
     if meta.num_rows > MOST_ROWS:
         raise Unusable(f"has {meta.num_rows:,} rows; up to {MOST_ROWS:,} are possible: split it")
+    groups = [meta.row_group(at) for at in range(meta.num_row_groups)]
+    # Arrow ends the whole process over a damaged column's metadata: they are looked at only where it matters
+    if sum(group.total_byte_size for group in groups) <= MOST_UNPACKED:
+        return
     unpacked = sum(
         column.total_uncompressed_size
-        for group in map(meta.row_group, range(meta.num_row_groups))
+        for group in groups
         for column in map(group.column, range(group.num_columns))
         if column.path_in_schema.partition(".")[0] in known
     )

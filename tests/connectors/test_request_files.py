@@ -316,7 +316,7 @@ def test_no_content_crashes(tmp_path: Path, suffix: str, content: bytes) -> None
 
 @pytest.mark.parametrize("write", [write_xlsx, write_parquet])
 @given(where=st.floats(min_value=0, max_value=1, exclude_max=True), byte=st.integers(0, 255))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_damaged_binary_file_never_crashes(
     tmp_path: Path, write: Callable[[Path, Rows], Path], where: float, byte: int
 ) -> None:
