@@ -27,7 +27,7 @@ async def create_orders(
 
     An order of which a line was put into a cart is made of what lies there, else it is created under its `order_ref`.
     """
-    in_carts = lie_in_carts(resources, orders)
+    in_carts = _lie_in_carts(resources, orders)
     intents = [_intent(resources, order) for ref, order in orders.items() if ref not in in_carts]
     await perform(CreateByReference(resources), intents, orders, limits=limits)
     for ref in in_carts:  # one after the other: each looks at the cart as the one before has left it
@@ -38,7 +38,7 @@ async def create_orders(
         await perform(CreateFromCart(resources), [intent], orders, limits=limits)
 
 
-def lie_in_carts(resources: Resources, orders: Mapping[str, OrderRecord]) -> list[str]:
+def _lie_in_carts(resources: Resources, orders: Mapping[str, OrderRecord]) -> list[str]:
     """Those of these orders of which something was put into a cart, or may have been."""
     effects = resources.ledger.effects_of(orders)
     in_carts = {one.order_ref for one in effects if one.action is Action.CART and one.status in COUNTS_AS_SPENT}

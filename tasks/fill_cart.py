@@ -86,7 +86,8 @@ async def _miss(resources: Resources, orders: Mapping[str, OrderRecord]) -> None
             raise
         except XportcnError:
             continue  # ordering it will tell
-        for order in (order for order in orders.values() if order.marketplace is marketplace):
+        now = resources.ledger.orders(orders).values()  # describing them has moved some
+        for order in (order for order in now if order.marketplace is marketplace):
             if gone := [number for number, row_id in row_ids(resources, order).items() if row_id not in lying]:
                 words = f"line {gone[0]} does not lie in the cart any more: a new order_ref, by cart or by sourcing run"
                 await _hold(resources, order, words)
