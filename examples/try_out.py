@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.request import Request, urlopen
 
 from cli.failures import explained
-from cli.run import print_report, source
+from cli.run import print_report
+from cli.running import run_flow
 from cli.terminal import console, show_orders
-from cli.track import follow
 from connectors.ledger.store import Ledger
 from connectors.settings import SANDBOX_ACCOUNT, SourcingSettings
 from deployments.local_server import prefect_server
@@ -24,6 +25,9 @@ from domain.report import BatchReport
 from domain.states import ROAD, OrderState
 from domain.wording import number_of
 from flows.reporting import line_of
+
+if TYPE_CHECKING:
+    from flows.tracking import TrackReport
 
 REQUESTS = Path(__file__).parent / "requests.csv"
 DAY_S = 86_400
@@ -39,12 +43,20 @@ def main() -> None:
     data_dir = SourcingSettings().data_dir
     with sandbox(data_dir / "sandbox.db") as address, prefect_server(data_dir):
         console.rule("1 · Source examples/requests.csv against the sandbox", align="left")
-        report = source(requests={"file": str(REQUESTS)}, batch="try-out", dry_run=False, yes=True)
+        report = run_flow(bought)
         print_report(report)
         console.rule("2 · Track, while the sandbox's clock moves on", align="left")
         follow_until_delivered(address)
     console.rule("3 · Every order", align="left")
     show_end(report, data_dir)
+
+
+async def bought() -> BatchReport:
+    """The main job over the example file, approved beforehand."""
+    from flows.parameters import Requests
+    from flows.source_orders import source_orders
+
+    return await source_orders(Requests(file=str(REQUESTS)), dry_run=False, yes=True, batch="try-out")
 
 
 @contextmanager
@@ -66,11 +78,18 @@ def sandbox(state: Path) -> Iterator[str]:
             process.terminate()
 
 
+async def tracked() -> TrackReport:
+    """What `sourcing track` does."""
+    from flows.sync_tracking import sync_tracking
+
+    return await sync_tracking()
+
+
 def follow_until_delivered(address: str) -> None:
     """Move the sandbox's clock in steps and track after each."""
     for day in range(STEP_DAYS, MOST_DAYS + 1, STEP_DAYS):
         move_clock(address, STEP_DAYS * DAY_S)
-        seen = follow()
+        seen = run_flow(tracked)
         moved, events = number_of(len(seen.moved), "order"), number_of(seen.new_events, "new event")
         console.print(f"day {day:>2}: {moved} moved, {events}")
         if not any(line.state in ROAD and line.state is not OrderState.DELIVERED for line in seen.orders):
