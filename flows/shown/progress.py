@@ -123,9 +123,11 @@ class _Board:
         self._showing.cancel()
 
     async def _show_always(self) -> None:
-        while not self._closing:
+        closing = False
+        while not closing:
             await self._news.wait()
             self._news.clear()
+            closing = self._closing  # asked before showing: what is told meanwhile is shown once more
             await shown("the progress", self._show())
 
     async def _show(self) -> None:
