@@ -170,6 +170,11 @@ class SourcingSettings(Settings):
         ge=0,
         description="How long an unanswered effect may still land; until then not seeing it proves nothing",
     )
+    retry_delays_s: tuple[float, ...] = Field(
+        (5, 15, 30, 60),
+        min_length=1,
+        description="How long a task waits before each further try after the service was away; the last one goes on",
+    )
     look_back_days: int = Field(
         30, ge=1, description="How far back to look for orders of ours that this ledger does not know"
     )

@@ -1,21 +1,118 @@
-"""Tasks that change nothing at the service, so that another try is worth it. What spends or promises never retries."""
+"""Tasks that Prefect tries again while the service is away: seen as *AwaitingRetry*, with the reason.
+
+What makes that safe is the ledger, not Prefect: each try reads it anew, and nothing of an earlier try is cached.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cache, wraps
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.context import TaskRunContext
 from prefect.tasks import Task
+from pydantic import PrivateAttr
 
 from connectors.ledger.engine import LedgerUnusable
 from connectors.settings import MissingSetting
-from connectors.xportcn.errors import Misconfigured
+from connectors.xportcn.errors import Misconfigured, ServiceAway
+from tasks.resources import Resources
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+RETRIES = 200
+"""More than there can be: a try waits at the gate while the service is away, so what counts is how often that was."""
+JITTER = 0.3
+tries_left: ContextVar[int] = ContextVar("tries_left", default=0)
+"""How often a task may still be tried again, where no Prefect runs it."""
+
+
+class TryAgain(Exception):
+    """What is left of a task waits for the service; the message is the reason. All that is known is recorded."""
+
+
+def may_try_again(resources: Resources) -> bool:
+    """Whether another try is worth it and will come: else a task records what is left, and returns."""
+    run = TaskRunContext.get()
+    left = run.task.retries + 1 - run.task_run.run_count if run else tries_left.get()
+    return left > 0
+
+
+@dataclass(frozen=True)
+class RetryingTask(Generic[P, R]):
+    """A task whose every try begins at the gate, before anything is claimed. `fn` is one try, without Prefect."""
+
+    name: str
+    run_name: str
+    fn: Callable[Concatenate[Resources, P], Coroutine[Any, Any, R]]
+
+    async def __call__(self, resources: Resources, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return await self.task(tuple(resources.settings.retry_delays_s))(resources, *args, **kwargs)
+
+    @cache  # noqa: B019 - a task lives as long as its module
+    def task(self, delays_s: tuple[float, ...]) -> Task[Concatenate[Resources, P], Coroutine[Any, Any, R]]:
+        """Prefect's task: it fixes the delays when it is built, and uses the last one for all further tries."""
+        return _TellingTask(
+            self.fn,
+            name=self.name,
+            task_run_name=self.run_name,
+            cache_policy=NO_CACHE,
+            persist_result=False,
+            retries=RETRIES,
+            retry_delay_seconds=list(delays_s),
+            retry_jitter_factor=JITTER,
+            retry_condition_fn=_wants_another_try,
+        )
+
+
+def retrying_task(
+    name: str, run_name: str
+) -> Callable[[Callable[Concatenate[Resources, P], Coroutine[Any, Any, R]]], RetryingTask[P, R]]:
+    """A task of a run. Only `TryAgain` brings another try; `ServiceAway` becomes one while one may come."""
+
+    def made(function: Callable[Concatenate[Resources, P], Coroutine[Any, Any, R]]) -> RetryingTask[P, R]:
+        @wraps(function)
+        async def one_try(resources: Resources, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                return await function(resources, *args, **kwargs)
+            except ServiceAway as away:
+                if may_try_again(resources):
+                    raise TryAgain(away.message) from away
+                raise
+
+        return RetryingTask(name, run_name, one_try)
+
+    return made
+
+
+class _TellingTask(Task[P, R]):
+    """A task whose runs say in *AwaitingRetry* why they wait. Prefect itself says it in the log alone."""
+
+    async def create_local_run(self, *args: Any, **kwargs: Any) -> TaskRun:
+        made = await super().create_local_run(*args, **kwargs)
+        return _TellingRun.model_construct(**dict(made))
+
+
+class _TellingRun(TaskRun):
+    _why: str = PrivateAttr("")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "state" and value.name == "AwaitingRetry":
+            value.message = self._why
+        super().__setattr__(name, value)
+
+
+async def _wants_another_try(_task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
+    failure = await state.aresult(raise_on_failure=False)
+    if isinstance(run, _TellingRun):
+        run._why = str(failure)
+    return isinstance(failure, TryAgain)
 
 
 def reading_task(name: str, run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:

@@ -3,6 +3,7 @@
 XportcnError
   Misconfigured        a person must change a setting; the service did nothing
   NotSent              provably without effect: try again later
+    ServiceAway        the service is away or throttles everybody: the gate lets nothing through
   Refused              the service said no, and would say it again
   Unanswered           an effect may have happened: read before doing anything; a read just failed
     ContractMismatch   the service answered, but not as the contract says
@@ -69,6 +70,10 @@ class NotSent(XportcnError):
     def __init__(self, message: str, *, retry_after_s: float | None = None, **facts: Unpack[Facts]) -> None:
         super().__init__(message, **facts)
         self.retry_after_s = retry_after_s
+
+
+class ServiceAway(NotSent):
+    """Not asked, or asked in vain, since the service is away or has too many calls. The cause passes by itself."""
 
 
 class Refused(XportcnError):
