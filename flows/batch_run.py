@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from connectors.ledger.order_facts import Facts
 from connectors.ledger.plans import plan_hash
 from connectors.ledger.records import OrderChange, OrderRecord
 from domain.decisions import held
@@ -65,12 +66,12 @@ class BatchRun:
         await settle_open(self.resources, self.refs)
         work, plans = await self._plan(budget)
         self.source.keep(self.resources, self.batch_id, plans)
-        freight = await estimate_unbooked(self.resources, work.under_way)
+        freight = await estimate_unbooked(self.resources, work.under_way) if self.source.asks else []
         fine = [plan for plan in plans if plan.is_fine]
         question = ApprovalRequest(batch_id=self.batch_id, to_buy=fine, to_ship=freight, warnings=self.source.warnings)
         decision = await self._decide(question, yes=not ask)
         if decision is None or not decision.stops:
-            approved = self._approve(question, decision)
+            approved = work.approved | self._approve(question, decision)
             refused = {plan.order_ref for plan in question.all} - set(decision.approved) if decision else set()
             limits = spend_limits(self.resources, self.batch_id, budget)
             await execute(
@@ -103,6 +104,7 @@ class BatchRun:
         self.source.keep(self.resources, self.batch_id, plans)
         ledger = self.resources.ledger
         to_ship = ledger.orders(plan.order_ref for plan in question.to_ship if plan.order_ref not in approved)
+        ledger.change([OrderChange(order_ref=ref, writes=Facts.approval_withdrawn()) for ref in to_ship])
         ledger.change([_said(order, f"freight {why}") for order in to_ship.values() if order.state in SHIPPABLE])
 
     def _approve(self, question: ApprovalRequest, decision: Decision | None) -> dict[str, str]:
@@ -119,6 +121,7 @@ class BatchRun:
         approve_freight(self.resources, to_ship)
         orders = ledger.orders(plan.order_ref for plan in to_ship)
         prices = {plan.order_ref: str(plan.freight_service.price) for plan in to_ship if plan.freight_service}
+        ledger.change([_renewed(order) for order in orders.values() if order.plan_hash is None])
         ledger.change(
             [
                 _said(order, f"freight approved by {decision.by} at {now:%Y-%m-%d %H:%M:%S} UTC: {prices[ref]}")
@@ -145,6 +148,11 @@ class BatchRun:
             dry_run=dry_run,
             warnings=self.source.warnings,
         )
+
+
+def _renewed(order: OrderRecord) -> OrderChange:
+    """A yes to going on with an order, after somebody had said no to that."""
+    return OrderChange(order_ref=order.order_ref, writes=Facts.plan_approved(plan_hash(order.plan)))
 
 
 def _said(order: OrderRecord, reason: str) -> OrderChange:

@@ -27,9 +27,13 @@ from tasks.unrecorded import find_unrecorded
 
 
 class PlanSource(Protocol):
-    """What a run asks of where its plans come from. `name` is what the ledger keeps of a batch, `warnings` are told."""
+    """What a run asks of where its plans come from. `name` is what the ledger keeps of a batch, `warnings` are told.
+
+    One that does not ask (`asks`) goes on with what is approved already, and puts nothing to anybody.
+    """
 
     name: str
+    asks: bool
     requests: Sequence[OrderRequest]
     warnings: Sequence[Remark]
 
@@ -50,6 +54,8 @@ class PlanSource(Protocol):
 
 class FromRequests:
     """Plans of the orders of a file."""
+
+    asks = True
 
     def __init__(self, requests: Sequence[OrderRequest], name: str, warnings: Sequence[Remark] = ()) -> None:
         self.name = name
@@ -85,6 +91,7 @@ class FromCarts:
     """
 
     name = "cart"
+    asks = True
     warnings: Sequence[Remark] = ()
 
     def __init__(self, orders: Mapping[str, OrderRecord]) -> None:

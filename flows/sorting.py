@@ -17,12 +17,16 @@ OVER = REACHED_BOOKED | {OrderState.CANCELLED, OrderState.REFUNDING, OrderState.
 
 @dataclass(kw_only=True)
 class Work:
-    """Orders to plan, orders already begun, orders with nothing left to do, and references used for something else."""
+    """Orders to plan, orders already begun, orders with nothing left to do, and references used for something else.
+
+    `approved` has the hashes of plans that an earlier run had approved, and nobody has planned anew since.
+    """
 
     to_plan: list[OrderRequest] = field(default_factory=list)
     under_way: dict[str, OrderRecord] = field(default_factory=dict)
     over: dict[str, OrderRecord] = field(default_factory=dict)
     taken: dict[str, str] = field(default_factory=dict)
+    approved: dict[str, str] = field(default_factory=dict)
 
 
 def sort_requests(ledger: Ledger, requests: Sequence[OrderRequest]) -> Work:

@@ -28,6 +28,16 @@ class Facts:
         return cls({"approved_minor": amount.minor, "payable_minor": amount.minor})
 
     @classmethod
+    def plan_approved(cls, plan_hash: str) -> Facts:
+        """A person said yes to going on with what was bought on this plan."""
+        return cls({"plan_hash": plan_hash})
+
+    @classmethod
+    def approval_withdrawn(cls) -> Facts:
+        """A person said no to going on with it: a run that asks nobody leaves it alone until somebody says yes."""
+        return cls({"plan_hash": None})
+
+    @classmethod
     def ordered(cls, *, order_id: str, total: Money, at: datetime) -> Facts:
         """The service made the order, and asks for `total`."""
         return cls({"order_id": order_id, "total_minor": total.minor, "ordered_at": at})

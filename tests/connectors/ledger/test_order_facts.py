@@ -29,6 +29,8 @@ ASKED = {"freight_minor": 900, "freight_currency": "USD"}
             Facts.ordered(order_id="7", total=Money(5), at=NOON),
             {"order_id": "7", "total_minor": 5, "ordered_at": NOON},
         ),
+        (Facts.plan_approved("h"), {"plan_hash": "h"}),
+        (Facts.approval_withdrawn(), {"plan_hash": None}),
         (Facts.not_ordered(), {"order_id": None, "total_minor": None}),
         (Facts.paid(amount=Money(5), at=None), {"paid_minor": 5, "paid_at": None}),
         (
