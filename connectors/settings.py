@@ -26,6 +26,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 from connectors.request_files.decoding import check_encoding
 from domain.money import Money, yuan
 
+DEPLOYED_PATIENCE_S, TERMINAL_PATIENCE_S = 3600, 600
 SANDBOX_URL = "http://127.0.0.1:8790"
 SANDBOX_ACCOUNT = ("sandbox-access-key", "sandbox-access-secret", "2100007300001")
 
@@ -165,6 +166,12 @@ class SourcingSettings(Settings):
     chunk_size: int = Field(50, ge=1, le=1000)
     concurrency: int = Field(16, ge=1, le=200)
     lease_s: int = Field(120, ge=10, description="How long a claim on an effect holds without an outcome")
+    patience_s_setting: int | None = Field(
+        None,
+        ge=0,
+        validation_alias="SOURCING_PATIENCE_S",
+        description="How long a run waits for a service that is away; unset: an hour, 10 minutes at the terminal",
+    )
     settle_s: int = Field(
         900,
         ge=0,
@@ -232,6 +239,18 @@ class SourcingSettings(Settings):
     def approval_limit(self) -> Money | None:
         return _amount(self.approval_limit_cny)
 
+    @property
+    def patience_s(self) -> int:
+        """How long a run waits for a service that is away, in seconds since its last good answer; 0 is not at all."""
+        if self.patience_s_setting is not None:
+            return self.patience_s_setting
+        return DEPLOYED_PATIENCE_S if is_deployed_run() else TERMINAL_PATIENCE_S
+
+    @property
+    def first_patience_s(self) -> int:
+        """The same while it has not answered once: at the terminal that is rather a wrong address than an outage."""
+        return self.patience_s if self.patience_s_setting is not None or is_deployed_run() else 0
+
     @cached_property
     def ledger_url(self) -> str:
         """The one that is set, else the one that `sourcing serve --postgres` noted, else SQLite in the data folder."""
@@ -253,12 +272,16 @@ class SourcingSettings(Settings):
         return Path(self.snapshots_setting) if self.snapshots_setting else self.data_dir / "snapshots"
 
 
+def is_deployed_run() -> bool:
+    """Whether a worker started this process for a flow run."""
+    return "PREFECT__FLOW_RUN_ID" in os.environ
+
+
 def _from_block(given: Mapping[str, Any]) -> dict[str, Any]:
     """What the Prefect block says: the one that is named, or in a deployed flow run the one called `default`."""
     named = os.environ.get("XPORTCN_CREDENTIALS_BLOCK", "")
-    is_deployed_run = "PREFECT__FLOW_RUN_ID" in os.environ
     has_account = any(given.get(name) for name in ("access_key", "access_secret", "user_id"))
-    if has_account or is_loopback(str(given.get("base_url", ""))) or not (named or is_deployed_run):
+    if has_account or is_loopback(str(given.get("base_url", ""))) or not (named or is_deployed_run()):
         return {}
     from connectors.credentials_block import BlockUnreadable, settings_from_block  # loads Prefect
 

@@ -23,6 +23,7 @@ from connectors.xportcn.channels.base import Warehouse
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import NotSent
 from connectors.xportcn.freight import warehouse_address
+from connectors.xportcn.gate import Gate, gate_of
 from connectors.xportcn.offering import Offering, offering_of
 from domain.effects import Claim
 from domain.marketplace import Marketplace
@@ -64,6 +65,11 @@ class Resources:
                 self._warehouse = await warehouse_address(self.client)
             return self._warehouse
 
+    @property
+    def gate(self) -> Gate:
+        """Where calls wait while the service is away or throttles."""
+        return self.client.gate
+
     def dead_owners(self, order_refs: list[str]) -> set[str]:
         """Runs that hold leases on these orders and have provably ended."""
         return {owner for owner in self.ledger.owners_at_work(order_refs) if is_dead(self.send_logs, owner)}
@@ -101,7 +107,15 @@ async def open_resources(
                 raise NotSent(f"{claim.key}: the send log can't be written ({error.strerror})") from error
             reach(BEFORE_FIRST_BYTE, claim.action)
 
-        async with XportcnClient(xportcn, on_send=on_send) as client:
+        gate = gate_of(
+            xportcn.base_url,
+            at_once=concurrency or settings.concurrency,
+            patience_s=settings.patience_s,
+            first_patience_s=settings.first_patience_s,
+            per_second=xportcn.requests_per_second,
+        )
+        at_once = concurrency or settings.concurrency
+        async with XportcnClient(xportcn, on_send=on_send, gate=gate, at_once=at_once) as client:
             yield Resources(
                 settings=settings,
                 client=client,

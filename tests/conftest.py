@@ -14,6 +14,7 @@ from tests.running import ROOT, RunningSandbox, own_sandbox
 __all__ = ["clock"]
 
 os.environ["COLUMNS"] = "200"  # the terminal's width is measured once, by whichever test imports it first
+os.environ.setdefault("SOURCING_PATIENCE_S", "0")  # a test that is about waiting for the service says so
 SLOW = (
     *("tests/deployments/test_recovery.py", "tests/deployments/test_questions.py", "tests/ui/", "tests/deployments/"),
     *("tests/cli/test_starts.py", "tests/journeys/", "tests/crashes/"),

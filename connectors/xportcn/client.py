@@ -21,21 +21,22 @@ from httpx_aiohttp import AiohttpTransport
 from pydantic import ValidationError
 
 from connectors.settings import MissingSetting, XportcnSettings
+from connectors.xportcn.api import basics
 from connectors.xportcn.api.base import Call, EffectCall, ReadCall, Req, Res
 from connectors.xportcn.auth import SignatureAuth, new_nonce
 from connectors.xportcn.bodies import PACKINGS, Unreadable, read_body
 from connectors.xportcn.envelope import Opened, open_envelope
-from connectors.xportcn.errors import Misconfigured, NotSent
+from connectors.xportcn.errors import Misconfigured, NotSent, ServiceAway
 from connectors.xportcn.explain import FailedCall, error_of
-from connectors.xportcn.failures import Failure, Kind
-from connectors.xportcn.limits import TokenBucket
+from connectors.xportcn.failures import Failure, Kind, Meaning, is_missed, is_throttled
+from connectors.xportcn.gate import Gate
 from connectors.xportcn.operations import Envelope, Operation
 from connectors.xportcn.overrides import load_overrides, query_of
 from connectors.xportcn.redaction import hide_signatures, without_signature
 from connectors.xportcn.rows import field_of
 from connectors.xportcn.sending import Halted, Send, guard, sending
 from connectors.xportcn.waiting import retry_after_s, skew_s, wait_before_retry
-from connectors.xportcn.wire import Bounds, EffectAnswer, path_and_query
+from connectors.xportcn.wire import Bounds, EffectAnswer, Nothing, path_and_query
 from connectors.xportcn.words import LEAST_SECRET, clean, shortened
 from domain.effects import Claim
 
@@ -44,6 +45,7 @@ log = logging.getLogger("xportcn")
 # Shorter than the five seconds after which common servers close an idle connection: a close that crosses an effect on
 # the wire leaves it unanswered.
 KEEP_ALIVE_S = 4.0
+PROBE_S = 10.0
 TRANSPORT_ERRORS = (httpx.HTTPError, aiohttp.ClientError, OSError, Halted)
 
 
@@ -65,7 +67,8 @@ class XportcnClient:
 
     `on_send` is called synchronously with each claim of an effect, right before its first byte leaves. If it raises,
     nothing is written: `NotSent` passes as it is, anything else becomes the cause of one. Another `transport` than
-    aiohttp's must call the hooks of `connectors.xportcn.sending` itself.
+    aiohttp's must call the hooks of `connectors.xportcn.sending` itself. Every call passes the `gate`; by default
+    one of its own, which waits for nothing.
     """
 
     def __init__(
@@ -77,6 +80,8 @@ class XportcnClient:
         nonces: Callable[[], str] = new_nonce,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         transport: httpx.AsyncBaseTransport | None = None,
+        gate: Gate | None = None,
+        at_once: int = 0,
     ) -> None:
         self.address = _address(settings)
         self.overrides = load_overrides(settings.overrides)
@@ -86,7 +91,9 @@ class XportcnClient:
         self._sleep = sleep
         self._secrets = _secrets(settings)
         self._bounds = Bounds(most_minor=settings.most_cny * 100)
-        self._bucket = TokenBucket(settings.requests_per_second, sleep=sleep)
+        most = min(at_once or settings.max_connections, settings.max_connections)
+        self.gate = gate or Gate(at_once=most, per_second=settings.requests_per_second, sleep=sleep)
+        self.gate.attend(self._probe, at_once=most)
         signed = SignatureAuth(settings, clock=clock, nonces=nonces)
         self._http = _http_client(settings, signed, transport or _aiohttp_transport(settings))
         hide_signatures()
@@ -101,19 +108,21 @@ class XportcnClient:
 
     async def aclose(self) -> None:
         """Close all connections."""
+        self.gate.desert(self._probe)
         await self._http.aclose()
 
     async def read(self, call: ReadCall[Req, Res], request: Req) -> Res:
         """Make a call that changes nothing; failures that may pass are tried again inside."""
         if not isinstance(call, ReadCall):
             raise TypeError(f"{call.operation.name} has an effect: it needs a claim")
-        tried = 0
+        tried, since = 0, self.gate.now()
         while True:
-            result = await self._attempt(call, request, Send())
+            async with self.gate.passing(holds_lease=False):
+                result = await self._attempt(call, request, Send())
             if not isinstance(result, FailedCall):
                 return result
             tried += 1
-            await self._before_next_try(result, tried)
+            await self._before_next_try(result, tried, since)
 
     async def effect(self, call: EffectCall[Req, Res], request: Req, *, claim: Claim) -> Res:
         """Make a call with consequences: sent exactly once, or not at all."""
@@ -127,12 +136,20 @@ class XportcnClient:
             for claim in claims:
                 self._on_send(claim)
 
-        result = await self._attempt(call, request, Send(leave, action=call.action))
+        async with self.gate.passing(holds_lease=True):
+            result = await self._attempt(call, request, Send(leave, action=call.action))
         if isinstance(result, FailedCall):
             raise error_of(result) from result.cause
         return result
 
-    async def _before_next_try(self, failed: FailedCall, tried: int) -> None:
+    async def _before_next_try(self, failed: FailedCall, tried: int, since: float) -> None:
+        """Return when a read is to be made again, or raise why not. While calls are held back, the gate waits."""
+        passes = failed.meaning in (Meaning.RETRY_NOW, Meaning.RETRY_LATER)
+        if passes and self.gate.waits and (self.gate.closed or is_throttled(failed.failure)):
+            if not self.gate.has_patience(since):
+                error = error_of(failed)
+                raise ServiceAway(error.message, operation=error.operation) from failed.cause
+            return
         wait = wait_before_retry(
             failed.meaning,
             tried=tried,
@@ -144,15 +161,39 @@ class XportcnClient:
             raise error_of(failed) from failed.cause
         await self._sleep(wait)
 
+    async def _probe(self) -> bool:
+        """One cheap call past the gate: whether the service answers at all."""
+        try:
+            async with asyncio.timeout(PROBE_S):
+                result = await self._exchange(basics.ADDRESSES, Nothing(), Send())
+        except TimeoutError:
+            return False
+        if isinstance(result, Answer):
+            judged = self._judge(basics.ADDRESSES, result)
+            return not isinstance(judged, FailedCall) or not is_missed(judged.failure)
+        return False
+
     async def _attempt(self, call: Call[Req, Res], request: Req, send: Send) -> Res | FailedCall:
-        await self._bucket.take()
         started = time.perf_counter()
         result = await self._exchange(call, request, send)
         if isinstance(result, Answer):
             _log(self._as_called(call), started, result.status, result.envelope.request_id if result.envelope else "")
-            return self._judge(call, result)
-        _log(self._as_called(call), started, result.failure.kind, "")
-        return result
+            judged = self._judge(call, result)
+        else:
+            _log(self._as_called(call), started, result.failure.kind, "")
+            judged = result
+        self._tell_gate(judged)
+        return judged
+
+    def _tell_gate(self, result: object) -> None:
+        if not isinstance(result, FailedCall):
+            self.gate.heard()
+        elif is_throttled(result.failure):
+            self.gate.throttled(result.retry_after_s)
+        elif is_missed(result.failure):
+            self.gate.missed(result.words or result.failure.kind)
+        else:
+            self.gate.heard()
 
     async def _exchange(self, call: Call[Req, Res], request: Req, send: Send) -> Answer | FailedCall:
         """Send and read the whole answer, in `timeout_s` at most; a broken exchange is a failed call."""
@@ -281,7 +322,9 @@ def _trusted() -> ssl.SSLContext:
 
 def _aiohttp_transport(settings: XportcnSettings) -> AiohttpTransport:
     def session() -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(ssl=_trusted(), limit=settings.max_connections, keepalive_timeout=KEEP_ALIVE_S)
+        connector = aiohttp.TCPConnector(
+            ssl=_trusted(), limit=settings.max_connections + 1, keepalive_timeout=KEEP_ALIVE_S
+        )
         return aiohttp.ClientSession(
             connector=connector, trace_configs=[guard()], cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
         )

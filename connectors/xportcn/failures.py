@@ -52,13 +52,31 @@ def meaning_of(failure: Failure) -> Meaning:
         return Meaning.UNANSWERED  # the same again would bring the same answer
     if failure.status is None:
         return _without_answer(failure)
-    if 429 in (failure.status, _number(failure.code)):
+    if _has_too_many(failure):
         return Meaning.RETRY_LATER
     if failure.code in THROTTLED:  # who refused it, and whether before or after the effect, is not known
         return Meaning.UNANSWERED if failure.effect else Meaning.RETRY_LATER
     if failure.code is None or 300 <= failure.status < 400:
         return _without_envelope(failure, failure.status)
     return _with_envelope(failure, failure.status, failure.code)
+
+
+def is_throttled(failure: Failure) -> bool:
+    """Whether the service asks for fewer calls."""
+    return _has_too_many(failure) or failure.code in THROTTLED
+
+
+def is_missed(failure: Failure) -> bool:
+    """Whether it was not the service that answered, or only to say that it can't: others would fare the same."""
+    if failure.status is None:
+        return failure.kind is not Kind.MISFIT
+    if failure.code is None:
+        return failure.status < 300 or _is_fault(failure.status)
+    return _is_fault(failure.status) or _is_fault(_number(failure.code))
+
+
+def _has_too_many(failure: Failure) -> bool:
+    return 429 in (failure.status, _number(failure.code))
 
 
 def _without_answer(failure: Failure) -> Meaning:

@@ -1,0 +1,351 @@
+"""The gate: the one place that bounds calls in flight, waits while the service is away, and slows all down together.
+
+A process has one for each address. Calls wait here, before their time-out begins and before anything is claimed: never
+in the HTTP pool. Several failures in a row raise a suspicion; one cheap probe then tells whether the service is away
+or only those calls fail. While it is away, the probe alone asks, ever more seldom, and everybody else waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from connectors.xportcn.errors import ServiceAway
+from connectors.xportcn.limits import TokenBucket
+
+Probe = Callable[[], Awaitable[bool]]
+SUSPECT = 4
+"""So many failures without one good answer between them may mean that the service is away."""
+LEAST_PROBE_S, MOST_PROBE_S = 1.0, 300.0
+LEAST_PAUSE_S, MOST_STRAIN = 0.25, 6
+SHORT_S = 2.0
+"""So long even a call waits that holds a lease."""
+
+_is_patient: ContextVar[bool] = ContextVar("is_patient", default=True)
+
+
+@contextmanager
+def impatient() -> Iterator[None]:
+    """Reads of this context raise `ServiceAway` while the service is away, instead of waiting for it."""
+    token = _is_patient.set(False)
+    try:
+        yield
+    finally:
+        _is_patient.reset(token)
+
+
+@dataclass(frozen=True, slots=True)
+class GateNews:
+    """Why calls wait, for how many seconds by now, and in how many the next try is made; no `why`: they go on."""
+
+    why: str
+    for_s: float = 0.0
+    next_try_s: float = 0.0
+
+
+BACK = GateNews("")
+
+
+def untold(news: GateNews) -> None:
+    """Nobody listens."""
+
+
+class Gate:
+    """Bounds and holds back the calls to one address; never more than `at_once` are in flight.
+
+    Waits for a service that is away `patience_s` since its last good answer, and `first_patience_s` while it has never
+    given one; 0: not at all, each call fails by itself. `per_second` calls at most, 0 is no limit.
+    """
+
+    def __init__(
+        self,
+        *,
+        at_once: int,
+        patience_s: float = 0.0,
+        first_patience_s: float | None = None,
+        per_second: float = 0.0,
+        clock: Callable[[], float] | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        luck: Callable[[], float] = random.random,
+    ) -> None:
+        self.told: Callable[[GateNews], None] = untold
+        self._most = at_once
+        self._patience_s = patience_s
+        self._first_patience_s = patience_s if first_patience_s is None else first_patience_s
+        self._clock = clock or _loop_time
+        self._bucket = TokenBucket(per_second, clock=self._clock, sleep=sleep)
+        self._sleep = sleep
+        self._luck = luck
+        self._probes: list[Probe] = []
+        self._give_up_at: float | None = None
+
+        self._in_flight = 0
+        self._size = at_once
+        self._queue: deque[asyncio.Future[None]] = deque()
+
+        self._heard_ever = False
+        self._trouble_since: float | None = None
+        self._missed = 0
+        self._words = ""
+        self._watch: asyncio.Task[None] | None = None
+        self._is_away = False
+        self._is_over = False
+        self._changed = asyncio.Event()
+
+        self._not_before = 0.0
+        self._strain = 0
+
+    # what tasks ask
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits at all for a service that is away."""
+        return self._patience > 0
+
+    @property
+    def closed(self) -> str:
+        """Why no call can be made now; empty when they can."""
+        if self._is_away or self._is_over:
+            return f"the service is away ({self._words})" if self._words else "the service is away"
+        if self._watch is not None:
+            return "the service may be away"
+        if (pause := self._pause_s()) > 0:
+            return f"the service has too many calls; the next in {pause:.0f} s"
+        return ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether patience is used up: nothing more is to be expected of this run."""
+        return self._is_over or self._is_late()
+
+    @property
+    def opens_in_s(self) -> float:
+        """For how long at least no call can be made, as far as the service has said; in seconds."""
+        return max(0.0, self._pause_s())
+
+    def has_patience(self, since: float) -> bool:
+        """Whether a call that was begun at `since` (of `now`) is worth another try."""
+        return self.now() - since < self._patience and not self.is_over
+
+    def now(self) -> float:
+        """Seconds on the gate's clock."""
+        return self._clock()
+
+    def until(self, seconds: float) -> None:
+        """Have patience for no longer than this from now, whatever happens."""
+        self._give_up_at = self._clock() + seconds
+
+    def renew(self) -> None:
+        """Begin with new patience: somebody starts something further."""
+        self._give_up_at = None
+        if self._is_over:
+            self._is_over = self._is_away = False
+            self._trouble_since, self._missed = None, 0
+
+    async def opened(self) -> None:
+        """Wait until calls can be made. Raises `ServiceAway` once patience is used up."""
+        while self.closed or self._is_late():
+            self._require_patience()
+            await self._wait(self._pause_s() or None)
+
+    # what the client asks and tells
+
+    @asynccontextmanager
+    async def passing(self, *, holds_lease: bool) -> AsyncIterator[None]:
+        """A place among the calls in flight. Raises `ServiceAway` instead of a long wait, where that is not wanted."""
+        await self._bucket.take()
+        while True:
+            await (self.opened() if _is_patient.get() and not holds_lease else self._opened_soon())
+            await self._seat()
+            if not self.closed:
+                break
+            self._leave()
+        try:
+            yield
+        finally:
+            self._leave()
+
+    def attend(self, probe: Probe, *, at_once: int) -> None:
+        """A client uses the gate: `probe` makes one cheap call past it and says whether the service answered."""
+        self._probes.append(probe)
+        self._most = at_once
+        self._size = min(self._size, at_once) if self._strain else at_once
+
+    def desert(self, probe: Probe) -> None:
+        """The client is gone."""
+        self._probes.remove(probe)
+        if not self._probes and self._watch is not None:
+            self._watch.cancel()
+
+    def heard(self) -> None:
+        """A call was answered: the service is there."""
+        self._heard_ever = True
+        self._missed = 0
+        if self._watch is None and self._pause_s() <= 0:
+            self._trouble_since = None
+        if self._size < self._most:
+            self._size = min(self._most, self._size + 1)
+            self._strain = max(0, self._strain - 1)
+            self._admit()
+
+    def missed(self, words: str) -> None:
+        """A call was not answered, or only by what stands before the service."""
+        if not self.waits:
+            return
+        self._begin_trouble()
+        self._missed += 1
+        self._words = words
+        if self._missed >= SUSPECT and self._probes and self._watch is None and not self._is_over:
+            self._changed.clear()
+            self._watch = asyncio.create_task(self._come_back())
+
+    def throttled(self, retry_after_s: float | None) -> None:
+        """The service has too many calls: all wait, and fewer go at once."""
+        if not self.waits:
+            return
+        self._begin_trouble()
+        now = self._clock()
+        if self._pause_s() <= 0:  # those in flight at one moment say the same thing once
+            self._strain = min(MOST_STRAIN, self._strain + 1)
+            self._size = max(1, self._size // 2)
+            self._not_before = now + self._luck() * LEAST_PAUSE_S * 2.0**self._strain
+        self._not_before = max(self._not_before, now + (retry_after_s or 0.0))
+        if self._pause_s() > SHORT_S:
+            self._tell("the service has too many calls", self._pause_s())
+
+    # inside
+
+    @property
+    def _patience(self) -> float:
+        return self._patience_s if self._heard_ever else self._first_patience_s
+
+    def _begin_trouble(self) -> None:
+        if self._trouble_since is None:
+            self._trouble_since = self._clock()
+
+    def _pause_s(self) -> float:
+        return self._not_before - self._clock() if self._not_before else 0.0
+
+    def _ends_at(self) -> float:
+        """When patience is used up, as things stand."""
+        since = self._clock() if self._trouble_since is None else self._trouble_since
+        ends = since + self._patience
+        return ends if self._give_up_at is None else min(ends, self._give_up_at)
+
+    def _is_late(self) -> bool:
+        return self._give_up_at is not None and self._clock() >= self._give_up_at
+
+    def _require_patience(self) -> None:
+        now, ends = self._clock(), self._ends_at()
+        if self._is_over or self._is_late() or now >= ends or now + max(self._pause_s(), 0.0) > ends:
+            self._is_over = True
+            raise self._away()
+
+    def _away(self) -> ServiceAway:
+        waited = self._clock() - self._trouble_since if self._trouble_since is not None else 0.0
+        pause = self._pause_s()
+        why = self.closed or "the time for it is over"
+        for_s = f" for {_span(waited)}" if waited >= 1 else ""
+        return ServiceAway(f"{why}{for_s}; nothing was done", retry_after_s=pause if pause > 0 else None)
+
+    async def _opened_soon(self) -> None:
+        ends = self._clock() + SHORT_S
+        while self.closed or self._is_late():
+            left = ends - self._clock()
+            if self._is_away or self.is_over or left <= 0 or self._pause_s() > left:
+                raise self._away()
+            await self._wait(min(left, self._pause_s() or left))
+
+    async def _wait(self, seconds: float | None) -> None:
+        """Until something changes, `seconds` at most."""
+        if self._watch is None:
+            await self._sleep(max(seconds or 0.0, 0.001))
+            return
+        waiting = asyncio.ensure_future(self._changed.wait())
+        try:
+            await asyncio.wait({waiting}, timeout=seconds)
+        finally:
+            waiting.cancel()
+
+    async def _seat(self) -> None:
+        if self._in_flight < self._size and not self._queue:
+            self._in_flight += 1
+            return
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.append(place)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():
+                self._leave()
+            raise
+
+    def _leave(self) -> None:
+        self._in_flight -= 1
+        self._admit()
+
+    def _admit(self) -> None:
+        while self._queue and self._in_flight < self._size:
+            if not (place := self._queue.popleft()).done():
+                self._in_flight += 1
+                place.set_result(None)
+
+    async def _come_back(self) -> None:
+        """Probe until the service answers or patience is used up."""
+        try:
+            while not await self._probes[-1]():
+                self._is_away = True
+                now, ends = self._clock(), self._ends_at()
+                if now >= ends:
+                    self._is_over = True
+                    return
+                away = now - (self._trouble_since or now)
+                pause = min(MOST_PROBE_S, max(LEAST_PROBE_S, away / 4)) * (0.75 + self._luck() / 2)
+                self._tell(self.closed, pause := min(pause, ends - now))
+                await self._sleep(pause)
+            self._reopen()
+        finally:
+            self._watch = None
+            self._changed.set()
+
+    def _reopen(self) -> None:
+        self._heard_ever, self._missed, self._trouble_since = True, 0, None
+        if self._is_away:
+            self._is_away = False
+            self._size = min(2, self._most)
+            self.told(BACK)
+
+    def _tell(self, why: str, next_try_s: float) -> None:
+        self.told(GateNews(why, self._clock() - (self._trouble_since or self._clock()), next_try_s))
+
+
+def _loop_time() -> float:
+    """What time-outs are measured with."""
+    try:
+        return asyncio.get_running_loop().time()
+    except RuntimeError:
+        return time.monotonic()
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"
+
+
+_gates: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Gate]] = WeakKeyDictionary()
+
+
+def gate_of(address: str, **made_with: Any) -> Gate:
+    """This process's gate for an address; made when there is none. Runs that follow each other share what it knows."""
+    gates = _gates.setdefault(asyncio.get_running_loop(), {})
+    if address not in gates:
+        gates[address] = Gate(**made_with)
+    gates[address].renew()
+    return gates[address]

@@ -1,0 +1,297 @@
+"""The gate, on a loop whose time jumps: how many calls go at once, and who waits for what."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import pytest
+
+from connectors.xportcn.errors import ServiceAway
+from connectors.xportcn.gate import Gate, GateNews, gate_of, impatient
+from tests.simulation.loop import VirtualLoop
+
+T = TypeVar("T")
+CALL_S = 0.02
+
+
+def played(work: Awaitable[T]) -> T:
+    """What comes of it, on a loop of its own."""
+    loop = VirtualLoop(lambda: 0.0)
+    asyncio.set_event_loop(loop)
+    try:
+        return loop.run_until_complete(_whole(work))
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+async def _whole(work: Awaitable[T]) -> T:
+    return await work
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+@dataclass
+class Service:
+    """A service behind a gate. `answers` says what a call gets: good, missed, or asked to wait (seconds or None)."""
+
+    gate: Gate
+    answers: Callable[[float], str] = lambda _at: "good"
+    retry_after_s: float | None = None
+    is_there: bool = False
+    asked: int = 0
+    probed: int = 0
+    in_flight: int = 0
+    most_in_flight: int = 0
+    news: list[GateNews] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.gate.attend(self.probe, at_once=self.gate._most)
+        self.gate.told = self.news.append
+
+    async def probe(self) -> bool:
+        self.probed += 1
+        return self.is_there or self.answers(now()) != "missed"
+
+    async def call(self, *, holds_lease: bool = False) -> str:
+        """One call, as the client makes it."""
+        async with self.gate.passing(holds_lease=holds_lease):
+            self.asked += 1
+            self.in_flight += 1
+            self.most_in_flight = max(self.most_in_flight, self.in_flight)
+            try:
+                await asyncio.sleep(CALL_S)
+            finally:
+                self.in_flight -= 1
+            answer = self.answers(now())
+            if answer == "good":
+                self.gate.heard()
+            elif answer == "missed":
+                self.gate.missed("connection refused")
+            else:
+                self.gate.throttled(self.retry_after_s)
+            return answer
+
+    async def read(self) -> float:
+        """Call until it is answered; when that was."""
+        while await self.call() != "good":
+            pass
+        return now()
+
+
+def gate(at_once: int = 4, patience_s: float = 600, **more: float) -> Gate:
+    return Gate(at_once=at_once, patience_s=patience_s, luck=random.Random(7).random, **more)
+
+
+def away_until(seconds: float) -> Callable[[float], str]:
+    """Not there for so many seconds from now."""
+    back = now() + seconds
+    return lambda at: "missed" if at < back else "good"
+
+
+def test_no_more_calls_are_in_flight_than_allowed() -> None:
+    """Fifty calls through four places: never more than four at once, and none is lost."""
+
+    async def play() -> tuple[int, int]:
+        service = Service(gate(at_once=4))
+        await asyncio.gather(*(service.call() for _ in range(50)))
+        return service.asked, service.most_in_flight
+
+    assert played(play()) == (50, 4)
+
+
+def test_a_call_that_is_cancelled_gives_its_place_back() -> None:
+    """In the queue, in the very moment it gets a place, and in flight."""
+
+    async def play() -> tuple[int, int]:
+        service = Service(gate(at_once=2))
+        luck = random.Random(3)
+        calls = [asyncio.create_task(service.call()) for _ in range(60)]
+        for call in luck.sample(calls, 40):
+            await asyncio.sleep(luck.choice((0, 0, CALL_S / 2, CALL_S)))
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        return service.gate._in_flight, len(service.gate._queue)
+
+    assert played(play()) == (0, 0)
+
+
+def test_while_the_service_is_away_one_probe_asks_and_all_others_wait() -> None:
+    """Reads outlast five minutes; the probe asks ever more seldom; then few calls go first."""
+
+    async def play() -> tuple[Service, list[float]]:
+        begun = now()
+        service = Service(gate(at_once=16))
+        service.answers = away_until(300)
+        ends = await asyncio.gather(*(service.read() for _ in range(40)))
+        return service, [end - begun for end in ends]
+
+    service, ends = played(play())
+    assert min(ends) > 300
+    assert max(ends) < 400  # a quarter of the outage later at most
+    assert service.asked <= 40 + 16
+    assert 10 < service.probed < 30
+    assert service.news[0].why == "the service is away (connection refused)"
+    assert service.news[-1] == GateNews("")
+    pauses = [one.next_try_s for one in service.news[:-1]]
+    assert pauses[0] < 1.5
+    assert max(pauses) > 40
+
+
+def test_a_call_that_fails_alone_holds_nobody_up() -> None:
+    """The probe finds the service there, so the failing call is that call's own trouble."""
+
+    async def play() -> tuple[list[str], list[GateNews], float]:
+        begun = now()
+        service = Service(gate(), is_there=True)
+        answers = iter(["missed"] * 20)
+        service.answers = lambda _at: next(answers, "good")
+        results = [await service.call() for _ in range(24)]
+        return results, service.news, now() - begun
+
+    results, news, seconds = played(play())
+    assert results == ["missed"] * 20 + ["good"] * 4
+    assert news == []
+    assert seconds < 1
+
+
+def test_patience_ends_and_a_new_run_has_its_own() -> None:
+    """Ten seconds since the last good answer; after that nobody waits, until somebody begins anew."""
+
+    async def play() -> tuple[float, str, bool, str]:
+        begun = now()
+        service = Service(gate(patience_s=10))
+        service.answers = away_until(3600)
+        with pytest.raises(ServiceAway) as over:
+            await service.read()
+        waited = now() - begun
+        with pytest.raises(ServiceAway):
+            await service.gate.opened()
+        was_over = service.gate.is_over
+        service.answers = lambda _at: "good"
+        service.gate.renew()
+        return waited, str(over.value), was_over, await service.call()
+
+    waited, words, was_over, then = played(play())
+    assert 10 <= waited < 11
+    assert words == "the service is away (connection refused) for 10 s; nothing was done"
+    assert was_over
+    assert then == "good"
+
+
+def test_a_service_that_never_answered_is_not_waited_for_where_it_may_be_the_wrong_address() -> None:
+    """At the terminal the first call fails as it always did; once something was heard, outages are waited out."""
+
+    async def play() -> tuple[list[str], float]:
+        service = Service(gate(first_patience_s=0))
+        service.answers = lambda _at: "missed"
+        failed = [await service.call() for _ in range(6)]
+        service.answers = lambda _at: "good"
+        await service.call()
+        service.answers = away_until(30)
+        begun = now()
+        await service.read()
+        return failed, now() - begun
+
+    failed, waited = played(play())
+    assert failed == ["missed"] * 6
+    assert 30 < waited < 45
+
+
+def test_who_holds_a_lease_or_must_not_wait_is_turned_away() -> None:
+    """Effects, and reads of a task that is tried again: `ServiceAway` at once, and nothing is asked."""
+
+    async def play() -> int:
+        service = Service(gate())
+        service.answers = away_until(100)
+        waiting = asyncio.create_task(service.read())
+        await asyncio.sleep(5)
+        asked, begun = service.asked, now()
+        with pytest.raises(ServiceAway, match="the service is away"):
+            await service.call(holds_lease=True)
+        with impatient(), pytest.raises(ServiceAway):
+            await service.call()
+        assert now() == begun
+        await waiting
+        return service.asked - asked
+
+    assert played(play()) == 1
+
+
+def test_being_throttled_slows_all_down_together() -> None:
+    """After one call was asked to wait seven seconds, nobody calls for seven seconds."""
+
+    async def play() -> tuple[int, list[float]]:
+        begun = now()
+        service = Service(gate(at_once=4), retry_after_s=7)
+        service.answers = lambda at: "throttled" if at < begun + 0.1 else "good"
+        ends = await asyncio.gather(*(service.read() for _ in range(8)))
+        return service.asked, [round(end - begun) for end in ends]
+
+    asked, ends = played(play())
+    assert asked == 8 + 4
+    assert ends == [7] * 8
+
+
+def test_a_wait_longer_than_patience_ends_it_at_once() -> None:
+    """Asked to come back in two hours, a run with an hour of patience ends now, and knows when to come back."""
+
+    async def play() -> tuple[float, float | None]:
+        begun = now()
+        service = Service(gate(patience_s=3600), retry_after_s=7200)
+        service.answers = lambda _at: "throttled"
+        with pytest.raises(ServiceAway) as away:
+            await service.read()
+        return now() - begun, away.value.retry_after_s
+
+    seconds, retry_after_s = played(play())
+    assert seconds < 1
+    assert retry_after_s == 7200
+
+
+def test_the_end_of_the_time_allowed_ends_patience() -> None:
+    """A batch that must be done in 20 seconds is not waited for an hour."""
+
+    async def play() -> float:
+        begun = now()
+        service = Service(gate(patience_s=3600))
+        service.answers = away_until(3600)
+        service.gate.until(20)
+        with pytest.raises(ServiceAway):
+            await service.read()
+        return now() - begun
+
+    assert 20 <= played(play()) < 21
+
+
+@pytest.mark.parametrize("share", [0.3, 0.9, 1.0])
+@pytest.mark.parametrize("retry_after_s", [None, 2.0])
+def test_a_throttled_minute_costs_few_calls(share: float, retry_after_s: float | None) -> None:
+    """1,600 reads, so many of them throttled for a minute: never three times as many calls, and all are answered."""
+
+    async def play() -> tuple[int, float]:
+        begun, luck = now(), random.Random(1)
+        service = Service(gate(at_once=16, patience_s=600), retry_after_s=retry_after_s)
+        service.answers = lambda at: "throttled" if at < begun + 60 and luck.random() < share else "good"
+        await asyncio.gather(*(service.read() for _ in range(1600)))
+        return service.asked, now() - begun
+
+    asked, seconds = played(play())
+    assert asked < 3 * 1600
+    assert seconds < 150
+
+
+def test_a_process_has_one_gate_for_an_address() -> None:
+    """Two clients of one address share what is known of it; another address is another matter."""
+
+    async def play() -> tuple[bool, bool]:
+        first = gate_of("http://a", at_once=2)
+        return first is gate_of("http://a", at_once=2), first is gate_of("http://b", at_once=2)
+
+    assert played(play()) == (True, False)
