@@ -85,8 +85,8 @@ class Service:
         return now()
 
 
-def gate(at_once: int = 4, patience_s: float = 600, **more: float) -> Gate:
-    return Gate(at_once=at_once, patience_s=patience_s, luck=random.Random(7).random, **more)
+def gate(*, at_once: int = 4, patience_s: float = 600, first_patience_s: float | None = None) -> Gate:
+    return Gate(at_once=at_once, patience_s=patience_s, first_patience_s=first_patience_s, luck=random.Random(7).random)
 
 
 def away_until(seconds: float) -> Callable[[float], str]:
