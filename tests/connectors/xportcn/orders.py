@@ -9,6 +9,7 @@ from typing import Any
 from connectors.settings import XportcnSettings
 from connectors.xportcn.channels.base import Warehouse
 from connectors.xportcn.client import XportcnClient
+from connectors.xportcn.gate import Gate
 from domain.effects import Action, Claim, effect_key
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -87,8 +88,13 @@ def settings(url: str, **changes: Any) -> XportcnSettings:
 
 
 def client_of(
-    url: str, *, on_send: Callable[[Claim], None] | None = None, naps: Naps | None = None, **changes: Any
+    url: str,
+    *,
+    on_send: Callable[[Claim], None] | None = None,
+    naps: Naps | None = None,
+    gate: Gate | None = None,
+    **changes: Any,
 ) -> XportcnClient:
-    """A client that does not wait between tries."""
-    extra: dict[str, Any] = {"on_send": on_send} if on_send else {}
+    """A client that does not wait between tries, unless at its `gate`."""
+    extra: dict[str, Any] = {"gate": gate} | ({"on_send": on_send} if on_send else {})
     return XportcnClient(settings(url, **changes), sleep=naps or Naps(), **extra)
