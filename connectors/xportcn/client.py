@@ -27,7 +27,7 @@ from connectors.xportcn.auth import SignatureAuth, new_nonce
 from connectors.xportcn.bodies import PACKINGS, Unreadable, read_body
 from connectors.xportcn.envelope import Opened, open_envelope
 from connectors.xportcn.errors import Misconfigured, NotSent, ServiceAway
-from connectors.xportcn.explain import FailedCall, error_of
+from connectors.xportcn.explain import FailedCall, error_of, what_came
 from connectors.xportcn.failures import Failure, Kind, Meaning, is_missed, is_throttled
 from connectors.xportcn.gate import Gate
 from connectors.xportcn.operations import Envelope, Operation
@@ -45,7 +45,6 @@ log = logging.getLogger("xportcn")
 # Shorter than the five seconds after which common servers close an idle connection: a close that crosses an effect on
 # the wire leaves it unanswered.
 KEEP_ALIVE_S = 4.0
-PROBE_S = 10.0
 TRANSPORT_ERRORS = (httpx.HTTPError, aiohttp.ClientError, OSError, Halted)
 
 
@@ -163,15 +162,11 @@ class XportcnClient:
 
     async def _probe(self) -> bool:
         """One cheap call past the gate: whether the service answers at all."""
-        try:
-            async with asyncio.timeout(PROBE_S):
-                result = await self._exchange(basics.ADDRESSES, Nothing(), Send())
-        except TimeoutError:
+        answer = await self._exchange(basics.ADDRESSES, Nothing(), Send())
+        if isinstance(answer, FailedCall):
             return False
-        if isinstance(result, Answer):
-            judged = self._judge(basics.ADDRESSES, result)
-            return not isinstance(judged, FailedCall) or not is_missed(judged.failure)
-        return False
+        judged = self._judge(basics.ADDRESSES, answer)
+        return not isinstance(judged, FailedCall) or not is_missed(judged.failure)
 
     async def _attempt(self, call: Call[Req, Res], request: Req, send: Send) -> Res | FailedCall:
         started = time.perf_counter()
@@ -191,7 +186,7 @@ class XportcnClient:
         elif is_throttled(result.failure):
             self.gate.throttled(result.retry_after_s)
         elif is_missed(result.failure):
-            self.gate.missed(result.words or result.failure.kind)
+            self.gate.missed(what_came(result))
         else:
             self.gate.heard()
 

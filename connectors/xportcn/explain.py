@@ -116,12 +116,15 @@ def _why_misfit(failed: FailedCall) -> str:
 
 
 def _why_unanswered(failed: FailedCall) -> str:
-    what = _what_came(failed)
+    what = what_came(failed)
     return f"{what}; it may have been carried out" if failed.failure.effect else what
 
 
-def _what_came(failed: FailedCall) -> str:
+def what_came(failed: FailedCall) -> str:
+    """In place of an answer."""
     failure = failed.failure
+    if failure.status is None and not failure.sent:
+        return f"no connection to {failed.address}"
     if failure.kind is Kind.TIMED_OUT:
         return f"no answer in time ({failed.words})"
     if failure.status is None:
