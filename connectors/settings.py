@@ -205,6 +205,17 @@ class SourcingSettings(Settings):
         "", description="Encoding of text files in an inbox that are not UTF-8, such as gb18030; empty takes only UTF-8"
     )
     timezone: str = "UTC"
+    ping_url: SecretStr = Field(
+        SecretStr(""), description="Asked at the end of each night, for a watcher elsewhere; empty is none"
+    )
+
+    @field_validator("ping_url")
+    @classmethod
+    def is_an_address(cls, url: SecretStr) -> SecretStr:
+        text = url.get_secret_value()
+        if text and not re.fullmatch(r"https?://[!-~]+", text):
+            raise ValueError("no address")
+        return url
 
     @field_validator("order_limit_cny", "day_limit_cny", "approval_limit_cny")
     @classmethod

@@ -8,6 +8,7 @@
 | `sourcing: outcome unknown` | nobody could find out in time whether an action happened | tells |
 | `sourcing: budget used up` | orders were held because a limit was reached | tells |
 | `sourcing: parcel stalled` | an order's parcels have not moved for days | tells |
+| `sourcing: nightly is overdue` | no nightly run completed for 26 h; for tracking 3 h (freshness.py) | tells |
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ from prefect.events.clients import get_events_client
 from prefect.events.schemas.automations import EventTrigger, Posture
 from prefect.events.schemas.events import Event, RelatedResource, Resource, ResourceSpecification
 
+from deployments.freshness import OUR_TAG, TAG, freshness_automations
+
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
 
-TAG = "sourcing"
 SUSPENDED = "Suspended"
-OUR_TAG = {"prefect.resource.id": f"prefect.tag.{TAG}", "prefect.resource.role": "tag"}
 LOST_AFTER = timedelta(seconds=120)
 ALL_IS_REPORTED_AFTER = timedelta(seconds=20)
 ONCE_A_DAY = timedelta(days=1)
@@ -211,6 +212,7 @@ def automations(
             trigger=_on({"sourcing.reconciliation.differs"}, within=ONCE_A_DAY),
             actions=tell("Sourcing: the ledger and the service differ", DIFFERS),
         ),
+        *freshness_automations(tell),
     ]
 
 

@@ -47,6 +47,7 @@ async def register(pool_type: str = "process") -> None:
 
     from connectors.credentials_block import XportcnCredentials
     from deployments.automations import call_the_roll, register_automations
+    from deployments.freshness import expect_completions
 
     settings = AlertSettings()
     async with get_client() as client:
@@ -58,6 +59,7 @@ async def register(pool_type: str = "process") -> None:
             notify_with=await _alerts_block(client, settings.url.get_secret_value()),
             unknown_after=timedelta(minutes=settings.unknown_minutes),
         )
+        await expect_completions(client)
         await call_the_roll(client)
 
 
@@ -74,14 +76,19 @@ def await_server() -> None:
     """Load what is slow to load, and wait until the server at `PREFECT_API_URL` answers. Raises `DeployFailed`."""
     import prefect.client.orchestration  # noqa: F401
 
-    address = os.environ.get("PREFECT_API_URL", "")
-    if not address:
-        raise DeployFailed("set PREFECT_API_URL to the Prefect server to register with")
+    address = api_address()
     deadline = time.monotonic() + START_TIMEOUT_S
     while not is_healthy(address):
         if time.monotonic() > deadline:
             raise DeployFailed(f"no Prefect server answers at {address}")
         time.sleep(0.1)
+
+
+def api_address() -> str:
+    """Where the Prefect server is. Raises `DeployFailed` when nobody said."""
+    if address := os.environ.get("PREFECT_API_URL", ""):
+        return address
+    raise DeployFailed("set PREFECT_API_URL to the address of the Prefect server")
 
 
 async def _register_pool(client: PrefectClient, pool_type: str) -> None:

@@ -18,18 +18,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
+from types import FrameType, MappingProxyType
 
 from connectors.settings import SourcingSettings, XportcnSettings
 from deployments import local_server, postgres
 from deployments.die_with_parent import die_with_parent
+from deployments.part import Part
 from deployments.processes import end, end_tree, has_ended
 from deployments.registration import ROOT, DeployFailed
+from deployments.worker_health import WORKER, watched_worker
 
-WORKER = "worker"
 WORKER_LOOKS_EVERY_S = 2
-PATIENCE_S = (1, 2, 5, 10, 30)
-STEADY_AFTER_S = 60.0
 LOG_LIMIT_BYTES = 20_000_000
 
 COMPLETE_SERVER = {
@@ -44,36 +43,6 @@ COMPLETE_SERVER = {
 
 class ServeFailed(Exception):
     """It could not be started, or runs already; the message says what to do."""
-
-
-@dataclass(eq=False, kw_only=True)
-class Part:
-    """One long-running child: how to start it, and how often it had to be started again."""
-
-    name: str
-    start: Callable[[], subprocess.Popen[bytes]]
-    process: subprocess.Popen[bytes] | None = None
-    started_at: float = 0.0
-    ended: int = 0
-    not_before: float = 0.0
-
-    def begin(self) -> None:
-        self.process = self.start()
-        self.started_at = time.monotonic()
-
-    def keep_running(self) -> bool:
-        """Start it again when it has ended, after a pause that grows; whether it was started."""
-        if self.process and not has_ended(self.process):
-            return False
-        now = time.monotonic()
-        if self.process:
-            self.ended = 1 if now - self.started_at > STEADY_AFTER_S else self.ended + 1
-            self.not_before = now + PATIENCE_S[min(self.ended, len(PATIENCE_S)) - 1]
-            self.process = None
-        if now < self.not_before:
-            return False
-        self.begin()
-        return True
 
 
 @dataclass(eq=False, kw_only=True)
@@ -98,14 +67,15 @@ class Installation:
 
     def add(self, name: str, command: Sequence[str]) -> None:
         """Start a part that is to run all the time."""
-        self.keep(name, lambda: self.start(name, command))
+        self.keep(Part(name=name, start=lambda: self.start(name, command)))
 
-    def keep(self, name: str, start: Callable[[], subprocess.Popen[bytes]]) -> None:
-        part = Part(name=name, start=start)
+    def keep(self, part: Part) -> None:
         part.begin()
         self.parts.append(part)
 
-    def start(self, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
+    def start(
+        self, name: str, command: Sequence[str], settings: Mapping[str, str] = MappingProxyType({})
+    ) -> subprocess.Popen[bytes]:
         """Start a process that ends with this one; its output goes to its log."""
         log = self.log(name)
         if log.exists() and log.stat().st_size > LOG_LIMIT_BYTES:
@@ -114,7 +84,7 @@ class Installation:
             return subprocess.Popen(
                 die_with_parent(list(command)),
                 cwd=ROOT,
-                env=self.environment,
+                env={**self.environment, **settings},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -149,7 +119,8 @@ def installation(
             place.add(name, command)
         _start_server(place, host, port, postgres_url)
         registering = place.start("register", [sys.executable, "-m", "deployments"])
-        place.add(WORKER, [sys.executable, "-m", "deployments.worker"])
+        worker = [sys.executable, "-m", "deployments.worker"]
+        place.keep(watched_worker(lambda settings: place.start(WORKER, worker, settings), url))
         local_server.await_health(folder, place.process("server"))
         if registering.wait():
             raise DeployFailed(
@@ -170,8 +141,8 @@ def watch(place: Installation, *, say: Callable[[str], None]) -> None:
         signal.signal(number, stop)
     while not stopped:
         for part in place.parts:
-            if part.keep_running():
-                say(f"{part.name} had ended and was started again; see {place.log(part.name)}")
+            if what := part.keep_running():
+                say(f"{part.name} {what} and was started again; see {place.log(part.name)}")
         time.sleep(0.2)
 
 
@@ -195,7 +166,7 @@ def _start_server(place: Installation, host: str, port: int, postgres_url: str |
     def start() -> subprocess.Popen[bytes]:
         return local_server.start_server(place.folder, host=host, port=port, settings=settings, lasts=False)
 
-    place.keep("server", start)
+    place.keep(Part(name="server", start=start))
 
 
 def _environment(settings: SourcingSettings, url: str) -> dict[str, str]:

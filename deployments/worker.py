@@ -19,7 +19,7 @@ def main() -> None:
 
     template = str(TEMPLATES / "process.json")
     sys.argv[1:] = ["worker", "start", "--pool", POOL, "--type", "process", "--name", "serve"]
-    sys.argv += ["--base-job-template", template]
+    sys.argv += ["--base-job-template", template, "--with-healthcheck"]
     app()
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from prefect import flow
 from prefect.runtime import flow_run
 
 from connectors.inbox import Inbox
+from connectors.outside_watcher import tell_watcher
+from connectors.settings import SourcingSettings
 from flows.approval import asks_in_the_ui, at_work, has_deployment
 from flows.night import FileResult, InboxReport, Night, show_inbox, told
 from flows.parameters import BudgetCny, ChunkSize, Concurrency, InboxFolder, QuietSeconds, Speed, Yes
@@ -34,19 +38,38 @@ async def source_inbox(
     A file is taken once: what is held or unknown stays in `open` and is tried again by every run until it is over.
     """
     speak_plainly()
-    folder = Inbox(Path(inbox))
-    found = await asyncio.to_thread(folder.waiting, quiet_s=quiet_s)
-    run = Night(folder, yes=yes, budget_cny=budget_cny, speed=Speed(chunk_size=chunk_size, concurrency=concurrency))
-    asks_in_the_ui.set(has_deployment())
-    at_work.set(asyncio.Semaphore(1))
-    results = await asyncio.gather(*map(run.take, found), return_exceptions=True)
-    run.trouble += [result for result in results if isinstance(result, Exception)]
-    files = [result for result in results if isinstance(result, FileResult)]
-    report = InboxReport(inbox=str(folder.root.absolute()), files=files)
-    await shown("the inbox", show_inbox(report))
-    if run.trouble:
+    async with watched_from_outside() as trouble:
+        folder = Inbox(Path(inbox))
+        found = await asyncio.to_thread(folder.waiting, quiet_s=quiet_s)
+        run = Night(folder, yes=yes, budget_cny=budget_cny, speed=Speed(chunk_size=chunk_size, concurrency=concurrency))
+        asks_in_the_ui.set(has_deployment())
+        at_work.set(asyncio.Semaphore(1))
+        results = await asyncio.gather(*map(run.take, found), return_exceptions=True)
+        trouble += [*run.trouble, *(result for result in results if isinstance(result, Exception))]
+        files = [result for result in results if isinstance(result, FileResult)]
+        report = InboxReport(inbox=str(folder.root.absolute()), files=files)
+        await shown("the inbox", show_inbox(report))
+    if trouble:
         run_logger().error("%s", told(report))
-        state: InboxReport = failed(run.trouble[0])
+        state: InboxReport = failed(trouble[0])
         return state
     run_logger().info("%s", told(report))
     return report
+
+
+@asynccontextmanager
+async def watched_from_outside() -> AsyncIterator[list[Exception]]:
+    """A watcher elsewhere hears how the night of a deployment ended: well, unless there was trouble."""
+    trouble: list[Exception] = []
+    try:
+        yield trouble
+    except Exception:
+        await _watcher_told(well=False)
+        raise
+    await _watcher_told(well=not trouble)
+
+
+async def _watcher_told(*, well: bool) -> None:
+    url = SourcingSettings().ping_url.get_secret_value()
+    if url and has_deployment() and (why := await tell_watcher(url, well=well)):
+        run_logger().warning("The watcher at SOURCING_PING_URL may not have heard how this night ended: %s", why)

@@ -9,10 +9,12 @@ from datetime import timedelta
 
 from prefect.client.orchestration import get_client
 from prefect.events import emit_event
+from prefect.events.clients import get_events_client
 from prefect.events.schemas.automations import EventTrigger
 from prefect.events.schemas.events import ResourceSpecification
 
 from deployments.automations import automations, call_the_roll
+from deployments.freshness import OVERDUE, about, expect_completions
 from tests.deployments.served import Served
 
 SHORT = timedelta(seconds=10)
@@ -31,12 +33,16 @@ def test_nobody_is_told_when_nobody_is_named() -> None:
         "sourcing: budget used up": ["do-nothing"],
         "sourcing: parcel stalled": ["do-nothing"],
         "sourcing: ledger and service differ": ["do-nothing"],
+        "sourcing: nightly is overdue": ["do-nothing"],
+        "sourcing: sync-tracking is overdue": ["do-nothing"],
+        "sourcing: overdue at the start": ["do-nothing"],
     }
 
 
 async def test_each_fires_and_says_what_to_do(served: Served) -> None:
     lost = _running_flow_run(served)
-    async with impatient(lost):
+    async with impatient(lost, "sourcing: nightly is overdue"):
+        await _registered_again()
         _emit("sourcing.effect.unknown", "effect.U-1:book", order_ref="U-1", batch_id="spring", action="book")
         _emit("sourcing.effect.unknown", "effect.U-2:pay", order_ref="U-2", batch_id="spring", action="pay")
         _emit("sourcing.effect.settled", "effect.U-2:pay", order_ref="U-2", batch_id="spring", action="pay")
@@ -55,26 +61,31 @@ async def test_each_fires_and_says_what_to_do(served: Served) -> None:
         assert "sourcing resolve U-1" in unknown["body"]
         served.await_state(lost, "Crashed")
         assert "Crashed" in served.await_alert("No sign of life for 10 seconds")["subject"]
+        overdue = served.await_alert("Sourcing: nightly has not completed for 26 hours")
+        assert "is the deployment's schedule on?" in overdue["body"]
+        away = served.await_alert("Sourcing: sync-tracking has not completed in time")
+        assert "since 2026-01-02 03:04 UTC, 9 hours ago. Was the machine off?" in " ".join(away["body"].split())
         assert not [one for one in served.alerts() if "U-2" in one["body"]]
         assert len([one for one in served.alerts() if "T-1" in one["body"]]) == 1
 
 
 @asynccontextmanager
-async def impatient(run_id: str) -> AsyncIterator[None]:
-    """The automations that wait, beside the registered ones, with ten seconds of patience; the one for lost runs
-    looks at this run only."""
+async def impatient(run_id: str, *further: str) -> AsyncIterator[None]:
+    """The automations that wait, and `further` ones, beside the registered ones, with ten seconds of patience; the one
+    for lost runs looks at this run only."""
     async with get_client() as client:
         block = next(one for one in await client.read_block_documents() if one.name == "sourcing-alerts")
         made = []
         for one in automations(notify_with=block.id, unknown_after=SHORT, lost_after=SHORT):
             assert isinstance(one.trigger, EventTrigger)
-            if one.trigger.within == SHORT:
+            if one.trigger.within == SHORT or one.name in further:
+                one.trigger.within = SHORT
                 if one.name == "sourcing: run lost":
                     one.trigger.match = ResourceSpecification(
                         root={"prefect.resource.id": f"prefect.flow-run.{run_id}"}
                     )
                 made.append(await client.create_automation(one.model_copy(update={"name": f"short {one.name}"})))
-        assert len(made) == 2
+        assert len(made) == 2 + len(further)
         yield
         for automation_id in made:
             await client.delete_automation(automation_id)
@@ -82,6 +93,14 @@ async def impatient(run_id: str) -> AsyncIterator[None]:
 
 def _emit(event: str, about: str, **payload: object) -> None:
     emit_event(event=event, resource={"prefect.resource.id": f"sourcing.{about}"}, payload=payload)
+
+
+async def _registered_again() -> None:
+    """The waits that are not under way begin; of one deployment it is found that it is overdue already."""
+    found = {"deployment": "sync-tracking", "completed_at": "2026-01-02 03:04 UTC", "hours": 9}
+    async with get_client() as client, get_events_client() as events:
+        await expect_completions(client)
+        await events.emit(about("sync-tracking", OVERDUE, found))
 
 
 async def call_roll() -> None:

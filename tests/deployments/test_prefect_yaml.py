@@ -16,6 +16,7 @@ from prefect.cli.deploy._models import (
 )
 from prefect.flows import load_flow_from_entrypoint
 
+from deployments.freshness import COMPLETES_WITHIN
 from deployments.steps import describe_site
 from tests.running import ROOT
 
@@ -57,6 +58,13 @@ def test_no_key_is_one_that_prefect_would_ignore() -> None:
 def test_each_deployment_leads_to_its_flow(name: str, flow: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     assert load_flow_from_entrypoint(DEPLOYMENTS[name]["entrypoint"]).name == flow
+
+
+def test_what_is_missed_when_it_does_not_complete_is_a_deployment_with_a_schedule_that_is_often_enough() -> None:
+    assert {name: DEPLOYMENTS[name]["schedules"][0]["cron"] for name in COMPLETES_WITHIN} == {
+        "nightly": "0 2 * * *",
+        "sync-tracking": "10 * * * *",
+    }
 
 
 def test_a_run_that_a_person_starts_plans_only() -> None:

@@ -50,7 +50,7 @@ async def test_the_server_takes_the_template(kind: str, served: Served) -> None:
         await client.delete_work_pool(name)
 
 
-async def test_a_process_run_gets_the_folder_and_variables_of_its_deployment() -> None:
+async def test_a_process_run_gets_the_folder_and_variables_of_its_deployment(served: Served) -> None:
     values = {"working_dir": "/tmp", "env": {"SOURCING_DAY_LIMIT_CNY": "100"}}
     made: ProcessJobConfiguration = await ProcessJobConfiguration.from_template_and_values(TEMPLATES["process"], values)
     assert (str(made.working_dir), made.env, made.command) == ("/tmp", {"SOURCING_DAY_LIMIT_CNY": "100"}, None)

@@ -1,0 +1,96 @@
+"""A part of an installation that ends or hangs is started again; a worker without its server is left alone."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from deployments import part
+from deployments.part import Part
+from deployments.worker_health import watched_worker
+from tests.deployments.conftest import free_port
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"STARTS_WITHIN_S": 0, "LOOKS_EVERY_S": 0, "HANGS_AFTER_LOOKS": 3, "PATIENCE_S": (0,)}.items():
+        monkeypatch.setattr(part, name, value)
+
+
+def _sleeper() -> subprocess.Popen[bytes]:
+    return subprocess.Popen(["sleep", "60"])
+
+
+@pytest.fixture
+def answering() -> Iterator[str]:
+    """The address of a server that says it is well."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def _kept(one: Part, times: int) -> list[str]:
+    """What is said when it is looked at so often; its process is ended afterwards."""
+    one.begin()
+    try:
+        return [one.keep_running() for _ in range(times)]
+    finally:
+        assert one.process
+        one.process.kill()
+        one.process.wait()
+
+
+def test_one_that_does_not_answer_three_times_in_a_row_is_ended_and_started_again() -> None:
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> subprocess.Popen[bytes]:
+        started.append(_sleeper())
+        return started[-1]
+
+    said = _kept(Part(name="worker", start=start, is_well=lambda: False), 4)
+    assert said == ["", "", "did not answer any more", ""]
+    assert [process.returncode for process in started] == [-9, -9]
+
+
+def test_one_answer_in_between_is_a_sign_of_life() -> None:
+    answers = iter([False, False, True, False, False])
+    assert _kept(Part(name="worker", start=_sleeper, is_well=lambda: next(answers)), 5) == [""] * 5
+
+
+def test_one_that_ends_by_itself_is_started_again() -> None:
+    one = Part(name="sandbox", start=lambda: subprocess.Popen(["true"]))
+    one.begin()
+    assert one.process
+    one.process.wait()
+    assert one.keep_running() == "had ended"
+
+
+def test_a_worker_is_asked_at_a_new_port_of_this_machine_at_each_start(answering: str) -> None:
+    given: list[dict[str, str]] = []
+
+    def start(settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        given.append(dict(settings))
+        return _sleeper()
+
+    assert _kept(watched_worker(start, answering), 4) == ["", "", "did not answer any more", ""]
+    assert [one["PREFECT_WORKER_WEBSERVER_HOST"] for one in given] == ["127.0.0.1"] * 2
+    assert given[0]["PREFECT_WORKER_WEBSERVER_PORT"] != given[1]["PREFECT_WORKER_WEBSERVER_PORT"]
+
+
+def test_a_worker_whose_server_is_away_is_left_alone() -> None:
+    """It can't look for runs, and would take those that it has with it."""
+    assert _kept(watched_worker(lambda _: _sleeper(), f"http://127.0.0.1:{free_port()}/api"), 6) == [""] * 6
