@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.failures import explained
-from cli.options import Encoding, Json, amount_of
+from cli.options import Encoding, Json, Wait, amount_of
 from domain.cart import CartRow
 from domain.marketplace import Marketplace
 
@@ -90,10 +90,11 @@ def cart_order(
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Approve without asking.")] = False,
     budget_cny: Annotated[str | None, typer.Option(help="Most that their batch may cost, in yuan.")] = None,
+    wait: Wait = False,
     json: Json = False,
 ) -> None:
     """Order what lies in the carts, then pay, book and ship it like any other order."""
     from cli.carts import order
 
     budget = amount_of("--budget-cny", budget_cny)
-    raise typer.Exit(order(order_ref, dry_run=False, yes=yes, budget_cny=budget, as_json=json))
+    raise typer.Exit(order(order_ref, dry_run=False, yes=yes, budget_cny=budget, as_json=json, wait=wait))

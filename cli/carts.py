@@ -10,6 +10,7 @@ from typing import Any
 from rich.table import Table
 
 from cli.failures import NEEDS_A_PERSON
+from cli.looks import with_looks
 from cli.options import require_batch_name, require_encoding
 from cli.run import buy, print_report, require_no_faults, require_somebody, say_warnings
 from cli.running import run_flow
@@ -36,7 +37,9 @@ def add(file: Path, *, batch: str | None, encoding: str, as_json: bool) -> int:
     return 0 if all(line.reason.startswith(IN_CART) for line in report.orders) else NEEDS_A_PERSON
 
 
-def order(order_refs: list[str], *, dry_run: bool, yes: bool, budget_cny: str, as_json: bool) -> int:
+def order(
+    order_refs: list[str], *, dry_run: bool, yes: bool, budget_cny: str, as_json: bool, wait: bool = False
+) -> int:
     """Order what lies in the carts; answers the exit code."""
     require_somebody("order", "look only with: sourcing cart preview", is_said=dry_run or yes)
 
@@ -45,7 +48,7 @@ def order(order_refs: list[str], *, dry_run: bool, yes: bool, budget_cny: str, a
 
         return await order_from_cart(order_refs, dry_run, yes, budget_cny)
 
-    return buy(flow, as_json=as_json)
+    return buy(with_looks(flow, budget_cny=budget_cny) if wait else flow, as_json=as_json)
 
 
 def show_cart(flow: Callable[[], Coroutine[Any, Any, Sequence[CartRow]]], *, as_json: bool) -> int:

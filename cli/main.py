@@ -9,7 +9,7 @@ import typer
 
 from cli import after_sale_app, cart_app, ledger
 from cli.failures import as_usage, explained
-from cli.options import ChunkSize, Concurrency, Encoding, Json, amount_of
+from cli.options import ChunkSize, Concurrency, Encoding, Json, Wait, amount_of
 from domain.browsing import LARGEST_PAGE, Sort
 from domain.marketplace import Marketplace
 
@@ -39,6 +39,7 @@ def run(
     encoding: Encoding = "",
     chunk_size: ChunkSize = None,
     concurrency: Concurrency = None,
+    wait: Wait = False,
     json: Json = False,
 ) -> None:
     """Buy and ship what a request file asks for: plan, ask, create, pay, book, snapshot."""
@@ -53,6 +54,7 @@ def run(
         encoding=encoding,
         chunk_size=chunk_size or 0,
         concurrency=concurrency or 0,
+        wait=wait,
     )
     raise typer.Exit(run_batch(options, as_json=json))
 

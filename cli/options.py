@@ -13,6 +13,9 @@ from domain.report import BATCH_ID
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout and nothing else there.")]
 ChunkSize = Annotated[int | None, typer.Option(min=1, max=1000, help="Orders per task run.")]
+Wait = Annotated[
+    bool, typer.Option("--wait", help="Wait until what got no answer can be looked at again, and finish it.")
+]
 Concurrency = Annotated[int | None, typer.Option(min=1, max=200, help="Calls to the service at once.")]
 
 Encoding = Annotated[

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from cli.failures import NEEDS_A_PERSON, BadUsage, say
+from cli.looks import Flow, with_looks
 from cli.options import require_batch_name, require_encoding
 from cli.plan import NUMBERS, show_plan, totals
 from cli.running import run_flow
@@ -31,7 +32,6 @@ from domain.wording import number_of
 
 if TYPE_CHECKING:
     from flows.approval_request import ApprovalRequest
-Flow = Callable[[], Coroutine[Any, Any, BatchReport]]
 MOST_WARNINGS = 20
 PLAN = ("order", "marketplace", "goods and postage", "freight", "service", "days")
 
@@ -48,6 +48,7 @@ class RunOptions:
     encoding: str
     chunk_size: int
     concurrency: int
+    wait: bool
 
 
 def run_batch(options: RunOptions, *, as_json: bool) -> int:
@@ -72,7 +73,8 @@ def run_batch(options: RunOptions, *, as_json: bool) -> int:
             Speed(chunk_size=options.chunk_size, concurrency=options.concurrency),
         )
 
-    return buy(flow, as_json=as_json)
+    looking = with_looks(flow, budget_cny=options.budget_cny) if options.wait else flow
+    return buy(looking, as_json=as_json)
 
 
 def require_somebody(what: str, otherwise: str, *, is_said: bool) -> None:
@@ -187,6 +189,8 @@ def print_report(report: BatchReport) -> None:
     console.print(totals(report) if report.dry_run else _spent(report))
     for line in _warning_lines(report.warnings):
         console.print(Text(f"Warning: {line}"))
+    if report.next_look:
+        console.print(Text(report.next_look.words, style="yellow"))
     show_snapshot(report.snapshot_id, report.snapshot_root)
 
 

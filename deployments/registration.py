@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 POOL = "sourcing"
-AT_ONCE = {"nightly": 1, "manual": 4}  # work queue → runs at work; not a deployment's limit, see prefect.yaml
+AT_ONCE = {"nightly": 1, "manual": 4, "finish-batch": 2}
+"""Runs at work by work queue: not a deployment's limit, see prefect.yaml."""
 TEMPLATES = Path(__file__).parent / "work_pools"
 ALERTS_BLOCK = "sourcing-alerts"
 

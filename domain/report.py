@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from domain.looks import NextLook
 from domain.plan import PlannedOrder
 from domain.request_remarks import Remark
 from domain.states import REACHED_BOOKED, OrderState
@@ -58,6 +59,7 @@ class BatchReport:
 
     A dry run has the `plans` of new orders, whatever was decided on them, and those `to_ship` of orders begun earlier.
     `warnings` are what was said about the request file, and `lines_without_limit` how many of its lines have none.
+    `next_look` is for what may end well without a person, only later.
     """
 
     batch_id: str
@@ -72,6 +74,7 @@ class BatchReport:
     to_ship: Sequence[PlannedOrder] = ()
     warnings: Sequence[Remark] = ()
     lines_without_limit: int = 0
+    next_look: NextLook | None = None
 
     @property
     def counts(self) -> dict[str, int]:
@@ -108,6 +111,7 @@ class BatchReport:
             "matches": [asdict(match) for match in self.matches],
             "lines_without_limit": self.lines_without_limit,
             "warnings": [asdict(warning) for warning in self.warnings],
+            "next_look": self.next_look.to_json() if self.next_look else None,
         }
 
 

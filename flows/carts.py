@@ -24,6 +24,7 @@ from flows.parameters import BudgetCny, DryRun, Requests, Yes
 from flows.plan_sources import FromCarts
 from flows.reporting import one_report
 from flows.request_batches import read_shown
+from flows.second_look import look_again
 from flows.shown.artifacts import artifact_key, show_outcome
 from flows.shown.expected_failures import ends_plainly
 from flows.shown.progress import progress_shown, rename_run, shown
@@ -82,7 +83,8 @@ async def order_from_cart(
         reports = []
         for batch_id, batch in _by_batch(orders).items():
             run = BatchRun(resources, batch_id, FromCarts(batch))
-            reports.append(await run.followed(budget, dry_run=dry_run, ask=not yes))
+            done = await run.followed(budget, dry_run=dry_run, ask=not yes)
+            reports.append(await look_again(resources, done, budget_cny=budget_cny))
         report = one_report(reports, list(orders))
         await show_outcome(report, resources.ledger.orders(orders))
     return report

@@ -132,7 +132,8 @@ def note_of(report: BatchReport, place: Place) -> str:
     """One sentence on what the run did with a file."""
     if place is Place.OPEN:
         waiting = sum(1 for line in report.orders if line.state not in OVER)
-        return f"{counts_of(report)}; {waiting} not over, tried again by the next run"
+        looked_at = f"; {report.next_look.words}" if report.next_look and report.next_look.by else ""
+        return f"{counts_of(report)}; {waiting} not over, tried again by the next run{looked_at}"
     if report.bought_this_run:
         return f"{counts_of(report)}; bought {report.bought_this_run} for {Money(report.spent_this_run_fen)}"
     return f"{counts_of(report)}; nothing was bought by this run: no order of this file was still to be paid"

@@ -8,6 +8,7 @@ from dataclasses import replace
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
 from domain.effects import Action, EffectStatus
+from domain.looks import together
 from domain.matching import Match
 from domain.orders import OrderRequest, lines_without_limit
 from domain.plan import PlannedOrder
@@ -61,6 +62,7 @@ def one_report(reports: Sequence[BatchReport], refs: Sequence[str]) -> BatchRepo
         plans=[plan for report in reports for plan in report.plans],
         to_ship=[plan for report in reports for plan in report.to_ship],
         lines_without_limit=sum(report.lines_without_limit for report in reports),
+        next_look=together([report.next_look for report in reports if report.next_look]),
     )
 
 

@@ -26,6 +26,7 @@ from flows.parameters import (
 )
 from flows.plan_sources import FromRequests
 from flows.request_batches import PASTED, read_shown
+from flows.second_look import look_again
 from flows.shown.artifacts import show_outcome
 from flows.shown.expected_failures import ends_plainly
 
@@ -60,5 +61,6 @@ async def source_orders(
         source = FromRequests(asked.orders, asked.source, asked.warnings)
         run = BatchRun(resources, asked.batch_id, source, chunk_size=speed.chunk_size)
         report = await run.followed(budget, dry_run=dry_run, ask=not yes)
+        report = await look_again(resources, report, budget_cny=limits.budget_cny)
         await show_outcome(report, resources.ledger.orders(run.refs))
     return report

@@ -54,7 +54,8 @@ async def show_outcome(report: BatchReport, orders: Mapping[str, OrderRecord] = 
 
 
 async def _show_orders(report: BatchReport) -> None:
-    words = f"Orders of batch {report.batch_id}: {counts_of(report)}"
+    next_look = f"; {report.next_look.words}" if report.next_look else ""
+    words = f"Orders of batch {report.batch_id}: {counts_of(report)}{next_look}"
     key = f"outcome-{artifact_key(report.batch_id)}"
     await acreate_table_artifact(key=key, table=outcome_rows(report), description=words)
 
@@ -111,6 +112,7 @@ def markdown_report(report: BatchReport, orders: Mapping[str, OrderRecord] = NO_
             title,
             dry_run_summary(report) if report.dry_run else money_summary(report),
             *([told] if (told := warnings_told(report.warnings)) else []),
+            *([f"**Next:** {report.next_look.words}"] if report.next_look else []),
             "## Orders by state\n\n" + chart("state", "orders", report.counts),
             *([] if report.dry_run or not report.spent_fen else [_spent_chart(report)]),
             *([_waiting(waiting)] if waiting else []),

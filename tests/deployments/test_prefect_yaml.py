@@ -17,6 +17,7 @@ from prefect.cli.deploy._models import (
 from prefect.flows import load_flow_from_entrypoint
 
 from deployments.freshness import COMPLETES_WITHIN
+from deployments.registration import AT_ONCE
 from deployments.steps import describe_site
 from tests.running import ROOT
 
@@ -27,7 +28,8 @@ DEPLOYMENTS: dict[str, dict[str, Any]] = {one["name"]: one for one in FILE["depl
 def test_prefect_reads_the_file_with_its_own_model() -> None:
     names = [one.name for one in PrefectYamlModel.model_validate(FILE).deployments]
     assert names == [
-        *("nightly", "manual", "sync-tracking", "sync-catalog", "reconcile", "after-sale", "cancel-orders"),
+        *("nightly", "manual", "finish-batch"),
+        *("sync-tracking", "sync-catalog", "reconcile", "after-sale", "cancel-orders"),
     ]
 
 
@@ -48,6 +50,7 @@ def test_no_key_is_one_that_prefect_would_ignore() -> None:
     [
         ("nightly", "source-orders"),
         ("manual", "source-orders"),
+        ("finish-batch", "finish-batch"),
         ("sync-tracking", "sync-tracking"),
         ("sync-catalog", "sync-catalog"),
         ("reconcile", "reconcile"),
@@ -80,13 +83,15 @@ def test_only_what_does_the_same_work_again_is_let_go_when_it_is_late() -> None:
     }
 
 
-def test_what_may_ask_a_person_waits_in_a_queue_of_its_own() -> None:
+def test_what_buys_waits_in_a_queue_of_its_own() -> None:
     """A deployment's limit takes the place of a run that pauses, and Prefect then ends the process that asked."""
     asking = {name: one for name, one in DEPLOYMENTS.items() if "buys" in one["tags"]}
     assert {name: one["work_pool"]["work_queue_name"] for name, one in asking.items()} == {
         "nightly": "nightly",
         "manual": "manual",
+        "finish-batch": "finish-batch",
     }
+    assert AT_ONCE.keys() == {one["work_pool"]["work_queue_name"] for one in asking.values()}
     assert all("concurrency_limit" not in one for one in asking.values())
 
 

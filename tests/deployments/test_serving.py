@@ -20,6 +20,7 @@ from tests.running import ROOT
 SECRET = "block-secret-9c2e44d1"
 NAMES = {
     "source-orders/nightly",
+    "finish-batch/finish-batch",
     "source-orders/manual",
     "sync-tracking/sync-tracking",
     "sync-catalog/sync-catalog",
@@ -58,7 +59,7 @@ def test_every_deployment_is_there_with_its_limit(served: Served) -> None:
     nightly = served.deployment("source-orders/nightly")
     assert (nightly["work_queue_name"], nightly["global_concurrency_limit"]) == ("nightly", None)
     queues = {one["name"]: one["concurrency_limit"] for one in served.ask("work_queues/filter", {})}
-    assert queues == {"default": None, "nightly": 1, "manual": 4}
+    assert queues == {"default": None, "nightly": 1, "manual": 4, "finish-batch": 2}
     tracking = served.deployment("sync-tracking/sync-tracking")
     assert tracking["global_concurrency_limit"]["limit"] == 1
     assert tracking["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"

@@ -1,0 +1,87 @@
+"""When what a run has left open is looked at again by itself, and what is said of that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from domain.wording import number_of, some
+
+MOST_LOOKS = 5
+FIRST_PAUSE = timedelta(minutes=10)
+MARGIN = timedelta(seconds=5)
+SLOT = timedelta(minutes=5)
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextLook:
+    """Orders of some batches that a later look may finish without a person, and when it is due (UTC).
+
+    `number` counts the looks at a batch, from 1. `by` is the deployment that Prefect starts then; empty: somebody has
+    to start it.
+    """
+
+    orders: int
+    batches: tuple[str, ...]
+    number: int
+    at: datetime
+    by: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there have been looks enough: what is open now needs a person."""
+        return self.number > MOST_LOOKS
+
+    @property
+    def words(self) -> str:
+        """What happens next, for a person."""
+        left = f"{number_of(self.orders, 'order')} {'is' if self.orders == 1 else 'are'}" if self.orders else "it is"
+        if self.is_over:
+            return (
+                f"{left} still open after {MOST_LOOKS} looks, and no further one comes by itself: see to what stands "
+                f"with each order, then start finish-batch of {some(self.batches)}, or run the file again"
+            )
+        if self.by:
+            return f"{left} looked at again at {_minute(self.at)} by {self.by}"
+        return f"{left} to be looked at again: run the same command after {_minute(self.at)}, or with --wait"
+
+    def to_json(self) -> dict[str, Any]:
+        """As the report of `--json` has it."""
+        return {**asdict(self), "batches": list(self.batches), "at": self.at.isoformat(), "words": self.words}
+
+    def later(self, now: datetime, opens_in_s: float = 0) -> NextLook:
+        """The look after this one, when this one could not be made."""
+        number = self.number + 1
+        return replace(self, number=number, at=due([], now=now, number=number, opens_in_s=opens_in_s))
+
+
+def due(clear_from: Sequence[datetime], *, now: datetime, number: int, opens_in_s: float = 0) -> datetime:
+    """When to look: once all is `clear_from` then on whether it happened; else after a pause that grows with each look.
+
+    Not before the service takes calls again, in `opens_in_s`. Pauses end with a slot of the clock, so that runs of one
+    batch that end together agree on one look.
+    """
+    opens = now + timedelta(seconds=opens_in_s)
+    if coming := [one for one in clear_from if one > now]:
+        return max(*coming, opens) + MARGIN
+    after = max(now + FIRST_PAUSE * int(2 ** (number - 1)), opens)
+    return after + (EPOCH - after) % SLOT
+
+
+def together(looks: Sequence[NextLook]) -> NextLook | None:
+    """One look for those of several batches: when the last of them is due."""
+    if not looks:
+        return None
+    last = max(looks, key=lambda one: one.at)
+    batches = tuple(dict.fromkeys(batch for one in looks for batch in one.batches))
+    by = "" if any(not one.by for one in looks) else last.by
+    number = min(one.number for one in looks)
+    return replace(last, orders=sum(one.orders for one in looks), batches=batches, by=by, number=number)
+
+
+def _minute(moment: datetime) -> str:
+    """`2026-11-25 03:17 UTC`, the full minute by which it is due."""
+    return f"{moment + timedelta(minutes=1, microseconds=-1):%Y-%m-%d %H:%M} UTC"

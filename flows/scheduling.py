@@ -1,0 +1,69 @@
+"""Asking Prefect to start a look at a batch when it is due."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect.deployments import arun_deployment
+from prefect.exceptions import ObjectNotFound
+
+from domain.looks import NextLook
+from flows.approval import asks_in_the_ui, has_deployment
+from flows.shown.expected_failures import run_logger
+
+DEPLOYMENT = "finish-batch"
+PAUSES_S = (0.0, 1.0, 3.0, 10.0)
+PATIENCE_S = 10.0
+MOST_ENDED = 5
+
+
+def is_deployed() -> bool:
+    """Whether a worker runs this, so that there is one to run a look later; also the batches of an inbox."""
+    return asks_in_the_ui.get() or has_deployment()
+
+
+async def scheduled(look: NextLook, *, budget_cny: str) -> NextLook:
+    """The look with who makes it, once Prefect has taken it; as it is when Prefect can't be told, which stops nobody.
+
+    `budget_cny` bounds the batch in that look as it did in this run.
+    """
+    for pause in PAUSES_S:
+        await asyncio.sleep(pause)
+        try:
+            await asyncio.wait_for(_schedule(look, budget_cny), PATIENCE_S)
+        except ObjectNotFound:
+            run_logger().warning("There is no deployment %s: register the deployments again", DEPLOYMENT)
+            return look
+        except Exception as error:  # noqa: BLE001 - whatever keeps Prefect from taking it is no reason to stop
+            why = type(error).__name__
+        else:
+            return replace(look, by=DEPLOYMENT)
+    run_logger().warning("The Prefect server did not take the look at %s (%s)", ", ".join(look.batches), why)
+    return look
+
+
+async def _schedule(look: NextLook, budget_cny: str) -> None:
+    (batch,) = look.batches
+    key = f"finish {batch} at {look.at.isoformat()}"
+    async with get_client() as client:
+        for _ in range(MOST_ENDED):
+            run = await _run(client, look, {"batch": batch, "budget_cny": budget_cny, "look": look.number}, key)
+            if run.state is None or not run.state.is_final():
+                return
+            key = f"{key} after {run.id}"  # a used key answers the old run: one that was cancelled will not look
+
+
+async def _run(client: PrefectClient, look: NextLook, parameters: dict[str, object], key: str) -> FlowRun:
+    """Not as a subflow: this run ends long before, and a parent would show a task that never ends."""
+    return await arun_deployment(
+        f"{DEPLOYMENT}/{DEPLOYMENT}",
+        client=client,
+        parameters=parameters,
+        scheduled_time=look.at,
+        timeout=0,
+        idempotency_key=key,
+        as_subflow=False,
+    )

@@ -1,0 +1,151 @@
+"""What the ledger knows that a batch still has to do and nobody has to approve, and when to look at it again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from connectors.ledger.records import EffectRecord, OrderRecord
+from connectors.ledger.spending import COUNTS_AS_SPENT
+from connectors.ledger.store import Ledger
+from connectors.xportcn.errors import NotSent, Unanswered
+from domain.effects import OPEN, Action
+from domain.looks import NextLook, due
+from domain.orders import OrderRequest
+from domain.plan import PlannedOrder
+from domain.report import BatchReport
+from domain.request_remarks import Remark
+from domain.states import OrderState
+from flows.parameters import BadInput
+from flows.scheduling import is_deployed, scheduled
+from flows.shown.expected_failures import run_logger
+from flows.sorting import Work
+from tasks.effects.kinds import kind_of
+from tasks.effects.protocol import clear_from
+from tasks.resources import Resources
+
+BEGUN = (OrderState.ORDERED, OrderState.PAYMENT_PENDING, OrderState.PAID)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOver:
+    """Orders of a batch with something `open`, as the ledger has it, and those with a standing approval `to_do`.
+
+    What is open may be answered by a look at the service, or only by a person.
+    """
+
+    open: Sequence[EffectRecord]
+    to_do: Sequence[str]
+
+    @property
+    def words(self) -> str:
+        """`3 to settle, 2 to go on with`; empty for nothing."""
+        to_settle = {one.order_ref for one in self.open}
+        parts = [f"{len(to_settle):,} to settle"] if to_settle else []
+        further = [ref for ref in self.to_do if ref not in to_settle]
+        return ", ".join([*parts, *([f"{len(further):,} to go on with"] if further else [])])
+
+
+def left_over(ledger: Ledger, batch_id: str) -> LeftOver:
+    """What is left of a batch, by whomever it may be done."""
+    orders = ledger.orders(ledger.refs_in(batch_id))
+    work = sort_approved(ledger, batch_id, list(orders.values()))
+    opened = [one for one in ledger.effects_of(ledger.unsettled(orders)) if one.status in OPEN]
+    return LeftOver(open=opened, to_do=[*work.under_way, *work.approved])
+
+
+def sort_approved(ledger: Ledger, batch_id: str, orders: Sequence[OrderRecord]) -> Work:
+    """What may go on without asking: what is approved still, on the plan that was, and waits for nobody.
+
+    Not what is held, refused, taken back or unknown, nor what another batch has planned since. What lies in a cart is
+    ordered by a person's command alone, since anybody may have changed the cart; once ordered, it goes on.
+    """
+    carted = _carted(ledger, [order.order_ref for order in orders])
+    work = Work()
+    for order in orders:
+        ref = order.order_ref
+        if order.batch_id != batch_id or order.plan_hash is None:
+            work.over[ref] = order
+        elif order.state in BEGUN and order.order_id is not None and order.shipment is None:
+            work.under_way[ref] = order
+        elif order.state is OrderState.PLANNED and order.order_id is None and ref not in carted:
+            work.approved[ref] = order.plan_hash
+        else:
+            work.over[ref] = order
+    return work
+
+
+def _carted(ledger: Ledger, order_refs: Sequence[str]) -> set[str]:
+    effects = ledger.effects_of(order_refs)
+    return {one.order_ref for one in effects if one.action is Action.CART and one.status in COUNTS_AS_SPENT}
+
+
+class FromLedger:
+    """The orders of a batch as the ledger has them: what was approved goes on, nothing is planned or approved anew."""
+
+    name = "ledger"
+    asks = False
+    warnings: Sequence[Remark] = ()
+
+    def __init__(self, ledger: Ledger, batch_id: str) -> None:
+        """Raises `BadInput` for a batch that the ledger does not know."""
+        self._batch_id = batch_id
+        self._refs = ledger.refs_in(batch_id)
+        if not self._refs:
+            raise BadInput(f"no orders of a batch {batch_id} in the ledger {ledger.shown}; see: sourcing status")
+        orders = ledger.orders(self._refs)
+        self.requests: Sequence[OrderRequest] = [orders[ref].request for ref in self._refs]
+
+    def sort(self, ledger: Ledger) -> Work:
+        return sort_approved(ledger, self._batch_id, list(ledger.orders(self._refs).values()))
+
+    async def plan(
+        self, resources: Resources, requests: Sequence[OrderRequest], *, chunk_size: int, anew: bool
+    ) -> list[PlannedOrder]:
+        return []
+
+    def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
+        """Nothing is planned."""
+
+    def approve(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
+        """Nothing is approved."""
+
+
+async def look_again(resources: Resources, report: BatchReport, *, budget_cny: str, number: int = 1) -> BatchReport:
+    """The report, with when what is left of its batch is looked at again; a deployed run asks Prefect for that look."""
+    look = None if report.dry_run else next_look(resources, report.batch_id, number)
+    if look is None:
+        return report
+    if is_deployed() and not look.is_over:
+        look = await scheduled(look, budget_cny=budget_cny)
+    say = run_logger().warning if look.is_over or not look.by else run_logger().info
+    say("Batch %s: %s", report.batch_id, look.words)
+    return replace(report, next_look=look)
+
+
+def next_look(resources: Resources, batch_id: str, number: int) -> NextLook | None:
+    """The look of this `number`; None when nothing is left that one could finish."""
+    left = left_over(resources.ledger, batch_id)
+    orders = resources.ledger.orders({one.order_ref for one in left.open})
+    waiting = [one for one in left.open if not _asks(one, orders[one.order_ref])]
+    refs = {*(one.order_ref for one in waiting), *left.to_do}
+    if not refs:
+        return None
+    clear, now, opens_in_s = (
+        [clear_from(resources, one) for one in waiting],
+        resources.clock(),
+        resources.gate.opens_in_s,
+    )
+    at = due(clear, now=now, number=number, opens_in_s=opens_in_s)
+    return NextLook(orders=len(refs), batches=(batch_id,), number=number, at=at)
+
+
+def _asks(effect: EffectRecord, order: OrderRecord) -> bool:
+    """Whether a person has been asked about it, or nobody need be: then no look by itself is of use."""
+    kind = kind_of(effect)
+    return not kind.is_worth_asking or kind.question(order.order_ref, order.order_id, effect.part) in effect.reason
+
+
+def waits_s(error: NotSent | Unanswered) -> float:
+    """For how long the service wants to be left alone, in seconds."""
+    return (error.retry_after_s or 0.0) if isinstance(error, NotSent) else 0.0
