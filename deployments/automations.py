@@ -4,7 +4,7 @@
 |---|---|---|
 | `sourcing: run lost` | a run gave no sign of life for two minutes | marks it as crashed |
 | `sourcing: run again` | a run crashed, up to five times | starts it again 20 s later; the ledger has what it did |
-| `sourcing: run failed` | a run failed, crashed or took too long | tells |
+| `sourcing: run failed` | a run failed, crashed, was lost or took too long | tells |
 | `sourcing: outcome unknown` | nobody could find out in time whether an action happened | tells |
 | `sourcing: budget used up` | orders were held because a limit was reached | tells |
 | `sourcing: parcel stalled` | an order's parcels have not moved for days | tells |
@@ -19,41 +19,30 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from prefect.automations import AutomationCore
-from prefect.client.schemas.filters import (
-    FlowRunFilter,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-    FlowRunFilterTags,
-)
 from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState, DoNothing, SendNotification
-from prefect.events.clients import get_events_client
 from prefect.events.schemas.automations import EventTrigger, Posture
-from prefect.events.schemas.events import Event, RelatedResource, Resource, ResourceSpecification
+from prefect.events.schemas.events import ResourceSpecification
 
-from deployments.freshness import OUR_TAG, TAG, freshness_automations
+from deployments.freshness import OUR_TAG, freshness_automations
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
 
-SUSPENDED = "Suspended"
+RUN_AGAIN = "sourcing: run again"
 LOST_AFTER = timedelta(seconds=120)
 ALL_IS_REPORTED_AFTER = timedelta(seconds=20)
 ONCE_A_DAY = timedelta(days=1)
 STARTED_AGAIN_AT_MOST = 5
 
-SIGNS_OF_LIFE = frozenset(
-    f"prefect.flow-run.{name}"
-    for name in (
-        *("heartbeat", "Completed", "Failed", "Crashed", "TimedOut", "Cancelled", "Cancelling"),
-        *("Paused", "Suspended", "AwaitingRetry", "Scheduled"),
-    )
-)
+TAKEN_UP = "sourcing.run.taken-up"
+"""Said by `deployments/lost_runs.py` of a run that it starts again."""
 
+SIGNS_OF_LIFE = frozenset({"prefect.flow-run.*", TAKEN_UP})
 NO_LONGER_CRASHED = frozenset(
     f"prefect.flow-run.{name}"
     for name in ("AwaitingRetry", "Scheduled", "Pending", "Running", "Completed", "Failed", "Cancelled")
-)
+) | {TAKEN_UP}
 
 RUN_ENDED = """\
 {{ flow.name }}, run {{ flow_run.name }}: {{ event.resource['prefect.state-name'] }}
@@ -119,31 +108,6 @@ async def register_automations(
             await client.delete_automation(double.id)
 
 
-async def call_the_roll(client: PrefectClient) -> None:
-    """Expect a sign of life of every run that is said to be at work, or to wait for an answer.
-
-    After a restart the automation for lost runs knows nothing of runs whose last sign it did not hear.
-    """
-    at_work = FlowRunFilter(
-        state=FlowRunFilterState(
-            type=FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING, StateType.PAUSED])
-        ),
-        tags=FlowRunFilterTags(all_=[TAG]),
-    )
-    runs = await client.read_flow_runs(flow_run_filter=at_work)
-    async with get_events_client() as events:
-        for run in runs:
-            if run.state_name == SUSPENDED:
-                continue  # it has no process; one that is paused has, and asks
-            await events.emit(
-                Event(
-                    event="prefect.flow-run.heartbeat",
-                    resource=Resource({"prefect.resource.id": f"prefect.flow-run.{run.id}"}),
-                    related=[RelatedResource(OUR_TAG)],
-                )
-            )
-
-
 def automations(
     *, notify_with: UUID | None, unknown_after: timedelta, lost_after: timedelta = LOST_AFTER
 ) -> Sequence[AutomationCore]:
@@ -162,7 +126,7 @@ def automations(
             actions=[ChangeFlowRunState(state=StateType.CRASHED, message=_lost(lost_after))],
         ),
         AutomationCore(
-            name="sourcing: run again",
+            name=RUN_AGAIN,
             description=(
                 "Starts a crashed run again. It reads from the ledger and the service what became of everything it "
                 f"began. After {STARTED_AGAIN_AT_MOST} times somebody has to look."
@@ -184,8 +148,8 @@ def automations(
         ),
         AutomationCore(
             name="sourcing: run failed",
-            description="Tells of a run that failed, crashed or took too long.",
-            trigger=_on_runs({f"prefect.flow-run.{name}" for name in ("Failed", "Crashed", "TimedOut")}),
+            description="Tells of a run that failed, crashed, was lost or took too long.",
+            trigger=_on_runs({*(f"prefect.flow-run.{name}" for name in ("Failed", "Crashed", "TimedOut")), TAKEN_UP}),
             actions=tell("Sourcing: {{ flow_run.name }} {{ event.resource['prefect.state-name'] }}", RUN_ENDED),
         ),
         AutomationCore(

@@ -47,8 +47,9 @@ async def register(pool_type: str = "process") -> None:
     from prefect.client.orchestration import get_client
 
     from connectors.credentials_block import XportcnCredentials
-    from deployments.automations import call_the_roll, register_automations
+    from deployments.automations import register_automations
     from deployments.freshness import expect_completions
+    from deployments.lost_runs import call_the_roll
 
     settings = AlertSettings()
     async with get_client() as client:

@@ -36,6 +36,7 @@ COMPLETE_SERVER = {
     "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     "PREFECT_UI_API_URL": "/api",
+    "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "deployments.causal_order",
     # in memory, a restart would forget who holds a deployment's place and leave the place taken
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
 }
@@ -119,7 +120,7 @@ def installation(
             place.add(name, command)
         _start_server(place, host, port, postgres_url)
         registering = place.start("register", [sys.executable, "-m", "deployments"])
-        worker = [sys.executable, "-m", "deployments.worker"]
+        worker = [sys.executable, "-m", "deployments.worker", "serve"]
         place.keep(watched_worker(lambda settings: place.start(WORKER, worker, settings), url))
         local_server.await_health(folder, place.process("server"))
         if registering.wait():

@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from types import FrameType
 
 from deployments.die_with_parent import die_with_parent
-from deployments.registration import POOL, DeployFailed, api_address
+from deployments.registration import DeployFailed, api_address
 from deployments.worker_health import watched_worker
 
-COMMAND = ["-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process", "--with-healthcheck"]
+COMMAND = ["-m", "deployments.worker"]
 
 
 def main() -> None:

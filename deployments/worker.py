@@ -1,4 +1,7 @@
-"""The worker of `sourcing serve`: Prefect's own, and it does not outlive who started it, nor do its runs."""
+"""`python -m deployments.worker [NAME]`: Prefect's own process worker, which also looks after lost runs.
+
+It does not outlive who started it, nor do its runs.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,13 @@ def main() -> None:
     await_server()
     from prefect.cli import app
 
+    from deployments.lost_runs import watch
+
+    threading.Thread(target=watch, daemon=True).start()
+
     template = str(TEMPLATES / "process.json")
-    sys.argv[1:] = ["worker", "start", "--pool", POOL, "--type", "process", "--name", "serve"]
+    named = ["--name", *sys.argv[1:]] if sys.argv[1:] else []
+    sys.argv[1:] = ["worker", "start", "--pool", POOL, "--type", "process", *named]
     sys.argv += ["--base-job-template", template, "--with-healthcheck"]
     app()
 

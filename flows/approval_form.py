@@ -1,19 +1,24 @@
 """The question in the Prefect UI: the run pauses, shows the plan, and goes on with what a person answers.
 
 An answer counts only for the plan that was shown: the form carries the plan's hash, and each pause has a key of its
-own, so an answer to an earlier attempt approves nothing.
+own, so an answer to an earlier attempt approves nothing. A run that was lost while it asked asks anew, until the
+deadline of the first time: when that was is kept with the run of the deployment, until there is an answer.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
+from http.client import NOT_FOUND
 from typing import Any, Literal
-from uuid import uuid4
+from uuid import UUID, uuid4
 
-from httpx import HTTPError
+from httpx import HTTPError, HTTPStatusError
 from prefect.artifacts import acreate_table_artifact
 from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
@@ -29,6 +34,7 @@ from flows.shown.artifacts import artifact_key
 from flows.shown.expected_failures import run_logger
 from flows.shown.plan_table import rows_of, summary, warnings_told
 from flows.shown.progress import shown
+from tasks.resources import utc_now
 
 ALL, SOME, NONE = "approve all orders", "approve only the orders chosen below", "refuse: buy nothing"
 NAME = r"^\s*\S.{0,99}$"
@@ -63,23 +69,54 @@ class Answer:
 async def ask_in_the_ui(question: ApprovalRequest, timeout_s: int) -> Answer:
     """Pause the flow run until somebody answers. Silence for `timeout_s`, or an answer that does not fit, is a no."""
     shown_hash, rows = hash_of(question.all), rows_of(question)
-    key, words = artifact_key(f"plan-{question.batch_id}"), summary(question.to_buy, question.to_ship)
-    await shown("the plan", acreate_table_artifact(key=key, table=rows, description=words))
+    place, words = artifact_key(f"plan-{question.batch_id}"), summary(question.to_buy, question.to_ship)
+    await shown("the plan", acreate_table_artifact(key=place, table=rows, description=words))
     form = form_for(question.all, shown_hash, description_of(question))
     run_logger().info(
         "Batch %s waits for approval of %s orders: press Resume and fill in the form", question.batch_id, len(rows)
     )
-    return await _answer(form, f"{shown_hash}-{uuid4().hex[:8]}", shown_hash, timeout_s)
+    run_id, asked = _outermost_run(), f"asked-{artifact_key(question.batch_id)}"
+    left_s = timeout_s - (utc_now() - await _first_asked(run_id, asked)).total_seconds()
+    nobody = Answer(choice=NONE, name="anybody", note=f"no answer within {_hours(timeout_s)}")
+    key = f"{shown_hash}-{uuid4().hex[:8]}"
+    answer = await _answer(form, key, shown_hash, left_s) or nobody if left_s > 0 else nobody
+    with suppress(HTTPError):
+        async with get_client() as client:
+            await client.delete_flow_run_input(run_id, asked)
+    return answer
 
 
-async def _answer(form: type[RunInput], key: str, shown_hash: str, timeout_s: int) -> Answer:
-    """Pause under a key that no other attempt has. Whatever is wrong with an answer makes it a no."""
+def _outermost_run() -> UUID:
+    """The run of the deployment; a night asks in a run below it, which may be another in the next attempt."""
+    if run_id := os.environ.get("PREFECT__FLOW_RUN_ID"):
+        return UUID(run_id)
+    context = FlowRunContext.get()
+    assert context is not None
+    assert context.flow_run is not None
+    return context.flow_run.id
+
+
+async def _first_asked(run_id: UUID, key: str) -> datetime:
+    """When this was first asked, by this process or by one that is gone, and not yet answered."""
+    async with get_client() as client:
+        try:
+            return datetime.fromisoformat(await client.read_flow_run_input(run_id, key))
+        except HTTPStatusError as error:
+            if error.response.status_code != NOT_FOUND:
+                raise
+        now = utc_now()
+        await client.create_flow_run_input(run_id, key, now.isoformat())
+        return now
+
+
+async def _answer(form: type[RunInput], key: str, shown_hash: str, left_s: float) -> Answer | None:
+    """Pause under a key that no other attempt has. Whatever is wrong with an answer makes it a no; None for silence."""
     try:
-        async with asyncio.timeout(timeout_s):
-            given = await _given(form, key, timeout_s)
+        async with asyncio.timeout(left_s):
+            given = await _given(form, key, left_s)
     except TimeoutError:
         await _go_on(shown_hash)
-        return Answer(choice=NONE, name="anybody", note=f"no answer within {_hours(timeout_s)}")
+        return None
     except ValidationError as error:
         problems = "; ".join(problem["msg"] for problem in error.errors())
         return Answer(choice=NONE, name="anybody", note=f"the answer does not fit the plan that was shown ({problems})")
@@ -92,10 +129,10 @@ async def _answer(form: type[RunInput], key: str, shown_hash: str, timeout_s: in
     )
 
 
-async def _given(form: type[RunInput], key: str, timeout_s: int) -> RunInput:
+async def _given(form: type[RunInput], key: str, left_s: float) -> RunInput:
     """What was put into the form. A server that is away for a while takes no answers and keeps the question."""
     try:
-        return await apause_flow_run(wait_for_input=form, timeout=timeout_s + SPARE_S, poll_interval=POLL_S, key=key)
+        return await apause_flow_run(wait_for_input=form, timeout=int(left_s) + SPARE_S, poll_interval=POLL_S, key=key)
     except HTTPError as error:
         if not await _is_paused(key):
             raise

@@ -63,7 +63,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             fcntl.flock(start, fcntl.LOCK_UN)
             yield Served(folder)
             return
-        with _receiver(folder) as alerts, _serve(folder, alerts):
+        with receiver(folder) as alerts, _serve(folder, alerts):
             fcntl.flock(start, fcntl.LOCK_UN)
             yield Served(folder)
             fcntl.flock(users, fcntl.LOCK_EX)  # until nobody else uses it
@@ -107,7 +107,7 @@ def _python_path() -> str:
 
 
 @contextmanager
-def _receiver(folder: Path) -> Iterator[str]:
+def receiver(folder: Path) -> Iterator[str]:
     """Somebody's webhook: keeps what is posted to it, a line each."""
 
     class Handler(BaseHTTPRequestHandler):

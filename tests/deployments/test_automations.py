@@ -13,8 +13,9 @@ from prefect.events.clients import get_events_client
 from prefect.events.schemas.automations import EventTrigger
 from prefect.events.schemas.events import ResourceSpecification
 
-from deployments.automations import automations, call_the_roll
+from deployments.automations import automations
 from deployments.freshness import OVERDUE, about, expect_completions
+from deployments.lost_runs import call_the_roll
 from tests.deployments.served import Served
 
 SHORT = timedelta(seconds=10)

@@ -4,7 +4,8 @@
 back, `command` the real command with its Prefect server, `hostile` the whole table of odd answers (`--every 50` plays
 every fiftieth case), `cells` a million random cells of request files, `starts` commands that are killed in their
 first seconds, `earlier` a run of the version before that waited for its approval, `crashes` every kind of effect killed
-at every point. A repetition that fails keeps its folder and names it.
+at every point, `lost` parts of `sourcing serve` killed under a run (`--only 1 4` plays the first and the fourth case).
+A repetition that fails keeps its folder and names it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from tests.endurance.command import commands_under_fire
 from tests.endurance.crashes import every_kind_dies_everywhere
 from tests.endurance.earlier import earlier_run_goes_on
 from tests.endurance.hostile import odd_answers
+from tests.endurance.lost import CASES, lost_runs_are_taken_up
 from tests.endurance.restarts import LATENCY_S, LONGEST_PAUSE_S, Restarted, batch_under_restarts
 from tests.endurance.shop import End
 from tests.endurance.starts import killed_starts_lock_nobody_out
@@ -32,7 +34,7 @@ from tests.running import RunningSandbox, own_sandbox
 
 HEAD = "what       database    seed kills stops seconds  runs asked  states; violations"
 RESTARTS_HEAD = "what       database    seed restarts crashes seconds by-itself runs asked  states; violations"
-PARTS = ("storm", "restarts", "command", "hostile", "cells", "starts", "earlier", "crashes")
+PARTS = ("storm", "restarts", "command", "hostile", "cells", "starts", "earlier", "crashes", "lost")
 Done = Repetition | Restarted
 
 
@@ -47,6 +49,7 @@ def main() -> int:
     parser.add_argument("--latency", type=float, default=LATENCY_S, help="of the service in restarts, in seconds")
     parser.add_argument("--seed", type=int, default=1, help="of the first repetition; the next has the next")
     parser.add_argument("--every", type=int, default=1, help="of hostile: play only every so manyth case")
+    parser.add_argument("--only", type=int, nargs="*", help="of lost: the numbers of cases, from 1", metavar="CASE")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that started processes are ended too
     databases = ["sqlite", "postgresql"] if options.database == "both" else [options.database]
@@ -58,6 +61,8 @@ def main() -> int:
     right += [killed_starts_lock_nobody_out()] if "starts" in options.parts else []
     right += [earlier_run_goes_on()] if "earlier" in options.parts else []
     right += [every_kind_dies_everywhere()] if "crashes" in options.parts else []
+    lost = [CASES[number - 1] for number in options.only] if options.only else CASES
+    right += [lost_runs_are_taken_up(lost)] if "lost" in options.parts else []
     return 0 if all(right) else 1
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
+from httpx import HTTPStatusError, Request, Response
 from prefect.utilities.schema_tools import ValidationError as SchemaError
 from prefect.utilities.schema_tools import validate
 
@@ -14,13 +16,38 @@ from connectors.settings import SourcingSettings
 from domain.money import Money
 from domain.plan import PlannedOrder
 from domain.request_remarks import Remark
+from flows import approval_form
 from flows.approval import Decision, approver, decide, nobody
-from flows.approval_form import ALL, NONE, SOME, Answer, description_of, form_for, hash_of
+from flows.approval_form import ALL, NONE, SOME, Answer, ask_in_the_ui, description_of, form_for, hash_of
 from flows.approval_request import ApprovalRequest
 from flows.shown.plan_table import summary
 from tests.flows.plans import planned
 
 PLANS = [planned("A-1"), planned("A-2", fen=2500)]
+
+
+class Kept:
+    """What Prefect's server keeps with a run: when it first asked."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+
+    async def __aenter__(self) -> Kept:
+        return self
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+    async def read_flow_run_input(self, _run_id: UUID, key: str) -> str:
+        if key in self.values:
+            return self.values[key]
+        request = Request("GET", "http://server")
+        raise HTTPStatusError("none", request=request, response=Response(404, request=request))
+
+    async def create_flow_run_input(self, _run_id: UUID, key: str, value: str) -> None:
+        self.values[key] = value
+
+    async def delete_flow_run_input(self, _run_id: UUID, key: str) -> None:
+        del self.values[key]
 
 
 async def decision(*, yes: bool, limit: str = "", to_ship: list[PlannedOrder] | None = None) -> Decision:
@@ -152,3 +179,30 @@ def test_what_was_said_of_the_file_stands_above_the_plan() -> None:
         "- rows 3, 5: hidden in the spreadsheet",
         "",
     ]
+
+
+async def test_the_deadline_counts_from_the_first_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is lost while it asks and asks anew 20 hours later has four of 24 left; then nobody is asked."""
+    kept, asked, began = Kept(), list[float](), datetime(2026, 1, 2, tzinfo=UTC)
+    monkeypatch.setenv("PREFECT__FLOW_RUN_ID", str(uuid4()))
+    monkeypatch.setattr(approval_form, "get_client", lambda: kept)
+
+    async def answer(_form: object, _key: str, _hash: str, left_s: float) -> Answer | None:
+        asked.append(left_s / 3600)
+        if len(asked) < 3:
+            raise KeyboardInterrupt  # the process dies here
+        return Answer(choice=ALL, name="Mei")
+
+    async def ask(hour: float) -> str:
+        monkeypatch.setattr(approval_form, "utc_now", lambda: began + timedelta(hours=hour))
+        try:
+            said = await ask_in_the_ui(ApprovalRequest(batch_id="b", to_buy=PLANS, to_ship=[]), 24 * 3600)
+        except KeyboardInterrupt:
+            return "died"
+        return said.choice + said.why_not
+
+    monkeypatch.setattr(approval_form, "_answer", answer)
+    assert [await ask(0), await ask(20)] == ["died", "died"]
+    assert await ask(25) == NONE + " by anybody: no answer within 24 hours"
+    assert await ask(26) == ALL + " by Mei"
+    assert (asked, kept.values) == ([24, 4, 24], {})

@@ -1,0 +1,195 @@
+"""Starts runs again whose process is gone, whatever Prefect missed. `python -m deployments.lost_runs` only watches.
+
+| a run says | and | it is started again |
+|---|---|---|
+| Running, Paused | its process was on this machine and is gone (`connectors/lives.py`) | at once; see `PATIENCE` |
+| Pending | since before this worker began: who took it is gone | a minute after that |
+| Crashed | for a minute, and no longer than a day: no automation was there | then |
+| any but Crashed | this machine can't tell | by the automations, without a sign of life |
+
+Events alone can't do it: Prefect's server forgets those that it had not yet acted on when it is killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterEndTime,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    FlowRunFilterTags,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.events.clients import get_events_client
+from prefect.events.schemas.events import Event, RelatedResource, Resource
+
+from connectors.lives import folder_of, has_died, prune
+from connectors.settings import SourcingSettings
+from deployments.automations import RUN_AGAIN, STARTED_AGAIN_AT_MOST, TAKEN_UP
+from deployments.freshness import OUR_TAG, TAG
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient
+
+SUSPENDED = "Suspended"
+AWAITING_RETRY = "AwaitingRetry"
+LOOKS_EVERY_S = 10.0
+PATIENCE = timedelta(seconds=60)
+"""A living worker goes first, which reports a killed process twice, seconds apart; and so does the automation."""
+FORGOTTEN_AFTER = timedelta(days=1)
+AT_WORK = (StateType.PENDING, StateType.RUNNING, StateType.PAUSED)
+
+
+def why_lost(state: State, *, died: datetime | None, began: datetime, now: datetime) -> str:
+    """Why a run in this state has to be started again; nothing while others may do it, or while it may live.
+
+    `died` is when its process was first seen to be gone, `began` when the worker began.
+    """
+    long_ago = now - PATIENCE
+    if state.type is StateType.CRASHED and state.timestamp <= long_ago:
+        return "It crashed, and nobody had started it again"
+    if state.type is StateType.PENDING and state.timestamp < began <= long_ago:
+        return "It never began: the worker that had taken it is gone"
+    at_work = state.type in (StateType.RUNNING, StateType.PAUSED) and state.name != SUSPENDED
+    if at_work and died and (state.timestamp < began or died <= long_ago):
+        return "Its process is gone"
+    return ""
+
+
+@dataclass(eq=False, kw_only=True)
+class Watch:
+    """What one worker knows of the runs of its machine. `lives` is where they show that they live."""
+
+    lives: Path
+    began: datetime
+    died: dict[UUID, datetime] = field(default_factory=dict)
+    has_called: bool = False
+
+    async def look(self, client: PrefectClient) -> list[FlowRun]:
+        """Start again what is lost; answers which. What can't be told here is left to the automations."""
+        lost = [run for run in await _candidates(client) if (why := self._why(run)) and await take_up(client, run, why)]
+        if not self.has_called:
+            await call_the_roll(client)
+            self.has_called = True
+        return lost
+
+    def _why(self, run: FlowRun) -> str:
+        state, now = run.state, datetime.now(UTC)
+        if state is None or run.deployment_id is None:
+            return ""
+        if has_died(self.lives, str(run.id)):
+            self.died.setdefault(state.id, now)
+        return why_lost(state, died=self.died.get(state.id), began=self.began, now=now)
+
+
+async def take_up(client: PrefectClient, run: FlowRun, why: str) -> bool:
+    """Start a lost run again and tell of it, unless somebody else just did; after the last time, have a person look."""
+    if await _may_be_started(client, run):
+        done = await _set(client, run, StateType.SCHEDULED, AWAITING_RETRY, f"{why}; the ledger knows how far it came.")
+        if done:
+            await _tell(run, f"{why}. It is started again.")
+        return done
+    if run.state and run.state.type is not StateType.CRASHED:
+        await _set(client, run, StateType.CRASHED, "Crashed", f"{why}, and it is not started again: look why.")
+    return False
+
+
+async def call_the_roll(client: PrefectClient) -> None:
+    """Expect a sign of life of every run that is said to be at work, or to wait for an answer.
+
+    After a restart the automation for lost runs knows nothing of runs whose last sign it did not hear.
+    """
+    runs = await client.read_flow_runs(flow_run_filter=_ours(*AT_WORK))
+    async with get_events_client() as events:
+        for run in runs:
+            if run.state_name != SUSPENDED:  # it has no process; one that is paused has, and asks
+                await events.emit(_event("prefect.flow-run.heartbeat", run))
+
+
+def watch() -> None:
+    """Look after the runs of this machine as long as this process, or thread, lives."""
+    lives = folder_of(SourcingSettings())
+    prune(lives)
+    asyncio.run(_watch(Watch(lives=lives, began=datetime.now(UTC))))
+
+
+async def _watch(watching: Watch) -> None:
+    while True:
+        try:
+            async with get_client() as client:
+                for run in await watching.look(client):
+                    print(f"{run.name} was lost and is started again", flush=True)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next look must follow
+            print(f"lost runs can't be looked for now: {error!r}", flush=True)
+            watching.has_called = False  # the server may have missed signs of life
+        await asyncio.sleep(LOOKS_EVERY_S)
+
+
+def _ours(*states: StateType, ended_since: datetime | None = None) -> FlowRunFilter:
+    return FlowRunFilter(
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[*states])),
+        tags=FlowRunFilterTags(all_=[TAG]),
+        end_time=FlowRunFilterEndTime(after_=ended_since) if ended_since else None,
+    )
+
+
+async def _candidates(client: PrefectClient) -> list[FlowRun]:
+    since = datetime.now(UTC) - FORGOTTEN_AFTER
+    crashed = await client.read_flow_runs(flow_run_filter=_ours(StateType.CRASHED, ended_since=since))
+    return [*await client.read_flow_runs(flow_run_filter=_ours(*AT_WORK)), *crashed]
+
+
+async def _may_be_started(client: PrefectClient, run: FlowRun) -> bool:
+    """Up to five times, as the automation does it; not at all while that one is switched off.
+
+    A process that dies before its run begins is not counted by `run_count`.
+    """
+    known = await client.read_automations_by_name(RUN_AGAIN)
+    states = await client.read_flow_run_states(run.id)
+    times = max(run.run_count - 1, [state.name for state in states].count(AWAITING_RETRY))
+    return times < STARTED_AGAIN_AT_MOST and all(one.enabled for one in known)
+
+
+async def _set(client: PrefectClient, run: FlowRun, kind: StateType, name: str, message: str) -> bool:
+    """Move a run from the state that was seen; False when it has another by now.
+
+    Of two who do it at once Prefect takes the first: both name the transition after the state that they saw.
+    """
+    assert run.state
+    now = await client.read_flow_run(run.id)
+    if now.state is None or now.state.id != run.state.id:
+        return False
+    details = {"transition_id": str(run.state.id)}
+    state = {"type": kind.value, "name": name, "message": message, "state_details": details}
+    answer = await client.request(
+        "POST", "/flow_runs/{id}/set_state", path_params={"id": run.id}, json={"state": state, "force": False}
+    )
+    return bool(answer.json()["status"] == "ACCEPT")
+
+
+async def _tell(run: FlowRun, why: str) -> None:
+    """An event that waits for no other one: the automations hear it at once, whatever they missed."""
+    about = {"prefect.state-name": "lost", "prefect.state-message": why, "prefect.run-count": str(run.run_count)}
+    async with get_events_client() as events:
+        await events.emit(_event(TAKEN_UP, run, **about))
+
+
+def _event(name: str, run: FlowRun, **about: str) -> Event:
+    flow = {"prefect.resource.id": f"prefect.flow.{run.flow_id}", "prefect.resource.role": "flow"}
+    return Event(
+        event=name,
+        resource=Resource({"prefect.resource.id": f"prefect.flow-run.{run.id}", **about}),
+        related=[RelatedResource(OUR_TAG), RelatedResource(flow)],
+    )
+
+
+if __name__ == "__main__":
+    watch()

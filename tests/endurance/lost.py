@@ -1,0 +1,253 @@
+"""`kill -9` of parts of `sourcing serve`, at several ages of a run: it is taken up without a person, and pays once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+from urllib.error import URLError
+
+from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings
+from deployments.processes import descendants_of
+from flows.approval_form import ALL
+from tests.deployments.conftest import free_port, receiver
+from tests.deployments.served import Served, wait_for
+from tests.history import violations
+from tests.postgres import running_postgres
+from tests.running import ROOT, RunningSandbox, own_sandbox, single_line_orders, write_csv
+
+WITHIN_S = 180
+ORDERS = {"taobao": 20, "1688": 20}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """What is killed, how long after the run was started or had asked, and what it was doing."""
+
+    kills: Literal["serve", "worker", "run", "all"]
+    age_s: int
+    paused: bool
+    database: Literal["sqlite", "postgresql"]
+
+    @property
+    def words(self) -> str:
+        return f"{self.kills:6} {self.age_s:3} s {'paused' if self.paused else 'running':7} {self.database:10}"
+
+
+CASES = (
+    Case(kills="serve", age_s=5, paused=False, database="sqlite"),
+    Case(kills="serve", age_s=400, paused=True, database="postgresql"),
+    Case(kills="worker", age_s=60, paused=False, database="postgresql"),
+    Case(kills="worker", age_s=5, paused=True, database="sqlite"),
+    Case(kills="run", age_s=400, paused=False, database="sqlite"),
+    Case(kills="run", age_s=60, paused=True, database="postgresql"),
+    Case(kills="all", age_s=5, paused=False, database="postgresql"),
+    Case(kills="all", age_s=60, paused=True, database="sqlite"),
+)
+"""Of the pairs of what is killed with everything else, and of the others with each other, as many as eight can hold."""
+
+
+@dataclass(kw_only=True)
+class Seen:
+    """What became of a run. Seconds are from the kill, or from when `sourcing serve` was started again."""
+
+    paid_before: int = 0
+    taken_up_s: float | None = None
+    alarm_s: float | None = None
+    attempts: int = 0
+    seconds: float = 0
+    paid: Counter[int] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+
+
+def lost_runs_are_taken_up(cases: Sequence[Case] = CASES) -> bool:
+    """Each on a new data folder; a line each."""
+    right = 0
+    for case in cases:
+        seen = _one(case)
+        taken_up, alarm = (f"{s:.0f} s" if s is not None else "never" for s in (seen.taken_up_s, seen.alarm_s))
+        paid = ", ".join(f"{count} paid {times} times" for times, count in sorted(seen.paid.items()))
+        print(
+            f"lost       {case.words} {seen.paid_before:3} paid before; taken up {taken_up}, alarm {alarm}, "
+            f"{seen.attempts} attempts, over after {seen.seconds:.0f} s; {paid}; {'; '.join(seen.wrong) or 'right'}",
+            flush=True,
+        )
+        right += not seen.wrong
+    print(f"lost: {right} of {len(cases)} taken up and paid once", flush=True)
+    return right == len(cases)
+
+
+def _one(case: Case) -> Seen:
+    folder = Path(tempfile.mkdtemp(prefix="endurance-lost-"))
+    with own_sandbox() as sandbox, receiver(folder) as alerts, _postgres(case) as url:
+        settings = {"port": free_port(), "sandbox_port": int(sandbox.url.rpartition(":")[2]), "alerts": alerts}
+        (folder / "settings.json").write_text(json.dumps(settings))
+        place = Place(Served(folder), url)
+        try:
+            place.start()
+            return _killed(case, place, sandbox)
+        finally:
+            place.kill()
+
+
+@dataclass
+class Place:
+    """An installation that is killed and started again."""
+
+    shop: Served
+    postgres_url: str | None
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until everything is registered."""
+        output = self.shop.folder / "serve.txt"
+        options = ["--postgres", self.postgres_url] if self.postgres_url else []
+        with output.open("w") as file:
+            process = self.process = subprocess.Popen(
+                [sys.executable, "-m", "cli.main", "serve", "--port", str(self.shop.settings["port"]), *options],
+                cwd=ROOT,
+                env={**self.shop.environment, "SOURCING_SETTLE_S": "0"},
+                stdout=file,
+                stderr=file,
+            )
+        (self.shop.folder / "served.json").write_text(json.dumps({"pid": process.pid}))
+        wait_for(lambda: "Ctrl-C" in output.read_text() or process.poll() is not None, seconds=240)
+        assert process.poll() is None, output.read_text()
+
+    def kill(self, *, parts: bool = True) -> None:
+        """The main process, which takes its parts along, or all at once."""
+        if self.process is None:
+            return
+        below = descendants_of(self.process.pid)
+        for pid in [self.process.pid, *(below if parts else [])]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+        wait_for(lambda: not [pid for pid in below if Path(f"/proc/{pid}/fd/0").exists()], seconds=60)
+
+
+def _killed(case: Case, place: Place, sandbox: RunningSandbox) -> Seen:
+    shop, seen = place.shop, Seen()
+    sandbox.faults({"path": "*pay*", "kind": "latency", "probability": 1, "delay_s": min(20, max(2, case.age_s / 20))})
+    file = write_csv(shop.folder / "batch.csv", single_line_orders(sandbox, ORDERS))
+    wanted = {"requests": {"file": str(file)}, "dry_run": False, "yes": not case.paused, "batch": "lost"}
+    run_id = shop.start("source-orders/manual", **wanted, speed={"chunk_size": 2, "concurrency": 1})
+    if case.paused:
+        shop.await_state(run_id, "Paused")
+        old = _form(shop, run_id)
+    time.sleep(case.age_s)
+    before = shop.run(run_id)
+    seen.paid_before = len(sandbox.books()["payments"])
+    killed_at = datetime.now(UTC)
+    began = _kill(case, place, run_id)
+    if case.paused and case.kills == "run":  # somebody answers what nobody hears any more
+        shop.ask(f"flow_runs/{run_id}/resume", {"run_input": _answer(old)})
+    is_lost = case.kills != "worker" or before["state_name"] in ("Pending", "Submitting")
+    if is_lost:
+        seen.taken_up_s = _until(began, lambda: _again(shop, run_id, killed_at))
+        seen.alarm_s = _until(began, lambda: _told(shop))
+        seen.wrong += ["not taken up"] * (seen.taken_up_s is None) + ["not told"] * (seen.alarm_s is None)
+    sandbox.faults()
+    if case.paused and not seen.wrong:
+        form = wait_for(lambda: _new_form(shop, run_id, old if is_lost else None), seconds=WITHIN_S)
+        seen.wrong += ["bought what nobody approved"] * (len(sandbox.books()["payments"]) > 0)
+        shop.ask(f"flow_runs/{run_id}/resume", {"run_input": _answer(form)})
+    done = wait_for(lambda: _ended(shop, run_id), seconds=600)
+    seen.attempts, seen.seconds = done["run_count"], time.monotonic() - began
+    seen.wrong += [] if done["state_name"] == "Completed" else [done["state_name"]]
+    seen.wrong += _wrong_books(shop, sandbox)
+    seen.paid = Counter(order["paid_times"] for order in sandbox.books()["orders"])
+    return seen
+
+
+def _kill(case: Case, place: Place, run_id: str) -> float:
+    """Answers when it was done, or was being started again by hand."""
+    shop = place.shop
+    if case.kills in ("serve", "all"):
+        place.kill(parts=case.kills == "all")
+        began = time.monotonic()
+        place.start()
+        return began
+    for pid in [shop.part("deployments.worker")] if case.kills == "worker" else shop.processes_of(run_id):
+        os.kill(pid, signal.SIGKILL)
+    return time.monotonic()
+
+
+def _until(began: float, came: Callable[[], object]) -> float | None:
+    """After how many seconds it came; None for never."""
+    with suppress(AssertionError):
+        wait_for(came, seconds=WITHIN_S)
+        return time.monotonic() - began
+    return None
+
+
+def _again(shop: Served, run_id: str, killed_at: datetime) -> bool:
+    with suppress(URLError):
+        states = shop.ask(f"flow_run_states/?flow_run_id={run_id}")
+        return any(
+            state["name"] == "AwaitingRetry" and datetime.fromisoformat(state["timestamp"]) > killed_at
+            for state in states
+        )
+    return False
+
+
+def _told(shop: Served) -> bool:
+    return any("Crashed" in one["subject"] or "lost" in one["subject"] for one in shop.alerts())
+
+
+def _ended(shop: Served, run_id: str) -> dict[str, Any] | None:
+    with suppress(URLError):
+        run = shop.run(run_id)
+        return run if run["state_name"] in ("Completed", "Failed", "Cancelled") else None
+    return None
+
+
+def _form(shop: Served, run_id: str) -> dict[str, Any]:
+    return wait_for(lambda: _new_form(shop, run_id, None), seconds=60)
+
+
+def _new_form(shop: Served, run_id: str, old: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The form of the question that is open, with its key; not the old one's."""
+    with suppress(URLError):
+        run = shop.run(run_id)
+        keyset = run["state"]["state_details"].get("run_input_keyset")
+        if run["state_name"] != "Paused" or (old and keyset["schema"] == old["key"]):
+            return None
+        inputs = shop.ask(f"flow_runs/{run_id}/input/filter", {"prefix": keyset["schema"], "limit": 1})
+        return {**json.loads(inputs[0]["value"]), "key": keyset["schema"]} if inputs else None
+    return None
+
+
+def _answer(form: dict[str, Any]) -> dict[str, Any]:
+    return {"decision": ALL, "approved_by": "Mei Chen", "plan": form["properties"]["plan"]["const"]}
+
+
+def _wrong_books(shop: Served, sandbox: RunningSandbox) -> list[str]:
+    url = SourcingSettings(data_dir=shop.data_dir).ledger_url
+    with Ledger(url, clock=lambda: datetime.now(UTC), owner="test") as ledger:
+        orders = ledger.orders(ledger.refs_in("lost"))
+        broken = violations(sandbox.books(), orders, ledger.effects_of(orders), at_rest=True)
+        states = Counter(str(order.state) for order in orders.values())
+    wrong = [str(one) for one in broken]
+    return wrong + ([] if states == {"booked": sum(ORDERS.values())} else [str(dict(states))])
+
+
+@contextmanager
+def _postgres(case: Case) -> Iterator[str | None]:
+    if case.database == "sqlite":
+        yield None
+        return
+    with running_postgres(durable=True) as server:
+        yield server.new_database()
