@@ -35,10 +35,14 @@ PROBLEM_WORDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a decision makes of an order: `planned` is fine, `refused` can't be bought, `held` waits for a person."""
+    """What a decision makes of an order: `planned` is fine, `refused` can't be bought, `held` waits for a person.
+
+    `is_postponed` says that nothing could be decided yet: it stays to be planned, and is not bought.
+    """
 
     state: OrderState
     reason: str = ""
+    is_postponed: bool = False
 
 
 FINE = Verdict(state=OrderState.PLANNED)
@@ -50,6 +54,10 @@ def refused(reason: str) -> Verdict:
 
 def held(reason: str) -> Verdict:
     return Verdict(state=OrderState.HELD, reason=reason)
+
+
+def postponed(reason: str) -> Verdict:
+    return Verdict(state=OrderState.PLANNED, reason=reason, is_postponed=True)
 
 
 def match_sku(offer: Offer, wish: str) -> Sku | Verdict:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Self
 
+from domain.decisions import Verdict, held, postponed, refused
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Offer, OfferSummary
@@ -32,7 +33,7 @@ class Match:
     """Which item the words of a request line are taken to mean, among which others, and why.
 
     `item_id` is empty when none could be taken; `sku_id` is set once the item is known to have only one.
-    `decided_at` is UTC.
+    `decided_at` is UTC, None when nothing could be searched.
     """
 
     marketplace: Marketplace
@@ -60,9 +61,16 @@ class Match:
             return ""
         return f"item={self.item_id} sku={self.sku_id}" if self.sku_id else f"item={self.item_id}"
 
-    def sold_as(self, offer: Offer | str) -> Self:
+    @property
+    def verdict(self) -> Verdict:
+        """What becomes of a line whose words mean no item: a person chooses among candidates, if there are any."""
+        if self.decided_at is None:
+            return postponed(self.why)
+        return held(self.why) if self.candidates else refused(self.why)
+
+    def sold_as(self, offer: Offer | Verdict) -> Self:
         """The match with the SKU, when its offer has just one that is on sale."""
-        active = [] if isinstance(offer, str) else [sku.sku_id for sku in offer.skus if sku.active]
+        active = [] if isinstance(offer, Verdict) else [sku.sku_id for sku in offer.skus if sku.active]
         return replace(self, sku_id=active[0]) if len(active) == 1 else self
 
     def in_place_of(self, earlier: Match) -> Self:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from domain.decisions import Verdict
+from domain.decisions import FINE, Verdict
 from domain.freight import FreightQuote, FreightService
 from domain.matching import Match
 from domain.money import Money
@@ -18,11 +18,15 @@ from domain.states import OrderState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedOrder:
-    """One order with all that is known before it is bought; `state` says whether it may be."""
+    """One order with all that is known before it is bought; `state` says whether it may be.
+
+    `is_postponed` means that the service could not be asked: still to be planned, by this run or the next.
+    """
 
     request: OrderRequest
     state: OrderState = OrderState.PLANNED
     reason: str = ""
+    is_postponed: bool = False
     seller_id: str = ""
     lines: tuple[OrderLine, ...] = ()
     offers: tuple[Offer, ...] = field(default_factory=tuple)
@@ -37,7 +41,7 @@ class PlannedOrder:
 
     @property
     def is_fine(self) -> bool:
-        return self.state is OrderState.PLANNED
+        return self.state is OrderState.PLANNED and not self.is_postponed
 
     @property
     def total(self) -> Money:
@@ -56,9 +60,9 @@ class PlannedOrder:
 
     def judged(self, verdict: Verdict) -> Self:
         """The same order under a verdict; the first verdict that isn't fine stands."""
-        if not self.is_fine or verdict.state is OrderState.PLANNED:
+        if not self.is_fine or verdict == FINE:
             return self
-        return replace(self, state=verdict.state, reason=verdict.reason)
+        return replace(self, state=verdict.state, reason=verdict.reason, is_postponed=verdict.is_postponed)
 
 
 def freight_sums(plans: Iterable[PlannedOrder]) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
+from connectors.xportcn.errors import ServiceAway
 from tasks.progress import progress
+from tasks.resources import Resources
 
 T = TypeVar("T")
 
@@ -26,3 +29,18 @@ def told_chunks(stage: str, items: Sequence[T], size: int) -> Iterator[tuple[str
     for label, chunk in chunks(items, size):
         yield label, chunk
         listener.advance(stage, len(chunk))
+
+
+async def each_chunk(
+    resources: Resources,
+    stage: str,
+    items: Sequence[T],
+    size: int,
+    work: Callable[[Sequence[T], str], Awaitable[object]],
+) -> None:
+    """Do the work on each slice, with its label, while it makes sense: until patience or time is used up."""
+    for label, chunk in told_chunks(stage, items, size):
+        if resources.gate.is_over:
+            return
+        with suppress(ServiceAway):
+            await work(chunk, label)

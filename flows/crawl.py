@@ -16,6 +16,7 @@ from domain.browsing import LARGEST_PAGE
 from domain.catalogue import Source, Wanted, Way, listed_steadily, pages_of, sources_of, to_fetch
 from domain.marketplace import Marketplace
 from flows.chunks import chunks, told_chunks
+from tasks.asking import Found
 from tasks.fetch_offers import fetch_offers, list_offers, lists_changes, root_categories
 from tasks.progress import progress
 from tasks.resources import Resources
@@ -129,7 +130,13 @@ class Crawl:
         missing = [(source, number) for source, number in pages if number not in finished[source]]
         for label, some in told_chunks(stage, missing, PART_SIZE):
             await list_offers(
-                self.resources, self.files, some, turn=turn, changed_only=not self.full, label=f"{stage} {label}"
+                self.resources,
+                self.files,
+                some,
+                Found(),
+                turn=turn,
+                changed_only=not self.full,
+                label=f"{stage} {label}",
             )
             self.done.pages += len(some)
 
@@ -147,7 +154,7 @@ class Crawl:
         for number, part in enumerate(parts, start=1):
             if not self.files.has_part(number):
                 label = f"part {number:,} of {len(parts):,}"
-                answer = await fetch_offers(self.resources, self.files, part, part=number, label=label)
+                answer = await fetch_offers(self.resources, self.files, part, Found(), part=number, label=label)
                 self.done.fetched += answer.items
                 self.done.troubles |= answer.troubles
             listener.advance("fetch", len(part))

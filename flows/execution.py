@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from connectors.ledger.records import OrderRecord, SpendLimits
+from connectors.xportcn.errors import ServiceAway
 from domain.states import OrderState
 from flows.chunks import chunks
 from flows.shown.events import EventFeed
 from flows.shown.expected_failures import run_logger
+from tasks.asking import Found
 from tasks.book_shipment import book_shipments, still_to_book
 from tasks.create_order import create_orders
 from tasks.opaque import opaque
@@ -38,7 +41,10 @@ async def execute(
     for stage in STAGES:
         listener.start(stage, len(order_refs))
     for label, chunk in chunks(order_refs, chunk_size):
-        await _execute_chunk(resources, chunk, approved, limits, label)
+        if resources.gate.is_over:
+            return
+        with suppress(ServiceAway):  # patience or time is used up: what is left keeps its state
+            await _execute_chunk(resources, chunk, approved, limits, label)
         states = Counter(str(order.state) for order in (await feed.tell(chunk)).values())
         counts = ", ".join(f"{count:,} {state}" for state, count in states.most_common())
         run_logger().info("Orders %s: %s", label, counts)
@@ -59,7 +65,7 @@ async def _execute_chunk(
         await pay_orders(resources, payable, label=label)
     listener.advance("pay", len(refs))
     bookable = await still_to_book(resources, paid) if (paid := now(may_book)) else {}
-    freight = await render_freights(resources, bookable, label=label) if bookable else {}
+    freight = await render_freights(resources, bookable, Found(), label=label) if bookable else {}
     listener.advance("render freight", len(refs))
     if freight:
         to_book = opaque({ref: bookable[ref] for ref in freight})

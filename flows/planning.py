@@ -6,15 +6,16 @@ from collections.abc import Sequence
 
 from connectors.ledger.records import SpendLimits
 from domain.budget import Limits, over_budget, start_of_day
-from domain.decisions import held
+from domain.decisions import Verdict, held
 from domain.money import Money
 from domain.offers import Offer
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
-from flows.chunks import told_chunks
+from flows.chunks import each_chunk
 from flows.word_matching import match_requests, remember, unmatched
+from tasks.asking import Found
 from tasks.opaque import opaque
-from tasks.preview import preview_orders
+from tasks.preview import NOT_ASKED, preview_orders
 from tasks.resources import Resources
 from tasks.search import Item, item_of, search_items
 
@@ -22,18 +23,27 @@ from tasks.search import Item, item_of, search_items
 async def plan_orders(
     resources: Resources, requests: Sequence[OrderRequest], *, chunk_size: int, match_anew: bool = False
 ) -> list[PlannedOrder]:
-    """Plans for these requests, in their order. `match_anew` searches for words again that an earlier run matched."""
+    """Plans for these requests, in their order; what the service being away left out is postponed.
+
+    `match_anew` searches for words again that an earlier run matched.
+    """
     matches = await match_requests(resources, requests, chunk_size=chunk_size, anew=match_anew)
-    offers: dict[Item, Offer | str] = unmatched(matches)
+    offers: Found[Item, Offer | Verdict] = Found(unmatched(matches))
     wanted = dict.fromkeys(item_of(request, line, matches) for request in requests for line in request.lines)
     items = [item for item in wanted if item not in offers]
-    for label, chunk in told_chunks("search", items, chunk_size):
-        offers |= await search_items(resources, chunk, label=label)
-    known = await remember(resources, matches, offers)
-    plans: list[PlannedOrder] = []
-    for label, batch in told_chunks("preview", requests, chunk_size):
-        plans += await preview_orders(resources, batch, opaque(offers), opaque(known), label=label)
-    return plans
+
+    async def search(chunk: Sequence[Item], label: str) -> None:
+        await search_items(resources, chunk, offers, label=label)
+
+    await each_chunk(resources, "search", items, chunk_size, search)
+    known = opaque(await remember(resources, matches, offers))
+    plans: Found[str, PlannedOrder] = Found()
+
+    async def preview(chunk: Sequence[OrderRequest], label: str) -> None:
+        await preview_orders(resources, chunk, offers, known, plans, label=label)
+
+    await each_chunk(resources, "preview", requests, chunk_size, preview)
+    return [plans.get(one.order_ref) or PlannedOrder(request=one).judged(NOT_ASKED) for one in requests]
 
 
 def within_budget(plans: Sequence[PlannedOrder], limits: Limits) -> list[PlannedOrder]:

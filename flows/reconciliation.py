@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from connectors.ledger.facts import every_open_effect
-from connectors.xportcn.errors import XportcnError
+from connectors.xportcn.errors import ServiceAway, XportcnError
 from domain.budget import start_of_day
 from domain.findings import Finding, FindingKind, LedgerOrder, NotOurs, OrderId
 from domain.marketplace import Marketplace
@@ -131,7 +131,10 @@ class Reconciliation:
         listener.start("list orders", len(self.marketplaces))
 
         async def listed(marketplace: Marketplace) -> Listing:
-            listing = await list_orders(self.resources, marketplace, since=self.listed_since)
+            try:
+                listing = await list_orders(self.resources, marketplace, since=self.listed_since)
+            except ServiceAway as error:
+                listing = Listing(marketplace=marketplace, error=error)
             listener.advance("list orders", 1)
             return listing
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,15 +11,17 @@ from prefect.artifacts import acreate_table_artifact
 
 from connectors.ledger.facts import every_open_effect
 from connectors.ledger.records import OrderRecord
+from connectors.xportcn.errors import ServiceAway
 from domain.report import ReportLine
 from domain.states import OrderState
-from domain.wording import number_of
-from flows.chunks import told_chunks
+from domain.wording import number_of, some
+from flows.chunks import each_chunk
 from flows.reporting import line_of
 from flows.shown.artifacts import tracking_links
 from flows.shown.events import EventFeed, stalled
 from flows.shown.expected_failures import run_logger
 from flows.shown.progress import rename_run, shown
+from tasks.asking import Found
 from tasks.effects.kinds import settle_open
 from tasks.opaque import opaque
 from tasks.pay import confirm_payments
@@ -60,13 +63,20 @@ async def track(resources: Resources, chunk_size: int) -> TrackReport:
     feed = EventFeed(ledger, watched)
     await settle_open(resources, watched)
     pending = ledger.orders_in([OrderState.PAYMENT_PENDING])
-    await confirm_payments(resources, [ref for ref in pending if ref in watched])
+    with suppress(ServiceAway):
+        await confirm_payments(resources, [ref for ref in pending if ref in watched])
     orders = {ref: one for ref, one in ledger.orders(watched).items() if one.order_id and one.state in FOLLOWED}
     run_logger().info("%s to follow", number_of(len(orders), "order"))
     await shown("the run's name", rename_run(f"track {number_of(len(orders), 'order')}"))
-    troubles: list[str] = []
-    for label, refs in told_chunks("track", list(orders), chunk_size):
-        troubles += await sync_chunk(resources, opaque({ref: orders[ref] for ref in refs}), label=label)
+    asked: Found[str, str] = Found()
+
+    async def follow(refs: Sequence[str], label: str) -> None:
+        await sync_chunk(resources, opaque({ref: orders[ref] for ref in refs}), asked, label=label)
+
+    await each_chunk(resources, "track", list(orders), chunk_size, follow)
+    troubles = [f"{ref}: {reason}" for ref, reason in asked.items() if reason]
+    if unasked := [ref for ref in orders if ref not in asked]:
+        troubles.append(f"{some(unasked)}: the service was away; the next run asks about them")
     now = await feed.tell(list(watched), *stalled(ledger, ledger.orders(orders), resources.clock()))
     moved = [order for ref, order in now.items() if order.state is not watched[ref].state]
     events = ledger.tracking.listed(since=started)

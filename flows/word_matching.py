@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from domain.decisions import Verdict
 from domain.matching import Match
 from domain.offers import Offer
 from domain.orders import OrderRequest
-from flows.chunks import told_chunks
+from flows.chunks import each_chunk
+from tasks.asking import Found
+from tasks.preview import NOT_ASKED
 from tasks.resources import Resources
 from tasks.search import Item, Matches, keep_matches, kept_matches, lines_with_words, match_words
 
@@ -24,25 +27,32 @@ async def match_requests(
     kept = await kept_matches(resources, [order_ref for order_ref, _ in wanted])
     stands = {} if anew else {key: match for key, match in kept.items() if wanted.get(key) == match.item}
     items = list(dict.fromkeys(item for key, item in wanted.items() if key not in stands))
-    found: dict[Item, Match] = {}
-    for label, chunk in told_chunks("match words", items, chunk_size):
-        found |= await match_words(resources, chunk, label=label)
-    return {key: stands.get(key) or _against(kept.get(key), found[item]) for key, item in wanted.items()}
+    found: Found[Item, Match] = Found()
+
+    async def match(chunk: Sequence[Item], label: str) -> None:
+        await match_words(resources, chunk, found, label=label)
+
+    await each_chunk(resources, "match words", items, chunk_size, match)
+    unasked = {item: Match(marketplace=item[0], words=item[1], why=NOT_ASKED.reason) for item in items}
+    new = {**unasked, **found}
+    return {key: stands.get(key) or _against(kept.get(key), new[item]) for key, item in wanted.items()}
 
 
-async def remember(resources: Resources, matches: Matches, offers: Mapping[Item, Offer | str]) -> Matches:
+async def remember(resources: Resources, matches: Matches, offers: Mapping[Item, Offer | Verdict]) -> Matches:
     """The matches with the SKU where there is just one, kept for the runs to come."""
     full = {
-        key: match.sold_as(offers[match.marketplace, match.item_id]) if match.item_id and not match.sku_id else match
+        key: match.sold_as(offers.get((match.marketplace, match.item_id), NOT_ASKED))
+        if match.item_id and not match.sku_id
+        else match
         for key, match in matches.items()
     }
     await keep_matches(resources, full)
     return full
 
 
-def unmatched(matches: Matches) -> dict[Item, Offer | str]:
+def unmatched(matches: Matches) -> dict[Item, Offer | Verdict]:
     """Words that mean no item, with the reason."""
-    return {(match.marketplace, match.words): match.why for match in matches.values() if not match.item_id}
+    return {match.item: match.verdict for match in matches.values() if not match.item_id}
 
 
 def _against(kept: Match | None, found: Match) -> Match:

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeVar
 
-from connectors.concurrently import concurrently
 from connectors.crawl_files import CrawlFiles, Item
 from connectors.snapshots.offer_changes import GONE
 from connectors.snapshots.rows import to_arrow
 from connectors.snapshots.schemas import OFFERS
-from connectors.xportcn.errors import Misconfigured, XportcnError
+from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.browsing import LARGEST_PAGE, Filters, Hits
 from domain.catalogue import ListedPage, Source, Way
 from domain.marketplace import Marketplace
 from domain.offers import Offer
+from tasks.asking import Found, ask_each
 from tasks.offer_rows import offer_rows
 from tasks.resources import Resources
-from tasks.retrying import reading_task
+from tasks.retrying import retrying_task
 from tasks.snapshot_rows import Row
 
+K = TypeVar("K")
 CLOCK_MARGIN = timedelta(minutes=10)
 
 
@@ -33,11 +35,12 @@ class Fetched:
     troubles: dict[str, str] = field(default_factory=dict)
 
 
-@reading_task("list offers", "list {label}")
+@retrying_task("list offers", "list {label}")
 async def list_offers(
     resources: Resources,
     crawl: CrawlFiles,
     pages: Sequence[tuple[Source, int]],
+    read: Found[tuple[Source, int], None],
     *,
     turn: int,
     changed_only: bool,
@@ -52,15 +55,24 @@ async def list_offers(
         listed = ListedPage(total=hits.total, item_ids=tuple(offer.item_id for offer in hits.offers))
         await asyncio.to_thread(crawl.keep_page, source, turn, number, listed)
 
-    await concurrently(pages, one, at_once=resources.concurrency)
+    await ask_each(resources, pages, one, read)
+    _require_all(pages, read)
 
 
-@reading_task("fetch offers", "fetch {label}")
+@retrying_task("fetch offers", "fetch {label}")
 async def fetch_offers(
-    resources: Resources, crawl: CrawlFiles, items: Sequence[Item], *, part: int, label: str
+    resources: Resources,
+    crawl: CrawlFiles,
+    items: Sequence[Item],
+    fetched: Found[Item, list[Row] | XportcnError],
+    *,
+    part: int,
+    label: str,
 ) -> Fetched:
     """Fetch these items and keep them as one part. Raises when not one of them could be fetched."""
-    found = await concurrently(items, lambda item: _fetch(resources, *item), at_once=resources.concurrency)
+    await ask_each(resources, items, lambda item: _fetch(resources, *item), fetched)
+    _require_all(items, fetched)
+    found = [fetched[item] for item in items]
     failures = [answer for answer in found if isinstance(answer, XportcnError)]
     if failures and len(failures) == len(items):
         raise failures[0]
@@ -110,12 +122,18 @@ async def _fetch(resources: Resources, marketplace: Marketplace, item_id: str) -
     """The rows of an item, one that says it is gone, or why it could not be fetched."""
     try:
         offer = await resources.offerings[marketplace].channel.offer(item_id)
-    except Misconfigured:
+    except (Misconfigured, ServiceAway):
         raise
     except XportcnError as error:
         return error
     rows = list(offer_rows(offer, seen_at=resources.clock())) if offer else []
     return rows or [_gone(marketplace, item_id, offer)]
+
+
+def _require_all(wanted: Sequence[K], found: Mapping[K, object]) -> None:
+    """A crawl that was broken off goes on where it was: what the service being away left out is not made up for."""
+    if any(one not in found for one in wanted):
+        raise ServiceAway("the service was away; run again to go on with the crawl")
 
 
 def _gone(marketplace: Marketplace, item_id: str, offer: Offer | None) -> Row:

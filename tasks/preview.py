@@ -6,44 +6,51 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from connectors.concurrently import concurrently
 from connectors.xportcn.channels.base import QuotesMany
-from connectors.xportcn.errors import Misconfigured, Refused, XportcnError
+from connectors.xportcn.errors import Misconfigured, Refused, ServiceAway, XportcnError
 from connectors.xportcn.freight import estimate
-from domain.decisions import Verdict, held, judge_availability, judge_quote, judge_request, match_sku, refused
+from domain.decisions import (
+    Verdict,
+    held,
+    judge_availability,
+    judge_quote,
+    judge_request,
+    match_sku,
+    postponed,
+    refused,
+)
 from domain.freight import FreightQuote, choose_freight
 from domain.matching import Match
 from domain.offers import Offer, Sku
 from domain.orders import OrderLine, OrderRequest, RequestLine
 from domain.plan import PlannedOrder
 from domain.quotes import Quote
+from tasks.asking import Found, ask_each, not_read
 from tasks.resources import Resources
-from tasks.retrying import reading_task
+from tasks.retrying import retrying_task
 from tasks.search import Item, Matches, item_of, with_matches
 
 NO_MATCHES: Matches = {}
-
+NOT_ASKED = postponed("not looked up yet: the service was away")
 
 log = logging.getLogger(__name__)
 
 
-@reading_task("preview", "preview {label}")
+@retrying_task("preview", "preview {label}")
 async def preview_orders(
     resources: Resources,
     requests: Sequence[OrderRequest],
-    offers: Mapping[Item, Offer | str],
-    matches: Matches = NO_MATCHES,
+    offers: Found[Item, Offer | Verdict],
+    matches: Matches,
+    found: Found[str, PlannedOrder],
     *,
     label: str,
-) -> list[PlannedOrder]:
-    """A plan for each request, in order; what can't be bought carries the reason."""
-    plans = [match_lines(request, offers, matches) for request in requests]
-    quotes = await _quotes_together(resources, [plan for plan in plans if _is_quotable(plan)])
-    return await concurrently(
-        plans,
-        lambda plan: _preview(resources, plan, quotes.get(plan.order_ref)),
-        at_once=resources.concurrency,
-    )
+) -> None:
+    """Find a plan for each request; what can't be bought carries the reason."""
+    left = [match_lines(one, offers, matches) for one in requests if one.order_ref not in found]
+    plans = {plan.order_ref: plan for plan in left}
+    quotes = await _quotes_together(resources, [plan for plan in left if _is_quotable(plan)])
+    await ask_each(resources, plans, lambda ref: _preview(resources, plans[ref], quotes.get(ref)), found)
 
 
 def _is_quotable(plan: PlannedOrder) -> bool:
@@ -61,7 +68,7 @@ async def _quotes_together(resources: Resources, plans: Sequence[PlannedOrder]) 
                 quotes |= await channel.quote_many(orders, await resources.warehouse())
             except Misconfigured:
                 raise
-            except XportcnError as error:
+            except XportcnError as error:  # while the service is away, asking for each alone says so
                 log.debug("%s: previewed one by one, since together failed: %s", marketplace, error)
     return quotes
 
@@ -74,12 +81,12 @@ async def _preview(resources: Resources, plan: PlannedOrder, quoted: Quote | Non
         quote = quoted or await channel.quote(plan.sourcing_order, await resources.warehouse())
         plan = replace(plan, quote=quote).judged(judge_quote(plan.request, plan.lines, quote))
         return await with_freight(resources, plan) if plan.is_fine else plan
-    except Misconfigured:
+    except (Misconfigured, ServiceAway):
         raise
     except Refused as error:
         return plan.judged(refused(error.message))
     except XportcnError as error:
-        return plan.judged(held(f"could not be previewed ({error.message}). Run again"))
+        return plan.judged(not_read("could not be previewed", error))
 
 
 async def with_freight(resources: Resources, plan: PlannedOrder) -> PlannedOrder:
@@ -93,12 +100,15 @@ async def with_freight(resources: Resources, plan: PlannedOrder) -> PlannedOrder
 
 
 def match_lines(
-    request: OrderRequest, offers: Mapping[Item, Offer | str], matches: Matches = NO_MATCHES
+    request: OrderRequest, offers: Mapping[Item, Offer | Verdict], matches: Matches = NO_MATCHES
 ) -> PlannedOrder:
     """The request with every line matched to a SKU, or judged by the first line that can't be."""
     by_words = {line.item: match for line in request.lines if (match := matches.get((request.order_ref, line.item)))}
     plan = with_matches(PlannedOrder(request=request), matches).judged(judge_request(request))
-    found = [_match(line, offers[item_of(request, line, matches)], by_words.get(line.item)) for line in request.lines]
+    found = [
+        _match(line, offers.get(item_of(request, line, matches), NOT_ASKED), by_words.get(line.item))
+        for line in request.lines
+    ]
     problems = [match for match in found if isinstance(match, Verdict)]
     if problems or not plan.is_fine:
         return plan.judged(problems[0]) if problems else plan
@@ -116,10 +126,9 @@ def match_lines(
     return replace(plan, seller_id=next(iter(sellers)), lines=lines, offers=distinct).judged(available)
 
 
-def _match(line: RequestLine, offer: Offer | str, match: Match | None) -> tuple[Offer, Sku] | Verdict:
-    if isinstance(offer, str):
-        waits = offer.endswith("Run again") or (match is not None and match.candidates and not match.item_id)
-        return held(offer) if waits else _as_matched(refused(offer), match)
+def _match(line: RequestLine, offer: Offer | Verdict, match: Match | None) -> tuple[Offer, Sku] | Verdict:
+    if isinstance(offer, Verdict):
+        return offer if offer.is_postponed else _as_matched(offer, match)
     sku = match_sku(offer, line.sku or (match.sku_id if match else ""))
     return _as_matched(sku, match) if isinstance(sku, Verdict) else (offer, sku)
 

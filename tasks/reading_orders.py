@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from connectors.concurrently import concurrently
 from connectors.ledger.records import OrderRecord
 from connectors.xportcn.channels.base import Channel
-from connectors.xportcn.errors import Misconfigured, XportcnError
+from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.service_orders import ServiceOrder
 from tasks.resources import Resources
 
@@ -25,7 +25,7 @@ async def read_each(
 ) -> tuple[dict[str, ServiceOrder], dict[str, str]]:
     """Like `read_orders`, but one order that can't be read fails alone; the second answer is why, by `order_ref`.
 
-    There are also the orders whose id shows another's reference.
+    There are also the orders whose id shows another's reference. A service that is away raises `ServiceAway`.
     """
     shown, unread = await read_whatever(resources, orders)
     foreign = {ref: another_s(ref, one) for ref, one in shown.items() if is_another_s(ref, one)}
@@ -39,7 +39,7 @@ async def read_whatever(
     listed = list(orders)
     try:
         return await _read(resources, listed), {}
-    except Misconfigured:
+    except (Misconfigured, ServiceAway):
         raise
     except XportcnError:
         alone = await concurrently(listed, lambda order: _read_one(resources, order), at_once=resources.concurrency)
@@ -50,7 +50,7 @@ async def read_whatever(
 async def _read_one(resources: Resources, order: OrderRecord) -> dict[str, ServiceOrder] | tuple[str, str]:
     try:
         return await _read(resources, [order])
-    except Misconfigured:
+    except (Misconfigured, ServiceAway):
         raise
     except XportcnError as error:
         return order.order_ref, f"the service does not answer about the order ({error.message}). Run again"

@@ -6,25 +6,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from connectors.concurrently import concurrently
 from connectors.ledger.facts import every_open_effect, every_order
 from connectors.ledger.records import EffectRecord, OrderRecord
-from connectors.xportcn.errors import XportcnError
+from connectors.xportcn.errors import ServiceAway, XportcnError
 from domain.effects import Action
 from domain.findings import LedgerOrder, OpenEffect
 from domain.marketplace import Marketplace
 from domain.reconciliation import UNSETTLED
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
+from tasks.asking import ask_again
 from tasks.cancel_order import confirm_cancellations
 from tasks.effects.cancel import ACCEPTED
 from tasks.effects.kinds import kind_of
 from tasks.effects.protocol import clear_from
 from tasks.pay import confirm_payments
 from tasks.resources import Resources
+from tasks.retrying import retrying_task
 
 MOST_LOOKED_UP = 500
 CHUNK = 500
@@ -39,18 +38,14 @@ class Listing:
     error: XportcnError | None = None
 
 
-@task(
-    name="list_orders",
-    task_run_name="list orders of {marketplace}",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    retries=0,
-)
+@retrying_task("list_orders", "list orders of {marketplace}")
 async def list_orders(resources: Resources, marketplace: Marketplace, *, since: datetime) -> Listing:
-    """All orders of the account at a marketplace created after `since`. The client has retried what can be."""
+    """All orders of the account at a marketplace created after `since`."""
     try:
         orders = await resources.offerings[marketplace].channel.list_orders(since=since)
     except XportcnError as error:
+        if isinstance(error, ServiceAway):
+            ask_again(resources, error)
         return Listing(marketplace=marketplace, error=error)
     return Listing(marketplace=marketplace, orders=orders)
 

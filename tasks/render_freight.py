@@ -9,38 +9,43 @@ from dataclasses import replace
 from connectors.concurrently import concurrently
 from connectors.ledger.order_facts import NOTHING, Facts
 from connectors.ledger.records import OrderChange, OrderRecord
-from connectors.xportcn.errors import Misconfigured, XportcnError
+from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from connectors.xportcn.freight import render
 from domain.freight import ChosenFreight, FreightService, choose_freight
 from domain.money import Money
 from domain.plan import PlannedOrder
 from domain.states import OrderState
+from tasks.asking import Found, ask_each, not_read
 from tasks.preview import with_freight
 from tasks.resources import Resources
-from tasks.retrying import reading_task
+from tasks.retrying import retrying_task
 
 
-@reading_task("render_freight", "render freight {label}")
+@retrying_task("render_freight", "render freight {label}")
 async def render_freights(
-    resources: Resources, orders: Mapping[str, OrderRecord], *, label: str
+    resources: Resources,
+    orders: Mapping[str, OrderRecord],
+    found: Found[str, ChosenFreight | OrderChange],
+    *,
+    label: str,
 ) -> dict[str, ChosenFreight]:
     """A freight quote for each order. Orders without one that may be booked become held, with the reason."""
-    answers = await concurrently(
-        orders.values(), lambda order: _render(resources, order), at_once=resources.concurrency
-    )
-    chosen = {ref: answer for ref, answer in zip(orders, answers, strict=True) if isinstance(answer, ChosenFreight)}
-    await asyncio.to_thread(resources.ledger.change, [answer for answer in answers if isinstance(answer, OrderChange)])
-    return chosen
+    await ask_each(resources, orders, lambda ref: _render(resources, orders[ref]), found)
+    changes = [answer for answer in found.values() if isinstance(answer, OrderChange)]
+    await asyncio.to_thread(resources.ledger.change, changes)
+    return {ref: answer for ref, answer in found.items() if isinstance(answer, ChosenFreight)}
 
 
 async def _render(resources: Resources, order: OrderRecord) -> ChosenFreight | OrderChange:
     wish = order.request.freight
     try:
         quote = await render(resources.client, order.sourcing_order)
-    except Misconfigured:
+    except (Misconfigured, ServiceAway):
         raise
     except XportcnError as error:
-        return _held(order, f"no freight quote ({error.message}). Run again")
+        said = not_read("no freight quote", error)
+        change = _held(order, said.reason)
+        return replace(change, state=order.state) if said.is_postponed else change
     service = choose_freight(quote.services, wish)
     if service is None:
         offered = ", ".join(f"{s.service_id} ({s.company} {s.category}, {s.price})" for s in quote.services) or "none"

@@ -6,33 +6,34 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from connectors.concurrently import concurrently
-from connectors.xportcn.errors import Misconfigured, XportcnError
+from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
+from domain.decisions import Verdict, refused
 from domain.items import ItemId, Words, read_item
 from domain.marketplace import Marketplace
 from domain.matching import CANDIDATES, Match, choose
 from domain.offers import Offer
 from domain.orders import OrderRequest, RequestLine
 from domain.plan import PlannedOrder
+from tasks.asking import Found, ask_each, not_read
 from tasks.resources import Resources
-from tasks.retrying import reading_task
+from tasks.retrying import retrying_task
 
 Item = tuple[Marketplace, str]
 Matches = Mapping[tuple[str, str], Match]  # by order_ref and words
 
 
-@reading_task("match words", "match words {label}")
-async def match_words(resources: Resources, items: Sequence[Item], *, label: str) -> Mapping[Item, Match]:
-    """For each marketplace and words the match, with its candidates."""
-    found = await concurrently(items, lambda item: _match(resources, *item), at_once=resources.concurrency)
-    return dict(zip(items, found, strict=True))
+@retrying_task("match words", "match words {label}")
+async def match_words(resources: Resources, items: Sequence[Item], found: Found[Item, Match], *, label: str) -> None:
+    """Find for each marketplace and words the match, with its candidates."""
+    await ask_each(resources, items, lambda item: _match(resources, *item), found)
 
 
-@reading_task("search", "search {label}")
-async def search_items(resources: Resources, items: Sequence[Item], *, label: str) -> Mapping[Item, Offer | str]:
-    """For each item its offer, or the reason why there is none."""
-    found = await concurrently(items, lambda item: _find(resources, *item), at_once=resources.concurrency)
-    return dict(zip(items, found, strict=True))
+@retrying_task("search", "search {label}")
+async def search_items(
+    resources: Resources, items: Sequence[Item], found: Found[Item, Offer | Verdict], *, label: str
+) -> None:
+    """Find for each item its offer, or what becomes of an order without one."""
+    await ask_each(resources, items, lambda item: _find(resources, *item), found)
 
 
 def lines_with_words(requests: Iterable[OrderRequest]) -> Iterator[tuple[OrderRequest, RequestLine]]:
@@ -69,24 +70,23 @@ async def keep_matches(resources: Resources, matches: Matches) -> None:
 async def _match(resources: Resources, marketplace: Marketplace, words: str) -> Match:
     try:
         hits = await resources.offerings[marketplace].channel.search(words, limit=CANDIDATES)
-    except Misconfigured:
+    except (Misconfigured, ServiceAway):
         raise
     except XportcnError as error:
-        why = f"could not be searched for ({error.message}). Run again"
+        why = f"could not be searched for ({error.message})"
         return Match(marketplace=marketplace, words=words, why=why)
     return choose(marketplace, words, hits, resources.clock())
 
 
-async def _find(resources: Resources, marketplace: Marketplace, text: str) -> Offer | str:
+async def _find(resources: Resources, marketplace: Marketplace, text: str) -> Offer | Verdict:
     item = read_item(marketplace, text)
     try:
         if isinstance(item, ItemId):
-            return (
-                await resources.offerings[marketplace].channel.offer(item.id) or f"{marketplace} has no item {item.id}"
-            )
+            offer = await resources.offerings[marketplace].channel.offer(item.id)
+            return offer or refused(f"{marketplace} has no item {item.id}")
         match = await _match(resources, marketplace, text)
-        return await _find(resources, marketplace, match.item_id) if match.item_id else match.why
-    except Misconfigured:
+        return await _find(resources, marketplace, match.item_id) if match.item_id else match.verdict
+    except (Misconfigured, ServiceAway):
         raise
     except XportcnError as error:
-        return f"could not be looked up ({error.message}). Run again"
+        return not_read("could not be looked up", error)

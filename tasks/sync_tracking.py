@@ -5,44 +5,42 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
-from connectors.concurrently import concurrently
 from connectors.ledger.records import Intent, OrderChange, OrderRecord
-from connectors.xportcn.errors import Misconfigured, XportcnError
+from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.effects import Action
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import ROAD, OrderState
 from domain.tracking import state_from_parcels
+from tasks.asking import Found, ask_each
 from tasks.effects.parcel_report import ReportParcel
 from tasks.effects.protocol import perform
 from tasks.reading_orders import read_each
 from tasks.resources import Resources
+from tasks.retrying import retrying_task
 
 NOT_FOUND = "404"
 
 
-@task(name="sync_tracking", task_run_name="track {label}", cache_policy=NO_CACHE, persist_result=False, retries=0)
-async def sync_tracking(resources: Resources, orders: Mapping[str, OrderRecord], *, label: str) -> list[str]:
-    """Bring these orders up to date; answers which of them could not be asked about, with the reason."""
-    shown, unread = await read_each(resources, orders.values())
-    await tell_warehouse(resources, orders, shown)
-    troubles = await concurrently(
-        [ref for ref in orders if ref in shown],
-        lambda ref: _follow(resources, orders[ref], shown[ref]),
-        at_once=resources.concurrency,
-    )
-    return [f"{ref}: {reason}" for ref, reason in unread.items()] + [trouble for trouble in troubles if trouble]
+@retrying_task("sync_tracking", "track {label}")
+async def sync_tracking(
+    resources: Resources, orders: Mapping[str, OrderRecord], troubles: Found[str, str], *, label: str
+) -> None:
+    """Bring these orders up to date. `troubles` has each that was followed, with why it could not be asked about."""
+    left = {ref: order for ref, order in orders.items() if ref not in troubles}
+    shown, unread = await read_each(resources, left.values())
+    await tell_warehouse(resources, left, shown)
+    troubles |= unread
+    seen = [ref for ref in left if ref in shown]
+    await ask_each(resources, seen, lambda ref: _follow(resources, orders[ref], shown[ref]), troubles)
 
 
 async def _follow(resources: Resources, order: OrderRecord, shown: ServiceOrder) -> str:
     try:
         events = await resources.offerings[order.marketplace].channel.trace(shown)
     except XportcnError as error:
-        if isinstance(error, Misconfigured) and error.code != NOT_FOUND:
+        if isinstance(error, ServiceAway) or (isinstance(error, Misconfigured) and error.code != NOT_FOUND):
             raise
-        return f"{order.order_ref}: {error.message}"
+        return error.message
     await asyncio.to_thread(resources.ledger.tracking.add, order.order_ref, events)
     if shown.status is ServiceStatus.CLOSED:
         change = _closed(order, shown)

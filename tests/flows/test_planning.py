@@ -10,12 +10,15 @@ from typing import Any, cast
 import pytest
 from prefect.utilities.collections import visit_collection
 
+from domain.decisions import refused
 from domain.orders import OrderRequest
 from flows.planning import plan_orders
 from tasks.resources import Resources
 from tests.flows.plans import planned
 
-RESOURCES = cast(Resources, SimpleNamespace(ledger=SimpleNamespace(keep_matches=lambda _rows: None)))
+GATE = SimpleNamespace(is_over=False)
+LEDGER = SimpleNamespace(keep_matches=lambda _rows: None)
+RESOURCES = cast(Resources, SimpleNamespace(ledger=LEDGER, gate=GATE))
 CHUNK = 10
 
 
@@ -42,15 +45,14 @@ async def test_a_chunk_costs_the_same_in_a_large_batch(monkeypatch: pytest.Monke
     """Prefect walks the parameters of each chunk: with the offers of all chunks a batch would take quadratic time."""
     walked: list[int] = []
 
-    async def search(_resources: Resources, items: Any, *, label: str) -> dict[Any, str]:
-        return dict.fromkeys(items, "taobao has no such item")
+    async def search(_resources: Resources, items: Any, found: Any, *, label: str) -> None:
+        found |= dict.fromkeys(items, refused("taobao has no such item"))
 
-    async def preview(_resources: Resources, batch: Any, *parameters: Any, label: str) -> list[Any]:
+    async def preview(_resources: Resources, batch: Any, *parameters: Any, label: str) -> None:
         assert all((one.marketplace, one.lines[0].item) in parameters[0] for one in batch)
         walked.append(walked_by_prefect(parameters))
-        return []
 
     monkeypatch.setattr("flows.planning.search_items", search)
     monkeypatch.setattr("flows.planning.preview_orders", preview)
     await plan_orders(RESOURCES, requests(count), chunk_size=CHUNK)
-    assert walked == [3] * (count // CHUNK)  # the list of both, and each of them as a whole
+    assert walked == [4] * (count // CHUNK)  # the list of the three, and each of them as a whole

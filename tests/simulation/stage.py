@@ -117,7 +117,7 @@ def _ledger(made: Stage, url: str, **options: Any) -> WatchedLedger:
     return ledger
 
 
-def _client(made: Stage, settings: Any, *, on_send: Any) -> XportcnClient:
+def _client(made: Stage, settings: Any, *, on_send: Any, **_gate: Any) -> XportcnClient:
     episode, process = made.on, current()
     assert process is not None
 

@@ -28,6 +28,7 @@ from domain.states import OrderState
 from flows.execution import may_book, may_create
 from flows.planning import limits_now, spend_limits, within_budget
 from tasks import render_freight
+from tasks.asking import Found
 from tasks.book_shipment import book_shipments, still_to_book
 from tasks.cancel_order import confirm_cancellations
 from tasks.effects.cancel import ACCEPTED
@@ -110,7 +111,7 @@ async def test_freight_is_booked_up_to_what_was_approved(
         return quote(cents)
 
     monkeypatch.setattr(render_freight, "render", render)
-    found = await render_freights.fn(resources, {"A-1": order}, label="1 of 1")
+    found = await render_freights.fn(resources, {"A-1": order}, Found(), label="1 of 1")
     assert bool(found) is chosen
     if not chosen:
         after = now(resources)

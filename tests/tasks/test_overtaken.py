@@ -23,6 +23,7 @@ from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from flows.execution import may_book
 from tasks import render_freight
+from tasks.asking import Found
 from tasks.effects.create_by_reference import CreateByReference
 from tasks.effects.kind import Attempt, Proof, Sighting
 from tasks.effects.kinds import settle_open
@@ -116,7 +117,9 @@ async def test_tracking_goes_on_past_an_order_refunded_meanwhile(
         channel.show(order_id, ServiceStatus.SHIPPED, reference=order_ref, paid=Money(100))
     back = [OrderChange(order_ref="A-1", state=state) for state in (OrderState.REFUNDING, OrderState.REFUNDED)]
     channel.meanwhile = lambda: next_run.ledger.change(back)
-    assert await sync_tracking.fn(resources, resources.ledger.orders(["A-1", "A-2"]), label="1 of 1") == []
+    asked: Found[str, str] = Found()
+    await sync_tracking.fn(resources, resources.ledger.orders(["A-1", "A-2"]), asked, label="1 of 1")
+    assert asked == {"A-1": "", "A-2": ""}
     assert (state(resources), state(resources, "A-2")) == (OrderState.REFUNDED, OrderState.SHIPPED)
 
 
@@ -175,7 +178,7 @@ async def test_freight_approved_in_one_currency_is_none_in_another(
     monkeypatch.setattr(render_freight, "render", render)
     for _ in range(2):
         orders = resources.ledger.orders(["A-1"])
-        assert await render_freight.render_freights.fn(resources, orders, label="1 of 1") == {}
+        assert await render_freight.render_freights.fn(resources, orders, Found(), label="1 of 1") == {}
         order = resources.ledger.orders(["A-1"])["A-1"]
         assert (order.state, order.reason) == (
             OrderState.HELD,
