@@ -27,7 +27,7 @@ START ?= 0
 soak: $(READY)
 	$(BIN)/python -m tests.simulation --episodes $(EPISODES) --start $(START) --workers 2
 
-# an hour and more of kills, stops and database restarts; PART=storm, restarts, command, hostile, cells, crashes or lost does a part of it
+# an hour and more of kills, stops and database restarts; PART=storm does a part of it (tests/endurance)
 endurance: $(READY)
 	$(BIN)/python -m tests.endurance $(PART)
 

@@ -27,6 +27,7 @@ from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 from deployments.die_with_parent import die_with_parent
+from deployments.retention import retention_settings
 from deployments.server_process import (
     COMMANDS,
     LOCK,
@@ -173,7 +174,7 @@ def start_server(
     with (folder / "server.log").open("ab") as log:
         return subprocess.Popen(
             command if lasts else die_with_parent(command),
-            env={**_without_account(os.environ), **_home(folder), **settings},
+            env={**_without_account(os.environ), **_home(folder), **retention_settings(os.environ), **settings},
             cwd=Path(__file__).parent.parent,
             stdin=subprocess.DEVNULL,
             stdout=log,

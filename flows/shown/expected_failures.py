@@ -53,9 +53,14 @@ def failed(error: Exception) -> Any:
 
 
 class _Plainly(logging.Filter):
-    """Takes the traceback off log records about expected failures; the message stays."""
+    """Takes the traceback off log records about expected failures; the message stays.
+
+    That a task completed is no line of its own: each stage tells how far it is.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if record.name == "prefect.task_runs" and record.getMessage() == "Finished in state Completed()":
+            return False
         if record.exc_info and isinstance(record.exc_info[1], EXPECTED):
             record.exc_info = record.exc_text = None
         return True

@@ -60,6 +60,7 @@ class Served:
             "SOURCING_TIMEZONE": "Asia/Shanghai",
             "SOURCING_ALERT_URL": self.settings["alerts"],
             "COLUMNS": "200",
+            "PREFECT_SERVER_SERVICES_DB_VACUUM_LOOP_SECONDS": "10",  # instead of an hour
         }
 
     @property

@@ -4,8 +4,8 @@
 back, `command` the real command with its Prefect server, `hostile` the whole table of odd answers (`--every 50` plays
 every fiftieth case), `cells` a million random cells of request files, `starts` commands that are killed in their
 first seconds, `earlier` a run of the version before that waited for its approval, `crashes` every kind of effect killed
-at every point, `lost` parts of `sourcing serve` killed under a run (`--only 1 4` plays the first and the fourth case).
-A repetition that fails keeps its folder and names it.
+at every point, `lost` parts of `sourcing serve` killed under a run (`--only 1 4` plays the first and the fourth case),
+`retention` what Prefect's server is not to keep. A repetition that fails keeps its folder and names it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from tests.endurance.earlier import earlier_run_goes_on
 from tests.endurance.hostile import odd_answers
 from tests.endurance.lost import CASES, lost_runs_are_taken_up
 from tests.endurance.restarts import LATENCY_S, LONGEST_PAUSE_S, Restarted, batch_under_restarts
+from tests.endurance.retention import file_does_not_grow
 from tests.endurance.shop import End
 from tests.endurance.starts import killed_starts_lock_nobody_out
 from tests.endurance.storm import Repetition, repetition
@@ -34,7 +35,7 @@ from tests.running import RunningSandbox, own_sandbox
 
 HEAD = "what       database    seed kills stops seconds  runs asked  states; violations"
 RESTARTS_HEAD = "what       database    seed restarts crashes seconds by-itself runs asked  states; violations"
-PARTS = ("storm", "restarts", "command", "hostile", "cells", "starts", "earlier", "crashes", "lost")
+PARTS = ("storm", "restarts", "command", "hostile", "cells", "starts", "earlier", "crashes", "lost", "retention")
 Done = Repetition | Restarted
 
 
@@ -63,6 +64,7 @@ def main() -> int:
     right += [every_kind_dies_everywhere()] if "crashes" in options.parts else []
     lost = [CASES[number - 1] for number in options.only] if options.only else CASES
     right += [lost_runs_are_taken_up(lost)] if "lost" in options.parts else []
+    right += [file_does_not_grow()] if "retention" in options.parts else []
     return 0 if all(right) else 1
 
 

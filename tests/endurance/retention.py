@@ -1,0 +1,210 @@
+"""What is older than Prefect's server is to keep goes, and its room is used again: the file does not grow for ever."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from deployments import local_server
+from deployments.processes import end
+from deployments.retention import OUR_EVENTS, PREFECTS_EVENTS, RUNS
+from deployments.serving import COMPLETE_SERVER
+
+LOOKS_EVERY_S = 5
+GONE_WITHIN_S = 3600
+LOGS_A_RUN = 20
+HEARTBEAT, PAID = "prefect.flow-run.heartbeat", "sourcing.order.paid"
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Records:
+    """The database of a server that runs."""
+
+    path: Path
+    api: str
+
+    def ask(self, path: str, body: object) -> Any:
+        content = json.dumps(body).encode()
+        request = Request(f"{self.api}/{path}", content, {"Content-Type": "application/json"})
+        for _ in range(30):
+            try:
+                with urlopen(request, timeout=60) as answer:
+                    text = answer.read()
+                    return json.loads(text) if text else None
+            except HTTPError as error:
+                if error.code != 503:
+                    raise AssertionError(f"{path}: {error.code}") from error
+                time.sleep(1)  # SQLite is busy: Prefect's own clients ask again too
+        raise AssertionError(f"{path}: 503 again and again")
+
+    @contextmanager
+    def opened(self) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(self.path, timeout=120)) as connection, connection:
+            connection.row_factory = sqlite3.Row
+            yield connection
+
+    def count(self, table: str, where: str = "1") -> int:
+        with self.opened() as connection:
+            return int(connection.execute(f"SELECT count(*) FROM {table} WHERE {where}").fetchone()[0])
+
+    def row(self, table: str, where: str) -> Row:
+        with self.opened() as connection:
+            return dict(connection.execute(f"SELECT * FROM {table} WHERE {where}").fetchone())
+
+    def megabytes(self) -> float:
+        """The file's size with all that its journal holds."""
+        with self.opened() as connection:
+            pages, size = (connection.execute(f"PRAGMA {what}").fetchone()[0] for what in ("page_count", "page_size"))
+        return float(pages * size) / 1e6
+
+
+def file_does_not_grow(*, runs: int = 2_000, events: int = 200_000) -> bool:
+    """A server of its own: filled three times with what is too old, its file is as large as after the first."""
+    with tempfile.TemporaryDirectory(prefix="endurance-retention-") as folder, _server(Path(folder)) as records:
+        sizes = list(old_records_go(records, runs=runs, events=events, times=3))
+    grown = max(sizes) / sizes[0] - 1
+    print(f"retention  {sizes[0]:.1f} MB when filled first, {grown:.1%} more later", flush=True)
+    return len(sizes) == 3 and grown <= 0.02
+
+
+def old_records_go(records: Records, *, runs: int, events: int, times: int) -> Iterator[float]:
+    """Fill with what is too old and wait until it is gone, and nothing else is; the megabytes after each filling."""
+    example = _examples(records)
+    for number in range(1, times + 1):
+        began = time.monotonic()
+        _fill(records, example, runs=runs, events=events)
+        size, filled = records.megabytes(), time.monotonic()
+        gone, kept = _all_gone(records), _kept(records, example)
+        print(
+            f"retention  {number}: {runs} runs, {events} events, {size:.1f} MB, filled in {filled - began:.0f} s; "
+            f"{'gone' if gone else 'NOT gone'} after {time.monotonic() - filled:.0f} s, {kept} of 3 examples kept",
+            flush=True,
+        )
+        if not gone or kept < 3:
+            return
+        yield size
+
+
+@contextmanager
+def _server(folder: Path) -> Iterator[Records]:
+    looks = {"PREFECT_SERVER_SERVICES_DB_VACUUM_LOOP_SECONDS": str(LOOKS_EVERY_S)}
+    settings = {**COMPLETE_SERVER, **local_server.database(folder), **looks}
+    with local_server.presence(folder):
+        server = local_server.start_server(folder, settings=settings, lasts=False)
+        try:
+            local_server.await_health(folder, server)
+            yield Records(folder / "prefect.db", str(local_server.running(folder)))
+        finally:
+            end(server)
+
+
+def _examples(records: Records) -> Mapping[str, Row]:
+    """A run with all that hangs on it and an event of each kind, made by the server; both young, so they stay."""
+    flow = records.ask("flows/", {"name": "source-orders"})
+    run = records.ask("flow_runs/", {"flow_id": flow["id"], "tags": ["sourcing"], "state": {"type": "PENDING"}})
+    now = datetime.now(UTC).isoformat()
+    for kind in ("RUNNING", "COMPLETED"):
+        records.ask(f"flow_runs/{run['id']}/set_state", {"state": {"type": kind}, "force": True})
+    line = {"name": "prefect.flow_runs", "level": 20, "flow_run_id": run["id"], "timestamp": now}
+    records.ask("logs/", [{**line, "message": "Orders 1–50 of 1,000: 50 booked"}])
+    records.ask("artifacts/", {"key": "outcome", "type": "table", "data": "[]", "flow_run_id": run["id"]})
+    roles = ("flow", "deployment", "work-pool", "tag")
+    related = [{"prefect.resource.id": f"prefect.{role}.1", "prefect.resource.role": role} for role in roles]
+    ids = {name: str(uuid.uuid4()) for name in (HEARTBEAT, PAID)}
+    for name, event_id in ids.items():
+        resource = {"prefect.resource.id": f"prefect.flow-run.{run['id']}"}
+        event = {"event": name, "resource": resource, "related": related, "occurred": now, "id": event_id}
+        records.ask("events", [event])
+    deadline = time.monotonic() + 60
+    while records.count("events", f"id IN {(*ids.values(),)}") < 2 or not records.count("log"):
+        assert time.monotonic() < deadline, "the examples are not written"
+        time.sleep(0.2)
+    where = {
+        "flow_run": f"id = '{run['id']}'",
+        **dict.fromkeys(("flow_run_state", "log", "artifact"), f"flow_run_id = '{run['id']}'"),
+        "event_resources": f"event_id = '{ids[PAID]}'",
+    }
+    return {
+        **{table: records.row(table, its) for table, its in where.items()},
+        **{name: records.row("events", f"id = '{event_id}'") for name, event_id in ids.items()},
+    }
+
+
+def _fill(records: Records, example: Mapping[str, Row], *, runs: int, events: int) -> None:
+    """Copies of the examples, a day too old; one event of ten is ours."""
+    with records.opened() as connection:
+        for number in range(runs):
+            _copy_run(connection, example, number)
+    for start in range(0, events, 10_000):
+        with records.opened() as connection:
+            for number in range(start, min(events, start + 10_000)):
+                _copy_event(connection, example, PAID if number % 10 == 0 else HEARTBEAT)
+
+
+def _copy_run(connection: sqlite3.Connection, example: Mapping[str, Row], number: int) -> None:
+    too_old = _before(RUNS + timedelta(days=1))
+    run, state = str(uuid.uuid4()), str(uuid.uuid4())
+    own = {"id": run, "end_time": too_old, "start_time": too_old, "idempotency_key": f"{run}", "state_id": state}
+    _insert(connection, "flow_run", {**example["flow_run"], **own})
+    of_run = {"flow_run_id": run, "timestamp": too_old}
+    _insert(connection, "flow_run_state", {**example["flow_run_state"], **of_run, "id": state})
+    for _ in range(LOGS_A_RUN):
+        _insert(connection, "log", {**example["log"], **of_run, "id": str(uuid.uuid4())})
+    artifact = {"id": str(uuid.uuid4()), "flow_run_id": run, "key": f"outcome-{number}"}
+    _insert(connection, "artifact", {**example["artifact"], **artifact})
+
+
+def _copy_event(connection: sqlite3.Connection, example: Mapping[str, Row], name: str) -> None:
+    too_old = _before((OUR_EVENTS if name == PAID else PREFECTS_EVENTS) + timedelta(days=1))
+    event = str(uuid.uuid4())
+    _insert(connection, "events", {**example[name], "id": event, "occurred": too_old})
+    resource = {**example["event_resources"], "event_id": event, "occurred": too_old}
+    for _ in range(5):
+        _insert(connection, "event_resources", {**resource, "id": str(uuid.uuid4())})
+
+
+def _insert(connection: sqlite3.Connection, table: str, row: Row) -> None:
+    places = ", ".join("?" * len(row))
+    connection.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})", [*row.values()])
+
+
+def _before(age: timedelta) -> str:
+    return f"{datetime.now(UTC) - age:%Y-%m-%d %H:%M:%S.%f}"
+
+
+def _all_gone(records: Records) -> bool:
+    deadline = time.monotonic() + GONE_WITHIN_S
+    while any(records.count(table, where) for table, where in TOO_OLD.items()):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(1)
+    return True
+
+
+def _kept(records: Records, example: Mapping[str, Row]) -> int:
+    """How many of the run and the two events that are young are there."""
+    ids = {"flow_run": [example["flow_run"]], "events": [example[HEARTBEAT], example[PAID]]}
+    return sum(records.count(table, f"id = '{row['id']}'") for table, rows in ids.items() for row in rows)
+
+
+YESTERDAY = "datetime('now', '-1 day')"
+TOO_OLD = {
+    "flow_run": f"end_time < {YESTERDAY}",
+    "flow_run_state": f"timestamp < {YESTERDAY}",
+    "log": f"timestamp < {YESTERDAY}",
+    "artifact": "key LIKE 'outcome-%'",
+    "events": f"occurred < {YESTERDAY}",
+    "event_resources": f"occurred < {YESTERDAY}",
+}
