@@ -1,11 +1,14 @@
-"""Starts runs again whose process is gone, whatever Prefect missed. `python -m deployments.lost_runs` only watches.
+"""Starts runs again whose process is gone, whatever Prefect missed. Each process worker does it.
+
+Where runs are no processes of the worker's machine, `python -m deployments.lost_runs` does what can be done from afar:
+the last two rows.
 
 | a run says | and | it is started again |
 |---|---|---|
 | Running, Paused | its process was on this machine and is gone (`connectors/lives.py`) | at once; see `PATIENCE` |
 | Pending | since before this worker began: who took it is gone | a minute after that |
 | Crashed | for a minute, and no longer than a day: no automation was there | then |
-| any but Crashed | this machine can't tell | by the automations, without a sign of life |
+| any other | this machine can't tell | by the automations, without a sign of life |
 
 Events alone can't do it: Prefect's server forgets those that it had not yet acted on when it is killed.
 """
@@ -45,6 +48,7 @@ LOOKS_EVERY_S = 10.0
 PATIENCE = timedelta(seconds=60)
 """A living worker goes first, which reports a killed process twice, seconds apart; and so does the automation."""
 FORGOTTEN_AFTER = timedelta(days=1)
+NEVER = datetime.min.replace(tzinfo=UTC)
 AT_WORK = (StateType.PENDING, StateType.RUNNING, StateType.PAUSED)
 
 
@@ -114,11 +118,11 @@ async def call_the_roll(client: PrefectClient) -> None:
                 await events.emit(_event("prefect.flow-run.heartbeat", run))
 
 
-def watch() -> None:
-    """Look after the runs of this machine as long as this process, or thread, lives."""
+def watch(began: datetime) -> None:
+    """Look after the runs of this machine as long as this process, or thread, lives; its worker began then."""
     lives = folder_of(SourcingSettings())
     prune(lives)
-    asyncio.run(_watch(Watch(lives=lives, began=datetime.now(UTC))))
+    asyncio.run(_watch(Watch(lives=lives, began=began)))
 
 
 async def _watch(watching: Watch) -> None:
@@ -192,4 +196,7 @@ def _event(name: str, run: FlowRun, **about: str) -> Event:
 
 
 if __name__ == "__main__":
-    watch()
+    from deployments.registration import await_server
+
+    await_server()
+    watch(NEVER)

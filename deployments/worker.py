@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 
 from deployments.processes import end_descendants
 from deployments.registration import POOL, TEMPLATES, await_server
@@ -22,7 +23,7 @@ def main() -> None:
 
     from deployments.lost_runs import watch
 
-    threading.Thread(target=watch, daemon=True).start()
+    threading.Thread(target=watch, args=(datetime.now(UTC),), daemon=True).start()
 
     template = str(TEMPLATES / "process.json")
     named = ["--name", *sys.argv[1:]] if sys.argv[1:] else []

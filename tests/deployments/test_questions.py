@@ -30,14 +30,22 @@ def test_a_question_stays_open_and_its_answer_buys_all(market: Served, tmp_path:
 
 
 def test_a_process_that_is_killed_while_it_asks_costs_one_attempt(market: Served, tmp_path: Path) -> None:
-    """Its worker reports the death twice; the run crashes once, is started once more, and asks anew."""
+    """Its worker reports the death twice; the run crashes once, is started once more, and asks anew.
+
+    What is answered to the question that died with it counts for nothing.
+    """
     file = _requests(market, tmp_path / "killed.csv", "killed")
     run_id = market.start("source-orders/manual", requests={"file": str(file)}, dry_run=False)
     market.await_state(run_id, "Paused")
-    for pid in market.processes_of(run_id):
+    killed = market.processes_of(run_id)
+    for pid in killed:
+        os.kill(pid, signal.SIGSTOP)  # it hears the answer no more
+    _approve(market, run_id)
+    for pid in killed:
         os.kill(pid, signal.SIGKILL)
     market.await_state(run_id, "Crashed")
     market.await_state(run_id, "Paused")
+    assert _paid(market) == []
     _approve(market, run_id)
     done = market.await_state(run_id, "Completed", "Failed")
     assert (done["state_name"], _crashes(market, run_id)) == ("Completed", 1)

@@ -16,7 +16,6 @@ from deployments.local_server import is_healthy
 from domain.effects import OPEN
 from domain.states import OrderState
 from tests.deployments.served import Served, wait_for
-from tests.deployments.test_automations import call_roll, impatient
 from tests.history import violations
 from tests.running import single_line_orders, write_csv
 
@@ -33,12 +32,13 @@ def shop(shop: Served) -> Iterator[Served]:
     shop.sandbox.faults()
 
 
-async def test_one_run_is_killed_cancelled_retried_and_loses_its_server(shop: Served, tmp_path: Path) -> None:
+def test_one_run_is_killed_cancelled_retried_and_loses_its_server(shop: Served, tmp_path: Path) -> None:
     """Each time in the middle of paying. It ends as if nothing had been: everything is bought, and once."""
     run_id = _buy(shop, tmp_path, "storm")
     _await_payments(shop, 1)
-    await _worker_and_run_are_killed(shop, run_id)
-    _await_another_payment(shop)
+    with shop.held(fcntl.LOCK_EX):
+        _all_is_killed(shop, run_id)
+        _await_another_payment(shop)
     _cancelled_in_the_ui(shop, run_id)
     with shop.held(fcntl.LOCK_EX):  # other tests need the server
         _retried_in_the_ui(shop, run_id)
@@ -49,15 +49,15 @@ async def test_one_run_is_killed_cancelled_retried_and_loses_its_server(shop: Se
     _assert_all_is_bought_once(shop, "storm")
 
 
-async def _worker_and_run_are_killed(shop: Served, run_id: str) -> None:
-    """Nobody is left to report it. The next worker is there at once; the run is missed, and started again."""
-    worker = shop.part("deployments.worker")
-    for pid in [worker, *shop.processes_of(run_id)]:
+def _all_is_killed(shop: Served, run_id: str) -> None:
+    """Nobody is left to report it, and what a server had heard is forgotten: the next worker finds the process gone."""
+    worker, server = shop.part("deployments.worker"), shop.part("deployments.server_process")
+    for pid in [server, worker, *shop.processes_of(run_id)]:
         os.kill(pid, signal.SIGKILL)
-    async with impatient(run_id):
-        await call_roll()
-        wait_for(lambda: shop.run(run_id)["run_count"] == 2, seconds=180)
-    assert shop.part("deployments.worker") != worker
+    wait_for(lambda: is_healthy(shop.api) and shop.run(run_id)["run_count"] == 2, seconds=180)
+    states = [state["name"] for state in shop.ask(f"flow_run_states/?flow_run_id={run_id}")]
+    assert ("AwaitingRetry" in states, "Crashed" in states) == (True, False)
+    assert "Its process is gone" in shop.await_alert(run_id)["body"]
 
 
 def _cancelled_in_the_ui(shop: Served, run_id: str) -> None:

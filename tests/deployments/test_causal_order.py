@@ -1,0 +1,80 @@
+"""After a restart of Prefect's server an event waits for none that came before it; otherwise as Prefect has it."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+import pytest
+from prefect.server.events.ordering import EventArrivedEarly, memory
+from prefect.server.events.schemas.events import ReceivedEvent
+from prefect.server.models import events as state_events
+from prefect.server.schemas.states import State, StateType
+
+from deployments import causal_order
+
+MINUTE = timedelta(minutes=1)
+RESTARTED = datetime.now(UTC) - MINUTE
+
+
+@pytest.fixture(autouse=True)
+def restarted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server began a minute ago, and has heard nothing yet."""
+    monkeypatch.setattr(causal_order, "STARTED_MS", RESTARTED.timestamp() * 1000)
+    memory.CausalOrdering.clear_all_scopes()
+
+
+@pytest.mark.parametrize(
+    ("age", "ours_waits", "prefect_waits"),
+    [
+        pytest.param(0.5 * MINUTE, True, True, id="the state before is of this server's time and was not heard yet"),
+        pytest.param(4.9 * MINUTE, False, True, id="it is of before the restart"),
+        pytest.param(5.1 * MINUTE, False, False, id="it is so old that the event follows nothing"),
+    ],
+)
+async def test_a_crash_is_heard_at_any_age_of_the_run(age: timedelta, ours_waits: bool, prefect_waits: bool) -> None:  # noqa: FBT001
+    """A run that began `age` ago is said to have crashed now."""
+    crash = await _crash(running_since=datetime.now(UTC) - age)
+    assert await _waits(memory.CausalOrdering(scope=str(uuid4())), crash) is prefect_waits
+    assert await _waits(causal_order.CausalOrdering(scope=str(uuid4())), crash) is ours_waits
+
+
+async def test_of_an_id_that_tells_no_time_the_event_is_awaited() -> None:
+    crash = (await _crash(running_since=datetime.now(UTC))).model_copy(update={"follows": uuid4()})
+    assert await _waits(causal_order.CausalOrdering(scope=str(uuid4())), crash)
+
+
+async def _crash(*, running_since: datetime) -> ReceivedEvent:
+    """As Prefect's server makes it."""
+    run = SimpleNamespace(id=uuid4(), name="a run", run_count=1, created_by=None)
+    state_events._flow_run_resource_data_cache[run.id] = {"flow-run": {}}
+    running = State(id=_made_at(running_since), type=StateType.RUNNING, timestamp=cast(Any, running_since))
+    crashed = State(type=StateType.CRASHED)
+    event = await state_events.flow_run_state_change_event(
+        session=cast(Any, None),
+        occurred=datetime.now(UTC),
+        flow_run=cast(Any, run),
+        initial_state_id=running.id,
+        initial_state=running,
+        validated_state_id=crashed.id,
+        validated_state=crashed,
+    )
+    return event.receive()
+
+
+def _made_at(moment: datetime) -> UUID:
+    return UUID(int=(int(moment.timestamp() * 1000) << 80) | (7 << 76) | (2 << 62) | uuid4().int & 0xFFFF)
+
+
+async def _waits(order: memory.CausalOrdering, event: ReceivedEvent) -> bool:
+    async def handler(event: ReceivedEvent, depth: int = 0) -> None: ...
+
+    try:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(order.preceding_event_confirmed(handler, event))
+    except EventArrivedEarly:
+        return True
+    return False
