@@ -90,9 +90,9 @@ class FromLedger:
     def __init__(self, ledger: Ledger, batch_id: str) -> None:
         """Raises `BadInput` for a batch that the ledger does not know."""
         self._batch_id = batch_id
+        if not ledger.knows_batch(batch_id):
+            raise BadInput(f"no batch {batch_id} in the ledger {ledger.shown}; see: sourcing status")
         self._refs = ledger.refs_in(batch_id)
-        if not self._refs:
-            raise BadInput(f"no orders of a batch {batch_id} in the ledger {ledger.shown}; see: sourcing status")
         orders = ledger.orders(self._refs)
         self.requests: Sequence[OrderRequest] = [orders[ref].request for ref in self._refs]
 

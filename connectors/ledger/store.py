@@ -129,6 +129,10 @@ class Ledger(Transactions):
             ).scalar_one()
         return started
 
+    def knows_batch(self, batch_id: str) -> bool:
+        """Whether a run has begun this batch; its orders may be another one's by now."""
+        return bool(self.rows(select(batches.c.batch_id).where(batches.c.batch_id == batch_id)))
+
     @repeating
     def orders(self, order_refs: Iterable[str]) -> dict[str, OrderRecord]:
         """The orders of these references, by reference."""

@@ -32,6 +32,7 @@ from prefect.settings import PREFECT_SERVER_ALLOW_EPHEMERAL_MODE, temporary_sett
 import flows.after_sale
 import flows.cancel_orders
 import flows.carts
+import flows.finish_batch
 import flows.opening
 import flows.plan_sources
 import flows.sync_tracking
@@ -269,6 +270,7 @@ async def _cart(job: Job) -> dict[str, Any]:
 FLOWS: dict[str, Any] = {
     "cancel": flows.cancel_orders.cancel_orders,
     "fill": flows.carts.fill_cart,
+    "finish": flows.finish_batch.finish_batch,
     "follow": flows.after_sale.follow_after_sale,
     "message": flows.after_sale.write_to_seller,
     "order-cart": flows.carts.order_from_cart,
