@@ -11,6 +11,7 @@ from prefect.deployments import arun_deployment
 from prefect.exceptions import ObjectNotFound
 
 from domain.looks import NextLook
+from domain.wording import number_of
 from flows.approval import asks_in_the_ui, has_deployment
 from flows.shown.expected_failures import run_logger
 
@@ -58,11 +59,13 @@ async def _schedule(look: NextLook, budget_cny: str) -> None:
 
 async def _run(client: PrefectClient, look: NextLook, parameters: dict[str, object], key: str) -> FlowRun:
     """Not as a subflow: this run ends long before, and a parent would show a task that never ends."""
+    waiting = f": {number_of(look.orders, 'order')}" if look.orders else ""
     return await arun_deployment(
         f"{DEPLOYMENT}/{DEPLOYMENT}",
         client=client,
         parameters=parameters,
         scheduled_time=look.at,
+        flow_run_name=f"finish {parameters['batch']}{waiting}",
         timeout=0,
         idempotency_key=key,
         as_subflow=False,

@@ -1,0 +1,66 @@
+"""When a batch is looked at again, and what is said of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from domain.looks import NextLook, due, together
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+def look(**values: object) -> NextLook:
+    made: dict[str, object] = {"orders": 3, "batches": ("b",), "number": 1, "at": NOON + 17 * MINUTE, **values}
+    return NextLook(**made)  # type: ignore[arg-type]
+
+
+def test_it_waits_until_all_that_may_still_arrive_has_arrived() -> None:
+    clear = [NOON + 3 * MINUTE, NOON + 17 * MINUTE, NOON - MINUTE]
+    assert due(clear, now=NOON, number=1) == NOON + 17 * MINUTE + timedelta(seconds=5)
+
+
+@pytest.mark.parametrize(("number", "minutes"), [(1, 10), (2, 20), (3, 40), (4, 80), (5, 160)])
+def test_pauses_grow(number: int, minutes: int) -> None:
+    """For what passes by itself nobody knows when; so does what could not be asked about when it was due."""
+    assert due([], now=NOON, number=number) == due([NOON], now=NOON, number=number) == NOON + minutes * MINUTE
+
+
+def test_two_runs_that_end_together_agree_on_one_look() -> None:
+    ends = [due([], now=NOON + timedelta(seconds=one), number=1) for one in (1, 100, 299)]
+    assert set(ends) == {NOON + 15 * MINUTE}
+
+
+def test_a_service_that_wants_to_be_left_alone_is_left_alone() -> None:
+    assert due([], now=NOON, number=1, opens_in_s=7200) == NOON + 120 * MINUTE
+    assert due([NOON + MINUTE], now=NOON, number=1, opens_in_s=7200) == NOON + 120 * MINUTE + timedelta(seconds=5)
+    assert look().later(NOON, 7200).at == NOON + 120 * MINUTE
+
+
+@pytest.mark.parametrize(
+    ("one", "words"),
+    [
+        (look(by="finish-batch"), "3 orders are looked at again at 2026-01-01 12:17 UTC by finish-batch"),
+        (
+            look(orders=1, at=NOON + timedelta(seconds=1)),
+            "1 order is to be looked at again: run the same command after 2026-01-01 12:01 UTC, or with --wait",
+        ),
+        (look(orders=0, by="finish-batch"), "it is looked at again at 2026-01-01 12:17 UTC by finish-batch"),
+        (
+            look(number=6),
+            "3 orders are still open after 5 looks, and no further one comes by itself: see to what stands with each "
+            "order, then start finish-batch of b, or run the file again",
+        ),
+    ],
+)
+def test_it_says_what_happens_next(one: NextLook, words: str) -> None:
+    assert one.words == words
+
+
+def test_looks_at_several_batches_are_told_as_one() -> None:
+    """When the last is due; by nobody, where one of them is."""
+    both = together([look(by="finish-batch"), look(orders=2, batches=("c",), at=NOON + 30 * MINUTE, number=2)])
+    assert both == look(orders=5, batches=("b", "c"), at=NOON + 30 * MINUTE)
+    assert together([]) is None

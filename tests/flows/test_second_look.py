@@ -1,0 +1,193 @@
+"""What a second look takes up, what it leaves alone, and whether there is one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from prefect.exceptions import ObjectNotFound
+
+from cli import looks as cli_looks
+from cli.looks import with_looks
+from connectors.ledger.plans import put_rows
+from connectors.ledger.records import Intent, OrderChange, Outcome
+from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings
+from connectors.xportcn.errors import ServiceAway
+from domain.effects import Action, EffectStatus
+from domain.looks import NextLook
+from domain.money import Money
+from domain.report import BatchReport, ReportLine
+from domain.states import OrderState
+from flows import finish_batch as finishing
+from flows import scheduling
+from flows.second_look import left_over, next_look, sort_approved
+from tasks.effects.book import Book
+from tasks.resources import Resources
+from tests.clock import MovableClock
+from tests.connectors.ledger.plans import plan
+from tests.postgres import Postgres
+
+BEGUN = {"order_id": "77"}
+KEPT: dict[str, Any] = {"plan_hash": None}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path, clock: MovableClock) -> Iterator[Ledger]:
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    if request.param == "postgresql":
+        server: Postgres = request.getfixturevalue("postgres")
+        url = server.new_database()
+    with Ledger(url, clock=clock, owner="run") as ledger:
+        ledger.start_batch("batch", "file.csv")
+        ledger.start_batch("later", "file.csv")
+        yield ledger
+
+
+def run_on(ledger: Ledger, clock: MovableClock, opens_in_s: float = 0) -> Resources:
+    settings = SourcingSettings(lease_s=60, settle_s=900)
+    gate = SimpleNamespace(opens_in_s=opens_in_s)
+    run = SimpleNamespace(ledger=ledger, clock=clock, gate=gate, settings=settings, lease=timedelta(seconds=60))
+    return cast(Resources, run)
+
+
+def unanswered(ledger: Ledger, order_ref: str, action: Action, reason: str, part: str = "") -> None:
+    amount = Money(100) if action in (Action.CREATE, Action.PAY) else None
+    intent = Intent(order_ref=order_ref, action=action, amount=amount, request_hash="h", part=part)
+    won = ledger.claim([intent], lease=timedelta(seconds=60)).won[order_ref]
+    change = OrderChange(order_ref=order_ref, state=OrderState.UNKNOWN, reason=reason)
+    ledger.record([Outcome(claim=won.claim, status=EffectStatus.UNKNOWN, reason=reason, change=change)])
+
+
+def test_only_what_is_approved_still_and_waits_for_nobody_is_taken_up(ledger: Ledger) -> None:
+    """Held, refused, cancelled, unknown and merely planned orders are left alone, and those of another batch."""
+    put_rows(
+        ledger,
+        [
+            plan("approved"),
+            plan("kept", **KEPT),
+            plan("another-s", batch_id="later"),
+            *(plan(state, state=state) for state in ("held", "refused", "cancelled", "unknown")),
+            *(plan(state, state=state, **BEGUN) for state in ("ordered", "payment_pending", "paid")),
+            plan("refunding", state="refunding", **BEGUN),
+            plan("booked", state="booked", **BEGUN),
+            plan("declined-since", state="ordered", **BEGUN, **KEPT),
+            plan("held-begun", state="held", **BEGUN),
+        ],
+    )
+    put_rows(ledger, [plan("in-a-cart")])
+    line = Intent(order_ref="in-a-cart", action=Action.CART, amount=None, request_hash="h", part="line-1")
+    claim = ledger.claim([line], lease=timedelta(seconds=60)).won["in-a-cart"].claim
+    ledger.record([Outcome(claim=claim, status=EffectStatus.DONE)])
+    orders = ledger.all_orders()
+    work = sort_approved(ledger, "batch", list(orders.values()))
+    assert work.approved == {"approved": "h"}
+    assert set(work.under_way) == {"ordered", "payment_pending", "paid"}
+    assert set(work.over) == orders.keys() - {"approved", *work.under_way}
+    assert (work.to_plan, left_over(ledger, "batch").words) == ([], "4 to go on with")
+    assert left_over(ledger, "later").words == "1 to go on with"
+
+
+def test_a_look_comes_when_what_got_no_answer_can_no_longer_arrive(ledger: Ledger, clock: MovableClock) -> None:
+    """Not for a booking, about which a person is asked; nor for what was looked for in time and can't be told."""
+    put_rows(ledger, [plan("A-1"), plan("A-2", state="paid", **BEGUN), plan("A-3", **KEPT)])
+    unanswered(ledger, "A-1", Action.CREATE, "no answer to create: cut off")
+    unanswered(ledger, "A-2", Action.BOOK, f"no answer to book. {Book.question('A-2', '77', '')} Answer with …")
+    at = clock.now + timedelta(seconds=60 + 900 + 5)
+    assert left_over(ledger, "batch").words == "2 to settle"
+    assert next_look(run_on(ledger, clock), "batch", 1) == NextLook(orders=1, batches=("batch",), number=1, at=at)
+    clock.advance(960)
+    (late,) = filter(None, [next_look(run_on(ledger, clock), "batch", 2)])
+    assert (late.at - clock.now > timedelta(minutes=19), late.number) == (True, 2)
+    far = next_look(run_on(ledger, clock, opens_in_s=7200), "batch", 1)
+    assert far is not None
+    assert far.at >= clock.now + timedelta(hours=2)
+    ledger.change([OrderChange(order_ref="A-3", state=OrderState.HELD, reason="not approved by ann")])
+    assert next_look(run_on(ledger, clock), "later", 1) is None
+
+
+LOOK = NextLook(orders=1, batches=("b",), number=1, at=MovableClock().now)
+
+
+@pytest.fixture
+def tries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setattr(scheduling, "PAUSES_S", (0.0, 0.0))
+    return []
+
+
+@pytest.mark.parametrize(("error", "asked"), [(ConnectionError("gone"), 2), (ObjectNotFound(Exception()), 1)])
+async def test_a_server_that_takes_no_look_stops_nobody(
+    monkeypatch: pytest.MonkeyPatch, tries: list[str], error: Exception, asked: int
+) -> None:
+    """The report then says that somebody has to run it again; it is asked twice, unless it knows no such name."""
+
+    async def refuses(look: NextLook, budget_cny: str) -> None:
+        tries.append(budget_cny)
+        raise error
+
+    monkeypatch.setattr(scheduling, "_schedule", refuses)
+    assert await scheduling.scheduled(LOOK, budget_cny="5") == LOOK
+    assert tries == ["5"] * asked
+
+
+def report(state: OrderState, look: NextLook | None, spent: int = 0) -> BatchReport:
+    lines = [ReportLine(order_ref="A-1", marketplace="taobao", state=state, reason="", paid_fen=100)]
+    return BatchReport(
+        batch_id="b", orders=lines, spent_this_run_fen=spent, bought_this_run=spent // 100, snapshot_id="s",
+        snapshot_root="/", next_look=look,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def first(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A run that left something open, whose look is due at once."""
+    monkeypatch.setattr(cli_looks, "_seconds_to", lambda _look: 0)
+
+    async def flow() -> BatchReport:
+        other = ReportLine(order_ref="taken", marketplace="taobao", state=OrderState.REFUSED, reason="taken")
+        left = report(OrderState.UNKNOWN, LOOK, spent=100)
+        return replace(left, orders=[*left.orders, other])
+
+    return flow
+
+
+async def test_whoever_waits_gets_the_report_of_the_last_look(first: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look that the service does not answer is made once more; what the file's other lines came to stays."""
+    asked: list[tuple[str, str, int]] = []
+
+    async def finish(batch: str, budget_cny: str, look: int) -> BatchReport:
+        asked.append((batch, budget_cny, look))
+        if look == 1:
+            raise ServiceAway("the service is away", retry_after_s=5)
+        further = replace(LOOK, number=3) if look == 2 else None
+        return report(OrderState.BOOKED if look == 3 else OrderState.UNKNOWN, further, spent=200)
+
+    monkeypatch.setattr(finishing, "finish_batch", finish)
+    last = await with_looks(first, budget_cny="9")()
+    assert asked == [("b", "9", 1), ("b", "9", 2), ("b", "9", 3)]
+    assert [line.state for line in last.orders] == [OrderState.BOOKED, OrderState.REFUSED]
+    assert (last.spent_this_run_fen, last.bought_this_run, last.next_look) == (500, 5, None)
+
+
+async def test_there_are_no_more_than_five_looks(first: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def finish(batch: str, budget_cny: str, look: int) -> BatchReport:
+        return report(OrderState.UNKNOWN, replace(LOOK, number=look + 1))
+
+    monkeypatch.setattr(finishing, "finish_batch", finish)
+    last = (await with_looks(first, budget_cny="")()).next_look
+    assert last is not None
+    assert (last.number, last.is_over) == (6, True)
+
+
+async def test_an_interrupt_ends_the_waiting_and_not_the_report(first: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli_looks, "_seconds_to", lambda _look: 900)
+    waiting = asyncio.create_task(with_looks(first, budget_cny="")())
+    await asyncio.sleep(0.01)
+    waiting.cancel()
+    assert (await waiting).next_look == LOOK
