@@ -79,7 +79,7 @@ class Watch:
 
     async def look(self, client: PrefectClient) -> list[FlowRun]:
         """Start again what is lost; answers which. What can't be told here is left to the automations."""
-        lost = [run for run in await _candidates(client) if (why := self._why(run)) and await take_up(client, run, why)]
+        lost = [run for run in await candidates(client) if (why := self._why(run)) and await take_up(client, run, why)]
         if not self.has_called:
             await call_the_roll(client)
             self.has_called = True
@@ -91,6 +91,8 @@ class Watch:
             return ""
         if has_died(self.lives, str(run.id)):
             self.died.setdefault(state.id, now)
+        else:
+            self.died.pop(state.id, None)
         return why_lost(state, died=self.died.get(state.id), began=self.began, now=now)
 
 
@@ -145,7 +147,8 @@ def _ours(*states: StateType, ended_since: datetime | None = None) -> FlowRunFil
     )
 
 
-async def _candidates(client: PrefectClient) -> list[FlowRun]:
+async def candidates(client: PrefectClient) -> list[FlowRun]:
+    """The runs that may be lost."""
     since = datetime.now(UTC) - FORGOTTEN_AFTER
     crashed = await client.read_flow_runs(flow_run_filter=_ours(StateType.CRASHED, ended_since=since))
     return [*await client.read_flow_runs(flow_run_filter=_ours(*AT_WORK)), *crashed]

@@ -7,13 +7,14 @@ import os
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State, StateType
 
 from connectors.lives import hold
-from deployments.lost_runs import NEVER, Watch, take_up, why_lost
+from deployments.lost_runs import NEVER, Watch, candidates, take_up, why_lost
 from tests.deployments.served import Served
 
 NOW = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)
@@ -114,6 +115,21 @@ async def test_after_five_times_a_person_has_to_look(served: Served) -> None:
         assert (await seen()).state_name == "Crashed"
         assert not await take_up(client, await seen(), FORGOTTEN)
     assert _states(served, run_id).count("AwaitingRetry") == 5
+
+
+async def test_one_that_crashed_today_is_looked_at_too(served: Served) -> None:
+    """Whom an automation was to start again, while its server was killed."""
+    run_id = _run(served, "PENDING", "RUNNING", "CRASHED")
+    async with get_client() as client:
+        assert run_id in {str(run.id) for run in await candidates(client)}
+
+
+async def test_who_pauses_the_automation_pauses_this_as_well() -> None:
+    run = FlowRun(flow_id=uuid.uuid4(), run_count=1, state=State(type=StateType.RUNNING))
+    client = AsyncMock()
+    client.read_flow_run_states.return_value = []
+    client.read_automations_by_name.return_value = [Mock(enabled=False)]
+    assert not await take_up(client, run, GONE)
 
 
 def _run(served: Served, *states: str, limit: int | None = None, like: str = "") -> str:
