@@ -9,7 +9,7 @@ import typer
 
 from cli import after_sale_app, cart_app, ledger
 from cli.failures import as_usage, explained
-from cli.options import ChunkSize, Concurrency, Encoding, Json, Wait, amount_of
+from cli.options import ChunkSize, Concurrency, DoneBy, Encoding, Json, Wait, amount_of
 from domain.browsing import LARGEST_PAGE, Sort
 from domain.marketplace import Marketplace
 
@@ -25,7 +25,7 @@ app = typer.Typer(
 
 @app.command()
 @explained
-def run(
+def run(  # noqa: PLR0913 - the options of the main job
     file: Annotated[Path, typer.Argument(help="Request file: CSV, XLSX, JSON or Parquet.")],
     *,
     dry_run: Annotated[
@@ -35,6 +35,7 @@ def run(
     budget_cny: Annotated[
         str | None, typer.Option(help="Most that the batch may cost in yuan: goods and domestic postage, not freight.")
     ] = None,
+    done_by: DoneBy = "",
     batch: Annotated[str | None, typer.Option(help="Name of the batch; the same name goes on with it.")] = None,
     encoding: Encoding = "",
     chunk_size: ChunkSize = None,
@@ -50,6 +51,7 @@ def run(
         dry_run=dry_run,
         yes=yes,
         budget_cny=amount_of("--budget-cny", budget_cny),
+        done_by=done_by,
         batch=batch,
         encoding=encoding,
         chunk_size=chunk_size or 0,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from cli.failures import BadUsage, say
+from domain.deadline import moment_of
 from domain.money import yuan
 from domain.report import BATCH_ID
 
@@ -20,6 +22,9 @@ Concurrency = Annotated[int | None, typer.Option(min=1, max=200, help="Calls to 
 
 Encoding = Annotated[
     str, typer.Option(metavar="NAME", help="Of a text file that is neither UTF-8 nor UTF-16, such as gb18030.")
+]
+DoneBy = Annotated[
+    str, typer.Option(metavar="TIME", help="Begin nothing after this time, such as 06:00 or '2026-11-26 06:00'.")
 ]
 
 
@@ -39,6 +44,14 @@ def require_encoding(name: str) -> None:
         check_encoding(name)
     except ValueError as error:
         raise BadUsage(f"--encoding {error}") from error
+
+
+def require_time(done_by: str) -> None:
+    """Raise `BadUsage` unless this is a time to be done by, or nothing."""
+    try:
+        moment_of(done_by, datetime.now(UTC), "UTC")
+    except ValueError as error:
+        raise BadUsage(f"--done-by {error}") from error
 
 
 def require_batch_name(name: str | None) -> None:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from cli.failures import NEEDS_A_PERSON, BadUsage, say
 from cli.looks import Flow, with_looks
-from cli.options import require_batch_name, require_encoding
+from cli.options import require_batch_name, require_encoding, require_time
 from cli.plan import NUMBERS, show_plan, totals
 from cli.running import run_flow
 from cli.terminal import MOST_SHOWN, and_more, console, messages, print_json, show_orders, show_snapshot
@@ -44,6 +44,7 @@ class RunOptions:
     dry_run: bool
     yes: bool
     budget_cny: str
+    done_by: str
     batch: str | None
     encoding: str
     chunk_size: int
@@ -56,6 +57,7 @@ def run_batch(options: RunOptions, *, as_json: bool) -> int:
     require_somebody("plan", "--dry-run to look only", is_said=options.dry_run or options.yes)
     require_batch_name(options.batch)
     require_encoding(options.encoding)
+    require_time(options.done_by)
     warnings = require_no_faults(options.file, encoding=options.encoding, as_json=as_json)
     if options.yes:
         say_warnings(warnings)  # nobody is shown a plan before money is spent
@@ -69,7 +71,7 @@ def run_batch(options: RunOptions, *, as_json: bool) -> int:
             options.dry_run,
             options.yes,
             options.batch or "",
-            Limits(budget_cny=options.budget_cny),
+            Limits(budget_cny=options.budget_cny, done_by=options.done_by),
             Speed(chunk_size=options.chunk_size, concurrency=options.concurrency),
         )
 
@@ -189,6 +191,8 @@ def print_report(report: BatchReport) -> None:
     console.print(totals(report) if report.dry_run else _spent(report))
     for line in _warning_lines(report.warnings):
         console.print(Text(f"Warning: {line}"))
+    if report.broken_off:
+        console.print(Text(report.broken_off, style="yellow"))
     if report.next_look:
         console.print(Text(report.next_look.words, style="yellow"))
     show_snapshot(report.snapshot_id, report.snapshot_root)

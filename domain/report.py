@@ -59,7 +59,8 @@ class BatchReport:
 
     A dry run has the `plans` of new orders, whatever was decided on them, and those `to_ship` of orders begun earlier.
     `warnings` are what was said about the request file, and `lines_without_limit` how many of its lines have none.
-    `next_look` is for what may end well without a person, only later.
+    `next_look` is for what may end well without a person, only later. `broken_off` says why a run ended before its
+    work did: the service was away, or the time was up.
     """
 
     batch_id: str
@@ -75,6 +76,7 @@ class BatchReport:
     warnings: Sequence[Remark] = ()
     lines_without_limit: int = 0
     next_look: NextLook | None = None
+    broken_off: str = ""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -92,6 +94,8 @@ class BatchReport:
     @property
     def all_fine(self) -> bool:
         """Whether nothing waits for a person: all booked, or all planned in a dry run."""
+        if any(plan.is_postponed for plan in self.plans):
+            return False
         return self.all_booked or (self.dry_run and set(self.counts) <= {*REACHED_BOOKED, OrderState.PLANNED})
 
     def to_json(self) -> dict[str, Any]:
@@ -111,6 +115,7 @@ class BatchReport:
             "matches": [asdict(match) for match in self.matches],
             "lines_without_limit": self.lines_without_limit,
             "warnings": [asdict(warning) for warning in self.warnings],
+            "broken_off": self.broken_off,
             "next_look": self.next_look.to_json() if self.next_look else None,
         }
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from connectors.ledger.order_facts import Facts
 from connectors.ledger.plans import plan_hash
 from connectors.ledger.records import OrderChange, OrderRecord
 from domain.decisions import held
 from domain.money import Money
+from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from domain.report import BatchReport
 from domain.states import OrderState
@@ -17,6 +19,7 @@ from domain.wording import number_of
 from flows.approval import Decision, decide
 from flows.approval_request import ApprovalRequest
 from flows.execution import execute
+from flows.leftovers import LEFT, cause, explain, in_all, told_again
 from flows.plan_sources import PlanSource
 from flows.planning import limits_now, spend_limits, within_budget
 from flows.reporting import batch_report
@@ -36,12 +39,26 @@ SHIPPABLE = (OrderState.PAID, OrderState.HELD)
 class BatchRun:
     """One run of one batch."""
 
-    def __init__(self, resources: Resources, batch_id: str, source: PlanSource, *, chunk_size: int = 0) -> None:
+    def __init__(
+        self,
+        resources: Resources,
+        batch_id: str,
+        source: PlanSource,
+        *,
+        chunk_size: int = 0,
+        done_by: datetime | None = None,
+    ) -> None:
         self.resources = resources
+        self.done_by = done_by
         self.batch_id = batch_id
         self.source = source
         self.chunk_size = chunk_size or resources.settings.chunk_size
         self.refs = [request.order_ref for request in source.requests]
+        self.plans: dict[str, PlannedOrder] = {}
+        self.approved: dict[str, str] = {}
+        self.tried: list[str] = []
+        if done_by is not None:
+            resources.gate.until((done_by - resources.clock()).total_seconds())
 
     async def followed(self, budget: Money | None, *, dry_run: bool, ask: bool) -> BatchReport:
         """Buy, or only plan, and show how far that is."""
@@ -53,18 +70,48 @@ class BatchRun:
 
     async def plan_only(self, budget: Money | None) -> BatchReport:
         """Say what would happen; of it all, the ledger keeps only what words were taken to mean."""
-        work, plans = await self._plan(budget, anew=True)
+        work = self.source.sort(self.resources.ledger)
+        await self._plan(work.to_plan, anew=True)
+        await self._plan(self._postponed(), anew=True)
+        why = cause(self.resources, self.done_by)
+        plans = told_again(self._within(budget, self.plans.values()), why[0])
         to_ship = await estimate_unbooked(self.resources, work.under_way)
         snapshot_id = await snapshot_plan(self.resources, self.batch_id, plans)
-        return replace(self._report(work, plans, snapshot_id, dry_run=True), plans=plans, to_ship=to_ship)
+        report = self._report(work, plans, snapshot_id, dry_run=True)
+        broken_off = in_all(why, [plan for plan in plans if plan.is_postponed])
+        return replace(report, plans=plans, to_ship=to_ship, broken_off=broken_off)
 
     async def buy(self, budget: Money | None, *, ask: bool) -> BatchReport:
-        """Go as far as possible with every order."""
+        """Go as far as possible with every order; those that failed alone are tried again at the end."""
         ledger = self.resources.ledger
         begun = ledger.start_batch(self.batch_id, self.source.name)
         feed = EventFeed(ledger, self.refs)
         await settle_open(self.resources, self.refs)
-        work, plans = await self._plan(budget)
+        work = self.source.sort(ledger)
+        await self._go_on(work, (), budget, feed, ask=ask)
+        postponed, again = self._postponed(), await self._to_try_again()
+        if postponed or again:
+            run_logger().info("%s: once more", number_of(len({*again, *(one.order_ref for one in postponed)}), "order"))
+            await self._go_on(Work(to_plan=postponed), again, budget, feed, ask=ask)
+        why = cause(self.resources, self.done_by)
+        left = {one.order_ref for one in self.plans.values() if one.is_postponed}
+        orders = ledger.orders([*self.tried, *left])
+        broken_off = await explain(self.resources, self.batch_id, orders, left, why, asks=self.source.asks)
+        refs = list(dict.fromkeys([*ledger.refs_in(self.batch_id), *self.refs]))
+        snapshot_id = await snapshot_orders(self.resources, self.batch_id, begun, refs)
+        report = replace(
+            self._report(work, list(self.plans.values()), snapshot_id, dry_run=False), broken_off=broken_off
+        )
+        await feed.tell(self.refs, *budget_used_up(self.batch_id, report), batch_finished(report))
+        return report
+
+    async def _go_on(
+        self, work: Work, again: Sequence[str], budget: Money | None, feed: EventFeed, *, ask: bool
+    ) -> None:
+        """Plan, ask and execute; `again` are orders of this run that nobody has to be asked about."""
+        planned = await self._plan(work.to_plan)
+        plans = self._within(budget, planned)
+        self.plans |= {plan.order_ref: plan for plan in plans}
         self.source.keep(self.resources, self.batch_id, plans)
         freight = await estimate_unbooked(self.resources, work.under_way) if self.source.asks else []
         fine = [plan for plan in plans if plan.is_fine]
@@ -72,21 +119,27 @@ class BatchRun:
         decision = await self._decide(question, yes=not ask)
         if decision is None or not decision.stops:
             approved = work.approved | self._approve(question, decision)
+            self.approved |= approved
             refused = {plan.order_ref for plan in question.all} - set(decision.approved) if decision else set()
+            refs = [*again, *(ref for ref in work.under_way if ref not in refused), *approved]
+            self.tried += refs
             limits = spend_limits(self.resources, self.batch_id, budget)
-            await execute(
-                self.resources,
-                [*(ref for ref in work.under_way if ref not in refused), *approved],
-                approved,
-                limits=limits,
-                chunk_size=self.chunk_size,
-                feed=feed,
-            )
-        refs = list(dict.fromkeys([*ledger.refs_in(self.batch_id), *self.refs]))
-        snapshot_id = await snapshot_orders(self.resources, self.batch_id, begun, refs)
-        report = self._report(work, plans, snapshot_id, dry_run=False)
-        await feed.tell(self.refs, *budget_used_up(self.batch_id, report), batch_finished(report))
-        return report
+            await execute(self.resources, refs, self.approved, limits=limits, chunk_size=self.chunk_size, feed=feed)
+
+    async def _to_try_again(self) -> list[str]:
+        """The orders of this run that failed alone, once what is open of them is settled."""
+        if self.resources.gate.is_over:
+            return []
+        orders = self.resources.ledger.orders(self.tried)
+        left = [ref for ref, order in orders.items() if order.state in LEFT or order.state is OrderState.UNKNOWN]
+        await settle_open(self.resources, left)
+        return [ref for ref, order in self.resources.ledger.orders(left).items() if order.state in LEFT]
+
+    def _postponed(self) -> list[OrderRequest]:
+        """What could not be looked up, while there is sense in asking again."""
+        if self.resources.gate.is_over:
+            return []
+        return [plan.request for plan in self.plans.values() if plan.is_postponed]
 
     async def _decide(self, question: ApprovalRequest, *, yes: bool) -> Decision | None:
         """Who approves what; None when there is nothing to approve. What is not approved is held, with the reason."""
@@ -131,11 +184,14 @@ class BatchRun:
         )
         return hashes
 
-    async def _plan(self, budget: Money | None, *, anew: bool = False) -> tuple[Work, list[PlannedOrder]]:
-        work = self.source.sort(self.resources.ledger)
+    async def _plan(self, requests: Sequence[OrderRequest], *, anew: bool = False) -> list[PlannedOrder]:
+        plans = await self.source.plan(self.resources, requests, chunk_size=self.chunk_size, anew=anew)
+        self.plans |= {plan.order_ref: plan for plan in plans}
+        return plans
+
+    def _within(self, budget: Money | None, plans: Iterable[PlannedOrder]) -> list[PlannedOrder]:
         limits = limits_now(self.resources, spend_limits(self.resources, self.batch_id, budget))
-        plans = await self.source.plan(self.resources, work.to_plan, chunk_size=self.chunk_size, anew=anew)
-        return work, within_budget(plans, limits)
+        return within_budget(list(plans), limits)
 
     def _report(self, work: Work, plans: Sequence[PlannedOrder], snapshot_id: str, *, dry_run: bool) -> BatchReport:
         return batch_report(

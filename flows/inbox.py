@@ -15,7 +15,18 @@ from connectors.outside_watcher import tell_watcher
 from connectors.settings import SourcingSettings
 from flows.approval import asks_in_the_ui, at_work, has_deployment
 from flows.night import FileResult, InboxReport, Night, show_inbox, told
-from flows.parameters import BudgetCny, ChunkSize, Concurrency, InboxFolder, QuietSeconds, Speed, Yes
+from flows.opening import absolute
+from flows.parameters import (
+    BudgetCny,
+    ChunkSize,
+    Concurrency,
+    DoneBy,
+    InboxFolder,
+    Limits,
+    QuietSeconds,
+    Speed,
+    Yes,
+)
 from flows.shown.expected_failures import failed, run_logger, speak_plainly
 from flows.shown.progress import shown
 
@@ -32,6 +43,7 @@ async def source_inbox(
     chunk_size: ChunkSize = 0,
     concurrency: Concurrency = 0,
     quiet_s: QuietSeconds = 10,
+    done_by: DoneBy = "",
 ) -> InboxReport:
     """Buy and ship what every file of a folder asks for, the oldest first, each file as a batch of its own.
 
@@ -41,7 +53,8 @@ async def source_inbox(
     async with watched_from_outside() as trouble:
         folder = Inbox(Path(inbox))
         found = await asyncio.to_thread(folder.waiting, quiet_s=quiet_s)
-        run = Night(folder, yes=yes, budget_cny=budget_cny, speed=Speed(chunk_size=chunk_size, concurrency=concurrency))
+        limits = Limits(budget_cny=budget_cny, done_by=absolute(done_by))
+        run = Night(folder, yes=yes, limits=limits, speed=Speed(chunk_size=chunk_size, concurrency=concurrency))
         asks_in_the_ui.set(has_deployment())
         at_work.set(asyncio.Semaphore(1))
         results = await asyncio.gather(*map(run.take, found), return_exceptions=True)

@@ -14,8 +14,9 @@ from connectors.inbox import Inbox, Place, whole_digest
 from connectors.ledger.engine import LedgerUnusable
 from connectors.request_files import UnreadableFile
 from connectors.settings import MissingSetting, SourcingSettings
-from connectors.xportcn.errors import Misconfigured
+from connectors.xportcn.errors import Misconfigured, ServiceAway
 from domain.bad_requests import BadRequests
+from domain.deadline import moment_of
 from domain.money import Money
 from domain.report import BatchReport
 from domain.request_remarks import Fault
@@ -28,6 +29,7 @@ from flows.shown.artifacts import artifact_key, counts_of
 from flows.shown.expected_failures import EXPECTED
 from flows.shown.progress import rename_run
 from flows.source_orders import source_orders
+from tasks.resources import utc_now
 
 OVER = REACHED_BOOKED | {OrderState.REFUSED, OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED}
 STOPS_ALL = (LedgerUnusable, Misconfigured, MissingSetting)
@@ -59,24 +61,34 @@ class InboxReport:
 class Night:
     """One run over an inbox."""
 
-    def __init__(self, folder: Inbox, *, yes: bool, budget_cny: str, speed: Speed) -> None:
+    def __init__(self, folder: Inbox, *, yes: bool, limits: Limits, speed: Speed) -> None:
         self.folder = folder
         self.yes = yes
-        self.limits = Limits(budget_cny=budget_cny)
+        self.limits = limits
         self.speed = speed
-        self.encoding = SourcingSettings().inbox_encoding
+        self.settings = SourcingSettings()
         self.trouble: list[Exception] = []
+        self.broken_off = ""
 
     async def take(self, path: Path) -> FileResult | None:
         """Work on one file; None when another run has it, or when trouble with one file would meet all others.
+
+        Once the service was away for too long, or the time is up, the others wait for the next run.
 
         One at a time, in turn, but a file that waits for approval lets the next one go on.
         """
         async with turn():
             if any(isinstance(error, STOPS_ALL) for error in self.trouble):
                 return None
+            if self.broken_off or self._is_late():
+                return FileResult(file=path.name, place="", note=f"not taken: {self.broken_off or 'the time was up'}")
             with self.folder.taken(path) as working:
                 return await self._work(working) if working else None
+
+    def _is_late(self) -> bool:
+        now = utc_now()
+        done_by = moment_of(self.limits.done_by, now, self.settings.timezone)
+        return done_by is not None and now >= done_by
 
     async def _work(self, working: Path) -> FileResult:
         content = await asyncio.to_thread(whole_digest, working)
@@ -84,7 +96,7 @@ class Night:
         about = {"file": working.name, "content": content[:8]}
         try:
             report: BatchReport = await source_orders(
-                Requests(file=str(working), encoding=self.encoding),
+                Requests(file=str(working), encoding=self.settings.inbox_encoding),
                 dry_run=False,
                 yes=self.yes,
                 batch=batch_id,
@@ -99,12 +111,14 @@ class Night:
             return self._put(working, Place.FAILED, "can't be read; nothing was bought", about, [fault])
         except EXPECTED as error:
             self.trouble.append(error)
+            self.broken_off = "the service was away" if isinstance(error, ServiceAway) else ""
             return self._put(working, Place.OPEN, f"broken off, the next run goes on: {error}", about, [])
         if await asyncio.to_thread(whole_digest, working) != content:
             back = self.folder.give_back(working)
             return FileResult(
                 file=back.name, place="", note="written to meanwhile: the next run takes it as it is then"
             )
+        self.broken_off = report.broken_off.partition(": ")[0]
         return self._finish(working, report, about)
 
     def _finish(self, working: Path, report: BatchReport, about: Mapping[str, Any]) -> FileResult:

@@ -4,10 +4,28 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
+
+from prefect.context import FlowRunContext
 
 from connectors.settings import SourcingSettings, XportcnSettings
+from domain.deadline import as_text, moment_of
 from tasks.lost_ledger import require_not_lost
-from tasks.resources import Resources, open_resources
+from tasks.resources import Resources, open_resources, utc_now
+
+
+def begun_at(now: datetime) -> datetime:
+    """When this flow run began first: one that is taken up after a crash is still the same run. `now` outside a run."""
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    return (run.start_time if run else None) or now
+
+
+def absolute(done_by: str) -> str:
+    """A time limit with its day, so that what this run starts means the same moment."""
+    timezone = SourcingSettings().timezone
+    moment = moment_of(done_by, begun_at(utc_now()), timezone)
+    return as_text(moment, timezone) if moment else ""
 
 
 @asynccontextmanager

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from connectors.request_files import check_encoding
+from domain.deadline import DONE_BY, moment_of
 from domain.money import Money
 from domain.report import BATCH_ID
 
@@ -28,6 +30,12 @@ def an_amount(text: str) -> str:
     """The text of an amount in yuan, or empty. Raises `ValueError` for anything else."""
     if text and Money.parse(text).minor <= 0:
         raise ValueError("an amount in yuan must be above 0; leave it empty for no limit")
+    return text
+
+
+def a_time(text: str) -> str:
+    """The text of a time, or empty. Raises `ValueError` for a day that there is not."""
+    moment_of(text, datetime.now(UTC), "UTC")
     return text
 
 
@@ -119,10 +127,27 @@ class Requests(Section):
             raise BadInput("nothing to buy: give the path of a request file, or paste its lines")
 
 
+DoneBy = Annotated[
+    str,
+    Field(
+        pattern=DONE_BY,
+        max_length=16,
+        examples=["06:00", "2026-11-26 06:00"],
+        json_schema_extra=titled(
+            "Done by",
+            "From this time on the run begins nothing more: what is under way ends, and the rest says what becomes of "
+            "it. In SOURCING_TIMEZONE; without a day the next such time. Empty: no limit. Example: 06:00",
+        ),
+    ),
+    AfterValidator(a_time),
+]
+
+
 class Limits(Section):
-    """What may be spent at most. Limits for one order and for one day are in the settings."""
+    """What may be spent at most, and until when. Limits for one order and for one day are in the settings."""
 
     budget_cny: BudgetCny = ""
+    done_by: DoneBy = ""
 
 
 class Speed(Section):

@@ -21,6 +21,7 @@ from flows.chunks import told_chunks
 from flows.planning import plan_orders
 from flows.shown.expected_failures import run_logger
 from flows.sorting import OVER, Work, sort_requests
+from tasks.asking import not_read
 from tasks.order_cart import plan_cart
 from tasks.resources import Resources
 from tasks.unrecorded import find_unrecorded
@@ -72,9 +73,10 @@ class FromRequests:
         plans = await plan_orders(resources, requests, chunk_size=chunk_size, match_anew=anew)
         for warning in strangers.warnings:
             run_logger().warning(warning)
-        self.warnings = [*self.warnings, *(Remark(SERVICE, "", warning) for warning in strangers.warnings)]
+        said = [Remark(SERVICE, "", warning) for warning in strangers.warnings]
+        self.warnings = [*dict.fromkeys([*self.warnings, *said])]
         why = strangers.reasons
-        return [plan.judged(held(why[ref])) if (ref := plan.order_ref) in why else plan for plan in plans]
+        return [plan.judged(why[ref]) if (ref := plan.order_ref) in why else plan for plan in plans]
 
     def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
         resources.ledger.put_plans(plans, batch_id)
@@ -123,7 +125,7 @@ class FromCarts:
 
     def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
         """The plan that the cart was filled with stays; what keeps the order from being bought is its reason."""
-        held_back = [plan for plan in plans if not plan.is_fine]
+        held_back = [plan for plan in plans if not plan.is_fine and not plan.is_postponed]
         resources.ledger.change([self._held(plan) for plan in held_back])
 
     def approve(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
@@ -145,7 +147,9 @@ async def _carted(resources: Resources, order: OrderRecord) -> PlannedOrder:
         plan = await plan_cart(resources, order)
     except Misconfigured:
         raise
-    except (CartFault, XportcnError) as error:
+    except CartFault as error:
         return replace(order.plan, quote=None).judged(held(f"not ordered: {error}"))
+    except XportcnError as error:
+        return replace(order.plan, quote=None).judged(not_read("not ordered", error))
     freight = f", freight {plan.freight_service.price}" if plan.freight_service else ""
     return replace(plan, reason=f"costs {plan.total} with postage{freight}") if plan.is_fine else plan

@@ -10,10 +10,11 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from connectors.settings import SourcingSettings
+from domain.deadline import moment_of
 from domain.money import Money
 from domain.report import BatchReport
 from flows.batch_run import BatchRun
-from flows.opening import opened
+from flows.opening import begun_at, opened
 from flows.parameters import (
     BatchName,
     DryRun,
@@ -59,7 +60,8 @@ async def source_orders(
     budget = Money.parse(limits.budget_cny) if limits.budget_cny else None
     async with opened(concurrency=speed.concurrency, begins_orders=True) as resources:
         source = FromRequests(asked.orders, asked.source, asked.warnings)
-        run = BatchRun(resources, asked.batch_id, source, chunk_size=speed.chunk_size)
+        done_by = moment_of(limits.done_by, begun_at(resources.clock()), resources.settings.timezone)
+        run = BatchRun(resources, asked.batch_id, source, chunk_size=speed.chunk_size, done_by=done_by)
         report = await run.followed(budget, dry_run=dry_run, ask=not yes)
         report = await look_again(resources, report, budget_cny=limits.budget_cny)
         await show_outcome(report, resources.ledger.orders(run.refs))

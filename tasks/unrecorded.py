@@ -10,10 +10,12 @@ from connectors.ledger.controls import knows_orders_of, refs_by_id
 from connectors.xportcn.channels.base import Channel
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.absence import Reading, could_be_ours
+from domain.decisions import Verdict, held
 from domain.marketplace import Marketplace
 from domain.orders import OrderRequest
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.wording import number_of
+from tasks.asking import not_read
 from tasks.resources import Resources
 
 ALREADY_THERE = "the service already has order"
@@ -24,7 +26,7 @@ MOST_NAMED = 5
 class Unrecorded:
     """Why not to order what may be there already, by `order_ref`; and what could not be told, for people."""
 
-    reasons: dict[str, str] = field(default_factory=dict)
+    reasons: dict[str, Verdict] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -51,15 +53,15 @@ async def _look(
     except Misconfigured:
         raise
     except XportcnError as error:
-        words = f"could not be looked for at the service ({error.message}). Run again"
-        strangers.reasons |= dict.fromkeys(refs, words)
+        unread = not_read("could not be looked for at the service", error)
+        strangers.reasons |= dict.fromkeys(refs, unread)
         return
     if doubt := _doubt(resources, marketplace, reading):
         if _may_go_on(resources, marketplace):
             strangers.warnings.append(f"{marketplace}: {doubt}; whether one is an order of ours can't be told")
         else:
-            strangers.reasons |= dict.fromkeys(refs, f"{doubt}: {_to_confirm(marketplace)}")
-    strangers.reasons |= _known_by_name(reading)
+            strangers.reasons |= dict.fromkeys(refs, held(f"{doubt}: {_to_confirm(marketplace)}"))
+    strangers.reasons |= {ref: held(why) for ref, why in _known_by_name(reading).items()}
 
 
 def _doubt(resources: Resources, marketplace: Marketplace, reading: Reading) -> str:

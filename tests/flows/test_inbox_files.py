@@ -10,7 +10,7 @@ import pytest
 
 import flows.night
 from connectors.inbox import Inbox
-from flows.parameters import Requests, Speed
+from flows.parameters import Limits, Requests, Speed
 from flows.request_batches import read_requests
 from tests.connectors.request_files.writing import GOOD, csv_bytes
 
@@ -24,7 +24,7 @@ async def taken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]
         read_requests(requests, options["batch"])
 
     monkeypatch.setattr(flows.night, "source_orders", source)
-    night = flows.night.Night(Inbox(folder), yes=True, budget_cny="", speed=Speed())
+    night = flows.night.Night(Inbox(folder), yes=True, limits=Limits(), speed=Speed())
     result = await night.take(folder / "a.csv")
     assert result is not None
     assert result.place == "failed"

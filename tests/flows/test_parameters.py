@@ -31,7 +31,8 @@ def test_every_field_has_a_title_of_words_and_a_description() -> None:
         assert section["description"]
         fields |= section["properties"]
     assert set(fields) == {
-        *("dry_run", "yes", "batch", "file", "lines", "encoding", "budget_cny", "chunk_size", "concurrency")
+        *("dry_run", "yes", "batch", "file", "lines", "encoding", "budget_cny", "done_by"),
+        *("chunk_size", "concurrency"),
     }
     for name, field in fields.items():
         assert field["title"] != name
@@ -105,4 +106,5 @@ def test_the_nightly_form_has_defaults_for_everything() -> None:
         "chunk_size": 0,
         "concurrency": 0,
         "quiet_s": 10,
+        "done_by": "",
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -13,6 +14,7 @@ from connectors.ledger.recorder import OutcomeRecorder
 from connectors.ledger.send_log import SendLog
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
+from connectors.xportcn.gate import Gate
 from tasks.resources import Resources
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import plan
@@ -43,7 +45,7 @@ def resources_on(ledger: Ledger, folder: Path, clock: MovableClock) -> Resources
     """A run on a ledger, with no marketplace yet."""
     return Resources(
         settings=SourcingSettings(data_dir=folder, lease_s=60, settle_s=900),
-        client=cast(Any, None),
+        client=cast(Any, SimpleNamespace(gate=Gate(at_once=4))),
         ledger=ledger,
         recorder=OutcomeRecorder(ledger),
         send_logs=folder / "sends",

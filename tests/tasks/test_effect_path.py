@@ -18,6 +18,7 @@ from connectors.xportcn.channels.base import Created
 from connectors.xportcn.errors import Refused, Unanswered
 from connectors.xportcn.offering import Offering
 from domain.absence import Reading
+from domain.decisions import postponed
 from domain.effects import EffectStatus
 from domain.freight import ChosenFreight, FreightQuote, FreightService
 from domain.marketplace import Marketplace
@@ -273,7 +274,7 @@ async def test_what_could_not_be_looked_for_is_not_ordered(
     monkeypatch.setattr(channel, "find", find)
     request: OrderRequest = replace(planned("A-1").request, marketplace=Marketplace.ALIBABA_1688)
     assert (await find_unrecorded(resources, [request])).reasons == {
-        "A-1": "could not be looked for at the service (no answer). Run again"
+        "A-1": postponed("could not be looked for at the service (no answer)")
     }
 
 

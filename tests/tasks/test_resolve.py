@@ -14,6 +14,7 @@ from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, OrderRecord, Outcome
 from connectors.xportcn.offering import Offering
 from domain.absence import Reading
+from domain.decisions import held
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -369,13 +370,13 @@ async def test_an_order_of_another_ledger_is_taken_on_with_what_it_may_cost(
     )
     channel.show("77", ServiceStatus.UNPAID)
     request = cast(Any, type("Request", (), {"marketplace": Marketplace.ALIBABA_1688, "order_ref": "A-1"}))
-    (reason,) = (await find_unrecorded(resources, [request])).reasons.values()
-    assert reason == (
+    (why,) = (await find_unrecorded(resources, [request])).reasons.values()
+    assert why == held(
         "the service already has order 77 (unpaid, 1.00 CNY) under this order_ref, and this ledger has not ordered it. "
         "If it is this order, take it over: sourcing resolve A-1 --ordered 77 --up-to 1.00. If another ledger ordered "
         "it, use that one: under a new order_ref it would be bought a second time"
     )
-    resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.HELD, reason=reason)])
+    resources.ledger.change([OrderChange(order_ref="A-1", state=why.state, reason=why.reason)])
     (asked,) = open_questions(resources.ledger, order(resources))
     assert asked.commands == ["sourcing resolve A-1 --ordered ORDER_ID"]
     with pytest.raises(

@@ -41,9 +41,10 @@ async def test_an_empty_account_asks_nothing(resources: Resources, channel: Fake
 async def test_a_new_ledger_asks_once(resources: Resources, channel: FakeChannel) -> None:
     """Its orders are held until a person has looked and said so; after that it is told, and goes on."""
     channel.show("5", ServiceStatus.UNPAID, reference="")
-    (reason,) = (await find_unrecorded(resources, [REQUEST])).reasons.values()
-    assert reason.startswith("the service lists 1 order without a reference that this ledger does not know (5): ")
-    assert reason.endswith("say once that no other is ours: sourcing ledger confirm 1688")
+    (why,) = (await find_unrecorded(resources, [REQUEST])).reasons.values()
+    assert why.state is OrderState.HELD
+    assert why.reason.startswith("the service lists 1 order without a reference that this ledger does not know (5): ")
+    assert why.reason.endswith("say once that no other is ours: sourcing ledger confirm 1688")
     resources.ledger.marks.confirm(Marketplace.ALIBABA_1688, by="ann")
     assert await find_unrecorded(resources, [REQUEST]) == Unrecorded(
         warnings=[

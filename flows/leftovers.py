@@ -1,0 +1,134 @@
+"""What a run leaves to do, in words: what happens next with each order, and one line for the cause of it all."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.context import FlowRunContext
+
+from connectors.ledger.records import OrderChange, OrderRecord
+from domain.plan import PlannedOrder
+from domain.states import OrderState
+from domain.wording import counted, number_of
+from flows.scheduling import is_deployed
+from flows.second_look import next_look
+from flows.shown.progress import shown
+from tasks.resources import Resources
+
+LEFT = {
+    OrderState.PLANNED: "approved, not ordered yet",
+    OrderState.ORDERED: "ordered, not paid yet",
+    OrderState.PAYMENT_PENDING: "paid, not confirmed yet",
+    OrderState.PAID: "paid, not booked yet",
+}
+"""What is to be said of orders that a run may leave in the middle."""
+NOT_LOOKED_UP = "not looked up yet"
+
+
+def cause(resources: Resources, done_by: datetime | None) -> tuple[str, str]:
+    """Why this run does nothing more, in a word and as a sentence; nothing while it may go on."""
+    gate, settings = resources.gate, resources.settings
+    if done_by is not None and resources.clock() >= done_by:
+        return "the time was up", f"It was to be done by {done_by:%Y-%m-%d %H:%M %Z}"
+    if not gate.is_over:
+        return "", ""
+    waits = f"this run waits no longer (SOURCING_PATIENCE_S is {settings.patience_s:,})"
+    if (opens_in_s := gate.opens_in_s) > 0:
+        return "the service had too many calls", f"The service takes no calls for {opens_in_s:,.0f} s; {waits}"
+    return "the service was away", f"{gate.closed[:1].upper()}{gate.closed[1:]}, and {waits}"
+
+
+async def explain(
+    resources: Resources,
+    batch_id: str,
+    orders: Mapping[str, OrderRecord],
+    postponed: Collection[str],
+    why: tuple[str, str],
+    *,
+    asks: bool,
+) -> str:
+    """Write with each of these orders what happens next and when; answers the line for all of them, if there is one."""
+    left = {ref: order for ref, order in orders.items() if order.state in LEFT}
+    to_plan = {ref for ref in postponed if ref in left and left[ref].plan_hash is None}
+    further = await _planned_next() if to_plan else ""
+    begun = [order for ref, order in left.items() if ref not in to_plan] if why[0] else []
+    goes_on = _goes_on(resources, batch_id, asks=asks) if begun else ""
+    changes = [_said(order, f"{LEFT[order.state]}: {why[0]}. {goes_on}") for order in begun]
+    changes += [_said(left[ref], f"{_not_planned(left[ref].reason, why[0])}. {further}") for ref in to_plan]
+    resources.ledger.change(changes)
+    return in_all(why, left.values())
+
+
+def in_all(why: tuple[str, str], left: Collection[OrderRecord | PlannedOrder]) -> str:
+    """`The service is away (…), and this run waits no longer: 213 orders are left, 140 planned, 73 ordered`."""
+    if not why[1] or not left:
+        return why[1]
+    verb = "is" if len(left) == 1 else "are"
+    return f"{why[1]}: {number_of(len(left), 'order')} {verb} left, {counted(str(one.state) for one in left)}"
+
+
+def told_again(plans: Sequence[PlannedOrder], why: str) -> list[PlannedOrder]:
+    """The plans of a dry run, where those that could not be made say what to do."""
+    return [
+        replace(plan, reason=f"{_not_planned(plan.reason, why)}. Run again") if plan.is_postponed else plan
+        for plan in plans
+    ]
+
+
+def _not_planned(reason: str, why: str) -> str:
+    """An order's own trouble is told while the service is there, else one cause for all."""
+    return f"{NOT_LOOKED_UP}: {why}" if why else reason
+
+
+def _goes_on(resources: Resources, batch_id: str, *, asks: bool) -> str:
+    """Who goes on with what was approved, and when."""
+    look = next_look(resources, batch_id, 1) if is_deployed() and asks else None
+    if look is None:
+        return "Run again to go on" if asks else "The next look at the batch goes on"
+    return f"finish-batch goes on at {look.at:%Y-%m-%d %H:%M} UTC"
+
+
+async def _planned_next() -> str:
+    """Which run plans what could not be looked up."""
+    coming: list[datetime] = []
+    await shown("when the next run is", _ask_when(coming))
+    return f"The run of {coming[0]:%Y-%m-%d %H:%M} UTC plans it" if coming else "Run again to plan it"
+
+
+async def _ask_when(coming: list[datetime]) -> None:
+    """The next scheduled run of the deployment that this run, or the night around it, is of."""
+    async with get_client() as client:
+        if (deployment := await _deployment(client)) is None:
+            return
+        of_it = FlowRunFilter(
+            deployment_id=FlowRunFilterDeploymentId(any_=[deployment]),
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
+        )
+        first = FlowRunSort.EXPECTED_START_TIME_ASC
+        runs = await client.read_flow_runs(flow_run_filter=of_it, sort=first, limit=1)
+        coming += [run.expected_start_time for run in runs if run.expected_start_time]
+
+
+async def _deployment(client: PrefectClient) -> UUID | None:
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    if run is not None and run.parent_task_run_id is not None:
+        task_run = await client.read_task_run(run.parent_task_run_id)
+        run = await client.read_flow_run(task_run.flow_run_id) if task_run.flow_run_id else run
+    return run.deployment_id if run else None
+
+
+def _said(order: OrderRecord, reason: str) -> OrderChange:
+    return OrderChange(order_ref=order.order_ref, state=order.state, expected=order.state, reason=reason)
