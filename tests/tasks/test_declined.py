@@ -56,4 +56,4 @@ async def test_an_order_whose_freight_a_person_declined_is_left_alone(
         monkeypatch.setattr(batch_run, name, stand_in)
     requests = [planned(ref).request for ref in ("A-1", "A-2")]
     await BatchRun(resources, "batch", FromRequests(requests, "file.csv")).buy(None, ask=True)
-    assert went_on == ["A-2"]
+    assert set(went_on) == {"A-2"}
