@@ -29,8 +29,8 @@ CLOSES_IN_S = 6
 
 Case = tuple[type[EffectKind], str, str]
 EVERY: list[Case] = [(kind, place, point) for kind in KINDS for place in LEADS[kind].at for point in EFFECT_POINTS]
-CASES = some_of(EVERY, 4)
-"""Seven points: every fourth case has each in turn."""
+CASES = some_of(EVERY, 6)
+"""Seven points: every sixth case has each in turn, and each kind one at least."""
 
 
 def test_every_kind_every_point_and_every_marketplace_has_its_turn() -> None:

@@ -62,8 +62,10 @@ def _all_is_killed(shop: Served, run_id: str) -> None:
 
 def _cancelled_in_the_ui(shop: Served, run_id: str) -> None:
     """The process ends in the middle of a payment; what it had claimed is held no longer than its lease."""
+    shop.sandbox.faults({**SLOW_PAYMENTS, "delay_s": 20})  # on a busy machine it would be over before it is cancelled
     shop.ask(f"flow_runs/{run_id}/set_state", {"state": {"type": "CANCELLING"}})
     shop.await_state(run_id, "Cancelled")
+    shop.sandbox.faults(SLOW_PAYMENTS)
     assert len(shop.sandbox.books()["payments"]) < sum(ORDERS.values())
     assert shop.processes_of(run_id) == []
     with _ledger(shop) as ledger:

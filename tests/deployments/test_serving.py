@@ -67,6 +67,7 @@ def test_every_deployment_is_there_with_its_limit(served: Served) -> None:
     assert nightly["job_variables"]["env"] == {
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         "PREFECT_LOGGING_EXTRA_LOGGERS": "sourcing",
+        "PREFECT_LOGGING_HANDLERS_API_CLASS": "deployments.run_log.RunLog",
     }
     assert nightly["parameters"] == {"inbox": str(served.data_dir / "inbox")}
     assert nightly["tags"] == ["sourcing", "buys"]

@@ -59,6 +59,10 @@ class Records:
         with self.opened() as connection:
             return int(connection.execute(f"SELECT count(*) FROM {table} WHERE {where}").fetchone()[0])
 
+    def has(self, table: str, where: str) -> bool:
+        with self.opened() as connection:
+            return connection.execute(f"SELECT 1 FROM {table} WHERE {where} LIMIT 1").fetchone() is not None
+
     def row(self, table: str, where: str) -> Row:
         with self.opened() as connection:
             return dict(connection.execute(f"SELECT * FROM {table} WHERE {where}").fetchone())
@@ -186,7 +190,7 @@ def _before(age: timedelta) -> str:
 
 def _all_gone(records: Records) -> bool:
     deadline = time.monotonic() + GONE_WITHIN_S
-    while any(records.count(table, where) for table, where in TOO_OLD.items()):
+    while any(records.has(table, where) for table, where in TOO_OLD.items()):
         if time.monotonic() > deadline:
             return False
         time.sleep(1)
