@@ -16,6 +16,8 @@ NAMING = "connectors/ledger/naming.py"
 WIRE = "connectors/xportcn/wire.py"
 REQUEST_FILES = "domain/request_files.py"
 ABSENCE = "domain/absence.py"
+BATCH_RUN = "flows/batch_run.py"
+SECOND_LOOK = "flows/second_look.py"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,5 +262,23 @@ MUTANTS = (
                 new="    return False\n",
             ),
         ),
+    ),
+    Mutant(
+        name="look-goes-on-after-a-no",
+        means="somebody says no to shipping what was begun, and a look by itself pays and books it",
+        edits=(
+            Edit(
+                file=BATCH_RUN,
+                old="writes=Facts.approval_withdrawn()) for ref in to_ship]",
+                new="writes=Facts.approval_withdrawn()) for ref in ()]",
+            ),
+        ),
+        found_by="tests/tasks/test_declined.py::test_an_order_whose_freight_a_person_declined_is_left_alone",
+    ),
+    Mutant(
+        name="look-takes-up-what-is-held",
+        means="what waits for a person is paid and booked by a look that asks nobody",
+        edits=(Edit(file=SECOND_LOOK, old="OrderState.PAID)\n", new="OrderState.PAID, OrderState.HELD)\n"),),
+        found_by="tests/flows/test_second_look.py::test_only_what_is_approved_still_and_waits_for_nobody_is_taken_up",
     ),
 )

@@ -36,7 +36,7 @@ from tests.simulation.loop import PROCESS, START, Deadlock, VirtualLoop
 from tests.simulation.misfortune import LIES, Call, Fault, Kind, Misfortune
 from tests.simulation.network import DrawnFaults, Incoming
 from tests.simulation.process import Crash, Process
-from tests.simulation.runs import BATCH, CORRECTED, answer, cancel, source, track
+from tests.simulation.runs import BATCH, CORRECTED, answer, cancel, look, source, track
 from tests.simulation.stage import seed_everything
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ SETTLE_S = 900
 CALM_ROUNDS = 6
 CORRECTIONS = 0.1
 BOUGHT_BEFORE = 0.7
+LOOKED_AT = 6
+"""In each episode of so many, runs are followed by looks that ask nobody."""
 RECEIVER = Receiver(
     name="Jane Doe",
     phone="5083326888",
@@ -168,6 +170,8 @@ class Episode:
         self.dice = Random(f"{self.seed}:fate")
         self.ids = Random(f"{self.seed}:ids")
         self.files = Random(f"{self.seed}:files")
+        self.looks = Random(f"{self.seed}:looks")
+        self.has_looks = self.seed % LOOKED_AT == 3
         self.batch = BATCH
         self.misfortune = Misfortune.drawn(self.dice, Random(f"{self.seed}:lies"))
         self.scenario = self.given or Scenario.drawn(self.dice, self.stage, self.speaks)
@@ -286,11 +290,18 @@ class Episode:
         elif self.clock() >= claim.lease_until:
             self.broken(f"sent after the lease ran out: {claim.key}")
         if claim.action is Action.CREATE and (
-            order is None or order.plan_hash is None or process.approved.get(claim.order_ref) != order.plan_hash
+            order is None
+            or order.plan_hash is None
+            or order.plan_hash not in self._said_yes_to(process, order.order_ref)
         ):
             self.broken(f"ordered without approval of this plan: {claim.order_ref}")
         if claim.action is Action.CREATE and order is not None and order.batch_id != process.batch:
             self.broken(f"ordered for {process.batch}, counted in {order.batch_id}: {claim.order_ref}")
+
+    def _said_yes_to(self, process: Process, order_ref: str) -> set[str | None]:
+        """Plans of an order that somebody approved for the run's batch: in this run, or before a look."""
+        asking = [process] if not process.name.startswith("look") else self.processes
+        return {one.approved.get(order_ref) for one in asking if one.batch == process.batch}
 
     # runs
 
@@ -328,6 +339,8 @@ class Episode:
         kind = self.dice.choices(("source", "track", "cancel"), (90, 6, 4))[0]
         if kind == "cancel" and not self.processes:
             kind = "source"
+        if kind == "source" and self.processes and self.has_looks and self.looks.random() < 0.5:
+            kind = "look"
         if self.dice.random() < 0.25 and self.processes:
             self._raise_a_price()
         self.start(kind, says_yes=self.dice.random() < 0.95)
@@ -341,7 +354,7 @@ class Episode:
         self.note(f"{item.id} costs more")
 
     def start(self, kind: str, *, says_yes: bool = True) -> asyncio.Task[None]:
-        """Start a run: `source`, `track` or `cancel`."""
+        """Start a run: `source`, `look`, `track` or `cancel`."""
         return self._start(kind, lambda process: self._work(process, kind, says_yes))
 
     def _start(self, kind: str, work: Callable[[Process], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
@@ -359,6 +372,9 @@ class Episode:
 
     def _work(self, process: Process, kind: str, says_yes: bool) -> Coroutine[Any, Any, None]:  # noqa: FBT001
         scenario = self.scenario
+        if kind == "look":
+            limits: dict[str, Any] = {"budget": scenario.budget, "chunk_size": scenario.chunk_size}
+            return look(process, scenario.settings, self.clock, **limits)
         if kind == "track":
             return track(scenario.settings, self.clock, chunk_size=scenario.chunk_size)
         if kind == "cancel":
@@ -406,6 +422,8 @@ class Episode:
             await self.later()
             if self.taken_back:
                 await self.start("cancel", says_yes=True)
+            if self.has_looks:
+                await self.start("look")
             await self.start("source", says_yes=True)
             if not self.found and self._unexplained():  # an order of the corrected file, which is not run again
                 await self.start("track", says_yes=True)

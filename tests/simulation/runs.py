@@ -15,6 +15,7 @@ from flows.batch_run import BatchRun
 from flows.cancel_orders import CHANGED_MY_MIND
 from flows.cancelling import cancel as cancel_chunks
 from flows.plan_sources import FromRequests
+from flows.second_look import FromLedger
 from flows.tracking import track as track_parcels
 from tasks.effects.kinds import settle_open
 from tasks.resolve import resolve
@@ -52,6 +53,17 @@ async def source(
         await resources.warehouse()
         plans = FromRequests(requests, "requests.csv")
         await BatchRun(resources, process.batch, plans, chunk_size=chunk_size).buy(budget, ask=True)
+
+
+async def look(
+    process: Process, settings: SourcingSettings, clock: Clock, *, budget: Money | None, chunk_size: int
+) -> None:
+    """`flows.finish_batch`, which asks nobody."""
+    async with open_resources(settings, XPORTCN, clock=clock) as resources:
+        await resources.warehouse()
+        if resources.ledger.knows_batch(process.batch):
+            approved = FromLedger(resources.ledger, process.batch)
+            await BatchRun(resources, process.batch, approved, chunk_size=chunk_size).buy(budget, ask=False)
 
 
 async def track(settings: SourcingSettings, clock: Clock, *, chunk_size: int) -> None:

@@ -16,6 +16,7 @@ from flows.approval import Decision
 from flows.approval_request import ApprovalRequest
 from flows.batch_run import BatchRun
 from flows.plan_sources import FromRequests
+from flows.second_look import left_over
 from tasks.resources import Resources
 from tests.connectors.ledger.plans import Columns, intents
 from tests.flows.plans import planned
@@ -34,12 +35,13 @@ async def test_an_order_whose_freight_a_person_declined_is_left_alone(
         resources.ledger.record([Outcome(claim=won.claim, status=EffectStatus.DONE, change=bought)])
         resources.ledger.change([OrderChange(order_ref=ref, state=OrderState.PAID)])
     went_on: list[str] = []
+    approved = ["A-2"]
 
     async def estimate(_: Resources, orders: Mapping[str, OrderRecord]) -> list[PlannedOrder]:
         return [planned(ref) for ref in orders]
 
     async def decide(question: ApprovalRequest, *_: Any, **__: Any) -> Decision:
-        return Decision(approved=["A-2"], by="ann", why_not=" by ann")
+        return Decision(approved=approved, by="ann", why_not=" by ann")
 
     async def execute(_: Resources, refs: Sequence[str], *__: Any, **___: Any) -> None:
         went_on.extend(refs)
@@ -57,3 +59,8 @@ async def test_an_order_whose_freight_a_person_declined_is_left_alone(
     requests = [planned(ref).request for ref in ("A-1", "A-2")]
     await BatchRun(resources, "batch", FromRequests(requests, "file.csv")).buy(None, ask=True)
     assert set(went_on) == {"A-2"}
+    resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.PAID)])
+    assert left_over(resources.ledger, "batch").to_do == ["A-2"], "a look asks nobody, so the no stands"
+    approved = ["A-1", "A-2"]
+    await BatchRun(resources, "batch", FromRequests(requests, "file.csv")).buy(None, ask=True)
+    assert left_over(resources.ledger, "batch").to_do == ["A-1", "A-2"]
