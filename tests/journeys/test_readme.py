@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Sequence
+from contextlib import nullcontext
+from contextvars import copy_context
+from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
-from tests.running import ROOT, Merchant
+from examples import try_out
+from tests.running import ROOT, Merchant, RunningSandbox
 
 DAY_S = 86_400
-EXAMPLES = ROOT / "examples"
 
 
 def typed(heading: str) -> list[list[str]]:
@@ -32,14 +37,22 @@ def type_in(merchant: Merchant, words: Sequence[str]) -> None:
 
 
 @pytest.fixture
-def tried_out(merchant: Merchant, monkeypatch: pytest.MonkeyPatch) -> Merchant:
-    """A merchant after `make run`, in the folder of the project."""
+def tried_out(merchant: Merchant, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Merchant:
+    """A merchant after `make run`, which is played here with the sandbox of the tests, in the folder of the project."""
     monkeypatch.chdir(ROOT)
-    merchant.sourcing("run", EXAMPLES / "requests.csv", "--yes")
-    for _ in range(5):
-        merchant.sandbox.advance(3 * DAY_S)
-        merchant.sourcing("track")
+    monkeypatch.setattr(try_out, "sandbox", lambda _state: nullcontext(merchant.sandbox.url))
+    with patch.dict(os.environ, merchant.environment, clear=True):
+        copy_context().run(try_out.main)
+    assert "Orders of examples/requests.csv" in capsys.readouterr().out
     return merchant
+
+
+def test_make_run_starts_its_own_sandbox_with_its_books_in_a_file(tmp_path: Path) -> None:
+    assert "$(BIN)/python -m examples.try_out\n" in (ROOT / "Makefile").read_text()
+    with patch.dict(os.environ), try_out.sandbox(tmp_path / "data" / "sandbox.db") as address:
+        assert RunningSandbox(address).control("GET", "health") == {"ok": True}
+        assert os.environ["XPORTCN_BASE_URL"] == address
+    assert (tmp_path / "data" / "sandbox.db").exists()
 
 
 def test_the_way_from_the_try_out_to_orders_taken_back(tried_out: Merchant) -> None:
