@@ -22,10 +22,10 @@ def run_flow(flow: Callable[[], Coroutine[Any, Any, R]]) -> R:
     """What the flow answers. `flow` itself imports what it needs of `flows`: before it is called is too soon."""
     _require_no_prefect()
     with prefect_server(SourcingSettings().data_dir) as url:
-        from tasks.progress import progress
+        from tasks.progress import hearing, progress
 
         quiet_prefect()
-        with progress_bars() as bars, _server_is_well(url):
+        with progress_bars() as bars, hearing(bars.waits), _server_is_well(url):
             progress.set(bars)
             return asyncio.run(flow())
 

@@ -7,19 +7,24 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from cli.failures import say
+from connectors.xportcn.gate import GateNews
 from domain.money import Money
 from domain.report import ReportLine
 from domain.states import REACHED_BOOKED, OrderState
+from tasks.progress import Waiting
 
+SAY_EVERY_S = 60.0
+SAFE = "Ctrl-C is safe, nothing is lost"
 MOST_SHOWN = 50  # of anything that grows with a batch
 STATE_COLOURS = {OrderState.HELD: "yellow", OrderState.UNKNOWN: "magenta", OrderState.REFUSED: "red"}
 
@@ -55,27 +60,56 @@ def show_snapshot(snapshot_id: str | None, root: str) -> None:
         console.print(f"Snapshot {snapshot_id} in {root}", soft_wrap=True)
 
 
-class Bars:
-    """One progress bar a stage."""
+class _Display(Progress):
+    """The bars, and below them what the run waits for."""
 
-    def __init__(self, display: Progress) -> None:
+    waiting_for: Callable[[], str] = str
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        if words := self.waiting_for():
+            yield Text(words, style="yellow")
+
+
+class Bars:
+    """One progress bar a stage; what the service keeps waiting is said below them, or in a line now and then."""
+
+    def __init__(self, display: _Display) -> None:
         self._display = display
         self._bars: dict[str, TaskID] = {}
+        self._waiting = Waiting(SAY_EVERY_S)
+        display.waiting_for = self.waiting_for
 
     def start(self, stage: str, total: int) -> None:
-        if total:
+        if stage in self._bars:
+            before = self._display.tasks[self._bars[stage]].total or 0
+            self._display.update(self._bars[stage], total=before + total)
+        elif total:
             self._bars[stage] = self._display.add_task(stage, total=total)
 
     def advance(self, stage: str, done: int) -> None:
         if stage in self._bars:
             self._display.advance(self._bars[stage], done)
 
+    def waits(self, news: GateNews) -> None:
+        """The service keeps the run waiting, or is back."""
+        said = self._waiting.heard(news)
+        if said and not news.why:
+            say(f"{said}; going on")
+        elif said and not messages.is_terminal:
+            say(f"{said}; {SAFE}")
+
+    def waiting_for(self) -> str:
+        """What the run waits for at this moment; empty for nothing."""
+        words = self._waiting.words
+        return f"{words[:1].upper()}{words[1:]}; {SAFE}" if words else ""
+
 
 @contextmanager
 def progress_bars() -> Iterator[Bars]:
     """Bars on stderr while the block runs; nothing when stderr is no terminal."""
     columns = (TextColumn("{task.description:>16}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=messages, transient=False, disable=not messages.is_terminal) as display:
+    with _Display(*columns, console=messages, transient=False, disable=not messages.is_terminal) as display:
         yield Bars(display)
 
 

@@ -16,9 +16,9 @@ from flows.after_sale_reporting import AfterSaleReport, after_sale_report
 from flows.chunks import told_chunks
 from flows.opening import opened
 from flows.parameters import ChunkSize
+from flows.shown.board import progress_shown
 from flows.shown.events import EventFeed
 from flows.shown.expected_failures import ends_plainly, run_logger
-from flows.shown.progress import progress_shown
 from flows.upkeep_parameters import OrderRefs
 from tasks.confirm_receipt import confirm_receipt
 from tasks.effects.kinds import settle_open

@@ -24,9 +24,10 @@ from flows.plan_sources import PlanSource
 from flows.planning import limits_now, spend_limits, within_budget
 from flows.reporting import batch_report
 from flows.shown.artifacts import artifact_key
+from flows.shown.board import progress_shown
 from flows.shown.events import EventFeed, batch_finished, budget_used_up
 from flows.shown.expected_failures import run_logger
-from flows.shown.progress import progress_shown, rename_run, shown
+from flows.shown.progress import rename_run, shown
 from flows.sorting import Work
 from tasks.effects.kinds import settle_open
 from tasks.render_freight import approve_freight, estimate_unbooked

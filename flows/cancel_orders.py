@@ -9,9 +9,9 @@ from domain.wording import number_of, some
 from flows.after_sale_reporting import AfterSaleReport, after_sale_report
 from flows.cancelling import cancel
 from flows.opening import opened
+from flows.shown.board import progress_shown
 from flows.shown.events import EventFeed
 from flows.shown.expected_failures import ends_plainly, run_logger
-from flows.shown.progress import progress_shown
 from flows.upkeep_parameters import CancelReason, OrderRefs
 from tasks.effects.kinds import settle_open
 

@@ -26,8 +26,9 @@ from flows.reporting import one_report
 from flows.request_batches import read_shown
 from flows.second_look import look_again
 from flows.shown.artifacts import artifact_key, show_outcome
+from flows.shown.board import progress_shown
 from flows.shown.expected_failures import ends_plainly
-from flows.shown.progress import progress_shown, rename_run, shown
+from flows.shown.progress import rename_run, shown
 from flows.upkeep_parameters import OrderRefs
 from tasks.effects.cart_line import require_cart
 from tasks.effects.kinds import settle_open

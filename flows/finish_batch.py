@@ -19,8 +19,9 @@ from flows.reporting import batch_report
 from flows.scheduling import is_deployed, scheduled
 from flows.second_look import FromLedger, left_over, look_again, waits_s
 from flows.shown.artifacts import artifact_key, counts_of, show_outcome
+from flows.shown.board import progress_shown
 from flows.shown.expected_failures import ends_plainly, run_logger
-from flows.shown.progress import progress_shown, rename_run, shown
+from flows.shown.progress import rename_run, shown
 from tasks.resources import Resources, utc_now
 
 KnownBatch = Annotated[

@@ -10,8 +10,8 @@ from flows.opening import opened
 from flows.parameters import ChunkSize
 from flows.reconcile_reporting import ReconciliationReport, tell
 from flows.reconciliation import Reconciliation, said_of
+from flows.shown.board import progress_shown
 from flows.shown.expected_failures import ends_plainly
-from flows.shown.progress import progress_shown
 from flows.upkeep_parameters import Marketplaces, NotOursLines, SaidBy, SinceDays, WalletOutCny
 
 EVERY_MARKETPLACE: list[Marketplace] = []

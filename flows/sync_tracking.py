@@ -6,8 +6,8 @@ from prefect import flow
 
 from flows.opening import opened
 from flows.parameters import ChunkSize, Concurrency
+from flows.shown.board import progress_shown
 from flows.shown.expected_failures import ends_plainly
-from flows.shown.progress import progress_shown
 from flows.tracking import TrackReport, track
 
 

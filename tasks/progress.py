@@ -1,16 +1,21 @@
-"""Where a run says how far it is: the terminal listens, a scheduled run has nobody listening."""
+"""Where a run says how far it is, and what it waits for: the terminal listens, and the Prefect UI."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Protocol
+
+from connectors.xportcn.gate import BACK, GateNews
 
 
 class Progress(Protocol):
     """Hears of stages as they go on."""
 
     def start(self, stage: str, total: int) -> None:
-        """A stage begins that will handle `total` things."""
+        """A stage begins that will handle `total` things, beside those it was begun with before."""
 
     def advance(self, stage: str, done: int) -> None:
         """`done` more things of a stage are handled."""
@@ -26,6 +31,78 @@ class Silent:
         pass
 
 
+STALE_AFTER_S = 30.0
 SILENT = Silent()
 
 progress: ContextVar[Progress] = ContextVar("progress", default=SILENT)
+
+_hearing: list[Callable[[GateNews], None]] = []
+
+
+@contextmanager
+def hearing(listener: Callable[[GateNews], None]) -> Iterator[None]:
+    """Let somebody hear what this process's gates tell; several may, since runs of one process share a gate."""
+    _hearing.append(listener)
+    try:
+        yield
+    finally:
+        _hearing.remove(listener)
+
+
+def tell_of_waiting(news: GateNews) -> None:
+    """What a gate tells, to everybody who listens."""
+    for listener in tuple(_hearing):
+        listener(news)
+
+
+def waiting_words(news: GateNews, later_s: float = 0.0) -> str:
+    """`the service is away for 40 s, next try in 15 s (no answer)`, as it stands `later_s` after the news."""
+    head, _, cause = news.why.partition(" (")
+    next_try_s = max(0.0, news.next_try_s - later_s)
+    said = f" ({cause}" if cause else ""
+    return f"{head} for {_span(news.for_s + later_s)}, next try in {_span(next_try_s)}{said}"
+
+
+class Waiting:
+    """What one listener knows of the waiting. It is said when it begins, then once in `say_every_s`, and at its end."""
+
+    def __init__(self, say_every_s: float) -> None:
+        self._say_every_s = say_every_s
+        self._news, self._heard_at = BACK, 0.0
+        self._since: float | None = None
+        self._said_at = 0.0
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether calls wait, as far as is known."""
+        return self._since is not None and not self._is_stale()
+
+    @property
+    def words(self) -> str:
+        """What is waited for at this moment; empty for nothing."""
+        return waiting_words(self._news, self._later_s()) if self.is_waiting else ""
+
+    def heard(self, news: GateNews) -> str:
+        """Take the news; answers what is to be said of it, empty when that was said a moment ago."""
+        now, goes_on = time.monotonic(), self.is_waiting
+        self._news, self._heard_at = news, now
+        if not news.why:
+            since, self._since = self._since, None
+            return "" if since is None else f"the service is back after {_span(now - since)}"
+        if not goes_on:
+            self._since = now - news.for_s
+        elif now - self._said_at < self._say_every_s:
+            return ""
+        self._said_at = now
+        return self.words
+
+    def _later_s(self) -> float:
+        return time.monotonic() - self._heard_at
+
+    def _is_stale(self) -> bool:
+        """Nothing tells that throttling is over: there would have been further news by now."""
+        return self._later_s() > self._news.next_try_s + STALE_AFTER_S
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds / 60:,.0f} min" if seconds >= 120 else f"{seconds:.0f} s"

@@ -27,6 +27,7 @@ from connectors.xportcn.gate import Gate, gate_of
 from connectors.xportcn.offering import Offering, offering_of
 from domain.effects import Claim
 from domain.marketplace import Marketplace
+from tasks.progress import tell_of_waiting
 
 Clock = Callable[[], datetime]
 last_loss: ContextVar[list[str] | None] = ContextVar("last_loss", default=None)
@@ -114,6 +115,7 @@ async def open_resources(
             first_patience_s=settings.first_patience_s,
             per_second=xportcn.requests_per_second,
         )
+        gate.told = tell_of_waiting
         at_once = concurrency or settings.concurrency
         async with XportcnClient(xportcn, on_send=on_send, gate=gate, at_once=at_once) as client:
             yield Resources(

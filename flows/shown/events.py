@@ -18,6 +18,7 @@ from prefect.settings import PREFECT_API_URL
 
 from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.ledger.store import Ledger
+from connectors.xportcn.gate import GateNews
 from domain.effects import OPEN, EffectStatus
 from domain.report import BatchReport
 from domain.states import OrderState
@@ -32,6 +33,7 @@ TOLD_STATES = (
     OrderState.REFUNDED,
 )
 TRAVELLING = (OrderState.BOOKED, OrderState.SHIPPED, OrderState.IN_WAREHOUSE, OrderState.IN_TRANSIT)
+SERVICE = {"prefect.resource.id": "sourcing.service", "prefect.resource.name": "the service"}
 STALLED_AFTER = timedelta(days=7)
 LONGEST_REASON = 500
 MOST_REFS = 100
@@ -152,6 +154,18 @@ def event_of_effect(before: EffectStatus | None, now: EffectRecord, order: Order
     }
     resource = {"prefect.resource.id": f"sourcing.effect.{now.key}", "prefect.resource.name": now.key}
     return _event(name, resource, payload, batch_id=order.batch_id, order_ref=now.order_ref)
+
+
+def service_waits(news: GateNews) -> Event:
+    """`sourcing.service.away`, or `.throttled`: calls wait; told when a run begins to."""
+    name = "throttled" if "too many calls" in news.why else "away"
+    payload = {"reason": news.why[:LONGEST_REASON], "for_s": round(news.for_s), "next_try_s": round(news.next_try_s)}
+    return _event(f"sourcing.service.{name}", SERVICE, payload)
+
+
+def service_back(said: str) -> Event:
+    """`sourcing.service.back`: calls go on."""
+    return _event("sourcing.service.back", SERVICE, {"reason": said})
 
 
 def _about(order: OrderRecord) -> dict[str, Any]:

@@ -1,0 +1,119 @@
+"""How far a run is, for those who follow it: log lines, and one progress artifact a stage.
+
+Artifacts are written beside the work, only the newest figure of each stage, and what can't be shown is not shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
+from prefect.context import FlowRunContext
+from prefect.events import Event
+
+from connectors.xportcn.gate import GateNews
+from flows.shown.events import send, service_back, service_waits
+from flows.shown.expected_failures import run_logger
+from flows.shown.progress import PATIENCE_S, shown
+from tasks.progress import Progress, Waiting, hearing, progress
+
+LOG_EVERY_S = 60.0
+
+
+@asynccontextmanager
+async def progress_shown(key: str) -> AsyncIterator[None]:
+    """Tell of the stages that go on in the block; whoever listens already, such as a terminal, still hears of them."""
+    board = _Board(progress.get(), key)
+    token = progress.set(board)
+    try:
+        with hearing(board.waits):
+            yield
+    finally:
+        progress.reset(token)
+        await board.close()
+
+
+@dataclass(kw_only=True)
+class _Stage:
+    total: int
+    done: int = 0
+    artifact_id: UUID | None = None
+    shown: str = ""
+
+    @property
+    def percent(self) -> float:
+        return round(100 * self.done / self.total, 1)
+
+
+class _Board:
+    """Hears of progress, passes it on, logs a line a chunk, and leaves the artifacts to a task of its own."""
+
+    def __init__(self, others: Progress, key: str) -> None:
+        self._others = others
+        self._key = key
+        self._stages: dict[str, _Stage] = {}
+        self._news = asyncio.Event()
+        self._closing = False
+        self._waiting = Waiting(LOG_EVERY_S)
+        self._events: list[Event] = []
+        self._showing = asyncio.create_task(self._show_always()) if FlowRunContext.get() else None
+
+    def start(self, stage: str, total: int) -> None:
+        self._others.start(stage, total)
+        if stage in self._stages:
+            self._stages[stage].total += total
+        elif total:
+            self._stages[stage] = _Stage(total=total)
+
+    def advance(self, stage: str, done: int) -> None:
+        self._others.advance(stage, done)
+        if stage in self._stages:
+            of = self._stages[stage]
+            first, of.done = of.done + 1, of.done + done
+            run_logger().info("%s: %s–%s of %s done", stage, f"{first:,}", f"{of.done:,}", f"{of.total:,}")
+            self._news.set()
+
+    def waits(self, news: GateNews) -> None:
+        """The service keeps the run waiting, or is back: shown with each stage, logged now and then, told as events."""
+        was_waiting = self._waiting.is_waiting
+        if said := self._waiting.heard(news):
+            run_logger().warning("%s", said)
+            self._events += [service_back(said)] if not news.why else [] if was_waiting else [service_waits(news)]
+        self._news.set()
+
+    async def close(self) -> None:
+        """Show the last figures, and wait for that no longer than patience allows."""
+        if self._showing is None:
+            return
+        self._closing = True
+        self._news.set()
+        await asyncio.wait({self._showing}, timeout=PATIENCE_S)
+        self._showing.cancel()
+
+    async def _show_always(self) -> None:
+        closing = False
+        while not closing:
+            await self._news.wait()
+            self._news.clear()
+            closing = self._closing  # asked before showing: what is told meanwhile is shown once more
+            await shown("the progress", self._show())
+            if await send(self._events):
+                self._events = []
+
+    async def _show(self) -> None:
+        for name, stage in list(self._stages.items()):
+            waiting = self._waiting.words if stage.done < stage.total else ""
+            words = f"{name}: {stage.done:,} of {stage.total:,}{f'; {waiting}' if waiting else ''}"
+            if words == stage.shown or not (stage.done or waiting):
+                continue
+            if stage.artifact_id is None:
+                key = f"{name.replace(' ', '-')}-{self._key}"
+                made = await acreate_progress_artifact(stage.percent, key=key, description=words)
+                stage.artifact_id = UUID(str(made))
+            else:
+                await aupdate_progress_artifact(stage.artifact_id, progress=stage.percent, description=words)
+            stage.shown = words
