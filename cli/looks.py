@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cli.failures import say
 from connectors.xportcn.errors import NotSent, Unanswered
@@ -14,20 +14,26 @@ from domain.looks import NextLook, together
 from domain.report import BatchReport
 from tasks.progress import progress
 
+if TYPE_CHECKING:
+    from flows.parameters import Limits
 Flow = Callable[[], Coroutine[Any, Any, BatchReport]]
 STEP_S = 5
 
 
-def with_looks(flow: Flow, *, budget_cny: str) -> Flow:
+def with_looks(flow: Flow, *, budget_cny: str, done_by: str = "") -> Flow:
     """The flow, and as many looks after it as may help; answers the report as the last one left it.
 
     Ctrl-C while it waits ends the waiting, not the report.
     """
 
     async def followed() -> BatchReport:
+        from flows.opening import absolute
+        from flows.parameters import Limits
+
+        limits = Limits(budget_cny=budget_cny, done_by=absolute(done_by))
         report = await flow()
-        while (look := report.next_look) and not look.is_over and await _is_due(look):
-            report = await _looked_at(report, look, budget_cny)
+        while (look := report.next_look) and not (look.is_over or look.is_late) and await _is_due(look):
+            report = await _looked_at(report, look, limits)
         return report
 
     return followed
@@ -53,14 +59,14 @@ def _seconds_to(look: NextLook) -> float:
     return (look.at - datetime.now(UTC)).total_seconds()
 
 
-async def _looked_at(report: BatchReport, look: NextLook, budget_cny: str) -> BatchReport:
+async def _looked_at(report: BatchReport, look: NextLook, limits: Limits) -> BatchReport:
     """The report with the orders as the look has left them, and what all of it has spent."""
     from flows.finish_batch import finish_batch
     from flows.reporting import one_report
     from flows.second_look import waits_s
 
     try:
-        looks = [await finish_batch(batch, budget_cny, look.number) for batch in look.batches]
+        looks = [await finish_batch(batch, limits, look.number) for batch in look.batches]
     except (NotSent, Unanswered) as error:
         say(f"this look came to nothing: {error}")
         return replace(report, next_look=look.later(datetime.now(UTC), waits_s(error)))

@@ -75,7 +75,7 @@ def run_batch(options: RunOptions, *, as_json: bool) -> int:
             Speed(chunk_size=options.chunk_size, concurrency=options.concurrency),
         )
 
-    looking = with_looks(flow, budget_cny=options.budget_cny) if options.wait else flow
+    looking = with_looks(flow, budget_cny=options.budget_cny, done_by=options.done_by) if options.wait else flow
     return buy(looking, as_json=as_json)
 
 

@@ -21,7 +21,7 @@ class NextLook:
     """Orders of some batches that a later look may finish without a person, and when it is due (UTC).
 
     `number` counts the looks at a batch, from 1. `by` is the deployment that Prefect starts then; empty: somebody has
-    to start it.
+    to start it, `here` at the terminal or in the UI. One that `is_late` comes after all was to be done.
     """
 
     orders: int
@@ -29,6 +29,8 @@ class NextLook:
     number: int
     at: datetime
     by: str = ""
+    here: bool = True
+    is_late: bool = False
 
     @property
     def is_over(self) -> bool:
@@ -46,7 +48,15 @@ class NextLook:
             )
         if self.by:
             return f"{left} looked at again at {_minute(self.at)} by {self.by}"
-        return f"{left} to be looked at again: run the same command after {_minute(self.at)}, or with --wait"
+        late = " (past the time by which it was to be done)" if self.is_late else ""
+        return f"{left} to be looked at again{late}: {self._what_to_do}"
+
+    @property
+    def _what_to_do(self) -> str:
+        after = f"after {_minute(self.at)}"
+        if not self.here:
+            return f"start finish-batch of {some(self.batches)} {after}"
+        return f"run the same command {after}" + ("" if self.is_late else ", or with --wait")
 
     def to_json(self) -> dict[str, Any]:
         """As the report of `--json` has it."""

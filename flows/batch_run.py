@@ -97,7 +97,9 @@ class BatchRun:
         why = cause(self.resources, self.done_by)
         left = {one.order_ref for one in self.plans.values() if one.is_postponed}
         orders = ledger.orders([*self.tried, *left])
-        broken_off = await explain(self.resources, self.batch_id, orders, left, why, asks=self.source.asks)
+        broken_off = await explain(
+            self.resources, self.batch_id, orders, left, why, asks=self.source.asks, done_by=self.done_by
+        )
         refs = list(dict.fromkeys([*ledger.refs_in(self.batch_id), *self.refs]))
         snapshot_id = await snapshot_orders(self.resources, self.batch_id, begun, refs)
         report = replace(

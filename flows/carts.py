@@ -20,7 +20,7 @@ from domain.wording import number_of, some
 from flows.batch_run import BatchRun
 from flows.cart_filling import fill_carts
 from flows.opening import opened
-from flows.parameters import BudgetCny, DryRun, Requests, Yes
+from flows.parameters import BudgetCny, DryRun, Limits, Requests, Yes
 from flows.plan_sources import FromCarts
 from flows.reporting import one_report
 from flows.request_batches import read_shown
@@ -85,7 +85,7 @@ async def order_from_cart(
         for batch_id, batch in _by_batch(orders).items():
             run = BatchRun(resources, batch_id, FromCarts(batch))
             done = await run.followed(budget, dry_run=dry_run, ask=not yes)
-            reports.append(await look_again(resources, done, budget_cny=budget_cny))
+            reports.append(await look_again(resources, done, Limits(budget_cny=budget_cny)))
         report = one_report(reports, list(orders))
         await show_outcome(report, resources.ledger.orders(orders))
     return report

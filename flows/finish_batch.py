@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from prefect import flow
 from prefect.runtime import flow_run
 from pydantic import Field
 
+from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import NotSent, Unanswered
+from domain.deadline import moment_of
 from domain.looks import MOST_LOOKS, NextLook
 from domain.money import Money
 from domain.report import BATCH_ID, BatchReport
 from flows.batch_run import BatchRun
-from flows.opening import opened
-from flows.parameters import BudgetCny, titled
+from flows.opening import begun_at, opened
+from flows.parameters import Limits, LimitsParameter, titled
 from flows.reporting import batch_report
 from flows.scheduling import is_deployed, scheduled
 from flows.second_look import FromLedger, left_over, look_again, waits_s
@@ -42,6 +45,9 @@ Look = Annotated[
 ]
 
 
+NO_LIMITS = Limits()
+
+
 def run_name() -> str:
     """`finish night-2026-11-25`."""
     return f"finish {flow_run.parameters['batch']}"
@@ -49,29 +55,30 @@ def run_name() -> str:
 
 @flow(name="finish-batch", flow_run_name=run_name, persist_result=False)
 @ends_plainly()
-async def finish_batch(batch: KnownBatch, budget_cny: BudgetCny = "", look: Look = 1) -> BatchReport:
+async def finish_batch(batch: KnownBatch, limits: LimitsParameter = NO_LIMITS, look: Look = 1) -> BatchReport:
     """Settle what got no answer in a batch, and go on with what was approved: create, pay, book, report.
 
     Nothing is planned or approved anew: what is held, refused or not approved stays as it is.
     """
     try:
         async with opened(begins_orders=True) as resources:
-            return await _finished(resources, batch, budget_cny, look)
+            return await _finished(resources, batch, limits, look)
     except (NotSent, Unanswered) as error:
         if is_deployed():
-            await _look_later(batch, budget_cny, look, waits_s(error))
+            await _look_later(batch, limits, look, waits_s(error))
         raise
 
 
-async def _finished(resources: Resources, batch: str, budget_cny: str, look: int) -> BatchReport:
-    ledger = resources.ledger
-    run, left = BatchRun(resources, batch, FromLedger(ledger, batch)), left_over(ledger, batch)
+async def _finished(resources: Resources, batch: str, limits: Limits, look: int) -> BatchReport:
+    ledger, left = resources.ledger, left_over(resources.ledger, batch)
+    done_by = moment_of(limits.done_by, begun_at(resources.clock()), resources.settings.timezone)
+    run = BatchRun(resources, batch, FromLedger(ledger, batch), done_by=done_by)
     await shown("the run's name", rename_run(f"finish {batch}: {left.words or 'nothing left'}"))
     if left.words:
         run_logger().info("Batch %s: %s", batch, left.words)
         async with progress_shown(artifact_key(batch)):
-            report = await run.buy(Money.parse(budget_cny) if budget_cny else None, ask=False)
-        report = await look_again(resources, report, budget_cny=budget_cny, number=look + 1)
+            report = await run.buy(Money.parse(limits.budget_cny) if limits.budget_cny else None, ask=False)
+        report = await look_again(resources, report, limits, number=look + 1)
     else:
         report = batch_report(resources, batch, run.source.requests, taken={}, snapshot_id="")
         run_logger().info("Batch %s: nothing is left to do: %s", batch, counts_of(report))
@@ -80,10 +87,12 @@ async def _finished(resources: Resources, batch: str, budget_cny: str, look: int
     return report
 
 
-async def _look_later(batch: str, budget_cny: str, look: int, opens_in_s: float) -> None:
+async def _look_later(batch: str, limits: Limits, look: int, opens_in_s: float) -> None:
     """The service can't be asked now: that is no reason never to look again."""
     now = utc_now()
-    later = NextLook(orders=0, batches=(batch,), number=look, at=now).later(now, opens_in_s)
-    if not later.is_over:
-        later = await scheduled(later, budget_cny=budget_cny)
+    until = moment_of(limits.done_by, now, SourcingSettings().timezone)
+    later = NextLook(orders=0, batches=(batch,), number=look, at=now, here=False).later(now, opens_in_s)
+    later = replace(later, is_late=until is not None and later.at >= until)
+    if not (later.is_over or later.is_late):
+        later = await scheduled(later, limits)
     run_logger().warning("Batch %s: %s", batch, later.words)

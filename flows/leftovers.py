@@ -58,13 +58,14 @@ async def explain(
     why: tuple[str, str],
     *,
     asks: bool,
+    done_by: datetime | None,
 ) -> str:
     """Write with each of these orders what happens next and when; answers the line for all of them, if there is one."""
     left = {ref: order for ref, order in orders.items() if order.state in LEFT}
     to_plan = {ref for ref in postponed if ref in left and left[ref].plan_hash is None}
     further = await _planned_next() if to_plan else ""
     begun = [order for ref, order in left.items() if ref not in to_plan] if why[0] else []
-    goes_on = _goes_on(resources, batch_id, asks=asks) if begun else ""
+    goes_on = _goes_on(resources, batch_id, done_by, asks=asks) if begun else ""
     changes = [_said(order, f"{LEFT[order.state]}: {why[0]}. {goes_on}") for order in begun]
     changes += [_said(left[ref], f"{_not_planned(left[ref].reason, why[0])}. {further}") for ref in to_plan]
     resources.ledger.change(changes)
@@ -92,10 +93,10 @@ def _not_planned(reason: str, why: str) -> str:
     return f"{NOT_LOOKED_UP}: {why}" if why else reason
 
 
-def _goes_on(resources: Resources, batch_id: str, *, asks: bool) -> str:
+def _goes_on(resources: Resources, batch_id: str, done_by: datetime | None, *, asks: bool) -> str:
     """Who goes on with what was approved, and when."""
-    look = next_look(resources, batch_id, 1) if is_deployed() and asks else None
-    if look is None:
+    look = next_look(resources, batch_id, 1, done_by) if is_deployed() and asks else None
+    if look is None or look.is_late:
         return "Run again to go on" if asks else "The next look at the batch goes on"
     return f"finish-batch goes on at {look.at:%Y-%m-%d %H:%M} UTC"
 

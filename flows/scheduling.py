@@ -13,6 +13,7 @@ from prefect.exceptions import ObjectNotFound
 from domain.looks import NextLook
 from domain.wording import number_of
 from flows.approval import asks_in_the_ui, has_deployment
+from flows.parameters import Limits
 from flows.shown.expected_failures import run_logger
 
 DEPLOYMENT = "finish-batch"
@@ -26,15 +27,15 @@ def is_deployed() -> bool:
     return asks_in_the_ui.get() or has_deployment()
 
 
-async def scheduled(look: NextLook, *, budget_cny: str) -> NextLook:
+async def scheduled(look: NextLook, limits: Limits) -> NextLook:
     """The look with who makes it, once Prefect has taken it; as it is when Prefect can't be told, which stops nobody.
 
-    `budget_cny` bounds the batch in that look as it did in this run.
+    The `limits` bound the batch in that look as they did in this run.
     """
     for pause in PAUSES_S:
         await asyncio.sleep(pause)
         try:
-            await asyncio.wait_for(_schedule(look, budget_cny), PATIENCE_S)
+            await asyncio.wait_for(_schedule(look, limits), PATIENCE_S)
         except ObjectNotFound:
             run_logger().warning("There is no deployment %s: register the deployments again", DEPLOYMENT)
             return look
@@ -46,12 +47,12 @@ async def scheduled(look: NextLook, *, budget_cny: str) -> NextLook:
     return look
 
 
-async def _schedule(look: NextLook, budget_cny: str) -> None:
+async def _schedule(look: NextLook, limits: Limits) -> None:
     (batch,) = look.batches
     key = f"finish {batch} at {look.at.isoformat()}"
     async with get_client() as client:
         for _ in range(MOST_ENDED):
-            run = await _run(client, look, {"batch": batch, "budget_cny": budget_cny, "look": look.number}, key)
+            run = await _run(client, look, {"batch": batch, "limits": limits.model_dump(), "look": look.number}, key)
             if run.state is None or not run.state.is_final():
                 return
             key = f"{key} after {run.id}"  # a used key answers the old run: one that was cancelled will not look

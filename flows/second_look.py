@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
 from connectors.xportcn.errors import NotSent, Unanswered
+from domain.deadline import moment_of
 from domain.effects import OPEN, Action
 from domain.looks import NextLook, due
 from domain.orders import OrderRequest
@@ -16,7 +18,8 @@ from domain.plan import PlannedOrder
 from domain.report import BatchReport
 from domain.request_remarks import Remark
 from domain.states import OrderState
-from flows.parameters import BadInput
+from flows.opening import absolute
+from flows.parameters import BadInput, Limits
 from flows.scheduling import is_deployed, scheduled
 from flows.shown.expected_failures import run_logger
 from flows.sorting import Work
@@ -111,19 +114,24 @@ class FromLedger:
         """Nothing is approved."""
 
 
-async def look_again(resources: Resources, report: BatchReport, *, budget_cny: str, number: int = 1) -> BatchReport:
-    """The report, with when what is left of its batch is looked at again; a deployed run asks Prefect for that look."""
-    look = None if report.dry_run else next_look(resources, report.batch_id, number)
+async def look_again(resources: Resources, report: BatchReport, limits: Limits, *, number: int = 1) -> BatchReport:
+    """The report, with when what is left of its batch is looked at again; a deployed run asks Prefect for that look.
+
+    The look has the `limits` of this run; one that is due when all was to be done is not asked for.
+    """
+    until = absolute(limits.done_by)
+    done_by = moment_of(until, resources.clock(), resources.settings.timezone)
+    look = None if report.dry_run else next_look(resources, report.batch_id, number, done_by)
     if look is None:
         return report
-    if is_deployed() and not look.is_over:
-        look = await scheduled(look, budget_cny=budget_cny)
+    if is_deployed() and not (look.is_over or look.is_late):
+        look = await scheduled(look, limits.model_copy(update={"done_by": until}))
     say = run_logger().warning if look.is_over or not look.by else run_logger().info
     say("Batch %s: %s", report.batch_id, look.words)
     return replace(report, next_look=look)
 
 
-def next_look(resources: Resources, batch_id: str, number: int) -> NextLook | None:
+def next_look(resources: Resources, batch_id: str, number: int, done_by: datetime | None = None) -> NextLook | None:
     """The look of this `number`; None when nothing is left that one could finish."""
     left = left_over(resources.ledger, batch_id)
     orders = resources.ledger.orders({one.order_ref for one in left.open})
@@ -137,7 +145,8 @@ def next_look(resources: Resources, batch_id: str, number: int) -> NextLook | No
         resources.gate.opens_in_s,
     )
     at = due(clear, now=now, number=number, opens_in_s=opens_in_s)
-    return NextLook(orders=len(refs), batches=(batch_id,), number=number, at=at)
+    late = done_by is not None and at >= done_by
+    return NextLook(orders=len(refs), batches=(batch_id,), number=number, at=at, here=not is_deployed(), is_late=late)
 
 
 def _asks(effect: EffectRecord, order: OrderRecord) -> bool:

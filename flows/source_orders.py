@@ -63,6 +63,6 @@ async def source_orders(
         done_by = moment_of(limits.done_by, begun_at(resources.clock()), resources.settings.timezone)
         run = BatchRun(resources, asked.batch_id, source, chunk_size=speed.chunk_size, done_by=done_by)
         report = await run.followed(budget, dry_run=dry_run, ask=not yes)
-        report = await look_again(resources, report, budget_cny=limits.budget_cny)
+        report = await look_again(resources, report, limits)
         await show_outcome(report, resources.ledger.orders(run.refs))
     return report

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.parameters import Limits
 from tests.crashes.books import assert_books_are_exact, ledger_of
 from tests.crashes.light import Job, Speed, bought_before, context, killed, run, start, states
 from tests.running import RunningSandbox, single_line_orders, write_csv
@@ -87,7 +88,7 @@ def test_nothing_is_bought_that_is_not_approved_or_not_any_more(sandbox: Running
         ledger.put_plans([plans["taobao-000"]], "batch")
         ledger.start_batch("later", "later.csv")
         ledger.put_plans([plans["taobao-001"]], "later", approved=True)
-    poor = replace(look(job), arguments={"batch": "batch", "budget_cny": "0.01"})
+    poor = replace(look(job), arguments={"batch": "batch", "limits": Limits(budget_cny="0.01")})
     assert states(run(poor)) == states(run(look(job))) == {"taobao-000": "planned", "1688-000": "held"}
     assert counted(sandbox) == [0, 0, 0]
     with ledger_of(job) as ledger:

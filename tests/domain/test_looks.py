@@ -47,6 +47,12 @@ def test_a_service_that_wants_to_be_left_alone_is_left_alone() -> None:
             look(orders=1, at=NOON + timedelta(seconds=1)),
             "1 order is to be looked at again: run the same command after 2026-01-01 12:01 UTC, or with --wait",
         ),
+        (
+            look(is_late=True),
+            "3 orders are to be looked at again (past the time by which it was to be done): run the same command after "
+            "2026-01-01 12:17 UTC",
+        ),
+        (look(here=False), "3 orders are to be looked at again: start finish-batch of b after 2026-01-01 12:17 UTC"),
         (look(orders=0, by="finish-batch"), "it is looked at again at 2026-01-01 12:17 UTC by finish-batch"),
         (
             look(number=6),

@@ -27,6 +27,7 @@ from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
 from flows import finish_batch as finishing
 from flows import scheduling
+from flows.parameters import Limits
 from flows.second_look import left_over, next_look, sort_approved
 from tasks.effects.book import Book
 from tasks.resources import Resources
@@ -108,6 +109,9 @@ def test_a_look_comes_when_what_got_no_answer_can_no_longer_arrive(ledger: Ledge
     far = next_look(run_on(ledger, clock, opens_in_s=7200), "batch", 1)
     assert far is not None
     assert far.at >= clock.now + timedelta(hours=2)
+    in_time = next_look(run_on(ledger, clock), "batch", 1, clock.now + timedelta(hours=1))
+    too_late = next_look(run_on(ledger, clock), "batch", 1, clock.now + timedelta(minutes=1))
+    assert [one and one.is_late for one in (in_time, too_late)] == [False, True]
     ledger.change([OrderChange(order_ref="A-3", state=OrderState.HELD, reason="not approved by ann")])
     assert next_look(run_on(ledger, clock), "later", 1) is None
 
@@ -127,12 +131,12 @@ async def test_a_server_that_takes_no_look_stops_nobody(
 ) -> None:
     """The report then says that somebody has to run it again; it is asked twice, unless it knows no such name."""
 
-    async def refuses(look: NextLook, budget_cny: str) -> None:
-        tries.append(budget_cny)
+    async def refuses(look: NextLook, limits: Limits) -> None:
+        tries.append(limits.budget_cny)
         raise error
 
     monkeypatch.setattr(scheduling, "_schedule", refuses)
-    assert await scheduling.scheduled(LOOK, budget_cny="5") == LOOK
+    assert await scheduling.scheduled(LOOK, Limits(budget_cny="5")) == LOOK
     assert tries == ["5"] * asked
 
 
@@ -161,8 +165,8 @@ async def test_whoever_waits_gets_the_report_of_the_last_look(first: Any, monkey
     """A look that the service does not answer is made once more; what the file's other lines came to stays."""
     asked: list[tuple[str, str, int]] = []
 
-    async def finish(batch: str, budget_cny: str, look: int) -> BatchReport:
-        asked.append((batch, budget_cny, look))
+    async def finish(batch: str, limits: Limits, look: int) -> BatchReport:
+        asked.append((batch, limits.budget_cny, look))
         if look == 1:
             raise ServiceAway("the service is away", retry_after_s=5)
         further = replace(LOOK, number=3) if look == 2 else None
@@ -176,7 +180,7 @@ async def test_whoever_waits_gets_the_report_of_the_last_look(first: Any, monkey
 
 
 async def test_there_are_no_more_than_five_looks(first: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def finish(batch: str, budget_cny: str, look: int) -> BatchReport:
+    async def finish(batch: str, limits: Limits, look: int) -> BatchReport:
         return report(OrderState.UNKNOWN, replace(LOOK, number=look + 1))
 
     monkeypatch.setattr(finishing, "finish_batch", finish)

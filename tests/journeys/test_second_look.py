@@ -67,7 +67,7 @@ async def test_prefect_starts_one_look_when_it_is_due(
             (night,) = (await deployments.night(str(merchant.folder / "inbox"))).files
             (look,) = await deployments.looks()
         assert look.name == f"finish {night.batch_id}: 2 orders"
-        assert look.parameters == {"batch": night.batch_id, "budget_cny": "900", "look": 1}
+        assert look.parameters == {"batch": night.batch_id, "limits": {"budget_cny": "900", "done_by": ""}, "look": 1}
         assert look.parent_task_run_id is None
         at = f"{look.next_scheduled_start_time:%Y-%m-%d %H:}"
         assert f"; 2 orders are looked at again at {at}" in night.note
