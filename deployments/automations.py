@@ -39,6 +39,8 @@ TAKEN_UP = "sourcing.run.taken-up"
 """Said by `deployments/lost_runs.py` of a run that it starts again."""
 
 SIGNS_OF_LIFE = frozenset({"prefect.flow-run.*", TAKEN_UP})
+MUST_BE_FOLLOWED = frozenset({"prefect.flow-run.heartbeat", "prefect.flow-run.Running"})
+"""Another has to follow these. An answer makes a paused run *Running*, whether its process still hears it or not."""
 NO_LONGER_CRASHED = frozenset(
     f"prefect.flow-run.{name}"
     for name in ("AwaitingRetry", "Scheduled", "Pending", "Running", "Completed", "Failed", "Cancelled")
@@ -122,7 +124,7 @@ def automations(
         AutomationCore(
             name="sourcing: run lost",
             description="A run that gives no sign of life has lost its process or machine: it is marked as crashed.",
-            trigger=_on_runs({*SIGNS_OF_LIFE}, after={"prefect.flow-run.heartbeat"}, within=lost_after),
+            trigger=_on_runs({*SIGNS_OF_LIFE}, after=MUST_BE_FOLLOWED, within=lost_after),
             actions=[ChangeFlowRunState(state=StateType.CRASHED, message=_lost(lost_after))],
         ),
         AutomationCore(

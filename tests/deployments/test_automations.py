@@ -52,6 +52,7 @@ async def test_each_fires_and_says_what_to_do(served: Served) -> None:
         _emit("sourcing.tracking.stalled", "order.T-1", order_ref="T-1", days=9)
         _emit("sourcing.reconciliation.differs", "reconciliation", summary="1 orphan: order 77 of 1688")
         await call_roll()
+        served.ask(f"flow_runs/{lost}/set_state", {"state": {"type": "RUNNING"}, "force": True})  # as an answer does
         assert "1 orphan: order 77" in served.await_alert("the ledger and the service differ")["body"]
         budget = served.await_alert("budget is used up")
         assert "reason: it does not fit the day's limit" in budget["body"]
