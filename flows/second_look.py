@@ -11,7 +11,7 @@ from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
 from connectors.xportcn.errors import NotSent, Unanswered
 from domain.deadline import moment_of
-from domain.effects import OPEN, Action
+from domain.effects import OPEN, TAKING_BACK, Action
 from domain.looks import NextLook, due
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
@@ -60,14 +60,17 @@ def left_over(ledger: Ledger, batch_id: str) -> LeftOver:
 def sort_approved(ledger: Ledger, batch_id: str, orders: Sequence[OrderRecord]) -> Work:
     """What may go on without asking: what is approved still, on the plan that was, and waits for nobody.
 
-    Not what is held, refused, taken back or unknown, nor what another batch has planned since. What lies in a cart is
-    ordered by a person's command alone, since anybody may have changed the cart; once ordered, it goes on.
+    Not what is held, refused or unknown, what another batch has planned since, nor what somebody ever wanted to take
+    back, also where that came to nothing. What lies in a cart is ordered by a person's command alone, since anybody may
+    have changed the cart; once ordered, it goes on.
     """
-    carted = _carted(ledger, [order.order_ref for order in orders])
+    effects = ledger.effects_of([order.order_ref for order in orders])
+    carted = {one.order_ref for one in effects if one.action is Action.CART and one.status in COUNTS_AS_SPENT}
+    unwanted = {one.order_ref for one in effects if one.action in TAKING_BACK}
     work = Work()
     for order in orders:
         ref = order.order_ref
-        if order.batch_id != batch_id or order.plan_hash is None:
+        if order.batch_id != batch_id or order.plan_hash is None or ref in unwanted:
             work.over[ref] = order
         elif order.state in BEGUN and order.order_id is not None and order.shipment is None:
             work.under_way[ref] = order
@@ -76,11 +79,6 @@ def sort_approved(ledger: Ledger, batch_id: str, orders: Sequence[OrderRecord]) 
         else:
             work.over[ref] = order
     return work
-
-
-def _carted(ledger: Ledger, order_refs: Sequence[str]) -> set[str]:
-    effects = ledger.effects_of(order_refs)
-    return {one.order_ref for one in effects if one.action is Action.CART and one.status in COUNTS_AS_SPENT}
 
 
 class FromLedger:

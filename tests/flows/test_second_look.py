@@ -22,7 +22,6 @@ from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import ServiceAway
 from domain.effects import Action, EffectStatus
 from domain.looks import NextLook
-from domain.money import Money
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
 from flows import finish_batch as finishing
@@ -58,16 +57,23 @@ def run_on(ledger: Ledger, clock: MovableClock, opens_in_s: float = 0) -> Resour
     return cast(Resources, run)
 
 
-def unanswered(ledger: Ledger, order_ref: str, action: Action, reason: str, part: str = "") -> None:
-    amount = Money(100) if action in (Action.CREATE, Action.PAY) else None
-    intent = Intent(order_ref=order_ref, action=action, amount=amount, request_hash="h", part=part)
+def began(ledger: Ledger, order_ref: str, action: Action, status: EffectStatus, *, part: str = "", **ends: Any) -> None:
+    """A run did this with an order, and that became of it."""
+    intent = Intent(order_ref=order_ref, action=action, amount=None, request_hash="h", part=part)
     won = ledger.claim([intent], lease=timedelta(seconds=60)).won[order_ref]
+    ledger.record([Outcome(claim=won.claim, status=status, **ends)])
+
+
+def unanswered(ledger: Ledger, order_ref: str, action: Action, reason: str) -> None:
     change = OrderChange(order_ref=order_ref, state=OrderState.UNKNOWN, reason=reason)
-    ledger.record([Outcome(claim=won.claim, status=EffectStatus.UNKNOWN, reason=reason, change=change)])
+    began(ledger, order_ref, action, EffectStatus.UNKNOWN, reason=reason, change=change)
 
 
 def test_only_what_is_approved_still_and_waits_for_nobody_is_taken_up(ledger: Ledger) -> None:
-    """Held, refused, cancelled, unknown and merely planned orders are left alone, and those of another batch."""
+    """Held, refused, cancelled, unknown and merely planned orders are left alone, and those of another batch.
+
+    So is one that somebody wanted to cancel, where that never arrived: a run that asks may go on with it.
+    """
     put_rows(
         ledger,
         [
@@ -82,10 +88,9 @@ def test_only_what_is_approved_still_and_waits_for_nobody_is_taken_up(ledger: Le
             plan("held-begun", state="held", **BEGUN),
         ],
     )
-    put_rows(ledger, [plan("in-a-cart")])
-    line = Intent(order_ref="in-a-cart", action=Action.CART, amount=None, request_hash="h", part="line-1")
-    claim = ledger.claim([line], lease=timedelta(seconds=60)).won["in-a-cart"].claim
-    ledger.record([Outcome(claim=claim, status=EffectStatus.DONE)])
+    put_rows(ledger, [plan("in-a-cart"), plan("not-cancelled", state="ordered", **BEGUN)])
+    began(ledger, "in-a-cart", Action.CART, EffectStatus.DONE, part="line-1")
+    began(ledger, "not-cancelled", Action.CANCEL, EffectStatus.UNSENT)
     orders = ledger.all_orders()
     work = sort_approved(ledger, "batch", list(orders.values()))
     assert work.approved == {"approved": "h"}
