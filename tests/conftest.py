@@ -15,16 +15,31 @@ __all__ = ["clock"]
 
 os.environ["COLUMNS"] = "200"  # the terminal's width is measured once, by whichever test imports it first
 os.environ.setdefault("SOURCING_PATIENCE_S", "0")  # a test that is about waiting for the service says so
-SLOW = (
-    *("tests/deployments/test_recovery.py", "tests/deployments/test_questions.py", "tests/ui/", "tests/deployments/"),
-    *("tests/cli/test_starts.py", "tests/journeys/", "tests/crashes/"),
+LANES = (
+    (
+        *("tests/deployments/test_recovery.py", "tests/deployments/test_questions.py", "tests/ui/"),
+        *("tests/deployments/", "tests/cli/test_starts.py", "tests/journeys/test_a", "tests/journeys/test_c"),
+    ),
+    ("tests/journeys/",),
+    ("tests/crashes/", "tests/simulation/", "tests/upgrade/", "tests/hostile/"),
 )
+"""What each of the three workers of `make test` begins with: an installation, a Prefect server, many processes."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What waits for other processes comes first: one worker begins with it while the others compute."""
-    places = {item: str(item.path.relative_to(ROOT)) for item in items}
-    items.sort(key=lambda item: next((n for n, part in enumerate(SLOW) if places[item].startswith(part)), len(SLOW)))
+    """Each worker gets a third of the list, slow tests first: what one takes off another at the end is quick."""
+    names = {item: str(item.path.relative_to(ROOT)) for item in items}
+    ordered: list[list[pytest.Item]] = []
+    for places in LANES:
+        lane = [item for place in places for item, name in names.items() if name.startswith(place)]
+        ordered.append(list(dict.fromkeys(lane)))
+        names = {item: name for item, name in names.items() if not name.startswith(places)}
+    quick, share = list(names), -(-len(items) // len(LANES))
+    for lane in ordered:
+        room = max(0, share - len(lane))
+        lane.extend(quick[:room])
+        del quick[:room]
+    items[:] = [*(item for lane in ordered for item in lane), *quick]
 
 
 @pytest.fixture(scope="session")

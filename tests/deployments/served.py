@@ -17,6 +17,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from deployments.processes import children_of, descendants_of
+from tests.endurance.retention import LOOKS_OFTEN
 from tests.running import RunningSandbox
 
 T = TypeVar("T")
@@ -60,7 +61,7 @@ class Served:
             "SOURCING_TIMEZONE": "Asia/Shanghai",
             "SOURCING_ALERT_URL": self.settings["alerts"],
             "COLUMNS": "200",
-            "PREFECT_SERVER_SERVICES_DB_VACUUM_LOOP_SECONDS": "10",  # instead of an hour
+            **LOOKS_OFTEN,
         }
 
     @property
