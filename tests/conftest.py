@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from deployments.local_server import prefect_server
 from tests.clock import clock
 from tests.postgres import MISSING, Postgres, binaries, running_postgres
 from tests.running import ROOT, RunningSandbox, own_sandbox
@@ -20,7 +21,7 @@ LANES = (
         *("tests/deployments/test_recovery.py", "tests/deployments/test_questions.py", "tests/ui/"),
         *("tests/deployments/", "tests/cli/test_starts.py", "tests/journeys/test_a", "tests/journeys/test_c"),
     ),
-    ("tests/journeys/",),
+    ("tests/tasks/test_retrying.py", "tests/journeys/"),
     ("tests/crashes/", "tests/simulation/", "tests/upgrade/", "tests/hostile/"),
 )
 """What each of the three workers of `make test` begins with: an installation, a Prefect server, many processes."""
@@ -54,6 +55,13 @@ def sandbox(sandbox_process: RunningSandbox) -> RunningSandbox:
     """The sandbox with empty books, no faults and a full wallet."""
     sandbox_process.reset()
     return sandbox_process
+
+
+@pytest.fixture(scope="session")
+def prefect_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The small Prefect server of a data folder, one for the whole test session."""
+    with prefect_server(tmp_path_factory.mktemp("server")) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -96,7 +96,7 @@ def _approve(market: Served, run_id: str) -> None:
         inputs = market.ask(f"flow_runs/{run_id}/input/filter", {"prefix": keyset["schema"], "limit": 1})
         return json.loads(inputs[0]["value"]) if inputs else None
 
-    plan = wait_for(form, seconds=20)["properties"]["plan"]["const"]
+    plan = wait_for(form, seconds=60)["properties"]["plan"]["const"]
     answer = {"decision": ALL, "approved_by": "Mei Chen", "plan": plan}
     said = market.ask(f"flow_runs/{run_id}/resume", {"run_input": answer})
     assert said["status"] == "ACCEPT", said

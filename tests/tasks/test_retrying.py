@@ -10,7 +10,8 @@ from typing import cast
 import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
-from prefect.testing.utilities import prefect_test_harness
+from prefect.client.schemas.filters import TaskRunFilter, TaskRunFilterName
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from connectors.xportcn.errors import Misconfigured, ServiceAway
 from tasks.resources import Resources
@@ -19,9 +20,9 @@ from tasks.retrying import TryAgain, may_try_again, retrying_task
 RESOURCES = cast(Resources, SimpleNamespace(settings=SimpleNamespace(retry_delays_s=(0.01,))))
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[None]:
-    with prefect_test_harness():
+@pytest.fixture
+def server(prefect_url: str) -> Iterator[None]:
+    with temporary_settings({PREFECT_API_URL: prefect_url}):
         yield
 
 
@@ -36,7 +37,8 @@ async def states_of(name: str) -> list[tuple[str, str]]:
     """The states of a task run, once it is over: a service of the server writes them down a little later."""
     async with get_client() as client:
         while True:
-            found = [run for run in await client.read_task_runs() if run.name == name and run.end_time]
+            named = TaskRunFilter(name=TaskRunFilterName(any_=[name]))
+            found = [run for run in await client.read_task_runs(task_run_filter=named) if run.end_time]
             if found:
                 states = await client._client.get("/task_run_states/", params={"task_run_id": str(found[0].id)})
                 told = [(state["name"], state["message"]) for state in states.json()]

@@ -22,7 +22,7 @@ FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
 Shot = Callable[[str], None]
 
 
