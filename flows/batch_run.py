@@ -100,8 +100,7 @@ class BatchRun:
         broken_off = await explain(
             self.resources, self.batch_id, orders, left, why, asks=self.source.asks, done_by=self.done_by
         )
-        refs = list(dict.fromkeys([*ledger.refs_in(self.batch_id), *self.refs]))
-        snapshot_id = await snapshot_orders(self.resources, self.batch_id, begun, refs)
+        snapshot_id = await snapshot_orders(self.resources, self.batch_id, begun, self.refs)
         report = replace(
             self._report(work, list(self.plans.values()), snapshot_id, dry_run=False), broken_off=broken_off
         )

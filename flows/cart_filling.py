@@ -26,7 +26,7 @@ async def fill_carts(resources: Resources, asked: Asked) -> BatchReport:
     ledger = resources.ledger
     begun = ledger.start_batch(asked.batch_id, asked.source)
     refused = await _fill(resources, asked.orders, asked.batch_id)
-    snapshot_id = await snapshot_orders(resources, asked.batch_id, begun, ledger.refs_in(asked.batch_id))
+    snapshot_id = await snapshot_orders(resources, asked.batch_id, begun)
     return batch_report(
         resources, asked.batch_id, asked.orders, taken=refused, snapshot_id=snapshot_id, warnings=asked.warnings
     )

@@ -73,26 +73,33 @@ def orders_now(resources: Resources, before: Mapping[str, OrderRecord]) -> dict[
     return told
 
 
-async def snapshot_orders(resources: Resources, batch_id: str, begun: datetime, order_refs: Sequence[str]) -> str:
-    """All tables for a batch, from the ledger alone: every run of the batch replaces it.
+async def snapshot_orders(
+    resources: Resources, batch_id: str, begun: datetime, further_refs: Sequence[str] = ()
+) -> str:
+    """All tables for a batch and for some further orders, from the ledger alone: every run of the batch replaces it.
 
-    Written again when the ledger has moved meanwhile: another run's newer snapshot may just have been replaced.
+    Written again when the ledger has moved meanwhile: another run's newer snapshot, which may tell of orders that were
+    not there before, may just have been replaced.
     """
-    orders = await asyncio.to_thread(resources.ledger.orders, order_refs)
+    orders = await asyncio.to_thread(_orders_of, resources, batch_id, further_refs)
     for _ in range(MOST_WRITES):
-        tables = await _batch_tables(resources, order_refs, orders)
+        tables = await _batch_tables(resources, orders)
         await write(resources, batch_id, tables, batch_id=batch_id, as_of=resources.clock(), begun=begun)
-        told, orders = orders, await asyncio.to_thread(resources.ledger.orders, order_refs)
+        told, orders = orders, await asyncio.to_thread(_orders_of, resources, batch_id, further_refs)
         if told == orders:
             break
     return batch_id
 
 
-async def _batch_tables(
-    resources: Resources, order_refs: Sequence[str], orders: Mapping[str, OrderRecord]
-) -> dict[str, list[Row]]:
-    listed = [orders[ref] for ref in order_refs if ref in orders]
-    matches = await kept_matches(resources, order_refs)
+def _orders_of(resources: Resources, batch_id: str, further_refs: Sequence[str]) -> dict[str, OrderRecord]:
+    refs = dict.fromkeys([*resources.ledger.refs_in(batch_id), *further_refs])
+    orders = resources.ledger.orders(refs)
+    return {ref: orders[ref] for ref in refs if ref in orders}
+
+
+async def _batch_tables(resources: Resources, orders: Mapping[str, OrderRecord]) -> dict[str, list[Row]]:
+    listed = list(orders.values())
+    matches = await kept_matches(resources, list(orders))
     plans = [with_matches(order.plan, matches) for order in listed]
     return {**plan_tables(plans), **order_tables(listed), "tracking_events": []}
 

@@ -5,7 +5,8 @@ back, `command` the real command with its Prefect server, `hostile` the whole ta
 every fiftieth case), `cells` a million random cells of request files, `starts` commands that are killed in their
 first seconds, `earlier` a run of the version before that waited for its approval, `crashes` every kind of effect killed
 at every point, `lost` parts of `sourcing serve` killed under a run (`--only 1 4` plays the first and the fourth case),
-`retention` what Prefect's server is not to keep. A repetition that fails keeps its folder and names it.
+`looks` a second look that comes by itself, whatever is killed before it, `retention` what Prefect's server is not to
+keep. A repetition that fails keeps its folder and names it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from tests.endurance.command import commands_under_fire
 from tests.endurance.crashes import every_kind_dies_everywhere
 from tests.endurance.earlier import earlier_run_goes_on
 from tests.endurance.hostile import odd_answers
+from tests.endurance.looks import looks_come_by_themselves
 from tests.endurance.lost import CASES, lost_runs_are_taken_up
 from tests.endurance.restarts import LATENCY_S, LONGEST_PAUSE_S, Restarted, batch_under_restarts
 from tests.endurance.retention import file_does_not_grow
@@ -35,7 +37,10 @@ from tests.running import RunningSandbox, own_sandbox
 
 HEAD = "what       database    seed kills stops seconds  runs asked  states; violations"
 RESTARTS_HEAD = "what       database    seed restarts crashes seconds by-itself runs asked  states; violations"
-PARTS = ("storm", "restarts", "command", "hostile", "cells", "starts", "earlier", "crashes", "lost", "retention")
+PARTS = (
+    *("storm", "restarts", "command", "hostile", "cells", "starts", "earlier", "crashes"),
+    *("lost", "looks", "retention"),
+)
 Done = Repetition | Restarted
 
 
@@ -64,6 +69,7 @@ def main() -> int:
     right += [every_kind_dies_everywhere()] if "crashes" in options.parts else []
     lost = [CASES[number - 1] for number in options.only] if options.only else CASES
     right += [lost_runs_are_taken_up(lost)] if "lost" in options.parts else []
+    right += [looks_come_by_themselves()] if "looks" in options.parts else []
     right += [file_does_not_grow()] if "retention" in options.parts else []
     return 0 if all(right) else 1
 

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -108,6 +108,7 @@ class Place:
 
     shop: Served
     postgres_url: str | None
+    settings: Mapping[str, str] = field(default_factory=lambda: {"SOURCING_SETTLE_S": "0"})
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -118,7 +119,7 @@ class Place:
             process = self.process = subprocess.Popen(
                 [sys.executable, "-m", "cli.main", "serve", "--port", str(self.shop.settings["port"]), *options],
                 cwd=ROOT,
-                env={**self.shop.environment, "SOURCING_SETTLE_S": "0"},
+                env={**self.shop.environment, **self.settings},
                 stdout=file,
                 stderr=file,
             )

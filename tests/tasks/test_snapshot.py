@@ -9,6 +9,7 @@ import pytest
 from prefect.utilities.collections import visit_collection
 
 import tasks.snapshot
+from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
 from connectors.snapshots import sql
 from connectors.snapshots.writer import write_snapshot
@@ -17,7 +18,7 @@ from tasks.resources import Resources
 from tasks.snapshot import orders_now, snapshot_orders, write
 from tasks.snapshot_refunds import snapshot_refunds
 from tests.clock import MovableClock
-from tests.connectors.ledger.plans import Columns
+from tests.connectors.ledger.plans import Columns, plan
 
 
 async def test_an_older_snapshot_does_not_stay(
@@ -38,6 +39,7 @@ async def test_an_older_snapshot_does_not_stay(
         written.append(((as_of - begun).total_seconds(), [row["state"] for row in tables["orders"]]))
         if len(written) == 1:
             resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.ORDERED)])
+            put_rows(resources.ledger, [plan("A-3")])
         return snapshot_id
 
     monkeypatch.setattr("tasks.snapshot.write", write)
@@ -47,7 +49,7 @@ async def test_an_older_snapshot_does_not_stay(
     monkeypatch.setattr("tasks.snapshot.plan_tables", lambda _plans: {})
     monkeypatch.setattr("tasks.snapshot.order_tables", lambda orders: {"orders": [{"state": o.state} for o in orders]})
     assert await snapshot_orders(resources, "batch", begun, ["A-1", "A-2"]) == "batch"
-    assert written == [(1000, ["planned", "planned"]), (2000, ["ordered", "planned"])]
+    assert written == [(1000, ["planned", "planned"]), (2000, ["ordered", "planned", "planned"])]
 
 
 async def test_a_run_that_was_stopped_while_writing_hides_nothing_newer(

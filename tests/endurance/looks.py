@@ -1,0 +1,134 @@
+"""A tenth of creates and payments lands late: `sourcing serve` ends the batch by itself, whatever is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import tempfile
+import time
+from collections import Counter
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings
+from tests.deployments.conftest import free_port, receiver
+from tests.deployments.served import Served, wait_for
+from tests.endurance.lost import Place
+from tests.history import violations
+from tests.postgres import running_postgres
+from tests.running import RunningSandbox, own_sandbox, single_line_orders, write_csv
+
+LEASE_S, SETTLE_S, LATE_S = 60, 30, 20
+ORDERS = {"taobao": 140, "1688": 140, "big_major": 10, "international": 10, "poizon": 12}
+BATCH = "night"
+PATHS = ("/open/purchase/create*", "/alibaba/*create*", "/poizon/*createOrder", "/open/purchase/pay", "/*pay*")
+ALL_LOOKS = {"flows": {"name": {"any_": ["finish-batch"]}}, "sort": "EXPECTED_START_TIME_DESC"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """What is killed once the run has ended and its look waits; `look` is killed as soon as it works."""
+
+    kills: Literal["nothing", "worker", "look", "all"]
+    database: Literal["sqlite", "postgresql"]
+
+
+CASES = (
+    Case(kills="nothing", database="postgresql"),
+    Case(kills="worker", database="sqlite"),
+    Case(kills="look", database="postgresql"),
+    Case(kills="all", database="sqlite"),
+)
+
+
+def looks_come_by_themselves() -> bool:
+    """Each case on a new data folder; a line each."""
+    right = 0
+    for case in CASES:
+        began = time.monotonic()
+        unknown, looks, wrong = _one(case)
+        print(
+            f"looks      {case.kills:8} {case.database:10} {unknown:3} unknown at first; {looks}; "
+            f"over after {time.monotonic() - began:.0f} s; {'; '.join(wrong) or 'right'}",
+            flush=True,
+        )
+        right += not wrong
+    print(f"looks: {right} of {len(CASES)} batches ended by themselves", flush=True)
+    return right == len(CASES)
+
+
+def _one(case: Case) -> tuple[int, str, list[str]]:
+    folder = Path(tempfile.mkdtemp(prefix="endurance-looks-"))
+    database = running_postgres(durable=True) if case.database == "postgresql" else nullcontext()
+    with own_sandbox() as sandbox, receiver(folder) as alerts, database as server:
+        settings = {"port": free_port(), "sandbox_port": int(sandbox.url.rpartition(":")[2]), "alerts": alerts}
+        (folder / "settings.json").write_text(json.dumps(settings))
+        waits = {"SOURCING_LEASE_S": str(LEASE_S), "SOURCING_SETTLE_S": str(SETTLE_S)}
+        place = Place(Served(folder), server.new_database() if server else None, waits)
+        try:
+            place.start()
+            return _looked_at(case, place, sandbox)
+        finally:
+            place.kill()
+
+
+def _looked_at(case: Case, place: Place, sandbox: RunningSandbox) -> tuple[int, str, list[str]]:
+    shop, rows = place.shop, single_line_orders(sandbox, ORDERS)
+    before = [{**row, "order_ref": f"before-{row['order_ref']}"} for row in rows if str(row["order_ref"])[-3:] == "000"]
+    _buy(shop, write_csv(shop.folder / "before.csv", before), "before")
+    late = {"kind": "late_effect", "probability": 0.1, "times": None, "delay_s": LATE_S}
+    sandbox.faults(*({"path": path, **late} for path in PATHS))
+    _buy(shop, write_csv(shop.folder / "batch.csv", rows), BATCH)
+    sandbox.faults()
+    unknown = _states(shop)["unknown"]
+    (look,) = shop.ask("flow_runs/filter", ALL_LOOKS)
+    _kill(case, place, str(look["id"]))
+    wait_for(lambda: not [run for run in _looks(shop) if run["state_type"] not in ("COMPLETED", "FAILED")], seconds=900)
+    looks = ", ".join(f"look {run['parameters']['look']} {run['state_name']}" for run in reversed(_looks(shop)))
+    states = _states(shop)
+    wrong = _broken(shop, sandbox) + ([] if states == {"booked": sum(ORDERS.values())} else [str(dict(states))])
+    return unknown, looks, wrong
+
+
+def _buy(shop: Served, file: Path, batch: str) -> None:
+    wanted = {"requests": {"file": str(file)}, "dry_run": False, "yes": True, "batch": batch}
+    shop.await_state(shop.start("source-orders/manual", **wanted), "Completed", seconds=600)
+
+
+def _kill(case: Case, place: Place, look_id: str) -> None:
+    if case.kills == "worker":
+        os.kill(place.shop.part("deployments.worker"), signal.SIGKILL)
+    elif case.kills == "look":
+        place.shop.await_state(look_id, "Running", seconds=300)
+        for pid in wait_for(lambda: place.shop.processes_of(look_id), seconds=30):
+            os.kill(pid, signal.SIGKILL)
+    elif case.kills == "all":
+        place.kill()
+        time.sleep(LEASE_S + SETTLE_S)  # it comes late
+        place.start()
+
+
+def _looks(shop: Served) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = shop.ask("flow_runs/filter", ALL_LOOKS)
+    return found
+
+
+def _ledger(shop: Served) -> Ledger:
+    url = SourcingSettings(data_dir=shop.data_dir).ledger_url
+    return Ledger(url, clock=lambda: datetime.now(UTC), owner="test")
+
+
+def _states(shop: Served) -> Counter[str]:
+    with _ledger(shop) as ledger:
+        return Counter(str(order.state) for order in ledger.orders(ledger.refs_in(BATCH)).values())
+
+
+def _broken(shop: Served, sandbox: RunningSandbox) -> list[str]:
+    with _ledger(shop) as ledger:
+        orders = ledger.all_orders()
+        return [str(one) for one in violations(sandbox.books(), orders, ledger.effects_of(orders), at_rest=True)]
