@@ -157,4 +157,4 @@ async def _last_completion(client: PrefectClient, name: str) -> datetime | None:
 
 
 def _hours(period: timedelta) -> int:
-    return int(period / timedelta(hours=1))
+    return int(period.total_seconds() // 3600)  # Prefect's own kind of period can't be divided by another
