@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from connectors.ledger.marks import Mark
+from connectors.ledger.schema import marks
 from flows.parameters import Limits
 from tests.crashes.books import assert_books_are_exact, ledger_of
 from tests.crashes.light import Job, Speed, bought_before, context, killed, run, start, states
@@ -81,9 +83,15 @@ def test_a_look_that_is_killed_is_gone_on_with(sandbox: RunningSandbox, job: Job
 
 @POSTGRESQL
 def test_nothing_is_bought_that_is_not_approved_or_not_any_more(sandbox: RunningSandbox, job: Job) -> None:
-    """What was planned anew and not approved, what another batch has by now, and what the budget has no room for."""
+    """Under a mark; planned anew and not approved; another batch's by now; and what the budget has no room for."""
     killed(job, "before-intent:create")
     with ledger_of(job) as ledger:
+        with ledger.transaction() as connection:
+            words = {"name": Mark.RESTORED, "at": ledger.clock(), "by": "ann", "words": "was put back"}
+            connection.execute(marks.insert().values(words))
+        (trouble,) = run(look(job))["troubles"]
+        assert "was put back. It has forgotten what was bought after that backup." in trouble
+        assert ledger.marks.end(Mark.RESTORED, by="ann")
         plans = {ref: order.plan for ref, order in ledger.orders(ledger.refs_in("batch")).items()}
         ledger.put_plans([plans["taobao-000"]], "batch")
         ledger.start_batch("later", "later.csv")
