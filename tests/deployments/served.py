@@ -128,7 +128,7 @@ class Served:
     def processes_of(self, run_id: str) -> list[int]:
         """The processes of a run, below the worker's."""
         below = descendants_of(self.part("deployments.worker"))
-        return [pid for pid in below if run_id.encode() in _environment(pid)]
+        return [pid for pid in below if run_id.encode() in environment_of(pid)]
 
     def alerts(self) -> list[dict[str, str]]:
         """What was posted to the merchant's webhook so far."""
@@ -159,7 +159,7 @@ def wait_for(answer: Callable[[], T | None], *, seconds: float) -> T:
     return found
 
 
-def _environment(pid: int) -> bytes:
+def environment_of(pid: int) -> bytes:
     try:
         return Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:

@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 from typer.testing import CliRunner, Result
 
 from cli.main import app
-from tests.deployments.served import Served, wait_for
+from deployments.local_server import is_healthy
+from tests.deployments.served import Served, environment_of, wait_for
 from tests.running import ROOT
 
 SECRET = "block-secret-9c2e44d1"
@@ -100,6 +101,14 @@ def test_deploying_again_changes_nothing_and_asks_nothing(served: Served) -> Non
 def _automations(served: Served) -> set[tuple[str, str, str]]:
     found = served.ask("automations/filter", {})
     return {(one["id"], one["name"], one["updated"]) for one in found if one["name"].startswith("sourcing: ")}
+
+
+def test_the_worker_says_that_it_is_well_and_only_on_this_machine(served: Served) -> None:
+    """Whoever started it asks there, and starts it again when it hangs."""
+    given = dict(one.split(b"=", 1) for one in environment_of(served.part("deployments.worker")).split(b"\0") if one)
+    assert given[b"PREFECT_WORKER_WEBSERVER_HOST"] == b"127.0.0.1"
+    address = f"http://127.0.0.1:{given[b'PREFECT_WORKER_WEBSERVER_PORT'].decode()}"
+    wait_for(lambda: is_healthy(address), seconds=60)
 
 
 def test_a_second_one_says_that_the_first_runs(served: Served) -> None:

@@ -17,6 +17,9 @@ from connectors.xportcn.errors import Misconfigured, ServiceAway
 from tasks.resources import Resources
 from tasks.retrying import TryAgain, may_try_again, retrying_task
 
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+"""Prefect leaves its sockets to the garbage collector when a flow's event loop ends."""
+
 RESOURCES = cast(Resources, SimpleNamespace(settings=SimpleNamespace(retry_delays_s=(0.01,))))
 
 
