@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from connectors.ledger.records import SpendLimits
-from domain.budget import Limits, over_budget, start_of_day
+from domain.budget import Limits, over_budget
 from domain.decisions import Verdict, held
 from domain.money import Money
 from domain.offers import Offer
@@ -59,7 +59,7 @@ def spend_limits(resources: Resources, batch_id: str, budget: Money | None) -> S
         batch_id=batch_id,
         batch=budget,
         day=settings.day_limit,
-        day_start=start_of_day(resources.clock(), settings.timezone),
+        timezone=settings.timezone,
     )
 
 
@@ -70,6 +70,6 @@ def limits_now(resources: Resources, limits: SpendLimits) -> Limits:
         batch=limits.batch,
         day=limits.day,
         batch_spent=Money(resources.ledger.committed_in(limits.batch_id)),
-        day_spent=Money(resources.ledger.spent_since(limits.day_start)),
+        day_spent=Money(resources.ledger.spent_since(limits.day_start(resources.clock()))),
         tolerance=resources.settings.price_tolerance_percent,
     )

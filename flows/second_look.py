@@ -24,7 +24,7 @@ from flows.scheduling import is_deployed, scheduled
 from flows.shown.expected_failures import run_logger
 from flows.sorting import Work
 from tasks.effects.kinds import kind_of
-from tasks.effects.protocol import clear_from
+from tasks.effects.settling import clear_from
 from tasks.resources import Resources
 
 BEGUN = (OrderState.ORDERED, OrderState.PAYMENT_PENDING, OrderState.PAID)

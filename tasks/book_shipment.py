@@ -6,25 +6,33 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from connectors.ledger.records import Intent, OrderChange, OrderRecord
+from connectors.xportcn.errors import ServiceAway
 from domain.decisions import judge_booking
 from domain.effects import Action
 from domain.freight import ChosenFreight
 from domain.states import OrderState
 from tasks.effects.book import Book
+from tasks.effects.kinds import settled
 from tasks.effects.protocol import perform
 from tasks.reading_orders import read_each
 from tasks.resources import Resources
+from tasks.retrying import raise_if_it_passes, retrying_task, this_try
 
 
-@task(name="book_shipment", task_run_name="book {label}", cache_policy=NO_CACHE, persist_result=False, retries=0)
+@retrying_task("book_shipment", "book {label}")
 async def book_shipments(
     resources: Resources, orders: Mapping[str, OrderRecord], freight: Mapping[str, ChosenFreight], *, label: str
 ) -> None:
-    """Book each order once with its chosen freight. Never retried, and never sent again on a guess."""
+    """Book each order once with its chosen freight; a further try asks first whether it is booked after all."""
+    now = await settled(resources, orders)
+    orders = {ref: order for ref, order in now.items() if _is_still_to_book(order, orders[ref])}
+    if this_try().this > 1:
+        try:
+            orders = await still_to_book(resources, orders)
+        except ServiceAway as away:
+            raise_if_it_passes(resources, away)
+            return
     intents = [
         Intent(
             order_ref=ref,
@@ -36,6 +44,11 @@ async def book_shipments(
         for ref, order in orders.items()
     ]
     await perform(Book(resources, freight), intents, orders)
+
+
+def _is_still_to_book(order: OrderRecord, given: OrderRecord) -> bool:
+    """Whether it waits as it did when it was given, or as an order does whose booking was turned away."""
+    return order.state in (given.state, OrderState.PAID) and order.shipment is None
 
 
 async def still_to_book(resources: Resources, orders: Mapping[str, OrderRecord]) -> dict[str, OrderRecord]:

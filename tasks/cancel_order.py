@@ -6,33 +6,35 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from connectors.ledger.order_facts import Facts
 from connectors.ledger.records import Intent, OrderChange, OrderRecord
+from connectors.xportcn.errors import ServiceAway
 from domain.effects import Action
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from tasks.effects.after_sale import after_sale_of
 from tasks.effects.cancel import ACCEPTED, CLOCK_MARGIN, Cancel
+from tasks.effects.kinds import settled
 from tasks.effects.protocol import perform
 from tasks.reading_orders import read_each
 from tasks.resources import Resources
+from tasks.retrying import raise_if_it_passes, retrying_task
 
 CONFIRM_PAUSES_S = (0.0, 1.0, 2.0, 3.0, 3.0)
 
 
-@task(name="cancel_order", task_run_name="cancel {label}", cache_policy=NO_CACHE, persist_result=False, retries=0)
+@retrying_task("cancel_order", "cancel {label}")
 async def cancel_orders(resources: Resources, orders: Mapping[str, OrderRecord], *, reason: str, label: str) -> None:
-    """Cancel each unpaid order once, and wait for the service to close it. Never retried."""
+    """Cancel each unpaid order once, and wait for the service to close it."""
+    given, now = orders, await settled(resources, orders)
+    orders = {ref: order for ref, order in now.items() if order.state in (given[ref].state, OrderState.ORDERED)}
     await asyncio.sleep(max((_too_young(resources, order).total_seconds() for order in orders.values()), default=0))
     intents = [
         Intent(order_ref=ref, action=Action.CANCEL, amount=None, request_hash=order.fingerprint, seen_in=order.state)
         for ref, order in orders.items()
     ]
     await perform(Cancel(resources, reason), intents, orders)
-    await confirm_cancellations(resources, list(orders))
+    await confirm_cancellations(resources, list(given))
 
 
 async def confirm_cancellations(resources: Resources, order_refs: Sequence[str]) -> None:
@@ -43,7 +45,11 @@ async def confirm_cancellations(resources: Resources, order_refs: Sequence[str])
         if not open_ones:
             return
         await asyncio.sleep(pause)
-        shown, _ = await read_each(resources, open_ones.values())
+        try:
+            shown, _ = await read_each(resources, open_ones.values())
+        except ServiceAway as away:
+            raise_if_it_passes(resources, away)
+            return
         changes = [change for ref, one in shown.items() if (change := _confirmed(ref, one))]
         await asyncio.to_thread(resources.ledger.change, changes)
 

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from connectors.ledger.records import Intent, OrderRecord
 from connectors.xportcn.after_sale.base import Ability
 from domain.after_sale import RefundFault
 from domain.effects import Action
+from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform
 from tasks.effects.receipt import ConfirmReceipt
 from tasks.refund import require_after_sale
 from tasks.resources import Resources
+from tasks.retrying import retrying_task
 
 
-@task(
-    name="confirm_receipt",
-    task_run_name="receive {order.order_ref}",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    retries=0,
-)
+@retrying_task("confirm_receipt", "receive {order.order_ref}")
 async def confirm_receipt(resources: Resources, order: OrderRecord) -> None:
     """Confirm one order once. Raises `RefundFault` before anything is sent."""
     if Ability.RECEIVE not in require_after_sale(resources, order).abilities:
         raise RefundFault(f"{order.marketplace} has no call to confirm receipt; it is done there by itself")
+    await settle_open(resources, [order.order_ref])
     intent = Intent(order_ref=order.order_ref, action=Action.RECEIVE, amount=None, request_hash=order.fingerprint)
     await perform(ConfirmReceipt(resources), [intent], {order.order_ref: order})

@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from connectors.ledger.records import Intent, OrderChange, OrderRecord, SpendLimits
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from domain.effects import Action
@@ -15,18 +12,22 @@ from domain.states import OrderState
 from tasks.effects.cart_line import row_ids
 from tasks.effects.create_by_reference import CreateByReference, request_hash
 from tasks.effects.create_from_cart import PART, CreateFromCart
+from tasks.effects.kinds import settled
 from tasks.effects.protocol import perform
 from tasks.resources import Resources
+from tasks.retrying import retrying_task
 
 
-@task(name="create_order", task_run_name="create {label}", cache_policy=NO_CACHE, persist_result=False, retries=0)
+@retrying_task("create_order", "create {label}")
 async def create_orders(
     resources: Resources, orders: Mapping[str, OrderRecord], limits: SpendLimits, *, label: str
 ) -> None:
-    """Create each order once, as approved. Never retried: the ledger says what became of it.
+    """Create each order once, as approved; a further try goes on with those that are provably not ordered.
 
     An order of which a line was put into a cart is made of what lies there, else it is created under its `order_ref`.
     """
+    now = await settled(resources, orders)
+    orders = {ref: order for ref, order in now.items() if _is_still_to_create(order, orders[ref])}
     in_carts = _lie_in_carts(resources, orders)
     intents = [_intent(resources, order) for ref, order in orders.items() if ref not in in_carts]
     await perform(CreateByReference(resources), intents, orders, limits=limits)
@@ -36,6 +37,11 @@ async def create_orders(
             continue
         intent = _intent(resources, orders[ref], part=PART)
         await perform(CreateFromCart(resources), [intent], orders, limits=limits)
+
+
+def _is_still_to_create(order: OrderRecord, given: OrderRecord) -> bool:
+    """Whether it stands where it stood when it was given, on the plan that was approved."""
+    return order.order_id is None and (order.state, order.plan_hash) == (given.state, given.plan_hash)
 
 
 def _lie_in_carts(resources: Resources, orders: Mapping[str, OrderRecord]) -> list[str]:

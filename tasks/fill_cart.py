@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from connectors.ledger.records import EffectRecord, Intent, OrderChange, OrderRecord
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.cart import CartRow, row_of
@@ -15,18 +12,21 @@ from domain.effects import Action, EffectStatus
 from domain.orders import OrderLine
 from domain.states import OrderState
 from tasks.effects.cart_line import AddToCart, part_of, require_cart, row_ids
+from tasks.effects.kinds import settled
 from tasks.effects.protocol import perform
 from tasks.resources import Resources
+from tasks.retrying import raise_if_it_passes, retrying_task
 
 IN_CART = "lies in the cart"
 
 
-@task(name="fill_cart", task_run_name="fill cart {label}", cache_policy=NO_CACHE, persist_result=False, retries=0)
+@retrying_task("fill_cart", "fill cart {label}")
 async def fill_cart(resources: Resources, orders: Mapping[str, OrderRecord], *, label: str) -> None:
-    """Put each line of these orders into its cart once. Never retried: the ledger says what became of it.
+    """Put each line of these orders into its cart once.
 
     One after the other, since a cart adds a SKU that lies there already to its row, and that would mix two orders up.
     """
+    orders = await settled(resources, orders)
     for order in orders.values():
         for line in order.lines:
             await _add(resources, order, line)
@@ -41,7 +41,8 @@ async def _add(resources: Resources, order: OrderRecord, line: OrderLine) -> Non
         row = row_of(await require_cart(resources, order.marketplace).rows(), line)
     except Misconfigured:
         raise
-    except XportcnError:
+    except XportcnError as error:
+        raise_if_it_passes(resources, error)
         return  # not put there: the order says so, and the next run tries again
     if row is not None:
         await _hold(resources, order, _in_the_way(row))

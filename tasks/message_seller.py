@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from connectors.ledger.records import Intent, OrderRecord
 from connectors.xportcn.after_sale.base import Ability
 from domain.after_sale import Refund, RefundFault
 from domain.effects import Action
 from tasks.effects.after_sale import after_sale_of
+from tasks.effects.kinds import settle_open
 from tasks.effects.message import SAY, MessageSeller, words_hash
 from tasks.effects.protocol import perform
 from tasks.resources import Resources
+from tasks.retrying import retrying_task
 
 LONGEST_MESSAGE = 500
 
 
-@task(name="message_seller", task_run_name="message {refund.key}", cache_policy=NO_CACHE, persist_result=False)
+@retrying_task("message_seller", "message {refund.key}")
 async def message_seller(
     resources: Resources, order: OrderRecord, refund: Refund, words: str, vouchers: tuple[str, ...] = ()
 ) -> None:
@@ -29,6 +28,7 @@ async def message_seller(
         raise RefundFault(f"the message has {len(words)} characters: 1 to {LONGEST_MESSAGE} are allowed")
     if not refund.refund_id:
         raise RefundFault(f"{refund.order_ref}: the refund has not reached the service yet")
+    await settle_open(resources, [order.order_ref])
     kind, hashed = MessageSeller(resources, refund, words, vouchers), words_hash(words)
     if await kind.is_said(refund, hashed):
         return

@@ -3,37 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from connectors.ledger.records import Intent, OrderChange, OrderRecord, SpendLimits
 from connectors.ledger.spending import COUNTS_AS_SPENT
-from connectors.xportcn.errors import Misconfigured, XportcnError
-from domain.budget import start_of_day
+from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.decisions import NOT_SHOWN, Payment, judge_payment
 from domain.effects import Action, EffectStatus
 from domain.resolutions import ResolutionKind
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from tasks.effects.create_from_cart import PART as CART
+from tasks.effects.kinds import settled
 from tasks.effects.pay import Pay, paid
 from tasks.effects.protocol import perform
-from tasks.reading_orders import another_s, by_channel, is_another_s, read_each, read_whatever
+from tasks.reading_orders import another_s, by_channel, is_another_s, read_whatever
 from tasks.resources import Resources
+from tasks.retrying import raise_if_it_passes, retrying_task
 
 CONFIRM_PAUSES_S = (0.0, 0.5, 2.0)
 LOOK_BACK = timedelta(days=1)
 PAID_ELSEWHERE = "the service shows it as paid, and no payment of this ledger accounts for it"
 
 
-@task(name="pay", task_run_name="pay {label}", cache_policy=NO_CACHE, persist_result=False, retries=0)
+@retrying_task("pay", "pay {label}")
 async def pay_orders(resources: Resources, orders: Mapping[str, OrderRecord], *, label: str) -> None:
-    """Pay each order once, after reading what it costs now. Never retried: the ledger says what became of it."""
-    shown, unread = await read_whatever(resources, orders.values())
+    """Pay each order once, after reading what it costs now; a further try goes on with those provably not paid."""
+    given, now = orders, await settled(resources, orders)
+    orders = {ref: order for ref, order in now.items() if _is_still_to_pay(order, given[ref])}
+    shown, unread = await _shown(resources, orders.values())
     unread |= await _contradicted(resources, orders, shown)
     astray = {ref: another_s(ref, one) for ref, one in shown.items() if is_another_s(ref, one)}
     astray |= {ref: NOT_SHOWN for ref in orders if ref not in shown and ref not in unread}
@@ -55,11 +55,11 @@ async def pay_orders(resources: Resources, orders: Mapping[str, OrderRecord], *,
     ]
     paid_already = [ref for ref, (verdict, _) in verdicts.items() if verdict is Payment.IS_PAID]
     by_us = _paid_by_us(resources, paid_already)
-    settled = [
+    found_paid = [
         _still(orders[ref], paid(orders[ref], shown[ref], "" if ref in by_us else PAID_ELSEWHERE))
         for ref in paid_already
     ]
-    await asyncio.to_thread(resources.ledger.change, stopped + waiting + settled)
+    await asyncio.to_thread(resources.ledger.change, stopped + waiting + found_paid)
     to_pay = {ref: orders[ref] for ref, (verdict, _) in verdicts.items() if verdict is Payment.PAY}
     intents = [
         Intent(
@@ -72,7 +72,23 @@ async def pay_orders(resources: Resources, orders: Mapping[str, OrderRecord], *,
         for ref, order in to_pay.items()
     ]
     await perform(Pay(resources), intents, to_pay, limits=_limits(resources))
-    await confirm_payments(resources, list(orders))
+    await confirm_payments(resources, list(given))
+
+
+def _is_still_to_pay(order: OrderRecord, given: OrderRecord) -> bool:
+    """Whether it waits as it did when it was given, or as an order does whose payment was turned away."""
+    waits = order.state in (given.state, OrderState.ORDERED, OrderState.PAYMENT_PENDING)
+    return waits and order.order_id is not None and order.paid_minor is None
+
+
+async def _shown(resources: Resources, orders: Iterable[OrderRecord]) -> tuple[dict[str, ServiceOrder], dict[str, str]]:
+    """As `read_whatever`; a service that is away is asked again by another try, as long as there is one."""
+    listed = list(orders)
+    try:
+        return await read_whatever(resources, listed)
+    except ServiceAway as away:
+        raise_if_it_passes(resources, away)
+        return {}, {order.order_ref: f"not paid: {away.message}. Run again" for order in listed}
 
 
 async def _contradicted(
@@ -85,7 +101,7 @@ async def _contradicted(
     cheaper = {ref: one for ref, one in shown.items() if one.total.minor < (orders[ref].total_minor or 0)}
     if not cheaper:
         return {}
-    again, _ = await read_whatever(resources, [orders[ref] for ref in cheaper])
+    again, _ = await _shown(resources, [orders[ref] for ref in cheaper])
     return {
         ref: f"the service showed it for {one.total}, and when asked again not; run again"
         for ref, one in cheaper.items()
@@ -160,8 +176,9 @@ async def confirm_payments(resources: Resources, order_refs: Sequence[str]) -> N
         if not pending:
             return
         await asyncio.sleep(pause)
-        shown, _ = await read_each(resources, pending.values())
-        taken = {ref: one for ref, one in shown.items() if one.status.is_paid and one.taken}
+        shown, _ = await _shown(resources, pending.values())
+        ours = {ref: one for ref, one in shown.items() if not is_another_s(ref, one)}
+        taken = {ref: one for ref, one in ours.items() if one.status.is_paid and one.taken}
         changes = [_still(pending[ref], paid(pending[ref], one)) for ref, one in taken.items()]
         await asyncio.to_thread(resources.ledger.change, changes)
 
@@ -174,8 +191,7 @@ def _still(order: OrderRecord, change: OrderChange) -> OrderChange:
 def _limits(resources: Resources) -> SpendLimits:
     """The limit of the day on which money leaves; the batch has counted these orders since they were created."""
     settings = resources.settings
-    day_start = start_of_day(resources.clock(), settings.timezone)
-    return SpendLimits(batch_id="", batch=None, day=settings.day_limit, day_start=day_start)
+    return SpendLimits(batch_id="", batch=None, day=settings.day_limit, timezone=settings.timezone)
 
 
 def _paid_by_us(resources: Resources, order_refs: Sequence[str]) -> set[str]:

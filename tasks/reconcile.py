@@ -20,7 +20,7 @@ from tasks.asking import ask_again
 from tasks.cancel_order import confirm_cancellations
 from tasks.effects.cancel import ACCEPTED
 from tasks.effects.kinds import kind_of
-from tasks.effects.protocol import clear_from
+from tasks.effects.settling import clear_from
 from tasks.pay import confirm_payments
 from tasks.resources import Resources
 from tasks.retrying import retrying_task

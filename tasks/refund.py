@@ -7,9 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from connectors.concurrently import concurrently
 from connectors.ledger.records import Intent, OrderRecord
 from connectors.xportcn.after_sale.base import Ability, AfterSale, RefundRequest, Target
@@ -30,12 +27,14 @@ from domain.after_sale import (
     settled_description,
     standing,
 )
-from domain.effects import OPEN, Action
+from domain.effects import OPEN, Action, EffectStatus
 from domain.money import Money
+from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform
 from tasks.effects.refund import MODIFY, WITHDRAW, AskRefund, ModifyRefund, WithdrawRefund
 from tasks.follow_refunds import asking, restate, take_outcome
 from tasks.resources import Resources
+from tasks.retrying import retrying_task, this_try
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,19 +52,33 @@ class RefundWish:
     vouchers: tuple[str, ...] = ()
 
 
-@task(name="refund", task_run_name="refund {order.order_ref}", cache_policy=NO_CACHE, persist_result=False, retries=0)
+@retrying_task("refund", "refund {order.order_ref}")
 async def ask_refund(resources: Resources, order: OrderRecord, wish: RefundWish) -> list[str]:
-    """Ask for what is wished; answers the keys of the refunds. Never retried: the ledger says what became of it.
+    """Ask for what is wished; answers the keys of the refunds. A further try leaves out what this run has asked for.
 
     Where the seller refused an earlier refund of the same part, that one is modified. Raises `RefundFault` before
     anything is sent.
     """
-    prepared = await _prepare(resources, order, wish)
+    await settle_open(resources, [order.order_ref])
+    earlier = resources.ledger.refunds.of_orders([order.order_ref])
+    asked = _asked_before(resources, earlier) if this_try().this > 1 else []
+    prepared = await _prepare(resources, order, wish, earlier, [refund.part for refund in asked])
     for refund, _ in prepared:
         if refund.state is RefundState.ASKING:
             await asyncio.to_thread(resources.ledger.refunds.put, refund)
     await concurrently(prepared, lambda pair: _ask(resources, order, *pair), at_once=resources.concurrency)
-    return [refund.key for refund, _ in prepared]
+    return [refund.key for refund in (*asked, *(refund for refund, _ in prepared))]
+
+
+def _asked_before(resources: Resources, refunds: Sequence[Refund]) -> list[Refund]:
+    """Those that an earlier try has asked for, or modified."""
+    effects = resources.ledger.effects_of({refund.order_ref for refund in refunds})
+    ours = {e.part for e in effects if e.status is EffectStatus.DONE and e.owner == resources.ledger.owner}
+    return [
+        refund
+        for refund in refunds
+        if any(part == refund.effect_part or part.startswith(f"{refund.effect_part}{MODIFY}") for part in ours)
+    ]
 
 
 async def refund_options(resources: Resources, order: OrderRecord, kind: RefundKind) -> tuple[RefundOption, ...]:
@@ -76,7 +89,9 @@ async def refund_options(resources: Resources, order: OrderRecord, kind: RefundK
     return await after_sale.options(str(order.order_id), targets[0], kind)
 
 
-async def _prepare(resources: Resources, order: OrderRecord, wish: RefundWish) -> list[tuple[Refund, RefundRequest]]:
+async def _prepare(
+    resources: Resources, order: OrderRecord, wish: RefundWish, earlier: Sequence[Refund], leave_out: Sequence[str]
+) -> list[tuple[Refund, RefundRequest]]:
     after_sale = require_after_sale(resources, order)
     numbers = [line.line_no for line in order.lines]
     if unknown := set(wish.lines) - set(numbers):
@@ -84,8 +99,8 @@ async def _prepare(resources: Resources, order: OrderRecord, wish: RefundWish) -
     targets = await after_sale.targets(str(order.order_id), order.lines, set(wish.lines or numbers))
     if wish.amount is not None and len(targets) > 1:
         raise RefundFault("each line has a refund of its own here: give the amount with --line, line by line")
+    targets = tuple(one for one in targets if part_name(one.lines, numbers) not in leave_out)
     links = await _links(after_sale, wish.vouchers)
-    earlier = resources.ledger.refunds.of_orders([order.order_ref])
     _require_known(resources, earlier)
     return [await _prepared(after_sale, order, wish, target, earlier, links) for target in targets]
 
@@ -250,12 +265,13 @@ def require_after_sale(resources: Resources, order: OrderRecord) -> AfterSale:
     return after_sale
 
 
-@task(name="withdraw", task_run_name="withdraw {refund.key}", cache_policy=NO_CACHE, persist_result=False, retries=0)
+@retrying_task("withdraw", "withdraw {refund.key}")
 async def withdraw(resources: Resources, order: OrderRecord, refund: Refund) -> None:
     """Take a refund back, once."""
     after_sale = require_after_sale(resources, order)
     if Ability.WITHDRAW not in after_sale.abilities:
         raise RefundFault(f"{order.marketplace} has no call to withdraw a refund; do it in the console")
+    await settle_open(resources, [order.order_ref])
     intent = Intent(
         order_ref=order.order_ref,
         action=Action.CANCEL,

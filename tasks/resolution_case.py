@@ -17,7 +17,7 @@ from domain.states import OrderState, can_move
 from tasks.effects.create import Create
 from tasks.effects.kind import Attempt, Proof
 from tasks.effects.kinds import kind_of
-from tasks.effects.protocol import clear_from
+from tasks.effects.settling import clear_from
 from tasks.reading_orders import read_orders
 from tasks.resources import Resources
 

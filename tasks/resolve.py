@@ -20,8 +20,8 @@ from domain.states import OrderState, can_move
 from tasks.effects.after_sale import after_sale_of, refund_of
 from tasks.effects.cart_line import AddToCart
 from tasks.effects.kinds import kind_of
-from tasks.effects.protocol import clear_from
 from tasks.effects.refund import AskRefund
+from tasks.effects.settling import clear_from
 from tasks.follow_refunds import take_outcome
 from tasks.open_questions import accepted_payment, is_several, may_be_adopted, newest_done
 from tasks.resolution_case import Case

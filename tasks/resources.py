@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -14,8 +14,9 @@ from connectors.crash_points import BEFORE_FIRST_BYTE, BEFORE_SEND, reach
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.ground import GroundLost, account, as_lost
 from connectors.ledger.recorder import OutcomeRecorder
+from connectors.ledger.records import EffectRecord
 from connectors.ledger.repeating import repeating
-from connectors.ledger.send_log import SendLog, is_dead, prune
+from connectors.ledger.send_log import SendLog, is_dead, never_sent, prune
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.snapshots.writer import require_place
@@ -42,7 +43,11 @@ def utc_now() -> datetime:
 
 @dataclass(eq=False)
 class Resources:
-    """Open for one run; everything a task needs to act."""
+    """Open for one run; everything a task needs to act.
+
+    `noted` are the keys of effects that this run may have sent, None where nobody keeps them; `in_hand` the slots of
+    those that it is about to claim, has on the wire or has yet to record.
+    """
 
     settings: SourcingSettings
     client: XportcnClient
@@ -52,6 +57,8 @@ class Resources:
     clock: Clock
     offerings: dict[Marketplace, Offering]
     concurrency: int
+    noted: Collection[str] | None = None
+    in_hand: set[str] = field(default_factory=set)
     _warehouse: Warehouse | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -70,6 +77,12 @@ class Resources:
     def gate(self) -> Gate:
         """Where calls wait while the service is away or throttles."""
         return self.client.gate
+
+    def never_left(self, effect: EffectRecord) -> bool:
+        """Whether an effect that nobody has in hand was provably never sent: by a run that ended, or by this one."""
+        if self.noted is not None and effect.sender == self.ledger.owner:
+            return effect.key not in self.noted
+        return never_sent(self.send_logs, effect.sender, effect.key)
 
     def dead_owners(self, order_refs: list[str]) -> set[str]:
         """Runs that hold leases on these orders and have provably ended."""
@@ -105,7 +118,9 @@ async def open_resources(
             except GroundLost as error:
                 raise NotSent(f"{claim.key}: {error}", retry_after_s=NEVER_S) from error
             except OSError as error:
-                raise NotSent(f"{claim.key}: the send log can't be written ({error.strerror})") from error
+                raise NotSent(
+                    f"{claim.key}: the send log can't be written ({error.strerror})", retry_after_s=NEVER_S
+                ) from error
             reach(BEFORE_FIRST_BYTE, claim.action)
 
         gate = gate_of(
@@ -127,6 +142,7 @@ async def open_resources(
                 clock=clock,
                 offerings={marketplace: offering_of(marketplace, client) for marketplace in Marketplace},
                 concurrency=concurrency or settings.concurrency,
+                noted=log.noted,
             )
         ledger.ground.require_places()
         if log.owner not in ledger.senders_in_doubt():

@@ -6,6 +6,7 @@ What makes that safe is the ledger, not Prefect: each try reads it anew, and not
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache, wraps
@@ -20,7 +21,8 @@ from pydantic import PrivateAttr
 
 from connectors.ledger.engine import LedgerUnusable
 from connectors.settings import MissingSetting
-from connectors.xportcn.errors import Misconfigured, ServiceAway
+from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
+from connectors.xportcn.gate import impatient
 from tasks.resources import Resources
 
 P = ParamSpec("P")
@@ -29,19 +31,41 @@ R = TypeVar("R")
 RETRIES = 200
 """More than there can be: a try waits at the gate while the service is away, so what counts is how often that was."""
 JITTER = 0.3
-tries_left: ContextVar[int] = ContextVar("tries_left", default=0)
-"""How often a task may still be tried again, where no Prefect runs it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """Which try of a task this is, from 1, and how many may follow."""
+
+    this: int = 1
+    left: int = 0
+
+
+ONE = Tries()
+tries: ContextVar[Tries] = ContextVar("tries", default=ONE)
+"""Of a task that no Prefect runs."""
 
 
 class TryAgain(Exception):
     """What is left of a task waits for the service; the message is the reason. All that is known is recorded."""
 
 
+def this_try() -> Tries:
+    """The try that runs now."""
+    if (run := TaskRunContext.get()) is None:
+        return tries.get()
+    return Tries(run.task_run.run_count, run.task.retries + 1 - run.task_run.run_count)
+
+
 def may_try_again(resources: Resources) -> bool:
     """Whether another try is worth it and will come: else a task records what is left, and returns."""
-    run = TaskRunContext.get()
-    left = run.task.retries + 1 - run.task_run.run_count if run else tries_left.get()
-    return left > 0
+    return this_try().left > 0 and resources.gate.waits and not resources.gate.is_over
+
+
+def raise_if_it_passes(resources: Resources, error: XportcnError) -> None:
+    """Raise `TryAgain` for a read that failed since the service is away, while a further try may bring it."""
+    if isinstance(error, ServiceAway) and may_try_again(resources):
+        raise TryAgain(error.message) from error
 
 
 @dataclass(frozen=True)
@@ -58,7 +82,7 @@ class RetryingTask(Generic[P, R]):
     @cache  # noqa: B019 - a task lives as long as its module
     def task(self, delays_s: tuple[float, ...]) -> Task[Concatenate[Resources, P], Coroutine[Any, Any, R]]:
         """Prefect's task: it fixes the delays when it is built, and uses the last one for all further tries."""
-        return _TellingTask(
+        return TellingTask(
             self.fn,
             name=self.name,
             task_run_name=self.run_name,
@@ -79,19 +103,21 @@ def retrying_task(
     def made(function: Callable[Concatenate[Resources, P], Coroutine[Any, Any, R]]) -> RetryingTask[P, R]:
         @wraps(function)
         async def one_try(resources: Resources, /, *args: P.args, **kwargs: P.kwargs) -> R:
-            try:
-                return await function(resources, *args, **kwargs)
-            except ServiceAway as away:
-                if may_try_again(resources):
-                    raise TryAgain(away.message) from away
-                raise
+            with suppress(ServiceAway):  # patience is over: what is left is recorded with that reason
+                await resources.gate.opened()
+            with impatient():
+                try:
+                    return await function(resources, *args, **kwargs)
+                except ServiceAway as away:
+                    raise_if_it_passes(resources, away)
+                    raise
 
         return RetryingTask(name, run_name, one_try)
 
     return made
 
 
-class _TellingTask(Task[P, R]):
+class TellingTask(Task[P, R]):
     """A task whose runs say in *AwaitingRetry* why they wait. Prefect itself says it in the log alone."""
 
     async def create_local_run(self, *args: Any, **kwargs: Any) -> TaskRun:

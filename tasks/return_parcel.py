@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from connectors.ledger.records import Intent, OrderRecord
 from connectors.xportcn.after_sale.base import Carrier
 from domain.after_sale import Refund, RefundFault, RefundState, standing
 from domain.effects import Action
 from tasks.effects.after_sale import after_sale_of
+from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform
 from tasks.effects.return_parcel import ReturnParcel
 from tasks.resources import Resources
+from tasks.retrying import retrying_task
 
 
-@task(name="return_parcel", task_run_name="return {refund.key}", cache_policy=NO_CACHE, persist_result=False, retries=0)
+@retrying_task("return_parcel", "return {refund.key}")
 async def return_parcel(
     resources: Resources,
     order: OrderRecord,
@@ -34,6 +33,7 @@ async def return_parcel(
     """
     if refund.state is not RefundState.TO_RETURN:
         raise RefundFault(f"no parcel can be named now: {standing(refund)}")
+    await settle_open(resources, [order.order_ref])
     carrier = choose_carrier(await after_sale_of(resources, refund.marketplace).carriers(refund.refund_id), company)
     kind = ReturnParcel(resources, refund, carrier.code, number, note, vouchers)
     intent = Intent(

@@ -12,11 +12,12 @@ from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import ROAD, OrderState
 from domain.tracking import state_from_parcels
 from tasks.asking import Found, ask_each
+from tasks.effects.kinds import settle_open
 from tasks.effects.parcel_report import ReportParcel
 from tasks.effects.protocol import perform
 from tasks.reading_orders import read_each
 from tasks.resources import Resources
-from tasks.retrying import retrying_task
+from tasks.retrying import retrying_task, this_try
 
 NOT_FOUND = "404"
 
@@ -70,6 +71,8 @@ async def tell_warehouse(
 
     Of several parcels of one order one after the other, since a claim is for one effect of each order.
     """
+    if this_try().this > 1:
+        await settle_open(resources, shown)
     parcels = {ref: list(one.parcels) for ref, one in shown.items() if orders[ref].shipment is not None}
     for place in range(max((len(listed) for listed in parcels.values()), default=0)):
         now = {ref: listed[place] for ref, listed in parcels.items() if place < len(listed)}

@@ -50,15 +50,23 @@ def claim_each(
     """Claim what is still valid and what the limits have room for, in this transaction."""
     intents = still_valid(connection, intents, limits.batch_id if limits else "")
     if limits is not None and intents:
-        intents = _within(ledger, connection, intents, limits)
+        intents = _within(ledger, connection, intents, limits, now)
     if not intents:
         return Claimed(won={}, settled={}, open={})
     latest = latest_attempts(connection, intents)
     rows = [
-        intent_row(intent, latest.get(slot_of(intent)), owner=ledger.owner, now=now, lease=lease) for intent in intents
+        intent_row(intent, last, owner=ledger.owner, now=now, lease=lease)
+        for intent in intents
+        if not _was_refused((last := latest.get(slot_of(intent))), ledger.owner)
     ]
     rows.sort(key=lambda row: str(row["key"]))  # two runs that lock rows in one order never deadlock
-    return claimed_of(connection, effect_records(connection, _claiming(ledger.insert), rows), intents)
+    won = effect_records(connection, _claiming(ledger.insert), rows) if rows else []
+    return claimed_of(connection, won, intents)
+
+
+def _was_refused(latest: EffectRecord | None, owner: str) -> bool:
+    """Whether this very run heard a no: another attempt is the next run's, when somebody has mended the cause."""
+    return latest is not None and latest.status is EffectStatus.REFUSED and latest.owner == owner
 
 
 def claimed_of(connection: Connection, won: Sequence[EffectRecord], intents: Sequence[Intent]) -> Claimed:
@@ -89,10 +97,10 @@ def won_unheard(
 
 
 def _within(
-    ledger: Transactions, connection: Connection, intents: Sequence[Intent], limits: SpendLimits
+    ledger: Transactions, connection: Connection, intents: Sequence[Intent], limits: SpendLimits, now: datetime
 ) -> Sequence[Intent]:
     """The intents that the limits have room for; the others' orders are held."""
-    reasons = without_room(connection, intents, limits)
+    reasons = without_room(connection, intents, limits, now)
     what = "ordered, not paid: " if intents[0].action is Action.PAY else ""
     for order_ref, reason in reasons.items():
         change = OrderChange(order_ref=order_ref, state=OrderState.HELD, reason=f"{what}{reason}")

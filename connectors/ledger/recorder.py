@@ -29,11 +29,13 @@ class OutcomeRecorder:
             batch, self._waiting = self._waiting, []
             try:
                 written = await asyncio.to_thread(self._ledger.record, [outcome for outcome, _ in batch])
-            except Exception as error:  # noqa: BLE001 - every waiter must hear of it
-                for _, done in batch:
+            except BaseException as error:
+                for _, done in batch:  # every waiter must hear of it
                     if not done.done():
                         done.set_exception(error)
-                continue
+                if isinstance(error, Exception):
+                    continue
+                raise
             for (_, done), ok in zip(batch, written, strict=True):
                 if not done.done():
                     done.set_result(ok)

@@ -10,6 +10,7 @@ from typing import Any
 
 from connectors.ledger.codec import from_json
 from connectors.ledger.order_facts import NOTHING, Facts
+from domain.budget import start_of_day
 from domain.effects import Action, Claim, EffectStatus, effect_key
 from domain.freight import FreightQuote
 from domain.marketplace import Marketplace
@@ -209,12 +210,19 @@ class Intent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendLimits:
-    """What claims to create and to pay may spend in all, checked in the claim's own transaction; None is no limit."""
+    """What claims to create and to pay may spend in all, checked in the claim's own transaction; None is no limit.
+
+    The day is that of the claim, in `timezone`: a run may go past midnight.
+    """
 
     batch_id: str
     batch: Money | None
     day: Money | None
-    day_start: datetime
+    timezone: str = "UTC"
+
+    def day_start(self, now: datetime) -> datetime:
+        """Since when what is spent counts for the day of `now`."""
+        return start_of_day(now, self.timezone)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

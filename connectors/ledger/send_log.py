@@ -33,10 +33,11 @@ def names_a_run(owner: str) -> bool:
 
 
 class SendLog:
-    """The log of one run. `owner` is its name, also in the ledger's rows."""
+    """The log of one run. `owner` is its name, also in the ledger's rows; `noted` are effects that may have left."""
 
     def __init__(self, folder: Path) -> None:
         """Begin a log. Raises `LedgerUnusable` where none can be written: without it nothing may be sent."""
+        self.noted: set[str] = set()
         self._file = -1
         self._is_broken = False
         try:
@@ -71,6 +72,7 @@ class SendLog:
         """
         if self._is_broken:
             raise OSError(errno.EIO, f"{self.path} could not be written before; free some disk space and run again")
+        self.noted.add(claim.key)
         self._write(claim.key)
 
     def _write(self, line: str) -> None:

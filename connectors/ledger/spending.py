@@ -25,7 +25,9 @@ SPENDING_LOCK = 7_307_422
 COUNTS_AS_SPENT = (EffectStatus.SENDING, EffectStatus.UNKNOWN, EffectStatus.DONE)
 
 
-def without_room(connection: Connection, intents: Sequence[Intent], limits: SpendLimits) -> dict[str, str]:
+def without_room(
+    connection: Connection, intents: Sequence[Intent], limits: SpendLimits, now: datetime
+) -> dict[str, str]:
     """Why some of these orders may not be created or paid, by `order_ref`.
 
     Runs are let in one by one, each until it commits. An order that the day has counted already, as one that is paid
@@ -33,15 +35,16 @@ def without_room(connection: Connection, intents: Sequence[Intent], limits: Spen
     """
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(SPENDING_LOCK)))
+    day_start = limits.day_start(now)
     spent = Limits(
         batch=limits.batch,
         day=limits.day,
         batch_spent=Money(batch_total(connection, limits.batch_id)),
-        day_spent=Money(day_total(connection, limits.day_start)),
+        day_spent=Money(day_total(connection, day_start)),
     )
     refs = [intent.order_ref for intent in intents]
     most = dict(connection.execute(_MOST, {"refs": refs}).all())
-    counted = set(connection.scalars(_COUNTED, {"refs": refs, "since": limits.day_start}))
+    counted = set(connection.scalars(_COUNTED, {"refs": refs, "since": day_start}))
     return over_budget([(ref, Money(most[ref])) for ref in refs if ref not in counted], spent)
 
 

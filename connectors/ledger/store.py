@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
@@ -247,31 +247,32 @@ class Ledger(Transactions):
         lease: timedelta,
         dead_owners: Iterable[str],
         owns: Callable[[str], bool] = lambda _part: True,
+        in_hand: Container[str] = (),
     ) -> list[EffectRecord]:
         """Become the holder of effects that may have been sent, to read what became of them.
 
-        Only of those whose part a kind of effect `owns` (see `effect_key`), and whose lease is over or owner is dead.
+        Only of those whose part a kind of effect `owns` (see `effect_key`), and whose lease is over, whose owner is
+        dead, or which this very run holds with nobody at work on them: it has not their slots `in_hand`.
         `sender` and `intent_at` stay: they tell what may be on its way.
         """
-        now, tries = self.clock(), count()
-        ours = (effects.c.owner == self.owner, effects.c.lease_until == now + lease)
-        open_ones = (
+        now = self.clock()
+        adrift = and_(
             effects.c.order_ref.in_(list(order_refs)),
             effects.c.action == action,
             effects.c.status.in_(OPEN),
+            or_(effects.c.lease_until <= now, effects.c.owner.in_([self.owner, *dead_owners])),
         )
-        adrift = (*open_ones, or_(effects.c.lease_until <= now, effects.c.owner.in_(list(dead_owners))))
+
+        def is_free(record: EffectRecord) -> bool:
+            return owns(record.part) and not (record.owner == self.owner and record.slot in in_hand)
 
         @repeating
         def try_once() -> list[EffectRecord]:
             with self.transaction() as connection:
-                # an earlier try may have been committed without our hearing of it
-                which = or_(and_(*adrift), and_(*open_ones, *ours)) if next(tries) else and_(*adrift)
-                found = effect_records(connection, select(effects).where(which))
-                keys = [record.key for record in found if owns(record.part)]
+                found = effect_records(connection, select(effects).where(adrift))
                 statement = (
                     update(effects)
-                    .where(which, effects.c.key.in_(keys))
+                    .where(adrift, effects.c.key.in_([record.key for record in found if is_free(record)]))
                     .values(fence=effects.c.fence + 1, owner=self.owner, lease_until=now + lease)
                     .returning(effects)
                 )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 
-from connectors.ledger.records import EffectRecord
-from connectors.xportcn.errors import Misconfigured
+from connectors.ledger.records import EffectRecord, OrderRecord
+from connectors.xportcn.errors import Misconfigured, ServiceAway
 from domain.after_sale import UNDER_WAY, RefundState
 from domain.effects import OPEN
 from domain.marketplace import Marketplace
@@ -20,10 +22,10 @@ from tasks.effects.kind import EffectKind
 from tasks.effects.message import MessageSeller
 from tasks.effects.parcel_report import ReportParcel
 from tasks.effects.pay import Pay
-from tasks.effects.protocol import settle
 from tasks.effects.receipt import ConfirmReceipt
 from tasks.effects.refund import AskRefund, ModifyRefund, WithdrawRefund
 from tasks.effects.return_parcel import ReturnParcel
+from tasks.effects.settling import settle
 from tasks.follow_refunds import restate, take_outcome
 from tasks.resources import Resources
 
@@ -62,6 +64,8 @@ async def settle_open(resources: Resources, order_refs: Iterable[str]) -> None:
     """
     refs, trouble = list(order_refs), list[Misconfigured]()
     if waiting := resources.ledger.unsettled(refs):
+        with suppress(ServiceAway):  # that is waited for before anything is taken over
+            await resources.gate.opened()
         opened = _by_kind(resources, waiting)
         for kind in KINDS:
             for group in opened[kind].values():
@@ -72,6 +76,13 @@ async def settle_open(resources: Resources, order_refs: Iterable[str]) -> None:
     await _bring_refunds_on(resources, refs)
     if trouble:
         raise trouble[0]
+
+
+async def settled(resources: Resources, order_refs: Iterable[str]) -> dict[str, OrderRecord]:
+    """These orders as they are now, after what is open of them was settled: so begins each try of a task."""
+    refs = list(order_refs)
+    await settle_open(resources, refs)
+    return await asyncio.to_thread(resources.ledger.orders, refs)
 
 
 def _by_kind(

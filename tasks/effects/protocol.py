@@ -1,38 +1,69 @@
-"""The effect protocol: claim, intend, send once, record; and read before anything is ever sent again."""
+"""The effect protocol: claim, intend, send once, record; what was provably not sent is claimed anew."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
-from connectors.concurrently import concurrently
+from connectors.concurrently import each_to_its_end, to_its_end
 from connectors.crash_points import AFTER_ANSWER, AFTER_INTENT, AFTER_RECORD, BEFORE_INTENT, reach
-from connectors.ledger.records import EffectRecord, Intent, OrderChange, OrderRecord, Outcome, SpendLimits
-from connectors.ledger.send_log import never_sent
-from connectors.xportcn.errors import Misconfigured, NotSent, Refused, Unanswered, XportcnError
+from connectors.ledger.claiming import slot_of
+from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderRecord, Outcome, SpendLimits
+from connectors.xportcn.errors import Misconfigured, NotSent, Refused, ServiceAway, Unanswered, XportcnError
+from connectors.xportcn.gate import impatient
 from domain.effects import Claim, EffectStatus
 from domain.states import OrderState
-from tasks.effects.kind import Attempt, EffectKind, Proof, Reply, Sighting, Unproven
-from tasks.resources import Resources
+from domain.wording import number_of
+from tasks.effects.kind import EffectKind, Proof, Reply
+from tasks.effects.outcomes import Begun
+from tasks.effects.settling import settle
+from tasks.resources import NEVER_S
+from tasks.retrying import TryAgain, may_try_again, this_try
 
-SEND_TRIES = 5
-FIRST_PAUSE_S = 0.5
+VAIN_ROUNDS = 5
+"""So often what was turned away is sent anew without any of it getting through."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 8.0
+FEW_TRIES = 4
+"""So often a task is tried again for what is turned away, or can't be asked about, while the service is there."""
+TOO_MANY_CALLS = 429
+
+
+class PassedOver(RuntimeError):
+    """A defect: an effect of this very run is open, nobody is at work on it, and it would have been left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class _TurnedAway:
+    """Why provably nothing was sent, and the state in which that left the order."""
+
+    error: NotSent
+    state: OrderState | None
 
 
 @dataclass(slots=True)
-class _Chunk:
-    kind: EffectKind
-    orders: Mapping[str, OrderRecord]
+class _Chunk(Begun):
+    """What became of a round: orders that were `turned_away`, by reference, and `halt`, why no more are begun."""
+
     trouble: list[Misconfigured] = field(default_factory=list)
+    turned_away: dict[str, _TurnedAway] = field(default_factory=dict)
+    begun: set[str] = field(default_factory=set)
+    recorded: set[str] = field(default_factory=set)
+    halt: ServiceAway | None = None
+    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
-    def resources(self) -> Resources:
-        return self.kind.resources
+    def is_over(self) -> bool:
+        return bool(self.trouble) or self.cancelled.is_set()
 
-    def attempt(self, record: EffectRecord) -> Attempt:
-        return Attempt(self.orders[record.order_ref], record)
+    def begin_round(self) -> None:
+        self.turned_away, self.begun, self.recorded, self.halt = {}, set(), set(), None
+
+    def turn_away(self, record: EffectRecord, error: NotSent, reason: str) -> Outcome:
+        outcome = self.unsent(record, reason)
+        self.turned_away[record.order_ref] = _TurnedAway(error, outcome.change.state if outcome.change else None)
+        return outcome
 
 
 async def perform(
@@ -44,78 +75,119 @@ async def perform(
 ) -> None:
     """Do the action for each order at most once; what became of it is in the ledger afterwards.
 
-    Orders whose effect is open (another run's, or one that `settle` could not clear) are left alone.
-    Raises `Misconfigured` at the end of the chunk when the service refuses the account.
+    Orders whose effect is open (another run's, or one that `settle` could not clear) are left alone. Who cancels it is
+    heard once no call is on the wire any more and everything is recorded. Raises `TryAgain` while the service is away
+    and a further try of the task may bring the rest, `Misconfigured` when the service refuses the account.
     """
-    if not intents:
-        return
-    resources = kind.resources
-    reach(BEFORE_INTENT, kind.action)
-    claimed = await asyncio.to_thread(resources.ledger.claim, intents, lease=resources.lease, limits=limits)
-    reach(AFTER_INTENT, kind.action)
     chunk = _Chunk(kind, orders)
-    await concurrently(
-        _batches(chunk, claimed.won.values()), lambda batch: _send(chunk, batch), at_once=resources.concurrency
-    )
+    await to_its_end(_in_rounds(chunk, intents, limits), on_cancel=chunk.cancelled.set)
+
+
+async def _in_rounds(chunk: _Chunk, intents: Sequence[Intent], limits: SpendLimits | None) -> None:
+    """Claim, send, record; then the same with those that were turned away, as long as that is soon and not in vain.
+
+    Between two rounds nothing is claimed: waiting holds no lease.
+    """
+    left, vain = list(intents), 0
+    while left:
+        before = len(left)
+        with impatient():  # leases run
+            left = await _round(chunk, left, limits)
+        vain = vain + 1 if len(left) == before else 0
+        if not left or chunk.is_over or vain == VAIN_ROUNDS or not await _is_soon(chunk, vain):
+            break
     if chunk.trouble:
         raise chunk.trouble[0]
+    _ask_for_another_try(chunk)
 
 
-async def settle(kind: EffectKind, order_refs: Collection[str]) -> None:
-    """Read what became of effects of a kind that may have been sent: by a run that died, or that got no answer.
+async def _round(chunk: _Chunk, intents: Sequence[Intent], limits: SpendLimits | None) -> list[Intent]:
+    """Send each once; answers the intents that were turned away, as they may be claimed again."""
+    resources = chunk.resources
+    chunk.begin_round()
+    slots = {slot_of(intent) for intent in intents} - resources.in_hand
+    resources.in_hand |= slots  # before there are rows: nothing else of this run may take them over
+    try:
+        reach(BEFORE_INTENT, chunk.kind.action)
+        claimed = await asyncio.to_thread(resources.ledger.claim, intents, lease=resources.lease, limits=limits)
+        reach(AFTER_INTENT, chunk.kind.action)
+        won = list(claimed.won.values())
+        try:
+            _require_none_passed_over(chunk, claimed, slots)
+            await _send_all(chunk, won)
+        finally:
+            await _leave_none_open(chunk, won)
+    finally:
+        resources.in_hand -= slots
+    return [_as_left(chunk, intent) for intent in intents if intent.order_ref in chunk.turned_away]
 
-    Each ends as done, as provably not sent (then it may be claimed anew), or stays unknown with a question.
-    """
-    resources, refs = kind.resources, list(order_refs)
-    dead = await asyncio.to_thread(resources.dead_owners, refs)
-    found = await asyncio.to_thread(
-        resources.ledger.take_over,
-        refs,
-        action=kind.action,
-        owns=kind.owns,
-        lease=resources.lease,
-        dead_owners=dead,
+
+def _require_none_passed_over(chunk: _Chunk, claimed: Claimed, slots: Collection[str]) -> None:
+    """Each try begins with settling, so nothing that this run left *sending* is open by now."""
+    for record in claimed.open.values():
+        is_own = record.owner == chunk.resources.ledger.owner and record.slot in slots
+        if is_own and record.status is EffectStatus.SENDING:
+            raise PassedOver(f"{record.key} was begun by this run and is open, and nobody asks what became of it")
+
+
+async def _send_all(chunk: _Chunk, records: Sequence[EffectRecord]) -> None:
+    await each_to_its_end(
+        _batches(chunk, records),
+        lambda batch: _send(chunk, batch),
+        at_once=chunk.resources.concurrency,
+        until=lambda: chunk.halt or chunk.is_over,
     )
-    if not found:
+
+
+async def _leave_none_open(chunk: _Chunk, records: Sequence[EffectRecord]) -> None:
+    """Give back what was not begun; what was begun and could not be recorded is read about under a new fence.
+
+    By now no call is on the wire. Where the ledger can't be written, the next try settles it, or the next run.
+    """
+    resources = chunk.resources
+    idle = [record for record in records if record.key not in chunk.begun]
+    lost = [record for record in records if record.key in chunk.begun - chunk.recorded]
+    resources.in_hand -= {record.slot for record in lost}
+    if idle:
+        error = chunk.halt or NotSent(str(chunk.trouble[0]) if chunk.trouble else "the run was stopped before that")
+        outcomes = [chunk.turn_away(record, error, f"{error.message}; nothing was sent. Run again") for record in idle]
+        await asyncio.to_thread(resources.ledger.record, outcomes)
+    if lost:
+        await settle(chunk.kind, [record.order_ref for record in lost])
+
+
+def _as_left(chunk: _Chunk, intent: Intent) -> Intent:
+    state = chunk.turned_away[intent.order_ref].state
+    return replace(intent, seen_in=state) if state and intent.seen_in else intent
+
+
+async def _is_soon(chunk: _Chunk, vain: int) -> bool:
+    """Wait until the next round can be; False when that takes long, or somebody stops the run."""
+    gate, turned_away = chunk.resources.gate, chunk.turned_away.values()
+    pause = max(FIRST_PAUSE_S * 2**vain, *(one.error.retry_after_s or 0.0 for one in turned_away))
+    if pause > LONGEST_PAUSE_S:
+        return False
+    with suppress(TimeoutError):
+        async with asyncio.timeout(pause):
+            await chunk.cancelled.wait()
+    with suppress(TimeoutError, ServiceAway):
+        async with asyncio.timeout(LONGEST_PAUSE_S):
+            await gate.opened()
+            return not chunk.is_over
+    return False
+
+
+def _ask_for_another_try(chunk: _Chunk) -> None:
+    """Raise `TryAgain` for causes that pass: the service is away, or turns away, or could not be asked, just now."""
+    errors = [one.error for one in chunk.turned_away.values() if (one.error.retry_after_s or 0.0) < NEVER_S]
+    if chunk.cancelled.is_set() or not may_try_again(chunk.resources) or not (errors or chunk.is_unheard):
         return
-    # what was read before the effects became ours may be older than what their last holder knew
-    now = await asyncio.to_thread(resources.ledger.orders, [record.order_ref for record in found])
-    chunk = _Chunk(kind, now)
-    asked_at = resources.clock()
-    seen = await _look(chunk, found)
-    outcomes = [_settled(chunk, record, seen, asked_at) for record in found]
-    await asyncio.to_thread(resources.ledger.record, outcomes)
-
-
-def _settled(
-    chunk: _Chunk, record: EffectRecord, seen: Mapping[str, Sighting] | XportcnError, asked_at: datetime
-) -> Outcome:
-    proof = None if isinstance(seen, XportcnError) else seen.get(record.key)
-    if isinstance(proof, Proof):
-        return _done(chunk, record, proof)
-    if never_sent(chunk.resources.send_logs, record.sender, record.key):
-        return _unsent(chunk, record, "the run ended before it was sent")
-    if isinstance(seen, XportcnError):
-        return _unknown(chunk, record, f"the service could not be asked what became of it ({seen.message})")
-    return _unknown(chunk, record, proof) if isinstance(proof, str) else _not_seen(chunk, record, proof, asked_at)
-
-
-def _not_seen(chunk: _Chunk, record: EffectRecord, proof: Unproven | None, asked_at: datetime) -> Outcome:
-    if chunk.kind.repeatable:
-        return _unsent(chunk, record, "no answer; done again by the next run")
-    if not chunk.kind.absence_proves:
-        return _unknown(chunk, record, "")
-    if asked_at < (clear_at := clear_from(chunk.resources, record)):  # this process may have been stopped since
-        return _unknown(chunk, record, f"it may still arrive until {clear_at:%Y-%m-%d %H:%M} UTC; run again after that")
-    if isinstance(proof, Unproven):
-        return _unknown(chunk, record, proof.why, ask=True)
-    return _unsent(chunk, record, "the service never received it")
-
-
-def clear_from(resources: Resources, record: EffectRecord) -> datetime:
-    """From when on not seeing an effect says that it never happened: it may have left at any time within its lease."""
-    leaves_by = record.leaves_by or record.intent_at + resources.lease
-    return leaves_by + timedelta(seconds=resources.settings.settle_s)
+    why = chunk.resources.gate.closed
+    is_throttled = any(error.status == TOO_MANY_CALLS for error in errors)
+    if not why and (is_throttled or chunk.is_unheard) and this_try().this < FEW_TRIES:
+        why = "the service had too many calls" if is_throttled else "the service could not be asked"
+    if why:
+        raise TryAgain(f"{why}; {number_of(len(chunk.turned_away), 'order')} to {chunk.kind.action} left")
 
 
 def _batches(chunk: _Chunk, records: Iterable[EffectRecord]) -> list[list[EffectRecord]]:
@@ -132,38 +204,26 @@ def _batches(chunk: _Chunk, records: Iterable[EffectRecord]) -> list[list[Effect
 
 
 async def _send(chunk: _Chunk, batch: Sequence[EffectRecord]) -> None:
-    """Send one request and record what became of each effect in it."""
-    orders = [chunk.orders[record.order_ref] for record in batch]
+    """Send one request, once, and record what became of each effect in it."""
+    orders, keys = [chunk.orders[record.order_ref] for record in batch], {record.key for record in batch}
+    chunk.begun |= keys
     try:
-        replies = await _send_until_it_leaves(chunk, batch, orders)
+        replies = await _request(chunk.kind, [record.claim for record in batch], orders)
     except Misconfigured as error:
         chunk.trouble.append(error)
-        outcomes = [_unsent(chunk, record, str(error)) for record in batch]
+        outcomes = [chunk.unsent(record, str(error)) for record in batch]
     except NotSent as error:
-        outcomes = [_unsent(chunk, record, f"{error.message}; nothing was sent. Run again") for record in batch]
+        chunk.halt = error if isinstance(error, ServiceAway) else chunk.halt
+        reason = f"{error.message}; nothing was sent. Run again"
+        outcomes = [chunk.turn_away(record, error, reason) for record in batch]
     except (Refused, Unanswered) as error:
         outcomes = [await _concluded(chunk, record, error) for record in batch]
     else:
         outcomes = [await _concluded(chunk, record, replies[record.order_ref]) for record in batch]
     reach(AFTER_ANSWER, chunk.kind.action)
     await asyncio.gather(*(chunk.resources.recorder.record(outcome) for outcome in outcomes))
+    chunk.recorded |= keys
     reach(AFTER_RECORD, chunk.kind.action)
-
-
-async def _send_until_it_leaves(
-    chunk: _Chunk, batch: Sequence[EffectRecord], orders: Sequence[OrderRecord]
-) -> Mapping[str, Reply]:
-    """Send once. Only what provably had no effect (`NotSent`) is tried again, within the lease."""
-    for attempt in range(SEND_TRIES):
-        try:
-            return await _request(chunk.kind, [record.claim for record in batch], orders)
-        except NotSent as error:
-            pause = max(error.retry_after_s or 0, FIRST_PAUSE_S * 2**attempt)
-            resumes = chunk.resources.clock() + timedelta(seconds=pause)
-            if attempt == SEND_TRIES - 1 or resumes >= min(record.lease_until for record in batch):
-                raise
-            await asyncio.sleep(pause)
-    raise AssertionError("unreachable")
 
 
 async def _request(kind: EffectKind, claims: Sequence[Claim], orders: Sequence[OrderRecord]) -> Mapping[str, Reply]:
@@ -174,75 +234,39 @@ async def _request(kind: EffectKind, claims: Sequence[Claim], orders: Sequence[O
 
 async def _concluded(chunk: _Chunk, record: EffectRecord, reply: Reply) -> Outcome:
     if isinstance(reply, Proof):
-        return _done(chunk, record, reply)
+        return chunk.done(record, reply)
     if chunk.kind.repeatable:
-        return _unsent(chunk, record, str(reply))
+        return chunk.unsent(record, str(reply))
     try:
         if isinstance(reply, Refused):
             return await _after_refusal(chunk, record, reply)
         return await _after_silence(chunk, record, reply)
     except Misconfigured as error:  # the others of the chunk are on their way and must hear their answers
         chunk.trouble.append(error)
-        return _unknown(chunk, record, f"{reply.message}; and the service could not be asked ({error})")
+        return chunk.unknown(record, f"{reply.message}; and the service could not be asked ({error})")
 
 
 async def _after_refusal(chunk: _Chunk, record: EffectRecord, error: Refused) -> Outcome:
     """A refusal may mean that it is done already, so the service's own record has the last word (contract 2.7)."""
-    seen = await _look(chunk, [record])
+    seen = await chunk.look([record])
     if isinstance(seen, XportcnError):
-        return _unknown(
-            chunk, record, f"refused ({error.message}), and the service could not be asked for the order's state"
+        return chunk.unknown(
+            record, f"refused ({error.message}), and the service could not be asked for the order's state"
         )
     proof = seen.get(record.key)
     if isinstance(proof, Proof):
-        return _done(chunk, record, proof)
+        return chunk.done(record, proof)
     if isinstance(proof, str):
-        return _unknown(chunk, record, f"refused ({error.message}), but {proof}")
+        return chunk.unknown(record, f"refused ({error.message}), but {proof}")
     if chunk.kind.is_doubtful(error):
-        return _unknown(chunk, record, f"refused as done already ({error.message}), and not to be found", ask=True)
+        return chunk.unknown(record, f"refused as done already ({error.message}), and not to be found", ask=True)
     change = chunk.kind.when_refused(chunk.attempt(record), error)
     return Outcome(claim=record.claim, status=EffectStatus.REFUSED, reason=str(error), change=change)
 
 
 async def _after_silence(chunk: _Chunk, record: EffectRecord, error: Unanswered) -> Outcome:
-    seen = await _look(chunk, [record])
+    seen = await chunk.look([record])
     proof = None if isinstance(seen, XportcnError) else seen.get(record.key)
     if isinstance(proof, Proof):
-        return _done(chunk, record, proof)
-    return _unknown(chunk, record, error.message)
-
-
-async def _look(chunk: _Chunk, records: Sequence[EffectRecord]) -> Mapping[str, Sighting] | XportcnError:
-    try:
-        return await chunk.kind.look([chunk.attempt(record) for record in records])
-    except Misconfigured:
-        raise
-    except XportcnError as error:
-        return error
-
-
-def _done(chunk: _Chunk, record: EffectRecord, proof: Proof) -> Outcome:
-    return Outcome(
-        claim=record.claim,
-        status=EffectStatus.DONE,
-        answer=proof.answer,
-        change=proof.change,
-        if_misnamed=chunk.kind.if_misnamed(chunk.attempt(record)),
-    )
-
-
-def _unsent(chunk: _Chunk, record: EffectRecord, reason: str) -> Outcome:
-    change = _left(record, chunk.kind.state_if_not_done(chunk.attempt(record)), reason)
-    return Outcome(claim=record.claim, status=EffectStatus.UNSENT, reason=reason, change=change)
-
-
-def _unknown(chunk: _Chunk, record: EffectRecord, reason: str, *, ask: bool = False) -> Outcome:
-    words = f"no answer to {chunk.kind.action}: {reason}" if reason else f"no answer to {chunk.kind.action}"
-    if ask or not chunk.kind.absence_proves:
-        words = f"{words}. {chunk.kind.asked(chunk.orders[record.order_ref], record)}"
-    change = _left(record, chunk.kind.state_while_unknown, words)
-    return Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, reason=words, change=change)
-
-
-def _left(record: EffectRecord, state: OrderState | None, reason: str) -> OrderChange | None:
-    return OrderChange(order_ref=record.order_ref, state=state, reason=reason) if state else None
+        return chunk.done(record, proof)
+    return chunk.unknown(record, error.message)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -19,6 +20,7 @@ from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.snapshots import sql
 from connectors.xportcn.errors import Unanswered, XportcnError
+from connectors.xportcn.gate import Gate
 from connectors.xportcn.offering import Offering
 from domain.absence import Reading
 from domain.effects import Action, EffectStatus
@@ -116,7 +118,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         ledger.start_batch("batch", "file.csv")
         resources = Resources(
             settings=SourcingSettings(data_dir=tmp_path, lease_s=60, settle_s=900, timezone="Asia/Shanghai"),
-            client=cast(Any, None),
+            client=cast(Any, SimpleNamespace(gate=Gate(at_once=4))),
             ledger=ledger,
             recorder=OutcomeRecorder(ledger),
             send_logs=tmp_path / "sends",

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 EFFECTS = "tasks/effects/protocol.py"
+SETTLING = "tasks/effects/settling.py"
+KINDS = "tasks/effects/kinds.py"
+CONCURRENTLY = "connectors/concurrently.py"
 CLAIMING = "connectors/ledger/claiming.py"
 STORE = "connectors/ledger/store.py"
 SPENDING = "connectors/ledger/spending.py"
@@ -49,11 +52,12 @@ MUTANTS = (
         edits=(
             Edit(
                 file=EFFECTS,
-                old="    chunk = _Chunk(kind, orders)\n    await concurrently(",
-                new="    with resources.ledger.transaction() as connection:\n"
-                "        for key in [record.key for record in claimed.won.values()]:\n"
-                "            connection.exec_driver_sql(f\"DELETE FROM effects WHERE key = '{key}'\")\n"
-                "    chunk = _Chunk(kind, orders)\n    chunk.late = list(intents)\n    await concurrently(",
+                old="        won = list(claimed.won.values())\n",
+                new="        won = list(claimed.won.values())\n"
+                "        with resources.ledger.transaction() as connection:\n"
+                "            for record in won:\n"
+                "                connection.exec_driver_sql(f\"DELETE FROM effects WHERE key = '{record.key}'\")\n"
+                "        chunk.late = list(intents)\n",
             ),
             Edit(
                 file=EFFECTS,
@@ -77,9 +81,9 @@ MUTANTS = (
         means="an effect whose answer was lost is sent again without asking whether it happened",
         edits=(
             Edit(
-                file=EFFECTS,
-                old="    seen = await _look(chunk, found)\n",
-                new="    seen: Mapping[str, Sighting] | XportcnError = {}\n",
+                file=SETTLING,
+                old="    seen = await _look_unless(halted, begun, found)\n",
+                new="    seen: Seen = {}\n",
             ),
         ),
     ),
@@ -129,9 +133,9 @@ MUTANTS = (
         means="an effect that lands late is sent again before it is there",
         edits=(
             Edit(
-                file=EFFECTS,
-                old="    if asked_at < (clear_at := clear_from(chunk.resources, record)):",
-                new="    if (clear_at := clear_from(chunk.resources, record)) and False:",
+                file=SETTLING,
+                old="    if asked_at < (clear_at := clear_from(begun.resources, record)):",
+                new="    if (clear_at := clear_from(begun.resources, record)) and False:",
             ),
         ),
     ),
@@ -148,12 +152,10 @@ MUTANTS = (
                 file=EFFECTS,
                 old="    proof = seen.get(record.key)\n"
                 "    if isinstance(proof, Proof):\n"
-                "        return _done(chunk, record, proof)\n"
+                "        return chunk.done(record, proof)\n"
                 "    if isinstance(proof, str):\n"
-                '        return _unknown(chunk, record, f"refused',
-                new="    proof = None\n"
-                "    if isinstance(proof, str):\n"
-                '        return _unknown(chunk, record, f"refused',
+                '        return chunk.unknown(record, f"refused',
+                new='    proof = None\n    if isinstance(proof, str):\n        return chunk.unknown(record, f"refused',
             ),
         ),
     ),
@@ -181,8 +183,8 @@ MUTANTS = (
         edits=(
             Edit(
                 file=STORE,
-                old="or_(effects.c.lease_until <= now, effects.c.owner.in_(list(dead_owners))))",
-                new="or_(effects.c.owner != '', effects.c.owner.in_(list(dead_owners))))",
+                old="or_(effects.c.lease_until <= now, effects.c.owner.in_([self.owner, *dead_owners])),",
+                new="or_(effects.c.owner != '', effects.c.owner.in_([self.owner, *dead_owners])),",
             ),
         ),
     ),
@@ -213,9 +215,12 @@ MUTANTS = (
         edits=(
             Edit(
                 file=EFFECTS,
-                old="        except NotSent as error:\n            pause = max(error.retry_after_s or 0, ",
-                new="        except (NotSent, Unanswered) as error:\n"
-                "            pause = max(getattr(error, 'retry_after_s', 0) or 0, ",
+                old="        replies = await _request(chunk.kind, [record.claim for record in batch], orders)\n",
+                new="        claims = [record.claim for record in batch]\n"
+                "        try:\n"
+                "            replies = await _request(chunk.kind, claims, orders)\n"
+                "        except Unanswered:\n"
+                "            replies = await _request(chunk.kind, claims, orders)\n",
             ),
         ),
     ),
@@ -225,8 +230,68 @@ MUTANTS = (
         edits=(
             Edit(
                 file=EFFECTS,
-                old="    return _unknown(chunk, record, error.message)\n",
-                new="    return _unsent(chunk, record, error.message)\n",
+                old="    return chunk.unknown(record, error.message)\n",
+                new="    return chunk.unsent(record, error.message)\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="retry-without-settling",
+        means="a further try begins without asking what became of what the try before had on the wire",
+        edits=(
+            Edit(
+                file=KINDS,
+                old="    refs = list(order_refs)\n    await settle_open(resources, refs)\n",
+                new="    refs = list(order_refs)\n",
+            ),
+        ),
+        found_by="tests/tasks/test_tries.py::test_a_further_try_asks_first_what_became_of_the_one_before",
+    ),
+    Mutant(
+        name="own-open-rows-skipped",
+        means="what this run began and could not record is left alone, and nobody asks what became of it",
+        edits=(
+            Edit(
+                file=STORE,
+                old="effects.c.owner.in_([self.owner, *dead_owners])",
+                new="effects.c.owner.in_([*dead_owners])",
+            ),
+        ),
+        found_by="tests/tasks/test_tries.py::test_what_could_not_be_recorded_is_taken_over_by_the_next_try",
+    ),
+    Mutant(
+        name="siblings-cancelled",
+        means="Ctrl-C cuts payments that are on the wire, and nobody hears what became of them",
+        edits=(
+            Edit(
+                file=CONCURRENTLY,
+                old="            cancelled = error\n            on_cancel()\n",
+                new="            cancelled = error\n            on_cancel()\n"
+                "            for task in running:\n                task.cancel()\n",
+            ),
+        ),
+        found_by="tests/tasks/test_tries.py::test_a_cancelled_try_hears_what_is_on_the_wire",
+    ),
+    Mutant(
+        name="retry-on-a-refusal",
+        means="what the service refused is sent again by the same run, and again",
+        edits=(
+            Edit(
+                file=CLAIMING,
+                old="and latest.status is EffectStatus.REFUSED and latest.owner == owner\n",
+                new="and False\n",
+            ),
+        ),
+        found_by="tests/tasks/test_tries.py::test_a_further_try_does_not_repeat_what_was_refused",
+    ),
+    Mutant(
+        name="resend-of-an-unknown",
+        means="a further try sends again what may have happened",
+        edits=(
+            Edit(
+                file=SETTLING,
+                old="    return begun.unknown(record, proof) if isinstance(proof, str) else _not_seen(",
+                new='    return begun.unsent(record, "") if not isinstance(proof, str) else _not_seen(',
             ),
         ),
     ),

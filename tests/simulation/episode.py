@@ -17,7 +17,7 @@ from aiohttp import web
 from connectors.ledger.engine import LedgerUnusable
 from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import XportcnError
-from domain.effects import OPEN, Action, Claim
+from domain.effects import OPEN, Action, Claim, EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderRequest, Receiver, RequestLine
@@ -173,7 +173,7 @@ class Episode:
         self.looks = Random(f"{self.seed}:looks")
         self.has_looks = self.seed % LOOKED_AT == 3
         self.batch = BATCH
-        self.misfortune = Misfortune.drawn(self.dice, Random(f"{self.seed}:lies"))
+        self.misfortune = Misfortune.drawn(self.dice, Random(f"{self.seed}:lies"), Random(f"{self.seed}:outages"))
         self.scenario = self.given or Scenario.drawn(self.dice, self.stage, self.speaks)
         seed_everything(self.seed)
         self.loop = VirtualLoop(self.misfortune.disk_s)
@@ -272,6 +272,14 @@ class Episode:
         Context().run(self.check, f"a crash at {point}")
         self._start_later(self.misfortune.until_next_run_s())
 
+    def tried(self, process: Process, task: str) -> None:
+        """A try of a task is over: nothing that its run has begun is left to itself."""
+        if not process.alive:
+            return
+        for row in self.database.effects():
+            if row.status is EffectStatus.SENDING and row.owner == process.owner:
+                self.broken(f"left sending by a try of {task}: {row.key}")
+
     def is_alive(self, owner: str) -> bool:
         return any(process.alive and process.owner == owner for process in self.processes)
 
@@ -323,7 +331,17 @@ class Episode:
         await self._rough()
         await self._calm()
 
+    def _interrupt(self) -> None:
+        """A person presses Ctrl-C in one of the runs, or a task is cancelled."""
+        if at_work := [one for one in self.processes if one.alive and not one.stopped]:
+            process = self.misfortune.outages.choice(at_work)
+            self.misfortune.count("interrupt")
+            self.note(f"{process.name} is told to end")
+            process.interrupt()
+
     async def _rough(self) -> None:
+        if (after_s := self.misfortune.interrupts_after_s) is not None:
+            self.loop.outside(after_s, self._interrupt)
         self.all_ended = self.loop.create_future()
         for _ in range(self.dice.choices((1, 2, 3), (12, 7, 1))[0]):
             self._start_later(self.dice.choice((0.0, self.dice.uniform(0, 1), self.dice.uniform(0, 200))))
@@ -400,7 +418,10 @@ class Episode:
         except Crash:
             pass
         except asyncio.CancelledError:
-            if process.alive:
+            if process.interrupted:
+                self.note(f"{process.name} is interrupted")
+                self._start_later(self.misfortune.until_next_run_s())
+            elif process.alive:
                 self.broken(f"{process.name} was cancelled while alive")
         except Exception as error:  # noqa: BLE001 - whatever a run did not expect is a finding
             if process.alive:

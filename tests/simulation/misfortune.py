@@ -10,6 +10,7 @@ from tests.simulation.process import Crash
 
 LATEST_S = 600.0  # how late an effect may land after the service gave up on it
 SLOWEST_S = 200.0  # how long a request may be under way; with the above less than the settle time
+OUTAGES_S = (None, None, None, (5, 30), (30, 300), (300, 1500))
 MOST_CRASHES = 2
 MOST_STOPS = 2
 LIE_RATES = (0.0, 0.0, 0.0, 0.0, 0.03, 0.15)
@@ -94,6 +95,15 @@ def calls(path: str, *, effect: bool) -> Call:
     return Call.CREATE if "create" in path and "refund" not in path else Call.OTHER
 
 
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """From when to when the service is away (no connection, answers cut) or has too many calls; seconds."""
+
+    begins: float
+    ends: float
+    throttled: bool
+
+
 @dataclass(slots=True)
 class Misfortune:
     """How rough an episode is. Nothing befalls anybody once it is calm."""
@@ -110,11 +120,21 @@ class Misfortune:
     struck: dict[str, int] = field(default_factory=dict)
     lies: Random = field(default_factory=lambda: Random(0))
     lie_rate: float = 0.0
+    outages: Random = field(default_factory=lambda: Random(0))
+    outage: Outage | None = None
+    patience_s: float = 0.0
+    interrupts_after_s: float | None = None
 
     @classmethod
-    def drawn(cls, dice: Random, lies: Random) -> Misfortune:
-        """Lies have dice of their own, so that what else befalls a seed stays what it was."""
+    def drawn(cls, dice: Random, lies: Random, outages: Random) -> Misfortune:
+        """Lies and outages have dice of their own, so that what else befalls a seed stays what it was."""
+        begins, lasts = outages.uniform(0, outages.choice((3, 30))), outages.choice(OUTAGES_S)
+        outage = Outage(begins, begins + outages.uniform(*lasts), outages.random() < 0.3) if lasts else None
         return cls(
+            outages=outages,
+            outage=outage,
+            patience_s=outages.choice((0.0, 600.0, 3600.0, 3600.0)),
+            interrupts_after_s=outages.uniform(0, outages.choice((3, 60))) if outages.random() < 0.2 else None,
             dice=dice,
             lies=lies,
             lie_rate=lies.choice(LIE_RATES),
@@ -136,6 +156,15 @@ class Misfortune:
         kind = self.dice.choices(kinds, weights)[0]
         self.count(kind)
         return Fault(kind, self._delay_s(kind))
+
+    def away(self, now: float) -> Kind | None:
+        """What befalls whatever leaves or arrives while the service is away, or has too many calls."""
+        outage = self.outage
+        if self.calm or outage is None or not outage.begins <= now < outage.ends:
+            return None
+        if outage.throttled:
+            return Kind.HTTP_429 if self.outages.random() < 0.9 else None
+        return Kind.NO_CONNECTION
 
     def _lie(self) -> Fault | None:
         return Fault(self.lies.choice(LIES)) if self.lie_rate and self.lies.random() < self.lie_rate else None

@@ -13,6 +13,7 @@ from connectors.xportcn.sending import _current
 from sandbox.auth import Gate
 from sandbox.faults import Kind as SandboxKind
 from sandbox.faults import Rule
+from tests.simulation.loop import START
 from tests.simulation.misfortune import Call, Fault, Kind, calls
 from tests.simulation.process import current
 
@@ -83,6 +84,9 @@ class Network(httpx.AsyncBaseTransport):
         assert process is not None
         call = calls(request.url.path, effect=send.leave is not None)
         fault = luck.fault(call)
+        if away := luck.away(self._loop.time() - START):
+            luck.count("outage")
+            fault = Fault(away)
         word = "effect" if send.leave is not None else "read"
         process.boundary(f"{word}: before the first byte")
         body = await request.aread()
@@ -111,8 +115,10 @@ class Network(httpx.AsyncBaseTransport):
         body: bytes,
         answer: asyncio.Future[httpx.Response],
     ) -> None:
-        episode = self._episode
+        episode, luck = self._episode, self._episode.misfortune
         episode.land()
+        if fault is None and luck.away(self._loop.time() - START) is Kind.NO_CONNECTION:
+            fault = Fault(luck.outages.choice((Kind.DROP_BEFORE, Kind.DROP_AFTER)))
         incoming = Incoming(request, body)
         orders_before = len(episode.world.books.orders)
         self._strike_before(fault)

@@ -39,6 +39,7 @@ class Process:
     owner: str = ""
     open_files: set[int] = field(default_factory=set)
     approved: dict[str, str] = field(default_factory=dict)
+    interrupted: bool = False
 
     @property
     def stopped(self) -> bool:
@@ -64,6 +65,12 @@ class Process:
         if self.main is not None:
             self.main.cancel()
         self.fate.died(self, point)
+
+    def interrupt(self) -> None:
+        """Like Ctrl-C: what it does is cancelled, and it hears what is on the wire before it ends."""
+        if self.alive and self.main is not None:
+            self.interrupted = True
+            self.main.cancel()
 
     def stop(self, seconds: float) -> None:
         """Like `SIGSTOP`, and `SIGCONT` later: from the end of this step on nothing of it runs."""

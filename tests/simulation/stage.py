@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import random
@@ -10,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
-from functools import partial
+from functools import partial, partialmethod
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -20,8 +21,10 @@ from uuid import UUID
 from prefect import Task
 
 from connectors.xportcn.client import XportcnClient
+from connectors.xportcn.gate import Gate
 from sandbox.catalogue import MARKETPLACES
 from sandbox.world import World
+from tasks.retrying import TellingTask, Tries, TryAgain, tries
 from tests.simulation.ledgers import SharedDatabase, WatchedLedger
 from tests.simulation.network import Network
 from tests.simulation.process import boundary, current
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from tests.simulation.episode import Episode
 
 ITEMS = 40
+MOST_TRIES, DELAYS_S = 40, (5, 15, 30, 60)
 
 
 class Stage:
@@ -72,7 +76,7 @@ def stage() -> Iterator[Stage]:
     made = Stage()
     with ExitStack() as stack:
         replace = partial(_replace, stack)
-        replace("prefect.Task.__call__", _call_plainly)
+        replace("prefect.Task.__call__", partialmethod(_call, made))
         replace("connectors.ledger.transactions.open_engine", lambda _url: made.database.engine)
         replace("connectors.ledger.send_log.os", _Files(made))
         replace("connectors.ledger.send_log.uuid", SimpleNamespace(uuid4=lambda: _seeded_uuid(made)))
@@ -96,8 +100,25 @@ def _replace(stack: ExitStack, name: str, stand_in: Any) -> None:
     stack.enter_context(patch(name, stand_in))
 
 
-def _call_plainly(task: Task[Any, Any], *args: Any, **kwargs: Any) -> Any:
-    return task.fn(*args, **kwargs)
+def _call(task: Task[Any, Any], made: Stage, *args: Any, **kwargs: Any) -> Any:
+    """As Prefect would, without its engine: tries after tries in one process, with its delays."""
+    return _in_tries(task, made, *args, **kwargs) if isinstance(task, TellingTask) else task.fn(*args, **kwargs)
+
+
+async def _in_tries(task: Task[Any, Any], made: Stage, *args: Any, **kwargs: Any) -> Any:
+    process = current()
+    assert process is not None
+    for number in range(1, MOST_TRIES + 1):
+        tries.set(Tries(number, MOST_TRIES - number))
+        try:
+            return await task.fn(*args, **kwargs)
+        except TryAgain as again:
+            made.on.note(f"{process.name} {task.name} is tried again: {again}")
+            made.on.misfortune.count("task retries")
+        finally:
+            made.on.tried(process, task.name)
+        await asyncio.sleep(DELAYS_S[min(number, len(DELAYS_S)) - 1])
+    raise AssertionError("the last try never asks for another")
 
 
 def _seeded_uuid(made: Stage) -> UUID:
@@ -117,7 +138,8 @@ def _ledger(made: Stage, url: str, **options: Any) -> WatchedLedger:
     return ledger
 
 
-def _client(made: Stage, settings: Any, *, on_send: Any, **_gate: Any) -> XportcnClient:
+def _client(made: Stage, settings: Any, *, on_send: Any, at_once: int, **_gate: Any) -> XportcnClient:
+    """With a gate of its own: all processes share one event loop here."""
     episode, process = made.on, current()
     assert process is not None
 
@@ -131,6 +153,8 @@ def _client(made: Stage, settings: Any, *, on_send: Any, **_gate: Any) -> Xportc
         clock=episode.now,
         nonces=lambda: episode.ids.randbytes(16).hex(),
         transport=Network(episode),
+        gate=Gate(at_once=at_once, patience_s=episode.misfortune.patience_s),
+        at_once=at_once,
     )
 
 

@@ -36,7 +36,8 @@ from tasks.effects.cancel import ACCEPTED
 from tasks.effects.create_by_reference import CreateByReference
 from tasks.effects.kind import Attempt, Sighting
 from tasks.effects.kinds import settle_open
-from tasks.effects.protocol import perform, settle
+from tasks.effects.protocol import perform
+from tasks.effects.settling import settle
 from tasks.pay import pay_orders
 from tasks.render_freight import render_freights
 from tasks.resources import Resources

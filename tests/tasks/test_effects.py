@@ -16,7 +16,8 @@ from domain.effects import Action, Claim, EffectStatus
 from domain.money import Money
 from domain.states import OrderState
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
-from tasks.effects.protocol import perform, settle
+from tasks.effects.protocol import perform
+from tasks.effects.settling import settle
 from tasks.resources import Resources
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents

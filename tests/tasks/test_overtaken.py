@@ -208,6 +208,7 @@ async def test_a_refused_account_takes_no_answer_from_those_under_way(resources:
 
     class Cut(CreateByReference):
         async def send(self, claim: Claim, order: OrderRecord) -> Proof:
+            await asyncio.sleep(0.01)
             if order.order_ref == "A-1":
                 raise Unanswered("the connection was cut")
             await asyncio.sleep(0.05)

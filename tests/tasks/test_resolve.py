@@ -249,7 +249,7 @@ async def test_not_paid_is_refused_while_the_service_shows_it_paid(
 
 
 async def test_a_payment_that_the_service_dropped_is_made_again(
-    resources: Resources, channel: FakeChannel, clock: MovableClock
+    resources: Resources, next_run: Resources, channel: FakeChannel, clock: MovableClock
 ) -> None:
     """Accepted, never confirmed, plainly unpaid after the settle time: a person's no begins a second attempt."""
     ordered(resources)
@@ -265,7 +265,8 @@ async def test_a_payment_that_the_service_dropped_is_made_again(
         OrderState.HELD,
         "ann answered: --not-paid. The service dropped the payment it had accepted; run again to pay",
     )
-    await pay_orders.fn(resources, {"A-1": held}, label="1 of 1")
+    next_run.offerings = resources.offerings
+    await pay_orders.fn(next_run, {"A-1": held}, label="1 of 1")
     assert (order(resources).state, channel.payments) == (OrderState.PAID, ["77"])
     assert [effect.key for effect in resources.ledger.effects_of(["A-1"])][1:] == ["A-1:pay", "A-1:pay:2"]
 
@@ -328,7 +329,7 @@ async def test_a_shipment_belongs_to_one_order(
 
 
 async def test_a_booking_that_only_a_person_told_of_may_be_taken_back(
-    resources: Resources, channel: FakeChannel, clock: MovableClock
+    resources: Resources, next_run: Resources, channel: FakeChannel, clock: MovableClock
 ) -> None:
     """A slip must not keep a paid order from being shipped for ever."""
     ordered(resources, OrderState.PAID, paid_minor=100)
@@ -341,7 +342,7 @@ async def test_a_booking_that_only_a_person_told_of_may_be_taken_back(
     assert (back.state, back.shipment, back.shipment_order_id) == (OrderState.HELD, None, None)
     assert back.reason == "ann found that it was not booked; run again to book it"
     book = Intent(order_ref="A-1", action=Action.BOOK, amount=None, request_hash="")
-    assert resources.ledger.claim([book], lease=resources.lease).won["A-1"].key == "A-1:book:2"
+    assert next_run.ledger.claim([book], lease=resources.lease).won["A-1"].key == "A-1:book:2"
     with pytest.raises(ResolutionRefused, match="a run is at work"):
         await say(resources, ResolutionKind.NOT_BOOKED)
 

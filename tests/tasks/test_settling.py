@@ -65,7 +65,7 @@ async def test_an_order_is_not_made_of_half_of_its_lines(resources: Resources, s
     """Another run is putting the order into the cart while this one has its plan approved: it is held."""
     resources.ledger.put_plans([two_lines("B-1")], "batch", approved=True)
     line_added(resources, "B-1")
-    limits = SpendLimits(batch_id="batch", batch=None, day=None, day_start=resources.clock())
+    limits = SpendLimits(batch_id="batch", batch=None, day=None)
     await create_orders.fn(resources, resources.ledger.orders(["B-1"]), limits, label="1 of 1")
     assert [effect.action for effect in resources.ledger.effects_of(["B-1"])] == [Action.CART]
     assert state(resources, "B-1") is OrderState.HELD

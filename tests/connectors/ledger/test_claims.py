@@ -95,12 +95,14 @@ def test_what_was_never_sent_can_be_claimed_again(ledger: Ledger, other: Ledger)
     assert (won.key, won.fence, won.sender, won.status) == ("A-1:create", 2, "second", EffectStatus.SENDING)
 
 
-def test_a_refused_effect_gets_a_second_attempt(ledger: Ledger) -> None:
-    """A refusal is final for its attempt; the next one has a key of its own."""
-    for key in ("A-1:create", "A-1:create:2", "A-1:create:3"):
-        record = ledger.claim(intents("A-1"), lease=LEASE).won["A-1"]
+def test_a_refused_effect_gets_a_second_attempt_by_another_run(ledger: Ledger, other: Ledger) -> None:
+    """A refusal is final for its attempt, and for the run that heard it; the next attempt has a key of its own."""
+    for run, key in ((ledger, "A-1:create"), (other, "A-1:create:2"), (ledger, "A-1:create:3")):
+        record = run.claim(intents("A-1"), lease=LEASE).won["A-1"]
         assert record.key == key
-        ledger.record([Outcome(claim=record.claim, status=EffectStatus.REFUSED, reason="no stock")])
+        run.record([Outcome(claim=record.claim, status=EffectStatus.REFUSED, reason="no stock")])
+        again = run.claim(intents("A-1"), lease=LEASE)
+        assert (again.won, again.settled["A-1"].key) == ({}, key)
 
 
 def test_an_outcome_and_its_order_change_together(ledger: Ledger) -> None:

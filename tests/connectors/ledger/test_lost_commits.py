@@ -55,7 +55,7 @@ def test_a_claim_is_not_counted_twice_in_the_budget(
     ledger: Ledger, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it took of the budget is its own: the order is not held for want of room."""
-    limits = SpendLimits(batch_id="batch", batch=Money(250), day=None, day_start=clock())
+    limits = SpendLimits(batch_id="batch", batch=Money(250), day=None)
     lose_the_next_commit(ledger, monkeypatch)
     assert set(ledger.claim(intents("A-1", "A-2"), lease=LEASE, limits=limits).won) == {"A-1", "A-2"}
     assert [order.state for order in ledger.orders(["A-1", "A-2"]).values()] == [OrderState.PLANNED] * 2

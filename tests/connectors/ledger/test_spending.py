@@ -41,7 +41,7 @@ def limits(ledger: Ledger, *, batch: int | None = None, day: int | None = None) 
         batch_id="batch",
         batch=None if batch is None else Money(batch),
         day=None if day is None else Money(day),
-        day_start=start_of_day(ledger.clock(), "Asia/Shanghai"),
+        timezone="Asia/Shanghai",
     )
 
 
@@ -252,7 +252,7 @@ def test_an_order_counts_for_the_batch_that_buys_it(ledger: Ledger, clock: Movab
     for order_ref in ("B-1", "B-2"):
         put_rows(ledger, [plan(order_ref, state="held", approved_minor=None, plan_hash=None)])
         put_rows(ledger, [plan(order_ref, batch_id="corrected")])
-        limits = SpendLimits(batch_id="corrected", batch=Money(150), day=None, day_start=clock())
+        limits = SpendLimits(batch_id="corrected", batch=Money(150), day=None)
         won += ledger.claim(intents(order_ref), lease=LEASE, limits=limits).won
     assert won == ["B-1"]
     assert (ledger.committed_in("batch"), ledger.committed_in("corrected")) == (0, 100)
@@ -262,7 +262,7 @@ def test_a_run_buys_nothing_that_another_batch_has_planned_anew(ledger: Ledger, 
     """Its budget would not count it."""
     ledger.start_batch("corrected", "file.csv")
     put_rows(ledger, [plan("A-1", batch_id="corrected")])
-    limits = SpendLimits(batch_id="batch", batch=Money(150), day=None, day_start=clock())
+    limits = SpendLimits(batch_id="batch", batch=Money(150), day=None)
     assert list(ledger.claim(intents("A-1", "A-2"), lease=LEASE, limits=limits).won) == ["A-2"]
 
 

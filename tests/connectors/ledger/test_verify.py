@@ -20,7 +20,7 @@ from tests.connectors.ledger.test_claims import LEASE, claim_one
 
 
 @pytest.fixture
-def lived(ledger: Ledger) -> Ledger:
+def lived(ledger: Ledger, url: str) -> Ledger:
     """A ledger with an order that was bought and booked, one refused and tried again, and one in flight."""
     put_rows(ledger, [plan("A-3"), plan("A-1", payable_minor=110)])
     ledger.record([claim_one(ledger)])
@@ -33,7 +33,8 @@ def lived(ledger: Ledger) -> Ledger:
     gone = OrderChange(order_ref="A-2", state=OrderState.REFUSED, reason="no stock")
     ledger.record([Outcome(claim=refused.claim, status=EffectStatus.REFUSED, change=gone)])
     put_rows(ledger, [plan("A-2")])
-    ledger.claim(intents("A-2", "A-3"), lease=LEASE)
+    with Ledger(url, clock=ledger.clock, owner="second") as next_run:
+        next_run.claim(intents("A-2", "A-3"), lease=LEASE)
     return ledger
 
 

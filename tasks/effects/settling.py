@@ -1,0 +1,91 @@
+"""Settling: read what became of effects that may have been sent, before anything is ever sent again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from connectors.concurrently import to_its_end
+from connectors.ledger.records import EffectRecord, Outcome
+from connectors.xportcn.errors import Unanswered, XportcnError
+from connectors.xportcn.gate import impatient
+from tasks.effects.kind import EffectKind, Proof, Sighting, Unproven
+from tasks.effects.outcomes import Begun
+from tasks.resources import Resources
+
+Seen = Mapping[str, Sighting] | XportcnError
+
+
+async def settle(kind: EffectKind, order_refs: Collection[str]) -> None:
+    """Read what became of effects of a kind that may have been sent: by a run that died, or that got no answer.
+
+    Each ends as done, as provably not sent (then it may be claimed anew), or stays unknown with a question. Of this
+    run's own only those that nobody has in hand. Who cancels it is heard once what was taken over is recorded.
+    """
+    halted = asyncio.Event()
+    await to_its_end(_settle(kind, list(order_refs), halted), on_cancel=halted.set)
+
+
+async def _settle(kind: EffectKind, refs: list[str], halted: asyncio.Event) -> None:
+    resources = kind.resources
+    dead = await asyncio.to_thread(resources.dead_owners, refs)
+    found = await asyncio.to_thread(
+        resources.ledger.take_over,
+        refs,
+        action=kind.action,
+        owns=kind.owns,
+        lease=resources.lease,
+        dead_owners=dead,
+        in_hand=resources.in_hand,
+    )
+    if not found:
+        return
+    # what was read before the effects became ours may be older than what their last holder knew
+    now = await asyncio.to_thread(resources.ledger.orders, [record.order_ref for record in found])
+    begun = Begun(kind, now)
+    asked_at = resources.clock()
+    seen = await _look_unless(halted, begun, found)
+    outcomes = [_settled(begun, record, seen, asked_at) for record in found]
+    await asyncio.to_thread(resources.ledger.record, outcomes)
+
+
+async def _look_unless(halted: asyncio.Event, begun: Begun, found: Sequence[EffectRecord]) -> Seen:
+    """A look, without waiting for a service that is away: a lease runs. It ends when the run is stopped."""
+    with impatient():
+        looking, stopped = asyncio.create_task(begun.look(found)), asyncio.create_task(halted.wait())
+    try:
+        await asyncio.wait({looking, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        return looking.result() if looking.done() else Unanswered("the run was stopped")
+    finally:
+        looking.cancel()
+        stopped.cancel()
+
+
+def _settled(begun: Begun, record: EffectRecord, seen: Seen, asked_at: datetime) -> Outcome:
+    proof = None if isinstance(seen, XportcnError) else seen.get(record.key)
+    if isinstance(proof, Proof):
+        return begun.done(record, proof)
+    if begun.resources.never_left(record):
+        return begun.unsent(record, "the run ended before it was sent")
+    if isinstance(seen, XportcnError):
+        return begun.unknown(record, f"the service could not be asked what became of it ({seen.message})")
+    return begun.unknown(record, proof) if isinstance(proof, str) else _not_seen(begun, record, proof, asked_at)
+
+
+def _not_seen(begun: Begun, record: EffectRecord, proof: Unproven | None, asked_at: datetime) -> Outcome:
+    if begun.kind.repeatable:
+        return begun.unsent(record, "no answer; done again by the next run")
+    if not begun.kind.absence_proves:
+        return begun.unknown(record, "")
+    if asked_at < (clear_at := clear_from(begun.resources, record)):  # this process may have been stopped since
+        return begun.unknown(record, f"it may still arrive until {clear_at:%Y-%m-%d %H:%M} UTC; run again after that")
+    if isinstance(proof, Unproven):
+        return begun.unknown(record, proof.why, ask=True)
+    return begun.unsent(record, "the service never received it")
+
+
+def clear_from(resources: Resources, record: EffectRecord) -> datetime:
+    """From when on not seeing an effect says that it never happened: it may have left at any time within its lease."""
+    leaves_by = record.leaves_by or record.intent_at + resources.lease
+    return leaves_by + timedelta(seconds=resources.settings.settle_s)

@@ -1,0 +1,38 @@
+"""Sends A-1 and waits for its answer, for a test that presses Ctrl-C: `-m tests.tasks.interrupted FOLDER`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+from connectors.ledger.records import OrderRecord
+from connectors.ledger.send_log import SendLog
+from connectors.ledger.store import Ledger
+from domain.effects import Claim
+from tasks.effects.kind import Proof
+from tasks.effects.protocol import perform
+from tests.connectors.ledger.plans import intents
+from tests.tasks.conftest import resources_on
+from tests.tasks.test_effects import FakeKind, FakeService
+
+
+class Slow(FakeKind):
+    async def send(self, claim: Claim, order: OrderRecord) -> Proof:
+        print("sending", flush=True)
+        await asyncio.sleep(1)
+        return await self.service.send(claim, order)
+
+
+async def main(folder: Path) -> None:
+    clock = cast(Any, lambda: datetime.now(UTC))
+    with SendLog(folder / "sends") as log, Ledger(f"sqlite:///{folder}/ledger.db", clock=clock, owner=log.owner) as one:
+        resources = resources_on(one, folder, clock)
+        resources.concurrency = 1
+        await perform(Slow(resources, FakeService()), intents("A-1", "A-2"), one.orders(["A-1", "A-2"]))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))
