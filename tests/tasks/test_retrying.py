@@ -14,13 +14,16 @@ from prefect.client.schemas.filters import TaskRunFilter, TaskRunFilterName
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from connectors.xportcn.errors import Misconfigured, ServiceAway
+from connectors.xportcn.gate import Gate
 from tasks.resources import Resources
 from tasks.retrying import TryAgain, may_try_again, retrying_task
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 """Prefect leaves its sockets to the garbage collector when a flow's event loop ends."""
 
-RESOURCES = cast(Resources, SimpleNamespace(settings=SimpleNamespace(retry_delays_s=(0.01,))))
+RESOURCES = cast(
+    Resources, SimpleNamespace(settings=SimpleNamespace(retry_delays_s=(0.01,)), gate=Gate(at_once=1, patience_s=60))
+)
 
 
 @pytest.fixture
