@@ -124,7 +124,7 @@ async def look_again(resources: Resources, report: BatchReport, limits: Limits, 
         return report
     if is_deployed() and not (look.is_over or look.is_late):
         look = await scheduled(look, limits.model_copy(update={"done_by": until}))
-    say = run_logger().warning if look.is_over or not look.by else run_logger().info
+    say = run_logger().info if look.by or look.here else run_logger().warning
     say("Batch %s: %s", report.batch_id, look.words)
     return replace(report, next_look=look)
 
@@ -137,12 +137,8 @@ def next_look(resources: Resources, batch_id: str, number: int, done_by: datetim
     refs = {*(one.order_ref for one in waiting), *left.to_do}
     if not refs:
         return None
-    clear, now, opens_in_s = (
-        [clear_from(resources, one) for one in waiting],
-        resources.clock(),
-        resources.gate.opens_in_s,
-    )
-    at = due(clear, now=now, number=number, opens_in_s=opens_in_s)
+    clear = [clear_from(resources, one) for one in waiting]
+    at = due(clear, now=resources.clock(), number=number, opens_in_s=resources.gate.opens_in_s)
     late = done_by is not None and at >= done_by
     return NextLook(orders=len(refs), batches=(batch_id,), number=number, at=at, here=not is_deployed(), is_late=late)
 
