@@ -160,6 +160,8 @@ def test_a_run_works_with_the_block_that_somebody_made_and_its_secret_is_readabl
         served.ask(path, {})
         for path in ("logs/filter", "artifacts/filter", "flow_runs/filter", "block_documents/filter", "events/filter")
     ]
+    assert "Beginning flow run" in json.dumps(answers[0])
+    assert "deployment step" not in json.dumps(answers[0])  # nor what else is of no interest, see run_log.py
     readable = json.dumps(answers).encode() + served.database_bytes()
     readable += b"".join(path.read_bytes() for path in served.data_dir.rglob("*") if path.is_file())
     assert SECRET.encode() not in readable

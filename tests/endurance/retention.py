@@ -75,7 +75,7 @@ class Records:
         return float(pages * size) / 1e6
 
 
-def file_does_not_grow(*, runs: int = 2_000, events: int = 200_000, times: int = 3) -> bool:
+def file_does_not_grow(*, runs: int = 2_000, events: int = 200_000, times: int = 2) -> bool:
     """Filled again and again with what is too old, the file is as large as after the first time."""
     sizes: list[float] = []
     with tempfile.TemporaryDirectory(prefix="endurance-retention-") as place:
