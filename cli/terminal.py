@@ -21,6 +21,7 @@ from connectors.xportcn.gate import GateNews
 from domain.money import Money
 from domain.report import ReportLine
 from domain.states import REACHED_BOOKED, OrderState
+from domain.wording import some
 from tasks.progress import Waiting
 
 SAY_EVERY_S = 60.0
@@ -155,12 +156,14 @@ def show_all_orders(title: str, lines: Sequence[ReportLine]) -> None:
 
 
 def show_reasons(lines: Sequence[ReportLine]) -> None:
-    """What is to be said about some of the orders, a paragraph each."""
+    """What is to be said about some of the orders, a paragraph for all that wait for the same."""
+    alike: dict[tuple[OrderState, str], list[str]] = {}
     for line in lines:
-        if line.reason:
-            words = Text.assemble(
-                (line.order_ref, "bold"), " is ", (line.state, state_colour(line.state)), f": {line.reason}"
-            )
+        alike.setdefault((line.state, line.reason), []).append(line.order_ref)
+    for (state, reason), refs in alike.items():
+        if reason:
+            verb = " is " if len(refs) == 1 else " are "
+            words = Text.assemble((some(refs), "bold"), verb, (state, state_colour(state)), f": {reason}")
             console.print(Padding(words, (0, 0, 0, 2)))
 
 

@@ -6,7 +6,8 @@ every fiftieth case), `cells` a million random cells of request files, `starts` 
 first seconds, `earlier` a run of the version before that waited for its approval, `crashes` every kind of effect killed
 at every point, `lost` parts of `sourcing serve` killed under a run (`--only 1 4` plays the first and the fourth case),
 `looks` a second look that comes by itself, whatever is killed before it, `retention` what Prefect's server is not to
-keep. A repetition that fails keeps its folder and names it.
+keep, `outage` a service that is killed in each stage of a run and comes back, `throttled` one that sends calls away.
+A repetition that fails keeps its folder and names it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from tests.endurance.earlier import earlier_run_goes_on
 from tests.endurance.hostile import odd_answers
 from tests.endurance.looks import looks_come_by_themselves
 from tests.endurance.lost import CASES, lost_runs_are_taken_up
+from tests.endurance.outage import outages_are_survived, storms_are_survived
 from tests.endurance.restarts import LATENCY_S, LONGEST_PAUSE_S, Restarted, batch_under_restarts
 from tests.endurance.retention import file_does_not_grow
 from tests.endurance.shop import End
@@ -39,7 +41,7 @@ HEAD = "what       database    seed kills stops seconds  runs asked  states; vio
 RESTARTS_HEAD = "what       database    seed restarts crashes seconds by-itself runs asked  states; violations"
 PARTS = (
     *("storm", "restarts", "command", "hostile", "cells", "starts", "earlier", "crashes"),
-    *("lost", "looks", "retention"),
+    *("lost", "looks", "retention", "outage", "throttled"),
 )
 Done = Repetition | Restarted
 
@@ -71,6 +73,8 @@ def main() -> int:
     right += [lost_runs_are_taken_up(lost)] if "lost" in options.parts else []
     right += [looks_come_by_themselves()] if "looks" in options.parts else []
     right += [file_does_not_grow()] if "retention" in options.parts else []
+    right += [outages_are_survived()] if "outage" in options.parts else []
+    right += [storms_are_survived()] if "throttled" in options.parts else []
     return 0 if all(right) else 1
 
 

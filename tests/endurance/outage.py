@@ -1,0 +1,111 @@
+"""The service goes away for 20 s and 90 s in each stage of a run, or throttles everybody: the one run gets through."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.endurance.shop import new_batch
+from tests.kept_sandbox import KeptSandbox, kept_sandbox
+from tests.running import Merchant, RunningSandbox, own_sandbox
+from tests.weather import weather_over
+
+ORDERS, THROTTLED_ORDERS = 300, 200
+AWAY_S, STORM_S = (20, 90), 60
+BEGUN = 20
+SETTINGS = {"SOURCING_LEASE_S": "20", "SOURCING_SETTLE_S": "30", "SOURCING_PATIENCE_S": "600"}
+"""So that what was on the wire is settled within a minute, by the run itself (`--wait`)."""
+COUNTED = {"create": "orders", "pay": "payments", "book": "shipments", "track": "domestic_updates"}
+STAGES = ("plan", *COUNTED)
+
+
+def outages_are_survived() -> bool:
+    """A line a case; whether all of them ended as promised."""
+    print("outage   away  took  on the wire  asked  result", flush=True)
+    return all([_outage(stage, away_s) for away_s in AWAY_S for stage in STAGES])
+
+
+def storms_are_survived() -> bool:
+    """A line a case of 429: a share of all calls for a minute, with and without Retry-After."""
+    print("throttled  retry-after  took  calls  ideal  result", flush=True)
+    with own_sandbox() as sandbox:
+        ideal, _, _ = _throttled(sandbox, share=0, retry_after="")
+        return all([_storm(sandbox, share, told, ideal) for told in ("", "2") for share in (0.3, 0.9, 1.0)])
+
+
+def _outage(stage: str, away_s: float) -> bool:
+    folder = Path(tempfile.mkdtemp(prefix=f"endurance-outage-{stage}-{away_s}-"))
+    with kept_sandbox(folder / "sandbox.db") as sandbox:
+        file = new_batch(sandbox.running, folder, ORDERS)
+        merchant = Merchant(sandbox.running, folder, SETTINGS)
+        run = ("run", file, "--yes", "--json", "--wait")
+        if stage == "track":
+            merchant.report(*run[:-1])
+            sandbox.running.advance(2 * 86_400)
+            took, _, report, code = _interrupted(merchant, sandbox, ("track", "--json"), stage, away_s)
+            words = "" if code == 0 and not report["troubles"] else f"exit {code}: {report['troubles'][:3]}"
+            asked = wire = 0
+        else:
+            took, wire, report, code = _interrupted(merchant, sandbox, run, stage, away_s)
+            asked = report["counts"].get("unknown", 0)
+            words = _broken(report, code, asked, wire if stage == "book" else 0)
+    print(f"{stage:7} {away_s:4} s {took:4.0f} s {wire:12} {asked:6}  {words or 'as promised'}", flush=True)
+    return not words
+
+
+def _interrupted(
+    merchant: Merchant, sandbox: KeptSandbox, command: tuple[Any, ...], stage: str, away_s: float
+) -> tuple[float, int, dict[str, Any], int]:
+    """Run a command whose service is killed in this stage, and comes back; how long, how much was on the wire, and how
+    it ended.
+    """
+    began = time.monotonic()
+    with weather_over(sandbox.running.url) as weather:
+        run = merchant.start(*command, XPORTCN_BASE_URL=weather.url)
+        reached = _reached(sandbox.running, stage, lambda: weather.calls.total() > 2 * BEGUN)
+        while run.poll() is None and not reached():
+            time.sleep(0.01)
+        wire = weather.orders_on_the_wire()
+        sandbox.kill()
+        time.sleep(away_s)
+        sandbox.start()
+        out, err = run.communicate(timeout=1200)
+    assert out, err
+    return time.monotonic() - began, wire, json.loads(out), run.returncode
+
+
+def _reached(sandbox: RunningSandbox, stage: str, is_planning: Callable[[], bool]) -> Callable[[], bool]:
+    if stage == "plan":
+        return is_planning
+    before = len(sandbox.books()[COUNTED[stage]])
+    return lambda: len(sandbox.books()[COUNTED[stage]]) >= before + BEGUN
+
+
+def _broken(report: dict[str, Any], code: int, asked: int, most_asked: int) -> str:
+    """What is not as promised: all are booked, but for bookings that were on the wire, of which a person is asked."""
+    counts = report["counts"]
+    if counts.get("booked", 0) + asked != ORDERS or asked > most_asked or code != (3 if asked else 0):
+        return f"exit {code}, {counts}"
+    return ""
+
+
+def _storm(sandbox: RunningSandbox, share: float, retry_after: str, ideal: int) -> bool:
+    calls, took, report = _throttled(sandbox, share=share, retry_after=retry_after)
+    right = report["counts"] == {"booked": THROTTLED_ORDERS} and calls <= 3 * ideal + STORM_S
+    words = "as promised" if right else f"{report['counts']}"
+    print(f"{share:9.0%} {retry_after or 'none':>12} {took:4.0f} s {calls:6} {ideal:6}  {words}", flush=True)
+    return right
+
+
+def _throttled(sandbox: RunningSandbox, *, share: float, retry_after: str) -> tuple[int, float, dict[str, Any]]:
+    folder = Path(tempfile.mkdtemp(prefix="endurance-throttled-"))
+    file, began = new_batch(sandbox, folder, THROTTLED_ORDERS), time.monotonic()
+    with weather_over(sandbox.url) as weather:
+        weather.throttle(share, STORM_S, retry_after)
+        merchant = Merchant(RunningSandbox(weather.url), folder, {"SOURCING_PATIENCE_S": "600"})
+        report = merchant.report("run", file, "--yes")
+        return weather.calls.total(), time.monotonic() - began, report

@@ -1,0 +1,160 @@
+"""A service with bad weather: in front of the sandbox, counts calls, throttles them, and goes away for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from aiohttp import ClientError, ClientSession, web
+from yarl import URL
+
+T = TypeVar("T")
+ORDER_ID = re.compile(rb"[0-9]{15,20}")
+OF_A_CONNECTION = {"content-length", "transfer-encoding", "connection", "host"}
+
+
+@dataclass(kw_only=True)
+class Fall:
+    """The service goes away for a while, once: when a call to `path` arrives, or when one was answered."""
+
+    path: str
+    after: bool = False
+    for_s: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Throttling:
+    """This share of all calls is told to wait, until a moment."""
+
+    share: float
+    retry_after: str
+    until: float
+
+
+class Weather:
+    """Forwards calls to a sandbox. `calls` counts those that arrived, by path; `throttled` those that were sent away.
+
+    A call whose body holds one of the words in `fails_on` is always answered by 500, if it goes to that path.
+    """
+
+    def __init__(self, target: str) -> None:
+        self.calls: Counter[str] = Counter()
+        self.throttled = 0
+        self.falls: list[Fall] = []
+        self.fails_on: dict[str, bytes] = {}
+        self._under_way: dict[int, tuple[str, bytes]] = {}
+        self._target = target
+        self._throttling: Throttling | None = None
+        self._luck = random.Random(7)
+        self._port = 0
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._wait_for(self._begin())
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    def throttle(self, share: float, seconds: float, retry_after: str = "") -> None:
+        """From now on, for a while."""
+        until = time.monotonic() + seconds
+        self._throttling = Throttling(share=share, retry_after=retry_after, until=until)
+
+    def orders_on_the_wire(self) -> int:
+        """Of how many orders, at most, a call is under way: one a call, but for payments, which name several."""
+        calls = list(self._under_way.values())
+        return sum(max(1, len(set(ORDER_ID.findall(body)))) if "pay" in path else 1 for path, body in calls)
+
+    def end(self) -> None:
+        self._wait_for(self._end())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    def _wait_for(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+
+    async def _begin(self) -> None:
+        self._session = ClientSession(auto_decompress=False)
+        self._runner = web.ServerRunner(web.Server(self._answer), shutdown_timeout=0)
+        await self._runner.setup()
+        await self._listen()
+
+    async def _listen(self) -> None:
+        self._site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True)
+        await self._site.start()
+        ((_, self._port, *_),) = self._runner.addresses
+
+    async def _end(self) -> None:
+        await self._runner.cleanup()
+        await self._session.close()
+
+    async def _go_away(self, for_s: float) -> None:
+        server = self._runner.server
+        assert server is not None
+        await self._site.stop()
+        for connection in server.connections:
+            if connection.transport is not None:
+                connection.transport.abort()
+        await asyncio.sleep(for_s)
+        await self._listen()
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.calls[request.path] += 1
+        if fall := self._fall(request.path, after=False):
+            self._away = asyncio.create_task(self._go_away(fall.for_s))
+            await asyncio.sleep(30)
+        throttling = self._throttling
+        if throttling and time.monotonic() < throttling.until and self._luck.random() < throttling.share:
+            self.throttled += 1
+            headers = {"Retry-After": throttling.retry_after} if throttling.retry_after else {}
+            return web.Response(status=429, headers=headers)
+        if (words := self.fails_on.get(request.path)) and words in await request.read():
+            return web.Response(status=500)
+        try:
+            answer = await self._forward(request)
+        except (ClientError, OSError):
+            assert request.transport is not None
+            request.transport.abort()
+            raise
+        if fall := self._fall(request.path, after=True):
+            self._loop.call_later(0.02, lambda: asyncio.ensure_future(self._go_away(fall.for_s)))
+        return answer
+
+    async def _forward(self, request: web.BaseRequest) -> web.Response:
+        url, body = URL(f"{self._target}{request.raw_path}", encoded=True), await request.read()
+        self._under_way[id(request)] = (request.path, body)
+        try:
+            return await self._forwarded(request, url, body)
+        finally:
+            del self._under_way[id(request)]
+
+    async def _forwarded(self, request: web.BaseRequest, url: URL, body: bytes) -> web.Response:
+        headers = {name: value for name, value in request.headers.items() if name.lower() not in OF_A_CONNECTION}
+        async with self._session.request(request.method, url, data=body, headers=headers) as answer:
+            told = {name: value for name, value in answer.headers.items() if name.lower() not in OF_A_CONNECTION}
+            return web.Response(status=answer.status, body=await answer.read(), headers=told)
+
+    def _fall(self, path: str, *, after: bool) -> Fall | None:
+        found = next((fall for fall in self.falls if fall.path in path and fall.after is after), None)
+        if found is not None:
+            self.falls.remove(found)
+        return found
+
+
+@contextmanager
+def weather_over(target: str) -> Iterator[Weather]:
+    weather = Weather(target)
+    try:
+        yield weather
+    finally:
+        weather.end()
