@@ -17,13 +17,12 @@ from prefect.server.schemas.states import State, StateType
 from deployments import causal_order
 
 MINUTE = timedelta(minutes=1)
-RESTARTED = datetime.now(UTC) - MINUTE
 
 
 @pytest.fixture(autouse=True)
 def restarted(monkeypatch: pytest.MonkeyPatch) -> None:
     """The server began a minute ago, and has heard nothing yet."""
-    monkeypatch.setattr(causal_order, "STARTED_MS", RESTARTED.timestamp() * 1000)
+    monkeypatch.setattr(causal_order, "STARTED_MS", (datetime.now(UTC) - MINUTE).timestamp() * 1000)
     memory.CausalOrdering.clear_all_scopes()
 
 
