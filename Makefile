@@ -4,6 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
+# Prefect loads two thousand modules into each of the hundreds of processes of a test run: they are compiled once, also
+# where the environment wants nothing written. It halves the time that a process takes to start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run serve test suite soak endurance mutants lint format lock clean
 .DEFAULT_GOAL := run
 
