@@ -126,7 +126,15 @@ class BatchRun:
             refs = [*again, *(ref for ref in work.under_way if ref not in refused), *approved]
             self.tried += refs
             limits = spend_limits(self.resources, self.batch_id, budget)
-            await execute(self.resources, refs, self.approved, limits=limits, chunk_size=self.chunk_size, feed=feed)
+            await execute(
+                self.resources,
+                refs,
+                self.approved,
+                limits=limits,
+                chunk_size=self.chunk_size,
+                feed=feed,
+                asks=self.source.asks,
+            )
 
     async def _to_try_again(self) -> list[str]:
         """The orders of this run that failed alone, once what is open of them is settled."""

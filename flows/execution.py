@@ -32,10 +32,12 @@ async def execute(
     limits: SpendLimits,
     chunk_size: int,
     feed: EventFeed,
+    asks: bool = True,
 ) -> None:
     """Take these orders as far as they can go; what became of each is in the ledger, and told to `feed`.
 
-    `approved` has the hash of each plan that was approved (see `plan_hash`): only those are created.
+    `approved` has the hash of each plan that was approved (see `plan_hash`): only those are created. A run that does
+    not ask (`asks`) leaves alone what is held by now, or what somebody has said no to since.
     """
     listener = progress.get()
     for stage in STAGES:
@@ -44,19 +46,26 @@ async def execute(
         if resources.gate.is_over:
             return
         with suppress(ServiceAway):  # patience or time is used up: what is left keeps its state
-            await _execute_chunk(resources, chunk, approved, limits, label)
+            await _execute_chunk(resources, chunk, approved, limits, label, asks=asks)
         states = Counter(str(order.state) for order in (await feed.tell(chunk)).values())
         counts = ", ".join(f"{count:,} {state}" for state, count in states.most_common())
         run_logger().info("Orders %s: %s", label, counts)
 
 
 async def _execute_chunk(
-    resources: Resources, refs: Sequence[str], approved: Mapping[str, str], limits: SpendLimits, label: str
+    resources: Resources,
+    refs: Sequence[str],
+    approved: Mapping[str, str],
+    limits: SpendLimits,
+    label: str,
+    *,
+    asks: bool,
 ) -> None:
     listener = progress.get()
 
     def now(ready: Callable[[OrderRecord], bool]) -> Mapping[str, OrderRecord]:
-        return opaque({ref: order for ref, order in resources.ledger.orders(refs).items() if ready(order)})
+        orders = resources.ledger.orders(refs)
+        return opaque({ref: one for ref, one in orders.items() if ready(one) and (asks or needs_nobody(one))})
 
     if creatable := now(lambda order: may_create(order, approved.get(order.order_ref))):
         await create_orders(resources, creatable, limits, label=label)
@@ -71,6 +80,11 @@ async def _execute_chunk(
         to_book = opaque({ref: bookable[ref] for ref in freight})
         await book_shipments(resources, to_book, opaque(freight), label=label)
     listener.advance("book", len(refs))
+
+
+def needs_nobody(order: OrderRecord) -> bool:
+    """Whether an order may go on without a person: its approval stands, and it is not held."""
+    return order.plan_hash is not None and order.state is not OrderState.HELD
 
 
 def may_create(order: OrderRecord, approved_plan: str | None) -> bool:

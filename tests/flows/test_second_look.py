@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from prefect.exceptions import ObjectNotFound
 
 from cli import looks as cli_looks
 from cli.looks import with_looks
+from connectors.ledger.order_facts import Facts
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, Outcome
 from connectors.ledger.store import Ledger
@@ -24,10 +25,11 @@ from domain.effects import Action, EffectStatus
 from domain.looks import NextLook
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
+from flows import execution, scheduling
 from flows import finish_batch as finishing
-from flows import scheduling
 from flows.parameters import Limits
 from flows.second_look import left_over, next_look, sort_approved
+from flows.shown.events import EventFeed
 from tasks.effects.book import Book
 from tasks.resources import Resources
 from tests.clock import MovableClock
@@ -52,7 +54,7 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path, clock: MovableClock) 
 
 def run_on(ledger: Ledger, clock: MovableClock, opens_in_s: float = 0) -> Resources:
     settings = SourcingSettings(lease_s=60, settle_s=900)
-    gate = SimpleNamespace(opens_in_s=opens_in_s)
+    gate = SimpleNamespace(opens_in_s=opens_in_s, is_over=False)
     run = SimpleNamespace(ledger=ledger, clock=clock, gate=gate, settings=settings, lease=timedelta(seconds=60))
     return cast(Resources, run)
 
@@ -98,6 +100,26 @@ def test_only_what_is_approved_still_and_waits_for_nobody_is_taken_up(ledger: Le
     assert set(work.over) == orders.keys() - {"approved", *work.under_way}
     assert (work.to_plan, left_over(ledger, "batch").words) == ([], "4 to go on with")
     assert left_over(ledger, "later").words == "1 to go on with"
+
+
+async def test_what_somebody_holds_or_declines_meanwhile_is_left_alone(
+    ledger: Ledger, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Orders that were approved when the look began; a run that asks goes on with what is held."""
+    put_rows(ledger, [plan(ref, state="ordered", **BEGUN | {"order_id": ref}) for ref in ("held", "declined", "fine")])
+    ledger.change([OrderChange(order_ref="held", state=OrderState.HELD)])
+    ledger.change([OrderChange(order_ref="declined", writes=Facts.approval_withdrawn())])
+    paid: list[set[str]] = []
+
+    async def pay(_run: Resources, orders: Mapping[str, object], **_: object) -> None:
+        paid.append(set(orders))
+
+    monkeypatch.setattr(execution, "pay_orders", pay)
+    run, feed = run_on(ledger, clock), EventFeed(ledger, ["held", "declined", "fine"])
+    for asks in (False, True):
+        refs = ["held", "declined", "fine"]
+        await execution.execute(run, refs, {}, limits=cast(Any, None), chunk_size=9, feed=feed, asks=asks)
+    assert paid == [{"fine"}, {"held", "declined", "fine"}]
 
 
 def test_a_look_comes_when_what_got_no_answer_can_no_longer_arrive(ledger: Ledger, clock: MovableClock) -> None:
