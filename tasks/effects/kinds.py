@@ -81,7 +81,8 @@ async def settle_open(resources: Resources, order_refs: Iterable[str]) -> None:
 async def settled(resources: Resources, order_refs: Iterable[str]) -> dict[str, OrderRecord]:
     """These orders as they are now, after what is open of them was settled: so begins each try of a task."""
     refs = list(order_refs)
-    await settle_open(resources, refs)
+    if resources.ledger.unsettled(refs):
+        await settle_open(resources, refs)
     return await asyncio.to_thread(resources.ledger.orders, refs)
 
 

@@ -241,8 +241,8 @@ MUTANTS = (
         edits=(
             Edit(
                 file=KINDS,
-                old="    refs = list(order_refs)\n    await settle_open(resources, refs)\n",
-                new="    refs = list(order_refs)\n",
+                old="    if resources.ledger.unsettled(refs):\n        await settle_open(resources, refs)\n",
+                new="",
             ),
         ),
         found_by="tests/tasks/test_tries.py::test_a_further_try_asks_first_what_became_of_the_one_before",

@@ -10,7 +10,7 @@ from tests.simulation.process import Crash
 
 LATEST_S = 600.0  # how late an effect may land after the service gave up on it
 SLOWEST_S = 200.0  # how long a request may be under way; with the above less than the settle time
-OUTAGES_S = (None, None, None, (5, 30), (30, 300), (300, 1500))
+OUTAGES_S = (None, None, None, None, (5, 30), (30, 300), (300, 1500))
 MOST_CRASHES = 2
 MOST_STOPS = 2
 LIE_RATES = (0.0, 0.0, 0.0, 0.0, 0.03, 0.15)

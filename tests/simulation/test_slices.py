@@ -1,4 +1,4 @@
-"""Six hundred episodes in slices, so that several workers share them; `make soak` plays a hundred thousand."""
+"""A thousand episodes in slices, so that several workers share them; `make soak` plays a hundred thousand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.simulation.episode import play
 from tests.simulation.stage import Stage, stage
 
 SLICE = 50
-SLICES = 12
+SLICES = 20
 
 
 @pytest.fixture(scope="module")
