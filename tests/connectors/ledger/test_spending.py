@@ -82,6 +82,16 @@ def test_a_payment_that_is_told_as_less_than_it_was_begun_for_opens_no_budget(le
     assert (ledger.committed_in("batch"), today(ledger)) == (95, 95)
 
 
+def test_the_limit_of_the_day_is_that_of_the_claim(ledger: Ledger, clock: MovableClock) -> None:
+    """A run that goes past midnight has a new day's limit, and what it claims then counts for that day."""
+    given = limits(ledger, day=160)
+    put_rows(ledger, [plan("A-1"), plan("A-2"), plan("A-3")])
+    assert set(ledger.claim(intents("A-1", "A-2"), lease=LEASE, limits=given).won) == {"A-1"}
+    clock.advance(4 * 3600 + 1)  # 12:00 UTC is 20:00 in Shanghai
+    assert set(ledger.claim(intents("A-3"), lease=LEASE, limits=given).won) == {"A-3"}
+    assert today(ledger) == 100
+
+
 def test_an_order_cancelled_before_any_payment_counts_no_more(ledger: Ledger) -> None:
     """Nothing left the account and nothing can, so batch and day are free again."""
     create(ledger, "A-1")
