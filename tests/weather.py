@@ -69,8 +69,15 @@ class Weather:
         until = time.monotonic() + seconds
         self._throttling = Throttling(share=share, retry_after=retry_after, until=until)
 
-    def orders_on_the_wire(self) -> int:
-        """Of how many orders, at most, a call is under way: one a call, but for payments, which name several."""
+    def go_away(self) -> int:
+        """No connection from now on; answers of how many orders, at most, a call was under way just then."""
+        return self._wait_for(self._go_away())
+
+    def come_back(self) -> None:
+        self._wait_for(self._listen())
+
+    def _orders_on_the_wire(self) -> int:
+        """One a call, but for payments, which name several."""
         calls = list(self._under_way.values())
         return sum(max(1, len(set(ORDER_ID.findall(body)))) if "pay" in path else 1 for path, body in calls)
 
@@ -98,20 +105,24 @@ class Weather:
         await self._runner.cleanup()
         await self._session.close()
 
-    async def _go_away(self, for_s: float) -> None:
-        server = self._runner.server
+    async def _go_away_for(self, for_s: float) -> None:
+        await self._go_away()
+        await asyncio.sleep(for_s)
+        await self._listen()
+
+    async def _go_away(self) -> int:
+        wire, server = self._orders_on_the_wire(), self._runner.server
         assert server is not None
         await self._site.stop()
         for connection in server.connections:
             if connection.transport is not None:
                 connection.transport.abort()
-        await asyncio.sleep(for_s)
-        await self._listen()
+        return wire
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         self.calls[request.path] += 1
         if fall := self._fall(request.path, after=False):
-            self._away = asyncio.create_task(self._go_away(fall.for_s))
+            self._away = asyncio.create_task(self._go_away_for(fall.for_s))
             await asyncio.sleep(30)
         throttling = self._throttling
         if throttling and time.monotonic() < throttling.until and self._luck.random() < throttling.share:
@@ -122,12 +133,12 @@ class Weather:
             return web.Response(status=500)
         try:
             answer = await self._forward(request)
-        except (ClientError, OSError):
-            assert request.transport is not None
-            request.transport.abort()
-            raise
+        except (ClientError, OSError):  # the connection was cut on one of the two sides
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response(status=502)
         if fall := self._fall(request.path, after=True):
-            self._loop.call_later(0.02, lambda: asyncio.ensure_future(self._go_away(fall.for_s)))
+            self._loop.call_later(0.02, lambda: asyncio.ensure_future(self._go_away_for(fall.for_s)))
         return answer
 
     async def _forward(self, request: web.BaseRequest) -> web.Response:

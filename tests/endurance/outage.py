@@ -69,10 +69,11 @@ def _interrupted(
         reached = _reached(sandbox.running, stage, lambda: weather.calls.total() > 2 * BEGUN)
         while run.poll() is None and not reached():
             time.sleep(0.01)
-        wire = weather.orders_on_the_wire()
+        wire = weather.go_away()
         sandbox.kill()
         time.sleep(away_s)
         sandbox.start()
+        weather.come_back()
         out, err = run.communicate(timeout=1200)
     assert out, err
     return time.monotonic() - began, wire, json.loads(out), run.returncode
