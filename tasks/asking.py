@@ -10,7 +10,7 @@ from connectors.concurrently import concurrently
 from connectors.xportcn.errors import ContractMismatch, NotSent, ServiceAway, Unanswered, XportcnError
 from domain.decisions import Verdict, held, postponed
 from tasks.resources import Resources
-from tasks.retrying import TryAgain, may_try_again
+from tasks.retrying import raise_if_it_passes
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -39,13 +39,7 @@ async def ask_each(
     missing = [key for key in dict.fromkeys(wanted) if key not in found]
     await concurrently(missing, one, at_once=resources.concurrency)
     if away:
-        ask_again(resources, away[0])
-
-
-def ask_again(resources: Resources, away: ServiceAway) -> None:
-    """Ask for another try of the task, with the reason; nothing where there is none."""
-    if may_try_again(resources):
-        raise TryAgain(away.message) from away
+        raise_if_it_passes(resources, away[0])
 
 
 def not_read(what: str, error: XportcnError) -> Verdict:

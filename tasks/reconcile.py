@@ -9,21 +9,20 @@ from datetime import datetime
 from connectors.concurrently import concurrently
 from connectors.ledger.facts import every_open_effect, every_order
 from connectors.ledger.records import EffectRecord, OrderRecord
-from connectors.xportcn.errors import ServiceAway, XportcnError
+from connectors.xportcn.errors import XportcnError
 from domain.effects import Action
 from domain.findings import LedgerOrder, OpenEffect
 from domain.marketplace import Marketplace
 from domain.reconciliation import UNSETTLED
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
-from tasks.asking import ask_again
 from tasks.cancel_order import confirm_cancellations
 from tasks.effects.cancel import ACCEPTED
 from tasks.effects.kinds import kind_of
 from tasks.effects.settling import clear_from
 from tasks.pay import confirm_payments
 from tasks.resources import Resources
-from tasks.retrying import retrying_task
+from tasks.retrying import raise_if_it_passes, retrying_task
 
 MOST_LOOKED_UP = 500
 CHUNK = 500
@@ -44,8 +43,7 @@ async def list_orders(resources: Resources, marketplace: Marketplace, *, since: 
     try:
         orders = await resources.offerings[marketplace].channel.list_orders(since=since)
     except XportcnError as error:
-        if isinstance(error, ServiceAway):
-            ask_again(resources, error)
+        raise_if_it_passes(resources, error)
         return Listing(marketplace=marketplace, error=error)
     return Listing(marketplace=marketplace, orders=orders)
 
