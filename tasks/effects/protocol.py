@@ -187,7 +187,8 @@ def _ask_for_another_try(chunk: _Chunk) -> None:
     if not why and (is_throttled or chunk.is_unheard) and this_try().this < FEW_TRIES:
         why = "the service had too many calls" if is_throttled else "the service could not be asked"
     if why:
-        raise TryAgain(f"{why}; {number_of(len(chunk.turned_away), 'order')} to {chunk.kind.action} left")
+        left = number_of(len(chunk.turned_away), "order") + f" to {chunk.kind.action} left"
+        raise TryAgain(f"{why}; {left if chunk.turned_away else 'what was under way is to be asked about'}")
 
 
 def _batches(chunk: _Chunk, records: Iterable[EffectRecord]) -> list[list[EffectRecord]]:
