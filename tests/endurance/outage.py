@@ -17,6 +17,8 @@ from tests.weather import weather_over
 ORDERS, THROTTLED_ORDERS = 300, 200
 AWAY_S, STORM_S = (20, 90), 60
 BEGUN = 20
+LATENCY_S = 0.2
+"""So that calls are on the wire when the service falls."""
 SETTINGS = {"SOURCING_LEASE_S": "20", "SOURCING_SETTLE_S": "30", "SOURCING_PATIENCE_S": "600"}
 """So that what was on the wire is settled within a minute, by the run itself (`--wait`)."""
 COUNTED = {"create": "orders", "pay": "payments", "book": "shipments", "track": "domestic_updates"}
@@ -41,10 +43,11 @@ def _outage(stage: str, away_s: float) -> bool:
     folder = Path(tempfile.mkdtemp(prefix=f"endurance-outage-{stage}-{away_s}-"))
     with kept_sandbox(folder / "sandbox.db") as sandbox:
         file = new_batch(sandbox.running, folder, ORDERS)
+        sandbox.running.faults({"path": "/*", "kind": "latency", "probability": 1, "delay_s": LATENCY_S})
         merchant = Merchant(sandbox.running, folder, SETTINGS)
         run = ("run", file, "--yes", "--json", "--wait")
         if stage == "track":
-            merchant.report(*run[:-1])
+            _alone(merchant, *run)
             sandbox.running.advance(2 * 86_400)
             took, _, report, code = _interrupted(merchant, sandbox, ("track", "--json"), stage, away_s)
             words = "" if code == 0 and not report["troubles"] else f"exit {code}: {report['troubles'][:3]}"
@@ -108,5 +111,13 @@ def _throttled(sandbox: RunningSandbox, *, share: float, retry_after: str) -> tu
     with weather_over(sandbox.url) as weather:
         weather.throttle(share, STORM_S, retry_after)
         merchant = Merchant(RunningSandbox(weather.url), folder, {"SOURCING_PATIENCE_S": "600"})
-        report = merchant.report("run", file, "--yes")
+        report = _alone(merchant, "run", file, "--yes", "--json")
         return weather.calls.total(), time.monotonic() - began, report
+
+
+def _alone(merchant: Merchant, *command: str | Path) -> dict[str, Any]:
+    """Run a command in a process of its own, to its end; answers its report."""
+    out, err = merchant.start(*command).communicate(timeout=1200)
+    assert out, err
+    report: dict[str, Any] = json.loads(out)
+    return report
