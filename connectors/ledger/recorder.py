@@ -30,12 +30,14 @@ class OutcomeRecorder:
             try:
                 written = await asyncio.to_thread(self._ledger.record, [outcome for outcome, _ in batch])
             except BaseException as error:
-                for _, done in batch:  # every waiter must hear of it
+                goes_on = isinstance(error, Exception)
+                for _, done in batch if goes_on else [*batch, *self._waiting]:  # every waiter must hear of it
                     if not done.done():
                         done.set_exception(error)
-                if isinstance(error, Exception):
-                    continue
-                raise
+                if not goes_on:
+                    self._waiting = []
+                    raise
+                continue
             for (_, done), ok in zip(batch, written, strict=True):
                 if not done.done():
                     done.set_result(ok)
