@@ -31,8 +31,11 @@ class KeptSandbox:
         self._process.stdout.readline()
 
     def kill(self) -> None:
+        """Once more does nothing."""
         self._process.kill()
-        self._process.communicate()
+        self._process.wait()
+        if self._process.stdout:
+            self._process.stdout.close()
 
 
 @contextmanager

@@ -1,0 +1,122 @@
+"""A run that ends before its work did: what it tries again, and what it says of the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from connectors.ledger.records import OrderChange
+from domain.decisions import postponed
+from domain.orders import OrderRequest
+from domain.plan import PlannedOrder
+from domain.states import OrderState
+from flows import batch_run
+from flows.batch_run import BatchRun
+from flows.plan_sources import FromRequests
+from tasks.resources import Resources
+from tests.flows.plans import planned
+
+REQUESTS = [planned(ref).request for ref in ("A-1", "A-2")]
+
+
+class Plans(FromRequests):
+    """Plans of which the first `fails` looks bring nothing for A-2."""
+
+    def __init__(self, fails: int) -> None:
+        super().__init__(REQUESTS, "file.csv")
+        self.fails = fails
+        self.asked: list[list[str]] = []
+
+    async def plan(
+        self, resources: Resources, requests: Sequence[OrderRequest], *, chunk_size: int, anew: bool
+    ) -> list[PlannedOrder]:
+        self.asked.append([one.order_ref for one in requests])
+        failed = len(self.asked) <= self.fails
+        trouble = postponed("could not be previewed (no answer)")
+        return [
+            PlannedOrder(request=one).judged(trouble) if failed and one.order_ref == "A-2" else planned(one.order_ref)
+            for one in requests
+        ]
+
+
+@pytest.fixture
+def executed(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """What is executed: each order that is planned becomes ordered, and nothing further happens to it."""
+    rounds: list[list[str]] = []
+
+    async def execute(_: Resources, refs: Sequence[str], *__: Any, **___: Any) -> None:
+        rounds.append([*refs])
+        orders = resources.ledger.orders(refs).values()
+        fresh = [one.order_ref for one in orders if one.state is OrderState.PLANNED]
+        resources.ledger.change([OrderChange(order_ref=ref, state=OrderState.ORDERED) for ref in fresh])
+
+    async def nothing(*_: Any) -> list[PlannedOrder]:
+        return []
+
+    async def snapshot(*_: Any) -> str:
+        return "batch"
+
+    monkeypatch.setattr(batch_run, "execute", execute)
+    monkeypatch.setattr(batch_run, "estimate_unbooked", nothing)
+    monkeypatch.setattr(batch_run, "snapshot_orders", snapshot)
+    return rounds
+
+
+async def test_what_could_not_be_looked_up_is_planned_once_more(
+    resources: Resources, executed: list[list[str]]
+) -> None:
+    """The other goes on at once; at the end both get the second chance: the one is bought, the other paid."""
+    plans = Plans(fails=1)
+    report = await BatchRun(resources, "batch", plans).buy(None, ask=False)
+    assert plans.asked == [["A-1", "A-2"], ["A-2"]]
+    assert executed == [["A-1"], ["A-1", "A-2"]]
+    assert report.counts == {"ordered": 2}
+    assert report.broken_off == ""
+
+
+async def test_an_order_that_always_fails_says_who_plans_it_next(
+    resources: Resources, executed: list[list[str]]
+) -> None:
+    """Twice and no more; it is no question for a person, so it is not held, and it is never bought on."""
+    plans = Plans(fails=9)
+    report = await BatchRun(resources, "batch", plans).buy(None, ask=False)
+    assert len(plans.asked) == 2
+    assert all("A-2" not in refs for refs in executed)
+    left = resources.ledger.orders(["A-2"])["A-2"]
+    words = "could not be previewed (no answer). Run again to plan it"
+    assert (left.state, left.reason, left.plan_hash) == (OrderState.PLANNED, words, None)
+    assert not report.all_fine
+
+
+async def test_after_its_time_a_run_tries_nothing_again(resources: Resources, executed: list[list[str]]) -> None:
+    """The time was up while it planned: one line for all, and each order says how far it came."""
+    plans = Plans(fails=1)
+    done_by = datetime(2020, 1, 1, 6, 0, tzinfo=UTC)
+    report = await BatchRun(resources, "batch", plans, done_by=done_by).buy(None, ask=False)
+    assert plans.asked == [["A-1", "A-2"]]
+    assert report.broken_off == ("It was to be done by 2020-01-01 06:00 UTC: 2 orders are left, 1 ordered, 1 planned")
+    assert {ref: one.reason for ref, one in resources.ledger.orders(["A-1", "A-2"]).items()} == {
+        "A-1": "ordered, not paid yet: the time was up. Run again to go on",
+        "A-2": "not looked up yet: the time was up. Run again to plan it",
+    }
+
+
+async def test_a_dry_run_that_could_not_look_up_everything_is_not_fine(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 3, although both are told as planned."""
+
+    async def snapshot(*_: Any) -> str:
+        return "batch-plan"
+
+    monkeypatch.setattr(batch_run, "snapshot_plan", snapshot)
+    whole = await BatchRun(resources, "batch", Plans(fails=1)).plan_only(None)
+    assert (whole.counts, whole.all_fine) == ({"planned": 2}, True)
+    part = await BatchRun(resources, "batch", Plans(fails=2)).plan_only(None)
+    assert (part.counts, part.all_fine) == ({"planned": 2}, False)
+    assert part.plans[1].reason == "could not be previewed (no answer). Run again"
+    assert replace(part, plans=whole.plans).all_fine

@@ -1,0 +1,57 @@
+"""What is said while the service keeps a run waiting."""
+
+from __future__ import annotations
+
+import pytest
+
+from connectors.xportcn.gate import BACK, GateNews
+from tasks.progress import Waiting, hearing, tell_of_waiting, waiting_words
+
+AWAY = GateNews("the service is away (no connection to http://127.0.0.1:8790)", for_s=40, next_try_s=15)
+
+
+@pytest.mark.parametrize(
+    ("news", "later_s", "words"),
+    [
+        (AWAY, 0, "the service is away for 40 s, next try in 15 s (no connection to http://127.0.0.1:8790)"),
+        (AWAY, 5, "the service is away for 45 s, next try in 10 s (no connection to http://127.0.0.1:8790)"),
+        (AWAY, 20, "the service is away for 60 s, next try in 0 s (no connection to http://127.0.0.1:8790)"),
+        (
+            GateNews("the service has too many calls", for_s=3, next_try_s=7200),
+            0,
+            "the service has too many calls for 3 s, next try in 120 min",
+        ),
+    ],
+)
+def test_words_count_down(news: GateNews, later_s: float, words: str) -> None:
+    assert waiting_words(news, later_s) == words
+
+
+def test_it_is_said_when_it_begins_and_when_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In between once in a while; throttling has no end that is told, so it is taken for over after a time."""
+    now = [1000.0]
+    monkeypatch.setattr("tasks.progress.time.monotonic", lambda: now[0])
+    waiting = Waiting(60)
+    assert waiting.heard(BACK) == ""
+    assert waiting.heard(AWAY).startswith("the service is away for 40 s")
+    now[0] += 30
+    assert waiting.heard(AWAY) == ""
+    now[0] += 31
+    assert waiting.heard(AWAY).startswith("the service is away for 40 s")
+    assert waiting.heard(BACK) == "the service is back after 101 s"
+    assert (waiting.is_waiting, waiting.words) == (False, "")
+    throttled = GateNews("the service has too many calls", next_try_s=5)
+    assert waiting.heard(throttled)
+    assert waiting.is_waiting
+    now[0] += 36
+    assert (waiting.is_waiting, waiting.words) == (False, "")
+    assert waiting.heard(throttled)
+
+
+def test_everybody_who_listens_hears_it() -> None:
+    """The terminal, and the boards of all runs of the process."""
+    first, second = list[GateNews](), list[GateNews]()
+    with hearing(first.append), hearing(second.append):
+        tell_of_waiting(AWAY)
+    tell_of_waiting(BACK)
+    assert first == second == [AWAY]
