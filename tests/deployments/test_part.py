@@ -77,6 +77,7 @@ def test_one_that_ends_by_itself_is_started_again() -> None:
     assert one.process
     one.process.wait()
     assert one.keep_running() == "had ended"
+    one.process.wait()
 
 
 def test_a_worker_is_asked_at_a_new_port_of_this_machine_at_each_start(answering: str) -> None:
