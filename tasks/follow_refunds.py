@@ -6,9 +6,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from connectors.concurrently import concurrently
 from connectors.ledger.records import EffectRecord, OrderChange
 from connectors.xportcn.errors import Misconfigured, XportcnError
@@ -25,11 +22,12 @@ from domain.effects import Action, EffectStatus
 from domain.states import OrderState
 from tasks.effects.after_sale import after_sale_of
 from tasks.resources import Resources
+from tasks.retrying import raise_if_it_passes, retrying_task
 
 AGREED = frozenset({RefundState.AGREED, RefundState.TO_RETURN, RefundState.RETURNED, RefundState.REFUNDED})
 
 
-@task(name="follow_refunds", task_run_name="follow {label}", cache_policy=NO_CACHE, persist_result=False, retries=0)
+@retrying_task("follow_refunds", "follow {label}")
 async def follow_refunds(resources: Resources, refunds: Sequence[Refund], *, label: str) -> list[str]:
     """Bring these refunds up to date; answers which of them could not be asked about, with the reason."""
     troubles = await concurrently(refunds, lambda refund: _follow(resources, refund), at_once=resources.concurrency)
@@ -69,6 +67,7 @@ async def look_at(resources: Resources, refund: Refund) -> str:
     except Misconfigured:
         raise
     except XportcnError as error:
+        raise_if_it_passes(resources, error)
         return f"{refund.order_ref}: refund {refund.refund_id} can't be read ({error.message})"
     paid = (await asyncio.to_thread(resources.ledger.orders, [refund.order_ref]))[refund.order_ref].paid
     if max(shown.asked, shown.refunded) > paid:
