@@ -30,13 +30,19 @@ class Fall:
     for_s: float = 1.0
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Throttling:
-    """This share of all calls is told to wait, until a moment."""
+    """This share of all calls is told to wait, for a while from the first of them on."""
 
     share: float
     retry_after: str
-    until: float
+    seconds: float
+    until: float = 0.0
+
+    @property
+    def goes_on(self) -> bool:
+        self.until = self.until or time.monotonic() + self.seconds
+        return time.monotonic() < self.until
 
 
 class Weather:
@@ -65,9 +71,8 @@ class Weather:
         return f"http://127.0.0.1:{self._port}"
 
     def throttle(self, share: float, seconds: float, retry_after: str = "") -> None:
-        """From now on, for a while."""
-        until = time.monotonic() + seconds
-        self._throttling = Throttling(share=share, retry_after=retry_after, until=until)
+        """For a while, from the next call on."""
+        self._throttling = Throttling(share=share, retry_after=retry_after, seconds=seconds)
 
     def go_away(self) -> int:
         """No connection from now on; answers of how many orders, at most, a call was under way just then."""
@@ -125,7 +130,7 @@ class Weather:
             self._away = asyncio.create_task(self._go_away_for(fall.for_s))
             await asyncio.sleep(30)
         throttling = self._throttling
-        if throttling and time.monotonic() < throttling.until and self._luck.random() < throttling.share:
+        if throttling and throttling.goes_on and self._luck.random() < throttling.share:
             self.throttled += 1
             headers = {"Retry-After": throttling.retry_after} if throttling.retry_after else {}
             return web.Response(status=429, headers=headers)
