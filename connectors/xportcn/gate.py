@@ -26,6 +26,8 @@ SUSPECT = 4
 """So many failures without one good answer between them may mean that the service is away."""
 LEAST_PROBE_S, MOST_PROBE_S = 1.0, 300.0
 LEAST_PAUSE_S, MOST_STRAIN = 0.25, 6
+LEAST_WAIT_S = 0.001
+"""Less than this a clock may not tell apart: who waits for it would wait again and again."""
 SHORT_S = 2.0
 """So long even a call waits that holds a lease."""
 
@@ -267,11 +269,11 @@ class Gate:
     async def _wait(self, seconds: float | None) -> None:
         """Until something changes, `seconds` at most."""
         if self._watch is None:
-            await self._sleep(max(seconds or 0.0, 0.001))
+            await self._sleep(max(seconds or 0.0, LEAST_WAIT_S))
             return
         waiting = asyncio.ensure_future(self._changed.wait())
         try:
-            await asyncio.wait({waiting}, timeout=seconds)
+            await asyncio.wait({waiting}, timeout=max(seconds, LEAST_WAIT_S) if seconds is not None else None)
         finally:
             waiting.cancel()
 
