@@ -54,6 +54,7 @@ class GateNews:
 
 
 BACK = GateNews("")
+TOO_MANY = "the service has too many calls"
 
 
 def untold(news: GateNews) -> None:
@@ -96,7 +97,8 @@ class Gate:
         self._heard_ever = False
         self._trouble_since: float | None = None
         self._missed = 0
-        self._words = ""
+        self._trouble = "the service is away"
+        self._has_told = False
         self._watch: asyncio.Task[None] | None = None
         self._is_away = False
         self._is_over = False
@@ -115,13 +117,11 @@ class Gate:
     @property
     def closed(self) -> str:
         """Why no call can be made now; empty when they can."""
+        if (pause := self._pause_s()) > 0 and not self._is_away:
+            return f"{TOO_MANY}; the next in {pause:.0f} s"
         if self._is_away or self._is_over:
-            return f"the service is away ({self._words})" if self._words else "the service is away"
-        if self._watch is not None:
-            return "the service may be away"
-        if (pause := self._pause_s()) > 0:
-            return f"the service has too many calls; the next in {pause:.0f} s"
-        return ""
+            return self._trouble
+        return "the service may be away" if self._watch is not None else ""
 
     @property
     def is_over(self) -> bool:
@@ -191,11 +191,12 @@ class Gate:
         """A call was answered: the service is there."""
         self._heard_ever = True
         self._missed = 0
+        self._strain = max(0, self._strain - 1)
         if self._watch is None and self._pause_s() <= 0:
             self._trouble_since = None
+            self._tell_back()
         if self._size < self._most:
-            self._size = min(self._most, self._size + 1)
-            self._strain = max(0, self._strain - 1)
+            self._size += 1
             self._admit()
 
     def missed(self, words: str) -> None:
@@ -204,7 +205,7 @@ class Gate:
             return
         self._begin_trouble()
         self._missed += 1
-        self._words = words
+        self._trouble = f"the service is away ({words})"
         if self._missed >= SUSPECT and self._probes and self._watch is None and not self._is_over:
             self._changed.clear()
             self._watch = asyncio.create_task(self._come_back())
@@ -214,14 +215,14 @@ class Gate:
         if not self.waits:
             return
         self._begin_trouble()
-        now = self._clock()
+        self._trouble, now = TOO_MANY, self._clock()
         if self._pause_s() <= 0:  # those in flight at one moment say the same thing once
             self._strain = min(MOST_STRAIN, self._strain + 1)
             self._size = max(1, self._size // 2)
             self._not_before = now + self._luck() * LEAST_PAUSE_S * 2.0**self._strain
         self._not_before = max(self._not_before, now + (retry_after_s or 0.0))
         if self._pause_s() > SHORT_S:
-            self._tell("the service has too many calls", self._pause_s())
+            self._tell(TOO_MANY, self._pause_s())
 
     # inside
 
@@ -323,9 +324,15 @@ class Gate:
         if self._is_away:
             self._is_away = False
             self._size = min(2, self._most)
+        self._tell_back()
+
+    def _tell_back(self) -> None:
+        if self._has_told:
+            self._has_told = False
             self.told(BACK)
 
     def _tell(self, why: str, next_try_s: float) -> None:
+        self._has_told = True
         self.told(GateNews(why, self._clock() - (self._trouble_since or self._clock()), next_try_s))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -227,16 +228,33 @@ def test_who_holds_a_lease_or_must_not_wait_is_turned_away() -> None:
 def test_being_throttled_slows_all_down_together() -> None:
     """After one call was asked to wait seven seconds, nobody calls for seven seconds."""
 
-    async def play() -> tuple[int, list[float]]:
+    async def play() -> tuple[int, list[float], list[str]]:
         begun = now()
         service = Service(gate(at_once=4), retry_after_s=7)
         service.answers = lambda at: "throttled" if at < begun + 0.1 else "good"
         ends = await asyncio.gather(*(service.read() for _ in range(8)))
-        return service.asked, [round(end - begun) for end in ends]
+        return service.asked, [round(end - begun) for end in ends], [one.why for one in service.news]
 
-    asked, ends = played(play())
+    asked, ends, news = played(play())
     assert asked == 8 + 4
     assert ends == [7] * 8
+    assert news == ["the service has too many calls"] * 4 + [""]
+
+
+def test_patience_that_ends_in_a_storm_says_so() -> None:
+    """Ten seconds of nothing but 429: not *away*, and afterwards the same is said."""
+
+    async def play() -> tuple[str, str]:
+        service = Service(gate(patience_s=10))
+        service.answers = lambda _at: "throttled"
+        with pytest.raises(ServiceAway) as over:
+            await service.read()
+        await asyncio.sleep(60)
+        return over.value.message, service.gate.closed
+
+    words, later = played(play())
+    assert re.fullmatch(r"the service has too many calls; the next in \d+ s for \d+ s; nothing was done", words)
+    assert later == "the service has too many calls"
 
 
 def test_a_wait_longer_than_patience_ends_it_at_once() -> None:
