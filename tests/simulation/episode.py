@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.records import OrderRecord
 from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import XportcnError
 from domain.effects import OPEN, Action, Claim, EffectStatus
@@ -297,14 +298,15 @@ class Episode:
             self.broken(f"sent with an old fence: {claim.key}")
         elif self.clock() >= claim.lease_until:
             self.broken(f"sent after the lease ran out: {claim.key}")
-        if claim.action is Action.CREATE and (
-            order is None
-            or order.plan_hash is None
-            or order.plan_hash not in self._said_yes_to(process, order.order_ref)
-        ):
+        if claim.action is Action.CREATE and (order is None or not self._is_approved(process, order)):
             self.broken(f"ordered without approval of this plan: {claim.order_ref}")
         if claim.action is Action.CREATE and order is not None and order.batch_id != process.batch:
             self.broken(f"ordered for {process.batch}, counted in {order.batch_id}: {claim.order_ref}")
+
+    def _is_approved(self, process: Process, order: OrderRecord) -> bool:
+        """Whether somebody said yes to the plan; a no of another run, between claim and send, comes too late."""
+        yes = self._said_yes_to(process, order.order_ref) - {None}
+        return order.plan_hash in yes or (order.plan_hash is None and bool(yes))
 
     def _said_yes_to(self, process: Process, order_ref: str) -> set[str | None]:
         """Plans of an order that somebody approved for the run's batch: in this run, or before a look."""
