@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from random import Random
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
 from connectors.ledger.engine import LedgerUnusable
-from connectors.ledger.records import OrderRecord
 from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import XportcnError
 from domain.effects import OPEN, Action, Claim, EffectStatus
@@ -303,7 +303,7 @@ class Episode:
         if claim.action is Action.CREATE and order is not None and order.batch_id != process.batch:
             self.broken(f"ordered for {process.batch}, counted in {order.batch_id}: {claim.order_ref}")
 
-    def _is_approved(self, process: Process, order: OrderRecord) -> bool:
+    def _is_approved(self, process: Process, order: SimpleNamespace) -> bool:
         """Whether somebody said yes to the plan; a no of another run, between claim and send, comes too late."""
         yes = self._said_yes_to(process, order.order_ref) - {None}
         return order.plan_hash in yes or (order.plan_hash is None and bool(yes))
