@@ -315,8 +315,8 @@ class Gate:
                 self._tell(self.closed, pause := min(pause, ends - now))
                 await self._sleep(pause)
             self._reopen()
-        finally:
-            self._watch = None
+        finally:  # who probes for a client that left, or fails at it, must not leave the gate shut with nobody asking
+            self._watch, self._is_away = None, self._is_away and self._is_over
             self._changed.set()
 
     def _reopen(self) -> None:

@@ -313,3 +313,20 @@ def test_a_process_has_one_gate_for_an_address() -> None:
         return first is gate_of("http://a", at_once=2), first is gate_of("http://b", at_once=2)
 
     assert played(play()) == (True, False)
+
+
+def test_a_client_that_leaves_while_the_service_is_away_shuts_nobody_out_who_comes_later() -> None:
+    """Its probe goes with it, so the next one finds out anew."""
+
+    async def play() -> str:
+        first = Service(gate(patience_s=60))
+        first.answers = away_until(3600)
+        waiting = [asyncio.create_task(first.read()) for _ in range(8)]
+        await asyncio.sleep(5)
+        for one in waiting:
+            one.cancel()
+        first.gate.desert(first.probe)
+        await asyncio.sleep(1)
+        return await Service(first.gate).call()
+
+    assert played(play()) == "good"
