@@ -44,13 +44,17 @@ class _TurnedAway:
 
 @dataclass(slots=True)
 class _Chunk(Begun):
-    """What became of a round: orders that were `turned_away`, by reference, and `halt`, why no more are begun."""
+    """What became of a round: orders that were `turned_away`, by reference, and `halt`, why no more are begun.
+
+    `is_old`: it got on, and what was read before the first round is too old for a further one.
+    """
 
     trouble: list[Misconfigured] = field(default_factory=list)
     turned_away: dict[str, _TurnedAway] = field(default_factory=dict)
     begun: set[str] = field(default_factory=set)
     recorded: set[str] = field(default_factory=set)
     halt: ServiceAway | None = None
+    is_old: bool = False
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -86,15 +90,22 @@ async def perform(
 async def _in_rounds(chunk: _Chunk, intents: Sequence[Intent], limits: SpendLimits | None) -> None:
     """Claim, send, record; then the same with those that were turned away, as long as that is soon and not in vain.
 
-    Between two rounds nothing is claimed: waiting holds no lease.
+    Between two rounds nothing is claimed: waiting holds no lease. After a lease no further round begins: what the
+    service showed before, a price say, is too old by then, and another try of the task reads it anew.
     """
-    left, vain = list(intents), 0
+    left, vain, resources = list(intents), 0, chunk.resources
+    fresh_until = resources.clock() + resources.lease
     while left:
         before = len(left)
         with impatient():  # leases run
             left = await _round(chunk, left, limits)
         vain = vain + 1 if len(left) == before else 0
-        if not left or chunk.is_over or vain == VAIN_ROUNDS or not await _is_soon(chunk, vain):
+        if not left or chunk.is_over or vain == VAIN_ROUNDS:
+            break
+        if not await _is_soon(chunk, vain):
+            break
+        if resources.clock() >= fresh_until:
+            chunk.is_old = not vain
             break
     if chunk.trouble:
         raise chunk.trouble[0]
@@ -183,8 +194,9 @@ def _ask_for_another_try(chunk: _Chunk) -> None:
     if chunk.cancelled.is_set() or not may_try_again(chunk.resources) or not (errors or chunk.is_unheard):
         return
     why = chunk.resources.gate.closed
-    is_throttled = any(error.status == TOO_MANY_CALLS for error in errors)
-    if not why and (is_throttled or chunk.is_unheard) and this_try().this < FEW_TRIES:
+    is_throttled = chunk.is_old or any(error.status == TOO_MANY_CALLS for error in errors)
+    is_worth_it = chunk.is_old or this_try().this < FEW_TRIES
+    if not why and (is_throttled or chunk.is_unheard) and is_worth_it:
         why = "the service had too many calls" if is_throttled else "the service could not be asked"
     if why:
         left = number_of(len(chunk.turned_away), "order") + f" to {chunk.kind.action} left"

@@ -23,6 +23,7 @@ from connectors.xportcn.gate import Gate
 from connectors.xportcn.offering import Offering
 from domain.effects import Claim, EffectStatus
 from domain.marketplace import Marketplace
+from domain.money import Money
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from tasks.effects import protocol
@@ -32,6 +33,7 @@ from tasks.effects.settling import settle
 from tasks.pay import pay_orders
 from tasks.resources import Resources
 from tasks.retrying import Tries, TryAgain, tries
+from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.running import ROOT
 from tests.tasks.test_effects import FakeKind, FakeService
@@ -129,6 +131,28 @@ async def test_what_was_turned_away_is_claimed_anew_and_held_by_nobody_meanwhile
     resources.concurrency = 1
     await perform(Busy(resources, service), intents("A-1"), resources.ledger.orders(["A-1"]))
     assert (fences, statuses(resources)) == ([1, 2], {"A-1:create": DONE})
+
+
+async def test_what_waited_for_long_is_paid_at_the_price_of_that_moment(
+    resources: Resources, clock: MovableClock
+) -> None:
+    """Turned away for longer than a lease: the service is asked for the price anew, and it is above the approved one."""
+    channel = Channel(of_77=[NotSent("too many calls", status=429)])
+    orders = to_pay(resources, channel)
+    pay = channel.pay
+
+    async def slow(claim: object, order_id: str) -> None:
+        if order_id == "77":
+            clock.advance(61)
+            channel.show("77", ServiceStatus.UNPAID, total=Money(150))
+        await pay(claim, order_id)
+
+    channel.pay = slow  # type: ignore[method-assign]
+    with pytest.raises(TryAgain, match="too many calls"):
+        await pay_orders.fn(resources, orders, label="1 of 1")
+    await pay_orders.fn(resources, orders, label="1 of 1")
+    assert (channel.asked_to_pay.count("77"), "77" in channel.payments) == (1, False)
+    assert resources.ledger.orders(["A-1"])["A-1"].state is OrderState.HELD
 
 
 async def test_a_service_that_is_away_is_asked_for_by_another_try(resources: Resources) -> None:
