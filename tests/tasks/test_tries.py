@@ -136,7 +136,7 @@ async def test_what_was_turned_away_is_claimed_anew_and_held_by_nobody_meanwhile
 async def test_what_waited_for_long_is_paid_at_the_price_of_that_moment(
     resources: Resources, clock: MovableClock
 ) -> None:
-    """Turned away for longer than a lease: the service is asked for the price anew, and it is above the approved one."""
+    """Turned away for longer than a lease: the price is asked for anew, and it is above the approved one."""
     channel = Channel(of_77=[NotSent("too many calls", status=429)])
     orders = to_pay(resources, channel)
     pay = channel.pay
