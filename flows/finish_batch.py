@@ -16,7 +16,7 @@ from domain.looks import MOST_LOOKS, NextLook
 from domain.money import Money
 from domain.report import BATCH_ID, BatchReport
 from flows.batch_run import BatchRun
-from flows.opening import begun_at, opened
+from flows.opening import absolute, begun_at, opened
 from flows.parameters import Limits, LimitsParameter, titled
 from flows.reporting import batch_report
 from flows.scheduling import is_deployed, scheduled
@@ -61,7 +61,7 @@ async def finish_batch(batch: KnownBatch, limits: LimitsParameter = NO_LIMITS, l
     Nothing is planned or approved anew: what is held, refused or not approved stays as it is.
     """
     try:
-        async with opened(begins_orders=True) as resources:
+        async with opened(begins_orders=True, done_by=limits.done_by) as resources:
             return await _finished(resources, batch, limits, look)
     except (NotSent, Unanswered) as error:
         if is_deployed():
@@ -90,6 +90,7 @@ async def _finished(resources: Resources, batch: str, limits: Limits, look: int)
 async def _look_later(batch: str, limits: Limits, look: int, opens_in_s: float) -> None:
     """The service can't be asked now: that is no reason never to look again."""
     now = utc_now()
+    limits = limits.model_copy(update={"done_by": absolute(limits.done_by)})
     until = moment_of(limits.done_by, now, SourcingSettings().timezone)
     later = NextLook(orders=0, batches=(batch,), number=look, at=now, here=False).later(now, opens_in_s)
     later = replace(later, is_late=until is not None and later.at >= until)

@@ -13,6 +13,9 @@ from domain.deadline import as_text, moment_of
 from tasks.lost_ledger import require_not_lost
 from tasks.resources import Resources, open_resources, utc_now
 
+LEAST_S = 60.0
+"""So long at least the first call is waited for."""
+
 
 def begun_at(now: datetime) -> datetime:
     """When this flow run began first: one that is taken up after a crash is still the same run. `now` outside a run."""
@@ -29,13 +32,17 @@ def absolute(done_by: str) -> str:
 
 
 @asynccontextmanager
-async def opened(*, concurrency: int = 0, begins_orders: bool = False) -> AsyncIterator[Resources]:
+async def opened(*, concurrency: int = 0, begins_orders: bool = False, done_by: str = "") -> AsyncIterator[Resources]:
     """Everything a run works with, once one cheap call has told that service, clock and account are well.
 
     A run that `begins_orders` raises `LedgerUnusable` where a new ledger would have forgotten earlier ones.
-    `concurrency` calls go to the service at once; 0: as the settings say.
+    `concurrency` calls go to the service at once; 0: as the settings say. A service that is away is waited for until
+    `done_by`, and for a minute where that is over: a run that comes too late ends in order too.
     """
     async with open_resources(SourcingSettings(), XportcnSettings(), concurrency=concurrency or None) as resources:
+        now = resources.clock()
+        if moment := moment_of(done_by, begun_at(now), resources.settings.timezone):
+            resources.gate.until(max((moment - now).total_seconds(), LEAST_S))
         if begins_orders:
             require_not_lost(resources)
         await resources.warehouse()

@@ -58,7 +58,7 @@ async def source_orders(
     """
     asked = await read_shown(requests, batch, require_limit=SourcingSettings().require_price_limit)
     budget = Money.parse(limits.budget_cny) if limits.budget_cny else None
-    async with opened(concurrency=speed.concurrency, begins_orders=True) as resources:
+    async with opened(concurrency=speed.concurrency, begins_orders=True, done_by=limits.done_by) as resources:
         source = FromRequests(asked.orders, asked.source, asked.warnings)
         done_by = moment_of(limits.done_by, begun_at(resources.clock()), resources.settings.timezone)
         run = BatchRun(resources, asked.batch_id, source, chunk_size=speed.chunk_size, done_by=done_by)
