@@ -30,7 +30,8 @@ async def sync_tracking(
     left = {ref: order for ref, order in orders.items() if ref not in troubles}
     shown, unread = await read_each(resources, left.values())
     await tell_warehouse(resources, left, shown)
-    troubles |= unread
+    not_shown = {ref: "" for ref in left if ref not in shown}  # that is for a reconciliation to tell
+    troubles |= not_shown | unread
     seen = [ref for ref in left if ref in shown]
     await ask_each(resources, seen, lambda ref: _follow(resources, orders[ref], shown[ref]), troubles)
 

@@ -175,7 +175,9 @@ def _copy_run(connection: sqlite3.Connection, example: Mapping[str, Row], number
     of_run = {"flow_run_id": run, "timestamp": too_old}
     _insert(connection, "flow_run_state", {**example["flow_run_state"], **of_run, "id": state})
     _insert(connection, "log", {**example["log"], **of_run}, times=LOGS_A_RUN)
-    _insert(connection, "artifact", {**example["artifact"], "flow_run_id": run, "key": f"outcome-{number}"}, times=1)
+    _insert(
+        connection, "artifact", {**example["artifact"], "flow_run_id": run, "key": f"old-outcome-{number}"}, times=1
+    )
 
 
 def _copy_event(connection: sqlite3.Connection, example: Mapping[str, Row], name: str) -> None:
@@ -202,7 +204,7 @@ TOO_OLD = {
     "flow_run": f"end_time < {YESTERDAY}",
     "flow_run_state": f"timestamp < {YESTERDAY}",
     "log": f"timestamp < {YESTERDAY}",
-    "artifact": "key LIKE 'outcome-%'",
+    "artifact": "key LIKE 'old-outcome-%'",
     "events": f"occurred < {YESTERDAY}",
     "event_resources": f"occurred < {YESTERDAY}",
 }

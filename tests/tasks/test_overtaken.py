@@ -123,6 +123,16 @@ async def test_tracking_goes_on_past_an_order_refunded_meanwhile(
     assert (state(resources), state(resources, "A-2")) == (OrderState.REFUNDED, OrderState.SHIPPED)
 
 
+async def test_an_order_that_the_service_does_not_show_was_asked_about(
+    resources: Resources, channel: InterruptedChannel
+) -> None:
+    """It is no trouble of tracking: a reconciliation tells of it."""
+    ordered(resources)
+    asked: Found[str, str] = Found()
+    await sync_tracking.fn(resources, resources.ledger.orders(["A-1"]), asked, label="1 of 1")
+    assert asked == {"A-1": ""}
+
+
 async def test_a_broken_off_cancellation_is_settled_before_anything_is_paid(
     resources: Resources, next_run: Resources, channel: InterruptedChannel, clock: MovableClock
 ) -> None:
