@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Protocol
 
@@ -50,9 +50,10 @@ def hearing(listener: Callable[[GateNews], None]) -> Iterator[None]:
 
 
 def tell_of_waiting(news: GateNews) -> None:
-    """What a gate tells, to everybody who listens."""
+    """What a gate tells, to everybody who listens: in the middle of a call, whose answer no broken pipe may swallow."""
     for listener in tuple(_hearing):
-        listener(news)
+        with suppress(Exception):
+            listener(news)
 
 
 def waiting_words(news: GateNews, later_s: float = 0.0) -> str:

@@ -55,3 +55,15 @@ def test_everybody_who_listens_hears_it() -> None:
         tell_of_waiting(AWAY)
     tell_of_waiting(BACK)
     assert first == second == [AWAY]
+
+
+def test_a_listener_that_can_say_nothing_any_more_keeps_no_answer_from_its_call() -> None:
+    """The terminal was closed: a payment that is answered at that moment is still heard."""
+
+    def broken(_: GateNews) -> None:
+        raise BrokenPipeError
+
+    heard = list[GateNews]()
+    with hearing(broken), hearing(heard.append):
+        tell_of_waiting(AWAY)
+    assert heard == [AWAY]
