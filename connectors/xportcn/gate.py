@@ -131,7 +131,7 @@ class Gate:
     @property
     def opens_in_s(self) -> float:
         """For how long at least no call can be made, as far as the service has said; in seconds."""
-        return max(0.0, self._pause_s())
+        return self._pause_s()
 
     def has_patience(self, since: float) -> bool:
         """Whether a call that was begun at `since` (of `now`) is worth another try."""
@@ -235,7 +235,7 @@ class Gate:
             self._trouble_since = self._clock()
 
     def _pause_s(self) -> float:
-        return self._not_before - self._clock() if self._not_before else 0.0
+        return max(0.0, self._not_before - self._clock())
 
     def _ends_at(self) -> float:
         """When patience is used up, as things stand."""
@@ -248,7 +248,7 @@ class Gate:
 
     def _require_patience(self) -> None:
         now, ends = self._clock(), self._ends_at()
-        if self._is_over or self._is_late() or now >= ends or now + max(self._pause_s(), 0.0) > ends:
+        if self._is_over or self._is_late() or now >= ends or now + self._pause_s() > ends:
             self._is_over = True
             raise self._away()
 

@@ -330,3 +330,27 @@ def test_a_client_that_leaves_while_the_service_is_away_shuts_nobody_out_who_com
         return await Service(first.gate).call()
 
     assert played(play()) == "good"
+
+
+def test_whoever_waits_for_a_service_that_is_away_sleeps_until_something_changes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also when it had throttled before: that this is over is no reason to look again and again."""
+    waits: list[float | None] = []
+    wait = Gate._wait
+
+    async def counted(of: Gate, seconds: float | None) -> None:
+        waits.append(seconds)
+        await wait(of, seconds)
+
+    monkeypatch.setattr(Gate, "_wait", counted)
+
+    async def play() -> None:
+        service = Service(gate(), retry_after_s=1.0)
+        service.gate.throttled(1.0)
+        await asyncio.sleep(5)
+        service.answers = away_until(20)
+        await asyncio.gather(*(service.read() for _ in range(8)))
+
+    played(play())
+    assert len(waits) < 50
