@@ -133,6 +133,29 @@ async def test_what_was_turned_away_is_claimed_anew_and_held_by_nobody_meanwhile
     assert (fences, statuses(resources)) == ([1, 2], {"A-1:create": DONE})
 
 
+async def test_an_order_with_a_wrong_id_is_not_held_because_nobody_could_be_asked_for_the_right_one(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service shows A-1 under 79. It throttles for a moment: the order waits for that, and takes its id back."""
+    channel = Channel()
+    orders = to_pay(resources, channel)
+    channel.show("77", ServiceStatus.UNPAID, reference="B-9")
+    channel.show("79", ServiceStatus.UNPAID, reference="A-1")
+    find = channel.find
+
+    async def away(*_: Any, **__: Any) -> Any:
+        raise ServiceAway("the service has too many calls")
+
+    monkeypatch.setattr(channel, "find", away)
+    with pytest.raises(TryAgain):
+        await pay_orders.fn(resources, orders, label="1 of 1")
+    assert resources.ledger.orders(["A-1"])["A-1"].state is OrderState.ORDERED
+    monkeypatch.setattr(channel, "find", find)
+    await pay_orders.fn(resources, orders, label="1 of 1")
+    assert resources.ledger.orders(["A-1"])["A-1"].state is OrderState.UNKNOWN
+    assert "has 79 for it" in resources.ledger.orders(["A-1"])["A-1"].reason
+
+
 async def test_what_waited_for_long_is_paid_at_the_price_of_that_moment(
     resources: Resources, clock: MovableClock
 ) -> None:
