@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 
 from connectors.ledger.records import EffectRecord, Intent, OrderChange, OrderRecord
+from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.cart import CartRow, row_of
 from domain.effects import Action, EffectStatus
@@ -26,7 +27,7 @@ async def fill_cart(resources: Resources, orders: Mapping[str, OrderRecord], *, 
 
     One after the other, since a cart adds a SKU that lies there already to its row, and that would mix two orders up.
     """
-    orders = await settled(resources, orders)
+    orders = _not_ordered(resources, await settled(resources, orders))
     for order in orders.values():
         for line in order.lines:
             await _add(resources, order, line)
@@ -87,11 +88,18 @@ async def _miss(resources: Resources, orders: Mapping[str, OrderRecord]) -> None
             raise
         except XportcnError:
             continue  # ordering it will tell
-        now = resources.ledger.orders(orders).values()  # describing them has moved some
-        for order in (order for order in now if order.marketplace is marketplace):
+        now = _not_ordered(resources, resources.ledger.orders(orders))  # describing them has moved some
+        for order in (order for order in now.values() if order.marketplace is marketplace):
             if gone := [number for number, row_id in row_ids(resources, order).items() if row_id not in lying]:
                 words = f"line {gone[0]} does not lie in the cart any more: a new order_ref, by cart or by sourcing run"
                 await _hold(resources, order, words)
+
+
+def _not_ordered(resources: Resources, orders: Mapping[str, OrderRecord]) -> dict[str, OrderRecord]:
+    """Without those that somebody has ordered since, or is ordering: what is gone from the cart then is bought."""
+    effects = resources.ledger.effects_of(orders)
+    made = {one.order_ref for one in effects if one.action is Action.CREATE and one.status in COUNTS_AS_SPENT}
+    return {ref: order for ref, order in orders.items() if ref not in made and order.order_id is None}
 
 
 async def _hold(resources: Resources, order: OrderRecord, reason: str) -> None:

@@ -1,0 +1,44 @@
+"""Laying orders into carts, beside somebody who orders what lies there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
+
+from connectors.ledger.codec import to_json
+from connectors.ledger.plans import put_rows
+from connectors.ledger.records import Intent, OrderChange, Outcome
+from connectors.xportcn.offering import Offering
+from domain.effects import Action, EffectStatus
+from domain.marketplace import Marketplace
+from domain.states import OrderState
+from tasks.effects.cart_line import part_of
+from tasks.effects.create_from_cart import PART
+from tasks.fill_cart import fill_cart
+from tasks.resources import Resources
+from tests.connectors.ledger.plans import Columns, intents, plan
+from tests.tasks.test_resolve import LINE
+
+
+async def test_what_was_ordered_while_a_try_waited_is_not_held_as_gone_from_the_cart(resources: Resources) -> None:
+    """Its words would be: a new order_ref. That would buy it a second time."""
+
+    async def rows() -> list[Any]:
+        return []
+
+    cart = SimpleNamespace(rows=rows)
+    resources.offerings[Marketplace.TAOBAO] = Offering(cast(Any, None), cast(Any, None), cast(Any, cart))
+    put_rows(resources.ledger, [plan("A-1", lines=[to_json(LINE)], marketplace="taobao")])
+    given = resources.ledger.orders(["A-1"])
+    (line,) = given["A-1"].lines
+    laid = Intent(order_ref="A-1", action=Action.CART, amount=None, request_hash="h", part=part_of(line))
+    added = resources.ledger.claim([laid], lease=resources.lease).won["A-1"]
+    resources.ledger.record([Outcome(claim=added.claim, status=EffectStatus.DONE, answer={"row_id": "5"})])
+    made = replace(*intents("A-1"), part=PART)
+    created = resources.ledger.claim([made], lease=resources.lease).won["A-1"]
+    change = OrderChange(order_ref="A-1", state=OrderState.ORDERED, writes=Columns({"order_id": "77"}))
+    resources.ledger.record([Outcome(claim=created.claim, status=EffectStatus.DONE, change=change)])
+    await fill_cart.fn(resources, given, label="1 of 1")
+    after = resources.ledger.orders(["A-1"])["A-1"]
+    assert (after.state, after.reason) == (OrderState.ORDERED, "")
