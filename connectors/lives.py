@@ -61,6 +61,13 @@ def has_died(folder: Path, run_id: str) -> bool:
     return True
 
 
+def forget(folder: Path, run_id: str) -> None:
+    """Once a dead attempt is told of: the next one may be on another machine, and this file would prove it dead too."""
+    if has_died(folder, run_id):
+        with suppress(OSError):
+            (folder / run_id).unlink()
+
+
 def prune(folder: Path) -> None:
     """Delete what ended runs left long ago."""
     for path in folder.glob("*"):

@@ -34,7 +34,7 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.events.clients import get_events_client
 from prefect.events.schemas.events import Event, RelatedResource, Resource
 
-from connectors.lives import folder_of, has_died, prune
+from connectors.lives import folder_of, forget, has_died, prune
 from connectors.settings import SourcingSettings
 from deployments.automations import RUN_AGAIN, STARTED_AGAIN_AT_MOST, TAKEN_UP
 from deployments.freshness import OUR_TAG, TAG
@@ -79,7 +79,14 @@ class Watch:
 
     async def look(self, client: PrefectClient) -> list[FlowRun]:
         """Start again what is lost; answers which. What can't be told here is left to the automations."""
-        lost = [run for run in await candidates(client) if (why := self._why(run)) and await take_up(client, run, why)]
+        lost = []
+        for run in await candidates(client):
+            is_told = bool(run.state and run.state.type is StateType.CRASHED)
+            if (why := self._why(run)) and await take_up(client, run, why):
+                lost.append(run)
+                is_told = True
+            if is_told:
+                forget(self.lives, str(run.id))
         if not self.has_called:
             await call_the_roll(client)
             self.has_called = True

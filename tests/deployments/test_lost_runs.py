@@ -75,6 +75,7 @@ async def test_a_run_without_its_process_is_started_again_and_told_of(
     async with get_client() as client:
         lost = await Watch(lives=tmp_path, began=datetime.now(UTC), has_called=True).look(client)
     assert [str(run.id) for run in lost] == [run_id]
+    assert not (tmp_path / run_id).exists()  # else it would prove dead what goes on on another machine
     assert served.run(run_id)["state_name"] == "AwaitingRetry"
     assert GONE in served.await_alert(served.run(run_id)["name"])["body"]
 
