@@ -37,6 +37,7 @@ def test_a_process_that_is_killed_while_it_asks_costs_one_attempt(market: Served
     file = _requests(market, tmp_path / "killed.csv", "killed")
     run_id = market.start("source-orders/manual", requests={"file": str(file)}, dry_run=False)
     market.await_state(run_id, "Paused")
+    _plan_shown(market, run_id)
     killed = market.processes_of(run_id)
     for pid in killed:
         os.kill(pid, signal.SIGSTOP)  # it hears the answer no more
@@ -88,16 +89,20 @@ def _crashes(market: Served, run_id: str) -> int:
     return [state["name"] for state in states].count("Crashed")
 
 
-def _approve(market: Served, run_id: str) -> None:
-    """Fill in the form as the UI does: the plan is what the form shows."""
+def _plan_shown(market: Served, run_id: str) -> str:
+    """What the form of a run that asks shows of its plan."""
     keyset = market.run(run_id)["state"]["state_details"]["run_input_keyset"]
 
     def form() -> dict[str, Any] | None:  # written right after the pause
         inputs = market.ask(f"flow_runs/{run_id}/input/filter", {"prefix": keyset["schema"], "limit": 1})
         return json.loads(inputs[0]["value"]) if inputs else None
 
-    plan = wait_for(form, seconds=60)["properties"]["plan"]["const"]
-    answer = {"decision": ALL, "approved_by": "Mei Chen", "plan": plan}
+    return str(wait_for(form, seconds=60)["properties"]["plan"]["const"])
+
+
+def _approve(market: Served, run_id: str) -> None:
+    """Fill in the form as the UI does: the plan is what the form shows."""
+    answer = {"decision": ALL, "approved_by": "Mei Chen", "plan": _plan_shown(market, run_id)}
     said = market.ask(f"flow_runs/{run_id}/resume", {"run_input": answer})
     assert said["status"] == "ACCEPT", said
 
