@@ -20,10 +20,10 @@ from tests.weather import Fall, Weather, weather_over
 STEPS = {
     "search": Fall(path="/open/product/get"),
     "preview": Fall(path="/open/purchase/render"),
-    "create": Fall(path="/orderEstimateFreight", after=True, for_s=2),
-    "pay": Fall(path="/open/purchase/create", after=True),
+    "create": Fall(path="/orderEstimateFreight", after=True, for_s=6),
+    "pay": Fall(path="/open/purchase/create", after=True, for_s=4),
     "render freight": Fall(path="/orderRenderFreight"),
-    "book": Fall(path="/orderRenderFreight", after=True, for_s=2),
+    "book": Fall(path="/orderRenderFreight", after=True, for_s=6),
     "track": Fall(path="/open/order/logistics/detail/get"),
 }
 """When the service goes away so that a step meets it, with none of its own effects on the wire."""
