@@ -112,15 +112,18 @@ class Weather:
 
     async def _go_away_for(self, for_s: float) -> None:
         await self._go_away()
+        await self._come_back_after(for_s)
+
+    async def _come_back_after(self, for_s: float) -> None:
         await asyncio.sleep(for_s)
         await self._listen()
 
-    async def _go_away(self) -> int:
+    async def _go_away(self, *, but_for: asyncio.BaseTransport | None = None) -> int:
         wire, server = self._orders_on_the_wire(), self._runner.server
         assert server is not None
         await self._site.stop()
         for connection in server.connections:
-            if connection.transport is not None:
+            if connection.transport is not None and connection.transport is not but_for:
                 connection.transport.abort()
         return wire
 
@@ -143,7 +146,9 @@ class Weather:
                 request.transport.abort()
             return web.Response(status=502)
         if fall := self._fall(request.path, after=True):
-            self._loop.call_later(0.02, lambda: asyncio.ensure_future(self._go_away_for(fall.for_s)))
+            answer.force_close()  # the next call finds no connection: it must not slip through, nor be cut on its way
+            await self._go_away(but_for=request.transport)
+            self._away = asyncio.create_task(self._come_back_after(fall.for_s))
         return answer
 
     async def _forward(self, request: web.BaseRequest) -> web.Response:

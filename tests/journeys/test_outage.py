@@ -20,10 +20,10 @@ from tests.weather import Fall, Weather, weather_over
 STEPS = {
     "search": Fall(path="/open/product/get"),
     "preview": Fall(path="/open/purchase/render"),
-    "create": Fall(path="/orderEstimateFreight", after=True, for_s=6),
+    "create": Fall(path="/orderEstimateFreight", after=True, for_s=4),
     "pay": Fall(path="/open/purchase/create", after=True, for_s=4),
     "render freight": Fall(path="/orderRenderFreight"),
-    "book": Fall(path="/orderRenderFreight", after=True, for_s=6),
+    "book": Fall(path="/orderRenderFreight", after=True, for_s=4),
     "track": Fall(path="/open/order/logistics/detail/get"),
 }
 """When the service goes away so that a step meets it, with none of its own effects on the wire."""
@@ -93,9 +93,9 @@ def test_each_step_waits_for_the_service_and_goes_on(
     followed = newest_run(prefect_url)
     assert weather.falls == []
     states = states_of(prefect_url, [bought.run_id, followed.run_id])
-    waited = {step for step in STEPS if states[step][:3] == ["Pending", "Running", "AwaitingRetry"]}
-    assert waited >= STEPS.keys() - {"book"}, states  # its first try waits at a gate that has heard of the fall by then
-    assert {states[step][-1] for step in STEPS} == {"Completed"}
+    for step in STEPS:
+        assert states[step][:3] == ["Pending", "Running", "AwaitingRetry"], (step, states[step])
+        assert states[step][-1] == "Completed"
     told = events_of(prefect_url, bought, 14)
     assert [told.count(f"sourcing.service.{name} the service") for name in ("away", "back")] == [6, 6]
 
@@ -153,7 +153,7 @@ def test_a_service_that_is_killed_costs_no_more_than_what_was_on_the_wire(mercha
 
 def test_a_run_that_loses_patience_ends_in_order(waiting: Merchant, weather: Weather, sandbox: RunningSandbox) -> None:
     """Exit 3 with a snapshot; the outage is told once, and each order says what happens next."""
-    weather.falls.append(Fall(path="/orderEstimateFreight", after=True, for_s=60))
+    weather.falls.append(Fall(path="/orderEstimateFreight", after=True, for_s=40))
     file = taobao_orders(sandbox, waiting.folder, 3)
     done = waiting.sourcing("run", file, "--yes", "--json", "--concurrency", "1", SOURCING_PATIENCE_S="2")
     assert done.exit_code == 3, done.stderr
