@@ -108,31 +108,9 @@ async def open_resources(
         if not ledger.is_new():  # the logs may be all that is left of a ledger that was lost
             prune(send_logs, needed=ledger.senders_in_doubt())
 
-        def on_send(claim: Claim) -> None:
-            reach(BEFORE_SEND, claim.action)
-            if clock() >= claim.lease_until:
-                raise NotSent(f"{claim.key}: the lease ran out before it was sent")
-            try:
-                ledger.ground.require_places()
-                log.note(claim)
-            except GroundLost as error:
-                raise NotSent(f"{claim.key}: {error}", retry_after_s=NEVER_S) from error
-            except OSError as error:
-                raise NotSent(
-                    f"{claim.key}: the send log can't be written ({error.strerror})", retry_after_s=NEVER_S
-                ) from error
-            reach(BEFORE_FIRST_BYTE, claim.action)
-
-        gate = gate_of(
-            xportcn.base_url,
-            at_once=concurrency or settings.concurrency,
-            patience_s=settings.patience_s,
-            first_patience_s=settings.first_patience_s,
-            per_second=xportcn.requests_per_second,
-        )
-        gate.told = tell_of_waiting
         at_once = concurrency or settings.concurrency
-        async with XportcnClient(xportcn, on_send=on_send, gate=gate, at_once=at_once) as client:
+        leave, gate = _leave_of(ledger, log, clock), _gate(settings, xportcn, at_once)
+        async with XportcnClient(xportcn, on_send=leave, gate=gate, at_once=at_once) as client:
             yield Resources(
                 settings=settings,
                 client=client,
@@ -141,12 +119,45 @@ async def open_resources(
                 send_logs=send_logs,
                 clock=clock,
                 offerings={marketplace: offering_of(marketplace, client) for marketplace in Marketplace},
-                concurrency=concurrency or settings.concurrency,
+                concurrency=at_once,
                 noted=log.noted,
             )
         ledger.ground.require_places()
         if log.owner not in ledger.senders_in_doubt():
             log.discard()
+
+
+def _leave_of(ledger: Ledger, log: SendLog, clock: Clock) -> Callable[[Claim], None]:
+    """What is asked right before an effect's first byte leaves; it raises `NotSent` where it must not."""
+
+    def leave(claim: Claim) -> None:
+        reach(BEFORE_SEND, claim.action)
+        if clock() >= claim.lease_until:
+            raise NotSent(f"{claim.key}: the lease ran out before it was sent")
+        try:
+            ledger.ground.require_places()
+            log.note(claim)
+        except GroundLost as error:
+            raise NotSent(f"{claim.key}: {error}", retry_after_s=NEVER_S) from error
+        except OSError as error:
+            words = f"{claim.key}: the send log can't be written ({error.strerror})"
+            raise NotSent(words, retry_after_s=NEVER_S) from error
+        reach(BEFORE_FIRST_BYTE, claim.action)
+
+    return leave
+
+
+def _gate(settings: SourcingSettings, xportcn: XportcnSettings, at_once: int) -> Gate:
+    """This process's gate; who listens hears what it waits for."""
+    gate = gate_of(
+        xportcn.base_url,
+        at_once=at_once,
+        patience_s=settings.patience_s,
+        first_patience_s=settings.first_patience_s,
+        per_second=xportcn.requests_per_second,
+    )
+    gate.told = tell_of_waiting
+    return gate
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -70,7 +70,12 @@ async def test_what_goes_wrong_is_said_without_the_address(watcher: str) -> None
 
 async def test_a_watcher_that_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outside_watcher, "LONGEST_S", 0.1)
-    monkeypatch.setattr(outside_watcher, "urlopen", lambda *_, **__: time.sleep(30))
+
+    def slow(*_: object, **__: object) -> AbstractContextManager[None]:
+        time.sleep(30)
+        return nullcontext()
+
+    monkeypatch.setattr(outside_watcher, "urlopen", slow)
     assert await asyncio.wait_for(tell_watcher("http://127.0.0.1/", well=True), 20) == "it did not answer in time"
 
 

@@ -142,7 +142,7 @@ MUTANTS = (
     Mutant(
         name="send-log-not-written",
         means="after a crash what was sent passes for never sent",
-        edits=(Edit(file=RESOURCES, old="                log.note(claim)\n", new="                pass\n"),),
+        edits=(Edit(file=RESOURCES, old="            log.note(claim)\n", new="            pass\n"),),
     ),
     Mutant(
         name="refusal-believed-without-a-look",
@@ -162,9 +162,7 @@ MUTANTS = (
     Mutant(
         name="lease-not-checked-at-send",
         means="a run that was stopped past its lease sends what another run has sent meanwhile",
-        edits=(
-            Edit(file=RESOURCES, old="            if clock() >= claim.lease_until:\n", new="            if False:\n"),
-        ),
+        edits=(Edit(file=RESOURCES, old="        if clock() >= claim.lease_until:\n", new="        if False:\n"),),
     ),
     Mutant(
         name="approval-not-bound-to-the-plan",
