@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sqlite3
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -122,3 +123,17 @@ def test_an_older_ledger_is_brought_up_to_date(url: str, tmp_path: Path) -> None
         (effect,) = ledger.effects_of(["A-1"])
         assert (effect.status, effect.leaves_by) == (EffectStatus.SENDING, None)
         assert ledger.resolutions.of_order("A-1") == []
+
+
+def test_a_new_file_that_another_run_is_setting_up_is_waited_for(url: str, tmp_path: Path) -> None:
+    """SQLite answers a change of journal mode "locked" at once, whatever its time-out."""
+    other = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None, check_same_thread=False)
+    other.execute("CREATE TABLE being_set_up (n)")
+    other.execute("BEGIN IMMEDIATE")
+    ends = threading.Timer(0.3, other.rollback)
+    ends.start()
+    try:
+        open_engine(url).dispose()
+    finally:
+        ends.join()
+        other.close()
