@@ -194,7 +194,7 @@ def _sqlite(url: str) -> Engine:
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Several first runs in the same instant all turn the new file over, and SQLite's own time-out does not cover that."""
+    """Turn a new file over; several first runs do so at once, and SQLite's own time-out does not cover it."""
     give_up = time.monotonic() + LOCKED_PATIENCE_S
     while True:
         try:
