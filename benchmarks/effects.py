@@ -16,9 +16,9 @@ from typing import Any, cast
 
 from benchmarks.measuring import Comparison, compare
 from connectors.concurrently import concurrently
+from connectors.ledger.desk import Desk
 from connectors.ledger.order_facts import Facts
 from connectors.ledger.plans import put_rows
-from connectors.ledger.recorder import OutcomeRecorder
 from connectors.ledger.records import Intent, OrderChange, OrderRecord, Outcome
 from connectors.ledger.send_log import SendLog
 from connectors.ledger.store import Ledger
@@ -78,7 +78,7 @@ def resources_in(folder: Path) -> Iterator[Resources]:
             settings=SourcingSettings(data_dir=folder),
             client=cast(Any, None),
             ledger=ledger,
-            recorder=OutcomeRecorder(ledger),
+            desk=Desk(ledger),
             send_logs=folder / "sends",
             clock=now,
             offerings={},

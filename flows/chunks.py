@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import TypeVar
@@ -44,3 +45,24 @@ async def each_chunk(
             return
         with suppress(ServiceAway):
             await work(chunk, label)
+
+
+class Window:
+    """How many orders may be under way: chunks begin while there is room, and slow ones of a chunk keep none back."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._under_way = 0
+        self._news = asyncio.Event()
+
+    async def enter(self, orders: int) -> None:
+        """Wait until there is room for these, or for half of them at least."""
+        while self._under_way and self._under_way + orders / 2 > self._most:
+            self._news.clear()
+            await self._news.wait()
+        self._under_way += orders
+
+    def leave(self, orders: int = 1) -> None:
+        """So many are through."""
+        self._under_way -= orders
+        self._news.set()

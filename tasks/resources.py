@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from connectors.crash_points import BEFORE_FIRST_BYTE, BEFORE_SEND, reach
+from connectors.ledger.desk import Desk
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.ground import GroundLost, account, as_lost
-from connectors.ledger.recorder import OutcomeRecorder
 from connectors.ledger.records import EffectRecord
 from connectors.ledger.repeating import repeating
 from connectors.ledger.send_log import SendLog, is_dead, never_sent, prune
@@ -52,7 +52,7 @@ class Resources:
     settings: SourcingSettings
     client: XportcnClient
     ledger: Ledger
-    recorder: OutcomeRecorder
+    desk: Desk
     send_logs: Path
     clock: Clock
     offerings: dict[Marketplace, Offering]
@@ -115,7 +115,7 @@ async def open_resources(
                 settings=settings,
                 client=client,
                 ledger=ledger,
-                recorder=OutcomeRecorder(ledger),
+                desk=Desk(ledger),
                 send_logs=send_logs,
                 clock=clock,
                 offerings={marketplace: offering_of(marketplace, client) for marketplace in Marketplace},

@@ -234,7 +234,7 @@ async def _send(chunk: _Chunk, batch: Sequence[EffectRecord]) -> None:
     else:
         outcomes = [await _concluded(chunk, record, replies[record.order_ref]) for record in batch]
     reach(AFTER_ANSWER, chunk.kind.action)
-    await asyncio.gather(*(chunk.resources.recorder.record(outcome) for outcome in outcomes))
+    await asyncio.gather(*(chunk.resources.desk.record(outcome) for outcome in outcomes))
     chunk.recorded |= keys
     reach(AFTER_RECORD, chunk.kind.action)
 

@@ -12,8 +12,8 @@ from typing import Any, cast
 import pytest
 
 import flows.reconciliation
+from connectors.ledger.desk import Desk
 from connectors.ledger.plans import put_rows
-from connectors.ledger.recorder import OutcomeRecorder
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.send_log import SendLog
 from connectors.ledger.store import Ledger
@@ -120,7 +120,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
             settings=SourcingSettings(data_dir=tmp_path, lease_s=60, settle_s=900, timezone="Asia/Shanghai"),
             client=cast(Any, SimpleNamespace(gate=Gate(at_once=4))),
             ledger=ledger,
-            recorder=OutcomeRecorder(ledger),
+            desk=Desk(ledger),
             send_logs=tmp_path / "sends",
             clock=lambda: NOW,
             offerings={name: Offering(cast(Any, shelf), cast(Any, None)) for name, shelf in shelves.items()},

@@ -67,12 +67,12 @@ MUTANTS = (
             ),
             Edit(
                 file=EFFECTS,
-                old="    await asyncio.gather(*(chunk.resources.recorder.record(",
+                old="    await asyncio.gather(*(chunk.resources.desk.record(",
                 new="    sent = {record.order_ref for record in batch}\n"
                 "    chunk.resources.ledger.claim(\n"
                 "        [one for one in chunk.late if one.order_ref in sent], lease=chunk.resources.lease\n"
                 "    )\n"
-                "    await asyncio.gather(*(chunk.resources.recorder.record(",
+                "    await asyncio.gather(*(chunk.resources.desk.record(",
             ),
         ),
     ),

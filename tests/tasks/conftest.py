@@ -9,8 +9,8 @@ from typing import Any, cast
 
 import pytest
 
+from connectors.ledger.desk import Desk
 from connectors.ledger.plans import put_rows
-from connectors.ledger.recorder import OutcomeRecorder
 from connectors.ledger.send_log import SendLog
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
@@ -47,7 +47,7 @@ def resources_on(ledger: Ledger, folder: Path, clock: MovableClock) -> Resources
         settings=SourcingSettings(data_dir=folder, lease_s=60, settle_s=900),
         client=cast(Any, SimpleNamespace(gate=Gate(at_once=4))),
         ledger=ledger,
-        recorder=OutcomeRecorder(ledger),
+        desk=Desk(ledger),
         send_logs=folder / "sends",
         clock=clock,
         offerings={},

@@ -1,20 +1,45 @@
-"""Group commit of outcomes: those that arrive while a commit is under way share the next one."""
+"""The ledger as a run's coroutines see it: what they ask for while a transaction is under way shares the next one."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
 
-from connectors.ledger.records import Outcome
+from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, OrderRecord, Outcome, SpendLimits
 from connectors.ledger.store import Ledger
 
 
-class OutcomeRecorder:
-    """Writes outcomes durably without a commit for each; `record` returns once its outcome is on disk."""
+class Desk:
+    """The operations of one run's `Ledger`, awaited: each returns once it is on disk, or raises as that one does."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._waiting: list[tuple[Outcome, asyncio.Future[bool]]] = []
         self._writer: asyncio.Task[None] | None = None
+
+    async def orders(self, order_refs: Iterable[str]) -> dict[str, OrderRecord]:
+        """See `Ledger.orders`."""
+        return await asyncio.to_thread(self._ledger.orders, list(order_refs))
+
+    async def unsettled(self, order_refs: Iterable[str]) -> set[str]:
+        """See `Ledger.unsettled`."""
+        return await asyncio.to_thread(self._ledger.unsettled, list(order_refs))
+
+    async def effects_of(self, order_refs: Iterable[str]) -> list[EffectRecord]:
+        """See `Ledger.effects_of`."""
+        return await asyncio.to_thread(self._ledger.effects_of, list(order_refs))
+
+    async def claim(
+        self, intents: Sequence[Intent], *, lease: timedelta, limits: SpendLimits | None = None
+    ) -> Claimed:
+        """See `Ledger.claim`."""
+        return await asyncio.to_thread(self._ledger.claim, intents, lease=lease, limits=limits)
+
+    async def change(self, changes: Sequence[OrderChange]) -> None:
+        """See `Ledger.change`."""
+        if changes:
+            await asyncio.to_thread(self._ledger.change, changes)
 
     async def record(self, outcome: Outcome) -> bool:
         """Write one outcome; False when another holder of the claim decides (see `Ledger.record`)."""

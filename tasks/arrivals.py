@@ -1,0 +1,50 @@
+"""Orders on their way from one step of a run to the next, each as soon as its own step is recorded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+
+
+class Arrivals:
+    """Where orders arrive, one by one, in whatever order. It ends when all that are expected have come.
+
+    Arriving says that nothing more happens to an order in the step before, and not that this step has work with it. No
+    collection, so that Prefect does not walk it (`tasks/opaque.py`).
+    """
+
+    def __init__(self, expected: Iterable[str]) -> None:
+        self.expected = tuple(expected)
+        self._awaited = dict.fromkeys(self.expected)
+        self._here: list[str] = []
+        self._news = asyncio.Event()
+
+    @classmethod
+    def at_once(cls, order_refs: Iterable[str]) -> Arrivals:
+        """All are here from the start."""
+        arrivals = cls(order_refs)
+        arrivals.come(*arrivals.expected)
+        return arrivals
+
+    def come(self, *order_refs: str) -> None:
+        """These are here; who has come before is not counted twice."""
+        for ref in order_refs:
+            if ref in self._awaited:
+                del self._awaited[ref]
+                self._here.append(ref)
+        self._news.set()
+
+    def all_come(self) -> None:
+        """Nobody is to be waited for any more."""
+        self.come(*self._awaited)
+
+    async def groups(self, most: int = 0) -> AsyncIterator[list[str]]:
+        """What has come since the last group, `most` at once; waits for more until all have come."""
+        while self._here or self._awaited:
+            if self._here:
+                size = most or len(self._here)
+                group, self._here = self._here[:size], self._here[size:]
+                yield group
+            else:
+                self._news.clear()
+                await self._news.wait()
