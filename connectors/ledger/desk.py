@@ -30,9 +30,7 @@ class Desk:
         """See `Ledger.effects_of`."""
         return await asyncio.to_thread(self._ledger.effects_of, list(order_refs))
 
-    async def claim(
-        self, intents: Sequence[Intent], *, lease: timedelta, limits: SpendLimits | None = None
-    ) -> Claimed:
+    async def claim(self, intents: Sequence[Intent], *, lease: timedelta, limits: SpendLimits | None = None) -> Claimed:
         """See `Ledger.claim`."""
         return await asyncio.to_thread(self._ledger.claim, intents, lease=lease, limits=limits)
 
