@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
@@ -47,8 +46,7 @@ async def execute(
             return
         with suppress(ServiceAway):  # patience or time is used up: what is left keeps its state
             await _execute_chunk(resources, chunk, approved, limits, label, asks=asks)
-        states = Counter(str(order.state) for order in (await feed.tell(chunk)).values())
-        counts = ", ".join(f"{count:,} {state}" for state, count in states.most_common())
+        counts = ", ".join(f"{count:,} {state}" for state, count in (await feed.tell(chunk)).most_common())
         run_logger().info("Orders %s: %s", label, counts)
 
 

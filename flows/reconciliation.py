@@ -82,8 +82,8 @@ class Reconciliation:
         settled = await self._settle()
         listings = await self._list()
         await confirm_what_lists_show(self.resources, listings)
-        now = await feed.tell(list(before))
-        changed = {ref: before[ref] for ref, order in now.items() if order != before[ref]}
+        await feed.tell(before)
+        changed = {ref: before[ref] for ref, order in ledger.orders(before).items() if order != before[ref]}
         shown, facts = await self._completed({listing.marketplace: listing.orders for listing in listings})
         seen = await self._seen_twice(facts, shown)
         sums = paid_sums(facts, shown, since=self.since)

@@ -77,7 +77,8 @@ async def track(resources: Resources, chunk_size: int) -> TrackReport:
     troubles = [f"{ref}: {reason}" for ref, reason in asked.items() if reason]
     if unasked := [ref for ref in orders if ref not in asked]:
         troubles.append(f"{some(unasked)}: the service was away; the next run asks about them")
-    now = await feed.tell(list(watched), *stalled(ledger, ledger.orders(orders), resources.clock()))
+    now = ledger.orders(watched)
+    await feed.tell(now, *stalled(ledger, {ref: now[ref] for ref in orders}, resources.clock()))
     moved = [order for ref, order in now.items() if order.state is not watched[ref].state]
     events = ledger.tracking.listed(since=started)
     report = TrackReport(

@@ -1,15 +1,17 @@
 """Events that automations can trigger on: what changed about orders and effects since the last look (docs/events.md).
 
-All are told from one place, by comparing the ledger with what was known before. They go to the server in one call a
-chunk, not through `prefect.events.emit_event`: its queue must be empty before a process may end, and when the server is
-gone it takes seconds an event. What can't be told is tried again with the next, and never stops a run.
+All are told from one place, by comparing the ledger with what was known before. An event takes about 6 KB of Prefect's
+database, whatever it says: so orders of a batch that come into the same state share one. They go to the server in one
+call a chunk, not through `prefect.events.emit_event`: its queue must be empty before a process may end, and when the
+server is gone it takes seconds an event. What can't be told is tried again with the next, and never stops a run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from prefect.client.orchestration import get_client
 from prefect.events import Event, RelatedResource, Resource
@@ -37,8 +39,14 @@ SERVICE = {"prefect.resource.id": "sourcing.service", "prefect.resource.name": "
 STALLED_AFTER = timedelta(days=7)
 LONGEST_REASON = 500
 MOST_REFS = 100
+SLICE = 1_000
+"""Orders that are read at once, however many there are."""
 TOLD_OF_A_RUN = ("flow-run", "deployment")
 """What more Prefect knows of a run would triple the room that an event takes in its database."""
+
+T = TypeVar("T")
+_Known = tuple[OrderState, str, bool]
+"""State, its reason, and whether money has left."""
 
 
 class EventFeed:
@@ -50,28 +58,35 @@ class EventFeed:
     def __init__(self, ledger: Ledger, order_refs: Iterable[str], *, without_run: bool = False) -> None:
         self._ledger = ledger
         self._without_run = without_run
-        self._orders = ledger.orders(order_refs)
-        self._effects = _statuses(ledger.effects_of(self._orders))
+        self._known: dict[str, _Known] = {}
+        self._doubts: dict[str, set[str]] = {}
         self._untold: list[Event] = []
+        for refs in _slices(list(order_refs)):
+            self._look(refs)
 
-    async def tell(self, order_refs: Sequence[str], *further: Event) -> dict[str, OrderRecord]:
-        """Tell what changed about these orders, and further events; answers how the orders stand."""
-        orders = self._ledger.orders(order_refs)
-        effects = self._ledger.effects_of(order_refs)
-        self._untold += [
-            event for ref, order in orders.items() for event in events_of_order(self._orders.get(ref), order)
-        ]
-        self._untold += [
-            event
-            for effect in effects
-            if (event := event_of_effect(self._effects.get(effect.key), effect, orders[effect.order_ref]))
-        ]
+    async def tell(self, order_refs: Iterable[str], *further: Event) -> Counter[str]:
+        """Tell what changed about these orders, and further events; answers how many orders are in each state."""
+        states: Counter[str] = Counter()
+        for refs in _slices(list(order_refs)):
+            orders, news = self._look(refs)
+            self._untold += news
+            states.update(str(order.state) for order in orders.values())
         self._untold += further
-        self._orders |= orders
-        self._effects |= _statuses(effects)
         if await send(self._untold, without_run=self._without_run):
             self._untold = []
-        return orders
+        return states
+
+    def _look(self, refs: Sequence[str]) -> tuple[Mapping[str, OrderRecord], list[Event]]:
+        orders = self._ledger.orders(refs)
+        news = events_of_orders(self._known, orders.values())
+        self._known |= {ref: _known(order) for ref, order in orders.items()}
+        doubted = self._ledger.unsettled(refs) | self._doubts.keys() & orders.keys()
+        for effect in self._ledger.effects_of(doubted) if doubted else ():
+            doubts = self._doubts.setdefault(effect.order_ref, set())
+            if event := event_of_effect(effect, orders[effect.order_ref], was_unknown=effect.key in doubts):
+                news.append(event)
+            (doubts.add if effect.status is EffectStatus.UNKNOWN else doubts.discard)(effect.key)
+        return orders, news
 
 
 async def send(events: Sequence[Event], *, without_run: bool = False) -> bool:
@@ -120,26 +135,48 @@ def stalled(ledger: Ledger, orders: Mapping[str, OrderRecord], now: datetime) ->
             continue
         last = max(filter(None, (heard.get(order.order_ref), order.booked_at)), default=order.updated_at)
         if now - last >= STALLED_AFTER:
-            payload = {**_about(order), "days": (now - last).days, "last_heard_of": last.isoformat()}
+            payload = {
+                "batch_id": order.batch_id,
+                **_about(order),
+                "days": (now - last).days,
+                "last_heard_of": last.isoformat(),
+            }
             found.append(_event("sourcing.tracking.stalled", _order(order.order_ref), payload, batch_id=order.batch_id))
     return found
 
 
-def events_of_order(before: OrderRecord | None, now: OrderRecord) -> list[Event]:
-    """What became of one order. `paid` is told also when the order went further within the same chunk."""
-    names = ["paid"] if now.paid_minor is not None and (before is None or before.paid_minor is None) else []
-    moved = before is None or (before.state, before.reason) != (now.state, now.reason)
-    names += [str(now.state)] if moved and now.state in TOLD_STATES else []
+def events_of_orders(before: Mapping[str, _Known], now: Iterable[OrderRecord]) -> list[Event]:
+    """What became of orders: an event for those of one batch that came into the same state, `MOST_REFS` at most.
+
+    `paid` is told also when the order went further since the last look.
+    """
+    alike: dict[tuple[str, str], list[OrderRecord]] = {}
+    for order in now:
+        for name in _news_of(before.get(order.order_ref), order):
+            alike.setdefault((name, order.batch_id), []).append(order)
     return [
-        _event(f"sourcing.order.{name}", _order(now.order_ref), _about(now), batch_id=now.batch_id) for name in names
+        _event(f"sourcing.order.{name}", _batch(batch_id), {"batch_id": batch_id, "orders": [*map(_about, some)]})
+        for (name, batch_id), orders in alike.items()
+        for some in _slices(orders, MOST_REFS)
     ]
 
 
-def event_of_effect(before: EffectStatus | None, now: EffectRecord, order: OrderRecord) -> Event | None:
+def _known(order: OrderRecord) -> _Known:
+    return order.state, order.reason, order.paid_minor is not None
+
+
+def _news_of(before: _Known | None, now: OrderRecord) -> list[str]:
+    state, reason, is_paid = _known(now)
+    names = ["paid"] if is_paid and (before is None or not before[2]) else []
+    moved = before is None or before[:2] != (state, reason)
+    return names + ([str(state)] if moved and state in TOLD_STATES else [])
+
+
+def event_of_effect(now: EffectRecord, order: OrderRecord, *, was_unknown: bool) -> Event | None:
     """That nothing is known of an effect, or that something is again."""
-    if now.status is EffectStatus.UNKNOWN and before is not EffectStatus.UNKNOWN:
+    if now.status is EffectStatus.UNKNOWN and not was_unknown:
         name = "sourcing.effect.unknown"
-    elif before is EffectStatus.UNKNOWN and now.status not in OPEN:
+    elif was_unknown and now.status not in OPEN:
         name = "sourcing.effect.settled"
     else:
         return None
@@ -169,10 +206,9 @@ def service_back(said: str) -> Event:
 
 
 def _about(order: OrderRecord) -> dict[str, Any]:
-    """What an event says of an order: nothing about the receiver."""
-    return {
+    """What an event says of an order, without what there is not; nothing about the receiver."""
+    facts = {
         "order_ref": order.order_ref,
-        "batch_id": order.batch_id,
         "marketplace": str(order.marketplace),
         "state": str(order.state),
         "reason": order.reason[:LONGEST_REASON],
@@ -181,10 +217,11 @@ def _about(order: OrderRecord) -> dict[str, Any]:
         "refunded_fen": order.refunded_minor,
         "tracking_numbers": order.tracking_numbers,
     }
+    return {name: fact for name, fact in facts.items() if fact not in (None, "", [], ())}
 
 
-def _statuses(effects: Iterable[EffectRecord]) -> dict[str, EffectStatus]:
-    return {effect.key: effect.status for effect in effects}
+def _slices(items: Sequence[T], size: int = SLICE) -> Iterator[Sequence[T]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def _order(order_ref: str) -> dict[str, str]:

@@ -55,7 +55,7 @@ def newest_run(url: str) -> SeenRun:
 
 
 def events_of(url: str, run: SeenRun, count: int) -> list[str]:
-    """What it told, such as `sourcing.order.paid A-1`, sorted; the server writes its `count` events down in time."""
+    """What it told, such as `sourcing.order.paid spring`, sorted; the server writes its `count` events down in time."""
     asked = {"filter": {"event": {"prefix": ["sourcing."]}, "related": {"id": [f"prefect.flow-run.{run.run_id}"]}}}
 
     async def told() -> list[dict[str, Any]]:

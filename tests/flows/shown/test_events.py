@@ -58,23 +58,27 @@ async def test_only_changes_are_told_and_each_once(ledger: Ledger, sent: list[Ev
     ledger.change([OrderChange(order_ref="A-2", state=OrderState.HELD, reason="over the limit")])
     await feed.tell(["A-1", "A-2"])
     await feed.tell(["A-1", "A-2"])
-    assert names(sent) == [
-        "sourcing.order.paid sourcing.order.A-1",
-        "sourcing.order.booked sourcing.order.A-1",
-        "sourcing.order.held sourcing.order.A-2",
+    assert names(sent) == [f"sourcing.order.{name} sourcing.batch.batch" for name in ("paid", "booked", "held")]
+    held = {"order_ref": "A-2", "marketplace": "taobao", "state": "held", "reason": "over the limit"}
+    assert sent[2].payload == {"batch_id": "batch", "orders": [held]}
+
+
+async def test_orders_that_came_into_the_same_state_share_an_event(
+    ledger: Ledger, sent: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One a state and batch, of so many orders at most: what an event costs Prefect's server is paid once for all."""
+    monkeypatch.setattr(events, "MOST_REFS", 2)
+    ledger.start_batch("other", "other.csv")
+    put_rows(ledger, [plan("A-3"), plan("A-4"), plan("B-1", batch_id="other")])
+    refs = ["A-1", "A-2", "A-3", "B-1", "A-4"]
+    feed = EventFeed(ledger, refs)
+    ledger.change([OrderChange(order_ref=ref, state=OrderState.HELD, reason=f"why {ref}") for ref in refs[:4]])
+    assert await feed.tell(refs) == {"held": 4, "planned": 1}
+    assert [(event.resource.id, [one["reason"] for one in event.payload["orders"]]) for event in sent] == [
+        ("sourcing.batch.batch", ["why A-1", "why A-2"]),
+        ("sourcing.batch.batch", ["why A-3"]),
+        ("sourcing.batch.other", ["why B-1"]),
     ]
-    assert sent[2].payload == {
-        "order_ref": "A-2",
-        "batch_id": "batch",
-        "marketplace": "taobao",
-        "state": "held",
-        "reason": "over the limit",
-        "order_id": None,
-        "paid_fen": None,
-        "refunded_fen": None,
-        "tracking_numbers": [],
-    }
-    assert [(one["prefect.resource.id"], one.role) for one in sent[2].related] == [("sourcing.batch.batch", "batch")]
 
 
 async def test_an_effect_without_an_answer_is_told_and_so_is_its_end(ledger: Ledger, sent: list[Event]) -> None:
@@ -106,7 +110,7 @@ async def test_what_could_not_be_told_comes_with_the_next_news(ledger: Ledger, m
     tries: list[list[str]] = []
 
     async def send(events: list[Event], *, without_run: bool) -> bool:
-        tries.append(names(events))
+        tries.append([one["order_ref"] for event in events for one in event.payload["orders"]])
         return len(tries) > 1
 
     monkeypatch.setattr(events, "send", send)
@@ -116,8 +120,7 @@ async def test_what_could_not_be_told_comes_with_the_next_news(ledger: Ledger, m
     ledger.change([OrderChange(order_ref="A-2", state=OrderState.HELD, reason="why")])
     await feed.tell(["A-2"])
     await feed.tell(["A-2"])
-    first, second = "sourcing.order.held sourcing.order.A-1", "sourcing.order.held sourcing.order.A-2"
-    assert tries == [[first], [first, second], []]
+    assert tries == [["A-1"], ["A-1", "A-2"], []]
 
 
 def report(**reasons: str) -> BatchReport:
