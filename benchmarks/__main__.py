@@ -1,10 +1,14 @@
-"""`python -m benchmarks [NAME...]`: all benchmarks, or those named; prints a table in Markdown."""
+"""`python -m benchmarks [NAME...]`: all benchmarks, or those named; prints a table in Markdown.
+
+`python -m benchmarks orders` compares whole runs, which takes minutes; it has options of its own.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
 import platform
+import sys
 from importlib import import_module
 
 from benchmarks.measuring import Comparison
@@ -13,6 +17,9 @@ NAMES = ("connector", "request_files", "effects", "snapshots", "start_up")
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["orders"]:
+        import_module("benchmarks.orders").main(sys.argv[2:])
+        return
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(NAMES)}; without a name, all")
     names = parser.parse_args().names

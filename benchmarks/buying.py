@@ -1,0 +1,89 @@
+"""One order on its way from the plan to the booking, for whoever has no ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from connectors.xportcn.channels.base import Channel, Warehouse
+from connectors.xportcn.client import XportcnClient
+from connectors.xportcn.freight import book, render
+from domain.decisions import Verdict, match_sku
+from domain.effects import Action, Claim, effect_key
+from domain.freight import FreightQuote, FreightService, choose_freight
+from domain.offers import Offer
+from domain.orders import OrderLine, OrderRequest, SourcingOrder
+from domain.quotes import Quote
+
+FAR = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Buying:
+    """An order of one line, with what the service has said so far."""
+
+    request: OrderRequest
+    seller_id: str
+    lines: tuple[OrderLine, ...]
+    quote: Quote | None = None
+    order_id: str = ""
+    freight: FreightQuote | None = None
+
+    @property
+    def ref(self) -> str:
+        return self.request.order_ref
+
+    @property
+    def to_buy(self) -> SourcingOrder:
+        return SourcingOrder(
+            request=self.request,
+            seller_id=self.seller_id,
+            lines=self.lines,
+            flow=self.quote.flow if self.quote else "",
+            trade_type=self.quote.trade_type if self.quote else "",
+        )
+
+    def claim(self, action: Action) -> Claim:
+        """Leave that nobody gave."""
+        key = effect_key(self.ref, action)
+        return Claim(key=key, order_ref=self.ref, action=action, fence=1, lease_until=FAR)
+
+    async def create(self, channel: Channel, warehouse: Warehouse) -> None:
+        assert self.quote is not None
+        created = await channel.create(self.claim(Action.CREATE), self.to_buy, warehouse, approved=self.quote.total)
+        (self.order_id,) = created.order_ids
+
+    async def render(self, client: XportcnClient) -> None:
+        self.freight = await render(client, self.to_buy)
+
+    async def book(self, client: XportcnClient) -> None:
+        assert self.freight is not None
+        service = self._service(self.freight)
+        await book(client, self.claim(Action.BOOK), self.to_buy, self.order_id, self.freight, service)
+
+    def _service(self, freight: FreightQuote) -> FreightService:
+        service = choose_freight(freight.services, self.request.freight)
+        assert service is not None
+        return service
+
+
+def order_lines(request: OrderRequest, offer: Offer | None) -> tuple[str, tuple[OrderLine, ...]]:
+    """The seller, and the request's only line matched to its SKU."""
+    assert offer is not None
+    (line,) = request.lines
+    sku = match_sku(offer, line.sku)
+    assert not isinstance(sku, Verdict)
+    return offer.seller_id, (
+        OrderLine(
+            line_no=1,
+            item_id=offer.item_id,
+            sku_id=sku.sku_id,
+            title=offer.title,
+            image_url=sku.image_url or offer.image_url,
+            quantity=line.quantity,
+            unit_price=sku.price,
+            spec_id=sku.spec_id,
+            distribution_item_id=offer.distribution_item_id,
+            distribution_sku_id=sku.distribution_sku_id,
+        ),
+    )

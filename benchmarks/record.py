@@ -1,0 +1,75 @@
+"""What a service saw of one way to buy: every call with its request, its answer, and when it came and was answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import orjson
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One call; times are seconds of the service's monotonic clock, `delay_s` of them it kept its answer back."""
+
+    method: str
+    target: str
+    body: str
+    answer: str
+    begun: float
+    ended: float
+    delay_s: float
+
+    @property
+    def path(self) -> str:
+        return self.target.partition("?")[0]
+
+
+class Record:
+    """The calls as they are answered, in a file; their times in memory."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file.open("wb", buffering=1 << 20)
+        self._spans: list[tuple[float, float]] = []
+
+    def add(self, method: str, target: str, body: bytes, answer: bytes, *, begun: float, delay_s: float) -> None:
+        ended = monotonic()
+        self._spans.append((begun, ended))
+        told = (method, target, body.decode(), answer.decode(), begun, ended, delay_s)
+        self._file.write(orjson.dumps(told) + b"\n")
+
+    def ended(self, at_once: int) -> dict[str, Any]:
+        self._file.close()
+        return sums(self._spans, at_once)
+
+
+def sums(spans: Sequence[tuple[float, float]], at_once: int) -> dict[str, Any]:
+    """Calls, seconds from the first to the last, and the mean number under way: over all, and while work is left.
+
+    Work is left until the last `at_once` calls begin.
+    """
+    if not spans:
+        return {"calls": 0, "seconds": 0.0, "in_flight": 0.0, "in_flight_left": 0.0}
+    begins = sorted(begun for begun, _ in spans)
+    first, last = begins[0], max(ended for _, ended in spans)
+    left_until = begins[-min(at_once, len(begins))]
+    return {
+        "calls": len(spans),
+        "seconds": last - first,
+        "in_flight": _mean(spans, first, last),
+        "in_flight_left": _mean(spans, first, left_until),
+    }
+
+
+def _mean(spans: Sequence[tuple[float, float]], since: float, until: float) -> float:
+    under_way = sum(max(0.0, min(ended, until) - begun) for begun, ended in spans)
+    return under_way / (until - since) if until > since else 0.0
+
+
+def read_record(file: Path) -> list[Recorded]:
+    """The calls of a file, in the order in which they came."""
+    with file.open("rb") as lines:
+        return sorted((Recorded(*orjson.loads(line)) for line in lines), key=lambda call: call.begun)
