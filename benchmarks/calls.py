@@ -13,37 +13,19 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from benchmarks.record import Recorded, read_record
-from sandbox.app import LOGISTICS, OPERATIONS
+from benchmarks.steps import Place, Step
+from connectors.xportcn.operations import catalogue
+from sandbox.app import LOGISTICS
 
 ID = re.compile(r"[A-Za-z0-9]{12,}")
 SIGNED = re.compile(r"(?<=[?&])(timestamp|sign)=[^&]*&?")
-Place = tuple[str | int, ...]
-
-
-@dataclass(slots=True)
-class Step:
-    """One call to be sent again.
-
-    `target` and `body` are pieces of text, of which every second one is an id to be exchanged. `gives` says where in
-    the answer which id will be. `needs` are the places of other steps; `is_planned` waits for the whole plan too.
-    """
-
-    method: str
-    target: tuple[str, ...]
-    body: tuple[str, ...]
-    signs_query: bool
-    is_plan: bool
-    waits_for_plan: bool
-    needs: list[int]
-    gives: list[tuple[str, Place]] = field(default_factory=list)
+EFFECTS = {operation.path for operation in catalogue() if operation.effect}
 
 
 def steps_of(calls: Sequence[Recorded]) -> list[Step]:
@@ -91,13 +73,8 @@ def _unsigned(call: Recorded) -> str:
     return SIGNED.sub("", call.target).rstrip("?&")
 
 
-@cache
-def _effect_at(method: str, path: str) -> bool:
-    return OPERATIONS.at(path)[method].effect
-
-
 def is_effect(call: Recorded) -> bool:
-    return _effect_at(call.method, call.path)
+    return call.path in EFFECTS
 
 
 def _makers(calls: Sequence[Recorded], named: Sequence[set[str]]) -> dict[str, int]:

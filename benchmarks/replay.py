@@ -20,7 +20,7 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from benchmarks.calls import Place, Step
+from benchmarks.steps import Place, Step
 from sandbox.auth import SANDBOX_ACCOUNT as ACCOUNT
 
 SAID_YES = (b'"code":200,', b'"errorCode":200,')
