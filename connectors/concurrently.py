@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
@@ -26,12 +27,19 @@ async def concurrently(
         async with gate:
             return await work(item)
 
+    async with together() as group:
+        running = [group.create_task(one(item)) for item in items]
+    return [task.result() for task in running]
+
+
+@asynccontextmanager
+async def together() -> AsyncIterator[asyncio.TaskGroup]:
+    """A task group whose first exception comes out as itself."""
     try:
         async with asyncio.TaskGroup() as group:
-            running = [group.create_task(one(item)) for item in items]
+            yield group
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
-    return [task.result() for task in running]
 
 
 async def each_to_its_end(

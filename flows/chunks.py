@@ -1,4 +1,4 @@
-"""Work in slices: one task run a slice."""
+"""Work in slices: one task run a slice and stage, several slices under way at once."""
 
 from __future__ import annotations
 
@@ -7,20 +7,29 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
+from connectors.concurrently import together
 from connectors.xportcn.errors import ServiceAway
 from tasks.progress import progress
 from tasks.resources import Resources
 
 T = TypeVar("T")
 
+ORDERS_A_CALL = 4
+"""So many orders are under way for each call that may be: some of them wait for one another, or for the ledger."""
+
 
 def chunks(items: Sequence[T], size: int) -> list[tuple[str, Sequence[T]]]:
     """Slices of `size`, each with a label such as `101–200 of 1,000`."""
     total = len(items)
     return [
-        (f"{start + 1:,}–{min(start + size, total):,} of {total:,}", items[start : start + size])
+        (label_of(start, min(start + size, total), total), items[start : start + size])
         for start in range(0, total, size)
     ]
+
+
+def label_of(start: int, end: int, total: int) -> str:
+    """`101–200 of 1,000`, for a slice of that many."""
+    return f"{start + 1:,}–{end:,} of {total:,}"
 
 
 def told_chunks(stage: str, items: Sequence[T], size: int) -> Iterator[tuple[str, Sequence[T]]]:
@@ -66,3 +75,38 @@ class Window:
         """So many are through."""
         self._under_way -= orders
         self._news.set()
+
+
+async def side_by_side(
+    resources: Resources,
+    items: Sequence[T],
+    size: int,
+    work: Callable[[Sequence[T], str, Callable[[], None]], Awaitable[object]],
+) -> None:
+    """Do the work on each slice, with its label, many at once, begun in order while it makes sense.
+
+    The work calls what it gets third for each item that is through, and so lets the next slice begin while a slow one
+    of its own is awaited. The first exception cancels the rest and comes out as itself: this is for reads.
+    """
+    window = Window(ORDERS_A_CALL * resources.concurrency)
+
+    async def one(chunk: Sequence[T], label: str) -> None:
+        under_way = len(chunk)
+
+        def through() -> None:
+            nonlocal under_way
+            under_way -= 1
+            window.leave()
+
+        try:
+            with suppress(ServiceAway):
+                await work(chunk, label, through)
+        finally:
+            window.leave(under_way)
+
+    async with together() as running:
+        for label, chunk in chunks(items, size):
+            await window.enter(len(chunk))
+            if resources.gate.is_over:
+                break
+            running.create_task(one(chunk, label))

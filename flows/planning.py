@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 
+from connectors.concurrently import together
 from connectors.ledger.records import SpendLimits
+from connectors.xportcn.errors import ServiceAway
 from domain.budget import Limits, over_budget
 from domain.decisions import Verdict, held
 from domain.money import Money
 from domain.offers import Offer
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
-from flows.chunks import each_chunk
-from flows.word_matching import match_requests, remember, unmatched
+from flows.chunks import label_of, side_by_side
+from flows.word_matching import match_requests, unmatched
+from tasks.arrivals import Arrivals
 from tasks.asking import Found
 from tasks.opaque import opaque
-from tasks.preview import NOT_ASKED, preview_orders
+from tasks.preview import NOT_ASKED, QuotesTogether, preview_orders
+from tasks.progress import progress
 from tasks.resources import Resources
-from tasks.search import Item, item_of, search_items
+from tasks.search import Item, Matches, item_of, keep_matches, search_items
 
 
 async def plan_orders(
@@ -27,23 +33,142 @@ async def plan_orders(
 
     `match_anew` searches for words again that an earlier run matched.
     """
+    plans: dict[str, PlannedOrder] = {}
+
+    async def take(made: Sequence[PlannedOrder]) -> None:
+        plans.update({plan.order_ref: plan for plan in made})
+
+    await plan_each(resources, requests, take, chunk_size=chunk_size, match_anew=match_anew)
+    return [plans.get(one.order_ref) or unplanned(one) for one in requests]
+
+
+async def plan_each(
+    resources: Resources,
+    requests: Sequence[OrderRequest],
+    take: Callable[[Sequence[PlannedOrder]], Awaitable[None]],
+    *,
+    chunk_size: int,
+    match_anew: bool = False,
+) -> None:
+    """The same, where `take` gets the plans of each chunk once they are made; of one not begun it gets none."""
     matches = await match_requests(resources, requests, chunk_size=chunk_size, anew=match_anew)
-    offers: Found[Item, Offer | Verdict] = Found(unmatched(matches))
-    wanted = dict.fromkeys(item_of(request, line, matches) for request in requests for line in request.lines)
-    items = [item for item in wanted if item not in offers]
+    await _Planning(resources, requests, matches, take).all_of(requests, chunk_size)
 
-    async def search(chunk: Sequence[Item], label: str) -> None:
-        await search_items(resources, chunk, offers, label=label)
 
-    await each_chunk(resources, "search", items, chunk_size, search)
-    known = opaque(await remember(resources, matches, offers))
-    plans: Found[str, PlannedOrder] = Found()
+def unplanned(request: OrderRequest) -> PlannedOrder:
+    """An order that could not be asked about."""
+    return PlannedOrder(request=request).judged(NOT_ASKED)
 
-    async def preview(chunk: Sequence[OrderRequest], label: str) -> None:
-        await preview_orders(resources, chunk, offers, known, plans, label=label)
 
-    await each_chunk(resources, "preview", requests, chunk_size, preview)
-    return [plans.get(one.order_ref) or PlannedOrder(request=one).judged(NOT_ASKED) for one in requests]
+class _Planning:
+    """Each item is looked up once, by the chunk that needs it first; an order is previewed once its items are there."""
+
+    def __init__(
+        self,
+        resources: Resources,
+        requests: Sequence[OrderRequest],
+        matches: Matches,
+        take: Callable[[Sequence[PlannedOrder]], Awaitable[None]],
+    ) -> None:
+        self._resources = resources
+        self._take = take
+        self._matches = opaque(matches)
+        self._waiting: dict[Item, list[Callable[[], None]]] = {}
+        self._needed = Counter(item for request in requests for item in self._items_of(request))
+        self._offers: Found[Item, Offer | Verdict] = Found(unmatched(matches), then=self._is_there)
+        self._quotes = QuotesTogether(resources)
+        self._begun, self._items = 0, len(self._needed.keys() - self._offers.keys())
+        self._listener = progress.get()
+        self._listener.start("search", self._items)
+        self._listener.start("preview", len(requests))
+
+    async def all_of(self, requests: Sequence[OrderRequest], chunk_size: int) -> None:
+        await side_by_side(self._resources, requests, chunk_size, self._chunk)
+
+    async def _chunk(self, chunk: Sequence[OrderRequest], label: str, through: Callable[[], None]) -> None:
+        requests = {request.order_ref: request for request in chunk}
+        plans: Found[str, PlannedOrder] = Found(then=lambda _ref: through())
+        arrivals = Arrivals(requests)
+        items = self._still_to_look_up(chunk)
+        for request in chunk:
+            self._arrive_once_known(request, arrivals)
+        async with together() as running:
+            if items:
+                running.create_task(self._search(items))
+            running.create_task(self._preview(requests, arrivals, plans, label))
+        await self._keep_matches(plans.values())
+        await self._take([plans.get(ref) or unplanned(request) for ref, request in requests.items()])
+        self._forget(chunk)
+
+    async def _search(self, items: Mapping[Item, None]) -> None:
+        start, self._begun = self._begun, self._begun + len(items)
+        label = label_of(start, self._begun, self._items)
+        try:
+            with suppress(ServiceAway):
+                await search_items(self._resources, items, self._offers, label=label)
+        finally:  # what was not found is waited for no more: the preview says so
+            for item in items:
+                self._is_there(item)
+        self._listener.advance("search", len(items))
+
+    async def _preview(
+        self, requests: Mapping[str, OrderRequest], arrivals: Arrivals, plans: Found[str, PlannedOrder], label: str
+    ) -> None:
+        with suppress(ServiceAway):
+            await preview_orders(
+                self._resources,
+                opaque(requests),
+                arrivals,
+                self._offers,
+                self._matches,
+                self._quotes,
+                plans,
+                label=label,
+            )
+        self._listener.advance("preview", len(requests))
+
+    def _items_of(self, request: OrderRequest) -> set[Item]:
+        return {item_of(request, line, self._matches) for line in request.lines}
+
+    def _still_to_look_up(self, chunk: Sequence[OrderRequest]) -> Mapping[Item, None]:
+        """In the order of the file; those of earlier chunks are there or on their way."""
+        wanted = dict.fromkeys(item_of(request, line, self._matches) for request in chunk for line in request.lines)
+        items = [item for item in wanted if item not in self._offers and item not in self._waiting]
+        self._waiting |= {item: [] for item in items}
+        return opaque(dict.fromkeys(items))
+
+    def _arrive_once_known(self, request: OrderRequest, arrivals: Arrivals) -> None:
+        missing = [item for item in self._items_of(request) if item in self._waiting]
+        left = len(missing)
+
+        def one_more() -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                arrivals.come(request.order_ref)
+
+        for item in missing:
+            self._waiting[item].append(one_more)
+        if not missing:
+            arrivals.come(request.order_ref)
+
+    def _is_there(self, item: Item) -> None:
+        for one_more in self._waiting.pop(item, ()):
+            one_more()
+
+    def _forget(self, chunk: Sequence[OrderRequest]) -> None:
+        """Drop the offers that nobody else needs."""
+        for request in chunk:
+            for item in self._items_of(request):
+                self._needed[item] -= 1
+                if not self._needed[item]:
+                    self._offers.pop(item, None)
+
+    async def _keep_matches(self, plans: Iterable[PlannedOrder]) -> None:
+        """What words were taken to mean, where the preview knew the only SKU of the item."""
+        shown = {(plan.order_ref, match.words): match for plan in plans for match in plan.matches}
+        if further := {key: match for key, match in shown.items() if match != self._matches.get(key)}:
+            await keep_matches(self._resources, further)
 
 
 def within_budget(plans: Sequence[PlannedOrder], limits: Limits) -> list[PlannedOrder]:

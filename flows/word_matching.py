@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from domain.decisions import Verdict
 from domain.matching import Match
 from domain.offers import Offer
 from domain.orders import OrderRequest
-from flows.chunks import each_chunk
+from flows.chunks import side_by_side
 from tasks.asking import Found
+from tasks.opaque import opaque
 from tasks.preview import NOT_ASKED
+from tasks.progress import progress
 from tasks.resources import Resources
 from tasks.search import Item, Matches, keep_matches, kept_matches, lines_with_words, match_words
 
@@ -29,25 +31,21 @@ async def match_requests(
     items = list(dict.fromkeys(item for key, item in wanted.items() if key not in stands))
     found: Found[Item, Match] = Found()
 
-    async def match(chunk: Sequence[Item], label: str) -> None:
-        await match_words(resources, chunk, found, label=label)
+    listener = progress.get()
+    listener.start("match words", len(items))
 
-    await each_chunk(resources, "match words", items, chunk_size, match)
+    async def match(chunk: Sequence[Item], label: str, through: Callable[[], None]) -> None:
+        matched = Found[Item, Match](then=lambda _item: through())
+        await match_words(resources, opaque(dict.fromkeys(chunk)), matched, label=label)
+        found.update(matched)
+        listener.advance("match words", len(chunk))
+
+    await side_by_side(resources, items, chunk_size, match)
     unasked = {item: Match(marketplace=item[0], words=item[1], why=NOT_ASKED.reason) for item in items}
     new = {**unasked, **found}
-    return {key: stands.get(key) or _against(kept.get(key), new[item]) for key, item in wanted.items()}
-
-
-async def remember(resources: Resources, matches: Matches, offers: Mapping[Item, Offer | Verdict]) -> Matches:
-    """The matches with the SKU where there is just one, kept for the runs to come."""
-    full = {
-        key: match.sold_as(offers.get((match.marketplace, match.item_id), NOT_ASKED))
-        if match.item_id and not match.sku_id
-        else match
-        for key, match in matches.items()
-    }
-    await keep_matches(resources, full)
-    return full
+    matches = {key: stands.get(key) or _against(kept.get(key), new[item]) for key, item in wanted.items()}
+    await keep_matches(resources, {key: match for key, match in matches.items() if key not in stands})
+    return matches
 
 
 def unmatched(matches: Matches) -> dict[Item, Offer | Verdict]:

@@ -34,6 +34,11 @@ class Arrivals:
                 self._here.append(ref)
         self._news.set()
 
+    def back(self, order_refs: Iterable[str]) -> None:
+        """These have come and could not be worked on yet: they are in the next group again."""
+        self._here[:0] = order_refs
+        self._news.set()
+
     def all_come(self) -> None:
         """Nobody is to be waited for any more."""
         self.come(*self._awaited)

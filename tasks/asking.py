@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 from collections import UserDict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TypeVar
 
-from connectors.concurrently import concurrently
+from connectors.concurrently import together
 from connectors.xportcn.errors import ContractMismatch, NotSent, ServiceAway, Unanswered, XportcnError
 from domain.decisions import Verdict, held, postponed
+from tasks.arrivals import Arrivals
 from tasks.resources import Resources
-from tasks.retrying import raise_if_it_passes
+from tasks.retrying import TryAgain, raise_if_it_passes
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 
 class Found(UserDict[K, V]):
-    """What the tries of a task have found so far. No `dict`, so that Prefect does not walk it (`tasks/opaque.py`)."""
+    """What the tries of a task have found so far; `then` hears of each. No `dict`, or Prefect would walk it."""
+
+    def __init__(self, known: Mapping[K, V] | None = None, *, then: Callable[[K], object] = lambda _key: None) -> None:
+        self._then = then
+        super().__init__(known or {})
+
+    def __setitem__(self, key: K, value: V) -> None:
+        super().__setitem__(key, value)
+        self._then(key)
 
 
 async def ask_each(
     resources: Resources, wanted: Iterable[K], ask: Callable[[K], Awaitable[V]], found: Found[K, V]
 ) -> None:
-    """Put what each of `wanted` brings into `found`, but for those that are there.
+    """Put what each of `wanted` brings into `found`, but for those that are there. The gate says how many at once.
 
     What was not asked since the service is away is left out. When all others are done the task is tried again for it,
     if there is another try.
@@ -36,10 +45,36 @@ async def ask_each(
         except ServiceAway as error:
             away.append(error)
 
-    missing = [key for key in dict.fromkeys(wanted) if key not in found]
-    await concurrently(missing, one, at_once=resources.concurrency)
+    async with together() as asking:
+        for key in dict.fromkeys(wanted):
+            if key not in found:
+                asking.create_task(one(key))
     if away:
         raise_if_it_passes(resources, away[0])
+
+
+async def ask_arriving(
+    resources: Resources, arrivals: Arrivals, ask: Callable[[str], Awaitable[V]], found: Found[str, V]
+) -> None:
+    """The same for orders, each as soon as it arrives. When some could not be asked, no more are taken in this try."""
+    away: list[TryAgain] = []
+
+    async def some(order_refs: list[str]) -> None:
+        try:
+            await ask_each(resources, order_refs, ask, found)
+        except TryAgain as error:
+            away.append(error)
+            arrivals.back(ref for ref in order_refs if ref not in found)
+            taking.cancel()
+
+    async def take() -> None:
+        async for group in arrivals.groups():
+            asking.create_task(some(group))
+
+    async with together() as asking:
+        taking = asking.create_task(take())
+    if away:
+        raise away[0]
 
 
 def not_read(what: str, error: XportcnError) -> Verdict:

@@ -1,9 +1,10 @@
-"""Preview the orders of a chunk: price, postage, availability, and an estimate of the freight."""
+"""Preview orders: price, postage, availability, and an estimate of the freight."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from connectors.xportcn.channels.base import QuotesMany
@@ -20,16 +21,19 @@ from domain.decisions import (
     refused,
 )
 from domain.freight import FreightQuote, choose_freight
+from domain.marketplace import Marketplace
 from domain.matching import Match
 from domain.offers import Offer, Sku
-from domain.orders import OrderLine, OrderRequest, RequestLine
+from domain.orders import OrderLine, OrderRequest, RequestLine, SourcingOrder
 from domain.plan import PlannedOrder
 from domain.quotes import Quote
-from tasks.asking import Found, ask_each, not_read
+from tasks.arrivals import Arrivals
+from tasks.asking import Found, ask_arriving, not_read
 from tasks.resources import Resources
 from tasks.retrying import retrying_task
-from tasks.search import Item, Matches, item_of, with_matches
+from tasks.search import Item, Matches, item_of, with_matches, with_skus
 
+Waiting = dict[str, tuple[SourcingOrder, "asyncio.Future[Quote | None]"]]
 NO_MATCHES: Matches = {}
 NOT_ASKED = postponed("not looked up yet: the service was away")
 
@@ -39,46 +43,82 @@ log = logging.getLogger(__name__)
 @retrying_task("preview", "preview {label}")
 async def preview_orders(
     resources: Resources,
-    requests: Sequence[OrderRequest],
-    offers: Found[Item, Offer | Verdict],
+    requests: Mapping[str, OrderRequest],
+    arrivals: Arrivals,
+    offers: Mapping[Item, Offer | Verdict],
     matches: Matches,
+    quotes: QuotesTogether,
     found: Found[str, PlannedOrder],
     *,
     label: str,
 ) -> None:
-    """Find a plan for each request; what can't be bought carries the reason."""
-    left = [match_lines(one, offers, matches) for one in requests if one.order_ref not in found]
-    plans = {plan.order_ref: plan for plan in left}
-    quotes = await _quotes_together(resources, [plan for plan in left if _is_quotable(plan)])
-    await ask_each(resources, plans, lambda ref: _preview(resources, plans[ref], quotes.get(ref)), found)
+    """Find a plan for each request as soon as it arrives; what can't be bought carries the reason."""
+
+    async def ask(ref: str) -> PlannedOrder:
+        known = with_skus(requests[ref], offers, matches)
+        return await _preview(resources, quotes, match_lines(requests[ref], offers, known))
+
+    await ask_arriving(resources, arrivals, ask, found)
 
 
-def _is_quotable(plan: PlannedOrder) -> bool:
-    return plan.is_fine and bool(plan.lines)
+class QuotesTogether:
+    """Previews orders of one marketplace that come within a moment with one request, where its channel can.
+
+    A request leaves when it has orders of `most` sellers, or its first one has waited for `wait_s`. After any trouble
+    each order is asked about alone.
+    """
+
+    def __init__(self, resources: Resources, *, most: int = 10, wait_s: float = 0.1) -> None:
+        self._resources = resources
+        self._most, self._wait_s = most, wait_s
+        self._waiting: dict[Marketplace, Waiting] = {}
+        self._leaving = set[asyncio.Task[None]]()
+
+    async def quote(self, order: SourcingOrder) -> Quote:
+        marketplace = order.request.marketplace
+        channel = self._resources.offerings[marketplace].channel
+        quote = await self._shared(marketplace, order) if isinstance(channel, QuotesMany) else None
+        return quote or await channel.quote(order, await self._resources.warehouse())
+
+    async def _shared(self, marketplace: Marketplace, order: SourcingOrder) -> Quote | None:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Quote | None] = loop.create_future()
+        waiting = self._waiting.setdefault(marketplace, {})
+        if not waiting:
+            loop.call_later(self._wait_s, self._leave, marketplace, waiting)
+        waiting[order.order_ref] = order, answer
+        of_each_seller = {one.seller_id: ref for ref, (one, _) in waiting.items()}
+        if len(of_each_seller) >= self._most:
+            self._leave(marketplace, {ref: waiting.pop(ref) for ref in of_each_seller.values()})
+        return await answer
+
+    def _leave(self, marketplace: Marketplace, waiting: Waiting) -> None:
+        if waiting:
+            leaving = asyncio.create_task(self._ask(marketplace, dict(waiting)))
+            waiting.clear()
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
+
+    async def _ask(self, marketplace: Marketplace, waiting: Waiting) -> None:
+        quotes: dict[str, Quote] = {}
+        channel = self._resources.offerings[marketplace].channel
+        orders = [order for order, answer in waiting.values() if not answer.done()]
+        try:
+            if len(orders) > 1 and isinstance(channel, QuotesMany):
+                quotes = await channel.quote_many(orders, await self._resources.warehouse())
+        except XportcnError as error:  # asking for each alone says what it is
+            log.debug("%s: previewed one by one, since together failed: %s", marketplace, error)
+        finally:
+            for ref, (_, answer) in waiting.items():
+                if not answer.done():
+                    answer.set_result(quotes.get(ref))
 
 
-async def _quotes_together(resources: Resources, plans: Sequence[PlannedOrder]) -> dict[str, Quote]:
-    """Quotes of orders whose channel previews several with one request; after any trouble each is asked for alone."""
-    quotes: dict[str, Quote] = {}
-    for marketplace, offering in resources.offerings.items():
-        channel = offering.channel
-        orders = [plan.sourcing_order for plan in plans if plan.request.marketplace is marketplace]
-        if len(orders) > 1 and isinstance(channel, QuotesMany):
-            try:
-                quotes |= await channel.quote_many(orders, await resources.warehouse())
-            except Misconfigured:
-                raise
-            except XportcnError as error:  # while the service is away, asking for each alone says so
-                log.debug("%s: previewed one by one, since together failed: %s", marketplace, error)
-    return quotes
-
-
-async def _preview(resources: Resources, plan: PlannedOrder, quoted: Quote | None) -> PlannedOrder:
-    if not _is_quotable(plan):
+async def _preview(resources: Resources, quotes: QuotesTogether, plan: PlannedOrder) -> PlannedOrder:
+    if not (plan.is_fine and plan.lines):
         return plan
-    channel = resources.offerings[plan.request.marketplace].channel
     try:
-        quote = quoted or await channel.quote(plan.sourcing_order, await resources.warehouse())
+        quote = await quotes.quote(plan.sourcing_order)
         plan = replace(plan, quote=quote).judged(judge_quote(plan.request, plan.lines, quote))
         return await with_freight(resources, plan) if plan.is_fine else plan
     except (Misconfigured, ServiceAway):

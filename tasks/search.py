@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
@@ -23,14 +23,14 @@ Matches = Mapping[tuple[str, str], Match]  # by order_ref and words
 
 
 @retrying_task("match words", "match words {label}")
-async def match_words(resources: Resources, items: Sequence[Item], found: Found[Item, Match], *, label: str) -> None:
+async def match_words(resources: Resources, items: Collection[Item], found: Found[Item, Match], *, label: str) -> None:
     """Find for each marketplace and words the match, with its candidates."""
     await ask_each(resources, items, lambda item: _match(resources, *item), found)
 
 
 @retrying_task("search", "search {label}")
 async def search_items(
-    resources: Resources, items: Sequence[Item], found: Found[Item, Offer | Verdict], *, label: str
+    resources: Resources, items: Collection[Item], found: Found[Item, Offer | Verdict], *, label: str
 ) -> None:
     """Find for each item its offer, or what becomes of an order without one."""
     await ask_each(resources, items, lambda item: _find(resources, *item), found)
@@ -54,6 +54,17 @@ def with_matches(plan: PlannedOrder, matches: Matches) -> PlannedOrder:
     """The plan with the matches of its lines."""
     own = {line.item: matches.get((plan.order_ref, line.item)) for line in plan.request.lines}
     return replace(plan, matches=tuple(match for match in own.values() if match))
+
+
+def with_skus(request: OrderRequest, offers: Mapping[Item, Offer | Verdict], matches: Matches) -> Matches:
+    """The matches of one order, with the SKU where the item has just one."""
+    own = {(request.order_ref, line.item) for line in request.lines} & matches.keys() if matches else ()
+    return {key: _with_sku(matches[key], offers) for key in own}
+
+
+def _with_sku(match: Match, offers: Mapping[Item, Offer | Verdict]) -> Match:
+    offer = offers.get((match.marketplace, match.item_id))
+    return match.sold_as(offer) if offer and match.item_id and not match.sku_id else match
 
 
 async def kept_matches(resources: Resources, order_refs: Sequence[str]) -> dict[tuple[str, str], Match]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from types import SimpleNamespace
@@ -12,13 +13,15 @@ from prefect.utilities.collections import visit_collection
 
 from domain.decisions import refused
 from domain.orders import OrderRequest
+from domain.plan import PlannedOrder
 from flows.planning import plan_orders
+from tasks.arrivals import Arrivals
 from tasks.resources import Resources
 from tests.flows.plans import planned
 
-GATE = SimpleNamespace(is_over=False)
+GATE = SimpleNamespace(is_over=False, waits=False)
 LEDGER = SimpleNamespace(keep_matches=lambda _rows: None)
-RESOURCES = cast(Resources, SimpleNamespace(ledger=LEDGER, gate=GATE))
+RESOURCES = cast(Resources, SimpleNamespace(ledger=LEDGER, gate=GATE, concurrency=2))
 CHUNK = 10
 
 
@@ -46,13 +49,46 @@ async def test_a_chunk_costs_the_same_in_a_large_batch(monkeypatch: pytest.Monke
     walked: list[int] = []
 
     async def search(_resources: Resources, items: Any, found: Any, *, label: str) -> None:
-        found |= dict.fromkeys(items, refused("taobao has no such item"))
+        found.update(dict.fromkeys(items, refused("taobao has no such item")))
 
-    async def preview(_resources: Resources, batch: Any, *parameters: Any, label: str) -> None:
-        assert all((one.marketplace, one.lines[0].item) in parameters[0] for one in batch)
+    async def preview(_resources: Resources, *parameters: Any, label: str) -> None:
         walked.append(walked_by_prefect(parameters))
 
     monkeypatch.setattr("flows.planning.search_items", search)
     monkeypatch.setattr("flows.planning.preview_orders", preview)
     await plan_orders(RESOURCES, requests(count), chunk_size=CHUNK)
-    assert walked == [4] * (count // CHUNK)  # the list of the three, and each of them as a whole
+    assert walked == [7] * (count // CHUNK)  # the list of the six, and each of them as a whole
+
+
+async def test_a_slow_lookup_keeps_only_its_own_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All others are previewed, those of its chunk and those of later ones; who needs it too asks for nothing."""
+    looked_up, previewed, may_answer = list[str](), list[str](), asyncio.Event()
+    slow = "600000000003"
+
+    async def search(_resources: Resources, items: Any, found: Any, *, label: str) -> None:
+        async def one(item: Any) -> None:
+            looked_up.append(item[1])
+            if item[1] == slow:
+                await may_answer.wait()
+            found[item] = refused("taobao has no such item")
+
+        await asyncio.gather(*map(one, items))
+
+    async def preview(_resources: Resources, orders: Any, arrivals: Arrivals, *further: Any, label: str) -> None:
+        plans = further[-1]
+        async for group in arrivals.groups():
+            for ref in group:
+                previewed.append(ref)
+                plans[ref] = PlannedOrder(request=orders[ref])
+
+    monkeypatch.setattr("flows.planning.search_items", search)
+    monkeypatch.setattr("flows.planning.preview_orders", preview)
+    asked = requests(40)
+    asked[35] = replace(asked[35], lines=(*asked[35].lines, asked[3].lines[0]))
+    planning = asyncio.create_task(plan_orders(RESOURCES, asked, chunk_size=CHUNK))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert set(previewed) == {one.order_ref for one in asked} - {"A-3", "A-35"}
+    may_answer.set()
+    assert [plan.order_ref for plan in await planning] == [one.order_ref for one in asked]
+    assert len(looked_up) == len(set(looked_up)) == 40

@@ -11,7 +11,8 @@ from prefect.utilities.collections import visit_collection
 
 from connectors.xportcn.errors import ContractMismatch, Misconfigured, NotSent, Refused, ServiceAway, Unanswered
 from domain.decisions import held, postponed
-from tasks.asking import Found, ask_each, not_read
+from tasks.arrivals import Arrivals
+from tasks.asking import Found, ask_arriving, ask_each, not_read
 from tasks.resources import Resources
 from tasks.retrying import Tries, TryAgain, tries
 
@@ -48,6 +49,26 @@ async def test_the_last_try_leaves_out_what_it_could_not_ask() -> None:
     found = Found[int, str]()
     await ask_each(RESOURCES, [1, 2], ask, found)
     assert found == {}
+
+
+async def test_who_could_not_be_asked_about_arrives_again_at_the_next_try() -> None:
+    """Nobody waits for an order that has not come yet before the task says that the service is away."""
+    found, arrivals, is_away = Found[str, str](), Arrivals(["A", "B", "C"]), True
+
+    async def ask(ref: str) -> str:
+        if is_away and ref == "B":
+            raise ServiceAway("the service is away")
+        return ref.lower()
+
+    tries.set(Tries(left=1))
+    arrivals.come("A", "B")
+    with pytest.raises(TryAgain, match="the service is away"):
+        await ask_arriving(RESOURCES, arrivals, ask, found)
+    assert found == {"A": "a"}
+    is_away = False
+    arrivals.come("C")
+    await ask_arriving(RESOURCES, arrivals, ask, found)
+    assert found == {"A": "a", "B": "b", "C": "c"}
 
 
 async def test_wrong_credentials_come_out_as_they_are() -> None:
