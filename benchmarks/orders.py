@@ -72,8 +72,10 @@ def _buyers(url: str, pid: int, folder: Path, options: argparse.Namespace) -> Ca
         latency_s=options.latency_ms / 1000, stragglers=options.stragglers or (0.0, 0.0), seed=options.seed
     )
 
+    keeps_calls = bool(options.stragglers) or "replay" in options.ways
+
     def make(orders: int) -> Buyer:
-        return Buyer(url, pid, folder, orders=orders, at_once=options.at_once, weather=weather)
+        return Buyer(url, pid, folder, orders=orders, at_once=options.at_once, weather=weather, keeps_calls=keeps_calls)
 
     return make
 

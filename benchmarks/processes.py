@@ -27,7 +27,6 @@ class Cost:
     cpu_s: float
     peak_mib: float
     code: int
-    output: bytes
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
@@ -58,7 +57,6 @@ def measured(arguments: Sequence[str | Path], settings: Mapping[str, str], outpu
         cpu_s=usage.ru_utime + usage.ru_stime,
         peak_mib=usage.ru_maxrss / 1024,
         code=process.returncode,
-        output=output.read_bytes(),
     )
 
 

@@ -2,15 +2,15 @@
 
 `python -m benchmarks.service` prints its address. What it serves is a sandbox: signatures are checked, books are kept.
 Only what stands around the operations is lean. `PUT /_bench/record` begins a record (`latency_s` and `stragglers` say
-how long answers take), `GET /_bench/record?at_once=N` ends it and answers its sums.
+how long answers take), `GET /_bench/record?at_once=N` ends it and answers its sums; `GET /_bench/books` sums the books.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
+from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 from random import Random
 from time import monotonic
 from typing import Any, cast
@@ -23,7 +23,7 @@ from benchmarks.record import Record
 from sandbox.app import Sandbox
 from sandbox.world import World
 
-CONTROL = "/_bench/record"
+RECORD, BOOKS = "/_bench/record", "/_bench/books"
 HEAD_END = b"\r\n\r\n"
 SEED = 7
 
@@ -68,8 +68,8 @@ class Service:
 
     def answer(self, request: Request) -> tuple[int, bytes]:
         """Carry a call out; what the sandbox does for one is done without waiting for anything."""
-        if request.path == CONTROL:
-            return 200, orjson.dumps(self._controlled(request))
+        if request.path in (RECORD, BOOKS):
+            return 200, orjson.dumps(self._recorded(request) if request.path == RECORD else self._books())
         work = self.sandbox.handle(cast(web.BaseRequest, request))
         try:
             work.send(None)
@@ -77,13 +77,21 @@ class Service:
             return done.value.status, bytes(done.value.body or b"")
         raise RuntimeError(f"{request.path} waits for something")
 
-    def _controlled(self, request: Request) -> Mapping[str, Any]:
+    def _books(self) -> tuple[int, int, int, int]:
+        """Orders, those of them paid once, fen that left the wallet, and orders shipped once."""
+        kept = self.sandbox.world.books
+        paid = [order.paid_times == 1 for order in kept.every_order()]
+        shipped = Counter(shipment.tmall_order_id for shipment in kept.shipments.values())
+        spent = kept.opening_fen - kept.balance_fen
+        return len(paid), sum(paid), spent, sum(times == 1 for times in shipped.values())
+
+    def _recorded(self, request: Request) -> Mapping[str, Any]:
         if request.method == "PUT":
             asked = orjson.loads(request.body)
             self.latency_s = asked.get("latency_s", 0.0)
             self.straggler_s, self.share = asked.get("stragglers", (0.0, 0.0))
             self.luck = Random(asked.get("seed", SEED))
-            self.record = Record(Path(asked["file"]))
+            self.record = Record(asked["file"])
             return {}
         record, self.record = self.record, None
         assert record is not None

@@ -26,6 +26,9 @@ class Weather:
     seed: int = 7
 
 
+CALM = Weather()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """One way to buy: `seconds` from its first to its last call, `whole_s` from the start to the end of its process.
@@ -51,7 +54,17 @@ class Measured:
 class Buyer:
     """One service, one request file, and a folder for what the ways leave."""
 
-    def __init__(self, url: str, pid: int, folder: Path, *, orders: int, at_once: int, weather: Weather) -> None:
+    def __init__(
+        self,
+        url: str,
+        pid: int,
+        folder: Path,
+        *,
+        orders: int,
+        at_once: int,
+        weather: Weather = CALM,
+        keeps_calls: bool = True,
+    ) -> None:
         self.url = url
         self.folder = folder
         self.orders = orders
@@ -59,6 +72,7 @@ class Buyer:
         self.weather = weather
         self.output = folder / "output"
         self.record = folder / "run.record"
+        self.keeps_calls = keeps_calls
         self._pid = pid
         self._file = shop.request_file(url, folder / f"{orders}.csv", orders)
         self._settings = {
@@ -74,7 +88,8 @@ class Buyer:
         shutil.rmtree(data, ignore_errors=True)
         command: Command = ["cli.main", "run", self._file, "--yes", "--json", "--concurrency", str(self.at_once)]
         try:
-            done, cost = self._measured(command, self.record, self._settings, fine=(0, NEEDS_A_PERSON))
+            record = self.record if self.keeps_calls else None
+            done, cost = self._measured(command, self._settings, record=record, fine=(0, NEEDS_A_PERSON))
         finally:
             server_cpu_s = end_server(data)
         sizes = {"prefect_bytes": data / "prefect" / "prefect.db", "ledger_bytes": data / "ledger.db"}
@@ -82,28 +97,31 @@ class Buyer:
             done, cost, server_cpu_s=server_cpu_s, **{name: used_bytes(one) for name, one in sizes.items()}
         )
 
-    def loop(self) -> Measured:
+    def loop(self, record: Path | None = None) -> Measured:
         """The same calls over the product's own client, and nothing else."""
         command: Command = ["benchmarks.bare_loop", self._file, str(self.at_once)]
-        return _measured(*self._measured(command, self.folder / "loop.record", self._settings))
+        return _measured(*self._measured(command, self._settings, record=record))
 
     def replay(self) -> Measured:
         """The calls of the last run, sent again."""
         steps = self.folder / "steps"
         _fine(measured(["benchmarks.calls", self.record, steps], {}, self.output), self.output)
         command: Command = ["benchmarks.replay", steps, self.url, str(self.at_once)]
-        return _measured(*self._measured(command, self.folder / "replay.record", {}))
+        return _measured(*self._measured(command, {}))
 
     def textbook(self) -> Measured:
         """The pipeline as a textbook writes it, on Prefect's own temporary server."""
         shutil.rmtree(self.folder / "home", ignore_errors=True)
         settings = {**self._settings, **TEXTBOOK}
-        return _measured(
-            *self._measured(["benchmarks.textbook", self._file], self.folder / "textbook.record", settings)
-        )
+        return _measured(*self._measured(["benchmarks.textbook", self._file], settings))
 
     def _measured(
-        self, command: Command, record: Path, settings: Mapping[str, str], fine: Sequence[int] = (0,)
+        self,
+        command: Command,
+        settings: Mapping[str, str],
+        *,
+        record: Path | None = None,
+        fine: Sequence[int] = (0,),
     ) -> tuple[dict[str, Any], Cost]:
         weather = asdict(self.weather)
         shop.begin(self.url, record, **weather)

@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks.calls import longest_chain, steps_of
 from benchmarks.processes import service
 from benchmarks.record import Recorded, sums
-from benchmarks.ways import Buyer, Weather
+from benchmarks.ways import Buyer
 
 ORDER = "205302264452352630"
 RENDER = "FF2024080200101"
@@ -61,9 +61,8 @@ def test_calls_under_way_are_counted_while_work_is_left() -> None:
 def test_loop_and_replay_buy_the_same(tmp_path: Path) -> None:
     """The bare loop and its calls sent again end in the same books; all of it is bought once."""
     with service() as (url, pid):
-        buyer = Buyer(url, pid, tmp_path, orders=10, at_once=8, weather=Weather())
-        loop = buyer.loop()
-        (tmp_path / "loop.record").rename(buyer.record)
+        buyer = Buyer(url, pid, tmp_path, orders=10, at_once=8)
+        loop = buyer.loop(buyer.record)
         replay = buyer.replay()
     assert (replay.books, replay.calls) == (loop.books, loop.calls)
     orders, paid, _, shipped = loop.books

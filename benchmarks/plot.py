@@ -1,0 +1,67 @@
+"""`python -m benchmarks.plot BEFORE.json AFTER.json >docs/orders.svg`: what `orders --json` told, as bars.
+
+Two panels, time from first to last call and CPU of the process, both for a thousand orders.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+WIDTH, BAR, GAP, NAMES, FIGURES = 760, 18, 8, 110, 60
+PANEL = (WIDTH - NAMES) // 2
+STYLE = """text{font:13px system-ui,sans-serif;fill:#57606a}.title{font-weight:600}
+.run{fill:#1f6feb}.other{fill:#8c959f}
+@media(prefers-color-scheme:dark){text{fill:#9198a1}}"""
+Bar = tuple[str, str, tuple[float, float]]
+
+
+def bars_of(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Bar]:
+    """Name, class and the two figures of each bar, from the slowest to the floor."""
+    ways, factor = after["ways"], 1_000 / after["orders"]
+    return [
+        ("run, before", "other", _figures(before["ways"]["run"], 1_000 / before["orders"])),
+        ("run", "run", _figures(ways["run"], factor)),
+        ("bare loop", "other", _figures(ways["loop"], factor)),
+        ("replay", "other", _figures(ways["replay"], factor)),
+    ]
+
+
+def _figures(way: Mapping[str, float], factor: float) -> tuple[float, float]:
+    return way["seconds"] * factor, way["cpu_s"] * factor
+
+
+def svg(bars: Sequence[Bar]) -> str:
+    height = 30 + len(bars) * (BAR + GAP)
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">'
+    label = "<title>A thousand orders: seconds from first to last call, and CPU seconds</title>"
+    return "\n".join(
+        [head, f"<style>{STYLE}</style>", label, *_names(bars), *_panel(bars, 0), *_panel(bars, 1), "</svg>"]
+    )
+
+
+def _names(bars: Sequence[Bar]) -> Iterator[str]:
+    for row, (name, _, _) in enumerate(bars):
+        yield f'<text x="{NAMES - 8}" y="{_top(row) + 14}" text-anchor="end">{name}</text>'
+
+
+def _panel(bars: Sequence[Bar], number: int) -> Iterator[str]:
+    left = NAMES + number * PANEL
+    title = ("first to last call, s per 1,000 orders", "CPU, s per 1,000 orders")[number]
+    yield f'<text class="title" x="{left}" y="16">{title}</text>'
+    most = max(figures[number] for _, _, figures in bars)
+    for row, (_, kind, figures) in enumerate(bars):
+        length = figures[number] / most * (PANEL - FIGURES)
+        yield f'<rect class="{kind}" x="{left}" y="{_top(row)}" width="{length:.1f}" height="{BAR}" rx="3"/>'
+        yield f'<text x="{left + length + 6:.1f}" y="{_top(row) + 14}">{figures[number]:.1f}</text>'
+
+
+def _top(row: int) -> int:
+    return 28 + row * (BAR + GAP)
+
+
+if __name__ == "__main__":
+    print(svg(bars_of(*(json.loads(Path(name).read_text()) for name in sys.argv[1:3]))))
