@@ -3,64 +3,230 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
+from itertools import chain
+from typing import Any, Generic, NamedTuple, TypeVar
 
+from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, OrderRecord, Outcome, SpendLimits
 from connectors.ledger.store import Ledger
+from domain.effects import Action, EffectStatus
+
+What = TypeVar("What")
+Answer = TypeVar("Answer")
+Refs = Sequence[str]
+Write = Outcome | Sequence[OrderChange]
+
+STOPPED = "the run was stopped before that; nothing was sent. Run again"
+
+
+class Wanted(NamedTuple):
+    """What one caller wants to claim. Claims that are `alike` may be one, as long as each order is in it once."""
+
+    intents: Sequence[Intent]
+    lease: timedelta
+    limits: SpendLimits | None
+
+    @property
+    def alike(self) -> tuple[Action | None, timedelta, SpendLimits | None]:
+        return self.intents[0].action if self.intents else None, self.lease, self.limits
+
+
+@dataclass(eq=False, slots=True)
+class Asked(Generic[What, Answer]):
+    """What one coroutine has asked for; where it waits, and in `answers` or `error` what it will hear."""
+
+    what: What
+    heard: asyncio.Future[Answer]
+    answers: list[Answer] = field(default_factory=list)
+    error: BaseException | None = None
+
+    def tell(self) -> None:
+        if self.heard.done():
+            return
+        if self.error is not None:
+            self.heard.set_exception(self.error)
+        else:
+            self.heard.set_result(self.answers[0])
+
+
+@dataclass(eq=False, slots=True)
+class Turn:
+    """What is asked of the ledger in one go: what is read last sees what was written first."""
+
+    writes: list[Asked[Write, bool]] = field(default_factory=list)
+    claims: list[Asked[Wanted, Claimed]] = field(default_factory=list)
+    orders: list[Asked[Refs, dict[str, OrderRecord]]] = field(default_factory=list)
+    effects: list[Asked[Refs, list[EffectRecord]]] = field(default_factory=list)
+    unsettled: list[Asked[Refs, set[str]]] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[Asked[Any, Any]]:
+        return chain(self.writes, self.claims, self.orders, self.effects, self.unsettled)
+
+    def serve(self, ledger: Ledger) -> None:
+        """Blocks. An error that is nobody's own, as a ledger that can't be used, reaches all that is not done yet."""
+        try:
+            _together(self.writes, partial(_write, ledger))
+            for claims in _mergeable(self.claims):
+                _together(claims, partial(_claim, ledger))
+            _together(self.orders, partial(_orders, ledger))
+            _together(self.effects, partial(_effects, ledger))
+            _together(self.unsettled, partial(_unsettled, ledger))
+        except Exception as error:  # noqa: BLE001 - raised where it is waited for
+            self.fail(error)
+
+    def fail(self, error: BaseException) -> None:
+        for asked in self:
+            if not asked.answers and asked.error is None:
+                asked.error = error
+
+    def tell(self) -> None:
+        for asked in self:
+            asked.tell()
 
 
 class Desk:
-    """The operations of one run's `Ledger`, awaited: each returns once it is on disk, or raises as that one does."""
+    """The operations of one run's `Ledger`, awaited: each returns once it is on disk, or raises as that one does.
+
+    What comes while a turn is under way shares the next one, whoever asks: one thread, few commits. What fails together
+    is done again one by one, so that what one caller did wrong fails that caller alone.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._waiting: list[tuple[Outcome, asyncio.Future[bool]]] = []
-        self._writer: asyncio.Task[None] | None = None
+        self._next = Turn()
+        self._serving: asyncio.Task[None] | None = None
 
     async def orders(self, order_refs: Iterable[str]) -> dict[str, OrderRecord]:
-        """See `Ledger.orders`."""
-        return await asyncio.to_thread(self._ledger.orders, list(order_refs))
+        """See `Ledger.orders`; in the order of the references."""
+        refs = list(order_refs)
+        return await self._ask(self._next.orders, refs) if refs else {}
 
     async def unsettled(self, order_refs: Iterable[str]) -> set[str]:
         """See `Ledger.unsettled`."""
-        return await asyncio.to_thread(self._ledger.unsettled, list(order_refs))
+        refs = list(order_refs)
+        return await self._ask(self._next.unsettled, refs) if refs else set()
 
     async def effects_of(self, order_refs: Iterable[str]) -> list[EffectRecord]:
         """See `Ledger.effects_of`."""
-        return await asyncio.to_thread(self._ledger.effects_of, list(order_refs))
+        refs = list(order_refs)
+        return await self._ask(self._next.effects, refs) if refs else []
 
     async def claim(self, intents: Sequence[Intent], *, lease: timedelta, limits: SpendLimits | None = None) -> Claimed:
-        """See `Ledger.claim`."""
-        return await asyncio.to_thread(self._ledger.claim, intents, lease=lease, limits=limits)
-
-    async def change(self, changes: Sequence[OrderChange]) -> None:
-        """See `Ledger.change`."""
-        if changes:
-            await asyncio.to_thread(self._ledger.change, changes)
+        """See `Ledger.claim`. Who is cancelled meanwhile gives back what was won: nobody would ever send it."""
+        claimed = self._ask(self._next.claims, Wanted(intents, lease, limits))
+        try:
+            return await asyncio.shield(claimed)
+        except asyncio.CancelledError:
+            claimed.add_done_callback(self._give_back)
+            raise
 
     async def record(self, outcome: Outcome) -> bool:
-        """Write one outcome; False when another holder of the claim decides (see `Ledger.record`)."""
-        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append((outcome, done))
-        if self._writer is None or self._writer.done():
-            self._writer = asyncio.create_task(self._write())
-        return await done
+        """Write one outcome; False when another holder of the claim decides (see `Ledger.record`).
 
-    async def _write(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting, []
+        It is written also when who waits for it is cancelled.
+        """
+        return await self._ask(self._next.writes, outcome)
+
+    async def change(self, changes: Sequence[OrderChange]) -> None:
+        """See `Ledger.change`. They are applied also when who waits for it is cancelled."""
+        if changes:
+            await self._ask(self._next.writes, changes)
+
+    def _ask(self, line: list[Asked[What, Answer]], what: What) -> asyncio.Future[Answer]:
+        heard: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        line.append(Asked(what, heard))
+        if self._serving is None or self._serving.done():
+            self._serving = asyncio.create_task(self._serve())
+        return heard
+
+    def _give_back(self, claimed: asyncio.Future[Claimed]) -> None:
+        if claimed.cancelled() or claimed.exception() is not None:
+            return
+        for record in claimed.result().won.values():
+            self._ask(self._next.writes, Outcome(claim=record.claim, status=EffectStatus.UNSENT, reason=STOPPED))
+
+    async def _serve(self) -> None:
+        while any(self._next):
+            turn, self._next = self._next, Turn()
             try:
-                written = await asyncio.to_thread(self._ledger.record, [outcome for outcome, _ in batch])
-            except BaseException as error:
-                goes_on = isinstance(error, Exception)
-                for _, done in batch if goes_on else [*batch, *self._waiting]:  # every waiter must hear of it
-                    if not done.done():
-                        done.set_exception(error)
-                if not goes_on:
-                    self._waiting = []
-                    raise
-                continue
-            for (_, done), ok in zip(batch, written, strict=True):
-                if not done.done():
-                    done.set_result(ok)
+                await asyncio.to_thread(turn.serve, self._ledger)
+            except BaseException as error:  # the program ends: whoever waits must hear of it
+                for ending in (turn, self._next):
+                    ending.fail(error)
+                    ending.tell()
+                self._next = Turn()
+                raise
+            turn.tell()
+
+
+def _together(asked: Sequence[Asked[What, Answer]], do: Callable[[Sequence[What]], Sequence[Answer]]) -> None:
+    """Do all in one; where that fails one by one, each for itself. Raises `LedgerUnusable`."""
+    if not asked:
+        return
+    try:
+        answers = do([one.what for one in asked])
+    except LedgerUnusable:
+        raise
+    except Exception as error:  # noqa: BLE001 - raised where it is waited for
+        if len(asked) == 1:
+            asked[0].error = error
+        else:
+            for one in asked:
+                _together([one], do)
+    else:
+        for one, answer in zip(asked, answers, strict=True):
+            one.answers.append(answer)
+
+
+def _mergeable(claims: Iterable[Asked[Wanted, Claimed]]) -> list[list[Asked[Wanted, Claimed]]]:
+    """Claims that may be one each: alike, and of different orders."""
+    groups: list[tuple[object, set[str], list[Asked[Wanted, Claimed]]]] = []
+    for asked in claims:
+        alike, refs = asked.what.alike, {intent.order_ref for intent in asked.what.intents}
+        for others, taken, group in groups:
+            if others == alike and taken.isdisjoint(refs):
+                taken.update(refs)
+                group.append(asked)
+                break
+        else:
+            groups.append((alike, refs, [asked]))
+    return [group for _, _, group in groups]
+
+
+def _write(ledger: Ledger, writes: Sequence[Write]) -> list[bool]:
+    outcomes = [one for one in writes if isinstance(one, Outcome)]
+    changes = [change for one in writes if not isinstance(one, Outcome) for change in one]
+    written = iter(ledger.write(outcomes, changes))
+    return [next(written) if isinstance(one, Outcome) else True for one in writes]
+
+
+def _claim(ledger: Ledger, wanted: Sequence[Wanted]) -> list[Claimed]:
+    all_of_them = [intent for one in wanted for intent in one.intents]
+    claimed = ledger.claim(all_of_them, lease=wanted[0].lease, limits=wanted[0].limits)
+    return [claimed.part({intent.order_ref for intent in one.intents}) for one in wanted]
+
+
+def _orders(ledger: Ledger, asked: Sequence[Refs]) -> list[dict[str, OrderRecord]]:
+    found = ledger.orders(_all(asked))
+    return [{ref: found[ref] for ref in refs if ref in found} for refs in asked]
+
+
+def _effects(ledger: Ledger, asked: Sequence[Refs]) -> list[list[EffectRecord]]:
+    found = defaultdict[str, list[EffectRecord]](list)
+    for effect in ledger.effects_of(_all(asked)):
+        found[effect.order_ref].append(effect)
+    return [sorted(chain(*(found[ref] for ref in {*refs})), key=lambda one: one.intent_at) for refs in asked]
+
+
+def _unsettled(ledger: Ledger, asked: Sequence[Refs]) -> list[set[str]]:
+    found = ledger.unsettled(_all(asked))
+    return [found.intersection(refs) for refs in asked]
+
+
+def _all(asked: Sequence[Refs]) -> list[str]:
+    return list(dict.fromkeys(chain(*asked)))

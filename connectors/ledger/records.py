@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cached_property
@@ -232,6 +232,14 @@ class Claimed:
     won: dict[str, EffectRecord]
     settled: dict[str, EffectRecord]
     open: dict[str, EffectRecord]
+
+    def part(self, order_refs: Collection[str]) -> Claimed:
+        """What it brought for some of the orders."""
+        won, settled, opened = (
+            {ref: effects[ref] for ref in order_refs if ref in effects}
+            for effects in (self.won, self.settled, self.open)
+        )
+        return Claimed(won=won, settled=settled, open=opened)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -169,13 +169,9 @@ class Ledger(Transactions):
         row = ledger_row(plan, "", approved=True, tolerance=tolerance)
         return put_cart_row(self, row, seen_in=seen_in)
 
-    @repeating
     def change(self, changes: Sequence[OrderChange]) -> None:
         """Apply moves of orders that go with no effect. An illegal move raises `IllegalMove` and changes nothing."""
-        with self.transaction() as connection:
-            names = Names(connection, changes)
-            for change in sorted(changes, key=lambda change: change.order_ref):
-                change_order(self, connection, names.change(change))
+        self.write((), changes)
 
     @repeating
     def spent_since(self, since: datetime) -> int:
@@ -280,18 +276,24 @@ class Ledger(Transactions):
 
         return try_once()
 
-    @repeating
     def record(self, outcomes: Sequence[Outcome]) -> list[bool]:
         """Write outcomes and what they do to their orders, in one commit.
 
         False for an outcome that came with an old fence: another holder decides, so it changes nothing. An id that is
         another order's is never written: such an outcome is recorded as unknown.
         """
+        return self.write(outcomes, ())
+
+    @repeating
+    def write(self, outcomes: Sequence[Outcome], changes: Sequence[OrderChange]) -> list[bool]:
+        """Do what `record` and then what `change` does, in one commit: all of it or nothing."""
         self.ground.memory.ended(outcomes)
         with self.transaction() as connection:
-            names = Names(connection, [outcome.change for outcome in outcomes])
+            names = Names(connection, [*(outcome.change for outcome in outcomes), *changes])
             ordered = sorted(outcomes, key=lambda outcome: outcome.claim.key)
             settled = {one.claim.key: self._settle(connection, names.outcome(one)) for one in ordered}
+            for change in sorted(changes, key=lambda change: change.order_ref):
+                change_order(self, connection, names.change(change))
         return [settled[outcome.claim.key] for outcome in outcomes]
 
     @repeating

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from connectors.ledger.engine import open_engine
-from connectors.ledger.records import EffectRecord, Outcome
+from connectors.ledger.records import EffectRecord, OrderChange, Outcome
 from connectors.ledger.schema import metadata
 from connectors.ledger.store import Ledger
 from domain.effects import Action, EffectStatus
@@ -92,9 +92,9 @@ class WatchedLedger(Ledger):
         finally:
             self.database.connection.rollback()
 
-    def record(self, outcomes: Sequence[Outcome]) -> list[bool]:
+    def write(self, outcomes: Sequence[Outcome], changes: Sequence[OrderChange]) -> list[bool]:
         before = {row.key: row.fence for row in self.database.effects()}
-        written = super().record(outcomes)
+        written = super().write(outcomes, changes)
         for outcome, counts in zip(outcomes, written, strict=True):
             if counts and before.get(outcome.claim.key) != outcome.claim.fence:
                 self.tell(f"an old fence decided: {outcome.claim.key} with {outcome.claim.fence}")

@@ -80,7 +80,7 @@ BY_CALL: dict[Call, dict[Kind, int]] = {
 LIES = (K.NEGATIVE_AMOUNT, K.ZERO_AMOUNT, K.HUGE_AMOUNT, K.SWAPPED_AMOUNT, K.FOREIGN_ID, K.FOREIGN_ID)
 CHOICES = {call: (list(weights), list(weights.values())) for call, weights in BY_CALL.items()}
 READ = "read of the ledger"  # what was read is old when a process goes on after a stop
-WEIGHTY = ("claim", "record", "effect")
+WEIGHTY = ("claim", "write", "effect")
 
 
 def calls(path: str, *, effect: bool) -> Call:

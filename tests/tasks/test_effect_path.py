@@ -347,7 +347,7 @@ async def test_an_outcome_that_was_not_written_is_not_passed_over(resources: Res
     """The run hears of it and ends, instead of going on with what the ledger does not know."""
 
     class Full:
-        def record(self, outcomes: Sequence[Outcome]) -> list[bool]:
+        def write(self, outcomes: Sequence[Outcome], changes: Sequence[OrderChange]) -> list[bool]:
             raise OSError("disk full")
 
     record = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]

@@ -305,11 +305,11 @@ async def test_what_could_not_be_recorded_is_taken_over_by_the_next_try(
     """The database goes away between the answer and the record; the next try asks the service, and sends nothing."""
     service = FakeService()
 
-    def away(_: object) -> list[bool]:
+    def away(*_: object) -> list[bool]:
         raise LedgerUnusable("the database is away")
 
     with monkeypatch.context() as without:
-        without.setattr(resources.ledger, "record", away)
+        without.setattr(resources.ledger, "write", away)
         with pytest.raises(LedgerUnusable):
             await perform(FakeKind(resources, service), intents("A-1"), resources.ledger.orders(["A-1"]))
     assert statuses(resources) == {"A-1:create": SENDING}

@@ -1,0 +1,197 @@
+"""What a run's coroutines ask of the ledger at one time goes into few transactions, and each hears its own answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+
+from connectors.ledger.desk import Desk
+from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.marks import Mark
+from connectors.ledger.plans import put_rows
+from connectors.ledger.records import Claimed, EffectRecord, OrderChange, Outcome, SpendLimits
+from connectors.ledger.schema import marks
+from connectors.ledger.store import Ledger
+from domain.effects import EffectStatus
+from domain.money import Money
+from domain.states import IllegalMove, OrderState
+from tests.clock import MovableClock
+from tests.connectors.ledger.plans import Columns, intents, plan
+from tests.postgres import Postgres
+
+LEASE = timedelta(seconds=60)
+REFS = [f"A-{number}" for number in range(1, 7)]
+
+
+@pytest.fixture
+def desk(ledger: Ledger) -> Desk:
+    put_rows(ledger, [plan(ref) for ref in REFS[2:]])
+    return Desk(ledger)
+
+
+@pytest.fixture
+def commits(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """One entry for each commit."""
+    real, commits = ledger.transaction, list[None]()
+
+    @contextmanager
+    def counted() -> Iterator[Connection]:
+        with real() as connection:
+            yield connection
+        commits.append(None)
+
+    monkeypatch.setattr(ledger, "transaction", counted)
+    return commits
+
+
+def done(record: EffectRecord, state: OrderState = OrderState.ORDERED) -> Outcome:
+    change = OrderChange(
+        order_ref=record.order_ref, state=state, writes=Columns({"order_id": f"id-{record.order_ref}"})
+    )
+    return Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)
+
+
+def move(order_ref: str, state: OrderState) -> list[OrderChange]:
+    return [OrderChange(order_ref=order_ref, state=state, reason="seen")]
+
+
+async def claim_each(desk: Desk) -> list[Claimed]:
+    return await asyncio.gather(*(desk.claim(intents(ref), lease=LEASE) for ref in REFS))
+
+
+async def raised(*asked: Awaitable[Any]) -> list[Any]:
+    return await asyncio.gather(*asked, return_exceptions=True)
+
+
+async def test_claims_that_come_together_are_one_and_each_caller_gets_its_own(desk: Desk, commits: list[None]) -> None:
+    """One commit for six claims."""
+    claimed = await claim_each(desk)
+    assert [list(one.won) for one in claimed] == [[ref] for ref in REFS]
+    assert len(commits) == 1
+
+
+async def test_outcomes_and_changes_that_come_together_are_one_commit(desk: Desk, commits: list[None]) -> None:
+    """Four outcomes and two moves."""
+    won = [record for one in await claim_each(desk) for record in one.won.values()]
+    outcomes = [desk.record(done(record)) for record in won[:4]]
+    held = [desk.change(move(ref, OrderState.HELD)) for ref in REFS[4:]]
+    assert await asyncio.gather(*outcomes, *held) == [True, True, True, True, None, None]
+    assert len(commits) == 2
+    states = [str(order.state) for order in (await desk.orders(REFS)).values()]
+    assert states == ["ordered", "ordered", "ordered", "ordered", "held", "held"]
+
+
+async def test_what_is_read_with_an_outcome_shows_it(desk: Desk) -> None:
+    """Of one turn the reads come last."""
+    record = (await desk.claim(intents("A-1"), lease=LEASE)).won["A-1"]
+    _, orders, effects, open_ = await asyncio.gather(
+        desk.record(done(record)), desk.orders(["A-1"]), desk.effects_of(["A-1"]), desk.unsettled(["A-1", "A-2"])
+    )
+    assert orders["A-1"].order_id == "id-A-1"
+    assert [effect.status for effect in effects] == [EffectStatus.DONE]
+    assert open_ == set()
+
+
+async def test_each_reader_gets_what_it_asked_for(desk: Desk) -> None:
+    """In the order of the references; what is not there is left out."""
+    await desk.claim(intents("A-2", "A-1"), lease=LEASE)
+    two, one, open_, of_both = await asyncio.gather(
+        desk.orders(["A-2", "A-1"]), desk.orders(["A-3", "no"]), desk.unsettled(REFS), desk.effects_of(["A-2", "A-1"])
+    )
+    assert (list(two), list(one), open_) == (["A-2", "A-1"], ["A-3"], {"A-1", "A-2"})
+    assert {effect.order_ref for effect in of_both} == {"A-1", "A-2"}
+
+
+async def test_an_illegal_move_fails_its_caller_alone(desk: Desk) -> None:
+    """The others' outcomes and moves are written, although they came in the same turn."""
+    record = (await desk.claim(intents("A-1"), lease=LEASE)).won["A-1"]
+    heard = await raised(
+        desk.change(move("A-2", OrderState.HELD)),
+        desk.change(move("A-3", OrderState.DELIVERED)),
+        desk.record(done(record)),
+    )
+    assert [type(one) for one in heard] == [type(None), IllegalMove, bool]
+    states = {ref: order.state for ref, order in (await desk.orders(REFS[:3])).items()}
+    assert states == {"A-1": OrderState.ORDERED, "A-2": OrderState.HELD, "A-3": OrderState.PLANNED}
+
+
+async def test_a_claim_that_fails_fails_its_caller_alone(desk: Desk) -> None:
+    """An order that the ledger does not have."""
+    unknown = [replace(intent, plan_hash="h") for intent in intents("no")]
+    lost, won = await raised(desk.claim(unknown, lease=LEASE), desk.claim(intents("A-1"), lease=LEASE))
+    assert (type(lost), list(won.won)) == (KeyError, ["A-1"])
+
+
+async def test_two_claims_of_one_order_are_decided_as_ever(desk: Desk) -> None:
+    """One wins, the other finds it open."""
+    first, second = await asyncio.gather(*(desk.claim(intents("A-1"), lease=LEASE) for _ in range(2)))
+    assert (list(first.won), list(second.won), list(second.open)) == (["A-1"], [], ["A-1"])
+
+
+async def test_claims_that_share_a_turn_share_the_budget(desk: Desk) -> None:
+    """Three of 1.00 CNY, and 2.50 CNY in all; in the order in which they came."""
+    limits = SpendLimits(batch_id="batch", batch=Money(250), day=None)
+    claimed = await asyncio.gather(*(desk.claim(intents(ref), lease=LEASE, limits=limits) for ref in REFS[:3]))
+    assert [list(one.won) for one in claimed] == [["A-1"], ["A-2"], []]
+    assert (await desk.orders(["A-3"]))["A-3"].state is OrderState.HELD
+
+
+async def test_a_ledger_that_may_not_buy_is_told_to_all_who_wait(desk: Desk, ledger: Ledger) -> None:
+    """A mark forbids the claim; the outcome that came with it is written and known as written."""
+    record = (await desk.claim(intents("A-1"), lease=LEASE)).won["A-1"]
+    with ledger.transaction() as connection:
+        row = {"name": Mark.MOVED, "at": ledger.clock(), "by": "x", "words": "was moved"}
+        connection.execute(marks.insert().values(row))
+    heard = await raised(desk.claim(intents("A-2"), lease=LEASE), desk.record(done(record)), desk.orders(["A-1"]))
+    assert [type(one) for one in heard] == [LedgerUnusable, bool, LedgerUnusable]
+    assert (await desk.orders(["A-1"]))["A-1"].order_id == "id-A-1"
+
+
+async def test_a_claim_whose_caller_is_cancelled_is_given_back(desk: Desk, ledger: Ledger) -> None:
+    """Nobody would ever send it: it may be claimed again at once."""
+    asking = asyncio.create_task(desk.claim(intents("A-1"), lease=LEASE))
+    await asyncio.sleep(0)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    for _ in range(3):  # turns: what was asked before is answered before
+        await desk.orders(["A-1"])
+    assert [effect.status for effect in ledger.effects_of(["A-1"])] == [EffectStatus.UNSENT]
+    assert list((await desk.claim(intents("A-1"), lease=LEASE)).won) == ["A-1"]
+
+
+async def test_a_cancelled_caller_takes_no_outcome_with_it(desk: Desk) -> None:
+    """What happened is written down, whoever waits for it."""
+    record = (await desk.claim(intents("A-1"), lease=LEASE)).won["A-1"]
+    asking = asyncio.create_task(desk.record(done(record)))
+    await asyncio.sleep(0)
+    asking.cancel()
+    assert (await desk.orders(["A-1"]))["A-1"].order_id == "id-A-1"
+
+
+async def test_moves_of_one_order_are_made_in_the_order_in_which_they_came(desk: Desk, ledger: Ledger) -> None:
+    """Also when they share a commit."""
+    await asyncio.gather(*(desk.change(move("A-1", state)) for state in (OrderState.HELD, OrderState.CANCELLED)))
+    assert [row["new_state"] for row in ledger.moves_of("A-1")] == ["planned", "held", "cancelled"]
+
+
+async def test_the_same_on_postgres(postgres: Postgres, clock: MovableClock) -> None:
+    """Claim, outcome and move in one turn each, beside a change that is illegal."""
+    with Ledger(postgres.new_database(), clock=clock, owner="first") as ledger:
+        ledger.start_batch("batch", "file.csv")
+        put_rows(ledger, [plan(ref) for ref in REFS])
+        desk = Desk(ledger)
+        won = [record for one in await claim_each(desk) for record in one.won.values()]
+        heard = await raised(
+            *(desk.record(done(record)) for record in won[:5]), desk.change(move("A-6", OrderState.DELIVERED))
+        )
+        assert [type(one) for one in heard] == [bool] * 5 + [IllegalMove]
+        assert await desk.unsettled(REFS) == {"A-6"}
+        assert not await desk.record(replace(done(won[0]), claim=replace(won[0].claim, fence=7)))
