@@ -1,7 +1,7 @@
 """`python -m benchmarks.profile_shares STACKS`: what py-spy sampled (`--format raw`), as shares of the product's parts.
 
 A sample belongs to the innermost frame that is ours or Prefect's: what a library does, it does for its caller. Whatever
-happens inside an import is the import's.
+happens inside an import, or while Prefect walks through parameters, is theirs.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+WHOLE = {"importlib._bootstrap": "imports", "visit_collection (prefect/": "Prefect, walking what tasks are given"}
 PARTS = {
     "prefect/": "Prefect",
     "connectors/ledger/": "ledger",
@@ -34,8 +35,9 @@ LIBRARIES = {
 def part_of(stack: str) -> str:
     """The part that a stack, outermost frame first and separated by `;`, is counted for."""
     frames = stack.split(";")
-    if any("importlib._bootstrap" in frame for frame in frames):
-        return "imports"
+    for words, part in WHOLE.items():
+        if any(words in frame for frame in frames):
+            return part
     own = (name for frame in reversed(frames) for name in [_named(frame, PARTS)] if name)
     others = (name for frame in reversed(frames) for name in [_named(frame, LIBRARIES)] if name)
     return next(own, None) or next(others, "other")
