@@ -34,6 +34,7 @@ class Measured:
     """One way to buy: `seconds` from its first to its last call, `whole_s` from the start to the end of its process.
 
     `in_flight` is the mean number of calls that the service had under way, `in_flight_left` while work is left.
+    `start_cpu_s` and `server_start_cpu_s` are what a run of next to nothing takes, of itself and of Prefect's server.
     `served` are the calls that the service could answer in a second on one core, by what it took for these.
     """
 
@@ -46,6 +47,8 @@ class Measured:
     in_flight_left: float
     served: float
     server_cpu_s: float = 0.0
+    start_cpu_s: float = 0.0
+    server_start_cpu_s: float = 0.0
     prefect_bytes: float = 0.0
     ledger_bytes: float = 0.0
     books: tuple[int, ...] = field(default=(), compare=False)
