@@ -9,13 +9,15 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cache, wraps
+from functools import cache, partial, wraps
+from inspect import signature
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
+from prefect.task_engine import run_task_async
 from prefect.tasks import Task
 from pydantic import PrivateAttr
 
@@ -68,6 +70,18 @@ def raise_if_it_passes(resources: Resources, error: XportcnError) -> None:
         raise TryAgain(error.message) from error
 
 
+class _Call(Generic[R]):
+    """One use of a task, as Prefect gets it: nothing that it would walk, copy or keep until the flow has ended."""
+
+    result: R
+
+    def __init__(self, one_try: Callable[[], Coroutine[Any, Any, R]]) -> None:
+        self._one_try = one_try
+
+    async def __call__(self) -> None:
+        self.result = await self._one_try()
+
+
 @dataclass(frozen=True)
 class RetryingTask(Generic[P, R]):
     """A task whose every try begins at the gate, before anything is claimed. `fn` is one try, without Prefect."""
@@ -77,15 +91,27 @@ class RetryingTask(Generic[P, R]):
     fn: Callable[Concatenate[Resources, P], Coroutine[Any, Any, R]]
 
     async def __call__(self, resources: Resources, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return await self.task(tuple(resources.settings.retry_delays_s))(resources, *args, **kwargs)
+        task = self.task(tuple(resources.settings.retry_delays_s))
+        call = _Call(partial(self.fn, resources, *args, **kwargs))
+        called = signature(self.fn).bind(resources, *args, **kwargs).arguments
+        parameters = {"call": call, "name": self.run_name.format(**called)}
+        # a run that is made beforehand has no event of its own for *Pending*, a third of what it costs the server
+        run = _TellingRun.model_construct(**dict(await task.create_local_run(parameters=parameters)))
+        await run_task_async(task, task_run=run, parameters=parameters)
+        return call.result
 
     @cache  # noqa: B019 - a task lives as long as its module
-    def task(self, delays_s: tuple[float, ...]) -> Task[Concatenate[Resources, P], Coroutine[Any, Any, R]]:
+    def task(self, delays_s: tuple[float, ...]) -> Task[[_Call[R], str], Coroutine[Any, Any, None]]:
         """Prefect's task: it fixes the delays when it is built, and uses the last one for all further tries."""
-        return TellingTask(
-            self.fn,
+
+        async def try_once(call: _Call[R], name: str) -> None:
+            await call()
+
+        try_once.__qualname__ = self.fn.__name__  # else all tasks would have the same key
+        return Task(
+            try_once,
             name=self.name,
-            task_run_name=self.run_name,
+            task_run_name="{name}",
             cache_policy=NO_CACHE,
             persist_result=False,
             retries=RETRIES,
@@ -117,15 +143,9 @@ def retrying_task(
     return made
 
 
-class TellingTask(Task[P, R]):
-    """A task whose runs say in *AwaitingRetry* why they wait. Prefect itself says it in the log alone."""
-
-    async def create_local_run(self, *args: Any, **kwargs: Any) -> TaskRun:
-        made = await super().create_local_run(*args, **kwargs)
-        return _TellingRun.model_construct(**dict(made))
-
-
 class _TellingRun(TaskRun):
+    """A task run that says in *AwaitingRetry* why it waits. Prefect itself says it in the log alone."""
+
     _why: str = PrivateAttr("")
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -88,6 +88,9 @@ async def snapshot_orders(
         told, orders = orders, await asyncio.to_thread(_orders_of, resources, batch_id, further_refs)
         if told == orders:
             break
+    for other in {order.batch_id for order in orders.values()} - {batch_id}:
+        # of this batch's snapshots only those of its file's own runs tell these orders, and a look may be the last
+        await snapshot_orders(resources, other, resources.ledger.start_batch(other, ""))
     return batch_id
 
 

@@ -46,6 +46,7 @@ from domain.plan import PlannedOrder
 from flows.batch_run import BatchRun
 from flows.planning import plan_orders
 from tasks.resources import Resources, open_resources
+from tasks.retrying import RetryingTask
 from tests.running import write_csv
 
 # what a run imports on its way
@@ -215,6 +216,7 @@ def _without_prefect(clock: Callable[[], datetime]) -> None:
         return SimpleNamespace(id=None)
 
     cast(Any, prefect.Task).__call__ = call
+    cast(Any, RetryingTask).__call__ = call
     cast(Any, Artifact).acreate = written
     cast(Any, flows.opening).open_resources = partial(open_resources, clock=clock)
     # the sandbox closes an order five seconds after it has accepted that; tests move its clock instead

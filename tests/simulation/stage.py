@@ -18,13 +18,12 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 from uuid import UUID
 
-from prefect import Task
 
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.gate import Gate
 from sandbox.catalogue import MARKETPLACES
 from sandbox.world import World
-from tasks.retrying import TellingTask, Tries, TryAgain, tries
+from tasks.retrying import RetryingTask, Tries, TryAgain, tries
 from tests.simulation.ledgers import SharedDatabase, WatchedLedger
 from tests.simulation.network import Network
 from tests.simulation.process import boundary, current
@@ -76,7 +75,8 @@ def stage() -> Iterator[Stage]:
     made = Stage()
     with ExitStack() as stack:
         replace = partial(_replace, stack)
-        replace("prefect.Task.__call__", partialmethod(_call, made))
+        replace("prefect.Task.__call__", lambda task, *args, **kwargs: task.fn(*args, **kwargs))
+        replace("tasks.retrying.RetryingTask.__call__", partialmethod(_in_tries, made))
         replace("connectors.ledger.transactions.open_engine", lambda _url: made.database.engine)
         replace("connectors.ledger.send_log.os", _Files(made))
         replace("connectors.ledger.send_log.uuid", SimpleNamespace(uuid4=lambda: _seeded_uuid(made)))
@@ -100,12 +100,8 @@ def _replace(stack: ExitStack, name: str, stand_in: Any) -> None:
     stack.enter_context(patch(name, stand_in))
 
 
-def _call(task: Task[Any, Any], made: Stage, *args: Any, **kwargs: Any) -> Any:
+async def _in_tries(task: RetryingTask[Any, Any], made: Stage, *args: Any, **kwargs: Any) -> Any:
     """As Prefect would, without its engine: tries after tries in one process, with its delays."""
-    return _in_tries(task, made, *args, **kwargs) if isinstance(task, TellingTask) else task.fn(*args, **kwargs)
-
-
-async def _in_tries(task: Task[Any, Any], made: Stage, *args: Any, **kwargs: Any) -> Any:
     process = current()
     assert process is not None
     for number in range(1, MOST_TRIES + 1):

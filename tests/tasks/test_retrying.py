@@ -60,7 +60,6 @@ async def test_it_waits_with_the_reason_and_goes_on(server: None) -> None:
 
     assert await night() == "1: done"
     assert await states_of("wait 1") == [
-        ("Pending", ""),
         ("Running", ""),
         ("AwaitingRetry", "the service is away for 40 s"),
         ("Retrying", ""),
