@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 from uuid import UUID
 
-
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.gate import Gate
 from sandbox.catalogue import MARKETPLACES
