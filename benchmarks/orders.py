@@ -27,6 +27,10 @@ from benchmarks.ways import Buyer, Measured, Weather, middle
 
 WARM_UP, TEXTBOOK_ORDERS, STRAGGLING_ORDERS = 5, 100, 200
 WAYS = ("run", "loop", "replay", "textbook")
+COLUMNS = (
+    *("way", "first call after", "first to last call", "whole process", "CPU", "peak memory", "calls"),
+    *("in flight", "while work is left"),
+)
 Results = dict[str, Measured]
 
 
@@ -137,8 +141,7 @@ def _machine() -> dict[str, Any]:
 def _print(results: Results, options: argparse.Namespace) -> None:
     print(", ".join(f"{name} {value}" for name, value in _machine().items()))
     print(f"{options.orders:,} orders, {options.at_once} at once, {options.latency_ms:g} ms on every call\n")
-    print("| way | first to last call | whole process | CPU | peak memory | calls | in flight | while work is left |")
-    print("|---|---|---|---|---|---|---|---|")
+    print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
     for name, one in results.items():
         print(_row(name, one, is_slow=options.latency_ms > 0))
     print()
@@ -150,6 +153,7 @@ def _row(name: str, one: Measured, *, is_slow: bool) -> str:
     """How many calls are under way at a service that answers at once says nothing."""
     cells = (
         name,
+        f"{one.first_call_s:.1f} s",
         f"{one.seconds:.2f} s",
         f"{one.whole_s:.1f} s",
         f"{one.cpu_s:.2f} s",

@@ -21,8 +21,9 @@ OURS = ("XPORTCN_", "SOURCING_", "PREFECT_")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """Of one process, from its start to its end: seconds, CPU seconds (user and system), most resident MiB."""
+    """Of one process, from its start (monotonic) to its end: seconds, CPU seconds (user and system), peak MiB."""
 
+    started: float
     seconds: float
     cpu_s: float
     peak_mib: float
@@ -40,7 +41,7 @@ def measured(arguments: Sequence[str | Path], settings: Mapping[str, str], outpu
     Processes that it starts and does not wait for, such as Prefect's server, are not counted. Linux counts the memory
     of a parent as that of its child, so whoever calls this had better be small.
     """
-    started = time.perf_counter()
+    started = time.monotonic()
     with output.open("wb") as out, output.with_suffix(".err").open("wb") as errors:
         process = subprocess.Popen(
             [sys.executable, "-m", *map(str, arguments)],
@@ -53,7 +54,8 @@ def measured(arguments: Sequence[str | Path], settings: Mapping[str, str], outpu
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     return Cost(
-        seconds=time.perf_counter() - started,
+        started=started,
+        seconds=time.monotonic() - started,
         cpu_s=usage.ru_utime + usage.ru_stime,
         peak_mib=usage.ru_maxrss / 1024,
         code=process.returncode,

@@ -49,17 +49,18 @@ class Record:
 
 
 def sums(spans: Sequence[tuple[float, float]], at_once: int) -> dict[str, Any]:
-    """Calls, seconds from the first to the last, and the mean number under way: over all, and while work is left.
+    """Calls, when the first came, seconds from it to the end of the last, and how many were under way in the mean.
 
-    Work is left until the last `at_once` calls begin.
+    That over all, and while work is left. Work is left until the last `at_once` calls begin.
     """
     if not spans:
-        return {"calls": 0, "seconds": 0.0, "in_flight": 0.0, "in_flight_left": 0.0}
+        return {"calls": 0, "first": 0.0, "seconds": 0.0, "in_flight": 0.0, "in_flight_left": 0.0}
     begins = sorted(begun for begun, _ in spans)
     first, last = begins[0], max(ended for _, ended in spans)
     left_until = begins[-min(at_once, len(begins))]
     return {
         "calls": len(spans),
+        "first": first,
         "seconds": last - first,
         "in_flight": _mean(spans, first, last),
         "in_flight_left": _mean(spans, first, left_until),

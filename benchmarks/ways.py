@@ -33,11 +33,13 @@ CALM = Weather()
 class Measured:
     """One way to buy: `seconds` from its first to its last call, `whole_s` from the start to the end of its process.
 
+    `first_call_s` is when the first call came after the start.
     `in_flight` is the mean number of calls that the service had under way, `in_flight_left` while work is left.
     `start_cpu_s` and `server_start_cpu_s` are what a run of next to nothing takes, of itself and of Prefect's server.
     `served` are the calls that the service could answer in a second on one core, by what it took for these.
     """
 
+    first_call_s: float
     seconds: float
     whole_s: float
     cpu_s: float
@@ -142,7 +144,11 @@ def _fine(cost: Cost, output: Path, codes: Sequence[int] = (0,)) -> Cost:
 
 
 def _measured(sums: Mapping[str, Any], cost: Cost, **own: Any) -> Measured:
-    return Measured(whole_s=cost.seconds, cpu_s=cost.cpu_s, peak_mib=cost.peak_mib, **sums, **own)
+    first_call_s = sums["first"] - cost.started
+    told = {name: value for name, value in sums.items() if name != "first"}
+    return Measured(
+        first_call_s=first_call_s, whole_s=cost.seconds, cpu_s=cost.cpu_s, peak_mib=cost.peak_mib, **told, **own
+    )
 
 
 def middle(several: Sequence[Measured]) -> Measured:
