@@ -26,6 +26,8 @@ NO_ORDERS: Mapping[str, OrderRecord] = {}
 SHOWN_REASONS = 50
 SHOWN_ALIKE = 10
 SHOWN_PARCELS = 200
+SHOWN_ROWS = 1_000
+"""Of a table: Prefect keeps each three times. All rows are in the snapshot."""
 NEEDS_A_PERSON = ("held", "refused", "unknown")
 last_report: ContextVar[list[BatchReport] | None] = ContextVar("last_report", default=None)
 """Where to leave a report for a caller that wants it even when Prefect can't be told how the run ended."""
@@ -57,13 +59,24 @@ async def _show_orders(report: BatchReport) -> None:
     next_look = f"; {report.next_look.words}" if report.next_look else ""
     words = f"Orders of batch {report.batch_id}: {counts_of(report)}{next_look}"
     key = f"outcome-{artifact_key(report.batch_id)}"
-    await acreate_table_artifact(key=key, table=outcome_rows(report), description=words)
+    await _show_table(key, outcome_rows(report), words)
 
 
 async def _show_plan(report: BatchReport) -> None:
     words = f"Plan of batch {report.batch_id}: {counts_of(report)}. {dry_run_summary(report)}"
     rows = sorted(plan_rows(report), key=lambda row: row["state"] not in NEEDS_A_PERSON)
-    await acreate_table_artifact(key=artifact_key(f"plan-{report.batch_id}"), table=rows, description=words)
+    await _show_table(artifact_key(f"plan-{report.batch_id}"), rows, words)
+
+
+async def _show_table(key: str, rows: list[dict[str, str]], words: str) -> None:
+    shown_rows, description = of_many(rows, words)
+    await acreate_table_artifact(key=key, table=shown_rows, description=description)
+
+
+def of_many(rows: list[dict[str, str]], words: str) -> tuple[list[dict[str, str]], str]:
+    """Of many rows the first, and the words with how many more there are."""
+    more = len(rows) - SHOWN_ROWS
+    return rows[:SHOWN_ROWS], f"{words} ({more:,} more: see the snapshot)" if more > 0 else words
 
 
 async def show_faults(name: str, faults: Sequence[Fault]) -> None:

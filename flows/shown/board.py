@@ -1,13 +1,14 @@
 """How far a run is, for those who follow it: log lines, and one progress artifact a stage.
 
-Artifacts are written beside the work, only the newest figure of each stage, and what can't be shown is not shown.
+Both are written beside the work, now and then, only the newest figure of each stage: an artifact and its events take
+about 10 KB of Prefect's database each time. What can't be shown is not shown.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from flows.shown.progress import PATIENCE_S, shown
 from tasks.progress import Progress, Waiting, hearing, progress
 
 LOG_EVERY_S = 60.0
+SHOW_EVERY_S = 10.0
 
 
 @asynccontextmanager
@@ -50,7 +52,7 @@ class _Stage:
 
 
 class _Board:
-    """Hears of progress, passes it on, logs a line a chunk, and leaves the artifacts to a task of its own."""
+    """Hears of progress, passes it on, and leaves log lines and artifacts to a task of its own."""
 
     def __init__(self, others: Progress, key: str) -> None:
         self._others = others
@@ -72,10 +74,7 @@ class _Board:
     def advance(self, stage: str, done: int) -> None:
         self._others.advance(stage, done)
         if stage in self._stages:
-            of = self._stages[stage]
-            first, of.done = of.done + 1, of.done + done
-            run_logger().info("%s: %s–%s of %s done", stage, f"{first:,}", f"{of.done:,}", f"{of.total:,}")
-            self._news.set()
+            self._stages[stage].done += done
 
     def waits(self, news: GateNews) -> None:
         """The service keeps the run waiting, or is back: shown with each stage, logged now and then, told as events."""
@@ -97,7 +96,8 @@ class _Board:
     async def _show_always(self) -> None:
         closing = False
         while not closing:
-            await self._news.wait()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), SHOW_EVERY_S)
             self._news.clear()
             closing = self._closing  # asked before showing: what is told meanwhile is shown once more
             await shown("the progress", self._show())
@@ -116,4 +116,5 @@ class _Board:
                 stage.artifact_id = UUID(str(made))
             else:
                 await aupdate_progress_artifact(stage.artifact_id, progress=stage.percent, description=words)
+            run_logger().info("%s", words)
             stage.shown = words

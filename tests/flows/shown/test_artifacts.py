@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
-from flows.shown.artifacts import bar, markdown_report, outcome_rows
+from flows.shown.artifacts import bar, markdown_report, of_many, outcome_rows
 
 LINES = [
     ReportLine(
@@ -37,6 +37,13 @@ def test_orders_that_wait_for_a_person_come_first() -> None:
         "reason": "",
         "order id": "9",
     }
+
+
+def test_of_many_rows_the_first_are_shown() -> None:
+    """And it is said how many more there are."""
+    rows = [{"order": str(number)} for number in range(2_500)]
+    assert of_many(rows, "Orders") == (rows[:1_000], "Orders (1,500 more: see the snapshot)")
+    assert of_many(rows[:1_000], "Orders") == (rows[:1_000], "Orders")
 
 
 def test_the_report_has_money_charts_and_what_to_do() -> None:
