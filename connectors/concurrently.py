@@ -14,6 +14,54 @@ CALLS_AT_ONCE = 8
 """What one call to a channel may ask the service side by side."""
 
 
+@asynccontextmanager
+async def together() -> AsyncIterator[asyncio.TaskGroup]:
+    """A group of tasks that all end with it. The first exception cancels the others and comes out as itself."""
+    try:
+        async with asyncio.TaskGroup() as crew:
+            yield crew
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+
+
+class Places:
+    """Room for as many things at once as there is at the moment (`size`); who waits for a place gets it in turn."""
+
+    def __init__(self, size: Callable[[], int]) -> None:
+        self._size = size
+        self._taken = 0
+        self._turn = asyncio.Lock()
+        self._news = asyncio.Event()
+
+    async def take(self, most: int) -> int:
+        """Wait for a place, and take as many as there are by then, `most` of them."""
+        async with self._turn:
+            while (free := max(1, self._size()) - self._taken) <= 0:
+                self._news.clear()
+                await self._news.wait()
+            taken = min(most, free)
+            self._taken += taken
+            return taken
+
+    def leave(self, places: int) -> None:
+        """Give so many back."""
+        self._taken -= places
+        self._news.set()
+
+    async def free(self) -> None:
+        """Wait until there is a place, and take none."""
+        self.leave(await self.take(1))
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        """Hold a place meanwhile."""
+        await self.take(1)
+        try:
+            yield
+        finally:
+            self.leave(1)
+
+
 async def concurrently(
     items: Iterable[Item], work: Callable[[Item], Awaitable[Result]], *, at_once: int = CALLS_AT_ONCE
 ) -> list[Result]:
@@ -30,16 +78,6 @@ async def concurrently(
     async with together() as group:
         running = [group.create_task(one(item)) for item in items]
     return [task.result() for task in running]
-
-
-@asynccontextmanager
-async def together() -> AsyncIterator[asyncio.TaskGroup]:
-    """A task group whose first exception comes out as itself."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            yield group
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
 
 
 async def each_to_its_end(
@@ -69,12 +107,32 @@ async def each_to_its_end(
         raise failures[0]
 
 
+async def all_to_their_end(works: Iterable[asyncio.Task[None]]) -> None:
+    """Wait until all of these have ended, then raise the first exception; who cancels this is heard after that."""
+    working = list(works)
+    cancelled = await _all_ended(working)
+    failures = [failure for task in working if not task.cancelled() and (failure := task.exception())]
+    if cancelled or failures:
+        raise cancelled or failures[0]
+
+
 async def to_its_end(work: Coroutine[Any, Any, Result], *, on_cancel: Callable[[], None]) -> Result:
     """What `work` answers. Who cancels this calls `on_cancel`, and is heard once the work has ended."""
     working = asyncio.create_task(work)
     if cancelled := await _all_ended([working], on_cancel):
         raise cancelled from (None if working.cancelled() else working.exception())
     return working.result()
+
+
+async def unless(stopped: asyncio.Event, work: Coroutine[Any, Any, Result]) -> Result | None:
+    """What `work` answers; None, and the work is cancelled, when it is `stopped` before."""
+    working, stop = asyncio.ensure_future(work), asyncio.ensure_future(stopped.wait())
+    try:
+        await asyncio.wait({working, stop}, return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        working.cancel()
+        stop.cancel()
 
 
 async def _all_ended(

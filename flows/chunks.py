@@ -81,11 +81,11 @@ async def side_by_side(
     resources: Resources,
     items: Sequence[T],
     size: int,
-    work: Callable[[Sequence[T], str, Callable[[], None]], Awaitable[object]],
+    work: Callable[[Sequence[T], str, Callable[..., None]], Awaitable[object]],
 ) -> None:
     """Do the work on each slice, with its label, many at once, begun in order while it makes sense.
 
-    The work calls what it gets third for each item that is through, and so lets the next slice begin while a slow one
+    The work calls what it gets third with how many more items are through (one), and so lets the next slice begin while a slow one
     of its own is awaited. The first exception cancels the rest and comes out as itself: this is for reads.
     """
     window = Window(ORDERS_A_CALL * resources.concurrency)
@@ -93,10 +93,10 @@ async def side_by_side(
     async def one(chunk: Sequence[T], label: str) -> None:
         under_way = len(chunk)
 
-        def through() -> None:
+        def through(items: int = 1) -> None:
             nonlocal under_way
-            under_way -= 1
-            window.leave()
+            under_way -= items
+            window.leave(items)
 
         try:
             with suppress(ServiceAway):

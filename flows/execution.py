@@ -1,24 +1,26 @@
-"""Create, pay, render, book: chunk by chunk, each order as far as it can go."""
+"""Create, pay, render, book: several chunks at once, each order as far as it can go and as soon as it can."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 
+from connectors.concurrently import together
 from connectors.ledger.records import OrderRecord, SpendLimits
 from connectors.xportcn.errors import ServiceAway
+from domain.freight import ChosenFreight
 from domain.states import OrderState
-from flows.chunks import chunks
+from flows.chunks import side_by_side
 from flows.shown.events import EventFeed
 from flows.shown.expected_failures import run_logger
 from tasks.asking import Found
-from tasks.book_shipment import book_shipments, still_to_book
+from tasks.book_shipment import book_shipments
 from tasks.create_order import create_orders
-from tasks.opaque import opaque
 from tasks.pay import pay_orders
 from tasks.progress import progress
 from tasks.render_freight import render_freights
 from tasks.resources import Resources
+from tasks.steps import Step
 
 STAGES = ("create", "pay", "render freight", "book")
 
@@ -41,43 +43,74 @@ async def execute(
     listener = progress.get()
     for stage in STAGES:
         listener.start(stage, len(order_refs))
-    for label, chunk in chunks(order_refs, chunk_size):
-        if resources.gate.is_over:
-            return
-        with suppress(ServiceAway):  # patience or time is used up: what is left keeps its state
-            await _execute_chunk(resources, chunk, approved, limits, label, asks=asks)
+
+    async def take(chunk: Sequence[str], label: str, through: Callable[[int], None]) -> None:
+        steps = Steps(resources, approved, limits, label, asks=asks, then=through)
+        await steps.take(chunk)
         counts = ", ".join(f"{count:,} {state}" for state, count in (await feed.tell(chunk)).most_common())
         run_logger().info("Orders %s: %s", label, counts)
 
+    await side_by_side(resources, order_refs, chunk_size, take)
 
-async def _execute_chunk(
-    resources: Resources,
-    refs: Sequence[str],
-    approved: Mapping[str, str],
-    limits: SpendLimits,
-    label: str,
-    *,
-    asks: bool,
-) -> None:
-    listener = progress.get()
 
-    def now(ready: Callable[[OrderRecord], bool]) -> Mapping[str, OrderRecord]:
-        orders = resources.ledger.orders(refs)
-        return opaque({ref: one for ref, one in orders.items() if ready(one) and (asks or needs_nobody(one))})
+class Steps:
+    """The steps of a chunk, all under way at once: each order goes from one to the next by itself."""
 
-    if creatable := now(lambda order: may_create(order, approved.get(order.order_ref))):
-        await create_orders(resources, creatable, limits, label=label)
-    listener.advance("create", len(refs))
-    if payable := now(may_pay):
-        await pay_orders(resources, payable, label=label)
-    listener.advance("pay", len(refs))
-    bookable = await still_to_book(resources, paid) if (paid := now(may_book)) else {}
-    freight = await render_freights(resources, bookable, Found(), label=label) if bookable else {}
-    listener.advance("render freight", len(refs))
-    if freight:
-        to_book = opaque({ref: bookable[ref] for ref in freight})
-        await book_shipments(resources, to_book, opaque(freight), label=label)
-    listener.advance("book", len(refs))
+    def __init__(
+        self,
+        resources: Resources,
+        approved: Mapping[str, str],
+        limits: SpendLimits,
+        label: str,
+        *,
+        asks: bool,
+        then: Callable[[int], None],
+    ) -> None:
+        self._resources = resources
+        self._approved = approved
+        self._limits = limits
+        self._label = label
+        self._asks = asks
+        self._then = then
+
+    async def take(self, refs: Sequence[str]) -> None:
+        """Take these orders as far as they can go."""
+        resources, label = self._resources, self._label
+        freight: Found[str, ChosenFreight] = Found()
+        book = self._step("book", refs, lambda order: order.order_ref in freight and may_book(order))
+        render = self._step("render freight", refs, may_book, book)
+        pay = self._step("pay", refs, may_pay, render)
+        create = self._step("create", refs, lambda order: may_create(order, self._approved.get(order.order_ref)), pay)
+        create.come(*refs)
+        async with together() as crew:
+            crew.create_task(self._each(create, lambda: create_orders(resources, create, self._limits, label=label)))
+            crew.create_task(self._each(pay, lambda: pay_orders(resources, pay, label=label)))
+            crew.create_task(self._each(render, lambda: render_freights(resources, render, freight, label=label)))
+            crew.create_task(self._each(book, lambda: book_shipments(resources, book, freight, label=label)))
+
+    def _step(
+        self, stage: str, refs: Sequence[str], is_for: Callable[[OrderRecord], bool], next_one: Step | None = None
+    ) -> Step:
+        listener = progress.get()
+
+        def through(*done: str) -> None:
+            if done:
+                listener.advance(stage, len(done))
+                if next_one is None:
+                    self._then(len(done))
+                else:
+                    next_one.come(*done)
+
+        return Step(refs, is_for=lambda one: (self._asks or needs_nobody(one)) and is_for(one), then=through)
+
+    async def _each(self, step: Step, work: Callable[[], Awaitable[None]]) -> None:
+        """One step, in a task run if there is anything to do; what it could not do is left to the ledger's word."""
+        try:
+            with suppress(ServiceAway):  # patience or time is used up: what is left keeps its state
+                if await step.has_work(self._resources):
+                    await work()
+        finally:
+            step.end()
 
 
 def needs_nobody(order: OrderRecord) -> bool:

@@ -16,7 +16,7 @@ class Arrivals:
     def __init__(self, expected: Iterable[str]) -> None:
         self.expected = tuple(expected)
         self._awaited = dict.fromkeys(self.expected)
-        self._here: list[str] = []
+        self.here: list[str] = []
         self._news = asyncio.Event()
 
     @classmethod
@@ -31,7 +31,7 @@ class Arrivals:
         for ref in order_refs:
             if ref in self._awaited:
                 del self._awaited[ref]
-                self._here.append(ref)
+                self.here.append(ref)
         self._news.set()
 
     def back(self, order_refs: Iterable[str]) -> None:
@@ -43,13 +43,20 @@ class Arrivals:
         """Nobody is to be waited for any more."""
         self.come(*self._awaited)
 
+    async def wait(self) -> bool:
+        """Wait until somebody is here who was not taken yet; False when there will be nobody."""
+        while not self.here and self._awaited:
+            self._news.clear()
+            await self._news.wait()
+        return bool(self.here)
+
+    def take(self, most: int = 0) -> list[str]:
+        """Those who are here, `most` of them, in the order in which they came."""
+        size = most or len(self.here)
+        taken, self.here = self.here[:size], self.here[size:]
+        return taken
+
     async def groups(self, most: int = 0) -> AsyncIterator[list[str]]:
         """What has come since the last group, `most` at once; waits for more until all have come."""
-        while self._here or self._awaited:
-            if self._here:
-                size = most or len(self._here)
-                group, self._here = self._here[:size], self._here[size:]
-                yield group
-            else:
-                self._news.clear()
-                await self._news.wait()
+        while await self.wait():
+            yield self.take(most)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -18,15 +17,18 @@ from tasks.effects.protocol import perform
 from tasks.reading_orders import read_each
 from tasks.resources import Resources
 from tasks.retrying import raise_if_it_passes, retrying_task, this_try
+from tasks.steps import Orders, Step
 
 
 @retrying_task("book_shipment", "book {label}")
-async def book_shipments(
-    resources: Resources, orders: Mapping[str, OrderRecord], freight: Mapping[str, ChosenFreight], *, label: str
-) -> None:
+async def book_shipments(resources: Resources, step: Step, freight: Mapping[str, ChosenFreight], *, label: str) -> None:
     """Book each order once with its chosen freight; a further try asks first whether it is booked after all."""
-    now = await settled(resources, orders)
-    orders = {ref: order for ref, order in now.items() if _is_still_to_book(order, orders[ref])}
+    await step.each_group(resources, lambda orders: _book(resources, step, orders, freight))
+
+
+async def _book(resources: Resources, step: Step, given: Orders, freight: Mapping[str, ChosenFreight]) -> None:
+    now = await settled(resources, given)
+    orders = {ref: order for ref, order in now.items() if _is_still_to_book(order, given[ref])}
     if this_try().this > 1:
         try:
             orders = await still_to_book(resources, orders)
@@ -43,7 +45,7 @@ async def book_shipments(
         )
         for ref, order in orders.items()
     ]
-    await perform(Book(resources, freight), intents, orders)
+    await perform(Book(resources, freight), intents, orders, then=step.through)
 
 
 def _is_still_to_book(order: OrderRecord, given: OrderRecord) -> bool:
@@ -51,12 +53,13 @@ def _is_still_to_book(order: OrderRecord, given: OrderRecord) -> bool:
     return order.state in (given.state, OrderState.PAID) and order.shipment is None
 
 
-async def still_to_book(resources: Resources, orders: Mapping[str, OrderRecord]) -> dict[str, OrderRecord]:
+async def still_to_book(resources: Resources, orders: Orders) -> dict[str, OrderRecord]:
     """The orders that the service shows as paid and not yet booked. Others are held, or booked already after all.
 
     There is neither key nor refusal against a second booking, so the service is read before the first.
     """
-    shown, unread = await read_each(resources, orders.values())
+    async with resources.places.one():
+        shown, unread = await read_each(resources, orders.values())
     gone = "paid, not booked: the service does not show the order; look it up there"
     changes = [_kept(order, unread.get(ref, gone)) for ref, order in orders.items() if ref not in shown]
     ready: dict[str, OrderRecord] = {}
@@ -71,7 +74,7 @@ async def still_to_book(resources: Resources, orders: Mapping[str, OrderRecord])
             changes.append(change)
         else:
             ready[ref] = order
-    await asyncio.to_thread(resources.ledger.change, changes)
+    await resources.desk.change(changes)
     return ready
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
-
 from connectors.ledger.records import Intent, OrderChange, OrderRecord, SpendLimits
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from domain.effects import Action
@@ -16,21 +13,24 @@ from tasks.effects.kinds import settled
 from tasks.effects.protocol import perform
 from tasks.resources import Resources
 from tasks.retrying import retrying_task
+from tasks.steps import Orders, Step
 
 
 @retrying_task("create_order", "create {label}")
-async def create_orders(
-    resources: Resources, orders: Mapping[str, OrderRecord], limits: SpendLimits, *, label: str
-) -> None:
+async def create_orders(resources: Resources, step: Step, limits: SpendLimits, *, label: str) -> None:
     """Create each order once, as approved; a further try goes on with those that are provably not ordered.
 
     An order of which a line was put into a cart is made of what lies there, else it is created under its `order_ref`.
     """
-    now = await settled(resources, orders)
-    orders = {ref: order for ref, order in now.items() if _is_still_to_create(order, orders[ref])}
-    in_carts = _lie_in_carts(resources, orders)
+    await step.each_group(resources, lambda orders: _create(resources, step, orders, limits))
+
+
+async def _create(resources: Resources, step: Step, given: Orders, limits: SpendLimits) -> None:
+    now = await settled(resources, given)
+    orders = {ref: order for ref, order in now.items() if _is_still_to_create(order, given[ref])}
+    in_carts = await _lie_in_carts(resources, orders)
     intents = [_intent(resources, order) for ref, order in orders.items() if ref not in in_carts]
-    await perform(CreateByReference(resources), intents, orders, limits=limits)
+    await perform(CreateByReference(resources), intents, orders, limits=limits, then=step.through)
     for ref in in_carts:  # one after the other: each looks at the cart as the one before has left it
         if len(row_ids(resources, orders[ref])) < len(orders[ref].lines):
             await _hold_incomplete(resources, orders[ref])
@@ -44,9 +44,9 @@ def _is_still_to_create(order: OrderRecord, given: OrderRecord) -> bool:
     return order.order_id is None and (order.state, order.plan_hash) == (given.state, given.plan_hash)
 
 
-def _lie_in_carts(resources: Resources, orders: Mapping[str, OrderRecord]) -> list[str]:
+async def _lie_in_carts(resources: Resources, orders: Orders) -> list[str]:
     """Those of these orders of which something was put into a cart, or may have been."""
-    effects = resources.ledger.effects_of(orders)
+    effects = await resources.desk.effects_of(orders)
     in_carts = {one.order_ref for one in effects if one.action is Action.CART and one.status in COUNTS_AS_SPENT}
     return [ref for ref in orders if ref in in_carts]
 
@@ -54,7 +54,7 @@ def _lie_in_carts(resources: Resources, orders: Mapping[str, OrderRecord]) -> li
 async def _hold_incomplete(resources: Resources, order: OrderRecord) -> None:
     words = "not ordered: not all of it lies in the cart; put the rest there with sourcing cart add"
     change = OrderChange(order_ref=order.order_ref, state=OrderState.HELD, expected=order.state, reason=words)
-    await asyncio.to_thread(resources.ledger.change, [change])
+    await resources.desk.change([change])
 
 
 def _intent(resources: Resources, order: OrderRecord, part: str = "") -> Intent:

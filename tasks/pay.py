@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from connectors.concurrently import each_to_its_end
 from connectors.ledger.records import Intent, OrderChange, OrderRecord, SpendLimits
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.decisions import NOT_SHOWN, Payment, judge_payment
 from domain.effects import Action, EffectStatus
+from domain.marketplace import Marketplace
 from domain.resolutions import ResolutionKind
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
@@ -22,19 +24,67 @@ from tasks.effects.protocol import perform
 from tasks.reading_orders import another_s, by_channel, is_another_s, read_whatever
 from tasks.resources import Resources
 from tasks.retrying import raise_if_it_passes, retrying_task
+from tasks.steps import MOST_TOGETHER, Orders, Step, Together, nowhere
 
 CONFIRM_PAUSES_S = (0.0, 0.5, 2.0)
+CONFIRM_TOGETHER_S, PAY_TOGETHER_S = 0.02, 0.1
+"""For so long a reading, or a request to pay, waits for further orders."""
 LOOK_BACK = timedelta(days=1)
 PAID_ELSEWHERE = "the service shows it as paid, and no payment of this ledger accounts for it"
 
 
 @retrying_task("pay", "pay {label}")
-async def pay_orders(resources: Resources, orders: Mapping[str, OrderRecord], *, label: str) -> None:
+async def pay_orders(resources: Resources, step: Step, *, label: str) -> None:
     """Pay each order once, after reading what it costs now; a further try goes on with those provably not paid."""
-    given, now = orders, await settled(resources, orders)
+    till = Till(resources, step)
+    await step.each_group(resources, till.take, reads=True)
+
+
+class Till:
+    """Payments of one try: those that one request can carry are made together, and asked about together afterwards."""
+
+    def __init__(self, resources: Resources, step: Step) -> None:
+        self._resources = resources
+        self._step = step
+        self._intents: dict[str, Intent] = {}
+        self._orders: dict[str, OrderRecord] = {}
+        self._batches: dict[Marketplace, Together] = {}
+        self._confirmed = Together(step, self._confirm, most=MOST_TOGETHER, within_s=CONFIRM_TOGETHER_S)
+
+    async def take(self, given: Orders) -> None:
+        """Look at these orders, pay those that are to be paid, and read what was really taken."""
+        intents = await _looked_at(self._resources, given)
+        self._intents |= intents
+        self._orders |= given
+
+        async def one(ref: str) -> None:
+            if ref in intents:
+                await self._batch(given[ref])(ref)
+            await self._confirmed(ref)
+
+        await each_to_its_end(given, one, at_once=len(given), until=lambda: False)
+
+    def _batch(self, order: OrderRecord) -> Together:
+        if order.marketplace not in self._batches:
+            _, size = Pay(self._resources).batch(order)
+            self._batches[order.marketplace] = Together(self._step, self._pay, most=size, within_s=PAY_TOGETHER_S)
+        return self._batches[order.marketplace]
+
+    async def _pay(self, refs: Sequence[str]) -> None:
+        intents = [self._intents[ref] for ref in refs]
+        await perform(Pay(self._resources), intents, self._orders, limits=_limits(self._resources))
+
+    async def _confirm(self, refs: Sequence[str]) -> None:
+        await confirm_payments(self._resources, refs, then=self._step.through)
+
+
+async def _looked_at(resources: Resources, given: Orders) -> dict[str, Intent]:
+    """What is to be paid of these orders; the others are held, wait, or are paid already."""
+    now = await settled(resources, given)
     orders = {ref: order for ref, order in now.items() if _is_still_to_pay(order, given[ref])}
-    shown, unread = await _shown(resources, orders.values())
-    unread |= await _contradicted(resources, orders, shown)
+    async with resources.places.one():
+        shown, unread = await _shown(resources, orders.values())
+        unread |= await _contradicted(resources, orders, shown)
     astray = {ref: another_s(ref, one) for ref, one in shown.items() if is_another_s(ref, one)}
     astray |= {ref: NOT_SHOWN for ref in orders if ref not in shown and ref not in unread}
     await _give_back(resources, orders, astray)
@@ -59,20 +109,18 @@ async def pay_orders(resources: Resources, orders: Mapping[str, OrderRecord], *,
         _still(orders[ref], paid(orders[ref], shown[ref], "" if ref in by_us else PAID_ELSEWHERE))
         for ref in paid_already
     ]
-    await asyncio.to_thread(resources.ledger.change, stopped + waiting + found_paid)
-    to_pay = {ref: orders[ref] for ref, (verdict, _) in verdicts.items() if verdict is Payment.PAY}
-    intents = [
-        Intent(
+    await resources.desk.change(stopped + waiting + found_paid)
+    return {
+        ref: Intent(
             order_ref=ref,
             action=Action.PAY,
             amount=shown[ref].total,
-            request_hash=order.fingerprint,
-            seen_in=order.state,
+            request_hash=orders[ref].fingerprint,
+            seen_in=orders[ref].state,
         )
-        for ref, order in to_pay.items()
-    ]
-    await perform(Pay(resources), intents, to_pay, limits=_limits(resources))
-    await confirm_payments(resources, list(given))
+        for ref, (verdict, _) in verdicts.items()
+        if verdict is Payment.PAY
+    }
 
 
 def _is_still_to_pay(order: OrderRecord, given: OrderRecord) -> bool:
@@ -128,7 +176,7 @@ async def _give_back(resources: Resources, orders: Mapping[str, OrderRecord], re
             await asyncio.to_thread(resources.ledger.disown, order, words)
         else:
             held = OrderChange(order_ref=order.order_ref, state=OrderState.HELD, expected=order.state, reason=reason)
-            await asyncio.to_thread(resources.ledger.change, [held])
+            await resources.desk.change([held])
 
 
 async def _shown_elsewhere(resources: Resources, orders: Sequence[OrderRecord]) -> dict[str, str]:
@@ -168,19 +216,25 @@ def _names_an_order(answer: Mapping[str, object]) -> bool:
     return str(answer["answer"]).startswith(f"--{ResolutionKind.ORDERED} ")
 
 
-async def confirm_payments(resources: Resources, order_refs: Sequence[str]) -> None:
-    """Read what was really taken for payments that the service has accepted."""
+async def confirm_payments(
+    resources: Resources, order_refs: Sequence[str], *, then: Callable[..., None] = nowhere
+) -> None:
+    """Read what was really taken for payments that the service has accepted; `then` hears of those that are clear."""
+    left = list(order_refs)
     for pause in CONFIRM_PAUSES_S:
-        orders = resources.ledger.orders(order_refs)
+        orders = await resources.desk.orders(left)
         pending = {ref: order for ref, order in orders.items() if order.state is OrderState.PAYMENT_PENDING}
-        if not pending:
+        then(*(ref for ref in left if ref not in pending))
+        if not (left := list(pending)):
             return
         await asyncio.sleep(pause)
-        shown, _ = await _shown(resources, pending.values())
+        async with resources.places.one():
+            shown, _ = await _shown(resources, pending.values())
         ours = {ref: one for ref, one in shown.items() if not is_another_s(ref, one)}
         taken = {ref: one for ref, one in ours.items() if one.status.is_paid and one.taken}
-        changes = [_still(pending[ref], paid(pending[ref], one)) for ref, one in taken.items()]
-        await asyncio.to_thread(resources.ledger.change, changes)
+        await resources.desk.change([_still(pending[ref], paid(pending[ref], one)) for ref, one in taken.items()])
+        then(*taken)
+        left = [ref for ref in left if ref not in taken]
 
 
 def _still(order: OrderRecord, change: OrderChange) -> OrderChange:

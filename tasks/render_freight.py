@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -16,24 +15,31 @@ from domain.money import Money
 from domain.plan import PlannedOrder
 from domain.states import OrderState
 from tasks.asking import Found, ask_each, not_read
+from tasks.book_shipment import still_to_book
 from tasks.preview import with_freight
 from tasks.resources import Resources
 from tasks.retrying import retrying_task
+from tasks.steps import Orders, Step
 
 
 @retrying_task("render_freight", "render freight {label}")
-async def render_freights(
-    resources: Resources,
-    orders: Mapping[str, OrderRecord],
-    found: Found[str, ChosenFreight | OrderChange],
-    *,
-    label: str,
-) -> dict[str, ChosenFreight]:
-    """A freight quote for each order. Orders without one that may be booked become held, with the reason."""
-    await ask_each(resources, orders, lambda ref: _render(resources, orders[ref]), found)
-    changes = [answer for answer in found.values() if isinstance(answer, OrderChange)]
-    await asyncio.to_thread(resources.ledger.change, changes)
-    return {ref: answer for ref, answer in found.items() if isinstance(answer, ChosenFreight)}
+async def render_freights(resources: Resources, step: Step, chosen: Found[str, ChosenFreight], *, label: str) -> None:
+    """Find a freight quote for each order that is still to be booked. Without one it is held, with the reason."""
+    await step.each_group(resources, lambda orders: _each(resources, step, orders, chosen), reads=True)
+
+
+async def _each(resources: Resources, step: Step, orders: Orders, chosen: Found[str, ChosenFreight]) -> None:
+    ready = await still_to_book(resources, orders)
+
+    async def one(ref: str) -> None:
+        answer = await _render(resources, ready[ref])
+        if isinstance(answer, OrderChange):
+            await resources.desk.change([answer])
+        else:
+            chosen[ref] = answer
+        step.through(ref)
+
+    await ask_each(resources, ready, one, Found())
 
 
 async def _render(resources: Resources, order: OrderRecord) -> ChosenFreight | OrderChange:

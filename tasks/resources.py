@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 
+from connectors.concurrently import Places
 from connectors.crash_points import BEFORE_FIRST_BYTE, BEFORE_SEND, reach
 from connectors.ledger.desk import Desk
 from connectors.ledger.engine import LedgerUnusable
@@ -72,6 +74,11 @@ class Resources:
             if self._warehouse is None:
                 self._warehouse = await warehouse_address(self.client)
             return self._warehouse
+
+    @cached_property
+    def places(self) -> Places:
+        """How many effects may be claimed at once: as many as calls can leave now, since leases run."""
+        return Places(lambda: self.gate.size)
 
     @property
     def gate(self) -> Gate:

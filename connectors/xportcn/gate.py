@@ -133,6 +133,11 @@ class Gate:
         """For how long at least no call can be made, as far as the service has said; in seconds."""
         return self._pause_s()
 
+    @property
+    def size(self) -> int:
+        """So many calls may be in flight at once, as things stand."""
+        return self._size
+
     def has_patience(self, since: float) -> bool:
         """Whether a call that was begun at `since` (of `now`) is worth another try."""
         return self.now() - since < self._patience and not self.is_over

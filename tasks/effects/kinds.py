@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
@@ -81,9 +80,9 @@ async def settle_open(resources: Resources, order_refs: Iterable[str]) -> None:
 async def settled(resources: Resources, order_refs: Iterable[str]) -> dict[str, OrderRecord]:
     """These orders as they are now, after what is open of them was settled: so begins each try of a task."""
     refs = list(order_refs)
-    if resources.ledger.unsettled(refs):
+    if await resources.desk.unsettled(refs):
         await settle_open(resources, refs)
-    return await asyncio.to_thread(resources.ledger.orders, refs)
+    return await resources.desk.orders(refs)
 
 
 def _by_kind(

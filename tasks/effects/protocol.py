@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
-from connectors.concurrently import each_to_its_end, to_its_end
+from connectors.concurrently import all_to_their_end, each_to_its_end, to_its_end, unless
 from connectors.crash_points import AFTER_ANSWER, AFTER_INTENT, AFTER_RECORD, BEFORE_INTENT, reach
 from connectors.ledger.claiming import slot_of
 from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderRecord, Outcome, SpendLimits
@@ -21,6 +22,8 @@ from tasks.effects.outcomes import Begun
 from tasks.effects.settling import settle
 from tasks.resources import NEVER_S
 from tasks.retrying import TryAgain, may_try_again, this_try
+
+Wanted = TypeVar("Wanted", Intent, EffectRecord)
 
 VAIN_ROUNDS = 5
 """So often what was turned away is sent anew without any of it getting through."""
@@ -42,24 +45,42 @@ class _TurnedAway:
     state: OrderState | None
 
 
+def untold(*_order_refs: str) -> None:
+    """Nobody waits for an order."""
+
+
 @dataclass(slots=True)
+class _Work:
+    """What the portions of one `perform` share. `ends` is set when no more are begun: for `trouble`, or on request."""
+
+    then: Callable[[str], None]
+    trouble: list[Misconfigured] = field(default_factory=list)
+    again: list[TryAgain] = field(default_factory=list)
+    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def is_over(self) -> bool:
+        return bool(self.trouble) or self.cancelled.is_set()
+
+
+@dataclass(slots=True, kw_only=True)
 class _Chunk(Begun):
     """What became of a round: orders that were `turned_away`, by reference, and `halt`, why no more are begun.
 
     `is_old`: it got on, and what was read before the first round is too old for a further one.
     """
 
-    trouble: list[Misconfigured] = field(default_factory=list)
+    work: _Work
+    places: int
     turned_away: dict[str, _TurnedAway] = field(default_factory=dict)
     begun: set[str] = field(default_factory=set)
     recorded: set[str] = field(default_factory=set)
     halt: ServiceAway | None = None
     is_old: bool = False
-    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def is_over(self) -> bool:
-        return bool(self.trouble) or self.cancelled.is_set()
+        return self.work.is_over
 
     def begin_round(self) -> None:
         self.turned_away, self.begun, self.recorded, self.halt = {}, set(), set(), None
@@ -69,6 +90,19 @@ class _Chunk(Begun):
         self.turned_away[record.order_ref] = _TurnedAway(error, outcome.change.state if outcome.change else None)
         return outcome
 
+    def through(self, batch: Sequence[EffectRecord]) -> None:
+        """These are recorded: their place is another's, and those that were not turned away go on."""
+        self.recorded |= {record.key for record in batch}
+        self.leave_places(1)
+        for record in batch:
+            if record.order_ref not in self.turned_away:
+                self.work.then(record.order_ref)
+
+    def leave_places(self, most: int) -> None:
+        places = min(most, self.places)
+        self.places -= places
+        self.resources.places.leave(places)
+
 
 async def perform(
     kind: EffectKind,
@@ -76,15 +110,43 @@ async def perform(
     orders: Mapping[str, OrderRecord],
     *,
     limits: SpendLimits | None = None,
+    then: Callable[[str], None] = untold,
 ) -> None:
     """Do the action for each order at most once; what became of it is in the ledger afterwards.
 
-    Orders whose effect is open (another run's, or one that `settle` could not clear) are left alone. Who cancels it is
-    heard once no call is on the wire any more and everything is recorded. Raises `TryAgain` while the service is away
-    and a further try of the task may bring the rest, `Misconfigured` when the service refuses the account.
+    `then` is told of each order once what became of it is recorded. Orders whose effect is open (another run's, or one
+    that `settle` could not clear) are left alone. Who cancels it is heard once no call is on the wire any more and
+    everything is recorded. Raises `TryAgain` while the service is away and a further try of the task may bring the
+    rest, `Misconfigured` when the service refuses the account.
     """
-    chunk = _Chunk(kind, orders)
-    await to_its_end(_in_rounds(chunk, intents, limits), on_cancel=chunk.cancelled.set)
+    work = _Work(then)
+    await to_its_end(_in_portions(work, kind, intents, orders, limits), on_cancel=work.cancelled.set)
+
+
+async def _in_portions(
+    work: _Work,
+    kind: EffectKind,
+    intents: Sequence[Intent],
+    orders: Mapping[str, OrderRecord],
+    limits: SpendLimits | None,
+) -> None:
+    """No more is claimed than can leave now, and what can leave waits for no other."""
+    requests = _batches(kind, orders, intents)
+    portions: list[asyncio.Task[None]] = []
+    try:
+        while requests and not work.is_over and not work.again:
+            if not (places := await unless(work.cancelled, kind.resources.places.take(len(requests)))):
+                break
+            portion = [intent for request in requests[:places] for intent in request]
+            chunk = _Chunk(kind=kind, orders=orders, work=work, places=places)
+            portions.append(asyncio.create_task(_in_rounds(chunk, portion, limits)))
+            requests = requests[places:]
+    finally:
+        await all_to_their_end(portions)
+    if work.trouble:
+        raise work.trouble[0]
+    if work.again:
+        raise work.again[0]
 
 
 async def _in_rounds(chunk: _Chunk, intents: Sequence[Intent], limits: SpendLimits | None) -> None:
@@ -95,21 +157,23 @@ async def _in_rounds(chunk: _Chunk, intents: Sequence[Intent], limits: SpendLimi
     """
     left, vain, resources = list(intents), 0, chunk.resources
     fresh_until = resources.clock() + resources.lease
-    while left:
-        before = len(left)
-        with impatient():  # leases run
-            left = await _round(chunk, left, limits)
-        vain = vain + 1 if len(left) == before else 0
-        if not left or chunk.is_over or vain == VAIN_ROUNDS:
-            break
-        if not await _is_soon(chunk, vain):
-            break
-        if resources.clock() >= fresh_until:
-            chunk.is_old = not vain
-            break
-    if chunk.trouble:
-        raise chunk.trouble[0]
-    _ask_for_another_try(chunk)
+    try:
+        while left:
+            before = len(left)
+            with impatient():  # leases run
+                left = await _round(chunk, left, limits)
+            vain = vain + 1 if len(left) == before else 0
+            if not left or chunk.is_over or vain == VAIN_ROUNDS:
+                break
+            if not await _is_soon(chunk, vain):
+                break
+            if resources.clock() >= fresh_until:
+                chunk.is_old = not vain
+                break
+    finally:
+        chunk.leave_places(chunk.places)
+    if not chunk.work.trouble:
+        _ask_for_another_try(chunk)
 
 
 async def _round(chunk: _Chunk, intents: Sequence[Intent], limits: SpendLimits | None) -> list[Intent]:
@@ -120,7 +184,7 @@ async def _round(chunk: _Chunk, intents: Sequence[Intent], limits: SpendLimits |
     resources.in_hand |= slots  # before there are rows: nothing else of this run may take them over
     try:
         reach(BEFORE_INTENT, chunk.kind.action)
-        claimed = await asyncio.to_thread(resources.ledger.claim, intents, lease=resources.lease, limits=limits)
+        claimed = await resources.desk.claim(intents, lease=resources.lease, limits=limits)
         reach(AFTER_INTENT, chunk.kind.action)
         won = list(claimed.won.values())
         try:
@@ -143,7 +207,7 @@ def _require_none_passed_over(chunk: _Chunk, claimed: Claimed, slots: Collection
 
 async def _send_all(chunk: _Chunk, records: Sequence[EffectRecord]) -> None:
     await each_to_its_end(
-        _batches(chunk, records),
+        _batches(chunk.kind, chunk.orders, records),
         lambda batch: _send(chunk, batch),
         at_once=chunk.resources.concurrency,
         until=lambda: chunk.halt or chunk.is_over,
@@ -160,9 +224,10 @@ async def _leave_none_open(chunk: _Chunk, records: Sequence[EffectRecord]) -> No
     lost = [record for record in records if record.key in chunk.begun - chunk.recorded]
     resources.in_hand -= {record.slot for record in lost}
     if idle:
-        error = chunk.halt or NotSent(str(chunk.trouble[0]) if chunk.trouble else "the run was stopped before that")
+        trouble = chunk.work.trouble
+        error = chunk.halt or NotSent(str(trouble[0]) if trouble else "the run was stopped before that")
         outcomes = [chunk.turn_away(record, error, f"{error.message}; nothing was sent. Run again") for record in idle]
-        await asyncio.to_thread(resources.ledger.record, outcomes)
+        await _record(chunk, outcomes)
     if lost:
         await settle(chunk.kind, [record.order_ref for record in lost])
 
@@ -180,7 +245,7 @@ async def _is_soon(chunk: _Chunk, vain: int) -> bool:
         return False
     with suppress(TimeoutError):
         async with asyncio.timeout(pause):
-            await chunk.cancelled.wait()
+            await chunk.work.cancelled.wait()
     with suppress(TimeoutError, ServiceAway):
         async with asyncio.timeout(LONGEST_PAUSE_S):
             await gate.opened()
@@ -189,9 +254,9 @@ async def _is_soon(chunk: _Chunk, vain: int) -> bool:
 
 
 def _ask_for_another_try(chunk: _Chunk) -> None:
-    """Raise `TryAgain` for causes that pass: the service is away, or turns away, or could not be asked, just now."""
+    """Ask for another try for causes that pass: the service is away, or turns away, or could not be asked, just now."""
     errors = [one.error for one in chunk.turned_away.values() if (one.error.retry_after_s or 0.0) < NEVER_S]
-    if chunk.cancelled.is_set() or not may_try_again(chunk.resources) or not (errors or chunk.is_unheard):
+    if chunk.work.cancelled.is_set() or not may_try_again(chunk.resources) or not (errors or chunk.is_unheard):
         return
     why = chunk.resources.gate.closed
     is_throttled = chunk.is_old or any(error.status == TOO_MANY_CALLS for error in errors)
@@ -200,17 +265,19 @@ def _ask_for_another_try(chunk: _Chunk) -> None:
         why = "the service had too many calls" if is_throttled else "the service could not be asked"
     if why:
         left = number_of(len(chunk.turned_away), "order") + f" to {chunk.kind.action} left"
-        raise TryAgain(f"{why}; {left if chunk.turned_away else 'what was under way is to be asked about'}")
+        chunk.work.again.append(
+            TryAgain(f"{why}; {left if chunk.turned_away else 'what was under way is to be asked about'}")
+        )
 
 
-def _batches(chunk: _Chunk, records: Iterable[EffectRecord]) -> list[list[EffectRecord]]:
-    """Records that one request can carry, in the order of the claims."""
-    full: list[list[EffectRecord]] = []
-    filling: dict[str, list[EffectRecord]] = {}
-    for record in records:
-        name, size = chunk.kind.batch(chunk.orders[record.order_ref])
+def _batches(kind: EffectKind, orders: Mapping[str, OrderRecord], wanted: Iterable[Wanted]) -> list[list[Wanted]]:
+    """What one request can carry of these, in their order."""
+    full: list[list[Wanted]] = []
+    filling: dict[str, list[Wanted]] = {}
+    for one in wanted:
+        name, size = kind.batch(orders[one.order_ref])
         batch = filling.setdefault(name, [])
-        batch.append(record)
+        batch.append(one)
         if len(batch) >= size:
             full.append(filling.pop(name))
     return full + list(filling.values())
@@ -223,7 +290,7 @@ async def _send(chunk: _Chunk, batch: Sequence[EffectRecord]) -> None:
     try:
         replies = await _request(chunk.kind, [record.claim for record in batch], orders)
     except Misconfigured as error:
-        chunk.trouble.append(error)
+        chunk.work.trouble.append(error)
         outcomes = [chunk.unsent(record, str(error)) for record in batch]
     except NotSent as error:
         chunk.halt = error if isinstance(error, ServiceAway) else chunk.halt
@@ -234,9 +301,13 @@ async def _send(chunk: _Chunk, batch: Sequence[EffectRecord]) -> None:
     else:
         outcomes = [await _concluded(chunk, record, replies[record.order_ref]) for record in batch]
     reach(AFTER_ANSWER, chunk.kind.action)
-    await asyncio.gather(*(chunk.resources.desk.record(outcome) for outcome in outcomes))
-    chunk.recorded |= keys
+    await _record(chunk, outcomes)
+    chunk.through(batch)
     reach(AFTER_RECORD, chunk.kind.action)
+
+
+async def _record(chunk: _Chunk, outcomes: Iterable[Outcome]) -> None:
+    await asyncio.gather(*(chunk.resources.desk.record(outcome) for outcome in outcomes))
 
 
 async def _request(kind: EffectKind, claims: Sequence[Claim], orders: Sequence[OrderRecord]) -> Mapping[str, Reply]:
@@ -255,7 +326,7 @@ async def _concluded(chunk: _Chunk, record: EffectRecord, reply: Reply) -> Outco
             return await _after_refusal(chunk, record, reply)
         return await _after_silence(chunk, record, reply)
     except Misconfigured as error:  # the others of the chunk are on their way and must hear their answers
-        chunk.trouble.append(error)
+        chunk.work.trouble.append(error)
         return chunk.unknown(record, f"{reply.message}; and the service could not be asked ({error})")
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from connectors.concurrently import to_its_end
+from connectors.concurrently import to_its_end, unless
 from connectors.ledger.records import EffectRecord, Outcome
 from connectors.xportcn.errors import Unanswered, XportcnError
 from connectors.xportcn.gate import impatient
@@ -53,13 +53,8 @@ async def _settle(kind: EffectKind, refs: list[str], halted: asyncio.Event) -> N
 async def _look_unless(halted: asyncio.Event, begun: Begun, found: Sequence[EffectRecord]) -> Seen:
     """A look, without waiting for a service that is away: a lease runs. It ends when the run is stopped."""
     with impatient():
-        looking, stopped = asyncio.create_task(begun.look(found)), asyncio.create_task(halted.wait())
-    try:
-        await asyncio.wait({looking, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        return looking.result() if looking.done() else Unanswered("the run was stopped")
-    finally:
-        looking.cancel()
-        stopped.cancel()
+        seen = await unless(halted, begun.look(found))
+    return Unanswered("the run was stopped") if seen is None else seen
 
 
 def _settled(begun: Begun, record: EffectRecord, seen: Seen, asked_at: datetime) -> Outcome:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from prefect.exceptions import ObjectNotFound
 
 from cli import looks as cli_looks
 from cli.looks import with_looks
+from connectors.ledger.desk import Desk
 from connectors.ledger.order_facts import Facts
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, Outcome
@@ -32,6 +33,7 @@ from flows.second_look import left_over, next_look, sort_approved
 from flows.shown.events import EventFeed
 from tasks.effects.book import Book
 from tasks.resources import Resources
+from tasks.steps import Step
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import plan
 from tests.postgres import Postgres
@@ -56,7 +58,7 @@ def run_on(ledger: Ledger, clock: MovableClock, opens_in_s: float = 0) -> Resour
     settings = SourcingSettings(lease_s=60, settle_s=900)
     gate = SimpleNamespace(opens_in_s=opens_in_s, is_over=False)
     run = SimpleNamespace(ledger=ledger, clock=clock, gate=gate, settings=settings, lease=timedelta(seconds=60))
-    return cast(Resources, run)
+    return cast(Resources, SimpleNamespace(**vars(run), desk=Desk(ledger), concurrency=4))
 
 
 def began(ledger: Ledger, order_ref: str, action: Action, status: EffectStatus, *, part: str = "", **ends: Any) -> None:
@@ -111,8 +113,8 @@ async def test_what_somebody_holds_or_declines_meanwhile_is_left_alone(
     ledger.change([OrderChange(order_ref="declined", writes=Facts.approval_withdrawn())])
     paid: list[set[str]] = []
 
-    async def pay(_run: Resources, orders: Mapping[str, object], **_: object) -> None:
-        paid.append(set(orders))
+    async def pay(_run: Resources, step: Step, **_: object) -> None:
+        paid.append(set(step.given))
 
     monkeypatch.setattr(execution, "pay_orders", pay)
     run, feed = run_on(ledger, clock), EventFeed(ledger, ["held", "declined", "fine"])

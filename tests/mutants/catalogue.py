@@ -57,7 +57,7 @@ MUTANTS = (
                 "        with resources.ledger.transaction() as connection:\n"
                 "            for record in won:\n"
                 "                connection.exec_driver_sql(f\"DELETE FROM effects WHERE key = '{record.key}'\")\n"
-                "        chunk.late = list(intents)\n",
+                "        chunk.work.late += intents\n",
             ),
             Edit(
                 file=EFFECTS,
@@ -67,12 +67,12 @@ MUTANTS = (
             ),
             Edit(
                 file=EFFECTS,
-                old="    await asyncio.gather(*(chunk.resources.desk.record(",
+                old="    await _record(chunk, outcomes)\n    chunk.through(batch)\n",
                 new="    sent = {record.order_ref for record in batch}\n"
                 "    chunk.resources.ledger.claim(\n"
-                "        [one for one in chunk.late if one.order_ref in sent], lease=chunk.resources.lease\n"
+                "        [one for one in chunk.work.late if one.order_ref in sent], lease=chunk.resources.lease\n"
                 "    )\n"
-                "    await asyncio.gather(*(chunk.resources.desk.record(",
+                "    await _record(chunk, outcomes)\n    chunk.through(batch)\n",
             ),
         ),
     ),
@@ -239,7 +239,7 @@ MUTANTS = (
         edits=(
             Edit(
                 file=KINDS,
-                old="    if resources.ledger.unsettled(refs):\n        await settle_open(resources, refs)\n",
+                old="    if await resources.desk.unsettled(refs):\n        await settle_open(resources, refs)\n",
                 new="",
             ),
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -273,12 +273,13 @@ class Episode:
         Context().run(self.check, f"a crash at {point}")
         self._start_later(self.misfortune.until_next_run_s())
 
-    def tried(self, process: Process, task: str) -> None:
-        """A try of a task is over: nothing that its run has begun is left to itself."""
+    def tried(self, process: Process, task: str, in_hand: Collection[str]) -> None:
+        """A try of a task is over: nothing that its run has begun is left to itself; others may have theirs in hand."""
         if not process.alive:
             return
         for row in self.database.effects():
-            if row.status is EffectStatus.SENDING and row.owner == process.owner:
+            is_in_hand = {row.key, row.key.rpartition(":")[0]} & {*in_hand}  # with or without the number of the attempt
+            if row.status is EffectStatus.SENDING and row.owner == process.owner and not is_in_hand:
                 self.broken(f"left sending by a try of {task}: {row.key}")
 
     def is_alive(self, owner: str) -> bool:

@@ -111,7 +111,7 @@ async def _in_tries(task: RetryingTask[Any, Any], made: Stage, *args: Any, **kwa
             made.on.note(f"{process.name} {task.name} is tried again: {again}")
             made.on.misfortune.count("task retries")
         finally:
-            made.on.tried(process, task.name)
+            made.on.tried(process, task.name, args[0].in_hand)
         await asyncio.sleep(DELAYS_S[min(number, len(DELAYS_S)) - 1])
     raise AssertionError("the last try never asks for another")
 

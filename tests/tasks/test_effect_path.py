@@ -41,6 +41,7 @@ from tasks.effects.settling import settle
 from tasks.pay import pay_orders
 from tasks.render_freight import render_freights
 from tasks.resources import Resources
+from tasks.steps import Step
 from tasks.unrecorded import find_unrecorded
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
@@ -98,22 +99,24 @@ async def test_an_order_that_is_being_refunded_is_not_booked(
     monkeypatch.setattr("tasks.effects.book.book", book)
     resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.REFUNDING)])
     chosen = ChosenFreight(quote=quote(500), service=FREIGHT)
-    await book_shipments.fn(resources, {"A-1": order}, {"A-1": chosen}, label="1 of 1")
+    await book_shipments.fn(resources, Step.of({"A-1": order}), {"A-1": chosen}, label="1 of 1")
     assert (booked, now(resources).state) == ([], OrderState.REFUNDING)
 
 
 @pytest.mark.parametrize(("cents", "chosen"), [(500, True), (501, False)])
 async def test_freight_is_booked_up_to_what_was_approved(
-    resources: Resources, monkeypatch: pytest.MonkeyPatch, cents: int, *, chosen: bool
+    resources: Resources, channel: FakeChannel, monkeypatch: pytest.MonkeyPatch, cents: int, *, chosen: bool
 ) -> None:
     """Approved 5.00 USD: not a cent more; the price is kept, so that the next run asks for it."""
     order = paid(resources)
+    channel.show("77", ServiceStatus.PAID, paid=Money(100))
 
     async def render(*_: Any) -> FreightQuote:
         return quote(cents)
 
     monkeypatch.setattr(render_freight, "render", render)
-    found = await render_freights.fn(resources, {"A-1": order}, Found(), label="1 of 1")
+    found: Found[str, ChosenFreight] = Found()
+    await render_freights.fn(resources, Step.of({"A-1": order}), found, label="1 of 1")
     assert bool(found) is chosen
     if not chosen:
         after = now(resources)
@@ -147,7 +150,7 @@ async def test_an_order_that_took_more_than_approved_is_held_and_not_booked(
         channel.show(order_id, ServiceStatus.PAID, total=Money(120), paid=Money(120))
 
     monkeypatch.setattr(channel, "pay", pay)
-    await pay_orders.fn(resources, {"A-1": order}, label="1 of 1")
+    await pay_orders.fn(resources, Step.of({"A-1": order}), label="1 of 1")
     after = now(resources)
     assert (after.state, after.paid_minor, may_book(after)) == (OrderState.HELD, 120, False)
     assert after.reason == "the service took 1.20 CNY, approved was 1.00 CNY: ask for the difference back"
@@ -157,11 +160,11 @@ async def test_a_payment_for_nothing_is_looked_at_again(resources: Resources, ch
     """A paid order that is shown without an amount would free the whole budget it took."""
     at(resources)
     channel.show("77", ServiceStatus.PAID, total=Money(0), paid=Money(0))
-    await pay_orders.fn(resources, {"A-1": now(resources)}, label="1 of 1")
+    await pay_orders.fn(resources, Step.of({"A-1": now(resources)}), label="1 of 1")
     after = now(resources)
     assert (after.state, after.paid_minor, channel.payments) == (OrderState.ORDERED, None, [])
     channel.show("77", ServiceStatus.PAID, total=Money(100), paid=Money(0))
-    await pay_orders.fn(resources, {"A-1": now(resources)}, label="1 of 1")
+    await pay_orders.fn(resources, Step.of({"A-1": now(resources)}), label="1 of 1")
     assert (now(resources).state, now(resources).paid_minor) == (OrderState.PAID, 100)
 
 
@@ -179,11 +182,11 @@ async def test_a_price_that_fell_is_paid_once_a_second_look_shows_it_too(
 
     with monkeypatch.context() as lying:
         lying.setattr(channel, "read", read)
-        await pay_orders.fn(resources, {"A-1": order}, label="1 of 1")
+        await pay_orders.fn(resources, Step.of({"A-1": order}), label="1 of 1")
     assert (now(resources).state, channel.payments) == (OrderState.ORDERED, [])
     assert now(resources).reason == "the service showed it for 0.40 CNY, and when asked again not; run again"
     channel.show("77", ServiceStatus.UNPAID, total=Money(80))
-    await pay_orders.fn(resources, {"A-1": now(resources)}, label="1 of 1")
+    await pay_orders.fn(resources, Step.of({"A-1": now(resources)}), label="1 of 1")
     assert channel.payments == ["77"]
 
 

@@ -16,7 +16,7 @@ from connectors.xportcn.after_sale.taobao import TaobaoAfterSale
 from connectors.xportcn.errors import Misconfigured, Unanswered
 from connectors.xportcn.offering import Offering
 from domain.effects import Action, Claim, EffectStatus
-from domain.freight import FreightQuote, FreightService
+from domain.freight import ChosenFreight, FreightQuote, FreightService
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.service_orders import ServiceOrder, ServiceStatus
@@ -30,6 +30,7 @@ from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform
 from tasks.pay import confirm_payments, pay_orders
 from tasks.resources import Resources
+from tasks.steps import Step
 from tasks.sync_tracking import sync_tracking
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents
@@ -102,7 +103,7 @@ async def test_an_order_cancelled_meanwhile_does_not_stop_the_others(
     channel.show("77", ServiceStatus.PAID, paid=Money(100))
     channel.show("78", ServiceStatus.UNPAID, reference="A-2")
     channel.meanwhile = lambda: carried_out(next_run, Action.CANCEL, OrderState.CANCELLED)
-    await pay_orders.fn(resources, resources.ledger.orders(["A-1", "A-2"]), label="1 of 1")
+    await pay_orders.fn(resources, Step.of(resources.ledger.orders(["A-1", "A-2"])), label="1 of 1")
     assert (state(resources), state(resources, "A-2")) == (OrderState.CANCELLED, OrderState.PAID)
 
 
@@ -143,7 +144,7 @@ async def test_a_broken_off_cancellation_is_settled_before_anything_is_paid(
     resources.ledger.claim([intent], lease=resources.lease)
     clock.advance(86_400)
     await settle_open(next_run, ["A-1"])
-    await pay_orders.fn(next_run, next_run.ledger.orders(["A-1"]), label="1 of 1")
+    await pay_orders.fn(next_run, Step.of(next_run.ledger.orders(["A-1"])), label="1 of 1")
     assert (state(next_run), channel.payments) == (OrderState.PAID, ["77"])
 
 
@@ -172,9 +173,10 @@ async def test_an_order_paid_while_its_cancellation_got_no_answer_goes_on_as_pai
 
 
 async def test_freight_approved_in_one_currency_is_none_in_another(
-    resources: Resources, monkeypatch: pytest.MonkeyPatch
+    resources: Resources, channel: InterruptedChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """200 CNY were approved and 150 USD are asked: held, and held again, until somebody approves dollars."""
+    channel.show("77", ServiceStatus.PAID, paid=Money(100))
     request = to_json(planned("A-1").request)
     ordered(resources, request=request, freight_approved_minor=200_00, freight_currency="CNY")
     resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.PAID, writes=Columns({"paid_minor": 100}))])
@@ -188,7 +190,9 @@ async def test_freight_approved_in_one_currency_is_none_in_another(
     monkeypatch.setattr(render_freight, "render", render)
     for _ in range(2):
         orders = resources.ledger.orders(["A-1"])
-        assert await render_freight.render_freights.fn(resources, orders, Found(), label="1 of 1") == {}
+        chosen: Found[str, ChosenFreight] = Found()
+        await render_freight.render_freights.fn(resources, Step.of(orders), chosen, label="1 of 1")
+        assert not chosen
         order = resources.ledger.orders(["A-1"])["A-1"]
         assert (order.state, order.reason) == (
             OrderState.HELD,

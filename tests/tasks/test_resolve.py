@@ -26,6 +26,7 @@ from tasks.open_questions import open_questions
 from tasks.pay import pay_orders
 from tasks.resolve import resolve
 from tasks.resources import Resources
+from tasks.steps import Step
 from tasks.unrecorded import find_unrecorded
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
@@ -232,7 +233,7 @@ async def test_not_paid_never_leads_to_a_second_payment(
     clock.advance(10**5)
     assert (await say(resources, ResolutionKind.NOT_PAID)).state is OrderState.ORDERED
     channel.show("77", ServiceStatus.PAID, paid=Money(100))
-    await pay_orders.fn(resources, {"A-1": order(resources)}, label="1 of 1")
+    await pay_orders.fn(resources, Step.of({"A-1": order(resources)}), label="1 of 1")
     assert (order(resources).state, channel.payments) == (OrderState.PAID, [])
 
 
@@ -266,7 +267,7 @@ async def test_a_payment_that_the_service_dropped_is_made_again(
         "ann answered: --not-paid. The service dropped the payment it had accepted; run again to pay",
     )
     next_run.offerings = resources.offerings
-    await pay_orders.fn(next_run, {"A-1": held}, label="1 of 1")
+    await pay_orders.fn(next_run, Step.of({"A-1": held}), label="1 of 1")
     assert (order(resources).state, channel.payments) == (OrderState.PAID, ["77"])
     assert [effect.key for effect in resources.ledger.effects_of(["A-1"])][1:] == ["A-1:pay", "A-1:pay:2"]
 
@@ -392,7 +393,7 @@ async def test_an_order_of_another_ledger_is_taken_on_with_what_it_may_cost(
     assert (adopted.state, adopted.order_id, adopted.payable) == (OrderState.ORDERED, "77", Money(100))
     assert resources.ledger.claim(intents("A-1"), lease=resources.lease).won == {}
     assert resources.ledger.committed_in("batch") == 100
-    await pay_orders.fn(resources, {"A-1": adopted}, label="1 of 1")
+    await pay_orders.fn(resources, Step.of({"A-1": adopted}), label="1 of 1")
     assert channel.payments == ["77"]
 
 

@@ -1,0 +1,173 @@
+"""A step of a chunk: each order is worked on as soon as it comes, and goes on as soon as it is through."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from connectors.concurrently import together, unless
+from connectors.ledger.records import OrderRecord
+from tasks.arrivals import Arrivals
+from tasks.resources import Resources
+from tasks.retrying import TryAgain
+
+Orders = Mapping[str, OrderRecord]
+MOST_TOGETHER = 20
+"""So many orders are looked at together: who waits for one slow answer should be few."""
+
+
+def always(_order: OrderRecord) -> bool:
+    """A step for every order."""
+    return True
+
+
+def nowhere(*_order_refs: str) -> None:
+    """There is no further step."""
+
+
+class Step:
+    """The orders that come to a step of a chunk, those that it `is_for` as they stood when they came.
+
+    Coming says that nothing more happens to an order in the step before, and not that this one has work with it. Who is
+    through goes on (`then`). One object serves all tries of the step's task; it is no collection, so that Prefect does
+    not walk it (`tasks/opaque.py`).
+    """
+
+    def __init__(
+        self,
+        expected: Iterable[str],
+        *,
+        is_for: Callable[[OrderRecord], bool] = always,
+        then: Callable[..., None] = nowhere,
+    ) -> None:
+        self.given: dict[str, OrderRecord] = {}
+        self._is_for = is_for
+        self._then = then
+        self._arrivals = Arrivals(expected)
+        self._under_way: set[str] = set()
+        self.come = self._arrivals.come
+        self.begin: Callable[[Coroutine[Any, Any, None]], object] = asyncio.create_task
+
+    @classmethod
+    def of(cls, orders: Orders) -> Step:
+        """A step for these, which are here."""
+        step = cls(())
+        step.given |= orders
+        return step
+
+    def through(self, *order_refs: str) -> None:
+        """Nothing more happens to these in this step, in no try."""
+        for ref in order_refs:
+            self.given.pop(ref, None)
+        self._then(*order_refs)
+
+    def end(self) -> None:
+        """Nothing more happens in this step."""
+        self._arrivals.all_come()
+        self.through(*self._arrivals.take(), *self.given)
+
+    async def has_work(self, resources: Resources) -> bool:
+        """Wait for the first order that the step is for; False when all have come and there is none."""
+        while not self.given and await self._take_in(resources):
+            pass
+        return bool(self.given)
+
+    async def each_group(
+        self, resources: Resources, work: Callable[[Orders], Awaitable[None]], *, reads: bool = False
+    ) -> None:
+        """One try: do `work` on what has come, marketplace by marketplace and without waiting for those before.
+
+        A step that `reads` makes a group when there is a place for a call: while those are rare, groups become large.
+        Raises the first `TryAgain` once nothing is under way any more.
+        """
+        again: list[TryAgain] = []
+        stopped = asyncio.Event()
+        self._under_way = set()
+
+        async def one(group: Orders) -> None:
+            try:
+                await work(group)
+                self.through(*group)
+            except TryAgain as error:
+                again.append(error)
+                stopped.set()
+
+        async with together() as crew:
+            self.begin = crew.create_task
+            while await unless(stopped, self._has_more(resources)):
+                if reads:
+                    await unless(stopped, resources.places.free())
+                if not stopped.is_set():
+                    crew.create_task(one(self._group(MOST_TOGETHER if reads else 0)))
+        if again:
+            raise again[0]
+
+    async def _has_more(self, resources: Resources) -> bool:
+        """Wait until there is somebody whom this try has not yet worked on."""
+        while not (more := self.given.keys() - self._under_way) and await self._take_in(resources):
+            pass
+        return bool(more)
+
+    def _group(self, most: int) -> dict[str, OrderRecord]:
+        """Some whom this try has not yet worked on, of one marketplace."""
+        waiting = [order for ref, order in self.given.items() if ref not in self._under_way]
+        group = [order for order in waiting if order.marketplace is waiting[0].marketplace]
+        made = {order.order_ref: order for order in group[: most or None]}
+        self._under_way |= made.keys()
+        return made
+
+    async def _take_in(self, resources: Resources) -> bool:
+        """Wait for whoever comes next, and take in those that the step is for; False when all have come."""
+        if not await self._arrivals.wait():
+            return False
+        come = list(self._arrivals.here)
+        orders = await resources.desk.orders(come)
+        self._arrivals.take(len(come))
+        mine = {ref: order for ref, order in orders.items() if self._is_for(order)}
+        self.given |= mine
+        self.through(*(ref for ref in come if ref not in mine))
+        return True
+
+
+class Together:
+    """What orders of a step do together: a batch begins when it is full, or a moment after its first came."""
+
+    def __init__(self, step: Step, do: Callable[[list[str]], Awaitable[None]], *, most: int, within_s: float) -> None:
+        self._step = step
+        self._do = do
+        self._most = most
+        self._within_s = within_s
+        self._filling: list[str] = []
+        self._full = asyncio.Event()
+        self._done: asyncio.Future[None] | None = None
+
+    async def __call__(self, order_ref: str) -> None:
+        """Return, or raise, when the batch has ended that this order is in."""
+        if self._done is None:
+            self._filling, self._full = [], asyncio.Event()
+            self._done = asyncio.get_running_loop().create_future()
+            self._step.begin(self._begin(self._filling, self._full, self._done))
+        done = self._done
+        self._filling.append(order_ref)
+        if len(self._filling) >= self._most:
+            self._full.set()
+            self._done = None
+        await asyncio.shield(done)
+
+    async def _begin(self, batch: list[str], full: asyncio.Event, done: asyncio.Future[None]) -> None:
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._within_s):
+                    await full.wait()
+            self._done = None if self._done is done else self._done
+            await self._do(batch)
+        except Exception as error:  # noqa: BLE001 - each of the orders hears it
+            done.set_exception(error)
+            done.exception()
+        except BaseException:
+            done.cancel()
+            raise
+        else:
+            done.set_result(None)
