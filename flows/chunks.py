@@ -85,8 +85,8 @@ async def side_by_side(
 ) -> None:
     """Do the work on each slice, with its label, many at once, begun in order while it makes sense.
 
-    The work calls what it gets third with how many more items are through (one), and so lets the next slice begin while a slow one
-    of its own is awaited. The first exception cancels the rest and comes out as itself: this is for reads.
+    The work calls what it gets third with how many more items are through (one), and so lets the next slice begin while
+    a slow one of its own is awaited. The first exception cancels the rest, and comes out as itself when all have ended.
     """
     window = Window(ORDERS_A_CALL * resources.concurrency)
 

@@ -36,7 +36,7 @@ class Arrivals:
 
     def back(self, order_refs: Iterable[str]) -> None:
         """These have come and could not be worked on yet: they are in the next group again."""
-        self._here[:0] = order_refs
+        self.here[:0] = order_refs
         self._news.set()
 
     def all_come(self) -> None:

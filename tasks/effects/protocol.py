@@ -186,7 +186,7 @@ async def _round(chunk: _Chunk, intents: Sequence[Intent], limits: SpendLimits |
         reach(BEFORE_INTENT, chunk.kind.action)
         claimed = await resources.desk.claim(intents, lease=resources.lease, limits=limits)
         reach(AFTER_INTENT, chunk.kind.action)
-        won = list(claimed.won.values())
+        won = [claimed.won[one.order_ref] for one in intents if one.order_ref in claimed.won]
         try:
             _require_none_passed_over(chunk, claimed, slots)
             await _send_all(chunk, won)

@@ -52,8 +52,8 @@ MUTANTS = (
         edits=(
             Edit(
                 file=EFFECTS,
-                old="        won = list(claimed.won.values())\n",
-                new="        won = list(claimed.won.values())\n"
+                old="        won = [claimed.won[one.order_ref] for one in intents if one.order_ref in claimed.won]\n",
+                new="        won = [claimed.won[one.order_ref] for one in intents if one.order_ref in claimed.won]\n"
                 "        with resources.ledger.transaction() as connection:\n"
                 "            for record in won:\n"
                 "                connection.exec_driver_sql(f\"DELETE FROM effects WHERE key = '{record.key}'\")\n"
