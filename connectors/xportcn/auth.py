@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 
 import httpx
 
@@ -30,29 +30,35 @@ class SignatureAuth(httpx.Auth):
     def __init__(
         self, settings: XportcnSettings, *, clock: Callable[[], float], nonces: Callable[[], str] = new_nonce
     ) -> None:
-        self._settings = settings
+        self._access_key, self._secret = settings.access_key, settings.access_secret.get_secret_value()
+        self._user_id = settings.user_id
+        self._signs_query = settings.logistics_sign == "signature"
+        self._per_second = 1000 if settings.timestamp_unit == "ms" else 1
         self._clock = clock
         self._nonces = nonces
 
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        timestamp = self._timestamp()
-        nonce = self._nonces()
-        signed = signature(
-            access_key=self._settings.access_key,
-            timestamp=timestamp,
-            nonce=nonce,
-            access_secret=self._settings.access_secret.get_secret_value(),
-        )
-        request.headers["access-key"] = self._settings.access_key
-        request.headers["user-id"] = self._settings.user_id
-        request.headers["timestamp"] = timestamp
-        request.headers["nonce-str"] = nonce
-        request.headers["signature"] = signed
-        logistics = LOGISTICS in request.url.path or request.extensions.get("logistics")  # an override moves paths
-        if logistics and self._settings.logistics_sign == "signature":
-            request.url = request.url.copy_merge_params({"timestamp": timestamp, "sign": signed})
-        yield request
+    def headers(self) -> dict[str, str]:
+        """The five headers of contract 1.3."""
+        timestamp, nonce = str(int(self._clock() * self._per_second)), self._nonces()
+        return {
+            "access-key": self._access_key,
+            "user-id": self._user_id,
+            "timestamp": timestamp,
+            "nonce-str": nonce,
+            "signature": signature(
+                access_key=self._access_key, timestamp=timestamp, nonce=nonce, access_secret=self._secret
+            ),
+        }
 
-    def _timestamp(self) -> str:
-        now = self._clock()
-        return str(int(now * 1000)) if self._settings.timestamp_unit == "ms" else str(int(now))
+    def query(self, headers: Mapping[str, str], path: str, *, is_logistics: bool = False) -> dict[str, str]:
+        """What the query repeats of the headers: nothing but in logistics calls, whose path an override may move."""
+        if self._signs_query and (is_logistics or LOGISTICS in path):
+            return {"timestamp": headers["timestamp"], "sign": headers["signature"]}
+        return {}
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        headers = self.headers()
+        request.headers.update(headers)
+        if query := self.query(headers, request.url.path):
+            request.url = request.url.copy_merge_params(query)
+        yield request

@@ -5,47 +5,37 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import ssl
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from types import TracebackType
 from typing import Any, NoReturn, Self
 from urllib.parse import urlsplit
 
-import aiohttp
-import httpx
-from httpx_aiohttp import AiohttpTransport
 from pydantic import ValidationError
 
 from connectors.settings import MissingSetting, XportcnSettings
 from connectors.xportcn.api import basics
 from connectors.xportcn.api.base import Call, EffectCall, ReadCall, Req, Res
 from connectors.xportcn.auth import SignatureAuth, new_nonce
-from connectors.xportcn.bodies import PACKINGS, Unreadable, read_body
+from connectors.xportcn.bodies import Unreadable
 from connectors.xportcn.envelope import Opened, open_envelope
 from connectors.xportcn.errors import Misconfigured, NotSent, ServiceAway
 from connectors.xportcn.explain import FailedCall, error_of, what_came
 from connectors.xportcn.failures import Failure, Kind, Meaning, is_missed, is_throttled
 from connectors.xportcn.gate import Gate
+from connectors.xportcn.http import TRANSPORT_ERRORS, Http, Received, Transport
 from connectors.xportcn.operations import Envelope, Operation
 from connectors.xportcn.overrides import load_overrides, query_of
-from connectors.xportcn.redaction import hide_signatures, without_signature
+from connectors.xportcn.redaction import without_signature
 from connectors.xportcn.rows import field_of
-from connectors.xportcn.sending import Halted, Send, guard, sending
+from connectors.xportcn.sending import Send, sending
 from connectors.xportcn.waiting import retry_after_s, skew_s, wait_before_retry
 from connectors.xportcn.wire import Bounds, EffectAnswer, Nothing, path_and_query
 from connectors.xportcn.words import LEAST_SECRET, clean, shortened
 from domain.effects import Claim
 
 log = logging.getLogger("xportcn")
-
-# Shorter than the five seconds after which common servers close an idle connection: a close that crosses an effect on
-# the wire leaves it unanswered.
-KEEP_ALIVE_S = 4.0
-TRANSPORT_ERRORS = (httpx.HTTPError, aiohttp.ClientError, OSError, Halted)
 
 
 def allow(claim: Claim) -> None:
@@ -57,7 +47,7 @@ class Answer:
     """What came back over HTTP, opened."""
 
     status: int
-    headers: httpx.Headers
+    headers: Mapping[str, str]
     envelope: Opened | None
 
 
@@ -78,7 +68,7 @@ class XportcnClient:
         clock: Callable[[], float] = time.time,
         nonces: Callable[[], str] = new_nonce,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: Transport | None = None,
         gate: Gate | None = None,
         at_once: int = 0,
     ) -> None:
@@ -94,8 +84,7 @@ class XportcnClient:
         self.gate = gate or Gate(at_once=most, per_second=settings.requests_per_second, sleep=sleep)
         self.gate.attend(self._probe, at_once=most)
         signed = SignatureAuth(settings, clock=clock, nonces=nonces)
-        self._http = _http_client(settings, signed, transport or _aiohttp_transport(settings))
-        hide_signatures()
+        self._http = Http(settings, signed, transport)
 
     async def __aenter__(self) -> Self:
         return self
@@ -171,12 +160,12 @@ class XportcnClient:
     async def _attempt(self, call: Call[Req, Res], request: Req, send: Send) -> Res | FailedCall:
         started = time.perf_counter()
         result = await self._exchange(call, request, send)
-        if isinstance(result, Answer):
-            _log(self._as_called(call), started, result.status, result.envelope.request_id if result.envelope else "")
-            judged = self._judge(call, result)
-        else:
-            _log(self._as_called(call), started, result.failure.kind, "")
-            judged = result
+        if log.isEnabledFor(logging.DEBUG):
+            _log(self._as_called(call), time.perf_counter() - started, result)
+        if isinstance(result, FailedCall):
+            self._tell_gate(result)
+            return result
+        judged = self._judge(call, result)
         self._tell_gate(judged)
         return judged
 
@@ -195,32 +184,29 @@ class XportcnClient:
         try:
             with sending(send):
                 async with asyncio.timeout(self.settings.timeout_s):
-                    response = await self._http.send(self._built(call, request), stream=True)
-                    async with aclosing(response):
-                        packed_as = response.headers.get("content-encoding", "")
-                        body = await read_body(packed_as, response.aiter_bytes(), self.settings.most_answer_mb)
+                    received = await self._sent(call, request)
         except TRANSPORT_ERRORS as error:
             if send.denied is not None:
                 _raise_denied(call, send.denied)
             return self._broken(call, send, error)
         except Unreadable as error:
             return self._unreadable(call, str(error))
-        return Answer(response.status_code, response.headers, open_envelope(body, self._secrets))
+        return Answer(received.status, received.headers, open_envelope(received.body, self._secrets))
 
-    def _built(self, call: Call[Req, Res], request: Req) -> httpx.Request:
-        operation, renames = self._as_called(call), self.overrides.of(call.operation).request
-        logistics = {"logistics": operation.envelope is Envelope.B}
+    async def _sent(self, call: Call[Req, Res], request: Req) -> Received:
+        override = self.overrides.of(call.operation)
+        operation, to_service = override.operation, override.request.to_service
+        is_logistics = operation.envelope is Envelope.B
         if operation.method == "GET":
             path, query = path_and_query(operation.path, query_of(request, call.operation))
-            return self._http.build_request("GET", path, params=renames.to_service(query), extensions=logistics)
-        json_type, body = {"content-type": "application/json"}, renames.to_service(request.body())
-        return self._http.build_request("POST", operation.path, content=body, headers=json_type, extensions=logistics)
+            return await self._http.exchange("GET", path, query=to_service(query), is_logistics=is_logistics)
+        body = to_service(request.body())
+        return await self._http.exchange("POST", operation.path, body=body, is_logistics=is_logistics)
 
     def _as_called(self, call: Call[Req, Res]) -> Operation:
         return self.overrides.of(call.operation).operation
 
     def _broken(self, call: Call[Req, Res], send: Send, error: Exception) -> FailedCall:
-        # Only the cause tells a time-out: the transport calls a dropped connection one too.
         timed_out = isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError)
         told = str(error) or type(error).__name__
         words = shortened(clean(without_signature(told), self._secrets))
@@ -230,7 +216,7 @@ class XportcnClient:
             failure=Failure(
                 kind=Kind.TIMED_OUT if timed_out else Kind.BROKEN, effect=call.operation.effect, sent=send.written
             ),
-            words=f"{self.settings.timeout_s:g} s" if isinstance(error, TimeoutError) else words,
+            words=f"{self.settings.timeout_s:g} s" if type(error) is TimeoutError else words,
             cause=error if words == told else None,  # a traceback would print what the words leave out
         )
 
@@ -297,36 +283,6 @@ def _address(settings: XportcnSettings) -> str:
     return f"{parts.scheme}://{parts.hostname}{port}"
 
 
-def _http_client(settings: XportcnSettings, auth: httpx.Auth, transport: httpx.AsyncBaseTransport) -> httpx.AsyncClient:
-    """The environment's proxies and netrc are left alone: a proxy may repeat what must be sent once."""
-    return httpx.AsyncClient(
-        base_url=settings.base_url,
-        auth=auth,
-        transport=transport,
-        headers={"accept-encoding": ", ".join(PACKINGS)},
-        timeout=httpx.Timeout(None, connect=settings.connect_timeout_s),
-        trust_env=False,
-    )
-
-
-@cache
-def _trusted() -> ssl.SSLContext:
-    """The certificates that are trusted, read once a process: that takes ten milliseconds."""
-    return httpx.create_ssl_context()
-
-
-def _aiohttp_transport(settings: XportcnSettings) -> AiohttpTransport:
-    def session() -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
-            ssl=_trusted(), limit=settings.max_connections + 1, keepalive_timeout=KEEP_ALIVE_S
-        )
-        return aiohttp.ClientSession(
-            connector=connector, trace_configs=[guard()], cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
-        )
-
-    return AiohttpTransport(verify=_trusted(), client=session)
-
-
 def _require_claims(call: EffectCall[Any, Any], claims: Sequence[Claim]) -> None:
     name, keys = call.operation.name, {claim.key for claim in claims}
     if not claims or len(keys) < len(claims):
@@ -360,9 +316,11 @@ def _secrets(settings: XportcnSettings) -> tuple[str, ...]:
     return tuple(sorted((text for text in known if len(text) >= LEAST_SECRET), key=len, reverse=True))
 
 
-def _log(operation: Operation, started: float, outcome: object, request_id: str) -> None:
-    ms = (time.perf_counter() - started) * 1000
+def _log(operation: Operation, seconds: float, result: Answer | FailedCall) -> None:
+    outcome, request_id = result.failure.kind if isinstance(result, FailedCall) else result.status, ""
+    if isinstance(result, Answer) and result.envelope:
+        request_id = result.envelope.request_id
     log.debug(
         "%s: %s %s -> %s in %.0f ms, request %s",
-        operation.name, operation.method, operation.path, outcome, ms, request_id or "-",
+        operation.name, operation.method, operation.path, outcome, seconds * 1000, request_id or "-",
     )  # fmt: skip

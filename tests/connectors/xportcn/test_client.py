@@ -353,7 +353,7 @@ async def test_nothing_secret_is_logged(service: FakeService, caplog: pytest.Log
     text = caplog.text
     assert "POST /open/pp/logistics/orderEstimateFreight -> 200 in" in text
     assert f"request {'r' * 32}" in text
-    assert "sign=***" in text
+    assert "sign=" not in text
     for secret in ("key-for-logs", "secret-for-logs", signature):
         assert secret not in text
 

@@ -129,4 +129,4 @@ def test_httpx_is_known_to_two_modules_only() -> None:
     folder = ROOT / "connectors" / "xportcn"
     importing = re.compile(r"^(import|from) (httpx|httpx_aiohttp)\b", re.MULTILINE)
     using = {path.name for path in folder.rglob("*.py") if importing.search(path.read_text(encoding="utf-8"))}
-    assert using == {"auth.py", "client.py"}
+    assert using == {"auth.py", "http.py"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -73,15 +74,19 @@ async def test_an_effect_is_sent_once_and_not_at_all_while_the_service_is_away(s
     assert asked == ["R-1:pay"]
 
 
-async def test_waiting_at_the_gate_is_not_part_of_a_call_s_time_out(service: FakeService) -> None:
+async def test_waiting_at_the_gate_is_not_part_of_a_call_s_time_out(
+    service: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Twelve slow calls through one place take longer together than one may, and all are answered."""
     service.answers(PRODUCT, lambda: ok({"itemId": 1}))
-
-    async def slow(call: object) -> None:
-        await asyncio.sleep(0.05)
-
     async with client_of(service.url, gate=Gate(at_once=1), timeout_s=0.4) as client:
-        client._http.event_hooks = {"request": [slow], "response": []}
+        exchange = client._http.exchange
+
+        async def slow(*asked: Any, **further: Any) -> Any:
+            await asyncio.sleep(0.05)
+            return await exchange(*asked, **further)
+
+        monkeypatch.setattr(client._http, "exchange", slow)
         answers = await asyncio.gather(*(client.read(taobao_product.PRODUCT, ITEM) for _ in range(12)))
     assert [answer.item_id for answer in answers] == ["1"] * 12
     assert paths(service) == [PRODUCT] * 12
