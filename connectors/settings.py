@@ -101,6 +101,9 @@ class XportcnSettings(Settings):
     connect_timeout_s: float = Field(5, gt=0)
     timeout_s: float = Field(30, gt=0, description="For one whole call, connecting included")
     max_connections: int = Field(32, ge=1)
+    fixed_concurrency: bool = Field(
+        default=False, description="Make as many calls at once as allowed also while the service gets slower by it"
+    )
     retries: int = Field(4, ge=0, description="Further tries of a call that changes nothing")
     most_cny: int = Field(
         10_000_000,

@@ -162,6 +162,7 @@ def _gate(settings: SourcingSettings, xportcn: XportcnSettings, at_once: int) ->
         patience_s=settings.patience_s,
         first_patience_s=settings.first_patience_s,
         per_second=xportcn.requests_per_second,
+        is_fixed=xportcn.fixed_concurrency,
     )
     gate.told = tell_of_waiting
     return gate

@@ -81,7 +81,9 @@ class XportcnClient:
         self._secrets = _secrets(settings)
         self._bounds = Bounds(most_minor=settings.most_cny * 100)
         most = min(at_once or settings.max_connections, settings.max_connections)
-        self.gate = gate or Gate(at_once=most, per_second=settings.requests_per_second, sleep=sleep)
+        self.gate = gate or Gate(
+            at_once=most, per_second=settings.requests_per_second, is_fixed=settings.fixed_concurrency, sleep=sleep
+        )
         self.gate.attend(self._probe, at_once=most)
         signed = SignatureAuth(settings, clock=clock, nonces=nonces)
         self._http = Http(settings, signed, transport)
@@ -158,21 +160,23 @@ class XportcnClient:
         return not isinstance(judged, FailedCall) or not is_missed(judged.failure)
 
     async def _attempt(self, call: Call[Req, Res], request: Req, send: Send) -> Res | FailedCall:
-        started = time.perf_counter()
+        started = self.gate.now()
         result = await self._exchange(call, request, send)
+        seconds = self.gate.now() - started
         if log.isEnabledFor(logging.DEBUG):
-            _log(self._as_called(call), time.perf_counter() - started, result)
+            _log(self._as_called(call), seconds, result)
         if isinstance(result, FailedCall):
             self._tell_gate(result)
             return result
         judged = self._judge(call, result)
-        self._tell_gate(judged)
+        if isinstance(judged, FailedCall):
+            self._tell_gate(judged)
+        else:
+            self.gate.heard(call.operation.path, seconds)
         return judged
 
-    def _tell_gate(self, result: object) -> None:
-        if not isinstance(result, FailedCall):
-            self.gate.heard()
-        elif is_throttled(result.failure):
+    def _tell_gate(self, result: FailedCall) -> None:
+        if is_throttled(result.failure):
             self.gate.throttled(result.retry_after_s)
         elif is_missed(result.failure):
             self.gate.missed(what_came(result))

@@ -11,15 +11,15 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from connectors.xportcn.errors import ServiceAway
-from connectors.xportcn.limits import TokenBucket
+from connectors.xportcn.limits import Ceiling, TokenBucket
 
 Probe = Callable[[], Awaitable[bool]]
 SUSPECT = 4
@@ -61,8 +61,14 @@ def untold(news: GateNews) -> None:
     """Nobody listens."""
 
 
+_Queue = deque[asyncio.Future[None]]
+
+
 class Gate:
     """Bounds and holds back the calls to one address; never more than `at_once` are in flight.
+
+    Fewer while the service throttles or gets slower with more of them (`Ceiling`), unless it `is_fixed` how many.
+    Who holds a lease goes before those who don't.
 
     Waits for a service that is away `patience_s` since its last good answer, and `first_patience_s` while it has never
     given one; 0: not at all, each call fails by itself. `per_second` calls at most, 0 is no limit.
@@ -75,12 +81,13 @@ class Gate:
         patience_s: float = 0.0,
         first_patience_s: float | None = None,
         per_second: float = 0.0,
+        is_fixed: bool = False,
         clock: Callable[[], float] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         luck: Callable[[], float] = random.random,
     ) -> None:
         self.told: Callable[[GateNews], None] = untold
-        self._most = at_once
+        self._is_fixed = is_fixed
         self._patience_s = patience_s
         self._first_patience_s = patience_s if first_patience_s is None else first_patience_s
         self._clock = clock or _loop_time
@@ -91,8 +98,9 @@ class Gate:
         self._give_up_at: float | None = None
 
         self._in_flight = 0
-        self._size = at_once
-        self._queue: deque[asyncio.Future[None]] = deque()
+        self._ceiling = self._ceiling_of(at_once)
+        self._size = self._ceiling.now
+        self._queues: tuple[_Queue, _Queue] = (deque(), deque())
 
         self._heard_ever = False
         self._trouble_since: float | None = None
@@ -165,26 +173,16 @@ class Gate:
 
     # what the client asks and tells
 
-    @asynccontextmanager
-    async def passing(self, *, holds_lease: bool) -> AsyncIterator[None]:
+    def passing(self, *, holds_lease: bool) -> _Passing:
         """A place among the calls in flight. Raises `ServiceAway` instead of a long wait, where that is not wanted."""
-        await self._bucket.take()
-        while True:
-            await (self.opened() if _is_patient.get() and not holds_lease else self._opened_soon())
-            await self._seat()
-            if not self.closed:
-                break
-            self._leave()
-        try:
-            yield
-        finally:
-            self._leave()
+        return _Passing(self, holds_lease=holds_lease)
 
     def attend(self, probe: Probe, *, at_once: int) -> None:
         """A client uses the gate: `probe` makes one cheap call past it and says whether the service answered."""
         self._probes.append(probe)
-        self._most = at_once
-        self._size = min(self._size, at_once) if self._strain else at_once
+        if self._ceiling.most != at_once:
+            self._ceiling = self._ceiling_of(at_once)
+        self._size = min(self._size, at_once) if self._heard_ever or self._strain else self._ceiling.now
 
     def desert(self, probe: Probe) -> None:
         """The client is gone."""
@@ -192,17 +190,17 @@ class Gate:
         if not self._probes and self._watch is not None:
             self._watch.cancel()
 
-    def heard(self) -> None:
-        """A call was answered: the service is there."""
+    def heard(self, kind: str = "", seconds: float = 0.0) -> None:
+        """A call of a kind was answered after so many seconds: the service is there."""
+        self._ceiling.answered(kind, seconds)
         self._heard_ever = True
         self._missed = 0
         self._strain = max(0, self._strain - 1)
         if self._watch is None and self._pause_s() <= 0:
             self._trouble_since = None
             self._tell_back()
-        if self._size < self._most:
-            self._size += 1
-            self._admit()
+        self._size = min(self._size + 1, self._ceiling.now)
+        self._admit()
 
     def missed(self, words: str) -> None:
         """A call was not answered, or only by what stands before the service."""
@@ -239,8 +237,11 @@ class Gate:
         if self._trouble_since is None:
             self._trouble_since = self._clock()
 
+    def _ceiling_of(self, at_once: int) -> Ceiling:
+        return Ceiling(at_once, clock=self._clock, is_fixed=self._is_fixed)
+
     def _pause_s(self) -> float:
-        return max(0.0, self._not_before - self._clock())
+        return max(0.0, self._not_before - self._clock()) if self._not_before else 0.0
 
     def _ends_at(self) -> float:
         """When patience is used up, as things stand."""
@@ -283,12 +284,21 @@ class Gate:
         finally:
             waiting.cancel()
 
-    async def _seat(self) -> None:
-        if self._in_flight < self._size and not self._queue:
+    async def _enter(self, *, holds_lease: bool) -> None:
+        await self._bucket.take()
+        while True:
+            await (self.opened() if _is_patient.get() and not holds_lease else self._opened_soon())
+            await self._seat(self._queues[not holds_lease])
+            if not self.closed:
+                return
+            self._leave()
+
+    async def _seat(self, queue: _Queue) -> None:
+        if self._in_flight < self._size and not any(self._queues):
             self._in_flight += 1
             return
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.append(place)
+        queue.append(place)
         try:
             await place
         except asyncio.CancelledError:
@@ -301,10 +311,11 @@ class Gate:
         self._admit()
 
     def _admit(self) -> None:
-        while self._queue and self._in_flight < self._size:
-            if not (place := self._queue.popleft()).done():
-                self._in_flight += 1
-                place.set_result(None)
+        for queue in self._queues:
+            while queue and self._in_flight < self._size:
+                if not (place := queue.popleft()).done():
+                    self._in_flight += 1
+                    place.set_result(None)
 
     async def _come_back(self) -> None:
         """Probe until the service answers or patience is used up."""
@@ -328,7 +339,7 @@ class Gate:
         self._heard_ever, self._missed, self._trouble_since = True, 0, None
         if self._is_away:
             self._is_away = False
-            self._size = min(2, self._most)
+            self._size = min(2, self._ceiling.now)
         self._tell_back()
 
     def _tell_back(self) -> None:
@@ -339,6 +350,22 @@ class Gate:
     def _tell(self, why: str, next_try_s: float) -> None:
         self._has_told = True
         self.told(GateNews(why, self._clock() - (self._trouble_since or self._clock()), next_try_s))
+
+
+class _Passing:
+    """What `Gate.passing` is entered with."""
+
+    __slots__ = ("_gate", "_holds_lease")
+
+    def __init__(self, gate: Gate, *, holds_lease: bool) -> None:
+        self._gate = gate
+        self._holds_lease = holds_lease
+
+    async def __aenter__(self) -> None:
+        await self._gate._enter(holds_lease=self._holds_lease)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._gate._leave()
 
 
 def _loop_time() -> float:

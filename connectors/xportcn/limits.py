@@ -1,12 +1,17 @@
-"""How fast this process may call: a token bucket."""
+"""How fast this process may call, a token bucket, and how many calls at once the service takes without slowing down."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 
 BURST_S = 1.0
+WINDOW_S, ENOUGH = 0.5, 20
+LEAST_AT_ONCE = 4
+FAR, NEAR_S = 2.0, 0.25
+"""An answer is slow that takes more than twice as long as it did, and a quarter of a second more: less may be us."""
 
 
 class TokenBucket:
@@ -36,3 +41,48 @@ class TokenBucket:
         self._next = max(self._next, now - self._burst) + self._interval
         if self._next > now:
             await self._sleep(self._next - now)
+
+
+class Ceiling:
+    """How many calls at once: half at first, doubled while answers come as fast as they did, fewer when they don't.
+
+    Judged in windows of time. Calls of one kind are compared with each other by their lower quartile, so neither a
+    straggler counts nor a kind that is slow by nature. A quarter less, where slow kinds made most of the calls; after
+    that one more a window. If answers are as slow with fewer calls, it is not our doing: that is what is normal now.
+    """
+
+    def __init__(self, most: int, *, clock: Callable[[], float] = time.monotonic, is_fixed: bool = False) -> None:
+        self.most = most
+        self.now = most if is_fixed else max(min(most, LEAST_AT_ONCE), most // 2)
+        self._is_fixed = is_fixed
+        self._clock = clock
+        self._since = clock()
+        self._count = 0
+        self._was_slow = False
+        self._normal: dict[str, float] = {}
+        self._before: dict[str, float] = {}
+        self._seen: defaultdict[str, list[float]] = defaultdict(list)
+
+    def answered(self, kind: str, seconds: float) -> None:
+        """An answer came after so many seconds. What was asked before this window says nothing of it."""
+        if self._is_fixed or self._clock() - seconds < self._since:
+            return
+        self._seen[kind].append(seconds)
+        self._count += 1
+        if self._count >= ENOUGH and self._clock() - self._since >= WINDOW_S:
+            self._judge({kind: sorted(seen)[len(seen) // 4] for kind, seen in self._seen.items()})
+            self._seen.clear()
+            self._count, self._since = 0, self._clock()
+
+    def _judge(self, taken: dict[str, float]) -> None:
+        slow = [kind for kind in taken if taken[kind] > FAR * self._normal.get(kind, taken[kind]) + NEAR_S]
+        if sum(len(self._seen[kind]) for kind in slow) * 2 <= self._count:
+            self._normal |= {kind: min(seconds, self._normal.get(kind, seconds)) for kind, seconds in taken.items()}
+            self.now = min(self.most, self.now + 1 if self._was_slow else self.now * 2)
+            self._before = {}
+        elif all(taken[kind] > 0.9 * self._before.get(kind, float("inf")) for kind in slow):
+            self._normal |= taken
+            self.now, self._was_slow, self._before = self.most, False, {}
+        else:
+            self.now = max(min(self.most, LEAST_AT_ONCE), self.now * 3 // 4)
+            self._was_slow, self._before = True, taken
