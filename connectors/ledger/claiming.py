@@ -7,35 +7,30 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Executable, bindparam, select
+from sqlalchemy import Connection, Executable, bindparam, select
 
-from connectors.ledger.moving import change_order
+from connectors.ledger.many import one_of
+from connectors.ledger.moving import STANDING, Moving
 from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, SpendLimits
-from connectors.ledger.schema import effects, orders
+from connectors.ledger.schema import STATUS_OF_THESE, effects
 from connectors.ledger.spending import COUNTS_AS_SPENT, without_room
 from connectors.ledger.transactions import Transactions
 from domain.effects import OPEN, SPENDING, TAKING_BACK, Action, EffectStatus, effect_key
 from domain.states import OrderState
 
-_REFS: BindParameter[Any] = bindparam("refs", expanding=True)
+_ASKED = one_of(effects.c.order_ref, "refs")
 _OPPOSED = {**dict.fromkeys(SPENDING, TAKING_BACK), **dict.fromkeys(TAKING_BACK, SPENDING)}
 _OPPOSING = select(effects.c.order_ref).where(
-    effects.c.order_ref.in_(_REFS),
-    effects.c.status.in_(OPEN),
-    effects.c.action.in_(bindparam("actions", expanding=True)),
+    _ASKED,
+    STATUS_OF_THESE.in_(OPEN),
+    one_of(effects.c.action, "actions"),
 )
 _MAKING = select(effects).where(
-    effects.c.order_ref.in_(_REFS),
+    _ASKED,
     effects.c.action.in_((Action.CREATE, Action.CART)),
-    effects.c.status.in_(COUNTS_AS_SPENT),
+    STATUS_OF_THESE.in_(COUNTS_AS_SPENT),
 )
-STANDING = (
-    select(orders.c.order_ref, orders.c.batch_id, orders.c.state, orders.c.plan_hash)
-    .where(orders.c.order_ref.in_(_REFS))
-    .order_by(orders.c.order_ref)
-    .with_for_update()
-)
-"""How orders (`refs`) stand; locks them until the commit, always in one order, so that two runs never deadlock."""
+_ATTEMPTS = select(effects).where(_ASKED, effects.c.action == bindparam("action")).order_by(effects.c.attempt)
 
 
 def claim_each(
@@ -102,9 +97,11 @@ def _within(
     """The intents that the limits have room for; the others' orders are held."""
     reasons = without_room(connection, intents, limits, now)
     what = "ordered, not paid: " if intents[0].action is Action.PAY else ""
-    for order_ref, reason in reasons.items():
-        change = OrderChange(order_ref=order_ref, state=OrderState.HELD, reason=f"{what}{reason}")
-        change_order(ledger, connection, change)
+    if reasons:
+        moving = Moving(ledger, connection, reasons)
+        for order_ref, reason in reasons.items():
+            moving.change(OrderChange(order_ref=order_ref, state=OrderState.HELD, reason=f"{what}{reason}"))
+        moving.write()
     return [intent for intent in intents if intent.order_ref not in reasons]
 
 
@@ -152,13 +149,8 @@ def slot_of(intent: Intent) -> str:
 
 def latest_attempts(connection: Connection, intents: Sequence[Intent]) -> dict[str, EffectRecord]:
     """The newest effect of each slot of these orders and this action."""
-    refs = [intent.order_ref for intent in intents]
-    statement = (
-        select(effects)
-        .where(effects.c.order_ref.in_(refs), effects.c.action == intents[0].action)
-        .order_by(effects.c.attempt)
-    )
-    return {record.slot: record for record in effect_records(connection, statement)}
+    given = {"refs": [intent.order_ref for intent in intents], "action": intents[0].action}
+    return {record.slot: record for record in effect_records(connection, _ATTEMPTS, given)}
 
 
 def intent_row(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from functools import cache, lru_cache
+from typing import Any, TypeVar, cast
 
+import orjson
 from pydantic import TypeAdapter
 
 T = TypeVar("T")
 
-_ADAPTERS: dict[object, TypeAdapter[Any]] = {}
+DECODED_AT_ONCE = 2_000
 
 
 def to_json(value: object) -> Any:
@@ -18,11 +20,28 @@ def to_json(value: object) -> Any:
 
 def from_json(kind: type[T], value: Any) -> T:
     """A domain dataclass from plain JSON values."""
-    made: T = _adapter(kind).validate_python(value)
-    return made
+    return cast(T, _adapter(kind).validate_python(value))
+
+
+def from_text(kind: type[T], text: str) -> T:
+    """A domain object from a column as it stands; orders are read again and again, and all it is made of is frozen."""
+    return cast(T, _decoded(cast(Any, kind), text))
+
+
+def as_text(value: Any) -> str:
+    """Plain JSON values as a column has them."""
+    return orjson.dumps(value).decode()
+
+
+@lru_cache(maxsize=DECODED_AT_ONCE)
+def _decoded(kind: Any, text: str) -> Any:
+    return _adapter(kind).validate_json(text)
 
 
 def _adapter(kind: Any) -> TypeAdapter[Any]:
-    if kind not in _ADAPTERS:
-        _ADAPTERS[kind] = TypeAdapter(kind)
-    return _ADAPTERS[kind]
+    return _made(kind)
+
+
+@cache
+def _made(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)

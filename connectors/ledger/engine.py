@@ -15,6 +15,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, OperationalError
 
 from connectors.crash_points import UnknownCrashPoint, is_armed
+from connectors.ledger.codec import as_text
 from connectors.ledger.schema import SCHEMA_VERSION
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -24,6 +25,7 @@ ADDRESSES = (
     "SOURCING_LEDGER_URL (or --to) must be sqlite:////FOLDER/ledger.db or postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
     ", with %40 for an @ in the password. Nothing was sent."
 )
+ONLY_READS = "sourcing_only_reads"
 LOCKED_PATIENCE_S = 60
 """How long to wait for a writer of the file; SQLite has no queue, so one of several busy runs may wait for long."""
 
@@ -40,7 +42,11 @@ def open_engine(url: str) -> Engine:
         raise LedgerUnusable(str(error)) from error
     address = address_of(url)
     try:
-        engine = _sqlite(url) if url.startswith("sqlite") else create_engine(address, pool_pre_ping=True)
+        engine = (
+            _sqlite(url)
+            if url.startswith("sqlite")
+            else create_engine(address, pool_pre_ping=True, json_serializer=as_text)
+        )
     except ArgumentError:
         raise LedgerUnusable(f"the ledger's address {shown(url)} can't be read: {ADDRESSES}") from None
     except (ImportError, OSError) as error:
@@ -175,7 +181,8 @@ def _sqlite(url: str) -> Engine:
         raise LedgerUnusable(f"the ledger {shown(url)} is a folder: give the name of a file in it. Nothing was sent.")
     if database:
         Path(database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": LOCKED_PATIENCE_S, "check_same_thread": False})
+    arguments = {"timeout": LOCKED_PATIENCE_S, "check_same_thread": False}
+    engine = create_engine(url, connect_args=arguments, json_serializer=as_text)
 
     @event.listens_for(engine, "connect")
     def durable(connection: Any, _record: Any) -> None:
@@ -188,7 +195,8 @@ def _sqlite(url: str) -> Engine:
     @event.listens_for(engine, "begin")
     def one_writer(connection: Connection) -> None:
         # a transaction that starts as a reader can't become a writer while another one writes
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        if not connection.get_execution_options().get(ONLY_READS):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
 

@@ -2,64 +2,106 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, Update, bindparam, insert, select, update
 
+from connectors.ledger.many import one_of
 from connectors.ledger.records import OrderChange
 from connectors.ledger.schema import moves, orders
 from connectors.ledger.transactions import Transactions
 from domain.states import OrderState, can_move, is_behind, move
 
 # built once: making a statement costs several times what running it does
-_ORDER_NOW = select(orders.c.state, orders.c.reason).where(orders.c.order_ref == bindparam("ref")).with_for_update()
+STANDING = (
+    select(orders.c.order_ref, orders.c.batch_id, orders.c.state, orders.c.reason, orders.c.plan_hash)
+    .where(one_of(orders.c.order_ref, "refs"))
+    .order_by(orders.c.order_ref)
+    .with_for_update()
+)
+"""How orders (`refs`) stand; locks them until the commit, always in one order, so that two runs never deadlock."""
+_AUDIT = insert(moves)
 _TAKEN_BACK = (OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED)
 
 
-def change_order(
-    ledger: Transactions, connection: Connection, change: OrderChange, *, by: str = "", is_fact: bool = False
-) -> None:
-    """Move an order. What an effect did (`is_fact`) is written down also if the order is elsewhere meanwhile.
+class Moving:
+    """Moves of some orders in one transaction: read and locked at once, written in few statements by `write`."""
 
-    It may have been taken back; or another run saw the effect and went on, and this one only knows of a doubt. What
-    fits neither (a cancellation that was accepted for an order that somebody paid meanwhile) waits for a person.
-    """
-    row = connection.execute(_ORDER_NOW, {"ref": change.order_ref}).one()
-    old = OrderState(row.state)
-    if change.expected is not None and old is not change.expected:
-        return
-    if change.state is not None and is_behind(change.state, old):
-        return  # another run saw more of the order than this one
-    values: dict[str, Any] = {**change.writes.columns, "updated_at": ledger.clock()}
-    # a payment that happened is written down wherever the order stands by now, or it would be made again
-    if is_fact and change.state is not None and not can_move(old, change.state):
+    def __init__(self, ledger: Transactions, connection: Connection, refs: Iterable[str], *, by: str = "") -> None:
+        self._connection = connection
+        self._now = ledger.clock()
+        self._by = by or ledger.owner
+        rows = connection.execute(STANDING, {"refs": {*refs}})
+        self._standing = {row.order_ref: (OrderState(row.state), row.reason) for row in rows}
+        self._written = defaultdict[str, dict[str, Any]](dict)
+        self._told: list[dict[str, Any]] = []
+
+    def change(self, change: OrderChange, *, is_fact: bool = False) -> None:
+        """Move an order. What an effect did (`is_fact`) is written down also if the order is elsewhere meanwhile.
+
+        It may have been taken back; or another run saw the effect and went on, and this one only knows of a doubt. What
+        fits neither (a cancellation that was accepted for an order that somebody paid meanwhile) waits for a person.
+        """
+        old, reason = self._standing[change.order_ref]
+        if change.expected is not None and old is not change.expected:
+            return
+        if change.state is not None and is_behind(change.state, old):
+            return  # another run saw more of the order than this one
+        # a payment that happened is written down wherever the order stands by now, or it would be made again
+        if is_fact and change.state is not None and not can_move(old, change.state):
+            change = self._overtaken(change, old)
+        written = self._written[change.order_ref]
+        written |= change.writes.columns
+        if change.state is None:
+            return
+        written |= {"state": move(old, change.state), "reason": change.reason}
+        self._standing[change.order_ref] = (change.state, change.reason)
+        if (old, reason) != (change.state, change.reason):
+            self.tell(change.order_ref, old, change.state, change.reason)
+
+    def state(self, order_ref: str) -> OrderState:
+        """Where an order stands by now."""
+        return self._standing[order_ref][0]
+
+    def tell(self, order_ref: str, old: str | None, new: str, reason: str) -> None:
+        """Put a move into the audit trail, by this run or by a person."""
+        if old != new or reason:
+            row = {"order_ref": order_ref, "at": self._now, "old_state": old, "new_state": new, "reason": reason}
+            self._told.append({**row, "by": self._by})
+
+    def write(self) -> None:
+        """Write everything that was changed and told, orders that fill the same columns in one statement."""
+        alike = defaultdict[tuple[str, ...], list[dict[str, Any]]](list)
+        for order_ref, written in self._written.items():
+            row = {"at_ref": order_ref, "to_updated_at": self._now}
+            alike[tuple(sorted(written))].append(row | {f"to_{name}": value for name, value in written.items()})
+        for names, rows in alike.items():
+            self._connection.execute(_filling(names), rows)
+        if self._told:
+            self._connection.execute(_AUDIT, self._told)
+
+    def _overtaken(self, change: OrderChange, old: OrderState) -> OrderChange:
         words = f"{change.reason or change.state} (came when the order was {old})"
         overtaken = old in _TAKEN_BACK or change.state is OrderState.UNKNOWN
         if not overtaken and can_move(old, OrderState.HELD):
-            change = replace(change, state=OrderState.HELD, reason=f"{words}: look at it in the console")
-        else:
-            audit(ledger, connection, change.order_ref, old, old, words, by=by)
-            change = replace(change, state=None)
-    if change.state is not None:
-        values |= {"state": move(old, change.state), "reason": change.reason}
-    connection.execute(update(orders).where(orders.c.order_ref == change.order_ref).values(values))
-    if change.state is not None and (old, row.reason) != (change.state, change.reason):
-        audit(ledger, connection, change.order_ref, old, change.state, change.reason, by=by)
+            return replace(change, state=OrderState.HELD, reason=f"{words}: look at it in the console")
+        self.tell(change.order_ref, old, old, words)
+        return replace(change, state=None)
 
 
-def audit(
-    ledger: Transactions,
-    connection: Connection,
-    order_ref: str,
-    old: str | None,
-    new: str,
-    reason: str,
-    *,
-    by: str = "",
-) -> None:
-    """Write a move into the audit trail, by this run or by a person."""
-    if old == new and not reason:
-        return
-    row = {"order_ref": order_ref, "at": ledger.clock(), "old_state": old, "new_state": new, "reason": reason}
-    connection.execute(moves.insert().values({**row, "by": by or ledger.owner}))
+@cache
+def _filling(names: tuple[str, ...]) -> Update:
+    """Writes these columns of one order."""
+    statement = update(orders).where(orders.c.order_ref == bindparam("at_ref"))
+    return statement.values({name: bindparam(f"to_{name}") for name in (*names, "updated_at")})
+
+
+def change_order(ledger: Transactions, connection: Connection, change: OrderChange, *, by: str = "") -> None:
+    """Move one order, in this transaction."""
+    moving = Moving(ledger, connection, [change.order_ref], by=by)
+    moving.change(change)
+    moving.write()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection, bindparam, func, or_, select
+from sqlalchemy import Connection, func, or_, select
 
+from connectors.ledger.many import one_of
 from connectors.ledger.order_facts import NOTHING
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.schema import orders
@@ -20,11 +21,11 @@ _THING = {ORDER_ID: "order", SHIPMENT_ID: "shipment"}
 _NAMED = select(orders.c.order_ref, orders.c.marketplace, orders.c.order_id, orders.c.shipment_order_id)
 _BY_ORDER = _NAMED.where(
     or_(
-        orders.c.order_ref.in_(bindparam("refs", expanding=True)),
-        orders.c.order_id.in_(bindparam("ids", expanding=True)),
+        one_of(orders.c.order_ref, "refs"),
+        one_of(orders.c.order_id, "ids"),
     )
 )
-_BY_SHIPMENT = _NAMED.where(orders.c.shipment_order_id.in_(bindparam("ids", expanding=True)))
+_BY_SHIPMENT = _NAMED.where(one_of(orders.c.shipment_order_id, "ids"))
 
 Name = tuple[str, str, str]  # column, marketplace (empty for shipments), id
 

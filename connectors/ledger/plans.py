@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, select, update
+from sqlalchemy import Executable, select, update
 
-from connectors.ledger.claiming import STANDING
 from connectors.ledger.codec import to_json
-from connectors.ledger.moving import audit, change_order
+from connectors.ledger.many import one_of
+from connectors.ledger.moving import STANDING, Moving, change_order
 from connectors.ledger.records import OrderChange
 from connectors.ledger.repeating import repeating
-from connectors.ledger.schema import effects, orders
+from connectors.ledger.schema import STATUS_OF_THESE, effects, orders
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.transactions import Transactions
 from domain.budget import payable
@@ -27,9 +28,7 @@ from domain.states import OrderState
 NO_TOLERANCE = Decimal(0)
 KEPT_IN_CART = ("order_ref", "batch_id", "marketplace", "state", "reason", "fingerprint")
 # built once: making a statement costs several times what running it does
-_BEGUN = select(effects.c.order_ref).where(
-    effects.c.order_ref.in_(bindparam("refs", expanding=True)), effects.c.status.in_(COUNTS_AS_SPENT)
-)
+_BEGUN = select(effects.c.order_ref).where(one_of(effects.c.order_ref, "refs"), STATUS_OF_THESE.in_(COUNTS_AS_SPENT))
 _ORDERING = _BEGUN.where(effects.c.action == Action.CREATE)
 
 
@@ -77,20 +76,28 @@ def put_rows(ledger: Transactions, rows: Sequence[Mapping[str, Any]]) -> None:
         return
     now = ledger.clock()
     planned = {row["order_ref"]: {**row, "recorded_at": now, "updated_at": now} for row in rows}
-    refs = {"refs": list(planned)}
     with ledger.transaction() as connection:
         # All rows are there and locked before one looks for effects: another run's claim is either seen below or
         # waits for this commit. A row that is not there yet can't be locked, so new orders are written first.
-        write = _new_order(ledger.insert)
-        new = {ref for ref in sorted(planned) if connection.execute(write, planned[ref]).first()}
-        old = {row.order_ref: row.state for row in connection.execute(STANDING, refs)}
-        begun = set(connection.scalars(_BEGUN, refs))
+        ordered = [planned[ref] for ref in sorted(planned)]
+        new = {ref for part in _alike(ordered) for ref in connection.scalars(_new_order(ledger.insert), part)}
+        moving = Moving(ledger, connection, planned)
+        begun = set(connection.scalars(_BEGUN, {"refs": planned}))
+        again = [row for row in ordered if row["order_ref"] not in begun | new]
+        for part in _alike(again):
+            connection.execute(_planning(ledger.insert, frozenset(part[0])), part)
         for ref, row in planned.items():
-            if ref in begun:
-                continue
-            if ref not in new:
-                connection.execute(_planning(ledger.insert, frozenset(row)), row)
-            audit(ledger, connection, ref, None if ref in new else old[ref], row["state"], row["reason"])
+            if ref not in begun:
+                moving.tell(ref, None if ref in new else moving.state(ref), row["state"], row["reason"])
+        moving.write()
+
+
+def _alike(rows: Iterable[Mapping[str, Any]]) -> Iterable[list[Mapping[str, Any]]]:
+    """Rows that fill the same columns, as one statement takes them."""
+    alike = defaultdict[frozenset[str], list[Mapping[str, Any]]](list)
+    for row in rows:
+        alike[frozenset(row)].append(row)
+    return alike.values()
 
 
 @repeating

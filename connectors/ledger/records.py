@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
-from connectors.ledger.codec import from_json
+from connectors.ledger.codec import from_text
 from connectors.ledger.order_facts import NOTHING, Facts
 from domain.budget import start_of_day
 from domain.effects import Action, Claim, EffectStatus, effect_key
@@ -22,6 +22,7 @@ from domain.quotes import Quote
 from domain.service_orders import Shipment
 from domain.states import OrderState
 
+T = TypeVar("T")
 JSON_COLUMNS = ("request", "lines", "offers", "quote", "freight_quote", "shipment")
 
 
@@ -29,7 +30,7 @@ JSON_COLUMNS = ("request", "lines", "offers", "quote", "freight_quote", "shipmen
 class OrderRecord:
     """One row of `orders`. Amounts are minor units of `currency` (goods) or `freight_currency`; times are UTC.
 
-    The JSON columns stand in `stored` as they were read: runs read thousands of orders and look into few of them.
+    The JSON columns stand in `stored` as text: runs read thousands of orders, often, and look into few of them.
     """
 
     order_ref: str
@@ -62,35 +63,39 @@ class OrderRecord:
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> OrderRecord:
         values = dict(row)
-        values["stored"] = {column: values.pop(column) for column in JSON_COLUMNS}
-        values |= {"marketplace": Marketplace(row["marketplace"]), "state": OrderState(row["state"])}
+        values["stored"] = {column: _told(values.pop(column)) for column in JSON_COLUMNS}
+        values["marketplace"], values["state"] = Marketplace(values["marketplace"]), OrderState(values["state"])
         order = cls.__new__(cls)
-        vars(order).update(values)  # a frozen object takes its fields one by one: that would be twice as slow
+        object.__setattr__(order, "__dict__", values)  # a frozen object takes its fields one by one: twice as slow
         return order
 
     @cached_property
     def request(self) -> OrderRequest:
-        return from_json(OrderRequest, self.stored["request"])
+        return from_text(OrderRequest, self.stored["request"])
 
     @cached_property
     def lines(self) -> tuple[OrderLine, ...]:
-        return tuple(from_json(OrderLine, line) for line in self.stored["lines"])
+        return from_text(tuple[OrderLine, ...], self.stored["lines"])
 
     @cached_property
     def offers(self) -> tuple[Offer, ...]:
-        return tuple(from_json(Offer, offer) for offer in self.stored["offers"])
+        return from_text(tuple[Offer, ...], self.stored["offers"])
 
     @cached_property
     def quote(self) -> Quote | None:
-        return from_json(Quote, quote) if (quote := self.stored["quote"]) else None
+        return self._stored(Quote, "quote")
 
     @cached_property
     def freight_quote(self) -> FreightQuote | None:
-        return from_json(FreightQuote, quote) if (quote := self.stored["freight_quote"]) else None
+        return self._stored(FreightQuote, "freight_quote")
 
     @cached_property
     def shipment(self) -> Shipment | None:
-        return from_json(Shipment, shipment) if (shipment := self.stored["shipment"]) else None
+        return self._stored(Shipment, "shipment")
+
+    def _stored(self, kind: type[T], column: str) -> T | None:
+        text = self.stored[column]
+        return None if text is None else from_text(kind, text)
 
     @property
     def sourcing_order(self) -> SourcingOrder:
@@ -137,6 +142,10 @@ class OrderRecord:
     @property
     def tracking_numbers(self) -> list[str]:
         return list(self.shipment.tracking_numbers) if self.shipment else []
+
+
+def _told(stored: str | None) -> str | None:
+    return None if stored == "null" else stored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -120,6 +120,8 @@ effects = Table(
     Column("leaves_by", UtcDateTime),
 )
 Index("ix_effects_status", effects.c.status)
+STATUS_OF_THESE = effects.c.status.concat("")
+"""The status as a second condition: by its index SQLite would go through all effects of a status, to find a few."""
 
 answers = Table(
     "answers",

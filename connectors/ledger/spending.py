@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, exists, func, select
 
+from connectors.ledger.many import one_of
 from connectors.ledger.records import Intent, SpendLimits
 from connectors.ledger.schema import effects, orders
 from domain.budget import Limits, over_budget
@@ -89,6 +90,6 @@ _BACK = func.coalesce(orders.c.refunded_minor, 0)
 _COST = case((_BACK < _OUTLAY, _OUTLAY - _BACK), else_=0)
 _BATCH_TOTAL = _sum(_COST, orders.c.batch_id == bindparam("batch"))
 _DAY_TOTAL = _sum(_OUTLAY, effects.c.intent_at >= bindparam("since"))
-_ASKED = orders.c.order_ref.in_(bindparam("refs", expanding=True))
+_ASKED = one_of(orders.c.order_ref, "refs")
 _MOST = select(orders.c.order_ref, _PAYABLE).where(_ASKED)
 _COUNTED = _begun(effects.c.intent_at >= bindparam("since")).where(_ASKED)

@@ -8,11 +8,10 @@ from decimal import Decimal
 from itertools import count
 from typing import Any, Self
 
-from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, func, or_, select, update
+from sqlalchemy import Select, Text, and_, bindparam, cast, func, or_, select, update
 from sqlalchemy.exc import DatabaseError
 
 from connectors.ledger.claiming import (
-    STANDING,
     claim_each,
     claimed_of,
     effect_records,
@@ -21,17 +20,27 @@ from connectors.ledger.claiming import (
 from connectors.ledger.codec import from_json, to_json
 from connectors.ledger.engine import LedgerUnusable, unusable
 from connectors.ledger.ground import Ground
+from connectors.ledger.many import one_of
 from connectors.ledger.marks import Mark, MarkRows, require_unmarked
-from connectors.ledger.moving import change_order
-from connectors.ledger.naming import Names
+from connectors.ledger.moving import STANDING, change_order
 from connectors.ledger.not_ours import NotOursRows
 from connectors.ledger.order_facts import Facts
+from connectors.ledger.outcomes import write_all
 from connectors.ledger.plans import NO_TOLERANCE, ledger_row, put_cart_row, put_rows
-from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, OrderRecord, Outcome, SpendLimits
+from connectors.ledger.records import (
+    JSON_COLUMNS,
+    Claimed,
+    EffectRecord,
+    Intent,
+    OrderChange,
+    OrderRecord,
+    Outcome,
+    SpendLimits,
+)
 from connectors.ledger.refunds import RefundRows
 from connectors.ledger.repeating import repeating
 from connectors.ledger.resolutions import ResolutionRows
-from connectors.ledger.schema import account, batches, effects, marks, matches, moves, orders
+from connectors.ledger.schema import STATUS_OF_THESE, account, batches, effects, marks, matches, moves, orders
 from connectors.ledger.spending import batch_total, day_total
 from connectors.ledger.tracking import TrackingRows
 from connectors.ledger.transactions import Clock, Transactions
@@ -43,13 +52,14 @@ from domain.states import OrderState
 CLOCKS_APART_S = 30
 
 # built once: making a statement costs several times what running it does
-_REFS: BindParameter[Any] = bindparam("refs", expanding=True)
-_ORDERS = select(orders).where(orders.c.order_ref.in_(_REFS))
-_EFFECTS = select(effects).where(effects.c.order_ref.in_(_REFS)).order_by(effects.c.intent_at)
-_UNSETTLED = select(effects.c.order_ref).where(effects.c.order_ref.in_(_REFS), effects.c.status.in_(OPEN)).distinct()
+_ALL_ORDERS = select(*(cast(one, Text).label(one.name) if one.name in JSON_COLUMNS else one for one in orders.c))
+_ORDERS = _ALL_ORDERS.where(one_of(orders.c.order_ref, "refs"))
+_ASKED = one_of(effects.c.order_ref, "refs")
+_EFFECTS = select(effects).where(_ASKED).order_by(effects.c.intent_at)
+_UNSETTLED = select(effects.c.order_ref).where(_ASKED, STATUS_OF_THESE.in_(OPEN)).distinct()
 _AT_WORK = (
     select(effects.c.owner)
-    .where(effects.c.order_ref.in_(_REFS), effects.c.status.in_(OPEN), effects.c.lease_until > bindparam("now"))
+    .where(_ASKED, STATUS_OF_THESE.in_(OPEN), effects.c.lease_until > bindparam("now"))
     .distinct()
 )
 _IN_DOUBT = select(effects.c.sender, effects.c.owner).where(effects.c.status.in_(OPEN))
@@ -141,12 +151,12 @@ class Ledger(Transactions):
     @repeating
     def orders_in(self, states: Iterable[OrderState]) -> dict[str, OrderRecord]:
         """All orders in any of these states, oldest first."""
-        return self._orders(select(orders).where(orders.c.state.in_(list(states))).order_by(orders.c.recorded_at))
+        return self._orders(_ALL_ORDERS.where(orders.c.state.in_(list(states))).order_by(orders.c.recorded_at))
 
     @repeating
     def all_orders(self) -> dict[str, OrderRecord]:
         """Every order, newest first."""
-        return self._orders(select(orders).order_by(orders.c.updated_at.desc(), orders.c.order_ref))
+        return self._orders(_ALL_ORDERS.order_by(orders.c.updated_at.desc(), orders.c.order_ref))
 
     def put_plans(
         self,
@@ -289,12 +299,7 @@ class Ledger(Transactions):
         """Do what `record` and then what `change` does, in one commit: all of it or nothing."""
         self.ground.memory.ended(outcomes)
         with self.transaction() as connection:
-            names = Names(connection, [*(outcome.change for outcome in outcomes), *changes])
-            ordered = sorted(outcomes, key=lambda outcome: outcome.claim.key)
-            settled = {one.claim.key: self._settle(connection, names.outcome(one)) for one in ordered}
-            for change in sorted(changes, key=lambda change: change.order_ref):
-                change_order(self, connection, names.change(change))
-        return [settled[outcome.claim.key] for outcome in outcomes]
+            return write_all(self, connection, outcomes, changes)
 
     @repeating
     def disown(self, order: OrderRecord, reason: str) -> bool:
@@ -342,29 +347,6 @@ class Ledger(Transactions):
 
     def _orders(self, statement: Select[Any], given: Mapping[str, Any] | None = None) -> dict[str, OrderRecord]:
         with self.reading() as connection:  # row by row: thousands of orders are not held twice
-            rows = connection.execute(statement, given).mappings()
-            return {row["order_ref"]: OrderRecord.of(dict(row)) for row in rows}
-
-    def _settle(self, connection: Connection, outcome: Outcome) -> bool:
-        # With the fence: a holder that was stopped past its lease must not write over what the next one found out.
-        now = self.clock()
-        statement = (
-            update(effects)
-            .where(
-                effects.c.key == outcome.claim.key,
-                effects.c.fence == outcome.claim.fence,
-                effects.c.status.in_(OPEN),
-            )
-            .values(
-                status=outcome.status,
-                reason=outcome.reason,
-                answer=outcome.answer,
-                settled_at=now,
-                lease_until=now,
-            )
-        )
-        if connection.execute(statement).rowcount != 1:
-            return False
-        if outcome.change:
-            change_order(self, connection, outcome.change, is_fact=True)
-        return True
+            found = connection.execute(statement, given)
+            names = found.keys()
+            return {row.order_ref: OrderRecord.of(dict(zip(names, row, strict=True))) for row in found}

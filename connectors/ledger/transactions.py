@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Executable, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from connectors.ledger.engine import blaming, open_engine, require_lasting
+from connectors.ledger.engine import ONLY_READS, blaming, open_engine, require_lasting
 from connectors.ledger.repeating import repeating
 
 Clock = Callable[[], datetime]
@@ -25,7 +25,9 @@ class Transactions:
         self.clock = clock
         self.owner = owner
         self.engine = open_engine(url)
-        self.insert = postgresql.insert if self.engine.dialect.name == "postgresql" else sqlite.insert
+        is_postgres = self.engine.dialect.name == "postgresql"
+        self._only_reads: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"} if is_postgres else {ONLY_READS: True}
+        self.insert = postgresql.insert if is_postgres else sqlite.insert
 
     def close(self) -> None:
         self.engine.dispose()
@@ -51,7 +53,7 @@ class Transactions:
     def reading(self) -> Iterator[Connection]:
         """Reads that lock nothing. Raises `LedgerUnusable`."""
         with blaming(self.url), self.engine.connect() as connection:
-            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+            yield connection.execution_options(**self._only_reads)
 
 
 class Rows:

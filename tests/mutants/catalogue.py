@@ -9,6 +9,7 @@ SETTLING = "tasks/effects/settling.py"
 KINDS = "tasks/effects/kinds.py"
 CONCURRENTLY = "connectors/concurrently.py"
 CLAIMING = "connectors/ledger/claiming.py"
+OUTCOMES = "connectors/ledger/outcomes.py"
 STORE = "connectors/ledger/store.py"
 SPENDING = "connectors/ledger/spending.py"
 RESOURCES = "tasks/resources.py"
@@ -115,7 +116,7 @@ MUTANTS = (
     Mutant(
         name="no-fencing",
         means="a run that was stopped for long overwrites what the run after it found out",
-        edits=(Edit(file=STORE, old="                effects.c.fence == outcome.claim.fence,\n", new=""),),
+        edits=(Edit(file=OUTCOMES, old="fences.get(claim.key) == claim.fence", new="claim.key in fences"),),
     ),
     Mutant(
         name="budget-ignores-unknown",

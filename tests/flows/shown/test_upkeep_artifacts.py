@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.ledger.records import OrderRecord
+from connectors.ledger.codec import as_text
+from connectors.ledger.records import JSON_COLUMNS, OrderRecord
 from connectors.ledger.schema import orders
 from domain.report import ReportLine
 from domain.states import OrderState
@@ -23,7 +24,8 @@ AT = datetime(2026, 3, 20, 12, tzinfo=UTC)
 
 def order(order_ref: str, state: OrderState, **columns: object) -> OrderRecord:
     row: dict[str, Any] = dict.fromkeys(orders.c.keys())
-    return OrderRecord.of({**row, **plan(order_ref), "state": state, **columns})
+    row |= {**plan(order_ref), "state": state, **columns}
+    return OrderRecord.of(row | {name: as_text(row[name]) for name in JSON_COLUMNS})
 
 
 def event(order_ref: str, hour: int, description: str, place: str = "") -> dict[str, object]:

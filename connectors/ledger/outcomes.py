@@ -1,0 +1,72 @@
+"""Outcomes of effects and moves of orders, within one transaction: whose word counts, and what it does to its order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from connectors.ledger.many import one_of
+from connectors.ledger.moving import Moving
+from connectors.ledger.naming import Names
+from connectors.ledger.records import OrderChange, Outcome
+from connectors.ledger.schema import STATUS_OF_THESE, effects
+from connectors.ledger.transactions import Transactions
+from domain.effects import OPEN
+
+_OPEN = (
+    select(effects.c.key, effects.c.fence)
+    .where(one_of(effects.c.key, "keys"), STATUS_OF_THESE.in_(OPEN))
+    .order_by(effects.c.key)
+    .with_for_update()
+)
+_SETTLE = update(effects).where(effects.c.key == bindparam("at_key"))
+
+
+def write_all(
+    ledger: Transactions, connection: Connection, outcomes: Sequence[Outcome], changes: Sequence[OrderChange]
+) -> list[bool]:
+    """Write outcomes with what they do to their orders, then changes; tells of each outcome whether it counts."""
+    names = Names(connection, [*(outcome.change for outcome in outcomes), *changes])
+    refs = [*(outcome.claim.order_ref for outcome in outcomes), *(change.order_ref for change in changes)]
+    moving = Moving(ledger, connection, refs)
+    ordered = sorted(outcomes, key=lambda outcome: outcome.claim.key)  # so that the same one of two has an id first
+    counts = _settle(connection, [names.outcome(outcome) for outcome in ordered], moving, ledger.clock())
+    for change in sorted(changes, key=lambda change: change.order_ref):
+        moving.change(names.change(change))
+    moving.write()
+    by_outcome = {id(outcome): count for outcome, count in zip(ordered, counts, strict=True)}
+    return [by_outcome[id(outcome)] for outcome in outcomes]
+
+
+def _settle(connection: Connection, outcomes: Sequence[Outcome], moving: Moving, now: datetime) -> list[bool]:
+    # By the fence: a holder that was stopped past its lease must not write over what the next one found out.
+    keys = [outcome.claim.key for outcome in outcomes]
+    fences = {key: fence for key, fence in connection.execute(_OPEN, {"keys": keys})} if keys else {}
+    counts, settled = [], []
+    for outcome in outcomes:
+        claim = outcome.claim
+        counts.append(fences.get(claim.key) == claim.fence)
+        if not counts[-1]:
+            continue
+        if outcome.status not in OPEN:
+            del fences[claim.key]
+        settled.append(_row(outcome, now))
+        if outcome.change:
+            moving.change(outcome.change, is_fact=True)
+    if settled:
+        connection.execute(_SETTLE, settled)
+    return counts
+
+
+def _row(outcome: Outcome, now: datetime) -> dict[str, Any]:
+    return {
+        "at_key": outcome.claim.key,
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "answer": outcome.answer,
+        "settled_at": now,
+        "lease_until": now,
+    }
