@@ -1,6 +1,6 @@
-"""`python -m benchmarks.plot BEFORE.json AFTER.json >docs/orders.svg`: what `orders --json` told, as bars.
+"""`python -m benchmarks.plot BEFORE.json AFTER.json >docs/images/orders.svg`: what `orders --json` told, as bars.
 
-Two panels, time from first to last call and CPU of the process, both for a thousand orders.
+Two panels, time from first to last call and CPU of the process, both as multiples of the replay measured beside it.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ Bar = tuple[str, str, tuple[float, float]]
 
 def bars_of(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Bar]:
     """Name, class and the two figures of each bar, from the slowest to the floor."""
-    ways, factor = after["ways"], 1_000 / after["orders"]
     return [
-        ("run, before", "other", _figures(before["ways"]["run"], 1_000 / before["orders"])),
-        ("run", "run", _figures(ways["run"], factor)),
-        ("bare loop", "other", _figures(ways["loop"], factor)),
-        ("replay", "other", _figures(ways["replay"], factor)),
+        ("run, before", "other", _figures(before["ways"], "run")),
+        ("run", "run", _figures(after["ways"], "run")),
+        ("bare loop", "other", _figures(after["ways"], "loop")),
+        ("replay", "other", _figures(after["ways"], "replay")),
     ]
 
 
-def _figures(way: Mapping[str, float], factor: float) -> tuple[float, float]:
-    return way["seconds"] * factor, way["cpu_s"] * factor
+def _figures(ways: Mapping[str, Mapping[str, float]], name: str) -> tuple[float, float]:
+    one, floor = ways[name], ways["replay"]
+    return one["seconds"] / floor["seconds"], one["cpu_s"] / floor["cpu_s"]
 
 
 def svg(bars: Sequence[Bar]) -> str:
     height = 30 + len(bars) * (BAR + GAP)
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">'
-    label = "<title>A thousand orders: seconds from first to last call, and CPU seconds</title>"
+    label = "<title>A run beside its own calls: time from first to last call, and CPU</title>"
     return "\n".join(
         [head, f"<style>{STYLE}</style>", label, *_names(bars), *_panel(bars, 0), *_panel(bars, 1), "</svg>"]
     )
@@ -50,7 +50,7 @@ def _names(bars: Sequence[Bar]) -> Iterator[str]:
 
 def _panel(bars: Sequence[Bar], number: int) -> Iterator[str]:
     left = NAMES + number * PANEL
-    title = ("first to last call, s per 1,000 orders", "CPU, s per 1,000 orders")[number]
+    title = ("first to last call, times the replay", "CPU, times the replay")[number]
     yield f'<text class="title" x="{left}" y="16">{title}</text>'
     most = max(figures[number] for _, _, figures in bars)
     for row, (_, kind, figures) in enumerate(bars):
