@@ -42,7 +42,7 @@ def allow(claim: Claim) -> None:
     """The default `on_send`: every claim may be sent."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """What came back over HTTP, opened."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from codecs import BOM_UTF8
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from connectors.xportcn.wire import read_json
 from connectors.xportcn.words import are_clean, cleaned, shortened
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Opened:
     """An answer out of its envelope. `code` is text whatever arrived; `ok` says whether the service said yes.
 
@@ -32,12 +33,12 @@ def open_envelope(body: bytes, secrets: Sequence[str] = ()) -> Opened | None:
     `secrets` are struck out wherever they stand.
     """
     try:
-        text = body.decode("utf-8-sig")
+        text = body.removeprefix(BOM_UTF8).decode()
         parsed = read_json(text)
         parsed = parsed if are_clean(text, secrets) else cleaned(parsed, secrets)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(parsed, Mapping):
+    if not isinstance(parsed, dict):
         return None
     code = _text(parsed.get("code", parsed.get("errorCode")))
     if not code:
@@ -52,4 +53,4 @@ def open_envelope(body: bytes, secrets: Sequence[str] = ()) -> Opened | None:
 
 
 def _text(value: object) -> str:
-    return "" if value is None or isinstance(value, bool | Mapping | list) else shortened(str(value))
+    return "" if value is None or isinstance(value, (bool, dict, list)) else shortened(str(value))

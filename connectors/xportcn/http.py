@@ -33,7 +33,7 @@ NO_QUERY: Mapping[str, str] = {}
 TRANSPORT_ERRORS = (httpx.HTTPError, aiohttp.ClientError, OSError, Halted)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Received:
     """What came back, whole and unpacked; `headers` are found whatever the case of their names."""
 

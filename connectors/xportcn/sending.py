@@ -10,9 +10,8 @@ hook of the body is the last moment, and what a killed process noted is what it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
+from contextvars import ContextVar, Token
 from types import SimpleNamespace
 
 from aiohttp import ClientRequest, ClientResponse, ClientSession, TraceConfig, TraceRequestEndParams
@@ -70,14 +69,20 @@ class Send:
 _current: ContextVar[Send] = ContextVar("send")
 
 
-@contextmanager
-def sending(send: Send) -> Iterator[None]:
-    """Make `send` the one that is asked for requests of this context."""
-    token = _current.set(send)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+class sending:
+    """A context in which `send` is the one that requests ask."""
+
+    __slots__ = ("_send", "_token")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._token: Token[Send]
+
+    def __enter__(self) -> None:
+        self._token = _current.set(self._send)
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._token)
 
 
 _ = ClientRequest.send, ClientRequest.write_bytes  # with an aiohttp that calls others we must not even start
