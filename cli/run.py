@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from cli.failures import NEEDS_A_PERSON, BadUsage, say
 from cli.looks import Flow, with_looks
 from cli.options import require_batch_name, require_encoding, require_time
 from cli.plan import NUMBERS, show_plan, totals
-from cli.running import run_flow
+from cli.running import nothing, run_flow
 from cli.terminal import MOST_SHOWN, and_more, console, messages, print_json, show_orders, show_snapshot
 from cli.word_matches import show_matches
 from connectors.ledger.engine import LedgerUnusable
@@ -58,9 +58,11 @@ def run_batch(options: RunOptions, *, as_json: bool) -> int:
     require_batch_name(options.batch)
     require_encoding(options.encoding)
     require_time(options.done_by)
-    warnings = require_no_faults(options.file, encoding=options.encoding, as_json=as_json)
-    if options.yes:
-        say_warnings(warnings)  # nobody is shown a plan before money is spent
+
+    def read_file() -> None:
+        warnings = require_no_faults(options.file, encoding=options.encoding, as_json=as_json)
+        if options.yes:
+            say_warnings(warnings)  # nobody is shown a plan before money is spent
 
     async def flow() -> BatchReport:
         from flows.parameters import Limits, Requests, Speed
@@ -76,7 +78,7 @@ def run_batch(options: RunOptions, *, as_json: bool) -> int:
         )
 
     looking = with_looks(flow, budget_cny=options.budget_cny, done_by=options.done_by) if options.wait else flow
-    return buy(looking, as_json=as_json)
+    return buy(looking, as_json=as_json, first=read_file)
 
 
 def require_somebody(what: str, otherwise: str, *, is_said: bool) -> None:
@@ -85,9 +87,9 @@ def require_somebody(what: str, otherwise: str, *, is_said: bool) -> None:
         raise BadUsage(f"nobody can be asked to approve the {what} here: add --yes, or {otherwise}")
 
 
-def buy(flow: Flow, *, as_json: bool) -> int:
-    """Run a flow that may buy and print its report; answers the exit code."""
-    report, told = _reported(flow)
+def buy(flow: Flow, *, as_json: bool, first: Callable[[], object] = nothing) -> int:
+    """Run a flow that may buy and print its report; answers the exit code. `first`: see `run_flow`."""
+    report, told = _reported(flow, first)
     print_json(report.to_json()) if as_json else print_report(report)
     code = 0 if report.all_fine else NEEDS_A_PERSON
     if not told:
@@ -97,7 +99,7 @@ def buy(flow: Flow, *, as_json: bool) -> int:
 
 
 def require_no_faults(file: Path, *, encoding: str, as_json: bool) -> Sequence[Remark]:
-    """Raise `BadRequests` before anything is started; with `as_json` print every fault as the command's document.
+    """Raise `BadRequests` before anything is bought; with `as_json` print every fault as the command's document.
 
     Answers what should be said about the file.
     """
@@ -122,7 +124,7 @@ def _warning_lines(warnings: Sequence[Remark]) -> list[str]:
     return lines if more <= 0 else [*lines[:MOST_WARNINGS], f"and {more:,} more: see them with --json"]
 
 
-def _reported(flow: Flow) -> tuple[BatchReport, bool]:
+def _reported(flow: Flow, first: Callable[[], object]) -> tuple[BatchReport, bool]:
     """The report, and whether the Prefect server knows that the run has ended."""
     reports: list[BatchReport] = []
 
@@ -136,7 +138,7 @@ def _reported(flow: Flow) -> tuple[BatchReport, bool]:
         return await flow()
 
     try:
-        return run_flow(asked), True
+        return run_flow(asked, first=first), True
     except Exception as error:
         if not reports or isinstance(error, LedgerUnusable):
             raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import gc
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -18,16 +18,39 @@ R = TypeVar("R")
 OF_PREFECTS_CLIENT = ("httpx", "prefect.exceptions")
 
 
-def run_flow(flow: Callable[[], Coroutine[Any, Any, R]]) -> R:
-    """What the flow answers. `flow` itself imports what it needs of `flows`: before it is called is too soon."""
-    _require_no_prefect()
-    with prefect_server(SourcingSettings().data_dir) as url:
+def nothing() -> None:
+    pass
+
+
+def run_flow(flow: Callable[[], Coroutine[Any, Any, R]], *, first: Callable[[], object] = nothing) -> R:
+    """What the flow answers.
+
+    `flow` itself imports what it needs of `flows`, so that the server starts beside that. So does what is to be done
+    `first`, such as reading a file; what it raises ends the command, and the server with it.
+    """
+
+    def meanwhile() -> None:
+        first()
+        _load()
+
+    with prefect_server(SourcingSettings().data_dir, meanwhile) as url:
         from tasks.progress import hearing, progress
 
         quiet_prefect()
         with progress_bars() as bars, hearing(bars.waits), _server_is_well(url):
             progress.set(bars)
             return asyncio.run(flow())
+
+
+def _load() -> None:
+    """Import what every flow needs. It makes much and leaves little behind: nobody looks through it for garbage."""
+    if "prefect" in sys.modules:
+        return
+    gc.disable()
+    import flows.source_orders  # noqa: F401
+
+    gc.freeze()
+    gc.enable()
 
 
 @contextmanager
@@ -52,9 +75,3 @@ def _server_is_well(url: str) -> Iterator[None]:
             f"the Prefect server at {url} did not do what was asked ({type(error).__name__}: {told}): look at its log "
             "(prefect/server.log in the data folder, if it is the folder's own), and run the same command again"
         ) from error
-
-
-def _require_no_prefect() -> None:
-    """Prefect reads its server's address as it is imported, and without one it starts a server of its own."""
-    if "prefect" in sys.modules and not os.environ.get("PREFECT_API_URL"):
-        raise RuntimeError("Prefect was imported before its server is known: import flows inside the function given")

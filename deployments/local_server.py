@@ -19,9 +19,10 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
+from typing import cast
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
@@ -43,6 +44,7 @@ from deployments.server_process import (
 )
 
 START_TIMEOUT_S = 90.0
+ENDS_WITHIN_S = 2.0
 SERVE_LOCK = "serve.lock"
 LEAST_FREE_MB = 20
 """Less room than this on the folder's disk does not even hold a new database of Prefect and its log."""
@@ -68,20 +70,30 @@ class ServerFailed(Exception):
 
 
 @contextmanager
-def prefect_server(data_dir: Path) -> Iterator[str]:
+def prefect_server(data_dir: Path, meanwhile: Callable[[], object] = lambda: None) -> Iterator[str]:
     """The API address to use: the configured one, or this folder's own server, started if need be.
 
+    `meanwhile` is done while it starts: what needs no server, and may say that none is needed by raising something.
     Raises `ServerFailed`.
     """
     if configured := os.environ.get("PREFECT_API_URL"):
+        meanwhile()
         require_reachable(configured)
         yield configured
         return
-    folder = server_folder(data_dir)
-    with presence(folder):
-        url = running(folder) or _await_for_commands(folder)
-        with _addressed(url):
-            yield url
+    folder, is_there = server_folder(data_dir), False
+    try:
+        with presence(folder):
+            known = running(folder)
+            ours = None if known else _begin(folder)
+            meanwhile()
+            url = known or _await_for_commands(folder, ours)
+            is_there = True
+            with _addressed(url):
+                yield url
+    finally:
+        if not is_there:
+            _end_unused(folder)
 
 
 @contextmanager
@@ -94,11 +106,19 @@ def running_server(data_dir: Path) -> Iterator[None]:
 
 @contextmanager
 def _addressed(url: str) -> Iterator[None]:
-    os.environ["PREFECT_API_URL"] = url
+    os.environ["PREFECT_API_URL"] = url  # for threads, and for a Prefect that is imported later
     try:
-        yield
+        with _told_to_prefect(url) if "prefect" in sys.modules else nullcontext():
+            yield
     finally:
         del os.environ["PREFECT_API_URL"]
+
+
+def _told_to_prefect(url: str) -> AbstractContextManager[object]:
+    """Prefect has read its server's address when it was imported, and without one starts a server of its own."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    return temporary_settings({PREFECT_API_URL: url})
 
 
 def server_folder(data_dir: Path) -> Path:
@@ -233,10 +253,31 @@ def is_healthy(url: str) -> bool:
         return False
 
 
-def _await_for_commands(folder: Path) -> str:
+def _begin(folder: Path) -> subprocess.Popen[bytes] | None:
+    """Start the folder's server, unless one is starting already."""
+    if at_work(folder) is not None or _is_served(folder):
+        return None
+    ours = start_server(folder, settings={**QUIET_SERVER, **database(folder)})
+    _started.append(ours)
+    return ours
+
+
+def _end_unused(folder: Path) -> None:
+    """End a server that this command has started and that no other command uses."""
+    starting = [one for one in _started if str(folder) in cast(list[str], one.args) and one.poll() is None]
+    with (folder / COMMANDS).open("a") as commands:
+        for server in starting if locks(commands) else ():
+            server.terminate()
+            try:
+                server.wait(ENDS_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                server.kill()  # it makes its database, which a kill does not hurt
+                server.wait()
+
+
+def _await_for_commands(folder: Path, ours: subprocess.Popen[bytes] | None) -> str:
     """The address of the folder's server, once it answers: one that is starting already, or a new one."""
     deadline = time.monotonic() + START_TIMEOUT_S
-    ours: subprocess.Popen[bytes] | None = None
     while time.monotonic() < deadline:
         if url := running(folder):
             return url
@@ -244,10 +285,9 @@ def _await_for_commands(folder: Path) -> str:
             wake(pid)
         elif ours is not None and ours.poll() not in (None, NOT_OURS):
             break
-        elif (ours is None or ours.poll() == NOT_OURS) and not _is_served(folder):
-            ours = start_server(folder, settings={**QUIET_SERVER, **database(folder)})
-            _started.append(ours)
-        time.sleep(0.1)
+        elif ours is None or ours.poll() == NOT_OURS:
+            ours = _begin(folder)
+        time.sleep(0.05)
     raise ServerFailed(_why_not(folder))
 
 

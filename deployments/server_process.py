@@ -8,6 +8,7 @@ answers: neither a note that was left behind nor another server on the same port
 from __future__ import annotations
 
 import fcntl
+import gc
 import json
 import os
 import signal
@@ -19,9 +20,12 @@ import uuid
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 from urllib.error import URLError
 from urllib.request import urlopen
+
+if TYPE_CHECKING:
+    from uvicorn import Server
 
 IDLE_S = 60.0
 STOP_TIMEOUT_S = 10.0
@@ -154,6 +158,7 @@ def serve(folder: Path, host: str, port: int) -> None:
 
 
 def _serve(folder: Path, host: str, port: int) -> None:
+    gc.disable()  # importing makes much and leaves little behind: looking through it takes a fifth of the start
     import uvicorn
     from prefect.server.api.server import create_app
 
@@ -176,13 +181,17 @@ def _serve(folder: Path, host: str, port: int) -> None:
         raise SystemExit("Prefect's server did not start")
 
 
-def _end_when_idle(server: object, folder: Path) -> None:
+def _end_when_idle(server: Server, folder: Path) -> None:
+    while not server.started and not server.should_exit:
+        time.sleep(0.05)
+    gc.freeze()
+    gc.enable()
     last_seen = time.monotonic()
     while time.monotonic() - last_seen < IDLE_S:
         time.sleep(1)
         if is_used(folder):  # never once the folder is gone: a run that stops for that has to report it first
             last_seen = time.monotonic()
-    server.should_exit = True  # type: ignore[attr-defined]
+    server.should_exit = True
 
 
 if __name__ == "__main__":

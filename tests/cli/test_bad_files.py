@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from openpyxl import Workbook
 
+from deployments.server_process import at_work
 from domain.marketplace import Marketplace
 from tests.cli.conftest import Sourcing
 from tests.running import COLUMNS, RECEIVER
@@ -65,12 +66,13 @@ WRITERS: dict[str, Callable[[Path, Rows], None]] = {"csv": write_csv, "xlsx": wr
 
 @pytest.mark.parametrize("kind", WRITERS)
 def test_every_fault_is_listed_with_row_and_column(sourcing: Sourcing, tmp_path: Path, kind: str) -> None:
-    """The same rows bring the same list in every format, and neither ledger nor service is touched."""
+    """The same rows bring the same list in every format, neither ledger nor service is touched, no server is left."""
     file = tmp_path / f"requests.{kind}"
     WRITERS[kind](file, ROWS)
     done = sourcing("run", file, "--yes")
     assert (done.exit_code, done.stderr, done.stdout) == (2, MESSAGE, "")
-    assert [path.name for path in tmp_path.iterdir()] == [file.name]
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["prefect"]
+    assert at_work(tmp_path / "data" / "prefect") is None
 
 
 def test_a_dry_run_lists_the_same_faults(sourcing: Sourcing, tmp_path: Path) -> None:
@@ -169,7 +171,7 @@ def test_what_was_cleaned_is_said_before_anything_is_bought(
 ) -> None:
     """With `--yes` nobody is shown a plan, so it is said first."""
     pd.DataFrame([HIDDEN]).to_csv(tmp_path / "requests.csv", index=False)
-    monkeypatch.setattr("cli.run._reported", lambda _flow: 1 / 0)
+    monkeypatch.setattr("cli.run.run_flow", lambda _flow, *, first: first() or 1 / 0)
     done = sourcing("run", tmp_path / "requests.csv", "--yes")
     assert isinstance(done.exception, ZeroDivisionError)
     assert done.stderr == "sourcing: warning: row 2, column note: line breaks and tabs in this cell became blanks\n"

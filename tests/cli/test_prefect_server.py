@@ -43,7 +43,7 @@ from cli.main import app
 class Asked(Exception):
     pass
 
-def ask(_data_dir):
+def ask(_data_dir, _meanwhile):
     raise Asked("prefect" in sys.modules)
 
 deployments.local_server.prefect_server = ask

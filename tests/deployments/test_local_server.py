@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from deployments.local_server import ServerFailed, prefect_server, require_room
+from deployments.local_server import ServerFailed, prefect_server, presence, require_room, server_folder
+from deployments.server_process import at_work
 
 
 def has_free(monkeypatch: pytest.MonkeyPatch, *, free: int) -> None:
@@ -31,3 +35,44 @@ def test_little_room_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """A small disk is not refused."""
     has_free(monkeypatch, free=21_000_000)
     require_room(tmp_path)
+
+
+class NoNeed(Exception):
+    """What the command reads first tells that it can do nothing."""
+
+
+def test_a_command_that_turns_out_to_need_no_server_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file has faults, or it is interrupted: the server that was starting meanwhile ends with it."""
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    started: list[int | None] = []
+
+    def read_file() -> None:
+        while not (pid := at_work(tmp_path / "prefect")):
+            time.sleep(0.01)
+        started.append(pid)
+        raise NoNeed
+
+    with pytest.raises(NoNeed), prefect_server(tmp_path, read_file):
+        pass
+    assert len(started) == 1
+    assert at_work(tmp_path / "prefect") is None
+
+
+def test_a_server_that_another_command_waits_for_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each command holds a lock on one file; whoever started the server looks whether somebody else does."""
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    folder = server_folder(tmp_path)
+
+    def read_file() -> None:
+        while not at_work(folder):
+            time.sleep(0.01)
+        raise NoNeed
+
+    with presence(folder):
+        with pytest.raises(NoNeed), prefect_server(tmp_path, read_file):
+            pass
+        pid = at_work(folder)
+        assert pid
+        os.kill(pid, signal.SIGKILL)
