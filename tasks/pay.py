@@ -129,11 +129,13 @@ def _is_still_to_pay(order: OrderRecord, given: OrderRecord) -> bool:
     return waits and order.order_id is not None and order.paid_minor is None
 
 
-async def _shown(resources: Resources, orders: Iterable[OrderRecord]) -> tuple[dict[str, ServiceOrder], dict[str, str]]:
+async def _shown(
+    resources: Resources, orders: Iterable[OrderRecord], *, may_lag: bool = False
+) -> tuple[dict[str, ServiceOrder], dict[str, str]]:
     """As `read_whatever`; a service that is away is asked again by another try, as long as there is one."""
     listed = list(orders)
     try:
-        return await read_whatever(resources, listed)
+        return await read_whatever(resources, listed, may_lag=may_lag)
     except ServiceAway as away:
         raise_if_it_passes(resources, away)
         return {}, {order.order_ref: f"not paid: {away.message}. Run again" for order in listed}
@@ -229,7 +231,7 @@ async def confirm_payments(
             return
         await asyncio.sleep(pause)
         async with resources.places.one():
-            shown, _ = await _shown(resources, pending.values())
+            shown, _ = await _shown(resources, pending.values(), may_lag=not pause)  # what is paid stays paid
         ours = {ref: one for ref, one in shown.items() if not is_another_s(ref, one)}
         taken = {ref: one for ref, one in ours.items() if one.status.is_paid and one.taken}
         await resources.desk.change([_still(pending[ref], paid(pending[ref], one)) for ref, one in taken.items()])

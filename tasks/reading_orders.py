@@ -33,12 +33,12 @@ async def read_each(
 
 
 async def read_whatever(
-    resources: Resources, orders: Iterable[OrderRecord]
+    resources: Resources, orders: Iterable[OrderRecord], *, may_lag: bool = False
 ) -> tuple[dict[str, ServiceOrder], dict[str, str]]:
     """What the service shows under the ids of these orders, also what is not theirs, and why some can't be read."""
     listed = list(orders)
     try:
-        return await _read(resources, listed), {}
+        return await _read(resources, listed, may_lag=may_lag), {}
     except (Misconfigured, ServiceAway):
         raise
     except XportcnError:
@@ -65,10 +65,12 @@ async def read_orders(resources: Resources, orders: Iterable[OrderRecord]) -> di
     return {ref: one for ref, one in shown.items() if not is_another_s(ref, one)}
 
 
-async def _read(resources: Resources, orders: Iterable[OrderRecord]) -> dict[str, ServiceOrder]:
+async def _read(
+    resources: Resources, orders: Iterable[OrderRecord], *, may_lag: bool = False
+) -> dict[str, ServiceOrder]:
     shown: dict[str, ServiceOrder] = {}
     for channel, group in by_channel(resources, (order for order in orders if order.order_id)):
-        by_id = await channel.read([str(order.order_id) for order in group])
+        by_id = await channel.read([str(order.order_id) for order in group], may_lag=may_lag)
         shown |= {o.order_ref: by_id[str(o.order_id)] for o in group if str(o.order_id) in by_id}
     return shown
 

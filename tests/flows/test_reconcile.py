@@ -58,7 +58,7 @@ class Shelf:
             raise self.error
         return list(self.listed)
 
-    async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
+    async def read(self, order_ids: Sequence[str], *, may_lag: bool = False) -> dict[str, ServiceOrder]:
         self.read_ids += order_ids
         self.on_read()
         return {order.order_id: order for order in self.by_id if order.order_id in order_ids}

@@ -176,7 +176,7 @@ async def test_a_price_that_fell_is_paid_once_a_second_look_shows_it_too(
     channel.show("77", ServiceStatus.UNPAID, total=Money(120))
     right, told = channel.read, [Money(40), Money(120)]
 
-    async def read(order_ids: Sequence[str]) -> dict[str, Any]:
+    async def read(order_ids: Sequence[str], *, may_lag: bool = False) -> dict[str, Any]:
         shown = await right(order_ids)
         return {order_id: replace(one, total=told.pop(0)) for order_id, one in shown.items()} if told else shown
 
@@ -188,6 +188,23 @@ async def test_a_price_that_fell_is_paid_once_a_second_look_shows_it_too(
     channel.show("77", ServiceStatus.UNPAID, total=Money(80))
     await pay_orders.fn(resources, Step.of({"A-1": now(resources)}), label="1 of 1")
     assert channel.payments == ["77"]
+
+
+async def test_only_whether_a_payment_was_taken_may_come_from_a_list(
+    resources: Resources, channel: FakeChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list may be some moments old: what is paid stays paid, but what is to be paid may have changed."""
+    order = at(resources, total_minor=100)
+    channel.show("77", ServiceStatus.UNPAID, total=Money(100))
+    right, lagging = channel.read, list[bool]()
+
+    async def read(order_ids: Sequence[str], *, may_lag: bool = False) -> dict[str, Any]:
+        lagging.append(may_lag)
+        return await right(order_ids)
+
+    monkeypatch.setattr(channel, "read", read)
+    await pay_orders.fn(resources, Step.of({"A-1": order}), label="1 of 1")
+    assert (channel.payments, lagging) == (["77"], [False, True])
 
 
 # creating

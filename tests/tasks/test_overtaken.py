@@ -45,7 +45,7 @@ class InterruptedChannel(FakeChannel):
 
     meanwhile: Callable[[], None] = lambda: None
 
-    async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
+    async def read(self, order_ids: Sequence[str], *, may_lag: bool = False) -> dict[str, ServiceOrder]:
         shown = await super().read(order_ids)
         happens, self.meanwhile = self.meanwhile, lambda: None
         happens()

@@ -45,7 +45,7 @@ class FakeChannel:
         shown: dict[str, Any] = {"reference": "A-1", "total": Money(100), "paid": None, "created_at": None, **values}
         self.orders[order_id] = ServiceOrder(order_id=order_id, status=status, **shown)
 
-    async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
+    async def read(self, order_ids: Sequence[str], *, may_lag: bool = False) -> dict[str, ServiceOrder]:
         return {order_id: self.orders[order_id] for order_id in order_ids if order_id in self.orders}
 
     async def find(self, references: Sequence[str], *, since: datetime, controls: Sequence[str] = ()) -> Reading:

@@ -63,7 +63,7 @@ class Channel(FakeChannel):
         self.blind = 0
         self.asked_to_pay: list[str] = []
 
-    async def read(self, order_ids: Any) -> dict[str, ServiceOrder]:
+    async def read(self, order_ids: Any, *, may_lag: bool = False) -> dict[str, ServiceOrder]:
         if self.blind and self.asked_to_pay:
             self.blind -= 1
             raise ServiceAway("the service is away")

@@ -115,9 +115,9 @@ class Alibaba1688Channel(AlibabaChannel):
             return dict.fromkeys(order_ids, refused)
         return {order_id: reading.payment_outcome(answer, order_id) for order_id in order_ids}
 
-    async def _page(self, page_no: int, since: datetime) -> Page[ServiceOrder]:
+    async def _page(self, page_no: int, since: datetime | None, size: int = PAGE_SIZE) -> Page[ServiceOrder]:
         request = alibaba_order.OrderPageRequest(
-            page=page_no, page_size=PAGE_SIZE, create_start_time=china_text(since - CLOCK_MARGIN)
+            page=page_no, page_size=size, create_start_time=china_text(since - CLOCK_MARGIN) if since else None
         )
         page = await self._client.read(alibaba_order.ORDER_PAGE, request)
         return order_page(page.result, page.total_record, reading.service_order)

@@ -73,8 +73,12 @@ class Channel(Protocol):
         same way: one is in the answer only if every call that was made shows it, so that it speaks for all of them.
         """
 
-    async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
-        """The orders of these ids as they are now; unknown ids are missing from the answer."""
+    async def read(self, order_ids: Sequence[str], *, may_lag: bool = False) -> dict[str, ServiceOrder]:
+        """The orders of these ids as they are now; unknown ids are missing from the answer.
+
+        `may_lag` allows what a list of orders shows, which may be some moments old: enough for what stays once it is
+        so, such as that an order was paid, and fewer calls. Never before an effect.
+        """
 
     async def list_orders(self, *, since: datetime) -> list[ServiceOrder]:
         """All orders of the account created after `since` (UTC), whoever made them, in whatever currency.

@@ -69,9 +69,9 @@ class BigMajorChannel(AlibabaChannel):
         answer = await payment_answer(self._client.effect(big_major.PAY, request, claim=claim))
         reading.settle_payment(answer, order_id)
 
-    async def _page(self, page_no: int, since: datetime) -> Page[ServiceOrder]:
+    async def _page(self, page_no: int, since: datetime | None, size: int = PAGE_SIZE) -> Page[ServiceOrder]:
         request = big_major.OrderPageRequest(
-            page_no=page_no, page_size=PAGE_SIZE, create_time_start=china_text(since - CLOCK_MARGIN)
+            page_no=page_no, page_size=size, create_time_start=china_text(since - CLOCK_MARGIN) if since else None
         )
         page = await self._client.read(big_major.ORDER_PAGE, request)
         return order_page(page.data, page.total_records, reading.service_order)

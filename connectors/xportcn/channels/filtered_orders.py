@@ -42,7 +42,8 @@ class FilteredOrders(ABC):
     async def list_orders(self, *, since: datetime) -> list[ServiceOrder]:
         return await list_since(lambda page_no: self._page_since(page_no, since), since, self.order_list)
 
-    async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
+    async def read(self, order_ids: Sequence[str], *, may_lag: bool = False) -> dict[str, ServiceOrder]:
+        """From the list in any case: it can be asked for ids, fifty with a call."""
         lists = await concurrently(batches(order_ids, MOST_IDS), self._with_ids)
         return {order.order_id: order for orders in lists for order in orders}
 

@@ -139,7 +139,7 @@ class TaobaoChannel:
         page = await self._client.read(taobao_order.ORDER_PAGE, request)
         return order_page(page.data, page.total_records, reading.service_order)
 
-    async def read(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
+    async def read(self, order_ids: Sequence[str], *, may_lag: bool = False) -> dict[str, ServiceOrder]:
         pages = await concurrently(batches(order_ids, PAGE_SIZE), self._with_ids)
         return {order.order_id: order for page in pages for order in page}
 

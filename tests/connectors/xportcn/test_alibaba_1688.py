@@ -21,7 +21,7 @@ from domain.money import Money
 from domain.offers import VolumePrice
 from domain.orders import SourcingOrder
 from domain.quotes import LineProblem, Problem, QuoteLine
-from domain.service_orders import TraceStatus
+from domain.service_orders import ServiceStatus, TraceStatus
 from tests.connectors.xportcn.fake_service import FakeService, no, ok
 from tests.connectors.xportcn.orders import WAREHOUSE, claim, line, order
 
@@ -418,3 +418,47 @@ async def test_an_order_is_found_by_its_own_id(channel: Alibaba1688Channel, serv
     found = (await channel.find(["R-1", "R-2", "R-3"], since=SINCE)).found
     places = {name: [sorted(order.places_of(name)) for order in orders] for name, orders in found.items()}
     assert places == {"R-1": [["outOrderId"]], "R-2": [["outOrderId"]], "R-3": [["reference"]]}
+
+
+def shown_order(order_id: int, *, reference: str = "R-1", status: str = "waitsellersend") -> dict[str, Any]:
+    base = {"id": order_id, "idOfStr": str(order_id), "status": status, "totalAmount": 17.8, "buyerFeedback": reference}
+    return {"baseInfo": base, "productItems": []}
+
+
+def asked_for(service: FakeService) -> list[Any]:
+    return [asked.path if asked.path == PAGE else asked.body["orderId"] for asked in service.asked]
+
+
+async def test_orders_are_read_one_by_one_unless_the_answer_may_lag(
+    channel: Alibaba1688Channel, service: FakeService
+) -> None:
+    """Before an effect only the order itself counts; a list may be some moments old."""
+    service.answers(ORDER, *(lambda at=at: ok(shown_order(at)) for at in (1, 2, 3)))
+    assert set(await channel.read(["1", "2", "3"])) == {"1", "2", "3"}
+    assert asked_for(service) == ["1", "2", "3"]
+
+
+async def test_several_orders_whose_answer_may_lag_come_with_a_page_of_the_list(
+    channel: Alibaba1688Channel, service: FakeService
+) -> None:
+    """What it does not show, or shows twice, is asked for alone; two orders are not worth a page."""
+    rows = [shown_order(at) for at in (9, 1, 2, 3, 8, 4, 4)]
+    service.answers(PAGE, lambda: ok({"totalRecord": 7, "result": rows}))
+    service.answers(ORDER, *(lambda at=at: ok(shown_order(at, status="success")) for at in (4, 5, 1, 2)))
+    shown = await channel.read(["1", "2", "3", "4", "5"], may_lag=True)
+    assert {order_id: one.status for order_id, one in shown.items()} == {
+        **dict.fromkeys(("1", "2", "3"), ServiceStatus.PAID),
+        **dict.fromkeys(("4", "5"), ServiceStatus.FINISHED),
+    }
+    assert asked_for(service) == [PAGE, "4", "5"]
+    assert service.asked[0].body == {"page": 1, "pageSize": 20}
+    assert set(await channel.read(["1", "2"], may_lag=True)) == {"1", "2"}
+    assert asked_for(service)[3:] == ["1", "2"]
+
+
+async def test_a_list_that_can_not_be_read_costs_no_order(channel: Alibaba1688Channel, service: FakeService) -> None:
+    """Each is asked for alone, which tells what is wrong if something is."""
+    service.answers(PAGE, lambda: no(40001, "page", status=400))
+    service.answers(ORDER, *(lambda at=at: ok(shown_order(at)) for at in (1, 2, 3)))
+    assert set(await channel.read(["1", "2", "3"], may_lag=True)) == {"1", "2", "3"}
+    assert asked_for(service) == [PAGE, "1", "2", "3"]
