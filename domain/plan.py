@@ -65,6 +65,17 @@ class PlannedOrder:
         return replace(self, state=verdict.state, reason=verdict.reason, is_postponed=verdict.is_postponed)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanSummary:
+    """What is remembered of a plan that the ledger keeps: what decides on it, and which very plan it was."""
+
+    order_ref: str
+    plan_hash: str
+    total: Money
+    freight: Money | None
+    is_fine: bool
+
+
 def freight_sums(plans: Iterable[PlannedOrder]) -> str:
     """What shipping these orders costs, a sum a currency: `12.00 USD, 3.00 EUR`; empty when nothing is shipped."""
     sums: dict[str, Money] = {}

@@ -12,8 +12,9 @@ from datetime import datetime
 
 from prefect.context import FlowRunContext
 
+from connectors.ledger.records import Approval
 from connectors.settings import SourcingSettings
-from domain.money import Money
+from domain.plan import PlanSummary
 from flows.approval_form import ask_in_the_ui
 from flows.approval_request import ApprovalRequest
 
@@ -68,9 +69,16 @@ class Decision:
     def stops(self) -> bool:
         return not self.approved and not self.goes_on
 
-    def approval_of(self, amount: Money, plan_hash: str, at: datetime) -> str:
-        """What the audit trail keeps of an approval."""
-        return f"approved by {self.by} at {at:%Y-%m-%d %H:%M:%S} UTC: {amount}, plan {plan_hash[:12]}"
+    def approval_of(self, plan: PlanSummary, at: datetime) -> Approval:
+        """What the ledger keeps of a yes, with words for the audit trail."""
+        words = f"approved by {self.by} at {at:%Y-%m-%d %H:%M:%S} UTC: {plan.total}, plan {plan.plan_hash[:12]}"
+        return Approval(
+            order_ref=plan.order_ref,
+            plan_hash=plan.plan_hash,
+            total=plan.total,
+            freight=plan.freight,
+            reason=words,
+        )
 
 
 async def decide(question: ApprovalRequest, settings: SourcingSettings, *, yes: bool) -> Decision:
@@ -81,14 +89,14 @@ async def decide(question: ApprovalRequest, settings: SourcingSettings, *, yes: 
     limit = settings.approval_limit
     over = limit is not None and question.total > limit
     if yes and not over:
-        return Decision(approved=[plan.order_ref for plan in question.all], by="a yes given beforehand")
+        return Decision(approved=question.refs, by="a yes given beforehand")
     if (person := approver.get()) is not nobody:
         said, name = person(question), getpass.getuser()
-        return Decision(approved=[p.order_ref for p in question.all] if said else [], by=name, why_not=f" by {name}")
+        return Decision(approved=question.refs if said else [], by=name, why_not=f" by {name}")
     if asks_in_the_ui.get() or has_deployment():
         async with aside():
             answer = await ask_in_the_ui(question, settings.approval_timeout_s)
-        return Decision(approved=answer.approved(question.all), by=answer.name, why_not=answer.why_not)
+        return Decision(approved=answer.approved(question.refs), by=answer.name, why_not=answer.why_not)
     if yes:
         why = (
             f": a plan of {question.total} is above the approval limit of {limit}. Run it without --yes at a terminal, "

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -53,12 +53,12 @@ class Answer:
     name: str = ""
     note: str = ""
 
-    def approved(self, plans: Sequence[PlannedOrder]) -> list[str]:
+    def approved(self, shown_refs: Sequence[str]) -> list[str]:
         """The approved ones of the orders that were shown."""
-        refs = [plan.order_ref for plan in plans]
         if self.choice == ALL:
-            return refs
-        return [ref for ref in refs if self.choice == SOME and ref in set(self.orders)]
+            return [*shown_refs]
+        chosen = set(self.orders) if self.choice == SOME else set()
+        return [ref for ref in shown_refs if ref in chosen]
 
     @property
     def why_not(self) -> str:
@@ -71,7 +71,7 @@ async def ask_in_the_ui(question: ApprovalRequest, timeout_s: int) -> Answer:
     shown_hash, rows = hash_of(question.all), rows_of(question)
     place, words = artifact_key(f"plan-{question.batch_id}"), summary(question.to_buy, question.to_ship)
     await shown("the plan", acreate_table_artifact(key=place, table=rows, description=words))
-    form = form_for(question.all, shown_hash, description_of(question))
+    form = form_for(question.refs, shown_hash, description_of(question))
     run_logger().info(
         "Batch %s waits for approval of %s orders: press Resume and fill in the form", question.batch_id, len(rows)
     )
@@ -166,9 +166,9 @@ async def _go_on(shown_hash: str) -> None:
         await client.resume_flow_run(context.flow_run.id, run_input=no)
 
 
-def form_for(plans: Sequence[PlannedOrder], shown_hash: str, description: str) -> type[RunInput]:
+def form_for(order_refs: Sequence[str], shown_hash: str, description: str) -> type[RunInput]:
     """The form for this plan alone: its orders to choose from, its hash as the only value of `plan`."""
-    refs = tuple(plan.order_ref for plan in plans)
+    refs = tuple(order_refs)
     fields: dict[str, Any] = {
         "decision": (Literal[ALL, SOME, NONE], Field(title="Decision")),
         "orders": (
@@ -205,7 +205,7 @@ def form_for(plans: Sequence[PlannedOrder], shown_hash: str, description: str) -
     return form
 
 
-def hash_of(plans: Sequence[PlannedOrder]) -> str:
+def hash_of(plans: Iterable[PlannedOrder]) -> str:
     """Of all that was shown: what is bought for whom and for how much, and the freight."""
     content = [(plan_hash(plan), str(plan.freight_service.price) if plan.freight_service else "") for plan in plans]
     return hashlib.sha256(repr(content).encode()).hexdigest()[:16]

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from connectors.ledger.order_facts import Facts
 from connectors.ledger.plans import plan_hash
 from connectors.ledger.records import OrderChange, OrderRecord
-from domain.decisions import held
+from domain.budget import Limits, over_budget
 from domain.money import Money
 from domain.orders import OrderRequest
-from domain.plan import PlannedOrder
-from domain.report import BatchReport
+from domain.plan import PlannedOrder, PlanSummary
+from domain.report import BatchReport, MatchLine
 from domain.states import OrderState
 from domain.wording import number_of
 from flows.approval import Decision, decide
-from flows.approval_request import ApprovalRequest
+from flows.approval_request import SummarizedRequest
 from flows.execution import execute
+from flows.kept_plans import summary_of
 from flows.leftovers import LEFT, cause, explain, in_all, told_again
 from flows.plan_sources import PlanSource
-from flows.planning import limits_now, spend_limits, within_budget
-from flows.reporting import batch_report
+from flows.planning import Take, limits_now, spend_limits, within_budget
+from flows.reporting import batch_report, match_line
 from flows.shown.artifacts import artifact_key
 from flows.shown.board import progress_shown
 from flows.shown.events import EventFeed, batch_finished, budget_used_up
@@ -56,6 +59,8 @@ class BatchRun:
         self.chunk_size = chunk_size or resources.settings.chunk_size
         self.refs = [request.order_ref for request in source.requests]
         self.plans: dict[str, PlannedOrder] = {}
+        self.postponed: dict[str, OrderRequest] = {}
+        self.matches: dict[str, list[MatchLine]] = {}
         self.approved: dict[str, str] = {}
         self.tried: list[str] = []
         if done_by is not None:
@@ -72,14 +77,15 @@ class BatchRun:
     async def plan_only(self, budget: Money | None) -> BatchReport:
         """Say what would happen; of it all, the ledger keeps only what words were taken to mean."""
         work = self.source.sort(self.resources.ledger)
-        await self._plan(work.to_plan, anew=True)
-        await self._plan(self._postponed(), anew=True)
+        await self._plan(work.to_plan, self._remember_whole, anew=True)
+        await self._plan(self._to_plan_again(), self._remember_whole, anew=True)
         why = cause(self.resources, self.done_by)
-        plans = told_again(self._within(budget, self.plans.values()), why[0])
+        made = [self.plans[request.order_ref] for request in work.to_plan]
+        plans = told_again(within_budget(made, self._limits(budget)), why[0])
         to_ship = await estimate_unbooked(self.resources, work.under_way)
         snapshot_id = await snapshot_plan(self.resources, self.batch_id, plans)
-        report = self._report(work, plans, snapshot_id, dry_run=True)
-        broken_off = in_all(why, [plan for plan in plans if plan.is_postponed])
+        report = self._report(work, snapshot_id, plans=plans, dry_run=True)
+        broken_off = in_all(why, Counter(str(plan.state) for plan in plans if plan.is_postponed))
         return replace(report, plans=plans, to_ship=to_ship, broken_off=broken_off)
 
     async def buy(self, budget: Money | None, *, ask: bool) -> BatchReport:
@@ -90,20 +96,17 @@ class BatchRun:
         await settle_open(self.resources, self.refs)
         work = self.source.sort(ledger)
         await self._go_on(work, (), budget, feed, ask=ask)
-        postponed, again = self._postponed(), await self._to_try_again()
+        postponed, again = self._to_plan_again(), await self._to_try_again()
         if postponed or again:
             run_logger().info("%s: once more", number_of(len({*again, *(one.order_ref for one in postponed)}), "order"))
             await self._go_on(Work(to_plan=postponed), again, budget, feed, ask=ask)
         why = cause(self.resources, self.done_by)
-        left = {one.order_ref for one in self.plans.values() if one.is_postponed}
-        orders = ledger.orders([*self.tried, *left])
+        tried = dict.fromkeys([*self.tried, *self.postponed])
         broken_off = await explain(
-            self.resources, self.batch_id, orders, left, why, asks=self.source.asks, done_by=self.done_by
+            self.resources, self.batch_id, tried, self.postponed, why, asks=self.source.asks, done_by=self.done_by
         )
         snapshot_id = await snapshot_orders(self.resources, self.batch_id, begun, self.refs)
-        report = replace(
-            self._report(work, list(self.plans.values()), snapshot_id, dry_run=False), broken_off=broken_off
-        )
+        report = replace(self._report(work, snapshot_id, dry_run=False), broken_off=broken_off)
         await feed.tell(self.refs, *budget_used_up(self.batch_id, report), batch_finished(report))
         return report
 
@@ -111,18 +114,20 @@ class BatchRun:
         self, work: Work, again: Sequence[str], budget: Money | None, feed: EventFeed, *, ask: bool
     ) -> None:
         """Plan, ask and execute; `again` are orders of this run that nobody has to be asked about."""
-        planned = await self._plan(work.to_plan)
-        plans = self._within(budget, planned)
-        self.plans |= {plan.order_ref: plan for plan in plans}
-        self.source.keep(self.resources, self.batch_id, plans)
+        fine = self._within(budget, await self._planned(work.to_plan))
         freight = await estimate_unbooked(self.resources, work.under_way) if self.source.asks else []
-        fine = [plan for plan in plans if plan.is_fine]
-        question = ApprovalRequest(batch_id=self.batch_id, to_buy=fine, to_ship=freight, warnings=self.source.warnings)
+        question = SummarizedRequest(
+            batch_id=self.batch_id,
+            to_buy=self.source.kept(self.resources, fine),
+            to_ship=freight,
+            warnings=self.source.warnings,
+            summaries=fine,
+        )
         decision = await self._decide(question, yes=not ask)
         if decision is None or not decision.stops:
             approved = work.approved | self._approve(question, decision)
             self.approved |= approved
-            refused = {plan.order_ref for plan in question.all} - set(decision.approved) if decision else set()
+            refused = set(question.refs) - set(decision.approved) if decision else set()
             refs = [*again, *(ref for ref in work.under_way if ref not in refused), *approved]
             self.tried += refs
             limits = spend_limits(self.resources, self.batch_id, budget)
@@ -140,46 +145,78 @@ class BatchRun:
         """The orders of this run that failed alone, once what is open of them is settled."""
         if self.resources.gate.is_over:
             return []
-        orders = self.resources.ledger.orders(self.tried)
-        left = [ref for ref, order in orders.items() if order.state in LEFT or order.state is OrderState.UNKNOWN]
+        waiting = {*LEFT, OrderState.UNKNOWN}
+        orders = self.resources.ledger.each_order(self.tried)
+        left = [order.order_ref for order in orders if order.state in waiting]
         await settle_open(self.resources, left)
-        return [ref for ref, order in self.resources.ledger.orders(left).items() if order.state in LEFT]
+        return [order.order_ref for order in self.resources.ledger.each_order(left) if order.state in LEFT]
 
-    def _postponed(self) -> list[OrderRequest]:
+    def _to_plan_again(self) -> list[OrderRequest]:
         """What could not be looked up, while there is sense in asking again."""
-        if self.resources.gate.is_over:
-            return []
-        return [plan.request for plan in self.plans.values() if plan.is_postponed]
+        return [] if self.resources.gate.is_over else list(self.postponed.values())
 
-    async def _decide(self, question: ApprovalRequest, *, yes: bool) -> Decision | None:
+    async def _planned(self, requests: Sequence[OrderRequest]) -> list[PlanSummary]:
+        """Plan, and keep each plan as it is made; answers what is remembered of them, in the order of the file."""
+        made: dict[str, PlanSummary] = {}
+
+        async def keep(plans: Sequence[PlannedOrder]) -> None:
+            await asyncio.to_thread(self.source.keep, self.resources, self.batch_id, plans)
+            made.update({plan.order_ref: summary_of(plan) for plan in plans})
+
+        await self._plan(requests, keep)
+        return [made[request.order_ref] for request in requests if request.order_ref in made]
+
+    async def _remember_whole(self, plans: Sequence[PlannedOrder]) -> None:
+        self.plans.update({plan.order_ref: plan for plan in plans})
+
+    async def _plan(self, requests: Sequence[OrderRequest], take: Take, *, anew: bool = False) -> None:
+        async def made(plans: Sequence[PlannedOrder]) -> None:
+            for plan in plans:
+                self.postponed.pop(plan.order_ref, None)
+                if plan.is_postponed:
+                    self.postponed[plan.order_ref] = plan.request
+                if plan.matches:
+                    self.matches[plan.order_ref] = [match_line(plan.order_ref, match) for match in plan.matches]
+            await take(plans)
+
+        await self.source.plan(self.resources, requests, made, chunk_size=self.chunk_size, anew=anew)
+
+    def _limits(self, budget: Money | None) -> Limits:
+        return limits_now(self.resources, spend_limits(self.resources, self.batch_id, budget))
+
+    def _within(self, budget: Money | None, plans: Sequence[PlanSummary]) -> list[PlanSummary]:
+        """The plans that may be bought; those that the budgets don't allow are held."""
+        fine = [plan for plan in plans if plan.is_fine]
+        why = over_budget([(plan.order_ref, plan.total) for plan in fine], self._limits(budget))
+        self.source.hold(self.resources, self.batch_id, [plan for plan in fine if plan.order_ref in why], why)
+        return [plan for plan in fine if plan.order_ref not in why]
+
+    async def _decide(self, question: SummarizedRequest, *, yes: bool) -> Decision | None:
         """Who approves what; None when there is nothing to approve. What is not approved is held, with the reason."""
-        if not question.all:
+        if not question.refs:
             return None
         decision = await decide(question, self.resources.settings, yes=yes)
         self._hold(question, decision)
-        run_logger().info("%s of %s orders approved by %s", len(decision.approved), len(question.all), decision.by)
+        run_logger().info("%s of %s orders approved by %s", len(decision.approved), len(question.refs), decision.by)
         return decision
 
-    def _hold(self, question: ApprovalRequest, decision: Decision) -> None:
+    def _hold(self, question: SummarizedRequest, decision: Decision) -> None:
         approved = set(decision.approved)
         why = f"not approved{decision.why_not}"
-        plans = [plan.judged(held(why)) for plan in question.to_buy if plan.order_ref not in approved]
-        self.source.keep(self.resources, self.batch_id, plans)
+        to_hold = [plan for plan in question.summaries if plan.order_ref not in approved]
+        self.source.hold(self.resources, self.batch_id, to_hold, {plan.order_ref: why for plan in to_hold})
         ledger = self.resources.ledger
         to_ship = ledger.orders(plan.order_ref for plan in question.to_ship if plan.order_ref not in approved)
         ledger.change([OrderChange(order_ref=ref, writes=Facts.approval_withdrawn()) for ref in to_ship])
         ledger.change([_said(order, f"freight {why}") for order in to_ship.values() if order.state in SHIPPABLE])
 
-    def _approve(self, question: ApprovalRequest, decision: Decision | None) -> dict[str, str]:
+    def _approve(self, question: SummarizedRequest, decision: Decision | None) -> dict[str, str]:
         """Write down what was approved, by whom and for how much; answers the hashes of the plans to create."""
         if decision is None:
             return {}
         ledger, now, approved = self.resources.ledger, self.resources.clock(), set(decision.approved)
-        to_buy = [plan for plan in question.to_buy if plan.order_ref in approved]
-        hashes = {plan.order_ref: plan_hash(plan) for plan in to_buy}
-        said = {ref: decision.approval_of(p.total, hashes[ref], now) for p in to_buy if (ref := p.order_ref)}
-        signed = [replace(plan, reason=said[plan.order_ref]) for plan in to_buy]
-        self.source.approve(self.resources, self.batch_id, signed)
+        to_buy = [plan for plan in question.summaries if plan.order_ref in approved]
+        self.source.approve(self.resources, self.batch_id, (decision.approval_of(plan, now) for plan in to_buy))
         to_ship = [plan for plan in question.to_ship if plan.order_ref in approved]
         approve_freight(self.resources, to_ship)
         orders = ledger.orders(plan.order_ref for plan in to_ship)
@@ -192,18 +229,11 @@ class BatchRun:
                 if order.state in SHIPPABLE
             ]
         )
-        return hashes
+        return {plan.order_ref: plan.plan_hash for plan in to_buy}
 
-    async def _plan(self, requests: Sequence[OrderRequest], *, anew: bool = False) -> list[PlannedOrder]:
-        plans = await self.source.plan(self.resources, requests, chunk_size=self.chunk_size, anew=anew)
-        self.plans |= {plan.order_ref: plan for plan in plans}
-        return plans
-
-    def _within(self, budget: Money | None, plans: Iterable[PlannedOrder]) -> list[PlannedOrder]:
-        limits = limits_now(self.resources, spend_limits(self.resources, self.batch_id, budget))
-        return within_budget(list(plans), limits)
-
-    def _report(self, work: Work, plans: Sequence[PlannedOrder], snapshot_id: str, *, dry_run: bool) -> BatchReport:
+    def _report(
+        self, work: Work, snapshot_id: str, *, plans: Sequence[PlannedOrder] = (), dry_run: bool
+    ) -> BatchReport:
         return batch_report(
             self.resources,
             self.batch_id,
@@ -211,6 +241,7 @@ class BatchRun:
             taken=work.taken,
             snapshot_id=snapshot_id,
             plans=plans,
+            matches=[line for ref in self.refs for line in self.matches.get(ref, ())],
             dry_run=dry_run,
             warnings=self.source.warnings,
         )

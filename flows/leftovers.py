@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -19,6 +20,7 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.context import FlowRunContext
 
 from connectors.ledger.records import OrderChange, OrderRecord
+from connectors.ledger.slices import slices
 from domain.plan import PlannedOrder
 from domain.states import OrderState
 from domain.wording import counted, number_of
@@ -53,7 +55,7 @@ def cause(resources: Resources, done_by: datetime | None) -> tuple[str, str]:
 async def explain(
     resources: Resources,
     batch_id: str,
-    orders: Mapping[str, OrderRecord],
+    order_refs: Iterable[str],
     postponed: Collection[str],
     why: tuple[str, str],
     *,
@@ -61,23 +63,28 @@ async def explain(
     done_by: datetime | None,
 ) -> str:
     """Write with each of these orders what happens next and when; answers the line for all of them, if there is one."""
-    left = {ref: order for ref, order in orders.items() if order.state in LEFT}
-    to_plan = {ref for ref in postponed if ref in left and left[ref].plan_hash is None}
-    further = await _planned_next() if to_plan else ""
-    begun = [order for ref, order in left.items() if ref not in to_plan] if why[0] else []
-    goes_on = _goes_on(resources, batch_id, done_by, asks=asks) if begun else ""
-    changes = [_said(order, f"{LEFT[order.state]}: {why[0]}. {goes_on}") for order in begun]
-    changes += [_said(left[ref], f"{_not_planned(left[ref].reason, why[0])}. {further}") for ref in to_plan]
-    resources.ledger.change(changes)
-    return in_all(why, left.values())
+    states: Counter[str] = Counter()
+    further = await _planned_next() if postponed else ""
+    goes_on = _goes_on(resources, batch_id, done_by, asks=asks) if why[0] else ""
+
+    def next_of(order: OrderRecord) -> str:
+        if order.order_ref in postponed and order.plan_hash is None:
+            return f"{_not_planned(order.reason, why[0])}. {further}"
+        return f"{LEFT[order.state]}: {why[0]}. {goes_on}" if why[0] else ""
+
+    for some in slices(order_refs):
+        left = [order for order in resources.ledger.each_order(some) if order.state in LEFT]
+        states.update(str(order.state) for order in left)
+        resources.ledger.change([_said(order, words) for order in left if (words := next_of(order))])
+    return in_all(why, states)
 
 
-def in_all(why: tuple[str, str], left: Collection[OrderRecord | PlannedOrder]) -> str:
+def in_all(why: tuple[str, str], left: Counter[str]) -> str:
     """`The service is away (…), and this run waits no longer: 213 orders are left, 140 planned, 73 ordered`."""
     if not why[1] or not left:
         return why[1]
-    verb = "is" if len(left) == 1 else "are"
-    return f"{why[1]}: {number_of(len(left), 'order')} {verb} left, {counted(str(one.state) for one in left)}"
+    verb = "is" if left.total() == 1 else "are"
+    return f"{why[1]}: {number_of(left.total(), 'order')} {verb} left, {counted(left.elements())}"
 
 
 def told_again(plans: Sequence[PlannedOrder], why: str) -> list[PlannedOrder]:

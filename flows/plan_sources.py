@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from connectors.ledger.records import OrderChange, OrderRecord
+from connectors.ledger.records import Approval, OrderChange, OrderRecord
+from connectors.ledger.slices import slices
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
 from connectors.xportcn.errors import Misconfigured, XportcnError
@@ -14,11 +16,12 @@ from domain.cart import CartFault
 from domain.decisions import held
 from domain.effects import Action
 from domain.orders import OrderRequest
-from domain.plan import PlannedOrder
+from domain.plan import PlannedOrder, PlanSummary
 from domain.request_remarks import SERVICE, Remark
 from domain.states import OrderState
 from flows.chunks import told_chunks
-from flows.planning import plan_orders
+from flows.kept_plans import KeptPlans
+from flows.planning import Take, plan_each
 from flows.shown.expected_failures import run_logger
 from flows.sorting import OVER, Work, sort_requests
 from tasks.asking import not_read
@@ -42,15 +45,24 @@ class PlanSource(Protocol):
         """What is to be done with each order."""
 
     async def plan(
-        self, resources: Resources, requests: Sequence[OrderRequest], *, chunk_size: int, anew: bool
-    ) -> list[PlannedOrder]:
-        """Plans of the orders `to_plan`. `anew` decides again what an earlier run decided about words."""
+        self, resources: Resources, requests: Sequence[OrderRequest], take: Take, *, chunk_size: int, anew: bool
+    ) -> None:
+        """Give plans of the orders `to_plan` to `take` as they are made, in no order, each once.
+
+        `anew` decides again what an earlier run decided about words.
+        """
 
     def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
         """Write what nobody has approved: nothing may be bought on it."""
 
-    def approve(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
-        """Write approved plans, whose reasons say by whom; not where another run was faster."""
+    def kept(self, resources: Resources, plans: Sequence[PlanSummary]) -> Sequence[PlannedOrder]:
+        """The plans that were kept, to be looked at."""
+
+    def hold(self, resources: Resources, batch_id: str, plans: Sequence[PlanSummary], why: Mapping[str, str]) -> None:
+        """Write that these plans are held; `why` by reference."""
+
+    def approve(self, resources: Resources, batch_id: str, approvals: Iterable[Approval]) -> None:
+        """Write which plans are approved; not where another run was faster, or has made the plan anew."""
 
 
 class FromRequests:
@@ -67,23 +79,38 @@ class FromRequests:
         return sort_requests(ledger, self.requests)
 
     async def plan(
-        self, resources: Resources, requests: Sequence[OrderRequest], *, chunk_size: int, anew: bool
-    ) -> list[PlannedOrder]:
-        strangers = await find_unrecorded(resources, requests)
-        plans = await plan_orders(resources, requests, chunk_size=chunk_size, match_anew=anew)
-        for warning in strangers.warnings:
+        self, resources: Resources, requests: Sequence[OrderRequest], take: Take, *, chunk_size: int, anew: bool
+    ) -> None:
+        looking = asyncio.create_task(find_unrecorded(resources, requests))
+
+        async def judged(plans: Sequence[PlannedOrder]) -> None:
+            why = (await looking).reasons
+            await take([plan.judged(why[ref]) if (ref := plan.order_ref) in why else plan for plan in plans])
+
+        try:
+            await plan_each(resources, requests, judged, chunk_size=chunk_size, match_anew=anew)
+            self._warn((await looking).warnings)
+        finally:
+            looking.cancel()
+
+    def _warn(self, warnings: Sequence[str]) -> None:
+        for warning in warnings:
             run_logger().warning(warning)
-        said = [Remark(SERVICE, "", warning) for warning in strangers.warnings]
+        said = [Remark(SERVICE, "", warning) for warning in warnings]
         self.warnings = [*dict.fromkeys([*self.warnings, *said])]
-        why = strangers.reasons
-        return [plan.judged(why[ref]) if (ref := plan.order_ref) in why else plan for plan in plans]
 
     def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
         resources.ledger.put_plans(plans, batch_id)
 
-    def approve(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
-        tolerance = resources.settings.price_tolerance_percent
-        resources.ledger.put_plans(plans, batch_id, approved=True, tolerance=tolerance)
+    def kept(self, resources: Resources, plans: Sequence[PlanSummary]) -> Sequence[PlannedOrder]:
+        return KeptPlans(resources.ledger, plans)
+
+    def hold(self, resources: Resources, batch_id: str, plans: Sequence[PlanSummary], why: Mapping[str, str]) -> None:
+        for some in slices(KeptPlans(resources.ledger, plans)):
+            self.keep(resources, batch_id, [plan.judged(held(why[plan.order_ref])) for plan in some])
+
+    def approve(self, resources: Resources, batch_id: str, approvals: Iterable[Approval]) -> None:
+        resources.ledger.approve(approvals, batch_id, tolerance=resources.settings.price_tolerance_percent)
 
 
 class FromCarts:
@@ -99,6 +126,7 @@ class FromCarts:
     def __init__(self, orders: Mapping[str, OrderRecord]) -> None:
         self.requests: Sequence[OrderRequest] = [order.request for order in orders.values()]
         self._seen: dict[str, OrderRecord] = {}
+        self._plans: dict[str, PlannedOrder] = {}
 
     def sort(self, ledger: Ledger) -> Work:
         """Whatever may have been ordered already, with a cart or without one, is not planned again."""
@@ -109,32 +137,40 @@ class FromCarts:
         for request in self.requests:
             order = orders[request.order_ref]
             if order.state in OVER:
-                work.over[order.order_ref] = order
+                work.over.append(order.order_ref)
             elif order.order_id or order.order_ref in creates or order.state is OrderState.UNKNOWN:
-                work.under_way[order.order_ref] = order
+                work.under_way.append(order.order_ref)
             else:
                 work.to_plan.append(request)
                 self._seen[order.order_ref] = order
         return work
 
     async def plan(
-        self, resources: Resources, requests: Sequence[OrderRequest], *, chunk_size: int, anew: bool
-    ) -> list[PlannedOrder]:
-        chunks = told_chunks("preview", requests, chunk_size)
-        return [await _carted(resources, self._seen[one.order_ref]) for _, chunk in chunks for one in chunk]
+        self, resources: Resources, requests: Sequence[OrderRequest], take: Take, *, chunk_size: int, anew: bool
+    ) -> None:
+        for _, chunk in told_chunks("preview", requests, chunk_size):
+            plans = [await _carted(resources, self._seen[one.order_ref]) for one in chunk]
+            self._plans |= {plan.order_ref: plan for plan in plans}
+            await take(plans)
 
     def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
         """The plan that the cart was filled with stays; what keeps the order from being bought is its reason."""
         held_back = [plan for plan in plans if not plan.is_fine and not plan.is_postponed]
         resources.ledger.change([self._held(plan) for plan in held_back])
 
-    def approve(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
+    def kept(self, resources: Resources, plans: Sequence[PlanSummary]) -> Sequence[PlannedOrder]:
+        return [self._plans[plan.order_ref] for plan in plans]
+
+    def hold(self, resources: Resources, batch_id: str, plans: Sequence[PlanSummary], why: Mapping[str, str]) -> None:
+        self.keep(resources, batch_id, [plan.judged(held(why[plan.order_ref])) for plan in self.kept(resources, plans)])
+
+    def approve(self, resources: Resources, batch_id: str, approvals: Iterable[Approval]) -> None:
         """Only while the order is in the state it was planned in."""
         tolerance = resources.settings.price_tolerance_percent
-        for plan in plans:  # a run that dies now leaves it approved: no other command orders it
-            told = replace(plan, reason=f"{plan.reason}; order it with: sourcing cart order {plan.order_ref}")
-            seen_in = self._seen[plan.order_ref].state
-            resources.ledger.put_cart_plan(told, seen_in=seen_in, tolerance=tolerance)
+        for approval in approvals:  # a run that dies now leaves it approved: no other command orders it
+            told = f"{approval.reason}; order it with: sourcing cart order {approval.order_ref}"
+            plan, seen_in = self._plans[approval.order_ref], self._seen[approval.order_ref].state
+            resources.ledger.put_cart_plan(replace(plan, reason=told), seen_in=seen_in, tolerance=tolerance)
 
     def _held(self, plan: PlannedOrder) -> OrderChange:
         expected = self._seen[plan.order_ref].state

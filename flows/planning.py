@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from connectors.concurrently import together
 from connectors.ledger.records import SpendLimits
+from connectors.ledger.slices import slices
 from connectors.xportcn.errors import ServiceAway
 from domain.budget import Limits, over_budget
 from domain.decisions import Verdict, held
@@ -25,6 +26,8 @@ from tasks.progress import progress
 from tasks.resources import Resources
 from tasks.search import Item, Matches, item_of, keep_matches, search_items
 
+Take = Callable[[Sequence[PlannedOrder]], Awaitable[None]]
+
 
 async def plan_orders(
     resources: Resources, requests: Sequence[OrderRequest], *, chunk_size: int, match_anew: bool = False
@@ -39,20 +42,23 @@ async def plan_orders(
         plans.update({plan.order_ref: plan for plan in made})
 
     await plan_each(resources, requests, take, chunk_size=chunk_size, match_anew=match_anew)
-    return [plans.get(one.order_ref) or unplanned(one) for one in requests]
+    return [plans[one.order_ref] for one in requests]
 
 
 async def plan_each(
     resources: Resources,
     requests: Sequence[OrderRequest],
-    take: Callable[[Sequence[PlannedOrder]], Awaitable[None]],
+    take: Take,
     *,
     chunk_size: int,
     match_anew: bool = False,
 ) -> None:
-    """The same, where `take` gets the plans of each chunk once they are made; of one not begun it gets none."""
+    """The same, where `take` gets the plans of each chunk once they are made."""
     matches = await match_requests(resources, requests, chunk_size=chunk_size, anew=match_anew)
-    await _Planning(resources, requests, matches, take).all_of(requests, chunk_size)
+    planning = _Planning(resources, requests, matches, take)
+    await planning.all_of(requests, chunk_size)
+    for some in slices(requests[planning.begun :]):
+        await take([unplanned(request) for request in some])
 
 
 def unplanned(request: OrderRequest) -> PlannedOrder:
@@ -68,7 +74,7 @@ class _Planning:
         resources: Resources,
         requests: Sequence[OrderRequest],
         matches: Matches,
-        take: Callable[[Sequence[PlannedOrder]], Awaitable[None]],
+        take: Take,
     ) -> None:
         self._resources = resources
         self._take = take
@@ -77,7 +83,8 @@ class _Planning:
         self._needed = Counter(item for request in requests for item in self._items_of(request))
         self._offers: Found[Item, Offer | Verdict] = Found(unmatched(matches), then=self._is_there)
         self._quotes = QuotesTogether(resources)
-        self._begun, self._items = 0, len(self._needed.keys() - self._offers.keys())
+        self.begun = 0
+        self._looked_up, self._items = 0, len(self._needed.keys() - self._offers.keys())
         self._listener = progress.get()
         self._listener.start("search", self._items)
         self._listener.start("preview", len(requests))
@@ -86,6 +93,7 @@ class _Planning:
         await side_by_side(self._resources, requests, chunk_size, self._chunk)
 
     async def _chunk(self, chunk: Sequence[OrderRequest], label: str, through: Callable[[], None]) -> None:
+        self.begun += len(chunk)
         requests = {request.order_ref: request for request in chunk}
         plans: Found[str, PlannedOrder] = Found(then=lambda _ref: through())
         arrivals = Arrivals(requests)
@@ -101,8 +109,8 @@ class _Planning:
         self._forget(chunk)
 
     async def _search(self, items: Mapping[Item, None]) -> None:
-        start, self._begun = self._begun, self._begun + len(items)
-        label = label_of(start, self._begun, self._items)
+        start, self._looked_up = self._looked_up, self._looked_up + len(items)
+        label = label_of(start, self._looked_up, self._items)
         try:
             with suppress(ServiceAway):
                 await search_items(self._resources, items, self._offers, label=label)

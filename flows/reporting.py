@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from connectors.ledger.records import OrderRecord
+from connectors.ledger.slices import slices
 from connectors.ledger.store import Ledger
 from domain.effects import Action, EffectStatus
 from domain.looks import together
@@ -26,6 +27,7 @@ def batch_report(
     taken: Mapping[str, str],
     snapshot_id: str,
     plans: Sequence[PlannedOrder] = (),
+    matches: Sequence[MatchLine] = (),
     dry_run: bool = False,
     warnings: Sequence[Remark] = (),
 ) -> BatchReport:
@@ -33,19 +35,22 @@ def batch_report(
 
     `taken` says why the run did not touch an order.
     """
-    orders = resources.ledger.orders(request.order_ref for request in requests)
-    bought = bought_by(resources.ledger, orders)
     planned = {plan.order_ref: plan for plan in plans}
-    lines = [_line(request, orders, planned, taken, dry_run=dry_run) for request in requests]
+    lines: list[ReportLine] = []
+    bought: list[int] = []
+    for some in slices(requests):
+        orders = resources.ledger.orders(request.order_ref for request in some)
+        bought += bought_by(resources.ledger, orders).values()
+        lines += [_line(request, orders, planned, taken, dry_run=dry_run) for request in some]
     return BatchReport(
         batch_id=batch_id,
         orders=lines,
-        spent_this_run_fen=sum(bought.values()),
+        spent_this_run_fen=sum(bought),
         bought_this_run=len(bought),
         snapshot_id=snapshot_id,
         snapshot_root=str(resources.settings.snapshot_root.absolute()),
         dry_run=dry_run,
-        matches=[match_line(plan.order_ref, match) for plan in plans for match in plan.matches],
+        matches=matches,
         warnings=warnings,
         lines_without_limit=lines_without_limit(requests),
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from connectors.ledger.records import EffectRecord, OrderRecord
+from connectors.ledger.records import Approval, EffectRecord, OrderRecord
+from connectors.ledger.slices import slices
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
 from connectors.xportcn.errors import NotSent, Unanswered
@@ -14,12 +15,13 @@ from domain.deadline import moment_of
 from domain.effects import OPEN, TAKING_BACK, Action
 from domain.looks import NextLook, due
 from domain.orders import OrderRequest
-from domain.plan import PlannedOrder
+from domain.plan import PlannedOrder, PlanSummary
 from domain.report import BatchReport
 from domain.request_remarks import Remark
 from domain.states import OrderState
 from flows.opening import absolute
 from flows.parameters import BadInput, Limits
+from flows.planning import Take
 from flows.scheduling import is_deployed, scheduled
 from flows.shown.expected_failures import run_logger
 from flows.sorting import Work
@@ -51,34 +53,45 @@ class LeftOver:
 
 def left_over(ledger: Ledger, batch_id: str) -> LeftOver:
     """What is left of a batch, by whomever it may be done."""
-    orders = ledger.orders(ledger.refs_in(batch_id))
-    work = sort_approved(ledger, batch_id, list(orders.values()))
-    opened = [one for one in ledger.effects_of(ledger.unsettled(orders)) if one.status in OPEN]
+    refs = ledger.refs_in(batch_id)
+    work = sort_approved(ledger, batch_id, refs)
+    opened = [
+        one
+        for some in slices(refs)
+        if (waiting := ledger.unsettled(some))
+        for one in ledger.effects_of(waiting)
+        if one.status in OPEN
+    ]
     return LeftOver(open=opened, to_do=[*work.under_way, *work.approved])
 
 
-def sort_approved(ledger: Ledger, batch_id: str, orders: Sequence[OrderRecord]) -> Work:
+def sort_approved(ledger: Ledger, batch_id: str, order_refs: Sequence[str]) -> Work:
     """What may go on without asking: what is approved still, on the plan that was, and waits for nobody.
 
     Not what is held, refused or unknown, what another batch has planned since, nor what somebody ever wanted to take
     back, also where that came to nothing. What lies in a cart is ordered by a person's command alone, since anybody may
     have changed the cart; once ordered, it goes on.
     """
-    effects = ledger.effects_of([order.order_ref for order in orders])
+    work = Work()
+    for some in slices(order_refs):
+        _sort(ledger, batch_id, some, work)
+    return work
+
+
+def _sort(ledger: Ledger, batch_id: str, order_refs: Sequence[str], work: Work) -> None:
+    effects = ledger.effects_of(order_refs)
     carted = {one.order_ref for one in effects if one.action is Action.CART and one.status in COUNTS_AS_SPENT}
     unwanted = {one.order_ref for one in effects if one.action in TAKING_BACK}
-    work = Work()
-    for order in orders:
+    for order in ledger.each_order(order_refs):
         ref = order.order_ref
         if order.batch_id != batch_id or order.plan_hash is None or ref in unwanted:
-            work.over[ref] = order
-        elif order.state in BEGUN and order.order_id is not None and order.shipment is None:
-            work.under_way[ref] = order
+            work.over.append(ref)
+        elif order.state in BEGUN and order.order_id is not None and order.shipment_order_id is None:
+            work.under_way.append(ref)
         elif order.state is OrderState.PLANNED and order.order_id is None and ref not in carted:
             work.approved[ref] = order.plan_hash
         else:
-            work.over[ref] = order
-    return work
+            work.over.append(ref)
 
 
 class FromLedger:
@@ -94,22 +107,26 @@ class FromLedger:
         if not ledger.knows_batch(batch_id):
             raise BadInput(f"no batch {batch_id} in the ledger {ledger.shown}; see: sourcing status")
         self._refs = ledger.refs_in(batch_id)
-        orders = ledger.orders(self._refs)
-        self.requests: Sequence[OrderRequest] = [orders[ref].request for ref in self._refs]
+        self.requests: Sequence[OrderRequest] = [order.request for order in ledger.each_order(self._refs)]
 
     def sort(self, ledger: Ledger) -> Work:
-        return sort_approved(ledger, self._batch_id, list(ledger.orders(self._refs).values()))
+        return sort_approved(ledger, self._batch_id, self._refs)
 
     async def plan(
-        self, resources: Resources, requests: Sequence[OrderRequest], *, chunk_size: int, anew: bool
-    ) -> list[PlannedOrder]:
-        return []
+        self, resources: Resources, requests: Sequence[OrderRequest], take: Take, *, chunk_size: int, anew: bool
+    ) -> None:
+        """Nothing is planned: so there is nothing to keep, to hold or to approve."""
 
-    def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
-        """Nothing is planned."""
+    def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None: ...
 
-    def approve(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
-        """Nothing is approved."""
+    def kept(self, resources: Resources, plans: Sequence[PlanSummary]) -> Sequence[PlannedOrder]:
+        return ()
+
+    def hold(
+        self, resources: Resources, batch_id: str, plans: Sequence[PlanSummary], why: Mapping[str, str]
+    ) -> None: ...
+
+    def approve(self, resources: Resources, batch_id: str, approvals: Iterable[Approval]) -> None: ...
 
 
 async def look_again(resources: Resources, report: BatchReport, limits: Limits, *, number: int = 1) -> BatchReport:

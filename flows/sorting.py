@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from connectors.ledger.records import OrderRecord
+from connectors.ledger.slices import slices
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
 from domain.effects import Action
@@ -23,8 +23,8 @@ class Work:
     """
 
     to_plan: list[OrderRequest] = field(default_factory=list)
-    under_way: dict[str, OrderRecord] = field(default_factory=dict)
-    over: dict[str, OrderRecord] = field(default_factory=dict)
+    under_way: list[str] = field(default_factory=list)
+    over: list[str] = field(default_factory=list)
     taken: dict[str, str] = field(default_factory=dict)
     approved: dict[str, str] = field(default_factory=dict)
 
@@ -34,12 +34,18 @@ def sort_requests(ledger: Ledger, requests: Sequence[OrderRequest]) -> Work:
 
     Of one that lies in a cart and is not ordered yet there is nothing to do here: it is ordered from there.
     """
+    work = Work()
+    for some in slices(requests):
+        _sort(ledger, some, work)
+    return work
+
+
+def _sort(ledger: Ledger, requests: Sequence[OrderRequest], work: Work) -> None:
     refs = [request.order_ref for request in requests]
     known = ledger.orders(refs)
     live = [effect for effect in ledger.effects_of(refs) if effect.status in COUNTS_AS_SPENT]
     begun = {effect.order_ref for effect in live}
     only_carted = begun - {effect.order_ref for effect in live if effect.action is not Action.CART}
-    work = Work()
     for request in requests:
         order = known.get(request.order_ref)
         if order is None or (request.order_ref not in begun and order.order_id is None):
@@ -51,7 +57,6 @@ def sort_requests(ledger: Ledger, requests: Sequence[OrderRequest]) -> Work:
                 "to buy something further, give it a new order_ref"
             )
         elif order.state in OVER or (order.order_ref in only_carted and order.order_id is None):
-            work.over[request.order_ref] = order
+            work.over.append(request.order_ref)
         else:
-            work.under_way[request.order_ref] = order
-    return work
+            work.under_way.append(request.order_ref)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from connectors.concurrently import concurrently
 from connectors.ledger.order_facts import NOTHING, Facts
 from connectors.ledger.records import OrderChange, OrderRecord
+from connectors.ledger.slices import slices
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from connectors.xportcn.freight import render
 from domain.freight import ChosenFreight, FreightService, choose_freight
@@ -78,19 +79,22 @@ def _above_approved(order: OrderRecord, service: FreightService) -> str:
     return ""
 
 
-async def estimate_unbooked(resources: Resources, orders: Mapping[str, OrderRecord]) -> list[PlannedOrder]:
+async def estimate_unbooked(resources: Resources, order_refs: Sequence[str]) -> list[PlannedOrder]:
     """What shipping begun orders would cost now, to be approved again. Those without an estimate are left out."""
 
     async def one(order: OrderRecord) -> PlannedOrder | None:
         try:
-            return _at_least(order, await with_freight(resources, order.plan))
+            return _at_least(order, await with_freight(resources, replace(order.plan, offers=())))
         except Misconfigured:
             raise
         except XportcnError:
             return None
 
-    waiting = [order for order in orders.values() if order.shipment is None and order.lines]
-    plans = await concurrently(waiting, one, at_once=resources.concurrency)
+    plans: list[PlannedOrder | None] = []
+    for some in slices(order_refs):
+        orders = resources.ledger.each_order(some)
+        waiting = [order for order in orders if order.shipment is None and order.lines]
+        plans += await concurrently(waiting, one, at_once=resources.concurrency)
     return [plan for plan in plans if plan and plan.freight_service]
 
 

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
+from typing import Union
 
+from connectors.ledger.facts import state_of_all
 from connectors.ledger.records import OrderRecord
+from connectors.ledger.slices import slices
+from connectors.ledger.store import Ledger
 from connectors.snapshots.writer import write_snapshot
 from domain.plan import PlannedOrder
 from tasks.opaque import opaque
 from tasks.resources import Resources
 from tasks.retrying import reading_task
-from tasks.search import kept_matches, with_matches
+from tasks.search import with_matches
 from tasks.snapshot_rows import Row, order_tables, plan_tables
+
+Tables = Union[Mapping[str, Sequence[Row]], "Slices"]
 
 MOST_WRITES = 10
 ALWAYS_TOLD = ("orders", "outcomes")
@@ -23,7 +30,7 @@ ALWAYS_TOLD = ("orders", "outcomes")
 async def _write(
     resources: Resources,
     snapshot_id: str,
-    tables: Mapping[str, Sequence[Row]],
+    tables: Tables,
     *,
     batch_id: str | None,
     as_of: datetime,
@@ -43,7 +50,7 @@ async def _write(
 async def write(
     resources: Resources,
     snapshot_id: str,
-    tables: Mapping[str, Sequence[Row]],
+    tables: Tables,
     *,
     batch_id: str | None,
     as_of: datetime,
@@ -55,7 +62,8 @@ async def write(
     another has written: `as_of` is a moment before the rows were read, or one after which they are read once more.
     """
     resources.ledger.ground.require_places()  # a folder that went away would be made anew, without what was in it
-    await _write(resources, snapshot_id, opaque(tables), batch_id=batch_id, as_of=as_of, begun=begun or as_of)
+    unwalked = opaque(tables) if isinstance(tables, Mapping) else tables
+    await _write(resources, snapshot_id, unwalked, batch_id=batch_id, as_of=as_of, begun=begun or as_of)
     return snapshot_id
 
 
@@ -81,36 +89,60 @@ async def snapshot_orders(
     Written again when the ledger has moved meanwhile: another run's newer snapshot, which may tell of orders that were
     not there before, may just have been replaced.
     """
-    orders = await asyncio.to_thread(_orders_of, resources, batch_id, further_refs)
+
+    def look() -> tuple[list[str], str, set[str]]:
+        refs = sorted({*resources.ledger.refs_in(batch_id), *further_refs})
+        return refs, *state_of_all(resources.ledger, refs)
+
+    now = await asyncio.to_thread(look)
     for _ in range(MOST_WRITES):
-        tables = await _batch_tables(resources, orders)
+        tables = Slices(partial(_batch_tables, resources.ledger, now[0]))
         await write(resources, batch_id, tables, batch_id=batch_id, as_of=resources.clock(), begun=begun)
-        told, orders = orders, await asyncio.to_thread(_orders_of, resources, batch_id, further_refs)
-        if told == orders:
+        told, now = now, await asyncio.to_thread(look)
+        if told == now:
             break
-    for other in {order.batch_id for order in orders.values()} - {batch_id}:
+    for other in now[2] - {batch_id}:
         # of this batch's snapshots only those of its file's own runs tell these orders, and a look may be the last
         await snapshot_orders(resources, other, resources.ledger.start_batch(other, ""))
     return batch_id
 
 
-def _orders_of(resources: Resources, batch_id: str, further_refs: Sequence[str]) -> dict[str, OrderRecord]:
-    refs = dict.fromkeys([*resources.ledger.refs_in(batch_id), *further_refs])
-    orders = resources.ledger.orders(refs)
-    return {ref: orders[ref] for ref in refs if ref in orders}
+class Slices:
+    """The rows of the tables a part at a time, made anew for whoever goes through them."""
+
+    def __init__(self, parts: Callable[[], Iterator[Mapping[str, Sequence[Row]]]]) -> None:
+        self._parts = parts
+
+    def __iter__(self) -> Iterator[Mapping[str, Sequence[Row]]]:
+        return self._parts()
 
 
-async def _batch_tables(resources: Resources, orders: Mapping[str, OrderRecord]) -> dict[str, list[Row]]:
-    listed = list(orders.values())
-    matches = await kept_matches(resources, list(orders))
-    plans = [with_matches(order.plan, matches) for order in listed]
-    return {**plan_tables(plans), **order_tables(listed), "tracking_events": []}
+def _batch_tables(ledger: Ledger, order_refs: Sequence[str]) -> Iterator[dict[str, list[Row]]]:
+    seen: set[int] = set()
+    for some in slices(order_refs):
+        orders = list(ledger.each_order(some))
+        matches = ledger.matches(some)
+        plans = [with_matches(order.plan, matches) for order in orders]
+        yield {**_told_once(plan_tables(plans), seen), **order_tables(orders), "tracking_events": []}
+
+
+def _plan_tables(plans: Sequence[PlannedOrder]) -> Iterator[dict[str, list[Row]]]:
+    seen: set[int] = set()
+    yield from (_told_once(plan_tables(some), seen) for some in slices(plans))
+
+
+def _told_once(tables: dict[str, list[Row]], seen: set[int]) -> dict[str, list[Row]]:
+    """Without the offers that an earlier part has told: `seen` has a hash of each."""
+    keys = [hash((row["marketplace"], row["item_id"], row["sku_id"])) for row in tables["offers"]]
+    new = [row for row, key in zip(tables["offers"], keys, strict=True) if key not in seen]
+    seen.update(keys)
+    return {**tables, "offers": new}
 
 
 async def snapshot_plan(resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> str:
     """What a dry run found: nothing about orders, since there are none."""
-    now = resources.clock()
-    return await write(resources, f"{batch_id}-plan", plan_tables(plans), batch_id=batch_id, as_of=now)
+    tables = Slices(partial(_plan_tables, plans))
+    return await write(resources, f"{batch_id}-plan", tables, batch_id=batch_id, as_of=resources.clock())
 
 
 async def snapshot_tracking(resources: Resources, before: Mapping[str, OrderRecord], events: Sequence[Row]) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import JSON, select
 
+from connectors.ledger.many import one_of
 from connectors.ledger.records import EffectRecord
 from connectors.ledger.schema import effects, orders
+from connectors.ledger.slices import slices
 from connectors.ledger.transactions import Transactions
 from domain.effects import OPEN
 from domain.findings import LedgerOrder
@@ -32,6 +35,14 @@ COLUMNS = (
 )
 
 
+LARGE_SLICE = 5_000
+_SMALL = (
+    select(*(column for column in orders.c if not isinstance(column.type, JSON)))
+    .where(one_of(orders.c.order_ref, "refs"))
+    .order_by(orders.c.order_ref)
+)
+
+
 def every_order(ledger: Transactions) -> list[LedgerOrder]:
     """Every order, oldest first, without its effects."""
     statement = select(*COLUMNS).order_by(orders.c.recorded_at, orders.c.order_ref)
@@ -42,6 +53,16 @@ def every_open_effect(ledger: Transactions) -> list[EffectRecord]:
     """Every effect that may have been sent and has no outcome, oldest first."""
     statement = select(effects).where(effects.c.status.in_(OPEN)).order_by(effects.c.intent_at, effects.c.key)
     return [EffectRecord.of(row) for row in ledger.rows(statement)]
+
+
+def state_of_all(ledger: Transactions, order_refs: Iterable[str]) -> tuple[str, set[str]]:
+    """A hash of how these orders are, which changes with each of them, and the batches that they are of."""
+    told, batches = hashlib.blake2b(), set[str]()
+    for some in slices(order_refs, LARGE_SLICE):
+        for row in ledger.rows(_SMALL, {"refs": some}):
+            told.update(repr(row).encode())
+            batches.add(row["batch_id"])
+    return told.hexdigest(), batches
 
 
 def _order(row: Mapping[str, Any]) -> LedgerOrder:

@@ -15,13 +15,15 @@ from sqlalchemy import Executable, select, update
 from connectors.ledger.codec import to_json
 from connectors.ledger.many import one_of
 from connectors.ledger.moving import STANDING, Moving, change_order
-from connectors.ledger.records import OrderChange
+from connectors.ledger.order_facts import Facts
+from connectors.ledger.records import Approval, OrderChange
 from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import STATUS_OF_THESE, effects, orders
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.transactions import Transactions
 from domain.budget import payable
 from domain.effects import Action
+from domain.money import Money
 from domain.plan import PlannedOrder
 from domain.states import OrderState
 
@@ -29,12 +31,19 @@ NO_TOLERANCE = Decimal(0)
 KEPT_IN_CART = ("order_ref", "batch_id", "marketplace", "state", "reason", "fingerprint")
 # built once: making a statement costs several times what running it does
 _BEGUN = select(effects.c.order_ref).where(one_of(effects.c.order_ref, "refs"), STATUS_OF_THESE.in_(COUNTS_AS_SPENT))
+_PLANS = select(
+    *(orders.c[name] for name in ("order_ref", "batch_id", "fingerprint", "seller_id", "lines", "quote"))
+).where(one_of(orders.c.order_ref, "refs"))
 _ORDERING = _BEGUN.where(effects.c.action == Action.CREATE)
 
 
 def plan_hash(plan: PlannedOrder) -> str:
     """A hash of what a person approves: what is bought, for whom, from whom, and for how much at most."""
-    content = [plan.request.fingerprint, plan.seller_id, [to_json(line) for line in plan.lines], str(plan.total)]
+    return _hash_of(plan.request.fingerprint, plan.seller_id, [to_json(line) for line in plan.lines], plan.total)
+
+
+def _hash_of(fingerprint: str, seller_id: str, lines: Sequence[Any], total: Money) -> str:
+    content = [fingerprint, seller_id, lines, str(total)]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -98,6 +107,44 @@ def _alike(rows: Iterable[Mapping[str, Any]]) -> Iterable[list[Mapping[str, Any]
     for row in rows:
         alike[frozenset(row)].append(row)
     return alike.values()
+
+
+@repeating
+def approve_rows(ledger: Transactions, approvals: Sequence[Approval], batch_id: str, tolerance: Decimal) -> None:
+    """Write that plans were approved which are in this batch as they were approved, and not begun. Others stay."""
+    said = {approval.order_ref: approval for approval in approvals}
+    with ledger.transaction() as connection:
+        moving = Moving(ledger, connection, said)  # locked: another run's plan is seen below or waits for this commit
+        begun = set(connection.scalars(_BEGUN, {"refs": said}))
+        for row in connection.execute(_PLANS, {"refs": said}).mappings().all():
+            approval, is_begun = said[row["order_ref"]], row["order_ref"] in begun
+            is_same = row["batch_id"] == batch_id and _hash_of_row(dict(row)) == approval.plan_hash
+            if is_same and not is_begun and moving.state(row["order_ref"]) in (OrderState.PLANNED, OrderState.HELD):
+                moving.change(_approved(approval, tolerance))
+        moving.write()
+
+
+def _approved(approval: Approval, tolerance: Decimal) -> OrderChange:
+    """What `ledger_row` fills for an approved plan alone. Raises `ValueError` for one that costs nothing."""
+    total, freight = approval.total, approval.freight
+    if total.minor <= 0:
+        raise ValueError(f"{approval.order_ref}: nothing can be approved for {total}")
+    columns = {
+        "approved_minor": total.minor,
+        "payable_minor": payable(total, tolerance).minor,
+        "plan_hash": approval.plan_hash,
+        "freight_approved_minor": freight.minor if freight else None,
+        "freight_currency": freight.currency if freight else None,
+    }
+    return OrderChange(
+        order_ref=approval.order_ref, state=OrderState.PLANNED, reason=approval.reason, writes=Facts(columns)
+    )
+
+
+def _hash_of_row(row: Mapping[str, Any]) -> str:
+    """The `plan_hash` of a plan as it is kept; empty for one without a quote."""
+    quote = row["quote"]
+    return _hash_of(row["fingerprint"], row["seller_id"], row["lines"], Money(**quote["total"])) if quote else ""
 
 
 @repeating

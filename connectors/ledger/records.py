@@ -218,6 +218,17 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """A yes to one plan: to this very one (`plan_hash`), for this much, and this freight; `reason` says by whom."""
+
+    order_ref: str
+    plan_hash: str
+    total: Money
+    freight: Money | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SpendLimits:
     """What claims to create and to pay may spend in all, checked in the claim's own transaction; None is no limit.
 

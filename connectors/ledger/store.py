@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
@@ -26,9 +26,10 @@ from connectors.ledger.moving import STANDING, change_order
 from connectors.ledger.not_ours import NotOursRows
 from connectors.ledger.order_facts import Facts
 from connectors.ledger.outcomes import write_all
-from connectors.ledger.plans import NO_TOLERANCE, ledger_row, put_cart_row, put_rows
+from connectors.ledger.plans import NO_TOLERANCE, approve_rows, ledger_row, put_cart_row, put_rows
 from connectors.ledger.records import (
     JSON_COLUMNS,
+    Approval,
     Claimed,
     EffectRecord,
     Intent,
@@ -41,6 +42,7 @@ from connectors.ledger.refunds import RefundRows
 from connectors.ledger.repeating import repeating
 from connectors.ledger.resolutions import ResolutionRows
 from connectors.ledger.schema import STATUS_OF_THESE, account, batches, effects, marks, matches, moves, orders
+from connectors.ledger.slices import slices
 from connectors.ledger.spending import batch_total, day_total
 from connectors.ledger.tracking import TrackingRows
 from connectors.ledger.transactions import Clock, Transactions
@@ -148,6 +150,12 @@ class Ledger(Transactions):
         """The orders of these references, by reference."""
         return self._orders(_ORDERS, {"refs": list(order_refs)})
 
+    def each_order(self, order_refs: Iterable[str]) -> Iterator[OrderRecord]:
+        """The same in the order of the references, read a slice at a time: never all of them are in memory."""
+        for some in slices(order_refs):
+            found = self.orders(some)
+            yield from (found[ref] for ref in some if ref in found)
+
     @repeating
     def orders_in(self, states: Iterable[OrderState]) -> dict[str, OrderRecord]:
         """All orders in any of these states, oldest first."""
@@ -173,6 +181,14 @@ class Ledger(Transactions):
         for an approved plan that costs nothing.
         """
         put_rows(self, [ledger_row(plan, batch_id, approved=approved, tolerance=tolerance) for plan in plans])
+
+    def approve(self, approvals: Iterable[Approval], batch_id: str, *, tolerance: Decimal = NO_TOLERANCE) -> None:
+        """Write that plans of a batch were approved, as far as they are kept as they were approved.
+
+        Of a plan that was made anew meanwhile nobody approved anything: it stays as it is, as does what was begun.
+        """
+        for some in slices(approvals):
+            approve_rows(self, some, batch_id, tolerance)
 
     def put_cart_plan(self, plan: PlannedOrder, *, seen_in: OrderState, tolerance: Decimal = NO_TOLERANCE) -> bool:
         """Write what was approved of an order that lies in a cart; False when it is being ordered, or has moved on."""

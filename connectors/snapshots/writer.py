@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime
+from functools import partial
 from hashlib import file_digest
 from pathlib import Path
+from typing import Self
 
 import pyarrow as pa
 from pyarrow import parquet
@@ -28,6 +30,8 @@ from connectors.snapshots.manifests import (
 from connectors.snapshots.rows import to_arrow
 from connectors.snapshots.schemas import TABLES, Table
 
+Slices = Iterable[Mapping[str, Sequence[Mapping[str, object]]]]
+ROW_GROUP = 10_000
 SNAPSHOT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,149}")
 
 
@@ -35,7 +39,7 @@ def write_snapshot(
     root: Path,
     snapshot_id: str,
     date: date,
-    tables: Mapping[str, Sequence[Mapping[str, object]] | pa.RecordBatchReader],
+    tables: Mapping[str, Sequence[Mapping[str, object]] | pa.RecordBatchReader] | Slices,
     *,
     batch_id: str | None,
     written_at: datetime,
@@ -45,7 +49,8 @@ def write_snapshot(
     Rows get `snapshot_id`, `batch_id` and `snapshot_at` (= `written_at`) unless they bring their own. A table given
     without rows gets a file without rows, so that plain pandas reads its folder instead of failing on a missing one.
     A table too large for memory comes as a reader of batches in the table's very schema, with these columns and one
-    row a key.
+    row a key. Tables that are too large together come as slices, one after the other: of each table some rows, and no
+    key in two of them.
     Raises `ValueError` for an id that can't be a file name, an unknown table or a time without zone, and
     `SnapshotValueError` for a value that its column can't hold.
 
@@ -53,11 +58,16 @@ def write_snapshot(
     replaced snapshot's manifest still counts, `_work` also keeps the files that it names. So our reader sees the old
     snapshot or the new one, and readers of plain folders never a half-written file.
     """
-    _check_arguments(snapshot_id, tables, written_at)
+    _check_arguments(snapshot_id, written_at)
     envelope: dict[str, object] = {"snapshot_id": snapshot_id, "batch_id": batch_id, "snapshot_at": written_at}
-    content = {name: _content(TABLES[name], envelope, rows) for name, rows in tables.items()}
+    place = partial(_staged, root, snapshot_id)
+    if isinstance(tables, Mapping):
+        write = partial(_write_whole, {name: _arrow(_table(name), envelope, rows) for name, rows in tables.items()})
+    else:
+        write = partial(_write_slices, tables, envelope)
     with _told(root, snapshot_id), exclusive(root / WORK):
-        files = tuple(_stage(root, snapshot_id, date, name, table) for name, table in content.items())
+        (root / WORK / snapshot_id).mkdir(parents=True, exist_ok=True)
+        files = tuple(_finished(place(name), snapshot_id, date, name, rows) for name, rows in write(place).items())
         manifest = Manifest(
             snapshot_id=snapshot_id, batch_id=batch_id, date=date, written_at=written_at.astimezone(UTC), files=files
         )
@@ -94,36 +104,88 @@ def require_place(root: Path) -> None:
         ) from error
 
 
-def _check_arguments(snapshot_id: str, tables: Mapping[str, object], written_at: datetime) -> None:
+def _check_arguments(snapshot_id: str, written_at: datetime) -> None:
     if not SNAPSHOT_ID.fullmatch(snapshot_id):
         allowed = "1 to 150 letters, digits, '-', '_' and '.', with a letter or digit first"
         raise ValueError(f"snapshot id {snapshot_id!r} can't be a file name; give {allowed}")
-    if unknown := sorted(tables.keys() - TABLES.keys()):
-        raise ValueError(f"unknown tables {', '.join(unknown)}; there are {', '.join(TABLES)}")
     if written_at.tzinfo is None:
         raise ValueError(f"written_at {written_at} has no time zone; give UTC")
+
+
+def _table(name: str) -> Table:
+    if name not in TABLES:
+        raise ValueError(f"unknown table {name}; there are {', '.join(TABLES)}")
+    return TABLES[name]
 
 
 def _staged(root: Path, snapshot_id: str, name: str) -> Path:
     return root / WORK / snapshot_id / f"{name}.new"
 
 
-def _content(
-    table: Table, envelope: dict[str, object], rows: Sequence[Mapping[str, object]] | pa.RecordBatchReader
+def _arrow(
+    table: Table, envelope: Mapping[str, object], rows: Sequence[Mapping[str, object]] | pa.RecordBatchReader
 ) -> pa.Table | pa.RecordBatchReader:
     if not isinstance(rows, pa.RecordBatchReader):
-        return to_arrow(table, [envelope | dict(row) for row in rows])
+        return to_arrow(table, [{**envelope, **row} for row in rows])
     if not rows.schema.equals(table.schema):
         raise ValueError(f"the batches for table {table.name} have another schema than the table")
     return rows
 
 
-def _stage(
-    root: Path, snapshot_id: str, date: date, name: str, content: pa.Table | pa.RecordBatchReader
-) -> SnapshotFile:
-    path = _staged(root, snapshot_id, name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rows = _write(path, content)
+def _write_whole(
+    content: Mapping[str, pa.Table | pa.RecordBatchReader], place: Callable[[str], Path]
+) -> dict[str, int]:
+    """Write tables whole, or batch by batch; answers the rows of each."""
+    written: dict[str, int] = {}
+    for name, table in content.items():
+        with _Growing(place(name), table.schema) as file:
+            for part in [table] if isinstance(table, pa.Table) else (pa.Table.from_batches([one]) for one in table):
+                file.write(part)
+        written[name] = file.rows
+    return written
+
+
+def _write_slices(slices: Slices, envelope: Mapping[str, object], place: Callable[[str], Path]) -> dict[str, int]:
+    """Write the tables side by side as their rows come; answers the rows of each."""
+    files: dict[str, _Growing] = {}
+    with ExitStack() as opened:
+        for tables in slices:
+            for name, rows in tables.items():
+                if name not in files:
+                    files[name] = opened.enter_context(_Growing(place(name), _table(name).schema))
+                files[name].take(_arrow(TABLES[name], envelope, rows))
+    return {name: file.rows for name, file in files.items()}
+
+
+class _Growing:
+    """A file that rows are added to, written in groups of `ROW_GROUP` and more."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self.rows = 0
+        self._schema = schema
+        self._waiting: list[pa.Table] = []
+        self._writer = parquet.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        if failed is None and (self._waiting or not self.rows):
+            self.write(pa.concat_tables([self._schema.empty_table(), *self._waiting]))
+        self._writer.close()
+
+    def take(self, table: pa.Table) -> None:
+        self._waiting.append(table)
+        if sum(part.num_rows for part in self._waiting) >= ROW_GROUP:
+            self.write(pa.concat_tables(self._waiting))
+            self._waiting = []
+
+    def write(self, table: pa.Table) -> None:
+        self._writer.write_table(table)
+        self.rows += table.num_rows
+
+
+def _finished(path: Path, snapshot_id: str, date: date, name: str, rows: int) -> SnapshotFile:
     sync(path)
     with path.open("rb") as written:
         digest = file_digest(written, "sha256").hexdigest()
@@ -135,19 +197,6 @@ def _stage(
         sha256=digest,
         schema_version=TABLES[name].version,
     )
-
-
-def _write(path: Path, content: pa.Table | pa.RecordBatchReader) -> int:
-    """Write a table whole, or batch by batch; answers the rows."""
-    if isinstance(content, pa.Table):
-        parquet.write_table(content, path, compression="zstd", write_page_checksum=True)
-        return int(content.num_rows)
-    rows = 0
-    with parquet.ParquetWriter(path, content.schema, compression="zstd", write_page_checksum=True) as writer:
-        for batch in content:
-            writer.write_batch(batch)
-            rows += batch.num_rows
-    return rows
 
 
 def _keep_replaced(root: Path, new: Manifest) -> None:

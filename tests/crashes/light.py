@@ -44,7 +44,7 @@ from connectors.xportcn.after_sale.taobao import TaobaoAfterSale
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from flows.batch_run import BatchRun
-from flows.planning import plan_orders
+from flows.planning import Take, plan_orders
 from tasks.resources import Resources, open_resources
 from tasks.retrying import RetryingTask
 from tests.running import write_csv
@@ -258,10 +258,10 @@ async def _plan(job: Job) -> dict[str, Any]:
 def _use_plans(file: Path) -> None:
     made: dict[str, PlannedOrder] = pickle.loads(file.read_bytes())
 
-    async def looked_up(_: Resources, requests: Sequence[OrderRequest], **__: Any) -> list[PlannedOrder]:
-        return [made[request.order_ref] for request in requests]
+    async def looked_up(_: Resources, requests: Sequence[OrderRequest], take: Take, **__: Any) -> None:
+        await take([made[request.order_ref] for request in requests])
 
-    cast(Any, flows.plan_sources).plan_orders = looked_up
+    cast(Any, flows.plan_sources).plan_each = looked_up
 
 
 async def _cart(job: Job) -> dict[str, Any]:

@@ -20,10 +20,12 @@ from flows import approval_form
 from flows.approval import Decision, approver, decide, nobody
 from flows.approval_form import ALL, NONE, SOME, Answer, ask_in_the_ui, description_of, form_for, hash_of
 from flows.approval_request import ApprovalRequest
+from flows.kept_plans import summary_of
 from flows.shown.plan_table import summary
 from tests.flows.plans import planned
 
 PLANS = [planned("A-1"), planned("A-2", fen=2500)]
+REFS = ["A-1", "A-2"]
 
 
 class Kept:
@@ -98,10 +100,10 @@ async def test_without_a_yes_and_without_anybody_nothing_is_approved() -> None:
 
 def test_an_answer_approves_all_some_or_none() -> None:
     """Choosing orders only counts with the choice to approve some."""
-    assert Answer(choice=ALL).approved(PLANS) == ["A-1", "A-2"]
-    assert Answer(choice=SOME, orders=["A-2"]).approved(PLANS) == ["A-2"]
-    assert Answer(choice=SOME).approved(PLANS) == []
-    assert Answer(choice=NONE, orders=["A-1"]).approved(PLANS) == []
+    assert Answer(choice=ALL).approved(REFS) == ["A-1", "A-2"]
+    assert Answer(choice=SOME, orders=["A-2"]).approved(REFS) == ["A-2"]
+    assert Answer(choice=SOME).approved(REFS) == []
+    assert Answer(choice=NONE, orders=["A-1"]).approved(REFS) == []
     assert Answer(choice=SOME, name="Mei Chen", note="next week").why_not == " by Mei Chen: next week"
 
 
@@ -121,7 +123,7 @@ def test_an_answer_approves_all_some_or_none() -> None:
 def test_the_server_takes_only_answers_to_this_plan(answer: dict[str, Any], is_accepted: bool) -> None:  # noqa: FBT001
     """A decision, a name, orders of the plan, and the plan's own hash."""
     shown = hash_of(PLANS)
-    schema = form_for(PLANS, shown, "").model_json_schema()
+    schema = form_for(REFS, shown, "").model_json_schema()
     try:
         validate({"plan": shown, **answer}, schema, raise_on_error=True)
     except SchemaError:
@@ -163,9 +165,9 @@ def test_the_audit_trail_names_who_when_and_what() -> None:
     """Amount and plan stand in the order's own history."""
     said = Decision(approved=["A-1"], by="Mei Chen")
     at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    assert said.approval_of(Money(1000), "0123456789abcdef", at) == (
-        "approved by Mei Chen at 2026-01-02 03:04:05 UTC: 10.00 CNY, plan 0123456789ab"
-    )
+    approval = said.approval_of(replace(summary_of(PLANS[0]), plan_hash="0123456789abcdef"), at)
+    assert approval.reason == "approved by Mei Chen at 2026-01-02 03:04:05 UTC: 10.00 CNY, plan 0123456789ab"
+    assert (approval.total, approval.freight) == (Money(1000), Money(500, "USD"))
 
 
 def test_what_was_said_of_the_file_stands_above_the_plan() -> None:

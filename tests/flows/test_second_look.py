@@ -96,7 +96,7 @@ def test_only_what_is_approved_still_and_waits_for_nobody_is_taken_up(ledger: Le
     began(ledger, "in-a-cart", Action.CART, EffectStatus.DONE, part="line-1")
     began(ledger, "not-cancelled", Action.CANCEL, EffectStatus.UNSENT)
     orders = ledger.all_orders()
-    work = sort_approved(ledger, "batch", list(orders.values()))
+    work = sort_approved(ledger, "batch", list(orders))
     assert work.approved == {"approved": "h"}
     assert set(work.under_way) == {"ordered", "payment_pending", "paid"}
     assert set(work.over) == orders.keys() - {"approved", *work.under_way}

@@ -251,13 +251,14 @@ class HostileEpisode(Episode):
             order = orders.get(request.order_ref)
             if order is None:
                 yield request.order_ref, "is not in the ledger"
-            elif order.state is not OrderState.BOOKED and not (_asks(order) or self._was_misled(request.order_ref)):
+            elif order.state is not OrderState.BOOKED and not (_asks(order) or self._was_misled(order)):
                 yield request.order_ref, f"ends {order.state}: {order.reason[:300]}"
 
-    def _was_misled(self, ref: str) -> bool:
-        """What words were taken to mean is kept until somebody searches anew."""
-        case = self.asked.cases.get(ref)
-        return case is not None and case.searches
+    def _was_misled(self, order: Any) -> bool:
+        """What words were taken to mean is kept until somebody searches anew; a price that was told too low rises."""
+        case = self.asked.cases.get(order.order_ref)
+        was_told_less = case is not None and case.sort is Sort.AMOUNT and "the price rose after" in order.reason
+        return was_told_less or (case is not None and case.searches)
 
 
 def _asks(order: Any) -> bool:

@@ -246,7 +246,7 @@ class Episode:
         return web.Response(body=body, status=response.status)
 
     def kept(self, tables: Mapping[str, Sequence[Any]]) -> None:
-        """A snapshot was written."""
+        """Rows of a snapshot were written."""
 
     def note(self, text: str) -> None:
         self.trace.append(f"{self.loop.time() - START:11.4f} {text}")

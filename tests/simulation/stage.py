@@ -8,7 +8,7 @@ import os
 import random
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from functools import partial, partialmethod
@@ -157,8 +157,10 @@ def _keep_snapshot(
     made: Stage, _root: Path, snapshot_id: str, _date: Any, tables: Any, *, written_at: datetime, **_options: Any
 ) -> None:
     boundary("snapshot")
-    made.on.kept(tables)
-    made.on.snapshots[snapshot_id] = written_at, tables.get("orders", [])
+    parts = [tables] if isinstance(tables, Mapping) else list(tables)
+    for part in parts:
+        made.on.kept(part)
+    made.on.snapshots[snapshot_id] = written_at, [row for part in parts for row in part.get("orders", [])]
 
 
 class _Files:

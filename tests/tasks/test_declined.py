@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from connectors.ledger.records import OrderChange, OrderRecord, Outcome
+from connectors.ledger.records import OrderChange, Outcome
 from domain.effects import EffectStatus
 from domain.plan import PlannedOrder
 from domain.states import OrderState
@@ -37,8 +37,8 @@ async def test_an_order_whose_freight_a_person_declined_is_left_alone(
     went_on: list[str] = []
     approved = ["A-2"]
 
-    async def estimate(_: Resources, orders: Mapping[str, OrderRecord]) -> list[PlannedOrder]:
-        return [planned(ref) for ref in orders]
+    async def estimate(_: Resources, order_refs: Sequence[str]) -> list[PlannedOrder]:
+        return [planned(ref) for ref in order_refs]
 
     async def decide(question: ApprovalRequest, *_: Any, **__: Any) -> Decision:
         return Decision(approved=approved, by="ann", why_not=" by ann")

@@ -17,6 +17,7 @@ from domain.states import OrderState
 from flows import batch_run
 from flows.batch_run import BatchRun
 from flows.plan_sources import FromRequests
+from flows.planning import Take
 from tasks.resources import Resources
 from tests.flows.plans import planned
 
@@ -32,15 +33,16 @@ class Plans(FromRequests):
         self.asked: list[list[str]] = []
 
     async def plan(
-        self, resources: Resources, requests: Sequence[OrderRequest], *, chunk_size: int, anew: bool
-    ) -> list[PlannedOrder]:
+        self, resources: Resources, requests: Sequence[OrderRequest], take: Take, *, chunk_size: int, anew: bool
+    ) -> None:
         self.asked.append([one.order_ref for one in requests])
         failed = len(self.asked) <= self.fails
         trouble = postponed("could not be previewed (no answer)")
-        return [
+        plans = [
             PlannedOrder(request=one).judged(trouble) if failed and one.order_ref == "A-2" else planned(one.order_ref)
             for one in requests
         ]
+        await take(plans)
 
 
 @pytest.fixture

@@ -220,4 +220,4 @@ def test_what_only_lies_in_a_cart_is_nothing_for_a_run_of_its_file(resources: Re
     resources.ledger.put_plans([planned("B-1")], "batch")
     line_added(resources, "B-1")
     work = sort_requests(resources.ledger, [planned("B-1").request])
-    assert (list(work.over), work.to_plan, work.under_way) == (["B-1"], [], {})
+    assert (work.over, work.to_plan, work.under_way) == (["B-1"], [], [])

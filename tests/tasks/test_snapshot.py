@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from prefect.utilities.collections import visit_collection
 import tasks.snapshot
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
+from connectors.ledger.store import Ledger
 from connectors.snapshots import sql
 from connectors.snapshots.writer import write_snapshot
 from domain.states import OrderState
@@ -24,32 +26,27 @@ from tests.connectors.ledger.plans import Columns, plan
 async def test_an_older_snapshot_does_not_stay(
     resources: Resources, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another run orders while this one writes what it read before: it writes again, what is so now.
-
-    Stopped before that, it still writes as of then: an earlier moment would let another batch's older rows count.
-    """
+    """Another run orders while this one reads and writes, stopped for long: it writes again, what is so now."""
     written: list[tuple[float, list[str]]] = []
     begun = clock()
 
-    async def stopped_for_long(*_: object) -> dict[str, Any]:
-        clock.advance(1000)
-        return {}
-
     async def write(_resources: Resources, snapshot_id: str, tables: Any, *, as_of: datetime, **_options: Any) -> str:
-        written.append(((as_of - begun).total_seconds(), [row["state"] for row in tables["orders"]]))
+        states = [row["state"] for part in tables for row in part["orders"]]
+        written.append(((as_of - begun).total_seconds(), states))
         if len(written) == 1:
+            clock.advance(1000)
             resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.ORDERED)])
             put_rows(resources.ledger, [plan("A-3")])
         return snapshot_id
 
     monkeypatch.setattr("tasks.snapshot.write", write)
-    monkeypatch.setattr("tasks.snapshot.kept_matches", stopped_for_long)
-    monkeypatch.setattr("connectors.ledger.records.OrderRecord.plan", None)
-    monkeypatch.setattr("tasks.snapshot.with_matches", lambda plan, _matches: plan)
-    monkeypatch.setattr("tasks.snapshot.plan_tables", lambda _plans: {})
-    monkeypatch.setattr("tasks.snapshot.order_tables", lambda orders: {"orders": [{"state": o.state} for o in orders]})
+    monkeypatch.setattr("tasks.snapshot._batch_tables", orders_alone)
     assert await snapshot_orders(resources, "batch", begun, ["A-1", "A-2"]) == "batch"
-    assert written == [(1000, ["planned", "planned"]), (2000, ["ordered", "planned", "planned"])]
+    assert written == [(0, ["planned", "planned"]), (1000, ["ordered", "planned", "planned"])]
+
+
+def orders_alone(ledger: Ledger, order_refs: Sequence[str]) -> Iterator[dict[str, Any]]:
+    yield {"orders": [{"state": order.state} for order in ledger.each_order(order_refs)]}
 
 
 async def test_a_run_that_was_stopped_while_writing_hides_nothing_newer(

@@ -215,7 +215,7 @@ def test_a_time_for_a_date_still_makes_a_day_folder(tmp_path: Path) -> None:
 
 
 def test_an_unknown_table_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="unknown tables ordres; there are requests, offers, quotes, orders"):
+    with pytest.raises(ValueError, match="unknown table ordres; there are requests, offers, quotes, orders"):
         write(tmp_path, ordres=[order()])
 
 

@@ -1,0 +1,18 @@
+"""Many orders a few at a time: what a ledger knows of a hundred thousand does not fit into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TypeVar
+
+T = TypeVar("T")
+
+SLICE = 500
+
+
+def slices(items: Iterable[T], size: int = SLICE) -> Iterator[list[T]]:
+    """All of these in their order, `size` at a time."""
+    left = iter(items)
+    while some := list(islice(left, size)):
+        yield some
