@@ -24,6 +24,8 @@ from typing import IO, TYPE_CHECKING
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from deployments.empty_records import keep_empty, take_empty
+
 if TYPE_CHECKING:
     from uvicorn import Server
 
@@ -162,6 +164,10 @@ def _serve(folder: Path, host: str, port: int) -> None:
     import uvicorn
     from prefect.server.api.server import create_app
 
+    records = folder / "prefect.db"
+    is_new = str(records) in os.environ.get("PREFECT_API_DATABASE_CONNECTION_URL", "") and not records.exists()
+    if is_new:
+        take_empty(records)
     identity = uuid.uuid4().hex
     config = uvicorn.Config(
         create_app(final=True),
@@ -175,17 +181,19 @@ def _serve(folder: Path, host: str, port: int) -> None:
         url = f"http://{host}:{place.getsockname()[1]}/api"
         put(folder / NOTE, json.dumps(asdict(Address(url, os.getpid(), identity))))
         server = uvicorn.Server(config)
-        threading.Thread(target=_end_when_idle, args=(server, folder), daemon=True).start()
+        threading.Thread(target=_end_when_idle, args=(server, folder, is_new), daemon=True).start()
         server.run(sockets=[place])
     if not server.started:
         raise SystemExit("Prefect's server did not start")
 
 
-def _end_when_idle(server: Server, folder: Path) -> None:
+def _end_when_idle(server: Server, folder: Path, is_new: bool) -> None:  # noqa: FBT001
     while not server.started and not server.should_exit:
         time.sleep(0.05)
     gc.freeze()
     gc.enable()
+    if is_new and server.started:
+        keep_empty(folder / "prefect.db")
     last_seen = time.monotonic()
     while time.monotonic() - last_seen < IDLE_S:
         time.sleep(1)
