@@ -25,7 +25,7 @@ from flows.plan_sources import FromCarts
 from flows.reporting import one_report
 from flows.request_batches import read_shown
 from flows.second_look import look_again
-from flows.shown.artifacts import artifact_key, show_outcome
+from flows.shown.artifacts import artifact_key, show_outcome, with_parcels
 from flows.shown.board import progress_shown
 from flows.shown.expected_failures import ends_plainly
 from flows.shown.progress import rename_run, shown
@@ -87,7 +87,7 @@ async def order_from_cart(
             done = await run.followed(budget, dry_run=dry_run, ask=not yes)
             reports.append(await look_again(resources, done, Limits(budget_cny=budget_cny)))
         report = one_report(reports, list(orders))
-        await show_outcome(report, resources.ledger.orders(orders))
+        await show_outcome(report, resources.ledger.orders(with_parcels(report)))
     return report
 
 

@@ -21,7 +21,7 @@ from flows.parameters import Limits, LimitsParameter, titled
 from flows.reporting import batch_report
 from flows.scheduling import is_deployed, scheduled
 from flows.second_look import FromLedger, left_over, look_again, waits_s
-from flows.shown.artifacts import artifact_key, counts_of, show_outcome
+from flows.shown.artifacts import artifact_key, counts_of, show_outcome, with_parcels
 from flows.shown.board import progress_shown
 from flows.shown.expected_failures import ends_plainly, run_logger
 from flows.shown.progress import rename_run, shown
@@ -82,7 +82,7 @@ async def _finished(resources: Resources, batch: str, limits: Limits, look: int)
     else:
         report = batch_report(resources, batch, run.source.requests, taken={}, snapshot_id="")
         run_logger().info("Batch %s: nothing is left to do: %s", batch, counts_of(report))
-    await show_outcome(report, ledger.orders(run.refs))
+    await show_outcome(report, ledger.orders(with_parcels(report)))
     await shown("the run's name", rename_run(f"finish {batch}: {counts_of(report)}"))
     return report
 

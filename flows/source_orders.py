@@ -28,7 +28,7 @@ from flows.parameters import (
 from flows.plan_sources import FromRequests
 from flows.request_batches import PASTED, read_shown
 from flows.second_look import look_again
-from flows.shown.artifacts import show_outcome
+from flows.shown.artifacts import show_outcome, with_parcels
 from flows.shown.expected_failures import ends_plainly
 
 NO_LIMITS, AS_SET = Limits(), Speed()
@@ -64,5 +64,5 @@ async def source_orders(
         run = BatchRun(resources, asked.batch_id, source, chunk_size=speed.chunk_size, done_by=done_by)
         report = await run.followed(budget, dry_run=dry_run, ask=not yes)
         report = await look_again(resources, report, limits)
-        await show_outcome(report, resources.ledger.orders(run.refs))
+        await show_outcome(report, resources.ledger.orders(with_parcels(report)))
     return report

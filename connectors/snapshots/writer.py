@@ -171,13 +171,13 @@ class _Growing:
 
     def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
         if failed is None and (self._waiting or not self.rows):
-            self.write(pa.concat_tables([self._schema.empty_table(), *self._waiting]))
+            self.write(pa.concat_tables([self._schema.empty_table(), *self._waiting]).combine_chunks())
         self._writer.close()
 
     def take(self, table: pa.Table) -> None:
         self._waiting.append(table)
         if sum(part.num_rows for part in self._waiting) >= ROW_GROUP:
-            self.write(pa.concat_tables(self._waiting))
+            self.write(pa.concat_tables(self._waiting).combine_chunks())
             self._waiting = []
 
     def write(self, table: pa.Table) -> None:

@@ -55,6 +55,11 @@ async def show_outcome(report: BatchReport, orders: Mapping[str, OrderRecord] = 
     await shown("the report", all_of_it())
 
 
+def with_parcels(report: BatchReport) -> list[str]:
+    """The orders of which a report tells where their parcels can be followed."""
+    return [line.order_ref for line in report.orders if line.tracking_numbers][:SHOWN_PARCELS]
+
+
 async def _show_orders(report: BatchReport) -> None:
     next_look = f"; {report.next_look.words}" if report.next_look else ""
     words = f"Orders of batch {report.batch_id}: {counts_of(report)}{next_look}"

@@ -258,3 +258,16 @@ def test_every_value_reads_back_as_it_was_written(tmp_path: Path, table: Table, 
     rows = data.draw(rows_of(table))
     manifest = write_snapshot(tmp_path, "any", DAY, {table.name: rows}, batch_id=None, written_at=AT)
     assert parquet.ParquetFile(tmp_path / manifest.files[0].path).read().to_pylist() == rows
+
+
+def test_slices_grow_into_the_same_files(tmp_path: Path) -> None:
+    """Rows that come a part at a time give the bytes of a snapshot that was written whole, empty tables as well."""
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    first, second = order("A-1"), order("A-2")
+    tables: list[dict[str, list[dict[str, object]]]] = [
+        {"orders": [first], "payments": []},
+        {"orders": [second], "payments": []},
+    ]
+    one = write_snapshot(whole, "s", DAY, {"orders": [first, second], "payments": []}, batch_id=None, written_at=AT)
+    other = write_snapshot(parts, "s", DAY, tables, batch_id=None, written_at=AT)
+    assert other == one
