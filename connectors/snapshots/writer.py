@@ -164,13 +164,14 @@ class _Growing:
         self.rows = 0
         self._schema = schema
         self._waiting: list[pa.Table] = []
+        self._has_group = False
         self._writer = parquet.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
-        if failed is None and (self._waiting or not self.rows):
+        if failed is None and (self._waiting or not self._has_group):
             self.write(pa.concat_tables([self._schema.empty_table(), *self._waiting]).combine_chunks())
         self._writer.close()
 
@@ -182,6 +183,7 @@ class _Growing:
 
     def write(self, table: pa.Table) -> None:
         self._writer.write_table(table)
+        self._has_group = True
         self.rows += table.num_rows
 
 
