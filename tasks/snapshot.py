@@ -23,6 +23,7 @@ from tasks.snapshot_rows import Row, order_tables, plan_tables
 Tables = Union[Mapping[str, Sequence[Row]], "Slices"]
 
 MOST_WRITES = 10
+ORDERS_A_PART = 200
 ALWAYS_TOLD = ("orders", "outcomes")
 
 
@@ -119,7 +120,7 @@ class Slices:
 
 def _batch_tables(ledger: Ledger, order_refs: Sequence[str]) -> Iterator[dict[str, list[Row]]]:
     seen: set[int] = set()
-    for some in slices(order_refs):
+    for some in slices(order_refs, ORDERS_A_PART):
         orders = list(ledger.each_order(some))
         matches = ledger.matches(some)
         plans = [with_matches(order.plan, matches) for order in orders]
@@ -128,7 +129,7 @@ def _batch_tables(ledger: Ledger, order_refs: Sequence[str]) -> Iterator[dict[st
 
 def _plan_tables(plans: Sequence[PlannedOrder]) -> Iterator[dict[str, list[Row]]]:
     seen: set[int] = set()
-    yield from (_told_once(plan_tables(some), seen) for some in slices(plans))
+    yield from (_told_once(plan_tables(some), seen) for some in slices(plans, ORDERS_A_PART))
 
 
 def _told_once(tables: dict[str, list[Row]], seen: set[int]) -> dict[str, list[Row]]:
