@@ -47,6 +47,7 @@ class Step:
         self._then = then
         self._arrivals = Arrivals(expected)
         self._under_way: set[str] = set()
+        self._passed: set[str] = set()
         self.come = self._arrivals.come
         self.begin: Callable[[Coroutine[Any, Any, None]], object] = asyncio.create_task
 
@@ -58,10 +59,12 @@ class Step:
         return step
 
     def through(self, *order_refs: str) -> None:
-        """Nothing more happens to these in this step, in no try."""
+        """Nothing more happens to these in this step, in no try; said twice it counts once."""
         for ref in order_refs:
             self.given.pop(ref, None)
-        self._then(*order_refs)
+        first = [ref for ref in dict.fromkeys(order_refs) if ref not in self._passed]
+        self._passed.update(first)
+        self._then(*first)
 
     def end(self) -> None:
         """Nothing more happens in this step."""
