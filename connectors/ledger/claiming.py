@@ -95,7 +95,7 @@ def _within(
     ledger: Transactions, connection: Connection, intents: Sequence[Intent], limits: SpendLimits, now: datetime
 ) -> Sequence[Intent]:
     """The intents that the limits have room for; the others' orders are held."""
-    reasons = without_room(connection, intents, limits, now)
+    reasons = without_room(connection, intents, limits, now, ledger.spent)
     what = "ordered, not paid: " if intents[0].action is Action.PAY else ""
     if reasons:
         moving = Moving(ledger, connection, reasons)

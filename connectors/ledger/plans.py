@@ -85,7 +85,7 @@ def put_rows(ledger: Transactions, rows: Sequence[Mapping[str, Any]]) -> None:
         return
     now = ledger.clock()
     planned = {row["order_ref"]: {**row, "recorded_at": now, "updated_at": now} for row in rows}
-    with ledger.transaction() as connection:
+    with ledger.transaction(planned) as connection:
         # All rows are there and locked before one looks for effects: another run's claim is either seen below or
         # waits for this commit. A row that is not there yet can't be locked, so new orders are written first.
         ordered = [planned[ref] for ref in sorted(planned)]

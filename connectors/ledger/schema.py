@@ -20,7 +20,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-SCHEMA_VERSION = "0007"
+SCHEMA_VERSION = "0008"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -159,6 +159,13 @@ not_ours = Table(
     Column("by", String(120), nullable=False),
     Column("ended_at", UtcDateTime),
     Column("ended_by", String(120)),
+)
+
+writers = Table(
+    "writers",
+    metadata,
+    Column("name", String(120), primary_key=True),
+    Column("commits", BigInteger, nullable=False),
 )
 
 moves = Table(

@@ -250,7 +250,7 @@ class Ledger(Transactions):
 
         @repeating
         def try_once() -> Claimed:
-            with self.transaction() as connection:
+            with self.transaction([intent.order_ref for intent in intents]) as connection:
                 self.ground.require(connection)
                 # a try whose commit got no answer may have won: its rows must not pass for another run's
                 if next(tries) and (won := won_unheard(self, connection, intents, now)):
@@ -314,7 +314,8 @@ class Ledger(Transactions):
     def write(self, outcomes: Sequence[Outcome], changes: Sequence[OrderChange]) -> list[bool]:
         """Do what `record` and then what `change` does, in one commit: all of it or nothing."""
         self.ground.memory.ended(outcomes)
-        with self.transaction() as connection:
+        refs = [outcome.claim.order_ref for outcome in outcomes] + [change.order_ref for change in changes]
+        with self.transaction(refs) as connection:
             return write_all(self, connection, outcomes, changes)
 
     @repeating

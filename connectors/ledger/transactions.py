@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from connectors.ledger.engine import ONLY_READS, blaming, open_engine, require_lasting
 from connectors.ledger.repeating import repeating
+from connectors.ledger.spending import Spent
 
 Clock = Callable[[], datetime]
 
@@ -24,6 +25,7 @@ class Transactions:
         self.url = url
         self.clock = clock
         self.owner = owner
+        self.spent = Spent(owner)
         self.engine = open_engine(url)
         is_postgres = self.engine.dialect.name == "postgresql"
         self._only_reads: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"} if is_postgres else {ONLY_READS: True}
@@ -38,10 +40,23 @@ class Transactions:
         return self.engine.url.render_as_string(hide_password=True)
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """One durable commit, or nothing. Raises `LedgerUnusable`."""
-        with blaming(self.url), self.engine.begin() as connection:
-            yield connection
+    def transaction(self, of: Collection[str] | None = None) -> Iterator[Connection]:
+        """One durable commit, or nothing. Raises `LedgerUnusable`.
+
+        It changes nothing that is spent but of these orders; None says that it may be any.
+        """
+        self.spent.touch(of)
+        try:
+            with blaming(self.url), self._begun() as connection:
+                yield connection
+                self.spent.count(connection)
+        except BaseException:
+            self.spent.touch(None)
+            raise
+        self.spent.touch(of)  # again: a claim may have looked in between
+
+    def _begun(self) -> AbstractContextManager[Connection]:
+        return self.engine.begin()
 
     @repeating
     def rows(self, statement: Executable, given: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:

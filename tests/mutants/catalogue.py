@@ -109,7 +109,7 @@ MUTANTS = (
     Mutant(
         name="payment-believed-to-cost-less",
         means="a payment that is told as another order's opens a budget that is used up",
-        edits=(Edit(file=SPENDING, old="_PAID = case((_BEGUN_FOR > _SHOWN, ", new="_PAID = case((_BEGUN_FOR < 0, "),),
+        edits=(Edit(file=SPENDING, old="case((begun.c.for_minor > shown, ", new="case((begun.c.for_minor < 0, "),),
         found_by="tests/connectors/ledger/test_spending.py::"
         "test_a_payment_that_is_told_as_less_than_it_was_begun_for_opens_no_budget",
     ),
@@ -124,10 +124,16 @@ MUTANTS = (
         edits=(
             Edit(
                 file=SPENDING,
-                old="effects.c.action.in_((Action.CREATE, Action.PAY)), effects.c.status.in_(COUNTS_AS_SPENT))",
-                new="effects.c.action.in_((Action.CREATE, Action.PAY)), effects.c.status == EffectStatus.DONE)",
+                old='of.c.status.concat("").in_(COUNTS_AS_SPENT))',
+                new="of.c.status == EffectStatus.DONE)",
             ),
         ),
+    ),
+    Mutant(
+        name="budget-ignores-other-runs",
+        means="two runs on one batch each spend its budget",
+        edits=(Edit(file=SPENDING, old="changed is None or others != self._others:", new="changed is None:"),),
+        found_by="tests/connectors/ledger/test_spending.py::test_what_another_run_claims_meanwhile_is_counted",
     ),
     Mutant(
         name="no-settle-time",

@@ -76,8 +76,8 @@ class WatchedLedger(Ledger):
     # As the ledger's own, but on one connection that stays open: opening one costs more than most statements.
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        doing = sys._getframe(2).f_code.co_name
+    def _begun(self) -> Iterator[Connection]:
+        doing = sys._getframe(4).f_code.co_name
         boundary(f"{doing}: before")
         with self.database.connection.begin():
             yield self.database.connection

@@ -170,7 +170,7 @@ def to_older_schema(file: Path) -> None:
     with closing(sqlite3.connect(file)) as database:
         database.executescript(
             "ALTER TABLE orders DROP COLUMN payable_minor; ALTER TABLE effects DROP COLUMN leaves_by;"
-            "DROP TABLE answers; DROP TABLE marks; DROP TABLE not_ours;"
+            "DROP TABLE answers; DROP TABLE marks; DROP TABLE not_ours; DROP TABLE writers;"
             "UPDATE alembic_version SET version_num = '0004';"
         )
 

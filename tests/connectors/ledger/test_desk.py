@@ -42,8 +42,8 @@ def commits(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> list[None]:
     real, commits = ledger.transaction, list[None]()
 
     @contextmanager
-    def counted() -> Iterator[Connection]:
-        with real() as connection:
+    def counted(*of: Any) -> Iterator[Connection]:
+        with real(*of) as connection:
             yield connection
         commits.append(None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -30,8 +31,8 @@ def lose_the_next_commit(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Non
     real = ledger.transaction
 
     @contextmanager
-    def unheard() -> Iterator[Connection]:
-        with real() as connection:
+    def unheard(*of: Any) -> Iterator[Connection]:
+        with real(*of) as connection:
             yield connection
         monkeypatch.setattr(ledger, "transaction", real)
         error = OperationalError("COMMIT", {}, psycopg.OperationalError("server closed the connection"))

@@ -122,6 +122,31 @@ def test_what_came_back_frees_the_batch_and_not_the_day(ledger: Ledger) -> None:
     assert (ledger.committed_in("batch"), today(ledger)) == (0, 100)
 
 
+def test_what_another_run_claims_meanwhile_is_counted(ledger: Ledger, other: Ledger) -> None:
+    """A run follows its own orders, and sums up anew after a commit of somebody else."""
+    put_rows(ledger, [plan("A-3")])
+    given = limits(ledger, batch=250)
+    in_turn = [(ledger, "A-1"), (other, "A-2"), (ledger, "A-3")]
+    won = [list(run.claim(intents(ref), lease=LEASE, limits=given).won) for run, ref in in_turn]
+    assert won == [["A-1"], ["A-2"], []]
+
+
+def test_a_commit_that_was_not_heard_of_is_counted(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The transaction fails in its last moment: what it may have changed is summed up anew."""
+    given = limits(ledger, batch=250)
+    ledger.claim(intents("A-1"), lease=LEASE, limits=given)
+    with monkeypatch.context() as broken:
+        broken.setattr(ledger.spent, "count", _fail)
+        with pytest.raises(RuntimeError):
+            ledger.claim(intents("A-2"), lease=LEASE, limits=given)
+    assert list(ledger.claim(intents("A-2"), lease=LEASE, limits=given).won) == ["A-2"]
+    assert_summed_up(ledger)
+
+
+def _fail(_connection: object) -> None:
+    raise RuntimeError
+
+
 def test_a_payment_counts_on_the_day_it_leaves(ledger: Ledger, clock: MovableClock) -> None:
     """Yesterday's order is paid today only when today's limit has room for it too."""
     create(ledger, "A-1")
@@ -167,6 +192,7 @@ EVENTS = st.one_of(
     st.tuples(st.just("refund"), st.integers(0, 3), st.integers(1, 120)),
     st.tuples(st.just("wait"), st.integers(1, 30)),
 )
+BY_EITHER_RUN = st.tuples(st.booleans(), EVENTS)
 PRICES = st.lists(st.tuples(st.integers(1, 150), st.integers(0, 20)), min_size=4, max_size=4)
 
 
@@ -179,21 +205,27 @@ def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(prices=PRICES, events=st.lists(EVENTS, min_size=15, max_size=40))
+@given(prices=PRICES, events=st.lists(BY_EITHER_RUN, min_size=15, max_size=40))
 def test_no_sequence_of_events_spends_beyond_a_limit(
-    empty_ledger: Path, tmp_path: Path, prices: Sequence[tuple[int, int]], events: Sequence[tuple[Any, ...]]
+    empty_ledger: Path,
+    tmp_path: Path,
+    prices: Sequence[tuple[int, int]],
+    events: Sequence[tuple[bool, tuple[Any, ...]]],
 ) -> None:
-    """What is or may be paid stays within the budget of the batch and the limit of every day, at every moment."""
+    """What is or may be paid stays within the budget of the batch and the limit of every day, whichever run does it."""
     file = shutil.copy(empty_ledger, tmp_path / "ledger.db")
     clock = MovableClock()
-    with Ledger(f"sqlite:///{file}", clock=clock, owner="first") as ledger:
+    url = f"sqlite:///{file}"
+    with Ledger(url, clock=clock, owner="first") as first, Ledger(url, clock=clock, owner="second") as second:
         put_rows(
-            ledger,
+            first,
             [plan(f"A-{n}", approved_minor=fen, payable_minor=fen + more) for n, (fen, more) in enumerate(prices)],
         )
-        for event in events:
-            happen(ledger, clock, *event)
-            assert_within_limits(ledger)
+        for is_first, event in events:
+            happen(first if is_first else second, clock, *event)
+            assert_within_limits(first)
+            assert_summed_up(first)
+            assert_summed_up(second)
     for path in tmp_path.glob("ledger.db*"):
         path.unlink()
 
@@ -231,6 +263,14 @@ def answer(ledger: Ledger, ref: str, status: EffectStatus, fen: int) -> None:
                 columns = {"paid_minor": min(fen, order.payable.minor)}
             change = OrderChange(order_ref=ref, writes=Columns(columns))
             ledger.record([Outcome(claim=effect.claim, status=status, change=change)])
+
+
+def assert_summed_up(ledger: Ledger) -> None:
+    """What a run follows is what a sum over all orders says."""
+    day_start = start_of_day(ledger.clock(), "Asia/Shanghai")
+    with ledger.transaction([]) as connection:
+        followed = ledger.spent.in_batch(connection, "batch"), ledger.spent.since(connection, day_start)
+    assert followed == (ledger.committed_in("batch"), today(ledger))
 
 
 def assert_within_limits(ledger: Ledger) -> None:
