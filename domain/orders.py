@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -23,6 +23,9 @@ class Receiver:
     city: str
     zip: str
     address: str
+
+
+ADDRESS = tuple(part.name for part in fields(Receiver))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +60,13 @@ class OrderRequest:
     @property
     def fingerprint(self) -> str:
         """A hash of what is ordered and for whom; two orders of one `order_ref` must not differ in it."""
-        content = asdict(self)
-        for line in content["lines"]:
-            del line["row"], line["note"], line["max_unit_price"]
+        content = {
+            "order_ref": self.order_ref,
+            "marketplace": self.marketplace,
+            "receiver": {name: getattr(self.receiver, name) for name in ADDRESS},
+            "freight": self.freight,
+            "lines": [{"item": line.item, "sku": line.sku, "quantity": line.quantity} for line in self.lines],
+        }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
