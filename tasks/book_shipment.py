@@ -12,7 +12,6 @@ from domain.effects import Action
 from domain.freight import ChosenFreight
 from domain.states import OrderState
 from tasks.effects.book import Book
-from tasks.effects.kinds import settled
 from tasks.effects.protocol import perform
 from tasks.reading_orders import read_each
 from tasks.resources import Resources
@@ -23,12 +22,10 @@ from tasks.steps import Orders, Step
 @retrying_task("book_shipment", "book {label}")
 async def book_shipments(resources: Resources, step: Step, freight: Mapping[str, ChosenFreight], *, label: str) -> None:
     """Book each order once with its chosen freight; a further try asks first whether it is booked after all."""
-    await step.each_group(resources, lambda orders: _book(resources, step, orders, freight))
+    await step.each_group(resources, lambda orders: _book(resources, step, orders, freight), waits=_waits)
 
 
-async def _book(resources: Resources, step: Step, given: Orders, freight: Mapping[str, ChosenFreight]) -> None:
-    now = await settled(resources, given)
-    orders = {ref: order for ref, order in now.items() if _is_still_to_book(order, given[ref])}
+async def _book(resources: Resources, step: Step, orders: Orders, freight: Mapping[str, ChosenFreight]) -> None:
     if this_try().this > 1:
         try:
             orders = await still_to_book(resources, orders)
@@ -48,7 +45,7 @@ async def _book(resources: Resources, step: Step, given: Orders, freight: Mappin
     await perform(Book(resources, freight), intents, orders, then=step.through)
 
 
-def _is_still_to_book(order: OrderRecord, given: OrderRecord) -> bool:
+def _waits(order: OrderRecord, given: OrderRecord) -> bool:
     """Whether it waits as it did when it was given, or as an order does whose booking was turned away."""
     return order.state in (given.state, OrderState.PAID) and order.shipment is None
 

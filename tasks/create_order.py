@@ -9,7 +9,6 @@ from domain.states import OrderState
 from tasks.effects.cart_line import row_ids
 from tasks.effects.create_by_reference import CreateByReference, request_hash
 from tasks.effects.create_from_cart import PART, CreateFromCart
-from tasks.effects.kinds import settled
 from tasks.effects.protocol import perform
 from tasks.resources import Resources
 from tasks.retrying import retrying_task
@@ -22,12 +21,10 @@ async def create_orders(resources: Resources, step: Step, limits: SpendLimits, *
 
     An order of which a line was put into a cart is made of what lies there, else it is created under its `order_ref`.
     """
-    await step.each_group(resources, lambda orders: _create(resources, step, orders, limits))
+    await step.each_group(resources, lambda orders: _create(resources, step, orders, limits), waits=_waits)
 
 
-async def _create(resources: Resources, step: Step, given: Orders, limits: SpendLimits) -> None:
-    now = await settled(resources, given)
-    orders = {ref: order for ref, order in now.items() if _is_still_to_create(order, given[ref])}
+async def _create(resources: Resources, step: Step, orders: Orders, limits: SpendLimits) -> None:
     in_carts = await _lie_in_carts(resources, orders)
     intents = [_intent(resources, order) for ref, order in orders.items() if ref not in in_carts]
     await perform(CreateByReference(resources), intents, orders, limits=limits, then=step.through)
@@ -39,7 +36,7 @@ async def _create(resources: Resources, step: Step, given: Orders, limits: Spend
         await perform(CreateFromCart(resources), [intent], orders, limits=limits)
 
 
-def _is_still_to_create(order: OrderRecord, given: OrderRecord) -> bool:
+def _waits(order: OrderRecord, given: OrderRecord) -> bool:
     """Whether it stands where it stood when it was given, on the plan that was approved."""
     return order.order_id is None and (order.state, order.plan_hash) == (given.state, given.plan_hash)
 

@@ -18,7 +18,6 @@ from domain.resolutions import ResolutionKind
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from tasks.effects.create_from_cart import PART as CART
-from tasks.effects.kinds import settled
 from tasks.effects.pay import Pay, paid
 from tasks.effects.protocol import perform
 from tasks.reading_orders import another_s, by_channel, is_another_s, read_whatever
@@ -37,7 +36,7 @@ PAID_ELSEWHERE = "the service shows it as paid, and no payment of this ledger ac
 async def pay_orders(resources: Resources, step: Step, *, label: str) -> None:
     """Pay each order once, after reading what it costs now; a further try goes on with those provably not paid."""
     till = Till(resources, step)
-    await step.each_group(resources, till.take, reads=True)
+    await step.each_group(resources, till.take, waits=_waits, reads=True)
 
 
 class Till:
@@ -51,18 +50,18 @@ class Till:
         self._batches: dict[Marketplace, Together] = {}
         self._confirmed = Together(step, self._confirm, most=MOST_TOGETHER, within_s=CONFIRM_TOGETHER_S)
 
-    async def take(self, given: Orders) -> None:
+    async def take(self, orders: Orders) -> None:
         """Look at these orders, pay those that are to be paid, and read what was really taken."""
-        intents = await _looked_at(self._resources, given)
+        intents = await _looked_at(self._resources, orders)
         self._intents |= intents
-        self._orders |= given
+        self._orders |= orders
 
         async def one(ref: str) -> None:
             if ref in intents:
-                await self._batch(given[ref])(ref)
+                await self._batch(orders[ref])(ref)
             await self._confirmed(ref)
 
-        await each_to_its_end(given, one, at_once=len(given), until=lambda: False)
+        await each_to_its_end(orders, one, at_once=len(orders), until=lambda: False)
 
     def _batch(self, order: OrderRecord) -> Together:
         if order.marketplace not in self._batches:
@@ -78,10 +77,8 @@ class Till:
         await confirm_payments(self._resources, refs, then=self._step.through)
 
 
-async def _looked_at(resources: Resources, given: Orders) -> dict[str, Intent]:
+async def _looked_at(resources: Resources, orders: Orders) -> dict[str, Intent]:
     """What is to be paid of these orders; the others are held, wait, or are paid already."""
-    now = await settled(resources, given)
-    orders = {ref: order for ref, order in now.items() if _is_still_to_pay(order, given[ref])}
     async with resources.places.one():
         shown, unread = await _shown(resources, orders.values())
         unread |= await _contradicted(resources, orders, shown)
@@ -89,7 +86,7 @@ async def _looked_at(resources: Resources, given: Orders) -> dict[str, Intent]:
     astray |= {ref: NOT_SHOWN for ref in orders if ref not in shown and ref not in unread}
     await _give_back(resources, orders, astray)
     nameless = [ref for ref, one in shown.items() if not one.reference.strip() and one.own_id != ref]
-    ours = {*orders} - {*nameless} | await asyncio.to_thread(_need_no_reference, resources, nameless)
+    ours = {*orders} - {*nameless} | await _need_no_reference(resources, nameless)
     verdicts = {
         ref: judge_payment(shown.get(ref), order.approved, order.payable, is_ours=ref in ours)
         for ref, order in orders.items()
@@ -123,7 +120,7 @@ async def _looked_at(resources: Resources, given: Orders) -> dict[str, Intent]:
     }
 
 
-def _is_still_to_pay(order: OrderRecord, given: OrderRecord) -> bool:
+def _waits(order: OrderRecord, given: OrderRecord) -> bool:
     """Whether it waits as it did when it was given, or as an order does whose payment was turned away."""
     waits = order.state in (given.state, OrderState.ORDERED, OrderState.PAYMENT_PENDING)
     return waits and order.order_id is not None and order.paid_minor is None
@@ -200,11 +197,11 @@ async def _shown_elsewhere(resources: Resources, orders: Sequence[OrderRecord]) 
     return elsewhere
 
 
-def _need_no_reference(resources: Resources, order_refs: Sequence[str]) -> set[str]:
+async def _need_no_reference(resources: Resources, order_refs: Sequence[str]) -> set[str]:
     """Of orders that show no reference, those whose id rests on something else: on a cart's rows or a person's word."""
-    creates = (
-        [one for one in resources.ledger.effects_of(order_refs) if one.action is Action.CREATE] if order_refs else []
-    )
+    if not order_refs:
+        return set()
+    creates = [one for one in await resources.desk.effects_of(order_refs) if one.action is Action.CREATE]
     from_carts = {one.order_ref for one in creates if one.part == CART and one.status is EffectStatus.DONE}
     said = {
         ref

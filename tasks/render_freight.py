@@ -26,7 +26,12 @@ from tasks.steps import Orders, Step
 @retrying_task("render_freight", "render freight {label}")
 async def render_freights(resources: Resources, step: Step, chosen: Found[str, ChosenFreight], *, label: str) -> None:
     """Find a freight quote for each order that is still to be booked. Without one it is held, with the reason."""
-    await step.each_group(resources, lambda orders: _each(resources, step, orders, chosen), reads=True)
+    await step.each_group(
+        resources,
+        lambda orders: _each(resources, step, orders, chosen),
+        waits=lambda order, given: order.state is given.state and order.shipment is None,
+        reads=True,
+    )
 
 
 async def _each(resources: Resources, step: Step, orders: Orders, chosen: Found[str, ChosenFreight]) -> None:

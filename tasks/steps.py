@@ -10,6 +10,7 @@ from typing import Any
 from connectors.concurrently import together, unless
 from connectors.ledger.records import OrderRecord
 from tasks.arrivals import Arrivals
+from tasks.effects.kinds import settled
 from tasks.resources import Resources
 from tasks.retrying import TryAgain
 
@@ -48,6 +49,7 @@ class Step:
         self._arrivals = Arrivals(expected)
         self._under_way: set[str] = set()
         self._passed: set[str] = set()
+        self._fresh: set[str] = set()
         self.come = self._arrivals.come
         self.begin: Callable[[Coroutine[Any, Any, None]], object] = asyncio.create_task
 
@@ -78,10 +80,17 @@ class Step:
         return bool(self.given)
 
     async def each_group(
-        self, resources: Resources, work: Callable[[Orders], Awaitable[None]], *, reads: bool = False
+        self,
+        resources: Resources,
+        work: Callable[[Orders], Awaitable[None]],
+        *,
+        waits: Callable[[OrderRecord, OrderRecord], bool],
+        reads: bool = False,
     ) -> None:
         """One try: do `work` on what has come, marketplace by marketplace and without waiting for those before.
 
+        What an earlier try has left is settled and read anew, and worked on while an order still `waits` (as it is now,
+        as it was given). Who has just come was just read; whoever is faster than this run is met when it claims.
         A step that `reads` makes a group when there is a place for a call: while those are rare, groups become large.
         Raises the first `TryAgain` once nothing is under way any more.
         """
@@ -90,8 +99,12 @@ class Step:
         self._under_way = set()
 
         async def one(group: Orders) -> None:
+            fresh = self._fresh.issuperset(group)
+            self._fresh -= group.keys()
             try:
-                await work(group)
+                now = group if fresh else await settled(resources, group)
+                if orders := {ref: order for ref, order in now.items() if fresh or waits(order, group[ref])}:
+                    await work(orders)
                 self.through(*group)
             except TryAgain as error:
                 again.append(error)
@@ -130,6 +143,7 @@ class Step:
         self._arrivals.take(len(come))
         mine = {ref: order for ref, order in orders.items() if self._is_for(order)}
         self.given |= mine
+        self._fresh |= mine.keys()
         self.through(*(ref for ref in come if ref not in mine))
         return True
 
