@@ -15,6 +15,8 @@ SPENDING = "connectors/ledger/spending.py"
 RESOURCES = "tasks/resources.py"
 BOOK = "tasks/effects/book.py"
 DECISIONS = "domain/decisions.py"
+PAY = "tasks/pay.py"
+BOOK_TASK = "tasks/book_shipment.py"
 BY_CHANNEL = "tasks/reading_orders.py"
 NAMING = "connectors/ledger/naming.py"
 WIRE = "connectors/xportcn/wire.py"
@@ -197,6 +199,47 @@ MUTANTS = (
         name="paid-without-a-look-at-the-price",
         means="more is paid than was approved",
         edits=(Edit(file=DECISIONS, old="    if shown.total > payable:\n", new="    if False:\n"),),
+    ),
+    Mutant(
+        name="paid-at-the-price-of-the-create",
+        means="a price that rose after the order was created is paid, since nobody looks again",
+        edits=(
+            Edit(
+                file=PAY,
+                old="        shown, unread = await _shown(resources, orders.values())\n",
+                new="        shown, unread = await _shown(resources, orders.values())\n"
+                "        created = {ref: orders[ref].total_minor for ref in shown}\n"
+                "        shown = {\n"
+                "            ref: replace(one, total=replace(one.total, minor=created[ref] or one.total.minor))\n"
+                "            for ref, one in shown.items()\n"
+                "        }\n",
+            ),
+        ),
+        found_by="tests/tasks/test_pay.py::test_a_price_that_rose_since_the_create_is_not_paid",
+    ),
+    Mutant(
+        name="booked-without-a-look",
+        means="an order that was closed or booked by a person meanwhile is booked once more",
+        edits=(
+            Edit(
+                file=BOOK_TASK,
+                old="        shown, unread = await read_each(resources, orders.values())\n",
+                new="        return dict(orders)\n",
+            ),
+        ),
+        found_by="tests/tasks/test_effect_path.py::test_an_order_that_shows_a_shipment_is_not_booked_again",
+    ),
+    Mutant(
+        name="claimed-before-it-can-leave",
+        means="leases run out while their orders wait for a free call, and a killed run leaves many in doubt",
+        edits=(
+            Edit(
+                file=EFFECTS,
+                old="        if not (places := await unless(work.cancelled, kind.resources.places.take(len(requests)))):\n",
+                new="        if not (places := len(requests)):\n",
+            ),
+        ),
+        found_by="tests/tasks/test_steps.py::test_no_more_is_claimed_than_can_leave",
     ),
     Mutant(
         name="booking-sent-again-when-not-seen",

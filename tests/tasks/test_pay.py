@@ -65,6 +65,14 @@ async def test_a_price_is_paid_up_to_the_tolerance(
     assert (order.state, channel.payments) == (state, payments)
 
 
+async def test_a_price_that_rose_since_the_create_is_not_paid(resources: Resources, channel: FakeChannel) -> None:
+    """Created for 1.00 as approved, 1.01 by now: what counts is the look right before the payment."""
+    ordered(resources, total_minor=100)
+    channel.show("77", ServiceStatus.UNPAID, total=Money(101))
+    (order,) = await pay(resources)
+    assert (order.state, channel.payments) == (OrderState.HELD, [])
+
+
 async def test_an_order_paid_elsewhere_is_recorded_with_that(resources: Resources, channel: FakeChannel) -> None:
     """Nothing is paid, and the audit trail says that no payment of ours accounts for it."""
     ordered(resources)

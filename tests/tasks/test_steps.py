@@ -1,0 +1,150 @@
+"""Orders flow singly through a step: nobody waits for another's answer, and a further try takes what is left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+
+from connectors.concurrently import Places
+from connectors.ledger.plans import put_rows
+from connectors.ledger.records import OrderRecord
+from connectors.xportcn.gate import Gate
+from domain.effects import Claim, EffectStatus
+from domain.states import OrderState
+from tasks.effects.kind import Proof
+from tasks.effects.protocol import perform
+from tasks.resources import Resources
+from tasks.retrying import TryAgain
+from tasks.steps import Step, Together
+from tests.connectors.ledger.plans import intents, plan
+from tests.tasks.test_effects import FakeKind, FakeService
+
+REFS = ("A-1", "A-2", "A-3")
+Orders = Mapping[str, OrderRecord]
+
+
+@pytest.fixture(autouse=True)
+def third(resources: Resources) -> None:
+    """A third order, beside A-1 and A-2."""
+    put_rows(resources.ledger, [plan("A-3")])
+
+
+def as_given(order: OrderRecord, given: OrderRecord) -> bool:
+    return order.state is given.state
+
+
+async def test_a_slow_order_keeps_no_other_from_going_on(resources: Resources) -> None:
+    """A-1 waits for an answer; those that come after it are through before."""
+    through: list[str] = []
+    step = Step(REFS, then=lambda *refs: through.extend(refs))
+    answered = asyncio.Event()
+
+    async def work(orders: Orders) -> None:
+        if "A-1" in orders:
+            await answered.wait()
+
+    step.come("A-1")
+    trying = asyncio.create_task(step.each_group(resources, work, waits=as_given))
+    await asyncio.sleep(0.05)
+    step.come("A-2", "A-3")
+    while len(through) < 2:
+        await asyncio.sleep(0.01)
+    answered.set()
+    await trying
+    assert through == ["A-2", "A-3", "A-1"]
+
+
+async def test_who_the_step_is_not_for_goes_on_at_once(resources: Resources) -> None:
+    """Also when nothing is left to do: then no task run is needed."""
+    through: list[str] = []
+    step = Step(REFS, is_for=lambda order: order.state is OrderState.PAID, then=lambda *refs: through.extend(refs))
+    step.come(*REFS)
+    assert not await step.has_work(resources)
+    assert sorted(through) == ["A-1", "A-2", "A-3"]
+
+
+async def test_a_further_try_takes_what_is_left_and_those_who_came_meanwhile(resources: Resources) -> None:
+    """A-1 asks for another try while A-3 is still on its way: the try ends without waiting for it."""
+    through: list[str] = []
+    step = Step(REFS, then=lambda *refs: through.extend(refs))
+    step.come("A-1", "A-2")
+    worked: list[list[str]] = []
+
+    async def work(orders: Orders) -> None:
+        worked.append(sorted(orders))
+        if len(worked) == 1:
+            step.through("A-2")
+            raise TryAgain("the service is away")
+
+    with pytest.raises(TryAgain):
+        await step.each_group(resources, work, waits=as_given)
+    step.come("A-3")
+    await step.each_group(resources, work, waits=as_given)
+    assert (worked[0], sorted(worked[1:])) == (["A-1", "A-2"], [["A-1"], ["A-3"]])
+    assert sorted(through) == ["A-1", "A-2", "A-3"]
+
+
+async def test_what_no_longer_waits_is_left_alone_by_a_further_try(resources: Resources) -> None:
+    """Somebody has held A-1 since it was given."""
+    step = Step.of(resources.ledger.orders(["A-1", "A-2"]))
+    with resources.ledger.transaction() as connection:
+        connection.exec_driver_sql("UPDATE orders SET state = 'held' WHERE order_ref = 'A-1'")
+    worked: list[str] = []
+
+    async def work(orders: Orders) -> None:
+        worked.extend(orders)
+
+    await step.each_group(resources, work, waits=as_given)
+    assert worked == ["A-2"]
+
+
+async def test_no_more_is_claimed_than_can_leave(resources: Resources) -> None:
+    """Two calls may be in flight: the third order holds no lease before one of them has ended."""
+    resources.client.gate = Gate(at_once=2)
+    held: list[int] = []
+    answered = asyncio.Event()
+
+    class Slow(FakeKind):
+        async def send(self, claim: Claim, order: OrderRecord) -> Proof:
+            claimed = resources.ledger.effects_of(REFS)
+            held.append(sum(effect.status is EffectStatus.SENDING for effect in claimed))
+            if order.order_ref == "A-1":
+                await answered.wait()
+            if order.order_ref == "A-3":
+                answered.set()
+            return await self.service.send(claim, order)
+
+    told: list[str] = []
+    orders = resources.ledger.orders(REFS)
+    await perform(Slow(resources, FakeService()), intents(*REFS), orders, then=told.append)
+    assert (max(held), told) == (2, ["A-2", "A-3", "A-1"])
+
+
+async def test_a_batch_begins_when_it_is_full_or_its_time_is_up(resources: Resources) -> None:
+    """Two fill one; the third waits a moment for others. A failure reaches those of its batch."""
+    batches: list[list[str]] = []
+
+    async def do(batch: list[str]) -> None:
+        batches.append(batch)
+        if "A-3" in batch:
+            raise TryAgain("not now")
+
+    together = Together(Step(()), do, most=2, within_s=0.01)
+    ends = await asyncio.gather(*(together(ref) for ref in REFS), return_exceptions=True)
+    assert batches == [["A-1", "A-2"], ["A-3"]]
+    assert [type(end) for end in ends] == [type(None), type(None), TryAgain]
+
+
+async def test_places_are_given_in_turn_and_as_many_as_there_are() -> None:
+    """Three things, two places: the third waits until both or one are given back."""
+    size = 2
+    places = Places(lambda: size)
+    assert await places.take(5) == 2
+    waiting = asyncio.create_task(places.take(1))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    size = 3
+    places.leave(0)
+    assert await waiting == 1
