@@ -235,8 +235,8 @@ MUTANTS = (
         edits=(
             Edit(
                 file=EFFECTS,
-                old="        if not (places := await unless(work.cancelled, kind.resources.places.take(len(requests)))):\n",
-                new="        if not (places := len(requests)):\n",
+                old="await unless(work.cancelled, kind.resources.places.take(len(requests)))",
+                new="len(requests)",
             ),
         ),
         found_by="tests/tasks/test_steps.py::test_no_more_is_claimed_than_can_leave",

@@ -38,8 +38,14 @@ def as_given(order: OrderRecord, given: OrderRecord) -> bool:
 async def test_a_slow_order_keeps_no_other_from_going_on(resources: Resources) -> None:
     """A-1 waits for an answer; those that come after it are through before."""
     through: list[str] = []
-    step = Step(REFS, then=lambda *refs: through.extend(refs))
     answered = asyncio.Event()
+
+    def then(*refs: str) -> None:
+        through.extend(refs)
+        if len(through) == 2:
+            answered.set()
+
+    step = Step(REFS, then=then)
 
     async def work(orders: Orders) -> None:
         if "A-1" in orders:
@@ -49,9 +55,6 @@ async def test_a_slow_order_keeps_no_other_from_going_on(resources: Resources) -
     trying = asyncio.create_task(step.each_group(resources, work, waits=as_given))
     await asyncio.sleep(0.05)
     step.come("A-2", "A-3")
-    while len(through) < 2:
-        await asyncio.sleep(0.01)
-    answered.set()
     await trying
     assert through == ["A-2", "A-3", "A-1"]
 
