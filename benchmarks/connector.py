@@ -1,4 +1,4 @@
-"""Signed reads through the connector, against httpx with the transport that it brings along."""
+"""Signed reads through the connector, against httpx with the transport that it brings along and bare aiohttp."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from urllib.request import urlopen
 
+import aiohttp
 import httpx
 
 from benchmarks.measuring import Comparison, compare
@@ -38,7 +39,16 @@ def run() -> list[Comparison]:
                 amount=CALLS,
                 things="calls",
                 repetitions=3,
-            )
+            ),
+            compare(
+                lambda: asyncio.run(through_the_connector(settings, requests)),
+                lambda: asyncio.run(through_bare_aiohttp(settings, requests)),
+                work="the same reads",
+                rival="bare aiohttp: signed, JSON read, no models",
+                amount=CALLS,
+                things="calls",
+                repetitions=3,
+            ),
         ]
 
 
@@ -80,6 +90,18 @@ async def through_plain_httpx(settings: XportcnSettings, requests: list[ProductR
             envelope = open_envelope(answer.content)
             assert envelope is not None
             PRODUCT.parse(envelope.data)
+
+        await all_of(requests, read)
+
+
+async def through_bare_aiohttp(settings: XportcnSettings, requests: list[ProductRequest]) -> None:
+    """The floor: nothing is checked, and nothing stands between the call and the wire."""
+    auth, url = SignatureAuth(settings, clock=time.time), settings.base_url + PRODUCT.operation.path
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=CONNECTIONS)) as session:
+
+        async def read(request: ProductRequest) -> None:
+            async with session.get(url, params=request.query(), headers=auth.headers()) as answer:
+                assert (await answer.json())["code"] == 200
 
         await all_of(requests, read)
 

@@ -45,6 +45,9 @@ class Operation:
     effect: bool = False
     envelope: Envelope = Envelope.A
 
+    def __hash__(self) -> int:
+        return hash(self.path)  # every call looks its operation up: all nine fields would be hashed anew
+
     @property
     def name(self) -> str:
         """How errors and logs call it; titles alone repeat between groups."""
