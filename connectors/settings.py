@@ -166,7 +166,7 @@ class SourcingSettings(Settings):
     data_dir: Path = Path("data")
     ledger_url_setting: str = Field("", validation_alias="SOURCING_LEDGER_URL")
     snapshots_setting: str = Field("", validation_alias="SOURCING_SNAPSHOTS")
-    chunk_size: int = Field(50, ge=1, le=1000)
+    chunk_size: int = Field(100, ge=1, le=1000)
     concurrency: int = Field(16, ge=1, le=200)
     lease_s: int = Field(120, ge=10, description="How long a claim on an effect holds without an outcome")
     patience_s_setting: int | None = Field(

@@ -16,7 +16,6 @@ from flows.reporting import batch_report
 from flows.request_batches import Asked
 from tasks.effects.kinds import settle_open
 from tasks.fill_cart import fill_cart as fill_chunk
-from tasks.opaque import opaque
 from tasks.resources import Resources
 from tasks.snapshot import snapshot_orders
 
@@ -50,7 +49,7 @@ async def _fill(resources: Resources, requests: Sequence[OrderRequest], batch_id
     wanted = [plan.order_ref for plan in plans if plan.is_fine] + [ref for ref in carted if ref not in refused]
     orders = {ref: order for ref, order in ledger.orders(wanted).items() if order.order_id is None}
     for label, chunk in told_chunks("fill cart", list(orders), chunk_size):
-        await fill_chunk(resources, opaque({ref: orders[ref] for ref in chunk}), label=label)
+        await fill_chunk(resources, {ref: orders[ref] for ref in chunk}, label=label)
     return refused
 
 

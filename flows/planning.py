@@ -20,7 +20,6 @@ from flows.chunks import label_of, side_by_side
 from flows.word_matching import match_requests, unmatched
 from tasks.arrivals import Arrivals
 from tasks.asking import Found
-from tasks.opaque import opaque
 from tasks.preview import NOT_ASKED, QuotesTogether, preview_orders
 from tasks.progress import progress
 from tasks.resources import Resources
@@ -78,7 +77,7 @@ class _Planning:
     ) -> None:
         self._resources = resources
         self._take = take
-        self._matches = opaque(matches)
+        self._matches = matches
         self._waiting: dict[Item, list[Callable[[], None]]] = {}
         self._needed = Counter(item for request in requests for item in self._items_of(request))
         self._offers: Found[Item, Offer | Verdict] = Found(unmatched(matches), then=self._is_there)
@@ -125,7 +124,7 @@ class _Planning:
         with suppress(ServiceAway):
             await preview_orders(
                 self._resources,
-                opaque(requests),
+                requests,
                 arrivals,
                 self._offers,
                 self._matches,
@@ -143,7 +142,7 @@ class _Planning:
         wanted = dict.fromkeys(item_of(request, line, self._matches) for request in chunk for line in request.lines)
         items = [item for item in wanted if item not in self._offers and item not in self._waiting]
         self._waiting |= {item: [] for item in items}
-        return opaque(dict.fromkeys(items))
+        return dict.fromkeys(items)
 
     def _arrive_once_known(self, request: OrderRequest, arrivals: Arrivals) -> None:
         missing = [item for item in self._items_of(request) if item in self._waiting]

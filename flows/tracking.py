@@ -23,7 +23,6 @@ from flows.shown.expected_failures import run_logger
 from flows.shown.progress import rename_run, shown
 from tasks.asking import Found
 from tasks.effects.kinds import settle_open
-from tasks.opaque import opaque
 from tasks.pay import confirm_payments
 from tasks.resources import Resources
 from tasks.snapshot import snapshot_tracking
@@ -71,7 +70,7 @@ async def track(resources: Resources, chunk_size: int) -> TrackReport:
     asked: Found[str, str] = Found()
 
     async def follow(refs: Sequence[str], label: str) -> None:
-        await sync_chunk(resources, opaque({ref: orders[ref] for ref in refs}), asked, label=label)
+        await sync_chunk(resources, {ref: orders[ref] for ref in refs}, asked, label=label)
 
     await each_chunk(resources, "track", list(orders), chunk_size, follow)
     troubles = [f"{ref}: {reason}" for ref, reason in asked.items() if reason]

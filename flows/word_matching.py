@@ -10,7 +10,6 @@ from domain.offers import Offer
 from domain.orders import OrderRequest
 from flows.chunks import side_by_side
 from tasks.asking import Found
-from tasks.opaque import opaque
 from tasks.preview import NOT_ASKED
 from tasks.progress import progress
 from tasks.resources import Resources
@@ -36,7 +35,7 @@ async def match_requests(
 
     async def match(chunk: Sequence[Item], label: str, through: Callable[[], None]) -> None:
         matched = Found[Item, Match](then=lambda _item: through())
-        await match_words(resources, opaque(dict.fromkeys(chunk)), matched, label=label)
+        await match_words(resources, dict.fromkeys(chunk), matched, label=label)
         found.update(matched)
         listener.advance("match words", len(chunk))
 

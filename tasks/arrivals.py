@@ -9,8 +9,7 @@ from collections.abc import AsyncIterator, Iterable
 class Arrivals:
     """Where orders arrive, one by one, in whatever order. It ends when all that are expected have come.
 
-    Arriving says that nothing more happens to an order in the step before, and not that this step has work with it. No
-    collection, so that Prefect does not walk it (`tasks/opaque.py`).
+    Arriving says that nothing more happens to an order in the step before, and not that this step has work with it.
     """
 
     def __init__(self, expected: Iterable[str]) -> None:

@@ -32,8 +32,7 @@ class Step:
     """The orders that come to a step of a chunk, those that it `is_for` as they stood when they came.
 
     Coming says that nothing more happens to an order in the step before, and not that this one has work with it. Who is
-    through goes on (`then`). One object serves all tries of the step's task; it is no collection, so that Prefect does
-    not walk it (`tasks/opaque.py`).
+    through goes on (`then`). One object serves all tries of the step's task.
     """
 
     def __init__(

@@ -26,7 +26,7 @@ NO_ORDERS: Mapping[str, OrderRecord] = {}
 SHOWN_REASONS = 50
 SHOWN_ALIKE = 10
 SHOWN_PARCELS = 200
-SHOWN_ROWS = 1_000
+SHOWN_ROWS = 500
 """Of a table: Prefect keeps each three times. All rows are in the snapshot."""
 NEEDS_A_PERSON = ("held", "refused", "unknown")
 last_report: ContextVar[list[BatchReport] | None] = ContextVar("last_report", default=None)

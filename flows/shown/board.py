@@ -101,8 +101,9 @@ class _Board:
             self._news.clear()
             closing = self._closing  # asked before showing: what is told meanwhile is shown once more
             await shown("the progress", self._show())
-            if await send(self._events):
-                self._events = []
+            telling, self._events = self._events, []
+            if not await send(telling):
+                self._events = [*telling, *self._events]
 
     async def _show(self) -> None:
         for name, stage in list(self._stages.items()):

@@ -71,9 +71,9 @@ class EventFeed:
             orders, news = self._look(refs)
             self._untold += news
             states.update(str(order.state) for order in orders.values())
-        self._untold += further
-        if await send(self._untold, without_run=self._without_run):
-            self._untold = []
+        telling, self._untold = [*self._untold, *further], []  # chunks side by side tell each their own
+        if not await send(telling, without_run=self._without_run):
+            self._untold = [*telling, *self._untold]
         return states
 
     def _look(self, refs: Sequence[str]) -> tuple[Mapping[str, OrderRecord], list[Event]]:

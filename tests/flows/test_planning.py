@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from prefect.utilities.collections import visit_collection
 
 from domain.decisions import refused
 from domain.orders import OrderRequest
@@ -34,30 +32,6 @@ def requests(count: int) -> list[OrderRequest]:
         )
         for number in range(count)
     ]
-
-
-def walked_by_prefect(parameters: Sequence[object]) -> int:
-    """How many objects Prefect looks at before a task with these parameters begins."""
-    seen: list[object] = []
-    visit_collection(list(parameters), visit_fn=seen.append)
-    return len(seen)
-
-
-@pytest.mark.parametrize("count", [20, 400])
-async def test_a_chunk_costs_the_same_in_a_large_batch(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
-    """Prefect walks the parameters of each chunk: with the offers of all chunks a batch would take quadratic time."""
-    walked: list[int] = []
-
-    async def search(_resources: Resources, items: Any, found: Any, *, label: str) -> None:
-        found.update(dict.fromkeys(items, refused("taobao has no such item")))
-
-    async def preview(_resources: Resources, *parameters: Any, label: str) -> None:
-        walked.append(walked_by_prefect(parameters))
-
-    monkeypatch.setattr("flows.planning.search_items", search)
-    monkeypatch.setattr("flows.planning.preview_orders", preview)
-    await plan_orders(RESOURCES, requests(count), chunk_size=CHUNK)
-    assert walked == [7] * (count // CHUNK)  # the list of the six, and each of them as a whole
 
 
 async def test_a_slow_lookup_keeps_only_its_own_orders(monkeypatch: pytest.MonkeyPatch) -> None:
