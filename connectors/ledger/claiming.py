@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Executable, bindparam, select
+from sqlalchemy import Connection, Executable, select
 
 from connectors.ledger.many import one_of
 from connectors.ledger.moving import STANDING, Moving
 from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, SpendLimits
-from connectors.ledger.schema import STATUS_OF_THESE, effects
+from connectors.ledger.schema import effects
 from connectors.ledger.spending import COUNTS_AS_SPENT, without_room
 from connectors.ledger.transactions import Transactions
 from domain.effects import OPEN, SPENDING, TAKING_BACK, Action, EffectStatus, effect_key
 from domain.states import OrderState
 
-_ASKED = one_of(effects.c.order_ref, "refs")
 _OPPOSED = {**dict.fromkeys(SPENDING, TAKING_BACK), **dict.fromkeys(TAKING_BACK, SPENDING)}
-_OPPOSING = select(effects.c.order_ref).where(
-    _ASKED,
-    STATUS_OF_THESE.in_(OPEN),
-    one_of(effects.c.action, "actions"),
-)
-_MAKING = select(effects).where(
-    _ASKED,
-    effects.c.action.in_((Action.CREATE, Action.CART)),
-    STATUS_OF_THESE.in_(COUNTS_AS_SPENT),
-)
-_ATTEMPTS = select(effects).where(_ASKED, effects.c.action == bindparam("action")).order_by(effects.c.attempt)
+_MAKING = (Action.CREATE, Action.CART)
+_BEGUN = select(effects).where(one_of(effects.c.order_ref, "refs")).order_by(effects.c.attempt)
 
 
 def claim_each(
@@ -43,12 +33,18 @@ def claim_each(
     limits: SpendLimits | None,
 ) -> Claimed:
     """Claim what is still valid and what the limits have room for, in this transaction."""
-    intents = still_valid(connection, intents, limits.batch_id if limits else "")
+    if not intents:
+        return Claimed(won={}, settled={}, open={})
+    refs = {"refs": [intent.order_ref for intent in intents]}
+    # The orders first, which locks them until the claim is committed: what is found of them then holds.
+    now_standing = {row.order_ref: row for row in connection.execute(STANDING, refs)}
+    begun = effect_records(connection, _BEGUN, refs)
+    intents = still_valid(intents, now_standing, begun, limits.batch_id if limits else "")
     if limits is not None and intents:
         intents = _within(ledger, connection, intents, limits, now)
     if not intents:
         return Claimed(won={}, settled={}, open={})
-    latest = latest_attempts(connection, intents)
+    latest = _latest(begun, intents[0].action)
     rows = [
         intent_row(intent, last, owner=ledger.owner, now=now, lease=lease)
         for intent in intents
@@ -105,20 +101,18 @@ def _within(
     return [intent for intent in intents if intent.order_ref not in reasons]
 
 
-def still_valid(connection: Connection, intents: Sequence[Intent], batch_id: str) -> Sequence[Intent]:
+def still_valid(
+    intents: Sequence[Intent], now: Mapping[str, Any], begun: Sequence[EffectRecord], batch_id: str
+) -> Sequence[Intent]:
     """The intents whose order is still as it was seen: its plan, its state, and nobody about to do the opposite.
 
     With a `batch_id` it must be of that batch too, whose budget it counts for: a later file may have planned it anew.
-
-    Locks the orders until the claim is committed, so that what is found here holds.
+    `now` is how the orders stand, `begun` are all their effects.
     """
-    if not intents:
-        return []
-    refs = [intent.order_ref for intent in intents]
-    now = {row.order_ref: row for row in connection.execute(STANDING, {"refs": refs})}
-    against = {"refs": refs, "actions": [*_OPPOSED.get(intents[0].action, ())]}
-    opposed = set(connection.scalars(_OPPOSING, against)) if against["actions"] else set()
-    ways = _ways(connection, refs) if intents[0].action in (Action.CREATE, Action.CART) else {}
+    action = intents[0].action
+    opposite = _OPPOSED.get(action, ())
+    opposed = {one.order_ref for one in begun if one.action in opposite and one.status in OPEN}
+    ways = _ways(begun) if action in _MAKING else {}
     return [
         intent
         for intent in intents
@@ -130,11 +124,12 @@ def still_valid(connection: Connection, intents: Sequence[Intent], batch_id: str
     ]
 
 
-def _ways(connection: Connection, order_refs: Sequence[str]) -> dict[str, set[bool]]:
+def _ways(begun: Iterable[EffectRecord]) -> dict[str, set[bool]]:
     """Whether what was begun to make these orders is done by reference, or in a cart: nobody makes one in both ways."""
     ways: dict[str, set[bool]] = {}
-    for record in effect_records(connection, _MAKING, {"refs": order_refs}):
-        ways.setdefault(record.order_ref, set()).add(_is_by_reference(record))
+    for record in begun:
+        if record.action in _MAKING and record.status in COUNTS_AS_SPENT:
+            ways.setdefault(record.order_ref, set()).add(_is_by_reference(record))
     return ways
 
 
@@ -149,8 +144,13 @@ def slot_of(intent: Intent) -> str:
 
 def latest_attempts(connection: Connection, intents: Sequence[Intent]) -> dict[str, EffectRecord]:
     """The newest effect of each slot of these orders and this action."""
-    given = {"refs": [intent.order_ref for intent in intents], "action": intents[0].action}
-    return {record.slot: record for record in effect_records(connection, _ATTEMPTS, given)}
+    refs = {"refs": [intent.order_ref for intent in intents]}
+    return _latest(effect_records(connection, _BEGUN, refs), intents[0].action)
+
+
+def _latest(begun: Iterable[EffectRecord], action: Action) -> dict[str, EffectRecord]:
+    """The newest of each slot, of effects in the order of their attempts."""
+    return {record.slot: record for record in begun if record.action is action}
 
 
 def intent_row(
@@ -201,4 +201,6 @@ def effect_records(
     given: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
 ) -> list[EffectRecord]:
     """The effects that a statement answers."""
-    return [EffectRecord.of(dict(row)) for row in connection.execute(statement, given).mappings()]
+    found = connection.execute(statement, given)
+    names = found.keys()
+    return [EffectRecord.of(dict(zip(names, row, strict=True))) for row in found]

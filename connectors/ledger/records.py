@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeVar
@@ -175,9 +175,7 @@ class EffectRecord:
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> EffectRecord:
-        values = {field.name: row[field.name] for field in fields(cls)}
-        values |= {"action": Action(row["action"]), "status": EffectStatus(row["status"])}
-        return cls(**values)
+        return cls(**{**row, "action": Action(row["action"]), "status": EffectStatus(row["status"])})
 
     @property
     def slot(self) -> str:
