@@ -103,9 +103,10 @@ class Buyer:
         )
 
     def loop(self, record: Path | None = None) -> Measured:
-        """The same calls over the product's own client, and nothing else."""
+        """The same calls over the product's own client, and nothing else; as many at once as are allowed."""
         command: Command = ["benchmarks.bare_loop", self._file, str(self.at_once)]
-        return _measured(*self._measured(command, self._settings, record=record))
+        settings = {**self._settings, "XPORTCN_FIXED_CONCURRENCY": "true"}
+        return _measured(*self._measured(command, settings, record=record))
 
     def replay(self) -> Measured:
         """The calls of the last run, sent again."""
