@@ -23,7 +23,7 @@ from tasks.snapshot_rows import Row, order_tables, plan_tables
 Tables = Union[Mapping[str, Sequence[Row]], "Slices"]
 
 MOST_WRITES = 10
-ORDERS_A_PART = 200
+ORDERS_A_PART = 100
 ALWAYS_TOLD = ("orders", "outcomes")
 
 

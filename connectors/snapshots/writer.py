@@ -31,7 +31,7 @@ from connectors.snapshots.rows import to_arrow
 from connectors.snapshots.schemas import TABLES, Table
 
 Slices = Iterable[Mapping[str, Sequence[Mapping[str, object]]]]
-ROW_GROUP = 10_000
+ROW_GROUP = 2_000
 SNAPSHOT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,149}")
 
 
