@@ -50,7 +50,7 @@ class Step:
         self._passed: set[str] = set()
         self._fresh: set[str] = set()
         self.come = self._arrivals.come
-        self.begin: Callable[[Coroutine[Any, Any, None]], object] = asyncio.create_task
+        self.begin: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]] = asyncio.create_task
 
     @classmethod
     def of(cls, orders: Orders) -> Step:
@@ -162,15 +162,26 @@ class Together:
     async def __call__(self, order_ref: str) -> None:
         """Return, or raise, when the batch has ended that this order is in."""
         if self._done is None:
-            self._filling, self._full = [], asyncio.Event()
-            self._done = asyncio.get_running_loop().create_future()
-            self._step.begin(self._begin(self._filling, self._full, self._done))
+            self._done = self._open()
         done = self._done
         self._filling.append(order_ref)
         if len(self._filling) >= self._most:
             self._full.set()
             self._done = None
         await asyncio.shield(done)
+
+    def _open(self) -> asyncio.Future[None]:
+        """A batch to fill. Raises `CancelledError` once the step's try has been cancelled, which begins nothing more."""
+        self._filling, self._full = [], asyncio.Event()
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        work = self._begin(self._filling, self._full, done)
+        try:
+            begun = self._step.begin(work)
+        except RuntimeError as error:  # of a group of tasks that is being cancelled
+            work.close()
+            raise asyncio.CancelledError from error
+        begun.add_done_callback(lambda _: done.cancel())  # who is cancelled before its first step tells nobody itself
+        return done
 
     async def _begin(self, batch: list[str], full: asyncio.Event, done: asyncio.Future[None]) -> None:
         try:

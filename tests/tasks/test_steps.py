@@ -151,3 +151,41 @@ async def test_places_are_given_in_turn_and_as_many_as_there_are() -> None:
     size = 3
     places.leave(0)
     assert await waiting == 1
+
+
+@pytest.mark.parametrize("when", ["before its first step", "after the cancellation"])
+async def test_a_batch_of_a_try_that_is_cancelled_keeps_nobody_waiting(when: str) -> None:
+    """Two orders of a batch that is never begun: whoever waits for it hears that it was cancelled."""
+
+    async def do(_refs: list[str]) -> None:
+        raise AssertionError
+
+    step = Step(())
+    together = Together(step, do, most=3, within_s=60)
+
+    async def both() -> list[BaseException | None]:
+        return await asyncio.gather(together("A-1"), together("A-2"), return_exceptions=True)
+
+    async def fails() -> None:
+        raise ValueError
+
+    async def late() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            waiting.append(asyncio.create_task(both()))
+            await asyncio.sleep(0)
+            raise
+
+    waiting: list[asyncio.Task[list[BaseException | None]]] = []
+    with pytest.raises(ExceptionGroup):
+        async with asyncio.TaskGroup() as crew:
+            step.begin = crew.create_task
+            crew.create_task(fails())
+            if when == "after the cancellation":
+                crew.create_task(late())
+            else:
+                waiting.append(asyncio.create_task(both()))
+    async with asyncio.timeout(5):
+        heard = await waiting[0]
+    assert [type(one) for one in heard] == [asyncio.CancelledError] * 2
