@@ -171,7 +171,7 @@ class Together:
         await asyncio.shield(done)
 
     def _open(self) -> asyncio.Future[None]:
-        """A batch to fill. Raises `CancelledError` once the step's try has been cancelled, which begins nothing more."""
+        """A batch to fill. Raises `CancelledError` once the step's try is cancelled, which begins nothing more."""
         self._filling, self._full = [], asyncio.Event()
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         work = self._begin(self._filling, self._full, done)

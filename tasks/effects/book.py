@@ -28,6 +28,7 @@ class Book(EffectKind):
 
     action: ClassVar[Action] = Action.BOOK
     state_while_unknown: ClassVar[OrderState | None] = OrderState.UNKNOWN
+    rests_on_a_look: ClassVar[bool] = True
     absence_proves: ClassVar[bool] = False
     happened: ClassVar[ResolutionKind] = ResolutionKind.BOOKED
     told_with: ClassVar[tuple[str, ...]] = ("SHIPMENT_ORDER_ID", "--tracking NUMBER")

@@ -53,7 +53,8 @@ class EffectKind(ABC):
     state of an order while nothing is known of the effect; None leaves it as it is. `absence_proves` says whether not
     seeing it, after the settle time, proves that it did not happen, unless the look itself says `Unproven`. Doing a
     `repeatable` one twice does no harm: without an answer it counts as not sent. `is_worth_asking` says whether a
-    person is to find out about an open one: it spends, or nothing else brings it on.
+    person is to find out about an open one: it spends, or nothing else brings it on. One that `rests_on_a_look` at the
+    order right before, at its price say, is not begun once that look is older than a lease.
 
     The question is answered with the options `happened` (and what is `told_with` it) or `did_not_happen`.
     """
@@ -64,6 +65,7 @@ class EffectKind(ABC):
     state_while_unknown: ClassVar[OrderState | None] = None
     absence_proves: ClassVar[bool] = True
     repeatable: ClassVar[bool] = False
+    rests_on_a_look: ClassVar[bool] = False
     is_worth_asking: ClassVar[bool] = True
     happened: ClassVar[ResolutionKind] = ResolutionKind.DONE
     told_with: ClassVar[tuple[str, ...]] = ()

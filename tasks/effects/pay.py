@@ -23,6 +23,7 @@ class Pay(EffectKind):
 
     action: ClassVar[Action] = Action.PAY
     state_while_unknown: ClassVar[OrderState | None] = OrderState.UNKNOWN
+    rests_on_a_look: ClassVar[bool] = True
     happened: ClassVar[ResolutionKind] = ResolutionKind.PAID
     told_with: ClassVar[tuple[str, ...]] = ("AMOUNT_CNY",)
     did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_PAID

@@ -11,7 +11,7 @@ from typing import TypeVar
 from connectors.concurrently import all_to_their_end, each_to_its_end, to_its_end, unless
 from connectors.crash_points import AFTER_ANSWER, AFTER_INTENT, AFTER_RECORD, BEFORE_INTENT, reach
 from connectors.ledger.claiming import slot_of
-from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderRecord, Outcome, SpendLimits
+from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, OrderRecord, Outcome, SpendLimits
 from connectors.xportcn.errors import Misconfigured, NotSent, Refused, ServiceAway, Unanswered, XportcnError
 from connectors.xportcn.gate import impatient
 from domain.effects import Claim, EffectStatus
@@ -131,11 +131,16 @@ async def _in_portions(
     limits: SpendLimits | None,
 ) -> None:
     """No more is claimed than can leave now, and what can leave waits for no other."""
-    requests = _batches(kind, orders, intents)
+    resources, requests = kind.resources, _batches(kind, orders, intents)
+    fresh_until = resources.clock() + resources.lease
     portions: list[asyncio.Task[None]] = []
     try:
         while requests and not work.is_over and not work.again:
-            if not (places := await unless(work.cancelled, kind.resources.places.take(len(requests)))):
+            if not (places := await unless(work.cancelled, resources.places.take(len(requests)))):
+                break
+            if kind.rests_on_a_look and resources.clock() >= fresh_until:
+                resources.places.leave(places)
+                await _leave_for_later(work, kind, [intent for request in requests for intent in request])
                 break
             portion = [intent for request in requests[:places] for intent in request]
             chunk = _Chunk(kind=kind, orders=orders, work=work, places=places)
@@ -147,6 +152,22 @@ async def _in_portions(
         raise work.trouble[0]
     if work.again:
         raise work.again[0]
+
+
+async def _leave_for_later(work: _Work, kind: EffectKind, intents: Sequence[Intent]) -> None:
+    """Claim none of these: what the service showed before, a price say, is too old by now, and is to be read anew."""
+    words = "no call could be made for so long that what the service showed before is too old"
+    if may_try_again(kind.resources):
+        work.again.append(TryAgain(f"{words}; {number_of(len(intents), 'order')} to {kind.action} left"))
+        return
+    reason = f"no {kind.action}: {words}; nothing was sent. Run again"
+    await kind.resources.desk.change(
+        [
+            OrderChange(order_ref=one.order_ref, state=one.seen_in, expected=one.seen_in, reason=reason)
+            for one in intents
+            if one.seen_in
+        ]
+    )
 
 
 async def _in_rounds(chunk: _Chunk, intents: Sequence[Intent], limits: SpendLimits | None) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 
@@ -16,8 +18,9 @@ from domain.states import OrderState
 from tasks.effects.kind import Proof
 from tasks.effects.protocol import perform
 from tasks.resources import Resources
-from tasks.retrying import TryAgain
+from tasks.retrying import Tries, TryAgain, tries
 from tasks.steps import Step, Together
+from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents, plan
 from tests.tasks.test_effects import FakeKind, FakeService
 
@@ -125,6 +128,37 @@ async def test_no_more_is_claimed_than_can_leave(resources: Resources) -> None:
     assert (max(held), told) == (2, ["A-2", "A-3", "A-1"])
 
 
+@pytest.mark.parametrize("left", [0, 1])
+async def test_what_waited_for_a_place_longer_than_a_lease_is_read_anew_before_it_is_paid(
+    resources: Resources, clock: MovableClock, left: int
+) -> None:
+    """The price may have risen meanwhile: nothing is claimed, and a further try, or else the next run, looks again."""
+
+    class Priced(FakeKind):
+        rests_on_a_look: ClassVar[bool] = True
+
+    service = FakeService()
+    wanted = [replace(intent, seen_in=OrderState.PLANNED) for intent in intents("A-1")]
+    taken = await resources.places.take(10)
+    if left:
+        resources.client.gate = Gate(at_once=4, patience_s=600)
+    token = tries.set(Tries(1, left))
+    paying = asyncio.create_task(perform(Priced(resources, service), wanted, resources.ledger.orders(REFS)))
+    tries.reset(token)
+    await asyncio.sleep(0.01)
+    clock.advance(61)
+    resources.places.leave(taken)
+    if left:
+        with pytest.raises(TryAgain, match="1 order to create left"):
+            await paying
+    else:
+        await paying
+        assert "too old" in resources.ledger.orders(["A-1"])["A-1"].reason
+    assert not service.sent
+    assert not resources.ledger.effects_of(["A-1"])
+    assert await resources.places.take(10) == taken
+
+
 async def test_a_batch_begins_when_it_is_full_or_its_time_is_up(resources: Resources) -> None:
     """Two fill one; the third waits a moment for others. A failure reaches those of its batch."""
     batches: list[list[str]] = []
@@ -163,7 +197,7 @@ async def test_a_batch_of_a_try_that_is_cancelled_keeps_nobody_waiting(when: str
     step = Step(())
     together = Together(step, do, most=3, within_s=60)
 
-    async def both() -> list[BaseException | None]:
+    async def both() -> Sequence[BaseException | None]:
         return await asyncio.gather(together("A-1"), together("A-2"), return_exceptions=True)
 
     async def fails() -> None:
@@ -177,8 +211,7 @@ async def test_a_batch_of_a_try_that_is_cancelled_keeps_nobody_waiting(when: str
             await asyncio.sleep(0)
             raise
 
-    waiting: list[asyncio.Task[list[BaseException | None]]] = []
-    with pytest.raises(ExceptionGroup):
+    async def a_try() -> None:
         async with asyncio.TaskGroup() as crew:
             step.begin = crew.create_task
             crew.create_task(fails())
@@ -186,6 +219,10 @@ async def test_a_batch_of_a_try_that_is_cancelled_keeps_nobody_waiting(when: str
                 crew.create_task(late())
             else:
                 waiting.append(asyncio.create_task(both()))
+
+    waiting: list[asyncio.Task[Sequence[BaseException | None]]] = []
+    with pytest.raises(ExceptionGroup):
+        await a_try()
     async with asyncio.timeout(5):
         heard = await waiting[0]
     assert [type(one) for one in heard] == [asyncio.CancelledError] * 2
