@@ -101,7 +101,7 @@ async def _looked_at(resources: Resources, orders: Orders) -> dict[str, Intent]:
         for ref, reason in (unread | _reasons(verdicts, Payment.WAIT)).items()
     ]
     paid_already = [ref for ref, (verdict, _) in verdicts.items() if verdict is Payment.IS_PAID]
-    by_us = _paid_by_us(resources, paid_already)
+    by_us = await _paid_by_us(resources, paid_already)
     found_paid = [
         _still(orders[ref], paid(orders[ref], shown[ref], "" if ref in by_us else PAID_ELSEWHERE))
         for ref in paid_already
@@ -203,11 +203,8 @@ async def _need_no_reference(resources: Resources, order_refs: Sequence[str]) ->
         return set()
     creates = [one for one in await resources.desk.effects_of(order_refs) if one.action is Action.CREATE]
     from_carts = {one.order_ref for one in creates if one.part == CART and one.status is EffectStatus.DONE}
-    said = {
-        ref
-        for ref in order_refs
-        if any(_names_an_order(answer) for answer in resources.ledger.resolutions.of_order(ref))
-    }
+    answers = {ref: await asyncio.to_thread(resources.ledger.resolutions.of_order, ref) for ref in order_refs}
+    said = {ref for ref, given in answers.items() if any(map(_names_an_order, given))}
     return from_carts | said
 
 
@@ -247,7 +244,7 @@ def _limits(resources: Resources) -> SpendLimits:
     return SpendLimits(batch_id="", batch=None, day=settings.day_limit, timezone=settings.timezone)
 
 
-def _paid_by_us(resources: Resources, order_refs: Sequence[str]) -> set[str]:
+async def _paid_by_us(resources: Resources, order_refs: Sequence[str]) -> set[str]:
     """Of these orders, those that a payment of this ledger may account for."""
-    effects = resources.ledger.effects_of(order_refs) if order_refs else []
+    effects = await resources.desk.effects_of(order_refs)
     return {one.order_ref for one in effects if one.action is Action.PAY and one.status in COUNTS_AS_SPENT}

@@ -8,6 +8,7 @@ server is gone it takes seconds an event. What can't be told is tried again with
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -61,6 +62,7 @@ class EventFeed:
         self._known: dict[str, _Known] = {}
         self._doubts: dict[str, set[str]] = {}
         self._untold: list[Event] = []
+        self._looking = asyncio.Lock()
         for refs in _slices(list(order_refs)):
             self._look(refs)
 
@@ -68,7 +70,8 @@ class EventFeed:
         """Tell what changed about these orders, and further events; answers how many orders are in each state."""
         states: Counter[str] = Counter()
         for refs in _slices(list(order_refs)):
-            orders, news = self._look(refs)
+            async with self._looking:  # in a thread: other chunks have effects on the wire, whose answers must be heard
+                orders, news = await asyncio.to_thread(self._look, refs)
             self._untold += news
             states.update(str(order.state) for order in orders.values())
         telling, self._untold = [*self._untold, *further], []  # chunks side by side tell each their own

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -61,9 +62,9 @@ class CreateByReference(Create):
 
     async def _look(self, channel: Channel, orders: Sequence[OrderRecord]) -> dict[str, Sighting]:
         """One reading for all these orders, far enough back to show others of ours, which it would show as well."""
-        creates = self._creates(orders)
+        creates = await asyncio.to_thread(self._creates, orders)
         since = min(each[0].intent_at for each in creates.values()) - CLOCK_MARGIN
-        known = self._controls(orders[0].marketplace, orders, creates.values())
+        known = await asyncio.to_thread(self._controls, orders[0].marketplace, orders, creates.values())
         reading = await channel.find(
             list(creates),
             since=min([since, *(control.ordered_at for control in known)]),
@@ -74,7 +75,7 @@ class CreateByReference(Create):
         at_ids = await channel.read([one.order_id for each in listed.values() for one in each]) if listed else {}
         seen = {ref: _found(ref, each, at_ids, self.resources.clock()) for ref, each in listed.items()}
         misled = next((each for each in seen.values() if isinstance(each, str)), "")
-        reading = replace(reading, flaw=reading.flaw or misled or self._misnamed(reading))
+        reading = replace(reading, flaw=reading.flaw or misled or await asyncio.to_thread(self._misnamed, reading))
         for order in orders:
             last = creates[order.order_ref][-1]
             sent = Sent(order_ref=order.order_ref, places=_places(last, order), at=last.intent_at)

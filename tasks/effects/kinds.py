@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
@@ -62,10 +63,10 @@ async def settle_open(resources: Resources, order_refs: Iterable[str]) -> None:
     unless what can't be asked about needs no person either.
     """
     refs, trouble = list(order_refs), list[Misconfigured]()
-    if waiting := resources.ledger.unsettled(refs):
+    if waiting := await asyncio.to_thread(resources.ledger.unsettled, refs):
         with suppress(ServiceAway):  # that is waited for before anything is taken over
             await resources.gate.opened()
-        opened = _by_kind(resources, waiting)
+        opened = await asyncio.to_thread(_by_kind, resources, waiting)
         for kind in KINDS:
             for group in opened[kind].values():
                 try:
@@ -100,7 +101,7 @@ def _by_kind(
 async def _bring_refunds_on(resources: Resources, order_refs: Sequence[str]) -> None:
     """A run may also have died between hearing of a refund, writing it down, and moving its order."""
     ledger = resources.ledger
-    refunds = ledger.refunds.of_orders(order_refs)
+    refunds = await asyncio.to_thread(ledger.refunds.of_orders, order_refs)
     in_hand = _in_hand(resources, [refund.order_ref for refund in refunds])
     for refund in refunds:
         if refund.state is RefundState.ASKING and refund.order_ref not in in_hand:

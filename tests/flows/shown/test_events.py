@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import threading
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import pytest
 from prefect.events import Event
 
 from connectors.ledger.plans import put_rows
-from connectors.ledger.records import OrderChange, Outcome
+from connectors.ledger.records import OrderChange, OrderRecord, Outcome
 from connectors.ledger.store import Ledger
 from domain.effects import EffectStatus
 from domain.report import BatchReport, ReportLine
@@ -161,3 +163,22 @@ def test_an_order_without_news_for_a_week_is_stalled(ledger: Ledger, days: float
     for state, columns in zip((OrderState.ORDERED, OrderState.PAID, OrderState.BOOKED), changes, strict=True):
         ledger.change([OrderChange(order_ref="A-1", state=state, writes=Columns(columns))])
     assert names(stalled(ledger, ledger.all_orders(), NOW)) == told
+
+
+async def test_a_ledger_that_takes_its_time_keeps_no_other_chunk_waiting(
+    ledger: Ledger, sent: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chunks are under way side by side: while one is told of, the answers to another's effects must be heard."""
+    feed = EventFeed(ledger, ["A-1"])
+    heard = threading.Event()
+    look = ledger.orders
+
+    def slow(refs: Iterable[str]) -> dict[str, OrderRecord]:
+        assert heard.wait(5)
+        return look(refs)
+
+    monkeypatch.setattr(ledger, "orders", slow)
+    telling = asyncio.create_task(feed.tell(["A-1"]))
+    await asyncio.sleep(0)
+    heard.set()
+    assert await telling == {"planned": 1}
