@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Union
+from typing import TypeVar, Union
 
 from connectors.ledger.facts import state_of_all
 from connectors.ledger.records import OrderRecord
@@ -20,6 +20,7 @@ from tasks.retrying import reading_task
 from tasks.search import with_matches
 from tasks.snapshot_rows import Row, order_tables, plan_tables
 
+T = TypeVar("T")
 Tables = Union[Mapping[str, Sequence[Row]], "Slices"]
 
 MOST_WRITES = 10
@@ -120,7 +121,7 @@ class Slices:
 
 def _batch_tables(ledger: Ledger, order_refs: Sequence[str]) -> Iterator[dict[str, list[Row]]]:
     seen: set[int] = set()
-    for some in slices(order_refs, ORDERS_A_PART):
+    for some in _parts(order_refs):
         orders = list(ledger.each_order(some))
         matches = ledger.matches(some)
         plans = [with_matches(order.plan, matches) for order in orders]
@@ -129,7 +130,12 @@ def _batch_tables(ledger: Ledger, order_refs: Sequence[str]) -> Iterator[dict[st
 
 def _plan_tables(plans: Sequence[PlannedOrder]) -> Iterator[dict[str, list[Row]]]:
     seen: set[int] = set()
-    yield from (_told_once(plan_tables(some), seen) for some in slices(plans, ORDERS_A_PART))
+    yield from (_told_once(plan_tables(some), seen) for some in _parts(plans))
+
+
+def _parts(items: Sequence[T]) -> Iterator[list[T]]:
+    """Of nothing one empty part: its tables have no rows, but they are there."""
+    yield from slices(items, ORDERS_A_PART) if items else ([],)
 
 
 def _told_once(tables: dict[str, list[Row]], seen: set[int]) -> dict[str, list[Row]]:

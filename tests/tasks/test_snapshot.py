@@ -17,7 +17,7 @@ from connectors.snapshots import sql
 from connectors.snapshots.writer import write_snapshot
 from domain.states import OrderState
 from tasks.resources import Resources
-from tasks.snapshot import orders_now, snapshot_orders, write
+from tasks.snapshot import orders_now, snapshot_orders, snapshot_plan, write
 from tasks.snapshot_refunds import snapshot_refunds
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
@@ -96,3 +96,11 @@ async def test_prefect_does_not_walk_the_rows(resources: Resources, monkeypatch:
     tables = {"orders": [{"order_ref": "A-1"}]}
     assert await write(resources, "batch", tables, batch_id="batch", as_of=resources.clock()) == "batch"
     assert len(walked) == 1
+
+
+async def test_a_snapshot_of_nothing_has_its_tables(resources: Resources) -> None:
+    """A plan without an order to buy, a batch whose orders are another's by now: their folders can be read."""
+    root = resources.settings.snapshot_root
+    await snapshot_plan(resources, "night", [])
+    await snapshot_orders(resources, "empty", resources.clock())
+    assert [len([*(root / name).rglob("*.parquet")]) for name in ("quotes", "orders")] == [2, 1]
