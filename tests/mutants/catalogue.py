@@ -235,11 +235,24 @@ MUTANTS = (
         edits=(
             Edit(
                 file=EFFECTS,
-                old="await unless(work.cancelled, kind.resources.places.take(len(requests)))",
+                old="await unless(work.cancelled, resources.places.take(len(requests)))",
                 new="len(requests)",
             ),
         ),
         found_by="tests/tasks/test_steps.py::test_no_more_is_claimed_than_can_leave",
+    ),
+    Mutant(
+        name="paid-on-an-old-look",
+        means="a price that rose while the payment waited for a free call is paid",
+        edits=(
+            Edit(
+                file=EFFECTS,
+                old="            if kind.rests_on_a_look and resources.clock() >= fresh_until:\n",
+                new="            if False:\n",
+            ),
+        ),
+        found_by="tests/tasks/test_steps.py::"
+        "test_what_waited_for_a_place_longer_than_a_lease_is_read_anew_before_it_is_paid",
     ),
     Mutant(
         name="booking-sent-again-when-not-seen",
