@@ -134,23 +134,29 @@ class Spent:
     """What a run knows of what is spent: summed up once, then followed by the orders that changed.
 
     Asked within a claim's transaction, it is what the ledger says in that moment. Of this run's own commits it is told
-    by `touch`, of everybody else's by the ledger, which counts them by `writer`; after one of those it sums up anew.
+    by `begin` and `end`, of everybody else's by the ledger, which counts them by `writer`; after one of those it sums
+    up anew.
     """
 
     def __init__(self, writer: str) -> None:
         self._writer = writer
         self._sums: dict[str, tuple[object, _Sum]] = {}
         self._changed: set[str] | None = None
+        self._open: dict[int, Collection[str] | None] = {}
         self._others = -1
         self._lock = threading.Lock()
 
-    def touch(self, order_refs: Collection[str] | None) -> None:
-        """These orders may have changed, or are about to; None says: any."""
+    def begin(self, order_refs: Collection[str] | None) -> None:
+        """A transaction of this thread may change these orders; None says: any."""
         with self._lock:
-            if order_refs is None:
-                self._changed = None
-            elif self._changed is not None:
-                self._changed.update(order_refs)
+            self._open[threading.get_ident()] = order_refs
+            self._changed = _both(self._changed, order_refs)
+
+    def end(self, order_refs: Collection[str] | None) -> None:
+        """It has ended, and may have changed these."""
+        with self._lock:
+            self._open.pop(threading.get_ident(), None)
+            self._changed = _both(self._changed, order_refs)
 
     def count(self, connection: Connection) -> None:
         """Let others know of what is committed now."""
@@ -176,14 +182,22 @@ class Spent:
                     kept.put(row.order_ref, row)
                 self._sums[name] = which, kept
         except BaseException:
-            self.touch(None)
+            with self._lock:
+                self._changed = None
             raise
         return kept.total
+
+    def _under_way(self) -> set[str] | None:
+        """What other threads' transactions may change: they may commit at any time, before they say so."""
+        changing: set[str] | None = set()
+        for thread, order_refs in self._open.items():
+            changing = changing if thread == threading.get_ident() else _both(changing, order_refs)
+        return changing
 
     def _follow(self, connection: Connection) -> None:
         others = int(connection.execute(_BY_OTHERS, {"name": self._writer}).scalar_one())
         with self._lock:
-            changed, self._changed = self._changed, set()
+            changed, self._changed = self._changed, self._under_way()
         if changed is None or others != self._others:
             self._sums.clear()
         elif changed:
@@ -192,6 +206,10 @@ class Spent:
                 for order_ref in changed:
                     kept.put(order_ref, rows.get(order_ref))
         self._others = others
+
+
+def _both(some: set[str] | None, further: Collection[str] | None) -> set[str] | None:
+    return None if some is None or further is None else some.union(further)
 
 
 def _cost_in(row: Any, batch_id: str) -> int:

@@ -45,15 +45,15 @@ class Transactions:
 
         It changes nothing that is spent but of these orders; None says that it may be any.
         """
-        self.spent.touch(of)
+        self.spent.begin(of)
         try:
             with blaming(self.url), self._begun() as connection:
                 yield connection
                 self.spent.count(connection)
         except BaseException:
-            self.spent.touch(None)
+            self.spent.end(None)
             raise
-        self.spent.touch(of)  # again: a claim may have looked in between
+        self.spent.end(of)
 
     def _begun(self) -> AbstractContextManager[Connection]:
         return self.engine.begin()
