@@ -111,7 +111,7 @@ class Step:
 
         async with together() as crew:
             self.begin = crew.create_task
-            while await unless(stopped, self._has_more(resources)):
+            while not stopped.is_set() and await unless(stopped, self._has_more(resources)):
                 if reads:
                     await unless(stopped, resources.places.free())
                 if not stopped.is_set():

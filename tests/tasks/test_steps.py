@@ -92,6 +92,24 @@ async def test_a_further_try_takes_what_is_left_and_those_who_came_meanwhile(res
     assert sorted(through) == ["A-1", "A-2", "A-3"]
 
 
+async def test_a_try_that_ends_begins_no_further_group(resources: Resources) -> None:
+    """Orders of two marketplaces: the first group asks for another try before the second is made."""
+    put_rows(resources.ledger, [plan("A-3", marketplace="1688")])
+    worked: list[str] = []
+
+    async def work(orders: Orders) -> None:
+        worked.extend(orders)
+        raise TryAgain("the service is away")
+
+    step = Step(REFS)
+    step.come(*REFS)
+    assert await step.has_work(resources)
+    with pytest.raises(TryAgain):
+        await asyncio.wait_for(step.each_group(resources, work, waits=as_given), 20)
+    assert len(worked) < 3
+    assert len(step.given) == 3
+
+
 async def test_what_no_longer_waits_is_left_alone_by_a_further_try(resources: Resources) -> None:
     """Somebody has held A-1 since it was given."""
     step = Step.of(resources.ledger.orders(["A-1", "A-2"]))
