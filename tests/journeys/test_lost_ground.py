@@ -29,7 +29,7 @@ def test_a_run_stops_and_says_what_it_did(merchant: Merchant, happens: Callable[
     file = write_csv(merchant.folder / "requests.csv", single_line_orders(merchant.sandbox, {"taobao": ORDERS}))
     merchant.sandbox.faults({"path": "*", "kind": "latency", "probability": 1, "delay_s": 0.2})
     data = merchant.folder / "data"
-    run = merchant.start("run", file, "--yes", "--json", "--chunk-size", "3")
+    run = merchant.start("run", file, "--yes", "--json", "--chunk-size", "3", "--concurrency", "2")
     while not merchant.sandbox.books()["payments"] and run.poll() is None:
         time.sleep(0.02)
     happens(data)
