@@ -274,12 +274,15 @@ class Episode:
         self._start_later(self.misfortune.until_next_run_s())
 
     def tried(self, process: Process, task: str, in_hand: Collection[str]) -> None:
-        """A try of a task is over: nothing that its run has begun is left to itself; others may have theirs in hand."""
+        """A try of a task is over: nothing that its run has begun is left to itself.
+
+        Other tasks may have theirs in hand, or settle what they have taken over from a run that died.
+        """
         if not process.alive:
             return
         for row in self.database.effects():
             is_in_hand = {row.key, row.key.rpartition(":")[0]} & {*in_hand}  # with or without the number of the attempt
-            if row.status is EffectStatus.SENDING and row.owner == process.owner and not is_in_hand:
+            if row.status is EffectStatus.SENDING and row.owner == row.sender == process.owner and not is_in_hand:
                 self.broken(f"left sending by a try of {task}: {row.key}")
 
     def is_alive(self, owner: str) -> bool:
