@@ -6,6 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 
 
+def nowhere(*_order_refs: str) -> None:
+    """Nobody waits for these orders: there is no further step."""
+
+
 class Arrivals:
     """Where orders arrive, one by one, in whatever order. It ends when all that are expected have come.
 
@@ -13,17 +17,9 @@ class Arrivals:
     """
 
     def __init__(self, expected: Iterable[str]) -> None:
-        self.expected = tuple(expected)
-        self._awaited = dict.fromkeys(self.expected)
+        self._awaited = dict.fromkeys(expected)
         self.here: list[str] = []
         self._news = asyncio.Event()
-
-    @classmethod
-    def at_once(cls, order_refs: Iterable[str]) -> Arrivals:
-        """All are here from the start."""
-        arrivals = cls(order_refs)
-        arrivals.come(*arrivals.expected)
-        return arrivals
 
     def come(self, *order_refs: str) -> None:
         """These are here; who has come before is not counted twice."""

@@ -17,13 +17,14 @@ from domain.marketplace import Marketplace
 from domain.resolutions import ResolutionKind
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
+from tasks.arrivals import nowhere
 from tasks.effects.create_from_cart import PART as CART
 from tasks.effects.pay import Pay, paid
 from tasks.effects.protocol import perform
 from tasks.reading_orders import another_s, by_channel, is_another_s, read_whatever
 from tasks.resources import Resources
 from tasks.retrying import raise_if_it_passes, retrying_task
-from tasks.steps import MOST_TOGETHER, Orders, Step, Together, nowhere
+from tasks.steps import MOST_TOGETHER, Orders, Step, Together
 
 CONFIRM_PAUSES_S = (0.0, 0.5, 2.0)
 CONFIRM_TOGETHER_S, PAY_TOGETHER_S = 0.02, 0.1

@@ -9,7 +9,7 @@ from typing import Any
 
 from connectors.concurrently import together, unless
 from connectors.ledger.records import OrderRecord
-from tasks.arrivals import Arrivals
+from tasks.arrivals import Arrivals, nowhere
 from tasks.effects.kinds import settled
 from tasks.resources import Resources
 from tasks.retrying import TryAgain
@@ -22,10 +22,6 @@ MOST_TOGETHER = 20
 def always(_order: OrderRecord) -> bool:
     """A step for every order."""
     return True
-
-
-def nowhere(*_order_refs: str) -> None:
-    """There is no further step."""
 
 
 class Step:

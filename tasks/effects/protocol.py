@@ -17,6 +17,7 @@ from connectors.xportcn.gate import impatient
 from domain.effects import Claim, EffectStatus
 from domain.states import OrderState
 from domain.wording import number_of
+from tasks.arrivals import nowhere
 from tasks.effects.kind import EffectKind, Proof, Reply
 from tasks.effects.outcomes import Begun
 from tasks.effects.settling import settle
@@ -45,13 +46,9 @@ class _TurnedAway:
     state: OrderState | None
 
 
-def untold(*_order_refs: str) -> None:
-    """Nobody waits for an order."""
-
-
 @dataclass(slots=True)
 class _Work:
-    """What the portions of one `perform` share. `ends` is set when no more are begun: for `trouble`, or on request."""
+    """What the portions of one `perform` share: `then` hears of orders, and no more are begun once it `is_over`."""
 
     then: Callable[[str], None]
     trouble: list[Misconfigured] = field(default_factory=list)
@@ -77,10 +74,6 @@ class _Chunk(Begun):
     recorded: set[str] = field(default_factory=set)
     halt: ServiceAway | None = None
     is_old: bool = False
-
-    @property
-    def is_over(self) -> bool:
-        return self.work.is_over
 
     def begin_round(self) -> None:
         self.turned_away, self.begun, self.recorded, self.halt = {}, set(), set(), None
@@ -110,7 +103,7 @@ async def perform(
     orders: Mapping[str, OrderRecord],
     *,
     limits: SpendLimits | None = None,
-    then: Callable[[str], None] = untold,
+    then: Callable[[str], None] = nowhere,
 ) -> None:
     """Do the action for each order at most once; what became of it is in the ledger afterwards.
 
@@ -184,7 +177,7 @@ async def _in_rounds(chunk: _Chunk, intents: Sequence[Intent], limits: SpendLimi
             with impatient():  # leases run
                 left = await _round(chunk, left, limits)
             vain = vain + 1 if len(left) == before else 0
-            if not left or chunk.is_over or vain == VAIN_ROUNDS:
+            if not left or chunk.work.is_over or vain == VAIN_ROUNDS:
                 break
             if not await _is_soon(chunk, vain):
                 break
@@ -231,7 +224,7 @@ async def _send_all(chunk: _Chunk, records: Sequence[EffectRecord]) -> None:
         _batches(chunk.kind, chunk.orders, records),
         lambda batch: _send(chunk, batch),
         at_once=chunk.resources.concurrency,
-        until=lambda: chunk.halt or chunk.is_over,
+        until=lambda: chunk.halt or chunk.work.is_over,
     )
 
 
@@ -270,7 +263,7 @@ async def _is_soon(chunk: _Chunk, vain: int) -> bool:
     with suppress(TimeoutError, ServiceAway):
         async with asyncio.timeout(LONGEST_PAUSE_S):
             await gate.opened()
-            return not chunk.is_over
+            return not chunk.work.is_over
     return False
 
 
