@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from connectors.xportcn.channels.base import Channel, Warehouse
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.freight import book, render
-from domain.decisions import Verdict, match_sku
+from domain.decisions import Verdict, match_sku, order_line
 from domain.effects import Action, Claim, effect_key
 from domain.freight import FreightQuote, FreightService, choose_freight
 from domain.offers import Offer
 from domain.orders import OrderLine, OrderRequest, SourcingOrder
+from domain.plan import PlannedOrder
 from domain.quotes import Quote
 
 FAR = datetime(9999, 1, 1, tzinfo=UTC)
@@ -35,13 +36,9 @@ class Buying:
 
     @property
     def to_buy(self) -> SourcingOrder:
-        return SourcingOrder(
-            request=self.request,
-            seller_id=self.seller_id,
-            lines=self.lines,
-            flow=self.quote.flow if self.quote else "",
-            trade_type=self.quote.trade_type if self.quote else "",
-        )
+        return PlannedOrder(
+            request=self.request, seller_id=self.seller_id, lines=self.lines, quote=self.quote
+        ).sourcing_order
 
     def claim(self, action: Action) -> Claim:
         """Leave that nobody gave."""
@@ -73,17 +70,4 @@ def order_lines(request: OrderRequest, offer: Offer | None) -> tuple[str, tuple[
     (line,) = request.lines
     sku = match_sku(offer, line.sku)
     assert not isinstance(sku, Verdict)
-    return offer.seller_id, (
-        OrderLine(
-            line_no=1,
-            item_id=offer.item_id,
-            sku_id=sku.sku_id,
-            title=offer.title,
-            image_url=sku.image_url or offer.image_url,
-            quantity=line.quantity,
-            unit_price=sku.price,
-            spec_id=sku.spec_id,
-            distribution_item_id=offer.distribution_item_id,
-            distribution_sku_id=sku.distribution_sku_id,
-        ),
-    )
+    return offer.seller_id, (order_line(1, line, offer, sku),)

@@ -75,6 +75,22 @@ def match_sku(offer: Offer, wish: str) -> Sku | Verdict:
     return active[0]
 
 
+def order_line(line_no: int, line: RequestLine, offer: Offer, sku: Sku) -> OrderLine:
+    """What is ordered of an offer: a request's line with its SKU at the price that it has now."""
+    return OrderLine(
+        line_no=line_no,
+        item_id=offer.item_id,
+        sku_id=sku.sku_id,
+        title=offer.title,
+        image_url=sku.image_url or offer.image_url,
+        quantity=line.quantity,
+        unit_price=sku.price,
+        spec_id=sku.spec_id,
+        distribution_item_id=offer.distribution_item_id,
+        distribution_sku_id=sku.distribution_sku_id,
+    )
+
+
 def judge_availability(lines: Sequence[tuple[RequestLine, Offer, Sku]]) -> Verdict:
     """What the offers themselves rule out: fewer pieces than the seller sells, more than there are."""
     asked: Counter[str] = Counter()

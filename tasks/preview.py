@@ -17,6 +17,7 @@ from domain.decisions import (
     judge_quote,
     judge_request,
     match_sku,
+    order_line,
     postponed,
     refused,
 )
@@ -24,7 +25,7 @@ from domain.freight import FreightQuote, choose_freight
 from domain.marketplace import Marketplace
 from domain.matching import Match
 from domain.offers import Offer, Sku
-from domain.orders import OrderLine, OrderRequest, RequestLine, SourcingOrder
+from domain.orders import OrderRequest, RequestLine, SourcingOrder
 from domain.plan import PlannedOrder
 from domain.quotes import Quote
 from tasks.arrivals import Arrivals
@@ -159,7 +160,7 @@ def match_lines(
         names = ", ".join(sellers.values())
         return plan.judged(held(f"one order, several sellers ({names}): give each seller an order_ref of its own"))
     lines = tuple(
-        _order_line(line_no, line, offer, sku)
+        order_line(line_no, line, offer, sku)
         for line_no, (line, (offer, sku)) in enumerate(zip(request.lines, good, strict=True), start=1)
     )
     distinct = tuple({offer.item_id: offer for offer, _ in good}.values())
@@ -179,21 +180,6 @@ def _as_matched(verdict: Verdict, match: Match | None) -> Verdict:
         return verdict
     words = f"{verdict.reason} (taken for {match.words!r}; a dry run searches anew)"
     return replace(verdict, reason=words)
-
-
-def _order_line(line_no: int, line: RequestLine, offer: Offer, sku: Sku) -> OrderLine:
-    return OrderLine(
-        line_no=line_no,
-        item_id=offer.item_id,
-        sku_id=sku.sku_id,
-        title=offer.title,
-        image_url=sku.image_url or offer.image_url,
-        quantity=line.quantity,
-        unit_price=sku.price,
-        spec_id=sku.spec_id,
-        distribution_item_id=offer.distribution_item_id,
-        distribution_sku_id=sku.distribution_sku_id,
-    )
 
 
 def _no_freight(request: OrderRequest, freight: FreightQuote) -> Verdict:
