@@ -36,6 +36,7 @@ def test_a_table_carries_its_name_key_and_version(table: Table) -> None:
         b"table": table.name.encode(),
         b"key": ",".join(table.key).encode(),
         b"schema_version": str(table.version).encode(),
+        b"description": table.words.encode(),
     }
 
 

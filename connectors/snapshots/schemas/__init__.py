@@ -1,0 +1,54 @@
+"""The snapshot tables: columns, key, version and words of each; the data dictionary is made from here.
+
+Amounts are whole minor units, never null, so that pandas keeps them `int64`; 0 beside a null currency means that
+there is no amount (no price limit, no freight chosen, fee not known). Only additive changes: a new column is nullable,
+and raises the table's version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from connectors.snapshots.schemas.columns import FLAG, ID, MINOR, MOMENT, TEXTS, VOLUME_PRICES, Column
+from connectors.snapshots.schemas.offers import FREIGHT_QUOTES, OFFERS, QUOTES
+from connectors.snapshots.schemas.orders import ORDER_LINES, ORDERS, OUTCOMES, PAYMENTS
+from connectors.snapshots.schemas.parcels import SHIPMENT_ITEMS, SHIPMENTS, TRACKING_EVENTS
+from connectors.snapshots.schemas.reconciliation import RECONCILIATION
+from connectors.snapshots.schemas.refunds import REFUND_EVENTS, REFUNDS
+from connectors.snapshots.schemas.requests import CANDIDATES, REQUESTS
+from connectors.snapshots.schemas.tables import ENVELOPE, Table
+
+__all__ = [
+    "ENVELOPE",
+    "FLAG",
+    "ID",
+    "MINOR",
+    "MOMENT",
+    "OFFERS",
+    "TABLES",
+    "TEXTS",
+    "VOLUME_PRICES",
+    "Column",
+    "Table",
+]
+
+TABLES: Mapping[str, Table] = {
+    table.name: table
+    for table in (
+        REQUESTS,
+        OFFERS,
+        QUOTES,
+        ORDERS,
+        ORDER_LINES,
+        PAYMENTS,
+        FREIGHT_QUOTES,
+        SHIPMENTS,
+        SHIPMENT_ITEMS,
+        TRACKING_EVENTS,
+        REFUNDS,
+        REFUND_EVENTS,
+        OUTCOMES,
+        CANDIDATES,
+        RECONCILIATION,
+    )
+}
