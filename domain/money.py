@@ -7,10 +7,21 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import Self
 
-MINOR_DIGITS = {"JPY": 0, "KRW": 0}
+UNUSUAL = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
+MINOR_DIGITS = {code: digits for digits, codes in UNUSUAL.items() for code in codes.split()}
+"""Of the currencies (ISO 4217) that don't have the usual two."""
 AMOUNT = re.compile(r"[+-]?\d{1,30}(\.\d{1,30})?([eE][+-]?\d{1,2})?")
 
 TYPED = re.compile(r"[0-9]{1,30}(\.[0-9]{1,30})?")
+
+
+def minor_digits(currency: str) -> int:
+    """How many digits an amount of this currency has after the point."""
+    return MINOR_DIGITS.get(currency, 2)
 
 
 class CurrencyMismatch(TypeError):
@@ -42,7 +53,7 @@ class Money:
         if not AMOUNT.fullmatch(text):
             raise ValueError(f"{amount!r} is not an amount of money")
         with localcontext(prec=100):
-            minor = Decimal(text).scaleb(MINOR_DIGITS.get(currency, 2))
+            minor = Decimal(text).scaleb(minor_digits(currency))
             if minor != minor.to_integral_value():
                 raise ValueError(f"{amount!r} has more digits than {currency} has")
         return cls(int(minor), currency)
@@ -50,7 +61,7 @@ class Money:
     @property
     def major(self) -> Decimal:
         """The amount in yuan, dollars, ..."""
-        return Decimal(self.minor).scaleb(-MINOR_DIGITS.get(self.currency, 2))
+        return Decimal(self.minor).scaleb(-minor_digits(self.currency))
 
     def __add__(self, other: Money) -> Money:
         return Money(self.minor + self._same(other).minor, self.currency)
@@ -74,8 +85,7 @@ class Money:
         return self.minor >= self._same(other).minor
 
     def __str__(self) -> str:
-        digits = MINOR_DIGITS.get(self.currency, 2)
-        return f"{self.major:,.{digits}f} {self.currency}"
+        return f"{self.major:,.{minor_digits(self.currency)}f} {self.currency}"
 
     def _same(self, other: Money) -> Money:
         if other.currency != self.currency:

@@ -1,22 +1,35 @@
-"""Request files as CSV: commas, semicolons or tabs between the cells."""
+"""CSV files: commas, semicolons or tabs between the cells."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from io import TextIOBase
+from typing import Protocol
 
 from connectors.request_files.decoding import text_of, undecodable
 from connectors.request_files.opening import Unusable
 from domain.cell_characters import BLANKS
-from domain.request_files import MOST_COLUMNS, RequestTable
+from domain.request_files import MOST_COLUMNS
 from domain.request_remarks import HEADER_ROW
 
 DELIMITERS = ",;\t"
 LONGEST_ROW = 2**18  # characters, over all lines of one row
 
 
-def read_csv(content: bytes, encoding: str, table: RequestTable) -> None:
+class Taker(Protocol):
+    """Who takes what a file holds: a `RequestTable`, or a `RatesTable`."""
+
+    is_full: bool
+
+    def begin(self, columns: Sequence[str], /) -> None: ...
+    def add(self, row: int, cells: Sequence[str], /) -> None: ...
+    def warn(self, row: int, column: str, message: str, /) -> None: ...
+    def broken_row(self, row: int, message: str, /) -> None: ...
+    def lack(self, found: Iterable[str], /) -> None: ...
+
+
+def read_csv(content: bytes, encoding: str, table: Taker) -> None:
     """Hand the rows to the table. Raises `Unusable`."""
     lines = _Lines(text_of(content, encoding))
     try:
@@ -44,7 +57,7 @@ class _Lines:
             yield line
 
 
-def _read(lines: _Lines, table: RequestTable) -> None:
+def _read(lines: _Lines, table: Taker) -> None:
     source = iter(lines)
     first = next(source, "")
     _require_header(first)
@@ -86,7 +99,7 @@ def _require_header(first: str) -> None:
         raise Unusable(f"begins with {first.strip()!r}; delete that line, so that the header is the first")
 
 
-def _begin(columns: list[str], table: RequestTable) -> bool:
+def _begin(columns: list[str], table: Taker) -> bool:
     if len(columns) > MOST_COLUMNS:
         raise Unusable(f"has {len(columns):,} columns; up to {MOST_COLUMNS} are possible")
     table.begin(columns)

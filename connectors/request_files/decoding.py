@@ -21,10 +21,8 @@ NO_TEXT = {
     *("charmap", "idna", "mbcs", "oem", "palmos", "punycode", "undefined", "utf-7"),
     *("raw-unicode-escape", "unicode-escape"),
 }
-REMEDY = (
-    "save it as CSV UTF-8 (in Excel: Save As, type “CSV UTF-8”), or name its encoding, such as --encoding gb18030 for "
-    "Chinese Windows"
-)
+SAVE_IT = "save it as CSV UTF-8 (in Excel: Save As, type “CSV UTF-8”)"
+REMEDY = f"{SAVE_IT}, or name its encoding, such as --encoding gb18030 for Chinese Windows"
 
 
 def check_encoding(name: str) -> str:

@@ -1,0 +1,38 @@
+"""The merchant's exchange rates: the CSV file that `SOURCING_RATES` names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from connectors.request_files.csv_file import read_csv
+from connectors.request_files.decoding import REMEDY, SAVE_IT
+from connectors.request_files.opening import Unusable, content_of
+from domain.rate_cells import BadRates, RatesTable
+from domain.rates import Rates
+
+MOST_TOLD = 10
+
+
+class RatesUnusable(Exception):
+    """The file can't be used; the message names it, and every fault with its place and its remedy."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"SOURCING_RATES, {path}: {problem}")
+
+
+def read_rates(path: Path | None) -> Rates:
+    """All rates of the file, or none for None. Raises `RatesUnusable`: a part of a file is never used."""
+    if path is None:
+        return Rates()
+    table = RatesTable()
+    try:
+        read_csv(content_of(path), "", table)
+        return table.finish()
+    except OSError as error:
+        raise RatesUnusable(path, f"can't be opened ({error.strerror}); check the path and its permissions") from error
+    except Unusable as error:
+        raise RatesUnusable(path, str(error).replace(REMEDY, SAVE_IT)) from error
+    except BadRates as error:
+        more = [f"and {len(error.faults) - MOST_TOLD} more"] if len(error.faults) > MOST_TOLD else []
+        told = "\n  ".join([*map(str, error.faults[:MOST_TOLD]), *more])
+        raise RatesUnusable(path, f"nothing of it is used until this is mended:\n  {told}") from error

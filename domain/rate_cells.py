@@ -1,0 +1,160 @@
+"""The merchant's file of exchange rates: each cell is understood or refused, with row and column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from itertools import pairwise
+
+from domain.cell_characters import half_width
+from domain.items import shortened
+from domain.rates import Rate, Rates
+from domain.request_cells import Column, check_cell, read_cell
+from domain.request_files import normal_name
+from domain.request_remarks import HEADER_ROW, Remark
+
+# A comma is a decimal one where it can't be a thousands separator; a point is always a decimal point.
+NUMBER = re.compile(r"([0-9]{1,9})(?:[.,]([0-9]{1,12}))?")
+THOUSANDS = re.compile(r"[1-9][0-9]{0,2},[0-9]{3}")
+DAY = re.compile(r"([0-9]{4})(-|/)([0-9]{1,2})\2([0-9]{1,2})")  # the year first: nobody writes the day second then
+JUMP = 5
+"""No rate moves so many times from one of its days to the next: that is a slip of the point, or the wrong way round."""
+MOST_FAULTS = 100
+
+
+class BadRates(ValueError):
+    """The file can't be used. `faults` are all that must be mended, in its order."""
+
+    def __init__(self, faults: Sequence[Remark]) -> None:
+        super().__init__("; ".join(map(str, faults)))
+        self.faults = tuple(faults)
+
+
+def _currency(text: str) -> str:
+    code = half_width(text).upper()
+    if code not in _codes():
+        raise ValueError(f"{shortened(text)!r} is no currency; give its three letters, such as EUR")
+    return code
+
+
+@cache
+def _codes() -> frozenset[str]:
+    import pycountry  # its tables take a moment to load
+
+    return frozenset(currency.alpha_3 for currency in pycountry.currencies)
+
+
+def _rate(text: str) -> str:
+    number = half_width(text)
+    if THOUSANDS.fullmatch(number):
+        raise ValueError(f"{shortened(text)} may be a decimal or a thousand; write it with a point, or one digit more")
+    if not NUMBER.fullmatch(number):
+        raise ValueError(f"{shortened(text)!r} is no rate; write a plain number such as 0.1285")
+    plain = number.replace(",", ".")
+    if not Decimal(plain):
+        raise ValueError("a rate is above 0")
+    return plain
+
+
+def _day(text: str) -> str:
+    written = DAY.fullmatch(half_width(text))
+    if not written:
+        raise ValueError(
+            f"{shortened(text)!r} is no date such as 2026-01-31; in a spreadsheet format the column as yyyy-mm-dd"
+        )
+    try:
+        return date(int(written[1]), int(written[3]), int(written[4])).isoformat()
+    except ValueError as error:
+        raise ValueError(f"{text} is no day of the calendar") from error
+
+
+COLUMNS = (
+    Column(name="from", most=100, check=_currency),
+    Column(name="to", most=100, check=_currency),
+    Column(name="rate", most=100, check=_rate),
+    Column(name="date", most=100, check=_day),
+    Column(name="source", most=200, prose=True),
+)
+
+
+class RatesTable:
+    """Takes the rows of the file as a reader finds them: `begin` with the header, `add` each row, then `finish`."""
+
+    def __init__(self) -> None:
+        self.is_full = False
+        self._columns: list[tuple[Column, int]] = []
+        self._rates: dict[tuple[str, str, date], tuple[int, Rate]] = {}
+        self._faults: list[Remark] = []
+
+    def begin(self, columns: Sequence[str]) -> None:
+        """Take the header; a column that is not known, or there twice, is a fault: its cells would be lost unseen."""
+        names = [normal_name(column) for column in columns]
+        self._columns = [(column, names.index(column.name)) for column in COLUMNS if column.name in names]
+        known = [column.name for column in COLUMNS]
+        for at, name in enumerate(names):
+            if name and name not in known:
+                self._fault(HEADER_ROW, shortened(name), f"not known; the columns are {', '.join(known)}")
+            elif name and name in names[:at]:
+                self._fault(HEADER_ROW, name, "this column is there more than once; keep one of them")
+
+    def add(self, row: int, cells: Sequence[str]) -> None:
+        """Check one row; a blank one counts for nothing."""
+        texts: dict[str, str] = {}
+        before = len(self._faults)
+        for column, at in self._columns if any(cell.strip() for cell in cells) else ():
+            try:
+                texts[column.name] = check_cell(column, read_cell(column, cells[at])[0])
+            except ValueError as error:
+                self._fault(row, column.name, str(error))
+        if len(texts) == len(COLUMNS) and len(self._faults) == before:
+            self._keep(row, texts)
+
+    def warn(self, row: int, column: str, message: str) -> None:
+        """Here nothing is passed over."""
+        self._fault(row, column, message)
+
+    def broken_row(self, row: int, message: str) -> None:
+        """A row whose cells can't be told apart."""
+        self._fault(row, "", message)
+
+    def lack(self, found: Iterable[str]) -> None:
+        """Blame the file for the columns that are not among those `found`."""
+        names = {normal_name(name) for name in found}
+        for column in COLUMNS:
+            if column.name not in names:
+                self._fault(HEADER_ROW, column.name, "this column is missing; add it")
+
+    def finish(self) -> Rates:
+        """The rates. Raises `BadRates` with every fault."""
+        if not self._rates and not self._faults:
+            self._fault(HEADER_ROW, "", "the file has no rates; add one row for each")
+        self._faults += _jumps(list(self._rates.values()))
+        if self._faults:
+            raise BadRates(self._faults)
+        return Rates(rate for _, rate in self._rates.values())
+
+    def _keep(self, row: int, texts: dict[str, str]) -> None:
+        base, into, on = texts["from"], texts["to"], date.fromisoformat(texts["date"])
+        rate = Rate(base=base, into=into, rate=Decimal(texts["rate"]), on=on, source=texts["source"])
+        first, _ = self._rates.setdefault((base, into, on), (row, rate))
+        if base == into:
+            self._fault(row, "to", f"is {into} as well; a rate is between two currencies")
+        elif first != row:
+            self._fault(row, "date", f"row {first} has a rate from {base} to {into} of that day; keep one of them")
+
+    def _fault(self, row: int, column: str, message: str) -> None:
+        self._faults.append(Remark(row, column, message))
+        self.is_full = len(self._faults) >= MOST_FAULTS
+
+
+def _jumps(rates: Sequence[tuple[int, Rate]]) -> Iterator[Remark]:
+    ordered = sorted(rates, key=lambda kept: (kept[1].base, kept[1].into, kept[1].on))
+    for (_, old), (row, new) in pairwise(ordered):
+        low, high = sorted((old.rate, new.rate))
+        if (old.base, old.into) == (new.base, new.into) and high >= low * JUMP:
+            yield Remark(
+                row, "rate", f"{new.rate} follows {old.rate} of {old.on}; check the point, and which way it is meant"
+            )
