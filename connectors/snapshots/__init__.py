@@ -1,5 +1,6 @@
 """Parquet snapshots of what the product knows: written whole or not at all, read with SQL."""
 
+from connectors.snapshots.frames import Snapshots
 from connectors.snapshots.manifests import (
     Manifest,
     SnapshotDamaged,
@@ -8,9 +9,10 @@ from connectors.snapshots.manifests import (
     list_snapshots,
     verify_snapshot,
 )
-from connectors.snapshots.reader import QueryError, QueryResult, sql
+from connectors.snapshots.reader import QueryResult, sql
 from connectors.snapshots.rows import SnapshotValueError
 from connectors.snapshots.schemas import TABLES, Table
+from connectors.snapshots.sources import QueryError
 from connectors.snapshots.writer import write_snapshot
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "SnapshotError",
     "SnapshotFile",
     "SnapshotValueError",
+    "Snapshots",
     "Table",
     "list_snapshots",
     "sql",

@@ -22,7 +22,7 @@ from connectors.snapshots import (
     SnapshotDamaged,
     SnapshotError,
     list_snapshots,
-    reader,
+    sources,
     sql,
     verify_snapshot,
 )
@@ -207,7 +207,7 @@ def test_a_file_with_changed_bytes_is_named_when_it_can_not_be_read(tmp_path: Pa
 
 
 def test_no_changed_byte_of_the_data_passes_unseen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "TRIES", 1)
+    monkeypatch.setattr(sources, "TRIES", 1)
     write(tmp_path, orders=[order(f"A-{number}") for number in range(50)])
     good = (tmp_path / FILE).read_bytes()
     answer = sql(tmp_path, "SELECT * FROM orders ORDER BY ALL")

@@ -1,0 +1,152 @@
+"""The snapshots as pandas frames: `Snapshots().table("orders")`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import pyarrow as pa
+
+from connectors.snapshots.manifests import Manifest, SnapshotError
+from connectors.snapshots.reader import arrow_answer
+from connectors.snapshots.schemas import TABLES, Table
+from connectors.snapshots.sources import QueryError, Sources, rows_in, steady, verify_all
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pyarrow.compute import Expression
+    from pyarrow.dataset import Dataset
+
+Moment: TypeAlias = datetime | str
+Where: TypeAlias = "Expression | Sequence[object]"
+
+
+class Snapshots:
+    """Reads the snapshots below `root`; without it, those of the settings.
+
+    Frames have Arrow's types: ids are text, amounts `int64` minor units, times UTC, gaps stay gaps. A table that no
+    snapshot has yet is an empty frame of these types; a column that an old snapshot lacks is null there. `at` is a
+    time with a zone, or the id of a snapshot: the state as of its writing. `columns` and `where` read no more than
+    they need; `where` is a `pyarrow.compute` expression such as `field("state") == "held"`, or a list as
+    `pandas.read_parquet` takes it: `[("state", "==", "held")]`. Every call reads the files of one moment, also while
+    they are being rewritten.
+
+    Raises `QueryError` for what can't be asked, and `SnapshotDamaged` for a missing or damaged file.
+    """
+
+    def __init__(self, root: str | Path | None = None) -> None:
+        self._root = _settings_root() if root is None else Path(root)
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The names of all tables."""
+        return tuple(TABLES)
+
+    def table(
+        self, name: str, at: Moment | None = None, columns: Sequence[str] | None = None, where: Where | None = None
+    ) -> pd.DataFrame:
+        """The newest row of each key, as of `at`; of these rows those that meet `where`."""
+        return _frame(self.arrow(name, at, columns, where))
+
+    def arrow(
+        self, name: str, at: Moment | None = None, columns: Sequence[str] | None = None, where: Where | None = None
+    ) -> pa.Table:
+        """The same as an Arrow table."""
+        from connectors.snapshots.newest import newest_rows
+
+        table = _table(name)
+        asked, condition = _columns(table, columns), _condition(table, where)
+
+        def read(sources: Sources) -> pa.Table:
+            until = None if at is None else _until(at, sources.manifests)
+            return newest_rows(_rows(sources, table), table, asked, until=until, where=condition)
+
+        return self._read(read, table)
+
+    def history(self, name: str, columns: Sequence[str] | None = None, where: Where | None = None) -> pd.DataFrame:
+        """All rows, the oldest snapshot's first."""
+        table = _table(name)
+        asked, condition = _columns(table, columns), _condition(table, where)
+        return _frame(self._read(lambda sources: _rows(sources, table).to_table(asked, filter=condition), table))
+
+    def sql(self, query: str) -> pd.DataFrame:
+        """The answer to one reading statement in DuckDB's SQL, as `sourcing sql` gives it."""
+        return _frame(arrow_answer(self._root, query))
+
+    def _read(self, read: Callable[[Sources], pa.Table], table: Table) -> pa.Table:
+        def read_or_tell(sources: Sources) -> pa.Table:
+            try:
+                return read(sources)
+            except (pa.ArrowException, OSError) as error:
+                verify_all(self._root)
+                raise SnapshotError(f"table {table.name} below {self._root} can't be read: {error}") from error
+
+        return steady(self._root, read_or_tell, table.name)
+
+
+def _settings_root() -> Path:
+    from connectors.settings import SourcingSettings
+
+    return SourcingSettings().snapshot_root
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    import pandas as pd
+
+    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
+    return frame
+
+
+def _rows(sources: Sources, table: Table) -> Dataset:
+    from pyarrow.dataset import dataset
+
+    paths = sources.paths.get(table.name)
+    return rows_in(paths, table) if paths else dataset(table.schema.empty_table())
+
+
+def _table(name: str) -> Table:
+    if name not in TABLES:
+        raise QueryError(f"there is no table {name}; there are {', '.join(TABLES)}")
+    return TABLES[name]
+
+
+def _columns(table: Table, columns: Sequence[str] | None) -> list[str]:
+    asked = table.schema.names if columns is None else list(columns)
+    if unknown := [name for name in asked if name not in table.columns]:
+        raise QueryError(f"table {table.name} has no column {unknown[0]}; it has {', '.join(table.columns)}")
+    return asked
+
+
+def _condition(table: Table, where: Where | None) -> Expression | None:
+    from pyarrow.compute import Expression
+    from pyarrow.parquet import filters_to_expression
+
+    if where is None:
+        return None
+    try:
+        condition = where if isinstance(where, Expression) else filters_to_expression(where)
+        table.schema.empty_table().filter(condition)
+    except (pa.ArrowException, ValueError, TypeError) as error:
+        raise QueryError(f"where {where} can't be asked of table {table.name}: {error}") from error
+    return condition
+
+
+def _until(at: Moment, manifests: Sequence[Manifest]) -> Expression:
+    from pyarrow.compute import field
+
+    if isinstance(at, datetime):
+        if at.tzinfo is None:
+            raise QueryError(f"{at} has no time zone; give UTC, such as datetime(2026, 11, 26, 6, tzinfo=UTC)")
+        return field("snapshot_at") <= _scalar(at)
+    for manifest in manifests:
+        if manifest.snapshot_id == at:
+            written = _scalar(manifest.written_at)
+            as_old = (field("snapshot_at") == written) & (field("snapshot_id") <= at)
+            return (field("snapshot_at") < written) | as_old
+    raise QueryError(f"there is no snapshot {at}; give the id of one, or a time with a zone")
+
+
+def _scalar(moment: datetime) -> pa.Scalar:
+    return pa.scalar(moment.astimezone(UTC), pa.timestamp("us", "UTC"))

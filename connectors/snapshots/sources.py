@@ -1,0 +1,112 @@
+"""Which files hold the tables now, and readings that no rewriting of a snapshot falls into."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from connectors.snapshots.manifests import (
+    Manifest,
+    SnapshotDamaged,
+    SnapshotError,
+    list_snapshots,
+    locate,
+    manifest_path,
+    verify_snapshot,
+)
+from connectors.snapshots.schemas import Table
+
+if TYPE_CHECKING:
+    from pyarrow.dataset import Dataset
+
+T = TypeVar("T")
+
+TRIES = 5
+PAUSE_S = 0.05
+
+
+class QueryError(SnapshotError):
+    """What is asked doesn't work, or does more than read; the message is DuckDB's or says what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The files of each table from the oldest snapshot on, and the state of all that is read, to be compared with."""
+
+    manifests: Sequence[Manifest]
+    paths: Mapping[str, Sequence[Path]]
+    state: frozenset[tuple[Path, int, int, int]]
+
+
+def steady(root: Path, read: Callable[[Sources], T], *tables: str) -> T:
+    """What `read` makes of the snapshots below `root`, of a moment at which none of them was being replaced.
+
+    With `tables`, only of the snapshots that have them. Raises `QueryError` as `read` does, and `SnapshotDamaged` for
+    a missing or damaged file.
+    """
+    trouble: SnapshotError
+    for _ in range(TRIES):
+        try:
+            sources = _sources(root, tables)
+            result = read(sources)
+            if _unchanged(root, sources, tables):
+                return result
+            trouble = SnapshotError(f"the snapshots below {root} kept changing during the query; run it again")
+        except QueryError as error:
+            if _unchanged(root, sources, tables):
+                raise
+            trouble = error
+        except SnapshotDamaged as error:
+            trouble = error
+        time.sleep(PAUSE_S)  # a snapshot may be just being replaced: look again
+    raise trouble
+
+
+def verify_all(root: Path) -> None:
+    """Raises `SnapshotDamaged` for a file that is not as it was written."""
+    for manifest in list_snapshots(root):
+        verify_snapshot(root, manifest.snapshot_id)
+
+
+def rows_in(paths: Sequence[Path], table: Table) -> Dataset:
+    """The rows of a table's files, read when asked; of the table's schema, whatever the files lack."""
+    from pyarrow.dataset import ParquetFileFormat, ParquetFragmentScanOptions, dataset
+
+    checked = ParquetFileFormat(
+        default_fragment_scan_options=ParquetFragmentScanOptions(page_checksum_verification=True)
+    )
+    try:
+        return dataset([str(path) for path in paths], schema=table.schema, format=checked)
+    except OSError as error:
+        raise SnapshotDamaged(f"{error} has just gone; run the query again") from error
+
+
+def _unchanged(root: Path, sources: Sources, tables: Sequence[str]) -> bool:
+    """Whether all that was read is as it was; snapshots that have come since don't matter."""
+    return sources.state <= _sources(root, tables).state
+
+
+def _sources(root: Path, tables: Sequence[str]) -> Sources:
+    paths: dict[str, list[Path]] = defaultdict(list)
+    manifests = list_snapshots(root)
+    read: list[Path] = []
+    for manifest in manifests:
+        if files := [file for file in manifest.files if not tables or file.table in tables]:
+            read.append(manifest_path(root, manifest.snapshot_id))
+        for file in files:
+            paths[file.table].append(locate(root, manifest, file))
+    read.extend(path for files in paths.values() for path in files)
+    return Sources(manifests, paths, frozenset(_states(read)))
+
+
+def _states(paths: Iterable[Path]) -> Iterator[tuple[Path, int, int, int]]:
+    for path in paths:
+        try:
+            stat = path.stat()
+        except OSError as error:
+            raise SnapshotDamaged(f"{path} has just gone; run the query again") from error
+        yield path, stat.st_ino, stat.st_size, stat.st_mtime_ns

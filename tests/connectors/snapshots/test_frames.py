@@ -1,0 +1,135 @@
+"""`Snapshots`: frames of the newest rows, of any time, of some columns and rows."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from pyarrow import parquet
+
+from connectors.snapshots import TABLES, QueryError, SnapshotDamaged, Snapshots, sql
+from tests.connectors.snapshots.sample import AT, order, write
+
+LATER = AT + timedelta(hours=1)
+FILE = "orders/date=2026-01-02/batch-1.parquet"
+
+
+def write_three(root: Path) -> None:
+    """A-1 is paid, then booked, then shipped; A-2 stays held."""
+    write(root, "batch-1", orders=[order("A-1", state="paid", booked_at=None), order("A-2", state="held")])
+    write(root, "track-1", orders=[order("A-1", state="booked")], at=LATER)
+    write(root, "track-2", orders=[order("A-1", state="shipped")], at=LATER + timedelta(hours=1))
+
+
+def pairs(frame: object) -> list[tuple[object, ...]]:
+    return list(frame.itertuples(index=False, name=None))  # type: ignore[attr-defined]
+
+
+def test_a_frame_has_the_newest_row_of_each_key_in_arrows_types(tmp_path: Path) -> None:
+    write_three(tmp_path)
+    orders = Snapshots(tmp_path).table("orders")
+    assert pairs(orders[["order_ref", "state"]]) == [("A-2", "held"), ("A-1", "shipped")]
+    types = orders.dtypes.astype(str)
+    assert types["order_id"] == "string[pyarrow]"
+    assert types["paid_minor"] == "int64[pyarrow]"
+    assert types["paid_at"] == "timestamp[us, tz=UTC][pyarrow]"
+    assert types["tracking_numbers"] == "list<item: string>[pyarrow]"
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_frames_and_sql_have_the_same_rows(tmp_path: Path, name: str) -> None:
+    write_three(tmp_path)
+    rows = Snapshots(tmp_path).arrow(name).sort_by("snapshot_at")
+    answer = sql(tmp_path, f"SELECT * FROM {name} ORDER BY snapshot_at")
+    assert tuple(rows.column_names) == answer.columns
+    assert [tuple(row.values()) for row in rows.to_pylist()] == list(answer.rows)
+
+
+def test_a_table_without_a_snapshot_is_an_empty_frame_of_its_types(tmp_path: Path) -> None:
+    frame = Snapshots(tmp_path / "not there yet").table("orders", columns=["order_ref", "paid_minor"])
+    assert frame.dtypes.astype(str).to_dict() == {"order_ref": "string[pyarrow]", "paid_minor": "int64[pyarrow]"}
+    assert len(frame) == 0
+
+
+def test_as_of_a_time_or_a_snapshot(tmp_path: Path) -> None:
+    write_three(tmp_path)
+    snapshots = Snapshots(tmp_path)
+    for at in (LATER, "track-1", LATER.astimezone()):
+        orders = snapshots.table("orders", at, ["order_ref", "state"])
+        assert pairs(orders) == [("A-2", "held"), ("A-1", "booked")]
+    assert len(snapshots.table("orders", AT - timedelta(microseconds=1))) == 0
+
+
+def test_a_condition_is_about_the_current_row_and_brings_no_old_one_back(tmp_path: Path) -> None:
+    write_three(tmp_path)
+    snapshots = Snapshots(tmp_path)
+    assert pairs(snapshots.table("orders", columns=["order_ref"], where=pc.field("state") == "booked")) == []
+    shipped = pc.field("state") == "shipped"
+    assert pairs(snapshots.table("orders", columns=["order_ref"], where=shipped)) == [("A-1",)]
+    by_key = [("order_ref", "==", "A-1")]
+    assert pairs(snapshots.table("orders", columns=["state"], where=by_key)) == [("shipped",)]
+    assert pairs(snapshots.table("orders", "track-1", ["state"], shipped)) == []
+
+
+def test_a_condition_that_is_neither_true_nor_false_of_a_gap_leaves_the_row_out(tmp_path: Path) -> None:
+    write_three(tmp_path)
+    when = pc.field("booked_at") > pa.scalar(AT, pa.timestamp("us", "UTC"))
+    assert len(Snapshots(tmp_path).table("orders", where=when)) == 0
+
+
+def test_history_has_all_rows_from_the_oldest_on(tmp_path: Path) -> None:
+    write_three(tmp_path)
+    history = Snapshots(tmp_path).history("orders", ["state"], [("order_ref", "==", "A-1")])
+    assert pairs(history) == [("paid",), ("booked",), ("shipped",)]
+
+
+def test_sql_gives_a_frame_with_sums_as_int64(tmp_path: Path) -> None:
+    write_three(tmp_path)
+    frame = Snapshots(tmp_path).sql("SELECT sum(paid_minor) AS paid, max(paid_at) AS at FROM orders")
+    assert frame.dtypes.astype(str).to_dict() == {
+        "paid": "int64[pyarrow]",
+        "at": "timestamp[us, tz=UTC][pyarrow]",
+    }
+    assert pairs(frame) == [(3980, AT)]
+
+
+def test_what_can_not_be_asked_is_told_in_words(tmp_path: Path) -> None:
+    write_three(tmp_path)
+    snapshots = Snapshots(tmp_path)
+    with pytest.raises(QueryError, match="there is no table order; there are requests, offers"):
+        snapshots.table("order")
+    with pytest.raises(QueryError, match="table orders has no column paid; it has order_ref, marketplace"):
+        snapshots.table("orders", columns=["paid"])
+    with pytest.raises(QueryError, match=r"can't be asked of table orders: .*paid"):
+        snapshots.table("orders", where=pc.field("paid") == 1)
+    with pytest.raises(QueryError, match=r"can't be asked of table orders"):
+        snapshots.table("orders", where=pc.field("paid_minor") == "much")
+    with pytest.raises(QueryError, match="has no time zone; give UTC"):
+        snapshots.table("orders", datetime(2026, 1, 2))  # noqa: DTZ001 - that is the fault
+    with pytest.raises(QueryError, match="there is no snapshot batch-9; give the id of one, or a time with a zone"):
+        snapshots.table("orders", "batch-9")
+    assert AT.tzinfo is UTC
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    write_three(tmp_path)
+    content = bytearray((tmp_path / FILE).read_bytes())
+    content[4:400] = bytes(396)
+    (tmp_path / FILE).write_bytes(content)
+    with pytest.raises(SnapshotDamaged, match=r"batch-1\.parquet of snapshot batch-1 is not as it was written"):
+        Snapshots(tmp_path).table("orders")
+
+
+def test_a_column_that_an_older_file_lacks_is_null_there(tmp_path: Path) -> None:
+    write(tmp_path, "old", orders=[order("A-1", reason="price changed")])
+    path = tmp_path / "orders/date=2026-01-02/old.parquet"
+    parquet.write_table(parquet.ParquetFile(path).read().drop_columns(["reason"]), path)
+    manifest = json.loads((tmp_path / "_manifests/old.json").read_text())
+    manifest["files"][0]["bytes"] = path.stat().st_size
+    (tmp_path / "_manifests/old.json").write_text(json.dumps(manifest))
+    orders = Snapshots(tmp_path).table("orders", columns=["order_ref", "reason"])
+    assert pairs(orders.astype(object).where(orders.notna(), None)) == [("A-1", None)]
