@@ -1,4 +1,4 @@
-"""What a column and a table are made of: kind, and the words that a reader needs."""
+"""What a column is made of: its kind, and the words that a reader needs."""
 
 from __future__ import annotations
 
@@ -20,43 +20,62 @@ FLAG = (pa.bool_(), False)
 MOMENT = (pa.timestamp("us", tz="UTC"), False)
 TIME = (pa.timestamp("us", tz="UTC"), True)
 
+NEEDS_UNIT = {MINOR[0], MOMENT[0], VOLUME_PRICES[0]}
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column.
+    """One column: what can stand in it, and what that means.
 
-    `words` say what it means, with what 0 means where an amount may be missing. `unit` is that of a number (`pieces`,
-    `minor units of currency`) or whose clock a time is. `source` names the API answer, the request file's column, or
-    the ledger. `example` is a value that the column can hold. `null` says when there is none. `personal` marks what
-    tells who or where a receiver is.
+    `words` say also what 0 or an empty text means. `source` names the API answer, the request file's column or the
+    ledger. `example` is a value that the column can hold. `unit` is that of a number (`pieces`, `minor units of
+    currency`), or says whose clock a time is. `null` says when there is no value, in a column that may be without.
+    `personal` marks what tells who or where a receiver is, and free text, in which anything may stand.
     """
 
     kind: ColumnKind
-    words: str = ""
-    source: str = ""
-    example: object = None
+    words: str
+    source: str
+    example: object
     unit: str = ""
     null: str = ""
     personal: bool = False
 
-    def field(self, name: str) -> pa.Field:
-        """The Arrow field, with the words as its metadata."""
+    @property
+    def lacks(self) -> list[str]:
+        """What a reader would miss, by name."""
+        dtype, nullable = self.kind
         told = {
+            "words": self.words,
+            "source": self.source,
+            "example": self.example is not None,
+            "unit": self.unit or dtype not in NEEDS_UNIT,
+            "words for null": bool(self.null) is nullable,
+        }
+        return [name for name, is_told in told.items() if not is_told]
+
+    def field(self, name: str) -> pa.Field:
+        """The Arrow field; its metadata says what this says, as far as there is something to say."""
+        dtype, nullable = self.kind
+        return pa.field(name, dtype, nullable, {key: words for key, words in self.told.items() if words})
+
+    @property
+    def told(self) -> dict[str, str]:
+        """All that is said of it, as text by name."""
+        return {
             "description": self.words,
             "unit": self.unit,
+            "example": self._shown_example,
             "source": self.source,
-            "example": self.shown_example,
             "null": self.null,
             "personal": "yes" if self.personal else "",
         }
-        dtype, nullable = self.kind
-        return pa.field(name, dtype, nullable, {key: value for key, value in told.items() if value})
 
     @property
-    def shown_example(self) -> str:
-        """The example as text: a text as it is, a time in ISO 8601, anything else as JSON."""
+    def _shown_example(self) -> str:
+        """A text as it is, a time in ISO 8601, anything else as JSON."""
         if isinstance(self.example, str):
             return self.example
         if isinstance(self.example, datetime):
-            return self.example.isoformat(timespec="seconds").replace("+00:00", "Z")
+            return self.example.isoformat().replace("+00:00", "Z")
         return json.dumps(self.example, ensure_ascii=False)

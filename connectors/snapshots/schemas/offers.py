@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from connectors.snapshots.schemas.columns import (
     COUNT,
     FLAG,
@@ -14,69 +16,229 @@ from connectors.snapshots.schemas.columns import (
     VOLUME_PRICES,
     Column,
 )
+from connectors.snapshots.schemas.shared import (
+    DISTRIBUTION_ITEM_ID,
+    DISTRIBUTION_SKU_ID,
+    GOODS_CURRENCY,
+    IMAGE_URL,
+    ITEM_ID,
+    MARKETPLACE,
+    MINOR_UNITS,
+    NOT_FILLED,
+    NOT_SAID,
+    ORDER_REF,
+    OUR_CLOCK,
+    SELLER_ID,
+    SELLER_NAME,
+    SKU_ID,
+    SPEC_ID,
+    TITLE,
+)
 from connectors.snapshots.schemas.tables import table
 
+SINCE_VERSION_2 = "the row was written before version 2 of this table"
+QUOTED_AT = Column(
+    TIME,
+    "When it was quoted. `snapshot_at` is the nearest time that is known.",
+    unit=OUR_CLOCK,
+    source="not filled",
+    example=datetime(2026, 11, 2, 3, 4, 4, tzinfo=UTC),
+    null=NOT_FILLED,
+)
 OFFERS = table(
     "offers",
     "marketplace,item_id,sku_id",
-    "",
+    "Prices and stock: one row a variant (SKU), whenever a batch looked at its product or a crawl saw it change.",
     {
-        "marketplace": Column(ID),
-        "item_id": Column(ID),
-        "sku_id": Column(ID),
-        "title": Column(TEXT),
-        "sku_name": Column(TEXT),
-        "seller_id": Column(TEXT),
-        "seller_name": Column(TEXT),
-        "price_minor": Column(MINOR),
-        "currency": Column(ID),
-        "stock": Column(COUNT),
-        "min_quantity": Column(COUNT),
-        "active": Column(FLAG),
-        "spec_id": Column(TEXT),
-        "distribution_item_id": Column(TEXT),
-        "distribution_sku_id": Column(TEXT),
-        "image_url": Column(TEXT),
-        "image_urls": Column(MAYBE_TEXTS),
-        "category_id": Column(TEXT),
-        "category_name": Column(TEXT),
-        "volume_prices": Column(VOLUME_PRICES),
-        "seen_at": Column(TIME),
+        "marketplace": MARKETPLACE,
+        "item_id": ITEM_ID,
+        "sku_id": SKU_ID,
+        "title": TITLE,
+        "sku_name": Column(
+            TEXT,
+            "The variant's properties.",
+            source="product answer",
+            example="颜色: 蓝色; 尺码: S",
+            null="never; an empty text where it has none",
+        ),
+        "seller_id": SELLER_ID,
+        "seller_name": SELLER_NAME,
+        "price_minor": Column(
+            MINOR,
+            "What one piece costs at the minimum quantity, without postage; of a variant that is gone its last price.",
+            unit=MINOR_UNITS,
+            source="product answer: `promotionPrice`, else `price` (Taobao), `price` (1688, bigMajor, Poizon), "
+            "first step of `ladderPrice` (international)",
+            example=2910,
+        ),
+        "currency": Column(
+            ID, "Currency of the prices (ISO 4217).", source="product answer; yuan where it names none", example="CNY"
+        ),
+        "stock": Column(
+            COUNT,
+            "How many can be bought. 0 when the variant is gone.",
+            unit="pieces",
+            source="product answer",
+            example=28668,
+        ),
+        "min_quantity": Column(
+            COUNT,
+            "The fewest that the seller sells of the product, all variants together.",
+            unit="pieces",
+            source="product answer; 1 where it says nothing",
+            example=10,
+        ),
+        "active": Column(
+            FLAG,
+            "Whether it is on sale, with the ids that an order needs. False when a crawl no longer finds it.",
+            source="product answer: `status`",
+            example=True,
+        ),
+        "spec_id": SPEC_ID,
+        "distribution_item_id": DISTRIBUTION_ITEM_ID,
+        "distribution_sku_id": DISTRIBUTION_SKU_ID,
+        "image_url": IMAGE_URL,
+        "image_urls": Column(
+            MAYBE_TEXTS,
+            "All pictures of the product.",
+            source="product answer",
+            example=["https://img.example.com/730254020329.jpg"],
+            null=SINCE_VERSION_2,
+        ),
+        "category_id": Column(
+            TEXT,
+            "The marketplace's id of the product's category. Empty where it tells none.",
+            source="product answer",
+            example="50014812",
+            null=SINCE_VERSION_2,
+        ),
+        "category_name": Column(
+            TEXT,
+            "The category's name. Empty where the marketplace tells none.",
+            source="product answer; international tells none",
+            example="玩具",
+            null=SINCE_VERSION_2,
+        ),
+        "volume_prices": Column(
+            VOLUME_PRICES,
+            "From `start_quantity` pieces on, one costs `price_minor`. An empty list: the quantity changes nothing.",
+            unit="pieces; minor units of `currency`",
+            source="product answer: `priceRangeList` (1688, bigMajor; a variant's price falls as the product's does), "
+            "`ladderPrice` (international)",
+            example=[{"start_quantity": 10, "price_minor": 138}, {"start_quantity": 50, "price_minor": 131}],
+            null=SINCE_VERSION_2,
+        ),
+        "seen_at": Column(
+            TIME,
+            "When a catalogue crawl fetched it, or noticed that it is gone.",
+            unit=OUR_CLOCK,
+            source="crawl",
+            example=datetime(2026, 11, 2, 3, 4, 2, tzinfo=UTC),
+            null="a batch looked at it, not a crawl: then `snapshot_at` is the nearest time",
+        ),
     },
     version=2,
 )
 QUOTES = table(
     "quotes",
     "order_ref",
-    "",
+    "What the marketplace's preview says an order will cost, before anything is bought.",
     {
-        "order_ref": Column(ID),
-        "marketplace": Column(ID),
-        "seller_id": Column(TEXT),
-        "goods_minor": Column(MINOR),
-        "postage_minor": Column(MINOR),
-        "total_minor": Column(MINOR),
-        "currency": Column(ID),
-        "problems": Column(TEXTS),
-        "message": Column(TEXT),
-        "quoted_at": Column(TIME),
+        "order_ref": ORDER_REF,
+        "marketplace": MARKETPLACE,
+        "seller_id": SELLER_ID,
+        "goods_minor": Column(
+            MINOR,
+            "The goods, discounts taken off. 0 when the preview was refused (see `problems`).",
+            unit=MINOR_UNITS,
+            source="preview answer: `productAmount` (Taobao, international), `sumPaymentNoCarriage` (1688, bigMajor), "
+            "`goodsAmount` (Poizon)",
+            example=9800,
+        ),
+        "postage_minor": Column(
+            MINOR,
+            "Postage from the seller to the warehouse in China.",
+            unit=MINOR_UNITS,
+            source="preview answer: `domesticPostFee` (Taobao), `sumCarriage` (1688, bigMajor), `freightAmount` "
+            "(Poizon), the cheapest carrier's fee (international)",
+            example=500,
+        ),
+        "total_minor": Column(
+            MINOR,
+            "What paying will cost: goods, postage, and what the service adds as its fee (total - goods - postage).",
+            unit=MINOR_UNITS,
+            source="preview answer: `purchaseAmount` (Taobao), `sumPayment` (1688), `sumTotalPayment` (bigMajor), "
+            "`totalAmount` (Poizon); goods and postage together (international)",
+            example=10300,
+        ),
+        "currency": GOODS_CURRENCY,
+        "problems": Column(
+            TEXTS,
+            "Why it can't be bought as asked: `out_of_stock`, `below_min_quantity`, `offline`, `sku_unknown`, "
+            "`sellers_differ`, `address_invalid`, `price_changed`, `other`. An empty list: nothing is wrong.",
+            source="preview answer: its error codes, in words of our own",
+            example=["out_of_stock"],
+        ),
+        "message": Column(
+            TEXT,
+            "The service's own words for the problems.",
+            source="preview answer: its messages",
+            example="库存不足",
+            null="there is no problem, or none with words",
+        ),
+        "quoted_at": QUOTED_AT,
     },
 )
 FREIGHT_QUOTES = table(
     "freight_quotes",
     "order_ref,service_id",
-    "",
+    "The international services on offer for an order, from the warehouse to the receiver.",
     {
-        "order_ref": Column(ID),
-        "service_id": Column(ID),
-        "render_id": Column(TEXT),
-        "company": Column(TEXT),
-        "category": Column(TEXT),
-        "price_minor": Column(MINOR),
-        "currency": Column(ID),
-        "min_days": Column(COUNT),
-        "max_days": Column(COUNT),
-        "chosen": Column(FLAG),
-        "quoted_at": Column(TIME),
+        "order_ref": ORDER_REF,
+        "service_id": Column(
+            ID, "The service's id, as a request file may name it.", source="freight answer: `serviceId`", example="2"
+        ),
+        "render_id": Column(
+            TEXT,
+            "The quote that a booking refers to; good for 24 hours.",
+            source="answer of the freight preview: `renderId`",
+            example="FF2024080200105",
+            null="it is a mere estimate, on which nothing can be booked",
+        ),
+        "company": Column(TEXT, "The carrier.", source="freight answer: `companyName`", example="UCS", null=NOT_SAID),
+        "category": Column(
+            TEXT,
+            "The carrier's kind of service.",
+            source="freight answer: `serviceCategory`",
+            example="EXPRESS",
+            null=NOT_SAID,
+        ),
+        "price_minor": Column(
+            MINOR, "What shipping the order costs.", unit=MINOR_UNITS, source="freight answer: its amount", example=2160
+        ),
+        "currency": Column(
+            ID, "Currency of the price (ISO 4217).", source="freight answer: the amount's currency", example="USD"
+        ),
+        "min_days": Column(
+            COUNT,
+            "The fewest days from the warehouse to the door. 0: not told.",
+            unit="days",
+            source="freight answer",
+            example=4,
+        ),
+        "max_days": Column(
+            COUNT,
+            "The most days from the warehouse to the door. 0: not told.",
+            unit="days",
+            source="freight answer",
+            example=7,
+        ),
+        "chosen": Column(
+            FLAG,
+            "Whether it is the service of the order, by the file's wish in `freight`.",
+            source="decision of the run",
+            example=True,
+        ),
+        "quoted_at": QUOTED_AT,
     },
 )

@@ -2,25 +2,93 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 from connectors.snapshots.schemas.columns import COUNT, ID, MINOR, MOMENT, TEXT, Column
+from connectors.snapshots.schemas.shared import MARKETPLACE, MINOR_UNITS, ORDER_ID_ALWAYS, ORDER_REF
 from connectors.snapshots.schemas.tables import table
 
 RECONCILIATION = table(
     "reconciliation",
     "kind,marketplace,order_ref,order_id",
-    "",
+    "What reconciliations found: one row a difference, and one of kind `run` for each run, which tells a clean run "
+    "from none. A difference that is gone stays as a row of its older snapshot.",
     {
-        "kind": Column(ID),
-        "marketplace": Column(ID),
-        "order_ref": Column(ID),
-        "order_id": Column(ID),
-        "expected": Column(TEXT),
-        "seen": Column(TEXT),
-        "remedy": Column(TEXT),
-        "expected_minor": Column(MINOR),
-        "seen_minor": Column(MINOR),
-        "currency": Column(TEXT),
-        "since": Column(MOMENT),
-        "findings": Column(COUNT),
+        "kind": Column(
+            ID,
+            "`run`, or how they differ: `several_orders`, `orphan`, `wallet_differs`, `payment_missing`, "
+            "`unrecorded_payment`, `payment_dropped`, `amount_differs`, `missing`, `state_differs`, "
+            "`shipment_missing`, `shipment_differs`, `open_question`.",
+            source="comparison of ledger and service",
+            example="amount_differs",
+        ),
+        "marketplace": replace(
+            MARKETPLACE,
+            words="Whose order it is (see `orders`). Empty in a `run` row and for the wallet.",
+            source="ledger, or the order as the service shows it",
+        ),
+        "order_ref": replace(
+            ORDER_REF,
+            words="The order's reference. Empty in a `run` row, for the wallet, and for an order without one.",
+            source="ledger, or the order as the service shows it",
+        ),
+        "order_id": replace(
+            ORDER_ID_ALWAYS,
+            words="The marketplace's own number of the order. Empty where there is none.",
+            source="ledger, or the order as the service shows it",
+        ),
+        "expected": Column(
+            TEXT, "What the ledger expects.", source="comparison", example="paid 103.00 CNY", null="never"
+        ),
+        "seen": Column(
+            TEXT,
+            "What the service shows; in a `run` row what the run found.",
+            source="comparison",
+            example="paid 105.00 CNY",
+            null="never",
+        ),
+        "remedy": Column(
+            TEXT,
+            "What a person can do about it. Empty in a `run` row.",
+            source="comparison",
+            example="look in the wallet's statement what was taken, and ask the service for the difference",
+            null="never",
+        ),
+        "expected_minor": Column(
+            MINOR,
+            "The amount that was expected. 0: none is known, or it is not about an amount.",
+            unit=MINOR_UNITS,
+            source="ledger; of the wallet the orders' payments at the service",
+            example=10300,
+        ),
+        "seen_minor": Column(
+            MINOR,
+            "The amount that the service shows. 0: it shows none, or it is not about an amount.",
+            unit=MINOR_UNITS,
+            source="order as the service shows it; of the wallet what the person told",
+            example=10500,
+        ),
+        "currency": Column(
+            TEXT,
+            "Currency of both amounts (ISO 4217).",
+            source="the order's",
+            example="CNY",
+            null="it is not about an amount: both are 0",
+        ),
+        "since": Column(
+            MOMENT,
+            "From when on the run compared orders: the start of a day of the merchant's time zone.",
+            unit="UTC, this machine's clock",
+            source="the run's `--since-days`",
+            example=datetime(2026, 10, 2, 16, 0, 0, tzinfo=UTC),
+        ),
+        "findings": Column(
+            COUNT,
+            "How many differences the run found; 0 in every row that is not of kind `run`.",
+            unit="differences",
+            source="the run",
+            example=0,
+        ),
     },
 )

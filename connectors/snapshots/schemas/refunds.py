@@ -2,49 +2,183 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 from connectors.snapshots.schemas.columns import COUNT, ID, MINOR, MOMENT, TEXT, TEXTS, TIME, Column
+from connectors.snapshots.schemas.shared import (
+    GOODS_CURRENCY,
+    MARKETPLACE,
+    MINOR_UNITS,
+    ORDER_ID_ALWAYS,
+    ORDER_REF,
+    OUR_CLOCK,
+    SERVICE_CLOCK,
+)
 from connectors.snapshots.schemas.tables import table
 
+REFUND_KEY = Column(
+    ID,
+    "The ledger's key of the refund: order, part and number.",
+    source="ledger",
+    example="US-1001:all.1",
+)
+REFUND_ID = Column(
+    TEXT,
+    "The marketplace's number of the refund.",
+    source="answer to asking for it",
+    example="2026110298765432101",
+    null="it is not known to have reached the service",
+)
 REFUNDS = table(
     "refunds",
     "order_ref,refund_key",
-    "",
+    "Refunds and returns: one row a refund, whenever an after-sale run looked at its order.",
     {
-        "order_ref": Column(ID),
-        "refund_key": Column(ID),
-        "marketplace": Column(ID),
-        "order_id": Column(ID),
-        "refund_id": Column(TEXT),
-        "part": Column(ID),
-        "number": Column(COUNT),
-        "kind": Column(ID),
-        "state": Column(ID),
-        "reason": Column(TEXT),
-        "description": Column(TEXT),
-        "refusal": Column(TEXT),
-        "asked_minor": Column(MINOR),
-        "approved_minor": Column(MINOR),
-        "refunded_minor": Column(MINOR),
-        "currency": Column(ID),
-        "vouchers": Column(TEXTS),
-        "company": Column(TEXT),
-        "tracking_number": Column(TEXT),
-        "asked_at": Column(TIME),
-        "settled_at": Column(TIME),
+        "order_ref": ORDER_REF,
+        "refund_key": REFUND_KEY,
+        "marketplace": MARKETPLACE,
+        "order_id": ORDER_ID_ALWAYS,
+        "refund_id": REFUND_ID,
+        "part": Column(
+            ID, "What of the order it is for: `all`, or lines such as `1+3`.", source="ledger", example="all"
+        ),
+        "number": Column(COUNT, "Counts the refunds of the same part.", unit="1, 2, 3 …", source="ledger", example=1),
+        "kind": Column(
+            ID,
+            "`refund` (money alone) or `return` (goods back for money).",
+            source="what was asked for",
+            example="refund",
+        ),
+        "state": Column(
+            ID,
+            "Where it stands: `asking` (not known to have reached the service), `asked`, `agreed`, `to_return` (send "
+            "the goods), `returned` (parcel named), `refunded`, `refused` (by the seller), `closed` (over without "
+            "money), `declined` (not taken on).",
+            source="refund as the service shows it; ledger",
+            example="refunded",
+        ),
+        "reason": Column(
+            TEXT,
+            "The reason given, from the service's own list.",
+            source="answer with the reasons: its name",
+            example="多拍/拍错/不想要",
+            null="the service gives the reason no name",
+        ),
+        "description": Column(
+            TEXT,
+            "The words to the seller. Marked since anything may stand there.",
+            source="what the person typed, else the reason",
+            example="one of two arrived broken",
+            null="never",
+            personal=True,
+        ),
+        "refusal": Column(
+            TEXT,
+            "Why the seller or the service said no.",
+            source="refund as the service shows it; answer to asking",
+            example="已发货",
+            null="nobody said no, or not why",
+        ),
+        "asked_minor": Column(
+            MINOR,
+            "What is asked back, goods and postage.",
+            unit=MINOR_UNITS,
+            source="what was asked for; then the refund as the service shows it",
+            example=10300,
+        ),
+        "approved_minor": Column(
+            MINOR,
+            "What the seller agreed to. 0: nothing so far.",
+            unit=MINOR_UNITS,
+            source="refund as the service shows it",
+            example=10300,
+        ),
+        "refunded_minor": Column(
+            MINOR,
+            "What came back. 0: nothing so far.",
+            unit=MINOR_UNITS,
+            source="refund as the service shows it",
+            example=10300,
+        ),
+        "currency": GOODS_CURRENCY,
+        "vouchers": Column(
+            TEXTS,
+            "Links to the pictures that went with it. An empty list: none.",
+            source="what the person gave, or the answer to storing it",
+            example=["https://img.example.com/voucher.jpg"],
+        ),
+        "company": Column(
+            TEXT,
+            "The carrier of the return parcel.",
+            source="what the person told, or the refund as the service shows it",
+            example="SF",
+            null="no return parcel is named",
+        ),
+        "tracking_number": Column(
+            TEXT,
+            "The return parcel's number.",
+            source="what the person told, or the refund as the service shows it",
+            example="SF1234567890123",
+            null="no return parcel is named",
+        ),
+        "asked_at": Column(
+            TIME,
+            "When the answer came that the service took it on.",
+            unit=OUR_CLOCK,
+            source="ledger",
+            example=datetime(2026, 11, 3, 8, 0, 0, tzinfo=UTC),
+            null="it is not known to have reached the service",
+        ),
+        "settled_at": Column(
+            TIME,
+            "When a run first saw that it was over.",
+            unit=OUR_CLOCK,
+            source="ledger",
+            example=datetime(2026, 11, 5, 8, 0, 0, tzinfo=UTC),
+            null="it was never seen to be over",
+        ),
     },
 )
 REFUND_EVENTS = table(
     "refund_events",
     "order_ref,refund_key,sequence",
-    "",
+    "The steps and messages of refunds, as the service lists them.",
     {
-        "order_ref": Column(ID),
-        "refund_key": Column(ID),
-        "sequence": Column(COUNT),
-        "refund_id": Column(TEXT),
-        "occurred_at": Column(MOMENT),
-        "status": Column(TEXT),
-        "role": Column(TEXT),
-        "description": Column(TEXT),
+        "order_ref": ORDER_REF,
+        "refund_key": REFUND_KEY,
+        "sequence": Column(
+            COUNT, "Place in the service's list.", unit="1, 2, 3 …", source="refund as the service shows it", example=2
+        ),
+        "refund_id": replace(REFUND_ID, null="never"),
+        "occurred_at": Column(
+            MOMENT,
+            "When it happened.",
+            unit=f"{SERVICE_CLOCK} (times without a zone are China's)",
+            source="refund as the service shows it",
+            example=datetime(2026, 11, 4, 2, 30, 0, tzinfo=UTC),
+        ),
+        "status": Column(
+            TEXT,
+            "The service's own word for the step.",
+            source="refund as the service shows it",
+            example="WAIT_SELLER_AGREE",
+            null="never; an empty text where there is none",
+        ),
+        "role": Column(
+            TEXT,
+            "Who acted, in the service's word.",
+            source="refund as the service shows it",
+            example="seller",
+            null="never; an empty text where it is not told",
+        ),
+        "description": Column(
+            TEXT,
+            "What was done or said. Marked since anything may stand there.",
+            source="refund as the service shows it",
+            example="卖家同意退款",
+            null="never; an empty text where there is none",
+            personal=True,
+        ),
     },
 )

@@ -2,54 +2,140 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 from connectors.snapshots.schemas.columns import COUNT, FLAG, ID, MINOR, TEXT, TIME, Column
+from connectors.snapshots.schemas.shared import (
+    IMAGE_URL,
+    ITEM_ID,
+    LINE_NO,
+    MARKETPLACE,
+    MINOR_UNITS,
+    ORDER_REF,
+    OUR_CLOCK,
+    SELLER_ID,
+    SELLER_NAME,
+    TITLE,
+)
 from connectors.snapshots.schemas.tables import table
+
+NOT_GIVEN = "never; an empty text where the file says nothing"
+
+
+def _cell(column: str, words: str, example: str, *, personal: bool = True) -> Column:
+    return Column(TEXT, words, source=f"request file: `{column}`", example=example, null=NOT_GIVEN, personal=personal)
+
 
 REQUESTS = table(
     "requests",
     "order_ref,line_no",
-    "",
+    "What the merchant asked for: one row a line of the request file. The only table with the receiver's address.",
     {
-        "order_ref": Column(ID),
-        "line_no": Column(COUNT),
-        "file_row": Column(COUNT),
-        "marketplace": Column(ID),
-        "item": Column(ID),
-        "sku": Column(TEXT),
-        "quantity": Column(COUNT),
-        "max_unit_price_minor": Column(MINOR),
-        "currency": Column(TEXT),
-        "receiver_name": Column(TEXT),
-        "receiver_phone": Column(TEXT),
-        "receiver_email": Column(TEXT),
-        "country": Column(TEXT),
-        "state": Column(TEXT),
-        "city": Column(TEXT),
-        "zip": Column(TEXT),
-        "address": Column(TEXT),
-        "freight": Column(TEXT),
-        "note": Column(TEXT),
+        "order_ref": ORDER_REF,
+        "line_no": LINE_NO,
+        "file_row": Column(
+            COUNT,
+            "The row of the request file that the line is.",
+            unit="rows, the header is row 1",
+            source="request file",
+            example=14,
+        ),
+        "marketplace": MARKETPLACE,
+        "item": Column(
+            ID,
+            "What to buy as it stands in the file: an id, a link to the product page, or words to search for.",
+            source="request file: `item`",
+            example="https://item.taobao.com/item.htm?id=730254020329",
+        ),
+        "sku": _cell(
+            "sku", "The variant, by SKU id or `spec_id`. Empty: the only one.", "5134912345678", personal=False
+        ),
+        "quantity": Column(COUNT, "How many are wanted.", unit="pieces", source="request file: `quantity`", example=2),
+        "max_unit_price_minor": Column(
+            MINOR,
+            "The most that one piece may cost; a dearer line holds its order. 0 beside a null `currency`: no limit.",
+            unit=MINOR_UNITS,
+            source="request file: `max_unit_price`",
+            example=1250,
+        ),
+        "currency": Column(
+            TEXT,
+            "Currency of the limit: yuan.",
+            source="request file: `max_unit_price` is in yuan",
+            example="CNY",
+            null="the line has no price limit",
+        ),
+        "receiver_name": _cell("receiver_name", "Who gets the parcel.", "Jane Example"),
+        "receiver_phone": _cell("receiver_phone", "The receiver's telephone number, as given.", "+44 20 7946 0000"),
+        "receiver_email": _cell("receiver_email", "The receiver's e-mail address.", "jane@example.com"),
+        "country": _cell("country", "The receiver's country (ISO 3166-1 alpha-2).", "GB", personal=False),
+        "state": _cell("state", "The receiver's state or province.", "Greater London"),
+        "city": _cell("city", "The receiver's city.", "London"),
+        "zip": _cell("zip", "The receiver's postcode. Text: zeros at its front count.", "N1 9GU"),
+        "address": _cell("address", "The receiver's street and house.", "1 Example Street"),
+        "freight": _cell(
+            "freight",
+            "The wish for international freight: `cheapest`, `fastest` or a service's id.",
+            "cheapest",
+            personal=False,
+        ),
+        "note": _cell(
+            "note", "The merchant's own note; it is sent to nobody. Marked since anything may stand there.", "gift"
+        ),
     },
 )
 CANDIDATES = table(
     "candidates",
     "order_ref,line_no,place",
-    "",
+    "Where a line gave words in place of an item: the first offers found, and the one that was taken.",
     {
-        "order_ref": Column(ID),
-        "line_no": Column(COUNT),
-        "place": Column(COUNT),
-        "marketplace": Column(ID),
-        "words": Column(ID),
-        "item_id": Column(ID),
-        "title": Column(TEXT),
-        "price_minor": Column(MINOR),
-        "currency": Column(ID),
-        "seller_id": Column(TEXT),
-        "seller_name": Column(TEXT),
-        "image_url": Column(TEXT),
-        "taken": Column(FLAG),
-        "why": Column(TEXT),
-        "decided_at": Column(TIME),
+        "order_ref": ORDER_REF,
+        "line_no": LINE_NO,
+        "place": Column(
+            COUNT,
+            "Place among the offers found.",
+            unit="1 to 5, as the marketplace ranks them",
+            source="search answer",
+            example=1,
+        ),
+        "marketplace": MARKETPLACE,
+        "words": Column(
+            ID, "The words that were searched for.", source="request file: `item`", example="帆布 双肩包 旅行"
+        ),
+        "item_id": replace(ITEM_ID, source="search answer"),
+        "title": replace(TITLE, source="search answer"),
+        "price_minor": Column(
+            MINOR,
+            "What one piece of the cheapest variant costs.",
+            unit=MINOR_UNITS,
+            source="search answer",
+            example=2910,
+        ),
+        "currency": Column(ID, "Currency of the price (ISO 4217).", source="search answer", example="CNY"),
+        "seller_id": replace(SELLER_ID, source="search answer"),
+        "seller_name": replace(SELLER_NAME, source="search answer; only Taobao's names it"),
+        "image_url": replace(IMAGE_URL, words="Picture of the product.", source="search answer"),
+        "taken": Column(
+            FLAG,
+            "Whether this offer was taken for the words. When none was, the order waits for a person.",
+            source="decision of the run: the first whose title holds every word",
+            example=True,
+        ),
+        "why": Column(
+            TEXT,
+            "Why it was taken, or why none was; the same in every row of the line.",
+            source="decision of the run",
+            example="the only offer found; its title holds all the words",
+            null="never",
+        ),
+        "decided_at": Column(
+            TIME,
+            "When the search was answered. Later runs keep the decision.",
+            unit=OUR_CLOCK,
+            source="ledger",
+            example=datetime(2026, 11, 2, 3, 4, 1, tzinfo=UTC),
+            null="never for rows written by this version",
+        ),
     },
 )

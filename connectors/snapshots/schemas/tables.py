@@ -47,8 +47,14 @@ class Table:
 
 
 def table(name: str, key: str, words: str, columns: Mapping[str, Column], *, version: int = 1) -> Table:
-    """A table with these columns and those that tell of each row's snapshot."""
+    """A table with these columns and those that tell of each row's snapshot.
+
+    Raises `ValueError` for one without words: nothing is written that nobody can read.
+    """
     every = {**columns, **ENVELOPE}
+    silent = [f"{name}.{column_name} has no {lack}" for column_name, column in every.items() for lack in column.lacks]
+    if silent or not words:
+        raise ValueError("; ".join(silent) or f"table {name} has no words")
     metadata = {"table": name, "key": key, "schema_version": str(version), "description": words}
     schema = pa.schema([column.field(column_name) for column_name, column in every.items()], metadata)
     return Table(name=name, words=words, key=tuple(key.split(",")), version=version, columns=every, schema=schema)

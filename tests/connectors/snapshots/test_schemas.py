@@ -6,6 +6,9 @@ import pyarrow as pa
 import pytest
 
 from connectors.snapshots import TABLES, Table
+from connectors.snapshots.rows import to_arrow
+from connectors.snapshots.schemas.columns import COUNT, ID, TEXT, Column
+from connectors.snapshots.schemas.tables import table as made_table
 
 ALL = pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
 
@@ -63,3 +66,48 @@ def test_ids_are_text_and_keys_never_null(table: Table) -> None:
 @ALL
 def test_no_number_is_a_float(table: Table) -> None:
     assert not any(pa.types.is_floating(field.type) for field in table.schema)
+
+
+@ALL
+def test_a_file_carries_the_words_of_every_column(table: Table) -> None:
+    for name, column in table.columns.items():
+        told = {key.decode(): words.decode() for key, words in table.schema.field(name).metadata.items()}
+        assert told == {key: words for key, words in column.told.items() if words}
+        assert told["description"].endswith(".")
+        assert told["source"]
+
+
+@ALL
+def test_the_examples_are_a_row_of_the_table(table: Table) -> None:
+    row = {name: column.example for name, column in table.columns.items()}
+    assert to_arrow(table, [row]).to_pylist() == [row]
+
+
+def test_the_personal_columns() -> None:
+    found = {
+        (table.name, name) for table in TABLES.values() for name, column in table.columns.items() if column.personal
+    }
+    assert found == {
+        *(("requests", f"receiver_{part}") for part in ("name", "phone", "email")),
+        *(("requests", part) for part in ("state", "city", "zip", "address", "note")),
+        ("tracking_events", "description"),
+        ("tracking_events", "place"),
+        ("refunds", "description"),
+        ("refund_events", "description"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("column", "lack"),
+    [
+        (Column(ID, "", "ledger", "A-1"), "words"),
+        (Column(ID, "A number.", "", "A-1"), "source"),
+        (Column(ID, "A number.", "ledger", None), "example"),
+        (Column(COUNT, "How many.", "ledger", 1), "unit"),
+        (Column(TEXT, "A name.", "ledger", "Ann"), "words for null"),
+        (Column(ID, "A number.", "ledger", "A-1", null="sometimes"), "words for null"),
+    ],
+)
+def test_a_column_without_words_makes_no_table(column: Column, lack: str) -> None:
+    with pytest.raises(ValueError, match=f"^new.told has no {lack}$"):
+        made_table("new", "told", "A new table.", {"told": column})
