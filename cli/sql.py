@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 
 from rich.table import Table
+from rich.text import Text
 
 from cli.terminal import console
 from connectors.settings import SourcingSettings
 from connectors.snapshots import QueryResult, sql
+
+DESCRIBED = {"column_name", "column_type", "description", "unit", "example", "personal"}
 
 
 def run_sql(query: str, *, as_json: bool) -> int:
@@ -18,7 +21,7 @@ def run_sql(query: str, *, as_json: bool) -> int:
         rows = [dict(zip(result.columns, row, strict=True)) for row in result.rows]
         print(json.dumps(rows, ensure_ascii=False, indent=2, default=str))
     else:
-        console.print(_table(result))
+        console.print(_described(result) if {*result.columns} >= DESCRIBED else _table(result))
     return 0
 
 
@@ -26,4 +29,15 @@ def _table(result: QueryResult) -> Table:
     table = Table(*result.columns, header_style="bold")
     for row in result.rows:
         table.add_row(*("" if value is None else str(value) for value in row))
+    return table
+
+
+def _described(result: QueryResult) -> Table:
+    """What a table's columns mean, in two lines or three each: as many columns as DuckDB has would be too narrow."""
+    table = Table("column", "means", header_style="bold", show_lines=True)
+    for row in result.rows:
+        told = dict(zip(result.columns, row, strict=True))
+        name = Text.assemble((str(told["column_name"]), "bold"), (" personal" if told["personal"] else "", "yellow"))
+        kind = " · ".join(str(part) for part in (told["column_type"], told["unit"]) if part)
+        table.add_row(name, Text.assemble(str(told["description"]), (f"\n{kind} · such as {told['example']}", "dim")))
     return table

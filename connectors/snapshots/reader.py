@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from connectors.snapshots.schemas import TABLES, Table
 from connectors.snapshots.sources import QueryError, Sources, rows_in, steady, verify_all
+from connectors.snapshots.words import with_words, words_table
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, Statement
@@ -38,8 +39,9 @@ def sql(root: Path, query: str) -> QueryResult:
     """Run one reading statement over the snapshots below `root`.
 
     Each table is a view with the newest row of each key (by `snapshot_at`, then `snapshot_id`), and `<table>_history`
-    has all rows. Only files that a manifest names count; a column that an older file lacks is null there. The
-    statement reaches no other file, writes none and changes no setting.
+    has all rows. Only files that a manifest names count; a column that an older file lacks is null there. `dictionary`
+    has the words of every column, and `DESCRIBE` of a table shows them. The statement reaches no other file, writes
+    none and changes no setting.
 
     Raises `QueryError` for a statement that doesn't work or does more than read, and `SnapshotDamaged` for a missing
     or damaged file.
@@ -84,6 +86,7 @@ def _opened(root: Path, sources: Sources) -> Iterator[DuckDBPyConnection]:
     with duckdb.connect(":memory:") as connection:
         for table in TABLES.values():
             _offer(connection, table, sources.paths.get(table.name, ()))
+        connection.register("dictionary", words_table())
         for statement in CLOSED:
             connection.execute(statement)
         try:
@@ -110,7 +113,7 @@ def _offer(connection: DuckDBPyConnection, table: Table, paths: Sequence[Path]) 
 
 
 def _statement(connection: DuckDBPyConnection, query: str) -> Statement:
-    statements = connection.extract_statements(query)
+    statements = connection.extract_statements(with_words(query))
     if len(statements) != 1 or statements[0].type.name not in READING:
         raise QueryError("give one statement that reads: SELECT, WITH, DESCRIBE, SHOW, SUMMARIZE or EXPLAIN")
     return statements[0]

@@ -56,24 +56,20 @@ class Column:
 
     def field(self, name: str) -> pa.Field:
         """The Arrow field; its metadata says what this says, as far as there is something to say."""
-        dtype, nullable = self.kind
-        return pa.field(name, dtype, nullable, {key: words for key, words in self.told.items() if words})
-
-    @property
-    def told(self) -> dict[str, str]:
-        """All that is said of it, as text by name."""
-        return {
+        told = {
             "description": self.words,
             "unit": self.unit,
-            "example": self._shown_example,
+            "example": self.shown_example,
             "source": self.source,
             "null": self.null,
             "personal": "yes" if self.personal else "",
         }
+        dtype, nullable = self.kind
+        return pa.field(name, dtype, nullable, {key: words for key, words in told.items() if words})
 
     @property
-    def _shown_example(self) -> str:
-        """A text as it is, a time in ISO 8601, anything else as JSON."""
+    def shown_example(self) -> str:
+        """The example as text: a text as it is, a time in ISO 8601, anything else as JSON."""
         if isinstance(self.example, str):
             return self.example
         if isinstance(self.example, datetime):

@@ -72,9 +72,10 @@ def test_no_number_is_a_float(table: Table) -> None:
 def test_a_file_carries_the_words_of_every_column(table: Table) -> None:
     for name, column in table.columns.items():
         told = {key.decode(): words.decode() for key, words in table.schema.field(name).metadata.items()}
-        assert told == {key: words for key, words in column.told.items() if words}
-        assert told["description"].endswith(".")
-        assert told["source"]
+        assert (told["description"], told["source"]) == (column.words, column.source)
+        assert (told.get("unit", ""), told.get("null", "")) == (column.unit, column.null)
+        assert (told["example"], "personal" in told) == (column.shown_example, column.personal)
+        assert column.words.endswith(".")
 
 
 @ALL

@@ -1,0 +1,45 @@
+"""The words of `schemas` for SQL: the view `dictionary`, and beside DuckDB's columns when a table is described."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import pyarrow as pa
+
+from connectors.snapshots.schemas import TABLES
+
+DESCRIBE = re.compile(r'\s*(?:describe|desc|show)\s+(?:table\s+)?"?(\w+)"?\s*;?\s*', re.IGNORECASE)
+
+
+@cache
+def words_table() -> pa.Table:
+    """One row a column of every table, in order: what `schemas` says of it; null where it says nothing."""
+    return pa.Table.from_pylist(
+        [
+            {
+                "table_name": table.name,
+                "position": position,
+                "column_name": name,
+                "description": column.words,
+                "unit": column.unit or None,
+                "example": column.shown_example,
+                "source": column.source,
+                "null_when": column.null or None,
+                "personal": column.personal,
+            }
+            for table in TABLES.values()
+            for position, (name, column) in enumerate(table.columns.items(), start=1)
+        ]
+    )
+
+
+def with_words(query: str) -> str:
+    """A `describe` of one table with the words beside DuckDB's columns; any other query as it is."""
+    asked = DESCRIBE.fullmatch(query)
+    if asked is None or (name := asked[1].lower().removesuffix("_history")) not in TABLES:
+        return query
+    return (
+        f"SELECT d.*, description, unit, example, personal FROM (DESCRIBE {asked[1]}) d "
+        f"JOIN dictionary USING (column_name) WHERE table_name = '{name}' ORDER BY position"
+    )
