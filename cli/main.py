@@ -325,6 +325,32 @@ def serve(
 
 @app.command()
 @explained
+def todo(
+    *,
+    refused_days: Annotated[
+        int, typer.Option(min=0, help="List orders that were refused in the last so many days.")
+    ] = 7,
+    json: Json = False,
+) -> None:
+    """List all that waits for you, over all batches, the oldest first: why, and what to do."""
+    from cli.todo import show_to_do
+
+    raise typer.Exit(show_to_do(refused_days, as_json=json))
+
+
+@app.command()
+@explained
+def template(
+    file: Annotated[Path, typer.Argument(help="Where to write it: .xlsx or .csv.")] = Path("requests.xlsx"),
+) -> None:
+    """Write an empty request file with an example row."""
+    from cli.todo import make_template
+
+    raise typer.Exit(make_template(file))
+
+
+@app.command()
+@explained
 def doctor(
     *,
     live: Annotated[

@@ -30,6 +30,7 @@ SPREADSHEET_ERROR = re.compile(
     r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|SPILL!|CALC!|FIELD!|GETTING_DATA|BLOCKED!|CONNECT!|UNKNOWN!)"
 )
 LONGEST = 10_000  # characters of any cell, blanks included
+EXAMPLE_REF = "EXAMPLE-1"  # of the template: never bought
 EMPTY_WORDS = frozenset(("-", "--", "n/a", "na", "nan", "none", "null", "undefined"))
 
 
@@ -56,6 +57,8 @@ def _plain(text: str) -> str:
 
 def _order_ref(text: str) -> str:
     _plain(text)
+    if text == EXAMPLE_REF:
+        raise ValueError("this is the template's example row; write your own over it, or delete it")
     if not ORDER_REF.fullmatch(text):
         raise ValueError(f"{shortened(text)!r} is not 1 to 64 of the characters A-Z, a-z, 0-9, '-', '_' and '.'")
     return text
@@ -119,10 +122,12 @@ class Column:
     """One column: how a filled cell is checked, and what an empty one means (None: it must be filled).
 
     `most` characters are possible. Of `prose` the meaning is in the words, so that blanks may take the place of line
-    breaks in it.
+    breaks in it. `says` tells a person what to write, and `example` is such a cell.
     """
 
     name: str
+    says: str
+    example: str
     most: int
     check: Callable[[str], str] = _plain
     prose: bool = False
@@ -133,38 +138,95 @@ class Column:
 
 HELD = "cells may be empty, but such an order waits for a person"
 LIMIT = Column(
-    name="max_unit_price", most=LONGEST, check=_price, empty_means="cells may be empty where there is no limit"
+    name="max_unit_price",
+    says="the most one piece may cost, in yuan, as a plain number; empty is no limit",
+    example="12.50",
+    most=LONGEST,
+    check=_price,
+    empty_means="cells may be empty where there is no limit",
 )
 COLUMNS = (
-    Column(name="order_ref", most=LONGEST, check=_order_ref),
-    Column(name="marketplace", most=LONGEST, check=_marketplace),
-    Column(name="item", most=2_000, check=_id),
+    Column(
+        name="order_ref",
+        says="your name for the order, unique for ever; lines with the same one make one order",
+        example=EXAMPLE_REF,
+        most=LONGEST,
+        check=_order_ref,
+    ),
+    Column(
+        name="marketplace",
+        says=f"one of {', '.join(Marketplace)}",
+        example="taobao",
+        most=LONGEST,
+        check=_marketplace,
+    ),
+    Column(
+        name="item",
+        says="an id, a product URL, or words to search; long ids as text, since spreadsheets round numbers",
+        example="2048020617114736",
+        most=2_000,
+        check=_id,
+    ),
     Column(
         name="sku",
+        says="a SKU id (1688: or spec id); may be empty when the item has only one",
+        example="413185732720",
         most=100,
         check=_id,
         empty_means="cells may be empty where an item has one variant",
         may_be_absent=True,
     ),
-    Column(name="quantity", most=LONGEST, check=_quantity),
+    Column(name="quantity", says="pieces, a whole number", example="1", most=LONGEST, check=_quantity),
     LIMIT,
-    Column(name="receiver_name", most=200, prose=True),
-    Column(name="receiver_phone", most=50, check=_id, empty_means=HELD),
-    Column(name="receiver_email", most=254, check=_email, empty_means="cells may be empty", may_be_absent=True),
-    Column(name="country", most=LONGEST, check=country_code),
-    Column(name="state", most=100, empty_means=HELD, prose=True),
-    Column(name="city", most=100, empty_means=HELD, prose=True),
-    Column(name="zip", most=20, check=_id, empty_means=HELD),
-    Column(name="address", most=500, prose=True),
+    Column(name="receiver_name", says="who gets it", example="Alex Example", most=200, prose=True),
+    Column(
+        name="receiver_phone",
+        says="as dialled from the country, or with its code",
+        example="+49 30 5550000",
+        most=50,
+        check=_id,
+        empty_means=HELD,
+    ),
+    Column(
+        name="receiver_email",
+        says="may be empty",
+        example="alex@example.com",
+        most=254,
+        check=_email,
+        empty_means="cells may be empty",
+        may_be_absent=True,
+    ),
+    Column(name="country", says="as code or English name", example="DE", most=LONGEST, check=country_code),
+    Column(name="state", says="or province", example="Berlin", most=100, empty_means=HELD, prose=True),
+    Column(name="city", says="city or town", example="Berlin", most=100, empty_means=HELD, prose=True),
+    Column(
+        name="zip",
+        says="postcode, as text where it begins with 0",
+        example="10115",
+        most=20,
+        check=_id,
+        empty_means=HELD,
+    ),
+    Column(name="address", says="street and number", example="Beispielstrasse 1", most=500, prose=True),
     Column(
         name="freight",
+        says="cheapest, fastest, or a service id; empty is cheapest",
+        example=CHEAPEST,
         most=100,
         check=_freight,
         empty_means="cells may be empty, which is cheapest",
         may_be_absent=True,
         default=CHEAPEST,
     ),
-    Column(name="note", most=2_000, empty_means="cells may be empty", may_be_absent=True, prose=True),
+    Column(
+        name="note",
+        says="for you; may be empty",
+        example="",
+        most=2_000,
+        empty_means="cells may be empty",
+        may_be_absent=True,
+        prose=True,
+    ),
 )
 
 

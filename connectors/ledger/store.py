@@ -216,6 +216,11 @@ class Ledger(Transactions):
         statement = select(orders.c.order_ref).where(orders.c.batch_id == batch_id)
         return [row["order_ref"] for row in self.rows(statement.order_by(orders.c.recorded_at, orders.c.order_ref))]
 
+    def sources_of(self, batch_ids: Iterable[str]) -> dict[str, str]:
+        """What each of these batches was made from: a file's path, or words for what is none."""
+        statement = select(batches.c.batch_id, batches.c.source).where(batches.c.batch_id.in_(list(batch_ids)))
+        return {row["batch_id"]: row["source"] for row in self.rows(statement)}
+
     # what words were taken to mean
 
     def matches(self, order_refs: Iterable[str]) -> dict[tuple[str, str], Match]:

@@ -11,7 +11,20 @@ from tests.running import ROOT
 
 COMMANDS = [
     *["run", "track", "reconcile", "status", "resolve", "sql", "search", "catalog", "endpoints", "sandbox", "serve"],
-    *["doctor", "cancel", "refund", "return", "refunds", "withdraw", "message", "receive", "cart", "ledger"],
+    *[
+        "todo",
+        "template",
+        "doctor",
+        "cancel",
+        "refund",
+        "return",
+        "refunds",
+        "withdraw",
+        "message",
+        "receive",
+        "cart",
+        "ledger",
+    ],
 ]
 HEAVY = ["prefect", "pandas", "duckdb", "pyarrow", "sqlalchemy", "httpx", "aiohttp", "openpyxl"]
 LOADED_BY_HELP = """

@@ -1,0 +1,57 @@
+"""`sourcing todo`: all that waits for a person, and `sourcing template`: where an order begins."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from rich.padding import Padding
+from rich.text import Text
+
+from cli.failures import NEEDS_A_PERSON, as_usage
+from cli.status import open_ledger
+from cli.terminal import MOST_SHOWN, and_more, console, print_json, state_colour
+from cli.times import clock_time, zone
+from connectors.request_files.template import write_template
+from domain.states import OrderState
+from domain.wording import some
+from tasks.todo import ToDo, to_do
+
+
+def show_to_do(refused_days: int, *, as_json: bool) -> int:
+    """List what waits, the oldest first, those that wait for the same together; answers 3 while there is something."""
+    with open_ledger() as ledger:
+        found = to_do(ledger, refused_for=timedelta(days=refused_days))
+    if as_json:
+        print_json([one.to_json() for one in found])
+    elif not found:
+        console.print("Nothing waits for you")
+    else:
+        _show(found)
+    return NEEDS_A_PERSON if found else 0
+
+
+def _show(found: list[ToDo]) -> None:
+    alike: dict[tuple[OrderState, str, tuple[str, ...]], list[ToDo]] = {}
+    for one in found:
+        alike.setdefault((one.state, one.reason, tuple(one.commands)), []).append(one)
+    console.print(f"{len(found):,} to do, the oldest first (times in {zone()})", soft_wrap=True)
+    for (state, reason, commands), those in list(alike.items())[:MOST_SHOWN]:
+        refs = some([one.order_ref for one in those])
+        told = Text.assemble(
+            (refs, "bold"), " ", (state, state_colour(state)), f" since {clock_time(those[0].since)}: "
+        )
+        console.print(Padding(told + Text(reason), (0, 0, 0, 2)))
+        for command in commands:
+            console.print(Text(f"      {command}"), soft_wrap=True)
+    if len(alike) > MOST_SHOWN:
+        console.print(and_more(len(alike), "--json"))
+
+
+def make_template(path: Path) -> int:
+    """Write an empty request file with an example row."""
+    with as_usage():
+        write_template(path)
+    words = f"Wrote {path}: write your lines over the example row, then: sourcing run {path} --dry-run"
+    console.print(words, soft_wrap=True)
+    return 0

@@ -1,0 +1,58 @@
+"""An empty request file to fill in: the columns and one example row, which is never bought."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from connectors.snapshots.durable import move, sync
+from domain.request_cells import COLUMNS
+
+WRITERS = (".xlsx", ".csv")
+WIDTH = 18
+AS_TEXT = "@"
+
+
+def write_template(path: Path) -> None:
+    """Write the template, as the ending of its name says, whole or not at all.
+
+    Raises `ValueError` for another ending, and `FileExistsError` where there is a file: somebody may have filled it in.
+    """
+    if path.suffix.lower() not in WRITERS:
+        raise ValueError(f"{path}: a template ends in {' or '.join(WRITERS)}")
+    if path.exists():
+        raise FileExistsError(f"{path} is there already: name another file, or move it away")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.part")
+    (_write_sheet if path.suffix.lower() == ".xlsx" else _write_text)(unfinished)
+    sync(unfinished)
+    move(unfinished, path)
+
+
+def _write_text(path: Path) -> None:
+    """With a mark, by which Excel knows that it is UTF-8."""
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        csv.writer(file).writerows(([column.name for column in COLUMNS], [column.example for column in COLUMNS]))
+
+
+def _write_sheet(path: Path) -> None:
+    """All cells are text, so that a spreadsheet neither rounds an id nor drops a zero."""
+    from openpyxl import Workbook
+    from openpyxl.comments import Comment
+    from openpyxl.styles import Font
+    from openpyxl.utils import get_column_letter
+
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None  # of a new book
+    sheet.title = "requests"
+    sheet.freeze_panes = "A2"
+    for number, column in enumerate(COLUMNS, start=1):
+        head = sheet.cell(1, number, column.name)
+        head.font = Font(bold=True)
+        head.comment = Comment(column.says, "sourcing")
+        sheet.cell(2, number, column.example or None).number_format = AS_TEXT
+        whole = sheet.column_dimensions[get_column_letter(number)]
+        whole.width, whole.number_format = WIDTH, AS_TEXT
+    with path.open("wb") as file:
+        book.save(file)
