@@ -7,13 +7,14 @@ from pathlib import Path
 from connectors.request_files.csv_file import read_csv
 from connectors.request_files.decoding import REMEDY, SAVE_IT
 from connectors.request_files.opening import Unusable, content_of
+from connectors.settings import BadSetting
 from domain.rate_cells import BadRates, RatesTable
 from domain.rates import Rates
 
 MOST_TOLD = 10
 
 
-class RatesUnusable(Exception):
+class RatesUnusable(BadSetting):
     """The file can't be used; the message names it, and every fault with its place and its remedy."""
 
     def __init__(self, path: Path, problem: str) -> None:

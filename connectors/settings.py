@@ -24,6 +24,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from connectors.request_files.decoding import check_encoding
+from domain.currencies import currency_code
 from domain.money import Money, yuan
 
 DEPLOYED_PATIENCE_S, TERMINAL_PATIENCE_S = 3600, 600
@@ -208,6 +209,8 @@ class SourcingSettings(Settings):
         "", description="Encoding of text files in an inbox that are not UTF-8, such as gb18030; empty takes only UTF-8"
     )
     timezone: str = "UTC"
+    currency: str = Field("", description="Currency of the merchant's books, such as EUR; costs are told in it")
+    rates: str = Field("", description="CSV file of exchange rates: from,to,rate,date,source; empty is none")
     ping_url: SecretStr = Field(
         SecretStr(""), description="Asked at the end of each night, for a watcher elsewhere; empty is none"
     )
@@ -233,6 +236,11 @@ class SourcingSettings(Settings):
     @classmethod
     def is_an_encoding(cls, name: str) -> str:
         return check_encoding(name)
+
+    @field_validator("currency")
+    @classmethod
+    def is_a_currency(cls, text: str) -> str:
+        return currency_code(text) if text else ""
 
     @field_validator("timezone")
     @classmethod
@@ -280,6 +288,10 @@ class SourcingSettings(Settings):
             return self.ledger_note.read_text().strip()
         except FileNotFoundError:
             return ""
+
+    @property
+    def rates_file(self) -> Path | None:
+        return Path(self.rates) if self.rates else None
 
     @cached_property
     def snapshot_root(self) -> Path:

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
-from functools import cache
 from itertools import pairwise
 
 from domain.cell_characters import half_width
+from domain.currencies import currency_code
 from domain.items import shortened
 from domain.rates import Rate, Rates
 from domain.request_cells import Column, check_cell, read_cell
@@ -31,20 +31,6 @@ class BadRates(ValueError):
     def __init__(self, faults: Sequence[Remark]) -> None:
         super().__init__("; ".join(map(str, faults)))
         self.faults = tuple(faults)
-
-
-def _currency(text: str) -> str:
-    code = half_width(text).upper()
-    if code not in _codes():
-        raise ValueError(f"{shortened(text)!r} is no currency; give its three letters, such as EUR")
-    return code
-
-
-@cache
-def _codes() -> frozenset[str]:
-    import pycountry  # its tables take a moment to load
-
-    return frozenset(currency.alpha_3 for currency in pycountry.currencies)
 
 
 def _rate(text: str) -> str:
@@ -72,8 +58,8 @@ def _day(text: str) -> str:
 
 
 COLUMNS = (
-    Column(name="from", most=100, check=_currency),
-    Column(name="to", most=100, check=_currency),
+    Column(name="from", most=100, check=currency_code),
+    Column(name="to", most=100, check=currency_code),
     Column(name="rate", most=100, check=_rate),
     Column(name="date", most=100, check=_day),
     Column(name="source", most=200, prose=True),

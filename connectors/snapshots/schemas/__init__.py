@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from connectors.snapshots.schemas.columns import FLAG, ID, MINOR, MOMENT, TEXTS, VOLUME_PRICES, Column
+from connectors.snapshots.schemas.costs import LANDED_COSTS
 from connectors.snapshots.schemas.offers import FREIGHT_QUOTES, OFFERS, QUOTES
 from connectors.snapshots.schemas.orders import ORDER_LINES, ORDERS, OUTCOMES, PAYMENTS
 from connectors.snapshots.schemas.parcels import SHIPMENT_ITEMS, SHIPMENTS, TRACKING_EVENTS
@@ -22,6 +23,7 @@ __all__ = [
     "ENVELOPE",
     "FLAG",
     "ID",
+    "LANDED_COSTS",
     "MINOR",
     "MOMENT",
     "OFFERS",
@@ -50,5 +52,6 @@ TABLES: Mapping[str, Table] = {
         OUTCOMES,
         CANDIDATES,
         RECONCILIATION,
+        LANDED_COSTS,
     )
 }

@@ -1,0 +1,152 @@
+"""What everything cost in all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from connectors.snapshots.schemas.columns import COUNT, ID, MAYBE_MINOR, MINOR, TEXT, Column
+from connectors.snapshots.schemas.shared import (
+    GOODS_CURRENCY,
+    ITEM_ID,
+    LINE_NO,
+    MARKETPLACE,
+    MINOR_UNITS,
+    ORDER_ID,
+    ORDER_REF,
+    SHIPMENT_ORDER_ID,
+    SKU_ID,
+    TITLE,
+)
+from connectors.snapshots.schemas.tables import table
+
+COMPUTED = "`sourcing costs`"
+NO_SUM = "no sum is made for the order: see `problem`"
+NO_RATE = "no rate was needed, or there is none: see `problem`"
+NO_LINE = "the tables have no line of this order: see `problem`"
+
+
+def _share(words: str, example: int) -> Column:
+    return Column(MINOR, f"The line's share of {words}.", unit=MINOR_UNITS, source=COMPUTED, example=example)
+
+
+def _landed(words: str, example: int) -> Column:
+    unit = "minor units of `landed_currency`"
+    return Column(MAYBE_MINOR, words, unit=unit, source=COMPUTED, example=example, null=NO_SUM)
+
+
+def _rate(what: str, on: str) -> dict[str, Column]:
+    prefix = "" if what == "goods" else f"{what}_"
+    of = f"the rate of the {what}"
+    return {
+        f"{prefix}rate": Column(
+            TEXT,
+            f"How much of `landed_currency` one of `{prefix}currency` was worth, as a decimal.",
+            source="SOURCING_RATES: `rate`",
+            example="0.1285",
+            null=NO_RATE,
+        ),
+        f"{prefix}rate_date": Column(
+            TEXT,
+            f"The day of {of}: that of the {on}, or up to 7 days before it.",
+            source="SOURCING_RATES: `date`",
+            example="2026-11-02",
+            null=NO_RATE,
+        ),
+        f"{prefix}rate_source": Column(
+            TEXT, f"Who gave {of}.", source="SOURCING_RATES: `source`", example="ECB", null=NO_RATE
+        ),
+    }
+
+
+LANDED_COSTS = table(
+    "landed_costs",
+    "order_ref,line_no",
+    "What each line of a paid order cost in all, as it was paid and in the currency of the merchant's books: one row a "
+    "line. The lines of an order add up to it, and the parts of a line to the line, to the minor unit: goods + postage "
+    "+ surcharge - discount - refunded + freight.",
+    {
+        "order_ref": ORDER_REF,
+        "line_no": replace(LINE_NO, words=f"{LINE_NO.words} 0 where the tables have none."),
+        "marketplace": MARKETPLACE,
+        "order_id": ORDER_ID,
+        "shipment_order_id": SHIPMENT_ORDER_ID,
+        "item_id": replace(ITEM_ID, kind=TEXT, null=NO_LINE),
+        "sku_id": replace(SKU_ID, kind=TEXT, null=NO_LINE),
+        "title": TITLE,
+        "quantity": Column(COUNT, "Pieces ordered.", unit="pieces", source="request file: `quantity`", example=3),
+        "paid_on": Column(
+            TEXT,
+            "The day on which the order was paid.",
+            unit="day in SOURCING_TIMEZONE",
+            source="`orders.paid_at`",
+            example="2026-11-02",
+            null="the service does not tell when",
+        ),
+        "goods_minor": Column(
+            MINOR,
+            "What the line's pieces cost by the preview.",
+            unit=MINOR_UNITS,
+            source="`order_lines.amount_minor`",
+            example=8730,
+        ),
+        "postage_minor": _share("the postage within China, by the value of the goods", 700),
+        "surcharge_minor": _share(
+            "what the service or the marketplace took beyond goods and postage, by the value of the goods: its fee, "
+            "and what the order became dearer after the preview",
+            161,
+        ),
+        "discount_minor": _share(
+            "what was paid less than the lines' prices and the postage, by value: discounts of the whole order, and "
+            "what it became cheaper after the preview",
+            0,
+        ),
+        "refunded_minor": _share("what came back: of the lines that a refund is for, by what they took", 0),
+        "currency": GOODS_CURRENCY,
+        "freight_minor": Column(
+            MINOR,
+            "The line's share of the international freight of its parcel, whoever else is in it. 0 beside a null "
+            "`freight_currency`: no freight, or not known.",
+            unit="minor units of `freight_currency`",
+            source=COMPUTED,
+            example=1350,
+        ),
+        "freight_currency": Column(
+            TEXT,
+            "Currency of the freight (ISO 4217).",
+            source="booking answer",
+            example="USD",
+            null="there is no freight, or it is not known: see `problem`",
+        ),
+        "basis": Column(
+            ID,
+            "What freight was split by: `weight`, where the weights of all lines in the parcel are known, else `value` "
+            "of the goods; `none` where there is none to split.",
+            source=COMPUTED,
+            example="value",
+        ),
+        "landed_currency": Column(
+            TEXT,
+            "Currency of the merchant's books (ISO 4217).",
+            source="SOURCING_CURRENCY, or `--currency`",
+            example="EUR",
+            null="nobody has named one",
+        ),
+        "landed_goods_minor": _landed("`goods_minor`, converted.", 1122),
+        "landed_postage_minor": _landed("`postage_minor`, converted.", 90),
+        "landed_surcharge_minor": _landed("`surcharge_minor`, converted.", 21),
+        "landed_discount_minor": _landed("`discount_minor`, converted.", 0),
+        "landed_refunded_minor": _landed("`refunded_minor`, converted, at the rate of the payment.", 0),
+        "landed_freight_minor": _landed("`freight_minor`, converted.", 1170),
+        "landed_minor": _landed("What the line cost in all.", 2403),
+        **_rate("goods", "payment"),
+        **_rate("freight", "parcel's first booking"),
+        "problem": Column(
+            TEXT,
+            "Why no sum is made for the order, and what to do about it.",
+            source=COMPUTED,
+            example="there is no rate from USD to EUR; add one of 2026-11-02 or of the 7 days before it to "
+            "SOURCING_RATES",
+            null="there is none",
+        ),
+    },
+)

@@ -1,0 +1,122 @@
+"""What is known of a paid order, and what each of its lines took of it, to the minor unit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from domain.money import Money
+from domain.shares import shares
+
+TAKEN_OFF = ("discount", "refunded")
+OF_THE_GOODS = ("goods", "postage", "surcharge", *TAKEN_OFF)
+COMPONENTS = (*OF_THE_GOODS, "freight")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillLine:
+    """One line: its goods in minor units of the order's currency, and what it weighs, where that is known."""
+
+    line_no: int
+    goods: int
+    grams: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quoted:
+    """What the preview said, in minor units."""
+
+    goods: int
+    postage: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booking:
+    """What shipping was booked for an order. `numbers` are its id and its parcels': who shares one shares a parcel."""
+
+    shipment_order_id: str
+    numbers: frozenset[str]
+    fee: Money | None
+    on: date | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """What is known of one paid order, in minor units of `currency`; days are the merchant's.
+
+    `refunds` are (part, amount): `all`, or lines such as `1+3`. `is_over` says that nothing more will be shipped.
+    """
+
+    order_ref: str
+    currency: str
+    paid: int
+    paid_on: date | None
+    lines: tuple[BillLine, ...]
+    quoted: Quoted | None = None
+    refunds: tuple[tuple[str, int], ...] = ()
+    booking: Booking | None = None
+    is_over: bool = False
+    problem: str = ""
+
+
+def net(amounts: dict[str, int]) -> int:
+    """What the components come to."""
+    return sum(-amount if name in TAKEN_OFF else amount for name, amount in amounts.items())
+
+
+def fault_of(bill: Bill) -> str:
+    """Why its amounts can't be all that there is to it; empty when they can."""
+    listed, back = sum(line.goods for line in bill.lines), sum(amount for _, amount in bill.refunds)
+    quoted = bill.quoted
+    beside = (quoted.goods, quoted.postage) if quoted else ()
+    if min([*beside, bill.paid, *(line.goods for line in bill.lines), *(back for _, back in bill.refunds)]) < 0:
+        return "an amount of it is below zero"
+    if quoted and listed < quoted.goods:
+        lacking = f"{Money(listed, bill.currency)}, its quote to {Money(quoted.goods, bill.currency)}"
+        return f"the goods of its lines come to {lacking}: a line is missing"
+    if back > bill.paid:
+        return f"{Money(back, bill.currency)} came back of {Money(bill.paid, bill.currency)}"
+    return bill.problem
+
+
+def split(bill: Bill) -> list[dict[str, int]]:
+    """What each line took of the order, in minor units; the lines add up to what was paid less what came back.
+
+    Raises `ValueError` for an order that `fault_of` has something against.
+    """
+    goods = [line.goods for line in bill.lines]
+    postage, surcharge, discount = _beside_the_goods(bill)
+    added = [shares(postage, goods), shares(surcharge, goods)]
+    gross = [sum(one) for one in zip(goods, *added, strict=True)]
+    off = shares(discount, gross)
+    kept = [one - less for one, less in zip(gross, off, strict=True)]
+    columns = (goods, *added, off, _refunded(bill, kept))
+    return [dict(zip(OF_THE_GOODS, amounts, strict=True)) for amounts in zip(*columns, strict=True)]
+
+
+def _beside_the_goods(bill: Bill) -> tuple[int, int, int]:
+    """Postage as quoted; and what else was paid above (surcharge) or below (discount) the prices of the lines."""
+    listed = sum(line.goods for line in bill.lines)
+    quoted = bill.quoted or Quoted(goods=listed, postage=0, total=listed)
+    apart = (quoted.goods - listed, quoted.total - quoted.goods - quoted.postage, bill.paid - quoted.total)
+    return quoted.postage, sum(one for one in apart if one > 0), -sum(one for one in apart if one < 0)
+
+
+def _refunded(bill: Bill, kept: Sequence[int]) -> list[int]:
+    """What came back of each line, never more than it took: the lines that a refund is for, then the others."""
+    back = [0] * len(kept)
+    for part, amount in bill.refunds:
+        left = [took - returned for took, returned in zip(kept, back, strict=True)]
+        named = [one if _is_for(part, line) else 0 for one, line in zip(left, bill.lines, strict=True)]
+        first = min(amount, sum(named))
+        others = [one - own for one, own in zip(left, named, strict=True)]
+        rest = min(amount - first, sum(others))
+        for sums in (shares(first, named), shares(rest, others)):
+            back = [one + more for one, more in zip(back, sums, strict=True)]
+    return back
+
+
+def _is_for(part: str, line: BillLine) -> bool:
+    return part == "all" or str(line.line_no) in part.split("+")

@@ -1,0 +1,221 @@
+"""What each line of the paid orders cost in all: from the snapshot tables, in pandas, to the table `landed_costs`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+
+from connectors.snapshots import Snapshots
+from connectors.snapshots.schemas import LANDED_COSTS
+from domain.bills import Bill, BillLine, Booking, Quoted, net
+from domain.landed import Books, LandedLine, landed
+from domain.money import Money
+from domain.rates import Rate
+from domain.states import OrderState
+from tasks.retrying import reading_task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Row = dict[str, Any]
+
+SCHEMA = pa.schema([field for field in LANDED_COSTS.schema if field.name not in ("snapshot_id", "snapshot_at")])
+OVER = (OrderState.CANCELLED, OrderState.REFUNDED)
+OF_THE_ORDER = ("batch_id", "marketplace", "order_id", "shipment_order_id")
+OF_THE_LINE = ("item_id", "sku_id", "title", "quantity")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostTables:
+    """The tables that costs are made of, the newest row of each key, as `Snapshots().table(...)` gives them.
+
+    `weights` has `order_ref`, `line_no` and `grams` (`int64`) of the lines whose weight somebody knows.
+    """
+
+    orders: pd.DataFrame
+    order_lines: pd.DataFrame
+    quotes: pd.DataFrame
+    shipments: pd.DataFrame
+    refunds: pd.DataFrame
+    weights: pd.DataFrame | None = None
+
+
+def cost_tables(snapshots: Snapshots) -> CostTables:
+    """They as they stand. Orders come first: nothing that belongs to them is older, so none lacks its lines."""
+    names = ("orders", "order_lines", "quotes", "shipments", "refunds")
+    return CostTables(**{name: snapshots.table(name) for name in names})
+
+
+@reading_task("landed_cost", "what orders cost in {currency}")
+async def cost_of_all(root: Path, books: Books, timezone: str, currency: str) -> pd.DataFrame:
+    """The landed cost of every paid order of these snapshots; `currency` is for show."""
+    return await asyncio.to_thread(lambda: landed_cost(cost_tables(Snapshots(root)), books, timezone))
+
+
+def landed_cost(tables: CostTables, books: Books, timezone: str) -> pd.DataFrame:
+    """One row a line of each paid order, as the table `landed_costs` has it, in the order of its keys.
+
+    Amounts are `int64` minor units, ids text, and what can't be said is a gap. Days are those of `timezone`.
+    """
+    paid = tables.orders[tables.orders["paid_minor"] > 0]
+    lines = tables.order_lines[tables.order_lines["order_ref"].isin(paid["order_ref"])]
+    if tables.weights is not None:
+        grams = tables.weights.astype({"grams": "int64[pyarrow]"})
+        lines = lines.merge(grams, on=["order_ref", "line_no"], how="left")
+    orders, own = _records(paid), _by_order(lines)
+    bills = _Bills(tables, own, ZoneInfo(timezone))
+    told = {bill.order_ref: bill for bill in map(bills.of, orders)}
+    costs = sorted(landed(told.values(), books), key=lambda cost: (cost.order_ref, cost.line_no))
+    about = {order["order_ref"]: order for order in orders}
+    of_line = {(ref, line["line_no"]): line for ref, some in own.items() for line in some}
+    rows = [
+        {
+            **{name: about[cost.order_ref][name] for name in OF_THE_ORDER},
+            **{name: of_line.get((cost.order_ref, cost.line_no), NO_LINE)[name] for name in OF_THE_LINE},
+            **_row(cost, told[cost.order_ref], books.currency),
+        }
+        for cost in costs
+    ]
+    return _frame(rows)
+
+
+NO_LINE: Mapping[str, Any] = {"item_id": None, "sku_id": None, "title": None, "quantity": 0}
+
+
+def _frame(rows: Iterable[Row]) -> pd.DataFrame:
+    import pandas as pd
+
+    table = pa.Table.from_pylist(list(rows), schema=SCHEMA)
+    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
+    return frame
+
+
+def _row(cost: LandedLine, bill: Bill, into: str) -> Row:
+    converted = {f"landed_{name}_minor": amount for name, amount in (cost.converted or {}).items()}
+    return {
+        "order_ref": cost.order_ref,
+        "line_no": cost.line_no,
+        "paid_on": _iso(bill.paid_on),
+        **{f"{name}_minor": amount for name, amount in cost.paid.items()},
+        "currency": bill.currency,
+        "freight_currency": cost.freight_currency,
+        "basis": str(cost.basis),
+        "landed_currency": into or None,
+        **converted,
+        "landed_minor": net(cost.converted) if cost.converted else None,
+        **_rate_columns("", cost.rate),
+        **_rate_columns("freight_", cost.freight_rate),
+        "problem": cost.problem or None,
+    }
+
+
+def _rate_columns(prefix: str, rate: Rate | None) -> Row:
+    if rate is None:
+        return {}
+    return {
+        f"{prefix}rate": f"{rate.rate:f}",
+        f"{prefix}rate_date": rate.on.isoformat(),
+        f"{prefix}rate_source": rate.source,
+    }
+
+
+class _Bills:
+    """What the tables say of each paid order."""
+
+    def __init__(self, tables: CostTables, lines: Mapping[str, list[Row]], timezone: ZoneInfo) -> None:
+        self._lines, self._timezone = lines, timezone
+        self._quotes, self._refunds = _by_order(tables.quotes), _by_order(tables.refunds)
+        self._shipments = {(row["order_ref"], row["shipment_order_id"]): row for row in _records(tables.shipments)}
+
+    def of(self, order: Row) -> Bill:
+        ref, currency = order["order_ref"], order["currency"]
+        lines, quotes, refunds = (kept.get(ref, []) for kept in (self._lines, self._quotes, self._refunds))
+        quote = quotes[0] if quotes else None
+        strange = {row["currency"] for row in (*lines, *quotes, *refunds)} - {currency}
+        problem = (
+            f"it was paid in {currency}, and some of it is told in {', '.join(sorted(strange))}" if strange else ""
+        )
+        return Bill(
+            order_ref=ref,
+            currency=currency,
+            paid=order["paid_minor"],
+            paid_on=self._day(order["paid_at"]),
+            lines=tuple(map(_line, sorted(lines, key=lambda line: int(line["line_no"]))))
+            or (BillLine(line_no=0, goods=0),),
+            quoted=Quoted(**{name: quote[f"{name}_minor"] for name in ("goods", "postage", "total")})
+            if quote
+            else None,
+            refunds=tuple((row["part"], row["refunded_minor"]) for row in refunds if row["refunded_minor"]),
+            booking=self._booking(order),
+            is_over=order["state"] in OVER,
+            problem=problem or ("" if lines else "the tables have no line of it"),
+        )
+
+    def _booking(self, order: Row) -> Booking | None:
+        if not (number := order["shipment_order_id"]):
+            return None
+        shipment = self._shipments.get((order["order_ref"], number), {})
+        parcels = shipment.get("tracking_numbers") or order["tracking_numbers"]
+        fee = _money(shipment.get("fee_minor"), shipment.get("currency"))
+        return Booking(
+            shipment_order_id=number,
+            numbers=frozenset([f"shipment {number}", *(f"parcel {one}" for one in parcels if one)]),
+            fee=fee or _money(order["freight_minor"], order["freight_currency"]),
+            on=self._day(order["booked_at"]),
+        )
+
+    def _day(self, moment: datetime | None) -> date | None:
+        return moment.astimezone(self._timezone).date() if moment else None
+
+
+def _line(row: Row) -> BillLine:
+    return BillLine(line_no=row["line_no"], goods=row["amount_minor"], grams=row.get("grams"))
+
+
+def _money(minor: int | None, currency: str | None) -> Money | None:
+    return None if minor is None or currency is None else Money(minor, currency)
+
+
+def _iso(day: date | None) -> str | None:
+    return day.isoformat() if day else None
+
+
+def _by_order(frame: pd.DataFrame) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in _records(frame):
+        found.setdefault(row["order_ref"], []).append(row)
+    return found
+
+
+def _records(frame: pd.DataFrame) -> list[Row]:
+    """Rows with None where there is a gap."""
+    rows: list[Row] = pa.Table.from_pandas(frame, preserve_index=False).to_pylist()
+    return rows
+
+
+def moved(now: pd.DataFrame, before: pd.DataFrame) -> list[Row]:
+    """The rows that are not as they are in the table; those that are no longer there come back as without a payment."""
+    known = {_key(row): row for row in _records(before[SCHEMA.names])}
+    rows = {_key(row): row for row in _records(now)}
+    gone = [_gone(row) for key, row in known.items() if key not in rows and row["problem"] != NOT_PAID]
+    return [row for key, row in rows.items() if known.get(key) != row] + gone
+
+
+NOT_PAID = "the line is no longer among those that were paid"
+
+
+def _key(row: Row) -> tuple[str, int]:
+    return row["order_ref"], row["line_no"]
+
+
+def _gone(row: Row) -> Row:
+    nothing = {name: None if name.startswith("landed_") else 0 for name in SCHEMA.names if name.endswith("_minor")}
+    rates = {name: None for name in SCHEMA.names if "rate" in name}
+    return {**row, **nothing, **rates, "freight_currency": None, "basis": "none", "problem": NOT_PAID}

@@ -1,0 +1,276 @@
+"""The landed cost of every line: by hand to the fen and cent, types, gaps, and what is said instead of a sum."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from connectors.snapshots.schemas import LANDED_COSTS
+from domain.landed import Books
+from domain.rates import Rate, Rates
+from tasks.landed_cost import NOT_PAID, SCHEMA, CostTables, landed_cost, moved
+from tests.tasks.three_orders import (
+    EUR,
+    IN_FEN_AND_CENTS,
+    LANDED,
+    RATES,
+    ROWS,
+    SUMS,
+    frame,
+    line,
+    order,
+    quote,
+    refund,
+    shipment,
+    three_orders,
+)
+
+
+def costs(tables: CostTables, books: Books = EUR, timezone: str = "UTC") -> pd.DataFrame:
+    return landed_cost(tables, books, timezone)
+
+
+def column(found: pd.DataFrame, name: str) -> dict[tuple[str, int], Any]:
+    keys = zip(found["order_ref"], found["line_no"], strict=True)
+    return dict(zip(keys, [None if value is pd.NA else value for value in found[name]], strict=True))
+
+
+def amounts(found: pd.DataFrame, pattern: str) -> dict[tuple[str, int], dict[str, int]]:
+    names = next(iter(LANDED.values()))
+    by_name = {name: column(found, pattern.format(name)) for name in names}
+    return {key: {name: by_name[name][key] for name in names} for key in column(found, "line_no")}
+
+
+def problems(found: pd.DataFrame) -> dict[str, str | None]:
+    return dict(zip(found["order_ref"], column(found, "problem").values(), strict=True))
+
+
+def test_three_orders_agree_with_the_hand_to_the_fen_and_cent() -> None:
+    found = costs(three_orders())
+
+    assert amounts(found, "{}_minor") == IN_FEN_AND_CENTS
+    assert amounts(found, "landed_{}_minor") == LANDED
+    assert column(found, "landed_minor") == SUMS
+
+
+def test_a_row_is_this_to_the_last_column() -> None:
+    found = costs(three_orders(orders=[order("B-1", 5100, "S-3")]))
+
+    assert found.iloc[0].to_dict() == {
+        "order_ref": "B-1",
+        "line_no": 1,
+        "marketplace": "big_major",
+        "order_id": "2542285634920880134",
+        "shipment_order_id": "S-3",
+        "item_id": "730254020329",
+        "sku_id": "5134912345671",
+        "title": "帆布 双肩包",
+        "quantity": 2,
+        "paid_on": "2026-11-02",
+        "goods_minor": 1999,
+        "postage_minor": 40,
+        "surcharge_minor": 0,
+        "discount_minor": 0,
+        "refunded_minor": 0,
+        "currency": "CNY",
+        "freight_minor": 200,
+        "freight_currency": "USD",
+        "basis": "value",
+        "landed_currency": "EUR",
+        "landed_goods_minor": 257,
+        "landed_postage_minor": 5,
+        "landed_surcharge_minor": 0,
+        "landed_discount_minor": 0,
+        "landed_refunded_minor": 0,
+        "landed_freight_minor": 185,
+        "landed_minor": 447,
+        "rate": "0.1285",
+        "rate_date": "2026-11-02",
+        "rate_source": "ECB",
+        "freight_rate": "0.9237",
+        "freight_rate_date": "2026-11-02",
+        "freight_rate_source": "our bank",
+        "problem": None,
+        "batch_id": "autumn",
+    }
+
+
+@pytest.mark.parametrize("tables", [three_orders(), three_orders(**{name: [] for name in ROWS})])
+def test_ids_are_text_amounts_int64_and_gaps_stay_gaps(tables: CostTables) -> None:
+    found = costs(tables, Books("", Rates()))
+
+    types = {name: str(kind) for name, kind in found.dtypes.items()}
+    assert types == {
+        field.name: "int64[pyarrow]" if str(field.type) == "int64" else "string[pyarrow]" for field in SCHEMA
+    }
+    assert list(found) == [name for name in LANDED_COSTS.schema.names if name not in ("snapshot_id", "snapshot_at")]
+    assert found["landed_minor"].isna().all()
+    assert found["goods_minor"].sum() == (14_000 if len(found) else 0)
+
+
+def test_days_are_the_merchants_and_a_rate_of_a_later_day_never_counts() -> None:
+    later = [replace(rate, on=date(2026, 11, 3), source="later") for rate in RATES]
+    found = costs(three_orders(), Books("EUR", Rates([*RATES, *later])), "UTC")
+    in_berlin = costs(three_orders(), Books("EUR", Rates([*RATES, *later])), "Europe/Berlin")
+
+    assert set(found["paid_on"]) == {"2026-11-02"}
+    assert set(found["rate_source"]) == {"ECB"}
+    assert set(found["freight_rate_source"]) == {"later"}  # booked on the 3rd
+    assert set(in_berlin["paid_on"]) == {"2026-11-03"}
+    assert set(in_berlin["rate_source"]) == {"later"}
+
+
+def test_freight_is_split_by_weight_where_all_weights_of_the_parcel_are_known() -> None:
+    weights = frame_of_grams(("A-1", 1, 500), ("A-1", 2, 250), ("A-1", 3, 250), ("A-2", 1, 1000), ("B-1", 1, 100))
+    found = costs(replace(three_orders(), weights=weights))
+
+    assert column(found, "freight_minor") == {
+        **{("A-1", 1): 500, ("A-1", 2): 250, ("A-1", 3): 250, ("A-2", 1): 1001},
+        **{("B-1", 1): 200, ("B-1", 2): 300},
+    }
+    assert column(found, "basis") == {
+        key: "weight" if key[0].startswith("A") else "value" for key in [*SUMS]
+    }  # of B-1 one line's weight is not known
+
+
+def frame_of_grams(*rows: tuple[str, int, int]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["order_ref", "line_no", "grams"]).astype({"order_ref": "string[pyarrow]"})
+
+
+def test_a_shipment_that_two_orders_name_is_paid_once() -> None:
+    shared = [shipment("A-1", "S-1", 1200, "FAR1"), shipment("A-2", "S-1", 1200, "FAR1")]
+    orders = [order("A-1", 3588, "S-1"), order("A-2", 5800, "S-1")]
+    found = costs(three_orders(orders=orders, shipments=shared))
+
+    assert found["freight_minor"].tolist() == [134, 133, 133, 800]
+    assert found["landed_freight_minor"].sum() == 1108  # 12.00 x 0.9237 = 11.0844
+
+
+def test_without_the_bookings_fee_the_price_of_the_chosen_service_counts() -> None:
+    found = costs(three_orders(orders=[order("B-1", 5100, "S-3", 555)], shipments=[shipment("B-1", "S-3", None)]))
+
+    assert found["freight_minor"].tolist() == [222, 333]
+
+
+def test_without_a_quote_what_was_paid_beside_the_lines_is_a_surcharge() -> None:
+    found = costs(three_orders(orders=[order("B-1", 5100, "S-3")], quotes=[]))
+
+    assert found["postage_minor"].tolist() == [0, 0]
+    assert found["surcharge_minor"].tolist() == [40, 60]
+
+
+def test_a_discount_in_the_goods_is_named() -> None:
+    """The lines come to 50.00, the quote's goods to 48.00; then it became 1.00 dearer."""
+    found = costs(three_orders(orders=[order("B-1", 5000, "S-3")], quotes=[quote("B-1", 4800, 100, 4900)]))
+
+    assert found["discount_minor"].tolist() == [80, 120]
+    assert found["surcharge_minor"].tolist() == [40, 60]
+
+
+@pytest.mark.parametrize(
+    ("refunds", "back"),
+    [
+        ([refund("A-1", 600, "2")], [0, 600, 0]),
+        ([refund("A-1", 600, "1+3")], [300, 0, 300]),  # of 11.97 and 11.95: 300.25 and 299.75
+        ([refund("A-1", 1500, "2")], [152, 1196, 152]),  # more than line 2 took: the rest is of the others
+        ([refund("A-1", 3588)], [1197, 1196, 1195]),
+        ([refund("A-1", 2392), refund("A-1", 1196, "2")], [1197, 1196, 1195]),
+    ],
+)
+def test_what_came_back_is_taken_off_the_lines_that_it_is_for(refunds: list[dict[str, Any]], back: list[int]) -> None:
+    found = costs(three_orders(orders=[order("A-1", 3588, "S-1")], refunds=refunds))
+
+    assert found["refunded_minor"].tolist() == back
+    assert (found["landed_minor"] >= found["landed_freight_minor"]).all()
+
+
+def test_in_the_currency_of_the_goods_no_rate_is_needed_for_them() -> None:
+    rates = Rates([Rate(base="USD", into="CNY", rate=Decimal("7.1"), on=date(2026, 11, 3), source="BoC")])
+    found = costs(three_orders(orders=[order("A-2", 5800, "S-2")]), Books("CNY", rates))
+
+    assert found["landed_goods_minor"].tolist() == [6000]
+    assert found["landed_minor"].tolist() == [4800 + 5687]  # 8.01 x 7.1 = 56.871
+    assert found["rate"].isna().all()
+    assert found["freight_rate"].tolist() == ["7.1"]
+
+
+@pytest.mark.parametrize(("currency", "rate", "landed"), [("JPY", "21.3", [434, 652]), ("KWD", "0.0429", [875, 1313])])
+def test_currencies_with_none_and_three_minor_digits_add_up_too(currency: str, rate: str, landed: list[int]) -> None:
+    """51.00 CNY is 1086.3 yen or 2.1879 dinars; freight of nothing."""
+    rates = Rates([Rate(base="CNY", into=currency, rate=Decimal(rate), on=date(2026, 11, 2), source="x")])
+    nothing = [shipment("B-1", "S-3", 0, currency="CNY")]
+    found = costs(three_orders(orders=[order("B-1", 5100, "S-3")], shipments=nothing), Books(currency, rates))
+
+    assert found["landed_minor"].tolist() == landed
+
+
+REMEDY = "of the 7 days before it to SOURCING_RATES"
+OLD = Rates(replace(rate, on=date(2026, 10, 20)) for rate in RATES)
+B_1 = [order("B-1", 5100, "S-3")]
+
+
+@pytest.mark.parametrize(
+    ("changed", "books", "said"),
+    [
+        ({}, Books("EUR", Rates(RATES[1:])), "there is no rate from CNY to EUR; add one of 2026-11-02 or " + REMEDY),
+        ({}, Books("EUR", Rates(RATES[:1])), "there is no rate from USD to EUR; add one of 2026-11-03 or " + REMEDY),
+        ({}, Books("EUR", OLD), "the newest rate from CNY to EUR for 2026-11-02 is 13 days older, of 2026-10-20; add"),
+        ({}, Books("", Rates(RATES)), "SOURCING_CURRENCY is not set: name the currency of your books there"),
+        ({"orders": [order("B-1", 5100, None)]}, EUR, "shipping is not booked yet, so what it costs is not known"),
+        ({"shipments": [shipment("B-1", "S-3", None)], "orders": [{**B_1[0], "freight_currency": None}]}, EUR,
+         "the warehouse did not tell what shipping cost"),
+        ({"orders": [{**B_1[0], "paid_at": None}]}, EUR, "the day of its payment is not known, and so no rate"),
+        ({"order_lines": []}, EUR, "a line is missing"),
+        ({"order_lines": [], "quotes": []}, EUR, "the tables have no line of it"),
+        ({"order_lines": [line("B-1", 1, 1999)]}, EUR,
+         "the goods of its lines come to 19.99 CNY, its quote to 50.00 CNY: a line is missing"),
+        ({"order_lines": [line("B-1", 1, 6000), line("B-1", 2, -1000)]}, EUR, "an amount of it is below zero"),
+        ({"refunds": [refund("B-1", 5101)]}, EUR, "51.01 CNY came back of 51.00 CNY"),
+        ({"order_lines": [line("B-1", 1, 5000, currency="USD")]}, EUR,
+         "it was paid in CNY, and some of it is told in USD"),
+    ],
+)  # fmt: skip
+def test_what_is_not_known_is_said_and_no_sum_is_made(changed: dict[str, Any], books: Books, said: str) -> None:
+    found = costs(three_orders(**{"orders": B_1, **changed}), books)
+
+    assert said in str(found["problem"][0])
+    assert found[[name for name in SCHEMA.names if name.startswith("landed_") and name.endswith("_minor")]].isna().all().all()
+
+
+def test_a_problem_of_the_parcel_is_one_of_every_order_in_it_and_of_no_other() -> None:
+    mixed = [shipment("A-1", "S-1", 1200, "FAR1"), shipment("A-2", "S-2", 801, "FAR1", currency="EUR")]
+    found = costs(three_orders(shipments=[*mixed, shipment("B-1", "S-3", 500)]))
+
+    why = "the freight of its parcel was paid in EUR, USD"
+    assert problems(found) == {"A-1": why, "A-2": why, "B-1": None}
+
+
+def test_an_order_that_is_over_before_it_was_shipped_has_no_freight() -> None:
+    gone = order("B-1", 5100, None, state="refunded")
+    found = costs(three_orders(orders=[gone], refunds=[refund("B-1", 5100)]))
+
+    assert found["landed_minor"].tolist() == [0, 0]
+    assert found["basis"].tolist() == ["none", "none"]
+    assert problems(found) == {"B-1": None}
+
+
+def test_only_what_has_moved_is_written_again() -> None:
+    first = moved(costs(three_orders()), frame("landed_costs", []))
+    before = frame("landed_costs", first)
+    now = costs(three_orders(orders=[*ROWS["orders"][:2]], refunds=[refund("A-2", 999)]))
+
+    assert len(before) == 6
+    rows = moved(now, before)
+    assert [(row["order_ref"], row["line_no"], row["refunded_minor"], row["problem"]) for row in rows] == [
+        ("A-2", 1, 999, None),
+        ("B-1", 1, 0, NOT_PAID),
+        ("B-1", 2, 0, NOT_PAID),
+    ]
+    assert (rows[1]["landed_minor"], rows[1]["goods_minor"], rows[1]["rate"]) == (None, 0, None)
+    after = frame("landed_costs", [*first[:3], *rows])
+    assert moved(now, after) == []
