@@ -40,7 +40,7 @@ them there. They are in the schema of each Parquet file too, in `sourcing sql "d
 `sourcing sql "select * from dictionary where personal"`.
 
 - **Amounts** are whole minor units (fen, cents) beside a currency, and never null: 0 beside a null currency means that
-  there is no amount. Only sums of `landed_costs` that can't be made are null: plain `read_parquet` makes floats of them.
+  there is no amount. Only sums of `landed_costs` that can't be made are null; plain `read_parquet` gives floats then.
 - **Ids** are text, also where they are digits: 19 digits fit no float.
 - **Times** are UTC, to the microsecond. The unit says whose clock it was.
 - **Keys**: of rows with the same key the one with the newest `snapshot_at` is the current one. `sourcing sql` and
