@@ -9,6 +9,7 @@ from domain.request_cells import COLUMNS
 from domain.wording import number_of
 
 HEADER_ROW = 1
+WHOLE_FILE = 0
 SERVICE = -1
 POSITION = {column.name: position for position, column in enumerate(COLUMNS)}
 MOST_ROWS_NAMED = 5
@@ -28,7 +29,7 @@ class Remark:
     message: str
 
     def __str__(self) -> str:
-        place = {0: "the file", SERVICE: "the service"}.get(self.row, f"row {self.row}")
+        place = {WHOLE_FILE: "the file", SERVICE: "the service"}.get(self.row, f"row {self.row}")
         return f"{place}, column {self.column}: {self.message}" if self.column else f"{place}: {self.message}"
 
 

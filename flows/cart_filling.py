@@ -40,7 +40,9 @@ async def _fill(resources: Resources, requests: Sequence[OrderRequest], batch_id
     carted = {effect.order_ref for effect in live if effect.action is Action.CART}
     ordered = {effect.order_ref for effect in live if effect.action is not Action.CART}
     known = ledger.orders(refs)
+    forgotten = ledger.forgotten.known(refs)
     why = {one.order_ref: _left_alone(resources, one, known.get(one.order_ref), carted, ordered) for one in requests}
+    why |= dict.fromkeys(forgotten, "its receiver was forgotten, and nothing is bought under that name any more")
     refused = {ref: words for ref, words in why.items() if words}
     to_plan = [request for request in requests if request.order_ref not in refused.keys() | carted]
     plans = await plan_orders(resources, to_plan, chunk_size=chunk_size)

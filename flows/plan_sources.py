@@ -17,13 +17,13 @@ from domain.decisions import held
 from domain.effects import Action
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder, PlanSummary
-from domain.request_remarks import SERVICE, Remark
+from domain.request_remarks import SERVICE, WHOLE_FILE, Remark
 from domain.states import OrderState
 from flows.chunks import told_chunks
 from flows.kept_plans import KeptPlans
 from flows.planning import Take, plan_each
 from flows.shown.expected_failures import run_logger
-from flows.sorting import OVER, Work, sort_requests
+from flows.sorting import OVER, Work, sort_requests, told_of_forgotten
 from tasks.asking import not_read
 from tasks.order_cart import plan_cart
 from tasks.resources import Resources
@@ -76,7 +76,9 @@ class FromRequests:
         self.warnings = warnings
 
     def sort(self, ledger: Ledger) -> Work:
-        return sort_requests(ledger, self.requests)
+        work = sort_requests(ledger, self.requests)
+        self._warn(told_of_forgotten(work.forgotten), WHOLE_FILE)
+        return work
 
     async def plan(
         self, resources: Resources, requests: Sequence[OrderRequest], take: Take, *, chunk_size: int, anew: bool
@@ -93,10 +95,10 @@ class FromRequests:
         finally:
             looking.cancel()
 
-    def _warn(self, warnings: Sequence[str]) -> None:
+    def _warn(self, warnings: Sequence[str], about: int = SERVICE) -> None:
         for warning in warnings:
             run_logger().warning(warning)
-        said = [Remark(SERVICE, "", warning) for warning in warnings]
+        said = [Remark(about, "", warning) for warning in warnings]
         self.warnings = [*dict.fromkeys([*self.warnings, *said])]
 
     def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:

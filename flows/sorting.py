@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from connectors.ledger.records import OrderRecord
 from connectors.ledger.slices import slices
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
@@ -14,12 +16,15 @@ from domain.states import REACHED_BOOKED, OrderState
 
 OVER = REACHED_BOOKED | {OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED}
 
+MOST_TOLD = 5
+
 
 @dataclass(kw_only=True)
 class Work:
     """Orders to plan, orders already begun, orders with nothing left to do, and references used for something else.
 
-    `approved` has the hashes of plans that an earlier run had approved, and nobody has planned anew since.
+    `approved` has the hashes of plans that an earlier run had approved, and nobody has planned anew since. `forgotten`
+    are orders whose receiver was struck, and which the file still names.
     """
 
     to_plan: list[OrderRequest] = field(default_factory=list)
@@ -27,6 +32,7 @@ class Work:
     over: list[str] = field(default_factory=list)
     taken: dict[str, str] = field(default_factory=dict)
     approved: dict[str, str] = field(default_factory=dict)
+    forgotten: list[str] = field(default_factory=list)
 
 
 def sort_requests(ledger: Ledger, requests: Sequence[OrderRequest]) -> Work:
@@ -45,10 +51,14 @@ def _sort(ledger: Ledger, requests: Sequence[OrderRequest], work: Work) -> None:
     known = ledger.orders(refs)
     live = [effect for effect in ledger.effects_of(refs) if effect.status in COUNTS_AS_SPENT]
     begun = {effect.order_ref for effect in live}
+    forgotten = ledger.forgotten.known(refs)
+    work.forgotten += forgotten
     only_carted = begun - {effect.order_ref for effect in live if effect.action is not Action.CART}
     for request in requests:
         order = known.get(request.order_ref)
-        if order is None or (request.order_ref not in begun and order.order_id is None):
+        if request.order_ref in forgotten:
+            _sort_forgotten(work, request, order, forgotten[request.order_ref])
+        elif order is None or (request.order_ref not in begun and order.order_id is None):
             work.to_plan.append(request)
         elif order.fingerprint != request.fingerprint:
             work.taken[request.order_ref] = (
@@ -60,3 +70,25 @@ def _sort(ledger: Ledger, requests: Sequence[OrderRequest], work: Work) -> None:
             work.over.append(request.order_ref)
         else:
             work.under_way.append(request.order_ref)
+
+
+def _sort_forgotten(work: Work, request: OrderRequest, order: OrderRecord | None, at: datetime) -> None:
+    """It is over, whatever became of it: what it was bought for is known to nobody any more."""
+    if order is not None and order.fingerprint == request.fingerprint:
+        work.over.append(request.order_ref)
+    else:
+        work.taken[request.order_ref] = (
+            f"the receiver of {request.order_ref} was forgotten on {at:%Y-%m-%d}, and nothing is bought as that "
+            "order any more; to buy something, give it a new order_ref"
+        )
+
+
+def told_of_forgotten(order_refs: Sequence[str]) -> list[str]:
+    """What to say of a file that still names receivers who were forgotten; nothing where it names none."""
+    if not order_refs:
+        return []
+    listed = ", ".join(order_refs[:MOST_TOLD]) + (", …" if len(order_refs) > MOST_TOLD else "")
+    return [
+        f"it still has the data of receivers who were forgotten ({listed}): nothing is bought for them; take their "
+        "lines out of it"
+    ]

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Executable, select, update
 
 from connectors.ledger.codec import to_json
+from connectors.ledger.forgetting import forgotten_in
 from connectors.ledger.many import one_of
 from connectors.ledger.moving import STANDING, Moving, change_order
 from connectors.ledger.order_facts import Facts
@@ -80,7 +81,10 @@ def ledger_row(plan: PlannedOrder, batch_id: str, *, approved: bool, tolerance: 
 
 @repeating
 def put_rows(ledger: Transactions, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows of planned orders: new ones, and ones that had no effect yet. Others stay as they are."""
+    """Write rows of planned orders: new ones, and ones that had no effect yet. Others stay as they are.
+
+    So do those whose receiver was forgotten meanwhile.
+    """
     if not rows:
         return
     now = ledger.clock()
@@ -88,10 +92,11 @@ def put_rows(ledger: Transactions, rows: Sequence[Mapping[str, Any]]) -> None:
     with ledger.transaction(planned) as connection:
         # All rows are there and locked before one looks for effects: another run's claim is either seen below or
         # waits for this commit. A row that is not there yet can't be locked, so new orders are written first.
-        ordered = [planned[ref] for ref in sorted(planned)]
+        gone = forgotten_in(connection, planned)
+        ordered = [planned[ref] for ref in sorted(planned) if ref not in gone]
         new = {ref for part in _alike(ordered) for ref in connection.scalars(_new_order(ledger.insert), part)}
         moving = Moving(ledger, connection, planned)
-        begun = set(connection.scalars(_BEGUN, {"refs": planned}))
+        begun = {*connection.scalars(_BEGUN, {"refs": planned}), *forgotten_in(connection, planned)}
         again = [row for row in ordered if row["order_ref"] not in begun | new]
         for part in _alike(again):
             connection.execute(_planning(ledger.insert, frozenset(part[0])), part)

@@ -20,7 +20,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-SCHEMA_VERSION = "0008"
+SCHEMA_VERSION = "0009"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -167,6 +167,17 @@ writers = Table(
     Column("name", String(120), primary_key=True),
     Column("commits", BigInteger, nullable=False),
 )
+
+forgotten = Table(
+    "forgotten",
+    metadata,
+    Column("order_ref", String(64), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("by", String(120), nullable=False),
+    Column("receivers", JSON),
+    Column("finished_at", UtcDateTime),
+)
+"""Whose receiver was struck. Until that is finished everywhere `receivers` says what there is to look for."""
 
 moves = Table(
     "moves",

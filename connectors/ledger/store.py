@@ -19,6 +19,7 @@ from connectors.ledger.claiming import (
 )
 from connectors.ledger.codec import from_json, to_json
 from connectors.ledger.engine import LedgerUnusable, unusable
+from connectors.ledger.forgetting import ForgottenRows
 from connectors.ledger.ground import Ground
 from connectors.ledger.many import one_of
 from connectors.ledger.marks import Mark, MarkRows, require_unmarked
@@ -81,6 +82,7 @@ class Ledger(Transactions):
         self.not_ours = NotOursRows(self)
         self.refunds = RefundRows(self)
         self.tracking = TrackingRows(self)
+        self.forgotten = ForgottenRows(self)
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,178 @@
+"""Strikes a receiver from a ledger: in its rows, and in what SQLite leaves of old rows in its files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, MetaData, Table, Text, cast, inspect, or_, select, update
+
+from connectors.ledger.engine import blaming, sqlite_file
+from connectors.ledger.many import one_of
+from connectors.ledger.moving import STANDING, change_order
+from connectors.ledger.records import OrderChange
+from connectors.ledger.repeating import repeating
+from connectors.ledger.schema import effects, forgotten, orders
+from connectors.ledger.transactions import Rows
+from connectors.sqlite_files import scrub
+from domain.effects import Action, EffectStatus
+from domain.forgetting import PARTS, Receiver, Standing, Traces
+from domain.states import OrderState
+
+WORDS = frozenset(
+    ("request", "quote", "freight_quote", "shipment", "refund", "reason", "answer", "question", "description", "place")
+)
+"""The columns, of whatever table, that may speak of an order's receiver."""
+
+NO_LONGER = timedelta(microseconds=1)
+"""So much younger a struck order gets: a run that writes a snapshot of what it read before writes it again."""
+
+MOST_OTHERS = 1_000
+_FORGOTTEN = select(forgotten.c.order_ref, forgotten.c.at).where(one_of(forgotten.c.order_ref, "refs"))
+
+
+class StillNeeded(Exception):
+    """The order still needs its receiver; the message says why, and what ends that. Nothing was changed."""
+
+
+class ForgottenRows(Rows):
+    """The table `forgotten` of one ledger."""
+
+    def known(self, order_refs: Iterable[str]) -> dict[str, datetime]:
+        """Those of these orders whose receiver was forgotten, and when."""
+        return {row["order_ref"]: row["at"] for row in self._ledger.rows(_FORGOTTEN, {"refs": list(order_refs)})}
+
+    def of_order(self, order_ref: str) -> dict[str, Any] | None:
+        """Its row; None where nobody asked."""
+        found = self._ledger.rows(select(forgotten).where(forgotten.c.order_ref == order_ref))
+        return found[0] if found else None
+
+    def receivers_of(self, order_ref: str) -> list[Receiver]:
+        """The receiver that the ledger has of an order, and those that are still to be looked for."""
+        row = self.of_order(order_ref)
+        requests = self._ledger.rows(select(orders.c.request).where(orders.c.order_ref == order_ref))
+        told = [one["request"].get("receiver", {}) for one in requests]
+        return [*told, *((row or {}).get("receivers") or ())]
+
+    def others_with(self, order_ref: str, telling: Iterable[str]) -> dict[str, Receiver]:
+        """Other orders that name the same person, by some of these texts, with the receiver of each."""
+        request = cast(orders.c.request, Text)
+        found = [request.contains(json.dumps(text, ensure_ascii=False)[1:-1], autoescape=True) for text in telling]
+        if not found:
+            return {}
+        others = select(orders.c.order_ref, orders.c.request).where(orders.c.order_ref != order_ref, or_(*found))
+        rows = self._ledger.rows(others.order_by(orders.c.order_ref).limit(MOST_OTHERS))
+        return {row["order_ref"]: row["request"].get("receiver", {}) for row in rows}
+
+    def scrub(self) -> None:
+        """Leave nothing of old rows in the database's files. Raises `NotScrubbed`.
+
+        PostgreSQL is asked to use their room again; its own files, logs and dumps are its operator's.
+        """
+        if file := sqlite_file(self._ledger.url):
+            scrub(file)
+            return
+        with blaming(self._ledger.url), self._ledger.engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("VACUUM")
+
+    @repeating
+    def strike(self, order_ref: str, traces: Traces, *, by: str) -> None:
+        """Strike the receiver from every row, and keep what is to be looked for elsewhere until `finish`.
+
+        An order of which nothing was begun is cancelled by it: a run that is at work on it can't order it any more.
+        Raises `StillNeeded`.
+        """
+        ledger = self._ledger
+        with ledger.transaction([order_ref]) as connection:
+            connection.execute(STANDING, {"refs": [order_ref]})
+            stands = standing_in(connection, order_ref)
+            if stands and (why := stands.why_needed()):
+                raise StillNeeded(why)
+            row = {"order_ref": order_ref, "at": ledger.clock(), "by": by}
+            connection.execute(ledger.insert(forgotten).values(row).on_conflict_do_nothing())
+            kept = update(forgotten).where(forgotten.c.order_ref == order_ref)
+            connection.execute(kept.values(receivers=list(traces.receivers), finished_at=None))
+            if stands and stands.never_begun and stands.state is not OrderState.CANCELLED:
+                reason = "its receiver was forgotten before anything was ordered"
+                change_order(
+                    ledger, connection, OrderChange(order_ref=order_ref, state=OrderState.CANCELLED, reason=reason)
+                )
+            strike_rows(connection, order_ref, traces)
+            _no_longer_approved(connection, order_ref)
+
+    @repeating
+    def finish(self, order_ref: str) -> None:
+        """Everything is struck everywhere: what was to be looked for is forgotten here too."""
+        with self._ledger.transaction([]) as connection:
+            done = update(forgotten).where(forgotten.c.order_ref == order_ref)
+            connection.execute(done.values(receivers=None, finished_at=self._ledger.clock()))
+
+
+def forgotten_in(connection: Connection, order_refs: Iterable[str]) -> set[str]:
+    """Those of these orders that were forgotten, in this transaction."""
+    return set(connection.scalars(_FORGOTTEN, {"refs": list(order_refs)}))
+
+
+def standing_in(connection: Connection, order_ref: str) -> Standing | None:
+    """How an order stands, in this transaction; None where the ledger has none."""
+    order = connection.execute(select(orders).where(orders.c.order_ref == order_ref)).mappings().first()
+    if order is None:
+        return None
+    found = connection.execute(select(effects.c.action, effects.c.status).where(effects.c.order_ref == order_ref))
+    return Standing(
+        order_ref=order_ref,
+        state=OrderState(order["state"]),
+        reason=order["reason"],
+        is_ordered=order["order_id"] is not None,
+        is_booked=order["shipment_order_id"] is not None,
+        effects=tuple((Action(row.action), EffectStatus(row.status)) for row in found),
+    )
+
+
+def strike_rows(connection: Connection, order_ref: str, traces: Traces) -> None:
+    """Strike a receiver from all that a ledger of any schema says of one order."""
+    for name in inspect(connection).get_table_names():
+        table = Table(name, MetaData(), autoload_with=connection, resolve_fks=False)
+        if "order_ref" in table.c and table.name != forgotten.name:
+            _strike_table(connection, table, order_ref, traces)
+
+
+def _strike_table(connection: Connection, table: Table, order_ref: str, traces: Traces) -> None:
+    told = [column for column in table.c if column.name in WORDS]
+    keys = list(table.primary_key.columns)
+    for row in connection.execute(select(*keys, *told).where(table.c.order_ref == order_ref)).mappings().all():
+        changed = {one.name: new for one in told if (new := _struck(one.name, row[one.name], traces)) != row[one.name]}
+        if changed:
+            this = [key == row[key.name] for key in keys]
+            connection.execute(update(table).where(*this).values(changed))
+
+
+def _struck(column: str, value: Any, traces: Traces) -> Any:
+    return struck_request(value) if column == "request" else _without(value, traces)
+
+
+def _without(value: Any, traces: Traces) -> Any:
+    """Texts, and texts within JSON, without the receiver."""
+    if isinstance(value, str):
+        return traces.struck(value)
+    if isinstance(value, list):
+        return [_without(one, traces) for one in value]
+    return {name: _without(one, traces) for name, one in value.items()} if isinstance(value, dict) else value
+
+
+def struck_request(request: Any) -> Any:
+    """A request as JSON with an empty receiver, but for the country, and without the notes of its lines."""
+    if not isinstance(request, dict) or "receiver" not in request:
+        return request
+    receiver = {**request["receiver"], **dict.fromkeys(PARTS, "")}
+    return {**request, "receiver": receiver, "lines": [{**line, "note": ""} for line in request.get("lines", ())]}
+
+
+def _no_longer_approved(connection: Connection, order_ref: str) -> None:
+    """No run that asks nobody goes on with it, and each that has read it before sees that it is another."""
+    this = orders.c.order_ref == order_ref
+    now: datetime | None = connection.scalar(select(orders.c.updated_at).where(this))
+    if now is not None:
+        connection.execute(update(orders).where(this).values(plan_hash=None, updated_at=now + NO_LONGER))

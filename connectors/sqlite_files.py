@@ -1,0 +1,45 @@
+"""What SQLite leaves of rows that are gone: free pages, and the write-ahead log."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from contextlib import closing, suppress
+from pathlib import Path
+
+PATIENCE_S = 20.0
+MAGIC = b"SQLite format 3\0"
+
+
+class NotScrubbed(Exception):
+    """A database still has remains of old rows; the message says why, and what to do."""
+
+
+def is_sqlite(path: Path) -> bool:
+    """Whether a file is a SQLite database, by how it begins."""
+    with suppress(OSError), path.open("rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
+    return False
+
+
+def scrub(file: Path) -> None:
+    """Write a database anew without its free pages, and empty its write-ahead log, while others go on using it.
+
+    Raises `NotScrubbed`.
+    """
+    try:
+        with closing(sqlite3.connect(file, timeout=PATIENCE_S, isolation_level=None)) as database:
+            database.execute("VACUUM")
+            deadline = time.monotonic() + PATIENCE_S
+            while _is_read(database):
+                if time.monotonic() > deadline:
+                    raise NotScrubbed(f"{file} is in use: old rows stay in it until this is done again without that")
+                time.sleep(0.1)
+    except sqlite3.Error as error:
+        raise NotScrubbed(f"{file} keeps old rows ({error}): free some disk space, or end what uses it") from error
+
+
+def _is_read(database: sqlite3.Connection) -> bool:
+    """Whether somebody still reads what is only in the write-ahead log, which therefore can't be emptied."""
+    (is_busy, *_) = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return bool(is_busy)

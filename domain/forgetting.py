@@ -1,0 +1,123 @@
+"""A receiver who asks to be forgotten: which orders allow it, and what is struck where they are spoken of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from domain.effects import OPEN, Action, EffectStatus
+from domain.orders import ADDRESS
+from domain.states import REACHED_BOOKED, OrderState
+
+FORGOTTEN = "[forgotten]"
+PARTS = tuple(part for part in ADDRESS if part != "country")
+"""What is struck. The country stays: it tells of nobody, and customs statistics ask for it."""
+
+TELLING = ("name", "phone", "email", "address")
+"""What may be looked for anywhere: a city or a postcode alone is many people's."""
+
+LEAST_BYTES = 6
+"""Shorter words are found in everything: they are struck where they stand as a receiver, and not looked for."""
+
+LEAST_IN_WORDS = 3
+NEVER_BEGUN = (OrderState.PLANNED, OrderState.HELD, OrderState.REFUSED, OrderState.CANCELLED)
+
+Receiver = Mapping[str, str]
+"""The parts of an address by name, as `ADDRESS` has them; some may be missing."""
+
+
+@dataclass(frozen=True)
+class Traces:
+    """What is known of a receiver, by every address that an order was ever asked for with."""
+
+    receivers: tuple[Receiver, ...]
+
+    @classmethod
+    def of(cls, receivers: Iterable[Receiver]) -> Traces:
+        """Each address once, without the country and without what is empty."""
+        told = [{part: text for part in PARTS if (text := str(one.get(part) or "").strip())} for one in receivers]
+        return cls(tuple({repr(one): one for one in told if one}.values()))
+
+    def without(self, others: Iterable[str]) -> frozenset[str]:
+        """What to look for everywhere, but for what other orders still need."""
+        return self.telling - {text.casefold() for text in others}
+
+    @cached_property
+    def telling(self) -> frozenset[str]:
+        """The texts that point to this person wherever they stand."""
+        texts = {one.get(part, "") for one in self.receivers for part in TELLING}
+        return frozenset(text for text in texts if len(text.encode()) >= LEAST_BYTES)
+
+    def struck(self, text: str) -> str:
+        """What is said of the order itself, without the receiver: also without a single name or the city."""
+        return self._words.sub(FORGOTTEN, text) if self._words else text
+
+    def struck_anywhere(self, text: str, telling: Iterable[str]) -> str:
+        """Any text without what points to this person."""
+        for one in sorted(telling, key=len, reverse=True):
+            text = text.replace(one, FORGOTTEN)
+        return text
+
+    @cached_property
+    def _words(self) -> re.Pattern[str] | None:
+        whole = {text for one in self.receivers for text in one.values()}
+        single = {word for one in self.receivers for word in one.get("name", "").split()}
+        words = [word for word in whole | single if len(word.encode()) >= LEAST_IN_WORDS]
+        if not words:
+            return None
+        listed = "|".join(map(_as_word, sorted(words, key=len, reverse=True)))
+        return re.compile(listed, re.IGNORECASE)
+
+
+def _as_word(text: str) -> str:
+    """Not within a longer word or number; Chinese knows no blanks between words."""
+    before = r"(?<![0-9A-Za-z])" if text[:1].isascii() else ""
+    after = r"(?![0-9A-Za-z]|\.[0-9])" if text[-1:].isascii() else ""
+    return f"{before}{re.escape(text)}{after}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How an order stands, as far as it matters here. `effects` are actions with what is known of each."""
+
+    order_ref: str
+    state: OrderState
+    reason: str
+    is_ordered: bool
+    is_booked: bool
+    effects: tuple[tuple[Action, EffectStatus], ...]
+
+    @property
+    def never_begun(self) -> bool:
+        """Nothing of it was ever ordered; it may lie in a cart."""
+        begun = any(status is EffectStatus.DONE and action is not Action.CART for action, status in self.effects)
+        return self.state in NEVER_BEGUN and not (self.is_ordered or begun or self._open)
+
+    @property
+    def _open(self) -> list[Action]:
+        return [action for action, status in self.effects if status in OPEN]
+
+    def why_needed(self) -> str:
+        """Why the receiver can't be forgotten yet, and what ends that; empty where nothing needs them any more."""
+        ref = self.order_ref
+        if self._open:
+            return (
+                f"nobody knows yet what became of its {self._open[0]}. Run its request file again, or answer: "
+                f"sourcing resolve {ref}"
+            )
+        if self.never_begun or self.state in (*REACHED_BOOKED, OrderState.CANCELLED, OrderState.REFUNDED):
+            return ""
+        if self.state is OrderState.REFUNDING:
+            return "" if self.is_booked else f"a refund that is refused leaves it to be booked. Follow it: {_REFUNDS}"
+        said = f" It says: {self.reason}." if self.reason else ""
+        if self.is_booked:
+            return f"it is {self.state}, so its parcel may still be in question.{said} See: sourcing status {ref}"
+        return (
+            f"it is {self.state} and not booked, which needs the address.{said} It ends when it is booked (run its "
+            f"request file) or taken back (sourcing cancel {ref}, or sourcing refund {ref})"
+        )
+
+
+_REFUNDS = "sourcing refunds"

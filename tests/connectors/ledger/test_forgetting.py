@@ -1,0 +1,216 @@
+"""A receiver is struck from the ledger: from every row, and from what the database keeps of old rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import JSON, Connection, String, Text, insert
+
+from connectors.ledger.forgetting import WORDS, StillNeeded
+from connectors.ledger.order_facts import Facts
+from connectors.ledger.plans import put_rows
+from connectors.ledger.records import EffectRecord, OrderChange, Outcome
+from connectors.ledger.schema import answers, metadata, refund_events, refunds, tracking_events
+from connectors.ledger.store import Ledger
+from connectors.ledger.verify import verify
+from domain.effects import EffectStatus
+from domain.forgetting import Traces
+from domain.states import OrderState
+from tests.clock import MovableClock
+from tests.connectors.ledger.plans import intents, plan
+from tests.postgres import Postgres
+
+RECEIVER = {
+    "name": "王小明 Quentin Zylberstein",
+    "phone": "5085550199",
+    "email": "quentin@zylber.example",
+    "country": "US",
+    "state": "Oregonia",
+    "city": "Xenopolis",
+    "zip": "97999",
+    "address": "77 Quixote Lane",
+}
+TRACES = Traces.of([RECEIVER])
+SAID = "Signed by zylberstein at Xenopolis, 97999"
+LEASE = timedelta(seconds=60)
+
+
+def request(order_ref: str, **receiver: str) -> dict[str, Any]:
+    told = {**RECEIVER, **receiver}
+    note = f"for {told['name']}"
+    line = {"row": 2, "item": "1", "sku": "", "quantity": 1, "max_unit_price": None, "note": note}
+    return {"order_ref": order_ref, "marketplace": "taobao", "receiver": told, "freight": "cheapest", "lines": [line]}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path, clock: MovableClock) -> Iterator[Ledger]:
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    if request.param == "postgresql":
+        postgres: Postgres = request.getfixturevalue("postgres")
+        url = postgres.new_database()
+    with Ledger(url, clock=clock, owner="first") as ledger:
+        ledger.start_batch("batch", "file.csv")
+        yield ledger
+
+
+def put(ledger: Ledger, *order_refs: str, **columns: Any) -> None:
+    put_rows(ledger, [plan(ref, **{"request": request(ref), **columns}) for ref in order_refs])
+
+
+def done(effect: EffectRecord, change: OrderChange) -> Outcome:
+    return Outcome(claim=effect.claim, status=EffectStatus.DONE, change=change)
+
+
+def bought(ledger: Ledger, order_ref: str) -> None:
+    """An order that was created, and has arrived, with everything said of it that may name somebody."""
+    put(ledger, order_ref)
+    won = ledger.claim(intents(order_ref), lease=LEASE).won[order_ref]
+    ledger.record([done(won, OrderChange(order_ref=order_ref, state=OrderState.ORDERED, reason=SAID))])
+    with ledger.transaction() as connection:
+        say_more(connection, order_ref, ledger)
+    arrived = Facts({"order_id": f"1{order_ref}", "shipment_order_id": f"2{order_ref}"})
+    for state in (OrderState.PAID, OrderState.BOOKED, OrderState.DELIVERED):
+        ledger.change([OrderChange(order_ref=order_ref, state=state, reason=SAID, writes=arrived)])
+
+
+def say_more(connection: Connection, ref: str, ledger: Ledger) -> None:
+    now = ledger.clock()
+    said = {"order_ref": ref, "at": now}
+    connection.execute(insert(answers).values(**said, effect_key="k", by="ann", question=SAID, answer=SAID))
+    event = {"occurred_at": now, "recorded_at": now, "description": SAID}
+    row = {**event, "order_ref": ref, "tracking_number": "T", "sequence": 1, "status": "x", "place": "Xenopolis"}
+    connection.execute(insert(tracking_events).values(row))
+    amounts = dict.fromkeys(("asked_minor", "approved_minor", "refunded_minor"), 0)
+    told = {"key": f"{ref}:r", "order_ref": ref, "refund_id": "1", "recorded_at": now}
+    ids = {"order_id": "1", "part": "", "number": 1, "kind": "refund", "state": "asked", "currency": "CNY"}
+    row = {**told, **ids, **amounts, "refund": {"words": [SAID]}, "updated_at": now}
+    connection.execute(insert(refunds).values(row))
+    connection.execute(insert(refund_events).values({**told, **event, "sequence": 1, "status": "x", "role": "seller"}))
+
+
+def everything(ledger: Ledger) -> str:
+    return repr([ledger.rows(table.select()) for table in metadata.sorted_tables])
+
+
+def test_every_row_is_struck_and_the_order_stays(ledger: Ledger) -> None:
+    """Request, reasons, moves, answers, tracking, refunds: without a part of the receiver, and with all the rest."""
+    bought(ledger, "A-1")
+    before = ledger.orders(["A-1"])["A-1"]
+    ledger.forgotten.strike("A-1", TRACES, by="ann")
+    ledger.forgotten.finish("A-1")
+    told = everything(ledger)
+    for part in (
+        "王小明",
+        "Zylberstein",
+        "zylberstein",
+        "5085550199",
+        "quentin@",
+        "Oregonia",
+        "Xenopolis",
+        "97999",
+        "Quix",
+    ):
+        assert part not in told
+    after = ledger.orders(["A-1"])["A-1"]
+    assert (after.state, after.order_id, after.fingerprint) == (before.state, before.order_id, before.fingerprint)
+    assert (after.request.receiver.name, after.request.receiver.country) == ("", "US")
+    assert after.reason == "Signed by [forgotten] at [forgotten], [forgotten]"
+    assert [one.status for one in ledger.effects_of(["A-1"])] == [EffectStatus.DONE]
+    assert ledger.forgotten.known(["A-1", "A-2"]) == {"A-1": ledger.clock()}
+
+
+def test_what_other_orders_say_stays(ledger: Ledger) -> None:
+    """Also where the same person is their receiver: those orders are told, so that each can be forgotten."""
+    bought(ledger, "A-1")
+    put(ledger, "A-2")
+    put(ledger, "A-3", request=request("A-3", name="Ann", phone="1", email="ann@b.example", address="Elm"))
+    ledger.forgotten.strike("A-1", TRACES, by="ann")
+    assert ledger.orders(["A-2"])["A-2"].request.receiver.city == "Xenopolis"
+    assert list(ledger.forgotten.others_with("A-1", TRACES.telling)) == ["A-2"]
+    assert ledger.forgotten.others_with("A-1", ()) == {}
+
+
+@pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)
+def test_no_byte_is_left_in_the_files_while_another_run_has_them_open(ledger: Ledger, tmp_path: Path) -> None:
+    """Free pages and write-ahead log; the other run goes on claiming, and the file is still the one it opened."""
+    with Ledger(ledger.url, clock=ledger.clock, owner="second") as other:
+        for number in range(30):
+            put(other, f"B-{number}", request=request(f"B-{number}", name="Ann", phone="1", email="a@b", address="Elm"))
+        assert other.claim(intents("B-1"), lease=LEASE).won
+        bought(ledger, "A-1")
+        before = verify(ledger.url).faults
+        ledger.forgotten.strike("A-1", TRACES, by="ann")
+        ledger.forgotten.finish("A-1")
+        ledger.forgotten.scrub()
+        content = b"".join(path.read_bytes() for path in tmp_path.glob("ledger.db*"))
+        for part in ("王小明", "Zylberstein", "5085550199", "quentin@zylber", "77 Quixote"):
+            assert part.encode() not in content
+        assert other.claim(intents("B-2"), lease=LEASE).won
+    assert verify(ledger.url).faults == before
+
+
+def test_an_order_under_way_keeps_its_receiver(ledger: Ledger) -> None:
+    """Its address is needed to book it, and what nobody knows yet has to be settled first."""
+    put(ledger, "A-1")
+    won = ledger.claim(intents("A-1"), lease=LEASE).won["A-1"]
+    with pytest.raises(
+        StillNeeded, match=r"became of its create\. Run its request file again, or answer: sourcing res"
+    ):
+        ledger.forgotten.strike("A-1", TRACES, by="ann")
+    ordered = OrderChange(order_ref="A-1", state=OrderState.ORDERED, writes=Facts({"order_id": "1"}))
+    ledger.record([done(won, ordered)])
+    with pytest.raises(
+        StillNeeded, match=r"is ordered and not booked, which needs the address\. It ends when it is bo"
+    ):
+        ledger.forgotten.strike("A-1", TRACES, by="ann")
+    assert ledger.orders(["A-1"])["A-1"].request.receiver.name == RECEIVER["name"]
+    assert ledger.forgotten.known(["A-1"]) == {}
+
+
+def test_an_order_of_which_nothing_was_begun_is_never_ordered(ledger: Ledger) -> None:
+    """A run that has approved it and is about to order it gets nothing, and one that plans it again changes nothing."""
+    put(ledger, "A-1")
+    ledger.forgotten.strike("A-1", TRACES, by="ann")
+    order = ledger.orders(["A-1"])["A-1"]
+    assert (order.state, order.plan_hash) == (OrderState.CANCELLED, None)
+    approved = [replace(intent, plan_hash="h") for intent in intents("A-1")]
+    assert ledger.claim(approved, lease=LEASE).won == {}
+    put(ledger, "A-1", "A-2")
+    assert ledger.orders(["A-1", "A-2"])["A-1"] == order
+    assert "A-2" in ledger.orders(["A-2"])
+
+
+def test_one_that_the_ledger_never_knew_is_not_taken_up_again(ledger: Ledger) -> None:
+    """A dry run leaves its receiver in snapshots alone."""
+    ledger.forgotten.strike("A-9", TRACES, by="ann")
+    put(ledger, "A-9")
+    assert ledger.orders(["A-9"]) == {}
+
+
+def test_until_it_is_finished_the_ledger_says_what_to_look_for(ledger: Ledger) -> None:
+    """So a second call finishes what a killed one began."""
+    bought(ledger, "A-1")
+    ledger.forgotten.strike("A-1", TRACES, by="ann")
+    assert Traces.of(ledger.forgotten.receivers_of("A-1")) == TRACES
+    ledger.forgotten.strike("A-1", Traces.of(ledger.forgotten.receivers_of("A-1")), by="bob")
+    ledger.forgotten.finish("A-1")
+    assert Traces.of(ledger.forgotten.receivers_of("A-1")) == Traces(())
+    assert (ledger.forgotten.of_order("A-1") or {})["by"] == "ann"
+
+
+def test_each_column_of_words_is_known() -> None:
+    """A new one is either struck or named here as one that never speaks of a receiver."""
+    harmless = {
+        *("name", "source", "fingerprint", "lines", "offers", "seller_id", "receivers", "words", "match"),
+        *("order_ref", "batch_id", "marketplace", "state", "plan_hash", "currency", "order_id", "freight_service"),
+        *("freight_currency", "shipment_order_id", "key", "action", "status", "request_hash", "owner", "sender"),
+        *("effect_key", "by", "ended_by", "old_state", "new_state", "tracking_number", "part", "kind", "refund_id"),
+        *("role",),
+    }
+    told = {c.name for table in metadata.sorted_tables for c in table.c if isinstance(c.type, JSON | String | Text)}
+    assert told - harmless == WORDS
