@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from connectors.snapshots import Snapshots
+from connectors.snapshots.rows import records
 from connectors.snapshots.schemas import LANDED_COSTS
 from domain.bills import Bill, BillLine, Booking, Quoted, net
 from domain.landed import Books, LandedLine, landed
@@ -69,7 +70,7 @@ def landed_cost(tables: CostTables, books: Books, timezone: str) -> pd.DataFrame
     if tables.weights is not None:
         grams = tables.weights.astype({"grams": "int64[pyarrow]"})
         lines = lines.merge(grams, on=["order_ref", "line_no"], how="left")
-    orders, own = _records(paid), _by_order(lines)
+    orders, own = records(paid), _by_order(lines)
     bills = _Bills(tables, own, ZoneInfo(timezone))
     told = {bill.order_ref: bill for bill in map(bills.of, orders)}
     costs = sorted(landed(told.values(), books), key=lambda cost: (cost.order_ref, cost.line_no))
@@ -132,7 +133,7 @@ class _Bills:
     def __init__(self, tables: CostTables, lines: Mapping[str, list[Row]], timezone: ZoneInfo) -> None:
         self._lines, self._timezone = lines, timezone
         self._quotes, self._refunds = _by_order(tables.quotes), _by_order(tables.refunds)
-        self._shipments = {(row["order_ref"], row["shipment_order_id"]): row for row in _records(tables.shipments)}
+        self._shipments = {(row["order_ref"], row["shipment_order_id"]): row for row in records(tables.shipments)}
 
     def of(self, order: Row) -> Bill:
         ref, currency = order["order_ref"], order["currency"]
@@ -189,21 +190,15 @@ def _iso(day: date | None) -> str | None:
 
 def _by_order(frame: pd.DataFrame) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {}
-    for row in _records(frame):
+    for row in records(frame):
         found.setdefault(row["order_ref"], []).append(row)
     return found
 
 
-def _records(frame: pd.DataFrame) -> list[Row]:
-    """Rows with None where there is a gap."""
-    rows: list[Row] = pa.Table.from_pandas(frame, preserve_index=False).to_pylist()
-    return rows
-
-
 def moved(now: pd.DataFrame, before: pd.DataFrame) -> list[Row]:
     """The rows that are not as they are in the table; those that are no longer there come back as without a payment."""
-    known = {_key(row): row for row in _records(before[SCHEMA.names])}
-    rows = {_key(row): row for row in _records(now)}
+    known = {_key(row): row for row in records(before[SCHEMA.names])}
+    rows = {_key(row): row for row in records(now)}
     gone = [_gone(row) for key, row in known.items() if key not in rows and row["problem"] != NOT_PAID]
     return [row for key, row in rows.items() if known.get(key) != row] + gone
 

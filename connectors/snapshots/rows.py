@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from connectors.snapshots.schemas import FLAG, ID, MINOR, MOMENT, TEXTS, VOLUME_PRICES, Table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAX_INT64 = 2**63 - 1
 
@@ -117,3 +121,9 @@ CHECKS: Mapping[pa.DataType, Callable[[object], object]] = {
     FLAG[0]: _flag,
     MOMENT[0]: _moment,
 }
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a frame, with None where there is a gap."""
+    rows: list[dict[str, Any]] = pa.Table.from_pandas(frame, preserve_index=False).to_pylist()
+    return rows

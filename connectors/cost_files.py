@@ -1,0 +1,143 @@
+"""Landed costs as files for the books: CSV, and a sheet for Excel; each whole or absent, whatever crashes.
+
+Both have a row a line, the columns of the table `landed_costs`, and amounts in yuan, euros, … instead of minor units.
+No text of theirs is ever taken for a formula.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from connectors.snapshots.durable import move, sync
+from connectors.snapshots.rows import records
+from domain.money import Money, minor_digits
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Row = dict[str, Any]
+Cell = str | int | Decimal | date | None
+
+MOST_SHEET_ROWS = 1_048_575
+"""What a sheet of Excel has below its header."""
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+# At the beginning of a cell; and behind what a spreadsheet of another country takes for the end of one.
+FORMULA = re.compile(r"(^|[,;|\t\r\n])([\s\"]*)([=+\-@＝＋－＠])")
+WIDTHS = {"title": 40, "problem": 60, "item_id": 22, "sku_id": 22, "order_id": 22, "shipment_order_id": 22}
+WIDTH = 14
+NUMBERS = ("line_no", "quantity")
+RATES = ("rate", "freight_rate")
+DAYS = ("paid_on", "rate_date", "freight_rate_date")
+
+
+def write_csv(path: Path, costs: pd.DataFrame) -> None:
+    """UTF-8 with its mark, commas; `'` stands before a text that a spreadsheet would take for a formula."""
+
+    def write(temporary: Path) -> None:
+        with temporary.open("w", encoding="utf-8-sig", newline="") as file:
+            lines = csv.writer(file)
+            lines.writerow(map(_heading, costs.columns))
+            lines.writerows([_as_text(cell) for cell in _cells(row)] for row in records(costs))
+
+    _whole(path, write)
+
+
+def write_xlsx(path: Path, costs: pd.DataFrame) -> None:
+    """One sheet, its header frozen: numbers are numbers, days are days, and ids are text. At most `MOST_SHEET_ROWS`."""
+    from openpyxl import Workbook
+
+    def write(temporary: Path) -> None:
+        book = Workbook(write_only=True)
+        sheet = book.create_sheet("landed costs")
+        _lay_out(sheet, list(costs.columns), len(costs))
+        for row in records(costs):
+            sheet.append([_styled(sheet, cell, name, row) for name, cell in zip(row, _cells(row), strict=True)])
+        book.properties.creator = "sourcing"
+        book.save(temporary)
+
+    _whole(path, write)
+
+
+def _cells(row: Row) -> Iterator[Cell]:
+    for name, value in row.items():
+        if value is None:
+            yield None
+        elif name.endswith("_minor"):
+            yield Money(value, _currency(name, row)).major
+        elif name in DAYS:
+            yield date.fromisoformat(value)
+        else:
+            yield Decimal(value) if name in RATES else CONTROL.sub("", value) if isinstance(value, str) else value
+
+
+def _currency(name: str, row: Row) -> str:
+    column = (
+        "landed_currency" if name.startswith("landed_") else "freight_currency" if "freight" in name else "currency"
+    )
+    return str(row[column] or row["currency"])
+
+
+def _heading(name: str) -> str:
+    return name.removesuffix("_minor")
+
+
+def _as_text(cell: Cell) -> str:
+    if isinstance(cell, Decimal):
+        return f"{cell:f}"
+    return FORMULA.sub(r"\1\2'\3", cell) if isinstance(cell, str) else "" if cell is None else str(cell)
+
+
+def _lay_out(sheet: Any, names: list[str], rows: int) -> None:
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.styles import Font
+    from openpyxl.utils import get_column_letter
+
+    letters = [get_column_letter(at) for at in range(1, len(names) + 1)]
+    for letter, name in zip(letters, names, strict=True):
+        sheet.column_dimensions[letter].width = WIDTHS.get(name, WIDTH)
+    sheet.freeze_panes = "C2"
+    sheet.auto_filter.ref = f"A1:{letters[-1]}{rows + 1}"
+    header = [WriteOnlyCell(sheet, _heading(name)) for name in names]
+    for cell in header:
+        cell.font = Font(bold=True)
+    sheet.append(header)
+
+
+def _styled(sheet: Any, value: Cell, name: str, row: Row) -> object:
+    from openpyxl.cell import WriteOnlyCell
+
+    cell: Any = WriteOnlyCell(sheet, value)  # type: ignore[arg-type]  # its stubs know no days and decimals
+    if isinstance(value, str):
+        cell.data_type, cell.number_format = "s", "@"  # else `=1` is a formula, and `#N/A` an error
+        cell.quotePrefix = bool(FORMULA.match(value))
+    elif isinstance(value, date):
+        cell.number_format = "yyyy-mm-dd"
+    elif isinstance(value, Decimal):
+        digits = minor_digits(_currency(name, row))
+        cell.number_format = "0.0###########" if name in RATES else f"#,##0{'.' if digits else ''}{'0' * digits}"
+    return cell
+
+
+def _whole(path: Path, write: Callable[[Path], None]) -> None:
+    with _beside(path) as temporary:
+        write(temporary)
+        sync(temporary)
+        move(temporary, path.absolute())
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
