@@ -21,20 +21,20 @@ class SnapshotValueError(ValueError):
 
     def __init__(self, table: Table, row: int, column: str, problem: str) -> None:
         super().__init__(f"table {table.name}, row {row}, column {column}: {problem}")
+        self.column = column
+        self.problem = problem
 
 
 def to_arrow(table: Table, rows: Sequence[Mapping[str, object]]) -> pa.Table:
     """The rows as an Arrow table of exactly the table's schema; an absent column is null.
 
-    Raises `SnapshotValueError` for a value of another type, a null where there must be a value, an unknown column,
-    and for two rows of one key in one snapshot.
+    Raises `SnapshotValueError` for a value of another type, a null where there must be a value, and an unknown column.
     """
     known = set(table.schema.names)
     for number, row in enumerate(rows, start=1):
         for column in row.keys() - known:
             raise SnapshotValueError(table, number, column, "the table has no such column")
     columns = {field.name: _column(table, field, rows) for field in table.schema}
-    _check_keys(table, columns)
     arrays = [pa.array(columns[field.name], field.type) for field in table.schema]
     return pa.Table.from_arrays(arrays, schema=table.schema)
 
@@ -51,17 +51,6 @@ def _column(table: Table, field: pa.Field, rows: Sequence[Mapping[str, object]])
         except ValueError as error:
             raise SnapshotValueError(table, number, field.name, str(error)) from error
     return values
-
-
-def _check_keys(table: Table, columns: Mapping[str, Sequence[object]]) -> None:
-    names = (*table.key, "snapshot_at", "snapshot_id")
-    first: dict[tuple[object, ...], int] = {}
-    for number, key in enumerate(zip(*(columns[name] for name in names), strict=True), start=1):
-        row = first.setdefault(key, number)
-        if row != number:
-            shown = ", ".join(str(part) for part in key[: len(table.key)])
-            problem = f"({shown}) is there already in row {row}; a snapshot holds one row for each key"
-            raise SnapshotValueError(table, number, ",".join(table.key), problem)
 
 
 def _text(value: object) -> str:

@@ -10,13 +10,12 @@ from datetime import UTC, date, datetime
 from functools import partial
 from hashlib import file_digest
 from pathlib import Path
-from typing import Self
 
 import pyarrow as pa
-from pyarrow import parquet
 
 from connectors.crash_points import BEFORE_MANIFEST, reach
 from connectors.snapshots.durable import exclusive, keep_aside, move, require_writable, sync
+from connectors.snapshots.growing import Growing
 from connectors.snapshots.manifests import (
     WORK,
     Manifest,
@@ -27,11 +26,11 @@ from connectors.snapshots.manifests import (
     manifest_path,
     read_manifest,
 )
-from connectors.snapshots.rows import to_arrow
+from connectors.snapshots.rejecting import Staged, Unfit, fitting
 from connectors.snapshots.schemas import TABLES, Table
+from connectors.snapshots.sums import Agreement
 
 Slices = Iterable[Mapping[str, Sequence[Mapping[str, object]]]]
-ROW_GROUP = 2_000
 SNAPSHOT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,149}")
 
 
@@ -43,16 +42,18 @@ def write_snapshot(
     *,
     batch_id: str | None,
     written_at: datetime,
+    agreement: Agreement | None = None,
 ) -> Manifest:
     """Write one snapshot, or replace the one that has this id; also when that had other tables or another date.
 
     Rows get `snapshot_id`, `batch_id` and `snapshot_at` (= `written_at`) unless they bring their own. A table given
     without rows gets a file without rows, so that plain pandas reads its folder instead of failing on a missing one.
     A table too large for memory comes as a reader of batches in the table's very schema, with these columns and one
-    row a key. Tables that are too large together come as slices, one after the other: of each table some rows, and no
-    key in two of them.
+    row a key. Tables that are too large together come as slices, one after the other: of each table some rows.
+    A row that can't be right goes into the table `rejected_rows` instead of its own (`rejecting.py`). `agreement` hears
+    the sums of money before the snapshot counts; what it raises leaves everything as it was.
     Raises `ValueError` for an id that can't be a file name, an unknown table or a time without zone, and
-    `SnapshotValueError` for a value that its column can't hold.
+    `SnapshotValueError` for a column that its table does not have.
 
     New files wait in `_work` beside the table folders, since Polars and DuckDB read hidden files in them. While a
     replaced snapshot's manifest still counts, `_work` also keeps the files that it names. So our reader sees the old
@@ -61,13 +62,19 @@ def write_snapshot(
     _check_arguments(snapshot_id, written_at)
     envelope: dict[str, object] = {"snapshot_id": snapshot_id, "batch_id": batch_id, "snapshot_at": written_at}
     place = partial(_staged, root, snapshot_id)
+    unfit: list[Unfit] = []
+    arrow = partial(_arrow, unfit, envelope)
     if isinstance(tables, Mapping):
-        write = partial(_write_whole, {name: _arrow(_table(name), envelope, rows) for name, rows in tables.items()})
+        write = partial(_write_whole, {name: arrow(_table(name), rows) for name, rows in tables.items()})
     else:
-        write = partial(_write_slices, tables, envelope)
+        write = partial(_write_slices, tables, arrow)
     with _told(root, snapshot_id), exclusive(root / WORK):
         (root / WORK / snapshot_id).mkdir(parents=True, exist_ok=True)
-        files = tuple(_finished(place(name), snapshot_id, date, name, rows) for name, rows in write(place).items())
+        staged = Staged(root, snapshot_id, of_a_batch=batch_id is not None, place=place, rows=write(place), unfit=unfit)
+        rows = staged.checked(envelope)
+        if agreement:
+            agreement(staged.sums)
+        files = tuple(_finished(place(name), snapshot_id, date, name, count) for name, count in rows.items())
         manifest = Manifest(
             snapshot_id=snapshot_id, batch_id=batch_id, date=date, written_at=written_at.astimezone(UTC), files=files
         )
@@ -123,10 +130,13 @@ def _staged(root: Path, snapshot_id: str, name: str) -> Path:
 
 
 def _arrow(
-    table: Table, envelope: Mapping[str, object], rows: Sequence[Mapping[str, object]] | pa.RecordBatchReader
+    unfit: list[Unfit],
+    envelope: Mapping[str, object],
+    table: Table,
+    rows: Sequence[Mapping[str, object]] | pa.RecordBatchReader,
 ) -> pa.Table | pa.RecordBatchReader:
     if not isinstance(rows, pa.RecordBatchReader):
-        return to_arrow(table, [{**envelope, **row} for row in rows])
+        return fitting(table, [{**envelope, **row} for row in rows], unfit)
     if not rows.schema.equals(table.schema):
         raise ValueError(f"the batches for table {table.name} have another schema than the table")
     return rows
@@ -138,53 +148,25 @@ def _write_whole(
     """Write tables whole, or batch by batch; answers the rows of each."""
     written: dict[str, int] = {}
     for name, table in content.items():
-        with _Growing(place(name), table.schema) as file:
+        with Growing(place(name), table.schema) as file:
             for part in [table] if isinstance(table, pa.Table) else (pa.Table.from_batches([one]) for one in table):
                 file.write(part)
         written[name] = file.rows
     return written
 
 
-def _write_slices(slices: Slices, envelope: Mapping[str, object], place: Callable[[str], Path]) -> dict[str, int]:
+def _write_slices(
+    slices: Slices, arrow: Callable[[Table, Sequence[Mapping[str, object]]], pa.Table], place: Callable[[str], Path]
+) -> dict[str, int]:
     """Write the tables side by side as their rows come; answers the rows of each."""
-    files: dict[str, _Growing] = {}
+    files: dict[str, Growing] = {}
     with ExitStack() as opened:
         for tables in slices:
             for name, rows in tables.items():
                 if name not in files:
-                    files[name] = opened.enter_context(_Growing(place(name), _table(name).schema))
-                files[name].take(_arrow(TABLES[name], envelope, rows))
+                    files[name] = opened.enter_context(Growing(place(name), _table(name).schema))
+                files[name].take(arrow(TABLES[name], rows))
     return {name: file.rows for name, file in files.items()}
-
-
-class _Growing:
-    """A file that rows are added to, written in groups of `ROW_GROUP` and more."""
-
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self.rows = 0
-        self._schema = schema
-        self._waiting: list[pa.Table] = []
-        self._has_group = False
-        self._writer = parquet.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
-        if failed is None and (self._waiting or not self._has_group):
-            self.write(pa.concat_tables([self._schema.empty_table(), *self._waiting]).combine_chunks())
-        self._writer.close()
-
-    def take(self, table: pa.Table) -> None:
-        self._waiting.append(table)
-        if sum(part.num_rows for part in self._waiting) >= ROW_GROUP:
-            self.write(pa.concat_tables(self._waiting).combine_chunks())
-            self._waiting = []
-
-    def write(self, table: pa.Table) -> None:
-        self._writer.write_table(table)
-        self._has_group = True
-        self.rows += table.num_rows
 
 
 def _finished(path: Path, snapshot_id: str, date: date, name: str, rows: int) -> SnapshotFile:

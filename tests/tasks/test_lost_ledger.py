@@ -41,7 +41,9 @@ def opened(data: Path) -> Ledger:
 
 @pytest.mark.parametrize("how", ["missing", "empty"])
 @pytest.mark.parametrize(
-    "table", [{"payments": [payment()]}, {"orders": [order("A-0", order_id=None), order()]}], ids=["payments", "orders"]
+    "table",
+    [{"orders": [order(order_id=None)], "payments": [payment()]}, {"orders": [order("A-0", order_id=None), order()]}],
+    ids=["payments", "orders"],
 )
 def test_a_ledger_that_was_lost_stops_a_run(tmp_path: Path, how: str, table: dict[str, Any]) -> None:
     """The snapshots know of orders, the ledger of none: budgets and day limits would count nothing."""
@@ -75,7 +77,7 @@ def test_what_buys_nothing_leaves_no_trace(tmp_path: Path) -> None:
 
 def test_a_ledger_with_orders_is_the_one(tmp_path: Path) -> None:
     """The ordinary case, in which no snapshot is read."""
-    write(tmp_path / "snapshots", payments=[payment()])
+    write(tmp_path / "snapshots", orders=[order()], payments=[payment()])
     with opened(tmp_path) as ledger:
         ledger.start_batch("batch", "file.csv")
         put_rows(ledger, [plan("A-1")])
@@ -87,12 +89,12 @@ def test_a_restored_ledger_is_meant(tmp_path: Path) -> None:
     opened(tmp_path).close()
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     restore(url, backup(url, tmp_path / "b.db", NOW), now=NOW, by="ann")
-    write(tmp_path / "snapshots", payments=[payment()])
+    write(tmp_path / "snapshots", orders=[order()], payments=[payment()])
     begin(tmp_path)
 
 
 def test_moving_the_traces_away_begins_anew(tmp_path: Path) -> None:
     """The remedy of the message."""
-    write(tmp_path / "snapshots", payments=[payment()])
+    write(tmp_path / "snapshots", orders=[order()], payments=[payment()])
     (tmp_path / "snapshots").rename(tmp_path / "old-snapshots")
     begin(tmp_path)

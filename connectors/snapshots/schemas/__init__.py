@@ -16,6 +16,7 @@ from connectors.snapshots.schemas.orders import ORDER_LINES, ORDERS, OUTCOMES, P
 from connectors.snapshots.schemas.parcels import SHIPMENT_ITEMS, SHIPMENTS, TRACKING_EVENTS
 from connectors.snapshots.schemas.reconciliation import RECONCILIATION
 from connectors.snapshots.schemas.refunds import REFUND_EVENTS, REFUNDS
+from connectors.snapshots.schemas.rejected import REJECTED_ROWS
 from connectors.snapshots.schemas.requests import CANDIDATES, REQUESTS
 from connectors.snapshots.schemas.tables import ENVELOPE, Table
 
@@ -53,5 +54,6 @@ TABLES: Mapping[str, Table] = {
         CANDIDATES,
         RECONCILIATION,
         LANDED_COSTS,
+        REJECTED_ROWS,
     )
 }

@@ -50,7 +50,7 @@ def write(
 
 def write_old(root: Path) -> None:
     write(
-        root, orders=[order("A-1", paid_minor=0), order("A-2", paid_minor=0)], payments=[payment("A-0", amount_minor=1)]
+        root, orders=[order("A-1", paid_minor=0), order("A-2", paid_minor=0)], payments=[payment("A-1", amount_minor=1)]
     )
 
 

@@ -1,0 +1,161 @@
+"""What a row of a table must keep to: rules over columns, asked of many rows at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+
+import pyarrow as pa
+from pyarrow import compute as pc
+
+from connectors.snapshots.schemas import TABLES
+from connectors.snapshots.schemas.tables import Table
+from domain.after_sale import RefundKind, RefundState
+from domain.findings import FindingKind
+from domain.marketplace import Marketplace
+from domain.service_orders import TraceStatus
+from domain.states import OrderState
+
+MARKETPLACE = "marketplace"
+LEAST = {"quantity": 1, "min_quantity": 1, "stock": 0}
+MONEY = re.compile(r"minor units of `(\w+)`")
+TOLD_AS_SEEN = ("reconciliation",)
+"""Tables of findings: an amount that can't be is just what they are to tell."""
+STATES: Mapping[str, Iterable[str]] = {
+    "orders.state": OrderState,
+    "outcomes.state": OrderState,
+    "outcomes.outcome": (*OrderState, "done"),
+    "refunds.state": RefundState,
+    "refunds.kind": RefundKind,
+    "tracking_events.status": TraceStatus,
+    "reconciliation.kind": (*FindingKind, "run"),
+    "reconciliation.marketplace": (*Marketplace, ""),
+}
+ORDER = (("order_ref",), ("orders",))
+PLAN = (("order_ref",), ("requests", "orders"))
+REFERENCES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "candidates": (("order_ref", "line_no"), ("requests",)),
+    "quotes": PLAN,
+    "freight_quotes": PLAN,
+    **dict.fromkeys(
+        ("order_lines", "payments", "outcomes", "shipments", "tracking_events", "refunds", "landed_costs"), ORDER
+    ),
+    "shipment_items": (("order_ref", "shipment_order_id"), ("shipments", "orders")),
+    "refund_events": (("order_ref", "refund_key"), ("refunds",)),
+}
+"""By which columns the rows of a table belong to a row of another one, and of which ones: one of them is enough."""
+
+SUMMED: Mapping[str, str] = {"orders": "paid_minor", "payments": "amount_minor", "refunds": "refunded_minor"}
+"""Of which amount of a table there is a sum in the ledger."""
+
+SEPARATOR = "\x1f"
+DIGITS = 20
+
+Row = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Something that holds for each row of a table by itself. `words` say of a row how it breaks it."""
+
+    name: str
+    columns: tuple[str, ...]
+    broken: Callable[[pa.RecordBatch], pa.BooleanArray]
+    words: Callable[[Row], str]
+
+
+@cache
+def rules_of(name: str) -> tuple[Rule, ...]:
+    """The rules of a table, made from the names and kinds of its columns."""
+    table = TABLES[name]
+    return tuple(
+        rule for field in table.schema if (kind := RULES.get(str(field.type))) for rule in kind(table, field.name)
+    )
+
+
+def _of_numbers(table: Table, name: str) -> Iterator[Rule]:
+    if name in LEAST:
+        yield _at_least(name, LEAST[name])
+    if (money := MONEY.fullmatch(table.columns[name].unit)) and table.name not in TOLD_AS_SEEN:
+        yield Rule(
+            name="amount",
+            columns=(name,),
+            broken=lambda rows: pc.less(rows[name], 0),
+            words=lambda row: f"{name} is {row[name]}, and no amount is below zero",
+        )
+        yield _has_currency(name, money[1])
+
+
+def _at_least(name: str, least: int) -> Rule:
+    return Rule(
+        name="quantity",
+        columns=(name,),
+        broken=lambda rows: pc.less(rows[name], least),
+        words=lambda row: f"{name} is {row[name]}, and must be {least} or more",
+    )
+
+
+def _has_currency(name: str, currency: str) -> Rule:
+    return Rule(
+        name="currency",
+        columns=(name, currency),
+        broken=lambda rows: pc.and_(
+            pc.not_equal(rows[name], 0), pc.equal(pc.fill_null(pc.utf8_length(rows[currency]), 0), 0)
+        ),
+        words=lambda row: f"{name} is {row[name]}, and {currency} is empty",
+    )
+
+
+def _of_texts(table: Table, name: str) -> Iterator[Rule]:
+    known = STATES.get(f"{table.name}.{name}") or (Marketplace if name == MARKETPLACE else None)
+    if known is not None:
+        words = pa.array([str(word) for word in known], pa.string())
+        yield Rule(
+            name="state",
+            columns=(name,),
+            broken=lambda rows: pc.and_(pc.is_valid(rows[name]), pc.invert(pc.is_in(rows[name], words))),
+            words=lambda row: f"{name} is {row[name]!r}, which is none of {', '.join(filter(None, map(str, known)))}",
+        )
+
+
+def _of_volume_prices(_table: Table, name: str) -> Iterator[Rule]:
+    yield Rule(
+        name="amount",
+        columns=(name,),
+        broken=partial(_has_negative_step, name),
+        words=lambda row: f"{name} has a price below zero",
+    )
+
+
+def _has_negative_step(name: str, rows: pa.RecordBatch) -> pa.BooleanArray:
+    steps, owners = pc.list_flatten(rows[name]), pc.list_parent_indices(rows[name])
+    wrong = pc.filter(owners, pc.less(pc.struct_field(steps, "price_minor"), 0))
+    if not len(wrong):
+        return pa.repeat(False, len(rows))  # noqa: FBT003
+    return pc.is_in(pa.array(range(len(rows)), owners.type), wrong)
+
+
+RULES: Mapping[str, Callable[[Table, str], Iterator[Rule]]] = {
+    "int64": _of_numbers,
+    "string": _of_texts,
+    str(TABLES["offers"].schema.field("volume_prices").type): _of_volume_prices,
+}
+
+
+def keys_of(rows: pa.RecordBatch | pa.Table, columns: Sequence[str]) -> pa.Array:
+    """One text a row for some columns together: equal where they all are, and in their order."""
+    parts = [_key_part(rows[name]) for name in columns]
+    return parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, SEPARATOR)
+
+
+def _key_part(values: pa.Array) -> pa.Array:
+    if pa.types.is_string(values.type):
+        return pc.fill_null(values, "")
+    return pc.utf8_lpad(pc.cast(pc.cast(values, pa.int64()), pa.string()), DIGITS, "0")
+
+
+def key_text(row: Row, columns: Sequence[str]) -> str:
+    """A row's key as people read it: its parts joined with commas."""
+    return ",".join("" if row.get(name) is None else str(row.get(name)) for name in columns)

@@ -1,0 +1,251 @@
+"""The look at a snapshot's files before it counts: bad rows go into `rejected_rows`, and its money is summed up."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import compute as pc
+from pyarrow import parquet
+
+from connectors.snapshots.checks import REFERENCES, SUMMED, Row, key_text, keys_of, rules_of
+from connectors.snapshots.growing import Growing
+from connectors.snapshots.manifests import SnapshotDamaged, locate, manifest_path, read_manifest
+from connectors.snapshots.references import dangling, told_by_others
+from connectors.snapshots.rows import SnapshotValueError, to_arrow
+from connectors.snapshots.schemas import ENVELOPE, TABLES
+from connectors.snapshots.schemas.rejected import REJECTED_ROWS
+from connectors.snapshots.schemas.tables import Table
+from connectors.snapshots.sums import Sums, sums_of
+from domain.rejected import NONE_REJECTED, Rejected, RejectedRow
+
+AT_ONCE = 65_536
+WHOLE_ROWS_AT_ONCE = 5_000
+LISTED = 100
+OF_A_MOMENT = ("snapshot_at", "snapshot_id")
+Faults = dict[int, list[tuple[str, str]]]
+"""The rules that a row breaks and how, by its place in its file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """A row with a value that its column can't hold: it came into no file."""
+
+    table: Table
+    row: Row
+    fault: SnapshotValueError
+
+    @property
+    def words(self) -> str:
+        """What is wrong, without a value that tells who a receiver is."""
+        column = self.fault.column
+        is_personal = self.table.columns[column].personal
+        return f"{column}: {'the column can not hold its value' if is_personal else self.fault.problem}"
+
+
+def fitting(table: Table, rows: Sequence[Row], unfit: list[Unfit]) -> pa.Table:
+    """The rows that their table can hold; the others go to `unfit`. A column that nobody knows raises."""
+    try:
+        return to_arrow(table, rows)
+    except SnapshotValueError as error:
+        if error.column not in table.columns:
+            raise
+    good: list[Row] = []
+    for row in rows:
+        try:
+            to_arrow(table, [row])
+            good.append(row)
+        except SnapshotValueError as error:
+            unfit.append(Unfit(table, row, error))
+    return to_arrow(table, good)
+
+
+@dataclass(frozen=True)
+class Staged:
+    """The files of a snapshot that does not count yet: how many rows of which tables, and what fitted into none.
+
+    A snapshot `of_a_batch` tells its orders whole: what belongs to an order has it there. Others tell what is new, and
+    that may belong to what earlier snapshots told.
+    """
+
+    root: Path
+    snapshot_id: str
+    _: KW_ONLY
+    of_a_batch: bool
+    place: Callable[[str], Path]
+    rows: Mapping[str, int]
+    unfit: Sequence[Unfit]
+    sums: dict[str, Sums] = field(default_factory=dict)
+    _owners: dict[tuple[str, tuple[str, ...]], pa.Array] = field(default_factory=dict)
+
+    def checked(self, envelope: Row) -> dict[str, int]:
+        """Take bad rows out of the files; answers how many rows each has now. Sums up all money, bad rows' as well.
+
+        A row that belongs to a rejected one stays: one fault is told once.
+        """
+        faults = {name: found for name in self.rows if (found := self._faults(TABLES[name]))}
+        if not (faults or self.unfit):
+            return dict(self.rows)
+        with Growing(self.place(REJECTED_ROWS.name), REJECTED_ROWS.schema) as file:
+            for row in self._rejected(faults):
+                file.take(to_arrow(REJECTED_ROWS, [{**envelope, **row}]))
+        left = {name: count - len(faults.get(name, ())) for name, count in self.rows.items()}
+        return {**left, REJECTED_ROWS.name: file.rows}
+
+    def _faults(self, table: Table) -> Faults:
+        faults: Faults = defaultdict(list)
+        money = [*_unfit_money(table, self.unfit)]
+        last: str | None = ""
+        start = 0
+        for rows in self._read(table, _looked_at(table)):
+            for rule in rules_of(table.name):
+                for place in pc.indices_nonzero(rule.broken(rows)).to_pylist():
+                    faults[start + place].append((rule.name, rule.words(_row(rows, place))))
+            last = _last_if_rising(keys_of(rows, table.key), last)
+            money += _money(table, rows)
+            start += len(rows)
+        if last is None:
+            self._add_doubles(table, faults)
+        if table.name in REFERENCES and start:
+            self._add_dangling(table, faults)
+        self.sums[table.name] = sums_of(money)
+        return faults
+
+    def _add_doubles(self, table: Table, faults: Faults) -> None:
+        """Rows with the key of an earlier row of the same moment."""
+        for columns in (table.key, (*table.key, *OF_A_MOMENT)):
+            keys = self._keys(table.name, columns)
+            if pc.count_distinct(keys).as_py() == len(keys):
+                return
+        seen: set[str] = set()
+        for place, key in enumerate(keys.to_pylist()):
+            if key in seen:
+                faults[place].append(("key", f"another row of this snapshot has the same {', '.join(table.key)}"))
+            seen.add(key)
+
+    def _add_dangling(self, table: Table, faults: Faults) -> None:
+        columns, owners = REFERENCES[table.name]
+        try:
+            places = dangling(self._keys(table.name, columns), self._known(columns, owners))
+        except (OSError, SnapshotDamaged):
+            return  # what they belong to may be told there
+        words = f"no row of {' or '.join(owners)} has its {', '.join(columns)}"
+        for place in places:
+            faults[place].append(("reference", words))
+
+    def _known(self, columns: tuple[str, ...], owners: tuple[str, ...]) -> Iterator[pa.Array]:
+        here = [name for name in owners if name in self.rows]
+        for name in here:
+            if (name, columns) not in self._owners:
+                self._owners[name, columns] = self._keys(name, columns)
+            yield self._owners[name, columns]
+        yield from (keys_of(_texts_of(one.row, columns), columns) for one in self.unfit if one.table.name in owners)
+        if not (self.of_a_batch and here):
+            yield from told_by_others(self.root, self.snapshot_id, owners, columns)
+
+    def _keys(self, name: str, columns: Sequence[str]) -> pa.Array:
+        parts = [keys_of(rows, columns) for rows in self._read(TABLES[name], columns)]
+        return pa.concat_arrays(parts) if parts else pa.array([], pa.string())
+
+    def _read(self, table: Table, columns: Sequence[str] | None, at_once: int = AT_ONCE) -> Iterator[pa.RecordBatch]:
+        with parquet.ParquetFile(self.place(table.name)) as file:
+            yield from (rows for rows in file.iter_batches(at_once, columns=columns) if len(rows))
+
+    def _rejected(self, faults: Mapping[str, Faults]) -> Iterator[dict[str, object]]:
+        told = [(one.table, one.row, [("value", one.words)]) for one in self.unfit]
+        numbers: Counter[tuple[str, str]] = Counter()
+        for table, row, broken in (*told, *(one for name in faults for one in self._taken_out(name, faults[name]))):
+            key = _whole_text(key_text(row, table.key))
+            numbers[table.name, key] += 1
+            yield {
+                "table_name": table.name,
+                "row_key": key,
+                "number": numbers[table.name, key],
+                "rule": broken[0][0],
+                "message": "; ".join(words for _, words in broken),
+                "order_ref": _whole_text(str(row["order_ref"])) if row.get("order_ref") else None,
+                "row": _as_json(table, row),
+                "batch_id": row.get("batch_id") if isinstance(row.get("batch_id"), str) else None,
+            }
+
+    def _taken_out(self, name: str, faults: Faults) -> Iterator[tuple[Table, Row, list[tuple[str, str]]]]:
+        """Write the file anew without its bad rows, which are the answer."""
+        table, kept, start = TABLES[name], self.place(f"{name}.kept"), 0
+        with Growing(kept, table.schema) as file:
+            for rows in self._read(table, None, WHOLE_ROWS_AT_ONCE):
+                bad = [place for place in range(len(rows)) if start + place in faults]
+                wrong = pa.array([start + place in faults for place in range(len(rows))])
+                file.take(pa.Table.from_batches([rows.filter(pc.invert(wrong))]))
+                yield from ((table, _row(rows, place), faults[start + place]) for place in bad)
+                start += len(rows)
+        os.replace(kept, self.place(name))
+
+
+def rejected_in(root: Path, snapshot_id: str) -> Rejected:
+    """What a snapshot has rejected. Raises `SnapshotDamaged`."""
+    manifest = read_manifest(manifest_path(root, snapshot_id))
+    file = next((file for file in manifest.files if file.table == REJECTED_ROWS.name), None)
+    if file is None:
+        return NONE_REJECTED
+    columns = ["table_name", "row_key", "rule", "message"]
+    with parquet.ParquetFile(locate(root, manifest, file)) as found:
+        rows = next(found.iter_batches(LISTED, columns=columns)).to_pylist()
+    return Rejected(
+        count=file.rows,
+        rows=[
+            RejectedRow(table=row["table_name"], key=row["row_key"], rule=row["rule"], message=row["message"])
+            for row in rows
+        ],
+    )
+
+
+def _looked_at(table: Table) -> list[str]:
+    """The columns that the checks of a table need."""
+    names = {name for rule in rules_of(table.name) for name in rule.columns} | {*table.key}
+    return [*names, *({SUMMED[table.name], "currency"} - names if table.name in SUMMED else ())]
+
+
+def _last_if_rising(keys: pa.Array, last: str | None) -> str | None:
+    """The last key if each is greater than the one before: so all differ, and none has to be remembered."""
+    if last is None or not last < keys[0].as_py():
+        return None
+    return keys[-1].as_py() if pc.all(pc.less(keys[:-1], keys[1:])).as_py() is not False else None
+
+
+def _money(table: Table, rows: pa.RecordBatch) -> Iterator[tuple[str, int]]:
+    if amount := SUMMED.get(table.name):
+        summed = pa.Table.from_batches([rows]).group_by("currency").aggregate([(amount, "sum")])
+        yield from zip(summed["currency"].to_pylist(), summed[f"{amount}_sum"].to_pylist(), strict=True)
+
+
+def _unfit_money(table: Table, unfit: Sequence[Unfit]) -> Iterator[tuple[str, int]]:
+    for row in (one.row for one in unfit if one.table is table and table.name in SUMMED):
+        currency, amount = row.get("currency"), row.get(SUMMED[table.name])
+        if isinstance(currency, str) and isinstance(amount, int):
+            yield currency, amount
+
+
+def _row(rows: pa.RecordBatch, place: int) -> dict[str, Any]:
+    row: dict[str, Any] = rows.slice(place, 1).to_pylist()[0]
+    return row
+
+
+def _texts_of(row: Row, columns: Sequence[str]) -> pa.Table:
+    texts = {name: pa.array([value if isinstance(value := row.get(name), str | int) else None]) for name in columns}
+    return pa.table(texts)
+
+
+def _as_json(table: Table, row: Row) -> str:
+    told = {name: value for name, value in row.items() if name not in ENVELOPE and not table.columns[name].personal}
+    return _whole_text(json.dumps(told, ensure_ascii=False, default=str))
+
+
+def _whole_text(text: str) -> str:
+    """The text without halves of characters, which no file can hold."""
+    return text.encode(errors="backslashreplace").decode()
