@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from domain.currencies import currency_code
 from domain.marketplace import Marketplace
 from flows.parameters import titled
+
+
+def a_day(text: str) -> str:
+    """A day, or empty. Raises `ValueError` for a day that there is not."""
+    return date.fromisoformat(text).isoformat() if text else ""
+
+
+def a_currency(text: str) -> str:
+    """The code of a currency, or empty. Raises `ValueError`."""
+    return currency_code(text) if text else ""
+
 
 OrderRefs = Annotated[
     list[str],
@@ -60,4 +73,34 @@ SaidBy = Annotated[
 Marketplaces = Annotated[
     list[Marketplace],
     Field(json_schema_extra=titled("Marketplaces", "Only these. None: all of them")),
+]
+SinceDay = Annotated[
+    str,
+    Field(
+        pattern=r"^(\d{4}-\d{2}-\d{2})?$",
+        json_schema_extra=titled("Paid since", "The first day, such as 2026-11-01. Empty: all orders"),
+    ),
+    AfterValidator(a_day),
+]
+BooksCurrency = Annotated[
+    str,
+    Field(
+        max_length=3,
+        json_schema_extra=titled(
+            "Currency", "Three letters, such as EUR. Another one than SOURCING_CURRENCY leaves the table as it is"
+        ),
+    ),
+    AfterValidator(a_currency),
+]
+CsvFile = Annotated[
+    str,
+    Field(
+        json_schema_extra=titled(
+            "CSV file", "Path on the machine that runs the worker. Empty: exports/ in the data folder"
+        )
+    ),
+]
+SheetFile = Annotated[
+    str,
+    Field(json_schema_extra=titled("Sheet", "The same for the XLSX file")),
 ]

@@ -20,7 +20,9 @@ from domain.landed import Books, LandedLine, landed
 from domain.money import Money
 from domain.rates import Rate
 from domain.states import OrderState
+from tasks.resources import Resources
 from tasks.retrying import reading_task
+from tasks.snapshot import write
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -214,3 +216,13 @@ def _gone(row: Row) -> Row:
     nothing = {name: None if name.startswith("landed_") else 0 for name in SCHEMA.names if name.endswith("_minor")}
     rates = {name: None for name in SCHEMA.names if "rate" in name}
     return {**row, **nothing, **rates, "freight_currency": None, "basis": "none", "problem": NOT_PAID}
+
+
+async def snapshot_costs(resources: Resources, costs: pd.DataFrame, as_of: datetime) -> str | None:
+    """Write what has moved since the table was written last; answers the snapshot's id, None where nothing has."""
+    root = resources.settings.snapshot_root
+    rows = await asyncio.to_thread(lambda: moved(costs, Snapshots(root).table(LANDED_COSTS.name)))
+    if not rows:
+        return None
+    tables = {LANDED_COSTS.name: rows}
+    return await write(resources, f"costs-{as_of:%Y%m%dT%H%M%S%f}", tables, batch_id=None, as_of=as_of)

@@ -22,6 +22,7 @@ COMMANDS = [
         "withdraw",
         "message",
         "receive",
+        "costs",
         "cart",
         "ledger",
     ],

@@ -79,7 +79,7 @@ def test_without_a_file_there_are_no_rates() -> None:
         (",ECB", "", "row 2: this row has 4 cells where the header has 5; check its separators and quotes"),
         ("0.1285", "0,1285", "row 2: this row has 6 cells where the header has 5"),
         ("source", "sauce", "row 1, column sauce: not known; the columns are from, to, rate, date, source"),
-        ("source", "sauce", "row 1, column source: this column is missing; add it"),
+        ("source", "sauce", "row 1, column source: this column is missing; add it: who gave it, such as ECB"),
         ("to,rate", "rate,rate", "row 1, column rate: this column is there more than once; keep one of them"),
         ("\nCNY,EUR,0.1285,2026-11-26,ECB", "", "row 1: the file has no rates; add one row for each"),
         ("from", "sep=,\nfrom", "begins with 'sep=,'; delete that line"),

@@ -29,7 +29,7 @@ def test_prefect_reads_the_file_with_its_own_model() -> None:
     names = [one.name for one in PrefectYamlModel.model_validate(FILE).deployments]
     assert names == [
         *("nightly", "manual", "finish-batch"),
-        *("sync-tracking", "sync-catalog", "reconcile", "after-sale", "cancel-orders"),
+        *("sync-tracking", "sync-catalog", "reconcile", "costs", "after-sale", "cancel-orders"),
     ]
 
 
@@ -54,6 +54,7 @@ def test_no_key_is_one_that_prefect_would_ignore() -> None:
         ("sync-tracking", "sync-tracking"),
         ("sync-catalog", "sync-catalog"),
         ("reconcile", "reconcile"),
+        ("costs", "costs"),
         ("after-sale", "follow-after-sale"),
         ("cancel-orders", "cancel-orders"),
     ],
@@ -79,6 +80,7 @@ def test_only_what_does_the_same_work_again_is_let_go_when_it_is_late() -> None:
     assert {name for name, limit in limits.items() if limit["collision_strategy"] == "CANCEL_NEW"} == {
         "sync-tracking",
         "reconcile",
+        "costs",
         "after-sale",
     }
 

@@ -13,6 +13,7 @@ from domain.after_sale import RefundFault
 from domain.marketplace import Marketplace
 from flows.after_sale import ask_for_refund, follow_after_sale, receive_orders
 from flows.cancel_orders import cancel_orders
+from flows.costs import costs
 from flows.reconcile import reconcile
 from flows.shown.expected_failures import ends_plainly
 from flows.sync_tracking import sync_tracking
@@ -20,6 +21,7 @@ from flows.sync_tracking import sync_tracking
 FORMS: dict[Flow[..., Any], list[str]] = {
     sync_tracking: ["Orders per step", "Calls at once"],
     reconcile: ["Days back", "Left the wallet, in yuan", "Marketplaces", "Not ours", "Your name", "Orders per step"],
+    costs: ["Paid since", "Currency", "CSV file", "Sheet"],
     cancel_orders: ["Orders", "Reason"],
     follow_after_sale: ["Orders per step"],
     receive_orders: ["Orders"],
@@ -67,6 +69,10 @@ def test_every_field_of_a_form_says_what_it_is(flow: Flow[..., Any], titles: lis
         (reconcile, {"wallet_out_cny": "a lot"}),
         (reconcile, {"marketplaces": ["ebay"]}),
         (reconcile, {"not_ours": ["ebay:1"]}),
+        (costs, {"since": "last week"}),
+        (costs, {"since": "2026-11-31"}),
+        (costs, {"currency": "EURO"}),
+        (costs, {"currency": "XQQ"}),
         (cancel_orders, {"order_refs": []}),
         (sync_tracking, {"chunk_size": 2000}),
         (ask_for_refund, {"order_ref": "A-1", "kind": "gift", "reason": "1"}),

@@ -1,0 +1,36 @@
+"""The commands that look at what came of it: costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.failures import explained
+from cli.options import Json
+
+app = typer.Typer()
+
+
+@app.command()
+@explained
+def costs(
+    *,
+    since: Annotated[str, typer.Option(metavar="DAY", help="Only orders paid on this day or later: 2026-11-01.")] = "",
+    currency: Annotated[str, typer.Option(metavar="CODE", help="Instead of SOURCING_CURRENCY, for this look.")] = "",
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Instead of exports/ in the data folder.")] = None,
+    xlsx: Annotated[Path | None, typer.Option(metavar="FILE", help="The same for the sheet.")] = None,
+    json: Json = False,
+) -> None:
+    """What every paid order cost in all, line by line: goods, postage, fees, freight, less what came back."""
+    from cli.costs import run_costs
+
+    code = run_costs(
+        since=since,
+        currency=currency,
+        csv=str(csv.absolute()) if csv else "",
+        xlsx=str(xlsx.absolute()) if xlsx else "",
+        as_json=json,
+    )
+    raise typer.Exit(code)

@@ -1,0 +1,167 @@
+"""What a run of `costs` came to, order by order and batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from domain.money import Money
+from domain.wording import number_of
+
+CostRow = dict[str, Any]
+"""A row of the table `landed_costs`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCost:
+    """One order: what was paid for the goods less what came back, freight, and all of it in the books' currency.
+
+    `landed` is None, and `problem` says why, where no sum could be made; `freight` where there is none or is not known.
+    """
+
+    order_ref: str
+    batch_id: str
+    lines: int
+    goods: Money
+    freight: Money | None
+    landed: Money | None
+    problem: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "order_ref": self.order_ref,
+            "batch_id": self.batch_id or None,
+            "lines": self.lines,
+            "goods_minor": self.goods.minor,
+            "currency": self.goods.currency,
+            "freight_minor": self.freight.minor if self.freight else 0,
+            "freight_currency": self.freight.currency if self.freight else None,
+            "landed_minor": self.landed.minor if self.landed else None,
+            "problem": self.problem or None,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostSum:
+    """What the orders of a batch come to, by currency; `landed` counts those that have a sum, `open` those without."""
+
+    batch_id: str
+    orders: int
+    goods: tuple[Money, ...]
+    freight: tuple[Money, ...]
+    landed: Money | None
+    open: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "batch_id": self.batch_id or None,
+            "orders": self.orders,
+            "goods_minor": {sum_.currency: sum_.minor for sum_ in self.goods},
+            "freight_minor": {sum_.currency: sum_.minor for sum_ in self.freight},
+            "landed_minor": self.landed.minor if self.landed else None,
+            "without_sum": self.open,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostReport:
+    """The orders, their sums by batch, and where they were written. `notes` say what was not written, and why."""
+
+    currency: str
+    since: str
+    orders: Sequence[OrderCost]
+    notes: Sequence[str]
+    csv: str | None
+    xlsx: str | None
+    snapshot_id: str | None
+    snapshot_root: str
+
+    @property
+    def sums(self) -> list[CostSum]:
+        """Batch by batch, as they come first among the orders."""
+        batches: dict[str, list[OrderCost]] = {}
+        for order in self.orders:
+            batches.setdefault(order.batch_id, []).append(order)
+        return [sum_of(batch, orders, self.currency) for batch, orders in batches.items()]
+
+    @property
+    def problems(self) -> dict[str, list[str]]:
+        """The orders without a sum, by the reason."""
+        found: dict[str, list[str]] = {}
+        for order in self.orders:
+            if order.problem:
+                found.setdefault(order.problem, []).append(order.order_ref)
+        return found
+
+    @property
+    def all_fine(self) -> bool:
+        """Whether each order has a sum, and all files were written."""
+        return not self.notes and not self.problems
+
+    @property
+    def summary(self) -> str:
+        """The run in one line."""
+        whole = sum_of("", self.orders, self.currency)
+        cost = f"{number_of(whole.orders, 'paid order')}" + (f": {whole.landed}" if whole.landed else "")
+        return f"{cost}, {number_of(whole.open, 'order')} without a sum" if whole.open else cost
+
+    def to_json(self) -> dict[str, Any]:
+        """The report that `sourcing costs --json` prints; amounts in minor units."""
+        return {
+            "currency": self.currency or None,
+            "since": self.since or None,
+            "orders": [order.to_json() for order in self.orders],
+            "sums": [batch.to_json() for batch in self.sums],
+            "notes": list(self.notes),
+            "csv": self.csv,
+            "xlsx": self.xlsx,
+            "snapshot_id": self.snapshot_id,
+            "snapshot_root": self.snapshot_root,
+        }
+
+
+def sum_of(batch_id: str, orders: Sequence[OrderCost], currency: str) -> CostSum:
+    """What these orders come to."""
+    sums = [order.landed.minor for order in orders if order.landed]
+    return CostSum(
+        batch_id=batch_id,
+        orders=len(orders),
+        goods=_by_currency(order.goods for order in orders),
+        freight=_by_currency(order.freight for order in orders),
+        landed=Money(sum(sums), currency) if sums else None,
+        open=len(orders) - len(sums),
+    )
+
+
+def _by_currency(amounts: Iterable[Money | None]) -> tuple[Money, ...]:
+    sums: dict[str, Money] = {}
+    for amount in amounts:
+        if amount is not None:
+            sums[amount.currency] = sums.get(amount.currency, Money(0, amount.currency)) + amount
+    return tuple(sums[currency] for currency in sorted(sums))
+
+
+def orders_of(rows: Iterable[CostRow]) -> list[OrderCost]:
+    """The orders of the table's rows."""
+    lines: dict[str, list[CostRow]] = {}
+    for row in rows:
+        lines.setdefault(row["order_ref"], []).append(row)
+    return [_order(ref, own) for ref, own in lines.items()]
+
+
+def _order(ref: str, lines: Sequence[CostRow]) -> OrderCost:
+    first = lines[0]
+    taken = sum(row["goods_minor"] + row["postage_minor"] + row["surcharge_minor"] for row in lines)
+    off = sum(row["discount_minor"] + row["refunded_minor"] for row in lines)
+    freight = Money(sum(row["freight_minor"] for row in lines), first["freight_currency"] or "CNY")
+    has_sum = all(row["landed_minor"] is not None for row in lines)
+    return OrderCost(
+        order_ref=ref,
+        batch_id=first["batch_id"] or "",
+        lines=len(lines),
+        goods=Money(taken - off, first["currency"]),
+        freight=freight if first["freight_currency"] else None,
+        landed=Money(sum(row["landed_minor"] for row in lines), first["landed_currency"]) if has_sum else None,
+        problem=first["problem"] or "",
+    )

@@ -1,0 +1,127 @@
+"""What every paid order cost: computed, kept in the table `landed_costs`, written for the books, and told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
+
+from connectors.cost_files import MOST_SHEET_ROWS, write_csv, write_xlsx
+from connectors.snapshots.rows import records
+from domain.cost_report import CostReport, orders_of
+from domain.landed import Books
+from domain.money import Money
+from domain.wording import some
+from flows.shown.artifacts import plain
+from flows.shown.expected_failures import run_logger
+from flows.shown.progress import rename_run, shown
+from tasks.landed_cost import cost_of_all, snapshot_costs
+from tasks.resources import Resources
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_ROWS = 500  # a table artifact is for eyes
+MOST_TOLD = 50
+
+
+@dataclass(frozen=True, slots=True)
+class CostFiles:
+    """Where the files for the books go; empty is the data folder."""
+
+    csv: str = ""
+    xlsx: str = ""
+
+    def paths(self, folder: Path, name: str) -> tuple[Path, Path]:
+        """The two files. `name` keeps apart what is in another currency, or of other days."""
+        return Path(self.csv or folder / f"{name}.csv"), Path(self.xlsx or folder / f"{name}.xlsx")
+
+
+async def cost(resources: Resources, books: Books, since: str, files: CostFiles) -> CostReport:
+    """Compute all orders, since parcels are shared; tell and write those that were paid on the day `since` or later.
+
+    In another currency than the settings' the table is left as it is: a look does not change the books.
+    """
+    settings = resources.settings
+    as_of = resources.clock()  # a moment before the tables are read
+    everything = await cost_of_all(settings.snapshot_root, books, settings.timezone, books.currency or "no currency")
+    is_kept = books.currency == (settings.currency or books.currency)
+    snapshot_id = await snapshot_costs(resources, everything, as_of) if is_kept else None
+    costs = everything[(everything["paid_on"] >= since).fillna(value=True)] if since else everything
+    name = "-".join(["landed-costs", *filter(None, [books.currency, since and f"since-{since}"])])
+    csv, xlsx = files.paths(settings.data_dir / "exports", name)
+    notes = await asyncio.to_thread(_write, costs, csv, xlsx)
+    return CostReport(
+        currency=books.currency,
+        since=since,
+        orders=orders_of(records(costs)),
+        notes=notes,
+        csv=str(csv),
+        xlsx=None if notes else str(xlsx),
+        snapshot_id=snapshot_id,
+        snapshot_root=str(settings.snapshot_root),
+    )
+
+
+def _write(costs: pd.DataFrame, csv: Path, xlsx: Path) -> list[str]:
+    write_csv(csv, costs)
+    if len(costs) > MOST_SHEET_ROWS:
+        return [f"{len(costs):,} lines are more than a sheet of Excel has: give --since, or use the CSV"]
+    write_xlsx(xlsx, costs)
+    return []
+
+
+async def tell(report: CostReport) -> None:
+    """Log what needs a look, and show the sums in the Prefect UI."""
+    for why, refs in list(report.problems.items())[:MOST_TOLD]:
+        run_logger().warning("No sum for %s: %s", some(refs), why)
+    for note in report.notes:
+        run_logger().warning("%s", note)
+    run_logger().info("%s", report.summary)
+    await shown("the costs", _show(report))
+
+
+async def _show(report: CostReport) -> None:
+    rows = [
+        {
+            "order": order.order_ref,
+            "batch": order.batch_id,
+            "lines": order.lines,
+            "goods, postage, fees": str(order.goods),
+            "freight": str(order.freight or ""),
+            "in all": str(order.landed or ""),
+            "no sum, since": order.problem,
+        }
+        for order in sorted(report.orders, key=lambda order: not order.problem)[:MOST_ROWS]
+    ]
+    await acreate_table_artifact(key="costs", table=rows, description=report.summary)
+    await acreate_markdown_artifact(key="costs-summary", markdown=markdown(report), description=report.summary)
+    await rename_run(f"costs: {report.summary}")
+
+
+def markdown(report: CostReport) -> str:
+    """Sums by batch, what has none, and where the files lie."""
+    sums = "".join(
+        f"| {one.batch_id} | {one.orders:,} | {_lines(one.goods)} | {_lines(one.freight)} | {one.landed or ''} "
+        f"| {one.open or ''} |\n"
+        for one in report.sums
+    )
+    open_ = [f"- {some(refs)}: {plain(why)}" for why, refs in list(report.problems.items())[:MOST_TOLD]]
+    files = [f"- `{path}`" for path in (report.csv, report.xlsx) if path]
+    return "\n\n".join(
+        [
+            f"# What orders cost{f' since {report.since}' if report.since else ''}",
+            "| batch | orders | goods, postage, fees | freight | in all | without a sum |\n|---|--:|--:|--:|--:|--:|\n"
+            + sums,
+            *(["## No sum\n\n" + "\n".join(open_)] if open_ else []),
+            "## For the books\n\n" + "\n".join(files),
+        ]
+    )
+
+
+def _lines(amounts: Iterable[Money]) -> str:
+    return "<br>".join(map(str, amounts))
