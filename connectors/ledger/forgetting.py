@@ -21,9 +21,10 @@ from domain.effects import Action, EffectStatus
 from domain.forgetting import PARTS, Receiver, Standing, Traces
 from domain.states import OrderState
 
-WORDS = frozenset(
-    ("request", "quote", "freight_quote", "shipment", "refund", "reason", "answer", "question", "description", "place")
-)
+FREE = ("description", "place")
+"""What carriers and sellers write as they like, also who signed: emptied, and taken down empty from then on."""
+
+WORDS = frozenset(("request", "quote", "freight_quote", "shipment", "refund", "reason", "answer", "question", *FREE))
 """The columns, of whatever table, that may speak of an order's receiver."""
 
 NO_LONGER = timedelta(microseconds=1)
@@ -150,6 +151,10 @@ def _strike_table(connection: Connection, table: Table, order_ref: str, traces: 
 
 
 def _struck(column: str, value: Any, traces: Traces) -> Any:
+    if column in FREE:
+        return ""
+    if column == "refund":
+        value = {**value, "description": ""}
     return struck_request(value) if column == "request" else _without(value, traces)
 
 

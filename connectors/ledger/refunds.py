@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Select, func, select
 
 from connectors.ledger.codec import from_json, to_json
+from connectors.ledger.forgetting import forgotten_in
 from connectors.ledger.moving import change_order
 from connectors.ledger.order_facts import Facts
 from connectors.ledger.records import OrderChange
@@ -67,6 +68,8 @@ class RefundRows(Rows):
             change_order(self._ledger, connection, change)
             if not rows:
                 return 0
+            if forgotten_in(connection, [refund.order_ref]):
+                rows = [{**row, "description": ""} for row in rows]
             statement = self._ledger.insert(refund_events).values(rows).on_conflict_do_nothing()
             return len(connection.execute(statement.returning(refund_events.c.sequence)).all())
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
 
+from connectors.ledger.forgetting import forgotten_in
 from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import tracking_events
 from connectors.ledger.transactions import Rows
@@ -22,11 +24,14 @@ class TrackingRows(Rows):
     def add(self, order_ref: str, events: Sequence[TrackingEvent]) -> int:
         """Record those of an order's events that are new, numbered as they come; answers how many.
 
-        A scan has no id: number, time, status and words make it the same (contract 2.3).
+        A scan has no id: number, time, status and words make it the same (contract 2.3). Of an order whose receiver was
+        forgotten words and place are not taken down: they may name who signed.
         """
         if not events:
             return 0
         with self._ledger.transaction() as connection:
+            if forgotten_in(connection, [order_ref]):
+                events = [replace(event, description="", place="") for event in events]
             known = connection.execute(select(tracking_events).where(tracking_events.c.order_ref == order_ref)).all()
             seen = {(row.tracking_number, row.occurred_at, row.status, row.description) for row in known}
             last = Counter(row.tracking_number for row in known)

@@ -20,6 +20,7 @@ from connectors.ledger.store import Ledger
 from connectors.ledger.verify import verify
 from domain.effects import EffectStatus
 from domain.forgetting import Traces
+from domain.service_orders import TrackingEvent
 from domain.states import OrderState
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents, plan
@@ -190,6 +191,18 @@ def test_one_that_the_ledger_never_knew_is_not_taken_up_again(ledger: Ledger) ->
     ledger.forgotten.strike("A-9", TRACES, by="ann")
     put(ledger, "A-9")
     assert ledger.orders(["A-9"]) == {}
+
+
+def test_what_carriers_and_sellers_write_later_is_not_taken_down(ledger: Ledger) -> None:
+    """A scan that is known is known again without its words, and a new one comes without them."""
+    bought(ledger, "A-1")
+    at = ledger.clock()
+    signed = TrackingEvent(tracking_number="S", occurred_at=at, status="SIGN", description=SAID, place="Xenopolis")
+    assert ledger.tracking.add("A-1", [signed]) == 1
+    ledger.forgotten.strike("A-1", TRACES, by="ann")
+    later = replace(signed, occurred_at=at + LEASE)
+    assert ledger.tracking.add("A-1", [signed, later]) == 1
+    assert {(row["description"], row["place"]) for row in ledger.tracking.listed()} == {("", "")}
 
 
 def test_until_it_is_finished_the_ledger_says_what_to_look_for(ledger: Ledger) -> None:
