@@ -61,7 +61,7 @@ def write_snapshot(
     """
     _check_arguments(snapshot_id, written_at)
     envelope: dict[str, object] = {"snapshot_id": snapshot_id, "batch_id": batch_id, "snapshot_at": written_at}
-    place = partial(_staged, root, snapshot_id)
+    place = partial(staged_path, root, snapshot_id)
     unfit: list[Unfit] = []
     arrow = partial(_arrow, unfit, envelope)
     if isinstance(tables, Mapping):
@@ -74,18 +74,26 @@ def write_snapshot(
         rows = staged.checked(envelope)
         if agreement:
             agreement(staged.sums)
-        files = tuple(_finished(place(name), snapshot_id, date, name, count) for name, count in rows.items())
+        files = tuple(finished(place(name), snapshot_id, date, name, count) for name, count in rows.items())
         manifest = Manifest(
             snapshot_id=snapshot_id, batch_id=batch_id, date=date, written_at=written_at.astimezone(UTC), files=files
         )
-        _keep_replaced(root, manifest)
-        for file in files:
-            move(_staged(root, snapshot_id, file.table), root / file.path)
-        sync(root)
-        reach(BEFORE_MANIFEST, snapshot_id)
-        _commit(root, manifest)
-        _clean(root, manifest)
+        put_in_place(root, manifest, files)
     return manifest
+
+
+def put_in_place(root: Path, manifest: Manifest, files: Iterable[SnapshotFile]) -> None:
+    """Make a snapshot of staged `files`, and of those that it has already: the old one counts until this one does.
+
+    Within `exclusive(root / WORK)`.
+    """
+    _keep_replaced(root, manifest)
+    for file in files:
+        move(staged_path(root, manifest.snapshot_id, file.table), root / file.path)
+    sync(root)
+    reach(BEFORE_MANIFEST, manifest.snapshot_id)
+    _commit(root, manifest)
+    _clean(root, manifest)
 
 
 @contextmanager
@@ -125,7 +133,8 @@ def _table(name: str) -> Table:
     return TABLES[name]
 
 
-def _staged(root: Path, snapshot_id: str, name: str) -> Path:
+def staged_path(root: Path, snapshot_id: str, name: str) -> Path:
+    """Where a table's new file waits to be put in its place."""
     return root / WORK / snapshot_id / f"{name}.new"
 
 
@@ -169,7 +178,8 @@ def _write_slices(
     return {name: file.rows for name, file in files.items()}
 
 
-def _finished(path: Path, snapshot_id: str, date: date, name: str, rows: int) -> SnapshotFile:
+def finished(path: Path, snapshot_id: str, date: date, name: str, rows: int) -> SnapshotFile:
+    """What the manifest says of a staged file that is written."""
     sync(path)
     with path.open("rb") as written:
         digest = file_digest(written, "sha256").hexdigest()
@@ -199,7 +209,7 @@ def _keep_replaced(root: Path, new: Manifest) -> None:
 
 
 def _commit(root: Path, manifest: Manifest) -> None:
-    staged = _staged(root, manifest.snapshot_id, "manifest")
+    staged = staged_path(root, manifest.snapshot_id, "manifest")
     staged.parent.mkdir(parents=True, exist_ok=True)
     staged.write_bytes(manifest.to_json())
     sync(staged)

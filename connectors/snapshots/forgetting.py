@@ -1,0 +1,198 @@
+"""Strikes a receiver from snapshots: each is whole before and after, with the id and the time that it had."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from hashlib import file_digest
+from pathlib import Path
+from shutil import rmtree
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import parquet
+
+from connectors.snapshots.durable import exclusive, move
+from connectors.snapshots.growing import Growing
+from connectors.snapshots.manifests import (
+    WORK,
+    Manifest,
+    SnapshotDamaged,
+    SnapshotFile,
+    aside_path,
+    list_snapshots,
+    locate,
+    manifest_path,
+    read_manifest,
+)
+from connectors.snapshots.schemas import TABLES
+from connectors.snapshots.writer import finished, put_in_place, staged_path
+from domain.forgetting import PARTS, Receiver, Traces
+
+ORDER = "order_ref"
+REQUESTS = "requests"
+COLUMN_OF = {part: f"receiver_{part}" if part in ("name", "phone", "email") else part for part in PARTS}
+"""The columns of `requests`, by the part of the receiver that each has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What the table of requests says: the receivers of one order, and the orders of others by their receiver."""
+
+    receivers: tuple[Receiver, ...]
+    others: Mapping[str, Receiver]
+
+
+def receivers_in(root: Path, order_ref: str, telling: frozenset[str] = frozenset()) -> Named:
+    """Every receiver that any snapshot has of an order, and other orders of which a part is one of these texts.
+
+    Raises `SnapshotDamaged`.
+    """
+    own: dict[str, Receiver] = {}
+    others: dict[str, Receiver] = {}
+    columns = [ORDER, *COLUMN_OF.values()]
+    for manifest in list_snapshots(root):
+        for file in manifest.files:
+            if file.table == REQUESTS and file.rows:
+                table = parquet.read_table(locate(root, manifest, file), columns=columns, partitioning=None)
+                for row in table.to_pylist():
+                    told = {part: row[column] or "" for part, column in COLUMN_OF.items()}
+                    if row[ORDER] == order_ref:
+                        own[repr(told)] = told
+                    elif telling & set(told.values()):
+                        others[row[ORDER]] = told
+    return Named(tuple(own.values()), others)
+
+
+def strike_snapshots(root: Path, order_ref: str, traces: Traces) -> list[str]:
+    """Strike a receiver from every row of an order in all snapshots, and from what a crash left; answers which.
+
+    Each snapshot is rewritten as the writer does it: readers see the old one or the new one. Raises `SnapshotError`.
+    """
+    if not root.is_dir():
+        return []
+    struck = [
+        manifest.snapshot_id for manifest in list_snapshots(root) if _rewritten(root, manifest, order_ref, traces)
+    ]
+    _sweep(root, order_ref)
+    return struck
+
+
+def _rewritten(root: Path, manifest: Manifest, order_ref: str, traces: Traces) -> bool:
+    """Whether any file of a snapshot had something to strike, and has it no more."""
+    if not any(_tells(root, manifest, file, order_ref) for file in manifest.files):
+        return False
+    with exclusive(root / WORK):  # a run may have replaced it since
+        path = manifest_path(root, manifest.snapshot_id)
+        if not path.exists():
+            return False
+        manifest = read_manifest(path)
+        _settle(root, manifest)
+        telling = [file for file in manifest.files if _tells(root, manifest, file, order_ref)]
+        struck = {file.table: _strike_file(root, manifest, file, order_ref, traces) for file in telling}
+        changed = {table: new for table, new in struck.items() if new}
+        if changed:
+            files = tuple(changed.get(file.table, file) for file in manifest.files)
+            put_in_place(root, replace(manifest, files=files), changed.values())
+    return bool(changed)
+
+
+def _settle(root: Path, manifest: Manifest) -> None:
+    """Bring back what the manifest means, where a writer that died has put another file in its place."""
+    for file in manifest.files:
+        aside = aside_path(root, manifest.snapshot_id, file)
+        if aside.exists() and not _is_in_place(root, file):
+            move(aside, root / file.path)
+
+
+def _tells(root: Path, manifest: Manifest, file: SnapshotFile, order_ref: str) -> bool:
+    """Whether a file has rows of the order; its own statistics say so of most."""
+    known = TABLES.get(file.table)
+    if not file.rows or (known and ORDER not in known.columns):
+        return False
+    try:
+        return _has_rows_of(locate(root, manifest, file), order_ref)
+    except SnapshotDamaged:
+        if manifest_path(root, manifest.snapshot_id).exists():
+            raise
+        return False  # deleted meanwhile
+
+
+def _has_rows_of(path: Path, order_ref: str) -> bool:
+    try:
+        file = parquet.ParquetFile(path)
+        if ORDER not in file.schema_arrow.names:
+            return False
+        return any(
+            pc.any(pc.equal(file.read_row_group(number, columns=[ORDER])[ORDER], order_ref)).as_py()
+            for number in range(file.num_row_groups)
+        )
+    except (OSError, pa.ArrowInvalid):
+        return False  # not whole: nobody reads it
+
+
+def _strike_file(
+    root: Path, manifest: Manifest, file: SnapshotFile, order_ref: str, traces: Traces
+) -> SnapshotFile | None:
+    """Write the file anew beside the others, in the schema that it has; None where there is nothing to strike."""
+    source = parquet.ParquetFile(locate(root, manifest, file))
+    place, is_changed = staged_path(root, manifest.snapshot_id, file.table), False
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with Growing(place, source.schema_arrow) as written:
+        for number in range(source.num_row_groups):
+            group = source.read_row_group(number)
+            new = struck_rows(group, file.table, order_ref, traces)
+            is_changed = is_changed or not new.equals(group)
+            written.write(new)
+    if not is_changed:
+        place.unlink()
+        return None
+    fresh = finished(place, manifest.snapshot_id, manifest.date, file.table, written.rows)
+    return replace(fresh, path=file.path, schema_version=file.schema_version)
+
+
+def struck_rows(rows: pa.Table, table: str, order_ref: str, traces: Traces) -> pa.Table:
+    """The rows of a table with those of one order struck: what is personal is empty, other words name nobody."""
+    mine = pc.equal(rows[ORDER], order_ref)
+    for column, field in enumerate(rows.schema):
+        if (strike := _strike(table, field, traces)) is not None:
+            old = rows.column(column).to_pylist()
+            new = [strike(value) if of_order else value for value, of_order in zip(old, mine.to_pylist(), strict=True)]
+            rows = rows.set_column(column, field, pa.array(new, field.type))
+    return rows
+
+
+def _strike(table: str, field: pa.Field, traces: Traces) -> Callable[[object], object] | None:
+    """What becomes of a value in a column; None where nothing can stand that names somebody."""
+    known = TABLES[table].columns.get(field.name) if table in TABLES else None
+    if known is not None and known.personal:
+        return lambda value: None if value is None else "" if isinstance(value, str) else []
+    if known is None or field.name in (*TABLES[table].key, "snapshot_id", "batch_id"):
+        return None
+    if pa.types.is_string(field.type):
+        return lambda value: traces.struck(value) if isinstance(value, str) else value
+    if field.type == pa.list_(pa.string()):
+        return lambda value: [traces.struck(one) for one in value] if isinstance(value, list) else value
+    return None
+
+
+def _sweep(root: Path, order_ref: str) -> None:
+    """Delete what writers that died have left: files that no manifest names, and those of `_work`."""
+    with exclusive(root / WORK):
+        manifests = list_snapshots(root)
+        for manifest in manifests:
+            _settle(root, manifest)
+        for left in (root / WORK).glob("[!.]*"):
+            rmtree(left, ignore_errors=True)
+        named = {root / file.path for manifest in manifests for file in manifest.files}
+        for path in root.glob("*/date=*/*.parquet"):
+            if path not in named and _has_rows_of(path, order_ref):
+                path.unlink(missing_ok=True)
+
+
+def _is_in_place(root: Path, file: SnapshotFile) -> bool:
+    try:
+        with (root / file.path).open("rb") as content:
+            return file_digest(content, "sha256").hexdigest() == file.sha256
+    except OSError:
+        return False

@@ -1,0 +1,158 @@
+"""A receiver is struck from all snapshots, and each is whole at every moment of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import date, timedelta
+from itertools import count
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from connectors.snapshots import Snapshots, list_snapshots, verify_snapshot
+from connectors.snapshots.forgetting import receivers_in, strike_snapshots
+from domain.forgetting import Traces
+from tests.connectors.snapshots.sample import AT, DAY, order, write
+from tests.connectors.snapshots.test_crashes import REPOSITORY, Killed, killed_at
+
+WHO = {"name": "王小明", "phone": "5085550199", "email": "q@zylber.example", "city": "Xenopolis", "zip": "97999"}
+TRACES = Traces.of([{**WHO, "address": "77 Quixote Lane", "state": "Oregonia"}])
+PARTS = ("王小明", "5085550199", "zylber", "Xenopolis", "97999", "Quixote", "Oregonia")
+OTHER_DAY = date(2026, 1, 5)
+
+
+def request(order_ref: str, **changes: object) -> dict[str, object]:
+    line = {"order_ref": order_ref, "line_no": 1, "file_row": 2, "marketplace": "1688", "item": "1", "quantity": 1}
+    told = {"receiver_name": WHO["name"], "receiver_phone": WHO["phone"], "receiver_email": WHO["email"]}
+    place = {"country": "US", "state": "Oregonia", "city": "Xenopolis", "zip": "97999", "address": "77 Quixote Lane"}
+    return line | {"max_unit_price_minor": 1} | told | place | {"note": "for 王小明"} | changes
+
+
+def ann(order_ref: str) -> dict[str, object]:
+    named = {"receiver_name": "Ann", "receiver_phone": "1", "receiver_email": "", "note": ""}
+    return request(order_ref, **named, state="", city="Berlin", zip="10115", address="Elm 1")
+
+
+def scan(**changes: object) -> dict[str, object]:
+    row = {"order_ref": "A-1", "tracking_number": "T", "sequence": 1, "occurred_at": AT, "status": "SIGN"}
+    return row | {"description": "Signed by 王小明", "place": "Xenopolis"} | changes
+
+
+def write_all(root: Path) -> None:
+    """Three snapshots: two know the order, of different days, and one does not."""
+    orders = [order("A-1", reason="held: 王小明 of Xenopolis"), order("A-2")]
+    write(root, orders=orders, requests=[request("A-1"), ann("A-2")])
+    write(root, "tracking-1", day=OTHER_DAY, at=AT + timedelta(days=3), tracking_events=[scan()])
+    write(root, "others", orders=[order("A-3")], requests=[ann("A-3")])
+
+
+def told(root: Path) -> str:
+    """All that stands in any Parquet file below the root, also in those that no manifest names."""
+    files = [path for path in root.rglob("*") if path.suffix in (".parquet", ".new")]
+    return repr([pq.read_table(path, partitioning=None).to_pylist() for path in files])
+
+
+def test_every_snapshot_is_struck_and_says_all_else_as_before(tmp_path: Path) -> None:
+    """Ids, times and other orders stay; a snapshot without the order is not touched."""
+    write_all(tmp_path)
+    before = {one.snapshot_id: one for one in list_snapshots(tmp_path)}
+    assert strike_snapshots(tmp_path, "A-1", TRACES) == ["batch-1", "tracking-1"]
+    assert not [part for part in PARTS if part in told(tmp_path)]
+    after = {one.snapshot_id: verify_snapshot(tmp_path, one.snapshot_id) for one in list_snapshots(tmp_path)}
+    assert after["others"] == before["others"]
+    assert [(one.date, one.written_at, one.batch_id) for one in after.values()] == [
+        (one.date, one.written_at, one.batch_id) for one in before.values()
+    ]
+    requests = Snapshots(tmp_path).table("requests").set_index("order_ref")
+    assert requests.loc["A-1", ["receiver_name", "country", "zip", "item"]].to_list() == ["", "US", "", "1"]
+    assert requests.loc["A-2", ["receiver_name", "city"]].to_list() == ["Ann", "Berlin"]
+    orders = Snapshots(tmp_path).table("orders").set_index("order_ref")
+    assert orders.loc["A-1", ["reason", "paid_minor"]].to_list() == ["held: [forgotten] of [forgotten]", 1990]
+    assert strike_snapshots(tmp_path, "A-1", TRACES) == []
+
+
+def test_what_the_snapshots_know_of_a_receiver(tmp_path: Path) -> None:
+    """Every address that an order ever had, and who else has a part of it."""
+    write_all(tmp_path)
+    write(tmp_path, "older", at=AT - timedelta(days=9), requests=[request("A-1", city="Yonder"), request("A-7")])
+    named = receivers_in(tmp_path, "A-1", TRACES.telling)
+    assert {one["city"] for one in named.receivers} == {"Xenopolis", "Yonder"}
+    assert list(named.others) == ["A-7"]
+
+
+def test_a_file_of_an_older_schema_keeps_its_schema(tmp_path: Path) -> None:
+    """It is rewritten in the columns that it has."""
+    write_all(tmp_path)
+    path = tmp_path / f"requests/date={DAY}/batch-1.parquet"
+    (before,) = [one for one in list_snapshots(tmp_path) if one.snapshot_id == "batch-1"]
+    schema = pq.read_schema(path)
+    strike_snapshots(tmp_path, "A-1", TRACES)
+    assert pq.read_schema(path).equals(schema, check_metadata=True)
+    (after,) = [one for one in list_snapshots(tmp_path) if one.snapshot_id == "batch-1"]
+    assert [one.schema_version for one in after.files] == [one.schema_version for one in before.files]
+
+
+def dies(root: Path, step: int) -> bool:
+    try:
+        with killed_at(step):
+            strike_snapshots(root, "A-1", TRACES)
+    except Killed:
+        return True
+    return False
+
+
+def test_a_strike_that_dies_anywhere_leaves_whole_snapshots_and_the_second_finishes(tmp_path: Path) -> None:
+    """Before every fifth of all renames, links, syncs and removals."""
+    for step in count(0, 5):
+        root = tmp_path / str(step)
+        write_all(root)
+        survived = not dies(root, step)
+        assert [verify_snapshot(root, one.snapshot_id) for one in list_snapshots(root)]
+        assert len(Snapshots(root).table("requests")) == 3
+        strike_snapshots(root, "A-1", TRACES)
+        assert not [part for part in PARTS if part in told(root)]
+        assert not list((root / "_work").glob("[!.]*"))
+        assert [verify_snapshot(root, one.snapshot_id) for one in list_snapshots(root)]
+        if survived:
+            assert step > 20
+            break
+
+
+@pytest.mark.parametrize("first_had_it", [True, False])
+def test_a_run_that_died_while_it_replaced_a_snapshot_hides_nothing(tmp_path: Path, *, first_had_it: bool) -> None:
+    """What it had put in place, staged or kept aside goes too, and the snapshot that counted still does."""
+    for step in count(0, 3):
+        root = tmp_path / str(step)
+        write(root, orders=[order("A-2")], requests=[request("A-1") if first_had_it else ann("A-2")])
+        try:
+            with killed_at(step):
+                write(root, orders=[order("A-1"), order("A-2")], requests=[request("A-1"), ann("A-2")])
+        except Killed:
+            strike_snapshots(root, "A-1", TRACES)
+            assert not [part for part in PARTS if part in told(root)]
+            assert [verify_snapshot(root, one.snapshot_id) for one in list_snapshots(root)]
+            continue
+        break
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from connectors.snapshots.forgetting import strike_snapshots
+from tests.connectors.snapshots.test_forgetting import TRACES
+strike_snapshots(Path(sys.argv[1]), "A-1", TRACES)
+"""
+
+
+def test_a_killed_process_leaves_readable_snapshots(tmp_path: Path) -> None:
+    """A real `kill -9` between the files and the manifest."""
+    write_all(tmp_path)
+    armed = {**os.environ, "SOURCING_CRASH_AT": "before-manifest"}
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
+    assert subprocess.run(command, cwd=REPOSITORY, env=armed, check=False).returncode == -9
+    assert Snapshots(tmp_path).table("requests").set_index("order_ref").loc["A-1", "receiver_name"] == "王小明"
+    strike_snapshots(tmp_path, "A-1", TRACES)
+    assert not [part for part in PARTS if part in told(tmp_path)]
