@@ -41,6 +41,7 @@ from tasks.reconcile import (
 from tasks.reconciliation_rows import reconciliation_rows
 from tasks.resources import Resources
 from tasks.snapshot import orders_now, write
+from tasks.snapshot_sums import LedgerSums
 
 # An unpaid order closes after a day: what was paid since a moment was ordered no more than this before it.
 PAYABLE_FOR = timedelta(hours=25)
@@ -106,8 +107,11 @@ class Reconciliation:
         )
         rows = reconciliation_rows(findings, since=self.since, summary=summary_of(report))
         as_of = self.resources.clock()
+        sums = LedgerSums(self.resources, changed, ("orders",))
         tables = {"reconciliation": rows, **orders_now(self.resources, changed)}
-        await write(self.resources, report.snapshot_id, tables, batch_id=None, as_of=as_of, begun=self.now)
+        await write(
+            self.resources, report.snapshot_id, tables, batch_id=None, as_of=as_of, begun=self.now, agreement=sums
+        )
         return report
 
     async def _settle(self) -> list[str]:

@@ -23,6 +23,7 @@ from pydantic import PrivateAttr
 
 from connectors.ledger.engine import LedgerUnusable
 from connectors.settings import MissingSetting
+from connectors.snapshots.sums import SnapshotSumsDiffer
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from connectors.xportcn.gate import impatient
 from tasks.resources import Resources
@@ -177,4 +178,4 @@ def reading_task(name: str, run_name: str) -> Callable[[Callable[P, R]], Task[P,
 async def _is_passing(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     """True unless a person must act first."""
     failure = await state.aresult(raise_on_failure=False)
-    return not isinstance(failure, Misconfigured | MissingSetting | LedgerUnusable)
+    return not isinstance(failure, Misconfigured | MissingSetting | LedgerUnusable | SnapshotSumsDiffer)

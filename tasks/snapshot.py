@@ -8,10 +8,13 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar, Union
 
+from prefect.context import FlowRunContext
+
 from connectors.ledger.facts import state_of_all
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.slices import slices
 from connectors.ledger.store import Ledger
+from connectors.snapshots.sums import Agreement
 from connectors.snapshots.writer import write_snapshot
 from domain.plan import PlannedOrder
 from tasks.opaque import opaque
@@ -19,6 +22,7 @@ from tasks.resources import Resources
 from tasks.retrying import reading_task
 from tasks.search import with_matches
 from tasks.snapshot_rows import Row, order_tables, plan_tables
+from tasks.snapshot_sums import LedgerSums
 
 T = TypeVar("T")
 Tables = Union[Mapping[str, Sequence[Row]], "Slices"]
@@ -28,8 +32,7 @@ ORDERS_A_PART = 100
 ALWAYS_TOLD = ("orders", "outcomes")
 
 
-@reading_task("snapshot", "snapshot {snapshot_id}")
-async def _write(
+async def _put(
     resources: Resources,
     snapshot_id: str,
     tables: Tables,
@@ -37,6 +40,7 @@ async def _write(
     batch_id: str | None,
     as_of: datetime,
     begun: datetime,
+    agreement: Agreement | None = None,
 ) -> None:
     await asyncio.to_thread(
         write_snapshot,
@@ -46,7 +50,11 @@ async def _write(
         tables,
         batch_id=batch_id,
         written_at=as_of,
+        agreement=agreement,
     )
+
+
+_write = reading_task("snapshot", "snapshot {snapshot_id}")(_put)
 
 
 async def write(
@@ -57,15 +65,22 @@ async def write(
     batch_id: str | None,
     as_of: datetime,
     begun: datetime | None = None,
+    agreement: Agreement | None = None,
 ) -> str:
     """Write or replace one snapshot; answers its id. `begun` gives the date folder, the same one for a rerun.
+
+    Rows that can't be right go into `rejected_rows`. Raises `SnapshotSumsDiffer` where `agreement` does: nothing is
+    written then.
 
     The newest row counts, by `as_of`. A run that was slow or stopped between reading and writing must not hide what
     another has written: `as_of` is a moment before the rows were read, or one after which they are read once more.
     """
     resources.ledger.ground.require_places()  # a folder that went away would be made anew, without what was in it
     unwalked = opaque(tables) if isinstance(tables, Mapping) else tables
-    await _write(resources, snapshot_id, unwalked, batch_id=batch_id, as_of=as_of, begun=begun or as_of)
+    put = _write if FlowRunContext.get() else _put  # outside a run Prefect would start a server for it
+    await put(
+        resources, snapshot_id, unwalked, batch_id=batch_id, as_of=as_of, begun=begun or as_of, agreement=agreement
+    )
     return snapshot_id
 
 
@@ -99,7 +114,9 @@ async def snapshot_orders(
     now = await asyncio.to_thread(look)
     for _ in range(MOST_WRITES):
         tables = Slices(partial(_batch_tables, resources.ledger, now[0]))
-        await write(resources, batch_id, tables, batch_id=batch_id, as_of=resources.clock(), begun=begun)
+        sums = LedgerSums(resources, now[0], ("orders", "payments"), now[1])
+        as_of = resources.clock()
+        await write(resources, batch_id, tables, batch_id=batch_id, as_of=as_of, begun=begun, agreement=sums)
         told, now = now, await asyncio.to_thread(look)
         if told == now:
             break
@@ -155,7 +172,11 @@ async def snapshot_plan(resources: Resources, batch_id: str, plans: Sequence[Pla
 async def snapshot_tracking(resources: Resources, before: Mapping[str, OrderRecord], events: Sequence[Row]) -> str:
     """Orders that moved, as they were `before`, and events that are new."""
     now = resources.clock()
+    heard_of = {event["order_ref"] for event in events} - before.keys()  # booked and scanned since this run began
+    before = {**before, **resources.ledger.orders(heard_of)}
+    sums = LedgerSums(resources, before, ("orders",))
     known = ("order_ref", "tracking_number", "sequence", "occurred_at", "status", "description", "place")
     rows = [{column: event[column] for column in known} for event in events]
     tables = {**orders_now(resources, before), "tracking_events": rows}
-    return await write(resources, f"tracking-{now:%Y%m%dT%H%M%S%f}", tables, batch_id=None, as_of=now)
+    snapshot_id = f"tracking-{now:%Y%m%dT%H%M%S%f}"
+    return await write(resources, snapshot_id, tables, batch_id=None, as_of=now, agreement=sums)

@@ -9,6 +9,7 @@ from domain.after_sale import Refund
 from tasks.resources import Resources
 from tasks.snapshot import orders_now, write
 from tasks.snapshot_rows import Row
+from tasks.snapshot_sums import LedgerSums
 
 EVENT_COLUMNS = ("order_ref", "sequence", "refund_id", "occurred_at", "status", "role", "description")
 
@@ -16,15 +17,17 @@ EVENT_COLUMNS = ("order_ref", "sequence", "refund_id", "occurred_at", "status", 
 async def snapshot_refunds(resources: Resources, before: Mapping[str, OrderRecord]) -> str:
     """Orders that were so `before` the run, as they stand, with all their refunds and events; answers its id."""
     now, order_refs = resources.clock(), list(before)
+    sums = LedgerSums(resources, order_refs, ("orders", "refunds"))
+    events = resources.ledger.refunds.events(order_refs=order_refs)  # before the refunds: none of them is missing then
     tables: dict[str, list[Row]] = {
         **orders_now(resources, before),
         "refunds": [refund_row(refund) for refund in resources.ledger.refunds.of_orders(order_refs)],
         "refund_events": [
-            {"refund_key": event["key"], **{column: event[column] for column in EVENT_COLUMNS}}
-            for event in resources.ledger.refunds.events(order_refs=order_refs)
+            {"refund_key": event["key"], **{column: event[column] for column in EVENT_COLUMNS}} for event in events
         ],
     }
-    return await write(resources, f"after-sale-{now:%Y%m%dT%H%M%S%f}", tables, batch_id=None, as_of=now)
+    snapshot_id = f"after-sale-{now:%Y%m%dT%H%M%S%f}"
+    return await write(resources, snapshot_id, tables, batch_id=None, as_of=now, agreement=sums)
 
 
 def refund_row(refund: Refund) -> Row:

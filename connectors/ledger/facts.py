@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import JSON, select
+from sqlalchemy import JSON, func, select
 
 from connectors.ledger.many import one_of
 from connectors.ledger.records import EffectRecord
-from connectors.ledger.schema import effects, orders
+from connectors.ledger.schema import effects, orders, refunds
 from connectors.ledger.slices import slices
 from connectors.ledger.transactions import Transactions
 from domain.effects import OPEN
@@ -41,6 +42,16 @@ _SMALL = (
     .where(one_of(orders.c.order_ref, "refs"))
     .order_by(orders.c.order_ref)
 )
+_PAID = (
+    select(orders.c.currency, func.sum(orders.c.paid_minor).label("minor"))
+    .where(one_of(orders.c.order_ref, "refs"))
+    .group_by(orders.c.currency)
+)
+_REFUNDED = (
+    select(refunds.c.currency, func.sum(refunds.c.refunded_minor).label("minor"))
+    .where(one_of(refunds.c.order_ref, "refs"))
+    .group_by(refunds.c.currency)
+)
 
 
 def every_order(ledger: Transactions) -> list[LedgerOrder]:
@@ -63,6 +74,17 @@ def state_of_all(ledger: Transactions, order_refs: Iterable[str]) -> tuple[str, 
             told.update(repr(row).encode())
             batches.add(row["batch_id"])
     return told.hexdigest(), batches
+
+
+def money_of(ledger: Transactions, order_refs: Iterable[str]) -> dict[str, dict[str, int]]:
+    """What these orders cost, as sums by currency: what was paid as `orders` and `payments`, what came as `refunds`."""
+    paid, refunded = Counter[str](), Counter[str]()
+    for some in slices(order_refs, LARGE_SLICE):
+        for total, statement in ((paid, _PAID), (refunded, _REFUNDED)):
+            for row in ledger.rows(statement, {"refs": some}):
+                total[row["currency"]] += int(row["minor"] or 0)
+    sums = {currency: minor for currency, minor in paid.items() if minor}
+    return {"orders": sums, "payments": sums, "refunds": {name: minor for name, minor in refunded.items() if minor}}
 
 
 def _order(row: Mapping[str, Any]) -> LedgerOrder:

@@ -31,7 +31,6 @@ from domain.states import OrderState
 from flows.reconcile_reporting import ReconciliationReport, artifact_rows, markdown, summary_of
 from flows.reconciliation import Reconciliation, said_of
 from tasks import reconcile as reading
-from tasks import snapshot
 from tasks.resources import Resources
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.domain.facts import NOW, theirs, theirs_unpaid
@@ -109,7 +108,6 @@ class World:
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """An empty ledger, empty marketplaces, and no Prefect around it."""
     monkeypatch.setattr(flows.reconciliation, "list_orders", reading.list_orders.fn)
-    monkeypatch.setattr(snapshot, "_write", snapshot._write.fn)
     shelves = {marketplace: Shelf() for marketplace in Marketplace}
     with (
         SendLog(tmp_path / "sends") as log,

@@ -1,0 +1,46 @@
+"""Whether a snapshot tells the money that the ledger has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from connectors.ledger.facts import money_of, state_of_all
+from connectors.snapshots.sums import SnapshotSumsDiffer, Sums
+from domain.money import Money
+from tasks.resources import Resources
+
+
+class LedgerSums:
+    """What the orders of a snapshot cost by the ledger, to be made before their rows are read.
+
+    The sums are compared while the ledger is as it was then: what moved meanwhile is told by whoever moved it, and a
+    batch that moved is written again. A plain class: Prefect must not walk it.
+    """
+
+    def __init__(
+        self, resources: Resources, order_refs: Iterable[str], tables: Sequence[str], state: str | None = None
+    ) -> None:
+        self._resources = resources
+        self._refs = list(order_refs)
+        self._tables = tables
+        self._state = state or self._now()
+
+    def __call__(self, told: Mapping[str, Sums]) -> None:
+        """Raises `SnapshotSumsDiffer`."""
+        known = money_of(self._resources.ledger, self._refs)
+        wrong = [table for table in self._tables if told.get(table, {}) != known[table]]
+        if wrong and self._now() == self._state:
+            sums = "; ".join(f"{table}: {_words(told.get(table, {}))}, not {_words(known[table])}" for table in wrong)
+            raise SnapshotSumsDiffer(
+                f"a snapshot for {self._resources.settings.snapshot_root} adds up to other sums than the ledger "
+                f"{self._resources.ledger.shown}, and was not written ({sums}). Nothing is lost: the ledger has "
+                "everything, and the snapshots before still count. Look at it with `sourcing ledger verify` and "
+                "`sourcing reconcile`, mend what they find or report it, then run again or `sourcing snapshot rebuild`"
+            )
+
+    def _now(self) -> str:
+        return state_of_all(self._resources.ledger, self._refs)[0]
+
+
+def _words(sums: Sums) -> str:
+    return " and ".join(str(Money(minor, currency)) for currency, minor in sorted(sums.items())) or "nothing"
