@@ -1,4 +1,4 @@
-"""The commands that look at what came of it: costs."""
+"""The commands that look at what came of it: costs, report."""
 
 from __future__ import annotations
 
@@ -34,3 +34,19 @@ def costs(
         as_json=json,
     )
     raise typer.Exit(code)
+
+
+@app.command()
+@explained
+def report(
+    batch: Annotated[str, typer.Argument(help="Of this batch; without it of everything.")] = "",
+    *,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write it with charts, as one page that needs no network.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show states, spend, savings, freight, landed cost, times, and what waits for you."""
+    from cli.report import show_report
+
+    raise typer.Exit(show_report(batch, html, as_json=json))

@@ -95,7 +95,8 @@ def _settings_root() -> Path:
 def _frame(table: pa.Table) -> pd.DataFrame:
     import pandas as pd
 
-    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
+    whole = table if table.num_rows else table.schema.empty_table()  # pandas can't merge columns without a chunk
+    frame: pd.DataFrame = whole.to_pandas(types_mapper=pd.ArrowDtype)
     return frame
 
 

@@ -23,11 +23,12 @@ COMMANDS = [
         "message",
         "receive",
         "costs",
+        "report",
         "cart",
         "ledger",
     ],
 ]
-HEAVY = ["prefect", "pandas", "duckdb", "pyarrow", "sqlalchemy", "httpx", "aiohttp", "openpyxl"]
+HEAVY = ["prefect", "pandas", "duckdb", "pyarrow", "sqlalchemy", "httpx", "aiohttp", "openpyxl", "matplotlib"]
 LOADED_BY_HELP = """
 import json, sys
 from typer.testing import CliRunner

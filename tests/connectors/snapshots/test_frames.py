@@ -53,6 +53,7 @@ def test_a_table_without_a_snapshot_is_an_empty_frame_of_its_types(tmp_path: Pat
     frame = Snapshots(tmp_path / "not there yet").table("orders", columns=["order_ref", "paid_minor"])
     assert frame.dtypes.astype(str).to_dict() == {"order_ref": "string[pyarrow]", "paid_minor": "int64[pyarrow]"}
     assert len(frame) == 0
+    assert len(frame.merge(frame, on="order_ref")) == 0
 
 
 def test_as_of_a_time_or_a_snapshot(tmp_path: Path) -> None:

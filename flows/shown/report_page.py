@@ -1,0 +1,85 @@
+"""A report as one HTML file that needs no network and runs no script."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import partial
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+from flows.shown.report_charts import charts
+from flows.shown.report_sections import ALL, NUMBERS, Row, Section, heading, moment, sections, totals
+from tasks.report_figures import Figures
+
+LONG = ("waiting", "orders")
+"""Tables whose rows are cards on a phone, where the columns `ASIDE` share a line."""
+ASIDE = ("state", "orders", "since", "marketplace", "paid", "freight")
+SHOWN_OF_LONG = 8
+
+
+def page(told: Figures, timezone: str) -> str:
+    """The whole file. Every word of others is escaped; the same figures make the same bytes."""
+    drawn = charts(told)
+    return Template(files("flows.shown").joinpath("report.html").read_text(encoding="utf-8")).substitute(
+        title=escape(heading(told)),
+        moment=escape(moment(told, timezone)),
+        totals="\n".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in totals(told)),
+        sections="\n".join(_section(part, drawn.get(part.key, [])) for part in sections(told, timezone)),
+    )
+
+
+def _section(part: Section, drawn: Sequence[str]) -> str:
+    words = "".join(f"<p>{escape(sentence)}</p>" for sentence in part.words)
+    whole = f"<p>{escape(part.whole)}</p>" if part.whole else ""
+    charts = f"<div>{''.join(drawn)}</div>" if drawn else ""
+    title = f'<h2 id="{part.key}">{escape(part.title)}</h2>'
+    beside = f'<div class="beside{" two" if drawn else ""}">{charts}<div>{_tables(part)}{whole}</div></div>'
+    return f'<section aria-labelledby="{part.key}">{title}{words}{beside}</section>'
+
+
+def _tables(part: Section) -> str:
+    """The table; of a long one the first rows, and the others behind a line that opens them."""
+    shown = SHOWN_OF_LONG if part.key in LONG else len(part.rows)
+    rest = part.rows[shown:]
+    more = f"<details><summary>{len(rest):,} more</summary>{_table(part, rest)}</details>" if rest else ""
+    return _table(part, part.rows[:shown]) + more
+
+
+def _table(part: Section, rows: Sequence[Row]) -> str:
+    if not rows:
+        return ""
+    head = "".join(f"<th{_kind(name)} scope=col>{escape(name)}</th>" for name in part.columns)
+    body = "\n".join(map(partial(_row, part), rows))
+    kind = "long" if part.key in LONG else "short"
+    table = f'<table class="{kind}"><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table>'
+    return f'<div class="scroll" tabindex="0" role="region" aria-labelledby="{part.key}">{table}</div>'
+
+
+def _row(part: Section, row: Row) -> str:
+    cells = "".join(_cell(part, name, text) for name, text in zip(part.columns, row, strict=True))
+    return f"<tr{' class=all' if row[0] == ALL else ''}>{cells}</tr>"
+
+
+def _cell(part: Section, name: str, text: str) -> str:
+    named = f' data-name="{name}"' if part.key in LONG and name in ASIDE else ""
+    return f"<td{_kind(name)}{named}>{escape(text)}</td>"
+
+
+def _kind(name: str) -> str:
+    kinds = [kind for kind, names in (("number", NUMBERS), ("aside", ASIDE)) if name in names]
+    return f' class="{" ".join(kinds)}"' if kinds else ""
+
+
+def write_page(told: Figures, timezone: str, file: Path) -> None:
+    """Write the page whole or not at all; folders that are missing are made. Raises `OSError`."""
+    content = page(told, timezone)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    fresh = file.with_name(f".{file.name}.{os.getpid()}.new")
+    try:
+        fresh.write_text(content, encoding="utf-8")
+        fresh.replace(file)
+    finally:
+        fresh.unlink(missing_ok=True)

@@ -1,0 +1,401 @@
+"""The figures of a report in words and tables, as terminal, Prefect and page show them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from domain.money import Money
+from domain.states import OrderState
+from domain.wording import number_of, some
+from tasks.report_figures import COSTS, LESS, MOST_LISTED, NEEDS_A_PERSON, Figures
+
+Row = Sequence[str]
+
+NUMBERS = {
+    *("orders", "came so far", "there now", "paid", "limit", "saved", "of the limit", "freight", "an order", "share"),
+    *(
+        "goods",
+        "postage",
+        "surcharge",
+        "less",
+        "landed",
+        "freight share",
+        "usual",
+        "nine of ten within",
+        "slowest",
+        "asked back",
+        "came back",
+    ),
+}
+"""Columns that stand to the right."""
+ALL = "all"
+REMEDIES = {
+    OrderState.UNKNOWN: "run the same file again 17 minutes after the call; where the reason asks, sourcing resolve",
+    OrderState.HELD: "do what the reason says, then run the same file again",
+    OrderState.REFUSED: "change the line or drop it, then run the file again",
+}
+TODO = "Each with its command: sourcing todo"
+LONGEST_TITLE = 80
+MOST_PROBLEMS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """One part of a report: a table, what is to be said above it, and the `key` of its chart.
+
+    `whole` says what shows the rows that are left out. `on_paper` are parts too long for a terminal.
+    """
+
+    key: str
+    title: str
+    columns: Row = ()
+    rows: Sequence[Row] = ()
+    words: Sequence[str] = ()
+    whole: str = ""
+    on_paper: bool = False
+
+
+def sections(told: Figures, timezone: str) -> list[Section]:
+    """The parts of a report that have anything to say; times are of this zone."""
+    parts = (
+        _standing(told),
+        _waiting(told, timezone),
+        _spend(told),
+        _days(told),
+        _limits(told),
+        _freight(told),
+        _carriers(told),
+        _landed(told),
+        _refunds(told),
+        _stages(told),
+        _listed(told),
+    )
+    return [part for part in parts if part.rows or part.words]
+
+
+def heading(told: Figures) -> str:
+    return f"Batch {told.batch}" if told.batch else "All orders"
+
+
+def moment(told: Figures, timezone: str) -> str:
+    """As of when the newest row tells."""
+    return (
+        f"as of {clock(told.as_of, timezone)} {timezone}" if told.as_of else "nothing is there yet: sourcing run FILE"
+    )
+
+
+def clock(at: datetime, timezone: str) -> str:
+    return f"{at.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M}"
+
+
+def totals(told: Figures) -> list[tuple[str, str]]:
+    """The few figures to begin with, each with its name; of money one a currency."""
+    waits = int(told.waiting["orders"].sum())
+    delivered = _there(told, OrderState.DELIVERED)
+    return [
+        ("orders", f"{told.orders:,}"),
+        ("wait for you", f"{waits:,}"),
+        ("delivered", f"{delivered:,}"),
+        *_money("paid", told.spend, "currency", "paid_minor"),
+        *_money("below your limits", told.limits, "currency", "saved_minor"),
+        *_money("freight abroad", told.freight, "freight_currency", "freight_minor"),
+        *_money("landed cost", told.landed, "currency", "landed_minor"),
+        *_money("came back", told.refunds, "currency", "refunded_minor"),
+    ]
+
+
+def _money(name: str, frame: pd.DataFrame, currency: str, column: str) -> list[tuple[str, str]]:
+    sums = frame.groupby(currency)[column].sum()
+    return [(name, amount(minor, key)) for key, minor in sums.items() if minor]
+
+
+def amount(minor: Any, currency: Any) -> str:
+    return str(Money(int(minor), str(currency)))
+
+
+def _there(told: Figures, state: str) -> int:
+    return int(told.standing.loc[told.standing["state"] == state, "orders"].sum())
+
+
+def _standing(told: Figures) -> Section:
+    reached = {str(row["state"]): int(row["orders"]) for row in records(told.reached)}
+    now = {str(row["state"]): int(row["orders"]) for row in records(told.standing)}
+    rows = [
+        (_words(state), f"{reached[state]:,}" if state in reached else "", f"{now.get(state, 0):,}")
+        for state in dict.fromkeys([*reached, *now])
+    ]
+    plan_only = f"Nothing was bought yet: a plan of {number_of(told.lines_asked, 'line')}."
+    return Section(
+        key="standing",
+        title="Where the orders stand",
+        columns=("state", "came so far", "there now"),
+        rows=rows if told.orders else [],
+        words=[] if told.orders or not told.lines_asked else [plan_only],
+    )
+
+
+def _waiting(told: Figures, timezone: str) -> Section:
+    rows = [
+        (
+            _named(row["order_refs"], row["orders"]),
+            str(row["state"]),
+            f"{row['orders']:,}",
+            ". ".join(filter(None, (row["reason"], row["question"]))),
+            "" if pd.isna(row["since"]) else clock(row["since"], timezone),
+        )
+        for row in records(told.waiting)
+    ]
+    states = [state for state in NEEDS_A_PERSON if _there(told, state)]
+    return Section(
+        key="waiting",
+        title="What waits for you",
+        columns=("which", "state", "orders", "reason and remedy", "since"),
+        rows=rows[:MOST_LISTED],
+        words=[*(f"{state}: {REMEDIES[state]}." for state in states), *([TODO] if rows else [])],
+        whole=_whole(len(rows), "reasons", "order_ref, state, reason", told, "state in ('held', 'refused', 'unknown')"),
+    )
+
+
+def _spend(told: Figures) -> Section:
+    rows = [
+        (row["marketplace"], f"{row['orders']:,}", amount(row["paid_minor"], row["currency"]))
+        for row in with_totals(told.spend, ["currency"], ["marketplace"])
+    ]
+    return Section(key="spend", title="What was paid", columns=("marketplace", "orders", "paid"), rows=rows)
+
+
+def _days(told: Figures) -> Section:
+    """Day by day, when there is more than one; the newest first."""
+    spend = told.spend.sort_values(["day", "currency", "marketplace"], ascending=[False, True, True])
+    several = spend["day"].nunique() > 1
+    rows = [
+        (
+            row["day"] or "not known",
+            row["marketplace"],
+            f"{row['orders']:,}",
+            amount(row["paid_minor"], row["currency"]),
+        )
+        for row in records(spend)
+    ]
+    return Section(
+        key="days",
+        title="Paid day by day",
+        columns=("day", "marketplace", "orders", "paid"),
+        rows=rows[:MOST_LISTED] if several else [],
+        whole=_rest(len(rows), "days and marketplaces", "sourcing report --json"),
+        on_paper=True,
+    )
+
+
+def _limits(told: Figures) -> Section:
+    rows = [
+        (
+            row["marketplace"],
+            f"{row['orders']:,}",
+            *(amount(row[column], row["currency"]) for column in ("limit_minor", "paid_minor", "saved_minor")),
+            percent(row["saved_minor"], row["limit_minor"]),
+        )
+        for row in with_totals(told.limits, ["currency"], ["marketplace"])
+    ]
+    without = f"{number_of(told.not_compared, 'paid order')} not compared: no limit on each line, in the same currency."
+    return Section(
+        key="limits",
+        title="Your limits, and what the goods cost",
+        columns=("marketplace", "orders", "limit", "paid", "saved", "of the limit"),
+        rows=rows,
+        words=[without] if told.not_compared else [],
+    )
+
+
+def _freight(told: Figures) -> Section:
+    rows = [
+        (
+            row["marketplace"],
+            f"{row['orders']:,}",
+            amount(row["freight_minor"], row["freight_currency"]),
+            amount(round(row["freight_minor"] / row["orders"]), row["freight_currency"]),
+            _share(row),
+        )
+        for row in with_totals(told.freight, ["currency", "freight_currency"], ["marketplace"])
+    ]
+    unknown = f"{number_of(told.freight_unknown, 'booked order')} without a known freight: the service did not tell it."
+    return Section(
+        key="freight",
+        title="Freight abroad",
+        columns=("marketplace", "orders", "freight", "an order", "share"),
+        rows=rows,
+        words=[unknown] if told.freight_unknown else [],
+    )
+
+
+def _share(row: dict[str, Any]) -> str:
+    """The part of freight in the whole; where freight has a currency of its own, how much of it comes on 100 paid."""
+    if not row["paid_minor"]:
+        return ""
+    if row["currency"] == row["freight_currency"]:
+        return percent(row["freight_minor"], row["freight_minor"] + row["paid_minor"])
+    return f"{on_hundred(row)} on {amount(Money.parse(100, row['currency']).minor, row['currency'])}"
+
+
+def on_hundred(row: dict[str, Any]) -> str:
+    """`36.49 USD`: the freight that comes on 100 yuan of goods and postage."""
+    paid = Money(int(row["paid_minor"]), row["currency"]).major
+    return amount(round(int(row["freight_minor"]) * 100 / paid), row["freight_currency"])
+
+
+def _carriers(told: Figures) -> Section:
+    rows = [
+        (row["company"], row["service"], f"{row['orders']:,}", amount(row["freight_minor"], row["currency"]))
+        for row in records(told.carriers)
+    ]
+    return Section(
+        key="carriers",
+        title="By carrier",
+        columns=("carrier", "service", "orders", "freight"),
+        rows=rows[:MOST_LISTED],
+        whole=_rest(len(rows), "services", "sourcing report --json"),
+        on_paper=True,
+    )
+
+
+def _landed(told: Figures) -> Section:
+    rows = [
+        (
+            row["marketplace"],
+            f"{row['orders']:,}",
+            *(amount(row[part], row["currency"]) for part in COSTS),
+            amount(-sum(row[part] for part in LESS), row["currency"]),
+            amount(row["landed_minor"], row["currency"]),
+            percent(row["landed_freight_minor"], row["landed_minor"]),
+        )
+        for row in with_totals(told.landed, ["currency"], ["marketplace"])
+    ]
+    problems = [
+        f"{number_of(row['orders'], 'order')} without a sum: {row['problem']}." for row in records(told.unsummed)
+    ]
+    missing = (
+        f"{number_of(told.not_costed, 'paid order')} not worked out yet: sourcing costs, with your exchange rates."
+    )
+    return Section(
+        key="landed",
+        title="Landed cost",
+        columns=(
+            "marketplace",
+            "orders",
+            "goods",
+            "postage",
+            "surcharge",
+            "freight",
+            "less",
+            "landed",
+            "freight share",
+        ),
+        rows=rows,
+        words=[*problems[:MOST_PROBLEMS], *([missing] if told.not_costed else [])],
+    )
+
+
+def _refunds(told: Figures) -> Section:
+    rows = [
+        (
+            _words(row["state"]),
+            f"{row['refunds']:,}",
+            *(amount(row[c], row["currency"]) for c in ("asked_minor", "refunded_minor")),
+        )
+        for row in records(told.refunds)
+    ]
+    columns = ("refund", "orders", "asked back", "came back")
+    return Section(key="refunds", title="Money asked back", columns=columns, rows=rows)
+
+
+def _stages(told: Figures) -> Section:
+    rows = [
+        (stage(row), f"{row['orders']:,}", *(took(row[column]) for column in ("median_s", "most_s", "slowest_s")))
+        for row in records(told.stages)
+    ]
+    columns = ("from, to", "orders", "usual", "nine of ten within", "slowest")
+    return Section(key="stages", title="How long it took", columns=columns, rows=rows)
+
+
+def _listed(told: Figures) -> Section:
+    rows = [
+        (
+            row["order_ref"],
+            row["marketplace"],
+            _words(row["state"]),
+            _title(row),
+            amount(row["paid_minor"], row["currency"]) if row["paid_minor"] else "",
+            amount(row["freight_minor"], row["freight_currency"]) if isinstance(row["freight_currency"], str) else "",
+        )
+        for row in records(told.listed)
+    ]
+    return Section(
+        key="orders",
+        title="The orders",
+        columns=("order", "marketplace", "state", "what", "paid", "freight"),
+        rows=rows,
+        whole=_whole(told.orders, "orders", "*", told),
+        on_paper=True,
+    )
+
+
+def _title(row: dict[str, Any]) -> str:
+    title = row["title"] if len(row["title"]) <= LONGEST_TITLE else f"{row['title'][: LONGEST_TITLE - 1]}…"
+    return title + (f" and {number_of(row['lines'] - 1, 'further line')}" if row["lines"] > 1 else "")
+
+
+def _named(refs: Sequence[str], count: int) -> str:
+    more = count - len(refs)
+    return some(refs, len(refs)) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _whole(count: int, things: str, columns: str, told: Figures, which: str = "") -> str:
+    conditions = " and ".join(filter(None, (f"batch_id = '{told.batch}'" if told.batch else "", which)))
+    query = f"select {columns} from orders" + (f" where {conditions}" if conditions else "")
+    return _rest(count, things, f'sourcing sql "{query}"')
+
+
+def _rest(count: int, things: str, command: str) -> str:
+    more = count - MOST_LISTED
+    return f"and {more:,} more {things}: see all with {command}" if more > 0 else ""
+
+
+def with_totals(frame: pd.DataFrame, currencies: list[str], keys: list[str]) -> Iterator[dict[str, Any]]:
+    """Rows summed by their keys, and after those of each currency (or pair of them) one for all of it."""
+    numbers = [name for name in frame.columns if frame[name].dtype == "int64"]
+    for _, one in frame.groupby(currencies):
+        rows = records(one.groupby([*currencies, *keys])[numbers].sum().reset_index())
+        yield from rows
+        if len(rows) > 1:
+            yield {**rows[0], **{name: int(one[name].sum()) for name in numbers}, keys[0]: ALL}
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    rows: Iterable[dict[Any, Any]] = frame.to_dict("records")
+    return [dict(row) for row in rows]
+
+
+def percent(part: int, whole: int) -> str:
+    return f"{part * 100 / whole:.1f} %" if whole else ""
+
+
+def stage(row: dict[str, Any]) -> str:
+    return f"{_words(row['start'])} → {_words(row['end'])}"
+
+
+def took(seconds: int) -> str:
+    """`40 s`, `35 min`, `17.6 h`, `3.8 d`."""
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}" if unit != "min" else f"{seconds // size} min"
+    return f"{seconds} s"
+
+
+def _words(state: str) -> str:
+    return str(state).replace("_", " ")

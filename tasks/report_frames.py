@@ -1,0 +1,50 @@
+"""Reading what a report is made of: only the columns and rows that it needs."""
+
+from __future__ import annotations
+
+from pyarrow import compute
+
+from connectors.snapshots import Snapshots
+from tasks.report_figures import COSTS, LESS, Frames
+
+COLUMNS = {
+    "requests": ["order_ref", "quantity", "max_unit_price_minor", "currency", "snapshot_at"],
+    "order_lines": ["order_ref", "line_no", "title", "amount_minor"],
+    "payments": ["order_ref", "marketplace", "amount_minor", "currency", "paid_at"],
+    "shipments": ["order_ref", "company"],
+    "tracking_events": ["order_ref", "tracking_number", "occurred_at", "status"],
+    "outcomes": ["order_ref", "question"],
+    "refunds": ["order_ref", "state", "currency", "asked_minor", "refunded_minor"],
+    "landed_costs": ["order_ref", "marketplace", "landed_currency", *COSTS, *LESS, "landed_minor", "problem"],
+}
+
+
+class UnknownBatch(Exception):
+    """No snapshot has an order or a plan of this batch; the message names those that there are."""
+
+
+def report_frames(snapshots: Snapshots, batch: str = "") -> Frames:
+    """The tables of a batch, or of everything. A table that nothing wrote yet is empty.
+
+    Rows of a batch's orders are found by their `order_ref`, since what was tracked or refunded is of no one batch.
+    Raises `UnknownBatch`.
+    """
+    of_batch = compute.field("batch_id") == batch if batch else None
+    orders = snapshots.table("orders", where=of_batch)
+    requests = snapshots.table("requests", columns=COLUMNS["requests"], where=of_batch)
+    if batch and orders.empty and requests.empty:
+        raise UnknownBatch(_unknown(snapshots, batch))
+    theirs = compute.field("order_ref").isin(orders["order_ref"].to_list()) if batch else None
+    others = {
+        name: snapshots.table(name, columns=columns, where=theirs)
+        for name, columns in COLUMNS.items()
+        if name != "requests"
+    }
+    return {"orders": orders, "requests": requests, **others}
+
+
+def _unknown(snapshots: Snapshots, batch: str) -> str:
+    known = snapshots.table("orders", columns=["batch_id", "updated_at"]).dropna(subset="batch_id")
+    newest = known.groupby("batch_id")["updated_at"].max().sort_values(ascending=False).index[:3]
+    named = f"; the newest are {', '.join(newest)}" if len(newest) else "; there is none yet: sourcing run FILE"
+    return f"no snapshot has a batch {batch}{named}"
