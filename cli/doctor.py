@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
+from zoneinfo import ZoneInfo
 
 from rich.text import Text
 
@@ -51,7 +52,16 @@ def examine(*, live: bool, samples: Path | None, as_json: bool) -> int:
     if samples and not live:
         say("--samples saves what --live was answered: add --live")
         return BAD_USAGE
-    checks: list[Callable[[], Finding]] = [_python, _settings, _overrides, _data_folder, _snapshots, _ledger, _prefect]
+    checks: list[Callable[[], Finding]] = [
+        _python,
+        _settings,
+        _overrides,
+        _data_folder,
+        _snapshots,
+        _ledger,
+        _rates,
+        _prefect,
+    ]
     findings = [*(check() for check in checks), *_service(with_account=not live)]
     well_all = all(finding.ok for finding in findings)
     if not as_json:
@@ -135,6 +145,28 @@ def _ledger() -> Finding:
     except (LedgerUnusable, OSError) as error:
         return unwell("ledger", str(error), "see docs/operating.md, the ledger")
     return well("ledger", number_of(count, "order"))
+
+
+def _rates() -> Finding:
+    """The merchant's exchange rates can be read, and each pair into the books' currency has one of this week."""
+    from connectors.rates_file import RatesUnusable, read_rates
+    from domain.rates import NoRate
+
+    settings = SourcingSettings()
+    if not settings.rates_file:
+        return well("rates", "none: SOURCING_RATES names no file")
+    try:
+        rates = read_rates(settings.rates_file)
+    except RatesUnusable as error:
+        return unwell("rates", str(error), "see docs/costs.md, the rates")
+    today = datetime.now(ZoneInfo(settings.timezone)).date()
+    pairs = {(rate.base, rate.into): rate for rate in rates if rate.into == (settings.currency or rate.into)}
+    lacking = [found.why for pair in pairs if isinstance(found := rates.at(*pair, today), NoRate)]
+    if lacking or not pairs:
+        none = f"{settings.rates_file} has no rate into {settings.currency}"
+        return unwell("rates", "; ".join(lacking) or none, "see docs/costs.md, the rates")
+    newest = ", ".join(f"{base} to {into} of {rate.on}" for (base, into), rate in pairs.items())
+    return well("rates", f"{settings.rates_file}: {newest}")
 
 
 def _prefect() -> Finding:

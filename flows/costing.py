@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
 from connectors.cost_files import MOST_SHEET_ROWS, write_csv, write_xlsx
+from connectors.snapshots.rejecting import rejected_in
 from connectors.snapshots.rows import records
 from domain.cost_report import CostReport, orders_of
 from domain.landed import Books
@@ -54,25 +55,26 @@ async def cost(resources: Resources, books: Books, since: str, files: CostFiles)
     costs = everything[(everything["paid_on"] >= since).fillna(value=True)] if since else everything
     name = "-".join(["landed-costs", *filter(None, [books.currency, since and f"since-{since}"])])
     csv, xlsx = files.paths(settings.data_dir / "exports", name)
-    notes = await asyncio.to_thread(_write, costs, csv, xlsx)
+    too_long = await asyncio.to_thread(_write, costs, csv, xlsx)
+    rejected = rejected_in(settings.snapshot_root, snapshot_id).words if snapshot_id else ""
     return CostReport(
         currency=books.currency,
         since=since,
         orders=orders_of(records(costs)),
-        notes=notes,
+        notes=[note for note in (too_long, rejected) if note],
         csv=str(csv),
-        xlsx=None if notes else str(xlsx),
+        xlsx=None if too_long else str(xlsx),
         snapshot_id=snapshot_id,
         snapshot_root=str(settings.snapshot_root),
     )
 
 
-def _write(costs: pd.DataFrame, csv: Path, xlsx: Path) -> list[str]:
+def _write(costs: pd.DataFrame, csv: Path, xlsx: Path) -> str:
     write_csv(csv, costs)
     if len(costs) > MOST_SHEET_ROWS:
-        return [f"{len(costs):,} lines are more than a sheet of Excel has: give --since, or use the CSV"]
+        return f"{len(costs):,} lines are more than a sheet of Excel has: give --since, or use the CSV"
     write_xlsx(xlsx, costs)
-    return []
+    return ""
 
 
 async def tell(report: CostReport) -> None:

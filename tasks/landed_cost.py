@@ -47,12 +47,13 @@ class CostTables:
     quotes: pd.DataFrame
     shipments: pd.DataFrame
     refunds: pd.DataFrame
+    payments: pd.DataFrame
     weights: pd.DataFrame | None = None
 
 
 def cost_tables(snapshots: Snapshots) -> CostTables:
-    """They as they stand. Orders come first: nothing that belongs to them is older, so none lacks its lines."""
-    names = ("orders", "order_lines", "quotes", "shipments", "refunds")
+    """As they stand. Orders come first: nothing that belongs to them is older, so none lacks its lines."""
+    names = ("orders", "order_lines", "quotes", "shipments", "refunds", "payments")
     return CostTables(**{name: snapshots.table(name) for name in names})
 
 
@@ -67,12 +68,12 @@ def landed_cost(tables: CostTables, books: Books, timezone: str) -> pd.DataFrame
 
     Amounts are `int64` minor units, ids text, and what can't be said is a gap. Days are those of `timezone`.
     """
-    paid = tables.orders[tables.orders["paid_minor"] > 0]
-    lines = tables.order_lines[tables.order_lines["order_ref"].isin(paid["order_ref"])]
+    orders = [*records(tables.orders[tables.orders["paid_minor"] > 0]), *_lost(tables)]
+    lines = tables.order_lines[tables.order_lines["order_ref"].isin([order["order_ref"] for order in orders])]
     if tables.weights is not None:
         grams = tables.weights.astype({"grams": "int64[pyarrow]"})
         lines = lines.merge(grams, on=["order_ref", "line_no"], how="left")
-    orders, own = records(paid), _by_order(lines)
+    own = _by_order(lines)
     bills = _Bills(tables, own, ZoneInfo(timezone))
     told = {bill.order_ref: bill for bill in map(bills.of, orders)}
     costs = sorted(landed(told.values(), books), key=lambda cost: (cost.order_ref, cost.line_no))
@@ -89,7 +90,15 @@ def landed_cost(tables: CostTables, books: Books, timezone: str) -> pd.DataFrame
     return _frame(rows)
 
 
-NO_LINE: Mapping[str, Any] = {"item_id": None, "sku_id": None, "title": None, "quantity": 0}
+NO_LINE = dict.fromkeys(OF_THE_LINE)
+LOST = "the tables tell of its payment, and nothing of the order: see the table rejected_rows"
+
+
+def _lost(tables: CostTables) -> list[Row]:
+    """Orders that were paid, and whose own row was rejected."""
+    lost = tables.payments[~tables.payments["order_ref"].isin(tables.orders["order_ref"])]
+    nothing = dict.fromkeys(tables.orders.columns)
+    return [{**nothing, **row, "paid_minor": row["amount_minor"], "problem": LOST} for row in records(lost)]
 
 
 def _frame(rows: Iterable[Row]) -> pd.DataFrame:
@@ -158,7 +167,7 @@ class _Bills:
             refunds=tuple((row["part"], row["refunded_minor"]) for row in refunds if row["refunded_minor"]),
             booking=self._booking(order),
             is_over=order["state"] in OVER,
-            problem=problem or ("" if lines else "the tables have no line of it"),
+            problem=order.get("problem") or problem or ("" if lines else "the tables have no line of it"),
         )
 
     def _booking(self, order: Row) -> Booking | None:

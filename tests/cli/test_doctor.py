@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,36 @@ def test_the_real_service_is_not_to_be_started(sourcing: Sourcing, monkeypatch: 
     found, remedies = told_of_service(sourcing)
     assert found["account"] == UNREACHED["account"]
     assert remedies == ["check the network and the address, or set XPORTCN_BASE_URL"]
+
+
+@pytest.mark.parametrize(
+    ("rates", "well", "found"),
+    [
+        (None, True, "none: SOURCING_RATES names no file"),
+        (
+            "from,to,rate,date,source\nCNY,EUR,0.1,{today},ECB\nUSD,GBP,0.8,2020-01-01,x\n",
+            True,
+            "CNY to EUR of {today}",
+        ),
+        (
+            "from,to,rate,date,source\nCNY,EUR,0.1,2020-01-01,ECB\n",
+            False,
+            "the newest rate from CNY to EUR for {today}",
+        ),
+        ("from,to,rate,date,source\nUSD,GBP,0.8,{today},x\n", False, "has no rate into EUR"),
+        ("from,to,rate,date,source\nCNY,EUR,a lot,{today},x\n", False, "row 2, column rate: 'a lot' is no rate"),
+    ],
+)
+def test_rates_that_can_not_be_used_or_are_old_are_said(
+    sourcing: Sourcing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rates: str | None, well: object, found: str
+) -> None:
+    today = datetime.now(UTC).date().isoformat()
+    monkeypatch.setenv("SOURCING_CURRENCY", "EUR")
+    if rates is not None:
+        (tmp_path / "rates.csv").write_text(rates.format(today=today))
+        monkeypatch.setenv("SOURCING_RATES", "rates.csv")
+
+    findings = {finding["check"]: finding for finding in json.loads(sourcing("doctor", "--json").stdout)}
+
+    assert findings["rates"]["ok"] is well
+    assert found.format(today=today) in findings["rates"]["found"]

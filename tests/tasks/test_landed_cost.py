@@ -14,7 +14,7 @@ import pytest
 from connectors.snapshots.schemas import LANDED_COSTS
 from domain.landed import Books
 from domain.rates import Rate, Rates
-from tasks.landed_cost import NOT_PAID, SCHEMA, CostTables, landed_cost, moved
+from tasks.landed_cost import LOST, NOT_PAID, SCHEMA, CostTables, landed_cost, moved
 from tests.tasks.three_orders import (
     EUR,
     IN_FEN_AND_CENTS,
@@ -258,6 +258,14 @@ def test_an_order_that_is_over_before_it_was_shipped_has_no_freight() -> None:
     assert found["landed_minor"].tolist() == [0, 0]
     assert found["basis"].tolist() == ["none", "none"]
     assert problems(found) == {"B-1": None}
+
+
+def test_a_paid_order_whose_row_was_rejected_is_told_of() -> None:
+    found = costs(three_orders(orders=[], payments=ROWS["payments"][:1]))
+
+    assert found["line_no"].tolist() == [1, 2, 3]
+    assert found["landed_minor"].isna().all()
+    assert problems(found) == {"A-1": f"{LOST}; shipping is not booked yet, so what it costs is not known"}
 
 
 def test_only_what_has_moved_is_written_again() -> None:

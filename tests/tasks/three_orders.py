@@ -64,12 +64,13 @@ def order(ref: str, paid: int, shipment: str | None, freight: int = 0, **more: A
 
 def line(ref: str, line_no: int, amount: int, **more: Any) -> dict[str, Any]:
     ids = {"item_id": "730254020329", "sku_id": f"513491234567{line_no}", "title": "帆布 双肩包", "quantity": 2}
-    return {"order_ref": ref, "line_no": line_no, "amount_minor": amount, "currency": "CNY", **ids, **more}
+    money = {"amount_minor": amount, "currency": "CNY"}
+    return {"order_ref": ref, "line_no": line_no, "marketplace": "big_major", **money, **ids, **more}
 
 
 def quote(ref: str, goods: int, postage: int, total: int) -> dict[str, Any]:
     amounts = {"goods_minor": goods, "postage_minor": postage, "total_minor": total}
-    return {"order_ref": ref, "currency": "CNY", **amounts}
+    return {"order_ref": ref, "marketplace": "big_major", "currency": "CNY", **amounts}
 
 
 def shipment(ref: str, number: str, fee: int | None, *parcels: str, currency: str = "USD") -> dict[str, Any]:
@@ -78,7 +79,13 @@ def shipment(ref: str, number: str, fee: int | None, *parcels: str, currency: st
 
 
 def refund(ref: str, amount: int, part: str = "all") -> dict[str, Any]:
-    return {"order_ref": ref, "refund_key": f"{ref}:{part}", "part": part, "refunded_minor": amount, "currency": "CNY"}
+    kind = {"marketplace": "big_major", "kind": "refund", "state": "refunded"}
+    money = {"refunded_minor": amount, "currency": "CNY"}
+    return {"order_ref": ref, "refund_key": f"{ref}:{part}", "part": part, **kind, **money}
+
+
+def payment(ref: str, amount: int) -> dict[str, Any]:
+    return {"order_ref": ref, "marketplace": "big_major", "amount_minor": amount, "currency": "CNY", "paid_at": PAID}
 
 
 ROWS: dict[str, list[dict[str, Any]]] = {
@@ -95,6 +102,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         shipment("B-1", "S-3", 500, "FAR2"),
     ],
     "refunds": [refund("A-2", 1000)],
+    "payments": [payment("A-1", 3588), payment("A-2", 5800), payment("B-1", 5100)],
 }
 
 # What was paid, in fen: 5.00 of postage and 0.88 of fee over three equal lines leave a rest each; A-2 was paid 2.00
@@ -123,4 +131,7 @@ ORDER_SUMS = {"A-1": 1077, "A-2": 1849, "B-1": 1117}
 
 def three_orders(**changed: Sequence[dict[str, Any]]) -> CostTables:
     """The tables, some of them with other rows."""
-    return CostTables(**{name: frame(name, rows) for name, rows in {**ROWS, **changed}.items()})
+    rows = {**ROWS, **changed}
+    known = {row["order_ref"] for row in rows["orders"]}
+    rows["payments"] = changed.get("payments", [row for row in ROWS["payments"] if row["order_ref"] in known])
+    return CostTables(**{name: frame(name, some) for name, some in rows.items()})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from connectors.snapshots.schemas.columns import COUNT, ID, MAYBE_MINOR, MINOR, TEXT, Column
+from connectors.snapshots.schemas.columns import ID, MAYBE_COUNT, MAYBE_MINOR, MINOR, TEXT, Column
 from connectors.snapshots.schemas.shared import (
     GOODS_CURRENCY,
     ITEM_ID,
@@ -73,7 +73,9 @@ LANDED_COSTS = table(
         "item_id": replace(ITEM_ID, kind=TEXT, null=NO_LINE),
         "sku_id": replace(SKU_ID, kind=TEXT, null=NO_LINE),
         "title": TITLE,
-        "quantity": Column(COUNT, "Pieces ordered.", unit="pieces", source="request file: `quantity`", example=3),
+        "quantity": Column(
+            MAYBE_COUNT, "Pieces ordered.", unit="pieces", source="request file: `quantity`", example=3, null=NO_LINE
+        ),
         "paid_on": Column(
             TEXT,
             "The day on which the order was paid.",

@@ -1,0 +1,163 @@
+"""The costs of real snapshots: table, CSV and sheet agree with the hand, and only what has moved is written."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openpyxl import load_workbook
+
+from connectors.snapshots import Snapshots, write_snapshot
+from domain.cost_report import CostReport
+from domain.landed import Books
+from domain.money import Money
+from domain.rates import Rates
+from flows import costing
+from flows.costing import CostFiles, cost, markdown
+from tasks import landed_cost, snapshot
+from tasks.resources import Resources
+from tests.clock import MovableClock
+from tests.tasks.conftest import resources
+from tests.tasks.three_orders import EUR, ORDER_SUMS, PAID, RATES, ROWS, SUMS, order, rows_of
+
+__all__ = ["resources"]
+WRITTEN = datetime(2026, 11, 3, 9, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _without_prefect(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(costing, "cost_of_all", landed_cost.cost_of_all.fn)
+    monkeypatch.setattr(snapshot, "_write", snapshot._write.fn)
+
+
+@pytest.fixture
+def books_run(resources: Resources) -> Resources:
+    """A run over the three orders' snapshot, in euro."""
+    run = replace(resources, settings=resources.settings.model_copy(update={"currency": "EUR"}))
+    written(run, {name: rows_of(name, rows) for name, rows in ROWS.items()})
+    return run
+
+
+def written(run: Resources, tables: dict[str, Any], name: str = "autumn", minutes: int = 0) -> None:
+    root, moment = run.settings.snapshot_root, WRITTEN + timedelta(minutes=minutes)
+    for rows in tables.values():
+        for row in rows:
+            row.update(snapshot_at=moment, snapshot_id=name)
+    write_snapshot(root, name, PAID.date(), tables, batch_id=None, written_at=moment)
+
+
+def csv_rows(report: CostReport) -> list[dict[str, str]]:
+    with Path(str(report.csv)).open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+async def costed(run: Resources, books: Books = EUR, since: str = "", files: CostFiles | None = None) -> CostReport:
+    return await cost(run, books, since, files or CostFiles())
+
+
+async def test_table_csv_and_sheet_agree_with_the_hand_to_the_cent(books_run: Resources) -> None:
+    report = await costed(books_run)
+
+    assert {one.order_ref: one.landed for one in report.orders} == {
+        ref: Money(minor, "EUR") for ref, minor in ORDER_SUMS.items()
+    }
+    assert [one.to_json() for one in report.sums] == [
+        {
+            "batch_id": "autumn",
+            "orders": 3,
+            "goods_minor": {"CNY": 13_488},
+            "freight_minor": {"USD": 2501},
+            "landed_minor": 4043,
+            "without_sum": 0,
+        }
+    ]
+    table = Snapshots(books_run.settings.snapshot_root).table("landed_costs", columns=["landed_minor"])
+    assert sorted(table["landed_minor"]) == sorted(SUMS.values())
+    assert report.csv
+    assert report.xlsx
+    assert [row["landed"] for row in csv_rows(report)] == [f"{minor / 100:.2f}" for minor in SUMS.values()]
+    header, *rows = load_workbook(report.xlsx).active.iter_rows(values_only=True)  # type: ignore[union-attr]
+    assert [row[header.index("landed")] for row in rows] == [minor / 100 for minor in SUMS.values()]
+    assert Path(report.csv) == books_run.settings.data_dir / "exports" / "landed-costs-EUR.csv"
+    assert (report.all_fine, report.summary) == (True, "3 paid orders: 40.43 EUR")
+
+
+async def test_a_second_run_writes_only_what_has_moved(books_run: Resources, clock: MovableClock) -> None:
+    first = await costed(books_run)
+    second = await costed(books_run)
+    written(books_run, {"orders": rows_of("orders", [order("B-1", 5200, "S-3")])}, "after", minutes=1)
+    clock.advance(60)
+    third = await costed(books_run)
+
+    assert first.snapshot_id
+    assert second.snapshot_id is None
+    assert third.snapshot_id
+    history = Snapshots(books_run.settings.snapshot_root).history("landed_costs")
+    assert history["order_ref"].tolist() == ["A-1", "A-1", "A-1", "A-2", "B-1", "B-1", "B-1", "B-1"]
+
+
+async def test_a_look_in_another_currency_leaves_the_table_as_it_is(books_run: Resources) -> None:
+    await costed(books_run)
+    report = await costed(books_run, Books("CNY", Rates()), since="2026-11-02")
+
+    assert report.snapshot_id is None
+    assert Path(str(report.csv)).name == "landed-costs-CNY-since-2026-11-02.csv"
+    assert {row for row in Snapshots(books_run.settings.snapshot_root).table("landed_costs")["landed_currency"]} == {
+        "EUR"
+    }
+
+
+async def test_only_orders_paid_since_a_day_are_told_and_those_without_a_day(books_run: Resources) -> None:
+    later = order("B-1", 5100, "S-3", paid_at=PAID + timedelta(days=1))
+    unknown = order("A-2", 5800, "S-2", paid_at=None)
+    written(books_run, {"orders": rows_of("orders", [later, unknown])}, "after", minutes=1)
+
+    report = await costed(books_run, since="2026-11-03")
+
+    assert [one.order_ref for one in report.orders] == ["A-2", "B-1"]
+    assert report.summary == "2 paid orders: 11.17 EUR, 1 order without a sum"
+    assert len(Snapshots(books_run.settings.snapshot_root).table("landed_costs")) == 6  # the table has all
+
+
+async def test_what_has_no_sum_is_told_with_its_reason(books_run: Resources, tmp_path: Path) -> None:
+    files = CostFiles(str(tmp_path / "new" / "a.csv"), str(tmp_path / "new" / "a.xlsx"))
+    report = await costed(books_run, Books("EUR", Rates(RATES[:1])), files=files)
+
+    why = "there is no rate from USD to EUR; add one of 2026-11-03 or of the 7 days before it to SOURCING_RATES"
+    assert report.problems == {why: ["A-1", "A-2", "B-1"]}
+    assert not report.all_fine
+    assert report.to_json()["orders"][0] == {
+        "order_ref": "A-1",
+        "batch_id": "autumn",
+        "lines": 3,
+        "goods_minor": 3588,
+        "currency": "CNY",
+        "freight_minor": 667,
+        "freight_currency": "USD",
+        "landed_minor": None,
+        "problem": why,
+    }
+    assert f"- A-1, A-2, B-1: {why}" in markdown(report)
+    assert (report.csv, report.xlsx) == (files.csv, files.xlsx)
+    rejected = Snapshots(books_run.settings.snapshot_root).table("rejected_rows")
+    assert rejected.empty
+
+
+async def test_without_any_snapshot_the_files_are_empty(resources: Resources) -> None:
+    report = await costed(resources)
+
+    assert (report.snapshot_id, report.summary) == (None, "0 paid orders")
+    assert csv_rows(report) == []
+
+
+async def test_more_lines_than_a_sheet_holds_are_said(books_run: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(costing, "MOST_SHEET_ROWS", 5)
+    report = await costed(books_run)
+
+    assert report.notes == ["6 lines are more than a sheet of Excel has: give --since, or use the CSV"]
+    assert report.xlsx is None
+    assert not report.all_fine
