@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -51,8 +52,9 @@ def warn(what: str, words: str = "") -> None:
 
 
 def print_json(document: object) -> None:
-    """The one document that `--json` promises on stdout."""
-    print(json.dumps(document, ensure_ascii=False, indent=2))
+    """The one document that `--json` promises on stdout, in parts: of 100,000 orders the whole text is large."""
+    sys.stdout.writelines(json.JSONEncoder(ensure_ascii=False, indent=2).iterencode(document))
+    print()
 
 
 def show_snapshot(snapshot_id: str | None, root: str) -> None:
