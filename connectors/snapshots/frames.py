@@ -17,7 +17,6 @@ from connectors.snapshots.sources import QueryError, Sources, rows_in, steady, v
 if TYPE_CHECKING:
     import pandas as pd
     from pyarrow.compute import Expression
-    from pyarrow.dataset import Dataset
 
 Moment: TypeAlias = datetime | str
 Where: TypeAlias = "Expression | Sequence[object]"
@@ -61,7 +60,9 @@ class Snapshots:
 
         def read(sources: Sources) -> pa.Table:
             until = None if at is None else _until(at, sources.manifests)
-            return newest_rows(_rows(sources, table), table, asked, until=until, where=condition)
+            plain = until is None and condition is None
+            data = rows_in(sources.paths.get(name, ()), table, texts_as_numbers=plain)
+            return newest_rows(data, table, asked, until=until, where=condition)
 
         return self._read(read, table)
 
@@ -69,7 +70,11 @@ class Snapshots:
         """All rows, the oldest snapshot's first."""
         table = _table(name)
         asked, condition = _columns(table, columns), _condition(table, where)
-        return _frame(self._read(lambda sources: _rows(sources, table).to_table(asked, filter=condition), table))
+
+        def read(sources: Sources) -> pa.Table:
+            return rows_in(sources.paths.get(name, ()), table).to_table(asked, filter=condition)
+
+        return _frame(self._read(read, table))
 
     def sql(self, query: str) -> pd.DataFrame:
         """The answer to one reading statement in DuckDB's SQL, as `sourcing sql` gives it."""
@@ -98,13 +103,6 @@ def _frame(table: pa.Table) -> pd.DataFrame:
     whole = table if table.num_rows else table.schema.empty_table()  # pandas can't merge columns without a chunk
     frame: pd.DataFrame = whole.to_pandas(types_mapper=pd.ArrowDtype)
     return frame
-
-
-def _rows(sources: Sources, table: Table) -> Dataset:
-    from pyarrow.dataset import dataset
-
-    paths = sources.paths.get(table.name)
-    return rows_in(paths, table) if paths else dataset(table.schema.empty_table())
 
 
 def _table(name: str) -> Table:

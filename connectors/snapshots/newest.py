@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from connectors.snapshots.schemas import Table
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from pyarrow.dataset import Dataset
 
+Mask: TypeAlias = NDArray[np.bool_]
 ORDER = ("snapshot_at", "snapshot_id")
 MEETS = "meets the condition"
+AHEAD = {"batch_readahead": 2, "fragment_readahead": 1}  # what is decoded and not yet asked for takes memory
 
 
 def newest_rows(
@@ -24,7 +26,7 @@ def newest_rows(
 ) -> pa.Table:
     """Of each key the newest row that `until` lets through, if `where` is true of it; oldest snapshots first.
 
-    Which rows count is found from the key columns alone; then the columns asked for are read, and of each batch only
+    Key and time are read first, and tell which rows count; then the other columns asked for, and of each batch only
     these rows are kept. `where` is about the current rows: it goes below that choice only if it looks at nothing but
     the key, which all rows of a key share. Else an old row that meets it would stand for a current one that does not.
     """
@@ -32,8 +34,18 @@ def newest_rows(
     if where is not None and _reads_only(where, table, table.key):
         below, where = [*below, where], None
     pushed = _all_of(below)
-    chosen = _chosen(data.to_table(columns=[*table.key, *ORDER], filter=pushed), table.key)
-    return pa.Table.from_batches(_kept(data, columns, pushed, where, chosen), schema=_schema(table, columns))
+    first = [*table.key, *ORDER]
+    keys = data.to_table(first, filter=pushed).cast(_schema(table, first))
+    read = {name: pc.field(name) for name in columns if name not in first}
+    if where is not None:
+        read[MEETS] = where
+    schema = _schema(table, [name for name in read if name != MEETS])
+    batches = data.scanner(columns=read, filter=pushed, **AHEAD).to_batches() if read else iter(())
+    kept = _chosen(keys, table.key)  # while the first batches are being read
+    rest = pa.Table.from_batches(_kept(batches, kept, schema), schema=schema)
+    keys = keys.select([name for name in columns if name in first]).filter(pa.array(kept))
+    both = {name: (keys if name in first else rest).column(name) for name in columns}
+    return pa.table(both, schema=_schema(table, columns))
 
 
 def _reads_only(condition: pc.Expression, table: Table, columns: Sequence[str]) -> bool:
@@ -55,35 +67,56 @@ def _schema(table: Table, columns: Sequence[str]) -> pa.Schema:
     return pa.schema([table.schema.field(name) for name in columns], table.schema.metadata)
 
 
-def _chosen(keys: pa.Table, key: Sequence[str]) -> NDArray[np.bool_] | None:
-    """Which rows are the newest of their key; None for all."""
-    import numpy as np
+def _chosen(keys: pa.Table, key: Sequence[str]) -> Mask:
+    """Which rows are the newest of their key.
 
-    rank = np.empty(keys.num_rows, np.int64)
-    order = pc.sort_indices(keys, [(name, "ascending") for name in ORDER]).to_numpy()
-    rank[order] = np.arange(keys.num_rows)
-    newest = (
-        keys.select(list(key)).append_column("rank", pa.array(rank)).group_by(list(key)).aggregate([("rank", "max")])
-    )
-    if newest.num_rows == keys.num_rows:
-        return None
-    chosen = np.zeros(keys.num_rows, np.bool_)
-    chosen[order[newest["rank_max"].to_numpy()]] = True
+    Rows of one snapshot and moment have different keys, the writer sees to it. So of the largest snapshot only those
+    rows have a rival whose key has one among the others, and nothing is grouped of what has none.
+    """
+    contested = _contested(keys, key)
+    places = np.flatnonzero(contested)
+    few = keys.take(pa.array(places))
+    order = pc.sort_indices(few, [(name, "ascending") for name in ORDER]).to_numpy()
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    ranked = few.select(list(key)).append_column("rank", pa.array(rank))
+    newest = ranked.group_by(list(key)).aggregate([("rank", "max")])["rank_max"].to_numpy()
+    chosen = ~contested
+    chosen[places[order[newest]]] = True
     return chosen
 
 
-def _kept(
-    data: Dataset,
-    columns: Sequence[str],
-    pushed: pc.Expression | None,
-    where: pc.Expression | None,
-    chosen: NDArray[np.bool_] | None,
-) -> Iterator[pa.RecordBatch]:
-    read = {name: pc.field(name) for name in columns} | ({} if where is None else {MEETS: where})
+def _contested(keys: pa.Table, key: Sequence[str]) -> Mask:
+    contested = np.ones(keys.num_rows, np.bool_)
+    start, stop = _largest_snapshot(keys)
+    contested[start:stop] = False
+    places = pa.array(np.arange(start, stop))
+    for name in reversed(key):
+        column = keys.column(name)
+        others = pa.chunked_array([*column.slice(0, start).chunks, *column.slice(stop).chunks], column.type)
+        mine = column.slice(start, stop - start) if len(places) == stop - start else column.take(places)
+        places = places.filter(pc.is_in(mine, value_set=others.combine_chunks()).combine_chunks())
+    contested[places.to_numpy()] = True
+    return contested
+
+
+def _largest_snapshot(keys: pa.Table) -> tuple[int, int]:
+    """The longest run of rows of one snapshot and moment."""
+    moments = keys.column("snapshot_at").cast(pa.int64()).to_numpy()
+    borders = np.concatenate([[0], np.flatnonzero(np.diff(moments)) + 1, [len(moments)]])
+    longest = int(np.argmax(np.diff(borders)))
+    start, stop = int(borders[longest]), int(borders[longest + 1])
+    one = len(pc.unique(keys.column("snapshot_id").slice(start, stop - start))) == 1
+    return (start, stop) if one else (0, 0)
+
+
+def _kept(batches: Iterator[pa.RecordBatch], kept: Mask, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Of each batch the rows to keep; what does not meet the condition is taken out of `kept` too."""
     at = 0
-    for batch in data.scanner(columns=read, filter=pushed).to_batches():
-        rows = batch
-        if chosen is not None:
-            rows = rows.filter(pa.array(chosen[at : at + batch.num_rows]))
+    for batch in batches:
+        here = kept[at : at + batch.num_rows]
         at += batch.num_rows
-        yield rows if where is None else rows.filter(rows.column(MEETS)).drop_columns([MEETS])
+        if MEETS in batch.schema.names:
+            here &= batch.column(MEETS).fill_null(False).to_numpy(zero_copy_only=False)
+            batch = batch.drop_columns([MEETS])
+        yield (batch if here.all() else batch.filter(pa.array(here))).cast(schema)

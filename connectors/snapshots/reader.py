@@ -105,7 +105,7 @@ def _offer(connection: DuckDBPyConnection, table: Table, paths: Sequence[Path]) 
     statement such as `WITH t AS (COPY ...) SELECT` could overwrite.
     """
     history = f"{table.name}_history"
-    connection.register(history, rows_in(paths, table) if paths else table.schema.empty_table())
+    connection.register(history, rows_in(paths, table))
     connection.execute(
         f"CREATE TEMP VIEW {table.name} AS SELECT * FROM {history} QUALIFY row_number() OVER "
         f"(PARTITION BY {', '.join(table.key)} ORDER BY snapshot_at DESC, snapshot_id DESC) = 1"

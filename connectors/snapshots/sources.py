@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+import pyarrow as pa
+
 from connectors.snapshots.manifests import (
     Manifest,
     SnapshotDamaged,
@@ -27,6 +29,7 @@ T = TypeVar("T")
 
 TRIES = 5
 PAUSE_S = 0.05
+NUMBERED = pa.dictionary(pa.int32(), pa.string())
 
 
 class QueryError(SnapshotError):
@@ -72,17 +75,36 @@ def verify_all(root: Path) -> None:
         verify_snapshot(root, manifest.snapshot_id)
 
 
-def rows_in(paths: Sequence[Path], table: Table) -> Dataset:
-    """The rows of a table's files, read when asked; of the table's schema, whatever the files lack."""
-    from pyarrow.dataset import ParquetFileFormat, ParquetFragmentScanOptions, dataset
+def rows_in(paths: Sequence[Path], table: Table, *, texts_as_numbers: bool = False) -> Dataset:
+    """The rows of a table's files, read when asked; of the table's schema, whatever the files lack.
 
-    checked = ParquetFileFormat(
-        default_fragment_scan_options=ParquetFragmentScanOptions(page_checksum_verification=True)
-    )
+    With `texts_as_numbers` texts that repeat come as the dictionaries that the files keep them in, to be cast: that
+    takes half the time.
+    """
+    from pyarrow.dataset import ParquetFileFormat, ParquetFragmentScanOptions, ParquetReadOptions, dataset
+
+    if not paths:
+        return dataset(table.schema.empty_table())
     try:
-        return dataset([str(path) for path in paths], schema=table.schema, format=checked)
+        repeated = _repeated_texts(paths, table) if texts_as_numbers else set()
+        checked = ParquetFileFormat(
+            read_options=ParquetReadOptions(dictionary_columns=repeated),
+            default_fragment_scan_options=ParquetFragmentScanOptions(page_checksum_verification=True),
+        )
+        schema = pa.schema([field.with_type(NUMBERED) if field.name in repeated else field for field in table.schema])
+        return dataset([str(path) for path in paths], schema=schema, format=checked)
     except OSError as error:
         raise SnapshotDamaged(f"{error} has just gone; run the query again") from error
+
+
+def _repeated_texts(paths: Sequence[Path], table: Table) -> set[str]:
+    """The text columns that the largest file keeps in less than the four bytes that a text's length alone takes."""
+    from pyarrow.parquet import read_metadata
+
+    group = read_metadata(max(paths, key=lambda path: path.stat().st_size)).row_group(0)
+    columns = [group.column(number) for number in range(group.num_columns)]
+    small = {column.path_in_schema for column in columns if column.total_uncompressed_size < 4 * column.num_values}
+    return {field.name for field in table.schema if field.name in small and field.type == pa.string()}
 
 
 def _unchanged(root: Path, sources: Sources, tables: Sequence[str]) -> bool:
