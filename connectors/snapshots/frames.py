@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import pyarrow as pa
 
 from connectors.snapshots.manifests import Manifest, SnapshotError
+from connectors.snapshots.past import changes_schema
 from connectors.snapshots.reader import arrow_answer
 from connectors.snapshots.schemas import TABLES, Table
 from connectors.snapshots.sources import QueryError, Sources, rows_in, steady, verify_all
@@ -76,6 +77,17 @@ class Snapshots:
 
         return _frame(self._read(read, table))
 
+    def changes(self, name: str, since: Moment | None = None, until: Moment | None = None) -> pd.DataFrame:
+        """What is otherwise at `until` (now) than at `since`: one row a key, as it is and, in `was_…`, as it was.
+
+        `change` is `new`, `changed` (`columns` names which), or `rewritten`: the row is of a snapshot that was replaced
+        since then, and what it was is not kept. A look alone (`seen_at`, `quoted_at`, `updated_at`) is no change.
+        """
+        table = _table(name)
+        moments = {"since": _as_text(since), "until": _as_text(until)}
+        answer = arrow_answer(self._root, f"FROM {name}_changes(since := $since, until := $until)", moments)
+        return _frame(answer.cast(changes_schema(table)).sort_by([(key, "ascending") for key in table.key]))
+
     def sql(self, query: str) -> pd.DataFrame:
         """The answer to one reading statement in DuckDB's SQL, as `sourcing sql` gives it."""
         return _frame(arrow_answer(self._root, query))
@@ -136,8 +148,6 @@ def _until(at: Moment, manifests: Sequence[Manifest]) -> Expression:
     from pyarrow.compute import field
 
     if isinstance(at, datetime):
-        if at.tzinfo is None:
-            raise QueryError(f"{at} has no time zone; give UTC, such as datetime(2026, 11, 26, 6, tzinfo=UTC)")
         return field("snapshot_at") <= _scalar(at)
     for manifest in manifests:
         if manifest.snapshot_id == at:
@@ -148,4 +158,14 @@ def _until(at: Moment, manifests: Sequence[Manifest]) -> Expression:
 
 
 def _scalar(moment: datetime) -> pa.Scalar:
-    return pa.scalar(moment.astimezone(UTC), pa.timestamp("us", "UTC"))
+    return pa.scalar(_utc(moment), pa.timestamp("us", "UTC"))
+
+
+def _as_text(moment: Moment | None) -> str | None:
+    return _utc(moment).isoformat() if isinstance(moment, datetime) else moment
+
+
+def _utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise QueryError(f"{moment} has no time zone; give UTC, such as datetime(2026, 11, 26, 6, tzinfo=UTC)")
+    return moment.astimezone(UTC)

@@ -36,16 +36,19 @@ class SnapshotFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What one snapshot consists of. `written_at` is UTC."""
+    """What one snapshot consists of. `written_at` is UTC; `first_written_at` is there if it replaced an earlier one."""
 
     snapshot_id: str
     batch_id: str | None
     date: date
     written_at: datetime
     files: tuple[SnapshotFile, ...]
+    first_written_at: datetime | None = None
 
     def to_json(self) -> bytes:
         fields = asdict(self) | {"date": f"{self.date:%Y-%m-%d}", "written_at": self.written_at.isoformat()}
+        first = fields.pop("first_written_at")
+        fields |= {"first_written_at": first.isoformat()} if first else {}
         return json.dumps(fields, indent=2).encode()
 
     @classmethod
@@ -58,6 +61,7 @@ class Manifest:
             date=date.fromisoformat(fields["date"]),
             written_at=datetime.fromisoformat(fields["written_at"]),
             files=tuple(SnapshotFile(**file) for file in fields["files"]),
+            first_written_at=datetime.fromisoformat(first) if (first := fields.get("first_written_at")) else None,
         )
 
 

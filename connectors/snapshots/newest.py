@@ -117,6 +117,6 @@ def _kept(batches: Iterator[pa.RecordBatch], kept: Mask, schema: pa.Schema) -> I
         here = kept[at : at + batch.num_rows]
         at += batch.num_rows
         if MEETS in batch.schema.names:
-            here &= batch.column(MEETS).fill_null(False).to_numpy(zero_copy_only=False)
-            batch = batch.drop_columns([MEETS])
-        yield (batch if here.all() else batch.filter(pa.array(here))).cast(schema)
+            here &= batch.column(MEETS).fill_null(pa.scalar(value=False)).to_numpy(zero_copy_only=False)
+        rows = batch.select(schema.names)
+        yield (rows if here.all() else rows.filter(pa.array(here))).cast(schema)

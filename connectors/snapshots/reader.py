@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from connectors.snapshots.past import MOMENT_OF, macros_of, snapshots_table
 from connectors.snapshots.schemas import TABLES, Table
 from connectors.snapshots.sources import QueryError, Sources, rows_in, steady, verify_all
 from connectors.snapshots.words import with_words, words_table
@@ -39,9 +40,10 @@ def sql(root: Path, query: str) -> QueryResult:
     """Run one reading statement over the snapshots below `root`.
 
     Each table is a view with the newest row of each key (by `snapshot_at`, then `snapshot_id`), and `<table>_history`
-    has all rows. Only files that a manifest names count; a column that an older file lacks is null there. `dictionary`
-    has the words of every column, and `DESCRIBE` of a table shows them. The statement reaches no other file, writes
-    none and changes no setting.
+    has all rows; `<table>_at(moment)` and `<table>_changes(since, until)` tell of the past (`past.py`), `snapshots` has
+    a row a snapshot. Only files that a manifest names count; a column that an older file lacks is null there.
+    `dictionary` has the words of every column, and `DESCRIBE` of a table shows them. The statement reaches no other
+    file, writes none and changes no setting.
 
     Raises `QueryError` for a statement that doesn't work or does more than read, and `SnapshotDamaged` for a missing
     or damaged file.
@@ -54,12 +56,12 @@ def sql(root: Path, query: str) -> QueryResult:
     return steady(root, read)
 
 
-def arrow_answer(root: Path, query: str) -> pa.Table:
+def arrow_answer(root: Path, query: str, parameters: Mapping[str, object] | None = None) -> pa.Table:
     """The same as an Arrow table; sums of amounts, which DuckDB makes wider, are `int64` where they fit."""
 
     def read(sources: Sources) -> pa.Table:
         with _opened(root, sources) as connection:
-            return connection.sql(_statement(connection, query)).to_arrow_table()
+            return connection.sql(_statement(connection, query), params=parameters).to_arrow_table()
 
     return _with_whole_sums(steady(root, read))
 
@@ -84,6 +86,8 @@ def _opened(root: Path, sources: Sources) -> Iterator[DuckDBPyConnection]:
         duckdb.DataError,
     )
     with duckdb.connect(":memory:") as connection:
+        connection.register("snapshots", snapshots_table(sources.manifests))
+        connection.execute(MOMENT_OF)
         for table in TABLES.values():
             _offer(connection, table, sources.paths.get(table.name, ()))
         connection.register("dictionary", words_table())
@@ -99,7 +103,7 @@ def _opened(root: Path, sources: Sources) -> Iterator[DuckDBPyConnection]:
 
 
 def _offer(connection: DuckDBPyConnection, table: Table, paths: Sequence[Path]) -> None:
-    """Make a table's two views.
+    """Make a table's two views and two macros.
 
     They read through Arrow: DuckDB would have to be allowed to open the files itself, and what it may open a
     statement such as `WITH t AS (COPY ...) SELECT` could overwrite.
@@ -110,6 +114,8 @@ def _offer(connection: DuckDBPyConnection, table: Table, paths: Sequence[Path]) 
         f"CREATE TEMP VIEW {table.name} AS SELECT * FROM {history} QUALIFY row_number() OVER "
         f"(PARTITION BY {', '.join(table.key)} ORDER BY snapshot_at DESC, snapshot_id DESC) = 1"
     )
+    for macro in macros_of(table):
+        connection.execute(macro)
 
 
 def _statement(connection: DuckDBPyConnection, query: str) -> Statement:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, date, datetime
 from functools import partial
 from hashlib import file_digest
@@ -76,7 +76,12 @@ def write_snapshot(
             agreement(staged.sums)
         files = tuple(finished(place(name), snapshot_id, date, name, count) for name, count in rows.items())
         manifest = Manifest(
-            snapshot_id=snapshot_id, batch_id=batch_id, date=date, written_at=written_at.astimezone(UTC), files=files
+            snapshot_id=snapshot_id,
+            batch_id=batch_id,
+            date=date,
+            written_at=written_at.astimezone(UTC),
+            files=files,
+            first_written_at=_first_written(root, snapshot_id),
         )
         put_in_place(root, manifest, files)
     return manifest
@@ -191,6 +196,13 @@ def finished(path: Path, snapshot_id: str, date: date, name: str, rows: int) -> 
         sha256=digest,
         schema_version=TABLES[name].version,
     )
+
+
+def _first_written(root: Path, snapshot_id: str) -> datetime | None:
+    with suppress(SnapshotDamaged):  # there is none, or writing it again is the remedy
+        old = read_manifest(manifest_path(root, snapshot_id))
+        return old.first_written_at or old.written_at
+    return None
 
 
 def _keep_replaced(root: Path, new: Manifest) -> None:

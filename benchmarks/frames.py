@@ -1,0 +1,163 @@
+"""A million rows as a frame: `Snapshots.table`, the newest row of each key, against a plain read of these very rows.
+
+The rival's file holds just the rows that ours has to find among those of eleven snapshots: a full one, and ten that
+each changed and added some. `peak` starts a process for each side and compares what it took beside the frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import parquet
+
+from benchmarks.measuring import Comparison, compare
+from connectors.snapshots import TABLES, Snapshots, write_snapshot
+
+ROWS = 1_000_000
+FIRST = 900_000
+NIGHTS, CHANGED, NEW = 10, 7_500, 2_500
+PART = 50_000
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def run() -> list[Comparison]:
+    with TemporaryDirectory() as name:
+        root = Path(name)
+        write_nights(root / "snapshots")
+        return [comparison(root, table) for table in ("offers", "orders")]
+
+
+def comparison(root: Path, table: str) -> Comparison:
+    same_rows = write_same_rows(root, table)
+    return compare(
+        partial(ours, root / "snapshots", table),
+        partial(plain, same_rows),
+        work=f"{ROWS:,} rows of {table} as a frame, found among {FIRST + NIGHTS * (CHANGED + NEW):,}",
+        rival="pyarrow, a file of just these rows",
+        amount=ROWS,
+        things="rows",
+        repetitions=3,
+    )
+
+
+def ours(root: Path, table: str) -> pd.DataFrame:
+    return Snapshots(root).table(table)
+
+
+def plain(file: Path) -> pd.DataFrame:
+    frame: pd.DataFrame = parquet.read_table(file).to_pandas(types_mapper=pd.ArrowDtype)
+    return frame
+
+
+def write_same_rows(root: Path, table: str) -> Path:
+    file = root / f"{table}.parquet"
+    parquet.write_table(Snapshots(root / "snapshots").arrow(table), file, compression="zstd", row_group_size=PART)
+    return file
+
+
+def write_nights(root: Path) -> None:
+    """A first snapshot, then one a night that changes rows spread over all keys and adds some."""
+    random = np.random.default_rng(7)
+    keys, known = np.arange(FIRST), FIRST
+    for night in range(NIGHTS + 1):
+        at = NOW + timedelta(days=night)
+        tables = {
+            name: pa.RecordBatchReader.from_batches(TABLES[name].schema, _batches(name, keys, f"night-{night:02}", at))
+            for name in ROWS_OF
+        }
+        write_snapshot(root, f"night-{night:02}", at.date(), tables, batch_id=None, written_at=at)
+        keys = np.concatenate([random.choice(FIRST, CHANGED, replace=False), np.arange(known, known + NEW)])
+        known += NEW
+
+
+def _batches(name: str, keys: np.ndarray[Any, Any], snapshot_id: str, at: datetime) -> Iterator[pa.RecordBatch]:
+    for start in range(0, len(keys), PART):
+        part = keys[start : start + PART]
+        columns = {**ROWS_OF[name](part, at), "snapshot_id": snapshot_id, "snapshot_at": at}
+        yield _record_batch(TABLES[name].schema, columns, len(part))
+
+
+def _record_batch(schema: pa.Schema, columns: dict[str, Any], rows: int) -> pa.RecordBatch:
+    arrays = []
+    for field in schema:
+        value = columns.get(field.name)
+        array = value if isinstance(value, pa.Array) else pa.repeat(pa.scalar(value, field.type), rows)
+        arrays.append(array.cast(field.type))
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _text(before: str, numbers: np.ndarray[Any, Any], after: str = "") -> pa.Array:
+    return pc.binary_join_element_wise(before, pa.array(numbers).cast(pa.string()), after, "")
+
+
+def _lists(texts: pa.Array) -> pa.Array:
+    """Each text alone in a list."""
+    return pa.ListArray.from_arrays(pa.array(np.arange(len(texts) + 1), pa.int32()), texts)
+
+
+def _scattered(numbers: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """One number of 18 digits for each, none twice."""
+    return 10**17 + (numbers * 0x1E3779B97F4A7C15 & (2**56 - 1))
+
+
+def _offers(keys: np.ndarray[Any, Any], at: datetime) -> dict[str, Any]:
+    """Three SKUs an item; a price and stock of each night."""
+    items, changing = keys // 3, (keys * 7919 + at.day * 104_729) % 9_973
+    pictures = _text("https://img.example.com/ibank/O1CN", _scattered(items), "_!!2200000-0-cib.jpg")
+    return {
+        "marketplace": pa.array(np.array(["taobao", "1688", "poizon"])[items % 3]),
+        "item_id": _text("6", _scattered(items)),
+        "sku_id": _text("5", _scattered(keys)),
+        "title": _text("可折叠 帆布 置物架 送礼 加厚 大容量 T", items * 31 % 10**6),
+        "sku_name": _text("颜色:藏青 尺寸:", keys % 97),
+        "seller_id": _text("22", 10**9 + items % 5_000),
+        "seller_name": _text("义乌市日用品商行", items % 5_000),
+        "price_minor": pa.array(changing + 100),
+        "currency": "CNY",
+        "stock": pa.array(changing * 3),
+        "min_quantity": 1,
+        "active": True,
+        "spec_id": _text("b1c2d3e4f5", _scattered(keys + 1)),
+        "image_url": pictures,
+        "image_urls": _lists(pictures),
+        "category_id": _text("1031", items % 200),
+        "category_name": _text("收纳", items % 200),
+        "seen_at": at,
+    }
+
+
+def _orders(keys: np.ndarray[Any, Any], at: datetime) -> dict[str, Any]:
+    return {
+        "order_ref": _text("US-", keys),
+        "marketplace": pa.array(np.array(["taobao", "1688", "poizon"])[keys % 3]),
+        "state": pa.array(np.array(["paid", "booked", "shipped", "delivered"])[(keys + at.day) % 4]),
+        "order_id": _text("26", _scattered(keys)),
+        "seller_id": _text("22", 10**9 + keys % 5_000),
+        "quoted_minor": pa.array(1_000 + keys),
+        "approved_minor": pa.array(1_000 + keys),
+        "paid_minor": pa.array(1_000 + keys),
+        "currency": "CNY",
+        "freight_minor": pa.array(900 + keys % 1_000),
+        "freight_currency": "USD",
+        "freight_service": "UCS_STD",
+        "shipment_order_id": _text("S-", keys),
+        "tracking_numbers": pa.ListArray.from_arrays(
+            pa.array(np.arange(len(keys) + 1), pa.int32()), _text("F", keys, "YQ")
+        ),
+        "created_at": at,
+        "paid_at": at,
+        "booked_at": at,
+        "updated_at": at,
+    }
+
+
+ROWS_OF: dict[str, Callable[[np.ndarray[Any, Any], datetime], dict[str, Any]]] = {"offers": _offers, "orders": _orders}

@@ -1,0 +1,100 @@
+"""The tables as of a time, and what changed between two: DuckDB macros beside each table's view."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from connectors.snapshots.manifests import Manifest
+from connectors.snapshots.schemas import ENVELOPE, Table
+from connectors.snapshots.schemas.columns import MOMENT, TEXT, TEXTS, TIME
+
+LOOKS = {"seen_at", "quoted_at", "updated_at"}
+"""Columns that tell when it was looked, or that something else moved: they alone are no change."""
+
+MOMENT_OF = """
+CREATE TEMP MACRO moment_of(moment) AS coalesce(
+    (SELECT written_at FROM snapshots WHERE snapshot_id = moment::VARCHAR),
+    TRY_CAST(moment AS TIMESTAMPTZ),
+    error('there is no snapshot ' || moment::VARCHAR || '; give the id of one, or a time (UTC if it names no zone)')
+)
+"""
+
+
+def snapshots_table(manifests: Sequence[Manifest]) -> pa.Table:
+    """One row a snapshot, for SQL: when it was written, first and last, and how many rows it has in all."""
+    rows = [
+        {
+            "snapshot_id": manifest.snapshot_id,
+            "batch_id": manifest.batch_id,
+            "first_written_at": manifest.first_written_at or manifest.written_at,
+            "written_at": manifest.written_at,
+            "tables": [file.table for file in manifest.files],
+            "rows": sum(file.rows for file in manifest.files),
+        }
+        for manifest in manifests
+    ]
+    kinds = {"snapshot_id": TEXT, "batch_id": TEXT, "first_written_at": MOMENT, "written_at": MOMENT, "tables": TEXTS}
+    fields = [pa.field(name, kind) for name, (kind, _) in kinds.items()]
+    return pa.Table.from_pylist(rows, pa.schema([*fields, pa.field("rows", pa.int64())]))
+
+
+def facts_of(table: Table) -> list[str]:
+    """The columns that a change can be in."""
+    return [name for name in table.columns if name not in (*table.key, *ENVELOPE)]
+
+
+def changes_schema(table: Table) -> pa.Schema:
+    """What `<table>_changes` gives."""
+    first = {name: table.schema.field(name).type for name in table.key}
+    facts = {name: table.schema.field(name).type for name in facts_of(table)}
+    before = {f"was_{name}": kind for name, kind in facts.items()}
+    marks = {"change": TEXT[0], **first, "columns": TEXTS[0]}
+    ends = {name: kind for name, (kind, _) in (("snapshot_id", TEXT), ("snapshot_at", TIME), ("was_at", TIME))}
+    return pa.schema([pa.field(name, kind) for name, kind in (marks | facts | before | ends).items()])
+
+
+def macros_of(table: Table) -> tuple[str, str]:
+    """`<table>_at(moment)`: the newest row of each key as of then. `<table>_changes(since, until)`: a row for each key
+    that is `new` or `changed` between the two, with what it was; `rewritten` is one of a snapshot that was replaced
+    since, so that it is not known. Without `since` all is new.
+    """
+    return _at(table), _changes(table)
+
+
+def _at(table: Table) -> str:
+    return f"""
+CREATE TEMP MACRO {table.name}_at(moment) AS TABLE
+SELECT * FROM {table.name}_history
+WHERE moment IS NULL OR snapshot_at < moment_of(moment) OR (snapshot_at = moment_of(moment) AND snapshot_id <=
+    coalesce((SELECT s.snapshot_id FROM snapshots s WHERE s.snapshot_id = moment::VARCHAR), snapshot_id))
+QUALIFY row_number() OVER (PARTITION BY {", ".join(table.key)} ORDER BY snapshot_at DESC, snapshot_id DESC) = 1
+"""
+
+
+def _changes(table: Table) -> str:
+    facts = facts_of(table)
+    compared = [name for name in facts if name not in LOOKS]
+    moved = ", ".join(f"CASE WHEN now.{name} IS DISTINCT FROM was.{name} THEN '{name}' END" for name in compared)
+    rewritten = "told.first_written_at <= moment_of(since)"
+    if "created_at" in facts:  # then it is known of each row whether it was there
+        rewritten += " AND now.created_at <= moment_of(since)"
+    return f"""
+CREATE TEMP MACRO {table.name}_changes(since := NULL, until := NULL) AS TABLE
+WITH was AS (SELECT * FROM {table.name}_at(since) WHERE since IS NOT NULL),
+now AS (SELECT * FROM {table.name}_at(until)),
+both_of AS (
+    SELECT
+        CASE WHEN was.snapshot_id IS NOT NULL THEN 'changed'
+             WHEN since IS NOT NULL AND {rewritten} THEN 'rewritten' ELSE 'new' END AS change,
+        {", ".join(f"now.{name}" for name in table.key)},
+        CASE WHEN was.snapshot_id IS NULL THEN []::VARCHAR[]
+             ELSE list_filter([{moved}]::VARCHAR[], lambda name: name IS NOT NULL) END AS columns,
+        {", ".join(f"now.{name}" for name in facts)},
+        {", ".join(f"was.{name} AS was_{name}" for name in facts)},
+        now.snapshot_id, now.snapshot_at, was.snapshot_at AS was_at
+    FROM now LEFT JOIN was USING ({", ".join(table.key)}) LEFT JOIN snapshots told ON told.snapshot_id = now.snapshot_id
+)
+SELECT * FROM both_of WHERE change <> 'changed' OR len(columns) > 0
+"""
