@@ -11,6 +11,7 @@ from urllib.parse import quote
 from prefect.artifacts import acreate_link_artifact, acreate_markdown_artifact, acreate_table_artifact
 
 from connectors.ledger.records import OrderRecord
+from connectors.settings import is_deployed_run
 from domain.money import Money
 from domain.report import BatchReport, ReportLine
 from domain.request_remarks import Fault
@@ -36,6 +37,8 @@ last_report: ContextVar[list[BatchReport] | None] = ContextVar("last_report", de
 async def show_outcome(report: BatchReport, orders: Mapping[str, OrderRecord] = NO_ORDERS) -> None:
     """The table of outcomes, or of the plan of a dry run; the report with the money; where the snapshot lies.
 
+    In a worker's process also the figures of the batch, and their page.
+
     `orders` of the ledger know where their parcels can be followed.
     """
     if (reports := last_report.get()) is not None:
@@ -53,6 +56,12 @@ async def show_outcome(report: BatchReport, orders: Mapping[str, OrderRecord] = 
         await rename_run(f"{report.batch_id}: {counts_of(report)}{' (dry run)' if report.dry_run else ''}")
 
     await shown("the report", all_of_it())
+    if is_deployed_run() and report.snapshot_id and not report.dry_run:
+        from flows.shown.report_artifact import (
+            show_figures,
+        )  # pandas and matplotlib, which a terminal need not wait for
+
+        await show_figures(report)
 
 
 def with_parcels(report: BatchReport) -> list[str]:

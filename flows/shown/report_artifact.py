@@ -1,0 +1,77 @@
+"""The figures of a batch at the end of a deployed run: as an artifact, and as a page in the data folder."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prefect.artifacts import acreate_markdown_artifact
+
+from connectors.settings import SourcingSettings
+from domain.report import BatchReport
+from flows.shown.artifacts import artifact_key, plain
+from flows.shown.expected_failures import run_logger
+from flows.shown.progress import shown
+
+if TYPE_CHECKING:
+    from flows.shown.report_sections import Row, Section
+    from tasks.report_figures import Figures
+
+MOST_ROWS = 50
+ELSEWHERE = ("waiting",)
+"""What the report's own artifact tells."""
+
+
+async def show_figures(report: BatchReport) -> None:
+    """Write the page of the report's batch, and show the same figures in Prefect, which can't open a file.
+
+    The run's work is done by then: what keeps it from this is told, and no more.
+    """
+    try:
+        markdown = await asyncio.to_thread(_written, report)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the orders are bought and the report is shown
+        run_logger().warning("No figures (%s); make them with: sourcing report %s", error, report.batch_id)
+        return
+    key = f"figures-{artifact_key(report.batch_id)}"
+    await shown("the figures", acreate_markdown_artifact(key=key, markdown=markdown, description="Figures"))
+
+
+def _written(report: BatchReport) -> str:
+    from connectors.snapshots import Snapshots
+    from flows.shown.report_page import write_page
+    from tasks.report_figures import figures
+    from tasks.report_frames import report_frames
+
+    settings = SourcingSettings()
+    frames = report_frames(Snapshots(report.snapshot_root), report.batch_id)
+    told = figures(frames, batch=report.batch_id, timezone=settings.timezone)
+    file = settings.data_dir.absolute() / "reports" / f"{report.batch_id}.html"
+    write_page(told, settings.timezone, file)
+    return markdown_figures(told, settings.timezone, file)
+
+
+def markdown_figures(told: Figures, timezone: str, file: Path) -> str:
+    """The totals, each part as a table, and where the page with the charts lies."""
+    from flows.shown.report_sections import heading, moment, sections, totals
+
+    parts = [part for part in sections(told, timezone) if not part.on_paper and part.key not in ELSEWHERE]
+    return "\n\n".join(
+        [
+            f"# {plain(heading(told))}, {moment(told, timezone)}",
+            _table(("figure", ""), totals(told)),
+            *(_part(part) for part in parts),
+            f"With charts, on the machine of the worker: `{file}`. Anew: `sourcing report {told.batch} --html FILE`",
+        ]
+    )
+
+
+def _part(part: Section) -> str:
+    table = [_table(part.columns, part.rows)] if part.rows else []
+    return "\n\n".join([f"## {part.title}", *map(plain, part.words), *table])
+
+
+def _table(columns: Row, rows: Sequence[Row]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows[:MOST_ROWS]]
+    return "\n".join(f"| {' | '.join(map(plain, line))} |" for line in lines)
