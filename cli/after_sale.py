@@ -59,7 +59,7 @@ def _show(report: AfterSaleReport) -> None:
     for refund in report.refunds:
         if refund.waits_for_a_person:
             console.print(f"  {refund.order_ref}: {refund.words}")
-    show_snapshot(report.snapshot_id, report.snapshot_root)
+    show_snapshot(report.snapshot_id, report.snapshot_root, report.rejected)
 
 
 def _refunds_table(refunds: Sequence[RefundLine]) -> Table:

@@ -24,7 +24,7 @@ def run_catalog(wanted: list[Wanted], *, full: bool, limit: int | None, concurre
     with as_usage():
         report = run_flow(flow)
     print_json(report.to_json()) if as_json else print_report(report)
-    return NEEDS_A_PERSON if report.troubles else 0
+    return NEEDS_A_PERSON if report.troubles or report.rejected else 0
 
 
 def print_report(report: CatalogReport) -> None:
@@ -36,7 +36,7 @@ def print_report(report: CatalogReport) -> None:
         f"{report.unchanged:,} as before, {report.gone:,} gone ({report.pages:,} pages and {report.fetched:,} items "
         "read in this run)"
     )
-    show_snapshot(report.snapshot_id, report.snapshot_root)
+    show_snapshot(report.snapshot_id, report.snapshot_root, report.rejected)
     for trouble in report.troubles:
         warn("not fetched:", trouble)
     if report.trouble_count > len(report.troubles):

@@ -86,7 +86,7 @@ def show(report: ReconciliationReport) -> None:
     for note in report.notes:
         console.print(f"Note: {note}", soft_wrap=True)
     console.print(f"Since {report.since:%Y-%m-%d}: {summary_of(report)}", soft_wrap=True)
-    show_snapshot(report.snapshot_id, report.snapshot_root)
+    show_snapshot(report.snapshot_id, report.snapshot_root, report.rejected)
 
 
 def _sums(report: ReconciliationReport) -> Table:

@@ -197,7 +197,7 @@ def print_report(report: BatchReport) -> None:
         console.print(Text(report.broken_off, style="yellow"))
     if report.next_look:
         console.print(Text(report.next_look.words, style="yellow"))
-    show_snapshot(report.snapshot_id, report.snapshot_root)
+    show_snapshot(report.snapshot_id, report.snapshot_root, report.rejected)
 
 
 def _spent(report: BatchReport) -> str:

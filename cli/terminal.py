@@ -20,6 +20,7 @@ from rich.text import Text
 from cli.failures import say
 from connectors.xportcn.gate import GateNews
 from domain.money import Money
+from domain.rejected import NONE_REJECTED, Rejected
 from domain.report import ReportLine
 from domain.states import REACHED_BOOKED, OrderState
 from domain.wording import some
@@ -57,10 +58,12 @@ def print_json(document: object) -> None:
     print()
 
 
-def show_snapshot(snapshot_id: str | None, root: str) -> None:
-    """Where the snapshot lies, if one was written."""
+def show_snapshot(snapshot_id: str | None, root: str, rejected: Rejected = NONE_REJECTED) -> None:
+    """Where the snapshot lies, if one was written, and what it left out of its tables."""
     if snapshot_id:
         console.print(f"Snapshot {snapshot_id} in {root}", soft_wrap=True)
+    if rejected:
+        console.print(Text(rejected.words, style="yellow"))
 
 
 class _Display(Progress):

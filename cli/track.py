@@ -29,7 +29,7 @@ def run_tracking(*, chunk_size: int | None, concurrency: int | None, as_json: bo
             show_orders("Moved", report.moved)
         followed, events = number_of(report.followed, "order"), number_of(report.new_events, "new event")
         console.print(f"{followed} followed, {len(report.moved):,} moved, {events}")
-        show_snapshot(report.snapshot_id, report.snapshot_root)
+        show_snapshot(report.snapshot_id, report.snapshot_root, report.rejected)
     for trouble in report.troubles:
         warn("not asked about:", trouble)
-    return NEEDS_A_PERSON if report.troubles else 0
+    return NEEDS_A_PERSON if report.troubles or report.rejected else 0

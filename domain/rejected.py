@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from domain.wording import number_of
@@ -31,6 +31,11 @@ class Rejected:
         return self.count > 0
 
     @property
+    def counted(self) -> str:
+        """`2 rows rejected`."""
+        return f"{number_of(self.count, 'row')} rejected"
+
+    @property
     def lines(self) -> list[str]:
         """`orders A-1 (state): state is 'lost', …`: the first of them, and how many more there are."""
         told = [f"{row.table} {row.key} ({row.rule}): {row.message}" for row in self.rows[:TOLD]]
@@ -47,6 +52,12 @@ class Rejected:
             f"instead; the ledger has everything. {'; '.join(self.lines)}. Once the cause is mended, "
             "`sourcing snapshot rebuild` or the next run writes them well"
         )
+
+
+def all_rejected(some: Iterable[Rejected]) -> Rejected:
+    """What several snapshots rejected."""
+    parts = list(some)
+    return Rejected(count=sum(part.count for part in parts), rows=[row for part in parts for row in part.rows])
 
 
 NONE_REJECTED = Rejected()

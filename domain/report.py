@@ -10,6 +10,7 @@ from typing import Any
 
 from domain.looks import NextLook
 from domain.plan import PlannedOrder
+from domain.rejected import NONE_REJECTED, Rejected
 from domain.request_remarks import Remark
 from domain.states import REACHED_BOOKED, OrderState
 
@@ -60,7 +61,7 @@ class BatchReport:
     A dry run has the `plans` of new orders, whatever was decided on them, and those `to_ship` of orders begun earlier.
     `warnings` are what was said about the request file, and `lines_without_limit` how many of its lines have none.
     `next_look` is for what may end well without a person, only later. `broken_off` says why a run ended before its
-    work did: the service was away, or the time was up.
+    work did: the service was away, or the time was up. `rejected` are rows that the snapshot left out of their tables.
     """
 
     batch_id: str
@@ -77,6 +78,7 @@ class BatchReport:
     lines_without_limit: int = 0
     next_look: NextLook | None = None
     broken_off: str = ""
+    rejected: Rejected = NONE_REJECTED
 
     @property
     def counts(self) -> dict[str, int]:
@@ -93,8 +95,8 @@ class BatchReport:
 
     @property
     def all_fine(self) -> bool:
-        """Whether nothing waits for a person: all booked, or all planned in a dry run."""
-        if any(plan.is_postponed for plan in self.plans):
+        """Whether nothing waits for a person: all booked, or all planned in a dry run, and no row rejected."""
+        if self.rejected or any(plan.is_postponed for plan in self.plans):
             return False
         return self.all_booked or (self.dry_run and set(self.counts) <= {*REACHED_BOOKED, OrderState.PLANNED})
 
@@ -117,6 +119,7 @@ class BatchReport:
             "warnings": [asdict(warning) for warning in self.warnings],
             "broken_off": self.broken_off,
             "next_look": self.next_look.to_json() if self.next_look else None,
+            "rejected": asdict(self.rejected),
         }
 
 

@@ -10,8 +10,10 @@ from prefect import runtime
 from prefect.artifacts import acreate_table_artifact
 
 from connectors.ledger.records import OrderRecord
+from connectors.snapshots.rejecting import rejected_in
 from domain.after_sale import WAITS_FOR_A_PERSON, Refund, standing
 from domain.money import Money
+from domain.rejected import NONE_REJECTED, Rejected
 from domain.report import ReportLine
 from domain.states import OrderState
 from domain.wording import counted, number_of
@@ -50,13 +52,14 @@ class AfterSaleReport:
     troubles: Sequence[str]
     snapshot_id: str | None
     snapshot_root: str
+    rejected: Rejected = NONE_REJECTED
 
     @property
     def all_fine(self) -> bool:
         """Whether nothing waits for a person."""
         waiting = any(refund.waits_for_a_person for refund in self.refunds)
         unknown = any(line.state is OrderState.UNKNOWN for line in self.orders)
-        return not (waiting or unknown or self.troubles)
+        return not (waiting or unknown or self.troubles or self.rejected)
 
     def to_json(self) -> dict[str, Any]:
         """The report that the commands print with `--json`."""
@@ -78,18 +81,22 @@ async def after_sale_report(
     """
     orders = resources.ledger.orders(order_refs)
     refunds = resources.ledger.refunds.of_orders(order_refs)
+    snapshot_id = await snapshot_refunds(resources, before or orders) if orders else None
     report = AfterSaleReport(
         orders=[line_of(order) for order in orders.values()],
         refunds=[refund_line(refund) for refund in refunds if keys is None or refund.key in keys],
         troubles=list(troubles),
-        snapshot_id=await snapshot_refunds(resources, before or orders) if orders else None,
+        snapshot_id=snapshot_id,
         snapshot_root=str(resources.settings.snapshot_root.absolute()),
+        rejected=rejected_in(resources.settings.snapshot_root, snapshot_id),
     )
     for trouble in report.troubles:
         run_logger().warning("Not as asked: %s", trouble)
     for refund in report.refunds:
         if refund.waits_for_a_person:
             run_logger().warning("Waits for you: %s: %s", refund.order_ref, refund.words)
+    if report.rejected:
+        run_logger().warning("%s", report.rejected.words)
     run_logger().info("%s", summary_of(report))
     await shown("the report", _show(report))
     return report
@@ -112,6 +119,8 @@ def summary_of(report: AfterSaleReport) -> str:
         parts.append(f"{number_of(len(report.refunds), 'refund')}: {states}{came_back}")
     if report.troubles:
         parts.append(f"{len(report.troubles):,} not as asked")
+    if report.rejected:
+        parts.append(report.rejected.counted)
     return "; ".join(parts) if report.orders else "; ".join(["nothing to do", *parts[1:]])
 
 

@@ -11,10 +11,12 @@ from typing import Any
 
 from connectors.crawl_files import CrawlFiles, Item
 from connectors.snapshots.offer_changes import OfferChanges, offer_changes
+from connectors.snapshots.rejecting import rejected_in
 from connectors.snapshots.writer import write_snapshot
 from domain.browsing import LARGEST_PAGE
 from domain.catalogue import Source, Wanted, Way, listed_steadily, pages_of, sources_of, to_fetch
 from domain.marketplace import Marketplace
+from domain.rejected import NONE_REJECTED, Rejected
 from flows.chunks import chunks, told_chunks
 from tasks.asking import Found
 from tasks.fetch_offers import fetch_offers, list_offers, lists_changes, root_categories
@@ -48,6 +50,7 @@ class CatalogReport:
     trouble_count: int
     snapshot_id: str | None
     snapshot_root: str
+    rejected: Rejected = NONE_REJECTED
 
     def to_json(self) -> dict[str, Any]:
         """The report that `sourcing catalog --json` prints."""
@@ -221,4 +224,5 @@ class Crawl:
             trouble_count=len(troubles),
             snapshot_id=snapshot_id,
             snapshot_root=str(self.resources.settings.snapshot_root.absolute()),
+            rejected=rejected_in(self.resources.settings.snapshot_root, snapshot_id),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from prefect.events import Event, Resource
 from domain.findings import Finding
 from domain.money import Money
 from domain.reconciliation import PaidSum
+from domain.rejected import NONE_REJECTED, Rejected
 from domain.report import ReportLine
 from domain.wording import number_of
 from flows.shown.artifacts import plain
@@ -47,6 +48,7 @@ class ReconciliationReport:
     not_marked: Sequence[str]
     snapshot_id: str
     snapshot_root: str
+    rejected: Rejected = NONE_REJECTED
 
     @property
     def counts(self) -> dict[str, int]:
@@ -56,7 +58,7 @@ class ReconciliationReport:
     @property
     def all_fine(self) -> bool:
         """Whether everything could be read and agrees, and was noted as it was said."""
-        return not (self.findings or self.troubles or self.not_marked)
+        return not (self.findings or self.troubles or self.not_marked or self.rejected)
 
     def to_json(self) -> dict[str, Any]:
         """The report that `sourcing reconcile --json` prints; amounts in minor units."""
@@ -82,6 +84,7 @@ class ReconciliationReport:
             "not_marked": list(self.not_marked),
             "snapshot_id": self.snapshot_id,
             "snapshot_root": self.snapshot_root,
+            "rejected": asdict(self.rejected),
         }
 
 
@@ -112,6 +115,8 @@ def summary_of(report: ReconciliationReport) -> str:
         parts.append(f"not read: {'; '.join(report.troubles)}")
     if report.not_marked:
         parts.append(f"not marked: {'; '.join(report.not_marked)}")
+    if report.rejected:
+        parts.append(report.rejected.counted)
     return "; ".join(parts)
 
 
@@ -132,6 +137,8 @@ async def tell(report: ReconciliationReport) -> None:
         run_logger().warning("Not compared: %s", trouble)
     for words in report.not_marked:
         run_logger().warning("Not marked: %s", words)
+    if report.rejected:
+        run_logger().warning("%s", report.rejected.words)
     run_logger().info("%s", summary_of(report))
     await shown("the report", _show(report))
     if not report.all_fine:
@@ -192,6 +199,7 @@ def markdown(report: ReconciliationReport) -> str:
                 else []
             ),
             *(["## Not compared\n\n" + "\n".join(told)] if told else []),
+            *([plain(report.rejected.words)] if report.rejected else []),
             f"Snapshot `{report.snapshot_id}` in `{report.snapshot_root}`",
         ]
     )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from connectors.ledger.facts import every_open_effect
+from connectors.snapshots.rejecting import rejected_in
 from connectors.xportcn.errors import ServiceAway, XportcnError
 from domain.budget import start_of_day
 from domain.findings import Finding, FindingKind, LedgerOrder, NotOurs, OrderId
@@ -107,12 +109,12 @@ class Reconciliation:
         )
         rows = reconciliation_rows(findings, since=self.since, summary=summary_of(report))
         as_of = self.resources.clock()
-        sums = LedgerSums(self.resources, changed, ("orders",))
+        agreement = LedgerSums(self.resources, changed, ("orders",))
         tables = {"reconciliation": rows, **orders_now(self.resources, changed)}
         await write(
-            self.resources, report.snapshot_id, tables, batch_id=None, as_of=as_of, begun=self.now, agreement=sums
+            self.resources, report.snapshot_id, tables, batch_id=None, as_of=as_of, begun=self.now, agreement=agreement
         )
-        return report
+        return replace(report, rejected=rejected_in(self.resources.settings.snapshot_root, report.snapshot_id))
 
     async def _settle(self) -> list[str]:
         """Read what became of everything open; answers which orders have nothing open any more."""

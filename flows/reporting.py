@@ -8,11 +8,13 @@ from dataclasses import replace
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.slices import slices
 from connectors.ledger.store import Ledger
+from connectors.snapshots.rejecting import rejected_in
 from domain.effects import Action, EffectStatus
 from domain.looks import together
 from domain.matching import Match
 from domain.orders import OrderRequest, lines_without_limit
 from domain.plan import PlannedOrder
+from domain.rejected import all_rejected
 from domain.report import BatchReport, MatchLine, ReportLine
 from domain.request_remarks import Remark
 from domain.states import OrderState
@@ -53,6 +55,7 @@ def batch_report(
         matches=matches,
         warnings=warnings,
         lines_without_limit=lines_without_limit(requests),
+        rejected=rejected_in(resources.settings.snapshot_root, snapshot_id),
     )
 
 
@@ -68,6 +71,7 @@ def one_report(reports: Sequence[BatchReport], refs: Sequence[str]) -> BatchRepo
         to_ship=[plan for report in reports for plan in report.to_ship],
         lines_without_limit=sum(report.lines_without_limit for report in reports),
         next_look=together([report.next_look for report in reports if report.next_look]),
+        rejected=all_rejected(report.rejected for report in reports),
     )
 
 

@@ -30,5 +30,6 @@ async def sync_catalog(
         with CrawlFiles.open(settings.data_dir / "catalogue", name, resources.clock()) as files:
             report = await Crawl(resources, files, full=full, limit=limit).run(wanted)
     counts = {name: value for name, value in report.to_json().items() if isinstance(value, int)}
-    await acreate_table_artifact(key="catalogue", table=[counts], description=f"Snapshot {report.snapshot_id}")
+    words = f"Snapshot {report.snapshot_id}. {report.rejected.words}".rstrip(". ")
+    await acreate_table_artifact(key="catalogue", table=[counts], description=words)
     return report

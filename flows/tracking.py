@@ -11,7 +11,9 @@ from prefect.artifacts import acreate_table_artifact
 
 from connectors.ledger.facts import every_open_effect
 from connectors.ledger.records import OrderRecord
+from connectors.snapshots.rejecting import rejected_in
 from connectors.xportcn.errors import ServiceAway
+from domain.rejected import NONE_REJECTED, Rejected
 from domain.report import ReportLine
 from domain.states import OrderState
 from domain.wording import number_of, some
@@ -49,6 +51,7 @@ class TrackReport:
     snapshot_id: str | None
     snapshot_root: str
     orders: Sequence[ReportLine]
+    rejected: Rejected = NONE_REJECTED
 
     def to_json(self) -> dict[str, Any]:
         """The report that `sourcing track --json` prints."""
@@ -80,17 +83,21 @@ async def track(resources: Resources, chunk_size: int) -> TrackReport:
     await feed.tell(now, *stalled(ledger, {ref: now[ref] for ref in orders}, resources.clock()))
     moved = [order for ref, order in now.items() if order.state is not watched[ref].state]
     events = ledger.tracking.listed(since=started)
+    snapshot_id = await _snapshot(resources, watched, now, events)
     report = TrackReport(
         followed=len(orders),
         moved=[line_of(order) for order in moved],
         new_events=len(events),
         troubles=troubles,
-        snapshot_id=await _snapshot(resources, watched, now, events),
+        snapshot_id=snapshot_id,
         snapshot_root=str(resources.settings.snapshot_root.absolute()),
         orders=[line_of(now[ref]) for ref in orders],
+        rejected=rejected_in(resources.settings.snapshot_root, snapshot_id),
     )
     for trouble in troubles:
         run_logger().warning("Not asked about: %s", trouble)
+    if report.rejected:
+        run_logger().warning("%s", report.rejected.words)
     run_logger().info("%s", summary_of(report))
     await shown("the report", _show(report, watched, now, events))
     return report
@@ -113,6 +120,7 @@ def summary_of(report: TrackReport) -> str:
     """`120 orders: 14 moved, 30 new events`."""
     parts = [f"{len(report.moved):,} moved", number_of(report.new_events, "new event")]
     parts += [f"{len(report.troubles):,} not asked about"] if report.troubles else []
+    parts += [report.rejected.counted] if report.rejected else []
     return f"{number_of(report.followed, 'order')}: {', '.join(parts)}"
 
 

@@ -175,8 +175,12 @@ async def snapshot_tracking(resources: Resources, before: Mapping[str, OrderReco
     heard_of = {event["order_ref"] for event in events} - before.keys()  # booked and scanned since this run began
     before = {**before, **resources.ledger.orders(heard_of)}
     sums = LedgerSums(resources, before, ("orders",))
-    known = ("order_ref", "tracking_number", "sequence", "occurred_at", "status", "description", "place")
-    rows = [{column: event[column] for column in known} for event in events]
-    tables = {**orders_now(resources, before), "tracking_events": rows}
+    tables = {**orders_now(resources, before), "tracking_events": tracking_rows(events)}
     snapshot_id = f"tracking-{now:%Y%m%dT%H%M%S%f}"
     return await write(resources, snapshot_id, tables, batch_id=None, as_of=now, agreement=sums)
+
+
+def tracking_rows(events: Sequence[Row]) -> list[Row]:
+    """Events as rows of the table `tracking_events`."""
+    known = ("order_ref", "tracking_number", "sequence", "occurred_at", "status", "description", "place")
+    return [{column: event[column] for column in known} for event in events]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from connectors.ledger.records import OrderRecord
+from connectors.ledger.store import Ledger
 from domain.after_sale import Refund
 from tasks.resources import Resources
 from tasks.snapshot import orders_now, write
@@ -18,16 +19,20 @@ async def snapshot_refunds(resources: Resources, before: Mapping[str, OrderRecor
     """Orders that were so `before` the run, as they stand, with all their refunds and events; answers its id."""
     now, order_refs = resources.clock(), list(before)
     sums = LedgerSums(resources, order_refs, ("orders", "refunds"))
-    events = resources.ledger.refunds.events(order_refs=order_refs)  # before the refunds: none of them is missing then
-    tables: dict[str, list[Row]] = {
-        **orders_now(resources, before),
-        "refunds": [refund_row(refund) for refund in resources.ledger.refunds.of_orders(order_refs)],
+    tables = {**orders_now(resources, before), **refund_tables(resources.ledger, order_refs)}
+    snapshot_id = f"after-sale-{now:%Y%m%dT%H%M%S%f}"
+    return await write(resources, snapshot_id, tables, batch_id=None, as_of=now, agreement=sums)
+
+
+def refund_tables(ledger: Ledger, order_refs: Sequence[str]) -> dict[str, list[Row]]:
+    """The refunds of these orders and what happened to them, as rows."""
+    events = ledger.refunds.events(order_refs=order_refs)  # before the refunds: an event's own is never missing then
+    return {
+        "refunds": [refund_row(refund) for refund in ledger.refunds.of_orders(order_refs)],
         "refund_events": [
             {"refund_key": event["key"], **{column: event[column] for column in EVENT_COLUMNS}} for event in events
         ],
     }
-    snapshot_id = f"after-sale-{now:%Y%m%dT%H%M%S%f}"
-    return await write(resources, snapshot_id, tables, batch_id=None, as_of=now, agreement=sums)
 
 
 def refund_row(refund: Refund) -> Row:

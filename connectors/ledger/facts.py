@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, func, select
 
 from connectors.ledger.many import one_of
 from connectors.ledger.records import EffectRecord
-from connectors.ledger.schema import effects, orders, refunds
+from connectors.ledger.schema import batches, effects, orders, refunds
 from connectors.ledger.slices import slices
 from connectors.ledger.transactions import Transactions
 from domain.effects import OPEN
@@ -58,6 +59,12 @@ def every_order(ledger: Transactions) -> list[LedgerOrder]:
     """Every order, oldest first, without its effects."""
     statement = select(*COLUMNS).order_by(orders.c.recorded_at, orders.c.order_ref)
     return [_order(row) for row in ledger.rows(statement)]
+
+
+def every_batch(ledger: Transactions) -> dict[str, datetime]:
+    """When each batch was begun, oldest first."""
+    statement = select(batches.c.batch_id, batches.c.created_at).order_by(batches.c.created_at, batches.c.batch_id)
+    return {row["batch_id"]: row["created_at"] for row in ledger.rows(statement)}
 
 
 def every_open_effect(ledger: Transactions) -> list[EffectRecord]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from hashlib import file_digest
 from pathlib import Path
 from shutil import rmtree
 
@@ -12,20 +11,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
 
-from connectors.snapshots.durable import exclusive, move
+from connectors.snapshots.durable import exclusive
 from connectors.snapshots.growing import Growing
 from connectors.snapshots.manifests import (
     WORK,
     Manifest,
     SnapshotDamaged,
     SnapshotFile,
-    aside_path,
     list_snapshots,
     locate,
     manifest_path,
     read_manifest,
 )
 from connectors.snapshots.schemas import TABLES
+from connectors.snapshots.sweeping import settle
 from connectors.snapshots.writer import finished, put_in_place, staged_path
 from domain.forgetting import PARTS, Receiver, Traces
 
@@ -87,7 +86,7 @@ def _rewritten(root: Path, manifest: Manifest, order_ref: str, traces: Traces) -
         if not path.exists():
             return False
         manifest = read_manifest(path)
-        _settle(root, manifest)
+        settle(root, manifest)
         telling = [file for file in manifest.files if _tells(root, manifest, file, order_ref)]
         struck = {file.table: _strike_file(root, manifest, file, order_ref, traces) for file in telling}
         changed = {table: new for table, new in struck.items() if new}
@@ -95,14 +94,6 @@ def _rewritten(root: Path, manifest: Manifest, order_ref: str, traces: Traces) -
             files = tuple(changed.get(file.table, file) for file in manifest.files)
             put_in_place(root, replace(manifest, files=files), changed.values())
     return bool(changed)
-
-
-def _settle(root: Path, manifest: Manifest) -> None:
-    """Bring back what the manifest means, where a writer that died has put another file in its place."""
-    for file in manifest.files:
-        aside = aside_path(root, manifest.snapshot_id, file)
-        if aside.exists() and not _is_in_place(root, file):
-            move(aside, root / file.path)
 
 
 def _tells(root: Path, manifest: Manifest, file: SnapshotFile, order_ref: str) -> bool:
@@ -181,18 +172,10 @@ def _sweep(root: Path, order_ref: str) -> None:
     with exclusive(root / WORK):
         manifests = list_snapshots(root)
         for manifest in manifests:
-            _settle(root, manifest)
+            settle(root, manifest)
         for left in (root / WORK).glob("[!.]*"):
             rmtree(left, ignore_errors=True)
         named = {root / file.path for manifest in manifests for file in manifest.files}
         for path in root.glob("*/date=*/*.parquet"):
             if path not in named and _has_rows_of(path, order_ref):
                 path.unlink(missing_ok=True)
-
-
-def _is_in_place(root: Path, file: SnapshotFile) -> bool:
-    try:
-        with (root / file.path).open("rb") as content:
-            return file_digest(content, "sha256").hexdigest() == file.sha256
-    except OSError:
-        return False

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
-from hashlib import file_digest
+from hashlib import file_digest, sha256
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 MANIFESTS = "_manifests"
 WORK = "_work"
-REMEDY = "write the snapshot again, restore the file from a backup, or delete the manifest to go without the snapshot"
+REMEDY = (
+    "write the snapshot again (sourcing snapshot rebuild), restore the file from a backup, or delete the manifest to "
+    "go without the snapshot"
+)
 
 
 class SnapshotError(Exception):
@@ -36,7 +41,11 @@ class SnapshotFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What one snapshot consists of. `written_at` is UTC; `first_written_at` is there if it replaced an earlier one."""
+    """What one snapshot consists of. `written_at` is UTC; `first_written_at` is there if it replaced an earlier one.
+
+    `replaces` has the sha256 of the manifests in whose place this one stands, by their snapshot's id, until they are
+    deleted: from the moment of its writing they don't count.
+    """
 
     snapshot_id: str
     batch_id: str | None
@@ -44,17 +53,21 @@ class Manifest:
     written_at: datetime
     files: tuple[SnapshotFile, ...]
     first_written_at: datetime | None = None
+    replaces: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
         fields = asdict(self) | {"date": f"{self.date:%Y-%m-%d}", "written_at": self.written_at.isoformat()}
-        first = fields.pop("first_written_at")
+        first, replaces = fields.pop("first_written_at"), fields.pop("replaces")
         fields |= {"first_written_at": first.isoformat()} if first else {}
-        return json.dumps(fields, indent=2).encode()
+        fields |= {"replaces": replaces} if replaces else {}
+        return json.dumps({**fields, "checksum": _checksum(fields)}, indent=2).encode()
 
     @classmethod
     def from_json(cls, content: bytes) -> Self:
         """Raises `ValueError`, `KeyError` or `TypeError` for content of another shape."""
         fields = json.loads(content)
+        if fields.pop("checksum", None) not in (None, _checksum(fields)):  # before there were checksums it has none
+            raise ValueError("it is not as it was written")
         return cls(
             snapshot_id=fields["snapshot_id"],
             batch_id=fields["batch_id"],
@@ -62,7 +75,12 @@ class Manifest:
             written_at=datetime.fromisoformat(fields["written_at"]),
             files=tuple(SnapshotFile(**file) for file in fields["files"]),
             first_written_at=datetime.fromisoformat(first) if (first := fields.get("first_written_at")) else None,
+            replaces=fields.get("replaces", {}),
         )
+
+
+def _checksum(fields: Mapping[str, Any]) -> str:
+    return sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
 def manifest_path(root: Path, snapshot_id: str) -> Path:
@@ -82,10 +100,32 @@ def read_manifest(path: Path) -> Manifest:
         raise SnapshotDamaged(f"{path} is not a readable manifest ({error}); {REMEDY}") from error
 
 
+def manifest_paths(root: Path) -> Iterator[Path]:
+    """The manifests, in no order; a file among them may be one that does not count any more."""
+    return (root / MANIFESTS).glob("[!.]*.json")
+
+
 def list_snapshots(root: Path) -> tuple[Manifest, ...]:
     """All snapshots, the oldest first. None for a root that doesn't exist yet."""
-    manifests = [read_manifest(path) for path in (root / MANIFESTS).glob("[!.]*.json")]
-    return tuple(sorted(manifests, key=lambda manifest: (manifest.written_at, manifest.snapshot_id)))
+    manifests = {}
+    for path in manifest_paths(root):
+        try:
+            manifests[path] = read_manifest(path)
+        except SnapshotDamaged as error:
+            if not isinstance(error.__cause__, FileNotFoundError):  # else it has just been deleted
+                raise
+    replaced = {path for manifest in manifests.values() for path in replaced_by(root, manifest)}
+    live = [manifest for path, manifest in manifests.items() if path not in replaced]
+    return tuple(sorted(live, key=lambda manifest: (manifest.written_at, manifest.snapshot_id)))
+
+
+def replaced_by(root: Path, manifest: Manifest) -> Iterator[Path]:
+    """The manifests that still lie there and in whose place this one stands; not one that was written anew since."""
+    for snapshot_id, digest in manifest.replaces.items():
+        path = manifest_path(root, snapshot_id)
+        with suppress(FileNotFoundError):
+            if sha256(path.read_bytes()).hexdigest() == digest:
+                yield path
 
 
 def locate(root: Path, manifest: Manifest, file: SnapshotFile) -> Path:
@@ -106,8 +146,17 @@ def verify_snapshot(root: Path, snapshot_id: str) -> Manifest:
     """Read every file of a snapshot and compare its hash. Raises `SnapshotDamaged`."""
     manifest = read_manifest(manifest_path(root, snapshot_id))
     for file in manifest.files:
-        path = locate(root, manifest, file)
-        with path.open("rb") as content:
-            if file_digest(content, "sha256").hexdigest() != file.sha256:
-                raise SnapshotDamaged(f"{path} of snapshot {snapshot_id} is not as it was written; {REMEDY}")
+        verify_file(root, manifest, file)
     return manifest
+
+
+def verify_file(root: Path, manifest: Manifest, file: SnapshotFile) -> None:
+    """Raises `SnapshotDamaged` for a file that is not, byte by byte, what its manifest means."""
+    path = locate(root, manifest, file)
+    try:
+        with path.open("rb") as content:
+            digest = file_digest(content, "sha256").hexdigest()
+    except OSError as error:
+        raise SnapshotDamaged(f"{path} of snapshot {manifest.snapshot_id} can't be read ({error}); {REMEDY}") from error
+    if digest != file.sha256:
+        raise SnapshotDamaged(f"{path} of snapshot {manifest.snapshot_id} is not as it was written; {REMEDY}")

@@ -187,8 +187,10 @@ class Staged:
         os.replace(kept, self.place(name))
 
 
-def rejected_in(root: Path, snapshot_id: str) -> Rejected:
-    """What a snapshot has rejected. Raises `SnapshotDamaged`."""
+def rejected_in(root: Path, snapshot_id: str | None) -> Rejected:
+    """What a snapshot has rejected; nothing for one that is not there. Raises `SnapshotDamaged`."""
+    if not snapshot_id or not manifest_path(root, snapshot_id).exists():
+        return NONE_REJECTED
     manifest = read_manifest(manifest_path(root, snapshot_id))
     file = next((file for file in manifest.files if file.table == REJECTED_ROWS.name), None)
     if file is None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import partial
 from hashlib import file_digest
@@ -29,6 +30,7 @@ from connectors.snapshots.manifests import (
 from connectors.snapshots.rejecting import Staged, Unfit, fitting
 from connectors.snapshots.schemas import TABLES, Table
 from connectors.snapshots.sums import Agreement
+from connectors.snapshots.sweeping import settle
 
 Slices = Iterable[Mapping[str, Sequence[Mapping[str, object]]]]
 SNAPSHOT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,149}")
@@ -97,8 +99,22 @@ def put_in_place(root: Path, manifest: Manifest, files: Iterable[SnapshotFile]) 
         move(staged_path(root, manifest.snapshot_id, file.table), root / file.path)
     sync(root)
     reach(BEFORE_MANIFEST, manifest.snapshot_id)
-    _commit(root, manifest)
+    write_manifest(root, manifest)
     _clean(root, manifest)
+
+
+def drop_tables(root: Path, snapshot_id: str, tables: Collection[str]) -> None:
+    """Go without these tables of a snapshot; without all of them it is gone. Raises `SnapshotDamaged`."""
+    with exclusive(root / WORK):
+        path = manifest_path(root, snapshot_id)
+        manifest = read_manifest(path)
+        settle(root, manifest)
+        kept = tuple(file for file in manifest.files if file.table not in tables)
+        write_manifest(root, replace(manifest, files=kept)) if kept else path.unlink()
+        for file in manifest.files:
+            if file.table in tables:
+                (root / file.path).unlink(missing_ok=True)
+        shutil.rmtree(root / WORK / snapshot_id, ignore_errors=True)
 
 
 @contextmanager
@@ -220,7 +236,8 @@ def _keep_replaced(root: Path, new: Manifest) -> None:
             keep_aside(root / file.path, aside_path(root, new.snapshot_id, file))
 
 
-def _commit(root: Path, manifest: Manifest) -> None:
+def write_manifest(root: Path, manifest: Manifest) -> None:
+    """Put a manifest in the place of the one with its id, if there is one."""
     staged = staged_path(root, manifest.snapshot_id, "manifest")
     staged.parent.mkdir(parents=True, exist_ok=True)
     staged.write_bytes(manifest.to_json())

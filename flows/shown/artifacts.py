@@ -143,6 +143,7 @@ def markdown_report(report: BatchReport, orders: Mapping[str, OrderRecord] = NO_
             "## Orders by state\n\n" + chart("state", "orders", report.counts),
             *([] if report.dry_run or not report.spent_fen else [_spent_chart(report)]),
             *([_waiting(waiting)] if waiting else []),
+            *([f"## Rejected rows\n\n{plain(report.rejected.words)}"] if report.rejected else []),
             *([_parcels(sent, orders)] if sent else []),
             *([f"Snapshot `{report.snapshot_id}` in `{report.snapshot_root}`"] if report.snapshot_id else []),
         ]

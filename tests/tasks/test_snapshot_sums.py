@@ -21,6 +21,7 @@ from domain.states import OrderState
 from tasks.resources import Resources
 from tasks.snapshot import snapshot_orders
 from tasks.snapshot_refunds import snapshot_refunds
+from tasks.snapshot_rows import order_tables
 from tasks.snapshot_sums import LedgerSums
 from tests.connectors.ledger.plans import Columns, plan
 
@@ -44,7 +45,7 @@ def told_of_orders_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def orders_alone(ledger: Ledger, refs: Sequence[str]) -> Iterator[dict[str, Any]]:
-    yield tasks.snapshot.order_tables(list(ledger.each_order(refs)))
+    yield order_tables(list(ledger.each_order(refs)))
 
 
 async def written(resources: Resources) -> str:
@@ -58,7 +59,7 @@ async def test_a_wrong_sum_stops_the_commit_and_after_the_mend_the_same_run_goes
     await written(resources)
     pay(resources, "A-1", 12300)
     pay(resources, "A-2", 200)
-    tell = tasks.snapshot.order_tables
+    tell = order_tables
 
     def forgetful(orders: Sequence[Any]) -> dict[str, list[dict[str, Any]]]:
         tables = tell(orders)
@@ -80,7 +81,7 @@ async def test_an_order_that_gets_lost_is_missed(resources: Resources, monkeypat
     pay(resources, "A-2", 200)
 
     def losing(ledger: Ledger, refs: Sequence[str]) -> Iterator[dict[str, Any]]:
-        yield tasks.snapshot.order_tables(list(ledger.each_order(refs[:1])))
+        yield order_tables(list(ledger.each_order(refs[:1])))
 
     monkeypatch.setattr("tasks.snapshot._batch_tables", losing)
     with pytest.raises(SnapshotSumsDiffer, match=r"orders: nothing, not 2\.00 CNY; payments: nothing, not 2\.00 CNY"):
@@ -110,12 +111,13 @@ async def test_a_payment_between_the_rows_and_the_sum_is_no_alarm(
     resources: Resources, next_run: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rows are read, then another run pays, then the sum is read: it is written, and at once written anew."""
-    tell, paid = tasks.snapshot._batch_tables, []
+    tell, paid = tasks.snapshot._batch_tables, Event()
 
     def overtaken(ledger: Ledger, refs: Sequence[str]) -> Iterator[dict[str, Any]]:
         yield from tell(ledger, refs)
-        if not paid:
-            paid.append(pay(next_run, "A-1", 700))
+        if not paid.is_set():
+            pay(next_run, "A-1", 700)
+            paid.set()
 
     monkeypatch.setattr("tasks.snapshot._batch_tables", overtaken)
     await written(resources)

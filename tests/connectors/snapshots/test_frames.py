@@ -131,6 +131,7 @@ def test_a_column_that_an_older_file_lacks_is_null_there(tmp_path: Path) -> None
     parquet.write_table(parquet.ParquetFile(path).read().drop_columns(["reason"]), path)
     manifest = json.loads((tmp_path / "_manifests/old.json").read_text())
     manifest["files"][0]["bytes"] = path.stat().st_size
+    del manifest["checksum"]
     (tmp_path / "_manifests/old.json").write_text(json.dumps(manifest))
     orders = Snapshots(tmp_path).table("orders", columns=["order_ref", "reason"])
     assert pairs(orders.astype(object).where(orders.notna(), None)) == [("A-1", None)]

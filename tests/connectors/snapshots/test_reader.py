@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -84,7 +85,7 @@ def test_a_column_that_an_older_file_lacks_is_null_there(tmp_path: Path) -> None
     path = tmp_path / "orders/date=2026-01-02/old.parquet"
     older = parquet.ParquetFile(path).read().drop_columns(["reason", "seller_id"])
     parquet.write_table(older.append_column("since_dropped", pa.array([1])), path)
-    manifest = (tmp_path / "_manifests/old.json").read_text()
+    manifest = re.sub(r',\s*"checksum": "\w+"', "", (tmp_path / "_manifests/old.json").read_text())
     size = next(file.bytes for file in list_snapshots(tmp_path)[0].files)
     (tmp_path / "_manifests/old.json").write_text(manifest.replace(str(size), str(path.stat().st_size)))
     assert sql(tmp_path, "SELECT order_ref, reason FROM orders ORDER BY 1").rows == (
@@ -181,8 +182,8 @@ def test_a_missing_file_is_named_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(SnapshotDamaged) as damage:
         sql(tmp_path, "SELECT * FROM orders")
     assert str(damage.value) == (
-        f"{tmp_path / FILE} of snapshot batch-1 is missing; write the snapshot again, restore the file from a backup, "
-        "or delete the manifest to go without the snapshot"
+        f"{tmp_path / FILE} of snapshot batch-1 is missing; write the snapshot again (sourcing snapshot rebuild), "
+        "restore the file from a backup, or delete the manifest to go without the snapshot"
     )
 
 

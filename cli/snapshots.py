@@ -1,0 +1,204 @@
+"""`sourcing snapshot`: list the snapshots, look at one, verify, prune, and write them again from the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, BadUsage
+from cli.options import agrees
+from cli.terminal import MOST_SHOWN, and_more, console, print_json, warn
+from connectors.settings import SourcingSettings, XportcnSettings
+from connectors.snapshots.damage import Damage, broken_manifests, damages, whole_manifests
+from connectors.snapshots.manifests import Manifest, SnapshotError, list_snapshots, manifest_path, read_manifest
+from connectors.snapshots.rejecting import rejected_in
+from connectors.snapshots.sweeping import unnamed_files
+from domain.wording import number_of, some
+
+KEEP_DAYS = 365
+
+
+def show_all(*, as_json: bool) -> int:
+    """The snapshots, the oldest first; answers the exit code."""
+    root = _root()
+    manifests = whole_manifests(root)
+    broken = broken_manifests(root)
+    if as_json:
+        print_json({"snapshots": [_summary(one) for one in manifests], "damaged": [asdict(one) for one in broken]})
+    elif manifests:
+        console.print(_listed(manifests))
+        sums = f"{sum(map(_rows, manifests)):,} rows, {sum(map(_bytes, manifests)):,} bytes"
+        whole = f"{number_of(len(manifests), 'snapshot')}, {sums} in {root}"
+        console.print(whole, soft_wrap=True)
+    else:
+        console.print(f"No snapshots in {root} yet: a run writes the first", soft_wrap=True)
+    return _tell(broken)
+
+
+def show_one(snapshot_id: str, *, as_json: bool) -> int:
+    """What one snapshot consists of, and what it rejected."""
+    root = _root()
+    path = manifest_path(root, snapshot_id)
+    if not path.exists():
+        raise SnapshotError(f"there is no snapshot {snapshot_id} in {root}: see them with sourcing snapshot ls")
+    manifest, rejected = read_manifest(path), rejected_in(root, snapshot_id)
+    if as_json:
+        print_json({**json.loads(manifest.to_json()), "rejected": asdict(rejected)})
+        return NEEDS_A_PERSON if rejected else 0
+    batch = f" of batch {manifest.batch_id}" if manifest.batch_id else ""
+    table = Table(
+        "table", "rows", "bytes", "version", "file", title=f"Snapshot {snapshot_id}{batch}, {_when(manifest)}"
+    )
+    for file in manifest.files:
+        table.add_row(file.table, f"{file.rows:,}", f"{file.bytes:,}", str(file.schema_version), file.path)
+    console.print(table)
+    if rejected:
+        bad = Table("table", "key", "rule", "what is wrong", title=rejected.counted)
+        for row in rejected.rows[:MOST_SHOWN]:
+            bad.add_row(row.table, row.key, row.rule, row.message)
+        console.print(bad)
+        if rejected.count > MOST_SHOWN:
+            console.print(and_more(rejected.count, 'sourcing sql "select * from rejected_rows"'))
+    return NEEDS_A_PERSON if rejected else 0
+
+
+def verify(snapshot_id: str | None, *, as_json: bool) -> int:
+    """Read every byte of one snapshot or of all; 3 for damage."""
+    root = _root()
+    found = damages(root, snapshot_id)
+    damaged = {one.snapshot_id for one in found}
+    whole = [
+        one
+        for one in whole_manifests(root)
+        if one.snapshot_id not in damaged and snapshot_id in (None, one.snapshot_id)
+    ]
+    unnamed = unnamed_files(root, whole_manifests(root)) if snapshot_id is None and not found else []
+    if as_json:
+        shown = {"whole": sorted(one.snapshot_id for one in whole), "damaged": [asdict(one) for one in found]}
+        print_json({**shown, "unnamed": [str(path) for path in unnamed]})
+    else:
+        files = sum(len(one.files) for one in whole)
+        console.print(f"{number_of(len(whole), 'snapshot')} whole: {files:,} files, {sum(map(_bytes, whole)):,} bytes")
+        if unnamed:
+            console.print(
+                f"{number_of(len(unnamed), 'file')} of a writer that is at work, or died: prune removes those"
+            )
+    return _tell(found)
+
+
+def prune(*, keep_days: int | None, keep: int | None, yes: bool, as_json: bool) -> int:
+    """Make one snapshot of the old ones, after a question."""
+    from connectors.snapshots.pruning import Old
+    from connectors.snapshots.pruning import prune as prune_root
+    from tasks.resources import utc_now
+
+    if keep_days is not None and keep is not None:
+        raise BadUsage("give --keep-days or --keep, not both")
+    root, now = _root(), utc_now()
+    days = KEEP_DAYS if keep_days is None else keep_days
+    old = Old(keep=keep) if keep is not None else Old(before=now - timedelta(days=days))
+    going = old.among(list_snapshots(root))
+    if going and not agrees(_question(going), yes=yes):
+        return COULD_NOT_RUN
+    done = prune_root(root, old, now)
+    if as_json:
+        print_json(asdict(done))
+    elif done.dropped:
+        kept = f"{number_of(done.rows, 'row')} of them went into {done.into}" if done.into else "they had no rows"
+        console.print(f"{number_of(len(done.dropped), 'snapshot')} dropped; {kept}; {done.bytes:,} bytes are free")
+    else:
+        console.print(
+            f"Nothing to prune: no snapshot that is to go{'' if keep is not None else f' is older than {days} days'}"
+        )
+    if done.unnamed and not as_json:
+        console.print(f"{number_of(done.unnamed, 'file')} of a writer that died removed")
+    return 0
+
+
+def rebuild(batch: str | None, *, as_json: bool) -> int:
+    """Write snapshots again from the ledger; 3 if any is damaged still, or rows were rejected."""
+    from tasks.rebuild import NOT_KNOWN, Rebuilding
+    from tasks.rebuild import rebuild as rebuild_from
+    from tasks.resources import open_resources
+
+    async def rebuilt() -> Rebuilding:
+        async with open_resources(SourcingSettings(), XportcnSettings()) as resources:
+            return await rebuild_from(resources, batch)
+
+    done = asyncio.run(rebuilt())
+    if as_json:
+        print_json({**asdict(done), "not_known": NOT_KNOWN})
+    else:
+        console.print(
+            f"{number_of(len(done.written), 'snapshot')} written from the ledger: {some(list(done.written))}",
+            soft_wrap=True,
+        )
+        for one in done.dropped:
+            console.print(
+                f"Dropped the damaged {', '.join(one.tables)} of {one.snapshot_id}: the ledger's rows are written anew"
+            )
+        console.print(NOT_KNOWN, soft_wrap=True)
+        if done.rejected:
+            warn("rejected:", done.rejected.words)
+    _tell(done.lost)
+    return 0 if done.all_fine else NEEDS_A_PERSON
+
+
+def _tell(found: Sequence[Damage]) -> int:
+    for one in found:
+        warn(f"damaged: {one.snapshot_id}:", one.words)
+    return NEEDS_A_PERSON if found else 0
+
+
+def _root() -> Path:
+    return SourcingSettings().snapshot_root
+
+
+def _question(going: Sequence[Manifest]) -> str:
+    return (
+        f"Make one snapshot of the {len(going):,} up to {_when(going[-1])} ({sum(map(_bytes, going)):,} bytes)? All "
+        "current rows stay, and the history since then; the history before goes"
+    )
+
+
+def _listed(manifests: Sequence[Manifest]) -> Table:
+    table = Table("snapshot", "batch", "written", title="Snapshots, the oldest first", title_justify="left")
+    for name in ("tables", "rows", "rejected", "bytes"):
+        table.add_column(name, justify="right")
+    for one in manifests:
+        bad = sum(file.rows for file in one.files if file.table == "rejected_rows")
+        numbers = (len(one.files), _rows(one), bad, _bytes(one))
+        table.add_row(
+            one.snapshot_id, one.batch_id or "", _when(one), *(f"{number:,}" if number else "" for number in numbers)
+        )
+    return table
+
+
+def _summary(manifest: Manifest) -> dict[str, Any]:
+    return {
+        "snapshot_id": manifest.snapshot_id,
+        "batch_id": manifest.batch_id,
+        "written_at": manifest.written_at.isoformat(),
+        "tables": {file.table: file.rows for file in manifest.files},
+        "rows": _rows(manifest),
+        "bytes": _bytes(manifest),
+    }
+
+
+def _when(manifest: Manifest) -> str:
+    return f"{manifest.written_at:%Y-%m-%d %H:%M} UTC"
+
+
+def _rows(manifest: Manifest) -> int:
+    return sum(file.rows for file in manifest.files)
+
+
+def _bytes(manifest: Manifest) -> int:
+    return sum(file.bytes for file in manifest.files)

@@ -1,0 +1,166 @@
+"""Old snapshots become one that has the newest row of each key: what is current stays, the history before goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+
+import pyarrow as pa
+
+from connectors.snapshots.durable import exclusive, sync
+from connectors.snapshots.growing import Growing
+from connectors.snapshots.manifests import (
+    MANIFESTS,
+    WORK,
+    Manifest,
+    SnapshotFile,
+    list_snapshots,
+    locate,
+    manifest_path,
+    replaced_by,
+    verify_file,
+)
+from connectors.snapshots.offer_changes import MEMORY
+from connectors.snapshots.schemas import TABLES
+from connectors.snapshots.schemas.tables import Table
+from connectors.snapshots.sources import rows_in
+from connectors.snapshots.sweeping import sweep
+from connectors.snapshots.writer import finished, put_in_place, staged_path, write_manifest
+
+PRUNED = "pruned-"
+BATCH_ROWS = 50_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Old:
+    """Which snapshots are old: written `before` a moment, or all but the newest `keep`."""
+
+    before: datetime | None = None
+    keep: int | None = None
+
+    def among(self, manifests: Sequence[Manifest]) -> list[Manifest]:
+        """The old ones of all snapshots, the oldest first; none if there is nothing to gain.
+
+        One with a table, or a version of it, that this program does not know is left alone: a newer one wrote it.
+        """
+        old = list(manifests[: max(0, len(manifests) - self.keep)]) if self.keep is not None else list(manifests)
+        if self.before is not None:
+            old = [one for one in old if one.written_at < self.before]
+        old = [one for one in old if all(map(_is_known, one.files))]
+        return [] if len(old) == 1 and old[0].snapshot_id.startswith(PRUNED) else old
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """What was done: the snapshots that are gone, the rows of them that are current and into which one they went.
+
+    `unnamed` files were left by writers that died. `bytes` are those that became free.
+    """
+
+    dropped: Sequence[str]
+    into: str | None
+    rows: int
+    bytes: int
+    unnamed: int
+
+
+def prune(root: Path, old: Old, now: datetime) -> Pruned:
+    """Drop old snapshots. Readers see all of them, or what stands in their place; nothing in between, whatever crashes.
+
+    One manifest decides: with it the new snapshot begins to count and the old ones end to. Then they are deleted, by
+    the next pruning if this one dies. Waits for a writer under way. Raises `SnapshotDamaged`, and then nothing is gone.
+    """
+    with exclusive(root / WORK):
+        before = _size(root)
+        _finish(root)
+        unnamed = sweep(root, list_snapshots(root))
+        dropped = old.among(list_snapshots(root))
+        files = _compacted(root, dropped, now) if dropped else ()
+        if dropped:
+            _finish(root)
+            sweep(root, list_snapshots(root))
+        return Pruned(
+            dropped=[manifest.snapshot_id for manifest in dropped],
+            into=f"{PRUNED}{now:%Y%m%dT%H%M%S%f}" if files else None,
+            rows=sum(file.rows for file in files),
+            bytes=before - _size(root),
+            unnamed=unnamed,
+        )
+
+
+def _compacted(root: Path, old: Sequence[Manifest], now: datetime) -> tuple[SnapshotFile, ...]:
+    """Put one snapshot in the place of the old ones. As of any later moment the tables are what they were."""
+    snapshot_id, newest = f"{PRUNED}{now.astimezone(UTC):%Y%m%dT%H%M%S%f}", old[-1]
+    (root / WORK / snapshot_id).mkdir(parents=True, exist_ok=True)
+    names = [name for name in TABLES if any(file.table == name and file.rows for one in old for file in one.files)]
+    for one in old:
+        for file in one.files:
+            verify_file(root, one, file)
+    rows = {name: _merge(root, old, name, snapshot_id) for name in names}
+    place = partial(staged_path, root, snapshot_id)
+    files = tuple(finished(place(name), snapshot_id, newest.date, name, count) for name, count in rows.items())
+    manifest = Manifest(
+        snapshot_id=snapshot_id,
+        batch_id=None,
+        date=newest.date,
+        written_at=newest.written_at,
+        files=files,
+        replaces={one.snapshot_id: _digest(manifest_path(root, one.snapshot_id)) for one in old},
+    )
+    put_in_place(root, manifest, files)
+    return files
+
+
+def _merge(root: Path, old: Sequence[Manifest], name: str, snapshot_id: str) -> int:
+    """Write the newest row of each key that these snapshots have; answers how many."""
+    table = TABLES[name]
+    paths = [locate(root, one, file) for one in old for file in one.files if file.table == name]
+    with Growing(staged_path(root, snapshot_id, name), table.schema) as merged:
+        for rows in _newest(paths, table, root / WORK / snapshot_id):
+            merged.take(rows)
+    return merged.rows
+
+
+def _newest(paths: Sequence[Path], table: Table, work: Path) -> Iterator[pa.Table]:
+    """In the order of the key, and with the snapshot and the time that each row had; beyond memory DuckDB uses disk."""
+    import duckdb
+
+    key = ", ".join(table.key)
+    with duckdb.connect(":memory:") as connection:
+        connection.execute(f"SET TimeZone = 'UTC'; SET memory_limit = '{MEMORY}'; SET threads = 2")
+        connection.execute(f"SET temp_directory = '{str(work).replace(chr(39), chr(39) * 2)}/spill'")
+        connection.register("rows", rows_in(paths, table))
+        answer = connection.sql(
+            f"SELECT * FROM rows QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY snapshot_at DESC, "
+            f"snapshot_id DESC) = 1 ORDER BY {key}"
+        ).to_arrow_reader(BATCH_ROWS)
+        for batch in answer:
+            yield pa.Table.from_batches([batch]).select(table.schema.names).cast(table.schema)
+
+
+def _finish(root: Path) -> None:
+    """Delete the manifests that others stand in the place of; their files have no name then, and are swept."""
+    for manifest in list_snapshots(root):
+        if manifest.replaces:
+            for path in [*replaced_by(root, manifest)]:
+                path.unlink()
+            sync(root / MANIFESTS)
+            write_manifest(root, replace(manifest, replaces={}))
+        if not manifest.files and manifest.snapshot_id.startswith(PRUNED):  # the old ones had no rows
+            manifest_path(root, manifest.snapshot_id).unlink()
+
+
+def _is_known(file: SnapshotFile) -> bool:
+    return file.table in TABLES and file.schema_version <= TABLES[file.table].version
+
+
+def _digest(path: Path) -> str:
+    return sha256(path.read_bytes()).hexdigest()
+
+
+def _size(root: Path) -> int:
+    return sum(path.stat().st_size for path in root.rglob("*") if path.is_file())

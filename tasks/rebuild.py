@@ -1,0 +1,102 @@
+"""Write snapshots again from the ledger, and free the others of files that are damaged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from connectors.ledger.facts import every_batch
+from connectors.ledger.slices import slices
+from connectors.ledger.store import Ledger
+from connectors.snapshots.damage import Damage, damages
+from connectors.snapshots.manifests import SnapshotError
+from connectors.snapshots.rejecting import rejected_in
+from connectors.snapshots.writer import drop_tables
+from domain.rejected import NONE_REJECTED, Rejected, all_rejected
+from tasks.resources import Resources
+from tasks.snapshot import ORDERS_A_PART, Slices, snapshot_orders, tracking_rows, write
+from tasks.snapshot_refunds import refund_tables
+from tasks.snapshot_rows import Row
+from tasks.snapshot_sums import LedgerSums
+
+REBUILT = "{}-rebuilt"
+KNOWN = frozenset(
+    {
+        *("orders", "order_lines", "payments", "freight_quotes", "shipments", "shipment_items", "outcomes"),
+        *("tracking_events", "refunds", "refund_events", "rejected_rows"),
+    }
+)
+"""Tables whose current rows are all in the ledger; of the others it has what belongs to a batch's orders."""
+NOT_KNOWN = (
+    "Not in the ledger, and so not rebuilt: offers of the catalogue, dry runs, reconciliations, landed costs, and how "
+    "orders stood before"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilding:
+    """Which snapshots were written anew, which damaged files of others were dropped since the ledger has their rows.
+
+    `lost` is what stays damaged: the ledger does not have it.
+    """
+
+    written: Sequence[str]
+    dropped: Sequence[Damage] = ()
+    lost: Sequence[Damage] = ()
+    rejected: Rejected = NONE_REJECTED
+
+    @property
+    def all_fine(self) -> bool:
+        """Whether all snapshots are whole again."""
+        return not (self.lost or self.rejected)
+
+
+async def rebuild(resources: Resources, batch_id: str | None) -> Rebuilding:
+    """Write the snapshot of a batch, or of every one, as its runs do, and what the ledger knows of parcels and refunds.
+
+    Without a batch, damaged files of other snapshots are looked for too. Raises `SnapshotError` for an unknown batch.
+    """
+    batches, root = every_batch(resources.ledger), resources.settings.snapshot_root
+    if batch_id is not None and batch_id not in batches:
+        raise SnapshotError(f"the ledger knows no batch {batch_id}; without a name all batches are rebuilt")
+    written: list[str] = []
+    for name in [batch_id] if batch_id is not None else batches:
+        written.append(await snapshot_orders(resources, name, batches[name]))
+        written += await _followed(resources, name)
+    dropped, lost = ([], []) if batch_id is not None else await asyncio.to_thread(_free_of_damage, root)
+    rejected = all_rejected(rejected_in(root, name) for name in written)
+    return Rebuilding(written=written, dropped=dropped, lost=lost, rejected=rejected)
+
+
+async def _followed(resources: Resources, batch_id: str) -> list[str]:
+    """What tracking and after-sale runs have told of a batch's orders; nothing where there was nothing to tell."""
+    as_of, refs = resources.clock(), resources.ledger.refs_in(batch_id)
+    sums = LedgerSums(resources, refs, ("refunds",))
+    parts = _followed_tables(resources.ledger, refs)
+    if (first := next(parts, None)) is None:
+        return []
+    tables = Slices(lambda: chain([first], parts))
+    name = REBUILT.format(batch_id)
+    return [await write(resources, name, tables, batch_id=batch_id, as_of=as_of, agreement=sums)]
+
+
+def _followed_tables(ledger: Ledger, order_refs: Sequence[str]) -> Iterator[Mapping[str, Sequence[Row]]]:
+    for some in slices(order_refs, ORDERS_A_PART):
+        tables = {
+            "tracking_events": tracking_rows(ledger.tracking.listed(order_refs=some)),
+            **refund_tables(ledger, some),
+        }
+        if any(tables.values()):
+            yield tables
+
+
+def _free_of_damage(root: Path) -> tuple[list[Damage], list[Damage]]:
+    """Drop damaged files whose rows have just been written anew; answers those, and what is damaged still."""
+    found = damages(root)
+    dropped = [one for one in found if one.tables and KNOWN.issuperset(one.tables)]
+    for one in dropped:
+        drop_tables(root, one.snapshot_id, one.tables)
+    return dropped, [one for one in found if one not in dropped]
