@@ -108,6 +108,7 @@ def _compacted(root: Path, old: Sequence[Manifest], now: datetime) -> tuple[Snap
         batch_id=None,
         date=newest.date,
         written_at=newest.written_at,
+        first_written_at=old[0].first_written_at or old[0].written_at,
         files=files,
         replaces={one.snapshot_id: _digest(manifest_path(root, one.snapshot_id)) for one in old},
     )

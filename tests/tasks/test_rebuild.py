@@ -1,0 +1,94 @@
+"""Snapshots written again from the ledger, and what it can't give back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from connectors.ledger.records import OrderChange
+from connectors.snapshots import SnapshotError, list_snapshots, sql, verify_snapshot, write_snapshot
+from connectors.snapshots.damage import damages
+from connectors.snapshots.manifests import MANIFESTS
+from domain.service_orders import TraceStatus, TrackingEvent
+from tasks.rebuild import rebuild
+from tasks.resources import Resources
+from tasks.snapshot import snapshot_orders, snapshot_tracking
+from tests.connectors.ledger.plans import Columns
+from tests.connectors.snapshots.test_rejecting import offer
+from tests.tasks.test_snapshot_sums import orders_alone, pay
+
+AT = datetime(2026, 1, 2, tzinfo=UTC)
+PAID = "select order_ref, paid_minor from orders order by 1"
+
+
+@pytest.fixture(autouse=True)
+def told_of_orders_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These ledgers' plans have no requests."""
+    monkeypatch.setattr("tasks.snapshot._batch_tables", orders_alone)
+
+
+@pytest.fixture
+def root(resources: Resources) -> Path:
+    return resources.settings.snapshot_root
+
+
+def cut(root: Path, pattern: str) -> None:
+    """Take the end off each such file."""
+    for path in root.glob(pattern):
+        path.write_bytes(path.read_bytes()[:-9])
+
+
+async def test_a_damaged_snapshot_of_a_batch_is_written_again_under_its_id(resources: Resources, root: Path) -> None:
+    pay(resources, "A-1", 700)
+    await snapshot_orders(resources, "batch", AT)
+    cut(root, "orders/*/batch.parquet")
+    (root / MANIFESTS / "batch.json").write_text("{")
+    done = await rebuild(resources, None)
+    assert (done.written, done.dropped, done.lost, done.all_fine) == (["batch"], [], [], True)
+    assert sql(root, PAID).rows == (("A-1", 700), ("A-2", 0))
+    assert verify_snapshot(root, "batch").batch_id == "batch"
+
+
+async def test_everything_lost_comes_back_as_far_as_the_ledger_knows_it(resources: Resources, root: Path) -> None:
+    scan = TrackingEvent(tracking_number="FAR1", occurred_at=AT, status=TraceStatus.SIGN, description="here")
+    resources.ledger.tracking.add("A-1", [scan])
+    done = await rebuild(resources, None)
+    assert done.written == ["batch", "batch-rebuilt"]
+    assert [one.snapshot_id for one in list_snapshots(root)] == ["batch", "batch-rebuilt"]
+    assert sql(root, "select order_ref, status from tracking_events").rows == (("A-1", "SIGN"),)
+    assert await rebuild(resources, "batch") == done
+    assert len(list_snapshots(root)) == 2
+
+
+async def test_a_damaged_file_whose_rows_the_ledger_has_is_dropped(resources: Resources, root: Path) -> None:
+    """What else its snapshot has stays; what the ledger does not have is named and left as it is."""
+    scan = TrackingEvent(tracking_number="FAR1", occurred_at=AT, status=TraceStatus.SIGN, description="here")
+    resources.ledger.tracking.add("A-1", [scan])
+    tracking = await snapshot_tracking(resources, resources.ledger.orders(["A-1"]), resources.ledger.tracking.listed())
+    write_snapshot(root, "crawl", AT.date(), {"offers": [offer()]}, batch_id=None, written_at=AT)
+    cut(root, "tracking_events/*/*.parquet")
+    cut(root, "offers/*/*.parquet")
+    done = await rebuild(resources, None)
+    assert [(one.snapshot_id, one.tables) for one in done.dropped] == [(tracking, ("tracking_events",))]
+    assert [(one.snapshot_id, one.tables) for one in done.lost] == [("crawl", ("offers",))]
+    assert not done.all_fine
+    assert damages(root) == list(done.lost)
+    left = next(one for one in list_snapshots(root) if one.snapshot_id == tracking)
+    assert sorted(file.table for file in left.files) == ["orders", "outcomes"]
+
+
+async def test_a_batch_that_the_ledger_does_not_know_is_named(resources: Resources) -> None:
+    with pytest.raises(SnapshotError, match="the ledger knows no batch nihgt; without a name all batches are rebuilt"):
+        await rebuild(resources, "nihgt")
+
+
+async def test_rows_that_can_not_be_right_are_told(resources: Resources) -> None:
+    pay(resources, "A-1", 700)
+
+    resources.ledger.change(
+        [OrderChange(order_ref="A-1", writes=Columns({"freight_minor": -5, "freight_currency": "USD"}))]
+    )
+    done = await rebuild(resources, "batch")
+    assert (done.rejected.count, done.all_fine) == (1, False)
