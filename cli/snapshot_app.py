@@ -67,9 +67,12 @@ def prune_snapshots(
 def rebuild_snapshots(
     batch: Annotated[str | None, typer.Argument(help="Only this one; else all, and damage is mended.")] = None,
     *,
+    give_up: Annotated[
+        bool, typer.Option("--give-up", help="Also drop damaged files that the ledger can't give back.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Write the snapshots of batches again, from the ledger. Asks the service nothing, buys nothing."""
     from cli.snapshots import rebuild
 
-    raise typer.Exit(rebuild(batch, as_json=json))
+    raise typer.Exit(rebuild(batch, give_up=give_up, as_json=json))

@@ -122,7 +122,7 @@ def prune(*, keep_days: int | None, keep: int | None, yes: bool, as_json: bool) 
     return 0
 
 
-def rebuild(batch: str | None, *, as_json: bool) -> int:
+def rebuild(batch: str | None, *, give_up: bool, as_json: bool) -> int:
     """Write snapshots again from the ledger; 3 if any is damaged still, or rows were rejected."""
     from tasks.rebuild import NOT_KNOWN, Rebuilding
     from tasks.rebuild import rebuild as rebuild_from
@@ -130,7 +130,7 @@ def rebuild(batch: str | None, *, as_json: bool) -> int:
 
     async def rebuilt() -> Rebuilding:
         async with open_resources(SourcingSettings(), XportcnSettings()) as resources:
-            return await rebuild_from(resources, batch)
+            return await rebuild_from(resources, batch, give_up=give_up)
 
     done = asyncio.run(rebuilt())
     if as_json:
@@ -141,19 +141,17 @@ def rebuild(batch: str | None, *, as_json: bool) -> int:
             soft_wrap=True,
         )
         for one in done.dropped:
-            console.print(
-                f"Dropped the damaged {', '.join(one.tables)} of {one.snapshot_id}: the ledger's rows are written anew"
-            )
+            console.print(f"Dropped what was damaged of {one.snapshot_id}: {', '.join(one.tables) or 'its manifest'}")
         console.print(NOT_KNOWN, soft_wrap=True)
         if done.rejected:
             warn("rejected:", done.rejected.words)
-    _tell(done.lost)
+    _tell(done.lost, "not in the ledger, and damaged still (--give-up goes without it):")
     return 0 if done.all_fine else NEEDS_A_PERSON
 
 
-def _tell(found: Sequence[Damage]) -> int:
+def _tell(found: Sequence[Damage], what: str = "damaged:") -> int:
     for one in found:
-        warn(f"damaged: {one.snapshot_id}:", one.words)
+        warn(what, one.words)
     return NEEDS_A_PERSON if found else 0
 
 

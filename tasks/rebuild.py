@@ -38,7 +38,7 @@ NOT_KNOWN = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuilding:
-    """Which snapshots were written anew, which damaged files of others were dropped since the ledger has their rows.
+    """Which snapshots were written anew, and which damaged files of others were dropped.
 
     `lost` is what stays damaged: the ledger does not have it.
     """
@@ -54,10 +54,11 @@ class Rebuilding:
         return not (self.lost or self.rejected)
 
 
-async def rebuild(resources: Resources, batch_id: str | None) -> Rebuilding:
+async def rebuild(resources: Resources, batch_id: str | None, *, give_up: bool = False) -> Rebuilding:
     """Write the snapshot of a batch, or of every one, as its runs do, and what the ledger knows of parcels and refunds.
 
-    Without a batch, damaged files of other snapshots are looked for too. Raises `SnapshotError` for an unknown batch.
+    Without a batch, damaged files of other snapshots are looked for too; to `give_up` drops also those that the ledger
+    can't give back. Raises `SnapshotError` for an unknown batch.
     """
     batches, root = every_batch(resources.ledger), resources.settings.snapshot_root
     if batch_id is not None and batch_id not in batches:
@@ -66,7 +67,9 @@ async def rebuild(resources: Resources, batch_id: str | None) -> Rebuilding:
     for name in [batch_id] if batch_id is not None else batches:
         written.append(await snapshot_orders(resources, name, batches[name]))
         written += await _followed(resources, name)
-    dropped, lost = ([], []) if batch_id is not None else await asyncio.to_thread(_free_of_damage, root)
+    dropped, lost = (
+        ([], []) if batch_id is not None else await asyncio.to_thread(_free_of_damage, root, give_up=give_up)
+    )
     rejected = all_rejected(rejected_in(root, name) for name in written)
     return Rebuilding(written=written, dropped=dropped, lost=lost, rejected=rejected)
 
@@ -93,10 +96,10 @@ def _followed_tables(ledger: Ledger, order_refs: Sequence[str]) -> Iterator[Mapp
             yield tables
 
 
-def _free_of_damage(root: Path) -> tuple[list[Damage], list[Damage]]:
-    """Drop damaged files whose rows have just been written anew; answers those, and what is damaged still."""
+def _free_of_damage(root: Path, *, give_up: bool) -> tuple[list[Damage], list[Damage]]:
+    """Drop damaged files, most of whose rows have just been written anew; answers those, and what is damaged still."""
     found = damages(root)
-    dropped = [one for one in found if one.tables and KNOWN.issuperset(one.tables)]
+    dropped = [one for one in found if give_up or (one.tables and KNOWN.issuperset(one.tables))]
     for one in dropped:
         drop_tables(root, one.snapshot_id, one.tables)
     return dropped, [one for one in found if one not in dropped]

@@ -14,8 +14,8 @@ from typing import Any, Self
 MANIFESTS = "_manifests"
 WORK = "_work"
 REMEDY = (
-    "write the snapshot again (sourcing snapshot rebuild), restore the file from a backup, or delete the manifest to "
-    "go without the snapshot"
+    "write the snapshot again (sourcing snapshot rebuild), restore the file from a backup, or go without it (sourcing "
+    "snapshot rebuild --give-up)"
 )
 
 

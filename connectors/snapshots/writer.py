@@ -104,10 +104,14 @@ def put_in_place(root: Path, manifest: Manifest, files: Iterable[SnapshotFile]) 
 
 
 def drop_tables(root: Path, snapshot_id: str, tables: Collection[str]) -> None:
-    """Go without these tables of a snapshot; without all of them it is gone. Raises `SnapshotDamaged`."""
+    """Go without these tables of a snapshot; without all of them, or with a manifest that says nothing, it is gone."""
     with exclusive(root / WORK):
         path = manifest_path(root, snapshot_id)
-        manifest = read_manifest(path)
+        try:
+            manifest = read_manifest(path)
+        except SnapshotDamaged:
+            path.unlink(missing_ok=True)
+            return
         settle(root, manifest)
         kept = tuple(file for file in manifest.files if file.table not in tables)
         write_manifest(root, replace(manifest, files=kept)) if kept else path.unlink()

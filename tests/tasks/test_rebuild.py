@@ -75,6 +75,8 @@ async def test_a_damaged_file_whose_rows_the_ledger_has_is_dropped(resources: Re
     assert [(one.snapshot_id, one.tables) for one in done.lost] == [("crawl", ("offers",))]
     assert not done.all_fine
     assert damages(root) == list(done.lost)
+    assert (await rebuild(resources, None, give_up=True)).all_fine
+    assert damages(root) == []
     left = next(one for one in list_snapshots(root) if one.snapshot_id == tracking)
     assert sorted(file.table for file in left.files) == ["orders", "outcomes"]
 

@@ -183,7 +183,7 @@ def test_a_missing_file_is_named_with_the_remedy(tmp_path: Path) -> None:
         sql(tmp_path, "SELECT * FROM orders")
     assert str(damage.value) == (
         f"{tmp_path / FILE} of snapshot batch-1 is missing; write the snapshot again (sourcing snapshot rebuild), "
-        "restore the file from a backup, or delete the manifest to go without the snapshot"
+        "restore the file from a backup, or go without it (sourcing snapshot rebuild --give-up)"
     )
 
 
