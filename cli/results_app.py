@@ -1,4 +1,4 @@
-"""The commands that look at what came of it: costs, report."""
+"""The commands that look at what came of it, and strike what must not stay: costs, report, forget."""
 
 from __future__ import annotations
 
@@ -50,3 +50,18 @@ def report(
     from cli.report import show_report
 
     raise typer.Exit(show_report(batch, html, as_json=json))
+
+
+@app.command()
+@explained
+def forget(
+    order_ref: Annotated[str, typer.Argument(help="The order whose receiver asks to be forgotten.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Strike without asking.")] = False,
+    by: Annotated[str | None, typer.Option(metavar="NAME", help="Who says so; without it user and host.")] = None,
+    json: Json = False,
+) -> None:
+    """Strike a receiver's name, phone, e-mail and address from all that is kept here; the order itself stays."""
+    from cli.forget import forget_receiver
+
+    raise typer.Exit(forget_receiver(order_ref, yes=yes, by=by, as_json=json))

@@ -39,6 +39,8 @@ def _show_one(ledger: Ledger, order_ref: str) -> int:
     if order.payable > order.approved:
         approved += f", at most {order.payable} with the price tolerance"
     console.print(f"{approved}; paid {order.paid}; order id {order.order_id or '–'}")
+    if forgotten := ledger.forgotten.known([order_ref]):
+        console.print(f"Its receiver was forgotten on {clock_time(forgotten[order_ref])} {zone()}")
     since, at = f"since ({zone()})", f"at ({zone()})"
     _show_table("Effects", ("key", "status", since, "reason"), _effects(ledger, order_ref))
     _show_table("Moves", (at, "to", "reason", "by"), _moves(ledger, order_ref))

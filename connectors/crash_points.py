@@ -16,6 +16,7 @@ Examples: `after-intent:pay`, `after-send:book:3`, `stop@before-send:pay`.
 | `before-manifest` | the files of a snapshot are in their places; its manifest is not | snapshot id |
 | `after-revision` | nothing: the tables are at this version inside a transaction that is still open | version |
 | `during-move` | the copy of a ledger, which may not buy yet; then the old one's mark too | `copied`, `marked` |
+| `during-forget` | a receiver is struck in so many places | `ledger`, `snapshots`, `files`, `runs`, `finished` |
 
 Every command that opens a ledger or writes a snapshot refuses a value that means nothing: a test that arms a
 misspelt point would prove nothing. Without the variable a point costs one look into the environment.
@@ -42,6 +43,7 @@ AFTER_RECORD = "after-record"
 BEFORE_MANIFEST = "before-manifest"
 AFTER_REVISION = "after-revision"
 DURING_MOVE = "during-move"
+DURING_FORGET = "during-forget"
 
 EFFECT_POINTS = (
     BEFORE_INTENT,
@@ -52,7 +54,7 @@ EFFECT_POINTS = (
     AFTER_ANSWER,
     AFTER_RECORD,
 )
-POINTS = (*EFFECT_POINTS, BEFORE_MANIFEST, AFTER_REVISION, DURING_MOVE)
+POINTS = (*EFFECT_POINTS, BEFORE_MANIFEST, AFTER_REVISION, DURING_MOVE, DURING_FORGET)
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 FORM = re.compile(r"((?P<how>kill|stop)@)?(?P<point>[a-z-]+)(:(?P<detail>[^:]*)(:(?P<count>[1-9][0-9]*))?)?")
 

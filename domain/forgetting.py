@@ -41,8 +41,9 @@ class Traces:
         return cls(tuple({repr(one): one for one in told if one}.values()))
 
     def without(self, others: Iterable[str]) -> frozenset[str]:
-        """What to look for everywhere, but for what other orders still need."""
-        return self.telling - {text.casefold() for text in others}
+        """What to look for everywhere, but for what stands in these texts, which other orders still need."""
+        needed = "\n".join(others).casefold()
+        return frozenset(text for text in self.telling if text.casefold() not in needed)
 
     @cached_property
     def telling(self) -> frozenset[str]:
@@ -53,12 +54,6 @@ class Traces:
     def struck(self, text: str) -> str:
         """What is said of the order itself, without the receiver: also without a single name or the city."""
         return self._words.sub(FORGOTTEN, text) if self._words else text
-
-    def struck_anywhere(self, text: str, telling: Iterable[str]) -> str:
-        """Any text without what points to this person."""
-        for one in sorted(telling, key=len, reverse=True):
-            text = text.replace(one, FORGOTTEN)
-        return text
 
     @cached_property
     def _words(self) -> re.Pattern[str] | None:

@@ -173,6 +173,11 @@ def _told_booking(case: Case) -> EffectRecord | None:
 async def _not_booked(case: Case, effect: EffectRecord | None) -> ResolutionRecord:
     if effect is None:
         raise case.nothing_asked("booking")
+    if case.resources.ledger.forgotten.known([case.order.order_ref]):
+        raise ResolutionRefused(
+            f"the receiver of {case.order.order_ref} was forgotten, so it could not be booked again: ask for the money "
+            f"back (sourcing refund {case.order.order_ref})"
+        )
     await case.require_absent(effect)
     reason = f"{case.by} found that it was not booked; run again to book it"
     if effect.status is not EffectStatus.DONE:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, MetaData, Table, Text, cast, inspect, or_, select, update
+from sqlalchemy import Connection, MetaData, Table, Text, cast, create_engine, inspect, or_, select, text, update
 
+from connectors.ledger.codec import as_text
 from connectors.ledger.engine import blaming, sqlite_file
 from connectors.ledger.many import one_of
 from connectors.ledger.moving import STANDING, change_order
 from connectors.ledger.records import OrderChange
 from connectors.ledger.repeating import repeating
-from connectors.ledger.schema import effects, forgotten, orders
+from connectors.ledger.schema import batches, effects, forgotten, orders
 from connectors.ledger.transactions import Rows
 from connectors.sqlite_files import scrub
 from domain.effects import Action, EffectStatus
@@ -57,10 +59,14 @@ class ForgottenRows(Rows):
         told = [one["request"].get("receiver", {}) for one in requests]
         return [*told, *((row or {}).get("receivers") or ())]
 
+    def sources(self) -> list[str]:
+        """Where the batches of this ledger came from: paths, mostly."""
+        return [row["source"] for row in self._ledger.rows(select(batches.c.source).distinct())]
+
     def others_with(self, order_ref: str, telling: Iterable[str]) -> dict[str, Receiver]:
         """Other orders that name the same person, by some of these texts, with the receiver of each."""
         request = cast(orders.c.request, Text)
-        found = [request.contains(json.dumps(text, ensure_ascii=False)[1:-1], autoescape=True) for text in telling]
+        found = [request.contains(json.dumps(one, ensure_ascii=False)[1:-1], autoescape=True) for one in telling]
         if not found:
             return {}
         others = select(orders.c.order_ref, orders.c.request).where(orders.c.order_ref != order_ref, or_(*found))
@@ -77,6 +83,11 @@ class ForgottenRows(Rows):
             return
         with blaming(self._ledger.url), self._ledger.engine.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("VACUUM")
+
+    def standing(self, order_ref: str) -> Standing | None:
+        """How an order stands; None where the ledger has none."""
+        with self._ledger.reading() as connection:
+            return standing_in(connection, order_ref)
 
     @repeating
     def strike(self, order_ref: str, traces: Traces, *, by: str) -> None:
@@ -181,3 +192,20 @@ def _no_longer_approved(connection: Connection, order_ref: str) -> None:
     now: datetime | None = connection.scalar(select(orders.c.updated_at).where(this))
     if now is not None:
         connection.execute(update(orders).where(this).values(plan_hash=None, updated_at=now + NO_LONGER))
+
+
+def strike_ledger_file(file: Path, order_ref: str, traces: Traces) -> bool:
+    """Strike a receiver from a SQLite ledger of any version that nobody uses; whether it knows the order."""
+    engine = create_engine(f"sqlite:///{file}", json_serializer=as_text)
+    try:
+        with blaming(str(engine.url)), engine.begin() as connection:
+            known = text("SELECT json_extract(request, '$.receiver') FROM orders WHERE order_ref = :ref")
+            told = connection.execute(known, {"ref": order_ref}).scalars().all()
+            further = Traces.of([*traces.receivers, *(json.loads(one) for one in told if one)])
+            strike_rows(connection, order_ref, further)
+            if inspect(connection).has_table(forgotten.name):
+                this = forgotten.c.order_ref == order_ref
+                connection.execute(update(forgotten).where(this).values(receivers=None))
+        return bool(told)
+    finally:
+        engine.dispose()

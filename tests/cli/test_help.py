@@ -24,6 +24,7 @@ COMMANDS = [
         "receive",
         "costs",
         "report",
+        "forget",
         "cart",
         "ledger",
     ],

@@ -20,7 +20,7 @@ from connectors.ledger.store import Ledger
 from connectors.ledger.verify import verify
 from domain.effects import EffectStatus
 from domain.forgetting import Traces
-from domain.service_orders import TrackingEvent
+from domain.service_orders import TraceStatus, TrackingEvent
 from domain.states import OrderState
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents, plan
@@ -197,7 +197,9 @@ def test_what_carriers_and_sellers_write_later_is_not_taken_down(ledger: Ledger)
     """A scan that is known is known again without its words, and a new one comes without them."""
     bought(ledger, "A-1")
     at = ledger.clock()
-    signed = TrackingEvent(tracking_number="S", occurred_at=at, status="SIGN", description=SAID, place="Xenopolis")
+    signed = TrackingEvent(
+        tracking_number="S", occurred_at=at, status=TraceStatus.SIGN, description=SAID, place="Xenopolis"
+    )
     assert ledger.tracking.add("A-1", [signed]) == 1
     ledger.forgotten.strike("A-1", TRACES, by="ann")
     later = replace(signed, occurred_at=at + LEASE)

@@ -1,0 +1,191 @@
+"""Strikes a receiver from what Prefect keeps of runs: pasted lines of those that have ended, and words anywhere else.
+
+The data folder's own database is written to directly, which needs no server and reaches all of it. A server elsewhere
+is asked for what its API can change: parameters, and the content of artifacts.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from connectors.kept_files import Left
+from connectors.request_files.without_order import text_without_order
+from connectors.sqlite_files import NotScrubbed, scrub
+from domain.forgetting import FORGOTTEN, Receiver
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+ENDED = ("COMPLETED", "FAILED", "CANCELLED", "CRASHED")
+LINES = "lines"
+WAIT_S = 60.0
+PAGE = 200
+MADE_BY_PEOPLE = ("deployment", "deployment_schedule", "variable", "automation", "block_document")
+"""What somebody has set up: to change it would change what runs, so it is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Struck:
+    """Parameters without an order, and the receivers that stood there; none where they had no such lines."""
+
+    parameters: Any
+    receivers: tuple[Receiver, ...]
+
+
+def without_lines(parameters: Any, order_ref: str) -> Struck:
+    """Leave an order's rows out of all pasted lines. A run that is started again with them is still the same batch."""
+    receivers: list[Receiver] = []
+
+    def walk(value: Any, name: str = "") -> Any:
+        if isinstance(value, str) and name == LINES:
+            kept, found = text_without_order(value, order_ref)
+            receivers.extend(found)
+            return kept
+        if isinstance(value, dict):
+            return {key: walk(one, key) for key, one in value.items()}
+        return [walk(one) for one in value] if isinstance(value, list) else value
+
+    kept = walk(parameters)
+    if receivers and isinstance(kept, dict) and kept.get("batch") == "":
+        kept["batch"] = _batch_of(parameters)
+    return Struck(kept, tuple(receivers))
+
+
+def _batch_of(parameters: Mapping[str, Any]) -> str:
+    """The batch that a run of pasted lines was, which is named by what it was given."""
+    from flows.request_batches import PASTED, batch_id_of  # loads Prefect
+
+    lines = (parameters.get("requests") or {}).get(LINES) or ""
+    return batch_id_of(PASTED, lines.strip().encode())
+
+
+def receivers_in_records(records: Path, order_ref: str) -> list[Receiver]:
+    """The receivers of an order in the pasted lines of every run that a Prefect database has."""
+    if not records.is_file():
+        return []
+    with closing(sqlite3.connect(records.absolute().as_uri() + "?mode=ro", uri=True, timeout=WAIT_S)) as database:
+        rows = database.execute("SELECT parameters FROM flow_run WHERE instr(parameters, ?)", (order_ref,))
+        return [one for (told,) in rows for one in without_lines(json.loads(told or "{}"), order_ref).receivers]
+
+
+def strike_records(records: Path, order_ref: str, telling: Iterable[str], told: Left) -> None:
+    """Strike a receiver from a Prefect database, also while its server runs. What has not ended is told and left."""
+    if not records.is_file():
+        return
+    try:
+        with closing(sqlite3.connect(records, timeout=WAIT_S, isolation_level=None)) as database:
+            database.execute("BEGIN IMMEDIATE")
+            runs = list(_strike_parameters(database, order_ref, told))
+            words = sum(_strike_words(database, form, told) for text in telling for form in _forms(text))
+            database.execute("COMMIT")
+    except sqlite3.Error as error:
+        told.left.append(f"{records}: Prefect's database can't be changed ({error}); give the same command again")
+        return
+    told.struck += [f"parameters of run {name}" for name in runs]
+    told.struck += [f"{words:,} texts of {records.name}"] if words else []
+    try:
+        scrub(records)
+    except NotScrubbed as error:
+        told.left.append(str(error))
+
+
+def _strike_parameters(database: sqlite3.Connection, order_ref: str, told: Left) -> Iterator[str]:
+    query = "SELECT id, name, state_type, parameters FROM flow_run WHERE instr(parameters, ?)"
+    for run_id, name, state, parameters in database.execute(query, (order_ref,)).fetchall():
+        struck = without_lines(json.loads(parameters), order_ref)
+        if not struck.receivers:
+            continue
+        if state not in ENDED:
+            told.left.append(_not_ended(name, state))
+            continue
+        kept = json.dumps(struck.parameters, ensure_ascii=False)
+        database.execute("UPDATE flow_run SET parameters = ? WHERE id = ?", (kept, run_id))
+        yield name
+
+
+def _not_ended(name: str, state: str | None) -> str:
+    return (
+        f"run {name}: it is {str(state).lower()} with the order's lines; give the same command again when it has ended"
+    )
+
+
+def _forms(text: str) -> set[str]:
+    """A text as columns have it: plain, and within JSON."""
+    return {text, *(json.dumps(text, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False))}
+
+
+def _strike_words(database: sqlite3.Connection, text: str, told: Left) -> int:
+    """Put `FORGOTTEN` in place of a text in every column; answers how many values had it."""
+    changed = 0
+    for (table,) in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall():
+        for _, column, kind, *_ in database.execute(f'PRAGMA table_info("{table}")').fetchall():
+            if not kind.startswith(("VARCHAR", "TEXT", "JSON")):
+                continue
+            where = f'FROM "{table}" WHERE instr("{column}", ?)'
+            if table in MADE_BY_PEOPLE:
+                for (one,) in database.execute(f"SELECT id {where}", (text,)):
+                    told.left.append(f"{table.replace('_', ' ')} {one} in Prefect names the receiver: change it there")
+                continue
+            if table == "flow_run":
+                where += f" AND state_type IN {ENDED}"
+            where = where.removeprefix(f'FROM "{table}" ')
+            done = database.execute(
+                f'UPDATE "{table}" SET "{column}" = replace("{column}", ?, ?) {where}', (text, FORGOTTEN, text)
+            )
+            changed += done.rowcount
+    return changed
+
+
+def strike_on_server(url: str, order_ref: str, telling: Iterable[str], told: Left) -> None:
+    """Strike a receiver on a Prefect server that is elsewhere, as far as its API goes."""
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
+        for run in list(_pages(client, "/flow_runs/filter")):
+            struck = without_lines(run["parameters"], order_ref)
+            if not struck.receivers:
+                continue
+            if run["state_type"] not in ENDED:
+                told.left.append(_not_ended(run["name"], run["state_type"]))
+                continue
+            client.request(
+                "PATCH", "/flow_runs/{id}", path_params={"id": run["id"]}, json={"parameters": struck.parameters}
+            )
+            told.struck.append(f"parameters of run {run['name']}")
+        for artifact in list(_pages(client, "/artifacts/filter")):
+            content = json.dumps(artifact["data"], ensure_ascii=False)
+            kept = content
+            for text in telling:
+                kept = kept.replace(json.dumps(text, ensure_ascii=False)[1:-1], FORGOTTEN)
+            if kept != content:
+                body = {"data": json.loads(kept)}
+                client.request("PATCH", "/artifacts/{id}", path_params={"id": artifact["id"]}, json=body)
+                told.struck.append(f"artifact {artifact['key']}")
+
+
+def receivers_on_server(url: str, order_ref: str) -> list[Receiver]:
+    """The receivers of an order in the pasted lines of every run that a server has."""
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
+        runs = _pages(client, "/flow_runs/filter")
+        return [one for run in runs for one in without_lines(run["parameters"], order_ref).receivers]
+
+
+def _pages(client: SyncPrefectClient, path: Any) -> Iterator[dict[str, Any]]:
+    """All that a server answers, page by page."""
+    offset = 0
+    while page := client.request("POST", path, json={"limit": PAGE, "offset": offset, "sort": SORT[path]}).json():
+        yield from page
+        offset += len(page)
+
+
+SORT = {"/flow_runs/filter": "ID_DESC", "/artifacts/filter": "ID_DESC"}

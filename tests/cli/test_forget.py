@@ -1,0 +1,90 @@
+"""`sourcing forget` at the terminal: what it refuses, and how it says so."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cli.main import app
+from connectors.ledger.order_facts import Facts
+from connectors.ledger.plans import put_rows
+from connectors.ledger.records import OrderChange, Outcome
+from connectors.ledger.store import Ledger
+from domain.effects import EffectStatus
+from domain.states import OrderState
+from tests.connectors.ledger.plans import intents, plan
+from tests.connectors.ledger.test_forgetting import request
+
+LEASE = timedelta(seconds=60)
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder whose order A-1 is ordered, not booked, and A-2 is planned."""
+    monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    with ledger_of(tmp_path / "data") as ledger:
+        ledger.start_batch("batch", "file.csv")
+        put_rows(ledger, [plan(ref, request=request(ref)) for ref in ("A-1", "A-2")])
+        won = ledger.claim(intents("A-1"), lease=LEASE).won["A-1"]
+        change = OrderChange(order_ref="A-1", state=OrderState.ORDERED, writes=Facts({"order_id": "1"}))
+        ledger.record([Outcome(claim=won.claim, status=EffectStatus.DONE, change=change)])
+    return tmp_path / "data"
+
+
+def ledger_of(data: Path) -> Ledger:
+    return Ledger(f"sqlite:///{data / 'ledger.db'}", clock=lambda: datetime.now(UTC), owner="me")
+
+
+def forget(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["forget", *arguments])
+
+
+@pytest.mark.usefixtures("data")
+def test_an_order_that_needs_its_address_is_refused_with_what_ends_that() -> None:
+    """Nothing was changed, exit 1."""
+    done = forget("A-1", "--yes")
+    assert done.exit_code == 1
+    assert done.stderr == (
+        "sourcing: the receiver of A-1 is still needed: it is ordered and not booked, which needs the address. It ends "
+        "when it is booked (run its request file) or taken back (sourcing cancel A-1, or sourcing refund A-1). Nothing "
+        "was changed\n"
+    )
+
+
+@pytest.mark.usefixtures("data")
+def test_without_a_yes_nobody_can_be_asked() -> None:
+    """Bad usage; and an order that nobody knows is told."""
+    assert forget("A-2").exit_code == 2
+    unknown = forget("A-9", "--yes")
+    assert (unknown.exit_code, "nothing is known of an order A-9" in unknown.stderr) == (1, True)
+
+
+def test_the_same_person_in_another_order_is_told(data: Path) -> None:
+    """Exit 3 names it; once that one is forgotten too, nothing names them."""
+    with ledger_of(data) as ledger:
+        put_rows(ledger, [plan("A-3", request=request("A-3"))])
+        ledger.change([OrderChange(order_ref="A-1", state=OrderState.CANCELLED)])
+    first = forget("A-1", "--yes")
+    assert (first.exit_code, "order A-2 names the same receiver: sourcing forget A-2" in first.stdout) == (3, True)
+    assert [forget(ref, "--yes").exit_code for ref in ("A-2", "A-3")] == [3, 0]
+    assert b"Zylberstein" not in b"".join(path.read_bytes() for path in data.rglob("*") if path.is_file())
+    again = forget("A-1", "--yes")
+    assert (again.exit_code, "is forgotten" in again.stdout) == (0, True)
+    assert "Its receiver was forgotten on " in CliRunner().invoke(app, ["status", "A-1"]).stdout
+
+
+def test_what_this_program_does_not_know_is_named(data: Path) -> None:
+    """A file of somebody's own in the data folder, in whatever encoding."""
+    (data / "notes.txt").write_text("call 王小明 Quentin Zylberstein", encoding="utf-16")
+    with ledger_of(data) as ledger:
+        ledger.change([OrderChange(order_ref="A-1", state=OrderState.CANCELLED)])
+        put_rows(ledger, [plan("A-2", request=request("A-2", name="Ann", phone="1", email="", address="Elm"))])
+    done = forget("A-1", "--yes")
+    assert done.exit_code == 3
+    assert f"{data / 'notes.txt'}: names the receiver, and is no file of this program's" in done.stdout.replace(
+        "\n", ""
+    )

@@ -1,0 +1,254 @@
+"""A receiver who asks to be forgotten: no file names them any more, and nothing is bought for them again."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+from urllib.request import Request, urlopen
+
+import openpyxl
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from connectors.kept_files import Left
+from connectors.snapshots import list_snapshots, verify_snapshot
+from deployments.forgotten_runs import strike_records
+from tests.running import COLUMNS, ROOT, Merchant, RunningSandbox, single_line_orders, write_csv
+
+DAY_S = 86_400
+QUENTIN = {
+    "receiver_name": "王小明 Quentin Zylberstein",
+    "receiver_phone": "5085550199",
+    "receiver_email": "quentin.z@zylber.example",
+    "state": "Oregonia",
+    "city": "Xenopolis",
+    "zip": "97999",
+    "address": "77 Quixote Lane 四号楼",
+}
+PARTS = ("王小明", "Zylberstein", "5085550199", "zylber.example", "Oregonia", "Xenopolis", "77 Quixote", "四号楼")
+POINTS = ("during-forget:ledger", "before-manifest", "during-forget:runs")
+"""Some of those of `make test`; `snapshots`, `files` and `finished` were tried too."""
+
+
+def forms(text: str) -> Iterator[bytes]:
+    yield from (text.encode(), text.encode("utf-16-le"), text.encode("utf-16-be"))
+    yield from (json.dumps(text)[1:-1].encode(), json.dumps(text)[1:-1].upper().encode())
+
+
+def contents(path: Path) -> Iterator[bytes]:
+    """A file as it lies there, and unpacked."""
+    yield path.read_bytes()
+    if path.suffix == ".parquet":
+        yield repr(pq.read_table(path, partitioning=None).to_pylist()).encode()
+    if path.suffix == ".xlsx":
+        sheets = openpyxl.load_workbook(path).worksheets
+        yield repr([[str(cell) for cell in row] for sheet in sheets for row in sheet.values]).encode()
+
+
+def found(folder: Path) -> list[tuple[str, str]]:
+    """Every part of the receiver that stands in any file."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert files
+    return [
+        (str(path.relative_to(folder)), part)
+        for path in files
+        for content in contents(path)
+        for part in PARTS
+        if any(form in content for form in forms(part))
+    ]
+
+
+def rows_of(sandbox: RunningSandbox) -> list[dict[str, object]]:
+    """Two orders, and the first one's receiver is Quentin."""
+    first, second = single_line_orders(sandbox, {"taobao": 1, "1688": 1})
+    return [{**first, **QUENTIN, "note": "for 王小明"}, second]
+
+
+def keep_everywhere(merchant: Merchant, file: Path, rows: list[dict[str, object]]) -> None:
+    """What nights, backups and logs leave in the data folder."""
+    data = merchant.folder / "data"
+    done, failed = data / "inbox" / "done", data / "inbox" / "failed"
+    for folder in (done, failed):
+        folder.mkdir(parents=True)
+    shutil.copy(file, done / "monday.csv")
+    (failed / "monday.csv").write_bytes(file.read_text().replace("2", "zwei").encode("utf-16"))
+    (failed / "monday.csv.result.json").write_text(json.dumps({"faults": [QUENTIN["receiver_name"]]}))
+    (done / "monday.json").write_text(json.dumps({"orders": rows}))
+    pd.DataFrame(rows).to_parquet(done / "monday.parquet")
+    book = openpyxl.Workbook()
+    for cells in (COLUMNS, *([str(row.get(name, "")) for name in COLUMNS] for row in rows)):
+        book.worksheets[0].append(list(cells))
+    book.save(done / "monday.xlsx")
+    assert merchant.sourcing("ledger", "backup", data).exit_code == 0
+    (data / "prefect").mkdir(exist_ok=True)
+    (data / "prefect" / "worker.log").write_text(f"asked for {QUENTIN['receiver_email']}\nwell\n")
+
+
+@pytest.fixture
+def bought(merchant: Merchant) -> Path:
+    """A file whose orders are booked and on their way, tracked once."""
+    file = write_csv(merchant.folder / "requests.csv", rows_of(merchant.sandbox))
+    assert merchant.report("run", file, "--yes")["counts"] == {"booked": 2}
+    merchant.sandbox.advance(3 * DAY_S)
+    assert merchant.sourcing("track").exit_code == 0
+    return file
+
+
+def test_no_file_names_them_and_all_else_goes_on(merchant: Merchant, bought: Path) -> None:
+    """Ledger, snapshots, backup, inbox, logs; then the same file, tracking and reconciling bring nothing back."""
+    data, books = merchant.folder / "data", merchant.sandbox.books()
+    keep_everywhere(merchant, bought, rows_of(merchant.sandbox))
+    assert len({part for _, part in found(data)}) == len(PARTS)
+    done = merchant.sourcing("forget", "taobao-000", "--yes", "--json")
+    told = json.loads(done.stdout)
+    assert (done.exit_code, told["left"]) == (0, [])
+    assert told["elsewhere"] == [f"{bought}: your own file still has the order's lines; take them out"]
+    assert found(data) == []
+    assert [verify_snapshot(data / "snapshots", one.snapshot_id) for one in list_snapshots(data / "snapshots")]
+    assert (data / "prefect" / "worker.log").read_text() == f"asked for {'x' * 24}\nwell\n"
+    kept = [row["order_ref"] for row in csv.DictReader(io.StringIO((data / "inbox/done/monday.csv").read_text()))]
+    assert kept == ["1688-000"]
+    again = merchant.report("run", bought, "--yes")
+    assert (again["counts"], again["bought_this_run"]) == ({"in_transit": 2}, 0) or again["bought_this_run"] == 0
+    assert "still has the data of receivers who were forgotten (taobao-000)" in json.dumps(again["warnings"])
+    assert merchant.sandbox.books()["orders"] == books["orders"]
+    merchant.sandbox.advance(40 * DAY_S)
+    assert merchant.sourcing("track").exit_code == 0
+    assert merchant.sourcing("reconcile").exit_code == 0
+    assert merchant.sourcing("run", bought, "--dry-run").exit_code == 0
+    changed = write_csv(merchant.folder / "changed.csv", [{**rows_of(merchant.sandbox)[0], "city": "Elsewhere"}])
+    refused = merchant.report("run", changed, "--yes")["orders"][0]
+    assert (refused["state"], "was forgotten on" in refused["reason"]) == ("refused", True)
+    assert found(data) == []
+    orders = merchant.report("sql", "select order_ref, state, paid_minor > 0 as paid from orders order by 1")
+    assert orders[1] == {"order_ref": "taobao-000", "state": "delivered", "paid": True}
+    assert merchant.sourcing("ledger", "verify").exit_code == 0
+    assert merchant.sourcing("forget", "taobao-000", "--yes").exit_code == 0
+
+
+def test_pasted_lines_go_from_the_runs_that_have_ended(
+    merchant: Merchant, prefect_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """On a server by its API, and in a database file; what has not ended is told and left, with exit code 3."""
+    file = write_csv(merchant.folder / "requests.csv", rows_of(merchant.sandbox))
+    paste(merchant, file.read_text())
+    file.unlink()
+    waiting = planned_run(prefect_url, {"requests": {"lines": pasted_of(merchant)}, "batch": ""})
+    copy = copied_records(tmp_path_factory, merchant.folder / "copy.db")
+    done = merchant.sourcing("forget", "taobao-000", "--yes", "--json")
+    assert done.exit_code == 3
+    assert json.loads(done.stdout)["left"] == [
+        f"run {waiting}: it is scheduled with the order's lines; give the same command again when it has ended"
+    ]
+    runs = [run["parameters"] for run in asked(prefect_url, "flow_runs/filter", {}) if run["name"] != waiting]
+    told = json.dumps(runs, ensure_ascii=False)
+    assert not [part for part in PARTS if part in told]
+    (pasted,) = [run for run in runs if "1688-000" in json.dumps(run) and (run.get("requests") or {}).get("lines")]
+    assert pasted["batch"].startswith("pasted-lines-")
+    assert found(merchant.folder / "data") == []
+
+    (run,) = [one for one in asked(prefect_url, "flow_runs/filter", {}) if one["name"] == waiting]
+    asked(prefect_url, f"flow_runs/{run['id']}/set_state", {"state": {"type": "CANCELLED"}, "force": True})
+    assert merchant.sourcing("forget", "taobao-000", "--yes").exit_code == 0
+    told = json.dumps(asked(prefect_url, "flow_runs/filter", {}), ensure_ascii=False)
+    assert not [part for part in PARTS if part in told]
+
+    left = Left()
+    strike_records(copy, "taobao-000", [QUENTIN["receiver_phone"]], left)
+    assert [words.split(":")[0] for words in left.left] == [f"run {waiting}"]
+    with closing(sqlite3.connect(copy)) as database:
+        database.execute("UPDATE flow_run SET state_type = 'CANCELLED' WHERE name = ?", (waiting,))
+        database.commit()
+    strike_records(copy, "taobao-000", [], left)
+    assert not [part for part in PARTS if any(form in copy.read_bytes() for form in forms(part))]
+
+
+def paste(merchant: Merchant, text: str) -> None:
+    """A run of pasted lines, as the form starts it."""
+    from flows.parameters import Requests
+    from flows.source_orders import source_orders
+
+    with patch.dict(os.environ, merchant.environment, clear=True):
+        report = asyncio.run(source_orders(Requests(lines=text), dry_run=False, yes=True))
+    assert report.counts == {"booked": 2}
+
+
+def pasted_of(merchant: Merchant) -> str:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS, delimiter="\t")
+    writer.writeheader()
+    writer.writerows(rows_of(merchant.sandbox))
+    return out.getvalue()
+
+
+def asked(url: str, path: str, body: object) -> Any:
+    headers = {"Content-Type": "application/json"}
+    with urlopen(Request(f"{url}/{path}", json.dumps(body).encode(), headers), timeout=30) as answer:
+        return json.load(answer)
+
+
+def planned_run(url: str, parameters: object) -> str:
+    """A run that has not begun, with these parameters; answers its name."""
+    flow = asked(url, "flows/", {"name": "source-orders"})["id"]
+    run = asked(url, "flow_runs/", {"flow_id": flow, "parameters": parameters, "state": {"type": "SCHEDULED"}})
+    return str(run["name"])
+
+
+def copied_records(folders: pytest.TempPathFactory, copy: Path) -> Path:
+    (records,) = folders.getbasetemp().glob("server0/prefect/prefect.db")
+    with closing(sqlite3.connect(records)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+    return copy
+
+
+def test_killed_anywhere_the_second_call_finishes(merchant: Merchant, bought: Path) -> None:
+    """A real `kill -9` after each part, and within a snapshot: snapshots stay readable, and at last nothing is left."""
+    data, saved = merchant.folder / "data", merchant.folder / "saved"
+    keep_everywhere(merchant, bought, rows_of(merchant.sandbox))
+    shutil.copytree(data, saved)
+    for point in POINTS:
+        shutil.rmtree(data)
+        shutil.copytree(saved, data)
+        command = [sys.executable, "-m", "cli.main", "forget", "taobao-000", "--yes"]
+        environment = {**merchant.environment, "SOURCING_CRASH_AT": point}
+        killed = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True)
+        assert killed.returncode == -9, killed.stderr
+        assert len(merchant.report("sql", "select * from requests")) == 2
+        assert merchant.sourcing("forget", "taobao-000", "--yes").exit_code == 0
+        assert found(data) == [], point
+
+
+def test_while_another_run_buys_with_the_same_ledger(merchant: Merchant, bought: Path) -> None:
+    """That run buys all it was asked for; the receiver is struck, and the run at work is told."""
+    rows = [
+        {**row, "order_ref": f"more-{at}"} for at, row in enumerate(single_line_orders(merchant.sandbox, {"taobao": 4}))
+    ]
+    more = write_csv(merchant.folder / "more.csv", rows)
+    run = merchant.start("run", more, "--yes", "--json", SOURCING_CRASH_AT="stop@after-intent:pay")
+    wait_until_stopped(run)
+    forgotten = merchant.sourcing("forget", "taobao-000", "--yes", "--json")
+    os.kill(run.pid, 18)
+    out, errors = run.communicate(timeout=120)
+    assert json.loads(out)["counts"] == {"booked": 4}, errors
+    assert forgotten.exit_code == 3
+    assert [words[:16] for words in json.loads(forgotten.stdout)["left"]] == ["a run is at work"]
+    assert merchant.sourcing("forget", "taobao-000", "--yes").exit_code == 0
+    assert found(merchant.folder / "data") == []
+
+
+def wait_until_stopped(process: subprocess.Popen[str]) -> None:
+    _, status = os.waitpid(process.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
