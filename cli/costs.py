@@ -73,7 +73,7 @@ def _orders(orders: Iterable[OrderCost]) -> Table:
     table = _table("What orders cost", "order", "lines", "goods, postage, fees", "freight", "in all")
     for order in orders:
         landed = Text(str(order.landed), style="green") if order.landed else Text("no sum", style="yellow")
-        table.add_row(order.order_ref, str(order.lines), str(order.goods), str(order.freight or ""), landed)
+        table.add_row(order.order_ref, str(order.lines), str(order.net_paid), str(order.freight or ""), landed)
     return table
 
 
@@ -87,7 +87,7 @@ def _sums(report: CostReport) -> Table:
     table = _table("Sums", "batch", "orders", "goods, postage, fees", "freight", "in all", "without a sum")
     whole = sum_of("all", report.orders, report.currency)
     for one in [*report.sums, whole] if len(report.sums) > 1 else report.sums:
-        amounts = (_lines(one.goods), _lines(one.freight), str(one.landed or ""))
+        amounts = (_lines(one.net_paid), _lines(one.freight), str(one.landed or ""))
         table.add_row(one.batch_id, f"{one.orders:,}", *amounts, f"{one.open:,}" if one.open else "")
     return table
 

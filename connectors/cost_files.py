@@ -114,6 +114,8 @@ def _lay_out(sheet: Any, names: list[str], rows: int) -> None:
 def _styled(sheet: Any, value: Cell, name: str, row: Row) -> object:
     from openpyxl.cell import WriteOnlyCell
 
+    if value is None or type(value) is int:
+        return value
     cell: Any = WriteOnlyCell(sheet, value)  # type: ignore[arg-type]  # its stubs know no days and decimals
     if isinstance(value, str):
         cell.data_type, cell.number_format = "s", "@"  # else `=1` is a formula, and `#N/A` an error

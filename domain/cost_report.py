@@ -23,7 +23,7 @@ class OrderCost:
     order_ref: str
     batch_id: str
     lines: int
-    goods: Money
+    net_paid: Money
     freight: Money | None
     landed: Money | None
     problem: str
@@ -33,8 +33,8 @@ class OrderCost:
             "order_ref": self.order_ref,
             "batch_id": self.batch_id or None,
             "lines": self.lines,
-            "goods_minor": self.goods.minor,
-            "currency": self.goods.currency,
+            "net_paid_minor": self.net_paid.minor,
+            "currency": self.net_paid.currency,
             "freight_minor": self.freight.minor if self.freight else 0,
             "freight_currency": self.freight.currency if self.freight else None,
             "landed_minor": self.landed.minor if self.landed else None,
@@ -48,7 +48,7 @@ class CostSum:
 
     batch_id: str
     orders: int
-    goods: tuple[Money, ...]
+    net_paid: tuple[Money, ...]
     freight: tuple[Money, ...]
     landed: Money | None
     open: int
@@ -57,7 +57,7 @@ class CostSum:
         return {
             "batch_id": self.batch_id or None,
             "orders": self.orders,
-            "goods_minor": {sum_.currency: sum_.minor for sum_ in self.goods},
+            "net_paid_minor": {sum_.currency: sum_.minor for sum_ in self.net_paid},
             "freight_minor": {sum_.currency: sum_.minor for sum_ in self.freight},
             "landed_minor": self.landed.minor if self.landed else None,
             "without_sum": self.open,
@@ -127,7 +127,7 @@ def sum_of(batch_id: str, orders: Sequence[OrderCost], currency: str) -> CostSum
     return CostSum(
         batch_id=batch_id,
         orders=len(orders),
-        goods=_by_currency(order.goods for order in orders),
+        net_paid=_by_currency(order.net_paid for order in orders),
         freight=_by_currency(order.freight for order in orders),
         landed=Money(sum(sums), currency) if sums else None,
         open=len(orders) - len(sums),
@@ -160,7 +160,7 @@ def _order(ref: str, lines: Sequence[CostRow]) -> OrderCost:
         order_ref=ref,
         batch_id=first["batch_id"] or "",
         lines=len(lines),
-        goods=Money(taken - off, first["currency"]),
+        net_paid=Money(taken - off, first["currency"]),
         freight=freight if first["freight_currency"] else None,
         landed=Money(sum(row["landed_minor"] for row in lines), first["landed_currency"]) if has_sum else None,
         problem=first["problem"] or "",

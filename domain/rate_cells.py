@@ -17,7 +17,7 @@ from domain.request_files import normal_name
 from domain.request_remarks import HEADER_ROW, Remark
 
 # A comma is a decimal one where it can't be a thousands separator; a point is always a decimal point.
-NUMBER = re.compile(r"([0-9]{1,9})(?:[.,]([0-9]{1,12}))?")
+NUMBER = re.compile(r"([0-9]{1,7})(?:[.,]([0-9]{1,12}))?")
 THOUSANDS = re.compile(r"[1-9][0-9]{0,2},[0-9]{3}")
 DAY = re.compile(r"([0-9]{4})(-|/)([0-9]{1,2})\2([0-9]{1,2})")  # the year first: nobody writes the day second then
 JUMP = 5

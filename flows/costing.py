@@ -93,7 +93,7 @@ async def _show(report: CostReport) -> None:
             "order": order.order_ref,
             "batch": order.batch_id,
             "lines": order.lines,
-            "goods, postage, fees": str(order.goods),
+            "goods, postage, fees": str(order.net_paid),
             "freight": str(order.freight or ""),
             "in all": str(order.landed or ""),
             "no sum, since": order.problem,
@@ -108,7 +108,7 @@ async def _show(report: CostReport) -> None:
 def markdown(report: CostReport) -> str:
     """Sums by batch, what has none, and where the files lie."""
     sums = "".join(
-        f"| {one.batch_id} | {one.orders:,} | {_lines(one.goods)} | {_lines(one.freight)} | {one.landed or ''} "
+        f"| {one.batch_id} | {one.orders:,} | {_lines(one.net_paid)} | {_lines(one.freight)} | {one.landed or ''} "
         f"| {one.open or ''} |\n"
         for one in report.sums
     )

@@ -69,7 +69,7 @@ async def test_table_csv_and_sheet_agree_with_the_hand_to_the_cent(books_run: Re
         {
             "batch_id": "autumn",
             "orders": 3,
-            "goods_minor": {"CNY": 13_488},
+            "net_paid_minor": {"CNY": 13_488},
             "freight_minor": {"USD": 2501},
             "landed_minor": 4043,
             "without_sum": 0,
@@ -134,7 +134,7 @@ async def test_what_has_no_sum_is_told_with_its_reason(books_run: Resources, tmp
         "order_ref": "A-1",
         "batch_id": "autumn",
         "lines": 3,
-        "goods_minor": 3588,
+        "net_paid_minor": 3588,
         "currency": "CNY",
         "freight_minor": 667,
         "freight_currency": "USD",
