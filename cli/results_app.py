@@ -65,3 +65,23 @@ def forget(
     from cli.forget import forget_receiver
 
     raise typer.Exit(forget_receiver(order_ref, yes=yes, by=by, as_json=json))
+
+
+@app.command()
+@explained
+def diff(
+    table: Annotated[str, typer.Argument(help="A table of the snapshots, such as offers or orders.")],
+    *,
+    since: Annotated[
+        str,
+        typer.Option(
+            metavar="WHEN", help="A time such as 06:00, 2026-11-26 or '2026-11-26 06:00', 12h, 7d, or a snapshot."
+        ),
+    ] = "1d",
+    until: Annotated[str, typer.Option(metavar="WHEN", help="The same; without it now.")] = "",
+    json: Json = False,
+) -> None:
+    """What changed in a table: new offers, prices, stock gone and back, states of orders."""
+    from cli.diff import show_diff
+
+    raise typer.Exit(show_diff(table, since=since, until=until, as_json=json))

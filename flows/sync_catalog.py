@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from prefect import flow
 from prefect.artifacts import acreate_table_artifact
 
 from connectors.crawl_files import CrawlFiles
 from connectors.settings import SourcingSettings, XportcnSettings
 from domain.catalogue import Wanted, crawl_name
+from domain.wording import number_of
 from flows.crawl import CatalogReport, Crawl
+from tasks.price_moves import moves_told_by
 from tasks.resources import open_resources
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_SHOWN = 50
 
 
 @flow(name="sync-catalog", persist_result=False)
@@ -32,4 +41,12 @@ async def sync_catalog(
     counts = {name: value for name, value in report.to_json().items() if isinstance(value, int)}
     words = f"Snapshot {report.snapshot_id}. {report.rejected.words}".rstrip(". ")
     await acreate_table_artifact(key="catalogue", table=[counts], description=words)
+    if report.snapshot_id and report.changed:
+        await _show_moves(await moves_told_by(settings.snapshot_root, report.snapshot_id))
     return report
+
+
+async def _show_moves(moves: pd.DataFrame) -> None:
+    shown = moves.head(MOST_SHOWN)[["marketplace", "item_id", "sku_id", "currency", "was_minor", "price_minor"]]
+    description = f"{number_of(len(moves), 'price move')}, the steepest rise first; all of them: `sourcing diff offers`"
+    await acreate_table_artifact(key="price-moves", table=shown.to_dict("records"), description=description)

@@ -25,6 +25,7 @@ COMMANDS = [
         "costs",
         "report",
         "forget",
+        "diff",
         "cart",
         "ledger",
     ],
