@@ -28,7 +28,7 @@ def show_diff(table: str, *, since: str, until: str, as_json: bool) -> int:
     begin, end = moment_of(since, now), moment_of(until, now) if until else now
     personal = {name for name, column in TABLES[table].columns.items() if column.personal}
     changes = Snapshots().changes(table, begin, end)
-    changes = changes[[name for name in changes if name.removeprefix("was_") not in personal]]
+    changes = changes[[name for name in changes if str(name).removeprefix("was_") not in personal]]
     if as_json:
         print_json(document(table, begin, end, changes))
         return 0

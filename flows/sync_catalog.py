@@ -49,4 +49,5 @@ async def sync_catalog(
 async def _show_moves(moves: pd.DataFrame) -> None:
     shown = moves.head(MOST_SHOWN)[["marketplace", "item_id", "sku_id", "currency", "was_minor", "price_minor"]]
     description = f"{number_of(len(moves), 'price move')}, the steepest rise first; all of them: `sourcing diff offers`"
-    await acreate_table_artifact(key="price-moves", table=shown.to_dict("records"), description=description)
+    table = [dict(zip(shown.columns, row, strict=True)) for row in shown.itertuples(index=False)]
+    await acreate_table_artifact(key="price-moves", table=table, description=description)
