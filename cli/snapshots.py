@@ -114,9 +114,7 @@ def prune(*, keep_days: int | None, keep: int | None, yes: bool, as_json: bool) 
         kept = f"{number_of(done.rows, 'row')} of them went into {done.into}" if done.into else "they had no rows"
         console.print(f"{number_of(len(done.dropped), 'snapshot')} dropped; {kept}; {done.bytes:,} bytes are free")
     else:
-        console.print(
-            f"Nothing to prune: no snapshot that is to go{'' if keep is not None else f' is older than {days} days'}"
-        )
+        console.print(f"Nothing to prune{'' if keep is not None else f': nothing is older than {days} days'}")
     if done.unnamed and not as_json:
         console.print(f"{number_of(done.unnamed, 'file')} of a writer that died removed")
     return 0

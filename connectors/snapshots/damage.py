@@ -50,7 +50,7 @@ def broken_manifests(root: Path) -> list[Damage]:
 def whole_manifests(root: Path) -> list[Manifest]:
     """The manifests that can be read, the oldest first; `list_snapshots` raises for one that can't."""
     readable = _readable(root)
-    live = [readable[path] for path in _live_paths(root) if path in readable]
+    live = [one for path in _live_paths(root) if (one := readable.get(path)) and one.snapshot_id == path.stem]
     return sorted(live, key=lambda one: (one.written_at, one.snapshot_id))
 
 

@@ -27,6 +27,7 @@ COMMANDS = [
         "forget",
         "diff",
         "cart",
+        "snapshot",
         "ledger",
     ],
 ]
