@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import date, time, timedelta
 from decimal import Decimal
 
-from domain.items import shortened
-
 EXACT_FLOAT_LIMIT = 2**53
 MOST_DIGITS_SHOWN = 40  # before or after the point: nothing that a request file holds comes near it
 NUMBERS = (int, float, Decimal)
@@ -65,7 +63,7 @@ def _decimal_text(value: Decimal) -> str:
         raise ValueError(_not_finite(value))
     exponent = value.as_tuple().exponent
     if value.adjusted() > MOST_DIGITS_SHOWN or (isinstance(exponent, int) and exponent < -MOST_DIGITS_SHOWN):
-        raise ValueError(f"{shortened(str(value))} has more digits than anything here has; write what is meant as text")
+        raise ValueError("this number has more digits than anything here has; write what is meant as text")
     return str(int(value)) if value == value.to_integral_value() else f"{value:f}"
 
 

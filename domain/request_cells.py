@@ -49,9 +49,7 @@ def _too_long(column: Column, length: int) -> str:
 
 def _plain(text: str) -> str:
     if DAMAGED_NUMBER.fullmatch(text):
-        raise ValueError(
-            f"{text} is a number that a spreadsheet cut short; format the column as text and enter it again"
-        )
+        raise ValueError("this is a number that a spreadsheet cut short; format the column as text and enter it again")
     return text
 
 
@@ -106,7 +104,7 @@ def _is_too_long(number: re.Match[str] | None) -> bool:
 
 def _email(text: str) -> str:
     if not EMAIL.fullmatch(text):
-        raise ValueError(f"{shortened(text)!r} does not look like an e-mail address")
+        raise ValueError("this does not look like an e-mail address")
     return text
 
 

@@ -173,7 +173,7 @@ class RequestTable:
                 if column is LIMIT and self.require_limit and not judged[name]:
                     raise ValueError(NOT_ASKED)
                 if name == "zip" and is_cut_short(judged[name], judged.get("country", "")):
-                    self._cut_short(row, judged["zip"], judged["country"], cells[at])
+                    self._cut_short(row, judged["country"], cells[at])
             except ValueError as error:
                 judged.pop(name, None)
                 faults.append(Fault(row, name, self._words(error)))
@@ -194,11 +194,11 @@ class RequestTable:
         self._hints += 1
         return str(error) if self._hints <= MOST_HINTS else error.briefly
 
-    def _cut_short(self, row: int, postcode: str, country: str, value: object) -> None:
+    def _cut_short(self, row: int, country: str, value: object) -> None:
         """A number has lost its zeros for certain; of a text somebody may have meant what it says."""
         if not isinstance(value, str):
             raise ValueError(
-                f"{postcode} is a number and too short for a postcode of {country}: its first zeros are lost; "
+                f"this is a number and too short for a postcode of {country}: its first zeros are lost; "
                 "write it as text"
             )
         self.warn(row, "zip", f"postcodes of {country} have more digits than this one")

@@ -11,6 +11,8 @@ from domain.orders import OrderRequest, Receiver, RequestLine
 from domain.request_remarks import Fault
 
 RECEIVER = ("receiver_name", "receiver_phone", "receiver_email", "country", "state", "city", "zip", "address")
+PERSONAL = {*RECEIVER} - {"country"}
+"""What faults don't quote: they are shown where others look, and the file has it."""
 SHARED = ("marketplace", *RECEIVER, "freight")
 
 
@@ -37,8 +39,8 @@ def disagreements(rows: Sequence[RequestRow]) -> Iterator[Fault]:
                 continue
             leader = first.setdefault((order_ref, column), line)
             if line.cells[column] != leader.cells[column]:
-                there = leader.cells[column]
-                yield Fault(line.row, column, f"differs from row {leader.row} of order {order_ref} ({there!r} there)")
+                there = "" if column in PERSONAL else f" ({leader.cells[column]!r} there)"
+                yield Fault(line.row, column, f"differs from row {leader.row} of order {order_ref}{there}")
 
 
 def repetitions(rows: Sequence[RequestRow]) -> Iterator[Fault]:

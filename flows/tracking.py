@@ -13,8 +13,10 @@ from connectors.ledger.facts import every_open_effect
 from connectors.ledger.records import OrderRecord
 from connectors.snapshots.rejecting import rejected_in
 from connectors.xportcn.errors import ServiceAway
+from domain.personal import without_receiver
 from domain.rejected import NONE_REJECTED, Rejected
 from domain.report import ReportLine
+from domain.service_orders import TraceStatus
 from domain.states import OrderState
 from domain.wording import number_of, some
 from flows.chunks import each_chunk
@@ -151,7 +153,7 @@ def tracking_rows(
             "was": str(before[line.order_ref].state),
             "is": str(line.state),
             "tracking": tracking_links(line, now[line.order_ref]),
-            "newest scan": _scan(newest.get(line.order_ref)),
+            "newest scan": _scan(newest.get(line.order_ref), now[line.order_ref]),
             "reason": line.reason,
         }
         for line in {line.order_ref: line for line in (*report.moved, *report.orders)}.values()
@@ -159,8 +161,11 @@ def tracking_rows(
     ]
 
 
-def _scan(event: Mapping[str, Any] | None) -> str:
+def _scan(event: Mapping[str, Any] | None, order: OrderRecord) -> str:
+    """A scan without the receiver's data, and at the door the bare stage: there carriers write who signed."""
     if event is None:
         return ""
-    place = f", {event['place']}" if event["place"] else ""
-    return f"{event['occurred_at']:%Y-%m-%d %H:%M} {event['description'] or event['status']}{place}"
+    words = "" if event["status"] == TraceStatus.SIGN else event["description"]
+    place = f", {event['place']}" if event["place"] and words else ""
+    told = without_receiver(f"{words or event['status']}{place}", order.request.receiver)
+    return f"{event['occurred_at']:%Y-%m-%d %H:%M} {told}"

@@ -10,7 +10,6 @@ from typing import Any
 
 from connectors.request_files.decoding import text_of
 from domain.cell_values import EXACT_FLOAT_LIMIT, NotACell
-from domain.items import shortened
 
 PART = 2**20  # characters; no single value may be longer than two of them
 BLANKS = re.compile(r"[ \t\n\r]*")
@@ -106,7 +105,7 @@ def _whole(text: str) -> int | Decimal:
 def _fraction(text: str) -> float | Decimal | NotACell:
     """The number as it is written; with an exponent and too large to be exact it has lost digits, as a float has."""
     if len(text) > EXACT_DIGITS:
-        return NotACell(f"{shortened(text)} has more digits than anything here has; write what is meant as text")
+        return NotACell("this number has more digits than anything here has; write what is meant as text")
     as_float = float(text)
     return as_float if abs(as_float) >= EXACT_FLOAT_LIMIT and "e" in text.lower() else Decimal(text)
 

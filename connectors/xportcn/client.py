@@ -27,6 +27,7 @@ from connectors.xportcn.gate import Gate
 from connectors.xportcn.http import TRANSPORT_ERRORS, Http, Received, Transport
 from connectors.xportcn.operations import Envelope, Operation
 from connectors.xportcn.overrides import load_overrides, query_of
+from connectors.xportcn.personal import without_the_receiver
 from connectors.xportcn.redaction import without_signature
 from connectors.xportcn.rows import field_of
 from connectors.xportcn.sending import Send, sending
@@ -195,7 +196,8 @@ class XportcnClient:
             return self._broken(call, send, error)
         except Unreadable as error:
             return self._unreadable(call, str(error))
-        return Answer(received.status, received.headers, open_envelope(received.body, self._secrets))
+        envelope = without_the_receiver(open_envelope(received.body, self._secrets), request)
+        return Answer(received.status, received.headers, envelope)
 
     async def _sent(self, call: Call[Req, Res], request: Req) -> Received:
         override = self.overrides.of(call.operation)

@@ -38,7 +38,7 @@ sourcing: the request file has 7 faults; nothing was sent:
   row 5, column max_unit_price: cheap is not an amount in yuan above 0, such as 12.50
   row 6, column country: 'Germny' is not a country; did you mean Germany (DE)?
   row 7, column receiver_name: this cell is empty; fill it in
-  row 8, column receiver_name: differs from row 2 of order A-1 ('Jane Doe' there)
+  row 8, column receiver_name: differs from row 2 of order A-1
 """
 
 Rows = Sequence[Mapping[str, object]]

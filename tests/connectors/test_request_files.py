@@ -30,7 +30,7 @@ NAMES = HEADER.split(",")
 ROW = "A-1,taobao,672991141190,5736673805656123457,2,19.90,Jane,+4915112345678,,DE,Berlin,Berlin,10115,Street 1,,"
 CHINESE = ROW.replace("Jane", "王小明").replace("A-1", "A-2")
 
-CUT = "is a number that a spreadsheet cut short; format the column as text and enter it again"
+CUT = "this is a number that a spreadsheet cut short; format the column as text and enter it again"
 Row = dict[str, str | int | float | None]
 Rows = Sequence[Row]
 
@@ -99,7 +99,7 @@ def test_the_same_rows_give_the_same_faults_in_every_format(
         "row 4, column item: the same item and sku as row 2 of order A-1; put the sum of both in one row",
         "row 4, column max_unit_price: 12.345 has more than 2 decimals; round it to whole fen",
         "row 4, column country: 'Germny' is not a country; did you mean Germany (DE)?",
-        "row 4, column zip: differs from row 2 of order A-1 ('10115' there)",
+        "row 4, column zip: differs from row 2 of order A-1",
         "row 4, column address: this cell is empty; fill it in",
     ]
 
@@ -131,9 +131,7 @@ def test_a_number_of_19_digits_keeps_them_all(write: Callable[[Path, Rows], Path
 def test_a_number_that_a_spreadsheet_has_rounded_is_a_fault(tmp_path: Path) -> None:
     """A number cell of a spreadsheet holds 15 to 17 digits, so the last ones of an id are gone from the file."""
     path = write_xlsx(tmp_path / "requests", [MIXED[0] | {"quantity": 1, "sku": 5736673805656123457}])
-    assert [str(fault) for fault in read_request_file(path).faults] == [
-        f"row 2, column sku: 5.7366738056561234e+18 {CUT}"
-    ]
+    assert [str(fault) for fault in read_request_file(path).faults] == [f"row 2, column sku: {CUT}"]
 
 
 @pytest.mark.parametrize("column", ["order_ref", "item", "sku", "receiver_phone", "note"])
@@ -141,9 +139,7 @@ def test_a_number_that_a_spreadsheet_has_rounded_is_a_fault(tmp_path: Path) -> N
 def test_the_sixteenth_digit_of_a_number_in_a_spreadsheet_is_lost(tmp_path: Path, column: str, number: float) -> None:
     """It still looks whole, and could name another item."""
     path = write_xlsx(tmp_path / "requests", [MIXED[0] | {"quantity": 1, column: number}])
-    assert [str(fault) for fault in read_request_file(path).faults] == [
-        f"row 2, column {column}: 1.2345678901234600e+15 {CUT}"
-    ]
+    assert [str(fault) for fault in read_request_file(path).faults] == [f"row 2, column {column}: {CUT}"]
 
 
 def test_fifteen_digits_of_a_number_in_a_spreadsheet_are_kept(tmp_path: Path) -> None:
@@ -155,9 +151,7 @@ def test_a_json_number_with_a_fraction_is_kept_while_it_is_exact(tmp_path: Path)
     """Whole numbers keep all digits in JSON; one written as 5.7e18 or with `.0` has lost those beyond 2^53."""
     rows: Rows = [MIXED[0] | {"quantity": 1, "sku": sku} for sku in (1234567890123456.0, 5736673805656123457.0)]
     path = write_json(tmp_path / "requests", [row | {"order_ref": f"A-{n}"} for n, row in enumerate(rows)])
-    assert [str(fault) for fault in read_request_file(path).faults] == [
-        f"row 3, column sku: 5.7366738056561234e+18 {CUT}"
-    ]
+    assert [str(fault) for fault in read_request_file(path).faults] == [f"row 3, column sku: {CUT}"]
     path = write_json(tmp_path / "requests", rows[:1])
     assert read_request_file(path).orders[0].lines[0].sku == "1234567890123456"
 

@@ -1,0 +1,40 @@
+"""Keeps receivers out of what the service says: words of an answer may quote the address of the request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from connectors.xportcn.envelope import Opened
+from connectors.xportcn.wire import Writer
+from domain.orders import Receiver
+from domain.personal import without_receiver
+
+FIELDS = ("receiver", "receiver_address")
+WORDS = re.compile(r"(?:message|msg|reason|desc|description|remark)s?$", re.IGNORECASE)
+
+
+def without_the_receiver(envelope: Opened | None, request: Writer) -> Opened | None:
+    """The answer with nothing of the request's receiver in its words; ids, amounts and titles stay as they came."""
+    receiver = _receiver_in(request)
+    if envelope is None or receiver is None:
+        return envelope
+    return replace(envelope, words=without_receiver(envelope.words, receiver), data=_struck(envelope.data, receiver))
+
+
+def _receiver_in(request: Writer) -> Receiver | None:
+    sent = next((found for field in FIELDS if isinstance(found := getattr(request, field, None), Writer)), None)
+    if sent is None:
+        return None
+    told = {part: str(getattr(sent, part, "") or "") for part in Receiver.__dataclass_fields__}
+    return Receiver(**told)
+
+
+def _struck(value: Any, receiver: Receiver, name: str = "") -> Any:
+    if isinstance(value, str):
+        return without_receiver(value, receiver) if WORDS.search(name) else value
+    if isinstance(value, Mapping):
+        return {key: _struck(entry, receiver, key) for key, entry in value.items()}
+    return [_struck(entry, receiver, name) for entry in value] if isinstance(value, list) else value
