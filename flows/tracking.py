@@ -165,7 +165,7 @@ def _scan(event: Mapping[str, Any] | None, order: OrderRecord) -> str:
     """A scan without the receiver's data, and at the door the bare stage: there carriers write who signed."""
     if event is None:
         return ""
-    words = "" if event["status"] == TraceStatus.SIGN else event["description"]
-    place = f", {event['place']}" if event["place"] and words else ""
-    told = without_receiver(f"{words or event['status']}{place}", order.request.receiver)
-    return f"{event['occurred_at']:%Y-%m-%d %H:%M} {told}"
+    place = f", {event['place']}" if event["place"] else ""
+    told = without_receiver(f"{event['description'] or event['status']}{place}", order.request.receiver)
+    at_the_door = event["status"] == TraceStatus.SIGN and event["tracking_number"] in order.tracking_numbers
+    return f"{event['occurred_at']:%Y-%m-%d %H:%M} {event['status'] if at_the_door else told}"

@@ -56,7 +56,7 @@ def test_a_receiver_is_told_to_nobody(merchant: Merchant, tmp_path_factory: pyte
 
 
 def everything_told(merchant: Merchant, rows: Sequence[dict[str, object]]) -> Iterator[str]:
-    """A night over a good and a bad file, pasted lines, a dry run, a plain one, and tracking."""
+    """A night over a good and a bad file, pasted lines, a plain run, and tracking."""
     inbox = merchant.folder / "inbox"
     inbox.mkdir()
     write_csv(inbox / "good.csv", rows[:2])
@@ -67,10 +67,10 @@ def everything_told(merchant: Merchant, rows: Sequence[dict[str, object]]) -> It
         asyncio.run(source_orders(Requests(lines=pasted), dry_run=False, yes=True))
     yield from (path.read_text() for path in inbox.rglob("*.result.json"))
     file = write_csv(merchant.folder / "plain.csv", rows[2:4])
-    for command in (["run", file, "--dry-run"], ["run", file, "--yes"], ["track"], ["track", "--json"]):
+    for command in (["run", file, "--yes"], ["track", "--json"]):
         done = merchant.sourcing(*command)
         yield done.stdout + done.stderr
-        merchant.sandbox.advance(86_400 * 4)
+        merchant.sandbox.advance(86_400 * 6)
 
 
 class Quoting:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.ledger.codec import as_text
+from connectors.ledger.codec import as_text, to_json
 from connectors.ledger.records import JSON_COLUMNS, OrderRecord
 from connectors.ledger.schema import orders
 from domain.report import ReportLine
@@ -18,19 +18,20 @@ from flows.after_sale_reporting import summary_of as after_sale_summary
 from flows.reporting import line_of
 from flows.tracking import TrackReport, summary_of, tracking_rows
 from tests.connectors.ledger.plans import plan
+from tests.flows.plans import planned
 
 AT = datetime(2026, 3, 20, 12, tzinfo=UTC)
 
 
 def order(order_ref: str, state: OrderState, **columns: object) -> OrderRecord:
     row: dict[str, Any] = dict.fromkeys(orders.c.keys())
-    row |= {**plan(order_ref), "state": state, **columns}
+    row |= {**plan(order_ref), "request": to_json(planned(order_ref).request), "state": state, **columns}
     return OrderRecord.of(row | {name: as_text(row[name]) for name in JSON_COLUMNS})
 
 
-def event(order_ref: str, hour: int, description: str, place: str = "") -> dict[str, object]:
-    at = AT.replace(hour=hour)
-    return {"order_ref": order_ref, "occurred_at": at, "status": "SIGN", "description": description, "place": place}
+def event(order_ref: str, hour: int, description: str, place: str = "", number: str = "SF1") -> dict[str, object]:
+    told = {"tracking_number": number, "status": "SIGN", "description": description, "place": place}
+    return {"order_ref": order_ref, "occurred_at": AT.replace(hour=hour), **told}
 
 
 def test_tracking_shows_what_moved_and_what_was_heard() -> None:
@@ -68,6 +69,26 @@ def test_tracking_shows_what_moved_and_what_was_heard() -> None:
             "newest scan": "2026-03-20 09:00 sent",
             "reason": "",
         },
+    ]
+
+
+def test_a_scan_names_no_receiver_and_at_the_door_nobody() -> None:
+    """At the warehouse in China nobody of the merchant's customers signs, so there the words stay."""
+    shipment = {"shipment_order_id": "9", "tracking_numbers": ["T1"], "tracking_urls": []}
+    now = {ref: order(ref, OrderState.BOOKED, shipment=shipment) for ref in ("A-1", "A-2")}
+    events = [event("A-1", 9, "signed by a neighbour", "LA", "T1"), event("A-2", 9, "Jane has to be called", "LA")]
+    report = TrackReport(
+        followed=2,
+        moved=[],
+        new_events=2,
+        troubles=[],
+        snapshot_id=None,
+        snapshot_root="/s",
+        orders=[line_of(one) for one in now.values()],
+    )
+    assert [row["newest scan"] for row in tracking_rows(report, now, now, events)] == [
+        "2026-03-20 09:00 SIGN",
+        "2026-03-20 09:00 [receiver_name] has to be called, [city]",
     ]
 
 
