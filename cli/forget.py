@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 import typer
@@ -11,7 +12,7 @@ from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, BadUsage, say
 from cli.status import open_ledger
 from cli.terminal import console, person, print_json
 from connectors.kept_files import Left
-from connectors.ledger.forgetting import StillNeeded
+from connectors.ledger.forgetting import StillNeeded, require_over
 from connectors.settings import SourcingSettings
 from deployments.forgetting import Place, forget, known_of
 
@@ -22,51 +23,64 @@ OUTSIDE = (
 )
 
 
-def forget_receiver(order_ref: str, *, yes: bool, by: str | None, as_json: bool) -> int:
-    """Strike a receiver; answers the exit code: 3 where something is left that needs a look."""
+def forget_receivers(order_refs: Sequence[str], *, yes: bool, by: str | None, as_json: bool) -> int:
+    """Strike the receivers of some orders; answers the exit code: 3 where something is left that needs a look.
+
+    Nothing is changed where one of them is still needed.
+    """
     with open_ledger() as ledger:
         place = Place(settings=SourcingSettings(), ledger=ledger)
-        stands, before = ledger.forgotten.standing(order_ref), ledger.forgotten.of_order(order_ref)
-        if stands and (why := stands.why_needed()):
-            return _refused(order_ref, why)
-        known = known_of(place, order_ref)
-        if stands is None and before is None and not known.traces.receivers:
-            say(f"nothing is known of an order {order_ref}; see all with: sourcing status")
-            return COULD_NOT_RUN
-        unordered = " Nothing of it was ordered, and nothing will be." if stands and stands.never_begun else ""
-        _require_yes(order_ref, unordered, yes=yes)
+        refs = list(dict.fromkeys(order_refs))
         try:
-            told = forget(place, order_ref, known, by=by or person())
-        except StillNeeded as error:  # another run has begun with it meanwhile
-            return _refused(order_ref, str(error))
-        at = ledger.forgotten.known([order_ref])[order_ref]
+            unordered = [ref for ref in refs if _is_unordered(place, ref)]
+            _require_yes(refs, unordered, yes=yes)
+            told = {ref: _forgotten(place, ref, refs, by=by or person()) for ref in refs}
+        except StillNeeded as error:
+            say(str(error))
+            return COULD_NOT_RUN
     if as_json:
-        others = list(known.others)
-        print_json({"order_ref": order_ref, "forgotten_at": at.isoformat(), **asdict(told), "same_receiver": others})
+        print_json({"orders": [{"order_ref": ref, **asdict(one)} for ref, one in told.items()]})
     else:
-        _show(order_ref, told)
-    return NEEDS_A_PERSON if told.left else 0
+        _show(told)
+    return NEEDS_A_PERSON if any(one.left for one in told.values()) else 0
 
 
-def _refused(order_ref: str, why: str) -> int:
-    say(f"the receiver of {order_ref} is still needed: {why}. Nothing was changed")
-    return COULD_NOT_RUN
+def _is_unordered(place: Place, order_ref: str) -> bool:
+    """Whether nothing of it was ordered. Raises `StillNeeded` for one that needs its receiver, or that nobody knows."""
+    stands = place.ledger.forgotten.standing(order_ref)
+    if stands is not None:
+        require_over(stands)
+    elif place.ledger.forgotten.of_order(order_ref) is None and not known_of(place, order_ref).traces.receivers:
+        raise StillNeeded(f"nothing is known of an order {order_ref}; see all with: sourcing status")
+    return stands is not None and stands.never_begun
 
 
-def _require_yes(order_ref: str, further: str, *, yes: bool) -> None:
+def _forgotten(place: Place, order_ref: str, asked: Sequence[str], *, by: str) -> Left:
+    """Strike one receiver; the orders that are asked for too need not be told."""
+    known = known_of(place, order_ref)
+    told = forget(place, order_ref, known, by=by)
+    told.left += [
+        f"order {ref} names the same receiver: sourcing forget {ref}" for ref in known.others if ref not in asked
+    ]
+    return told
+
+
+def _require_yes(order_refs: Sequence[str], unordered: Sequence[str], *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
         raise BadUsage("nobody can be asked here whether to forget the receiver: add --yes")
-    words = f"Strike name, phone, e-mail and address of {order_ref} for good?{further} This can't be undone"
+    never = f" Nothing of {', '.join(unordered)} was ordered, and nothing will be." if unordered else ""
+    words = f"Strike name, phone, e-mail and address of {', '.join(order_refs)} for good?{never} This can't be undone"
     typer.confirm(words, default=False, abort=True, err=True)
 
 
-def _show(order_ref: str, told: Left) -> None:
-    console.print(f"The receiver of {order_ref} is forgotten. The order stays in the ledger, with its amounts.")
-    _list("Struck also from", told.struck)
-    _list("Left, and needs a look", told.left)
-    _list("Not this program's to change", told.elsewhere)
+def _show(told: Mapping[str, Left]) -> None:
+    for order_ref, one in told.items():
+        console.print(f"The receiver of {order_ref} is forgotten. The order stays in the ledger, with its amounts.")
+        _list("Struck also from", one.struck)
+        _list("Left, and needs a look", one.left)
+        _list("Not this program's to change", one.elsewhere)
     console.print(OUTSIDE, soft_wrap=True)
 
 

@@ -55,16 +55,16 @@ def report(
 @app.command()
 @explained
 def forget(
-    order_ref: Annotated[str, typer.Argument(help="The order whose receiver asks to be forgotten.")],
+    order_ref: Annotated[list[str], typer.Argument(help="The orders whose receiver asks to be forgotten.")],
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Strike without asking.")] = False,
     by: Annotated[str | None, typer.Option(metavar="NAME", help="Who says so; without it user and host.")] = None,
     json: Json = False,
 ) -> None:
     """Strike a receiver's name, phone, e-mail and address from all that is kept here; the order itself stays."""
-    from cli.forget import forget_receiver
+    from cli.forget import forget_receivers
 
-    raise typer.Exit(forget_receiver(order_ref, yes=yes, by=by, as_json=json))
+    raise typer.Exit(forget_receivers(order_ref, yes=yes, by=by, as_json=json))
 
 
 @app.command()

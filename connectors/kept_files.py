@@ -20,7 +20,7 @@ from domain.forgetting import FORGOTTEN, Receiver, Traces
 
 SANDBOX = "sandbox.db"
 LOG = ".log"
-BESIDE = ("-wal", "-shm", "-journal")
+STRUCK = ".struck"
 
 
 @dataclass(kw_only=True)
@@ -42,6 +42,8 @@ def strike_inbox(inbox: Path, order_ref: str, needles: Needles, told: Left) -> N
 
     What runs still work on is left: another content would be another batch, with a budget of its own.
     """
+    for half in inbox.rglob(f"*{STRUCK}"):
+        half.unlink()
     for path in _request_files(inbox):
         if path.parent.name in (Place.DONE, Place.FAILED):
             _strike_request_file(path, order_ref, told)
@@ -72,7 +74,7 @@ def _strike_request_file(path: Path, order_ref: str, told: Left) -> None:
 
 def _rewrite(path: Path, content: bytes) -> None:
     """Whole or not at all, with the rights that the file had."""
-    half = path.with_name(f".{path.name}.struck")
+    half = path.with_name(f".{path.name}{STRUCK}")
     half.write_bytes(content)
     shutil.copymode(path, half)
     sync(half)
@@ -118,8 +120,6 @@ def sweep(data_dir: Path, needles: Needles, told: Left, *, besides: Iterable[Pat
             told.elsewhere.append(f"{path}: the sandbox's own books, as the service has its own")
         elif path.suffix == LOG and os.access(path, os.W_OK) and needles.overwritten(path):
             told.struck.append(str(path))
-        elif path.name.endswith(".struck"):
-            path.unlink()
         else:
             told.left.append(f"{path}: names the receiver, and is no file of this program's; strike it there yourself")
 

@@ -12,7 +12,6 @@ from html import escape
 from pathlib import Path
 
 UNPACKED = (".parquet", ".new", ".xlsx")
-LEAST_NAMED = 6
 
 
 class Needles:

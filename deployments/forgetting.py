@@ -46,7 +46,7 @@ class Place:
         self.server = os.environ.get("PREFECT_API_URL", "")
         if self.server:
             require_reachable(self.server)
-        elif not self.records.exists():  # `sourcing serve --postgres` keeps them in another database
+        else:
             self.server = running(folder) or ""
 
     @property
@@ -106,6 +106,8 @@ def forget(place: Place, order_ref: str, known: Known, *, by: str) -> Left:
     strike_records(place.records, order_ref, known.telling, told)
     if place.server:
         strike_on_server(place.server, order_ref, known.telling, told)
+    elif place.settings.ledger_note.exists():
+        told.left.append(f"Prefect keeps its runs in PostgreSQL, and its server does not run: start it and {AGAIN}")
     reach(DURING_FORGET, "runs")
     own = [path.with_name(path.name + end) for path in (file, place.records) if path for end in ("", "-wal", "-shm")]
     sweep(place.settings.data_dir, needles, told, besides=[*own, place.snapshots, *_named(place.inbox, told)])
@@ -120,7 +122,6 @@ def forget(place: Place, order_ref: str, known: Known, *, by: str) -> Left:
         told.left.append(
             f"a run is at work ({', '.join(runs)}), which may have read the order before; {AGAIN} afterwards"
         )
-    told.left += [f"order {ref} names the same receiver: sourcing forget {ref}" for ref in known.others]
     return told
 
 

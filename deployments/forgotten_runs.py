@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from connectors.kept_files import Left
 from connectors.request_files.without_order import text_without_order
 from connectors.sqlite_files import NotScrubbed, scrub
+from deployments.local_server import ServerFailed, without_password
 from domain.forgetting import FORGOTTEN, Receiver
 
 if TYPE_CHECKING:
@@ -142,42 +143,52 @@ def _strike_words(database: sqlite3.Connection, text: str, told: Left) -> int:
     return changed
 
 
-def strike_on_server(url: str, order_ref: str, telling: Iterable[str], told: Left) -> None:
-    """Strike a receiver on a Prefect server that is elsewhere, as far as its API goes."""
-    from prefect.client.orchestration import get_client
-    from prefect.settings import PREFECT_API_URL, temporary_settings
+def receivers_on_server(url: str, order_ref: str) -> list[Receiver]:
+    """The receivers of an order in the pasted lines of every run that a server has. Raises `ServerFailed`."""
+    with _asking(url) as client:
+        runs = _pages(client, "/flow_runs/filter")
+        return [one for run in runs for one in without_lines(run["parameters"], order_ref).receivers]
 
-    with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
+
+def strike_on_server(url: str, order_ref: str, telling: Iterable[str], told: Left) -> None:
+    """Strike a receiver on a Prefect server, as far as its API goes. Raises `ServerFailed`."""
+    with _asking(url) as client:
         for run in list(_pages(client, "/flow_runs/filter")):
             struck = without_lines(run["parameters"], order_ref)
-            if not struck.receivers:
-                continue
-            if run["state_type"] not in ENDED:
+            if struck.receivers and run["state_type"] not in ENDED:
                 told.left.append(_not_ended(run["name"], run["state_type"]))
-                continue
-            client.request(
-                "PATCH", "/flow_runs/{id}", path_params={"id": run["id"]}, json={"parameters": struck.parameters}
-            )
-            told.struck.append(f"parameters of run {run['name']}")
+            elif struck.receivers:
+                _change(client, "/flow_runs/{id}", run["id"], {"parameters": struck.parameters})
+                told.struck.append(f"parameters of run {run['name']}")
         for artifact in list(_pages(client, "/artifacts/filter")):
-            content = json.dumps(artifact["data"], ensure_ascii=False)
-            kept = content
+            kept = content = json.dumps(artifact["data"], ensure_ascii=False)
             for text in telling:
                 kept = kept.replace(json.dumps(text, ensure_ascii=False)[1:-1], FORGOTTEN)
             if kept != content:
-                body = {"data": json.loads(kept)}
-                client.request("PATCH", "/artifacts/{id}", path_params={"id": artifact["id"]}, json=body)
+                _change(client, "/artifacts/{id}", artifact["id"], {"data": json.loads(kept)})
                 told.struck.append(f"artifact {artifact['key']}")
 
 
-def receivers_on_server(url: str, order_ref: str) -> list[Receiver]:
-    """The receivers of an order in the pasted lines of every run that a server has."""
+@contextmanager
+def _asking(url: str) -> Iterator[SyncPrefectClient]:
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
-        runs = _pages(client, "/flow_runs/filter")
-        return [one for run in runs for one in without_lines(run["parameters"], order_ref).receivers]
+    try:
+        with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
+            yield client
+    except Exception as error:
+        if not type(error).__module__.startswith(("httpx", "prefect")):
+            raise
+        first = (str(error).strip().splitlines() or [""])[0]
+        raise ServerFailed(
+            f"the Prefect server at {without_password(url)} did not do what was asked ({type(error).__name__}: "
+            f"{first}): look at its log, and give the same command again"
+        ) from error
+
+
+def _change(client: SyncPrefectClient, path: Any, its_id: str, body: object) -> None:
+    client.request("PATCH", path, path_params={"id": its_id}, json=body).raise_for_status()
 
 
 def _pages(client: SyncPrefectClient, path: Any) -> Iterator[dict[str, Any]]:

@@ -100,8 +100,8 @@ class ForgottenRows(Rows):
         with ledger.transaction([order_ref]) as connection:
             connection.execute(STANDING, {"refs": [order_ref]})
             stands = standing_in(connection, order_ref)
-            if stands and (why := stands.why_needed()):
-                raise StillNeeded(why)
+            if stands:
+                require_over(stands)
             row = {"order_ref": order_ref, "at": ledger.clock(), "by": by}
             connection.execute(ledger.insert(forgotten).values(row).on_conflict_do_nothing())
             kept = update(forgotten).where(forgotten.c.order_ref == order_ref)
@@ -120,6 +120,12 @@ class ForgottenRows(Rows):
         with self._ledger.transaction([]) as connection:
             done = update(forgotten).where(forgotten.c.order_ref == order_ref)
             connection.execute(done.values(receivers=None, finished_at=self._ledger.clock()))
+
+
+def require_over(stands: Standing) -> None:
+    """Raise `StillNeeded` for an order that needs its receiver yet."""
+    if why := stands.why_needed():
+        raise StillNeeded(f"the receiver of {stands.order_ref} is still needed: {why}. Nothing was changed")
 
 
 def forgotten_in(connection: Connection, order_refs: Iterable[str]) -> set[str]:

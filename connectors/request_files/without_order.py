@@ -48,20 +48,23 @@ def text_without_order(text: str, order_ref: str) -> tuple[str, tuple[Receiver, 
     """The lines of a CSV text but those of an order, and its receivers; the same text where it has none."""
     lines = io.StringIO(text, newline="").readlines()
     first = next((line for line in lines if line.strip()), "")
-    delimiter = max(DELIMITERS, key=first.count)
+    records = csv.reader(iter(lines), delimiter=max(DELIMITERS, key=first.count))
+    try:
+        found = [(cells, records.line_num) for cells in records]
+    except csv.Error:
+        return text, ()
     kept: list[str] = []
     receivers: list[Receiver] = []
     columns: list[str] = []
-    records = csv.reader(iter(lines), delimiter=delimiter)
     begin = 0
-    for record in records:
-        whole, begin = lines[begin : records.line_num], records.line_num
-        if not columns:
-            columns = [normal_name(cell) for cell in record] if any(record) else []
-        elif _is_of(dict(zip(columns, record, strict=False)), order_ref):
-            receivers.append(_receiver(dict(zip(columns, record, strict=False))))
-            continue
-        kept += whole
+    for record, end in found:
+        cells = dict(zip(columns, record, strict=False))
+        if _is_of(cells, order_ref):
+            receivers.append(_receiver(cells))
+        else:
+            kept += lines[begin:end]
+        names = [] if columns else [normal_name(cell) for cell in record]
+        columns, begin = columns or (names if ORDER in names else []), end
     return "".join(kept), tuple(receivers)
 
 

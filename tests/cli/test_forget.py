@@ -70,9 +70,9 @@ def test_the_same_person_in_another_order_is_told(data: Path) -> None:
         ledger.change([OrderChange(order_ref="A-1", state=OrderState.CANCELLED)])
     first = forget("A-1", "--yes")
     assert (first.exit_code, "order A-2 names the same receiver: sourcing forget A-2" in first.stdout) == (3, True)
-    assert [forget(ref, "--yes").exit_code for ref in ("A-2", "A-3")] == [3, 0]
+    assert forget("A-2", "A-3", "--yes").exit_code == 0
     assert b"Zylberstein" not in b"".join(path.read_bytes() for path in data.rglob("*") if path.is_file())
-    again = forget("A-1", "--yes")
+    again = forget("A-1", "A-2", "A-3", "--yes")
     assert (again.exit_code, "is forgotten" in again.stdout) == (0, True)
     assert "Its receiver was forgotten on " in CliRunner().invoke(app, ["status", "A-1"]).stdout
 

@@ -113,7 +113,7 @@ def test_no_file_names_them_and_all_else_goes_on(merchant: Merchant, bought: Pat
     keep_everywhere(merchant, bought, rows_of(merchant.sandbox))
     assert len({part for _, part in found(data)}) == len(PARTS)
     done = merchant.sourcing("forget", "taobao-000", "--yes", "--json")
-    told = json.loads(done.stdout)
+    (told,) = json.loads(done.stdout)["orders"]
     assert (done.exit_code, told["left"]) == (0, [])
     assert told["elsewhere"] == [f"{bought}: your own file still has the order's lines; take them out"]
     assert found(data) == []
@@ -150,7 +150,8 @@ def test_pasted_lines_go_from_the_runs_that_have_ended(
     copy = copied_records(tmp_path_factory, merchant.folder / "copy.db")
     done = merchant.sourcing("forget", "taobao-000", "--yes", "--json")
     assert done.exit_code == 3
-    assert json.loads(done.stdout)["left"] == [
+    (told,) = json.loads(done.stdout)["orders"]
+    assert told["left"] == [
         f"run {waiting}: it is scheduled with the order's lines; give the same command again when it has ended"
     ]
     runs = [run["parameters"] for run in asked(prefect_url, "flow_runs/filter", {}) if run["name"] != waiting]
@@ -244,7 +245,7 @@ def test_while_another_run_buys_with_the_same_ledger(merchant: Merchant, bought:
     out, errors = run.communicate(timeout=120)
     assert json.loads(out)["counts"] == {"booked": 4}, errors
     assert forgotten.exit_code == 3
-    assert [words[:16] for words in json.loads(forgotten.stdout)["left"]] == ["a run is at work"]
+    assert [words[:16] for words in json.loads(forgotten.stdout)["orders"][0]["left"]] == ["a run is at work"]
     assert merchant.sourcing("forget", "taobao-000", "--yes").exit_code == 0
     assert found(merchant.folder / "data") == []
 
