@@ -21,7 +21,8 @@ NUMBER = re.compile(r"([0-9]{1,7})(?:[.,]([0-9]{1,12}))?")
 THOUSANDS = re.compile(r"[1-9][0-9]{0,2},[0-9]{3}")
 DAY = re.compile(r"([0-9]{4})(-|/)([0-9]{1,2})\2([0-9]{1,2})")  # the year first: nobody writes the day second then
 JUMP = 5
-"""No rate moves so many times from one of its days to the next: that is a slip of the point, or the wrong way round."""
+JUMP_DAYS = 90
+"""No rate moves so many times in so few days: that is a slip of the point, or the wrong way round."""
 MOST_FAULTS = 100
 
 
@@ -142,7 +143,8 @@ def _jumps(rates: Sequence[tuple[int, Rate]]) -> Iterator[Remark]:
     ordered = sorted(rates, key=lambda kept: (kept[1].base, kept[1].into, kept[1].on))
     for (_, old), (row, new) in pairwise(ordered):
         low, high = sorted((old.rate, new.rate))
-        if (old.base, old.into) == (new.base, new.into) and high >= low * JUMP:
+        is_next = (old.base, old.into) == (new.base, new.into) and (new.on - old.on).days <= JUMP_DAYS
+        if is_next and high >= low * JUMP:
             yield Remark(
                 row, "rate", f"{new.rate} follows {old.rate} of {old.on}; check the point, and which way it is meant"
             )

@@ -104,6 +104,12 @@ def test_a_slip_of_the_point_or_the_wrong_way_round_is_refused(tmp_path: Path, s
     assert f"row 3, column rate: {slip} follows 0.1285 of 2026-11-26; check the point" in said
 
 
+def test_a_rate_may_have_moved_far_in_years(tmp_path: Path) -> None:
+    path = written(tmp_path, GOOD + "CNY,EUR,0.7,2029-11-26,ECB\n")
+
+    assert [rate.rate for rate in read_rates(path)] == [Decimal("0.1285"), Decimal("0.7")]
+
+
 def test_every_fault_is_said_at_once_and_nothing_of_the_file_is_used(tmp_path: Path) -> None:
     said = refusal(tmp_path, GOOD + "X,EUR,?,2026-11-27,ECB\n" + "CNY,USD,0.14,yesterday,\n" * 20)
 

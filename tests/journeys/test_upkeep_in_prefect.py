@@ -1,4 +1,4 @@
-"""How tracking, reconciling and cancelling look in Prefect: names, tables, log lines, and one message for a failure."""
+"""How tracking, reconciling, costs and cancelling look in Prefect: names, tables, log lines, one message a failure."""
 
 from __future__ import annotations
 
@@ -36,6 +36,13 @@ def test_runs_say_what_and_how_many(bought: Merchant, prefect_url: str) -> None:
     assert compared.name == "reconcile: nothing differs; 2 orders compared"
     assert set(compared.artifacts) == {"reconciliation", "reconciliation-summary", "list-orders-reconciliation"}
     assert "nothing differs; 2 orders compared" in compared.logs
+
+    assert bought.sourcing("costs").exit_code == 3
+    costed = newest_run(prefect_url)
+    assert costed.name == "costs: 2 paid orders, 2 orders without a sum"
+    assert set(costed.artifacts) == {"costs", "costs-summary"}
+    unnamed = "SOURCING_CURRENCY is not set: name the currency of your books there"
+    assert any(line.startswith("No sum for ") and line.endswith(unnamed) for line in costed.logs)
 
     assert bought.sourcing("cancel", "A-7", "A-8").exit_code == 3
     cancelled = newest_run(prefect_url)

@@ -1,0 +1,71 @@
+"""What `sourcing costs` shows, and what it does not begin with."""
+
+from __future__ import annotations
+
+import pytest
+
+from cli.costs import show
+from domain.cost_report import CostReport, OrderCost
+from domain.money import Money
+from tests.cli.conftest import Sourcing
+
+
+def cost(ref: str, batch: str, landed: int | None, problem: str = "") -> OrderCost:
+    return OrderCost(
+        order_ref=ref,
+        batch_id=batch,
+        lines=2,
+        net_paid=Money(3588),
+        freight=Money(667, "USD"),
+        landed=None if landed is None else Money(landed, "EUR"),
+        problem=problem,
+    )
+
+
+def report(*orders: OrderCost) -> CostReport:
+    return CostReport(
+        currency="EUR",
+        since="",
+        orders=orders,
+        notes=["a note"],
+        csv="data/exports/landed-costs-EUR.csv",
+        xlsx=None,
+        snapshot_id="costs-1",
+        snapshot_root="data/snapshots",
+    )
+
+
+def test_orders_reasons_and_the_sums_of_each_batch_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    show(report(cost("A-1", "autumn", 1077), cost("B-1", "winter", None, "no rate"), cost("B-2", "winter", 123)))
+
+    told = capsys.readouterr()
+    lines = [" ".join(line.replace("│", " ").split()) for line in told.out.splitlines()]
+    assert "A-1 2 35.88 CNY 6.67 USD 10.77 EUR" in lines
+    assert "B-1 2 35.88 CNY 6.67 USD no sum" in lines
+    assert "B-1 no sum: no rate" in lines
+    assert "autumn 1 35.88 CNY 6.67 USD 10.77 EUR" in lines
+    assert "winter 2 71.76 CNY 13.34 USD 1.23 EUR 1" in lines
+    assert "all 3 107.64 CNY 20.01 USD 12.00 EUR 1" in lines
+    assert "For the books: data/exports/landed-costs-EUR.csv" in lines
+    assert told.err == "a note\n"
+
+
+def test_of_many_orders_those_without_a_sum_come_first(capsys: pytest.CaptureFixture[str]) -> None:
+    show(report(*(cost(f"A-{at}", "autumn", 100) for at in range(60)), cost("Z-1", "autumn", None, "no rate")))
+
+    told = capsys.readouterr().out
+    assert told.index("Z-1") < told.index("A-0")
+    assert "and 11 more: see them with --json, or in the files" in told
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--since", "yesterday"], "sourcing: --since yesterday: not a day such as 2026-11-01\n"),
+        (["--currency", "EURO"], "sourcing: 'EURO' is no currency; give its three letters, such as EUR\n"),
+    ],
+)
+def test_what_can_not_be_meant_begins_nothing(sourcing: Sourcing, options: list[str], said: str) -> None:
+    done = sourcing("costs", *options)
+
+    assert (done.exit_code, done.stderr) == (2, said)
