@@ -11,7 +11,7 @@ from cli.terminal import console, print_json
 from connectors.settings import SourcingSettings
 from connectors.snapshots import Snapshots
 from flows.shown.report_page import write_page
-from flows.shown.report_sections import ALL, NUMBERS, Section, heading, moment, sections, totals
+from flows.shown.report_sections import ALL, NUMBERS, Section, heading, moment, rest, sections, totals
 from tasks.report_figures import Figures, figures
 from tasks.report_frames import UnknownBatch, report_frames
 
@@ -54,5 +54,5 @@ def _print_section(part: Section) -> None:
     console.print(table if part.rows else part.title)
     for words in part.words:
         console.print(words)
-    if len(part.rows) > MOST_SHOWN:
-        console.print(f"and {len(part.rows) - MOST_SHOWN:,} more: see them with --html report.html")
+    if more := rest(part, min(len(part.rows), MOST_SHOWN)):
+        console.print(more, soft_wrap=True)

@@ -68,10 +68,13 @@ def markdown_figures(told: Figures, timezone: str, file: Path) -> str:
 
 
 def _part(part: Section) -> str:
-    table = [_table(part.columns, part.rows)] if part.rows else []
-    return "\n\n".join([f"## {part.title}", *map(plain, part.words), *table])
+    from flows.shown.report_sections import rest
+
+    table = [_table(part.columns, part.rows[:MOST_ROWS])] if part.rows else []
+    more = rest(part, min(len(part.rows), MOST_ROWS))
+    return "\n\n".join(filter(None, [f"## {part.title}", *map(plain, part.words), *table, more]))
 
 
 def _table(columns: Row, rows: Sequence[Row]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows[:MOST_ROWS]]
+    lines = [columns, ["---"] * len(columns), *rows]
     return "\n".join(f"| {' | '.join(map(plain, line))} |" for line in lines)

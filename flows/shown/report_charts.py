@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 WIDTH = 310  # points: a phone's width, so that letters keep their size there
 ROW, LETTERS = 26, 11
+NAMES_A_ROW = 3
 MOST_DAYS = 31
 INK, LINE = "#000001", "#000002"
 SERIES = ("#000011", "#000012", "#000013", "#000014", "#000015")
@@ -93,7 +94,8 @@ def _spend(spend: pd.DataFrame) -> Iterator[str]:
 def _days(spend: pd.DataFrame) -> Iterator[str]:
     """Days as rows, the newest last; of many their months."""
     known = spend[spend["day"] != ""]
-    if known["day"].nunique() > MOST_DAYS:
+    unit = "day" if known["day"].nunique() <= MOST_DAYS else "month"
+    if unit == "month":
         known = known.assign(day=known["day"].str[:7])
     names = sorted(set(known["marketplace"]))
     currency = str(spend["currency"].iloc[0])
@@ -103,7 +105,7 @@ def _days(spend: pd.DataFrame) -> Iterator[str]:
         for day, row in table.iloc[-MOST_DAYS:].iterrows()
     ]
     if len(bars) > 1:
-        yield _bars(f"Paid day by day, {currency}", bars, names)
+        yield _bars(f"Paid {unit} by {unit}, {currency}", bars, names)
 
 
 def _limits(limits: pd.DataFrame) -> Iterator[str]:
@@ -176,14 +178,19 @@ def _bars(title: str, bars: Sequence[Bar], legend: Sequence[str] = (), colours: 
     from matplotlib.patches import Patch
 
     with rc_context(STYLE):
-        height = ROW * (len(bars) + (1 if legend else 0))
+        height = ROW * (len(bars) + -(-len(legend) // NAMES_A_ROW))
         figure = Figure(figsize=(WIDTH / 72, height / 72), layout="constrained")
         axes = figure.add_subplot()
         _draw(axes, bars, len(legend) or 1, colours)
         if legend:
             names = [Patch(color=colours[place]) for place in range(len(legend))]
             figure.legend(
-                handles=names, labels=legend, loc="outside lower left", ncols=3, frameon=False, fontsize=LETTERS - 1
+                handles=names,
+                labels=legend,
+                loc="outside lower left",
+                ncols=NAMES_A_ROW,
+                frameon=False,
+                fontsize=LETTERS - 1,
             )
         drawn = _inline(figure, f"{title}: " + "; ".join(f"{bar.label} {bar.text}" for bar in bars))
     return f"<figure><figcaption>{escape(title)}</figcaption>{drawn}</figure>"

@@ -11,13 +11,14 @@ from pathlib import Path
 from string import Template
 
 from flows.shown.report_charts import charts
-from flows.shown.report_sections import ALL, NUMBERS, Row, Section, heading, moment, sections, totals
-from tasks.report_figures import Figures
+from flows.shown.report_sections import ALL, NUMBERS, Row, Section, heading, moment, rest, sections, totals
+from tasks.report_figures import MOST_LISTED, Figures
 
 LONG = ("waiting", "orders")
 """Tables whose rows are cards on a phone, where the columns `ASIDE` share a line."""
 ASIDE = ("state", "orders", "since", "marketplace", "paid", "freight")
 SHOWN_OF_LONG = 8
+WIDE = 8  # columns that leave no room for a chart beside them
 
 
 def page(told: Figures, timezone: str) -> str:
@@ -33,18 +34,19 @@ def page(told: Figures, timezone: str) -> str:
 
 def _section(part: Section, drawn: Sequence[str]) -> str:
     words = "".join(f"<p>{escape(sentence)}</p>" for sentence in part.words)
-    whole = f"<p>{escape(part.whole)}</p>" if part.whole else ""
+    whole = f"<p>{escape(more)}</p>" if (more := rest(part, min(len(part.rows), MOST_LISTED))) else ""
     charts = f"<div>{''.join(drawn)}</div>" if drawn else ""
     title = f'<h2 id="{part.key}">{escape(part.title)}</h2>'
-    beside = f'<div class="beside{" two" if drawn else ""}">{charts}<div>{_tables(part)}{whole}</div></div>'
+    kind = "beside two" if drawn and len(part.columns) < WIDE else "beside"
+    beside = f'<div class="{kind}">{charts}<div>{_tables(part)}{whole}</div></div>'
     return f'<section aria-labelledby="{part.key}">{title}{words}{beside}</section>'
 
 
 def _tables(part: Section) -> str:
     """The table; of a long one the first rows, and the others behind a line that opens them."""
-    shown = SHOWN_OF_LONG if part.key in LONG else len(part.rows)
-    rest = part.rows[shown:]
-    more = f"<details><summary>{len(rest):,} more</summary>{_table(part, rest)}</details>" if rest else ""
+    shown = SHOWN_OF_LONG if part.key in (*LONG, "days") else MOST_LISTED
+    folded = part.rows[shown:MOST_LISTED]
+    more = f"<details><summary>{len(folded):,} more</summary>{_table(part, folded)}</details>" if folded else ""
     return _table(part, part.rows[:shown]) + more
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from domain.money import Money
 from domain.states import OrderState
 from domain.wording import number_of, some
-from tasks.report_figures import COSTS, LESS, MOST_LISTED, NEEDS_A_PERSON, Figures
+from tasks.report_figures import COSTS, LESS, NEEDS_A_PERSON, Figures
 
 Row = Sequence[str]
 
@@ -43,13 +43,15 @@ REMEDIES = {
 TODO = "Each with its command: sourcing todo"
 LONGEST_TITLE = 80
 MOST_PROBLEMS = 5
+ALL_FIGURES = "sourcing report --json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
     """One part of a report: a table, what is to be said above it, and the `key` of its chart.
 
-    `whole` says what shows the rows that are left out. `on_paper` are parts too long for a terminal.
+    `total` is how many rows there are, when `rows` are not all of them, and `whole` the command that shows all.
+    `on_paper` are parts too long for a terminal.
     """
 
     key: str
@@ -57,7 +59,8 @@ class Section:
     columns: Row = ()
     rows: Sequence[Row] = ()
     words: Sequence[str] = ()
-    whole: str = ""
+    total: int = 0
+    whole: str = ALL_FIGURES
     on_paper: bool = False
 
 
@@ -156,9 +159,9 @@ def _waiting(told: Figures, timezone: str) -> Section:
         key="waiting",
         title="What waits for you",
         columns=("which", "state", "orders", "reason and remedy", "since"),
-        rows=rows[:MOST_LISTED],
+        rows=rows,
         words=[*(f"{state}: {REMEDIES[state]}." for state in states), *([TODO] if rows else [])],
-        whole=_whole(len(rows), "reasons", "order_ref, state, reason", told, "state in ('held', 'refused', 'unknown')"),
+        whole=_whole(told, "order_ref, state, reason", "state in ('held', 'refused', 'unknown')"),
     )
 
 
@@ -187,8 +190,7 @@ def _days(told: Figures) -> Section:
         key="days",
         title="Paid day by day",
         columns=("day", "marketplace", "orders", "paid"),
-        rows=rows[:MOST_LISTED] if several else [],
-        whole=_rest(len(rows), "days and marketplaces", "sourcing report --json"),
+        rows=rows if several else [],
         on_paper=True,
     )
 
@@ -258,8 +260,7 @@ def _carriers(told: Figures) -> Section:
         key="carriers",
         title="By carrier",
         columns=("carrier", "service", "orders", "freight"),
-        rows=rows[:MOST_LISTED],
-        whole=_rest(len(rows), "services", "sourcing report --json"),
+        rows=rows,
         on_paper=True,
     )
 
@@ -340,7 +341,8 @@ def _listed(told: Figures) -> Section:
         title="The orders",
         columns=("order", "marketplace", "state", "what", "paid", "freight"),
         rows=rows,
-        whole=_whole(told.orders, "orders", "*", told),
+        total=told.orders,
+        whole=_whole(told, "*"),
         on_paper=True,
     )
 
@@ -355,15 +357,16 @@ def _named(refs: Sequence[str], count: int) -> str:
     return some(refs, len(refs)) + (f" and {more:,} more" if more > 0 else "")
 
 
-def _whole(count: int, things: str, columns: str, told: Figures, which: str = "") -> str:
+def _whole(told: Figures, columns: str, which: str = "") -> str:
     conditions = " and ".join(filter(None, (f"batch_id = '{told.batch}'" if told.batch else "", which)))
     query = f"select {columns} from orders" + (f" where {conditions}" if conditions else "")
-    return _rest(count, things, f'sourcing sql "{query}"')
+    return f'sourcing sql "{query}"'
 
 
-def _rest(count: int, things: str, command: str) -> str:
-    more = count - MOST_LISTED
-    return f"and {more:,} more {things}: see all with {command}" if more > 0 else ""
+def rest(part: Section, shown: int) -> str:
+    """What is said below the first rows of a table; empty where they are all."""
+    more = max(part.total, len(part.rows)) - shown
+    return f"and {more:,} more: see all with {part.whole}" if more > 0 else ""
 
 
 def with_totals(frame: pd.DataFrame, currencies: list[str], keys: list[str]) -> Iterator[dict[str, Any]]:

@@ -9,9 +9,9 @@ import pytest
 
 from connectors.snapshots import write_snapshot
 from domain.report import BatchReport
-from flows.shown import report_artifact
 from flows.shown.artifacts import show_outcome
-from flows.shown.report_artifact import markdown_figures
+from flows.shown.expected_failures import run_logger
+from flows.shown.report_artifact import markdown_figures, show_figures
 from tests.tasks.test_report_figures import order, told
 
 DAY = datetime(2026, 11, 2, 20, tzinfo=UTC)
@@ -61,8 +61,8 @@ async def test_figures_that_can_not_be_made_stop_no_run(
 ) -> None:
     """A line in the log says why, and how to make them."""
     said: list[str] = []
-    monkeypatch.setattr(report_artifact.run_logger(), "warning", lambda words, *told: said.append(words % told))
+    monkeypatch.setattr(run_logger(), "warning", lambda words, *told: said.append(words % told))
     (tmp_path / "reports").write_text("a file where the folder should be")
-    await report_artifact.show_figures(report)
+    await show_figures(report)
     assert said[0].startswith("No figures (")
     assert said[0].endswith("; make them with: sourcing report b")
