@@ -25,7 +25,7 @@ from connectors.snapshots.schemas.tables import Table
 from connectors.snapshots.sums import Sums, sums_of
 from domain.rejected import NONE_REJECTED, Rejected, RejectedRow
 
-AT_ONCE = 65_536
+AT_ONCE = 16_384
 WHOLE_ROWS_AT_ONCE = 5_000
 LISTED = 100
 OF_A_MOMENT = ("snapshot_at", "snapshot_id")
@@ -115,13 +115,15 @@ class Staged:
         if table.name in REFERENCES and start:
             self._add_dangling(table, faults)
         self.sums[table.name] = sums_of(money)
+        pa.default_memory_pool().release_unused()
         return faults
 
     def _add_doubles(self, table: Table, faults: Faults) -> None:
         """Rows with the key of an earlier row of the same moment."""
         for columns in (table.key, (*table.key, *OF_A_MOMENT)):
             keys = self._keys(table.name, columns)
-            if pc.count_distinct(keys).as_py() == len(keys):
+            ordered = keys.sort()  # less memory than a set of them
+            if not pc.any(pc.equal(ordered[:-1], ordered[1:])).as_py():
                 return
         seen: set[str] = set()
         for place, key in enumerate(keys.to_pylist()):
@@ -155,7 +157,10 @@ class Staged:
 
     def _read(self, table: Table, columns: Sequence[str] | None, at_once: int = AT_ONCE) -> Iterator[pa.RecordBatch]:
         with parquet.ParquetFile(self.place(table.name)) as file:
-            yield from (rows for rows in file.iter_batches(at_once, columns=columns) if len(rows))
+            batches = file.iter_batches(
+                at_once, columns=columns, use_threads=False
+            )  # each thread keeps memory of its own
+            yield from (rows for rows in batches if len(rows))
 
     def _rejected(self, faults: Mapping[str, Faults]) -> Iterator[dict[str, object]]:
         told = [(one.table, one.row, [("value", one.words)]) for one in self.unfit]
