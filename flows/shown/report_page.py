@@ -14,10 +14,11 @@ from flows.shown.report_charts import charts
 from flows.shown.report_sections import ALL, NUMBERS, Row, Section, heading, moment, rest, sections, totals
 from tasks.report_figures import MOST_LISTED, Figures
 
-LONG = ("waiting", "orders")
-"""Tables whose rows are cards on a phone, where the columns `ASIDE` share a line."""
-ASIDE = ("state", "orders", "since", "marketplace", "paid", "freight")
-SHOWN_OF_LONG = 8
+FOLDED = ("waiting", "orders", "days")
+SHOWN_OF_FOLDED = 8
+NARROW = 4
+"""Columns that a phone has room for: of more each row is a card there, where short cells share a line."""
+LINES_OF_THEIR_OWN = ("reason and remedy", "what")
 WIDE = 8  # columns that leave no room for a chart beside them
 
 
@@ -44,7 +45,7 @@ def _section(part: Section, drawn: Sequence[str]) -> str:
 
 def _tables(part: Section) -> str:
     """The table; of a long one the first rows, and the others behind a line that opens them."""
-    shown = SHOWN_OF_LONG if part.key in (*LONG, "days") else MOST_LISTED
+    shown = SHOWN_OF_FOLDED if part.key in FOLDED else MOST_LISTED
     folded = part.rows[shown:MOST_LISTED]
     more = f"<details><summary>{len(folded):,} more</summary>{_table(part, folded)}</details>" if folded else ""
     return _table(part, part.rows[:shown]) + more
@@ -55,24 +56,23 @@ def _table(part: Section, rows: Sequence[Row]) -> str:
         return ""
     head = "".join(f"<th{_kind(name)} scope=col>{escape(name)}</th>" for name in part.columns)
     body = "\n".join(map(partial(_row, part), rows))
-    kind = "long" if part.key in LONG else "short"
+    kind = "short" if len(part.columns) <= NARROW else "cards"
     table = f'<table class="{kind}"><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table>'
     return f'<div class="scroll" tabindex="0" role="region" aria-labelledby="{part.key}">{table}</div>'
 
 
 def _row(part: Section, row: Row) -> str:
-    cells = "".join(_cell(part, name, text) for name, text in zip(part.columns, row, strict=True))
+    cells = "".join(_cell(name, text) for name, text in zip(part.columns, row, strict=True))
     return f"<tr{' class=all' if row[0] == ALL else ''}>{cells}</tr>"
 
 
-def _cell(part: Section, name: str, text: str) -> str:
-    named = f' data-name="{name}"' if part.key in LONG and name in ASIDE else ""
+def _cell(name: str, text: str) -> str:
+    named = "" if name in LINES_OF_THEIR_OWN else f' data-name="{name}"'
     return f"<td{_kind(name)}{named}>{escape(text)}</td>"
 
 
 def _kind(name: str) -> str:
-    kinds = [kind for kind, names in (("number", NUMBERS), ("aside", ASIDE)) if name in names]
-    return f' class="{" ".join(kinds)}"' if kinds else ""
+    return " class=number" if name in NUMBERS else ""
 
 
 def write_page(told: Figures, timezone: str, file: Path) -> None:
