@@ -18,7 +18,9 @@ class Needles:
     """Some texts in every form in which a file may have them: UTF-8, UTF-16, JSON's escapes, XML's, GB18030."""
 
     def __init__(self, texts: Iterable[str]) -> None:
-        self.forms = tuple({form: None for text in texts for form in _forms(text)})
+        self.forms = tuple(
+            {form: None for text in texts for one in (text, text.lower(), text.upper()) for form in _forms(one)}
+        )
 
     def __bool__(self) -> bool:
         return bool(self.forms)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from connectors.request_files.without_order import text_without_order
 from connectors.sqlite_files import NotScrubbed, scrub
 from deployments.local_server import ServerFailed, without_password
 from domain.forgetting import FORGOTTEN, Receiver
+from domain.wording import number_of
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -27,7 +28,20 @@ ENDED = ("COMPLETED", "FAILED", "CANCELLED", "CRASHED")
 LINES = "lines"
 WAIT_S = 60.0
 PAGE = 200
-MADE_BY_PEOPLE = ("deployment", "deployment_schedule", "variable", "automation", "block_document")
+SAID: Mapping[str, Sequence[str]] = {
+    "flow_run": ("parameters",),
+    "flow_run_state": ("message", "data"),
+    "task_run_state": ("message", "data"),
+    "flow_run_input": ("value",),
+    "log": ("message",),
+    "artifact": ("data", "description"),
+    "artifact_collection": ("data", "description"),
+    "events": ("resource", "related", "payload"),
+    "event_resources": ("resource",),
+}
+"""The columns in which words about an order may stand. No others: a name may also be one of Prefect's own words."""
+
+MADE_BY_PEOPLE = ("deployment", "deployment_schedule", "variable")
 """What somebody has set up: to change it would change what runs, so it is told."""
 
 
@@ -83,13 +97,13 @@ def strike_records(records: Path, order_ref: str, telling: Iterable[str], told: 
         with closing(sqlite3.connect(records, timeout=WAIT_S, isolation_level=None)) as database:
             database.execute("BEGIN IMMEDIATE")
             runs = list(_strike_parameters(database, order_ref, told))
-            words = sum(_strike_words(database, form, told) for text in telling for form in _forms(text))
+            words = sum(_strike_words(database, text, told) for text in telling)
             database.execute("COMMIT")
     except sqlite3.Error as error:
         told.left.append(f"{records}: Prefect's database can't be changed ({error}); give the same command again")
         return
     told.struck += [f"parameters of run {name}" for name in runs]
-    told.struck += [f"{words:,} texts of {records.name}"] if words else []
+    told.struck += [f"{number_of(words, 'text')} of {records.name}"] if words else []
     try:
         scrub(records)
     except NotScrubbed as error:
@@ -116,31 +130,53 @@ def _not_ended(name: str, state: str | None) -> str:
     )
 
 
-def _forms(text: str) -> set[str]:
-    """A text as columns have it: plain, and within JSON."""
-    return {text, *(json.dumps(text, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False))}
-
-
 def _strike_words(database: sqlite3.Connection, text: str, told: Left) -> int:
-    """Put `FORGOTTEN` in place of a text in every column; answers how many values had it."""
+    """Put `FORGOTTEN` in place of a text in what runs have said; answers how many values had it."""
+    for table in MADE_BY_PEOPLE:
+        for (one,) in _rows_with(database, "id", table, "parameters" if "deployment" in table else "value", text):
+            told.left.append(f"{table.replace('_', ' ')} {one} in Prefect names the receiver: change it there")
     changed = 0
-    for (table,) in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall():
-        for _, column, kind, *_ in database.execute(f'PRAGMA table_info("{table}")').fetchall():
-            if not kind.startswith(("VARCHAR", "TEXT", "JSON")):
-                continue
-            where = f'FROM "{table}" WHERE instr("{column}", ?)'
-            if table in MADE_BY_PEOPLE:
-                for (one,) in database.execute(f"SELECT id {where}", (text,)):
-                    told.left.append(f"{table.replace('_', ' ')} {one} in Prefect names the receiver: change it there")
-                continue
-            if table == "flow_run":
-                where += f" AND state_type IN {ENDED}"
-            where = where.removeprefix(f'FROM "{table}" ')
-            done = database.execute(
-                f'UPDATE "{table}" SET "{column}" = replace("{column}", ?, ?) {where}', (text, FORGOTTEN, text)
-            )
-            changed += done.rowcount
+    for table, columns in SAID.items():
+        for column in columns:
+            for row_id, value in _rows_with(database, f'rowid, "{column}"', table, column, text):
+                new = said_without(value, [text])
+                database.execute(f'UPDATE "{table}" SET "{column}" = ? WHERE rowid = ?', (new, row_id))
+                changed += new != value
     return changed
+
+
+def _rows_with(database: sqlite3.Connection, what: str, table: str, column: str, text: str) -> list[Any]:
+    """The rows of which a column has a text, plain or within JSON; none where this Prefect has no such column."""
+    if not any(found[1] == column for found in database.execute(f'PRAGMA table_info("{table}")')):
+        return []
+    forms = (text, *(json.dumps(text, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)))
+    ended = f" AND state_type IN {ENDED}" if table == "flow_run" else ""
+    where = " OR ".join(f'instr("{column}", ?)' for _ in forms)
+    return database.execute(f'SELECT {what} FROM "{table}" WHERE ({where}){ended}', forms).fetchall()
+
+
+def said_without(value: str, telling: Iterable[str]) -> str:
+    """A text without some texts; of JSON its values alone, so that it stays what it is."""
+    try:
+        told = json.loads(value)
+    except ValueError:
+        return _replaced(value, telling)
+    texts = list(telling)
+    return json.dumps(_values_without(told, texts), ensure_ascii=False)
+
+
+def _values_without(value: Any, telling: Sequence[str], name: str = "") -> Any:
+    if isinstance(value, str):
+        return value if name.endswith((".id", "_id")) or name == "id" else _replaced(value, telling)
+    if isinstance(value, dict):
+        return {key: _values_without(one, telling, key) for key, one in value.items()}
+    return [_values_without(one, telling, name) for one in value] if isinstance(value, list) else value
+
+
+def _replaced(text: str, telling: Iterable[str]) -> str:
+    for one in telling:
+        text = text.replace(one, FORGOTTEN)
+    return text
 
 
 def receivers_on_server(url: str, order_ref: str) -> list[Receiver]:
@@ -161,11 +197,11 @@ def strike_on_server(url: str, order_ref: str, telling: Iterable[str], told: Lef
                 _change(client, "/flow_runs/{id}", run["id"], {"parameters": struck.parameters})
                 told.struck.append(f"parameters of run {run['name']}")
         for artifact in list(_pages(client, "/artifacts/filter")):
-            kept = content = json.dumps(artifact["data"], ensure_ascii=False)
-            for text in telling:
-                kept = kept.replace(json.dumps(text, ensure_ascii=False)[1:-1], FORGOTTEN)
-            if kept != content:
-                _change(client, "/artifacts/{id}", artifact["id"], {"data": json.loads(kept)})
+            content = artifact["data"]
+            # an artifact's table is JSON within a text, which is the data
+            kept = said_without(content, telling) if isinstance(content, str) else _values_without(content, [*telling])
+            if kept != content and _is_told(content, telling):
+                _change(client, "/artifacts/{id}", artifact["id"], {"data": kept})
                 told.struck.append(f"artifact {artifact['key']}")
 
 
@@ -185,6 +221,11 @@ def _asking(url: str) -> Iterator[SyncPrefectClient]:
             f"the Prefect server at {without_password(url)} did not do what was asked ({type(error).__name__}: "
             f"{first}): look at its log, and give the same command again"
         ) from error
+
+
+def _is_told(content: Any, telling: Iterable[str]) -> bool:
+    told = json.dumps(content, ensure_ascii=False)
+    return any(json.dumps(text, ensure_ascii=False)[1:-1] in told for text in telling)
 
 
 def _change(client: SyncPrefectClient, path: Any, its_id: str, body: object) -> None:

@@ -49,6 +49,7 @@ class Traces:
     def telling(self) -> frozenset[str]:
         """The texts that point to this person wherever they stand."""
         texts = {one.get(part, "") for one in self.receivers for part in TELLING}
+        texts |= {"".join(filter(str.isdigit, one.get("phone", ""))) for one in self.receivers}
         return frozenset(text for text in texts if len(text.encode()) >= LEAST_BYTES)
 
     def struck(self, text: str) -> str:
@@ -57,13 +58,19 @@ class Traces:
 
     @cached_property
     def _words(self) -> re.Pattern[str] | None:
-        whole = {text for one in self.receivers for text in one.values()}
-        single = {word for one in self.receivers for word in one.get("name", "").split()}
-        words = [word for word in whole | single if len(word.encode()) >= LEAST_IN_WORDS]
-        if not words:
-            return None
-        listed = "|".join(map(_as_word, sorted(words, key=len, reverse=True)))
-        return re.compile(listed, re.IGNORECASE)
+        """All that is known of them: what is whole in any case, a single name as it is written or in capitals."""
+        whole = {text for one in self.receivers for text in one.values()} - self.telling
+        single = {
+            form for one in self.receivers for word in one.get("name", "").split() for form in (word, word.upper())
+        }
+        patterns = [f"(?i:{re.escape(text)})" for text in sorted(self.telling, key=len, reverse=True)]
+        patterns += [f"(?i:{_as_word(text)})" for text in sorted(whole, key=len, reverse=True) if _is_word(text)]
+        patterns += [_as_word(text) for text in sorted(single - whole, key=len, reverse=True) if _is_word(text)]
+        return re.compile("|".join(patterns)) if patterns else None
+
+
+def _is_word(text: str) -> bool:
+    return len(text.encode()) >= LEAST_IN_WORDS
 
 
 def _as_word(text: str) -> str:

@@ -29,6 +29,9 @@ FREE = ("description", "place")
 WORDS = frozenset(("request", "quote", "freight_quote", "shipment", "refund", "reason", "answer", "question", *FREE))
 """The columns, of whatever table, that may speak of an order's receiver."""
 
+SAID = ("message", "reason", "refusal", "tracking_urls")
+"""What of JSON is somebody's words."""
+
 NO_LONGER = timedelta(microseconds=1)
 """So much younger a struck order gets: a run that writes a snapshot of what it read before writes it again."""
 
@@ -175,13 +178,15 @@ def _struck(column: str, value: Any, traces: Traces) -> Any:
     return struck_request(value) if column == "request" else _without(value, traces)
 
 
-def _without(value: Any, traces: Traces) -> Any:
-    """Texts, and texts within JSON, without the receiver."""
+def _without(value: Any, traces: Traces, *, said: bool = True) -> Any:
+    """A text without the receiver; of JSON only what stands under names of words, since the rest is read again."""
     if isinstance(value, str):
-        return traces.struck(value)
+        return traces.struck(value) if said else value
     if isinstance(value, list):
-        return [_without(one, traces) for one in value]
-    return {name: _without(one, traces) for name, one in value.items()} if isinstance(value, dict) else value
+        return [_without(one, traces, said=said and not isinstance(one, dict)) for one in value]
+    if isinstance(value, dict):
+        return {name: _without(one, traces, said=name in SAID) for name, one in value.items()}
+    return value
 
 
 def struck_request(request: Any) -> Any:

@@ -29,6 +29,8 @@ from connectors.snapshots.writer import finished, put_in_place, staged_path
 from domain.forgetting import PARTS, Receiver, Traces
 
 ORDER = "order_ref"
+SAID = ("reason", "message", "question", "refusal", "expected", "seen", "remedy", "row", "tracking_urls")
+"""The columns that hold somebody's words, and are not marked as personal."""
 REQUESTS = "requests"
 COLUMN_OF = {part: f"receiver_{part}" if part in ("name", "phone", "email") else part for part in PARTS}
 """The columns of `requests`, by the part of the receiver that each has."""
@@ -158,13 +160,11 @@ def _strike(table: str, field: pa.Field, traces: Traces) -> Callable[[object], o
     known = TABLES[table].columns.get(field.name) if table in TABLES else None
     if known is not None and known.personal:
         return lambda value: None if value is None else "" if isinstance(value, str) else []
-    if known is None or field.name in (*TABLES[table].key, "snapshot_id", "batch_id"):
+    if field.name not in SAID:
         return None
     if pa.types.is_string(field.type):
         return lambda value: traces.struck(value) if isinstance(value, str) else value
-    if field.type == pa.list_(pa.string()):
-        return lambda value: [traces.struck(one) for one in value] if isinstance(value, list) else value
-    return None
+    return lambda value: [traces.struck(one) for one in value] if isinstance(value, list) else value
 
 
 def _sweep(root: Path, order_ref: str) -> None:

@@ -12,11 +12,13 @@ from cli.main import app
 from connectors.ledger.order_facts import Facts
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
+from connectors.ledger.schema import orders
 from connectors.ledger.store import Ledger
 from domain.effects import EffectStatus
 from domain.states import OrderState
 from tests.connectors.ledger.plans import intents, plan
 from tests.connectors.ledger.test_forgetting import request
+from tests.postgres import Postgres
 
 LEASE = timedelta(seconds=60)
 
@@ -75,6 +77,20 @@ def test_the_same_person_in_another_order_is_told(data: Path) -> None:
     again = forget("A-1", "A-2", "A-3", "--yes")
     assert (again.exit_code, "is forgotten" in again.stdout) == (0, True)
     assert "Its receiver was forgotten on " in CliRunner().invoke(app, ["status", "A-1"]).stdout
+
+
+def test_a_ledger_in_postgresql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres: Postgres) -> None:
+    """The rows are struck there, and the data folder has its snapshots and files all the same."""
+    monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("SOURCING_LEDGER_URL", url := postgres.new_database())
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    with Ledger(url, clock=lambda: datetime.now(UTC), owner="me") as ledger:
+        ledger.start_batch("batch", "file.csv")
+        put_rows(ledger, [plan("A-1", request=request("A-1"))])
+        done = forget("A-1", "--yes")
+        assert (done.exit_code, "is forgotten" in done.stdout) == (0, True)
+        assert "Zylberstein" not in repr(ledger.rows(orders.select()))
+        assert ledger.orders(["A-1"])["A-1"].state is OrderState.CANCELLED
 
 
 def test_what_this_program_does_not_know_is_named(data: Path) -> None:

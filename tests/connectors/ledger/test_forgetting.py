@@ -37,7 +37,7 @@ RECEIVER = {
     "address": "77 Quixote Lane",
 }
 TRACES = Traces.of([RECEIVER])
-SAID = "Signed by zylberstein at Xenopolis, 97999"
+SAID = "Signed by ZYLBERSTEIN at Xenopolis, 97999"
 LEASE = timedelta(seconds=60)
 
 
@@ -89,7 +89,13 @@ def say_more(connection: Connection, ref: str, ledger: Ledger) -> None:
     amounts = dict.fromkeys(("asked_minor", "approved_minor", "refunded_minor"), 0)
     told = {"key": f"{ref}:r", "order_ref": ref, "refund_id": "1", "recorded_at": now}
     ids = {"order_id": "1", "part": "", "number": 1, "kind": "refund", "state": "asked", "currency": "CNY"}
-    row = {**told, **ids, **amounts, "refund": {"words": [SAID]}, "updated_at": now}
+    row = {
+        **told,
+        **ids,
+        **amounts,
+        "refund": {"refusal": SAID, "currency": "CNY", "description": SAID},
+        "updated_at": now,
+    }
     connection.execute(insert(refunds).values(row))
     connection.execute(insert(refund_events).values({**told, **event, "sequence": 1, "status": "x", "role": "seller"}))
 
@@ -108,7 +114,7 @@ def test_every_row_is_struck_and_the_order_stays(ledger: Ledger) -> None:
     for part in (
         "王小明",
         "Zylberstein",
-        "zylberstein",
+        "ZYLBERSTEIN",
         "5085550199",
         "quentin@",
         "Oregonia",
