@@ -20,6 +20,7 @@ from domain.states import OrderState
 
 MARKETPLACE = "marketplace"
 LEAST = {"quantity": 1, "min_quantity": 1, "stock": 0}
+AS_TOLD = {"shipment_items.quantity": 0}  # a booking's answer may not say how many (assumed)
 MONEY = re.compile(r"minor units of `(\w+)`")
 TOLD_AS_SEEN = ("reconciliation",)
 """Tables of findings: an amount that can't be is just what they are to tell."""
@@ -76,8 +77,8 @@ def rules_of(name: str) -> tuple[Rule, ...]:
 
 
 def _of_numbers(table: Table, name: str) -> Iterator[Rule]:
-    if name in LEAST:
-        yield _at_least(name, LEAST[name])
+    if (least := AS_TOLD.get(f"{table.name}.{name}", LEAST.get(name))) is not None:
+        yield _at_least(name, least)
     if (money := MONEY.fullmatch(table.columns[name].unit)) and table.name not in TOLD_AS_SEEN:
         yield Rule(
             name="amount",

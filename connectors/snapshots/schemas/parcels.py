@@ -94,7 +94,11 @@ SHIPMENT_ITEMS = table(
         "item_id": replace(ITEM_ID, source="booking answer: `itemInfos`"),
         "sku_id": replace(SKU_ID, source="booking answer: `itemInfos`"),
         "quantity": Column(
-            COUNT, "How many travel in it.", unit="pieces", source="booking answer: `itemInfos`", example=2
+            COUNT,
+            "How many travel in it; 0 where the answer does not say.",
+            unit="pieces",
+            source="booking answer: `itemInfos`",
+            example=2,
         ),
         "title": replace(TITLE, source="booking answer: `itemInfos`", null="the answer tells none"),
     },
