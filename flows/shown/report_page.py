@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Sequence
 from functools import partial
@@ -78,6 +79,8 @@ def _kind(name: str) -> str:
 def write_page(told: Figures, timezone: str, file: Path) -> None:
     """Write the page whole or not at all; folders that are missing are made. Raises `OSError`."""
     content = page(told, timezone)
+    if file.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
     file.parent.mkdir(parents=True, exist_ok=True)
     fresh = file.with_name(f".{file.name}.{os.getpid()}.new")
     try:
