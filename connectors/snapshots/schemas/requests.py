@@ -20,7 +20,7 @@ from connectors.snapshots.schemas.shared import (
 )
 from connectors.snapshots.schemas.tables import table
 
-NOT_GIVEN = "never; an empty text where the file says nothing"
+NOT_GIVEN = "never; an empty text where the file says nothing, or the receiver was forgotten"
 
 
 def _cell(column: str, words: str, example: str, *, personal: bool = True) -> Column:
