@@ -1,15 +1,20 @@
-"""A million rows as a frame: `Snapshots.table`, the newest row of each key, against a plain read of these very rows.
+"""A million rows as a frame: `Snapshots.table`, the newest row of each key, against a plain read of all rows.
 
-The rival's file holds just the rows that ours has to find among those of eleven snapshots: a full one, and ten that
-each changed and added some. `peak` starts a process for each side and compares what it took beside the frame.
+The rows lie in eleven snapshots: a full one, and ten that each changed and added some. `python -m benchmarks.frames
+[FOLDER]` measures memory too, in a process for each look.
 """
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -17,12 +22,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import parquet
+from pyarrow.dataset import dataset
 
 from benchmarks.measuring import Comparison, compare
 from connectors.snapshots import TABLES, Snapshots, write_snapshot
 
-ROWS = 1_000_000
+ROWS, REPETITIONS = 1_000_000, 5
 FIRST = 900_000
 NIGHTS, CHANGED, NEW = 10, 7_500, 2_500
 PART = 50_000
@@ -32,20 +37,58 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 def run() -> list[Comparison]:
     with TemporaryDirectory() as name:
         root = Path(name)
-        write_nights(root / "snapshots")
-        return [comparison(root, table) for table in ("offers", "orders")]
+        write_nights(root)
+        return [comparison(root, table) for table in ROWS_OF]
+
+
+def main() -> None:
+    """Time and memory of both sides, each in processes of its own; `FOLDER` keeps what is written for the next time."""
+    root = Path(sys.argv[1]) if sys.argv[1:] else Path("data/benchmark")
+    if not root.exists():
+        write_nights(root)
+    print("| table | side | seconds | processor | frame, MiB | peak above start, MiB | peak / frame |")
+    print("|---|---|---|---|---|---|---|")
+    for table in ROWS_OF:
+        for side in ("plain", "ours"):
+            seen = [_measured(root, table, side) for _ in range(REPETITIONS)]
+            seconds, processor, frame, peak = (median(values) for values in zip(*seen, strict=True))
+            cells = f"{seconds:.2f} | {processor:.2f} | {frame / 2**20:.0f} | {peak / 2**20:.0f} | {peak / frame:.2f}"
+            print(f"| {table} | {side} | {cells} |", flush=True)
+
+
+def _measured(root: Path, table: str, side: str) -> tuple[float, float, int, int]:
+    command = [sys.executable, "-m", "benchmarks.frames", "--one", str(root), table, side]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    seconds, processor, frame, peak = json.loads(done.stdout)
+    return seconds, processor, frame, peak
+
+
+def measure_once(root: Path, table: str, side: str) -> None:
+    """Prints seconds, seconds of the processor, bytes of the frame, and how far memory went above the start."""
+    read = SIDES[side]
+    SIDES[side](root, "payments")  # what is loaded with the first look
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    before, began, used = _status("VmRSS"), time.perf_counter(), time.process_time()
+    frame = read(root, table)
+    seconds, processor = time.perf_counter() - began, time.process_time() - used
+    size = int(frame.memory_usage(index=False).sum())
+    print(json.dumps([seconds, processor, size, _status("VmHWM") - before]))
+
+
+def _status(name: str) -> int:
+    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(f"{name}:")]
+    return int(line.split()[1]) * 1024
 
 
 def comparison(root: Path, table: str) -> Comparison:
-    same_rows = write_same_rows(root, table)
     return compare(
-        partial(ours, root / "snapshots", table),
-        partial(plain, same_rows),
-        work=f"{ROWS:,} rows of {table} as a frame, found among {FIRST + NIGHTS * (CHANGED + NEW):,}",
-        rival="pyarrow, a file of just these rows",
+        partial(ours, root, table),
+        partial(plain, root, table),
+        work=f"{ROWS:,} rows of {table} as a frame of the newest row of each key",
+        rival="pyarrow to pandas, all rows",
         amount=ROWS,
         things="rows",
-        repetitions=3,
+        repetitions=REPETITIONS,
     )
 
 
@@ -53,15 +96,14 @@ def ours(root: Path, table: str) -> pd.DataFrame:
     return Snapshots(root).table(table)
 
 
-def plain(file: Path) -> pd.DataFrame:
-    frame: pd.DataFrame = parquet.read_table(file).to_pandas(types_mapper=pd.ArrowDtype)
+def plain(root: Path, table: str) -> pd.DataFrame:
+    frame: pd.DataFrame = (
+        dataset(root / table, schema=TABLES[table].schema).to_table().to_pandas(types_mapper=pd.ArrowDtype)
+    )
     return frame
 
 
-def write_same_rows(root: Path, table: str) -> Path:
-    file = root / f"{table}.parquet"
-    parquet.write_table(Snapshots(root / "snapshots").arrow(table), file, compression="zstd", row_group_size=PART)
-    return file
+SIDES = {"ours": ours, "plain": plain}
 
 
 def write_nights(root: Path) -> None:
@@ -70,10 +112,12 @@ def write_nights(root: Path) -> None:
     keys, known = np.arange(FIRST), FIRST
     for night in range(NIGHTS + 1):
         at = NOW + timedelta(days=night)
-        tables = {
+        tables: dict[str, Any] = {
             name: pa.RecordBatchReader.from_batches(TABLES[name].schema, _batches(name, keys, f"night-{night:02}", at))
             for name in ROWS_OF
         }
+        if not night:
+            tables["payments"] = []
         write_snapshot(root, f"night-{night:02}", at.date(), tables, batch_id=None, written_at=at)
         keys = np.concatenate([random.choice(FIRST, CHANGED, replace=False), np.arange(known, known + NEW)])
         known += NEW
@@ -161,3 +205,10 @@ def _orders(keys: np.ndarray[Any, Any], at: datetime) -> dict[str, Any]:
 
 
 ROWS_OF: dict[str, Callable[[np.ndarray[Any, Any], datetime], dict[str, Any]]] = {"offers": _offers, "orders": _orders}
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--one"]:
+        measure_once(Path(sys.argv[2]), *sys.argv[3:])
+    else:
+        main()

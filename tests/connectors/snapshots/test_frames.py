@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
+from threading import Event, Thread
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from pyarrow import parquet
 
-from connectors.snapshots import TABLES, QueryError, SnapshotDamaged, Snapshots, sql
+from connectors.snapshots import TABLES, QueryError, SnapshotDamaged, SnapshotError, Snapshots, newest, sql
 from tests.connectors.snapshots.sample import AT, order, write
 
 LATER = AT + timedelta(hours=1)
@@ -135,3 +138,70 @@ def test_a_column_that_an_older_file_lacks_is_null_there(tmp_path: Path) -> None
     (tmp_path / "_manifests/old.json").write_text(json.dumps(manifest))
     orders = Snapshots(tmp_path).table("orders", columns=["order_ref", "reason"])
     assert pairs(orders.astype(object).where(orders.notna(), None)) == [("A-1", None)]
+
+
+def test_rows_that_bring_their_own_moment_count_by_it(tmp_path: Path) -> None:
+    write(tmp_path, "b", orders=[order("A-1", state="paid"), order("A-2")], at=LATER)
+    write(tmp_path, "a", orders=[order("A-1", state="shipped", snapshot_at=LATER + timedelta(hours=1))])
+    assert pairs(Snapshots(tmp_path).table("orders", columns=["order_ref", "state"])) == [
+        ("A-1", "shipped"),
+        ("A-2", "booked"),
+    ]
+
+
+def test_texts_that_repeat_come_as_text(tmp_path: Path) -> None:
+    """A thousand orders keep their state in a dictionary; gaps and old rows of it are among them."""
+    before = [order(f"A-{number}", state="paid", reason=None) for number in range(1_000)]
+    write(tmp_path, "a", orders=before)
+    write(tmp_path, "b", orders=[row | {"state": "held", "reason": "too dear"} for row in before[::7]], at=LATER)
+    orders = Snapshots(tmp_path).table("orders")
+    assert orders["state"].value_counts().to_dict() == {"paid": 857, "held": 143}
+    assert str(orders["state"].dtype) == "string[pyarrow]"
+    assert orders["reason"].isna().sum() == 857
+    assert orders.loc[orders["state"] == "held", "reason"].eq("too dear").all()
+
+
+def test_a_frame_beside_a_writer_is_of_one_moment(tmp_path: Path) -> None:
+    """Every order has the same amount in one snapshot; a mix would show two."""
+    stop = Event()
+
+    def rewrite() -> None:
+        for amount in count(1):
+            if stop.wait(0.1):
+                break
+            write(tmp_path, orders=[order(f"A-{number}", paid_minor=amount) for number in range(3)])
+
+    write(tmp_path, orders=[order(f"A-{number}", paid_minor=0) for number in range(3)])
+    writer = Thread(target=rewrite)
+    writer.start()
+    try:
+        seen = [amounts_at_once(tmp_path) for _ in range(15)]
+    finally:
+        stop.set()
+        writer.join()
+    assert any(seen)
+    assert all(len(amounts) == 3 and len(set(amounts)) == 1 for amounts in seen if amounts)
+
+
+def amounts_at_once(root: Path) -> list[int]:
+    with suppress(SnapshotError):  # it gives up when every look meets a rewrite
+        return list(Snapshots(root).table("orders", columns=["paid_minor"])["paid_minor"])
+    return []
+
+
+def test_two_looks_at_two_moments_are_not_mixed_by_a_rewrite_in_between(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keys are read first, then the rest: a snapshot that is replaced in between is read anew."""
+    write(tmp_path, orders=[order("A-1", paid_minor=1), order("A-2", paid_minor=2)])
+    chosen, turns = newest._chosen, count()
+
+    def replaced_meanwhile(keys: pa.Table, key: tuple[str, ...]) -> object:
+        if next(turns) == 0:
+            write(tmp_path, orders=[order("A-2", paid_minor=20)], at=LATER)
+        return chosen(keys, key)
+
+    monkeypatch.setattr(newest, "_chosen", replaced_meanwhile)
+    orders = Snapshots(tmp_path).table("orders", columns=["order_ref", "paid_minor"])
+    assert pairs(orders) == [("A-2", 20)]
+    assert next(turns) == 2
