@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
 
-from connectors.snapshots.manifests import Manifest, SnapshotError
+from connectors.snapshots.manifests import Manifest, SnapshotDamaged
 from connectors.snapshots.past import changes_schema
 from connectors.snapshots.reader import arrow_answer
 from connectors.snapshots.schemas import TABLES, Table
@@ -96,9 +96,9 @@ class Snapshots:
         def read_or_tell(sources: Sources) -> pa.Table:
             try:
                 return read(sources)
-            except (pa.ArrowException, OSError) as error:
-                verify_all(self._root)
-                raise SnapshotError(f"table {table.name} below {self._root} can't be read: {error}") from error
+            except (pa.ArrowInvalid, OSError) as error:
+                verify_all(self._root)  # else it has just been replaced, and is looked at again
+                raise SnapshotDamaged(f"table {table.name} below {self._root} can't be read: {error}") from error
 
         return steady(self._root, read_or_tell, table.name)
 

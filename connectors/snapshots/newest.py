@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Mask: TypeAlias = NDArray[np.bool_]
 ORDER = ("snapshot_at", "snapshot_id")
 MEETS = "meets the condition"
-AHEAD = {"batch_readahead": 2, "fragment_readahead": 1}  # what is decoded and not yet asked for takes memory
+AHEAD = {"batch_size": 2**15, "batch_readahead": 1, "fragment_readahead": 1}  # what is read ahead takes memory
 
 
 def newest_rows(
@@ -35,15 +35,17 @@ def newest_rows(
         below, where = [*below, where], None
     pushed = _all_of(below)
     first = [*table.key, *ORDER]
-    keys = data.to_table(first, filter=pushed).cast(_schema(table, first))
-    read = {name: pc.field(name) for name in columns if name not in first}
-    if where is not None:
-        read[MEETS] = where
-    schema = _schema(table, [name for name in read if name != MEETS])
-    batches = data.scanner(columns=read, filter=pushed, **AHEAD).to_batches() if read else iter(())
-    kept = _chosen(keys, table.key)  # while the first batches are being read
-    rest = pa.Table.from_batches(_kept(batches, kept, schema), schema=schema)
+    keys = data.to_table(first, filter=pushed, **AHEAD).cast(_schema(table, first))
+    kept = _chosen(keys, table.key)
     keys = keys.select([name for name in columns if name in first]).filter(pa.array(kept))
+    read = {name: pc.field(name) for name in columns if name not in first}
+    rest = _schema(table, list(read)).empty_table()
+    if read or where is not None:
+        asked = read if where is None else {**read, MEETS: where}
+        batches = data.scanner(columns=asked, filter=pushed, **AHEAD).to_batches()
+        met: list[pa.Array] = []
+        rest = pa.Table.from_batches(_kept(batches, kept, met, rest.schema), schema=rest.schema)
+        keys = keys if where is None else keys.filter(pa.chunked_array(met, pa.bool_()))
     both = {name: (keys if name in first else rest).column(name) for name in columns}
     return pa.table(both, schema=_schema(table, columns))
 
@@ -110,13 +112,16 @@ def _largest_snapshot(keys: pa.Table) -> tuple[int, int]:
     return (start, stop) if one else (0, 0)
 
 
-def _kept(batches: Iterator[pa.RecordBatch], kept: Mask, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """Of each batch the rows to keep; what does not meet the condition is taken out of `kept` too."""
+def _kept(
+    batches: Iterator[pa.RecordBatch], kept: Mask, met: list[pa.Array], schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    """Of each batch the rows to keep; where there is a condition, `met` gets which of them meet it."""
     at = 0
     for batch in batches:
         here = kept[at : at + batch.num_rows]
         at += batch.num_rows
-        if MEETS in batch.schema.names:
-            here &= batch.column(MEETS).fill_null(pa.scalar(value=False)).to_numpy(zero_copy_only=False)
-        rows = batch.select(schema.names)
-        yield (rows if here.all() else rows.filter(pa.array(here))).cast(schema)
+        rows = batch if here.all() else batch.filter(pa.array(here))
+        if MEETS in rows.schema.names:
+            met.append(rows.column(MEETS).fill_null(pa.scalar(value=False)))
+            rows = rows.filter(met[-1])
+        yield rows.select(schema.names).cast(schema)
