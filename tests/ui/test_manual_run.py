@@ -37,6 +37,8 @@ def test_a_run_is_started_approved_and_read_in_the_browser(page: Page, market: S
     assert [order["reference"] for order in market.sandbox.books()["orders"]] == ["ui-1"]
     read_the_run(page, shot)
     read_the_outcome(page, shot)
+    (written,) = (market.data_dir / "reports").glob("browser-*.html")
+    assert "<dt>paid</dt>" in written.read_text(encoding="utf-8")
 
 
 def open_the_form(page: Page, served: Served, shot: Shot) -> None:
@@ -131,6 +133,7 @@ def read_the_run(page: Page, shot: Shot) -> None:
     shot("run-logs")
     page.get_by_role("tab", name="Artifacts").click()
     page.get_by_text("outcome-browser").first.wait_for()
+    page.get_by_text("figures-browser").first.wait_for()
     shot("run-artifacts")
 
 
