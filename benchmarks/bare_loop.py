@@ -7,6 +7,7 @@ from create to book, every ten as fast as their answers come. Ten, because that 
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -117,4 +118,6 @@ async def buy(file: Path, at_once: int) -> None:
 
 
 if __name__ == "__main__":
+    gc.freeze()
+    gc.set_threshold(50_000, 10, 10)  # as a run does
     asyncio.run(buy(Path(sys.argv[1]), int(sys.argv[2])))

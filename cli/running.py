@@ -16,6 +16,8 @@ from deployments.local_server import ServerFailed, prefect_server
 
 R = TypeVar("R")
 OF_PREFECTS_CLIENT = ("httpx", "prefect.exceptions")
+SELDOM = 50_000, 10, 10
+"""A run makes much that it keeps and few rings: by Python's own thresholds, looking for those takes a tenth of it."""
 
 
 def nothing() -> None:
@@ -50,6 +52,7 @@ def _load() -> None:
     import flows.source_orders  # noqa: F401
 
     gc.freeze()
+    gc.set_threshold(*SELDOM)
     gc.enable()
 
 
