@@ -3,20 +3,19 @@
 Exception types don't tell whether anything was sent, and aiohttp by itself repeats a GET when a kept connection drops,
 although 1688's payment is a GET. Its request is told to write right before it does, so both questions are settled there
 (its trace hooks would do as well, at a quarter of what the whole request costs).
-
-Headers of a request with a body wait for the body and leave with it, in a later turn of the event loop. So there the
-hook of the body is the last moment, and what a killed process noted is what it sent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar, Token
+from functools import cached_property
 from types import SimpleNamespace
 
 from aiohttp import ClientRequest, ClientResponse, ClientSession, TraceConfig, TraceRequestEndParams
-from aiohttp.abc import AbstractStreamWriter
 from aiohttp.connector import Connection
+from aiohttp.http import StreamWriter
+from aiohttp.payload import Payload
 
 from connectors.crash_points import AFTER_SEND, is_armed, reach
 
@@ -40,19 +39,10 @@ class Send:
         self.written = False
         self.denied: Exception | None = None
 
-    def headers(self, *, alone: bool) -> None:
-        """A request is about to be written, its headers `alone` or with a body; raises `Halted` if it must not be."""
+    def first_byte(self) -> None:
+        """A request is about to be written; raises `Halted` if it must not be, as a second time."""
         if self.written:
             raise Halted("the kept connection dropped; the request was not written a second time")
-        if alone:
-            self._first_byte()
-
-    def body(self) -> None:
-        """A part of the body is about to be written, the headers with its first; raises `Halted` if it must not be."""
-        if not self.written:
-            self._first_byte()
-
-    def _first_byte(self) -> None:
         if self.leave is not None:
             self._ask(self.leave)
         self.written = True
@@ -85,27 +75,38 @@ class sending:
         _current.reset(self._token)
 
 
-_ = ClientRequest.send, ClientRequest.write_bytes  # with an aiohttp that calls others we must not even start
+_ = ClientRequest.send  # with an aiohttp that calls another we must not even start
 
 
 class GuardedRequest(ClientRequest):
-    """aiohttp's request, which asks the `Send` of its context before anything is written."""
+    """aiohttp's request, which asks the `Send` of its context before anything is written.
+
+    aiohttp by itself writes a body in a task of its own, for which the headers wait; here both leave at once.
+    """
+
+    connection_key = cached_property(ClientRequest.connection_key.fget)  # type: ignore[attr-defined]
 
     async def send(self, conn: Connection) -> ClientResponse:
-        _current.get().headers(alone=not self.body)
-        return await super().send(conn)
-
-    async def write_bytes(
-        self, writer: AbstractStreamWriter, conn: Connection, content_length: int | None = None
-    ) -> None:
-        try:
-            _current.get().body()
-        except Halted as halted:  # in a task of its own: whoever waits for the answer must hear of it
-            assert conn.protocol is not None
-            conn.protocol.set_exception(halted)
-            conn.close()
-            return
-        await super().write_bytes(writer, conn, content_length)
+        _current.get().first_byte()
+        assert conn.protocol is not None
+        writer = StreamWriter(conn.protocol, self.loop)
+        await writer.write_headers(f"{self.method} {self.url.raw_path_qs} HTTP/1.1", self.headers)
+        if isinstance(self.body, Payload):
+            await self.body.write(writer)
+        await writer.write_eof()
+        conn.protocol.start_timeout()
+        return ClientResponse(
+            self.method,
+            self.original_url,
+            writer=None,
+            continue100=None,
+            timer=self._timer,
+            request_info=self.request_info,
+            traces=self._traces,
+            loop=self.loop,
+            session=self._session,
+            stream_writer=writer,
+        )
 
 
 def traces() -> list[TraceConfig]:

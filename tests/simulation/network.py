@@ -95,9 +95,7 @@ class Network(httpx.AsyncBaseTransport):
         if fault is not None and fault.kind is Kind.NO_CONNECTION:
             self._episode.note(f"{process.name} {request.url.path} no connection")
             raise httpx.ConnectError("connection refused")
-        send.headers(alone=not body)
-        if body:
-            send.body()
+        send.first_byte()
         answer: asyncio.Future[httpx.Response] = self._loop.create_future()
         under_way_s = fault.delay_s if fault is not None and fault.kind is Kind.SLOW else luck.wire_s()
         self._loop.outside(under_way_s, self._arrive, process.name, call, fault, request, body, answer)
