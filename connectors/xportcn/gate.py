@@ -385,8 +385,10 @@ _gates: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Gate]] = WeakKeyD
 
 def gate_of(address: str, **made_with: Any) -> Gate:
     """This process's gate for an address; made when there is none. Runs that follow each other share what it knows."""
-    gates = _gates.setdefault(asyncio.get_running_loop(), {})
+    loop = asyncio.get_running_loop()
+    gates = _gates.setdefault(loop, {})
     if address not in gates:
-        gates[address] = Gate(**made_with)
+        is_usual = type(loop).time is asyncio.BaseEventLoop.time  # it is asked some forty times an order
+        gates[address] = Gate(clock=time.monotonic if is_usual else None, **made_with)
     gates[address].renew()
     return gates[address]
