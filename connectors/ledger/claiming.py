@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Executable, select
+from sqlalchemy import Connection, Executable, null, select, text
 
 from connectors.ledger.many import one_of
 from connectors.ledger.moving import STANDING, Moving
@@ -186,11 +186,11 @@ def _claiming(insert_into: Callable[..., Any]) -> Executable:
     statement: Executable = insert.on_conflict_do_update(
         index_elements=["key"],
         set_={
-            "fence": effects.c.fence + 1,
-            "settled_at": None,
+            "fence": effects.c.fence + text("1"),  # no parameters here, or each row would be a statement of its own
+            "settled_at": null(),
             **{column.name: insert.excluded[column.name] for column in effects.c if column.name not in kept},
         },
-        where=effects.c.status == EffectStatus.UNSENT,
+        where=effects.c.status == text(f"'{EffectStatus.UNSENT}'"),
     ).returning(effects)
     return statement
 

@@ -265,7 +265,7 @@ MUTANTS = (
         edits=(
             Edit(
                 file=CLAIMING,
-                old="        where=effects.c.status == EffectStatus.UNSENT,\n",
+                old="        where=effects.c.status == text(f\"'{EffectStatus.UNSENT}'\"),\n",
                 new="        where=(effects.c.status != 'done') & (effects.c.status != 'refused'),\n",
             ),
         ),
