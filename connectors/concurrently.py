@@ -36,12 +36,19 @@ class Places:
     async def take(self, most: int) -> int:
         """Wait for a place, and take as many as there are by then, `most` of them."""
         async with self._turn:
-            while (free := max(1, self._size()) - self._taken) <= 0:
+            while not (taken := self._take(most)):
                 self._news.clear()
                 await self._news.wait()
-            taken = min(most, free)
-            self._taken += taken
             return taken
+
+    def take_now(self, most: int) -> int:
+        """As many as there are at this moment; none while others wait for theirs."""
+        return 0 if self._turn.locked() else self._take(most)
+
+    def _take(self, most: int) -> int:
+        taken = max(0, min(most, max(1, self._size()) - self._taken))
+        self._taken += taken
+        return taken
 
     def leave(self, places: int) -> None:
         """Give so many back."""

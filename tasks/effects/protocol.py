@@ -129,7 +129,8 @@ async def _in_portions(
     portions: list[asyncio.Task[None]] = []
     try:
         while requests and not work.is_over and not work.again:
-            if not (places := await unless(work.cancelled, resources.places.take(len(requests)))):
+            places = resources.places.take_now(len(requests))
+            if not (places := places or await unless(work.cancelled, resources.places.take(len(requests)))):
                 break
             if kind.rests_on_a_look and resources.clock() >= fresh_until:
                 resources.places.leave(places)
@@ -220,8 +221,11 @@ def _require_none_passed_over(chunk: _Chunk, claimed: Claimed, slots: Collection
 
 
 async def _send_all(chunk: _Chunk, records: Sequence[EffectRecord]) -> None:
+    batches = _batches(chunk.kind, chunk.orders, records)
+    if len(batches) == 1 and not chunk.work.is_over:
+        return await _send(chunk, batches[0])
     await each_to_its_end(
-        _batches(chunk.kind, chunk.orders, records),
+        batches,
         lambda batch: _send(chunk, batch),
         at_once=chunk.resources.concurrency,
         until=lambda: chunk.halt or chunk.work.is_over,

@@ -170,7 +170,7 @@ async def test_a_claim_whose_caller_is_cancelled_is_given_back(desk: Desk, ledge
 async def test_a_cancelled_caller_takes_no_outcome_with_it(desk: Desk) -> None:
     """What happened is written down, whoever waits for it."""
     record = (await desk.claim(intents("A-1"), lease=LEASE)).won["A-1"]
-    asking = asyncio.create_task(desk.record(done(record)))
+    asking = desk.record(done(record))
     await asyncio.sleep(0)
     asking.cancel()
     assert (await desk.orders(["A-1"]))["A-1"].order_id == "id-A-1"
