@@ -50,10 +50,13 @@ class Money:
         number, and for more digits than the currency has, since rounding money is never ours to do.
         """
         text = str(amount).strip()
+        whole, _, part = text.partition(".")
+        if len(part) <= (digits := minor_digits(currency)) and TYPED.fullmatch(text):  # as nearly all are
+            return cls(int(whole + part.ljust(digits, "0")), currency)
         if not AMOUNT.fullmatch(text):
             raise ValueError(f"{amount!r} is not an amount of money")
         with localcontext(prec=100):
-            minor = Decimal(text).scaleb(minor_digits(currency))
+            minor = Decimal(text).scaleb(digits)
             if minor != minor.to_integral_value():
                 raise ValueError(f"{amount!r} has more digits than {currency} has")
         return cls(int(minor), currency)

@@ -79,8 +79,8 @@ def bought_by(ledger: Ledger, orders: Mapping[str, OrderRecord]) -> dict[str, in
     """Fen by reference for the orders whose payment this run sent: what it found paid, somebody else has bought."""
     sent = {
         effect.order_ref
-        for effect in ledger.effects_of(orders)
-        if effect.action is Action.PAY and effect.status is EffectStatus.DONE and effect.sender == ledger.owner
+        for effect in ledger.effects_of(orders, Action.PAY)
+        if effect.status is EffectStatus.DONE and effect.sender == ledger.owner
     }
     return {ref: order.paid.minor for ref, order in orders.items() if ref in sent and order.paid.minor}
 

@@ -79,7 +79,7 @@ def sort_approved(ledger: Ledger, batch_id: str, order_refs: Sequence[str]) -> W
 
 
 def _sort(ledger: Ledger, batch_id: str, order_refs: Sequence[str], work: Work) -> None:
-    effects = ledger.effects_of(order_refs)
+    effects = ledger.effects_of(order_refs, Action.CART, *TAKING_BACK)
     carted = {one.order_ref for one in effects if one.action is Action.CART and one.status in COUNTS_AS_SPENT}
     unwanted = {one.order_ref for one in effects if one.action in TAKING_BACK}
     for order in ledger.each_order(order_refs):

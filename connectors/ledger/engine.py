@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import orjson
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, OperationalError
@@ -26,6 +27,7 @@ ADDRESSES = (
     ", with %40 for an @ in the password. Nothing was sent."
 )
 ONLY_READS = "sourcing_only_reads"
+JSON: Any = {"json_serializer": as_text, "json_deserializer": orjson.loads}
 LOCKED_PATIENCE_S = 60
 """How long to wait for a writer of the file; SQLite has no queue, so one of several busy runs may wait for long."""
 
@@ -42,11 +44,7 @@ def open_engine(url: str) -> Engine:
         raise LedgerUnusable(str(error)) from error
     address = address_of(url)
     try:
-        engine = (
-            _sqlite(url)
-            if url.startswith("sqlite")
-            else create_engine(address, pool_pre_ping=True, json_serializer=as_text)
-        )
+        engine = _sqlite(url) if url.startswith("sqlite") else create_engine(address, pool_pre_ping=True, **JSON)
     except ArgumentError:
         raise LedgerUnusable(f"the ledger's address {shown(url)} can't be read: {ADDRESSES}") from None
     except (ImportError, OSError) as error:
@@ -182,7 +180,7 @@ def _sqlite(url: str) -> Engine:
     if database:
         Path(database).parent.mkdir(parents=True, exist_ok=True)
     arguments = {"timeout": LOCKED_PATIENCE_S, "check_same_thread": False}
-    engine = create_engine(url, connect_args=arguments, json_serializer=as_text)
+    engine = create_engine(url, connect_args=arguments, **JSON)
 
     @event.listens_for(engine, "connect")
     def durable(connection: Any, _record: Any) -> None:

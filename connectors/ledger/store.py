@@ -59,6 +59,7 @@ _ALL_ORDERS = select(*(cast(one, Text).label(one.name) if one.name in JSON_COLUM
 _ORDERS = _ALL_ORDERS.where(one_of(orders.c.order_ref, "refs"))
 _ASKED = one_of(effects.c.order_ref, "refs")
 _EFFECTS = select(effects).where(_ASKED).order_by(effects.c.intent_at)
+_ACTED = _EFFECTS.where(one_of(effects.c.action, "actions"))
 _UNSETTLED = select(effects.c.order_ref).where(_ASKED, STATUS_OF_THESE.in_(OPEN)).distinct()
 _AT_WORK = (
     select(effects.c.owner)
@@ -346,9 +347,10 @@ class Ledger(Transactions):
             )
         return True
 
-    def effects_of(self, order_refs: Iterable[str]) -> list[EffectRecord]:
-        """All effects of these orders, oldest first."""
-        return [EffectRecord.of(row) for row in self.rows(_EFFECTS, {"refs": list(order_refs)})]
+    def effects_of(self, order_refs: Iterable[str], *actions: Action) -> list[EffectRecord]:
+        """All effects of these orders, or those of some `actions`, oldest first."""
+        given = {"refs": list(order_refs), "actions": actions}
+        return [EffectRecord.of(row) for row in self.rows(_ACTED if actions else _EFFECTS, given)]
 
     def unsettled(self, order_refs: Iterable[str]) -> set[str]:
         """Those of these orders that have an effect of which nobody knows yet whether it happened."""

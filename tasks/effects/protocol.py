@@ -223,7 +223,8 @@ def _require_none_passed_over(chunk: _Chunk, claimed: Claimed, slots: Collection
 async def _send_all(chunk: _Chunk, records: Sequence[EffectRecord]) -> None:
     batches = _batches(chunk.kind, chunk.orders, records)
     if len(batches) == 1 and not chunk.work.is_over:
-        return await _send(chunk, batches[0])
+        await _send(chunk, batches[0])
+        return
     await each_to_its_end(
         batches,
         lambda batch: _send(chunk, batch),
