@@ -6,22 +6,24 @@ with it a call takes three times as much of the processor.
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from urllib.parse import urlencode
 
 import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 from httpx_aiohttp.transport import AiohttpResponseStream
+from yarl import URL
 
 from connectors.settings import XportcnSettings
 from connectors.xportcn.auth import SignatureAuth
 from connectors.xportcn.bodies import PACKINGS, read_body
-from connectors.xportcn.sending import GuardedRequest, Halted, traces
+from connectors.xportcn.sending import GuardedRequest, Halted
 
 # Shorter than the five seconds after which common servers close an idle connection: a close that crosses an effect on
 # the wire leaves it unanswered.
@@ -30,6 +32,7 @@ Transport = httpx.AsyncBaseTransport
 BARE_HEADERS = {"accept-encoding": ", ".join(PACKINGS)}
 JSON_HEADERS = {**BARE_HEADERS, "content-type": "application/json"}
 NO_QUERY: Mapping[str, str] = {}
+_url = lru_cache(URL)
 TRANSPORT_ERRORS = (httpx.HTTPError, aiohttp.ClientError, OSError, Halted)
 
 
@@ -70,9 +73,10 @@ class Http:
     async def _ask(
         self, session: aiohttp.ClientSession, method: str, url: str, headers: Mapping[str, str], body: bytes
     ) -> Received:
-        async with session.request(
-            method, url, headers=headers, data=body or None, allow_redirects=False, timeout=self._timeout
-        ) as response:
+        assert session.connector is not None
+        loop = asyncio.get_running_loop()
+        request = GuardedRequest(method, _url(url), headers=headers, data=body or None, session=session, loop=loop)
+        async with await request.answered(session.connector, self._timeout) as response:
             packed_as = response.headers.get("content-encoding", "")
             parts = _unpacked(response, packed_as) if packed_as else response.content.iter_any()
             content = await read_body(packed_as, parts, self._most_mb)
@@ -111,13 +115,6 @@ def _aiohttp_transport(settings: XportcnSettings) -> AiohttpTransport:
         connector = aiohttp.TCPConnector(
             ssl=_trusted(), limit=settings.max_connections + 1, keepalive_timeout=KEEP_ALIVE_S
         )
-        return aiohttp.ClientSession(
-            connector=connector,
-            request_class=GuardedRequest,
-            trace_configs=traces(),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            trust_env=False,
-        )
+        return aiohttp.ClientSession(connector=connector)
 
     return AiohttpTransport(verify=_trusted(), client=session)

@@ -1,8 +1,7 @@
 """The moment before a request's first byte: once a call, and never without leave.
 
-Exception types don't tell whether anything was sent, and aiohttp by itself repeats a GET when a kept connection drops,
-although 1688's payment is a GET. Its request is told to write right before it does, so both questions are settled there
-(its trace hooks would do as well, at a quarter of what the whole request costs).
+Exception types don't tell whether anything was sent, and an aiohttp session repeats a GET when a kept connection drops,
+although 1688's payment is a GET. So its request is used without the session, and asked right before it writes.
 """
 
 from __future__ import annotations
@@ -10,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextvars import ContextVar, Token
 from functools import cached_property
-from types import SimpleNamespace
 
-from aiohttp import ClientRequest, ClientResponse, ClientSession, TraceConfig, TraceRequestEndParams
+from aiohttp import BaseConnector, ClientRequest, ClientResponse, ClientTimeout, ConnectionTimeoutError
 from aiohttp.connector import Connection
 from aiohttp.http import StreamWriter
 from aiohttp.payload import Payload
 
-from connectors.crash_points import AFTER_SEND, is_armed, reach
+from connectors.crash_points import AFTER_SEND, reach
 
 
 class Halted(Exception):
@@ -75,16 +73,31 @@ class sending:
         _current.reset(self._token)
 
 
-_ = ClientRequest.send  # with an aiohttp that calls another we must not even start
-
-
 class GuardedRequest(ClientRequest):
     """aiohttp's request, which asks the `Send` of its context before anything is written.
 
-    aiohttp by itself writes a body in a task of its own, for which the headers wait; here both leave at once.
+    aiohttp by itself writes a body in a task of its own, for which the headers wait; here both leave at once. A session
+    would repeat the request, follow redirects and look for cookies and credentials: here none is asked.
     """
 
     connection_key = cached_property(ClientRequest.connection_key.fget)  # type: ignore[attr-defined]
+
+    async def answered(self, connector: BaseConnector, connecting: ClientTimeout) -> ClientResponse:
+        """The answer, its headers read, for a `with`."""
+        try:
+            connection = await connector.connect(self, [], connecting)
+        except TimeoutError as error:
+            raise ConnectionTimeoutError(f"Connection timeout to host {self.url}") from error
+        try:
+            assert connection.protocol is not None
+            connection.protocol.set_response_params(read_until_eof=True, auto_decompress=False)
+            response = await (await self.send(connection)).start(connection)
+        except BaseException:
+            connection.close()
+            raise
+        if action := _current.get().action:
+            reach(AFTER_SEND, action)
+        return response
 
     async def send(self, conn: Connection) -> ClientResponse:
         _current.get().first_byte()
@@ -107,15 +120,3 @@ class GuardedRequest(ClientRequest):
             session=self._session,
             stream_writer=writer,
         )
-
-
-def traces() -> list[TraceConfig]:
-    """What a session is followed with; nothing, unless a test has armed the point where an answer begins."""
-    config = TraceConfig()
-    config.on_request_end.append(_after_headers_of_answer)
-    return [config] if is_armed() else []
-
-
-async def _after_headers_of_answer(_: ClientSession, __: SimpleNamespace, ___: TraceRequestEndParams) -> None:
-    if action := _current.get().action:
-        reach(AFTER_SEND, action)
