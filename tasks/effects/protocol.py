@@ -129,8 +129,8 @@ async def _in_portions(
     portions: list[asyncio.Task[None]] = []
     try:
         while requests and not work.is_over and not work.again:
-            places = resources.places.take_now(len(requests))
-            if not (places := places or await unless(work.cancelled, resources.places.take(len(requests)))):
+            here = resources.places.take_now(len(requests))
+            if not (places := here or await unless(work.cancelled, resources.places.take(len(requests)))):
                 break
             if kind.rests_on_a_look and resources.clock() >= fresh_until:
                 resources.places.leave(places)
