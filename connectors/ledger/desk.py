@@ -154,9 +154,10 @@ class Desk:
 
     async def _serve(self) -> None:
         while any(self._next):
-            await asyncio.sleep(GATHER_S)
-            turn, self._next = self._next, Turn()
+            turn = Turn()
             try:
+                await asyncio.sleep(GATHER_S)
+                turn, self._next = self._next, Turn()
                 await asyncio.to_thread(turn.serve, self._ledger)
             except BaseException as error:  # the program ends: whoever waits must hear of it
                 for ending in (turn, self._next):

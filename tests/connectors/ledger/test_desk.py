@@ -176,6 +176,18 @@ async def test_a_cancelled_caller_takes_no_outcome_with_it(desk: Desk) -> None:
     assert (await desk.orders(["A-1"]))["A-1"].order_id == "id-A-1"
 
 
+async def test_who_waits_hears_when_the_program_ends_while_a_turn_waits_for_company(desk: Desk) -> None:
+    """A run is shielded from its end until the ledger has answered: without a word it would wait for ever."""
+    asking = desk.change(move("A-1", OrderState.HELD)), desk.orders(["A-1"])
+    heard = asyncio.gather(*asking, return_exceptions=True)
+    await asyncio.sleep(0.001)
+    for task in asyncio.all_tasks():
+        if "_serve" in repr(task.get_coro()):
+            task.cancel()
+    async with asyncio.timeout(5):
+        assert [type(error) for error in await heard] == [asyncio.CancelledError] * 2
+
+
 async def test_moves_of_one_order_are_made_in_the_order_in_which_they_came(desk: Desk, ledger: Ledger) -> None:
     """Also when they share a commit."""
     await asyncio.gather(*(desk.change(move("A-1", state)) for state in (OrderState.HELD, OrderState.CANCELLED)))
