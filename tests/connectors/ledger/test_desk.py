@@ -180,7 +180,8 @@ async def test_who_waits_hears_when_the_program_ends_while_a_turn_waits_for_comp
     """A run is shielded from its end until the ledger has answered: without a word it would wait for ever."""
     asking = desk.change(move("A-1", OrderState.HELD)), desk.orders(["A-1"])
     heard = asyncio.gather(*asking, return_exceptions=True)
-    await asyncio.sleep(0.001)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
     for task in asyncio.all_tasks():
         if "_serve" in repr(task.get_coro()):
             task.cancel()
