@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from connectors.xportcn.envelope import Opened
 from connectors.xportcn.wire import Writer
-from domain.orders import Receiver
+from domain.orders import ADDRESS, Receiver
 from domain.personal import without_receiver
 
 FIELDS = ("receiver", "receiver_address")
@@ -21,20 +22,25 @@ def without_the_receiver(envelope: Opened | None, request: Writer) -> Opened | N
     receiver = _receiver_in(request)
     if envelope is None or receiver is None:
         return envelope
-    return replace(envelope, words=without_receiver(envelope.words, receiver), data=_struck(envelope.data, receiver))
+    words = envelope.words if envelope.ok else without_receiver(envelope.words, receiver)
+    return replace(envelope, words=words, data=_struck(envelope.data, receiver))
 
 
 def _receiver_in(request: Writer) -> Receiver | None:
     sent = next((found for field in FIELDS if isinstance(found := getattr(request, field, None), Writer)), None)
     if sent is None:
         return None
-    told = {part: str(getattr(sent, part, "") or "") for part in Receiver.__dataclass_fields__}
-    return Receiver(**told)
+    return Receiver(**{part: getattr(sent, part, "") for part in ADDRESS})
 
 
 def _struck(value: Any, receiver: Receiver, name: str = "") -> Any:
     if isinstance(value, str):
-        return without_receiver(value, receiver) if WORDS.search(name) else value
+        return without_receiver(value, receiver) if value and _holds_words(name) else value
     if isinstance(value, Mapping):
         return {key: _struck(entry, receiver, key) for key, entry in value.items()}
     return [_struck(entry, receiver, name) for entry in value] if isinstance(value, list) else value
+
+
+@lru_cache(maxsize=512)
+def _holds_words(name: str) -> bool:
+    return WORDS.search(name) is not None

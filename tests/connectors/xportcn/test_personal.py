@@ -22,7 +22,7 @@ RENDER = RenderRequest(receiver=ADDRESS, warehouse_address=ADDRESS, render_item_
 
 
 def opened(words: str, data: object = None) -> Opened:
-    return Opened(code="0", words=words, request_id="r", ok=True, data=data)
+    return Opened(code="400", words=words, request_id="r", ok=False, data=data)
 
 
 def test_words_are_struck_and_ids_amounts_and_titles_stay() -> None:
