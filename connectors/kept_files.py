@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from connectors.inbox import RESULT, Place
+from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.forgetting import strike_ledger_file
 from connectors.request_files.without_order import order_in, without_order
 from connectors.snapshots.durable import move, sync
@@ -20,6 +22,7 @@ from domain.forgetting import FORGOTTEN, Receiver, Traces
 
 SANDBOX = "sandbox.db"
 LOG = ".log"
+SENDS = "sends"
 STRUCK = ".struck"
 
 
@@ -93,25 +96,26 @@ def _is_ledger(path: Path) -> bool:
     return False
 
 
-def strike_old_ledgers(files: Iterable[Path], order_ref: str, traces: Traces, told: Left) -> None:
-    """Strike the receiver from ledgers that are not in use; one that can't be written is told."""
+def strike_old_ledgers(files: Iterable[Path], asked: Mapping[str, Any], traces: Traces, told: Left) -> None:
+    """Strike the receiver from ledgers that are not in use; one that can't be read or written is told."""
     for path in files:
         try:
-            if strike_ledger_file(path, order_ref, traces):
+            if strike_ledger_file(path, asked, traces):
                 scrub(path)
                 told.struck.append(str(path))
-        except (NotScrubbed, OSError, sqlite3.Error) as error:
+        except (LedgerUnusable, NotScrubbed, OSError, sqlite3.Error) as error:
             told.left.append(f"{path}: an old ledger that can't be changed ({error}); delete it if you can do without")
 
 
 def sweep(data_dir: Path, needles: Needles, told: Left, *, besides: Iterable[Path]) -> None:
     """Look through every file of the data folder. Logs are overwritten where they name the receiver; others are told.
 
-    `besides` are files and folders that were seen to already.
+    `besides` are files and folders that were seen to already. The send logs have nothing but references of orders, and
+    prove what was never sent: an effect whose key is struck there would be sent again.
     """
     if not needles:
         return
-    seen = {path.absolute() for path in besides}
+    seen = {path.absolute() for path in (*besides, data_dir / SENDS)}
     for path in _files(data_dir):
         whole = path.absolute()
         if whole in seen or seen & set(whole.parents) or not needles.are_in_file(path):

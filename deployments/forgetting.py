@@ -101,7 +101,8 @@ def forget(place: Place, order_ref: str, known: Known, *, by: str) -> Left:
     reach(DURING_FORGET, "snapshots")
     strike_inbox(place.inbox, order_ref, needles, told)
     file = sqlite_file(ledger.url)
-    strike_old_ledgers(old_ledgers(place.settings.data_dir, file), order_ref, known.traces, told)
+    asked = ledger.forgotten.of_order(order_ref) or {}
+    strike_old_ledgers(old_ledgers(place.settings.data_dir, file), asked, known.traces, told)
     reach(DURING_FORGET, "files")
     strike_records(place.records, order_ref, known.telling, told)
     if place.server:

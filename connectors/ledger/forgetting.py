@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, MetaData, Table, Text, cast, create_engine, inspect, or_, select, text, update
+from sqlalchemy import Connection, MetaData, Table, Text, cast, create_engine, inspect, null, or_, select, text, update
+from sqlalchemy.dialects.sqlite import insert
 
 from connectors.ledger.codec import as_text
 from connectors.ledger.engine import blaming, sqlite_file
@@ -205,18 +206,26 @@ def _no_longer_approved(connection: Connection, order_ref: str) -> None:
         connection.execute(update(orders).where(this).values(plan_hash=None, updated_at=now + NO_LONGER))
 
 
-def strike_ledger_file(file: Path, order_ref: str, traces: Traces) -> bool:
-    """Strike a receiver from a SQLite ledger of any version that nobody uses; whether it knows the order."""
+def strike_ledger_file(file: Path, asked: Mapping[str, Any], traces: Traces) -> bool:
+    """Strike a receiver from a SQLite ledger of any version that nobody uses; whether it knows the order.
+
+    `asked` is its row of `forgotten` in the ledger in use, and is put there too: a backup that is put back one day has
+    the order without an address, and buys and books nothing for it.
+    """
     engine = create_engine(f"sqlite:///{file}", json_serializer=as_text)
+    order_ref = asked["order_ref"]
     try:
         with blaming(str(engine.url)), engine.begin() as connection:
             known = text("SELECT json_extract(request, '$.receiver') FROM orders WHERE order_ref = :ref")
             told = connection.execute(known, {"ref": order_ref}).scalars().all()
             further = Traces.of([*traces.receivers, *(json.loads(one) for one in told if one)])
             strike_rows(connection, order_ref, further)
+            if told and inspect(connection).has_table(forgotten.name):
+                row = {"order_ref": order_ref, "at": asked["at"], "by": asked["by"], "finished_at": asked["at"]}
+                connection.execute(insert(forgotten).values(row).on_conflict_do_nothing())
             if inspect(connection).has_table(forgotten.name):
                 this = forgotten.c.order_ref == order_ref
-                connection.execute(update(forgotten).where(this).values(receivers=None))
+                connection.execute(update(forgotten).where(this).values(receivers=null()))
         return bool(told)
     finally:
         engine.dispose()

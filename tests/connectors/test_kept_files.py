@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from connectors.inbox import Inbox
-from connectors.kept_files import Left, strike_inbox, sweep
+from connectors.kept_files import Left, strike_inbox, strike_old_ledgers, sweep
+from connectors.ledger.send_log import SendLog, never_sent
 from connectors.traces import Needles
+from domain.effects import Action, Claim
+from domain.forgetting import Traces
 
 TEXT = "order_ref,receiver_name\nA-1,Quentin Z\nA-2,Ann\n"
 NEEDLES = Needles(["Quentin Z"])
@@ -44,3 +48,21 @@ def test_every_file_is_looked_through_in_every_writing(tmp_path: Path) -> None:
     assert [Path(words.split(":")[0]).name for words in told.elsewhere] == ["sandbox.db"]
     assert (tmp_path / "c.log").read_text() == "for xxxxxxxxx and xxxxxxxxx\nmore\n"
     sweep(tmp_path, Needles([]), told, besides=[])
+
+
+def test_what_proves_that_nothing_was_sent_stays_as_it_is(tmp_path: Path) -> None:
+    """A phone may stand in an order's reference: struck there, a payment would count as never sent, and be repeated."""
+    until = datetime(2026, 1, 2, tzinfo=UTC)
+    claim = Claim(key="20261126-1:pay", order_ref="20261126-1", action=Action.PAY, fence=1, lease_until=until)
+    with SendLog(tmp_path / "sends") as log:
+        log.note(claim)
+    sweep(tmp_path, Needles(["20261126"]), told := Left(), besides=[])
+    assert not never_sent(tmp_path / "sends", log.owner, claim.key)
+    assert told == Left()
+
+
+def test_an_old_ledger_that_can_not_be_read_is_named_and_stops_nothing(tmp_path: Path) -> None:
+    broken = tmp_path / "old.db"
+    broken.write_bytes(b"SQLite format 3\0" + bytes(5000))
+    strike_old_ledgers([broken], {"order_ref": "A-1", "at": None, "by": "ann"}, Traces(()), told := Left())
+    assert [words.split(" (")[0] for words in told.left] == [f"{broken}: an old ledger that can't be changed"]

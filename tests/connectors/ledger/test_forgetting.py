@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import JSON, Connection, String, Text, insert
+from sqlalchemy import JSON, Connection, String, Text, insert, select
 
-from connectors.ledger.forgetting import WORDS, StillNeeded
+from connectors.ledger.backup import backup
+from connectors.ledger.forgetting import WORDS, StillNeeded, strike_ledger_file
 from connectors.ledger.order_facts import Facts
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import EffectRecord, OrderChange, Outcome
-from connectors.ledger.schema import answers, metadata, refund_events, refunds, tracking_events
+from connectors.ledger.schema import answers, metadata, orders, refund_events, refunds, tracking_events
 from connectors.ledger.store import Ledger
 from connectors.ledger.verify import verify
 from domain.effects import EffectStatus
@@ -222,6 +223,25 @@ def test_until_it_is_finished_the_ledger_says_what_to_look_for(ledger: Ledger) -
     ledger.forgotten.finish("A-1")
     assert Traces.of(ledger.forgotten.receivers_of("A-1")) == Traces(())
     assert (ledger.forgotten.of_order("A-1") or {})["by"] == "ann"
+
+
+def test_a_struck_backup_that_is_put_back_buys_nothing_for_the_order(tmp_path: Path, clock: MovableClock) -> None:
+    """There it is as it was, planned and approved, and its address is empty."""
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    with Ledger(url, clock=clock, owner="first") as ledger:
+        ledger.start_batch("batch", "file.csv")
+        put(ledger, "A-1", "A-2")
+        old = backup(url, tmp_path / "old.db", clock())
+        ledger.forgotten.strike("A-1", TRACES, by="ann")
+        asked = ledger.forgotten.of_order("A-1") or {}
+    assert strike_ledger_file(old, asked, TRACES)
+    assert strike_ledger_file(old, asked, TRACES)
+    assert not strike_ledger_file(old, {**asked, "order_ref": "A-9"}, TRACES)
+    with Ledger(f"sqlite:///{old}", clock=clock, owner="second") as restored:
+        assert restored.forgotten.known(["A-1", "A-2", "A-9"]) == {"A-1": asked["at"]}
+        put(restored, "A-1", "A-2")
+        found = restored.rows(select(orders.c.request).order_by(orders.c.order_ref))
+        assert [row["request"]["receiver"]["name"] for row in found] == ["", RECEIVER["name"]]
 
 
 def test_each_column_of_words_is_known() -> None:
