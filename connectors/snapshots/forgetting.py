@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import rmtree
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,6 +16,7 @@ from pyarrow import parquet
 from connectors.snapshots.durable import exclusive
 from connectors.snapshots.growing import Growing
 from connectors.snapshots.manifests import (
+    REMEDY,
     WORK,
     Manifest,
     SnapshotDamaged,
@@ -27,6 +30,8 @@ from connectors.snapshots.schemas import TABLES
 from connectors.snapshots.sweeping import settle
 from connectors.snapshots.writer import finished, put_in_place, staged_path
 from domain.forgetting import PARTS, Receiver, Traces
+
+T = TypeVar("T")
 
 ORDER = "order_ref"
 SAID = ("reason", "message", "question", "refusal", "expected", "seen", "remedy", "row", "tracking_urls")
@@ -51,18 +56,45 @@ def receivers_in(root: Path, order_ref: str, telling: frozenset[str] = frozenset
     """
     own: dict[str, Receiver] = {}
     others: dict[str, Receiver] = {}
-    columns = [ORDER, *COLUMN_OF.values()]
     for manifest in list_snapshots(root):
-        for file in manifest.files:
-            if file.table == REQUESTS and file.rows:
-                table = parquet.read_table(locate(root, manifest, file), columns=columns, partitioning=None)
-                for row in table.to_pylist():
-                    told = {part: row[column] or "" for part, column in COLUMN_OF.items()}
-                    if row[ORDER] == order_ref:
-                        own[repr(told)] = told
-                    elif telling & set(told.values()):
-                        others[row[ORDER]] = told
+        for table in _at_rest(root, manifest, lambda seen: _requests_in(root, seen)) or ():
+            for row in table.to_pylist():
+                told = {part: row[column] or "" for part, column in COLUMN_OF.items()}
+                if row[ORDER] == order_ref:
+                    own[repr(told)] = told
+                elif telling & set(told.values()):
+                    others[row[ORDER]] = told
     return Named(tuple(own.values()), others)
+
+
+def _requests_in(root: Path, manifest: Manifest) -> list[pa.Table]:
+    files = [file for file in manifest.files if file.table == REQUESTS and file.rows]
+    columns = [ORDER, *COLUMN_OF.values()]
+    with _damage_told(manifest):
+        return [parquet.read_table(locate(root, manifest, one), columns=columns, partitioning=None) for one in files]
+
+
+def _at_rest(root: Path, manifest: Manifest, look: Callable[[Manifest], T]) -> T | None:
+    """What a look at a snapshot sees, which a run may replace meanwhile; None for one that was deleted meanwhile."""
+    while True:
+        try:
+            return look(manifest)
+        except SnapshotDamaged:
+            path = manifest_path(root, manifest.snapshot_id)
+            if not path.exists():
+                return None
+            if (now := read_manifest(path)) == manifest:
+                raise
+            manifest = now
+
+
+@contextmanager
+def _damage_told(manifest: Manifest) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        words = f"a file of snapshot {manifest.snapshot_id} can't be read ({error}); {REMEDY}"
+        raise SnapshotDamaged(words) from error
 
 
 def strike_snapshots(root: Path, order_ref: str, traces: Traces) -> list[str]:
@@ -72,16 +104,18 @@ def strike_snapshots(root: Path, order_ref: str, traces: Traces) -> list[str]:
     """
     if not root.is_dir():
         return []
-    struck = [
-        manifest.snapshot_id for manifest in list_snapshots(root) if _rewritten(root, manifest, order_ref, traces)
-    ]
+    seen: set[str] = set()
+    struck: list[str] = []
+    while new := [one for one in list_snapshots(root) if one.snapshot_id not in seen]:  # one may be pruned into another
+        seen |= {one.snapshot_id for one in new}
+        struck += [one.snapshot_id for one in new if _rewritten(root, one, order_ref, traces)]
     _sweep(root, order_ref)
     return struck
 
 
 def _rewritten(root: Path, manifest: Manifest, order_ref: str, traces: Traces) -> bool:
     """Whether any file of a snapshot had something to strike, and has it no more."""
-    if not any(_tells(root, manifest, file, order_ref) for file in manifest.files):
+    if not _at_rest(root, manifest, lambda seen: any(_tells(root, seen, file, order_ref) for file in seen.files)):
         return False
     with exclusive(root / WORK):  # a run may have replaced it since
         path = manifest_path(root, manifest.snapshot_id)
@@ -103,25 +137,18 @@ def _tells(root: Path, manifest: Manifest, file: SnapshotFile, order_ref: str) -
     known = TABLES.get(file.table)
     if not file.rows or (known and ORDER not in known.columns):
         return False
-    try:
+    with _damage_told(manifest):
         return _has_rows_of(locate(root, manifest, file), order_ref)
-    except SnapshotDamaged:
-        if manifest_path(root, manifest.snapshot_id).exists():
-            raise
-        return False  # deleted meanwhile
 
 
 def _has_rows_of(path: Path, order_ref: str) -> bool:
-    try:
-        file = parquet.ParquetFile(path)
-        if ORDER not in file.schema_arrow.names:
-            return False
-        return any(
-            pc.any(pc.equal(file.read_row_group(number, columns=[ORDER])[ORDER], order_ref)).as_py()
-            for number in range(file.num_row_groups)
-        )
-    except (OSError, pa.ArrowInvalid):
-        return False  # not whole: nobody reads it
+    file = parquet.ParquetFile(path)
+    if ORDER not in file.schema_arrow.names:
+        return False
+    return any(
+        pc.any(pc.equal(file.read_row_group(number, columns=[ORDER])[ORDER], order_ref)).as_py()
+        for number in range(file.num_row_groups)
+    )
 
 
 def _strike_file(
@@ -177,5 +204,6 @@ def _sweep(root: Path, order_ref: str) -> None:
             rmtree(left, ignore_errors=True)
         named = {root / file.path for manifest in manifests for file in manifest.files}
         for path in root.glob("*/date=*/*.parquet"):
-            if path not in named and _has_rows_of(path, order_ref):
-                path.unlink(missing_ok=True)
+            with suppress(OSError, pa.ArrowException):  # not whole: nobody reads it
+                if path not in named and _has_rows_of(path, order_ref):
+                    path.unlink(missing_ok=True)

@@ -12,8 +12,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from connectors.snapshots import Snapshots, list_snapshots, verify_snapshot
+from connectors.snapshots import SnapshotDamaged, Snapshots, forgetting, list_snapshots, verify_snapshot
 from connectors.snapshots.forgetting import receivers_in, strike_snapshots
+from connectors.snapshots.pruning import Old, prune
 from domain.forgetting import Traces
 from tests.connectors.snapshots.sample import AT, DAY, order, write
 from tests.connectors.snapshots.test_crashes import REPOSITORY, Killed, killed_at
@@ -93,6 +94,31 @@ def test_a_file_of_an_older_schema_keeps_its_schema(tmp_path: Path) -> None:
     assert pq.read_schema(path).equals(schema, check_metadata=True)
     (after,) = [one for one in list_snapshots(tmp_path) if one.snapshot_id == "batch-1"]
     assert [one.schema_version for one in after.files] == [one.schema_version for one in before.files]
+
+
+def test_what_is_pruned_or_replaced_meanwhile_is_struck_where_it_went(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_all(tmp_path)
+    manifests = list_snapshots(tmp_path)
+    write(tmp_path, requests=[request("A-1"), ann("A-2"), ann("A-8")])
+    listed = [manifests]
+    monkeypatch.setattr(forgetting, "list_snapshots", lambda root: listed.pop() if listed else list_snapshots(root))
+    assert PARTS[0] in {one["name"] for one in receivers_in(tmp_path, "A-1").receivers}
+    prune(tmp_path, Old(keep=0), AT + timedelta(days=1))
+    listed.append(manifests)
+    assert strike_snapshots(tmp_path, "A-1", TRACES) == [f"pruned-{AT + timedelta(days=1):%Y%m%dT%H%M%S%f}"]
+    assert not [part for part in PARTS if part in told(tmp_path)]
+
+
+def test_a_file_that_can_not_be_read_is_named(tmp_path: Path) -> None:
+    """It may have the receiver: to pass over it would be a silent no."""
+    for table in ("requests", "orders"):
+        write_all(tmp_path)
+        path = tmp_path / f"{table}/date={DAY}/batch-1.parquet"
+        path.write_bytes(path.read_bytes()[:-8] + b"damaged!")
+        with pytest.raises(SnapshotDamaged, match=r"of snapshot batch-1 can't be read .*sourcing snapshot rebuild"):
+            receivers_in(tmp_path, "A-1") if table == "requests" else strike_snapshots(tmp_path, "A-1", TRACES)
 
 
 def dies(root: Path, step: int) -> bool:
