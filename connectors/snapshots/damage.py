@@ -93,6 +93,7 @@ def _seen(root: Path, path: Path) -> Iterator[Damage]:
     if manifest.snapshot_id != path.stem:
         words = f"{path} is the manifest of snapshot {manifest.snapshot_id}, under another name; {REMEDY}"
         yield Damage(snapshot_id=path.stem, tables=(), words=words)
+        return  # its files are the other one's, and may be newer than this copy
     for file in manifest.files:
         try:
             _verify(root, manifest, file)

@@ -135,7 +135,7 @@ class Staged:
         columns, owners = REFERENCES[table.name]
         try:
             places = dangling(self._keys(table.name, columns), self._known(columns, owners))
-        except (OSError, SnapshotDamaged):
+        except (OSError, SnapshotDamaged, pa.ArrowException, KeyError):
             return  # what they belong to may be told there
         words = f"no row of {' or '.join(owners)} has its {', '.join(columns)}"
         for place in places:

@@ -112,6 +112,10 @@ def drop_tables(root: Path, snapshot_id: str, tables: Collection[str]) -> None:
         except SnapshotDamaged:
             path.unlink(missing_ok=True)
             return
+        if manifest.snapshot_id != snapshot_id:  # under another name; the files are those of its own
+            own = manifest_path(root, manifest.snapshot_id)
+            path.unlink() if own.exists() else move(path, own)
+            return
         settle(root, manifest)
         kept = tuple(file for file in manifest.files if file.table not in tables)
         write_manifest(root, replace(manifest, files=kept)) if kept else path.unlink()

@@ -11,6 +11,7 @@ from connectors.ledger.records import OrderChange
 from connectors.snapshots import SnapshotError, list_snapshots, sql, verify_snapshot, write_snapshot
 from connectors.snapshots.damage import damages
 from connectors.snapshots.manifests import MANIFESTS
+from connectors.snapshots.writer import drop_tables
 from domain.service_orders import TraceStatus, TrackingEvent
 from tasks.rebuild import rebuild
 from tasks.resources import Resources
@@ -79,6 +80,21 @@ async def test_a_damaged_file_whose_rows_the_ledger_has_is_dropped(resources: Re
     assert damages(root) == []
     left = next(one for one in list_snapshots(root) if one.snapshot_id == tracking)
     assert sorted(file.table for file in left.files) == ["orders", "outcomes"]
+
+
+async def test_a_copied_manifest_goes_without_what_it_was_copied_from(resources: Resources, root: Path) -> None:
+    """As a folder that is kept in sync leaves it; the copy is older than the snapshot by now."""
+    await snapshot_orders(resources, "batch", AT)
+    copy = root / MANIFESTS / "batch (copy).json"
+    copy.write_bytes((root / MANIFESTS / "batch.json").read_bytes())
+    pay(resources, "A-1", 700)
+    done = await rebuild(resources, None)
+    assert [(one.snapshot_id, one.tables) for one in done.lost] == [("batch (copy)", ())]
+    assert (await rebuild(resources, None, give_up=True)).all_fine
+    assert (damages(root), copy.exists()) == ([], False)
+    (root / MANIFESTS / "batch.json").rename(copy)
+    drop_tables(root, "batch (copy)", ())
+    assert sql(root, PAID).rows == (("A-1", 700), ("A-2", 0))
 
 
 async def test_a_batch_that_the_ledger_does_not_know_is_named(resources: Resources) -> None:

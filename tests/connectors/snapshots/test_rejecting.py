@@ -10,8 +10,9 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
-from connectors.snapshots import sql, verify_snapshot, write_snapshot
+from connectors.snapshots import Manifest, sql, verify_snapshot, write_snapshot
 from connectors.snapshots.manifests import MANIFESTS
 from connectors.snapshots.rejecting import rejected_in
 from connectors.snapshots.rows import to_arrow
@@ -181,8 +182,8 @@ def test_rows_of_a_reader_are_checked_as_well(tmp_path: Path) -> None:
     ]
 
 
-def alone(root: Path, snapshot_id: str, **tables: Rows) -> None:
-    write_snapshot(root, snapshot_id, DAY, tables, batch_id=None, written_at=AT + timedelta(hours=1))
+def alone(root: Path, snapshot_id: str, **tables: Rows) -> Manifest:
+    return write_snapshot(root, snapshot_id, DAY, tables, batch_id=None, written_at=AT + timedelta(hours=1))
 
 
 def test_what_tracking_tells_may_belong_to_an_order_that_an_earlier_snapshot_told(tmp_path: Path) -> None:
@@ -203,3 +204,22 @@ def test_what_a_row_belongs_to_is_not_found_missing_where_snapshots_can_not_be_r
     (tmp_path / MANIFESTS / "damaged.json").write_text("{")
     alone(tmp_path, "tracking", tracking_events=[event("A-1")])
     assert rejected_in(tmp_path, "tracking") == NONE_REJECTED
+
+
+def test_nor_where_an_old_file_is_damaged_or_of_other_columns(tmp_path: Path) -> None:
+    """Else each night's tracking would end with it, after all was told to the ledger."""
+    (file,) = alone(tmp_path, "old", orders=[order("A-1")]).files
+    path = tmp_path / file.path
+    content = path.read_bytes()
+    path.write_bytes(content[:-8] + b"damaged!")
+    alone(tmp_path, "tracking", tracking_events=[event("A-1")])
+    parquet.write_table(pa.table({"order_id": ["x"]}), path)
+    manifest = tmp_path / MANIFESTS / "old.json"
+    fields = json.loads(manifest.read_text())
+    fields["files"][0]["bytes"] = path.stat().st_size
+    del fields["checksum"]
+    manifest.write_text(json.dumps(fields))
+    alone(tmp_path, "more", tracking_events=[event("A-1")])
+    assert {one: rejected_in(tmp_path, one) for one in ("tracking", "more")} == dict.fromkeys(
+        ("tracking", "more"), NONE_REJECTED
+    )
