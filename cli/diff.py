@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from cli.diff_sections import rows_of, sections
+from cli.diff_sections import sections
 from cli.failures import BadUsage
 from cli.terminal import console, print_json
 from cli.times import clock_time, zone
 from connectors.snapshots import TABLES, Snapshots
+from connectors.snapshots.rows import records
 from domain.wording import counted
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def document(table: str, since: datetime | str, until: datetime | str, changes: 
                 "was": {name: _plain(row[f"was_{name}"]) for name in row["columns"] if name in facts},
                 "snapshot_id": row["snapshot_id"],
             }
-            for row in rows_of(changes)
+            for row in records(changes)
         ],
     }
 

@@ -7,17 +7,16 @@ No text of theirs is ever taken for a formula.
 from __future__ import annotations
 
 import csv
-import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from connectors.snapshots.durable import move, sync
+from connectors.snapshots.durable import whole
 from connectors.snapshots.rows import records
+from connectors.snapshots.schemas import LANDED_COSTS
 from domain.money import Money, minor_digits
 
 if TYPE_CHECKING:
@@ -40,30 +39,24 @@ DAYS = ("paid_on", "rate_date", "freight_rate_date")
 
 def write_csv(path: Path, costs: pd.DataFrame) -> None:
     """UTF-8 with its mark, commas; `'` stands before a text that a spreadsheet would take for a formula."""
-
-    def write(temporary: Path) -> None:
-        with temporary.open("w", encoding="utf-8-sig", newline="") as file:
-            lines = csv.writer(file)
-            lines.writerow(map(_heading, costs.columns))
-            lines.writerows([_as_text(cell) for cell in _cells(row)] for row in records(costs))
-
-    _whole(path, write)
+    with whole(path) as unfinished, unfinished.open("w", encoding="utf-8-sig", newline="") as file:
+        lines = csv.writer(file)
+        lines.writerow(map(_heading, costs.columns))
+        lines.writerows([_as_text(cell) for cell in _cells(row)] for row in records(costs))
 
 
 def write_xlsx(path: Path, costs: pd.DataFrame) -> None:
     """One sheet, its header frozen: numbers are numbers, days are days, and ids are text. At most `MOST_SHEET_ROWS`."""
     from openpyxl import Workbook
 
-    def write(temporary: Path) -> None:
-        book = Workbook(write_only=True)
-        sheet = book.create_sheet("landed costs")
-        _lay_out(sheet, list(costs.columns), len(costs))
-        for row in records(costs):
-            sheet.append([_styled(sheet, cell, name, row) for name, cell in zip(row, _cells(row), strict=True)])
-        book.properties.creator = "sourcing"
-        book.save(temporary)
-
-    _whole(path, write)
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("landed costs")
+    _lay_out(sheet, list(costs.columns), len(costs))
+    for row in records(costs):
+        sheet.append([_styled(sheet, cell, name, row) for name, cell in zip(row, _cells(row), strict=True)])
+    book.properties.creator = "sourcing"
+    with whole(path) as unfinished:
+        book.save(unfinished)
 
 
 def _cells(row: Row) -> Iterator[Cell]:
@@ -79,10 +72,7 @@ def _cells(row: Row) -> Iterator[Cell]:
 
 
 def _currency(name: str, row: Row) -> str:
-    column = (
-        "landed_currency" if name.startswith("landed_") else "freight_currency" if "freight" in name else "currency"
-    )
-    return str(row[column] or row["currency"])
+    return str(row[LANDED_COSTS.columns[name].currency] or row["currency"])
 
 
 def _heading(name: str) -> str:
@@ -122,24 +112,9 @@ def _styled(sheet: Any, value: Cell, name: str, row: Row) -> object:
         cell.quotePrefix = bool(FORMULA.match(value))
     elif isinstance(value, date):
         cell.number_format = "yyyy-mm-dd"
+    elif name in RATES:
+        cell.number_format = "0.0###########"
     elif isinstance(value, Decimal):
         digits = minor_digits(_currency(name, row))
-        cell.number_format = "0.0###########" if name in RATES else f"#,##0{'.' if digits else ''}{'0' * digits}"
+        cell.number_format = f"#,##0{'.' if digits else ''}{'0' * digits}"
     return cell
-
-
-def _whole(path: Path, write: Callable[[Path], None]) -> None:
-    with _beside(path) as temporary:
-        write(temporary)
-        sync(temporary)
-        move(temporary, path.absolute())
-
-
-@contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield temporary
-    finally:
-        temporary.unlink(missing_ok=True)

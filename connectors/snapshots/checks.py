@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -21,7 +20,6 @@ from domain.states import OrderState
 MARKETPLACE = "marketplace"
 LEAST = {"quantity": 1, "min_quantity": 1, "stock": 0}
 AS_TOLD = {"shipment_items.quantity": 0}  # a booking's answer may not say how many (assumed)
-MONEY = re.compile(r"minor units of `(\w+)`")
 TOLD_AS_SEEN = ("reconciliation",)
 """Tables of findings: an amount that can't be is just what they are to tell."""
 STATES: Mapping[str, Iterable[str]] = {
@@ -79,14 +77,14 @@ def rules_of(name: str) -> tuple[Rule, ...]:
 def _of_numbers(table: Table, name: str) -> Iterator[Rule]:
     if (least := AS_TOLD.get(f"{table.name}.{name}", LEAST.get(name))) is not None:
         yield _at_least(name, least)
-    if (money := MONEY.fullmatch(table.columns[name].unit)) and table.name not in TOLD_AS_SEEN:
+    if (currency := table.columns[name].currency) and table.name not in TOLD_AS_SEEN:
         yield Rule(
             name="amount",
             columns=(name,),
             broken=lambda rows: pc.less(rows[name], 0),
             words=lambda row: f"{name} is {row[name]}, and no amount is below zero",
         )
-        yield _has_currency(name, money[1])
+        yield _has_currency(name, currency)
 
 
 def _at_least(name: str, least: int) -> Rule:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -32,6 +33,24 @@ def move(source: Path, target: Path) -> None:
     os.replace(source, target)
     sync(target.parent)
     sync(target.parent.parent)
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Where to write a file that takes its place when it is whole; folders that are missing are made.
+
+    Raises `OSError`.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield unfinished
+        sync(unfinished)
+        move(unfinished, path.absolute())
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def keep_aside(path: Path, aside: Path) -> None:

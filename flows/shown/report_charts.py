@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from domain.money import MINOR_DIGITS
+from domain.money import minor_digits
 from domain.states import OrderState
-from flows.shown.report_sections import amount, on_hundred, percent, records, stage, took
+from flows.shown.report_sections import amount, on_hundred, percent, records, stage, took, words
 from tasks.report_figures import COSTS, Figures
 
 if TYPE_CHECKING:
@@ -70,12 +70,12 @@ def _each(frame: pd.DataFrame, keys: str | list[str], draw: Any) -> Iterator[str
 
 def _standing(told: Figures) -> Iterator[str]:
     steps = [
-        Bar(label=_label(row["state"]), parts=[row["orders"]], text=f"{row['orders']:,}")
+        Bar(label=words(row["state"]), parts=[row["orders"]], text=f"{row['orders']:,}")
         for row in records(told.reached)
     ]
     road = {row["state"] for row in records(told.reached)} | {OrderState.PAYMENT_PENDING}
     off = [
-        Bar(label=_label(row["state"]), parts=[row["orders"]], text=f"{row['orders']:,}", colour=WARNING)
+        Bar(label=words(row["state"]), parts=[row["orders"]], text=f"{row['orders']:,}", colour=WARNING)
         for row in records(told.standing)
         if row["state"] not in road
     ]
@@ -233,11 +233,7 @@ def _opening(words: str) -> str:
     return rf'<svg role="img" aria-label="{name}" viewBox="\1" xmlns:xlink="http://www.w3.org/1999/xlink">'
 
 
-def _label(state: Mapping[str, Any] | str) -> str:
-    return str(state).replace("_", " ")
-
-
 def _short(minor: int, currency: str) -> str:
     """The amount without the currency, which the title names, and from ten thousand on without its cents."""
     number = amount(minor, currency).removesuffix(f" {currency}")
-    return number.split(".")[0] if minor >= 10_000 * 10 ** MINOR_DIGITS.get(currency, 2) else number
+    return number.split(".")[0] if minor >= 10_000 * 10 ** minor_digits(currency) else number

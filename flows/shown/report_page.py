@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Sequence
 from functools import partial
 from html import escape
@@ -11,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from connectors.snapshots.durable import whole
 from flows.shown.report_charts import charts
 from flows.shown.report_sections import ALL, NUMBERS, Row, Section, heading, moment, rest, sections, totals
 from tasks.report_figures import MOST_LISTED, Figures
@@ -78,13 +77,5 @@ def _kind(name: str) -> str:
 
 def write_page(told: Figures, timezone: str, file: Path) -> None:
     """Write the page whole or not at all; folders that are missing are made. Raises `OSError`."""
-    content = page(told, timezone)
-    if file.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    fresh = file.with_name(f".{file.name}.{os.getpid()}.new")
-    try:
-        fresh.write_text(content, encoding="utf-8")
-        fresh.replace(file)
-    finally:
-        fresh.unlink(missing_ok=True)
+    with whole(file) as unfinished:
+        unfinished.write_text(page(told, timezone), encoding="utf-8")

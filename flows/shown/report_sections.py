@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from domain.deadline import as_text
 from domain.money import Money
 from domain.states import OrderState
 from domain.wording import number_of, some
@@ -18,7 +17,19 @@ from tasks.report_figures import COSTS, LESS, NEEDS_A_PERSON, Figures
 Row = Sequence[str]
 
 NUMBERS = {
-    *("orders", "came so far", "there now", "paid", "limit", "saved", "of the limit", "freight", "an order", "share"),
+    *(
+        "orders",
+        "refunds",
+        "came so far",
+        "there now",
+        "paid",
+        "limit",
+        "saved",
+        "of the limit",
+        "freight",
+        "an order",
+        "share",
+    ),
     *(
         "goods",
         "postage",
@@ -89,12 +100,8 @@ def heading(told: Figures) -> str:
 def moment(told: Figures, timezone: str) -> str:
     """As of when the newest row tells."""
     return (
-        f"as of {clock(told.as_of, timezone)} {timezone}" if told.as_of else "nothing is there yet: sourcing run FILE"
+        f"as of {as_text(told.as_of, timezone)} {timezone}" if told.as_of else "nothing is there yet: sourcing run FILE"
     )
-
-
-def clock(at: datetime, timezone: str) -> str:
-    return f"{at.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M}"
 
 
 def totals(told: Figures) -> list[tuple[str, str]]:
@@ -130,7 +137,7 @@ def _standing(told: Figures) -> Section:
     reached = {str(row["state"]): int(row["orders"]) for row in records(told.reached)}
     now = {str(row["state"]): int(row["orders"]) for row in records(told.standing)}
     rows = [
-        (_words(state), f"{reached[state]:,}" if state in reached else "", f"{now.get(state, 0):,}")
+        (words(state), f"{reached[state]:,}" if state in reached else "", f"{now.get(state, 0):,}")
         for state in dict.fromkeys([*reached, *now])
     ]
     plan_only = f"Nothing was bought yet: a plan of {number_of(told.lines_asked, 'line')}."
@@ -150,7 +157,7 @@ def _waiting(told: Figures, timezone: str) -> Section:
             str(row["state"]),
             f"{row['orders']:,}",
             ". ".join(filter(None, (row["reason"], row["question"]))),
-            "" if pd.isna(row["since"]) else clock(row["since"], timezone),
+            "" if pd.isna(row["since"]) else as_text(row["since"], timezone),
         )
         for row in records(told.waiting)
     ]
@@ -305,13 +312,13 @@ def _landed(told: Figures) -> Section:
 def _refunds(told: Figures) -> Section:
     rows = [
         (
-            _words(row["state"]),
+            words(row["state"]),
             f"{row['refunds']:,}",
             *(amount(row[c], row["currency"]) for c in ("asked_minor", "refunded_minor")),
         )
         for row in records(told.refunds)
     ]
-    columns = ("refund", "orders", "asked back", "came back")
+    columns = ("state", "refunds", "asked back", "came back")
     return Section(key="refunds", title="Money asked back", columns=columns, rows=rows)
 
 
@@ -329,7 +336,7 @@ def _listed(told: Figures) -> Section:
         (
             row["order_ref"],
             row["marketplace"],
-            _words(row["state"]),
+            words(row["state"]),
             _title(row),
             amount(row["paid_minor"], row["currency"]) if row["paid_minor"] else "",
             amount(row["freight_minor"], row["freight_currency"]) if isinstance(row["freight_currency"], str) else "",
@@ -389,7 +396,7 @@ def percent(part: int, whole: int) -> str:
 
 
 def stage(row: dict[str, Any]) -> str:
-    return f"{_words(row['start'])} → {_words(row['end'])}"
+    return f"{words(row['start'])} → {words(row['end'])}"
 
 
 def took(seconds: int) -> str:
@@ -400,5 +407,5 @@ def took(seconds: int) -> str:
     return f"{seconds} s"
 
 
-def _words(state: str) -> str:
+def words(state: str) -> str:
     return str(state).replace("_", " ")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from cli.diff import moment_of
+from connectors.snapshots import TABLES
 from tests.cli.conftest import Sourcing
 from tests.connectors.snapshots.sample import AT, order, write
 
@@ -84,6 +85,21 @@ def test_states_that_moved(sourcing: Sourcing) -> None:
     assert "│ A-1       │ paid      │ booked │ –        │" in told
     assert "│ A-2       │ planned   │ held   │ too dear │" in told
     assert "reason: – → too dear" in told
+
+
+def test_each_amount_is_told_in_its_own_currency(sourcing: Sourcing) -> None:
+    cost = {
+        **{name: 0 for name, column in TABLES["landed_costs"].columns.items() if column.currency},
+        **{"order_ref": "A-1", "line_no": 1, "marketplace": "taobao", "basis": "value", "landed_currency": "JPY"},
+        **{"currency": "CNY", "goods_minor": 1000, "landed_goods_minor": 205, "freight_currency": "USD"},
+    }
+    write(ROOT, "a", orders=[order()], landed_costs=[cost])
+    dearer = {"goods_minor": 1200, "landed_goods_minor": 246, "freight_minor": 50}
+    write(ROOT, "b", landed_costs=[cost | dearer], at=AT + NIGHT)
+    told = sourcing("diff", "landed_costs", "--since", "a").stdout
+    assert "goods: 10.00 CNY → 12.00 CNY" in told
+    assert "landed goods: 205 JPY → 246 JPY" in told
+    assert "freight: 0.00 USD → 0.50 USD" in told
 
 
 def test_as_json_each_change_has_its_key_and_what_it_was(sourcing: Sourcing) -> None:

@@ -17,6 +17,7 @@ from openpyxl import load_workbook
 
 from connectors import cost_files
 from connectors.cost_files import write_csv, write_xlsx
+from connectors.snapshots import durable
 from domain.landed import Books
 from domain.rates import Rate, Rates
 from tasks.landed_cost import CostTables, landed_cost
@@ -120,7 +121,7 @@ def test_a_file_that_can_not_be_written_leaves_the_old_one_and_nothing_beside_it
     def full(_path: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(cost_files, "sync", full)
+    monkeypatch.setattr(durable, "sync", full)
     with pytest.raises(OSError, match="No space left"):
         write(path, landed_cost(three_orders(), EUR, "UTC"))
 
@@ -136,7 +137,8 @@ def test_a_kill_before_the_rename_leaves_the_old_file(tmp_path: Path) -> None:
 import os, signal, pandas
 from pathlib import Path
 from connectors import cost_files
-cost_files.move = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+from connectors.snapshots import durable
+durable.move = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 cost_files.write_csv(Path({str(path)!r}), pandas.read_parquet({str(tmp_path / "costs")!r}))
 """
     ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False)

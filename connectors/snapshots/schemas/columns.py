@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,6 +22,7 @@ FLAG = (pa.bool_(), False)
 MOMENT = (pa.timestamp("us", tz="UTC"), False)
 TIME = (pa.timestamp("us", tz="UTC"), True)
 
+AMOUNT = re.compile(r"minor units of `(\w+)`")
 NEEDS_UNIT = {MINOR[0], MOMENT[0], VOLUME_PRICES[0]}
 
 
@@ -41,6 +43,12 @@ class Column:
     unit: str = ""
     null: str = ""
     personal: bool = False
+
+    @property
+    def currency(self) -> str:
+        """The column beside an amount that has its currency; empty for what is no amount."""
+        amount = AMOUNT.fullmatch(self.unit)
+        return amount[1] if amount else ""
 
     @property
     def lacks(self) -> list[str]:
