@@ -10,7 +10,14 @@ from collections.abc import Callable
 from contextvars import ContextVar, Token
 from functools import cached_property
 
-from aiohttp import BaseConnector, ClientRequest, ClientResponse, ClientTimeout, ConnectionTimeoutError
+from aiohttp import (
+    BaseConnector,
+    ClientConnectionError,
+    ClientRequest,
+    ClientResponse,
+    ClientTimeout,
+    ConnectionTimeoutError,
+)
 from aiohttp.connector import Connection
 from aiohttp.http import StreamWriter
 from aiohttp.payload import Payload
@@ -90,6 +97,8 @@ class GuardedRequest(ClientRequest):
             raise ConnectionTimeoutError(f"Connection timeout to host {self.url}") from error
         try:
             assert connection.protocol is not None
+            if connection.protocol.should_close:  # else what came unasked for would pass for our answer
+                raise ClientConnectionError("something came before anything was asked")
             connection.protocol.set_response_params(read_until_eof=True, auto_decompress=False)
             response = await (await self.send(connection)).start(connection)
         except BaseException:
@@ -100,15 +109,9 @@ class GuardedRequest(ClientRequest):
         return response
 
     async def send(self, conn: Connection) -> ClientResponse:
-        _current.get().first_byte()
         assert conn.protocol is not None
         writer = StreamWriter(conn.protocol, self.loop)
-        await writer.write_headers(f"{self.method} {self.url.raw_path_qs} HTTP/1.1", self.headers)
-        if isinstance(self.body, Payload):
-            await self.body.write(writer)
-        await writer.write_eof()
-        conn.protocol.start_timeout()
-        return ClientResponse(
+        response = ClientResponse(  # before a byte leaves: what another aiohttp takes amiss must not be found out later
             self.method,
             self.original_url,
             writer=None,
@@ -120,3 +123,10 @@ class GuardedRequest(ClientRequest):
             session=self._session,
             stream_writer=writer,
         )
+        _current.get().first_byte()
+        await writer.write_headers(f"{self.method} {self.url.raw_path_qs} HTTP/1.1", self.headers)
+        if isinstance(self.body, Payload):
+            await self.body.write(writer)
+        await writer.write_eof()
+        conn.protocol.start_timeout()
+        return response

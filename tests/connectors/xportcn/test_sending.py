@@ -53,6 +53,26 @@ async def test_a_payment_by_get_is_never_written_twice() -> None:
     assert len(server.heads) == 2
 
 
+async def test_an_answer_to_nothing_is_no_payments_answer() -> None:
+    """A second answer comes on the kept connection, as of a gateway that gave up and was overtaken: nobody asked it."""
+    paid: list[bytes] = []
+
+    async def answers_twice(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(raw_ok({"itemId": 1}))
+        await asyncio.sleep(0.02)
+        writer.write(raw_ok(PAID))
+        paid.append(await reader.read())
+
+    async with listening(answers_twice) as url, client_of(url) as client:
+        await read(client)
+        await _settled()
+        with pytest.raises(NotSent, match="nothing was sent"):
+            await pay(client)
+        await _settled()
+    assert paid == [b""]
+
+
 async def test_a_read_on_a_dropped_connection_comes_with_a_fresh_nonce() -> None:
     """Reads are repeated by us and not by aiohttp, whose copy would carry a used nonce."""
     async with (
