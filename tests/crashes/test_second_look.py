@@ -50,8 +50,9 @@ def test_what_got_no_answer_ends_booked_by_itself(sandbox: RunningSandbox, job: 
     sandbox.faults({"path": create, **LATE}, {"path": create, **NEVER}, {"path": "/alibaba/order/*pay*", **LATE})
     assert set(states(run(job)).values()) == {"unknown"}
     sandbox.advance(601)
-    sandbox.faults({"path": pay, **NEVER})
+    sandbox.faults({"path": pay, **NEVER, "times": 2})  # the two may share a call, or not
     assert sorted(states(run(look(job))).values()) == ["booked", "unknown", "unknown"]
+    sandbox.faults()
     last = run(replace(look(job), clock=Speed(ahead_s=2200)))
     assert set(states(last).values()) == {"booked"}
     assert (counted(sandbox), last["next_look"]) == (EACH_ONCE, None)

@@ -28,6 +28,7 @@ NAMES = {
     "reconcile/reconcile",
     "follow-after-sale/after-sale",
     "cancel-orders/cancel-orders",
+    "costs/costs",
 }
 
 
