@@ -17,6 +17,7 @@ from tests.running import ROOT
 FLOW_COMMANDS = [
     ["run", str(ROOT / "examples" / "requests.csv"), "--yes"],
     ["track"],
+    ["costs"],
     ["reconcile"],
     ["catalog", "taobao", "--everything"],
     ["cancel", "A-1"],
@@ -33,7 +34,10 @@ FLOW_COMMANDS = [
     ["cart", "preview", "A-1"],
     ["cart", "order", "A-1", "--yes"],
 ]
-NO_FLOW = ["status", "resolve", "sql", "search", "endpoints", "sandbox", "serve", "doctor", "ledger"]
+NO_FLOW = [
+    *["status", "resolve", "sql", "search", "endpoints", "sandbox", "serve", "doctor", "ledger"],
+    *["todo", "template", "report", "diff", "forget", "snapshot"],
+]
 LOADED_WHEN_ASKING = """
 import json, sys
 from typer.testing import CliRunner
