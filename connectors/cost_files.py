@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from connectors.snapshots.durable import whole
 from connectors.snapshots.rows import records
 from connectors.snapshots.schemas import LANDED_COSTS
+from domain.cell_characters import FORMULA, no_formula
 from domain.money import Money, minor_digits
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ Cell = str | int | Decimal | date | None
 MOST_SHEET_ROWS = 1_048_575
 """What a sheet of Excel has below its header."""
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
-# At the beginning of a cell; and behind what a spreadsheet of another country takes for the end of one.
-FORMULA = re.compile(r"(^|[,;|\t\r\n])([\s\"]*)([=+\-@＝＋－＠])")
 WIDTHS = {"title": 40, "problem": 60, "item_id": 22, "sku_id": 22, "order_id": 22, "shipment_order_id": 22}
 WIDTH = 14
 NUMBERS = ("line_no", "quantity")
@@ -82,7 +81,7 @@ def _heading(name: str) -> str:
 def _as_text(cell: Cell) -> str:
     if isinstance(cell, Decimal):
         return f"{cell:f}"
-    return FORMULA.sub(r"\1\2'\3", cell) if isinstance(cell, str) else "" if cell is None else str(cell)
+    return no_formula(cell) if isinstance(cell, str) else "" if cell is None else str(cell)
 
 
 def _lay_out(sheet: Any, names: list[str], rows: int) -> None:

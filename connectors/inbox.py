@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.snapshots.durable import move, sync
+from domain.cell_characters import no_formula
 
 TEMPORARY = (".part", ".partial", ".tmp", ".crdownload", ".filepart", ".swp")
 RESULT = (".result.json", ".result.csv")
@@ -161,5 +162,4 @@ def _csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
 
 
 def _cell(value: Any) -> str:
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text
+    return "" if value is None else no_formula(str(value))

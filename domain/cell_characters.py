@@ -16,6 +16,8 @@ INVISIBLE = re.compile(f"[{_UNSEEN}]|(?:(?<=[\x00-\x7f])|^)[{_JOINERS}]+")
 EDGES = re.compile(f"^[{BLANKS}{_UNSEEN}{_JOINERS}]+|[{BLANKS}{_UNSEEN}\u200c\u200d]+$")
 CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")
+# At the beginning of a cell; and behind what a spreadsheet of another country takes for the end of one.
+FORMULA = re.compile(r"(^|[,;|\t\r\n])([\s\"]*)([=+\-@＝＋－＠])")
 LOST = "\ufffd"
 # What Python calls printable and nobody sees, or should not be there.
 PASSES_FOR_SEEN = re.compile(
@@ -66,3 +68,8 @@ def _require_characters(text: str) -> None:
         )
     if LOST in text:
         raise ValueError("this cell holds U+FFFD, where a character was lost when the file was saved; type it again")
+
+
+def no_formula(text: str) -> str:
+    """The text for a CSV file, with `'` before what a spreadsheet would take for a formula."""
+    return FORMULA.sub(r"\1\2'\3", text)

@@ -16,6 +16,8 @@ from domain.parcels import Basis, freight_of, parcels
 from domain.rates import NoRate, Rate, Rates
 from domain.shares import apportioned
 
+NOT_PAID = "the line is no longer among those that were paid"
+"""The problem of a row that only stands in the table since it stood there before."""
 NO_CURRENCY = "SOURCING_CURRENCY is not set: name the currency of your books there"
 
 

@@ -16,7 +16,7 @@ from connectors.snapshots import Snapshots
 from connectors.snapshots.rows import records
 from connectors.snapshots.schemas import LANDED_COSTS
 from domain.bills import Bill, BillLine, Booking, Quoted, net
-from domain.landed import Books, LandedLine, landed
+from domain.landed import NOT_PAID, Books, LandedLine, landed
 from domain.money import Money
 from domain.rates import Rate
 from domain.states import OrderState
@@ -212,9 +212,6 @@ def moved(now: pd.DataFrame, before: pd.DataFrame) -> list[Row]:
     rows = {_key(row): row for row in records(now)}
     gone = [_gone(row) for key, row in known.items() if key not in rows and row["problem"] != NOT_PAID]
     return [row for key, row in rows.items() if known.get(key) != row] + gone
-
-
-NOT_PAID = "the line is no longer among those that were paid"
 
 
 def _key(row: Row) -> tuple[str, int]:

@@ -6,6 +6,9 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+from pyarrow.compute import field
+
 from connectors.snapshots import Snapshots
 from tasks.retrying import reading_task
 
@@ -45,7 +48,7 @@ async def moves_told_by(root: Path, snapshot_id: str) -> pd.DataFrame:
 
 def _moves_told_by(snapshots: Snapshots, snapshot_id: str) -> pd.DataFrame:
     told = snapshots.history("offers", ["item_id"], [("snapshot_id", "==", snapshot_id)])
-    items = told["item_id"].unique().tolist()
-    moves = price_moves(snapshots.history("offers", NEEDED, [("item_id", "in", items)] if items else None))
+    of_items = field("item_id").isin(pa.array(told["item_id"].unique(), pa.string()))
+    moves = price_moves(snapshots.history("offers", NEEDED, of_items))
     moves = moves[moves["snapshot_id"] == snapshot_id]
     return moves.sort_values("moved_percent", ascending=False, kind="stable").reset_index(drop=True)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from domain.landed import NOT_PAID
 from domain.service_orders import TraceStatus
 from domain.states import ROAD, OrderState
 
@@ -25,6 +26,7 @@ STEPS = tuple(state for state in ROAD if state is not S.PAYMENT_PENDING)
 MOMENTS = {S.ORDERED: "created_at", S.PAID: "paid_at", S.BOOKED: "booked_at"}
 STAGES = [*pairwise(STEPS[1:]), (S.ORDERED, S.DELIVERED)]
 COSTS = ("landed_goods_minor", "landed_postage_minor", "landed_surcharge_minor", "landed_freight_minor")
+SHIPMENT = ["order_ref", "shipment_order_id"]
 LESS = ("landed_discount_minor", "landed_refunded_minor")
 MOST_LISTED = 200
 MOST_NAMED = 10
@@ -77,7 +79,9 @@ class Figures:
 
 def figures(frames: Frames, *, batch: str, timezone: str) -> Figures:
     """All figures of some orders, from the tables of `report_frames`; days are of this zone."""
-    orders = frames["orders"]
+    orders = charged(frames["orders"], frames["shipments"])
+    costs = frames["landed_costs"]
+    costs = costs[costs["problem"].fillna("") != NOT_PAID]
     moments = [frame["snapshot_at"].max() for frame in (orders, frames["requests"]) if len(frame)]
     compared = limits(orders, frames["order_lines"], frames["requests"])
     booked = orders[orders["shipment_order_id"].notna()]
@@ -88,17 +92,15 @@ def figures(frames: Frames, *, batch: str, timezone: str) -> Figures:
         lines_asked=len(frames["requests"]),
         not_compared=int((orders["paid_minor"] > 0).sum() - compared["orders"].sum()),
         freight_unknown=int(booked["freight_currency"].isna().sum()),
-        not_costed=int(
-            (~orders.loc[orders["paid_minor"] > 0, "order_ref"].isin(frames["landed_costs"]["order_ref"])).sum()
-        ),
+        not_costed=int((~orders.loc[orders["paid_minor"] > 0, "order_ref"].isin(costs["order_ref"])).sum()),
         standing=standing(orders),
         reached=reached(orders),
         spend=spend(frames["payments"], timezone),
         limits=compared,
         freight=freight(orders),
         carriers=carriers(orders, frames["shipments"]),
-        landed=landed(frames["landed_costs"]),
-        unsummed=unsummed(frames["landed_costs"]),
+        landed=landed(costs),
+        unsummed=unsummed(costs),
         refunds=refunds(frames["refunds"]),
         stages=stages(orders, frames["tracking_events"]),
         waiting=waiting(orders, frames["outcomes"]),
@@ -152,6 +154,16 @@ def limits(orders: pd.DataFrame, lines: pd.DataFrame, requests: pd.DataFrame) ->
     return _sums(told, ["currency", "marketplace"], ["orders", "limit_minor", "paid_minor", "saved_minor"])
 
 
+def charged(orders: pd.DataFrame, shipments: pd.DataFrame) -> pd.DataFrame:
+    """The orders with the freight that the booking charged, where it told it, as the landed cost has it."""
+    fees = shipments.loc[shipments["currency"].notna(), [*SHIPMENT, "fee_minor", "currency"]]
+    both = orders.merge(fees.rename(columns={"currency": "fee_currency"}), on=SHIPMENT, how="left")
+    told = both["fee_currency"].notna()
+    both["freight_minor"] = both["freight_minor"].mask(told, both["fee_minor"])
+    both["freight_currency"] = both["freight_currency"].mask(told, both["fee_currency"])
+    return both[orders.columns]
+
+
 def freight(orders: pd.DataFrame) -> pd.DataFrame:
     """International freight of booked orders beside what was paid for them, which may be in another currency."""
     known = orders[orders["shipment_order_id"].notna() & orders["freight_currency"].notna()]
@@ -162,9 +174,9 @@ def freight(orders: pd.DataFrame) -> pd.DataFrame:
 def carriers(orders: pd.DataFrame, shipments: pd.DataFrame) -> pd.DataFrame:
     """Booked freight by carrier and service; the dearest first."""
     known = orders[orders["freight_currency"].notna()]
-    names = shipments.drop_duplicates("order_ref")[["order_ref", "company"]]
-    told = names.merge(known, on="order_ref").assign(orders=1)
+    told = shipments[[*SHIPMENT, "company"]].merge(known, on=SHIPMENT)
     told = told.assign(
+        orders=1,
         company=told["company"].fillna(""),
         service=told["freight_service"].fillna(""),
         currency=told["freight_currency"],

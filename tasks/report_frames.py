@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 from pyarrow import compute
 
 from connectors.snapshots import Snapshots
-from tasks.report_figures import COSTS, LESS, Frames
+from tasks.report_figures import COSTS, LESS, SHIPMENT, Frames
 
 COLUMNS = {
     "requests": ["order_ref", "quantity", "max_unit_price_minor", "currency", "snapshot_at"],
     "order_lines": ["order_ref", "line_no", "title", "amount_minor"],
     "payments": ["order_ref", "marketplace", "amount_minor", "currency", "paid_at"],
-    "shipments": ["order_ref", "company"],
+    "shipments": [*SHIPMENT, "company", "fee_minor", "currency"],
     "tracking_events": ["order_ref", "tracking_number", "occurred_at", "status"],
     "outcomes": ["order_ref", "question"],
     "refunds": ["order_ref", "state", "currency", "asked_minor", "refunded_minor"],
@@ -34,7 +35,7 @@ def report_frames(snapshots: Snapshots, batch: str = "") -> Frames:
     requests = snapshots.table("requests", columns=COLUMNS["requests"], where=of_batch)
     if batch and orders.empty and requests.empty:
         raise UnknownBatch(_unknown(snapshots, batch))
-    theirs = compute.field("order_ref").isin(orders["order_ref"].to_list()) if batch else None
+    theirs = compute.field("order_ref").isin(pa.array(orders["order_ref"], pa.string())) if batch else None
     others = {
         name: snapshots.table(name, columns=columns, where=theirs)
         for name, columns in COLUMNS.items()

@@ -124,7 +124,7 @@ def _table(name: str) -> Table:
 
 
 def _columns(table: Table, columns: Sequence[str] | None) -> list[str]:
-    asked = table.schema.names if columns is None else list(columns)
+    asked = table.schema.names if columns is None else list(dict.fromkeys(columns))
     if unknown := [name for name in asked if name not in table.columns]:
         raise QueryError(f"table {table.name} has no column {unknown[0]}; it has {', '.join(table.columns)}")
     return asked
@@ -138,7 +138,7 @@ def _condition(table: Table, where: Where | None) -> Expression | None:
         return None
     try:
         condition = where if isinstance(where, Expression) else filters_to_expression(where)
-        table.schema.empty_table().filter(condition)
+        pa.Table.from_pylist([{}], table.schema).filter(condition)  # without a row a time without zone is not refused
     except (pa.ArrowException, ValueError, TypeError) as error:
         raise QueryError(f"where {where} can't be asked of table {table.name}: {error}") from error
     return condition

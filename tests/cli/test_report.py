@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from connectors.snapshots import write_snapshot
+from connectors.snapshots import TABLES, write_snapshot
+from connectors.snapshots.schemas.columns import ID
 from tests.cli.conftest import Sourcing
 
 DAY = datetime(2026, 11, 2, 20, tzinfo=UTC)
@@ -71,6 +72,17 @@ def test_an_unknown_batch_is_bad_usage(sourcing: Sourcing, tmp_path: Path) -> No
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr == "sourcing: no snapshot has a batch c; the newest are b\n"
     assert not (tmp_path / "c.html").exists()
+
+
+def test_a_batch_that_is_only_planned_has_a_report(sourcing: Sourcing, tmp_path: Path) -> None:
+    """It has lines that were asked for, and no order yet."""
+    texts = {name: "" for name, column in TABLES["requests"].columns.items() if column.kind == ID}
+    asked = {**texts, "line_no": 1, "file_row": 2, "marketplace": "taobao", "quantity": 1, "max_unit_price_minor": 0}
+    tables = {"requests": [{**asked, "order_ref": "A", "snapshot_id": "p"}]}
+    write_snapshot(tmp_path / "data" / "snapshots", "p", DAY.date(), tables, batch_id="p", written_at=DAY)
+    done = sourcing("report", "p")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "Nothing was bought yet: a plan of 1 line." in done.stdout
 
 
 def test_nothing_yet_says_how_to_begin(sourcing: Sourcing) -> None:

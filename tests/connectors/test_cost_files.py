@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from openpyxl import load_workbook
 
-from connectors import cost_files
 from connectors.cost_files import write_csv, write_xlsx
 from connectors.snapshots import durable
+from domain.cell_characters import FORMULA
 from domain.landed import Books
 from domain.rates import Rate, Rates
 from tasks.landed_cost import CostTables, landed_cost
@@ -100,7 +100,7 @@ def test_no_text_becomes_a_formula(tmp_path: Path, odd: str) -> None:
     in_csv = csv_rows(tmp_path / "costs.csv", tables)[0]["title"]
     in_sheet = sheet_rows(tmp_path / "costs.xlsx", tables)[0]["title"]
 
-    assert not cost_files.FORMULA.search(in_csv)
+    assert not FORMULA.search(in_csv)
     assert (in_sheet.data_type, in_sheet.value) == ("s", odd.replace("\x01", ""))
 
 

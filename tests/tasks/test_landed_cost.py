@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 from connectors.snapshots.schemas import LANDED_COSTS
-from domain.landed import Books
+from domain.landed import NOT_PAID, Books
 from domain.rates import Rate, Rates
-from tasks.landed_cost import LOST, NOT_PAID, SCHEMA, CostTables, landed_cost, moved
+from tasks.landed_cost import LOST, SCHEMA, CostTables, landed_cost, moved
 from tests.tasks.three_orders import (
     EUR,
     IN_FEN_AND_CENTS,

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.snapshots.schemas import TABLES
+from domain.landed import NOT_PAID
 from tasks.report_figures import Figures, figures, spend
 from tasks.report_frames import COLUMNS
 
@@ -117,6 +118,41 @@ def test_freight_stands_beside_what_was_paid_in_currencies_of_their_own() -> Non
     assert rows(figures.freight) == [("taobao", "CNY", "USD", 2, 2000, 500)]
     assert rows(figures.carriers) == [("UCS", "7", "USD", 2, 500)]
     assert figures.freight_unknown == 1
+
+
+def test_freight_is_what_the_booking_charged_where_it_told_it() -> None:
+    """Another shipment of the order, which it has no more, says nothing of it."""
+    paid = {"paid_minor": 1000, "freight_minor": 300, "freight_currency": "USD"}
+    figures = told(
+        orders=[
+            order("A", "booked", **paid, shipment_order_id="2"),
+            order("B", "booked", **paid, shipment_order_id="3"),
+            order("C", "held", **paid),
+        ],
+        shipments=[
+            {"order_ref": "A", "shipment_order_id": "1", "company": "YW", "fee_minor": 1, "currency": "USD"},
+            {"order_ref": "A", "shipment_order_id": "2", "company": "UCS", "fee_minor": 350, "currency": "USD"},
+            {"order_ref": "B", "shipment_order_id": "3", "company": "UCS"},
+        ],
+    )
+    assert rows(figures.freight) == [("taobao", "CNY", "USD", 2, 2000, 650)]
+    assert rows(figures.carriers) == [("UCS", "", "USD", 2, 650)]
+    assert figures.listed["freight_minor"].to_list() == [300, 350, 300]
+
+
+def test_a_row_of_costs_that_is_no_longer_paid_is_no_order_without_a_sum() -> None:
+    """An order whose row was rejected has a row of its own, number 0, until its lines are there."""
+    cost = {"order_ref": "A", "marketplace": "taobao", "landed_currency": "EUR"}
+    figures = told(
+        orders=[order(ref, "booked", paid_minor=1) for ref in "AB"],
+        landed_costs=[
+            {**cost, "line_no": 0, "problem": NOT_PAID},
+            {**cost, "line_no": 1, "landed_minor": 15},
+            {**cost, "order_ref": "B", "line_no": 1, "problem": NOT_PAID},
+        ],
+    )
+    assert (len(figures.unsummed), figures.not_costed) == (0, 1)
+    assert figures.landed["landed_minor"].to_list() == [15]
 
 
 def test_landed_cost_sums_what_has_a_sum_and_says_why_the_rest_has_none() -> None:

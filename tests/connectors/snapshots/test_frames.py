@@ -79,6 +79,13 @@ def test_a_condition_is_about_the_current_row_and_brings_no_old_one_back(tmp_pat
     assert pairs(snapshots.table("orders", "track-1", ["state"], shipped)) == []
 
 
+def test_a_time_without_zone_is_a_bad_condition_and_no_damage(tmp_path: Path) -> None:
+    write(tmp_path, orders=[order()])
+    when = [("paid_at", ">", datetime(2026, 1, 1))]  # noqa: DTZ001
+    with pytest.raises(QueryError, match="can't be asked of table orders: Cannot compare timestamp"):
+        Snapshots(tmp_path).table("orders", where=when)
+
+
 def test_a_condition_that_is_neither_true_nor_false_of_a_gap_leaves_the_row_out(tmp_path: Path) -> None:
     write_three(tmp_path)
     when = pc.field("booked_at") > pa.scalar(AT, pa.timestamp("us", "UTC"))
