@@ -130,7 +130,10 @@ class Ground:
             raise self._lost("was written over by another program")
 
     def _is_overwritten(self) -> bool:
-        """Whether the file's header tells of a copy that was put over it: another mode, or an older state."""
+        """Whether the file's header tells of a copy that was put over it: another mode, or an older state.
+
+        One that is smaller and newer is not: forgetting a receiver writes the file anew without its free pages.
+        """
         assert self._file
         place, descriptor = self._watched[self._file], self._descriptor
         # Through SQLite's own descriptor: closing one of ours would drop all locks that SQLite has on the file.
@@ -143,7 +146,7 @@ class Ground:
     def _is_older(self, descriptor: int) -> bool:
         header, size = os.pread(descriptor, HEADER, 0), os.fstat(descriptor).st_size
         now = (int.from_bytes(header[24:28], "big"), size)
-        if header[18:20] != IN_WAL_MODE or now[0] < self._written[0] or now[1] < self._written[1]:
+        if header[18:20] != IN_WAL_MODE or now < self._written:
             return True
         self._written = now
         return False

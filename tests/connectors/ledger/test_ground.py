@@ -189,6 +189,22 @@ def test_a_program_that_is_older_than_the_ledger_by_now_claims_nothing(running: 
     assert running.effects_of(["A-1"]) == []
 
 
+def test_a_ledger_that_is_written_anew_in_its_place_is_no_loss(running: Ledger, folder: Path) -> None:
+    """`sourcing forget` leaves no free pages, also while a run is at work: the file gets smaller."""
+    padded = {"lines": [{"words": "x" * 5000}]}
+    put_rows(running, [plan(f"P-{number}", **padded) for number in range(50)])
+    put_rows(running, [plan(f"P-{number}") for number in range(50)])
+    with closing(sqlite3.connect(folder / "ledger.db")) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert running.claim(intents("A-1"), lease=LEASE).won
+    large = (folder / "ledger.db").stat().st_size
+    with closing(sqlite3.connect(folder / "ledger.db")) as other:
+        other.execute("VACUUM")
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert (folder / "ledger.db").stat().st_size < large / 2
+    assert running.claim(intents("A-2"), lease=LEASE).won
+
+
 def test_a_checkpoint_and_growth_are_no_loss(running: Ledger, folder: Path) -> None:
     """What SQLite itself does to the file, for this process and for others."""
     for number in range(1, 12):
