@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 from connectors.ledger.facts import every_batch
+from connectors.ledger.marks import refused_for
 from connectors.ledger.slices import slices
 from connectors.ledger.store import Ledger
 from connectors.snapshots.damage import Damage, damages
@@ -58,8 +59,11 @@ async def rebuild(resources: Resources, batch_id: str | None, *, give_up: bool =
     """Write the snapshot of a batch, or of every one, as its runs do, and what the ledger knows of parcels and refunds.
 
     Without a batch, damaged files of other snapshots are looked for too; to `give_up` drops also those that the ledger
-    can't give back. Raises `SnapshotError` for an unknown batch.
+    can't give back. Raises `SnapshotError` for an unknown batch, and `LedgerUnusable` for a ledger that was restored or
+    moved away: the snapshots may know of payments that it does not.
     """
+    for mark, words in resources.ledger.marks.standing().items():
+        raise refused_for(mark, words, resources.ledger.shown)
     batches, root = every_batch(resources.ledger), resources.settings.snapshot_root
     if batch_id is not None and batch_id not in batches:
         raise SnapshotError(f"the ledger knows no batch {batch_id}; without a name all batches are rebuilt")

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.marks import Mark
 from connectors.ledger.records import OrderChange
+from connectors.ledger.schema import marks
 from connectors.snapshots import SnapshotError, list_snapshots, sql, verify_snapshot, write_snapshot
 from connectors.snapshots.damage import damages
 from connectors.snapshots.manifests import MANIFESTS
@@ -95,6 +98,18 @@ async def test_a_copied_manifest_goes_without_what_it_was_copied_from(resources:
     (root / MANIFESTS / "batch.json").rename(copy)
     drop_tables(root, "batch (copy)", ())
     assert sql(root, PAID).rows == (("A-1", 700), ("A-2", 0))
+
+
+async def test_a_restored_ledger_writes_nothing_over_what_knows_more(resources: Resources, root: Path) -> None:
+    pay(resources, "A-1", 700)
+    await snapshot_orders(resources, "batch", AT)
+    before = list_snapshots(root)
+    with resources.ledger.transaction() as connection:
+        row = {"name": Mark.RESTORED, "at": AT, "by": "ann", "words": "was put back"}
+        connection.execute(marks.insert().values(**row))
+    with pytest.raises(LedgerUnusable, match=r"was put back\. It has forgotten what was bought after that backup"):
+        await rebuild(resources, None)
+    assert list_snapshots(root) == before
 
 
 async def test_a_batch_that_the_ledger_does_not_know_is_named(resources: Resources) -> None:
