@@ -86,7 +86,8 @@ def _rewrite(path: Path, content: bytes) -> None:
 
 def old_ledgers(data_dir: Path, ledger: Path | None) -> list[Path]:
     """Backups, rescued and replaced ledgers that lie in the data folder."""
-    return [path for path in _files(data_dir) if path != ledger and is_sqlite(path) and _is_ledger(path)]
+    files = (path for path in _files(data_dir) if ledger is None or path.resolve() != ledger.resolve())
+    return [path for path in files if is_sqlite(path) and _is_ledger(path)]
 
 
 def _is_ledger(path: Path) -> bool:

@@ -102,6 +102,7 @@ def forget(place: Place, order_ref: str, known: Known, *, by: str) -> Left:
     strike_inbox(place.inbox, order_ref, needles, told)
     file = sqlite_file(ledger.url)
     asked = ledger.forgotten.of_order(order_ref) or {}
+    ledger.forgotten.release()
     strike_old_ledgers(old_ledgers(place.settings.data_dir, file), asked, known.traces, told)
     reach(DURING_FORGET, "files")
     strike_records(place.records, order_ref, known.telling, told)
@@ -115,6 +116,7 @@ def forget(place: Place, order_ref: str, known: Known, *, by: str) -> Left:
     ledger.forgotten.finish(order_ref)
     reach(DURING_FORGET, "finished")
     _scrub(ledger, told)
+    ledger.forgotten.release()
     is_left = bool(told.left)
     told.left += [
         f"{path}: still names the receiver; {AGAIN}" for path in own if not is_left and needles.are_in_file(path)

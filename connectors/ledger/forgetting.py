@@ -88,6 +88,14 @@ class ForgottenRows(Rows):
         with blaming(self._ledger.url), self._ledger.engine.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("VACUUM")
 
+    def release(self) -> None:
+        """Close this process's connections until they are needed again: before the files are read as bytes.
+
+        Closing any descriptor of a SQLite file drops the locks that this process has on it. Another one that ends then
+        deletes the write-ahead log under our connections, and what these write is nowhere.
+        """
+        self._ledger.engine.dispose()
+
     def standing(self, order_ref: str) -> Standing | None:
         """How an order stands; None where the ledger has none."""
         with self._ledger.reading() as connection:

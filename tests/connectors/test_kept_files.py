@@ -5,12 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from connectors.inbox import Inbox
-from connectors.kept_files import Left, strike_inbox, strike_old_ledgers, sweep
+from connectors.kept_files import Left, old_ledgers, strike_inbox, strike_old_ledgers, sweep
+from connectors.ledger.backup import backup
 from connectors.ledger.send_log import SendLog, never_sent
+from connectors.ledger.store import Ledger
 from connectors.traces import Needles
 from domain.effects import Action, Claim
 from domain.forgetting import Traces
+from tests.clock import MovableClock
 
 TEXT = "order_ref,receiver_name\nA-1,Quentin Z\nA-2,Ann\n"
 NEEDLES = Needles(["Quentin Z"])
@@ -66,3 +71,13 @@ def test_an_old_ledger_that_can_not_be_read_is_named_and_stops_nothing(tmp_path:
     broken.write_bytes(b"SQLite format 3\0" + bytes(5000))
     strike_old_ledgers([broken], {"order_ref": "A-1", "at": None, "by": "ann"}, Traces(()), told := Left())
     assert [words.split(" (")[0] for words in told.left] == [f"{broken}: an old ledger that can't be changed"]
+
+
+def test_the_ledger_in_use_is_no_old_one_however_the_folder_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ledger = tmp_path / "data" / "ledger.db"
+    with Ledger(f"sqlite:///{ledger}", clock=MovableClock(), owner="first"):
+        backup(f"sqlite:///{ledger}", tmp_path / "data" / "old.db", datetime(2026, 1, 2, tzinfo=UTC))
+        assert old_ledgers(Path("data"), ledger) == [Path("data/old.db")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -19,6 +21,7 @@ from connectors.ledger.records import EffectRecord, OrderChange, Outcome
 from connectors.ledger.schema import answers, metadata, orders, refund_events, refunds, tracking_events
 from connectors.ledger.store import Ledger
 from connectors.ledger.verify import verify
+from connectors.traces import Needles
 from domain.effects import EffectStatus
 from domain.forgetting import Traces
 from domain.service_orders import TraceStatus, TrackingEvent
@@ -40,6 +43,12 @@ RECEIVER = {
 TRACES = Traces.of([RECEIVER])
 SAID = "Signed by ZYLBERSTEIN at Xenopolis, 97999"
 LEASE = timedelta(seconds=60)
+ASKED = "SELECT order_ref FROM forgotten ORDER BY 1"
+READ = [
+    sys.executable,
+    "-c",
+    f"import sqlite3, sys; print(*(ref for (ref,) in sqlite3.connect(sys.argv[1]).execute('{ASKED}')))",
+]
 
 
 def request(order_ref: str, **receiver: str) -> dict[str, Any]:
@@ -160,6 +169,21 @@ def test_no_byte_is_left_in_the_files_while_another_run_has_them_open(ledger: Le
             assert part.encode() not in content
         assert other.claim(intents("B-2"), lease=LEASE).won
     assert verify(ledger.url).faults == before
+
+
+def test_a_file_that_was_read_as_bytes_is_still_written_to(tmp_path: Path, clock: MovableClock) -> None:
+    """As the last look for remains does, while another command ends and would delete the log of commits."""
+    file = tmp_path / "ledger.db"
+    with Ledger(f"sqlite:///{file}", clock=clock, owner="first") as ledger:
+        ledger.start_batch("batch", "file.csv")
+        put(ledger, "A-1", "A-2")
+        ledger.forgotten.strike("A-1", TRACES, by="ann")
+        ledger.forgotten.release()
+        assert not Needles(["not there"]).are_in_file(file)
+        subprocess.run([*READ, str(file)], check=True, capture_output=True)
+        ledger.forgotten.strike("A-2", TRACES, by="ann")
+        found = subprocess.run([*READ, str(file)], check=True, capture_output=True, text=True)
+    assert found.stdout == "A-1 A-2\n"
 
 
 def test_an_order_under_way_keeps_its_receiver(ledger: Ledger) -> None:
