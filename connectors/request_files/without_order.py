@@ -45,10 +45,13 @@ def without_order(content: bytes, suffix: str, order_ref: str) -> Without:
 
 
 def text_without_order(text: str, order_ref: str) -> tuple[str, tuple[Receiver, ...]]:
-    """The lines of a CSV text but those of an order, and its receivers; the same text where it has none."""
+    """The lines of a CSV text but those of an order, and its receivers; the same text where none can be told."""
     lines = io.StringIO(text, newline="").readlines()
     first = next((line for line in lines if line.strip()), "")
-    records = csv.reader(iter(lines), delimiter=max(DELIMITERS, key=first.count))
+    delimiter = max(DELIMITERS, key=first.count)
+    if _is_open_ended(lines, delimiter):
+        return text, ()
+    records = csv.reader(iter(lines), delimiter=delimiter)
     try:
         found = [(cells, records.line_num) for cells in records]
     except csv.Error:
@@ -66,6 +69,16 @@ def text_without_order(text: str, order_ref: str) -> tuple[str, tuple[Receiver, 
         names = [] if columns else [normal_name(cell) for cell in record]
         columns, begin = columns or (names if ORDER in names else []), end
     return "".join(kept), tuple(receivers)
+
+
+def _is_open_ended(lines: Sequence[str], delimiter: str) -> bool:
+    """Whether a quote is never closed: what follows it looks like one cell, and has the rows of other orders."""
+    try:
+        for _ in csv.reader(iter(lines), delimiter=delimiter, strict=True):
+            pass
+    except csv.Error as error:
+        return "end of data" in str(error)
+    return False
 
 
 def _csv(content: bytes, order_ref: str) -> Without:

@@ -77,3 +77,10 @@ def test_a_file_that_nobody_can_read_is_told() -> None:
         with pytest.raises(ValueError, match=r"."):
             without_order(b"A-1 no such file", suffix, "A-1")
     assert without_order(b"A-1", ".pdf", "A-1").receivers == ()
+
+
+def test_a_quote_that_is_never_closed_takes_no_other_orders_with_it() -> None:
+    """To a reader all that follows is one cell of that row."""
+    text = 'order_ref,receiver_name\nA-1,"Quentin\nA-2,Ann\n'
+    assert text_without_order(text, "A-1") == (text, ())
+    assert text_without_order(text.replace('"Q', '"Q"'), "A-1")[0] == "order_ref,receiver_name\nA-2,Ann\n"
