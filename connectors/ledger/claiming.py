@@ -45,10 +45,11 @@ def claim_each(
     if not intents:
         return Claimed(won={}, settled={}, open={})
     latest = _latest(begun, intents[0].action)
+    asked = {slot_of(intent): intent for intent in intents}  # PostgreSQL refuses a statement that meets a row twice
     rows = [
         intent_row(intent, last, owner=ledger.owner, now=now, lease=lease)
-        for intent in intents
-        if not _was_refused((last := latest.get(slot_of(intent))), ledger.owner)
+        for slot, intent in asked.items()
+        if not _was_refused((last := latest.get(slot)), ledger.owner)
     ]
     rows.sort(key=lambda row: str(row["key"]))  # two runs that lock rows in one order never deadlock
     won = effect_records(connection, _claiming(ledger.insert), rows) if rows else []

@@ -263,7 +263,7 @@ class XportcnClient:
                 code=envelope.code if envelope else None,
                 is_known_refusal=_is_known_refusal(call, envelope),
             ),
-            words=envelope.words if envelope else "",
+            words=envelope.words if envelope and not envelope.ok else "",  # a yes's may still hold the receiver
             request_id=envelope.request_id if envelope else "",
             retry_after_s=retry_after_s(answer.headers, now),
             skew_s=skew_s(answer.headers, now),

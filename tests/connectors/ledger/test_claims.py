@@ -41,6 +41,14 @@ def test_one_claim_wins(ledger: Ledger, other: Ledger) -> None:
     assert (again.won, set(again.open), again.settled) == ({}, {"A-1", "A-2"}, {})
 
 
+def test_an_effect_that_is_asked_for_twice_is_claimed_once(postgres: Postgres, clock: MovableClock) -> None:
+    """All rows of a claim are one statement, and PostgreSQL refuses one that meets a row twice: the run would end."""
+    with Ledger(postgres.new_database(), clock=clock, owner="first") as ledger:
+        ledger.start_batch("batch", "file.csv")
+        put_rows(ledger, [plan("A-1"), plan("A-2")])
+        assert ledger.claim(intents("A-1", "A-2", "A-1"), lease=LEASE).won.keys() == {"A-1", "A-2"}
+
+
 def test_a_key_is_made_from_the_action(ledger: Ledger) -> None:
     """The key names order and action, never a run."""
     assert ledger.claim(intents("A-1"), lease=LEASE).won["A-1"].key == "A-1:create"

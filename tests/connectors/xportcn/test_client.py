@@ -215,6 +215,14 @@ async def test_the_service_s_words_come_out_with_the_refusal(client: XportcnClie
     assert (caught.value.code, caught.value.message, caught.value.request_id) == ("40402", "订单不存在", "r" * 32)
 
 
+async def test_a_yes_that_came_as_a_failure_says_nothing(client: XportcnClient, service: FakeService) -> None:
+    """Nobody looks through the words of a yes for the receiver, so they are in no error either."""
+    service.answers(PAY, lambda: no(200, "sent to Jane Example", status=500))
+    with pytest.raises(Unanswered) as caught:
+        await pay(client)
+    assert "Jane" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("code", "remedy"),
     [
