@@ -33,7 +33,7 @@ BARE_HEADERS = {"accept-encoding": ", ".join(PACKINGS)}
 JSON_HEADERS = {**BARE_HEADERS, "content-type": "application/json"}
 NO_QUERY: Mapping[str, str] = {}
 _url = lru_cache(URL)
-TRANSPORT_ERRORS = (httpx.HTTPError, aiohttp.ClientError, OSError, Halted)
+TRANSPORT_ERRORS = (httpx.HTTPError, aiohttp.ClientError, OSError, UnicodeError, Halted)  # Unicode: no host name
 
 
 @dataclass(slots=True)

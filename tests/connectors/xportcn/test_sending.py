@@ -122,6 +122,13 @@ async def test_an_effect_that_could_not_connect_in_time_is_not_sent(limits: dict
     assert len(hellos) == 1
 
 
+async def test_a_host_that_can_be_no_name_is_told() -> None:
+    """A slip in the address ends in words that name the setting, also where Python's resolver gives up on it."""
+    async with client_of("http://api..invalid", access_key="k", access_secret="s", user_id="7") as client:
+        with pytest.raises(NotSent, match="Check XPORTCN_BASE_URL"):
+            await pay(client)
+
+
 @pytest.mark.parametrize("effect", [pay, create])
 async def test_leave_is_asked_right_before_the_first_byte(effect: Any) -> None:
     """`on_send` runs once, with the claim, when nothing has arrived at the service yet."""
