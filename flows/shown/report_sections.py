@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from connectors.snapshots.rows import records
 from domain.deadline import as_text
 from domain.money import Money
 from domain.states import OrderState
@@ -384,11 +385,6 @@ def with_totals(frame: pd.DataFrame, currencies: list[str], keys: list[str]) -> 
         yield from rows
         if len(rows) > 1:
             yield {**rows[0], **{name: int(one[name].sum()) for name in numbers}, keys[0]: ALL}
-
-
-def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    rows: Iterable[dict[Any, Any]] = frame.to_dict("records")
-    return [dict(row) for row in rows]
 
 
 def percent(part: int, whole: int) -> str:
