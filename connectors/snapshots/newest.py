@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Mask: TypeAlias = NDArray[np.bool_]
 ORDER = ("snapshot_at", "snapshot_id")
 MEETS = "meets the condition"
-AHEAD = {"batch_size": 2**15, "batch_readahead": 1, "fragment_readahead": 1}  # what is read ahead takes memory
+AHEAD = {"batch_size": 2**15, "batch_readahead": 4, "fragment_readahead": 1}  # what is read ahead takes memory
 
 
 def newest_rows(
