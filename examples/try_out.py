@@ -119,7 +119,8 @@ def show_end(report: BatchReport, data_dir: Path) -> None:
     )
     console.print(f"Spent in all: {Money(spent)}. This run bought {bought}.")
     console.print(f"Snapshots: {report.snapshot_root}", soft_wrap=True)
-    console.print(f"Look on:\n  {SOURCING} status\n  {SOURCING} sql '{LOOK}'", soft_wrap=True)
+    looks = ("status", "todo", f"sql '{LOOK}'", f"report --html {data_dir / 'report.html'}")
+    console.print("Look on:" + "".join(f"\n  {SOURCING} {look}" for look in looks), soft_wrap=True)
     console.print(f"Go on with this sandbox:\n  {SOURCING} sandbox --state {data_dir / 'sandbox.db'}", soft_wrap=True)
 
 
