@@ -6,11 +6,16 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from deployments.local_server import prefect_server
 from tests.clock import clock
 from tests.postgres import MISSING, Postgres, binaries, running_postgres
 from tests.running import ROOT, RunningSandbox, own_sandbox
+
+# on a busy machine making examples takes long, and that is no fault of the product
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 __all__ = ["clock"]
 
