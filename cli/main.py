@@ -344,7 +344,7 @@ def template(
     file: Annotated[Path, typer.Argument(help="Where to write it: .xlsx or .csv.")] = Path("requests.xlsx"),
 ) -> None:
     """Write an empty request file with an example row."""
-    from cli.todo import make_template
+    from cli.template import make_template
 
     raise typer.Exit(make_template(file))
 

@@ -11,7 +11,8 @@ from cli.terminal import console, print_json
 from connectors.settings import SourcingSettings
 from connectors.snapshots import Snapshots
 from flows.shown.report_page import write_page
-from flows.shown.report_sections import ALL, NUMBERS, Section, heading, moment, rest, sections, totals
+from flows.shown.report_sections import NUMBERS, Section, heading, moment, rest, sections, totals
+from flows.shown.report_words import ALL
 from tasks.report_figures import Figures, figures
 from tasks.report_frames import UnknownBatch, report_frames
 

@@ -1,4 +1,4 @@
-"""The commands that look at what came of it, and strike what must not stay: costs, report, forget."""
+"""The commands that look at what came of it, and strike what must not stay: costs, report, diff, forget."""
 
 from __future__ import annotations
 

@@ -1,18 +1,16 @@
-"""`sourcing todo`: all that waits for a person, and `sourcing template`: where an order begins."""
+"""`sourcing todo`: all that waits for a person."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
 from rich.padding import Padding
 from rich.text import Text
 
-from cli.failures import NEEDS_A_PERSON, as_usage
+from cli.failures import NEEDS_A_PERSON
 from cli.status import open_ledger
 from cli.terminal import MOST_SHOWN, and_more, console, print_json, state_colour
 from cli.times import clock_time, zone
-from connectors.request_files.template import write_template
 from domain.states import OrderState
 from domain.wording import some
 from tasks.todo import ToDo, to_do
@@ -46,12 +44,3 @@ def _show(found: list[ToDo]) -> None:
             console.print(Text(f"      {command}"), soft_wrap=True)
     if len(alike) > MOST_SHOWN:
         console.print(and_more(len(alike), "--json"))
-
-
-def make_template(path: Path) -> int:
-    """Write an empty request file with an example row."""
-    with as_usage():
-        write_template(path)
-    words = f"Wrote {path}: write your lines over the example row, then: sourcing run {path} --dry-run"
-    console.print(words, soft_wrap=True)
-    return 0

@@ -18,7 +18,7 @@ from domain.orders import OrderRequest
 from domain.plan import PlannedOrder, PlanSummary
 from domain.report import BatchReport
 from domain.request_remarks import Remark
-from domain.states import OrderState
+from domain.states import BEGUN, OrderState
 from flows.opening import absolute
 from flows.parameters import BadInput, Limits
 from flows.planning import Take
@@ -28,8 +28,6 @@ from flows.sorting import Work
 from tasks.effects.kinds import kind_of
 from tasks.effects.settling import clear_from
 from tasks.resources import Resources
-
-BEGUN = (OrderState.ORDERED, OrderState.PAYMENT_PENDING, OrderState.PAID)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

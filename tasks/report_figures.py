@@ -15,12 +15,11 @@ import pandas as pd
 
 from domain.landed import NOT_PAID
 from domain.service_orders import TraceStatus
-from domain.states import ROAD, OrderState
+from domain.states import NEEDS_A_PERSON, ROAD, OrderState
 
 Frames = Mapping[str, pd.DataFrame]
 
 S = OrderState
-NEEDS_A_PERSON = (S.UNKNOWN, S.HELD, S.REFUSED)
 OFF_THE_ROAD = (*NEEDS_A_PERSON, S.CANCELLED, S.REFUNDING, S.REFUNDED)
 STEPS = tuple(state for state in ROAD if state is not S.PAYMENT_PENDING)
 MOMENTS = {S.ORDERED: "created_at", S.PAID: "paid_at", S.BOOKED: "booked_at"}

@@ -13,10 +13,9 @@ from connectors.ledger.slices import slices
 from connectors.ledger.store import Ledger
 from domain.after_sale import WAITS_FOR_A_PERSON, standing
 from domain.effects import Action
-from domain.states import OrderState
+from domain.states import BEGUN, OrderState
 from tasks.open_questions import OpenQuestion, open_questions
 
-BEGUN = (OrderState.ORDERED, OrderState.PAYMENT_PENDING, OrderState.PAID)
 STUCK = (OrderState.HELD, OrderState.UNKNOWN, *BEGUN)
 NOT_OVER = frozenset(OrderState) - {OrderState.CANCELLED, OrderState.REFUNDED}
 UNFINISHED = "bought in part: nothing is wrong, the rest of its steps is left to a run"

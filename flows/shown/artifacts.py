@@ -15,6 +15,7 @@ from connectors.settings import is_deployed_run
 from domain.money import Money
 from domain.report import BatchReport, ReportLine
 from domain.request_remarks import Fault
+from domain.states import NEEDS_A_PERSON
 from domain.wording import number_of
 from flows.shown.plan_table import dry_run_summary, plan_rows, warnings_told
 from flows.shown.progress import rename_run, shown
@@ -29,7 +30,6 @@ SHOWN_ALIKE = 10
 SHOWN_PARCELS = 200
 SHOWN_ROWS = 500
 """Of a table: Prefect keeps each three times. All rows are in the snapshot."""
-NEEDS_A_PERSON = ("held", "refused", "unknown")
 last_report: ContextVar[list[BatchReport] | None] = ContextVar("last_report", default=None)
 """Where to leave a report for a caller that wants it even when Prefect can't be told how the run ended."""
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from connectors.snapshots.rows import records
 from domain.money import minor_digits
 from domain.states import OrderState
-from flows.shown.report_sections import amount, on_hundred, percent, stage, took, words
+from flows.shown.report_words import amount, on_hundred, percent, stage, took, words
 from tasks.report_figures import COSTS, Figures
 
 if TYPE_CHECKING:

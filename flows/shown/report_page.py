@@ -11,7 +11,8 @@ from string import Template
 
 from connectors.snapshots.durable import whole
 from flows.shown.report_charts import charts
-from flows.shown.report_sections import ALL, NUMBERS, Row, Section, heading, moment, rest, sections, totals
+from flows.shown.report_sections import NUMBERS, Row, Section, heading, moment, rest, sections, totals
+from flows.shown.report_words import ALL
 from tasks.report_figures import MOST_LISTED, Figures
 
 FOLDED = ("waiting", "orders", "days")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,42 +11,38 @@ import pandas as pd
 from connectors.snapshots.rows import records
 from domain.deadline import as_text
 from domain.money import Money
-from domain.states import OrderState
+from domain.states import NEEDS_A_PERSON, OrderState
 from domain.wording import number_of, some
-from tasks.report_figures import COSTS, LESS, NEEDS_A_PERSON, Figures
+from flows.shown.report_words import amount, on_hundred, percent, stage, took, with_totals, words
+from tasks.report_figures import COSTS, LESS, Figures
 
 Row = Sequence[str]
 
 NUMBERS = {
-    *(
-        "orders",
-        "refunds",
-        "came so far",
-        "there now",
-        "paid",
-        "limit",
-        "saved",
-        "of the limit",
-        "freight",
-        "an order",
-        "share",
-    ),
-    *(
-        "goods",
-        "postage",
-        "surcharge",
-        "less",
-        "landed",
-        "freight share",
-        "usual",
-        "nine of ten within",
-        "slowest",
-        "asked back",
-        "came back",
-    ),
+    "orders",
+    "refunds",
+    "came so far",
+    "there now",
+    "paid",
+    "limit",
+    "saved",
+    "of the limit",
+    "freight",
+    "an order",
+    "share",
+    "goods",
+    "postage",
+    "surcharge",
+    "less",
+    "landed",
+    "freight share",
+    "usual",
+    "nine of ten within",
+    "slowest",
+    "asked back",
+    "came back",
 }
 """Columns that stand to the right."""
-ALL = "all"
 REMEDIES = {
     OrderState.UNKNOWN: "run the same file again 17 minutes after the call; where the reason asks, sourcing resolve",
     OrderState.HELD: "do what the reason says, then run the same file again",
@@ -124,10 +120,6 @@ def totals(told: Figures) -> list[tuple[str, str]]:
 def _money(name: str, frame: pd.DataFrame, currency: str, column: str) -> list[tuple[str, str]]:
     sums = frame.groupby(currency)[column].sum()
     return [(name, amount(minor, key)) for key, minor in sums.items() if minor]
-
-
-def amount(minor: Any, currency: Any) -> str:
-    return str(Money(int(minor), str(currency)))
 
 
 def _there(told: Figures, state: str) -> int:
@@ -253,12 +245,6 @@ def _share(row: dict[str, Any]) -> str:
     return f"{on_hundred(row)} on {amount(Money.parse(100, row['currency']).minor, row['currency'])}"
 
 
-def on_hundred(row: dict[str, Any]) -> str:
-    """`36.49 USD`: the freight that comes on 100 yuan of goods and postage."""
-    paid = Money(int(row["paid_minor"]), row["currency"]).major
-    return amount(round(int(row["freight_minor"]) * 100 / paid), row["freight_currency"])
-
-
 def _carriers(told: Figures) -> Section:
     rows = [
         (row["company"], row["service"], f"{row['orders']:,}", amount(row["freight_minor"], row["currency"]))
@@ -375,33 +361,3 @@ def rest(part: Section, shown: int) -> str:
     """What is said below the first rows of a table; empty where they are all."""
     more = max(part.total, len(part.rows)) - shown
     return f"and {more:,} more: see all with {part.whole}" if more > 0 else ""
-
-
-def with_totals(frame: pd.DataFrame, currencies: list[str], keys: list[str]) -> Iterator[dict[str, Any]]:
-    """Rows summed by their keys, and after those of each currency (or pair of them) one for all of it."""
-    numbers = [name for name in frame.columns if frame[name].dtype == "int64"]
-    for _, one in frame.groupby(currencies):
-        rows = records(one.groupby([*currencies, *keys])[numbers].sum().reset_index())
-        yield from rows
-        if len(rows) > 1:
-            yield {**rows[0], **{name: int(one[name].sum()) for name in numbers}, keys[0]: ALL}
-
-
-def percent(part: int, whole: int) -> str:
-    return f"{part * 100 / whole:.1f} %" if whole else ""
-
-
-def stage(row: dict[str, Any]) -> str:
-    return f"{words(row['start'])} → {words(row['end'])}"
-
-
-def took(seconds: int) -> str:
-    """`40 s`, `35 min`, `17.6 h`, `3.8 d`."""
-    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.1f} {unit}" if unit != "min" else f"{seconds // size} min"
-    return f"{seconds} s"
-
-
-def words(state: str) -> str:
-    return str(state).replace("_", " ")

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from flows.shown.report_page import page, write_page
-from flows.shown.report_sections import sections, took, totals
+from flows.shown.report_sections import sections, totals
+from flows.shown.report_words import took
 from tasks.report_figures import Figures
 from tests.tasks.test_report_figures import hours, order, told
 
