@@ -404,7 +404,9 @@ MUTANTS = (
     Mutant(
         name="look-takes-up-what-is-held",
         means="what waits for a person is paid and booked by a look that asks nobody",
-        edits=(Edit(file=SECOND_LOOK, old="OrderState.PAID)\n", new="OrderState.PAID, OrderState.HELD)\n"),),
+        edits=(
+            Edit(file=SECOND_LOOK, old="order.state in BEGUN and", new="order.state in {*BEGUN, OrderState.HELD} and"),
+        ),
         found_by="tests/flows/test_second_look.py::test_only_what_is_approved_still_and_waits_for_nobody_is_taken_up",
     ),
 )
