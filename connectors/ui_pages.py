@@ -1,0 +1,78 @@
+"""Addresses of pages of the Prefect UI, for links in messages, reports and the terminal.
+
+All lead to the UI's second version, under `/v2`: without that the server answers some paths with the first one. Where
+no UI is known each address is empty, and nobody shows a link that does not open.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+WHAT_WAITS = "what-waits"
+"""The key of the artifact with everything that waits for a person."""
+
+
+def ui_address() -> str:
+    """Where the Prefect UI is, without a slash at its end: what PREFECT_UI_URL says, else where the API is; or empty.
+
+    A password in it stays out of links.
+    """
+    known = os.environ.get("PREFECT_UI_URL") or os.environ.get("PREFECT_API_URL", "").rstrip("/").removesuffix("/api")
+    scheme, _, rest = known.rstrip("/").removesuffix("/v2").partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}" if rest else ""
+
+
+def run_page(run_id: UUID | str, tab: str = "") -> str:
+    """A flow run. An answer is given there, by *Resume*, which has no address of its own.
+
+    `tab` is `Logs`, `TaskRuns`, `SubflowRuns`, `Artifacts`, `Details` or `Parameters`.
+    """
+    return _page(f"runs/flow-run/{run_id}", **({"tab": tab} if tab else {}))
+
+
+def runs_page() -> str:
+    """All runs, the newest first."""
+    return _page("runs")
+
+
+def deployments_page() -> str:
+    """All deployments."""
+    return _page("deployments")
+
+
+def deployment_page(name_or_id: UUID | str) -> str:
+    """A deployment by its id; by its name the list of deployments with that name, since the UI knows ids alone."""
+    if _is_id(name_or_id):
+        return _page(f"deployments/deployment/{name_or_id}")
+    return _page("deployments", flowOrDeploymentName=str(name_or_id))
+
+
+def run_form(deployment_id: UUID | str, parameters: Mapping[str, Any] | None = None) -> str:
+    """The form of a run, filled with these parameters. They stand in the address: no names, no pasted lines."""
+    filled = {"parameters": json.dumps(parameters, ensure_ascii=False)} if parameters else {}
+    return _page(f"deployments/deployment/{deployment_id}/run", **filled)
+
+
+def artifact_page(id_or_key: UUID | str) -> str:
+    """An artifact by its id, or by its key: that page shows the newest and all before it."""
+    return _page(f"artifacts/{'artifact' if _is_id(id_or_key) else 'key'}/{id_or_key}")
+
+
+def _page(path: str, **search: str) -> str:
+    ui = ui_address()
+    query = "&".join(f"{name}={quote(value, safe='')}" for name, value in search.items())
+    return f"{ui}/v2/{path}{'?' if query else ''}{query}" if ui else ""
+
+
+def _is_id(text: UUID | str) -> bool:
+    try:
+        UUID(str(text))
+    except ValueError:
+        return False
+    return True
