@@ -42,13 +42,7 @@ def open_engine(url: str) -> Engine:
         is_armed()
     except UnknownCrashPoint as error:
         raise LedgerUnusable(str(error)) from error
-    address = address_of(url)
-    try:
-        engine = _sqlite(url) if url.startswith("sqlite") else create_engine(address, pool_pre_ping=True, **JSON)
-    except ArgumentError:
-        raise LedgerUnusable(f"the ledger's address {shown(url)} can't be read: {ADDRESSES}") from None
-    except (ImportError, OSError) as error:
-        raise LedgerUnusable(f"the ledger {shown(url)} can't be opened: {error}; check SOURCING_LEDGER_URL") from error
+    engine = durable_engine(url)
     try:
         _migrate(engine, url)
     except (DatabaseError, OSError) as error:
@@ -58,6 +52,17 @@ def open_engine(url: str) -> Engine:
         engine.dispose()
         raise
     return engine
+
+
+def durable_engine(url: str) -> Engine:
+    """An engine whose commits outlive a power cut, on whatever is there. Raises `LedgerUnusable`."""
+    address = address_of(url)
+    try:
+        return _sqlite(url) if url.startswith("sqlite") else create_engine(address, pool_pre_ping=True, **JSON)
+    except ArgumentError:
+        raise LedgerUnusable(f"the ledger's address {shown(url)} can't be read: {ADDRESSES}") from None
+    except (ImportError, OSError) as error:
+        raise LedgerUnusable(f"the ledger {shown(url)} can't be opened: {error}; check SOURCING_LEDGER_URL") from error
 
 
 @contextmanager

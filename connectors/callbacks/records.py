@@ -1,0 +1,140 @@
+"""One message as it was posted and as it is kept; what it says is a hint and nothing more."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+
+from connectors.xportcn.api.callbacks import CallbackMessage, UnreadableCallback, parse_callback
+from connectors.xportcn.operations import alibaba, big_major, taobao
+from connectors.xportcn.words import MOST_WORDS, clean, shortened
+
+MOST_ORDERS = 100
+"""More orders than this in one message are none that the service would send."""
+LONGEST_ID = 64
+
+
+class CallbackKind(StrEnum):
+    """What a message is about, and so what is done about it."""
+
+    STATUS = "status"
+    PRICE = "price"
+    REFUND = "refund"
+    INBOUND = "inbound"
+
+
+class CallbackState(StrEnum):
+    """`taken` belongs to a run; `set_aside` is for a person."""
+
+    WAITING = "waiting"
+    TAKEN = "taken"
+    DONE = "done"
+    SET_ASIDE = "set_aside"
+
+
+KINDS = {
+    taobao.PRICE_CALLBACK: CallbackKind.PRICE,
+    alibaba.PRICE_CALLBACK: CallbackKind.PRICE,
+    taobao.REFUND_CALLBACK: CallbackKind.REFUND,
+    alibaba.REFUND_CALLBACK: CallbackKind.REFUND,
+    big_major.PACKAGE_INBOUND_CALLBACK: CallbackKind.INBOUND,
+}
+NO_ORDER = "names no order: there is nothing to read again"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A posted message before it is kept. `body` is what was posted, byte for byte."""
+
+    body: bytes
+    source: str
+    received_at: datetime
+    state: CallbackState
+    outcome: str = ""
+    kind: CallbackKind = CallbackKind.STATUS
+    message_type: str = ""
+    marketplace: str = ""
+    order_ids: tuple[str, ...] = ()
+    sent_at: datetime | None = None
+
+    @property
+    def digest(self) -> str:
+        """What makes two messages the same: the service numbers none."""
+        return hashlib.sha256(self.body).hexdigest()
+
+
+def read_arrival(body: bytes, source: str, now: datetime) -> Arrival:
+    """Any bytes as what is to be kept; what can't be understood is set aside with its reason. Raises nothing."""
+    try:
+        message = parse_callback(body)
+    except UnreadableCallback as error:
+        return _set_aside(body, source, now, str(error))
+    except Exception as error:  # noqa: BLE001 - whatever strangers send, it stops nobody
+        return _set_aside(body, source, now, f"can't be read ({type(error).__name__})")
+    return _understood(message, body, source, now)
+
+
+def _set_aside(body: bytes, source: str, now: datetime, why: str) -> Arrival:
+    reason = shortened(clean(why), MOST_WORDS)
+    return Arrival(body=body, source=source, received_at=now, state=CallbackState.SET_ASIDE, outcome=reason)
+
+
+def _understood(message: CallbackMessage, body: bytes, source: str, now: datetime) -> Arrival:
+    order_ids = message.order_ids
+    if len(order_ids) > MOST_ORDERS:
+        return _set_aside(body, source, now, f"names {len(order_ids):,} orders; no message tells of so many")
+    if any(len(order_id) > LONGEST_ID for order_id in order_ids):
+        return _set_aside(body, source, now, f"names an order of more than {LONGEST_ID} characters")
+    return Arrival(
+        body=body,
+        source=source,
+        received_at=now,
+        state=CallbackState.WAITING if order_ids else CallbackState.DONE,
+        outcome="" if order_ids else NO_ORDER,
+        kind=CallbackKind.STATUS if message.operation is None else KINDS.get(message.operation, CallbackKind.STATUS),
+        message_type=shortened(clean(message.message_type), LONGEST_ID),
+        marketplace=message.marketplace or "",
+        order_ids=tuple(clean(order_id) for order_id in order_ids),
+        sent_at=message.sent_at,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callback:
+    """One kept message. Times are UTC; `times` is how often the same was posted; `outcome` what came of it."""
+
+    id: int
+    received_at: datetime
+    last_at: datetime
+    times: int
+    source: str
+    kind: CallbackKind
+    message_type: str
+    marketplace: str
+    order_ids: tuple[str, ...]
+    sent_at: datetime | None
+    state: CallbackState
+    attempts: int
+    ticket: str
+    settled_at: datetime | None
+    outcome: str
+    body: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Self:
+        known = {name: row[name] for name in cls.__slots__}
+        known |= {"kind": CallbackKind(row["kind"]), "state": CallbackState(row["state"])}
+        return cls(**known | {"order_ids": tuple(row["order_ids"]), "body": bytes(row["body"])})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """What one run is to look at. `id` is also the key under which Prefect is asked for that run."""
+
+    id: str
+    kind: CallbackKind
+    orders: int

@@ -1,0 +1,188 @@
+"""The durable table of posted messages. Every method is one durable transaction, or a read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from sqlalchemy import Connection, Select, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DatabaseError
+
+from connectors.callbacks.records import Arrival, Callback, CallbackKind, CallbackState
+from connectors.callbacks.schema import callbacks, metadata, tickets
+from connectors.ledger.engine import ONLY_READS, blaming, durable_engine, require_lasting, sqlite_file, unusable
+from connectors.ledger.many import one_of
+from connectors.ledger.repeating import repeating
+
+FILE = "callbacks.db"
+KEPT = timedelta(days=90)
+MAKING_LOCK = 7_307_431
+SETTLED = (CallbackState.DONE, CallbackState.SET_ASIDE)
+
+
+def callbacks_url(ledger_url: str) -> str:
+    """Where messages are kept: beside a SQLite ledger, in the database of any other."""
+    file = sqlite_file(ledger_url)
+    return f"sqlite:///{file.absolute().parent / FILE}" if file else ledger_url
+
+
+class CallbackStore:
+    """One table of messages. Safe for several processes at once. Raises `LedgerUnusable`."""
+
+    def __init__(self, ledger_url: str, *, clock: Callable[[], datetime]) -> None:
+        require_lasting(ledger_url)
+        self.url = callbacks_url(ledger_url)
+        self.clock = clock
+        self.engine = durable_engine(self.url)
+        is_postgres = self.engine.dialect.name == "postgresql"
+        self._only_reads: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"} if is_postgres else {ONLY_READS: True}
+        self.insert = postgresql.insert if is_postgres else sqlite.insert
+        try:
+            with self.engine.begin() as connection:
+                if is_postgres:
+                    connection.execute(select(func.pg_advisory_xact_lock(MAKING_LOCK)))
+                metadata.create_all(connection)
+        except (DatabaseError, OSError) as error:
+            self.engine.dispose()
+            raise unusable(self.url, error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.engine.dispose()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        with blaming(self.url), self.engine.begin() as connection:
+            yield connection
+
+    @repeating
+    def rows(self, statement: Select[Any]) -> list[Any]:
+        """What a statement answers that only reads, row by row as mappings."""
+        with blaming(self.url), self.engine.connect() as connection:
+            reader = connection.execution_options(**self._only_reads)
+            return [dict(row) for row in reader.execute(statement).mappings()]
+
+    # what arrives
+
+    @repeating
+    def add(self, arrivals: Sequence[Arrival]) -> None:
+        """Keep messages, all in one commit. One that is there already is counted, and nothing else happens."""
+        rows = _once_each(arrivals)
+        statement = self.insert(callbacks)
+        again = {
+            "times": callbacks.c.times + statement.excluded["times"],
+            "last_at": statement.excluded["last_at"],
+        }
+        with self.transaction() as connection:
+            connection.execute(statement.on_conflict_do_update(index_elements=["digest"], set_=again), rows)
+
+    # what is looked at
+
+    def listed(
+        self,
+        *,
+        state: CallbackState | None = None,
+        kind: CallbackKind | None = None,
+        order_id: str = "",
+        most: int = 100,
+    ) -> list[Callback]:
+        """The newest messages first."""
+        wanted = {"state": state, "kind": kind, "order_id": order_id}
+        conditions = [callbacks.c[name] == value for name, value in wanted.items() if value]
+        statement = select(callbacks).where(*conditions).order_by(callbacks.c.id.desc()).limit(most)
+        return [Callback.of(row) for row in self.rows(statement)]
+
+    def found(self, ids: Iterable[int]) -> list[Callback]:
+        """These messages, oldest first, without those that are not there."""
+        statement = select(callbacks).where(callbacks.c.id.in_(list(ids))).order_by(callbacks.c.id)
+        return [Callback.of(row) for row in self.rows(statement)]
+
+    def of_orders(self, order_ids: Iterable[str]) -> list[Callback]:
+        """All messages whose first order is one of these, oldest first."""
+        statement = select(callbacks).where(one_of(callbacks.c.order_id, "ids")).order_by(callbacks.c.id)
+        return [Callback.of(row) for row in self.rows(statement.params(ids=list(order_ids)))]
+
+    def counts(self) -> dict[CallbackState, int]:
+        """How many messages are in each state."""
+        statement = select(callbacks.c.state, func.count().label("count")).group_by(callbacks.c.state)
+        found = {row["state"]: row["count"] for row in self.rows(statement)}
+        return {state: found.get(state, 0) for state in CallbackState}
+
+    def oldest_waiting(self) -> datetime | None:
+        """Since when the message waits that has waited longest."""
+        waiting = callbacks.c.state.in_([CallbackState.WAITING, CallbackState.TAKEN])
+        statement = select(callbacks.c.received_at).where(waiting).order_by(callbacks.c.id).limit(1)
+        return next((row["received_at"] for row in self.rows(statement)), None)
+
+    # what becomes of it
+
+    @repeating
+    def replay(self, ids: Iterable[int]) -> list[int]:
+        """Let settled messages wait anew; answers which. One that can't be read stays set aside."""
+        known = [one.id for one in self.found(ids) if one.order_ids]
+        settled = callbacks.c.state.in_(SETTLED)
+        anew = {"state": CallbackState.WAITING, "attempts": 0, "ticket": "", "outcome": "", "settled_at": None}
+        statement = update(callbacks).where(callbacks.c.id.in_(known), settled)
+        statement = statement.values(anew | {"not_before": self.clock()})
+        with self.transaction() as connection:
+            return sorted(connection.execute(statement.returning(callbacks.c.id)).scalars())
+
+    @repeating
+    def settle(self, outcomes: Mapping[int, str], state: CallbackState = CallbackState.DONE) -> None:
+        """Write what came of messages: done, or set aside for a person."""
+        if not outcomes:
+            return
+        with self.transaction() as connection:
+            for number, outcome in outcomes.items():
+                is_it = (callbacks.c.id == number, callbacks.c.state.not_in(SETTLED))
+                settled = {"state": state, "settled_at": self.clock(), "outcome": outcome}
+                connection.execute(update(callbacks).where(*is_it).values(settled))
+
+    @repeating
+    def forget_old(self) -> int:
+        """Let go of what was settled long ago; answers how many. A repetition after that counts as new."""
+        before = self.clock() - KEPT
+        with self.transaction() as connection:
+            connection.execute(delete(tickets).where(tickets.c.ended_at < before))
+            old = (callbacks.c.state.in_(SETTLED), callbacks.c.last_at < before)
+            return connection.execute(delete(callbacks).where(*old)).rowcount
+
+
+def _once_each(arrivals: Sequence[Arrival]) -> list[dict[str, Any]]:
+    """The rows of a commit, the same message counted: PostgreSQL changes no row twice in one statement."""
+    rows: dict[str, dict[str, Any]] = {}
+    for one in arrivals:
+        if known := rows.get(one.digest):
+            known["times"] += 1
+        else:
+            rows[one.digest] = _row(one)
+    return list(rows.values())
+
+
+def _row(arrival: Arrival) -> dict[str, Any]:
+    is_settled = arrival.state in SETTLED
+    return {
+        "digest": arrival.digest,
+        "received_at": arrival.received_at,
+        "last_at": arrival.received_at,
+        "times": 1,
+        "source": arrival.source,
+        "kind": arrival.kind,
+        "message_type": arrival.message_type,
+        "marketplace": arrival.marketplace,
+        "order_id": arrival.order_ids[0] if arrival.order_ids else "",
+        "order_ids": list(arrival.order_ids),
+        "sent_at": arrival.sent_at,
+        "state": arrival.state,
+        "attempts": 0,
+        "not_before": arrival.received_at,
+        "ticket": "",
+        "settled_at": arrival.received_at if is_settled else None,
+        "outcome": arrival.outcome,
+        "body": arrival.body,
+    }

@@ -1,0 +1,133 @@
+"""Messages in the hands of a run: one run a kind at a time, under a lease, and given back when the run is gone.
+
+A run that ends without a word has its messages taken again, ever fewer together, so that one that brings runs down is
+alone at last, and then set aside.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, func, select, update
+from sqlalchemy.exc import IntegrityError
+
+from connectors.callbacks.records import Callback, CallbackKind, CallbackState, Ticket
+from connectors.callbacks.schema import callbacks, tickets
+from connectors.callbacks.store import CallbackStore
+from connectors.ledger.many import one_of
+from connectors.ledger.repeating import repeating
+
+MOST_ORDERS = 1_000
+LEASE = timedelta(minutes=5)
+BEGINS_WITHIN = timedelta(minutes=15)
+MOST_TRIES = 5
+ASKED_AGAIN_AFTER = timedelta(minutes=1)
+GAVE_UP = f"{MOST_TRIES} runs that looked at it ended without a word; look at their logs, then replay it"
+
+
+class Tickets:
+    """The tickets of one store."""
+
+    def __init__(self, store: CallbackStore) -> None:
+        self._store = store
+
+    @repeating
+    def next(self, kind: CallbackKind) -> Ticket | None:
+        """What a run of this kind is to be asked for now; None while one is at work, or nothing waits.
+
+        The same ticket comes again until `asked` says that Prefect has taken it.
+        """
+        now = self._store.clock()
+        try:
+            with self._store.transaction() as connection:
+                live = self._live(connection, kind)
+                if live and _is_over(live, now):
+                    self._give_back(connection, live["id"], now)
+                elif live:
+                    return None if live["asked_at"] else _ticket(live)
+                return self._take(connection, kind, now)
+        except IntegrityError:
+            return None  # another dispatcher was first
+
+    def _live(self, connection: Connection, kind: CallbackKind) -> Mapping[str, Any] | None:
+        statement = select(tickets).where(tickets.c.kind == kind, tickets.c.ended_at.is_(None))
+        row = connection.execute(statement).mappings().first()
+        return dict(row) if row else None
+
+    def _take(self, connection: Connection, kind: CallbackKind, now: datetime) -> Ticket | None:
+        c = callbacks.c
+        ready: tuple[ColumnElement[bool], ...] = (c.state == CallbackState.WAITING, c.kind == kind, c.not_before <= now)
+        tries = connection.execute(select(c.attempts).where(*ready).order_by(c.id).limit(1)).scalar()
+        if tries is None:
+            return None
+        ready = (*ready, c.attempts == tries)
+        together = max(1, MOST_ORDERS // 10**tries)
+        oldest = select(c.order_id).where(*ready).group_by(c.order_id).order_by(func.min(c.id)).limit(together)
+        order_ids = list(connection.execute(oldest).scalars())
+        ticket = Ticket(id=f"callbacks-{kind}-{uuid.uuid4().hex}", kind=kind, orders=len(order_ids))
+        row = {"id": ticket.id, "kind": kind, "orders": ticket.orders, "made_at": now}
+        connection.execute(self._store.insert(tickets).values(row))
+        taken = update(callbacks).where(*ready, one_of(c.order_id, "ids"))
+        connection.execute(taken.values(state=CallbackState.TAKEN, ticket=ticket.id), {"ids": order_ids})
+        return ticket
+
+    def _give_back(self, connection: Connection, ticket: str, now: datetime) -> None:
+        """End a ticket; what it did not settle waits again, later each time, or is set aside at last."""
+        c = callbacks.c
+        connection.execute(update(tickets).where(tickets.c.id == ticket).values(ended_at=now))
+        left = (c.ticket == ticket, c.state == CallbackState.TAKEN)
+        given_up = {"state": CallbackState.SET_ASIDE, "settled_at": now, "outcome": GAVE_UP}
+        connection.execute(update(callbacks).where(*left, c.attempts >= MOST_TRIES).values(given_up))
+        for tries in range(MOST_TRIES):
+            again = {"state": CallbackState.WAITING, "ticket": "", "not_before": now + timedelta(minutes=2 * tries)}
+            connection.execute(update(callbacks).where(*left, c.attempts == tries).values(again))
+
+    @repeating
+    def asked(self, ticket: str) -> None:
+        """Write that Prefect has taken the ticket's run."""
+        with self._store.transaction() as connection:
+            connection.execute(update(tickets).where(tickets.c.id == ticket).values(asked_at=self._store.clock()))
+
+    @repeating
+    def begin(self, ticket: str) -> list[Callback]:
+        """The messages of a run that begins, or goes on; empty when the ticket is not its any more."""
+        now, c = self._store.clock(), callbacks.c
+        valid = (tickets.c.id == ticket, tickets.c.ended_at.is_(None))
+        mine = (c.ticket == ticket, c.state == CallbackState.TAKEN)
+        begun = {"begun_at": now, "asked_at": func.coalesce(tickets.c.asked_at, now), "lease_until": now + LEASE}
+        with self._store.transaction() as connection:
+            if not connection.execute(update(tickets).where(*valid).values(begun)).rowcount:
+                return []
+            connection.execute(update(callbacks).where(*mine).values(attempts=c.attempts + 1))
+            found = connection.execute(select(callbacks).where(*mine).order_by(c.id)).mappings()
+            return [Callback.of(dict(row)) for row in found]
+
+    @repeating
+    def renew(self, ticket: str) -> None:
+        """Say that the ticket's run is alive."""
+        valid = (tickets.c.id == ticket, tickets.c.ended_at.is_(None))
+        with self._store.transaction() as connection:
+            connection.execute(update(tickets).where(*valid).values(lease_until=self._store.clock() + LEASE))
+
+    @repeating
+    def end(self, ticket: str, *, blameless: bool = False) -> None:
+        """End a run's ticket; what it settled stays, the rest waits again. `blameless`: no message was the cause."""
+        now, c = self._store.clock(), callbacks.c
+        with self._store.transaction() as connection:
+            if blameless:
+                mine = (c.ticket == ticket, c.state == CallbackState.TAKEN, c.attempts > 0)
+                connection.execute(update(callbacks).where(*mine).values(attempts=c.attempts - 1))
+            self._give_back(connection, ticket, now)
+
+
+def _is_over(ticket: Mapping[str, Any], now: datetime) -> bool:
+    """Whether nobody works on it any more: its lease ended, or no run came for it."""
+    ends: datetime = ticket["lease_until"] if ticket["begun_at"] else ticket["made_at"] + BEGINS_WITHIN
+    return ends <= now
+
+
+def _ticket(row: Mapping[str, Any]) -> Ticket:
+    return Ticket(id=row["id"], kind=CallbackKind(row["kind"]), orders=row["orders"])
