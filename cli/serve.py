@@ -15,7 +15,6 @@ from cli.terminal import console, messages
 from connectors.settings import SourcingSettings, XportcnSettings, is_loopback
 from deployments.registration import AlertSettings
 from deployments.serving import Installation, ServeFailed, check_port, installation, watch
-from deployments.steps import inbox_of
 
 
 def run_installation(*, host: str, port: int, postgres_url: str | None, with_sandbox: bool) -> None:
@@ -63,7 +62,7 @@ def _answers(base_url: str) -> bool:
 
 
 def _show(place: Installation, xportcn: XportcnSettings, *, seconds: float, sandbox: bool) -> None:
-    inbox = inbox_of(SourcingSettings())
+    inbox = SourcingSettings().inbox
     inbox.mkdir(parents=True, exist_ok=True)
     table = Table(title=f"Ready after {seconds:.0f} seconds", title_justify="left", show_header=False, box=None)
     table.add_column(style="bold")

@@ -29,7 +29,7 @@ from tasks.progress import Waiting
 SAY_EVERY_S = 60.0
 SAFE = "Ctrl-C is safe, nothing is lost"
 MOST_SHOWN = 50  # of anything that grows with a batch
-STATE_COLOURS = {OrderState.HELD: "yellow", OrderState.UNKNOWN: "magenta", OrderState.REFUSED: "red"}
+STATE_COLOURS: dict[str, str] = {OrderState.HELD: "yellow", OrderState.UNKNOWN: "magenta", OrderState.REFUSED: "red"}
 
 WIDE_ENOUGH_FOR_ORDER_IDS = 96
 PAPER_WIDTH = 140  # for files and pipes, where nobody measures the width
@@ -172,7 +172,7 @@ def show_reasons(lines: Sequence[ReportLine]) -> None:
             console.print(Padding(words, (0, 0, 0, 2)))
 
 
-def state_colour(state: OrderState) -> str:
+def state_colour(state: str) -> str:
     return "green" if state in REACHED_BOOKED else STATE_COLOURS.get(state, "default")
 
 

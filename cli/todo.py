@@ -11,7 +11,7 @@ from cli.failures import NEEDS_A_PERSON
 from cli.status import open_ledger
 from cli.terminal import MOST_SHOWN, and_more, console, print_json, state_colour
 from cli.times import clock_time, zone
-from domain.states import OrderState
+from connectors.settings import SourcingSettings
 from domain.wording import some
 from tasks.todo import ToDo, to_do
 
@@ -19,7 +19,7 @@ from tasks.todo import ToDo, to_do
 def show_to_do(refused_days: int, *, as_json: bool) -> int:
     """List what waits, the oldest first, those that wait for the same together; answers 3 while there is something."""
     with open_ledger() as ledger:
-        found = to_do(ledger, refused_for=timedelta(days=refused_days))
+        found = to_do(ledger, refused_for=timedelta(days=refused_days), inbox=SourcingSettings().inbox)
     if as_json:
         print_json([one.to_json() for one in found])
     elif not found:
@@ -30,11 +30,11 @@ def show_to_do(refused_days: int, *, as_json: bool) -> int:
 
 
 def _show(found: list[ToDo]) -> None:
-    alike: dict[tuple[OrderState, str, tuple[str, ...]], list[ToDo]] = {}
+    alike: dict[tuple[str, str, tuple[str, ...], str], list[ToDo]] = {}
     for one in found:
-        alike.setdefault((one.state, one.reason, tuple(one.commands)), []).append(one)
+        alike.setdefault((one.state, one.reason, tuple(one.commands), one.advice), []).append(one)
     console.print(f"{len(found):,} to do, the oldest first (times in {zone()})", soft_wrap=True)
-    for (state, reason, commands), those in list(alike.items())[:MOST_SHOWN]:
+    for (state, reason, commands, advice), those in list(alike.items())[:MOST_SHOWN]:
         refs = some([one.order_ref for one in those])
         told = Text.assemble(
             (refs, "bold"), " ", (state, state_colour(state)), f" since {clock_time(those[0].since)}: "
@@ -42,5 +42,7 @@ def _show(found: list[ToDo]) -> None:
         console.print(Padding(told + Text(reason), (0, 0, 0, 2)))
         for command in commands:
             console.print(Text(f"      {command}"), soft_wrap=True)
+        if advice:
+            console.print(Text(f"      {advice}"), soft_wrap=True)
     if len(alike) > MOST_SHOWN:
         console.print(and_more(len(alike), "--json"))

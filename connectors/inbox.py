@@ -19,8 +19,9 @@ import io
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,29 @@ class Inbox:
         if there == path or not there.exists() or digest(there) == digest(path):
             return path.name
         return f"{path.stem}-{digest(path)}{path.suffix}"
+
+
+@dataclass(frozen=True, slots=True)
+class FaultyFile:
+    """A request file that was not taken: where it lies, since when (UTC), and what its result says."""
+
+    path: Path
+    since: datetime
+    note: str
+    faults: Sequence[Mapping[str, Any]]
+
+
+def faulty_files(inbox: Path, *, since: datetime) -> list[FaultyFile]:
+    """The files in `failed` that came there since a moment; none where there is no inbox. Creates nothing."""
+    found = []
+    for result in (inbox / Place.FAILED).glob(f"*{RESULT[0]}"):
+        path = result.with_name(result.name.removesuffix(RESULT[0]))
+        with suppress(OSError, ValueError, LookupError, TypeError):  # taken away meanwhile, or somebody else's
+            at = datetime.fromtimestamp(result.stat().st_mtime, UTC)
+            if at >= since and path.exists():
+                told = json.loads(result.read_bytes())
+                found.append(FaultyFile(path, at, str(told["note"]), list(told.get("faults", ()))))
+    return found
 
 
 def digest(path: Path) -> str:

@@ -290,6 +290,11 @@ class SourcingSettings(Settings):
             return ""
 
     @property
+    def inbox(self) -> Path:
+        """The folder that the nightly run looks into."""
+        return self.data_dir.absolute() / "inbox"
+
+    @property
     def rates_file(self) -> Path | None:
         return Path(self.rates) if self.rates else None
 

@@ -23,7 +23,6 @@ from connectors.sqlite_files import NotScrubbed
 from connectors.traces import Needles
 from deployments.forgotten_runs import receivers_in_records, receivers_on_server, strike_on_server, strike_records
 from deployments.local_server import require_reachable, running, server_folder
-from deployments.steps import inbox_of
 from domain.forgetting import Receiver, Traces
 
 AGAIN = "give the same command again"
@@ -42,7 +41,7 @@ class Place:
     def __post_init__(self) -> None:
         """Raises `ServerFailed` where a server is set that can't be reached: its runs would be left out unseen."""
         folder = server_folder(self.settings.data_dir)
-        self.records, self.inbox = folder / "prefect.db", inbox_of(self.settings)
+        self.records, self.inbox = folder / "prefect.db", self.settings.inbox
         self.server = os.environ.get("PREFECT_API_URL", "")
         if self.server:
             require_reachable(self.server)

@@ -13,12 +13,7 @@ def describe_site() -> dict[str, str]:
     settings = SourcingSettings()
     return {
         "folder": str(Path.cwd()),
-        "inbox": str(inbox_of(settings)),
+        "inbox": str(settings.inbox),
         "version": version("sourcing"),
         "timezone": settings.timezone,
     }
-
-
-def inbox_of(settings: SourcingSettings) -> Path:
-    """The folder that the nightly run looks into."""
-    return settings.data_dir.absolute() / "inbox"

@@ -25,9 +25,11 @@ class OpenQuestion:
     held_until: datetime | None = None
 
 
-def open_questions(ledger: Ledger, order: OrderRecord) -> list[OpenQuestion]:
-    """What may be told about an order."""
-    effects = ledger.effects_of([order.order_ref])
+def open_questions(
+    ledger: Ledger, order: OrderRecord, effects: Sequence[EffectRecord] | None = None
+) -> list[OpenQuestion]:
+    """What may be told about an order; `effects` are all of its own, for a caller who has read them."""
+    effects = ledger.effects_of([order.order_ref]) if effects is None else effects
     asked = [_question_of(ledger, order, effect) for effect in effects if effect.status in OPEN]
     if dropped := accepted_payment(order, effects):
         asked.append(_question_of(ledger, order, dropped))

@@ -38,6 +38,11 @@ COLUMNS = (
 
 
 LARGE_SLICE = 5_000
+_PULSE = [
+    select(func.count(), func.max(orders.c.updated_at)).where(one_of(orders.c.state, "refs")),
+    select(func.count(), func.max(effects.c.intent_at)).where(effects.c.status.in_(OPEN)),
+    select(func.count(), func.max(refunds.c.updated_at)),
+]
 _SMALL = (
     select(*(column for column in orders.c if not isinstance(column.type, JSON)))
     .where(one_of(orders.c.order_ref, "refs"))
@@ -81,6 +86,13 @@ def state_of_all(ledger: Transactions, order_refs: Iterable[str]) -> tuple[str, 
             told.update(repr(row).encode())
             batches.add(row["batch_id"])
     return told.hexdigest(), batches
+
+
+def pulse(ledger: Transactions, states: Iterable[OrderState]) -> str:
+    """What changes whenever an order enters one of these states, leaves it or says something new, and when an effect or
+    a refund does. Three counts: cheap enough to be asked every few seconds."""
+    given = {"refs": list(states)}
+    return repr([ledger.rows(statement, given if n == 0 else None) for n, statement in enumerate(_PULSE)])
 
 
 def money_of(ledger: Transactions, order_refs: Iterable[str]) -> dict[str, dict[str, int]]:

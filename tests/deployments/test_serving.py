@@ -29,6 +29,7 @@ NAMES = {
     "follow-after-sale/after-sale",
     "cancel-orders/cancel-orders",
     "costs/costs",
+    "todo/todo",
 }
 
 

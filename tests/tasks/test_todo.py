@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
+from pathlib import Path
 
+from connectors.inbox import Inbox, Place
 from connectors.ledger.codec import to_json
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, Outcome
@@ -66,7 +69,7 @@ def test_pasted_lines_have_no_command_that_runs_them_again(resources: Resources)
     planned(resources, "pasted lines", "A-1")
     stands(resources, "A-1", OrderState.HELD, "over the limit")
     (one,) = to_do(resources.ledger, refused_for=WEEK)
-    assert one.commands == []
+    assert (one.commands, one.advice) == ([], "paste its lines again, mended where the reason says so")
 
 
 def test_an_outcome_without_an_answer_brings_its_question(resources: Resources, clock: MovableClock) -> None:
@@ -79,6 +82,58 @@ def test_an_outcome_without_an_answer_brings_its_question(resources: Resources, 
     assert one.reason.startswith("no answer; ")
     assert one.commands[0] == "sourcing run a.csv"
     assert any(command.startswith("sourcing resolve A-1 --ordered") for command in one.commands)
+
+
+def test_a_file_of_the_inbox_is_tried_again_by_the_next_night(resources: Resources) -> None:
+    """Where it lay while the run worked it lies no more: a command with that path would find nothing."""
+    planned(resources, "/srv/data/inbox/working/a.csv", "A-1")
+    stands(resources, "A-1", OrderState.HELD, "over the limit")
+    (one,) = to_do(resources.ledger, refused_for=WEEK)
+    assert one.commands == []
+    assert one.advice.startswith("its file is in the inbox: mend it in the folder open")
+
+
+def test_an_order_that_a_run_may_be_at_work_on_does_not_wait_yet(resources: Resources, clock: MovableClock) -> None:
+    planned(resources, "a.csv", "A-1")
+    ordered(resources, "A-1")
+    clock.advance(299)
+    assert to_do(resources.ledger, refused_for=WEEK, begun_for=timedelta(minutes=5)) == []
+    clock.advance(1)
+    assert len(to_do(resources.ledger, refused_for=WEEK, begun_for=timedelta(minutes=5))) == 1
+
+
+def test_an_effect_without_an_answer_waits_whatever_state_its_order_is_in(resources: Resources) -> None:
+    planned(resources, "a.csv", "A-1")
+    intent = Intent(order_ref="A-1", action=Action.CANCEL, amount=None, request_hash="h", part="")
+    record = resources.ledger.claim([intent], lease=resources.lease).won["A-1"]
+    resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, reason="no answer")])
+    (one,) = to_do(resources.ledger, refused_for=WEEK)
+    assert (one.state, one.commands) == (
+        OrderState.PLANNED,
+        ["sourcing run a.csv", "sourcing resolve A-1 --cancelled", "sourcing resolve A-1 --not-cancelled"],
+    )
+
+
+def test_a_request_file_with_faults_waits_for_some_days(
+    resources: Resources, clock: MovableClock, tmp_path: Path
+) -> None:
+    """Where its faults are; what they say may quote a receiver."""
+    faults = [{"row": 3, "column": "receiver_phone", "fault": "'12 Main Street' is no phone number"}]
+    inbox = Inbox(tmp_path)
+    (tmp_path / "bad.csv").write_text("order_ref\n")
+    with inbox.taken(tmp_path / "bad.csv") as working:
+        assert working
+        inbox.put(working, Place.FAILED, {"note": "1 fault; nothing was bought", "faults": faults}, faults)
+    result = tmp_path / "failed" / "bad.csv.result.json"
+    os.utime(result, (clock().timestamp(),) * 2)
+    (one,) = to_do(resources.ledger, refused_for=WEEK, inbox=tmp_path)
+    assert (one.order_ref, one.state, one.reason) == (
+        "bad.csv",
+        "faulty file",
+        "1 fault; nothing was bought: row 3 receiver_phone",
+    )
+    clock.advance(8 * 86_400)
+    assert to_do(resources.ledger, refused_for=WEEK, inbox=tmp_path) == []
 
 
 def test_nothing_waits_in_an_empty_ledger(resources: Resources) -> None:

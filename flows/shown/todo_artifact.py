@@ -1,0 +1,197 @@
+"""One artifact with all that waits for a person, kept current: each with its reason, and the form that leads on."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
+from prefect.client.schemas.filters import (
+    ArtifactCollectionFilter,
+    ArtifactCollectionFilterKey,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import ArtifactCollection, FlowRun, StateType
+from prefect.exceptions import ObjectNotFound
+
+from connectors.ledger.facts import pulse
+from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings
+from connectors.ui_pages import WHAT_WAITS, run_form, run_page
+from domain.states import BEGUN, OrderState
+from domain.wording import counted, number_of
+from flows.shown.artifacts import plain
+from tasks.todo import STUCK, ToDo, to_do
+
+MOST_ROWS = 1_000
+REFUSED_FOR = timedelta(days=7)
+BEGUN_FOR = timedelta(minutes=5)
+LEAST_PAUSE_S, MOST_PAUSE_S = 10.0, 60.0
+"""Looked at no more often than the first, and after the second also when nothing changed: time brings things too."""
+APPROVAL = "waits for approval"
+FORMS = {
+    "run": ("manual", "run it again"),
+    "resolve": ("resolve", "answer"),
+    "refunds": ("after-sale", "look at it again"),
+    "refund": ("refund", "ask for the money"),
+    "return": ("return", "name the parcel"),
+    "cancel": ("cancel-orders", "cancel it"),
+}
+"""The deployment whose form does what a command does, and how its link is called."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What this process saw last, so that nothing is read or written anew while nothing has changed."""
+
+    at: float = -MOST_PAUSE_S
+    pulse: str = ""
+    approvals: tuple[str, ...] = ()
+
+
+_seen = _Seen()
+
+
+async def refresh(client: PrefectClient | None, ledger: Ledger) -> bool:
+    """Bring the artifact up to date if what waits has changed; whether it was written.
+
+    Made to be called every few seconds, for good: it is cheap while nothing changes. Raises what Prefect's client and
+    the ledger raise, and begins anew at the next call.
+    """
+    since = time.monotonic() - _seen.at
+    if since < LEAST_PAUSE_S:
+        return False
+    if client is None:
+        async with get_client() as opened:
+            return await _refreshed(opened, ledger, since)
+    return await _refreshed(client, ledger, since)
+
+
+async def _refreshed(client: PrefectClient, ledger: Ledger, since: float) -> bool:
+    asking = await _that_ask(client)
+    felt = await asyncio.to_thread(pulse, ledger, [*STUCK, OrderState.REFUSED])
+    now = _Seen(at=time.monotonic(), pulse=felt, approvals=tuple(str(run.id) for run in asking))
+    if since < MOST_PAUSE_S and (now.pulse, now.approvals) == (_seen.pulse, _seen.approvals):
+        return False
+    text, summary = await _written(client, ledger, asking)
+    is_new = await _put(client, text, summary)
+    _seen.at, _seen.pulse, _seen.approvals = now.at, now.pulse, now.approvals
+    return is_new
+
+
+async def what_waits(client: PrefectClient, ledger: Ledger) -> tuple[str, str]:
+    """The artifact's text (Markdown) as it is now, and a summary of it in one line."""
+    return await _written(client, ledger, await _that_ask(client))
+
+
+async def _written(client: PrefectClient, ledger: Ledger, asking: Sequence[FlowRun]) -> tuple[str, str]:
+    settings = SourcingSettings()
+    found = await asyncio.to_thread(to_do, ledger, refused_for=REFUSED_FOR, begun_for=BEGUN_FOR, inbox=settings.inbox)
+    forms = {one.name: one.id for one in await client.read_deployments()}
+    rows = [*(_approval_row(run, settings.timezone) for run in asking[:MOST_ROWS])]
+    rows += [row_of(one, forms, settings.timezone) for one in found[: MOST_ROWS - len(rows)]]
+    kinds = [*(APPROVAL for _ in asking), *(one.state for one in found)]
+    return as_markdown(rows, kinds, settings.timezone), summary_of(kinds)
+
+
+async def _that_ask(client: PrefectClient) -> list[FlowRun]:
+    """The runs that wait for somebody's yes, the longest first."""
+    paused = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PAUSED]))
+    runs = await client.read_flow_runs(flow_run_filter=FlowRunFilter(state=paused))
+    return sorted((run for run in runs if run.state), key=_paused_at)
+
+
+def _paused_at(run: FlowRun) -> datetime:
+    assert run.state
+    return run.state.timestamp
+
+
+async def _put(client: PrefectClient, text: str, summary: str) -> bool:
+    """Write over the newest one, so that its page shows one and no history of thousands; else make it."""
+    newest = await _newest(client)
+    if newest is not None and (newest.data, newest.description) == (text, summary):
+        return False
+    if newest is not None:
+        try:
+            await client.update_artifact(newest.latest_id, ArtifactUpdate(data=text, description=summary))
+        except ObjectNotFound:  # it was pruned with the run that made it
+            pass
+        else:
+            return True
+    await client.create_artifact(ArtifactCreate(key=WHAT_WAITS, type="markdown", data=text, description=summary))
+    return True
+
+
+async def _newest(client: PrefectClient) -> ArtifactCollection | None:
+    wanted = ArtifactCollectionFilter(key=ArtifactCollectionFilterKey(any_=[WHAT_WAITS]))
+    found = await client.read_latest_artifacts(artifact_filter=wanted, limit=1)
+    return found[0] if found else None
+
+
+def summary_of(kinds: Sequence[str]) -> str:
+    """`12 things wait for you: 7 held, 5 unknown`."""
+    if not kinds:
+        return "Nothing waits for you"
+    verb = "waits" if len(kinds) == 1 else "wait"
+    return f"{number_of(len(kinds), 'thing')} {verb} for you: {counted(kinds)}"
+
+
+def as_markdown(rows: Sequence[str], kinds: Sequence[str], timezone: str) -> str:
+    """The table, and of how many more than its rows something waits."""
+    if not kinds:
+        return "# Nothing waits for you\n\nNo order is held, refused, unknown or bought in part, and no run asks."
+    more = len(kinds) - len(rows)
+    rest = [f"\n**And {more:,} more**, younger than these. All of them: `sourcing todo --json`"] if more else []
+    head = [f"# {summary_of(kinds)}", "", f"The oldest first; times in {timezone}.", ""]
+    return "\n".join([*head, "| since | order | state | reason | what to do |", "|---|---|---|---|---|", *rows, *rest])
+
+
+def row_of(one: ToDo, forms: Mapping[str, UUID], timezone: str) -> str:
+    """One thing that waits, with links to the forms of those deployments that are there."""
+    links = [f"[{name}]({run_form(forms[form], filled)})" for form, name, filled in _remedies(one) if form in forms]
+    todo = [*(links if run_form("any") else []), *([plain(one.advice)] if one.advice else [])]
+    todo += [f"`{_in_cell(command)}`" for command in one.commands]
+    return _cells(one.since, plain(one.order_ref), one.state, plain(one.reason), " · ".join(todo), timezone=timezone)
+
+
+def _remedies(one: ToDo) -> Iterable[tuple[str, str, dict[str, Any]]]:
+    """Deployment, name of the link, what its form is filled with: never with what only a person can tell."""
+    said = [command.split()[1] for command in one.commands]
+    said += [word for word in FORMS if f"sourcing {word} " in one.reason]
+    for word in dict.fromkeys(said):
+        if word in FORMS:
+            yield *FORMS[word], _filled(word, one)
+    if one.batch_id and one.state in (OrderState.UNKNOWN, *BEGUN):
+        yield "finish-batch", "look at its batch again", {"batch": one.batch_id}
+    elif one.batch_id and "run" not in said and one.state in (OrderState.HELD, OrderState.REFUSED):
+        yield "manual", "run it again", {}
+
+
+def _filled(word: str, one: ToDo) -> dict[str, Any]:
+    if word == "cancel":
+        return {"order_refs": [one.order_ref]}
+    return {"order_ref": one.order_ref} if word in ("refund", "return") else {}
+
+
+def _approval_row(run: FlowRun, timezone: str) -> str:
+    todo = f"[open the run]({run_page(run.id)}), then *Resume*: its plan and the answer" if run_page(run.id) else ""
+    return _cells(_paused_at(run), plain(run.name), APPROVAL, "nothing is bought before", todo, timezone=timezone)
+
+
+def _cells(since: datetime, *cells: str, timezone: str) -> str:
+    at = since.astimezone(ZoneInfo(timezone))
+    return f"| {' | '.join([f'{at:%Y-%m-%d %H:%M}', *(cell.replace(chr(10), ' ') for cell in cells)])} |"
+
+
+def _in_cell(command: str) -> str:
+    """A command as code: a cell ends at a bar, and code at a backtick."""
+    return command.replace("|", "\\|").replace("`", "'")

@@ -1,0 +1,32 @@
+"""The flow that shows all that waits for a person."""
+
+from __future__ import annotations
+
+from prefect import flow
+from prefect.artifacts import acreate_markdown_artifact
+from prefect.client.orchestration import get_client
+
+from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings
+from connectors.ui_pages import WHAT_WAITS
+from flows.shown.expected_failures import ends_plainly, run_logger
+from flows.shown.progress import rename_run
+from flows.shown.todo_artifact import what_waits
+from tasks.resources import utc_now
+
+
+@flow(name="todo", flow_run_name="what waits", persist_result=False)
+@ends_plainly(LedgerUnusable)
+async def todo() -> str:
+    """Show all that waits for you over all batches, the oldest first, each with its reason and what to do.
+
+    Reads the ledger alone: it asks the service nothing and changes nothing.
+    """
+    with Ledger(SourcingSettings().ledger_url, clock=utc_now, owner="todo") as ledger:
+        async with get_client() as client:
+            text, summary = await what_waits(client, ledger)
+    await acreate_markdown_artifact(markdown=text, key=WHAT_WAITS, description=summary)
+    await rename_run(summary)
+    run_logger().info("%s", summary)
+    return summary
