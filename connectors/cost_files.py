@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from connectors.snapshots.durable import whole
+from connectors.durable import whole
 from connectors.snapshots.rows import records
 from connectors.snapshots.schemas import LANDED_COSTS
 from domain.cell_characters import FORMULA, no_formula

@@ -18,7 +18,7 @@ from typing import Any, Self
 import pyarrow as pa
 from pyarrow import parquet
 
-from connectors.snapshots.durable import move, sync
+from connectors.durable import move, sync
 from domain.catalogue import ListedPage, Source, Way
 from domain.marketplace import Marketplace
 

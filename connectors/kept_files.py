@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from connectors.durable import move, sync
 from connectors.inbox import RESULT, Place
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.forgetting import strike_ledger_file
 from connectors.request_files.without_order import order_in, without_order
-from connectors.snapshots.durable import move, sync
 from connectors.sqlite_files import NotScrubbed, is_sqlite, scrub
 from connectors.traces import Needles
 from domain.forgetting import FORGOTTEN, Receiver, Traces

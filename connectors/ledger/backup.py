@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.exc import DatabaseError
 
+from connectors.durable import sync
 from connectors.ledger.copying import copy_rows
 from connectors.ledger.engine import (
     LedgerUnusable,
@@ -25,7 +26,6 @@ from connectors.ledger.engine import (
 )
 from connectors.ledger.marks import Mark
 from connectors.ledger.schema import SCHEMA_VERSION, marks, moves, orders
-from connectors.snapshots.durable import sync
 
 OF_THE_SOURCE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 """Errors of SQLite that name what is read while one file is copied into another."""

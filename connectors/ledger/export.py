@@ -13,10 +13,10 @@ import pyarrow as pa
 from pyarrow import parquet
 from sqlalchemy import JSON, BigInteger, Column, Connection, Integer, RowMapping, Table, select
 
+from connectors.durable import sync
 from connectors.ledger.backup import require_version
 from connectors.ledger.engine import LedgerUnusable, reading
 from connectors.ledger.schema import SCHEMA_VERSION, UtcDateTime, metadata
-from connectors.snapshots.durable import sync
 
 ROWS_AT_ONCE = 2_000
 

@@ -20,11 +20,11 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, String, bindparam, column, event, literal_column, select, table
 from sqlalchemy.exc import DBAPIError
 
+from connectors.durable import sync
 from connectors.ledger.engine import LedgerUnusable, shown
 from connectors.ledger.marks import Mark, refused_for
 from connectors.ledger.memory import Memory
 from connectors.ledger.schema import SCHEMA_VERSION, effects, marks
-from connectors.snapshots.durable import sync
 
 BESIDE = ("-wal", "-shm")
 HEADER = 100

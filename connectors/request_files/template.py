@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from connectors.snapshots.durable import move, sync
+from connectors.durable import move, sync
 from domain.request_cells import COLUMNS
 
 WRITERS = (".xlsx", ".csv")

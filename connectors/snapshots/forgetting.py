@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
 
-from connectors.snapshots.durable import exclusive
+from connectors.durable import exclusive
 from connectors.snapshots.growing import Growing
 from connectors.snapshots.manifests import (
     REMEDY,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from connectors.snapshots.durable import exclusive, sync
+from connectors.durable import exclusive, sync
 from connectors.snapshots.growing import Growing
 from connectors.snapshots.manifests import (
     MANIFESTS,

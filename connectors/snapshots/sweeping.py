@@ -8,7 +8,7 @@ from hashlib import file_digest
 from pathlib import Path
 from shutil import rmtree
 
-from connectors.snapshots.durable import move
+from connectors.durable import move
 from connectors.snapshots.manifests import WORK, Manifest, SnapshotFile, aside_path
 from connectors.snapshots.schemas import TABLES
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from connectors.crash_points import BEFORE_MANIFEST, reach
-from connectors.snapshots.durable import exclusive, keep_aside, move, require_writable, sync
+from connectors.durable import exclusive, keep_aside, move, require_writable, sync
 from connectors.snapshots.growing import Growing
 from connectors.snapshots.manifests import (
     WORK,

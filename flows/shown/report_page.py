@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from connectors.snapshots.durable import whole
+from connectors.durable import whole
 from flows.shown.report_charts import charts
 from flows.shown.report_sections import NUMBERS, Row, Section, heading, moment, rest, sections, totals
 from flows.shown.report_words import ALL

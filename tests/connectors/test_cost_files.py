@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from openpyxl import load_workbook
 
+from connectors import durable
 from connectors.cost_files import write_csv, write_xlsx
-from connectors.snapshots import durable
 from domain.cell_characters import FORMULA
 from domain.landed import Books
 from domain.rates import Rate, Rates
@@ -137,7 +137,7 @@ def test_a_kill_before_the_rename_leaves_the_old_file(tmp_path: Path) -> None:
 import os, signal, pandas
 from pathlib import Path
 from connectors import cost_files
-from connectors.snapshots import durable
+from connectors import durable
 durable.move = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 cost_files.write_csv(Path({str(path)!r}), pandas.read_parquet({str(tmp_path / "costs")!r}))
 """
