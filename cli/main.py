@@ -26,7 +26,7 @@ app = typer.Typer(
 @app.command()
 @explained
 def run(  # noqa: PLR0913 - the options of the main job
-    file: Annotated[Path, typer.Argument(help="Request file: CSV, XLSX, JSON or Parquet.")],
+    file: Annotated[str, typer.Argument(help="Request file: CSV, XLSX, JSON or Parquet; a path or an https address.")],
     *,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Plan only: prices, stock, freight. Buys nothing.")

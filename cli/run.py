@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from cli.plan import NUMBERS, show_plan, totals
 from cli.running import nothing, run_flow
 from cli.terminal import MOST_SHOWN, and_more, console, messages, print_json, show_orders, show_snapshot
 from cli.word_matches import show_matches
+from connectors.fetched_files import fetch_kept, is_address
 from connectors.ledger.engine import LedgerUnusable
 from connectors.request_files import read_request_file
 from connectors.settings import SourcingSettings
@@ -38,9 +40,12 @@ PLAN = ("order", "marketplace", "goods and postage", "freight", "service", "days
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """What `sourcing run` is asked; an empty budget is none, a zero means as the settings say."""
+    """What `sourcing run` is asked; an empty budget is none, a zero means as the settings say.
 
-    file: Path
+    `file` is a path or an https address.
+    """
+
+    file: str
     dry_run: bool
     yes: bool
     budget_cny: str
@@ -59,8 +64,14 @@ def run_batch(options: RunOptions, *, as_json: bool) -> int:
     require_encoding(options.encoding)
     require_time(options.done_by)
 
+    file = Path(options.file)
+
     def read_file() -> None:
-        warnings = require_no_faults(options.file, encoding=options.encoding, as_json=as_json)
+        nonlocal file
+        if is_address(options.file):
+            file = asyncio.run(fetch_kept(options.file, SourcingSettings()))
+            say(f"fetched and kept as {file}")
+        warnings = require_no_faults(file, encoding=options.encoding, as_json=as_json)
         if options.yes:
             say_warnings(warnings)  # nobody is shown a plan before money is spent
 
@@ -69,7 +80,7 @@ def run_batch(options: RunOptions, *, as_json: bool) -> int:
         from flows.source_orders import source_orders
 
         return await source_orders(
-            Requests(file=str(options.file), encoding=options.encoding),
+            Requests(file=str(file), encoding=options.encoding),
             options.dry_run,
             options.yes,
             options.batch or "",

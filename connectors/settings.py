@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cached_property
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
@@ -211,6 +211,13 @@ class SourcingSettings(Settings):
     timezone: str = "UTC"
     currency: str = Field("", description="Currency of the merchant's books, such as EUR; costs are told in it")
     rates: str = Field("", description="CSV file of exchange rates: from,to,rate,date,source; empty is none")
+    private_sources: str = Field(
+        "",
+        description=(
+            "Private networks that request files may be fetched from, also by http, such as 10.1.0.0/16, 192.168.1.20; "
+            "empty: only from public https addresses"
+        ),
+    )
     ping_url: SecretStr = Field(
         SecretStr(""), description="Asked at the end of each night, for a watcher elsewhere; empty is none"
     )
@@ -230,6 +237,12 @@ class SourcingSettings(Settings):
             _amount(text)
         except ValueError as error:
             raise ValueError(f"{error}; leave it empty for no limit") from error
+        return text
+
+    @field_validator("private_sources")
+    @classmethod
+    def are_networks(cls, text: str) -> str:
+        _networks(text)
         return text
 
     @field_validator("inbox_encoding")
@@ -260,6 +273,10 @@ class SourcingSettings(Settings):
     @property
     def approval_limit(self) -> Money | None:
         return _amount(self.approval_limit_cny)
+
+    @property
+    def private_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        return _networks(self.private_sources)
 
     @property
     def patience_s(self) -> int:
@@ -329,6 +346,11 @@ def _from_block(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _amount(text: str) -> Money | None:
     return yuan(text) if text else None
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Raises `ValueError`, which names what is no network."""
+    return tuple(ip_network(name.strip()) for name in text.split(",") if name.strip())
 
 
 def is_loopback(url: str) -> bool:

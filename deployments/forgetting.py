@@ -12,7 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from connectors.crash_points import DURING_FORGET, reach
-from connectors.kept_files import Left, old_ledgers, receivers_in_inbox, strike_inbox, strike_old_ledgers, sweep
+from connectors.kept_files import (
+    Left,
+    old_ledgers,
+    receivers_in_files,
+    strike_fetched,
+    strike_inbox,
+    strike_old_ledgers,
+    sweep,
+)
 from connectors.ledger.engine import sqlite_file
 from connectors.ledger.send_log import living
 from connectors.ledger.store import Ledger
@@ -77,7 +85,7 @@ def known_of(place: Place, order_ref: str) -> Known:
         [
             *place.ledger.forgotten.receivers_of(order_ref),
             *named.receivers,
-            *receivers_in_inbox(place.inbox, order_ref),
+            *receivers_in_files(place.inbox, place.settings.data_dir, order_ref),
             *receivers_in_records(place.records, order_ref),
             *(receivers_on_server(place.server, order_ref) if place.server else ()),
         ]
@@ -99,6 +107,7 @@ def forget(place: Place, order_ref: str, known: Known, *, by: str) -> Left:
     told.struck += [f"snapshot {one}" for one in strike_snapshots(place.snapshots, order_ref, known.traces)]
     reach(DURING_FORGET, "snapshots")
     strike_inbox(place.inbox, order_ref, needles, told)
+    strike_fetched(place.settings.data_dir, order_ref, told)
     file = sqlite_file(ledger.url)
     asked = ledger.forgotten.of_order(order_ref) or {}
     ledger.forgotten.release()

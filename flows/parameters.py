@@ -13,7 +13,8 @@ from domain.money import Money
 from domain.report import BATCH_ID
 
 # Who gives something else is shown these patterns, so they are plain.
-FILE = r"^$|\.(csv|xlsx|json|parquet|CSV|XLSX|JSON|PARQUET)$"
+FILE = r"^$|\.(csv|xlsx|json|parquet|CSV|XLSX|JSON|PARQUET)$|^[Hh][Tt][Tt][Pp][Ss]?://|^secret:."
+SECRET = "secret:"
 ABOVE_ZERO = r"^$|^[1-9][0-9]*(\.[0-9]{1,2})?$|^0\.(0[1-9]|[1-9][0-9]?)$"
 
 
@@ -87,11 +88,12 @@ class Requests(Section):
         Field(
             title="Request file",
             description=(
-                "Path of a CSV, XLSX, JSON or Parquet file on the machine that runs the worker. "
-                "Example: /srv/sourcing/orders.csv"
+                "Path of a CSV, XLSX, JSON or Parquet file on the machine that runs the worker, or the https address "
+                "of one, such as a published sheet. The address stays in Prefect's database with this run; where it "
+                "is a secret, put it into a block Secret and give the block's name as secret:NAME"
             ),
             pattern=FILE,
-            examples=["/srv/sourcing/orders.csv"],
+            examples=["/srv/sourcing/orders.csv", "https://sheets.example/export?format=csv", "secret:orders-sheet"],
         ),
     ] = ""
     lines: Annotated[
@@ -124,7 +126,7 @@ class Requests(Section):
         if self.file and self.lines.strip():
             raise BadInput("give a request file or pasted lines, not both")
         if not self.file and not self.lines.strip():
-            raise BadInput("nothing to buy: give the path of a request file, or paste its lines")
+            raise BadInput("nothing to buy: give the path or https address of a request file, or paste its lines")
 
 
 DoneBy = Annotated[

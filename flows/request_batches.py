@@ -7,17 +7,24 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from prefect.blocks.system import Secret
+from prefect.runtime import flow_run
+
+from connectors.fetched_files import FOLDER, fetch_kept, is_address, is_fetched
 from connectors.request_files import read_request_file, read_request_text
+from connectors.settings import SourcingSettings
 from domain.bad_requests import BadRequests
 from domain.orders import OrderRequest
 from domain.report import check_batch_id
 from domain.request_remarks import Remark, told_together
-from flows.parameters import Requests
+from flows.parameters import SECRET, BadInput, Requests
 from flows.shown.artifacts import show_faults
 from flows.shown.expected_failures import run_logger
 
 PASTED = "pasted-lines"
+FETCHED = "a fetched file"
 MOST_LOGGED = 50
 
 
@@ -33,6 +40,7 @@ class Asked:
 
 async def read_shown(requests: Requests, batch: str, *, require_limit: bool) -> Asked:
     """Read them for a run, which shows every fault, and logs what was cleaned or passed over."""
+    requests = await _kept(requests)
     try:
         asked = read_requests(requests, batch, require_limit=require_limit)
     except BadRequests as error:
@@ -41,6 +49,29 @@ async def read_shown(requests: Requests, batch: str, *, require_limit: bool) -> 
     for line in told_together(asked.warnings)[:MOST_LOGGED]:
         run_logger().warning("Request file: %s", line)
     return asked
+
+
+async def _kept(requests: Requests) -> Requests:
+    """With a file of this machine in place of an address. Raises `UnreadableFile`, or `BadInput`."""
+    address = await _secret(requests.file) if requests.file.startswith(SECRET) else requests.file
+    if not is_address(address) or requests.lines.strip():
+        return requests
+    file = await fetch_kept(address, SourcingSettings(), run_id=flow_run.id or "")
+    run_logger().info("Fetched and kept as %s", file)
+    return requests.model_copy(update={"file": str(file)})
+
+
+async def _secret(file: str) -> str:
+    """The address in a block of Prefect, where neither the run nor its page shows it."""
+    name = file.removeprefix(SECRET)
+    try:
+        block: Any = await Secret.aload(name)
+        address = str(block.get())
+    except ValueError as error:
+        raise BadInput(f"Prefect has no block Secret named {name!r}: make it under Blocks, with the address") from error
+    if not is_address(address):
+        raise BadInput(f"the block Secret {name!r} holds no https address")
+    return address
 
 
 def read_requests(requests: Requests, batch: str = "", *, require_limit: bool = False) -> Asked:
@@ -62,8 +93,11 @@ def read_requests(requests: Requests, batch: str = "", *, require_limit: bool = 
 
 
 def default_batch_id(file: Path) -> str:
-    """The file's name and the start of its hash: the same file is the same batch."""
-    return batch_id_of(file.stem, file.read_bytes())
+    """The file's name and the start of its hash: the same file is the same batch.
+
+    A fetched one has no name but its hash, which stays when a receiver is struck there.
+    """
+    return batch_id_with(FOLDER, file.stem[:8]) if is_fetched(file) else batch_id_of(file.stem, file.read_bytes())
 
 
 def batch_id_of(name: str, content: bytes) -> str:

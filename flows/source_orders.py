@@ -9,6 +9,7 @@ from typing import Any
 from prefect import flow
 from prefect.runtime import flow_run
 
+from connectors.fetched_files import is_address
 from connectors.settings import SourcingSettings
 from domain.deadline import moment_of
 from domain.money import Money
@@ -26,7 +27,7 @@ from flows.parameters import (
     Yes,
 )
 from flows.plan_sources import FromRequests
-from flows.request_batches import PASTED, read_shown
+from flows.request_batches import FETCHED, PASTED, read_shown
 from flows.second_look import look_again
 from flows.shown.artifacts import show_outcome, with_parcels
 from flows.shown.expected_failures import ends_plainly
@@ -38,7 +39,8 @@ def run_name() -> str:
     """What the Prefect UI lists while nothing is known of the batch but its name or file."""
     requests: Any = flow_run.parameters.get("requests") or {}
     file = requests.get("file") if isinstance(requests, Mapping) else requests.file
-    named = flow_run.parameters.get("batch") or (Path(str(file)).name if file else PASTED)
+    source = FETCHED if is_address(str(file)) else Path(str(file)).name if file else PASTED
+    named = flow_run.parameters.get("batch") or source
     return f"source {named}{' (dry run)' if flow_run.parameters.get('dry_run', True) else ''}"
 
 

@@ -103,7 +103,7 @@ def _session(transport: AiohttpTransport) -> aiohttp.ClientSession:
 
 
 @cache
-def _trusted() -> ssl.SSLContext:
+def trusted() -> ssl.SSLContext:
     """The certificates that are trusted, read once a process: that takes ten milliseconds."""
     return httpx.create_ssl_context()
 
@@ -113,8 +113,8 @@ def _aiohttp_transport(settings: XportcnSettings) -> AiohttpTransport:
 
     def session() -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
-            ssl=_trusted(), limit=settings.max_connections + 1, keepalive_timeout=KEEP_ALIVE_S
+            ssl=trusted(), limit=settings.max_connections + 1, keepalive_timeout=KEEP_ALIVE_S
         )
         return aiohttp.ClientSession(connector=connector)
 
-    return AiohttpTransport(verify=_trusted(), client=session)
+    return AiohttpTransport(verify=trusted(), client=session)

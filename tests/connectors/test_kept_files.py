@@ -8,13 +8,22 @@ from pathlib import Path
 import pytest
 
 from connectors.inbox import Inbox
-from connectors.kept_files import Left, old_ledgers, strike_inbox, strike_old_ledgers, sweep
+from connectors.kept_files import (
+    Left,
+    old_ledgers,
+    receivers_in_files,
+    strike_fetched,
+    strike_inbox,
+    strike_old_ledgers,
+    sweep,
+)
 from connectors.ledger.backup import backup
 from connectors.ledger.send_log import SendLog, never_sent
 from connectors.ledger.store import Ledger
 from connectors.traces import Needles
 from domain.effects import Action, Claim
 from domain.forgetting import Traces
+from flows.request_batches import default_batch_id
 from tests.clock import MovableClock
 
 TEXT = "order_ref,receiver_name\nA-1,Quentin Z\nA-2,Ann\n"
@@ -38,6 +47,16 @@ def test_a_file_that_runs_still_work_on_is_left_and_named(tmp_path: Path) -> Non
     assert not (root / "done" / ".c.csv.struck").exists()
     sweep(tmp_path, NEEDLES, again := Left(), besides=[root / "new.csv", root / "working", root / "open"])
     assert again == Left()
+
+
+def test_a_fetched_file_is_struck_and_keeps_its_batch(tmp_path: Path) -> None:
+    file = tmp_path / "fetched" / f"{'ab' * 32}.csv"
+    file.parent.mkdir()
+    file.write_text(TEXT)
+    assert [one["name"] for one in receivers_in_files(tmp_path / "inbox", tmp_path, "A-1")] == ["Quentin Z"]
+    strike_fetched(tmp_path, "A-1", told := Left())
+    assert (file.read_text(), told.struck) == ("order_ref,receiver_name\nA-2,Ann\n", [str(file)])
+    assert default_batch_id(file) == "fetched-abababab"
 
 
 def test_every_file_is_looked_through_in_every_writing(tmp_path: Path) -> None:

@@ -76,8 +76,8 @@ def test_the_server_refuses_what_the_form_does_not_allow(parameters: dict[str, A
 @pytest.mark.parametrize(
     ("requests", "message"),
     [
-        (Requests(), "nothing to buy: give the path of a request file, or paste its lines"),
-        (Requests(lines=" \n"), "nothing to buy: give the path of a request file, or paste its lines"),
+        (Requests(), "nothing to buy: give the path or https address of a request file, or paste its lines"),
+        (Requests(lines=" \n"), "nothing to buy: give the path or https address of a request file, or paste its lines"),
         (Requests(file="a.csv", lines="b"), "give a request file or pasted lines, not both"),
     ],
 )

@@ -1,0 +1,161 @@
+"""A request file from an https address, such as a published sheet. The address may hold a token: no message quotes it.
+
+A sheet is given away through redirects to other hosts, under some name or none, as any content type. So what kind of
+file it is, its bytes say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from connectors.request_files.opening import MOST_BYTES, Unusable, too_large
+from connectors.request_files.reachable import Network, is_reachable
+from connectors.xportcn.http import trusted
+
+LONGEST_S = 60.0
+MOST_REDIRECTS = 10
+PART = 1 << 16
+STARTS = {b"PK\x03\x04": ".xlsx", b"PAR1": ".parquet", b"[": ".json", b"{": ".json"}
+OTHERS = {
+    b"<": "answered a web page, such as a login, instead of a file: give the link that downloads the file itself, and "
+    "let everybody who has it read the sheet (Google: File, Share, Publish to web, CSV)",
+    b"%PDF": "answered a PDF: export the table as CSV or XLSX",
+    b"\xd0\xcf\x11\xe0": "answered an old Excel file (.xls): save it as XLSX",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A whole file; `suffix` says how it is read."""
+
+    content: bytes
+    suffix: str
+
+
+async def fetch(address: str, allowed: Sequence[Network]) -> Fetched:
+    """The file at an address. Raises `Unusable`, which does not quote the address.
+
+    `allowed` are the private networks that may be asked, also by http. No proxy is used.
+    """
+    try:
+        async with asyncio.timeout(LONGEST_S):
+            return await _followed(_url(address), allowed)
+    except TimeoutError:
+        problem = f"did not give the whole file within {LONGEST_S:.0f} seconds: try again, or download it yourself"
+    except aiohttp.ClientConnectorCertificateError:
+        problem = "has a certificate that is not trusted here"
+    except aiohttp.ClientConnectorDNSError:
+        problem = "names a host that is not known: check the address"
+    except (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, ConnectionResetError):
+        problem = "broke off in the middle: try again"
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        problem = f"can't be asked ({_kind(error)}): check the address, or try again"
+    raise Unusable(problem)
+
+
+def _kind(error: BaseException) -> str:
+    """What went wrong without its own words, which name the address."""
+    of_system = getattr(error, "os_error", error)
+    return getattr(of_system, "strerror", None) or type(error).__name__
+
+
+def _url(text: str) -> URL:
+    if not re.fullmatch(r"https?://[^\s\x00-\x1f\x7f]+", text, re.IGNORECASE):
+        raise Unusable("is no https address")
+    return URL(text, encoded=text.isascii())
+
+
+async def _followed(url: URL, allowed: Sequence[Network]) -> Fetched:
+    """Ask, and ask on where a redirect leads; cookies go along to the hosts that gave them, as sheets want it."""
+    cookies = aiohttp.CookieJar()
+    for _ in range(MOST_REDIRECTS + 1):
+        door = Door(allowed, is_tls=url.scheme == "https")
+        connector = aiohttp.TCPConnector(ssl=trusted(), socket_factory=door.socket)
+        async with aiohttp.ClientSession(connector=connector, cookie_jar=cookies, trust_env=False) as session:
+            try:
+                async with session.get(url, allow_redirects=False, headers={"user-agent": "sourcing"}) as answer:
+                    if location := _leads_to(answer):
+                        url = url.join(_url(str(url.join(URL(location, encoded=location.isascii())))))
+                        continue
+                    return await _file(answer)
+            except aiohttp.ClientError:
+                door.tell()
+                raise
+    raise Unusable(f"was redirected more than {MOST_REDIRECTS} times")
+
+
+class Door:
+    """Makes the socket of each connection, unless its address must not be connected to."""
+
+    def __init__(self, allowed: Sequence[Network], *, is_tls: bool) -> None:
+        self._allowed = allowed
+        self._is_tls = is_tls
+        self._refused: list[str] = []
+
+    def socket(self, to: tuple[Any, ...]) -> socket.socket:
+        """For aiohttp, which then connects it to this very address. Raises `PermissionError`."""
+        family, kind, protocol, _, address = to
+        if not is_reachable(address[0], self._allowed, is_tls=self._is_tls):
+            self._refused.append(address[0])
+            raise PermissionError
+        return socket.socket(family=family, type=kind, proto=protocol)
+
+    def tell(self) -> None:
+        """Raise `Unusable` where an address was refused."""
+        if not self._refused:
+            return
+        if not self._is_tls and is_reachable(self._refused[0], (), is_tls=True):
+            raise Unusable("must begin with https, or be of a network in SOURCING_PRIVATE_SOURCES")
+        raise Unusable(
+            f"leads to {self._refused[0]}, which is not public; if files are to be fetched from there, name it or its "
+            "network in SOURCING_PRIVATE_SOURCES"
+        )
+
+
+def _leads_to(answer: aiohttp.ClientResponse) -> str:
+    """Where a redirect leads; nothing for another answer. Raises `Unusable` for one that gives no file."""
+    if answer.status in (301, 302, 303, 307, 308) and (location := answer.headers.get("location")):
+        return location
+    if answer.status in (401, 403):
+        raise Unusable(f"answered {answer.status}: it wants a login; let everybody with the link read")
+    if answer.status in (404, 410):
+        raise Unusable(f"answered {answer.status}: nothing is there any more; check the address")
+    if answer.status != HTTPStatus.OK:
+        raise Unusable(f"answered {answer.status}: try again later, or check the address")
+    return ""
+
+
+async def _file(answer: aiohttp.ClientResponse) -> Fetched:
+    if answer.content_length is None and "chunked" not in answer.headers.get("transfer-encoding", "").lower():
+        raise Unusable("does not say how long the file is, so nobody can tell whether it came whole: download it")
+    if (answer.content_length or 0) > MOST_BYTES:
+        raise Unusable(too_large(answer.content_length or 0))
+    parts, size = [], 0
+    async for part in answer.content.iter_chunked(PART):  # unpacked, a bounded part at a time
+        parts.append(part)
+        size += len(part)
+        if size > MOST_BYTES:
+            raise Unusable(f"has more than {MOST_BYTES // 2**20} MiB: split the file")
+    content = b"".join(parts)
+    return Fetched(content, suffix_of(content))
+
+
+def suffix_of(content: bytes) -> str:
+    """How a file is read, as its first bytes say; text that is no JSON is CSV. Raises `Unusable` for other files."""
+    start = content[:PART].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if problem := _by_start(start, OTHERS):
+        raise Unusable(problem)
+    return _by_start(start, STARTS) or ".csv"
+
+
+def _by_start(start: bytes, known: Mapping[bytes, str]) -> str:
+    return next((what for begins, what in known.items() if start.startswith(begins)), "")

@@ -1,0 +1,196 @@
+"""A file from an address: whole or not at all, from where it may come, and the address is told to nobody."""
+
+from __future__ import annotations
+
+import socket
+import traceback
+from collections.abc import Callable, Iterator
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.fetched_files import fetch_kept
+from connectors.request_files import UnreadableFile, fetching
+from connectors.request_files.fetching import fetch, suffix_of
+from connectors.request_files.opening import Unusable
+from connectors.request_files.reachable import is_reachable
+from connectors.settings import BadSetting, SourcingSettings
+from tests.connectors.request_files.sheets import CSV, TOKEN, serving_sheets
+
+HERE = (ip_network("127.0.0.0/8"),)
+
+
+@pytest.fixture
+def sheets() -> Iterator[Callable[[str], str]]:
+    with serving_sheets() as address:
+        yield address
+
+
+def kept_in(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("path", ["sheet", "published", "chunked", "packed"])
+async def test_a_sheet_is_fetched_however_it_is_given_away(sheets: Callable[[str], str], path: str) -> None:
+    fetched = await fetch(sheets(path), HERE)
+    assert (fetched.content, fetched.suffix) == (CSV, ".csv")
+
+
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        ("login", "answered a web page, such as a login, instead of a file: "),
+        ("private", "answered 403: it wants a login"),
+        ("nowhere", "answered 404: nothing is there any more"),
+        ("cut", "broke off in the middle: try again"),
+        ("unmeasured", "does not say how long the file is"),
+        ("huge", "has 1,048,576 MiB; up to 32 MiB are possible"),
+        ("bomb", "has more than 2 MiB"),
+        ("endless", "has more than 2 MiB"),
+        ("round", "was redirected more than 10 times"),
+        ("metadata", "leads to 169.254.169.254, which is not public"),
+        ("file", "is no https address"),
+    ],
+)
+async def test_what_is_no_whole_file_is_refused_in_words(
+    sheets: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, problem: str
+) -> None:
+    """Nothing is kept of it, and no part of the address is in the error nor behind it."""
+    monkeypatch.setattr(fetching, "MOST_BYTES", 2 << 20)
+    settings = SourcingSettings(data_dir=tmp_path, private_sources="127.0.0.0/8")
+    with pytest.raises(UnreadableFile) as failure:
+        await fetch_kept(sheets(path), settings, run_id="run-1")
+    assert str(failure.value).startswith(f"the address of the file: {problem}")
+    assert TOKEN not in "".join(traceback.format_exception(failure.value))
+    assert kept_in(tmp_path) == {}
+
+
+async def test_who_sends_in_drips_is_not_waited_for(
+    sheets: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "LONGEST_S", 0.2)
+    with pytest.raises(Unusable, match="did not give the whole file within 0 seconds"):
+        await fetch(sheets("drips"), HERE)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_this_machine_and_network_are_left_alone_however_they_are_written(host: str, scheme: str) -> None:
+    with pytest.raises(Unusable, match="is not public; if files are to be fetched from there, name it"):
+        await fetch(f"{scheme}://{host}:9/{TOKEN}", ())
+
+
+@pytest.mark.parametrize("host", ["2130706433", "127.1"])
+async def test_numbers_are_no_host(host: str) -> None:
+    with pytest.raises(Unusable, match="can't be asked"):
+        await fetch(f"http://{host}:9/", ())
+
+
+async def test_the_address_that_is_connected_to_is_the_one_that_is_looked_at(
+    sheets: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that is public when it is asked first, and this machine when it is asked again, leads nowhere."""
+    answers = iter(["93.184.215.14", "127.0.0.1"])
+    real = socket.getaddrinfo
+
+    def rebound(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+        return real(next(answers) if host == "rebound.example" else host, port, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", rebound)
+    monkeypatch.setattr(socket.socket, "connect", _nowhere)
+    asked: list[str] = []
+
+    def unreachable(text: str, *_: object, **__: object) -> bool:
+        asked.append(text)
+        return False
+
+    monkeypatch.setattr(fetching, "is_reachable", unreachable)
+    for _ in range(2):
+        with pytest.raises(Unusable):
+            await fetch("https://rebound.example/", ())
+    assert asked == ["93.184.215.14", "127.0.0.1"]
+
+
+def _nowhere(*_: object) -> None:
+    raise AssertionError("nothing is connected to")
+
+
+@pytest.mark.parametrize(
+    ("address", "tls", "plain"),
+    [
+        ("93.184.215.14", True, False),
+        ("2606:2800:21f::1", True, False),
+        ("10.1.2.3", True, True),  # allowed below
+        ("::ffff:10.1.2.3", True, True),
+        ("10.2.0.1", False, False),
+        ("192.168.0.1", False, False),
+        ("172.16.0.1", False, False),
+        ("100.100.100.200", False, False),  # metadata of a cloud, as are the next three
+        ("169.254.169.254", False, False),
+        ("168.63.129.16", False, False),
+        ("fd00:ec2::254", False, False),
+        ("0.0.0.0", False, False),
+        ("255.255.255.255", False, False),
+        ("224.0.0.251", False, False),
+        ("::", False, False),
+        ("::1", False, False),
+        ("::127.0.0.1", False, False),
+        ("::ffff:169.254.169.254", False, False),
+        ("64:ff9b::a9fe:a9fe", False, False),
+        ("64:ff9b::5db8:d70e", True, False),
+        ("2002:7f00:1::", False, False),
+        ("fe80::1%eth0", False, False),
+        ("fec0::1", False, False),
+        ("ff02::1", False, False),
+    ],
+)
+def test_only_public_addresses_and_those_that_are_named_are_reachable(address: str, tls: bool, plain: bool) -> None:  # noqa: FBT001
+    allowed = SourcingSettings(private_sources="10.1.0.0/16").private_networks
+    assert (is_reachable(address, allowed, is_tls=True), is_reachable(address, allowed, is_tls=False)) == (tls, plain)
+
+
+async def test_a_public_address_is_asked_by_https_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(2, 1, 6, "", ("93.184.215.14", 80))])
+    with pytest.raises(Unusable, match="must begin with https"):
+        await fetch("http://public.example/", ())
+
+
+@pytest.mark.parametrize(
+    ("content", "suffix"),
+    [
+        (b"\xef\xbb\xbf order_ref,item", ".csv"),
+        ("order_ref".encode("utf-16"), ".csv"),
+        (b' [{"order_ref"', ".json"),
+        (b"PK\x03\x04", ".xlsx"),
+        (b"PAR1", ".parquet"),
+        (b"", ".csv"),
+    ],
+)
+def test_what_kind_of_file_it_is_its_bytes_say(content: bytes, suffix: str) -> None:
+    assert suffix_of(content) == suffix
+
+
+@pytest.mark.parametrize(("content", "words"), [(b"%PDF-1.7", "a PDF"), (b"\xd0\xcf\x11\xe0", "an old Excel file")])
+def test_files_of_other_kinds_are_named(content: bytes, words: str) -> None:
+    with pytest.raises(Unusable, match=words):
+        suffix_of(content)
+
+
+async def test_a_run_goes_on_with_what_it_fetched_first(sheets: Callable[[str], str], tmp_path: Path) -> None:
+    """Also when the sheet is gone or changed by then; another run gets what is there now."""
+    settings = SourcingSettings(data_dir=tmp_path, private_sources="127.0.0.0/8")
+    first = await fetch_kept(sheets("sheet"), settings, run_id="run-1")
+    assert first.read_bytes() == CSV
+    assert await fetch_kept(sheets("nowhere"), settings, run_id="run-1") == first
+    with serving_sheets(CSV + b"A-2,5\n") as changed:
+        assert await fetch_kept(changed("sheet"), settings, run_id="run-1") == first
+        assert await fetch_kept(changed("sheet"), settings, run_id="run-2") != first
+    assert kept_in(tmp_path)["run-1"] == first.name.encode()
+    assert not any(TOKEN.encode() in content for content in kept_in(tmp_path).values())
+
+
+def test_what_is_no_network_is_refused() -> None:
+    with pytest.raises(BadSetting, match=r"SOURCING_PRIVATE_SOURCES: '10.1' does not appear to be an IPv4 or IPv6"):
+        SourcingSettings(private_sources="10.1")
