@@ -26,6 +26,8 @@ class Action(StrEnum):
 
 
 SPENDING = (Action.CREATE, Action.PAY, Action.BOOK)
+BUYING = (*SPENDING, Action.CART)
+"""What a pause stops."""
 TAKING_BACK = (Action.CANCEL, Action.REFUND)
 
 

@@ -13,7 +13,7 @@ from connectors.ledger.schema import effects, marks, metadata
 from domain.effects import EffectStatus
 
 ROWS_AT_ONCE = 500
-NUMBERED = ("moves", "answers", "marks", "not_ours")
+NUMBERED = ("moves", "answers", "marks", "not_ours", "switches")
 
 
 def move_ledger(url: str, to: str, *, now: datetime, by: str) -> dict[str, int]:

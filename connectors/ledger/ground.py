@@ -24,7 +24,8 @@ from connectors.durable import sync
 from connectors.ledger.engine import LedgerUnusable, shown
 from connectors.ledger.marks import Mark, refused_for
 from connectors.ledger.memory import Memory
-from connectors.ledger.schema import SCHEMA_VERSION, effects, marks
+from connectors.ledger.schema import SCHEMA_VERSION, effects, marks, switches
+from connectors.ledger.switches import IS_OFF
 
 BESIDE = ("-wal", "-shm")
 HEADER = 100
@@ -63,12 +64,15 @@ class Ground:
         for path, place in self._watched.items():
             self._require(path, place)
 
-    def require(self, connection: Connection) -> None:
-        """In the claim's transaction. Raises `GroundLost`, or `LedgerUnusable` for a mark or another version."""
+    def require(self, connection: Connection) -> bool:
+        """In the claim's transaction; answers whether buying is paused.
+
+        Raises `GroundLost`, or `LedgerUnusable` for a mark or another version.
+        """
         self.require_places()
         if self._file:
             self._require_same_files(connection)
-        found: dict[str, list[Any]] = {"mark": [], "version": [], "claim": [], "tables": []}
+        found: dict[str, list[Any]] = {"mark": [], "version": [], "claim": [], "tables": [], "pause": []}
         for row in connection.execute(self._statement, {"last": self.memory.last_key}):
             found[row.what].append(row)
         for row in found["mark"]:
@@ -81,6 +85,7 @@ class Ground:
             if self._tables not in (None, row.name):
                 raise self._lost("was dropped and made anew")
             self._tables = row.name
+        return bool(found["pause"])
 
     def rescue(self, now: datetime) -> Path | None:
         """Write what this run still sees of a file that lost its name into a new one; None where that can't be done."""
@@ -231,6 +236,7 @@ def _parts() -> Iterable[Select[Any]]:
     version: Any = column("version_num", String)
     yield _told("mark", marks.c.name, marks.c.words).where(marks.c.ended_at.is_(None))
     yield _told("version", version).select_from(table("alembic_version", version))
+    yield _told("pause", switches.c.name).where(*IS_OFF)
     yield _told("claim", effects.c.key).where(effects.c.key == bindparam("last"))
 
 

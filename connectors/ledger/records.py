@@ -17,6 +17,7 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Offer
 from domain.orders import OrderLine, OrderRequest, SourcingOrder
+from domain.pause import Pause
 from domain.plan import PlannedOrder
 from domain.quotes import Quote
 from domain.service_orders import Shipment
@@ -245,11 +246,15 @@ class SpendLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """What a claim brought, by order: effects that are ours to send, settled ones, and ones that may be under way."""
+    """What a claim brought, by order: effects that are ours to send, settled ones, and ones that may be under way.
+
+    Nothing of it where buying is `paused`.
+    """
 
     won: dict[str, EffectRecord]
     settled: dict[str, EffectRecord]
     open: dict[str, EffectRecord]
+    paused: Pause | None = None
 
     def part(self, order_refs: Collection[str]) -> Claimed:
         """What it brought for some of the orders."""
@@ -257,7 +262,7 @@ class Claimed:
             {ref: effects[ref] for ref in order_refs if ref in effects}
             for effects in (self.won, self.settled, self.open)
         )
-        return Claimed(won=won, settled=settled, open=opened)
+        return Claimed(won=won, settled=settled, open=opened, paused=self.paused)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

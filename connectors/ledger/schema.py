@@ -20,7 +20,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-SCHEMA_VERSION = "0009"
+SCHEMA_VERSION = "0011"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -167,6 +167,19 @@ writers = Table(
     Column("name", String(120), primary_key=True),
     Column("commits", BigInteger, nullable=False),
 )
+
+switches = Table(
+    "switches",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("name", String(16), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("by", String(120), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Column("ended_by", String(120)),
+)
+"""What was turned off, by whom and until when: `buying` is the one switch there is."""
 
 forgotten = Table(
     "forgotten",

@@ -45,9 +45,10 @@ from connectors.ledger.resolutions import ResolutionRows
 from connectors.ledger.schema import STATUS_OF_THESE, account, batches, effects, marks, matches, moves, orders
 from connectors.ledger.slices import slices
 from connectors.ledger.spending import batch_total, day_total
+from connectors.ledger.switches import Switches, share_switch, standing_pause
 from connectors.ledger.tracking import TrackingRows
-from connectors.ledger.transactions import Clock, Transactions
-from domain.effects import OPEN, Action, EffectStatus
+from connectors.ledger.transactions import Clock
+from domain.effects import BUYING, OPEN, Action, EffectStatus
 from domain.matching import Match
 from domain.plan import PlannedOrder
 from domain.states import OrderState
@@ -69,7 +70,7 @@ _AT_WORK = (
 _IN_DOUBT = select(effects.c.sender, effects.c.owner).where(effects.c.status.in_(OPEN))
 
 
-class Ledger(Transactions):
+class Ledger(Switches):
     """One database of orders and effects. Safe for several processes at once.
 
     Every method is one durable transaction, or a read. `owner` is also the name of the run's send log.
@@ -251,18 +252,24 @@ class Ledger(Transactions):
 
         One statement decides between processes. A row that was never begun, or provably never left, becomes ours;
         a refused one gets a new attempt; an open one belongs to `take_over`. An order whose plan is no longer the
-        approved one is left alone; one that `limits` have no room for is held. Raises `LedgerUnusable` while the ledger
-        bears a mark that forbids to buy.
+        approved one is left alone; one that `limits` have no room for is held. While buying is `paused` nothing that
+        buys is claimed, and nothing is written. Raises `LedgerUnusable` while the ledger bears a mark that forbids to
+        buy.
         """
         now, tries = self.clock(), count()
+        buys = any(intent.action in BUYING for intent in intents)
 
         @repeating
         def try_once() -> Claimed:
             with self.transaction([intent.order_ref for intent in intents]) as connection:
-                self.ground.require(connection)
+                if buys:
+                    share_switch(connection)
+                is_paused = self.ground.require(connection)
                 # a try whose commit got no answer may have won: its rows must not pass for another run's
                 if next(tries) and (won := won_unheard(self, connection, intents, now)):
                     return claimed_of(connection, won, intents)
+                if buys and is_paused:
+                    return Claimed(won={}, settled={}, open={}, paused=standing_pause(connection))
                 return claim_each(self, connection, intents, now=now, lease=lease, limits=limits)
 
         claimed = try_once()

@@ -1,0 +1,102 @@
+"""The switch that stops all buying. Every claim that buys reads it in its own transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, text, update
+
+from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.repeating import repeating
+from connectors.ledger.schema import switches
+from connectors.ledger.transactions import Transactions
+from domain.pause import Pause
+
+BUYING = "buying"
+BUYING_LOCK = 7_307_423
+MOST_OF_A_NAME = 120
+LOCK_NOT_AVAILABLE = "55P03"
+PATIENCE_S = 20
+"""How long whoever pauses waits for claims that are in the midst of their transaction: they last milliseconds."""
+
+IS_OFF = (switches.c.name == BUYING, switches.c.ended_at.is_(None))
+_STANDING = select(switches.c.by, switches.c.at, switches.c.why).where(*IS_OFF)
+_SHARED = select(func.pg_advisory_xact_lock_shared(BUYING_LOCK))
+_ALONE = select(func.pg_advisory_xact_lock(BUYING_LOCK))
+
+
+class Switches(Transactions):
+    """A ledger with its switch. Every method is one durable transaction or two, or a read."""
+
+    def buying_paused(self) -> Pause | None:
+        """The pause that stands now; None while buying is allowed."""
+        rows = self.rows(_STANDING)
+        return _pause(rows[0]) if rows else None
+
+    @repeating
+    def pause_buying(self, by: str, why: str = "") -> Pause:
+        """Stop all buying. Once this returns every claim that was made before is in the ledger, and none follows.
+
+        Where it is paused already that pause stands, and is answered.
+        """
+        with self.transaction(()) as connection:
+            _one_by_one(connection)
+            if (standing := standing_pause(connection)) is None:
+                standing = Pause(by=by[:MOST_OF_A_NAME], at=self.clock(), why=why)
+                row = {"name": BUYING, "by": standing.by, "at": standing.at, "why": standing.why}
+                connection.execute(insert(switches).values(row))
+        # Committed first: a claim that hangs in its transaction keeps nobody from pausing, only from hearing of it.
+        if connection.dialect.name == "postgresql":
+            self._wait_for_claims(standing)
+        return standing
+
+    @repeating
+    def resume_buying(self, by: str) -> Pause | None:
+        """Allow buying again; answers the pause that has ended, None where none stood."""
+        with self.transaction(()) as connection:
+            _one_by_one(connection)
+            ended = standing_pause(connection)
+            words = {"ended_at": self.clock(), "ended_by": by[:MOST_OF_A_NAME]}
+            connection.execute(update(switches).where(*IS_OFF).values(words))
+        return ended
+
+    def _wait_for_claims(self, pause: Pause) -> None:
+        try:
+            with self.transaction(()) as connection:
+                connection.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE_S}s'"))
+                connection.execute(_ALONE)
+        except LedgerUnusable as error:
+            if not _is_timed_out(error):
+                raise
+            raise LedgerUnusable(
+                f"{pause.words}. But a run hangs in the midst of a claim on the ledger {self.shown}, and may yet send "
+                f"what it claims: end that run, then pause again. Every other claim is refused from now on"
+            ) from error
+
+
+def share_switch(connection: Connection) -> None:
+    """In a claim's transaction, before the switch is read: whoever pauses waits for its end. SQLite needs no lock."""
+    # A statement of its own: one that waited for a lock would go on seeing what was committed before it began.
+    if connection.dialect.name == "postgresql":
+        connection.execute(_SHARED)
+
+
+def standing_pause(connection: Connection) -> Pause | None:
+    """The pause that stands in this transaction."""
+    row = connection.execute(_STANDING).mappings().first()
+    return _pause(dict(row)) if row else None
+
+
+def _is_timed_out(error: LedgerUnusable) -> bool:
+    return getattr(getattr(error.__cause__, "orig", None), "sqlstate", None) == LOCK_NOT_AVAILABLE
+
+
+def _pause(row: Mapping[str, Any]) -> Pause:
+    return Pause(by=row["by"], at=row["at"], why=row["why"])
+
+
+def _one_by_one(connection: Connection) -> None:
+    """Two who turn the switch at one moment leave one pause; readers are not kept."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("LOCK TABLE switches IN SHARE ROW EXCLUSIVE MODE"))

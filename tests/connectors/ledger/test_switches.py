@@ -1,0 +1,123 @@
+"""The switch that stops all buying: what it forbids, what it lets through, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from threading import Thread
+
+import pytest
+from sqlalchemy import event
+
+from connectors.ledger import switches
+from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.plans import put_rows
+from connectors.ledger.records import Outcome, SpendLimits
+from connectors.ledger.store import Ledger
+from connectors.ledger.switches import share_switch
+from domain.effects import Action, EffectStatus
+from domain.money import Money
+from domain.pause import Pause
+from tests.clock import MovableClock
+from tests.connectors.ledger.plans import intents, plan
+from tests.postgres import Postgres
+
+LEASE = timedelta(seconds=60)
+LIMITS = SpendLimits(batch_id="batch", batch=Money(10**6), day=None)
+
+
+@contextmanager
+def statements(ledger: Ledger) -> Iterator[list[str]]:
+    """What is sent to the ledger's database meanwhile."""
+    sent: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        sent.append(statement)
+
+    event.listen(ledger.engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(ledger.engine, "before_cursor_execute", note)
+
+
+@pytest.fixture
+def on_postgres(postgres: Postgres, clock: MovableClock) -> Iterator[Ledger]:
+    with Ledger(postgres.new_database(), clock=clock, owner="first") as ledger:
+        ledger.start_batch("batch", "file.csv")
+        put_rows(ledger, [plan("A-1"), plan("A-2")])
+        yield ledger
+
+
+def test_nothing_that_buys_is_claimed_while_it_is_paused(ledger: Ledger, other: Ledger) -> None:
+    """Whoever asks hears who paused and why; the order stays as it is, and goes on after resume."""
+    pause = other.pause_buying("mei", "prices look wrong")
+    for action in (Action.CREATE, Action.PAY, Action.BOOK, Action.CART):
+        claimed = ledger.claim(intents("A-1", action=action), lease=LEASE, limits=LIMITS)
+        assert (claimed.won, claimed.open, claimed.paused) == ({}, {}, pause)
+    assert (ledger.effects_of(["A-1"]), ledger.orders(["A-1"])["A-1"].state) == ([], "planned")
+    assert other.resume_buying("mei") == pause
+    assert set(ledger.claim(intents("A-1"), lease=LEASE).won) == {"A-1"}
+
+
+@pytest.mark.parametrize("action", [Action.CANCEL, Action.REFUND, Action.NOTIFY, Action.RETURN, Action.RECEIVE])
+def test_what_takes_back_or_tells_goes_on(ledger: Ledger, action: Action) -> None:
+    """A pause keeps money from leaving; it keeps nobody from getting it back, nor a parcel from being known."""
+    ledger.pause_buying("mei")
+    assert set(ledger.claim(intents("A-1", action=action), lease=LEASE).won) == {"A-1"}
+
+
+def test_outcomes_are_written_while_it_is_paused(ledger: Ledger, other: Ledger) -> None:
+    """What was claimed before may have happened: the ledger hears of it."""
+    record = ledger.claim(intents("A-1"), lease=LEASE).won["A-1"]
+    other.pause_buying("mei")
+    assert ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE)]) == [True]
+
+
+def test_the_first_who_pauses_is_named(ledger: Ledger, other: Ledger, clock: MovableClock) -> None:
+    """A second pause changes nothing, a resume without a pause says so; each is told in the ledger's words."""
+    first = ledger.pause_buying("mei", "prices look wrong")
+    clock.advance(60)
+    assert other.pause_buying("li") == first == other.buying_paused()
+    assert first.words == f"buying is paused since {first.at:%Y-%m-%d %H:%M} UTC by mei: prices look wrong"
+    assert Pause(by="li", at=first.at).words.endswith("UTC by li")
+    assert (other.resume_buying("li"), other.resume_buying("li")) == (first, None)
+    assert ledger.buying_paused() is None
+
+
+def test_who_pauses_on_postgres_waits_for_claims_that_are_under_way(on_postgres: Ledger) -> None:
+    """A claim in the midst of its transaction is in the ledger when `pause_buying` returns, and later ones see it."""
+    with on_postgres._begun() as claiming:
+        share_switch(claiming)
+        pausing = Thread(target=on_postgres.pause_buying, args=("mei",))
+        pausing.start()
+        pausing.join(0.2)
+        assert pausing.is_alive()
+        assert on_postgres.buying_paused() is not None
+    pausing.join()
+    assert on_postgres.claim(intents("A-1"), lease=LEASE).paused is not None
+
+
+def test_a_claim_that_hangs_does_not_keep_postgres_from_being_paused(
+    on_postgres: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pause stands for all others, and who asked for it is told what to do."""
+    monkeypatch.setattr(switches, "PATIENCE_S", 0.1)
+    with on_postgres._begun() as hanging:
+        share_switch(hanging)
+        with pytest.raises(LedgerUnusable, match="end that run, then pause again"):
+            on_postgres.pause_buying("mei")
+    assert on_postgres.claim(intents("A-1"), lease=LEASE).paused is not None
+
+
+def test_the_switch_costs_a_claim_no_statement_but_one_on_postgres(ledger: Ledger, on_postgres: Ledger) -> None:
+    """It is read with what every claim reads first; PostgreSQL is asked for a lock in shared memory before that."""
+    for one, locks in ((ledger, 0), (on_postgres, 1)):
+        with statements(one) as cancelling:
+            one.claim(intents("A-1", action=Action.CANCEL), lease=LEASE)
+        with statements(one) as creating:
+            one.claim(intents("A-2"), lease=LEASE)
+        assert len(creating) - len(cancelling) == locks
+        assert sum("advisory" in statement for statement in creating) == locks
+        assert not any("SELECT switches" in statement for statement in creating)
