@@ -94,6 +94,7 @@ def exit_code_of(error: Exception) -> int | None:
     from connectors.settings import BadSetting, MissingSetting
     from connectors.snapshots.manifests import SnapshotError
     from connectors.xportcn.errors import XportcnError
+    from deployments.bounded_http import ReceiverFailed
     from deployments.local_server import ServerFailed
     from deployments.postgres import DatabaseUnusable
     from deployments.registration import DeployFailed
@@ -106,5 +107,5 @@ def exit_code_of(error: Exception) -> int | None:
         return BAD_USAGE
     settings = (BadSetting, MissingSetting)
     known = (LedgerUnusable, OSError, ServerFailed, SnapshotError, ValidationError, XportcnError)
-    serving = (DatabaseUnusable, DeployFailed, ServeFailed)
+    serving = (DatabaseUnusable, DeployFailed, ReceiverFailed, ServeFailed)
     return COULD_NOT_RUN if isinstance(error, (*settings, *known, *serving)) else None

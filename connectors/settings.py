@@ -222,6 +222,11 @@ class SourcingSettings(Settings):
         SecretStr(""), description="Asked at the end of each night, for a watcher elsewhere; empty is none"
     )
 
+    callbacks_port: int = Field(8791, ge=0, le=65535, description="Where the service's messages are received")
+    callbacks_from: str = Field(
+        "", description="Addresses or networks that may post messages, separated by commas; empty is any"
+    )
+
     @field_validator("ping_url")
     @classmethod
     def is_an_address(cls, url: SecretStr) -> SecretStr:
@@ -239,7 +244,7 @@ class SourcingSettings(Settings):
             raise ValueError(f"{error}; leave it empty for no limit") from error
         return text
 
-    @field_validator("private_sources")
+    @field_validator("private_sources", "callbacks_from")
     @classmethod
     def are_networks(cls, text: str) -> str:
         _networks(text)
@@ -273,6 +278,10 @@ class SourcingSettings(Settings):
     @property
     def approval_limit(self) -> Money | None:
         return _amount(self.approval_limit_cny)
+
+    @cached_property
+    def callbacks_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        return _networks(self.callbacks_from)
 
     @property
     def private_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Self
 
+from connectors.callbacks.kinds import CallbackKind, CallbackState
 from connectors.xportcn.api.callbacks import CallbackMessage, UnreadableCallback, parse_callback
 from connectors.xportcn.operations import alibaba, big_major, taobao
 from connectors.xportcn.words import MOST_WORDS, clean, shortened
@@ -16,24 +17,9 @@ from connectors.xportcn.words import MOST_WORDS, clean, shortened
 MOST_ORDERS = 100
 """More orders than this in one message are none that the service would send."""
 LONGEST_ID = 64
-
-
-class CallbackKind(StrEnum):
-    """What a message is about, and so what is done about it."""
-
-    STATUS = "status"
-    PRICE = "price"
-    REFUND = "refund"
-    INBOUND = "inbound"
-
-
-class CallbackState(StrEnum):
-    """`taken` belongs to a run; `set_aside` is for a person."""
-
-    WAITING = "waiting"
-    TAKEN = "taken"
-    DONE = "done"
-    SET_ASIDE = "set_aside"
+DEEPEST = 64
+TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+BRACKETS = re.compile(rb"[\[{}\]]")
 
 
 KINDS = {
@@ -69,6 +55,8 @@ class Arrival:
 
 def read_arrival(body: bytes, source: str, now: datetime) -> Arrival:
     """Any bytes as what is to be kept; what can't be understood is set aside with its reason. Raises nothing."""
+    if _depth(body) > DEEPEST:
+        return _set_aside(body, source, now, f"is nested deeper than {DEEPEST}")
     try:
         message = parse_callback(body)
     except UnreadableCallback as error:
@@ -76,6 +64,15 @@ def read_arrival(body: bytes, source: str, now: datetime) -> Arrival:
     except Exception as error:  # noqa: BLE001 - whatever strangers send, it stops nobody
         return _set_aside(body, source, now, f"can't be read ({type(error).__name__})")
     return _understood(message, body, source, now)
+
+
+def _depth(body: bytes) -> int:
+    """How deep brackets are nested outside of texts; at least that deep where texts are broken."""
+    deepest = depth = 0
+    for bracket in BRACKETS.findall(TEXTS.sub(b"", body)):
+        depth += 1 if bracket in b"[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _set_aside(body: bytes, source: str, now: datetime, why: str) -> Arrival:

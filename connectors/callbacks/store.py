@@ -11,7 +11,8 @@ from sqlalchemy import Connection, Select, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError
 
-from connectors.callbacks.records import Arrival, Callback, CallbackKind, CallbackState
+from connectors.callbacks.kinds import CallbackKind, CallbackState
+from connectors.callbacks.records import Arrival, Callback
 from connectors.callbacks.schema import callbacks, metadata, tickets
 from connectors.ledger.engine import ONLY_READS, blaming, durable_engine, require_lasting, sqlite_file, unusable
 from connectors.ledger.many import one_of

@@ -14,7 +14,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from connectors.callbacks.records import Callback, CallbackKind, CallbackState, Ticket
+from connectors.callbacks.kinds import CallbackKind, CallbackState
+from connectors.callbacks.records import Callback, Ticket
 from connectors.callbacks.schema import callbacks, tickets
 from connectors.callbacks.store import CallbackStore
 from connectors.ledger.many import one_of

@@ -27,6 +27,7 @@ COMMANDS = [
         "forget",
         "diff",
         "cart",
+        "callbacks",
         "snapshot",
         "ledger",
     ],

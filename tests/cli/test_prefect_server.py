@@ -35,7 +35,7 @@ FLOW_COMMANDS = [
     ["cart", "order", "A-1", "--yes"],
 ]
 NO_FLOW = [
-    *["status", "resolve", "sql", "search", "endpoints", "sandbox", "serve", "doctor", "ledger"],
+    *["status", "resolve", "sql", "search", "endpoints", "sandbox", "serve", "doctor", "ledger", "callbacks"],
     *["todo", "template", "report", "diff", "forget", "snapshot"],
 ]
 LOADED_WHEN_ASKING = """

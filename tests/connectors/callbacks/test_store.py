@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from connectors.callbacks.records import CallbackKind, CallbackState
+from connectors.callbacks.kinds import CallbackKind, CallbackState
 from connectors.callbacks.store import CallbackStore, callbacks_url
 from connectors.callbacks.tickets import GAVE_UP, Tickets
 from connectors.callbacks.tokens import end_tokens, fits, new_token, valid_digests

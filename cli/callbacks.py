@@ -1,0 +1,125 @@
+"""What `sourcing callbacks` does: receive, change tokens, list, show, replay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from cli.failures import COULD_NOT_RUN, say
+from cli.terminal import console, messages, print_json
+from cli.times import clock_time, zone
+from connectors.callbacks.kinds import CallbackKind, CallbackState
+from connectors.callbacks.records import Callback
+from connectors.callbacks.store import CallbackStore
+from connectors.callbacks.tokens import end_tokens, new_token
+from connectors.settings import SourcingSettings
+from connectors.xportcn.words import clean, shortened
+from domain.wording import number_of, some
+from tasks.resources import utc_now
+
+COLOURS = {CallbackState.WAITING: "cyan", CallbackState.TAKEN: "cyan", CallbackState.SET_ASIDE: "yellow"}
+MOST_TEXT = 20_000
+
+
+def receive_callbacks(host: str, port: int | None) -> None:
+    """Receive until told to end."""
+    from deployments.receiver import receive
+
+    receive(host, SourcingSettings().callbacks_port if port is None else port, say=messages.print)
+    messages.print("Ended.")
+
+
+def change_tokens(*, end_older: bool, end_all: bool) -> int:
+    """Make a token and say where it goes, or end tokens."""
+    with _store() as store:
+        if end_older or end_all:
+            ended = end_tokens(store, but_newest=not end_all)
+            messages.print(f"{number_of(ended, 'token')} ended; within seconds nobody can post with them")
+            return 0
+        token = new_token(store)
+    console.print(f"https://YOUR-HOST/callbacks/{token}", soft_wrap=True)
+    messages.print(
+        "Enter this in the service's console, with the name of your proxy for YOUR-HOST. It is not shown again: make "
+        "another if it is lost. The one before stays valid until: sourcing callbacks token --end-older"
+    )
+    return 0
+
+
+def list_callbacks(
+    *, state: CallbackState | None, kind: CallbackKind | None, order_id: str, most: int, as_json: bool
+) -> int:
+    """Print the newest messages."""
+    with _store() as store:
+        found = store.listed(state=state, kind=kind, order_id=order_id, most=most)
+        counts = store.counts()
+    if as_json:
+        print_json([_as_json(one) for one in found])
+        return 0
+    table = Table(title=", ".join(f"{count:,} {name}" for name, count in counts.items()), title_justify="left")
+    for heading in ("id", f"received ({zone()})", "about", "order", "times", "state", "what came of it"):
+        table.add_column(heading, overflow="fold")
+    for one in found:
+        state_text = Text(one.state, style=COLOURS.get(one.state, ""))
+        about = f"{one.marketplace} {one.kind}".strip()
+        when = clock_time(one.received_at)
+        table.add_row(str(one.id), when, about, some(one.order_ids), str(one.times), state_text, one.outcome)
+    console.print(table)
+    return 0
+
+
+def show_callback(number: int, *, as_json: bool) -> int:
+    """Print one message whole, made harmless."""
+    with _store() as store:
+        found = store.found([number])
+    if not found:
+        return _unknown([number])
+    document = _as_json(found[0]) | {"text": _text(found[0])}
+    if as_json:
+        print_json(document)
+        return 0
+    for name, value in document.items():
+        console.print(Text.assemble((f"{name:14}", "bold"), str(value)), soft_wrap=True)
+    return 0
+
+
+def replay_callbacks(numbers: Sequence[int]) -> int:
+    """Let messages wait again."""
+    with _store() as store:
+        again = store.replay(numbers)
+    if again:
+        console.print(f"{number_of(len(again), 'message')} to be looked at again")
+    return _unknown(left) if (left := [number for number in numbers if number not in again]) else 0
+
+
+def _unknown(numbers: Sequence[int]) -> int:
+    say(
+        f"nothing to do for {some([str(number) for number in numbers])}: no such message, one that waits, or unreadable"
+    )
+    return COULD_NOT_RUN
+
+
+def _store() -> CallbackStore:
+    return CallbackStore(SourcingSettings().ledger_url, clock=utc_now)
+
+
+def _text(one: Callback) -> str:
+    return shortened(clean(one.body.decode("utf-8", "replace")), MOST_TEXT)
+
+
+def _as_json(one: Callback) -> dict[str, Any]:
+    times = {name: getattr(one, name) for name in ("received_at", "last_at", "sent_at", "settled_at")}
+    return {
+        "id": one.id,
+        **{name: moment.isoformat() if moment else None for name, moment in times.items()},
+        "times": one.times,
+        "source": one.source,
+        "kind": one.kind,
+        "message_type": one.message_type,
+        "marketplace": one.marketplace,
+        "order_ids": list(one.order_ids),
+        "state": one.state,
+        "outcome": one.outcome,
+    }

@@ -1,0 +1,90 @@
+"""What the receiver tells a watcher (Prometheus): messages, money of the day, orders, and what nobody told us of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from sqlalchemy import Connection, func, select
+
+from connectors.callbacks.schema import callbacks
+from connectors.callbacks.store import CallbackStore
+from connectors.ledger.engine import LedgerUnusable, reading
+from connectors.ledger.schema import moves, orders
+from connectors.ledger.spending import day_total
+from connectors.settings import SourcingSettings
+from domain.budget import start_of_day
+from domain.states import NEEDS_A_PERSON, ROAD, OrderState
+
+LOOKS_BACK = timedelta(days=1)
+TOLD = (*ROAD[ROAD.index(OrderState.SHIPPED) :], OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED)
+"""Moves that something at the service causes, so that a message is to be expected."""
+
+
+class Figures(Collector):
+    """Read anew at each scrape. A ledger that can't be read takes its own figures away, and says so."""
+
+    def __init__(self, store: CallbackStore, settings: SourcingSettings, clock: Callable[[], datetime]) -> None:
+        self._store, self._settings, self._clock = store, settings, clock
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        """Nothing: a registry would else read it all to learn the names."""
+        return []
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        yield _by("callbacks", "Kept messages by state", "state", self._store.counts())
+        yield _gauge("callbacks_oldest_waiting_seconds", "Age of the message that waits longest", self._age())
+        try:
+            with reading(self._settings.ledger_url) as connection:
+                found = list(self._of_the_ledger(connection))
+        except LedgerUnusable:
+            found = [_gauge("ledger_readable", "Whether the ledger could be read", 0)]
+        yield from found
+
+    def _age(self) -> float:
+        oldest = self._store.oldest_waiting()
+        return (self._clock() - oldest).total_seconds() if oldest else 0
+
+    def _of_the_ledger(self, connection: Connection) -> Iterable[GaugeMetricFamily]:
+        now = self._clock()
+        counted = connection.execute(select(orders.c.state, func.count()).group_by(orders.c.state))
+        states: dict[str, int] = {state: count for state, count in counted}
+        waits = select(func.min(orders.c.updated_at)).where(orders.c.state.in_(NEEDS_A_PERSON))
+        oldest = connection.execute(waits).scalar()
+        today = start_of_day(now, self._settings.timezone)
+        yield _gauge("ledger_readable", "Whether the ledger could be read", 1)
+        yield _gauge("spent_today_fen", "What left or may leave today, in fen", day_total(connection, today))
+        yield _by("orders", "Orders by state", "state", {state: states.get(state, 0) for state in OrderState})
+        yield _gauge("orders_unknown", "Orders of which nobody knows what happened", states.get(OrderState.UNKNOWN, 0))
+        yield _gauge(
+            "orders_oldest_waiting_seconds",
+            "How long the order waits that has waited longest for a person",
+            (now - oldest.replace(tzinfo=oldest.tzinfo or UTC)).total_seconds() if oldest else 0,
+        )
+        yield _gauge(
+            "moves_without_callback",
+            "Changes at the service in the last day of which no message came",
+            self._untold(connection, now - LOOKS_BACK),
+        )
+
+    def _untold(self, connection: Connection, since: datetime) -> int:
+        """Orders that moved without any message about them: they were only found by asking."""
+        moved = select(orders.c.order_id).join(moves, moves.c.order_ref == orders.c.order_ref)
+        moved = moved.where(moves.c.at >= since, moves.c.new_state.in_(TOLD), orders.c.order_id.is_not(None))
+        told = select(callbacks.c.order_id).where(callbacks.c.last_at >= since - LOOKS_BACK)
+        heard = {row["order_id"] for row in self._store.rows(told.distinct())}
+        return len(set(connection.execute(moved.distinct()).scalars()) - heard)
+
+
+def _gauge(name: str, words: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"sourcing_{name}", words, value=value)
+
+
+def _by(name: str, words: str, label: str, values: Mapping[Any, int]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(f"sourcing_{name}", words, labels=[label])
+    for key, value in values.items():
+        family.add_metric([str(key)], value)
+    return family

@@ -1,0 +1,242 @@
+"""`python -m deployments.receiver`: hears what the service posts, keeps it, and answers; nothing else happens here.
+
+A message is answered 200 once it is on disk. Who does not know the token learns nothing, not even that there is one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from typing import Final
+
+import uvicorn
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from connectors.callbacks.figures import Figures
+from connectors.callbacks.intake import Intake, TooMany
+from connectors.callbacks.records import read_arrival
+from connectors.callbacks.store import CallbackStore
+from connectors.callbacks.tokens import fits, valid_digests
+from connectors.ledger.engine import LedgerUnusable
+from connectors.settings import BadSetting, SourcingSettings
+from deployments.bounded_http import BACKLOG, ReceiverFailed, bounded, listening
+
+PATH = "/callbacks/"
+MOST_BYTES = 256 * 1024
+BODY_WITHIN_S = 5.0
+KEPT_WITHIN_S = 5.0
+TOKENS_LAST_S = 3.0
+READ_WITHIN_S = 2.0
+STOPS_WITHIN_S = 10
+UNTIL: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+log = logging.getLogger("sourcing")
+
+
+class Unheard(Exception):
+    """A body that is not taken; `status` is the answer."""
+
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(words)
+        self.status = status
+
+
+class Receiver:
+    """The ASGI endpoint of the messages, and what it needs."""
+
+    def __init__(self, store: CallbackStore, settings: SourcingSettings, clock: Callable[[], datetime]) -> None:
+        self.store, self.settings, self.clock = store, settings, clock
+        self.intake = Intake(store)
+        self.registry = CollectorRegistry()
+        self.registry.register(Figures(store, settings, clock))
+        self.answers = Counter("sourcing_posts", "Posts by their answer", ["status"], registry=self.registry)
+        self.took = Histogram(
+            "sourcing_post_seconds", "From the head of a post to its answer", buckets=UNTIL, registry=self.registry
+        )
+        self._digests: Sequence[str] = ()
+        self._read_at = -TOKENS_LAST_S
+        self._reading = asyncio.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request, began = Request(scope, receive), time.perf_counter()
+        try:
+            answer = await self._answered(request)
+        except HTTPException:
+            self.answers.labels(404).inc()
+            raise
+        except ClientDisconnect:
+            return
+        self.answers.labels(answer.status_code).inc()
+        self.took.observe(time.perf_counter() - began)
+        await answer(scope, receive, send)
+
+    async def _answered(self, request: Request) -> Response:
+        if not (fits(request.path_params["token"], await self._tokens()) and self._may_post(request)):
+            raise HTTPException(404)
+        if request.method in ("GET", "HEAD"):
+            return PlainTextResponse("ok")  # the console looks whether somebody is there
+        if request.method != "POST":
+            return _refused(405, "post messages here")
+        try:
+            body = await _body(request)
+        except Unheard as error:
+            return _refused(error.status, str(error))
+        return await self._kept(body, request) if body.strip() else PlainTextResponse("ok")
+
+    async def _kept(self, body: bytes, request: Request) -> Response:
+        arrival = read_arrival(body, _source(request), self.clock())
+        try:
+            async with asyncio.timeout(KEPT_WITHIN_S):
+                await self.intake.keep(arrival)
+        except (LedgerUnusable, TooMany, TimeoutError) as error:
+            log.error("A callback could not be kept, and its sender was told so: %s", error or type(error).__name__)
+            return _refused(503, "not kept; send it again")
+        return PlainTextResponse("ok")
+
+    async def _tokens(self) -> Sequence[str]:
+        """Those that are valid; while the table can't be read, those that were."""
+        async with self._reading:
+            if time.monotonic() - self._read_at >= TOKENS_LAST_S:
+                with contextlib.suppress(LedgerUnusable, TimeoutError):
+                    async with asyncio.timeout(READ_WITHIN_S):
+                        self._digests = await asyncio.to_thread(valid_digests, self.store)
+                self._read_at = time.monotonic()
+        return self._digests
+
+    def _may_post(self, request: Request) -> bool:
+        networks = self.settings.callbacks_networks
+        try:
+            return not networks or any(ip_address(_source(request)) in network for network in networks)
+        except ValueError:
+            return False
+
+    # for whoever watches over it, never through a proxy
+
+    async def ready(self, request: Request) -> Response:
+        """Whether messages can be kept now, and anybody could post one."""
+        try:
+            async with asyncio.timeout(READ_WITHIN_S):
+                digests = await asyncio.to_thread(valid_digests, self.store)
+        except (LedgerUnusable, TimeoutError):
+            return PlainTextResponse("messages can't be kept: see the log", 503)
+        if not digests:
+            return PlainTextResponse("nobody can post: make a token with sourcing callbacks token", 503)
+        return PlainTextResponse("ready")
+
+    async def metrics(self, request: Request) -> Response:
+        if "x-forwarded-for" in request.headers or "forwarded" in request.headers:
+            raise HTTPException(404)
+        try:
+            text = await asyncio.to_thread(generate_latest, self.registry)
+        except LedgerUnusable as error:
+            return PlainTextResponse(str(error), 503)
+        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def health(request: Request) -> Response:
+    return PlainTextResponse("ok")
+
+
+def app_of(receiver: Receiver) -> Starlette:
+    """The ASGI app of a receiver."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        await receiver.intake.close()
+
+    return Starlette(
+        routes=[
+            Route(PATH + "{token}", receiver),
+            Route("/health", health),
+            Route("/ready", receiver.ready),
+            Route("/metrics", receiver.metrics),
+        ],
+        lifespan=lifespan,
+    )
+
+
+async def _body(request: Request) -> bytes:
+    """All of it, within bounds of size and time. Raises `Unheard`."""
+    size = request.headers.get("content-length", "")
+    if size.isdecimal() and int(size) > MOST_BYTES:
+        raise Unheard(413, f"at most {MOST_BYTES:,} bytes")
+    parts: list[bytes] = []
+    try:
+        async with asyncio.timeout(BODY_WITHIN_S):
+            async for part in request.stream():
+                parts.append(part)
+                if sum(map(len, parts)) > MOST_BYTES:
+                    raise Unheard(413, f"at most {MOST_BYTES:,} bytes")
+    except TimeoutError:
+        raise Unheard(408, f"within {BODY_WITHIN_S:.0f} seconds") from None
+    return b"".join(parts)
+
+
+def _source(request: Request) -> str:
+    return request.client.host[:64] if request.client else ""
+
+
+def _refused(status: int, words: str) -> Response:
+    """What was not taken leaves a rest on the wire, so the connection ends."""
+    return PlainTextResponse(words, status, {"Connection": "close"})
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def receive(host: str, port: int, *, say: Callable[[str], None] = print) -> None:
+    """Receive until SIGINT or SIGTERM; what is being answered then is answered. Port 0 takes any free one.
+
+    Raises `ReceiverFailed`, `LedgerUnusable` or `BadSetting`.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
+    settings = SourcingSettings()
+    with listening(host, port) as listener, CallbackStore(settings.ledger_url, clock=utc_now) as store:
+        config = uvicorn.Config(
+            app_of(Receiver(store, settings, utc_now)),
+            http=bounded(),
+            ws="none",
+            log_config=None,
+            log_level="critical",
+            access_log=False,  # it would hold the token
+            server_header=False,
+            backlog=BACKLOG,
+            timeout_keep_alive=5,
+            timeout_graceful_shutdown=STOPS_WITHIN_S,
+        )
+        address = listener.getsockname()
+        shown = f"[{address[0]}]" if ":" in address[0] else address[0]
+        say(f"callbacks are received on http://{shown}:{address[1]}{PATH}TOKEN; sourcing callbacks token makes a token")
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m deployments.receiver", description="Receives callbacks.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=SourcingSettings().callbacks_port)
+    options = parser.parse_args()
+    try:
+        receive(options.host, options.port, say=lambda words: print(words, flush=True))
+    except (BadSetting, LedgerUnusable, ReceiverFailed) as error:
+        sys.exit(f"callbacks: {error}")
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    main()
