@@ -8,7 +8,7 @@ READY := .venv/.ready
 # where the environment wants nothing written. It halves the time that a process takes to start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run serve test suite soak endurance mutants lint format dictionary lock clean
+.PHONY: run serve test suite soak endurance mutants lint format dictionary reference lock clean
 .DEFAULT_GOAL := run
 
 run: $(READY)
@@ -51,6 +51,10 @@ format: $(READY)
 # docs/data-dictionary.md, from the words in connectors/snapshots/schemas
 dictionary: $(READY)
 	$(BIN)/python -m connectors.snapshots.dictionary
+
+# docs/reference.md, from the words of commands, settings and prefect.yaml
+reference: $(READY)
+	$(BIN)/python -m cli.reference
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.11")'

@@ -206,8 +206,8 @@ def search(  # noqa: PLR0913 - one option a filter
     min_price: Annotated[str | None, typer.Option(help="Lowest price in yuan.")] = None,
     max_price: Annotated[str | None, typer.Option(help="Highest price in yuan.")] = None,
     sort: Annotated[Sort, typer.Option(help="The order of the hits.")] = Sort.RELEVANCE,
-    page: Annotated[int, typer.Option(min=1)] = 1,
-    page_size: Annotated[int, typer.Option(min=1, max=LARGEST_PAGE)] = 20,
+    page: Annotated[int, typer.Option(min=1, help="Which page of the hits.")] = 1,
+    page_size: Annotated[int, typer.Option(min=1, max=LARGEST_PAGE, help="Hits on a page.")] = 20,
     json: Json = False,
 ) -> None:
     """Look for offers by words, image, shop, category or link; buys nothing."""
@@ -283,8 +283,8 @@ def endpoints(
 @explained
 def sandbox(
     *,
-    host: str = "127.0.0.1",
-    port: int = 8790,
+    host: Annotated[str, typer.Option(help="Where it listens.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 is any free one.")] = 8790,
     seed: Annotated[int, typer.Option(help="Another seed is another catalogue.")] = 7,
     state: Annotated[
         Path | None, typer.Option(help="Keep the books in this file; without it they live in memory.")

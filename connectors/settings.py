@@ -78,17 +78,19 @@ class XportcnSettings(Settings):
     )
 
     base_url: str = Field(
-        SANDBOX_URL, description="Origin plus /api for the real service, the bare origin for the sandbox"
+        SANDBOX_URL,
+        description="Where the service is: origin plus `/api` for the real one, the bare origin for the sandbox",
     )
-    access_key: str = ""
-    access_secret: SecretStr = SecretStr("")
-    user_id: str = ""
+    access_key: str = Field("", description="From the developer console; on loopback the sandbox's own")
+    access_secret: SecretStr = Field(SecretStr(""), description="The same; never shown")
+    user_id: str = Field("", description="The same")
     timestamp_unit: Literal["s", "ms"] = Field("s", description="The public pages show both (contract 1.4)")
     logistics_sign: Literal["signature", "none"] = Field(
         "signature", description="What the logistics calls carry as query parameter `sign` (contract 1.4)"
     )
     overrides: str = Field(
-        "", description="TOML file that corrects methods, paths and field names of operations; empty is none"
+        "",
+        description="TOML file that corrects methods, paths and field names of operations (docs/going-live.md)",
     )
     out_order_id: bool = Field(
         default=True,
@@ -99,9 +101,9 @@ class XportcnSettings(Settings):
         description="How 1688 may be bought from, none of them on credit: of those that the preview names the first",
     )
     requests_per_second: float = Field(0, ge=0, description="Local rate limit; 0 is no limit")
-    connect_timeout_s: float = Field(5, gt=0)
-    timeout_s: float = Field(30, gt=0, description="For one whole call, connecting included")
-    max_connections: int = Field(32, ge=1)
+    connect_timeout_s: float = Field(5, gt=0, description="Seconds to connect in")
+    timeout_s: float = Field(30, gt=0, description="Seconds for one whole call, connecting included")
+    max_connections: int = Field(32, ge=1, description="At once to the service")
     fixed_concurrency: bool = Field(
         default=False, description="Make as many calls at once as allowed also while the service gets slower by it"
     )
@@ -164,11 +166,19 @@ class SourcingSettings(Settings):
 
     model_config = SettingsConfigDict(env_prefix="SOURCING_", env_file=".env", extra="ignore", frozen=True)
 
-    data_dir: Path = Path("data")
-    ledger_url_setting: str = Field("", validation_alias="SOURCING_LEDGER_URL")
-    snapshots_setting: str = Field("", validation_alias="SOURCING_SNAPSHOTS")
-    chunk_size: int = Field(100, ge=1, le=1000)
-    concurrency: int = Field(16, ge=1, le=200)
+    data_dir: Path = Field(Path("data"), description="Folder of ledger, snapshots, inbox and history of runs")
+    ledger_url_setting: str = Field(
+        "",
+        validation_alias="SOURCING_LEDGER_URL",
+        description="The ledger, such as `postgresql://…`; empty: SQLite in the data folder",
+    )
+    snapshots_setting: str = Field(
+        "",
+        validation_alias="SOURCING_SNAPSHOTS",
+        description="Folder of the snapshots; empty: `snapshots` in the data folder",
+    )
+    chunk_size: int = Field(100, ge=1, le=1000, description="Orders per task run")
+    concurrency: int = Field(16, ge=1, le=200, description="Calls to the service at once")
     lease_s: int = Field(120, ge=10, description="How long a claim on an effect holds without an outcome")
     patience_s_setting: int | None = Field(
         None,
@@ -192,7 +202,8 @@ class SourcingSettings(Settings):
     order_limit_cny: str = Field("", description="No order above this, in yuan; empty is no limit")
     day_limit_cny: str = Field("", description="No more than this in one day of `timezone`, in yuan; empty is no limit")
     approval_limit_cny: str = Field(
-        "", description="A plan whose total is above this, in yuan, needs a person's yes; empty is none"
+        "",
+        description="A plan whose total is above this, in yuan, needs a person's yes, even with `--yes`; empty is none",
     )
     approval_timeout_s: int = Field(86_400, ge=1, description="How long a run waits for that yes; then it is a no")
     price_tolerance_percent: Decimal = Field(
@@ -208,7 +219,7 @@ class SourcingSettings(Settings):
     inbox_encoding: str = Field(
         "", description="Encoding of text files in an inbox that are not UTF-8, such as gb18030; empty takes only UTF-8"
     )
-    timezone: str = "UTC"
+    timezone: str = Field("UTC", description="Whose days and hours limits, schedules and `--done-by` mean")
     currency: str = Field("", description="Currency of the merchant's books, such as EUR; costs are told in it")
     rates: str = Field("", description="CSV file of exchange rates: from,to,rate,date,source; empty is none")
     private_sources: str = Field(

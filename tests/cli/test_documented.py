@@ -1,67 +1,48 @@
-"""The README names what the command has, and nothing that it does not have."""
+"""The reference says all that the code has, in words; the README names nothing that is not there."""
 
 from __future__ import annotations
 
 import re
 
 import pytest
-from typer.core import TyperGroup, TyperOption
+from typer.core import TyperGroup
 from typer.main import get_command
 
 from cli.main import app
+from cli.reference import PAGE, page, variable_of
 from connectors.settings import SourcingSettings, XportcnSettings
 from tests.running import COLUMNS, ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+REFERENCE = PAGE.read_text(encoding="utf-8")
 
 
-def commands() -> dict[str, set[str]]:
-    """The long options of every command, by its name."""
+def commands() -> set[str]:
     group = get_command(app)
     assert isinstance(group, TyperGroup)
-    return {
-        name: {
-            option
-            for parameter in command.params
-            if isinstance(parameter, TyperOption)
-            for option in parameter.opts
-            if option.startswith("--")
-        }
-        for name, command in group.commands.items()
-    }
+    return set(group.commands)
 
 
-def documented() -> dict[str, set[str]]:
-    """The long options that the README's table of commands names, by command."""
-    rows = re.findall(r"^\| `sourcing (\w+)([^|`]*(?:\\\|[^|`]*)*)` \|", README, re.MULTILINE)
-    return {name: set(re.findall(r"--[a-z-]+", usage)) for name, usage in rows}
+def test_the_reference_is_what_the_code_says() -> None:
+    assert page() == REFERENCE, "make reference"
 
 
-def variables() -> set[str]:
-    """The environment variables of all settings."""
-    names: set[str] = set()
-    for settings in (XportcnSettings, SourcingSettings):
-        prefix = settings.model_config["env_prefix"]
-        for name, field in settings.model_fields.items():
-            names.add(str(field.validation_alias or f"{prefix}{name}".upper()))
-    return names
+def test_the_readme_names_every_command_and_no_other() -> None:
+    """Whoever looks there first finds them all, and what is named can be typed."""
+    assert set(re.findall(r"`sourcing ([a-z]\w+)", README)) == commands()
 
 
-@pytest.mark.parametrize("command", commands())
-def test_every_command_and_option_is_in_the_readme(command: str) -> None:
-    """The row of a command names all of its long options, and no other."""
-    assert documented().get(command) == commands()[command]
+def test_everything_in_the_reference_has_words() -> None:
+    """An option, an argument, a setting or a deployment without a description is not documented."""
+    rows = [line for line in REFERENCE.splitlines() if line.startswith("| `")]
+    cells = {row: row.removesuffix(" |").rsplit(" | ", 1) for row in rows}
+    assert [row for row, (_, *words) in cells.items() if not words or not words[0].strip()] == []
 
 
-def test_the_readme_names_no_command_that_is_not_there() -> None:
-    """What the table promises can be typed."""
-    assert set(documented()) == set(commands())
-
-
-@pytest.mark.parametrize("variable", sorted(variables()))
-def test_every_setting_is_in_the_readme(variable: str) -> None:
-    """A variable that can be set is in the README, by its whole name."""
-    assert f"`{variable}`" in README
+@pytest.mark.parametrize("settings", [XportcnSettings, SourcingSettings])
+def test_every_setting_has_a_description(settings: type[XportcnSettings | SourcingSettings]) -> None:
+    fields = settings.model_fields
+    assert [variable_of(settings, name) for name, field in fields.items() if not field.description] == []
 
 
 @pytest.mark.parametrize("column", COLUMNS)

@@ -1,4 +1,4 @@
-"""The README's examples after `make run`, typed as they stand there, in their order."""
+"""The guide's examples after `make run`, typed as they stand there, in their order."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DAY_S = 86_400
 
 def typed(heading: str) -> list[list[str]]:
     """The lines of the commands under a heading, as the shell would split them."""
-    section = (ROOT / "README.md").read_text(encoding="utf-8").split(f"### {heading}\n")[1].split("\n### ")[0]
+    section = (ROOT / "docs/guide.md").read_text(encoding="utf-8").split(f"## {heading}\n")[1].split("\n## ")[0]
     blocks = re.findall(r"^```\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
     return [shlex.split(line, comments=True) for block in blocks for line in block.splitlines()]
 

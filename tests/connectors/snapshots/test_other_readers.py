@@ -93,7 +93,7 @@ def test_every_reader_has_the_values_as_they_were_written(
     assert len(found) == 2
     for row, written in zip(found, rows_of(name), strict=True):
         if read is through_fastparquet:
-            written.pop("volume_prices", None)  # it has no lists of structs: an empty column there, as the README says
+            written.pop("volume_prices", None)  # it has no lists of structs: an empty column there, as the guide says
         assert {column: same(row[column]) for column in written} == {key: same(value) for key, value in written.items()}
 
 
@@ -144,7 +144,7 @@ def test_the_examples_tell_what_was_spent(tmp_path: Path, capsys: pytest.Capture
 def test_the_ten_lines_of_the_readme_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (lines,) = re.findall("```python\n(from datetime.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (lines,) = re.findall("```python\n(from datetime.*?)```", (ROOT / "docs/guide.md").read_text(), re.DOTALL)
     assert len(lines.splitlines()) <= 11
     write(tmp_path / "data/snapshots", orders=[order("A-1"), order("A-2", state="held")])
     monkeypatch.chdir(tmp_path)
