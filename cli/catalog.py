@@ -18,8 +18,11 @@ def run_catalog(wanted: list[Wanted], *, full: bool, limit: int | None, concurre
 
     async def flow() -> CatalogReport:
         from flows.sync_catalog import sync_catalog
+        from flows.upkeep_parameters import WantedOffers
 
-        return await sync_catalog(wanted, full, limit, concurrency)
+        return await sync_catalog(
+            [WantedOffers.model_validate(one) for one in wanted], full, limit or 0, concurrency or 0
+        )
 
     with as_usage():
         report = run_flow(flow)

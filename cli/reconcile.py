@@ -46,7 +46,8 @@ def run_reconciliation(
     async def flow() -> ReconciliationReport:
         from flows.reconcile import reconcile
 
-        return await reconcile(since_days, wallet_out_cny or "", marketplaces, not_ours, by)
+        days = -1 if since_days is None else since_days
+        return await reconcile(days, wallet_out_cny or "", marketplaces, not_ours, by)
 
     report = run_flow(flow)
     if as_json:

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Marketplace(StrEnum):
-    """A place to buy. Values are the words of request files, reports, tables and sandbox controls."""
+    """Where goods are bought, as request files and reports name it."""
 
     TAOBAO = "taobao"
     ALIBABA_1688 = "1688"

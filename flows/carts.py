@@ -14,7 +14,6 @@ from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from domain.cart import CartFault, CartRow
 from domain.marketplace import Marketplace
-from domain.money import Money
 from domain.report import BatchReport
 from domain.wording import number_of, some
 from flows.batch_run import BatchRun
@@ -74,18 +73,19 @@ async def order_from_cart(
     Each batch of theirs is a run of its own. `budget_cny` bounds what the orders of the one batch may cost in yuan.
     Raises `CartFault` before anything is sent.
     """
-    budget = Money.parse(budget_cny) if budget_cny else None
+    limits = Limits(budget_cny=budget_cny)
+    limits.check()
     async with opened() as resources:
         orders = _known(resources.ledger, order_refs)
-        if budget and len(_by_batch(orders)) > 1:
+        if limits.budget and len(_by_batch(orders)) > 1:
             raise CartFault(f"a budget is for one batch: order those of {' and '.join(_by_batch(orders))} apart")
         if dry_run:  # a run settles by itself; without that a line whose answer was lost would seem not to lie there
             await settle_open(resources, orders)
         reports = []
         for batch_id, batch in _by_batch(orders).items():
             run = BatchRun(resources, batch_id, FromCarts(batch))
-            done = await run.followed(budget, dry_run=dry_run, ask=not yes)
-            reports.append(await look_again(resources, done, Limits(budget_cny=budget_cny)))
+            done = await run.followed(limits.budget, dry_run=dry_run, ask=not yes)
+            reports.append(await look_again(resources, done, limits))
         report = one_report(reports, list(orders))
         await show_outcome(report, resources.ledger.orders(with_parcels(report)))
     return report

@@ -10,7 +10,7 @@ from domain.cost_report import CostReport
 from domain.landed import Books
 from flows.costing import CostFiles, cost, tell
 from flows.shown.expected_failures import ends_plainly
-from flows.upkeep_parameters import BooksCurrency, CsvFile, SheetFile, SinceDay
+from flows.upkeep_parameters import BooksCurrency, CsvFile, SheetFile, SinceDay, a_currency, a_day
 from tasks.resources import open_resources
 
 
@@ -24,8 +24,8 @@ async def costs(
     In the currency of your books, at your own rates: SOURCING_RATES names the file. An order whose rate is missing or
     older than 7 days gets no sum, and that is said. Asks the service nothing, and changes no order.
     """
-    settings = SourcingSettings()
-    books = Books(currency or settings.currency, read_rates(settings.rates_file))
+    settings, since = SourcingSettings(), a_day(since)
+    books = Books(a_currency(currency) or settings.currency, read_rates(settings.rates_file))
     async with open_resources(settings, XportcnSettings()) as resources:
         report = await cost(resources, books, since, CostFiles(csv_file, sheet))
     await tell(report)

@@ -13,11 +13,10 @@ from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import NotSent, Unanswered
 from domain.deadline import moment_of
 from domain.looks import MOST_LOOKS, NextLook
-from domain.money import Money
-from domain.report import BATCH_ID, BatchReport
+from domain.report import BatchReport, check_batch_id
 from flows.batch_run import BatchRun
 from flows.opening import absolute, begun_at, opened
-from flows.parameters import Limits, LimitsParameter, titled
+from flows.parameters import Limits, LimitsParameter, in_words, titled
 from flows.reporting import batch_report
 from flows.scheduling import is_deployed, scheduled
 from flows.second_look import FromLedger, left_over, look_again, waits_s
@@ -30,8 +29,6 @@ from tasks.resources import Resources, utc_now
 KnownBatch = Annotated[
     str,
     Field(
-        max_length=100,
-        pattern=f"^{BATCH_ID.pattern}$",
         json_schema_extra=titled("Batch", "The name of a batch that was begun, as its runs show it"),
     ),
 ]
@@ -60,6 +57,8 @@ async def finish_batch(batch: KnownBatch, limits: LimitsParameter = NO_LIMITS, l
 
     Nothing is planned or approved anew: what is held, refused or not approved stays as it is.
     """
+    limits.check()
+    in_words("Batch", lambda: check_batch_id(batch))
     try:
         async with opened(begins_orders=True, done_by=limits.done_by) as resources:
             return await _finished(resources, batch, limits, look)
@@ -77,7 +76,7 @@ async def _finished(resources: Resources, batch: str, limits: Limits, look: int)
     if left.words:
         run_logger().info("Batch %s: %s", batch, left.words)
         async with progress_shown(artifact_key(batch)):
-            report = await run.buy(Money.parse(limits.budget_cny) if limits.budget_cny else None, ask=False)
+            report = await run.buy(limits.budget, ask=False)
         report = await look_again(resources, report, limits, number=look + 1)
     else:
         report = batch_report(resources, batch, run.source.requests, taken={}, snapshot_id="")

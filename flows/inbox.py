@@ -17,6 +17,7 @@ from flows.approval import asks_in_the_ui, at_work, has_deployment
 from flows.night import FileResult, InboxReport, Night, show_inbox, told
 from flows.opening import absolute
 from flows.parameters import (
+    BadInput,
     BudgetCny,
     ChunkSize,
     Concurrency,
@@ -27,7 +28,7 @@ from flows.parameters import (
     Speed,
     Yes,
 )
-from flows.shown.expected_failures import failed, run_logger, speak_plainly
+from flows.shown.expected_failures import ends_plainly, failed, run_logger
 from flows.shown.progress import shown
 
 
@@ -36,6 +37,7 @@ def run_name() -> str:
 
 
 @flow(name="source-orders", flow_run_name=run_name, persist_result=False)
+@ends_plainly()
 async def source_inbox(
     inbox: InboxFolder = "inbox",
     yes: Yes = True,  # noqa: FBT002 - flow parameters make a form
@@ -49,11 +51,14 @@ async def source_inbox(
 
     A file is taken once: what is held or unknown stays in `open` and is tried again by every run until it is over.
     """
-    speak_plainly()
+    if not inbox.strip():
+        raise BadInput("Inbox: name the folder with the request files")
     async with watched_from_outside() as trouble:
         folder = Inbox(Path(inbox))
         found = await asyncio.to_thread(folder.waiting, quiet_s=quiet_s)
-        limits = Limits(budget_cny=budget_cny, done_by=absolute(done_by))
+        limits = Limits(budget_cny=budget_cny, done_by=done_by)
+        limits.check()
+        limits = limits.model_copy(update={"done_by": absolute(done_by)})
         run = Night(folder, yes=yes, limits=limits, speed=Speed(chunk_size=chunk_size, concurrency=concurrency))
         asks_in_the_ui.set(has_deployment())
         at_work.set(asyncio.Semaphore(1))

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from connectors.request_files import check_encoding
-from domain.deadline import DONE_BY, moment_of
+from domain.deadline import moment_of
 from domain.money import Money
-from domain.report import BATCH_ID
+from domain.request_cells import COLUMNS
 
-# Who gives something else is shown these patterns, so they are plain.
-FILE = r"^$|\.(csv|xlsx|json|parquet|CSV|XLSX|JSON|PARQUET)$|^[Hh][Tt][Tt][Pp][Ss]?://|^secret:."
 SECRET = "secret:"
-ABOVE_ZERO = r"^$|^[1-9][0-9]*(\.[0-9]{1,2})?$|^0\.(0[1-9]|[1-9][0-9]?)$"
+MOST_PASTED = 1_000
+"""Lines: a browser shows so many within seconds. Prefect's server takes 524,288 bytes; a Chinese character is six."""
+EXAMPLE = "\n".join(",".join(cells) for cells in zip(*((one.name, one.example) for one in COLUMNS), strict=True))
+T = TypeVar("T")
 
 
 class BadInput(ValueError):
@@ -27,32 +29,42 @@ def titled(title: str, description: str = "") -> dict[str, Any]:
     return {"title": title, "description": description} if description else {"title": title}
 
 
-def an_amount(text: str) -> str:
-    """The text of an amount in yuan, or empty. Raises `ValueError` for anything else."""
-    if text and Money.parse(text).minor <= 0:
-        raise ValueError("an amount in yuan must be above 0; leave it empty for no limit")
-    return text
+def in_words(name: str, read: Callable[[], T]) -> T:
+    """What a field is read as. Raises `BadInput` with the field's name.
+
+    The schema of a form says little on purpose: the UI would answer with a regular expression.
+    """
+    try:
+        return read()
+    except ValueError as error:
+        raise BadInput(f"{name}: {error}") from None
 
 
-def a_time(text: str) -> str:
-    """The text of a time, or empty. Raises `ValueError` for a day that there is not."""
-    moment_of(text, datetime.now(UTC), "UTC")
-    return text
+def an_amount(text: str, name: str = "Budget in yuan") -> Money | None:
+    """An amount in yuan; None for an empty field. Raises `BadInput`."""
+    if not text.strip():
+        return None
+    try:
+        amount = Money.parse(text)
+    except ValueError:
+        amount = Money(0)
+    if amount.minor <= 0:
+        raise BadInput(
+            f"{name}: {text[:20]!r} is no amount above 0 with at most two decimals; give one such as 1500 or 99.50, "
+            "or leave it empty"
+        )
+    return amount
 
 
 BudgetCny = Annotated[
     str,
     Field(
-        title="Budget in yuan",
-        description=(
+        json_schema_extra=titled(
+            "Budget in yuan",
             "The most that the goods and domestic postage of one batch may cost, over all its runs. What does not fit "
-            "is held. Empty: no limit beside those of the settings. Example: 1500 or 99.50"
-        ),
-        pattern=ABOVE_ZERO,
-        max_length=12,
-        examples=["1500", "99.50"],
+            "is held. Empty: no limit beside those of the settings. Example: 1500 or 99.50",
+        )
     ),
-    AfterValidator(an_amount),
 ]
 ChunkSize = Annotated[
     int,
@@ -81,7 +93,7 @@ class Section(BaseModel):
 
 
 class Requests(Section):
-    """A file or pasted lines, one of the two."""
+    """Either a file or pasted lines."""
 
     file: Annotated[
         str,
@@ -92,7 +104,6 @@ class Requests(Section):
                 "of one, such as a published sheet. The address stays in Prefect's database with this run; where it "
                 "is a secret, put it into a block Secret and give the block's name as secret:NAME"
             ),
-            pattern=FILE,
             examples=["/srv/sourcing/orders.csv", "https://sheets.example/export?format=csv", "secret:orders-sheet"],
         ),
     ] = ""
@@ -101,10 +112,12 @@ class Requests(Section):
         Field(
             title="Pasted lines",
             description=(
-                "Instead of a file: rows copied from a spreadsheet, the header row first. Columns may be separated by "
-                "tabs, commas or semicolons. They are kept in Prefect's database with this run"
+                "Instead of a file: rows copied from a spreadsheet, the header row with these names first, in any "
+                f"order: {', '.join(one.name for one in COLUMNS)}. A row below it, for example: "
+                f"{', '.join(one.example for one in COLUMNS)}. Cells are separated by tabs, commas or semicolons. More "
+                f"than {MOST_PASTED:,} lines: use a file; `sourcing template orders.xlsx` makes an empty one. Pasted "
+                "lines are kept in Prefect's database with this run"
             ),
-            max_length=1_000_000,
         ),
     ] = ""
     encoding: Annotated[
@@ -115,33 +128,30 @@ class Requests(Section):
                 "Only for a CSV or JSON file that is neither UTF-8 nor UTF-16 with its mark. Example: gb18030 for what "
                 "Chinese Windows saves"
             ),
-            max_length=40,
             examples=["gb18030"],
         ),
-        AfterValidator(check_encoding),
     ] = ""
 
     def check(self) -> None:
-        """Raise `BadInput` unless there is exactly one of the two."""
+        """Raise `BadInput` unless there is exactly one of the two, and not too much of it."""
+        in_words("Encoding of the file", lambda: check_encoding(self.encoding))
         if self.file and self.lines.strip():
             raise BadInput("give a request file or pasted lines, not both")
         if not self.file and not self.lines.strip():
             raise BadInput("nothing to buy: give the path or https address of a request file, or paste its lines")
+        if (pasted := len(self.lines.strip().splitlines())) > MOST_PASTED:
+            raise BadInput(f"{pasted:,} lines were pasted, and a form takes {MOST_PASTED:,}: put them into a file")
 
 
 DoneBy = Annotated[
     str,
     Field(
-        pattern=DONE_BY,
-        max_length=16,
-        examples=["06:00", "2026-11-26 06:00"],
         json_schema_extra=titled(
             "Done by",
             "From this time on the run begins nothing more: what is under way ends, and the rest says what becomes of "
             "it. In SOURCING_TIMEZONE; without a day the next such time. Empty: no limit. Example: 06:00",
         ),
     ),
-    AfterValidator(a_time),
 ]
 
 
@@ -150,6 +160,16 @@ class Limits(Section):
 
     budget_cny: BudgetCny = ""
     done_by: DoneBy = ""
+
+    @property
+    def budget(self) -> Money | None:
+        """The budget, or none. Raises `BadInput`."""
+        return an_amount(self.budget_cny)
+
+    def check(self) -> None:
+        """Raise `BadInput` for a budget or a time that can't be."""
+        an_amount(self.budget_cny)
+        in_words("Done by", lambda: moment_of(self.done_by, datetime.now(UTC), "UTC"))
 
 
 class Speed(Section):
@@ -181,8 +201,6 @@ Yes = Annotated[
 BatchName = Annotated[
     str,
     Field(
-        max_length=100,
-        pattern=f"^$|^{BATCH_ID.pattern}$",
         json_schema_extra=titled(
             "Name of the batch",
             "The same name goes on with the same batch and its budget. Empty: made from the file's name and contents. "
@@ -195,7 +213,6 @@ SpeedParameter = Annotated[Speed, Field(json_schema_extra=titled("Chunks and spe
 InboxFolder = Annotated[
     str,
     Field(
-        min_length=1,
         json_schema_extra=titled(
             "Inbox",
             "Folder with request files on the machine that runs the worker. Files end in its folders done, failed or "

@@ -5,14 +5,22 @@ from __future__ import annotations
 from prefect import flow
 
 from domain.marketplace import Marketplace
-from domain.money import Money
 from flows.opening import opened
 from flows.parameters import ChunkSize
 from flows.reconcile_reporting import ReconciliationReport, tell
 from flows.reconciliation import Reconciliation, said_of
 from flows.shown.board import progress_shown
 from flows.shown.expected_failures import ends_plainly
-from flows.upkeep_parameters import Marketplaces, NotOursLines, SaidBy, SinceDays, WalletOutCny
+from flows.upkeep_parameters import (
+    AS_SET,
+    Marketplaces,
+    NotOursLines,
+    SaidBy,
+    SinceDays,
+    WalletOutCny,
+    strangers,
+    wallet_out,
+)
 
 EVERY_MARKETPLACE: list[Marketplace] = []
 NONE_SAID: list[str] = []
@@ -21,7 +29,7 @@ NONE_SAID: list[str] = []
 @flow(name="reconcile", flow_run_name="reconcile", persist_result=False)
 @ends_plainly()
 async def reconcile(
-    since_days: SinceDays = None,
+    since_days: SinceDays = AS_SET,
     wallet_out_cny: WalletOutCny = "",
     marketplaces: Marketplaces = EVERY_MARKETPLACE,
     not_ours: NotOursLines = NONE_SAID,
@@ -34,11 +42,11 @@ async def reconcile(
     tells what left the wallet: give what the console's statement says, to have it compared too. Orders that somebody
     else made in the same account are found every time until you say that they are not ours.
     """
-    wallet_out = Money.parse(wallet_out_cny) if wallet_out_cny else None
-    asked = marketplaces or list(Marketplace)
+    left_wallet, not_ours_ids = wallet_out(wallet_out_cny), strangers(not_ours)
+    asked, days = marketplaces or list(Marketplace), None if since_days == AS_SET else since_days
     async with opened() as resources:
-        run = Reconciliation(resources, since_days, asked, chunk_size or resources.settings.chunk_size)
+        run = Reconciliation(resources, days, asked, chunk_size or resources.settings.chunk_size)
         async with progress_shown("reconciliation"):
-            report = await run.report(wallet_out, said_of(not_ours, said_by))
+            report = await run.report(left_wallet, said_of(not_ours_ids, said_by))
     await tell(report)
     return report

@@ -51,10 +51,9 @@ NOTHING_SAID: Mapping[OrderId, str] = {}
 SOMEBODY = "somebody in the Prefect UI"
 
 
-def said_of(lines: Sequence[str], by: str) -> dict[OrderId, str]:
-    """Who says of which orders that they are not ours; `lines` are `marketplace:order id`."""
-    pairs = [line.split(":", 1) for line in lines]
-    return {(Marketplace(name), order_id): by.strip() or SOMEBODY for name, order_id in pairs}
+def said_of(not_ours: Sequence[OrderId], by: str) -> dict[OrderId, str]:
+    """Who says of which orders that they are not ours."""
+    return dict.fromkeys(not_ours, by.strip() or SOMEBODY)
 
 
 class Reconciliation:

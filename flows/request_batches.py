@@ -19,7 +19,7 @@ from domain.bad_requests import BadRequests
 from domain.orders import OrderRequest
 from domain.report import check_batch_id
 from domain.request_remarks import Remark, told_together
-from flows.parameters import SECRET, BadInput, Requests
+from flows.parameters import SECRET, BadInput, Requests, in_words
 from flows.shown.artifacts import show_faults
 from flows.shown.expected_failures import run_logger
 
@@ -84,7 +84,7 @@ def read_requests(requests: Requests, batch: str = "", *, require_limit: bool = 
     if parsed.faults:
         raise BadRequests(parsed.faults)
     if batch:
-        batch_id = check_batch_id(batch)
+        batch_id = in_words("Name of the batch", lambda: check_batch_id(batch))
     elif requests.file:
         batch_id = default_batch_id(Path(requests.file))
     else:

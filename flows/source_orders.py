@@ -12,7 +12,6 @@ from prefect.runtime import flow_run
 from connectors.fetched_files import is_address
 from connectors.settings import SourcingSettings
 from domain.deadline import moment_of
-from domain.money import Money
 from domain.report import BatchReport
 from flows.batch_run import BatchRun
 from flows.opening import begun_at, opened
@@ -58,13 +57,13 @@ async def source_orders(
 
     A dry run ends with the plan. Nothing is bought twice: a run that was broken off is simply started again.
     """
+    limits.check()
     asked = await read_shown(requests, batch, require_limit=SourcingSettings().require_price_limit)
-    budget = Money.parse(limits.budget_cny) if limits.budget_cny else None
     async with opened(concurrency=speed.concurrency, begins_orders=True, done_by=limits.done_by) as resources:
         source = FromRequests(asked.orders, asked.source, asked.warnings)
         done_by = moment_of(limits.done_by, begun_at(resources.clock()), resources.settings.timezone)
         run = BatchRun(resources, asked.batch_id, source, chunk_size=speed.chunk_size, done_by=done_by)
-        report = await run.followed(budget, dry_run=dry_run, ask=not yes)
+        report = await run.followed(limits.budget, dry_run=dry_run, ask=not yes)
         report = await look_again(resources, report, limits)
         await show_outcome(report, resources.ledger.orders(with_parcels(report)))
     return report

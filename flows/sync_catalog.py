@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING
 
 from prefect import flow
 from prefect.artifacts import acreate_table_artifact
+from prefect.runtime import flow_run
 
 from connectors.crawl_files import CrawlFiles
 from connectors.settings import SourcingSettings, XportcnSettings
-from domain.catalogue import Wanted, crawl_name
-from domain.wording import number_of
+from domain.catalogue import crawl_name
+from domain.wording import number_of, some
 from flows.crawl import CatalogReport, Crawl
+from flows.parameters import BadInput, Concurrency
+from flows.shown.expected_failures import ends_plainly
+from flows.shown.progress import rename_run, shown
+from flows.upkeep_parameters import Full, MostItems, WantedList
 from tasks.price_moves import moves_told_by
 from tasks.resources import open_resources
 
@@ -21,29 +26,63 @@ if TYPE_CHECKING:
 MOST_SHOWN = 50
 
 
-@flow(name="sync-catalog", persist_result=False)
-async def sync_catalog(
-    wanted: list[Wanted],
-    full: bool = False,  # noqa: FBT001, FBT002 - flow parameters make a form
-    limit: int | None = None,
-    concurrency: int | None = None,
-) -> CatalogReport:
-    """Bring the table `offers` up to date for these keywords, categories, shops and items.
+def run_name() -> str:
+    """`catalogue of taobao, 1688`."""
+    places = [one["marketplace"] if isinstance(one, dict) else one.marketplace for one in flow_run.parameters["wanted"]]
+    return f"catalogue of {some(list(map(str, places)))}"
 
-    A run that was broken off goes on where it was when it is started again within a day. `full` asks for everything
-    anew and writes unchanged offers too; `limit` bounds the items taken from each source.
+
+@flow(name="sync-catalog", flow_run_name=run_name, persist_result=False)
+@ends_plainly()
+async def sync_catalog(
+    wanted: WantedList,
+    full: Full = False,  # noqa: FBT002 - flow parameters make a form
+    limit: MostItems = 0,
+    concurrency: Concurrency = 0,
+) -> CatalogReport:
+    """Bring the table `offers` up to date for these words, categories, shops and items.
+
+    A run that was broken off goes on where it was when it is started again within a day.
     """
+    if not wanted:
+        raise BadInput("What to look at: add at least one marketplace, with words, categories, shops or items")
+    asked = [one.read() for one in wanted]
     settings = SourcingSettings()
-    async with open_resources(settings, XportcnSettings(), concurrency=concurrency) as resources:
-        name = crawl_name(wanted, full=full, limit=limit)
+    async with open_resources(settings, XportcnSettings(), concurrency=concurrency or None) as resources:
+        name = crawl_name(asked, full=full, limit=limit or None)
         with CrawlFiles.open(settings.data_dir / "catalogue", name, resources.clock()) as files:
-            report = await Crawl(resources, files, full=full, limit=limit).run(wanted)
-    counts = {name: value for name, value in report.to_json().items() if isinstance(value, int)}
-    words = f"Snapshot {report.snapshot_id}. {report.rejected.words}".rstrip(". ")
-    await acreate_table_artifact(key="catalogue", table=[counts], description=words)
+            report = await Crawl(resources, files, full=full, limit=limit or None).run(asked)
+    await shown("the report", _show(report))
     if report.snapshot_id and report.changed:
         await _show_moves(await moves_told_by(settings.snapshot_root, report.snapshot_id))
     return report
+
+
+def summary_of(report: CatalogReport) -> str:
+    """`120 items with 300 SKUs: 3 new, 2 changed, 1 gone`."""
+    moved = {"new": report.new, "changed": report.changed, "gone": report.gone}
+    told = ", ".join(f"{count:,} {what}" for what, count in moved.items() if count) or "nothing new"
+    troubles = f"; {number_of(report.trouble_count, 'item')} not fetched" if report.trouble_count else ""
+    return f"{number_of(report.items, 'item')} with {number_of(report.skus, 'SKU')}: {told}{troubles}"
+
+
+def catalogue_rows(report: CatalogReport) -> list[dict[str, str]]:
+    """What was looked at and what came of it, a figure a row; what could not be fetched, and why, below."""
+    figures = {
+        "looked at": ", ".join(report.sources),
+        "items": f"{report.items:,}, of which {report.fetched:,} were read by this run",
+        "SKUs": f"{report.skus:,}: {report.new:,} new, {report.changed:,} changed, {report.unchanged:,} as before",
+        "gone": f"{report.gone:,}",
+        "where": f"table offers, snapshot {report.snapshot_id}" if report.snapshot_id else "nothing to write",
+    }
+    rows = [{"what": what, "found": words} for what, words in figures.items()]
+    return rows + [{"what": "not fetched", "found": trouble} for trouble in report.troubles]
+
+
+async def _show(report: CatalogReport) -> None:
+    words = f"{summary_of(report)}. {report.rejected.words}".rstrip(". ")
+    await acreate_table_artifact(key="catalogue", table=catalogue_rows(report), description=words)
+    await rename_run(f"catalogue: {summary_of(report)}")
 
 
 async def _show_moves(moves: pd.DataFrame) -> None:

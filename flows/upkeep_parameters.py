@@ -2,25 +2,99 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import ConfigDict, Field
 
+from domain.catalogue import Wanted
 from domain.currencies import currency_code
+from domain.findings import OrderId
 from domain.marketplace import Marketplace
-from flows.parameters import titled
+from domain.money import Money
+from flows.parameters import BadInput, Section, in_words, titled
+
+AS_SET = -1
+Texts = tuple[str, ...]
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+ORDER = re.compile(rf"({'|'.join(Marketplace)}):[^:\s]+")
+WALLET_AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?")
 
 
 def a_day(text: str) -> str:
-    """A day, or empty. Raises `ValueError` for a day that there is not."""
-    return date.fromisoformat(text).isoformat() if text else ""
+    """A day, or empty. Raises `BadInput` for a day that there is not."""
+    if text and not DAY.fullmatch(text):
+        raise BadInput(f"Paid since: {text[:20]!r} is no day; give one such as 2026-11-01, or leave it empty")
+    return in_words("Paid since", lambda: date.fromisoformat(text).isoformat()) if text else ""
 
 
 def a_currency(text: str) -> str:
-    """The code of a currency, or empty. Raises `ValueError`."""
-    return currency_code(text) if text else ""
+    """The code of a currency, or empty. Raises `BadInput`."""
+    return in_words("Currency", lambda: currency_code(text)) if text else ""
 
+
+def wallet_out(text: str) -> Money | None:
+    """What left the wallet; None for an empty field. Raises `BadInput`."""
+    if text and not WALLET_AMOUNT.fullmatch(text):
+        raise BadInput(f"Left the wallet: {text[:20]!r} is no amount in yuan; give one such as 1500 or 99.50")
+    return Money.parse(text) if text else None
+
+
+def strangers(lines: Sequence[str]) -> list[OrderId]:
+    """The orders that are not ours. Raises `BadInput`."""
+    if wrong := [line for line in lines if not ORDER.fullmatch(line)]:
+        raise BadInput(f"Not ours: {wrong[0][:60]!r} is no order; give marketplace:order id, as taobao:4050118801")
+    return [(Marketplace(name), order_id) for name, order_id in (line.split(":", 1) for line in lines)]
+
+
+class WantedOffers(Section):
+    """What to look at on one marketplace: words, categories, shops or items, or all that there is."""
+
+    model_config = ConfigDict(from_attributes=True)  # a command has it as `Wanted`
+
+    marketplace: Marketplace = Field(json_schema_extra=titled("Marketplace", "Where to look"))
+    keywords: Texts = Field((), title="Words", description="What a search for these finds. Each entry is one search")
+    categories: Texts = Field((), title="Categories", description="Ids of categories: all that is in them")
+    shops: Texts = Field((), title="Shops", description="Ids of sellers: all that they offer")
+    items: Texts = Field((), title="Items", description="Single items, by id or product link")
+    everything: bool = Field(default=False, title="Everything", description="All that the marketplace lists")
+
+    def read(self) -> Wanted:
+        """The same as the crawl takes it. Raises `BadInput`."""
+        return in_words(
+            "What to look at",
+            lambda: Wanted(
+                marketplace=self.marketplace,
+                keywords=self.keywords,
+                categories=self.categories,
+                shops=self.shops,
+                items=self.items,
+                everything=self.everything,
+            ),
+        )
+
+
+WantedList = Annotated[
+    list[WantedOffers],
+    Field(json_schema_extra=titled("What to look at", "One entry a marketplace: press Add item, and choose there")),
+]
+Full = Annotated[
+    bool,
+    Field(
+        json_schema_extra=titled(
+            "All anew", "Fetch and write also what has not changed. Otherwise only what is new, changed or gone"
+        )
+    ),
+]
+MostItems = Annotated[
+    int,
+    Field(
+        ge=0,
+        json_schema_extra=titled("Most items", "From each search, category and shop. 0: all of them"),
+    ),
+]
 
 OrderRefs = Annotated[
     list[str],
@@ -37,18 +111,17 @@ CancelReason = Annotated[
     ),
 ]
 SinceDays = Annotated[
-    int | None,
+    int,
     Field(
-        ge=0,
+        ge=AS_SET,
         json_schema_extra=titled(
-            "Days back", "Counted from the start of today; 0 is today alone. Empty: SOURCING_LOOK_BACK_DAYS"
+            "Days back", "Counted from the start of today; 0 is today alone. -1: as SOURCING_LOOK_BACK_DAYS says"
         ),
     ),
 ]
 WalletOutCny = Annotated[
     str,
     Field(
-        pattern=r"^([0-9]{1,12}(\.[0-9]{1,2})?)?$",
         json_schema_extra=titled(
             "Left the wallet, in yuan",
             "What the console's wallet statement says left for orders since the first day of the period, without "
@@ -57,7 +130,7 @@ WalletOutCny = Annotated[
     ),
 ]
 NotOursLines = Annotated[
-    list[Annotated[str, Field(pattern=rf"^({'|'.join(Marketplace)}):[^:\\s]+$")]],
+    list[str],
     Field(
         json_schema_extra=titled(
             "Not ours",
@@ -77,20 +150,16 @@ Marketplaces = Annotated[
 SinceDay = Annotated[
     str,
     Field(
-        pattern=r"^(\d{4}-\d{2}-\d{2})?$",
         json_schema_extra=titled("Paid since", "The first day, such as 2026-11-01. Empty: all orders"),
     ),
-    AfterValidator(a_day),
 ]
 BooksCurrency = Annotated[
     str,
     Field(
-        max_length=3,
         json_schema_extra=titled(
             "Currency", "Three letters, such as EUR. Another one than SOURCING_CURRENCY leaves the table as it is"
         ),
     ),
-    AfterValidator(a_currency),
 ]
 CsvFile = Annotated[
     str,

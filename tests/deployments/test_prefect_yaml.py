@@ -65,6 +65,20 @@ def test_each_deployment_leads_to_its_flow(name: str, flow: str, monkeypatch: py
     assert load_flow_from_entrypoint(DEPLOYMENTS[name]["entrypoint"]).name == flow
 
 
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_every_field_of_a_form_has_a_title_and_a_description(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No bare parameter name, no regular expression to be answered with, no choice between int and None."""
+    monkeypatch.chdir(ROOT)
+    form = load_flow_from_entrypoint(DEPLOYMENTS[name]["entrypoint"]).parameters.model_dump()
+    sections = form.get("definitions", {})
+    for fields in [form["properties"], *(one["properties"] for one in sections.values() if "properties" in one)]:
+        for key, said in fields.items():
+            field = sections.get(said.get("$ref", "").rpartition("/")[2], {}) | said
+            assert field.get("title", key) != key, key
+            assert len(field.get("description", "")) > 10, key
+            assert not {"pattern", "anyOf"} & {*field, *field.get("items", {})}, key
+
+
 def test_what_is_missed_when_it_does_not_complete_is_a_deployment_with_a_schedule_that_is_often_enough() -> None:
     assert {name: DEPLOYMENTS[name]["schedules"][0]["cron"] for name in COMPLETES_WITHIN} == {
         "nightly": "0 2 * * *",

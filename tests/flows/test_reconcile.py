@@ -30,6 +30,7 @@ from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from flows.reconcile_reporting import ReconciliationReport, artifact_rows, markdown, summary_of
 from flows.reconciliation import Reconciliation, said_of
+from flows.upkeep_parameters import strangers
 from tasks import reconcile as reading
 from tasks.resources import Resources
 from tests.connectors.ledger.plans import Columns, intents, plan
@@ -101,7 +102,7 @@ class World:
     ) -> ReconciliationReport:
         known: dict[str, Any] = {"since_days": 30, "marketplaces": list(Marketplace), "chunk_size": 50}
         run = Reconciliation(self.resources, *(known | options).values())
-        return await run.report(wallet_out, said_of(not_ours, said_by))
+        return await run.report(wallet_out, said_of(strangers(not_ours), said_by))
 
 
 @pytest.fixture

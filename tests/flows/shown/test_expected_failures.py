@@ -65,14 +65,8 @@ def test_every_field_of_a_form_says_what_it_is(flow: Flow[..., Any], titles: lis
 @pytest.mark.parametrize(
     ("flow", "parameters"),
     [
-        (reconcile, {"since_days": -1}),
-        (reconcile, {"wallet_out_cny": "a lot"}),
+        (reconcile, {"since_days": -2}),
         (reconcile, {"marketplaces": ["ebay"]}),
-        (reconcile, {"not_ours": ["ebay:1"]}),
-        (costs, {"since": "last week"}),
-        (costs, {"since": "2026-11-31"}),
-        (costs, {"currency": "EURO"}),
-        (costs, {"currency": "XQQ"}),
         (cancel_orders, {"order_refs": []}),
         (sync_tracking, {"chunk_size": 2000}),
         (ask_for_refund, {"order_ref": "A-1", "kind": "gift", "reason": "1"}),
