@@ -19,7 +19,7 @@ from cli.looks import Flow, with_looks
 from cli.options import require_batch_name, require_encoding, require_time
 from cli.plan import NUMBERS, show_plan, totals
 from cli.running import nothing, run_flow
-from cli.terminal import MOST_SHOWN, and_more, console, messages, print_json, show_orders, show_snapshot
+from cli.terminal import MOST_SHOWN, console, messages, print_json, show_orders, show_snapshot
 from cli.word_matches import show_matches
 from connectors.fetched_files import fetch_kept, is_address
 from connectors.ledger.engine import LedgerUnusable
@@ -27,7 +27,6 @@ from connectors.request_files import read_request_file
 from connectors.settings import SourcingSettings
 from domain.bad_requests import BadRequests
 from domain.money import Money
-from domain.plan import freight_sums
 from domain.report import BatchReport
 from domain.request_remarks import Remark, told_together
 from domain.wording import number_of
@@ -162,33 +161,29 @@ def _reported(flow: Flow, first: Callable[[], object]) -> tuple[BatchReport, boo
 
 def ask(question: ApprovalRequest) -> bool:
     """Show the plan and ask the person at the terminal."""
+    from flows.approval_words import bare, question_words
+    from flows.asked_plan import AskedPlan
     from flows.reporting import match_line
-    from flows.shown.plan_table import rows_of
+    from tasks.resources import utc_now
 
+    plan = AskedPlan.of(question)
     table = Table(title="Plan", title_justify="left", header_style="bold")
     for name in PLAN:
         table.add_column(name, justify="right" if name in NUMBERS else "left")
-    rows = rows_of(question)
-    for row in rows[:MOST_SHOWN]:
+    for row in plan.rows[:MOST_SHOWN]:
         table.add_row(*(row[name] for name in PLAN))
     messages.print(table)
-    if len(rows) > MOST_SHOWN:
-        messages.print(and_more(len(rows), "--dry-run --json"))
-    show_matches([match_line(plan.order_ref, match) for plan in question.all for match in plan.matches], messages)
+    if rest := plan.beyond(MOST_SHOWN):
+        messages.print(f"{rest} See them with --dry-run --json")
+    show_matches(
+        [match_line(plan.order_ref, match) for plan in question.all for match in plan.matches],
+        messages,
+    )
     say_warnings(question.warnings)
-    return typer.confirm(words_of(question), default=False, err=True)
-
-
-def words_of(question: ApprovalRequest) -> str:
-    """What is asked: the sums of goods to buy and of freight, by currency."""
-    buying = f"buy {number_of(len(question.to_buy), 'order')} for {question.total}" if question.to_buy else ""
-    shipped = sum(1 for plan in question.all if plan.freight_service)
-    shipping = f"ship {number_of(shipped, 'order')} for freight of {freight_sums(question.all)}" if shipped else ""
-    words = " and ".join(part for part in (buying, shipping) if part)
-    from flows.shown.plan_table import no_limit_words
-
-    unlimited = no_limit_words(question.to_buy)
-    return f"{unlimited} {words[:1].upper()}{words[1:]}?".lstrip()
+    asked, *about = map(bare, question_words(question, plan, SourcingSettings(), utc_now()))
+    for words in about:
+        messages.print(Text(words))
+    return typer.confirm(f"{asked.removesuffix('.')}?", default=False, err=True)
 
 
 def print_report(report: BatchReport) -> None:

@@ -203,7 +203,17 @@ class SourcingSettings(Settings):
     day_limit_cny: str = Field("", description="No more than this in one day of `timezone`, in yuan; empty is no limit")
     approval_limit_cny: str = Field(
         "",
-        description="A plan whose total is above this, in yuan, needs a person's yes, even with `--yes`; empty is none",
+        description=(
+            "A plan whose goods and postage are above this, in yuan, needs a person's yes, even with `--yes`; empty is "
+            "none"
+        ),
+    )
+    approval_counts_freight: bool = Field(
+        default=False,
+        description=(
+            "Whether that limit counts international freight too, converted by `SOURCING_RATES` (such as a rate from "
+            "USD to CNY); without a rate of the last 7 days a person is asked"
+        ),
     )
     approval_timeout_s: int = Field(86_400, ge=1, description="How long a run waits for that yes; then it is a no")
     price_tolerance_percent: Decimal = Field(

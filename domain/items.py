@@ -14,22 +14,38 @@ ITEM_ID = re.compile(r"[0-9]{6,}")
 
 @dataclass(frozen=True, slots=True)
 class _Pages:
-    """Where a marketplace's product pages are, and where in their address the item id stands."""
+    """Where a marketplace's product pages are, where in their address the item id stands, and the usual address."""
 
     sites: tuple[str, ...]
     path: re.Pattern[str]
-    parameter: str = ""
+    parameter: str
+    address: str
 
 
-OFFERS = _Pages(("1688.com",), re.compile(r"/offer/([0-9]{6,})\.html?"), "offerId")
+OFFERS = _Pages(
+    ("1688.com",), re.compile(r"/offer/([0-9]{6,})\.html?"), "offerId", "https://detail.1688.com/offer/{}.html"
+)
 PAGES = {
     Marketplace.TAOBAO: _Pages(
-        ("taobao.com", "tmall.com", "tmall.hk", "tb.cn"), re.compile(r"/item/([0-9]{6,})\.html?"), "id"
+        ("taobao.com", "tmall.com", "tmall.hk", "tb.cn"),
+        re.compile(r"/item/([0-9]{6,})\.html?"),
+        "id",
+        "https://item.taobao.com/item.htm?id={}",
     ),
     Marketplace.ALIBABA_1688: OFFERS,
     Marketplace.BIG_MAJOR: OFFERS,
-    Marketplace.INTERNATIONAL: _Pages(("alibaba.com",), re.compile(r"/product-detail/(?:[^/]*_)?([0-9]{6,})\.html?$")),
-    Marketplace.POIZON: _Pages(("dewu.com", "poizon.com"), re.compile(r"-([0-9]{6,})/?$"), "spuId"),
+    Marketplace.INTERNATIONAL: _Pages(
+        ("alibaba.com",),
+        re.compile(r"/product-detail/(?:[^/]*_)?([0-9]{6,})\.html?$"),
+        "",
+        "https://www.alibaba.com/product-detail/_{}.html",
+    ),
+    Marketplace.POIZON: _Pages(
+        ("dewu.com", "poizon.com"),
+        re.compile(r"-([0-9]{6,})/?$"),
+        "spuId",
+        "https://m.dewu.com/router/product/ProductDetail?spuId={}",
+    ),
 }
 # Shop and category pages carry an `id` too, which is no item's.
 TAOBAO_PRODUCT_PAGE = re.compile(r"item|detail|^(?:m|world|h5\.m|m\.intl)\.")
@@ -65,6 +81,11 @@ def read_item(marketplace: Marketplace, text: str) -> ItemId | Words:
     if "://" in text:
         raise ValueError(f"{shortened(text)!r} is a link among other words; give the link alone, or the item id")
     return Words(text)
+
+
+def product_page(marketplace: Marketplace, item_id: str) -> str:
+    """The address of an item's page; empty for what is no id of one."""
+    return PAGES[marketplace].address.format(item_id) if ITEM_ID.fullmatch(item_id) else ""
 
 
 def shortened(text: str, limit: int = 100) -> str:

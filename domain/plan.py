@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -74,13 +73,3 @@ class PlanSummary:
     total: Money
     freight: Money | None
     is_fine: bool
-
-
-def freight_sums(plans: Iterable[PlannedOrder]) -> str:
-    """What shipping these orders costs, a sum a currency: `12.00 USD, 3.00 EUR`; empty when nothing is shipped."""
-    sums: dict[str, Money] = {}
-    for plan in plans:
-        if plan.freight_service:
-            price = plan.freight_service.price
-            sums[price.currency] = sums.get(price.currency, Money(0, price.currency)) + price
-    return ", ".join(map(str, sums.values()))

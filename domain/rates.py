@@ -25,13 +25,13 @@ class Rate:
     on: date
     source: str
 
-    def of(self, money: Money) -> Money:
-        """The amount in `into`, rounded half up to its whole minor units. Raises `ValueError` for another `base`."""
+    def of(self, money: Money, rounding: str = ROUND_HALF_UP) -> Money:
+        """The amount in `into`, rounded to its whole minor units. Raises `ValueError` for another `base`."""
         if money.currency != self.base:
             raise ValueError(f"{money} is not in {self.base}")
         with localcontext(prec=100):
             minor = (money.major * self.rate).scaleb(minor_digits(self.into))
-            return Money(int(minor.to_integral_value(ROUND_HALF_UP)), self.into)
+            return Money(int(minor.to_integral_value(rounding)), self.into)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +50,10 @@ class NoRate:
 
 
 class Rates:
-    """All rates of the merchant's file; none where there is no file."""
+    """All rates of the merchant's file; none where there is no file, or where a `fault` keeps it from being used."""
 
-    def __init__(self, rates: Iterable[Rate] = ()) -> None:
+    def __init__(self, rates: Iterable[Rate] = (), *, fault: str = "") -> None:
+        self._fault = fault
         self._of: dict[tuple[str, str], list[Rate]] = {}
         for rate in sorted(rates, key=lambda rate: rate.on):
             self._of.setdefault((rate.base, rate.into), []).append(rate)
@@ -64,6 +65,8 @@ class Rates:
 
     def at(self, base: str, into: str, on: date) -> Rate | NoRate:
         """The newest rate of that day or the `OLDEST_DAYS` before it; one of a later day never counts."""
+        if self._fault:
+            return NoRate(self._fault)
         rates = self._of.get((base, into), [])
         upto = bisect_right(rates, on, key=lambda rate: rate.on)
         if upto and (on - rates[upto - 1].on).days <= OLDEST_DAYS:
@@ -71,12 +74,12 @@ class Rates:
         remedy = f"add one of {on} or of the {OLDEST_DAYS} days before it to SOURCING_RATES"
         return NoRate(f"{_lack(base, into, on, rates, upto)}; {remedy}")
 
-    def convert(self, money: Money, into: str, on: date) -> Converted | NoRate:
+    def convert(self, money: Money, into: str, on: date, rounding: str = ROUND_HALF_UP) -> Converted | NoRate:
         """The amount in `into` at the rate of the day on which it was paid or fell due."""
         if money.currency == into:
             return Converted(money=money, rate=None)
         rate = self.at(money.currency, into, on)
-        return rate if isinstance(rate, NoRate) else Converted(money=rate.of(money), rate=rate)
+        return rate if isinstance(rate, NoRate) else Converted(money=rate.of(money, rounding), rate=rate)
 
 
 def _lack(base: str, into: str, on: date, rates: list[Rate], upto: int) -> str:

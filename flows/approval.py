@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from contextvars import ContextVar
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import replace
 
 from prefect.context import FlowRunContext
 
-from connectors.ledger.records import Approval
+from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from domain.plan import PlanSummary
 from flows.approval_form import ask_in_the_ui
-from flows.approval_request import ApprovalRequest
+from flows.approval_limit import above_limit, why_asked
+from flows.approval_request import ApprovalRequest, Decision
+from tasks.resources import utc_now
 
 Approver = Callable[[ApprovalRequest], bool]
 
@@ -53,62 +53,37 @@ async def aside() -> AsyncIterator[None]:
         await slot.acquire()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """Which orders may be bought or shipped, who said so, and what follows `not approved` for the others.
-
-    `stops` is a no to everything: then orders that were begun earlier are left alone as well.
-    """
-
-    approved: Collection[str]
-    by: str
-    why_not: str = ""
-    goes_on: bool = False
-
-    @property
-    def stops(self) -> bool:
-        return not self.approved and not self.goes_on
-
-    def approval_of(self, plan: PlanSummary, at: datetime) -> Approval:
-        """What the ledger keeps of a yes, with words for the audit trail."""
-        words = f"approved by {self.by} at {at:%Y-%m-%d %H:%M:%S} UTC: {plan.total}, plan {plan.plan_hash[:12]}"
-        return Approval(
-            order_ref=plan.order_ref,
-            plan_hash=plan.plan_hash,
-            total=plan.total,
-            freight=plan.freight,
-            reason=words,
-        )
-
-
-async def decide(question: ApprovalRequest, settings: SourcingSettings, *, yes: bool) -> Decision:
+async def decide(question: ApprovalRequest, settings: SourcingSettings, ledger: Ledger, *, yes: bool) -> Decision:
     """Approve as said beforehand, or ask whoever can be asked; without an answer nothing is approved.
 
-    Beyond the approval limit a yes beforehand is not enough to buy.
+    Beyond the approval limit a yes beforehand is not enough.
     """
-    limit = settings.approval_limit
-    over = limit is not None and question.total > limit
-    if yes and not over:
+    above = above_limit(question, settings, utc_now())
+    if yes and not above:
         return Decision(approved=question.refs, by="a yes given beforehand")
+    question = replace(question, why=why_asked(above, settings, yes=yes))
     if (person := approver.get()) is not nobody:
         said, name = person(question), getpass.getuser()
         return Decision(approved=question.refs if said else [], by=name, why_not=f" by {name}")
     if asks_in_the_ui.get() or has_deployment():
         async with aside():
-            answer = await ask_in_the_ui(question, settings.approval_timeout_s)
-        return Decision(approved=answer.approved(question.refs), by=answer.name, why_not=answer.why_not)
-    if yes:
-        why = (
-            f": a plan of {question.total} is above the approval limit of {limit}. Run it without --yes at a terminal, "
-            "or from the Prefect UI, to be asked; or raise SOURCING_APPROVAL_LIMIT_CNY"
-        )
-        return Decision(
-            approved=[plan.order_ref for plan in question.to_ship],
-            by="a yes given beforehand",
-            why_not=why,
-            goes_on=True,
-        )
+            return await ask_in_the_ui(question, settings, ledger)
+    return _unasked(question, settings, above) if yes else _nobody()
+
+
+def _nobody() -> Decision:
     return Decision(approved=[], by="nobody", why_not=": nobody could be asked")
+
+
+def _unasked(question: ApprovalRequest, settings: SourcingSettings, above: str) -> Decision:
+    """Nobody can be asked about a plan above the limit: what was begun is shipped, as far as that is within it."""
+    why = (
+        f": {above}. Run it without --yes at a terminal, or from the Prefect UI, to be asked; or raise "
+        "SOURCING_APPROVAL_LIMIT_CNY"
+    )
+    begun = ApprovalRequest(batch_id=question.batch_id, to_buy=(), to_ship=question.to_ship)
+    approved = [] if above_limit(begun, settings, utc_now()) else begun.refs
+    return Decision(approved=approved, by="a yes given beforehand", why_not=why, goes_on=True)
 
 
 def has_deployment() -> bool:

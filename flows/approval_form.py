@@ -1,193 +1,135 @@
 """The question in the Prefect UI: the run pauses, shows the plan, and goes on with what a person answers.
 
 An answer counts only for the plan that was shown: the form carries the plan's hash, and each pause has a key of its
-own, so an answer to an earlier attempt approves nothing. A run that was lost while it asked asks anew, until the
-deadline of the first time: when that was is kept with the run of the deployment, until there is an answer.
+own, so an answer to an earlier attempt approves nothing. One that leaves open what it approves is asked for again, with
+what was wrong and with all that was filled in. A run that was lost while it asked asks anew, until the deadline of the
+first time.
 """
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import os
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from http.client import NOT_FOUND
+from datetime import datetime, timedelta
 from typing import Any, Literal
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-from httpx import HTTPError, HTTPStatusError
 from prefect.artifacts import acreate_table_artifact
-from prefect.client.orchestration import get_client
-from prefect.context import FlowRunContext
-from prefect.flow_runs import apause_flow_run
 from prefect.input import RunInput
-from prefect.input.run_input import keyset_from_base_key
 from pydantic import Field, ValidationError, create_model
 
-from connectors.ledger.plans import plan_hash
-from domain.plan import PlannedOrder
-from flows.approval_request import ApprovalRequest
+from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings
+from domain.choices import ALL, ALL_BUT, NONE, SOME, BadChoice, chosen, references_in
+from domain.wording import number_of
+from flows.approval_pause import answered, filled_in, first_asked, outermost_run
+from flows.approval_request import ApprovalRequest, Decision
+from flows.approval_words import bare, deadline_words, description_of, question_words, within_words
+from flows.asked_plan import AskedPlan
 from flows.shown.artifacts import artifact_key
 from flows.shown.expected_failures import run_logger
-from flows.shown.plan_table import rows_of, summary, warnings_told
 from flows.shown.progress import shown
 from tasks.resources import utc_now
 
-ALL, SOME, NONE = "approve all orders", "approve only the orders chosen below", "refuse: buy nothing"
 NAME = r"^\s*\S.{0,99}$"
 LONGEST_NOTE = 500
-SHOWN_ORDERS = 100
-POLL_S = 3
-SPARE_S = 3600  # the pause outlives our own patience, so that we can still resume the run ourselves
+MOST_CHOICES = 100
+"""Beyond so many orders they are named in a text field: a list of them can't be looked through."""
+LONGEST_LIST = 200_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What was answered. `name` is whom the answer says it is from; Prefect's own server knows no users."""
+async def ask_in_the_ui(question: ApprovalRequest, settings: SourcingSettings, ledger: Ledger) -> Decision:
+    """Pause the flow run until somebody answers. Silence for as long as the settings say is a no."""
+    plan = AskedPlan.of(question)
+    words = question_words(question, plan, settings, utc_now())
+    about = " ".join([*map(bare, words), plan.beyond(len(plan.dearest))]).rstrip()
+    key = artifact_key(f"plan-{question.batch_id}")
+    await shown("the plan", acreate_table_artifact(key=key, table=plan.rows, description=about))
+    run_id, asked = outermost_run(), f"asked-{artifact_key(question.batch_id)}"
+    first = await first_asked(run_id, asked)
+    deadline = first + timedelta(seconds=settings.approval_timeout_s)
+    until, within = deadline_words(deadline, settings.timezone), within_words(settings.approval_timeout_s)
+    run_logger().info(
+        "Batch %s waits for approval of %s: press Resume and fill in the form by %s",
+        question.batch_id,
+        number_of(len(plan.refs), "order"),
+        until,
+    )
+    decision = await _Asking(question, plan, words, until).answer(deadline)
+    await answered(run_id, asked)
+    return decision or Decision(approved=[], by="nobody", silence=f"nobody answered within {within}")
 
-    choice: str
-    orders: Sequence[str] = ()
-    name: str = ""
-    note: str = ""
 
-    def approved(self, shown_refs: Sequence[str]) -> list[str]:
-        """The approved ones of the orders that were shown."""
-        if self.choice == ALL:
-            return [*shown_refs]
-        chosen = set(self.orders) if self.choice == SOME else set()
-        return [ref for ref in shown_refs if ref in chosen]
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """One question, which may need several forms until an answer is clear."""
+
+    question: ApprovalRequest
+    plan: AskedPlan
+    words: Sequence[str]
+    until: str
+
+    async def answer(self, deadline: datetime) -> Decision | None:
+        """What was decided; None when nobody answered."""
+        fault, given = "", dict[str, Any]()
+        while (left_s := (deadline - utc_now()).total_seconds()) > 0:
+            form = form_for(self._choices, self.plan.plan_hash, self._description(fault), given)
+            nothing = {"decision": NONE, "approved_by": "time-out", "plan": self.plan.plan_hash}
+            try:
+                filled = await filled_in(form, f"{self.plan.plan_hash}-{uuid4().hex[:8]}", left_s, nothing)
+                if filled is None:
+                    return None
+                given = filled.model_dump()
+                return decision_of(given, self.plan.refs)
+            except BadChoice as error:
+                fault = str(error)
+            except ValidationError as error:
+                fault = "; ".join(problem["msg"] for problem in error.errors())
+            run_logger().warning("Batch %s: an answer was not taken: %s", self.question.batch_id, fault)
+        return None
 
     @property
-    def why_not(self) -> str:
-        """What follows `not approved` in the reason of an order that was not."""
-        return f" by {self.name}" + (f": {self.note}" if self.note else "")
+    def _choices(self) -> list[str]:
+        """To choose from, the dearest first; of many none, since they are named in a text field."""
+        return [one.plan.order_ref for one in self.plan.dearest] if len(self.plan.refs) <= MOST_CHOICES else []
+
+    def _description(self, fault: str) -> str:
+        return description_of(self.question, self.plan, self.words, self.until, fault)
 
 
-async def ask_in_the_ui(question: ApprovalRequest, timeout_s: int) -> Answer:
-    """Pause the flow run until somebody answers. Silence for `timeout_s`, or an answer that does not fit, is a no."""
-    shown_hash, rows = hash_of(question.all), rows_of(question)
-    place, words = artifact_key(f"plan-{question.batch_id}"), summary(question.to_buy, question.to_ship)
-    await shown("the plan", acreate_table_artifact(key=place, table=rows, description=words))
-    form = form_for(question.refs, shown_hash, description_of(question))
-    run_logger().info(
-        "Batch %s waits for approval of %s orders: press Resume and fill in the form", question.batch_id, len(rows)
-    )
-    run_id, asked = _outermost_run(), f"asked-{artifact_key(question.batch_id)}"
-    left_s = timeout_s - (utc_now() - await _first_asked(run_id, asked)).total_seconds()
-    nobody = Answer(choice=NONE, name="anybody", note=f"no answer within {_hours(timeout_s)}")
-    key = f"{shown_hash}-{uuid4().hex[:8]}"
-    answer = await _answer(form, key, shown_hash, left_s) or nobody if left_s > 0 else nobody
-    with suppress(HTTPError):
-        async with get_client() as client:
-            await client.delete_flow_run_input(run_id, asked)
-    return answer
+def decision_of(given: Mapping[str, Any], asked: Sequence[str]) -> Decision:
+    """What a form that was filled in approves of the orders `asked` about. Raises `BadChoice`."""
+    orders = given["orders"]
+    named = references_in(orders) if isinstance(orders, str) else orders
+    approved = chosen(given["decision"], named, asked)
+    name, note = (" ".join(given[field].split()) for field in ("approved_by", "note"))
+    return Decision(approved=approved, by=name, why_not=f" by {name}" + (f": {note}" if note else ""))
 
 
-def _outermost_run() -> UUID:
-    """The run of the deployment; a night asks in a run below it, which may be another in the next attempt."""
-    if run_id := os.environ.get("PREFECT__FLOW_RUN_ID"):
-        return UUID(run_id)
-    context = FlowRunContext.get()
-    assert context is not None
-    assert context.flow_run is not None
-    return context.flow_run.id
+def form_for(
+    choices: Sequence[str], shown_hash: str, description: str, given: Mapping[str, Any] | None = None
+) -> type[RunInput]:
+    """The form for this plan alone: its hash is the only value of `plan`; of few orders they are the `choices`.
 
-
-async def _first_asked(run_id: UUID, key: str) -> datetime:
-    """When this was first asked, by this process or by one that is gone, and not yet answered."""
-    async with get_client() as client:
-        try:
-            return datetime.fromisoformat(await client.read_flow_run_input(run_id, key))
-        except HTTPStatusError as error:
-            if error.response.status_code != NOT_FOUND:
-                raise
-        now = utc_now()
-        await client.create_flow_run_input(run_id, key, now.isoformat())
-        return now
-
-
-async def _answer(form: type[RunInput], key: str, shown_hash: str, left_s: float) -> Answer | None:
-    """Pause under a key that no other attempt has. Whatever is wrong with an answer makes it a no; None for silence."""
-    try:
-        async with asyncio.timeout(left_s):
-            given = await _given(form, key, left_s)
-    except TimeoutError:
-        await _go_on(shown_hash)
-        return None
-    except ValidationError as error:
-        problems = "; ".join(problem["msg"] for problem in error.errors())
-        return Answer(choice=NONE, name="anybody", note=f"the answer does not fit the plan that was shown ({problems})")
-    values: dict[str, Any] = given.model_dump()
-    return Answer(
-        choice=values["decision"],
-        orders=values["orders"],
-        name=" ".join(values["approved_by"].split()),
-        note=" ".join(values["note"].split()),
-    )
-
-
-async def _given(form: type[RunInput], key: str, left_s: float) -> RunInput:
-    """What was put into the form. A server that is away for a while takes no answers and keeps the question."""
-    try:
-        return await apause_flow_run(wait_for_input=form, timeout=int(left_s) + SPARE_S, poll_interval=POLL_S, key=key)
-    except HTTPError as error:
-        if not await _is_paused(key):
-            raise
-        run_logger().warning("The Prefect server was away (%s); still waiting for approval", type(error).__name__)
-        while await _is_paused(key):  # noqa: ASYNC110 - only the server knows
-            await asyncio.sleep(POLL_S)
-        return await form.aload(keyset_from_base_key(f"paused-{key}"))
-
-
-async def _is_paused(key: str) -> bool:
-    """Whether the run still waits for this answer; waits for the server if need be."""
-    context = FlowRunContext.get()
-    assert context is not None
-    assert context.flow_run is not None
-    async with get_client() as client:
-        while True:
-            try:
-                state = (await client.read_flow_run(context.flow_run.id)).state
-                return state is not None and state.is_paused() and state.state_details.pause_key == key
-            except HTTPError:
-                await asyncio.sleep(POLL_S)
-
-
-async def _go_on(shown_hash: str) -> None:
-    """Answer our own question with a no, so that the run is no longer paused and can end as any other."""
-    context = FlowRunContext.get()
-    assert context is not None
-    assert context.flow_run is not None
-    no = {"decision": NONE, "approved_by": "time-out", "plan": shown_hash}
-    async with get_client() as client:
-        await client.resume_flow_run(context.flow_run.id, run_input=no)
-
-
-def form_for(order_refs: Sequence[str], shown_hash: str, description: str) -> type[RunInput]:
-    """The form for this plan alone: its orders to choose from, its hash as the only value of `plan`."""
-    refs = tuple(order_refs)
+    `given` is what was filled in before, to be corrected.
+    """
+    before = given or {}
     fields: dict[str, Any] = {
-        "decision": (Literal[ALL, SOME, NONE], Field(title="Decision")),
-        "orders": (
-            list[Literal[refs]],  # type: ignore[valid-type]
-            Field(
-                default=[],
-                title="Orders to approve",
-                description=f"Only for “{SOME}”: the others are held",
-                json_schema_extra={"uniqueItems": True},
-            ),
-        ),
+        "decision": (Literal[ALL, ALL_BUT, SOME, NONE], Field(before.get("decision", ...), title="Decision")),
+        "orders": _orders(choices, before),
         "approved_by": (
             str,
-            Field(title="Your name", description="Kept in the ledger with the decision", pattern=NAME),
+            Field(
+                before.get("approved_by", ...),
+                title="Your name",
+                description="Kept in the ledger with the decision",
+                pattern=NAME,
+            ),
         ),
         "note": (
             str,
             Field(
-                default="",
+                before.get("note", ""),
                 title="Note",
                 description="Why not, for those who read the report",
                 max_length=LONGEST_NOTE,
@@ -195,9 +137,7 @@ def form_for(order_refs: Sequence[str], shown_hash: str, description: str) -> ty
         ),
         "plan": (
             Literal[shown_hash],
-            Field(
-                default=shown_hash, title="Plan", description="Ties your answer to the plan above; leave it as it is"
-            ),
+            Field(shown_hash, title="Plan", description="Ties your answer to the plan above; leave it as it is"),
         ),
     }
     form = create_model("Approval", __base__=RunInput, **fields)
@@ -205,30 +145,18 @@ def form_for(order_refs: Sequence[str], shown_hash: str, description: str) -> ty
     return form
 
 
-def hash_of(plans: Iterable[PlannedOrder]) -> str:
-    """Of all that was shown: what is bought for whom and for how much, and the freight."""
-    content = [(plan_hash(plan), str(plan.freight_service.price) if plan.freight_service else "") for plan in plans]
-    return hashlib.sha256(repr(content).encode()).hexdigest()[:16]
-
-
-def description_of(question: ApprovalRequest) -> str:
-    """The plan as Markdown, narrow enough for the form's window."""
-    rows = rows_of(question)
-    lines = ["| order | what | goods and postage | freight |", "|---|---|--:|--:|"]
-    names = ("order", "what", "goods and postage", "freight")
-    lines += [f"| {' | '.join(_cell(row[name]) for name in names)} |" for row in rows[:SHOWN_ORDERS]]
-    more = len(rows) - SHOWN_ORDERS
-    key = artifact_key(f"plan-{question.batch_id}")
-    rest = f"\n\nAnd {more:,} orders more: see artifact {key} of this run." if more > 0 else ""
-    said = warnings_told(question.warnings)
-    words = summary(question.to_buy, question.to_ship)
-    head = f"## Batch {question.batch_id}\n\n{words}\n\n" + (f"{said}\n\n" if said else "")
-    return head + "\n".join(lines) + rest
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
-
-
-def _hours(seconds: int) -> str:
-    return f"{seconds / 3600:.3g} hours" if seconds >= 3600 else f"{seconds} seconds"
+def _orders(choices: Sequence[str], before: Mapping[str, Any]) -> tuple[Any, Any]:
+    """The field that names orders: a list to choose from, or where there is none a text."""
+    about = f"Only for “{ALL_BUT}” and “{SOME}”"
+    if not choices:
+        one_a_line = f"{about}: their references, one a line or with commas between them"
+        return str, Field(before.get("orders", ""), title="Orders", description=one_a_line, max_length=LONGEST_LIST)
+    return (
+        list[Literal[tuple(choices)]],  # type: ignore[misc]
+        Field(
+            before.get("orders", []),
+            title="Orders",
+            description=f"{about}: the dearest come first",
+            json_schema_extra={"uniqueItems": True},
+        ),
+    )

@@ -1,11 +1,13 @@
-"""What is to be approved before money is spent."""
+"""What is to be approved before money is spent, and what was decided."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import chain
 
+from connectors.ledger.records import Approval
 from domain.money import Money, total_of
 from domain.plan import PlannedOrder, PlanSummary
 from domain.request_remarks import Remark
@@ -16,13 +18,14 @@ class ApprovalRequest:
     """What is to be approved: orders to buy, and freight of orders that were begun earlier.
 
     `to_buy` may be read from the ledger each time that it is looked at. `warnings` are what was said about the request
-    file.
+    file, `why` says why somebody is asked.
     """
 
     batch_id: str
     to_buy: Sequence[PlannedOrder]
     to_ship: Sequence[PlannedOrder]
     warnings: Sequence[Remark] = ()
+    why: str = ""
 
     @property
     def all(self) -> Iterable[PlannedOrder]:
@@ -38,6 +41,15 @@ class ApprovalRequest:
         """What buying costs: goods and domestic postage."""
         return total_of([plan.total for plan in self.to_buy])
 
+    @property
+    def freight(self) -> list[Money]:
+        """What shipping costs, order by order."""
+        return _freight(self.all)
+
+
+def _freight(plans: Iterable[PlannedOrder]) -> list[Money]:
+    return [plan.freight_service.price for plan in plans if plan.freight_service]
+
 
 @dataclass(frozen=True, kw_only=True)
 class SummarizedRequest(ApprovalRequest):
@@ -52,3 +64,47 @@ class SummarizedRequest(ApprovalRequest):
     @property
     def total(self) -> Money:
         return total_of([plan.total for plan in self.summaries])
+
+    @property
+    def freight(self) -> list[Money]:
+        return [*(plan.freight for plan in self.summaries if plan.freight), *_freight(self.to_ship)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Which orders may be bought or shipped, who said so, and what follows `not approved` for the others.
+
+    `silence` takes the place of both when nobody answered. `stops` is a no to everything: then orders that were begun
+    earlier are left alone as well.
+    """
+
+    approved: Collection[str]
+    by: str
+    why_not: str = ""
+    silence: str = ""
+    goes_on: bool = False
+
+    @property
+    def stops(self) -> bool:
+        return not self.approved and not self.goes_on
+
+    @property
+    def not_bought(self) -> str:
+        """Why an order that was not approved is held."""
+        return f"not bought, {self.silence}" if self.silence else f"not approved{self.why_not}"
+
+    @property
+    def not_shipped(self) -> str:
+        """What stands with an order that was begun and whose freight was not approved."""
+        return f"freight not approved{f', {self.silence}' if self.silence else self.why_not}"
+
+    def approval_of(self, plan: PlanSummary, at: datetime) -> Approval:
+        """What the ledger keeps of a yes, with words for the audit trail."""
+        words = f"approved by {self.by} at {at:%Y-%m-%d %H:%M:%S} UTC: {plan.total}, plan {plan.plan_hash[:12]}"
+        return Approval(
+            order_ref=plan.order_ref,
+            plan_hash=plan.plan_hash,
+            total=plan.total,
+            freight=plan.freight,
+            reason=words,
+        )

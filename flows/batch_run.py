@@ -18,8 +18,8 @@ from domain.plan import PlannedOrder, PlanSummary
 from domain.report import BatchReport, MatchLine
 from domain.states import OrderState
 from domain.wording import number_of
-from flows.approval import Decision, decide
-from flows.approval_request import SummarizedRequest
+from flows.approval import decide
+from flows.approval_request import Decision, SummarizedRequest
 from flows.execution import execute
 from flows.kept_plans import summary_of
 from flows.leftovers import LEFT, cause, explain, in_all, told_again
@@ -195,20 +195,27 @@ class BatchRun:
         """Who approves what; None when there is nothing to approve. What is not approved is held, with the reason."""
         if not question.refs:
             return None
-        decision = await decide(question, self.resources.settings, yes=yes)
+        decision = await decide(question, self.resources.settings, self.resources.ledger, yes=yes)
         self._hold(question, decision)
-        run_logger().info("%s of %s orders approved by %s", len(decision.approved), len(question.refs), decision.by)
+        if decision.silence:
+            run_logger().warning("Batch %s: %s; its orders are held", self.batch_id, decision.not_bought)
+        else:
+            run_logger().info("%s of %s orders approved by %s", len(decision.approved), len(question.refs), decision.by)
         return decision
 
     def _hold(self, question: SummarizedRequest, decision: Decision) -> None:
         approved = set(decision.approved)
-        why = f"not approved{decision.why_not}"
         to_hold = [plan for plan in question.summaries if plan.order_ref not in approved]
-        self.source.hold(self.resources, self.batch_id, to_hold, {plan.order_ref: why for plan in to_hold})
+        self.source.hold(
+            self.resources,
+            self.batch_id,
+            to_hold,
+            dict.fromkeys((plan.order_ref for plan in to_hold), decision.not_bought),
+        )
         ledger = self.resources.ledger
         to_ship = ledger.orders(plan.order_ref for plan in question.to_ship if plan.order_ref not in approved)
         ledger.change([OrderChange(order_ref=ref, writes=Facts.approval_withdrawn()) for ref in to_ship])
-        ledger.change([_said(order, f"freight {why}") for order in to_ship.values() if order.state in SHIPPABLE])
+        ledger.change([_said(order, decision.not_shipped) for order in to_ship.values() if order.state in SHIPPABLE])
 
     def _approve(self, question: SummarizedRequest, decision: Decision | None) -> dict[str, str]:
         """Write down what was approved, by whom and for how much; answers the hashes of the plans to create."""

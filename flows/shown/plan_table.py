@@ -1,16 +1,15 @@
-"""A plan in words: rows for tables at the terminal and in the Prefect UI, and its total."""
+"""A plan in words: rows for tables at the terminal and in the Prefect UI, and what it costs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from domain.money import total_of
-from domain.orders import lines_without_limit
-from domain.plan import PlannedOrder, freight_sums
+from domain.items import product_page
+from domain.plan import PlannedOrder
+from domain.plan_costs import PlanCost
 from domain.report import BatchReport, ReportLine
 from domain.request_remarks import Remark, told_together
 from domain.wording import number_of
-from flows.approval_request import ApprovalRequest
 
 SHOWN_WARNINGS = 20
 COSTS = ("order", "state", "goods and postage", "stock", "freight", "days")
@@ -30,13 +29,14 @@ def table_row(plan: PlannedOrder, *, is_new: bool) -> dict[str, str]:
         "days": f"{service.min_days}–{service.max_days}" if service else "",
         "marketplace": str(plan.request.marketplace),
         "to": plan.request.receiver.country,
+        "product pages": " ".join(pages_of(plan)),
     }
 
 
-def rows_of(question: ApprovalRequest) -> list[dict[str, str]]:
-    """What is to be approved, one row an order."""
-    new = [table_row(plan, is_new=True) for plan in question.to_buy]
-    return new + [table_row(plan, is_new=False) for plan in question.to_ship]
+def pages_of(plan: PlannedOrder) -> list[str]:
+    """The product page of each item of an order."""
+    pages = [product_page(plan.request.marketplace, line.item_id) for line in plan.lines]
+    return [page for page in dict.fromkeys(pages) if page]
 
 
 def _price(plan: PlannedOrder) -> str:
@@ -59,25 +59,34 @@ def _row(line: ReportLine, row: dict[str, str]) -> dict[str, str]:
 
 def dry_run_summary(report: BatchReport) -> str:
     """What a run would come to, as Markdown."""
-    return summary([plan for plan in report.plans if plan.is_fine], report.to_ship, verb="A run would buy")
+    cost = PlanCost.of([plan for plan in report.plans if plan.is_fine], report.to_ship)
+    return summary(cost, first="A run would ")
 
 
-def summary(to_buy: Sequence[PlannedOrder], to_ship: Sequence[PlannedOrder], *, verb: str = "Buy") -> str:
-    """How many orders for how much, as Markdown."""
-    freight = freight_sums([*to_buy, *to_ship])
-    shipping = f", and freight of **{freight}** to ship {len(to_buy) + len(to_ship):,} orders" if freight else ""
-    buying = f"{verb} **{len(to_buy):,} orders** for **{total_of([plan.total for plan in to_buy])}**{shipping}."
-    unlimited = no_limit_words(to_buy)
-    return f"{buying} **{unlimited}**" if unlimited else buying
+def summary(cost: PlanCost, *, first: str = "") -> str:
+    """How many orders for how much, and how many lines at any price, as Markdown."""
+    return " ".join(filter(None, [deed_words(cost, first=first), no_limit_words(cost)]))
 
 
-def no_limit_words(plans: Sequence[PlannedOrder]) -> str:
-    """How many lines are bought at any price, in one sentence; empty for none."""
-    requests = [plan.request for plan in plans]
-    if not (without := lines_without_limit(requests)):
-        return ""
-    lines = number_of(sum(len(request.lines) for request in requests), "line")
-    return f"{without:,} of {lines} {'has' if without == 1 else 'have'} no price limit."
+def deed_words(cost: PlanCost, *, first: str = "") -> str:
+    """What is done for how much, as Markdown."""
+    buys = f"buy **{number_of(cost.to_buy, 'order')}** for **{cost.total}**"
+    ships = f"ship **{number_of(cost.to_ship, 'order')}** for freight of **{freight_words(cost)}**"
+    deeds = [*([buys] if cost.to_buy or not cost.to_ship else []), *([ships] if cost.to_ship else [])]
+    words = first + " and ".join(deeds)
+    return f"{words[:1].upper()}{words[1:]}."
+
+
+def freight_words(cost: PlanCost) -> str:
+    """A sum a currency: `12.00 USD, 3.00 EUR`; empty when nothing is shipped."""
+    return ", ".join(map(str, cost.freight.values()))
+
+
+def no_limit_words(cost: PlanCost) -> str:
+    """How many lines are bought at any price, in one sentence of Markdown; empty for none."""
+    verb = "has" if cost.without_limit == 1 else "have"
+    lines = f"{cost.without_limit:,} of {number_of(cost.lines, 'line')}"
+    return f"**{lines} {verb} no price limit.**" if cost.without_limit else ""
 
 
 def warnings_told(warnings: Sequence[Remark]) -> str:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import io
 
 import pytest
 
-from cli.run import print_report, words_of
+from cli.run import ask, print_report
 from cli.terminal import show_orders
 from domain.marketplace import Marketplace
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
 from flows.approval_request import ApprovalRequest
 from tests.flows.plans import planned
-
-NO_LIMIT = "1 of 1 line has no price limit."
 
 
 def line(number: int, state: OrderState = OrderState.BOOKED) -> ReportLine:
@@ -70,21 +68,37 @@ def test_one_order_is_not_two(capsys: pytest.CaptureFixture[str]) -> None:
     assert "1 order: 1 booked\nThis run bought 1 order for " in shown
 
 
-def test_what_is_bought_already_is_not_asked_for_again() -> None:
-    """Goods that were paid earlier are not in the sum; their freight is."""
-    new, paid = planned("A", fen=1000), planned("B", fen=9900)
-    unshipped = replace(new, freight_service=None)
-    asked = {
-        f"{NO_LIMIT} Buy 1 order for 10.00 CNY and ship 1 order for freight of 5.00 USD?": (
-            [new],
-            [],
-        ),
-        f"{NO_LIMIT} Buy 1 order for 10.00 CNY and ship 2 orders for freight of 10.00 USD?": (
-            [new],
-            [paid],
-        ),
-        "Ship 1 order for freight of 5.00 USD?": ([], [paid]),
-        f"{NO_LIMIT} Buy 1 order for 10.00 CNY?": ([unshipped], []),
-    }
-    for words, (to_buy, to_ship) in asked.items():
-        assert words_of(ApprovalRequest(batch_id="b", to_buy=to_buy, to_ship=to_ship)) == words
+@pytest.mark.parametrize(
+    ("new", "begun", "words"),
+    [
+        (["A"], [], "Buy 1 order for 10.00 CNY and ship 1 order for freight of 5.00 USD? [y/N]: "),
+        (["A", "C"], ["B"], "Buy 2 orders for 20.00 CNY and ship 3 orders for freight of 15.00 USD? [y/N]: "),
+        ([], ["B"], "Ship 1 order for freight of 5.00 USD? [y/N]: "),
+    ],
+)
+def test_the_question_comes_after_plan_costs_and_reason(
+    new: list[str], begun: list[str], words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the words of the form in the UI. Goods that were paid earlier are not in the sum; their freight is."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    question = ApprovalRequest(
+        batch_id="b", to_buy=[planned(ref) for ref in new], to_ship=[planned(ref) for ref in begun], why="because."
+    )
+    assert ask(question)
+    shown = capsys.readouterr().err
+    told = [line for line in shown.splitlines() if line.startswith(("Goods", "Freight", "Why"))]
+    assert told[-1] == "Why this is asked: because."
+    assert ("of 1 line has no price limit." in " ".join(shown.split())) is (len(new) == 1)
+    assert shown.rstrip("\n").endswith(words.rstrip())
+
+
+def test_of_a_long_plan_the_dearest_are_shown(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And how dear the rest is at most."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    orders = [planned(f"A-{n}", fen=1000 + n) for n in range(60)]
+    assert not ask(ApprovalRequest(batch_id="b", to_buy=orders, to_ship=[], why="because."))
+    shown = capsys.readouterr().err
+    assert shown.index("A-59 ") < shown.index("A-10 ")
+    assert "And 10 orders more, none of them dearer than 10.10 CNY. See them with --dry-run --json" in shown

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from flows.approval_form import ALL
+from domain.choices import ALL
 from tests.deployments.served import Served, wait_for
 from tests.running import single_line_orders, write_csv
 

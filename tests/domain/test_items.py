@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.items import ItemId, Words, read_item
+from domain.items import ItemId, Words, product_page, read_item
 from domain.marketplace import Marketplace
 
 TAOBAO, ALIBABA = Marketplace.TAOBAO, Marketplace.ALIBABA_1688
@@ -190,3 +190,12 @@ def test_a_link_made_from_an_id_reads_back_that_id(number: int) -> None:
     assert read_item(ALIBABA, f"https://detail.1688.com/offer/{number}.html") == ItemId(str(number))
     assert read_item(INTERNATIONAL, f"https://www.alibaba.com/product-detail/x_{number}.html") == ItemId(str(number))
     assert read_item(POIZON, f"https://www.poizon.com/product/x-{number}") == ItemId(str(number))
+
+
+@given(st.sampled_from(list(Marketplace)), st.integers(min_value=100_000, max_value=10**19 - 1))
+def test_the_page_of_an_item_reads_back_its_id(marketplace: Marketplace, number: int) -> None:
+    assert read_item(marketplace, product_page(marketplace, str(number))) == ItemId(str(number))
+
+
+def test_what_is_no_id_has_no_page() -> None:
+    assert [product_page(TAOBAO, text) for text in ("", "12345", "6)](http://x)", "６７２９９１")] == [""] * 4

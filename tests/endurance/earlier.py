@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.ledger.store import Ledger
-from flows.approval_form import ALL
+from domain.choices import ALL
 from tasks.resources import utc_now
 from tests.crashes.books import broken_promises
 from tests.crashes.light import Job

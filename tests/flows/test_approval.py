@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from httpx import HTTPStatusError, Request, Response
+from prefect.input import RunInput
 from prefect.utilities.schema_tools import ValidationError as SchemaError
 from prefect.utilities.schema_tools import validate
 
+from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
+from domain.choices import ALL, ALL_BUT, NONE, SOME
 from domain.money import Money
 from domain.plan import PlannedOrder
+from domain.quotes import Quote
 from domain.request_remarks import Remark
-from flows import approval_form
-from flows.approval import Decision, approver, decide, nobody
-from flows.approval_form import ALL, NONE, SOME, Answer, ask_in_the_ui, description_of, form_for, hash_of
-from flows.approval_request import ApprovalRequest
+from flows import approval, approval_form, approval_pause
+from flows.approval import approver, decide, nobody
+from flows.approval_form import ask_in_the_ui, decision_of, form_for
+from flows.approval_limit import why_asked
+from flows.approval_request import ApprovalRequest, Decision
+from flows.approval_words import deadline_words, description_of, question_words, within_words
+from flows.asked_plan import AskedPlan
 from flows.kept_plans import summary_of
-from flows.shown.plan_table import summary
 from tests.flows.plans import planned
 
 PLANS = [planned("A-1"), planned("A-2", fen=2500)]
 REFS = ["A-1", "A-2"]
+NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Iterator[Ledger]:
+    with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=lambda: NOW, owner="test") as ledger:
+        yield ledger
 
 
 class Kept:
@@ -52,65 +68,138 @@ class Kept:
         del self.values[key]
 
 
-async def decision(*, yes: bool, limit: str = "", to_ship: list[PlannedOrder] | None = None) -> Decision:
+async def decision(book: Ledger, *, yes: bool, to_ship: list[PlannedOrder] | None = None, **settings: Any) -> Decision:
     question = ApprovalRequest(batch_id="b", to_buy=PLANS, to_ship=to_ship or [])
-    return await decide(question, SourcingSettings(approval_limit_cny=limit), yes=yes)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(approval, "utc_now", lambda: NOW)
+        return await decide(question, SourcingSettings(**settings), book, yes=yes)
 
 
-async def test_a_yes_beforehand_approves_everything_up_to_the_limit() -> None:
+async def test_a_yes_beforehand_approves_everything_up_to_the_limit(book: Ledger) -> None:
     """35.00 CNY against a limit of exactly that, and against none."""
     for limit in ("", "35"):
-        said = await decision(yes=True, limit=limit)
+        said = await decision(book, yes=True, approval_limit_cny=limit)
         assert (said.approved, said.by) == (["A-1", "A-2"], "a yes given beforehand")
 
 
-async def test_beyond_the_limit_a_yes_beforehand_buys_nothing_new() -> None:
+async def test_beyond_the_limit_a_yes_beforehand_buys_nothing_new(book: Ledger) -> None:
     """With nobody to ask it is held, limit and remedy named; what was bought earlier may still be shipped."""
-    said = await decision(yes=True, limit="34.99", to_ship=[planned("B-1")])
+    said = await decision(book, yes=True, approval_limit_cny="34.99", to_ship=[planned("B-1")])
     assert (said.approved, said.stops) == (["B-1"], False)
-    assert said.why_not == (
-        ": a plan of 35.00 CNY is above the approval limit of 34.99 CNY. Run it without --yes at a terminal, "
-        "or from the Prefect UI, to be asked; or raise SOURCING_APPROVAL_LIMIT_CNY"
+    assert said.not_bought == (
+        "not approved: its goods and postage of 35.00 CNY are above the approval limit of 34.99 CNY "
+        "(SOURCING_APPROVAL_LIMIT_CNY). Run it without --yes at a terminal, or from the Prefect UI, to be asked; or "
+        "raise SOURCING_APPROVAL_LIMIT_CNY"
     )
-    assert not (await decision(yes=True, limit="34.99")).stops
+    assert not (await decision(book, yes=True, approval_limit_cny="34.99")).stops
+
+
+@pytest.mark.parametrize(
+    ("limit", "rate", "on", "approved"),
+    [
+        ("106", "7.1", "2026-01-02", ["A-1", "A-2"]),  # 35.00 CNY and 10.00 USD at 7.1
+        ("105.99", "7.1", "2026-01-02", []),
+        ("106", "7.1000001", "2025-12-26", []),  # by less than a fen
+        ("9999", "7.1", "2025-12-25", []),  # a rate of eight days before counts as none
+        ("9999", "7.1", "2026-01-03", []),
+        ("10.50", "0.001", "2026-01-02", []),
+    ],
+)
+async def test_the_limit_can_count_freight(
+    book: Ledger, tmp_path: Path, limit: str, rate: str, on: str, approved: list[str]
+) -> None:
+    """Freight that can't be converted never counts as less: without somebody to ask it is not approved."""
+    said = await with_rate(book, tmp_path, f"USD,CNY,{rate},{on},ECB", limit)
+    assert (list(said.approved), said.stops) == (approved, False)
+
+
+async def with_rate(
+    book: Ledger, folder: Path, row: str, limit: str, to_ship: list[PlannedOrder] | None = None
+) -> Decision:
+    rates = folder / "rates.csv"
+    rates.write_text(f"from,to,rate,date,source\n{row}\n")
+    counts: Any = {"approval_limit_cny": limit, "approval_counts_freight": True, "rates": str(rates)}
+    return await decision(book, yes=True, to_ship=to_ship, **counts)
+
+
+async def test_freight_of_begun_orders_is_approved_by_itself_within_the_limit(book: Ledger, tmp_path: Path) -> None:
+    """5.00 USD of an order that is paid are 35.50 CNY; those of a new one come on top."""
+    for limit, approved in (("35.50", ["B-1"]), ("35.49", [])):
+        said = await with_rate(book, tmp_path, "USD,CNY,7.1,2026-01-02,ECB", limit, [planned("B-1")])
+        assert said.approved == approved
+    unknown = await with_rate(book, tmp_path, "EUR,CNY,8,2026-01-02,ECB", "100", [planned("B-1")])
+    assert unknown.not_bought.startswith(
+        "not approved: whether its goods, postage and freight are within the approval limit of 100.00 CNY "
+        "(SOURCING_APPROVAL_LIMIT_CNY) is not known: there is no rate from USD to CNY; add one of "
+    )
+
+
+def test_why_somebody_is_asked_names_the_limit() -> None:
+    """Also where the yes beforehand did not suffice."""
+    settings = SourcingSettings(approval_limit_cny="100")
+    within = "within the approval limit of 100.00 CNY (SOURCING_APPROVAL_LIMIT_CNY)"
+    assert why_asked("", settings, yes=False) == (
+        f"the run was not approved beforehand. As to the plan, its goods and postage are {within}."
+    )
+    assert why_asked("", SourcingSettings(), yes=False) == "the run was not approved beforehand."
+    above = (
+        "its goods and postage of 100.01 CNY are above the approval limit of 100.00 CNY (SOURCING_APPROVAL_LIMIT_CNY)"
+    )
+    assert why_asked(above, settings, yes=True) == f"the run was approved beforehand, but {above}."
 
 
 @pytest.mark.parametrize("answer", [True, False])
 async def test_beyond_the_limit_a_person_at_the_terminal_decides(
     answer: bool,  # noqa: FBT001
+    book: Ledger,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Even with a yes beforehand."""
     monkeypatch.setattr("getpass.getuser", lambda: "mei")
     token = approver.set(lambda _question: answer)
     try:
-        said = await decision(yes=True, limit="0.01")
+        said = await decision(book, yes=True, approval_limit_cny="0.01")
     finally:
         approver.reset(token)
     assert (list(said.approved), said.by, said.stops) == (["A-1", "A-2"] if answer else [], "mei", not answer)
-    assert said.why_not == " by mei"
+    assert said.not_bought == "not approved by mei"
 
 
-async def test_without_a_yes_and_without_anybody_nothing_is_approved() -> None:
+async def test_without_a_yes_and_without_anybody_nothing_is_approved(book: Ledger) -> None:
     """And orders begun earlier are left alone as well."""
     assert approver.get() is nobody
-    said = await decision(yes=False)
-    assert (said.approved, said.stops, said.why_not) == ([], True, ": nobody could be asked")
+    said = await decision(book, yes=False)
+    assert (said.approved, said.stops, said.not_bought) == ([], True, "not approved: nobody could be asked")
 
 
-def test_an_answer_approves_all_some_or_none() -> None:
-    """Choosing orders only counts with the choice to approve some."""
-    assert Answer(choice=ALL).approved(REFS) == ["A-1", "A-2"]
-    assert Answer(choice=SOME, orders=["A-2"]).approved(REFS) == ["A-2"]
-    assert Answer(choice=SOME).approved(REFS) == []
-    assert Answer(choice=NONE, orders=["A-1"]).approved(REFS) == []
-    assert Answer(choice=SOME, name="Mei Chen", note="next week").why_not == " by Mei Chen: next week"
+def filled_in(choice: str, orders: list[str] | str = "", note: str = "") -> Decision:
+    return decision_of({"decision": choice, "orders": orders, "approved_by": " Mei  Chen", "note": note}, REFS)
+
+
+def test_an_answer_approves_what_it_names() -> None:
+    """Chosen from a list, or named in a text; the others hear who said so."""
+    assert filled_in(ALL).approved == REFS
+    assert filled_in(SOME, ["A-2"]).approved == filled_in(ALL_BUT, "A-1").approved == ["A-2"]
+    assert filled_in(NONE, ["A-1"]).stops
+    said = filled_in(SOME, "A-2", note=" next\nweek ")
+    assert (said.by, said.not_bought) == ("Mei Chen", "not approved by Mei Chen: next week")
+    assert said.not_shipped == "freight not approved by Mei Chen: next week"
+
+
+def test_silence_is_told_as_such() -> None:
+    """Nobody said no."""
+    said = Decision(approved=[], by="nobody", silence="nobody answered within 24 hours")
+    assert said.stops
+    assert said.not_bought == "not bought, nobody answered within 24 hours"
+    assert said.not_shipped == "freight not approved, nobody answered within 24 hours"
 
 
 @pytest.mark.parametrize(
     ("answer", "is_accepted"),
     [
         ({"decision": ALL, "approved_by": "Mei"}, True),
+        ({"decision": ALL_BUT, "orders": ["A-1"], "approved_by": "Mei"}, True),
+        ({"decision": SOME, "orders": ["A-2", "A-2"], "approved_by": "Mei"}, False),
         ({"decision": SOME, "orders": ["A-2"], "approved_by": "Mei", "note": "later"}, True),
         ({"decision": SOME, "orders": ["B-7"], "approved_by": "Mei"}, False),
         ({"decision": ALL, "approved_by": "  "}, False),
@@ -122,7 +211,7 @@ def test_an_answer_approves_all_some_or_none() -> None:
 )
 def test_the_server_takes_only_answers_to_this_plan(answer: dict[str, Any], is_accepted: bool) -> None:  # noqa: FBT001
     """A decision, a name, orders of the plan, and the plan's own hash."""
-    shown = hash_of(PLANS)
+    shown = asked_plan(PLANS).plan_hash
     schema = form_for(REFS, shown, "").model_json_schema()
     try:
         validate({"plan": shown, **answer}, schema, raise_on_error=True)
@@ -132,33 +221,126 @@ def test_the_server_takes_only_answers_to_this_plan(answer: dict[str, Any], is_a
         assert is_accepted
 
 
+def asked_plan(to_buy: list[PlannedOrder], to_ship: list[PlannedOrder] | None = None) -> AskedPlan:
+    return AskedPlan.of(ApprovalRequest(batch_id="b-1", to_buy=to_buy, to_ship=to_ship or []))
+
+
 def test_another_price_makes_another_plan() -> None:
-    """The hash covers goods, freight and which orders there are."""
+    """The hash covers goods, freight and which orders there are, whatever the order in which they are read."""
     dearer = [PLANS[0], planned("A-2", fen=2501)]
     freight = [PLANS[0], planned("A-2", fen=2500, freight_cents=501)]
-    assert len({hash_of(PLANS), hash_of(dearer), hash_of(freight), hash_of(PLANS[:1])}) == 4
-    assert hash_of(PLANS) == hash_of([replace(plan, reason="other words") for plan in PLANS])
+    hashes = {asked_plan(plans).plan_hash for plans in (PLANS, dearer, freight, PLANS[:1])}
+    assert len(hashes) == 4
+    assert asked_plan(PLANS[::-1]).plan_hash in hashes
+    assert asked_plan([replace(plan, reason="other words") for plan in PLANS]).plan_hash in hashes
 
 
-def test_the_plan_is_shown_as_a_table_with_its_total() -> None:
-    """Cells with a bar don't break it; what was bought already costs nothing again."""
-    ship = planned("B-1")
-    assert (
-        summary(PLANS, [ship]) == "Buy **2 orders** for **35.00 CNY**, and freight of **15.00 USD** to ship 3 orders. "
-        "**2 of 2 lines have no price limit.**"
+def test_the_dearest_stand_first_and_of_many_the_table_has_a_thousand() -> None:
+    """What is bought already comes last; how dear the rest can be is said."""
+    plan = asked_plan([planned(f"A-{n}", fen=1000 + n) for n in range(1_500)], [planned("B-1", fen=9_999)])
+    assert [one.plan.order_ref for one in plan.dearest[:2]] == ["A-1499", "A-1498"]
+    assert (len(plan.refs), len(plan.rows), plan.beyond(1_501)) == (1_501, 1_000, "")
+    assert plan.beyond(100) == "And 1,401 orders more, none of them dearer than 24.00 CNY."
+    few = asked_plan([PLANS[0]], [planned("B-1", fen=9_999), planned("B-2", freight_cents=700)])
+    assert [one.plan.order_ref for one in few.dearest] == ["A-1", "B-2", "B-1"]
+
+
+def described(question: ApprovalRequest, fault: str = "", **settings: Any) -> list[str]:
+    plan = AskedPlan.of(question)
+    words = question_words(question, plan, SourcingSettings(**settings), NOW)
+    return description_of(question, plan, words, "2026-01-03 03:04 UTC", fault).splitlines()
+
+
+def test_the_question_names_plan_costs_reason_and_deadline() -> None:
+    """Cells with a bar don't break the table; what was bought already costs nothing again; titles are links."""
+    lines = (replace(PLANS[0].lines[0], item_id="672991141190", title="Cup [x](http://evil) " + "y" * 100),) * 5
+    long = replace(PLANS[0], lines=lines)
+    question = ApprovalRequest(
+        batch_id="b-1", to_buy=[long, PLANS[1]], to_ship=[planned("B-1")], why="the run was not approved beforehand."
     )
-    assert description_of(ApprovalRequest(batch_id="b-1", to_buy=PLANS, to_ship=[ship])).splitlines() == [
+    title = "Cup &#91;x&#93;(http://evil) " + "y" * 56 + "..."
+    linked = f"2 × [{title}](https://item.taobao.com/item.htm?id=672991141190)"
+    assert described(question) == [
         "## Batch b-1",
         "",
-        "Buy **2 orders** for **35.00 CNY**, and freight of **15.00 USD** to ship 3 orders. "
+        "Buy **2 orders** for **35.00 CNY** and ship **3 orders** for freight of **15.00 USD**.",
+        "",
+        "Goods **35.00 CNY**, postage **0.00 CNY**, freight **15.00 USD**; no sum in CNY, since there is no rate from "
+        "USD to CNY; add one of 2026-01-02 or of the 7 days before it to SOURCING_RATES. "
         "**2 of 2 lines have no price limit.**",
+        "",
+        "Why this is asked: the run was not approved beforehand.",
+        "",
+        "**Answer by 2026-01-03 03:04 UTC.** Without an answer nothing of this is bought.",
         "",
         "| order | what | goods and postage | freight |",
         "|---|---|--:|--:|",
-        "| A-1 | 2 × Cup \\| blue | 10.00 CNY | 5.00 USD |",
-        "| A-2 | 2 × Cup \\| blue | 25.00 CNY | 5.00 USD |",
-        "| B-1 | 2 × Cup \\| blue | bought already | 5.00 USD |",
+        "| A-2 | 2 × Cup &#124; blue | 25.00 CNY | 5.00 USD |",
+        f"| A-1 | {linked}; {linked}; {linked}; and 2 lines more | 10.00 CNY | 5.00 USD |",
+        "| B-1 | 2 × Cup &#124; blue | bought already | 5.00 USD |",
     ]
+
+
+def test_goods_postage_and_freight_have_a_sum_in_the_currency_of_the_books(tmp_path: Path) -> None:
+    """With each rate, its day and its source; a rate that is too old makes none."""
+    rates = tmp_path / "rates.csv"
+    rates.write_text("from,to,rate,date,source\nCNY,EUR,0.1280,2026-01-01,ECB\nUSD,EUR,0.92,2025-12-26,my [bank]\n")
+    quote = Quote(goods=Money(2000), postage=Money(500), total=Money(2600), lines=(), problems=())
+    question = ApprovalRequest(batch_id="b", to_buy=[replace(PLANS[0], quote=quote)], to_ship=[])
+    there = {"rates": str(rates), "currency": "EUR"}
+    costs = "Goods **20.00 CNY**, postage **5.00 CNY**, fees **1.00 CNY**, freight **5.00 USD**"
+    assert described(question, **there)[4].startswith(
+        f"{costs}: **7.93 EUR** in all, at 0.128 EUR for 1 CNY (2026-01-01, ECB) "
+        "and 0.92 EUR for 1 USD (2025-12-26, my &#91;bank&#93;). **1 of 1 line"
+    )
+    rates.write_text("from,to,rate,date,source\nCNY,EUR,0.1280,2026-01-01,ECB\nUSD,EUR,0.92,2025-12-25,ECB\n")
+    assert (
+        "; no sum in EUR, since the newest rate from USD to EUR for 2026-01-02 is 8 days older"
+        in described(question, **there)[4]
+    )
+    rates.write_text("from,to,rate\n")
+    assert f"; no sum in EUR, since SOURCING_RATES, {rates}: nothing of it is used" in described(question, **there)[4]
+
+
+def test_an_answer_that_was_not_taken_says_why_above_the_plan() -> None:
+    """And that nothing is lost."""
+    question = ApprovalRequest(batch_id="b", to_buy=PLANS, to_ship=[])
+    assert described(question, "this plan has no order <X>")[2] == (
+        "**That answer was not taken: this plan has no order &#60;X&#62;.** Nothing of it is lost: correct it below."
+    )
+
+
+def test_a_plan_of_thousands_has_a_small_form() -> None:
+    """No list of choices; what is too long for the window is named. A list of a hundred is as small."""
+    many = [planned(f"long-order-reference-{n:040d}") for n in range(5_000)]
+    question = ApprovalRequest(batch_id="b", to_buy=many, to_ship=[])
+    assert described(question)[-1].endswith(
+        "And 4,900 orders more, none of them dearer than 10.00 CNY. The dearest 1,000 are in artifact plan-b of this "
+        "run."
+    )
+    for choices in ([], [plan.order_ref for plan in many[:100]]):
+        form = form_for(choices, "hash", "")
+        assert len(json.dumps(form.model_json_schema())) < 20_000
+
+
+@pytest.mark.parametrize(
+    ("timezone", "words"),
+    [
+        ("UTC", "2026-01-02 23:04 UTC"),
+        ("Europe/Berlin", "2026-01-03 00:04 Europe/Berlin (2026-01-02 23:04 UTC)"),
+        ("Africa/Lagos", "2026-01-03 00:04 Africa/Lagos (2026-01-02 23:04 UTC)"),
+        ("Atlantic/Azores", "2026-01-02 22:04 Atlantic/Azores (23:04 UTC)"),
+    ],
+)
+def test_the_deadline_is_told_in_the_merchants_time_and_in_utc(timezone: str, words: str) -> None:
+    assert deadline_words(datetime(2026, 1, 2, 23, 4, tzinfo=UTC), timezone) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(86_400, "24 hours"), (3600, "1 hour"), (5400, "1.5 hours"), (1, "1 second")]
+)
+def test_how_long_was_waited(seconds: int, words: str) -> None:
+    assert within_words(seconds) == words
 
 
 def test_the_audit_trail_names_who_when_and_what() -> None:
@@ -174,37 +356,70 @@ def test_what_was_said_of_the_file_stands_above_the_plan() -> None:
     """Before anything is bought: rows that were hidden, cells that were cleaned."""
     warnings = [Remark(3, "", "hidden in the spreadsheet"), Remark(5, "", "hidden in the spreadsheet")]
     question = ApprovalRequest(batch_id="b-1", to_buy=PLANS, to_ship=[], warnings=warnings)
-    assert description_of(question).splitlines()[3:8] == [
+    assert described(question)[9:15] == [
         "",
         "**About the request file:**",
         "",
         "- rows 3, 5: hidden in the spreadsheet",
         "",
+        "| order | what | goods and postage | freight |",
     ]
 
 
-async def test_the_deadline_counts_from_the_first_question(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run that is lost while it asks and asks anew 20 hours later has four of 24 left; then nobody is asked."""
-    kept, asked, began = Kept(), list[float](), datetime(2026, 1, 2, tzinfo=UTC)
-    monkeypatch.setenv("PREFECT__FLOW_RUN_ID", str(uuid4()))
-    monkeypatch.setattr(approval_form, "get_client", lambda: kept)
+class Asked:
+    """A run that asks at a Prefect server, hour by hour, and what each of its forms is answered."""
 
-    async def answer(_form: object, _key: str, _hash: str, left_s: float) -> Answer | None:
-        asked.append(left_s / 3600)
-        if len(asked) < 3:
-            raise KeyboardInterrupt  # the process dies here
-        return Answer(choice=ALL, name="Mei")
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, ledger: Ledger, *answers: dict[str, Any] | str) -> None:
+        self.kept, self.left, self.forms, self.answers = Kept(), list[float](), list[type[RunInput]](), [*answers]
+        self.ledger, self.monkeypatch = ledger, monkeypatch
+        monkeypatch.setenv("PREFECT__FLOW_RUN_ID", str(uuid4()))
+        monkeypatch.setattr(approval_pause, "get_client", lambda: self.kept)
+        monkeypatch.setattr(approval_form, "filled_in", self.filled_in)
 
-    async def ask(hour: float) -> str:
-        monkeypatch.setattr(approval_form, "utc_now", lambda: began + timedelta(hours=hour))
+    async def filled_in(self, form: type[RunInput], _key: str, left_s: float, _no: object) -> RunInput | None:
+        self.left.append(left_s / 3600)
+        self.forms.append(form)
+        answer = self.answers.pop(0)
+        if answer == "dies":
+            raise KeyboardInterrupt
+        return None if isinstance(answer, str) else form(**{"approved_by": "Mei", **answer})
+
+    async def at(self, hour: float, plans: list[PlannedOrder] = PLANS) -> Decision | None:
+        """The decision; None where the process dies."""
+        for module in (approval_form, approval_pause):
+            self.monkeypatch.setattr(module, "utc_now", lambda: NOW + timedelta(hours=hour))
+        question = ApprovalRequest(batch_id="b", to_buy=plans, to_ship=[])
         try:
-            said = await ask_in_the_ui(ApprovalRequest(batch_id="b", to_buy=PLANS, to_ship=[]), 24 * 3600)
+            return await ask_in_the_ui(question, SourcingSettings(), self.ledger)
         except KeyboardInterrupt:
-            return "died"
-        return said.choice + said.why_not
+            return None
 
-    monkeypatch.setattr(approval_form, "_answer", answer)
-    assert [await ask(0), await ask(20)] == ["died", "died"]
-    assert await ask(25) == NONE + " by anybody: no answer within 24 hours"
-    assert await ask(26) == ALL + " by Mei"
-    assert (asked, kept.values) == ([24, 4, 24], {})
+
+async def test_the_deadline_counts_from_the_first_question(monkeypatch: pytest.MonkeyPatch, book: Ledger) -> None:
+    """A run that is lost while it asks and asks anew 20 hours later has four of 24 left; then nobody is asked."""
+    asked = Asked(monkeypatch, book, "dies", "dies", {"decision": ALL})
+    assert [await asked.at(0), await asked.at(20)] == [None, None]
+    late = await asked.at(25)
+    assert late is not None
+    assert late.not_bought == "not bought, nobody answered within 24 hours"
+    said = await asked.at(26)
+    assert said is not None
+    assert (said.approved, said.by) == (REFS, "Mei")
+    assert (asked.left, asked.kept.values) == ([24, 4, 24], {})
+
+
+async def test_an_answer_that_is_not_clear_is_asked_for_again(monkeypatch: pytest.MonkeyPatch, book: Ledger) -> None:
+    """With what was filled in; the run goes on waiting, and what was wrong stands above the plan."""
+    many = [planned(f"A-{n}") for n in range(101)]
+    unclear = {"decision": ALL_BUT, "orders": "A-1\nA-7\nB-9", "approved_by": "Mei", "note": "dear"}
+    asked = Asked(monkeypatch, book, unclear, {**unclear, "orders": "A-1,A-7"})
+    said = await asked.at(0, many)
+    assert said is not None
+    assert said.approved == [f"A-{n}" for n in range(101) if n not in (1, 7)]
+    first, second = asked.forms
+    assert "this plan has no order B-9: copy the references from the plan." in str(second._description)
+    properties = second.model_json_schema()["properties"]
+    assert {name: properties[name]["default"] for name in unclear} == unclear
+    assert {name: about["title"] for name, about in properties.items()} == {
+        name: about["title"] for name, about in first.model_json_schema()["properties"].items()
+    }

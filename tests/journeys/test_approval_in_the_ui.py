@@ -17,8 +17,8 @@ from prefect.flow_engine import run_flow_async
 from prefect.states import Scheduled
 
 from connectors.ledger.store import Ledger
-from flows import approval_form
-from flows.approval_form import ALL, NONE, SOME
+from domain.choices import ALL, ALL_BUT, NONE, SOME
+from flows import approval_pause
 from flows.source_orders import source_orders
 from tasks.resources import utc_now
 from tests.running import Merchant, single_line_orders, write_csv
@@ -58,12 +58,17 @@ class Deployed:
         return (await self.client.resume_flow_run(run.id, run_input=answer)).status
 
     async def plan_shown(self, run: FlowRun) -> str:
+        return str((await self.form(run))["plan"]["const"])
+
+    async def form(self, run: FlowRun) -> dict[str, Any]:
+        """The fields of the form, by name."""
         state = await self.paused(run)
         keyset: Mapping[str, str] = state.state_details.run_input_keyset or {}
         for _ in range(50):
             try:
-                schema = await self.client.read_flow_run_input(run.id, keyset["schema"])
-                return str(json.loads(schema)["properties"]["plan"]["const"])
+                schema = json.loads(await self.client.read_flow_run_input(run.id, keyset["schema"]))
+                fields: dict[str, Any] = schema["properties"]
+                return fields
             except PrefectHTTPStatusError:  # the form is written right after the pause
                 await asyncio.sleep(0.1)
         raise AssertionError("there is no form")
@@ -72,7 +77,7 @@ class Deployed:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch, merchant: Merchant) -> None:
     """Answers are noticed at once, and the merchant's settings hold in this process."""
-    monkeypatch.setattr(approval_form, "POLL_S", 0.2)
+    monkeypatch.setattr(approval_pause, "POLL_S", 0.2)
     for name, value in merchant.environment.items():
         monkeypatch.setenv(name, value)
 
@@ -114,6 +119,33 @@ async def test_some_orders_are_approved_and_the_others_held(merchant: Merchant) 
 
 
 @pytest.mark.usefixtures("quick")
+async def test_all_but_one_are_approved_once_the_answer_is_clear(merchant: Merchant) -> None:
+    """All, and one named as well: the run asks once more, with what was filled in, and buys what is meant then."""
+    async with get_client() as client:
+        deployed = Deployed(client, merchant)
+        run = await deployed.new_run(requests(merchant, 3))
+        going = deployed.carry_out(run)
+        first = (await deployed.paused(run)).state_details.pause_key
+        unclear = await deployed.answer(run, decision=ALL, orders=["taobao-001"], note="too dear")
+        assert unclear is SetStateStatus.ACCEPT
+        while (asked := await deployed.paused(run)).state_details.pause_key == first:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+        keyset = asked.state_details.run_input_keyset or {}
+        form = await deployed.form(run)
+        assert "**That answer was not taken: " in json.loads(
+            await client.read_flow_run_input(run.id, keyset["description"])
+        )
+        before = {name: form[name]["default"] for name in ("orders", "approved_by", "note")}
+        assert before == {"orders": ["taobao-001"], "approved_by": "Mei Chen", "note": "too dear"}
+        await deployed.answer(run, decision=ALL_BUT, **before)
+        report = await (await going).aresult()
+    assert [(line.order_ref, line.reason) for line in report.orders if line.state == "held"] == [
+        ("taobao-001", "not approved by Mei Chen: too dear")
+    ]
+    assert paid(merchant) == ["taobao-000", "taobao-002"]
+
+
+@pytest.mark.usefixtures("quick")
 async def test_a_refusal_buys_nothing(merchant: Merchant) -> None:
     """The run ends well, and every order says why it was not bought."""
     async with get_client() as client:
@@ -136,9 +168,7 @@ async def test_no_answer_in_time_is_a_no(merchant: Merchant, monkeypatch: pytest
         run = await deployed.new_run(requests(merchant, 1))
         state = await deployed.carry_out(run)
         assert state.is_completed()
-    assert [line.reason for line in (await state.aresult()).orders] == [
-        "not approved by anybody: no answer within 1 seconds"
-    ]
+    assert [line.reason for line in (await state.aresult()).orders] == ["not bought, nobody answered within 1 second"]
     assert merchant.sandbox.books()["orders"] == []
 
 

@@ -111,7 +111,7 @@ def test_a_dry_run_shows_what_it_would_cost(merchant: Merchant) -> None:
     assert [cell.strip() for cell in row] == [goods, f"{fine['stock']:,}", freight]
     assert f"{held['quoted_fen'] / 100:,.2f} CNY" in shown
     assert "A-1 is held: " in shown
-    assert f"A run would buy 1 orders for {goods}, and freight of {freight} to ship 1 orders." in shown
+    assert f"A run would buy 1 order for {goods} and ship 1 order for freight of {freight}." in shown
 
 
 def test_the_budget_holds_what_does_not_fit(merchant: Merchant) -> None:

@@ -12,8 +12,7 @@ from domain.effects import EffectStatus
 from domain.plan import PlannedOrder
 from domain.states import OrderState
 from flows import batch_run
-from flows.approval import Decision
-from flows.approval_request import ApprovalRequest
+from flows.approval_request import ApprovalRequest, Decision
 from flows.batch_run import BatchRun
 from flows.plan_sources import FromRequests
 from flows.second_look import left_over

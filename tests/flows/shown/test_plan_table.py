@@ -73,7 +73,7 @@ def test_every_order_says_what_it_would_cost_or_why_not() -> None:
 
 def test_the_total_counts_what_a_run_would_buy_and_ship() -> None:
     """Not what is held, and not the goods of orders that were paid before."""
-    words = "A run would buy **1 orders** for **10.00 CNY**, and freight of **10.00 USD** to ship 2 orders."
+    words = "A run would buy **1 order** for **10.00 CNY** and ship **2 orders** for freight of **10.00 USD**."
     words += " **1 of 1 line has no price limit.**"
     assert dry_run_summary(REPORT) == words
     assert markdown_report(REPORT).startswith(f"# Batch b (dry run: nothing was bought)\n\n{words}\n\n")

@@ -1,0 +1,108 @@
+"""A pause of the flow run that ends with a form filled in or at a deadline, also where the server is away for a while.
+
+When a question was first asked is kept with the run of the deployment, for a run that is lost while it asks and asks
+anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from http.client import NOT_FOUND
+from typing import Any
+from uuid import UUID
+
+from httpx import HTTPError, HTTPStatusError
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.responses import SetStateStatus
+from prefect.context import FlowRunContext
+from prefect.flow_runs import apause_flow_run
+from prefect.input import RunInput
+from prefect.input.run_input import keyset_from_base_key
+
+from flows.shown.expected_failures import run_logger
+from tasks.resources import utc_now
+
+POLL_S = 3
+SPARE_S = 3600  # the pause outlives our own patience, so that we can still resume the run ourselves
+
+
+def outermost_run() -> UUID:
+    """The run of the deployment; a night asks in a run below it, which may be another in the next attempt."""
+    run_id = os.environ.get("PREFECT__FLOW_RUN_ID")
+    return UUID(run_id) if run_id else this_run()
+
+
+def this_run() -> UUID:
+    context = FlowRunContext.get()
+    assert context is not None
+    assert context.flow_run is not None
+    return context.flow_run.id
+
+
+async def first_asked(run_id: UUID, key: str) -> datetime:
+    """When this was first asked, by this process or by one that is gone, and not yet answered."""
+    async with get_client() as client:
+        try:
+            return datetime.fromisoformat(await client.read_flow_run_input(run_id, key))
+        except HTTPStatusError as error:
+            if error.response.status_code != NOT_FOUND:
+                raise
+        now = utc_now()
+        await client.create_flow_run_input(run_id, key, now.isoformat())
+        return now
+
+
+async def answered(run_id: UUID, key: str) -> None:
+    """The next question is a first one again."""
+    with suppress(HTTPError):
+        async with get_client() as client:
+            await client.delete_flow_run_input(run_id, key)
+
+
+async def filled_in(form: type[RunInput], key: str, left_s: float, nothing: Mapping[str, Any]) -> RunInput | None:
+    """Pause under a key that no other attempt has; None for silence. `nothing` is the form filled in with a no.
+
+    Raises pydantic's `ValidationError` for what the server took and the form does not allow.
+    """
+    try:
+        async with asyncio.timeout(left_s):
+            return await _given(form, key, left_s)
+    except TimeoutError:
+        if await _ended(nothing):
+            return None
+        return await form.aload(keyset_from_base_key(f"paused-{key}"))  # somebody was faster by a moment
+
+
+async def _given(form: type[RunInput], key: str, left_s: float) -> RunInput:
+    """What was put into the form. A server that is away for a while takes no answers and keeps the question."""
+    try:
+        return await apause_flow_run(wait_for_input=form, timeout=int(left_s) + SPARE_S, poll_interval=POLL_S, key=key)
+    except HTTPError as error:
+        if not await _is_paused(key):
+            raise
+        run_logger().warning("The Prefect server was away (%s); still waiting for approval", type(error).__name__)
+        while await _is_paused(key):  # noqa: ASYNC110 - only the server knows
+            await asyncio.sleep(POLL_S)
+        return await form.aload(keyset_from_base_key(f"paused-{key}"))
+
+
+async def _is_paused(key: str) -> bool:
+    """Whether the run still waits for this answer; waits for the server if need be."""
+    async with get_client() as client:
+        while True:
+            try:
+                state = (await client.read_flow_run(this_run())).state
+                return state is not None and state.is_paused() and state.state_details.pause_key == key
+            except HTTPError:
+                await asyncio.sleep(POLL_S)
+
+
+async def _ended(nothing: Mapping[str, Any]) -> bool:
+    """Answer our own question with a no, so that the run is no longer paused; whether nobody else had answered it."""
+    async with get_client() as client:
+        result = await client.resume_flow_run(this_run(), run_input=dict(nothing))
+        return result.status is SetStateStatus.ACCEPT

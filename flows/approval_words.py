@@ -1,0 +1,122 @@
+"""The plan, its costs, the reason for asking and the deadline in words: for the form, a message and the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from connectors.settings import SourcingSettings
+from domain.items import product_page, shortened
+from domain.plan_costs import PlanCost, Sum, in_one
+from domain.rates import Rate
+from domain.wording import number_of
+from flows.approval_limit import rates_of
+from flows.approval_request import ApprovalRequest
+from flows.asked_plan import AskedOrder, AskedPlan
+from flows.shown.artifacts import artifact_key, plain
+from flows.shown.plan_table import deed_words, freight_words, no_limit_words, warnings_told
+
+SHOWN_ORDERS = 100
+SHOWN_LINES = 3
+SHOWN_TITLE = 80
+
+
+def cost_words(cost: PlanCost, settings: SourcingSettings, now: datetime) -> str:
+    """Goods, postage and freight, and all of it in the currency of the merchant's books, as Markdown.
+
+    `Goods **30.00 CNY**, postage **5.00 CNY**, freight **15.00 USD**: **14.02 EUR** in all, at 0.128 EUR for 1 CNY
+    (2026-11-25, ECB) and ….`
+    """
+    parts = {"goods": cost.goods, "postage": cost.postage, "fees": cost.fees} if cost.to_buy else {}
+    told = [f"{name} **{money}**" for name, money in parts.items() if name != "fees" or money.minor]
+    told += [f"freight **{freight_words(cost)}**"] if cost.freight else []
+    words = ", ".join(told)
+    into = settings.currency or cost.total.currency
+    today = now.astimezone(ZoneInfo(settings.timezone)).date()
+    counted = in_one([cost.total, *cost.freight.values()], into, rates_of(settings), today)
+    return f"{words[:1].upper()}{words[1:]}{_in_all(counted)}."
+
+
+def _in_all(counted: Sum) -> str:
+    if counted.lacks:
+        return f"; no sum in {counted.money.currency}, since {plain('; '.join(counted.lacks))}"
+    at = f", at {' and '.join(map(_rate, counted.rates))}" if counted.rates else ""
+    return f": **{counted.money}** in all{at}"
+
+
+def _rate(rate: Rate) -> str:
+    return f"{rate.rate.normalize():f} {rate.into} for 1 {rate.base} ({rate.on}, {plain(rate.source)})"
+
+
+def deadline_words(deadline: datetime, timezone: str) -> str:
+    """`2026-11-27 09:00 Europe/Berlin (08:00 UTC)`."""
+    here, utc = deadline.astimezone(ZoneInfo(timezone)), deadline.astimezone(ZoneInfo("UTC"))
+    if timezone == "UTC":
+        return f"{utc:%Y-%m-%d %H:%M} UTC"
+    day = "" if utc.date() == here.date() else f"{utc:%Y-%m-%d} "
+    return f"{here:%Y-%m-%d %H:%M} {timezone} ({day}{utc:%H:%M} UTC)"
+
+
+def within_words(seconds: int) -> str:
+    """`24 hours`, `90 seconds`."""
+    hours = seconds / 3600
+    return f"{hours:.3g} hour{'' if hours == 1 else 's'}" if seconds >= 3600 else number_of(seconds, "second")
+
+
+def question_words(question: ApprovalRequest, plan: AskedPlan, settings: SourcingSettings, now: datetime) -> list[str]:
+    """What is asked, what it costs and why somebody is asked: three paragraphs of Markdown."""
+    costs = [cost_words(plan.cost, settings, now), no_limit_words(plan.cost)]
+    return [deed_words(plan.cost), " ".join(filter(None, costs)), f"Why this is asked: {question.why}"]
+
+
+def bare(markdown: str) -> str:
+    """The same without bold type, for where it is not Markdown."""
+    return markdown.replace("**", "")
+
+
+def description_of(
+    question: ApprovalRequest, plan: AskedPlan, words: Sequence[str], until: str, fault: str = ""
+) -> str:
+    """The form's text as Markdown: the question, the deadline, and the dearest orders as a table.
+
+    `fault` is what was wrong with the answer before.
+    """
+    refused = f"**That answer was not taken: {plain(fault)}.** Nothing of it is lost: correct it below."
+    return "\n\n".join(
+        [
+            f"## Batch {question.batch_id}",
+            *([refused] if fault else []),
+            *words,
+            f"**Answer by {until}.** Without an answer nothing of this is bought.",
+            *([said] if (said := warnings_told(question.warnings)) else []),
+            "\n".join(_table(plan)),
+            *([_rest(question, plan)] if len(plan.refs) > SHOWN_ORDERS else []),
+        ]
+    )
+
+
+def _rest(question: ApprovalRequest, plan: AskedPlan) -> str:
+    key = artifact_key(f"plan-{question.batch_id}")
+    return f"{plan.beyond(SHOWN_ORDERS)} The dearest {len(plan.dearest):,} are in artifact {key} of this run."
+
+
+def _table(plan: AskedPlan) -> Iterator[str]:
+    names = ("order", "goods and postage", "freight")
+    yield "| order | what | goods and postage | freight |"
+    yield "|---|---|--:|--:|"
+    for one in plan.dearest[:SHOWN_ORDERS]:
+        ref, price, freight = (one.row[name] for name in names)
+        yield f"| {ref} | {_what(one)} | {price} | {freight} |"
+
+
+def _what(asked: AskedOrder) -> str:
+    """What is bought, each title a link to its page; long orders in part, since the form's window is small."""
+    lines = asked.plan.lines
+    told = []
+    for line in lines[:SHOWN_LINES]:
+        title = plain(" ".join(shortened(line.title, SHOWN_TITLE).split()))
+        page = product_page(asked.plan.request.marketplace, line.item_id)
+        told.append(f"{line.quantity} × " + (f"[{title or line.item_id}]({page})" if page else title))
+    more = len(lines) - SHOWN_LINES
+    return "; ".join([*told, *([f"and {number_of(more, 'line')} more"] if more > 0 else [])])
