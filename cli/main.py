@@ -293,6 +293,7 @@ def sandbox(
         list[str] | None,
         typer.Option(metavar="NAME", help="Deviate from the written contract as this dialect says; may be repeated."),
     ] = None,
+    callbacks: Annotated[str, typer.Option(metavar="URL", help="Post the service's messages to this address.")] = "",
     dialects: Annotated[bool, typer.Option("--dialects", help="List the dialects, then end.")] = False,
 ) -> None:
     """Run a stand-in for the Xportcn service, with its own books."""
@@ -301,7 +302,7 @@ def sandbox(
     if dialects:
         list_dialects()
     else:
-        serve(host, port, seed, state, dialect or ())
+        serve(host, port, seed, state, dialect or (), callbacks)
 
 
 @app.command()

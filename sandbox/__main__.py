@@ -14,12 +14,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7, help="the same seed gives the same catalogue and ids")
     parser.add_argument("--state", metavar="FILE", help="keep everything in this file; without it, in memory")
     parser.add_argument("--dialect", metavar="NAME", action="append", default=[], help="deviate from the contract so")
+    parser.add_argument("--callbacks", metavar="URL", default="", help="post the service's messages to this address")
     parser.add_argument("--dialects", action="store_true", help="list the dialects")
     options = parser.parse_args()
     if options.dialects:
         list_dialects()
     else:
-        serve(options.host, options.port, options.seed, options.state, options.dialect)
+        serve(options.host, options.port, options.seed, options.state, options.dialect, options.callbacks)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from sandbox import (
     warehouse,
 )
 from sandbox.auth import Gate
+from sandbox.callbacks import Callbacks
 from sandbox.faults import Faults, Kind, Rule
 from sandbox.fields import Fields, read_object
 from sandbox.late import LateEffects
@@ -54,10 +55,11 @@ log = logging.getLogger(__name__)
 class Sandbox:
     """The HTTP face of one world."""
 
-    def __init__(self, world: World, gate: Gate | None = None) -> None:
+    def __init__(self, world: World, gate: Gate | None = None, *, callbacks: str = "") -> None:
         self.world = world
         self.faults = Faults()
         self.late = LateEffects(world, OPERATIONS)
+        self.callbacks = Callbacks(world, self.faults, control.MESSAGE_SOURCES, callbacks) if callbacks else None
         self._gate = gate or Gate()
 
     async def handle(self, request: web.BaseRequest) -> web.Response:
@@ -125,6 +127,8 @@ class Sandbox:
         self.world.reset(keep_ids=keep_ids)
         self.faults.clear()
         self.late.clear()
+        if self.callbacks:
+            self.callbacks.clear()
 
 
 def _operation(request: web.BaseRequest) -> Operation:

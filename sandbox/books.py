@@ -32,6 +32,7 @@ class Books:
         self._listed: dict[str, list[Order]] = defaultdict(list)
         self._by_reference: dict[tuple[str, str], list[Order]] = defaultdict(list)
         self._by_sub_id: dict[str, tuple[Order, OrderLine]] = {}
+        self.touched: set[str] = set()
         self._index(replace(PUBLIC_ORDER, shipment_ids=[]))
         self.renders[PUBLIC_RENDER.id] = PUBLIC_RENDER
 
@@ -81,6 +82,7 @@ class Books:
 
     def save_order(self, order: Order) -> None:
         self._store.put("order", order.key, order)
+        self.touched.add(order.id)
 
     def order(self, marketplace: str, order_id: str) -> Order | None:
         order = self.orders.get(order_id)

@@ -16,6 +16,7 @@ from sandbox.alibaba_1688.views import status as alibaba_status
 from sandbox.answers import as_json
 from sandbox.big_major.messages import messages as big_major_messages
 from sandbox.big_major.views import status as big_major_status
+from sandbox.callbacks import Callbacks
 from sandbox.catalogue import MARKETPLACES
 from sandbox.entities import DomesticUpdate, Order, Shipment
 from sandbox.faults import Faults
@@ -61,6 +62,7 @@ class Controlled(Protocol):
     world: World
     faults: Faults
     late: LateEffects
+    callbacks: Callbacks | None
 
     def reset(self, *, keep_ids: bool = False) -> None: ...
 
@@ -197,6 +199,12 @@ def _message(message: Message) -> dict[str, Any]:
     return {**asdict(message), "at": iso_text(message.at)}
 
 
+def callbacks(sandbox: Controlled, query: Fields, body: bytes) -> dict[str, Any]:
+    """What was posted and what became of it; nothing without `--callbacks`."""
+    posting = sandbox.callbacks
+    return {"url": posting.url, **posting.counts, "waiting": posting.waiting} if posting else {"url": ""}
+
+
 def _shipment(shipment: Shipment) -> dict[str, Any]:
     return {
         "order_id": shipment.id,
@@ -263,6 +271,7 @@ ACTIONS: dict[tuple[str, str], Callable[[Controlled, Fields, bytes], Any]] = {
     ("GET", PREFIX + "catalogue"): catalogue,
     ("GET", PREFIX + "books"): books,
     ("GET", PREFIX + "messages"): messages,
+    ("GET", PREFIX + "callbacks"): callbacks,
     ("PUT", PREFIX + "wallet"): set_wallet,
     ("POST", PREFIX + "clock"): move_clock,
     ("GET", PREFIX + "faults"): faults,

@@ -23,6 +23,17 @@ class Kind(StrEnum):
     PRICE_CHANGE = "price_change"  # what the request names costs 10 % more from now on
     OUT_OF_STOCK = "out_of_stock"  # what the request names is sold out from now on
     GARBAGE = "garbage"  # answers 200 with something else than JSON, no effect
+    # what becomes of a message; its path is callbacks/MARKETPLACE/NUMBER, such as callbacks/big_major/90
+    CALLBACK_LOST = "callback_lost"  # it is never posted
+    CALLBACK_TRIPLED = "callback_tripled"  # it is posted three times
+    CALLBACK_FORGED = "callback_forged"  # besides it somebody posts that the order was paid, and refunded
+    INSPECTION_FAILED = "inspection_failed"  # the warehouse finds a stain
+    PARCEL_HEAVIER = "parcel_heavier"  # it weighs three times as much as the goods
+
+
+OF_CALLBACKS = frozenset(
+    {Kind.CALLBACK_LOST, Kind.CALLBACK_TRIPLED, Kind.CALLBACK_FORGED, Kind.INSPECTION_FAILED, Kind.PARCEL_HEAVIER}
+)
 
 
 @dataclass(slots=True)
@@ -58,8 +69,19 @@ class Faults:
         self._random = Random(self._seed)
 
     def strike(self, path: str) -> Rule | None:
+        """The rule that decides a call."""
+        return self._strike(path, of_callbacks=False)
+
+    def strike_callback(self, path: str) -> Kind | None:
+        """What becomes of a message."""
+        rule = self._strike(path, of_callbacks=True)
+        return rule.kind if rule else None
+
+    def _strike(self, path: str, *, of_callbacks: bool) -> Rule | None:
         for rule in self._rules:
-            if not rule.spent() and fnmatchcase(path, rule.path) and self._random.random() < rule.probability:
+            if (rule.kind in OF_CALLBACKS) is not of_callbacks or rule.spent():
+                continue
+            if fnmatchcase(path, rule.path) and self._random.random() < rule.probability:
                 rule.fired += 1
                 return rule
         return None

@@ -66,6 +66,7 @@ class Refunds:
 
     def _save(self, refund: Refund) -> None:
         self._store.put("refund", refund.key, refund)
+        self._books.touched.add(refund.order_id)
 
     # look-ups
 

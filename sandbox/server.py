@@ -16,7 +16,7 @@ from aiohttp import web
 
 from sandbox.app import Sandbox
 from sandbox.dialects import SENTENCES, dialects_named
-from sandbox.refusals import Refusal
+from sandbox.refusals import Refusal, bad_request
 from sandbox.store import FileStore, StateError, Store
 from sandbox.world import World
 
@@ -30,21 +30,30 @@ def serve(
     seed: int = 7,
     state: str | Path | None = None,
     dialects: Iterable[str] = (),
+    callbacks: str = "",
 ) -> None:
     """Serve until SIGINT or SIGTERM. Exits with status 1 and a remedy on stderr if it cannot start.
 
-    Without `state` everything lives in memory. Port 0 takes any free port; the line on stdout names it.
+    Without `state` everything lives in memory. Port 0 takes any free port; the line on stdout names it. Messages are
+    posted to the URL `callbacks`, if there is one.
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     try:
         spoken = dialects_named(dialects)
         store = FileStore(Path(state), seed) if state else Store()
-        sandbox = Sandbox(World(seed, store, dialects=spoken))
+        sandbox = Sandbox(World(seed, store, dialects=spoken), callbacks=_address(callbacks))
         asyncio.run(_run(sandbox, host, port, f"state in {state}" if state else "in memory"))
     except (StateError, Refusal) as error:
         _give_up(str(error))
     except OSError as error:
         _give_up(_explained(error, host, port))
+
+
+def _address(url: str) -> str:
+    """Raises `Refusal` for what can't be posted to."""
+    if url and not url.startswith(("http://", "https://")):
+        raise bad_request("--callbacks", "must be an address that begins with http:// or https://")
+    return url
 
 
 def list_dialects() -> None:
@@ -74,11 +83,14 @@ def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) 
 
 async def _run(sandbox: Sandbox, host: str, port: int, where: str) -> None:
     stopped = _stopped_by_signal()
+    posting = asyncio.create_task(sandbox.callbacks.run()) if sandbox.callbacks else None
     try:
         async with listening(sandbox, host, port) as origin:
             print(f"sandbox ready on {origin} (seed {sandbox.world.seed}, {where})", flush=True)
             await stopped.wait()
     finally:
+        if posting:
+            posting.cancel()
         sandbox.world.store.close()
 
 

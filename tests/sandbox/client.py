@@ -103,7 +103,7 @@ class Caller:
 
     async def advance(self, **spans: float) -> None:
         """Move the clock: advance(hours=2, days=1)."""
-        seconds = {"days": 86_400, "hours": 3_600, "seconds": 1}
+        seconds = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
         total = sum(count * seconds[unit] for unit, count in spans.items())
         await self.control("POST", "clock", {"advance_s": total})
 
