@@ -62,14 +62,14 @@ def page() -> str:
 
 def _commands(group: TyperGroup, called: str) -> Iterator[str]:
     for name, command in group.commands.items():
+        assert isinstance(command, TyperCommand | TyperGroup)
+        if isinstance(command, TyperCommand) or command.invoke_without_command:
+            yield from _command(command, f"{called} {name}")
         if isinstance(command, TyperGroup):
             yield from _commands(command, f"{called} {name}")
-        else:
-            assert isinstance(command, TyperCommand)
-            yield from _command(command, f"{called} {name}")
 
 
-def _command(command: TyperCommand, called: str) -> Iterator[str]:
+def _command(command: TyperCommand | TyperGroup, called: str) -> Iterator[str]:
     arguments = [one for one in command.params if isinstance(one, TyperArgument)]
     options = [one for one in command.params if isinstance(one, TyperOption) and not one.hidden]
     usage = " ".join([called, *map(_argument, arguments), *(["[OPTIONS]"] if options else [])])
