@@ -259,3 +259,34 @@ refund_events = Table(
     Column("description", Text, nullable=False),
     Column("recorded_at", UtcDateTime, nullable=False),
 )
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("cause", String(160), primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("link", Text, nullable=False),
+    Column("told_at", UtcDateTime, nullable=False),
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("until", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Column("ended", String(16)),
+)
+Index("ix_messages_open", messages.c.ended_at, messages.c.due_at)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("cause", String(160), ForeignKey("messages.cause"), primary_key=True),
+    Column("addressee", String(64), primary_key=True),
+    Column("tries", Integer, nullable=False),
+    Column("owner", String(120), nullable=False),
+    Column("first_try_at", UtcDateTime, nullable=False),
+    Column("free_at", UtcDateTime, nullable=False),
+    Column("sent_at", UtcDateTime),
+    Column("given_up_at", UtcDateTime),
+    Column("reason", Text, nullable=False),
+)
+"""A row from the first try on. Nobody else may try again before `free_at`: that of a lease, or after a failure."""

@@ -23,6 +23,7 @@ from connectors.ledger.forgetting import ForgottenRows
 from connectors.ledger.ground import Ground
 from connectors.ledger.many import one_of
 from connectors.ledger.marks import Mark, MarkRows, require_unmarked
+from connectors.ledger.messages import MessageRows
 from connectors.ledger.moving import STANDING, change_order
 from connectors.ledger.not_ours import NotOursRows
 from connectors.ledger.order_facts import Facts
@@ -50,6 +51,7 @@ from connectors.ledger.tracking import TrackingRows
 from connectors.ledger.transactions import Clock
 from domain.effects import BUYING, OPEN, Action, EffectStatus
 from domain.matching import Match
+from domain.messages import Message
 from domain.plan import PlannedOrder
 from domain.states import OrderState
 
@@ -85,6 +87,7 @@ class Ledger(Switches):
         self.refunds = RefundRows(self)
         self.tracking = TrackingRows(self)
         self.forgotten = ForgottenRows(self)
+        self.messages = MessageRows(self)
 
     def __enter__(self) -> Self:
         return self
@@ -375,6 +378,16 @@ class Ledger(Switches):
     def moves_of(self, order_ref: str) -> list[dict[str, Any]]:
         """The audit trail of one order, oldest first."""
         return self.rows(select(moves).where(moves.c.order_ref == order_ref).order_by(moves.c.id))
+
+    # what people are told
+
+    def tell(self, *told: Message) -> bool:
+        """See `MessageRows.tell`."""
+        return self.messages.tell(*told)
+
+    def untell(self, cause: str) -> bool:
+        """See `MessageRows.untell`."""
+        return self.messages.untell(cause)
 
     # inside
 

@@ -70,7 +70,7 @@ class WatchedLedger(Ledger):
     """A process's ledger. `is_alive` tells of an owner; breaches of the effect protocol are told at once."""
 
     database: SharedDatabase
-    tell: Tell
+    breached: Tell
     is_alive: Callable[[str], bool]
 
     # As the ledger's own, but on one connection that stays open: opening one costs more than most statements.
@@ -97,7 +97,7 @@ class WatchedLedger(Ledger):
         written = super().write(outcomes, changes)
         for outcome, counts in zip(outcomes, written, strict=True):
             if counts and before.get(outcome.claim.key) != outcome.claim.fence:
-                self.tell(f"an old fence decided: {outcome.claim.key} with {outcome.claim.fence}")
+                self.breached(f"an old fence decided: {outcome.claim.key} with {outcome.claim.fence}")
         return written
 
     def take_over(self, order_refs: Iterable[str], **options: Any) -> list[EffectRecord]:
@@ -106,5 +106,5 @@ class WatchedLedger(Ledger):
         for record in taken:
             old = before[record.key]
             if old.lease_until > self.clock() and old.owner != self.owner and self.is_alive(old.owner):
-                self.tell(f"taken from a living holder: {record.key}")
+                self.breached(f"taken from a living holder: {record.key}")
         return taken

@@ -129,7 +129,7 @@ def _ledger(made: Stage, url: str, **options: Any) -> WatchedLedger:
     process = current()
     assert process is not None
     process.owner = ledger.owner
-    ledger.database, ledger.tell, ledger.is_alive = made.database, made.on.broken, made.on.is_alive
+    ledger.database, ledger.breached, ledger.is_alive = made.database, made.on.broken, made.on.is_alive
     return ledger
 
 

@@ -1,0 +1,238 @@
+"""The outbox: what is to be told, and to whom it was sent already. Who sends holds it under a lease."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, or_, select, update
+
+from connectors.ledger.repeating import repeating
+from connectors.ledger.schema import deliveries, messages
+from connectors.ledger.slices import slices
+from connectors.ledger.transactions import Rows
+from connectors.xportcn.words import clean
+from domain.messages import KEPT_FOR, TRIED_FOR, Message, MessageKind, pause_after
+
+MOST_TOGETHER = 500
+MOST_CAUSE, DIGITS = 160, 16
+SENT, WITHDRAWN, PAST, GIVEN_UP = "sent", "withdrawn", "past", "given up"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """Messages of one kind that this process sends to one addressee now, as one, oldest first."""
+
+    addressee: str
+    messages: Sequence[Message]
+    owner: str
+
+    @property
+    def causes(self) -> list[str]:
+        return [message.cause for message in self.messages]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsent:
+    """A message that an addressee has not got, though it was due; `reason` is what went wrong, if it was tried."""
+
+    subject: str
+    addressee: str
+    due_at: datetime
+    is_over: bool
+    reason: str
+
+
+class MessageRows(Rows):
+    """The tables `messages` and `deliveries` of one ledger."""
+
+    @repeating
+    def tell(self, *told: Message) -> bool:
+        """Keep messages for sending, in one commit; False when each of their causes was told already."""
+        now = self._ledger.clock()
+        with self._ledger.transaction([]) as connection:
+            rows = [_row(message, now) for message in told]
+            statement = self._ledger.insert(messages).on_conflict_do_nothing().returning(messages.c.cause)
+            return any([connection.execute(statement.values(row)).first() for row in rows])
+
+    @repeating
+    def untell(self, cause: str) -> bool:
+        """Withdraw what is not sent yet; False when somebody has it already, or there was nothing to withdraw."""
+        this = messages.c.cause == _key(cause)
+        with self._ledger.transaction([]) as connection:
+            ending = update(messages).where(this, messages.c.ended_at.is_(None))
+            ended = connection.execute(ending.values(ended_at=self._ledger.clock(), ended=WITHDRAWN)).rowcount
+            got = select(deliveries.c.cause).where(deliveries.c.cause == _key(cause), deliveries.c.sent_at.is_not(None))
+            return ended > 0 and connection.execute(got).first() is None
+
+    def is_due(self, addressees: Collection[str]) -> bool:
+        """Whether there is something to do now for who sends to these: a read, so that asking often costs little."""
+        now = self._ledger.clock()
+        found = self._ledger.rows(select(messages.c.cause, messages.c.until).where(*_open(now)).limit(MOST_TOGETHER))
+        if any(row["until"] <= now for row in found):
+            return True
+        return bool(found) and any(self._free(one, now, most=1) for one in addressees)
+
+    @repeating
+    def claim(self, addressee: str, *, lease: timedelta) -> Claimed | None:
+        """Take the oldest due message for an addressee, with all others of its kind; None when nothing is due.
+
+        Nobody else sends them to that addressee before the lease is over. Who dies meanwhile may have sent them: they
+        are sent again then, since told twice is better than not told.
+        """
+        ledger, now = self._ledger, self._ledger.clock()
+        with ledger.transaction([]) as connection:
+            due = connection.execute(_due(addressee, now)).mappings().all()
+            first = [row for row in due if row["kind"] == due[0]["kind"]]
+            row = {"addressee": addressee, "tries": 1, "owner": ledger.owner, "reason": "", "first_try_at": now}
+            won: set[str] = set()
+            for one in first:
+                statement = ledger.insert(deliveries).values(**row, cause=one["cause"], free_at=now + lease)
+                again = {"tries": deliveries.c.tries + 1, "owner": ledger.owner, "free_at": now + lease}
+                taken = statement.on_conflict_do_update(
+                    index_elements=["cause", "addressee"], set_=again, where=_is_free(now)
+                )
+                won.update(connection.execute(taken.returning(deliveries.c.cause)).scalars())
+            mine = [_message(one) for one in first if one["cause"] in won]
+        return Claimed(addressee=addressee, messages=mine, owner=ledger.owner) if mine else None
+
+    @repeating
+    def sent(self, claimed: Claimed) -> None:
+        """They have left; also when another has taken them over meanwhile."""
+        with self._ledger.transaction([]) as connection:
+            connection.execute(_these(claimed).values(sent_at=self._ledger.clock(), reason=""))
+
+    @repeating
+    def failed(self, claimed: Claimed, reason: str) -> None:
+        """They could not be sent: again after a pause that grows, for a day from the first try."""
+        now = self._ledger.clock()
+        with self._ledger.transaction([]) as connection:
+            ours = _these(claimed).where(deliveries.c.owner == claimed.owner, deliveries.c.sent_at.is_(None))
+            for tries, causes in _by_tries(connection, claimed).items():
+                some = ours.where(deliveries.c.cause.in_(causes))
+                connection.execute(some.values(free_at=now + pause_after(tries), reason=clean(reason)))
+            connection.execute(ours.where(deliveries.c.first_try_at <= now - TRIED_FOR).values(given_up_at=now))
+
+    @repeating
+    def finish(self, addressees: Collection[str]) -> None:
+        """End what all of these have, what was given up, and what nobody wants to know any more."""
+        now = self._ledger.clock()
+        is_done = or_(deliveries.c.sent_at.is_not(None), deliveries.c.given_up_at.is_not(None))
+        of_this = and_(deliveries.c.cause == messages.c.cause, deliveries.c.addressee.in_(list(addressees)))
+        done = select(func.count()).select_from(deliveries).where(of_this, is_done).scalar_subquery()
+        lost = exists().where(of_this, deliveries.c.given_up_at.is_not(None))
+        with self._ledger.transaction([]) as connection:
+            ending = update(messages).where(*_open(now))
+            over = ending.where(done >= len(addressees)).values(ended_at=now, ended=case((lost, GIVEN_UP), else_=SENT))
+            connection.execute(over)
+            connection.execute(ending.where(messages.c.until <= now).values(ended_at=now, ended=PAST))
+
+    def unsent(self, since: datetime) -> list[Unsent]:
+        """What was due and did not reach everybody, of what was due `since` then, oldest first."""
+        tried = messages.outerjoin(deliveries, deliveries.c.cause == messages.c.cause)
+        is_failing = and_(deliveries.c.sent_at.is_(None), deliveries.c.reason != "")
+        is_wanted = messages.c.ended.is_distinct_from(WITHDRAWN)
+        is_missing = or_(and_(deliveries.c.cause.is_(None), messages.c.ended == PAST), and_(is_failing, is_wanted))
+        statement = (
+            select(messages, deliveries.c.addressee, deliveries.c.reason, deliveries.c.given_up_at)
+            .select_from(tried)
+            .where(messages.c.due_at >= since, is_missing)
+            .order_by(messages.c.due_at, messages.c.cause)
+        )
+        return [
+            Unsent(
+                subject=row["subject"],
+                addressee=row["addressee"] or "",
+                due_at=row["due_at"],
+                is_over=row["ended_at"] is not None or row["given_up_at"] is not None,
+                reason=row["reason"] or "",
+            )
+            for row in self._ledger.rows(statement)
+        ]
+
+    def last_told(self, kind: MessageKind) -> datetime | None:
+        """When a message of this kind was last kept for sending; None for never."""
+        (found,) = self._ledger.rows(select(func.max(messages.c.told_at).label("at")).where(messages.c.kind == kind))
+        at: datetime | None = found["at"]
+        return at
+
+    def told(self, causes: Iterable[str]) -> set[str]:
+        """Those of these causes that were told already."""
+        found: set[str] = set()
+        for some in slices(causes):
+            keys = {_key(cause): cause for cause in some}
+            rows = self._ledger.rows(select(messages.c.cause).where(messages.c.cause.in_(list(keys))))
+            found |= {keys[row["cause"]] for row in rows}
+        return found
+
+    def _free(self, addressee: str, now: datetime, *, most: int) -> list[dict[str, Any]]:
+        return self._ledger.rows(_due(addressee, now).limit(most))
+
+
+def _key(cause: str) -> str:
+    """A cause as it fits its column: of a longer one the end is a digest."""
+    if len(cause) <= MOST_CAUSE:
+        return cause
+    return f"{cause[: MOST_CAUSE - DIGITS - 1]}#{hashlib.sha256(cause.encode()).hexdigest()[:DIGITS]}"
+
+
+def _row(message: Message, now: datetime) -> dict[str, Any]:
+    due = message.due_at or now
+    return {
+        "cause": _key(message.cause),
+        "kind": message.kind,
+        "subject": clean(message.subject),
+        "body": "\n".join(clean(line) for line in message.body.splitlines()),
+        "link": clean(message.link),
+        "told_at": now,
+        "due_at": due,
+        "until": message.until or due + KEPT_FOR,
+    }
+
+
+def _message(row: Any) -> Message:
+    return Message(
+        cause=row["cause"],
+        kind=MessageKind(row["kind"]),
+        subject=row["subject"],
+        body=row["body"],
+        link=row["link"],
+        due_at=row["due_at"],
+        until=row["until"],
+    )
+
+
+def _open(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return messages.c.ended_at.is_(None), messages.c.due_at <= now
+
+
+def _is_free(now: datetime) -> ColumnElement[bool]:
+    return and_(deliveries.c.sent_at.is_(None), deliveries.c.given_up_at.is_(None), deliveries.c.free_at <= now)
+
+
+def _due(addressee: str, now: datetime) -> Any:
+    of_this = and_(deliveries.c.cause == messages.c.cause, deliveries.c.addressee == addressee)
+    return (
+        select(messages)
+        .select_from(messages.outerjoin(deliveries, of_this))
+        .where(*_open(now), messages.c.until > now, or_(deliveries.c.cause.is_(None), _is_free(now)))
+        .order_by(messages.c.due_at, messages.c.told_at, messages.c.cause)
+        .limit(MOST_TOGETHER)
+    )
+
+
+def _these(claimed: Claimed) -> Any:
+    return update(deliveries).where(deliveries.c.addressee == claimed.addressee, deliveries.c.cause.in_(claimed.causes))
+
+
+def _by_tries(connection: Connection, claimed: Claimed) -> dict[int, list[str]]:
+    statement = select(deliveries.c.cause, deliveries.c.tries).where(
+        deliveries.c.addressee == claimed.addressee, deliveries.c.cause.in_(claimed.causes)
+    )
+    found: dict[int, list[str]] = {}
+    for row in connection.execute(statement):
+        found.setdefault(row.tries, []).append(row.cause)
+    return found

@@ -1,0 +1,77 @@
+"""What a person away from the terminal is told: each message once, by its cause."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+KEPT_FOR = timedelta(days=3)
+"""So long a message waits for somebody who sends it: a weekend, and no longer, or it would be old news."""
+TRIED_FOR = timedelta(days=1)
+"""So long an addressee who can't be reached is tried again."""
+_PAUSES_S = (15, 30, 60, 120, 300, 600, 1200, 1800)
+
+
+class MessageKind(StrEnum):
+    """What a message is about. Those of one kind that are due together go out as one."""
+
+    TEST = "test"
+    APPROVAL_WAITS = "approval_waits"
+    APPROVAL_ENDS = "approval_ends"
+    NOT_APPROVED = "not_approved"
+    FAULTS = "faults"
+    ORDERS_WAIT = "orders_wait"
+    EFFECT_UNKNOWN = "effect_unknown"
+    BUDGET_USED = "budget_used"
+    PARCEL = "parcel"
+    DIFFERS = "differs"
+    SERVICE_AWAY = "service_away"
+    SERVICE_BACK = "service_back"
+    RUN_FAILED = "run_failed"
+    WORKER_GONE = "worker_gone"
+    NOTHING_RAN = "nothing_ran"
+    BUYING_PAUSED = "buying_paused"
+    SETUP = "setup"
+    DIGEST = "digest"
+
+    @property
+    def several(self) -> str:
+        """What more than one of this kind are called, after their number."""
+        return _SEVERAL.get(self, f"messages: {self.replace('_', ' ')}")
+
+
+_SEVERAL = {
+    MessageKind.APPROVAL_WAITS: "plans wait for your yes",
+    MessageKind.APPROVAL_ENDS: "plans wait for your yes, not for much longer",
+    MessageKind.NOT_APPROVED: "plans were not bought: nobody answered",
+    MessageKind.FAULTS: "request files have faults",
+    MessageKind.ORDERS_WAIT: "batches have orders that wait for a person",
+    MessageKind.EFFECT_UNKNOWN: "runs had no answer to what they sent",
+    MessageKind.BUDGET_USED: "budgets are used up",
+    MessageKind.PARCEL: "parcels need a look",
+    MessageKind.DIFFERS: "times the ledger and the service differed",
+    MessageKind.RUN_FAILED: "runs failed",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """Something to tell. `cause` names why, and the same cause is told once, ever: `approval:RUN`, `stalled:ORDER`.
+
+    Plain text that holds no address, phone number or name of a parcel's receiver, and no secret. Sent at `due_at`
+    (None: now), and not at all once `until` is over (None: three days later): a reminder of what is past helps nobody.
+    """
+
+    cause: str
+    kind: MessageKind
+    subject: str
+    body: str
+    link: str = ""
+    due_at: datetime | None = None
+    until: datetime | None = None
+
+
+def pause_after(tries: int) -> timedelta:
+    """How long an addressee who could not be reached is left alone after so many tries, from 1."""
+    return timedelta(seconds=_PAUSES_S[min(tries, len(_PAUSES_S)) - 1])
