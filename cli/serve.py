@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import time
 from urllib.error import URLError
@@ -12,9 +13,12 @@ from urllib.request import urlopen
 from rich.table import Table
 
 from cli.terminal import console, messages
+from connectors.callbacks.store import CallbackStore
+from connectors.callbacks.tokens import SANDBOX, new_token
 from connectors.settings import SourcingSettings, XportcnSettings, is_loopback
 from deployments.registration import AlertSettings
 from deployments.serving import Installation, ServeFailed, check_port, installation, watch
+from tasks.resources import utc_now
 
 
 def run_installation(*, host: str, port: int, postgres_url: str | None, with_sandbox: bool) -> None:
@@ -28,18 +32,39 @@ def run_installation(*, host: str, port: int, postgres_url: str | None, with_san
     xportcn = XportcnSettings()
     wanted = with_sandbox and xportcn.is_sandbox
 
+    settings = SourcingSettings()
+    port_of_callbacks = callbacks_port(settings.callbacks_port, is_tryout=xportcn.is_sandbox)
+
     def beside() -> dict[str, list[str]]:
-        return _sandbox(xportcn.base_url) if wanted else {}
+        return _receiver(port_of_callbacks) | (_sandbox(xportcn.base_url, port_of_callbacks) if wanted else {})
 
     messages.print("Starting Prefect, the worker and the deployments …")
     with installation(host=host, port=port, postgres_url=postgres_url, beside=beside) as place:
-        _show(place, xportcn, seconds=time.monotonic() - began, sandbox=wanted)
+        _show(place, xportcn, seconds=time.monotonic() - began, sandbox=wanted, port_of_callbacks=port_of_callbacks)
         watch(place, say=messages.print)
         messages.print("Ending … runs in progress go on at the next start.")
     messages.print("Ended.")
 
 
-def _sandbox(base_url: str) -> dict[str, list[str]]:
+def callbacks_port(wished: int, *, is_tryout: bool) -> int:
+    """Where messages are received: where it is set, else a try-out takes any port that is free."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wished))
+        except OSError:
+            if not is_tryout:
+                check_port("127.0.0.1", wished, "SOURCING_CALLBACKS_PORT")
+            probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _receiver(port: int) -> dict[str, list[str]]:
+    return {"callbacks": [sys.executable, "-m", "deployments.receiver", "--port", str(port)]}
+
+
+def _sandbox(base_url: str, port_of_callbacks: int) -> dict[str, list[str]]:
     """How to start the sandbox; nothing when one answers there already."""
     if _answers(base_url):
         return {}
@@ -48,9 +73,10 @@ def _sandbox(base_url: str) -> dict[str, list[str]]:
     check_port(host, port, "XPORTCN_BASE_URL, or add --no-sandbox")
     state = SourcingSettings().data_dir.absolute() / "sandbox.db"
     state.parent.mkdir(parents=True, exist_ok=True)
-    return {
-        "sandbox": [sys.executable, "-m", "sandbox", "--host", host, "--port", str(port), "--state", str(state)],
-    }
+    command = [sys.executable, "-m", "sandbox", "--host", host, "--port", str(port), "--state", str(state)]
+    with CallbackStore(SourcingSettings().ledger_url, clock=utc_now) as store:
+        token = new_token(store, SANDBOX)
+    return {"sandbox": [*command, "--callbacks", f"http://127.0.0.1:{port_of_callbacks}/callbacks/{token}"]}
 
 
 def _answers(base_url: str) -> bool:
@@ -61,7 +87,9 @@ def _answers(base_url: str) -> bool:
         return False
 
 
-def _show(place: Installation, xportcn: XportcnSettings, *, seconds: float, sandbox: bool) -> None:
+def _show(
+    place: Installation, xportcn: XportcnSettings, *, seconds: float, sandbox: bool, port_of_callbacks: int
+) -> None:
     inbox = SourcingSettings().inbox
     inbox.mkdir(parents=True, exist_ok=True)
     table = Table(title=f"Ready after {seconds:.0f} seconds", title_justify="left", show_header=False, box=None)
@@ -74,6 +102,7 @@ def _show(place: Installation, xportcn: XportcnSettings, *, seconds: float, sand
         else xportcn.base_url
     )
     table.add_row("Xportcn", service)
+    table.add_row("Callbacks", f"http://127.0.0.1:{port_of_callbacks}/callbacks/…, see docs/callbacks.md")
     table.add_row("Data", str(place.data_dir.absolute()))
     table.add_row("Inbox", str(inbox))
     table.add_row("Logs", str(place.folder / "*.log"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -60,10 +60,13 @@ class TrackReport:
         return asdict(self)
 
 
-async def track(resources: Resources, chunk_size: int) -> TrackReport:
+async def track(resources: Resources, chunk_size: int, only: Collection[str] | None = None) -> TrackReport:
+    """Look at every order on its way, or at those `only` that somebody says have news."""
     ledger, started = resources.ledger, resources.clock()
     opened = {effect.order_ref for effect in every_open_effect(ledger)}
     watched = ledger.orders_in([*FOLLOWED, OrderState.PAYMENT_PENDING]) | ledger.orders(opened)
+    if only is not None:
+        watched = {ref: order for ref, order in watched.items() if ref in only}
     feed = EventFeed(ledger, watched)
     await settle_open(resources, watched)
     pending = ledger.orders_in([OrderState.PAYMENT_PENDING])

@@ -78,6 +78,15 @@ class Till:
         await confirm_payments(self._resources, refs, then=self._step.through)
 
 
+async def look_at_unpaid(resources: Resources, orders: Orders) -> None:
+    """Read orders that somebody says have news before they are paid: dearer, closed or paid elsewhere is written down.
+
+    Nothing is paid. An order that a run has in hand is that run's to look at.
+    """
+    in_hand = await asyncio.to_thread(resources.ledger.unsettled, orders)
+    await _looked_at(resources, {ref: order for ref, order in orders.items() if ref not in in_hand})
+
+
 async def _looked_at(resources: Resources, orders: Orders) -> dict[str, Intent]:
     """What is to be paid of these orders; the others are held, wait, or are paid already."""
     async with resources.places.one():

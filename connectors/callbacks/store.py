@@ -114,6 +114,11 @@ class CallbackStore:
         found = {row["state"]: row["count"] for row in self.rows(statement)}
         return {state: found.get(state, 0) for state in CallbackState}
 
+    def kinds_at_hand(self) -> list[CallbackKind]:
+        """The kinds of which messages wait, or are in the hands of a run."""
+        waiting = callbacks.c.state.in_([CallbackState.WAITING, CallbackState.TAKEN])
+        return [CallbackKind(row["kind"]) for row in self.rows(select(callbacks.c.kind).where(waiting).distinct())]
+
     def oldest_waiting(self) -> datetime | None:
         """Since when the message waits that has waited longest."""
         waiting = callbacks.c.state.in_([CallbackState.WAITING, CallbackState.TAKEN])

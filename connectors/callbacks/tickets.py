@@ -25,7 +25,8 @@ MOST_ORDERS = 1_000
 LEASE = timedelta(minutes=5)
 BEGINS_WITHIN = timedelta(minutes=15)
 MOST_TRIES = 5
-ASKED_AGAIN_AFTER = timedelta(minutes=1)
+PAUSE = timedelta(minutes=2)
+"""So long messages wait after a run that got nowhere, and longer after each that ended without a word."""
 GAVE_UP = f"{MOST_TRIES} runs that looked at it ended without a word; look at their logs, then replay it"
 
 
@@ -75,7 +76,9 @@ class Tickets:
         connection.execute(taken.values(state=CallbackState.TAKEN, ticket=ticket.id), {"ids": order_ids})
         return ticket
 
-    def _give_back(self, connection: Connection, ticket: str, now: datetime) -> None:
+    def _give_back(
+        self, connection: Connection, ticket: str, now: datetime, *, after: timedelta = timedelta(0)
+    ) -> None:
         """End a ticket; what it did not settle waits again, later each time, or is set aside at last."""
         c = callbacks.c
         connection.execute(update(tickets).where(tickets.c.id == ticket).values(ended_at=now))
@@ -83,7 +86,7 @@ class Tickets:
         given_up = {"state": CallbackState.SET_ASIDE, "settled_at": now, "outcome": GAVE_UP}
         connection.execute(update(callbacks).where(*left, c.attempts >= MOST_TRIES).values(given_up))
         for tries in range(MOST_TRIES):
-            again = {"state": CallbackState.WAITING, "ticket": "", "not_before": now + timedelta(minutes=2 * tries)}
+            again = {"state": CallbackState.WAITING, "ticket": "", "not_before": now + after + tries * PAUSE}
             connection.execute(update(callbacks).where(*left, c.attempts == tries).values(again))
 
     @repeating
@@ -121,7 +124,7 @@ class Tickets:
             if blameless:
                 mine = (c.ticket == ticket, c.state == CallbackState.TAKEN, c.attempts > 0)
                 connection.execute(update(callbacks).where(*mine).values(attempts=c.attempts - 1))
-            self._give_back(connection, ticket, now)
+            self._give_back(connection, ticket, now, after=PAUSE if blameless else timedelta(0))
 
 
 def _is_over(ticket: Mapping[str, Any], now: datetime) -> bool:

@@ -60,6 +60,7 @@ CLOCKS_APART_S = 30
 # built once: making a statement costs several times what running it does
 _ALL_ORDERS = select(*(cast(one, Text).label(one.name) if one.name in JSON_COLUMNS else one for one in orders.c))
 _ORDERS = _ALL_ORDERS.where(one_of(orders.c.order_ref, "refs"))
+_WITH_IDS = _ALL_ORDERS.where(one_of(orders.c.order_id, "ids"))
 _ASKED = one_of(effects.c.order_ref, "refs")
 _EFFECTS = select(effects).where(_ASKED).order_by(effects.c.intent_at)
 _ACTED = _EFFECTS.where(one_of(effects.c.action, "actions"))
@@ -162,6 +163,11 @@ class Ledger(Switches):
         for some in slices(order_refs):
             found = self.orders(some)
             yield from (found[ref] for ref in some if ref in found)
+
+    @repeating
+    def orders_with_ids(self, order_ids: Iterable[str]) -> dict[str, OrderRecord]:
+        """Those orders that have one of these ids at the service."""
+        return self._orders(_WITH_IDS, {"ids": list(order_ids)})
 
     @repeating
     def orders_in(self, states: Iterable[OrderState]) -> dict[str, OrderRecord]:

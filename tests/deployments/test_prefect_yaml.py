@@ -29,7 +29,7 @@ def test_prefect_reads_the_file_with_its_own_model() -> None:
     names = [one.name for one in PrefectYamlModel.model_validate(FILE).deployments]
     assert names == [
         *("nightly", "manual", "finish-batch"),
-        *("sync-tracking", "sync-catalog", "reconcile", "costs", "after-sale", "todo", "cancel-orders"),
+        *("sync-tracking", "sync-catalog", "reconcile", "costs", "callbacks", "after-sale", "todo", "cancel-orders"),
     ]
 
 
@@ -55,6 +55,7 @@ def test_no_key_is_one_that_prefect_would_ignore() -> None:
         ("sync-catalog", "sync-catalog"),
         ("reconcile", "reconcile"),
         ("costs", "costs"),
+        ("callbacks", "hear-callbacks"),
         ("after-sale", "follow-after-sale"),
         ("todo", "todo"),
         ("cancel-orders", "cancel-orders"),

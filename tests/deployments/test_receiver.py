@@ -179,7 +179,7 @@ async def test_no_body_breaks_it_or_is_lost(sender: httpx.AsyncClient, path: str
     assert len(bodies) >= 1_000
     answers = await asyncio.gather(*(sender.post(path, content=body) for body in bodies))
     assert {answer.status_code for answer in answers} == {200}
-    assert sum(store.counts().values()) == len(set(bodies))
+    assert sum(store.counts().values()) == len({body for body in bodies if body.strip()})
 
 
 # in a process of its own

@@ -30,6 +30,7 @@ NAMES = {
     "cancel-orders/cancel-orders",
     "costs/costs",
     "todo/todo",
+    "hear-callbacks/callbacks",
 }
 
 

@@ -147,6 +147,8 @@ def test_a_run_that_could_not_ask_the_service_blames_no_message(store: CallbackS
         assert ticket is not None
         tickets.begin(ticket.id)
         tickets.end(ticket.id, blameless=True)
+        assert tickets.next(STATUS) is None  # a pause first
+        clock.advance(120)
     assert (store.listed()[0].attempts, states(store)) == (0, ["waiting"])
 
 

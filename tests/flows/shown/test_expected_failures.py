@@ -12,6 +12,7 @@ from connectors.xportcn.errors import Misconfigured
 from domain.after_sale import RefundFault
 from domain.marketplace import Marketplace
 from flows.after_sale import ask_for_refund, follow_after_sale, receive_orders
+from flows.callbacks import hear_callbacks
 from flows.cancel_orders import cancel_orders
 from flows.costs import costs
 from flows.reconcile import reconcile
@@ -25,6 +26,7 @@ FORMS: dict[Flow[..., Any], list[str]] = {
     cancel_orders: ["Orders", "Reason"],
     follow_after_sale: ["Orders per step"],
     receive_orders: ["Orders"],
+    hear_callbacks: ["About", "Ticket"],
 }
 
 

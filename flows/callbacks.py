@@ -1,0 +1,56 @@
+"""The flow that looks at what the service posted; the dispatcher starts it, one run a kind at a time."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from prefect import flow
+from pydantic import Field
+
+from connectors.callbacks.kinds import CallbackKind
+from connectors.callbacks.store import CallbackStore
+from connectors.callbacks.tickets import Tickets
+from connectors.settings import SourcingSettings
+from domain.wording import number_of
+from flows.hearing import HeardReport, hear, kept_alive
+from flows.opening import opened
+from flows.parameters import titled
+from flows.shown.expected_failures import EXPECTED, ends_plainly, run_logger
+from flows.shown.progress import rename_run, shown
+from tasks.resources import utc_now
+
+Kind = Annotated[CallbackKind, Field(json_schema_extra=titled("About", "What the messages are about"))]
+TicketId = Annotated[
+    str,
+    Field(
+        json_schema_extra=titled("Ticket", "Which messages: written by the dispatcher. To start it, replay messages")
+    ),
+]
+
+
+@flow(name="hear-callbacks", flow_run_name="hear of {kind}", persist_result=False)
+@ends_plainly()
+async def hear_callbacks(kind: Kind, ticket: TicketId) -> HeardReport:
+    """Read the orders again that the service's messages name. A message alone changes nothing.
+
+    A run that comes too late for its messages, or twice, ends at once.
+    """
+    with CallbackStore(SourcingSettings().ledger_url, clock=utc_now) as store:
+        tickets = Tickets(store)
+        messages = tickets.begin(ticket)
+        if not messages:
+            run_logger().info("Nothing waits under %s any more", ticket)
+            return HeardReport(kind=kind, outcomes={}, moved=[], troubles=[])
+        try:
+            async with kept_alive(tickets, ticket), opened() as resources:
+                report = await hear(resources, kind, messages)
+        except EXPECTED:
+            tickets.end(ticket, blameless=True)
+            raise
+        store.settle(report.outcomes)
+        tickets.end(ticket)
+    for trouble in report.troubles:
+        run_logger().warning("Not read again: %s", trouble)
+    counted = f"{number_of(len(messages), 'message')}, {number_of(len(report.moved), 'order')} moved"
+    await shown("the run's name", rename_run(f"hear of {kind}: {counted}"))
+    return report
