@@ -59,6 +59,7 @@ def examine(*, live: bool, samples: Path | None, as_json: bool) -> int:
         _data_folder,
         _snapshots,
         _ledger,
+        _buying,
         _rates,
         _prefect,
     ]
@@ -145,6 +146,18 @@ def _ledger() -> Finding:
     except (LedgerUnusable, OSError) as error:
         return unwell("ledger", str(error), "see docs/operating.md, the ledger")
     return well("ledger", number_of(count, "order"))
+
+
+def _buying() -> Finding:
+    """Being paused is no fault, but the first thing to know for whoever wonders why nothing is bought."""
+    from connectors.ledger.store import Ledger
+
+    try:
+        with Ledger(SourcingSettings().ledger_url, clock=lambda: datetime.now(UTC), owner="doctor") as ledger:
+            pause = ledger.buying_paused()
+    except (LedgerUnusable, OSError):
+        return well("buying", "not checked, since the ledger can't be used")
+    return Finding("buying", pause.words, "to go on: sourcing resume") if pause else well("buying", "allowed")
 
 
 def _rates() -> Finding:

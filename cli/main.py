@@ -341,6 +341,33 @@ def todo(
 
 @app.command()
 @explained
+def pause(
+    *,
+    why: Annotated[str, typer.Option(metavar="TEXT", help="Told with every order that waits for it.")] = "",
+    by: Annotated[str | None, typer.Option(metavar="NAME", help="Who says so; without it user and host.")] = None,
+    json: Json = False,
+) -> None:
+    """Stop everything that buys, in all runs; ends when nothing that was begun before can leave any more."""
+    from cli.pause import pause_buying
+
+    raise typer.Exit(pause_buying(why, by, as_json=json))
+
+
+@app.command()
+@explained
+def resume(
+    *,
+    by: Annotated[str | None, typer.Option(metavar="NAME", help="Who says so; without it user and host.")] = None,
+    json: Json = False,
+) -> None:
+    """Allow buying again; what was approved and waits goes on."""
+    from cli.pause import resume_buying
+
+    raise typer.Exit(resume_buying(by, as_json=json))
+
+
+@app.command()
+@explained
 def template(
     file: Annotated[Path, typer.Argument(help="Where to write it: .xlsx or .csv.")] = Path("requests.xlsx"),
 ) -> None:

@@ -199,6 +199,8 @@ def print_report(report: BatchReport) -> None:
     console.print(totals(report) if report.dry_run else _spent(report))
     for line in _warning_lines(report.warnings):
         console.print(Text(f"Warning: {line}"))
+    if report.paused:
+        console.print(Text(report.paused.told, style="yellow"))
     if report.broken_off:
         console.print(Text(report.broken_off, style="yellow"))
     if report.next_look:

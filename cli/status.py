@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from rich.table import Table
+from rich.text import Text
 
 from cli.failures import COULD_NOT_RUN, say
 from cli.terminal import console, person, show_all_orders, show_orders
@@ -19,6 +20,7 @@ from flows.reporting import line_of
 def show_status(order_ref: str | None) -> int:
     """All orders, or one with its effects, moves and events; answers the exit code."""
     with open_ledger() as ledger:
+        say_if_paused(ledger)
         if order_ref is not None:
             return _show_one(ledger, order_ref)
         lines = [line_of(order) for order in ledger.all_orders().values()]
@@ -89,3 +91,9 @@ def _who(by: str) -> str:
 def open_ledger() -> Ledger:
     """The ledger of the settings, in the name of who is at the terminal."""
     return Ledger(SourcingSettings().ledger_url, clock=lambda: datetime.now(UTC), owner=person())
+
+
+def say_if_paused(ledger: Ledger) -> None:
+    """That buying is paused stands above everything else."""
+    if (pause := ledger.buying_paused()) is not None:
+        console.print(Text(pause.told, style="yellow"), soft_wrap=True)

@@ -13,6 +13,7 @@ MOST_LOOKS = 5
 FIRST_PAUSE = timedelta(minutes=10)
 MARGIN = timedelta(seconds=5)
 SLOT = timedelta(minutes=5)
+PAUSED_SLOT = timedelta(hours=1)
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -21,7 +22,8 @@ class NextLook:
     """Orders of some batches that a later look may finish without a person, and when it is due (UTC).
 
     `number` counts the looks at a batch, from 1. `by` is the deployment that Prefect starts then; empty: somebody has
-    to start it, `here` at the terminal or in the UI. One that `is_late` comes after all was to be done.
+    to start it, `here` at the terminal or in the UI. One that `is_late` comes after all was to be done. One that
+    `is_paused` can do nothing before buying is resumed, which begins it.
     """
 
     orders: int
@@ -31,6 +33,7 @@ class NextLook:
     by: str = ""
     here: bool = True
     is_late: bool = False
+    is_paused: bool = False
 
     @property
     def is_over(self) -> bool:
@@ -47,7 +50,8 @@ class NextLook:
                 f"with each order, then start finish-batch of {some(self.batches)}, or run the file again"
             )
         if self.by:
-            return f"{left} looked at again at {_minute(self.at)} by {self.by}"
+            sooner = ", or as soon as buying is resumed" if self.is_paused else ""
+            return f"{left} looked at again at {_minute(self.at)} by {self.by}{sooner}"
         late = " (past the time by which it was to be done)" if self.is_late else ""
         return f"{left} to be looked at again{late}: {self._what_to_do}"
 
@@ -79,6 +83,12 @@ def due(clear_from: Sequence[datetime], *, now: datetime, number: int, opens_in_
         return max(*coming, opens) + MARGIN
     after = max(now + FIRST_PAUSE * int(2 ** (number - 1)), opens)
     return after + (EPOCH - after) % SLOT
+
+
+def due_while_paused(now: datetime) -> datetime:
+    """When to look whether buying was resumed: whoever resumes has it looked at once, where that can be told."""
+    after = now + SLOT
+    return after + (EPOCH - after) % PAUSED_SLOT
 
 
 def together(looks: Sequence[NextLook]) -> NextLook | None:

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 PAUSED = "buying is paused"
-RESUME = "sourcing resume"
+GOES_ON = "It goes on after resume-buying in the Prefect UI, or: sourcing resume"
+RUN_AGAIN = "To go on: sourcing resume, then run again"
+SOMEBODY = "somebody in the Prefect UI"
+LONGEST_NAME, LONGEST_WHY = 120, 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,3 +24,18 @@ class Pause:
     def words(self) -> str:
         """`buying is paused since 2026-11-26 09:40 UTC by mei@desk: prices look wrong`."""
         return f"{PAUSED} since {self.at:%Y-%m-%d %H:%M} UTC by {self.by}{f': {self.why}' if self.why else ''}"
+
+    @property
+    def told(self) -> str:
+        """The words as a sentence, with the way on."""
+        return f"{self.words[:1].upper()}{self.words[1:]}. {GOES_ON}"
+
+
+def by_whom(name: str) -> str:
+    """Who is told as having turned the switch: in a form nobody need give a name."""
+    return " ".join(name.split())[:LONGEST_NAME] or SOMEBODY
+
+
+def why_told(reason: str) -> str:
+    """A reason as it stands in every message: one line, bounded, without the full stop that follows it there."""
+    return " ".join(reason.split())[:LONGEST_WHY].rstrip(".")

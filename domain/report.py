@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from domain.looks import NextLook
+from domain.pause import Pause
 from domain.plan import PlannedOrder
 from domain.rejected import NONE_REJECTED, Rejected
 from domain.request_remarks import Remark
@@ -61,7 +62,8 @@ class BatchReport:
     A dry run has the `plans` of new orders, whatever was decided on them, and those `to_ship` of orders begun earlier.
     `warnings` are what was said about the request file, and `lines_without_limit` how many of its lines have none.
     `next_look` is for what may end well without a person, only later. `broken_off` says why a run ended before its
-    work did: the service was away, or the time was up. `rejected` are rows that the snapshot left out of their tables.
+    work did: the service was away, or the time was up; `paused` that it bought nothing, or no more. `rejected` are
+    rows that the snapshot left out of their tables.
     """
 
     batch_id: str
@@ -78,6 +80,7 @@ class BatchReport:
     lines_without_limit: int = 0
     next_look: NextLook | None = None
     broken_off: str = ""
+    paused: Pause | None = None
     rejected: Rejected = NONE_REJECTED
 
     @property
@@ -118,6 +121,7 @@ class BatchReport:
             "lines_without_limit": self.lines_without_limit,
             "warnings": [asdict(warning) for warning in self.warnings],
             "broken_off": self.broken_off,
+            "paused": asdict(self.paused) | {"at": self.paused.at.isoformat()} if self.paused else None,
             "next_look": self.next_look.to_json() if self.next_look else None,
             "rejected": asdict(self.rejected),
         }

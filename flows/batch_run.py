@@ -16,6 +16,7 @@ from domain.money import Money
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder, PlanSummary
 from domain.report import BatchReport, MatchLine
+from domain.request_remarks import SWITCH, Remark
 from domain.states import OrderState
 from domain.wording import number_of
 from flows.approval import decide
@@ -76,6 +77,7 @@ class BatchRun:
 
     async def plan_only(self, budget: Money | None) -> BatchReport:
         """Say what would happen; of it all, the ledger keeps only what words were taken to mean."""
+        self._is_paused()
         work = self.source.sort(self.resources.ledger)
         await self._plan(work.to_plan, self._remember_whole, anew=True)
         await self._plan(self._to_plan_again(), self._remember_whole, anew=True)
@@ -91,6 +93,7 @@ class BatchRun:
     async def buy(self, budget: Money | None, *, ask: bool) -> BatchReport:
         """Go as far as possible with every order; those that failed alone are tried again at the end."""
         ledger = self.resources.ledger
+        self._is_paused()
         begun = ledger.start_batch(self.batch_id, self.source.name)
         feed = EventFeed(ledger, self.refs)
         await settle_open(self.resources, self.refs)
@@ -120,7 +123,7 @@ class BatchRun:
             batch_id=self.batch_id,
             to_buy=self.source.kept(self.resources, fine),
             to_ship=freight,
-            warnings=self.source.warnings,
+            warnings=[*self.source.warnings, *self._said_of_the_switch()],
             summaries=fine,
         )
         decision = await self._decide(question, yes=not ask)
@@ -130,6 +133,8 @@ class BatchRun:
             refused = set(question.refs) - set(decision.approved) if decision else set()
             refs = [*again, *(ref for ref in work.under_way if ref not in refused), *approved]
             self.tried += refs
+            if self._is_paused():
+                return
             limits = spend_limits(self.resources, self.batch_id, budget)
             await execute(
                 self.resources,
@@ -143,13 +148,23 @@ class BatchRun:
 
     async def _to_try_again(self) -> list[str]:
         """The orders of this run that failed alone, once what is open of them is settled."""
-        if self.resources.gate.is_over:
+        if self.resources.gate.is_over or self._is_paused():
             return []
         waiting = {*LEFT, OrderState.UNKNOWN}
         orders = self.resources.ledger.each_order(self.tried)
         left = [order.order_ref for order in orders if order.state in waiting]
         await settle_open(self.resources, left)
         return [order.order_ref for order in self.resources.ledger.each_order(left) if order.state in LEFT]
+
+    def _is_paused(self) -> bool:
+        """Whether all buying is paused at this moment; the ledger is asked anew, and claims ask it again."""
+        return self.resources.heed(self.resources.ledger.buying_paused())
+
+    def _said_of_the_switch(self) -> list[Remark]:
+        pause = self.resources.paused
+        return (
+            [Remark(SWITCH, "", f"{pause.words}. What you approve now is bought once it is resumed")] if pause else []
+        )
 
     def _to_plan_again(self) -> list[OrderRequest]:
         """What could not be looked up, while there is sense in asking again."""

@@ -23,6 +23,7 @@ from tasks.snapshot import snapshot_orders
 async def fill_carts(resources: Resources, asked: Asked) -> BatchReport:
     """Plan the orders and lay their lines into the carts, each once; those that can't be laid say why."""
     ledger = resources.ledger
+    resources.heed(ledger.buying_paused())
     begun = ledger.start_batch(asked.batch_id, asked.source)
     refused = await _fill(resources, asked.orders, asked.batch_id)
     snapshot_id = await snapshot_orders(resources, asked.batch_id, begun)

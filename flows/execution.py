@@ -101,7 +101,11 @@ class Steps:
                 else:
                     next_one.come(*done)
 
-        return Step(refs, is_for=lambda one: (self._asks or needs_nobody(one)) and is_for(one), then=through)
+        def mine(order: OrderRecord) -> bool:
+            is_allowed = self._resources.paused is None and (self._asks or needs_nobody(order))
+            return is_allowed and is_for(order)
+
+        return Step(refs, is_for=mine, then=through)
 
     async def _each(self, step: Step, work: Callable[[], Awaitable[None]]) -> None:
         """One step, in a task run if there is anything to do; what it could not do is left to the ledger's word."""

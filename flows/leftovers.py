@@ -21,6 +21,7 @@ from prefect.context import FlowRunContext
 
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.ledger.slices import slices
+from domain.pause import GOES_ON, RUN_AGAIN
 from domain.plan import PlannedOrder
 from domain.states import OrderState
 from domain.wording import counted, number_of
@@ -70,6 +71,8 @@ async def explain(
     def next_of(order: OrderRecord) -> str:
         if order.order_ref in postponed and order.plan_hash is None:
             return f"{_not_planned(order.reason, why[0])}. {further}"
+        if resources.paused:
+            return f"{LEFT[order.state]}: {resources.paused.words}. {GOES_ON if is_deployed() else RUN_AGAIN}"
         return f"{LEFT[order.state]}: {why[0]}. {goes_on}" if why[0] else ""
 
     for some in slices(order_refs):

@@ -54,6 +54,7 @@ def batch_report(
         dry_run=dry_run,
         matches=matches,
         warnings=warnings,
+        paused=resources.paused,
         lines_without_limit=lines_without_limit(requests),
         rejected=rejected_in(resources.settings.snapshot_root, snapshot_id),
     )
@@ -72,6 +73,7 @@ def one_report(reports: Sequence[BatchReport], refs: Sequence[str]) -> BatchRepo
         lines_without_limit=sum(report.lines_without_limit for report in reports),
         next_look=together([report.next_look for report in reports if report.next_look]),
         rejected=all_rejected(report.rejected for report in reports),
+        paused=next((report.paused for report in reversed(reports) if report.paused), None),
     )
 
 

@@ -6,9 +6,16 @@ import asyncio
 from dataclasses import replace
 
 from prefect.client.orchestration import PrefectClient, get_client
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    FlowRunFilterTags,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.deployments import arun_deployment
 from prefect.exceptions import ObjectNotFound
+from prefect.states import Scheduled
 
 from domain.looks import NextLook
 from domain.wording import number_of
@@ -17,6 +24,7 @@ from flows.parameters import Limits
 from flows.shown.expected_failures import run_logger
 
 DEPLOYMENT = "finish-batch"
+PAUSED = "waits until buying is resumed"
 PAUSES_S = (0.0, 1.0, 3.0, 10.0)
 PATIENCE_S = 10.0
 MOST_ENDED = 5
@@ -47,6 +55,19 @@ async def scheduled(look: NextLook, limits: Limits) -> NextLook:
     return look
 
 
+async def begin_paused_looks() -> list[str]:
+    """Begin at once the looks that wait for buying to be resumed; answers the names of their runs."""
+    waiting = FlowRunFilter(
+        tags=FlowRunFilterTags(all_=[PAUSED]),
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
+    )
+    async with get_client() as client:
+        runs = await client.read_flow_runs(flow_run_filter=waiting)
+        for run in runs:
+            await client.set_flow_run_state(run.id, Scheduled())
+    return [run.name for run in runs]
+
+
 async def _schedule(look: NextLook, limits: Limits) -> None:
     (batch,) = look.batches
     key = f"finish {batch} at {look.at.isoformat()}"
@@ -70,4 +91,5 @@ async def _run(client: PrefectClient, look: NextLook, parameters: dict[str, obje
         timeout=0,
         idempotency_key=key,
         as_subflow=False,
+        tags=[PAUSED] if look.is_paused else None,
     )

@@ -13,7 +13,7 @@ from connectors.ledger.store import Ledger
 from connectors.xportcn.errors import NotSent, Unanswered
 from domain.deadline import moment_of
 from domain.effects import OPEN, TAKING_BACK, Action
-from domain.looks import NextLook, due
+from domain.looks import MOST_LOOKS, NextLook, due, due_while_paused
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder, PlanSummary
 from domain.report import BatchReport
@@ -154,8 +154,19 @@ def next_look(resources: Resources, batch_id: str, number: int, done_by: datetim
         return None
     clear = [clear_from(resources, one) for one in waiting]
     at = due(clear, now=resources.clock(), number=number, opens_in_s=resources.gate.opens_in_s)
+    if is_paused := bool(resources.paused and left.to_do and (not waiting or number > MOST_LOOKS)):
+        # a look that can do nothing counts for none
+        number, at = max(number - 1, 1), due_while_paused(resources.clock())
     late = done_by is not None and at >= done_by
-    return NextLook(orders=len(refs), batches=(batch_id,), number=number, at=at, here=not is_deployed(), is_late=late)
+    return NextLook(
+        orders=len(refs),
+        batches=(batch_id,),
+        number=number,
+        at=at,
+        here=not is_deployed(),
+        is_late=late,
+        is_paused=is_paused,
+    )
 
 
 def _asks(effect: EffectRecord, order: OrderRecord) -> bool:

@@ -173,3 +173,13 @@ SheetFile = Annotated[
     str,
     Field(json_schema_extra=titled("Sheet", "The same for the XLSX file")),
 ]
+PauseReason = Annotated[
+    str,
+    Field(
+        json_schema_extra=titled(
+            "Why", "Told with every order that waits for it, and to whoever opens a run meanwhile. May stay empty"
+        )
+    ),
+]
+PausedBy = Annotated[str, Field(json_schema_extra=titled("Your name", "Who pauses; it is told with the reason"))]
+ResumedBy = Annotated[str, Field(json_schema_extra=titled("Your name", "Who resumes; it is kept"))]

@@ -36,6 +36,9 @@ async def fill_cart(resources: Resources, orders: Mapping[str, OrderRecord], *, 
 
 
 async def _add(resources: Resources, order: OrderRecord, line: OrderLine) -> None:
+    if resources.paused:
+        await _hold(resources, order, f"not all in the cart: {resources.paused.words}. Run again after that")
+        return
     if any(effect.part == part_of(line) and not _is_free(effect) for effect in _adds(resources, order)):
         return
     try:

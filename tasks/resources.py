@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -30,11 +31,13 @@ from connectors.xportcn.gate import Gate, gate_of
 from connectors.xportcn.offering import Offering, offering_of
 from domain.effects import Claim
 from domain.marketplace import Marketplace
+from domain.pause import Pause
 from tasks.progress import tell_of_waiting
 
 Clock = Callable[[], datetime]
 last_loss: ContextVar[list[str] | None] = ContextVar("last_loss", default=None)
 """Where to leave the account of a run whose ground went away, for a caller that Prefect's server can't be told of."""
+log = logging.getLogger("sourcing")
 NEVER_S = 1e9
 """Longer than any lease: what is to be sent after that is not sent by this run."""
 
@@ -48,7 +51,8 @@ class Resources:
     """Open for one run; everything a task needs to act.
 
     `noted` are the keys of effects that this run may have sent, None where nobody keeps them; `in_hand` the slots of
-    those that it is about to claim, has on the wire or has yet to record.
+    those that it is about to claim, has on the wire or has yet to record. `paused` is the pause of all buying that it
+    has met.
     """
 
     settings: SourcingSettings
@@ -61,6 +65,7 @@ class Resources:
     concurrency: int
     noted: Collection[str] | None = None
     in_hand: set[str] = field(default_factory=set)
+    paused: Pause | None = None
     _warehouse: Warehouse | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -84,6 +89,13 @@ class Resources:
     def gate(self) -> Gate:
         """Where calls wait while the service is away or throttles."""
         return self.client.gate
+
+    def heed(self, pause: Pause | None) -> bool:
+        """Keep to the switch as it was just seen; it is said when that is news. Answers whether buying is paused."""
+        if pause is not None and pause != self.paused:
+            log.warning("%s", pause.told)
+        self.paused = pause
+        return pause is not None
 
     def never_left(self, effect: EffectRecord) -> bool:
         """Whether an effect that nobody has in hand was provably never sent: by a run that ended, or by this one."""

@@ -11,11 +11,10 @@ from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import switches
 from connectors.ledger.transactions import Transactions
-from domain.pause import Pause
+from domain.pause import Pause, by_whom, why_told
 
 BUYING = "buying"
 BUYING_LOCK = 7_307_423
-MOST_OF_A_NAME = 120
 LOCK_NOT_AVAILABLE = "55P03"
 PATIENCE_S = 20
 """How long whoever pauses waits for claims that are in the midst of their transaction: they last milliseconds."""
@@ -43,7 +42,7 @@ class Switches(Transactions):
         with self.transaction(()) as connection:
             _one_by_one(connection)
             if (standing := standing_pause(connection)) is None:
-                standing = Pause(by=by[:MOST_OF_A_NAME], at=self.clock(), why=why)
+                standing = Pause(by=by_whom(by), at=self.clock(), why=why_told(why))
                 row = {"name": BUYING, "by": standing.by, "at": standing.at, "why": standing.why}
                 connection.execute(insert(switches).values(row))
         # Committed first: a claim that hangs in its transaction keeps nobody from pausing, only from hearing of it.
@@ -57,7 +56,7 @@ class Switches(Transactions):
         with self.transaction(()) as connection:
             _one_by_one(connection)
             ended = standing_pause(connection)
-            words = {"ended_at": self.clock(), "ended_by": by[:MOST_OF_A_NAME]}
+            words = {"ended_at": self.clock(), "ended_by": by_whom(by)}
             connection.execute(update(switches).where(*IS_OFF).values(words))
         return ended
 

@@ -15,6 +15,7 @@ from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange
 from connectors.xportcn.errors import Misconfigured, NotSent, Refused, ServiceAway, Unanswered, XportcnError
 from connectors.xportcn.gate import impatient
 from domain.effects import Claim, EffectStatus
+from domain.pause import GOES_ON, Pause
 from domain.states import OrderState
 from domain.wording import number_of
 from tasks.arrivals import nowhere
@@ -54,10 +55,17 @@ class _Work:
     trouble: list[Misconfigured] = field(default_factory=list)
     again: list[TryAgain] = field(default_factory=list)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+    paused: Pause | None = None
 
     @property
     def is_over(self) -> bool:
-        return bool(self.trouble) or self.cancelled.is_set()
+        return bool(self.trouble or self.paused) or self.cancelled.is_set()
+
+    @property
+    def why_over(self) -> str:
+        if self.trouble:
+            return str(self.trouble[0])
+        return self.paused.words if self.paused else "the run was stopped before that"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -154,7 +162,11 @@ async def _leave_for_later(work: _Work, kind: EffectKind, intents: Sequence[Inte
     if may_try_again(kind.resources):
         work.again.append(TryAgain(f"{words}; {number_of(len(intents), 'order')} to {kind.action} left"))
         return
-    reason = f"no {kind.action}: {words}; nothing was sent. Run again"
+    await _keep(kind, intents, f"no {kind.action}: {words}; nothing was sent. Run again")
+
+
+async def _keep(kind: EffectKind, intents: Sequence[Intent], reason: str) -> None:
+    """The orders stay as they were seen, with the reason."""
     await kind.resources.desk.change(
         [
             OrderChange(order_ref=one.order_ref, state=one.seen_in, expected=one.seen_in, reason=reason)
@@ -201,6 +213,10 @@ async def _round(chunk: _Chunk, intents: Sequence[Intent], limits: SpendLimits |
         reach(BEFORE_INTENT, chunk.kind.action)
         claimed = await resources.desk.claim(intents, lease=resources.lease, limits=limits)
         reach(AFTER_INTENT, chunk.kind.action)
+        if claimed.paused:
+            resources.heed(claimed.paused)
+            chunk.work.paused = claimed.paused
+            await _keep(chunk.kind, intents, f"no {chunk.kind.action}: {claimed.paused.words}. {GOES_ON}")
         won = [claimed.won[one.order_ref] for one in intents if one.order_ref in claimed.won]
         try:
             _require_none_passed_over(chunk, claimed, slots)
@@ -243,8 +259,7 @@ async def _leave_none_open(chunk: _Chunk, records: Sequence[EffectRecord]) -> No
     lost = [record for record in records if record.key in chunk.begun - chunk.recorded]
     resources.in_hand -= {record.slot for record in lost}
     if idle:
-        trouble = chunk.work.trouble
-        error = chunk.halt or NotSent(str(trouble[0]) if trouble else "the run was stopped before that")
+        error = chunk.halt or NotSent(chunk.work.why_over)
         outcomes = [chunk.turn_away(record, error, f"{error.message}; nothing was sent. Run again") for record in idle]
         await _record(chunk, outcomes)
     if lost:

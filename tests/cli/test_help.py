@@ -13,6 +13,8 @@ COMMANDS = [
     *["run", "track", "reconcile", "status", "resolve", "sql", "search", "catalog", "endpoints", "sandbox", "serve"],
     *[
         "todo",
+        "pause",
+        "resume",
         "template",
         "doctor",
         "cancel",

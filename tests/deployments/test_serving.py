@@ -31,6 +31,8 @@ NAMES = {
     "costs/costs",
     "todo/todo",
     "hear-callbacks/callbacks",
+    "pause-buying/pause-buying",
+    "resume-buying/resume-buying",
 }
 
 

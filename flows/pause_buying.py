@@ -1,0 +1,48 @@
+"""The switch in the UI: stop everything that buys, and go on."""
+
+from __future__ import annotations
+
+import asyncio
+
+from prefect import flow
+
+from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings
+from flows.scheduling import begin_paused_looks
+from flows.shown.expected_failures import ends_plainly, run_logger
+from flows.shown.progress import rename_run, shown
+from flows.upkeep_parameters import PausedBy, PauseReason, ResumedBy
+from tasks.pausing import left_by, left_words, pause
+from tasks.resources import utc_now
+
+
+@flow(name="pause-buying", flow_run_name="pause all buying", persist_result=False)
+@ends_plainly(LedgerUnusable)
+async def pause_buying(why: PauseReason = "", said_by: PausedBy = "") -> str:
+    """Stop everything that buys: from now on nothing is created, paid, booked or put into a cart.
+
+    Ends when nothing that was begun before can leave any more. Runs at work end in order and their orders keep their
+    state; tracking, cancelling and refunds go on.
+    """
+    settings, log = SourcingSettings(), run_logger()
+    with Ledger(settings.ledger_url, clock=utc_now, owner="pause-buying") as ledger:
+        paused = await asyncio.to_thread(pause, ledger, settings, by=said_by, why=why, told=log.info)
+    for line in paused.lines:
+        log.info("%s", line)
+    await shown("the run's name", rename_run(paused.pause.words))
+    return paused.pause.words
+
+
+@flow(name="resume-buying", flow_run_name="resume buying", persist_result=False)
+@ends_plainly(LedgerUnusable)
+async def resume_buying(said_by: ResumedBy = "") -> str:
+    """Allow buying again. What was approved and waits goes on at once: its batches are looked at by finish-batch."""
+    with Ledger(SourcingSettings().ledger_url, clock=utc_now, owner="resume-buying") as ledger:
+        ended = ledger.resume_buying(said_by)
+        left = left_by(ledger, ended) if ended else {}
+    looks = await begin_paused_looks()
+    words = left_words(ended, left, looks)
+    run_logger().info("%s", words)
+    await shown("the run's name", rename_run("buying goes on" if ended else "buying was not paused"))
+    return words

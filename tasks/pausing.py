@@ -1,0 +1,150 @@
+"""Pausing all buying: what was claimed before may still leave, and until when."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from connectors.ledger.facts import every_open_effect
+from connectors.ledger.records import EffectRecord
+from connectors.ledger.send_log import is_dead, never_sent
+from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings, XportcnSettings
+from domain.effects import BUYING, EffectStatus
+from domain.pause import GOES_ON, Pause
+from domain.states import BEGUN, OrderState
+from domain.wording import counted, number_of, some
+
+LOOK_EVERY_S = 0.5
+SAY_EVERY_S = 15.0
+NOTHING_LEAVES = "Nothing that was begun before can leave any more: nothing is created, paid, booked or put into a cart"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaving:
+    """Effects that buy, claimed before the pause. `to_come` may leave or be on the wire, at the latest until `by`.
+
+    `in_doubt` left, or may have, and nobody knows what became of them: the service may carry them out until `clear_at`.
+    Times are UTC; None where there is none.
+    """
+
+    to_come: Sequence[EffectRecord] = ()
+    by: datetime | None = None
+    in_doubt: Sequence[EffectRecord] = ()
+    clear_at: datetime | None = None
+
+    @property
+    def words(self) -> str:
+        """`3 claimed before may still leave or wait for an answer (2 pay, 1 book), until 10:02:30 UTC`."""
+        if self.by is None:
+            return NOTHING_LEAVES
+        kinds = counted(str(effect.action) for effect in self.to_come)
+        return (
+            f"{len(self.to_come):,} claimed before may still leave or wait for an answer ({kinds}), until "
+            f"{self.by:%H:%M:%S} UTC at the latest"
+        )
+
+    @property
+    def doubt(self) -> str:
+        """What is to be said of effects without an answer; empty for none."""
+        if self.clear_at is None:
+            return ""
+        return (
+            f"{number_of(len(self.in_doubt), 'effect')} sent before the pause got no answer: the service may still "
+            f"carry it out until {self.clear_at:%H:%M:%S} UTC; runs and looks go on asking what became of it"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paused:
+    """The pause that stands, and what was left of claims made before it when nothing of them could leave any more."""
+
+    pause: Pause
+    left: Leaving
+
+    @property
+    def lines(self) -> list[str]:
+        """What is to be said when `pause` has returned."""
+        doubt = [f"{self.left.doubt[:1].upper()}{self.left.doubt[1:]}."] if self.left.doubt else []
+        return [f"{NOTHING_LEAVES}. {GOES_ON}", *doubt]
+
+    def to_json(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {
+            "paused": {**asdict(self.pause), "at": self.pause.at.isoformat()},
+            "may_leave": len(self.left.to_come),
+            "may_leave_until": self.left.by and self.left.by.isoformat(),
+            "in_doubt": [effect.key for effect in self.left.in_doubt],
+            "in_doubt_until": self.left.clear_at and self.left.clear_at.isoformat(),
+        }
+
+
+def pause(ledger: Ledger, settings: SourcingSettings, *, by: str, why: str, told: Callable[[str], None]) -> Paused:
+    """Stop all buying, and return when nothing that was claimed before can leave any more; `told` hears of the waiting.
+
+    That is a matter of seconds while runs get on, and at most of a lease and one call. Raises `LedgerUnusable`.
+    """
+    standing = ledger.pause_buying(by, why)
+    told(standing.words)
+    said = 0.0
+    while (left := leaving(ledger, settings)).to_come:
+        if time.monotonic() - said > SAY_EVERY_S:
+            said = time.monotonic()
+            told(f"{left.words}; waiting for that")
+        time.sleep(LOOK_EVERY_S)
+    return Paused(pause=standing, left=left)
+
+
+def left_by(ledger: Ledger, pause: Pause) -> dict[str, int]:
+    """The orders that were approved and have not got on since the pause began, by batch."""
+    waiting = ledger.orders_in((OrderState.PLANNED, *BEGUN)).values()
+    return Counter(
+        order.batch_id
+        for order in waiting
+        if order.plan_hash and order.shipment_order_id is None and order.updated_at >= pause.at
+    )
+
+
+def leaving(ledger: Ledger, settings: SourcingSettings, *, call_s: float | None = None) -> Leaving:
+    """What was claimed and has no outcome, as the ledger and the send logs of this machine show it now.
+
+    A process elsewhere counts as alive. A call takes at most `call_s` seconds from its first byte.
+    """
+    now, logs = ledger.clock(), settings.data_dir / "sends"
+    call = timedelta(seconds=XportcnSettings().timeout_s if call_s is None else call_s)
+    ends, clear = dict[str, datetime](), dict[str, datetime]()
+    begun = {one.key: one for one in every_open_effect(ledger) if one.action in BUYING}
+    for key, effect in begun.items():
+        leaves_by = effect.leaves_by or effect.lease_until
+        if _may_be_at_it(effect, logs) and leaves_by + call > now:
+            ends[key] = leaves_by + call
+        elif not never_sent(logs, effect.sender, key):
+            clear[key] = leaves_by + timedelta(seconds=settings.settle_s)
+    clear = {key: until for key, until in clear.items() if until > now}
+    return Leaving(
+        to_come=[begun[key] for key in ends],
+        by=max(ends.values(), default=None),
+        in_doubt=[begun[key] for key in clear],
+        clear_at=max(clear.values(), default=None),
+    )
+
+
+def _may_be_at_it(effect: EffectRecord, logs: Path) -> bool:
+    """Whether a process may be about to send it, or wait for its answer; an outcome is the end of both."""
+    return effect.status is EffectStatus.SENDING and not is_dead(logs, effect.sender)
+
+
+def left_words(ended: Pause | None, left: Mapping[str, int], looks: Sequence[str]) -> str:
+    """What resuming found and began: `left` orders by batch, and `looks` that begin now."""
+    if ended is None:
+        return "Buying was not paused"
+    since = f"it was paused since {ended.at:%Y-%m-%d %H:%M} UTC by {ended.by}"
+    orders = f"{number_of(sum(left.values()), 'approved order')} of {some(list(left))} to go on with" if left else ""
+    begun = f"begun now: {some(list(looks))}" if looks else ""
+    otherwise = "run the file again, or start finish-batch of the batch" if left and not looks else ""
+    return "; ".join(part for part in (f"Buying is allowed again; {since}", orders, begun, otherwise) if part)
