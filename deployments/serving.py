@@ -58,7 +58,8 @@ class Installation:
 
     @property
     def ui(self) -> str:
-        return self.url.removesuffix("/api")
+        """The UI's second version: some paths without `/v2` open the first one."""
+        return self.environment["PREFECT_UI_URL"]
 
     def log(self, name: str) -> Path:
         return self.folder / f"{name}.log"
@@ -181,6 +182,7 @@ def _environment(settings: SourcingSettings, url: str) -> dict[str, str]:
         **os.environ,
         **own,
         "PREFECT_API_URL": url,
+        "PREFECT_UI_URL": f"{os.environ.get('PREFECT_UI_URL', url.removesuffix('/api')).rstrip('/').removesuffix('/v2')}/v2",
         "PREFECT_HOME": str(local_server.server_folder(settings.data_dir)),
         "PREFECT_WORKER_QUERY_SECONDS": str(WORKER_LOOKS_EVERY_S),
     }

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from prefect import runtime
-from prefect.artifacts import acreate_table_artifact
 
 from connectors.ledger.records import OrderRecord
 from connectors.snapshots.rejecting import rejected_in
@@ -18,6 +17,7 @@ from domain.report import ReportLine
 from domain.states import OrderState
 from domain.wording import counted, number_of
 from flows.reporting import line_of
+from flows.shown.artifacts import show_table
 from flows.shown.expected_failures import run_logger
 from flows.shown.progress import rename_run, shown
 from tasks.resources import Resources
@@ -104,7 +104,7 @@ async def after_sale_report(
 
 async def _show(report: AfterSaleReport) -> None:
     summary = summary_of(report)
-    await acreate_table_artifact(key="after-sale", table=artifact_rows(report), description=summary)
+    await show_table("after-sale", artifact_rows(report), summary)
     first_name = str(runtime.flow_run.name or "after-sale").split(": ")[0]  # a run that is started again has a summary
     await rename_run(f"{first_name}: {summary}")
 

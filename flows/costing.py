@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
+from prefect.artifacts import acreate_markdown_artifact
 
 from connectors.cost_files import MOST_SHEET_ROWS, write_csv, write_xlsx
 from connectors.snapshots.rejecting import rejected_in
@@ -17,7 +17,7 @@ from domain.cost_report import CostReport, orders_of
 from domain.landed import Books
 from domain.money import Money
 from domain.wording import some
-from flows.shown.artifacts import plain
+from flows.shown.artifacts import plain, show_table
 from flows.shown.expected_failures import run_logger
 from flows.shown.progress import rename_run, shown
 from tasks.landed_cost import cost_of_all, snapshot_costs
@@ -26,7 +26,6 @@ from tasks.resources import Resources
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_ROWS = 500  # a table artifact is for eyes
 MOST_TOLD = 50
 
 
@@ -98,9 +97,9 @@ async def _show(report: CostReport) -> None:
             "in all": str(order.landed or ""),
             "no sum, since": order.problem,
         }
-        for order in sorted(report.orders, key=lambda order: not order.problem)[:MOST_ROWS]
+        for order in sorted(report.orders, key=lambda order: not order.problem)
     ]
-    await acreate_table_artifact(key="costs", table=rows, description=report.summary)
+    await show_table("costs", rows, report.summary)
     await acreate_markdown_artifact(key="costs-summary", markdown=markdown(report), description=report.summary)
     await rename_run(f"costs: {report.summary}")
 

@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from prefect.artifacts import acreate_table_artifact
-
 from connectors.inbox import Inbox, Place, whole_digest
 from connectors.ledger.engine import LedgerUnusable
 from connectors.request_files import UnreadableFile
@@ -21,11 +19,11 @@ from domain.money import Money
 from domain.report import BatchReport
 from domain.request_remarks import Fault
 from domain.states import REACHED_BOOKED, OrderState
-from domain.wording import number_of
+from domain.wording import counted, number_of
 from flows.approval import turn
 from flows.parameters import Limits, Requests, Speed
 from flows.request_batches import batch_id_with
-from flows.shown.artifacts import artifact_key, counts_of
+from flows.shown.artifacts import artifact_key, counts_of, show_table
 from flows.shown.expected_failures import EXPECTED
 from flows.shown.progress import rename_run
 from flows.source_orders import source_orders
@@ -160,14 +158,21 @@ def told(report: InboxReport) -> str:
     return "; ".join(f"{one.file} → {one.place or 'inbox'}: {one.note}" for one in report.files)
 
 
+def places_of(report: InboxReport) -> str:
+    """`2 done, 1 failed`: where the files lie now."""
+    return counted(one.place or "back in the inbox" for one in report.files) or "nothing to do"
+
+
 async def show_inbox(report: InboxReport) -> None:
+    files = sorted(report.files, key=lambda one: one.place == Place.DONE)
     rows = [
         {"file": one.file, "now in": one.place or "inbox", "note": one.note, "batch": one.batch_id or ""}
-        for one in report.files
+        for one in files
     ]
     name = Path(report.inbox).name
-    await rename_run(f"inbox {name}: {f'{len(rows):,} files' if rows else 'nothing to do'}")
-    await acreate_table_artifact(key=artifact_key(f"inbox-{name}"), table=rows, description=told(report))
+    await rename_run(f"inbox: {places_of(report)}")
+    words = f"Of {report.inbox}: {places_of(report)}"
+    await show_table(artifact_key(f"inbox-{name}"), rows, words, rest="the results beside the files")
 
 
 def _rows(report: BatchReport) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
+from prefect.artifacts import acreate_markdown_artifact
 from prefect.events import Event, Resource
 
 from domain.findings import Finding
@@ -17,7 +17,7 @@ from domain.reconciliation import PaidSum
 from domain.rejected import NONE_REJECTED, Rejected
 from domain.report import ReportLine
 from domain.wording import number_of
-from flows.shown.artifacts import plain
+from flows.shown.artifacts import plain, show_table
 from flows.shown.events import MOST_REFS, send
 from flows.shown.expected_failures import run_logger
 from flows.shown.progress import rename_run, shown
@@ -160,7 +160,7 @@ def differs(report: ReconciliationReport) -> Event:
 
 async def _show(report: ReconciliationReport) -> None:
     summary = summary_of(report)
-    await acreate_table_artifact(key="reconciliation", table=artifact_rows(report), description=summary)
+    await show_table("reconciliation", artifact_rows(report), summary)
     await acreate_markdown_artifact(key="reconciliation-summary", markdown=markdown(report), description=summary)
     await rename_run(f"reconcile: {summary}"[:LONGEST_NAME])
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from prefect import flow
-from prefect.artifacts import acreate_table_artifact
 from prefect.runtime import flow_run
 
 from connectors.crawl_files import CrawlFiles
@@ -14,6 +13,7 @@ from domain.catalogue import crawl_name
 from domain.wording import number_of, some
 from flows.crawl import CatalogReport, Crawl
 from flows.parameters import BadInput, Concurrency
+from flows.shown.artifacts import show_table
 from flows.shown.expected_failures import ends_plainly
 from flows.shown.progress import rename_run, shown
 from flows.upkeep_parameters import Full, MostItems, WantedList
@@ -81,7 +81,7 @@ def catalogue_rows(report: CatalogReport) -> list[dict[str, str]]:
 
 async def _show(report: CatalogReport) -> None:
     words = f"{summary_of(report)}. {report.rejected.words}".rstrip(". ")
-    await acreate_table_artifact(key="catalogue", table=catalogue_rows(report), description=words)
+    await show_table("catalogue", catalogue_rows(report), words)
     await rename_run(f"catalogue: {summary_of(report)}")
 
 
@@ -89,4 +89,4 @@ async def _show_moves(moves: pd.DataFrame) -> None:
     shown = moves.head(MOST_SHOWN)[["marketplace", "item_id", "sku_id", "currency", "was_minor", "price_minor"]]
     description = f"{number_of(len(moves), 'price move')}, the steepest rise first; all of them: `sourcing diff offers`"
     table = [dict(zip(shown.columns, row, strict=True)) for row in shown.itertuples(index=False)]
-    await acreate_table_artifact(key="price-moves", table=table, description=description)
+    await show_table("price-moves", table, description)

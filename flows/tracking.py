@@ -7,8 +7,6 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from prefect.artifacts import acreate_table_artifact
-
 from connectors.ledger.facts import every_open_effect
 from connectors.ledger.records import OrderRecord
 from connectors.snapshots.rejecting import rejected_in
@@ -21,7 +19,7 @@ from domain.states import OrderState
 from domain.wording import number_of, some
 from flows.chunks import each_chunk
 from flows.reporting import line_of
-from flows.shown.artifacts import tracking_links
+from flows.shown.artifacts import show_table
 from flows.shown.events import EventFeed, stalled
 from flows.shown.expected_failures import run_logger
 from flows.shown.progress import rename_run, shown
@@ -136,7 +134,7 @@ async def _show(
     events: Sequence[Mapping[str, Any]],
 ) -> None:
     rows = tracking_rows(report, before, now, events)
-    await acreate_table_artifact(key="tracking", table=rows, description=summary_of(report))
+    await show_table("tracking", rows, summary_of(report))
     await rename_run(f"track {summary_of(report)}")
 
 
@@ -152,12 +150,12 @@ def tracking_rows(
     return [
         {
             "order": line.order_ref,
-            "marketplace": line.marketplace,
             "was": str(before[line.order_ref].state),
             "is": str(line.state),
-            "tracking": tracking_links(line, now[line.order_ref]),
             "newest scan": _scan(newest.get(line.order_ref), now[line.order_ref]),
             "reason": line.reason,
+            "tracking": ", ".join(line.tracking_numbers),
+            "marketplace": line.marketplace,
         }
         for line in {line.order_ref: line for line in (*report.moved, *report.orders)}.values()
         if line.order_ref in moved or line.order_ref in newest

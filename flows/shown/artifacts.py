@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
-from pathlib import Path
 from urllib.parse import quote
 
-from prefect.artifacts import acreate_link_artifact, acreate_markdown_artifact, acreate_table_artifact
+from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
 from connectors.ledger.records import OrderRecord
 from connectors.settings import is_deployed_run
-from domain.money import Money
+from connectors.ui_pages import WHAT_WAITS, artifact_page
+from domain.money import Money, total_of
 from domain.report import BatchReport, ReportLine
 from domain.request_remarks import Fault
 from domain.states import NEEDS_A_PERSON
@@ -28,14 +28,14 @@ NO_ORDERS: Mapping[str, OrderRecord] = {}
 SHOWN_REASONS = 50
 SHOWN_ALIKE = 10
 SHOWN_PARCELS = 200
-SHOWN_ROWS = 500
-"""Of a table: Prefect keeps each three times. All rows are in the snapshot."""
+MOST_ROWS = 1_000
+"""Of a table: Prefect keeps each three times, and a browser draws all of them. All rows are in the snapshot."""
 last_report: ContextVar[list[BatchReport] | None] = ContextVar("last_report", default=None)
 """Where to leave a report for a caller that wants it even when Prefect can't be told how the run ended."""
 
 
 async def show_outcome(report: BatchReport, orders: Mapping[str, OrderRecord] = NO_ORDERS) -> None:
-    """The table of outcomes, or of the plan of a dry run; the report with the money; where the snapshot lies.
+    """The table of outcomes, or of the plan of a dry run; the report with the money, which leads to everything else.
 
     In a worker's process also the figures of the batch, and their page.
 
@@ -45,14 +45,12 @@ async def show_outcome(report: BatchReport, orders: Mapping[str, OrderRecord] = 
         reports.append(report)  # before anything is shown, which may fail
 
     async def all_of_it() -> None:
-        key = artifact_key(report.batch_id)
         await (_show_plan(report) if report.dry_run else _show_orders(report))
         await acreate_markdown_artifact(
-            key=f"report-{key}", markdown=markdown_report(report, orders), description="Report"
+            key=f"report-{artifact_key(report.batch_id)}",
+            markdown=markdown_report(report, orders),
+            description=in_short(report),
         )
-        if report.snapshot_id:
-            manifest = Path(report.snapshot_root, "_manifests", f"{report.snapshot_id}.json")
-            await acreate_link_artifact(key=f"snapshot-{key}", link=manifest.as_uri(), link_text=report.snapshot_id)
         await rename_run(f"{report.batch_id}: {counts_of(report)}{' (dry run)' if report.dry_run else ''}")
 
     await shown("the report", all_of_it())
@@ -72,45 +70,51 @@ def with_parcels(report: BatchReport) -> list[str]:
 async def _show_orders(report: BatchReport) -> None:
     next_look = f"; {report.next_look.words}" if report.next_look else ""
     words = f"Orders of batch {report.batch_id}: {counts_of(report)}{next_look}"
-    key = f"outcome-{artifact_key(report.batch_id)}"
-    await _show_table(key, outcome_rows(report), words)
+    await show_table(f"outcome-{artifact_key(report.batch_id)}", outcome_rows(report), words)
 
 
 async def _show_plan(report: BatchReport) -> None:
     words = f"Plan of batch {report.batch_id}: {counts_of(report)}. {dry_run_summary(report)}"
     rows = sorted(plan_rows(report), key=lambda row: row["state"] not in NEEDS_A_PERSON)
-    await _show_table(artifact_key(f"plan-{report.batch_id}"), rows, words)
+    await show_table(artifact_key(f"plan-{report.batch_id}"), rows, words)
 
 
-async def _show_table(key: str, rows: list[dict[str, str]], words: str) -> None:
-    shown_rows, description = of_many(rows, words)
-    await acreate_table_artifact(key=key, table=shown_rows, description=description)
+async def show_table(key: str, rows: Sequence[Mapping[str, object]], words: str, *, rest: str = "the snapshot") -> None:
+    """A table of the run, no longer than a browser bears; give the rows that wait for a person first.
+
+    A table shows links as they are written, so no cell holds one. `rest` is where all rows are.
+    """
+    first, description = of_many([dict(row) for row in rows], words, rest)
+    await acreate_table_artifact(key=key, table=first, description=description)
 
 
-def of_many(rows: list[dict[str, str]], words: str) -> tuple[list[dict[str, str]], str]:
+def of_many(
+    rows: list[dict[str, object]], words: str, rest: str = "the snapshot"
+) -> tuple[list[dict[str, object]], str]:
     """Of many rows the first, and the words with how many more there are."""
-    more = len(rows) - SHOWN_ROWS
-    return rows[:SHOWN_ROWS], f"{words} ({more:,} more: see the snapshot)" if more > 0 else words
+    more = len(rows) - MOST_ROWS
+    return rows[:MOST_ROWS], f"{words} ({more:,} more: see {rest})" if more > 0 else words
 
 
 async def show_faults(name: str, faults: Sequence[Fault]) -> None:
     """What to mend in a request file, cell by cell."""
     rows = [{"row": fault.row, "column": fault.column, "fault": fault.message} for fault in faults]
     words = f"{number_of(len(faults), 'fault')} in {name}; nothing was sent"
-    await shown("the faults", acreate_table_artifact(key=f"faults-{artifact_key(name)}", table=rows, description=words))
+    table = show_table(f"faults-{artifact_key(name)}", rows, words, rest="the run's log")
+    await shown("the faults", table)
 
 
 def outcome_rows(report: BatchReport) -> list[dict[str, str]]:
-    """One row an order, as text; those that wait for a person first. Links would be shown as they are written."""
+    """One row an order, as text; those that wait for a person first. Wide tables are seen from the left."""
     return [
         {
             "order": line.order_ref,
-            "marketplace": line.marketplace,
             "state": str(line.state),
+            "reason": line.reason,
             "paid": str(Money(line.paid_fen)) if line.paid_fen is not None else "",
             "tracking": ", ".join(line.tracking_numbers),
-            "reason": line.reason,
             "order id": line.order_id or "",
+            "marketplace": line.marketplace,
         }
         for line in sorted(report.orders, key=lambda line: line.state not in NEEDS_A_PERSON)
     ]
@@ -137,6 +141,7 @@ def markdown_report(report: BatchReport, orders: Mapping[str, OrderRecord] = NO_
     return "\n\n".join(
         [
             title,
+            *([told] if (told := links_of(report)) else []),
             dry_run_summary(report) if report.dry_run else money_summary(report),
             *([told] if (told := warnings_told(report.warnings)) else []),
             *([f"**{plain(report.paused.told)}**"] if report.paused else []),
@@ -149,6 +154,28 @@ def markdown_report(report: BatchReport, orders: Mapping[str, OrderRecord] = NO_
             *([f"Snapshot `{report.snapshot_id}` in `{report.snapshot_root}`"] if report.snapshot_id else []),
         ]
     )
+
+
+def in_short(report: BatchReport) -> str:
+    """The sum and the counts, in one line: `1,590.00 CNY paid; 20 booked, 4 held`."""
+    if report.dry_run:
+        total = total_of([plan.total for plan in report.plans if plan.is_fine])
+        return f"A run would spend {total}; {counts_of(report)}"
+    return f"{Money(report.spent_fen)} paid; {counts_of(report)}"
+
+
+def links_of(report: BatchReport) -> str:
+    """Links to what else there is to see of a batch, as Markdown; empty where no UI is known."""
+    key = artifact_key(report.batch_id)
+    pages = {f"plan-{key}": "The plan"} if report.dry_run else {f"outcome-{key}": "Every order"}
+    if is_deployed_run() and report.snapshot_id and not report.dry_run:
+        pages[f"figures-{key}"] = "Figures"
+    return markdown_links(pages | {WHAT_WAITS: "What waits for you"})
+
+
+def markdown_links(pages: Mapping[str, str]) -> str:
+    """Links to artifacts by their keys, with these words."""
+    return " · ".join(f"[{words}]({page})" for key, words in pages.items() if (page := artifact_page(key)))
 
 
 def money_summary(report: BatchReport) -> str:

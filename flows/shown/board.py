@@ -1,4 +1,4 @@
-"""How far a run is, for those who follow it: log lines, and one progress artifact a stage.
+"""How far a run is, for those who follow it: log lines, and one progress artifact while it is at work.
 
 Both are written beside the work, now and then, only the newest figure of each stage: an artifact and its events take
 about 10 KB of Prefect's database each time. What can't be shown is not shown.
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
+from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
 from prefect.events import Event
 
@@ -43,12 +44,7 @@ async def progress_shown(key: str) -> AsyncIterator[None]:
 class _Stage:
     total: int
     done: int = 0
-    artifact_id: UUID | None = None
     shown: str = ""
-
-    @property
-    def percent(self) -> float:
-        return round(100 * self.done / self.total, 1)
 
 
 class _Board:
@@ -58,6 +54,7 @@ class _Board:
         self._others = others
         self._key = key
         self._stages: dict[str, _Stage] = {}
+        self._artifact_id: UUID | None = None
         self._news = asyncio.Event()
         self._closing = False
         self._waiting = Waiting(LOG_EVERY_S)
@@ -85,7 +82,7 @@ class _Board:
         self._news.set()
 
     async def close(self) -> None:
-        """Show the last figures, and wait for that no longer than patience allows."""
+        """Tell the last figures, and take the artifact away; wait for that no longer than patience allows."""
         if self._showing is None:
             return
         self._closing = True
@@ -104,18 +101,37 @@ class _Board:
             telling, self._events = self._events, []
             if not await send(telling):
                 self._events = [*telling, *self._events]
+        if made := self._artifact_id:  # what a run came to says more than how far it was
+            await shown("the end of the progress", _removed(made))
 
     async def _show(self) -> None:
+        news = self._news_of_stages()
+        if not news:
+            return
+        for words in news:
+            run_logger().info("%s", words)
+        done, total = (sum(getattr(stage, what) for stage in self._stages.values()) for what in ("done", "total"))
+        percent, told = (
+            round(100 * done / total, 1),
+            "; ".join(stage.shown for stage in self._stages.values() if stage.shown),
+        )
+        if self._artifact_id is None:
+            made = await acreate_progress_artifact(percent, key=f"progress-{self._key}", description=told)
+            self._artifact_id = UUID(str(made))
+        else:
+            await aupdate_progress_artifact(self._artifact_id, progress=percent, description=told)
+
+    def _news_of_stages(self) -> list[str]:
+        news = []
         for name, stage in list(self._stages.items()):
             waiting = self._waiting.words if stage.done < stage.total else ""
             words = f"{name}: {stage.done:,} of {stage.total:,}{f'; {waiting}' if waiting else ''}"
-            if words == stage.shown or not (stage.done or waiting):
-                continue
-            if stage.artifact_id is None:
-                key = f"{name.replace(' ', '-')}-{self._key}"
-                made = await acreate_progress_artifact(stage.percent, key=key, description=words)
-                stage.artifact_id = UUID(str(made))
-            else:
-                await aupdate_progress_artifact(stage.artifact_id, progress=stage.percent, description=words)
-            run_logger().info("%s", words)
-            stage.shown = words
+            if words != stage.shown and (stage.done or waiting):
+                stage.shown = words
+                news.append(words)
+        return news
+
+
+async def _removed(artifact_id: UUID) -> None:
+    async with get_client() as client:
+        await client.delete_artifact(artifact_id)

@@ -35,7 +35,12 @@ async def show_figures(report: BatchReport) -> None:
         run_logger().warning("No figures (%s); make them with: sourcing report %s", error, report.batch_id)
         return
     key = f"figures-{artifact_key(report.batch_id)}"
-    await shown("the figures", acreate_markdown_artifact(key=key, markdown=markdown, description="Figures"))
+    await shown(
+        "the figures",
+        acreate_markdown_artifact(
+            key=key, markdown=markdown, description=f"Savings, freight, costs and times of {report.batch_id}"
+        ),
+    )
 
 
 def _written(report: BatchReport) -> str:

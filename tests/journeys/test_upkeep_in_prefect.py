@@ -28,13 +28,13 @@ def test_runs_say_what_and_how_many(bought: Merchant, prefect_url: str) -> None:
     moved, events = len(report["moved"]), report["new_events"]
     assert (moved, events > 0) == (2, True)
     assert tracked.name == f"track 2 orders: {moved} moved, {events} new events"
-    assert tracked.artifacts == {"tracking": tracked.name[6:], "track-parcels": "track: 2 of 2"}
+    assert tracked.artifacts == {"tracking": tracked.name[6:]}
     assert {"2 orders to follow", "track: 2 of 2", tracked.name[6:]} <= set(tracked.logs)
 
     assert bought.sourcing("reconcile").exit_code == 0
     compared = newest_run(prefect_url)
     assert compared.name == "reconcile: nothing differs; 2 orders compared"
-    assert set(compared.artifacts) == {"reconciliation", "reconciliation-summary", "list-orders-reconciliation"}
+    assert set(compared.artifacts) == {"reconciliation", "reconciliation-summary"}
     assert "nothing differs; 2 orders compared" in compared.logs
 
     assert bought.sourcing("costs").exit_code == 3

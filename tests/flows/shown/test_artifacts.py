@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
-from flows.shown.artifacts import bar, markdown_report, of_many, outcome_rows
+from flows.shown.artifacts import bar, in_short, links_of, markdown_report, of_many, outcome_rows
 
 LINES = [
     ReportLine(
@@ -30,20 +34,42 @@ def test_orders_that_wait_for_a_person_come_first() -> None:
     assert [row["order"] for row in rows] == ["A-2", "A-3", "A-1"]
     assert rows[2] == {
         "order": "A-1",
-        "marketplace": "taobao",
         "state": "booked",
+        "reason": "",
         "paid": "12.00 CNY",
         "tracking": "SF1",
-        "reason": "",
         "order id": "9",
+        "marketplace": "taobao",
     }
+    assert list(rows[2])[:3] == ["order", "state", "reason"]
 
 
 def test_of_many_rows_the_first_are_shown() -> None:
     """And it is said how many more there are."""
-    rows = [{"order": str(number)} for number in range(2_500)]
-    assert of_many(rows, "Orders") == (rows[:500], "Orders (2,000 more: see the snapshot)")
-    assert of_many(rows[:500], "Orders") == (rows[:500], "Orders")
+    rows: list[dict[str, object]] = [{"order": str(number)} for number in range(2_500)]
+    assert of_many(rows, "Orders") == (rows[:1_000], "Orders (1,500 more: see the snapshot)")
+    assert of_many(rows[:1_000], "Orders") == (rows[:1_000], "Orders")
+
+
+def test_the_report_leads_to_the_other_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every order, and what waits; the figures only where a worker makes them; nothing where no UI is known."""
+    for name in ("PREFECT_UI_URL", "PREFECT_API_URL", "PREFECT__FLOW_RUN_ID"):
+        monkeypatch.delenv(name, raising=False)
+    assert links_of(REPORT) == ""
+    monkeypatch.setenv("PREFECT_UI_URL", "http://shop:4200")
+    pages = "http://shop:4200/v2/artifacts/key"
+    waits = f"[What waits for you]({pages}/what-waits)"
+    assert links_of(REPORT) == f"[Every order]({pages}/outcome-b) · {waits}"
+    monkeypatch.setenv("PREFECT__FLOW_RUN_ID", "0")
+    assert links_of(REPORT) == f"[Every order]({pages}/outcome-b) · [Figures]({pages}/figures-b) · {waits}"
+    assert links_of(replace(REPORT, dry_run=True)) == f"[The plan]({pages}/plan-b) · {waits}"
+    assert f"# Batch b\n\n[Every order]({pages}/outcome-b)" in markdown_report(REPORT)
+
+
+def test_a_report_is_told_in_one_line() -> None:
+    """What the list of artifacts shows of it."""
+    assert in_short(REPORT) == "12.00 CNY paid; 2 held, 1 booked"
+    assert in_short(replace(REPORT, dry_run=True)) == "A run would spend 0.00 CNY; 2 held, 1 booked"
 
 
 def test_the_report_has_money_charts_and_what_to_do() -> None:
