@@ -182,10 +182,14 @@ def _environment(settings: SourcingSettings, url: str) -> dict[str, str]:
         **os.environ,
         **own,
         "PREFECT_API_URL": url,
-        "PREFECT_UI_URL": f"{os.environ.get('PREFECT_UI_URL', url.removesuffix('/api')).rstrip('/').removesuffix('/v2')}/v2",
+        "PREFECT_UI_URL": _second_ui(os.environ.get("PREFECT_UI_URL") or url.removesuffix("/api")),
         "PREFECT_HOME": str(local_server.server_folder(settings.data_dir)),
         "PREFECT_WORKER_QUERY_SECONDS": str(WORKER_LOOKS_EVERY_S),
     }
+
+
+def _second_ui(address: str) -> str:
+    return f"{address.rstrip('/').removesuffix('/v2')}/v2"
 
 
 def _settings_file() -> dict[str, str]:

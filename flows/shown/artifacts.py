@@ -48,7 +48,7 @@ async def show_outcome(report: BatchReport, orders: Mapping[str, OrderRecord] = 
         await (_show_plan(report) if report.dry_run else _show_orders(report))
         await acreate_markdown_artifact(
             key=f"report-{artifact_key(report.batch_id)}",
-            markdown=markdown_report(report, orders),
+            markdown=markdown_report(report, orders, links_of(report)),
             description=in_short(report),
         )
         await rename_run(f"{report.batch_id}: {counts_of(report)}{' (dry run)' if report.dry_run else ''}")
@@ -133,7 +133,7 @@ def tracking_links(line: ReportLine, order: OrderRecord | None) -> str:
     return ", ".join(f"[{plain(number)}]({url})" for number, url in zip(line.tracking_numbers, told, strict=True))
 
 
-def markdown_report(report: BatchReport, orders: Mapping[str, OrderRecord] = NO_ORDERS) -> str:
+def markdown_report(report: BatchReport, orders: Mapping[str, OrderRecord] = NO_ORDERS, links: str = "") -> str:
     """The sums, a small chart of the states, one of the marketplaces, what waits for a person, and the parcels."""
     title = f"# Batch {report.batch_id}" + (" (dry run: nothing was bought)" if report.dry_run else "")
     waiting = [line for line in report.orders if line.state in NEEDS_A_PERSON]
@@ -141,7 +141,7 @@ def markdown_report(report: BatchReport, orders: Mapping[str, OrderRecord] = NO_
     return "\n\n".join(
         [
             title,
-            *([told] if (told := links_of(report)) else []),
+            *([links] if links else []),
             dry_run_summary(report) if report.dry_run else money_summary(report),
             *([told] if (told := warnings_told(report.warnings)) else []),
             *([f"**{plain(report.paused.told)}**"] if report.paused else []),
