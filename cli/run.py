@@ -19,7 +19,7 @@ from cli.looks import Flow, with_looks
 from cli.options import require_batch_name, require_encoding, require_time
 from cli.plan import NUMBERS, show_plan, totals
 from cli.running import nothing, run_flow
-from cli.terminal import MOST_SHOWN, console, messages, print_json, show_orders, show_snapshot
+from cli.terminal import MOST_SHOWN, bars_aside, console, messages, print_json, show_orders, show_snapshot
 from cli.word_matches import show_matches
 from connectors.fetched_files import fetch_kept, is_address
 from connectors.ledger.engine import LedgerUnusable
@@ -183,7 +183,8 @@ def ask(question: ApprovalRequest) -> bool:
     asked, *about = map(bare, question_words(question, plan, SourcingSettings(), utc_now()))
     for words in about:
         messages.print(Text(words))
-    return typer.confirm(f"{asked.removesuffix('.')}?", default=False, err=True)
+    with bars_aside():
+        return typer.confirm(f"{asked.removesuffix('.')}?", default=False, err=True)
 
 
 def print_report(report: BatchReport) -> None:

@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
@@ -111,12 +112,32 @@ class Bars:
         return f"{words[:1].upper()}{words[1:]}; {SAFE}" if words else ""
 
 
+_drawn: ContextVar[_Display | None] = ContextVar("drawn", default=None)
+
+
 @contextmanager
 def progress_bars() -> Iterator[Bars]:
     """Bars on stderr while the block runs; nothing when stderr is no terminal."""
     columns = (TextColumn("{task.description:>16}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with _Display(*columns, console=messages, transient=False, disable=not messages.is_terminal) as display:
+        token = _drawn.set(display)
         yield Bars(display)
+        _drawn.reset(token)
+
+
+@contextmanager
+def bars_aside() -> Iterator[None]:
+    """The bars stand still above what is asked meanwhile, else they are drawn over it; finished ones stay there."""
+    display = _drawn.get()
+    if display is None:
+        yield
+        return
+    display.stop()
+    yield
+    for task in display.tasks:
+        display.update(task.id, visible=not task.finished)
+    display.live._live_render._shape = None  # else it begins by wiping as many lines as it had
+    display.start()
 
 
 def show_orders(title: str, lines: Sequence[ReportLine], *, whole: str = "--json") -> None:

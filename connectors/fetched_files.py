@@ -20,13 +20,12 @@ from connectors.request_files.opening import Unusable
 from connectors.settings import SourcingSettings
 
 FOLDER = "fetched"
-SCHEMES = ("https://", "http://")
 THE_ADDRESS = Path("the address of the file")
 
 
 def is_address(file: str) -> bool:
-    """Whether a request file is named by an address instead of a path."""
-    return file.lower().startswith(SCHEMES)
+    """Whether a request file is named by an address, of whatever kind, instead of a path."""
+    return re.match(r"\s*[a-z][a-z0-9+.-]*://", file, re.IGNORECASE) is not None
 
 
 def is_fetched(file: Path) -> bool:
@@ -43,7 +42,7 @@ async def fetch_kept(address: str, settings: SourcingSettings, *, run_id: str = 
     if run_id and (noted := _noted(note)):
         return folder / noted
     try:
-        fetched = await fetch(address, settings.private_networks)
+        fetched = await fetch(address.strip(), settings.private_networks)
     except Unusable as error:
         raise UnreadableFile(THE_ADDRESS, str(error)) from None  # what is behind it names the address
     file = folder / f"{hashlib.sha256(fetched.content).hexdigest()}{fetched.suffix}"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from connectors.fetched_files import fetch_kept
+from connectors.fetched_files import fetch_kept, is_address
 from connectors.request_files import UnreadableFile, fetching
 from connectors.request_files.fetching import fetch, suffix_of
 from connectors.request_files.opening import Unusable
@@ -183,12 +183,20 @@ async def test_a_run_goes_on_with_what_it_fetched_first(sheets: Callable[[str], 
     settings = SourcingSettings(data_dir=tmp_path, private_sources="127.0.0.0/8")
     first = await fetch_kept(sheets("sheet"), settings, run_id="run-1")
     assert first.read_bytes() == CSV
-    assert await fetch_kept(sheets("nowhere"), settings, run_id="run-1") == first
+    assert await fetch_kept(f" {sheets('nowhere')}\n", settings, run_id="run-1") == first
     with serving_sheets(CSV + b"A-2,5\n") as changed:
         assert await fetch_kept(changed("sheet"), settings, run_id="run-1") == first
         assert await fetch_kept(changed("sheet"), settings, run_id="run-2") != first
     assert kept_in(tmp_path)["run-1"] == first.name.encode()
     assert not any(TOKEN.encode() in content for content in kept_in(tmp_path).values())
+
+
+@pytest.mark.parametrize(
+    ("file", "is_one"),
+    [(" HTTPS://a.example/x\n", True), ("ftp://a/x.csv", True), ("/srv/a.csv", False), ("C:/a.csv", False)],
+)
+def test_an_address_is_told_from_a_path(file: str, is_one: bool) -> None:  # noqa: FBT001
+    assert is_address(file) is is_one
 
 
 def test_what_is_no_network_is_refused() -> None:
