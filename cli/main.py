@@ -326,6 +326,19 @@ def serve(
 
 @app.command()
 @explained
+def notify(
+    *,
+    test: Annotated[bool, typer.Option("--test", help="Send a test message to each address, now.")] = False,
+    json: Json = False,
+) -> None:
+    """Send the messages that are due to the addresses in SOURCING_NOTIFY, and say what did not arrive."""
+    from cli.notify import send_messages, send_test
+
+    raise typer.Exit(send_test(as_json=json) if test else send_messages(as_json=json))
+
+
+@app.command()
+@explained
 def todo(
     *,
     refused_days: Annotated[

@@ -17,6 +17,8 @@ Examples: `after-intent:pay`, `after-send:book:3`, `stop@before-send:pay`.
 | `after-revision` | nothing: the tables are at this version inside a transaction that is still open | version |
 | `during-move` | the copy of a ledger, which may not buy yet; then the old one's mark too | `copied`, `marked` |
 | `during-forget` | a receiver is struck in so many places | `ledger`, `snapshots`, `files`, `runs`, `finished` |
+| `message-claimed` | who is told what, under a lease; it has not left | |
+| `message-sent` | the same; it has left, and that is not recorded | |
 
 Every command that opens a ledger or writes a snapshot refuses a value that means nothing: a test that arms a
 misspelt point would prove nothing. Without the variable a point costs one look into the environment.
@@ -44,6 +46,8 @@ BEFORE_MANIFEST = "before-manifest"
 AFTER_REVISION = "after-revision"
 DURING_MOVE = "during-move"
 DURING_FORGET = "during-forget"
+MESSAGE_CLAIMED = "message-claimed"
+MESSAGE_SENT = "message-sent"
 
 EFFECT_POINTS = (
     BEFORE_INTENT,
@@ -54,7 +58,7 @@ EFFECT_POINTS = (
     AFTER_ANSWER,
     AFTER_RECORD,
 )
-POINTS = (*EFFECT_POINTS, BEFORE_MANIFEST, AFTER_REVISION, DURING_MOVE, DURING_FORGET)
+POINTS = (*EFFECT_POINTS, BEFORE_MANIFEST, AFTER_REVISION, DURING_MOVE, DURING_FORGET, MESSAGE_CLAIMED, MESSAGE_SENT)
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 FORM = re.compile(r"((?P<how>kill|stop)@)?(?P<point>[a-z-]+)(:(?P<detail>[^:]*)(:(?P<count>[1-9][0-9]*))?)?")
 

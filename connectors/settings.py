@@ -23,6 +23,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from connectors.courier import addressees_of
 from connectors.request_files.decoding import check_encoding
 from domain.currencies import currency_code
 from domain.money import Money, yuan
@@ -60,7 +61,8 @@ def _fault(settings: type[BaseSettings], fault: Any) -> str:
     field = settings.model_fields.get(name)
     variable = f"{settings.model_config.get('env_prefix')}{name}".upper() if field else name
     if field is not None and field.annotation is SecretStr:
-        return f"{variable}: can't be used; its value is not shown"
+        why = fault["ctx"]["error"] if fault["type"] == "value_error" else "can't be used"  # a validator of ours
+        return f"{variable}: {why}; its value is not shown"
     if fault["type"] == "value_error":
         return f"{variable}: {fault['ctx']['error']}"
     wrong = re.sub("^(Decimal )?[Ii]nput ", "", fault["msg"])
@@ -239,6 +241,15 @@ class SourcingSettings(Settings):
             "empty: only from public https addresses"
         ),
     )
+    notify: SecretStr = Field(
+        SecretStr(""),
+        description="Whom to tell what happens: one or more addresses of apprise (Slack, Teams, Telegram, WeCom, "
+        "DingTalk, Feishu, ntfy, e-mail and many more), a blank between them; empty is nobody. `sourcing notify "
+        "--test` tries them",
+    )
+    alert_url: SecretStr = Field(
+        SecretStr(""), description="No longer read: SOURCING_NOTIFY has taken its place", exclude=True
+    )
     ping_url: SecretStr = Field(
         SecretStr(""), description="Asked at the end of each night, for a watcher elsewhere; empty is none"
     )
@@ -253,8 +264,14 @@ class SourcingSettings(Settings):
     def is_an_address(cls, url: SecretStr) -> SecretStr:
         text = url.get_secret_value()
         if text and not re.fullmatch(r"https?://[!-~]+", text):
-            raise ValueError("no address")
+            raise ValueError("can't be used")
         return url
+
+    @field_validator("notify")
+    @classmethod
+    def are_addresses(cls, addresses: SecretStr) -> SecretStr:
+        addressees_of(addresses)
+        return addresses
 
     @field_validator("order_limit_cny", "day_limit_cny", "approval_limit_cny")
     @classmethod

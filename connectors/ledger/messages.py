@@ -45,6 +45,13 @@ class Unsent:
     is_over: bool
     reason: str
 
+    @property
+    def why(self) -> str:
+        """`ntfy did not get it: it can't be reached; tried again`."""
+        if not self.reason:
+            return "nobody sent it in time: neither sourcing serve nor the deployment notify was at work"
+        return f"{self.addressee} did not get it: {self.reason}; {'given up' if self.is_over else 'tried again'}"
+
 
 class MessageRows(Rows):
     """The tables `messages` and `deliveries` of one ledger."""
@@ -54,9 +61,11 @@ class MessageRows(Rows):
         """Keep messages for sending, in one commit; False when each of their causes was told already."""
         now = self._ledger.clock()
         with self._ledger.transaction([]) as connection:
-            rows = [_row(message, now) for message in told]
-            statement = self._ledger.insert(messages).on_conflict_do_nothing().returning(messages.c.cause)
-            return any([connection.execute(statement.values(row)).first() for row in rows])
+            kept = False
+            for some in slices(_row(message, now) for message in told):
+                statement = self._ledger.insert(messages).values(some).on_conflict_do_nothing()
+                kept |= bool(connection.execute(statement.returning(messages.c.cause)).all())
+            return kept
 
     @repeating
     def untell(self, cause: str) -> bool:
@@ -87,15 +96,17 @@ class MessageRows(Rows):
         with ledger.transaction([]) as connection:
             due = connection.execute(_due(addressee, now)).mappings().all()
             first = [row for row in due if row["kind"] == due[0]["kind"]]
+            if not first:
+                return None
             row = {"addressee": addressee, "tries": 1, "owner": ledger.owner, "reason": "", "first_try_at": now}
-            won: set[str] = set()
-            for one in first:
-                statement = ledger.insert(deliveries).values(**row, cause=one["cause"], free_at=now + lease)
-                again = {"tries": deliveries.c.tries + 1, "owner": ledger.owner, "free_at": now + lease}
-                taken = statement.on_conflict_do_update(
-                    index_elements=["cause", "addressee"], set_=again, where=_is_free(now)
-                )
-                won.update(connection.execute(taken.returning(deliveries.c.cause)).scalars())
+            rows = [row | {"cause": one["cause"], "free_at": now + lease} for one in first]
+            again = {"tries": deliveries.c.tries + 1, "owner": ledger.owner, "free_at": now + lease}
+            taken = (
+                ledger.insert(deliveries)
+                .values(rows)
+                .on_conflict_do_update(index_elements=["cause", "addressee"], set_=again, where=_is_free(now))
+            )
+            won = set(connection.execute(taken.returning(deliveries.c.cause)).scalars())
             mine = [_message(one) for one in first if one["cause"] in won]
         return Claimed(addressee=addressee, messages=mine, owner=ledger.owner) if mine else None
 

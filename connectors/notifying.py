@@ -1,0 +1,102 @@
+"""Sends what is due in the outbox: to each addressee once, those of one kind together, all addressees side by side."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+from connectors.courier import LONGEST_S, Addressee, addressees_of, send
+from connectors.crash_points import MESSAGE_CLAIMED, MESSAGE_SENT, reach
+from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings
+from connectors.ui_pages import runs_page
+from domain.messages import Message
+
+LEASE = timedelta(seconds=2 * LONGEST_S)
+MOST_LISTED = 15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """What one round came to: how many messages left, and for each addressee that took none, why."""
+
+    sent: int = 0
+    failures: tuple[tuple[str, str], ...] = ()
+
+
+def sender_name() -> str:
+    """Who sends, for the ledger: another for each process."""
+    return f"notify {socket.gethostname()[:60]}-{os.getpid()}"
+
+
+def send_due(ledger: Ledger, settings: SourcingSettings) -> Sending:
+    """Send what is due; safe beside others who do. Blocks, a minute at most for those who don't answer.
+
+    While nothing is due it is one read. Raises `LedgerUnusable`.
+    """
+    addressees = addressees_of(settings.notify)
+    names = [one.name for one in addressees]
+    if not addressees or not ledger.messages.is_due(names):
+        return Sending()
+    with ThreadPoolExecutor(len(addressees)) as pool:
+        rounds = list(pool.map(partial(_send_all, ledger), addressees))
+    ledger.messages.finish(names)
+    failures = tuple((name, why) for name, (_, why) in zip(names, rounds, strict=True) if why)
+    return Sending(sent=sum(sent for sent, _ in rounds), failures=failures)
+
+
+def try_out(settings: SourcingSettings) -> list[tuple[str, str]]:
+    """Send a test message to each addressee; answers its name, and why it did not take it or nothing."""
+    addressees = addressees_of(settings.notify)
+    subject, body = "Test message of sourcing", "Messages arrive here. What needs a look will be told the same way."
+    with ThreadPoolExecutor(max(1, len(addressees))) as pool:
+        reasons = list(pool.map(lambda one: send(one, subject, body, runs_page()), addressees))
+    return [(one.name, why) for one, why in zip(addressees, reasons, strict=True)]
+
+
+def replaced_setting(settings: SourcingSettings) -> str:
+    """What to say of a SOURCING_ALERT_URL that is still set; nothing for none. The address itself is not shown."""
+    if not (url := settings.alert_url.get_secret_value()):
+        return ""
+    scheme = "json" if url.startswith("http:") else "jsons"
+    return (
+        "SOURCING_ALERT_URL is no longer used: nothing is sent there. SOURCING_NOTIFY takes its place, with the same "
+        f"address that begins with {scheme}:// and ends with ?:title=subject&:message=body (then what is posted has "
+        "the fields it had). Take SOURCING_ALERT_URL out, then try it: sourcing notify --test"
+    )
+
+
+def _send_all(ledger: Ledger, addressee: Addressee) -> tuple[int, str]:
+    """All that is due for one; after a failure the rest waits for the next round, since it would fail too."""
+    sent = 0
+    while claimed := ledger.messages.claim(addressee.name, lease=LEASE):
+        reach(MESSAGE_CLAIMED)
+        if why := send(addressee, *composed(claimed.messages)):
+            ledger.messages.failed(claimed, why)
+            return sent, why
+        reach(MESSAGE_SENT)
+        ledger.messages.sent(claimed)
+        sent += len(claimed.messages)
+    return sent, ""
+
+
+def composed(messages: Sequence[Message]) -> tuple[str, str, str]:
+    """Subject, body and link of what goes out: one message as it is, several of a kind as a list of their subjects."""
+    first = messages[0]
+    if len(messages) == 1:
+        return first.subject, first.body, first.link
+    links = list(dict.fromkeys(one.link for one in messages if one.link))
+    together = len(links) <= 1
+    listed = [_line(one, with_link=not together) for one in messages[:MOST_LISTED]]
+    if (more := len(messages) - len(listed)) > 0:
+        listed.append(f"- and {more:,} more")
+    return f"{len(messages):,} {first.kind.several}", "\n".join(listed), links[0] if together and links else ""
+
+
+def _line(message: Message, *, with_link: bool) -> str:
+    return f"- {message.subject}" + (f"\n  {message.link}" if with_link and message.link else "")

@@ -1,0 +1,62 @@
+"""The flow that sends what is due in the outbox, or a test message."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from prefect import flow
+from pydantic import Field
+
+from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.store import Ledger
+from connectors.notifying import Sending, send_due, sender_name, try_out
+from connectors.settings import SourcingSettings
+from domain.wording import number_of
+from flows.parameters import titled
+from flows.shown.expected_failures import ends_plainly, run_logger
+from flows.shown.progress import rename_run
+from tasks.resources import utc_now
+
+TestMessage = Annotated[
+    bool,
+    Field(
+        json_schema_extra=titled(
+            "Send a test message",
+            "To each address in SOURCING_NOTIFY, now. Else what is due is sent, and nothing more.",
+        )
+    ),
+]
+
+
+class NotTold(Exception):
+    """Somebody who is to be told did not get it; says who and why, never the address."""
+
+
+@flow(name="notify", flow_run_name="send messages", persist_result=False)
+@ends_plainly(LedgerUnusable, NotTold)
+async def notify(test: TestMessage = False) -> str:  # noqa: FBT002 - flow parameters make a form
+    """Send the messages that are due to the addresses in SOURCING_NOTIFY, or a test message to each.
+
+    A message that could not be sent stays, and is tried again for a day.
+    """
+    settings = SourcingSettings()
+    if not settings.notify.get_secret_value():
+        raise NotTold("SOURCING_NOTIFY is not set where this runs, so nobody is told: give it addresses of apprise")
+    sending = await asyncio.to_thread(_tried if test else _sent, settings)
+    if sending.failures:
+        raise NotTold("; ".join(f"{name} did not get it: {why}" for name, why in sending.failures))
+    summary = f"{number_of(sending.sent, 'test message' if test else 'message')} sent"
+    await rename_run(summary)
+    run_logger().info("%s", summary)
+    return summary
+
+
+def _sent(settings: SourcingSettings) -> Sending:
+    with Ledger(settings.ledger_url, clock=utc_now, owner=sender_name()) as ledger:
+        return send_due(ledger, settings)
+
+
+def _tried(settings: SourcingSettings) -> Sending:
+    done = try_out(settings)
+    return Sending(sent=sum(not why for _, why in done), failures=tuple((name, why) for name, why in done if why))

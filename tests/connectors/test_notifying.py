@@ -1,0 +1,181 @@
+"""Messages arrive at real receivers by apprise: once each, retried where somebody is away, and no address is told."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import select
+
+from connectors import courier
+from connectors.courier import BadAddress, addressees_of, fitting
+from connectors.ledger.schema import deliveries, messages
+from connectors.ledger.store import Ledger
+from connectors.notifying import composed, replaced_setting, send_due, try_out
+from connectors.settings import BadSetting, SourcingSettings
+from domain.messages import Message, MessageKind
+from tests.clock import MovableClock
+from tests.told import TOKEN, MailServer, Receiver, http_receiver, mail_server
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, clock: MovableClock) -> Iterator[Ledger]:
+    with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=clock, owner="first") as ledger:
+        yield ledger
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Receiver]:
+    with http_receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def receiver(server: Receiver) -> Receiver:
+    server.got.clear()
+    server.status = 200
+    return server
+
+
+@pytest.fixture
+def mail(receiver: Receiver) -> Iterator[MailServer]:
+    with mail_server() as mail:
+        yield mail
+
+
+def telling(*addresses: str) -> SourcingSettings:
+    return SourcingSettings(notify=SecretStr(" ".join(addresses)))
+
+
+def message(cause: str, **given: object) -> Message:
+    told = {"kind": MessageKind.PARCEL, "subject": f"{cause} stalled", "body": "No news.", "link": "http://ui/v2/x"}
+    return Message(**{"cause": cause, **told, **given})  # type: ignore[arg-type]
+
+
+def test_each_addressee_gets_each_message_once(ledger: Ledger, receiver: Receiver, mail: MailServer) -> None:
+    """By HTTP and by mail, with its link."""
+    settings = telling(receiver.address, mail.address)
+    ledger.tell(message("A-1"))
+    assert send_due(ledger, settings).sent == 2
+    assert send_due(ledger, settings).sent == 0
+    assert (receiver.titles, mail.subjects) == (["A-1 stalled"], ["A-1 stalled"])
+    assert receiver.texts == ["No news.\n\nhttp://ui/v2/x"]
+    assert "http://ui/v2/x" in mail.texts[0]
+
+
+def test_one_that_fails_is_tried_again_and_the_others_have_it_once(
+    ledger: Ledger, receiver: Receiver, mail: MailServer, clock: MovableClock
+) -> None:
+    settings = telling(receiver.address, mail.address)
+    receiver.status = 503
+    ledger.tell(message("A-1"))
+    sending = send_due(ledger, settings)
+    assert (sending.sent, sending.failures) == (1, (("json", "it answered 503"),))
+    assert [one.why for one in ledger.messages.unsent(clock())] == ["json did not get it: it answered 503; tried again"]
+    receiver.status = 200
+    assert send_due(ledger, settings).sent == 0
+    clock.advance(15)
+    assert send_due(ledger, settings).sent == 1
+    assert (receiver.titles, mail.subjects) == (["A-1 stalled"], ["A-1 stalled"])
+    assert ledger.messages.unsent(clock() - timedelta(days=1)) == []
+
+
+def test_three_hundred_of_a_kind_are_one_message(ledger: Ledger, receiver: Receiver) -> None:
+    ledger.tell(*(message(f"A-{number}", body="x" * 200) for number in range(300)))
+    assert send_due(ledger, telling(receiver.address)).sent == 300
+    (only,) = receiver.got
+    assert only["title"] == "300 parcels need a look"
+    assert "- A-0 stalled\n" in only["message"]
+    assert only["message"].endswith("- and 285 more\n\nhttp://ui/v2/x")
+
+
+def test_several_with_links_of_their_own_keep_them() -> None:
+    subject, body, link = composed([message("A-1", link="http://ui/1"), message("A-2", link="http://ui/2")])
+    assert (subject, link) == ("2 parcels need a look", "")
+    assert body == "- A-1 stalled\n  http://ui/1\n- A-2 stalled\n  http://ui/2"
+
+
+def test_a_message_that_is_too_large_is_cut_before_its_link(ledger: Ledger, receiver: Receiver) -> None:
+    ledger.tell(message("A-1", subject="长" * 400, body="\n".join("订" * 30 for _ in range(500))))
+    send_due(ledger, telling(receiver.address))
+    (only,) = receiver.got
+    assert len(only["title"].encode()) <= 150
+    assert len(only["message"].encode()) <= 2_000
+    assert only["message"].endswith("…\n\nhttp://ui/v2/x")
+
+
+@pytest.mark.parametrize(("most", "title_most"), [(160, 0), (1_000, 250), (32_768, 0)])
+def test_whatever_a_service_takes_the_link_is_whole(most: int, title_most: int) -> None:
+    title, text = fitting("A-1 stalled", "line\n" * 900, "http://ui/v2/x", most=most, title_most=title_most)
+    assert len(text) + (0 if title_most else len(title)) <= most
+    assert text.endswith("\n\nhttp://ui/v2/x")
+
+
+def test_what_others_wrote_calls_nobody() -> None:
+    title, text = fitting("@everyone", "<!channel> a@all.example", "", most=1000, title_most=100)
+    assert (title, text) == ("@ everyone", "< !channel> a@ all.example")
+
+
+def test_one_who_does_not_answer_is_not_waited_for(
+    ledger: Ledger, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(courier, "ANSWER_S", 0.2)
+    ledger.tell(message("A-1"))
+    receiver.slow_s = 1.0
+    try:
+        sending = send_due(ledger, telling(f"{receiver.address}?rto=0.2"))
+    finally:
+        receiver.slow_s = 0
+    assert sending.failures == (("json", "it did not answer in time"),)
+
+
+def test_no_address_is_told_to_anybody(
+    ledger: Ledger, receiver: Receiver, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Neither by apprise's own log at its chattiest, nor by what is kept or answered, whatever goes wrong."""
+    caplog.set_level(logging.DEBUG)
+    wrong = f"slack://{TOKEN} bogus://{TOKEN} json://127.0.0.1:1/{TOKEN} https://{TOKEN}.invalid/{TOKEN}"
+    settings = telling(receiver.address, *wrong.split())
+    receiver.status = 403
+    ledger.tell(message("A-1"))
+    told = [str(send_due(ledger, settings)), str(try_out(settings)), repr(settings), settings.model_dump_json()]
+    told += [one.why for one in ledger.messages.unsent(ledger.clock())]
+    told += [str(ledger.rows(select(table))) for table in (messages, deliveries)]
+    told += [caplog.text, *capfd.readouterr()]
+    assert [text for text in told if TOKEN in text] == []
+    assert "bogus did not get it: its address is not one that apprise understands" in " ".join(told)
+
+
+@pytest.mark.parametrize("addresses", ["hooks.example/t0ken", "ntfy://a slack:/b", "x"])
+def test_what_is_no_address_is_refused_without_being_shown(addresses: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCING_NOTIFY", addresses)
+    with pytest.raises(
+        BadSetting, match=r"SOURCING_NOTIFY: address 1 is none of apprise.*; its value is not shown"
+    ) as bad:
+        SourcingSettings()
+    assert addresses not in str(bad.value)
+
+
+def test_several_addresses_stand_one_after_the_other() -> None:
+    """Named by their service, the same one once."""
+    found = addressees_of(SecretStr("ntfy://a/b, mailto://c?to=x@y.z,w@y.z\n mailto://d ntfy://a/b"))
+    assert [one.name for one in found] == ["ntfy", "mailto", "mailto 2"]
+    assert found[1].address.get_secret_value() == "mailto://c?to=x@y.z,w@y.z"
+    with pytest.raises(BadAddress):
+        addressees_of(SecretStr("nothing"))
+
+
+def test_the_setting_before_is_told_what_replaces_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCING_ALERT_URL", f"https://hooks.example/{TOKEN}")
+    words = replaced_setting(SourcingSettings())
+    assert words.startswith(
+        "SOURCING_ALERT_URL is no longer used: nothing is sent there. SOURCING_NOTIFY takes its place"
+    )
+    assert "jsons://" in words
+    assert TOKEN not in words
+    monkeypatch.delenv("SOURCING_ALERT_URL")
+    assert replaced_setting(SourcingSettings()) == ""

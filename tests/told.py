@@ -1,0 +1,115 @@
+"""Who is told, for tests: an HTTP receiver and a mail server on this machine, spoken to by apprise itself."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.header import decode_header, make_header
+from email.message import Message as Mail
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from aiosmtpd.controller import Controller
+
+TOKEN = "t0ken-of-the-receiver"
+
+
+@dataclass
+class Receiver:
+    """What came in. `status` is answered; `slow_s` is how long that takes."""
+
+    port: int = 0
+    status: int = 200
+    slow_s: float = 0
+    got: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        return f"json://user:{TOKEN}@127.0.0.1:{self.port}/{TOKEN}"
+
+    @property
+    def titles(self) -> list[str]:
+        return [one["title"] for one in self.got]
+
+    @property
+    def texts(self) -> list[str]:
+        return [one["message"] for one in self.got]
+
+
+@contextmanager
+def http_receiver(port: int = 0) -> Iterator[Receiver]:
+    """A receiver of apprise's `json://`, in a thread of its own."""
+    receiver = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            time.sleep(receiver.slow_s)
+            if receiver.status == 200:
+                receiver.got.append(sent)
+            self.send_response(receiver.status)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
+        receiver.port = server.server_port
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield receiver
+        server.shutdown()
+
+
+@dataclass
+class MailServer:
+    """The mails that came in."""
+
+    port: int = 0
+    got: list[Mail] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        return f"mailto://127.0.0.1:{self.port}?from=shop@example.com&to=owner@example.com&mode=insecure"
+
+    @property
+    def subjects(self) -> list[str]:
+        return [str(make_header(decode_header(mail["Subject"]))) for mail in self.got]
+
+    @property
+    def texts(self) -> list[str]:
+        parts = [part for mail in self.got for part in mail.walk() if part.get_content_type() == "text/plain"]
+        return [bytes(part.get_payload(decode=True)).decode() for part in parts]
+
+    async def handle_DATA(self, _server: object, _session: object, envelope: Any) -> str:
+        self.got.append(message_from_bytes(envelope.content))
+        return "250 OK"
+
+
+@contextmanager
+def mail_server() -> Iterator[MailServer]:
+    """A real SMTP server."""
+    server = MailServer()
+    controller = Controller(server, hostname="127.0.0.1", port=0, ready_timeout=30)
+    with _free_port() as port:
+        controller.port = port
+    controller.start()
+    server.port = controller.port
+    try:
+        yield server
+    finally:
+        controller.stop()
+
+
+@contextmanager
+def _free_port() -> Iterator[int]:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    yield port
