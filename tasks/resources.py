@@ -22,7 +22,7 @@ from connectors.ledger.repeating import repeating
 from connectors.ledger.send_log import SendLog, is_dead, never_sent, prune
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings, XportcnSettings
-from connectors.snapshots.writer import require_place
+from connectors.snapshots.manifests import require_place
 from connectors.xportcn.channels.base import Warehouse
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import NotSent

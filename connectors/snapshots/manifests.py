@@ -11,6 +11,8 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any, Self
 
+from connectors.durable import require_writable
+
 MANIFESTS = "_manifests"
 WORK = "_work"
 REMEDY = (
@@ -25,6 +27,17 @@ class SnapshotError(Exception):
 
 class SnapshotDamaged(SnapshotError):
     """A manifest, or a file that it names, is missing or not as written; the message names it and the remedy."""
+
+
+def require_place(root: Path) -> None:
+    """Raise `SnapshotError` unless a snapshot can be written there: better before anything is bought than after."""
+    try:
+        require_writable(root)
+    except OSError as error:
+        raise SnapshotError(
+            f"no snapshot can be written to {root} ({error.strerror or error}): make it writable for this user, free "
+            "some disk space, or set SOURCING_SNAPSHOTS to another folder. Nothing was sent"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from connectors.crash_points import BEFORE_MANIFEST, reach
-from connectors.durable import exclusive, keep_aside, move, require_writable, sync
+from connectors.durable import exclusive, keep_aside, move, sync
 from connectors.snapshots.growing import Growing
 from connectors.snapshots.manifests import (
     WORK,
@@ -134,17 +134,6 @@ def _told(root: Path, snapshot_id: str) -> Iterator[None]:
         raise SnapshotError(
             f"snapshot {snapshot_id} can't be written to {root} ({error.strerror or error}): free some disk space, and "
             "make the folder writable for this user. The ledger has everything; run again to write the snapshot"
-        ) from error
-
-
-def require_place(root: Path) -> None:
-    """Raise `SnapshotError` unless a snapshot can be written there: better before anything is bought than after."""
-    try:
-        require_writable(root)
-    except OSError as error:
-        raise SnapshotError(
-            f"no snapshot can be written to {root} ({error.strerror or error}): make it writable for this user, free "
-            "some disk space, or set SOURCING_SNAPSHOTS to another folder. Nothing was sent"
         ) from error
 
 
