@@ -22,8 +22,9 @@ from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from domain.choices import ALL, ALL_BUT, NONE, SOME, BadChoice, chosen, references_in
 from domain.wording import number_of
-from flows.approval_pause import answered, filled_in, first_asked, outermost_run
+from flows.approval_pause import asked_since, filled_in
 from flows.approval_request import ApprovalRequest, Decision
+from flows.approval_told import Told
 from flows.approval_words import bare, deadline_words, description_of, question_words, within_words
 from flows.asked_plan import AskedPlan
 from flows.shown.artifacts import artifact_key
@@ -42,22 +43,34 @@ async def ask_in_the_ui(question: ApprovalRequest, settings: SourcingSettings, l
     """Pause the flow run until somebody answers. Silence for as long as the settings say is a no."""
     plan = AskedPlan.of(question)
     words = question_words(question, plan, settings, utc_now())
+    await _show_plan(question.batch_id, plan, words)
+    async with asked_since(f"asked-{artifact_key(question.batch_id)}") as first:
+        deadline = first + timedelta(seconds=settings.approval_timeout_s)
+        until = deadline_words(deadline, settings.timezone)
+        told = Told(
+            ledger=ledger,
+            batch_id=question.batch_id,
+            plan=plan,
+            words=words,
+            first=first,
+            deadline=deadline,
+            until=until,
+        )
+        decision = None
+        if utc_now() < deadline:
+            await told.it_waits()
+            decision = await _Asking(question, plan, words, until).answer(deadline)
+        if decision is None:
+            silence = f"nobody answered within {within_words(settings.approval_timeout_s)}"
+            decision = Decision(approved=[], by="nobody", silence=silence)
+        await told.it_is_over(decision)
+    return decision
+
+
+async def _show_plan(batch_id: str, plan: AskedPlan, words: Sequence[str]) -> None:
     about = " ".join([*map(bare, words), plan.beyond(len(plan.dearest))]).rstrip()
-    key = artifact_key(f"plan-{question.batch_id}")
+    key = artifact_key(f"plan-{batch_id}")
     await shown("the plan", acreate_table_artifact(key=key, table=plan.rows, description=about))
-    run_id, asked = outermost_run(), f"asked-{artifact_key(question.batch_id)}"
-    first = await first_asked(run_id, asked)
-    deadline = first + timedelta(seconds=settings.approval_timeout_s)
-    until, within = deadline_words(deadline, settings.timezone), within_words(settings.approval_timeout_s)
-    run_logger().info(
-        "Batch %s waits for approval of %s: press Resume and fill in the form by %s",
-        question.batch_id,
-        number_of(len(plan.refs), "order"),
-        until,
-    )
-    decision = await _Asking(question, plan, words, until).answer(deadline)
-    await answered(run_id, asked)
-    return decision or Decision(approved=[], by="nobody", silence=f"nobody answered within {within}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +84,9 @@ class _Asking:
 
     async def answer(self, deadline: datetime) -> Decision | None:
         """What was decided; None when nobody answered."""
+        count = number_of(len(self.plan.refs), "order")
+        words = "Batch %s waits for approval of %s: press Resume and fill in the form by %s"
+        run_logger().info(words, self.question.batch_id, count, self.until)
         fault, given = "", dict[str, Any]()
         while (left_s := (deadline - utc_now()).total_seconds()) > 0:
             form = form_for(self._choices, self.plan.plan_hash, self._description(fault), given)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from http.client import NOT_FOUND
 from typing import Any
@@ -43,8 +43,17 @@ def this_run() -> UUID:
     return context.flow_run.id
 
 
-async def first_asked(run_id: UUID, key: str) -> datetime:
-    """When this was first asked, by this process or by one that is gone, and not yet answered."""
+@asynccontextmanager
+async def asked_since(key: str) -> AsyncIterator[datetime]:
+    """When this was first asked, by this process or by one that is gone; once it is over the next is a first one."""
+    run_id = outermost_run()
+    yield await _first_asked(run_id, key)
+    with suppress(HTTPError):
+        async with get_client() as client:
+            await client.delete_flow_run_input(run_id, key)
+
+
+async def _first_asked(run_id: UUID, key: str) -> datetime:
     async with get_client() as client:
         try:
             return datetime.fromisoformat(await client.read_flow_run_input(run_id, key))
@@ -54,13 +63,6 @@ async def first_asked(run_id: UUID, key: str) -> datetime:
         now = utc_now()
         await client.create_flow_run_input(run_id, key, now.isoformat())
         return now
-
-
-async def answered(run_id: UUID, key: str) -> None:
-    """The next question is a first one again."""
-    with suppress(HTTPError):
-        async with get_client() as client:
-            await client.delete_flow_run_input(run_id, key)
 
 
 async def filled_in(form: type[RunInput], key: str, left_s: float, nothing: Mapping[str, Any]) -> RunInput | None:

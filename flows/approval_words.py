@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from html import unescape
 from zoneinfo import ZoneInfo
 
 from connectors.settings import SourcingSettings
+from connectors.ui_pages import artifact_page
 from domain.items import product_page, shortened
 from domain.plan_costs import PlanCost, Sum, in_one
 from domain.rates import Rate
@@ -71,8 +73,8 @@ def question_words(question: ApprovalRequest, plan: AskedPlan, settings: Sourcin
 
 
 def bare(markdown: str) -> str:
-    """The same without bold type, for where it is not Markdown."""
-    return markdown.replace("**", "")
+    """The same as plain text."""
+    return unescape(markdown.replace("**", ""))
 
 
 def description_of(
@@ -98,7 +100,8 @@ def description_of(
 
 def _rest(question: ApprovalRequest, plan: AskedPlan) -> str:
     key = artifact_key(f"plan-{question.batch_id}")
-    return f"{plan.beyond(SHOWN_ORDERS)} The dearest {len(plan.dearest):,} are in artifact {key} of this run."
+    where = f"[artifact {key}]({page})" if (page := artifact_page(key)) else f"artifact {key} of this run"
+    return f"{plan.beyond(SHOWN_ORDERS)} The dearest {len(plan.dearest):,} are in {where}."
 
 
 def _table(plan: AskedPlan) -> Iterator[str]:

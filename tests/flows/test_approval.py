@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
 
 import pytest
-from httpx import HTTPStatusError, Request, Response
-from prefect.input import RunInput
 from prefect.utilities.schema_tools import ValidationError as SchemaError
 from prefect.utilities.schema_tools import validate
 
@@ -23,9 +20,9 @@ from domain.money import Money
 from domain.plan import PlannedOrder
 from domain.quotes import Quote
 from domain.request_remarks import Remark
-from flows import approval, approval_form, approval_pause
+from flows import approval
 from flows.approval import approver, decide, nobody
-from flows.approval_form import ask_in_the_ui, decision_of, form_for
+from flows.approval_form import decision_of, form_for
 from flows.approval_limit import why_asked
 from flows.approval_request import ApprovalRequest, Decision
 from flows.approval_words import deadline_words, description_of, question_words, within_words
@@ -42,30 +39,6 @@ NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 def book(tmp_path: Path) -> Iterator[Ledger]:
     with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=lambda: NOW, owner="test") as ledger:
         yield ledger
-
-
-class Kept:
-    """What Prefect's server keeps with a run: when it first asked."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, str] = {}
-
-    async def __aenter__(self) -> Kept:
-        return self
-
-    async def __aexit__(self, *_: object) -> None: ...
-
-    async def read_flow_run_input(self, _run_id: UUID, key: str) -> str:
-        if key in self.values:
-            return self.values[key]
-        request = Request("GET", "http://server")
-        raise HTTPStatusError("none", request=request, response=Response(404, request=request))
-
-    async def create_flow_run_input(self, _run_id: UUID, key: str, value: str) -> None:
-        self.values[key] = value
-
-    async def delete_flow_run_input(self, _run_id: UUID, key: str) -> None:
-        del self.values[key]
 
 
 async def decision(book: Ledger, *, yes: bool, to_ship: list[PlannedOrder] | None = None, **settings: Any) -> Decision:
@@ -310,13 +283,14 @@ def test_an_answer_that_was_not_taken_says_why_above_the_plan() -> None:
     )
 
 
-def test_a_plan_of_thousands_has_a_small_form() -> None:
+def test_a_plan_of_thousands_has_a_small_form(monkeypatch: pytest.MonkeyPatch) -> None:
     """No list of choices; what is too long for the window is named. A list of a hundred is as small."""
+    monkeypatch.setenv("PREFECT_UI_URL", "http://ui")
     many = [planned(f"long-order-reference-{n:040d}") for n in range(5_000)]
     question = ApprovalRequest(batch_id="b", to_buy=many, to_ship=[])
     assert described(question)[-1].endswith(
-        "And 4,900 orders more, none of them dearer than 10.00 CNY. The dearest 1,000 are in artifact plan-b of this "
-        "run."
+        "And 4,900 orders more, none of them dearer than 10.00 CNY. The dearest 1,000 are in "
+        "[artifact plan-b](http://ui/v2/artifacts/key/plan-b)."
     )
     for choices in ([], [plan.order_ref for plan in many[:100]]):
         form = form_for(choices, "hash", "")
@@ -364,62 +338,3 @@ def test_what_was_said_of_the_file_stands_above_the_plan() -> None:
         "",
         "| order | what | goods and postage | freight |",
     ]
-
-
-class Asked:
-    """A run that asks at a Prefect server, hour by hour, and what each of its forms is answered."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, ledger: Ledger, *answers: dict[str, Any] | str) -> None:
-        self.kept, self.left, self.forms, self.answers = Kept(), list[float](), list[type[RunInput]](), [*answers]
-        self.ledger, self.monkeypatch = ledger, monkeypatch
-        monkeypatch.setenv("PREFECT__FLOW_RUN_ID", str(uuid4()))
-        monkeypatch.setattr(approval_pause, "get_client", lambda: self.kept)
-        monkeypatch.setattr(approval_form, "filled_in", self.filled_in)
-
-    async def filled_in(self, form: type[RunInput], _key: str, left_s: float, _no: object) -> RunInput | None:
-        self.left.append(left_s / 3600)
-        self.forms.append(form)
-        answer = self.answers.pop(0)
-        if answer == "dies":
-            raise KeyboardInterrupt
-        return None if isinstance(answer, str) else form(**{"approved_by": "Mei", **answer})
-
-    async def at(self, hour: float, plans: list[PlannedOrder] = PLANS) -> Decision | None:
-        """The decision; None where the process dies."""
-        for module in (approval_form, approval_pause):
-            self.monkeypatch.setattr(module, "utc_now", lambda: NOW + timedelta(hours=hour))
-        question = ApprovalRequest(batch_id="b", to_buy=plans, to_ship=[])
-        try:
-            return await ask_in_the_ui(question, SourcingSettings(), self.ledger)
-        except KeyboardInterrupt:
-            return None
-
-
-async def test_the_deadline_counts_from_the_first_question(monkeypatch: pytest.MonkeyPatch, book: Ledger) -> None:
-    """A run that is lost while it asks and asks anew 20 hours later has four of 24 left; then nobody is asked."""
-    asked = Asked(monkeypatch, book, "dies", "dies", {"decision": ALL})
-    assert [await asked.at(0), await asked.at(20)] == [None, None]
-    late = await asked.at(25)
-    assert late is not None
-    assert late.not_bought == "not bought, nobody answered within 24 hours"
-    said = await asked.at(26)
-    assert said is not None
-    assert (said.approved, said.by) == (REFS, "Mei")
-    assert (asked.left, asked.kept.values) == ([24, 4, 24], {})
-
-
-async def test_an_answer_that_is_not_clear_is_asked_for_again(monkeypatch: pytest.MonkeyPatch, book: Ledger) -> None:
-    """With what was filled in; the run goes on waiting, and what was wrong stands above the plan."""
-    many = [planned(f"A-{n}") for n in range(101)]
-    unclear = {"decision": ALL_BUT, "orders": "A-1\nA-7\nB-9", "approved_by": "Mei", "note": "dear"}
-    asked = Asked(monkeypatch, book, unclear, {**unclear, "orders": "A-1,A-7"})
-    said = await asked.at(0, many)
-    assert said is not None
-    assert said.approved == [f"A-{n}" for n in range(101) if n not in (1, 7)]
-    first, second = asked.forms
-    assert "this plan has no order B-9: copy the references from the plan." in str(second._description)
-    properties = second.model_json_schema()["properties"]
-    assert {name: properties[name]["default"] for name in unclear} == unclear
-    assert {name: about["title"] for name, about in properties.items()} == {
-        name: about["title"] for name, about in first.model_json_schema()["properties"].items()
-    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -168,8 +169,13 @@ async def test_no_answer_in_time_is_a_no(merchant: Merchant, monkeypatch: pytest
         run = await deployed.new_run(requests(merchant, 1))
         state = await deployed.carry_out(run)
         assert state.is_completed()
-    assert [line.reason for line in (await state.aresult()).orders] == ["not bought, nobody answered within 1 second"]
+    silence = "not bought, nobody answered within 1 second"
+    assert [line.reason for line in (await state.aresult()).orders] == [silence]
     assert merchant.sandbox.books()["orders"] == []
+    with ledger(merchant) as book:
+        told = book.messages.claim("ntfy", lease=timedelta(seconds=60))
+    assert told is not None
+    assert silence in [message.subject.partition(": ")[2] for message in told.messages]
 
 
 @pytest.mark.usefixtures("quick")

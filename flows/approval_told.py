@@ -1,0 +1,124 @@
+"""People who are away are told that a plan waits for their yes, that its time runs out, and that nobody answered.
+
+Each once by question: a run that is lost while it asks and asks anew tells it again only where the plan has changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from prefect.artifacts import acreate_markdown_artifact
+
+from connectors.ledger.store import Ledger
+from connectors.ui_pages import artifact_page, run_page
+from domain.messages import Message, MessageKind
+from domain.wording import number_of
+from flows.approval_pause import outermost_run, this_run
+from flows.approval_request import Decision
+from flows.approval_words import bare
+from flows.asked_plan import AskedPlan
+from flows.shown.artifacts import artifact_key, plain
+from flows.shown.plan_table import deed_words
+from flows.shown.progress import shown
+from flows.telling import tell, untell
+
+LONGEST_AHEAD = timedelta(hours=4)
+
+
+def ahead_of(timeout: timedelta) -> timedelta:
+    """How long before the end somebody is reminded: a quarter of the time, and four hours at most."""
+    return min(timeout / 4, LONGEST_AHEAD)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What is told of one question, first asked at `first`; `until` words its `deadline`, `words` are the question."""
+
+    ledger: Ledger
+    batch_id: str
+    plan: AskedPlan
+    words: Sequence[str]
+    first: datetime
+    deadline: datetime
+    until: str
+
+    async def it_waits(self) -> None:
+        """That there is something to answer; and before the end once more, unless it is answered by then."""
+        await self._lead_to_the_run()
+        how = f"Answer by {self.until}: open the run, then Resume at its top right."
+        waits = Message(
+            cause=self._waits,
+            kind=MessageKind.APPROVAL_WAITS,
+            subject=f"{self.batch_id} waits for your yes: {self._deed}",
+            body="\n".join([*map(bare, self.words), f"{how} Without an answer nothing of this is bought."]),
+            link=self._link,
+            until=self.deadline,
+        )
+        ends = Message(
+            cause=self._ends,
+            kind=MessageKind.APPROVAL_ENDS,
+            subject=f"{self.batch_id} still waits for your yes, until {self.until}",
+            body=f"Nobody has answered yet. {how} After that nothing of it is bought.",
+            link=self._link,
+            due_at=self.deadline - ahead_of(self.deadline - self.first),
+            until=self.deadline,
+        )
+        await tell(self.ledger, waits, ends)
+
+    async def it_is_over(self, decision: Decision) -> None:
+        """What was not sent yet is withdrawn; that nobody answered is told."""
+        for cause in (self._waits, self._ends):
+            await untell(self.ledger, cause)
+        if decision.silence:
+            held = number_of(len(self.plan.refs), "order")
+            message = Message(
+                cause=f"not-approved:{self._question}",
+                kind=MessageKind.NOT_APPROVED,
+                subject=f"{self.batch_id}: {decision.not_bought}",
+                body=f"Until {self.until} nobody said yes to this: {self._deed}. {held} held; the next run of the same "
+                "file makes a new plan and asks again.",
+            )
+            await tell(self.ledger, message)
+        await self._lead_to_the_run(decision.silence or f"{decision.by} has answered")
+
+    @property
+    def _deed(self) -> str:
+        deed = bare(deed_words(self.plan.cost)).removesuffix(".")
+        return f"{deed[:1].lower()}{deed[1:]}"
+
+    @property
+    def _question(self) -> str:
+        return f"{self.batch_id}:{self.first:%Y-%m-%dT%H:%M:%S}"
+
+    @property
+    def _waits(self) -> str:
+        return f"approval:{self._question}:{self.plan.plan_hash}"
+
+    @property
+    def _ends(self) -> str:
+        return f"approval-ends:{self._question}"
+
+    @property
+    def _is_below(self) -> bool:
+        """Whether the run that asks is one of a night: after a crash that may be another one."""
+        return this_run() != outermost_run()
+
+    @property
+    def _key(self) -> str:
+        return f"approval-{artifact_key(self.batch_id)}"
+
+    @property
+    def _link(self) -> str:
+        return artifact_page(self._key) if self._is_below else run_page(this_run())
+
+    async def _lead_to_the_run(self, over: str = "") -> None:
+        """For a link that was sent and must lead to whichever run asks by then: an artifact that names the newest."""
+        if not self._is_below:
+            return
+        state = f"No longer waits: {plain(over)}." if over else f"**Answer by {self.until}.**"
+        opened = f"[Open the run]({run_page(this_run())})" + ("" if over else ", then *Resume* at its top right.")
+        text = "\n\n".join([f"## Batch {self.batch_id}", *self.words, f"{state} {opened}"])
+        description = state.replace("*", "")
+        await shown("where to answer", acreate_markdown_artifact(key=self._key, markdown=text, description=description))

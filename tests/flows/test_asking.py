@@ -1,0 +1,211 @@
+"""A question in the Prefect UI: until when it is asked, what becomes of an unclear answer, and who is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from httpx import HTTPStatusError, Request, Response
+from prefect.input import RunInput
+
+from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings
+from domain.choices import ALL, ALL_BUT
+from domain.messages import Message
+from domain.plan import PlannedOrder
+from flows import approval_form, approval_pause, approval_told
+from flows.approval_form import ask_in_the_ui
+from flows.approval_request import ApprovalRequest, Decision
+from tests.flows.plans import planned
+
+PLANS = [planned("A-1"), planned("A-2", fen=2500)]
+NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+RUN = uuid4()
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Iterator[Ledger]:
+    with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=lambda: NOW, owner="test") as ledger:
+        yield ledger
+
+
+class Kept:
+    """What Prefect's server keeps with a run: when it first asked."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+
+    async def __aenter__(self) -> Kept:
+        return self
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+    async def read_flow_run_input(self, _run_id: UUID, key: str) -> str:
+        if key in self.values:
+            return self.values[key]
+        request = Request("GET", "http://server")
+        raise HTTPStatusError("none", request=request, response=Response(404, request=request))
+
+    async def create_flow_run_input(self, _run_id: UUID, key: str, value: str) -> None:
+        self.values[key] = value
+
+    async def delete_flow_run_input(self, _run_id: UUID, key: str) -> None:
+        del self.values[key]
+
+
+class Asked:
+    """A run that asks at a Prefect server, hour by hour, and what each of its forms is answered."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, ledger: Ledger, *answers: dict[str, Any] | str) -> None:
+        self.kept, self.left, self.forms, self.answers = Kept(), list[float](), list[type[RunInput]](), [*answers]
+        self.ledger, self.monkeypatch = ledger, monkeypatch
+        monkeypatch.setenv("PREFECT__FLOW_RUN_ID", str(RUN))
+        monkeypatch.setenv("PREFECT_UI_URL", "http://ui")
+        monkeypatch.setattr(approval_told, "this_run", lambda: RUN)
+        monkeypatch.setattr(approval_pause, "get_client", lambda: self.kept)
+        monkeypatch.setattr(approval_form, "filled_in", self.filled_in)
+
+    async def filled_in(self, form: type[RunInput], _key: str, left_s: float, _no: object) -> RunInput | None:
+        self.left.append(left_s / 3600)
+        self.forms.append(form)
+        answer = self.answers.pop(0)
+        if answer == "dies":
+            raise KeyboardInterrupt
+        return None if isinstance(answer, str) else form(**{"approved_by": "Mei", **answer})
+
+    async def at(self, hour: float, plans: list[PlannedOrder] = PLANS) -> Decision | None:
+        """The decision; None where the process dies."""
+        for module in (approval_form, approval_pause):
+            self.monkeypatch.setattr(module, "utc_now", lambda: NOW + timedelta(hours=hour))
+        question = ApprovalRequest(batch_id="b", to_buy=plans, to_ship=[], why="the run was not approved beforehand.")
+        try:
+            return await ask_in_the_ui(question, SourcingSettings(), self.ledger)
+        except KeyboardInterrupt:
+            return None
+
+
+async def test_the_deadline_counts_from_the_first_question(monkeypatch: pytest.MonkeyPatch, book: Ledger) -> None:
+    """A run that is lost while it asks and asks anew 20 hours later has four of 24 left; then nobody is asked."""
+    asked = Asked(monkeypatch, book, "dies", "dies", {"decision": ALL})
+    assert [await asked.at(0), await asked.at(20)] == [None, None]
+    late = await asked.at(25)
+    assert late is not None
+    assert late.not_bought == "not bought, nobody answered within 24 hours"
+    said = await asked.at(26)
+    assert said is not None
+    assert (said.approved, said.by) == (["A-1", "A-2"], "Mei")
+    assert (asked.left, asked.kept.values) == ([24, 4, 24], {})
+
+
+async def test_an_answer_that_is_not_clear_is_asked_for_again(monkeypatch: pytest.MonkeyPatch, book: Ledger) -> None:
+    """With what was filled in; the run goes on waiting, and what was wrong stands above the plan."""
+    many = [planned(f"A-{n}") for n in range(101)]
+    unclear = {"decision": ALL_BUT, "orders": "A-1\nA-7\nB-9", "approved_by": "Mei", "note": "dear"}
+    asked = Asked(monkeypatch, book, unclear, {**unclear, "orders": "A-1,A-7"})
+    said = await asked.at(0, many)
+    assert said is not None
+    assert said.approved == [f"A-{n}" for n in range(101) if n not in (1, 7)]
+    first, second = asked.forms
+    assert "this plan has no order B-9: copy the references from the plan." in str(second._description)
+    properties = second.model_json_schema()["properties"]
+    assert {name: properties[name]["default"] for name in unclear} == unclear
+    assert {name: about["title"] for name, about in properties.items()} == {
+        name: about["title"] for name, about in first.model_json_schema()["properties"].items()
+    }
+
+
+def told_at(ledger: Ledger, hour: float) -> list[Message]:
+    """What is due for an addressee by then."""
+    with Ledger(ledger.url, clock=lambda: NOW + timedelta(hours=hour), owner="sender") as sender:
+        claimed = list[Message]()
+        while one := sender.messages.claim("ntfy", lease=timedelta(seconds=60)):
+            sender.messages.sent(one)
+            claimed += one.messages
+        return claimed
+
+
+def subjects(ledger: Ledger, hour: float) -> list[str]:
+    return [message.subject for message in told_at(ledger, hour)]
+
+
+WAITS = "b waits for your yes: buy 2 orders for 35.00 CNY and ship 2 orders for freight of 10.00 USD"
+ENDS = "b still waits for your yes, until 2026-01-03 03:04 UTC"
+
+
+async def test_who_is_away_is_told_reminded_and_told_that_nobody_answered(
+    monkeypatch: pytest.MonkeyPatch, book: Ledger
+) -> None:
+    """Each once, also over a death meanwhile; the reminder four hours before the end. Links lead to the run."""
+    asked = Asked(monkeypatch, book, "dies", "dies", "silence")
+    await asked.at(0)
+    (waits,) = told_at(book, 1)
+    assert (waits.subject, waits.link) == (WAITS, f"http://ui/v2/runs/flow-run/{RUN}")
+    assert waits.body.splitlines()[-2:] == [
+        "Why this is asked: the run was not approved beforehand.",
+        "Answer by 2026-01-03 03:04 UTC: open the run, then Resume at its top right. Without an answer nothing of this "
+        "is bought.",
+    ]
+    await asked.at(2)
+    assert subjects(book, 19.9) == []
+    assert subjects(book, 20) == [ENDS]
+    said = await asked.at(21)
+    assert said is not None
+    (silence,) = told_at(book, 24)
+    assert silence.subject == "b: not bought, nobody answered within 24 hours" == f"b: {said.not_bought}"
+    assert silence.body.startswith(
+        "Until 2026-01-03 03:04 UTC nobody said yes to this: buy 2 orders for 35.00 CNY and "
+    )
+
+
+async def test_another_plan_is_told_again_and_an_answer_ends_it(monkeypatch: pytest.MonkeyPatch, book: Ledger) -> None:
+    """What was not sent by then is withdrawn: no reminder after an answer."""
+    asked = Asked(monkeypatch, book, "dies", {"decision": ALL})
+    await asked.at(0)
+    assert subjects(book, 0) == [WAITS]
+    await asked.at(1, [planned("A-1")])
+    assert subjects(book, 23) == []
+    again = Asked(monkeypatch, book, "dies")
+    await again.at(30)
+    assert subjects(book, 30) == [WAITS]
+
+
+async def test_a_plan_that_changed_while_nobody_answered_is_told(monkeypatch: pytest.MonkeyPatch, book: Ledger) -> None:
+    asked = Asked(monkeypatch, book, "dies", "dies")
+    await asked.at(0)
+    await asked.at(1, [planned("A-1", fen=1001)])
+    dearer = "b waits for your yes: buy 1 order for 10.01 CNY and ship 1 order for freight of 5.00 USD"
+    assert {*subjects(book, 1)} == {WAITS, dearer}
+    assert subjects(book, 20) == [ENDS]
+
+
+async def test_the_link_of_a_night_leads_to_whichever_run_asks(monkeypatch: pytest.MonkeyPatch, book: Ledger) -> None:
+    """A night asks in a run below it, and after a crash in another one: the link opens a page that names the newest."""
+    pages = list[tuple[str, str]]()
+
+    async def shown_page(*, key: str, markdown: str, description: str) -> None:
+        pages.append((key, f"{description} {markdown.splitlines()[-1]}"))
+
+    async def seen(_what: str, showing: Any) -> bool:
+        await showing
+        return True
+
+    asked = Asked(monkeypatch, book, "dies", {"decision": ALL})
+    monkeypatch.setattr(approval_told, "acreate_markdown_artifact", shown_page)
+    monkeypatch.setattr(approval_told, "shown", seen)
+    links = list[str]()
+    for run_id in map(UUID, (f"{1:032x}", f"{2:032x}")):
+        monkeypatch.setattr(approval_told, "this_run", lambda run_id=run_id: run_id)
+        await asked.at(0)
+        links += [message.link for message in told_at(book, 0)]
+    assert links == ["http://ui/v2/artifacts/key/approval-b"]
+    runs = [f"[Open the run](http://ui/v2/runs/flow-run/{UUID(int=n)})" for n in (1, 2)]
+    until = "Answer by 2026-01-03 03:04 UTC."
+    assert pages == [
+        ("approval-b", f"{until} **{until}** {runs[0]}, then *Resume* at its top right."),
+        ("approval-b", f"{until} **{until}** {runs[1]}, then *Resume* at its top right."),
+        ("approval-b", f"No longer waits: Mei has answered. No longer waits: Mei has answered. {runs[1]}"),
+    ]
