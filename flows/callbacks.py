@@ -43,7 +43,7 @@ async def hear_callbacks(kind: Kind, ticket: TicketId) -> HeardReport:
             return HeardReport(kind=kind, outcomes={}, moved=[], troubles=[])
         try:
             async with kept_alive(tickets, ticket), opened() as resources:
-                report = await hear(resources, kind, messages)
+                report = await hear(resources, store, kind, messages)
         except EXPECTED:
             tickets.end(ticket, blameless=True)
             raise
@@ -51,6 +51,8 @@ async def hear_callbacks(kind: Kind, ticket: TicketId) -> HeardReport:
         tickets.end(ticket)
     for trouble in report.troubles:
         run_logger().warning("Not read again: %s", trouble)
+    for parcel in report.parcels:
+        run_logger().warning("%s", parcel)
     counted = f"{number_of(len(messages), 'message')}, {number_of(len(report.moved), 'order')} moved"
     await shown("the run's name", rename_run(f"hear of {kind}: {counted}"))
     return report

@@ -3,35 +3,45 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from connectors.callbacks.kinds import CallbackKind
 from connectors.callbacks.records import Callback
+from connectors.callbacks.store import CallbackStore
 from connectors.callbacks.tickets import LEASE, Tickets
 from connectors.ledger.records import OrderRecord
 from domain.after_sale import FOLLOWED as REFUNDS_FOLLOWED
-from domain.states import OrderState
+from domain.messages import Message, MessageKind
+from domain.states import NEEDS_A_PERSON, OrderState
 from domain.wording import number_of, some
 from flows.shown.expected_failures import run_logger
+from flows.telling import tell
 from flows.tracking import track
 from tasks.follow_refunds import follow_refunds
+from tasks.parcels_received import Received, received_parcels
 from tasks.pay import look_at_unpaid
 from tasks.resources import Resources
+from tasks.snapshot import write
+from tasks.snapshot_rows import Row
 
 NOT_OURS = "no order of this ledger"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeardReport:
-    """What came of the messages of one run. `outcomes` has words for each, by its number; `moved` names orders."""
+    """What came of the messages of one run. `outcomes` has words for each, by its number; `moved` names orders.
+
+    `parcels` says which of them that reached the warehouse need a look, and why.
+    """
 
     kind: CallbackKind
     outcomes: Mapping[int, str]
     moved: Sequence[str]
     troubles: Sequence[str]
+    parcels: Sequence[str] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -55,8 +65,13 @@ async def kept_alive(tickets: Tickets, ticket: str) -> AsyncIterator[None]:
             await renewing
 
 
-async def hear(resources: Resources, kind: CallbackKind, messages: Sequence[Callback]) -> HeardReport:
-    """Read again what these messages name; answers what came of each. What one says is never written down as true."""
+async def hear(
+    resources: Resources, store: CallbackStore, kind: CallbackKind, messages: Sequence[Callback]
+) -> HeardReport:
+    """Read again what these messages name; answers what came of each. What one says is never written down as true.
+
+    Whom it concerns is told: of parcels that are not as they should be, and of orders that are held now.
+    """
     ledger = resources.ledger
     named = {order_id for message in messages for order_id in message.order_ids}
     before = await asyncio.to_thread(ledger.orders_with_ids, named)
@@ -66,8 +81,57 @@ async def hear(resources: Resources, kind: CallbackKind, messages: Sequence[Call
     moved = [ref for ref, order in after.items() if order.state is not before[ref].state]
     words = {ref: _words(before[ref], after[ref], troubles.get(ref, "")) for ref in before}
     outcomes = {message.id: _outcome(message, before, words) for message in messages}
+    parcels = await received_parcels(resources, store, messages, after) if kind is CallbackKind.INBOUND else []
+    await _snapshot(resources, messages, outcomes, parcels)
+    await tell(ledger, *_held(moved, after), *_found_fault(parcels))
     told = [f"{ref}: {reason}" for ref, reason in troubles.items()]
-    return HeardReport(kind=kind, outcomes=outcomes, moved=moved, troubles=told)
+    found = [f"{one.order_ref}, parcel {one.parcel.tracking_number}: {'; '.join(one.problems)}" for one in parcels]
+    wrong = [words for one, words in zip(parcels, found, strict=True) if one.problems]
+    return HeardReport(kind=kind, outcomes=outcomes, moved=moved, troubles=told, parcels=wrong)
+
+
+def _held(moved: Sequence[str], orders: Mapping[str, OrderRecord]) -> Iterator[Message]:
+    """Once for each reason: an order that is held anew for another one is told again."""
+    for ref in moved:
+        order = orders[ref]
+        if order.state in NEEDS_A_PERSON:
+            yield Message(
+                cause=f"heard:{ref}:{order.state}:{order.reason}",
+                kind=MessageKind.ORDERS_WAIT,
+                subject=f"Order {ref} is {order.state}",
+                body=f"The service told of a change, and the order was read again. {order.reason}",
+            )
+
+
+def _found_fault(parcels: Sequence[Received]) -> Iterator[Message]:
+    for one in parcels:
+        if one.problems:
+            number = one.parcel.tracking_number
+            yield Message(
+                cause=f"received:{one.order_ref}:{number}:{'; '.join(one.problems)}",
+                kind=MessageKind.PARCEL,
+                subject=f"A parcel of order {one.order_ref} at the warehouse needs a look",
+                body=f"Parcel {number} of order {one.order_ref}: {'; '.join(one.problems)}",
+            )
+
+
+async def _snapshot(
+    resources: Resources, messages: Sequence[Callback], outcomes: Mapping[int, str], parcels: Sequence[Received]
+) -> None:
+    newest = {(str(one.row["order_ref"]), str(one.row["tracking_number"])): one.row for one in parcels}
+    tables = {
+        "callbacks": [_row(message, outcomes[message.id]) for message in messages],
+        "parcels_received": list(newest.values()),
+    }
+    now = resources.clock()
+    told = {name: rows for name, rows in tables.items() if rows}
+    await write(resources, f"callbacks-{now:%Y%m%dT%H%M%S%f}", told, batch_id=None, as_of=now)
+
+
+def _row(message: Callback, outcome: str) -> Row:
+    as_they_are = ("digest", "received_at", "sent_at", "times", "kind", "message_type", "marketplace")
+    told = {name: getattr(message, name) for name in as_they_are}
+    return {**told, "order_ids": list(message.order_ids), "outcome": outcome}
 
 
 async def _look(resources: Resources, kind: CallbackKind, orders: Mapping[str, OrderRecord]) -> dict[str, str]:

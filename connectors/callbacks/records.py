@@ -105,6 +105,7 @@ class Callback:
     """One kept message. Times are UTC; `times` is how often the same was posted; `outcome` what came of it."""
 
     id: int
+    digest: str
     received_at: datetime
     last_at: datetime
     times: int

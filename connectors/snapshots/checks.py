@@ -9,11 +9,13 @@ from functools import cache, partial
 import pyarrow as pa
 from pyarrow import compute as pc
 
+from connectors.callbacks.kinds import CallbackKind
 from connectors.snapshots.schemas import TABLES
 from connectors.snapshots.schemas.tables import Table
 from domain.after_sale import RefundKind, RefundState
 from domain.findings import FindingKind
 from domain.marketplace import Marketplace
+from domain.received import Inspection
 from domain.service_orders import TraceStatus
 from domain.states import OrderState
 
@@ -31,6 +33,9 @@ STATES: Mapping[str, Iterable[str]] = {
     "tracking_events.status": TraceStatus,
     "reconciliation.kind": (*FindingKind, "run"),
     "reconciliation.marketplace": (*Marketplace, ""),
+    "callbacks.marketplace": (*Marketplace, ""),
+    "callbacks.kind": CallbackKind,
+    "parcels_received.inspection": Inspection,
 }
 ORDER = (("order_ref",), ("orders",))
 PLAN = (("order_ref",), ("requests", "orders"))
@@ -39,7 +44,11 @@ REFERENCES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "quotes": PLAN,
     "freight_quotes": PLAN,
     **dict.fromkeys(
-        ("order_lines", "payments", "outcomes", "shipments", "tracking_events", "refunds", "landed_costs"), ORDER
+        (
+            *("order_lines", "payments", "outcomes", "shipments", "tracking_events", "refunds", "landed_costs"),
+            "parcels_received",
+        ),
+        ORDER,
     ),
     "shipment_items": (("order_ref", "shipment_order_id"), ("shipments", "orders")),
     "refund_events": (("order_ref", "refund_key"), ("refunds",)),

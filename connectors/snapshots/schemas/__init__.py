@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from connectors.snapshots.schemas.callbacks import CALLBACKS, PARCELS_RECEIVED
 from connectors.snapshots.schemas.columns import FLAG, ID, MINOR, MOMENT, TEXTS, VOLUME_PRICES, Column
 from connectors.snapshots.schemas.costs import LANDED_COSTS
 from connectors.snapshots.schemas.offers import FREIGHT_QUOTES, OFFERS, QUOTES
@@ -54,6 +55,8 @@ TABLES: Mapping[str, Table] = {
         CANDIDATES,
         RECONCILIATION,
         LANDED_COSTS,
+        CALLBACKS,
+        PARCELS_RECEIVED,
         REJECTED_ROWS,
     )
 }

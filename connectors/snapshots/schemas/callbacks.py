@@ -1,0 +1,147 @@
+"""What the service posted, and what its warehouse said of the parcels that reached it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from connectors.snapshots.schemas.columns import COUNT, FLAG, ID, MAYBE_COUNT, MOMENT, TEXT, TEXTS, TIME, Column
+from connectors.snapshots.schemas.shared import MARKETPLACE, ORDER_ID, ORDER_REF, SERVICE_CLOCK
+from connectors.snapshots.schemas.tables import table
+
+OUR_CLOCK = "UTC, this machine's clock"
+AS_TOLD = "the warehouse's message; its unit is stated nowhere"
+
+CALLBACKS = table(
+    "callbacks",
+    "digest",
+    "Messages that the service posted and a run looked at. What one says is no fact: `orders` has what was read then.",
+    {
+        "digest": Column(
+            ID,
+            "SHA-256 of the message, byte for byte: the same message is one row, however often it was posted.",
+            source="the receiver",
+            example="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        ),
+        "received_at": Column(
+            MOMENT,
+            "When it was posted first.",
+            unit=OUR_CLOCK,
+            source="the receiver",
+            example=datetime(2026, 11, 26, 9, 30, tzinfo=UTC),
+        ),
+        "sent_at": Column(
+            TIME,
+            "When the service says that it was sent.",
+            unit=SERVICE_CLOCK,
+            source="message: `timestamp`",
+            example=datetime(2026, 11, 26, 9, 29, 59, tzinfo=UTC),
+            null="the message does not say; a parcel's never does",
+        ),
+        "times": Column(
+            COUNT, "How often it was posted until it was looked at.", unit="posts", source="the receiver", example=1
+        ),
+        "kind": Column(
+            ID,
+            "What it is about: `status`, `price`, `refund`, `inbound` (a parcel at the warehouse).",
+            source="message: `messageType`",
+            example="status",
+        ),
+        "message_type": Column(
+            TEXT,
+            "The service's own word for it. Empty for a parcel's message, which has none.",
+            source="message: `messageType`",
+            example="ORDER_BUYER_VIEW_ORDER_PAY",
+            null="never",
+        ),
+        "marketplace": replace(
+            MARKETPLACE,
+            kind=TEXT,
+            words="Which marketplace it seems to be about. Empty: nothing in it tells.",
+            source="message: its type, platform and fields",
+            null="never",
+        ),
+        "order_ids": Column(
+            TEXTS, "The orders of the service that it names.", source="message", example=["2542285634920880794"]
+        ),
+        "outcome": Column(
+            TEXT,
+            "What came of it: the order was read, and how it stands; or that it is no order of ours.",
+            source="the run that looked at it",
+            example="A-1: booked → shipped",
+            null="never",
+        ),
+    },
+)
+PARCELS_RECEIVED = table(
+    "parcels_received",
+    "order_ref,tracking_number",
+    "Parcels that reached the warehouse, as it reports them by message: weight, size, inspection. Told, not proven: "
+    "`is_shown` says whether the service shows that parcel for the order.",
+    {
+        "order_ref": ORDER_REF,
+        "tracking_number": Column(
+            ID, "The domestic parcel's number.", source="the warehouse's message", example="YT7565691026776"
+        ),
+        "marketplace": replace(MARKETPLACE, kind=TEXT, null="never"),
+        "order_id": replace(ORDER_ID, null="never"),
+        "told_at": Column(
+            MOMENT,
+            "When its message came.",
+            unit=OUR_CLOCK,
+            source="the receiver",
+            example=datetime(2026, 11, 26, 9, 30, tzinfo=UTC),
+        ),
+        "inspection": Column(
+            ID,
+            "`passed`, `failed` (any word that does not say that it passed), `not_said`.",
+            source="the warehouse's message: `quality_inspection_info.status`",
+            example="passed",
+        ),
+        "inspection_words": Column(
+            TEXT,
+            "The warehouse's own word. Empty: none.",
+            source="the warehouse's message: `quality_inspection_info.status`",
+            example="质检通过",
+            null="never",
+        ),
+        "failed_remark": Column(
+            TEXT,
+            "What it found.",
+            source="the warehouse's message: `failed_remark`",
+            example="有污渍",
+            null="no remark",
+        ),
+        "weight_grams": Column(
+            MAYBE_COUNT,
+            "The weight, taken for kilograms as told (assumed).",
+            unit="grams",
+            source="the warehouse's message: `weight`",
+            example=400,
+            null="none told, or what can be no weight",
+        ),
+        "weight": Column(TEXT, "The weight as told. Empty: none.", source=AS_TOLD, example="0.4", null="never"),
+        "length": Column(TEXT, "The length as told. Empty: none.", source=AS_TOLD, example="23", null="never"),
+        "width": Column(TEXT, "The width as told. Empty: none.", source=AS_TOLD, example="34", null="never"),
+        "height": Column(TEXT, "The height as told. Empty: none.", source=AS_TOLD, example="56", null="never"),
+        "images": Column(
+            TEXTS,
+            "Addresses of the warehouse's pictures. Nothing here has opened them.",
+            source="the warehouse's message: `images`",
+            example=["https://cbu01.alicdn.com/a.jpg"],
+        ),
+        "is_shown": Column(
+            FLAG,
+            "Whether the service shows this parcel for the order. If not, the message is not believed.",
+            source="the order, read again",
+            example=True,
+        ),
+        "problem": Column(
+            TEXT,
+            "What the merchant was told of it.",
+            source="the run that looked at it",
+            example="it did not pass the warehouse's inspection (质检不通过): 有污渍",
+            null="nothing is wrong",
+        ),
+    },
+)

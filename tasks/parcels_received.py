@@ -1,0 +1,147 @@
+"""Parcels that reached the warehouse, as it reports them: compared with what the service shows and what was booked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from connectors.callbacks.kinds import CallbackKind, CallbackState
+from connectors.callbacks.records import Callback
+from connectors.callbacks.store import CallbackStore
+from connectors.ledger.records import OrderRecord
+from connectors.xportcn.api.callback_bodies import PackageInbound
+from connectors.xportcn.api.callbacks import parse_callback
+from connectors.xportcn.words import clean, shortened
+from domain.received import Parcel, problems_of
+from domain.service_orders import ServiceOrder
+from tasks.reading_orders import read_each
+from tasks.resources import Resources
+from tasks.snapshot_rows import Row
+
+EARLIER = 2_000
+LONGEST = 200
+MOST_IMAGES = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """One parcel of one order of ours, and what is wrong with it."""
+
+    order_ref: str
+    parcel: Parcel
+    problems: Sequence[str]
+    row: Row
+
+
+async def received_parcels(
+    resources: Resources, store: CallbackStore, messages: Sequence[Callback], orders: Mapping[str, OrderRecord]
+) -> list[Received]:
+    """What these reports tell of these orders. A parcel that the service does not show is told, and not believed."""
+    told = [(message, report, order) for message, report, order in _of_ours(messages, orders)]
+    if not told:
+        return []
+    shown, _ = await read_each(resources, {order.order_ref: order for _, _, order in told}.values())
+    earlier = await asyncio.to_thread(_grams_by_goods, resources, store, {message.id for message, _, _ in told})
+    return [_received(message, report, order, shown.get(order.order_ref), earlier) for message, report, order in told]
+
+
+def _of_ours(
+    messages: Iterable[Callback], orders: Mapping[str, OrderRecord]
+) -> Iterator[tuple[Callback, PackageInbound, OrderRecord]]:
+    by_id = {order.order_id: order for order in orders.values()}
+    for message in messages:
+        body = parse_callback(message.body).body
+        if isinstance(body, PackageInbound) and (order := by_id.get(body.order_id)):
+            yield message, body, order
+
+
+def _received(
+    message: Callback,
+    report: PackageInbound,
+    order: OrderRecord,
+    shown: ServiceOrder | None,
+    earlier: Mapping[tuple[str, str], Sequence[int]],
+) -> Received:
+    parcel = _parcel(report)
+    numbers = {one.tracking_number for one in shown.parcels} if shown else set()
+    fees = [one.fee for one in shown.shipments if one.fee] if shown else []
+    booked = order.shipment.fee if order.shipment else None
+    problems = problems_of(
+        parcel,
+        shown=numbers,
+        per_piece=earlier.get(goods, ()) if (goods := _goods(order)) else (),
+        pieces=order.lines[0].quantity,
+        booked=booked,
+        charged=fees[0] if len(fees) == 1 else None,
+    )
+    is_shown = parcel.tracking_number in numbers
+    return Received(
+        order_ref=order.order_ref,
+        parcel=parcel,
+        problems=problems,
+        row=_row(message, report, parcel, order, is_shown=is_shown, problems=problems),
+    )
+
+
+def _goods(order: OrderRecord) -> tuple[str, str] | None:
+    """What is in the parcel, where it is one thing: then its weight tells that of a piece."""
+    return (order.lines[0].item_id, order.lines[0].sku_id) if len(order.lines) == 1 else None
+
+
+def _grams_by_goods(resources: Resources, store: CallbackStore, but: set[int]) -> dict[tuple[str, str], list[int]]:
+    """Grams a piece, from the newest parcels with one kind of goods in them."""
+    done = store.listed(kind=CallbackKind.INBOUND, state=CallbackState.DONE, most=EARLIER)
+    known = [message for message in done if message.id not in but]
+    orders = resources.ledger.orders_with_ids({order_id for message in known for order_id in message.order_ids})
+    found = defaultdict[tuple[str, str], list[int]](list)
+    for _, report, order in _of_ours(known, orders):
+        grams, goods = _parcel(report).grams, _goods(order)
+        if grams and goods:
+            found[goods].append(grams // order.lines[0].quantity)
+    return found
+
+
+def _parcel(report: PackageInbound) -> Parcel:
+    found = report.inspection
+    return Parcel(
+        tracking_number=report.tracking_number,
+        status=_words(found.status),
+        weight=found.weight,
+        failed_remark=_words(found.failed_remark),
+    )
+
+
+def _words(text: str) -> str:
+    return shortened(clean(text), LONGEST)
+
+
+def _row(
+    message: Callback,
+    report: PackageInbound,
+    parcel: Parcel,
+    order: OrderRecord,
+    *,
+    is_shown: bool,
+    problems: Sequence[str],
+) -> Row:
+    found = report.inspection
+    return {
+        "order_ref": order.order_ref,
+        "tracking_number": parcel.tracking_number,
+        "marketplace": order.marketplace,
+        "order_id": order.order_id,
+        "told_at": message.received_at,
+        "inspection": parcel.inspection,
+        "inspection_words": parcel.status,
+        "failed_remark": parcel.failed_remark or None,
+        "weight_grams": parcel.grams,
+        "weight": _words(found.weight),
+        "length": _words(found.length),
+        "width": _words(found.width),
+        "height": _words(found.height),
+        "images": [_words(image) for image in found.images[:MOST_IMAGES]],
+        "is_shown": is_shown,
+        "problem": "; ".join(problems) or None,
+    }

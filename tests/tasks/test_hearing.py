@@ -1,0 +1,219 @@
+"""What a message of the service does: its orders are read again, and what is read counts. What it says never does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+import flows.hearing
+import flows.tracking
+from connectors.callbacks.kinds import CallbackKind
+from connectors.callbacks.records import Callback, read_arrival
+from connectors.callbacks.store import CallbackStore
+from connectors.ledger.order_facts import Facts
+from connectors.ledger.records import OrderChange, Outcome
+from connectors.snapshots import sql
+from connectors.xportcn.after_sale.taobao import TaobaoAfterSale
+from connectors.xportcn.offering import Offering
+from domain.effects import EffectStatus
+from domain.marketplace import Marketplace
+from domain.messages import MessageKind
+from domain.money import Money
+from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, TraceStatus, TrackingEvent
+from domain.states import OrderState
+from flows.hearing import NOT_OURS, hear
+from tasks.follow_refunds import follow_refunds
+from tasks.resources import Resources
+from tasks.sync_tracking import sync_tracking
+from tests.clock import MovableClock
+from tests.connectors.callbacks.conftest import posted
+from tests.connectors.ledger.plans import intents
+from tests.flows.plans import planned
+from tests.tasks.test_resolve import FakeChannel
+
+
+@dataclass
+class CountingChannel(FakeChannel):
+    """A marketplace that counts how often each order is read, and has some scans."""
+
+    reads: list[str] = field(default_factory=list)
+    events: list[TrackingEvent] = field(default_factory=list)
+
+    async def read(self, order_ids: Sequence[str], *, may_lag: bool = False) -> dict[str, ServiceOrder]:
+        self.reads.extend(order_ids)
+        return await super().read(order_ids)
+
+    async def trace(self, shown: ServiceOrder) -> list[TrackingEvent]:
+        return self.events
+
+
+@pytest.fixture
+def channel(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> CountingChannel:
+    fake = CountingChannel()
+    after_sale = TaobaoAfterSale(cast(Any, None))
+    resources.offerings[Marketplace.TAOBAO] = Offering(cast(Any, fake), cast(Any, None), after_sale=after_sale)
+    monkeypatch.setattr(flows.tracking, "sync_chunk", sync_tracking.fn)  # outside a run Prefect would start a server
+    monkeypatch.setattr(flows.hearing, "follow_refunds", follow_refunds.fn)
+    return fake
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: MovableClock) -> Iterator[CallbackStore]:
+    with CallbackStore(f"sqlite:///{tmp_path / 'ledger.db'}", clock=clock) as store:
+        yield store
+
+
+def ordered(resources: Resources, order_ref: str, order_id: str, *further: OrderState) -> None:
+    """An order at the service, further on as these states say."""
+    resources.ledger.put_plans([planned(order_ref)], "batch", approved=True)
+    record = resources.ledger.claim(intents(order_ref), lease=resources.lease).won[order_ref]
+    facts = Facts({"order_id": order_id, "paid_minor": 1000 if further else None})
+    change = OrderChange(order_ref=order_ref, state=OrderState.ORDERED, writes=facts)
+    resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)])
+    resources.ledger.change([OrderChange(order_ref=order_ref, state=state) for state in further])
+
+
+def state(resources: Resources, order_ref: str = "B-1") -> str:
+    return resources.ledger.orders([order_ref])[order_ref].state
+
+
+def kept(store: CallbackStore, clock: MovableClock, *bodies: bytes) -> list[Callback]:
+    store.add([read_arrival(body, "203.0.113.7", clock()) for body in bodies])
+    return list(reversed(store.listed()))
+
+
+def parcel_report(order_id: str, number: str = "YT1", **inspection: Any) -> bytes:
+    found = {"status": "质检通过", "weight": 0.4, "images": [], **inspection}
+    return json.dumps(
+        {"alibaba_order_id": order_id, "logistics_tracking_number": number, "quality_inspection_info": found}
+    ).encode()
+
+
+def told(resources: Resources) -> list[tuple[MessageKind, str]]:
+    claimed = resources.ledger.messages.claim("somebody", lease=resources.lease)
+    return [(message.kind, message.body) for message in claimed.messages] if claimed else []
+
+
+async def test_a_true_message_moves_an_order_by_what_is_read(
+    resources: Resources, channel: CountingChannel, store: CallbackStore, clock: MovableClock
+) -> None:
+    """It said *paid*; the service shows it as shipped: it is shipped."""
+    ordered(resources, "B-1", "71", OrderState.PAID, OrderState.BOOKED)
+    channel.show("71", ServiceStatus.SHIPPED, reference="B-1", paid=Money(1000))
+    messages = kept(store, clock, posted("71"))
+    report = await hear(resources, store, CallbackKind.STATUS, messages)
+    assert (state(resources), report.outcomes, report.moved) == ("shipped", {1: "B-1: booked → shipped"}, ["B-1"])
+    rows = sql(resources.settings.snapshot_root, "select kind, order_ids, outcome from callbacks").rows
+    assert rows == (("status", ["71"], "B-1: booked → shipped"),)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message_type"),
+    [
+        (CallbackKind.STATUS, "ORDER_BUYER_VIEW_ORDER_PAY"),
+        (CallbackKind.REFUND, "ORDER_BUYER_VIEW_ORDER_REFUND_AFTER_SALES"),
+        (CallbackKind.PRICE, "ORDER_BUYER_VIEW_ORDER_PRICE_MODIFY"),
+    ],
+)
+async def test_a_forged_message_changes_nothing_and_costs_one_read(
+    resources: Resources,
+    channel: CountingChannel,
+    store: CallbackStore,
+    clock: MovableClock,
+    kind: CallbackKind,
+    message_type: str,
+) -> None:
+    """Of an order that waits to be paid, and of one that is booked: neither paid, nor refunded, nor dearer."""
+    ordered(resources, "B-1", "71")
+    ordered(resources, "B-2", "72", OrderState.PAID, OrderState.BOOKED)
+    channel.show("71", ServiceStatus.UNPAID, reference="B-1", total=Money(1000))
+    channel.show("72", ServiceStatus.PAID, reference="B-2", paid=Money(1000))
+    before = resources.ledger.orders(["B-1", "B-2"])
+    forged = [posted(order_id, message_type, refundId="1", totalAmount=1) for order_id in ("71", "72")]
+    await hear(resources, store, kind, kept(store, clock, *forged))
+    assert resources.ledger.orders(["B-1", "B-2"]) == before
+    assert (sorted(channel.reads), channel.payments) == (["71", "72"], [])
+
+
+async def test_a_price_that_rose_before_payment_holds_the_order_and_is_told(
+    resources: Resources, channel: CountingChannel, store: CallbackStore, clock: MovableClock
+) -> None:
+    """By the price that is read, not the one in the message."""
+    ordered(resources, "B-1", "71")
+    channel.show("71", ServiceStatus.UNPAID, reference="B-1", total=Money(1200))
+    message = posted("71", "ORDER_BUYER_VIEW_ORDER_PRICE_MODIFY", totalAmount=5)
+    await hear(resources, store, CallbackKind.PRICE, kept(store, clock, message))
+    assert state(resources) == "held"
+    ((kind, body),) = told(resources)
+    assert (kind, "the price rose after ordering: 12.00 CNY, approved 10.00 CNY" in body) == ("orders_wait", True)
+
+
+async def test_messages_about_strangers_read_nothing(
+    resources: Resources, channel: CountingChannel, store: CallbackStore, clock: MovableClock
+) -> None:
+    """No order of ours: there is nothing to ask."""
+    report = await hear(resources, store, CallbackKind.STATUS, kept(store, clock, posted("99")))
+    assert (report.outcomes, channel.reads) == ({1: NOT_OURS}, [])
+
+
+async def test_order_and_repetition_do_not_matter(
+    resources: Resources, channel: CountingChannel, store: CallbackStore, clock: MovableClock
+) -> None:
+    """However its messages come, an order ends where the service has it."""
+    ordered(resources, "B-1", "71", OrderState.PAID, OrderState.BOOKED)
+    parcel = DomesticParcel(tracking_number="YT1", company="", sent_at=None)
+    channel.show("71", ServiceStatus.SHIPPED, reference="B-1", paid=Money(1000), parcels=(parcel,))
+    channel.events = [
+        TrackingEvent(tracking_number="YT1", occurred_at=clock(), status=TraceStatus.SIGN, description="")
+    ]
+    types = ["ANNOUNCE_SENDGOODS", "BUYER_MAKE", "ORDER_PAY", "ANNOUNCE_SENDGOODS"]
+    for number, name in enumerate(types):
+        messages = kept(store, clock, posted("71", f"ORDER_BUYER_VIEW_{name}", at=number))
+        await hear(resources, store, CallbackKind.STATUS, messages[-1:])
+        assert state(resources) == "in_warehouse"
+    assert len(resources.ledger.moves_of("B-1")) == 5  # planned, ordered, paid, booked, in the warehouse
+
+
+async def test_a_parcel_that_failed_its_inspection_is_told_once(
+    resources: Resources, channel: CountingChannel, store: CallbackStore, clock: MovableClock
+) -> None:
+    """In message and table; a second report of the same is no second message."""
+    ordered(resources, "B-1", "71", OrderState.PAID, OrderState.BOOKED)
+    parcel = DomesticParcel(tracking_number="YT1", company="", sent_at=None)
+    channel.show("71", ServiceStatus.SHIPPED, reference="B-1", paid=Money(1000), parcels=(parcel,))
+    reports = [
+        parcel_report("71", status="质检不通过", failed_remark="有污渍\x1b[2J", weight=weight) for weight in (1, 2)
+    ]
+    messages = kept(store, clock, *reports)
+    for message in messages:
+        await hear(resources, store, CallbackKind.INBOUND, [message])
+    ((kind, body),) = told(resources)
+    assert (kind, "\x1b" in body) == ("parcel", False)
+    assert "Parcel YT1 of order B-1: it did not pass the warehouse's inspection (质检不通过): 有污渍" in body
+    query = "select inspection, weight_grams, is_shown from parcels_received"
+    assert sql(resources.settings.snapshot_root, query).rows == (("failed", 2000, True),)
+
+
+async def test_a_parcel_heavier_than_those_before_it_is_told(
+    resources: Resources, channel: CountingChannel, store: CallbackStore, clock: MovableClock
+) -> None:
+    """By earlier parcels of the same goods, and only of a parcel that the service shows."""
+    for order_ref, order_id in (("B-1", "71"), ("B-2", "72"), ("B-3", "73")):
+        ordered(resources, order_ref, order_id, OrderState.PAID, OrderState.BOOKED)
+        parcel = DomesticParcel(tracking_number=f"YT{order_id}", company="", sent_at=None)
+        channel.show(order_id, ServiceStatus.SHIPPED, reference=order_ref, paid=Money(1000), parcels=(parcel,))
+    heard = [("71", "YT71", 0.4), ("72", "YT72", 1.2), ("73", "ELSE", 9)]
+    for order_id, number, weight in heard:
+        (*_, message) = kept(store, clock, parcel_report(order_id, number, weight=weight))
+        report = await hear(resources, store, CallbackKind.INBOUND, [message])
+        store.settle(report.outcomes)
+    assert [body for _, body in told(resources)] == [
+        "Parcel YT72 of order B-2: it weighs 1.2 kg, and by earlier parcels of the same goods 0.4 kg were to be "
+        "expected: freight may be charged anew",
+        "Parcel ELSE of order B-3: the service shows no such parcel for this order: its report is not believed",
+    ]
