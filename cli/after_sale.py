@@ -40,15 +40,11 @@ def list_reasons(order_ref: str, kind: RefundKind) -> int:
 
 
 def _reasons_table(options: Sequence[RefundOption]) -> Table:
+    from flows.shown.foreseen import reasons_shown
+
     table = Table("reason", "words", "from", "up to", "voucher", title="Reasons", title_justify="left")
-    for option in options:
-        table.add_row(
-            str(option.reason_id),
-            option.name,
-            str(option.least + option.least_postage),
-            str(option.most + option.most_postage),
-            "needed" if option.needs_voucher else "",
-        )
+    for row in reasons_shown(options):
+        table.add_row(*row.values())
     return table
 
 

@@ -44,7 +44,7 @@ def cancel(
     async def flow() -> AfterSaleReport:
         from flows.cancel_orders import cancel_orders
 
-        return await cancel_orders(order_ref, reason)
+        return await cancel_orders(order_ref, reason, only_show=False)
 
     _end(flow, as_json=json)
 
@@ -72,7 +72,9 @@ def refund(
     async def flow() -> AfterSaleReport:
         from flows.after_sale import ask_for_refund
 
-        return await ask_for_refund(order_ref, kind, reason, amount, line, words, voucher)
+        return await ask_for_refund(
+            order_ref, kind, reason, amount or "", line or [], words, voucher or [], only_show=False
+        )
 
     _end(flow, as_json=json)
 
@@ -96,7 +98,7 @@ def return_(
     async def flow() -> AfterSaleReport:
         from flows.after_sale import send_back
 
-        return await send_back(order_ref, company, number, line, note, voucher)
+        return await send_back(order_ref, company, number, line or 0, note, voucher or [], only_show=False)
 
     _end(flow, as_json=json)
 
@@ -122,7 +124,7 @@ def withdraw(order_ref: str, *, line: Line = None, json: Json = False) -> None:
     async def flow() -> AfterSaleReport:
         from flows.after_sale import withdraw_refund
 
-        return await withdraw_refund(order_ref, line)
+        return await withdraw_refund(order_ref, line or 0, only_show=False)
 
     _end(flow, as_json=json)
 
@@ -144,7 +146,7 @@ def message(
     async def flow() -> AfterSaleReport:
         from flows.after_sale import write_to_seller
 
-        return await write_to_seller(order_ref, words, line, voucher)
+        return await write_to_seller(order_ref, words, line or 0, voucher or [], only_show=False)
 
     _end(flow, as_json=json)
 
@@ -159,6 +161,6 @@ def receive(
     async def flow() -> AfterSaleReport:
         from flows.after_sale import receive_orders
 
-        return await receive_orders(order_ref)
+        return await receive_orders(order_ref, only_show=False)
 
     _end(flow, as_json=json)

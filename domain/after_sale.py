@@ -203,7 +203,7 @@ def choose_reason(options: Sequence[RefundOption], wish: str) -> RefundOption:
         return found[0]
     listed = ", ".join(f"{option.reason_id} {option.name}" for option in options)
     if not wish:
-        raise RefundFault(f"say why with --reason: {listed}")
+        raise RefundFault(f"say why, with a reason of this list: {listed}")
     problem = "more than one reason matches" if found else "no reason matches"
     raise RefundFault(f"{problem} {wish!r}: {listed}")
 
@@ -227,7 +227,7 @@ def require_vouchers(option: RefundOption, count: int) -> None:
     if count > MOST_VOUCHERS:
         raise RefundFault(f"{count} vouchers: the service takes at most {MOST_VOUCHERS}")
     if option.needs_voucher and not count:
-        raise RefundFault(f"reason {option.name} needs a picture: --voucher FILE (JPG, below 1 MB, 1 to 5)")
+        raise RefundFault(f"reason {option.name} needs a picture (JPG, below 1 MB, 1 to 5)")
 
 
 def require_jpg(name: str, content: bytes) -> None:

@@ -2,60 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from prefect import flow
 from prefect.runtime import flow_run
 
 from connectors.ledger.records import OrderRecord
-from domain.after_sale import FOLLOWED, Refund, RefundFault, RefundKind, RefundOption, RefundState
+from domain.after_sale import FOLLOWED, Refund, RefundFault, RefundKind, RefundOption, RefundState, standing
 from domain.effects import OPEN, Action, EffectStatus
-from domain.money import Money
+from domain.service_orders import ServiceOrder
 from domain.wording import number_of, some
-from flows.after_sale_reporting import AfterSaleReport, after_sale_report
+from flows.after_sale_reporting import AfterSaleReport, after_sale_report, foreseen_report
 from flows.chunks import told_chunks
 from flows.opening import opened
-from flows.parameters import ChunkSize
+from flows.parameters import BadInput, ChunkSize
+from flows.remedy_parameters import (
+    NO_LINES,
+    NO_TEXTS,
+    Company,
+    LineNo,
+    MessageWords,
+    OnlyShow,
+    OrderRef,
+    ParcelNote,
+    ParcelNumber,
+    PictureLinks,
+    Pictures,
+    RefundAmount,
+    RefundLines,
+    RefundReason,
+    RefundWay,
+    SellerWords,
+    an_amount,
+    one_order,
+    some_orders,
+)
 from flows.shown.board import progress_shown
 from flows.shown.events import EventFeed
 from flows.shown.expected_failures import ends_plainly, run_logger
+from flows.shown.foreseen import Foreseen, reasons_shown
 from flows.upkeep_parameters import OrderRefs
-from tasks.confirm_receipt import confirm_receipt
+from tasks.confirm_receipt import confirm_receipt, require_receivable
 from tasks.effects.kinds import settle_open
 from tasks.follow_refunds import follow_refunds
-from tasks.message_seller import message_seller
-from tasks.refund import RefundWish, ask_refund, refund_options, withdraw
+from tasks.message_seller import message_seller, require_sayable
+from tasks.reading_orders import read_each
+from tasks.refund import RefundWish, ask_refund, foresee_refund, refund_options, require_withdrawable, withdraw
 from tasks.resources import Resources
-from tasks.return_parcel import return_parcel
+from tasks.return_parcel import carriers_for, choose_carrier, return_parcel
 
+NO_REASON = "the marketplace takes no such refund now"
+CHOOSE_REASON = "choose a reason first: those that the marketplace takes are in the artifact choices"
+CHOOSE_CARRIER = "choose a carrier first: those that take return parcels are in the artifact choices"
 AFTER_SALE = frozenset({Action.REFUND, Action.RETURN, Action.CANCEL, Action.RECEIVE, Action.NOTIFY})
 
 
 @flow(name="ask-refund", flow_run_name="refund {order_ref}", persist_result=False)
 @ends_plainly(RefundFault)
 async def ask_for_refund(
-    order_ref: str,
-    kind: RefundKind,
-    reason: str,
-    amount_cny: str | None = None,
-    lines: list[int] | None = None,
-    description: str = "",
-    vouchers: list[str] | None = None,
+    order_ref: OrderRef = "",
+    kind: RefundWay = RefundKind.REFUND,
+    reason: RefundReason = "",
+    amount_cny: RefundAmount = "",
+    lines: RefundLines = NO_LINES,
+    description: SellerWords = "",
+    vouchers: Pictures = NO_TEXTS,
+    only_show: OnlyShow = True,  # noqa: FBT002 - flow parameters make a form
 ) -> AfterSaleReport:
     """Ask for money back, alone or against the goods; where the seller refused before, ask anew.
 
-    No `amount_cny` asks for the most that is possible, no `lines` for all. Raises `RefundFault` before any sending.
+    No amount asks for the most that is possible, no lines for all. The reason is one of the marketplace's own.
     """
+    order_ref = one_order(order_ref)
     wish = RefundWish(
         kind=kind,
-        reason=reason,
-        amount=Money.parse(amount_cny) if amount_cny else None,
-        lines=tuple(lines or ()),
+        reason=reason.strip(),
+        amount=an_amount(amount_cny),
+        lines=tuple(lines),
         description=description,
-        vouchers=tuple(vouchers or ()),
+        vouchers=tuple(vouchers),
     )
     async with opened() as resources:
         order = await _settled_order(resources, order_ref)
+        if only_show and not wish.reason:
+            reasons = reasons_shown(await refund_options(resources, order, kind))
+            row = _would(order, f"ask for a {kind}: {CHOOSE_REASON}") if reasons else _not(order, NO_REASON)
+            return await foreseen_report(resources, [row], reasons)
+        if only_show:
+            refunds = await foresee_refund(resources, order, wish)
+            return await foreseen_report(resources, [_would(order, "; ".join(map(_foreseen, refunds)))])
         keys = await ask_refund(resources, order, wish)
         return await after_sale_report(resources, [order_ref], keys=keys, troubles=_troubles(resources, order_ref))
 
@@ -63,30 +98,44 @@ async def ask_for_refund(
 @flow(name="return-parcel", flow_run_name="return {order_ref}", persist_result=False)
 @ends_plainly(RefundFault)
 async def send_back(
-    order_ref: str,
-    company: str,
-    number: str,
-    line: int | None = None,
-    note: str = "",
-    vouchers: list[str] | None = None,
+    order_ref: OrderRef = "",
+    company: Company = "",
+    number: ParcelNumber = "",
+    line: LineNo = 0,
+    note: ParcelNote = "",
+    vouchers: PictureLinks = NO_TEXTS,
+    only_show: OnlyShow = True,  # noqa: FBT002
 ) -> AfterSaleReport:
-    """Name the parcel of an agreed return. `company` is the carrier's code or name; `vouchers` are links."""
+    """Name the parcel that brings the goods of an agreed return back to the seller."""
+    order_ref, number = one_order(order_ref), number.strip()
+    if not number and not only_show:
+        raise BadInput("say which parcel: fill in its tracking number. Nothing was sent")
     async with opened() as resources:
         order = await _settled_order(resources, order_ref)
         refund = _chosen(resources, order_ref, line, prefer=RefundState.TO_RETURN)
+        if only_show:
+            return await _parcel_foreseen(resources, order, refund, company.strip(), number)
         await return_parcel(
-            resources, order, refund, company=company, number=number, note=note, vouchers=tuple(vouchers or ())
+            resources, order, refund, company=company.strip(), number=number, note=note, vouchers=tuple(vouchers)
         )
         return await _after(resources, refund)
 
 
 @flow(name="withdraw-refund", flow_run_name="withdraw {order_ref}", persist_result=False)
 @ends_plainly(RefundFault)
-async def withdraw_refund(order_ref: str, line: int | None = None) -> AfterSaleReport:
-    """Take a refund back while the seller has not paid it."""
+async def withdraw_refund(
+    order_ref: OrderRef = "",
+    line: LineNo = 0,
+    only_show: OnlyShow = True,  # noqa: FBT002
+) -> AfterSaleReport:
+    """Take a refund back while the seller has not paid it (Taobao)."""
+    order_ref = one_order(order_ref)
     async with opened() as resources:
         order = await _settled_order(resources, order_ref)
         refund = _chosen(resources, order_ref, line)
+        if only_show:
+            require_withdrawable(resources, order)
+            return await foreseen_report(resources, [_would(order, f"take back: {standing(refund)}")])
         await withdraw(resources, order, refund)
         return await _after(resources, refund)
 
@@ -94,30 +143,48 @@ async def withdraw_refund(order_ref: str, line: int | None = None) -> AfterSaleR
 @flow(name="message-seller", flow_run_name="message {order_ref}", persist_result=False)
 @ends_plainly(RefundFault)
 async def write_to_seller(
-    order_ref: str, words: str, line: int | None = None, vouchers: list[str] | None = None
+    order_ref: OrderRef = "",
+    words: MessageWords = "",
+    line: LineNo = 0,
+    vouchers: PictureLinks = NO_TEXTS,
+    only_show: OnlyShow = True,  # noqa: FBT002
 ) -> AfterSaleReport:
-    """Write to the seller about a refund; the same words are said once. `vouchers` are links to pictures."""
+    """Write to the seller about a refund (Taobao); the same words are said once."""
+    order_ref = one_order(order_ref)
     async with opened() as resources:
         order = await _settled_order(resources, order_ref)
         refund = _chosen(resources, order_ref, line)
-        await message_seller(resources, order, refund, words, tuple(vouchers or ()))
+        if only_show:
+            require_sayable(resources, refund, words)
+            return await foreseen_report(resources, [_would(order, f"write {words!r} about: {standing(refund)}")])
+        await message_seller(resources, order, refund, words, tuple(vouchers))
         return await _after(resources, refund)
 
 
 def receipt_name() -> str:
     """`confirm receipt of A-1, A-2, A-3 and 4 more`."""
-    return f"confirm receipt of {some(flow_run.parameters['order_refs'])}"
+    return f"confirm receipt of {some(flow_run.parameters.get('order_refs', []))}"
 
 
 @flow(name="confirm-receipt", flow_run_name=receipt_name, persist_result=False)
 @ends_plainly(RefundFault)
-async def receive_orders(order_refs: OrderRefs) -> AfterSaleReport:
-    """Confirm that the goods of these orders arrived, which lets their sellers have the money."""
+async def receive_orders(
+    order_refs: OrderRefs = NO_TEXTS,
+    only_show: OnlyShow = True,  # noqa: FBT002
+) -> AfterSaleReport:
+    """Confirm that the goods of these orders arrived, which lets their sellers have the money (1688)."""
+    refs = some_orders(order_refs)
     async with opened() as resources:
-        for order_ref in order_refs:
-            await confirm_receipt(resources, await _settled_order(resources, order_ref))
-        troubles = [trouble for ref in order_refs for trouble in _troubles(resources, ref)]
-        return await after_sale_report(resources, order_refs, troubles=troubles)
+        orders = [await _settled_order(resources, ref) for ref in refs]
+        for order in orders:
+            require_receivable(resources, order)  # of all of them before the first is confirmed
+        if only_show:
+            at_service, _ = await read_each(resources, orders)
+            return await foreseen_report(resources, [_received(order, at_service) for order in orders])
+        for order in orders:
+            await confirm_receipt(resources, order)
+        troubles = [trouble for ref in refs for trouble in _troubles(resources, ref)]
+        return await after_sale_report(resources, refs, troubles=troubles)
 
 
 @flow(name="follow-after-sale", flow_run_name="follow refunds", persist_result=False)
@@ -140,6 +207,40 @@ async def follow_after_sale(chunk_size: ChunkSize = 0) -> AfterSaleReport:
                 troubles += await follow_refunds(resources, chunk, label=label)
         await feed.tell(refs)
         return await after_sale_report(resources, refs, keys=[refund.key for refund in refunds], troubles=troubles)
+
+
+async def _parcel_foreseen(
+    resources: Resources, order: OrderRecord, refund: Refund, company: str, number: str
+) -> AfterSaleReport:
+    """What naming this parcel would do; without a carrier, which ones there are."""
+    carriers = await carriers_for(resources, refund)
+    if not company:
+        listed = [{"carrier": one.code, "name": one.name} for one in carriers]
+        return await foreseen_report(resources, [_would(order, f"name the parcel: {CHOOSE_CARRIER}")], listed)
+    carrier, told = choose_carrier(carriers, company), number or "(its tracking number is still to be filled in)"
+    words = f"name parcel {told} of {carrier.code} ({carrier.name}) for the {refund.kind} of {refund.asked}"
+    return await foreseen_report(resources, [_would(order, words)])
+
+
+def _would(order: OrderRecord, words: str) -> Foreseen:
+    return Foreseen(order_ref=order.order_ref, state=order.state, would=words)
+
+
+def _not(order: OrderRecord, words: str) -> Foreseen:
+    return Foreseen(order_ref=order.order_ref, state=order.state, why_not=words)
+
+
+def _foreseen(refund: Refund) -> str:
+    """`ask the seller for a refund of 12.00 CNY (101 quality), line 1`."""
+    lines = ", ".join(map(str, refund.lines))
+    again = "anew " if refund.state is not RefundState.ASKING else ""
+    return f"ask the seller {again}for a {refund.kind} of {refund.asked} ({refund.reason}), of lines {lines}"
+
+
+def _received(order: OrderRecord, at_service: Mapping[str, ServiceOrder]) -> Foreseen:
+    shown = at_service.get(order.order_ref)
+    seen = f"the marketplace shows it as {shown.status}" if shown else "the marketplace does not show it"
+    return _would(order, f"confirm that its goods arrived; {seen}")
 
 
 async def options_for(order_ref: str, kind: RefundKind) -> tuple[RefundOption, ...]:
@@ -169,19 +270,19 @@ async def _follow(resources: Resources, refunds: Sequence[Refund]) -> list[str]:
     return []
 
 
-def _chosen(resources: Resources, order_ref: str, line: int | None, prefer: RefundState | None = None) -> Refund:
+def _chosen(resources: Resources, order_ref: str, line: int, prefer: RefundState | None = None) -> Refund:
     """The one refund meant: of that line, in the preferred state. Raises `RefundFault` when that isn't one."""
     found = [
         refund
         for refund in resources.ledger.refunds.of_orders([order_ref])
-        if refund.state in FOLLOWED and (line is None or line in refund.lines)
+        if refund.state in FOLLOWED and (not line or line in refund.lines)
     ]
     found = [refund for refund in found if refund.state is prefer] or found
     if not found:
         raise RefundFault(f"{order_ref} has no refund under way")
     if len(found) > 1:
         lines = ", ".join(str(number) for refund in found for number in refund.lines)
-        raise RefundFault(f"{order_ref} has several refunds under way: say which with --line (one of {lines})")
+        raise RefundFault(f"{order_ref} has several refunds under way: say which line (one of {lines})")
     return found[0]
 
 

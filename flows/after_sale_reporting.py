@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from prefect import runtime
+from prefect.states import Completed
 
 from connectors.ledger.records import OrderRecord
 from connectors.snapshots.rejecting import rejected_in
@@ -19,9 +20,16 @@ from domain.wording import counted, number_of
 from flows.reporting import line_of
 from flows.shown.artifacts import show_table
 from flows.shown.expected_failures import run_logger
+from flows.shown.foreseen import Foreseen, show_foreseen
 from flows.shown.progress import rename_run, shown
 from tasks.resources import Resources
 from tasks.snapshot_refunds import snapshot_refunds
+
+NOT_AS_ASKED = "not as asked"
+COLUMNS = ("order", "state", NOT_AS_ASKED, "reason", "refunds", "asked back", "came back", "marketplace")
+MOST_TOLD = 5
+NEEDS_A_LOOK = "Needs a look"
+"""The name of the state in which a run ends that did not do all that it was asked: nobody takes it for all well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +107,32 @@ async def after_sale_report(
         run_logger().warning("%s", report.rejected.words)
     run_logger().info("%s", summary_of(report))
     await shown("the report", _show(report))
-    return report
+    return ended(report)
+
+
+def ended(report: AfterSaleReport) -> AfterSaleReport:
+    """What a flow ends with: the report, in a state of another name where something did not go as asked."""
+    if not report.troubles:
+        return report
+    state: Any = Completed(name=NEEDS_A_LOOK, message="; ".join(report.troubles[:MOST_TOLD]), data=report)
+    ends: AfterSaleReport = state
+    return ends
+
+
+async def foreseen_report(
+    resources: Resources, rows: Sequence[Foreseen], choices: Sequence[Mapping[str, str]] = ()
+) -> AfterSaleReport:
+    """Show what a run would do; its report tells of the orders as they are, and of what can't be done."""
+    await show_foreseen(rows, choices)
+    orders = resources.ledger.orders([row.order_ref for row in rows])
+    report = AfterSaleReport(
+        orders=[line_of(order) for order in orders.values()],
+        refunds=[],
+        troubles=[f"{row.order_ref}: {row.why_not}" for row in rows if row.why_not],
+        snapshot_id=None,
+        snapshot_root=str(resources.settings.snapshot_root.absolute()),
+    )
+    return ended(report)
 
 
 async def _show(report: AfterSaleReport) -> None:
@@ -143,19 +176,29 @@ def refund_line(refund: Refund) -> RefundLine:
 
 
 def artifact_rows(report: AfterSaleReport) -> list[dict[str, str]]:
-    """One row an order, with its refunds in words."""
-    return [
-        {
-            "order": line.order_ref,
-            "marketplace": line.marketplace,
-            "state": str(line.state),
-            "refunds": "; ".join(one.words for one in report.refunds if one.order_ref == line.order_ref),
-            "asked back": _sum(one.asked_fen for one in report.refunds if one.order_ref == line.order_ref),
-            "came back": _sum(one.refunded_fen for one in report.refunds if one.order_ref == line.order_ref),
-            "reason": line.reason,
-        }
-        for line in report.orders
-    ]
+    """One row an order, with its refunds in words; first those that did not go as asked, also without an order."""
+    troubles: dict[str, list[str]] = {}
+    for trouble in report.troubles:
+        order_ref, _, words = trouble.partition(": ")
+        troubles.setdefault(order_ref, []).append(words)
+    known = [_row(line, report, troubles.pop(line.order_ref, [])) for line in report.orders]
+    strange = [{**dict.fromkeys(COLUMNS, ""), "order": ref, NOT_AS_ASKED: "; ".join(t)} for ref, t in troubles.items()]
+    return sorted([*known, *strange], key=lambda row: not row[NOT_AS_ASKED])
+
+
+def _row(line: ReportLine, report: AfterSaleReport, troubles: Sequence[str]) -> dict[str, str]:
+    refunds = [one for one in report.refunds if one.order_ref == line.order_ref]
+    cells = (
+        line.order_ref,
+        str(line.state),
+        "; ".join(troubles),
+        "" if line.reason in troubles else line.reason,
+        "; ".join(one.words for one in refunds),
+        _sum(one.asked_fen for one in refunds),
+        _sum(one.refunded_fen for one in refunds),
+        line.marketplace,
+    )
+    return dict(zip(COLUMNS, cells, strict=True))
 
 
 def _sum(fen: Iterable[int]) -> str:

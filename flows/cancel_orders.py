@@ -6,9 +6,10 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from domain.wording import number_of, some
-from flows.after_sale_reporting import AfterSaleReport, after_sale_report
-from flows.cancelling import cancel
+from flows.after_sale_reporting import AfterSaleReport, after_sale_report, foreseen_report
+from flows.cancelling import cancel, foreseen
 from flows.opening import opened
+from flows.remedy_parameters import NO_TEXTS, OnlyShow, some_orders
 from flows.shown.board import progress_shown
 from flows.shown.events import EventFeed
 from flows.shown.expected_failures import ends_plainly, run_logger
@@ -20,21 +21,28 @@ CHANGED_MY_MIND = "不想要了"
 
 def run_name() -> str:
     """`cancel A-1, A-2, A-3 and 4 more`."""
-    return f"cancel {some(flow_run.parameters['order_refs'])}"
+    return f"cancel {some(flow_run.parameters.get('order_refs', []))}"
 
 
 @flow(name="cancel-orders", flow_run_name=run_name, persist_result=False)
 @ends_plainly()
-async def cancel_orders(order_refs: OrderRefs, reason: CancelReason = CHANGED_MY_MIND) -> AfterSaleReport:
+async def cancel_orders(
+    order_refs: OrderRefs = NO_TEXTS,
+    reason: CancelReason = CHANGED_MY_MIND,
+    only_show: OnlyShow = True,  # noqa: FBT002 - flow parameters make a form
+) -> AfterSaleReport:
     """Cancel orders: unpaid ones are closed, for paid ones that are not shipped the money is asked back.
 
     What has no answer yet is looked for first. Safe to run again: nothing is cancelled or asked for twice.
     """
+    order_refs = some_orders(order_refs)
     async with opened() as resources:
         before = resources.ledger.orders(order_refs)
         feed = EventFeed(resources.ledger, order_refs)
         run_logger().info("%s to cancel", number_of(len(order_refs), "order"))
         await settle_open(resources, before)
+        if only_show:
+            return await foreseen_report(resources, await foreseen(resources, order_refs))
         async with progress_shown("orders"):
             troubles = await cancel(resources, order_refs, reason, resources.settings.chunk_size)
         await feed.tell(order_refs)

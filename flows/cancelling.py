@@ -8,15 +8,41 @@ from connectors.ledger.records import OrderRecord
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.after_sale import CancelWay, RefundFault, RefundKind, judge_cancel
 from domain.effects import OPEN, SPENDING, Action
-from domain.service_orders import ServiceStatus
+from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from flows.chunks import told_chunks
+from flows.shown.foreseen import Foreseen
 from tasks.cancel_order import cancel_orders as cancel_chunk
 from tasks.cancel_order import confirm_cancellations
 from tasks.progress import progress
 from tasks.reading_orders import read_each
 from tasks.refund import RefundWish, ask_refund
 from tasks.resources import Resources
+
+NOT_THERE = "no such order in the ledger; see all with: sourcing status"
+ITS_FREIGHT = "its freight is booked, which only the warehouse can cancel: ask it to"
+
+
+async def foreseen(resources: Resources, order_refs: Sequence[str]) -> list[Foreseen]:
+    """What cancelling would do to each order, as far as the ledger and a look at the paid ones can tell."""
+    orders = resources.ledger.orders(order_refs)
+    verdicts = {ref: _judge(resources, order) for ref, order in orders.items()}
+    paid = [orders[ref] for ref, (way, _) in verdicts.items() if way is CancelWay.REFUND]
+    at_service, unread = await read_each(resources, paid)
+    unread |= {ref: words for ref, one in at_service.items() if (words := _past_cancelling(one))}
+    rows = [_foreseen(order, *verdicts[ref], unread.get(ref, "")) for ref, order in orders.items()]
+    return [*rows, *(Foreseen(order_ref=ref, state="", why_not=NOT_THERE) for ref in order_refs if ref not in orders)]
+
+
+def _foreseen(order: OrderRecord, way: CancelWay, words: str, unread: str) -> Foreseen:
+    freight = f"; {ITS_FREIGHT}" if order.shipment is not None else ""
+    would = {
+        CancelWay.CANCEL: "close it unpaid",
+        CancelWay.REFUND: f"ask the seller for {order.paid} back{freight}",
+        CancelWay.IS_DONE: "do nothing: it is cancelled, or its money is asked back already",
+    }
+    why_not = unread or words
+    return Foreseen(order_ref=order.order_ref, state=order.state, would="" if why_not else would[way], why_not=why_not)
 
 
 async def cancel(resources: Resources, order_refs: Sequence[str], reason: str, chunk_size: int) -> list[str]:
@@ -32,9 +58,7 @@ async def cancel(resources: Resources, order_refs: Sequence[str], reason: str, c
     listener.start("ask back", len(paid))
     refused = await _ask_back(resources, paid, reason)
     listener.advance("ask back", len(paid))
-    unknown = [
-        f"{ref}: no such order in the ledger; see all with: sourcing status" for ref in order_refs if ref not in orders
-    ]
+    unknown = [f"{ref}: {NOT_THERE}" for ref in order_refs if ref not in orders]
     stopped = [f"{ref}: {words}" for ref, (way, words) in verdicts.items() if way is CancelWay.STOP]
     return [*unknown, *stopped, *refused, *_still_open(resources, list(unpaid))]
 
@@ -65,10 +89,8 @@ async def _ask_back(resources: Resources, orders: Mapping[str, OrderRecord], rea
     shown, unread = await read_each(resources, orders.values())
     troubles = [f"{ref}: {words}" for ref, words in unread.items()]
     for ref, one in shown.items():
-        if one.status is not ServiceStatus.PAID:
-            troubles.append(
-                f"{ref}: it is {one.status} at the marketplace: ask for a refund or a return (sourcing refund)"
-            )
+        if words := _past_cancelling(one):
+            troubles.append(f"{ref}: {words}")
             continue
         try:
             await ask_refund(resources, orders[ref], RefundWish(kind=RefundKind.REFUND, reason=reason))
@@ -78,8 +100,15 @@ async def _ask_back(resources: Resources, orders: Mapping[str, OrderRecord], rea
             troubles.append(f"{ref}: not cancelled: {error}")
         else:
             if orders[ref].shipment is not None:
-                troubles.append(f"{ref}: its freight is booked, which only the warehouse can cancel: ask it to")
+                troubles.append(f"{ref}: {ITS_FREIGHT}")
     return troubles
+
+
+def _past_cancelling(shown: ServiceOrder) -> str:
+    """Why the money of a paid order can't be asked back by cancelling; empty when it can."""
+    if shown.status is ServiceStatus.PAID:
+        return ""
+    return f"it is {shown.status} at the marketplace: ask for a refund or a return (sourcing refund)"
 
 
 def _still_open(resources: Resources, order_refs: Sequence[str]) -> list[str]:

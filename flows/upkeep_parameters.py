@@ -98,13 +98,11 @@ MostItems = Annotated[
 
 OrderRefs = Annotated[
     list[str],
-    Field(min_length=1, json_schema_extra=titled("Orders", "Their references, as they stand in the request file")),
+    Field(json_schema_extra=titled("Orders", "Their references, as they stand in the request file. At least one")),
 ]
 CancelReason = Annotated[
     str,
     Field(
-        min_length=1,
-        max_length=200,
         json_schema_extra=titled(
             "Reason", "Told to the marketplace. For paid orders it must be one of the marketplace's own list"
         ),

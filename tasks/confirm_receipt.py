@@ -14,11 +14,16 @@ from tasks.resources import Resources
 from tasks.retrying import retrying_task
 
 
+def require_receivable(resources: Resources, order: OrderRecord) -> None:
+    """Raise `RefundFault` unless the receipt of this order can be confirmed."""
+    if Ability.RECEIVE not in require_after_sale(resources, order).abilities:
+        raise RefundFault(f"{order.marketplace} has no call to confirm receipt; it is done there by itself")
+
+
 @retrying_task("confirm_receipt", "receive {order.order_ref}")
 async def confirm_receipt(resources: Resources, order: OrderRecord) -> None:
     """Confirm one order once. Raises `RefundFault` before anything is sent."""
-    if Ability.RECEIVE not in require_after_sale(resources, order).abilities:
-        raise RefundFault(f"{order.marketplace} has no call to confirm receipt; it is done there by itself")
+    require_receivable(resources, order)
     await settle_open(resources, [order.order_ref])
     intent = Intent(order_ref=order.order_ref, action=Action.RECEIVE, amount=None, request_hash=order.fingerprint)
     await perform(ConfirmReceipt(resources), [intent], {order.order_ref: order})

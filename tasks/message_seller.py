@@ -21,13 +21,7 @@ async def message_seller(
     resources: Resources, order: OrderRecord, refund: Refund, words: str, vouchers: tuple[str, ...] = ()
 ) -> None:
     """Say something about a refund, never the same words twice. Raises `RefundFault` before anything is sent."""
-    after_sale = after_sale_of(resources, refund.marketplace)
-    if Ability.MESSAGE not in after_sale.abilities:
-        raise RefundFault(f"{refund.marketplace} has no call to write to the seller; do it in the console")
-    if not 1 <= len(words) <= LONGEST_MESSAGE:
-        raise RefundFault(f"the message has {len(words)} characters: 1 to {LONGEST_MESSAGE} are allowed")
-    if not refund.refund_id:
-        raise RefundFault(f"{refund.order_ref}: the refund has not reached the service yet")
+    require_sayable(resources, refund, words)
     await settle_open(resources, [order.order_ref])
     kind, hashed = MessageSeller(resources, refund, words, vouchers), words_hash(words)
     if await kind.is_said(refund, hashed):
@@ -40,3 +34,14 @@ async def message_seller(
         part=f"{refund.effect_part}{SAY}{hashed}",
     )
     await perform(kind, [intent], {order.order_ref: order})
+
+
+def require_sayable(resources: Resources, refund: Refund, words: str) -> None:
+    """Raise `RefundFault` unless these words can be said about the refund."""
+    after_sale = after_sale_of(resources, refund.marketplace)
+    if Ability.MESSAGE not in after_sale.abilities:
+        raise RefundFault(f"{refund.marketplace} has no call to write to the seller; do it in the console")
+    if not 1 <= len(words) <= LONGEST_MESSAGE:
+        raise RefundFault(f"the message has {len(words)} characters: 1 to {LONGEST_MESSAGE} are allowed")
+    if not refund.refund_id:
+        raise RefundFault(f"{refund.order_ref}: the refund has not reached the service yet")

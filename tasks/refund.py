@@ -81,6 +81,16 @@ def _asked_before(resources: Resources, refunds: Sequence[Refund]) -> list[Refun
     ]
 
 
+async def foresee_refund(resources: Resources, order: OrderRecord, wish: RefundWish) -> list[Refund]:
+    """What `ask_refund` would ask for now, checked as it checks it; pictures are looked at and not stored.
+
+    Raises `RefundFault`.
+    """
+    earlier = resources.ledger.refunds.of_orders([order.order_ref])
+    prepared = await _prepare(resources, order, wish, earlier, [], only_look=True)
+    return [_modified(refund, request) for refund, request in prepared]
+
+
 async def refund_options(resources: Resources, order: OrderRecord, kind: RefundKind) -> tuple[RefundOption, ...]:
     """What the service takes now for the order, or for the first line where each line has a refund of its own."""
     after_sale = require_after_sale(resources, order)
@@ -90,7 +100,13 @@ async def refund_options(resources: Resources, order: OrderRecord, kind: RefundK
 
 
 async def _prepare(
-    resources: Resources, order: OrderRecord, wish: RefundWish, earlier: Sequence[Refund], leave_out: Sequence[str]
+    resources: Resources,
+    order: OrderRecord,
+    wish: RefundWish,
+    earlier: Sequence[Refund],
+    leave_out: Sequence[str],
+    *,
+    only_look: bool = False,
 ) -> list[tuple[Refund, RefundRequest]]:
     after_sale = require_after_sale(resources, order)
     numbers = [line.line_no for line in order.lines]
@@ -98,9 +114,9 @@ async def _prepare(
         raise RefundFault(f"{order.order_ref} has no line {min(unknown)}; it has {len(numbers)}")
     targets = await after_sale.targets(str(order.order_id), order.lines, set(wish.lines or numbers))
     if wish.amount is not None and len(targets) > 1:
-        raise RefundFault("each line has a refund of its own here: give the amount with --line, line by line")
+        raise RefundFault("each line has a refund of its own here: give the amount with its line, line by line")
     targets = tuple(one for one in targets if part_name(one.lines, numbers) not in leave_out)
-    links = await _links(after_sale, wish.vouchers)
+    links = await _links(after_sale, wish.vouchers, only_look=only_look)
     _require_known(resources, earlier)
     return [await _prepared(after_sale, order, wish, target, earlier, links) for target in targets]
 
@@ -198,12 +214,14 @@ def _new_refund(
     )
 
 
-async def _links(after_sale: AfterSale, vouchers: Sequence[str]) -> tuple[str, ...]:
+async def _links(after_sale: AfterSale, vouchers: Sequence[str], *, only_look: bool) -> tuple[str, ...]:
     """Files become links where the marketplace stores them; all are checked before the first is sent."""
     files = [voucher for voucher in vouchers if not _is_link(voucher)]
     if files and Ability.UPLOAD not in after_sale.abilities:
         raise RefundFault(f"{after_sale.marketplace} takes links to pictures, not files: {', '.join(files)}")
     pictures = {name: _picture(name) for name in files}
+    if only_look:
+        return tuple(vouchers)
     return tuple([await after_sale.upload(pictures[name]) if name in pictures else name for name in vouchers])
 
 
@@ -232,15 +250,19 @@ async def _ask(resources: Resources, order: OrderRecord, refund: Refund, request
     )
     await perform(kind, [intent], {order.order_ref: order})
     if not is_new:
-        refund = replace(
-            refund,
-            reason_id=request.reason_id,
-            goods_amount=request.amount.goods,
-            postage=request.amount.postage,
-            description=request.description,
-        )
+        refund = _modified(refund, request)
     await take_outcome(resources, refund)
     await restate(resources, order.order_ref)
+
+
+def _modified(refund: Refund, request: RefundRequest) -> Refund:
+    return replace(
+        refund,
+        reason_id=request.reason_id,
+        goods_amount=request.amount.goods,
+        postage=request.amount.postage,
+        description=request.description,
+    )
 
 
 def _next_part(resources: Resources, refund: Refund) -> str:
@@ -265,12 +287,16 @@ def require_after_sale(resources: Resources, order: OrderRecord) -> AfterSale:
     return after_sale
 
 
+def require_withdrawable(resources: Resources, order: OrderRecord) -> None:
+    """Raise `RefundFault` unless a refund of this order can be taken back."""
+    if Ability.WITHDRAW not in require_after_sale(resources, order).abilities:
+        raise RefundFault(f"{order.marketplace} has no call to withdraw a refund; do it in the console")
+
+
 @retrying_task("withdraw", "withdraw {refund.key}")
 async def withdraw(resources: Resources, order: OrderRecord, refund: Refund) -> None:
     """Take a refund back, once."""
-    after_sale = require_after_sale(resources, order)
-    if Ability.WITHDRAW not in after_sale.abilities:
-        raise RefundFault(f"{order.marketplace} has no call to withdraw a refund; do it in the console")
+    require_withdrawable(resources, order)
     await settle_open(resources, [order.order_ref])
     intent = Intent(
         order_ref=order.order_ref,

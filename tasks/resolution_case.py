@@ -15,7 +15,7 @@ from domain.resolutions import Resolution, ResolutionKind, ResolutionRefused
 from domain.service_orders import ServiceOrder
 from domain.states import OrderState, can_move
 from tasks.effects.create import Create
-from tasks.effects.kind import Attempt, Proof
+from tasks.effects.kind import Attempt, Proof, Sighting
 from tasks.effects.kinds import kind_of
 from tasks.effects.settling import clear_from
 from tasks.reading_orders import read_orders
@@ -69,11 +69,21 @@ class Case:
                 "did not: look again after that"
             )
 
+    async def require_same(self, effect: EffectRecord, **told: str) -> None:
+        """Raise `ResolutionRefused` when the service shows the effect, and with something else than was told."""
+        if isinstance(seen := await self.look(effect), Proof):
+            other = [f"{name} {seen.answer[name]}" for name, value in told.items() if seen.answer.get(name) != value]
+            if other:
+                raise self.contradicted(f"it happened with {', '.join(other)}")
+
+    async def look(self, effect: EffectRecord) -> Sighting | None:
+        """What the service shows of an effect now."""
+        return (await kind_of(effect)(self.resources).look([Attempt(self.order, effect)])).get(effect.key)
+
     async def require_absent(self, effect: EffectRecord) -> None:
         """Raise `ResolutionRefused` unless the service shows nothing of an effect that can arrive no more."""
         self.require_clear(effect, clear_from(self.resources, effect), self.resources.clock())
-        seen = (await kind_of(effect)(self.resources).look([Attempt(self.order, effect)])).get(effect.key)
-        if isinstance(seen, Proof):
+        if isinstance(seen := await self.look(effect), Proof):
             words = ", ".join(f"{name} {value}" for name, value in seen.answer.items())
             raise self.contradicted(f"it happened ({words}). Run again to record that")
 

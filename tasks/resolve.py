@@ -19,6 +19,7 @@ from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
 from domain.states import OrderState, can_move
 from tasks.effects.after_sale import after_sale_of, refund_of
 from tasks.effects.cart_line import AddToCart
+from tasks.effects.kind import Proof
 from tasks.effects.kinds import kind_of
 from tasks.effects.refund import AskRefund
 from tasks.effects.settling import clear_from
@@ -33,17 +34,26 @@ async def resolve(resources: Resources, order_ref: str, said: Resolution, *, by:
 
     Raises `ResolutionRefused` for one that nothing asked for, that comes too early, or that the service contradicts.
     """
-    case = Case(resources, _order(resources, order_ref), resources.ledger.effects_of([order_ref]), said, by)
-    record = await _TAKEN_BY[said.kind](case)
+    record = await judged(resources, order_ref, said, by=by)
     dead = await asyncio.to_thread(resources.dead_owners, [order_ref])
     if not await asyncio.to_thread(resources.ledger.resolutions.record, record, dead_owners=dead):
         raise ResolutionRefused(f"another run has just dealt with it; look again: sourcing status {order_ref}")
     if record.effect and kind_of(record.effect) is AskRefund and (refund := refund_of(resources, record.effect)):
         await take_outcome(resources, refund)
-    return _order(resources, order_ref)
+    return order_of(resources, order_ref)
 
 
-def _order(resources: Resources, order_ref: str) -> OrderRecord:
+async def judged(resources: Resources, order_ref: str, said: Resolution, *, by: str) -> ResolutionRecord:
+    """What would be written of an answer, once the service was read and contradicts nothing. Writes nothing.
+
+    Raises `ResolutionRefused` as `resolve` does, with what was seen.
+    """
+    case = Case(resources, order_of(resources, order_ref), resources.ledger.effects_of([order_ref]), said, by)
+    return await _TAKEN_BY[said.kind](case)
+
+
+def order_of(resources: Resources, order_ref: str) -> OrderRecord:
+    """The order. Raises `ResolutionRefused` where the ledger has none of that reference."""
     order = resources.ledger.orders([order_ref]).get(order_ref)
     if order is None:
         raise ResolutionRefused(f"no order {order_ref} in the ledger; see all with: sourcing status")
@@ -225,7 +235,7 @@ async def _about_cancelling(case: Case) -> ResolutionRecord:
 async def _about_refunding(case: Case) -> ResolutionRecord:
     effect, refund_id = case.open_effect(K.REFUND_ASKED), case.said.value
     refund = refund_of(case.resources, effect) if effect else None
-    if refund is None or case.said.kind is K.NOT_REFUNDED:
+    if effect is None or refund is None or case.said.kind is K.NOT_REFUNDED:
         return await case.not_done(effect if refund else None, "refund")
     known = [one.refund_id for one in case.resources.ledger.refunds.of_orders([case.order.order_ref])]
     if refund_id in [*known, *refund.earlier_refund_ids]:
@@ -234,6 +244,7 @@ async def _about_refunding(case: Case) -> ResolutionRecord:
         await after_sale_of(case.resources, refund.marketplace).read(refund_id)
     except Refused as error:
         raise ResolutionRefused(f"the service shows no refund {refund_id} ({error.message})") from error
+    await case.require_same(effect, refund_id=refund_id)
     return case.record(effect, EffectStatus.DONE, OrderState.REFUNDING, proof={"refund_id": refund_id})
 
 
@@ -249,6 +260,11 @@ async def _about_any(case: Case) -> ResolutionRecord:
     if kind is AddToCart:
         raise ResolutionRefused("the cart itself tells: lay the order into it again with sourcing cart add")
     case.free(found)
+    seen, shown = await case.look(found), await case.shown()
+    if isinstance(seen, Proof) and case.said.kind is K.NOT_DONE:
+        raise case.contradicted(f"{found.key} happened. Run again to record that")
+    if seen is None and shown and case.said.kind is K.DONE and kind.absence_proves:
+        raise case.contradicted(f"order {shown.order_id} is {shown.status}, and nothing of {found.key} is to be seen")
     if case.said.kind is K.DONE:
         return case.record(found, EffectStatus.DONE, None, proof={"told_by": case.by})
     case.require_clear(found, clear_from(case.resources, found), case.resources.clock())

@@ -31,10 +31,8 @@ async def return_parcel(
 
     `company` is the carrier's code or name.
     """
-    if refund.state is not RefundState.TO_RETURN:
-        raise RefundFault(f"no parcel can be named now: {standing(refund)}")
     await settle_open(resources, [order.order_ref])
-    carrier = choose_carrier(await after_sale_of(resources, refund.marketplace).carriers(refund.refund_id), company)
+    carrier = choose_carrier(await carriers_for(resources, refund), company)
     kind = ReturnParcel(resources, refund, carrier.code, number, note, vouchers)
     intent = Intent(
         order_ref=order.order_ref,
@@ -44,6 +42,13 @@ async def return_parcel(
         part=refund.effect_part,
     )
     await perform(kind, [intent], {order.order_ref: order})
+
+
+async def carriers_for(resources: Resources, refund: Refund) -> tuple[Carrier, ...]:
+    """Who takes this return now. Raises `RefundFault` where no parcel can be named."""
+    if refund.state is not RefundState.TO_RETURN:
+        raise RefundFault(f"no parcel can be named now: {standing(refund)}")
+    return await after_sale_of(resources, refund.marketplace).carriers(refund.refund_id)
 
 
 def choose_carrier(carriers: Sequence[Carrier], wish: str) -> Carrier:

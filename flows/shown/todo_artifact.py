@@ -37,6 +37,7 @@ REFUSED_FOR = timedelta(days=7)
 BEGUN_FOR = timedelta(minutes=5)
 LEAST_PAUSE_S, MOST_PAUSE_S = 10.0, 60.0
 """Looked at no more often than the first, and after the second also when nothing changed: time brings things too."""
+UNBROKEN = str.maketrans({"-": "\N{NON-BREAKING HYPHEN}", " ": "\N{NO-BREAK SPACE}"})
 APPROVAL = "waits for approval"
 FORMS = {
     "run": ("manual", "run it again"),
@@ -148,10 +149,10 @@ def summary_of(kinds: Sequence[str]) -> str:
 def as_markdown(rows: Sequence[str], kinds: Sequence[str], timezone: str) -> str:
     """The table, and of how many more than its rows something waits."""
     if not kinds:
-        return "# Nothing waits for you\n\nNo order is held, refused, unknown or bought in part, and no run asks."
+        return "**Nothing waits for you.** No order is held, refused, unknown or bought in part, and no run asks."
     more = len(kinds) - len(rows)
     rest = [f"\n**And {more:,} more**, younger than these. All of them: `sourcing todo --json`"] if more else []
-    head = [f"# {summary_of(kinds)}", "", f"The oldest first; times in {timezone}.", ""]
+    head = [f"**{summary_of(kinds)}.** The oldest first; times in {timezone}.", ""]
     return "\n".join([*head, "| since | order | state | reason | what to do |", "|---|---|---|---|---|", *rows, *rest])
 
 
@@ -188,8 +189,8 @@ def _approval_row(run: FlowRun, timezone: str) -> str:
 
 
 def _cells(since: datetime, *cells: str, timezone: str) -> str:
-    at = since.astimezone(ZoneInfo(timezone))
-    return f"| {' | '.join([f'{at:%Y-%m-%d %H:%M}', *(cell.replace(chr(10), ' ') for cell in cells)])} |"
+    at = f"{since.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M}".translate(UNBROKEN)
+    return f"| {' | '.join([at, *(cell.replace(chr(10), ' ') for cell in cells)])} |"
 
 
 def _in_cell(command: str) -> str:

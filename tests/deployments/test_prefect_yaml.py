@@ -23,6 +23,14 @@ from tests.running import ROOT
 
 FILE: dict[str, Any] = yaml.safe_load((ROOT / "prefect.yaml").read_text())
 DEPLOYMENTS: dict[str, dict[str, Any]] = {one["name"]: one for one in FILE["deployments"]}
+REMEDIES = {
+    "refund": "ask-refund",
+    "return": "return-parcel",
+    "withdraw": "withdraw-refund",
+    "message": "message-seller",
+    "receive": "confirm-receipt",
+    "resolve": "resolve",
+}
 
 
 def test_prefect_reads_the_file_with_its_own_model() -> None:
@@ -31,6 +39,7 @@ def test_prefect_reads_the_file_with_its_own_model() -> None:
         *("nightly", "manual", "finish-batch"),
         *("sync-tracking", "sync-catalog", "reconcile", "costs", "callbacks", "after-sale"),
         *("pause-buying", "resume-buying", "todo", "notify", "cancel-orders"),
+        *REMEDIES,
     ]
 
 
@@ -61,6 +70,7 @@ def test_no_key_is_one_that_prefect_would_ignore() -> None:
         ("todo", "todo"),
         ("notify", "notify"),
         ("cancel-orders", "cancel-orders"),
+        *REMEDIES.items(),
     ],
 )
 def test_each_deployment_leads_to_its_flow(name: str, flow: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,6 +101,7 @@ def test_what_is_missed_when_it_does_not_complete_is_a_deployment_with_a_schedul
 
 def test_a_run_that_a_person_starts_plans_only() -> None:
     assert DEPLOYMENTS["manual"]["parameters"]["dry_run"] is True
+    assert all(DEPLOYMENTS[name]["parameters"] == {"only_show": True} for name in ("cancel-orders", *REMEDIES))
 
 
 def test_only_what_does_the_same_work_again_is_let_go_when_it_is_late() -> None:

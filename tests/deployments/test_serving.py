@@ -34,6 +34,12 @@ NAMES = {
     "pause-buying/pause-buying",
     "resume-buying/resume-buying",
     "notify/notify",
+    "ask-refund/refund",
+    "return-parcel/return",
+    "withdraw-refund/withdraw",
+    "message-seller/message",
+    "confirm-receipt/receive",
+    "resolve/resolve",
 }
 
 

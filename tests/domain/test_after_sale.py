@@ -80,7 +80,7 @@ def test_a_reason_is_chosen_by_id_name_or_part_of_it(wish: str, reason_id: int) 
     ("options", "wish", "words"),
     [
         ([], "202", "the service takes no such refund for this order now"),
-        ([QUALITY, MISSING], "", "say why with --reason: 202 质量问题, 203 少件"),
+        ([QUALITY, MISSING], "", "say why, with a reason of this list: 202 质量问题, 203 少件"),
         ([QUALITY, MISSING], "无聊", "no reason matches '无聊': 202 质量问题, 203 少件"),
         (
             [QUALITY, replace(MISSING, name="质量差")],

@@ -11,11 +11,19 @@ from prefect.exceptions import ParameterTypeError
 from connectors.xportcn.errors import Misconfigured
 from domain.after_sale import RefundFault
 from domain.marketplace import Marketplace
-from flows.after_sale import ask_for_refund, follow_after_sale, receive_orders
+from flows.after_sale import (
+    ask_for_refund,
+    follow_after_sale,
+    receive_orders,
+    send_back,
+    withdraw_refund,
+    write_to_seller,
+)
 from flows.callbacks import hear_callbacks
 from flows.cancel_orders import cancel_orders
 from flows.costs import costs
 from flows.reconcile import reconcile
+from flows.resolve import resolve_order
 from flows.shown.expected_failures import ends_plainly
 from flows.sync_tracking import sync_tracking
 
@@ -23,10 +31,24 @@ FORMS: dict[Flow[..., Any], list[str]] = {
     sync_tracking: ["Orders per step", "Calls at once"],
     reconcile: ["Days back", "Left the wallet, in yuan", "Marketplaces", "Not ours", "Your name", "Orders per step"],
     costs: ["Paid since", "Currency", "CSV file", "Sheet"],
-    cancel_orders: ["Orders", "Reason"],
+    cancel_orders: ["Orders", "Reason", "Only show what would happen"],
     follow_after_sale: ["Orders per step"],
-    receive_orders: ["Orders"],
     hear_callbacks: ["About", "Ticket"],
+    receive_orders: ["Orders", "Only show what would happen"],
+    ask_for_refund: [
+        *("Order", "What for", "Reason", "Amount in yuan", "Lines", "Words to the seller", "Pictures"),
+        "Only show what would happen",
+    ],
+    send_back: [
+        *("Order", "Carrier", "Tracking number", "Line", "Note", "Pictures"),
+        "Only show what would happen",
+    ],
+    withdraw_refund: ["Order", "Line", "Only show what would happen"],
+    write_to_seller: ["Order", "Message", "Line", "Pictures", "Only show what would happen"],
+    resolve_order: [
+        *("Order", "Your answer", "Id", "Amount in yuan", "Tracking numbers", "Your name"),
+        "Only show what would happen",
+    ],
 }
 
 
@@ -69,7 +91,6 @@ def test_every_field_of_a_form_says_what_it_is(flow: Flow[..., Any], titles: lis
     [
         (reconcile, {"since_days": -2}),
         (reconcile, {"marketplaces": ["ebay"]}),
-        (cancel_orders, {"order_refs": []}),
         (sync_tracking, {"chunk_size": 2000}),
         (ask_for_refund, {"order_ref": "A-1", "kind": "gift", "reason": "1"}),
     ],

@@ -69,13 +69,16 @@ def todo(state: str, *commands: str, reason: str = "why", advice: str = "", batc
 )
 def test_each_row_has_the_form_that_leads_on_and_the_command(one: ToDo, what_to_do: str) -> None:
     """What only a person can tell is never filled in."""
-    assert row_of(one, FORMS, "Asia/Shanghai") == f"| 2026-03-20 20:00 | A-1 | {one.state} | why | {what_to_do} |"
+    assert (
+        row_of(one, FORMS, "Asia/Shanghai")
+        == f"| 2026\u201103\u201120\u00a020:00 | A-1 | {one.state} | why | {what_to_do} |"
+    )
 
 
 def test_a_reason_that_names_a_remedy_brings_its_form_and_stays_in_its_cell() -> None:
     one = todo("held", reason="paid before it closed | ask back: sourcing refund A-1")
     assert row_of(one, FORMS, "UTC").startswith(
-        "| 2026-03-20 12:00 | A-1 | held | paid before it closed &#124; ask back: sourcing refund A-1 | [ask for the"
+        "| 2026\u201103\u201120\u00a012:00 | A-1 | held | paid before it closed &#124; ask back: sourcing refund A-1 | [ask for the"
     )
 
 
@@ -86,7 +89,7 @@ def test_without_a_ui_there_are_commands_and_no_dead_links() -> None:
 
 def test_a_table_says_how_many_more_there_are() -> None:
     told = as_markdown(["| row |"] * 1_000, ["held"] * 1_200, "UTC")
-    assert told.startswith("# 1,200 things wait for you: 1,200 held\n")
+    assert told.startswith("**1,200 things wait for you: 1,200 held.** The oldest first")
     assert told.endswith("**And 200 more**, younger than these. All of them: `sourcing todo --json`")
     assert summary_of(["held", "waits for approval"]) == "2 things wait for you: 1 held, 1 waits for approval"
 

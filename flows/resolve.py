@@ -1,0 +1,104 @@
+"""The flow that takes a person's answer about an order."""
+
+from __future__ import annotations
+
+from prefect import flow
+from prefect.artifacts import acreate_table_artifact
+
+from domain.resolutions import Resolution, ResolutionRefused
+from flows.opening import opened
+from flows.parameters import BadInput
+from flows.remedy_parameters import (
+    Answer,
+    AnswerAmount,
+    AnsweredBy,
+    AnswerGiven,
+    AnswerId,
+    AnswerTracking,
+    OnlyShow,
+    OrderRef,
+    one_order,
+    resolution_of,
+)
+from flows.shown.events import EventFeed
+from flows.shown.expected_failures import ends_plainly, run_logger
+from flows.shown.foreseen import SWITCH_OFF
+from flows.shown.progress import rename_run, shown
+from tasks.open_questions import open_questions
+from tasks.reading_orders import read_each
+from tasks.resolve import judged, order_of, resolve
+from tasks.resources import Resources
+
+NOTHING_ASKED = "nothing about it waits for an answer"
+NOBODY = "somebody in the Prefect UI"
+
+
+@flow(name="resolve", flow_run_name="resolve {order_ref}", persist_result=False)
+@ends_plainly(ResolutionRefused)
+async def resolve_order(
+    order_ref: OrderRef = "",
+    answer: AnswerGiven = Answer.NONE_YET,
+    named: AnswerId = "",
+    amount_cny: AnswerAmount = "",
+    tracking: AnswerTracking = "",
+    by: AnsweredBy = "",
+    only_show: OnlyShow = True,  # noqa: FBT002 - flow parameters make a form
+) -> str:
+    """Answer what only a person can find out about an order: whether something without an answer has happened.
+
+    The service is read first. An answer that it contradicts is refused with what was seen, and nothing is written.
+    """
+    order_ref, by = one_order(order_ref), by.strip()
+    said = None if answer is Answer.NONE_YET else resolution_of(answer, named, amount_cny, tracking)
+    if said and not only_show and not by:
+        raise BadInput("say who answers: fill in your name, it is kept with the answer. Nothing was written")
+    async with opened() as resources:
+        if said is None:
+            words, rows = await _asked(resources, order_ref)
+        elif only_show:
+            words, rows = await _foreseen(resources, order_ref, said, by or NOBODY)
+        else:
+            words, rows = await _taken(resources, order_ref, said, by)
+    run_logger().info("%s: %s", order_ref, words)
+    await shown("the answer", _show(order_ref, words, rows))
+    return words
+
+
+async def _asked(resources: Resources, order_ref: str) -> tuple[str, list[dict[str, str]]]:
+    """What is asked about the order, and what the service shows of it now."""
+    order = order_of(resources, order_ref)
+    at_service, unread = await read_each(resources, [order])
+    found = at_service.get(order_ref)
+    seen = f"order {found.order_id}: {found.status}, {found.total}" if found else unread.get(order_ref, "nothing of it")
+    rows = [
+        {"question": one.words, "open since": f"{one.since:%Y-%m-%d %H:%M} UTC", "the service shows now": seen}
+        for one in open_questions(resources.ledger, order)
+    ]
+    return (f"{len(rows)} to answer" if rows else f"{order.state}, {NOTHING_ASKED}"), rows
+
+
+async def _foreseen(
+    resources: Resources, order_ref: str, said: Resolution, by: str
+) -> tuple[str, list[dict[str, str]]]:
+    record = await judged(resources, order_ref, said, by=by)
+    was = order_of(resources, order_ref)
+    would = record.change.state or was.state
+    words = f"only shown: nothing contradicts it, it would be {would}"
+    return words, [{"question": record.question, "is": was.state, "would be": would, "reason": record.reason}]
+
+
+async def _taken(resources: Resources, order_ref: str, said: Resolution, by: str) -> tuple[str, list[dict[str, str]]]:
+    feed, was = EventFeed(resources.ledger, [order_ref]), order_of(resources, order_ref)
+    now = await resolve(resources, order_ref, said, by=by)
+    await feed.tell([order_ref])  # else an alarm about this very question would still go off
+    question = resources.ledger.resolutions.of_order(order_ref)[-1]["question"]
+    return f"now {now.state}", [{"question": question, "was": was.state, "is": now.state, "reason": now.reason}]
+
+
+async def _show(order_ref: str, words: str, rows: list[dict[str, str]]) -> None:
+    told = f"{order_ref}: {words}"
+    if rows:
+        table = [{"order": order_ref, **row} for row in rows]
+        description = f"{told}. {SWITCH_OFF}" if words.startswith("only shown") else told
+        await acreate_table_artifact(key="answer", table=table, description=description)
+    await rename_run(f"resolve {told}")

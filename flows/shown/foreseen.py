@@ -1,0 +1,72 @@
+"""What a remedy would do, shown before it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from prefect import runtime
+from prefect.artifacts import acreate_table_artifact
+
+from domain.after_sale import RefundOption
+from domain.wording import number_of
+from flows.shown.expected_failures import run_logger
+from flows.shown.progress import rename_run, shown
+
+SWITCH_OFF = "Nothing was sent. To do it, start it again with 'Only show what would happen' switched off"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreseen:
+    """What would become of one order: what `would` be done, or `why_not`."""
+
+    order_ref: str
+    state: str
+    would: str = ""
+    why_not: str = ""
+
+    @property
+    def words(self) -> str:
+        return (
+            f"{self.order_ref}: would {self.would}" if self.would else f"{self.order_ref}: not possible: {self.why_not}"
+        )
+
+
+async def show_foreseen(rows: Sequence[Foreseen], choices: Sequence[Mapping[str, str]] = ()) -> None:
+    """The table of what would happen, and where something is to be chosen first, what there is to `choose` from."""
+    for row in rows:
+        run_logger().info("%s", row.words)
+    run_logger().info("%s", SWITCH_OFF)
+    await shown("what would happen", _show(rows, choices))
+
+
+async def _show(rows: Sequence[Foreseen], choices: Sequence[Mapping[str, str]]) -> None:
+    table = [{"order": one.order_ref, "would": one.would, "why not": one.why_not, "state": one.state} for one in rows]
+    await acreate_table_artifact(key="would-happen", table=table, description=SWITCH_OFF)
+    if choices:
+        table = [dict(one) for one in choices]
+        await acreate_table_artifact(key="choices", table=table, description="Choose one of these")
+    first_name = str(runtime.flow_run.name or "remedy").split(": ")[0]
+    await rename_run(f"{first_name}: {foreseen_summary(rows)}")
+
+
+def foreseen_summary(rows: Sequence[Foreseen]) -> str:
+    """`only shown: would confirm the receipt`, or of several `only shown: 3 orders, 1 can't`."""
+    if len(rows) == 1:
+        return f"only shown: {rows[0].words.partition(': ')[2]}"
+    cant = sum(1 for row in rows if row.why_not)
+    return f"only shown: {number_of(len(rows), 'order')}{f', {cant:,} of them not possible' if cant else ''}"
+
+
+def reasons_shown(options: Sequence[RefundOption]) -> list[dict[str, str]]:
+    """What the marketplace takes as a reason, a row each."""
+    return [
+        {
+            "reason": str(option.reason_id),
+            "words": option.name,
+            "from": str(option.least + option.least_postage),
+            "up to": str(option.most + option.most_postage),
+            "picture": "needed" if option.needs_voucher else "",
+        }
+        for option in options
+    ]
