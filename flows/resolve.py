@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from prefect import flow
-from prefect.artifacts import acreate_table_artifact
 
 from domain.resolutions import Resolution, ResolutionRefused
 from flows.opening import opened
@@ -20,6 +19,7 @@ from flows.remedy_parameters import (
     one_order,
     resolution_of,
 )
+from flows.shown.artifacts import show_table
 from flows.shown.events import EventFeed
 from flows.shown.expected_failures import ends_plainly, run_logger
 from flows.shown.foreseen import SWITCH_OFF
@@ -100,5 +100,5 @@ async def _show(order_ref: str, words: str, rows: list[dict[str, str]]) -> None:
     if rows:
         table = [{"order": order_ref, **row} for row in rows]
         description = f"{told}. {SWITCH_OFF}" if words.startswith("only shown") else told
-        await acreate_table_artifact(key="answer", table=table, description=description)
+        await show_table("answer", table, description)
     await rename_run(f"resolve {told}")

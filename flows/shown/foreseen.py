@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from prefect import runtime
-from prefect.artifacts import acreate_table_artifact
 
 from domain.after_sale import RefundOption
 from domain.wording import number_of
+from flows.shown.artifacts import show_table
 from flows.shown.expected_failures import run_logger
 from flows.shown.progress import rename_run, shown
 
@@ -42,16 +42,15 @@ async def show_foreseen(rows: Sequence[Foreseen], choices: Sequence[Mapping[str,
 
 async def _show(rows: Sequence[Foreseen], choices: Sequence[Mapping[str, str]]) -> None:
     table = [{"order": one.order_ref, "would": one.would, "why not": one.why_not, "state": one.state} for one in rows]
-    await acreate_table_artifact(key="would-happen", table=table, description=SWITCH_OFF)
+    await show_table("would-happen", table, SWITCH_OFF)
     if choices:
-        table = [dict(one) for one in choices]
-        await acreate_table_artifact(key="choices", table=table, description="Choose one of these")
+        await show_table("choices", choices, "Choose one of these")
     first_name = str(runtime.flow_run.name or "remedy").split(": ")[0]
     await rename_run(f"{first_name}: {foreseen_summary(rows)}")
 
 
 def foreseen_summary(rows: Sequence[Foreseen]) -> str:
-    """`only shown: would confirm the receipt`, or of several `only shown: 3 orders, 1 can't`."""
+    """`only shown: would confirm the receipt`, or of several `only shown: 3 orders, 1 of them not possible`."""
     if len(rows) == 1:
         return f"only shown: {rows[0].words.partition(': ')[2]}"
     cant = sum(1 for row in rows if row.why_not)
