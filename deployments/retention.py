@@ -21,7 +21,7 @@ BATCH_SIZE = "2000"
 
 MANY = {
     "flow-run": "Scheduled Late AwaitingConcurrencySlot Submitting Pending Running AwaitingRetry Retrying Paused "
-    "Suspended Resuming Cancelling Completed Failed Crashed TimedOut Cancelled heartbeat pull-step.executed",
+    "Suspended Resuming Cancelling Completed Held Failed Crashed TimedOut Cancelled heartbeat pull-step.executed",
     "task-run": "Pending Running AwaitingRetry Retrying Completed Failed Crashed Cancelled",
     "worker": "submitted-flow-run executed-flow-run",
     "work-pool": "ready not-ready",

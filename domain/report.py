@@ -13,7 +13,7 @@ from domain.pause import Pause
 from domain.plan import PlannedOrder
 from domain.rejected import NONE_REJECTED, Rejected
 from domain.request_remarks import Remark
-from domain.states import REACHED_BOOKED, OrderState
+from domain.states import NEEDS_A_PERSON, REACHED_BOOKED, OrderState
 
 BATCH_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -91,6 +91,11 @@ class BatchReport:
     @property
     def spent_fen(self) -> int:
         return sum(line.paid_fen or 0 for line in self.orders)
+
+    @property
+    def all_wait(self) -> bool:
+        """Whether nothing came of it: each order is held, refused or unknown."""
+        return bool(self.orders) and all(line.state in NEEDS_A_PERSON for line in self.orders)
 
     @property
     def all_booked(self) -> bool:

@@ -26,6 +26,7 @@ from flows.request_batches import read_shown
 from flows.second_look import look_again
 from flows.shown.artifacts import artifact_key, show_outcome, with_parcels
 from flows.shown.board import progress_shown
+from flows.shown.endings import ended
 from flows.shown.expected_failures import ends_plainly
 from flows.shown.progress import rename_run, shown
 from flows.upkeep_parameters import OrderRefs
@@ -88,7 +89,8 @@ async def order_from_cart(
             reports.append(await look_again(resources, done, limits))
         report = one_report(reports, list(orders))
         await show_outcome(report, resources.ledger.orders(with_parcels(report)))
-    return report
+    answer: BatchReport = ended(report)
+    return answer
 
 
 async def show_cart(marketplace: Marketplace) -> tuple[CartRow, ...]:

@@ -22,6 +22,7 @@ from flows.scheduling import is_deployed, scheduled
 from flows.second_look import FromLedger, left_over, look_again, waits_s
 from flows.shown.artifacts import artifact_key, counts_of, show_outcome, with_parcels
 from flows.shown.board import progress_shown
+from flows.shown.endings import ended, tells_when_stopped
 from flows.shown.expected_failures import ends_plainly, run_logger
 from flows.shown.progress import rename_run, shown
 from tasks.resources import Resources, utc_now
@@ -61,7 +62,8 @@ async def finish_batch(batch: KnownBatch, limits: LimitsParameter = NO_LIMITS, l
     in_words("Batch", lambda: check_batch_id(batch))
     try:
         async with opened(begins_orders=True, done_by=limits.done_by) as resources:
-            return await _finished(resources, batch, limits, look)
+            report: BatchReport = ended(await _finished(resources, batch, limits, look))
+            return report
     except (NotSent, Unanswered) as error:
         if is_deployed():
             await _look_later(batch, limits, look, waits_s(error))
@@ -75,7 +77,7 @@ async def _finished(resources: Resources, batch: str, limits: Limits, look: int)
     await shown("the run's name", rename_run(f"finish {batch}: {left.words or 'nothing left'}"))
     if left.words:
         run_logger().info("Batch %s: %s", batch, left.words)
-        async with progress_shown(artifact_key(batch)):
+        async with tells_when_stopped(ledger, batch), progress_shown(artifact_key(batch)):
             report = await run.buy(limits.budget, ask=False)
         report = await look_again(resources, report, limits, number=look + 1)
     else:

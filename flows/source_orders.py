@@ -29,6 +29,7 @@ from flows.plan_sources import FromRequests
 from flows.request_batches import FETCHED, PASTED, read_shown
 from flows.second_look import look_again
 from flows.shown.artifacts import show_outcome, with_parcels
+from flows.shown.endings import ended, tells_when_stopped
 from flows.shown.expected_failures import ends_plainly
 
 NO_LIMITS, AS_SET = Limits(), Speed()
@@ -63,7 +64,9 @@ async def source_orders(
         source = FromRequests(asked.orders, asked.source, asked.warnings)
         done_by = moment_of(limits.done_by, begun_at(resources.clock()), resources.settings.timezone)
         run = BatchRun(resources, asked.batch_id, source, chunk_size=speed.chunk_size, done_by=done_by)
-        report = await run.followed(limits.budget, dry_run=dry_run, ask=not yes)
+        async with tells_when_stopped(resources.ledger, asked.batch_id, buys=not dry_run):
+            report = await run.followed(limits.budget, dry_run=dry_run, ask=not yes)
         report = await look_again(resources, report, limits)
         await show_outcome(report, resources.ledger.orders(with_parcels(report)))
-    return report
+    answer: BatchReport = ended(report)
+    return answer

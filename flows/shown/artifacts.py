@@ -145,6 +145,7 @@ def markdown_report(report: BatchReport, orders: Mapping[str, OrderRecord] = NO_
             dry_run_summary(report) if report.dry_run else money_summary(report),
             *([told] if (told := warnings_told(report.warnings)) else []),
             *([f"**{plain(report.paused.told)}**"] if report.paused else []),
+            *([f"**Ended early:** {plain(report.broken_off)}"] if report.broken_off else []),
             *([f"**Next:** {report.next_look.words}"] if report.next_look else []),
             "## Orders by state\n\n" + chart("state", "orders", report.counts),
             *([] if report.dry_run or not report.spent_fen else [_spent_chart(report)]),

@@ -64,7 +64,7 @@ def test_it_is_one_run_whatever_its_plans_come_from(merchant: Merchant, prefect_
     assert (poor["counts"], poor["spent_this_run_fen"]) == ({"held": 2}, 0)
     assert all("does not fit the budget" in order["reason"] for order in poor["orders"])
     seen = newest_run(prefect_url)
-    assert (seen.name, seen.state) == (f"{name}: 2 held", "Completed")
+    assert (seen.name, seen.state) == (f"{name}: 2 held", "Held")
     told = ("batch.finished", "budget.used-up", "order.held")
     assert events_of(prefect_url, seen, 3) == [f"sourcing.{what} {name}" for what in told]
     assert merchant.sandbox.books()["orders"] == []

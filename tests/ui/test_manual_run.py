@@ -52,11 +52,11 @@ def open_the_form(page: Page, served: Served, shot: Shot) -> None:
 
 
 def refuse_a_wrong_form(page: Page, shot: Shot) -> None:
-    """A file of another kind is refused under its field."""
-    field(page, "Request file").fill("orders.ods")
+    """A number out of range is refused under its field; words are read by the run, which answers in words."""
+    field(page, "Orders per step").fill("2000")
     page.get_by_role("button", name="Submit").click()
-    page.get_by_text("'orders.ods' does not match").first.wait_for()
-    field(page, "Request file").scroll_into_view_if_needed()
+    page.get_by_text("2000 is greater than the maximum of 1000").first.wait_for()
+    field(page, "Orders per step").scroll_into_view_if_needed()
     shot("wrong-form")
     page.reload()
 
