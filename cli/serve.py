@@ -16,7 +16,6 @@ from cli.terminal import console, messages
 from connectors.callbacks.store import CallbackStore
 from connectors.callbacks.tokens import SANDBOX, new_token
 from connectors.settings import SourcingSettings, XportcnSettings, is_loopback
-from deployments.registration import AlertSettings
 from deployments.serving import Installation, ServeFailed, check_port, installation, watch
 from tasks.resources import utc_now
 
@@ -106,7 +105,6 @@ def _show(
     table.add_row("Data", str(place.data_dir.absolute()))
     table.add_row("Inbox", str(inbox))
     table.add_row("Logs", str(place.folder / "*.log"))
-    table.add_row("Alerts", "sent to SOURCING_ALERT_URL" if AlertSettings().url.get_secret_value() else _NO_ALERTS)
     console.print(table)
     console.print()
     console.print("What next", style="bold")
@@ -114,6 +112,3 @@ def _show(
     console.print("  2. Put request files into the inbox; source-orders/nightly takes them at 02:00, or at Quick run.")
     console.print("  3. In another terminal, sourcing status shows every order; commands use this server.")
     console.print("Ctrl-C ends all of it.", style="dim")
-
-
-_NO_ALERTS = "nobody is told of failures: set SOURCING_ALERT_URL, or make a notification block named sourcing-alerts"

@@ -16,6 +16,7 @@ Events alone can't do it: Prefect's server forgets those that it had not yet act
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,14 +37,15 @@ from prefect.events.schemas.events import Event, RelatedResource, Resource
 
 from connectors.lives import folder_of, forget, has_died, prune
 from connectors.settings import SourcingSettings
-from deployments.automations import RUN_AGAIN, STARTED_AGAIN_AT_MOST, TAKEN_UP
-from deployments.freshness import OUR_TAG, TAG
+from deployments.automations import OF_A_DEPLOYMENT, OUR_TAG, RUN_AGAIN, STARTED_AGAIN_AT_MOST, TAG, TAKEN_UP
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
 
 SUSPENDED = "Suspended"
 AWAITING_RETRY = "AwaitingRetry"
+GOES_ON = "the ledger knows how far it came."
+"""The end of the message with which a lost run is started again."""
 LOOKS_EVERY_S = 10.0
 PATIENCE = timedelta(seconds=60)
 """A living worker goes first, which reports a killed process twice, seconds apart; and so does the automation."""
@@ -106,7 +108,7 @@ class Watch:
 async def take_up(client: PrefectClient, run: FlowRun, why: str) -> bool:
     """Start a lost run again and tell of it, unless somebody else just did; after the last time, have a person look."""
     if await _may_be_started(client, run):
-        done = await _set(client, run, StateType.SCHEDULED, AWAITING_RETRY, f"{why}; the ledger knows how far it came.")
+        done = await _set(client, run, StateType.SCHEDULED, AWAITING_RETRY, f"{why}; {GOES_ON}")
         if done:
             await _tell(run, f"{why}. It is started again.")
         return done
@@ -162,14 +164,15 @@ async def candidates(client: PrefectClient) -> list[FlowRun]:
 
 
 async def _may_be_started(client: PrefectClient, run: FlowRun) -> bool:
-    """Up to five times, as the automation does it; not at all while that one is switched off.
-
-    A process that dies before its run begins is not counted by `run_count`.
-    """
+    """Up to five times, as the automation does it; not at all while that one is switched off."""
     known = await client.read_automations_by_name(RUN_AGAIN)
-    states = await client.read_flow_run_states(run.id)
-    times = max(run.run_count - 1, [state.name for state in states].count(AWAITING_RETRY))
+    times = times_started_again(run, await client.read_flow_run_states(run.id))
     return times < STARTED_AGAIN_AT_MOST and all(one.enabled for one in known)
+
+
+def times_started_again(run: FlowRun, states: Iterable[State]) -> int:
+    """A process that dies before its run begins is not counted by `run_count`."""
+    return max(run.run_count - 1, [state.name for state in states].count(AWAITING_RETRY))
 
 
 async def _set(client: PrefectClient, run: FlowRun, kind: StateType, name: str, message: str) -> bool:
@@ -198,10 +201,11 @@ async def _tell(run: FlowRun, why: str) -> None:
 
 def _event(name: str, run: FlowRun, **about: str) -> Event:
     flow = {"prefect.resource.id": f"prefect.flow.{run.flow_id}", "prefect.resource.role": "flow"}
+    deployment = {"prefect.resource.id": f"prefect.deployment.{run.deployment_id}", **OF_A_DEPLOYMENT}
     return Event(
         event=name,
         resource=Resource({"prefect.resource.id": f"prefect.flow-run.{run.id}", **about}),
-        related=[RelatedResource(OUR_TAG), RelatedResource(flow)],
+        related=[RelatedResource(one) for one in (OUR_TAG, flow, *([deployment] if run.deployment_id else []))],
     )
 
 

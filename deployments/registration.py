@@ -7,15 +7,9 @@ import os
 import sys
 import time
 from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from typing import TYPE_CHECKING
 
-from pydantic import Field, SecretStr
-from pydantic_settings import SettingsConfigDict
-
-from connectors.settings import Settings
 from deployments.local_server import START_TIMEOUT_S, is_healthy
 
 if TYPE_CHECKING:
@@ -29,15 +23,6 @@ TEMPLATES = Path(__file__).parent / "work_pools"
 ALERTS_BLOCK = "sourcing-alerts"
 
 
-class AlertSettings(Settings):
-    """Whom automations tell, and when. Variables start with `SOURCING_ALERT_`."""
-
-    model_config = SettingsConfigDict(env_prefix="SOURCING_ALERT_", env_file=".env", extra="ignore", frozen=True)
-
-    url: SecretStr = Field(SecretStr(""), description="Where to POST {subject, body} as JSON; empty is nowhere")
-    unknown_minutes: int = Field(60, ge=1, description="How long an outcome may be unknown before somebody is told")
-
-
 class DeployFailed(Exception):
     """`prefect deploy` refused; the message is what it said."""
 
@@ -48,20 +33,14 @@ async def register(pool_type: str = "process") -> None:
 
     from connectors.credentials_block import XportcnCredentials
     from deployments.automations import register_automations
-    from deployments.freshness import expect_completions
     from deployments.lost_runs import call_the_roll
 
-    settings = AlertSettings()
     async with get_client() as client:
         await _register_pool(client, pool_type)
         await _register_queues(client)
         await XportcnCredentials.aregister_type_and_schema(client=client)
-        await register_automations(
-            client,
-            notify_with=await _alerts_block(client, settings.url.get_secret_value()),
-            unknown_after=timedelta(minutes=settings.unknown_minutes),
-        )
-        await expect_completions(client)
+        await register_automations(client)
+        await remove_what_told(client)
         await call_the_roll(client)
 
 
@@ -112,17 +91,13 @@ async def _register_queues(client: PrefectClient) -> None:
             await client.create_work_queue(name, work_pool_name=POOL, concurrency_limit=limit)
 
 
-async def _alerts_block(client: PrefectClient, url: str) -> UUID | None:
-    """The block that automations tell with: a webhook to the configured address, or what somebody made in the UI."""
-    from prefect.blocks.notifications import CustomWebhookNotificationBlock
+async def remove_what_told(client: PrefectClient) -> None:
+    """What told people in older versions; the post office does now. What somebody made in the UI is left alone."""
+    from deployments.automations import OF_OLDER_VERSIONS
 
-    if url:
-        block = CustomWebhookNotificationBlock(
-            name="Sourcing alerts",
-            url="{{ address }}",
-            json_data={"subject": "{{ subject }}", "body": "{{ body }}"},
-            secrets={"address": url},
-        )
-        return await block.asave(ALERTS_BLOCK, overwrite=True, client=client)
-    made: list[Any] = await client.read_block_documents()
-    return next((document.id for document in made if document.name == ALERTS_BLOCK), None)
+    for name in OF_OLDER_VERSIONS:
+        for automation in await client.read_automations_by_name(name):
+            await client.delete_automation(automation.id)
+    for document in await client.read_block_documents():
+        if document.name == ALERTS_BLOCK and document.data.get("url") == "{{ address }}":
+            await client.delete_block_document(document.id)

@@ -1,4 +1,4 @@
-"""A whole installation on one machine: server, worker, deployments, and whatever else the caller adds.
+"""A whole installation on one machine: server, worker, post office, deployments, and whatever else the caller adds.
 
 All are children of one process. It starts again what ends by itself, and ends all of them when it is told to; when it
 is killed, the kernel tells them. Runs are children of the worker: when they are told to end, Prefect notes a crash, and
@@ -24,6 +24,7 @@ from connectors.settings import SourcingSettings, XportcnSettings
 from deployments import local_server, postgres
 from deployments.die_with_parent import die_with_parent
 from deployments.part import Part
+from deployments.post_office import POST_OFFICE, is_open
 from deployments.processes import end, end_tree, has_ended
 from deployments.registration import ROOT, DeployFailed
 from deployments.worker_health import WORKER, watched_worker
@@ -98,7 +99,7 @@ class Installation:
 def installation(
     *, host: str, port: int, postgres_url: str | None, beside: Callable[[], Mapping[str, Sequence[str]]]
 ) -> Iterator[Installation]:
-    """Server, worker, pool, blocks, automations and deployments, and what `beside` names, while the block runs.
+    """Server, worker, post office, and all that is registered, and what `beside` names, while the block runs.
 
     Raises `ServeFailed`, `local_server.ServerFailed`, `postgres.DatabaseUnusable` or `registration.DeployFailed`.
     """
@@ -123,6 +124,7 @@ def installation(
         registering = place.start("register", [sys.executable, "-m", "deployments"])
         worker = [sys.executable, "-m", "deployments.worker", "serve"]
         place.keep(watched_worker(lambda settings: place.start(WORKER, worker, settings), url))
+        place.keep(_post_office(place, settings))
         local_server.await_health(folder, place.process("server"))
         if registering.wait():
             raise DeployFailed(
@@ -169,6 +171,11 @@ def _start_server(place: Installation, host: str, port: int, postgres_url: str |
         return local_server.start_server(place.folder, host=host, port=port, settings=settings, lasts=False)
 
     place.keep(Part(name="server", start=start))
+
+
+def _post_office(place: Installation, settings: SourcingSettings) -> Part:
+    command = [sys.executable, "-m", "deployments.post_office"]
+    return Part(name=POST_OFFICE, start=lambda: place.start(POST_OFFICE, command), is_well=lambda: is_open(settings))
 
 
 def _environment(settings: SourcingSettings, url: str) -> dict[str, str]:

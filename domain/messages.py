@@ -29,7 +29,10 @@ class MessageKind(StrEnum):
     SERVICE_AWAY = "service_away"
     SERVICE_BACK = "service_back"
     RUN_FAILED = "run_failed"
+    RUN_AGAIN = "run_again"
     WORKER_GONE = "worker_gone"
+    WORKER_BACK = "worker_back"
+    WATCHED = "watched"
     NOTHING_RAN = "nothing_ran"
     BUYING_PAUSED = "buying_paused"
     SETUP = "setup"
@@ -52,6 +55,8 @@ _SEVERAL = {
     MessageKind.PARCEL: "parcels need a look",
     MessageKind.DIFFERS: "times the ledger and the service differed",
     MessageKind.RUN_FAILED: "runs failed",
+    MessageKind.RUN_AGAIN: "runs lost their process and are started again",
+    MessageKind.NOTHING_RAN: "things did not run in time",
 }
 
 

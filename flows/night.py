@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from prefect import tags
+from prefect.runtime import flow_run
+
 from connectors.inbox import Inbox, Place, whole_digest
 from connectors.ledger.engine import LedgerUnusable
 from connectors.request_files import UnreadableFile
@@ -93,14 +96,15 @@ class Night:
         batch_id = batch_id_with(working.stem, content[:8])
         about = {"file": working.name, "content": content[:8]}
         try:
-            report: BatchReport = await source_orders(
-                Requests(file=str(working), encoding=self.settings.inbox_encoding),
-                dry_run=False,
-                yes=self.yes,
-                batch=batch_id,
-                limits=self.limits,
-                speed=self.speed,
-            )
+            with tags(*flow_run.tags):  # the night's own: a batch of it is found, and told of, by the same
+                report: BatchReport = await source_orders(
+                    Requests(file=str(working), encoding=self.settings.inbox_encoding),
+                    dry_run=False,
+                    yes=self.yes,
+                    batch=batch_id,
+                    limits=self.limits,
+                    speed=self.speed,
+                )
         except BadRequests as error:
             words = f"{number_of(len(error.faults), 'fault')}; nothing was bought"
             return self._put(working, Place.FAILED, words, about, error.faults)

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from connectors.settings import BadSetting, SourcingSettings, XportcnSettings
-from deployments.registration import AlertSettings
 from flows.parameters import Requests
 from flows.shown.expected_failures import EXPECTED
 from flows.source_orders import source_orders
@@ -52,7 +51,6 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             "'many' should be a valid integer, unable to parse string as an integer",
         ),
         (XportcnSettings, "XPORTCN_TIMESTAMP_UNIT", "h", "'h' should be 's' or 'ms'"),
-        (AlertSettings, "SOURCING_ALERT_UNKNOWN_MINUTES", "0", "'0' should be greater than or equal to 1"),
     ],
 )
 def test_a_setting_that_can_not_be_meant_is_named_in_one_line(

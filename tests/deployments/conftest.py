@@ -108,7 +108,7 @@ def _python_path() -> str:
 
 @contextmanager
 def receiver(folder: Path) -> Iterator[str]:
-    """Somebody's webhook: keeps what is posted to it, a line each."""
+    """Somebody's webhook, as an address of apprise: keeps what is posted to it, a line each."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -123,7 +123,7 @@ def receiver(folder: Path) -> Iterator[str]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/hook/{ALERT_TOKEN}"
+        yield f"json://127.0.0.1:{server.server_port}/hook/{ALERT_TOKEN}?:title=subject&:message=body"
         server.shutdown()
 
 

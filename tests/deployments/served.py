@@ -59,7 +59,7 @@ class Served:
             "XPORTCN_BASE_URL": self.sandbox.url,
             "SOURCING_DATA_DIR": str(self.data_dir),
             "SOURCING_TIMEZONE": "Asia/Shanghai",
-            "SOURCING_ALERT_URL": self.settings["alerts"],
+            "SOURCING_NOTIFY": self.settings["alerts"],
             "COLUMNS": "200",
             **LOOKS_OFTEN,
         }

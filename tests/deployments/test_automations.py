@@ -1,4 +1,4 @@
-"""Each automation fires on a real server, and what it tells says what to do."""
+"""What Prefect does by itself on a real server, and that what older versions made it do is gone."""
 
 from __future__ import annotations
 
@@ -7,112 +7,76 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from prefect.client.orchestration import get_client
-from prefect.events import emit_event
-from prefect.events.clients import get_events_client
-from prefect.events.schemas.automations import EventTrigger
+from prefect.automations import AutomationCore
+from prefect.blocks.notifications import CustomWebhookNotificationBlock, SlackWebhook
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.events.actions import DoNothing
+from prefect.events.schemas.automations import EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 
-from deployments.automations import automations
-from deployments.freshness import OVERDUE, about, expect_completions
+from deployments.automations import OF_OLDER_VERSIONS, automations
 from deployments.lost_runs import call_the_roll
+from deployments.registration import remove_what_told
 from tests.deployments.served import Served
 
 SHORT = timedelta(seconds=10)
 
 
-def test_nobody_is_told_when_nobody_is_named() -> None:
-    kinds = {
-        one.name: [action.type for action in one.actions]
-        for one in automations(notify_with=None, unknown_after=timedelta(hours=1))
-    }
-    assert kinds == {
-        "sourcing: run lost": ["change-flow-run-state"],
-        "sourcing: run again": ["change-flow-run-state"],
-        "sourcing: run failed": ["do-nothing"],
-        "sourcing: outcome unknown": ["do-nothing"],
-        "sourcing: budget used up": ["do-nothing"],
-        "sourcing: parcel stalled": ["do-nothing"],
-        "sourcing: ledger and service differ": ["do-nothing"],
-        "sourcing: nightly is overdue": ["do-nothing"],
-        "sourcing: sync-tracking is overdue": ["do-nothing"],
-        "sourcing: overdue at the start": ["do-nothing"],
-    }
+async def test_a_run_that_gives_no_sign_of_life_has_crashed(served: Served) -> None:
+    """Whether it was heard before or not, and also when an answer was given to nobody."""
+    unheard, answered = _running_flow_run(served), _running_flow_run(served)
+    batch_of_a_night = _running_flow_run(served, of_a_deployment=False)
+    async with get_client() as client, impatient(client, unheard, answered, batch_of_a_night):
+        await call_the_roll(client)
+        served.ask(f"flow_runs/{answered}/set_state", {"state": {"type": "RUNNING"}, "force": True})
+        for run_id in (unheard, answered):
+            crashed = served.await_state(run_id, "Crashed")
+            assert crashed["state"]["message"].startswith("No sign of life for 10 seconds")
+    assert served.run(batch_of_a_night)["state_name"] == "Running"  # nobody could start it again: its night does
 
 
-async def test_each_fires_and_says_what_to_do(served: Served) -> None:
-    lost = _running_flow_run(served)
-    async with impatient(lost, "sourcing: nightly is overdue"):
-        await _registered_again()
-        _emit("sourcing.effect.unknown", "effect.U-1:book", order_ref="U-1", batch_id="spring", action="book")
-        _emit("sourcing.effect.unknown", "effect.U-2:pay", order_ref="U-2", batch_id="spring", action="pay")
-        _emit("sourcing.effect.settled", "effect.U-2:pay", order_ref="U-2", batch_id="spring", action="pay")
-        _emit("sourcing.budget.used-up", "batch.spring", orders=3, reason="it does not fit the day's limit")
-        _emit("sourcing.tracking.stalled", "order.T-1", order_ref="T-1", days=9)
-        _emit("sourcing.tracking.stalled", "order.T-1", order_ref="T-1", days=9)
-        _emit("sourcing.reconciliation.differs", "reconciliation", summary="1 orphan: order 77 of 1688")
-        await call_roll()
-        served.ask(f"flow_runs/{lost}/set_state", {"state": {"type": "RUNNING"}, "force": True})  # as an answer does
-        assert "1 orphan: order 77" in served.await_alert("the ledger and the service differ")["body"]
-        budget = served.await_alert("budget is used up")
-        assert "reason: it does not fit the day's limit" in budget["body"]
-        assert "SOURCING_DAY_LIMIT_CNY" in budget["body"]
-        assert "sourcing status T-1" in served.await_alert("a parcel does not move")["body"]
-        unknown = served.await_alert("only you can find out")
-        assert "batch_id: spring" in unknown["body"]
-        assert "sourcing resolve U-1" in unknown["body"]
-        served.await_state(lost, "Crashed")
-        assert "Crashed" in served.await_alert("No sign of life for 10 seconds")["subject"]
-        overdue = served.await_alert("Sourcing: nightly has not completed for 26 hours")
-        assert "is the deployment's schedule on?" in overdue["body"]
-        away = served.await_alert("Sourcing: sync-tracking has not completed in time")
-        assert "since 2026-01-02 03:04 UTC, 9 hours ago. Was the machine off?" in " ".join(away["body"].split())
-        assert not [one for one in served.alerts() if "U-2" in one["body"]]
-        assert len([one for one in served.alerts() if "T-1" in one["body"]]) == 1
+async def test_what_told_people_in_older_versions_is_removed(served: Served) -> None:
+    """But not what somebody made in the UI."""
+    theirs = f"sourcing: mine {uuid.uuid4()}"
+    trigger = EventTrigger(expect={"nothing"}, posture=Posture.Reactive, threshold=1, within=timedelta(0))
+    webhook = CustomWebhookNotificationBlock(
+        name="Sourcing alerts", url="{{ address }}", secrets={"address": "https://a"}
+    )
+    async with get_client() as client:
+        for name in (*OF_OLDER_VERSIONS, theirs):
+            await client.create_automation(AutomationCore(name=name, trigger=trigger, actions=[DoNothing()]))
+        await webhook.asave("sourcing-alerts", client=client)
+        await SlackWebhook(url="https://hooks.slack.com/a").asave("sourcing-alerts", client=client)
+        await remove_what_told(client)
+        for name in OF_OLDER_VERSIONS:
+            assert await client.read_automations_by_name(name) == []
+        (kept,) = await client.read_automations_by_name(theirs)
+        blocks = [one for one in await client.read_block_documents() if one.name == "sourcing-alerts"]
+        assert [one.block_type_name for one in blocks] == ["Slack Webhook"]
+        await client.delete_automation(kept.id)
+        await client.delete_block_document(blocks[0].id)
 
 
 @asynccontextmanager
-async def impatient(run_id: str, *further: str) -> AsyncIterator[None]:
-    """The automations that wait, and `further` ones, beside the registered ones, with ten seconds of patience; the one
-    for lost runs looks at this run only."""
-    async with get_client() as client:
-        block = next(one for one in await client.read_block_documents() if one.name == "sourcing-alerts")
-        made = []
-        for one in automations(notify_with=block.id, unknown_after=SHORT, lost_after=SHORT):
-            assert isinstance(one.trigger, EventTrigger)
-            if one.trigger.within == SHORT or one.name in further:
-                one.trigger.within = SHORT
-                if one.name == "sourcing: run lost":
-                    one.trigger.match = ResourceSpecification(
-                        root={"prefect.resource.id": f"prefect.flow-run.{run_id}"}
-                    )
-                made.append(await client.create_automation(one.model_copy(update={"name": f"short {one.name}"})))
-        assert len(made) == 2 + len(further)
-        yield
-        for automation_id in made:
-            await client.delete_automation(automation_id)
+async def impatient(client: PrefectClient, *run_ids: str) -> AsyncIterator[None]:
+    """The automation for lost runs, beside the registered one, with ten seconds of patience, for these runs only."""
+    lost, _again = automations(lost_after=SHORT)
+    assert isinstance(lost.trigger, EventTrigger)
+    lost.trigger.match = ResourceSpecification(
+        root={"prefect.resource.id": [f"prefect.flow-run.{run_id}" for run_id in run_ids]}
+    )
+    made = await client.create_automation(lost.model_copy(update={"name": f"short {lost.name}"}))
+    yield
+    await client.delete_automation(made)
 
 
-def _emit(event: str, about: str, **payload: object) -> None:
-    emit_event(event=event, resource={"prefect.resource.id": f"sourcing.{about}"}, payload=payload)
-
-
-async def _registered_again() -> None:
-    """The waits that are not under way begin; of one deployment it is found that it is overdue already."""
-    found = {"deployment": "sync-tracking", "completed_at": "2026-01-02 03:04 UTC", "hours": 9}
-    async with get_client() as client, get_events_client() as events:
-        await expect_completions(client)
-        await events.emit(about("sync-tracking", OVERDUE, found))
-
-
-async def call_roll() -> None:
-    async with get_client() as client:
-        await call_the_roll(client)
-
-
-def _running_flow_run(served: Served) -> str:
+def _running_flow_run(served: Served, *, of_a_deployment: bool = True) -> str:
     """A run of ours that says it is running, without a process."""
     flow = served.ask("flows/", {"name": f"nobody-{uuid.uuid4()}"})
-    run = served.ask("flow_runs/", {"flow_id": flow["id"], "tags": ["sourcing"], "state": {"type": "PENDING"}})
+    wanted = {"flow_id": flow["id"], "tags": ["sourcing"], "state": {"type": "PENDING"}}
+    if of_a_deployment:
+        made = served.ask("deployments/", {"name": "silent", "flow_id": flow["id"], "tags": ["sourcing"]})
+        wanted["deployment_id"] = made["id"]
+    run = served.ask("flow_runs/", wanted)
     served.ask(f"flow_runs/{run['id']}/set_state", {"state": {"type": "RUNNING"}, "force": True})
     return str(run["id"])

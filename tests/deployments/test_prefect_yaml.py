@@ -16,8 +16,8 @@ from prefect.cli.deploy._models import (
 )
 from prefect.flows import load_flow_from_entrypoint
 
-from deployments.freshness import COMPLETES_WITHIN
 from deployments.registration import AT_ONCE
+from deployments.standstill import COMPLETES_WITHIN
 from deployments.steps import describe_site
 from tests.running import ROOT
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -33,7 +34,10 @@ def shop(shop: Served) -> Iterator[Served]:
 
 
 def test_one_run_is_killed_cancelled_retried_and_loses_its_server(shop: Served, tmp_path: Path) -> None:
-    """Each time in the middle of paying. It ends as if nothing had been: everything is bought, and once."""
+    """Each time in the middle of paying. It ends as if nothing had been: everything is bought, and once.
+
+    That it was killed is told once too, though who tells it was killed with it.
+    """
     run_id = _buy(shop, tmp_path, "storm")
     _await_payments(shop, 1)
     with shop.held(fcntl.LOCK_EX):
@@ -46,18 +50,19 @@ def test_one_run_is_killed_cancelled_retried_and_loses_its_server(shop: Served, 
         _server_is_killed(shop)
     done = shop.await_state(run_id, "Completed", "Failed", seconds=240)
     assert (done["state_name"], done["run_count"]) == ("Completed", 3)
+    assert len([one for one in shop.alerts() if run_id in json.dumps(one)]) == 1
     _assert_all_is_bought_once(shop, "storm")
 
 
 def _all_is_killed(shop: Served, run_id: str) -> None:
     """Nobody is left to report it, and what a server had heard is forgotten: the next worker finds the process gone."""
     worker, server = shop.part("deployments.worker"), shop.part("deployments.server_process")
-    for pid in [server, worker, *shop.processes_of(run_id)]:
+    for pid in [server, worker, shop.part("deployments.post_office"), *shop.processes_of(run_id)]:
         os.kill(pid, signal.SIGKILL)
     wait_for(lambda: is_healthy(shop.api) and shop.run(run_id)["run_count"] == 2, seconds=180)
     states = [state["name"] for state in shop.ask(f"flow_run_states/?flow_run_id={run_id}")]
     assert ("AwaitingRetry" in states, "Crashed" in states) == (True, False)
-    assert "Its process is gone" in shop.await_alert(run_id)["body"]
+    assert "lost its process" in shop.await_alert(run_id)["subject"]
 
 
 def _cancelled_in_the_ui(shop: Served, run_id: str) -> None:

@@ -165,8 +165,7 @@ def test_a_run_works_with_the_block_that_somebody_made_and_its_secret_is_readabl
     failed = served.await_state(bad, "Completed", "Failed")
     assert failed["state_name"] == "Failed"
     assert "XPORTCN_ACCESS_SECRET" in failed["state"]["message"]
-    alert = served.await_alert("cancel-orders", "Failed")
-    assert "press Retry on the run's page" in alert["body"]
+    assert "press Retry on the run's page" in served.await_alert(bad)["body"]
     wait_for(lambda: served.ask("logs/filter", {"logs": {"flow_run_id": {"any_": [bad]}}}), seconds=30)
     answers = [
         served.ask(path, {})

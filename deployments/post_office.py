@@ -1,0 +1,172 @@
+"""`python -m deployments.post_office`, also `sourcing notify --watch`: sends what is to be told, as long as it lives.
+
+| every | it does |
+|---|---|
+| 3 s | sends what is due in the ledger's outbox (`connectors/notifying.py`) |
+| 10 s | looks at Prefect's server for what a dead worker can't tell (`server_watch.py`), and at what waits for people |
+
+It keeps nothing that has to outlive it: messages, and what was told already, are in the ledger. So it may be killed at
+any moment, there may be two of it, and a server or a ledger that is away is waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from connectors.ledger.engine import sqlite_file
+from connectors.ledger.marks import Mark, refused_for
+from connectors.ledger.store import Ledger
+from connectors.notifying import send_due, sender_name
+from connectors.settings import SourcingSettings
+from deployments.local_server import is_healthy, server_folder
+from deployments.standstill import server_gone
+
+SENDS_EVERY_S, LOOKS_EVERY_S = 3.0, 10.0
+SERVER_GONE_AFTER = timedelta(minutes=5)
+POST_OFFICE = "post-office"
+SEEN = f"{POST_OFFICE}.seen"
+OPEN_FOR_S = 120.0
+"""It may be at an addressee who does not answer."""
+
+
+def main() -> None:
+    """Work until told to end; a message that is being sent then is sent to its end."""
+    asyncio.run(PostOffice(SourcingSettings()).work())
+
+
+def is_open(settings: SourcingSettings) -> bool:
+    """Whether a post office works for this data folder: it was at its work a moment ago, whatever came of it."""
+    try:
+        return time.time() - (server_folder(settings.data_dir) / SEEN).stat().st_mtime < OPEN_FOR_S
+    except OSError:
+        return False
+
+
+class PostOffice:
+    """One process's ledger, and its two works."""
+
+    def __init__(self, settings: SourcingSettings) -> None:
+        self.settings = settings
+        self.seen = server_folder(settings.data_dir) / SEEN
+        self.api = os.environ.get("PREFECT_API_URL", "")
+        self.ended = asyncio.Event()
+        self._opening = threading.Lock()
+        self._ledger: Ledger | None = None
+        self._place: tuple[int, int] | None = None
+        self._gone_since: datetime | None = None
+
+    async def work(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self.ended.set)
+        works = [self.keep("messages can't be sent", self.send)]
+        if self.api:
+            works.append(self.keep("Prefect's server can't be looked at", self.look))
+        else:
+            _say("PREFECT_API_URL is not set: what runs tell is sent, and nobody looks for runs that can't tell")
+        await asyncio.gather(*works)
+
+    async def keep(self, trouble: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Do a work again whenever it fails. What goes wrong is said once, not every few seconds."""
+        seen = said = ""
+        while not self.ended.is_set():
+            try:
+                await work()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next try must follow
+                words = f"{trouble} now: {error or repr(error)}"
+                if words == seen != said:  # twice: a server that is just about to start is no trouble
+                    _say(said := words)
+                seen = words
+            await self.pause(LOOKS_EVERY_S)
+
+    async def pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self.ended.wait(), seconds)
+        except TimeoutError:
+            return
+
+    async def send(self) -> None:
+        while not self.ended.is_set():
+            try:
+                await asyncio.to_thread(lambda: send_due(self.ledger(), self.settings))
+            finally:
+                self.seen.touch()
+            await self.pause(SENDS_EVERY_S)
+
+    async def look(self) -> None:
+        """Until something goes wrong: then it is to be called again."""
+        from prefect.client.orchestration import get_client
+
+        from deployments.server_watch import ServerWatch, watched_since
+        from flows.shown.todo_artifact import refresh
+
+        ledger = await asyncio.to_thread(self.ledger)
+        since = await asyncio.to_thread(watched_since, ledger)
+        watch = ServerWatch(ledger=ledger, timezone=self.settings.timezone, since=since)
+        try:
+            async with get_client() as client:
+                while not self.ended.is_set() and ledger is await asyncio.to_thread(self.ledger):
+                    for message in await watch.look(client):
+                        _say(f"told: {message.subject}")
+                    await refresh(client, ledger)
+                    self._gone_since = None
+                    await self.pause(LOOKS_EVERY_S)
+        except Exception:
+            await asyncio.to_thread(self.miss_server, ledger)
+            raise
+
+    def miss_server(self, ledger: Ledger) -> None:
+        """Tell of a server that has not answered for a while."""
+        if is_healthy(self.api):
+            return
+        now = datetime.now(UTC)
+        self._gone_since = self._gone_since or now
+        if now - self._gone_since > SERVER_GONE_AFTER:
+            ledger.tell(server_gone(self._gone_since, timezone=self.settings.timezone))
+
+    def ledger(self) -> Ledger:
+        """The ledger that is there now: a file that was put in the place of another is opened anew.
+
+        Raises `LedgerUnusable`, also for one that was moved elsewhere: its messages went along.
+        """
+        with self._opening:
+            if self._ledger is None or _place_of(self.settings.ledger_url) != self._place:
+                self._open()
+            ledger = self._ledger
+        assert ledger
+        for mark, words in ledger.marks.standing().items():
+            if mark in (Mark.MOVED, Mark.ARRIVING):
+                raise refused_for(mark, words, ledger.shown)
+        return ledger
+
+    def _open(self) -> None:
+        if self._ledger:
+            self._ledger.close()
+            self._ledger = None
+        url = self.settings.ledger_url
+        self._ledger = Ledger(url, clock=lambda: datetime.now(UTC), owner=sender_name())
+        self._place = _place_of(url)
+
+
+def _place_of(url: str) -> tuple[int, int] | None:
+    """Which file is under the ledger's name; None for none, and for another database."""
+    file: Path | None = sqlite_file(url)
+    if file is None or not file.exists():
+        return None
+    stat = file.stat()
+    return stat.st_dev, stat.st_ino
+
+
+def _say(words: str) -> None:
+    print(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {words}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""What a person has to hear of runs, by the states that Prefect's server keeps of them.
+
+| a run | is told | cause |
+|---|---|---|
+| failed, or took too long | each time | `run-failed:<state>` |
+| lost its process and is started again | once | `run-again:<run>` |
+| crashed for the last time, or three minutes ago and nobody started it again | each time | `run-crashed:<state>` |
+
+States are rows of the database, written with the run: a server that is killed forgets no state, as it does events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from prefect.client.schemas.objects import FlowRun, State, StateType
+
+from connectors.ui_pages import WHAT_WAITS, artifact_page, run_page
+from deployments.automations import STARTED_AGAIN_AT_MOST
+from deployments.lost_runs import AWAITING_RETRY, GOES_ON, times_started_again
+from domain.messages import Message, MessageKind
+
+NOBODY_CAME = timedelta(minutes=3)
+"""Both who start a crashed run again have done so long before."""
+UNFORESEEN = "Flow run encountered an exception"
+LONGEST_REASON = 500
+
+NOTHING_TWICE = "Nothing is bought twice: the ledger knows how far the run came."
+
+
+def news_of(run: FlowRun, states: Sequence[State], *, since: datetime, now: datetime) -> Iterator[Message]:
+    """What is to be told of a run, of what happened `since` then. `states` are all that it had, in any order."""
+    state, name = run.state, run.name
+    if state is None:
+        return
+    if state.type is StateType.FAILED and state.timestamp > since:
+        what = "took too long and was ended" if state.name == "TimedOut" else "failed"
+        yield _about(run, f"run-failed:{state.id}", MessageKind.RUN_FAILED, f"{name} {what}", _why(state), MEND)
+    if run.deployment_id is None:
+        return  # a batch of a night: it ends with the night's run, which is told of
+    if any(_was_lost(one) and one.timestamp > since for one in states):
+        yield _about(run, f"run-again:{run.id}", MessageKind.RUN_AGAIN, f"{name} lost its process", LOST, WAIT)
+    if state.type is StateType.CRASHED and state.timestamp > since:
+        is_last = times_started_again(run, states) >= STARTED_AGAIN_AT_MOST
+        if is_last or now - state.timestamp > NOBODY_CAME:
+            why = LAST if is_last else NOT_AGAIN
+            yield _about(run, f"run-crashed:{state.id}", MessageKind.RUN_FAILED, f"{name} crashed for good", why, RETRY)
+
+
+LOST = (
+    "Its process or machine is gone: it was killed, had no memory left, or the machine was switched off. It is started "
+    "again by itself and goes on where it was."
+)
+WAIT = "nothing, unless this comes again and again; then look at the memory of the machine, and at the log of the run."
+LAST = f"It was started again {STARTED_AGAIN_AT_MOST} times and lost its process each time, so it is left alone now."
+NOT_AGAIN = (
+    "Its process is gone, and nobody has started it again: the automation `sourcing: run again` may be switched off."
+)
+RETRY = "find out why in the log of the run, then press Retry on its page."
+MEND = "mend what the reason says, then press Retry on the run's page, or wait for the next schedule."
+
+
+def _was_lost(state: State) -> bool:
+    """By the process's end that was noticed, or by who found it gone."""
+    by_whom_found = state.name == AWAITING_RETRY and (state.message or "").endswith(GOES_ON)
+    return state.type is StateType.CRASHED or by_whom_found
+
+
+def _why(state: State) -> str:
+    """The run's own last words. What an unforeseen error says may quote anybody's data: its kind has to do."""
+    words = " ".join((state.message or "").split()).split(" [type=")[0]  # behind that pydantic quotes what was given
+    if words.startswith(UNFORESEEN):
+        kind = words.removeprefix(UNFORESEEN).strip(": ").split(":")[0].split(" ")[0]
+        return f"An error that nobody foresaw{f' ({kind})' if kind else ''}; the log of the run has all of it."
+    return (words[:LONGEST_REASON] + ("…" if len(words) > LONGEST_REASON else "")) or "It says no reason."
+
+
+def _about(run: FlowRun, cause: str, kind: MessageKind, subject: str, why: str, remedy: str) -> Message:
+    waits = artifact_page(WHAT_WAITS)
+    body = [why, f"What to do: {remedy}", NOTHING_TWICE, *([f"What waits for you: {waits}"] if waits else [])]
+    return Message(cause=cause, kind=kind, subject=subject, body="\n".join(body), link=run_page(run.id))

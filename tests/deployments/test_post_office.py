@@ -1,0 +1,136 @@
+"""What the post office finds on a real server, and that no restart of anybody makes it tell twice, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from prefect.client.orchestration import get_client
+
+from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.marks import Mark
+from connectors.ledger.schema import marks
+from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings
+from deployments.post_office import PostOffice, is_open
+from deployments.server_watch import ServerWatch, watched_since
+from domain.messages import Message, MessageKind
+from tests.deployments.served import Served, wait_for
+
+
+@pytest.fixture(autouse=True)
+def _ui(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_UI_URL", "https://prefect.example.com")
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with _ledger(tmp_path) as ledger:
+        yield ledger
+
+
+def _ledger(folder: Path, *, ago: timedelta = timedelta(0)) -> Ledger:
+    return Ledger(f"sqlite:///{folder}/ledger.db", clock=lambda: datetime.now(UTC) - ago, owner="test")
+
+
+async def test_what_failed_before_the_watch_began_is_not_told_and_what_fails_then_is_told_once(
+    served: Served, ledger: Ledger
+) -> None:
+    """Also by those who begin anew, as after a restart, and side by side."""
+    old = _failed(served)
+    first = _watch(ledger)
+    assert old not in await _told(first)
+    new = _failed(served)
+    told = [await _told(first), await _told(first), await _told(_watch(ledger))]
+    assert [text.count(new) for text in told] == [1, 0, 0]
+    assert old not in "".join(told)
+    newest = _failed(served)
+    both = await asyncio.gather(_told(_watch(ledger)), _told(_watch(ledger)))
+    assert "".join(both).count(newest) == 1
+
+
+async def test_what_failed_while_nobody_watched_is_told_afterwards(served: Served, tmp_path: Path) -> None:
+    with _ledger(tmp_path, ago=timedelta(hours=1)) as before:
+        watched_since(before)
+    failed = _failed(served)
+    with _ledger(tmp_path) as ledger:
+        assert failed in await _told(_watch(ledger))
+
+
+async def test_a_batch_of_a_night_is_told_of_but_not_if_it_crashes(served: Served, ledger: Ledger) -> None:
+    watch = _watch(ledger)
+    failed, crashed = (_failed(served, kind, of_a_deployment=False) for kind in ("FAILED", "CRASHED"))
+    told = await _told(watch)
+    assert failed in told
+    assert crashed not in told
+
+
+async def test_that_all_is_there_again_is_told_once_an_outage(served: Served, tmp_path: Path) -> None:
+    gone = Message(cause="worker-gone:yesterday", kind=MessageKind.WORKER_GONE, subject="No worker", body="")
+    with _ledger(tmp_path, ago=timedelta(minutes=5)) as before:
+        watched_since(before)
+        before.tell(gone)
+    with _ledger(tmp_path) as ledger:
+        told = [await _told(_watch(ledger)), await _told(_watch(ledger))]
+    assert [text.count("Runs begin again") for text in told] == [1, 0]
+
+
+def test_the_post_office_of_serve_is_open_and_comes_again_when_it_is_killed(served: Served, tmp_path: Path) -> None:
+    settings = SourcingSettings(data_dir=served.data_dir)
+    killed = served.part("deployments.post_office")
+    wait_for(lambda: is_open(settings), seconds=60)
+    assert not is_open(SourcingSettings(data_dir=tmp_path))
+    os.kill(killed, signal.SIGKILL)
+    wait_for(lambda: served.part("deployments.post_office") != killed, seconds=60)
+
+
+def test_a_ledger_that_is_put_in_the_place_of_another_is_opened_anew(tmp_path: Path) -> None:
+    """As a restored backup is: what its predecessor had to tell is none of its business."""
+    office = PostOffice(SourcingSettings(data_dir=tmp_path))
+    first = office.ledger()
+    first.tell(Message(cause="of the old one", kind=MessageKind.FAULTS, subject="old", body=""))
+    assert office.ledger() is first
+    for path in tmp_path.glob("ledger.db*"):
+        path.unlink()
+    second = office.ledger()
+    assert second.messages.told(["of the old one"]) == set()
+    second.close()
+
+
+def test_the_messages_of_a_ledger_that_was_moved_are_sent_from_its_new_place(tmp_path: Path) -> None:
+    office = PostOffice(SourcingSettings(data_dir=tmp_path))
+    ledger = office.ledger()
+    with ledger.transaction() as connection:
+        words = "was moved to another"
+        row = {"name": Mark.MOVED, "at": datetime.now(UTC), "by": "Mei", "words": words}
+        connection.execute(marks.insert().values(**row))
+    with pytest.raises(LedgerUnusable, match="Set SOURCING_LEDGER_URL to the new one"):
+        office.ledger()
+    ledger.close()
+
+
+def _watch(ledger: Ledger) -> ServerWatch:
+    return ServerWatch(ledger=ledger, timezone="UTC", since=watched_since(ledger))
+
+
+async def _told(watch: ServerWatch) -> str:
+    """The pages and subjects of what is new."""
+    async with get_client() as client:
+        return " ".join(f"{one.link} {one.subject}" for one in await watch.look(client))
+
+
+def _failed(served: Served, kind: str = "FAILED", *, of_a_deployment: bool = True) -> str:
+    flow = served.ask("flows/", {"name": f"nobody-{uuid.uuid4()}"})
+    wanted = {"flow_id": flow["id"], "tags": ["sourcing"], "state": {"type": "PENDING"}}
+    if of_a_deployment:
+        made = served.ask("deployments/", {"name": "failing", "flow_id": flow["id"], "tags": ["sourcing"]})
+        wanted["deployment_id"] = made["id"]
+    run_id = str(served.ask("flow_runs/", wanted)["id"])
+    served.ask(f"flow_runs/{run_id}/set_state", {"state": {"type": kind}, "force": True})
+    return run_id
