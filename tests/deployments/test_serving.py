@@ -72,7 +72,8 @@ def test_every_deployment_is_there_with_its_limit(served: Served) -> None:
     nightly = served.deployment("source-orders/nightly")
     assert (nightly["work_queue_name"], nightly["global_concurrency_limit"]) == ("nightly", None)
     queues = {one["name"]: one["concurrency_limit"] for one in served.ask("work_queues/filter", {})}
-    assert queues == {"default": None, "nightly": 1, "manual": 4, "finish-batch": 2}
+    unlimited = dict.fromkeys(("default", "messages", "switch"))
+    assert queues == {**unlimited, "nightly": 1, "manual": 4, "finish-batch": 2}
     tracking = served.deployment("sync-tracking/sync-tracking")
     assert tracking["global_concurrency_limit"]["limit"] == 1
     assert tracking["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
