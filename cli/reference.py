@@ -128,10 +128,15 @@ def _preset(field: FieldInfo) -> str:
 def _deployments() -> Iterator[str]:
     listed: Sequence[Mapping[str, Any]] = yaml.safe_load(DEPLOYMENTS.read_text(encoding="utf-8"))["deployments"]
     rows = [
-        (f"`{one['name']}`", _when(one), f"`{one['work_pool']['work_queue_name']}`", _one_line(one["description"]))
+        (f"`{one['name']}`", _when(one), f"`{one['work_pool']['work_queue_name']}`", _in_short(one["description"]))
         for one in listed
     ]
     yield from _table(("deployment", "when", "queue", "does"), rows)
+
+
+def _in_short(description: str) -> str:
+    """Without the example that the deployment's page shows."""
+    return _one_line(description.partition("\n\nAs text:")[0])
 
 
 def _when(deployment: Mapping[str, Any]) -> str:

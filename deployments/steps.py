@@ -6,14 +6,21 @@ from importlib.metadata import version
 from pathlib import Path
 
 from connectors.settings import SourcingSettings
+from domain.request_cells import COLUMNS
+
+EXAMPLE = "\n".join(",".join(cells) for cells in zip(*((one.name, one.example) for one in COLUMNS), strict=True))
 
 
 def describe_site() -> dict[str, str]:
-    """The folder that is deployed, where request files are put, the version, and the time zone that schedules mean."""
+    """The folder that is deployed, where request files are put, the version, and the time zone that schedules mean.
+
+    And the header and a row of a request file, for the description of what starts from one.
+    """
     settings = SourcingSettings()
     return {
         "folder": str(Path.cwd()),
         "inbox": str(settings.inbox),
         "version": version("sourcing"),
         "timezone": settings.timezone,
+        "example": EXAMPLE,
     }

@@ -16,7 +16,6 @@ from domain.request_cells import COLUMNS
 SECRET = "secret:"
 MOST_PASTED = 1_000
 """Lines: a browser shows so many within seconds. Prefect's server takes 524,288 bytes; a Chinese character is six."""
-EXAMPLE = "\n".join(",".join(cells) for cells in zip(*((one.name, one.example) for one in COLUMNS), strict=True))
 T = TypeVar("T")
 
 

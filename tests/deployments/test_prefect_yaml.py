@@ -18,7 +18,7 @@ from prefect.flows import load_flow_from_entrypoint
 
 from deployments.registration import AT_ONCE
 from deployments.standstill import COMPLETES_WITHIN
-from deployments.steps import describe_site
+from deployments.steps import EXAMPLE, describe_site
 from tests.running import ROOT
 
 FILE: dict[str, Any] = yaml.safe_load((ROOT / "prefect.yaml").read_text())
@@ -126,6 +126,17 @@ def test_what_buys_waits_in_a_queue_of_its_own() -> None:
     assert all("concurrency_limit" not in one for one in asking.values())
 
 
+def test_the_page_of_the_deployment_shows_a_file_to_copy() -> None:
+    """With a header and a row, each cell in its column, and the command that writes an empty one."""
+    shown = DEPLOYMENTS["manual"]["description"]
+    assert "{{ site.example }}" in shown
+    assert "`sourcing template orders.xlsx`" in shown
+    header, row = EXAMPLE.splitlines()
+    assert header.startswith("order_ref,marketplace,item,sku,quantity,max_unit_price,receiver_name")
+    assert row.startswith("EXAMPLE-1,taobao,2048020617114736,413185732720,1,12.50,Alex Example")
+    assert header.count(",") == row.count(",")
+
+
 def test_the_build_step_tells_folder_version_and_zone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SOURCING_TIMEZONE", "Europe/Berlin")
@@ -135,4 +146,5 @@ def test_the_build_step_tells_folder_version_and_zone(tmp_path: Path, monkeypatc
         "inbox": f"{tmp_path}/shop/inbox",
         "version": "0.1.0",
         "timezone": "Europe/Berlin",
+        "example": EXAMPLE,
     }
