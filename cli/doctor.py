@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.error import HTTPError, URLError
@@ -62,6 +62,7 @@ def examine(*, live: bool, samples: Path | None, as_json: bool) -> int:
         _buying,
         _rates,
         _prefect,
+        _messages,
     ]
     findings = [*(check() for check in checks), *_service(with_account=not live)]
     well_all = all(finding.ok for finding in findings)
@@ -194,6 +195,33 @@ def _prefect() -> Finding:
     except ServerFailed as error:
         return unwell("Prefect", str(error), "see docs/operating.md, when it can't begin")
     return well("Prefect", "a server of the data folder, started when it is needed")
+
+
+def _messages() -> Finding:
+    """Somebody is named to whom messages go, somebody sends them, and they arrive. No address is shown."""
+    from connectors.courier import addressees_of
+    from connectors.ledger.store import Ledger
+    from connectors.notifying import replaced_setting
+    from deployments.post_office import is_open
+
+    settings = SourcingSettings()
+    names = ", ".join(one.name for one in addressees_of(settings.notify))
+    if words := replaced_setting(settings):
+        return unwell("messages", "SOURCING_ALERT_URL is set", words)
+    if not names:
+        return Finding("messages", "nobody is told", "set SOURCING_NOTIFY, then try it: sourcing notify --test")
+    if not is_open(settings):
+        remedy = "start `sourcing serve`, the post office's service, or sourcing notify --watch"
+        return unwell("messages", f"to {names}; no post office works for this data folder", remedy)
+    try:
+        with Ledger(settings.ledger_url, clock=lambda: datetime.now(UTC), owner="doctor") as ledger:
+            unsent = ledger.messages.unsent(ledger.clock() - timedelta(days=1))
+    except (LedgerUnusable, OSError):
+        return well("messages", f"to {names}; the post office works, and the ledger can't be asked what arrived")
+    if unsent:
+        found = f"{number_of(len(unsent), 'message')} of the last day did not arrive; {unsent[-1].why}"
+        return unwell("messages", f"to {names}; {found}", "see whether they work: sourcing notify --test")
+    return well("messages", f"to {names}; the post office works")
 
 
 def _service(*, with_account: bool) -> list[Finding]:

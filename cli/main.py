@@ -329,11 +329,20 @@ def serve(
 def notify(
     *,
     test: Annotated[bool, typer.Option("--test", help="Send a test message to each address, now.")] = False,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="Stay: send what becomes due, and look at Prefect's server. serve does it too."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Send the messages that are due to the addresses in SOURCING_NOTIFY, and say what did not arrive."""
     from cli.notify import send_messages, send_test
 
+    if watch:
+        from deployments.post_office import main as stay
+
+        stay()
+        return
     raise typer.Exit(send_test(as_json=json) if test else send_messages(as_json=json))
 
 

@@ -12,9 +12,12 @@ from urllib.request import urlopen
 
 from rich.table import Table
 
+from cli.notify import NOBODY
 from cli.terminal import console, messages
 from connectors.callbacks.store import CallbackStore
 from connectors.callbacks.tokens import SANDBOX, new_token
+from connectors.courier import addressees_of
+from connectors.notifying import replaced_setting
 from connectors.settings import SourcingSettings, XportcnSettings, is_loopback
 from deployments.serving import Installation, ServeFailed, check_port, installation, watch
 from tasks.resources import utc_now
@@ -105,6 +108,7 @@ def _show(
     table.add_row("Data", str(place.data_dir.absolute()))
     table.add_row("Inbox", str(inbox))
     table.add_row("Logs", str(place.folder / "*.log"))
+    table.add_row("Messages", _messages_go_to())
     console.print(table)
     console.print()
     console.print("What next", style="bold")
@@ -112,3 +116,11 @@ def _show(
     console.print("  2. Put request files into the inbox; source-orders/nightly takes them at 02:00, or at Quick run.")
     console.print("  3. In another terminal, sourcing status shows every order; commands use this server.")
     console.print("Ctrl-C ends all of it.", style="dim")
+
+
+def _messages_go_to() -> str:
+    settings = SourcingSettings()
+    if words := replaced_setting(settings):
+        return words
+    names = ", ".join(one.name for one in addressees_of(settings.notify))
+    return f"sent to {names}; try it: sourcing notify --test" if names else f"{NOBODY}; then start again"

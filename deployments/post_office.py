@@ -25,7 +25,7 @@ from connectors.ledger.engine import sqlite_file
 from connectors.ledger.marks import Mark, refused_for
 from connectors.ledger.store import Ledger
 from connectors.notifying import send_due, sender_name
-from connectors.settings import SourcingSettings
+from connectors.settings import BadSetting, SourcingSettings
 from deployments.local_server import is_healthy, server_folder
 from deployments.standstill import server_gone
 
@@ -38,7 +38,7 @@ OPEN_FOR_S = 120.0
 
 
 def main() -> None:
-    """Work until told to end; a message that is being sent then is sent to its end."""
+    """Work until told to end; a message that is being sent then is sent to its end. Raises `BadSetting`."""
     asyncio.run(PostOffice(SourcingSettings()).work())
 
 
@@ -169,4 +169,7 @@ def _say(words: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except BadSetting as error:
+        raise SystemExit(str(error)) from None

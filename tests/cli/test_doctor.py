@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from connectors.ledger.store import Ledger
+from domain.messages import Message, MessageKind
 from tests.cli.conftest import Sourcing
 
 UNREACHED = {
@@ -80,3 +82,31 @@ def test_rates_that_can_not_be_used_or_are_old_are_said(
 
     assert findings["rates"]["ok"] is well
     assert found.format(today=today) in findings["rates"]["found"]
+
+
+def test_whether_messages_can_go_out_is_said_without_an_address(
+    sourcing: Sourcing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _of_messages(sourcing) == ("nobody is told", True)
+    monkeypatch.setenv("SOURCING_NOTIFY", "mailtos://mei:secret@example.com ntfys://ntfy.sh/topic-5f0c")
+    assert _of_messages(sourcing) == ("to mailtos, ntfys; no post office works for this data folder", False)
+    (tmp_path / "data" / "prefect" / "post-office.seen").touch()
+    assert _of_messages(sourcing) == ("to mailtos, ntfys; the post office works", True)
+    with Ledger(f"sqlite:///{tmp_path}/data/ledger.db", clock=lambda: datetime.now(UTC), owner="test") as ledger:
+        ledger.tell(Message(cause="a", kind=MessageKind.FAULTS, subject="a file has faults", body=""))
+        claimed = ledger.messages.claim("ntfys", lease=timedelta(minutes=1))
+        assert claimed
+        ledger.messages.failed(claimed, "it refused the connection")
+    found, is_well = _of_messages(sourcing)
+    assert "1 message of the last day did not arrive" in found
+    assert "it refused the connection" in found
+    assert not is_well
+    monkeypatch.setenv("SOURCING_ALERT_URL", "https://example.com/hook/token")
+    assert _of_messages(sourcing) == ("SOURCING_ALERT_URL is set", False)
+
+
+def _of_messages(sourcing: Sourcing) -> tuple[str, bool]:
+    output = sourcing("doctor", "--json").stdout
+    assert not [secret for secret in ("secret", "topic-5f0c", "/hook/token") if secret in output]
+    (finding,) = (one for one in json.loads(output) if one["check"] == "messages")
+    return finding["found"], finding["ok"]
