@@ -14,7 +14,7 @@ from connectors.courier import LONGEST_S, Addressee, addressees_of, send
 from connectors.crash_points import MESSAGE_CLAIMED, MESSAGE_SENT, reach
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from connectors.ui_pages import runs_page
+from connectors.ui_pages import WHAT_WAITS, artifact_page, runs_page
 from domain.messages import Message
 
 LEASE = timedelta(seconds=2 * LONGEST_S)
@@ -87,15 +87,17 @@ def _send_all(ledger: Ledger, addressee: Addressee) -> tuple[int, str]:
 
 def composed(messages: Sequence[Message]) -> tuple[str, str, str]:
     """Subject, body and link of what goes out: one message as it is, several of a kind as a list of their subjects."""
-    first = messages[0]
+    first, waits = messages[0], artifact_page(WHAT_WAITS)
+    end = f"\n\nAll that waits for you: {waits}" if waits else ""
     if len(messages) == 1:
-        return first.subject, first.body, first.link
+        return first.subject, first.body, f"{first.link}{end}".strip()
     links = list(dict.fromkeys(one.link for one in messages if one.link))
     together = len(links) <= 1
     listed = [_line(one, with_link=not together) for one in messages[:MOST_LISTED]]
     if (more := len(messages) - len(listed)) > 0:
         listed.append(f"- and {more:,} more")
-    return f"{len(messages):,} {first.kind.several}", "\n".join(listed), links[0] if together and links else ""
+    link = links[0] if together and links else ""
+    return f"{len(messages):,} {first.kind.several}", "\n".join(listed), f"{link}{end}".strip()
 
 
 def _line(message: Message, *, with_link: bool) -> str:

@@ -66,6 +66,8 @@ class Message:
 
     Plain text that holds no address, phone number or name of a parcel's receiver, and no secret. Sent at `due_at`
     (None: now), and not at all once `until` is over (None: three days later): a reminder of what is past helps nobody.
+
+    `about` are further causes that it tells of, such as the orders of a batch: it is told while one of them is new.
     """
 
     cause: str
@@ -75,6 +77,7 @@ class Message:
     link: str = ""
     due_at: datetime | None = None
     until: datetime | None = None
+    about: tuple[str, ...] = ()
 
 
 def pause_after(tries: int) -> timedelta:

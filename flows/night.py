@@ -13,6 +13,7 @@ from prefect.runtime import flow_run
 
 from connectors.inbox import Inbox, Place, whole_digest
 from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.store import Ledger
 from connectors.request_files import UnreadableFile
 from connectors.settings import MissingSetting, SourcingSettings
 from connectors.xportcn.errors import Misconfigured, ServiceAway
@@ -24,12 +25,14 @@ from domain.request_remarks import Fault
 from domain.states import REACHED_BOOKED, OrderState
 from domain.wording import counted, number_of
 from flows.approval import turn
+from flows.news import of_faults
 from flows.parameters import Limits, Requests, Speed
 from flows.request_batches import batch_id_with
 from flows.shown.artifacts import artifact_key, counts_of, show_table
-from flows.shown.expected_failures import EXPECTED
+from flows.shown.expected_failures import EXPECTED, run_logger
 from flows.shown.progress import rename_run
 from flows.source_orders import source_orders
+from flows.telling import tell
 from tasks.resources import utc_now
 
 OVER = REACHED_BOOKED | {OrderState.REFUSED, OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED}
@@ -107,10 +110,13 @@ class Night:
                 )
         except BadRequests as error:
             words = f"{number_of(len(error.faults), 'fault')}; nothing was bought"
+            await self._tell_faults(about, words, error.faults)
             return self._put(working, Place.FAILED, words, about, error.faults)
         except UnreadableFile as error:
             fault = Fault(0, "", str(error).removeprefix(f"{working}: "))
-            return self._put(working, Place.FAILED, "can't be read; nothing was bought", about, [fault])
+            words = "can't be read; nothing was bought"
+            await self._tell_faults(about, words, [fault])
+            return self._put(working, Place.FAILED, words, about, [fault])
         except EXPECTED as error:
             self.trouble.append(error)
             self.broken_off = "the service was away" if isinstance(error, ServiceAway) else ""
@@ -122,6 +128,15 @@ class Night:
             )
         self.broken_off = report.broken_off.partition(": ")[0]
         return self._finish(working, report, about)
+
+    async def _tell_faults(self, about: Mapping[str, str], words: str, faults: Sequence[Fault]) -> None:
+        """Before the file is laid aside: a run that dies in between finds it again and tells nothing twice."""
+        places = [f"row {fault.row} {fault.column}".rstrip() for fault in faults if fault.row]
+        try:
+            with Ledger(self.settings.ledger_url, clock=utc_now, owner="night") as ledger:
+                await tell(ledger, of_faults(about["file"], about["content"], words, places))
+        except LedgerUnusable as error:
+            run_logger().warning("Nobody is told of the faults in %s: %s", about["file"], error)
 
     def _finish(self, working: Path, report: BatchReport, about: Mapping[str, Any]) -> FileResult:
         place = Place.DONE if all(line.state in OVER for line in report.orders) else Place.OPEN

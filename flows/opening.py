@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 
 from prefect.context import FlowRunContext
 
+from connectors.ledger.facts import every_open_effect
+from connectors.ledger.records import EffectRecord
 from connectors.settings import SourcingSettings, XportcnSettings
 from domain.deadline import as_text, moment_of
+from domain.effects import EffectStatus
+from domain.states import NEEDS_A_PERSON
+from flows.news import of_doubts
+from flows.telling import outages_told, run_link, service_back, tell
+from tasks.effects.kinds import kind_of
 from tasks.lost_ledger import require_not_lost
 from tasks.resources import Resources, open_resources, utc_now
 
@@ -45,5 +53,19 @@ async def opened(*, concurrency: int = 0, begins_orders: bool = False, done_by: 
             resources.gate.until(max((moment - now).total_seconds(), LEAST_S))
         if begins_orders:
             require_not_lost(resources)
-        await resources.warehouse()
-        yield resources
+        with outages_told(resources.ledger):
+            await resources.warehouse()
+            await asyncio.to_thread(service_back, resources.ledger, run_link())
+            yield resources
+        await tell(resources.ledger, *of_doubts(_doubts(resources)))
+
+
+def _doubts(resources: Resources) -> list[EffectRecord]:
+    """What got no answer and is worth asking about, of orders that don't wait for a person anyway."""
+    found = [
+        effect
+        for effect in every_open_effect(resources.ledger)
+        if effect.status is EffectStatus.UNKNOWN and kind_of(effect).is_worth_asking
+    ]
+    orders = resources.ledger.orders({effect.order_ref for effect in found}) if found else {}
+    return [effect for effect in found if orders[effect.order_ref].state not in NEEDS_A_PERSON]

@@ -5,9 +5,11 @@ from __future__ import annotations
 from prefect import flow
 
 from domain.marketplace import Marketplace
+from flows import telling
+from flows.news import of_findings
 from flows.opening import opened
 from flows.parameters import ChunkSize
-from flows.reconcile_reporting import ReconciliationReport, tell
+from flows.reconcile_reporting import ReconciliationReport, summary_of, tell
 from flows.reconciliation import Reconciliation, said_of
 from flows.shown.board import progress_shown
 from flows.shown.expected_failures import ends_plainly
@@ -48,5 +50,6 @@ async def reconcile(
         run = Reconciliation(resources, days, asked, chunk_size or resources.settings.chunk_size)
         async with progress_shown("reconciliation"):
             report = await run.report(left_wallet, said_of(not_ours_ids, said_by))
+        await telling.tell(resources.ledger, *of_findings(report.findings, summary_of(report)))
     await tell(report)
     return report

@@ -19,12 +19,14 @@ from domain.plan import PlannedOrder, PlanSummary
 from domain.report import BatchReport
 from domain.request_remarks import Remark
 from domain.states import BEGUN, OrderState
+from flows.news import of_batch, waiting_in
 from flows.opening import absolute
 from flows.parameters import BadInput, Limits
 from flows.planning import Take
 from flows.scheduling import is_deployed, scheduled
 from flows.shown.expected_failures import run_logger
 from flows.sorting import Work
+from flows.telling import tell
 from tasks.effects.kinds import kind_of
 from tasks.effects.settling import clear_from
 from tasks.resources import Resources
@@ -130,18 +132,21 @@ class FromLedger:
 async def look_again(resources: Resources, report: BatchReport, limits: Limits, *, number: int = 1) -> BatchReport:
     """The report, with when what is left of its batch is looked at again; a deployed run asks Prefect for that look.
 
-    The look has the `limits` of this run; one that is due when all was to be done is not asked for.
+    The look has the `limits` of this run; one that is due when all was to be done is not asked for. What waits for
+    people is told to them.
     """
     until = absolute(limits.done_by)
     done_by = moment_of(until, resources.clock(), resources.settings.timezone)
     look = None if report.dry_run else next_look(resources, report.batch_id, number, done_by)
-    if look is None:
-        return report
-    if is_deployed() and not (look.is_over or look.is_late):
-        look = await scheduled(look, limits.model_copy(update={"done_by": until}))
-    say = run_logger().info if look.by or look.here else run_logger().warning
-    say("Batch %s: %s", report.batch_id, look.words)
-    return replace(report, next_look=look)
+    if look is not None:
+        if is_deployed() and not (look.is_over or look.is_late):
+            look = await scheduled(look, limits.model_copy(update={"done_by": until}))
+        say = run_logger().info if look.by or look.here else run_logger().warning
+        say("Batch %s: %s", report.batch_id, look.words)
+        report = replace(report, next_look=look)
+    orders = resources.ledger.each_order(line.order_ref for line in waiting_in(report))
+    await tell(resources.ledger, *of_batch(report, {one.order_ref: one.request.receiver for one in orders}))
+    return report
 
 
 def next_look(resources: Resources, batch_id: str, number: int, done_by: datetime | None = None) -> NextLook | None:

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from prefect.context import FlowRunContext
 
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.store import Ledger
 from connectors.ui_pages import run_page
-from domain.messages import Message
+from connectors.xportcn.gate import TOO_MANY, GateNews
+from domain.messages import Message, MessageKind
 from flows.shown.expected_failures import run_logger
+from tasks.progress import hearing
+
+AWAY_AFTER = timedelta(minutes=15)
+SAME_OUTAGE = timedelta(hours=6)
+"""Runs of one outage begin to wait at different times: so long it counts as told."""
 
 
 async def tell(ledger: Ledger, *told: Message) -> None:
@@ -19,7 +28,8 @@ async def tell(ledger: Ledger, *told: Message) -> None:
     link = run_link()
     linked = [message if message.link else replace(message, link=link) for message in told]
     try:
-        await asyncio.to_thread(ledger.tell, *linked)
+        if linked:
+            await asyncio.to_thread(ledger.tell, *linked)
     except LedgerUnusable as error:
         run_logger().warning("Nobody is told of this (%s): %s", error, "; ".join(one.subject for one in told))
 
@@ -36,3 +46,82 @@ def run_link() -> str:
     """Where the present run is shown; empty outside one."""
     context = FlowRunContext.get()
     return run_page(context.flow_run.id) if context and context.flow_run else ""
+
+
+@contextmanager
+def outages_told(ledger: Ledger) -> Iterator[None]:
+    """Tell of a service that stays away for a quarter of an hour while the block goes on, and that it is back."""
+    outage, link = _Outage(), run_link()
+    tasks: set[asyncio.Task[None]] = set()
+
+    def heard(news: GateNews) -> None:
+        if outage.is_news(news):
+            task = asyncio.get_running_loop().create_task(_told_of(ledger, news, link))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+    with hearing(heard):
+        yield
+
+
+class _Outage:
+    """Whether what a gate tells begins or ends an outage: it tells of every try."""
+
+    _is_away = False
+
+    def is_news(self, news: GateNews) -> bool:
+        was_away, self._is_away = self._is_away, bool(news.why) and TOO_MANY not in news.why
+        return was_away != self._is_away
+
+
+async def _told_of(ledger: Ledger, news: GateNews, link: str) -> None:
+    with suppress(LedgerUnusable):
+        if news.why:
+            await asyncio.to_thread(service_away, ledger, ledger.clock() - timedelta(seconds=news.for_s), link)
+        else:
+            await asyncio.to_thread(service_back, ledger, link)
+
+
+def service_away(ledger: Ledger, since: datetime, link: str = "") -> None:
+    """To be told in a quarter of an hour, unless it is back by then; once an outage, whoever waits for it."""
+    if (told := _outage_told(ledger)) and told[1] > since - SAME_OUTAGE:
+        return
+    words = (
+        "Runs wait for it as long as SOURCING_PATIENCE_S allows, then end and are taken up by the next. Nothing is "
+        "lost and nothing is bought twice. You will be told when it is back."
+    )
+    ledger.tell(
+        Message(
+            cause=f"service-away:{since.astimezone(UTC):%Y-%m-%dT%H:%M}",
+            kind=MessageKind.SERVICE_AWAY,
+            subject=f"The service is away since {since.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+            body=words,
+            link=link,
+            due_at=since + AWAY_AFTER,
+            until=since + SAME_OUTAGE,
+        )
+    )
+
+
+def service_back(ledger: Ledger, link: str = "") -> None:
+    """An outage that was told is over; one that nobody was told of yet never was. One read where there was none."""
+    told = _outage_told(ledger)
+    if told is None or ledger.untell(told[0]):
+        return
+    body = "Runs go on by themselves; what was broken off is taken up by the next."
+    ledger.tell(
+        Message(
+            cause=f"service-back:{told[0]}",
+            kind=MessageKind.SERVICE_BACK,
+            subject="The service is back",
+            body=body,
+            link=link,
+        )
+    )
+
+
+def _outage_told(ledger: Ledger) -> tuple[str, datetime] | None:
+    """The outage that was told, or is to be, and is not known to be over."""
+    away = ledger.messages.newest(MessageKind.SERVICE_AWAY)
+    back = ledger.messages.newest(MessageKind.SERVICE_BACK)
+    return None if away is None or (back is not None and back[1] >= away[1]) else away

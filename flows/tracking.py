@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from typing import Any
+
+from prefect.events import Event
 
 from connectors.ledger.facts import every_open_effect
 from connectors.ledger.records import OrderRecord
+from connectors.ledger.store import Ledger
 from connectors.snapshots.rejecting import rejected_in
 from connectors.xportcn.errors import ServiceAway
 from domain.personal import without_receiver
@@ -18,11 +24,13 @@ from domain.service_orders import TraceStatus
 from domain.states import OrderState
 from domain.wording import number_of, some
 from flows.chunks import each_chunk
+from flows.news import of_parcels, stall_cause
 from flows.reporting import line_of
 from flows.shown.artifacts import show_table
-from flows.shown.events import EventFeed, stalled
+from flows.shown.events import STALLED_AFTER, EventFeed, stalled
 from flows.shown.expected_failures import run_logger
 from flows.shown.progress import rename_run, shown
+from flows.telling import tell
 from tasks.asking import Found
 from tasks.effects.kinds import settle_open
 from tasks.pay import confirm_payments
@@ -38,6 +46,8 @@ FOLLOWED = (
     OrderState.HELD,
     OrderState.UNKNOWN,
 )
+RETURNED = re.compile(r"退回|退件|拒收|return(?:ed|ing)? to (?:the )?sender|refused by", re.IGNORECASE)
+"""What carriers write of a parcel that goes back: no status of theirs says it (contract 3.4)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +93,11 @@ async def track(resources: Resources, chunk_size: int, only: Collection[str] | N
     if unasked := [ref for ref in orders if ref not in asked]:
         troubles.append(f"{some(unasked)}: the service was away; the next run asks about them")
     now = ledger.orders(watched)
-    await feed.tell(now, *stalled(ledger, {ref: now[ref] for ref in orders}, resources.clock()))
+    silent = stalled(ledger, {ref: now[ref] for ref in orders}, resources.clock())
+    await feed.tell(now, *silent)
     moved = [order for ref, order in now.items() if order.state is not watched[ref].state]
     events = ledger.tracking.listed(since=started)
+    await _tell_of_parcels(ledger, silent, moved, events)
     snapshot_id = await _snapshot(resources, watched, now, events)
     report = TrackReport(
         followed=len(orders),
@@ -104,6 +116,24 @@ async def track(resources: Resources, chunk_size: int, only: Collection[str] | N
     run_logger().info("%s", summary_of(report))
     await shown("the report", _show(report, watched, now, events))
     return report
+
+
+async def _tell_of_parcels(
+    ledger: Ledger, silent: Sequence[Event], moved: Sequence[OrderRecord], events: Sequence[Mapping[str, Any]]
+) -> None:
+    """Those of which nothing new is heard are told once for each time that something was."""
+    last = {
+        one.resource["prefect.resource.name"]: datetime.fromisoformat(one.payload["last_heard_of"]) for one in silent
+    }
+    known = await asyncio.to_thread(ledger.messages.told, [stall_cause(ref, at) for ref, at in last.items()])
+    new = {ref: at for ref, at in last.items() if stall_cause(ref, at) not in known}
+    back = {event["order_ref"] for event in events if RETURNED.search(event["description"])}
+    held = [
+        replace(line_of(order), reason=without_receiver(order.reason, order.request.receiver))
+        for order in moved
+        if order.state is OrderState.HELD
+    ]
+    await tell(ledger, *of_parcels(new, back, held, days=STALLED_AFTER.days))
 
 
 async def _snapshot(

@@ -18,8 +18,9 @@ from connectors.xportcn.words import clean
 from domain.messages import KEPT_FOR, TRIED_FOR, Message, MessageKind, pause_after
 
 MOST_TOGETHER = 500
+ROWS_AT_ONCE = 200
 MOST_CAUSE, DIGITS = 160, 16
-SENT, WITHDRAWN, PAST, GIVEN_UP = "sent", "withdrawn", "past", "given up"
+SENT, WITHDRAWN, PAST, GIVEN_UP, PART = "sent", "withdrawn", "past", "given up", "part"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +62,16 @@ class MessageRows(Rows):
         """Keep messages for sending, in one commit; False when each of their causes was told already."""
         now = self._ledger.clock()
         with self._ledger.transaction([]) as connection:
-            kept = False
-            for some in slices(_row(message, now) for message in told):
-                statement = self._ledger.insert(messages).values(some).on_conflict_do_nothing()
-                kept |= bool(connection.execute(statement.returning(messages.c.cause)).all())
-            return kept
+            wanted = [one for one in told if not one.about or self._keep(connection, _parts(one, now))]
+            return self._keep(connection, (_row(message, now) for message in wanted))
+
+    def _keep(self, connection: Connection, rows: Iterable[dict[str, Any]]) -> bool:
+        """Write rows of causes that are not there yet; whether there was one."""
+        kept = False
+        for some in slices(rows, ROWS_AT_ONCE):
+            statement = self._ledger.insert(messages).values(some).on_conflict_do_nothing()
+            kept |= bool(connection.execute(statement.returning(messages.c.cause)).all())
+        return kept
 
     @repeating
     def untell(self, cause: str) -> bool:
@@ -165,10 +171,16 @@ class MessageRows(Rows):
         ]
 
     def last_told(self, kind: MessageKind) -> datetime | None:
-        """When a message of this kind was last kept for sending; None for never."""
-        (found,) = self._ledger.rows(select(func.max(messages.c.told_at).label("at")).where(messages.c.kind == kind))
-        at: datetime | None = found["at"]
-        return at
+        """When a message of this kind was last kept for sending, and not withdrawn; None for never."""
+        newest = self.newest(kind)
+        return newest[1] if newest else None
+
+    def newest(self, kind: MessageKind) -> tuple[str, datetime] | None:
+        """Cause of the newest message of this kind that was not withdrawn, and when it was kept for sending."""
+        is_told = or_(messages.c.ended.is_(None), messages.c.ended.not_in((PART, WITHDRAWN)))
+        statement = select(messages.c.cause, messages.c.told_at).where(messages.c.kind == kind, is_told)
+        found = self._ledger.rows(statement.order_by(messages.c.told_at.desc()).limit(1))
+        return (found[0]["cause"], found[0]["told_at"]) if found else None
 
     def told(self, causes: Iterable[str]) -> set[str]:
         """Those of these causes that were told already."""
@@ -202,6 +214,12 @@ def _row(message: Message, now: datetime) -> dict[str, Any]:
         "due_at": due,
         "until": message.until or due + KEPT_FOR,
     }
+
+
+def _parts(message: Message, now: datetime) -> Iterable[dict[str, Any]]:
+    """What a message is about, as causes of their own that are told with it."""
+    empty = {"subject": "", "body": "", "link": "", "ended_at": now, "ended": PART}
+    return ({**_row(message, now), **empty, "cause": _key(cause)} for cause in message.about)
 
 
 def _message(row: Any) -> Message:

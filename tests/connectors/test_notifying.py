@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,6 +24,7 @@ from connectors.notifying import composed, replaced_setting, send_due, try_out
 from connectors.settings import BadSetting, SourcingSettings
 from domain.messages import Message, MessageKind
 from tests.clock import MovableClock
+from tests.running import ROOT
 from tests.told import TOKEN, MailServer, Receiver, http_receiver, mail_server
 
 
@@ -26,6 +32,13 @@ from tests.told import TOKEN, MailServer, Receiver, http_receiver, mail_server
 def ledger(tmp_path: Path, clock: MovableClock) -> Iterator[Ledger]:
     with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=clock, owner="first") as ledger:
         yield ledger
+
+
+@pytest.fixture(autouse=True)
+def no_ui(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another test may have left the address of its server."""
+    for name in ("PREFECT_API_URL", "PREFECT_UI_URL"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="module")
@@ -179,3 +192,37 @@ def test_the_setting_before_is_told_what_replaces_it(monkeypatch: pytest.MonkeyP
     assert TOKEN not in words
     monkeypatch.delenv("SOURCING_ALERT_URL")
     assert replaced_setting(SourcingSettings()) == ""
+
+
+def test_each_message_leads_to_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a UI is known; a link of its own comes first."""
+    monkeypatch.setenv("PREFECT_UI_URL", "http://shop:4200")
+    _, _, link = composed([message("A-1")])
+    assert link == "http://ui/v2/x\n\nAll that waits for you: http://shop:4200/v2/artifacts/key/what-waits"
+
+
+@pytest.mark.parametrize(("point", "at_the_receiver"), [("message-claimed", 0), ("message-sent", 1)])
+def test_a_sender_that_is_killed_loses_no_message(
+    ledger: Ledger, receiver: Receiver, clock: MovableClock, point: str, at_the_receiver: int
+) -> None:
+    """By kill -9 before or after it left. Only in the second case, when nobody can know, it arrives twice."""
+    clock.now = datetime.now(UTC)
+    ledger.tell(message("A-1"))
+    settings = {"SOURCING_LEDGER_URL": ledger.url, "SOURCING_NOTIFY": receiver.address, "SOURCING_CRASH_AT": point}
+    command = [sys.executable, "-c", "from cli.main import app; app()", "notify"]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **settings}, capture_output=True, check=False)
+    assert (done.returncode, len(receiver.got)) == (-signal.SIGKILL, at_the_receiver)
+    assert send_due(ledger, telling(receiver.address)).sent == 0  # somebody may still be at it
+    clock.advance(120)
+    assert send_due(ledger, telling(receiver.address)).sent == 1
+    assert send_due(ledger, telling(receiver.address)).sent == 0
+    assert receiver.titles == ["A-1 stalled"] * (at_the_receiver + 1)
+
+
+def test_two_senders_at_once_send_each_message_once(ledger: Ledger, receiver: Receiver, clock: MovableClock) -> None:
+    kinds = [kind for kind in MessageKind if kind is not MessageKind.TEST]
+    ledger.tell(*(message(str(kind), kind=kind) for kind in kinds))
+    with Ledger(ledger.url, clock=clock, owner="second") as other, ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(lambda one: send_due(one, telling(receiver.address)), (ledger, other)))
+    assert sum(one.sent for one in done) == len(kinds)
+    assert sorted(receiver.titles) == sorted(f"{kind} stalled" for kind in kinds)

@@ -38,7 +38,7 @@ def test_prefect_reads_the_file_with_its_own_model() -> None:
     assert names == [
         *("nightly", "manual", "finish-batch"),
         *("sync-tracking", "sync-catalog", "reconcile", "costs", "callbacks", "after-sale"),
-        *("pause-buying", "resume-buying", "todo", "notify", "cancel-orders"),
+        *("pause-buying", "resume-buying", "todo", "digest", "notify", "cancel-orders"),
         *REMEDIES,
     ]
 
@@ -68,6 +68,7 @@ def test_no_key_is_one_that_prefect_would_ignore() -> None:
         ("callbacks", "hear-callbacks"),
         ("after-sale", "follow-after-sale"),
         ("todo", "todo"),
+        ("digest", "digest"),
         ("notify", "notify"),
         ("cancel-orders", "cancel-orders"),
         *REMEDIES.items(),

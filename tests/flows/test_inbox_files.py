@@ -24,6 +24,7 @@ async def taken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]
         read_requests(requests, options["batch"])
 
     monkeypatch.setattr(flows.night, "source_orders", source)
+    monkeypatch.setenv("SOURCING_DATA_DIR", str(folder / "data"))
     night = flows.night.Night(Inbox(folder), yes=True, limits=Limits(), speed=Speed())
     result = await night.take(folder / "a.csv")
     assert result is not None

@@ -1,0 +1,90 @@
+"""The flow that tells every morning what happened since the last time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from prefect import flow
+
+from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.since import Happened, happened
+from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings
+from domain.messages import Message, MessageKind
+from domain.money import Money
+from domain.states import OrderState
+from domain.wording import counted, number_of
+from flows.shown.expected_failures import ends_plainly, run_logger
+from flows.telling import run_link
+from tasks.resources import utc_now
+from tasks.todo import to_do
+
+A_DAY = timedelta(days=1)
+LONGEST = timedelta(days=7)
+REFUSED_FOR = timedelta(days=7)
+BEGUN_FOR = timedelta(minutes=5)
+
+
+@flow(name="digest", flow_run_name="morning digest", persist_result=False)
+@ends_plainly(LedgerUnusable)
+async def digest() -> str:
+    """Tell what was bought, spent, booked, held and refused since the last digest, and what waits. Once a day.
+
+    Reads the ledger alone: it asks the service nothing and changes no order.
+    """
+    message = await asyncio.to_thread(_told, SourcingSettings(), run_link())
+    run_logger().info("%s\n%s", message.subject, message.body)
+    return message.subject
+
+
+def _told(settings: SourcingSettings, link: str) -> Message:
+    with Ledger(settings.ledger_url, clock=utc_now, owner="digest") as ledger:
+        now = ledger.clock()
+        last = ledger.messages.last_told(MessageKind.DIGEST)
+        since = max(last or now - A_DAY, now - LONGEST)
+        waits = to_do(ledger, refused_for=REFUSED_FOR, begun_for=BEGUN_FOR, inbox=settings.inbox)
+        kinds = [one.state for one in waits]
+        message = digest_of(happened(ledger, since), kinds, since=since, now=now, timezone=settings.timezone, link=link)
+        ledger.tell(message)
+    return message
+
+
+def digest_of(
+    done: Happened, waits: Sequence[str], *, since: datetime, now: datetime, timezone: str, link: str = ""
+) -> Message:
+    """The message: one a day of the merchant's time zone."""
+    zone = ZoneInfo(timezone)
+    spent, freight = _sum(done.spent), _sum(done.freight)
+    came = done.came
+    lines = [
+        f"Since {since.astimezone(zone):%Y-%m-%d %H:%M}:",
+        f"- bought: {number_of(done.bought, 'order')} for {spent}",
+        f"- shipment booked: {number_of(done.booked, 'order')}, freight {freight}",
+        f"- held: {came.get(OrderState.HELD, 0):,}",
+        f"- failed: {_failed(came)}",
+        f"- delivered: {came.get(OrderState.DELIVERED, 0):,}, refunded: {came.get(OrderState.REFUNDED, 0):,}",
+        f"Waiting for you: {counted(waits) or 'nothing'}",
+    ]
+    waiting = f"{len(waits):,} waiting for you" if waits else "nothing waits"
+    return Message(
+        cause=f"digest:{now.astimezone(zone):%Y-%m-%d}",
+        kind=MessageKind.DIGEST,
+        subject=f"{number_of(done.bought, 'order')} bought for {spent}; {waiting}",
+        body="\n".join(lines),
+        link=link,
+        until=now + A_DAY,
+    )
+
+
+def _failed(came: Mapping[str, int]) -> str:
+    refused, cancelled, unknown = (
+        came.get(state, 0) for state in (OrderState.REFUSED, OrderState.CANCELLED, OrderState.UNKNOWN)
+    )
+    return f"{refused:,} refused, {cancelled:,} cancelled, {unknown:,} without an answer"
+
+
+def _sum(amounts: tuple[Money, ...]) -> str:
+    return " and ".join(map(str, amounts)) or "nothing"

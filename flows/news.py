@@ -1,0 +1,175 @@
+"""What runs tell people who are away: messages made from what a run came to. Pure; no receiver's data in them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from connectors.ledger.records import EffectRecord
+from domain.findings import Finding
+from domain.messages import Message, MessageKind
+from domain.money import Money
+from domain.orders import Receiver
+from domain.personal import without_receiver
+from domain.report import BatchReport, ReportLine
+from domain.states import NEEDS_A_PERSON, OrderState
+from domain.wording import counted, number_of, some
+
+MOST_REASONS, MOST_REASON = 8, 200
+NO_ROOM = "does not fit the"
+WAITING = frozenset(NEEDS_A_PERSON)
+
+
+def of_batch(report: BatchReport, receivers: Mapping[str, Receiver]) -> list[Message]:
+    """The orders that wait for a person after a run: those that a budget has no room for, and all others.
+
+    `receivers` are those of the orders that wait; what is said of one without is not told.
+    """
+    waiting = waiting_in(report)
+    full = [line for line in waiting if line.state is OrderState.HELD and NO_ROOM in line.reason]
+    rest = [line for line in waiting if line not in full]
+
+    def reason(line: ReportLine) -> str:
+        receiver = receivers.get(line.order_ref)
+        return without_receiver(line.reason, receiver) if receiver else ""
+
+    bought = f"Bought in this run: {number_of(report.bought_this_run, 'order')} for {Money(report.spent_this_run_fen)}."
+    later = [f"Looked at again by itself: {report.next_look.words}."] if report.next_look else []
+    told = []
+    if rest:
+        counts = counted(str(line.state) for line in rest)
+        told.append(
+            Message(
+                cause=_cause(f"orders-wait:{report.batch_id}", about := _about("waits", rest)),
+                kind=MessageKind.ORDERS_WAIT,
+                subject=f"Batch {report.batch_id}: {counts}",
+                body="\n".join([*_reasons(rest, reason), bought, *later]),
+                about=about,
+            )
+        )
+    if full:
+        told.append(
+            Message(
+                cause=_cause(f"budget:{report.batch_id}", about := _about("budget", full)),
+                kind=MessageKind.BUDGET_USED,
+                subject=f"Batch {report.batch_id}: {number_of(len(full), 'order')} held, the budget is used up",
+                body="\n".join([*_reasons(full, reason), bought, "Raise the budget or the day's limit and run again."]),
+                about=about,
+            )
+        )
+    return told
+
+
+def waiting_in(report: BatchReport) -> list[ReportLine]:
+    """The orders that wait for a person; none in a dry run."""
+    return [] if report.dry_run else [line for line in report.orders if line.state in WAITING]
+
+
+def _reasons(lines: Sequence[ReportLine], reason_of: Callable[[ReportLine], str]) -> list[str]:
+    """`2 held (A-1, A-2): sold out`, the most frequent first."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for line in lines:
+        alike.setdefault((str(line.state), reason_of(line)[:MOST_REASON]), []).append(line.order_ref)
+    most = sorted(alike.items(), key=lambda one: -len(one[1]))
+    told = [f"{len(refs):,} {state} ({some(refs)}): {why}".rstrip(": ") for (state, why), refs in most[:MOST_REASONS]]
+    return told + ([f"and {len(most) - MOST_REASONS:,} further reasons"] if len(most) > MOST_REASONS else [])
+
+
+def of_faults(file: str, content: str, note: str, places: Sequence[str]) -> Message:
+    """A request file that can't be read or has faults; the words of the faults may quote a receiver, the places not."""
+    where = f"Look at {some(places, 10)}. " if places else ""
+    return Message(
+        cause=f"faults:{file}:{content}",
+        kind=MessageKind.FAULTS,
+        subject=f"{file}: {note}",
+        body=f"{where}Each fault stands in the result beside the file, in the folder failed of the inbox. Mend it and "
+        "drop it into the inbox again.",
+    )
+
+
+def of_parcels(
+    stalled: Mapping[str, datetime], returned: Iterable[str], held: Sequence[ReportLine], *, days: int
+) -> list[Message]:
+    """Parcels of which nothing was heard for so many days, each with when last; those that come back; orders held."""
+    back = sorted(returned)
+    lines = [
+        *([f"Nothing heard for {days} days: {some(list(stalled), 20)}."] if stalled else []),
+        *([f"On their way back to the sender: {some(back, 20)}."] if back else []),
+        *[f"{line.order_ref} is held: {line.reason[:MOST_REASON]}" for line in held[:MOST_REASONS]],
+    ]
+    about = (
+        *(stall_cause(ref, last) for ref, last in stalled.items()),
+        *(f"returned:{ref}" for ref in back),
+        *(_about("waits", held)),
+    )
+    if not about:
+        return []
+    parts = [
+        f"{len(stalled):,} without news" if stalled else "",
+        f"{len(back):,} on the way back" if back else "",
+        f"{len(held):,} held" if held else "",
+    ]
+    remedy = "Ask the carrier or the seller: sourcing status REFERENCE shows the numbers and the last scans."
+    return [
+        Message(
+            cause=_cause("parcels", about),
+            kind=MessageKind.PARCEL,
+            subject=f"Parcels: {', '.join(filter(None, parts))}",
+            body="\n".join([*lines, remedy]),
+            about=about,
+        )
+    ]
+
+
+def stall_cause(order_ref: str, last: datetime) -> str:
+    """One silence: told again when something was heard and then nothing."""
+    return f"stalled:{order_ref}:{last.astimezone(UTC):%Y-%m-%dT%H:%M}"
+
+
+def of_findings(findings: Sequence[Finding], summary: str) -> list[Message]:
+    """What a reconciliation found, each finding once."""
+    about = tuple(f"differs:{'/'.join(map(str, finding.identity))}" for finding in findings)
+    if not about:
+        return []
+    named = [f"- {one.kind.replace('_', ' ')}: {one.order_ref or one.order_id}".rstrip(": ") for one in findings[:10]]
+    return [
+        Message(
+            cause=_cause("differs", about),
+            kind=MessageKind.DIFFERS,
+            subject=f"The ledger and the service differ: {counted(str(finding.kind) for finding in findings)}",
+            body="\n".join([*named, f"In all: {summary}", "What to do about each stands in the run's artifact."]),
+            about=about,
+        )
+    ]
+
+
+def of_doubts(effects: Sequence[EffectRecord]) -> list[Message]:
+    """Effects that were sent and had no answer, of orders that do not wait for a person anyway."""
+    about = tuple(f"unknown:{effect.key}" for effect in effects)
+    if not about:
+        return []
+    named = [f"{effect.action} of {effect.order_ref}" for effect in effects]
+    return [
+        Message(
+            cause=_cause("unknown", about),
+            kind=MessageKind.EFFECT_UNKNOWN,
+            subject=f"No answer to {number_of(len(effects), 'action')}: {some(named)}",
+            body="Nobody knows yet whether it happened, so it is not done again. Later runs look at the service; what "
+            "they can't tell waits for your answer.",
+            about=about,
+        )
+    ]
+
+
+def _about(what: str, lines: Iterable[ReportLine]) -> tuple[str, ...]:
+    """Each order as it waits: told again when it waits for something else."""
+    return tuple(f"{what}:{line.order_ref}:{line.state}:{_hash(line.reason)}" for line in lines)
+
+
+def _cause(what: str, about: Iterable[str]) -> str:
+    return f"{what}:{_hash(*about)}"
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
