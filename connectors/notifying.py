@@ -88,16 +88,19 @@ def _send_all(ledger: Ledger, addressee: Addressee) -> tuple[int, str]:
 def composed(messages: Sequence[Message]) -> tuple[str, str, str]:
     """Subject, body and link of what goes out: one message as it is, several of a kind as a list of their subjects."""
     first, waits = messages[0], artifact_page(WHAT_WAITS)
-    end = f"\n\nAll that waits for you: {waits}" if waits else ""
     if len(messages) == 1:
-        return first.subject, first.body, f"{first.link}{end}".strip()
+        return first.subject, first.body, _links(first.link, "" if waits in first.body else waits)
     links = list(dict.fromkeys(one.link for one in messages if one.link))
     together = len(links) <= 1
     listed = [_line(one, with_link=not together) for one in messages[:MOST_LISTED]]
     if (more := len(messages) - len(listed)) > 0:
         listed.append(f"- and {more:,} more")
     link = links[0] if together and links else ""
-    return f"{len(messages):,} {first.kind.several}", "\n".join(listed), f"{link}{end}".strip()
+    return f"{len(messages):,} {first.kind.several}", "\n".join(listed), _links(link, waits)
+
+
+def _links(link: str, waits: str) -> str:
+    return "\n\n".join(filter(None, (link, f"All that waits for you: {waits}" if waits else "")))
 
 
 def _line(message: Message, *, with_link: bool) -> str:

@@ -34,7 +34,7 @@ def news_of(run: FlowRun, states: Sequence[State], *, since: datetime, now: date
     state, name = run.state, run.name
     if state is None:
         return
-    if state.type is StateType.FAILED and state.timestamp > since:
+    if state.type is StateType.FAILED and state.timestamp > since and not _is_faulty_file_of_a_night(run, state):
         what = "took too long and was ended" if state.name == "TimedOut" else "failed"
         yield _about(run, f"run-failed:{state.id}", MessageKind.RUN_FAILED, f"{name} {what}", _why(state), MEND)
     if run.deployment_id is None:
@@ -46,6 +46,11 @@ def news_of(run: FlowRun, states: Sequence[State], *, since: datetime, now: date
         if is_last or now - state.timestamp > NOBODY_CAME:
             why = LAST if is_last else NOT_AGAIN
             yield _about(run, f"run-crashed:{state.id}", MessageKind.RUN_FAILED, f"{name} crashed for good", why, RETRY)
+
+
+def _is_faulty_file_of_a_night(run: FlowRun, state: State) -> bool:
+    """The night tells of it by the file's name."""
+    return run.parent_task_run_id is not None and (state.message or "").startswith("the request file has")
 
 
 LOST = (
@@ -69,7 +74,8 @@ def _was_lost(state: State) -> bool:
 
 def _why(state: State) -> str:
     """The run's own last words. What an unforeseen error says may quote anybody's data: its kind has to do."""
-    words = " ".join((state.message or "").split()).split(" [type=")[0]  # behind that pydantic quotes what was given
+    told = (state.message or "").partition(":\n  ")[0]  # behind that stand the faults of a file, which quote its cells
+    words = " ".join(told.split()).split(" [type=")[0]  # behind that pydantic quotes what was given
     if words.startswith(UNFORESEEN):
         kind = words.removeprefix(UNFORESEEN).strip(": ").split(":")[0].split(" ")[0]
         return f"An error that nobody foresaw{f' ({kind})' if kind else ''}; the log of the run has all of it."

@@ -171,9 +171,11 @@ class MessageRows(Rows):
         ]
 
     def last_told(self, kind: MessageKind) -> datetime | None:
-        """When a message of this kind was last kept for sending, and not withdrawn; None for never."""
-        newest = self.newest(kind)
-        return newest[1] if newest else None
+        """When a message of this kind was last kept for sending, withdrawn or not; None for never."""
+        is_whole = messages.c.ended.is_distinct_from(PART)
+        last = select(func.max(messages.c.told_at).label("at")).where(messages.c.kind == kind, is_whole)
+        at: datetime | None = self._ledger.rows(last)[0]["at"]
+        return at
 
     def newest(self, kind: MessageKind) -> tuple[str, datetime] | None:
         """Cause of the newest message of this kind that was not withdrawn, and when it was kept for sending."""

@@ -44,6 +44,10 @@ def test_a_failed_run_says_why_what_to_do_and_where() -> None:
             "1 validation error for Requests lines String too long [type=string_too_long, input_value='Mei Chen,138']",
             "1 validation error for Requests lines String too long\n",
         ),
+        (
+            "the request file has 1 fault; nothing was sent:\n  row 2 quantity: Mei Chen is not a whole number",
+            "the request file has 1 fault; nothing was sent\n",
+        ),
         (None, "It says no reason."),
         ("x" * 600, "x" * 500 + "…"),
     ],
@@ -107,6 +111,12 @@ def test_a_batch_of_a_night_has_no_crash_of_its_own() -> None:
     """Its night crashes with it, and is started again; but its failure may be the only one."""
     assert _news(_run("CRASHED", is_batch_of_a_night=True)) == []
     assert len(_news(_run("FAILED", is_batch_of_a_night=True))) == 1
+
+
+def test_a_file_with_faults_is_told_by_its_night() -> None:
+    faulty = _run("FAILED", message="the request file has 1 fault; nothing was sent:\n  row 2 item: this cell is empty")
+    assert len(_news(faulty)) == 1
+    assert _news(faulty.model_copy(update={"parent_task_run_id": uuid.uuid4()})) == []
 
 
 @pytest.mark.parametrize("state", ["COMPLETED", "RUNNING", "PAUSED", "CANCELLED", "PENDING"])
