@@ -8,7 +8,7 @@ READY := .venv/.ready
 # where the environment wants nothing written. It halves the time that a process takes to start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run serve test suite soak endurance mutants lint format dictionary reference lock clean
+.PHONY: run serve test suite soak endurance mutants lint format dictionary reference pictures lock clean
 .DEFAULT_GOAL := run
 
 run: $(READY)
@@ -55,6 +55,10 @@ dictionary: $(READY)
 # docs/reference.md, from the words of commands, settings and prefect.yaml
 reference: $(READY)
 	$(BIN)/python -m cli.reference
+
+# docs/images, of real runs in a terminal and in Chromium; some minutes
+pictures: $(READY)
+	$(BIN)/python -m docs.take_pictures
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.11")'

@@ -1,0 +1,142 @@
+"""The Prefect UI as a person uses it: forms, answers, pages; and what Chromium needs to be asked for that."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.request import Request, urlopen
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+PATIENCE_MS = 120_000
+ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+
+
+def chromium() -> str | None:
+    """Where it is; None where none is installed."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
+@contextmanager
+def window(*, width: int = 1280, height: int = 900, scale: float = 1) -> Iterator[Page]:
+    """One window of a real browser. Playwright's event loop ends with it."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium(), args=list(FLAGS))
+        page: Page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=scale)
+        page.set_default_timeout(PATIENCE_MS)
+        yield page
+        browser.close()
+
+
+@dataclass(frozen=True)
+class Ui:
+    """The UI of an installation at `url`, in one window."""
+
+    page: Page
+    url: str
+
+    def ask(self, path: str, body: Mapping[str, object] | None = None) -> Any:
+        """The answer of Prefect's API: to learn how a run stands, never to do anything."""
+        content = None if body is None else json.dumps(body).encode()
+        with urlopen(Request(f"{self.url}/api/{path}", content, {"content-type": "application/json"})) as answer:
+            return json.load(answer)
+
+    def open_form(self, deployment: str) -> None:
+        """From the list of deployments to the form of one, as a person gets there."""
+        self.page.goto(f"{self.url}/v2/deployments")
+        self.page.get_by_role("link", name=deployment, exact=True).click()
+        self.page.get_by_role("button", name="Run").first.click()
+        self.page.get_by_role("menuitem", name="Custom run").click()
+        self.page.get_by_role("button", name="Submit").wait_for()
+        self.page.wait_for_timeout(1500)  # the form is drawn more than once
+
+    def field(self, title: str) -> Locator:
+        return field(self.page, title)
+
+    def fill_in(self, **texts: str) -> None:
+        """Fields by their title, blanks as `_`. A form may be drawn anew and lose what is there: it has to stand."""
+        stood = 0
+        for _ in range(60):
+            wrong = {title: text for title, text in texts.items() if self._input(title).input_value() != text}
+            stood = 0 if wrong else stood + 1
+            if stood == 3:
+                return
+            for title, text in wrong.items():
+                self._input(title).fill(text)
+            self.page.wait_for_timeout(350)
+        raise AssertionError("the form does not keep what is filled in")
+
+    def _input(self, title: str) -> Locator:
+        return self.field(title.replace("_", " "))
+
+    def switch_off(self, title: str) -> None:
+        switch = self.field(title)
+        switch.click()
+        self.page.wait_for_timeout(500)
+        assert not switch.is_checked()
+
+    def choose(self, now: str, option: str) -> None:
+        """Another entry of the list that shows `now`."""
+        self.page.get_by_role("button", name=now).click()
+        self.page.get_by_role("option", name=option, exact=True).click()
+
+    def submit(self, deployment: str) -> str:
+        """Send the form: the id of the run that began."""
+        before = self.newest_run(deployment)
+        self.page.get_by_role("button", name="Submit").click()
+        for _ in range(120):
+            if (newest := self.newest_run(deployment)) and newest != before:
+                return newest
+            self.page.wait_for_timeout(500)
+        raise AssertionError(f"no run of {deployment} began")
+
+    def newest_run(self, deployment: str) -> str | None:
+        named = {"deployments": {"name": {"any_": [deployment]}}, "sort": "EXPECTED_START_TIME_DESC", "limit": 1}
+        runs = self.ask("flow_runs/filter", named)
+        return str(runs[0]["id"]) if runs else None
+
+    def await_state(self, run_id: str, *states: str) -> dict[str, Any]:
+        """The run, once it is in one of these states or has ended."""
+        for _ in range(600):
+            run: dict[str, Any] = self.ask(f"flow_runs/{run_id}")
+            if run["state_type"] in (*states, *ENDED):
+                return run
+            self.page.wait_for_timeout(500)
+        raise AssertionError(f"run {run_id} is still {run['state_type']}")
+
+    def open_run(self, run_id: str) -> None:
+        self.page.goto(f"{self.url}/v2/runs/flow-run/{run_id}")
+        self.page.get_by_role("tab", name="Artifacts").wait_for()
+
+    def open_question(self) -> Locator:
+        """The window with the plan, of the paused run whose page is open."""
+        self.page.locator("button[aria-haspopup=menu]").first.click()
+        self.page.get_by_role("menuitem", name="Resume").click()
+        form = self.page.get_by_role("dialog")
+        form.get_by_role("button", name="Resume").wait_for()
+        self.page.wait_for_timeout(1500)
+        return form
+
+    def open_artifact(self, key: str) -> None:
+        newest = self.ask(
+            "artifacts/filter", {"artifacts": {"key": {"any_": [key]}}, "sort": "CREATED_DESC", "limit": 1}
+        )
+        self.page.goto(f"{self.url}/v2/artifacts/artifact/{newest[0]['id']}")
+        self.page.get_by_text("Artifact", exact=False).first.wait_for()
+
+
+def field(place: Page | Locator, title: str) -> Locator:
+    return place.get_by_label(re.compile(f"^{re.escape(title)}"))
