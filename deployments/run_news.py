@@ -23,6 +23,7 @@ from domain.messages import Message, MessageKind
 
 NOBODY_CAME = timedelta(minutes=3)
 """Both who start a crashed run again have done so long before."""
+CRASHED_FOR_GOOD = "run-crashed:"
 UNFORESEEN = "Flow run encountered an exception"
 LONGEST_REASON = 500
 
@@ -45,7 +46,9 @@ def news_of(run: FlowRun, states: Sequence[State], *, since: datetime, now: date
         is_last = times_started_again(run, states) >= STARTED_AGAIN_AT_MOST
         if is_last or now - state.timestamp > NOBODY_CAME:
             why = LAST if is_last else NOT_AGAIN
-            yield _about(run, f"run-crashed:{state.id}", MessageKind.RUN_FAILED, f"{name} crashed for good", why, RETRY)
+            yield _about(
+                run, f"{CRASHED_FOR_GOOD}{state.id}", MessageKind.RUN_FAILED, f"{name} crashed for good", why, RETRY
+            )
 
 
 def _is_faulty_file_of_a_night(run: FlowRun, state: State) -> bool:

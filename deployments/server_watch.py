@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -32,7 +32,7 @@ from connectors.ledger.store import Ledger
 from deployments.automations import TAG
 from deployments.lost_runs import AT_WORK, AWAITING_RETRY
 from deployments.registration import POOL
-from deployments.run_news import news_of
+from deployments.run_news import CRASHED_FOR_GOOD, news_of
 from deployments.standstill import (
     COMPLETES_WITHIN,
     LateRun,
@@ -112,8 +112,18 @@ class ServerWatch:
                 continue
             states = known.get(run.state.id) or await client.read_flow_run_states(run.id)
             self.histories[run.state.id] = states
-            found += news_of(run, states, since=self.since, now=now)
+            for message in news_of(run, states, since=self.since, now=now):
+                found.append(await self._with_what_it_bought(client, run, message))
         return found
+
+    async def _with_what_it_bought(self, client: PrefectClient, run: FlowRun, message: Message) -> Message:
+        """A run that is left alone can't say it any more: it is shown with the run, and told once."""
+        if not message.cause.startswith(CRASHED_FOR_GOOD) or message.cause in self.told:
+            return message
+        from flows.shown.endings import show_stopped  # loads Arrow, which is hardly ever needed here
+
+        words = await show_stopped(client, run, self.ledger)
+        return replace(message, body=f"{words}\n{message.body}") if words else message
 
     async def _of_standstill(self, client: PrefectClient, runs: Sequence[FlowRun], now: datetime) -> list[Message]:
         assert self.up_since

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from prefect.client.orchestration import PrefectClient
@@ -45,16 +45,17 @@ def ended(report: BatchReport) -> Any:
 
 @asynccontextmanager
 async def tells_when_stopped(ledger: Ledger, batch_id: str, *, buys: bool = True) -> AsyncIterator[None]:
-    """A worker's run that is cancelled in the block shows what it bought until then; it is still cancelled.
+    """A worker's run that is cancelled or fails in the block shows what it bought until then, and ends as it would.
 
     Calls on the wire have been heard by then, so the ledger has their answers.
     """
     try:
         yield
-    except (asyncio.CancelledError, TerminationSignal):
+    except (asyncio.CancelledError, TerminationSignal, Exception):
         if buys and is_deployed_run():
-            report = so_far(ledger, batch_id)
-            await show_outcome(report, ledger.orders(with_parcels(report)))
+            with suppress(Exception):  # why it ends is what matters, also where the ledger is what failed
+                report = so_far(ledger, batch_id)
+                await show_outcome(report, ledger.orders(with_parcels(report)))
         raise
 
 

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import State
 
 import flows.shown.endings
@@ -17,7 +20,7 @@ from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.ledger.store import Ledger
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
-from flows.shown.endings import ended, so_far, tells_when_stopped
+from flows.shown.endings import ended, show_stopped, so_far, tells_when_stopped
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
 
@@ -82,3 +85,34 @@ async def test_a_cancelled_run_of_a_worker_shows_what_it_bought(
     with pytest.raises(asyncio.CancelledError):
         await task
     assert shown == shows
+
+
+@pytest.mark.usefixtures("prefect_url")
+async def test_a_run_that_died_is_shown_by_who_finds_it(ledger: Ledger) -> None:
+    """With the run, under the keys that it would have used; a run of no batch says nothing."""
+    ledger.start_batch("died", "orders.csv")
+    put_rows(ledger, [plan("A-1", batch_id="died")])
+
+    @flow
+    def source() -> None: ...
+
+    async with get_client() as client:
+        run = await client.create_flow_run(source, name="died: 1 order")
+        assert await show_stopped(client, run, ledger) == "Batch died: 0.00 CNY paid; 1 planned"
+        wanted = FlowRunFilter(id=FlowRunFilterId(any_=[run.id]))
+        shown = await client.read_artifacts(flow_run_filter=wanted)
+        assert {one.key for one in shown} == {"outcome-died", "report-died"}
+        other = await client.create_flow_run(source, name="track parcels")
+        assert await show_stopped(client, other, ledger) == ""
+
+
+@pytest.mark.parametrize("error", [OSError("the disk is full"), ZeroDivisionError()])
+async def test_a_run_that_fails_shows_what_it_bought(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """And fails with its own words, also where nothing can be shown."""
+    monkeypatch.setattr(flows.shown.endings, "is_deployed_run", lambda: True)
+    monkeypatch.setattr(flows.shown.endings, "so_far", lambda *_: 1 / 0)
+    with pytest.raises(type(error)):
+        async with tells_when_stopped(ledger, "b"):
+            raise error
