@@ -102,8 +102,9 @@ def exit_code_of(error: Exception) -> int | None:
     from domain.after_sale import RefundFault
     from domain.bad_requests import BadRequests
     from domain.cart import CartFault
+    from flows.parameters import BadInput
 
-    if isinstance(error, BadUsage | BadRequests | CartFault | CrawlBusy | RefundFault | UnreadableFile):
+    if isinstance(error, BadInput | BadUsage | BadRequests | CartFault | CrawlBusy | RefundFault | UnreadableFile):
         return BAD_USAGE
     settings = (BadSetting, MissingSetting)
     known = (LedgerUnusable, OSError, ServerFailed, SnapshotError, ValidationError, XportcnError)

@@ -10,7 +10,7 @@ from prefect.runtime import flow_run
 from connectors.ledger.records import OrderRecord
 from domain.after_sale import FOLLOWED, Refund, RefundFault, RefundKind, RefundOption, RefundState, standing
 from domain.effects import OPEN, Action, EffectStatus
-from domain.service_orders import ServiceOrder
+from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.wording import number_of, some
 from flows.after_sale_reporting import AfterSaleReport, after_sale_report, foreseen_report
 from flows.chunks import told_chunks
@@ -51,6 +51,10 @@ from tasks.refund import RefundWish, ask_refund, foresee_refund, refund_options,
 from tasks.resources import Resources
 from tasks.return_parcel import carriers_for, choose_carrier, return_parcel
 
+WHY = (
+    "say why: fill in a reason. With only showing switched on and no reason, the run lists those that the marketplace "
+    "takes. Nothing was sent"
+)
 NO_REASON = "the marketplace takes no such refund now"
 CHOOSE_REASON = "choose a reason first: those that the marketplace takes are in the artifact choices"
 CHOOSE_CARRIER = "choose a carrier first: those that take return parcels are in the artifact choices"
@@ -74,6 +78,8 @@ async def ask_for_refund(
     No amount asks for the most that is possible, no lines for all. The reason is one of the marketplace's own.
     """
     order_ref = one_order(order_ref)
+    if not (reason.strip() or only_show):
+        raise BadInput(WHY)
     wish = RefundWish(
         kind=kind,
         reason=reason.strip(),
@@ -108,8 +114,8 @@ async def send_back(
 ) -> AfterSaleReport:
     """Name the parcel that brings the goods of an agreed return back to the seller."""
     order_ref, number = one_order(order_ref), number.strip()
-    if not number and not only_show:
-        raise BadInput("say which parcel: fill in its tracking number. Nothing was sent")
+    if not (only_show or (number and company.strip())):
+        raise BadInput("say which parcel: fill in its carrier and its tracking number. Nothing was sent")
     async with opened() as resources:
         order = await _settled_order(resources, order_ref)
         refund = _chosen(resources, order_ref, line, prefer=RefundState.TO_RETURN)
@@ -151,6 +157,8 @@ async def write_to_seller(
 ) -> AfterSaleReport:
     """Write to the seller about a refund (Taobao); the same words are said once."""
     order_ref = one_order(order_ref)
+    if not words.strip():
+        raise BadInput("say what to write: fill in a message of 1 to 500 characters. Nothing was sent")
     async with opened() as resources:
         order = await _settled_order(resources, order_ref)
         refund = _chosen(resources, order_ref, line)
@@ -239,8 +247,10 @@ def _foreseen(refund: Refund) -> str:
 
 def _received(order: OrderRecord, at_service: Mapping[str, ServiceOrder]) -> Foreseen:
     shown = at_service.get(order.order_ref)
-    seen = f"the marketplace shows it as {shown.status}" if shown else "the marketplace does not show it"
-    return _would(order, f"confirm that its goods arrived; {seen}")
+    if shown is None or shown.status not in (ServiceStatus.SHIPPED, ServiceStatus.FINISHED):
+        seen = f"shows it as {shown.status}" if shown else "does not show it"
+        return _not(order, f"the marketplace {seen}: only goods that are on their way can have arrived")
+    return _would(order, f"confirm that its goods arrived; the marketplace shows it as {shown.status}")
 
 
 async def options_for(order_ref: str, kind: RefundKind) -> tuple[RefundOption, ...]:

@@ -9,6 +9,7 @@ from domain.wording import number_of, some
 from flows.after_sale_reporting import AfterSaleReport, after_sale_report, foreseen_report
 from flows.cancelling import cancel, foreseen
 from flows.opening import opened
+from flows.parameters import BadInput
 from flows.remedy_parameters import NO_TEXTS, OnlyShow, some_orders
 from flows.shown.board import progress_shown
 from flows.shown.events import EventFeed
@@ -36,6 +37,8 @@ async def cancel_orders(
     What has no answer yet is looked for first. Safe to run again: nothing is cancelled or asked for twice.
     """
     order_refs = some_orders(order_refs)
+    if not reason.strip():
+        raise BadInput("say why: fill in a reason, it is told to the marketplace. Nothing was sent")
     async with opened() as resources:
         before = resources.ledger.orders(order_refs)
         feed = EventFeed(resources.ledger, order_refs)

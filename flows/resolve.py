@@ -50,7 +50,9 @@ async def resolve_order(
     """
     order_ref, by = one_order(order_ref), by.strip()
     said = None if answer is Answer.NONE_YET else resolution_of(answer, named, amount_cny, tracking)
-    if said and not only_show and not by:
+    if not (said or only_show):
+        raise BadInput("choose your answer: what you saw in the console. Nothing was written")
+    if not (by or only_show):
         raise BadInput("say who answers: fill in your name, it is kept with the answer. Nothing was written")
     async with opened() as resources:
         if said is None:

@@ -1,0 +1,105 @@
+"""The forms of the remedies: bad input is one sentence that says what to do, before anything is opened or sent."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from domain.money import Money
+from domain.resolutions import Resolution, ResolutionKind
+from flows.after_sale import ask_for_refund, receive_orders, send_back, withdraw_refund, write_to_seller
+from flows.cancel_orders import cancel_orders
+from flows.parameters import BadInput
+from flows.remedy_parameters import Answer, resolution_of
+from flows.resolve import resolve_order
+from flows.shown.foreseen import Foreseen, foreseen_summary
+
+ORDER = "say which order: fill in its reference, as it stands in the request file. Nothing was sent"
+ORDERS = "say which orders: add their references, as they stand in the request file. Nothing was sent"
+
+
+@pytest.mark.parametrize(
+    ("run", "sentence"),
+    [
+        (ask_for_refund.fn(), ORDER),
+        (send_back.fn(order_ref="  "), ORDER),
+        (withdraw_refund.fn(), ORDER),
+        (write_to_seller.fn(words="hello"), ORDER),
+        (resolve_order.fn(), ORDER),
+        (receive_orders.fn([""]), ORDERS),
+        (cancel_orders.fn([]), ORDERS),
+        (cancel_orders.fn(["A-1"], " "), "say why: fill in a reason, it is told to the marketplace. Nothing was sent"),
+        (
+            ask_for_refund.fn("A-1", reason="1", amount_cny="1,5"),
+            "mend the amount: '1,5' is not an amount in yuan, such as 1500 or 99.50. Nothing was sent",
+        ),
+        (
+            ask_for_refund.fn("A-1", only_show=False),
+            "say why: fill in a reason. With only showing switched on and no reason, the run lists those that the "
+            "marketplace takes. Nothing was sent",
+        ),
+        (
+            send_back.fn("A-1", "SF", only_show=False),
+            "say which parcel: fill in its carrier and its tracking number. Nothing was sent",
+        ),
+        (
+            write_to_seller.fn("A-1", " "),
+            "say what to write: fill in a message of 1 to 500 characters. Nothing was sent",
+        ),
+        (
+            resolve_order.fn("A-1", Answer.NOT_PAID, only_show=False),
+            "say who answers: fill in your name, it is kept with the answer. Nothing was written",
+        ),
+        (
+            resolve_order.fn("A-1", Answer.PAID),
+            "for the answer 'it was paid' fill in Amount in yuan: what left the wallet. Nothing was written",
+        ),
+        (
+            resolve_order.fn("A-1", Answer.NOT_BOOKED, tracking="T1"),
+            "Tracking numbers does not belong to the answer 'its shipment was not booked': leave it empty. Nothing was "
+            "written",
+        ),
+        (
+            resolve_order.fn("A-1", Answer.NONE_YET, by="Ann", only_show=False),
+            "choose your answer: what you saw in the console. Nothing was written",
+        ),
+    ],
+)
+async def test_bad_input_is_one_sentence_that_says_what_to_do(run: Coroutine[Any, Any, Any], sentence: str) -> None:
+    """Without settings, service or ledger: nothing of these was looked for."""
+    state: Any = await run
+    assert (state.is_failed(), state.message) == (True, sentence)
+
+
+@pytest.mark.parametrize(
+    ("answer", "fields", "resolution"),
+    [
+        (Answer.PAID, ("", "12.50", ""), Resolution(kind=ResolutionKind.PAID, amount=Money(1250))),
+        (Answer.ORDERED, (" 77 ", "9", ""), Resolution(kind=ResolutionKind.ORDERED, value="77", amount=Money(900))),
+        (Answer.BOOKED, ("9", "", "T1, T2"), Resolution(kind=ResolutionKind.BOOKED, value="9", tracking=("T1", "T2"))),
+        (Answer.NOT_DONE, ("A-1:receive", "", ""), Resolution(kind=ResolutionKind.NOT_DONE, value="A-1:receive")),
+        (Answer.NOT_CANCELLED, ("", "", ""), Resolution(kind=ResolutionKind.NOT_CANCELLED)),
+    ],
+)
+def test_the_fields_of_an_answer_make_what_the_command_makes(
+    answer: Answer, fields: tuple[str, str, str], resolution: Resolution
+) -> None:
+    assert resolution_of(answer, *fields) == resolution
+
+
+def test_there_is_an_answer_in_words_for_each_that_is_taken() -> None:
+    """And none is filled in beforehand."""
+    assert [one.kind for one in Answer if one is not Answer.NONE_YET] == list(ResolutionKind)
+    assert resolve_order.parameters.properties["answer"]["default"] == Answer.NONE_YET
+    with pytest.raises(BadInput):
+        resolution_of(Answer.BOOKED, "9", "", "")
+
+
+def test_what_would_happen_stands_in_the_name_of_the_run() -> None:
+    would = Foreseen(order_ref="A-1", state="paid", would="close it unpaid")
+    cant = Foreseen(order_ref="A-2", state="", why_not="no such order")
+    assert foreseen_summary([would]) == "only shown: would close it unpaid"
+    assert foreseen_summary([cant]) == "only shown: not possible: no such order"
+    assert foreseen_summary([would, cant]) == "only shown: 2 orders, 1 of them not possible"
