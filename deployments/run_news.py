@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from prefect.client.schemas.objects import FlowRun, State, StateType
 
-from connectors.ui_pages import WHAT_WAITS, artifact_page, run_page
+from connectors.ui_pages import run_page
 from deployments.automations import STARTED_AGAIN_AT_MOST
 from deployments.lost_runs import AWAITING_RETRY, GOES_ON, times_started_again
 from domain.messages import Message, MessageKind
@@ -27,8 +27,6 @@ CRASHED_FOR_GOOD = "run-crashed:"
 UNFORESEEN = "Flow run encountered an exception"
 LONGEST_REASON = 500
 
-NOTHING_TWICE = "Nothing is bought twice: the ledger knows how far the run came."
-
 
 def news_of(run: FlowRun, states: Sequence[State], *, since: datetime, now: datetime) -> Iterator[Message]:
     """What is to be told of a run, of what happened `since` then. `states` are all that it had, in any order."""
@@ -37,7 +35,8 @@ def news_of(run: FlowRun, states: Sequence[State], *, since: datetime, now: date
         return
     if state.type is StateType.FAILED and state.timestamp > since and not _is_faulty_file_of_a_night(run, state):
         what = "took too long and was ended" if state.name == "TimedOut" else "failed"
-        yield _about(run, f"run-failed:{state.id}", MessageKind.RUN_FAILED, f"{name} {what}", _why(state), MEND)
+        remedy = MEND if run.deployment_id else WAIT_FOR_THE_NIGHT
+        yield _about(run, f"run-failed:{state.id}", MessageKind.RUN_FAILED, f"{name} {what}", _why(state), remedy)
     if run.deployment_id is None:
         return  # a batch of a night: it ends with the night's run, which is told of
     if any(_was_lost(one) and one.timestamp > since for one in states):
@@ -66,6 +65,7 @@ NOT_AGAIN = (
     "Its process is gone, and nobody has started it again: the automation `sourcing: run again` may be switched off."
 )
 RETRY = "find out why in the log of the run, then press Retry on its page."
+WAIT_FOR_THE_NIGHT = "mend what the reason says; the next night takes the file again if it lies in the folder open."
 MEND = "mend what the reason says, then press Retry on the run's page, or wait for the next schedule."
 
 
@@ -86,6 +86,5 @@ def _why(state: State) -> str:
 
 
 def _about(run: FlowRun, cause: str, kind: MessageKind, subject: str, why: str, remedy: str) -> Message:
-    waits = artifact_page(WHAT_WAITS)
-    body = [why, f"What to do: {remedy}", NOTHING_TWICE, *([f"What waits for you: {waits}"] if waits else [])]
-    return Message(cause=cause, kind=kind, subject=subject, body="\n".join(body), link=run_page(run.id))
+    body = f"{why}\nWhat to do: {remedy}\nNothing is bought twice: the ledger knows how far the run came."
+    return Message(cause=cause, kind=kind, subject=subject, body=body, link=run_page(run.id))

@@ -122,7 +122,11 @@ class ServerWatch:
             return message
         from flows.shown.endings import show_stopped  # loads Arrow, which is hardly ever needed here
 
-        words = await show_stopped(client, run, self.ledger)
+        try:
+            words = await show_stopped(client, run, self.ledger)
+        except Exception as error:  # noqa: BLE001 - that it crashed has to be told whatever else is known
+            print(f"what {run.name} bought can't be shown: {error!r}", flush=True)
+            return message
         return replace(message, body=f"{words}\n{message.body}") if words else message
 
     async def _of_standstill(self, client: PrefectClient, runs: Sequence[FlowRun], now: datetime) -> list[Message]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from connectors.ui_pages import WHAT_WAITS, artifact_page, deployment_page, runs_page
+from connectors.ui_pages import deployment_page, runs_page
 from deployments.registration import POOL
 from domain.deadline import as_text
 from domain.messages import Message, MessageKind
@@ -53,7 +53,7 @@ def no_worker(last_sign: datetime | None, late: Sequence[LateRun], *, timezone: 
         subject="No worker: no run can begin",
         body=f"No worker of the pool {POOL} gives signs of life, {since}. {waiting if late else ''}Runs that are at "
         "work end as they would.\nWhat to do: start `sourcing serve`, or the worker's service, again; its log says why "
-        f"it ended. What was missed is started by itself then.{_what_waits()}",
+        f"it ended. What was missed is started by itself then.",
         link=runs_page(),
     )
 
@@ -72,7 +72,7 @@ def nobody_takes(late: Iterable[LateRun], *, up_since: datetime, now: datetime, 
             body=f"The run {run.name} was due at {as_text(run.due, timezone)} {timezone}, and no worker takes it, "
             f"though there is one and its queue {run.queue} has room.\nWhat to do: in the UI, see whether the pool "
             f"{POOL} (Work Pools), its queue {run.queue} or the deployment is paused, and resume it; if none is, start "
-            f"the worker again.{_what_waits()}",
+            f"the worker again.",
             link=runs_page(),
         )
         for run in first.values()
@@ -101,7 +101,7 @@ def overdue(
         subject=f"{name} has not completed for {(now - since) // timedelta(hours=1)} hours",
         body=f"No run of the deployment {name} has completed {when}. Was the machine off? Then what it missed is "
         f"started by itself.\nWhat to do: nothing is lost, the next run that completes catches up. {why}{off}"
-        f"{_what_waits()}",
+        f"",
         link=deployment_page(name),
     )
 
@@ -131,8 +131,3 @@ def at_work_again(gone_at: datetime, now: datetime, *, timezone: str) -> Message
 
 def _names(late: Sequence[LateRun]) -> list[str]:
     return sorted({run.deployment for run in late})
-
-
-def _what_waits() -> str:
-    page = artifact_page(WHAT_WAITS)
-    return f"\nWhat waits for you: {page}" if page else ""

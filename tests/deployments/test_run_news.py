@@ -30,7 +30,6 @@ def test_a_failed_run_says_why_what_to_do_and_where() -> None:
         "row 3, column quantity: 'many' is no number",
         "What to do: mend what the reason says, then press Retry on the run's page, or wait for the next schedule.",
         "Nothing is bought twice: the ledger knows how far the run came.",
-        "What waits for you: https://prefect.example.com/v2/artifacts/key/what-waits",
     ]
     assert told.link == f"https://prefect.example.com/v2/runs/flow-run/{run.id}"
 
