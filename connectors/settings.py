@@ -217,7 +217,14 @@ class SourcingSettings(Settings):
             "USD to CNY); without a rate of the last 7 days a person is asked"
         ),
     )
-    approval_timeout_s: int = Field(86_400, ge=1, description="How long a run waits for that yes; then it is a no")
+    approval_timeout_s: int = Field(
+        86_400,
+        ge=1,
+        description=(
+            "How long a run waits for that yes; then nothing is bought. Who is away is reminded when a quarter is "
+            "left, four hours before the end at most"
+        ),
+    )
     price_tolerance_percent: Decimal = Field(
         Decimal(0),
         ge=0,

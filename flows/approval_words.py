@@ -105,12 +105,11 @@ def _rest(question: ApprovalRequest, plan: AskedPlan) -> str:
 
 
 def _table(plan: AskedPlan) -> Iterator[str]:
-    names = ("order", "goods and postage", "freight")
     yield "| order | what | goods and postage | freight |"
     yield "|---|---|--:|--:|"
     for one in plan.dearest[:SHOWN_ORDERS]:
-        ref, price, freight = (one.row[name] for name in names)
-        yield f"| {ref} | {_what(one)} | {price} | {freight} |"
+        row = one.row
+        yield f"| {row['order']} | {_what(one)} | {row['goods and postage']} | {row['freight']} |"
 
 
 def _what(asked: AskedOrder) -> str:

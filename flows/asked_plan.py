@@ -48,7 +48,7 @@ class AskedPlan:
     def of(cls, question: ApprovalRequest) -> AskedPlan:
         reading = _Reading()
         dearest = nlargest(MOST_ROWS, reading.orders(question), key=lambda one: one.price)
-        shown_hash = hashlib.sha256(repr(sorted(reading.contents)).encode()).hexdigest()[:16]
+        shown_hash = hashlib.sha256(b"".join(sorted(reading.contents))).hexdigest()[:16]
         return cls(refs=reading.refs, plan_hash=shown_hash, cost=reading.cost, dearest=dearest)
 
     @property
@@ -69,7 +69,7 @@ class _Reading:
 
     def __init__(self) -> None:
         self.refs: list[str] = []
-        self.contents: list[tuple[str, str, str]] = []
+        self.contents: list[bytes] = []
         self.cost = PlanCost()
 
     def orders(self, question: ApprovalRequest) -> Iterator[AskedOrder]:
@@ -84,5 +84,5 @@ class _Reading:
         for plan in plans:
             freight = str(plan.freight_service.price) if plan.freight_service else ""
             self.refs.append(plan.order_ref)
-            self.contents.append((plan.order_ref, plan_hash(plan), freight))
+            self.contents.append(hashlib.sha256(f"{plan.order_ref} {plan_hash(plan)} {freight}".encode()).digest())
             yield plan
