@@ -6,7 +6,8 @@ every fiftieth case), `cells` a million random cells of request files, `starts` 
 first seconds, `earlier` a run of the version before that waited for its approval, `crashes` every kind of effect killed
 at every point, `lost` parts of `sourcing serve` killed under a run (`--only 1 4` plays the first and the fourth case),
 `looks` a second look that comes by itself, whatever is killed before it, `retention` what Prefect's server is not to
-keep, `outage` a service that is killed in each stage of a run and comes back, `throttled` one that sends calls away.
+keep, `outage` a service that is killed in each stage of a run and comes back, `throttled` one that sends calls away,
+`callbacks` posts to a receiver that is killed, odd posts, and messages in no order (`--orders` beside them).
 A repetition that fails keeps its folder and names it.
 """
 
@@ -21,6 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.endurance.callbacks import callbacks_are_heard
 from tests.endurance.cells import random_cells
 from tests.endurance.command import commands_under_fire
 from tests.endurance.crashes import every_kind_dies_everywhere
@@ -41,7 +43,7 @@ HEAD = "what       database    seed kills stops seconds  runs asked  states; vio
 RESTARTS_HEAD = "what       database    seed restarts crashes seconds by-itself runs asked  states; violations"
 PARTS = (
     *("storm", "restarts", "command", "hostile", "cells", "starts", "earlier", "crashes"),
-    *("lost", "looks", "retention", "outage", "throttled"),
+    *("lost", "looks", "retention", "outage", "throttled", "callbacks"),
 )
 Done = Repetition | Restarted
 
@@ -75,6 +77,7 @@ def main() -> int:
     right += [file_does_not_grow()] if "retention" in options.parts else []
     right += [outages_are_survived()] if "outage" in options.parts else []
     right += [storms_are_survived()] if "throttled" in options.parts else []
+    right += [callbacks_are_heard(databases, orders=options.orders)] if "callbacks" in options.parts else []
     return 0 if all(right) else 1
 
 
