@@ -3,6 +3,7 @@
 | every | it does |
 |---|---|
 | 3 s | sends what is due in the ledger's outbox (`connectors/notifying.py`) |
+| 3 s | starts runs for what the service posted (`dispatching.py`) |
 | 10 s | looks at Prefect's server for what a dead worker can't tell (`server_watch.py`), and at what waits for people |
 
 It keeps nothing that has to outlive it: messages, and what was told already, are in the ledger. So it may be killed at
@@ -21,11 +22,13 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from connectors.callbacks.store import CallbackStore
 from connectors.ledger.engine import sqlite_file
 from connectors.ledger.marks import Mark, refused_for
 from connectors.ledger.store import Ledger
 from connectors.notifying import send_due, sender_name
 from connectors.settings import BadSetting, SourcingSettings
+from deployments.dispatching import Dispatcher, are_received
 from deployments.local_server import is_healthy, server_folder
 from deployments.standstill import server_gone
 
@@ -69,6 +72,7 @@ class PostOffice:
         works = [self.keep("messages can't be sent", self.send)]
         if self.api:
             works.append(self.keep("Prefect's server can't be looked at", self.look))
+            works.append(self.keep("callbacks can't be acted on", self.dispatch))
         else:
             _say("PREFECT_API_URL is not set: what runs tell is sent, and nobody looks for runs that can't tell")
         await asyncio.gather(*works)
@@ -121,6 +125,20 @@ class PostOffice:
         except Exception:
             await asyncio.to_thread(self.miss_server, ledger)
             raise
+
+    async def dispatch(self) -> None:
+        """Until something goes wrong; where nobody receives messages there is nothing to do."""
+        from prefect.client.orchestration import get_client
+
+        url = self.settings.ledger_url
+        if not await asyncio.to_thread(are_received, url):
+            return
+        with CallbackStore(url, clock=lambda: datetime.now(UTC)) as store:
+            async with get_client() as client:
+                dispatcher = Dispatcher(store, client)
+                while not self.ended.is_set():
+                    await dispatcher.look()
+                    await self.pause(SENDS_EVERY_S)
 
     def miss_server(self, ledger: Ledger) -> None:
         """Tell of a server that has not answered for a while."""

@@ -1,4 +1,4 @@
-"""`python -m deployments.worker [NAME]`: Prefect's own process worker, which also looks after lost runs and callbacks.
+"""`python -m deployments.worker [NAME]`: Prefect's own process worker, which also looks after lost runs.
 
 It does not outlive who started it, nor do its runs.
 """
@@ -21,11 +21,9 @@ def main() -> None:
     await_server()
     from prefect.cli import app
 
-    from deployments.dispatching import watch_callbacks
     from deployments.lost_runs import watch
 
     threading.Thread(target=watch, args=(datetime.now(UTC),), daemon=True).start()
-    threading.Thread(target=watch_callbacks, daemon=True).start()
 
     template = str(TEMPLATES / "process.json")
     named = ["--name", *sys.argv[1:]] if sys.argv[1:] else []

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-from sqlalchemy import Connection, Select, delete, func, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError
 
@@ -143,11 +143,11 @@ class CallbackStore:
         """Write what came of messages: done, or set aside for a person."""
         if not outcomes:
             return
+        is_it = (callbacks.c.id == bindparam("number"), callbacks.c.settled_at.is_(None))
+        settled = {"state": state, "settled_at": self.clock(), "outcome": bindparam("words")}
+        statement = update(callbacks).where(*is_it).values(settled)
         with self.transaction() as connection:
-            for number, outcome in outcomes.items():
-                is_it = (callbacks.c.id == number, callbacks.c.state.not_in(SETTLED))
-                settled = {"state": state, "settled_at": self.clock(), "outcome": outcome}
-                connection.execute(update(callbacks).where(*is_it).values(settled))
+            connection.execute(statement, [{"number": number, "words": words} for number, words in outcomes.items()])
 
     @repeating
     def forget_old(self) -> int:

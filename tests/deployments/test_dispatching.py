@@ -1,0 +1,117 @@
+"""Messages start runs: one for all that waits of a kind, one of a kind at a time, none twice, none lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from connectors.callbacks.records import read_arrival
+from connectors.callbacks.store import CallbackStore
+from connectors.callbacks.tickets import Tickets
+from deployments.dispatching import Dispatcher, are_received
+from tests.clock import MovableClock
+from tests.connectors.callbacks.conftest import posted
+
+
+@dataclass
+class Server:
+    """A Prefect server that keeps runs by their keys, and may be away or lose its answer."""
+
+    runs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    is_away: bool = False
+    loses_answers: bool = False
+
+    async def read_deployment_by_name(self, name: str) -> Any:
+        assert name == "hear-callbacks/callbacks"
+        if self.is_away:
+            raise OSError("nobody listens")
+        return SimpleNamespace(id="d")
+
+    async def create_flow_run_from_deployment(self, _id: str, *, idempotency_key: str, **run: Any) -> None:
+        self.runs.setdefault(idempotency_key, run)
+        if self.loses_answers:
+            raise OSError("the connection broke")
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: MovableClock) -> Iterator[CallbackStore]:
+    with CallbackStore(f"sqlite:///{tmp_path / 'ledger.db'}", clock=clock) as store:
+        yield store
+
+
+def dispatcher(store: CallbackStore, server: Server) -> Dispatcher:
+    return Dispatcher(store, cast(Any, server))
+
+
+def keep(store: CallbackStore, *bodies: bytes) -> None:
+    store.add([read_arrival(body, "203.0.113.7", store.clock()) for body in bodies])
+
+
+def work(store: CallbackStore, server: Server) -> int:
+    """Do what the runs are for; answers how many messages were looked at."""
+    looked_at = 0
+    for ticket in list(server.runs):
+        messages = Tickets(store).begin(ticket)
+        store.settle({one.id: "read" for one in messages})
+        Tickets(store).end(ticket)
+        looked_at += len(messages)
+    return looked_at
+
+
+async def test_all_that_waits_of_a_kind_is_one_run(store: CallbackStore) -> None:
+    """1,000 messages of 50 orders, and one about a price: two runs, however often it looks."""
+    keep(store, *(posted(str(1 + number % 50), at=number) for number in range(1_000)))
+    keep(store, posted("7", "ORDER_BUYER_VIEW_ORDER_PRICE_MODIFY"))
+    server = Server()
+    for _ in range(3):
+        await dispatcher(store, server).look()
+    assert sorted(run["name"] for run in server.runs.values()) == [
+        "hear of price: 1 order",
+        "hear of status: 50 orders",
+    ]
+    assert work(store, server) == 1_001
+
+
+async def test_two_thousand_orders_are_two_runs_one_after_the_other(store: CallbackStore) -> None:
+    """A thousand orders each."""
+    keep(store, *(posted(str(number)) for number in range(1, 2_001)))
+    server = Server()
+    while await dispatcher(store, server).look():
+        work(store, server)
+    assert (len(server.runs), store.kinds_at_hand()) == (2, [])
+
+
+async def test_a_server_that_is_away_loses_nothing(store: CallbackStore) -> None:
+    """Nor does one whose answer is lost: the run is asked for again under the same key."""
+    keep(store, posted("7"))
+    server = Server(is_away=True)
+    with pytest.raises(OSError, match="nobody"):
+        await dispatcher(store, server).look()
+    server.is_away, server.loses_answers = False, True
+    for _ in range(2):
+        with pytest.raises(OSError, match="broke"):
+            await dispatcher(store, server).look()
+    server.loses_answers = False
+    await dispatcher(store, server).look()
+    assert (len(server.runs), work(store, server)) == (1, 1)
+
+
+async def test_what_comes_while_a_run_is_at_work_waits_for_the_next(store: CallbackStore) -> None:
+    keep(store, posted("7"))
+    server = Server()
+    await dispatcher(store, server).look()
+    keep(store, posted("8"))
+    assert await dispatcher(store, server).look() == []
+    work(store, server)
+    assert len(await dispatcher(store, server).look()) == 1
+
+
+def test_where_nobody_receives_there_is_nothing_to_look_at(tmp_path: Path) -> None:
+    """No file is made for it."""
+    assert not are_received(f"sqlite:///{tmp_path / 'ledger.db'}")
+    assert list(tmp_path.iterdir()) == []
