@@ -20,7 +20,7 @@ from pydantic import Field, ValidationError, create_model
 
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from domain.choices import ALL, ALL_BUT, NONE, SOME, BadChoice, chosen, references_in
+from domain.choices import ALL, ALL_BUT, NOBODY_ANSWERED, NONE, SOME, BadChoice, chosen, references_in
 from domain.wording import number_of
 from flows.approval_pause import asked_since, filled_in
 from flows.approval_request import ApprovalRequest, Decision
@@ -61,7 +61,7 @@ async def ask_in_the_ui(question: ApprovalRequest, settings: SourcingSettings, l
             await told.it_waits()
             decision = await _Asking(question, plan, words, until).answer(deadline)
         if decision is None:
-            silence = f"nobody answered within {within_words(settings.approval_timeout_s)}"
+            silence = f"{NOBODY_ANSWERED} {within_words(settings.approval_timeout_s)}"
             decision = Decision(approved=[], by="nobody", silence=silence)
         await told.it_is_over(decision)
     return decision

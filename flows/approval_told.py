@@ -72,13 +72,13 @@ class Told:
         for cause in (self._waits, self._ends):
             await untell(self.ledger, cause)
         if decision.silence:
-            held = number_of(len(self.plan.refs), "order")
+            held = number_of(count := len(self.plan.refs), "order")
             message = Message(
                 cause=f"not-approved:{self._question}",
                 kind=MessageKind.NOT_APPROVED,
                 subject=f"{self.batch_id}: {decision.not_bought}",
-                body=f"Until {self.until} nobody said yes to this: {self._deed}. {held} held; the next run of the same "
-                "file makes a new plan and asks again.",
+                body=f"Until {self.until} nobody said yes to this: {self._deed}. {held} {'is' if count == 1 else 'are'} "
+                "held; the next run of the same file makes a new plan and asks again.",
             )
             await tell(self.ledger, message)
         await self._lead_to_the_run(decision.silence or f"{decision.by} has answered")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from connectors.ledger.records import EffectRecord
+from domain.choices import NOBODY_ANSWERED
 from domain.findings import Finding
 from domain.messages import Message, MessageKind
 from domain.money import Money
@@ -24,11 +25,13 @@ WAITING = frozenset(NEEDS_A_PERSON)
 def of_batch(report: BatchReport, receivers: Mapping[str, Receiver]) -> list[Message]:
     """The orders that wait for a person after a run: those that a budget has no room for, and all others.
 
+    Not those that are held by silence alone: who asked has told that (`flows/approval_told.py`).
+
     `receivers` are those of the orders that wait; what is said of one without is not told.
     """
     waiting = waiting_in(report)
     full = [line for line in waiting if line.state is OrderState.HELD and NO_ROOM in line.reason]
-    rest = [line for line in waiting if line not in full]
+    rest = [line for line in waiting if line not in full and NOBODY_ANSWERED not in line.reason]
 
     def reason(line: ReportLine) -> str:
         receiver = receivers.get(line.order_ref)

@@ -14,11 +14,13 @@ from connectors.ledger.records import OrderChange
 from connectors.ledger.since import Happened, happened
 from connectors.ledger.store import Ledger
 from connectors.xportcn.gate import BACK, TOO_MANY, GateNews
+from domain.choices import NOBODY_ANSWERED
 from domain.messages import Message, MessageKind
 from domain.money import Money
 from domain.orders import Receiver
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
+from flows.approval_request import Decision
 from flows.digest import digest_of
 from flows.news import of_batch, of_faults, of_parcels
 from flows.telling import _Outage, service_away, service_back
@@ -81,6 +83,15 @@ def test_a_budget_that_is_used_up_is_a_message_of_its_own() -> None:
         "Batch spring: 1 order held, the budget is used up",
     )
     assert FULL in full.body
+
+
+def test_what_nobody_answered_is_told_by_who_asked() -> None:
+    """Not a second time when the batch ends."""
+    silence = Decision(approved=[], by="nobody", silence=f"{NOBODY_ANSWERED} 24 hours")
+    held = [line("A-1", reason=silence.not_bought), line("A-2", reason=silence.not_shipped)]
+    assert of_batch(report(*held), {}) == []
+    (message,) = of_batch(report(*held, line("A-3", reason="not approved by Mei")), {"A-3": JANE})
+    assert message.subject == "Batch spring: 1 held"
 
 
 def test_nothing_of_a_receiver_is_told() -> None:
