@@ -14,7 +14,6 @@ from prefect.artifacts import acreate_markdown_artifact
 from connectors.ledger.store import Ledger
 from connectors.ui_pages import artifact_page, run_page
 from domain.messages import Message, MessageKind
-from domain.wording import number_of
 from flows.approval_pause import outermost_run, this_run
 from flows.approval_request import Decision
 from flows.approval_words import bare
@@ -72,13 +71,12 @@ class Told:
         for cause in (self._waits, self._ends):
             await untell(self.ledger, cause)
         if decision.silence:
-            held = number_of(count := len(self.plan.refs), "order")
             message = Message(
                 cause=f"not-approved:{self._question}",
                 kind=MessageKind.NOT_APPROVED,
                 subject=f"{self.batch_id}: {decision.not_bought}",
-                body=f"Until {self.until} nobody said yes to this: {self._deed}. {held} {'is' if count == 1 else 'are'} "
-                "held; the next run of the same file makes a new plan and asks again.",
+                body=f"Until {self.until} nobody said yes to this: {self._deed}. What is held stays so until the next "
+                "run of the same file, which makes a new plan and asks again.",
             )
             await tell(self.ledger, message)
         await self._lead_to_the_run(decision.silence or f"{decision.by} has answered")
