@@ -11,6 +11,8 @@ CONCURRENTLY = "connectors/concurrently.py"
 CLAIMING = "connectors/ledger/claiming.py"
 OUTCOMES = "connectors/ledger/outcomes.py"
 STORE = "connectors/ledger/store.py"
+SWITCHES = "connectors/ledger/switches.py"
+PAUSING = "tasks/pausing.py"
 SPENDING = "connectors/ledger/spending.py"
 RESOURCES = "tasks/resources.py"
 BOOK = "tasks/effects/book.py"
@@ -408,5 +410,28 @@ MUTANTS = (
             Edit(file=SECOND_LOOK, old="order.state in BEGUN and", new="order.state in {*BEGUN, OrderState.HELD} and"),
         ),
         found_by="tests/flows/test_second_look.py::test_only_what_is_approved_still_and_waits_for_nobody_is_taken_up",
+    ),
+    Mutant(
+        name="claims-while-paused",
+        means="somebody stops all buying, and a run under way goes on to buy",
+        edits=(Edit(file=STORE, old="                if buys and is_paused:\n", new="                if False:\n"),),
+    ),
+    Mutant(
+        name="pause-waits-for-nobody",
+        means="somebody is told that nothing leaves any more, and then something is paid",
+        edits=(
+            Edit(
+                file=PAUSING,
+                old="    return effect.status is EffectStatus.SENDING and not is_dead(logs, effect.sender)\n",
+                new="    return False\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="pause-does-not-wait-for-claims",
+        means="a claim that is being written while somebody stops all buying is not seen, and is sent",
+        edits=(Edit(file=SWITCHES, old="            self._wait_for_claims(standing)\n", new="            pass\n"),),
+        found_by="tests/connectors/ledger/test_switches.py::"
+        "test_who_pauses_on_postgres_waits_for_claims_that_are_under_way",
     ),
 )

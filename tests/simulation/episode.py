@@ -18,7 +18,7 @@ from aiohttp import web
 from connectors.ledger.engine import LedgerUnusable
 from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import XportcnError
-from domain.effects import OPEN, Action, Claim, EffectStatus
+from domain.effects import BUYING, OPEN, Action, Claim, EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderRequest, Receiver, RequestLine
@@ -29,9 +29,11 @@ from sandbox.books import OPENING_FEN
 from sandbox.control import books
 from sandbox.fields import Fields
 from sandbox.goods import Item
+from tasks.pausing import leaving
 from tests.history import Limits, Rule, Violation, violations
 from tests.simulation.earlier import BATCH as EARLIER
 from tests.simulation.earlier import place_earlier
+from tests.simulation.ledgers import WatchedLedger
 from tests.simulation.lies import lied
 from tests.simulation.loop import PROCESS, START, Deadlock, VirtualLoop
 from tests.simulation.misfortune import LIES, Call, Fault, Kind, Misfortune
@@ -50,6 +52,8 @@ CORRECTIONS = 0.1
 BOUGHT_BEFORE = 0.7
 LOOKED_AT = 6
 """In each episode of so many, runs are followed by looks that ask nobody."""
+PAUSED_IN = 6
+"""In each episode of so many, somebody stops all buying for a while."""
 RECEIVER = Receiver(
     name="Jane Doe",
     phone="5083326888",
@@ -173,6 +177,9 @@ class Episode:
         self.files = Random(f"{self.seed}:files")
         self.looks = Random(f"{self.seed}:looks")
         self.has_looks = self.seed % LOOKED_AT == 3
+        self.pauses = Random(f"{self.seed}:pauses")
+        self.to_be_sent = self.pauses.choice((0, 1, 1, 2, 2, 3))
+        self.is_paused = self.none_leaves = False
         self.batch = BATCH
         self.misfortune = Misfortune.drawn(self.dice, Random(f"{self.seed}:lies"), Random(f"{self.seed}:outages"))
         self.scenario = self.given or Scenario.drawn(self.dice, self.stage, self.speaks)
@@ -302,6 +309,9 @@ class Episode:
             self.broken(f"sent with an old fence: {claim.key}")
         elif self.clock() >= claim.lease_until:
             self.broken(f"sent after the lease ran out: {claim.key}")
+        self.to_be_sent = max(0, self.to_be_sent - 1)
+        if self.none_leaves and claim.action in BUYING:
+            self.broken(f"sent after pause had returned: {claim.key}")
         if claim.action is Action.CREATE and (order is None or not self._is_approved(process, order)):
             self.broken(f"ordered without approval of this plan: {claim.order_ref}")
         if claim.action is Action.CREATE and order is not None and order.batch_id != process.batch:
@@ -316,6 +326,12 @@ class Episode:
         """Plans of an order that somebody approved for the run's batch: in this run, or before a look."""
         asking = [process] if not process.name.startswith("look") else self.processes
         return {one.approved.get(order_ref) for one in asking if one.batch == process.batch}
+
+    def watched(self, ledger: WatchedLedger) -> WatchedLedger:
+        """A ledger on this episode's database that tells of breaches."""
+        ledger.database, ledger.breached, ledger.is_alive = self.database, self.broken, self.is_alive
+        ledger.is_paused = lambda: self.is_paused
+        return ledger
 
     # runs
 
@@ -351,7 +367,30 @@ class Episode:
         self.all_ended = self.loop.create_future()
         for _ in range(self.dice.choices((1, 2, 3), (12, 7, 1))[0]):
             self._start_later(self.dice.choice((0.0, self.dice.uniform(0, 1), self.dice.uniform(0, 200))))
+        pausing = self.loop.create_task(self._pause(), context=Context()) if self.seed % PAUSED_IN == 4 else None
         await self.all_ended
+        if pausing:
+            await pausing
+
+    async def _pause(self) -> None:
+        """A person stops all buying once some effects have left, waits until none can, and resumes some time later."""
+        while self.to_be_sent and self.runs_at_work + self.runs_to_come:
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(self.pauses.choice((0.0, self.pauses.uniform(0, 0.5), self.pauses.uniform(0, 300))))
+        settings = self.scenario.settings
+        ledger = self.watched(WatchedLedger(settings.ledger_url, clock=self.clock, owner="mei"))
+        ledger.pause_buying("mei", "prices look wrong")
+        self.is_paused = True
+        self.note("buying is paused")
+        self.misfortune.count("pauses")
+        while leaving(ledger, settings, call_s=0).to_come:  # noqa: ASYNC110 - others write it
+            await asyncio.sleep(1)
+        self.none_leaves = True
+        self.note("nothing can leave any more")
+        await asyncio.sleep(self.pauses.choice((0.0, self.pauses.uniform(0, 60), self.pauses.uniform(0, 2000))))
+        self.is_paused = self.none_leaves = False
+        ledger.resume_buying("mei")
+        self.note("buying goes on")
 
     def _start_later(self, delay_s: float) -> None:
         if len(self.processes) + self.runs_to_come < MOST_RUNS and not self.misfortune.calm:

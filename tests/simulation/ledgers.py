@@ -13,10 +13,12 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from connectors.ledger.engine import open_engine
-from connectors.ledger.records import EffectRecord, OrderChange, Outcome
+from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, Outcome
 from connectors.ledger.schema import metadata
 from connectors.ledger.store import Ledger
-from domain.effects import Action, EffectStatus
+from connectors.ledger.switches import standing_pause
+from domain.effects import BUYING, Action, EffectStatus
+from domain.pause import Pause
 from domain.states import OrderState
 from tests.simulation.process import boundary
 
@@ -67,11 +69,15 @@ class SharedDatabase:
 
 
 class WatchedLedger(Ledger):
-    """A process's ledger. `is_alive` tells of an owner; breaches of the effect protocol are told at once."""
+    """A process's ledger. `is_alive` tells of an owner; breaches of the effect protocol are told at once.
+
+    `is_paused` is what whoever paused all buying knows of that, not what the ledger says.
+    """
 
     database: SharedDatabase
     breached: Tell
     is_alive: Callable[[str], bool]
+    is_paused: Callable[[], bool]
 
     # As the ledger's own, but on one connection that stays open: opening one costs more than most statements.
 
@@ -91,6 +97,20 @@ class WatchedLedger(Ledger):
             yield self.database.connection
         finally:
             self.database.connection.rollback()
+
+    def buying_paused(self) -> Pause | None:
+        # without a boundary: only claims rest on it, and seeds stay what they were before there was a switch
+        try:
+            return standing_pause(self.database.connection)
+        finally:
+            self.database.connection.rollback()
+
+    def claim(self, intents: Sequence[Intent], **options: Any) -> Claimed:
+        claimed = super().claim(intents, **options)
+        for record in claimed.won.values():
+            if self.is_paused() and record.action in BUYING:
+                self.breached(f"claimed while buying is paused: {record.key}")
+        return claimed
 
     def write(self, outcomes: Sequence[Outcome], changes: Sequence[OrderChange]) -> list[bool]:
         before = {row.key: row.fence for row in self.database.effects()}

@@ -125,11 +125,10 @@ def _seeded_bytes(made: Stage, size: int) -> bytes:
 
 
 def _ledger(made: Stage, url: str, **options: Any) -> WatchedLedger:
-    ledger = WatchedLedger(url, **options)
+    ledger = made.on.watched(WatchedLedger(url, **options))
     process = current()
     assert process is not None
     process.owner = ledger.owner
-    ledger.database, ledger.breached, ledger.is_alive = made.database, made.on.broken, made.on.is_alive
     return ledger
 
 
