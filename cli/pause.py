@@ -12,7 +12,7 @@ from cli.terminal import console, person, print_json, quiet_prefect
 from connectors.settings import SourcingSettings
 from deployments.local_server import running_server
 from domain.pause import GOES_ON
-from tasks.pausing import left_by, left_words, pause
+from tasks.pausing import left_words, pause, resume
 
 STANDS = f"no longer waiting: the pause stands, and what was begun before may still leave for a moment. {GOES_ON}"
 
@@ -42,8 +42,7 @@ def pause_buying(why: str, by: str | None, *, as_json: bool) -> int:
 def resume_buying(by: str | None, *, as_json: bool) -> int:
     """Allow buying again, and begin the looks that wait for it, where a Prefect server is known; the exit code."""
     with open_ledger() as ledger:
-        ended = ledger.resume_buying(by or person())
-        left = left_by(ledger, ended) if ended else {}
+        ended, left = resume(ledger, by=by or person())
     looks = _looks_begun()
     if as_json:
         told: dict[str, Any] = {"resumed": ended is not None, "left": left, "looks": looks}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -47,7 +48,10 @@ def _told(settings: SourcingSettings, link: str) -> Message:
         since = max(last or now - A_DAY, now - LONGEST)
         waits = to_do(ledger, refused_for=REFUSED_FOR, begun_for=BEGUN_FOR, inbox=settings.inbox)
         kinds = [one.state for one in waits]
+        pause = ledger.buying_paused()
         message = digest_of(happened(ledger, since), kinds, since=since, now=now, timezone=settings.timezone, link=link)
+        if pause:
+            message = replace(message, body=f"{pause.told}\n\n{message.body}")
         ledger.tell(message)
     return message
 

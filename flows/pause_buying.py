@@ -13,7 +13,7 @@ from flows.scheduling import begin_paused_looks
 from flows.shown.expected_failures import ends_plainly, run_logger
 from flows.shown.progress import rename_run, shown
 from flows.upkeep_parameters import PausedBy, PauseReason, ResumedBy
-from tasks.pausing import left_by, left_words, pause
+from tasks.pausing import left_words, pause, resume
 from tasks.resources import utc_now
 
 
@@ -39,8 +39,7 @@ async def pause_buying(why: PauseReason = "", said_by: PausedBy = "") -> str:
 async def resume_buying(said_by: ResumedBy = "") -> str:
     """Allow buying again. What was approved and waits goes on at once: its batches are looked at by finish-batch."""
     with Ledger(SourcingSettings().ledger_url, clock=utc_now, owner="resume-buying") as ledger:
-        ended = ledger.resume_buying(said_by)
-        left = left_by(ledger, ended) if ended else {}
+        ended, left = resume(ledger, by=said_by)
     looks = await begin_paused_looks()
     words = left_words(ended, left, looks)
     run_logger().info("%s", words)

@@ -16,7 +16,8 @@ from connectors.ledger.send_log import is_dead, never_sent
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings, XportcnSettings
 from domain.effects import BUYING, EffectStatus
-from domain.pause import GOES_ON, Pause
+from domain.messages import Message, MessageKind
+from domain.pause import GOES_ON, Pause, by_whom
 from domain.states import BEGUN, OrderState
 from domain.wording import counted, number_of, some
 
@@ -91,6 +92,7 @@ def pause(ledger: Ledger, settings: SourcingSettings, *, by: str, why: str, told
     """
     standing = ledger.pause_buying(by, why)
     told(standing.words)
+    ledger.tell(_message(f"paused:{standing.at.isoformat()}", "Buying is paused", standing.told))
     said = 0.0
     while (left := leaving(ledger, settings)).to_come:
         if time.monotonic() - said > SAY_EVERY_S:
@@ -108,6 +110,20 @@ def left_by(ledger: Ledger, pause: Pause) -> dict[str, int]:
         for order in waiting
         if order.plan_hash and order.shipment_order_id is None and order.updated_at >= pause.at
     )
+
+
+def resume(ledger: Ledger, *, by: str) -> tuple[Pause | None, dict[str, int]]:
+    """Allow buying again; the pause that has ended, and what it has left (see `left_by`). Raises `LedgerUnusable`."""
+    ended = ledger.resume_buying(by)
+    left = left_by(ledger, ended) if ended else {}
+    if ended:
+        words = left_words(ended, left, ())
+        ledger.tell(_message(f"resumed:{ended.at.isoformat()}", f"Buying is allowed again, says {by_whom(by)}", words))
+    return ended, left
+
+
+def _message(cause: str, subject: str, body: str) -> Message:
+    return Message(cause=cause, kind=MessageKind.BUYING_PAUSED, subject=subject, body=body)
 
 
 def leaving(ledger: Ledger, settings: SourcingSettings, *, call_s: float | None = None) -> Leaving:

@@ -27,6 +27,7 @@ from connectors.ledger.facts import pulse
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.ui_pages import WHAT_WAITS, run_form, run_page
+from domain.pause import PAUSED, Pause
 from domain.states import BEGUN, OrderState
 from domain.wording import counted, number_of
 from flows.shown.artifacts import plain
@@ -39,6 +40,7 @@ LEAST_PAUSE_S, MOST_PAUSE_S = 10.0, 60.0
 """Looked at no more often than the first, and after the second also when nothing changed: time brings things too."""
 UNBROKEN = str.maketrans({"-": "\N{NON-BREAKING HYPHEN}", " ": "\N{NO-BREAK SPACE}"})
 APPROVAL = "waits for approval"
+RESUME = "resume-buying"
 FORMS = {
     "run": ("manual", "run it again"),
     "resolve": ("resolve", "answer"),
@@ -80,6 +82,7 @@ async def refresh(client: PrefectClient | None, ledger: Ledger) -> bool:
 async def _refreshed(client: PrefectClient, ledger: Ledger, since: float) -> bool:
     asking = await _that_ask(client)
     felt = await asyncio.to_thread(pulse, ledger, [*STUCK, OrderState.REFUSED])
+    felt += str(await asyncio.to_thread(ledger.buying_paused))
     now = _Seen(at=time.monotonic(), pulse=felt, approvals=tuple(str(run.id) for run in asking))
     if since < MOST_PAUSE_S and (now.pulse, now.approvals) == (_seen.pulse, _seen.approvals):
         return False
@@ -101,7 +104,16 @@ async def _written(client: PrefectClient, ledger: Ledger, asking: Sequence[FlowR
     rows = [*(_approval_row(run, settings.timezone) for run in asking[:MOST_ROWS])]
     rows += [row_of(one, forms, settings.timezone) for one in found[: MOST_ROWS - len(rows)]]
     kinds = [*(APPROVAL for _ in asking), *(one.state for one in found)]
-    return as_markdown(rows, kinds, settings.timezone), summary_of(kinds)
+    pause = await asyncio.to_thread(ledger.buying_paused)
+    head = f"{_pause_told(pause, forms)}\n\n" if pause else ""
+    paused = f"{PAUSED[:1].upper()}{PAUSED[1:]}. " if pause else ""
+    return head + as_markdown(rows, kinds, settings.timezone), paused + summary_of(kinds)
+
+
+def _pause_told(pause: Pause, forms: Mapping[str, UUID]) -> str:
+    """Above all else: as long as it stands, what waits for a run waits for whoever paused."""
+    link = run_form(forms[RESUME]) if RESUME in forms else ""
+    return f"**{plain(pause.told)}**" + (f" · [resume buying]({link})" if link else "")
 
 
 async def _that_ask(client: PrefectClient) -> list[FlowRun]:

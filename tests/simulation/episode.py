@@ -374,7 +374,7 @@ class Episode:
 
     async def _pause(self) -> None:
         """A person stops all buying once some effects have left, waits until none can, and resumes some time later."""
-        while self.to_be_sent and self.runs_at_work + self.runs_to_come:
+        while self.to_be_sent and self.runs_at_work + self.runs_to_come:  # noqa: ASYNC110 - effects count it down
             await asyncio.sleep(0.05)
         await asyncio.sleep(self.pauses.choice((0.0, self.pauses.uniform(0, 0.5), self.pauses.uniform(0, 300))))
         settings = self.scenario.settings
