@@ -47,7 +47,7 @@ class Leaving:
         kinds = counted(str(effect.action) for effect in self.to_come)
         return (
             f"{len(self.to_come):,} claimed before may still leave or wait for an answer ({kinds}), until "
-            f"{self.by:%H:%M:%S} UTC at the latest"
+            f"{self.by:%H:%M:%S} UTC"
         )
 
     @property
@@ -143,9 +143,9 @@ def leaving(ledger: Ledger, settings: SourcingSettings, *, call_s: float | None 
             clear[key] = leaves_by + timedelta(seconds=settings.settle_s)
     clear = {key: until for key, until in clear.items() if until > now}
     return Leaving(
-        to_come=[begun[key] for key in ends],
+        to_come=tuple(begun[key] for key in ends),
         by=max(ends.values(), default=None),
-        in_doubt=[begun[key] for key in clear],
+        in_doubt=tuple(begun[key] for key in clear),
         clear_at=max(clear.values(), default=None),
     )
 

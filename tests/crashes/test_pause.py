@@ -53,7 +53,7 @@ def test_nothing_is_bought_after_pause_has_returned(sandbox: RunningSandbox, job
         bought = counts(sandbox)
         assert [one.ends() for one in runs] == [0, 0]
         assert counts(sandbox) == bought
-        assert (paused.left.to_come, said[0]) == ([], paused.pause.words)
+        assert (paused.left.to_come, said[0]) == ((), paused.pause.words)
         for report in map(job.told, pids):
             waiting = [line for line in report["orders"] if line["state"] != "booked"]
             assert report["paused"]["why"] == "prices"

@@ -147,6 +147,21 @@ def test_a_look_comes_when_what_got_no_answer_can_no_longer_arrive(ledger: Ledge
     assert next_look(run_on(ledger, clock), "later", 1) is None
 
 
+def test_a_look_that_can_only_buy_waits_for_the_end_of_a_pause(ledger: Ledger, clock: MovableClock) -> None:
+    """It comes at the next full hour and counts for none of the five; one that can settle something comes in time."""
+    put_rows(ledger, [plan("A-1")])
+    run = run_on(ledger, clock)
+    run.paused = ledger.pause_buying("mei")
+    looks = [next_look(run, "batch", number) for number in (1, 2, 6)]
+    assert [(one.number, one.is_paused, one.is_over) for one in looks if one] == [(n, True, False) for n in (1, 1, 5)]
+    assert {one.at for one in looks if one} == {clock.now.replace(minute=0) + timedelta(hours=1)}
+    ledger.resume_buying("mei")
+    unanswered(ledger, "A-1", Action.CREATE, "no answer to create: cut off")
+    settling = next_look(run, "batch", 2)
+    assert settling
+    assert (settling.is_paused, settling.number, settling.at) == (False, 2, clock.now + timedelta(seconds=60 + 900 + 5))
+
+
 LOOK = NextLook(orders=1, batches=("b",), number=1, at=MovableClock().now)
 
 
