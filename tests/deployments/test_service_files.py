@@ -59,7 +59,9 @@ async def test_a_process_run_gets_the_folder_and_variables_of_its_deployment(ser
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     units = sorted((FOLDER / "systemd").glob("*.service"))
-    assert [unit.stem for unit in units] == ["sourcing-post-office", "sourcing-prefect", "sourcing-worker"]
+    assert [unit.stem for unit in units] == [
+        *("sourcing-callbacks", "sourcing-post-office", "sourcing-prefect", "sourcing-worker")
+    ]
     there = [tmp_path / unit.name for unit in units]
     for unit, copy in zip(units, there, strict=True):
         copy.write_text(unit.read_text().replace("/opt/sourcing/.venv/bin/", "/usr/bin/env "))
@@ -82,7 +84,7 @@ def test_compose_and_image_run_the_prefect_that_is_tested() -> None:
     assert f"FROM {VERSION}\n" in (FOLDER / "container" / "Containerfile").read_text()
     assert services["prefect"]["ports"] == ["127.0.0.1:4200:4200"]
     ours = {name for name, one in services.items() if one["image"] == "sourcing:latest"}
-    assert ours == {"register", "worker", "post-office"}
+    assert ours == {"register", "worker", "post-office", "callbacks"}
 
 
 def test_the_image_holds_every_package() -> None:
