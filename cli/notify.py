@@ -26,7 +26,7 @@ def send_test(*, as_json: bool) -> int:
     for name, why in () if as_json else done:
         console.print(f"{name}: {f'not sent, {why}' if why else 'sent'}", soft_wrap=True, markup=False)
     if not done:
-        messages.print(NOBODY)
+        messages.print(NOBODY, soft_wrap=True)
     return 0 if done and not any(why for _, why in done) else COULD_NOT_RUN
 
 
@@ -46,10 +46,10 @@ def send_messages(*, as_json: bool) -> int:
             line = f"{clock_time(one.due_at)} {one.subject}: {one.why}"
             console.print(line, soft_wrap=True, markup=False)
     if not settings.notify.get_secret_value():
-        messages.print(NOBODY)
+        messages.print(NOBODY, soft_wrap=True)
     return NEEDS_A_PERSON if unsent else 0
 
 
 def _say_what_replaces(settings: SourcingSettings) -> None:
     if words := replaced_setting(settings):
-        messages.print(words)
+        messages.print(words, soft_wrap=True)

@@ -19,6 +19,7 @@ from domain.wording import counted, number_of, some
 
 MOST_REASONS, MOST_REASON = 8, 200
 NO_ROOM = "does not fit the"
+REMEDY = "Raise the budget or the day's limit, or wait for the next day, and run the same file again."
 WAITING = frozenset(NEEDS_A_PERSON)
 
 
@@ -52,12 +53,13 @@ def of_batch(report: BatchReport, receivers: Mapping[str, Receiver]) -> list[Mes
             )
         )
     if full:
+        refs = [line.order_ref for line in full]
         told.append(
             Message(
                 cause=_cause(f"budget:{report.batch_id}", about := _about("budget", full)),
                 kind=MessageKind.BUDGET_USED,
                 subject=f"Batch {report.batch_id}: {number_of(len(full), 'order')} held, the budget is used up",
-                body="\n".join([*_reasons(full, reason), bought, "Raise the budget or the day's limit and run again."]),
+                body="\n".join([f"{some(refs, 20)}. The first of them: {reason(full[0])}", bought, REMEDY]),
                 about=about,
             )
         )

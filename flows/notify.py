@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Any
 
 from prefect import flow
+from prefect.states import Completed
 from pydantic import Field
 
 from connectors.ledger.engine import LedgerUnusable
@@ -29,12 +30,15 @@ TestMessage = Annotated[
 ]
 
 
-class NotTold(Exception):
-    """Somebody who is to be told did not get it; says who and why, never the address."""
+NOT_TOLD = "NotTold"
+
+
+class Nobody(Exception):
+    """There is nobody to tell; says what to set."""
 
 
 @flow(name="notify", flow_run_name="send messages", persist_result=False)
-@ends_plainly(LedgerUnusable, NotTold)
+@ends_plainly(LedgerUnusable, Nobody)
 async def notify(test: TestMessage = False) -> str:  # noqa: FBT002 - flow parameters make a form
     """Send the messages that are due to the addresses in SOURCING_NOTIFY, or a test message to each.
 
@@ -42,14 +46,15 @@ async def notify(test: TestMessage = False) -> str:  # noqa: FBT002 - flow param
     """
     settings = SourcingSettings()
     if not settings.notify.get_secret_value():
-        raise NotTold("SOURCING_NOTIFY is not set where this runs, so nobody is told: give it addresses of apprise")
+        raise Nobody("SOURCING_NOTIFY is not set where this runs, so nobody is told: give it addresses of apprise")
     sending = await asyncio.to_thread(_tried if test else _sent, settings)
-    if sending.failures:
-        raise NotTold("; ".join(f"{name} did not get it: {why}" for name, why in sending.failures))
-    summary = f"{number_of(sending.sent, 'test message' if test else 'message')} sent"
+    failed = [f"{name} did not get it: {why}" for name, why in sending.failures]
+    summary = "; ".join([f"{number_of(sending.sent, 'test message' if test else 'message')} sent", *failed])
     await rename_run(summary)
-    run_logger().info("%s", summary)
-    return summary
+    (run_logger().warning if failed else run_logger().info)("%s", summary)
+    # no failure: that would be one more message to those who can't be told
+    state: Any = Completed(name=NOT_TOLD, message=summary, data=summary) if failed else summary
+    return state  # type: ignore[no-any-return]
 
 
 def _sent(settings: SourcingSettings) -> Sending:

@@ -12,6 +12,7 @@ from typing import Any
 
 from connectors.inbox import FaultyFile, Place, faulty_files
 from connectors.ledger.facts import every_open_effect
+from connectors.ledger.messages import Unsent
 from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.ledger.slices import slices
 from connectors.ledger.store import Ledger
@@ -27,6 +28,8 @@ NOT_OVER = frozenset(OrderState) - {OrderState.CANCELLED, OrderState.REFUNDED}
 UNFINISHED = "bought in part: nothing is wrong, the rest of its steps is left to a run"
 QUESTION_HELD = "a run works on it until {:%Y-%m-%d %H:%M} UTC: wait for that"
 FAULTY = "faulty file"
+NOT_TOLD = "not told"
+TRY_OUT = "see who can be reached: sourcing notify --test, or the deployment notify"
 MEND = "mend the file and drop it into the inbox again, or take it out of the folder failed"
 NEXT_NIGHT = "its file is in the inbox: mend it in the folder open; the next run of nightly takes it up again"
 PASTE = "paste its lines again, mended where the reason says so"
@@ -81,7 +84,8 @@ def to_do(
     effects = _effects_of(ledger, waiting)
     found = [_of_order(ledger, order, sources.get(order.batch_id, ""), effects[ref]) for ref, order in waiting.items()]
     files = [_of_file(one) for one in faulty_files(inbox, since=newest)] if inbox else []
-    return sorted([*found, *_of_refunds(ledger, waiting), *files], key=lambda one: (one.since, one.order_ref))
+    untold = map(_of_message, ledger.messages.unreached(newest))
+    return sorted([*found, *_of_refunds(ledger, waiting), *files, *untold], key=lambda one: (one.since, one.order_ref))
 
 
 def _asked_about(ledger: Ledger) -> Iterator[EffectRecord]:
@@ -170,4 +174,16 @@ def _of_file(file: FaultyFile) -> ToDo:
         since=file.since,
         reason=": ".join([file.note, *([some(where)] if where else [])]),  # the words may quote a receiver
         advice=MEND,
+    )
+
+
+def _of_message(unsent: Unsent) -> ToDo:
+    return ToDo(
+        order_ref=unsent.subject,
+        batch_id="",
+        marketplace="",
+        state=NOT_TOLD,
+        since=unsent.due_at,
+        reason=unsent.why,
+        advice=TRY_OUT,
     )

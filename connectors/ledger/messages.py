@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, or_, select, update
@@ -169,6 +169,26 @@ class MessageRows(Rows):
             )
             for row in self._ledger.rows(statement)
         ]
+
+    def unreached(self, since: datetime) -> list[Unsent]:
+        """The newest of what was given up for each addressee who got nothing since, of what was due since then."""
+        last: dict[str, datetime] = {
+            row["addressee"]: row["at"]
+            for row in self._ledger.rows(
+                select(deliveries.c.addressee, func.max(deliveries.c.sent_at).label("at"))
+                .where(deliveries.c.sent_at.is_not(None))
+                .group_by(deliveries.c.addressee)
+            )
+        }
+        never = datetime.min.replace(tzinfo=UTC)
+        newest = max(last.values(), default=never)
+        return list(
+            {
+                one.addressee: one
+                for one in self.unsent(since)
+                if one.is_over and one.due_at > (last.get(one.addressee, never) if one.addressee else newest)
+            }.values()
+        )
 
     def last_told(self, kind: MessageKind) -> datetime | None:
         """When a message of this kind was last kept for sending, withdrawn or not; None for never."""

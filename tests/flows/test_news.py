@@ -82,7 +82,7 @@ def test_a_budget_that_is_used_up_is_a_message_of_its_own() -> None:
         "Batch spring: 1 held",
         "Batch spring: 1 order held, the budget is used up",
     )
-    assert FULL in full.body
+    assert full.body.splitlines()[0] == f"A-2. The first of them: {FULL}"
 
 
 def test_what_nobody_answered_is_told_by_who_asked() -> None:

@@ -112,6 +112,12 @@ def test_an_addressee_is_tried_for_a_day_and_that_is_told(ledger: Ledger, clock:
     (unsent,) = ledger.messages.unsent(since)
     assert (unsent.subject, unsent.addressee) == ("A run failed", "smtp")
     assert (unsent.is_over, unsent.reason) == (True, "no answer")
+    assert ledger.messages.unreached(since) == [unsent]
+    ledger.tell(message("run:2"))
+    later = ledger.messages.claim("smtp", lease=LEASE)
+    assert later
+    ledger.messages.sent(later)
+    assert ledger.messages.unreached(since) == []  # it works again
 
 
 def test_what_nobody_sent_is_told_too(ledger: Ledger, clock: MovableClock) -> None:
