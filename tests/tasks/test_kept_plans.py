@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from uuid import uuid4
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from connectors.ledger.records import Approval
+from domain.choices import ALL, ALL_BUT, NONE, SOME, BadChoice
 from domain.decisions import held
 from domain.money import Money
 from domain.plan import PlannedOrder
+from flows.approval_form import decision_of
+from flows.approval_request import Decision, SummarizedRequest
+from flows.asked_plan import AskedPlan
 from flows.kept_plans import KeptPlans, summary_of
 from tasks.resources import Resources
 from tests.connectors.ledger.plans import intents
 from tests.flows.plans import planned
 
 BATCH = "batch"
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def approve(resources: Resources, plan: PlannedOrder) -> None:
@@ -57,6 +67,44 @@ def test_a_plan_that_was_made_anew_meanwhile_is_neither_shown_nor_approved(resou
     approve(resources, plan)
     assert resources.ledger.orders(["B-1"])["B-1"].plan_hash is None
     assert [one.order_ref for one in kept] == (["B-1"] if batch == "later" else [])
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_what_is_approved_is_what_was_shown_chosen_and_not_changed(resources: Resources, data: st.DataObject) -> None:
+    """Whatever other runs plan anew before the plan is shown, and while somebody answers."""
+    batch, ledger = f"batch-{uuid4().hex[:8]}", resources.ledger
+    plans = [planned(f"{batch}-{n}") for n in range(data.draw(st.integers(1, 6)))]
+    ledger.start_batch(batch, "file.csv")
+    ledger.put_plans(plans, batch)
+    question = SummarizedRequest(
+        batch_id=batch,
+        to_buy=KeptPlans(ledger, summaries := [summary_of(plan) for plan in plans]),
+        to_ship=(),
+        summaries=summaries,
+    )
+
+    def planned_anew() -> set[str]:
+        refs = data.draw(st.sets(st.sampled_from(question.refs)))
+        ledger.put_plans([planned(ref, fen=1001) for ref in sorted(refs)], batch)
+        return refs
+
+    earlier = planned_anew()
+    shown = AskedPlan.of(question)
+    assert {*shown.refs} == {*question.refs} - earlier
+    choice = data.draw(st.sampled_from([ALL, ALL_BUT, SOME, NONE]))
+    named = [] if choice == ALL else data.draw(st.lists(st.sampled_from(question.refs), unique=True))
+    meanwhile = planned_anew()
+    try:
+        given_ = {"decision": choice, "orders": "\n".join(named), "approved_by": "ann", "note": ""}
+        decision = decision_of(given_, shown.refs)
+    except BadChoice:
+        decision = Decision(approved=[], by="ann")
+    ledger.approve([decision.approval_of(one, NOW) for one in summaries if one.order_ref in decision.approved], batch)
+    approved = {ref for ref, order in ledger.orders(question.refs).items() if order.plan_hash is not None}
+    meant = {ALL: {*shown.refs}, ALL_BUT: {*shown.refs} - {*named}, SOME: {*named}, NONE: set[str]()}[choice]
+    assert approved == ({*decision.approved} - meanwhile)
+    assert {*decision.approved} in (meant, set())
 
 
 def test_what_is_begun_is_not_approved_anew(resources: Resources) -> None:
