@@ -35,6 +35,7 @@ from deployments.registration import POOL
 from deployments.run_news import CRASHED_FOR_GOOD, news_of
 from deployments.standstill import (
     COMPLETES_WITHIN,
+    WORKER_GONE_AFTER,
     LateRun,
     at_work_again,
     no_worker,
@@ -137,7 +138,7 @@ class ServerWatch:
         if worker_gone(last_sign, late, up_since=self.up_since, now=now):
             self.may_be_back = True
             return [*found, no_worker(last_sign, late, timezone=self.timezone)]
-        if self.may_be_back and last_sign and now - last_sign < LOOKS_BACK:
+        if self.may_be_back and last_sign and now - last_sign < WORKER_GONE_AFTER:  # not merely given time
             found += await asyncio.to_thread(self._back, now)
             self.may_be_back = False
         full = {queue for queue in {one.queue for one in late} if await _is_full(client, queue)}

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import pytest
 from prefect.client.orchestration import get_client
@@ -18,6 +19,7 @@ from connectors.ledger.marks import Mark
 from connectors.ledger.schema import marks
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
+from deployments import server_watch
 from deployments.post_office import PostOffice, is_open
 from deployments.server_watch import ServerWatch, watched_since
 from domain.messages import Message, MessageKind
@@ -79,6 +81,19 @@ async def test_that_all_is_there_again_is_told_once_an_outage(served: Served, tm
     with _ledger(tmp_path) as ledger:
         told = [await _told(_watch(ledger)), await _told(_watch(ledger))]
     assert [text.count("Runs begin again") for text in told] == [1, 0]
+
+
+async def test_a_worker_that_is_given_time_after_an_outage_is_not_back_for_that(
+    served: Served, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last sign of life is old; only since the server is there again it owes none yet."""
+    watch = _watch(ledger)
+    ledger.tell(Message(cause="worker-gone:now", kind=MessageKind.WORKER_GONE, subject="No worker", body=""))
+    minutes_ago = datetime.now(UTC) - timedelta(minutes=3)
+    monkeypatch.setattr(server_watch, "_last_sign", AsyncMock(return_value=minutes_ago))
+    assert "Runs begin again" not in await _told(watch)
+    watch.up_since = minutes_ago
+    assert "No worker: no run can begin" in await _told(watch)
 
 
 def test_the_post_office_of_serve_is_open_and_comes_again_when_it_is_killed(served: Served, tmp_path: Path) -> None:
