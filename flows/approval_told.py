@@ -118,5 +118,6 @@ class Told:
         state = f"No longer waits: {plain(over)}." if over else f"**Answer by {self.until}.**"
         opened = f"[Open the run]({run_page(this_run())})" + ("" if over else ", then *Resume* at its top right.")
         text = "\n\n".join([f"## Batch {self.batch_id}", *self.words, f"{state} {opened}"])
-        description = state.replace("*", "")
+        # the page of a key shows descriptions alone, as Markdown
+        description = f"{state} {opened}"
         await shown("where to answer", acreate_markdown_artifact(key=self._key, markdown=text, description=description))

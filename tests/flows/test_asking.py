@@ -187,7 +187,8 @@ async def test_the_link_of_a_night_leads_to_whichever_run_asks(monkeypatch: pyte
     pages = list[tuple[str, str]]()
 
     async def shown_page(*, key: str, markdown: str, description: str) -> None:
-        pages.append((key, f"{description} {markdown.splitlines()[-1]}"))
+        assert markdown.endswith(description)
+        pages.append((key, description))
 
     async def seen(_what: str, showing: Any) -> bool:
         await showing
@@ -203,9 +204,9 @@ async def test_the_link_of_a_night_leads_to_whichever_run_asks(monkeypatch: pyte
         links += [message.link for message in told_at(book, 0)]
     assert links == ["http://ui/v2/artifacts/key/approval-b"]
     runs = [f"[Open the run](http://ui/v2/runs/flow-run/{UUID(int=n)})" for n in (1, 2)]
-    until = "Answer by 2026-01-03 03:04 UTC."
+    until = "**Answer by 2026-01-03 03:04 UTC.**"
     assert pages == [
-        ("approval-b", f"{until} **{until}** {runs[0]}, then *Resume* at its top right."),
-        ("approval-b", f"{until} **{until}** {runs[1]}, then *Resume* at its top right."),
-        ("approval-b", f"No longer waits: Mei has answered. No longer waits: Mei has answered. {runs[1]}"),
+        ("approval-b", f"{until} {runs[0]}, then *Resume* at its top right."),
+        ("approval-b", f"{until} {runs[1]}, then *Resume* at its top right."),
+        ("approval-b", f"No longer waits: Mei has answered. {runs[1]}"),
     ]
