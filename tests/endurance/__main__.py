@@ -7,6 +7,7 @@ first seconds, `earlier` a run of the version before that waited for its approva
 at every point, `lost` parts of `sourcing serve` killed under a run (`--only 1 4` plays the first and the fourth case),
 `looks` a second look that comes by itself, whatever is killed before it, `retention` what Prefect's server is not to
 keep, `outage` a service that is killed in each stage of a run and comes back, `throttled` one that sends calls away,
+`pauses` a batch in two processes while somebody stops all buying and resumes (pauses stand where stops do),
 `callbacks` posts to a receiver that is killed, odd posts, and messages in no order (`--orders` beside them).
 A repetition that fails keeps its folder and names it.
 """
@@ -31,6 +32,7 @@ from tests.endurance.hostile import odd_answers
 from tests.endurance.looks import looks_come_by_themselves
 from tests.endurance.lost import CASES, lost_runs_are_taken_up
 from tests.endurance.outage import outages_are_survived, storms_are_survived
+from tests.endurance.pauses import paused_batch
 from tests.endurance.restarts import LATENCY_S, LONGEST_PAUSE_S, Restarted, batch_under_restarts
 from tests.endurance.retention import file_does_not_grow
 from tests.endurance.shop import End
@@ -43,7 +45,7 @@ HEAD = "what       database    seed kills stops seconds  runs asked  states; vio
 RESTARTS_HEAD = "what       database    seed restarts crashes seconds by-itself runs asked  states; violations"
 PARTS = (
     *("storm", "restarts", "command", "hostile", "cells", "starts", "earlier", "crashes"),
-    *("lost", "looks", "retention", "outage", "throttled", "callbacks"),
+    *("lost", "looks", "retention", "outage", "throttled", "callbacks", "pauses"),
 )
 Done = Repetition | Restarted
 
@@ -77,6 +79,7 @@ def main() -> int:
     right += [file_does_not_grow()] if "retention" in options.parts else []
     right += [outages_are_survived()] if "outage" in options.parts else []
     right += [storms_are_survived()] if "throttled" in options.parts else []
+    right += [all([_pauses(name, options) for name in databases])] if "pauses" in options.parts else []
     right += [callbacks_are_heard(databases, orders=options.orders)] if "callbacks" in options.parts else []
     return 0 if all(right) else 1
 
@@ -90,6 +93,15 @@ def _storms(database: str, options: argparse.Namespace) -> bool:
 
     print(HEAD, flush=True)
     return _repeated("storm", database, options, options.repetitions, once)
+
+
+def _pauses(database: str, options: argparse.Namespace) -> bool:
+    def once(sandbox: RunningSandbox, server: Postgres | None, folder: Path, seed: int) -> Repetition:
+        url = server.new_database() if server else None
+        return paused_batch(sandbox, folder, seed=seed, orders=options.orders, processes=2, ledger_url=url)
+
+    print(HEAD, flush=True)
+    return _repeated("pauses", database, options, max(1, options.repetitions // 4), once)
 
 
 def _restarts(options: argparse.Namespace) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -89,3 +91,35 @@ async def test_prefect_starts_one_look_when_it_is_due(
     seen = await asyncio.to_thread(newest_run, prefect_url)
     assert (seen.name, seen.state) == (f"finish {night.batch_id}: 3 booked", "Completed")
     assert f"Batch {night.batch_id}: nothing is left to do: 3 booked" in seen.logs
+
+
+async def test_what_a_pause_keeps_back_goes_on_as_soon_as_buying_is_resumed(
+    merchant: Merchant, prefect_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A night that begins meanwhile plans, buys nothing and says so; the look that waits is begun by `resume`."""
+    for name, value in merchant.environment.items():
+        monkeypatch.setenv(name, value)
+    (merchant.folder / "inbox").mkdir()
+    write_csv(merchant.folder / "inbox" / "night.csv", single_line_orders(merchant.sandbox, {"taobao": 1, "1688": 1}))
+    rows = [{**row, "order_ref": "C-1"} for row in single_line_orders(merchant.sandbox, {"taobao": 1})]
+    cart = write_csv(merchant.folder / "cart.csv", rows)
+    assert (await asyncio.to_thread(merchant.sourcing, "pause", "--why", "prices", "--by", "mei")).exit_code == 0
+    laid = await asyncio.to_thread(merchant.report, "cart", "add", cart)
+    assert (laid["counts"], laid["paused"]["by"]) == ({"held": 1}, "mei")
+    assert "not all in the cart: buying is paused since" in laid["orders"][0]["reason"]
+    async with get_client() as client:
+        deployments = Deployments(client)
+        await deployments.deploy(finish_batch, "finish-batch")
+        (night,) = (await deployments.night(str(merchant.folder / "inbox"))).files
+        (look,) = await deployments.looks()
+        assert (night.counts, merchant.sandbox.books()["orders"]) == ({"planned": 2}, [])
+        assert look.next_scheduled_start_time
+        assert (look.next_scheduled_start_time.minute, look.tags) == (0, ["waits until buying is resumed"])
+        done = await asyncio.to_thread(merchant.sourcing, "resume", "--json")
+        assert json.loads(done.stdout)["looks"] == [look.name]
+        (look,) = await deployments.looks()
+        assert look.next_scheduled_start_time
+        assert look.next_scheduled_start_time <= datetime.now(UTC)
+        report = await deployments.carry_out(finish_batch, look, **look.parameters)
+    assert report.counts == {"booked": 2}
+    assert_books_are_exact(merchant.sandbox.books(), report.to_json())

@@ -1,0 +1,37 @@
+"""`sourcing pause` and `resume`: what is said, and that every command that shows how things stand begins with it."""
+
+from __future__ import annotations
+
+import json
+
+from tests.cli.conftest import Sourcing
+
+TOLD = "It goes on after resume-buying in the Prefect UI, or: sourcing resume"
+
+
+def test_a_pause_stands_at_the_head_of_everything_until_it_is_resumed(sourcing: Sourcing) -> None:
+    """It needs neither service nor Prefect; who asked and why is told, in one line each."""
+    done = sourcing("pause", "--why", "prices\nlook wrong.", "--by", "mei")
+    assert (done.exit_code, done.stderr.count("\n")) == (0, 1)
+    assert done.stderr.strip().endswith(" UTC by mei: prices look wrong")
+    assert done.stdout.splitlines() == [
+        "Nothing that was begun before can leave any more: nothing is created, paid, booked or put into a cart. " + TOLD
+    ]
+    for command in ("status", "todo"):
+        assert sourcing(command).stdout.startswith("Buying is paused since ")
+    found = json.loads(sourcing("doctor", "--json").stdout)
+    (buying,) = [one for one in found if one["check"] == "buying"]
+    assert (buying["ok"], buying["remedy"]) == (True, "to go on: sourcing resume")
+    done = sourcing("resume", "--by", "li")
+    assert (done.exit_code, done.stdout.startswith("Buying is allowed again; it was paused since")) == (0, True)
+    assert sourcing("status").stdout == "No orders yet. Begin with: sourcing run FILE\n"
+
+
+def test_both_answer_as_json(sourcing: Sourcing) -> None:
+    """A second pause keeps the first; a resume without a pause is no failure."""
+    first = json.loads(sourcing("pause", "--by", "mei", "--json").stdout)
+    assert first["may_leave"] == 0
+    assert json.loads(sourcing("pause", "--by", "li", "--json").stdout) == first
+    assert json.loads(sourcing("resume", "--json").stdout) == {"resumed": True, "left": {}, "looks": []}
+    assert json.loads(sourcing("resume", "--json").stdout)["resumed"] is False
+    assert sourcing("resume").stdout == "Buying was not paused\n"
