@@ -229,10 +229,11 @@ def receive(host: str, port: int, *, say: Callable[[str], None] = print) -> None
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m deployments.receiver", description="Receives callbacks.")
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=SourcingSettings().callbacks_port)
+    parser.add_argument("--port", type=int, default=None, help="without it SOURCING_CALLBACKS_PORT")
     options = parser.parse_args()
     try:
-        receive(options.host, options.port, say=lambda words: print(words, flush=True))
+        port = SourcingSettings().callbacks_port if options.port is None else options.port
+        receive(options.host, port, say=lambda words: print(words, flush=True))
     except (BadSetting, LedgerUnusable, ReceiverFailed) as error:
         sys.exit(f"callbacks: {error}")
 

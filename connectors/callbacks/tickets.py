@@ -23,7 +23,8 @@ from connectors.ledger.repeating import repeating
 
 MOST_ORDERS = 1_000
 LEASE = timedelta(minutes=5)
-BEGINS_WITHIN = timedelta(minutes=15)
+BEGINS_WITHIN = timedelta(hours=1)
+"""Without a worker a run waits; each that came too late for its ticket would cost a start when there is one again."""
 MOST_TRIES = 5
 PAUSE = timedelta(minutes=2)
 """So long messages wait after a run that got nowhere, and longer after each that ended without a word."""

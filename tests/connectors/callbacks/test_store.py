@@ -111,7 +111,9 @@ def test_a_run_that_never_came_costs_no_try(store: CallbackStore, clock: Movable
     first = tickets.next(STATUS)
     assert first is not None
     tickets.asked(first.id)
-    clock.advance(900)
+    clock.advance(3_599)
+    assert tickets.next(STATUS) is None
+    clock.advance(1)
     second = tickets.next(STATUS)
     assert second is not None
     assert (second != first, store.listed()[0].attempts) == (True, 0)
