@@ -434,4 +434,22 @@ MUTANTS = (
         found_by="tests/connectors/ledger/test_switches.py::"
         "test_who_pauses_on_postgres_waits_for_claims_that_are_under_way",
     ),
+    Mutant(
+        name="all-but-buys-what-was-left-out",
+        means="a person leaves two orders out, and these two are bought",
+        edits=(Edit(file="domain/choices.py", old="is (choice == SOME)]", new="is (choice != ALL)]"),),
+        found_by="tests/domain/test_choices.py::test_all_none_only_these_and_all_but_these",
+    ),
+    Mutant(
+        name="no-rate-counts-as-nothing",
+        means="freight without a rate counts as nothing against the approval limit, and is bought unasked",
+        edits=(
+            Edit(
+                file="domain/plan_costs.py",
+                old="        return self.money <= limit and not self.lacks\n",
+                new="        return self.money <= limit\n",
+            ),
+        ),
+        found_by="tests/flows/test_approval.py::test_the_limit_can_count_freight",
+    ),
 )
