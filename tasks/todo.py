@@ -123,7 +123,10 @@ def _of_order(ledger: Ledger, order: OrderRecord, source: str, effects: Sequence
 def _reason(order: OrderRecord, questions: Sequence[OpenQuestion]) -> str:
     said = [order.reason] if order.reason else []
     for asked in questions:
-        said.append(QUESTION_HELD.format(asked.held_until) if asked.held_until else asked.words)
+        if asked.held_until:
+            said.append(QUESTION_HELD.format(asked.held_until))
+        elif asked.words not in order.reason:
+            said.append(asked.words)
     return "; ".join(dict.fromkeys(said)) or UNFINISHED
 
 

@@ -180,10 +180,11 @@ def _remedies(one: ToDo) -> Iterable[tuple[str, str, dict[str, Any]]]:
     """Deployment, name of the link, what its form is filled with: never with what only a person can tell."""
     said = [command.split()[1] for command in one.commands]
     said += [word for word in FORMS if f"sourcing {word} " in one.reason]
+    is_open = bool(one.batch_id) and one.state in (OrderState.UNKNOWN, *BEGUN)
     for word in dict.fromkeys(said):
-        if word in FORMS:
+        if word in FORMS and not (word == "run" and is_open):
             yield *FORMS[word], _filled(word, one)
-    if one.batch_id and one.state in (OrderState.UNKNOWN, *BEGUN):
+    if is_open:  # that run needs no file, and asks nobody
         yield "finish-batch", "look at its batch again", {"batch": one.batch_id}
     elif one.batch_id and "run" not in said and one.state in (OrderState.HELD, OrderState.REFUSED):
         yield "manual", "run it again", {}

@@ -363,6 +363,23 @@ async def test_any_other_effect_is_answered_by_its_key(
     assert effect_status(resources, Action.RECEIVE) is EffectStatus.DONE
 
 
+async def test_an_answer_about_any_other_effect_is_checked_against_what_shows(
+    resources: Resources, channel: FakeChannel
+) -> None:
+    """As all answers are: refused with what was seen, either way."""
+    ordered(resources, OrderState.PAID, paid_minor=100)
+    unanswered(resources, Action.RECEIVE)
+    channel.show("77", ServiceStatus.SHIPPED)
+    with pytest.raises(ResolutionRefused, match="the service shows the opposite: order 77 is shipped, and nothing of"):
+        await say(resources, ResolutionKind.DONE, "A-1:receive")
+    channel.show("77", ServiceStatus.FINISHED)
+    with pytest.raises(ResolutionRefused, match="the service shows the opposite: A-1:receive happened"):
+        await say(resources, ResolutionKind.NOT_DONE, "A-1:receive")
+    assert effect_status(resources, Action.RECEIVE) is EffectStatus.UNKNOWN
+    await say(resources, ResolutionKind.DONE, "A-1:receive")
+    assert effect_status(resources, Action.RECEIVE) is EffectStatus.DONE
+
+
 async def test_an_order_of_another_ledger_is_taken_on_with_what_it_may_cost(
     resources: Resources, channel: FakeChannel
 ) -> None:
