@@ -47,6 +47,7 @@ class Figures:
     - `landed`: currency, marketplace, orders, `COSTS`, `LESS`, landed_minor. `unsummed`: problem, orders
     - `refunds`: currency, state, refunds, asked_minor, refunded_minor
     - `stages`: start, end, orders, and in seconds median_s, most_s (of nine in ten), slowest_s
+    - `parcels`: order_ref, tracking_number, problem: those at the warehouse that need a look
     - `waiting`: state, reason, question, orders, order_refs (the first `MOST_NAMED`), since
     - `listed`: the first `MOST_LISTED` orders, those that wait for a person before others
     """
@@ -68,6 +69,7 @@ class Figures:
     unsummed: pd.DataFrame
     refunds: pd.DataFrame
     stages: pd.DataFrame
+    parcels: pd.DataFrame
     waiting: pd.DataFrame
     listed: pd.DataFrame
 
@@ -102,6 +104,7 @@ def figures(frames: Frames, *, batch: str, timezone: str) -> Figures:
         unsummed=unsummed(costs),
         refunds=refunds(frames["refunds"]),
         stages=stages(orders, frames["tracking_events"]),
+        parcels=parcels(frames["parcels_received"]),
         waiting=waiting(orders, frames["outcomes"]),
         listed=listed(orders, frames["order_lines"]),
     )
@@ -202,6 +205,12 @@ def refunds(table: pd.DataFrame) -> pd.DataFrame:
     """Money asked back and money that came back, by currency and state."""
     sums = ["refunds", "asked_minor", "refunded_minor"]
     return _sums(table.assign(refunds=1), ["currency", "state"], sums)
+
+
+def parcels(received: pd.DataFrame) -> pd.DataFrame:
+    """Parcels at the warehouse that are not as they should be."""
+    found = received[received["problem"].notna()]
+    return found[["order_ref", "tracking_number", "problem"]].sort_values("order_ref", ignore_index=True)
 
 
 def stages(orders: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:

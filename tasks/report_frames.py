@@ -15,6 +15,7 @@ COLUMNS = {
     "shipments": [*SHIPMENT, "company", "fee_minor", "currency"],
     "tracking_events": ["order_ref", "tracking_number", "occurred_at", "status"],
     "outcomes": ["order_ref", "question"],
+    "parcels_received": ["order_ref", "tracking_number", "problem"],
     "refunds": ["order_ref", "state", "currency", "asked_minor", "refunded_minor"],
     "landed_costs": ["order_ref", "marketplace", "landed_currency", *COSTS, *LESS, "landed_minor", "problem"],
 }

@@ -77,6 +77,7 @@ def sections(told: Figures, timezone: str) -> list[Section]:
     parts = (
         _standing(told),
         _waiting(told, timezone),
+        _parcels(told),
         _spend(told),
         _days(told),
         _limits(told),
@@ -307,6 +308,12 @@ def _refunds(told: Figures) -> Section:
     ]
     columns = ("state", "refunds", "asked back", "came back")
     return Section(key="refunds", title="Money asked back", columns=columns, rows=rows)
+
+
+def _parcels(told: Figures) -> Section:
+    rows = [(row["order_ref"], row["tracking_number"], row["problem"]) for row in records(told.parcels)]
+    columns = ("order", "parcel", "what the warehouse found")
+    return Section(key="parcels", title="Parcels that need a look", columns=columns, rows=rows)
 
 
 def _stages(told: Figures) -> Section:

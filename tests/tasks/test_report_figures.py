@@ -208,6 +208,16 @@ def test_times_are_of_the_ledger_and_of_the_scans_of_all_parcels() -> None:
     ]
 
 
+def test_parcels_that_are_not_as_they_should_be_are_told() -> None:
+    """Those in which the warehouse found nothing are not."""
+    parcel = {"order_ref": "A", "tracking_number": "YT1", "problem": None}
+    figures = told(
+        orders=[order("A", "in_warehouse")],
+        parcels_received=[parcel, {**parcel, "tracking_number": "YT2", "problem": "a stain"}],
+    )
+    assert rows(figures.parcels) == [("A", "YT2", "a stain")]
+
+
 def test_orders_that_wait_for_the_same_are_told_together_the_unknown_first() -> None:
     """Ten are named, all are counted; the question comes from the outcome."""
     held = [order(f"H{n:02}", "held", reason="sold out", updated_at=hours(n)) for n in range(12)]
