@@ -18,7 +18,7 @@ from domain.report import ReportLine
 from domain.states import OrderState
 from domain.wording import counted, number_of
 from flows.reporting import line_of
-from flows.shown.artifacts import show_table
+from flows.shown.artifacts import show_table, with_what_waits
 from flows.shown.expected_failures import run_logger
 from flows.shown.foreseen import Foreseen, show_foreseen
 from flows.shown.progress import rename_run, shown
@@ -137,7 +137,7 @@ async def foreseen_report(
 
 async def _show(report: AfterSaleReport) -> None:
     summary = summary_of(report)
-    await show_table("after-sale", artifact_rows(report), summary)
+    await show_table("after-sale", artifact_rows(report), with_what_waits(summary, between=" · "))
     first_name = str(runtime.flow_run.name or "after-sale").split(": ")[0]  # a run that is started again has a summary
     await rename_run(f"{first_name}: {summary}")
 

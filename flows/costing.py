@@ -17,7 +17,7 @@ from domain.cost_report import CostReport, orders_of
 from domain.landed import Books
 from domain.money import Money
 from domain.wording import some
-from flows.shown.artifacts import plain, show_table
+from flows.shown.artifacts import plain, show_table, with_what_waits
 from flows.shown.expected_failures import run_logger
 from flows.shown.progress import rename_run, shown
 from tasks.landed_cost import cost_of_all, snapshot_costs
@@ -100,7 +100,9 @@ async def _show(report: CostReport) -> None:
         for order in sorted(report.orders, key=lambda order: not order.problem)
     ]
     await show_table("costs", rows, report.summary)
-    await acreate_markdown_artifact(key="costs-summary", markdown=markdown(report), description=report.summary)
+    await acreate_markdown_artifact(
+        key="costs-summary", markdown=with_what_waits(markdown(report)), description=report.summary
+    )
     await rename_run(f"costs: {report.summary}")
 
 

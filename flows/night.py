@@ -28,7 +28,7 @@ from flows.approval import turn
 from flows.news import of_faults
 from flows.parameters import Limits, Requests, Speed
 from flows.request_batches import batch_id_with
-from flows.shown.artifacts import artifact_key, counts_of, show_table
+from flows.shown.artifacts import artifact_key, counts_of, show_table, with_what_waits
 from flows.shown.expected_failures import EXPECTED, run_logger
 from flows.shown.progress import rename_run
 from flows.source_orders import source_orders
@@ -191,6 +191,7 @@ async def show_inbox(report: InboxReport) -> None:
     name = Path(report.inbox).name
     await rename_run(f"inbox: {places_of(report)}")
     words = f"Of {report.inbox}: {places_of(report)}"
+    words = with_what_waits(words, between=" · ")
     await show_table(artifact_key(f"inbox-{name}"), rows, words, rest="the results beside the files")
 
 

@@ -17,7 +17,7 @@ from domain.reconciliation import PaidSum
 from domain.rejected import NONE_REJECTED, Rejected
 from domain.report import ReportLine
 from domain.wording import number_of
-from flows.shown.artifacts import plain, show_table
+from flows.shown.artifacts import plain, show_table, with_what_waits
 from flows.shown.events import MOST_REFS, send
 from flows.shown.expected_failures import run_logger
 from flows.shown.progress import rename_run, shown
@@ -161,7 +161,9 @@ def differs(report: ReconciliationReport) -> Event:
 async def _show(report: ReconciliationReport) -> None:
     summary = summary_of(report)
     await show_table("reconciliation", artifact_rows(report), summary)
-    await acreate_markdown_artifact(key="reconciliation-summary", markdown=markdown(report), description=summary)
+    await acreate_markdown_artifact(
+        key="reconciliation-summary", markdown=with_what_waits(markdown(report)), description=summary
+    )
     await rename_run(f"reconcile: {summary}"[:LONGEST_NAME])
 
 

@@ -69,7 +69,7 @@ def summary_of(report: CatalogReport) -> str:
 def catalogue_rows(report: CatalogReport) -> list[dict[str, str]]:
     """What was looked at and what came of it, a figure a row; what could not be fetched, and why, below."""
     figures = {
-        "looked at": ", ".join(report.sources),
+        "looked at": ", ".join(report.sources) or "single items",
         "items": f"{report.items:,}, of which {report.fetched:,} were read by this run",
         "SKUs": f"{report.skus:,}: {report.new:,} new, {report.changed:,} changed, {report.unchanged:,} as before",
         "gone": f"{report.gone:,}",

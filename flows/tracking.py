@@ -26,7 +26,7 @@ from domain.wording import number_of, some
 from flows.chunks import each_chunk
 from flows.news import of_parcels, stall_cause
 from flows.reporting import line_of
-from flows.shown.artifacts import show_table
+from flows.shown.artifacts import show_table, with_what_waits
 from flows.shown.events import STALLED_AFTER, EventFeed, stalled
 from flows.shown.expected_failures import run_logger
 from flows.shown.progress import rename_run, shown
@@ -164,7 +164,7 @@ async def _show(
     events: Sequence[Mapping[str, Any]],
 ) -> None:
     rows = tracking_rows(report, before, now, events)
-    await show_table("tracking", rows, summary_of(report))
+    await show_table("tracking", rows, with_what_waits(summary_of(report), between=" · "))
     await rename_run(f"track {summary_of(report)}")
 
 

@@ -174,6 +174,11 @@ def links_of(report: BatchReport) -> str:
     return markdown_links(pages | {WHAT_WAITS: "What waits for you"})
 
 
+def with_what_waits(text: str, between: str = "\n\n") -> str:
+    """A report with the link to all that waits for a person, where there is a UI to open it."""
+    return between.join(filter(None, [text, markdown_links({WHAT_WAITS: "What waits for you"})]))
+
+
 def markdown_links(pages: Mapping[str, str]) -> str:
     """Links to artifacts by their keys, with these words."""
     return " · ".join(f"[{words}]({page})" for key, words in pages.items() if (page := artifact_page(key)))

@@ -28,7 +28,7 @@ def test_runs_say_what_and_how_many(bought: Merchant, prefect_url: str) -> None:
     moved, events = len(report["moved"]), report["new_events"]
     assert (moved, events > 0) == (2, True)
     assert tracked.name == f"track 2 orders: {moved} moved, {events} new events"
-    assert tracked.artifacts == {"tracking": tracked.name[6:]}
+    assert tracked.artifacts["tracking"].partition(" · ")[0] == tracked.name[6:]
     assert {"2 orders to follow", "track: 2 of 2", tracked.name[6:]} <= set(tracked.logs)
 
     assert bought.sourcing("reconcile").exit_code == 0
