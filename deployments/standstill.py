@@ -87,9 +87,10 @@ def overdue(
     Before the first completion the wait begins when the deployment was made.
     """
     since = last or awaited_since
-    if now - since <= COMPLETES_WITHIN[name]:
+    waited = timedelta(seconds=(now - since).total_seconds())  # Prefect's own kind of period can't be divided
+    if waited <= COMPLETES_WITHIN[name]:
         return None
-    days = (now - since - COMPLETES_WITHIN[name]) // ONCE_A_DAY if is_scheduled else 0
+    days = (waited - COMPLETES_WITHIN[name]) // ONCE_A_DAY if is_scheduled else 0
     when = f"since {as_text(last, timezone)} {timezone}" if last else "yet"
     why = (
         "Look at Runs: one that waits for an answer, is late or fails again and again says why." if is_scheduled else ""
@@ -98,7 +99,7 @@ def overdue(
     return Message(
         cause=f"overdue:{name}:{since.isoformat()}:{days}",
         kind=MessageKind.NOTHING_RAN,
-        subject=f"{name} has not completed for {(now - since) // timedelta(hours=1)} hours",
+        subject=f"{name} has not completed for {waited // timedelta(hours=1)} hours",
         body=f"No run of the deployment {name} has completed {when}. Was the machine off? Then what it missed is "
         f"started by itself.\nWhat to do: nothing is lost, the next run that completes catches up. {why}{off}"
         f"",

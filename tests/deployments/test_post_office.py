@@ -130,6 +130,19 @@ def test_the_messages_of_a_ledger_that_was_moved_are_sent_from_its_new_place(tmp
     ledger.close()
 
 
+def test_a_server_that_does_not_answer_is_told_after_five_minutes(
+    tmp_path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its restart takes seconds, which is nobody's business."""
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    office = PostOffice(SourcingSettings(data_dir=tmp_path))
+    office.miss_server(ledger)
+    assert ledger.messages.last_told(MessageKind.WORKER_GONE) is None
+    office._gone_since = datetime.now(UTC) - timedelta(minutes=6)
+    office.miss_server(ledger)
+    assert ledger.messages.last_told(MessageKind.WORKER_GONE)
+
+
 def _watch(ledger: Ledger) -> ServerWatch:
     return ServerWatch(ledger=ledger, timezone="UTC", since=watched_since(ledger))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from prefect.types._datetime import DateTime
 
 from deployments.standstill import (
     LateRun,
@@ -114,7 +115,7 @@ def _late(deployment: str = "nightly", *, due_s: float = 700) -> LateRun:
 
 
 def _overdue(name: str, hours: float, *, is_scheduled: bool = True) -> Message | None:
-    last = ago(hours * 3600)
+    last = DateTime.instance(ago(hours * 3600))  # as Prefect's client answers it
     return overdue(name, last, awaited_since=last, is_scheduled=is_scheduled, now=NOW, timezone=HERE)
 
 
