@@ -16,7 +16,6 @@ _PAUSES_S = (15, 30, 60, 120, 300, 600, 1200, 1800)
 class MessageKind(StrEnum):
     """What a message is about. Those of one kind that are due together go out as one."""
 
-    TEST = "test"
     APPROVAL_WAITS = "approval_waits"
     APPROVAL_ENDS = "approval_ends"
     NOT_APPROVED = "not_approved"
@@ -35,7 +34,6 @@ class MessageKind(StrEnum):
     WATCHED = "watched"
     NOTHING_RAN = "nothing_ran"
     BUYING_PAUSED = "buying_paused"
-    SETUP = "setup"
     DIGEST = "digest"
 
     @property

@@ -25,6 +25,7 @@ from connectors.ledger.engine import (
     version_of,
 )
 from connectors.ledger.marks import Mark
+from connectors.ledger.messages import withdraw_all
 from connectors.ledger.schema import SCHEMA_VERSION, marks, moves, orders
 
 OF_THE_SOURCE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -213,6 +214,7 @@ def _mark_restored(file: Path, source: Path, *, now: datetime, by: str) -> None:
         with _as_of_sqlite(), engine.begin() as connection:
             words = f"was restored from {source.name}, whose newest entry is of {_newest(connection)}"
             connection.execute(insert(marks).values(name=Mark.RESTORED, at=now, by=by, words=words))
+            withdraw_all(connection, now)  # of its time, and sent long ago
     finally:
         engine.dispose()
     _settle_file(file)

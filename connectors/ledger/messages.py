@@ -19,6 +19,8 @@ from domain.messages import KEPT_FOR, TRIED_FOR, Message, MessageKind, pause_aft
 
 MOST_TOGETHER = 500
 ROWS_AT_ONCE = 200
+PACE = timedelta(seconds=20)
+"""One message of a kind in so long a time, so that three hundred faulty files are a few messages."""
 MOST_CAUSE, DIGITS = 160, 16
 SENT, WITHDRAWN, PAST, GIVEN_UP, PART = "sent", "withdrawn", "past", "given up", "part"
 
@@ -217,6 +219,11 @@ class MessageRows(Rows):
         return self._ledger.rows(_due(addressee, now).limit(most))
 
 
+def withdraw_all(connection: Connection, now: datetime) -> None:
+    """Nobody is told any more of what is not sent yet."""
+    connection.execute(update(messages).where(messages.c.ended_at.is_(None)).values(ended_at=now, ended=WITHDRAWN))
+
+
 def _key(cause: str) -> str:
     """A cause as it fits its column: of a longer one the end is a digest."""
     if len(cause) <= MOST_CAUSE:
@@ -270,8 +277,20 @@ def _due(addressee: str, now: datetime) -> Any:
         select(messages)
         .select_from(messages.outerjoin(deliveries, of_this))
         .where(*_open(now), messages.c.until > now, or_(deliveries.c.cause.is_(None), _is_free(now)))
+        .where(messages.c.kind.not_in(_just_sent(addressee, now)))
         .order_by(messages.c.due_at, messages.c.told_at, messages.c.cause)
         .limit(MOST_TOGETHER)
+    )
+
+
+def _just_sent(addressee: str, now: datetime) -> Any:
+    """The kinds of which an addressee got something a moment ago: what follows waits for company, not for long."""
+    told, got, since = messages.alias(), deliveries.alias(), now - PACE
+    return (
+        select(told.c.kind)
+        .join(got, got.c.cause == told.c.cause)
+        .where(or_(told.c.ended_at.is_(None), told.c.ended_at > since))  # by the index
+        .where(got.c.addressee == addressee, got.c.sent_at > since)
     )
 
 

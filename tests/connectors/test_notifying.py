@@ -24,6 +24,7 @@ from connectors.notifying import composed, replaced_setting, send_due, try_out
 from connectors.settings import BadSetting, SourcingSettings
 from domain.messages import Message, MessageKind
 from tests.clock import MovableClock
+from tests.postgres import Postgres
 from tests.running import ROOT
 from tests.told import TOKEN, MailServer, Receiver, http_receiver, mail_server
 
@@ -219,10 +220,21 @@ def test_a_sender_that_is_killed_loses_no_message(
     assert receiver.titles == ["A-1 stalled"] * (at_the_receiver + 1)
 
 
-def test_two_senders_at_once_send_each_message_once(ledger: Ledger, receiver: Receiver, clock: MovableClock) -> None:
-    kinds = [kind for kind in MessageKind if kind is not MessageKind.TEST]
-    ledger.tell(*(message(str(kind), kind=kind) for kind in kinds))
-    with Ledger(ledger.url, clock=clock, owner="second") as other, ThreadPoolExecutor(2) as pool:
-        done = list(pool.map(lambda one: send_due(one, telling(receiver.address)), (ledger, other)))
-    assert sum(one.sent for one in done) == len(kinds)
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_two_senders_at_once_send_each_message_once(
+    receiver: Receiver, clock: MovableClock, tmp_path: Path, request: pytest.FixtureRequest, database: str
+) -> None:
+    """On both databases; what was told in one go, and told again, too."""
+    url = f"sqlite:///{tmp_path / 'shared.db'}"
+    if database == "postgresql":
+        server: Postgres = request.getfixturevalue("postgres")
+        url = server.new_database()
+    kinds = list(MessageKind)
+    told = [message(str(kind), kind=kind, about=(f"{kind}:1", f"{kind}:2")) for kind in kinds]
+    with Ledger(url, clock=clock, owner="first") as one, Ledger(url, clock=clock, owner="second") as other:
+        assert (one.tell(*told), other.tell(*told)) == (True, False)
+        with ThreadPoolExecutor(2) as pool:
+            done = list(pool.map(lambda ledger: send_due(ledger, telling(receiver.address)), (one, other)))
+        assert one.messages.unsent(clock() - timedelta(days=1)) == []
+    assert sum(sending.sent for sending in done) == len(kinds)
     assert sorted(receiver.titles) == sorted(f"{kind} stalled" for kind in kinds)

@@ -26,6 +26,7 @@ from connectors.ledger.records import OrderChange
 from connectors.ledger.schema import SCHEMA_VERSION
 from connectors.ledger.store import Ledger
 from connectors.ledger.verify import verify
+from domain.messages import Message, MessageKind
 from domain.states import OrderState
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents, plan
@@ -174,6 +175,17 @@ def to_older_schema(file: Path) -> None:
             "DROP TABLE forgotten; DROP TABLE deliveries; DROP TABLE messages; DROP TABLE switches;"
             "UPDATE alembic_version SET version_num = '0004';"
         )
+
+
+def test_what_a_backup_was_about_to_tell_is_old_news(ledger: Ledger, url: str, tmp_path: Path) -> None:
+    told = Message(cause="run:1", kind=MessageKind.RUN_FAILED, subject="A run failed", body="")
+    ledger.tell(told)
+    saved = backup(url, tmp_path / "b.db", NOW)
+    ledger.close()
+    restore(url, saved, now=NOW, by="ann")
+    with Ledger(url, clock=ledger.clock, owner="second") as restored:
+        assert not restored.messages.is_due(["ntfy"])
+        assert not restored.tell(told)
 
 
 def test_a_restored_ledger_buys_nothing_until_it_is_confirmed(ledger: Ledger, url: str, tmp_path: Path) -> None:

@@ -66,6 +66,22 @@ def test_one_kind_goes_together(ledger: Ledger) -> None:
     assert causes(ledger) == ["run:1", "run:2"]
 
 
+def test_a_flood_of_one_kind_is_a_few_messages(ledger: Ledger, clock: MovableClock) -> None:
+    """The first goes at once; what comes in the next moments goes together. Other kinds and addressees don't wait."""
+    ledger.tell(message("run:1"))
+    first = ledger.messages.claim("ntfy", lease=LEASE)
+    assert first
+    ledger.messages.sent(first)
+    ledger.messages.finish(["ntfy"])
+    ledger.tell(message("run:2"), message("z-parcel:1", kind=MessageKind.PARCEL))
+    assert causes(ledger, "smtp") == ["run:2"]
+    assert causes(ledger) == ["z-parcel:1"]
+    assert causes(ledger) == []
+    ledger.tell(message("run:3"))
+    clock.advance(20)
+    assert causes(ledger) == ["run:2", "run:3"]
+
+
 def test_what_is_not_due_yet_waits_and_can_be_withdrawn(ledger: Ledger, clock: MovableClock) -> None:
     later = clock() + timedelta(hours=1)
     ledger.tell(message("reminder:1", due_at=later), message("reminder:2", due_at=later))
