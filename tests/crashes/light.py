@@ -238,7 +238,11 @@ async def _source(job: Job) -> dict[str, Any]:
 
 
 async def _flow(job: Job) -> dict[str, Any]:
-    told: Any = await FLOWS[job.does].fn(**job.arguments)
+    flow = FLOWS[job.does]
+    acts = {"only_show": False} if "only_show" in flow.parameters.properties else {}
+    told: Any = await flow.fn(**acts, **job.arguments)
+    if isinstance(told, State) and told.is_completed():
+        told = told.data  # not all was as asked, and the report says what
     if isinstance(told, State):  # without Prefect's engine a failure that a person can mend is not raised
         return {"troubles": [str(told.message)]}
     report: dict[str, Any] = told.to_json()
