@@ -67,8 +67,8 @@ class Receiver:
         self.took = Histogram(
             "sourcing_post_seconds", "From the head of a post to its answer", buckets=UNTIL, registry=self.registry
         )
-        self._digests: Sequence[str] = ()
-        self._read_at = -TOKENS_LAST_S
+        self._digests: Sequence[str] | None = None
+        self._read_at = 0.0
         self._reading = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,6 +78,9 @@ class Receiver:
         except HTTPException:
             self.answers.labels(404).inc()
             raise
+        except LedgerUnusable as error:
+            log.error("Callbacks can't be received now: %s", error)
+            answer = _refused(503, "not kept; send it again")
         except ClientDisconnect:
             return
         self.answers.labels(answer.status_code).inc()
@@ -108,13 +111,20 @@ class Receiver:
         return PlainTextResponse("ok")
 
     async def _tokens(self) -> Sequence[str]:
-        """Those that are valid; while the table can't be read, those that were."""
+        """Those that are valid; while the table can't be read, those that were.
+
+        Raises `LedgerUnusable` where nobody knows yet: whoever posts rightly must not be told that nothing is there.
+        """
         async with self._reading:
-            if time.monotonic() - self._read_at >= TOKENS_LAST_S:
+            if self._digests is None:
+                self._digests = await asyncio.to_thread(valid_digests, self.store)
+            elif time.monotonic() - self._read_at >= TOKENS_LAST_S:
                 with contextlib.suppress(LedgerUnusable, TimeoutError):
                     async with asyncio.timeout(READ_WITHIN_S):
                         self._digests = await asyncio.to_thread(valid_digests, self.store)
-                self._read_at = time.monotonic()
+            else:
+                return self._digests
+            self._read_at = time.monotonic()
         return self._digests
 
     def _may_post(self, request: Request) -> bool:

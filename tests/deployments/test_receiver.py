@@ -119,6 +119,18 @@ async def test_a_message_that_can_t_be_kept_is_not_acknowledged(
     assert (await sender.post(path, content=posted("7"))).status_code == 503
 
 
+async def test_before_the_tokens_could_be_read_nobody_is_told_that_nothing_is_there(
+    sender: httpx.AsyncClient, path: str, store: CallbackStore
+) -> None:
+    """The service would else take it for a wrong address."""
+    with store.transaction() as connection:
+        connection.exec_driver_sql("ALTER TABLE callback_tokens RENAME TO gone")
+    assert (await sender.post(path, content=posted("7"))).status_code == 503
+    with store.transaction() as connection:
+        connection.exec_driver_sql("ALTER TABLE gone RENAME TO callback_tokens")
+    assert (await sender.post(path, content=posted("7"))).status_code == 200
+
+
 async def test_ready_means_that_somebody_can_post(sender: httpx.AsyncClient, store: CallbackStore) -> None:
     """Without a token nobody can; health is only that it runs."""
     assert [(await sender.get("/health")).status_code, (await sender.get("/ready")).status_code] == [200, 503]
