@@ -26,9 +26,14 @@ class Pause:
         return f"{PAUSED} since {self.at:%Y-%m-%d %H:%M} UTC by {self.by}{f': {self.why}' if self.why else ''}"
 
     @property
+    def sentence(self) -> str:
+        """The words with a capital, without the full stop."""
+        return f"{self.words[:1].upper()}{self.words[1:]}"
+
+    @property
     def told(self) -> str:
-        """The words as a sentence, with the way on."""
-        return f"{self.words[:1].upper()}{self.words[1:]}. {GOES_ON}"
+        """The words as a sentence, and the way on as another."""
+        return f"{self.sentence}. {GOES_ON}"
 
 
 def by_whom(name: str) -> str:

@@ -11,7 +11,6 @@ from domain.wording import number_of
 HEADER_ROW = 1
 WHOLE_FILE = 0
 SERVICE = -1
-SWITCH = -2
 POSITION = {column.name: position for position, column in enumerate(COLUMNS)}
 MOST_ROWS_NAMED = 5
 
@@ -20,8 +19,7 @@ MOST_ROWS_NAMED = 5
 class Remark:
     """One thing about the file. `row` counts as a CSV file does: the header is row 1; 0 means the whole file.
 
-    `SERVICE` and `SWITCH` stand for what is no matter of the file: what the service does not tell, and that buying is
-    paused.
+    `SERVICE` stands for what is no matter of the file: what the service does not tell.
 
     `column` is empty when the whole row is meant.
     """
@@ -31,7 +29,7 @@ class Remark:
     message: str
 
     def __str__(self) -> str:
-        place = {WHOLE_FILE: "the file", SERVICE: "the service", SWITCH: "the switch"}.get(self.row, f"row {self.row}")
+        place = {WHOLE_FILE: "the file", SERVICE: "the service"}.get(self.row, f"row {self.row}")
         return f"{place}, column {self.column}: {self.message}" if self.column else f"{place}: {self.message}"
 
 

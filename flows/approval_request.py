@@ -9,6 +9,7 @@ from itertools import chain
 
 from connectors.ledger.records import Approval
 from domain.money import Money, total_of
+from domain.pause import Pause
 from domain.plan import PlannedOrder, PlanSummary
 from domain.request_remarks import Remark
 
@@ -18,7 +19,7 @@ class ApprovalRequest:
     """What is to be approved: orders to buy, and freight of orders that were begun earlier.
 
     `to_buy` may be read from the ledger each time that it is looked at. `warnings` are what was said about the request
-    file, `why` says why somebody is asked.
+    file, `why` says why somebody is asked. While buying is `paused` what is approved waits for the end of that.
     """
 
     batch_id: str
@@ -26,6 +27,7 @@ class ApprovalRequest:
     to_ship: Sequence[PlannedOrder]
     warnings: Sequence[Remark] = ()
     why: str = ""
+    paused: Pause | None = None
 
     @property
     def all(self) -> Iterable[PlannedOrder]:

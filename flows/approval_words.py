@@ -67,9 +67,11 @@ def within_words(seconds: int) -> str:
 
 
 def question_words(question: ApprovalRequest, plan: AskedPlan, settings: SourcingSettings, now: datetime) -> list[str]:
-    """What is asked, what it costs and why somebody is asked: three paragraphs of Markdown."""
+    """What is asked, what it costs and why somebody is asked: three paragraphs of Markdown, a fourth while paused."""
     costs = [cost_words(plan.cost, settings, now), no_limit_words(plan.cost)]
-    return [deed_words(plan.cost), " ".join(filter(None, costs)), f"Why this is asked: {question.why}"]
+    pause = question.paused
+    waits = [f"**{plain(pause.sentence)}.** What is approved now is bought as soon as it is resumed."] if pause else []
+    return [deed_words(plan.cost), " ".join(filter(None, costs)), f"Why this is asked: {question.why}", *waits]
 
 
 def bare(markdown: str) -> str:

@@ -16,7 +16,6 @@ from domain.money import Money
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder, PlanSummary
 from domain.report import BatchReport, MatchLine
-from domain.request_remarks import SWITCH, Remark
 from domain.states import OrderState
 from domain.wording import number_of
 from flows.approval import decide
@@ -123,7 +122,8 @@ class BatchRun:
             batch_id=self.batch_id,
             to_buy=self.source.kept(self.resources, fine),
             to_ship=freight,
-            warnings=[*self.source.warnings, *self._said_of_the_switch()],
+            warnings=self.source.warnings,
+            paused=self.resources.paused,
             summaries=fine,
         )
         decision = await self._decide(question, yes=not ask)
@@ -159,12 +159,6 @@ class BatchRun:
     def _is_paused(self) -> bool:
         """Whether all buying is paused at this moment; the ledger is asked anew, and claims ask it again."""
         return self.resources.heed(self.resources.ledger.buying_paused())
-
-    def _said_of_the_switch(self) -> list[Remark]:
-        pause = self.resources.paused
-        return (
-            [Remark(SWITCH, "", f"{pause.words}. What you approve now is bought once it is resumed")] if pause else []
-        )
 
     def _to_plan_again(self) -> list[OrderRequest]:
         """What could not be looked up, while there is sense in asking again."""

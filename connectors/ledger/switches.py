@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, text, update
 
 from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.marks import Mark, require_unmarked
 from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import switches
 from connectors.ledger.transactions import Transactions
@@ -37,10 +38,12 @@ class Switches(Transactions):
     def pause_buying(self, by: str, why: str = "") -> Pause:
         """Stop all buying. Once this returns every claim that was made before is in the ledger, and none follows.
 
-        Where it is paused already that pause stands, and is answered.
+        Where it is paused already that pause stands, and is answered. Raises `LedgerUnusable`, also for a ledger that
+        was moved.
         """
         with self.transaction(()) as connection:
             _one_by_one(connection)
+            require_unmarked(connection, self.shown, Mark.MOVED, Mark.ARRIVING)  # or another one would go on buying
             if (standing := standing_pause(connection)) is None:
                 standing = Pause(by=by_whom(by), at=self.clock(), why=why_told(why))
                 row = {"name": BUYING, "by": standing.by, "at": standing.at, "why": standing.why}
@@ -55,6 +58,7 @@ class Switches(Transactions):
         """Allow buying again; answers the pause that has ended, None where none stood."""
         with self.transaction(()) as connection:
             _one_by_one(connection)
+            require_unmarked(connection, self.shown, Mark.MOVED, Mark.ARRIVING)
             ended = standing_pause(connection)
             words = {"ended_at": self.clock(), "ended_by": by_whom(by)}
             connection.execute(update(switches).where(*IS_OFF).values(words))

@@ -36,8 +36,11 @@ STOPPED = "the run was stopped; what is not bought stays as it is, and a run of 
 def ended(report: BatchReport) -> Any:
     """What a flow answers with: the report. A run of which every order waits for a person is no plain success.
 
-    It ends as *Held*, which is a kind of completed: nothing is tried again, and a caller gets the report all the same.
+    Nor is one that a pause kept from buying. It ends as *Held*, which is a kind of completed: nothing is tried again,
+    and a caller gets the report all the same.
     """
+    if report.paused and not (report.dry_run or report.all_booked):
+        return Completed(name=HELD, message=f"{report.paused.told}. {counts_of(report)}", data=report)
     if not report.all_wait:
         return report
     return Completed(name=HELD, message=f"No order went on: {counts_of(report)}", data=report)

@@ -83,4 +83,10 @@ def _counts(books: dict[str, Any]) -> list[int]:
 
 
 def _differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    return [f"{kind} {len(before[kind])} and then {len(after[kind])}" for kind in KINDS if before[kind] != after[kind]]
+    """What was bought meanwhile. A status goes on by itself: the service confirms a payment a moment later."""
+    told = []
+    for kind in KINDS:
+        old, new = ([{**row, "status": ""} for row in books[kind]] for books in (before, after))
+        if old != new:
+            told.append(f"{kind} {len(old)} and then {len(new)}: {next(row for row in new if row not in old)}")
+    return told

@@ -17,6 +17,7 @@ from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from domain.choices import ALL, ALL_BUT, NONE, SOME
 from domain.money import Money
+from domain.pause import Pause
 from domain.plan import PlannedOrder
 from domain.quotes import Quote
 from domain.request_remarks import Remark
@@ -222,6 +223,18 @@ def described(question: ApprovalRequest, fault: str = "", **settings: Any) -> li
     plan = AskedPlan.of(question)
     words = question_words(question, plan, SourcingSettings(**settings), NOW)
     return description_of(question, plan, words, "2026-01-03 03:04 UTC", fault).splitlines()
+
+
+def test_a_question_while_buying_is_paused_says_when_what_is_approved_is_bought() -> None:
+    """Who answers may do so meanwhile, and must know that nothing follows at once."""
+    pause = Pause(by="mei", at=NOW, why="prices [x](y)")
+    (said,) = [
+        line
+        for line in described(ApprovalRequest(batch_id="b", to_buy=PLANS, to_ship=[], paused=pause))
+        if "paused" in line
+    ]
+    assert said.startswith(f"**Buying is paused since {NOW:%Y-%m-%d %H:%M} UTC by mei: prices &#91;x")
+    assert said.endswith(".** What is approved now is bought as soon as it is resumed.")
 
 
 def test_the_question_names_plan_costs_reason_and_deadline() -> None:

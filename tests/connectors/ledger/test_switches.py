@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from threading import Thread
 
 import pytest
 from sqlalchemy import event
 
 from connectors.ledger import switches
+from connectors.ledger.copying import move_ledger
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Outcome, SpendLimits
@@ -121,3 +123,16 @@ def test_the_switch_costs_a_claim_no_statement_but_one_on_postgres(ledger: Ledge
         assert len(creating) - len(cancelling) == locks
         assert sum("advisory" in statement for statement in creating) == locks
         assert not any("SELECT switches" in statement for statement in creating)
+
+
+def test_a_ledger_that_was_moved_is_not_the_one_to_pause(ledger: Ledger, url: str, tmp_path: Path) -> None:
+    """Runs on the new one would go on; it has the pause that stood when it was moved."""
+    ledger.pause_buying("mei")
+    move_ledger(url, to := f"sqlite:///{tmp_path / 'new.db'}", now=ledger.clock(), by="mei")
+    for turn in (ledger.pause_buying, ledger.resume_buying):
+        with pytest.raises(LedgerUnusable, match="Set SOURCING_LEDGER_URL to the new one"):
+            turn("mei")
+    with Ledger(to, clock=ledger.clock, owner="second") as moved:
+        assert moved.buying_paused() == ledger.buying_paused()
+        assert moved.resume_buying("mei")
+        assert moved.pause_buying("li").by == "li"

@@ -18,6 +18,7 @@ import flows.shown.endings
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.ledger.store import Ledger
+from domain.pause import Pause
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
 from flows.shown.endings import ended, show_stopped, so_far, tells_when_stopped
@@ -45,6 +46,14 @@ def test_a_run_whose_orders_all_wait_is_held_and_not_plainly_completed() -> None
         True,
         "No order went on: 1 held, 1 refused, 1 unknown",
     )
+    paused = replace(
+        REPORT, orders=[replace(WAITING, state=OrderState.PAID)], paused=Pause(by="mei", at=MovableClock().now)
+    )
+    assert ended(paused).message == (
+        "Buying is paused since 2026-01-01 12:00 UTC by mei. It goes on after resume-buying in the Prefect UI, or: "
+        "sourcing resume. 1 paid"
+    )
+    assert ended(replace(paused, dry_run=True)).dry_run
     for went_on in ([], [WAITING, replace(WAITING, state=OrderState.BOOKED)]):
         report = replace(REPORT, orders=went_on)
         assert ended(report) is report
