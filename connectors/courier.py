@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ MOST_BYTES = 2_000
 MOST_SUBJECT = 150
 SCHEME = re.compile(r"([A-Za-z0-9]{2,32})://\S+")
 _BETWEEN = re.compile(r"[\s,]+(?=[A-Za-z0-9]{2,32}://)")
+LATE = "it did not answer in time"
 _CALLS = re.compile(r"@(?=everyone|here|all|channel)|<(?=[!@#])")
 """What calls a whole channel where a chat reads it so; what others wrote shall not."""
 _QUIET = ("apprise", "urllib3", "requests")
@@ -53,10 +55,19 @@ def addressees_of(addresses: SecretStr) -> list[Addressee]:
 
 def send(addressee: Addressee, subject: str, body: str, link: str) -> str:
     """Send one message; answers why it was not taken, in our own words, or nothing. Raises nothing."""
-    try:
-        return _sent(addressee, subject, body, link)
-    except Exception as error:  # noqa: BLE001 - its words may quote the address
-        return f"it can't be used ({type(error).__name__})"
+    reasons = [LATE]
+
+    def go() -> None:
+        try:
+            reasons[0] = _sent(addressee, subject, body, link)
+        except Exception as error:  # noqa: BLE001 - its words may quote the address
+            reasons[0] = f"it can't be used ({type(error).__name__})"
+
+    # a thread that nobody waits for: an answer in drips holds up neither the others nor the end of the process
+    sender = threading.Thread(target=go, daemon=True)
+    sender.start()
+    sender.join(LONGEST_S)
+    return reasons[0]
 
 
 def _sent(addressee: Addressee, subject: str, body: str, link: str) -> str:
@@ -74,11 +85,10 @@ def _sent(addressee: Addressee, subject: str, body: str, link: str) -> str:
         body=text,
         title=title,
         body_format=apprise.NotifyFormat.TEXT,
-        timeout=LONGEST_S,
         log_level=logging.DEBUG,
         log_callback=lambda entry, _service: told.append(entry.message),
     )
-    return "" if result else _reason(told, is_late=str(getattr(result.status, "value", "")) == "timeout")
+    return "" if result else _reason(told)
 
 
 def is_understood(addressee: Addressee) -> bool:
@@ -93,7 +103,9 @@ def _service(addressee: Addressee) -> tuple[Any, Any]:
     logging.getLogger("apprise").setLevel(logging.DEBUG)  # its result tells why only so
     import apprise
 
-    asset = apprise.AppriseAsset(app_id="sourcing", app_desc="sourcing", app_url="", async_mode=False)
+    asset = apprise.AppriseAsset(
+        app_id="sourcing", app_desc="sourcing", app_url="", async_mode=False, service_timeout=0
+    )
     return apprise, apprise.Apprise.instantiate(addressee.address.get_secret_value(), asset=asset)
 
 
@@ -115,13 +127,13 @@ def _cut(text: str, most: int) -> str:
     return f"{head}\n…" if line else f"{kept}…"
 
 
-def _reason(told: list[str], *, is_late: bool) -> str:
+def _reason(told: list[str]) -> str:
     """Why a service did not take it: of apprise's words only the figures, since these may quote the address."""
     words = " ".join(told)
     if code := re.search(r"(?:error=|\(|code[ :=]+)([45]\d\d)\b", words):
         return f"it answered {code[1]}{_meaning(code[1])}"
-    if is_late or re.search(r"timed? ?out", words, re.IGNORECASE):
-        return "it did not answer in time"
+    if re.search(r"timed? ?out", words, re.IGNORECASE):
+        return LATE
     if re.search(r"authenticat", words, re.IGNORECASE):
         return "it refused user or password"
     if re.search(r"connection|socket", words, re.IGNORECASE):
