@@ -57,7 +57,8 @@ class Ui:
     def open_form(self, deployment: str) -> None:
         """From the list of deployments to the form of one, as a person gets there."""
         self.page.goto(f"{self.url}/v2/deployments")
-        self.page.get_by_role("link", name=deployment, exact=True).click()
+        self.page.get_by_placeholder("Search deployments").fill(deployment)  # ten are on a page
+        self.page.get_by_role("link", name=deployment, exact=True).first.click()
         self.page.get_by_role("button", name="Run").first.click()
         self.page.get_by_role("menuitem", name="Custom run").click()
         self.page.get_by_role("button", name="Submit").wait_for()
@@ -82,11 +83,14 @@ class Ui:
     def _input(self, title: str) -> Locator:
         return self.field(title.replace("_", " "))
 
-    def switch_off(self, title: str) -> None:
+    def switch(self, title: str, *, on: bool) -> None:
         switch = self.field(title)
-        switch.click()
-        self.page.wait_for_timeout(500)
-        assert not switch.is_checked()
+        for _ in range(20):
+            if switch.is_checked() == on:
+                return
+            switch.click()
+            self.page.wait_for_timeout(500)
+        raise AssertionError(f"the switch {title!r} does not keep its place")
 
     def choose(self, now: str, option: str) -> None:
         """Another entry of the list that shows `now`."""
