@@ -58,7 +58,9 @@ class Ui:
         """From the list of deployments to the form of one, as a person gets there."""
         self.page.goto(f"{self.url}/v2/deployments")
         self.page.get_by_placeholder("Search deployments").fill(deployment)  # ten are on a page
+        self.page.wait_for_timeout(2000)  # the list is drawn anew
         self.page.get_by_role("link", name=deployment, exact=True).first.click()
+        self.page.wait_for_url("**/deployments/deployment/**")
         self.page.get_by_role("button", name="Run").first.click()
         self.page.get_by_role("menuitem", name="Custom run").click()
         self.page.get_by_role("button", name="Submit").wait_for()
