@@ -94,9 +94,8 @@ class Ui:
             self.page.wait_for_timeout(500)
         raise AssertionError(f"the switch {title!r} does not keep its place")
 
-    def choose(self, now: str, option: str) -> None:
-        """Another entry of the list that shows `now`."""
-        self.page.get_by_role("button", name=now).click()
+    def choose(self, title: str, option: str) -> None:
+        self.page.get_by_label(f"Select {title}").click()
         self.page.get_by_role("option", name=option, exact=True).click()
 
     def submit(self, deployment: str) -> str:

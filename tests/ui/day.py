@@ -1,4 +1,6 @@
-"""A merchant's day with nothing but a browser: `python -m tests.ui.day FOLDER` beside a fresh `make serve`.
+"""A merchant's day with nothing but a browser: `python -m tests.ui.day FOLDER` beside `SOURCING_SETTLE_S=1 make serve`.
+
+Without that setting nobody may say for a quarter of an hour that a lost booking did not arrive, which is right.
 
 Paste orders, approve all but two, see the outcome, resolve an unknown, refund one, stop all buying, resume. Each page
 is kept as a picture in FOLDER, as wide as a desk and as a phone; what is wrong raises.
@@ -140,7 +142,7 @@ class Day:
 
     def _answer(self, order_ref: str) -> None:
         self.ui.open_form("resolve")
-        self.ui.choose("no answer yet: show what is asked", "its shipment was not booked")
+        self.ui.choose("Your answer", "its shipment was not booked")
         self.ui.fill_in(Order=order_ref, Your_name="Mei Lin")
         self.shot("resolve-form")
 
