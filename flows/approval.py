@@ -18,6 +18,7 @@ from flows.approval_limit import above_limit, why_asked
 from flows.approval_request import ApprovalRequest, Decision
 from tasks.resources import utc_now
 
+BEFOREHAND = "a yes given beforehand"
 Approver = Callable[[ApprovalRequest], bool]
 
 
@@ -60,7 +61,7 @@ async def decide(question: ApprovalRequest, settings: SourcingSettings, ledger: 
     """
     above = above_limit(question, settings, utc_now())
     if yes and not above:
-        return Decision(approved=question.refs, by="a yes given beforehand")
+        return Decision(approved=question.refs, by=BEFOREHAND, unasked=question)
     question = replace(question, why=why_asked(above, settings, yes=yes))
     if (person := approver.get()) is not nobody:
         said, name = person(question), getpass.getuser()
@@ -81,9 +82,10 @@ def _unasked(question: ApprovalRequest, settings: SourcingSettings, above: str) 
         f": {above}. Run it without --yes at a terminal, or from the Prefect UI, to be asked; or raise "
         "SOURCING_APPROVAL_LIMIT_CNY"
     )
-    begun = ApprovalRequest(batch_id=question.batch_id, to_buy=(), to_ship=question.to_ship)
-    approved = [] if above_limit(begun, settings, utc_now()) else begun.refs
-    return Decision(approved=approved, by="a yes given beforehand", why_not=why, goes_on=True)
+    begun = ApprovalRequest(batch_id=question.batch_id, to_buy=(), to_ship=question.to_ship, allowed=question.allowed)
+    if above_limit(begun, settings, utc_now()):
+        return Decision(approved=[], by=BEFOREHAND, why_not=why, goes_on=True)
+    return Decision(approved=begun.refs, by=BEFOREHAND, why_not=why, goes_on=True, unasked=begun)
 
 
 def has_deployment() -> bool:

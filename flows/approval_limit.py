@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import ROUND_CEILING
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 from connectors.rates_file import RatesUnusable, read_rates
 from connectors.settings import SourcingSettings
-from domain.money import Money
+from domain.money import Money, total_of
 from domain.plan_costs import Sum, add_to, in_one
 from domain.rates import Rates
 from flows.approval_request import ApprovalRequest
@@ -34,7 +35,8 @@ def above_limit(question: ApprovalRequest, settings: SourcingSettings, now: date
         return ""
     bound = f"the approval limit of {limit} (SOURCING_APPROVAL_LIMIT_CNY)"
     if counted.money > limit:
-        return f"its {_what(settings)} of {counted.money} are above {bound}"
+        with_earlier = ", with what this run was allowed before," if question.allowed else ""
+        return f"its {_what(settings)} of {counted.money}{with_earlier} are above {bound}"
     return f"whether its {_what(settings)} are within {bound} is not known: {'; '.join(counted.lacks)}"
 
 
@@ -54,11 +56,12 @@ def _what(settings: SourcingSettings) -> str:
 
 
 def _counted(question: ApprovalRequest, settings: SourcingSettings, now: datetime) -> Sum:
-    total = question.total
+    asked = (*question.allowed, question)
+    total = total_of([one.total for one in asked])
     if not settings.approval_counts_freight:
         return Sum(money=total)
     today = now.astimezone(ZoneInfo(settings.timezone)).date()
     sums: dict[str, Money] = {}
-    for amount in (total, *question.freight):
+    for amount in (total, *chain.from_iterable(one.freight for one in asked)):
         add_to(sums, amount)
     return in_one(sums.values(), total.currency, rates_of(settings), today, ROUND_CEILING)

@@ -20,6 +20,7 @@ class ApprovalRequest:
 
     `to_buy` may be read from the ledger each time that it is looked at. `warnings` are what was said about the request
     file, `why` says why somebody is asked. While buying is `paused` what is approved waits for the end of that.
+    `allowed` is what the yes given beforehand has approved in this run already: the approval limit is for all of it.
     """
 
     batch_id: str
@@ -28,6 +29,7 @@ class ApprovalRequest:
     warnings: Sequence[Remark] = ()
     why: str = ""
     paused: Pause | None = None
+    allowed: Sequence[ApprovalRequest] = ()
 
     @property
     def all(self) -> Iterable[PlannedOrder]:
@@ -77,7 +79,7 @@ class Decision:
     """Which orders may be bought or shipped, who said so, and what follows `not approved` for the others.
 
     `silence` takes the place of both when nobody answered. `stops` is a no to everything: then orders that were begun
-    earlier are left alone as well.
+    earlier are left alone as well. `unasked` is what a yes given beforehand approved.
     """
 
     approved: Collection[str]
@@ -85,6 +87,7 @@ class Decision:
     why_not: str = ""
     silence: str = ""
     goes_on: bool = False
+    unasked: ApprovalRequest | None = None
 
     @property
     def stops(self) -> bool:

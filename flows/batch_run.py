@@ -19,7 +19,7 @@ from domain.report import BatchReport, MatchLine
 from domain.states import OrderState
 from domain.wording import number_of
 from flows.approval import decide
-from flows.approval_request import Decision, SummarizedRequest
+from flows.approval_request import ApprovalRequest, Decision, SummarizedRequest
 from flows.execution import execute
 from flows.kept_plans import summary_of
 from flows.leftovers import LEFT, cause, explain, in_all, told_again
@@ -62,6 +62,7 @@ class BatchRun:
         self.postponed: dict[str, OrderRequest] = {}
         self.matches: dict[str, list[MatchLine]] = {}
         self.approved: dict[str, str] = {}
+        self.unasked: list[ApprovalRequest] = []
         self.tried: list[str] = []
         if done_by is not None:
             resources.gate.until((done_by - resources.clock()).total_seconds())
@@ -124,6 +125,7 @@ class BatchRun:
             to_ship=freight,
             warnings=self.source.warnings,
             paused=self.resources.paused,
+            allowed=tuple(self.unasked),
             summaries=fine,
         )
         decision = await self._decide(question, yes=not ask)
@@ -206,6 +208,7 @@ class BatchRun:
             return None
         decision = await decide(question, self.resources.settings, self.resources.ledger, yes=yes)
         self._hold(question, decision)
+        self.unasked += [decision.unasked] if decision.unasked else []
         if decision.silence:
             run_logger().warning("Batch %s: %s; its orders are held", self.batch_id, decision.not_bought)
         else:

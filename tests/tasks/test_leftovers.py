@@ -80,6 +80,20 @@ async def test_what_could_not_be_looked_up_is_planned_once_more(
     assert report.broken_off == ""
 
 
+async def test_what_is_planned_later_counts_to_the_approval_limit_with_what_the_yes_allowed_before(
+    resources: Resources, executed: list[list[str]]
+) -> None:
+    """20.00 CNY in all against 19.99: not by the yes given beforehand, in however many parts they are planned."""
+    resources.settings = resources.settings.model_copy(update={"approval_limit_cny": "19.99"})
+    await BatchRun(resources, "batch", Plans(fails=1)).buy(None, ask=False)
+    later = resources.ledger.orders(["A-2"])["A-2"]
+    assert (later.state, later.plan_hash, executed) == (OrderState.HELD, None, [["A-1"], ["A-1"]])
+    assert later.reason.startswith(
+        "not approved: its goods and postage of 20.00 CNY, with what this run was allowed before, are above the "
+        "approval limit of 19.99 CNY (SOURCING_APPROVAL_LIMIT_CNY). Run it without --yes"
+    )
+
+
 async def test_an_order_that_always_fails_says_who_plans_it_next(
     resources: Resources, executed: list[list[str]]
 ) -> None:
