@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import Field
 
 from domain.after_sale import RefundKind
+from domain.choices import references_in
 from domain.money import Money, yuan
 from domain.resolutions import Resolution, ResolutionKind
 from flows.parameters import BadInput, titled
@@ -193,7 +194,7 @@ def an_amount(text: str) -> Money | None:
 def resolution_of(answer: Answer, named: str, amount_cny: str, tracking: str) -> Resolution:
     """The answer that these fields make. Raises `BadInput` where one is missing or does not belong to it."""
     kind, named, amount = answer.kind, named.strip(), an_amount(amount_cny)
-    numbers = tuple(tracking.replace(",", " ").split())
+    numbers = tuple(references_in(tracking))
     given = {
         "Id": (bool(named), kind in NAMED_BY, NAMED_BY.get(kind, "")),
         "Amount in yuan": (amount is not None, kind is K.PAID, "what left the wallet"),

@@ -120,5 +120,5 @@ class Case:
             proof=proof,
             effect=effect,
             intent=intent,
-            change=OrderChange(order_ref=order.order_ref, state=to, reason=told, writes=facts),
+            change=OrderChange(order_ref=order.order_ref, state=to, expected=order.state, reason=told, writes=facts),
         )

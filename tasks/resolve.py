@@ -70,7 +70,8 @@ async def _about_creating(case: Case) -> ResolutionRecord:
     at = shown.created_at or case.resources.clock()
     facts = Facts.ordered(order_id=shown.order_id, total=shown.total, at=at)
     most, intent = order.payable, None
-    if order.approved_minor is None:
+    told = case.said.amount
+    if order.approved_minor is None or (told is not None and told < order.payable):
         most = _approved_by(case, shown)
         facts |= Facts.approved(amount=most)
     if effect is None and not is_several(case.effects):
@@ -105,7 +106,7 @@ async def _require_order(case: Case) -> ServiceOrder:
 
 
 def _approved_by(case: Case, shown: ServiceOrder) -> Money:
-    """What a person lets an order cost that this ledger has no approval for."""
+    """What a person lets an order cost that this ledger has no approval for, or one for more."""
     amount = case.said.amount
     if amount is None:
         raise ResolutionRefused(

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, or_, select, update
 
 from connectors.ledger.claiming import intent_row, latest_attempts, slot_of
-from connectors.ledger.moving import change_order
+from connectors.ledger.moving import STANDING, change_order
 from connectors.ledger.naming import Names
 from connectors.ledger.records import EffectRecord, Intent, OrderChange
 from connectors.ledger.repeating import repeating
@@ -46,11 +46,14 @@ class ResolutionRows(Rows):
     def record(self, answer: ResolutionRecord, *, dead_owners: Iterable[str] = ()) -> bool:
         """Write an answer and what it settles, in one commit.
 
-        False, and nothing is written, when the effect is not any more as it was read, or a living run holds it; or when
-        the order of the service that the answer names was given to another one meanwhile.
+        False, and nothing is written, when the order or the effect is not any more as it was read, or a living run
+        holds it; or when the order of the service that the answer names was given to another one meanwhile.
         """
         with self._ledger.transaction() as connection:
-            if Names(connection, [answer.change]).against(answer.change):
+            now = connection.execute(STANDING, {"refs": [answer.order_ref]}).one()
+            if answer.change.expected not in (None, now.state) or Names(connection, [answer.change]).against(
+                answer.change
+            ):
                 return False
             key = self._settle(connection, answer, list(dead_owners))
             if key is None:

@@ -12,6 +12,7 @@ import pytest
 from connectors.ledger.codec import to_json
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, OrderRecord, Outcome
+from connectors.ledger.resolutions import ResolutionRecord
 from connectors.xportcn.offering import Offering
 from domain.absence import Reading
 from domain.decisions import held
@@ -24,7 +25,7 @@ from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
 from domain.states import OrderState
 from tasks.open_questions import open_questions
 from tasks.pay import pay_orders
-from tasks.resolve import resolve
+from tasks.resolve import judged, resolve
 from tasks.resources import Resources
 from tasks.steps import Step
 from tasks.unrecorded import find_unrecorded
@@ -270,6 +271,66 @@ async def test_a_payment_that_the_service_dropped_is_made_again(
     await pay_orders.fn(next_run, Step.of({"A-1": held}), label="1 of 1")
     assert (order(resources).state, channel.payments) == (OrderState.PAID, ["77"])
     assert [effect.key for effect in resources.ledger.effects_of(["A-1"])][1:] == ["A-1:pay", "A-1:pay:2"]
+
+
+async def test_of_two_who_answer_at_one_moment_the_first_is_taken(
+    resources: Resources, channel: FakeChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several orders were made and none carries our reference: the second may not put another id over the first."""
+    claim = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"].claim
+    several = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, reason="several orders")
+    resources.ledger.record([Outcome(claim=claim, status=EffectStatus.DONE, change=several)])
+    for order_id in ("77", "78"):
+        channel.show(order_id, ServiceStatus.UNPAID, reference="")
+    await _refused_when_meanwhile(
+        resources, monkeypatch, Resolution(kind=ResolutionKind.ORDERED, value="78"), ResolutionKind.ORDERED, "77"
+    )
+    assert (order(resources).order_id, len(resources.ledger.resolutions.of_order("A-1"))) == ("77", 1)
+
+
+async def _refused_when_meanwhile(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch, said: Resolution, *first: Any
+) -> None:
+    """What was `said` is judged before the first answer is written, and comes to the ledger after it."""
+    late = await judged(resources, "A-1", said, by="bob")
+    await say(resources, *first)
+
+    async def as_judged(*_: Any, **__: Any) -> ResolutionRecord:
+        return late
+
+    monkeypatch.setattr("tasks.resolve.judged", as_judged)
+    with pytest.raises(ResolutionRefused, match="another run has just dealt with it"):
+        await resolve(resources, "A-1", said, by="bob")
+
+
+async def test_not_paid_is_refused_when_the_payment_was_confirmed_meanwhile(
+    resources: Resources, channel: FakeChannel, clock: MovableClock
+) -> None:
+    """A tracking run saw the money leave after the answer was checked: the payment still counts as spent."""
+    ordered(resources)
+    record = resources.ledger.claim(intents("A-1", action=Action.PAY), lease=resources.lease).won["A-1"]
+    pending = OrderChange(order_ref="A-1", state=OrderState.PAYMENT_PENDING)
+    resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=pending)])
+    channel.show("77", ServiceStatus.UNPAID)
+    clock.advance(900)
+    late = await judged(resources, "A-1", Resolution(kind=ResolutionKind.NOT_PAID), by="bob")
+    taken = OrderChange(order_ref="A-1", state=OrderState.PAID, writes=Columns({"paid_minor": 100}))
+    resources.ledger.change([taken])
+    assert not resources.ledger.resolutions.record(late)
+    assert (order(resources).state, effect_status(resources, Action.PAY)) == (OrderState.PAID, EffectStatus.DONE)
+
+
+@pytest.mark.parametrize(("up_to", "payments"), [(99, []), (101, ["77"])])
+async def test_what_an_order_may_cost_is_heard_where_it_is_less_than_approved(
+    resources: Resources, channel: FakeChannel, up_to: int, payments: list[str]
+) -> None:
+    """Approved are 1.00 CNY, and it costs that: a lower bound is kept, a higher one approves nothing more."""
+    unanswered(resources, Action.CREATE)
+    channel.show("77", ServiceStatus.UNPAID)
+    found = await say(resources, ResolutionKind.ORDERED, "77", amount=Money(up_to))
+    assert found.payable == Money(min(up_to, 100))
+    await pay_orders.fn(resources, Step.of({"A-1": found}), label="1 of 1")
+    assert channel.payments == payments
 
 
 async def test_a_booking_is_answered_either_way(
