@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -37,10 +37,7 @@ OF_THE_LINE = ("item_id", "sku_id", "title", "quantity")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostTables:
-    """The tables that costs are made of, the newest row of each key, as `Snapshots().table(...)` gives them.
-
-    `weights` has `order_ref`, `line_no` and `grams` (`int64`) of the lines whose weight somebody knows.
-    """
+    """The tables that costs are made of, the newest row of each key, as `Snapshots().table(...)` gives them."""
 
     orders: pd.DataFrame
     order_lines: pd.DataFrame
@@ -48,12 +45,12 @@ class CostTables:
     shipments: pd.DataFrame
     refunds: pd.DataFrame
     payments: pd.DataFrame
-    weights: pd.DataFrame | None = None
+    parcels_received: pd.DataFrame
 
 
 def cost_tables(snapshots: Snapshots) -> CostTables:
     """As they stand. Orders come first: nothing that belongs to them is older, so none lacks its lines."""
-    names = ("orders", "order_lines", "quotes", "shipments", "refunds", "payments")
+    names = ("orders", "order_lines", "quotes", "shipments", "refunds", "payments", "parcels_received")
     return CostTables(**{name: snapshots.table(name) for name in names})
 
 
@@ -70,9 +67,6 @@ def landed_cost(tables: CostTables, books: Books, timezone: str) -> pd.DataFrame
     """
     orders = [*records(tables.orders[tables.orders["paid_minor"] > 0]), *_lost(tables)]
     lines = tables.order_lines[tables.order_lines["order_ref"].isin([order["order_ref"] for order in orders])]
-    if tables.weights is not None:
-        grams = tables.weights.astype({"grams": "int64[pyarrow]"})
-        lines = lines.merge(grams, on=["order_ref", "line_no"], how="left")
     own = _by_order(lines)
     bills = _Bills(tables, own, ZoneInfo(timezone))
     told = {bill.order_ref: bill for bill in map(bills.of, orders)}
@@ -144,6 +138,7 @@ class _Bills:
     def __init__(self, tables: CostTables, lines: Mapping[str, list[Row]], timezone: ZoneInfo) -> None:
         self._lines, self._timezone = lines, timezone
         self._quotes, self._refunds = _by_order(tables.quotes), _by_order(tables.refunds)
+        self._grams = _grams(tables.parcels_received)
         self._shipments = {(row["order_ref"], row["shipment_order_id"]): row for row in records(tables.shipments)}
 
     def of(self, order: Row) -> Bill:
@@ -159,8 +154,7 @@ class _Bills:
             currency=currency,
             paid=order["paid_minor"],
             paid_on=self._day(order["paid_at"]),
-            lines=tuple(map(_line, sorted(lines, key=lambda line: int(line["line_no"]))))
-            or (BillLine(line_no=0, goods=0),),
+            lines=self._lines_of(ref, lines) or (BillLine(line_no=0, goods=0),),
             quoted=Quoted(**{name: quote[f"{name}_minor"] for name in ("goods", "postage", "total")})
             if quote
             else None,
@@ -169,6 +163,12 @@ class _Bills:
             is_over=order["state"] in OVER,
             problem=order.get("problem") or problem or ("" if lines else "the tables have no line of it"),
         )
+
+    def _lines_of(self, ref: str, lines: Sequence[Row]) -> tuple[BillLine, ...]:
+        """An order's weight is that of a line where it has but one."""
+        grams = self._grams.get(ref) if len(lines) == 1 else None
+        own = sorted(lines, key=lambda line: int(line["line_no"]))
+        return tuple(BillLine(line_no=line["line_no"], goods=line["amount_minor"], grams=grams) for line in own)
 
     def _booking(self, order: Row) -> Booking | None:
         if not (number := order["shipment_order_id"]):
@@ -187,8 +187,12 @@ class _Bills:
         return moment.astimezone(self._timezone).date() if moment else None
 
 
-def _line(row: Row) -> BillLine:
-    return BillLine(line_no=row["line_no"], goods=row["amount_minor"], grams=row.get("grams"))
+def _grams(parcels: pd.DataFrame) -> dict[str, int]:
+    """What the goods of an order weigh, by its parcels, where every one that the service shows of it was weighed."""
+    told = _by_order(parcels[parcels["is_shown"]])
+    weighed = {ref: [row["weight_grams"] for row in rows] for ref, rows in told.items()}
+    most = {ref: max(row["parcels_shown"] for row in rows) for ref, rows in told.items()}
+    return {ref: sum(grams) for ref, grams in weighed.items() if all(grams) and len(grams) >= most[ref]}
 
 
 def _money(minor: int | None, currency: str | None) -> Money | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from connectors.callbacks.kinds import CallbackKind, CallbackState
@@ -76,12 +76,11 @@ def _received(
         booked=booked,
         charged=fees[0] if len(fees) == 1 else None,
     )
-    is_shown = parcel.tracking_number in numbers
     return Received(
         order_ref=order.order_ref,
         parcel=parcel,
         problems=problems,
-        row=_row(message, report, parcel, order, is_shown=is_shown, problems=problems),
+        row=_row(message, report, parcel, order, shown=numbers, problems=problems),
     )
 
 
@@ -123,7 +122,7 @@ def _row(
     parcel: Parcel,
     order: OrderRecord,
     *,
-    is_shown: bool,
+    shown: Collection[str],
     problems: Sequence[str],
 ) -> Row:
     found = report.inspection
@@ -142,6 +141,7 @@ def _row(
         "width": _words(found.width),
         "height": _words(found.height),
         "images": [_words(image) for image in found.images[:MOST_IMAGES]],
-        "is_shown": is_shown,
+        "is_shown": parcel.tracking_number in shown,
+        "parcels_shown": len(shown),
         "problem": "; ".join(problems) or None,
     }

@@ -101,3 +101,18 @@ def test_jobs_in_kubernetes_find_the_settings_and_the_disk_that_the_manifests_ma
     assert ("ConfigMap", spec["containers"][0]["envFrom"][0]["configMapRef"]["name"]) in made
     assert ("PersistentVolumeClaim", spec["volumes"][0]["persistentVolumeClaim"]["claimName"]) in made
     assert {one["metadata"]["namespace"] for one in manifests} == {"sourcing"}
+
+
+def test_the_receiver_in_kubernetes_is_found_and_gets_no_account() -> None:
+    manifests = list(yaml.safe_load_all((FOLDER / "kubernetes" / "sourcing.yaml").read_text()))
+    service = next(one for one in manifests if one["kind"] == "Service")
+    receiver = next(one for one in manifests if one["metadata"]["name"] == "sourcing-callbacks" and one is not service)
+    pod = receiver["spec"]["template"]
+    (container,) = pod["spec"]["containers"]
+    assert service["spec"]["selector"] == pod["metadata"]["labels"] == receiver["spec"]["selector"]["matchLabels"]
+    assert [port["name"] for port in container["ports"]] == [port["targetPort"] for port in service["spec"]["ports"]]
+    assert (
+        container["args"][-1] == str(container["ports"][0]["containerPort"]) == str(service["spec"]["ports"][0]["port"])
+    )
+    assert container["envFrom"] == [{"configMapRef": {"name": "sourcing"}}]
+    assert [one["name"] for one in container["env"]] == ["SOURCING_LEDGER_URL"]

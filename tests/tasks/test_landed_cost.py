@@ -29,6 +29,7 @@ from tests.tasks.three_orders import (
     refund,
     shipment,
     three_orders,
+    weighed,
 )
 
 
@@ -126,21 +127,43 @@ def test_days_are_the_merchants_and_a_rate_of_a_later_day_never_counts() -> None
     assert set(in_berlin["rate_source"]) == {"later"}
 
 
-def test_freight_is_split_by_weight_where_all_weights_of_the_parcel_are_known() -> None:
-    weights = frame_of_grams(("A-1", 1, 500), ("A-1", 2, 250), ("A-1", 3, 250), ("A-2", 1, 1000), ("B-1", 1, 100))
-    found = costs(replace(three_orders(), weights=weights))
-
-    assert column(found, "freight_minor") == {
-        **{("A-1", 1): 500, ("A-1", 2): 250, ("A-1", 3): 250, ("A-2", 1): 1001},
-        **{("B-1", 1): 200, ("B-1", 2): 300},
-    }
-    assert column(found, "basis") == {
-        key: "weight" if key[0].startswith("A") else "value" for key in [*SUMS]
-    }  # of B-1 one line's weight is not known
+ONE_LINE_EACH: dict[str, Any] = {
+    "orders": [order("A-1", 1000, "S-1"), order("A-2", 3000, "S-2")],
+    "order_lines": [line("A-1", 1, 1000), line("A-2", 1, 3000)],
+    "quotes": [],
+    "refunds": [],
+}
 
 
-def frame_of_grams(*rows: tuple[str, int, int]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["order_ref", "line_no", "grams"]).astype({"order_ref": "string[pyarrow]"})
+@pytest.mark.parametrize(
+    ("parcels", "basis", "freight"),
+    [
+        ([weighed("A-1", "YT1", 1500), weighed("A-2", "YT2", 500)], "weight", [1501, 500]),
+        (
+            [weighed("A-1", "YT1", 500), weighed("A-1", "YT3", 1000, of=2), weighed("A-2", "YT2", 500)],
+            "weight",
+            [1501, 500],
+        ),
+        ([weighed("A-1", "YT1", 1500, of=2), weighed("A-2", "YT2", 500)], "value", [500, 1501]),
+        ([weighed("A-1", "YT1", 1500), weighed("A-2", "YT2", 500, is_shown=False)], "value", [500, 1501]),
+        ([weighed("A-1", "YT1", 1500), weighed("A-2", "YT2", None)], "value", [500, 1501]),
+        ([weighed("A-1", "YT1", 1500)], "value", [500, 1501]),
+    ],
+    ids=["all weighed", "two parcels", "one of two", "not shown", "no weight told", "one order of two"],
+)
+def test_freight_is_split_by_weight_where_all_that_travels_together_was_weighed(
+    parcels: list[dict[str, Any]], basis: str, freight: list[int]
+) -> None:
+    """20.01 USD over two orders: what was bought for 10 yuan weighs three times what was bought for 30."""
+    found = costs(three_orders(**ONE_LINE_EACH, parcels_received=parcels))
+
+    assert list(found["freight_minor"]) == freight
+    assert set(found["basis"]) == {basis}
+
+
+def test_the_weight_of_an_order_with_several_lines_is_nobodys() -> None:
+    found = costs(three_orders(parcels_received=[weighed("B-1", "YT1", 500)]))
+    assert set(found["basis"]) == {"value"}
 
 
 def test_a_shipment_that_two_orders_name_is_paid_once() -> None:

@@ -28,7 +28,7 @@ RATES = [
 EUR = Books("EUR", Rates(RATES))
 RATES_CSV = "from,to,rate,date,source\nCNY,EUR,0.1285,2026-11-02,ECB\nUSD,EUR,0.9237,2026-11-02,our bank\n"
 
-FILLED: dict[pa.DataType, object] = {pa.int64(): 0, pa.string(): "", pa.list_(pa.string()): []}
+FILLED: dict[pa.DataType, object] = {pa.int64(): 0, pa.string(): "", pa.bool_(): False, pa.list_(pa.string()): []}
 
 
 def rows_of(table: str, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -84,6 +84,11 @@ def refund(ref: str, amount: int, part: str = "all") -> dict[str, Any]:
     return {"order_ref": ref, "refund_key": f"{ref}:{part}", "part": part, **kind, **money}
 
 
+def weighed(ref: str, number: str, grams: int | None, *, of: int = 1, is_shown: bool = True) -> dict[str, Any]:
+    told = {"weight_grams": grams, "is_shown": is_shown, "parcels_shown": of}
+    return {"order_ref": ref, "tracking_number": number, "inspection": "passed", **told}
+
+
 def payment(ref: str, amount: int) -> dict[str, Any]:
     return {"order_ref": ref, "marketplace": "big_major", "amount_minor": amount, "currency": "CNY", "paid_at": PAID}
 
@@ -103,6 +108,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     ],
     "refunds": [refund("A-2", 1000)],
     "payments": [payment("A-1", 3588), payment("A-2", 5800), payment("B-1", 5100)],
+    "parcels_received": [],
 }
 
 # What was paid, in fen: 5.00 of postage and 0.88 of fee over three equal lines leave a rest each; A-2 was paid 2.00

@@ -136,6 +136,13 @@ PARCELS_RECEIVED = table(
             source="the order, read again",
             example=True,
         ),
+        "parcels_shown": Column(
+            COUNT,
+            "How many domestic parcels the service showed for the order then.",
+            unit="parcels",
+            source="the order, read again",
+            example=1,
+        ),
         "problem": Column(
             TEXT,
             "What the merchant was told of it.",
