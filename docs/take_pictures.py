@@ -152,7 +152,7 @@ def take_report(page: Page, file: Path) -> None:
         page.goto(file.as_uri())
         both.append(base64.b64encode(page.screenshot()).decode())
     page.goto("about:blank")  # what the report forbids itself would hold for its pictures too
-    page.set_viewport_size({"width": 1430, "height": 1100})
+    page.set_viewport_size({"width": 1460, "height": 1130})
     page.set_content("".join(f'<img style="margin-right: 20px" src="data:image/png;base64,{one}">' for one in both))
     take(page, "report-page")
 

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.request import Request, urlopen
 
@@ -109,7 +110,11 @@ class Ui:
         raise AssertionError(f"no run of {deployment} began")
 
     def newest_run(self, deployment: str) -> str | None:
-        named = {"deployments": {"name": {"any_": [deployment]}}, "sort": "EXPECTED_START_TIME_DESC", "limit": 1}
+        begun: dict[str, Any] = {
+            "expected_start_time": {"before_": datetime.now(UTC).isoformat()}
+        }  # not those that are planned
+        named: dict[str, Any] = {"deployments": {"name": {"any_": [deployment]}}, "flow_runs": begun}
+        named |= {"sort": "EXPECTED_START_TIME_DESC", "limit": 1}
         runs = self.ask("flow_runs/filter", named)
         return str(runs[0]["id"]) if runs else None
 
