@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from connectors.ledger.records import Intent, OrderRecord
 from connectors.xportcn.after_sale.base import Ability
-from domain.after_sale import RefundFault
+from domain.after_sale import UNDER_WAY, RefundFault, standing
 from domain.effects import Action
 from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform
@@ -15,9 +15,15 @@ from tasks.retrying import retrying_task
 
 
 def require_receivable(resources: Resources, order: OrderRecord) -> None:
-    """Raise `RefundFault` unless the receipt of this order can be confirmed."""
+    """Raise `RefundFault` unless the receipt of this order can be confirmed, and no refund of it is under way."""
     if Ability.RECEIVE not in require_after_sale(resources, order).abilities:
         raise RefundFault(f"{order.marketplace} has no call to confirm receipt; it is done there by itself")
+    for refund in resources.ledger.refunds.of_orders([order.order_ref]):
+        if refund.state in UNDER_WAY:
+            raise RefundFault(
+                f"{order.order_ref}: {standing(refund)}. Who confirms that its goods arrived lets the seller have the "
+                "money and may end that refund: wait for its end, or end it in the console first"
+            )
 
 
 @retrying_task("confirm_receipt", "receive {order.order_ref}")

@@ -30,6 +30,7 @@ from domain.money import Money
 from domain.orders import OrderLine
 from domain.resolutions import Resolution, ResolutionKind, ResolutionRefused
 from domain.states import OrderState
+from tasks.confirm_receipt import require_receivable
 from tasks.effects.kinds import settle_open
 from tasks.follow_refunds import follow_refunds
 from tasks.refund import RefundWish, ask_refund
@@ -103,6 +104,18 @@ def paid_order(resources: Resources) -> OrderRecord:
 
 def order(resources: Resources) -> OrderRecord:
     return resources.ledger.orders(["A-1"])["A-1"]
+
+
+async def test_no_receipt_is_confirmed_while_money_is_asked_back(resources: Resources, service: FakeAfterSale) -> None:
+    """The seller would have the money, and the service closes the refund; once that is over it may be confirmed."""
+    service.abilities = frozenset({Ability.RECEIVE})
+    paid_order(resources)
+    await run(resources)
+    with pytest.raises(RefundFault, match=r"A-1: refund of 5.00 CNY .* waits for the seller's answer\. Who confirms"):
+        require_receivable(resources, order(resources))
+    service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.CLOSED)
+    await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
+    require_receivable(resources, order(resources))
 
 
 async def run(resources: Resources) -> tuple[OrderState, list[RefundState]]:
