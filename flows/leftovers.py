@@ -67,12 +67,13 @@ async def explain(
     states: Counter[str] = Counter()
     further = await _planned_next() if postponed else ""
     goes_on = _goes_on(resources, batch_id, done_by, asks=asks) if why[0] else ""
+    resumed = _once_resumed(resources, batch_id, done_by) if resources.paused else ""
 
     def next_of(order: OrderRecord) -> str:
         if order.order_ref in postponed and order.plan_hash is None:
             return f"{_not_planned(order.reason, why[0])}. {further}"
         if resources.paused:
-            return f"{LEFT[order.state]}: {resources.paused.words}. {GOES_ON if is_deployed() else RUN_AGAIN}"
+            return f"{LEFT[order.state]}: {resources.paused.words}. {resumed}"
         return f"{LEFT[order.state]}: {why[0]}. {goes_on}" if why[0] else ""
 
     for some in slices(order_refs):
@@ -109,6 +110,12 @@ def _goes_on(resources: Resources, batch_id: str, done_by: datetime | None, *, a
     if look is None or look.is_late:
         return "Run again to go on" if asks else "The next look at the batch goes on"
     return f"finish-batch goes on at {look.at:%Y-%m-%d %H:%M} UTC"
+
+
+def _once_resumed(resources: Resources, batch_id: str, done_by: datetime | None) -> str:
+    """Whether what was approved goes on by itself after a pause: a look that comes too late for it is not made."""
+    look = next_look(resources, batch_id, 1, done_by) if is_deployed() else None
+    return GOES_ON if look and not look.is_late else RUN_AGAIN
 
 
 async def _planned_next() -> str:

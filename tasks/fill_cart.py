@@ -36,10 +36,9 @@ async def fill_cart(resources: Resources, orders: Mapping[str, OrderRecord], *, 
 
 
 async def _add(resources: Resources, order: OrderRecord, line: OrderLine) -> None:
-    if resources.paused:
-        await _hold(resources, order, f"not all in the cart: {resources.paused.words}. Run again after that")
-        return
-    if any(effect.part == part_of(line) and not _is_free(effect) for effect in _adds(resources, order)):
+    if resources.paused or any(
+        effect.part == part_of(line) and not _is_free(effect) for effect in _adds(resources, order)
+    ):
         return
     try:
         row = row_of(await require_cart(resources, order.marketplace).rows(), line)
@@ -71,6 +70,9 @@ async def _describe(resources: Resources, order: OrderRecord) -> None:
             f"{IN_CART} of {order.marketplace} (rows {listed}): order it with sourcing cart order {order.order_ref}"
         )
         await _hold(resources, order, reason)
+        return
+    if resources.paused:  # nothing goes on with a cart by itself
+        await _hold(resources, order, f"not all in the cart: {resources.paused.words}. Run again after that")
         return
     newest = {effect.part: effect for effect in _adds(resources, order)}
     told = [

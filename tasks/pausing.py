@@ -23,6 +23,7 @@ from domain.wording import counted, number_of, some
 
 LOOK_EVERY_S = 0.5
 SAY_EVERY_S = 15.0
+GO_ON = "Looks that wait for this begin now; a batch without one goes on when its file is run again, or by finish-batch"
 NOTHING_LEAVES = "Nothing that was begun before can leave any more: nothing is created, paid, booked or put into a cart"
 
 
@@ -117,7 +118,7 @@ def resume(ledger: Ledger, *, by: str) -> tuple[Pause | None, dict[str, int]]:
     ended = ledger.resume_buying(by)
     left = left_by(ledger, ended) if ended else {}
     if ended:
-        words = left_words(ended, left, ())
+        words = f"{left_words(ended, {}, ())}. {_left(left)}. {GO_ON}" if left else left_words(ended, {}, ())
         ledger.tell(_message(f"resumed:{ended.at.isoformat()}", f"Buying is allowed again, says {by_whom(by)}", words))
     return ended, left
 
@@ -155,12 +156,17 @@ def _may_be_at_it(effect: EffectRecord, logs: Path) -> bool:
     return effect.status is EffectStatus.SENDING and not is_dead(logs, effect.sender)
 
 
+def _left(left: Mapping[str, int]) -> str:
+    return f"{number_of(sum(left.values()), 'approved order')} of {some(list(left))} to go on with"
+
+
 def left_words(ended: Pause | None, left: Mapping[str, int], looks: Sequence[str]) -> str:
     """What resuming found and began: `left` orders by batch, and `looks` that begin now."""
     if ended is None:
         return "Buying was not paused"
     since = f"it was paused since {ended.at:%Y-%m-%d %H:%M} UTC by {ended.by}"
-    orders = f"{number_of(sum(left.values()), 'approved order')} of {some(list(left))} to go on with" if left else ""
+    orders = _left(left) if left else ""
     begun = f"begun now: {some(list(looks))}" if looks else ""
-    otherwise = "run the file again, or start finish-batch of the batch" if left and not looks else ""
+    alone = [batch for batch in left if not any(look.partition(": ")[0] == f"finish {batch}" for look in looks)]
+    otherwise = f"for {some(alone)} run the file again, or start finish-batch" if alone else ""
     return "; ".join(part for part in (f"Buying is allowed again; {since}", orders, begun, otherwise) if part)

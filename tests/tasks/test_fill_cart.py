@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from connectors.ledger.codec import to_json
 from connectors.ledger.plans import put_rows
-from connectors.ledger.records import Intent, OrderChange, Outcome
+from connectors.ledger.records import Intent, OrderChange, OrderRecord, Outcome
 from connectors.xportcn.offering import Offering
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
@@ -21,8 +21,8 @@ from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.tasks.test_resolve import LINE
 
 
-async def test_what_was_ordered_while_a_try_waited_is_not_held_as_gone_from_the_cart(resources: Resources) -> None:
-    """Its words would be: a new order_ref. That would buy it a second time."""
+def _given(resources: Resources) -> dict[str, OrderRecord]:
+    """One order to be laid into an empty cart."""
 
     async def rows() -> list[Any]:
         return []
@@ -30,7 +30,23 @@ async def test_what_was_ordered_while_a_try_waited_is_not_held_as_gone_from_the_
     cart = SimpleNamespace(rows=rows)
     resources.offerings[Marketplace.TAOBAO] = Offering(cast(Any, None), cast(Any, None), cast(Any, cart))
     put_rows(resources.ledger, [plan("A-1", lines=[to_json(LINE)], marketplace="taobao")])
-    given = resources.ledger.orders(["A-1"])
+    return resources.ledger.orders(["A-1"])
+
+
+async def test_a_pause_between_planning_and_the_cart_says_what_to_do_after_it(resources: Resources) -> None:
+    """No look goes on with a cart by itself, so nobody may be told that one does."""
+    given = _given(resources)
+    pause = resources.ledger.pause_buying("mei")
+    await fill_cart.fn(resources, given, label="1 of 1")
+    after = resources.ledger.orders(["A-1"])["A-1"]
+    assert after.reason == f"not all in the cart: {pause.words}. Run again after that"
+    assert resources.ledger.effects_of(["A-1"]) == []
+
+
+async def test_what_was_ordered_while_a_try_waited_is_not_held_as_gone_from_the_cart(resources: Resources) -> None:
+    """Its words would be: a new order_ref. That would buy it a second time."""
+
+    given = _given(resources)
     (line,) = given["A-1"].lines
     laid = Intent(order_ref="A-1", action=Action.CART, amount=None, request_hash="h", part=part_of(line))
     added = resources.ledger.claim([laid], lease=resources.lease).won["A-1"]

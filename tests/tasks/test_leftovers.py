@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,13 +12,15 @@ import pytest
 from connectors.ledger.records import OrderChange
 from domain.decisions import postponed
 from domain.orders import OrderRequest
+from domain.pause import GOES_ON, RUN_AGAIN
 from domain.plan import PlannedOrder
 from domain.states import OrderState
-from flows import batch_run
+from flows import batch_run, leftovers, second_look
 from flows.batch_run import BatchRun
 from flows.plan_sources import FromRequests
 from flows.planning import Take
 from tasks.resources import Resources
+from tests.clock import MovableClock
 from tests.flows.plans import planned
 
 REQUESTS = [planned(ref).request for ref in ("A-1", "A-2")]
@@ -119,6 +121,25 @@ async def test_after_its_time_a_run_tries_nothing_again(resources: Resources, ex
         "A-1": "ordered, not paid yet: the time was up. Run again to go on",
         "A-2": "not looked up yet: the time was up. Run again to plan it",
     }
+
+
+@pytest.mark.parametrize(("hours", "after"), [(2, GOES_ON), (0, RUN_AGAIN)])
+async def test_what_a_pause_leaves_says_whether_it_goes_on_by_itself(
+    hours: int,
+    after: str,
+    resources: Resources,
+    clock: MovableClock,
+    executed: list[list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A look that would come after all was to be done is not made, so it is not promised."""
+    for module in (leftovers, second_look):
+        monkeypatch.setattr(module, "is_deployed", lambda: True)
+    resources.ledger.pause_buying("mei")
+    done_by = clock.now + timedelta(hours=hours, minutes=2)
+    await BatchRun(resources, "batch", Plans(fails=0), done_by=done_by).buy(None, ask=False)
+    left = resources.ledger.orders(["A-1"])["A-1"]
+    assert (left.reason.rpartition(" by mei. ")[2], left.plan_hash is not None, executed) == (after, True, [])
 
 
 async def test_a_dry_run_that_could_not_look_up_everything_is_not_fine(

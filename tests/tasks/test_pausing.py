@@ -10,7 +10,7 @@ from connectors.ledger.records import EffectRecord, OrderChange, Outcome
 from connectors.ledger.send_log import SendLog
 from domain.effects import Action, EffectStatus
 from domain.states import OrderState
-from tasks.pausing import Leaving, leaving, left_words, pause, resume
+from tasks.pausing import GO_ON, Leaving, leaving, left_words, pause, resume
 from tasks.resources import Resources
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents
@@ -105,7 +105,12 @@ def test_resume_names_what_the_pause_has_left(resources: Resources, clock: Movab
     ended, left = resume(ledger, by="mei")
     assert (ended and ended.by, left) == ("mei", {"batch": 1})
     assert left_words(ended, left, ()).endswith(
-        "by mei; 1 approved order of batch to go on with; run the file again, or start finish-batch of the batch"
+        "by mei; 1 approved order of batch to go on with; for batch run the file again, or start finish-batch"
     )
+    waiting = ledger.messages.claim("somebody", lease=resources.lease)
+    assert waiting is not None
+    assert waiting.messages[-1].body.endswith(f"by mei. 1 approved order of batch to go on with. {GO_ON}")
     assert left_words(ended, left, ["finish batch: 1 order"]).endswith("; begun now: finish batch: 1 order")
+    both = left_words(ended, left | {"batch-2": 2}, ["finish batch-2: 2 orders"])
+    assert both.endswith("; begun now: finish batch-2: 2 orders; for batch run the file again, or start finish-batch")
     assert left_words(None, {}, ()) == "Buying was not paused"
