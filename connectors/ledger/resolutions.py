@@ -50,10 +50,9 @@ class ResolutionRows(Rows):
         holds it; or when the order of the service that the answer names was given to another one meanwhile.
         """
         with self._ledger.transaction() as connection:
+            names = Names(connection, [answer.change])  # before the order is locked, as every other writer does it
             now = connection.execute(STANDING, {"refs": [answer.order_ref]}).one()
-            if answer.change.expected not in (None, now.state) or Names(connection, [answer.change]).against(
-                answer.change
-            ):
+            if answer.change.expected not in (None, now.state) or names.against(answer.change):
                 return False
             key = self._settle(connection, answer, list(dead_owners))
             if key is None:

@@ -15,7 +15,7 @@ from connectors.ledger.transactions import Transactions
 from domain.pause import Pause, by_whom, why_told
 
 BUYING = "buying"
-BUYING_LOCK = 7_307_423
+BUYING_LOCK = 7_307_424
 LOCK_NOT_AVAILABLE = "55P03"
 PATIENCE_S = 20
 """How long whoever pauses waits for claims that are in the midst of their transaction: they last milliseconds."""

@@ -9,15 +9,18 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, func, select
 
+from connectors.callbacks.store import MAKING_LOCK
 from connectors.ledger import switches
 from connectors.ledger.copying import move_ledger
-from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.engine import MIGRATION_LOCK, LedgerUnusable
+from connectors.ledger.naming import NAMING_LOCK
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Outcome, SpendLimits
+from connectors.ledger.spending import SPENDING_LOCK
 from connectors.ledger.store import Ledger
-from connectors.ledger.switches import share_switch
+from connectors.ledger.switches import BUYING_LOCK, share_switch
 from domain.effects import Action, EffectStatus
 from domain.money import Money
 from domain.pause import Pause
@@ -111,6 +114,19 @@ def test_a_claim_that_hangs_does_not_keep_postgres_from_being_paused(
         with pytest.raises(LedgerUnusable, match="end that run, then pause again"):
             on_postgres.pause_buying("mei")
     assert on_postgres.claim(intents("A-1"), lease=LEASE).paused is not None
+
+
+def test_a_claim_on_postgres_waits_for_no_other_lock_of_the_product(on_postgres: Ledger) -> None:
+    """Each has a number of its own: else nothing could be claimed while another run writes down an id."""
+    locks = [MAKING_LOCK, MIGRATION_LOCK, NAMING_LOCK, SPENDING_LOCK]
+    assert len({BUYING_LOCK, *locks}) == 5
+    with on_postgres._begun() as naming:
+        naming.execute(select(func.pg_advisory_xact_lock(NAMING_LOCK)))
+        claiming = Thread(target=on_postgres.claim, args=(intents("A-1"),), kwargs={"lease": LEASE})
+        claiming.start()
+        claiming.join(5)
+        assert not claiming.is_alive()
+    claiming.join()
 
 
 def test_the_switch_costs_a_claim_no_statement_but_one_on_postgres(ledger: Ledger, on_postgres: Ledger) -> None:
