@@ -210,7 +210,9 @@ def print_report(report: BatchReport) -> None:
 
 
 def _spent(report: BatchReport) -> str:
-    total = f"spent on this batch in all: {Money(report.spent_fen)}"
+    from flows.shown.artifacts import freight_told
+
+    total = f"spent on this batch in all: {Money(report.spent_fen)}{freight_told(report, ', and ')}"
     if not report.bought_this_run:
         return f"This run bought nothing; {total}"
     bought = number_of(report.bought_this_run, "order")

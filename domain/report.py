@@ -9,8 +9,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from domain.looks import NextLook
+from domain.money import Money
 from domain.pause import Pause
 from domain.plan import PlannedOrder
+from domain.plan_costs import add_to
 from domain.rejected import NONE_REJECTED, Rejected
 from domain.request_remarks import Remark
 from domain.states import NEEDS_A_PERSON, REACHED_BOOKED, OrderState
@@ -27,7 +29,7 @@ def check_batch_id(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportLine:
-    """One order as it stands; amounts in fen."""
+    """One order as it stands; what was paid in fen, the freight that was booked in minor units of its currency."""
 
     order_ref: str
     marketplace: str
@@ -37,6 +39,14 @@ class ReportLine:
     paid_fen: int | None = None
     shipment_order_id: str | None = None
     tracking_numbers: list[str] = field(default_factory=list)
+    freight_minor: int | None = None
+    freight_currency: str | None = None
+
+    @property
+    def freight(self) -> Money | None:
+        if self.freight_minor is None or self.freight_currency is None:
+            return None
+        return Money(self.freight_minor, self.freight_currency)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +103,15 @@ class BatchReport:
         return sum(line.paid_fen or 0 for line in self.orders)
 
     @property
+    def freight(self) -> dict[str, Money]:
+        """What was booked for the batch so far, a sum a currency."""
+        sums: dict[str, Money] = {}
+        for line in self.orders:
+            if line.freight:
+                add_to(sums, line.freight)
+        return sums
+
+    @property
     def all_wait(self) -> bool:
         """Whether nothing came of it: each order is held, refused or unknown."""
         return bool(self.orders) and all(line.state in NEEDS_A_PERSON for line in self.orders)
@@ -117,6 +136,7 @@ class BatchReport:
             "counts": self.counts,
             "spent_fen": self.spent_fen,
             "spent_this_run_fen": self.spent_this_run_fen,
+            "freight_booked_minor": {sum_.currency: sum_.minor for sum_ in self.freight.values()},
             "bought_this_run": self.bought_this_run,
             "dry_run": self.dry_run,
             "snapshot_id": self.snapshot_id,

@@ -8,6 +8,7 @@ first time.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from prefect.artifacts import acreate_table_artifact
+from prefect.exceptions import TerminationSignal
 from prefect.input import RunInput
 from pydantic import Field, ValidationError, create_model
 
@@ -22,7 +24,7 @@ from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from domain.choices import ALL, ALL_BUT, NOBODY_ANSWERED, NONE, SOME, BadChoice, chosen, references_in
 from domain.wording import number_of
-from flows.approval_pause import asked_since, filled_in
+from flows.approval_pause import CancelledBelow, asked_since, filled_in, is_cancelled, outermost_run
 from flows.approval_request import ApprovalRequest, Decision
 from flows.approval_told import Told
 from flows.approval_words import bare, deadline_words, description_of, question_words, within_words
@@ -59,12 +61,24 @@ async def ask_in_the_ui(question: ApprovalRequest, settings: SourcingSettings, l
         decision = None
         if utc_now() < deadline:
             await told.it_waits()
-            decision = await _Asking(question, plan, words, until).answer(deadline)
+            decision = await _answered(_Asking(question, plan, words, until), deadline, told)
         if decision is None:
             silence = f"{NOBODY_ANSWERED} {within_words(settings.approval_timeout_s)}"
             decision = Decision(approved=[], by="nobody", silence=silence)
         await told.it_is_over(decision)
     return decision
+
+
+async def _answered(asking: _Asking, deadline: datetime, told: Told) -> Decision | None:
+    """The answer; of a run that is cancelled nobody is reminded, and of one below a night that is a no."""
+    try:
+        return await asking.answer(deadline)
+    except CancelledBelow:
+        return Decision(approved=[], by="somebody who cancelled its run", why_not=": its run was cancelled")
+    except (asyncio.CancelledError, TerminationSignal):
+        if await is_cancelled(outermost_run()):
+            await told.nobody_has_to_answer()
+        raise
 
 
 async def _show_plan(batch_id: str, plan: AskedPlan, words: Sequence[str]) -> None:

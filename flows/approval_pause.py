@@ -22,12 +22,17 @@ from prefect.context import FlowRunContext
 from prefect.flow_runs import apause_flow_run
 from prefect.input import RunInput
 from prefect.input.run_input import keyset_from_base_key
+from prefect.states import Running
 
 from flows.shown.expected_failures import run_logger
 from tasks.resources import utc_now
 
 POLL_S = 3
 SPARE_S = 3600  # the pause outlives our own patience, so that we can still resume the run ourselves
+
+
+class CancelledBelow(Exception):
+    """The run of a batch of a night was cancelled: it has no process of its own that a worker would end."""
 
 
 def outermost_run() -> UUID:
@@ -68,15 +73,48 @@ async def _first_asked(run_id: UUID, key: str) -> datetime:
 async def filled_in(form: type[RunInput], key: str, left_s: float, nothing: Mapping[str, Any]) -> RunInput | None:
     """Pause under a key that no other attempt has; None for silence. `nothing` is the form filled in with a no.
 
-    Raises pydantic's `ValidationError` for what the server took and the form does not allow.
+    Raises pydantic's `ValidationError` for what the server took and the form does not allow, and `CancelledBelow`: the
+    run is at work again by then.
     """
     try:
         async with asyncio.timeout(left_s):
-            return await _given(form, key, left_s)
+            return await _given_or_cancelled(form, key, left_s)
     except TimeoutError:
         if await _ended(nothing):
             return None
         return await form.aload(keyset_from_base_key(f"paused-{key}"))  # somebody was faster by a moment
+
+
+async def _given_or_cancelled(form: type[RunInput], key: str, left_s: float) -> RunInput:
+    given, cancelled = asyncio.create_task(_given(form, key, left_s)), asyncio.create_task(_cancelled_below())
+    try:
+        await asyncio.wait((given, cancelled), return_when=asyncio.FIRST_COMPLETED)
+        if cancelled.done():
+            raise CancelledBelow
+        return await given
+    finally:
+        given.cancel()
+        cancelled.cancel()
+
+
+async def _cancelled_below() -> None:
+    """Wait until the run of a night's batch is cancelled, and take it back to work: it has to say what is held."""
+    while True:
+        await asyncio.sleep(POLL_S)
+        if this_run() != outermost_run() and await is_cancelled(this_run()):
+            with suppress(HTTPError):
+                async with get_client() as client:
+                    await client.set_flow_run_state(this_run(), Running(), force=True)
+                return
+
+
+async def is_cancelled(run_id: UUID) -> bool:
+    """Whether somebody cancelled this run, as far as the server can say."""
+    with suppress(HTTPError):
+        async with get_client() as client:
+            state = (await client.read_flow_run(run_id)).state
+            return state is not None and (state.is_cancelling() or state.is_cancelled())
+    return False
 
 
 async def _given(form: type[RunInput], key: str, left_s: float) -> RunInput:

@@ -68,8 +68,7 @@ class Told:
 
     async def it_is_over(self, decision: Decision) -> None:
         """What was not sent yet is withdrawn; that nobody answered is told."""
-        for cause in (self._waits, self._ends):
-            await untell(self.ledger, cause)
+        await self._withdrawn()
         if decision.silence:
             message = Message(
                 cause=f"not-approved:{self._question}",
@@ -80,6 +79,15 @@ class Told:
             )
             await tell(self.ledger, message)
         await self._lead_to_the_run(decision.silence or f"{decision.by} has answered")
+
+    async def nobody_has_to_answer(self) -> None:
+        """The run that asks was cancelled."""
+        await self._withdrawn()
+        await self._lead_to_the_run("its run was cancelled")
+
+    async def _withdrawn(self) -> None:
+        for cause in (self._waits, self._ends):
+            await untell(self.ledger, cause)
 
     @property
     def _deed(self) -> str:

@@ -122,7 +122,8 @@ def _line(
 
 
 def line_of(order: OrderRecord) -> ReportLine:
-    """An order of the ledger as a line of a report."""
+    """An order of the ledger as a line of a report; its freight is told once it is booked."""
+    is_booked = order.shipment_order_id is not None
     return ReportLine(
         order_ref=order.order_ref,
         marketplace=order.marketplace,
@@ -132,4 +133,6 @@ def line_of(order: OrderRecord) -> ReportLine:
         paid_fen=order.paid_minor,
         shipment_order_id=order.shipment_order_id,
         tracking_numbers=order.tracking_numbers,
+        freight_minor=order.freight_minor if is_booked else None,
+        freight_currency=order.freight_currency if is_booked else None,
     )

@@ -112,6 +112,7 @@ def outcome_rows(report: BatchReport) -> list[dict[str, str]]:
             "state": str(line.state),
             "reason": line.reason,
             "paid": str(Money(line.paid_fen)) if line.paid_fen is not None else "",
+            "freight": str(line.freight or ""),
             "tracking": ", ".join(line.tracking_numbers),
             "order id": line.order_id or "",
             "marketplace": line.marketplace,
@@ -158,11 +159,11 @@ def markdown_report(report: BatchReport, orders: Mapping[str, OrderRecord] = NO_
 
 
 def in_short(report: BatchReport) -> str:
-    """The sum and the counts, in one line: `1,590.00 CNY paid; 20 booked, 4 held`."""
+    """The sums and the counts, in one line: `1,590.00 CNY paid, freight 310.20 USD; 20 booked, 4 held`."""
     if report.dry_run:
         total = total_of([plan.total for plan in report.plans if plan.is_fine])
         return f"A run would spend {total}; {counts_of(report)}"
-    return f"{Money(report.spent_fen)} paid; {counts_of(report)}"
+    return f"{Money(report.spent_fen)} paid{freight_told(report, ', ')}; {counts_of(report)}"
 
 
 def links_of(report: BatchReport) -> str:
@@ -185,12 +186,19 @@ def markdown_links(pages: Mapping[str, str]) -> str:
 
 
 def money_summary(report: BatchReport) -> str:
-    """What was spent, in all and by this run."""
+    """What was spent, in all and by this run, and the freight of what is booked."""
     return (
         "| bought by | orders | paid |\n|---|--:|--:|\n"
         f"| this run | {report.bought_this_run:,} | {Money(report.spent_this_run_fen)} |\n"
         f"| this batch in all | {sum(1 for line in report.orders if line.paid_fen):,} | {Money(report.spent_fen)} |"
+        + freight_told(report, "\n\nBooked with the warehouse beside that: ")
     )
+
+
+def freight_told(report: BatchReport, before: str) -> str:
+    """`freight 310.20 USD` behind these words, a sum a currency; nothing where nothing is booked."""
+    sums = " + ".join(map(str, report.freight.values()))
+    return f"{before}freight {sums}" if sums else ""
 
 
 def chart(name: str, counted: str, values: Mapping[str, int], texts: Mapping[str, str] | None = None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +11,10 @@ from uuid import UUID, uuid4
 
 import pytest
 from httpx import HTTPStatusError, Request, Response
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.exceptions import TerminationSignal
 from prefect.input import RunInput
+from prefect.states import Cancelling, Running
 
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
@@ -19,6 +23,7 @@ from domain.messages import Message
 from domain.plan import PlannedOrder
 from flows import approval_form, approval_pause, approval_told
 from flows.approval_form import ask_in_the_ui
+from flows.approval_pause import CancelledBelow, filled_in
 from flows.approval_request import ApprovalRequest, Decision
 from tests.flows.plans import planned
 
@@ -33,11 +38,15 @@ def book(tmp_path: Path) -> Iterator[Ledger]:
         yield ledger
 
 
+ENDS_WITH = {"dies": KeyboardInterrupt(), "is ended": TerminationSignal(15), "its child is cancelled": CancelledBelow()}
+
+
 class Kept:
     """What Prefect's server keeps with a run: when it first asked."""
 
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
+        self.state: State = Running()
 
     async def __aenter__(self) -> Kept:
         return self
@@ -52,6 +61,13 @@ class Kept:
 
     async def create_flow_run_input(self, _run_id: UUID, key: str, value: str) -> None:
         self.values[key] = value
+
+    async def read_flow_run(self, run_id: UUID) -> FlowRun:
+        return FlowRun(id=run_id, flow_id=run_id, state=self.state)
+
+    async def set_flow_run_state(self, _run_id: UUID, state: State, *, force: bool) -> None:
+        assert force
+        self.state = state
 
     async def delete_flow_run_input(self, _run_id: UUID, key: str) -> None:
         del self.values[key]
@@ -73,8 +89,8 @@ class Asked:
         self.left.append(left_s / 3600)
         self.forms.append(form)
         answer = self.answers.pop(0)
-        if answer == "dies":
-            raise KeyboardInterrupt
+        if isinstance(answer, str) and answer in ENDS_WITH:
+            raise ENDS_WITH[answer]
         return None if isinstance(answer, str) else form(**{"approved_by": "Mei", **answer})
 
     async def at(self, hour: float, plans: list[PlannedOrder] = PLANS) -> Decision | None:
@@ -84,7 +100,7 @@ class Asked:
         question = ApprovalRequest(batch_id="b", to_buy=plans, to_ship=[], why="the run was not approved beforehand.")
         try:
             return await ask_in_the_ui(question, SourcingSettings(), self.ledger)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, TerminationSignal):
             return None
 
 
@@ -159,6 +175,42 @@ async def test_who_is_away_is_told_reminded_and_told_that_nobody_answered(
     assert silence.body.startswith(
         "Until 2026-01-03 03:04 UTC nobody said yes to this: buy 2 orders for 35.00 CNY and "
     )
+
+
+@pytest.mark.parametrize(("state", "reminded"), [(Cancelling(), []), (Running(), [ENDS])])
+async def test_nobody_is_reminded_of_a_run_that_was_cancelled(
+    monkeypatch: pytest.MonkeyPatch, book: Ledger, state: State, reminded: list[str]
+) -> None:
+    """One that only loses its worker asks anew, and is reminded of."""
+    asked = Asked(monkeypatch, book, "is ended")
+    asked.kept.state = state
+    await asked.at(0)
+    assert subjects(book, 20)[-1:] == reminded
+
+
+async def test_to_cancel_the_run_of_a_nights_batch_is_a_no(monkeypatch: pytest.MonkeyPatch, book: Ledger) -> None:
+    said = await Asked(monkeypatch, book, "its child is cancelled").at(0)
+    assert said is not None
+    assert (said.approved, said.not_bought) == ([], "not approved: its run was cancelled")
+    assert subjects(book, 24) == []
+
+
+async def test_the_cancelled_run_of_a_nights_batch_goes_back_to_work(
+    monkeypatch: pytest.MonkeyPatch, book: Ledger
+) -> None:
+    """No worker ends it, and it would stay *Cancelling* while the night waits for an answer."""
+    asked = Asked(monkeypatch, book)
+    asked.kept.state = Cancelling()
+
+    async def for_ever(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(approval_pause, "_given", for_ever)
+    monkeypatch.setattr(approval_pause, "this_run", uuid4)
+    monkeypatch.setattr(approval_pause, "POLL_S", 0)
+    with pytest.raises(CancelledBelow):
+        await filled_in(RunInput, "key", 3600, {})
+    assert asked.kept.state.is_running()
 
 
 async def test_another_plan_is_told_again_and_an_answer_ends_it(monkeypatch: pytest.MonkeyPatch, book: Ledger) -> None:

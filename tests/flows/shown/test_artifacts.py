@@ -19,6 +19,8 @@ LINES = [
         order_id="9",
         paid_fen=1200,
         tracking_numbers=["SF1"],
+        freight_minor=3390,
+        freight_currency="USD",
     ),
     ReportLine(order_ref="A-2", marketplace="1688", state=OrderState.HELD, reason="dear"),
     ReportLine(order_ref="A-3", marketplace="1688", state=OrderState.HELD, reason="dear"),
@@ -37,6 +39,7 @@ def test_orders_that_wait_for_a_person_come_first() -> None:
         "state": "booked",
         "reason": "",
         "paid": "12.00 CNY",
+        "freight": "33.90 USD",
         "tracking": "SF1",
         "order id": "9",
         "marketplace": "taobao",
@@ -68,7 +71,7 @@ def test_the_report_leads_to_the_other_pages(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_report_is_told_in_one_line() -> None:
     """What the list of artifacts shows of it."""
-    assert in_short(REPORT) == "12.00 CNY paid; 2 held, 1 booked"
+    assert in_short(REPORT) == "12.00 CNY paid, freight 33.90 USD; 2 held, 1 booked"
     assert in_short(replace(REPORT, dry_run=True)) == "A run would spend 0.00 CNY; 2 held, 1 booked"
 
 
@@ -78,6 +81,7 @@ def test_the_report_has_money_charts_and_what_to_do() -> None:
         "# Batch b\n\n"
         "| bought by | orders | paid |\n|---|--:|--:|\n"
         "| this run | 1 | 12.00 CNY |\n| this batch in all | 1 | 12.00 CNY |\n\n"
+        "Booked with the warehouse beside that: freight 33.90 USD\n\n"
         "## Orders by state\n\n| state | orders | at a glance |\n|---|--:|---|\n"
         f"| held | 2 | {'█' * 24} |\n| booked | 1 | {'█' * 12} |\n\n"
         "## Paid by marketplace\n\n| marketplace | paid | at a glance |\n|---|--:|---|\n"
