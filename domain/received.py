@@ -58,12 +58,13 @@ def problems_of(
     per_piece: Sequence[int] = (),
     pieces: int = 0,
     booked: Money | None = None,
-    charged: Money | None = None,
+    estimated: Money | None = None,
 ) -> list[str]:
     """What a merchant is to know of a parcel, in words; empty where all is as expected.
 
     `shown` are the numbers that the service itself shows for the order. `per_piece` are grams of the same goods in
-    earlier parcels, `pieces` how many are in this one. `booked` and `charged` are the freight's fee then and now.
+    earlier parcels, `pieces` how many are in this one. `booked` is what its freight was booked for, `estimated`
+    what the service would ask for these goods now; an estimate may be lower than a booking, so only a rise is told.
     """
     if parcel.tracking_number not in shown:
         return ["the service shows no such parcel for this order: its report is not believed"]
@@ -73,8 +74,8 @@ def problems_of(
         found.append(f"it did not pass the warehouse's inspection ({parcel.status}){remark}")
     if weight := _too_heavy(parcel.grams, per_piece, pieces):
         found.append(weight)
-    if booked is not None and charged is not None and charged != booked:
-        found.append(f"its freight is {charged} now, and was booked for {booked}")
+    if booked and estimated and estimated.currency == booked.currency and estimated.minor > booked.minor:
+        found.append(f"its freight would be {estimated} by a fresh estimate, and was booked for {booked}")
     return found
 
 

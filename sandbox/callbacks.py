@@ -131,8 +131,20 @@ class Callbacks:
             self.counts["forged"] += 2
             return [message.body, *forged(message, self._world.now())]
         if kind in (Kind.INSPECTION_FAILED, Kind.PARCEL_HEAVIER):
-            return [_found_fault_with(message.body, kind)]
+            return [self._found_fault_with(message, kind)]
         return [message.body]
+
+    def _found_fault_with(self, message: Message, kind: Kind) -> dict[str, Any]:
+        if "quality_inspection_info" not in message.body:
+            return message.body
+        found = dict(message.body["quality_inspection_info"])
+        if kind is Kind.INSPECTION_FAILED:
+            found |= {"status": FAILED, "failed_remark": "有污渍", "images": ["https://cbu01.alicdn.com/stain.jpg"]}
+        else:
+            found["weight"] *= HEAVIER
+            catalogue, order = self._world.catalogue, self._world.books.orders[message.order_id]
+            catalogue.weigh(filter(None, (catalogue.find(line.item_id) for line in order.lines)), HEAVIER)
+        return {**message.body, "quality_inspection_info": found}
 
 
 def forged(message: Message, at: int) -> list[dict[str, Any]]:
@@ -149,17 +161,6 @@ def forged(message: Message, at: int) -> list[dict[str, Any]]:
         enveloped("ORDER_BUYER_VIEW_ORDER_PAY", 1, at, order),
         enveloped("ORDER_BUYER_VIEW_ORDER_REFUND_AFTER_SALES", 1, at, refund),
     ]
-
-
-def _found_fault_with(body: dict[str, Any], kind: Kind) -> dict[str, Any]:
-    if "quality_inspection_info" not in body:
-        return body
-    found = dict(body["quality_inspection_info"])
-    if kind is Kind.INSPECTION_FAILED:
-        found |= {"status": FAILED, "failed_remark": "有污渍", "images": ["https://cbu01.alicdn.com/stain.jpg"]}
-    else:
-        found["weight"] *= HEAVIER
-    return {**body, "quality_inspection_info": found}
 
 
 def _moments(order: Order) -> Iterator[int]:

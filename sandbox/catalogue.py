@@ -101,6 +101,7 @@ class Catalogue:
                 item.raise_prices()
             for sku in item.skus:
                 sku.stock = change["stock"][sku.id]
+            item.weighed = change.get("weighed")
             item.changed_at = change.get("changed_at")
             self._changed[item.id] = item
 
@@ -151,6 +152,14 @@ class Catalogue:
     def sell_out(self, items: Iterable[Item]) -> None:
         self._change(items, Item.sell_out)
 
+    def weigh(self, items: Iterable[Item], times: int) -> None:
+        """So many times what their pages say; freight is quoted by it from now on (assumed)."""
+
+        def weigh(item: Item) -> None:
+            item.weighed = item.grams * times
+
+        self._change(items, weigh)
+
     def _change(self, items: Iterable[Item], change: Callable[[Item], None]) -> None:
         for item in items:
             change(item)
@@ -163,6 +172,7 @@ class Catalogue:
             "marketplace": item.marketplace,
             "item_id": item.id,
             "raises": item.raises,
+            "weighed": item.weighed,
             "changed_at": item.changed_at,
             "stock": {sku.id: sku.stock for sku in item.skus},
         }

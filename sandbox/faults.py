@@ -28,7 +28,7 @@ class Kind(StrEnum):
     CALLBACK_TRIPLED = "callback_tripled"  # it is posted three times
     CALLBACK_FORGED = "callback_forged"  # besides it somebody posts that the order was paid, and refunded
     INSPECTION_FAILED = "inspection_failed"  # the warehouse finds a stain
-    PARCEL_HEAVIER = "parcel_heavier"  # it weighs three times as much as the goods
+    PARCEL_HEAVIER = "parcel_heavier"  # it weighs three times as much as its goods, and freight is quoted by that
 
 
 OF_CALLBACKS = frozenset(

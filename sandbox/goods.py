@@ -63,6 +63,7 @@ class Item:
     ranges: list[tuple[int, int]]
     offline: bool = False
     raises: int = 0
+    weighed: int | None = None  # grams by the warehouse's scales, where they showed something else
     changed_at: int | None = None  # when price, stock or status changed last
     title_lower: str = field(init=False)
     second_depot: bool = field(init=False)
@@ -79,6 +80,7 @@ class Item:
 
     def relist(self) -> None:
         self.raises = 0
+        self.weighed = None
         self.changed_at = None
         self.ranges, skus = self._listed
         for sku, (price_fen, stock) in zip(self.skus, skus, strict=True):

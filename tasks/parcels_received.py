@@ -10,10 +10,15 @@ from dataclasses import dataclass
 from connectors.callbacks.kinds import CallbackKind, CallbackState
 from connectors.callbacks.records import Callback
 from connectors.callbacks.store import CallbackStore
+from connectors.concurrently import concurrently
 from connectors.ledger.records import OrderRecord
 from connectors.xportcn.api.callback_bodies import PackageInbound
 from connectors.xportcn.api.callbacks import parse_callback
+from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
+from connectors.xportcn.freight import estimate
 from connectors.xportcn.words import clean, shortened
+from domain.freight import choose_freight
+from domain.money import Money
 from domain.received import Parcel, problems_of
 from domain.service_orders import ServiceOrder
 from tasks.reading_orders import read_each
@@ -44,7 +49,38 @@ async def received_parcels(
         return []
     shown, _ = await read_each(resources, {order.order_ref: order for _, _, order in told}.values())
     earlier = await asyncio.to_thread(_grams_by_goods, resources, store, {message.id for message, _, _ in told})
-    return [_received(message, report, order, shown.get(order.order_ref), earlier) for message, report, order in told]
+    freights = await _freights_now(resources, [order for _, _, order in told if order.order_ref in shown])
+    return [
+        _received(message, report, order, shown.get(order.order_ref), earlier, freights.get(order.order_ref))
+        for message, report, order in told
+    ]
+
+
+async def _freights_now(resources: Resources, orders: Iterable[OrderRecord]) -> dict[str, Money]:
+    """What the booked service would cost now, by order. That it knows by then what was weighed is assumed."""
+
+    async def one(order: OrderRecord) -> tuple[str, Money | None]:
+        receiver = order.request.receiver
+        try:
+            quote = await estimate(resources.client, order.lines, country=receiver.country, zip_code=receiver.zip)
+        except (Misconfigured, ServiceAway):
+            raise
+        except XportcnError:
+            return order.order_ref, None
+        service = choose_freight(quote.services, order.freight_service or "")
+        return order.order_ref, service.price if service else None
+
+    booked = {order.order_ref: order for order in orders if _booked(order) and order.freight_service}
+    found = await concurrently([*booked.values()], one, at_once=resources.concurrency)
+    return {ref: price for ref, price in found if price}
+
+
+def _booked(order: OrderRecord) -> Money | None:
+    if order.shipment and order.shipment.fee:
+        return order.shipment.fee
+    if order.freight_minor is None or order.freight_currency is None:
+        return None
+    return Money(order.freight_minor, order.freight_currency)
 
 
 def _of_ours(
@@ -63,18 +99,17 @@ def _received(
     order: OrderRecord,
     shown: ServiceOrder | None,
     earlier: Mapping[tuple[str, str], Sequence[int]],
+    freight_now: Money | None,
 ) -> Received:
     parcel = _parcel(report)
     numbers = {one.tracking_number for one in shown.parcels} if shown else set()
-    fees = [one.fee for one in shown.shipments if one.fee] if shown else []
-    booked = order.shipment.fee if order.shipment else None
     problems = problems_of(
         parcel,
         shown=numbers,
         per_piece=earlier.get(goods, ()) if (goods := _goods(order)) else (),
         pieces=order.lines[0].quantity,
-        booked=booked,
-        charged=fees[0] if len(fees) == 1 else None,
+        booked=_booked(order),
+        estimated=freight_now,
     )
     return Received(
         order_ref=order.order_ref,

@@ -74,7 +74,7 @@ def _read_line(world: World, entry: Fields) -> FreightLine:
 
 def _weight(world: World, lines: Sequence[FreightLine]) -> int:
     found = ((world.catalogue.find(line.item_id), line.quantity) for line in lines)
-    return sum(item.grams * quantity for item, quantity in found if item)
+    return sum((item.weighed or item.grams) * quantity for item, quantity in found if item)
 
 
 @operations.post("/open/pp/logistics/orderBookingFreight", effect=True)

@@ -41,9 +41,18 @@ def test_packing_may_weigh_something(weight: str, words: str) -> None:
     assert ("".join(found).startswith(words), bool(found)) == (True, bool(words))
 
 
-def test_freight_that_changed_is_told() -> None:
-    found = problems_of(parcel(), shown=["YT1"], booked=Money(2160, "USD"), charged=Money(2500, "USD"))
-    assert found == ["its freight is 25.00 USD now, and was booked for 21.60 USD"]
+@pytest.mark.parametrize(
+    ("estimated", "words"),
+    [
+        (Money(2161, "USD"), ["its freight would be 21.61 USD by a fresh estimate, and was booked for 21.60 USD"]),
+        (Money(2160, "USD"), []),
+        (Money(2000, "USD"), []),
+        (Money(9000, "CNY"), []),
+        (None, []),
+    ],
+)
+def test_freight_that_rose_is_told(estimated: Money | None, words: list[str]) -> None:
+    assert problems_of(parcel(), shown=["YT1"], booked=Money(2160, "USD"), estimated=estimated) == words
 
 
 def test_a_parcel_that_the_service_does_not_show_is_not_believed() -> None:

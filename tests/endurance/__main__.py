@@ -8,7 +8,8 @@ at every point, `lost` parts of `sourcing serve` killed under a run (`--only 1 4
 `looks` a second look that comes by itself, whatever is killed before it, `retention` what Prefect's server is not to
 keep, `outage` a service that is killed in each stage of a run and comes back, `throttled` one that sends calls away,
 `pauses` a batch in two processes while somebody stops all buying and resumes (pauses stand where stops do),
-`callbacks` posts to a receiver that is killed, odd posts, and messages in no order (`--orders` beside them).
+`callbacks` messages of the service, with `--orders 1000` in full; its parts are `callbacks-killed` (a receiver that is
+killed), `callbacks-odd` (20 odd posts an order) and `callbacks-mixed` (messages in no order).
 A repetition that fails keeps its folder and names it.
 """
 
@@ -23,7 +24,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.endurance.callbacks import callbacks_are_heard
+from tests.endurance.callbacks import callbacks_outlive_kills, mixed_messages_end_as_polling, odd_posts_are_borne
 from tests.endurance.cells import random_cells
 from tests.endurance.command import commands_under_fire
 from tests.endurance.crashes import every_kind_dies_everywhere
@@ -45,7 +46,8 @@ HEAD = "what       database    seed kills stops seconds  runs asked  states; vio
 RESTARTS_HEAD = "what       database    seed restarts crashes seconds by-itself runs asked  states; violations"
 PARTS = (
     *("storm", "restarts", "command", "hostile", "cells", "starts", "earlier", "crashes"),
-    *("lost", "looks", "retention", "outage", "throttled", "callbacks", "pauses"),
+    *("lost", "looks", "retention", "outage", "throttled", "pauses"),
+    *("callbacks-killed", "callbacks-odd", "callbacks-mixed"),
 )
 Done = Repetition | Restarted
 
@@ -80,7 +82,7 @@ def main() -> int:
     right += [outages_are_survived()] if "outage" in options.parts else []
     right += [storms_are_survived()] if "throttled" in options.parts else []
     right += [all([_pauses(name, options) for name in databases])] if "pauses" in options.parts else []
-    right += [callbacks_are_heard(databases, orders=options.orders)] if "callbacks" in options.parts else []
+    right += _callbacks(databases, options)
     return 0 if all(right) else 1
 
 
@@ -102,6 +104,14 @@ def _pauses(database: str, options: argparse.Namespace) -> bool:
 
     print(HEAD, flush=True)
     return _repeated("pauses", database, options, max(1, options.repetitions // 4), once)
+
+
+def _callbacks(databases: list[str], options: argparse.Namespace) -> list[bool]:
+    wanted = [part for part in PARTS if part in options.parts or part.partition("-")[0] in options.parts]
+    right = [callbacks_outlive_kills(name, options.orders) for name in databases if "callbacks-killed" in wanted]
+    right += [odd_posts_are_borne(options.orders)] if "callbacks-odd" in wanted else []
+    right += [mixed_messages_end_as_polling(options.orders)] if "callbacks-mixed" in wanted else []
+    return right
 
 
 def _restarts(options: argparse.Namespace) -> bool:

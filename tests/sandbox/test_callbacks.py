@@ -128,3 +128,30 @@ async def test_faults_strike_messages(
     await posting.order()
     await posting.look(seconds=3)
     assert developer[0].types == heard
+
+
+async def test_what_weighs_more_costs_more_freight_from_then_on(
+    posting: Posting, developer: tuple[Developer, str]
+) -> None:
+    """Three times by the scales, however often it is weighed; a reset forgets it."""
+    caller, buyer = posting.caller, Buyer(posting.caller)
+    row = (await caller.rows("big_major", limit=1))[0]
+    items = [{"itemId": row["item_id"], "skuId": row["sku_id"], "quantity": 1}]
+
+    async def price() -> str:
+        answer = await caller.post("/open/pp/logistics/orderEstimateFreight", {"country": "US", "renderItems": items})
+        return str(answer.data["services"][0]["amount"])
+
+    before = await price()
+    await caller.control("PUT", "faults", {"rules": [{"path": "callbacks/*/90", "kind": "parcel_heavier"}]})
+    for reference in ("R-1", "R-2"):
+        body = {**buyer.cargo(row), "flow": "fenxiaonew"}
+        await caller.post("/alibaba/ka/order/create/preview", body)
+        order = (await caller.post("/alibaba/ka/order/create", {**body, "message": reference})).data["orderList"][0]
+        await caller.post("/alibaba/ka/order/pay", {"orderId": order["orderId"]})
+        await posting.look(hours=120)
+    weights = [one["quality_inspection_info"]["weight"] for one in developer[0].heard if "alibaba_order_id" in one]
+    after = await price()
+    await caller.control("POST", "reset", {})
+    grams = [round(weight * 1000) for weight in weights]
+    assert (grams, before, after, await price()) == ([10_440, 10_440], "11.46", "25.38", "11.46")

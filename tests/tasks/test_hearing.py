@@ -12,6 +12,7 @@ import pytest
 
 import flows.hearing
 import flows.tracking
+import tasks.parcels_received
 from connectors.callbacks.kinds import CallbackKind
 from connectors.callbacks.records import Callback, read_arrival
 from connectors.callbacks.store import CallbackStore
@@ -19,11 +20,14 @@ from connectors.ledger.order_facts import Facts
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.snapshots import sql
 from connectors.xportcn.after_sale.taobao import TaobaoAfterSale
+from connectors.xportcn.errors import Refused
 from connectors.xportcn.offering import Offering
 from domain.effects import EffectStatus
+from domain.freight import FreightQuote, FreightService
 from domain.marketplace import Marketplace
 from domain.messages import MessageKind
 from domain.money import Money
+from domain.orders import OrderLine
 from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, TraceStatus, TrackingEvent
 from domain.states import OrderState
 from flows.hearing import NOT_OURS, hear
@@ -197,6 +201,43 @@ async def test_a_parcel_that_failed_its_inspection_is_told_once(
     assert "Parcel YT1 of order B-1: it did not pass the warehouse's inspection (质检不通过): 有污渍" in body
     query = "select inspection, weight_grams, is_shown from parcels_received"
     assert sql(resources.settings.snapshot_root, query).rows == (("failed", 2000, True),)
+
+
+async def test_freight_that_rose_since_the_booking_is_told_with_both_prices(
+    resources: Resources,
+    channel: CountingChannel,
+    store: CallbackStore,
+    clock: MovableClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By a fresh estimate of the service that was booked, not of a cheaper one; where there is none nothing is told."""
+    prices = {"1": Money(900, "USD"), "2": Money(2500, "USD")}
+    services = tuple(
+        FreightService(service_id=number, company="UCS", category="", price=price, min_days=4, max_days=7)
+        for number, price in prices.items()
+    )
+    answers: list[FreightQuote | Refused] = [
+        FreightQuote(render_id="", services=services),
+        Refused("nobody ships there", operation="estimate"),
+    ]
+
+    async def estimate(_: object, lines: Sequence[OrderLine], **_to: str) -> FreightQuote:
+        answer = answers.pop(0)
+        if isinstance(answer, Refused):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(tasks.parcels_received, "estimate", estimate)
+    for order_ref, order_id in (("B-1", "71"), ("B-2", "72")):
+        ordered(resources, order_ref, order_id, OrderState.PAID, OrderState.BOOKED)
+        booked = Facts({"freight_service": "2", "freight_minor": 2160, "freight_currency": "USD"})
+        resources.ledger.change([OrderChange(order_ref=order_ref, writes=booked)])
+        parcel = DomesticParcel(tracking_number="YT1", company="", sent_at=None)
+        channel.show(order_id, ServiceStatus.SHIPPED, reference=order_ref, paid=Money(1000), parcels=(parcel,))
+        (*_, message) = kept(store, clock, parcel_report(order_id))
+        await hear(resources, store, CallbackKind.INBOUND, [message])
+    words = "its freight would be 25.00 USD by a fresh estimate, and was booked for 21.60 USD"
+    assert (told(resources), answers) == ([(MessageKind.PARCEL, f"Parcel YT1 of order B-1: {words}")], [])
 
 
 async def test_a_parcel_heavier_than_those_before_it_is_told(
