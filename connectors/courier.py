@@ -23,7 +23,7 @@ MOST_SUBJECT = 150
 SCHEME = re.compile(r"([A-Za-z0-9]{2,32})://\S+")
 _BETWEEN = re.compile(r"[\s,]+(?=[A-Za-z0-9]{2,32}://)")
 LATE = "it did not answer in time"
-_CALLS = re.compile(r"@(?=everyone|here|all|channel)|<(?=[!@#])")
+_CALLS = re.compile(r"@(?=everyone|here|all|channel)|<(?=[!@#]|at\b)", re.IGNORECASE)
 """What calls a whole channel where a chat reads it so; what others wrote shall not."""
 _QUIET = ("apprise", "urllib3", "requests")
 

@@ -68,7 +68,7 @@ def watched_since(ledger: Ledger) -> datetime:
     ledger.untell(WATCHED.cause)
     began = ledger.messages.last_told(MessageKind.WATCHED)
     assert began
-    return max(began, ledger.clock() - KEPT_FOR)
+    return min(max(began, ledger.clock() - KEPT_FOR), ledger.clock())
 
 
 @dataclass(eq=False, kw_only=True)

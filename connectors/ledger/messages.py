@@ -21,6 +21,8 @@ MOST_TOGETHER = 500
 ROWS_AT_ONCE = 200
 PACE = timedelta(seconds=20)
 """One message of a kind in so long a time, so that three hundred faulty files are a few messages."""
+LONGEST_HOLD = timedelta(hours=1)
+"""No lease and no pause is longer: what is held beyond was written by a clock that went ahead."""
 MOST_CAUSE, DIGITS = 160, 16
 SENT, WITHDRAWN, PAST, GIVEN_UP, PART = "sent", "withdrawn", "past", "given up", "part"
 
@@ -268,7 +270,8 @@ def _open(now: datetime) -> tuple[ColumnElement[bool], ...]:
 
 
 def _is_free(now: datetime) -> ColumnElement[bool]:
-    return and_(deliveries.c.sent_at.is_(None), deliveries.c.given_up_at.is_(None), deliveries.c.free_at <= now)
+    over = or_(deliveries.c.free_at <= now, deliveries.c.free_at > now + LONGEST_HOLD)
+    return and_(deliveries.c.sent_at.is_(None), deliveries.c.given_up_at.is_(None), over)
 
 
 def _due(addressee: str, now: datetime) -> Any:
@@ -290,7 +293,7 @@ def _just_sent(addressee: str, now: datetime) -> Any:
         select(told.c.kind)
         .join(got, got.c.cause == told.c.cause)
         .where(or_(told.c.ended_at.is_(None), told.c.ended_at > since))  # by the index
-        .where(got.c.addressee == addressee, got.c.sent_at > since)
+        .where(got.c.addressee == addressee, got.c.sent_at > since, got.c.sent_at <= now)
     )
 
 

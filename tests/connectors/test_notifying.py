@@ -132,6 +132,7 @@ def test_whatever_a_service_takes_the_link_is_whole(most: int, title_most: int) 
 def test_what_others_wrote_calls_nobody() -> None:
     title, text = fitting("@everyone", "<!channel> a@all.example", "", most=1000, title_most=100)
     assert (title, text) == ("@ everyone", "< !channel> a@ all.example")
+    assert fitting("a", '<at user_id="all">', "", most=1000, title_most=100)[1] == '< at user_id="all">'  # Feishu
 
 
 def test_one_who_does_not_answer_is_not_waited_for(

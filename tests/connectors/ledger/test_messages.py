@@ -82,6 +82,22 @@ def test_a_flood_of_one_kind_is_a_few_messages(ledger: Ledger, clock: MovableClo
     assert causes(ledger) == ["run:2", "run:3"]
 
 
+def test_a_clock_that_went_ahead_mutes_nobody(ledger: Ledger, clock: MovableClock) -> None:
+    """What was sent, claimed or paused by it is behind us, whatever the ledger says."""
+    clock.advance(9_000 * HOUR_S)
+    ledger.tell(message("run:1"), message("z-parcel:1", kind=MessageKind.PARCEL))
+    sent = ledger.messages.claim("ntfy", lease=LEASE)
+    assert sent
+    ledger.messages.sent(sent)
+    assert causes(ledger) == ["z-parcel:1"]
+    clock.advance(-9_000 * HOUR_S)
+    ledger.tell(message("run:2"), message("z-parcel:2", kind=MessageKind.PARCEL))
+    assert causes(ledger) == ["run:2"]
+    assert causes(ledger) == ["z-parcel:2"]
+    clock.advance(9_000 * HOUR_S - 2 * HOUR_S)
+    assert causes(ledger) == []
+
+
 def test_what_is_not_due_yet_waits_and_can_be_withdrawn(ledger: Ledger, clock: MovableClock) -> None:
     later = clock() + timedelta(hours=1)
     ledger.tell(message("reminder:1", due_at=later), message("reminder:2", due_at=later))
