@@ -148,12 +148,14 @@ class Receiver:
         return PlainTextResponse("ready")
 
     async def metrics(self, request: Request) -> Response:
-        if "x-forwarded-for" in request.headers or "forwarded" in request.headers:
+        is_passed_on = "x-forwarded-for" in request.headers or "forwarded" in request.headers
+        if is_passed_on or not _is_near(request):
             raise HTTPException(404)
         try:
             text = await asyncio.to_thread(generate_latest, self.registry)
         except LedgerUnusable as error:
-            return PlainTextResponse(str(error), 503)
+            log.error("Figures can't be read now: %s", error)  # its words name files and hosts
+            return PlainTextResponse("figures can't be read: see the log", 503)
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
@@ -169,7 +171,7 @@ def app_of(receiver: Receiver) -> Starlette:
         yield
         await receiver.intake.close()
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route(PATH + "{token}", receiver),
             Route("/health", health),
@@ -178,6 +180,8 @@ def app_of(receiver: Receiver) -> Starlette:
         ],
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False  # else a path of one more slash tells which paths there are
+    return app
 
 
 async def _body(request: Request) -> bytes:
@@ -199,6 +203,14 @@ async def _body(request: Request) -> bytes:
 
 def _source(request: Request) -> str:
     return request.client.host[:64] if request.client else ""
+
+
+def _is_near(request: Request) -> bool:
+    """Whether somebody of a private network asks, and not one of the internet."""
+    try:
+        return ip_address(_source(request)).is_private
+    except ValueError:
+        return False
 
 
 def _refused(status: int, words: str) -> Response:

@@ -40,10 +40,10 @@ def store(tmp_path: Path, clock: MovableClock) -> Iterator[CallbackStore]:
         yield store
 
 
-def client_of(store: CallbackStore, clock: MovableClock, **own: Any) -> httpx.AsyncClient:
+def client_of(store: CallbackStore, clock: MovableClock, source: str = "203.0.113.7", **own: Any) -> httpx.AsyncClient:
     """Somebody at 203.0.113.7 who talks to a receiver in this process."""
     receiver = Receiver(store, SourcingSettings(**own), clock)
-    transport = httpx.ASGITransport(app_of(receiver), client=("203.0.113.7", 40000), raise_app_exceptions=True)
+    transport = httpx.ASGITransport(app_of(receiver), client=(source, 40000), raise_app_exceptions=True)
     return httpx.AsyncClient(transport=transport, base_url="http://receiver")
 
 
@@ -79,9 +79,10 @@ async def test_a_wrong_token_is_answered_like_an_unknown_path(
     sender: httpx.AsyncClient, path: str, method: str
 ) -> None:
     """In nothing do they differ, and nothing is kept."""
-    wrong = await sender.request(method, "/callbacks/wrong", content=posted("7"))
     unknown = await sender.request(method, "/anything", content=posted("7"))
-    assert (wrong.status_code, wrong.content, wrong.headers) == (404, unknown.content, unknown.headers)
+    for place in ("/callbacks/wrong", "/callbacks/wrong/", "/health/", f"{path}/"):
+        wrong = await sender.request(method, place, content=posted("7"))
+        assert (wrong.status_code, wrong.content, wrong.headers) == (404, unknown.content, unknown.headers)
 
 
 async def test_the_console_s_look_is_answered(sender: httpx.AsyncClient, path: str, store: CallbackStore) -> None:
@@ -139,16 +140,23 @@ async def test_ready_means_that_somebody_can_post(sender: httpx.AsyncClient, sto
 
 
 async def test_figures_are_for_those_beside_it(
-    sender: httpx.AsyncClient, path: str, store: CallbackStore, clock: MovableClock
+    store: CallbackStore, clock: MovableClock, path: str, tmp_path: Path
 ) -> None:
-    """What comes through a proxy sees none."""
-    await sender.post(path, content=posted("7"))
+    """What comes from the internet sees none, through a proxy or not; what goes wrong names no place."""
+    async with client_of(store, clock, "192.0.9.9") as stranger:
+        await stranger.post(path, content=posted("7"))
+        assert (await stranger.get("/metrics")).status_code == 404
     clock.advance(90)
-    lines = (await sender.get("/metrics")).text.splitlines()
-    assert 'sourcing_callbacks{state="waiting"} 1.0' in lines
-    assert "sourcing_callbacks_oldest_waiting_seconds 90.0" in lines
-    assert "sourcing_ledger_readable 0.0" in lines
-    assert (await sender.get("/metrics", headers={"X-Forwarded-For": "192.0.2.1"})).status_code == 404
+    async with client_of(store, clock, "10.1.2.3", data_dir=tmp_path / "none") as near:
+        lines = (await near.get("/metrics")).text.splitlines()
+        assert 'sourcing_callbacks{state="waiting"} 1.0' in lines
+        assert "sourcing_callbacks_oldest_waiting_seconds 90.0" in lines
+        assert "sourcing_ledger_readable 0.0" in lines
+        assert (await near.get("/metrics", headers={"X-Forwarded-For": "192.0.2.1"})).status_code == 404
+        with store.transaction() as connection:
+            connection.exec_driver_sql("ALTER TABLE callbacks RENAME TO gone")
+        broken = await near.get("/metrics")
+    assert (broken.status_code, broken.text) == (503, "figures can't be read: see the log")
 
 
 WORDS = st.sampled_from(["messageType", "messageBody", "messagePlatform", "timestamp", "orderId", "alibaba_order_id"])
