@@ -48,7 +48,10 @@ async def hear_callbacks(kind: Kind, ticket: TicketId) -> HeardReport:
             tickets.end(ticket, blameless=True)
             raise
         store.settle(report.outcomes)
-        tickets.end(ticket)
+        left = len(messages) - len(report.outcomes)
+        tickets.end(ticket, blameless=left > 0)
+    if left:
+        run_logger().warning("%s wait on: the service was away", number_of(left, "message"))
     for trouble in report.troubles:
         run_logger().warning("Not read again: %s", trouble)
     for parcel in report.parcels:

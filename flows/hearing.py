@@ -15,11 +15,12 @@ from connectors.callbacks.tickets import LEASE, Tickets
 from connectors.ledger.records import OrderRecord
 from domain.after_sale import FOLLOWED as REFUNDS_FOLLOWED
 from domain.messages import Message, MessageKind
+from domain.personal import without_receiver
 from domain.states import NEEDS_A_PERSON, OrderState
 from domain.wording import number_of, some
 from flows.shown.expected_failures import run_logger
 from flows.telling import tell
-from flows.tracking import track
+from flows.tracking import FOLLOWED, track
 from tasks.follow_refunds import follow_refunds
 from tasks.parcels_received import Received, received_parcels
 from tasks.pay import look_at_unpaid
@@ -27,12 +28,15 @@ from tasks.resources import Resources
 from tasks.snapshot import write
 from tasks.snapshot_rows import Row
 
+READ = (*FOLLOWED, OrderState.ORDERED, OrderState.PAYMENT_PENDING)
 NOT_OURS = "no order of this ledger"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeardReport:
     """What came of the messages of one run. `outcomes` has words for each, by its number; `moved` names orders.
+
+    A message whose order could not be asked about, since the service was away, has no outcome: it waits on.
 
     `parcels` says which of them that reached the warehouse need a look, and why.
     """
@@ -76,7 +80,9 @@ async def hear(
     named = {order_id for message in messages for order_id in message.order_ids}
     before = await asyncio.to_thread(ledger.orders_with_ids, named)
     run_logger().info("%s about %s of ours", number_of(len(messages), "message"), number_of(len(before), "order"))
-    troubles = await _look(resources, kind, before)
+    troubles, unasked = await _look(resources, kind, before)
+    waiting = {order.order_id for ref, order in before.items() if ref in unasked}
+    messages = [message for message in messages if waiting.isdisjoint(message.order_ids)]
     after = await asyncio.to_thread(ledger.orders, before)
     moved = [ref for ref, order in after.items() if order.state is not before[ref].state]
     words = {ref: _words(before[ref], after[ref], troubles.get(ref, "")) for ref in before}
@@ -95,11 +101,12 @@ def _held(moved: Sequence[str], orders: Mapping[str, OrderRecord]) -> Iterator[M
     for ref in moved:
         order = orders[ref]
         if order.state in NEEDS_A_PERSON:
+            reason = without_receiver(order.reason, order.request.receiver)
             yield Message(
-                cause=f"heard:{ref}:{order.state}:{order.reason}",
+                cause=f"heard:{ref}:{order.state}:{reason}",
                 kind=MessageKind.ORDERS_WAIT,
                 subject=f"Order {ref} is {order.state}",
-                body=f"The service told of a change, and the order was read again. {order.reason}",
+                body=f"The service told of a change, and the order was read again. {reason}",
             )
 
 
@@ -134,10 +141,15 @@ def _row(message: Callback, outcome: str) -> Row:
     return {**told, "order_ids": list(message.order_ids), "outcome": outcome}
 
 
-async def _look(resources: Resources, kind: CallbackKind, orders: Mapping[str, OrderRecord]) -> dict[str, str]:
-    """Read these orders, and their refunds where it is about those; answers what could not be asked, by order."""
+async def _look(
+    resources: Resources, kind: CallbackKind, orders: Mapping[str, OrderRecord]
+) -> tuple[dict[str, str], Sequence[str]]:
+    """Read these orders, and their refunds where it is about those.
+
+    Answers what went wrong with which, and those that nobody was asked about, since the service was away.
+    """
     if not orders:
-        return {}
+        return {}, ()
     report = await track(resources, resources.settings.chunk_size, only=orders)
     troubles = dict(line.split(": ", 1) for line in report.troubles if ": " in line)
     unpaid = {ref: order for ref, order in orders.items() if order.state is OrderState.ORDERED}
@@ -148,7 +160,7 @@ async def _look(resources: Resources, kind: CallbackKind, orders: Mapping[str, O
         for trouble in await follow_refunds(resources, refunds, label="what was told of") if refunds else ():
             ref, _, reason = trouble.partition(": ")
             troubles[ref] = reason
-    return {ref: reason for ref, reason in troubles.items() if ref in orders}
+    return {ref: reason for ref, reason in troubles.items() if ref in orders}, report.unasked
 
 
 def _words(before: OrderRecord, after: OrderRecord, trouble: str) -> str:
@@ -156,7 +168,8 @@ def _words(before: OrderRecord, after: OrderRecord, trouble: str) -> str:
         return f"{before.order_ref} could not be read: {trouble}"
     if before.state is not after.state:
         return f"{before.order_ref}: {before.state} → {after.state}"
-    return f"{before.order_ref} read again: still {after.state}"
+    read = " read again" if before.state in READ else ""
+    return f"{before.order_ref}{read}: still {after.state}"
 
 
 def _outcome(message: Callback, orders: Mapping[str, OrderRecord], words: Mapping[str, str]) -> str:

@@ -52,7 +52,10 @@ RETURNED = re.compile(r"退回|退件|拒收|return(?:ed|ing)? to (?:the )?sende
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackReport:
-    """What a tracking run saw. `troubles` names orders that could not be asked about."""
+    """What a tracking run saw. `troubles` names orders that could not be asked about.
+
+    `unasked` are those it did not get to, since the service was away.
+    """
 
     followed: int
     moved: Sequence[ReportLine]
@@ -62,6 +65,7 @@ class TrackReport:
     snapshot_root: str
     orders: Sequence[ReportLine]
     rejected: Rejected = NONE_REJECTED
+    unasked: Sequence[str] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The report that `sourcing track --json` prints."""
@@ -108,6 +112,7 @@ async def track(resources: Resources, chunk_size: int, only: Collection[str] | N
         snapshot_root=str(resources.settings.snapshot_root.absolute()),
         orders=[line_of(now[ref]) for ref in orders],
         rejected=rejected_in(resources.settings.snapshot_root, snapshot_id),
+        unasked=unasked,
     )
     for trouble in troubles:
         run_logger().warning("Not asked about: %s", trouble)

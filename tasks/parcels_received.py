@@ -140,7 +140,7 @@ def _grams_by_goods(resources: Resources, store: CallbackStore, but: set[int]) -
 def _parcel(report: PackageInbound) -> Parcel:
     found = report.inspection
     return Parcel(
-        tracking_number=report.tracking_number,
+        tracking_number=_words(report.tracking_number),
         status=_words(found.status),
         weight=found.weight,
         failed_remark=_words(found.failed_remark),

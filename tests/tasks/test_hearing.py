@@ -20,7 +20,7 @@ from connectors.ledger.order_facts import Facts
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.snapshots import sql
 from connectors.xportcn.after_sale.taobao import TaobaoAfterSale
-from connectors.xportcn.errors import Refused
+from connectors.xportcn.errors import Refused, ServiceAway
 from connectors.xportcn.offering import Offering
 from domain.effects import EffectStatus
 from domain.freight import FreightQuote, FreightService
@@ -47,8 +47,11 @@ class CountingChannel(FakeChannel):
 
     reads: list[str] = field(default_factory=list)
     events: list[TrackingEvent] = field(default_factory=list)
+    away: bool = False
 
     async def read(self, order_ids: Sequence[str], *, may_lag: bool = False) -> dict[str, ServiceOrder]:
+        if self.away:
+            raise ServiceAway("it is away")
         self.reads.extend(order_ids)
         return await super().read(order_ids)
 
@@ -155,6 +158,19 @@ async def test_a_price_that_rose_before_payment_holds_the_order_and_is_told(
     assert state(resources) == "held"
     ((kind, body),) = told(resources)
     assert (kind, "the price rose after ordering: 12.00 CNY, approved 10.00 CNY" in body) == ("orders_wait", True)
+
+
+async def test_who_could_not_ask_lets_the_message_wait(
+    resources: Resources, channel: CountingChannel, store: CallbackStore, clock: MovableClock
+) -> None:
+    """Nobody says that an order was read while the service was away; messages of others are done."""
+    ordered(resources, "B-1", "71", OrderState.PAID, OrderState.BOOKED)
+    ordered(resources, "B-2", "72", OrderState.PAID, OrderState.BOOKED)
+    channel.away = True
+    report = await hear(
+        resources, store, CallbackKind.STATUS, kept(store, clock, posted("71"), posted("72"), posted("99"))
+    )
+    assert report.outcomes == {3: NOT_OURS}
 
 
 async def test_messages_about_strangers_read_nothing(
