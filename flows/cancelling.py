@@ -20,6 +20,10 @@ from tasks.refund import RefundWish, ask_refund
 from tasks.resources import Resources
 
 NOT_THERE = "no such order in the ledger; see all with: sourcing status"
+APPROVED = (
+    "nothing was ordered yet, but it is approved: a run or a look at its batch goes on to order it, whether its lines "
+    "are still in the file or not. Run its file once more without a yes, and leave it out there"
+)
 ITS_FREIGHT = "its freight is booked, which only the warehouse can cancel: ask it to"
 
 
@@ -77,6 +81,8 @@ def _judge(resources: Resources, order: OrderRecord) -> tuple[CancelWay, str]:
         )
     if order.order_id is None and any(effect.action is Action.CREATE and effect.answer for effect in effects):
         return CancelWay.STOP, order.reason  # several orders for one reference: only a person can say which
+    if order.state is OrderState.PLANNED and order.plan_hash is not None:
+        return CancelWay.STOP, APPROVED
     return judge_cancel(
         order.state,
         ordered=order.order_id is not None,

@@ -452,4 +452,35 @@ MUTANTS = (
         ),
         found_by="tests/flows/test_approval.py::test_the_limit_can_count_freight",
     ),
+    Mutant(
+        name="limit-counts-each-plan-alone",
+        means="a plan above the approval limit is bought unasked, in two parts",
+        edits=(Edit(file="flows/batch_run.py", old="            allowed=tuple(self.unasked),\n", new=""),),
+        found_by="tests/tasks/test_leftovers.py::"
+        "test_what_is_planned_later_counts_to_the_approval_limit_with_what_the_yes_allowed_before",
+    ),
+    Mutant(
+        name="answer-about-an-order-that-moved",
+        means="a person's no makes nothing of a payment that was confirmed meanwhile, and the day's limit has room",
+        edits=(
+            Edit(
+                file="connectors/ledger/resolutions.py",
+                old="            if answer.change.expected not in (None, now.state) or names",
+                new="            if names",
+            ),
+        ),
+        found_by="tests/tasks/test_resolve.py::test_not_paid_is_refused_when_the_payment_was_confirmed_meanwhile",
+    ),
+    Mutant(
+        name="receipt-beside-a-refund",
+        means="somebody confirms a receipt while money is asked back, and the seller keeps it",
+        edits=(
+            Edit(
+                file="tasks/confirm_receipt.py",
+                old="        if refund.state in UNDER_WAY:\n",
+                new="        if refund.state is None:\n",
+            ),
+        ),
+        found_by="tests/tasks/test_refund.py::test_no_receipt_is_confirmed_while_money_is_asked_back",
+    ),
 )
