@@ -1,6 +1,6 @@
 """Starts runs for what the service posted: one for all waiting messages of a kind, one of a kind at a time.
 
-The post office does it every few seconds. The durable table says what waits and who has it, so whatever dies loses
+The post office does it every second. The durable table says what waits and who has it, so whatever dies loses
 nothing, and two dispatchers start one run.
 """
 

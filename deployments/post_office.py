@@ -3,7 +3,7 @@
 | every | it does |
 |---|---|
 | 3 s | sends what is due in the ledger's outbox (`connectors/notifying.py`) |
-| 3 s | starts runs for what the service posted (`dispatching.py`) |
+| 1 s | starts runs for what the service posted (`dispatching.py`) |
 | 10 s | looks at Prefect's server for what a dead worker can't tell (`server_watch.py`), and at what waits for people |
 
 It keeps nothing that has to outlive it: messages, and what was told already, are in the ledger. So it may be killed at
@@ -32,7 +32,7 @@ from deployments.dispatching import Dispatcher, are_received
 from deployments.local_server import is_healthy, server_folder
 from deployments.standstill import server_gone
 
-SENDS_EVERY_S, LOOKS_EVERY_S = 3.0, 10.0
+SENDS_EVERY_S, DISPATCHES_EVERY_S, LOOKS_EVERY_S = 3.0, 1.0, 10.0
 SERVER_GONE_AFTER = timedelta(minutes=5)
 POST_OFFICE = "post-office"
 SEEN = f"{POST_OFFICE}.seen"
@@ -138,7 +138,7 @@ class PostOffice:
                 dispatcher = Dispatcher(store, client)
                 while not self.ended.is_set():
                     await dispatcher.look()
-                    await self.pause(SENDS_EVERY_S)
+                    await self.pause(DISPATCHES_EVERY_S)
 
     def miss_server(self, ledger: Ledger) -> None:
         """Tell of a server that has not answered for a while."""
