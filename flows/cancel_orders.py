@@ -22,7 +22,7 @@ CHANGED_MY_MIND = "不想要了"
 
 def run_name() -> str:
     """`cancel A-1, A-2, A-3 and 4 more`."""
-    return f"cancel {some(flow_run.parameters.get('order_refs', []))}"
+    return f"cancel {some(flow_run.parameters.get('order_refs', [])) or 'no order'}"
 
 
 @flow(name="cancel-orders", flow_run_name=run_name, persist_result=False)
