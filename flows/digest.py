@@ -45,7 +45,7 @@ def _told(settings: SourcingSettings, link: str) -> Message:
     with Ledger(settings.ledger_url, clock=utc_now, owner="digest") as ledger:
         now = ledger.clock()
         last = ledger.messages.last_told(MessageKind.DIGEST)
-        since = max(last or now - A_DAY, now - LONGEST)
+        since = min(max(last or now - A_DAY, now - LONGEST), now)  # a clock may have gone ahead
         waits = to_do(ledger, refused_for=REFUSED_FOR, begun_for=BEGUN_FOR, inbox=settings.inbox)
         kinds = [one.state for one in waits]
         pause = ledger.buying_paused()

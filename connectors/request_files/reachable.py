@@ -13,8 +13,8 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 UNICAST = ip_network("2000::/3")  # what Python calls global is more: fec0::, ::127.0.0.1
 CARRIERS = (ip_network("64:ff9b::/96"), ip_network("::/96"))
-PLATFORM = ip_address("168.63.129.16")
-"""Azure answers its virtual machines there, as others do at link-local addresses."""
+PLATFORMS = (ip_network("168.63.129.16/32"), ip_network("192.0.0.0/24"))
+"""Azure and Oracle answer their virtual machines there, as others do at link-local addresses."""
 
 
 def is_reachable(text: str, allowed: Sequence[Network], *, is_tls: bool) -> bool:
@@ -34,4 +34,4 @@ def _led_to(address: Address) -> Address:
 
 def _is_public(address: Address) -> bool:
     is_unicast = address in UNICAST if isinstance(address, IPv6Address) else not address.is_multicast
-    return is_unicast and address.is_global and address != PLATFORM
+    return is_unicast and address.is_global and not any(address in network for network in PLATFORMS)

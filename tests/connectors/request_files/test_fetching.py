@@ -130,6 +130,7 @@ def _nowhere(*_: object) -> None:
         ("100.100.100.200", False, False),  # metadata of a cloud, as are the next three
         ("169.254.169.254", False, False),
         ("168.63.129.16", False, False),
+        ("192.0.0.192", False, False),
         ("fd00:ec2::254", False, False),
         ("0.0.0.0", False, False),
         ("255.255.255.255", False, False),
