@@ -26,6 +26,7 @@ LATE = "it did not answer in time"
 _CALLS = re.compile(r"@(?=everyone|here|all|channel)|<(?=[!@#]|at\b)", re.IGNORECASE)
 """What calls a whole channel where a chat reads it so; what others wrote shall not."""
 _QUIET = ("apprise", "urllib3", "requests")
+_NOBODY = logging.NullHandler()
 
 
 class BadAddress(ValueError):
@@ -97,16 +98,28 @@ def is_understood(addressee: Addressee) -> bool:
 
 
 def _service(addressee: Addressee) -> tuple[Any, Any]:
-    for name in _QUIET:  # what they log may quote the address
-        logger = logging.getLogger(name)
-        logger.propagate, logger.handlers = False, [logging.NullHandler()]
-    logging.getLogger("apprise").setLevel(logging.DEBUG)  # its result tells why only so
+    _hush()
     import apprise
 
     asset = apprise.AppriseAsset(
         app_id="sourcing", app_desc="sourcing", app_url="", async_mode=False, service_timeout=0
     )
     return apprise, apprise.Apprise.instantiate(addressee.address.get_secret_value(), asset=asset)
+
+
+def _hush() -> None:
+    """Nobody hears what these log, since it may quote the address: nobody but apprise, which hears so why it failed.
+
+    Another addressee's thread may be sending now, so apprise's own ears stay where they are.
+    """
+    for name in _QUIET:
+        logger = logging.getLogger(name)
+        logger.propagate = False
+        for ear in [*logger.handlers]:
+            if not type(ear).__module__.startswith("apprise"):
+                logger.removeHandler(ear)
+        logger.addHandler(_NOBODY)  # without any, warnings go to stderr
+    logging.getLogger("apprise").setLevel(logging.DEBUG)  # its result tells why only so
 
 
 def fitting(subject: str, body: str, link: str, *, most: int, title_most: int) -> tuple[str, str]:

@@ -129,6 +129,24 @@ def test_whatever_a_service_takes_the_link_is_whole(most: int, title_most: int) 
     assert text.endswith("\n\nhttp://ui/v2/x")
 
 
+def test_who_is_sent_to_meanwhile_takes_no_reason_away() -> None:
+    """Apprise hears why it failed from its logger: another addressee's thread must leave that alone."""
+    (one,) = addressees_of(SecretStr("json://127.0.0.1:1"))
+    assert courier.is_understood(one)
+    ear, stranger = listener_of("apprise.logger"), listener_of("elsewhere")
+    assert courier.is_understood(one)
+    handlers = logging.getLogger("apprise").handlers
+    assert (ear in handlers, stranger in handlers) == (True, False)
+    logging.getLogger("apprise").removeHandler(ear)
+
+
+def listener_of(module: str) -> logging.Handler:
+    """A listener of some module, at apprise's logger."""
+    ear = type("Ear", (logging.NullHandler,), {"__module__": module})()
+    logging.getLogger("apprise").addHandler(ear)
+    return ear  # type: ignore[no-any-return]
+
+
 def test_what_others_wrote_calls_nobody() -> None:
     title, text = fitting("@everyone", "<!channel> a@all.example", "", most=1000, title_most=100)
     assert (title, text) == ("@ everyone", "< !channel> a@ all.example")
