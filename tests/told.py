@@ -49,10 +49,11 @@ def http_receiver(port: int = 0) -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            status = receiver.status  # as it is now: a slow answer may end in the next test
             time.sleep(receiver.slow_s)
-            if receiver.status == 200:
+            if status == 200:
                 receiver.got.append(sent)
-            self.send_response(receiver.status)
+            self.send_response(status)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:

@@ -158,7 +158,7 @@ def test_one_who_does_not_answer_is_not_waited_for(
 ) -> None:
     monkeypatch.setattr(courier, "ANSWER_S", 0.2)
     ledger.tell(message("A-1"))
-    receiver.slow_s = 1.0
+    receiver.slow_s, receiver.status = 1.0, 503
     try:
         sending = send_due(ledger, telling(f"{receiver.address}?rto=0.2"))
     finally:
