@@ -18,7 +18,7 @@ def test_a_run_is_started_approved_and_read_in_the_browser(page: Page, market: S
     run_id = day.paste("ui", 3)
     day.approve_all_but(run_id, ["ui-2"], "ui")
     run = day.see_the_outcome(run_id, "ui")
-    assert run["name"].endswith(": 1 held, 2 booked")
+    assert run["name"].endswith(": 2 booked, 1 held")
     assert [order["reference"] for order in market.sandbox.books()["orders"]] == ["ui-1", "ui-3"]
     batch = run["name"].split(":")[0]
     page.get_by_text(f"figures-{batch}").first.wait_for()
