@@ -199,20 +199,29 @@ def _prefect() -> Finding:
 
 def _messages() -> Finding:
     """Somebody is named to whom messages go, somebody sends them, and they arrive. No address is shown."""
-    from connectors.courier import addressees_of
-    from connectors.ledger.store import Ledger
+    from connectors.courier import addressees_of, is_understood
     from connectors.notifying import replaced_setting
     from deployments.post_office import is_open
 
     settings = SourcingSettings()
-    names = ", ".join(one.name for one in addressees_of(settings.notify))
+    addressees = addressees_of(settings.notify)
+    names = ", ".join(one.name for one in addressees)
     if words := replaced_setting(settings):
         return unwell("messages", "SOURCING_ALERT_URL is set", words)
     if not names:
         return Finding("messages", "nobody is told", "set SOURCING_NOTIFY, then try it: sourcing notify --test")
+    if strange := ", ".join(one.name for one in addressees if not is_understood(one)):
+        return unwell("messages", f"apprise does not understand the address of {strange}", "look at appriseit.com")
     if not is_open(settings):
         remedy = "start `sourcing serve`, the post office's service, or sourcing notify --watch"
         return unwell("messages", f"to {names}; no post office works for this data folder", remedy)
+    return _arriving(settings, names)
+
+
+def _arriving(settings: SourcingSettings, names: str) -> Finding:
+    """Whether what was told lately arrived."""
+    from connectors.ledger.store import Ledger
+
     try:
         with Ledger(settings.ledger_url, clock=lambda: datetime.now(UTC), owner="doctor") as ledger:
             unsent = ledger.messages.unsent(ledger.clock() - timedelta(days=1))

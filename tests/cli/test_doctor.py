@@ -88,6 +88,8 @@ def test_whether_messages_can_go_out_is_said_without_an_address(
     sourcing: Sourcing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert _of_messages(sourcing) == ("nobody is told", True)
+    monkeypatch.setenv("SOURCING_NOTIFY", "ntfys://ntfy.sh/topic-5f0c wehcat://secret")
+    assert _of_messages(sourcing) == ("apprise does not understand the address of wehcat", False)
     monkeypatch.setenv("SOURCING_NOTIFY", "mailtos://mei:secret@example.com ntfys://ntfy.sh/topic-5f0c")
     assert _of_messages(sourcing) == ("to mailtos, ntfys; no post office works for this data folder", False)
     (tmp_path / "data" / "prefect" / "post-office.seen").touch()
