@@ -134,11 +134,19 @@ class Day:
         asked = self.start("resolve", "resolve-asked-form", Order=order_ref)
         self.ended(asked, "resolve-asked", "answer")
         assert not self.is_shipped(order_ref)
-        self._answer(order_ref)
-        self.ended(self.ui.submit("resolve"), "resolve-shown", "answer")
+        self._see_what_the_answer_would_do(order_ref)
         self._answer(order_ref)
         self.ui.switch("Only show", on=False)
         return self.ended(self.ui.submit("resolve"), "resolve-done", "answer")
+
+    def _see_what_the_answer_would_do(self, order_ref: str) -> None:
+        """Again until nothing may still arrive: two minutes and SOURCING_SETTLE_S after the booking."""
+        for _ in range(12):
+            self._answer(order_ref)
+            if self.ended(self.ui.submit("resolve"), "resolve-shown", "")["state_type"] == "COMPLETED":
+                return
+            self.ui.page.wait_for_timeout(20_000)
+        raise AssertionError(f"nobody may say what became of {order_ref}")
 
     def _answer(self, order_ref: str) -> None:
         self.ui.open_form("resolve")
