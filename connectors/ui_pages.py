@@ -41,11 +41,6 @@ def runs_page() -> str:
     return _page("runs")
 
 
-def deployments_page() -> str:
-    """All deployments."""
-    return _page("deployments")
-
-
 def deployment_page(name_or_id: UUID | str) -> str:
     """A deployment by its id; by its name the list of deployments with that name, since the UI knows ids alone."""
     if _is_id(name_or_id):

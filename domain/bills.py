@@ -11,7 +11,6 @@ from domain.shares import shares
 
 TAKEN_OFF = ("discount", "refunded")
 OF_THE_GOODS = ("goods", "postage", "surcharge", *TAKEN_OFF)
-COMPONENTS = (*OF_THE_GOODS, "freight")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 from prefect import flow
-from pydantic import Field
 
 from connectors.callbacks.kinds import CallbackKind
 from connectors.callbacks.store import CallbackStore
@@ -14,17 +13,15 @@ from connectors.settings import SourcingSettings
 from domain.wording import number_of
 from flows.hearing import HeardReport, hear, kept_alive
 from flows.opening import opened
-from flows.parameters import titled
+from flows.parameters import asked
 from flows.shown.expected_failures import EXPECTED, ends_plainly, run_logger
 from flows.shown.progress import rename_run, shown
 from tasks.resources import utc_now
 
-Kind = Annotated[CallbackKind, Field(json_schema_extra=titled("About", "What the messages are about"))]
+Kind = Annotated[CallbackKind, asked("About", "What the messages are about")]
 TicketId = Annotated[
     str,
-    Field(
-        json_schema_extra=titled("Ticket", "Which messages: written by the dispatcher. To start it, replay messages")
-    ),
+    asked("Ticket", "Which messages: written by the dispatcher. To start it, replay messages"),
 ]
 
 

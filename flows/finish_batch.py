@@ -7,7 +7,6 @@ from typing import Annotated
 
 from prefect import flow
 from prefect.runtime import flow_run
-from pydantic import Field
 
 from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import NotSent, Unanswered
@@ -16,7 +15,7 @@ from domain.looks import MOST_LOOKS, NextLook
 from domain.report import BatchReport, check_batch_id
 from flows.batch_run import BatchRun
 from flows.opening import absolute, begun_at, opened
-from flows.parameters import Limits, LimitsParameter, in_words, titled
+from flows.parameters import Limits, LimitsParameter, asked, in_words
 from flows.reporting import batch_report
 from flows.scheduling import is_deployed, scheduled
 from flows.second_look import FromLedger, left_over, look_again, waits_s
@@ -29,17 +28,11 @@ from tasks.resources import Resources, utc_now
 
 KnownBatch = Annotated[
     str,
-    Field(
-        json_schema_extra=titled("Batch", "The name of a batch that was begun, as its runs show it"),
-    ),
+    asked("Batch", "The name of a batch that was begun, as its runs show it"),
 ]
 Look = Annotated[
     int,
-    Field(
-        ge=1,
-        le=MOST_LOOKS,
-        json_schema_extra=titled("Look", f"Which look at the batch this is; the last is {MOST_LOOKS}"),
-    ),
+    asked("Look", f"Which look at the batch this is; the last is {MOST_LOOKS}", ge=1, le=MOST_LOOKS),
 ]
 
 

@@ -7,25 +7,21 @@ from typing import Annotated, Any
 
 from prefect import flow
 from prefect.states import Completed
-from pydantic import Field
 
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.store import Ledger
 from connectors.notifying import Sending, send_due, sender_name, try_out
 from connectors.settings import SourcingSettings
 from domain.wording import number_of
-from flows.parameters import titled
+from flows.parameters import asked
 from flows.shown.expected_failures import ends_plainly, run_logger
 from flows.shown.progress import rename_run
 from tasks.resources import utc_now
 
 TestMessage = Annotated[
     bool,
-    Field(
-        json_schema_extra=titled(
-            "Send a test message",
-            "To each address in SOURCING_NOTIFY, now. Else what is due is sent, and nothing more.",
-        )
+    asked(
+        "Send a test message", "To each address in SOURCING_NOTIFY, now. Else what is due is sent, and nothing more."
     ),
 ]
 

@@ -23,9 +23,10 @@ class BadInput(ValueError):
     """The form asks for something that can't be done; the message says what to change. Nothing was sent."""
 
 
-def titled(title: str, description: str = "") -> dict[str, Any]:
-    """Title and description of a parameter: Prefect writes the bare name over those of `Field`, not over these."""
-    return {"title": title, "description": description} if description else {"title": title}
+def asked(title: str, description: str = "", **bounds: Any) -> Any:
+    """The `Field` of a parameter: Prefect writes the bare name over a title of `Field` itself, not over this one."""
+    words: dict[str, Any] = {"title": title, "description": description} if description else {"title": title}
+    return Field(json_schema_extra=words, **bounds)
 
 
 def in_words(name: str, read: Callable[[], T]) -> T:
@@ -57,31 +58,24 @@ def an_amount(text: str, name: str = "Budget in yuan") -> Money | None:
 
 BudgetCny = Annotated[
     str,
-    Field(
-        json_schema_extra=titled(
-            "Budget in yuan",
-            "The most that the goods and domestic postage of one batch may cost, over all its runs. What does not fit "
-            "is held. Empty: no limit beside those of the settings. Example: 1500 or 99.50",
-        )
+    asked(
+        "Budget in yuan",
+        "The most that the goods and domestic postage of one batch may cost, over all its runs. What does not fit "
+        "is held. Empty: no limit beside those of the settings. Example: 1500 or 99.50",
     ),
 ]
 ChunkSize = Annotated[
     int,
-    Field(
+    asked(
+        "Orders per step",
+        "How many orders one step handles, each step a task run. 0: as the settings say",
         ge=0,
         le=1000,
-        json_schema_extra=titled(
-            "Orders per step", "How many orders one step handles, each step a task run. 0: as the settings say"
-        ),
     ),
 ]
 Concurrency = Annotated[
     int,
-    Field(
-        ge=0,
-        le=200,
-        json_schema_extra=titled("Calls at once", "Calls to the service at once. 0: as the settings say"),
-    ),
+    asked("Calls at once", "Calls to the service at once. 0: as the settings say", ge=0, le=200),
 ]
 
 
@@ -144,12 +138,10 @@ class Requests(Section):
 
 DoneBy = Annotated[
     str,
-    Field(
-        json_schema_extra=titled(
-            "Done by",
-            "From this time on the run begins nothing more: what is under way ends, and the rest says what becomes of "
-            "it. In SOURCING_TIMEZONE; without a day the next such time. Empty: no limit. Example: 06:00",
-        ),
+    asked(
+        "Done by",
+        "From this time on the run begins nothing more: what is under way ends, and the rest says what becomes of "
+        "it. In SOURCING_TIMEZONE; without a day the next such time. Empty: no limit. Example: 06:00",
     ),
 ]
 
@@ -178,54 +170,43 @@ class Speed(Section):
     concurrency: Concurrency = 0
 
 
-RequestsParameter = Annotated[Requests, Field(json_schema_extra=titled("What to buy"))]
+RequestsParameter = Annotated[Requests, asked("What to buy")]
 DryRun = Annotated[
     bool,
-    Field(
-        json_schema_extra=titled(
-            "Dry run", "Plan only: prices, stock, freight and what would be held. Nothing is bought. Turn it off to buy"
-        )
-    ),
+    asked("Dry run", "Plan only: prices, stock, freight and what would be held. Nothing is bought. Turn it off to buy"),
 ]
 Yes = Annotated[
     bool,
-    Field(
-        json_schema_extra=titled(
-            "Approved beforehand",
-            "Buy without asking, as far as all limits allow. Otherwise the run pauses with the plan, and somebody "
-            "approves it here",
-        )
+    asked(
+        "Approved beforehand",
+        "Buy without asking, as far as all limits allow. Otherwise the run pauses with the plan, and somebody "
+        "approves it here",
     ),
 ]
 BatchName = Annotated[
     str,
-    Field(
-        json_schema_extra=titled(
-            "Name of the batch",
-            "The same name goes on with the same batch and its budget. Empty: made from the file's name and contents. "
-            "Letters, digits, '.', '_' and '-'",
-        ),
+    asked(
+        "Name of the batch",
+        "The same name goes on with the same batch and its budget. Empty: made from the file's name and contents. "
+        "Letters, digits, '.', '_' and '-'",
     ),
 ]
-LimitsParameter = Annotated[Limits, Field(json_schema_extra=titled("Limits of this run"))]
-SpeedParameter = Annotated[Speed, Field(json_schema_extra=titled("Chunks and speed"))]
+LimitsParameter = Annotated[Limits, asked("Limits of this run")]
+SpeedParameter = Annotated[Speed, asked("Chunks and speed")]
 InboxFolder = Annotated[
     str,
-    Field(
-        json_schema_extra=titled(
-            "Inbox",
-            "Folder with request files on the machine that runs the worker. Files end in its folders done, failed or "
-            "open, with a result beside them",
-        ),
+    asked(
+        "Inbox",
+        "Folder with request files on the machine that runs the worker. Files end in its folders done, failed or "
+        "open, with a result beside them",
     ),
 ]
 QuietSeconds = Annotated[
     int,
-    Field(
+    asked(
+        "Quiet seconds",
+        "A file that was written to within this time is watched for as long before it is taken",
         ge=0,
         le=600,
-        json_schema_extra=titled(
-            "Quiet seconds", "A file that was written to within this time is watched for as long before it is taken"
-        ),
     ),
 ]

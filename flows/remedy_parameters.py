@@ -10,13 +10,11 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
-
 from domain.after_sale import RefundKind
 from domain.choices import references_in
 from domain.money import Money, yuan
 from domain.resolutions import Resolution, ResolutionKind
-from flows.parameters import BadInput, titled
+from flows.parameters import BadInput, asked
 
 K = ResolutionKind
 NO_TEXTS: list[str] = []
@@ -55,116 +53,80 @@ NAMED_BY = {
 
 OnlyShow = Annotated[
     bool,
-    Field(
-        json_schema_extra=titled(
-            "Only show what would happen",
-            "On: everything is looked up and checked, and nothing is sent or changed. Turn it off to do it",
-        )
+    asked(
+        "Only show what would happen",
+        "On: everything is looked up and checked, and nothing is sent or changed. Turn it off to do it",
     ),
 ]
-OrderRef = Annotated[
-    str, Field(json_schema_extra=titled("Order", "Its reference, as it stands in the request file. Needed"))
-]
+OrderRef = Annotated[str, asked("Order", "Its reference, as it stands in the request file. Needed")]
 RefundWay = Annotated[
     RefundKind,
-    Field(json_schema_extra=titled("What for", "refund: money alone, the goods stay. return: goods back for money")),
+    asked("What for", "refund: money alone, the goods stay. return: goods back for money"),
 ]
 RefundReason = Annotated[
     str,
-    Field(
-        json_schema_extra=titled(
-            "Reason",
-            "Number or words of the marketplace's own list. Empty, with only showing switched on: shows that list",
-        )
+    asked(
+        "Reason", "Number or words of the marketplace's own list. Empty, with only showing switched on: shows that list"
     ),
 ]
 RefundAmount = Annotated[
     str,
-    Field(
-        json_schema_extra=titled("Amount in yuan", "Empty: the most that is possible. Example: 12.50"),
-        examples=["12.50"],
-    ),
+    asked("Amount in yuan", "Empty: the most that is possible. Example: 12.50", examples=["12.50"]),
 ]
 RefundLines = Annotated[
     list[int],
-    Field(json_schema_extra=titled("Lines", "Numbers of the order's lines, counted from 1. None: all of them")),
+    asked("Lines", "Numbers of the order's lines, counted from 1. None: all of them"),
 ]
-SellerWords = Annotated[
-    str, Field(json_schema_extra=titled("Words to the seller", "2 to 150 characters. Empty: the reason itself"))
-]
+SellerWords = Annotated[str, asked("Words to the seller", "2 to 150 characters. Empty: the reason itself")]
 Pictures = Annotated[
     list[str],
-    Field(
-        json_schema_extra=titled(
-            "Pictures",
-            "Up to 5. Taobao: links. 1688: links, or paths of JPG files below 1 MB on the machine that runs the worker",
-        )
+    asked(
+        "Pictures",
+        "Up to 5. Taobao: links. 1688: links, or paths of JPG files below 1 MB on the machine that runs the worker",
     ),
 ]
-PictureLinks = Annotated[list[str], Field(json_schema_extra=titled("Pictures", "Links to pictures, up to 5"))]
+PictureLinks = Annotated[list[str], asked("Pictures", "Links to pictures, up to 5")]
 LineNo = Annotated[
     int,
-    Field(
-        json_schema_extra=titled(
-            "Line", "Where each line of the order has a refund of its own: its number. 0: there is only one refund"
-        )
-    ),
+    asked("Line", "Where each line of the order has a refund of its own: its number. 0: there is only one refund"),
 ]
 Company = Annotated[
     str,
-    Field(
-        json_schema_extra=titled(
-            "Carrier", "Code, such as SF, or name. Empty, with only showing switched on: shows who takes return parcels"
-        )
-    ),
+    asked("Carrier", "Code, such as SF, or name. Empty, with only showing switched on: shows who takes return parcels"),
 ]
-ParcelNumber = Annotated[str, Field(json_schema_extra=titled("Tracking number", "Of the parcel that goes back"))]
-ParcelNote = Annotated[
-    str, Field(json_schema_extra=titled("Note", "What to tell the seller about the goods. May stay empty"))
-]
+ParcelNumber = Annotated[str, asked("Tracking number", "Of the parcel that goes back")]
+ParcelNote = Annotated[str, asked("Note", "What to tell the seller about the goods. May stay empty")]
 MessageWords = Annotated[
     str,
-    Field(json_schema_extra=titled("Message", "1 to 500 characters. The same words are said once, however often sent")),
+    asked("Message", "1 to 500 characters. The same words are said once, however often sent"),
 ]
 AnswerGiven = Annotated[
     Answer,
-    Field(
-        json_schema_extra=titled(
-            "Your answer",
-            "What you saw in the console yourself. The service is read first: what it contradicts is not written down",
-        )
+    asked(
+        "Your answer",
+        "What you saw in the console yourself. The service is read first: what it contradicts is not written down",
     ),
 ]
 AnswerId = Annotated[
     str,
-    Field(
-        json_schema_extra=titled(
-            "Id",
-            "Ordered: the marketplace's order id. Booked: the warehouse's order id. Refund asked for: its id. "
-            "Something else: what the question names. Otherwise empty",
-        )
+    asked(
+        "Id",
+        "Ordered: the marketplace's order id. Booked: the warehouse's order id. Refund asked for: its id. "
+        "Something else: what the question names. Otherwise empty",
     ),
 ]
 AnswerAmount = Annotated[
     str,
-    Field(
-        json_schema_extra=titled(
-            "Amount in yuan",
-            "Paid: what left the wallet. Ordered, where nothing is approved: what it may cost. Otherwise empty",
-        )
+    asked(
+        "Amount in yuan",
+        "Paid: what left the wallet. Ordered, where nothing is approved: what it may cost. Otherwise empty",
     ),
 ]
 AnswerTracking = Annotated[
     str,
-    Field(
-        json_schema_extra=titled(
-            "Tracking numbers", "Booked: the international ones, with blanks or commas between them. Otherwise empty"
-        )
-    ),
+    asked("Tracking numbers", "Booked: the international ones, with blanks or commas between them. Otherwise empty"),
 ]
-AnsweredBy = Annotated[
-    str, Field(json_schema_extra=titled("Your name", "Who says so: kept with the answer. Needed to write it down"))
-]
+AnsweredBy = Annotated[str, asked("Your name", "Who says so: kept with the answer. Needed to write it down")]
 
 
 def one_order(order_ref: str) -> str:

@@ -14,7 +14,7 @@ from domain.currencies import currency_code
 from domain.findings import OrderId
 from domain.marketplace import Marketplace
 from domain.money import Money
-from flows.parameters import BadInput, Section, in_words, titled
+from flows.parameters import BadInput, Section, asked, in_words
 
 AS_SET = -1
 Texts = tuple[str, ...]
@@ -54,7 +54,7 @@ class WantedOffers(Section):
 
     model_config = ConfigDict(from_attributes=True)  # a command has it as `Wanted`
 
-    marketplace: Marketplace = Field(json_schema_extra=titled("Marketplace", "Where to look"))
+    marketplace: Marketplace = asked("Marketplace", "Where to look")
     keywords: Texts = Field((), title="Words", description="What a search for these finds. Each entry is one search")
     categories: Texts = Field((), title="Categories", description="Ids of categories: all that is in them")
     shops: Texts = Field((), title="Shops", description="Ids of sellers: all that they offer")
@@ -78,106 +78,74 @@ class WantedOffers(Section):
 
 WantedList = Annotated[
     list[WantedOffers],
-    Field(json_schema_extra=titled("What to look at", "One entry a marketplace: press Add item, and choose there")),
+    asked("What to look at", "One entry a marketplace: press Add item, and choose there"),
 ]
 Full = Annotated[
     bool,
-    Field(
-        json_schema_extra=titled(
-            "All anew", "Fetch and write also what has not changed. Otherwise only what is new, changed or gone"
-        )
-    ),
+    asked("All anew", "Fetch and write also what has not changed. Otherwise only what is new, changed or gone"),
 ]
 MostItems = Annotated[
     int,
-    Field(
-        ge=0,
-        json_schema_extra=titled("Most items", "From each search, category and shop. 0: all of them"),
-    ),
+    asked("Most items", "From each search, category and shop. 0: all of them", ge=0),
 ]
 
 OrderRefs = Annotated[
     list[str],
-    Field(json_schema_extra=titled("Orders", "Their references, as they stand in the request file. At least one")),
+    asked("Orders", "Their references, as they stand in the request file. At least one"),
 ]
 CancelReason = Annotated[
     str,
-    Field(
-        json_schema_extra=titled(
-            "Reason", "Told to the marketplace. For paid orders it must be one of the marketplace's own list"
-        ),
-    ),
+    asked("Reason", "Told to the marketplace. For paid orders it must be one of the marketplace's own list"),
 ]
 SinceDays = Annotated[
     int,
-    Field(
-        ge=AS_SET,
-        json_schema_extra=titled(
-            "Days back", "Counted from the start of today; 0 is today alone. -1: as SOURCING_LOOK_BACK_DAYS says"
-        ),
+    asked(
+        "Days back", "Counted from the start of today; 0 is today alone. -1: as SOURCING_LOOK_BACK_DAYS says", ge=AS_SET
     ),
 ]
 WalletOutCny = Annotated[
     str,
-    Field(
-        json_schema_extra=titled(
-            "Left the wallet, in yuan",
-            "What the console's wallet statement says left for orders since the first day of the period, without "
-            "freight and refunds. It is compared with the sum of the orders. Empty: not compared",
-        ),
+    asked(
+        "Left the wallet, in yuan",
+        "What the console's wallet statement says left for orders since the first day of the period, without "
+        "freight and refunds. It is compared with the sum of the orders. Empty: not compared",
     ),
 ]
 NotOursLines = Annotated[
     list[str],
-    Field(
-        json_schema_extra=titled(
-            "Not ours",
-            "Orders that this run finds without one of ours and that are to stay, as marketplace:order id. They are "
-            "not told again unless they cost more or go under one of our references. Example: taobao:4050118801",
-        )
+    asked(
+        "Not ours",
+        "Orders that this run finds without one of ours and that are to stay, as marketplace:order id. They are "
+        "not told again unless they cost more or go under one of our references. Example: taobao:4050118801",
     ),
 ]
 SaidBy = Annotated[
     str,
-    Field(max_length=120, json_schema_extra=titled("Your name", "Who says that they are not ours; it is kept")),
+    asked("Your name", "Who says that they are not ours; it is kept", max_length=120),
 ]
 Marketplaces = Annotated[
     list[Marketplace],
-    Field(json_schema_extra=titled("Marketplaces", "Only these. None: all of them")),
+    asked("Marketplaces", "Only these. None: all of them"),
 ]
 SinceDay = Annotated[
     str,
-    Field(
-        json_schema_extra=titled("Paid since", "The first day, such as 2026-11-01. Empty: all orders"),
-    ),
+    asked("Paid since", "The first day, such as 2026-11-01. Empty: all orders"),
 ]
 BooksCurrency = Annotated[
     str,
-    Field(
-        json_schema_extra=titled(
-            "Currency", "Three letters, such as EUR. Another one than SOURCING_CURRENCY leaves the table as it is"
-        ),
-    ),
+    asked("Currency", "Three letters, such as EUR. Another one than SOURCING_CURRENCY leaves the table as it is"),
 ]
 CsvFile = Annotated[
     str,
-    Field(
-        json_schema_extra=titled(
-            "CSV file", "Path on the machine that runs the worker. Empty: exports/ in the data folder"
-        )
-    ),
+    asked("CSV file", "Path on the machine that runs the worker. Empty: exports/ in the data folder"),
 ]
 SheetFile = Annotated[
     str,
-    Field(json_schema_extra=titled("Sheet", "The same for the XLSX file")),
+    asked("Sheet", "The same for the XLSX file"),
 ]
 PauseReason = Annotated[
     str,
-    Field(
-        json_schema_extra=titled(
-            "Why", "Told with every order that waits for it, and to whoever opens a run meanwhile. May stay empty"
-        )
-    ),
+    asked("Why", "Told with every order that waits for it, and to whoever opens a run meanwhile. May stay empty"),
 ]
-PausedBy = Annotated[str, Field(json_schema_extra=titled("Your name", "Who pauses; it is told with the reason"))]
-ResumedBy = Annotated[str, Field(json_schema_extra=titled("Your name", "Who resumes; it is kept"))]
+PausedBy = Annotated[str, asked("Your name", "Who pauses; it is told with the reason")]
+ResumedBy = Annotated[str, asked("Your name", "Who resumes; it is kept")]

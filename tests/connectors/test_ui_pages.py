@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.ui_pages import artifact_page, deployment_page, deployments_page, run_form, run_page, runs_page
+from connectors.ui_pages import artifact_page, deployment_page, run_form, run_page, runs_page
 
 ID = "0192d9a0-0000-7000-8000-000000000001"
 
@@ -19,7 +19,6 @@ def test_links_lead_to_the_pages_of_the_second_ui() -> None:
     assert run_page(ID) == f"http://127.0.0.1:4200/v2/runs/flow-run/{ID}"
     assert run_page(ID, "Artifacts") == f"http://127.0.0.1:4200/v2/runs/flow-run/{ID}?tab=Artifacts"
     assert runs_page() == "http://127.0.0.1:4200/v2/runs"
-    assert deployments_page() == "http://127.0.0.1:4200/v2/deployments"
     assert artifact_page(ID) == f"http://127.0.0.1:4200/v2/artifacts/artifact/{ID}"
     assert artifact_page("what-waits") == "http://127.0.0.1:4200/v2/artifacts/key/what-waits"
 
