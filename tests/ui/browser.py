@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -102,12 +102,18 @@ class Ui:
     def submit(self, deployment: str) -> str:
         """Send the form: the id of the run that began."""
         before = self.newest_run(deployment)
-        self.page.get_by_role("button", name="Submit").click()
-        for _ in range(120):
-            if (newest := self.newest_run(deployment)) and newest != before:
-                return newest
-            self.page.wait_for_timeout(500)
-        raise AssertionError(f"no run of {deployment} began")
+        self.press(self.page, "Submit", until=lambda: self.newest_run(deployment) not in (None, before))
+        return str(self.newest_run(deployment))
+
+    def press(self, place: Page | Locator, button: str, until: Callable[[], bool]) -> None:
+        """As a person does: once more when nothing came of it, since a busy server on SQLite says no now and then."""
+        for _ in range(4):
+            place.get_by_role("button", name=button).click()
+            for _ in range(60):
+                if until():
+                    return
+                self.page.wait_for_timeout(500)
+        raise AssertionError(f"nothing came of {button}")
 
     def newest_run(self, deployment: str) -> str | None:
         begun: dict[str, Any] = {

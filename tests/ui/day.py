@@ -92,8 +92,7 @@ class Day:
         field(form, "Your name").scroll_into_view_if_needed()
         self.shot(f"{name}-answer")
         at(form)
-        form.get_by_role("button", name="Resume").click()
-        form.wait_for(state="hidden")
+        self.ui.press(form, "Resume", until=lambda: not form.is_visible())
 
     def see_the_outcome(self, run_id: str, name: str) -> dict[str, Any]:
         run = self.ui.await_state(run_id)
