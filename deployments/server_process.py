@@ -24,6 +24,7 @@ from typing import IO, TYPE_CHECKING
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from deployments.asks_again import AsksAgain
 from deployments.empty_records import keep_empty, take_empty
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def _serve(folder: Path, host: str, port: int) -> None:
         take_empty(records)
     identity = uuid.uuid4().hex
     config = uvicorn.Config(
-        create_app(final=True),
+        AsksAgain(create_app(final=True)),
         host=host,
         port=port,
         log_level="warning",
