@@ -10,6 +10,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -20,7 +21,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-SCHEMA_VERSION = "0011"
+SCHEMA_VERSION = "0012"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -290,3 +291,59 @@ deliveries = Table(
     Column("reason", Text, nullable=False),
 )
 """A row from the first try on. Nobody else may try again before `free_at`: that of a lease, or after a failure."""
+
+shares = Table(
+    "shares",
+    metadata,
+    Column("share_id", String(160), primary_key=True),
+    Column("batch_id", String(120), ForeignKey("batches.batch_id"), nullable=False, index=True),
+    Column("version", String(64), nullable=False),
+    Column("terms", JSON, nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("closed_at", UtcDateTime),
+)
+"""A batch that helpers work on, for one run; `seen_at` is when that run last looked, `terms` what they must keep to."""
+
+share_chunks = Table(
+    "share_chunks",
+    metadata,
+    Column("share_id", String(160), ForeignKey("shares.share_id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("work", String(16), nullable=False),
+    Column("content", JSON, nullable=False),
+    Column("holder", String(120), nullable=False),
+    Column("lease_until", UtcDateTime),
+    Column("fence", Integer, nullable=False),
+    Column("done_at", UtcDateTime),
+)
+"""Who holds it works on it; two may, after a lease: only the claims of effects protect money."""
+
+pace = Table(
+    "pace",
+    metadata,
+    Column("one", Integer, primary_key=True),
+    Column("permits", Float, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("not_before", UtcDateTime, nullable=False),
+)
+"""How many calls the account may make now, as of a moment; none at all before another, when the service throttles."""
+
+pace_takers = Table(
+    "pace_takers",
+    metadata,
+    Column("taker", String(120), primary_key=True),
+    Column("run", String(160), nullable=False),
+    Column("wants", Float, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+)
+"""Who calls at present, for which run, and how many calls a second it could make use of."""
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("writer", String(120), primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("order_refs", JSON),
+)
+"""Which orders a writer's commit of this number may have changed; none named: any."""

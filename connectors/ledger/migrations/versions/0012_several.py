@@ -1,0 +1,73 @@
+"""Several processes on one batch: its shares and their chunks, the account's pace, and what others' commits changed."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from connectors.ledger.schema import UtcDateTime
+
+revision = "0012"
+down_revision = "0011"
+
+
+def upgrade() -> None:
+    _shares()
+    _pace()
+    _changes()
+
+
+def _shares() -> None:
+    op.create_table(
+        "shares",
+        sa.Column("share_id", sa.String(160), nullable=False),
+        sa.Column("batch_id", sa.String(120), nullable=False),
+        sa.Column("version", sa.String(64), nullable=False),
+        sa.Column("terms", sa.JSON(), nullable=False),
+        sa.Column("opened_at", UtcDateTime(), nullable=False),
+        sa.Column("seen_at", UtcDateTime(), nullable=False),
+        sa.Column("closed_at", UtcDateTime()),
+        sa.PrimaryKeyConstraint("share_id", name="pk_shares"),
+        sa.ForeignKeyConstraint(["batch_id"], ["batches.batch_id"], name="fk_shares_batch_id"),
+    )
+    op.create_index("ix_shares_batch_id", "shares", ["batch_id"])
+    op.create_table(
+        "share_chunks",
+        sa.Column("share_id", sa.String(160), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("work", sa.String(16), nullable=False),
+        sa.Column("content", sa.JSON(), nullable=False),
+        sa.Column("holder", sa.String(120), nullable=False),
+        sa.Column("lease_until", UtcDateTime()),
+        sa.Column("fence", sa.Integer(), nullable=False),
+        sa.Column("done_at", UtcDateTime()),
+        sa.PrimaryKeyConstraint("share_id", "number", name="pk_share_chunks"),
+        sa.ForeignKeyConstraint(["share_id"], ["shares.share_id"], name="fk_share_chunks_share_id"),
+    )
+
+
+def _pace() -> None:
+    op.create_table(
+        "pace",
+        sa.Column("one", sa.Integer(), nullable=False),
+        sa.Column("permits", sa.Float(), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.Column("not_before", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("one", name="pk_pace"),
+    )
+    op.create_table(
+        "pace_takers",
+        sa.Column("taker", sa.String(120), nullable=False),
+        sa.Column("run", sa.String(160), nullable=False),
+        sa.Column("wants", sa.Float(), nullable=False),
+        sa.Column("seen_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("taker", name="pk_pace_takers"),
+    )
+
+
+def _changes() -> None:
+    op.create_table(
+        "changes",
+        sa.Column("writer", sa.String(120), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("order_refs", sa.JSON()),
+        sa.PrimaryKeyConstraint("writer", "number", name="pk_changes"),
+    )
