@@ -70,7 +70,7 @@ $(READY): requirements.lock pyproject.toml
 # needs uv; writes no index address
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
-		--group dev --output-file requirements.lock pyproject.toml
+		--group dev --extra redis --output-file requirements.lock pyproject.toml
 
 clean:
 	rm -rf .venv data build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -96,6 +96,7 @@ def exit_code_of(error: Exception) -> int | None:
     from connectors.xportcn.errors import XportcnError
     from deployments.bounded_http import ReceiverFailed
     from deployments.local_server import ServerFailed
+    from deployments.messaging import MessagingUnusable
     from deployments.postgres import DatabaseUnusable
     from deployments.registration import DeployFailed
     from deployments.serving import ServeFailed
@@ -108,5 +109,5 @@ def exit_code_of(error: Exception) -> int | None:
         return BAD_USAGE
     settings = (BadSetting, MissingSetting)
     known = (LedgerUnusable, OSError, ServerFailed, SnapshotError, ValidationError, XportcnError)
-    serving = (DatabaseUnusable, DeployFailed, ReceiverFailed, ServeFailed)
+    serving = (DatabaseUnusable, DeployFailed, MessagingUnusable, ReceiverFailed, ServeFailed)
     return COULD_NOT_RUN if isinstance(error, (*settings, *known, *serving)) else None

@@ -313,6 +313,13 @@ def serve(
     postgres: Annotated[
         str | None, typer.Option(metavar="URL", help="Keep Prefect's records and the ledger in this database.")
     ] = None,
+    redis: Annotated[
+        str | None, typer.Option(metavar="URL", help="Pass the Prefect server's messages through this Redis.")
+    ] = None,
+    helpers: Annotated[
+        int,
+        typer.Option(min=0, max=64, help="So many more workers, for helpers of large batches; see docs/scaling.md."),
+    ] = 0,
     host: Annotated[str, typer.Option(help="Another address needs a password; see docs/deploying.md.")] = "127.0.0.1",
     no_sandbox: Annotated[
         bool, typer.Option("--no-sandbox", help="Start no sandbox, wherever the service is.")
@@ -321,7 +328,9 @@ def serve(
     """Run everything on this machine: Prefect server, worker, schedules, automations, and for a try-out the sandbox."""
     from cli.serve import run_installation
 
-    run_installation(host=host, port=port, postgres_url=postgres, with_sandbox=not no_sandbox)
+    run_installation(
+        host=host, port=port, postgres_url=postgres, redis_url=redis, helpers=helpers, with_sandbox=not no_sandbox
+    )
 
 
 @app.command()

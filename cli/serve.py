@@ -23,7 +23,9 @@ from deployments.serving import Installation, ServeFailed, check_port, installat
 from tasks.resources import utc_now
 
 
-def run_installation(*, host: str, port: int, postgres_url: str | None, with_sandbox: bool) -> None:
+def run_installation(
+    *, host: str, port: int, postgres_url: str | None, redis_url: str | None, helpers: int, with_sandbox: bool
+) -> None:
     """Start everything, say where it is, and stay until told to end."""
     began = time.monotonic()
     if not (is_loopback(f"http://{host}") or os.environ.get("PREFECT_SERVER_API_AUTH_STRING")):
@@ -31,6 +33,10 @@ def run_installation(*, host: str, port: int, postgres_url: str | None, with_san
             f"{host} can be reached from elsewhere, and who reaches Prefect can buy and read credentials: set "
             "PREFECT_SERVER_API_AUTH_STRING and PREFECT_API_AUTH_STRING to USER:PASSWORD, or leave --host out"
         )
+    if redis_url and not postgres_url:
+        raise ServeFailed("--redis joins processes of a Prefect server on PostgreSQL: add --postgres URL")
+    if helpers and not (postgres_url or SourcingSettings().ledger_url.startswith("postgres")):
+        raise ServeFailed("helpers share the ledger on PostgreSQL: add --postgres URL, or leave --helpers out")
     xportcn = XportcnSettings()
     wanted = with_sandbox and xportcn.is_sandbox
 
@@ -41,7 +47,9 @@ def run_installation(*, host: str, port: int, postgres_url: str | None, with_san
         return _receiver(port_of_callbacks) | (_sandbox(xportcn.base_url, port_of_callbacks) if wanted else {})
 
     messages.print("Starting Prefect, the worker and the deployments …")
-    with installation(host=host, port=port, postgres_url=postgres_url, beside=beside) as place:
+    with installation(
+        host=host, port=port, postgres_url=postgres_url, redis_url=redis_url, helpers=helpers, beside=beside
+    ) as place:
         _show(place, xportcn, seconds=time.monotonic() - began, sandbox=wanted, port_of_callbacks=port_of_callbacks)
         watch(place, say=messages.print)
         messages.print("Ending … runs in progress go on at the next start.")

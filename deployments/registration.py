@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
 
 ROOT = Path(__file__).parent.parent
-POOL = "sourcing"
+POOL, HELPERS = "sourcing", "sourcing-helpers"
+"""Helpers have a pool of their own, of processes in any case: each worker of it has a home that outlives its runs."""
+
 AT_ONCE = {"nightly": 1, "manual": 4, "finish-batch": 2}
 """Runs at work by work queue: not a deployment's limit, see prefect.yaml."""
 TEMPLATES = Path(__file__).parent / "work_pools"
@@ -36,7 +38,8 @@ async def register(pool_type: str = "process") -> None:
     from deployments.lost_runs import call_the_roll
 
     async with get_client() as client:
-        await _register_pool(client, pool_type)
+        await _register_pool(client, POOL, pool_type)
+        await _register_pool(client, HELPERS, "process")
         await _register_queues(client)
         await XportcnCredentials.aregister_type_and_schema(client=client)
         await register_automations(client)
@@ -72,13 +75,13 @@ def api_address() -> str:
     raise DeployFailed("set PREFECT_API_URL to the address of the Prefect server")
 
 
-async def _register_pool(client: PrefectClient, pool_type: str) -> None:
+async def _register_pool(client: PrefectClient, name: str, pool_type: str) -> None:
     from prefect.client.schemas.actions import WorkPoolCreate
     from prefect.exceptions import ObjectAlreadyExists
 
     template = json.loads((TEMPLATES / f"{pool_type}.json").read_text())
     try:
-        await client.create_work_pool(WorkPoolCreate(name=POOL, type=pool_type, base_job_template=template))
+        await client.create_work_pool(WorkPoolCreate(name=name, type=pool_type, base_job_template=template))
     except ObjectAlreadyExists:
         return  # as the merchant left it
 

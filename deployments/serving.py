@@ -21,13 +21,13 @@ from pathlib import Path
 from types import FrameType, MappingProxyType
 
 from connectors.settings import SourcingSettings, XportcnSettings
-from deployments import local_server, postgres
+from deployments import local_server, messaging, postgres
 from deployments.die_with_parent import die_with_parent
 from deployments.part import Part
 from deployments.post_office import POST_OFFICE, is_open
 from deployments.processes import end, end_tree, has_ended
 from deployments.registration import ROOT, DeployFailed
-from deployments.worker_health import WORKER, watched_worker
+from deployments.worker_health import HELPER, WORKER, watched_worker
 
 WORKER_LOOKS_EVERY_S = 2
 LOG_LIMIT_BYTES = 20_000_000
@@ -97,11 +97,18 @@ class Installation:
 
 @contextmanager
 def installation(
-    *, host: str, port: int, postgres_url: str | None, beside: Callable[[], Mapping[str, Sequence[str]]]
+    *,
+    host: str,
+    port: int,
+    postgres_url: str | None = None,
+    redis_url: str | None = None,
+    helpers: int = 0,
+    beside: Callable[[], Mapping[str, Sequence[str]]],
 ) -> Iterator[Installation]:
-    """Server, worker, post office, and all that is registered, and what `beside` names, while the block runs.
+    """Server, workers, post office, and all that is registered, and what `beside` names, while the block runs.
 
-    Raises `ServeFailed`, `local_server.ServerFailed`, `postgres.DatabaseUnusable` or `registration.DeployFailed`.
+    Raises `ServeFailed`, `local_server.ServerFailed`, `postgres.DatabaseUnusable`, `messaging.MessagingUnusable` or
+    `registration.DeployFailed`.
     """
     settings = SourcingSettings()
     folder = local_server.server_folder(settings.data_dir)
@@ -111,6 +118,8 @@ def installation(
         if postgres_url:
             postgres.prepare(postgres_url)
             postgres.settle_ledger(settings, postgres_url)
+        if redis_url:
+            messaging.require_messaging(redis_url)
         local_server.end_small_server(folder)
         stack.enter_context(local_server.presence(folder))
         url = f"http://{host}:{port}/api"
@@ -120,10 +129,12 @@ def installation(
         stack.callback(_end, place)
         for name, command in beside().items():
             place.add(name, command)
-        _start_server(place, host, port, postgres_url)
+        _start_server(place, host, port, _server_settings(folder, postgres_url, redis_url))
         registering = place.start("register", [sys.executable, "-m", "deployments"])
         worker = [sys.executable, "-m", "deployments.worker", "serve"]
         place.keep(watched_worker(lambda settings: place.start(WORKER, worker, settings), url))
+        for number in range(1, helpers + 1):
+            place.keep(_helper(place, number, settings.ledger_url))
         place.keep(_post_office(place, settings))
         local_server.await_health(folder, place.process("server"))
         if registering.wait():
@@ -163,14 +174,27 @@ def check_port(host: str, port: int, option: str) -> None:
             ) from error
 
 
-def _start_server(place: Installation, host: str, port: int, postgres_url: str | None) -> None:
-    kept = postgres.server_settings(postgres_url) if postgres_url else local_server.database(place.folder)
-    settings = {**COMPLETE_SERVER, **kept, "PREFECT_UI_URL": place.ui}
+def _server_settings(folder: Path, postgres_url: str | None, redis_url: str | None) -> dict[str, str]:
+    kept = postgres.server_settings(postgres_url) if postgres_url else local_server.database(folder)
+    return {**COMPLETE_SERVER, **kept, **(messaging.server_settings(redis_url) if redis_url else {})}
+
+
+def _start_server(place: Installation, host: str, port: int, kept: Mapping[str, str]) -> None:
+    settings = {**kept, "PREFECT_UI_URL": place.ui}
 
     def start() -> subprocess.Popen[bytes]:
         return local_server.start_server(place.folder, host=host, port=port, settings=settings, lasts=False)
 
     place.keep(Part(name="server", start=start))
+
+
+def _helper(place: Installation, number: int, ledger_url: str) -> Part:
+    """A worker for helpers whose home is its own, as on another machine."""
+    name, home = f"{HELPER}-{number}", place.data_dir.absolute() / "helpers" / str(number)
+    (home / "prefect").mkdir(parents=True, exist_ok=True)
+    own = {"SOURCING_DATA_DIR": str(home), "SOURCING_LEDGER_URL": ledger_url, "PREFECT_HOME": str(home / "prefect")}
+    command = [sys.executable, "-m", "deployments.worker", "--helper", name]
+    return watched_worker(lambda settings: place.start(name, command, {**own, **settings}), place.url, name)
 
 
 def _post_office(place: Installation, settings: SourcingSettings) -> Part:
@@ -227,4 +251,4 @@ def _end(place: Installation) -> None:
     """End runs and worker, then the rest, the server late: it has to hear what became of the runs."""
     for part in reversed(place.parts):
         if (process := part.process) and not has_ended(process):
-            (end_tree if part.name == WORKER else end)(process)
+            (end_tree if part.name.startswith((WORKER, HELPER)) else end)(process)

@@ -1,4 +1,4 @@
-"""`python -m deployments.watched_worker`: a process worker for machines and containers without `sourcing serve`.
+"""`python -m deployments.watched_worker [--helper]`: a process worker where there is no `sourcing serve`.
 
 It starts the worker again when that ends or hangs. Told to end, it tells the worker, which waits for its runs.
 """
@@ -17,7 +17,7 @@ from deployments.die_with_parent import die_with_parent
 from deployments.registration import DeployFailed, api_address
 from deployments.worker_health import watched_worker
 
-COMMAND = ["-m", "deployments.worker"]
+COMMAND = ["-m", "deployments.worker", *sys.argv[1:]]
 
 
 def main() -> None:

@@ -1,4 +1,6 @@
-"""`python -m deployments.worker [NAME]`: Prefect's own process worker, which also looks after lost runs.
+"""`python -m deployments.worker [--helper] [NAME]`: Prefect's own process worker, which also looks after lost runs.
+
+With `--helper` it works for the pool of helpers, one at a time: its home is the helper's.
 
 It does not outlive who started it, nor do its runs.
 """
@@ -12,7 +14,9 @@ import time
 from datetime import UTC, datetime
 
 from deployments.processes import end_descendants
-from deployments.registration import POOL, TEMPLATES, await_server
+from deployments.registration import HELPERS, POOL, TEMPLATES, await_server
+
+HELPER = "--helper"
 
 
 def main() -> None:
@@ -26,8 +30,10 @@ def main() -> None:
     threading.Thread(target=watch, args=(datetime.now(UTC),), daemon=True).start()
 
     template = str(TEMPLATES / "process.json")
-    named = ["--name", *sys.argv[1:]] if sys.argv[1:] else []
-    sys.argv[1:] = ["worker", "start", "--pool", POOL, "--type", "process", *named]
+    words = [word for word in sys.argv[1:] if word != HELPER]
+    pool = [HELPERS, "--limit", "1"] if HELPER in sys.argv else [POOL]
+    named = ["--name", *words] if words else []
+    sys.argv[1:] = ["worker", "start", "--type", "process", *named, "--pool", *pool]
     sys.argv += ["--base-job-template", template, "--with-healthcheck"]
     app()
 

@@ -69,7 +69,7 @@ def running_postgres(*, durable: bool) -> Iterator[Postgres]:
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres")
-    server = Postgres(bin=found, data=folder / "data", port=_free_port(), options=() if durable else FAST)
+    server = Postgres(bin=found, data=folder / "data", port=free_port(), options=() if durable else FAST)
     try:
         _as_owner([found / "initdb", "-D", server.data, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8"])
         server.start()
@@ -96,7 +96,7 @@ def _as_owner(command: Sequence[str | Path]) -> None:
         raise RuntimeError(f"{command[0]} failed: {done.stderr.strip()}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -146,6 +146,14 @@ def test_other_machines_are_let_in_only_with_a_password(served: Served, tmp_path
     assert "PREFECT_SERVER_API_AUTH_STRING" in second.stderr
 
 
+def test_what_needs_postgresql_says_so(served: Served, tmp_path: Path) -> None:
+    for option, value in (("--redis", "redis://127.0.0.1:1/0"), ("--helpers", "2")):
+        second = _serve(served, option, value, SOURCING_DATA_DIR=str(tmp_path))
+        assert second.exit_code == 1
+        assert "add --postgres URL" in second.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_command_uses_the_server_that_is_there(served: Served) -> None:
     done = _command(served, "-m", "cli.main", "track", "--json")
     assert done.returncode == 0, done.stderr

@@ -1,0 +1,39 @@
+"""Redis between the processes of one Prefect server, as Prefect documents it: events, leases, background work.
+
+messaging.env says the same to servers that `sourcing serve` does not start.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+FILE = Path(__file__).with_suffix(".env")
+
+
+class MessagingUnusable(Exception):
+    """Redis can't be reached, or Prefect can't use it; the message names the remedy."""
+
+
+def require_messaging(url: str) -> None:
+    """Raise `MessagingUnusable` unless Redis answers at this address and what Prefect needs for it is installed."""
+    from redis import Redis
+    from redis.exceptions import RedisError
+
+    if find_spec("prefect_redis") is None:
+        raise MessagingUnusable("prefect-redis is not installed: pip install --requirement requirements.lock")
+    try:
+        with Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5) as redis:
+            redis.ping()
+    except ValueError:  # it may quote a password
+        raise MessagingUnusable("--redis wants an address such as redis://user:password@host:6379/0") from None
+    except RedisError as error:
+        raise MessagingUnusable(
+            f"no Redis answers at the address of --redis ({error}): start it, or correct it"
+        ) from None
+
+
+def server_settings(url: str) -> dict[str, str]:
+    """What makes Prefect's server keep its messages and its leases there."""
+    fixed = dict(line.split("=", 1) for line in FILE.read_text().splitlines())
+    return {**fixed, "PREFECT_REDIS_MESSAGING_URL": url, "PREFECT_SERVER_DOCKET_URL": url}
