@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rich.table import Table
 from rich.text import Text
 
 from cli.failures import COULD_NOT_RUN, say
-from cli.terminal import console, messages, print_json
+from cli.terminal import console, messages, print_json, table_of
 from cli.times import clock_time, zone
 from connectors.callbacks.kinds import CallbackKind, CallbackState
 from connectors.callbacks.records import Callback
@@ -58,15 +57,22 @@ def list_callbacks(
     if as_json:
         print_json([_as_json(one) for one in found])
         return 0
-    table = Table(title=", ".join(f"{count:,} {name}" for name, count in counts.items()), title_justify="left")
-    for heading in ("id", f"received ({zone()})", "about", "order", "times", "state", "what came of it"):
-        table.add_column(heading, overflow="fold")
-    for one in found:
-        state_text = Text(one.state, style=COLOURS.get(one.state, ""))
-        about = f"{one.marketplace} {one.kind}".strip()
-        when = clock_time(one.received_at)
-        table.add_row(str(one.id), when, about, some(one.order_ids), str(one.times), state_text, one.outcome)
-    console.print(table)
+    columns = ("id", f"received ({zone()})", "about", "order", "times", "state", "what came of it")
+    rows = (
+        (
+            str(one.id),
+            clock_time(one.received_at),
+            f"{one.marketplace} {one.kind}".strip(),
+            some(one.order_ids),
+            str(one.times),
+            Text(one.state, style=COLOURS.get(one.state, "")),
+            one.outcome,
+        )
+        for one in found
+    )
+    console.print(
+        table_of(columns, rows, title=", ".join(f"{count:,} {name}" for name, count in counts.items()), overflow="fold")
+    )
     return 0
 
 

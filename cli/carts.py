@@ -7,14 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
 from cli.failures import NEEDS_A_PERSON
 from cli.looks import with_looks
 from cli.options import require_batch_name, require_encoding
 from cli.run import buy, print_report, require_no_faults, require_somebody, say_warnings
 from cli.running import run_flow
-from cli.terminal import console, print_json
+from cli.terminal import console, print_json, table_of
 from domain.cart import CartRow
 from domain.report import BatchReport
 
@@ -57,11 +55,8 @@ def show_cart(flow: Callable[[], Coroutine[Any, Any, Sequence[CartRow]]], *, as_
     if as_json:
         print_json([_as_json(row) for row in rows])
         return 0
-    table = Table(
-        "row", "item", "sku", "what", "price", "pieces", "stock", "seller", title="Cart", title_justify="left"
-    )
-    for row in rows:
-        table.add_row(
+    shown = (
+        (
             row.row_id,
             row.item_id,
             row.sku_id,
@@ -71,7 +66,9 @@ def show_cart(flow: Callable[[], Coroutine[Any, Any, Sequence[CartRow]]], *, as_
             str(row.stock),
             row.seller_name or row.seller_id,
         )
-    console.print(table)
+        for row in rows
+    )
+    console.print(table_of(("row", "item", "sku", "what", "price", "pieces", "stock", "seller"), shown, title="Cart"))
     return 0
 
 

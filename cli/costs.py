@@ -10,10 +10,13 @@ from rich.text import Text
 
 from cli.failures import NEEDS_A_PERSON, as_usage
 from cli.running import run_flow
-from cli.terminal import MOST_SHOWN, and_more, console, print_json, show_snapshot, warn
+from cli.terminal import MOST_SHOWN, and_more, console, print_json, show_snapshot, table_of, warn
 from domain.cost_report import CostReport, OrderCost, sum_of
 from domain.money import Money
 from domain.wording import some
+
+ORDERS = ("order", "lines", "goods, postage, fees", "freight", "in all")
+SUMS = ("batch", "orders", "goods, postage, fees", "freight", "in all", "without a sum")
 
 
 def run_costs(*, since: str, currency: str, csv: str, xlsx: str, as_json: bool) -> int:
@@ -51,7 +54,11 @@ def show(report: CostReport) -> None:
     orders = report.orders
     if len(orders) > MOST_SHOWN:
         orders = sorted(orders, key=lambda order: not order.problem)[:MOST_SHOWN]
-    console.print(_orders(orders))
+    rows = (
+        (order.order_ref, str(order.lines), str(order.net_paid), str(order.freight or ""), _landed(order))
+        for order in orders
+    )
+    console.print(table_of(ORDERS, rows, title="What orders cost", right=ORDERS[1:], no_wrap=True))
     if len(report.orders) > MOST_SHOWN:
         console.print(and_more(len(report.orders), "--json, or in the files"))
     _show_problems(report)
@@ -62,19 +69,8 @@ def show(report: CostReport) -> None:
     show_snapshot(report.snapshot_id, report.snapshot_root)
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", header_style="bold")
-    for at, name in enumerate(columns):
-        table.add_column(name, justify="right" if at else "left", no_wrap=True)
-    return table
-
-
-def _orders(orders: Iterable[OrderCost]) -> Table:
-    table = _table("What orders cost", "order", "lines", "goods, postage, fees", "freight", "in all")
-    for order in orders:
-        landed = Text(str(order.landed), style="green") if order.landed else Text("no sum", style="yellow")
-        table.add_row(order.order_ref, str(order.lines), str(order.net_paid), str(order.freight or ""), landed)
-    return table
+def _landed(order: OrderCost) -> Text:
+    return Text(str(order.landed), style="green") if order.landed else Text("no sum", style="yellow")
 
 
 def _show_problems(report: CostReport) -> None:
@@ -84,12 +80,19 @@ def _show_problems(report: CostReport) -> None:
 
 
 def _sums(report: CostReport) -> Table:
-    table = _table("Sums", "batch", "orders", "goods, postage, fees", "freight", "in all", "without a sum")
     whole = sum_of("all", report.orders, report.currency)
-    for one in [*report.sums, whole] if len(report.sums) > 1 else report.sums:
-        amounts = (_lines(one.net_paid), _lines(one.freight), str(one.landed or ""))
-        table.add_row(one.batch_id, f"{one.orders:,}", *amounts, f"{one.open:,}" if one.open else "")
-    return table
+    rows = (
+        (
+            one.batch_id,
+            f"{one.orders:,}",
+            _lines(one.net_paid),
+            _lines(one.freight),
+            str(one.landed or ""),
+            f"{one.open:,}" if one.open else "",
+        )
+        for one in ([*report.sums, whole] if len(report.sums) > 1 else report.sums)
+    )
+    return table_of(SUMS, rows, title="Sums", right=SUMS[1:], no_wrap=True)
 
 
 def _lines(amounts: Iterable[Money]) -> str:

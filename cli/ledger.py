@@ -177,19 +177,15 @@ def _require_no_run(data_dir: Path, then: str) -> None:
 
 
 def _print_verdict(verdict: Verdict) -> None:
-    from rich.table import Table
-
-    from cli.terminal import console
+    from cli.terminal import console, table_of
     from domain.wording import number_of
 
     if not verdict.faults:
         _print_rows(dict(verdict.rows))
         console.print("No faults")
         return
-    table = Table("table", "row", "fault", title=number_of(len(verdict.faults), "fault"), title_justify="left")
-    for fault in verdict.faults[:SHOWN_FAULTS]:
-        table.add_row(fault.table, fault.row, fault.words)
-    console.print(table)
+    rows = ((fault.table, fault.row, fault.words) for fault in verdict.faults[:SHOWN_FAULTS])
+    console.print(table_of(("table", "row", "fault"), rows, title=number_of(len(verdict.faults), "fault")))
     if len(verdict.faults) > SHOWN_FAULTS:
         console.print(f"and {len(verdict.faults) - SHOWN_FAULTS} more: sourcing ledger verify --json")
     console.print(DAMAGED if any(fault.table == "" for fault in verdict.faults) else NOT_AS_WRITTEN, soft_wrap=True)

@@ -10,11 +10,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
 from rich.text import Text
 
 from cli.failures import NEEDS_A_PERSON
-from cli.terminal import console, messages
+from cli.terminal import console, messages, table_of
 from connectors.settings import XportcnSettings
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.live_check.comparing import Difference
@@ -82,22 +81,19 @@ def _entry(checked: Checked) -> dict[str, Any]:
 
 
 def _show(findings: Sequence[Checked]) -> None:
-    table = Table(header_style="bold")
-    for name in ("nav", "operation", "path", "outcome", "what"):
-        table.add_column(name, overflow="fold")
     silent = [checked for checked in findings if checked.reason in NEVER_ASKED]
-    for checked in findings:
-        operation = checked.operation
-        if checked in silent:
-            continue
-        table.add_row(
-            "" if operation.nav is None else str(operation.nav),
-            operation.title,
-            f"{operation.method} {operation.path}{' (overridden)' if checked.overridden else ''}",
+    rows = (
+        (
+            "" if checked.operation.nav is None else str(checked.operation.nav),
+            checked.operation.title,
+            f"{checked.operation.method} {checked.operation.path}{' (overridden)' if checked.overridden else ''}",
             Text(checked.verdict, style=COLOURS.get(checked.verdict, "red")),
             Text("\n".join(_what(checked))),
         )
-    console.print(table)
+        for checked in findings
+        if checked not in silent
+    )
+    console.print(table_of(("nav", "operation", "path", "outcome", "what"), rows, overflow="fold"))
     for reason in NEVER_ASKED:
         named = [_short(checked) for checked in silent if checked.reason == reason]
         console.print(f"not called, {reason}: {', '.join(named)}", highlight=False)

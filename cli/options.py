@@ -10,7 +10,7 @@ import typer
 
 from cli.failures import BadUsage, say
 from domain.deadline import moment_of
-from domain.money import yuan
+from domain.money import Money, yuan
 from domain.report import BATCH_ID
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout and nothing else there.")]
@@ -30,8 +30,13 @@ DoneBy = Annotated[
 
 def amount_of(option: str, text: str | None) -> str:
     """An amount in yuan as the flows take it; empty where the option is left out. Raises `BadUsage`."""
+    return "" if text is None else f"{money_of(option, text).major:f}"
+
+
+def money_of(option: str, text: str) -> Money:
+    """An amount in yuan. Raises `BadUsage`."""
     try:
-        return "" if text is None else f"{yuan(text).major:f}"
+        return yuan(text)
     except ValueError as error:
         raise BadUsage(f"{option} {text}: not an amount in yuan, such as 1500 or 99.50") from error
 

@@ -28,7 +28,7 @@ def show_plan(title: str, report: BatchReport) -> None:
     """One row an order, of many those that wait for a person first; below the table why some would not be bought."""
     from flows.shown.plan_table import plan_rows
 
-    table = Table(title=title, title_justify="left", header_style="bold")
+    table = Table(title=title, title_justify="left")
     columns = WIDE if console.width >= WIDE_ENOUGH_FOR_ORDER_IDS else NARROW
     for name in columns:
         table.add_column(name, justify="right" if name in NUMBERS else "left", no_wrap=name != "goods and postage")

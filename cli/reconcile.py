@@ -12,7 +12,7 @@ from rich.text import Text
 from cli.failures import NEEDS_A_PERSON, BadUsage
 from cli.running import run_flow
 from cli.status import open_ledger
-from cli.terminal import MOST_SHOWN, console, person, print_json, show_orders, show_snapshot, warn
+from cli.terminal import MOST_SHOWN, console, person, print_json, show_orders, show_snapshot, table_of, warn
 from domain.findings import Finding, FindingKind
 from domain.marketplace import Marketplace
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 ORDER = re.compile(rf"({'|'.join(Marketplace)}):[^:\s]+")
 AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?")
+SUMS = ("marketplace", "ledger", "service", "difference")
 COLOURS = {FindingKind.STATE_DIFFERS: "yellow", FindingKind.OPEN_QUESTION: "magenta"}
 
 
@@ -91,14 +92,12 @@ def show(report: ReconciliationReport) -> None:
 
 
 def _sums(report: ReconciliationReport) -> Table:
-    table = Table(title="Paid", title_justify="left", header_style="bold")
-    for name in ("marketplace", "ledger", "service", "difference"):
-        table.add_column(name, justify="left" if name == "marketplace" else "right", no_wrap=True)
-    for one in report.paid:
-        gap = one.service - one.ledger
-        style = "red" if gap.minor else "green"
-        table.add_row(one.marketplace, str(one.ledger), str(one.service), Text(str(gap), style=style))
-    return table
+    gaps = [(one, one.service - one.ledger) for one in report.paid]
+    rows = (
+        (one.marketplace, str(one.ledger), str(one.service), Text(str(gap), style="red" if gap.minor else "green"))
+        for one, gap in gaps
+    )
+    return table_of(SUMS, rows, title="Paid", right=SUMS[1:], no_wrap=True)
 
 
 def _show_finding(finding: Finding) -> None:

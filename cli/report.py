@@ -46,7 +46,7 @@ def _print(told: Figures, timezone: str) -> None:
 
 
 def _print_section(part: Section) -> None:
-    table = Table(title=part.title, title_justify="left", title_style="bold", header_style="bold")
+    table = Table(title=part.title, title_justify="left", title_style="bold")
     for name in part.columns:
         table.add_column(name, justify="right" if name in NUMBERS else "left", overflow="fold")
     for row in part.rows[:MOST_SHOWN]:

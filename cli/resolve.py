@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from cli.failures import BAD_USAGE, COULD_NOT_RUN, NEEDS_A_PERSON, say
+from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, BadUsage, say
+from cli.options import money_of
 from cli.terminal import console, person
 from cli.times import clock_time, zone
 from connectors.settings import SourcingSettings, XportcnSettings
 from deployments.local_server import running_server
-from domain.money import Money, yuan
 from domain.resolutions import Resolution, ResolutionKind, ResolutionRefused
-
-
-class BadAnswer(Exception):
-    """Options that don't make one answer; the message says which do."""
 
 
 def resolve_order(
@@ -26,11 +22,7 @@ def resolve_order(
     given: dict[ResolutionKind, str | bool | None],
 ) -> int:
     """Take one answer, or list what is asked when there is none; answers the exit code."""
-    try:
-        answer = answer_of(given, tracking, up_to)
-    except BadAnswer as error:
-        say(str(error))
-        return BAD_USAGE
+    answer = answer_of(given, tracking, up_to)
     try:
         return _show_questions(order_ref) if answer is None else _take(order_ref, answer, by or person())
     except ResolutionRefused as error:
@@ -41,33 +33,26 @@ def resolve_order(
 def answer_of(
     given: dict[ResolutionKind, str | bool | None], tracking: list[str], up_to: str | None
 ) -> Resolution | None:
-    """The one answer that these options make, None for none. Raises `BadAnswer`."""
+    """The one answer that these options make, None for none. Raises `BadUsage`."""
     said = {kind: value for kind, value in given.items() if value not in (None, False)}
     if len(said) > 1:
-        raise BadAnswer(f"give one answer, not {len(said)}: {', '.join(f'--{kind}' for kind in said)}")
+        raise BadUsage(f"give one answer, not {len(said)}: {', '.join(f'--{kind}' for kind in said)}")
     kind, value = next(iter(said.items()), (None, None))
     if tracking and kind is not ResolutionKind.BOOKED:
-        raise BadAnswer("--tracking goes with --booked SHIPMENT_ORDER_ID")
+        raise BadUsage("--tracking goes with --booked SHIPMENT_ORDER_ID")
     if up_to is not None and kind is not ResolutionKind.ORDERED:
-        raise BadAnswer("--up-to goes with --ordered ORDER_ID")
+        raise BadUsage("--up-to goes with --ordered ORDER_ID")
     if kind is None:
         return None
     if kind is ResolutionKind.BOOKED and not tracking:
-        raise BadAnswer("say either --booked SHIPMENT_ORDER_ID --tracking NUMBER, or --not-booked")
+        raise BadUsage("say either --booked SHIPMENT_ORDER_ID --tracking NUMBER, or --not-booked")
     if kind is ResolutionKind.PAID:
-        return Resolution(kind=kind, amount=_amount("--paid", str(value)))
-    amount = _amount("--up-to", up_to) if up_to is not None else None
+        return Resolution(kind=kind, amount=money_of("--paid", str(value)))
+    amount = money_of("--up-to", up_to) if up_to is not None else None
     text = value.strip() if isinstance(value, str) else ""
     if isinstance(value, str) and not text:
-        raise BadAnswer(f"--{kind} needs an id")
+        raise BadUsage(f"--{kind} needs an id")
     return Resolution(kind=kind, value=text, tracking=tuple(tracking), amount=amount)
-
-
-def _amount(option: str, text: str) -> Money:
-    try:
-        return yuan(text)
-    except ValueError as error:
-        raise BadAnswer(f"{option} {text}: not an amount in yuan, such as 1500 or 99.50") from error
 
 
 def _take(order_ref: str, answer: Resolution, by: str) -> int:

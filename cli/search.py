@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich.table import Table
-
-from cli.failures import BAD_USAGE, NEEDS_A_PERSON, say
-from cli.terminal import console
+from cli.failures import NEEDS_A_PERSON, BadUsage
+from cli.terminal import console, print_json, table_of
 from connectors.settings import XportcnSettings
 from connectors.xportcn.browse.base import ROOT, Browser, NotOffered
 from connectors.xportcn.browse.images import Image
@@ -52,20 +49,16 @@ class Question:
 def run_search(question: Question, *, as_json: bool) -> int:
     """Ask and print what was found; answers the exit code."""
     if len(question.ways()) > 1:
-        say(f"{' and '.join(question.ways())} can't be asked for together: give one")
-        return BAD_USAGE
+        raise BadUsage(f"{' and '.join(question.ways())} can't be asked for together: give one")
     if not question.ways() and not question.filters.category_id:
-        say("nothing to search for: give WORDS (or a link or id), --image, --shop, --category, --hot or --tree")
-        return BAD_USAGE
+        raise BadUsage(
+            "nothing to search for: give WORDS (or a link or id), --image, --shop, --category, --hot or --tree"
+        )
     try:
         answer = asyncio.run(_asked(question))
     except (NotOffered, ValueError) as error:
-        say(str(error))
-        return BAD_USAGE
-    if as_json:
-        print(json.dumps(_as_json(question, answer), ensure_ascii=False, indent=2))
-    else:
-        _show(question, answer)
+        raise BadUsage(str(error)) from error
+    print_json(_as_json(question, answer)) if as_json else _show(question, answer)
     return NEEDS_A_PERSON if answer is None else 0
 
 
@@ -144,17 +137,13 @@ def _show(question: Question, answer: Answer) -> None:
     elif isinstance(answer, Hits):
         _show_hits(question, answer)
     else:
-        table = Table("category", "name", "below it", header_style="bold")
-        for one in answer:
-            table.add_row(one.category_id, one.name, "" if one.is_leaf else "more")
-        console.print(table)
+        rows = ((one.category_id, one.name, "" if one.is_leaf else "more") for one in answer)
+        console.print(table_of(("category", "name", "below it"), rows))
 
 
 def _show_hits(question: Question, hits: Hits) -> None:
-    table = Table("item", "title", "from", "seller", header_style="bold")
-    for offer in hits.offers:
-        table.add_row(offer.item_id, offer.title, str(offer.price), offer.seller_name or offer.seller_id)
-    console.print(table)
+    rows = ((one.item_id, one.title, str(one.price), one.seller_name or one.seller_id) for one in hits.offers)
+    console.print(table_of(("item", "title", "from", "seller"), rows))
     first = (question.filters.page - 1) * question.filters.page_size + 1
     console.print(
         f"{first:,}–{first + len(hits.offers) - 1:,} of {hits.total:,}" if hits.offers else f"0 of {hits.total:,}"
@@ -166,7 +155,5 @@ def _show_offer(offer: Offer) -> None:
     console.print(
         f"{offer.item_id} {offer.title}{state}, sold by {offer.seller_name}, from {offer.min_quantity} pieces"
     )
-    table = Table("sku", "variant", "price", "stock", header_style="bold")
-    for sku in offer.skus:
-        table.add_row(sku.sku_id, sku.name, str(sku.price), f"{sku.stock:,}")
-    console.print(table)
+    rows = ((sku.sku_id, sku.name, str(sku.price), f"{sku.stock:,}") for sku in offer.skus)
+    console.print(table_of(("sku", "variant", "price", "stock"), rows))

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, BadUsage
 from cli.options import agrees
-from cli.terminal import MOST_SHOWN, and_more, console, print_json, warn
+from cli.terminal import MOST_SHOWN, and_more, console, print_json, table_of, warn
 from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.snapshots.damage import Damage, broken_manifests, damages, whole_manifests
 from connectors.snapshots.manifests import Manifest, SnapshotError, list_snapshots, manifest_path, read_manifest
@@ -33,7 +33,7 @@ def show_all(*, as_json: bool) -> int:
     if as_json:
         print_json({"snapshots": [_summary(one) for one in manifests], "damaged": [asdict(one) for one in broken]})
     elif manifests:
-        console.print(_listed(manifests))
+        _show_listed(manifests)
         sums = f"{sum(map(_rows, manifests)):,} rows, {sum(map(_bytes, manifests)):,} bytes"
         whole = f"{number_of(len(manifests), 'snapshot')}, {sums} in {root}"
         console.print(whole, soft_wrap=True)
@@ -164,17 +164,17 @@ def _question(going: Sequence[Manifest]) -> str:
     )
 
 
-def _listed(manifests: Sequence[Manifest]) -> Table:
-    table = Table("snapshot", "batch", "written", title="Snapshots, the oldest first", title_justify="left")
-    for name in ("tables", "rows", "rejected", "bytes"):
-        table.add_column(name, justify="right")
+def _show_listed(manifests: Sequence[Manifest]) -> None:
+    figures = ("tables", "rows", "rejected", "bytes")
+    rows = []
     for one in manifests:
         bad = sum(file.rows for file in one.files if file.table == "rejected_rows")
         numbers = (len(one.files), _rows(one), bad, _bytes(one))
-        table.add_row(
-            one.snapshot_id, one.batch_id or "", _when(one), *(f"{number:,}" if number else "" for number in numbers)
-        )
-    return table
+        told = (f"{number:,}" if number else "" for number in numbers)
+        rows.append((one.snapshot_id, one.batch_id or "", _when(one), *told))
+    console.print(
+        table_of(("snapshot", "batch", "written", *figures), rows, title="Snapshots, the oldest first", right=figures)
+    )
 
 
 def _summary(manifest: Manifest) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import json
 from rich.table import Table
 from rich.text import Text
 
-from cli.terminal import console
+from cli.terminal import console, table_of
 from connectors.settings import SourcingSettings
 from connectors.snapshots import QueryResult, sql
 
@@ -20,21 +20,18 @@ def run_sql(query: str, *, as_json: bool) -> int:
     if as_json:
         rows = [dict(zip(result.columns, row, strict=True)) for row in result.rows]
         print(json.dumps(rows, ensure_ascii=False, indent=2, default=str))
+    elif {*result.columns} >= DESCRIBED:
+        console.print(_described(result))
     else:
-        console.print(_described(result) if {*result.columns} >= DESCRIBED else _table(result))
+        console.print(
+            table_of(result.columns, (["" if value is None else str(value) for value in row] for row in result.rows))
+        )
     return 0
-
-
-def _table(result: QueryResult) -> Table:
-    table = Table(*result.columns, header_style="bold")
-    for row in result.rows:
-        table.add_row(*("" if value is None else str(value) for value in row))
-    return table
 
 
 def _described(result: QueryResult) -> Table:
     """What a table's columns mean, in two lines or three each: as many columns as DuckDB has would be too narrow."""
-    table = Table("column", "means", header_style="bold", show_lines=True)
+    table = Table("column", "means", show_lines=True)
     for row in result.rows:
         told = dict(zip(result.columns, row, strict=True))
         name = Text.assemble((str(told["column_name"]), "bold"), (" personal" if told["personal"] else "", "yellow"))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from rich.table import Table
 from rich.text import Text
 
 from cli.failures import COULD_NOT_RUN, say
-from cli.terminal import console, person, show_all_orders, show_orders
+from cli.terminal import console, person, show_all_orders, show_orders, table_of
 from cli.times import clock_time, zone
 from connectors.ledger.send_log import names_a_run
 from connectors.ledger.store import Ledger
@@ -44,10 +43,10 @@ def _show_one(ledger: Ledger, order_ref: str) -> int:
     if forgotten := ledger.forgotten.known([order_ref]):
         console.print(f"Its receiver was forgotten on {clock_time(forgotten[order_ref])} {zone()}")
     since, at = f"since ({zone()})", f"at ({zone()})"
-    _show_table("Effects", ("key", "status", since, "reason"), _effects(ledger, order_ref))
-    _show_table("Moves", (at, "to", "reason", "by"), _moves(ledger, order_ref))
-    _show_table("Answers", (at, "question", "answer", "by"), _answers(ledger, order_ref))
-    _show_table("Tracking", (at, "number", "status", "what"), _events(ledger, order_ref))
+    _show_rows("Effects", ("key", "status", since, "reason"), _effects(ledger, order_ref))
+    _show_rows("Moves", (at, "to", "reason", "by"), _moves(ledger, order_ref))
+    _show_rows("Answers", (at, "question", "answer", "by"), _answers(ledger, order_ref))
+    _show_rows("Tracking", (at, "number", "status", "what"), _events(ledger, order_ref))
     return 0
 
 
@@ -73,14 +72,10 @@ def _events(ledger: Ledger, order_ref: str) -> list[tuple[str, ...]]:
     return [(clock_time(e["occurred_at"]), e["tracking_number"], e["status"], e["description"]) for e in events]
 
 
-def _show_table(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _show_rows(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     """A table of text; nothing for no rows."""
-    if not rows:
-        return
-    table = Table(*columns, title=title, title_justify="left", header_style="bold")
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
+    if rows:
+        console.print(table_of(columns, rows, title=title))
 
 
 def _who(by: str) -> str:

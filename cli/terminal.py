@@ -8,9 +8,10 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
@@ -57,6 +58,23 @@ def print_json(document: object) -> None:
     """The one document that `--json` promises on stdout, in parts: of 100,000 orders the whole text is large."""
     sys.stdout.writelines(json.JSONEncoder(ensure_ascii=False, indent=2).iterencode(document))
     print()
+
+
+def table_of(
+    columns: Iterable[str],
+    rows: Iterable[Iterable[RenderableType]],
+    *,
+    title: str | None = None,
+    right: Container[str] = (),
+    **each: Any,
+) -> Table:
+    """A table with figures in the columns of `right`. `each` is for every column, as Rich takes it."""
+    table = Table(title=title, title_justify="left")
+    for name in columns:
+        table.add_column(name, justify="right" if name in right else "left", **each)
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def show_snapshot(snapshot_id: str | None, root: str, rejected: Rejected = NONE_REJECTED) -> None:
@@ -164,12 +182,10 @@ def and_more(count: int, whole: str) -> str:
 
 def show_all_orders(title: str, lines: Sequence[ReportLine]) -> None:
     """One row an order, however many there are."""
-    table = Table(title=title, title_justify="left", header_style="bold")
     with_ids = console.width >= WIDE_ENOUGH_FOR_ORDER_IDS
-    for name in ("order", "marketplace", "state", "paid CNY", "tracking", *(["order id"] if with_ids else [])):
-        table.add_column(name, justify="right" if name == "paid CNY" else "left", no_wrap=True)
-    for line in lines:
-        table.add_row(
+    columns = ("order", "marketplace", "state", "paid CNY", "tracking", *(["order id"] if with_ids else []))
+    rows: list[tuple[RenderableType, ...]] = [
+        (
             line.order_ref,
             line.marketplace,
             Text(line.state, style=state_colour(line.state)),
@@ -177,7 +193,9 @@ def show_all_orders(title: str, lines: Sequence[ReportLine]) -> None:
             " ".join(line.tracking_numbers),
             *([line.order_id or ""] if with_ids else []),
         )
-    console.print(table)
+        for line in lines
+    ]
+    console.print(table_of(columns, rows, title=title, right=("paid CNY",), no_wrap=True))
     show_reasons(lines)
 
 
