@@ -326,18 +326,9 @@ pace = Table(
     Column("permits", Float, nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Column("not_before", UtcDateTime, nullable=False),
+    Column("takers", JSON, nullable=False),
 )
-"""How many calls the account may make now, as of a moment; none at all before another, when the service throttles."""
-
-pace_takers = Table(
-    "pace_takers",
-    metadata,
-    Column("taker", String(120), primary_key=True),
-    Column("run", String(160), nullable=False),
-    Column("wants", Float, nullable=False),
-    Column("seen_at", UtcDateTime, nullable=False),
-)
-"""Who calls at present, for which run, and how many calls a second it could make use of."""
+"""How many calls the account may make now, as of a moment, and who calls; none before another, when it throttles."""
 
 changes = Table(
     "changes",

@@ -28,6 +28,7 @@ from connectors.ledger.moving import STANDING, change_order
 from connectors.ledger.not_ours import NotOursRows
 from connectors.ledger.order_facts import Facts
 from connectors.ledger.outcomes import write_all
+from connectors.ledger.pace import PaceRows
 from connectors.ledger.plans import NO_TOLERANCE, approve_rows, ledger_row, put_cart_row, put_rows
 from connectors.ledger.records import (
     JSON_COLUMNS,
@@ -89,6 +90,7 @@ class Ledger(Switches):
         self.tracking = TrackingRows(self)
         self.forgotten = ForgottenRows(self)
         self.messages = MessageRows(self)
+        self.pace = PaceRows(self)
 
     def __enter__(self) -> Self:
         return self

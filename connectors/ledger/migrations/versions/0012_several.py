@@ -51,15 +51,8 @@ def _pace() -> None:
         sa.Column("permits", sa.Float(), nullable=False),
         sa.Column("at", UtcDateTime(), nullable=False),
         sa.Column("not_before", UtcDateTime(), nullable=False),
+        sa.Column("takers", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("one", name="pk_pace"),
-    )
-    op.create_table(
-        "pace_takers",
-        sa.Column("taker", sa.String(120), nullable=False),
-        sa.Column("run", sa.String(160), nullable=False),
-        sa.Column("wants", sa.Float(), nullable=False),
-        sa.Column("seen_at", UtcDateTime(), nullable=False),
-        sa.PrimaryKeyConstraint("taker", name="pk_pace_takers"),
     )
 
 

@@ -1,0 +1,105 @@
+"""The account's pace: the one row that all processes lease their calls from, whatever machine they are on.
+
+Nothing here is repeated or durable: who asks does so several times a second, and knows what to do without an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, DateTime, Select, func, literal, select, text, update
+
+from connectors.ledger.codec import from_json, to_json
+from connectors.ledger.engine import blaming
+from connectors.ledger.schema import pace
+from connectors.ledger.transactions import Rows
+from domain.fair_pace import Ask, Lease, Pace, Taker, held, is_limited, leased, left, opening
+
+_ROW = select(pace.c.permits, pace.c.at, pace.c.not_before, pace.c.takers)
+_CLOCK = func.clock_timestamp(type_=DateTime(timezone=True))
+_ITS_CLOCK, _OUR_CLOCK = _ROW.add_columns(_CLOCK.label("now")), _ROW.add_columns(literal(None).label("now"))
+_LOCKED, _NOW = _ITS_CLOCK.with_for_update(), select(_CLOCK)
+_NOT_SYNCED = text("SET LOCAL synchronous_commit = off")
+
+
+class PaceRows(Rows):
+    """The pace of one ledger's account. Every method is one short transaction, or a read. Raises `LedgerUnusable`.
+
+    Times are those of the database's clock on PostgreSQL; a SQLite ledger is on one machine, which has one clock.
+    """
+
+    def lease(self, ask: Ask) -> Lease:
+        """What a taker gets of what it asks for."""
+        with self._writing() as connection:
+            now, known = self._locked(connection, ask.limit)
+            changed, lease = leased(known, ask, now)
+            self._keep(connection, changed)
+        return lease
+
+    def leave(self, taker: str, back: int) -> None:
+        """A taker calls no more, and gives back what it did not use."""
+        with self._writing() as connection:
+            now, known = self._locked(connection)
+            self._keep(connection, left(known, taker, back, now))
+
+    def hold(self, pause_s: float) -> None:
+        """The service has too many calls: nobody makes one for so long."""
+        with self._writing() as connection:
+            now, known = self._locked(connection)
+            self._keep(connection, held(known, pause_s, now))
+
+    def look(self) -> tuple[float, bool]:
+        """For how many seconds nobody may call, and whether somebody who calls has a limit. Locks nothing."""
+        with self._ledger.reading() as connection:
+            now, known = self._read(connection, _ITS_CLOCK if _is_postgres(connection) else _OUR_CLOCK)
+        return (known.pause(now), is_limited(known, now)) if known else (0.0, False)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        # not `transaction`: nothing is spent here, and no other run need sum up anew what is
+        with blaming(self._ledger.url), self._ledger.engine.begin() as connection:
+            if _is_postgres(connection):
+                connection.execute(_NOT_SYNCED)
+            yield connection
+
+    def _locked(self, connection: Connection, limit: float = 0.0) -> tuple[float, Pace]:
+        """What time it is, and the row, which nobody else changes until the end of the transaction."""
+        statement = _LOCKED if _is_postgres(connection) else _OUR_CLOCK
+        now, known = self._read(connection, statement)
+        while known is None:  # several may find none
+            first = self._ledger.insert(pace).values(one=1, **_row(opening(now, limit)))
+            connection.execute(first.on_conflict_do_nothing())
+            now, known = self._read(connection, statement)
+        return now, known
+
+    def _read(self, connection: Connection, statement: Select[Any]) -> tuple[float, Pace | None]:
+        row = connection.execute(statement).first()
+        if row is None:
+            now = connection.execute(_NOW).scalar_one() if _is_postgres(connection) else None
+            return (now or self._ledger.clock()).timestamp(), None
+        known = Pace(
+            at=row.at.timestamp(),
+            spare=row.permits,
+            not_before=row.not_before.timestamp(),
+            takers={name: from_json(Taker, fields) for name, fields in row.takers.items()},
+        )
+        return (row.now or self._ledger.clock()).timestamp(), known
+
+    def _keep(self, connection: Connection, changed: Pace) -> None:
+        connection.execute(update(pace).values(_row(changed)))
+
+
+def _row(known: Pace) -> dict[str, Any]:
+    return {
+        "permits": known.spare,
+        "at": datetime.fromtimestamp(known.at, UTC),
+        "not_before": datetime.fromtimestamp(known.not_before, UTC),
+        "takers": {name: to_json(taker) for name, taker in known.takers.items()},
+    }
+
+
+def _is_postgres(connection: Connection) -> bool:
+    return connection.dialect.name == "postgresql"

@@ -1,0 +1,210 @@
+"""How many calls the account may make now, and who of those that call gets how many of them.
+
+A bucket of permits fills at the account's rate and never holds more than a second's worth. What flows into it is
+divided at once between the runs that want it, so that none gets more while another gets less and wants more (max-min),
+and within a run between its processes. A share that nobody fetches flows over to all. Times are seconds on one clock,
+that of the ledger's database.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+BURST_S = 1.0
+"""So long the bucket fills when nobody calls."""
+KEEP_S = 0.5
+"""So much of its share is kept for a taker that does not fetch it; the rest is for all."""
+LAPSE_S = 5.0
+"""A taker that was not seen for so long is none any more."""
+PERIOD_S, TAKER_S, LONGEST_S = 0.25, 0.01, 2.0
+"""How long a taker waits before it asks again: longer among many, and while there is no whole permit for it."""
+TINY = 1e-9
+
+Name = TypeVar("Name", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taker:
+    """Who calls: for which run, how many calls a second it could make use of, and its own limit; 0 is none.
+
+    `credit` are the permits that are kept for it; below zero while it was given one ahead of its turn.
+    """
+
+    run: str
+    wants: float
+    limit: float
+    seen: float
+    credit: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """The account's permits as of `at`: those for all, and those kept for takers. None are made before `not_before`."""
+
+    at: float
+    spare: float
+    not_before: float = 0.0
+    takers: Mapping[str, Taker] = field(default_factory=dict)
+
+    @property
+    def permits(self) -> float:
+        """All that there are; never more than a second's worth, or one."""
+        return self.spare + sum(taker.credit for taker in self.takers.values())
+
+    @property
+    def limit(self) -> float:
+        """Calls a second for all together: the smallest limit of those that call, infinite where none has one."""
+        return min((taker.limit or math.inf for taker in self.takers.values()), default=math.inf)
+
+    def pause(self, now: float) -> float:
+        """For how many seconds nobody may call."""
+        return max(0.0, self.not_before - now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What a taker asks for: so many `permits` now. `back` are those that it did not use; below zero: used ahead."""
+
+    taker: str
+    run: str
+    wants: float
+    limit: float
+    permits: int
+    back: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """What it gets, its share of the rate in calls a second, and when to ask again; `pause_s`: nobody may call."""
+
+    permits: int
+    share: float
+    again_s: float
+    pause_s: float = 0.0
+
+
+def opening(now: float, limit: float) -> Pace:
+    """That of an account that nobody has called for a while."""
+    return Pace(at=now, spare=_most(limit or math.inf))
+
+
+def leased(pace: Pace, ask: Ask, now: float) -> tuple[Pace, Lease]:
+    """Give a taker what it may have of what it asks for: all, with an infinite share, where nobody has a limit."""
+    pace = _of_this_clock(pace, now)
+    known = pace.takers.get(ask.taker) or Taker(run=ask.run, wants=0.0, limit=ask.limit, seen=now)
+    here = replace(known, limit=ask.limit, seen=now)
+    pace = filled(replace(pace, takers={**pace.takers, ask.taker: here}), now)
+    mine = replace(pace.takers[ask.taker], run=ask.run, wants=ask.wants)
+    spare, credit = _given_back(pace, mine.credit, ask.back)
+    takers = {**pace.takers, ask.taker: replace(mine, credit=credit)}
+    pace = replace(pace, spare=spare, takers=takers)
+    share = shares(takers, pace.limit)[ask.taker]
+    if pause := pace.pause(now):
+        return pace, Lease(permits=0, share=share, again_s=min(pause, LONGEST_S), pause_s=pause)
+    period = max(PERIOD_S, len(takers) * TAKER_S)
+    if math.isinf(pace.limit):
+        return pace, Lease(permits=ask.permits, share=math.inf, again_s=period)
+
+    granted = min(ask.permits, _ready(pace, ask.taker))
+    got_all, remains = granted == ask.permits, spare + credit - granted
+    spare, credit = (remains, 0.0) if got_all and remains >= 0 else (0.0, remains)
+    pace = replace(pace, spare=spare, takers={**takers, ask.taker: replace(mine, credit=credit)})
+    again = period if got_all else min(max(period, (1 - credit) / max(share, TINY)), LONGEST_S)
+    return pace, Lease(permits=granted, share=share, again_s=again)
+
+
+def left(pace: Pace, taker: str, back: int, now: float) -> Pace:
+    """A taker calls no more, and gives back what it did not use."""
+    pace = filled(pace, now)
+    if taker not in pace.takers:
+        return pace
+    spare, credit = _given_back(pace, pace.takers[taker].credit, back)
+    others = {name: one for name, one in pace.takers.items() if name != taker}
+    return replace(pace, spare=spare + credit, takers=others)
+
+
+def held(pace: Pace, pause_s: float, now: float) -> Pace:
+    """The service has too many calls: nobody makes one for so long, and then all begin with nothing saved up."""
+    takers = {name: replace(taker, credit=0.0) for name, taker in pace.takers.items()}
+    pace = _of_this_clock(pace, now)
+    not_before = max(pace.not_before, now + pause_s)
+    return Pace(at=max(pace.at, now), spare=0.0, not_before=not_before, takers=takers)
+
+
+def is_limited(pace: Pace, now: float) -> bool:
+    """Whether somebody who calls at present was given a limit, which is then that of all."""
+    return any(taker.limit and now - taker.seen < LAPSE_S for taker in pace.takers.values())
+
+
+def filled(pace: Pace, now: float) -> Pace:
+    """What has flown in by now is divided; who was not seen for long is forgotten."""
+    pace = _of_this_clock(pace, now)
+    alive = {name: taker for name, taker in pace.takers.items() if now - taker.seen < LAPSE_S}
+    spare = pace.permits - sum(taker.credit for taker in alive.values())
+    limit = replace(pace, takers=alive).limit
+    if math.isinf(limit):
+        return replace(pace, at=max(pace.at, now), takers=alive)
+    too_many = max(1.0, pace.permits / _most(limit))  # the limit is smaller than it was
+    new = min(limit * max(0.0, now - max(pace.at, pace.not_before)), _most(limit) - pace.permits / too_many)
+    takers, spare = dict[str, Taker](), spare / too_many + new
+    for name, share in shares(alive, limit).items():
+        flown = new * share / limit
+        credit = alive[name].credit / too_many + flown
+        kept = min(credit, max(1.0, share * KEEP_S))
+        spare += credit - kept - flown
+        takers[name] = replace(alive[name], credit=kept)
+    return replace(pace, at=max(pace.at, now), spare=spare, takers=takers)
+
+
+def shares(takers: Mapping[str, Taker], limit: float) -> dict[str, float]:
+    """Calls a second for each taker: the limit divided between runs, then each run's part between its takers."""
+    runs = defaultdict[str, dict[str, float]](dict)
+    for name, taker in takers.items():
+        runs[taker.run][name] = taker.wants
+    of_runs = max_min(limit, {run: sum(wants.values()) for run, wants in runs.items()})
+    return {name: share for run, part in of_runs.items() for name, share in max_min(part, runs[run]).items()}
+
+
+def max_min(amount: float, wants: Mapping[Name, float]) -> dict[Name, float]:
+    """Divide an amount: nobody gets more than it wants, and nobody less than another unless it wants no more."""
+    parts = dict[Name, float]()
+    for place, (name, want) in enumerate(sorted(wants.items(), key=lambda one: one[1])):
+        parts[name] = min(want, amount / (len(wants) - place))
+        amount = max(0.0, amount - parts[name])
+    return parts
+
+
+def _most(limit: float) -> float:
+    return max(1.0, limit * BURST_S) if not math.isinf(limit) else 0.0
+
+
+def _ready(pace: Pace, taker: str) -> int:
+    """Whole permits that a taker may have now.
+
+    Where several wait for a part of one, that with the largest part gets it whole once there is a whole one at all.
+    """
+    credit = pace.takers[taker].credit
+    ready = math.floor(min(pace.spare + credit, pace.permits) + TINY)
+    is_next = credit >= max(one.credit for one in pace.takers.values())
+    return max(ready, 1 if is_next and pace.permits >= 1 - TINY else 0)
+
+
+def _given_back(pace: Pace, credit: float, back: int) -> tuple[float, float]:
+    """What is there for all, and for who gives back: what was used ahead is taken off both, as far as there is any."""
+    if back >= 0:
+        return min(pace.spare + back, pace.spare + max(0.0, _most(pace.limit) - pace.permits)), credit
+    from_credit = min(max(0.0, credit), -back)
+    return max(min(0.0, pace.spare), pace.spare + back + from_credit), credit - from_credit
+
+
+def _of_this_clock(pace: Pace, now: float) -> Pace:
+    """The same where the clock was set back meanwhile: what was to last so long still does."""
+    ahead = pace.at - now
+    if ahead <= BURST_S:  # who waited for the row may have looked at the clock before
+        return pace
+    takers = {name: replace(taker, seen=taker.seen - ahead) for name, taker in pace.takers.items()}
+    return replace(pace, at=now, not_before=pace.not_before - ahead, takers=takers)

@@ -1,0 +1,86 @@
+"""The account's pace in the ledger: one row that several processes lease from, on both databases."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from connectors.ledger.engine import durable_engine
+from connectors.ledger.schema import writers
+from connectors.ledger.store import Ledger
+from domain.fair_pace import Ask, Lease
+from tasks.resources import utc_now
+from tests.clock import MovableClock
+from tests.postgres import Postgres
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def shared(request: pytest.FixtureRequest, tmp_path: Path, postgres: Postgres) -> Iterator[list[Ledger]]:
+    """One ledger in the hands of four processes."""
+    url = f"sqlite:///{tmp_path / 'ledger.db'}" if request.param == "sqlite" else postgres.new_database()
+    ledgers = [Ledger(url, clock=utc_now, owner=f"run-{number}") for number in range(4)]
+    yield ledgers
+    for ledger in ledgers:
+        ledger.close()
+
+
+def test_all_that_ask_at_once_get_no_more_than_there_is(shared: list[Ledger]) -> None:
+    """Four processes that find no row each ask for forty of fifty, again and again, within a moment."""
+    start = threading.Barrier(4)
+
+    def asked(number: int) -> int:
+        start.wait()
+        return sum(shared[number].pace.lease(ask(f"run-{number}", 40)).permits for _ in range(5))
+
+    with ThreadPoolExecutor(4) as crew:
+        granted = sum(crew.map(asked, range(4)))
+    assert 50 <= granted <= 50 + 50 * 5
+
+
+def test_a_pause_is_seen_by_all_and_by_who_has_no_limit(shared: list[Ledger]) -> None:
+    """One process was told to wait a minute."""
+    first, second, *_ = shared
+    assert first.pace.look() == (0, False)
+    first.pace.hold(60)
+    lease = second.pace.lease(ask("run-1", 10))
+    pause, is_limited = first.pace.look()
+    assert lease.permits == 0
+    assert 40 < pause <= lease.pause_s <= 60
+    assert is_limited
+
+
+def test_who_leaves_gives_back_what_it_had(shared: list[Ledger]) -> None:
+    """Nothing is kept for it any more, and nobody has a limit then."""
+    first, second, *_ = shared
+    slow = {"limit": 0.001}
+    assert first.pace.lease(ask("run-0", 1, **slow)).permits == 1
+    assert second.pace.lease(ask("run-1", 1, **slow)).permits == 0
+    first.pace.leave("run-0", 1)
+    assert second.pace.lease(ask("run-1", 1, **slow)).permits == 1
+    second.pace.leave("run-1", 0)
+    assert second.pace.look() == (0, False)
+
+
+def test_no_run_need_sum_up_anew_what_is_spent(shared: list[Ledger]) -> None:
+    """Leases count as no commit of the ledger's writers."""
+    shared[0].pace.lease(ask("run-0", 1))
+    engine = durable_engine(shared[0].url)
+    with engine.connect() as connection:
+        assert connection.execute(select(writers)).all() == []
+    engine.dispose()
+
+
+def test_permits_flow_in_by_the_clock(ledger: Ledger, other: Ledger, clock: MovableClock) -> None:
+    """A tenth of a second's worth after a tenth of a second."""
+    assert ledger.pace.lease(ask("a", 50)).permits == 50
+    clock.advance(0.11)
+    assert other.pace.lease(ask("a", 50)) == Lease(permits=5, share=50.0, again_s=0.25)
+
+
+def ask(taker: str, permits: int, limit: float = 50) -> Ask:
+    return Ask(taker=taker, run=taker, wants=permits * 4, limit=limit, permits=permits)
