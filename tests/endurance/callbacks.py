@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +31,7 @@ from connectors.callbacks.tokens import new_token
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings, XportcnSettings
 from flows.hearing import hear
+from flows.tracking import track
 from tasks.follow_refunds import follow_refunds
 from tasks.resources import open_resources, utc_now
 from tasks.sync_tracking import sync_tracking
@@ -226,56 +227,133 @@ async def _post_odd(url: str, bodies: Sequence[bytes]) -> set[int]:
 
 
 def mixed_messages_end_as_polling(orders: int) -> bool:
-    """Messages tripled, forged, in no order, one in ten lost: with a last look all orders end as by polling alone."""
-    folder = Path(tempfile.mkdtemp(prefix="endurance-shuffled-"))
+    """Two worlds of the same orders. In one every step is polled. The other only hears: messages tripled, forged, in no
+    order, one in ten lost, those of several steps at once. Whom a message names stands there as by polling without a
+    look of tracking; with one look at the end all do, and what each order went through is what polling saw.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="endurance-mixed-"))
     heard, polled = folder / "heard", folder / "polled"
-    with receiving(heard / "data") as (_, url), _posting_sandbox(url) as sandbox:
-        merchant = Merchant(sandbox, heard, {})
-        merchant.sourcing("run", new_batch(sandbox, heard, orders), "--yes")
-        shutil.copytree(heard, polled)
-        rules = [{"path": "callbacks/*", "kind": kind, "probability": 0.1} for kind in FAULTS]
-        sandbox.faults(*rules)
-        for _ in range(STEPS):
-            sandbox.advance(STEP_S)
-            time.sleep(3)
-            with patch.dict(os.environ, merchant.environment, clear=True):
-                asyncio.run(_act(heard / "data"))
-        by_messages = _states(heard / "data")
-        assert merchant.sourcing("track").exit_code == 0
-        assert Merchant(sandbox, polled, {}).sourcing("track").exit_code == 0
-        caught_up, by_polling = _states(heard / "data"), _states(polled / "data")
-        counts = {name: count for name, count in sandbox.control("GET", "callbacks").items() if name != "url"}
-    told = sum(by_messages[ref] == state for ref, state in by_polling.items())
-    is_right = caught_up == by_polling
-    print(
-        f"mixed {len(by_polling):,} orders, {counts}: {told:,} as by polling before the last look, "
-        f"{'all' if is_right else 'NOT ALL'} after it",
-        flush=True,
-    )
-    shutil.rmtree(folder)
-    return is_right
-
-
-async def _act(data: Path) -> None:
-    """What dispatcher and runs do, without a Prefect server."""
+    with _sandbox("--state", str(folder / "state")) as bought:
+        Merchant(bought, heard, {}).sourcing("run", new_batch(bought, heard, orders), "--yes")
+    shutil.copytree(heard, polled)
+    shutil.copy(folder / "state", folder / "twin")
     with (
-        _store(data) as store,
-        patch.object(flows.tracking, "sync_chunk", sync_tracking.fn),
-        patch.object(flows.hearing, "follow_refunds", follow_refunds.fn),
+        receiving(heard / "data") as (_, url),
+        _sandbox("--state", str(folder / "state"), "--callbacks", url) as speaks,
+        _sandbox("--state", str(folder / "twin")) as silent,
     ):
+        speaks.faults(*({"path": "callbacks/*", "kind": kind, "probability": 0.1} for kind in FAULTS))
+        worlds = Worlds(Merchant(speaks, heard, {}), Merchant(silent, polled, {}))
+        for step in range(1, STEPS + 1):
+            speaks.advance(STEP_S)
+            silent.advance(STEP_S)
+            _wait_until_posted(speaks)
+            worlds.poll()
+            if step % 3:  # what came in every third step waits, and is heard with the next
+                worlds.hear()
+        worlds.catch_up()
+        counts = {name: count for name, count in speaks.control("GET", "callbacks").items() if name != "url"}
+    print(f"mixed {orders:,} orders, {counts}: {worlds.words}", flush=True)
+    shutil.rmtree(folder)
+    return worlds.are_one
+
+
+@dataclass
+class Worlds:
+    """One that hears and one that polls, which begin alike."""
+
+    heard: Merchant
+    polled: Merchant
+    named: int = 0
+    moved: int = 0
+    astray: list[str] = field(default_factory=list)
+    apart: list[str] = field(default_factory=list)
+
+    def poll(self) -> None:
+        self._in(self.polled, _track)
+
+    def catch_up(self) -> None:
+        """One look of tracking in both; then each order's history is compared."""
+        self._in(self.heard, _track)
+        self.poll()
+        heard, polled = self.histories(self.heard), self.histories(self.polled)
+        for ref, through in polled.items():
+            seen = iter(through)
+            if heard[ref][-1] != through[-1] or not all(state in seen for state in heard[ref]):
+                self.apart.append(f"{ref}: {' '.join(heard[ref])}, and by polling {' '.join(through)}")
+
+    def hear(self) -> None:
+        """All that waits is acted on; then whom a message named is compared."""
+        before = self.histories(self.heard)
+        names = self._in(self.heard, _act)
+        heard, polled = self.histories(self.heard), self.histories(self.polled)
+        late = [ref for ref in names if heard[ref][-1] != polled[ref][-1]]
+        if late:  # something happened between the two readings
+            self.poll()
+            polled = self.histories(self.polled)
+        self.named += len(names)
+        self.moved += sum(heard[ref] != before[ref] for ref in names)
+        self.astray += [f"{ref}: {heard[ref][-1]}, not {polled[ref][-1]}" for ref in late if heard[ref] != polled[ref]]
+
+    def histories(self, merchant: Merchant) -> dict[str, list[str]]:
+        with Ledger(f"sqlite:///{merchant.folder / 'data' / 'ledger.db'}", clock=utc_now, owner="looks") as ledger:
+            return {ref: [str(one["new_state"]) for one in ledger.moves_of(ref)] for ref in ledger.all_orders()}
+
+    @property
+    def are_one(self) -> bool:
+        return self.moved > 0 and not self.astray and not self.apart
+
+    @property
+    def words(self) -> str:
+        parts = [
+            f"{self.named:,} times an order was named and it moved {self.moved:,} times by that alone",
+            f"{len(self.astray)} of them not where polling had it {self.astray[:3]}",
+            f"{len(self.apart)} histories not as by polling after one look {self.apart[:3]}",
+        ]
+        return "; ".join(parts)
+
+    def _in(self, merchant: Merchant, act: Callable[[Path], Awaitable[set[str]]]) -> set[str]:
+        with (
+            patch.dict(os.environ, merchant.environment, clear=True),
+            patch.object(flows.tracking, "sync_chunk", sync_tracking.fn),
+            patch.object(flows.hearing, "follow_refunds", follow_refunds.fn),
+        ):
+            return asyncio.run(act(merchant.folder / "data"))
+
+
+async def _track(_: Path) -> set[str]:
+    async with open_resources(SourcingSettings(), XportcnSettings()) as resources:
+        report = await track(resources, resources.settings.chunk_size)
+        assert not report.troubles, report.troubles[:3]
+        return {line.order_ref for line in report.moved}
+
+
+async def _act(data: Path) -> set[str]:
+    """What dispatcher and runs do, without a Prefect server; answers whom the messages named."""
+    named = set[str]()
+    with _store(data) as store:
         tickets = Tickets(store)
         async with open_resources(SourcingSettings(), XportcnSettings()) as resources:
             for kind in random.sample([*CallbackKind], len(CallbackKind)):
                 while ticket := tickets.next(kind):
                     messages = random.sample(found := tickets.begin(ticket.id), len(found))
+                    named |= {order_id for message in messages for order_id in message.order_ids}
                     store.settle((await hear(resources, store, kind, messages)).outcomes)
                     tickets.end(ticket.id)
-        assert store.counts()[CallbackState.WAITING] == 0
+            assert store.counts()[CallbackState.WAITING] == 0
+            return set(resources.ledger.orders_with_ids(named))
+
+
+def _wait_until_posted(sandbox: RunningSandbox) -> None:
+    """Until a second passed in which nothing was posted."""
+    counts: object = None
+    while counts != (counts := sandbox.control("GET", "callbacks")):
+        time.sleep(1)
 
 
 @contextmanager
-def _posting_sandbox(url: str) -> Iterator[RunningSandbox]:
-    command = [sys.executable, "-m", "sandbox", "--port", "0", "--callbacks", url]
+def _sandbox(*options: str) -> Iterator[RunningSandbox]:
+    command = [sys.executable, "-m", "sandbox", "--port", "0", *options]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         words = process.stdout.readline().split()
@@ -283,8 +361,3 @@ def _posting_sandbox(url: str) -> Iterator[RunningSandbox]:
             yield RunningSandbox(words[words.index("on") + 1])
         finally:
             process.terminate()
-
-
-def _states(data: Path) -> dict[str, str]:
-    with Ledger(f"sqlite:///{data / 'ledger.db'}", clock=utc_now, owner="looks") as ledger:
-        return {ref: str(order.state) for ref, order in ledger.all_orders().items()}
