@@ -24,15 +24,17 @@ from hypothesis import HealthCheck, given, settings
 
 import flows.hearing
 import flows.tracking
-from connectors.callbacks.kinds import CallbackKind, CallbackState
+from connectors.callbacks.kinds import CallbackKind
 from connectors.callbacks.store import CallbackStore
 from connectors.callbacks.tickets import Tickets
 from connectors.callbacks.tokens import new_token
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings, XportcnSettings
+from domain.after_sale import FOLLOWED, RefundKind
 from flows.hearing import hear
 from flows.tracking import track
 from tasks.follow_refunds import follow_refunds
+from tasks.refund import RefundWish, ask_refund, refund_options
 from tasks.resources import open_resources, utc_now
 from tasks.sync_tracking import sync_tracking
 from tests.connectors.callbacks.conftest import posted
@@ -234,7 +236,9 @@ def mixed_messages_end_as_polling(orders: int) -> bool:
     folder = Path(tempfile.mkdtemp(prefix="endurance-mixed-"))
     heard, polled = folder / "heard", folder / "polled"
     with _sandbox("--state", str(folder / "state")) as bought:
-        Merchant(bought, heard, {}).sourcing("run", new_batch(bought, heard, orders), "--yes")
+        merchant = Merchant(bought, heard, {})
+        merchant.sourcing("run", new_batch(bought, heard, orders), "--yes")
+        act_for(merchant, _ask_refunds)
     shutil.copytree(heard, polled)
     shutil.copy(folder / "state", folder / "twin")
     with (
@@ -268,16 +272,18 @@ class Worlds:
     moved: int = 0
     astray: list[str] = field(default_factory=list)
     apart: list[str] = field(default_factory=list)
+    ways: set[str] = field(default_factory=set)
 
     def poll(self) -> None:
-        self._in(self.polled, _track)
+        act_for(self.polled, _track)
 
     def catch_up(self) -> None:
         """One look of tracking in both; then each order's history is compared."""
-        self._in(self.heard, _track)
+        act_for(self.heard, _track)
         self.poll()
         heard, polled = self.histories(self.heard), self.histories(self.polled)
         for ref, through in polled.items():
+            self.ways.add(" ".join(through))
             seen = iter(through)
             if heard[ref][-1] != through[-1] or not all(state in seen for state in heard[ref]):
                 self.apart.append(f"{ref}: {' '.join(heard[ref])}, and by polling {' '.join(through)}")
@@ -285,7 +291,7 @@ class Worlds:
     def hear(self) -> None:
         """All that waits is acted on; then whom a message named is compared."""
         before = self.histories(self.heard)
-        names = self._in(self.heard, _act)
+        names = act_for(self.heard, _act)
         heard, polled = self.histories(self.heard), self.histories(self.polled)
         late = [ref for ref in names if heard[ref][-1] != polled[ref][-1]]
         if late:  # something happened between the two readings
@@ -305,26 +311,42 @@ class Worlds:
 
     @property
     def words(self) -> str:
+        ends = sorted({way.split()[-1] for way in self.ways})
         parts = [
             f"{self.named:,} times an order was named and it moved {self.moved:,} times by that alone",
             f"{len(self.astray)} of them not where polling had it {self.astray[:3]}",
+            f"{len(self.ways)} kinds of histories, at the end {', '.join(ends)}",
             f"{len(self.apart)} histories not as by polling after one look {self.apart[:3]}",
         ]
         return "; ".join(parts)
 
-    def _in(self, merchant: Merchant, act: Callable[[Path], Awaitable[set[str]]]) -> set[str]:
-        with (
-            patch.dict(os.environ, merchant.environment, clear=True),
-            patch.object(flows.tracking, "sync_chunk", sync_tracking.fn),
-            patch.object(flows.hearing, "follow_refunds", follow_refunds.fn),
-        ):
-            return asyncio.run(act(merchant.folder / "data"))
+
+def act_for(merchant: Merchant, act: Callable[[Path], Awaitable[set[str]]]) -> set[str]:
+    """Do something with a merchant's ledger and service, in this process and without a Prefect server."""
+    with (
+        patch.dict(os.environ, merchant.environment, clear=True),
+        patch.object(flows.tracking, "sync_chunk", sync_tracking.fn),
+        patch.object(flows.hearing, "follow_refunds", follow_refunds.fn),
+    ):
+        return asyncio.run(act(merchant.folder / "data"))
+
+
+async def _ask_refunds(_: Path) -> set[str]:
+    """Money back is asked for one order in ten, where a marketplace has that."""
+    async with open_resources(SourcingSettings(), XportcnSettings()) as resources:
+        for order in list(resources.ledger.all_orders().values())[::10]:
+            if resources.offerings[order.marketplace].after_sale:
+                reason = (await refund_options(resources, order, RefundKind.REFUND))[0].name
+                await ask_refund.fn(resources, order, RefundWish(kind=RefundKind.REFUND, reason=reason))
+        return {refund.order_ref for refund in resources.ledger.refunds.in_states(FOLLOWED)}
 
 
 async def _track(_: Path) -> set[str]:
     async with open_resources(SourcingSettings(), XportcnSettings()) as resources:
         report = await track(resources, resources.settings.chunk_size)
-        assert not report.troubles, report.troubles[:3]
+        refunds = resources.ledger.refunds.in_states(FOLLOWED)
+        troubles = [*report.troubles, *await follow_refunds.fn(resources, refunds, label="all")]
+        assert not troubles, troubles[:3]
         return {line.order_ref for line in report.moved}
 
 
@@ -340,7 +362,6 @@ async def _act(data: Path) -> set[str]:
                     named |= {order_id for message in messages for order_id in message.order_ids}
                     store.settle((await hear(resources, store, kind, messages)).outcomes)
                     tickets.end(ticket.id)
-            assert store.counts()[CallbackState.WAITING] == 0
             return set(resources.ledger.orders_with_ids(named))
 
 
