@@ -19,7 +19,11 @@ from connectors.xportcn.words import clean, shortened
 from domain.wording import number_of, some
 from tasks.resources import utc_now
 
-COLOURS = {CallbackState.WAITING: "cyan", CallbackState.TAKEN: "cyan", CallbackState.SET_ASIDE: "yellow"}
+COLOURS: dict[str, str] = {
+    CallbackState.WAITING: "cyan",
+    CallbackState.TAKEN: "cyan",
+    CallbackState.SET_ASIDE: "yellow",
+}
 MOST_TEXT = 20_000
 
 

@@ -7,9 +7,11 @@ nothing, and two dispatchers start one run.
 from __future__ import annotations
 
 import asyncio
+import sys
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from connectors.callbacks.kinds import CallbackKind
 from connectors.callbacks.records import Ticket
 from connectors.callbacks.store import CallbackStore, callbacks_url
 from connectors.callbacks.tickets import Tickets
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 DEPLOYMENT = "hear-callbacks/callbacks"
 FORGETS_EVERY = timedelta(hours=6)
+UPDATE = "this process is older than the receiver; bring both to one version and start this one again"
 
 
 class Dispatcher:
@@ -30,17 +33,26 @@ class Dispatcher:
         self._store, self._client = store, client
         self._tickets = Tickets(store)
         self._forgot_at: datetime | None = None
+        self._strangers: set[str] = set()
 
     async def look(self) -> list[Ticket]:
         """Have a run started for each kind that waits and has none at work; answers their tickets."""
         started = []
-        for kind in await asyncio.to_thread(self._store.kinds_at_hand):
-            if ticket := await asyncio.to_thread(self._tickets.next, kind):
+        kinds = await asyncio.to_thread(self._store.kinds_at_hand)
+        self._tell_of_strangers({kind for kind in kinds if kind not in list(CallbackKind)})
+        for kind in CallbackKind:
+            if kind in kinds and (ticket := await asyncio.to_thread(self._tickets.next, kind)):
                 await self._start(ticket)
                 await asyncio.to_thread(self._tickets.asked, ticket.id)
                 started.append(ticket)
         await self._forget_old()
         return started
+
+    def _tell_of_strangers(self, kinds: set[str]) -> None:
+        """Of kinds that this version does not know, once each: a newer one takes them up."""
+        for kind in sorted(kinds - self._strangers):
+            print(f"messages about {kind!r} wait for a newer version: {UPDATE}", file=sys.stderr, flush=True)
+        self._strangers |= kinds
 
     async def _start(self, ticket: Ticket) -> None:
         """Under the ticket's own key: asked for again after a lost answer it is still one run."""

@@ -102,7 +102,10 @@ def _understood(message: CallbackMessage, body: bytes, source: str, now: datetim
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callback:
-    """One kept message. Times are UTC; `times` is how often the same was posted; `outcome` what came of it."""
+    """One kept message. Times are UTC; `times` is how often the same was posted; `outcome` what came of it.
+
+    A newer version may have written a `kind` or `state` that this one does not know.
+    """
 
     id: int
     digest: str
@@ -110,12 +113,12 @@ class Callback:
     last_at: datetime
     times: int
     source: str
-    kind: CallbackKind
+    kind: str
     message_type: str
     marketplace: str
     order_ids: tuple[str, ...]
     sent_at: datetime | None
-    state: CallbackState
+    state: str
     attempts: int
     ticket: str
     settled_at: datetime | None
@@ -125,7 +128,6 @@ class Callback:
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
         known = {name: row[name] for name in cls.__slots__}
-        known |= {"kind": CallbackKind(row["kind"]), "state": CallbackState(row["state"])}
         return cls(**known | {"order_ids": tuple(row["order_ids"]), "body": bytes(row["body"])})
 
 

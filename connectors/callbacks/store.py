@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, delete, func, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError
 
@@ -17,10 +18,22 @@ from connectors.callbacks.schema import callbacks, metadata, tickets
 from connectors.ledger.engine import ONLY_READS, blaming, durable_engine, require_lasting, sqlite_file, unusable
 from connectors.ledger.many import one_of
 from connectors.ledger.repeating import repeating
+from connectors.traces import Needles
+from domain.forgetting import FORGOTTEN
 
 FILE = "callbacks.db"
 KEPT = timedelta(days=90)
+AGAIN_AFTER = timedelta(minutes=10)
+"""A message that comes again after it was looked at is looked at again, at most so often: whoever replays one causes no
+more reads than that."""
 MAKING_LOCK = 7_307_431
+ANEW: Mapping[str, Any] = {
+    "state": CallbackState.WAITING,
+    "attempts": 0,
+    "ticket": "",
+    "outcome": "",
+    "settled_at": None,
+}
 SETTLED = (CallbackState.DONE, CallbackState.SET_ASIDE)
 
 
@@ -72,12 +85,23 @@ class CallbackStore:
 
     @repeating
     def add(self, arrivals: Sequence[Arrival]) -> None:
-        """Keep messages, all in one commit. One that is there already is counted, and nothing else happens."""
+        """Keep messages, all in one commit. One that is there already is counted, and waits anew if it was done: a
+        price that rose, fell and rose again may be told in the same words.
+        """
         rows = _once_each(arrivals)
         statement = self.insert(callbacks)
-        again = {
-            "times": callbacks.c.times + statement.excluded["times"],
+        c, now = callbacks.c, self.clock()
+        is_done = and_(c.state == CallbackState.DONE, c.order_id != "")
+        is_fresh = and_(is_done, c.settled_at > now - AGAIN_AFTER)
+        again: dict[str, Any] = {
+            "times": c.times + statement.excluded["times"],
             "last_at": statement.excluded["last_at"],
+            **{name: case((is_done, _as(name, value)), else_=c[name]) for name, value in ANEW.items()},
+            "not_before": case(
+                (is_fresh, _as("not_before", now + AGAIN_AFTER)),
+                (is_done, _as("not_before", now)),
+                else_=c.not_before,
+            ),
         }
         with self.transaction() as connection:
             connection.execute(statement.on_conflict_do_update(index_elements=["digest"], set_=again), rows)
@@ -114,10 +138,10 @@ class CallbackStore:
         found = {row["state"]: row["count"] for row in self.rows(statement)}
         return {state: found.get(state, 0) for state in CallbackState}
 
-    def kinds_at_hand(self) -> list[CallbackKind]:
-        """The kinds of which messages wait, or are in the hands of a run."""
+    def kinds_at_hand(self) -> list[str]:
+        """The kinds of which messages wait, or are in the hands of a run; also one that only a newer version knows."""
         waiting = callbacks.c.state.in_([CallbackState.WAITING, CallbackState.TAKEN])
-        return [CallbackKind(row["kind"]) for row in self.rows(select(callbacks.c.kind).where(waiting).distinct())]
+        return [row["kind"] for row in self.rows(select(callbacks.c.kind).where(waiting).distinct())]
 
     def oldest_waiting(self) -> datetime | None:
         """Since when the message waits that has waited longest."""
@@ -132,22 +156,47 @@ class CallbackStore:
         """Let settled messages wait anew; answers which. One that can't be read stays set aside."""
         known = [one.id for one in self.found(ids) if one.order_ids]
         settled = callbacks.c.state.in_(SETTLED)
-        anew = {"state": CallbackState.WAITING, "attempts": 0, "ticket": "", "outcome": "", "settled_at": None}
         statement = update(callbacks).where(callbacks.c.id.in_(known), settled)
-        statement = statement.values(anew | {"not_before": self.clock()})
+        statement = statement.values({**ANEW, "not_before": self.clock()})
         with self.transaction() as connection:
             return sorted(connection.execute(statement.returning(callbacks.c.id)).scalars())
 
     @repeating
     def settle(self, outcomes: Mapping[int, str], state: CallbackState = CallbackState.DONE) -> None:
-        """Write what came of messages: done, or set aside for a person."""
+        """Write what came of messages: done, or set aside for a person.
+
+        One that came again after its run began waits anew: it may tell of what was not there yet when that run read.
+        """
         if not outcomes:
             return
-        is_it = (callbacks.c.id == bindparam("number"), callbacks.c.settled_at.is_(None))
-        settled = {"state": state, "settled_at": self.clock(), "outcome": bindparam("words")}
-        statement = update(callbacks).where(*is_it).values(settled)
+        c, now = callbacks.c, self.clock()
+        is_it = (c.id == bindparam("number"), c.settled_at.is_(None))
+        begun = select(tickets.c.begun_at).where(tickets.c.id == c.ticket).scalar_subquery()
+        done: Mapping[str, Any] = {"state": state, "settled_at": now, "outcome": bindparam("words")}
+        anew = {**ANEW, "not_before": now + AGAIN_AFTER}
+        values = {
+            name: case((c.last_at > begun, _as(name, value)), else_=_as(name, done.get(name, c[name])))
+            for name, value in anew.items()
+        }
+        statement = update(callbacks).where(*is_it).values(values)
         with self.transaction() as connection:
             connection.execute(statement, [{"number": number, "words": words} for number, words in outcomes.items()])
+
+    @repeating
+    def strike(self, texts: Iterable[str]) -> int:
+        """Strike these texts from all messages, however they are written there; answers in how many they stood."""
+        plain = [*texts]
+        needles = Needles([*plain, *(json.dumps(text)[1:-1] for text in plain)])  # a body travels as text in a text
+        told = (callbacks.c.body, callbacks.c.message_type, callbacks.c.outcome)
+        struck = 0
+        with self.transaction() as connection:
+            for row in connection.execute(select(callbacks.c.id, *told)).mappings().all() if needles else ():
+                before = {name: value for name, value in row.items() if name != "id"}
+                after = {name: _struck(value, needles) for name, value in before.items()}
+                if after != before:
+                    connection.execute(update(callbacks).where(callbacks.c.id == row["id"]).values(after))
+                    struck += 1
+        return struck
 
     @repeating
     def forget_old(self) -> int:
@@ -157,6 +206,17 @@ class CallbackStore:
             connection.execute(delete(tickets).where(tickets.c.ended_at < before))
             old = (callbacks.c.state.in_(SETTLED), callbacks.c.last_at < before)
             return connection.execute(delete(callbacks).where(*old)).rowcount
+
+
+def _as(column: str, value: Any) -> Any:
+    """A value as the column has it; what is an expression already stays one."""
+    return value if isinstance(value, ColumnElement) else literal(value, callbacks.c[column].type)
+
+
+def _struck(value: bytes | str, needles: Needles) -> bytes | str:
+    if isinstance(value, str):
+        return needles.struck(value.encode(), FORGOTTEN.encode()).decode()
+    return needles.struck(bytes(value), FORGOTTEN.encode())
 
 
 def _once_each(arrivals: Sequence[Arrival]) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -321,7 +321,7 @@ class Worlds:
         return "; ".join(parts)
 
 
-def act_for(merchant: Merchant, act: Callable[[Path], Awaitable[set[str]]]) -> set[str]:
+def act_for(merchant: Merchant, act: Callable[[Path], Coroutine[None, None, set[str]]]) -> set[str]:
     """Do something with a merchant's ledger and service, in this process and without a Prefect server."""
     with (
         patch.dict(os.environ, merchant.environment, clear=True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -33,14 +34,80 @@ def test_a_message_is_kept_as_it_was_posted(store: CallbackStore, clock: Movable
     assert (one.state, one.times, one.source, one.received_at) == ("waiting", 1, "203.0.113.7", clock())
 
 
-def test_the_same_message_again_is_counted_and_causes_nothing(store: CallbackStore, clock: MovableClock) -> None:
-    """In one commit, in another, and after it was done."""
-    body = posted("7")
-    keep(store, clock, body, body)
-    keep(store, clock, body)
-    store.settle({1: "read again"})
-    keep(store, clock, body)
-    assert [(one.times, one.state) for one in store.listed()] == [(4, "done")]
+def test_the_same_message_again_is_counted_while_it_waits(store: CallbackStore, clock: MovableClock) -> None:
+    """In one commit, in another, and while nobody can read it."""
+    keep(store, clock, posted("7"), posted("7"), b"?")
+    keep(store, clock, posted("7"), b"?")
+    assert [(one.times, one.state) for one in store.listed()] == [(2, "set_aside"), (3, "waiting")]
+
+
+def heard(store: CallbackStore, clock: MovableClock) -> int:
+    """One run looks at what waits, and is told the same again in the last moment; answers how many it looked at."""
+    ticket = Tickets(store).next(STATUS)
+    if ticket is None:
+        return 0
+    messages = Tickets(store).begin(ticket.id)
+    store.settle({one.id: "read" for one in messages})
+    Tickets(store).end(ticket.id)
+    return len(messages)
+
+
+def test_the_same_message_after_it_was_done_is_looked_at_again(store: CallbackStore, clock: MovableClock) -> None:
+    """A price went up, down and up again in the same words; whoever replays one causes a read in ten minutes."""
+    looks = []
+    for minutes in (0, 60, 1, 1, 8, 1, 60):
+        clock.advance(60 * minutes)
+        keep(store, clock, posted("7"))
+        looks.append(heard(store, clock))
+    assert looks == [1, 1, 0, 0, 0, 1, 1]
+    assert (store.listed()[0].times, states(store)) == (7, ["done"])
+
+
+def test_a_message_that_comes_again_while_a_run_reads_is_looked_at_again(
+    store: CallbackStore, clock: MovableClock
+) -> None:
+    """That run may have read before what it tells of; one that came before it began is done with it."""
+    keep(store, clock, posted("7"), posted("8"))
+    tickets = Tickets(store)
+    ticket = tickets.next(STATUS)
+    assert ticket is not None
+    clock.advance(1)
+    keep(store, clock, posted("7"))
+    clock.advance(1)
+    messages = tickets.begin(ticket.id)
+    clock.advance(1)
+    keep(store, clock, posted("8"))
+    store.settle({one.id: "read" for one in messages})
+    tickets.end(ticket.id)
+    assert states(store) == ["done", "waiting"]
+    clock.advance(600)
+    assert heard(store, clock) == 1
+
+
+def test_what_a_newer_version_wrote_stops_nobody(store: CallbackStore, clock: MovableClock) -> None:
+    """A kind that this one does not know is left for it, and can be looked at."""
+    keep(store, clock, posted("7"), posted("8"))
+    with store.transaction() as connection:
+        connection.exec_driver_sql("UPDATE callbacks SET kind = 'customs' WHERE order_id = '7'")
+    assert sorted(store.kinds_at_hand()) == ["customs", "status"]
+    assert heard(store, clock) == 1
+    assert [(one.kind, one.state) for one in store.listed()] == [("status", "done"), ("customs", "waiting")]
+
+
+def test_a_receiver_can_be_struck(store: CallbackStore, clock: MovableClock) -> None:
+    """However deep a name stands in a message; other messages stay as they are."""
+    keep(store, clock, posted("7", signer="王小明 Jane"), posted("8"), "王小明".encode())
+    assert store.strike(["王小明"]) == 2
+    bodies = [one.body for one in store.listed()]
+    assert bodies == [b"[forgotten]", posted("8"), posted("7", signer="[forgotten] Jane")]
+
+
+def test_its_file_is_for_its_owner_alone(clock: MovableClock, tmp_path: Path) -> None:
+    """And what SQLite writes beside it."""
+    with CallbackStore(f"sqlite:///{tmp_path / 'ledger.db'}", clock=clock) as store:
+        keep(store, clock, posted("7"))
+        rights = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert rights == {"callbacks.db": 0o600, "callbacks.db-shm": 0o600, "callbacks.db-wal": 0o600}
 
 
 def test_what_can_t_be_read_is_set_aside_with_its_reason(store: CallbackStore, clock: MovableClock) -> None:
