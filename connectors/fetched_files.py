@@ -48,6 +48,7 @@ async def fetch_kept(address: str, settings: SourcingSettings, *, run_id: str = 
     file = folder / f"{hashlib.sha256(fetched.content).hexdigest()}{fetched.suffix}"
     if not file.exists():  # else it may have been struck since, of a receiver who asked to be forgotten
         with whole(file) as unfinished:
+            unfinished.touch(mode=0o600)  # it names receivers
             unfinished.write_bytes(fetched.content)
     return folder / _first_noted(note, file.name) if run_id else file
 

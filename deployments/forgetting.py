@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from connectors.callbacks.store import CallbackStore, callbacks_url
 from connectors.crash_points import DURING_FORGET, reach
 from connectors.kept_files import (
     Left,
@@ -27,11 +28,13 @@ from connectors.ledger.store import Ledger
 from connectors.request_files.without_order import order_in
 from connectors.settings import SourcingSettings
 from connectors.snapshots.forgetting import receivers_in, strike_snapshots
-from connectors.sqlite_files import NotScrubbed
+from connectors.sqlite_files import NotScrubbed, scrub
 from connectors.traces import Needles
+from deployments.dispatching import are_received
 from deployments.forgotten_runs import receivers_in_records, receivers_on_server, strike_on_server, strike_records
 from deployments.local_server import require_reachable, running, server_folder
 from domain.forgetting import Receiver, Traces
+from domain.wording import number_of
 
 AGAIN = "give the same command again"
 
@@ -104,6 +107,7 @@ def forget(place: Place, order_ref: str, known: Known, *, by: str) -> Left:
     told.elsewhere += _own_files(place, order_ref)
     ledger.forgotten.strike(order_ref, known.traces, by=by)
     reach(DURING_FORGET, "ledger")
+    _strike_callbacks(ledger, known.telling, told)
     told.struck += [f"snapshot {one}" for one in strike_snapshots(place.snapshots, order_ref, known.traces)]
     reach(DURING_FORGET, "snapshots")
     strike_inbox(place.inbox, order_ref, needles, told)
@@ -119,7 +123,9 @@ def forget(place: Place, order_ref: str, known: Known, *, by: str) -> Left:
     elif place.settings.ledger_note.exists():
         told.left.append(f"Prefect keeps its runs in PostgreSQL, and its server does not run: start it and {AGAIN}")
     reach(DURING_FORGET, "runs")
-    own = [path.with_name(path.name + end) for path in (file, place.records) if path for end in ("", "-wal", "-shm")]
+    kept = sqlite_file(callbacks_url(ledger.url))
+    files = [path for path in (file, kept, place.records) if path]
+    own = [path.with_name(path.name + end) for path in files for end in ("", "-wal", "-shm")]
     sweep(place.settings.data_dir, needles, told, besides=[*own, place.snapshots, *_named(place.inbox, told)])
     ledger.forgotten.finish(order_ref)
     reach(DURING_FORGET, "finished")
@@ -134,6 +140,21 @@ def forget(place: Place, order_ref: str, known: Known, *, by: str) -> Left:
             f"a run is at work ({', '.join(runs)}), which may have read the order before; {AGAIN} afterwards"
         )
     return told
+
+
+def _strike_callbacks(ledger: Ledger, texts: frozenset[str], told: Left) -> None:
+    """What the service posted holds no receiver by its contract; it is looked through all the same."""
+    if not are_received(ledger.url):
+        return
+    with CallbackStore(ledger.url, clock=ledger.clock) as store:
+        struck = store.strike(texts)
+    if struck:
+        told.struck.append(f"{number_of(struck, 'message')} of the service")
+    if struck and (file := sqlite_file(callbacks_url(ledger.url))):
+        try:
+            scrub(file)
+        except NotScrubbed as error:
+            told.left.append(f"{error}; {AGAIN}")
 
 
 def _scrub(ledger: Ledger, told: Left) -> None:

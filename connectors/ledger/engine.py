@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -184,6 +185,8 @@ def _sqlite(url: str) -> Engine:
         raise LedgerUnusable(f"the ledger {shown(url)} is a folder: give the name of a file in it. Nothing was sent.")
     if database:
         Path(database).parent.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):  # what is wrong with the place SQLite says itself; its other files get the same rights
+            os.close(os.open(database, os.O_CREAT | os.O_EXCL, 0o600))
     arguments = {"timeout": LOCKED_PATIENCE_S, "check_same_thread": False}
     engine = create_engine(url, connect_args=arguments, **JSON)
 

@@ -17,7 +17,7 @@ from connectors.ledger.many import one_of
 from connectors.ledger.moving import STANDING, change_order
 from connectors.ledger.records import OrderChange
 from connectors.ledger.repeating import repeating
-from connectors.ledger.schema import batches, effects, forgotten, orders
+from connectors.ledger.schema import batches, effects, forgotten, messages, orders
 from connectors.ledger.transactions import Rows
 from connectors.sqlite_files import scrub
 from domain.effects import Action, EffectStatus
@@ -167,6 +167,8 @@ def strike_rows(connection: Connection, order_ref: str, traces: Traces) -> None:
         table = Table(name, MetaData(), autoload_with=connection, resolve_fks=False)
         if "order_ref" in table.c and table.name != forgotten.name:
             _strike_table(connection, table, order_ref, traces)
+        elif table.name == messages.name:
+            _strike_outbox(connection, table, order_ref, traces)
 
 
 def _strike_table(connection: Connection, table: Table, order_ref: str, traces: Traces) -> None:
@@ -177,6 +179,15 @@ def _strike_table(connection: Connection, table: Table, order_ref: str, traces: 
         if changed:
             this = [key == row[key.name] for key in keys]
             connection.execute(update(table).where(*this).values(changed))
+
+
+def _strike_outbox(connection: Connection, table: Table, order_ref: str, traces: Traces) -> None:
+    """What was told, or is still to be told, of the order or in the receiver's words."""
+    told = [table.c.subject, table.c.body]
+    named = [column.icontains(text, autoescape=True) for column in told for text in (order_ref, *traces.telling)]
+    for row in connection.execute(select(table.c.cause, *told).where(or_(*named))).mappings().all():
+        struck = {column.name: traces.struck(row[column.name]) for column in told}
+        connection.execute(update(table).where(table.c.cause == row["cause"]).values(struck))
 
 
 def _struck(column: str, value: Any, traces: Traces) -> Any:

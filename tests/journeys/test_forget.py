@@ -23,9 +23,13 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from connectors.callbacks.records import read_arrival
+from connectors.callbacks.store import CallbackStore
 from connectors.kept_files import Left
 from connectors.snapshots import list_snapshots, verify_snapshot
 from deployments.forgotten_runs import strike_records
+from tests.clock import MovableClock
+from tests.connectors.callbacks.conftest import posted
 from tests.running import COLUMNS, ROOT, Merchant, RunningSandbox, single_line_orders, write_csv
 
 DAY_S = 86_400
@@ -93,6 +97,9 @@ def keep_everywhere(merchant: Merchant, file: Path, rows: list[dict[str, object]
         book.worksheets[0].append(list(cells))
     book.save(done / "monday.xlsx")
     assert merchant.sourcing("ledger", "backup", data).exit_code == 0
+    with CallbackStore(f"sqlite:///{data / 'ledger.db'}", clock=MovableClock()) as store:
+        told = posted("7", signer=QUENTIN["receiver_name"], to=QUENTIN["address"])
+        store.add([read_arrival(told, "203.0.113.7", store.clock())])
     (data / "prefect").mkdir(exist_ok=True)
     (data / "prefect" / "worker.log").write_text(f"asked for {QUENTIN['receiver_email']}\nwell\n")
 

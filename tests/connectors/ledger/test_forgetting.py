@@ -18,12 +18,13 @@ from connectors.ledger.forgetting import WORDS, StillNeeded, strike_ledger_file
 from connectors.ledger.order_facts import Facts
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import EffectRecord, OrderChange, Outcome
-from connectors.ledger.schema import answers, metadata, orders, refund_events, refunds, tracking_events
+from connectors.ledger.schema import answers, messages, metadata, orders, refund_events, refunds, tracking_events
 from connectors.ledger.store import Ledger
 from connectors.ledger.verify import verify
 from connectors.traces import Needles
 from domain.effects import EffectStatus
 from domain.forgetting import Traces
+from domain.messages import Message, MessageKind
 from domain.service_orders import TraceStatus, TrackingEvent
 from domain.states import OrderState
 from tests.clock import MovableClock
@@ -82,6 +83,10 @@ def bought(ledger: Ledger, order_ref: str) -> None:
     put(ledger, order_ref)
     won = ledger.claim(intents(order_ref), lease=LEASE).won[order_ref]
     ledger.record([done(won, OrderChange(order_ref=order_ref, state=OrderState.ORDERED, reason=SAID))])
+    ledger.tell(
+        Message(cause=f"heard:{order_ref}", kind=MessageKind.PARCEL, subject=f"Order {order_ref}", body=SAID),
+        Message(cause="mail", kind=MessageKind.PARCEL, subject="A file", body=f"row 2: {RECEIVER['email']}\nis odd"),
+    )
     with ledger.transaction() as connection:
         say_more(connection, order_ref, ledger)
     arrived = Facts({"order_id": f"1{order_ref}", "shipment_order_id": f"2{order_ref}"})
@@ -137,6 +142,8 @@ def test_every_row_is_struck_and_the_order_stays(ledger: Ledger) -> None:
     assert (after.state, after.order_id, after.fingerprint) == (before.state, before.order_id, before.fingerprint)
     assert (after.request.receiver.name, after.request.receiver.country) == ("", "US")
     assert after.reason == "Signed by [forgotten] at [forgotten], [forgotten]"
+    bodies = [row["body"] for row in ledger.rows(select(messages.c.body).order_by(messages.c.cause))]
+    assert bodies == [after.reason, "row 2: [forgotten]\nis odd"]
     assert [one.status for one in ledger.effects_of(["A-1"])] == [EffectStatus.DONE]
     assert ledger.forgotten.known(["A-1", "A-2"]) == {"A-1": ledger.clock()}
 

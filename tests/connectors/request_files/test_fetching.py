@@ -183,6 +183,7 @@ async def test_a_run_goes_on_with_what_it_fetched_first(sheets: Callable[[str], 
     """Also when the sheet is gone or changed by then; another run gets what is there now."""
     settings = SourcingSettings(data_dir=tmp_path, private_sources="127.0.0.0/8")
     first = await fetch_kept(sheets("sheet"), settings, run_id="run-1")
+    assert first.stat().st_mode & 0o777 == 0o600  # it names receivers
     assert first.read_bytes() == CSV
     assert await fetch_kept(f" {sheets('nowhere')}\n", settings, run_id="run-1") == first
     with serving_sheets(CSV + b"A-2,5\n") as changed:
