@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.callbacks.store import CallbackStore
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
@@ -44,6 +45,11 @@ def plant(url: str, *statements: str) -> None:
         for statement in statements:
             database.execute(statement)
         database.commit()
+
+
+def test_messages_of_the_service_in_the_same_database_are_no_fault(lived: Ledger, url: str) -> None:
+    with CallbackStore(url, clock=lived.clock):
+        assert verify(url).faults == []
 
 
 def test_a_sound_ledger_has_no_faults(lived: Ledger, url: str) -> None:
