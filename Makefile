@@ -8,7 +8,7 @@ READY := .venv/.ready
 # where the environment wants nothing written. It halves the time that a process takes to start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run serve test suite soak endurance mutants lint format dictionary reference pictures lock clean
+.PHONY: run serve scale test suite soak endurance mutants lint format dictionary reference pictures lock clean
 .DEFAULT_GOAL := run
 
 run: $(READY)
@@ -17,6 +17,13 @@ run: $(READY)
 # Prefect's UI, schedules and worker, with the sandbox: docs/deploying.md
 serve: $(READY)
 	$(BIN)/sourcing serve
+
+# a batch over helpers, on a Prefect server with PostgreSQL and Redis of their own; needs both from Debian: docs/scaling.md
+ORDERS ?= 1000
+HELPERS ?= 4
+LATENCY_MS ?= 200
+scale: $(READY)
+	$(BIN)/python -m tests.endurance scale --cases helped --orders $(ORDERS) --helpers $(HELPERS) --latency-ms $(LATENCY_MS)
 
 test: $(READY)
 	@$(MAKE) --no-print-directory --jobs 2 lint suite

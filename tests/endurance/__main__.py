@@ -8,6 +8,8 @@ at every point, `lost` parts of `sourcing serve` killed under a run (`--only 1 4
 `looks` a second look that comes by itself, whatever is killed before it, `retention` what Prefect's server is not to
 keep, `outage` a service that is killed in each stage of a run and comes back, `throttled` one that sends calls away,
 `pauses` a batch in two processes while somebody stops all buying and resumes (pauses stand where stops do),
+`scale` a batch over helpers on Prefect with PostgreSQL and Redis (`--helpers`, `--latency-ms`, `--concurrency`,
+`--cases` of alone, helped, killed, parent, version, secret and restarts),
 `callbacks` messages of the service, with `--orders 1000` in full; its parts are `callbacks-killed` (a receiver that is
 killed), `callbacks-odd` (20 odd posts an order) and `callbacks-mixed` (messages in no order).
 A repetition that fails keeps its folder and names it.
@@ -36,6 +38,8 @@ from tests.endurance.outage import outages_are_survived, storms_are_survived
 from tests.endurance.pauses import paused_batch
 from tests.endurance.restarts import LATENCY_S, LONGEST_PAUSE_S, Restarted, batch_under_restarts
 from tests.endurance.retention import file_does_not_grow
+from tests.endurance.scale import CASES as SHARED
+from tests.endurance.scale import Load, batches_are_shared
 from tests.endurance.shop import End
 from tests.endurance.starts import killed_starts_lock_nobody_out
 from tests.endurance.storm import Repetition, repetition
@@ -47,6 +51,7 @@ RESTARTS_HEAD = "what       database    seed restarts crashes seconds by-itself 
 PARTS = (
     *("storm", "restarts", "command", "hostile", "cells", "starts", "earlier", "crashes"),
     *("lost", "looks", "retention", "outage", "throttled", "pauses"),
+    "scale",
     *("callbacks-killed", "callbacks-odd", "callbacks-mixed"),
 )
 Done = Repetition | Restarted
@@ -57,15 +62,27 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", default=[*PARTS], metavar="PART")
     parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
     parser.add_argument("--repetitions", type=int, default=20)
-    parser.add_argument("--orders", type=int, default=500)
+    parser.add_argument("--orders", type=int, help="500, of scale 2000")
     parser.add_argument("--processes", type=int, default=4)
     parser.add_argument("--longest-pause", type=float, default=LONGEST_PAUSE_S, help="between restarts, in seconds")
     parser.add_argument("--latency", type=float, default=LATENCY_S, help="of the service in restarts, in seconds")
     parser.add_argument("--seed", type=int, default=1, help="of the first repetition; the next has the next")
     parser.add_argument("--every", type=int, default=1, help="of hostile: play only every so manyth case")
     parser.add_argument("--only", type=int, nargs="*", help="of lost: the numbers of cases, from 1", metavar="CASE")
+    parser.add_argument("--helpers", type=int, default=4)
+    parser.add_argument("--latency-ms", type=float, default=200, help="of the service in scale")
+    parser.add_argument("--concurrency", type=int, default=16, help="of scale: calls at once of each process")
+    parser.add_argument("--cases", nargs="*", choices=SHARED, default=[*SHARED], help="of scale")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that started processes are ended too
+    shared = Load(
+        orders=options.orders or 2000,
+        helpers=options.helpers,
+        latency_s=options.latency_ms / 1000,
+        concurrency=options.concurrency,
+        chunk_size=25,
+    )
+    options.orders = options.orders or 500
     databases = ["sqlite", "postgresql"] if options.database == "both" else [options.database]
     right = [all([_storms(name, options) for name in databases])] if "storm" in options.parts else []
     right += [_restarts(options)] if "restarts" in options.parts else []
@@ -82,6 +99,7 @@ def main() -> int:
     right += [outages_are_survived()] if "outage" in options.parts else []
     right += [storms_are_survived()] if "throttled" in options.parts else []
     right += [all([_pauses(name, options) for name in databases])] if "pauses" in options.parts else []
+    right += [batches_are_shared(options.cases, shared)] if "scale" in options.parts else []
     right += _callbacks(databases, options)
     return 0 if all(right) else 1
 

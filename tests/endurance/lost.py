@@ -109,12 +109,13 @@ class Place:
     shop: Served
     postgres_url: str | None
     settings: Mapping[str, str] = field(default_factory=lambda: {"SOURCING_SETTLE_S": "0"})
+    options: Sequence[str] = ()
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it, and wait until everything is registered."""
         output = self.shop.folder / "serve.txt"
-        options = ["--postgres", self.postgres_url] if self.postgres_url else []
+        options = [*(["--postgres", self.postgres_url] if self.postgres_url else []), *self.options]
         with output.open("w") as file:
             process = self.process = subprocess.Popen(
                 [sys.executable, "-m", "cli.main", "serve", "--port", str(self.shop.settings["port"]), *options],
