@@ -15,6 +15,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.workers.process import ProcessJobConfiguration
 
+from deployments.messaging import server_settings
 from tests.deployments.served import Served
 from tests.running import ROOT
 
@@ -60,7 +61,8 @@ async def test_a_process_run_gets_the_folder_and_variables_of_its_deployment(ser
 def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     units = sorted((FOLDER / "systemd").glob("*.service"))
     assert [unit.stem for unit in units] == [
-        *("sourcing-callbacks", "sourcing-post-office", "sourcing-prefect", "sourcing-worker")
+        *("sourcing-callbacks", "sourcing-helper@", "sourcing-post-office"),
+        *("sourcing-prefect-services", "sourcing-prefect", "sourcing-worker"),
     ]
     there = [tmp_path / unit.name for unit in units]
     for unit, copy in zip(units, there, strict=True):
@@ -84,7 +86,42 @@ def test_compose_and_image_run_the_prefect_that_is_tested() -> None:
     assert f"FROM {VERSION}\n" in (FOLDER / "container" / "Containerfile").read_text()
     assert services["prefect"]["ports"] == ["127.0.0.1:4200:4200"]
     ours = {name for name, one in services.items() if one["image"] == "sourcing:latest"}
-    assert ours == {"register", "worker", "post-office", "callbacks"}
+    assert ours == {"register", "worker", "helper", "post-office", "callbacks"}
+
+
+def test_the_processes_of_the_server_in_compose_share_their_settings_and_none_does_the_work_of_the_other() -> None:
+    services = yaml.safe_load((FOLDER / "container" / "compose.yaml").read_text())["services"]
+    api, background = services["prefect"], services["prefect-services"]
+    assert "--no-services" in api["command"]
+    assert background["command"] == ["prefect", "server", "services", "start"]
+    assert background["image"] == VERSION
+    assert {key: api[key] for key in ("env_file", "environment")} == {
+        key: background[key] for key in ("env_file", "environment")
+    }
+    redis = "redis://redis:6379/0"
+    given = {**_variables(*api["env_file"]), **api["environment"]}
+    assert {name: given[name] for name in server_settings(redis)} == server_settings(redis)
+
+
+def _variables(*files: str) -> dict[str, str]:
+    lines = [line for file in files for line in (FOLDER / "container" / file).read_text().splitlines()]
+    return dict(line.split("=", 1) for line in lines)
+
+
+def test_a_helper_has_a_home_of_its_own_wherever_it_runs() -> None:
+    compose = yaml.safe_load((FOLDER / "container" / "compose.yaml").read_text())["services"]["helper"]
+    manifests = list(yaml.safe_load_all((FOLDER / "kubernetes" / "sourcing.yaml").read_text()))
+    helper = next(one for one in manifests if one["kind"] == "StatefulSet")
+    (container,) = helper["spec"]["template"]["spec"]["containers"]
+    unit = (FOLDER / "systemd" / "sourcing-helper@.service").read_text()
+    assert "volumes" not in compose  # the image's own, one a container
+    assert [one["name"] for one in container["volumeMounts"]] == [
+        one["metadata"]["name"] for one in helper["spec"]["volumeClaimTemplates"]
+    ]
+    assert "SOURCING_DATA_DIR=/var/lib/sourcing-helper-%i/data" in unit
+    command = ["python", "-m", "deployments.watched_worker", "--helper"]
+    assert compose["command"] == container["args"] == command
+    assert f"/{' '.join(command)}\n" in unit
 
 
 def test_the_image_holds_every_package() -> None:
@@ -105,7 +142,7 @@ def test_jobs_in_kubernetes_find_the_settings_and_the_disk_that_the_manifests_ma
 
 def test_the_receiver_in_kubernetes_is_found_and_gets_no_account() -> None:
     manifests = list(yaml.safe_load_all((FOLDER / "kubernetes" / "sourcing.yaml").read_text()))
-    service = next(one for one in manifests if one["kind"] == "Service")
+    service = next(one for one in manifests if one["kind"] == "Service" and "ports" in one["spec"])
     receiver = next(one for one in manifests if one["metadata"]["name"] == "sourcing-callbacks" and one is not service)
     pod = receiver["spec"]["template"]
     (container,) = pod["spec"]["containers"]
