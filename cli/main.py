@@ -40,6 +40,10 @@ def run(  # noqa: PLR0913 - the options of the main job
     encoding: Encoding = "",
     chunk_size: ChunkSize = None,
     concurrency: Concurrency = None,
+    helpers: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, help="So many further runs share the work; they need a ledger on PostgreSQL."),
+    ] = None,
     wait: Wait = False,
     json: Json = False,
 ) -> None:
@@ -56,6 +60,7 @@ def run(  # noqa: PLR0913 - the options of the main job
         encoding=encoding,
         chunk_size=chunk_size or 0,
         concurrency=concurrency or 0,
+        helpers=helpers or 0,
         wait=wait,
     )
     raise typer.Exit(run_batch(options, as_json=json))

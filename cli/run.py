@@ -53,6 +53,7 @@ class RunOptions:
     encoding: str
     chunk_size: int
     concurrency: int
+    helpers: int
     wait: bool
 
 
@@ -84,7 +85,7 @@ def run_batch(options: RunOptions, *, as_json: bool) -> int:
             options.yes,
             options.batch or "",
             Limits(budget_cny=options.budget_cny, done_by=options.done_by),
-            Speed(chunk_size=options.chunk_size, concurrency=options.concurrency),
+            Speed(chunk_size=options.chunk_size, concurrency=options.concurrency, helpers=options.helpers),
         )
 
     looking = with_looks(flow, budget_cny=options.budget_cny, done_by=options.done_by) if options.wait else flow

@@ -181,6 +181,10 @@ class SourcingSettings(Settings):
     )
     chunk_size: int = Field(100, ge=1, le=1000, description="Orders per task run")
     concurrency: int = Field(16, ge=1, le=200, description="Calls to the service at once")
+    helpers: int = Field(
+        0, ge=0, le=64, description="So many helpers share a large run; they need a ledger on PostgreSQL. 0 is none"
+    )
+    help_above: int = Field(1_000, ge=0, description="Only a run of more orders than this is shared with helpers")
     lease_s: int = Field(120, ge=10, description="How long a claim on an effect holds without an outcome")
     patience_s_setting: int | None = Field(
         None,

@@ -11,6 +11,7 @@ from datetime import datetime
 from connectors.ledger.order_facts import Facts
 from connectors.ledger.plans import plan_hash
 from connectors.ledger.records import OrderChange, OrderRecord
+from connectors.ledger.slices import slices
 from domain.budget import Limits, over_budget
 from domain.money import Money
 from domain.orders import OrderRequest
@@ -21,11 +22,12 @@ from domain.wording import number_of
 from flows.approval import decide
 from flows.approval_request import ApprovalRequest, Decision, SummarizedRequest
 from flows.execution import execute
-from flows.kept_plans import summary_of
+from flows.kept_plans import KeptPlans, summary_of
 from flows.leftovers import LEFT, cause, explain, in_all, told_again
 from flows.plan_sources import PlanSource
-from flows.planning import Take, limits_now, spend_limits, within_budget
+from flows.planning import Take, limits_now, spend_limits, unplanned, within_budget
 from flows.reporting import batch_report, match_line
+from flows.sharing import PlannedTogether, Sharing, shared
 from flows.shown.artifacts import artifact_key
 from flows.shown.board import progress_shown
 from flows.shown.events import EventFeed, batch_finished, budget_used_up
@@ -51,9 +53,13 @@ class BatchRun:
         *,
         chunk_size: int = 0,
         done_by: datetime | None = None,
+        helpers: int = 0,
     ) -> None:
         self.resources = resources
         self.done_by = done_by
+        self.helpers = helpers
+        self.share: Sharing | None = None
+        self.helped_by: list[str] = []
         self.batch_id = batch_id
         self.source = source
         self.chunk_size = chunk_size or resources.settings.chunk_size
@@ -98,7 +104,10 @@ class BatchRun:
         feed = EventFeed(ledger, self.refs)
         await settle_open(self.resources, self.refs)
         work = self.source.sort(ledger)
-        await self._go_on(work, (), budget, feed, ask=ask)
+        if self.helpers and (work.to_plan or work.under_way or work.approved):
+            await self._shared(work, budget, feed, ask=ask)
+        else:
+            await self._go_on(work, (), budget, feed, ask=ask)
         postponed, again = self._to_plan_again(), await self._to_try_again()
         if postponed or again:
             run_logger().info("%s: once more", number_of(len({*again, *(one.order_ref for one in postponed)}), "order"))
@@ -112,6 +121,27 @@ class BatchRun:
         report = replace(self._report(work, snapshot_id, dry_run=False), broken_off=broken_off)
         await feed.tell(self.refs, *budget_used_up(self.batch_id, report), batch_finished(report))
         return report
+
+    async def _shared(self, work: Work, budget: Money | None, feed: EventFeed, *, ask: bool) -> None:
+        """The same with helpers; what a run before this one had approved and handed out is asked about no more."""
+        async with shared(
+            self.resources,
+            self.batch_id,
+            helpers=self.helpers,
+            limits=spend_limits(self.resources, self.batch_id, budget),
+            chunk_size=self.chunk_size,
+            done_by=self.done_by,
+            asks=self.source.asks,
+        ) as self.share:
+            if handed_out := await self.share.bought_before():
+                self._take_in(await self.share.planned(()))
+                self.approved |= {ref: plan for ref, plan in handed_out.items() if plan}
+                self.tried += handed_out
+                await self.share.bought(list(handed_out), self.approved, feed.tell)
+            else:
+                await self._go_on(work, (), budget, feed, ask=ask)
+            self.helped_by = await self.share.owners()
+        self.share = None
 
     async def _go_on(
         self, work: Work, again: Sequence[str], budget: Money | None, feed: EventFeed, *, ask: bool
@@ -136,6 +166,9 @@ class BatchRun:
             refs = [*again, *(ref for ref in work.under_way if ref not in refused), *approved]
             self.tried += refs
             if self._is_paused():
+                return
+            if self.share is not None:
+                await self.share.bought(refs, self.approved, feed.tell)
                 return
             limits = spend_limits(self.resources, self.batch_id, budget)
             await execute(
@@ -169,6 +202,8 @@ class BatchRun:
     async def _planned(self, requests: Sequence[OrderRequest]) -> list[PlanSummary]:
         """Plan, and keep each plan as it is made; answers what is remembered of them, in the order of the file."""
         made: dict[str, PlanSummary] = {}
+        if self.share is not None and requests:
+            return await self._planned_together(self.share, requests)
 
         async def keep(plans: Sequence[PlannedOrder]) -> None:
             await asyncio.to_thread(self.source.keep, self.resources, self.batch_id, plans)
@@ -176,6 +211,33 @@ class BatchRun:
 
         await self._plan(requests, keep)
         return [made[request.order_ref] for request in requests if request.order_ref in made]
+
+    async def _planned_together(self, share: Sharing, requests: Sequence[OrderRequest]) -> list[PlanSummary]:
+        """The same by helpers, while this run looks for orders that its ledger does not know."""
+        looking = asyncio.create_task(self.source.look(self.resources, requests))
+        try:
+            together = await share.planned(requests)
+            why = await looking
+        finally:
+            looking.cancel()
+        self._take_in(together)
+        made = together.plans
+        doubtful = [plan for ref, plan in made.items() if ref in why]
+        for some in slices(KeptPlans(self.resources.ledger, doubtful)):
+            judged = [plan.judged(why[plan.order_ref]) for plan in some]
+            await asyncio.to_thread(self.source.keep, self.resources, self.batch_id, judged)
+            made |= {plan.order_ref: summary_of(plan) for plan in judged}
+        for rest in slices(request for request in requests if request.order_ref not in made):
+            self.postponed |= {request.order_ref: request for request in rest}
+            left = [unplanned(request) for request in rest]
+            await asyncio.to_thread(self.source.keep, self.resources, self.batch_id, left)
+            made |= {plan.order_ref: summary_of(plan) for plan in left}
+        return [made[request.order_ref] for request in requests]
+
+    def _take_in(self, together: PlannedTogether) -> None:
+        requests = {request.order_ref: request for request in self.source.requests}
+        self.postponed |= {ref: requests[ref] for ref in together.postponed if ref in requests}
+        self.matches |= together.matches
 
     async def _remember_whole(self, plans: Sequence[PlannedOrder]) -> None:
         self.plans.update({plan.order_ref: plan for plan in plans})
@@ -263,6 +325,7 @@ class BatchRun:
             matches=[line for ref in self.refs for line in self.matches.get(ref, ())],
             dry_run=dry_run,
             warnings=self.source.warnings,
+            helpers=self.helped_by,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence, Sized
 from contextlib import suppress
 from typing import TypeVar
 
@@ -13,6 +13,7 @@ from tasks.progress import progress
 from tasks.resources import Resources
 
 T = TypeVar("T")
+C = TypeVar("C", bound=Sized)
 
 ORDERS_A_CALL = 4
 """So many orders are under way for each call that may be: some of them wait for one another, or for the ledger."""
@@ -64,11 +65,14 @@ class Window:
         self._under_way = 0
         self._news = asyncio.Event()
 
-    async def enter(self, orders: int) -> None:
-        """Wait until there is room for these, or for half of them at least."""
+    async def has_room(self, orders: int) -> None:
+        """Wait until there is room for so many, or for half of them at least."""
         while self._under_way and self._under_way + orders / 2 > self._most:
             self._news.clear()
             await self._news.wait()
+
+    def enter(self, orders: int) -> None:
+        """So many more are under way."""
         self._under_way += orders
 
     def leave(self, orders: int = 1) -> None:
@@ -88,9 +92,24 @@ async def side_by_side(
     The work calls what it gets third with how many more items are through (one), and so lets the next slice begin while
     a slow one of its own is awaited. The first exception cancels the rest, and comes out as itself when all have ended.
     """
+
+    async def listed() -> AsyncIterator[tuple[str, Sequence[T]]]:
+        for labelled in chunks(items, size):
+            yield labelled
+
+    await as_they_come(resources, listed(), size, work)
+
+
+async def as_they_come(
+    resources: Resources,
+    source: AsyncIterator[tuple[str, C]],
+    size: int,
+    work: Callable[[C, str, Callable[..., None]], Awaitable[object]],
+) -> None:
+    """The same for slices of `size` or less that come one by one: each is asked for when there is room for it."""
     window = Window(ORDERS_A_CALL * resources.concurrency)
 
-    async def one(chunk: Sequence[T], label: str) -> None:
+    async def one(chunk: C, label: str) -> None:
         under_way = len(chunk)
 
         def through(items: int = 1) -> None:
@@ -105,8 +124,10 @@ async def side_by_side(
             window.leave(under_way)
 
     async with together() as running:
-        for label, chunk in chunks(items, size):
-            await window.enter(len(chunk))
-            if resources.gate.is_over:
+        while not resources.gate.is_over:
+            await window.has_room(size)
+            if resources.gate.is_over or (next_one := await anext(source, None)) is None:
                 break
+            label, chunk = next_one
+            window.enter(len(chunk))
             running.create_task(one(chunk, label))

@@ -19,6 +19,7 @@ from flows.parameters import Limits, LimitsParameter, asked, in_words
 from flows.reporting import batch_report
 from flows.scheduling import is_deployed, scheduled
 from flows.second_look import FromLedger, left_over, look_again, waits_s
+from flows.sharing import helpers_for
 from flows.shown.artifacts import artifact_key, counts_of, show_outcome, with_parcels
 from flows.shown.board import progress_shown
 from flows.shown.endings import ended, tells_when_stopped
@@ -66,7 +67,8 @@ async def finish_batch(batch: KnownBatch, limits: LimitsParameter = NO_LIMITS, l
 async def _finished(resources: Resources, batch: str, limits: Limits, look: int) -> BatchReport:
     ledger, left = resources.ledger, left_over(resources.ledger, batch)
     done_by = moment_of(limits.done_by, begun_at(resources.clock()), resources.settings.timezone)
-    run = BatchRun(resources, batch, FromLedger(ledger, batch), done_by=done_by)
+    helpers = helpers_for(resources, len(left.to_do))
+    run = BatchRun(resources, batch, FromLedger(ledger, batch), done_by=done_by, helpers=helpers)
     await shown("the run's name", rename_run(f"finish {batch}: {left.words or 'nothing left'}"))
     if left.words:
         run_logger().info("Batch %s: %s", batch, left.words)

@@ -40,14 +40,21 @@ def absolute(done_by: str) -> str:
 
 
 @asynccontextmanager
-async def opened(*, concurrency: int = 0, begins_orders: bool = False, done_by: str = "") -> AsyncIterator[Resources]:
+async def opened(
+    *,
+    concurrency: int = 0,
+    begins_orders: bool = False,
+    done_by: str = "",
+    settings: SourcingSettings | None = None,
+) -> AsyncIterator[Resources]:
     """Everything a run works with, once one cheap call has told that service, clock and account are well.
 
     A run that `begins_orders` raises `LedgerUnusable` where a new ledger would have forgotten earlier ones.
     `concurrency` calls go to the service at once; 0: as the settings say. A service that is away is waited for until
     `done_by`, and for a minute where that is over: a run that comes too late ends in order too.
     """
-    async with open_resources(SourcingSettings(), XportcnSettings(), concurrency=concurrency or None) as resources:
+    settings = settings or SourcingSettings()
+    async with open_resources(settings, XportcnSettings(), concurrency=concurrency or None) as resources:
         now = resources.clock()
         if moment := moment_of(done_by, begun_at(now), resources.settings.timezone):
             resources.gate.until(max((moment - now).total_seconds(), LEAST_S))

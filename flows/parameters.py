@@ -73,6 +73,15 @@ ChunkSize = Annotated[
         le=1000,
     ),
 ]
+Helpers = Annotated[
+    int,
+    asked(
+        "Helpers",
+        "So many further runs share the work of this one. They need a ledger on PostgreSQL. 0: as the settings say",
+        ge=0,
+        le=64,
+    ),
+]
 Concurrency = Annotated[
     int,
     asked("Calls at once", "Calls to the service at once. 0: as the settings say", ge=0, le=200),
@@ -168,6 +177,7 @@ class Speed(Section):
 
     chunk_size: ChunkSize = 0
     concurrency: Concurrency = 0
+    helpers: Helpers = 0
 
 
 RequestsParameter = Annotated[Requests, asked("What to buy")]

@@ -13,7 +13,7 @@ from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.cart import CartFault
-from domain.decisions import held
+from domain.decisions import Verdict, held
 from domain.effects import Action
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder, PlanSummary
@@ -52,6 +52,9 @@ class PlanSource(Protocol):
         `anew` decides again what an earlier run decided about words.
         """
 
+    async def look(self, resources: Resources, requests: Sequence[OrderRequest]) -> Mapping[str, Verdict]:
+        """Why not to buy some of these, by reference, whatever their plans are."""
+
     def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
         """Write what nobody has approved: nothing may be bought on it."""
 
@@ -83,17 +86,22 @@ class FromRequests:
     async def plan(
         self, resources: Resources, requests: Sequence[OrderRequest], take: Take, *, chunk_size: int, anew: bool
     ) -> None:
-        looking = asyncio.create_task(find_unrecorded(resources, requests))
+        looking = asyncio.create_task(self.look(resources, requests))
 
         async def judged(plans: Sequence[PlannedOrder]) -> None:
-            why = (await looking).reasons
+            why = await looking
             await take([plan.judged(why[ref]) if (ref := plan.order_ref) in why else plan for plan in plans])
 
         try:
             await plan_each(resources, requests, judged, chunk_size=chunk_size, match_anew=anew)
-            self._warn((await looking).warnings)
+            await looking
         finally:
             looking.cancel()
+
+    async def look(self, resources: Resources, requests: Sequence[OrderRequest]) -> Mapping[str, Verdict]:
+        found = await find_unrecorded(resources, requests)
+        self._warn(found.warnings)
+        return found.reasons
 
     def _warn(self, warnings: Sequence[str], about: int = SERVICE) -> None:
         for warning in warnings:
@@ -154,6 +162,9 @@ class FromCarts:
             plans = [await _carted(resources, self._seen[one.order_ref]) for one in chunk]
             self._plans |= {plan.order_ref: plan for plan in plans}
             await take(plans)
+
+    async def look(self, resources: Resources, requests: Sequence[OrderRequest]) -> Mapping[str, Verdict]:
+        return {}
 
     def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
         """The plan that the cart was filled with stays; what keeps the order from being bought is its reason."""

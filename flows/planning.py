@@ -12,6 +12,7 @@ from connectors.ledger.slices import slices
 from connectors.xportcn.errors import ServiceAway
 from domain.budget import Limits, over_budget
 from domain.decisions import Verdict, held
+from domain.matching import Match
 from domain.money import Money
 from domain.offers import Offer
 from domain.orders import OrderRequest
@@ -54,9 +55,17 @@ async def plan_each(
 ) -> None:
     """The same, where `take` gets the plans of each chunk once they are made."""
     matches = await match_requests(resources, requests, chunk_size=chunk_size, anew=match_anew)
-    planning = _Planning(resources, requests, matches, take)
-    await planning.all_of(requests, chunk_size)
-    for some in slices(requests[planning.begun :]):
+    planning = Planning(resources)
+    planning.expect(requests, matches)
+    begun = 0
+
+    async def one(chunk: Sequence[OrderRequest], label: str, through: Callable[[], None]) -> None:
+        nonlocal begun
+        begun += len(chunk)
+        await take(await planning.plan(chunk, label, through))
+
+    await side_by_side(resources, requests, chunk_size, one)
+    for some in slices(requests[begun:]):
         await take([unplanned(request) for request in some])
 
 
@@ -65,34 +74,38 @@ def unplanned(request: OrderRequest) -> PlannedOrder:
     return PlannedOrder(request=request).judged(NOT_ASKED)
 
 
-class _Planning:
-    """Each item is looked up once, by the chunk that needs it first; an order is previewed once its items are there."""
+class Planning:
+    """Each item is looked up once, by the chunk that needs it first; an order is previewed once its items are there.
 
-    def __init__(
-        self,
-        resources: Resources,
-        requests: Sequence[OrderRequest],
-        matches: Matches,
-        take: Take,
-    ) -> None:
+    Of offers that no expected order needs any more so many are kept: orders that are expected later may need them.
+    """
+
+    def __init__(self, resources: Resources, *, most_kept: int = 0) -> None:
         self._resources = resources
-        self._take = take
-        self._matches = matches
+        self._most_kept = most_kept
+        self._matches: dict[tuple[str, str], Match] = {}
         self._waiting: dict[Item, list[Callable[[], None]]] = {}
-        self._needed = Counter(item for request in requests for item in self._items_of(request))
-        self._offers: Found[Item, Offer | Verdict] = Found(unmatched(matches), then=self._is_there)
+        self._needed = Counter[Item]()
+        self._offers: Found[Item, Offer | Verdict] = Found(then=self._is_there)
         self._quotes = QuotesTogether(resources)
-        self.begun = 0
-        self._looked_up, self._items = 0, len(self._needed.keys() - self._offers.keys())
+        self._looked_up = self._items = 0
         self._listener = progress.get()
-        self._listener.start("search", self._items)
+
+    def expect(self, requests: Sequence[OrderRequest], matches: Matches) -> None:
+        """These will be planned, a chunk at a time; their words mean `matches`."""
+        self._matches |= matches
+        self._offers.update(unmatched(matches))
+        needed = Counter(item for request in requests for item in self._items_of(request))
+        new = len(needed.keys() - self._needed.keys() - self._offers.keys())
+        self._needed += needed
+        self._items += new
+        self._listener.start("search", new)
         self._listener.start("preview", len(requests))
 
-    async def all_of(self, requests: Sequence[OrderRequest], chunk_size: int) -> None:
-        await side_by_side(self._resources, requests, chunk_size, self._chunk)
-
-    async def _chunk(self, chunk: Sequence[OrderRequest], label: str, through: Callable[[], None]) -> None:
-        self.begun += len(chunk)
+    async def plan(
+        self, chunk: Sequence[OrderRequest], label: str, through: Callable[[], None]
+    ) -> Sequence[PlannedOrder]:
+        """Plans for these, in their order; `through` hears of each. What could not be asked about is postponed."""
         requests = {request.order_ref: request for request in chunk}
         plans: Found[str, PlannedOrder] = Found(then=lambda _ref: through())
         arrivals = Arrivals(requests)
@@ -104,8 +117,8 @@ class _Planning:
                 running.create_task(self._search(items))
             running.create_task(self._preview(requests, arrivals, plans, label))
         await self._keep_matches(plans.values())
-        await self._take([plans.get(ref) or unplanned(request) for ref, request in requests.items()])
         self._forget(chunk)
+        return [plans.get(ref) or unplanned(request) for ref, request in requests.items()]
 
     async def _search(self, items: Mapping[Item, None]) -> None:
         start, self._looked_up = self._looked_up, self._looked_up + len(items)
@@ -164,11 +177,11 @@ class _Planning:
             one_more()
 
     def _forget(self, chunk: Sequence[OrderRequest]) -> None:
-        """Drop the offers that nobody else needs."""
+        """Drop the offers that nobody else needs, but for those that are kept."""
         for request in chunk:
             for item in self._items_of(request):
                 self._needed[item] -= 1
-                if not self._needed[item]:
+                if not self._needed[item] and len(self._offers) > self._most_kept:
                     self._offers.pop(item, None)
 
     async def _keep_matches(self, plans: Iterable[PlannedOrder]) -> None:

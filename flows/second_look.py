@@ -12,6 +12,7 @@ from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
 from connectors.xportcn.errors import NotSent, Unanswered
 from domain.deadline import moment_of
+from domain.decisions import Verdict
 from domain.effects import OPEN, TAKING_BACK, Action
 from domain.looks import MOST_LOOKS, NextLook, due, due_while_paused
 from domain.orders import OrderRequest
@@ -116,6 +117,9 @@ class FromLedger:
         self, resources: Resources, requests: Sequence[OrderRequest], take: Take, *, chunk_size: int, anew: bool
     ) -> None:
         """Nothing is planned: so there is nothing to keep, to hold or to approve."""
+
+    async def look(self, resources: Resources, requests: Sequence[OrderRequest]) -> Mapping[str, Verdict]:
+        return {}
 
     def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None: ...
 

@@ -28,6 +28,7 @@ from flows.parameters import (
 from flows.plan_sources import FromRequests
 from flows.request_batches import FETCHED, PASTED, read_shown
 from flows.second_look import look_again
+from flows.sharing import helpers_for
 from flows.shown.artifacts import show_outcome, with_parcels
 from flows.shown.endings import ended, tells_when_stopped
 from flows.shown.expected_failures import ends_plainly
@@ -63,7 +64,8 @@ async def source_orders(
     async with opened(concurrency=speed.concurrency, begins_orders=True, done_by=limits.done_by) as resources:
         source = FromRequests(asked.orders, asked.source, asked.warnings)
         done_by = moment_of(limits.done_by, begun_at(resources.clock()), resources.settings.timezone)
-        run = BatchRun(resources, asked.batch_id, source, chunk_size=speed.chunk_size, done_by=done_by)
+        helpers = 0 if dry_run else helpers_for(resources, len(asked.orders), wanted=speed.helpers)
+        run = BatchRun(resources, asked.batch_id, source, chunk_size=speed.chunk_size, done_by=done_by, helpers=helpers)
         async with tells_when_stopped(resources.ledger, asked.batch_id, buys=not dry_run):
             report = await run.followed(limits.budget, dry_run=dry_run, ask=not yes)
         report = await look_again(resources, report, limits)

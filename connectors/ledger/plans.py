@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, select, update
+from sqlalchemy import Connection, Executable, select, update
 
 from connectors.ledger.codec import to_json
 from connectors.ledger.forgetting import forgotten_in
@@ -80,16 +80,21 @@ def ledger_row(plan: PlannedOrder, batch_id: str, *, approved: bool, tolerance: 
 
 
 @repeating
-def put_rows(ledger: Transactions, rows: Sequence[Mapping[str, Any]]) -> None:
+def put_rows(
+    ledger: Transactions, rows: Sequence[Mapping[str, Any]], *, if_so: Callable[[Connection], bool] | None = None
+) -> bool:
     """Write rows of planned orders: new ones, and ones that had no effect yet. Others stay as they are.
 
-    So do those whose receiver was forgotten meanwhile.
+    So do those whose receiver was forgotten meanwhile. `if_so` has the first word in the transaction: False writes
+    nothing, and is the answer.
     """
     if not rows:
-        return
+        return True
     now = ledger.clock()
     planned = {row["order_ref"]: {**row, "recorded_at": now, "updated_at": now} for row in rows}
     with ledger.transaction(planned) as connection:
+        if if_so is not None and not if_so(connection):
+            return False
         # All rows are there and locked before one looks for effects: another run's claim is either seen below or
         # waits for this commit. A row that is not there yet can't be locked, so new orders are written first.
         gone = forgotten_in(connection, planned)
@@ -104,6 +109,7 @@ def put_rows(ledger: Transactions, rows: Sequence[Mapping[str, Any]]) -> None:
             if ref not in begun:
                 moving.tell(ref, None if ref in new else moving.state(ref), row["state"], row["reason"])
         moving.write()
+    return True
 
 
 def _alike(rows: Iterable[Mapping[str, Any]]) -> Iterable[list[Mapping[str, Any]]]:

@@ -297,13 +297,14 @@ shares = Table(
     metadata,
     Column("share_id", String(160), primary_key=True),
     Column("batch_id", String(120), ForeignKey("batches.batch_id"), nullable=False, index=True),
+    Column("parent", String(120), nullable=False),
     Column("version", String(64), nullable=False),
     Column("terms", JSON, nullable=False),
     Column("opened_at", UtcDateTime, nullable=False),
     Column("seen_at", UtcDateTime, nullable=False),
     Column("closed_at", UtcDateTime),
 )
-"""A batch that helpers work on, for one run; `seen_at` is when that run last looked, `terms` what they must keep to."""
+"""A batch that helpers work on, for one run (`parent`), which was last alive at `seen_at`; all keep to the `terms`."""
 
 share_chunks = Table(
     "share_chunks",
@@ -318,6 +319,16 @@ share_chunks = Table(
     Column("done_at", UtcDateTime),
 )
 """Who holds it works on it; two may, after a lease: only the claims of effects protect money."""
+
+share_helpers = Table(
+    "share_helpers",
+    metadata,
+    Column("share_id", String(160), ForeignKey("shares.share_id"), primary_key=True),
+    Column("owner", String(120), primary_key=True),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+)
+"""Who works on a share, or has: what these bought, the share's run has bought."""
 
 pace = Table(
     "pace",

@@ -45,6 +45,7 @@ from connectors.ledger.refunds import RefundRows
 from connectors.ledger.repeating import repeating
 from connectors.ledger.resolutions import ResolutionRows
 from connectors.ledger.schema import STATUS_OF_THESE, account, batches, effects, marks, matches, moves, orders
+from connectors.ledger.shares import ShareRows
 from connectors.ledger.slices import slices
 from connectors.ledger.spending import batch_total, day_total
 from connectors.ledger.switches import Switches, share_switch, standing_pause
@@ -91,6 +92,7 @@ class Ledger(Switches):
         self.forgotten = ForgottenRows(self)
         self.messages = MessageRows(self)
         self.pace = PaceRows(self)
+        self.shares = ShareRows(self)
 
     def __enter__(self) -> Self:
         return self

@@ -16,7 +16,7 @@ import pickle
 import signal
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -33,11 +33,13 @@ import flows.after_sale
 import flows.cancel_orders
 import flows.carts
 import flows.finish_batch
+import flows.helper
 import flows.opening
 import flows.plan_sources
 import flows.sync_tracking
 import tasks.cancel_order
 from connectors.crash_points import VARIABLE
+from connectors.ledger.store import Ledger
 from connectors.request_files import read_request_file
 from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.xportcn.after_sale.taobao import TaobaoAfterSale
@@ -95,6 +97,8 @@ class Speed:
 class Job:
     """What a process does: `plan` or `source` a file, or call one of `FLOWS` with `arguments`.
 
+    With `helpers` the batch is shared with that many, which a test starts itself (`help`).
+
     With `plans`, plans are read from that file and not made anew: they cost most of a run's time, and only read.
     """
 
@@ -107,6 +111,7 @@ class Job:
     chunk_size: int = 50
     crash_at: str = ""
     clock: Speed = Speed()
+    helpers: int = 0
     plans: Path | None = None
     settings: dict[str, str] = field(default_factory=dict)
 
@@ -232,7 +237,7 @@ async def _source(job: Job) -> dict[str, Any]:
     async with open_resources(settings, XportcnSettings(), clock=job.clock) as resources:
         requests = read_request_file(job.file).orders
         plans = flows.plan_sources.FromRequests(requests, str(job.file))
-        batch = BatchRun(resources, job.batch, plans, chunk_size=job.chunk_size)
+        batch = BatchRun(resources, job.batch, plans, chunk_size=job.chunk_size, helpers=job.helpers)
         report = await batch.buy(None, ask=False)
     return report.to_json()
 
@@ -268,6 +273,15 @@ def _use_plans(file: Path) -> None:
     cast(Any, flows.plan_sources).plan_each = looked_up
 
 
+async def _help(job: Job) -> dict[str, Any]:
+    """Help with the share of the job's batch, as soon as there is one."""
+    with Ledger(SourcingSettings().ledger_url, clock=job.clock, owner="test") as ledger:
+        while (share := ledger.shares.standing(job.batch)) is None:  # noqa: ASYNC110 - it stands in a database
+            await asyncio.sleep(0.05)
+    helped = await flows.helper.help_with.fn(share.share_id)
+    return asdict(helped) if isinstance(helped, flows.helper.Helped) else {"troubles": [str(helped.message)]}
+
+
 async def _cart(job: Job) -> dict[str, Any]:
     rows = await flows.carts.show_cart(**job.arguments)
     return {"rows": [{"item_id": row.item_id, "sku_id": row.sku_id, "quantity": row.quantity} for row in rows]}
@@ -286,7 +300,7 @@ FLOWS: dict[str, Any] = {
     "track": flows.sync_tracking.sync_tracking,
     "withdraw": flows.after_sale.withdraw_refund,
 }
-DOES = {"cart": _cart, "plan": _plan, "source": _source, **dict.fromkeys(FLOWS, _flow)}
+DOES = {"cart": _cart, "help": _help, "plan": _plan, "source": _source, **dict.fromkeys(FLOWS, _flow)}
 
 
 def states(report: dict[str, Any]) -> dict[str, str]:

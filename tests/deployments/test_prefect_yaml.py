@@ -40,6 +40,7 @@ def test_prefect_reads_the_file_with_its_own_model() -> None:
         *("sync-tracking", "sync-catalog", "reconcile", "costs", "callbacks", "after-sale"),
         *("pause-buying", "resume-buying", "todo", "digest", "notify", "cancel-orders"),
         *REMEDIES,
+        "helper",
     ]
 
 

@@ -41,6 +41,7 @@ NAMES = {
     "message-seller/message",
     "confirm-receipt/receive",
     "resolve/resolve",
+    "helper/helper",
 }
 
 

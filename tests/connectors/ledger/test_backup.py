@@ -173,7 +173,7 @@ def to_older_schema(file: Path) -> None:
             "ALTER TABLE orders DROP COLUMN payable_minor; ALTER TABLE effects DROP COLUMN leaves_by;"
             "DROP TABLE answers; DROP TABLE marks; DROP TABLE not_ours; DROP TABLE writers;"
             "DROP TABLE forgotten; DROP TABLE deliveries; DROP TABLE messages; DROP TABLE switches;"
-            "DROP TABLE share_chunks; DROP TABLE shares; DROP TABLE pace; DROP TABLE changes;"
+            "DROP TABLE share_chunks; DROP TABLE share_helpers; DROP TABLE shares; DROP TABLE pace; DROP TABLE changes;"
             "UPDATE alembic_version SET version_num = '0004';"
         )
 

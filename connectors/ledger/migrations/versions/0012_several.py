@@ -20,6 +20,7 @@ def _shares() -> None:
         "shares",
         sa.Column("share_id", sa.String(160), nullable=False),
         sa.Column("batch_id", sa.String(120), nullable=False),
+        sa.Column("parent", sa.String(120), nullable=False),
         sa.Column("version", sa.String(64), nullable=False),
         sa.Column("terms", sa.JSON(), nullable=False),
         sa.Column("opened_at", UtcDateTime(), nullable=False),
@@ -41,6 +42,15 @@ def _shares() -> None:
         sa.Column("done_at", UtcDateTime()),
         sa.PrimaryKeyConstraint("share_id", "number", name="pk_share_chunks"),
         sa.ForeignKeyConstraint(["share_id"], ["shares.share_id"], name="fk_share_chunks_share_id"),
+    )
+    op.create_table(
+        "share_helpers",
+        sa.Column("share_id", sa.String(160), nullable=False),
+        sa.Column("owner", sa.String(120), nullable=False),
+        sa.Column("seen_at", UtcDateTime(), nullable=False),
+        sa.Column("ended_at", UtcDateTime()),
+        sa.PrimaryKeyConstraint("share_id", "owner", name="pk_share_helpers"),
+        sa.ForeignKeyConstraint(["share_id"], ["shares.share_id"], name="fk_share_helpers_share_id"),
     )
 
 

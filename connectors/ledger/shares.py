@@ -1,0 +1,365 @@
+"""Batches that several processes work on: what there is to do, in chunks, and who holds which until when.
+
+A chunk has one holder at a time, and a fence that grows with each. No row is locked while somebody works on it, so
+after a lease two may work on one: what is bought stays exact by the claims of effects alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
+
+from connectors.ledger.codec import from_json, to_json
+from connectors.ledger.plans import NO_TOLERANCE, ledger_row, put_rows
+from connectors.ledger.records import SpendLimits
+from connectors.ledger.repeating import repeating
+from connectors.ledger.schema import share_chunks, share_helpers, shares
+from connectors.ledger.transactions import Rows
+from domain.orders import OrderRequest
+from domain.plan import PlannedOrder, PlanSummary
+from domain.report import MatchLine
+
+FORGOTTEN_AFTER = timedelta(days=1)
+"""What was approved so long ago is asked about again: nobody takes up a share that was not looked after since."""
+
+
+class Work(StrEnum):
+    """What is to be done with the orders of a chunk."""
+
+    PLAN = "plan"
+    BUY = "buy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What every helper of a share keeps to. `run` is whom the account's rate counts its calls for.
+
+    `asks` is whether somebody was asked about what is held; `done_by` the time from which on nothing more is begun.
+    """
+
+    account: str
+    run: str
+    limits: SpendLimits
+    chunk_size: int
+    concurrency: int
+    patience_s: int
+    done_by: datetime | None
+    asks: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """A batch that is shared, for the run that is its `parent` (the owner of that one's ledger)."""
+
+    share_id: str
+    batch_id: str
+    parent: str
+    version: str
+    terms: Terms
+    seen_at: datetime
+    closed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """What came of a chunk's planning, as its share tells it: nothing of whom the orders are for."""
+
+    plans: tuple[PlanSummary, ...] = ()
+    postponed: tuple[str, ...] = ()
+    matches: tuple[MatchLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """A part of a share in the hands of one holder."""
+
+    share_id: str
+    number: int
+    work: Work
+    content: Sequence[Any]
+    fence: int
+
+    @property
+    def requests(self) -> list[OrderRequest]:
+        """What is to be planned."""
+        return [from_json(OrderRequest, one) for one in self.content]
+
+    @property
+    def approved(self) -> dict[str, str | None]:
+        """What is to be bought: the hash of the approved plan by reference, none for an order that is begun."""
+        return dict(self.content)
+
+    @property
+    def had_a_holder(self) -> bool:
+        """Whether somebody may have begun it."""
+        return self.fence > 1
+
+    def __len__(self) -> int:
+        return len(self.content)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkState:
+    """How a chunk stands. `is_held` is true while its holder's lease runs."""
+
+    number: int
+    work: Work
+    holder: str
+    is_held: bool
+    is_done: bool
+
+
+class ShareRows(Rows):
+    """The tables `shares`, `share_chunks` and `share_helpers` of one ledger."""
+
+    # whoever shares a batch
+
+    @repeating
+    def open(self, share_id: str, batch_id: str, *, version: str, terms: Terms) -> Share:
+        """Begin a share. Those that nobody has looked after for a day end by it, with what they said of people."""
+        now, me = self._ledger.clock(), self._ledger.owner
+        row = {"share_id": share_id, "batch_id": batch_id, "parent": me, "version": version, "terms": to_json(terms)}
+        with self._ledger.transaction(()) as connection:
+            _close(connection, now, (shares.c.seen_at < now - FORGOTTEN_AFTER,))
+            made = self._ledger.insert(shares).values(**row, opened_at=now, seen_at=now).on_conflict_do_nothing()
+            connection.execute(made)
+        return Share(
+            share_id=share_id,
+            batch_id=batch_id,
+            parent=me,
+            version=version,
+            terms=terms,
+            seen_at=now,
+            closed_at=None,
+        )
+
+    def standing(self, batch_id: str) -> Share | None:
+        """The newest open share of a batch that somebody may take up; None where there is none."""
+        since = self._ledger.clock() - FORGOTTEN_AFTER
+        statement = (
+            select(shares)
+            .where(shares.c.batch_id == batch_id, shares.c.closed_at.is_(None), shares.c.seen_at >= since)
+            .order_by(shares.c.opened_at.desc())
+        )
+        rows = self._ledger.rows(statement)
+        return _share(rows[0]) if rows else None
+
+    @repeating
+    def take_up(self, share: Share) -> bool:
+        """Follow a share in the place of a run that is gone; False when it is closed, or somebody follows it."""
+        now, me = self._ledger.clock(), self._ledger.owner
+        unchanged = and_(shares.c.parent == share.parent, shares.c.seen_at == share.seen_at)
+        this = (shares.c.share_id == share.share_id, shares.c.closed_at.is_(None))
+        taken = update(shares).where(*this, or_(unchanged, shares.c.parent == me)).values(parent=me, seen_at=now)
+        with self._ledger.transaction(()) as connection:
+            return bool(connection.execute(taken).rowcount)
+
+    @repeating
+    def touch(self, share_id: str) -> bool:
+        """Say that this run is alive; False once the share is closed, or another run has taken it up."""
+        this = (shares.c.share_id == share_id, shares.c.closed_at.is_(None), shares.c.parent == self._ledger.owner)
+        with self._ledger.transaction(()) as connection:
+            seen = update(shares).where(*this).values(seen_at=self._ledger.clock())
+            return bool(connection.execute(seen).rowcount)
+
+    def put_to_plan(self, share_id: str, first: int, parts: Sequence[Sequence[OrderRequest]]) -> None:
+        """Add chunks to plan, numbered from `first` on; said twice they are there once."""
+        self._put(share_id, first, Work.PLAN, [[to_json(one) for one in part] for part in parts])
+
+    def put_to_buy(self, share_id: str, first: int, parts: Sequence[Mapping[str, str | None]]) -> None:
+        """The same for orders to buy, as `Chunk.approved` has them."""
+        self._put(share_id, first, Work.BUY, [list(part.items()) for part in parts])
+
+    @repeating
+    def _put(self, share_id: str, first: int, work: Work, contents: Sequence[Sequence[Any]]) -> None:
+        rows = [
+            {"share_id": share_id, "number": number, "work": work, "content": content, "holder": "", "fence": 0}
+            for number, content in enumerate(contents, start=first)
+        ]
+        if rows:
+            with self._ledger.transaction(()) as connection:
+                connection.execute(self._ledger.insert(share_chunks).on_conflict_do_nothing(), rows)
+
+    def states(self, share_id: str) -> list[ChunkState]:
+        """How the chunks of a share stand, in their order."""
+        now, c = self._ledger.clock(), share_chunks.c
+        columns = select(c.number, c.work, c.holder, c.lease_until, c.done_at)
+        return [
+            ChunkState(
+                number=row["number"],
+                work=Work(row["work"]),
+                holder=row["holder"],
+                is_held=row["done_at"] is None and row["lease_until"] is not None and row["lease_until"] > now,
+                is_done=row["done_at"] is not None,
+            )
+            for row in self._ledger.rows(columns.where(c.share_id == share_id).order_by(c.number))
+        ]
+
+    def planned(self, share_id: str, numbers: Collection[int]) -> list[Planned]:
+        """What came of these chunks, which are planned."""
+        return [from_json(Planned, content) for content in self._contents(share_id, numbers)]
+
+    def to_buy(self, share_id: str, numbers: Collection[int]) -> list[dict[str, str | None]]:
+        """What was in these chunks to buy, as `Chunk.approved` has it."""
+        return [dict(content) for content in self._contents(share_id, numbers)]
+
+    def refs_to_plan(self, share_id: str) -> set[str]:
+        """The orders that were ever to be planned."""
+        numbers = [one.number for one in self.states(share_id) if one.work is Work.PLAN]
+        contents = self._contents(share_id, numbers)
+        return {one["order_ref"] for told in contents for one in (told["plans"] if isinstance(told, dict) else told)}
+
+    def _contents(self, share_id: str, numbers: Collection[int]) -> list[Any]:
+        c = share_chunks.c
+        statement = select(c.content).where(c.share_id == share_id, c.number.in_(numbers)).order_by(c.number)
+        return [row["content"] for row in self._ledger.rows(statement)]
+
+    def helpers(self, share_id: str) -> list[str]:
+        """Whoever has worked on a share, by the names that the effects of each bear."""
+        c = share_helpers.c
+        return [row["owner"] for row in self._ledger.rows(select(c.owner).where(c.share_id == share_id))]
+
+    def at_work(self, share_id: str, *, within: timedelta) -> int:
+        """How many helpers were seen within this time and have not ended."""
+        c, since = share_helpers.c, self._ledger.clock() - within
+        count = select(func.count().label("helpers")).where(c.share_id == share_id, c.ended_at.is_(None))
+        rows = self._ledger.rows(count.where(c.seen_at >= since))
+        return int(rows[0]["helpers"])
+
+    @repeating
+    def close(self, share: Share) -> None:
+        """End a share as it was seen: nobody takes more of it, and nothing is kept of what was in it."""
+        with self._ledger.transaction(()) as connection:
+            this = (shares.c.share_id == share.share_id, shares.c.parent == share.parent)
+            _close(connection, self._ledger.clock(), this)
+
+    # whoever helps
+
+    @repeating
+    def look(self, share_id: str) -> Share | None:
+        """A share as it stands; None for one that this ledger does not know."""
+        with self._ledger.reading() as connection:
+            return share_in(connection, share_id)
+
+    @repeating
+    def join(self, share_id: str) -> None:
+        """Say that this process works on a share; again from time to time."""
+        row = {"share_id": share_id, "owner": self._ledger.owner, "seen_at": self._ledger.clock(), "ended_at": None}
+        statement = self._ledger.insert(share_helpers).values(row)
+        again = statement.on_conflict_do_update(
+            index_elements=["share_id", "owner"],
+            set_={name: statement.excluded[name] for name in ("seen_at", "ended_at")},
+        )
+        with self._ledger.transaction(()) as connection:
+            connection.execute(again)
+
+    @repeating
+    def leave(self, share_id: str) -> None:
+        """Say that this process works on it no more; what it still holds is free."""
+        c = share_helpers.c
+        this = (c.share_id == share_id, c.owner == self._ledger.owner)
+        mine = (share_chunks.c.holder == self._ledger.owner, share_chunks.c.done_at.is_(None))
+        with self._ledger.transaction(()) as connection:
+            freed = update(share_chunks).where(share_chunks.c.share_id == share_id, *mine).values(lease_until=None)
+            connection.execute(freed)
+            connection.execute(update(share_helpers).where(*this).values(ended_at=self._ledger.clock()))
+
+    def holders(self, share_id: str) -> set[str]:
+        """Whoever holds a chunk that is not done, or did so last."""
+        c = share_chunks.c
+        held = select(c.holder).where(c.share_id == share_id, c.done_at.is_(None), c.holder != "").distinct()
+        return {row["holder"] for row in self._ledger.rows(held)}
+
+    @repeating
+    def take(
+        self, share_id: str, *, lease: timedelta, dead: Collection[str] = (), in_hand: Collection[int] = ()
+    ) -> Chunk | None:
+        """Become the holder of the next chunk that nobody holds; None where there is none.
+
+        Free is what has no holder, one whose lease is over, one that is `dead`, or this process without having it
+        `in_hand`: it was taken by a commit whose answer was lost.
+        """
+        now, c = self._ledger.clock(), share_chunks.c
+        lost = and_(c.holder == self._ledger.owner, c.number.not_in(in_hand))
+        is_free = or_(c.lease_until.is_(None), c.lease_until <= now, c.holder.in_(dead), lost)
+        is_open = select(shares.c.share_id).where(shares.c.share_id == share_id, shares.c.closed_at.is_(None)).exists()
+        first = (
+            select(c.number)
+            .where(c.share_id == share_id, c.done_at.is_(None), is_free, is_open)
+            .order_by(c.number)
+            .limit(1)
+            .with_for_update(skip_locked=True)  # without meaning for SQLite, which has one writer at a time
+        )
+        with self._ledger.transaction(()) as connection:
+            if (number := connection.scalar(first)) is None:
+                return None
+            held = {"holder": self._ledger.owner, "lease_until": now + lease, "fence": c.fence + 1}
+            taken = update(share_chunks).where(c.share_id == share_id, c.number == number).values(held)
+            row = connection.execute(taken.returning(c.work, c.content, c.fence)).one()
+        work = Work(row.work)
+        return Chunk(share_id=share_id, number=number, work=work, content=row.content, fence=row.fence)
+
+    @repeating
+    def renew(self, share_id: str, numbers: Collection[int], *, lease: timedelta) -> None:
+        """Hold these for longer, as far as they are still this process's."""
+        with self._ledger.transaction(()) as connection:
+            until = self._ledger.clock() + lease
+            connection.execute(self._mine(share_id, numbers).values(lease_until=until))
+
+    @repeating
+    def give_back(self, share_id: str, numbers: Collection[int]) -> None:
+        """Let others take these at once; whoever does settles first what was begun."""
+        with self._ledger.transaction(()) as connection:
+            connection.execute(self._mine(share_id, numbers).values(lease_until=None))
+
+    @repeating
+    def finish(self, chunk: Chunk) -> bool:
+        """Say that nothing is left to do with a chunk; False when another holder decides that by now."""
+        with self._ledger.transaction(()) as connection:
+            return self._finish(connection, chunk, {})
+
+    def finish_planned(self, chunk: Chunk, plans: Sequence[PlannedOrder], batch_id: str, told: Planned) -> bool:
+        """Write the plans of a chunk, and in the place of its requests what is `told` of them: all or nothing.
+
+        Nothing is written over plans that were approved since: False when another holder has finished the chunk, or the
+        share is closed.
+        """
+        values = {"content": to_json(told)}
+        rows = [ledger_row(plan, batch_id, approved=False, tolerance=NO_TOLERANCE) for plan in plans]
+        return put_rows(self._ledger, rows, if_so=lambda connection: self._finish(connection, chunk, values))
+
+    def _finish(self, connection: Connection, chunk: Chunk, values: Mapping[str, Any]) -> bool:
+        c = share_chunks.c
+        this = (c.share_id == chunk.share_id, c.number == chunk.number)
+        mine = (c.fence == chunk.fence, c.holder == self._ledger.owner, c.done_at.is_(None))
+        done = update(share_chunks).where(*this, *mine).values(done_at=self._ledger.clock(), **values)
+        return bool(connection.execute(done).rowcount)
+
+    def _mine(self, share_id: str, numbers: Collection[int]) -> Any:
+        c = share_chunks.c
+        these = (c.share_id == share_id, c.number.in_(numbers))
+        return update(share_chunks).where(*these, c.holder == self._ledger.owner, c.done_at.is_(None))
+
+
+def share_in(connection: Connection, share_id: str) -> Share | None:
+    """A share as it stands in a ledger of this schema; None for one that it does not know."""
+    row = connection.execute(select(shares).where(shares.c.share_id == share_id)).mappings().first()
+    return _share(dict(row)) if row else None
+
+
+def _close(connection: Connection, now: datetime, which: Sequence[ColumnElement[bool]]) -> None:
+    closed = update(shares).where(shares.c.closed_at.is_(None), *which).values(closed_at=now)
+    for share_id in connection.scalars(closed.returning(shares.c.share_id)).all():
+        # a chunk that somebody is about to finish is waited for: whose plans come later finds none
+        connection.execute(delete(share_chunks).where(share_chunks.c.share_id == share_id))
+        connection.execute(delete(share_helpers).where(share_helpers.c.share_id == share_id))
+
+
+def _share(row: Mapping[str, Any]) -> Share:
+    told = {name: row[name] for name in ("share_id", "batch_id", "parent", "version", "seen_at", "closed_at")}
+    return Share(**told, terms=from_json(Terms, row["terms"]))

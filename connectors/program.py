@@ -1,0 +1,20 @@
+"""Which program this is: processes that work on one batch must all be the same."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+PARTS = ("connectors", "domain", "flows", "tasks")
+
+
+@cache
+def program() -> str:
+    """`0.9.0-3f9c2a7b51d0`: the version, and a digest of the code that works on orders."""
+    root, digest = Path(__file__).parent.parent, hashlib.sha256()
+    for path in sorted(path for part in PARTS for path in (root / part).rglob("*.py")):
+        digest.update(f"{path.relative_to(root)}\0".encode())
+        digest.update(path.read_bytes())
+    return f"{version('sourcing')}-{digest.hexdigest()[:12]}"

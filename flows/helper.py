@@ -1,0 +1,84 @@
+"""The flow that helps with a large batch: the run that shares it starts some, each in a home of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from prefect import flow
+
+from connectors.ledger.engine import LedgerUnusable, reading
+from connectors.ledger.shares import Share, share_in
+from connectors.program import program
+from connectors.settings import SourcingSettings
+from domain.wording import number_of
+from flows.helping import Helping
+from flows.opening import opened
+from flows.parameters import BadInput, asked
+from flows.shown.expected_failures import ends_plainly, run_logger
+from flows.shown.progress import rename_run, shown
+
+IDLE_S = 20.0
+"""So long a helper waits for the next chunk: longer than a plan needs to be approved without anybody being asked."""
+ShareId = Annotated[str, asked("Share", "Which shared batch to work on. The run that shares it fills this in")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Helped:
+    """What one helper did, and why it ended."""
+
+    batch_id: str
+    orders: int
+    why_ended: str
+
+
+@flow(name="helper", persist_result=False)
+@ends_plainly()
+async def help_with(share: ShareId) -> Helped:
+    """Work on a batch that another run shares: plan and buy chunks of it until none is left.
+
+    It asks nobody and approves nothing: it buys what that run has had approved.
+    """
+    settings = SourcingSettings()
+    found = _found(settings, share)
+    if found.closed_at is not None:
+        return await _told(Helped(batch_id=found.batch_id, orders=0, why_ended="the batch is done, or was stopped"))
+    _require_same_program(found)
+    terms = found.terms
+    settings = settings.model_copy(update={"patience_s_setting": terms.patience_s})
+    async with opened(settings=settings, concurrency=terms.concurrency) as resources:
+        if terms.done_by is not None:
+            resources.gate.until((terms.done_by - resources.clock()).total_seconds())
+        helping = Helping(resources, found, idle_s=IDLE_S)
+        await helping.work()
+    return await _told(Helped(batch_id=found.batch_id, orders=helping.orders, why_ended=helping.why_ended))
+
+
+def _found(settings: SourcingSettings, share_id: str) -> Share:
+    """Without opening the ledger for writing: a newer program would bring it up to date under those that work."""
+    try:
+        with reading(settings.ledger_url) as connection:
+            found = share_in(connection, share_id)
+    except LedgerUnusable as error:
+        raise LedgerUnusable(f"a helper needs the ledger of the run that shares the batch: {error}") from error
+    if found is None:
+        raise BadInput(
+            f"this helper's ledger does not know the share {share_id}: give it the SOURCING_LEDGER_URL of the run that "
+            "shares the batch, and start its worker again"
+        )
+    return found
+
+
+def _require_same_program(share: Share) -> None:
+    if share.version != program():
+        raise BadInput(
+            f"this helper is another version of the program ({program()}) than the run that shares the batch "
+            f"({share.version}): bring both to the same version, and start its worker again. It has done nothing"
+        )
+
+
+async def _told(helped: Helped) -> Helped:
+    words = f"help {helped.batch_id}: {number_of(helped.orders, 'order')}"
+    run_logger().info("%s; %s", words, helped.why_ended)
+    await shown("the run's name", rename_run(words))
+    return helped
