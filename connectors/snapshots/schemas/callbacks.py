@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from connectors.snapshots.schemas.columns import COUNT, FLAG, ID, MAYBE_COUNT, MOMENT, TEXT, TEXTS, TIME, Column
-from connectors.snapshots.schemas.shared import MARKETPLACE, ORDER_ID, ORDER_REF, SERVICE_CLOCK
+from connectors.snapshots.schemas.shared import SERVICE_CLOCK, shared, variant
 from connectors.snapshots.schemas.tables import table
 
 OUR_CLOCK = "UTC, this machine's clock"
@@ -54,8 +53,8 @@ CALLBACKS = table(
             example="ORDER_BUYER_VIEW_ORDER_PAY",
             null="never",
         ),
-        "marketplace": replace(
-            MARKETPLACE,
+        "marketplace": variant(
+            "marketplace",
             kind=TEXT,
             words="Which marketplace it seems to be about. Empty: nothing in it tells.",
             source="message: its type, platform and fields",
@@ -79,12 +78,12 @@ PARCELS_RECEIVED = table(
     "Parcels that reached the warehouse, as it reports them by message: weight, size, inspection. Told, not proven: "
     "`is_shown` says whether the service shows that parcel for the order.",
     {
-        "order_ref": ORDER_REF,
+        **shared("order_ref"),
         "tracking_number": Column(
             ID, "The domestic parcel's number.", source="the warehouse's message", example="YT7565691026776"
         ),
-        "marketplace": replace(MARKETPLACE, kind=TEXT, null="never"),
-        "order_id": replace(ORDER_ID, null="never"),
+        "marketplace": variant("marketplace", kind=TEXT, null="never"),
+        "order_id": variant("order_id", null="never"),
         "told_at": Column(
             MOMENT,
             "When its message came.",

@@ -2,21 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from connectors.snapshots.schemas.columns import ID, MAYBE_COUNT, MAYBE_MINOR, MINOR, TEXT, Column
-from connectors.snapshots.schemas.shared import (
-    GOODS_CURRENCY,
-    ITEM_ID,
-    LINE_NO,
-    MARKETPLACE,
-    MINOR_UNITS,
-    ORDER_ID,
-    ORDER_REF,
-    SHIPMENT_ORDER_ID,
-    SKU_ID,
-    TITLE,
-)
+from connectors.snapshots.schemas.shared import COLUMNS, MINOR_UNITS, shared, variant
 from connectors.snapshots.schemas.tables import table
 
 COMPUTED = "`sourcing costs`"
@@ -65,14 +52,12 @@ LANDED_COSTS = table(
     "line. The lines of an order add up to it, and the parts of a line to the line, to the minor unit: goods + postage "
     "+ surcharge - discount - refunded + freight.",
     {
-        "order_ref": ORDER_REF,
-        "line_no": replace(LINE_NO, words=f"{LINE_NO.words} 0 where the tables have none."),
-        "marketplace": MARKETPLACE,
-        "order_id": ORDER_ID,
-        "shipment_order_id": SHIPMENT_ORDER_ID,
-        "item_id": replace(ITEM_ID, kind=TEXT, null=NO_LINE),
-        "sku_id": replace(SKU_ID, kind=TEXT, null=NO_LINE),
-        "title": TITLE,
+        **shared("order_ref"),
+        "line_no": variant("line_no", words=f"{COLUMNS['line_no'].words} 0 where the tables have none."),
+        **shared("marketplace", "order_id", "shipment_order_id"),
+        "item_id": variant("item_id", kind=TEXT, null=NO_LINE),
+        "sku_id": variant("sku_id", kind=TEXT, null=NO_LINE),
+        **shared("title"),
         "quantity": Column(
             MAYBE_COUNT, "Pieces ordered.", unit="pieces", source="request file: `quantity`", example=3, null=NO_LINE
         ),
@@ -103,7 +88,7 @@ LANDED_COSTS = table(
             0,
         ),
         "refunded_minor": _share("what came back: of the lines that a refund is for, by what they took", 0),
-        "currency": GOODS_CURRENCY,
+        **shared("currency"),
         "freight_minor": Column(
             MINOR,
             "The line's share of the international freight of its parcel, whoever else is in it. 0 beside a null "

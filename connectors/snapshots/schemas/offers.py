@@ -16,24 +16,7 @@ from connectors.snapshots.schemas.columns import (
     VOLUME_PRICES,
     Column,
 )
-from connectors.snapshots.schemas.shared import (
-    DISTRIBUTION_ITEM_ID,
-    DISTRIBUTION_SKU_ID,
-    GOODS_CURRENCY,
-    IMAGE_URL,
-    ITEM_ID,
-    MARKETPLACE,
-    MINOR_UNITS,
-    NOT_FILLED,
-    NOT_SAID,
-    ORDER_REF,
-    OUR_CLOCK,
-    SELLER_ID,
-    SELLER_NAME,
-    SKU_ID,
-    SPEC_ID,
-    TITLE,
-)
+from connectors.snapshots.schemas.shared import MINOR_UNITS, NOT_FILLED, NOT_SAID, OUR_CLOCK, shared
 from connectors.snapshots.schemas.tables import table
 
 SINCE_VERSION_2 = "the row was written before version 2 of this table"
@@ -50,10 +33,7 @@ OFFERS = table(
     "marketplace,item_id,sku_id",
     "Prices and stock: one row a variant (SKU), whenever a batch looked at its product or a crawl saw it change.",
     {
-        "marketplace": MARKETPLACE,
-        "item_id": ITEM_ID,
-        "sku_id": SKU_ID,
-        "title": TITLE,
+        **shared("marketplace", "item_id", "sku_id", "title"),
         "sku_name": Column(
             TEXT,
             "The variant's properties.",
@@ -61,8 +41,7 @@ OFFERS = table(
             example="颜色: 蓝色; 尺码: S",
             null="never; an empty text where it has none",
         ),
-        "seller_id": SELLER_ID,
-        "seller_name": SELLER_NAME,
+        **shared("seller_id", "seller_name"),
         "price_minor": Column(
             MINOR,
             "What one piece costs at the minimum quantity, without postage; of a variant that is gone its last price.",
@@ -94,10 +73,7 @@ OFFERS = table(
             source="product answer: `status`",
             example=True,
         ),
-        "spec_id": SPEC_ID,
-        "distribution_item_id": DISTRIBUTION_ITEM_ID,
-        "distribution_sku_id": DISTRIBUTION_SKU_ID,
-        "image_url": IMAGE_URL,
+        **shared("spec_id", "distribution_item_id", "distribution_sku_id", "image_url"),
         "image_urls": Column(
             MAYBE_TEXTS,
             "All pictures of the product.",
@@ -144,9 +120,7 @@ QUOTES = table(
     "order_ref",
     "What the marketplace's preview says an order will cost, before anything is bought.",
     {
-        "order_ref": ORDER_REF,
-        "marketplace": MARKETPLACE,
-        "seller_id": SELLER_ID,
+        **shared("order_ref", "marketplace", "seller_id"),
         "goods_minor": Column(
             MINOR,
             "The goods, discounts taken off. 0 when the preview was refused (see `problems`).",
@@ -171,7 +145,7 @@ QUOTES = table(
             "`totalAmount` (Poizon); goods and postage together (international)",
             example=10300,
         ),
-        "currency": GOODS_CURRENCY,
+        **shared("currency"),
         "problems": Column(
             TEXTS,
             "Why it can't be bought as asked: `out_of_stock`, `below_min_quantity`, `offline`, `sku_unknown`, "
@@ -194,7 +168,7 @@ FREIGHT_QUOTES = table(
     "order_ref,service_id",
     "The international services on offer for an order, from the warehouse to the receiver.",
     {
-        "order_ref": ORDER_REF,
+        **shared("order_ref"),
         "service_id": Column(
             ID, "The service's id, as a request file may name it.", source="freight answer: `serviceId`", example="2"
         ),

@@ -2,35 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from connectors.snapshots.schemas.columns import COUNT, ID, MINOR, TEXT, TIME, Column
-from connectors.snapshots.schemas.shared import (
-    BOOKED_AT,
-    DISTRIBUTION_ITEM_ID,
-    DISTRIBUTION_SKU_ID,
-    GOODS_CURRENCY,
-    IMAGE_URL,
-    ITEM_ID,
-    LINE_NO,
-    MARKETPLACE,
-    MINOR_UNITS,
-    NOT_FILLED,
-    ORDER_ID,
-    ORDER_ID_ALWAYS,
-    ORDER_REF,
-    OUR_CLOCK,
-    PAID_AT,
-    REASON,
-    SELLER_ID,
-    SHIPMENT_ORDER_ID,
-    SKU_ID,
-    SPEC_ID,
-    STATE,
-    TITLE,
-    TRACKING_NUMBERS,
-)
+from connectors.snapshots.schemas.shared import MINOR_UNITS, NOT_FILLED, ORDER_ID_ALWAYS, OUR_CLOCK, shared, variant
 from connectors.snapshots.schemas.tables import table
 
 CHANGED_AT = datetime(2026, 11, 20, 3, 4, 5, tzinfo=UTC)
@@ -39,12 +14,8 @@ ORDERS = table(
     "order_ref",
     "Where every order stands: one row an order, whenever it moved.",
     {
-        "order_ref": ORDER_REF,
-        "marketplace": MARKETPLACE,
-        "state": STATE,
-        "reason": REASON,
-        "order_id": ORDER_ID,
-        "seller_id": replace(SELLER_ID, null="no product was found for its lines"),
+        **shared("order_ref", "marketplace", "state", "reason", "order_id"),
+        "seller_id": variant("seller_id", null="no product was found for its lines"),
         "quoted_minor": Column(
             MINOR,
             "What the preview said that paying will cost: goods, domestic postage, the service's fee. "
@@ -69,7 +40,7 @@ ORDERS = table(
             "(bigMajor), `paidAmount` (international), `realPayAmount` (Poizon); or what a person answered",
             example=10300,
         ),
-        "currency": replace(GOODS_CURRENCY, words="Currency of what is quoted, approved and paid: yuan."),
+        "currency": variant("currency", words="Currency of what is quoted, approved and paid: yuan."),
         "freight_minor": Column(
             MINOR,
             "What the international freight costs, as booked; of an order held for its freight what is asked for it. "
@@ -92,8 +63,7 @@ ORDERS = table(
             example="2",
             null="none is chosen",
         ),
-        "shipment_order_id": SHIPMENT_ORDER_ID,
-        "tracking_numbers": TRACKING_NUMBERS,
+        **shared("shipment_order_id", "tracking_numbers"),
         "created_at": Column(
             TIME,
             "When the order was made at the marketplace: when its answer came, or, where the order was found later "
@@ -103,8 +73,7 @@ ORDERS = table(
             example=datetime(2026, 11, 2, 3, 4, 5, tzinfo=UTC),
             null="the marketplace has not made the order, as far as is known",
         ),
-        "paid_at": PAID_AT,
-        "booked_at": BOOKED_AT,
+        **shared("paid_at", "booked_at"),
         "updated_at": Column(
             TIME,
             "When the ledger last wrote something to the order.",
@@ -120,17 +89,9 @@ ORDER_LINES = table(
     "order_ref,line_no",
     "What an order consists of: one row a line that was matched to a product's variant.",
     {
-        "order_ref": ORDER_REF,
-        "line_no": LINE_NO,
-        "marketplace": MARKETPLACE,
-        "order_id": ORDER_ID,
-        "item_id": ITEM_ID,
-        "sku_id": replace(SKU_ID, kind=TEXT, null="never"),
-        "spec_id": SPEC_ID,
-        "distribution_item_id": DISTRIBUTION_ITEM_ID,
-        "distribution_sku_id": DISTRIBUTION_SKU_ID,
-        "title": TITLE,
-        "image_url": IMAGE_URL,
+        **shared("order_ref", "line_no", "marketplace", "order_id", "item_id"),
+        "sku_id": variant("sku_id", kind=TEXT, null="never"),
+        **shared("spec_id", "distribution_item_id", "distribution_sku_id", "title", "image_url"),
         "quantity": Column(COUNT, "How many are bought.", unit="pieces", source="request file: `quantity`", example=2),
         "unit_price_minor": Column(
             MINOR,
@@ -146,7 +107,7 @@ ORDER_LINES = table(
             source="preview answer; price times pieces where the preview told none",
             example=9800,
         ),
-        "currency": GOODS_CURRENCY,
+        **shared("currency"),
     },
 )
 PAYMENTS = table(
@@ -154,8 +115,7 @@ PAYMENTS = table(
     "order_ref,order_id",
     "What left the wallet for orders: one row a paid order. Refunds are in `refunds`.",
     {
-        "order_ref": ORDER_REF,
-        "marketplace": MARKETPLACE,
+        **shared("order_ref", "marketplace"),
         "order_id": ORDER_ID_ALWAYS,
         "amount_minor": Column(
             MINOR,
@@ -164,8 +124,8 @@ PAYMENTS = table(
             source="order as the service shows it (see `orders.paid_minor`)",
             example=10300,
         ),
-        "currency": GOODS_CURRENCY,
-        "paid_at": replace(PAID_AT, null="the service does not tell when"),
+        **shared("currency"),
+        "paid_at": variant("paid_at", null="the service does not tell when"),
     },
 )
 OUTCOMES = table(
@@ -173,9 +133,7 @@ OUTCOMES = table(
     "order_ref",
     "What came of every order, in short: beside `orders` for whoever only counts.",
     {
-        "order_ref": ORDER_REF,
-        "marketplace": MARKETPLACE,
-        "state": STATE,
+        **shared("order_ref", "marketplace", "state"),
         "outcome": Column(
             ID,
             "`done` for an order that is made or further on the road, else the same as `state`.",
@@ -183,7 +141,7 @@ OUTCOMES = table(
             example="done",
         ),
         "action": Column(TEXT, "What was tried last.", source="not filled", example="pay", null=NOT_FILLED),
-        "reason": REASON,
+        **shared("reason"),
         "question": Column(
             TEXT,
             "What a person has to find out. `reason` has it.",
@@ -198,7 +156,7 @@ OUTCOMES = table(
             source="ledger (see `orders.paid_minor`)",
             example=10300,
         ),
-        "currency": GOODS_CURRENCY,
+        **shared("currency"),
         "finished_at": Column(
             TIME,
             "When the ledger last wrote something to the order; it may go on from there.",

@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from connectors.snapshots.schemas.columns import COUNT, ID, MINOR, MOMENT, TEXT, TEXTS, Column
-from connectors.snapshots.schemas.shared import (
-    BOOKED_AT,
-    ITEM_ID,
-    MARKETPLACE,
-    MINOR_UNITS,
-    ORDER_ID,
-    ORDER_REF,
-    SERVICE_CLOCK,
-    SHIPMENT_ORDER_ID,
-    SKU_ID,
-    TITLE,
-    TRACKING_NUMBERS,
-)
+from connectors.snapshots.schemas.shared import MINOR_UNITS, SERVICE_CLOCK, shared, variant
 from connectors.snapshots.schemas.tables import table
 
 SHIPMENTS = table(
@@ -26,10 +13,10 @@ SHIPMENTS = table(
     "order_ref,shipment_order_id",
     "International shipments: one row an order that is booked at the warehouse.",
     {
-        "order_ref": ORDER_REF,
-        "shipment_order_id": replace(SHIPMENT_ORDER_ID, kind=ID, null=""),
-        "marketplace": replace(MARKETPLACE, kind=TEXT, null="never"),
-        "order_id": replace(ORDER_ID, null="never"),
+        **shared("order_ref"),
+        "shipment_order_id": variant("shipment_order_id", kind=ID, null=""),
+        "marketplace": variant("marketplace", kind=TEXT, null="never"),
+        "order_id": variant("order_id", null="never"),
         "render_id": Column(
             TEXT,
             "The freight quote that was booked on.",
@@ -51,8 +38,8 @@ SHIPMENTS = table(
             example="UCS",
             null="the answer names none",
         ),
-        "tracking_numbers": replace(
-            TRACKING_NUMBERS, words="The parcels' numbers, one a parcel. An empty list: none told."
+        "tracking_numbers": variant(
+            "tracking_numbers", words="The parcels' numbers, one a parcel. An empty list: none told."
         ),
         "tracking_urls": Column(
             TEXTS,
@@ -75,7 +62,7 @@ SHIPMENTS = table(
             example="USD",
             null="the fee was not told",
         ),
-        "booked_at": replace(BOOKED_AT, null="never"),
+        "booked_at": variant("booked_at", null="never"),
     },
 )
 SHIPMENT_ITEMS = table(
@@ -83,16 +70,16 @@ SHIPMENT_ITEMS = table(
     "order_ref,tracking_number,item_id,sku_id",
     "What travels in which parcel. Empty for shipments whose answer did not say.",
     {
-        "order_ref": ORDER_REF,
-        "shipment_order_id": replace(SHIPMENT_ORDER_ID, null="never"),
+        **shared("order_ref"),
+        "shipment_order_id": variant("shipment_order_id", null="never"),
         "tracking_number": Column(
             ID,
             "The international parcel's number. Empty: none was given yet.",
             source="booking answer: `logisticNumer`",
             example="FARJP2408000105YQ",
         ),
-        "item_id": replace(ITEM_ID, source="booking answer: `itemInfos`"),
-        "sku_id": replace(SKU_ID, source="booking answer: `itemInfos`"),
+        "item_id": variant("item_id", source="booking answer: `itemInfos`"),
+        "sku_id": variant("sku_id", source="booking answer: `itemInfos`"),
         "quantity": Column(
             COUNT,
             "How many travel in it; 0 where the answer does not say.",
@@ -100,7 +87,7 @@ SHIPMENT_ITEMS = table(
             source="booking answer: `itemInfos`",
             example=2,
         ),
-        "title": replace(TITLE, source="booking answer: `itemInfos`", null="the answer tells none"),
+        "title": variant("title", source="booking answer: `itemInfos`", null="the answer tells none"),
     },
 )
 TRACKING_EVENTS = table(
@@ -108,7 +95,7 @@ TRACKING_EVENTS = table(
     "order_ref,tracking_number,sequence",
     "Scans of parcels, domestic and international: one row a scan, written by the run that heard of it.",
     {
-        "order_ref": ORDER_REF,
+        **shared("order_ref"),
         "tracking_number": Column(
             ID,
             "The parcel's number: one in `orders.tracking_numbers` is international, any other domestic.",

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from connectors.snapshots.schemas.columns import COUNT, ID, MINOR, MOMENT, TEXT, Column
-from connectors.snapshots.schemas.shared import MARKETPLACE, MINOR_UNITS, ORDER_ID_ALWAYS, ORDER_REF
+from connectors.snapshots.schemas.shared import MINOR_UNITS, ORDER_ID_ALWAYS, variant
 from connectors.snapshots.schemas.tables import table
 
 RECONCILIATION = table(
@@ -23,13 +23,13 @@ RECONCILIATION = table(
             source="comparison of ledger and service",
             example="amount_differs",
         ),
-        "marketplace": replace(
-            MARKETPLACE,
+        "marketplace": variant(
+            "marketplace",
             words="Whose order it is (see `orders`). Empty in a `run` row and for the wallet.",
             source="ledger, or the order as the service shows it",
         ),
-        "order_ref": replace(
-            ORDER_REF,
+        "order_ref": variant(
+            "order_ref",
             words="The order's reference. Empty in a `run` row, for the wallet, and for an order without one.",
             source="ledger, or the order as the service shows it",
         ),

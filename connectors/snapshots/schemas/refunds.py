@@ -6,15 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from connectors.snapshots.schemas.columns import COUNT, ID, MINOR, MOMENT, TEXT, TEXTS, TIME, Column
-from connectors.snapshots.schemas.shared import (
-    GOODS_CURRENCY,
-    MARKETPLACE,
-    MINOR_UNITS,
-    ORDER_ID_ALWAYS,
-    ORDER_REF,
-    OUR_CLOCK,
-    SERVICE_CLOCK,
-)
+from connectors.snapshots.schemas.shared import MINOR_UNITS, ORDER_ID_ALWAYS, OUR_CLOCK, SERVICE_CLOCK, shared
 from connectors.snapshots.schemas.tables import table
 
 REFUND_KEY = Column(
@@ -35,9 +27,9 @@ REFUNDS = table(
     "order_ref,refund_key",
     "Refunds and returns: one row a refund, whenever an after-sale run looked at its order.",
     {
-        "order_ref": ORDER_REF,
+        **shared("order_ref"),
         "refund_key": REFUND_KEY,
-        "marketplace": MARKETPLACE,
+        **shared("marketplace"),
         "order_id": ORDER_ID_ALWAYS,
         "refund_id": REFUND_ID,
         "part": Column(
@@ -101,7 +93,7 @@ REFUNDS = table(
             source="refund as the service shows it",
             example=10300,
         ),
-        "currency": GOODS_CURRENCY,
+        **shared("currency"),
         "vouchers": Column(
             TEXTS,
             "Links to the pictures that went with it. An empty list: none.",
@@ -145,7 +137,7 @@ REFUND_EVENTS = table(
     "order_ref,refund_key,sequence",
     "The steps and messages of refunds, as the service lists them.",
     {
-        "order_ref": ORDER_REF,
+        **shared("order_ref"),
         "refund_key": REFUND_KEY,
         "sequence": Column(
             COUNT, "Place in the service's list.", unit="1, 2, 3 …", source="refund as the service shows it", example=2

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from connectors.snapshots.schemas.columns import COUNT, FLAG, ID, MINOR, TEXT, TIME, Column
-from connectors.snapshots.schemas.shared import (
-    IMAGE_URL,
-    ITEM_ID,
-    LINE_NO,
-    MARKETPLACE,
-    MINOR_UNITS,
-    ORDER_REF,
-    OUR_CLOCK,
-    SELLER_ID,
-    SELLER_NAME,
-    TITLE,
-)
+from connectors.snapshots.schemas.shared import MINOR_UNITS, OUR_CLOCK, shared, variant
 from connectors.snapshots.schemas.tables import table
 
 NOT_GIVEN = "never; an empty text where the file says nothing, or the receiver was forgotten"
@@ -32,8 +20,7 @@ REQUESTS = table(
     "order_ref,line_no",
     "What the merchant asked for: one row a line of the request file. The only table with the receiver's address.",
     {
-        "order_ref": ORDER_REF,
-        "line_no": LINE_NO,
+        **shared("order_ref", "line_no"),
         "file_row": Column(
             COUNT,
             "The row of the request file that the line is.",
@@ -41,7 +28,7 @@ REQUESTS = table(
             source="request file",
             example=14,
         ),
-        "marketplace": MARKETPLACE,
+        **shared("marketplace"),
         "item": Column(
             ID,
             "What to buy as it stands in the file: an id, a link to the product page, or words to search for.",
@@ -90,8 +77,7 @@ CANDIDATES = table(
     "order_ref,line_no,place",
     "Where a line gave words in place of an item: the first offers found, and the one that was taken.",
     {
-        "order_ref": ORDER_REF,
-        "line_no": LINE_NO,
+        **shared("order_ref", "line_no"),
         "place": Column(
             COUNT,
             "Place among the offers found.",
@@ -99,12 +85,12 @@ CANDIDATES = table(
             source="search answer",
             example=1,
         ),
-        "marketplace": MARKETPLACE,
+        **shared("marketplace"),
         "words": Column(
             ID, "The words that were searched for.", source="request file: `item`", example="帆布 双肩包 旅行"
         ),
-        "item_id": replace(ITEM_ID, source="search answer"),
-        "title": replace(TITLE, source="search answer"),
+        "item_id": variant("item_id", source="search answer"),
+        "title": variant("title", source="search answer"),
         "price_minor": Column(
             MINOR,
             "What one piece of the cheapest variant costs.",
@@ -113,9 +99,9 @@ CANDIDATES = table(
             example=2910,
         ),
         "currency": Column(ID, "Currency of the price (ISO 4217).", source="search answer", example="CNY"),
-        "seller_id": replace(SELLER_ID, source="search answer"),
-        "seller_name": replace(SELLER_NAME, source="search answer; only Taobao's names it"),
-        "image_url": replace(IMAGE_URL, words="Picture of the product.", source="search answer"),
+        "seller_id": variant("seller_id", source="search answer"),
+        "seller_name": variant("seller_name", source="search answer; only Taobao's names it"),
+        "image_url": variant("image_url", words="Picture of the product.", source="search answer"),
         "taken": Column(
             FLAG,
             "Whether this offer was taken for the words. When none was, the order waits for a person.",

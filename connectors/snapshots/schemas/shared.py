@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from connectors.snapshots.schemas.columns import COUNT, ID, TEXT, TEXTS, TIME, Column
 
@@ -13,132 +15,148 @@ MINOR_UNITS = "minor units of `currency`"
 NOT_SAID = "never; an empty text where the marketplace gives none"
 NOT_FILLED = "always: no run fills this column so far"
 
-ORDER_REF = Column(
-    ID,
-    "The merchant's own reference of the order. It ties the tables together, and the service shows it on the order.",
-    source="request file: `order_ref`",
-    example="US-1001",
-)
-LINE_NO = Column(
-    COUNT,
-    "Place of the line among the lines of its order.",
-    unit="1, 2, 3 … in the file's order",
-    source="order of the rows in the request file",
-    example=1,
-)
-MARKETPLACE = Column(
-    ID,
-    "Where it is bought: `taobao`, `1688`, `big_major`, `international` or `poizon`.",
-    source="request file: `marketplace`",
-    example="taobao",
-)
-ORDER_ID = Column(
-    TEXT,
-    "The marketplace's own number of the order.",
-    source="create answer; ledger",
-    example="2542285634920880794",
-    null="the marketplace has not made the order, as far as is known",
-)
-ORDER_ID_ALWAYS = replace(ORDER_ID, kind=ID, null="")
-STATE = Column(
-    ID,
-    "Where the order stands: `planned`, `ordered`, `payment_pending`, `paid`, `booked`, `shipped`, `in_warehouse`, "
-    "`in_transit`, `delivered`; off that road `held` (waits for a person), `refused`, `unknown` (nobody knows whether "
-    "something happened), `cancelled`, `refunding`, `refunded`.",
-    source="ledger",
-    example="delivered",
-)
-REASON = Column(
-    TEXT,
-    "Why the order is where it is, and what to do about it. May quote the service.",
-    source="ledger",
-    example="设计师 帆布 双肩包 T10007 costs 29.10 CNY each, limit 20.00 CNY: raise max_unit_price or drop the line",
-    null="there is nothing to say",
-)
-ITEM_ID = Column(
-    ID,
-    "The marketplace's id of the product page.",
-    source="item looked up, or search answer",
-    example="730254020329",
-)
-SKU_ID = Column(
-    ID,
-    "The marketplace's id of the variant.",
-    source="product answer",
-    example="5134912345678",
-)
-TITLE = Column(
-    TEXT,
-    "The product's title in the marketplace's language.",
-    source="product answer",
-    example="复古 帆布 双肩包 旅行 A10010",
-    null=NOT_SAID,
-)
-IMAGE_URL = Column(
-    TEXT,
-    "Picture of the variant, else of the product.",
-    source="product answer",
-    example="https://img.example.com/5134912345678.jpg",
-    null=NOT_SAID,
-)
-SELLER_ID = Column(
-    TEXT,
-    "The marketplace's id of the seller or shop.",
-    source="product answer",
-    example="BBB1fc396b68e0557215a1e1f57",
-    null=NOT_SAID,
-)
-SELLER_NAME = Column(TEXT, "The shop's name.", source="product answer", example="杭州良品4号", null=NOT_SAID)
-SPEC_ID = Column(
-    TEXT,
-    "1688's and bigMajor's second id of the variant, by which it is ordered there. Empty elsewhere.",
-    source="product answer: `specId`",
-    example="71bb244ab6fb738edd8b3ae38ba008bd",
-    null="never; an empty text on marketplaces without it",
-)
-DISTRIBUTION_ITEM_ID = Column(
-    TEXT,
-    "The id by which Taobao (`mpId`) and Poizon (`distSpuId`) take orders of the product. Empty elsewhere.",
-    source="product answer, on Taobao else the answer of the id mapping",
-    example="3000020253204162",
-    null="never; an empty text on marketplaces without it",
-)
-DISTRIBUTION_SKU_ID = Column(
-    TEXT,
-    "The id by which Taobao (`mpSkuId`) and Poizon (`distSkuId`) take orders of the variant. Empty elsewhere.",
-    source="product answer, on Taobao else the answer of the id mapping",
-    example="7000074203041852",
-    null="never; an empty text on marketplaces without it",
-)
-SHIPMENT_ORDER_ID = Column(
-    TEXT,
-    "The warehouse's number of the international shipment.",
-    source="booking answer: `orderId`, else the order as the service shows it",
-    example="20240802001056",
-    null="nothing is booked, as far as is known",
-)
-TRACKING_NUMBERS = Column(
-    TEXTS,
-    "The international parcels' numbers. An empty list until something is booked, or told.",
-    source="booking answer: `logisticNumer`, else the order as the service shows it",
-    example=["FARJP2408000105YQ"],
-)
-PAID_AT = Column(
-    TIME,
-    "When the wallet paid.",
-    unit=SERVICE_CLOCK,
-    source="order as the service shows it: `payTime` (Taobao, 1688, bigMajor, Poizon), `payDate` (international)",
-    example=datetime(2026, 11, 2, 3, 4, 6, tzinfo=UTC),
-    null="not paid, or the service does not tell when",
-)
-BOOKED_AT = Column(
-    TIME,
-    "When the booking of the shipment was recorded.",
-    unit=OUR_CLOCK,
-    source="ledger",
-    example=datetime(2026, 11, 2, 3, 4, 8, tzinfo=UTC),
-    null="nothing is booked, as far as is known",
-)
-GOODS_CURRENCY = Column(
-    ID, "Currency of the row's amounts (ISO 4217). Orders are bought in yuan only.", source="ledger", example="CNY"
-)
+COLUMNS: Mapping[str, Column] = {
+    "order_ref": Column(
+        ID,
+        "The merchant's own reference of the order. It ties the tables together, and the service shows it on the "
+        "order.",
+        source="request file: `order_ref`",
+        example="US-1001",
+    ),
+    "line_no": Column(
+        COUNT,
+        "Place of the line among the lines of its order.",
+        unit="1, 2, 3 … in the file's order",
+        source="order of the rows in the request file",
+        example=1,
+    ),
+    "marketplace": Column(
+        ID,
+        "Where it is bought: `taobao`, `1688`, `big_major`, `international` or `poizon`.",
+        source="request file: `marketplace`",
+        example="taobao",
+    ),
+    "order_id": Column(
+        TEXT,
+        "The marketplace's own number of the order.",
+        source="create answer; ledger",
+        example="2542285634920880794",
+        null="the marketplace has not made the order, as far as is known",
+    ),
+    "state": Column(
+        ID,
+        "Where the order stands: `planned`, `ordered`, `payment_pending`, `paid`, `booked`, `shipped`, `in_warehouse`, "
+        "`in_transit`, `delivered`; off that road `held` (waits for a person), `refused`, `unknown` (nobody knows "
+        "whether something happened), `cancelled`, `refunding`, `refunded`.",
+        source="ledger",
+        example="delivered",
+    ),
+    "reason": Column(
+        TEXT,
+        "Why the order is where it is, and what to do about it. May quote the service.",
+        source="ledger",
+        example="设计师 帆布 双肩包 T10007 costs 29.10 CNY each, limit 20.00 CNY: raise max_unit_price or drop the "
+        "line",
+        null="there is nothing to say",
+    ),
+    "item_id": Column(
+        ID,
+        "The marketplace's id of the product page.",
+        source="item looked up, or search answer",
+        example="730254020329",
+    ),
+    "sku_id": Column(
+        ID,
+        "The marketplace's id of the variant.",
+        source="product answer",
+        example="5134912345678",
+    ),
+    "title": Column(
+        TEXT,
+        "The product's title in the marketplace's language.",
+        source="product answer",
+        example="复古 帆布 双肩包 旅行 A10010",
+        null=NOT_SAID,
+    ),
+    "image_url": Column(
+        TEXT,
+        "Picture of the variant, else of the product.",
+        source="product answer",
+        example="https://img.example.com/5134912345678.jpg",
+        null=NOT_SAID,
+    ),
+    "seller_id": Column(
+        TEXT,
+        "The marketplace's id of the seller or shop.",
+        source="product answer",
+        example="BBB1fc396b68e0557215a1e1f57",
+        null=NOT_SAID,
+    ),
+    "seller_name": Column(TEXT, "The shop's name.", source="product answer", example="杭州良品4号", null=NOT_SAID),
+    "spec_id": Column(
+        TEXT,
+        "1688's and bigMajor's second id of the variant, by which it is ordered there. Empty elsewhere.",
+        source="product answer: `specId`",
+        example="71bb244ab6fb738edd8b3ae38ba008bd",
+        null="never; an empty text on marketplaces without it",
+    ),
+    "distribution_item_id": Column(
+        TEXT,
+        "The id by which Taobao (`mpId`) and Poizon (`distSpuId`) take orders of the product. Empty elsewhere.",
+        source="product answer, on Taobao else the answer of the id mapping",
+        example="3000020253204162",
+        null="never; an empty text on marketplaces without it",
+    ),
+    "distribution_sku_id": Column(
+        TEXT,
+        "The id by which Taobao (`mpSkuId`) and Poizon (`distSkuId`) take orders of the variant. Empty elsewhere.",
+        source="product answer, on Taobao else the answer of the id mapping",
+        example="7000074203041852",
+        null="never; an empty text on marketplaces without it",
+    ),
+    "shipment_order_id": Column(
+        TEXT,
+        "The warehouse's number of the international shipment.",
+        source="booking answer: `orderId`, else the order as the service shows it",
+        example="20240802001056",
+        null="nothing is booked, as far as is known",
+    ),
+    "tracking_numbers": Column(
+        TEXTS,
+        "The international parcels' numbers. An empty list until something is booked, or told.",
+        source="booking answer: `logisticNumer`, else the order as the service shows it",
+        example=["FARJP2408000105YQ"],
+    ),
+    "paid_at": Column(
+        TIME,
+        "When the wallet paid.",
+        unit=SERVICE_CLOCK,
+        source="order as the service shows it: `payTime` (Taobao, 1688, bigMajor, Poizon), `payDate` (international)",
+        example=datetime(2026, 11, 2, 3, 4, 6, tzinfo=UTC),
+        null="not paid, or the service does not tell when",
+    ),
+    "booked_at": Column(
+        TIME,
+        "When the booking of the shipment was recorded.",
+        unit=OUR_CLOCK,
+        source="ledger",
+        example=datetime(2026, 11, 2, 3, 4, 8, tzinfo=UTC),
+        null="nothing is booked, as far as is known",
+    ),
+    "currency": Column(
+        ID, "Currency of the row's amounts (ISO 4217). Orders are bought in yuan only.", source="ledger", example="CNY"
+    ),
+}
+
+
+def shared(*names: str) -> dict[str, Column]:
+    """These columns, by name."""
+    return {name: COLUMNS[name] for name in names}
+
+
+def variant(name: str, **changes: Any) -> Column:
+    """A shared column that means something else in one table."""
+    return replace(COLUMNS[name], **changes)
+
+
+ORDER_ID_ALWAYS = variant("order_id", kind=ID, null="")
