@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connectors.snapshots.schemas.columns import ID, MAYBE_COUNT, MAYBE_MINOR, MINOR, TEXT, Column
-from connectors.snapshots.schemas.shared import COLUMNS, MINOR_UNITS, shared, variant
+from connectors.snapshots.schemas.shared import COLUMNS, MINOR_UNITS, amount, shared, variant
 from connectors.snapshots.schemas.tables import table
 
 COMPUTED = "`sourcing costs`"
@@ -69,10 +69,8 @@ LANDED_COSTS = table(
             example="2026-11-02",
             null="the service does not tell when",
         ),
-        "goods_minor": Column(
-            MINOR,
+        "goods_minor": amount(
             "What the line's pieces cost by the preview.",
-            unit=MINOR_UNITS,
             source="`order_lines.amount_minor`",
             example=8730,
         ),

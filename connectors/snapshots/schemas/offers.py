@@ -9,14 +9,13 @@ from connectors.snapshots.schemas.columns import (
     FLAG,
     ID,
     MAYBE_TEXTS,
-    MINOR,
     TEXT,
     TEXTS,
     TIME,
     VOLUME_PRICES,
     Column,
 )
-from connectors.snapshots.schemas.shared import MINOR_UNITS, NOT_FILLED, NOT_SAID, OUR_CLOCK, shared
+from connectors.snapshots.schemas.shared import NOT_FILLED, NOT_SAID, OUR_CLOCK, amount, shared
 from connectors.snapshots.schemas.tables import table
 
 SINCE_VERSION_2 = "the row was written before version 2 of this table"
@@ -42,10 +41,8 @@ OFFERS = table(
             null="never; an empty text where it has none",
         ),
         **shared("seller_id", "seller_name"),
-        "price_minor": Column(
-            MINOR,
+        "price_minor": amount(
             "What one piece costs at the minimum quantity, without postage; of a variant that is gone its last price.",
-            unit=MINOR_UNITS,
             source="product answer: `promotionPrice`, else `price` (Taobao), `price` (1688, bigMajor, Poizon), "
             "first step of `ladderPrice` (international)",
             example=2910,
@@ -121,26 +118,20 @@ QUOTES = table(
     "What the marketplace's preview says an order will cost, before anything is bought.",
     {
         **shared("order_ref", "marketplace", "seller_id"),
-        "goods_minor": Column(
-            MINOR,
+        "goods_minor": amount(
             "The goods, discounts taken off. 0 when the preview was refused (see `problems`).",
-            unit=MINOR_UNITS,
             source="preview answer: `productAmount` (Taobao, international), `sumPaymentNoCarriage` (1688, bigMajor), "
             "`goodsAmount` (Poizon)",
             example=9800,
         ),
-        "postage_minor": Column(
-            MINOR,
+        "postage_minor": amount(
             "Postage from the seller to the warehouse in China.",
-            unit=MINOR_UNITS,
             source="preview answer: `domesticPostFee` (Taobao), `sumCarriage` (1688, bigMajor), `freightAmount` "
             "(Poizon), the cheapest carrier's fee (international)",
             example=500,
         ),
-        "total_minor": Column(
-            MINOR,
+        "total_minor": amount(
             "What paying will cost: goods, postage, and what the service adds as its fee (total - goods - postage).",
-            unit=MINOR_UNITS,
             source="preview answer: `purchaseAmount` (Taobao), `sumPayment` (1688), `sumTotalPayment` (bigMajor), "
             "`totalAmount` (Poizon); goods and postage together (international)",
             example=10300,
@@ -187,9 +178,7 @@ FREIGHT_QUOTES = table(
             example="EXPRESS",
             null=NOT_SAID,
         ),
-        "price_minor": Column(
-            MINOR, "What shipping the order costs.", unit=MINOR_UNITS, source="freight answer: its amount", example=2160
-        ),
+        "price_minor": amount("What shipping the order costs.", source="freight answer: its amount", example=2160),
         "currency": Column(
             ID, "Currency of the price (ISO 4217).", source="freight answer: the amount's currency", example="USD"
         ),

@@ -5,7 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from connectors.snapshots.schemas.columns import COUNT, ID, MINOR, TEXT, TIME, Column
-from connectors.snapshots.schemas.shared import MINOR_UNITS, NOT_FILLED, ORDER_ID_ALWAYS, OUR_CLOCK, shared, variant
+from connectors.snapshots.schemas.shared import (
+    NOT_FILLED,
+    ORDER_ID_ALWAYS,
+    OUR_CLOCK,
+    amount,
+    shared,
+    variant,
+)
 from connectors.snapshots.schemas.tables import table
 
 CHANGED_AT = datetime(2026, 11, 20, 3, 4, 5, tzinfo=UTC)
@@ -16,26 +23,20 @@ ORDERS = table(
     {
         **shared("order_ref", "marketplace", "state", "reason", "order_id"),
         "seller_id": variant("seller_id", null="no product was found for its lines"),
-        "quoted_minor": Column(
-            MINOR,
+        "quoted_minor": amount(
             "What the preview said that paying will cost: goods, domestic postage, the service's fee. "
             "0: there was no preview, or it was refused.",
-            unit=MINOR_UNITS,
             source="preview answer (see `quotes`)",
             example=10300,
         ),
-        "approved_minor": Column(
-            MINOR,
+        "approved_minor": amount(
             "What was approved for goods and domestic postage. 0: nothing is approved.",
-            unit=MINOR_UNITS,
             source="ledger: the approval",
             example=10300,
         ),
-        "paid_minor": Column(
-            MINOR,
+        "paid_minor": amount(
             "What the wallet paid: goods, domestic postage, the service's fee; no freight, and refunds not taken off "
             "(see `refunds`). 0: not paid, as far as is known.",
-            unit=MINOR_UNITS,
             source="order as the service shows it: `payAmount` (Taobao), `totalAmount` (1688), `totalPayment` "
             "(bigMajor), `paidAmount` (international), `realPayAmount` (Poizon); or what a person answered",
             example=10300,
@@ -93,17 +94,13 @@ ORDER_LINES = table(
         "sku_id": variant("sku_id", kind=TEXT, null="never"),
         **shared("spec_id", "distribution_item_id", "distribution_sku_id", "title", "image_url"),
         "quantity": Column(COUNT, "How many are bought.", unit="pieces", source="request file: `quantity`", example=2),
-        "unit_price_minor": Column(
-            MINOR,
+        "unit_price_minor": amount(
             "What one piece costs, rounded to whole fen: `amount_minor` is exact.",
-            unit=MINOR_UNITS,
             source="preview answer; the product answer's price where the preview told none",
             example=4900,
         ),
-        "amount_minor": Column(
-            MINOR,
+        "amount_minor": amount(
             "What the line's goods cost, without postage. A discount on the whole order is not in it.",
-            unit=MINOR_UNITS,
             source="preview answer; price times pieces where the preview told none",
             example=9800,
         ),
@@ -117,10 +114,8 @@ PAYMENTS = table(
     {
         **shared("order_ref", "marketplace"),
         "order_id": ORDER_ID_ALWAYS,
-        "amount_minor": Column(
-            MINOR,
+        "amount_minor": amount(
             "What was paid: goods, domestic postage, the service's fee.",
-            unit=MINOR_UNITS,
             source="order as the service shows it (see `orders.paid_minor`)",
             example=10300,
         ),
@@ -149,10 +144,8 @@ OUTCOMES = table(
             example="Does the marketplace's console show an order with reference US-1001?",
             null=NOT_FILLED,
         ),
-        "spent_minor": Column(
-            MINOR,
+        "spent_minor": amount(
             "What the wallet paid for it; refunds not taken off. 0: not paid, as far as is known.",
-            unit=MINOR_UNITS,
             source="ledger (see `orders.paid_minor`)",
             example=10300,
         ),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from connectors.snapshots.schemas.columns import COUNT, ID, MINOR, MOMENT, TEXT, TEXTS, Column
-from connectors.snapshots.schemas.shared import MINOR_UNITS, SERVICE_CLOCK, shared, variant
+from connectors.snapshots.schemas.columns import COUNT, ID, MOMENT, TEXT, TEXTS, Column
+from connectors.snapshots.schemas.shared import SERVICE_CLOCK, amount, shared, variant
 from connectors.snapshots.schemas.tables import table
 
 SHIPMENTS = table(
@@ -47,11 +47,9 @@ SHIPMENTS = table(
             source="booking answer: `trackingUrl`",
             example=["https://track.example.com/?key=FARJP2408000105YQ"],
         ),
-        "fee_minor": Column(
-            MINOR,
+        "fee_minor": amount(
             "What the booking costs, as its answer says. 0 beside a null `currency`: it was not told; "
             "`orders.freight_minor` has the quote.",
-            unit=MINOR_UNITS,
             source="booking answer: `orderFee`",
             example=2160,
         ),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from connectors.snapshots.schemas.columns import COUNT, ID, MINOR, MOMENT, TEXT, Column
-from connectors.snapshots.schemas.shared import MINOR_UNITS, ORDER_ID_ALWAYS, variant
+from connectors.snapshots.schemas.columns import COUNT, ID, MOMENT, TEXT, Column
+from connectors.snapshots.schemas.shared import ORDER_ID_ALWAYS, amount, variant
 from connectors.snapshots.schemas.tables import table
 
 RECONCILIATION = table(
@@ -55,17 +55,13 @@ RECONCILIATION = table(
             example="look in the wallet's statement what was taken, and ask the service for the difference",
             null="never",
         ),
-        "expected_minor": Column(
-            MINOR,
+        "expected_minor": amount(
             "The amount that was expected. 0: none is known, or it is not about an amount.",
-            unit=MINOR_UNITS,
             source="ledger; of the wallet the orders' payments at the service",
             example=10300,
         ),
-        "seen_minor": Column(
-            MINOR,
+        "seen_minor": amount(
             "The amount that the service shows. 0: it shows none, or it is not about an amount.",
-            unit=MINOR_UNITS,
             source="order as the service shows it; of the wallet what the person told",
             example=10500,
         ),

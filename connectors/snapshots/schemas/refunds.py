@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from connectors.snapshots.schemas.columns import COUNT, ID, MINOR, MOMENT, TEXT, TEXTS, TIME, Column
-from connectors.snapshots.schemas.shared import MINOR_UNITS, ORDER_ID_ALWAYS, OUR_CLOCK, SERVICE_CLOCK, shared
+from connectors.snapshots.schemas.columns import COUNT, ID, MOMENT, TEXT, TEXTS, TIME, Column
+from connectors.snapshots.schemas.shared import ORDER_ID_ALWAYS, OUR_CLOCK, SERVICE_CLOCK, amount, shared
 from connectors.snapshots.schemas.tables import table
 
 REFUND_KEY = Column(
@@ -72,24 +72,18 @@ REFUNDS = table(
             example="已发货",
             null="nobody said no, or not why",
         ),
-        "asked_minor": Column(
-            MINOR,
+        "asked_minor": amount(
             "What is asked back, goods and postage.",
-            unit=MINOR_UNITS,
             source="what was asked for; then the refund as the service shows it",
             example=10300,
         ),
-        "approved_minor": Column(
-            MINOR,
+        "approved_minor": amount(
             "What the seller agreed to. 0: nothing so far.",
-            unit=MINOR_UNITS,
             source="refund as the service shows it",
             example=10300,
         ),
-        "refunded_minor": Column(
-            MINOR,
+        "refunded_minor": amount(
             "What came back. 0: nothing so far.",
-            unit=MINOR_UNITS,
             source="refund as the service shows it",
             example=10300,
         ),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from connectors.snapshots.schemas.columns import COUNT, FLAG, ID, MINOR, TEXT, TIME, Column
-from connectors.snapshots.schemas.shared import MINOR_UNITS, OUR_CLOCK, shared, variant
+from connectors.snapshots.schemas.columns import COUNT, FLAG, ID, TEXT, TIME, Column
+from connectors.snapshots.schemas.shared import OUR_CLOCK, amount, shared, variant
 from connectors.snapshots.schemas.tables import table
 
 NOT_GIVEN = "never; an empty text where the file says nothing, or the receiver was forgotten"
@@ -39,10 +39,8 @@ REQUESTS = table(
             "sku", "The variant, by SKU id or `spec_id`. Empty: the only one.", "5134912345678", personal=False
         ),
         "quantity": Column(COUNT, "How many are wanted.", unit="pieces", source="request file: `quantity`", example=2),
-        "max_unit_price_minor": Column(
-            MINOR,
+        "max_unit_price_minor": amount(
             "The most that one piece may cost; a dearer line holds its order. 0 beside a null `currency`: no limit.",
-            unit=MINOR_UNITS,
             source="request file: `max_unit_price`",
             example=1250,
         ),
@@ -91,10 +89,8 @@ CANDIDATES = table(
         ),
         "item_id": variant("item_id", source="search answer"),
         "title": variant("title", source="search answer"),
-        "price_minor": Column(
-            MINOR,
+        "price_minor": amount(
             "What one piece of the cheapest variant costs.",
-            unit=MINOR_UNITS,
             source="search answer",
             example=2910,
         ),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.snapshots.schemas.columns import COUNT, ID, TEXT, TEXTS, TIME, Column
+from connectors.snapshots.schemas.columns import COUNT, ID, MINOR, TEXT, TEXTS, TIME, Column
 
 OUR_CLOCK = "UTC, this machine's clock"
 SERVICE_CLOCK = "UTC, the service's clock"
@@ -147,6 +147,11 @@ COLUMNS: Mapping[str, Column] = {
         ID, "Currency of the row's amounts (ISO 4217). Orders are bought in yuan only.", source="ledger", example="CNY"
     ),
 }
+
+
+def amount(words: str, *, source: str, example: int) -> Column:
+    """An amount of the row, in minor units of its column `currency`."""
+    return Column(MINOR, words, unit=MINOR_UNITS, source=source, example=example)
 
 
 def shared(*names: str) -> dict[str, Column]:
