@@ -7,15 +7,7 @@ from dataclasses import replace
 from rich.table import Table
 from rich.text import Text
 
-from cli.terminal import (
-    MOST_SHOWN,
-    WIDE_ENOUGH_FOR_ORDER_IDS,
-    and_more,
-    console,
-    first_of,
-    show_reasons,
-    state_colour,
-)
+from cli.terminal import MOST_SHOWN, WIDE_ENOUGH_FOR_ORDER_IDS, and_more, console, first_of, show_reasons, state_colour
 from domain.report import BatchReport
 from domain.states import OrderState
 

@@ -88,11 +88,7 @@ async def concurrently(
 
 
 async def each_to_its_end(
-    items: Collection[Item],
-    work: Callable[[Item], Awaitable[None]],
-    *,
-    at_once: int,
-    until: Callable[[], object],
+    items: Collection[Item], work: Callable[[Item], Awaitable[None]], *, at_once: int, until: Callable[[], object]
 ) -> None:
     """Do `work` on each item, and cancel none that has begun: after an exception, or once `until`, no more begin.
 

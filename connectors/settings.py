@@ -13,14 +13,7 @@ from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
-from pydantic import (
-    Field,
-    ModelWrapValidatorHandler,
-    SecretStr,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, ModelWrapValidatorHandler, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from connectors.courier import addressees_of
@@ -91,8 +84,7 @@ class XportcnSettings(Settings):
         "signature", description="What the logistics calls carry as query parameter `sign` (contract 1.4)"
     )
     overrides: str = Field(
-        "",
-        description="TOML file that corrects methods, paths and field names of operations (docs/going-live.md)",
+        "", description="TOML file that corrects methods, paths and field names of operations (docs/going-live.md)"
     )
     out_order_id: bool = Field(
         default=True,
@@ -193,9 +185,7 @@ class SourcingSettings(Settings):
         description="How long a run waits for a service that is away; unset: an hour, 10 minutes at the terminal",
     )
     settle_s: int = Field(
-        900,
-        ge=0,
-        description="How long an unanswered effect may still land; until then not seeing it proves nothing",
+        900, ge=0, description="How long an unanswered effect may still land; until then not seeing it proves nothing"
     )
     retry_delays_s: tuple[float, ...] = Field(
         (5, 15, 30, 60),

@@ -158,7 +158,4 @@ def _goods(plan: PlannedOrder) -> dict[str, Any]:
 
 def _freight(plan: PlannedOrder) -> dict[str, Any]:
     price = plan.freight_service.price if plan.freight_service else None
-    return {
-        "freight_minor": price.minor if price else None,
-        "freight_currency": price.currency if price else None,
-    }
+    return {"freight_minor": price.minor if price else None, "freight_currency": price.currency if price else None}

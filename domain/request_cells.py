@@ -152,11 +152,7 @@ COLUMNS = (
         check=_order_ref,
     ),
     Column(
-        name="marketplace",
-        says=f"one of {', '.join(Marketplace)}",
-        example="taobao",
-        most=LONGEST,
-        check=_marketplace,
+        name="marketplace", says=f"one of {', '.join(Marketplace)}", example="taobao", most=LONGEST, check=_marketplace
     ),
     Column(
         name="item",

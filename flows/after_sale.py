@@ -300,10 +300,7 @@ async def _after(resources: Resources, refund: Refund) -> AfterSaleReport:
     """The report once the service was asked what the refund has become."""
     troubles = await _follow(resources, [refund])
     return await after_sale_report(
-        resources,
-        [refund.order_ref],
-        keys=[refund.key],
-        troubles=[*troubles, *_troubles(resources, refund.order_ref)],
+        resources, [refund.order_ref], keys=[refund.key], troubles=[*troubles, *_troubles(resources, refund.order_ref)]
     )
 
 

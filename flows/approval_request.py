@@ -107,9 +107,5 @@ class Decision:
         """What the ledger keeps of a yes, with words for the audit trail."""
         words = f"approved by {self.by} at {at:%Y-%m-%d %H:%M:%S} UTC: {plan.total}, plan {plan.plan_hash[:12]}"
         return Approval(
-            order_ref=plan.order_ref,
-            plan_hash=plan.plan_hash,
-            total=plan.total,
-            freight=plan.freight,
-            reason=words,
+            order_ref=plan.order_ref, plan_hash=plan.plan_hash, total=plan.total, freight=plan.freight, reason=words
         )

@@ -84,10 +84,7 @@ def _judge(resources: Resources, order: OrderRecord) -> tuple[CancelWay, str]:
     if order.state is OrderState.PLANNED and order.plan_hash is not None:
         return CancelWay.STOP, APPROVED
     return judge_cancel(
-        order.state,
-        ordered=order.order_id is not None,
-        paid=order.paid_minor is not None,
-        reason=order.reason,
+        order.state, ordered=order.order_id is not None, paid=order.paid_minor is not None, reason=order.reason
     )
 
 

@@ -27,14 +27,8 @@ from flows.shown.expected_failures import ends_plainly, run_logger
 from flows.shown.progress import rename_run, shown
 from tasks.resources import Resources, utc_now
 
-KnownBatch = Annotated[
-    str,
-    asked("Batch", "The name of a batch that was begun, as its runs show it"),
-]
-Look = Annotated[
-    int,
-    asked("Look", f"Which look at the batch this is; the last is {MOST_LOOKS}", ge=1, le=MOST_LOOKS),
-]
+KnownBatch = Annotated[str, asked("Batch", "The name of a batch that was begun, as its runs show it")]
+Look = Annotated[int, asked("Look", f"Which look at the batch this is; the last is {MOST_LOOKS}", ge=1, le=MOST_LOOKS)]
 
 
 NO_LIMITS = Limits()

@@ -14,16 +14,7 @@ from domain.budget import start_of_day
 from domain.findings import Finding, FindingKind, LedgerOrder, NotOurs, OrderId
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.reconciliation import (
-    CNY,
-    Comparison,
-    Shown,
-    compare,
-    paid_sums,
-    ranked,
-    to_look_up,
-    wallet_finding,
-)
+from domain.reconciliation import CNY, Comparison, Shown, compare, paid_sums, ranked, to_look_up, wallet_finding
 from domain.service_orders import ServiceOrder
 from flows.chunks import chunks
 from flows.reconcile_reporting import ReconciliationReport, summary_of

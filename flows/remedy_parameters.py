@@ -60,8 +60,7 @@ OnlyShow = Annotated[
 ]
 OrderRef = Annotated[str, asked("Order", "Its reference, as it stands in the request file. Needed")]
 RefundWay = Annotated[
-    RefundKind,
-    asked("What for", "refund: money alone, the goods stay. return: goods back for money"),
+    RefundKind, asked("What for", "refund: money alone, the goods stay. return: goods back for money")
 ]
 RefundReason = Annotated[
     str,
@@ -70,13 +69,9 @@ RefundReason = Annotated[
     ),
 ]
 RefundAmount = Annotated[
-    str,
-    asked("Amount in yuan", "Empty: the most that is possible. Example: 12.50", examples=["12.50"]),
+    str, asked("Amount in yuan", "Empty: the most that is possible. Example: 12.50", examples=["12.50"])
 ]
-RefundLines = Annotated[
-    list[int],
-    asked("Lines", "Numbers of the order's lines, counted from 1. None: all of them"),
-]
+RefundLines = Annotated[list[int], asked("Lines", "Numbers of the order's lines, counted from 1. None: all of them")]
 SellerWords = Annotated[str, asked("Words to the seller", "2 to 150 characters. Empty: the reason itself")]
 Pictures = Annotated[
     list[str],
@@ -87,8 +82,7 @@ Pictures = Annotated[
 ]
 PictureLinks = Annotated[list[str], asked("Pictures", "Links to pictures, up to 5")]
 LineNo = Annotated[
-    int,
-    asked("Line", "Where each line of the order has a refund of its own: its number. 0: there is only one refund"),
+    int, asked("Line", "Where each line of the order has a refund of its own: its number. 0: there is only one refund")
 ]
 Company = Annotated[
     str,
@@ -96,10 +90,7 @@ Company = Annotated[
 ]
 ParcelNumber = Annotated[str, asked("Tracking number", "Of the parcel that goes back")]
 ParcelNote = Annotated[str, asked("Note", "What to tell the seller about the goods. May stay empty")]
-MessageWords = Annotated[
-    str,
-    asked("Message", "1 to 500 characters. The same words are said once, however often sent"),
-]
+MessageWords = Annotated[str, asked("Message", "1 to 500 characters. The same words are said once, however often sent")]
 AnswerGiven = Annotated[
     Answer,
     asked(

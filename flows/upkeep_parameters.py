@@ -77,25 +77,16 @@ class WantedOffers(Section):
 
 
 WantedList = Annotated[
-    list[WantedOffers],
-    asked("What to look at", "One entry a marketplace: press Add item, and choose there"),
+    list[WantedOffers], asked("What to look at", "One entry a marketplace: press Add item, and choose there")
 ]
 Full = Annotated[
-    bool,
-    asked("All anew", "Fetch and write also what has not changed. Otherwise only what is new, changed or gone"),
+    bool, asked("All anew", "Fetch and write also what has not changed. Otherwise only what is new, changed or gone")
 ]
-MostItems = Annotated[
-    int,
-    asked("Most items", "From each search, category and shop. 0: all of them", ge=0),
-]
+MostItems = Annotated[int, asked("Most items", "From each search, category and shop. 0: all of them", ge=0)]
 
-OrderRefs = Annotated[
-    list[str],
-    asked("Orders", "Their references, as they stand in the request file. At least one"),
-]
+OrderRefs = Annotated[list[str], asked("Orders", "Their references, as they stand in the request file. At least one")]
 CancelReason = Annotated[
-    str,
-    asked("Reason", "Told to the marketplace. For paid orders it must be one of the marketplace's own list"),
+    str, asked("Reason", "Told to the marketplace. For paid orders it must be one of the marketplace's own list")
 ]
 SinceDays = Annotated[
     int,
@@ -119,33 +110,18 @@ NotOursLines = Annotated[
         "not told again unless they cost more or go under one of our references. Example: taobao:4050118801",
     ),
 ]
-SaidBy = Annotated[
-    str,
-    asked("Your name", "Who says that they are not ours; it is kept", max_length=120),
-]
-Marketplaces = Annotated[
-    list[Marketplace],
-    asked("Marketplaces", "Only these. None: all of them"),
-]
-SinceDay = Annotated[
-    str,
-    asked("Paid since", "The first day, such as 2026-11-01. Empty: all orders"),
-]
+SaidBy = Annotated[str, asked("Your name", "Who says that they are not ours; it is kept", max_length=120)]
+Marketplaces = Annotated[list[Marketplace], asked("Marketplaces", "Only these. None: all of them")]
+SinceDay = Annotated[str, asked("Paid since", "The first day, such as 2026-11-01. Empty: all orders")]
 BooksCurrency = Annotated[
-    str,
-    asked("Currency", "Three letters, such as EUR. Another one than SOURCING_CURRENCY leaves the table as it is"),
+    str, asked("Currency", "Three letters, such as EUR. Another one than SOURCING_CURRENCY leaves the table as it is")
 ]
 CsvFile = Annotated[
-    str,
-    asked("CSV file", "Path on the machine that runs the worker. Empty: exports/ in the data folder"),
+    str, asked("CSV file", "Path on the machine that runs the worker. Empty: exports/ in the data folder")
 ]
-SheetFile = Annotated[
-    str,
-    asked("Sheet", "The same for the XLSX file"),
-]
+SheetFile = Annotated[str, asked("Sheet", "The same for the XLSX file")]
 PauseReason = Annotated[
-    str,
-    asked("Why", "Told with every order that waits for it, and to whoever opens a run meanwhile. May stay empty"),
+    str, asked("Why", "Told with every order that waits for it, and to whoever opens a run meanwhile. May stay empty")
 ]
 PausedBy = Annotated[str, asked("Your name", "Who pauses; it is told with the reason")]
 ResumedBy = Annotated[str, asked("Your name", "Who resumes; it is kept")]

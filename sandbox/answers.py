@@ -57,10 +57,4 @@ def as_json(body: Any, status: int = 200) -> web.Response:
 
 
 def _general(code: int | str, message: str, data: Any) -> dict[str, Any]:
-    return {
-        "requestId": os.urandom(16).hex(),
-        "code": code,
-        "developId": DEVELOP_ID,
-        "msg": message,
-        "data": data,
-    }
+    return {"requestId": os.urandom(16).hex(), "code": code, "developId": DEVELOP_ID, "msg": message, "data": data}

@@ -44,10 +44,7 @@ STATUS: dict[str, Callable[[Order, int], int | str]] = {
     "international": international_status,
     "poizon": poizon_status,
 }
-REFUND_STATUS: dict[str, Mapping[State, int | str]] = {
-    "taobao": TAOBAO_REFUND_STATUS,
-    "1688": ALIBABA_REFUND_STATUS,
-}
+REFUND_STATUS: dict[str, Mapping[State, int | str]] = {"taobao": TAOBAO_REFUND_STATUS, "1688": ALIBABA_REFUND_STATUS}
 MESSAGE_SOURCES: dict[str, Source] = {
     "taobao": taobao_messages,
     "1688": alibaba_messages,
@@ -164,12 +161,7 @@ def _order(world: World, order: Order) -> dict[str, Any]:
         "seller_id": order.seller_id,
         "post_fen": order.post_fen,
         "items": [
-            {
-                "item_id": line.item_id,
-                "sku_id": line.sku_id,
-                "quantity": line.quantity,
-                "unit_fen": line.unit_fen,
-            }
+            {"item_id": line.item_id, "sku_id": line.sku_id, "quantity": line.quantity, "unit_fen": line.unit_fen}
             for line in order.lines
         ],
     }

@@ -73,13 +73,7 @@ def by_depot(lines: Sequence[Line], item_of: Callable[[Line], Item]) -> list[lis
 
 
 def place_orders(
-    world: World,
-    picks: Sequence[Pick],
-    reference: str,
-    addresses: Addresses,
-    first_id: int,
-    *,
-    out_order_id: str = "",
+    world: World, picks: Sequence[Pick], reference: str, addresses: Addresses, first_id: int, *, out_order_id: str = ""
 ) -> list[Order]:
     """Order picks of one seller: one order a depot, each with its own postage and all with the same reference."""
     depots = by_depot(picks, lambda pick: pick.item)

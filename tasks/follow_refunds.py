@@ -9,15 +9,7 @@ from dataclasses import replace
 from connectors.concurrently import concurrently
 from connectors.ledger.records import EffectRecord, OrderChange
 from connectors.xportcn.errors import Misconfigured, XportcnError
-from domain.after_sale import (
-    FOLLOWED,
-    NOTHING,
-    UNDER_WAY,
-    Refund,
-    RefundState,
-    ServiceRefund,
-    order_state_after,
-)
+from domain.after_sale import FOLLOWED, NOTHING, UNDER_WAY, Refund, RefundState, ServiceRefund, order_state_after
 from domain.effects import Action, EffectStatus
 from domain.states import OrderState
 from tasks.effects.after_sale import after_sale_of

@@ -19,12 +19,7 @@ ORDER_ID, SHIPMENT_ID = "order_id", "shipment_order_id"
 # the warehouse numbers the shipments of all marketplaces; each marketplace its own orders
 _THING = {ORDER_ID: "order", SHIPMENT_ID: "shipment"}
 _NAMED = select(orders.c.order_ref, orders.c.marketplace, orders.c.order_id, orders.c.shipment_order_id)
-_BY_ORDER = _NAMED.where(
-    or_(
-        one_of(orders.c.order_ref, "refs"),
-        one_of(orders.c.order_id, "ids"),
-    )
-)
+_BY_ORDER = _NAMED.where(or_(one_of(orders.c.order_ref, "refs"), one_of(orders.c.order_id, "ids")))
 _BY_SHIPMENT = _NAMED.where(one_of(orders.c.shipment_order_id, "ids"))
 
 Name = tuple[str, str, str]  # column, marketplace (empty for shipments), id

@@ -11,12 +11,7 @@ from typing import Any, Self
 from sqlalchemy import Select, Text, and_, bindparam, cast, func, or_, select, update
 from sqlalchemy.exc import DatabaseError
 
-from connectors.ledger.claiming import (
-    claim_each,
-    claimed_of,
-    effect_records,
-    won_unheard,
-)
+from connectors.ledger.claiming import claim_each, claimed_of, effect_records, won_unheard
 from connectors.ledger.codec import from_json, to_json
 from connectors.ledger.engine import LedgerUnusable, unusable
 from connectors.ledger.forgetting import ForgottenRows
@@ -184,12 +179,7 @@ class Ledger(Switches):
         return self._orders(_ALL_ORDERS.order_by(orders.c.updated_at.desc(), orders.c.order_ref))
 
     def put_plans(
-        self,
-        plans: Sequence[PlannedOrder],
-        batch_id: str,
-        *,
-        approved: bool = False,
-        tolerance: Decimal = NO_TOLERANCE,
+        self, plans: Sequence[PlannedOrder], batch_id: str, *, approved: bool = False, tolerance: Decimal = NO_TOLERANCE
     ) -> None:
         """Write planned orders: new ones, and ones that had no effect yet (a plan may be made again).
 

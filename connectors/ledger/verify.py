@@ -20,15 +20,7 @@ from sqlalchemy.exc import DatabaseError
 
 from connectors.callbacks.schema import metadata as messages
 from connectors.ledger.backup import backup
-from connectors.ledger.engine import (
-    LedgerUnusable,
-    open_engine,
-    read_only,
-    reading,
-    require_file,
-    unusable,
-    version_of,
-)
+from connectors.ledger.engine import LedgerUnusable, open_engine, read_only, reading, require_file, unusable, version_of
 from connectors.ledger.schema import SCHEMA_VERSION, metadata
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from domain.effects import Action, EffectStatus, effect_key

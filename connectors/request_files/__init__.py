@@ -16,12 +16,7 @@ from domain.request_files import ParsedRequests, RequestTable
 __all__ = ["UnreadableFile", "check_encoding", "read_request_file", "read_request_text"]
 PASTED = Path("pasted lines")
 Reader = Callable[[bytes, str, RequestTable], None]
-READERS: dict[str, Reader] = {
-    ".csv": read_csv,
-    ".xlsx": read_xlsx,
-    ".json": read_json,
-    ".parquet": read_parquet,
-}
+READERS: dict[str, Reader] = {".csv": read_csv, ".xlsx": read_xlsx, ".json": read_json, ".parquet": read_parquet}
 
 
 class UnreadableFile(Exception):

@@ -32,13 +32,7 @@ class XportcnError(Exception):
     """
 
     def __init__(
-        self,
-        message: str,
-        *,
-        operation: str = "",
-        request_id: str = "",
-        status: int | None = None,
-        code: str = "",
+        self, message: str, *, operation: str = "", request_id: str = "", status: int | None = None, code: str = ""
     ) -> None:
         super().__init__(message)
         self.operation = operation

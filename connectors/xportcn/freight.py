@@ -201,11 +201,7 @@ def _items_of(lines: Iterable[OrderLine], shipment: Shipment) -> tuple[ShipmentI
     number = next(iter(shipment.tracking_numbers), "")
     return tuple(
         ShipmentItem(
-            tracking_number=number,
-            item_id=line.item_id,
-            sku_id=line.sku_id,
-            quantity=line.quantity,
-            title=line.title,
+            tracking_number=number, item_id=line.item_id, sku_id=line.sku_id, quantity=line.quantity, title=line.title
         )
         for line in lines
     )

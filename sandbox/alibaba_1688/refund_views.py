@@ -38,12 +38,7 @@ def refund_info(refund: Refund) -> dict[str, Any]:
 
 
 def _operation(step: Step, action: str) -> dict[str, str]:
-    return {
-        "action": action,
-        "operator": step.actor,
-        "time": china_text(step.at),
-        "status": REFUND_STATUS[step.state],
-    }
+    return {"action": action, "operator": step.actor, "time": china_text(step.at), "status": REFUND_STATUS[step.state]}
 
 
 def actions(refund: Refund) -> list[tuple[Step, str]]:

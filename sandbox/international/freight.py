@@ -77,9 +77,4 @@ def _carrier(carrier: Carrier, picks: Sequence[Pick]) -> dict[str, Any]:
 
 
 def _problem(line: WantedLine) -> dict[str, str]:
-    return {
-        "productId": line.item.id,
-        "skuId": line.sku_id,
-        "errorCode": str(line.problem),
-        "errorMessage": line.words,
-    }
+    return {"productId": line.item.id, "skuId": line.sku_id, "errorCode": str(line.problem), "errorMessage": line.words}

@@ -21,15 +21,7 @@ from sandbox.international.wanted import (
     wanted_lines,
 )
 from sandbox.operations import Call, Operations
-from sandbox.order_lists import (
-    Showing,
-    Wanted,
-    end_of_second,
-    named_ids,
-    named_texts,
-    select_orders,
-    start_of_second,
-)
+from sandbox.order_lists import Showing, Wanted, end_of_second, named_ids, named_texts, select_orders, start_of_second
 from sandbox.ordering import BALANCE_NOT_ENOUGH, Addresses, Pick, by_depot, order_named, pay_order, place_order
 from sandbox.quotes import Line, cargo_key
 from sandbox.refusals import UPSTREAM_REFUSED, Refusal, bad_request

@@ -37,12 +37,7 @@ class Book(EffectKind):
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         chosen = self.freight[order.order_ref]
         shipment = await book(
-            self.resources.client,
-            claim,
-            order.sourcing_order,
-            str(order.order_id),
-            chosen.quote,
-            chosen.service,
+            self.resources.client, claim, order.sourcing_order, str(order.order_id), chosen.quote, chosen.service
         )
         return Proof(answer=_ids(shipment), change=self._booked(order, shipment, chosen))
 

@@ -70,9 +70,7 @@ LANDED_COSTS = table(
             null="the service does not tell when",
         ),
         "goods_minor": amount(
-            "What the line's pieces cost by the preview.",
-            source="`order_lines.amount_minor`",
-            example=8730,
+            "What the line's pieces cost by the preview.", source="`order_lines.amount_minor`", example=8730
         ),
         "postage_minor": _share("the postage within China, by the value of the goods", 700),
         "surcharge_minor": _share(

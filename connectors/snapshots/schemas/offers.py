@@ -4,17 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from connectors.snapshots.schemas.columns import (
-    COUNT,
-    FLAG,
-    ID,
-    MAYBE_TEXTS,
-    TEXT,
-    TEXTS,
-    TIME,
-    VOLUME_PRICES,
-    Column,
-)
+from connectors.snapshots.schemas.columns import COUNT, FLAG, ID, MAYBE_TEXTS, TEXT, TEXTS, TIME, VOLUME_PRICES, Column
 from connectors.snapshots.schemas.shared import NOT_FILLED, NOT_SAID, OUR_CLOCK, amount, shared
 from connectors.snapshots.schemas.tables import table
 

@@ -5,14 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from connectors.snapshots.schemas.columns import COUNT, ID, MINOR, TEXT, TIME, Column
-from connectors.snapshots.schemas.shared import (
-    NOT_FILLED,
-    ORDER_ID_ALWAYS,
-    OUR_CLOCK,
-    amount,
-    shared,
-    variant,
-)
+from connectors.snapshots.schemas.shared import NOT_FILLED, ORDER_ID_ALWAYS, OUR_CLOCK, amount, shared, variant
 from connectors.snapshots.schemas.tables import table
 
 CHANGED_AT = datetime(2026, 11, 20, 3, 4, 5, tzinfo=UTC)

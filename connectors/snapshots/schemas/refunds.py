@@ -10,10 +10,7 @@ from connectors.snapshots.schemas.shared import ORDER_ID_ALWAYS, OUR_CLOCK, SERV
 from connectors.snapshots.schemas.tables import table
 
 REFUND_KEY = Column(
-    ID,
-    "The ledger's key of the refund: order, part and number.",
-    source="ledger",
-    example="US-1001:all.1",
+    ID, "The ledger's key of the refund: order, part and number.", source="ledger", example="US-1001:all.1"
 )
 REFUND_ID = Column(
     TEXT,
@@ -78,14 +75,10 @@ REFUNDS = table(
             example=10300,
         ),
         "approved_minor": amount(
-            "What the seller agreed to. 0: nothing so far.",
-            source="refund as the service shows it",
-            example=10300,
+            "What the seller agreed to. 0: nothing so far.", source="refund as the service shows it", example=10300
         ),
         "refunded_minor": amount(
-            "What came back. 0: nothing so far.",
-            source="refund as the service shows it",
-            example=10300,
+            "What came back. 0: nothing so far.", source="refund as the service shows it", example=10300
         ),
         **shared("currency"),
         "vouchers": Column(

@@ -89,11 +89,7 @@ CANDIDATES = table(
         ),
         "item_id": variant("item_id", source="search answer"),
         "title": variant("title", source="search answer"),
-        "price_minor": amount(
-            "What one piece of the cheapest variant costs.",
-            source="search answer",
-            example=2910,
-        ),
+        "price_minor": amount("What one piece of the cheapest variant costs.", source="search answer", example=2910),
         "currency": Column(ID, "Currency of the price (ISO 4217).", source="search answer", example="CNY"),
         "seller_id": variant("seller_id", source="search answer"),
         "seller_name": variant("seller_name", source="search answer; only Taobao's names it"),

@@ -65,12 +65,7 @@ COLUMNS: Mapping[str, Column] = {
         source="item looked up, or search answer",
         example="730254020329",
     ),
-    "sku_id": Column(
-        ID,
-        "The marketplace's id of the variant.",
-        source="product answer",
-        example="5134912345678",
-    ),
+    "sku_id": Column(ID, "The marketplace's id of the variant.", source="product answer", example="5134912345678"),
     "title": Column(
         TEXT,
         "The product's title in the marketplace's language.",

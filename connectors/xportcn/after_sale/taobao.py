@@ -89,11 +89,7 @@ class TaobaoAfterSale:
         least = template.max_refund_fee.min_refund_fee if template.max_refund_fee.can_edit_refund_fee else most
         return tuple(
             RefundOption(
-                reason_id=int(reason.reason_id),
-                name=reason.reason_desc,
-                goods=goods,
-                least=least or NOTHING,
-                most=most,
+                reason_id=int(reason.reason_id), name=reason.reason_desc, goods=goods, least=least or NOTHING, most=most
             )
             for reason in template.refund_reasons
         )

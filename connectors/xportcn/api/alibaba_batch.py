@@ -61,9 +61,6 @@ class PayAnswer(EffectAnswer):
 
 PREVIEW = ReadCall(operation=alibaba.PREVIEW_BATCH, request=PreviewRequest, response=tuple[SellerPreview, ...])
 CREATE = EffectCall(
-    operation=alibaba.CREATE_BATCH,
-    request=CreateRequest,
-    response=tuple[SellerCreateAnswer, ...],
-    action=Action.CREATE,
+    operation=alibaba.CREATE_BATCH, request=CreateRequest, response=tuple[SellerCreateAnswer, ...], action=Action.CREATE
 )
 PAY = EffectCall(operation=alibaba.PAY_BATCH, request=PayRequest, response=PayAnswer, action=Action.PAY)

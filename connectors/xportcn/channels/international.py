@@ -11,12 +11,7 @@ from connectors.xportcn.channels import international_reading as reading
 from connectors.xportcn.channels.base import Created, Warehouse
 from connectors.xportcn.channels.filtered_orders import FilteredOrders
 from connectors.xportcn.channels.lines import oldest_first
-from connectors.xportcn.channels.listing import (
-    PAGE_SIZE,
-    Page,
-    first_hits,
-    order_page,
-)
+from connectors.xportcn.channels.listing import PAGE_SIZE, Page, first_hits, order_page
 from connectors.xportcn.channels.previewing import asked_before, no_quote, require_approved
 from connectors.xportcn.channels.references import CLOCK_MARGIN
 from connectors.xportcn.channels.refusals import PRODUCT_NOT_FOUND, code_of, payment_answer, unless_missing

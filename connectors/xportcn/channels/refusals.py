@@ -28,12 +28,7 @@ Answer = TypeVar("Answer")
 
 
 def refusal(
-    call: EffectCall[Any, Any],
-    answer: EffectAnswer,
-    words: str,
-    *,
-    code: str,
-    problems: tuple[LineProblem, ...] = (),
+    call: EffectCall[Any, Any], answer: EffectAnswer, words: str, *, code: str, problems: tuple[LineProblem, ...] = ()
 ) -> Refused:
     """The answer says no."""
     return Refused(

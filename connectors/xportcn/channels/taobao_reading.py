@@ -13,14 +13,7 @@ from domain.money import total_of
 from domain.offers import Offer, OfferSummary, Sku
 from domain.orders import OrderLine
 from domain.quotes import LineProblem, Problem, Quote, QuoteLine
-from domain.service_orders import (
-    DomesticParcel,
-    ServiceOrder,
-    ServiceStatus,
-    Shipment,
-    ShipmentItem,
-    TrackingEvent,
-)
+from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, Shipment, ShipmentItem, TrackingEvent
 
 ACTIVE = "active"
 
@@ -199,8 +192,7 @@ def _shipments(order: taobao_order.PurchaseOrder) -> tuple[Shipment, ...]:
 
 
 def _shipment(
-    booking_id: str,
-    told: list[tuple[taobao_order.SubPurchaseOrder, taobao_order.InternationalLogisticOrder]],
+    booking_id: str, told: list[tuple[taobao_order.SubPurchaseOrder, taobao_order.InternationalLogisticOrder]]
 ) -> Shipment:
     parcels = [parcel for _, parcel in told]
     return Shipment(

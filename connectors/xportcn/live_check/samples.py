@@ -40,13 +40,7 @@ def save_sample(folder: Path, checked: Checked, *, secrets: tuple[str, ...]) -> 
         return None
     operation = checked.operation
     told = redacted({"request": checked.request, "answer": checked.answer}, secrets=secrets)
-    sample = {
-        "nav": operation.nav,
-        "name": operation.name,
-        "method": operation.method,
-        "path": operation.path,
-        **told,
-    }
+    sample = {"nav": operation.nav, "name": operation.name, "method": operation.method, "path": operation.path, **told}
     folder.mkdir(parents=True, exist_ok=True)
     number = "none" if operation.nav is None else f"{operation.nav:02d}"
     file = folder / f"{number}-{re.sub(r'[^A-Za-z0-9]+', '-', operation.path).strip('-')}.json"
