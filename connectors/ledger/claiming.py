@@ -41,7 +41,7 @@ def claim_each(
     begun = effect_records(connection, _BEGUN, refs)
     intents = still_valid(intents, now_standing, begun, limits.batch_id if limits else "")
     if limits is not None and intents:
-        intents = _within(ledger, connection, intents, limits, now)
+        intents = _within(ledger, connection, intents, limits, now, now_standing)
     if not intents:
         return Claimed(won={}, settled={}, open={})
     latest = _latest(begun, intents[0].action)
@@ -89,10 +89,15 @@ def won_unheard(
 
 
 def _within(
-    ledger: Transactions, connection: Connection, intents: Sequence[Intent], limits: SpendLimits, now: datetime
+    ledger: Transactions,
+    connection: Connection,
+    intents: Sequence[Intent],
+    limits: SpendLimits,
+    now: datetime,
+    standing: Mapping[str, Any],
 ) -> Sequence[Intent]:
     """The intents that the limits have room for; the others' orders are held."""
-    reasons = without_room(connection, intents, limits, now, ledger.spent)
+    reasons = without_room(connection, intents, limits, now=now, spent=ledger.spent, standing=standing)
     what = "ordered, not paid: " if intents[0].action is Action.PAY else ""
     if reasons:
         moving = Moving(ledger, connection, reasons)

@@ -47,7 +47,7 @@ class MarkRows(Rows):
         """Write down a person's word that every order of ours there is known to this ledger."""
         now = self._ledger.clock()
         row = {"name": _confirmed(marketplace), "at": now, "by": by, "words": "knows every order of ours there"}
-        with self._ledger.transaction() as connection:  # forbids nothing: it ends as it is written
+        with self._ledger.transaction(()) as connection:  # forbids nothing: it ends as it is written
             connection.execute(marks.insert().values(**row, ended_at=now, ended_by=by))
 
     def is_confirmed(self, marketplace: Marketplace) -> bool:
@@ -58,7 +58,7 @@ class MarkRows(Rows):
     @repeating
     def end(self, mark: Mark, *, by: str) -> bool:
         """Lift a mark on a person's word; False when it doesn't stand."""
-        with self._ledger.transaction() as connection:
+        with self._ledger.transaction(()) as connection:
             return end_mark(connection, mark, at=self._ledger.clock(), by=by)
 
 

@@ -13,12 +13,13 @@ from sqlalchemy import Connection, Update, bindparam, insert, select, update
 from connectors.ledger.many import one_of
 from connectors.ledger.records import OrderChange
 from connectors.ledger.schema import moves, orders
+from connectors.ledger.spending import PAYABLE
 from connectors.ledger.transactions import Transactions
 from domain.states import OrderState, can_move, is_behind, move
 
 # built once: making a statement costs several times what running it does
 STANDING = (
-    select(orders.c.order_ref, orders.c.batch_id, orders.c.state, orders.c.reason, orders.c.plan_hash)
+    select(orders.c.order_ref, orders.c.batch_id, orders.c.state, orders.c.reason, orders.c.plan_hash, PAYABLE)
     .where(one_of(orders.c.order_ref, "refs"))
     .order_by(orders.c.order_ref)
     .with_for_update()

@@ -35,7 +35,7 @@ class NotOursRows(Rows):
     @repeating
     def say(self, orders: Iterable[NotOurs]) -> None:
         """Record a person's word on each order, in place of an earlier one on the same."""
-        with self._ledger.transaction() as connection:
+        with self._ledger.transaction(()) as connection:
             for one in orders:
                 self._end(connection, one.identity, by=one.by)
                 row = {
@@ -51,7 +51,7 @@ class NotOursRows(Rows):
     @repeating
     def take_back(self, order: OrderId, *, by: str) -> bool:
         """From now on the order is told again; False when nobody had said that it is not ours."""
-        with self._ledger.transaction() as connection:
+        with self._ledger.transaction(()) as connection:
             return self._end(connection, order, by=by)
 
     def _end(self, connection: Connection, order: OrderId, *, by: str) -> bool:

@@ -92,7 +92,7 @@ def put_rows(
         return True
     now = ledger.clock()
     planned = {row["order_ref"]: {**row, "recorded_at": now, "updated_at": now} for row in rows}
-    with ledger.transaction(planned) as connection:
+    with ledger.transaction(()) as connection:  # what has an effect that counts as spent stays as it is
         if if_so is not None and not if_so(connection):
             return False
         # All rows are there and locked before one looks for effects: another run's claim is either seen below or
@@ -124,7 +124,7 @@ def _alike(rows: Iterable[Mapping[str, Any]]) -> Iterable[list[Mapping[str, Any]
 def approve_rows(ledger: Transactions, approvals: Sequence[Approval], batch_id: str, tolerance: Decimal) -> None:
     """Write that plans were approved which are in this batch as they were approved, and not begun. Others stay."""
     said = {approval.order_ref: approval for approval in approvals}
-    with ledger.transaction() as connection:
+    with ledger.transaction(()) as connection:
         moving = Moving(ledger, connection, said)  # locked: another run's plan is seen below or waits for this commit
         begun = set(connection.scalars(_BEGUN, {"refs": said}))
         for row in connection.execute(_PLANS, {"refs": said}).mappings().all():
@@ -166,7 +166,7 @@ def put_cart_row(ledger: Transactions, row: Mapping[str, Any], *, seen_in: Order
     """
     order_ref = row["order_ref"]
     values = {name: value for name, value in row.items() if name not in KEPT_IN_CART}
-    with ledger.transaction() as connection:
+    with ledger.transaction([order_ref]) as connection:
         now = connection.execute(STANDING, {"refs": [order_ref]}).one()
         if now.state != seen_in or connection.scalar(_ORDERING, {"refs": [order_ref]}):
             return False

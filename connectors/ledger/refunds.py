@@ -40,7 +40,7 @@ class RefundRows(Rows):
         statement = statement.on_conflict_do_update(
             index_elements=["key"], set_=changed, where=refunds.c.state == RefundState.ASKING
         )
-        with self._ledger.transaction() as connection:
+        with self._ledger.transaction(()) as connection:
             connection.execute(statement)
 
     @repeating
@@ -52,7 +52,7 @@ class RefundRows(Rows):
         """
         now = self._ledger.clock()
         rows = [_event_row(refund, place, event, now) for place, event in enumerate(events, start=1)]
-        with self._ledger.transaction() as connection:
+        with self._ledger.transaction([refund.order_ref]) as connection:
             # another refund of the order may be followed at this moment: the sum below must see both
             connection.execute(
                 select(orders.c.order_ref).where(orders.c.order_ref == refund.order_ref).with_for_update()

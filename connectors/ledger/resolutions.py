@@ -49,7 +49,7 @@ class ResolutionRows(Rows):
         False, and nothing is written, when the order or the effect is not any more as it was read, or a living run
         holds it; or when the order of the service that the answer names was given to another one meanwhile.
         """
-        with self._ledger.transaction() as connection:
+        with self._ledger.transaction([answer.order_ref]) as connection:
             names = Names(connection, [answer.change])  # before the order is locked, as every other writer does it
             now = connection.execute(STANDING, {"refs": [answer.order_ref]}).one()
             if answer.change.expected not in (None, now.state) or names.against(answer.change):

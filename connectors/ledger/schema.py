@@ -168,6 +168,7 @@ writers = Table(
     Column("name", String(120), primary_key=True),
     Column("commits", BigInteger, nullable=False),
 )
+"""Written by programs before 0012: one of those may still record what it has sent."""
 
 switches = Table(
     "switches",
@@ -344,8 +345,8 @@ pace = Table(
 changes = Table(
     "changes",
     metadata,
-    Column("writer", String(120), primary_key=True),
-    Column("number", BigInteger, primary_key=True),
-    Column("order_refs", JSON),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("order_refs", JSON(none_as_null=True)),
+    Column("pruned", BigInteger),
 )
-"""Which orders a writer's commit of this number may have changed; none named: any."""
+"""Which orders a commit may have changed; none named: any. What is below `pruned` is deleted since that commit."""

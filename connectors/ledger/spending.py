@@ -8,18 +8,18 @@ budget says what the goods may cost, and never its day, whose limit says how muc
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
+from itertools import count
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Executable, Select, and_, bindparam, case, func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, func, select
 
+from connectors.ledger.changes import Look, look, tell
 from connectors.ledger.many import one_of
 from connectors.ledger.records import Intent, SpendLimits
-from connectors.ledger.schema import effects, orders, writers
+from connectors.ledger.schema import effects, orders
 from domain.budget import Limits, over_budget
 from domain.effects import Action, EffectStatus
 from domain.money import Money
@@ -28,26 +28,38 @@ from domain.states import OrderState
 SPENDING_LOCK = 7_307_422
 # What may have left counts while nobody knows: an effect in doubt that counted for nothing would be spent twice.
 COUNTS_AS_SPENT = (EffectStatus.SENDING, EffectStatus.UNKNOWN, EffectStatus.DONE)
+PRUNE_EVERY = 64
 
 
 def without_room(
-    connection: Connection, intents: Sequence[Intent], limits: SpendLimits, now: datetime, spent: Spent
+    connection: Connection,
+    intents: Sequence[Intent],
+    limits: SpendLimits,
+    *,
+    now: datetime,
+    spent: Spent,
+    standing: Mapping[str, Any],
 ) -> dict[str, str]:
-    """Why some of these orders may not be created or paid, by `order_ref`.
+    """Why some of these orders may not be created or paid, by `order_ref`. `standing` is how they stand.
 
-    Runs are let in one by one, each until it commits. An order that the day has counted already, as one that is paid
-    on the day of its creation, is not counted again.
+    Runs with a limit are let in one by one, each until it commits. An order that the day has counted already, as one
+    that is paid on the day of its creation, is not counted again.
     """
+    if limits.batch is None and limits.day is None:
+        return {}  # whoever has a limit counts this claim as one that came after its own
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(SPENDING_LOCK)))
     day_start = limits.day_start(now)
-    batch = None if limits.batch is None else spent.in_batch(connection, limits.batch_id)
-    day = None if limits.day is None else spent.since(connection, day_start)
-    taken = Limits(batch=limits.batch, day=limits.day, batch_spent=Money(batch or 0), day_spent=Money(day or 0))
-    refs = [intent.order_ref for intent in intents]
-    most = dict(connection.execute(_MOST, {"refs": refs}).all())
-    counted = {row.order_ref for row in connection.execute(OF_THESE, {"refs": refs}) if row.last >= day_start}
-    return over_budget([(ref, Money(most[ref])) for ref in refs if ref not in counted], taken)
+    batch, day, begun = spent.totals(
+        connection,
+        batch_id=None if limits.batch is None else limits.batch_id,
+        since=None if limits.day is None else day_start,
+        also=[intent.order_ref for intent in intents],
+    )
+    taken = Limits(batch=limits.batch, day=limits.day, batch_spent=Money(batch), day_spent=Money(day))
+    counted = {order_ref for order_ref, row in begun.items() if row.last >= day_start}
+    uncounted = [intent.order_ref for intent in intents if intent.order_ref not in counted]
+    return over_budget([(ref, Money(standing[ref].payable)) for ref in uncounted], taken)
 
 
 def batch_total(connection: Connection, batch_id: str) -> int:
@@ -87,7 +99,7 @@ def _each(which: ColumnElement[bool]) -> Select[Any]:
     outlay = case(
         (orders.c.paid_minor.is_not(None), case((begun.c.for_minor > shown, begun.c.for_minor), else_=shown)),
         (and_(orders.c.state == OrderState.CANCELLED, begun.c.payments == 0), 0),
-        else_=_PAYABLE,
+        else_=PAYABLE,
     )
     back = func.coalesce(orders.c.refunded_minor, 0)
     cost = case((back < outlay, outlay - back), else_=0)
@@ -102,7 +114,7 @@ def _sum(each: Select[Any], amount: str) -> Select[Any]:
 
 
 _since = effects.alias("since")
-_PAYABLE = func.coalesce(orders.c.payable_minor, orders.c.approved_minor, 0)
+PAYABLE = func.coalesce(orders.c.payable_minor, orders.c.approved_minor, 0).label("payable")
 OF_THESE = _each(one_of(effects.c.order_ref, "refs"))
 OF_BATCH = _each(
     effects.c.order_ref.in_(select(orders.c.order_ref).where(orders.c.batch_id == bindparam("batch")))
@@ -112,7 +124,6 @@ OF_DAY = _each(
 )
 _BATCH_TOTAL = _sum(OF_BATCH, "cost")
 _DAY_TOTAL = _sum(OF_DAY, "outlay")
-_MOST = select(orders.c.order_ref, _PAYABLE).where(one_of(orders.c.order_ref, "refs"))
 
 
 @dataclass(slots=True)
@@ -133,98 +144,65 @@ class _Sum:
 class Spent:
     """What a run knows of what is spent: summed up once, then followed by the orders that changed.
 
-    Asked within a claim's transaction, it is what the ledger says in that moment. Of this run's own commits it is told
-    by `begin` and `end`, of everybody else's by the ledger, which counts them by `writer`; after one of those it sums
-    up anew.
+    Asked within a claim's transaction, it is what the ledger says in that moment: every commit tells which orders it
+    may have changed, whoever makes it, and those are read anew.
     """
 
-    def __init__(self, writer: str) -> None:
-        self._writer = writer
+    def __init__(self) -> None:
         self._sums: dict[str, tuple[object, _Sum]] = {}
-        self._changed: set[str] | None = None
-        self._open: dict[int, Collection[str] | None] = {}
-        self._others = -1
+        self._last: Look | None = None
+        self._told = count()
         self._lock = threading.Lock()
 
-    def begin(self, order_refs: Collection[str] | None) -> None:
-        """A transaction of this thread may change these orders; None says: any."""
+    def tell(self, connection: Connection, order_refs: Collection[str] | None) -> None:
+        """This transaction may have changed these orders; None says: any."""
+        tell(connection, order_refs, prune=next(self._told) % PRUNE_EVERY == 0)
+
+    def forget(self) -> None:
+        """Sum up anew at the next look: what was seen at the last one may have been undone."""
         with self._lock:
-            self._open[threading.get_ident()] = order_refs
-            self._changed = _both(self._changed, order_refs)
+            self._last = None
 
-    def end(self, order_refs: Collection[str] | None) -> None:
-        """It has ended, and may have changed these."""
+    def totals(
+        self, connection: Connection, *, batch_id: str | None, since: datetime | None, also: Collection[str] = ()
+    ) -> tuple[int, int, dict[str, Any]]:
+        """See `batch_total` and `day_total`, 0 for what is None; and of what `also` these orders are counted with."""
         with self._lock:
-            self._open.pop(threading.get_ident(), None)
-            self._changed = _both(self._changed, order_refs)
+            last, self._last = self._last, None  # unless all of this succeeds
+            now, changed = look(connection, last or Look())
+            if last is None or changed is None:
+                self._sums.clear()
+            begun = self._follow(connection, changed if changed and self._sums else set(), also)
+            batch = self._sum(connection, "batch", batch_id, OF_BATCH, lambda row: _cost_in(row, batch_id))
+            day = self._sum(connection, "since", since, OF_DAY, lambda row: _outlay_since(row, since))
+            self._last = now
+        return batch, day, begun
 
-    def count(self, connection: Connection) -> None:
-        """Let others know of what is committed now."""
-        connection.execute(_counting(connection.dialect.name), {"name": self._writer})
+    def _follow(self, connection: Connection, changed: set[str], also: Collection[str]) -> dict[str, Any]:
+        refs = changed.union(also)
+        found = {row.order_ref: row for row in connection.execute(OF_THESE, {"refs": refs})} if refs else {}
+        for _, kept in self._sums.values():
+            for order_ref in changed:
+                kept.put(order_ref, found.get(order_ref))
+        return {order_ref: found[order_ref] for order_ref in also if order_ref in found}
 
-    def in_batch(self, connection: Connection, batch_id: str) -> int:
-        """See `batch_total`."""
-        return self._total(connection, "batch", batch_id, OF_BATCH, lambda row: _cost_in(row, batch_id))
-
-    def since(self, connection: Connection, day_start: datetime) -> int:
-        """See `day_total`."""
-        return self._total(connection, "since", day_start, OF_DAY, lambda row: _outlay_since(row, day_start))
-
-    def _total(
+    def _sum(
         self, connection: Connection, name: str, which: object, all_of_it: Select[Any], counts: Callable[[Any], int]
     ) -> int:
-        try:
-            self._follow(connection)
-            of, kept = self._sums.get(name, (None, _Sum(counts)))
-            if of != which:
-                kept = _Sum(counts)
-                for row in connection.execute(all_of_it, {name: which}):
-                    kept.put(row.order_ref, row)
-                self._sums[name] = which, kept
-        except BaseException:
-            with self._lock:
-                self._changed = None
-            raise
+        if which is None:
+            return 0
+        of, kept = self._sums.get(name, (None, _Sum(counts)))
+        if of != which:
+            kept = _Sum(counts)
+            for row in connection.execute(all_of_it, {name: which}):
+                kept.put(row.order_ref, row)
+            self._sums[name] = which, kept
         return kept.total
 
-    def _under_way(self) -> set[str] | None:
-        """What other threads' transactions may change: they may commit at any time, before they say so."""
-        changing: set[str] | None = set()
-        for thread, order_refs in self._open.items():
-            changing = changing if thread == threading.get_ident() else _both(changing, order_refs)
-        return changing
 
-    def _follow(self, connection: Connection) -> None:
-        others = int(connection.execute(_BY_OTHERS, {"name": self._writer}).scalar_one())
-        with self._lock:
-            changed, self._changed = self._changed, self._under_way()
-        if changed is None or others != self._others:
-            self._sums.clear()
-        elif changed:
-            rows = {row.order_ref: row for row in connection.execute(OF_THESE, {"refs": changed})}
-            for _, kept in self._sums.values():
-                for order_ref in changed:
-                    kept.put(order_ref, rows.get(order_ref))
-        self._others = others
-
-
-def _both(some: set[str] | None, further: Collection[str] | None) -> set[str] | None:
-    return None if some is None or further is None else some.union(further)
-
-
-def _cost_in(row: Any, batch_id: str) -> int:
+def _cost_in(row: Any, batch_id: str | None) -> int:
     return int(row.cost) if row.batch_id == batch_id else 0
 
 
-def _outlay_since(row: Any, day_start: datetime) -> int:
-    return int(row.outlay) if row.last >= day_start else 0
-
-
-_BY_OTHERS = select(func.coalesce(func.sum(writers.c.commits), 0)).where(writers.c.name != bindparam("name"))
-
-
-@cache
-def _counting(dialect: str) -> Executable:
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    statement = insert(writers).values(name=bindparam("name"), commits=1)
-    return statement.on_conflict_do_update(index_elements=["name"], set_={"commits": writers.c.commits + 1})
+def _outlay_since(row: Any, day_start: datetime | None) -> int:
+    return int(row.outlay) if day_start is not None and row.last >= day_start else 0

@@ -122,7 +122,7 @@ class Ledger(Switches):
 
         Raises `LedgerUnusable` when it belongs to another, was moved elsewhere, or is an unfinished copy.
         """
-        with self.transaction() as connection:
+        with self.transaction(()) as connection:
             require_unmarked(connection, self.shown, Mark.MOVED, Mark.ARRIVING)
             connection.execute(self.insert(account).values(one=1, name=name).on_conflict_do_nothing())
             owner = connection.execute(select(account.c.name)).scalar_one()
@@ -141,7 +141,7 @@ class Ledger(Switches):
     def start_batch(self, batch_id: str, source: str) -> datetime:
         """Record a batch once; answers when it was first started."""
         row = {"batch_id": batch_id, "source": source, "created_at": self.clock()}
-        with self.transaction() as connection:
+        with self.transaction(()) as connection:
             connection.execute(self.insert(batches).values(row).on_conflict_do_nothing())
             started: datetime = connection.execute(
                 select(batches.c.created_at).where(batches.c.batch_id == batch_id)
@@ -241,7 +241,7 @@ class Ledger(Switches):
         if not found:
             return
         now = self.clock()
-        with self.transaction() as connection:
+        with self.transaction(()) as connection:
             for (order_ref, words), match in found.items():
                 row = {"order_ref": order_ref, "words": words, "match": to_json(match), "decided_at": now}
                 statement = self.insert(matches).values(row)
@@ -308,7 +308,7 @@ class Ledger(Switches):
 
         @repeating
         def try_once() -> list[EffectRecord]:
-            with self.transaction() as connection:
+            with self.transaction(()) as connection:
                 found = effect_records(connection, select(effects).where(adrift))
                 statement = (
                     update(effects)
@@ -343,7 +343,7 @@ class Ledger(Switches):
         What created the order did so under an id that nobody knows: its effect is unknown again, and settled as such.
         False when the order is not any more as it was read.
         """
-        with self.transaction() as connection:
+        with self.transaction([order.order_ref]) as connection:
             connection.execute(STANDING, {"refs": [order.order_ref]})
             now = connection.execute(_ORDERS, {"refs": [order.order_ref]}).mappings().one()
             if (now["state"], now["order_id"]) != (order.state, order.order_id):

@@ -29,7 +29,7 @@ class TrackingRows(Rows):
         """
         if not events:
             return 0
-        with self._ledger.transaction() as connection:
+        with self._ledger.transaction(()) as connection:
             if forgotten_in(connection, [order_ref]):
                 events = [replace(event, description="", place="") for event in events]
             known = connection.execute(select(tracking_events).where(tracking_events.c.order_ref == order_ref)).all()

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Executable, Table, select
+from sqlalchemy import ColumnElement, Connection, Executable, Table, event, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from connectors.ledger.engine import ONLY_READS, blaming, open_engine, require_lasting
@@ -25,8 +25,9 @@ class Transactions:
         self.url = url
         self.clock = clock
         self.owner = owner
-        self.spent = Spent(owner)
+        self.spent = Spent()
         self.engine = open_engine(url)
+        event.listen(self.engine, "connect", lambda *_: self.spent.forget())  # another server may stand there by now
         is_postgres = self.engine.dialect.name == "postgresql"
         self._only_reads: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"} if is_postgres else {ONLY_READS: True}
         self.insert = postgresql.insert if is_postgres else sqlite.insert
@@ -45,15 +46,14 @@ class Transactions:
 
         It changes nothing that is spent but of these orders; None says that it may be any.
         """
-        self.spent.begin(of)
         try:
             with blaming(self.url), self._begun() as connection:
                 yield connection
-                self.spent.count(connection)
+                if of is None or of:
+                    self.spent.tell(connection, of)
         except BaseException:
-            self.spent.end(None)
+            self.spent.forget()
             raise
-        self.spent.end(of)
 
     def _begun(self) -> AbstractContextManager[Connection]:
         return self.engine.begin()

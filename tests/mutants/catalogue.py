@@ -13,6 +13,7 @@ OUTCOMES = "connectors/ledger/outcomes.py"
 STORE = "connectors/ledger/store.py"
 SWITCHES = "connectors/ledger/switches.py"
 PAUSING = "tasks/pausing.py"
+CHANGES = "connectors/ledger/changes.py"
 SPENDING = "connectors/ledger/spending.py"
 RESOURCES = "tasks/resources.py"
 BOOK = "tasks/effects/book.py"
@@ -136,8 +137,21 @@ MUTANTS = (
     Mutant(
         name="budget-ignores-other-runs",
         means="two runs on one batch each spend its budget",
-        edits=(Edit(file=SPENDING, old="changed is None or others != self._others:", new="changed is None:"),),
+        edits=(
+            Edit(
+                file=CHANGES,
+                old="    return now, {order_ref for row in news for order_ref in row.order_refs}",
+                new="    return now, set()",
+            ),
+        ),
         found_by="tests/connectors/ledger/test_spending.py::test_what_another_run_claims_meanwhile_is_counted",
+    ),
+    Mutant(
+        name="overtaken-commit-overlooked",
+        means="what a transaction changed that a later one overtook is never counted, and a budget is spent twice",
+        edits=(Edit(file=CHANGES, old="(changes.number = :own OR NOT", new="(:own < 0 OR NOT"),),
+        found_by="tests/connectors/ledger/test_changes.py::"
+        "test_what_a_transaction_changes_after_its_own_look_is_seen_at_the_next",
     ),
     Mutant(
         name="no-settle-time",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -136,49 +136,15 @@ def test_a_commit_that_was_not_heard_of_is_counted(ledger: Ledger, monkeypatch: 
     given = limits(ledger, batch=250)
     ledger.claim(intents("A-1"), lease=LEASE, limits=given)
     with monkeypatch.context() as broken:
-        broken.setattr(ledger.spent, "count", _fail)
+        broken.setattr(ledger.spent, "tell", _fail)
         with pytest.raises(RuntimeError):
             ledger.claim(intents("A-2"), lease=LEASE, limits=given)
     assert list(ledger.claim(intents("A-2"), lease=LEASE, limits=given).won) == ["A-2"]
     assert_summed_up(ledger)
 
 
-def _fail(_connection: object) -> None:
+def _fail(*_: object) -> None:
     raise RuntimeError
-
-
-def test_a_commit_counts_before_it_is_told_of(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another thread of this run has committed and not yet said so; a claim has looked since it began."""
-    given = limits(ledger, batch=300)
-    ledger.claim(intents("A-1"), lease=LEASE, limits=given)
-    spent, begun, looked, committed, claimed = ledger.spent, *(threading.Event() for _ in range(4))
-    begin, end = spent.begin, spent.end
-
-    def begin_slowly(refs: Collection[str] | None) -> None:
-        begin(refs)
-        if refs == ["A-1"]:
-            begun.set()
-            assert looked.wait(5)
-
-    def end_slowly(refs: Collection[str] | None) -> None:
-        if refs == ["A-1"]:
-            committed.set()
-            assert claimed.wait(5)
-        end(refs)
-
-    monkeypatch.setattr(spent, "begin", begin_slowly)
-    monkeypatch.setattr(spent, "end", end_slowly)
-    dearer = OrderChange(order_ref="A-1", writes=Columns({"payable_minor": 250}))
-    changing = threading.Thread(target=ledger.change, args=([dearer],))
-    changing.start()
-    assert begun.wait(5)
-    with ledger.engine.begin() as connection:
-        assert spent.in_batch(connection, "batch") == 100
-    looked.set()
-    assert committed.wait(5)
-    assert not ledger.claim(intents("A-2"), lease=LEASE, limits=given).won
-    claimed.set()
-    changing.join()
 
 
 def test_a_payment_counts_on_the_day_it_leaves(ledger: Ledger, clock: MovableClock) -> None:
@@ -303,8 +269,8 @@ def assert_summed_up(ledger: Ledger) -> None:
     """What a run follows is what a sum over all orders says."""
     day_start = start_of_day(ledger.clock(), "Asia/Shanghai")
     with ledger.transaction([]) as connection:
-        followed = ledger.spent.in_batch(connection, "batch"), ledger.spent.since(connection, day_start)
-    assert followed == (ledger.committed_in("batch"), today(ledger))
+        batch, day, _ = ledger.spent.totals(connection, batch_id="batch", since=day_start)
+    assert (batch, day) == (ledger.committed_in("batch"), today(ledger))
 
 
 def assert_within_limits(ledger: Ledger) -> None:

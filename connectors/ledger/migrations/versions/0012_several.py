@@ -69,8 +69,8 @@ def _pace() -> None:
 def _changes() -> None:
     op.create_table(
         "changes",
-        sa.Column("writer", sa.String(120), nullable=False),
-        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("order_refs", sa.JSON()),
-        sa.PrimaryKeyConstraint("writer", "number", name="pk_changes"),
+        sa.Column("pruned", sa.BigInteger()),
+        sa.PrimaryKeyConstraint("number", name="pk_changes"),
     )

@@ -1,0 +1,105 @@
+"""Which orders each commit may have changed, for whoever follows them: other threads of a run, and other runs.
+
+Transactions of PostgreSQL become visible in any order. So a commit has the number of its transaction there, and a look
+is the snapshot that it was: what is visible now and was not then is new, whoever overtook whom.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import cache
+from typing import Any, NamedTuple
+
+from sqlalchemy import JSON, BigInteger, Connection, Executable, bindparam, delete, literal_column, or_, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+
+from connectors.ledger.schema import changes
+
+KEPT = 256
+"""So many commits are kept for those who follow; who has not looked for longer can't."""
+MOST_NAMED = 500
+"""A commit that changes more orders names none."""
+
+
+class Look(NamedTuple):
+    """What was committed when somebody looked, as the database says it, and that somebody's `own` transaction.
+
+    Every transaction with a number below `least` had ended.
+    """
+
+    seen: str = "1:1:"
+    own: int = 0
+    least: int = 1
+
+
+def tell(connection: Connection, order_refs: Collection[str] | None, *, prune: bool) -> None:
+    """Say, with this transaction's commit, which orders it may have changed; None: any."""
+    dialect, pruned = connection.dialect.name, None
+    if prune:
+        oldest, end = _pruning(dialect)
+        if (pruned := connection.execute(oldest).scalar()) is not None:
+            connection.execute(end, {"kept_from": pruned})
+    named = None if order_refs is None or len(order_refs) > MOST_NAMED else sorted(order_refs)
+    connection.execute(_telling(dialect), {"order_refs": named, "pruned": pruned})
+
+
+def look(connection: Connection, last: Look) -> tuple[Look, set[str] | None]:
+    """What is committed now, and which orders were changed since the last look; None when that can't be told."""
+    rows = connection.execute(_looking(connection.dialect.name), last._asdict()).all()
+    now = Look(seen=rows[0].now, own=rows[0].own, least=int(rows[0].now.partition(":")[0]))
+    news = [row for row in rows if row.number is not None]
+    if any(row.order_refs is None or (row.pruned or 0) > last.least for row in news):
+        return now, None
+    return now, {order_ref for row in news for order_ref in row.order_refs}
+
+
+_LOOK = """
+SELECT look.now, look.own, changes.number, changes.order_refs, changes.pruned
+FROM (SELECT {now} AS now, {own} AS own) AS look LEFT JOIN changes ON changes.number >= :least AND {unseen}
+"""
+_LOOKS = {
+    "postgresql": _LOOK.format(
+        now="CAST(pg_current_snapshot() AS text)",
+        own="COALESCE(CAST(CAST(pg_current_xact_id_if_assigned() AS text) AS bigint), 0)",
+        # a snapshot takes the transaction that takes it for one that has ended
+        unseen="(changes.number = :own OR NOT pg_visible_in_snapshot("
+        "CAST(CAST(changes.number AS text) AS xid8), CAST(:seen AS pg_snapshot)))",
+    ),
+    "sqlite": _LOOK.format(
+        now="(SELECT CAST(COALESCE(MAX(number), 0) + 1 AS text) FROM changes)",
+        own="0",
+        unseen=":own = 0 AND :seen <> ''",
+    ),
+}
+_NUMBERS = {
+    "postgresql": "CAST(CAST(pg_current_xact_id() AS text) AS bigint)",
+    "sqlite": "(SELECT COALESCE(MAX(number), 0) + 1 FROM changes)",
+}
+_TO_COME = {
+    "postgresql": "CAST(CAST(pg_snapshot_xmax(pg_current_snapshot()) AS text) AS bigint)",
+    "sqlite": "(SELECT MAX(number) + 1 FROM changes)",
+}
+
+
+@cache
+def _looking(dialect: str) -> Executable:
+    return text(_LOOKS[dialect]).columns(order_refs=JSON)
+
+
+@cache
+def _telling(dialect: str) -> Executable:
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    told: dict[str, Any] = {"order_refs": bindparam("order_refs"), "pruned": bindparam("pruned")}
+    row = insert(changes).values(number=literal_column(_NUMBERS[dialect]), **told)
+    # a database that was put back into another server brings that one's numbers along, also such as are to come here
+    return row.on_conflict_do_update(index_elements=["number"], set_=told)
+
+
+@cache
+def _pruning(dialect: str) -> tuple[Executable, Executable]:
+    """The oldest number that is kept, and what deletes those below it."""
+    to_come = literal_column(_TO_COME[dialect], BigInteger)
+    newest_first = select(changes.c.number).where(changes.c.number < to_come).order_by(changes.c.number.desc())
+    past = or_(changes.c.number < bindparam("kept_from"), changes.c.number >= to_come)
+    free = select(changes.c.number).where(past).with_for_update(skip_locked=True)
+    return newest_first.offset(KEPT).limit(1), delete(changes).where(changes.c.number.in_(free))
