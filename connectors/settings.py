@@ -94,7 +94,14 @@ class XportcnSettings(Settings):
         "assureTrade, fxassure, alipay, assure",
         description="How 1688 may be bought from, none of them on credit: of those that the preview names the first",
     )
-    requests_per_second: float = Field(0, ge=0, description="Local rate limit; 0 is no limit")
+    requests_per_second: float = Field(
+        0,
+        ge=0,
+        description=(
+            "Calls a second to the service, of all processes with the same ledger together; the smallest of what they "
+            "are told counts. 0 is no limit"
+        ),
+    )
     connect_timeout_s: float = Field(5, gt=0, description="Seconds to connect in")
     timeout_s: float = Field(30, gt=0, description="Seconds for one whole call, connecting included")
     max_connections: int = Field(32, ge=1, description="At once to the service")

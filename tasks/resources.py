@@ -28,6 +28,7 @@ from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import NotSent
 from connectors.xportcn.freight import warehouse_address
 from connectors.xportcn.gate import Gate, gate_of
+from connectors.xportcn.leased_permits import leasing
 from connectors.xportcn.offering import Offering, offering_of
 from domain.effects import Claim
 from domain.marketplace import Marketplace
@@ -110,9 +111,17 @@ class Resources:
 
 @asynccontextmanager
 async def open_resources(
-    settings: SourcingSettings, xportcn: XportcnSettings, *, concurrency: int | None = None, clock: Clock = utc_now
+    settings: SourcingSettings,
+    xportcn: XportcnSettings,
+    *,
+    concurrency: int | None = None,
+    clock: Clock = utc_now,
+    run: str = "",
 ) -> AsyncIterator[Resources]:
-    """Open everything, or say what is missing; closes it cleanly. A database server that restarts is waited for."""
+    """Open everything, or say what is missing; closes it cleanly. A database server that restarts is waited for.
+
+    The account's calls are shared fairly between runs: `run` is what several processes of one have in common.
+    """
     xportcn.require_account()
     send_logs = settings.data_dir / "sends"
     require_place(settings.snapshot_root)
@@ -129,7 +138,10 @@ async def open_resources(
 
         at_once = concurrency or settings.concurrency
         leave, gate = _leave_of(ledger, log, clock), _gate(settings, xportcn, at_once)
-        async with XportcnClient(xportcn, on_send=leave, gate=gate, at_once=at_once) as client:
+        async with (
+            XportcnClient(xportcn, on_send=leave, gate=gate, at_once=at_once) as client,
+            leasing(ledger.pace, client.gate, taker=log.owner, run=run or log.owner, limit=xportcn.requests_per_second),
+        ):
             yield Resources(
                 settings=settings,
                 client=client,

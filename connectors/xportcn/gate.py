@@ -19,7 +19,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from connectors.xportcn.errors import ServiceAway
-from connectors.xportcn.limits import Ceiling, TokenBucket
+from connectors.xportcn.limits import Ceiling, Permits, TokenBucket
 
 Probe = Callable[[], Awaitable[bool]]
 SUSPECT = 4
@@ -30,6 +30,8 @@ LEAST_WAIT_S = 0.001
 """Less than this a clock may not tell apart: who waits for it would wait again and again."""
 SHORT_S = 2.0
 """So long even a call waits that holds a lease."""
+SOON_S = 10.0
+"""No more calls are to be claimed at once than there are permits for in so long: leases run while they wait."""
 
 _is_patient: ContextVar[bool] = ContextVar("is_patient", default=True)
 
@@ -68,10 +70,11 @@ class Gate:
     """Bounds and holds back the calls to one address; never more than `at_once` are in flight.
 
     Fewer while the service throttles or gets slower with more of them (`Ceiling`), unless it `is_fixed` how many.
-    Who holds a lease goes before those who don't.
+    Each takes a permit as it leaves: of `per_second`, 0 is no limit, or of those that it is fed with. Who holds a lease
+    goes before those who don't.
 
     Waits for a service that is away `patience_s` since its last good answer, and `first_patience_s` while it has never
-    given one; 0: not at all, each call fails by itself. `per_second` calls at most, 0 is no limit.
+    given one; 0: not at all, each call fails by itself.
     """
 
     def __init__(
@@ -91,7 +94,8 @@ class Gate:
         self._patience_s = patience_s
         self._first_patience_s = patience_s if first_patience_s is None else first_patience_s
         self._clock = clock or _loop_time
-        self._bucket = TokenBucket(per_second, clock=self._clock, sleep=sleep)
+        self._fed: list[Permits] = [TokenBucket(per_second, clock=self._clock)]
+        self._next_permit: asyncio.TimerHandle | None = None
         self._sleep = sleep
         self._luck = luck
         self._probes: list[Probe] = []
@@ -143,8 +147,13 @@ class Gate:
 
     @property
     def size(self) -> int:
-        """So many calls may be in flight at once, as things stand."""
-        return self._size
+        """So many calls may be in flight at once, as things stand; no more than will soon have a permit."""
+        return int(min(self._size, max(1.0, self._fed[-1].per_second * SOON_S)))
+
+    @property
+    def could_go(self) -> int:
+        """So many calls wait for nothing but a permit."""
+        return max(0, min(self._size - self._in_flight, sum(map(len, self._queues))))
 
     def has_patience(self, since: float) -> bool:
         """Whether a call that was begun at `since` (of `now`) is worth another try."""
@@ -190,6 +199,27 @@ class Gate:
         if not self._probes and self._watch is not None:
             self._watch.cancel()
 
+    def feed(self, permits: Permits) -> None:
+        """Take permits from there from now on."""
+        self._fed.append(permits)
+
+    def unfeed(self, permits: Permits) -> None:
+        """That source has ended."""
+        self._fed.remove(permits)
+        self.admit()
+
+    def admit(self) -> None:
+        """Let go who waits, as far as there are places and permits."""
+        for queue in self._queues:
+            while queue and self._in_flight < self._size:
+                if queue[0].done():
+                    queue.popleft()
+                elif self._is_permitted():
+                    self._in_flight += 1
+                    queue.popleft().set_result(None)
+                else:
+                    return
+
     def heard(self, kind: str = "", seconds: float = 0.0) -> None:
         """A call of a kind was answered after so many seconds: the service is there."""
         self._ceiling.answered(kind, seconds)
@@ -200,7 +230,7 @@ class Gate:
             self._trouble_since = None
             self._tell_back()
         self._size = min(self._size + 1, self._ceiling.now)
-        self._admit()
+        self.admit()
 
     def missed(self, words: str) -> None:
         """A call was not answered, or only by what stands before the service."""
@@ -217,13 +247,22 @@ class Gate:
         """The service has too many calls: all wait, and fewer go at once."""
         if not self.waits:
             return
-        self._begin_trouble()
-        self._trouble, now = TOO_MANY, self._clock()
+        pause = 0.0
         if self._pause_s() <= 0:  # those in flight at one moment say the same thing once
             self._strain = min(MOST_STRAIN, self._strain + 1)
+            pause = self._luck() * LEAST_PAUSE_S * 2.0**self._strain
+        self.hold_back(max(pause, retry_after_s or 0.0))
+        self._fed[-1].throttled(self._pause_s())
+
+    def hold_back(self, seconds: float) -> None:
+        """All wait for so long, and then fewer go at once: this process was throttled, or another of the account."""
+        if not self.waits:
+            return
+        self._begin_trouble()
+        self._trouble = TOO_MANY
+        if self._pause_s() <= 0:
             self._size = max(1, self._size // 2)
-            self._not_before = now + self._luck() * LEAST_PAUSE_S * 2.0**self._strain
-        self._not_before = max(self._not_before, now + (retry_after_s or 0.0))
+        self._not_before = max(self._not_before, self._clock() + seconds)
         if self._pause_s() > SHORT_S:
             self._tell(TOO_MANY, self._pause_s())
 
@@ -285,16 +324,15 @@ class Gate:
             waiting.cancel()
 
     async def _enter(self, *, holds_lease: bool) -> None:
-        await self._bucket.take()
         while True:
             await (self.opened() if _is_patient.get() and not holds_lease else self._opened_soon())
             await self._seat(self._queues[not holds_lease])
             if not self.closed:
                 return
-            self._leave()
+            self._give_up()
 
     async def _seat(self, queue: _Queue) -> None:
-        if self._in_flight < self._size and not any(self._queues):
+        if self._in_flight < self._size and not any(self._queues) and self._is_permitted():
             self._in_flight += 1
             return
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -303,19 +341,29 @@ class Gate:
             await place
         except asyncio.CancelledError:
             if place.done() and not place.cancelled():
-                self._leave()
+                self._give_up()
             raise
+
+    def _give_up(self) -> None:
+        """A place was taken, and no call is made."""
+        self._fed[-1].put_back()
+        self._leave()
 
     def _leave(self) -> None:
         self._in_flight -= 1
-        self._admit()
+        self.admit()
 
-    def _admit(self) -> None:
-        for queue in self._queues:
-            while queue and self._in_flight < self._size:
-                if not (place := queue.popleft()).done():
-                    self._in_flight += 1
-                    place.set_result(None)
+    def _is_permitted(self) -> bool:
+        """Take a permit; where there is none, whoever waits is looked at again once there is."""
+        if not (wait_s := self._fed[-1].take()):
+            return True
+        if wait_s < float("inf") and self._next_permit is None:
+            self._next_permit = asyncio.get_running_loop().call_later(max(wait_s, LEAST_WAIT_S), self._permit_came)
+        return False
+
+    def _permit_came(self) -> None:
+        self._next_permit = None
+        self.admit()
 
     async def _come_back(self) -> None:
         """Probe until the service answers or patience is used up."""

@@ -2,45 +2,63 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from typing import Protocol
 
 BURST_S = 1.0
+NO_TIME_S = 1e-6
 WINDOW_S, ENOUGH = 0.5, 20
 LEAST_AT_ONCE = 4
 FAR, NEAR_S = 2.0, 0.25
 """An answer is slow that takes more than twice as long as it did, and a quarter of a second more: less may be us."""
 
 
+class Permits(Protocol):
+    """What a gate takes one of for each call that leaves."""
+
+    @property
+    def per_second(self) -> float:
+        """How many there are for this process, as things stand; infinite where nothing limits it."""
+        ...
+
+    def take(self) -> float:
+        """Take one and answer 0; or the seconds after which to try again, infinite when who gives them will say so."""
+        ...
+
+    def put_back(self) -> None:
+        """The call was not made."""
+        ...
+
+    def throttled(self, pause_s: float) -> None:
+        """The service has too many calls, and this process pauses for so long."""
+        ...
+
+
 class TokenBucket:
-    """Lets `per_second` calls through, first come first served; up to a second's worth may come at once.
+    """The `Permits` of a process that shares with nobody: `per_second`, up to a second's worth at once. 0: no limit."""
 
-    0 is no limit.
-    """
-
-    def __init__(
-        self,
-        per_second: float,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self._interval = 1 / per_second if per_second else 0.0
+    def __init__(self, per_second: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.per_second = per_second or float("inf")
+        self._interval = 1 / self.per_second
         self._burst = max(BURST_S, self._interval)
         self._clock = clock
-        self._sleep = sleep
         self._next = clock() - self._burst
 
-    async def take(self) -> None:
-        """Wait for the next turn. Turns are given when asked for, so nobody can overtake."""
-        if not self._interval:
-            return
+    def take(self) -> float:
         now = self._clock()
-        self._next = max(self._next, now - self._burst) + self._interval
-        if self._next > now:
-            await self._sleep(self._next - now)
+        turn = max(self._next, now - self._burst) + self._interval
+        if turn > now + NO_TIME_S:
+            return turn - now
+        self._next = turn
+        return 0.0
+
+    def put_back(self) -> None:
+        self._next -= self._interval
+
+    def throttled(self, pause_s: float) -> None:
+        """Nobody else need know."""
 
 
 class Ceiling:

@@ -1,0 +1,253 @@
+"""Permits that a process leases in bulk from the ledger, where all processes of the account share them.
+
+A lease is asked for about four times a second while calls are made, beside them: a call takes its permit from what is
+in hand. A process that makes no calls asks for nothing and writes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Protocol, TypeVar
+
+from connectors.xportcn.gate import Gate
+from domain.fair_pace import PERIOD_S, Ask, Lease
+
+LIVE_S = 0.5
+"""A permit is good for so long after it came, and twice as long after it was asked for; so all stop within a second."""
+LATE_S = 0.5
+"""A ledger that takes longer to answer is not waited for."""
+EARLIEST_S = 0.05
+"""Who got all that it asked for and needs more may ask again so soon."""
+LOOK_S = 0.5
+"""Where nothing limits the calls: so often a process that calls looks whether another one was throttled."""
+IDLE_S = 1.0
+HEADROOM = 1.25
+
+Answer = TypeVar("Answer")
+log = logging.getLogger("sourcing")
+
+
+class Lessor(Protocol):
+    """Who has the account's permits. It may block, and fail."""
+
+    def lease(self, ask: Ask) -> Lease: ...
+
+    def leave(self, taker: str, back: int) -> None: ...
+
+    def hold(self, pause_s: float) -> None: ...
+
+    def look(self) -> tuple[float, bool]: ...
+
+
+class LeasedPermits:
+    """Feeds a gate. `limit` is what this process was told of the account's calls a second; 0 is nothing.
+
+    While the ledger can't be asked, calls go on at the share that this process had last; what they took is made up for
+    afterwards. Without a limit of its own it keeps to that of others on the same ledger, while they call.
+    """
+
+    def __init__(
+        self, lessor: Lessor, gate: Gate, *, taker: str, run: str, limit: float, clock: Callable[[], float]
+    ) -> None:
+        self.run = run
+        self.per_second = limit or math.inf
+        self._lessor = lessor
+        self._gate = gate
+        self._taker = taker
+        self._limit = limit
+        self._clock = clock
+        self._is_leasing = limit > 0
+        self._stock = deque[list[float]]()
+        """How many permits are in hand, and until when: the oldest first."""
+        self._back = 0
+        self._part = 0.0
+        self._calls, self._since = 0, clock()
+        self._last_call = clock()
+        self._is_known = self._got_all = self._has_warned = False
+        self._held_until = 0.0
+        self._needs_more, self._ended = asyncio.Event(), asyncio.Event()
+        self._feeding: asyncio.Task[None] | None = None
+        self._telling = set[asyncio.Task[None]]()
+
+    # what the gate asks
+
+    def take(self) -> float:
+        self._last_call = now = self._clock()
+        if self._feeding is None or self._feeding.done():
+            self._feeding = asyncio.create_task(self._feed())
+        if self._is_leasing:
+            self._drop_old(now)
+            if not self._stock:
+                self._needs_more.set()
+                return math.inf
+            self._stock[0][1] -= 1
+            if not self._stock[0][1]:
+                self._stock.popleft()
+        self._calls += 1
+        return 0.0
+
+    def put_back(self) -> None:
+        self._calls -= 1
+        if self._is_leasing:
+            self._stock.append([self._clock() + LIVE_S, 1])
+
+    def throttled(self, pause_s: float) -> None:
+        until = self._clock() + pause_s
+        if until < self._held_until + LOOK_S:  # calls that were in flight at one moment say the same thing
+            return
+        self._held_until = until
+        self._stock.clear()
+        telling = asyncio.create_task(self._tell(until))
+        self._telling.add(telling)
+        telling.add_done_callback(self._telling.discard)
+
+    # inside
+
+    async def aclose(self) -> None:
+        """Give back what is in hand."""
+        self._ended.set()
+        self._needs_more.set()
+        if working := {*self._telling, *([self._feeding] if self._feeding else [])}:
+            await asyncio.wait(working)
+
+    async def _feed(self) -> None:
+        """As long as calls are made, and a second more."""
+        while True:
+            if self._ended.is_set() or self._is_idle():
+                await self._leave()
+                if self._ended.is_set() or self._is_idle():
+                    return
+            self._needs_more.clear()
+            again_s = await (self._lease() if self._is_leasing else self._look())
+            await self._passed(self._ended, EARLIEST_S if self._got_all else again_s)
+            if self._got_all:
+                await self._passed(self._needs_more, again_s - EARLIEST_S)
+
+    def _is_idle(self) -> bool:
+        return not self._gate.could_go and self._clock() - self._last_call > IDLE_S
+
+    async def _passed(self, event: asyncio.Event, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await event.wait()
+
+    async def _lease(self) -> float:
+        """Ask for as many as could go now, and as many more as usually do by the next time; when that is to be."""
+        now = self._clock()
+        self._drop_old(now)
+        often = self._calls / max(now - self._since, EARLIEST_S)
+        wanted = self._gate.could_go + math.ceil(HEADROOM * often * PERIOD_S)
+        self._calls, self._since = 0, now
+        have = self._in_hand(keep=wanted)
+        asked = Ask(
+            taker=self._taker,
+            run=self.run,
+            wants=(wanted + 1) / PERIOD_S,
+            limit=self._limit,
+            permits=wanted - have,
+            back=self._back,
+        )
+        self._back, self._is_known = 0, True
+        lease = await self._in_time(lambda: self._lessor.lease(asked))
+        if lease is None:
+            self._back += asked.back
+            return PERIOD_S
+        self.per_second = lease.share
+        self._is_leasing = lease.share < math.inf
+        self._got_all = lease.permits == asked.permits
+        if lease.pause_s:
+            self._hold(lease.pause_s)
+        if lease.permits and self._is_leasing:
+            self._stock.append([min(self._clock() + LIVE_S, now + 2 * LIVE_S), lease.permits])
+        self._gate.admit()
+        return lease.again_s
+
+    async def _look(self) -> float:
+        """Whether others were throttled, or have a limit."""
+        self._got_all = False
+        if self._is_known:
+            await self._leave()
+        seen = await self._tried(self._lessor.look)
+        pause_s, self._is_leasing = seen or (0.0, False)
+        if pause_s:
+            self._hold(pause_s)
+        return 0.0 if self._is_leasing else LOOK_S
+
+    async def _leave(self) -> None:
+        self._drop_old(math.inf)
+        if self._is_known:
+            back, self._back, self._is_known = self._back, 0, False
+            await self._tried(lambda: self._lessor.leave(self._taker, back))
+
+    async def _tell(self, until: float) -> None:
+        await self._tried(lambda: self._lessor.hold(max(0.0, until - self._clock())))
+
+    def _hold(self, pause_s: float) -> None:
+        self._held_until = max(self._held_until, self._clock() + pause_s)
+        self._stock.clear()
+        self._gate.hold_back(pause_s)
+
+    async def _in_time(self, ask: Callable[[], Answer]) -> Answer | None:
+        """The answer, also when it is late; until then, and where there is none, calls go on at the last share."""
+        asking = asyncio.ensure_future(self._tried(ask))
+        ready, _ = await asyncio.wait({asking}, timeout=LATE_S)
+        while not ready:
+            self._go_on()
+            ready, _ = await asyncio.wait({asking}, timeout=PERIOD_S)
+        if (answer := asking.result()) is None:
+            self._go_on()
+        return answer
+
+    async def _tried(self, ask: Callable[[], Answer]) -> Answer | None:
+        try:
+            return await asyncio.to_thread(ask)
+        except Exception as error:  # whatever it is, nothing but the sharing is lost by it
+            log.debug("no answer about the account's rate", exc_info=error)
+            if not self._has_warned:
+                log.warning("The ledger says nothing of the account's rate: calls go on at the last known share of it")
+            self._has_warned = True
+            return None
+
+    def _go_on(self) -> None:
+        """For a period without the ledger."""
+        if math.isinf(self.per_second):
+            self._is_leasing = False
+        else:
+            self._part = min(self._part, 1.0) + self.per_second * PERIOD_S
+            permits = min(math.floor(self._part), self._gate.could_go)
+            if permits:
+                self._part -= permits
+                self._back -= permits
+                self._stock.append([self._clock() + LIVE_S, permits])
+        self._gate.admit()
+
+    def _drop_old(self, now: float) -> None:
+        while self._stock and self._stock[0][0] <= now:
+            self._back += int(self._stock.popleft()[1])
+
+    def _in_hand(self, keep: int) -> int:
+        """How many there are, `keep` at most: the others go back."""
+        while (have := int(sum(count for _, count in self._stock))) > keep:
+            surplus = min(have - keep, int(self._stock[0][1]))
+            self._back += surplus
+            self._stock[0][1] -= surplus
+            if not self._stock[0][1]:
+                self._stock.popleft()
+        return have
+
+
+@asynccontextmanager
+async def leasing(lessor: Lessor, gate: Gate, *, taker: str, run: str, limit: float) -> AsyncIterator[LeasedPermits]:
+    """A gate is fed from the ledger meanwhile, for the run of this name; this process may be one of several of it."""
+    permits = LeasedPermits(lessor, gate, taker=taker, run=run, limit=limit, clock=gate.now)
+    gate.feed(permits)
+    try:
+        yield permits
+    finally:
+        gate.unfeed(permits)
+        await permits.aclose()
