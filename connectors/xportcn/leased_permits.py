@@ -218,9 +218,8 @@ class LeasedPermits:
         if math.isinf(self.per_second):
             self._is_leasing = False
         else:
-            self._part = min(self._part, 1.0) + self.per_second * PERIOD_S
-            permits = min(math.floor(self._part), self._gate.could_go)
-            if permits:
+            self._part += self.per_second * PERIOD_S
+            if permits := math.floor(self._part):
                 self._part -= permits
                 self._back -= permits
                 self._stock.append([self._clock() + LIVE_S, permits])
