@@ -8,6 +8,7 @@ at every point, `lost` parts of `sourcing serve` killed under a run (`--only 1 4
 `looks` a second look that comes by itself, whatever is killed before it, `retention` what Prefect's server is not to
 keep, `outage` a service that is killed in each stage of a run and comes back, `throttled` one that sends calls away,
 `pauses` a batch in two processes while somebody stops all buying and resumes (pauses stand where stops do),
+`rate` the account's calls a second over four processes (`--seconds` long; kills, stops, a ledger that is away),
 `scale` a batch over helpers on Prefect with PostgreSQL and Redis (`--helpers`, `--latency-ms`, `--concurrency`,
 `--cases` of alone, helped, killed, parent, version, secret and restarts),
 `callbacks` messages of the service, with `--orders 1000` in full; its parts are `callbacks-killed` (a receiver that is
@@ -36,6 +37,7 @@ from tests.endurance.looks import looks_come_by_themselves
 from tests.endurance.lost import CASES, lost_runs_are_taken_up
 from tests.endurance.outage import outages_are_survived, storms_are_survived
 from tests.endurance.pauses import paused_batch
+from tests.endurance.rate import rate_is_kept
 from tests.endurance.restarts import LATENCY_S, LONGEST_PAUSE_S, Restarted, batch_under_restarts
 from tests.endurance.retention import file_does_not_grow
 from tests.endurance.scale import CASES as SHARED
@@ -51,7 +53,7 @@ RESTARTS_HEAD = "what       database    seed restarts crashes seconds by-itself 
 PARTS = (
     *("storm", "restarts", "command", "hostile", "cells", "starts", "earlier", "crashes"),
     *("lost", "looks", "retention", "outage", "throttled", "pauses"),
-    "scale",
+    *("rate", "scale"),
     *("callbacks-killed", "callbacks-odd", "callbacks-mixed"),
 )
 Done = Repetition | Restarted
@@ -69,6 +71,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the first repetition; the next has the next")
     parser.add_argument("--every", type=int, default=1, help="of hostile: play only every so manyth case")
     parser.add_argument("--only", type=int, nargs="*", help="of lost: the numbers of cases, from 1", metavar="CASE")
+    parser.add_argument("--seconds", type=float, default=60, help="of rate: how long it is counted")
     parser.add_argument("--helpers", type=int, default=4)
     parser.add_argument("--latency-ms", type=float, default=200, help="of the service in scale")
     parser.add_argument("--concurrency", type=int, default=16, help="of scale: calls at once of each process")
@@ -99,6 +102,7 @@ def main() -> int:
     right += [outages_are_survived()] if "outage" in options.parts else []
     right += [storms_are_survived()] if "throttled" in options.parts else []
     right += [all([_pauses(name, options) for name in databases])] if "pauses" in options.parts else []
+    right += [all([rate_is_kept(name, options.seconds) for name in databases])] if "rate" in options.parts else []
     right += [batches_are_shared(options.cases, shared)] if "scale" in options.parts else []
     right += _callbacks(databases, options)
     return 0 if all(right) else 1

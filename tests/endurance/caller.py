@@ -1,0 +1,38 @@
+"""`python -m tests.endurance.caller RUN`: a process that calls the service as fast as it may, until it is ended."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+
+from connectors.settings import SourcingSettings, XportcnSettings
+from connectors.xportcn.errors import XportcnError
+from connectors.xportcn.freight import warehouse_address
+from tasks.resources import Resources, open_resources
+
+CALLERS = 32
+
+
+async def main(run: str) -> None:
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+    async with open_resources(SourcingSettings(), XportcnSettings(), run=run) as resources:
+        print("calls", flush=True)
+        callers = [asyncio.create_task(_call(resources)) for _ in range(CALLERS)]
+        await ended.wait()
+        for caller in callers:
+            caller.cancel()
+
+
+async def _call(resources: Resources) -> None:
+    while True:
+        try:
+            await warehouse_address(resources.client)
+        except XportcnError as error:  # told, and tried again
+            print(f"failed: {error}", file=sys.stderr, flush=True)
+            await asyncio.sleep(0.1)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))
