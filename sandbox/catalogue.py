@@ -11,6 +11,7 @@ from typing import Any
 
 from sandbox.generator import MAKERS, generate
 from sandbox.goods import Item, Sku
+from sandbox.refusals import product_not_found
 from sandbox.store import Store
 
 MARKETPLACES = tuple(MAKERS)
@@ -33,6 +34,12 @@ class Shelf:
         self.by_mp_id = {item.mp_id: item for item in self.items}
         self.rows = [(item, sku) for item in self.items for sku in item.skus]
         self.by_number = sorted(self.items, key=lambda item: int(item.id))
+
+    def product(self, item_id: str) -> Item:
+        """The item of this id. Raises `Refusal` where there is none."""
+        if item_id not in self.by_id:
+            raise product_not_found(item_id)
+        return self.by_id[item_id]
 
     @cached_property
     def by_any_id(self) -> dict[str, Item]:

@@ -21,7 +21,7 @@ from sandbox.catalogue import MARKETPLACES
 from sandbox.entities import DomesticUpdate, Order, Shipment
 from sandbox.faults import Faults
 from sandbox.fields import Fields, read_object
-from sandbox.goods import Item, Sku
+from sandbox.goods import Item, Sku, decimal_text
 from sandbox.international.views import status as international_status
 from sandbox.late import LateEffects
 from sandbox.messages import Message, Source, posted
@@ -32,7 +32,6 @@ from sandbox.taobao.messages import messages as taobao_messages
 from sandbox.taobao.views import REFUND_STATUS as TAOBAO_REFUND_STATUS
 from sandbox.taobao.views import status as taobao_status
 from sandbox.times import SECOND, iso_text
-from sandbox.warehouse.freight import money_text
 from sandbox.world import World
 
 PREFIX = "/_sandbox/"
@@ -202,7 +201,7 @@ def _shipment(shipment: Shipment) -> dict[str, Any]:
         "order_id": shipment.id,
         "tmall_order_id": shipment.tmall_order_id,
         "render_id": shipment.render_id,
-        "amount": money_text(shipment.amount_cents),
+        "amount": decimal_text(shipment.amount_cents),
         "currency": shipment.currency,
         "tracking_numbers": [parcel.tracking_number for parcel in shipment.parcels],
         "created_at": iso_text(shipment.created_at),

@@ -12,6 +12,11 @@ def raised(fen: int) -> int:
     return -(-fen * 11 // 10)
 
 
+def decimal_text(minor: int) -> str:
+    """`12.05` for 1205: yuan or dollars as text."""
+    return f"{minor // 100}.{minor % 100:02d}"
+
+
 def service_fee(fen: int) -> int:
     """What the service takes for an order of a big seller: 2.516 percent, rounded half up (assumed-all.md, 5.2)."""
     return (fen * 2516 + 50_000) // 100_000

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from sandbox.alibaba_1688 import views
-from sandbox.alibaba_1688.cargo import PROBLEMS, Cargo, first_problem
+from sandbox.alibaba_1688.cargo import PROBLEMS, Cargo, failed_offer, first_problem
 from sandbox.dialects import Dialect
 from sandbox.entities import Order
 from sandbox.fields import Fields
@@ -119,7 +119,7 @@ def created(orders: Sequence[Order], failed: Sequence[Cargo] = ()) -> dict[str, 
         "success": bool(orders),
         "code": problem or None,
         "message": PROBLEMS.get(problem),
-        "failedOfferList": [_failed_offer(line) for line in failed if line.problem],
+        "failedOfferList": [failed_offer(line) for line in failed if line.problem],
         "orderList": [_created_order(order) for order in orders],
         **(views.own_id(only) if only else {}),
     }
@@ -133,13 +133,4 @@ def _created_order(order: Order) -> dict[str, Any]:
         "success": True,
         "resultCode": "200",
         "message": None,
-    }
-
-
-def _failed_offer(line: Cargo) -> dict[str, Any]:
-    return {
-        "offerId": int(line.item.id),
-        "specId": line.spec_id,
-        "errorCode": line.problem,
-        "errorMessage": PROBLEMS[line.problem],
     }

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sandbox.fields import Fields
 from sandbox.goods import Item, Sku
 from sandbox.ordering import Pick
-from sandbox.refusals import UPSTREAM_REFUSED, Refusal, bad_request, product_not_found
+from sandbox.refusals import UPSTREAM_REFUSED, Refusal, bad_request
 from sandbox.world import World
 
 MAX_SKUS = 50
@@ -88,9 +89,7 @@ def judged(wanted: Sequence[Wanted], *, mixed: bool = False) -> list[Cargo]:
 
 def _wanted(world: World, entry: Fields, marketplace: str) -> Wanted:
     offer_id, spec_id = entry.identifier("offerId"), entry.optional_text("specId")
-    item = world.catalogue.shelf(marketplace).by_id.get(offer_id)
-    if item is None:
-        raise product_not_found(offer_id)
+    item = world.catalogue.shelf(marketplace).product(offer_id)
     return Wanted(item, item.sku_by_spec_id(spec_id), spec_id, entry.quantity())
 
 
@@ -120,3 +119,13 @@ def check_address(address: Fields) -> None:
     reachable = address.optional_text("mobile").strip() or address.optional_text("phone").strip()
     if not all(texts.values()) or not reachable or not texts["provinceText"].startswith(PROVINCES):
         raise Refusal(UPSTREAM_REFUSED, "AddressId invalid")
+
+
+def failed_offer(line: Cargo) -> dict[str, Any]:
+    """What an answer says of a line that can't be bought."""
+    return {
+        "offerId": int(line.item.id),
+        "specId": line.spec_id,
+        "errorCode": line.problem,
+        "errorMessage": PROBLEMS[line.problem],
+    }

@@ -10,7 +10,7 @@ from sandbox.categories import BY_ID, ROOTS, Category
 from sandbox.fields import Fields
 from sandbox.image_search import picture, similar
 from sandbox.operations import Call, Operations
-from sandbox.refusals import CATEGORY_NOT_FOUND, Refusal, bad_request, product_not_found, upstream_refused
+from sandbox.refusals import CATEGORY_NOT_FOUND, Refusal, bad_request, upstream_refused
 from sandbox.world import World
 
 operations = Operations()
@@ -71,9 +71,7 @@ def shop_search(world: World, call: Call) -> dict[str, Any]:
 def chat_link(world: World, call: Call) -> str:
     """Where to talk to an offer's seller on WangWang."""
     offer_id, seller_id = call.body.identifier("offerId"), call.body.text("openUid")
-    item = world.catalogue.shelf("1688").by_id.get(offer_id)
-    if item is None:
-        raise product_not_found(offer_id)
+    item = world.catalogue.shelf("1688").product(offer_id)
     if item.seller.id != seller_id:
         raise upstream_refused("OPEN_UID_INVALID", f"not the seller of offer {offer_id}")
     return CHAT + sha256(f"chat {world.seed} {seller_id}".encode()).hexdigest()[:40]

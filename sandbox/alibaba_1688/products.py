@@ -9,9 +9,9 @@ import orjson
 
 from sandbox.categories import leaves_at_or_below
 from sandbox.fields import Fields, Page
-from sandbox.goods import Item, Sku
+from sandbox.goods import Item, Sku, decimal_text
 from sandbox.operations import Call, Operations
-from sandbox.refusals import bad_request, product_not_found
+from sandbox.refusals import bad_request
 from sandbox.world import World
 
 operations = Operations()
@@ -83,7 +83,7 @@ def _found(item: Item) -> dict[str, Any]:
         "subject": item.title,
         "subjectTrans": item.title_en,
         "imageUrl": picture_url(item.id),
-        "priceInfo": {"price": yuan_text(item.lowest_fen)},
+        "priceInfo": {"price": decimal_text(item.lowest_fen)},
         "isJxhy": False,
         "monthSold": item.month_sold,
         "sellerOpenId": item.seller.id,
@@ -99,9 +99,7 @@ def offer_details(world: World, body: Fields, marketplace: str) -> dict[str, Any
     """One offer of 1688 or of its big sellers."""
     offer_id = body.identifier("offerId")
     body.text("country")
-    item = world.catalogue.shelf(marketplace).by_id.get(offer_id)
-    if item is None:
-        raise product_not_found(offer_id)
+    item = world.catalogue.shelf(marketplace).product(offer_id)
     return {
         "offerId": int(item.id),
         "subject": item.title,
@@ -118,7 +116,7 @@ def offer_details(world: World, body: Fields, marketplace: str) -> dict[str, Any
         "productSaleInfo": {
             "amountOnSale": item.stock,
             "unitInfo": {"unit": "件"},
-            "priceRangeList": [{"startQuantity": start, "price": yuan_text(price)} for start, price in item.ranges],
+            "priceRangeList": [{"startQuantity": start, "price": decimal_text(price)} for start, price in item.ranges],
         },
     }
 
@@ -127,15 +125,11 @@ def _sku(sku: Sku) -> dict[str, Any]:
     return {
         "skuId": int(sku.id),
         "specId": sku.spec_id,
-        "price": yuan_text(sku.price_fen),
+        "price": decimal_text(sku.price_fen),
         "amountOnSale": sku.stock,
         "skuAttributes": [{"attributeName": name, "value": value} for name, value in sku.properties],
         "skuImageUrl": picture_url(sku.id),
     }
-
-
-def yuan_text(fen: int) -> str:
-    return f"{fen // 100}.{fen % 100:02d}"
 
 
 def picture_url(name: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sandbox.alibaba_1688.buying import read_out_order_id
-from sandbox.alibaba_1688.cargo import PROBLEMS, Cargo, first_problem
+from sandbox.alibaba_1688.cargo import PROBLEMS, Cargo, failed_offer, first_problem
 from sandbox.big_major import views
 from sandbox.big_major.cargo import read_asked
 from sandbox.entities import Order
@@ -68,16 +68,7 @@ def _not_created(cargo: Sequence[Cargo]) -> dict[str, Any]:
         "code": problem,
         "message": PROBLEMS[problem],
         "orderList": [],
-        "failedOfferList": [_failed_offer(line) for line in cargo if line.problem],
-    }
-
-
-def _failed_offer(line: Cargo) -> dict[str, Any]:
-    return {
-        "offerId": int(line.item.id),
-        "specId": line.spec_id,
-        "errorCode": line.problem,
-        "errorMessage": PROBLEMS[line.problem],
+        "failedOfferList": [failed_offer(line) for line in cargo if line.problem],
     }
 
 

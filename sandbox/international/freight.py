@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.international.views import CURRENCY, decimal_text
+from sandbox.goods import decimal_text
+from sandbox.international.views import CURRENCY
 from sandbox.international.wanted import (
     WantedLine,
     check_destination,

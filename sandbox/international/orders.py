@@ -8,9 +8,10 @@ from typing import Any
 from sandbox.dialects import Dialect
 from sandbox.entities import Order
 from sandbox.fields import Fields
+from sandbox.goods import decimal_text
 from sandbox.international import views
 from sandbox.international.freight import CARRIERS
-from sandbox.international.views import CURRENCY, decimal_text
+from sandbox.international.views import CURRENCY
 from sandbox.international.wanted import (
     WRONG_CARRIER,
     WantedLine,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.fields import MAX_PAGE_SIZE, Fields
-from sandbox.goods import Item, Sku
-from sandbox.international.views import CURRENCY, decimal_text
+from sandbox.goods import Item, Sku, decimal_text
+from sandbox.international.views import CURRENCY
 from sandbox.operations import Call, Operations
-from sandbox.refusals import bad_request, product_not_found
+from sandbox.refusals import bad_request
 from sandbox.world import World
 
 operations = Operations()
@@ -52,9 +52,7 @@ def product_detail(world: World, call: Call) -> dict[str, Any]:
     product_id, country = call.body.identifier("productId"), call.body.text("country")
     if len(country) != 2 or not country.isalpha():
         raise bad_request("country", "must be two letters")
-    item = world.catalogue.shelf("international").by_id.get(product_id)
-    if item is None:
-        raise product_not_found(product_id)
+    item = world.catalogue.shelf("international").product(product_id)
     return {
         "productId": item.id,
         "title": item.title,

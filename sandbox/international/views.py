@@ -5,16 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.entities import Order, OrderLine
+from sandbox.goods import decimal_text
 from sandbox.lifecycle import past, sent_parcel
 from sandbox.times import china_text, china_text_or_none
 from sandbox.traces import international_logistics, trace_modified_at, trace_rows
 from sandbox.world import World
 
 CURRENCY = "CNY"
-
-
-def decimal_text(fen: int) -> str:
-    return f"{fen // 100}.{fen % 100:02d}"
 
 
 def status(order: Order, now: int) -> str:

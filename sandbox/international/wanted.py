@@ -10,7 +10,7 @@ from sandbox.fields import Fields
 from sandbox.goods import Item, Sku
 from sandbox.ordering import Pick
 from sandbox.quotes import Line
-from sandbox.refusals import Refusal, bad_request, product_not_found
+from sandbox.refusals import Refusal, bad_request
 from sandbox.world import World
 
 MAX_SKUS = 50
@@ -68,9 +68,7 @@ def wanted_lines(world: World, lines: Sequence[Line]) -> list[WantedLine]:
 
 def _wanted(world: World, line: Line, of_product: int, of_sku: int) -> WantedLine:
     product_id, sku_id, quantity = line
-    item = world.catalogue.shelf("international").by_id.get(product_id)
-    if item is None:
-        raise product_not_found(product_id)
+    item = world.catalogue.shelf("international").product(product_id)
     sku = item.sku(sku_id)
     unit_fen = item.unit_fen(sku, of_product) if sku else 0
     return WantedLine(item, sku, sku_id, quantity, unit_fen, _problem(item, sku, of_product, of_sku))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.fields import Fields
+from sandbox.goods import decimal_text
 from sandbox.operations import Call, Operations
 from sandbox.order_lists import Showing, Wanted, named_ids, named_texts, select_orders
 from sandbox.ordering import PAYMENT_PROBLEMS, order_named, pay_order
@@ -24,7 +25,7 @@ def pay(world: World, call: Call) -> dict[str, Any]:
     return {
         "success": not problem,
         "distOrderNo": order.id,
-        "realPayAmount": None if problem else views.yuan_text(order.amount_fen),
+        "realPayAmount": None if problem else decimal_text(order.amount_fen),
         "errorCode": problem,
         "errorMessage": PAYMENT_PROBLEMS[problem] if problem else None,
     }

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sandbox.goods import decimal_text
 from sandbox.operations import Call, Operations
 from sandbox.ordering import by_depot, goods_fen, postage_fen
-from sandbox.poizon.views import CURRENCY, yuan_text
+from sandbox.poizon.views import CURRENCY
 from sandbox.poizon.wanted import PROBLEMS, WantedLine, line_entries, order_problem, read_address, wanted_lines
 from sandbox.world import World
 
@@ -32,9 +33,9 @@ def _previewed(lines: Sequence[WantedLine]) -> dict[str, Any]:
     picks = [line.pick() for line in lines if not line.problem]
     goods, post = goods_fen(picks), postage_fen(picks)
     return {
-        "goodsAmount": yuan_text(goods),
-        "freightAmount": yuan_text(post),
-        "totalAmount": yuan_text(goods + post),
+        "goodsAmount": decimal_text(goods),
+        "freightAmount": decimal_text(post),
+        "totalAmount": decimal_text(goods + post),
         "currency": CURRENCY,
         "items": [_previewed_line(line) for line in lines],
     }
@@ -45,7 +46,7 @@ def _previewed_line(line: WantedLine) -> dict[str, Any]:
         "dwSpuId": line.item.id,
         "dwSkuId": line.sku_id,
         "quantity": line.quantity,
-        "price": yuan_text(line.sku.price_fen) if line.sku else None,
+        "price": decimal_text(line.sku.price_fen) if line.sku else None,
         "available": not line.problem,
         "stock": line.sku.stock if line.sku else None,
         "minQuantity": line.item.min_quantity,

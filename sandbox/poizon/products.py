@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.goods import Item, Sku
+from sandbox.goods import Item, Sku, decimal_text
 from sandbox.operations import Call, Operations
-from sandbox.poizon.views import CURRENCY, yuan_text
-from sandbox.refusals import bad_request, product_not_found
+from sandbox.poizon.views import CURRENCY
+from sandbox.refusals import bad_request
 from sandbox.world import World
 
 operations = Operations()
@@ -39,7 +39,7 @@ def _found(item: Item) -> dict[str, Any]:
         "title": item.title,
         "picUrl": _picture(item.id),
         "categoryId": item.category_id,
-        "minPrice": yuan_text(item.lowest_fen),
+        "minPrice": decimal_text(item.lowest_fen),
         "currency": CURRENCY,
         "sellerId": item.seller.id,
         "minQuantity": item.min_quantity,
@@ -49,9 +49,7 @@ def _found(item: Item) -> dict[str, Any]:
 @operations.post("/poizon/product/detail")
 def product_detail(world: World, call: Call) -> dict[str, Any]:
     spu_id = call.body.identifier("dwSpuId")
-    item = world.catalogue.shelf("poizon").by_id.get(spu_id)
-    if item is None:
-        raise product_not_found(spu_id)
+    item = world.catalogue.shelf("poizon").product(spu_id)
     return {
         "dwSpuId": item.id,
         "distSpuId": item.mp_id,
@@ -74,7 +72,7 @@ def _sku(sku: Sku) -> dict[str, Any]:
         "dwSkuId": sku.id,
         "distSkuId": sku.mp_id,
         "properties": [{"name": name, "value": value} for name, value in sku.properties],
-        "price": yuan_text(sku.price_fen),
+        "price": decimal_text(sku.price_fen),
         "stock": sku.stock,
         "picUrl": _picture(sku.id),
     }

@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.entities import Order, OrderLine
+from sandbox.goods import decimal_text
 from sandbox.lifecycle import past, sent_parcel
 from sandbox.traces import international_logistics, trace_modified_at, trace_rows
 from sandbox.world import World
 
 CURRENCY = "CNY"
-
-
-def yuan_text(fen: int) -> str:
-    return f"{fen // 100}.{fen % 100:02d}"
 
 
 def status(order: Order, now: int) -> str:
@@ -43,7 +40,7 @@ def order_view(world: World, order: Order) -> dict[str, Any]:
         "customerOrderNo": order.reference,
         "orderStatus": status(order, now),
         **_amounts(order),
-        "realPayAmount": yuan_text(order.paid_fen) if order.paid_at is not None else None,
+        "realPayAmount": decimal_text(order.paid_fen) if order.paid_at is not None else None,
         "currency": CURRENCY,
         "sellerId": order.seller_id,
         "createTime": order.created_at,
@@ -58,9 +55,9 @@ def order_view(world: World, order: Order) -> dict[str, Any]:
 
 def _amounts(order: Order) -> dict[str, str]:
     return {
-        "goodsAmount": yuan_text(order.goods_fen),
-        "freightAmount": yuan_text(order.post_fen),
-        "totalAmount": yuan_text(order.amount_fen),
+        "goodsAmount": decimal_text(order.goods_fen),
+        "freightAmount": decimal_text(order.post_fen),
+        "totalAmount": decimal_text(order.amount_fen),
     }
 
 
@@ -79,8 +76,8 @@ def _item(world: World, order: Order, line: OrderLine, order_status: str, modifi
         "distSkuId": sku.mp_id if sku else None,
         "title": line.title,
         "quantity": line.quantity,
-        "price": yuan_text(line.unit_fen),
-        "realPayAmount": yuan_text(line.goods_fen) if order.paid_at is not None else None,
+        "price": decimal_text(line.unit_fen),
+        "realPayAmount": decimal_text(line.goods_fen) if order.paid_at is not None else None,
         "currency": CURRENCY,
         "createTime": order.created_at,
         "modifyTime": modified,

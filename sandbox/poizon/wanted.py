@@ -11,7 +11,7 @@ from sandbox.alibaba_1688.cargo import PROVINCES
 from sandbox.fields import Fields
 from sandbox.goods import Item, Sku
 from sandbox.ordering import Pick
-from sandbox.refusals import bad_request, product_not_found
+from sandbox.refusals import bad_request
 from sandbox.world import World
 
 MAX_SKUS = 50
@@ -66,9 +66,7 @@ def wanted_lines(world: World, entries: Sequence[Fields]) -> list[WantedLine]:
 
 def _wanted(world: World, entry: Fields, of_sku: int) -> WantedLine:
     spu_id, quantity = entry.identifier("dwSpuId"), entry.whole("quantity")
-    item = world.catalogue.shelf("poizon").by_id.get(spu_id)
-    if item is None:
-        raise product_not_found(spu_id)
+    item = world.catalogue.shelf("poizon").product(spu_id)
     sku = _belonging(item, entry)
     return WantedLine(item, sku, entry.identifier("dwSkuId"), quantity, _problem(item, sku, quantity, of_sku))
 

@@ -127,9 +127,7 @@ def inquiry(world: World, call: Call) -> dict[str, Any]:
     item_id = _item_id(call.body.text("url"))
     if not item_id:
         raise bad_request("url", "names no Taobao or Tmall item")
-    item = world.catalogue.shelf("taobao").by_id.get(item_id)
-    if item is None:
-        raise product_not_found(item_id)
+    item = world.catalogue.shelf("taobao").product(item_id)
     return {**product_view(item), "itemMapId": map_id(item)}
 
 

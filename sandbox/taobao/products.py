@@ -7,7 +7,7 @@ from typing import Any
 from sandbox.fields import Fields
 from sandbox.goods import Item, Sku
 from sandbox.operations import Call, Operations
-from sandbox.refusals import bad_request, product_not_found
+from sandbox.refusals import bad_request
 from sandbox.world import World
 
 operations = Operations()
@@ -49,9 +49,7 @@ def sort_by_price(items: list[Item], asked: Fields) -> None:
 @operations.get("/open/product/get")
 def product(world: World, call: Call) -> dict[str, Any]:
     item_id = call.query.identifier("itemId")
-    item = world.catalogue.shelf("taobao").by_id.get(item_id)
-    if item is None:
-        raise product_not_found(item_id)
+    item = world.catalogue.shelf("taobao").product(item_id)
     return product_view(item)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.goods import decimal_text
+
 CURRENCY = "USD"
 NEAR = frozenset({"HK", "JP", "KR", "MO", "MY", "PH", "SG", "TH", "TW", "VN"})
 EUROPE = frozenset(
@@ -47,16 +49,12 @@ def services_to(country: str) -> list[Service]:
     return [service for service in SERVICES if not service.near_only] if country in FAR else []
 
 
-def money_text(cents: int) -> str:
-    return f"{cents // 100}.{cents % 100:02d}"
-
-
 def service_view(service: Service, grams: int) -> dict[str, Any]:
     return {
         "serviceId": service.id,
         "companyName": service.company,
         "serviceCategory": service.category,
-        "amount": money_text(service.price_cents(grams)),
+        "amount": decimal_text(service.price_cents(grams)),
         "currency": CURRENCY,
         "minDays": service.min_days,
         "maxDays": service.max_days,

@@ -7,6 +7,7 @@ from typing import Any
 
 from sandbox.entities import DomesticUpdate, FreightLine, Order, Parcel, Render, Shipment
 from sandbox.fields import Fields
+from sandbox.goods import decimal_text
 from sandbox.operations import Call, Envelope, Operations
 from sandbox.public_page import PUBLIC_RENDER, SHIPMENT_ID, TRACKING_NUMBERS
 from sandbox.refusals import (
@@ -19,7 +20,7 @@ from sandbox.refusals import (
     product_not_found,
 )
 from sandbox.times import DAY, china_text
-from sandbox.warehouse.freight import CURRENCY, Service, money_text, service_view, services_to
+from sandbox.warehouse.freight import CURRENCY, Service, service_view, services_to
 from sandbox.warehouse.views import TRACKING_PAGE
 from sandbox.world import World
 
@@ -164,7 +165,7 @@ def _fresh_numbers(world: World, render: Render, parcels: int) -> tuple[str, lis
 def _booked(shipment: Shipment) -> dict[str, Any]:
     return {
         "orderId": shipment.id,
-        "orderFee": {"amount": money_text(shipment.amount_cents), "currency": shipment.currency},
+        "orderFee": {"amount": decimal_text(shipment.amount_cents), "currency": shipment.currency},
         "subOrders": [_sub_order(parcel) for parcel in shipment.parcels],
     }
 
