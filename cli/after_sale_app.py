@@ -21,6 +21,7 @@ Vouchers = Annotated[
     list[str] | None,
     typer.Option(metavar="FILE|LINK", help="A picture: on 1688 a JPG below 1 MB, on Taobao a link. Up to 5 times."),
 ]
+Links = Annotated[list[str] | None, typer.Option(metavar="LINK", help="A link to a picture. Up to 5 times.")]
 
 
 def _end(flow: Flow, *, as_json: bool) -> NoReturn:
@@ -88,9 +89,7 @@ def return_(
     number: Annotated[str, typer.Option(help="The parcel's tracking number.")],
     line: Line = None,
     note: Annotated[str, typer.Option(help="What to tell the seller about the goods.")] = "",
-    voucher: Annotated[
-        list[str] | None, typer.Option(metavar="LINK", help="A link to a picture. Up to 5 times.")
-    ] = None,
+    voucher: Links = None,
     json: Json = False,
 ) -> None:
     """Name the parcel that brings the goods of an agreed return back to the seller."""
@@ -136,9 +135,7 @@ def message(
     words: Annotated[str, typer.Argument(help="Up to 500 characters; the same words are said once.")],
     *,
     line: Line = None,
-    voucher: Annotated[
-        list[str] | None, typer.Option(metavar="LINK", help="A link to a picture. Up to 5 times.")
-    ] = None,
+    voucher: Links = None,
     json: Json = False,
 ) -> None:
     """Write to the seller about a refund (Taobao)."""

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.failures import explained
-from cli.options import Encoding, Json, Wait, amount_of
+from cli.options import BatchName, Encoding, Json, Wait, amount_of
 from domain.cart import CartRow
 from domain.marketplace import Marketplace
 
@@ -20,7 +20,7 @@ app = typer.Typer(help="Prepare orders by hand in the marketplaces' own carts.",
 def cart_add(
     file: Annotated[Path, typer.Argument(help="Request file: CSV, XLSX, JSON or Parquet.")],
     *,
-    batch: Annotated[str | None, typer.Option(help="Name of the batch; the same name goes on with it.")] = None,
+    batch: BatchName = None,
     encoding: Encoding = "",
     json: Json = False,
 ) -> None:

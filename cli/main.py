@@ -9,7 +9,7 @@ import typer
 
 from cli import after_sale_app, callbacks_app, cart_app, ledger, results_app, snapshot_app
 from cli.failures import as_usage, explained
-from cli.options import ChunkSize, Concurrency, DoneBy, Encoding, Json, Wait, amount_of
+from cli.options import BatchName, ChunkSize, Concurrency, DoneBy, Encoding, Json, SaidBy, Wait, amount_of
 from domain.browsing import LARGEST_PAGE, Sort
 from domain.marketplace import Marketplace
 
@@ -36,7 +36,7 @@ def run(  # noqa: PLR0913 - the options of the main job
         str | None, typer.Option(help="Most that the batch may cost in yuan: goods and domestic postage, not freight.")
     ] = None,
     done_by: DoneBy = "",
-    batch: Annotated[str | None, typer.Option(help="Name of the batch; the same name goes on with it.")] = None,
+    batch: BatchName = None,
     encoding: Encoding = "",
     chunk_size: ChunkSize = None,
     concurrency: Concurrency = None,
@@ -99,7 +99,7 @@ def reconcile(
     ours: Annotated[
         list[str] | None, typer.Option(metavar="MARKETPLACE:ORDER_ID", help="Takes that back; it is told again.")
     ] = None,
-    by: Annotated[str | None, typer.Option(metavar="NAME", help="Who says so; without it user and host.")] = None,
+    by: SaidBy = None,
     json: Json = False,
 ) -> None:
     """Compare the ledger with the marketplaces' own lists: orders, payments, shipments. Buys nothing."""
@@ -161,7 +161,7 @@ def resolve(  # noqa: PLR0913 - one option an answer
         str | None, typer.Option(metavar="EFFECT", help="Any other effect, by its key: it happened.")
     ] = None,
     not_done: Annotated[str | None, typer.Option(metavar="EFFECT", help="It did not happen.")] = None,
-    by: Annotated[str | None, typer.Option(metavar="NAME", help="Who says so; without it user and host.")] = None,
+    by: SaidBy = None,
 ) -> None:
     """Answer what only a person can find out about an order; without an answer show what is asked."""
     from cli.resolve import resolve_order
@@ -380,7 +380,7 @@ def todo(
 def pause(
     *,
     why: Annotated[str, typer.Option(metavar="TEXT", help="Told with every order that waits for it.")] = "",
-    by: Annotated[str | None, typer.Option(metavar="NAME", help="Who says so; without it user and host.")] = None,
+    by: SaidBy = None,
     json: Json = False,
 ) -> None:
     """Stop everything that buys, in all runs; ends when nothing that was begun before can leave any more."""
@@ -393,7 +393,7 @@ def pause(
 @explained
 def resume(
     *,
-    by: Annotated[str | None, typer.Option(metavar="NAME", help="Who says so; without it user and host.")] = None,
+    by: SaidBy = None,
     json: Json = False,
 ) -> None:
     """Allow buying again; what was approved and waits goes on."""

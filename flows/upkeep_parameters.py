@@ -63,17 +63,7 @@ class WantedOffers(Section):
 
     def read(self) -> Wanted:
         """The same as the crawl takes it. Raises `BadInput`."""
-        return in_words(
-            "What to look at",
-            lambda: Wanted(
-                marketplace=self.marketplace,
-                keywords=self.keywords,
-                categories=self.categories,
-                shops=self.shops,
-                items=self.items,
-                everything=self.everything,
-            ),
-        )
+        return in_words("What to look at", lambda: Wanted(**dict(self)))
 
 
 WantedList = Annotated[

@@ -9,6 +9,7 @@ from datetime import datetime
 from connectors.concurrently import concurrently
 from connectors.ledger.facts import every_open_effect, every_order
 from connectors.ledger.records import EffectRecord, OrderRecord
+from connectors.ledger.slices import slices
 from connectors.xportcn.errors import XportcnError
 from domain.effects import Action
 from domain.findings import LedgerOrder, OpenEffect
@@ -25,7 +26,6 @@ from tasks.resources import Resources
 from tasks.retrying import raise_if_it_passes, retrying_task
 
 MOST_LOOKED_UP = 500
-CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +78,9 @@ async def confirm_what_lists_show(resources: Resources, listings: Iterable[Listi
     pending = [o.order_ref for o, one in shown if o.state is OrderState.PAYMENT_PENDING and one.status.is_paid]
     settled = [one for one in shown if one[1].status.is_paid or one[1].status is ServiceStatus.CLOSED]
     cancelled = [order.order_ref for order, _ in settled if order.state is OrderState.CANCELLED]
-    for refs in _slices(pending):
+    for refs in slices(pending):
         await confirm_payments(resources, refs)
-    for refs in _slices(cancelled):
+    for refs in slices(cancelled):
         accepted = [ref for ref, order in resources.ledger.orders(refs).items() if order.reason == ACCEPTED]
         await confirm_cancellations(resources, accepted)
 
@@ -95,7 +95,7 @@ def ledger_facts(resources: Resources) -> list[LedgerOrder]:
     pending = [order.order_ref for order in orders if order.state is OrderState.PAYMENT_PENDING]
     paying = {
         effect.order_ref: effect
-        for refs in _slices(pending)
+        for refs in slices(pending)
         for effect in ledger.effects_of(refs)
         if effect.action is Action.PAY
     }
@@ -155,8 +155,3 @@ async def _read(
     except XportcnError as error:
         words = f"{marketplace}: {len(read)} orders could not be looked up one by one ({error.message})"
         return {}, [], [*troubles, words]
-
-
-def _slices(refs: Sequence[str]) -> list[Sequence[str]]:
-    """A statement takes a bounded number of references."""
-    return [refs[start : start + CHUNK] for start in range(0, len(refs), CHUNK)]

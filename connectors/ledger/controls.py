@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import select
 
 from connectors.ledger.schema import orders
+from connectors.ledger.slices import slices
 from connectors.ledger.transactions import Transactions
 from domain.absence import Control
 from domain.marketplace import Marketplace
-
-SLICE = 500
 
 
 def controls(
@@ -36,7 +35,7 @@ def refs_by_id(ledger: Transactions, marketplace: Marketplace, order_ids: Iterab
     """The `order_ref` of each of these ids that the ledger has."""
     statement = select(orders.c.order_id, orders.c.order_ref).where(orders.c.marketplace == marketplace)
     known: dict[str, str] = {}
-    for ids in _slices(list(order_ids)):
+    for ids in slices(order_ids):
         rows = ledger.rows(statement.where(orders.c.order_id.in_(ids)))
         known |= {str(row["order_id"]): str(row["order_ref"]) for row in rows}
     return known
@@ -46,8 +45,3 @@ def knows_orders_of(ledger: Transactions, marketplace: Marketplace) -> bool:
     """Whether it ever knew an order of this marketplace by its id."""
     known = select(orders.c.order_ref).where(orders.c.marketplace == marketplace, orders.c.order_id.is_not(None))
     return bool(ledger.rows(known.limit(1)))
-
-
-def _slices(ids: Sequence[str]) -> list[Sequence[str]]:
-    """A statement takes a bounded number of ids."""
-    return [ids[start : start + SLICE] for start in range(0, len(ids), SLICE)]

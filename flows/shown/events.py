@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from prefect.client.orchestration import get_client
 from prefect.events import Event, RelatedResource, Resource
@@ -20,6 +20,7 @@ from prefect.events.related import related_resources_from_run_context
 from prefect.settings import PREFECT_API_URL
 
 from connectors.ledger.records import EffectRecord, OrderRecord
+from connectors.ledger.slices import slices
 from connectors.ledger.store import Ledger
 from connectors.xportcn.gate import GateNews
 from domain.effects import OPEN, EffectStatus
@@ -45,7 +46,6 @@ SLICE = 1_000
 TOLD_OF_A_RUN = ("flow-run", "deployment")
 """What more Prefect knows of a run would triple the room that an event takes in its database."""
 
-T = TypeVar("T")
 _Known = tuple[OrderState, str, bool]
 """State, its reason, and whether money has left."""
 
@@ -63,13 +63,13 @@ class EventFeed:
         self._doubts: dict[str, set[str]] = {}
         self._untold: list[Event] = []
         self._looking = asyncio.Lock()
-        for refs in _slices(list(order_refs)):
+        for refs in slices(list(order_refs), SLICE):
             self._look(refs)
 
     async def tell(self, order_refs: Iterable[str], *further: Event) -> Counter[str]:
         """Tell what changed about these orders, and further events; answers how many orders are in each state."""
         states: Counter[str] = Counter()
-        for refs in _slices(list(order_refs)):
+        for refs in slices(list(order_refs), SLICE):
             async with self._looking:  # in a thread: other chunks have effects on the wire, whose answers must be heard
                 orders, news = await asyncio.to_thread(self._look, refs)
             self._untold += news
@@ -160,7 +160,7 @@ def events_of_orders(before: Mapping[str, _Known], now: Iterable[OrderRecord]) -
     return [
         _event(f"sourcing.order.{name}", _batch(batch_id), {"batch_id": batch_id, "orders": [*map(_about, some)]})
         for (name, batch_id), orders in alike.items()
-        for some in _slices(orders, MOST_REFS)
+        for some in slices(orders, MOST_REFS)
     ]
 
 
@@ -221,10 +221,6 @@ def _about(order: OrderRecord) -> dict[str, Any]:
         "tracking_numbers": order.tracking_numbers,
     }
     return {name: fact for name, fact in facts.items() if fact not in (None, "", [], ())}
-
-
-def _slices(items: Sequence[T], size: int = SLICE) -> Iterator[Sequence[T]]:
-    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def _order(order_ref: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from connectors.ledger.controls import controls
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
+from connectors.ledger.slices import slices
 from connectors.xportcn.channels.base import Channel
 from connectors.xportcn.channels.refusals import says_it_exists
 from connectors.xportcn.errors import Refused
@@ -24,8 +25,6 @@ from tasks.reading_orders import by_channel, is_another_s
 
 CLOCK_MARGIN = timedelta(minutes=10)
 MOST_CONTROLS = 3
-CHUNK = 500
-"""A statement takes a bounded number of references."""
 
 
 class CreateByReference(Create):
@@ -86,7 +85,7 @@ class CreateByReference(Create):
     def _misnamed(self, reading: Reading) -> str:
         shown = {one.order_id: one for each in (reading.listed, *reading.found.values()) for one in each}
         names = sorted({name for one in shown.values() for name in one.names})
-        parts = [self.resources.ledger.orders(names[start : start + CHUNK]) for start in range(0, len(names), CHUNK)]
+        parts = map(self.resources.ledger.orders, slices(names))
         ours = {ref: order.order_id for part in parts for ref, order in part.items() if order.order_id}
         return misnamed(shown.values(), ours)
 
