@@ -1,6 +1,7 @@
 """`python -m benchmarks [NAME...]`: all benchmarks, or those named; prints a table in Markdown.
 
-`python -m benchmarks orders` compares whole runs, which takes minutes; it has options of its own.
+`python -m benchmarks orders` compares whole runs, `python -m benchmarks writers` how many processes share one ledger:
+they take minutes, and have options of their own.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ NAMES = ("connector", "request_files", "effects", "callbacks", "snapshots", "fra
 
 
 def main() -> None:
-    if sys.argv[1:2] == ["orders"]:
-        import_module("benchmarks.orders").main(sys.argv[2:])
+    if sys.argv[1:2] in (["orders"], ["writers"]):
+        import_module(f"benchmarks.{sys.argv[1]}").main(sys.argv[2:])
         return
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(NAMES)}; without a name, all")

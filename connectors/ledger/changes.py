@@ -66,7 +66,7 @@ _LOOKS = {
         "CAST(CAST(changes.number AS text) AS xid8), CAST(:seen AS pg_snapshot)))",
     ),
     "sqlite": _LOOK.format(
-        now="(SELECT CAST(COALESCE(MAX(number), 0) + 1 AS text) FROM changes)",
+        now="(SELECT CAST(COALESCE(MAX(number), 0) AS text) FROM changes)",  # the last may be that of the look itself
         own="0",
         unseen=":own = 0 AND :seen <> ''",
     ),

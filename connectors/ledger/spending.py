@@ -26,6 +26,7 @@ from domain.money import Money
 from domain.states import OrderState
 
 SPENDING_LOCK = 7_307_422
+_LET_IN = select(func.pg_advisory_xact_lock(SPENDING_LOCK))
 # What may have left counts while nobody knows: an effect in doubt that counted for nothing would be spent twice.
 COUNTS_AS_SPENT = (EffectStatus.SENDING, EffectStatus.UNKNOWN, EffectStatus.DONE)
 PRUNE_EVERY = 64
@@ -47,15 +48,14 @@ def without_room(
     """
     if limits.batch is None and limits.day is None:
         return {}  # whoever has a limit counts this claim as one that came after its own
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(SPENDING_LOCK)))
     day_start = limits.day_start(now)
-    batch, day, begun = spent.totals(
-        connection,
-        batch_id=None if limits.batch is None else limits.batch_id,
-        since=None if limits.day is None else day_start,
-        also=[intent.order_ref for intent in intents],
-    )
+    batch_id, since = None if limits.batch is None else limits.batch_id, None if limits.day is None else day_start
+    if connection.dialect.name == "postgresql":
+        if not spent.follows(batch_id=batch_id, since=since):
+            spent.totals(connection, batch_id=batch_id, since=since)  # before anybody must wait for it
+        connection.execute(_LET_IN)
+    refs = [intent.order_ref for intent in intents]
+    batch, day, begun = spent.totals(connection, batch_id=batch_id, since=since, also=refs)
     taken = Limits(batch=limits.batch, day=limits.day, batch_spent=Money(batch), day_spent=Money(day))
     counted = {order_ref for order_ref, row in begun.items() if row.last >= day_start}
     uncounted = [intent.order_ref for intent in intents if intent.order_ref not in counted]
@@ -177,6 +177,14 @@ class Spent:
             day = self._sum(connection, "since", since, OF_DAY, lambda row: _outlay_since(row, since))
             self._last = now
         return batch, day, begun
+
+    def follows(self, *, batch_id: str | None, since: datetime | None) -> bool:
+        """Whether these are summed up already."""
+        wanted = {"batch": batch_id, "since": since}.items()
+        with self._lock:
+            return self._last is not None and all(
+                which is None or (name in self._sums and self._sums[name][0] == which) for name, which in wanted
+            )
 
     def _follow(self, connection: Connection, changed: set[str], also: Collection[str]) -> dict[str, Any]:
         refs = changed.union(also)

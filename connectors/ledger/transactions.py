@@ -48,9 +48,9 @@ class Transactions:
         """
         try:
             with blaming(self.url), self._begun() as connection:
-                yield connection
                 if of is None or of:
                     self.spent.tell(connection, of)
+                yield connection
         except BaseException:
             self.spent.forget()
             raise

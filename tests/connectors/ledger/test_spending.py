@@ -131,14 +131,14 @@ def test_what_another_run_claims_meanwhile_is_counted(ledger: Ledger, other: Led
     assert won == [["A-1"], ["A-2"], []]
 
 
-def test_a_commit_that_was_not_heard_of_is_counted(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_commit_that_was_not_heard_of_is_counted(ledger: Ledger) -> None:
     """The transaction fails in its last moment: what it may have changed is summed up anew."""
     given = limits(ledger, batch=250)
     ledger.claim(intents("A-1"), lease=LEASE, limits=given)
-    with monkeypatch.context() as broken:
-        broken.setattr(ledger.spent, "tell", _fail)
-        with pytest.raises(RuntimeError):
-            ledger.claim(intents("A-2"), lease=LEASE, limits=given)
+    event.listen(ledger.engine, "commit", _fail)
+    with pytest.raises(RuntimeError):
+        ledger.claim(intents("A-2"), lease=LEASE, limits=given)
+    event.remove(ledger.engine, "commit", _fail)
     assert list(ledger.claim(intents("A-2"), lease=LEASE, limits=given).won) == ["A-2"]
     assert_summed_up(ledger)
 
