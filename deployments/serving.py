@@ -134,7 +134,7 @@ def installation(
         worker = [sys.executable, "-m", "deployments.worker", "serve"]
         place.keep(watched_worker(lambda settings: place.start(WORKER, worker, settings), url))
         for number in range(1, helpers + 1):
-            place.keep(_helper(place, number, settings.ledger_url))
+            place.keep(_helper(place, number, SourcingSettings().ledger_url))  # settled by now
         place.keep(_post_office(place, settings))
         local_server.await_health(folder, place.process("server"))
         if registering.wait():

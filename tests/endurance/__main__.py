@@ -83,7 +83,6 @@ def main() -> int:
         helpers=options.helpers,
         latency_s=options.latency_ms / 1000,
         concurrency=options.concurrency,
-        chunk_size=50,
     )
     options.orders = options.orders or 500
     databases = ["sqlite", "postgresql"] if options.database == "both" else [options.database]

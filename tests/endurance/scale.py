@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ import psycopg
 from connectors.settings import SourcingSettings
 from deployments.postgres import PREFECT_SCHEMA
 from deployments.processes import descendants_of, end_tree
+from deployments.registration import HELPERS
 from domain.effects import OPEN
 from tasks.effects.kinds import kind_of
 from tests.crashes.books import kept
@@ -52,7 +54,6 @@ class Load:
     helpers: int
     latency_s: float
     concurrency: int
-    chunk_size: int
 
 
 @dataclass(kw_only=True)
@@ -285,12 +286,11 @@ def _scene(folder: Path, case: Case, load: Load) -> Iterator[Scene]:
         sandbox_port = int(sandbox.url.rpartition(":")[2])
         ports = {"port": free_port(), "sandbox_port": sandbox_port, "alerts": alerts}
         (folder / "settings.json").write_text(json.dumps(ports))
-        workers = load.helpers - (case.odd is not None) if case.is_helped else 0
         place = Place(
             Served(folder),
             server.new_database(),
             {"SOURCING_LEASE_S": str(LEASE_S), "SOURCING_SETTLE_S": str(SETTLE_S), "SOURCING_CALLBACKS_PORT": "0"},
-            ("--redis", redis, "--helpers", str(workers)),
+            ("--redis", redis, "--helpers", str(_sound(case, load))),
         )
         scene = Scene(load=load, place=place, sandbox=sandbox, server=server)
         try:
@@ -309,8 +309,7 @@ def _bought(scene: Scene, case: Case) -> Scaled:
     file = new_batch(scene.sandbox, shop.folder, load.orders)
     scene.sandbox.faults({"path": "*", "kind": "latency", "probability": 1, "delay_s": load.latency_s})
     bytes_before, began = scene.prefects_bytes(), time.monotonic()
-    speed = {"chunk_size": load.chunk_size, "concurrency": load.concurrency}
-    speed |= {"helpers": load.helpers} if case.is_helped else {}
+    speed = {"concurrency": load.concurrency, "helpers": load.helpers if case.is_helped else 0}
     wanted = {"requests": {"file": str(file)}, "dry_run": False, "yes": True, "batch": "batch", "speed": speed}
     scene.run_id = shop.start("source-orders/manual", **wanted)
     case.happens(scene)
@@ -318,13 +317,22 @@ def _bought(scene: Scene, case: Case) -> Scaled:
     seen.seconds, seen.state = time.monotonic() - began, shop.run(scene.run_id)["state_name"]
     scene.sandbox.faults()
     wait_for(lambda: not _is_open(scene), seconds=QUIET_WITHIN_S)
-    seen.flow_runs = len([run for run in shop.ask("flow_runs/filter", {}) if not run["auto_scheduled"]])
+    runs = [run for run in shop.ask("flow_runs/filter", {}) if not run["auto_scheduled"]]
+    helpers = Counter(run["state_name"] for run in runs if run["work_pool_name"] == HELPERS)
+    seen.flow_runs = len(runs)
+    seen.notes.append(f"helpers: {' '.join(f'{count} {state}' for state, count in sorted(helpers.items())) or 'none'}")
     seen.bytes_an_order = (scene.prefects_bytes() - bytes_before) / load.orders
     seen.end = judged(scene.sandbox, scene.job)
     seen.wrong += [] if seen.state == "Completed" else [f"the run ended {seen.state}"]
     seen.wrong += seen.end.violations
+    seen.wrong += ["not all helpers came"] if helpers["Completed"] < _sound(case, load) else []
     seen.wrong += ["more questions than bookings claimed"] if seen.end.asked > seen.claimed else []
     return seen
+
+
+def _sound(case: Case, load: Load) -> int:
+    """How many helpers are as they should be."""
+    return load.helpers - (case.odd is not None) if case.is_helped else 0
 
 
 def _is_open(scene: Scene) -> bool:
