@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Operation
 
-_GROUP = "Basics"
-ADDRESSES = Operation(75, _GROUP, "Get user address information", "GET", "/open/address/get", ASSUMED)
-ADDRESS_UPSERT = Operation(
-    76, _GROUP, "Address added and updated", "POST", "/open/address/addOrUpdate", SIBLING, effect=True
-)
+_entry = partial(Operation, "Basics")
+ADDRESSES = _entry(75, "Get user address information", "GET", "/open/address/get", ASSUMED)
+ADDRESS_UPSERT = _entry(76, "Address added and updated", "POST", "/open/address/addOrUpdate", SIBLING, effect=True)

@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from connectors.xportcn.operations.operation import ASSUMED, CONFIRMED, SIBLING, Envelope, Operation
 
-_GROUP = "Warehouse logistics"
-ESTIMATE = Operation(
-    77,
-    _GROUP,
-    "Please refer to the estimated overseas freight",
-    "POST",
-    "/open/pp/logistics/orderEstimateFreight",
-    ASSUMED,
-    envelope=Envelope.B,
+_entry = partial(Operation, "Warehouse logistics", envelope=Envelope.B)
+ESTIMATE = _entry(
+    77, "Please refer to the estimated overseas freight", "POST", "/open/pp/logistics/orderEstimateFreight", ASSUMED
 )
-RENDER = Operation(
-    78,
-    _GROUP,
-    "Order overseas freight preview",
-    "POST",
-    "/open/pp/logistics/orderRenderFreight",
-    SIBLING,
-    envelope=Envelope.B,
-)
-BOOK = Operation(
+RENDER = _entry(78, "Order overseas freight preview", "POST", "/open/pp/logistics/orderRenderFreight", SIBLING)
+BOOK = _entry(
     79,
-    _GROUP,
     "Create international logistics orders",
     "POST",
     "/open/pp/logistics/orderBookingFreight",
     CONFIRMED,
     effect=True,
-    envelope=Envelope.B,
 )
-UPDATE = Operation(
-    80,
-    _GROUP,
-    "Update domestic logistics information",
-    "POST",
-    "/open/pp/logistics/updateLogisticInfo",
-    CONFIRMED,
-    effect=True,
-    envelope=Envelope.B,
+UPDATE = _entry(
+    80, "Update domestic logistics information", "POST", "/open/pp/logistics/updateLogisticInfo", CONFIRMED, effect=True
 )

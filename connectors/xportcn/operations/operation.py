@@ -30,14 +30,14 @@ class Envelope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One entry of the service's navigation. `nav`, `group` and `title` as in `docs/contract/endpoints.csv`.
+    """One entry of the service's navigation. `group`, `nav` and `title` as in `docs/contract/endpoints.csv`.
 
     `nav` is None for operations that have no row there. `path` may hold names in braces, which are fields of the
     request. `effect` is true for what spends, promises or cannot be taken back: it is sent once, under a claim.
     """
 
-    nav: int | None
     group: str
+    nav: int | None
     title: str
     method: Literal["GET", "POST"]
     path: str

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from connectors.xportcn.operations.operation import ASSUMED, UPSTREAM, Operation
 
-_GROUP = "Poizon"
-SEARCH = Operation(91, _GROUP, "keyword serch", "POST", "/poizon/product/keywordSearch", ASSUMED)
-PRODUCT = Operation(92, _GROUP, "product detail", "POST", "/poizon/product/detail", ASSUMED)
-PAY = Operation(93, _GROUP, "PayOrder", "POST", "/poizon/order/payOrder", ASSUMED, effect=True)
-ORDER_LIST = Operation(94, _GROUP, "OrderList", "POST", "/poizon/order/orderList", ASSUMED)
-CREATE = Operation(95, _GROUP, "CreateOrder", "POST", "/poizon/order/createOrder", UPSTREAM, effect=True)
-PREVIEW = Operation(96, _GROUP, "OrderPreview", "POST", "/poizon/order/orderPreview", ASSUMED)
+_entry = partial(Operation, "Poizon")
+SEARCH = _entry(91, "keyword serch", "POST", "/poizon/product/keywordSearch", ASSUMED)
+PRODUCT = _entry(92, "product detail", "POST", "/poizon/product/detail", ASSUMED)
+PAY = _entry(93, "PayOrder", "POST", "/poizon/order/payOrder", ASSUMED, effect=True)
+ORDER_LIST = _entry(94, "OrderList", "POST", "/poizon/order/orderList", ASSUMED)
+CREATE = _entry(95, "CreateOrder", "POST", "/poizon/order/createOrder", UPSTREAM, effect=True)
+PREVIEW = _entry(96, "OrderPreview", "POST", "/poizon/order/orderPreview", ASSUMED)

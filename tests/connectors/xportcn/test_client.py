@@ -111,7 +111,7 @@ async def test_envelope_b_is_opened(client: XportcnClient, service: FakeService)
 async def test_code_and_words_alone_answer_a_call_without_data(client: XportcnClient, service: FakeService) -> None:
     """An operation that answers nothing is satisfied with the bare envelope."""
     nothing = ReadCall(
-        operation=Operation(None, "g", "t", "GET", "/x", Provenance.ASSUMED), request=Nothing, response=type(None)
+        operation=Operation("g", None, "t", "GET", "/x", Provenance.ASSUMED), request=Nothing, response=type(None)
     )
     service.answers("/x", lambda: web.json_response({"code": 200, "msg": "ok"}))
     await client.read(nothing, Nothing())
