@@ -12,31 +12,11 @@ from domain.after_sale import FOLLOWED, Refund, RefundFault, RefundKind, RefundO
 from domain.effects import OPEN, Action, EffectStatus
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.wording import number_of, some
+from flows import remedy_parameters as form
 from flows.after_sale_reporting import AfterSaleReport, after_sale_report, foreseen_report
 from flows.chunks import told_chunks
 from flows.opening import opened
 from flows.parameters import BadInput, ChunkSize
-from flows.remedy_parameters import (
-    NO_LINES,
-    NO_TEXTS,
-    Company,
-    LineNo,
-    MessageWords,
-    OnlyShow,
-    OrderRef,
-    ParcelNote,
-    ParcelNumber,
-    PictureLinks,
-    Pictures,
-    RefundAmount,
-    RefundLines,
-    RefundReason,
-    RefundWay,
-    SellerWords,
-    an_amount,
-    one_order,
-    some_orders,
-)
 from flows.shown.board import progress_shown
 from flows.shown.events import EventFeed
 from flows.shown.expected_failures import ends_plainly, run_logger
@@ -64,26 +44,26 @@ AFTER_SALE = frozenset({Action.REFUND, Action.RETURN, Action.CANCEL, Action.RECE
 @flow(name="ask-refund", flow_run_name="refund {order_ref}", persist_result=False)
 @ends_plainly(RefundFault)
 async def ask_for_refund(
-    order_ref: OrderRef = "",
-    kind: RefundWay = RefundKind.REFUND,
-    reason: RefundReason = "",
-    amount_cny: RefundAmount = "",
-    lines: RefundLines = NO_LINES,
-    description: SellerWords = "",
-    vouchers: Pictures = NO_TEXTS,
-    only_show: OnlyShow = True,  # noqa: FBT002 - flow parameters make a form
+    order_ref: form.OrderRef = "",
+    kind: form.RefundWay = RefundKind.REFUND,
+    reason: form.RefundReason = "",
+    amount_cny: form.RefundAmount = "",
+    lines: form.RefundLines = form.NO_LINES,
+    description: form.SellerWords = "",
+    vouchers: form.Pictures = form.NO_TEXTS,
+    only_show: form.OnlyShow = True,  # noqa: FBT002 - flow parameters make a form
 ) -> AfterSaleReport:
     """Ask for money back, alone or against the goods; where the seller refused before, ask anew.
 
     No amount asks for the most that is possible, no lines for all. The reason is one of the marketplace's own.
     """
-    order_ref = one_order(order_ref)
+    order_ref = form.one_order(order_ref)
     if not (reason.strip() or only_show):
         raise BadInput(WHY)
     wish = RefundWish(
         kind=kind,
         reason=reason.strip(),
-        amount=an_amount(amount_cny),
+        amount=form.an_amount(amount_cny),
         lines=tuple(lines),
         description=description,
         vouchers=tuple(vouchers),
@@ -104,16 +84,16 @@ async def ask_for_refund(
 @flow(name="return-parcel", flow_run_name="return {order_ref}", persist_result=False)
 @ends_plainly(RefundFault)
 async def send_back(
-    order_ref: OrderRef = "",
-    company: Company = "",
-    number: ParcelNumber = "",
-    line: LineNo = 0,
-    note: ParcelNote = "",
-    vouchers: PictureLinks = NO_TEXTS,
-    only_show: OnlyShow = True,  # noqa: FBT002
+    order_ref: form.OrderRef = "",
+    company: form.Company = "",
+    number: form.ParcelNumber = "",
+    line: form.LineNo = 0,
+    note: form.ParcelNote = "",
+    vouchers: form.PictureLinks = form.NO_TEXTS,
+    only_show: form.OnlyShow = True,  # noqa: FBT002
 ) -> AfterSaleReport:
     """Name the parcel that brings the goods of an agreed return back to the seller."""
-    order_ref, number = one_order(order_ref), number.strip()
+    order_ref, number = form.one_order(order_ref), number.strip()
     if not (only_show or (number and company.strip())):
         raise BadInput("say which parcel: fill in its carrier and its tracking number. Nothing was sent")
     async with opened() as resources:
@@ -130,12 +110,12 @@ async def send_back(
 @flow(name="withdraw-refund", flow_run_name="withdraw {order_ref}", persist_result=False)
 @ends_plainly(RefundFault)
 async def withdraw_refund(
-    order_ref: OrderRef = "",
-    line: LineNo = 0,
-    only_show: OnlyShow = True,  # noqa: FBT002
+    order_ref: form.OrderRef = "",
+    line: form.LineNo = 0,
+    only_show: form.OnlyShow = True,  # noqa: FBT002
 ) -> AfterSaleReport:
     """Take a refund back while the seller has not paid it (Taobao)."""
-    order_ref = one_order(order_ref)
+    order_ref = form.one_order(order_ref)
     async with opened() as resources:
         order = await _settled_order(resources, order_ref)
         refund = _chosen(resources, order_ref, line)
@@ -149,14 +129,14 @@ async def withdraw_refund(
 @flow(name="message-seller", flow_run_name="message {order_ref}", persist_result=False)
 @ends_plainly(RefundFault)
 async def write_to_seller(
-    order_ref: OrderRef = "",
-    words: MessageWords = "",
-    line: LineNo = 0,
-    vouchers: PictureLinks = NO_TEXTS,
-    only_show: OnlyShow = True,  # noqa: FBT002
+    order_ref: form.OrderRef = "",
+    words: form.MessageWords = "",
+    line: form.LineNo = 0,
+    vouchers: form.PictureLinks = form.NO_TEXTS,
+    only_show: form.OnlyShow = True,  # noqa: FBT002
 ) -> AfterSaleReport:
     """Write to the seller about a refund (Taobao); the same words are said once."""
-    order_ref = one_order(order_ref)
+    order_ref = form.one_order(order_ref)
     if not words.strip():
         raise BadInput("say what to write: fill in a message of 1 to 500 characters. Nothing was sent")
     async with opened() as resources:
@@ -177,11 +157,11 @@ def receipt_name() -> str:
 @flow(name="confirm-receipt", flow_run_name=receipt_name, persist_result=False)
 @ends_plainly(RefundFault)
 async def receive_orders(
-    order_refs: OrderRefs = NO_TEXTS,
-    only_show: OnlyShow = True,  # noqa: FBT002
+    order_refs: OrderRefs = form.NO_TEXTS,
+    only_show: form.OnlyShow = True,  # noqa: FBT002
 ) -> AfterSaleReport:
     """Confirm that the goods of these orders arrived, which lets their sellers have the money (1688)."""
-    refs = some_orders(order_refs)
+    refs = form.some_orders(order_refs)
     async with opened() as resources:
         orders = [await _settled_order(resources, ref) for ref in refs]
         for order in orders:

@@ -13,21 +13,11 @@ from prefect.runtime import flow_run
 from connectors.inbox import Inbox
 from connectors.outside_watcher import tell_watcher
 from connectors.settings import SourcingSettings
+from flows import parameters as form
 from flows.approval import asks_in_the_ui, at_work, has_deployment
 from flows.night import FileResult, InboxReport, Night, show_inbox, told
 from flows.opening import absolute
-from flows.parameters import (
-    BadInput,
-    BudgetCny,
-    ChunkSize,
-    Concurrency,
-    DoneBy,
-    InboxFolder,
-    Limits,
-    QuietSeconds,
-    Speed,
-    Yes,
-)
+from flows.parameters import BadInput
 from flows.shown.expected_failures import ends_plainly, failed, run_logger
 from flows.shown.progress import shown
 
@@ -39,13 +29,13 @@ def run_name() -> str:
 @flow(name="source-orders", flow_run_name=run_name, persist_result=False)
 @ends_plainly()
 async def source_inbox(
-    inbox: InboxFolder = "inbox",
-    yes: Yes = True,  # noqa: FBT002 - flow parameters make a form
-    budget_cny: BudgetCny = "",
-    chunk_size: ChunkSize = 0,
-    concurrency: Concurrency = 0,
-    quiet_s: QuietSeconds = 10,
-    done_by: DoneBy = "",
+    inbox: form.InboxFolder = "inbox",
+    yes: form.Yes = True,  # noqa: FBT002 - flow parameters make a form
+    budget_cny: form.BudgetCny = "",
+    chunk_size: form.ChunkSize = 0,
+    concurrency: form.Concurrency = 0,
+    quiet_s: form.QuietSeconds = 10,
+    done_by: form.DoneBy = "",
 ) -> InboxReport:
     """Buy and ship what every file of a folder asks for, the oldest first, each file as a batch of its own.
 
@@ -56,10 +46,10 @@ async def source_inbox(
     async with watched_from_outside() as trouble:
         folder = Inbox(Path(inbox))
         found = await asyncio.to_thread(folder.waiting, quiet_s=quiet_s)
-        limits = Limits(budget_cny=budget_cny, done_by=done_by)
+        limits = form.Limits(budget_cny=budget_cny, done_by=done_by)
         limits.check()
         limits = limits.model_copy(update={"done_by": absolute(done_by)})
-        run = Night(folder, yes=yes, limits=limits, speed=Speed(chunk_size=chunk_size, concurrency=concurrency))
+        run = Night(folder, yes=yes, limits=limits, speed=form.Speed(chunk_size=chunk_size, concurrency=concurrency))
         asks_in_the_ui.set(has_deployment())
         at_work.set(asyncio.Semaphore(1))
         results = await asyncio.gather(*map(run.take, found), return_exceptions=True)

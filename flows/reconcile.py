@@ -6,6 +6,7 @@ from prefect import flow
 
 from domain.marketplace import Marketplace
 from flows import telling
+from flows import upkeep_parameters as form
 from flows.news import of_findings
 from flows.opening import opened
 from flows.parameters import ChunkSize
@@ -13,16 +14,6 @@ from flows.reconcile_reporting import ReconciliationReport, summary_of, tell
 from flows.reconciliation import Reconciliation, said_of
 from flows.shown.board import progress_shown
 from flows.shown.expected_failures import ends_plainly
-from flows.upkeep_parameters import (
-    AS_SET,
-    Marketplaces,
-    NotOursLines,
-    SaidBy,
-    SinceDays,
-    WalletOutCny,
-    strangers,
-    wallet_out,
-)
 
 EVERY_MARKETPLACE: list[Marketplace] = []
 NONE_SAID: list[str] = []
@@ -31,11 +22,11 @@ NONE_SAID: list[str] = []
 @flow(name="reconcile", flow_run_name="reconcile", persist_result=False)
 @ends_plainly()
 async def reconcile(
-    since_days: SinceDays = AS_SET,
-    wallet_out_cny: WalletOutCny = "",
-    marketplaces: Marketplaces = EVERY_MARKETPLACE,
-    not_ours: NotOursLines = NONE_SAID,
-    said_by: SaidBy = "",
+    since_days: form.SinceDays = form.AS_SET,
+    wallet_out_cny: form.WalletOutCny = "",
+    marketplaces: form.Marketplaces = EVERY_MARKETPLACE,
+    not_ours: form.NotOursLines = NONE_SAID,
+    said_by: form.SaidBy = "",
     chunk_size: ChunkSize = 0,
 ) -> ReconciliationReport:
     """Compare the ledger with the marketplaces' own lists: orders, payments, shipments. Buys, pays and cancels nothing.
@@ -44,8 +35,8 @@ async def reconcile(
     tells what left the wallet: give what the console's statement says, to have it compared too. Orders that somebody
     else made in the same account are found every time until you say that they are not ours.
     """
-    left_wallet, not_ours_ids = wallet_out(wallet_out_cny), strangers(not_ours)
-    asked, days = marketplaces or list(Marketplace), None if since_days == AS_SET else since_days
+    left_wallet, not_ours_ids = form.wallet_out(wallet_out_cny), form.strangers(not_ours)
+    asked, days = marketplaces or list(Marketplace), None if since_days == form.AS_SET else since_days
     async with opened() as resources:
         run = Reconciliation(resources, days, asked, chunk_size or resources.settings.chunk_size)
         async with progress_shown("reconciliation"):

@@ -5,20 +5,9 @@ from __future__ import annotations
 from prefect import flow
 
 from domain.resolutions import Resolution, ResolutionRefused
+from flows import remedy_parameters as form
 from flows.opening import opened
 from flows.parameters import BadInput
-from flows.remedy_parameters import (
-    Answer,
-    AnswerAmount,
-    AnsweredBy,
-    AnswerGiven,
-    AnswerId,
-    AnswerTracking,
-    OnlyShow,
-    OrderRef,
-    one_order,
-    resolution_of,
-)
 from flows.shown.artifacts import show_table
 from flows.shown.events import EventFeed
 from flows.shown.expected_failures import ends_plainly, run_logger
@@ -36,20 +25,20 @@ NOBODY = "somebody in the Prefect UI"
 @flow(name="resolve", flow_run_name="resolve {order_ref}", persist_result=False)
 @ends_plainly(ResolutionRefused)
 async def resolve_order(
-    order_ref: OrderRef = "",
-    answer: AnswerGiven = Answer.NONE_YET,
-    named: AnswerId = "",
-    amount_cny: AnswerAmount = "",
-    tracking: AnswerTracking = "",
-    by: AnsweredBy = "",
-    only_show: OnlyShow = True,  # noqa: FBT002 - flow parameters make a form
+    order_ref: form.OrderRef = "",
+    answer: form.AnswerGiven = form.Answer.NONE_YET,
+    named: form.AnswerId = "",
+    amount_cny: form.AnswerAmount = "",
+    tracking: form.AnswerTracking = "",
+    by: form.AnsweredBy = "",
+    only_show: form.OnlyShow = True,  # noqa: FBT002 - flow parameters make a form
 ) -> str:
     """Answer what only a person can find out about an order: whether something without an answer has happened.
 
     The service is read first. An answer that it contradicts is refused with what was seen, and nothing is written.
     """
-    order_ref, by = one_order(order_ref), by.strip()
-    said = None if answer is Answer.NONE_YET else resolution_of(answer, named, amount_cny, tracking)
+    order_ref, by = form.one_order(order_ref), by.strip()
+    said = None if answer is form.Answer.NONE_YET else form.resolution_of(answer, named, amount_cny, tracking)
     if not (said or only_show):
         raise BadInput("choose your answer: what you saw in the console. Nothing was written")
     if not (by or only_show):
