@@ -67,7 +67,7 @@ class Tickets:
         if tries is None:
             return None
         ready = (*ready, c.attempts == tries)
-        together = max(1, MOST_ORDERS // 10**tries)
+        together = MOST_ORDERS if tries < 2 else MOST_ORDERS // 10 ** (tries - 1)  # one death may have any cause
         oldest = select(c.order_id).where(*ready).group_by(c.order_id).order_by(func.min(c.id)).limit(together)
         order_ids = list(connection.execute(oldest).scalars())
         ticket = Ticket(id=f"callbacks-{kind}-{uuid.uuid4().hex}", kind=kind, orders=len(order_ids))

@@ -12,7 +12,8 @@ keep, `outage` a service that is killed in each stage of a run and comes back, `
 `scale` a batch over helpers on Prefect with PostgreSQL and Redis (`--helpers`, `--latency-ms`, `--concurrency`,
 `--cases` of alone, helped, killed, parent, version, secret and restarts),
 `callbacks` messages of the service, with `--orders 1000` in full; its parts are `callbacks-killed` (a receiver that is
-killed), `callbacks-odd` (20 odd posts an order) and `callbacks-mixed` (messages in no order).
+killed), `callbacks-odd` (20 odd posts an order), `callbacks-mixed` (messages in no order) and `callbacks-runs` (how
+soon they start runs, and how few).
 A repetition that fails keeps its folder and names it.
 """
 
@@ -27,6 +28,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.endurance.callback_runs import callbacks_start_few_runs
 from tests.endurance.callbacks import callbacks_outlive_kills, mixed_messages_end_as_polling, odd_posts_are_borne
 from tests.endurance.cells import random_cells
 from tests.endurance.command import commands_under_fire
@@ -54,7 +56,7 @@ PARTS = (
     *("storm", "restarts", "command", "hostile", "cells", "starts", "earlier", "crashes"),
     *("lost", "looks", "retention", "outage", "throttled", "pauses"),
     *("rate", "scale"),
-    *("callbacks-killed", "callbacks-odd", "callbacks-mixed"),
+    *("callbacks-killed", "callbacks-odd", "callbacks-mixed", "callbacks-runs"),
 )
 Done = Repetition | Restarted
 
@@ -132,6 +134,7 @@ def _callbacks(databases: list[str], options: argparse.Namespace) -> list[bool]:
     right = [callbacks_outlive_kills(name, options.orders) for name in databases if "callbacks-killed" in wanted]
     right += [odd_posts_are_borne(options.orders)] if "callbacks-odd" in wanted else []
     right += [mixed_messages_end_as_polling(options.orders)] if "callbacks-mixed" in wanted else []
+    right += [callbacks_start_few_runs(options.orders)] if "callbacks-runs" in wanted else []
     return right
 
 

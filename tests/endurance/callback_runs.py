@@ -1,0 +1,141 @@
+"""Messages and the runs that they start, with everything that `sourcing serve` starts: soon, few, and none lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import func, select
+
+from connectors.callbacks.kinds import CallbackState
+from connectors.callbacks.schema import callbacks, tickets
+from connectors.callbacks.store import CallbackStore
+from connectors.callbacks.tokens import new_token
+from connectors.ledger.store import Ledger
+from tasks.resources import utc_now
+from tests.connectors.callbacks.conftest import posted
+from tests.deployments.conftest import free_port, receiver
+from tests.deployments.served import Served, wait_for
+from tests.endurance.callbacks import RATE, Poster
+from tests.endurance.lost import Place
+from tests.endurance.shop import new_batch
+from tests.running import Merchant, RunningSandbox, own_sandbox
+
+SOON_S = 10
+REPEATED, FEW_ORDERS, FEW_RUNS, MANY_RUNS = 1_000, 50, 3, 20
+TOKENS_KNOWN_AFTER_S = 5
+
+
+def callbacks_start_few_runs(orders: int) -> bool:
+    """One message, 1,000 about 50 orders, and one about each order while Prefect's server is killed."""
+    folder = Path(tempfile.mkdtemp(prefix="endurance-runs-"))
+    with own_sandbox() as sandbox, receiver(folder) as alerts:
+        settings = {"port": free_port(), "sandbox_port": int(sandbox.url.rpartition(":")[2]), "alerts": alerts}
+        (folder / "settings.json").write_text(json.dumps(settings))
+        place = Place(Served(folder), None, {"SOURCING_CALLBACKS_PORT": str(free_port())})
+        try:
+            place.start()
+            is_right = _few_runs(place, sandbox, orders)
+        finally:
+            place.kill()
+    if is_right:
+        shutil.rmtree(folder)
+    return is_right
+
+
+@dataclass
+class Heard:
+    """What the table of messages tells."""
+
+    store: CallbackStore
+
+    @property
+    def waits(self) -> int:
+        counts = self.store.counts()
+        return counts[CallbackState.WAITING] + counts[CallbackState.TAKEN]
+
+    @property
+    def runs(self) -> int:
+        begun = select(func.count().label("count")).where(tickets.c.begun_at.is_not(None))
+        return int(self.store.rows(begun)[0]["count"])
+
+    @property
+    def seconds(self) -> float:
+        """From the first message to when its run began."""
+        arrived = self.store.rows(select(func.min(callbacks.c.received_at).label("at")))[0]["at"]
+        begun = self.store.rows(select(func.min(tickets.c.begun_at).label("at")))[0]["at"]
+        return float((begun - arrived).total_seconds())
+
+    def until_quiet(self, seconds: float) -> int:
+        """How many messages still wait in the end."""
+        deadline = time.monotonic() + seconds
+        while (left := self.waits) and time.monotonic() < deadline:
+            time.sleep(0.5)
+        return left
+
+
+def _few_runs(place: Place, sandbox: RunningSandbox, orders: int) -> bool:
+    merchant = Merchant(sandbox, place.shop.folder, {})
+    bought = merchant.start("run", new_batch(sandbox, place.shop.folder, orders), "--yes", "--json")
+    _, errors = bought.communicate(timeout=1800)
+    assert bought.returncode in (0, 3), errors
+    ledger_url = f"sqlite:///{place.shop.data_dir / 'ledger.db'}"
+    with Ledger(ledger_url, clock=utc_now, owner="looks") as ledger:
+        ids = [order.order_id for order in ledger.all_orders().values() if order.order_id]
+    with CallbackStore(ledger_url, clock=utc_now) as store:
+        poster = Poster(f"http://127.0.0.1:{place.settings['SOURCING_CALLBACKS_PORT']}/callbacks/{new_token(store)}")
+        time.sleep(TOKENS_KNOWN_AFTER_S)
+        heard = Heard(store)
+        right = [_one_is_heard_soon(heard, poster, ids[0]), _many_of_few_orders(heard, poster, ids[:FEW_ORDERS])]
+        right.append(asyncio.run(_one_of_each(place.shop, heard, poster, ids)))
+    return all(right)
+
+
+def _one_is_heard_soon(heard: Heard, poster: Poster, order_id: str) -> bool:
+    asyncio.run(poster.post_all([posted(order_id)], RATE))
+    left = heard.until_quiet(120)
+    is_right = not left and heard.seconds <= SOON_S
+    load = os.getloadavg()[0] / (os.cpu_count() or 1)
+    print(f"runs  one message: its run began after {heard.seconds:.1f} s, load {load:.1f} a core", _told(is_right))
+    return is_right
+
+
+def _many_of_few_orders(heard: Heard, poster: Poster, ids: Sequence[str]) -> bool:
+    before = heard.runs
+    asyncio.run(poster.post_all([posted(ids[n % len(ids)], at=n) for n in range(REPEATED)], RATE))
+    left, runs = heard.until_quiet(300), heard.runs - before
+    is_right = not left and runs <= FEW_RUNS
+    print(f"runs  {REPEATED:,} messages of {len(ids)} orders: {runs} runs, {left} left", _told(is_right))
+    return is_right
+
+
+async def _one_of_each(shop: Served, heard: Heard, poster: Poster, ids: Sequence[str]) -> bool:
+    before = heard.runs
+    bodies = [posted(order_id, at=REPEATED + number) for number, order_id in enumerate(ids)]
+
+    async def killed_meanwhile() -> None:
+        while heard.runs == before:  # noqa: ASYNC110 - a count has no event
+            await asyncio.sleep(0.2)
+        os.kill(server := shop.part("deployments.server_process"), signal.SIGKILL)
+        await asyncio.to_thread(wait_for, lambda: shop.part("deployments.server_process") != server, seconds=60)
+
+    await asyncio.gather(poster.post_all(bodies, RATE), killed_meanwhile())
+    left = await asyncio.to_thread(heard.until_quiet, 900 + len(ids) / 5)
+    kept = {one.body for one in heard.store.listed(most=10 * len(ids))}
+    lost, runs = len({*bodies} - kept), heard.runs - before
+    is_right = not (left or lost) and runs <= MANY_RUNS
+    words = f"{len(ids):,} messages of as many orders, the server killed: {runs} runs, {lost} lost, {left} left"
+    print(f"runs  {words}", _told(is_right), flush=True)
+    return is_right
+
+
+def _told(is_right: bool) -> str:  # noqa: FBT001
+    return "" if is_right else "BROKEN"
