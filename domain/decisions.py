@@ -185,6 +185,9 @@ class Payment(StrEnum):
     STOP = "stop"
 
 
+PRICE_ROSE = "the price rose after ordering"
+
+
 def judge_payment(
     shown: ServiceOrder | None, approved: Money, payable: Money | None = None, *, is_ours: bool = True
 ) -> tuple[Payment, str]:
@@ -217,7 +220,7 @@ def _against_paying(shown: ServiceOrder, approved: Money, payable: Money) -> str
     if shown.total > payable:
         tolerated = f", at most {payable} with the price tolerance" if payable > approved else ""
         return (
-            f"the price rose after ordering: {shown.total}, approved {approved}{tolerated}. Not paid; the order closes "
+            f"{PRICE_ROSE}: {shown.total}, approved {approved}{tolerated}. Not paid; the order closes "
             "by itself. To buy at the new price, order again under a new order_ref"
         )
     return ""

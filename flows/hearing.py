@@ -14,6 +14,7 @@ from connectors.callbacks.store import CallbackStore
 from connectors.callbacks.tickets import LEASE, Tickets
 from connectors.ledger.records import OrderRecord
 from domain.after_sale import FOLLOWED as REFUNDS_FOLLOWED
+from domain.decisions import PRICE_ROSE
 from domain.messages import Message, MessageKind
 from domain.personal import without_receiver
 from domain.states import NEEDS_A_PERSON, OrderState
@@ -23,7 +24,7 @@ from flows.telling import tell
 from flows.tracking import FOLLOWED, track
 from tasks.follow_refunds import follow_refunds
 from tasks.parcels_received import Received, received_parcels
-from tasks.pay import look_at_unpaid
+from tasks.pay import PRICE_FELL, look_at_unpaid
 from tasks.resources import Resources
 from tasks.snapshot import write
 from tasks.snapshot_rows import Row
@@ -89,18 +90,27 @@ async def hear(
     outcomes = {message.id: _outcome(message, before, words) for message in messages}
     parcels = await received_parcels(resources, store, messages, after) if kind is CallbackKind.INBOUND else []
     await _snapshot(resources, messages, outcomes, parcels)
-    await tell(ledger, *_held(moved, after), *_found_fault(parcels))
+    changed = [
+        ref for ref in before if (before[ref].state, before[ref].reason) != (after[ref].state, after[ref].reason)
+    ]
+    await tell(ledger, *_held(changed, after), *_found_fault(parcels))
     told = [f"{ref}: {reason}" for ref, reason in troubles.items()]
     found = [f"{one.order_ref}, parcel {one.parcel.tracking_number}: {'; '.join(one.problems)}" for one in parcels]
     wrong = [words for one, words in zip(parcels, found, strict=True) if one.problems]
     return HeardReport(kind=kind, outcomes=outcomes, moved=moved, troubles=told, parcels=wrong)
 
 
-def _held(moved: Sequence[str], orders: Mapping[str, OrderRecord]) -> Iterator[Message]:
-    """Once for each reason: an order that is held anew for another one is told again."""
-    for ref in moved:
+def _waits_to_be_paid(order: OrderRecord) -> bool:
+    """One that is held for its price alone does too: it may have come down."""
+    is_held = order.state is OrderState.HELD and order.order_id is not None and order.paid_minor is None
+    return order.state is OrderState.ORDERED or (is_held and order.reason.startswith(PRICE_ROSE))
+
+
+def _held(changed: Sequence[str], orders: Mapping[str, OrderRecord]) -> Iterator[Message]:
+    """Once for each reason: an order that is held anew for another one is told again, and one that is not any more."""
+    for ref in changed:
         order = orders[ref]
-        if order.state in NEEDS_A_PERSON:
+        if order.state in NEEDS_A_PERSON or order.reason == PRICE_FELL:
             reason = without_receiver(order.reason, order.request.receiver)
             yield Message(
                 cause=f"heard:{ref}:{order.state}:{reason}",
@@ -152,7 +162,7 @@ async def _look(
         return {}, ()
     report = await track(resources, resources.settings.chunk_size, only=orders)
     troubles = dict(line.split(": ", 1) for line in report.troubles if ": " in line)
-    unpaid = {ref: order for ref, order in orders.items() if order.state is OrderState.ORDERED}
+    unpaid = {ref: order for ref, order in orders.items() if _waits_to_be_paid(order)}
     if unpaid:
         await look_at_unpaid(resources, unpaid)
     if kind is CallbackKind.REFUND:

@@ -30,6 +30,7 @@ CONFIRM_PAUSES_S = (0.0, 0.5, 2.0)
 CONFIRM_TOGETHER_S, PAY_TOGETHER_S = 0.02, 0.1
 """For so long a reading, or a request to pay, waits for further orders."""
 LOOK_BACK = timedelta(days=1)
+PRICE_FELL = "its price is within what was approved again: a look at its batch, or its request file, goes on with it"
 PAID_ELSEWHERE = "the service shows it as paid, and no payment of this ledger accounts for it"
 
 
@@ -81,10 +82,19 @@ class Till:
 async def look_at_unpaid(resources: Resources, orders: Orders) -> None:
     """Read orders that somebody says have news before they are paid: dearer, closed or paid elsewhere is written down.
 
-    Nothing is paid. An order that a run has in hand is that run's to look at.
+    Nothing is paid. An order that a run has in hand is that run's to look at. One that was held since its price rose is
+    held no more when the price is within what was approved.
     """
     in_hand = await asyncio.to_thread(resources.ledger.unsettled, orders)
-    await _looked_at(resources, {ref: order for ref, order in orders.items() if ref not in in_hand})
+    free = {ref: order for ref, order in orders.items() if ref not in in_hand}
+    payable = await _looked_at(resources, free)
+    await resources.desk.change(
+        [
+            OrderChange(order_ref=ref, state=OrderState.ORDERED, expected=OrderState.HELD, reason=PRICE_FELL)
+            for ref in payable
+            if free[ref].state is OrderState.HELD
+        ]
+    )
 
 
 async def _looked_at(resources: Resources, orders: Orders) -> dict[str, Intent]:
@@ -109,6 +119,7 @@ async def _looked_at(resources: Resources, orders: Orders) -> dict[str, Intent]:
     waiting = [
         OrderChange(order_ref=ref, state=orders[ref].state, expected=orders[ref].state, reason=reason)
         for ref, reason in (unread | _reasons(verdicts, Payment.WAIT)).items()
+        if orders[ref].state is not OrderState.HELD or ref not in unread  # why it is held is still true
     ]
     paid_already = [ref for ref, (verdict, _) in verdicts.items() if verdict is Payment.IS_PAID]
     by_us = await _paid_by_us(resources, paid_already)

@@ -160,6 +160,44 @@ async def test_a_price_that_rose_before_payment_holds_the_order_and_is_told(
     assert (kind, "the price rose after ordering: 12.00 CNY, approved 10.00 CNY" in body) == ("orders_wait", True)
 
 
+async def test_a_held_price_that_moves_on_is_told_and_one_that_came_down_holds_no_more(
+    resources: Resources, channel: CountingChannel, store: CallbackStore, clock: MovableClock
+) -> None:
+    """Held with the newest price; within what was approved it waits to be paid, and nothing is paid here."""
+    ordered(resources, "B-1", "71")
+    seen = []
+    for at, price in enumerate((1200, 1300, 1000)):
+        channel.show("71", ServiceStatus.UNPAID, reference="B-1", total=Money(price))
+        (*_, message) = kept(store, clock, posted("71", "ORDER_BUYER_VIEW_ORDER_PRICE_MODIFY", at=at))
+        await hear(resources, store, CallbackKind.PRICE, [message])
+        seen.append((state(resources), resources.ledger.orders(["B-1"])["B-1"].reason[:41]))
+    assert seen == [
+        ("held", "the price rose after ordering: 12.00 CNY,"),
+        ("held", "the price rose after ordering: 13.00 CNY,"),
+        ("ordered", "its price is within what was approved aga"),
+    ]
+    assert (len(told(resources)), channel.payments) == (3, [])
+
+
+async def test_what_is_held_for_another_reason_stays_held(
+    resources: Resources, channel: CountingChannel, store: CallbackStore, clock: MovableClock
+) -> None:
+    """A message of any kind gives nobody's hold away; nor does one when the service can't be asked."""
+    ordered(resources, "B-1", "71")
+    ordered(resources, "B-2", "72")
+    held = [("B-1", "a person said no"), ("B-2", "the price rose after ordering: 12.00 CNY, approved 10.00 CNY")]
+    resources.ledger.change([OrderChange(order_ref=ref, state=OrderState.HELD, reason=why) for ref, why in held])
+    channel.show("71", ServiceStatus.UNPAID, reference="B-1", total=Money(1000))
+    channel.away = True
+    await hear(resources, store, CallbackKind.PRICE, kept(store, clock, posted("71"), posted("72")))
+    channel.away = False
+    (*_, message) = kept(store, clock, posted("71", at=2))
+    await hear(resources, store, CallbackKind.PRICE, [message])
+    assert [(one.state, one.reason) for one in resources.ledger.orders(["B-1", "B-2"]).values()] == [
+        (OrderState.HELD, reason) for _, reason in held
+    ]
+
+
 async def test_who_could_not_ask_lets_the_message_wait(
     resources: Resources, channel: CountingChannel, store: CallbackStore, clock: MovableClock
 ) -> None:
