@@ -29,6 +29,16 @@ ADDRESSES = (
 )
 ONLY_READS = "sourcing_only_reads"
 JSON: Any = {"json_serializer": as_text, "json_deserializer": orjson.loads}
+IDLE_S = 15
+"""So long the database bears a transaction in which nothing is asked: of a process that was stopped, or is cut off."""
+SILENCE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""Who can't be reached for half a minute is taken for gone (seconds and, last, milliseconds: libpq's own names)."""
 LOCKED_PATIENCE_S = 60
 """How long to wait for a writer of the file; SQLite has no queue, so one of several busy runs may wait for long."""
 
@@ -59,7 +69,7 @@ def durable_engine(url: str) -> Engine:
     """An engine whose commits outlive a power cut, on whatever is there. Raises `LedgerUnusable`."""
     address = address_of(url)
     try:
-        return _sqlite(url) if url.startswith("sqlite") else create_engine(address, pool_pre_ping=True, **JSON)
+        return _sqlite(url) if url.startswith("sqlite") else _postgresql(address)
     except ArgumentError:
         raise LedgerUnusable(f"the ledger's address {shown(url)} can't be read: {ADDRESSES}") from None
     except (ImportError, OSError) as error:
@@ -175,6 +185,19 @@ def _sqlite_reader(url: str) -> Engine:
     @event.listens_for(engine, "begin")
     def one_view(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
+
+    return engine
+
+
+def _postgresql(address: URL) -> Engine:
+    """With time limits of our own, unless the address sets them: locks of whoever is gone are free again in time."""
+    limits = {name: value for name, value in SILENCE.items() if name not in address.query}
+    engine = create_engine(address, pool_pre_ping=True, connect_args=limits, **JSON)
+
+    @event.listens_for(engine, "connect")
+    def let_go_in_time(connection: Any, _record: Any) -> None:
+        connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_S}s'")
+        connection.commit()
 
     return engine
 

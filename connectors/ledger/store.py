@@ -309,7 +309,10 @@ class Ledger(Switches):
         @repeating
         def try_once() -> list[EffectRecord]:
             with self.transaction(()) as connection:
-                found = effect_records(connection, select(effects).where(adrift))
+                # in the order in which outcomes lock them, so that two runs never deadlock
+                found = effect_records(
+                    connection, select(effects).where(adrift).order_by(effects.c.key).with_for_update()
+                )
                 statement = (
                     update(effects)
                     .where(adrift, effects.c.key.in_([record.key for record in found if is_free(record)]))

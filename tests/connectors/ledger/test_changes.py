@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, event, func, insert, select, update
 
 from connectors.ledger.changes import KEPT, MOST_NAMED, Look, look, tell
+from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.moving import STANDING
 from connectors.ledger.plans import put_rows
+from connectors.ledger.repeating import passes
 from connectors.ledger.schema import changes, effects, orders
 from connectors.ledger.spending import PRUNE_EVERY, Spent, batch_total, day_total
 from connectors.ledger.store import Ledger
@@ -210,3 +212,26 @@ def test_numbers_of_another_server_are_read_until_they_are_pruned(postgres: Post
                 pass
         with ledger.transaction(()) as connection:
             assert connection.execute(select(func.max(changes.c.number))).scalar_one() < 10**12
+
+
+def test_a_run_that_stands_still_in_a_transaction_keeps_nobody_waiting_for_long(
+    postgres: Postgres, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server undoes it and frees its locks; the run, should it go on, hears of it and tries again."""
+    url = postgres.new_database()
+    with Ledger(url, clock=clock, owner="first") as first, Ledger(url, clock=clock, owner="second") as second:
+        first.start_batch("batch", "file.csv")
+        put_rows(first, [plan("A-1")])
+        monkeypatch.setattr("connectors.ledger.engine.IDLE_S", 0.2)
+        first.engine.dispose()
+
+        def stand_still() -> None:
+            with first.transaction(["A-1"]) as connection:
+                connection.execute(STANDING, {"refs": ["A-1"]})
+                assert set(second.claim(intents("A-1"), lease=LEASE).won) == {"A-1"}
+                connection.execute(STANDING, {"refs": ["A-1"]})
+
+        with pytest.raises(LedgerUnusable) as undone:
+            stand_still()
+        assert passes(undone.value.__cause__)
+        assert set(first.claim(intents("A-1"), lease=LEASE).open) == {"A-1"}

@@ -372,4 +372,4 @@ def test_a_database_without_its_tables_is_noticed(on_postgres: tuple[Ledger, str
         admin.execute("CREATE SCHEMA public")
     with pytest.raises(LedgerUnusable) as told:
         ledger.claim(intents("A-1"), lease=LEASE)
-    assert str(as_lost(told.value, url)).endswith('was using it (relation "marks" does not exist)')
+    assert str(as_lost(told.value, url)).endswith('was using it (relation "changes" does not exist)')
