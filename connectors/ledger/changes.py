@@ -10,13 +10,26 @@ from collections.abc import Collection
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import JSON, BigInteger, Connection, Executable, bindparam, delete, literal_column, or_, select, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Connection,
+    Executable,
+    bindparam,
+    delete,
+    literal_column,
+    null,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from connectors.ledger.schema import changes
 
-KEPT = 256
-"""So many commits are kept for those who follow; who has not looked for longer can't."""
+KEPT, PRUNE_EVERY = 256, 64
+"""So many commits are kept for those who follow, looked at once in so many; who has not looked for longer can't."""
 MOST_NAMED = 500
 """A commit that changes more orders names none."""
 
@@ -32,15 +45,16 @@ class Look(NamedTuple):
     least: int = 1
 
 
-def tell(connection: Connection, order_refs: Collection[str] | None, *, prune: bool) -> None:
+def tell(connection: Connection, order_refs: Collection[str] | None) -> None:
     """Say, with this transaction's commit, which orders it may have changed; None: any."""
-    dialect, pruned = connection.dialect.name, None
-    if prune:
-        oldest, end = _pruning(dialect)
-        if (pruned := connection.execute(oldest).scalar()) is not None:
-            connection.execute(end, {"kept_from": pruned})
+    dialect = connection.dialect.name
     named = None if order_refs is None or len(order_refs) > MOST_NAMED else sorted(order_refs)
-    connection.execute(_telling(dialect), {"order_refs": named, "pruned": pruned})
+    number = connection.execute(_telling(dialect), {"order_refs": named}).scalar_one()
+    if number % PRUNE_EVERY == 0:
+        oldest, prune = _pruning(dialect)
+        if (kept_from := connection.execute(oldest).scalar()) is not None:
+            connection.execute(prune, {"kept_from": kept_from, "own": number})
+            connection.execute(_PRUNED, {"kept_from": kept_from, "own": number})
 
 
 def look(connection: Connection, last: Look) -> tuple[Look, set[str] | None]:
@@ -53,6 +67,7 @@ def look(connection: Connection, last: Look) -> tuple[Look, set[str] | None]:
     return now, {order_ref for row in news for order_ref in row.order_refs}
 
 
+_PRUNED = update(changes).where(changes.c.number == bindparam("own")).values(pruned=bindparam("kept_from"))
 _LOOK = """
 SELECT look.now, look.own, changes.number, changes.order_refs, changes.pruned
 FROM (SELECT {now} AS now, {own} AS own) AS look LEFT JOIN changes ON changes.number >= :least AND {unseen}
@@ -89,10 +104,10 @@ def _looking(dialect: str) -> Executable:
 @cache
 def _telling(dialect: str) -> Executable:
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    told: dict[str, Any] = {"order_refs": bindparam("order_refs"), "pruned": bindparam("pruned")}
+    told: dict[str, Any] = {"order_refs": bindparam("order_refs"), "pruned": null()}
     row = insert(changes).values(number=literal_column(_NUMBERS[dialect]), **told)
     # a database that was put back into another server brings that one's numbers along, also such as are to come here
-    return row.on_conflict_do_update(index_elements=["number"], set_=told)
+    return row.on_conflict_do_update(index_elements=["number"], set_=told).returning(changes.c.number)
 
 
 @cache
@@ -101,5 +116,6 @@ def _pruning(dialect: str) -> tuple[Executable, Executable]:
     to_come = literal_column(_TO_COME[dialect], BigInteger)
     newest_first = select(changes.c.number).where(changes.c.number < to_come).order_by(changes.c.number.desc())
     past = or_(changes.c.number < bindparam("kept_from"), changes.c.number >= to_come)
-    free = select(changes.c.number).where(past).with_for_update(skip_locked=True)
+    others = changes.c.number != bindparam("own")
+    free = select(changes.c.number).where(past, others).with_for_update(skip_locked=True)
     return newest_first.offset(KEPT).limit(1), delete(changes).where(changes.c.number.in_(free))

@@ -11,12 +11,11 @@ import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import count
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, func, select
 
-from connectors.ledger.changes import Look, look, tell
+from connectors.ledger.changes import Look, look
 from connectors.ledger.many import one_of
 from connectors.ledger.records import Intent, SpendLimits
 from connectors.ledger.schema import effects, orders
@@ -29,7 +28,6 @@ SPENDING_LOCK = 7_307_422
 _LET_IN = select(func.pg_advisory_xact_lock(SPENDING_LOCK))
 # What may have left counts while nobody knows: an effect in doubt that counted for nothing would be spent twice.
 COUNTS_AS_SPENT = (EffectStatus.SENDING, EffectStatus.UNKNOWN, EffectStatus.DONE)
-PRUNE_EVERY = 64
 
 
 def without_room(
@@ -151,12 +149,7 @@ class Spent:
     def __init__(self) -> None:
         self._sums: dict[str, tuple[object, _Sum]] = {}
         self._last: Look | None = None
-        self._told = count()
         self._lock = threading.Lock()
-
-    def tell(self, connection: Connection, order_refs: Collection[str] | None) -> None:
-        """This transaction may have changed these orders; None says: any."""
-        tell(connection, order_refs, prune=next(self._told) % PRUNE_EVERY == 0)
 
     def forget(self) -> None:
         """Sum up anew at the next look: what was seen at the last one may have been undone."""

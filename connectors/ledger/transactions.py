@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Executable, Table, event, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from connectors.ledger.changes import tell
 from connectors.ledger.engine import ONLY_READS, blaming, open_engine, require_lasting
 from connectors.ledger.repeating import repeating
 from connectors.ledger.spending import Spent
@@ -49,7 +50,7 @@ class Transactions:
         try:
             with blaming(self.url), self._begun() as connection:
                 if of is None or of:
-                    self.spent.tell(connection, of)
+                    tell(connection, of)
                 yield connection
         except BaseException:
             self.spent.forget()

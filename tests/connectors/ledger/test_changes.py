@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, event, func, insert, select, update
 
-from connectors.ledger.changes import KEPT, MOST_NAMED, Look, look, tell
+from connectors.ledger.changes import KEPT, MOST_NAMED, PRUNE_EVERY, Look, look, tell
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.moving import STANDING
 from connectors.ledger.plans import put_rows
 from connectors.ledger.repeating import passes
 from connectors.ledger.schema import changes, effects, orders
-from connectors.ledger.spending import PRUNE_EVERY, Spent, batch_total, day_total
+from connectors.ledger.spending import Spent, batch_total, day_total
 from connectors.ledger.store import Ledger
 from domain.budget import start_of_day
 from domain.effects import EffectStatus
@@ -182,7 +182,7 @@ def test_few_commits_are_kept_and_who_was_away_for_longer_sums_up_anew(shared: L
         with shared.transaction(["A-2"]):
             pass
     with shared.transaction(()) as connection:
-        assert connection.execute(select(func.count()).select_from(changes)).scalar_one() <= KEPT + PRUNE_EVERY
+        assert connection.execute(select(func.count()).select_from(changes)).scalar_one() <= KEPT + 2 * PRUNE_EVERY
         assert away.totals(connection, batch_id="batch", since=None)[0] == 100
 
 
@@ -191,7 +191,7 @@ def test_a_commit_of_very_many_orders_names_none(shared: Ledger) -> None:
     with shared.transaction(()) as connection:
         before, _ = look(connection, Look())
     with shared.engine.begin() as connection:
-        tell(connection, [f"B-{number}" for number in range(MOST_NAMED + 1)], prune=False)
+        tell(connection, [f"B-{number}" for number in range(MOST_NAMED + 1)])
     with shared.transaction(()) as connection:
         assert look(connection, before)[1] is None
 
