@@ -141,7 +141,8 @@ class LeasedPermits:
         now = self._clock()
         self._drop_old(now)
         often = self._calls / max(now - self._since, EARLIEST_S)
-        wanted = self._gate.could_go + math.ceil(HEADROOM * often * PERIOD_S)
+        usual = math.ceil(HEADROOM * often * PERIOD_S) if self._is_known else self._gate.size
+        wanted = self._gate.could_go + usual
         self._calls, self._since = 0, now
         have = self._in_hand(keep=wanted)
         asked = Ask(
