@@ -60,6 +60,10 @@ class Pace:
         """Calls a second for all together: the smallest limit of those that call, infinite where none has one."""
         return min((taker.limit or math.inf for taker in self.takers.values()), default=math.inf)
 
+    def alive(self, now: float) -> dict[str, Taker]:
+        """Those that call at present."""
+        return {name: taker for name, taker in self.takers.items() if now - taker.seen < LAPSE_S}
+
     def pause(self, now: float) -> float:
         """For how many seconds nobody may call."""
         return max(0.0, self.not_before - now)
@@ -137,13 +141,13 @@ def held(pace: Pace, pause_s: float, now: float) -> Pace:
 
 def is_limited(pace: Pace, now: float) -> bool:
     """Whether somebody who calls at present was given a limit, which is then that of all."""
-    return any(taker.limit and now - taker.seen < LAPSE_S for taker in pace.takers.values())
+    return any(taker.limit for taker in pace.alive(now).values())
 
 
 def filled(pace: Pace, now: float) -> Pace:
     """What has flown in by now is divided; who was not seen for long is forgotten."""
     pace = _of_this_clock(pace, now)
-    alive = {name: taker for name, taker in pace.takers.items() if now - taker.seen < LAPSE_S}
+    alive = pace.alive(now)
     spare = pace.permits - sum(taker.credit for taker in alive.values())
     limit = replace(pace, takers=alive).limit
     if math.isinf(limit):

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import DatabaseError
 
 from connectors.callbacks.schema import callbacks
 from connectors.callbacks.store import CallbackStore
 from connectors.ledger.engine import LedgerUnusable, reading
+from connectors.ledger.pace import pace_in
 from connectors.ledger.schema import moves, orders
 from connectors.ledger.spending import day_total
 from connectors.settings import SourcingSettings
 from domain.budget import start_of_day
+from domain.fair_pace import Pace
 from domain.states import NEEDS_A_PERSON, ROAD, OrderState
 
 LOOKS_BACK = timedelta(days=1)
@@ -69,6 +73,8 @@ class Figures(Collector):
             "Changes at the service in the last day of which no message came",
             self._untold(connection, now - LOOKS_BACK),
         )
+        with suppress(DatabaseError):  # a ledger of before has no pace until a run opens it
+            yield from _of_the_pace(*pace_in(connection, self._clock))
 
     def _untold(self, connection: Connection, since: datetime) -> int:
         """Orders that moved without any message about them: they were only found by asking."""
@@ -77,6 +83,14 @@ class Figures(Collector):
         told = select(callbacks.c.order_id).where(callbacks.c.last_at >= since - LOOKS_BACK)
         heard = {row["order_id"] for row in self._store.rows(told.distinct())}
         return len(set(connection.execute(moved.distinct()).scalars()) - heard)
+
+
+def _of_the_pace(now: float, pace: Pace | None) -> Iterable[GaugeMetricFamily]:
+    takers = pace.alive(now).values() if pace else []
+    yield _gauge("callers", "Processes that share a limit of calls a second at present", len(takers))
+    yield _gauge("calls_wanted", "Calls a second that they could make together", sum(taker.wants for taker in takers))
+    pause_s = pace.pause(now) if pace else 0
+    yield _gauge("calls_paused_seconds", "So long nobody may call, since the service has too many calls", pause_s)
 
 
 def _gauge(name: str, words: str, value: float) -> GaugeMetricFamily:

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, DateTime, Select, func, literal, select, text, update
+from sqlalchemy import Connection, DateTime, func, literal, select, text, update
 
 from connectors.ledger.codec import from_json, to_json
 from connectors.ledger.engine import blaming
 from connectors.ledger.schema import pace
-from connectors.ledger.transactions import Rows
+from connectors.ledger.transactions import Clock, Rows
 from domain.fair_pace import Ask, Lease, Pace, Taker, held, is_limited, leased, left, opening
 
 _ROW = select(pace.c.permits, pace.c.at, pace.c.not_before, pace.c.takers)
@@ -54,7 +54,7 @@ class PaceRows(Rows):
     def look(self) -> tuple[float, bool]:
         """For how many seconds nobody may call, and whether somebody who calls has a limit. Locks nothing."""
         with self._ledger.reading() as connection:
-            now, known = self._read(connection, _ITS_CLOCK if _is_postgres(connection) else _OUR_CLOCK)
+            now, known = pace_in(connection, self._ledger.clock)
         return (known.pause(now), is_limited(known, now)) if known else (0.0, False)
 
     @contextmanager
@@ -67,29 +67,31 @@ class PaceRows(Rows):
 
     def _locked(self, connection: Connection, limit: float = 0.0) -> tuple[float, Pace]:
         """What time it is, and the row, which nobody else changes until the end of the transaction."""
-        statement = _LOCKED if _is_postgres(connection) else _OUR_CLOCK
-        now, known = self._read(connection, statement)
+        now, known = pace_in(connection, self._ledger.clock, locked=True)
         while known is None:  # several may find none
             first = self._ledger.insert(pace).values(one=1, **_row(opening(now, limit)))
             connection.execute(first.on_conflict_do_nothing())
-            now, known = self._read(connection, statement)
+            now, known = pace_in(connection, self._ledger.clock, locked=True)
         return now, known
-
-    def _read(self, connection: Connection, statement: Select[Any]) -> tuple[float, Pace | None]:
-        row = connection.execute(statement).first()
-        if row is None:
-            now = connection.execute(_NOW).scalar_one() if _is_postgres(connection) else None
-            return (now or self._ledger.clock()).timestamp(), None
-        known = Pace(
-            at=row.at.timestamp(),
-            spare=row.permits,
-            not_before=row.not_before.timestamp(),
-            takers={name: from_json(Taker, fields) for name, fields in row.takers.items()},
-        )
-        return (row.now or self._ledger.clock()).timestamp(), known
 
     def _keep(self, connection: Connection, changed: Pace) -> None:
         connection.execute(update(pace).values(_row(changed)))
+
+
+def pace_in(connection: Connection, clock: Clock, *, locked: bool = False) -> tuple[float, Pace | None]:
+    """What time it is on the ledger's clock, and how the account's permits stand; None where nobody ever leased any."""
+    is_postgres = _is_postgres(connection)
+    statement = (_LOCKED if locked else _ITS_CLOCK) if is_postgres else _OUR_CLOCK
+    row = connection.execute(statement).first()
+    if row is None:
+        return (connection.execute(_NOW).scalar_one() if is_postgres else clock()).timestamp(), None
+    known = Pace(
+        at=row.at.timestamp(),
+        spare=row.permits,
+        not_before=row.not_before.timestamp(),
+        takers={name: from_json(Taker, fields) for name, fields in row.takers.items()},
+    )
+    return (row.now or clock()).timestamp(), known
 
 
 def _row(known: Pace) -> dict[str, Any]:

@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from connectors.callbacks.figures import Figures
+from connectors.callbacks.store import CallbackStore
 from connectors.ledger.engine import durable_engine
 from connectors.ledger.schema import writers
 from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings
 from domain.fair_pace import Ask, Lease
 from tasks.resources import utc_now
 from tests.clock import MovableClock
@@ -80,6 +83,25 @@ def test_permits_flow_in_by_the_clock(ledger: Ledger, other: Ledger, clock: Mova
     assert ledger.pace.lease(ask("a", 50)).permits == 50
     clock.advance(0.11)
     assert other.pace.lease(ask("a", 50)) == Lease(permits=5, share=50.0, again_s=0.25)
+
+
+def test_a_watcher_sees_who_calls_and_how_long_nobody_may(
+    ledger: Ledger, url: str, clock: MovableClock, tmp_path: Path
+) -> None:
+    """Two processes, one of which was throttled; nothing of it where nobody ever leased."""
+    settings = SourcingSettings(data_dir=tmp_path)
+    with CallbackStore(url, clock=clock) as store:
+
+        def seen() -> dict[str, float]:
+            told = {one.name: one.samples[0].value for one in Figures(store, settings, clock).collect() if one.samples}
+            return {name: value for name, value in told.items() if "call" in name and "callback" not in name}
+
+        assert set(seen().values()) == {0}
+        for number, name in enumerate("ab"):
+            ledger.pace.lease(ask(name, 10 * number))
+        ledger.pace.hold(30)
+        clock.advance(2)
+        assert seen() == {"sourcing_callers": 2, "sourcing_calls_wanted": 40, "sourcing_calls_paused_seconds": 28}
 
 
 def ask(taker: str, permits: int, limit: float = 50) -> Ask:
