@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -13,6 +13,7 @@ from connectors.ledger.plans import plan_hash
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.ledger.slices import slices
 from domain.budget import Limits, over_budget
+from domain.decisions import Verdict
 from domain.money import Money
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder, PlanSummary
@@ -134,7 +135,10 @@ class BatchRun:
             asks=self.source.asks,
         ) as self.share:
             if handed_out := await self.share.bought_before():
-                self._take_in(await self.share.planned(()))
+                together = await self.share.planned(())
+                waiting = [request for request in work.to_plan if request.order_ref in handed_out]
+                await self._judge(together.plans, await self.source.look(self.resources, waiting))
+                self._take_in(together)
                 self.approved |= {ref: plan for ref, plan in handed_out.items() if plan}
                 self.tried += handed_out
                 await self.share.bought(list(handed_out), self.approved, feed.tell)
@@ -221,18 +225,24 @@ class BatchRun:
         finally:
             looking.cancel()
         self._take_in(together)
-        made = together.plans
-        doubtful = [plan for ref, plan in made.items() if ref in why]
-        for some in slices(KeptPlans(self.resources.ledger, doubtful)):
-            judged = [plan.judged(why[plan.order_ref]) for plan in some]
-            await asyncio.to_thread(self.source.keep, self.resources, self.batch_id, judged)
-            made |= {plan.order_ref: summary_of(plan) for plan in judged}
+        made = await self._judge(together.plans, why)
         for rest in slices(request for request in requests if request.order_ref not in made):
             self.postponed |= {request.order_ref: request for request in rest}
             left = [unplanned(request) for request in rest]
             await asyncio.to_thread(self.source.keep, self.resources, self.batch_id, left)
             made |= {plan.order_ref: summary_of(plan) for plan in left}
         return [made[request.order_ref] for request in requests]
+
+    async def _judge(self, made: dict[str, PlanSummary], why: Mapping[str, Verdict]) -> dict[str, PlanSummary]:
+        """The plans, with those held that are not to be bought after all, unless one is being bought by now."""
+        ledger = self.resources.ledger
+        begun = {effect.order_ref for effect in ledger.effects_of(why)} if why else ()
+        doubtful = [plan for ref, plan in made.items() if ref in why and ref not in begun]
+        for some in slices(KeptPlans(ledger, doubtful)):
+            judged = [plan.judged(why[plan.order_ref]) for plan in some]
+            await asyncio.to_thread(self.source.keep, self.resources, self.batch_id, judged)
+            made |= {plan.order_ref: summary_of(plan) for plan in judged}
+        return made
 
     def _take_in(self, together: PlannedTogether) -> None:
         requests = {request.order_ref: request for request in self.source.requests}

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from prefect import flow
+from prefect.states import Completed
 
 from connectors.ledger.engine import LedgerUnusable, reading
 from connectors.ledger.shares import Share, share_in
 from connectors.program import program
 from connectors.settings import SourcingSettings
 from domain.wording import number_of
-from flows.helping import Helping
+from flows.helping import STOPPED, Helping
 from flows.opening import opened
 from flows.parameters import BadInput, asked
 from flows.shown.expected_failures import ends_plainly, run_logger
@@ -34,7 +35,7 @@ class Helped:
 
 @flow(name="helper", persist_result=False)
 @ends_plainly()
-async def help_with(share: ShareId) -> Helped:
+async def help_with(share: ShareId) -> Any:
     """Work on a batch that another run shares: plan and buy chunks of it until none is left.
 
     It asks nobody and approves nothing: it buys what that run has had approved.
@@ -51,7 +52,8 @@ async def help_with(share: ShareId) -> Helped:
             resources.gate.until((terms.done_by - resources.clock()).total_seconds())
         helping = Helping(resources, found, idle_s=IDLE_S)
         await helping.work()
-    return await _told(Helped(batch_id=found.batch_id, orders=helping.orders, why_ended=helping.why_ended))
+    helped = await _told(Helped(batch_id=found.batch_id, orders=helping.orders, why_ended=helping.why_ended))
+    return Completed(name=STOPPED, message=helped.why_ended, data=helped) if helping.is_stopped else helped
 
 
 def _found(settings: SourcingSettings, share_id: str) -> Share:

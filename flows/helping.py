@@ -23,6 +23,8 @@ TAKE_EVERY_S = 0.5
 ALONE_FOR = timedelta(minutes=5)
 """A run that has not looked after its share for so long will not ask for what comes of it."""
 MOST_OFFERS_KEPT = 10_000
+STOPPED = "Stopped"
+"""How a helper ends that could do more and may not: the service is away, or the time is up."""
 
 
 class Helping:
@@ -52,6 +54,11 @@ class Helping:
         """Once it is over, so are those of all effects that were claimed for the chunk."""
         return self._resources.lease + self._renews_every
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it waits no longer for the service, or the time is up."""
+        return self._resources.gate.is_over
+
     def end(self) -> None:
         """Take no more chunks."""
         self._ends = True
@@ -72,7 +79,7 @@ class Helping:
         finally:
             watching.cancel()
             await asyncio.shield(asyncio.to_thread(self._shares.leave, self._id))
-        if self._resources.gate.is_over:
+        if self.is_stopped:
             self.why_ended = self._resources.gate.closed or "the time was up"
 
     async def _taken(self) -> AsyncIterator[tuple[str, Chunk]]:
@@ -133,7 +140,7 @@ class Helping:
             requests, await match_requests(self._resources, requests, chunk_size=len(chunk), anew=False)
         )
         plans = await self._planning.plan(requests, label, through)
-        if self._is_over:
+        if self.is_stopped:
             return False
         told = Planned(
             plans=tuple(map(summary_of, plans)),
@@ -157,12 +164,8 @@ class Helping:
             asks=terms.asks,
             then=through,
         ).take(refs)
-        if self._is_over:
+        if self.is_stopped:
             return False
         await asyncio.to_thread(self._shares.finish, chunk)
         run_logger().info("Bought the orders %s: %s", label, len(refs))
         return True
-
-    @property
-    def _is_over(self) -> bool:
-        return self._resources.gate.is_over

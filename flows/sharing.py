@@ -30,7 +30,7 @@ from domain.orders import OrderRequest
 from domain.plan import PlanSummary
 from domain.report import MatchLine
 from flows.chunks import chunks
-from flows.helping import Helping
+from flows.helping import STOPPED, Helping
 from flows.parameters import BadInput
 from flows.shown.expected_failures import run_logger
 from tasks.progress import progress
@@ -41,8 +41,10 @@ DEPLOYMENT = "helper/helper"
 LOOK_EVERY_S = 1.0
 RUNS_EVERY_S = 5.0
 PATIENCE_S = 10.0
-NOBODY_FOR_S = 45.0
-"""So long a share waits for helpers: a worker asks for runs every few seconds, and a container starts in some more."""
+UNSEEN_AFTER = timedelta(seconds=15)
+"""A helper tells every few seconds that it is there."""
+NOBODY_FOR_S = 60.0
+"""From then on it is told: a worker asks for runs every few seconds, and a helper takes some to start."""
 TOUCH_EVERY_S = 5.0
 STALE_AFTER = timedelta(seconds=30)
 PARTS_A_HELPER = 25
@@ -84,7 +86,7 @@ class Sharing:
         self._heard: set[int] = set()
         self._runs: dict[UUID, FlowRun] = {}
         self._started = 0
-        self._is_waited_for = True
+        self._has_warned = False
         self._looked_at_runs = self._somebody_at = time.monotonic()
         self._alone: Helping | None = None
         self._working_alone: asyncio.Task[None] | None = None
@@ -185,39 +187,35 @@ class Sharing:
             await asyncio.sleep(TOUCH_EVERY_S)
 
     async def _see_to_helpers(self, left: Sequence[ChunkState]) -> None:
-        others = [one for one in left if one.is_held and one.holder != self._resources.ledger.owner]
-        is_free = any(not one.is_held for one in left)
-        now = time.monotonic()
+        """Ask for helpers; while none is at work, as before the first has come, this run works by itself."""
+        others = await asyncio.to_thread(self._shares.at_work, self._id, within=UNSEEN_AFTER)
+        is_free, now = any(not one.is_held for one in left), time.monotonic()
+        if self._runs and now - self._looked_at_runs >= RUNS_EVERY_S:
+            self._looked_at_runs = now
+            await self._asked(self._look_at_runs())
+        if is_free:
+            await self._start_missing(others)
         if others:
             self._somebody_at = now
             if self._alone is not None:
                 self._alone.end()
-        if self._runs and now - self._looked_at_runs >= RUNS_EVERY_S:
-            self._looked_at_runs = now
-            await self._asked(self._look_at_runs())
-        if is_free and self._is_waited_for:
-            await self._start_missing()
         if self._working_alone is not None and self._working_alone.done():
             working, self._working_alone, self._alone = self._working_alone, None, None
             working.result()
-        if is_free and not others and self._working_alone is None and self._is_alone:
-            run_logger().warning("Batch %s: no helper takes a part of it; this run goes on by itself", self._batch)
+        if is_free and not others and self._working_alone is None:
             self._alone = Helping(self._resources, self.share, idle_s=0)
             self._working_alone = asyncio.create_task(self._alone.work())
+        if not others and not self._has_warned and now - self._somebody_at >= NOBODY_FOR_S:
+            self._has_warned = True
+            run_logger().warning("Batch %s: no helper is at work; this run goes on by itself", self._batch)
 
     @property
     def _batch(self) -> str:
         return self.share.batch_id
 
-    @property
-    def _is_alone(self) -> bool:
-        """Whether no helper is to be expected."""
-        has_none = not self._is_waited_for or (self._runs and all(_is_over(run) for run in self._runs.values()))
-        return bool(has_none) or time.monotonic() - self._somebody_at >= NOBODY_FOR_S
-
     # helpers
 
-    async def _start_missing(self) -> None:
+    async def _start_missing(self, others: int) -> None:
         """Ask Prefect for helpers; later for others in the place of those that had nothing to do, and ended.
 
         Not in the place of those that failed, and not again and again.
@@ -226,17 +224,14 @@ class Sharing:
         if context is None or context.flow_run is None:
             return
         if not self._started:
-            at_work = await asyncio.to_thread(self._shares.at_work, self._id, within=STALE_AFTER)
-            missing = self._helpers - at_work
+            missing = self._helpers - others
         else:
             missing = sum(_has_ended_well(run) for run in self._runs.values())
             self._runs = {key: run for key, run in self._runs.items() if not _has_ended_well(run)}
         me = f"{context.flow_run.id}:{context.flow_run.run_count}"
         for _ in range(min(missing, MOST_ROUNDS * self._helpers - self._started)):
             self._started += 1
-            self._somebody_at = time.monotonic()
             if not await self._asked(self._start_one(f"{self._batch}:{me}:{self._started}")):
-                self._is_waited_for = bool(self._runs)
                 return
 
     async def _start_one(self, key: str) -> None:
@@ -278,7 +273,7 @@ def _is_over(run: FlowRun) -> bool:
 
 
 def _has_ended_well(run: FlowRun) -> bool:
-    return run.state is not None and run.state.is_completed()
+    return run.state is not None and run.state.is_completed() and run.state.name != STOPPED
 
 
 def helpers_for(resources: Resources, orders: int, *, wanted: int = 0) -> int:

@@ -17,7 +17,7 @@ from connectors.ledger.many import one_of
 from connectors.ledger.moving import STANDING, change_order
 from connectors.ledger.records import OrderChange
 from connectors.ledger.repeating import repeating
-from connectors.ledger.schema import batches, effects, forgotten, messages, orders
+from connectors.ledger.schema import batches, effects, forgotten, messages, orders, share_chunks
 from connectors.ledger.transactions import Rows
 from connectors.sqlite_files import scrub
 from domain.effects import Action, EffectStatus
@@ -110,6 +110,7 @@ class ForgottenRows(Rows):
         """
         ledger = self._ledger
         with ledger.transaction([order_ref]) as connection:
+            _take_out_of_chunks(connection, order_ref)  # first, as whoever writes a chunk's plans
             connection.execute(STANDING, {"refs": [order_ref]})
             stands = standing_in(connection, order_ref)
             if stands:
@@ -163,12 +164,26 @@ def standing_in(connection: Connection, order_ref: str) -> Standing | None:
 
 def strike_rows(connection: Connection, order_ref: str, traces: Traces) -> None:
     """Strike a receiver from all that a ledger of any schema says of one order."""
-    for name in inspect(connection).get_table_names():
+    names = inspect(connection).get_table_names()
+    if share_chunks.name in names:
+        _take_out_of_chunks(connection, order_ref)
+    for name in names:
         table = Table(name, MetaData(), autoload_with=connection, resolve_fks=False)
         if "order_ref" in table.c and table.name != forgotten.name:
             _strike_table(connection, table, order_ref, traces)
         elif table.name == messages.name:
             _strike_outbox(connection, table, order_ref, traces)
+
+
+def _take_out_of_chunks(connection: Connection, order_ref: str) -> None:
+    """Nobody plans it any more; whoever has it in hand is told by `forgotten`."""
+    c = share_chunks.c
+    named = cast(c.content, Text).contains(order_ref, autoescape=True)
+    waiting = select(c.share_id, c.number, c.content).where(c.work == "plan", c.done_at.is_(None), named)
+    for share_id, number, content in connection.execute(waiting).all():
+        others = [one for one in content if one["order_ref"] != order_ref]
+        this = update(share_chunks).where(c.share_id == share_id, c.number == number)
+        connection.execute(this.values(content=others))
 
 
 def _strike_table(connection: Connection, table: Table, order_ref: str, traces: Traces) -> None:

@@ -88,7 +88,7 @@ def put_rows(
     So do those whose receiver was forgotten meanwhile. `if_so` has the first word in the transaction: False writes
     nothing, and is the answer.
     """
-    if not rows:
+    if not rows and if_so is None:
         return True
     now = ledger.clock()
     planned = {row["order_ref"]: {**row, "recorded_at": now, "updated_at": now} for row in rows}

@@ -225,10 +225,10 @@ class ShareRows(Rows):
         return [row["owner"] for row in self._ledger.rows(select(c.owner).where(c.share_id == share_id))]
 
     def at_work(self, share_id: str, *, within: timedelta) -> int:
-        """How many helpers were seen within this time and have not ended."""
+        """How many others work on a share: they were seen within this time, and have not ended."""
         c, since = share_helpers.c, self._ledger.clock() - within
-        count = select(func.count().label("helpers")).where(c.share_id == share_id, c.ended_at.is_(None))
-        rows = self._ledger.rows(count.where(c.seen_at >= since))
+        others = (c.share_id == share_id, c.ended_at.is_(None), c.owner != self._ledger.owner)
+        rows = self._ledger.rows(select(func.count().label("helpers")).where(*others, c.seen_at >= since))
         return int(rows[0]["helpers"])
 
     @repeating

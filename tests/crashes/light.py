@@ -279,7 +279,7 @@ async def _help(job: Job) -> dict[str, Any]:
         while (share := ledger.shares.standing(job.batch)) is None:  # noqa: ASYNC110 - it stands in a database
             await asyncio.sleep(0.05)
     helped = await flows.helper.help_with.fn(share.share_id)
-    return asdict(helped) if isinstance(helped, flows.helper.Helped) else {"troubles": [str(helped.message)]}
+    return {"troubles": [str(helped.message)]} if isinstance(helped, State) else asdict(helped)
 
 
 async def _cart(job: Job) -> dict[str, Any]:

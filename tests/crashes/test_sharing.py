@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.crashes.books import assert_books_are_exact, kept
-from tests.crashes.light import Job, start, states
+from tests.crashes.books import assert_books_are_exact, ledger_of
+from tests.crashes.light import KILLED, Job, Speed, bought_before, start, states
 from tests.postgres import Postgres
 from tests.running import RunningSandbox, single_line_orders, write_csv
 
 
 @pytest.fixture
 def job(sandbox: RunningSandbox, tmp_path: Path, postgres: Postgres) -> Job:
-    rows = single_line_orders(sandbox, {"taobao": 20, "1688": 20})
+    rows = single_line_orders(sandbox, {"taobao": 6, "1688": 6})
     file = write_csv(tmp_path / "requests.csv", rows)
-    settings = {"SOURCING_LEDGER_URL": postgres.new_database()}
-    return Job(url=sandbox.url, folder=tmp_path, file=file, chunk_size=4, helpers=2, settings=settings)
+    settings = {
+        "SOURCING_LEDGER_URL": postgres.new_database(),
+        "SOURCING_CONCURRENCY": "1",  # or the first one would hold all of so few orders at once
+        "SOURCING_LEASE_S": "10",
+        "SOURCING_SETTLE_S": "0",
+    }
+    quick = Speed(times=3, since=time.time())
+    return Job(url=sandbox.url, folder=tmp_path, file=file, chunk_size=4, helpers=2, settings=settings, clock=quick)
 
 
 def helper(job: Job, name: str) -> Job:
@@ -27,15 +36,47 @@ def helper(job: Job, name: str) -> Job:
     return replace(job, does="help", settings={**job.settings, **home})
 
 
-def test_helpers_do_all_of_it(sandbox: RunningSandbox, job: Job) -> None:
-    """The run itself plans and buys nothing: it asks once, follows, and reports what was bought as its own."""
+def test_helpers_and_the_run_do_it_together(sandbox: RunningSandbox, job: Job) -> None:
+    """It asks once and follows; what helpers bought it reports as its own."""
     runs = [start(job), start(helper(job, "one")), start(helper(job, "two"))]
     pids = [one.pid for one in runs]
     assert [one.ends() for one in runs] == [0, 0, 0]
     report, *helped = [job.told(pid) for pid in pids]
     assert set(states(report).values()) == {"booked"}
-    assert report["bought_this_run"] == 40
-    assert sum(one["orders"] for one in helped) == 80
+    assert report["bought_this_run"] == 12
     assert min(one["orders"] for one in helped) > 0
-    assert len({effect.sender for effect in kept(job)[1]}) == 2
+    assert_books_are_exact(sandbox, job)
+
+
+@pytest.mark.parametrize("action", ["create", "pay", "book"])
+def test_a_helper_that_dies_leaves_what_it_held_to_others(sandbox: RunningSandbox, job: Job, action: str) -> None:
+    """Once its lease is over another one settles what it had begun: only of a booking on its way nobody can tell."""
+    bought_before(job)
+    runs = [start(job), start(replace(helper(job, "one"), crash_at=f"after-send:{action}"))]
+    pid = runs[0].pid
+    assert runs[1].ends() == KILLED
+    assert runs[0].ends() == 0
+    report = states(job.told(pid))
+    in_doubt = {ref: state for ref, state in report.items() if state != "booked"}
+    assert len(in_doubt) == 0 if action != "book" else len(in_doubt) == 1
+    assert set(in_doubt.values()) <= {"unknown"}
+    assert_books_are_exact(sandbox, job)
+
+
+def test_a_run_that_is_killed_and_started_again_goes_on_with_its_share(sandbox: RunningSandbox, job: Job) -> None:
+    """A helper works meanwhile; nobody is asked twice, and nothing is planned anew under its hands."""
+    first, helping = start(job), start(helper(job, "one"))
+    while len(sandbox.books()["orders"]) < 3:
+        time.sleep(0.05)
+    os.kill(first.pid, signal.SIGKILL)
+    assert first.ends() == KILLED
+    again = start(job)
+    pids = helping.pid, again.pid
+    assert (helping.ends(), again.ends()) == (0, 0)
+    helped, report = (job.told(pid) for pid in pids)
+    assert helped["orders"] > 0
+    assert set(states(report).values()) == {"booked"}
+    with ledger_of(job) as ledger:
+        assert {len([one for one in ledger.moves_of(ref) if one["old_state"] is None]) for ref in states(report)} == {1}
+        assert ledger.shares.standing("batch") is None
     assert_books_are_exact(sandbox, job)
