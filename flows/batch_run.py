@@ -105,7 +105,8 @@ class BatchRun:
         feed = EventFeed(ledger, self.refs)
         await settle_open(self.resources, self.refs)
         work = self.source.sort(ledger)
-        if self.helpers and (work.to_plan or work.under_way or work.approved):
+        is_worth_it = self.helpers and (work.to_plan or work.under_way or work.approved)
+        if is_worth_it or ledger.shares.standing(self.batch_id):
             await self._shared(work, budget, feed, ask=ask)
         else:
             await self._go_on(work, (), budget, feed, ask=ask)
@@ -134,7 +135,7 @@ class BatchRun:
             done_by=self.done_by,
             asks=self.source.asks,
         ) as self.share:
-            if handed_out := await self.share.bought_before():
+            if self.share and (handed_out := await self.share.bought_before()):
                 together = await self.share.planned(())
                 waiting = [request for request in work.to_plan if request.order_ref in handed_out]
                 await self._judge(together.plans, await self.source.look(self.resources, waiting))
@@ -144,7 +145,7 @@ class BatchRun:
                 await self.share.bought(list(handed_out), self.approved, feed.tell)
             else:
                 await self._go_on(work, (), budget, feed, ask=ask)
-            self.helped_by = await self.share.owners()
+            self.helped_by = await self.share.owners() if self.share else []
         self.share = None
 
     async def _go_on(

@@ -47,7 +47,7 @@ async def help_with(share: ShareId) -> Any:
     _require_same_program(found)
     terms = found.terms
     settings = settings.model_copy(update={"patience_s_setting": terms.patience_s})
-    async with opened(settings=settings, concurrency=terms.concurrency) as resources:
+    async with opened(settings=settings, concurrency=terms.concurrency, run=terms.run) as resources:
         if terms.done_by is not None:
             resources.gate.until((terms.done_by - resources.clock()).total_seconds())
         helping = Helping(resources, found, idle_s=IDLE_S)

@@ -32,6 +32,12 @@ def begun_at(now: datetime) -> datetime:
     return (run.start_time if run else None) or now
 
 
+def this_run() -> str:
+    """The id of this flow run; empty outside one."""
+    context = FlowRunContext.get()
+    return str(context.flow_run.id) if context and context.flow_run else ""
+
+
 def absolute(done_by: str) -> str:
     """A time limit with its day, so that what this run starts means the same moment."""
     timezone = SourcingSettings().timezone
@@ -46,15 +52,18 @@ async def opened(
     begins_orders: bool = False,
     done_by: str = "",
     settings: SourcingSettings | None = None,
+    run: str = "",
 ) -> AsyncIterator[Resources]:
     """Everything a run works with, once one cheap call has told that service, clock and account are well.
 
     A run that `begins_orders` raises `LedgerUnusable` where a new ledger would have forgotten earlier ones.
-    `concurrency` calls go to the service at once; 0: as the settings say. A service that is away is waited for until
-    `done_by`, and for a minute where that is over: a run that comes too late ends in order too.
+    `concurrency` calls go to the service at once; 0: as the settings say. They count as those of `run`, else of this
+    flow run. A service that is away is waited for until `done_by`, and for a minute where that is over: a run that
+    comes too late ends in order too.
     """
     settings = settings or SourcingSettings()
-    async with open_resources(settings, XportcnSettings(), concurrency=concurrency or None) as resources:
+    run = run or this_run()
+    async with open_resources(settings, XportcnSettings(), concurrency=concurrency or None, run=run) as resources:
         now = resources.clock()
         if moment := moment_of(done_by, begun_at(now), resources.settings.timezone):
             resources.gate.until(max((moment - now).total_seconds(), LEAST_S))

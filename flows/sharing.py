@@ -31,6 +31,7 @@ from domain.plan import PlanSummary
 from domain.report import MatchLine
 from flows.chunks import chunks
 from flows.helping import STOPPED, Helping
+from flows.opening import this_run
 from flows.parameters import BadInput
 from flows.shown.expected_failures import run_logger
 from tasks.progress import progress
@@ -153,7 +154,9 @@ class Sharing:
     # following
 
     def _parts(self, items: Sequence[T]) -> list[Sequence[T]]:
-        size = min(self.share.terms.chunk_size, max(1, math.ceil(len(items) / (self._helpers * PARTS_A_HELPER))))
+        size = min(
+            self.share.terms.chunk_size, max(1, math.ceil(len(items) / (max(1, self._helpers) * PARTS_A_HELPER)))
+        )
         return [part for _, part in chunks(items, size)]
 
     async def _next_number(self) -> int:
@@ -303,14 +306,15 @@ async def shared(
     chunk_size: int,
     done_by: datetime | None,
     asks: bool,
-) -> AsyncIterator[Sharing]:
-    """A share of a batch: the one that a run before this has left open, or a new one. It is closed at the end.
+) -> AsyncIterator[Sharing | None]:
+    """A share of a batch: the one that a run before this has left open, or a new one for helpers, else none.
 
-    A run that is killed leaves it open, and the run that is started again takes it up: nobody is asked twice.
+    It is closed at the end. A run that is killed leaves it open, and the run that is started again takes it up: nobody
+    is asked twice.
     """
     terms = Terms(
         account=XportcnSettings().account_name,
-        run=_run_name(),
+        run=this_run() or resources.ledger.owner,
         limits=limits,
         chunk_size=chunk_size,
         concurrency=resources.concurrency,
@@ -319,6 +323,9 @@ async def shared(
         asks=asks,
     )
     before = await _taken_up(resources, batch_id, terms)
+    if before is None and not helpers:
+        yield None
+        return
     share = before or resources.ledger.shares.open(_new_id(), batch_id, version=program(), terms=terms)
     sharing = Sharing(resources, share, helpers=helpers, is_taken_up=before is not None)
     try:
@@ -349,11 +356,6 @@ async def _taken_up(resources: Resources, batch_id: str, terms: Terms) -> Share 
             run_logger().info("Batch %s: goes on with what the run before this one has begun", batch_id)
             return replace(share, parent=resources.ledger.owner)
     return None
-
-
-def _run_name() -> str:
-    context = FlowRunContext.get()
-    return str(context.flow_run.id) if context and context.flow_run else uuid4().hex
 
 
 def _new_id() -> str:
