@@ -110,10 +110,6 @@ class Weather:
         await self._runner.cleanup()
         await self._session.close()
 
-    async def _go_away_for(self, for_s: float) -> None:
-        await self._go_away()
-        await self._come_back_after(for_s)
-
     async def _come_back_after(self, for_s: float) -> None:
         await asyncio.sleep(for_s)
         await self._listen()
@@ -130,8 +126,9 @@ class Weather:
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         self.calls[request.path] += 1
         if fall := self._fall(request.path, after=False):
-            self._away = asyncio.create_task(self._go_away_for(fall.for_s))
-            await asyncio.sleep(30)
+            self._away = asyncio.create_task(self._come_back_after(fall.for_s))
+            await self._go_away()
+            return web.Response(status=502)  # to nobody: the connection is cut
         throttling = self._throttling
         if throttling and throttling.goes_on and self._luck.random() < throttling.share:
             self.throttled += 1
