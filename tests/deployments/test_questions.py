@@ -16,19 +16,6 @@ from tests.running import single_line_orders, write_csv
 RENEWALS_S = 6  # five renewals of a lease, see impatient/sitecustomize.py
 
 
-def test_a_question_stays_open_and_its_answer_buys_all(market: Served, tmp_path: Path) -> None:
-    """A paused run has no place that it could lose, so the process that asked is the one that hears the answer."""
-    file = _requests(market, tmp_path / "patient.csv", "patient")
-    run_id = market.start("source-orders/manual", requests={"file": str(file)}, dry_run=False)
-    market.await_state(run_id, "Paused")
-    time.sleep(RENEWALS_S)
-    assert market.run(run_id)["state_name"] == "Paused"
-    _approve(market, run_id)
-    done = market.await_state(run_id, "Completed", "Failed", "Crashed")
-    assert (done["state_name"], _crashes(market, run_id)) == ("Completed", 0)
-    assert _paid(market) == ["patient-taobao-000", "patient-taobao-001"]
-
-
 def test_a_process_that_is_killed_while_it_asks_costs_one_attempt(market: Served, tmp_path: Path) -> None:
     """Its worker reports the death twice; the run crashes once, is started once more, and asks anew.
 
@@ -53,22 +40,30 @@ def test_a_process_that_is_killed_while_it_asks_costs_one_attempt(market: Served
     assert _paid(market) == ["killed-taobao-000", "killed-taobao-001"]
 
 
-def test_a_second_night_waits_until_the_question_of_the_first_is_answered(market: Served, tmp_path: Path) -> None:
-    """The night itself is at work while one of its batches asks, so the next one is not started."""
+def test_a_question_stays_open_and_a_second_night_waits_for_its_answer(market: Served, tmp_path: Path) -> None:
+    """A paused run has no place that it could lose, so the process that asked is the one that hears the answer.
+
+    The night itself is at work while one of its batches asks, so the next one is not started.
+    """
     inbox = tmp_path / "inbox"
     inbox.mkdir()
     _requests(market, inbox / "evening.csv", "evening")
     night = {"inbox": str(inbox), "yes": False, "quiet_s": 0}
+    patient = _requests(market, tmp_path / "patient.csv", "patient")
+    manual = market.start("source-orders/manual", requests={"file": str(patient)}, dry_run=False)
     first = market.start("source-orders/nightly", **night)
     batch_id = wait_for(lambda: _paused_batch_of(market, first), seconds=90)
     second = market.start("source-orders/nightly", **night)
+    market.await_state(manual, "Paused")
     time.sleep(RENEWALS_S)
     assert (market.run(first)["state_name"], market.run(second)["run_count"]) == ("Running", 0)
-    _approve(market, batch_id)
-    for run_id in (first, second):
+    for asks in (manual, batch_id):
+        assert market.run(asks)["state_name"] == "Paused"
+        _approve(market, asks)
+    for run_id, count in ((manual, 2), (first, 1), (second, 1)):  # an answer counts as a start
         done = market.await_state(run_id, "Completed", "Failed", "Crashed")
-        assert (done["state_name"], done["run_count"]) == ("Completed", 1)
-    assert _paid(market) == ["evening-taobao-000", "evening-taobao-001"]
+        assert (done["state_name"], done["run_count"], _crashes(market, run_id)) == ("Completed", count, 0)
+    assert _paid(market) == [f"{name}-taobao-00{number}" for name in ("evening", "patient") for number in (0, 1)]
 
 
 def _requests(market: Served, file: Path, name: str) -> Path:
