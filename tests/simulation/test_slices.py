@@ -1,4 +1,4 @@
-"""A thousand episodes in slices, so that several workers share them; `make soak` plays a hundred thousand."""
+"""Six hundred episodes in slices, so that several workers share them; `make soak` plays a hundred thousand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.simulation.episode import play
 from tests.simulation.stage import Stage, stage
 
 SLICE = 50
-SLICES = 20
+SLICES = 12
 
 
 @pytest.fixture(scope="module")
