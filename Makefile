@@ -28,9 +28,9 @@ scale: $(READY)
 test: $(READY)
 	@$(MAKE) --no-print-directory --jobs 2 lint suite
 
-# three on two cores: a third of the time a test waits for a process that it started
+# four on two cores: half of the time a test waits for a process that it started
 suite: $(READY)
-	$(BIN)/pytest --numprocesses 3 --dist worksteal
+	$(BIN)/pytest --numprocesses 4 --dist worksteal
 
 # about 75 minutes on two free cores; EPISODES=… START=… play others
 EPISODES ?= 100000

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from functools import cache
 
 import pytest
+import typer.testing
 from hypothesis import HealthCheck, settings
+from typer.main import get_command
 
 from deployments.local_server import prefect_server
 from tests.clock import clock
+from tests.kept import end_all_but, kept
 from tests.postgres import MISSING, Postgres, binaries, running_postgres
 from tests.running import ROOT, RunningSandbox, own_sandbox
 
@@ -17,35 +21,54 @@ from tests.running import ROOT, RunningSandbox, own_sandbox
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
 
+# the commands are made once a process, as in a terminal, not once a call
+vars(typer.testing)["_get_command"] = cache(get_command)
+
 __all__ = ["clock"]
 
 os.environ["COLUMNS"] = "200"  # the terminal's width is measured once, by whichever test imports it first
 os.environ.setdefault("SOURCING_PATIENCE_S", "0")  # a test that is about waiting for the service says so
+INSTALLED, SERVER = "installed", "prefect_url"
 LANES = (
-    (
-        *("tests/deployments/test_recovery.py", "tests/deployments/test_questions.py", "tests/ui/"),
-        *("tests/deployments/", "tests/cli/test_starts.py", "tests/journeys/test_a", "tests/journeys/test_c"),
-    ),
-    ("tests/tasks/test_retrying.py", "tests/journeys/"),
-    ("tests/crashes/", "tests/simulation/", "tests/upgrade/", "tests/hostile/"),
+    ((INSTALLED, ("deployments/test_recovery", "deployments/test_questions", "ui/", "")), ("", ("cli/test_starts",))),
+    ((SERVER, ("journeys/test_a", "journeys/test_c")),),
+    ((SERVER, ("",)),),
+    (("", ("crashes/", "simulation/", "upgrade/", "hostile/")),),
 )
-"""What each of the three workers of `make test` begins with: an installation, a Prefect server, many processes."""
+"""What each of the four workers of `make test` begins with: users of a fixture, by where they are; many processes.
+
+The users of an installation or a Prefect server stand together, since it ends before the first test without it.
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each worker gets a third of the list, slow tests first: what one takes off another at the end is quick."""
-    names = {item: str(item.path.relative_to(ROOT)) for item in items}
-    ordered: list[list[pytest.Item]] = []
-    for places in LANES:
-        lane = [item for place in places for item, name in names.items() if name.startswith(place)]
-        ordered.append(list(dict.fromkeys(lane)))
-        names = {item: name for item, name in names.items() if not name.startswith(places)}
-    quick, share = list(names), -(-len(items) // len(LANES))
-    for lane in ordered:
+    """Each worker gets its share of the list, slow tests first: what one takes off another at the end is quick."""
+    left = {item: item.path.relative_to(ROOT / "tests").as_posix() for item in items}
+    lanes: list[list[pytest.Item]] = []
+    for wanted in LANES:
+        lane: list[pytest.Item] = []
+        for fixture, place in ((fixture, place) for fixture, places in wanted for place in places):
+            found = [item for item, name in left.items() if name.startswith(place) and uses(item, fixture)]
+            lane += found
+            for item in found:
+                del left[item]
+        lanes.append(lane)
+    quick, share = list(left), -(-len(items) // len(LANES))
+    for lane in lanes:
         room = max(0, share - len(lane))
         lane.extend(quick[:room])
         del quick[:room]
-    items[:] = [*(item for lane in ordered for item in lane), *quick]
+    items[:] = [*(item for lane in lanes for item in lane), *quick]
+
+
+def uses(item: pytest.Item, fixture: str) -> bool:
+    return not fixture or fixture in getattr(item, "fixturenames", ())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> Generator[None]:
+    yield
+    end_all_but(getattr(nextitem, "fixturenames", ()))
 
 
 @pytest.fixture(scope="session")
@@ -62,11 +85,10 @@ def sandbox(sandbox_process: RunningSandbox) -> RunningSandbox:
     return sandbox_process
 
 
-@pytest.fixture(scope="session")
-def prefect_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The small Prefect server of a data folder, one for the whole test session."""
-    with prefect_server(tmp_path_factory.mktemp("server")) as url:
-        yield url
+@pytest.fixture
+def prefect_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The small Prefect server of a data folder, one for all tests that follow each other and use one."""
+    return kept(SERVER, lambda: prefect_server(tmp_path_factory.mktemp("server")))
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deployments.processes import descendants_of
 from tests.deployments.served import Served, wait_for
+from tests.kept import kept
 from tests.running import ROOT
 
 START_WITHIN_S = 240
@@ -48,25 +49,35 @@ def market(shop: Served) -> Iterator[Served]:
         yield shop
 
 
-@pytest.fixture(scope="session")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+@pytest.fixture
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Served:
     """A whole installation: sandbox, server, worker, everything registered; alerts go to a file."""
     shared = tmp_path_factory.getbasetemp()
     if os.environ.get("PYTEST_XDIST_WORKER"):
         shared = shared.parent
-    folder = shared / "served"
+    return kept("installed", lambda: _installation(shared / "served"))
+
+
+@contextmanager
+def _installation(folder: Path) -> Iterator[Served]:
+    """Of another process of the test session, or a new one, which ends when nobody uses it."""
     folder.mkdir(exist_ok=True)
+    is_there = folder / "served.json"
     with (folder / "start.lock").open("w") as start, (folder / "users.lock").open("w") as users:
         fcntl.flock(start, fcntl.LOCK_EX)
         fcntl.flock(users, fcntl.LOCK_SH)
-        if (folder / "served.json").exists():
+        if is_there.exists():
             fcntl.flock(start, fcntl.LOCK_UN)
             yield Served(folder)
             return
         with receiver(folder) as alerts, _serve(folder, alerts):
             fcntl.flock(start, fcntl.LOCK_UN)
-            yield Served(folder)
-            fcntl.flock(users, fcntl.LOCK_EX)  # until nobody else uses it
+            try:
+                yield Served(folder)
+            finally:
+                fcntl.flock(start, fcntl.LOCK_EX)
+                fcntl.flock(users, fcntl.LOCK_EX)  # until nobody else uses it
+                is_there.unlink()
 
 
 @contextmanager
