@@ -19,7 +19,7 @@ from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.context import FlowRunContext
 
-from connectors.ledger.records import OrderChange, OrderRecord
+from connectors.ledger.records import OrderRecord
 from connectors.ledger.slices import slices
 from domain.pause import GOES_ON, RUN_AGAIN
 from domain.plan import PlannedOrder
@@ -79,7 +79,7 @@ async def explain(
     for some in slices(order_refs):
         left = [order for order in resources.ledger.each_order(some) if order.state in LEFT]
         states.update(str(order.state) for order in left)
-        resources.ledger.change([_said(order, words) for order in left if (words := next_of(order))])
+        resources.ledger.change([order.kept(words) for order in left if (words := next_of(order))])
     return in_all(why, states)
 
 
@@ -146,7 +146,3 @@ async def _deployment(client: PrefectClient) -> UUID | None:
         task_run = await client.read_task_run(run.parent_task_run_id)
         run = await client.read_flow_run(task_run.flow_run_id) if task_run.flow_run_id else run
     return run.deployment_id if run else None
-
-
-def _said(order: OrderRecord, reason: str) -> OrderChange:
-    return OrderChange(order_ref=order.order_ref, state=order.state, expected=order.state, reason=reason)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from connectors.ledger.records import Intent, OrderChange, OrderRecord
+from connectors.ledger.records import Intent, OrderRecord
 from connectors.xportcn.errors import ServiceAway
 from domain.decisions import judge_booking
 from domain.effects import Action
@@ -58,7 +58,7 @@ async def still_to_book(resources: Resources, orders: Orders) -> dict[str, Order
     async with resources.places.one():
         shown, unread = await read_each(resources, orders.values())
     gone = "paid, not booked: the service does not show the order; look it up there"
-    changes = [_kept(order, unread.get(ref, gone)) for ref, order in orders.items() if ref not in shown]
+    changes = [order.kept(unread.get(ref, gone)) for ref, order in orders.items() if ref not in shown]
     ready: dict[str, OrderRecord] = {}
     for ref, order in orders.items():
         if ref not in shown:
@@ -67,13 +67,8 @@ async def still_to_book(resources: Resources, orders: Orders) -> dict[str, Order
             booked = Book(resources).seen(order, shown[ref].shipments)
             changes.append(replace(booked, expected=order.state))
         elif reason := judge_booking(shown[ref]):
-            change = OrderChange(order_ref=ref, state=OrderState.HELD, expected=order.state, reason=reason)
-            changes.append(change)
+            changes.append(order.held(reason))
         else:
             ready[ref] = order
     await resources.desk.change(changes)
     return ready
-
-
-def _kept(order: OrderRecord, reason: str) -> OrderChange:
-    return OrderChange(order_ref=order.order_ref, state=order.state, expected=order.state, reason=reason)

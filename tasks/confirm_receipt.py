@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from connectors.ledger.records import Intent, OrderRecord
+from connectors.ledger.records import OrderRecord
 from connectors.xportcn.after_sale.base import Ability
 from domain.after_sale import UNDER_WAY, RefundFault, standing
-from domain.effects import Action
 from tasks.effects.kinds import settle_open
-from tasks.effects.protocol import perform
+from tasks.effects.protocol import perform_alone
 from tasks.effects.receipt import ConfirmReceipt
 from tasks.refund import require_after_sale
 from tasks.resources import Resources
@@ -31,5 +30,4 @@ async def confirm_receipt(resources: Resources, order: OrderRecord) -> None:
     """Confirm one order once. Raises `RefundFault` before anything is sent."""
     require_receivable(resources, order)
     await settle_open(resources, [order.order_ref])
-    intent = Intent(order_ref=order.order_ref, action=Action.RECEIVE, amount=None, request_hash=order.fingerprint)
-    await perform(ConfirmReceipt(resources), [intent], {order.order_ref: order})
+    await perform_alone(ConfirmReceipt(resources), order, order.fingerprint)

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from connectors.ledger.records import EffectRecord, Intent, OrderChange, OrderRecord
+from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.cart import CartRow, row_of
 from domain.effects import Action, EffectStatus
 from domain.orders import OrderLine
-from domain.states import OrderState
 from tasks.effects.cart_line import AddToCart, part_of, require_cart, row_ids
 from tasks.effects.kinds import settled
-from tasks.effects.protocol import perform
+from tasks.effects.protocol import perform_alone
 from tasks.resources import Resources
 from tasks.retrying import raise_if_it_passes, retrying_task
 
@@ -50,15 +49,9 @@ async def _add(resources: Resources, order: OrderRecord, line: OrderLine) -> Non
     if row is not None:
         await _hold(resources, order, _in_the_way(row))
         return
-    intent = Intent(
-        order_ref=order.order_ref,
-        action=Action.CART,
-        amount=None,
-        request_hash=line.sku_id[:64],
-        part=part_of(line),
-        seen_in=order.state,  # else it would be put there while a run orders what was approved of the file
-    )
-    await perform(AddToCart(resources, line), [intent], {order.order_ref: order})
+    # in the state that was seen: else it would be put there while a run orders what was approved of the file
+    kind, part, seen_in = AddToCart(resources, line), part_of(line), order.state
+    await perform_alone(kind, order, line.sku_id[:64], part=part, seen_in=seen_in)
 
 
 async def _describe(resources: Resources, order: OrderRecord) -> None:
@@ -108,8 +101,7 @@ def _not_ordered(resources: Resources, orders: Mapping[str, OrderRecord]) -> dic
 
 
 async def _hold(resources: Resources, order: OrderRecord, reason: str) -> None:
-    change = OrderChange(order_ref=order.order_ref, state=OrderState.HELD, expected=order.state, reason=reason)
-    await asyncio.to_thread(resources.ledger.change, [change])
+    await asyncio.to_thread(resources.ledger.change, [order.held(reason)])
 
 
 def _in_the_way(row: CartRow) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from connectors.ledger.records import Intent, OrderRecord
+from connectors.ledger.records import OrderRecord
 from connectors.xportcn.after_sale.base import Ability
 from domain.after_sale import Refund, RefundFault
-from domain.effects import Action
 from tasks.effects.after_sale import after_sale_of
 from tasks.effects.kinds import settle_open
 from tasks.effects.message import SAY, MessageSeller, words_hash
-from tasks.effects.protocol import perform
+from tasks.effects.protocol import perform_alone
 from tasks.resources import Resources
 from tasks.retrying import retrying_task
 
@@ -26,14 +25,7 @@ async def message_seller(
     kind, hashed = MessageSeller(resources, refund, words, vouchers), words_hash(words)
     if await kind.is_said(refund, hashed):
         return
-    intent = Intent(
-        order_ref=order.order_ref,
-        action=Action.NOTIFY,
-        amount=None,
-        request_hash=hashed,
-        part=f"{refund.effect_part}{SAY}{hashed}",
-    )
-    await perform(kind, [intent], {order.order_ref: order})
+    await perform_alone(kind, order, hashed, part=f"{refund.effect_part}{SAY}{hashed}")
 
 
 def require_sayable(resources: Resources, refund: Refund, words: str) -> None:

@@ -195,7 +195,7 @@ async def _give_back(resources: Resources, orders: Mapping[str, OrderRecord], re
             words = f"{reason}. Not paid: the service has {elsewhere[order.order_ref]} for it. Run again"
             await asyncio.to_thread(resources.ledger.disown, order, words)
         else:
-            held = OrderChange(order_ref=order.order_ref, state=OrderState.HELD, expected=order.state, reason=reason)
+            held = order.held(reason)
             await resources.desk.change([held])
 
 

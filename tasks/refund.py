@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from connectors.concurrently import concurrently
-from connectors.ledger.records import Intent, OrderRecord
+from connectors.ledger.records import OrderRecord
 from connectors.xportcn.after_sale.base import Ability, AfterSale, RefundRequest, Target
 from domain.after_sale import (
     MAY_ASK,
@@ -27,10 +27,10 @@ from domain.after_sale import (
     settled_description,
     standing,
 )
-from domain.effects import OPEN, Action, EffectStatus
+from domain.effects import OPEN, EffectStatus
 from domain.money import Money
 from tasks.effects.kinds import settle_open
-from tasks.effects.protocol import perform
+from tasks.effects.protocol import perform_alone
 from tasks.effects.refund import MODIFY, WITHDRAW, AskRefund, ModifyRefund, WithdrawRefund
 from tasks.follow_refunds import asking, restate, take_outcome
 from tasks.resources import Resources
@@ -241,14 +241,8 @@ def _picture(name: str) -> bytes:
 async def _ask(resources: Resources, order: OrderRecord, refund: Refund, request: RefundRequest) -> None:
     is_new = refund.state is RefundState.ASKING
     kind = AskRefund(resources, refund, request) if is_new else ModifyRefund(resources, refund, request)
-    intent = Intent(
-        order_ref=refund.order_ref,
-        action=Action.REFUND,
-        amount=request.amount.total,
-        request_hash=str(request.reason_id),
-        part=refund.effect_part if is_new else _next_part(resources, refund),
-    )
-    await perform(kind, [intent], {order.order_ref: order})
+    part = refund.effect_part if is_new else _next_part(resources, refund)
+    await perform_alone(kind, order, str(request.reason_id), part=part, amount=request.amount.total)
     if not is_new:
         refund = _modified(refund, request)
     await take_outcome(resources, refund)
@@ -298,11 +292,5 @@ async def withdraw(resources: Resources, order: OrderRecord, refund: Refund) -> 
     """Take a refund back, once."""
     require_withdrawable(resources, order)
     await settle_open(resources, [order.order_ref])
-    intent = Intent(
-        order_ref=order.order_ref,
-        action=Action.CANCEL,
-        amount=None,
-        request_hash=refund.refund_id,
-        part=f"{refund.effect_part}{WITHDRAW}",
-    )
-    await perform(WithdrawRefund(resources, refund), [intent], {order.order_ref: order})
+    part = f"{refund.effect_part}{WITHDRAW}"
+    await perform_alone(WithdrawRefund(resources, refund), order, refund.refund_id, part=part)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from connectors.ledger.records import Intent, OrderRecord
+from connectors.ledger.records import OrderRecord
 from connectors.xportcn.after_sale.base import Carrier
 from domain.after_sale import Refund, RefundFault, RefundState, standing
-from domain.effects import Action
 from tasks.effects.after_sale import after_sale_of
 from tasks.effects.kinds import settle_open
-from tasks.effects.protocol import perform
+from tasks.effects.protocol import perform_alone
 from tasks.effects.return_parcel import ReturnParcel
 from tasks.resources import Resources
 from tasks.retrying import retrying_task
@@ -34,14 +33,7 @@ async def return_parcel(
     await settle_open(resources, [order.order_ref])
     carrier = choose_carrier(await carriers_for(resources, refund), company)
     kind = ReturnParcel(resources, refund, carrier.code, number, note, vouchers)
-    intent = Intent(
-        order_ref=order.order_ref,
-        action=Action.RETURN,
-        amount=None,
-        request_hash=f"{carrier.code}/{number}"[:64],
-        part=refund.effect_part,
-    )
-    await perform(kind, [intent], {order.order_ref: order})
+    await perform_alone(kind, order, f"{carrier.code}/{number}"[:64], part=refund.effect_part)
 
 
 async def carriers_for(resources: Resources, refund: Refund) -> tuple[Carrier, ...]:

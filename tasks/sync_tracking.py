@@ -62,7 +62,7 @@ def _closed(order: OrderRecord, shown: ServiceOrder) -> OrderChange:
         state = OrderState.HELD if order.state is OrderState.UNKNOWN else OrderState.CANCELLED
         return OrderChange(order_ref=order.order_ref, state=state, expected=order.state, reason=reason)
     reason = f"the marketplace closed the order after it was paid ({why})"
-    return OrderChange(order_ref=order.order_ref, state=OrderState.HELD, expected=order.state, reason=reason)
+    return order.held(reason)
 
 
 async def tell_warehouse(

@@ -144,6 +144,14 @@ class OrderRecord:
     def tracking_numbers(self) -> list[str]:
         return list(self.shipment.tracking_numbers) if self.shipment else []
 
+    def held(self, reason: str) -> OrderChange:
+        """It waits for a person, unless it is elsewhere by now."""
+        return OrderChange(order_ref=self.order_ref, state=OrderState.HELD, expected=self.state, reason=reason)
+
+    def kept(self, reason: str) -> OrderChange:
+        """It stays where it is, with this reason, unless it is elsewhere by now."""
+        return OrderChange(order_ref=self.order_ref, state=self.state, expected=self.state, reason=reason)
+
 
 def _told(stored: str | None) -> str | None:
     return None if stored == "null" else stored

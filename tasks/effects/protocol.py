@@ -15,6 +15,7 @@ from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange
 from connectors.xportcn.errors import Misconfigured, NotSent, Refused, ServiceAway, Unanswered, XportcnError
 from connectors.xportcn.gate import impatient
 from domain.effects import Claim, EffectStatus
+from domain.money import Money
 from domain.pause import GOES_ON, Pause
 from domain.states import OrderState
 from domain.wording import number_of
@@ -122,6 +123,21 @@ async def perform(
     """
     work = _Work(then)
     await to_its_end(_in_portions(work, kind, intents, orders, limits), on_cancel=work.cancelled.set)
+
+
+async def perform_alone(
+    kind: EffectKind,
+    order: OrderRecord,
+    request_hash: str,
+    *,
+    part: str = "",
+    amount: Money | None = None,
+    seen_in: OrderState | None = None,
+) -> None:
+    """The same for one effect on one order."""
+    ref, action = order.order_ref, kind.action
+    intent = Intent(order_ref=ref, action=action, amount=amount, request_hash=request_hash, part=part, seen_in=seen_in)
+    await perform(kind, [intent], {ref: order})
 
 
 async def _in_portions(
