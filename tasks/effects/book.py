@@ -27,12 +27,14 @@ class Book(EffectKind):
     freight: Mapping[str, ChosenFreight] = field(default_factory=dict)
 
     action: ClassVar[Action] = Action.BOOK
+    before: ClassVar[OrderState | None] = OrderState.PAID
     state_while_unknown: ClassVar[OrderState | None] = OrderState.UNKNOWN
     rests_on_a_look: ClassVar[bool] = True
     absence_proves: ClassVar[bool] = False
     happened: ClassVar[ResolutionKind] = ResolutionKind.BOOKED
     told_with: ClassVar[tuple[str, ...]] = ("SHIPMENT_ORDER_ID", "--tracking NUMBER")
     did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_BOOKED
+    asks: ClassVar[str] = "Does the warehouse console show a shipment for order {order_id}?"
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         chosen = self.freight[order.order_ref]
@@ -49,9 +51,6 @@ class Book(EffectKind):
             for one in attempts
             if (ref := one.order.order_ref) in shipped
         }
-
-    def state_if_not_done(self, attempt: Attempt) -> OrderState | None:
-        return OrderState.PAID
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
         reason = f"paid, not booked: {refusal.message}"
@@ -70,10 +69,6 @@ class Book(EffectKind):
         fact = Facts.booked(shipment=shipment, at=self.resources.clock(), freight=freight)
         reason = _dearer_than_approved(order, shipment)
         return OrderChange(order_ref=order.order_ref, state=OrderState.BOOKED, reason=reason, writes=fact)
-
-    @classmethod
-    def question(cls, order_ref: str, order_id: str | None, part: str) -> str:
-        return f"Does the warehouse console show a shipment for order {order_id}?"
 
 
 def _ids(shipment: Shipment) -> dict[str, str]:

@@ -32,6 +32,7 @@ class Cancel(EffectKind):
     state_while_unknown: ClassVar[OrderState | None] = OrderState.UNKNOWN
     happened: ClassVar[ResolutionKind] = ResolutionKind.CANCELLED
     did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_CANCELLED
+    asks: ClassVar[str] = "Does the console show order {order_id} as closed?"
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         await after_sale_of(self.resources, order.marketplace).cancel(claim, str(order.order_id), self.reason)
@@ -71,7 +72,3 @@ class Cancel(EffectKind):
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
         words = f"not cancelled: {refusal.message}"
         return OrderChange(order_ref=attempt.order.order_ref, state=self.state_if_not_done(attempt), reason=words)
-
-    @classmethod
-    def question(cls, order_ref: str, order_id: str | None, part: str) -> str:
-        return f"Does the console show order {order_id} as closed?"

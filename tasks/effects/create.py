@@ -23,10 +23,7 @@ class Create(EffectKind):
     happened: ClassVar[ResolutionKind] = ResolutionKind.ORDERED
     told_with: ClassVar[tuple[str, ...]] = ("ORDER_ID",)
     did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_ORDERED
-
-    @classmethod
-    def question(cls, order_ref: str, order_id: str | None, part: str) -> str:
-        return f"Does the marketplace's console show an order with reference {order_ref}?"
+    asks: ClassVar[str] = "Does the marketplace's console show an order with reference {order_ref}?"
 
 
 def ordered(order_ref: str, order_id: str, total: Money, at: datetime, answer: dict[str, Any]) -> Proof:

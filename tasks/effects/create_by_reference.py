@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from connectors.ledger.controls import controls
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
@@ -30,6 +31,8 @@ MOST_CONTROLS = 3
 class CreateByReference(Create):
     """Creating orders under their `order_ref`."""
 
+    before: ClassVar[OrderState | None] = OrderState.PLANNED
+
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         resources = self.resources
         channel, warehouse = resources.offerings[order.marketplace].channel, await resources.warehouse()
@@ -45,9 +48,6 @@ class CreateByReference(Create):
         for channel, group in by_channel(self.resources, orders):
             seen |= await self._look(channel, group)
         return {one.effect.key: seen[ref] for one in attempts if (ref := one.order.order_ref) in seen}
-
-    def state_if_not_done(self, attempt: Attempt) -> OrderState | None:
-        return OrderState.PLANNED
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
         reason = f"not ordered: {refusal.message}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import ClassVar
 
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.xportcn.carts.base import RowsAreGone
@@ -22,6 +23,9 @@ CLOCK_MARGIN = timedelta(minutes=10)
 class CreateFromCart(Create):
     """Ordering the rows of orders. The part keeps it apart from creating without a cart, which is found differently."""
 
+    before: ClassVar[OrderState | None] = OrderState.HELD
+    asks: ClassVar[str] = "Does the marketplace's console show an order of what lay in the cart for {order_ref}?"
+
     @classmethod
     def owns(cls, part: str) -> bool:
         return part == PART
@@ -38,19 +42,12 @@ class CreateFromCart(Create):
     async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         return await look_one_by_one(attempts, lambda attempt: self._look(attempt.order))
 
-    def state_if_not_done(self, attempt: Attempt) -> OrderState | None:
-        return OrderState.HELD
-
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
         words = f"not ordered: {refusal.message}. Its lines lie in the cart as before"
         return OrderChange(order_ref=attempt.order.order_ref, state=OrderState.HELD, reason=words)
 
     def if_misnamed(self, attempt: Attempt) -> str:
         return ", and looked for by what lay in the cart. Run again"
-
-    @classmethod
-    def question(cls, order_ref: str, order_id: str | None, part: str) -> str:
-        return f"Does the marketplace's console show an order of what lay in the cart for {order_ref}?"
 
     async def _look(self, order: OrderRecord) -> Sighting | None:
         """An order of these contents that no order of this ledger has."""

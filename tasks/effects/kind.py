@@ -56,17 +56,21 @@ class EffectKind(ABC):
     person is to find out about an open one: it spends, or nothing else brings it on. One that `rests_on_a_look` at the
     order right before, at its price say, is not begun once that look is older than a lease.
 
-    The question is answered with the options `happened` (and what is `told_with` it) or `did_not_happen`.
+    `before` is where an order of it stands while it has not happened. What it `asks` a person may name `{order_ref}`,
+    `{order_id}` and `{part}`; that is answered with the options `happened` (and what is `told_with` it) or
+    `did_not_happen`.
     """
 
     resources: Resources
 
     action: ClassVar[Action]
+    before: ClassVar[OrderState | None] = None
     state_while_unknown: ClassVar[OrderState | None] = None
     absence_proves: ClassVar[bool] = True
     repeatable: ClassVar[bool] = False
     rests_on_a_look: ClassVar[bool] = False
     is_worth_asking: ClassVar[bool] = True
+    asks: ClassVar[str]
     happened: ClassVar[ResolutionKind] = ResolutionKind.DONE
     told_with: ClassVar[tuple[str, ...]] = ()
     did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_DONE
@@ -94,7 +98,7 @@ class EffectKind(ABC):
 
     def state_if_not_done(self, attempt: Attempt) -> OrderState | None:
         """Where the order stands while it has not happened; None where it is."""
-        return None
+        return self.before
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
         """What a refusal makes of the order."""
@@ -111,9 +115,9 @@ class EffectKind(ABC):
     # what only a person can tell
 
     @classmethod
-    @abstractmethod
     def question(cls, order_ref: str, order_id: str | None, part: str) -> str:
         """What a person has to find out."""
+        return cls.asks.format(order_ref=order_ref, order_id=order_id, part=part)
 
     @classmethod
     def commands(cls, order_ref: str, key: str) -> list[str]:

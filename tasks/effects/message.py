@@ -24,6 +24,7 @@ class MessageSeller(OnRefund):
 
     action: ClassVar[Action] = Action.NOTIFY
     is_worth_asking: ClassVar[bool] = False
+    asks: ClassVar[str] = "Does the console show the message to the seller of order {order_id}?"
 
     @classmethod
     def owns(cls, part: str) -> bool:
@@ -42,10 +43,6 @@ class MessageSeller(OnRefund):
         """Whether the service shows words of ours with this hash."""
         shown = await after_sale_of(self.resources, refund.marketplace).read(refund.refund_id)
         return hashed in {words_hash(event.description) for event in shown.events if event.role == "buyer"}
-
-    @classmethod
-    def question(cls, order_ref: str, order_id: str | None, part: str) -> str:
-        return f"Does the console show the message to the seller of order {order_id}?"
 
 
 def words_hash(words: str) -> str:

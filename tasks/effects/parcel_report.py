@@ -23,6 +23,7 @@ class ReportParcel(EffectKind):
     action: ClassVar[Action] = Action.NOTIFY
     repeatable: ClassVar[bool] = True
     is_worth_asking: ClassVar[bool] = False
+    asks: ClassVar[str] = "Does the warehouse console know parcel {part} of order {order_id}?"
 
     @classmethod
     def owns(cls, part: str) -> bool:
@@ -36,7 +37,3 @@ class ReportParcel(EffectKind):
 
     async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         return {}
-
-    @classmethod
-    def question(cls, order_ref: str, order_id: str | None, part: str) -> str:
-        return f"Does the warehouse console know parcel {part} of order {order_id}?"

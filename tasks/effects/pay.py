@@ -22,11 +22,13 @@ class Pay(EffectKind):
     """Paying orders, many with one request where the marketplace can."""
 
     action: ClassVar[Action] = Action.PAY
+    before: ClassVar[OrderState | None] = OrderState.ORDERED
     state_while_unknown: ClassVar[OrderState | None] = OrderState.UNKNOWN
     rests_on_a_look: ClassVar[bool] = True
     happened: ClassVar[ResolutionKind] = ResolutionKind.PAID
     told_with: ClassVar[tuple[str, ...]] = ("AMOUNT_CNY",)
     did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_PAID
+    asks: ClassVar[str] = "Does the console show order {order_id} as paid, and did the money leave the wallet?"
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         await self.resources.offerings[order.marketplace].channel.pay(claim, str(order.order_id))
@@ -47,16 +49,9 @@ class Pay(EffectKind):
         seen = {one.effect.key: _seen(one.order, shown.get(one.order.order_ref)) for one in attempts}
         return {key: sighting for key, sighting in seen.items() if sighting is not None}
 
-    def state_if_not_done(self, attempt: Attempt) -> OrderState | None:
-        return OrderState.ORDERED
-
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
         reason = f"not paid: {refusal.message}. Mend that and run again"
         return OrderChange(order_ref=attempt.order.order_ref, state=OrderState.HELD, reason=reason)
-
-    @classmethod
-    def question(cls, order_ref: str, order_id: str | None, part: str) -> str:
-        return f"Does the console show order {order_id} as paid, and did the money leave the wallet?"
 
 
 def _accepted(order: OrderRecord) -> Proof:

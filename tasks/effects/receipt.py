@@ -17,6 +17,7 @@ class ConfirmReceipt(EffectKind):
     """Confirming receipt of whole orders."""
 
     action: ClassVar[Action] = Action.RECEIVE
+    asks: ClassVar[str] = "Does the console show order {order_id} as received?"
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         await after_sale_of(self.resources, order.marketplace).receive(claim, str(order.order_id))
@@ -26,10 +27,6 @@ class ConfirmReceipt(EffectKind):
         shown = await read_orders(self.resources, [attempt.order for attempt in attempts])
         finished = {ref for ref, one in shown.items() if one.status is ServiceStatus.FINISHED}
         return {one.effect.key: _received(one.order) for one in attempts if one.order.order_ref in finished}
-
-    @classmethod
-    def question(cls, order_ref: str, order_id: str | None, part: str) -> str:
-        return f"Does the console show order {order_id} as received?"
 
 
 def _received(order: OrderRecord) -> Proof:

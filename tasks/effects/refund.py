@@ -30,6 +30,7 @@ class AskRefund(OnRefund):
     happened: ClassVar[ResolutionKind] = ResolutionKind.REFUND_ASKED
     told_with: ClassVar[tuple[str, ...]] = ("REFUND_ID",)
     did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_REFUNDED
+    asks: ClassVar[str] = "Does the console show a refund of order {order_id} that this ledger does not know?"
 
     @classmethod
     def owns(cls, part: str) -> bool:
@@ -60,10 +61,6 @@ class AskRefund(OnRefund):
         reason = f"no {refund.kind if refund else Action.REFUND}: {refusal.message}"
         return OrderChange(order_ref=attempt.order.order_ref, state=self.state_if_not_done(attempt), reason=reason)
 
-    @classmethod
-    def question(cls, order_ref: str, order_id: str | None, part: str) -> str:
-        return f"Does the console show a refund of order {order_id} that this ledger does not know?"
-
 
 def _asked(refund: Refund, refund_id: str) -> Proof:
     reason = standing(replace(refund, state=RefundState.ASKED))
@@ -78,6 +75,7 @@ class ModifyRefund(OnRefund):
     request: RefundRequest | None = None
 
     action: ClassVar[Action] = Action.REFUND
+    asks: ClassVar[str] = "Does the console show the refund of order {order_id} as modified?"
 
     @classmethod
     def owns(cls, part: str) -> bool:
@@ -94,15 +92,12 @@ class ModifyRefund(OnRefund):
         over = shown.state in (RefundState.REFUSED, RefundState.CLOSED)
         return None if over or (shown.asked.minor, shown.reason_id) != asked else _asked(refund, refund.refund_id)
 
-    @classmethod
-    def question(cls, order_ref: str, order_id: str | None, part: str) -> str:
-        return f"Does the console show the refund of order {order_id} as modified?"
-
 
 class WithdrawRefund(OnRefund):
     """Taking a refund back."""
 
     action: ClassVar[Action] = Action.CANCEL
+    asks: ClassVar[str] = "Does the console show the refund of order {order_id} as closed?"
 
     @classmethod
     def owns(cls, part: str) -> bool:
@@ -115,10 +110,6 @@ class WithdrawRefund(OnRefund):
     async def seen(self, refund: Refund, attempt: Attempt) -> Sighting | None:
         shown = await after_sale_of(self.resources, refund.marketplace).read(refund.refund_id)
         return _withdrawn(refund) if shown.state is RefundState.CLOSED else None
-
-    @classmethod
-    def question(cls, order_ref: str, order_id: str | None, part: str) -> str:
-        return f"Does the console show the refund of order {order_id} as closed?"
 
 
 def _withdrawn(refund: Refund) -> Proof:

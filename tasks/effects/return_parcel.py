@@ -24,6 +24,7 @@ class ReturnParcel(OnRefund):
     vouchers: tuple[str, ...] = ()
 
     action: ClassVar[Action] = Action.RETURN
+    asks: ClassVar[str] = "Does the console show a return parcel for the refund of order {order_id}?"
 
     @classmethod
     def owns(cls, part: str) -> bool:
@@ -45,7 +46,3 @@ class ReturnParcel(OnRefund):
         if shown.state not in ON_ITS_WAY:
             return None
         return Proof(answer={"carrier": shown.company, "number": shown.tracking_number})
-
-    @classmethod
-    def question(cls, order_ref: str, order_id: str | None, part: str) -> str:
-        return f"Does the console show a return parcel for the refund of order {order_id}?"
