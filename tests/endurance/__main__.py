@@ -10,7 +10,7 @@ keep, `outage` a service that is killed in each stage of a run and comes back, `
 `pauses` a batch in two processes while somebody stops all buying and resumes (pauses stand where stops do),
 `rate` the account's calls a second over four processes (`--seconds` long; kills, stops, a ledger that is away),
 `scale` a batch over helpers on Prefect with PostgreSQL and Redis (`--helpers`, `--latency-ms`, `--concurrency`,
-`--cases` of alone, helped, killed, parent, version, secret and restarts),
+`--cases` of alone, helped, nobody, killed, parent, version, secret and restarts),
 `callbacks` messages of the service, with `--orders 1000` in full; its parts are `callbacks-killed` (a receiver that is
 killed), `callbacks-odd` (20 odd posts an order), `callbacks-mixed` (messages in no order) and `callbacks-runs` (how
 soon they start runs, and how few).

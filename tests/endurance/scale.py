@@ -194,10 +194,14 @@ def restarted(scene: Scene) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """What happens while the batch is bought; `odd` starts a helper's machine that is not as it should be."""
+    """What happens while the batch is bought; `odd` starts a helper's machine that is not as it should be.
+
+    `comes` is false where helpers are asked for and no worker takes them.
+    """
 
     happens: Callable[[Scene], None] = undisturbed
     is_helped: bool = True
+    comes: bool = True
     odd: Callable[[Scene], subprocess.Popen[bytes]] | None = None
 
 
@@ -218,6 +222,7 @@ def without_secret(scene: Scene) -> subprocess.Popen[bytes]:
 CASES = {
     "alone": Case(is_helped=False),
     "helped": Case(),
+    "nobody": Case(comes=False),
     "killed": Case(happens=killed),
     "parent": Case(happens=parent_killed),
     "version": Case(odd=another_version),
@@ -325,6 +330,7 @@ def _bought(scene: Scene, case: Case) -> Scaled:
     seen.end = judged(scene.sandbox, scene.job)
     seen.wrong += [] if seen.state == "Completed" else [f"the run ended {seen.state}"]
     seen.wrong += seen.end.violations
+    seen.wrong += [f"{name} helpers are left" for name in helpers if name not in OVER]
     seen.wrong += ["not all helpers came"] if helpers["Completed"] < _sound(case, load) else []
     seen.wrong += ["more questions than bookings claimed"] if seen.end.asked > seen.claimed else []
     return seen
@@ -332,7 +338,7 @@ def _bought(scene: Scene, case: Case) -> Scaled:
 
 def _sound(case: Case, load: Load) -> int:
     """How many helpers are as they should be."""
-    return load.helpers - (case.odd is not None) if case.is_helped else 0
+    return load.helpers - (case.odd is not None) if case.is_helped and case.comes else 0
 
 
 def _is_open(scene: Scene) -> bool:
