@@ -14,11 +14,17 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.context import FlowRunContext
 from prefect.deployments import arun_deployment
 from prefect.exceptions import ObjectNotFound
+from prefect.states import Cancelled
 
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.records import SpendLimits
@@ -150,6 +156,8 @@ class Sharing:
             await asyncio.to_thread(self._shares.close, self.share)
         except LedgerUnusable as error:
             run_logger().warning("Batch %s is still open to helpers, which end by themselves: %s", self._batch, error)
+        if not all(map(_is_over, self._runs.values())):
+            await self._asked(self._call_off())
 
     # following
 
@@ -256,6 +264,14 @@ class Sharing:
                 before, self._runs[run.id] = self._runs[run.id], run
                 if run.state and _is_over(run) and not (_is_over(before) or _has_ended_well(run)):
                     run_logger().warning("A helper has ended: %s", run.state.message or run.state.name)
+
+    async def _call_off(self) -> None:
+        """Runs that no worker has taken would wait for one for ever, and be told of as due."""
+        waiting = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED]))
+        wanted = FlowRunFilter(id=FlowRunFilterId(any_=list(self._runs)), state=waiting)
+        async with get_client() as client:
+            for run in await client.read_flow_runs(flow_run_filter=wanted):
+                await client.set_flow_run_state(run.id, Cancelled(message="The batch is done without it"))
 
     async def _asked(self, asking: Coroutine[Any, Any, None]) -> bool:
         """Whatever keeps Prefect from doing it is no reason to stop: the run does by itself what nobody does."""
