@@ -11,7 +11,7 @@ from prefect.states import Completed
 from connectors.ledger.engine import LedgerUnusable, reading
 from connectors.ledger.shares import Share, share_in
 from connectors.program import program
-from connectors.settings import SourcingSettings
+from connectors.settings import SourcingSettings, XportcnSettings
 from domain.wording import number_of
 from flows.helping import STOPPED, Helping
 from flows.opening import opened
@@ -45,6 +45,7 @@ async def help_with(share: ShareId) -> Any:
     if found.closed_at is not None:
         return await _told(Helped(batch_id=found.batch_id, orders=0, why_ended="the batch is done, or was stopped"))
     _require_same_program(found)
+    _require_same_account(found)
     terms = found.terms
     settings = settings.model_copy(update={"patience_s_setting": terms.patience_s})
     async with opened(settings=settings, concurrency=terms.concurrency, run=terms.run) as resources:
@@ -76,6 +77,16 @@ def _require_same_program(share: Share) -> None:
         raise BadInput(
             f"this helper is another version of the program ({program()}) than the run that shares the batch "
             f"({share.version}): bring both to the same version, and start its worker again. It has done nothing"
+        )
+
+
+def _require_same_account(share: Share) -> None:
+    mine = XportcnSettings()
+    mine.require_account()
+    if mine.account_name != share.terms.account:
+        raise BadInput(
+            f"this helper has the account {mine.account_name}, and the batch is bought by {share.terms.account}: give "
+            "its machine the same XPORTCN_ settings as the run that shares it. It has done nothing"
         )
 
 

@@ -1,0 +1,191 @@
+"""Who may work on a shared batch, and what becomes of a share whose run ends, dies or is not alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from prefect.client.schemas.objects import State
+
+from connectors.ledger.records import SpendLimits
+from connectors.ledger.shares import Share, Terms
+from connectors.ledger.store import Ledger
+from connectors.program import program
+from connectors.settings import SourcingSettings
+from domain.money import Money
+from flows import sharing
+from flows.helper import Helped, help_with
+from flows.parameters import BadInput
+from flows.sharing import Sharing, helpers_for, shared
+from tasks.resources import Resources, utc_now
+
+ACCOUNT = "user 2100007300001 at the sandbox"
+LIMITS = SpendLimits(batch_id="batch", batch=Money(100_00), day=None)
+TERMS = Terms(
+    account=ACCOUNT,
+    run="run",
+    limits=LIMITS,
+    chunk_size=10,
+    concurrency=4,
+    patience_s=0,
+    done_by=None,
+    asks=True,
+)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
+    """The one that a helper finds."""
+    monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
+    with Ledger(SourcingSettings().ledger_url, clock=utc_now, owner="first") as ledger:
+        ledger.start_batch("batch", "file.csv")
+        yield ledger
+
+
+def helped(share_id: str) -> Any:
+    return asyncio.run(help_with.fn(share_id))
+
+
+def refusal(share_id: str) -> str:
+    """The sentence with which a helper ends."""
+    ended = helped(share_id)
+    assert isinstance(ended, State)
+    assert ended.is_failed()
+    return str(ended.message)
+
+
+def test_a_helper_of_another_version_does_nothing(ledger: Ledger) -> None:
+    ledger.shares.open("share", "batch", version="0.0.1-abc", terms=TERMS)
+    assert refusal("share") == (
+        f"this helper is another version of the program ({program()}) than the run that shares the batch (0.0.1-abc): "
+        "bring both to the same version, and start its worker again. It has done nothing"
+    )
+    assert ledger.shares.helpers("share") == []
+
+
+def test_a_helper_without_the_account_says_which_settings_are_missing(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.shares.open("share", "batch", version=program(), terms=TERMS)
+    monkeypatch.setenv("XPORTCN_BASE_URL", "https://service.example/api")
+    assert refusal("share") == (
+        "XPORTCN_ACCESS_KEY, XPORTCN_ACCESS_SECRET, XPORTCN_USER_ID not set: put them in the environment or in a .env "
+        "file"
+    )
+
+
+def test_a_helper_with_another_account_does_nothing(ledger: Ledger) -> None:
+    ledger.shares.open("share", "batch", version=program(), terms=replace(TERMS, account="user 7 at service.example"))
+    assert refusal("share") == (
+        f"this helper has the account {ACCOUNT}, and the batch is bought by user 7 at service.example: give its "
+        "machine the same XPORTCN_ settings as the run that shares it. It has done nothing"
+    )
+
+
+def test_a_helper_with_another_ledger_is_told_what_to_set(ledger: Ledger) -> None:
+    assert refusal("share") == (
+        "this helper's ledger does not know the share share: give it the SOURCING_LEDGER_URL of the run that shares "
+        "the batch, and start its worker again"
+    )
+
+
+def test_a_helper_that_comes_too_late_ends_well(ledger: Ledger) -> None:
+    ledger.shares.close(ledger.shares.open("share", "batch", version="0.0.1-abc", terms=TERMS))
+    assert helped("share") == Helped(batch_id="batch", orders=0, why_ended="the batch is done, or was stopped")
+
+
+def resources_of(ledger: Ledger, tmp_path: Path, *, concurrency: int = 4) -> Resources:
+    return cast(
+        Resources,
+        SimpleNamespace(
+            ledger=ledger,
+            clock=ledger.clock,
+            send_logs=tmp_path / "sends",
+            concurrency=concurrency,
+            settings=SourcingSettings(patience_s_setting=0, helpers=2, help_above=10),
+        ),
+    )
+
+
+def sharing_of(resources: Resources, *, helpers: int = 2) -> Any:
+    return shared(resources, "batch", helpers=helpers, limits=LIMITS, chunk_size=10, done_by=None, asks=True)
+
+
+async def taken_up(resources: Resources, *, helpers: int = 2) -> str | None:
+    """The share that a run takes up; None where it has none or a new one."""
+    async with sharing_of(resources, helpers=helpers) as its:
+        return its.share.share_id if isinstance(its, Sharing) and its._is_taken_up else None
+
+
+@pytest.fixture
+def left_open(ledger: Ledger) -> Share:
+    """By a run that is gone for a minute."""
+    clock, ledger.clock = ledger.clock, lambda: utc_now() - timedelta(seconds=60)
+    share = ledger.shares.open("left", "batch", version=program(), terms=TERMS)
+    ledger.clock = clock
+    return share
+
+
+def test_what_a_dead_run_has_left_is_taken_up(ledger: Ledger, left_open: Share, tmp_path: Path) -> None:
+    """Also where no helpers are wanted any more. It is closed at the end."""
+    assert asyncio.run(taken_up(resources_of(ledger, tmp_path), helpers=0)) == "left"
+    assert ledger.shares.standing("batch") is None
+
+
+def test_what_was_left_on_other_terms_is_closed(ledger: Ledger, left_open: Share, tmp_path: Path) -> None:
+    assert asyncio.run(taken_up(resources_of(ledger, tmp_path, concurrency=5))) is None
+    assert ledger.shares.standing("batch") is None
+
+
+def test_what_another_version_has_left_is_closed(ledger: Ledger, left_open: Share, tmp_path: Path) -> None:
+    ledger.shares.close(left_open)
+    ledger.shares.open("older", "batch", version="0.0.1-abc", terms=TERMS)
+    ledger.clock = lambda: utc_now() + timedelta(seconds=60)
+    assert asyncio.run(taken_up(resources_of(ledger, tmp_path))) is None
+    found = ledger.shares.look("older")
+    assert found is not None
+    assert found.closed_at is not None
+
+
+def test_the_share_of_a_living_run_is_left_alone(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two runs of one batch at once: each order is bought by one of them."""
+    monkeypatch.setattr(sharing, "TOUCH_EVERY_S", 0.05)
+
+    async def both() -> str | None:
+        async with sharing_of(resources_of(ledger, tmp_path)) as its:
+            with Ledger(ledger.url, clock=utc_now, owner="second") as other:
+                found = await taken_up(resources_of(other, tmp_path))
+            assert await asyncio.to_thread(ledger.shares.touch, its.share.share_id)
+            return found
+
+    assert asyncio.run(both()) is None
+
+
+def test_who_is_cancelled_closes_its_share(ledger: Ledger, tmp_path: Path) -> None:
+    """Helpers end by that."""
+
+    async def cancelled() -> None:
+        async with sharing_of(resources_of(ledger, tmp_path)):
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(cancelled())
+    assert ledger.shares.standing("batch") is None
+
+
+def test_helpers_need_postgresql(ledger: Ledger, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Who asks for them is told; a setting that can't be followed stops no batch."""
+    resources = resources_of(ledger, tmp_path)
+    with pytest.raises(BadInput, match=r"^helpers need a ledger on PostgreSQL: move it there \(sourcing ledger copy"):
+        helpers_for(resources, 5, wanted=1)
+    assert helpers_for(resources, 11) == 0
+    assert "this run does everything itself" in caplog.text
+    assert helpers_for(resources, 10) == 0
