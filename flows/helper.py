@@ -9,11 +9,11 @@ from prefect import flow
 from prefect.states import Completed
 
 from connectors.ledger.engine import LedgerUnusable, reading
-from connectors.ledger.shares import Share, share_in
+from connectors.ledger.shares import Share, Work, share_in
 from connectors.program import program
 from connectors.settings import SourcingSettings, XportcnSettings
 from domain.wording import number_of
-from flows.helping import STOPPED, Helping
+from flows.helping import CLOSED, STOPPED, Helping
 from flows.opening import opened
 from flows.parameters import BadInput, asked
 from flows.shown.expected_failures import ends_plainly, run_logger
@@ -29,7 +29,8 @@ class Helped:
     """What one helper did, and why it ended."""
 
     batch_id: str
-    orders: int
+    planned: int
+    bought: int
     why_ended: str
 
 
@@ -43,7 +44,7 @@ async def help_with(share: ShareId) -> Any:
     settings = SourcingSettings()
     found = _found(settings, share)
     if found.closed_at is not None:
-        return await _told(Helped(batch_id=found.batch_id, orders=0, why_ended="the batch is done, or was stopped"))
+        return await _told(Helped(batch_id=found.batch_id, planned=0, bought=0, why_ended=CLOSED))
     _require_same_program(found)
     _require_same_account(found)
     terms = found.terms
@@ -53,7 +54,11 @@ async def help_with(share: ShareId) -> Any:
             resources.gate.until((terms.done_by - resources.clock()).total_seconds())
         helping = Helping(resources, found, idle_s=IDLE_S)
         await helping.work()
-    helped = await _told(Helped(batch_id=found.batch_id, orders=helping.orders, why_ended=helping.why_ended))
+    done = helping.done
+    helped = Helped(
+        batch_id=found.batch_id, planned=done[Work.PLAN], bought=done[Work.BUY], why_ended=helping.why_ended
+    )
+    await _told(helped)
     return Completed(name=STOPPED, message=helped.why_ended, data=helped) if helping.is_stopped else helped
 
 
@@ -91,7 +96,7 @@ def _require_same_account(share: Share) -> None:
 
 
 async def _told(helped: Helped) -> Helped:
-    words = f"help {helped.batch_id}: {number_of(helped.orders, 'order')}"
+    words = f"help {helped.batch_id}: {number_of(helped.planned, 'order')} planned, {helped.bought:,} bought"
     run_logger().info("%s; %s", words, helped.why_ended)
     await shown("the run's name", rename_run(words))
     return helped

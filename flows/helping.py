@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 
@@ -23,6 +24,7 @@ TAKE_EVERY_S = 0.5
 ALONE_FOR = timedelta(minutes=5)
 """A run that has not looked after its share for so long will not ask for what comes of it."""
 MOST_OFFERS_KEPT = 10_000
+CLOSED = "the batch is done, or was stopped"
 STOPPED = "Stopped"
 """How a helper ends that could do more and may not: the service is away, or the time is up."""
 
@@ -39,7 +41,7 @@ class Helping:
         self._in_hand: set[int] = set()
         self._ends = False
         self.why_ended = "nothing was left to take"
-        self.orders = 0
+        self.done: Counter[Work] = Counter()
 
     @property
     def _id(self) -> str:
@@ -111,7 +113,7 @@ class Helping:
             share = await asyncio.to_thread(self._shares.look, self._id)
             now = self._resources.clock()
             if share is None or share.closed_at is not None:
-                self.why_ended = "the batch is done, or was stopped"
+                self.why_ended = CLOSED
                 return
             if now - share.seen_at > ALONE_FOR:
                 self.why_ended = f"nobody has looked after the batch since {share.seen_at:%H:%M:%S} UTC"
@@ -128,7 +130,7 @@ class Helping:
                 is_done = await self._plan(chunk, label, through)
             else:
                 is_done = await self._buy(chunk, label, through)
-            self.orders += len(chunk) if is_done else 0
+            self.done[chunk.work] += len(chunk) if is_done else 0
         finally:
             self._in_hand.discard(chunk.number)
             if not is_done:

@@ -97,7 +97,9 @@ def test_a_helper_with_another_ledger_is_told_what_to_set(ledger: Ledger) -> Non
 
 def test_a_helper_that_comes_too_late_ends_well(ledger: Ledger) -> None:
     ledger.shares.close(ledger.shares.open("share", "batch", version="0.0.1-abc", terms=TERMS))
-    assert helped("share") == Helped(batch_id="batch", orders=0, why_ended="the batch is done, or was stopped")
+    assert helped("share") == Helped(
+        batch_id="batch", planned=0, bought=0, why_ended="the batch is done, or was stopped"
+    )
 
 
 def resources_of(ledger: Ledger, tmp_path: Path, *, concurrency: int = 4) -> Resources:
