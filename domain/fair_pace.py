@@ -22,6 +22,8 @@ LAPSE_S = 5.0
 """A taker that was not seen for so long is none any more."""
 PERIOD_S, TAKER_S, LONGEST_S = 0.25, 0.01, 2.0
 """How long a taker waits before it asks again: longer among many, and while there is no whole permit for it."""
+LONGEST_PAUSE_S = 300.0
+"""No pause that one process hears of binds the others for longer: who calls after it hears anew."""
 TINY = 1e-9
 
 Name = TypeVar("Name", bound=Hashable)
@@ -135,7 +137,7 @@ def held(pace: Pace, pause_s: float, now: float) -> Pace:
     """The service has too many calls: nobody makes one for so long, and then all begin with nothing saved up."""
     takers = {name: replace(taker, credit=0.0) for name, taker in pace.takers.items()}
     pace = _of_this_clock(pace, now)
-    not_before = max(pace.not_before, now + pause_s)
+    not_before = max(pace.not_before, now + min(pause_s, LONGEST_PAUSE_S))
     return Pace(at=max(pace.at, now), spare=0.0, not_before=not_before, takers=takers)
 
 

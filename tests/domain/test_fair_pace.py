@@ -162,6 +162,11 @@ def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
     assert held(held(opening(0, 50), 30, 0), 1, 2).pause(3) == 27
 
 
+def test_one_answer_that_asks_for_a_year_stops_the_account_for_minutes() -> None:
+    """Whoever calls after that hears it anew, or is answered."""
+    assert held(opening(0, 50), 31_536_000, 0).pause(0) == 300
+
+
 def test_the_smallest_limit_of_those_that_call_is_that_of_all() -> None:
     """Whoever has none keeps to it too; when who had it is gone, the next one counts."""
     pace, _ = leased(opening(0, 50), ask(taker="small", limit=2, permits=2), 0)
