@@ -125,6 +125,12 @@ class Job:
         return answer
 
 
+def helper_of(job: Job, name: str) -> Job:
+    """A helper of the job's batch in a home of its own."""
+    home = {"SOURCING_DATA_DIR": str(job.folder / name)}
+    return replace(job, does="help", settings={**job.settings, **home})
+
+
 def context() -> ForkServerContext:
     """Where processes come from; the imports are done once."""
     made = multiprocessing.get_context("forkserver")

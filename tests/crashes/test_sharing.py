@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.crashes.books import assert_books_are_exact, ledger_of
-from tests.crashes.light import KILLED, Job, Speed, bought_before, start, states
+from tests.crashes.light import KILLED, Job, Speed, bought_before, helper_of, start, states
 from tests.postgres import Postgres
 from tests.running import RunningSandbox, single_line_orders, write_csv
 
@@ -30,16 +30,10 @@ def job(sandbox: RunningSandbox, tmp_path: Path, postgres: Postgres) -> Job:
     return Job(url=sandbox.url, folder=tmp_path, file=file, chunk_size=4, helpers=2, settings=settings, clock=quick)
 
 
-def helper(job: Job, name: str) -> Job:
-    """A helper of the job's batch in a home of its own."""
-    home = {"SOURCING_DATA_DIR": str(job.folder / name)}
-    return replace(job, does="help", settings={**job.settings, **home})
-
-
 def test_a_helper_that_dies_leaves_what_it_held_to_others(sandbox: RunningSandbox, job: Job) -> None:
     """Once its lease is over another one settles what it had begun, and what helpers bought is told as the run's."""
     bought_before(job)
-    runs = [start(job), start(helper(job, "one")), start(replace(helper(job, "two"), crash_at="after-send:pay"))]
+    runs = [start(job), start(helper_of(job, "one")), start(replace(helper_of(job, "two"), crash_at="after-send:pay"))]
     pids = [one.pid for one in runs]
     assert [one.ends() for one in reversed(runs)] == [KILLED, 0, 0]
     report = job.told(pids[0])
@@ -51,7 +45,7 @@ def test_a_helper_that_dies_leaves_what_it_held_to_others(sandbox: RunningSandbo
 
 def test_a_run_that_is_killed_and_started_again_goes_on_with_its_share(sandbox: RunningSandbox, job: Job) -> None:
     """A helper works meanwhile; nobody is asked twice, and nothing is planned anew under its hands."""
-    first, helping = start(job), start(helper(job, "one"))
+    first, helping = start(job), start(helper_of(job, "one"))
     while not sandbox.books()["orders"]:
         time.sleep(0.02)
     os.kill(first.pid, signal.SIGKILL)

@@ -1,19 +1,19 @@
 """`python -m tests.endurance [PART ...]`: a line per repetition; exit 1 after a broken promise.
 
 `storm` is four processes on one batch with random kills and stops, `restarts` a PostgreSQL that goes away and comes
-back, `command` the real command with its Prefect server, `hostile` the whole table of odd answers (`--every 50` plays
-every fiftieth case), `cells` a million random cells of request files, `starts` commands that are killed in their
-first seconds, `earlier` a run of the version before that waited for its approval, `crashes` every kind of effect killed
-at every point, `lost` parts of `sourcing serve` killed under a run (`--only 1 4` plays the first and the fourth case),
-`looks` a second look that comes by itself, whatever is killed before it, `retention` what Prefect's server is not to
-keep, `outage` a service that is killed in each stage of a run and comes back, `throttled` one that sends calls away,
-`pauses` a batch in two processes while somebody stops all buying and resumes (pauses stand where stops do),
-`rate` the account's calls a second over four processes (`--seconds` long; kills, stops, a ledger that is away),
-`scale` a batch over helpers on Prefect with PostgreSQL and Redis (`--helpers`, `--latency-ms`, `--concurrency`,
-`--cases` of alone, helped, nobody, killed, parent, version, secret and restarts),
-`callbacks` messages of the service, with `--orders 1000` in full; its parts are `callbacks-killed` (a receiver that is
-killed), `callbacks-odd` (20 odd posts an order), `callbacks-mixed` (messages in no order) and `callbacks-runs` (how
-soon they start runs, and how few).
+back under one process, `shared` the same under a batch with `--helpers`, `command` the real command with its Prefect
+server, `hostile` the whole table of odd answers (`--every 50` plays every fiftieth case), `cells` a million random
+cells of request files, `starts` commands that are killed in their first seconds, `earlier` a run of the version
+before that waited for its approval, `crashes` every kind of effect killed at every point, `lost` parts of `sourcing
+serve` killed under a run (`--only 1 4` plays the first and the fourth case), `looks` a second look that comes by
+itself, whatever is killed before it, `retention` what Prefect's server is not to keep, `outage` a service that is
+killed in each stage of a run and comes back, `throttled` one that sends calls away, `pauses` a batch in two processes
+while somebody stops all buying and resumes (pauses stand where stops do), `rate` the account's calls a second over
+four processes (`--seconds` long; kills, stops, a ledger that is away), `scale` a batch over helpers on Prefect with
+PostgreSQL and Redis (`--helpers`, `--latency-ms`, `--concurrency`, `--cases` of alone, helped, nobody, killed,
+parent, version, secret and restarts), `callbacks` messages of the service, with `--orders 1000` in full; its parts
+are `callbacks-killed` (a receiver that is killed), `callbacks-odd` (20 odd posts an order), `callbacks-mixed`
+(messages in no order) and `callbacks-runs` (how soon they start runs, and how few).
 A repetition that fails keeps its folder and names it.
 """
 
@@ -53,7 +53,7 @@ from tests.running import RunningSandbox, own_sandbox
 HEAD = "what       database    seed kills stops seconds  runs asked  states; violations"
 RESTARTS_HEAD = "what       database    seed restarts crashes seconds by-itself runs asked  states; violations"
 PARTS = (
-    *("storm", "restarts", "command", "hostile", "cells", "starts", "earlier", "crashes"),
+    *("storm", "restarts", "shared", "command", "hostile", "cells", "starts", "earlier", "crashes"),
     *("lost", "looks", "retention", "outage", "throttled", "pauses"),
     *("rate", "scale"),
     *("callbacks-killed", "callbacks-odd", "callbacks-mixed", "callbacks-runs"),
@@ -89,7 +89,8 @@ def main() -> int:
     options.orders = options.orders or 500
     databases = ["sqlite", "postgresql"] if options.database == "both" else [options.database]
     right = [all([_storms(name, options) for name in databases])] if "storm" in options.parts else []
-    right += [_restarts(options)] if "restarts" in options.parts else []
+    right += [_restarts(options, helpers=0)] if "restarts" in options.parts else []
+    right += [_restarts(options, helpers=options.helpers)] if "shared" in options.parts else []
     right += [all([_commands(name, options) for name in databases])] if "command" in options.parts else []
     right += [odd_answers(every=options.every)] if "hostile" in options.parts else []
     right += [random_cells(seed=options.seed)] if "cells" in options.parts else []
@@ -138,7 +139,7 @@ def _callbacks(databases: list[str], options: argparse.Namespace) -> list[bool]:
     return right
 
 
-def _restarts(options: argparse.Namespace) -> bool:
+def _restarts(options: argparse.Namespace, *, helpers: int) -> bool:
     def once(sandbox: RunningSandbox, server: Postgres | None, folder: Path, seed: int) -> Restarted:
         assert server
         return batch_under_restarts(
@@ -149,10 +150,11 @@ def _restarts(options: argparse.Namespace) -> bool:
             orders=2 * options.orders,
             longest_pause_s=options.longest_pause,
             latency_s=options.latency,
+            helpers=helpers,
         )
 
     print(RESTARTS_HEAD, flush=True)
-    return _repeated("restarts", "postgresql", options, max(1, options.repetitions // 4), once)
+    return _repeated("shared" if helpers else "restarts", "postgresql", options, max(1, options.repetitions // 4), once)
 
 
 def _commands(database: str, options: argparse.Namespace) -> bool:
