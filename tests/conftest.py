@@ -71,6 +71,10 @@ def pytest_runtest_teardown(nextitem: pytest.Item | None) -> Generator[None]:
     end_all_but(getattr(nextitem, "fixturenames", ()))
 
 
+def pytest_sessionfinish() -> None:
+    end_all_but(())  # what an interrupted test had
+
+
 @pytest.fixture(scope="session")
 def sandbox_process() -> Iterator[RunningSandbox]:
     """One sandbox for the whole test session, in memory."""

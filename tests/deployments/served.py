@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 from deployments.processes import children_of, descendants_of
-from tests.endurance.retention import LOOKS_OFTEN
+from tests.endurance.retention import LOOKS_OFTEN, asked
 from tests.running import RunningSandbox
 
 T = TypeVar("T")
@@ -80,18 +78,7 @@ class Served:
 
     def ask(self, path: str, body: Mapping[str, object] | None = None, *, method: str | None = None) -> Any:
         """The answer of Prefect's API."""
-        content = None if body is None else json.dumps(body).encode()
-        request = Request(f"{self.api}/{path}", content, {"Content-Type": "application/json"}, method=method)
-        for _ in range(20):
-            try:
-                with urlopen(request, timeout=60) as answer:
-                    text = answer.read()
-                    return json.loads(text) if text else None
-            except HTTPError as error:
-                if error.code != 503:
-                    raise AssertionError(f"{path}: {error.code} {error.read()!r}") from error
-                time.sleep(1)  # SQLite is busy: Prefect's own clients ask again too
-        raise AssertionError(f"{path}: 503 again and again")
+        return asked(self.api, path, body, method=method)
 
     def deployment(self, name: str) -> dict[str, Any]:
         found: dict[str, Any] = self.ask(f"deployments/name/{name}")

@@ -33,6 +33,22 @@ HEARTBEAT, PAID = "prefect.flow-run.heartbeat", "sourcing.order.paid"
 Row = dict[str, Any]
 
 
+def asked(api: str, path: str, body: object = None, *, method: str | None = None) -> Any:
+    """The answer of a Prefect server that keeps its records in SQLite."""
+    content = None if body is None else json.dumps(body).encode()
+    request = Request(f"{api}/{path}", content, {"Content-Type": "application/json"}, method=method)
+    for _ in range(30):
+        try:
+            with urlopen(request, timeout=60) as answer:
+                text = answer.read()
+                return json.loads(text) if text else None
+        except HTTPError as error:
+            if error.code != 503:
+                raise AssertionError(f"{path}: {error.code} {error.read()!r}") from error
+            time.sleep(1)  # SQLite is busy: Prefect's own clients ask again too
+    raise AssertionError(f"{path}: 503 again and again")
+
+
 @dataclass(frozen=True)
 class Records:
     """The database of a server that runs."""
@@ -41,18 +57,7 @@ class Records:
     api: str
 
     def ask(self, path: str, body: object) -> Any:
-        content = json.dumps(body).encode()
-        request = Request(f"{self.api}/{path}", content, {"Content-Type": "application/json"})
-        for _ in range(30):
-            try:
-                with urlopen(request, timeout=60) as answer:
-                    text = answer.read()
-                    return json.loads(text) if text else None
-            except HTTPError as error:
-                if error.code != 503:
-                    raise AssertionError(f"{path}: {error.code}") from error
-                time.sleep(1)  # SQLite is busy: Prefect's own clients ask again too
-        raise AssertionError(f"{path}: 503 again and again")
+        return asked(self.api, path, body)
 
     @contextmanager
     def opened(self) -> Iterator[sqlite3.Connection]:
