@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ from prefect import flow
 from prefect.states import Completed
 
 from connectors.ledger.engine import LedgerUnusable, reading
+from connectors.ledger.repeating import repeating
 from connectors.ledger.shares import Share, Work, share_in
 from connectors.program import program
 from connectors.settings import SourcingSettings, XportcnSettings
@@ -42,7 +44,7 @@ async def help_with(share: ShareId) -> Any:
     It asks nobody and approves nothing: it buys what that run has had approved.
     """
     settings = SourcingSettings()
-    found = _found(settings, share)
+    found = await asyncio.to_thread(_found, settings, share)
     if found.closed_at is not None:
         return await _told(Helped(batch_id=found.batch_id, planned=0, bought=0, why_ended=CLOSED))
     _require_same_program(found)
@@ -65,8 +67,7 @@ async def help_with(share: ShareId) -> Any:
 def _found(settings: SourcingSettings, share_id: str) -> Share:
     """Without opening the ledger for writing: a newer program would bring it up to date under those that work."""
     try:
-        with reading(settings.ledger_url) as connection:
-            found = share_in(connection, share_id)
+        found = _read(settings.ledger_url, share_id)
     except LedgerUnusable as error:
         raise LedgerUnusable(f"a helper needs the ledger of the run that shares the batch: {error}") from error
     if found is None:
@@ -75,6 +76,12 @@ def _found(settings: SourcingSettings, share_id: str) -> Share:
             "shares the batch, and start its worker again"
         )
     return found
+
+
+@repeating
+def _read(ledger_url: str, share_id: str) -> Share | None:
+    with reading(ledger_url) as connection:
+        return share_in(connection, share_id)
 
 
 def _require_same_program(share: Share) -> None:

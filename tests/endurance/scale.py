@@ -271,8 +271,12 @@ def _line(seen: Scaled, load: Load) -> str:
 def played(case: Case, load: Load) -> Scaled:
     """Buy a batch on a new installation; it is kept for a look when a promise was broken."""
     folder = Path(tempfile.mkdtemp(prefix="endurance-scale-"))
-    with _scene(folder, case, load) as scene:
-        seen = _bought(scene, case)
+    try:
+        with _scene(folder, case, load) as scene:
+            seen = _bought(scene, case)
+    except (KeyboardInterrupt, SystemExit):
+        shutil.rmtree(folder)
+        raise
     if seen.wrong:
         seen.notes.append(f"kept for a look: {folder}")
     else:
