@@ -22,7 +22,12 @@ _ROW = select(pace.c.permits, pace.c.at, pace.c.not_before, pace.c.takers)
 _CLOCK = func.clock_timestamp(type_=DateTime(timezone=True))
 _ITS_CLOCK, _OUR_CLOCK = _ROW.add_columns(_CLOCK.label("now")), _ROW.add_columns(literal(None).label("now"))
 _LOCKED, _NOW = _ITS_CLOCK.with_for_update(), select(_CLOCK)
-_NOT_SYNCED = text("SET LOCAL synchronous_commit = off")
+STUCK_S = 2
+"""Who stands still in the midst of its transaction longer than this is thrown out: all others wait for the row."""
+_SHORT = text(
+    "SELECT set_config('synchronous_commit', 'off', true),"
+    f" set_config('idle_in_transaction_session_timeout', '{STUCK_S}s', true)"
+)
 
 
 class PaceRows(Rows):
@@ -62,7 +67,7 @@ class PaceRows(Rows):
         # not `transaction`: nothing is spent here, and no other run need sum up anew what is
         with blaming(self._ledger.url), self._ledger.engine.begin() as connection:
             if _is_postgres(connection):
-                connection.execute(_NOT_SYNCED)
+                connection.execute(_SHORT)
             yield connection
 
     def _locked(self, connection: Connection, limit: float = 0.0) -> tuple[float, Pace]:

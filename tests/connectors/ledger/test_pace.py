@@ -12,7 +12,8 @@ from sqlalchemy import select
 
 from connectors.callbacks.figures import Figures
 from connectors.callbacks.store import CallbackStore
-from connectors.ledger.engine import durable_engine
+from connectors.ledger.engine import LedgerUnusable, durable_engine
+from connectors.ledger.pace import pace_in
 from connectors.ledger.schema import writers
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
@@ -76,6 +77,23 @@ def test_no_run_need_sum_up_anew_what_is_spent(shared: list[Ledger]) -> None:
     with engine.connect() as connection:
         assert connection.execute(select(writers)).all() == []
     engine.dispose()
+
+
+def test_who_stands_still_with_the_row_in_hand_is_thrown_out(postgres: Postgres) -> None:
+    """On PostgreSQL, where else nobody could lease for as long as a stopped process or machine had it."""
+    url = postgres.new_database()
+    with Ledger(url, clock=utc_now, owner="stopped") as stopped, Ledger(url, clock=utc_now, owner="other") as other:
+        other.pace.hold(0)
+
+        def stand_still() -> None:
+            with stopped.pace._writing() as connection:
+                pace_in(connection, utc_now, locked=True)
+                assert other.pace.lease(ask("other", 1)).share == 4
+                connection.execute(select(1))
+
+        with pytest.raises(LedgerUnusable, match="timeout"):
+            stand_still()
+        assert stopped.pace.lease(ask("stopped", 1)).share == 4
 
 
 def test_permits_flow_in_by_the_clock(ledger: Ledger, other: Ledger, clock: MovableClock) -> None:
