@@ -54,6 +54,7 @@ class CallbackStore:
         is_postgres = self.engine.dialect.name == "postgresql"
         self._only_reads: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"} if is_postgres else {ONLY_READS: True}
         self.insert = postgresql.insert if is_postgres else sqlite.insert
+        self._keep = _keeping(self.insert(callbacks))
         try:
             with self.engine.begin() as connection:
                 if is_postgres:
@@ -88,23 +89,10 @@ class CallbackStore:
         """Keep messages, all in one commit. One that is there already is counted, and waits anew if it was done: a
         price that rose, fell and rose again may be told in the same words.
         """
-        rows = _once_each(arrivals)
-        statement = self.insert(callbacks)
-        c, now = callbacks.c, self.clock()
-        is_done = and_(c.state == CallbackState.DONE, c.order_id != "")
-        is_fresh = and_(is_done, c.settled_at > now - AGAIN_AFTER)
-        again: dict[str, Any] = {
-            "times": c.times + statement.excluded["times"],
-            "last_at": statement.excluded["last_at"],
-            **{name: case((is_done, _as(name, value)), else_=c[name]) for name, value in ANEW.items()},
-            "not_before": case(
-                (is_fresh, _as("not_before", now + AGAIN_AFTER)),
-                (is_done, _as("not_before", now)),
-                else_=c.not_before,
-            ),
-        }
+        now = self.clock()
+        moments = {"now_": now, "fresh_": now - AGAIN_AFTER, "again_": now + AGAIN_AFTER}
         with self.transaction() as connection:
-            connection.execute(statement.on_conflict_do_update(index_elements=["digest"], set_=again), rows)
+            connection.execute(self._keep, [row | moments for row in _once_each(arrivals)])
 
     # what is looked at
 
@@ -206,6 +194,24 @@ class CallbackStore:
             connection.execute(delete(tickets).where(tickets.c.ended_at < before))
             old = (callbacks.c.state.in_(SETTLED), callbacks.c.last_at < before)
             return connection.execute(delete(callbacks).where(*old)).rowcount
+
+
+def _keeping(statement: Any) -> Any:
+    """Insert a message, or count it again and let it wait anew if it was done. Built once, since that is costly."""
+    c, moment = callbacks.c, callbacks.c.not_before.type
+    is_done = and_(c.state == CallbackState.DONE, c.order_id != "")
+    is_fresh = and_(is_done, c.settled_at > bindparam("fresh_", type_=moment))
+    again: dict[str, Any] = {
+        "times": c.times + statement.excluded["times"],
+        "last_at": statement.excluded["last_at"],
+        **{name: case((is_done, _as(name, value)), else_=c[name]) for name, value in ANEW.items()},
+        "not_before": case(
+            (is_fresh, bindparam("again_", type_=moment)),
+            (is_done, bindparam("now_", type_=moment)),
+            else_=c.not_before,
+        ),
+    }
+    return statement.on_conflict_do_update(index_elements=["digest"], set_=again)
 
 
 def _as(column: str, value: Any) -> Any:

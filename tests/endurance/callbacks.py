@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from unittest.mock import patch
+from urllib.parse import urlsplit
 
 import aiohttp
 from hypothesis import HealthCheck, given, settings
@@ -48,6 +49,7 @@ RATE = 300
 AGAIN_AFTER_S = 20.0
 PATIENCE_S = 1.0
 MOST_GROWTH_MB = 40
+SILENT, SLOW = 1_000, 50
 STEPS, STEP_S = 8, 12 * 3600
 FAULTS = ("callback_tripled", "callback_lost", "callback_forged")
 
@@ -137,6 +139,10 @@ def _store(folder: Path, ledger_url: str = "") -> CallbackStore:
     return CallbackStore(ledger_url or f"sqlite:///{folder / 'ledger.db'}", clock=utc_now)
 
 
+def verdict(is_right: bool) -> str:  # noqa: FBT001
+    return "right" if is_right else "BROKEN"
+
+
 def callbacks_outlive_kills(database: str, orders: int) -> bool:
     """Ten messages an order, on one database; whether none was lost."""
     folder = Path(tempfile.mkdtemp(prefix="endurance-callbacks-"))
@@ -175,7 +181,7 @@ def _loses_none(folder: Path, ledger_url: str, orders: int) -> bool:
     name = "postgresql" if ledger_url else "sqlite"
     print(
         f"heard {name:10} {messages:,} in {took:.0f} s beside {orders:,} orders, killed once: {lost} lost, "
-        f"{poster.failed:,} posted again; {poster.words}{'' if is_right else f' BROKEN {errors[-300:]}'}",
+        f"{poster.failed:,} posted again; {poster.words}: {verdict(is_right)}{'' if is_right else errors[-300:]}",
         flush=True,
     )
     if is_right:
@@ -200,15 +206,23 @@ def odd_posts_are_borne(orders: int) -> bool:
         before = receiver.megabytes
         statuses |= asyncio.run(_post_odd(url, bodies[wanted // 4 :]))
         statuses |= asyncio.run(_post_odd(url, [os.urandom(10 * 2**20)] * 20))
-        silent = [socket.create_connection(("127.0.0.1", receiver.port)) for _ in range(500)]
-        for one in silent[:50]:
-            one.sendall(b"POST /callbacks/x HTTP/1.1\r\nContent-Length: 9\r\n\r\n{")
-        statuses |= asyncio.run(_post_odd(url, [posted("7")]))
+        silent = [socket.create_connection(("127.0.0.1", receiver.port)) for _ in range(SILENT)]
+        for one in silent[:SLOW]:
+            one.sendall(f"POST {urlsplit(url).path} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{{".encode())
+        others = asyncio.run(_post_odd(url, [posted(str(number)) for number in range(1, 101)]))
         growth = receiver.megabytes - before
+        late = {one.recv(12)[9:12] for one in silent[:SLOW]}
         for one in silent:
             one.close()
-    is_right = statuses <= {200, 413} and growth <= MOST_GROWTH_MB
-    print(f"odd   {len(bodies):,} posts: answers {sorted(statuses)}, {growth} MB more{'' if is_right else ' BROKEN'}")
+    with _store(folder) as store:
+        kept = sum(store.counts().values())
+    is_right = statuses <= {200, 413} and others == {200} and growth <= MOST_GROWTH_MB and late <= {b"408", b""}
+    print(
+        f"odd   {len(bodies):,} posts, 20 of 10 MB: answers {sorted(statuses)}, {kept:,} kept; beside {SILENT:,} "
+        f"silent or slow connections 100 messages are answered {sorted(others)}, the slow ones {sorted(late)}; "
+        f"{growth} MB more: {verdict(is_right)}",
+        flush=True,
+    )
     shutil.rmtree(folder)
     return is_right
 
@@ -257,7 +271,7 @@ def mixed_messages_end_as_polling(orders: int) -> bool:
                 worlds.hear()
         worlds.catch_up()
         counts = {name: count for name, count in speaks.control("GET", "callbacks").items() if name != "url"}
-    print(f"mixed {orders:,} orders, {counts}: {worlds.words}", flush=True)
+    print(f"mixed {orders:,} orders, {counts}: {worlds.words}: {verdict(worlds.are_one)}", flush=True)
     shutil.rmtree(folder)
     return worlds.are_one
 
