@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from connectors.callbacks.kinds import CallbackKind, CallbackState
@@ -28,6 +28,8 @@ BEGINS_WITHIN = timedelta(hours=1)
 MOST_TRIES = 5
 PAUSE = timedelta(minutes=2)
 """So long messages wait after a run that got nowhere, and longer after each that ended without a word."""
+LONGEST_PAUSE = timedelta(minutes=15)
+"""No pause is longer, and no lease lasts so much longer than one: what does was written by a clock that went ahead."""
 GAVE_UP = f"{MOST_TRIES} runs that looked at it ended without a word; look at their logs, then replay it"
 
 
@@ -62,7 +64,8 @@ class Tickets:
 
     def _take(self, connection: Connection, kind: CallbackKind, now: datetime) -> Ticket | None:
         c = callbacks.c
-        ready: tuple[ColumnElement[bool], ...] = (c.state == CallbackState.WAITING, c.kind == kind, c.not_before <= now)
+        is_due = or_(c.not_before <= now, c.not_before > now + LONGEST_PAUSE)
+        ready: tuple[ColumnElement[bool], ...] = (c.state == CallbackState.WAITING, c.kind == kind, is_due)
         tries = connection.execute(select(c.attempts).where(*ready).order_by(c.id).limit(1)).scalar()
         if tries is None:
             return None
@@ -130,8 +133,9 @@ class Tickets:
 
 def _is_over(ticket: Mapping[str, Any], now: datetime) -> bool:
     """Whether nobody works on it any more: its lease ended, or no run came for it."""
+    lasts = LEASE if ticket["begun_at"] else BEGINS_WITHIN
     ends: datetime = ticket["lease_until"] if ticket["begun_at"] else ticket["made_at"] + BEGINS_WITHIN
-    return ends <= now
+    return ends <= now or ends > now + lasts + LONGEST_PAUSE
 
 
 def _ticket(row: Mapping[str, Any]) -> Ticket:

@@ -186,6 +186,28 @@ def test_a_run_that_never_came_costs_no_try(store: CallbackStore, clock: Movable
     assert (second != first, store.listed()[0].attempts) == (True, 0)
 
 
+def test_a_clock_that_was_set_back_holds_nothing(store: CallbackStore, clock: MovableClock) -> None:
+    """Neither what was received by the clock that went ahead, nor what a run of that time has in its hands."""
+    clock.advance(86_400)
+    keep(store, clock, posted("1"))
+    tickets = Tickets(store)
+    clock.advance(-86_400)
+    assert heard(store, clock) == 1
+    clock.advance(86_400)
+    keep(store, clock, posted("2"), posted("3", "TAOBAO_ORDER_REFUND"))
+    for begins, kind in ((True, STATUS), (False, CallbackKind.REFUND)):
+        ticket = tickets.next(kind)
+        assert ticket is not None
+        tickets.asked(ticket.id)
+        if begins:
+            tickets.begin(ticket.id)
+    clock.advance(-86_400)
+    for kind in (STATUS, CallbackKind.REFUND):
+        tickets.next(kind)  # ends the dead one
+    clock.advance(300)
+    assert [tickets.next(kind) is not None for kind in (STATUS, CallbackKind.REFUND)] == [True, True]
+
+
 def test_a_message_that_brings_runs_down_ends_alone_and_is_set_aside(store: CallbackStore, clock: MovableClock) -> None:
     """After a second death each run takes fewer with it: 1,000, 1,000, 100, 10, 1."""
     keep(store, clock, *(posted(str(number)) for number in range(1, 151)))
