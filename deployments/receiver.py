@@ -42,6 +42,7 @@ KEPT_WITHIN_S = 5.0
 TOKENS_LAST_S = 3.0
 READ_WITHIN_S = 2.0
 STOPS_WITHIN_S = 10
+COMPLAINS_EVERY_S = 60.0
 UNTIL: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 log = logging.getLogger("sourcing")
@@ -69,6 +70,7 @@ class Receiver:
         )
         self._digests: Sequence[str] | None = None
         self._read_at = 0.0
+        self._complained_at = -COMPLAINS_EVERY_S
         self._reading = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,8 +81,7 @@ class Receiver:
             self.answers.labels(404).inc()
             raise
         except LedgerUnusable as error:
-            log.error("Callbacks can't be received now: %s", error)
-            answer = _refused(503, "not kept; send it again")
+            answer = self._not_kept(error)
         except ClientDisconnect:
             return
         self.answers.labels(answer.status_code).inc()
@@ -106,9 +107,15 @@ class Receiver:
             async with asyncio.timeout(KEPT_WITHIN_S):
                 await self.intake.keep(arrival)
         except (LedgerUnusable, TooMany, TimeoutError) as error:
-            log.error("A callback could not be kept, and its sender was told so: %s", error or type(error).__name__)
-            return _refused(503, "not kept; send it again")
+            return self._not_kept(error)
         return PlainTextResponse("ok")
+
+    def _not_kept(self, error: Exception) -> Response:
+        """Told to each sender, and to the log once in a while: a full disk is not to be filled with it."""
+        if time.monotonic() - self._complained_at >= COMPLAINS_EVERY_S:
+            self._complained_at = time.monotonic()
+            log.error("Callbacks can't be kept now, and their senders are told so: %s", error or type(error).__name__)
+        return _refused(503, "not kept; send it again")
 
     async def _tokens(self) -> Sequence[str]:
         """Those that are valid; while the table can't be read, those that were.
