@@ -19,7 +19,7 @@ from connectors.xportcn.after_sale.base import (
 )
 from connectors.xportcn.api import alibaba_after_sale as api
 from connectors.xportcn.api import alibaba_order
-from connectors.xportcn.channels.lines import LinesByIds
+from connectors.xportcn.channels.lines import LinesByIds, spec_ids
 from connectors.xportcn.channels.refusals import refusal, unsettled
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, NotSent, Refused
@@ -75,7 +75,7 @@ class Alibaba1688AfterSale:
 
     async def targets(self, order_id: str, lines: Sequence[OrderLine], wanted: Collection[int]) -> tuple[Target, ...]:
         order = await self._order(order_id)
-        ours = LinesByIds(lines, _ids)
+        ours = LinesByIds(lines, spec_ids)
         told = [(ours.take((item.product_id, item.spec_id)), item) for item in order.product_items]
         found = [(line.line_no, item) for line, item in told if line and line.line_no in wanted]
         if {line_no for line_no, _ in found} != set(wanted) or not all(item.entry_id for _, item in found):
@@ -171,10 +171,6 @@ class Alibaba1688AfterSale:
     async def _order(self, order_id: str) -> alibaba_order.Order:
         request = alibaba_order.OrderDetailRequest(order_id=order_id)
         return await self._client.read(alibaba_order.ORDER_DETAIL, request)
-
-
-def _ids(line: OrderLine) -> tuple[str, str]:
-    return line.item_id, line.spec_id
 
 
 def _option(reason: api.Reason, goods: str, order: alibaba_order.Order, entry_ids: tuple[str, ...]) -> RefundOption:

@@ -19,7 +19,7 @@ from connectors.xportcn.after_sale.base import (
 )
 from connectors.xportcn.api import taobao_after_sale as api
 from connectors.xportcn.api import taobao_order
-from connectors.xportcn.channels.lines import LinesByIds
+from connectors.xportcn.channels.lines import LinesByIds, distribution_ids, sku_ids
 from connectors.xportcn.channels.refusals import refusal, require_success, unsettled
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, Refused
@@ -62,7 +62,7 @@ class TaobaoAfterSale:
     async def targets(self, order_id: str, lines: Sequence[OrderLine], wanted: Collection[int]) -> tuple[Target, ...]:
         request = taobao_order.OrderDetailRequest(purchase_order_id=order_id)
         order = await self._client.read(taobao_order.ORDER_DETAIL, request)
-        shop, distribution = LinesByIds(lines, _shop_ids), LinesByIds(lines, _distribution_ids)
+        shop, distribution = LinesByIds(lines, sku_ids), LinesByIds(lines, distribution_ids)
         told = [
             (shop.take((part.item_id, part.sku_id)) or distribution.take((part.item_id, part.sku_id)), part)
             for part in order.sub_purchase_orders
@@ -178,14 +178,6 @@ class TaobaoAfterSale:
 
     async def receive(self, claim: Claim, order_id: str) -> None:
         raise not_offered(self.marketplace, "confirm receipt")
-
-
-def _shop_ids(line: OrderLine) -> tuple[str, str]:
-    return line.item_id, line.sku_id
-
-
-def _distribution_ids(line: OrderLine) -> tuple[str, str]:
-    return line.distribution_item_id, line.distribution_sku_id
 
 
 def _target(line: OrderLine, part: taobao_order.SubPurchaseOrder) -> Target:

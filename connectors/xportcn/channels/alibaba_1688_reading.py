@@ -10,7 +10,7 @@ from typing import Any
 from connectors.xportcn.api import alibaba_batch, alibaba_order, alibaba_product, big_major
 from connectors.xportcn.api.base import EffectCall
 from connectors.xportcn.channels.base import Created, PayOutcome
-from connectors.xportcn.channels.lines import LinesByIds, distinct, oldest_first, trace_status, untold
+from connectors.xportcn.channels.lines import LinesByIds, distinct, oldest_first, spec_ids, trace_status, untold
 from connectors.xportcn.channels.refusals import (
     BALANCE_NOT_ENOUGH,
     CANNOT_PAY,
@@ -111,16 +111,12 @@ def problem(code: str, words: str, line_no: int = 0) -> LineProblem:
     return LineProblem(problem=problem_of(code, words), message=words or code, line_no=line_no)
 
 
-def order_ids(line: OrderLine) -> tuple[str, str]:
-    return line.item_id, line.spec_id
-
-
 def quote(preview: alibaba_order.Preview, lines: tuple[OrderLine, ...], trade_types: Sequence[str]) -> Quote:
     """All previewed orders together; `trade_types` are those that may be used.
 
     Raises `ContractMismatch` when an agreed preview has no sums.
     """
-    ours = LinesByIds(lines, order_ids)
+    ours = LinesByIds(lines, spec_ids)
     cargos = [cargo for part in preview.results for cargo in part.cargo_list]
     told = [(ours.take((cargo.offer_id, cargo.spec_id)), cargo) for cargo in cargos]
     problems = tuple(_cargo_problem(our, cargo) for our, cargo in told if cargo.result_code in PROBLEMS)
@@ -213,7 +209,7 @@ def not_created(
     lines: tuple[OrderLine, ...],
 ) -> Refused:
     """A create of either twin that says no, with what it says of each line."""
-    ours = LinesByIds(lines, order_ids)
+    ours = LinesByIds(lines, spec_ids)
     problems = tuple(
         problem(failed.error_code, failed.error_message, line_no=our.line_no if our else 0)
         for failed in answer.failed_offer_list

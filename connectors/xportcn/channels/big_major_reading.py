@@ -5,15 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from connectors.xportcn.api import big_major
-from connectors.xportcn.channels.alibaba_1688_reading import (
-    domestic_parcels,
-    not_created,
-    order_ids,
-    problem,
-    shipments,
-)
+from connectors.xportcn.channels.alibaba_1688_reading import domestic_parcels, not_created, problem, shipments
 from connectors.xportcn.channels.base import Created
-from connectors.xportcn.channels.lines import LinesByIds, untold
+from connectors.xportcn.channels.lines import LinesByIds, spec_ids, untold
 from connectors.xportcn.channels.refusals import refusal, unsettled
 from domain.money import per_unit, total_of
 from domain.orders import OrderLine
@@ -32,7 +26,7 @@ STATUSES = {
 
 def quote(previewed: Sequence[big_major.PreviewedOrder], lines: tuple[OrderLine, ...]) -> Quote:
     """All resulting orders together; the total is with the service's fee on each."""
-    ours = LinesByIds(lines, order_ids)
+    ours = LinesByIds(lines, spec_ids)
     told = [(ours.take((item.offer_id, item.spec_id)), item) for order in previewed for item in order.items]
     return Quote(
         goods=total_of([order.sum_payment_no_carriage for order in previewed]),

@@ -9,7 +9,7 @@ from dataclasses import replace
 from connectors.xportcn.api import international
 from connectors.xportcn.channels.alibaba_1688_reading import shipments
 from connectors.xportcn.channels.base import Created
-from connectors.xportcn.channels.lines import LinesByIds, distinct, trace_status
+from connectors.xportcn.channels.lines import LinesByIds, distinct, sku_ids, trace_status
 from connectors.xportcn.channels.refusals import refusal, unsettled
 from connectors.xportcn.errors import ContractMismatch
 from domain.marketplace import Marketplace
@@ -103,10 +103,6 @@ def problem(code: str, words: str, line_no: int = 0) -> LineProblem:
     return LineProblem(problem=ours, message=words or code, line_no=line_no)
 
 
-def order_ids(line: OrderLine) -> tuple[str, str]:
-    return line.item_id, line.sku_id
-
-
 def cheapest(freight: international.Freight) -> international.Carrier | None:
     """Of those that charge in CNY the cheapest, of equals the fastest."""
     carriers = [carrier for carrier in freight.carriers if carrier.currency == CNY]
@@ -122,7 +118,7 @@ def line_amounts(lines: Sequence[OrderLine], products: Iterable[international.Pr
     return {
         line.line_no: _ladder_price(sku, pieces[line.item_id]) * line.quantity
         for line in lines
-        if (sku := skus.get(order_ids(line)))
+        if (sku := skus.get(sku_ids(line)))
     }
 
 
@@ -133,7 +129,7 @@ def _ladder_price(sku: international.ProductSku, pieces: int) -> Money:
 
 def total(freight: international.Freight, lines: Sequence[OrderLine]) -> Quote:
     """What the order would cost with the cheapest carrier, without the price of each line."""
-    ours = LinesByIds(lines, order_ids)
+    ours = LinesByIds(lines, sku_ids)
     told = [(ours.take((line.product_id, line.sku_id)), line) for line in freight.problem_list]
     problems = tuple(problem(line.error_code, line.error_message, our.line_no if our else 0) for our, line in told)
     carrier = cheapest(freight)

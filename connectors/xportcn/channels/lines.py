@@ -27,6 +27,21 @@ class LinesByIds:
         return lines.pop(0) if lines else None
 
 
+def sku_ids(line: OrderLine) -> LineIds:
+    """Item and variant as the marketplace's shops have them."""
+    return line.item_id, line.sku_id
+
+
+def spec_ids(line: OrderLine) -> LineIds:
+    """Offer and spec, by which 1688 and bigMajor name a variant."""
+    return line.item_id, line.spec_id
+
+
+def distribution_ids(line: OrderLine) -> LineIds:
+    """Item and variant as Taobao takes orders of them."""
+    return line.distribution_item_id, line.distribution_sku_id
+
+
 def untold(lines: Iterable[OrderLine], told: Iterable[OrderLine | None]) -> tuple[LineProblem, ...]:
     """A line that the preview is silent about has no price: that is a problem, not a gift."""
     heard = {line.line_no for line in told if line}

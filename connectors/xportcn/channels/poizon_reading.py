@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from connectors.xportcn.api import poizon
 from connectors.xportcn.channels.alibaba_1688_reading import shipments
 from connectors.xportcn.channels.base import Created
-from connectors.xportcn.channels.lines import LinesByIds, distinct, other_pieces, trace_status, untold
+from connectors.xportcn.channels.lines import LinesByIds, distinct, other_pieces, sku_ids, trace_status, untold
 from connectors.xportcn.channels.refusals import refusal, unsettled
 from domain.marketplace import Marketplace
 from domain.money import total_of
@@ -81,13 +81,9 @@ def problem(code: str, words: str, line_no: int = 0) -> LineProblem:
     return LineProblem(problem=PROBLEMS.get(code, Problem.OTHER), message=words or code, line_no=line_no)
 
 
-def order_ids(line: OrderLine) -> tuple[str, str]:
-    return line.item_id, line.sku_id
-
-
 def quote(preview: poizon.Preview, lines: tuple[OrderLine, ...]) -> Quote:
     """All resulting orders together."""
-    ours = LinesByIds(lines, order_ids)
+    ours = LinesByIds(lines, sku_ids)
     told = [(ours.take((item.dw_spu_id, item.dw_sku_id)), item) for order in preview.orders for item in order.items]
     problems = tuple(_item_problem(our, item) for our, item in told if not item.available or item.error_code)
     problems += tuple(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from connectors.xportcn.api import taobao_order, taobao_product
 from connectors.xportcn.channels.base import Created, PayOutcome
-from connectors.xportcn.channels.lines import LinesByIds, distinct, other_pieces, trace_status, untold
+from connectors.xportcn.channels.lines import LinesByIds, distinct, distribution_ids, other_pieces, trace_status, untold
 from connectors.xportcn.channels.refusals import refusal, unsettled
 from domain.marketplace import Marketplace
 from domain.money import total_of
@@ -92,10 +92,6 @@ def _sku(sku: taobao_product.ProductSku, distribution_id: str) -> Sku:
 
 def problem(code: str, words: str, line_no: int = 0) -> LineProblem:
     return LineProblem(problem=PROBLEMS.get(code, Problem.OTHER), message=words or code, line_no=line_no)
-
-
-def distribution_ids(line: OrderLine) -> tuple[str, str]:
-    return line.distribution_item_id, line.distribution_sku_id
 
 
 def quote(rendered: taobao_order.Rendered, lines: tuple[OrderLine, ...]) -> Quote:
