@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.crashes.books import assert_books_are_exact, ledger_of
+from tests.crashes.books import assert_books_are_exact, kept, ledger_of
 from tests.crashes.light import KILLED, Job, Speed, bought_before, helper_of, start, states
 from tests.postgres import Postgres
 from tests.running import RunningSandbox, single_line_orders, write_csv
@@ -32,10 +32,13 @@ def job(sandbox: RunningSandbox, tmp_path: Path, postgres: Postgres) -> Job:
 
 def test_a_helper_that_dies_leaves_what_it_held_to_others(sandbox: RunningSandbox, job: Job) -> None:
     """Once its lease is over another one settles what it had begun, and what helpers bought is told as the run's."""
-    bought_before(job)
+    bought_before(replace(job, helpers=0))
     runs = [start(job), start(helper_of(job, "one")), start(replace(helper_of(job, "two"), crash_at="after-send:pay"))]
     pids = [one.pid for one in runs]
-    assert [one.ends() for one in reversed(runs)] == [KILLED, 0, 0]
+    assert runs[2].ends() == KILLED
+    claimed = [effect for effect in kept(job)[1] if effect.status == "sending" and f"-{pids[2]}-" in effect.owner]
+    assert len(claimed) == 1  # as many as calls in flight, however many orders it held
+    assert [one.ends() for one in runs[:2]] == [0, 0]
     report = job.told(pids[0])
     assert set(states(report).values()) == {"booked"}
     assert report["bought_this_run"] == 12

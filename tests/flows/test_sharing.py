@@ -18,12 +18,18 @@ from connectors.ledger.shares import Share, Terms
 from connectors.ledger.store import Ledger
 from connectors.program import program
 from connectors.settings import SourcingSettings
+from domain.decisions import held
 from domain.money import Money
 from flows import sharing
+from flows.batch_run import BatchRun
 from flows.helper import Helped, help_with
+from flows.kept_plans import summary_of
 from flows.parameters import BadInput
+from flows.plan_sources import FromRequests
 from flows.sharing import Sharing, helpers_for, shared
 from tasks.resources import Resources, utc_now
+from tests.connectors.ledger.plans import intents
+from tests.flows.plans import planned
 
 ACCOUNT = "user 2100007300001 at the sandbox"
 LIMITS = SpendLimits(batch_id="batch", batch=Money(100_00), day=None)
@@ -191,3 +197,20 @@ def test_helpers_need_postgresql(ledger: Ledger, tmp_path: Path, caplog: pytest.
     assert helpers_for(resources, 11) == 0
     assert "this run does everything itself" in caplog.text
     assert helpers_for(resources, 10) == 0
+
+
+def test_what_the_service_has_already_is_not_bought_of_what_was_handed_out(ledger: Ledger, tmp_path: Path) -> None:
+    """A ledger that was put back knows nothing of it. An order that a helper has begun meanwhile is no stranger."""
+    plans = [planned("begun"), planned("there"), planned("fine")]
+    ledger.put_plans(plans, "batch", approved=True)
+    ledger.claim(intents("begun"), lease=timedelta(seconds=60))
+    run = BatchRun(resources_of(ledger, tmp_path), "batch", FromRequests([one.request for one in plans], "file.csv"))
+    made = {plan.order_ref: summary_of(plan) for plan in plans}
+    judged = asyncio.run(run._judge(made, dict.fromkeys(("begun", "there"), held("the service already has it"))))
+    assert [ref for ref, plan in judged.items() if plan.is_fine] == ["begun", "fine"]
+    orders = ledger.orders(made)
+    assert {ref: (str(order.state), order.plan_hash is None) for ref, order in orders.items()} == {
+        "begun": ("planned", False),
+        "there": ("held", True),
+        "fine": ("planned", False),
+    }

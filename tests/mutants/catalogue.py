@@ -497,4 +497,52 @@ MUTANTS = (
         ),
         found_by="tests/tasks/test_refund.py::test_no_receipt_is_confirmed_while_money_is_asked_back",
     ),
+    Mutant(
+        name="end-without-a-fence",
+        means="a helper that slept through its lease writes old plans over approved ones, which are not bought then",
+        edits=(
+            Edit(
+                file="connectors/ledger/shares.py",
+                old="        mine = (c.fence == chunk.fence, c.holder == self._ledger.owner, c.done_at.is_(None))\n",
+                new="        mine = (c.share_id == chunk.share_id,)\n",
+            ),
+        ),
+        found_by="tests/connectors/ledger/test_shares.py::test_who_slept_through_its_lease_writes_over_nothing",
+    ),
+    Mutant(
+        name="plans-without-their-chunk",
+        means="the same: plans are written whoever holds their chunk by now",
+        edits=(
+            Edit(
+                file="connectors/ledger/plans.py",
+                old="        if if_so is not None and not if_so(connection):\n            return False\n",
+                new="",
+            ),
+        ),
+        found_by="tests/connectors/ledger/test_shares.py::test_who_slept_through_its_lease_writes_over_nothing",
+    ),
+    Mutant(
+        name="share-taken-from-the-living",
+        means="two runs follow one share: what one closes, the other plans anew, over what is approved",
+        edits=(
+            Edit(
+                file="flows/sharing.py",
+                old="        if unseen < STALE_AFTER and not is_dead(resources.send_logs, share.parent):\n",
+                new="        if unseen < timedelta(0):\n",
+            ),
+        ),
+        found_by="tests/flows/test_sharing.py::test_the_share_of_a_living_run_is_left_alone",
+    ),
+    Mutant(
+        name="handed-out-is-never-looked-for",
+        means="a ledger that was put back buys again what was handed out before",
+        edits=(
+            Edit(
+                file="flows/batch_run.py",
+                old="        doubtful = [plan for ref, plan in made.items() if ref in why and ref not in begun]\n",
+                new="        doubtful = [plan for ref, plan in made.items() if ref in why and ref in begun]\n",
+            ),
+        ),
+        found_by="tests/flows/test_sharing.py::test_what_the_service_has_already_is_not_bought_of_what_was_handed_out",
+    ),
 )
