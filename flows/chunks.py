@@ -97,17 +97,16 @@ async def side_by_side(
         for labelled in chunks(items, size):
             yield labelled
 
-    await as_they_come(resources, listed(), size, work)
+    await as_they_come(resources, listed(), work)
 
 
 async def as_they_come(
     resources: Resources,
     source: AsyncIterator[tuple[str, C]],
-    size: int,
     work: Callable[[C, str, Callable[..., None]], Awaitable[object]],
 ) -> None:
-    """The same for slices of `size` or less that come one by one: each is asked for when there is room for it."""
-    window = Window(ORDERS_A_CALL * resources.concurrency)
+    """The same for slices that come one by one: each is asked for when there is room for one as large as the last."""
+    window, size = Window(ORDERS_A_CALL * resources.concurrency), 0
 
     async def one(chunk: C, label: str) -> None:
         under_way = len(chunk)
@@ -129,5 +128,6 @@ async def as_they_come(
             if resources.gate.is_over or (next_one := await anext(source, None)) is None:
                 break
             label, chunk = next_one
-            window.enter(len(chunk))
+            size = len(chunk)
+            window.enter(size)
             running.create_task(one(chunk, label))

@@ -68,7 +68,7 @@ class Helping:
     async def work(self) -> None:
         """Take chunks until there are none, or the share is closed: then what is on the wire is heard, and no more."""
         await asyncio.to_thread(self._shares.join, self._id)
-        drawing = as_they_come(self._resources, self._taken(), self._share.terms.chunk_size, self._one)
+        drawing = as_they_come(self._resources, self._taken(), self._one)
         working = asyncio.create_task(drawing)
         watching = asyncio.create_task(self._watch(working))
         watching.add_done_callback(lambda _: working.cancel())
