@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 
+from connectors.concurrently import to_its_end
 from connectors.ledger.send_log import is_dead
 from connectors.ledger.shares import Chunk, Planned, Share, Work
 from flows.chunks import as_they_come
@@ -103,7 +104,8 @@ class Helping:
             dead = [one for one in holders if is_dead(self._resources.send_logs, one)]
             return self._shares.take(self._id, lease=self._lease, dead=dead, in_hand=self._in_hand)
 
-        return await asyncio.to_thread(take)
+        # who is cancelled meanwhile leaves the share when this is known: what was taken would be held by nobody
+        return await to_its_end(asyncio.to_thread(take), on_cancel=lambda: None)
 
     async def _watch(self, working: asyncio.Task[None]) -> None:
         """Keep what is in hand, and end when nobody wants it any more."""
