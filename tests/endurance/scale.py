@@ -160,7 +160,10 @@ def undisturbed(scene: Scene) -> None:
 def killed(scene: Scene) -> None:
     """One helper is killed with -9 in the middle, another one stopped for two leases."""
     scene.until_bought(0.4)
-    (first, victim), (second, sleeper) = sorted(scene.helpers().items())[:2]
+    if len(found := sorted(scene.helpers().items())) < 2:
+        scene.seen.wrong.append("two helpers were not at work in time: buy more orders")
+        return
+    (first, victim), (second, sleeper) = found[:2]
     for pid in (sleeper, victim):  # so that what is counted is what it has at its death
         os.kill(pid, signal.SIGSTOP)
     scene.seen.claimed = scene.bookings_of(victim) + scene.bookings_of(sleeper)
