@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from hypothesis import HealthCheck, given, settings
+from sqlalchemy import select
 
 import flows.hearing
 import flows.tracking
@@ -29,9 +30,12 @@ from connectors.callbacks.kinds import CallbackKind
 from connectors.callbacks.store import CallbackStore
 from connectors.callbacks.tickets import Tickets
 from connectors.callbacks.tokens import new_token
+from connectors.ledger.schema import messages
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings, XportcnSettings
+from connectors.snapshots import sql
 from domain.after_sale import FOLLOWED, RefundKind
+from domain.messages import MessageKind
 from flows.hearing import hear
 from flows.tracking import track
 from tasks.follow_refunds import follow_refunds
@@ -52,6 +56,7 @@ MOST_GROWTH_MB = 40
 SILENT, SLOW = 1_000, 50
 STEPS, STEP_S = 8, 12 * 3600
 FAULTS = ("callback_tripled", "callback_lost", "callback_forged")
+FOUND = ("inspection_failed", "parcel_heavier")
 
 
 @dataclass
@@ -260,7 +265,8 @@ def mixed_messages_end_as_polling(orders: int) -> bool:
         _sandbox("--state", str(folder / "state"), "--callbacks", url) as speaks,
         _sandbox("--state", str(folder / "twin")) as silent,
     ):
-        speaks.faults(*({"path": "callbacks/*", "kind": kind, "probability": 0.1} for kind in FAULTS))
+        found = [{"path": "callbacks/big_major/90", "kind": kind, "probability": 0.1} for kind in FOUND]
+        speaks.faults(*({"path": "callbacks/*", "kind": kind, "probability": 0.1} for kind in FAULTS), *found)
         worlds = Worlds(Merchant(speaks, heard, {}), Merchant(silent, polled, {}))
         for step in range(1, STEPS + 1):
             speaks.advance(STEP_S)
@@ -270,6 +276,7 @@ def mixed_messages_end_as_polling(orders: int) -> bool:
             if step % 3:  # what came in every third step waits, and is heard with the next
                 worlds.hear()
         worlds.catch_up()
+        worlds.judge_parcels(sum(rule["fired"] for rule in speaks.control("GET", "faults")["rules"][len(FAULTS) :]))
         counts = {name: count for name, count in speaks.control("GET", "callbacks").items() if name != "url"}
     print(f"mixed {orders:,} orders, {counts}: {worlds.words}: {verdict(worlds.are_one)}", flush=True)
     shutil.rmtree(folder)
@@ -287,6 +294,8 @@ class Worlds:
     astray: list[str] = field(default_factory=list)
     apart: list[str] = field(default_factory=list)
     ways: set[str] = field(default_factory=set)
+    struck: int = 0
+    told: int = 0
 
     def poll(self) -> None:
         act_for(self.polled, _track)
@@ -315,13 +324,24 @@ class Worlds:
         self.moved += sum(heard[ref] != before[ref] for ref in names)
         self.astray += [f"{ref}: {heard[ref][-1]}, not {polled[ref][-1]}" for ref in late if heard[ref] != polled[ref]]
 
+    def judge_parcels(self, struck: int) -> None:
+        """How many parcels the warehouse found fault with, and of how many the merchant is told and finds a row."""
+        data = self.heard.folder / "data"
+        with _ledger(data) as ledger:
+            rows = ledger.rows(select(messages.c.cause).where(messages.c.kind == MessageKind.PARCEL))
+        told = {row["cause"].split(":")[1] for row in rows if row["cause"].startswith("received:")}
+        wrong = sql(
+            data / "snapshots", "select distinct order_ref from parcels_received where problem is not null"
+        ).rows
+        self.struck, self.told = struck, len(told & {str(ref) for (ref,) in wrong})
+
     def histories(self, merchant: Merchant) -> dict[str, list[str]]:
-        with Ledger(f"sqlite:///{merchant.folder / 'data' / 'ledger.db'}", clock=utc_now, owner="looks") as ledger:
+        with _ledger(merchant.folder / "data") as ledger:
             return {ref: [str(one["new_state"]) for one in ledger.moves_of(ref)] for ref in ledger.all_orders()}
 
     @property
     def are_one(self) -> bool:
-        return self.moved > 0 and not self.astray and not self.apart
+        return self.moved > 0 and self.told >= self.struck and not self.astray and not self.apart
 
     @property
     def words(self) -> str:
@@ -330,6 +350,7 @@ class Worlds:
             f"{self.named:,} times an order was named and it moved {self.moved:,} times by that alone",
             f"{len(self.astray)} of them not where polling had it {self.astray[:3]}",
             f"{len(self.ways)} kinds of histories, at the end {', '.join(ends)}",
+            f"the warehouse found fault with {self.struck} parcels, and the merchant is told of {self.told}",
             f"{len(self.apart)} histories not as by polling after one look {self.apart[:3]}",
         ]
         return "; ".join(parts)
@@ -372,11 +393,15 @@ async def _act(data: Path) -> set[str]:
         async with open_resources(SourcingSettings(), XportcnSettings()) as resources:
             for kind in random.sample([*CallbackKind], len(CallbackKind)):
                 while ticket := tickets.next(kind):
-                    messages = random.sample(found := tickets.begin(ticket.id), len(found))
-                    named |= {order_id for message in messages for order_id in message.order_ids}
-                    store.settle((await hear(resources, store, kind, messages)).outcomes)
+                    heard = random.sample(found := tickets.begin(ticket.id), len(found))
+                    named |= {order_id for one in heard for order_id in one.order_ids}
+                    store.settle((await hear(resources, store, kind, heard)).outcomes)
                     tickets.end(ticket.id)
             return set(resources.ledger.orders_with_ids(named))
+
+
+def _ledger(data: Path) -> Ledger:
+    return Ledger(f"sqlite:///{data / 'ledger.db'}", clock=utc_now, owner="looks")
 
 
 def _wait_until_posted(sandbox: RunningSandbox) -> None:
