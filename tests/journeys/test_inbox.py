@@ -118,7 +118,7 @@ def test_a_night_that_is_killed_while_it_pays_is_gone_on_with(merchant: Merchant
     rows = single_line_orders(merchant.sandbox, {"taobao": 2, "1688": 2})
     drop(merchant, "first.csv", rows)
     killed = start_night(merchant, SOURCING_CRASH_AT="kill@after-answer:pay")
-    assert killed.wait(60) == -signal.SIGKILL
+    assert killed.wait(240) == -signal.SIGKILL
     assert files(merchant) == ["working/first.csv"]
     paid = len(merchant.sandbox.books()["payments"])
     assert paid > 0
@@ -137,7 +137,7 @@ def test_two_nights_at_once_share_the_files(merchant: Merchant) -> None:
     for number in range(3):
         drop(merchant, f"{number}.csv", rows[2 * number : 2 * number + 2])
     nights = [start_night(merchant) for _ in range(2)]
-    assert [one.wait(120) for one in nights] == [0, 0]
+    assert [one.wait(240) for one in nights] == [0, 0]
     assert [name for name in files(merchant) if name.endswith(".csv") and "result" not in name] == [
         "done/0.csv",
         "done/1.csv",
