@@ -10,7 +10,7 @@ from domain.wording import number_of
 
 HEADER_ROW = 1
 WHOLE_FILE = 0
-SERVICE = -1
+SERVICE, HELPERS = -1, -2
 POSITION = {column.name: position for position, column in enumerate(COLUMNS)}
 MOST_ROWS_NAMED = 5
 
@@ -19,7 +19,7 @@ MOST_ROWS_NAMED = 5
 class Remark:
     """One thing about the file. `row` counts as a CSV file does: the header is row 1; 0 means the whole file.
 
-    `SERVICE` stands for what is no matter of the file: what the service does not tell.
+    `SERVICE` and `HELPERS` stand for what is no matter of the file: what the service does not tell, who did not help.
 
     `column` is empty when the whole row is meant.
     """
@@ -29,7 +29,7 @@ class Remark:
     message: str
 
     def __str__(self) -> str:
-        place = {WHOLE_FILE: "the file", SERVICE: "the service"}.get(self.row, f"row {self.row}")
+        place = {WHOLE_FILE: "the file", SERVICE: "the service", HELPERS: "helpers"}.get(self.row, f"row {self.row}")
         return f"{place}, column {self.column}: {self.message}" if self.column else f"{place}: {self.message}"
 
 

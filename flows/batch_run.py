@@ -18,6 +18,7 @@ from domain.money import Money
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder, PlanSummary
 from domain.report import BatchReport, MatchLine
+from domain.request_remarks import HELPERS, Remark
 from domain.states import OrderState
 from domain.wording import number_of
 from flows.approval import decide
@@ -145,7 +146,10 @@ class BatchRun:
                 await self.share.bought(list(handed_out), self.approved, feed.tell)
             else:
                 await self._go_on(work, (), budget, feed, ask=ask)
-            self.helped_by = await self.share.owners() if self.share else []
+            if self.share:
+                self.helped_by = await self.share.owners()
+                said = [Remark(HELPERS, "", words) for words in self.share.said]
+                self.source.warnings = [*self.source.warnings, *said]
         self.share = None
 
     async def _go_on(

@@ -94,6 +94,7 @@ class Sharing:
         self._runs: dict[UUID, FlowRun] = {}
         self._started = 0
         self._has_warned = False
+        self.said: list[str] = []
         self._looked_at_runs = self._somebody_at = time.monotonic()
         self._alone: Helping | None = None
         self._working_alone: asyncio.Task[None] | None = None
@@ -218,7 +219,7 @@ class Sharing:
             self._working_alone = asyncio.create_task(self._alone.work())
         if not others and not self._has_warned and now - self._somebody_at >= NOBODY_FOR_S:
             self._has_warned = True
-            run_logger().warning("Batch %s: no helper is at work; this run goes on by itself", self._batch)
+            self._say("none is at work; this run goes on by itself")
 
     @property
     def _batch(self) -> str:
@@ -263,7 +264,7 @@ class Sharing:
             for run in await client.read_flow_runs(flow_run_filter=wanted):
                 before, self._runs[run.id] = self._runs[run.id], run
                 if run.state and _is_over(run) and not (_is_over(before) or _has_ended_well(run)):
-                    run_logger().warning("A helper has ended: %s", run.state.message or run.state.name)
+                    self._say(f"one has ended: {run.state.message or run.state.name}")
 
     async def _call_off(self) -> None:
         """Runs that no worker has taken would wait for one for ever, and be told of as due."""
@@ -278,13 +279,18 @@ class Sharing:
         try:
             await asyncio.wait_for(asking, PATIENCE_S)
         except ObjectNotFound:
-            run_logger().warning("There is no deployment %s: register the deployments again", DEPLOYMENT)
+            self._say(f"there is no deployment {DEPLOYMENT}: register the deployments again")
         except Exception as error:  # noqa: BLE001
-            why = type(error).__name__
-            run_logger().warning("The Prefect server did not do what was asked for helpers (%s)", why)
+            self._say(f"the Prefect server did not do what was asked for helpers ({type(error).__name__})")
         else:
             return True
         return False
+
+    def _say(self, words: str) -> None:
+        """Tell it in the log, and once in the report."""
+        run_logger().warning("Batch %s: helpers: %s", self._batch, words)
+        if words not in self.said:
+            self.said.append(words)
 
 
 def _is_over(run: FlowRun) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ import pytest
 from prefect.client.schemas.objects import State
 
 from connectors.ledger.records import SpendLimits
-from connectors.ledger.shares import Share, Terms
+from connectors.ledger.shares import Chunk, Share, Terms
 from connectors.ledger.store import Ledger
 from connectors.program import program
 from connectors.settings import SourcingSettings
@@ -23,6 +23,7 @@ from domain.money import Money
 from flows import sharing
 from flows.batch_run import BatchRun
 from flows.helper import Helped, help_with
+from flows.helping import Helping
 from flows.kept_plans import summary_of
 from flows.parameters import BadInput
 from flows.plan_sources import FromRequests
@@ -115,6 +116,8 @@ def resources_of(ledger: Ledger, tmp_path: Path, *, concurrency: int = 4) -> Res
             ledger=ledger,
             clock=ledger.clock,
             send_logs=tmp_path / "sends",
+            lease=timedelta(seconds=60),
+            gate=SimpleNamespace(is_over=False, closed=""),
             concurrency=concurrency,
             settings=SourcingSettings(patience_s_setting=0, helpers=2, help_above=10),
         ),
@@ -214,3 +217,28 @@ def test_what_the_service_has_already_is_not_bought_of_what_was_handed_out(ledge
         "there": ("held", True),
         "fine": ("planned", False),
     }
+
+
+def test_a_run_without_helpers_does_all_of_it_and_says_why(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What nobody takes it does itself; events are told of orders a chunk at a time, each once."""
+    monkeypatch.setattr(sharing, "LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(sharing, "NOBODY_FOR_S", -1.0)
+    monkeypatch.setattr(Helping, "_buy", _bought_at_once)
+    told: list[list[str]] = []
+
+    async def tell(refs: Sequence[str]) -> None:
+        told.append(list(refs))
+
+    async def all_of_it() -> Sequence[str]:
+        async with sharing_of(resources_of(ledger, tmp_path)) as its:
+            await its.bought(["A-1", "A-2", "A-3"], {"A-1": "hash"}, tell)
+            return [*its.said, *await its.owners()]
+
+    assert asyncio.run(all_of_it()) == ["none is at work; this run goes on by itself", "first"]
+    assert sorted(told) == [["A-1"], ["A-2"], ["A-3"]]
+
+
+async def _bought_at_once(helping: Helping, chunk: Chunk, _label: str, _through: object) -> bool:
+    return helping._shares.finish(chunk)
