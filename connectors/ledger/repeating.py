@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 import time
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
@@ -26,7 +27,9 @@ log = logging.getLogger("sourcing")
 
 
 def repeating(operation: Callable[P, R]) -> Callable[P, R]:
-    """For a minute, try again after a deadlock or a lost server.
+    """For a minute after the first failure, try again after a deadlock or a lost server.
+
+    The minute is not counted from the start: a process that was stopped meanwhile would have used it up.
 
     Every such operation may run twice: should the first commit have succeeded without our hearing of it, the second
     finds its rows written and changes nothing.
@@ -34,11 +37,12 @@ def repeating(operation: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(operation)
     def repeated(*args: P.args, **kwargs: P.kwargs) -> R:
-        deadline, pause = time.monotonic() + PATIENCE_S, FIRST_PAUSE_S
+        deadline, pause = math.inf, FIRST_PAUSE_S
         while True:
             try:
                 return operation(*args, **kwargs)
             except LedgerUnusable as error:
+                deadline = min(deadline, time.monotonic() + PATIENCE_S)
                 if not passes(error.__cause__) or time.monotonic() >= deadline:
                     raise
                 if pause == 2 * FIRST_PAUSE_S:  # what passes at once is not worth a word
