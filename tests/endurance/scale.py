@@ -43,6 +43,9 @@ LEASE_S, SETTLE_S = 30, 60
 RESTARTS_EVERY_S = 20.0
 ENDS_WITHIN_S = 3 * 3600
 QUIET_WITHIN_S = 15 * 60
+HELPERS_END_WITHIN_S = 180
+"""One that was killed is started again, and may find only then that the batch is done."""
+
 OVER = ("Completed", "Failed", "Cancelled")
 
 
@@ -329,8 +332,10 @@ def _bought(scene: Scene, case: Case) -> Scaled:
     seen.seconds, seen.state = time.monotonic() - began, shop.run(scene.run_id)["state_name"]
     scene.sandbox.faults()
     wait_for(lambda: not _is_open(scene), seconds=QUIET_WITHIN_S)
+    with suppress(AssertionError):
+        wait_for(lambda: all(run["state_name"] in OVER for run in _helpers(shop)), seconds=HELPERS_END_WITHIN_S)
     runs = [run for run in shop.ask("flow_runs/filter", {}) if not run["auto_scheduled"]]
-    helpers = Counter(run["state_name"] for run in runs if run["work_pool_name"] == HELPERS)
+    helpers = Counter(run["state_name"] for run in _helpers(shop))
     seen.flow_runs = len(runs)
     seen.notes.append(f"helpers: {' '.join(f'{count} {state}' for state, count in sorted(helpers.items())) or 'none'}")
     seen.bytes_an_order = (scene.prefects_bytes() - bytes_before) / load.orders
@@ -341,6 +346,11 @@ def _bought(scene: Scene, case: Case) -> Scaled:
     seen.wrong += ["not all helpers came"] if helpers["Completed"] < _sound(case, load) else []
     seen.wrong += ["more questions than bookings claimed"] if seen.end.asked > seen.claimed else []
     return seen
+
+
+def _helpers(shop: Served) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = shop.ask("flow_runs/filter", {"work_pools": {"name": {"any_": [HELPERS]}}})
+    return found
 
 
 def _sound(case: Case, load: Load) -> int:
