@@ -31,7 +31,7 @@ from prefect.exceptions import ObjectNotFound
 from connectors.ledger.store import Ledger
 from deployments.automations import TAG
 from deployments.lost_runs import AT_WORK, AWAITING_RETRY
-from deployments.registration import POOL
+from deployments.registration import HELPERS, POOL
 from deployments.run_news import CRASHED_FOR_GOOD, news_of
 from deployments.standstill import (
     COMPLETES_WITHIN,
@@ -133,7 +133,8 @@ class ServerWatch:
     async def _of_standstill(self, client: PrefectClient, runs: Sequence[FlowRun], now: datetime) -> list[Message]:
         assert self.up_since
         found = [one for name in COMPLETES_WITHIN if (one := await self._overdue(client, name, now))]
-        late = [await self._late(client, run, now) for run in runs if run.state_name == LATE]
+        waits = [run for run in runs if run.state_name == LATE and run.work_pool_name != HELPERS]  # a batch needs none
+        late = [await self._late(client, run, now) for run in waits]
         last_sign = await _last_sign(client)
         if worker_gone(last_sign, late, up_since=self.up_since, now=now):
             self.may_be_back = True
