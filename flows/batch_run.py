@@ -61,7 +61,6 @@ class BatchRun:
         self.done_by = done_by
         self.helpers = helpers
         self.share: Sharing | None = None
-        self.helped_by: list[str] = []
         self.batch_id = batch_id
         self.source = source
         self.chunk_size = chunk_size or resources.settings.chunk_size
@@ -147,7 +146,6 @@ class BatchRun:
             else:
                 await self._go_on(work, (), budget, feed, ask=ask)
             if self.share:
-                self.helped_by = await self.share.owners()
                 said = [Remark(HELPERS, "", words) for words in self.share.said]
                 self.source.warnings = [*self.source.warnings, *said]
         self.share = None
@@ -340,7 +338,6 @@ class BatchRun:
             matches=[line for ref in self.refs for line in self.matches.get(ref, ())],
             dry_run=dry_run,
             warnings=self.source.warnings,
-            helpers=self.helped_by,
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from connectors.ledger.records import OrderRecord
@@ -32,18 +32,17 @@ def batch_report(
     matches: Sequence[MatchLine] = (),
     dry_run: bool = False,
     warnings: Sequence[Remark] = (),
-    helpers: Collection[str] = (),
 ) -> BatchReport:
     """One line an order, in the order of the file. `plans` speak for orders that the ledger does not have.
 
-    `taken` says why the run did not touch an order; what its `helpers` bought, the run has bought.
+    `taken` says why the run did not touch an order.
     """
     planned = {plan.order_ref: plan for plan in plans}
     lines: list[ReportLine] = []
     bought: list[int] = []
     for some in slices(requests):
         orders = resources.ledger.orders(request.order_ref for request in some)
-        bought += bought_by(resources.ledger, orders, helpers).values()
+        bought += bought_by(resources.ledger, orders).values()
         lines += [_line(request, orders, planned, taken, dry_run=dry_run) for request in some]
     return BatchReport(
         batch_id=batch_id,
@@ -78,12 +77,16 @@ def one_report(reports: Sequence[BatchReport], refs: Sequence[str]) -> BatchRepo
     )
 
 
-def bought_by(ledger: Ledger, orders: Mapping[str, OrderRecord], helpers: Collection[str] = ()) -> dict[str, int]:
-    """Fen by reference for the orders whose payment this run sent: what it found paid, somebody else has bought."""
+def bought_by(ledger: Ledger, orders: Mapping[str, OrderRecord]) -> dict[str, int]:
+    """Fen by reference for the orders whose payment this run or a helper of it sent.
+
+    What it found paid, somebody else has bought.
+    """
+    senders = {ledger.owner, *ledger.shares.helpers()}
     sent = {
         effect.order_ref
         for effect in ledger.effects_of(orders, Action.PAY)
-        if effect.status is EffectStatus.DONE and effect.sender in {ledger.owner, *helpers}
+        if effect.status is EffectStatus.DONE and effect.sender in senders
     }
     return {ref: order.paid.minor for ref, order in orders.items() if ref in sent and order.paid.minor}
 

@@ -143,10 +143,6 @@ class Sharing:
         listener.start("buy", len(refs))
         await self._followed(Work.BUY, hear)
 
-    async def owners(self) -> list[str]:
-        """By whose names effects were sent for this share."""
-        return await asyncio.to_thread(self._shares.helpers, self._id)
-
     async def close(self) -> None:
         """Nobody does anything more for it, unless another run has taken it up."""
         self._touching.cancel()

@@ -219,10 +219,11 @@ class ShareRows(Rows):
         statement = select(c.content).where(c.share_id == share_id, c.number.in_(numbers)).order_by(c.number)
         return [row["content"] for row in self._ledger.rows(statement)]
 
-    def helpers(self, share_id: str) -> list[str]:
-        """Whoever has worked on a share, by the names that the effects of each bear."""
-        c = share_helpers.c
-        return [row["owner"] for row in self._ledger.rows(select(c.owner).where(c.share_id == share_id))]
+    def helpers(self) -> list[str]:
+        """Whoever has worked for this run, by the names that the effects of each bear."""
+        whose = select(share_helpers.c.owner).join(shares, shares.c.share_id == share_helpers.c.share_id)
+        rows = self._ledger.rows(whose.where(shares.c.parent == self._ledger.owner))
+        return [row["owner"] for row in rows]
 
     def at_work(self, share_id: str, *, within: timedelta) -> int:
         """How many others work on a share: they were seen within this time, and have not ended."""
@@ -357,7 +358,6 @@ def _close(connection: Connection, now: datetime, which: Sequence[ColumnElement[
     for share_id in connection.scalars(closed.returning(shares.c.share_id)).all():
         # a chunk that somebody is about to finish is waited for: whose plans come later finds none
         connection.execute(delete(share_chunks).where(share_chunks.c.share_id == share_id))
-        connection.execute(delete(share_helpers).where(share_helpers.c.share_id == share_id))
 
 
 def _share(row: Mapping[str, Any]) -> Share:

@@ -79,7 +79,7 @@ def test_it_ends_when_nothing_is_left(ledger: Ledger, share: Share) -> None:
     asyncio.run(helper.work())
     assert (seen, helper.why_ended) == ([1, 2], "nothing was left to take")
     assert all(one.is_done for one in ledger.shares.states("share"))
-    assert ledger.shares.helpers("share") == ["helper"]
+    assert ledger.shares.helpers() == ["helper"]
 
 
 def test_it_waits_for_what_comes_while_somebody_is_asked(ledger: Ledger, share: Share) -> None:
