@@ -101,6 +101,22 @@ async def test_a_server_that_is_away_loses_nothing(store: CallbackStore) -> None
     assert (len(server.runs), work(store, server)) == (1, 1)
 
 
+async def test_what_only_a_newer_version_knows_is_left_to_it_and_told_once(
+    store: CallbackStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The other kinds go on."""
+    keep(store, posted("7"), posted("8"))
+    with store.transaction() as connection:
+        connection.exec_driver_sql("UPDATE callbacks SET kind = 'customs' WHERE order_id = '7'")
+    server = Server()
+    one = dispatcher(store, server)
+    await one.look()
+    await one.look()
+    assert [run["name"] for run in server.runs.values()] == ["hear of status: 1 order"]
+    (told,) = capsys.readouterr().err.splitlines()
+    assert "messages about 'customs' wait for a newer version" in told
+
+
 async def test_what_comes_while_a_run_is_at_work_waits_for_the_next(store: CallbackStore) -> None:
     keep(store, posted("7"))
     server = Server()
