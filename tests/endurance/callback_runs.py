@@ -104,7 +104,10 @@ def _one_is_heard_soon(heard: Heard, poster: Poster, order_id: str) -> bool:
     left = heard.until_quiet(120)
     is_right = not left and heard.seconds <= SOON_S
     load = os.getloadavg()[0] / (os.cpu_count() or 1)
-    print(f"runs  one message: its run began after {heard.seconds:.1f} s, load {load:.1f} a core", verdict(is_right))
+    print(
+        f"runs  one message: its run began after {heard.seconds:.1f} s, load {load:.1f} a core: {verdict(is_right)}",
+        flush=True,
+    )
     return is_right
 
 
@@ -113,7 +116,9 @@ def _many_of_few_orders(heard: Heard, poster: Poster, ids: Sequence[str]) -> boo
     asyncio.run(poster.post_all([posted(ids[n % len(ids)], at=n) for n in range(REPEATED)], RATE))
     left, runs = heard.until_quiet(300), heard.runs - before
     is_right = not left and runs <= FEW_RUNS
-    print(f"runs  {REPEATED:,} messages of {len(ids)} orders: {runs} runs, {left} left", verdict(is_right))
+    print(
+        f"runs  {REPEATED:,} messages of {len(ids)} orders: {runs} runs, {left} left: {verdict(is_right)}", flush=True
+    )
     return is_right
 
 
@@ -133,5 +138,5 @@ async def _one_of_each(shop: Served, heard: Heard, poster: Poster, ids: Sequence
     lost, runs = len({*bodies} - kept), heard.runs - before
     is_right = not (left or lost) and runs <= MANY_RUNS
     words = f"{len(ids):,} messages of as many orders, the server killed: {runs} runs, {lost} lost, {left} left"
-    print(f"runs  {words}", verdict(is_right), flush=True)
+    print(f"runs  {words}: {verdict(is_right)}", flush=True)
     return is_right
