@@ -74,7 +74,7 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=1, help="of hostile: play only every so manyth case")
     parser.add_argument("--only", type=int, nargs="*", help="of lost: the numbers of cases, from 1", metavar="CASE")
     parser.add_argument("--seconds", type=float, default=60, help="of rate: how long it is counted")
-    parser.add_argument("--helpers", type=int, default=4)
+    parser.add_argument("--helpers", type=int, nargs="*", default=[4], help="of shared and scale; several: in turn")
     parser.add_argument("--latency-ms", type=float, default=200, help="of the service in scale")
     parser.add_argument("--concurrency", type=int, default=16, help="of scale: calls at once of each process")
     parser.add_argument("--cases", nargs="*", choices=SHARED, default=[*SHARED], help="of scale")
@@ -82,7 +82,6 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that started processes are ended too
     shared = Load(
         orders=options.orders or 2000,
-        helpers=options.helpers,
         latency_s=options.latency_ms / 1000,
         concurrency=options.concurrency,
     )
@@ -90,7 +89,7 @@ def main() -> int:
     databases = ["sqlite", "postgresql"] if options.database == "both" else [options.database]
     right = [all([_storms(name, options) for name in databases])] if "storm" in options.parts else []
     right += [_restarts(options, helpers=0)] if "restarts" in options.parts else []
-    right += [_restarts(options, helpers=options.helpers)] if "shared" in options.parts else []
+    right += [_restarts(options, helpers=options.helpers[-1])] if "shared" in options.parts else []
     right += [all([_commands(name, options) for name in databases])] if "command" in options.parts else []
     right += [odd_answers(every=options.every)] if "hostile" in options.parts else []
     right += [random_cells(seed=options.seed)] if "cells" in options.parts else []
@@ -105,7 +104,7 @@ def main() -> int:
     right += [storms_are_survived()] if "throttled" in options.parts else []
     right += [all([_pauses(name, options) for name in databases])] if "pauses" in options.parts else []
     right += [all([rate_is_kept(name, options.seconds) for name in databases])] if "rate" in options.parts else []
-    right += [batches_are_shared(options.cases, shared)] if "scale" in options.parts else []
+    right += [batches_are_shared(options.cases, shared, options.helpers)] if "scale" in options.parts else []
     right += _callbacks(databases, options)
     return 0 if all(right) else 1
 

@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,10 @@ LEASE_S, SETTLE_S = 30, 60
 RESTARTS_EVERY_S = 20.0
 ENDS_WITHIN_S = 3 * 3600
 QUIET_WITHIN_S = 15 * 60
+MOST_FLOW_RUNS = 12
+MOST_BYTES, MEASURED_FROM = 2048, 10_000
+"""What an order may leave in Prefect's database, and from how many orders on: below, what every run leaves weighs more."""
+
 HELPERS_END_WITHIN_S = 180
 """One that was killed is started again, and may find only then that the batch is done."""
 
@@ -54,9 +58,9 @@ class Load:
     """What is bought in each case, and how."""
 
     orders: int
-    helpers: int
     latency_s: float
     concurrency: int
+    helpers: int = 0
 
 
 @dataclass(kw_only=True)
@@ -252,17 +256,21 @@ def _machine(scene: Scene, command: Sequence[str], settings: Mapping[str, str]) 
         )
 
 
-def batches_are_shared(names: Sequence[str], load: Load) -> bool:
-    """Play these cases; a line each. Whether no promise was broken."""
-    seconds, right = {}, []
+def batches_are_shared(names: Sequence[str], load: Load, helpers: Sequence[int]) -> bool:
+    """Play these cases, `helped` with each number of helpers and the others with the last; a line each.
+
+    Whether no promise was broken.
+    """
+    alone_s, right = 0.0, []
     for name in names:
-        seen = played(CASES[name], load)
-        seconds[name] = seen.seconds
-        print(f"scale      {name:8} {_line(seen, load)}", flush=True)
-        right.append(not seen.wrong)
-    if {"alone", "helped"} <= seconds.keys():
-        ratio = seconds["alone"] / seconds["helped"]
-        print(f"scale      {load.helpers} helpers are {ratio:.2f} times as fast as one process", flush=True)
+        for count in helpers if name == "helped" else helpers[-1:]:
+            case = CASES[name]
+            seen = played(case, replace(load, helpers=count))
+            alone_s = seen.seconds if name == "alone" else alone_s
+            faster = f"{alone_s / seen.seconds:.2f} times as fast as alone" if name == "helped" and alone_s else ""
+            asked = count if case.is_helped else 0
+            print(f"scale      {name:8} {asked:2} helpers {_line(seen, load)}; {faster}".rstrip("; "), flush=True)
+            right.append(not seen.wrong)
     return all(right)
 
 
@@ -344,6 +352,9 @@ def _bought(scene: Scene, case: Case) -> Scaled:
     seen.wrong += seen.end.violations
     seen.wrong += [f"{name} helpers are left" for name in helpers if name not in OVER]
     seen.wrong += ["not all helpers came"] if helpers["Completed"] < _sound(case, load) else []
+    seen.wrong += ["too many flow runs"] if seen.flow_runs > MOST_FLOW_RUNS else []
+    is_large = load.orders >= MEASURED_FROM
+    seen.wrong += ["too much in Prefect's database"] if is_large and seen.bytes_an_order > MOST_BYTES else []
     seen.wrong += ["more questions than bookings claimed"] if seen.end.asked > seen.claimed else []
     return seen
 
