@@ -45,7 +45,7 @@ ENDS_WITHIN_S = 3 * 3600
 QUIET_WITHIN_S = 15 * 60
 MOST_FLOW_RUNS = 12
 MOST_BYTES, MEASURED_FROM = 2048, 10_000
-"""What an order may leave in Prefect's database, and from how many orders on: below, what every run leaves weighs more."""
+"""What an order may leave in Prefect's database; of fewer orders, what each run leaves in any case weighs more."""
 
 HELPERS_END_WITHIN_S = 180
 """One that was killed is started again, and may find only then that the batch is done."""
