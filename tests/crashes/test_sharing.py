@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.crashes.books import assert_books_are_exact, kept, ledger_of
-from tests.crashes.light import KILLED, Job, Speed, bought_before, helper_of, start, states
+from tests.crashes.light import KILLED, Job, Speed, helper_of, start, states
 from tests.postgres import Postgres
 from tests.running import RunningSandbox, single_line_orders, write_csv
 
@@ -32,7 +32,6 @@ def job(sandbox: RunningSandbox, tmp_path: Path, postgres: Postgres) -> Job:
 
 def test_a_helper_that_dies_leaves_what_it_held_to_others(sandbox: RunningSandbox, job: Job) -> None:
     """Once its lease is over another one settles what it had begun, and what helpers bought is told as the run's."""
-    bought_before(replace(job, helpers=0))
     dies, lives = start(replace(helper_of(job, "one"), crash_at="after-send:pay")), start(helper_of(job, "two"))
     run, dying = start(job), dies.pid  # who helps waits for it
     pid = run.pid
