@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -130,6 +132,7 @@ class BatchRun:
             self.resources,
             self.batch_id,
             helpers=self.helpers,
+            wanted=wanted_of(self.source, ask=ask),
             limits=spend_limits(self.resources, self.batch_id, budget),
             chunk_size=self.chunk_size,
             done_by=self.done_by,
@@ -339,6 +342,12 @@ class BatchRun:
             dry_run=dry_run,
             warnings=self.source.warnings,
         )
+
+
+def wanted_of(source: PlanSource, *, ask: bool) -> str:
+    """A hash of what a run is to buy, from where, and whether somebody is asked: an approval is for that alone."""
+    orders = sorted((request.order_ref, request.fingerprint) for request in source.requests)
+    return hashlib.sha256(json.dumps([type(source).__name__, ask, orders]).encode()).hexdigest()
 
 
 def _renewed(order: OrderRecord) -> OrderChange:

@@ -114,7 +114,8 @@ class Sharing:
         """Have these planned; which are not among the answers were not, since it made no sense any more."""
         handed_out = await asyncio.to_thread(self._shares.refs_to_plan, self._id) if self._is_taken_up else ()
         parts = self._parts([request for request in requests if request.order_ref not in handed_out])
-        await asyncio.to_thread(self._shares.put_to_plan, self._id, await self._next_number(), parts)
+        if not await asyncio.to_thread(self._shares.put_to_plan, self._id, await self._next_number(), parts):
+            raise self._taken_over()
         together, listener = PlannedTogether(), progress.get()
 
         async def hear(numbers: Sequence[int]) -> None:
@@ -132,7 +133,8 @@ class Sharing:
         """Have these bought, on the plans that were approved; `tell` hears of orders that a helper is through with."""
         if not await self.bought_before():
             parts = [{ref: approved.get(ref) for ref in part} for part in self._parts(refs)]
-            await asyncio.to_thread(self._shares.put_to_buy, self._id, await self._next_number(), parts)
+            if not await asyncio.to_thread(self._shares.put_to_buy, self._id, await self._next_number(), parts):
+                raise self._taken_over()
         listener = progress.get()
 
         async def hear(numbers: Sequence[int]) -> None:
@@ -173,9 +175,7 @@ class Sharing:
         while True:
             if self._touching.done():
                 self._touching.result()
-                raise TakenOver(
-                    f"another run goes on with batch {self._batch}: this one was not heard of for a while, and ends"
-                )
+                raise self._taken_over()
             states = await asyncio.to_thread(self._shares.states, self._id)
             mine = [one for one in states if one.work is work]
             if done := [one.number for one in mine if one.is_done and one.number not in self._heard]:
@@ -188,6 +188,11 @@ class Sharing:
             if self._resources.gate.is_over and not any(one.is_held for one in left):
                 return
             await asyncio.sleep(LOOK_EVERY_S)
+
+    def _taken_over(self) -> TakenOver:
+        return TakenOver(
+            f"another run goes on with batch {self._batch}: this one was not heard of for a while, and ends"
+        )
 
     async def _touch(self) -> None:
         """Say that this run is alive, also while it waits for a person; ends when the share is no more its own."""
@@ -320,6 +325,7 @@ async def shared(
     batch_id: str,
     *,
     helpers: int,
+    wanted: str,
     limits: SpendLimits,
     chunk_size: int,
     done_by: datetime | None,
@@ -327,12 +333,13 @@ async def shared(
 ) -> AsyncIterator[Sharing | None]:
     """A share of a batch: the one that a run before this has left open, or a new one for helpers, else none.
 
-    It is closed at the end. A run that is killed leaves it open, and the run that is started again takes it up: nobody
-    is asked twice.
+    `wanted` as in `Terms`. It is closed at the end. A run that is killed leaves it open, and the run that is started
+    again takes it up: nobody is asked twice.
     """
     terms = Terms(
         account=XportcnSettings().account_name,
         run=this_run() or resources.ledger.owner,
+        wanted=wanted,
         limits=limits,
         chunk_size=chunk_size,
         concurrency=resources.concurrency,

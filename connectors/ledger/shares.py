@@ -39,11 +39,14 @@ class Work(StrEnum):
 class Terms:
     """What every helper of a share keeps to. `run` is whom the account's rate counts its calls for.
 
-    `asks` is whether somebody was asked about what is held; `done_by` the time from which on nothing more is begun.
+    `wanted` tells what was to be bought, and whether somebody was to be asked: a run that wants anything else has had
+    nothing approved. `asks` is whether somebody was asked about what is held; `done_by` the time from which on nothing
+    more is begun.
     """
 
     account: str
     run: str
+    wanted: str
     limits: SpendLimits
     chunk_size: int
     concurrency: int
@@ -167,23 +170,31 @@ class ShareRows(Rows):
             seen = update(shares).where(*this).values(seen_at=self._ledger.clock())
             return bool(connection.execute(seen).rowcount)
 
-    def put_to_plan(self, share_id: str, first: int, parts: Sequence[Sequence[OrderRequest]]) -> None:
-        """Add chunks to plan, numbered from `first` on; said twice they are there once."""
-        self._put(share_id, first, Work.PLAN, [[to_json(one) for one in part] for part in parts])
+    def put_to_plan(self, share_id: str, first: int, parts: Sequence[Sequence[OrderRequest]]) -> bool:
+        """Add chunks to plan, numbered from `first` on; said twice they are there once.
 
-    def put_to_buy(self, share_id: str, first: int, parts: Sequence[Mapping[str, str | None]]) -> None:
+        False, and nothing, once the share is closed or another run has taken it up.
+        """
+        return self._put(share_id, first, Work.PLAN, [[to_json(one) for one in part] for part in parts])
+
+    def put_to_buy(self, share_id: str, first: int, parts: Sequence[Mapping[str, str | None]]) -> bool:
         """The same for orders to buy, as `Chunk.approved` has them."""
-        self._put(share_id, first, Work.BUY, [list(part.items()) for part in parts])
+        return self._put(share_id, first, Work.BUY, [list(part.items()) for part in parts])
 
     @repeating
-    def _put(self, share_id: str, first: int, work: Work, contents: Sequence[Sequence[Any]]) -> None:
+    def _put(self, share_id: str, first: int, work: Work, contents: Sequence[Sequence[Any]]) -> bool:
         rows = [
             {"share_id": share_id, "number": number, "work": work, "content": content, "holder": "", "fence": 0}
             for number, content in enumerate(contents, start=first)
         ]
-        if rows:
-            with self._ledger.transaction(()) as connection:
+        this = (shares.c.share_id == share_id, shares.c.closed_at.is_(None), shares.c.parent == self._ledger.owner)
+        with self._ledger.transaction(()) as connection:
+            # who closes it or takes it up waits for this commit, or is seen here
+            if connection.scalar(select(shares.c.share_id).where(*this).with_for_update()) is None:
+                return False
+            if rows:
                 connection.execute(self._ledger.insert(share_chunks).on_conflict_do_nothing(), rows)
+        return True
 
     def states(self, share_id: str) -> list[ChunkState]:
         """How the chunks of a share stand, in their order."""

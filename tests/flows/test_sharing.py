@@ -21,13 +21,13 @@ from connectors.settings import SourcingSettings
 from domain.decisions import held
 from domain.money import Money
 from flows import sharing
-from flows.batch_run import BatchRun
+from flows.batch_run import BatchRun, wanted_of
 from flows.helper import Helped, help_with
 from flows.helping import Helping
 from flows.kept_plans import summary_of
 from flows.parameters import BadInput
-from flows.plan_sources import FromRequests
-from flows.sharing import Sharing, helpers_for, shared
+from flows.plan_sources import FromCarts, FromRequests
+from flows.sharing import Sharing, TakenOver, helpers_for, shared
 from tasks.resources import Resources, utc_now
 from tests.connectors.ledger.plans import intents
 from tests.flows.plans import planned
@@ -37,6 +37,7 @@ LIMITS = SpendLimits(batch_id="batch", batch=Money(100_00), day=None)
 TERMS = Terms(
     account=ACCOUNT,
     run="run",
+    wanted="hash",
     limits=LIMITS,
     chunk_size=10,
     concurrency=4,
@@ -124,13 +125,14 @@ def resources_of(ledger: Ledger, tmp_path: Path, *, concurrency: int = 4) -> Res
     )
 
 
-def sharing_of(resources: Resources, *, helpers: int = 2) -> Any:
-    return shared(resources, "batch", helpers=helpers, limits=LIMITS, chunk_size=10, done_by=None, asks=True)
+def sharing_of(resources: Resources, *, helpers: int = 2, wanted: str = "hash") -> Any:
+    terms: dict[str, Any] = {"limits": LIMITS, "chunk_size": 10, "done_by": None, "asks": True}
+    return shared(resources, "batch", helpers=helpers, wanted=wanted, **terms)
 
 
-async def taken_up(resources: Resources, *, helpers: int = 2) -> str | None:
+async def taken_up(resources: Resources, *, helpers: int = 2, wanted: str = "hash") -> str | None:
     """The share that a run takes up; None where it has none or a new one."""
-    async with sharing_of(resources, helpers=helpers) as its:
+    async with sharing_of(resources, helpers=helpers, wanted=wanted) as its:
         return its.share.share_id if isinstance(its, Sharing) and its._is_taken_up else None
 
 
@@ -151,6 +153,18 @@ def test_what_a_dead_run_has_left_is_taken_up(ledger: Ledger, left_open: Share, 
 
 def test_what_was_left_on_other_terms_is_closed(ledger: Ledger, left_open: Share, tmp_path: Path) -> None:
     assert asyncio.run(taken_up(resources_of(ledger, tmp_path, concurrency=5))) is None
+    assert ledger.shares.standing("batch") is None
+
+
+def test_what_was_approved_of_another_file_is_not_bought(ledger: Ledger, left_open: Share, tmp_path: Path) -> None:
+    """Nor by a run that is to ask, after one that was not."""
+    plans = [planned("fine"), planned("wrong")]
+    file = FromRequests([one.request for one in plans], "file.csv")
+    shorter, cart = FromRequests([plans[0].request], "file.csv"), FromCarts(ledger.orders(()))
+    wanted = {wanted_of(file, ask=True), wanted_of(file, ask=False), wanted_of(shorter, ask=True)}
+    assert len(wanted | {wanted_of(cart, ask=True), wanted_of(FromRequests([], "file.csv"), ask=True)}) == 5
+    assert wanted_of(FromRequests([one.request for one in reversed(plans)], "moved.csv"), ask=True) in wanted
+    assert asyncio.run(taken_up(resources_of(ledger, tmp_path), helpers=0, wanted=wanted.pop())) is None
     assert ledger.shares.standing("batch") is None
 
 
@@ -178,6 +192,22 @@ def test_the_share_of_a_living_run_is_left_alone(
             return found
 
     assert asyncio.run(both()) is None
+
+
+def test_what_is_approved_too_late_is_handed_to_nobody(ledger: Ledger, tmp_path: Path) -> None:
+    """Another run went on with the batch while somebody was asked, or closed the share: that one asks anew."""
+
+    async def late() -> None:
+        async with sharing_of(resources_of(ledger, tmp_path)) as its:
+            with Ledger(ledger.url, clock=utc_now, owner="second") as other:
+                assert other.shares.take_up(its.share)
+            await its.bought(["A-1"], {"A-1": "hash"}, its.owners)
+
+    with pytest.raises(TakenOver, match=r"^another run goes on with batch batch"):
+        asyncio.run(late())
+    standing = ledger.shares.standing("batch")
+    assert standing is not None
+    assert ledger.shares.states(standing.share_id) == []
 
 
 def test_who_is_cancelled_closes_its_share(ledger: Ledger, tmp_path: Path) -> None:

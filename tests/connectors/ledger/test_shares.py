@@ -28,6 +28,7 @@ LEASE = timedelta(seconds=60)
 TERMS = Terms(
     account="user 1 at the sandbox",
     run="run",
+    wanted="hash",
     limits=SpendLimits(batch_id="batch", batch=Money(100_00), day=None),
     chunk_size=2,
     concurrency=4,
@@ -122,6 +123,7 @@ def test_nothing_is_taken_of_a_share_that_is_closed(ledger: Ledger, other: Ledge
     ledger.shares.close(share)
     assert other.shares.take("share", lease=LEASE) is None
     assert not other.shares.finish(late)
+    assert not ledger.shares.put_to_buy("share", 5, [{"A-5": "hash"}])
     assert ledger.rows(select(share_chunks)) == []
     assert ledger.shares.standing("batch") is None
     found = ledger.shares.look("share")
@@ -134,6 +136,7 @@ def test_one_of_two_takes_up_a_share(ledger: Ledger, other: Ledger, share: Share
     clock.advance(60)
     assert other.shares.take_up(share)
     assert not ledger.shares.touch("share")
+    assert not ledger.shares.put_to_buy("share", 5, [{"A-5": "hash"}])
     clock.advance(1)
     assert other.shares.touch("share")
     ledger.shares.close(share)
