@@ -47,6 +47,8 @@ class TokenBucket:
         self._next = clock() - self._burst
 
     def take(self) -> float:
+        if not self._interval:
+            return 0.0
         now = self._clock()
         turn = max(self._next, now - self._burst) + self._interval
         if turn > now + NO_TIME_S:
