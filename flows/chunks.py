@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence, Sized
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence, Sized
+from contextlib import aclosing, suppress
 from typing import TypeVar
 
 from connectors.concurrently import together
@@ -93,7 +93,7 @@ async def side_by_side(
     a slow one of its own is awaited. The first exception cancels the rest, and comes out as itself when all have ended.
     """
 
-    async def listed() -> AsyncIterator[tuple[str, Sequence[T]]]:
+    async def listed() -> AsyncGenerator[tuple[str, Sequence[T]], None]:
         for labelled in chunks(items, size):
             yield labelled
 
@@ -102,7 +102,7 @@ async def side_by_side(
 
 async def as_they_come(
     resources: Resources,
-    source: AsyncIterator[tuple[str, C]],
+    source: AsyncGenerator[tuple[str, C], None],
     work: Callable[[C, str, Callable[..., None]], Awaitable[object]],
 ) -> None:
     """The same for slices that come one by one: each is asked for when there is room for one as large as the last."""
@@ -122,7 +122,7 @@ async def as_they_come(
         finally:
             window.leave(under_way)
 
-    async with together() as running:
+    async with aclosing(source), together() as running:
         while not resources.gate.is_over:
             await window.has_room(size)
             if resources.gate.is_over or (next_one := await anext(source, None)) is None:

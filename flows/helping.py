@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from datetime import timedelta
 
 from connectors.concurrently import to_its_end
@@ -85,7 +85,7 @@ class Helping:
         if self.is_stopped:
             self.why_ended = self._resources.gate.closed or "the time was up"
 
-    async def _taken(self) -> AsyncIterator[tuple[str, Chunk]]:
+    async def _taken(self) -> AsyncGenerator[tuple[str, Chunk], None]:
         waited_s = 0.0
         while not self._ends:
             if (chunk := await self._take()) is not None:
