@@ -110,6 +110,21 @@ def test_a_helper_that_comes_too_late_ends_well(ledger: Ledger) -> None:
     )
 
 
+def test_a_helper_of_a_run_that_is_long_gone_buys_nothing(ledger: Ledger) -> None:
+    """What was approved is for the run that takes the share up: it looks for it at the service first."""
+    gone_at = utc_now() - timedelta(minutes=6)
+    ledger.clock = lambda: gone_at
+    ledger.shares.open("share", "batch", version=program(), terms=TERMS)
+    ledger.shares.put_to_buy("share", 1, [{"A-1": "hash"}])
+    assert helped("share") == Helped(
+        batch_id="batch",
+        planned=0,
+        bought=0,
+        why_ended=f"nobody has looked after the batch since {gone_at:%H:%M:%S} UTC",
+    )
+    assert not ledger.shares.states("share")[0].holder
+
+
 def resources_of(ledger: Ledger, tmp_path: Path, *, concurrency: int = 4) -> Resources:
     return cast(
         Resources,
@@ -201,7 +216,7 @@ def test_what_is_approved_too_late_is_handed_to_nobody(ledger: Ledger, tmp_path:
         async with sharing_of(resources_of(ledger, tmp_path)) as its:
             with Ledger(ledger.url, clock=utc_now, owner="second") as other:
                 assert other.shares.take_up(its.share)
-            await its.bought(["A-1"], {"A-1": "hash"}, its.owners)
+            await its.bought(["A-1"], {"A-1": "hash"}, None)
 
     with pytest.raises(TakenOver, match=r"^another run goes on with batch batch"):
         asyncio.run(late())
