@@ -15,11 +15,12 @@ from connectors.ledger.shares import Share, Work, share_in
 from connectors.program import program
 from connectors.settings import SourcingSettings, XportcnSettings
 from domain.wording import number_of
-from flows.helping import CLOSED, STOPPED, Helping
+from flows.helping import STOPPED, Helping, why_over
 from flows.opening import opened
 from flows.parameters import BadInput, asked
 from flows.shown.expected_failures import ends_plainly, run_logger
 from flows.shown.progress import rename_run, shown
+from tasks.resources import utc_now
 
 IDLE_S = 20.0
 """So long a helper waits for the next chunk: longer than a plan needs to be approved without anybody being asked."""
@@ -45,8 +46,8 @@ async def help_with(share: ShareId) -> Any:
     """
     settings = SourcingSettings()
     found = await asyncio.to_thread(_found, settings, share)
-    if found.closed_at is not None:
-        return await _told(Helped(batch_id=found.batch_id, planned=0, bought=0, why_ended=CLOSED))
+    if why := why_over(found, utc_now()):  # a worker that was away may start it hours later
+        return await _told(Helped(batch_id=found.batch_id, planned=0, bought=0, why_ended=why))
     _require_same_program(found)
     _require_same_account(found)
     terms = found.terms

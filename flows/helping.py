@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from connectors.concurrently import to_its_end
 from connectors.ledger.send_log import is_dead
@@ -28,6 +28,14 @@ MOST_OFFERS_KEPT = 10_000
 CLOSED = "the batch is done, or was stopped"
 STOPPED = "Stopped"
 """How a helper ends that could do more and may not: the service is away, or the time is up."""
+
+
+def why_over(share: Share | None, now: datetime) -> str:
+    """Why nobody is to take more of a share; empty while a run looks after it."""
+    if share is None or share.closed_at is not None:
+        return CLOSED
+    is_alone = now - share.seen_at > ALONE_FOR
+    return f"nobody has looked after the batch since {share.seen_at:%H:%M:%S} UTC" if is_alone else ""
 
 
 class Helping:
@@ -114,11 +122,10 @@ class Helping:
             await asyncio.sleep(LOOK_EVERY_S)
             share = await asyncio.to_thread(self._shares.look, self._id)
             now = self._resources.clock()
-            if share is None or share.closed_at is not None:
-                self.why_ended = CLOSED
-                return
-            if now - share.seen_at > ALONE_FOR:
-                self.why_ended = f"nobody has looked after the batch since {share.seen_at:%H:%M:%S} UTC"
+            if why := why_over(share, now):
+                self.why_ended = why
+                if why == CLOSED:
+                    return
                 self.end()
             await asyncio.to_thread(self._shares.join, self._id)
             if now - renewed_at >= self._renews_every:
