@@ -173,10 +173,9 @@ class Sharing:
     async def _followed(self, work: Work, hear: Callable[[Sequence[int]], Awaitable[None]]) -> None:
         """Until all chunks of this work are done, or nobody does any more of it and this run can't."""
         while True:
-            if self._touching.done():
-                self._touching.result()
-                raise self._taken_over()
             states = await asyncio.to_thread(self._shares.states, self._id)
+            if not await asyncio.to_thread(self._shares.touch, self._id):  # then these may be what another one left
+                raise self._taken_over()
             mine = [one for one in states if one.work is work]
             if done := [one.number for one in mine if one.is_done and one.number not in self._heard]:
                 await hear(done)

@@ -216,13 +216,16 @@ def test_what_is_approved_too_late_is_handed_to_nobody(ledger: Ledger, tmp_path:
         async with sharing_of(resources_of(ledger, tmp_path)) as its:
             with Ledger(ledger.url, clock=utc_now, owner="second") as other:
                 assert other.shares.take_up(its.share)
-            await its.bought(["A-1"], {"A-1": "hash"}, None)
+            await its.bought(["A-1"], {"A-1": "hash"}, _told_nobody)
 
     with pytest.raises(TakenOver, match=r"^another run goes on with batch batch"):
         asyncio.run(late())
     standing = ledger.shares.standing("batch")
     assert standing is not None
     assert ledger.shares.states(standing.share_id) == []
+
+
+async def _told_nobody(_refs: Sequence[str]) -> None: ...
 
 
 def test_who_is_cancelled_closes_its_share(ledger: Ledger, tmp_path: Path) -> None:
@@ -284,6 +287,30 @@ def test_a_run_without_helpers_does_all_of_it_and_says_why(
     assert asyncio.run(all_of_it()) == ["none is at work; this run goes on by itself"]
     assert ledger.shares.helpers() == ["first"]
     assert sorted(told) == [["A-1"], ["A-2"], ["A-3"]]
+
+
+def test_who_lost_its_share_to_another_run_ends(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes nothing for unplanned that the other one has had planned, and closed."""
+    monkeypatch.setattr(sharing, "LOOK_EVERY_S", 0.01)
+
+    async def overtaken(helping: Helping, _chunk: Chunk, _label: str, _through: object) -> bool:
+        with Ledger(ledger.url, clock=utc_now, owner="second") as other:
+            found = other.shares.standing("batch")
+            assert found
+            assert other.shares.take_up(found)
+            other.shares.close(replace(helping._share, parent="second"))
+        return True
+
+    monkeypatch.setattr(Helping, "_plan", overtaken)
+
+    async def planned_elsewhere() -> None:
+        async with sharing_of(resources_of(ledger, tmp_path)) as its:
+            await its.planned([planned("A-1").request])
+
+    with pytest.raises(TakenOver, match="another run goes on with batch batch: this one was not heard of for a while"):
+        asyncio.run(planned_elsewhere())
 
 
 async def _bought_at_once(helping: Helping, chunk: Chunk, _label: str, _through: object) -> bool:
