@@ -40,7 +40,7 @@ from flows.helping import STOPPED, Helping
 from flows.opening import this_run
 from flows.parameters import BadInput
 from flows.shown.expected_failures import run_logger
-from tasks.progress import progress
+from tasks.progress import SILENT, progress
 from tasks.resources import Resources
 
 T = TypeVar("T")
@@ -215,11 +215,15 @@ class Sharing:
             working, self._working_alone, self._alone = self._working_alone, None, None
             working.result()
         if is_free and not others and self._working_alone is None:
-            self._alone = Helping(self._resources, self.share, idle_s=0)
-            self._working_alone = asyncio.create_task(self._alone.work())
+            self._working_alone = asyncio.create_task(self._work_alone())
         if not others and not self._has_warned and now - self._somebody_at >= NOBODY_FOR_S:
             self._has_warned = True
             self._say("none is at work; this run goes on by itself")
+
+    async def _work_alone(self) -> None:
+        progress.set(SILENT)  # how far all of it is, the run tells
+        self._alone = Helping(self._resources, self.share, idle_s=0)
+        await self._alone.work()
 
     @property
     def _batch(self) -> str:
