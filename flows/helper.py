@@ -11,7 +11,7 @@ from prefect.states import Completed
 
 from connectors.ledger.engine import LedgerUnusable, reading
 from connectors.ledger.repeating import repeating
-from connectors.ledger.shares import Share, Work, share_in
+from connectors.ledger.shares import Share, Terms, Work, share_in
 from connectors.program import program
 from connectors.settings import SourcingSettings, XportcnSettings
 from domain.wording import number_of
@@ -51,7 +51,7 @@ async def help_with(share: ShareId) -> Any:
     _require_same_program(found)
     _require_same_account(found)
     terms = found.terms
-    settings = settings.model_copy(update={"patience_s_setting": terms.patience_s})
+    settings = on_terms(settings, terms)
     async with opened(settings=settings, concurrency=terms.concurrency, run=terms.run) as resources:
         if terms.done_by is not None:
             resources.gate.until((terms.done_by - resources.clock()).total_seconds())
@@ -63,6 +63,17 @@ async def help_with(share: ShareId) -> Any:
     )
     await _told(helped)
     return Completed(name=STOPPED, message=helped.why_ended, data=helped) if helping.is_stopped else helped
+
+
+def on_terms(settings: SourcingSettings, terms: Terms) -> SourcingSettings:
+    """The helper's own settings, with what money and patience the batch is bought with."""
+    day = terms.limits.day
+    of_the_batch = {
+        "patience_s_setting": terms.patience_s,
+        "day_limit_cny": str(day.major) if day else "",
+        "timezone": terms.limits.timezone,
+    }
+    return settings.model_copy(update=of_the_batch)
 
 
 def _found(settings: SourcingSettings, share_id: str) -> Share:

@@ -22,7 +22,7 @@ from domain.decisions import held
 from domain.money import Money
 from flows import sharing
 from flows.batch_run import BatchRun, wanted_of
-from flows.helper import Helped, help_with
+from flows.helper import Helped, help_with, on_terms
 from flows.helping import Helping
 from flows.kept_plans import summary_of
 from flows.parameters import BadInput
@@ -108,6 +108,16 @@ def test_a_helper_that_comes_too_late_ends_well(ledger: Ledger) -> None:
     assert helped("share") == Helped(
         batch_id="batch", planned=0, bought=0, why_ended="the batch is done, or was stopped"
     )
+
+
+def test_a_helper_pays_within_the_limit_of_the_batch_s_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever its own machine says, which may say nothing."""
+    limits = replace(LIMITS, day=Money(1_234_05), timezone="Asia/Shanghai")
+    for own in ("", "5000000"):
+        monkeypatch.setenv("SOURCING_DAY_LIMIT_CNY", own)
+        settings = on_terms(SourcingSettings(), replace(TERMS, limits=limits, patience_s=7))
+        assert (settings.day_limit, settings.timezone, settings.patience_s) == (Money(1_234_05), "Asia/Shanghai", 7)
+        assert on_terms(SourcingSettings(), TERMS).day_limit is None
 
 
 def test_a_helper_of_a_run_that_is_long_gone_buys_nothing(ledger: Ledger) -> None:
