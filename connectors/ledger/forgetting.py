@@ -180,7 +180,8 @@ def _take_out_of_chunks(connection: Connection, order_ref: str) -> None:
     c = share_chunks.c
     named = cast(c.content, Text).contains(order_ref, autoescape=True)
     waiting = select(c.share_id, c.number, c.content).where(c.work == "plan", c.done_at.is_(None), named)
-    for share_id, number, content in connection.execute(waiting).all():
+    # locked: one that is finished meanwhile is found done, and what came of it is not overwritten
+    for share_id, number, content in connection.execute(waiting.with_for_update()).all():
         others = [one for one in content if one["order_ref"] != order_ref]
         this = update(share_chunks).where(c.share_id == share_id, c.number == number)
         connection.execute(this.values(content=others))

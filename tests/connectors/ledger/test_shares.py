@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -10,8 +11,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import select, text
 
+from connectors.ledger.codec import to_json
 from connectors.ledger.plans import plan_hash
 from connectors.ledger.records import Approval, SpendLimits
 from connectors.ledger.schema import share_chunks
@@ -229,6 +231,29 @@ def test_those_who_take_at_one_moment_get_different_ones(crew: tuple[MovableCloc
     with ThreadPoolExecutor(3) as pool:
         taken = list(pool.map(take_all, ledgers))
     assert sorted(number for one in taken for number in one) == list(range(1, 61))
+
+
+def test_who_forgets_waits_for_a_chunk_that_is_being_finished(crew: tuple[MovableClock, list[Ledger]]) -> None:
+    """And leaves alone what came of it, which names nobody."""
+    _, (ledger, other, _) = crew
+    ledger.shares.open("forgets", "batch", version="1", terms=TERMS)
+    ledger.shares.put_to_plan("forgets", 1, [[planned("F-1").request, planned("F-2").request]])
+    chunk = ledger.shares.take("forgets", lease=LEASE)
+    assert chunk is not None
+    told = Planned(postponed=("F-2",))
+    with ThreadPoolExecutor(1) as pool:
+        with ledger.transaction(()) as connection:
+            assert ledger.shares._finish(connection, chunk, {"content": to_json(told)})
+            striking = pool.submit(other.forgotten.strike, "F-1", Traces.of([{"name": "Ann"}]), by="ann")
+            wait_until_blocked(ledger)
+        striking.result(10)
+    assert ledger.shares.planned("forgets", [1]) == [told]
+
+
+def wait_until_blocked(ledger: Ledger) -> None:
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    while not ledger.rows(waiting)[0]["count"]:
+        time.sleep(0.01)
 
 
 STEPS = st.lists(
