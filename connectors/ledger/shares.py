@@ -142,15 +142,14 @@ class ShareRows(Rows):
         )
 
     def standing(self, batch_id: str) -> Share | None:
-        """The newest open share of a batch that somebody may take up; None where there is none."""
+        """The share of a batch that somebody may take up: its newest, while that is open; None where there is none.
+
+        What was approved before a newer one was opened is no more the last word.
+        """
+        newest = select(shares).where(shares.c.batch_id == batch_id).order_by(shares.c.opened_at.desc()).limit(1)
+        found = [_share(row) for row in self._ledger.rows(newest)]
         since = self._ledger.clock() - FORGOTTEN_AFTER
-        statement = (
-            select(shares)
-            .where(shares.c.batch_id == batch_id, shares.c.closed_at.is_(None), shares.c.seen_at >= since)
-            .order_by(shares.c.opened_at.desc())
-        )
-        rows = self._ledger.rows(statement)
-        return _share(rows[0]) if rows else None
+        return next((one for one in found if one.closed_at is None and one.seen_at >= since), None)
 
     @repeating
     def take_up(self, share: Share) -> bool:

@@ -153,6 +153,17 @@ def test_nobody_takes_up_what_is_a_day_old(ledger: Ledger, other: Ledger, share:
     assert ledger.shares.states("share") == []
 
 
+def test_nobody_takes_up_what_was_approved_before_another_run_asked(
+    ledger: Ledger, other: Ledger, share: Share, clock: MovableClock
+) -> None:
+    """That one may have heard a no; it began while the first still lived, and has ended."""
+    clock.advance(1)
+    newer = other.shares.open("newer", "batch", version="1", terms=TERMS)
+    assert other.shares.standing("batch") == newer
+    other.shares.close(newer)
+    assert other.shares.standing("batch") is None
+
+
 def test_chunks_are_put_once(ledger: Ledger, share: Share) -> None:
     """A commit whose answer was lost is repeated."""
     ledger.shares.put_to_buy("share", 3, [{"A-4": "hash"}, {"A-5": "hash"}])
