@@ -66,10 +66,12 @@ async def help_with(share: ShareId) -> Any:
 
 
 def on_terms(settings: SourcingSettings, terms: Terms) -> SourcingSettings:
-    """The helper's own settings, with what money and patience the batch is bought with."""
+    """The helper's own settings, with the limits and waits that the batch is bought with."""
     day = terms.limits.day
     of_the_batch = {
         "patience_s_setting": terms.patience_s,
+        "settle_s": terms.settle_s,
+        "look_back_days": terms.look_back_days,
         "day_limit_cny": str(day.major) if day else "",
         "timezone": terms.limits.timezone,
     }

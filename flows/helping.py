@@ -22,7 +22,7 @@ from tasks.resources import Resources
 
 LOOK_EVERY_S = 2.0
 TAKE_EVERY_S = 0.5
-ALONE_FOR = timedelta(minutes=5)
+ALONE_FOR = timedelta(minutes=2)
 """A run that has not looked after its share for so long will not ask for what comes of it."""
 MOST_OFFERS_KEPT = 10_000
 CLOSED = "the batch is done, or was stopped"

@@ -53,7 +53,8 @@ UNSEEN_AFTER = timedelta(seconds=15)
 NOBODY_FOR_S = 60.0
 """From then on it is told: a worker asks for runs every few seconds, and a helper takes some to start."""
 TOUCH_EVERY_S = 5.0
-STALE_AFTER = timedelta(seconds=30)
+STALE_AFTER = timedelta(seconds=90)
+"""More than the clocks of two machines may be apart."""
 PARTS_A_HELPER = 25
 """So many chunks are there for each helper at least: at the end none waits long for the others."""
 MOST_ROUNDS = 2
@@ -347,6 +348,8 @@ async def shared(
         chunk_size=chunk_size,
         concurrency=resources.concurrency,
         patience_s=resources.settings.patience_s,
+        settle_s=resources.settings.settle_s,
+        look_back_days=resources.settings.look_back_days,
         done_by=done_by,
         asks=asks,
     )

@@ -51,6 +51,8 @@ class Terms:
     chunk_size: int
     concurrency: int
     patience_s: int
+    settle_s: int
+    look_back_days: int
     done_by: datetime | None
     asks: bool
 

@@ -42,6 +42,8 @@ TERMS = Terms(
     chunk_size=10,
     concurrency=4,
     patience_s=0,
+    settle_s=900,
+    look_back_days=30,
     done_by=None,
     asks=True,
 )
@@ -110,13 +112,16 @@ def test_a_helper_that_comes_too_late_ends_well(ledger: Ledger) -> None:
     )
 
 
-def test_a_helper_pays_within_the_limit_of_the_batch_s_day(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_helper_pays_and_settles_as_the_batch_does(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever its own machine says, which may say nothing."""
     limits = replace(LIMITS, day=Money(1_234_05), timezone="Asia/Shanghai")
+    monkeypatch.setenv("SOURCING_SETTLE_S", "1")
+    monkeypatch.setenv("SOURCING_LOOK_BACK_DAYS", "1")
     for own in ("", "5000000"):
         monkeypatch.setenv("SOURCING_DAY_LIMIT_CNY", own)
         settings = on_terms(SourcingSettings(), replace(TERMS, limits=limits, patience_s=7))
         assert (settings.day_limit, settings.timezone, settings.patience_s) == (Money(1_234_05), "Asia/Shanghai", 7)
+        assert (settings.settle_s, settings.look_back_days) == (900, 30)
         assert on_terms(SourcingSettings(), TERMS).day_limit is None
 
 

@@ -35,6 +35,8 @@ TERMS = Terms(
     chunk_size=2,
     concurrency=4,
     patience_s=0,
+    settle_s=900,
+    look_back_days=30,
     done_by=None,
     asks=True,
 )
