@@ -168,8 +168,8 @@ async def taken_up(resources: Resources, *, helpers: int = 2, wanted: str = "has
 
 @pytest.fixture
 def left_open(ledger: Ledger) -> Share:
-    """By a run that is gone for a minute."""
-    clock, ledger.clock = ledger.clock, lambda: utc_now() - timedelta(seconds=60)
+    """By a run that is gone for two minutes."""
+    clock, ledger.clock = ledger.clock, lambda: utc_now() - timedelta(minutes=2)
     share = ledger.shares.open("left", "batch", version=program(), terms=TERMS)
     ledger.clock = clock
     return share
@@ -201,7 +201,7 @@ def test_what_was_approved_of_another_file_is_not_bought(ledger: Ledger, left_op
 def test_what_another_version_has_left_is_closed(ledger: Ledger, left_open: Share, tmp_path: Path) -> None:
     ledger.shares.close(left_open)
     ledger.shares.open("older", "batch", version="0.0.1-abc", terms=TERMS)
-    ledger.clock = lambda: utc_now() + timedelta(seconds=60)
+    ledger.clock = lambda: utc_now() + timedelta(minutes=2)
     assert asyncio.run(taken_up(resources_of(ledger, tmp_path))) is None
     found = ledger.shares.look("older")
     assert found is not None
