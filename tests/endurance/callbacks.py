@@ -216,7 +216,7 @@ def odd_posts_are_borne(orders: int) -> bool:
             one.sendall(f"POST {urlsplit(url).path} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{{".encode())
         others = asyncio.run(_post_odd(url, [posted(str(number)) for number in range(1, 101)]))
         growth = receiver.megabytes - before
-        late = {one.recv(12)[9:12] for one in silent[:SLOW]}
+        late = {_status(one) for one in silent[:SLOW]}
         for one in silent:
             one.close()
     with _store(folder) as store:
@@ -230,6 +230,13 @@ def odd_posts_are_borne(orders: int) -> bool:
     )
     shutil.rmtree(folder)
     return is_right
+
+
+def _status(connection: socket.socket) -> bytes:
+    """What a connection is answered; nothing for one that was cut, which may show as a reset."""
+    with suppress(ConnectionResetError):
+        return connection.recv(12)[9:12]
+    return b""
 
 
 async def _post_odd(url: str, bodies: Sequence[bytes]) -> set[int]:
