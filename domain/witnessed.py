@@ -1,0 +1,124 @@
+"""Verdicts that money rests on: each kind is a type whose fields are the witnesses that it demands.
+
+```
+Verdict
+├── settled: Absent (domain.absence), Amount, Paid, RefusedForGood, Booked    # can't be made without their witnesses
+├── Open            # a witness is missing: look again, or ask a person
+└── Contradicted    # two witnesses can't both be right: held, with both
+```
+
+A witness is a `Statement` of one source. Two statements of one answer are one witness.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from domain.money import Money
+
+
+class Kind(StrEnum):
+    """What a verdict is about."""
+
+    ABSENT = "absent"
+    AMOUNT = "amount"
+    PAID = "paid"
+    REFUSED = "refused"
+    BOOKED = "booked"
+
+
+class Source(StrEnum):
+    """Where a statement comes from, in words for people."""
+
+    OFFER = "the offer"
+    PREVIEW = "the preview"
+    CREATED = "the answer to the order"
+    DETAIL = "the order"
+    LISTED = "the order list"
+    TAKEN = "what is shown as taken"
+    LEDGER = "the ledger"
+    ANSWER = "the answer to the call"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """What one source says: an amount, a state, a time or an id."""
+
+    source: Source
+    value: Money | datetime | str
+
+
+class Lack(StrEnum):
+    """The witness that a verdict still lacks."""
+
+    OLDER_ORDER = "older_order"  # an order of ours from before the create, in the same reading and field
+    YOUNGER_ORDER = "younger_order"  # one at the young end, or a first page that covers the create's time
+    EMPTY_PAGE = "empty_page"  # the list was not read to its end
+    CONFIRMED_ACCOUNT = "confirmed_account"  # the ledger knows no order there, and nobody said that there is none
+    SETTLE_TIME = "settle_time"  # it may still arrive
+    SECOND_READING = "second_reading"  # only one source tells this amount
+    DEBIT_AT_ONCE = "debit_at_once"  # "unpaid" proves nothing where paying may be a submission
+    READ_BACK = "read_back"  # the order's own record was not read, or does not tell
+    KNOWN_REFUSAL = "known_refusal"  # the words of the refusal don't say that nothing happened
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Open:
+    """A verdict that lacks a witness. `again_at` (UTC) is when a reading may have it; None when a person must find it."""
+
+    kind: Kind
+    lacks: Lack
+    again_at: datetime | None = None
+    known: tuple[Statement, ...] = ()
+
+
+class Gap(StrEnum):
+    """How far two readings of one amount are apart."""
+
+    UNIT = "unit"  # near 100 or 1/100: yuan and fen, no bargain
+    FAR = "far"  # beyond 3 either way
+    HALF = "half"  # a total below half of what was approved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contradicted:
+    """Two statements of which one must be wrong; for amounts `gap` tells how."""
+
+    kind: Kind
+    first: Statement
+    second: Statement
+    gap: Gap | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amount:
+    """An amount that two independent readings agree on, as far as amounts of that kind do."""
+
+    first: Statement
+    second: Statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paid:
+    """A payment that took money: the order's own record, beside our effect or the ledger's total for it."""
+
+    order: Statement
+    ours: Statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedForGood:
+    """A no after which nothing happened: words known to mean that, and a record read afterwards without the effect."""
+
+    words: Statement
+    read_after: Statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booked:
+    """A booking that stands: the answer or the order's record of it, and an id that the ledger has for no other order."""
+
+    shown: Statement
+    id_is_free: Statement
