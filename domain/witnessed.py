@@ -66,7 +66,7 @@ class Lack(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Open:
-    """A verdict that lacks a witness. `again_at` (UTC) is when a reading may have it; None when a person must find it."""
+    """A verdict that lacks a witness; `again_at` (UTC) is when a reading may have it, None when a person must tell."""
 
     kind: Kind
     lacks: Lack
@@ -118,7 +118,7 @@ class RefusedForGood:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booked:
-    """A booking that stands: the answer or the order's record of it, and an id that the ledger has for no other order."""
+    """A booking that stands: shown by the answer or the order, under an id that the ledger has for no other order."""
 
     shown: Statement
     id_is_free: Statement
