@@ -14,6 +14,7 @@ from connectors.ledger.many import one_of
 from connectors.ledger.records import EffectRecord
 from connectors.ledger.schema import batches, effects, orders, refunds
 from connectors.ledger.slices import slices
+from connectors.ledger.sums import minor_sum
 from connectors.ledger.transactions import Transactions
 from domain.effects import OPEN
 from domain.findings import LedgerOrder
@@ -49,12 +50,12 @@ _SMALL = (
     .order_by(orders.c.order_ref)
 )
 _PAID = (
-    select(orders.c.currency, func.sum(orders.c.paid_minor).label("minor"))
+    select(orders.c.currency, minor_sum(orders.c.paid_minor).label("minor"))
     .where(one_of(orders.c.order_ref, "refs"))
     .group_by(orders.c.currency)
 )
 _REFUNDED = (
-    select(refunds.c.currency, func.sum(refunds.c.refunded_minor).label("minor"))
+    select(refunds.c.currency, minor_sum(refunds.c.refunded_minor).label("minor"))
     .where(one_of(refunds.c.order_ref, "refs"))
     .group_by(refunds.c.currency)
 )
@@ -101,7 +102,7 @@ def money_of(ledger: Transactions, order_refs: Iterable[str]) -> dict[str, dict[
     for some in slices(order_refs, LARGE_SLICE):
         for total, statement in ((paid, _PAID), (refunded, _REFUNDED)):
             for row in ledger.rows(statement, {"refs": some}):
-                total[row["currency"]] += int(row["minor"] or 0)
+                total[row["currency"]] += row["minor"]
     sums = {currency: minor for currency, minor in paid.items() if minor}
     return {"orders": sums, "payments": sums, "refunds": {name: minor for name, minor in refunded.items() if minor}}
 

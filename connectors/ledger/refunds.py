@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 
 from connectors.ledger.codec import from_json, to_json
 from connectors.ledger.forgetting import forgotten_in
@@ -15,6 +15,7 @@ from connectors.ledger.order_facts import Facts
 from connectors.ledger.records import OrderChange
 from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import orders, refund_events, refunds
+from connectors.ledger.sums import minor_sum
 from connectors.ledger.transactions import Rows
 from domain.after_sale import Refund, RefundEvent, RefundState
 
@@ -60,10 +61,8 @@ class RefundRows(Rows):
             connection.execute(
                 refunds.update().where(refunds.c.key == refund.key).values({**_row(refund), "updated_at": now})
             )
-            back = select(func.coalesce(func.sum(refunds.c.refunded_minor), 0)).where(
-                refunds.c.order_ref == refund.order_ref
-            )
-            total = int(connection.execute(back).scalar_one())
+            back = select(minor_sum(refunds.c.refunded_minor)).where(refunds.c.order_ref == refund.order_ref)
+            total = connection.execute(back).scalar_one()
             change = OrderChange(order_ref=refund.order_ref, writes=Facts.refunded(amount_minor=total))
             change_order(self._ledger, connection, change)
             if not rows:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from connectors.ledger.schema import moves, orders
+from connectors.ledger.sums import minor_sum
 from connectors.ledger.transactions import Transactions
 from domain.money import Money
 
@@ -31,7 +32,7 @@ class Happened:
 def happened(ledger: Transactions, since: datetime) -> Happened:
     """What happened since then."""
     paid = ledger.rows(
-        select(orders.c.currency, func.count().label("count"), func.sum(orders.c.paid_minor).label("minor"))
+        select(orders.c.currency, func.count().label("count"), minor_sum(orders.c.paid_minor).label("minor"))
         .where(orders.c.paid_at >= since, orders.c.paid_minor.is_not(None))
         .group_by(orders.c.currency)
         .order_by(orders.c.currency)
@@ -40,7 +41,7 @@ def happened(ledger: Transactions, since: datetime) -> Happened:
         select(
             orders.c.freight_currency.label("currency"),
             func.count().label("count"),
-            func.sum(orders.c.freight_minor).label("minor"),
+            minor_sum(orders.c.freight_minor).label("minor"),
         )
         .where(orders.c.booked_at >= since)
         .group_by(orders.c.freight_currency)

@@ -19,6 +19,7 @@ from connectors.ledger.changes import Look, look
 from connectors.ledger.many import one_of
 from connectors.ledger.records import Intent, SpendLimits
 from connectors.ledger.schema import effects, orders
+from connectors.ledger.sums import minor_sum
 from domain.budget import Limits, over_budget
 from domain.effects import Action, EffectStatus
 from domain.money import Money
@@ -62,12 +63,12 @@ def without_room(
 
 def batch_total(connection: Connection, batch_id: str) -> int:
     """Fen that the orders of a batch cost or may cost."""
-    return int(connection.execute(_BATCH_TOTAL, {"batch": batch_id}).scalar_one())
+    return connection.execute(_BATCH_TOTAL, {"batch": batch_id}).scalar_one()
 
 
 def day_total(connection: Connection, since: datetime) -> int:
     """Fen that left or may leave for orders whose create or pay was begun since then."""
-    return int(connection.execute(_DAY_TOTAL, {"since": since}).scalar_one())
+    return connection.execute(_DAY_TOTAL, {"since": since}).scalar_one()
 
 
 def _live(of: Any) -> ColumnElement[bool]:
@@ -106,9 +107,9 @@ def _each(which: ColumnElement[bool]) -> Select[Any]:
     return select(orders.c.order_ref, orders.c.batch_id, begun.c.last, *amounts).select_from(joined)
 
 
-def _sum(each: Select[Any], amount: str) -> Select[Any]:
+def _sum(each: Select[Any], amount: str) -> Select[int]:
     summed = each.subquery("spent")
-    return select(func.coalesce(func.sum(summed.c[amount]), 0))
+    return select(minor_sum(summed.c[amount]))
 
 
 _since = effects.alias("since")

@@ -177,7 +177,12 @@ def test_only_the_begin_and_the_end_of_an_outage_are_news() -> None:
     ]
 
 
-def test_the_digest_sums_what_happened(ledger: Ledger, clock: MovableClock) -> None:
+def test_the_digest_sums_what_happened(ledger_url: str, clock: MovableClock) -> None:
+    with Ledger(ledger_url, clock=clock, owner="first") as ledger:
+        sums_what_happened(ledger, clock)
+
+
+def sums_what_happened(ledger: Ledger, clock: MovableClock) -> None:
     ledger.start_batch("batch", "file.csv")
     put_rows(ledger, [plan("A-1"), plan("A-2"), plan("A-3")])
     since = clock()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ import pytest
 from connectors.callbacks.records import Arrival, read_arrival
 from connectors.callbacks.store import CallbackStore
 from tests.clock import MovableClock
-from tests.postgres import Postgres
 
 
 def posted(order_id: str, kind: str = "ORDER_BUYER_VIEW_ORDER_PAY", at: int = 1779263269913, **more: Any) -> bytes:
@@ -23,14 +21,6 @@ def posted(order_id: str, kind: str = "ORDER_BUYER_VIEW_ORDER_PAY", at: int = 17
 
 def arrival(body: bytes, clock: MovableClock) -> Arrival:
     return read_arrival(body, "203.0.113.7", clock())
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'ledger.db'}"
-    postgres: Postgres = request.getfixturevalue("postgres")
-    return postgres.new_database()
 
 
 @pytest.fixture

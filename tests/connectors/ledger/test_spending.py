@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event
 
+from connectors.ledger.facts import money_of
 from connectors.ledger.moving import change_order
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, Outcome, SpendLimits
@@ -30,10 +31,17 @@ from domain.states import OrderState
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.postgres import Postgres
+from tests.running import ROOT
 
 LEASE = timedelta(seconds=60)
 DAY_LIMIT, BATCH_LIMIT = 160, 250
 LIVE = (EffectStatus.SENDING, EffectStatus.UNKNOWN, EffectStatus.DONE)
+
+
+@pytest.fixture
+def url(ledger_url: str) -> str:
+    """What sums up money is tried on both databases."""
+    return ledger_url
 
 
 def limits(ledger: Ledger, *, batch: int | None = None, day: int | None = None) -> SpendLimits:
@@ -339,6 +347,23 @@ def test_refunds_that_are_followed_at_once_are_both_summed(
         ledger.refunds.follow(replace(refund("2"), refunded=Money(20)), ())
         first.join()
         assert ledger.orders(["A-1"])["A-1"].refunded_minor == 50
+
+
+def test_what_was_paid_and_came_back_sums_to_whole_fen(ledger: Ledger) -> None:
+    """PostgreSQL sums up `bigint` as `numeric`, which is no amount of money."""
+    create(ledger, "A-1")
+    pay(ledger, "A-1", 100)
+    ledger.refunds.put(refund("1"))
+    ledger.refunds.follow(replace(refund("1"), refunded=Money(30)), ())
+    sums = money_of(ledger, ["A-1", "A-2"])
+    assert sums == {"orders": {"CNY": 100}, "payments": {"CNY": 100}, "refunds": {"CNY": 30}}
+    assert {type(minor) for table in sums.values() for minor in table.values()} == {int}
+    assert ledger.orders(["A-1"])["A-1"].refunded_minor == 30
+
+
+def test_sums_in_sql_are_made_in_one_place() -> None:
+    ledger = ROOT / "connectors" / "ledger"
+    assert [path.name for path in sorted(ledger.rglob("*.py")) if "func.sum(" in path.read_text()] == ["sums.py"]
 
 
 def refund(part: str) -> Refund:
