@@ -27,6 +27,7 @@ from tasks.parcels_received import Received, received_parcels
 from tasks.pay import PRICE_FELL, look_at_unpaid
 from tasks.resources import Resources
 from tasks.snapshot import write
+from tasks.snapshot_refunds import snapshot_refunds
 from tasks.snapshot_rows import Row
 
 READ = (*FOLLOWED, OrderState.ORDERED, OrderState.PAYMENT_PENDING)
@@ -162,6 +163,7 @@ async def _look(
         return {}, ()
     report = await track(resources, resources.settings.chunk_size, only=orders)
     troubles = dict(line.split(": ", 1) for line in report.troubles if ": " in line)
+    tracked = await asyncio.to_thread(resources.ledger.orders, orders)
     unpaid = {ref: order for ref, order in orders.items() if _waits_to_be_paid(order)}
     if unpaid:
         await look_at_unpaid(resources, unpaid)
@@ -170,6 +172,9 @@ async def _look(
         for trouble in await follow_refunds(resources, refunds, label="what was told of") if refunds else ():
             ref, _, reason = trouble.partition(": ")
             troubles[ref] = reason
+    now = await asyncio.to_thread(resources.ledger.orders, orders)
+    if moved := {ref: tracked[ref] for ref, order in now.items() if order != tracked[ref]}:
+        await snapshot_refunds(resources, moved)
     return {ref: reason for ref, reason in troubles.items() if ref in orders}, report.unasked
 
 

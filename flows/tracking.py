@@ -36,6 +36,7 @@ from tasks.effects.kinds import settle_open
 from tasks.pay import confirm_payments
 from tasks.resources import Resources
 from tasks.snapshot import snapshot_tracking
+from tasks.snapshot_refunds import snapshot_untold_refunds
 from tasks.sync_tracking import sync_tracking as sync_chunk
 
 FOLLOWED = (
@@ -103,6 +104,8 @@ async def track(resources: Resources, chunk_size: int, only: Collection[str] | N
     events = ledger.tracking.listed(since=started)
     await _tell_of_parcels(ledger, silent, moved, events)
     snapshot_id = await _snapshot(resources, watched, now, events)
+    if only is None and (trouble := await snapshot_untold_refunds(resources)):
+        run_logger().warning("%s", trouble)
     report = TrackReport(
         followed=len(orders),
         moved=[line_of(order) for order in moved],

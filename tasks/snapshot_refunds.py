@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
+from connectors.snapshots.frames import Snapshots
+from connectors.snapshots.manifests import SnapshotError
 from domain.after_sale import Refund
 from tasks.resources import Resources
 from tasks.snapshot import orders_now, write
@@ -22,6 +25,29 @@ async def snapshot_refunds(resources: Resources, before: Mapping[str, OrderRecor
     tables = {**orders_now(resources, before), **refund_tables(resources.ledger, order_refs)}
     snapshot_id = f"after-sale-{now:%Y%m%dT%H%M%S%f}"
     return await write(resources, snapshot_id, tables, batch_id=None, as_of=now, agreement=sums)
+
+
+async def snapshot_untold_refunds(resources: Resources) -> str:
+    """Write the refunds that moved after the tables told of them, or that these lack; answers what went wrong.
+
+    A run may end between settling a refund and its snapshot, and earlier versions wrote none of what callbacks settled.
+    """
+    try:
+        refs = await asyncio.to_thread(_untold, resources)
+    except SnapshotError as error:
+        return f"refunds that the tables don't tell could not be looked for: {error}"
+    if refs:
+        await snapshot_refunds(resources, resources.ledger.orders(refs))
+    return ""
+
+
+def _untold(resources: Resources) -> list[str]:
+    """The orders of such refunds. A ledger without refunds reads no table."""
+    if not (written := resources.ledger.refunds.written_at()):
+        return []
+    rows = Snapshots(resources.settings.snapshot_root).arrow("refunds", columns=["refund_key", "snapshot_at"])
+    told = {row["refund_key"]: row["snapshot_at"] for row in rows.to_pylist()}
+    return sorted({order_ref for order_ref, key, at in written if key not in told or told[key] < at})
 
 
 def refund_tables(ledger: Ledger, order_refs: Sequence[str]) -> dict[str, list[Row]]:

@@ -31,6 +31,11 @@ class RefundRows(Rows):
         """All refunds in any of these states, oldest first."""
         return self._refunds(select(refunds).where(refunds.c.state.in_(list(states))))
 
+    def written_at(self) -> list[tuple[str, str, datetime]]:
+        """Of every refund its order, its key, and when it was written last."""
+        c = refunds.c
+        return [(*row.values(),) for row in self._ledger.rows(select(c.order_ref, c.key, c.updated_at))]
+
     @repeating
     def put(self, refund: Refund) -> None:
         """Write a refund down, or write it again while it is still to be asked for."""

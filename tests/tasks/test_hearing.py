@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,10 +18,11 @@ from connectors.callbacks.records import Callback, read_arrival
 from connectors.callbacks.store import CallbackStore
 from connectors.ledger.order_facts import Facts
 from connectors.ledger.records import OrderChange, Outcome
-from connectors.snapshots import sql
+from connectors.snapshots import list_snapshots, sql
 from connectors.xportcn.after_sale.taobao import TaobaoAfterSale
 from connectors.xportcn.errors import Refused, ServiceAway
 from connectors.xportcn.offering import Offering
+from domain.after_sale import Refund, RefundKind, RefundState
 from domain.effects import EffectStatus
 from domain.freight import FreightQuote, FreightService
 from domain.marketplace import Marketplace
@@ -31,6 +32,7 @@ from domain.orders import OrderLine
 from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, TraceStatus, TrackingEvent
 from domain.states import OrderState
 from flows.hearing import NOT_OURS, hear
+from flows.tracking import track
 from tasks.follow_refunds import follow_refunds
 from tasks.resources import Resources
 from tasks.sync_tracking import sync_tracking
@@ -38,6 +40,7 @@ from tests.clock import MovableClock
 from tests.connectors.callbacks.conftest import posted
 from tests.connectors.ledger.plans import intents
 from tests.flows.plans import planned
+from tests.tasks.test_refund import FakeAfterSale
 from tests.tasks.test_resolve import FakeChannel
 
 
@@ -145,6 +148,71 @@ async def test_a_forged_message_changes_nothing_and_costs_one_read(
     await hear(resources, store, kind, kept(store, clock, *forged))
     assert resources.ledger.orders(["B-1", "B-2"]) == before
     assert (sorted(channel.reads), channel.payments) == (["71", "72"], [])
+
+
+REFUND_TOLD = "ORDER_BUYER_VIEW_ORDER_REFUND_AFTER_SALES"
+CAME_BACK = "select state, refunded_minor from refunds"
+
+
+def refunding(resources: Resources, channel: CountingChannel) -> FakeAfterSale:
+    """An order that is booked, and whose refund the marketplace has just paid."""
+    ordered(resources, "B-1", "71", OrderState.PAID, OrderState.BOOKED, OrderState.REFUNDING)
+    channel.show("71", ServiceStatus.PAID, reference="B-1", paid=Money(1000))
+    resources.ledger.refunds.put(
+        Refund(
+            key="B-1:all.1", order_ref="B-1", marketplace=Marketplace.TAOBAO, order_id="71", part="all", number=1,
+            lines=(1,), entry_ids=(), kind=RefundKind.REFUND, state=RefundState.ASKED, reason_id=101, reason="r",
+            goods="1", goods_amount=Money(500), postage=Money(0), approved=Money(0), refunded=Money(0), description="",
+            vouchers=(), earlier_refund_ids=(), state_before=OrderState.BOOKED, refund_id="R1",
+        )
+    )  # fmt: skip
+    service = FakeAfterSale()
+    service.land(RefundState.REFUNDED)
+    service.refunds["R1"] = replace(service.refunds["R1"], refunded=Money(500))
+    of_taobao = Offering(cast(Any, channel), cast(Any, None), after_sale=cast(Any, service))
+    resources.offerings[Marketplace.TAOBAO] = of_taobao
+    return service
+
+
+async def test_a_refund_that_a_message_settles_reaches_the_tables(
+    resources: Resources, channel: CountingChannel, store: CallbackStore, clock: MovableClock
+) -> None:
+    refunding(resources, channel)
+    await hear(resources, store, CallbackKind.REFUND, kept(store, clock, posted("71", REFUND_TOLD)))
+    root = resources.settings.snapshot_root
+    assert sql(root, CAME_BACK).rows == (("refunded", 500),)
+    assert sql(root, "select state from orders").rows == ((state(resources),),) == (("booked",),)
+
+
+async def test_a_refund_that_was_settled_without_its_rows_is_told_by_the_next_tracking(
+    resources: Resources, channel: CountingChannel, clock: MovableClock
+) -> None:
+    """As by a callback to an earlier version, or by a run that died; what is told is not written again."""
+    refunding(resources, channel)
+    root = resources.settings.snapshot_root
+    await track(resources, 10)
+    assert sql(root, CAME_BACK).rows == (("asked", 0),)
+    clock.advance(60)
+    await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["B-1"]), label="B-1")
+    clock.advance(60)
+    await track(resources, 10)
+    assert sql(root, CAME_BACK).rows == (("refunded", 500),)
+    clock.advance(60)
+    written = len(list_snapshots(root))
+    await track(resources, 10)
+    assert len(list_snapshots(root)) == written
+
+
+async def test_tracking_goes_on_where_the_refunds_that_are_told_can_not_be_read(
+    resources: Resources, channel: CountingChannel, caplog: pytest.LogCaptureFixture
+) -> None:
+    refunding(resources, channel)
+    await track(resources, 10)
+    [told_in, *_] = (resources.settings.snapshot_root / "refunds").rglob("*.parquet")
+    told_in.unlink()
+    report = await track(resources, 10)
+    assert (report.troubles, state(resources, "B-1")) == ([], "refunding")
+    assert "refunds that the tables don't tell could not be looked for" in caplog.text
 
 
 async def test_a_price_that_rose_before_payment_holds_the_order_and_is_told(

@@ -22,7 +22,7 @@ REFUND_ID = Column(
 REFUNDS = table(
     "refunds",
     "order_ref,refund_key",
-    "Refunds and returns: one row a refund, whenever an after-sale run looked at its order.",
+    "Refunds and returns: one row a refund, whenever a run asked the marketplace about it.",
     {
         **shared("order_ref"),
         "refund_key": REFUND_KEY,
