@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 from prefect.blocks.core import Block
@@ -47,6 +47,12 @@ class XportcnCredentials(Block):
     user_id: str = Field(
         title="User ID", description="The number of your account, as the console shows it.", min_length=1
     )
+    pay_is: Literal["unknown", "debit", "submission"] = Field(
+        default="unknown",
+        title="A payment is",
+        description="Whether a payment call takes the money at once or submits the order to be paid. Only with debit "
+        "is a payment without an answer sent again.",
+    )
 
     def settings(self) -> dict[str, Any]:
         """What the block says, under the names of `XportcnSettings`."""
@@ -55,6 +61,7 @@ class XportcnCredentials(Block):
             "access_key": self.access_key,
             "access_secret": self.access_secret.get_secret_value(),
             "user_id": self.user_id,
+            "pay_is": self.pay_is,
         }
 
 

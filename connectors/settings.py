@@ -94,6 +94,13 @@ class XportcnSettings(Settings):
         "assureTrade, fxassure, alipay, assure",
         description="How 1688 may be bought from, none of them on credit: of those that the preview names the first",
     )
+    pay_is: Literal["unknown", "debit", "submission"] = Field(
+        "unknown",
+        description=(
+            "Whether a payment call takes the money at once or submits the order to be paid. Only with `debit` is a "
+            "payment without an answer sent again; else, while its order stays unpaid, a person is asked"
+        ),
+    )
     requests_per_second: float = Field(
         0,
         ge=0,

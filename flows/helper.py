@@ -49,10 +49,9 @@ async def help_with(share: ShareId) -> Any:
     if why := why_over(found, utc_now()):  # a worker that was away may start it hours later
         return await _told(Helped(batch_id=found.batch_id, planned=0, bought=0, why_ended=why))
     _require_same_program(found)
-    _require_same_account(found)
     terms = found.terms
-    settings = on_terms(settings, terms)
-    async with opened(settings=settings, concurrency=terms.concurrency, run=terms.run) as resources:
+    settings, xportcn = on_terms(settings, terms), account_on(terms)
+    async with opened(settings=settings, xportcn=xportcn, concurrency=terms.concurrency, run=terms.run) as resources:
         if terms.done_by is not None:
             resources.gate.until((terms.done_by - resources.clock()).total_seconds())
         helping = Helping(resources, found, idle_s=IDLE_S)
@@ -106,14 +105,16 @@ def _require_same_program(share: Share) -> None:
         )
 
 
-def _require_same_account(share: Share) -> None:
+def account_on(terms: Terms) -> XportcnSettings:
+    """The helper's own account, which must be the batch's, paying as the batch does."""
     mine = XportcnSettings()
     mine.require_account()
-    if mine.account_name != share.terms.account:
+    if mine.account_name != terms.account:
         raise BadInput(
-            f"this helper has the account {mine.account_name}, and the batch is bought by {share.terms.account}: give "
+            f"this helper has the account {mine.account_name}, and the batch is bought by {terms.account}: give "
             "its machine the same XPORTCN_ settings as the run that shares it. It has done nothing"
         )
+    return mine.model_copy(update={"pay_is": terms.pay_is})
 
 
 async def _told(helped: Helped) -> Helped:

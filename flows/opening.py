@@ -52,6 +52,7 @@ async def opened(
     begins_orders: bool = False,
     done_by: str = "",
     settings: SourcingSettings | None = None,
+    xportcn: XportcnSettings | None = None,
     run: str = "",
 ) -> AsyncIterator[Resources]:
     """Everything a run works with, once one cheap call has told that service, clock and account are well.
@@ -61,9 +62,9 @@ async def opened(
     flow run. A service that is away is waited for until `done_by`, and for a minute where that is over: a run that
     comes too late ends in order too.
     """
-    settings = settings or SourcingSettings()
+    settings, xportcn = settings or SourcingSettings(), xportcn or XportcnSettings()
     run = run or this_run()
-    async with open_resources(settings, XportcnSettings(), concurrency=concurrency or None, run=run) as resources:
+    async with open_resources(settings, xportcn, concurrency=concurrency or None, run=run) as resources:
         now = resources.clock()
         if moment := moment_of(done_by, begun_at(now), resources.settings.timezone):
             resources.gate.until(max((moment - now).total_seconds(), LEAST_S))

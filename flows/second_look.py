@@ -181,7 +181,8 @@ def next_look(resources: Resources, batch_id: str, number: int, done_by: datetim
 def _asks(effect: EffectRecord, order: OrderRecord) -> bool:
     """Whether a person has been asked about it, or nobody need be: then no look by itself is of use."""
     kind = kind_of(effect)
-    return not kind.is_worth_asking or kind.question(order.order_ref, order.order_id, effect.part) in effect.reason
+    is_asked = kind.question(order.order_ref, order.order_id, effect.part) in effect.reason
+    return not kind.is_worth_asking or (is_asked and not kind.may_show_later)
 
 
 def waits_s(error: NotSent | Unanswered) -> float:

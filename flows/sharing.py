@@ -340,8 +340,9 @@ async def shared(
     `wanted` as in `Terms`. It is closed at the end. A run that is killed leaves it open, and the run that is started
     again takes it up: nobody is asked twice.
     """
+    account = XportcnSettings()
     terms = Terms(
-        account=XportcnSettings().account_name,
+        account=account.account_name,
         run=this_run() or resources.ledger.owner,
         wanted=wanted,
         limits=limits,
@@ -352,6 +353,7 @@ async def shared(
         look_back_days=resources.settings.look_back_days,
         done_by=done_by,
         asks=asks,
+        pay_is=account.pay_is,
     )
     before = await _taken_up(resources, batch_id, terms)
     if before is None and not helpers:

@@ -21,6 +21,7 @@ from tasks.effects.after_sale import after_sale_of, refund_of
 from tasks.effects.cart_line import AddToCart
 from tasks.effects.kind import Proof
 from tasks.effects.kinds import kind_of
+from tasks.effects.pay import DEBIT
 from tasks.effects.refund import AskRefund
 from tasks.effects.settling import clear_from
 from tasks.follow_refunds import take_outcome
@@ -145,7 +146,11 @@ async def _about_paying(case: Case) -> ResolutionRecord:
 def _paid(case: Case, effect: EffectRecord | None, shown: ServiceOrder | None) -> ResolutionRecord:
     order, told = case.order, case.said.amount or Money(0)
     if shown and shown.status in (ServiceStatus.BUILDING, ServiceStatus.UNPAID):
-        raise case.contradicted(f"order {order.order_id} is {shown.status}")
+        if effect is None or effect.status not in OPEN or case.resources.client.settings.pay_is == DEBIT:
+            raise case.contradicted(f"order {order.order_id} is {shown.status}")
+        waits = f"{case.by} answered: {case.said.words}; the service shows it as {shown.status} still"
+        proof = {"told_by": case.by}
+        return case.record(effect, EffectStatus.DONE, OrderState.PAYMENT_PENDING, proof=proof, reason=waits)
     if shown and shown.status.is_paid and (amount := shown.taken) and amount != told:
         raise case.contradicted(f"order {order.order_id} is paid with {amount}: answer --paid {amount.major}")
     fact, proof = Facts.paid(amount=told, at=shown.paid_at if shown else None), {"told_by": case.by}

@@ -39,8 +39,7 @@ class Memory:
 
     def began(self, records: Iterable[EffectRecord]) -> None:
         for record in records:
-            amount = None if record.amount_minor is None else Money(record.amount_minor, record.currency or "CNY")
-            self._deeds[record.key] = _Deed(record.order_ref, record.action, amount)
+            self._deeds[record.key] = _Deed(record.order_ref, record.action, record.amount)
             self.last_key = record.key
 
     def ended(self, outcomes: Iterable[Outcome]) -> None:

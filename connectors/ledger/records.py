@@ -187,6 +187,11 @@ class EffectRecord:
         return cls(**{**row, "action": Action(row["action"]), "status": EffectStatus(row["status"])})
 
     @property
+    def amount(self) -> Money | None:
+        """What it would cost, as it was begun."""
+        return None if self.amount_minor is None else Money(self.amount_minor, self.currency or "CNY")
+
+    @property
     def slot(self) -> str:
         """The key without the number of the attempt."""
         return self.key if self.attempt == 1 else self.key.removesuffix(f":{self.attempt}")

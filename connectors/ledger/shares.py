@@ -41,7 +41,7 @@ class Terms:
 
     `wanted` tells what was to be bought, and whether somebody was to be asked: a run that wants anything else has had
     nothing approved. `asks` is whether somebody was asked about what is held; `done_by` the time from which on nothing
-    more is begun.
+    more is begun. `pay_is` as in `XportcnSettings`.
     """
 
     account: str
@@ -55,6 +55,7 @@ class Terms:
     look_back_days: int
     done_by: datetime | None
     asks: bool
+    pay_is: str = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

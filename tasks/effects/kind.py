@@ -53,8 +53,9 @@ class EffectKind(ABC):
     state of an order while nothing is known of the effect; None leaves it as it is. `absence_proves` says whether not
     seeing it, after the settle time, proves that it did not happen, unless the look itself says `Unproven`. Doing a
     `repeatable` one twice does no harm: without an answer it counts as not sent. `is_worth_asking` says whether a
-    person is to find out about an open one: it spends, or nothing else brings it on. One that `rests_on_a_look` at the
-    order right before, at its price say, is not begun once that look is older than a lease.
+    person is to find out about an open one: it spends, or nothing else brings it on. One that `may_show_later` is
+    looked at again by itself also while a person is asked. One that `rests_on_a_look` at the order right before, at its
+    price say, is not begun once that look is older than a lease.
 
     `before` is where an order of it stands while it has not happened. What it `asks` a person may name `{order_ref}`,
     `{order_id}` and `{part}`; that is answered with the options `happened` (and what is `told_with` it) or
@@ -70,6 +71,7 @@ class EffectKind(ABC):
     repeatable: ClassVar[bool] = False
     rests_on_a_look: ClassVar[bool] = False
     is_worth_asking: ClassVar[bool] = True
+    may_show_later: ClassVar[bool] = False
     asks: ClassVar[str]
     happened: ClassVar[ResolutionKind] = ResolutionKind.DONE
     told_with: ClassVar[tuple[str, ...]] = ()

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from connectors.ledger.order_facts import Facts
-from connectors.ledger.records import OrderChange, OrderRecord
+from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
 from connectors.xportcn.channels.base import PaysMany
 from connectors.xportcn.errors import Refused
 from domain.decisions import PAID_FOR_NOTHING
@@ -14,8 +14,13 @@ from domain.effects import Action, Claim
 from domain.resolutions import ResolutionKind
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
-from tasks.effects.kind import Attempt, EffectKind, Proof, Reply, Sighting
+from domain.witness_words import why_unproven
+from domain.witnessed import Kind, Lack, Open, Source, Statement
+from tasks.effects.kind import Attempt, EffectKind, Proof, Reply, Sighting, Unproven
 from tasks.reading_orders import read_orders
+
+DEBIT = "debit"
+"""What `XPORTCN_PAY_IS` says of a service whose payments take the money at once."""
 
 
 class Pay(EffectKind):
@@ -28,7 +33,10 @@ class Pay(EffectKind):
     happened: ClassVar[ResolutionKind] = ResolutionKind.PAID
     told_with: ClassVar[tuple[str, ...]] = ("AMOUNT_CNY",)
     did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_PAID
-    asks: ClassVar[str] = "Does the console show order {order_id} as paid, and did the money leave the wallet?"
+    may_show_later: ClassVar[bool] = True
+    asks: ClassVar[str] = (
+        "Does the console show order {order_id} as paid, and did the money leave the wallet (支付扣款)?"
+    )
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         await self.resources.offerings[order.marketplace].channel.pay(claim, str(order.order_id))
@@ -46,12 +54,26 @@ class Pay(EffectKind):
 
     async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         shown = await read_orders(self.resources, [attempt.order for attempt in attempts])
-        seen = {one.effect.key: _seen(one.order, shown.get(one.order.order_ref)) for one in attempts}
+        seen = {one.effect.key: self._seen(one, shown.get(one.order.order_ref)) for one in attempts}
         return {key: sighting for key, sighting in seen.items() if sighting is not None}
+
+    def _seen(self, attempt: Attempt, shown: ServiceOrder | None) -> Sighting | None:
+        """An unpaid order proves that no payment arrived only where one debits at once (service-evidence, N1)."""
+        sighting = _seen(attempt.order, shown)
+        is_open = shown is not None and shown.status in (ServiceStatus.UNPAID, ServiceStatus.BUILDING)
+        if sighting is not None or not is_open or self.resources.client.settings.pay_is == DEBIT:
+            return sighting
+        return Unproven(why_unproven(_may_be_submitted(attempt.effect)))
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
         reason = f"not paid: {refusal.message}. Mend that and run again"
         return OrderChange(order_ref=attempt.order.order_ref, state=OrderState.HELD, reason=reason)
+
+
+def _may_be_submitted(effect: EffectRecord) -> Open:
+    assert effect.amount is not None, "a payment is begun for an amount"
+    amount = Statement(source=Source.LEDGER, value=effect.amount)
+    return Open(kind=Kind.PAID, lacks=Lack.DEBIT_AT_ONCE, known=(amount,))
 
 
 def _accepted(order: OrderRecord) -> Proof:

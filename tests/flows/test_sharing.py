@@ -22,7 +22,7 @@ from domain.decisions import held
 from domain.money import Money
 from flows import sharing
 from flows.batch_run import BatchRun, wanted_of
-from flows.helper import Helped, help_with, on_terms
+from flows.helper import Helped, account_on, help_with, on_terms
 from flows.helping import Helping
 from flows.kept_plans import summary_of
 from flows.parameters import BadInput
@@ -46,6 +46,7 @@ TERMS = Terms(
     look_back_days=30,
     done_by=None,
     asks=True,
+    pay_is="debit",
 )
 
 
@@ -123,6 +124,7 @@ def test_a_helper_pays_and_settles_as_the_batch_does(monkeypatch: pytest.MonkeyP
         assert (settings.day_limit, settings.timezone, settings.patience_s) == (Money(1_234_05), "Asia/Shanghai", 7)
         assert (settings.settle_s, settings.look_back_days) == (900, 30)
         assert on_terms(SourcingSettings(), TERMS).day_limit is None
+        assert account_on(replace(TERMS, pay_is="submission")).pay_is == "submission"
 
 
 def test_a_helper_of_a_run_that_is_long_gone_buys_nothing(ledger: Ledger) -> None:

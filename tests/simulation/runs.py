@@ -27,7 +27,7 @@ BATCH, CORRECTED = "batch", "corrected"
 """The same orders may come again in a corrected file, which is another batch with a budget of its own."""
 
 XPORTCN = XportcnSettings(
-    base_url="http://127.0.0.1:8790", access_key="", user_id="", overrides="", requests_per_second=0
+    base_url="http://127.0.0.1:8790", access_key="", user_id="", overrides="", requests_per_second=0, pay_is="debit"
 )
 
 

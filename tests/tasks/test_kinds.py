@@ -165,7 +165,7 @@ CASES: dict[type[EffectKind], Case] = {
     Pay: Case(
         state=O.ORDERED, shows=_order_shows(ServiceStatus.PAID, paid=Money(100)), done=O.PAID, unsent=O.ORDERED,
         unknown=O.UNKNOWN,
-        question="Does the console show order 77 as paid, and did the money leave the wallet?",
+        question="Does the console show order 77 as paid, and did the money leave the wallet (支付扣款)?",
     ),
     Book: Case(
         state=O.PAID,

@@ -1,0 +1,160 @@
+"""A payment without an answer, where paying may be a submission: an order shown as unpaid proves nothing."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from connectors.settings import XportcnSettings
+from connectors.xportcn.errors import Unanswered
+from connectors.xportcn.offering import Offering
+from domain.effects import Action, EffectStatus
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.resolutions import Resolution, ResolutionKind, ResolutionRefused
+from domain.service_orders import ServiceStatus
+from domain.states import OrderState
+from flows.second_look import next_look
+from tasks.effects.kinds import settle_open
+from tasks.resolve import resolve
+from tasks.resources import Resources
+from tests.clock import MovableClock
+from tests.tasks.test_pay import ordered, pay
+from tests.tasks.test_resolve import FakeChannel
+
+ASKED = (
+    "no answer to pay: the order is shown as unpaid, which proves nothing where paying may be a submission "
+    "(XPORTCN_PAY_IS): look for a bill 支付扣款 of 1.00 CNY. Does the console show order 77 as paid, and did the money "
+    "leave the wallet (支付扣款)? Answer with: sourcing resolve A-1 --paid AMOUNT_CNY, or --not-paid"
+)
+
+
+class SilentChannel(FakeChannel):
+    """Takes payments in without an answer; `sent` counts them."""
+
+    sent = 0
+
+    async def pay(self, claim: object, order_id: str) -> None:
+        self.sent += 1
+        raise Unanswered("cut")
+
+
+@pytest.fixture
+def channel(resources: Resources, next_run: Resources) -> SilentChannel:
+    fake = SilentChannel()
+    for run in (resources, next_run):
+        run.offerings[Marketplace.TAOBAO] = Offering(cast(Any, fake), cast(Any, None))
+    ordered(resources)
+    fake.show("77", ServiceStatus.UNPAID)
+    return fake
+
+
+def world_of(pay_is: str, *runs: Resources) -> None:
+    for run in runs:
+        run.client.settings = XportcnSettings.model_validate({"pay_is": pay_is})
+
+
+def standing(run: Resources) -> tuple[OrderState, str]:
+    order = run.ledger.orders(["A-1"])["A-1"]
+    return order.state, order.reason
+
+
+async def say(run: Resources, kind: ResolutionKind, amount: int = 0) -> None:
+    await resolve(run, "A-1", Resolution(kind=kind, amount=Money(amount) if amount else None), by="ann")
+
+
+async def nights(run: Resources, clock: MovableClock, count: int) -> None:
+    for _ in range(count):
+        clock.advance(100_000)
+        await settle_open(run, ["A-1"])
+        await pay(run)
+
+
+def test_what_a_payment_is_is_not_known_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor at a loopback address."""
+    monkeypatch.delenv("XPORTCN_PAY_IS", raising=False)
+    assert XportcnSettings(_env_file=None).pay_is == "unknown"
+
+
+@pytest.mark.parametrize("pay_is", ["unknown", "submission"])
+async def test_it_is_never_sent_again_and_becomes_a_question(
+    resources: Resources, next_run: Resources, channel: SilentChannel, clock: MovableClock, pay_is: str
+) -> None:
+    """Any number of nights later it was sent once, and the reason says which bill to look for."""
+    world_of(pay_is, resources, next_run)
+    await pay(resources)
+    await nights(next_run, clock, 3)
+    assert (channel.sent, standing(next_run)) == (1, (OrderState.UNKNOWN, ASKED))
+
+
+async def test_it_is_recorded_as_soon_as_the_service_shows_it(
+    resources: Resources, next_run: Resources, channel: SilentChannel, clock: MovableClock
+) -> None:
+    """Finance pays a day later: whichever flow settles next finds it, whatever was asked."""
+    world_of("unknown", resources, next_run)
+    await pay(resources)
+    await nights(next_run, clock, 1)
+    channel.show("77", ServiceStatus.PAID, paid=Money(100))
+    await settle_open(next_run, ["A-1"])
+    assert (standing(next_run)[0], channel.sent) == (OrderState.PAID, 1)
+
+
+async def test_a_look_by_itself_is_made_although_a_person_is_asked(
+    resources: Resources, next_run: Resources, channel: SilentChannel, clock: MovableClock
+) -> None:
+    world_of("unknown", resources, next_run)
+    await pay(resources)
+    await nights(next_run, clock, 1)
+    look = next_look(next_run, "batch", 2)
+    assert look is not None
+    assert look.orders == 2  # with A-2, which is planned
+
+
+async def test_a_person_who_found_no_bill_has_it_paid_again(
+    resources: Resources, next_run: Resources, channel: SilentChannel, clock: MovableClock
+) -> None:
+    world_of("unknown", resources, next_run)
+    await pay(resources)
+    await nights(next_run, clock, 1)
+    await say(next_run, ResolutionKind.NOT_PAID)
+    await pay(next_run)
+    assert channel.sent == 2
+
+
+async def test_a_person_who_found_the_bill_has_it_waited_for(
+    resources: Resources, next_run: Resources, channel: SilentChannel, clock: MovableClock
+) -> None:
+    """The order still shows as unpaid, since it was submitted: it is never paid again, and told once it is paid."""
+    world_of("unknown", resources, next_run)
+    await pay(resources)
+    await nights(next_run, clock, 1)
+    await say(next_run, ResolutionKind.PAID, 100)
+    assert standing(next_run)[0] is OrderState.PAYMENT_PENDING
+    await nights(next_run, clock, 1)
+    assert channel.sent == 1
+    channel.show("77", ServiceStatus.PAID, paid=Money(100))
+    await pay(next_run)
+    assert standing(next_run)[0] is OrderState.PAID
+
+
+async def test_where_one_debits_at_once_an_unpaid_order_contradicts_that_it_was_paid(
+    resources: Resources, next_run: Resources, channel: SilentChannel, clock: MovableClock
+) -> None:
+    world_of("debit", resources, next_run)
+    await pay(resources)
+    with pytest.raises(ResolutionRefused, match="the service shows the opposite: order 77 is unpaid"):
+        await say(resources, ResolutionKind.PAID, 100)
+
+
+async def test_a_closed_order_was_not_paid(
+    resources: Resources, next_run: Resources, channel: SilentChannel, clock: MovableClock
+) -> None:
+    """Nothing can be submitted any more: it needs no person."""
+    world_of("unknown", resources, next_run)
+    await pay(resources)
+    channel.show("77", ServiceStatus.CLOSED)
+    clock.advance(100_000)
+    await settle_open(next_run, ["A-1"])
+    (effect,) = next_run.ledger.effects_of(["A-1"], Action.PAY)
+    assert effect.status is EffectStatus.UNSENT
