@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from domain.fair_pace import Ask, Lease, Pace, Taker, filled, held, is_limited, leased, left, max_min, opening, shares
@@ -76,7 +76,10 @@ def test_never_more_than_the_limit_whoever_asks_when_for_how_many(
 
 @dataclass
 class Callers:
-    """Processes that call as fast as they may: each has `busy` calls a second to make, and asks when it was told to."""
+    """Processes that call as fast as they may: each has `busy` calls a second to make, and asks when it was told to.
+
+    What one is not given waits on, so none asks for more than it says that it wants.
+    """
 
     limit: float
     busy: dict[str, float]
@@ -86,7 +89,8 @@ class Callers:
     def __post_init__(self) -> None:
         self.pace = opening(self.now, self.limit)
         self.due = {name: 0.1 * place for place, name in enumerate(self.busy)}
-        self.since = dict.fromkeys(self.busy, self.now)
+        self.since = dict.fromkeys(self.busy, self.now - 0.25)
+        self.waiting = dict.fromkeys(self.busy, 0.0)
         self.made = dict.fromkeys(self.busy, 0)
         self.all: list[tuple[float, str, int]] = []
 
@@ -96,9 +100,11 @@ class Callers:
             self._ask(name)
 
     def _ask(self, name: str) -> None:
-        waiting = math.ceil(self.busy[name] * max(self.now - self.since[name], 0.25))
-        ask = Ask(taker=name, run=self.runs.get(name, name), wants=self.busy[name], limit=self.limit, permits=waiting)
+        self.waiting[name] += self.busy[name] * (self.now - self.since[name])
+        whole = math.floor(self.waiting[name])
+        ask = Ask(taker=name, run=self.runs.get(name, name), wants=self.busy[name], limit=self.limit, permits=whole)
         self.pace, lease = leased(self.pace, ask, self.now)
+        self.waiting[name] -= lease.permits
         self.since[name], self.due[name] = self.now, self.now + lease.again_s
         self.made[name] += lease.permits
         self.all.append((self.now, name, lease.permits))
@@ -109,6 +115,7 @@ class Callers:
 
 
 @settings(max_examples=25)
+@example(busy=[1.0, 3.0, 46.0], limit=50.0)
 @given(st.lists(st.floats(0.5, 200), min_size=1, max_size=6), st.sampled_from([2.0, 50.0, 5000.0]))
 def test_what_is_there_is_used_and_everybody_has_its_fair_part(busy: list[float], limit: float) -> None:
     """Over half a minute each process makes its max-min share of calls, and all together what they can or may."""
@@ -121,7 +128,7 @@ def test_what_is_there_is_used_and_everybody_has_its_fair_part(busy: list[float]
 
 def test_a_rate_of_one_in_ten_seconds_goes_round_among_four() -> None:
     """Each gets every fourth permit: nobody waits for ever while parts of one lie with everybody."""
-    callers = Callers(0.1, dict.fromkeys("abcd", 5.0), {})
+    callers = Callers(0.1, dict.fromkeys("abcd", 50.0), {})
     callers.until(400)
     assert sum(callers.made.values()) in (38, 39, 40)
     assert all(count in (9, 10, 11) for count in callers.made.values())
