@@ -13,7 +13,8 @@ four processes (`--seconds` long; kills, stops, a ledger that is away), `scale` 
 PostgreSQL and Redis (`--helpers`, `--latency-ms`, `--concurrency`, `--cases` of alone, helped, nobody, killed,
 parent, version, secret and restarts), `callbacks` messages of the service, with `--orders 1000` in full; its parts
 are `callbacks-killed` (a receiver that is killed), `callbacks-odd` (20 odd posts an order), `callbacks-mixed`
-(messages in no order) and `callbacks-runs` (how soon they start runs, and how few).
+(messages in no order) and `callbacks-runs` (how soon they start runs, and how few). `tests` are those that `make test`
+leaves out (marked `endurance`), `properties` all property tests with new examples for each of `--repetitions` seeds.
 A repetition that fails keeps its folder and names it.
 """
 
@@ -47,6 +48,7 @@ from tests.endurance.scale import Load, batches_are_shared
 from tests.endurance.shop import End
 from tests.endurance.starts import killed_starts_lock_nobody_out
 from tests.endurance.storm import Repetition, repetition
+from tests.endurance.suite import marked_tests_pass, new_examples_are_right
 from tests.postgres import Postgres, running_postgres
 from tests.running import RunningSandbox, own_sandbox
 
@@ -55,7 +57,7 @@ RESTARTS_HEAD = "what       database    seed restarts crashes seconds by-itself 
 PARTS = (
     *("storm", "restarts", "shared", "command", "hostile", "cells", "starts", "earlier", "crashes"),
     *("lost", "looks", "retention", "outage", "throttled", "pauses"),
-    *("rate", "scale"),
+    *("rate", "scale", "tests", "properties"),
     *("callbacks-killed", "callbacks-odd", "callbacks-mixed", "callbacks-runs"),
 )
 Done = Repetition | Restarted
@@ -105,6 +107,9 @@ def main() -> int:
     right += [all([_pauses(name, options) for name in databases])] if "pauses" in options.parts else []
     right += [all([rate_is_kept(name, options.seconds) for name in databases])] if "rate" in options.parts else []
     right += [batches_are_shared(options.cases, shared, options.helpers)] if "scale" in options.parts else []
+    right += [marked_tests_pass()] if "tests" in options.parts else []
+    seeds = range(options.seed, options.seed + options.repetitions)
+    right += [new_examples_are_right(seeds)] if "properties" in options.parts else []
     right += _callbacks(databases, options)
     return 0 if all(right) else 1
 
