@@ -1,4 +1,4 @@
-"""Sends A-1 and waits for its answer, for a test that presses Ctrl-C: `-m tests.tasks.interrupted FOLDER`."""
+"""Sends A-1, whose answer comes after Ctrl-C was pressed by a test: `-m tests.tasks.interrupted FOLDER`."""
 
 from __future__ import annotations
 
@@ -19,14 +19,24 @@ from tests.tasks.conftest import resources_on
 from tests.tasks.test_effects import FakeKind, FakeService
 
 
+main_task = set[asyncio.Task[None]]()
+
+
+def pressed() -> bool:
+    return any(task.cancelling() for task in main_task)
+
+
 class Slow(FakeKind):
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         print("sending", flush=True)
-        await asyncio.sleep(1)
+        while not pressed():
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)  # in the meantime it is heard
         return await self.service.send(claim, order)
 
 
 async def main(folder: Path) -> None:
+    main_task.add(cast(Any, asyncio.current_task()))
     clock = cast(Any, lambda: datetime.now(UTC))
     with SendLog(folder / "sends") as log, Ledger(f"sqlite:///{folder}/ledger.db", clock=clock, owner=log.owner) as one:
         resources = resources_on(one, folder, clock)
