@@ -13,6 +13,8 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from tests.running import PATIENCE_S
+
 Change = Callable[[Any], Any]
 HOP_HEADERS = {"host", "content-length", "connection", "transfer-encoding"}
 
@@ -56,12 +58,12 @@ def rewriting_proxy(
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
-        runner = asyncio.run_coroutine_threadsafe(_started(proxy), loop).result(10)
+        runner = asyncio.run_coroutine_threadsafe(_started(proxy), loop).result(PATIENCE_S)
         yield proxy
-        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(PATIENCE_S)
     finally:
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join()
         loop.close()
 
 

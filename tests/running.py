@@ -22,6 +22,8 @@ from typer.testing import CliRunner, Result
 from cli.main import app
 
 ROOT = Path(__file__).parent.parent
+PATIENCE_S = 600
+"""So long a test waits for what must come; a busy machine takes ten times as long as a quiet one."""
 COLUMNS = [
     *["order_ref", "marketplace", "item", "sku", "quantity", "max_unit_price"],
     *["receiver_name", "receiver_phone", "receiver_email", "country", "state", "city", "zip", "address"],
@@ -48,7 +50,8 @@ class RunningSandbox:
     def control(self, method: str, path: str, body: object = None) -> Any:
         content = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
-        with urlopen(Request(f"{self.url}/_sandbox/{path}", content, headers, method=method), timeout=30) as answer:
+        request = Request(f"{self.url}/_sandbox/{path}", content, headers, method=method)
+        with urlopen(request, timeout=PATIENCE_S) as answer:
             return json.load(answer)
 
     def reset(self, *, keep_ids: bool = False) -> None:

@@ -16,6 +16,8 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
+from tests.running import PATIENCE_S
+
 TOKEN = "t0ken-of-the-receiver"
 
 
@@ -95,7 +97,7 @@ class MailServer:
 def mail_server() -> Iterator[MailServer]:
     """A real SMTP server."""
     server = MailServer()
-    controller = Controller(server, hostname="127.0.0.1", port=0, ready_timeout=30)
+    controller = Controller(server, hostname="127.0.0.1", port=0, ready_timeout=PATIENCE_S)
     with _free_port() as port:
         controller.port = port
     controller.start()

@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 from aiohttp import ClientError, ClientSession, web
 from yarl import URL
 
+from tests.running import PATIENCE_S
+
 T = TypeVar("T")
 ORDER_ID = re.compile(rb"[0-9]{15,20}")
 OF_A_CONNECTION = {"content-length", "transfer-encoding", "connection", "host"}
@@ -89,11 +91,11 @@ class Weather:
     def end(self) -> None:
         self._wait_for(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join()
         self._loop.close()
 
     def _wait_for(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_S)
 
     async def _begin(self) -> None:
         self._session = ClientSession(auto_decompress=False)

@@ -14,7 +14,7 @@ import pytest
 
 from deployments.server_process import at_work, noted
 from tests.cli.test_prefect_server import prefect_free
-from tests.running import Merchant, RunningSandbox, single_line_orders, write_csv
+from tests.running import PATIENCE_S, Merchant, RunningSandbox, single_line_orders, write_csv
 
 
 def test_whatever_a_killed_start_leaves_the_next_run_works(
@@ -32,7 +32,7 @@ def test_whatever_a_killed_start_leaves_the_next_run_works(
     left = at_work(server)
     run = merchant.start("run", file, "--yes", "--json", "--batch", "one")
     try:
-        out, err = run.communicate(timeout=120)
+        out, err = run.communicate(timeout=PATIENCE_S)
         assert run.returncode == 0, err
         assert json.loads(out)["counts"] == {"booked": 1}
         assert at_work(server) == left  # it was taken over, not doubled
@@ -49,7 +49,7 @@ def at_once() -> bool:
 
 def told_after_a_purchase(merchant: Merchant) -> tuple[list[object], str]:
     """A command that runs a flow: on the server of the data folder, not on one that Prefect starts by itself."""
-    out, err = merchant.start("refunds", "--json").communicate(timeout=120)
+    out, err = merchant.start("refunds", "--json").communicate(timeout=PATIENCE_S)
     return json.loads(out)["refunds"], err
 
 
@@ -58,7 +58,7 @@ def runs_of(server: Path) -> int:
     address = noted(server)
     assert address
     asked = Request(f"{address.url}/flow_runs/count", b"{}", {"Content-Type": "application/json"})
-    with urlopen(asked, timeout=30) as answer:
+    with urlopen(asked, timeout=PATIENCE_S) as answer:
         return int(answer.read())
 
 
@@ -71,7 +71,7 @@ def end(server: Path, how: signal.Signals) -> None:
 
 def killed(merchant: Merchant, file: Path, *, when: Callable[[], bool]) -> None:
     run = merchant.start("run", file, "--yes", "--json", "--batch", "one")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while not when():
         assert run.poll() is None, run.communicate()
         assert time.monotonic() < deadline

@@ -49,7 +49,7 @@ from flows.batch_run import BatchRun
 from flows.planning import Take, plan_orders
 from tasks.resources import Resources, open_resources
 from tasks.retrying import RetryingTask
-from tests.running import write_csv
+from tests.running import PATIENCE_S, write_csv
 
 # what a run imports on its way
 PRELOADED = (
@@ -150,7 +150,7 @@ class Run:
         assert self.process.pid
         return self.process.pid
 
-    def ends(self, timeout_s: float = 60) -> int:
+    def ends(self, timeout_s: float = PATIENCE_S) -> int:
         """Wait for the end; answers the exit code, negative for a signal."""
         self.process.join(timeout_s)
         code = self.process.exitcode
@@ -158,7 +158,7 @@ class Run:
         self.process.close()
         return code
 
-    def stands_still(self, timeout_s: float = 60) -> None:
+    def stands_still(self, timeout_s: float = PATIENCE_S) -> None:
         """Wait until the process has stopped itself."""
         deadline = time.monotonic() + timeout_s
         while state_of(self.pid) != "T":
@@ -211,7 +211,7 @@ def _main(job: Job, barrier: Barrier | None) -> None:
         os.environ[VARIABLE] = job.crash_at
     _without_prefect(job.clock)
     if barrier is not None:
-        barrier.wait(60)
+        barrier.wait(PATIENCE_S)
     with temporary_settings({PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False}):
         report = asyncio.run(DOES[job.does](job))
     path = job.reports / f"{os.getpid()}.json"

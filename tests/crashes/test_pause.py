@@ -13,7 +13,7 @@ from connectors.settings import SourcingSettings
 from tasks.pausing import pause
 from tests.crashes.books import assert_books_are_exact
 from tests.crashes.light import Job, run, start, states
-from tests.running import RunningSandbox, single_line_orders, write_csv
+from tests.running import PATIENCE_S, RunningSandbox, single_line_orders, write_csv
 
 KINDS = ("orders", "payments", "shipments")
 SLOW = {"path": "/open/*", "kind": "latency", "probability": 1, "delay_s": 0.02}
@@ -43,7 +43,7 @@ def test_nothing_is_bought_after_pause_has_returned(sandbox: RunningSandbox, job
     sandbox.faults(SLOW)
     runs = [start(job) for _ in range(2)]
     pids = [one.pid for one in runs]
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while counts(sandbox)[1] < 2:
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -21,9 +21,8 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from deployments.processes import descendants_of
 from tests.deployments.served import Served, wait_for
 from tests.kept import kept
-from tests.running import ROOT
+from tests.running import PATIENCE_S, ROOT
 
-START_WITHIN_S = 240
 IMPATIENT = Path(__file__).parent / "impatient"
 
 
@@ -102,14 +101,14 @@ def _serve(folder: Path, alerts: str) -> Iterator[None]:
             stderr=file,
         )
     try:
-        wait_for(lambda: "Ctrl-C" in output.read_text() or process.poll() is not None, seconds=START_WITHIN_S)
+        wait_for(lambda: "Ctrl-C" in output.read_text() or process.poll() is not None)
         assert process.poll() is None, output.read_text()
         (folder / "served.json").write_text(json.dumps({**served, "pid": process.pid}))
         yield
     finally:
         parts = descendants_of(process.pid)
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE_S) == 0
         assert [pid for pid in parts if Path(f"/proc/{pid}").exists()] == []
 
 

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from deployments.processes import children_of, descendants_of
 from tests.endurance.retention import LOOKS_OFTEN, asked
-from tests.running import RunningSandbox
+from tests.running import PATIENCE_S, RunningSandbox
 
 T = TypeVar("T")
 
@@ -93,7 +93,7 @@ class Served:
         found: dict[str, Any] = self.ask(f"flow_runs/{run_id}")
         return found
 
-    def await_state(self, run_id: str, *states: str, seconds: float = 120) -> dict[str, Any]:
+    def await_state(self, run_id: str, *states: str, seconds: float = PATIENCE_S) -> dict[str, Any]:
         """The run, once it is in one of these states."""
 
         def arrived() -> dict[str, Any] | None:
@@ -110,7 +110,7 @@ class Served:
             commands = {pid: Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") for pid in children_of(serve)}
             return next((pid for pid, words in commands.items() if module.encode() in words[:4]), 0)
 
-        return wait_for(found, seconds=60)
+        return wait_for(found)
 
     def processes_of(self, run_id: str) -> list[int]:
         """The processes of a run, below the worker's."""
@@ -122,13 +122,13 @@ class Served:
         path = self.folder / "alerts.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
-    def await_alert(self, *words: str, seconds: float = 60) -> dict[str, str]:
+    def await_alert(self, *words: str) -> dict[str, str]:
         """The alert that has all these words."""
 
         def arrived() -> dict[str, str] | None:
             return next((one for one in self.alerts() if all(word in json.dumps(one) for word in words)), None)
 
-        return wait_for(arrived, seconds=seconds)
+        return wait_for(arrived)
 
     def database_bytes(self) -> bytes:
         """All of the server's database, what is still in its journal included."""
@@ -137,7 +137,7 @@ class Served:
         return b"".join(path.read_bytes() for path in sorted(self.server_folder.glob("prefect.db*")))
 
 
-def wait_for(answer: Callable[[], T | None], *, seconds: float) -> T:
+def wait_for(answer: Callable[[], T | None], *, seconds: float = PATIENCE_S) -> T:
     """The answer, once there is one."""
     deadline = time.monotonic() + seconds
     while not (found := answer()):

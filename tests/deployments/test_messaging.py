@@ -24,6 +24,7 @@ from deployments.processes import end
 from tests.deployments.served import wait_for
 from tests.postgres import Postgres, free_port
 from tests.redis_server import running_redis
+from tests.running import PATIENCE_S
 
 
 def test_the_server_keeps_its_messages_leases_and_background_work_there() -> None:
@@ -68,10 +69,10 @@ def test_what_a_server_without_services_hears_the_services_elsewhere_carry_out(
         require_messaging(redis)
         settings = {**database_settings(url), **server_settings(redis), "PREFECT_HOME": str(tmp_path)}
         stack.enter_context(_prefect(tmp_path / "api.log", settings, "start", "--no-services", "--port", str(port)))
-        wait_for(lambda: is_healthy(api), seconds=60)
+        wait_for(lambda: is_healthy(api))
         stack.enter_context(_prefect(tmp_path / "services.log", settings, "services", "start"))
         _ask(f"{api}/events", [event])
-        kept = wait_for(lambda: _ask(f"{api}/events/filter", seen)["events"], seconds=60)
+        kept = wait_for(lambda: _ask(f"{api}/events/filter", seen)["events"])
     assert [one["id"] for one in kept] == [event["id"]]
     logs = [(tmp_path / f"{name}.log").read_text() for name in ("api", "services")]
     assert not any("dropping" in log for log in logs)  # each carries out what it knows
@@ -94,6 +95,6 @@ def _prefect(log: Path, settings: Mapping[str, str], *words: str) -> Iterator[No
 
 def _ask(address: str, body: object) -> Any:
     content = json.dumps(body).encode()
-    with urlopen(Request(address, content, {"Content-Type": "application/json"}), timeout=30) as answer:
+    with urlopen(Request(address, content, {"Content-Type": "application/json"}), timeout=PATIENCE_S) as answer:
         text = answer.read()
         return json.loads(text) if text else None

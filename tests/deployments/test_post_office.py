@@ -99,10 +99,10 @@ async def test_a_worker_that_is_given_time_after_an_outage_is_not_back_for_that(
 def test_the_post_office_of_serve_is_open_and_comes_again_when_it_is_killed(served: Served, tmp_path: Path) -> None:
     settings = SourcingSettings(data_dir=served.data_dir)
     killed = served.part("deployments.post_office")
-    wait_for(lambda: is_open(settings), seconds=60)
+    wait_for(lambda: is_open(settings))
     assert not is_open(SourcingSettings(data_dir=tmp_path))
     os.kill(killed, signal.SIGKILL)
-    wait_for(lambda: served.part("deployments.post_office") != killed, seconds=60)
+    wait_for(lambda: served.part("deployments.post_office") != killed)
 
 
 def test_a_ledger_that_is_put_in_the_place_of_another_is_opened_anew(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ import time; time.sleep(60)
 
 def test_a_parent_that_starts_its_child_again_leaves_none() -> None:
     parent = subprocess.Popen([sys.executable, "-c", RESTARTS_ITS_CHILD])
-    [child] = wait_for(lambda: children_of(parent.pid), seconds=60)
+    [child] = wait_for(lambda: children_of(parent.pid))
     assert descendants_of(parent.pid) == [child]
     end_tree(parent)
     assert parent.returncode == -9
@@ -34,9 +34,9 @@ def test_a_child_ends_with_a_parent_that_is_killed() -> None:
     with subprocess.Popen([sys.executable, "-c", LEAVES_A_CHILD], cwd=ROOT, stdout=subprocess.PIPE) as parent:
         assert parent.stdout
         child = int(parent.stdout.readline())
-        wait_for(lambda: b"time.sleep" in _last_argument(child), seconds=60)
+        wait_for(lambda: b"time.sleep" in _last_argument(child))
         parent.kill()
-        wait_for(lambda: not _runs(child), seconds=60)
+        wait_for(lambda: not _runs(child))
 
 
 def test_nothing_is_started_for_a_parent_that_is_gone_already() -> None:

@@ -52,7 +52,7 @@ def test_a_question_stays_open_and_a_second_night_waits_for_its_answer(market: S
     patient = _requests(market, tmp_path / "patient.csv", "patient")
     manual = market.start("source-orders/manual", requests={"file": str(patient)}, dry_run=False)
     first = market.start("source-orders/nightly", **night)
-    batch_id = wait_for(lambda: _paused_batch_of(market, first), seconds=90)
+    batch_id = wait_for(lambda: _paused_batch_of(market, first))
     second = market.start("source-orders/nightly", **night)
     market.await_state(manual, "Paused")
     time.sleep(RENEWALS_S)
@@ -92,7 +92,7 @@ def _plan_shown(market: Served, run_id: str) -> str:
         inputs = market.ask(f"flow_runs/{run_id}/input/filter", {"prefix": keyset["schema"], "limit": 1})
         return json.loads(inputs[0]["value"]) if inputs else None
 
-    return str(wait_for(form, seconds=60)["properties"]["plan"]["const"])
+    return str(wait_for(form)["properties"]["plan"]["const"])
 
 
 def _approve(market: Served, run_id: str) -> None:

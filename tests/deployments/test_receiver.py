@@ -31,7 +31,7 @@ from deployments.bounded_http import ReceiverFailed
 from deployments.receiver import MOST_BYTES, Receiver, app_of, receive
 from tests.clock import MovableClock
 from tests.connectors.callbacks.conftest import posted
-from tests.running import ROOT
+from tests.running import PATIENCE_S, ROOT
 
 
 @pytest.fixture
@@ -223,7 +223,7 @@ def receiving(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 def post(address: str, body: bytes) -> int:
-    with urlopen(Request(address, body), timeout=10) as answer:
+    with urlopen(Request(address, body), timeout=PATIENCE_S) as answer:
         status: int = answer.status
         return status
 
@@ -256,7 +256,7 @@ def test_a_thousand_silent_connections_keep_nobody_out(receiving: tuple[subproce
     try:
         assert [post(address, posted(str(number))) for number in range(1, 21)] == [200] * 20
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) in (0, -signal.SIGTERM)
+        assert process.wait(PATIENCE_S) in (0, -signal.SIGTERM)
     finally:
         for one in silent:
             one.close()

@@ -48,7 +48,7 @@ def test_one_run_is_killed_cancelled_retried_and_loses_its_server(shop: Served, 
         _retried_in_the_ui(shop, run_id)
         _await_another_payment(shop)
         _server_is_killed(shop)
-    done = shop.await_state(run_id, "Completed", "Failed", seconds=240)
+    done = shop.await_state(run_id, "Completed", "Failed")
     assert (done["state_name"], done["run_count"]) == ("Completed", 3)
     assert len([one for one in shop.alerts() if run_id in json.dumps(one)]) == 1
     _assert_all_is_bought_once(shop, "storm")
@@ -59,7 +59,7 @@ def _all_is_killed(shop: Served, run_id: str) -> None:
     worker, server = shop.part("deployments.worker"), shop.part("deployments.server_process")
     for pid in [server, worker, shop.part("deployments.post_office"), *shop.processes_of(run_id)]:
         os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: is_healthy(shop.api) and shop.run(run_id)["run_count"] == 2, seconds=180)
+    wait_for(lambda: is_healthy(shop.api) and shop.run(run_id)["run_count"] == 2)
     states = [state["name"] for state in shop.ask(f"flow_run_states/?flow_run_id={run_id}")]
     assert ("AwaitingRetry" in states, "Crashed" in states) == (True, False)
     assert "lost its process" in shop.await_alert(run_id)["subject"]
@@ -86,7 +86,7 @@ def _server_is_killed(shop: Served) -> None:
     """The run goes on without it and reports when it is back."""
     server = shop.part("deployments.server_process")
     os.kill(server, signal.SIGKILL)
-    wait_for(lambda: is_healthy(shop.api), seconds=120)
+    wait_for(lambda: is_healthy(shop.api))
     assert shop.part("deployments.server_process") != server
 
 
@@ -99,7 +99,7 @@ def _buy(shop: Served, folder: Path, batch: str) -> str:
 
 
 def _await_payments(shop: Served, count: int) -> None:
-    wait_for(lambda: len(shop.sandbox.books()["payments"]) >= count, seconds=180)
+    wait_for(lambda: len(shop.sandbox.books()["payments"]) >= count)
 
 
 def _await_another_payment(shop: Served) -> None:

@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 from cli.main import app
 from deployments.local_server import is_healthy
 from tests.deployments.served import Served, environment_of, wait_for
-from tests.running import ROOT
+from tests.running import PATIENCE_S, ROOT
 
 SECRET = "block-secret-9c2e44d1"
 NAMES = {
@@ -53,7 +53,7 @@ def _command(served: Served, *arguments: str, **settings: str) -> subprocess.Com
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=PATIENCE_S,
         check=False,
     )
 
@@ -102,7 +102,7 @@ def test_the_nightly_run_is_planned_for_two_in_the_morning_where_the_merchant_li
         found: list[dict[str, str]] = served.ask("flow_runs/filter", wanted)
         return [run for run in found if run["auto_scheduled"]]
 
-    times = [datetime.fromisoformat(run["expected_start_time"]) for run in wait_for(planned, seconds=90)]
+    times = [datetime.fromisoformat(run["expected_start_time"]) for run in wait_for(planned)]
     assert {(time.astimezone(ZoneInfo("Asia/Shanghai")).hour, time.minute) for time in times} == {(2, 0)}
 
 
@@ -126,7 +126,7 @@ def test_the_worker_says_that_it_is_well_and_only_on_this_machine(served: Served
     given = dict(one.split(b"=", 1) for one in environment_of(served.part("deployments.worker")).split(b"\0") if one)
     assert given[b"PREFECT_WORKER_WEBSERVER_HOST"] == b"127.0.0.1"
     address = f"http://127.0.0.1:{given[b'PREFECT_WORKER_WEBSERVER_PORT'].decode()}"
-    wait_for(lambda: is_healthy(address), seconds=60)
+    wait_for(lambda: is_healthy(address))
 
 
 def test_a_second_one_says_that_the_first_runs(served: Served) -> None:
@@ -180,7 +180,7 @@ def test_a_run_works_with_the_block_that_somebody_made_and_its_secret_is_readabl
     assert failed["state_name"] == "Failed"
     assert "XPORTCN_ACCESS_SECRET" in failed["state"]["message"]
     assert "press Retry on the run's page" in served.await_alert(bad)["body"]
-    wait_for(lambda: served.ask("logs/filter", {"logs": {"flow_run_id": {"any_": [bad]}}}), seconds=30)
+    wait_for(lambda: served.ask("logs/filter", {"logs": {"flow_run_id": {"any_": [bad]}}}))
     answers = [
         served.ask(path, {})
         for path in ("logs/filter", "artifacts/filter", "flow_runs/filter", "block_documents/filter", "events/filter")

@@ -34,7 +34,7 @@ def test_a_key_starts_one_run_for_good(market: Served) -> None:
     again = posted(market)
     other = posted(market, ('"budget_cny": "500"', '"budget_cny": "1"'))
     assert [again["id"], other["id"], other["parameters"]["limits"]] == [run["id"]] * 2 + [{"budget_cny": "500"}]
-    ended = market.await_state(run["id"], "Completed", "Failed", "Crashed", seconds=180)
+    ended = market.await_state(run["id"], "Completed", "Failed", "Crashed")
     assert (ended["state_name"], ended["name"]) == ("Completed", "shop-4711: 1 booked")
     assert posted(market)["state"]["name"] == "Completed"
     assert [order["reference"] for order in market.sandbox.books()["orders"]] == ["US-1002"]

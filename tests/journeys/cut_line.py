@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+from tests.running import PATIENCE_S
+
 
 class Line:
     """Forwards bytes until it is cut; afterwards nobody answers at its address."""
@@ -21,7 +23,7 @@ class Line:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-        self._ready.wait(10)
+        self._ready.wait()
 
     @property
     def url(self) -> str:
@@ -30,12 +32,12 @@ class Line:
 
     def cut(self) -> None:
         """End all connections and take no new ones."""
-        asyncio.run_coroutine_threadsafe(self._cut(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._cut(), self._loop).result(PATIENCE_S)
 
     def end(self) -> None:
         self.cut()
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join()
         self._loop.close()
 
     def _run(self) -> None:

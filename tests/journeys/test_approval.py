@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.running import Merchant, assert_books_are_exact, single_line_orders, write_csv
+from tests.running import PATIENCE_S, Merchant, assert_books_are_exact, single_line_orders, write_csv
 
 
 def requests(merchant: Merchant, name: str, each: int, **changes: object) -> Path:
@@ -18,7 +18,7 @@ def test_runs_at_once_share_the_work_and_all_tell_the_truth(merchant: Merchant) 
     file = requests(merchant, "requests.csv", 15)
     merchant.report("run", file, "--dry-run")
     runs = [merchant.start("run", file, "--yes", "--json", "--chunk-size", "10") for _ in range(3)]
-    done = [(run.communicate(timeout=200), run.returncode) for run in runs]
+    done = [(run.communicate(timeout=PATIENCE_S), run.returncode) for run in runs]
     assert all(code in (0, 3) for _, code in done), done
     report = merchant.report("run", file, "--yes")
     assert report["counts"] == {"booked": 30}
@@ -36,7 +36,7 @@ def test_two_files_at_once_stay_within_the_limit_of_the_day(merchant: Merchant) 
         merchant.start("run", file, "--yes", "--json", SOURCING_DAY_LIMIT_CNY="150", PYTHONUNBUFFERED="1")
         for file in (first, second)
     ]
-    reports = [json.loads(run.communicate(timeout=200)[0]) for run in runs]
+    reports = [json.loads(run.communicate(timeout=PATIENCE_S)[0]) for run in runs]
     spent = sum(report["spent_fen"] for report in reports)
     assert 0 < spent <= 15_000
     books = merchant.sandbox.books()

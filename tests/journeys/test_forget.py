@@ -30,7 +30,7 @@ from connectors.snapshots import list_snapshots, verify_snapshot
 from deployments.forgotten_runs import strike_records
 from tests.clock import MovableClock
 from tests.connectors.callbacks.conftest import posted
-from tests.running import COLUMNS, ROOT, Merchant, RunningSandbox, single_line_orders, write_csv
+from tests.running import COLUMNS, PATIENCE_S, ROOT, Merchant, RunningSandbox, single_line_orders, write_csv
 
 DAY_S = 86_400
 QUENTIN = {
@@ -204,7 +204,7 @@ def pasted_of(merchant: Merchant) -> str:
 
 def asked(url: str, path: str, body: object) -> Any:
     headers = {"Content-Type": "application/json"}
-    with urlopen(Request(f"{url}/{path}", json.dumps(body).encode(), headers), timeout=30) as answer:
+    with urlopen(Request(f"{url}/{path}", json.dumps(body).encode(), headers), timeout=PATIENCE_S) as answer:
         return json.load(answer)
 
 
@@ -249,7 +249,7 @@ def test_while_another_run_buys_with_the_same_ledger(merchant: Merchant, bought:
     wait_until_stopped(run)
     forgotten = merchant.sourcing("forget", "taobao-000", "--yes", "--json")
     os.kill(run.pid, 18)
-    out, errors = run.communicate(timeout=120)
+    out, errors = run.communicate(timeout=PATIENCE_S)
     assert json.loads(out)["counts"] == {"booked": 4}, errors
     assert forgotten.exit_code == 3
     assert [words[:16] for words in json.loads(forgotten.stdout)["orders"][0]["left"]] == ["a run is at work"]

@@ -17,7 +17,7 @@ from unittest.mock import patch
 
 from flows.inbox import source_inbox
 from flows.night import InboxReport
-from tests.running import ROOT, Merchant, assert_books_are_exact, single_line_orders, write_csv
+from tests.running import PATIENCE_S, ROOT, Merchant, assert_books_are_exact, single_line_orders, write_csv
 
 NIGHT = "import asyncio, sys; from flows.inbox import source_inbox; asyncio.run(source_inbox(sys.argv[1], quiet_s=0))"
 
@@ -118,7 +118,7 @@ def test_a_night_that_is_killed_while_it_pays_is_gone_on_with(merchant: Merchant
     rows = single_line_orders(merchant.sandbox, {"taobao": 2, "1688": 2})
     drop(merchant, "first.csv", rows)
     killed = start_night(merchant, SOURCING_CRASH_AT="kill@after-answer:pay")
-    assert killed.wait(240) == -signal.SIGKILL
+    assert killed.wait(PATIENCE_S) == -signal.SIGKILL
     assert files(merchant) == ["working/first.csv"]
     paid = len(merchant.sandbox.books()["payments"])
     assert paid > 0
@@ -137,7 +137,7 @@ def test_two_nights_at_once_share_the_files(merchant: Merchant) -> None:
     for number in range(3):
         drop(merchant, f"{number}.csv", rows[2 * number : 2 * number + 2])
     nights = [start_night(merchant) for _ in range(2)]
-    assert [one.wait(240) for one in nights] == [0, 0]
+    assert [one.wait(PATIENCE_S) for one in nights] == [0, 0]
     assert [name for name in files(merchant) if name.endswith(".csv") and "result" not in name] == [
         "done/0.csv",
         "done/1.csv",

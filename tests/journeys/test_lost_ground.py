@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import Merchant, single_line_orders, write_csv
+from tests.running import PATIENCE_S, Merchant, single_line_orders, write_csv
 
 ORDERS = 12
 
@@ -33,7 +33,7 @@ def test_a_run_stops_and_says_what_it_did(merchant: Merchant, happens: Callable[
     while not merchant.sandbox.books()["payments"] and run.poll() is None:
         time.sleep(0.02)
     happens(data)
-    _, err = run.communicate(timeout=120)
+    _, err = run.communicate(timeout=PATIENCE_S)
     assert run.returncode == 1, err
     assert "was deleted or moved away while this run was using it. Nothing more is sent. This run had sent:" in err
     assert "sourcing ledger restore" in err

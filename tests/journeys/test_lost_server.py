@@ -6,7 +6,7 @@ import json
 import time
 
 from tests.journeys.cut_line import line_to
-from tests.running import Merchant, assert_books_are_exact, single_line_orders, write_csv
+from tests.running import PATIENCE_S, Merchant, assert_books_are_exact, single_line_orders, write_csv
 
 
 def test_a_run_ends_as_planned_without_its_prefect_server(merchant: Merchant, prefect_url: str) -> None:
@@ -21,7 +21,7 @@ def test_a_run_ends_as_planned_without_its_prefect_server(merchant: Merchant, pr
             time.sleep(0.05)
         line.cut()
         began = time.monotonic()
-        out, err = run.communicate(timeout=120)
+        out, err = run.communicate(timeout=PATIENCE_S)
     merchant.sandbox.faults()
     assert run.returncode == 0, err
     assert "the Prefect server went away" in err

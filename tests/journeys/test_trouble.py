@@ -172,7 +172,7 @@ def test_an_answer_is_told_to_who_listens(merchant: Merchant) -> None:
     answer = ("--booked", "3001", "--tracking", "UT300900001", "--by", "ann")
     answered = merchant.sourcing("resolve", "asked-about", *answer)
     assert answered.exit_code == 0, answered.stderr
-    wait_for(lambda: events(merchant, "sourcing.effect.settled", "asked-about") == ["asked-about:book"], seconds=240)
+    wait_for(lambda: events(merchant, "sourcing.effect.settled", "asked-about") == ["asked-about:book"])
 
 
 def events(merchant: Merchant, name: str, order_ref: str) -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import aiohttp
 
+from tests.running import PATIENCE_S
 from tests.sandbox.client import Caller
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +41,7 @@ class SandboxProcess:
     def _end(self, sign: signal.Signals) -> None:
         if self._process.poll() is None:
             os.kill(self._process.pid, sign)
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=PATIENCE_S)
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:
@@ -51,7 +52,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 def failed_start(*arguments: str) -> tuple[int, str]:
     """Exit status and message of a sandbox that must not start."""
     process = start(*arguments)
-    _, message = process.communicate(timeout=10)
+    _, message = process.communicate(timeout=PATIENCE_S)
     return process.returncode, message
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sandbox.dialects import SENTENCES, Dialect
+from tests.running import PATIENCE_S
 from tests.sandbox.buyer import Buyer
 from tests.sandbox.client import Answer, Caller
 
@@ -128,5 +129,5 @@ def test_the_command_lists_the_dialects_and_knows_their_names() -> None:
 
 def sandbox(*options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "sandbox", *options], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "sandbox", *options], capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )

@@ -18,7 +18,6 @@ from tests.connectors.ledger.plans import intents
 from tests.tasks.conftest import resources_on
 from tests.tasks.test_effects import FakeKind, FakeService
 
-
 main_task = set[asyncio.Task[None]]()
 
 
@@ -29,7 +28,7 @@ def pressed() -> bool:
 class Slow(FakeKind):
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         print("sending", flush=True)
-        while not pressed():
+        while not pressed():  # noqa: ASYNC110 - a signal sets no event
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.01)  # in the meantime it is heard
         return await self.service.send(claim, order)

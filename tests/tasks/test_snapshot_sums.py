@@ -136,7 +136,7 @@ async def test_payments_all_the_while_are_no_alarm(resources: Resources, next_ru
 
     other = Thread(target=paying)
     other.start()
-    begun.wait(10)
+    begun.wait()
     while other.is_alive():
         await written(resources)
     other.join()

@@ -105,7 +105,7 @@ async def test_a_try_that_ends_begins_no_further_group(resources: Resources) -> 
     step.come(*REFS)
     assert await step.has_work(resources)
     with pytest.raises(TryAgain):
-        await asyncio.wait_for(step.each_group(resources, work, waits=as_given), 20)
+        await step.each_group(resources, work, waits=as_given)
     assert len(worked) < 3
     assert len(step.given) == 3
 

@@ -36,7 +36,7 @@ from tasks.retrying import Tries, TryAgain, tries
 from tasks.steps import Step
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
-from tests.running import ROOT
+from tests.running import PATIENCE_S, ROOT
 from tests.tasks.test_effects import FakeKind, FakeService
 from tests.tasks.test_resolve import LINE, FakeChannel
 
@@ -352,5 +352,5 @@ def test_ctrl_c_hears_what_is_on_the_wire(resources: Resources, tmp_path: Path) 
         assert run.stdout
         assert run.stdout.readline() == "sending\n"
         os.kill(run.pid, signal.SIGINT)
-        assert run.wait(60) != 0
+        assert run.wait(PATIENCE_S) != 0
     assert statuses(resources) == {"A-1:create": DONE, "A-2:create": UNSENT}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -27,6 +28,7 @@ from domain.pause import Pause
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents, plan
 from tests.postgres import Postgres
+from tests.running import PATIENCE_S
 
 LEASE = timedelta(seconds=60)
 LIMITS = SpendLimits(batch_id="batch", batch=Money(10**6), day=None)
@@ -97,9 +99,10 @@ def test_who_pauses_on_postgres_waits_for_claims_that_are_under_way(on_postgres:
         share_switch(claiming)
         pausing = Thread(target=on_postgres.pause_buying, args=("mei",))
         pausing.start()
+        while on_postgres.buying_paused() is None:
+            time.sleep(0.01)
         pausing.join(0.2)
         assert pausing.is_alive()
-        assert on_postgres.buying_paused() is not None
     pausing.join()
     assert on_postgres.claim(intents("A-1"), lease=LEASE).paused is not None
 
@@ -124,7 +127,7 @@ def test_a_claim_on_postgres_waits_for_no_other_lock_of_the_product(on_postgres:
         naming.execute(select(func.pg_advisory_xact_lock(NAMING_LOCK)))
         claiming = Thread(target=on_postgres.claim, args=(intents("A-1"),), kwargs={"lease": LEASE})
         claiming.start()
-        claiming.join(5)
+        claiming.join(PATIENCE_S)
         assert not claiming.is_alive()
     claiming.join()
 

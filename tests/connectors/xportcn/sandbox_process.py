@@ -15,8 +15,9 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
+from tests.running import PATIENCE_S
+
 ROOT = Path(__file__).parents[3]
-START_S = 15.0
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Sandbox:
         data = None if body is None else json.dumps(body).encode()
         headers = {"content-type": "application/json"}
         request = Request(f"{self.url}/_sandbox/{path}", data=data, headers=headers, method=method)
-        with urlopen(request, timeout=10) as answer:
+        with urlopen(request, timeout=PATIENCE_S) as answer:
             return json.load(answer)
 
     def reset(self) -> None:
@@ -67,7 +68,7 @@ def running_sandbox() -> Iterator[Sandbox]:
         yield sandbox
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=PATIENCE_S)
 
 
 def _free_port() -> int:
@@ -78,7 +79,7 @@ def _free_port() -> int:
 
 
 def _wait_for(sandbox: Sandbox, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + START_S
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         assert process.poll() is None, "the sandbox ended by itself"
         try:
@@ -87,4 +88,4 @@ def _wait_for(sandbox: Sandbox, process: subprocess.Popen[bytes]) -> None:
             time.sleep(0.05)
         else:
             return
-    raise AssertionError(f"the sandbox is not up after {START_S} s")
+    raise AssertionError(f"the sandbox is not up after {PATIENCE_S} s")

@@ -15,6 +15,7 @@ from connectors.xportcn.errors import ContractMismatch, Unanswered
 from domain.effects import Action
 from tests.connectors.xportcn.fake_service import FakeService
 from tests.connectors.xportcn.orders import claim
+from tests.running import PATIENCE_S
 
 PRODUCT = "/open/product/get"
 ITEM = taobao_product.ProductRequest(item_id="1")
@@ -28,7 +29,7 @@ def of_size(size: int) -> web.Response:
 def test_no_answer_takes_more_memory_than_its_bound_allows() -> None:
     """500 MB plain or packed, packings within packings, headers without end: 300 MiB at most, and a plain error."""
     command = [sys.executable, "-m", "tests.connectors.xportcn.peak_memory"]
-    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout.splitlines()
+    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE_S).stdout.splitlines()
     endings = dict(line.split(": ") for line in told[:-1])
     assert endings.pop("small").startswith("read ")
     assert {word for ending in endings.values() for word in ending.split()} == {"ContractMismatch", "Unanswered"}

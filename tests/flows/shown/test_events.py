@@ -21,6 +21,7 @@ from domain.states import OrderState
 from flows.shown import events
 from flows.shown.events import EventFeed, batch_finished, budget_used_up, stalled
 from tests.connectors.ledger.plans import Columns, intents, plan
+from tests.running import PATIENCE_S
 
 NOW = datetime(2026, 1, 10, 12, tzinfo=UTC)
 
@@ -174,7 +175,7 @@ async def test_a_ledger_that_takes_its_time_keeps_no_other_chunk_waiting(
     look = ledger.orders
 
     def slow(refs: Iterable[str]) -> dict[str, OrderRecord]:
-        assert heard.wait(5)
+        assert heard.wait(PATIENCE_S)
         return look(refs)
 
     monkeypatch.setattr(ledger, "orders", slow)
