@@ -11,7 +11,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from domain.decisions import Verdict, held
 from domain.money import Money
+from domain.reasons import ReasonCode
 
 NOTHING = Money(0)
 HUNDREDTHS_OF_A_PERCENT = 10_000
@@ -38,18 +40,17 @@ def payable(approved: Money, tolerance: Decimal) -> Money:
     return Money(approved.minor + approved.minor * hundredths // HUNDREDTHS_OF_A_PERCENT, approved.currency)
 
 
-def over_budget(orders: Sequence[tuple[str, Money]], limits: Limits) -> dict[str, str]:
-    """The orders that don't fit, each with the reason. Taken in file order; a smaller later one may still fit."""
-    reasons: dict[str, str] = {}
+def over_budget(orders: Sequence[tuple[str, Money]], limits: Limits) -> dict[str, Verdict]:
+    """The orders that don't fit, each held with the reason. Taken in file order; a smaller later one may still fit."""
+    over: dict[str, Verdict] = {}
     batch, day = limits.batch_spent, limits.day_spent
     for order_ref, total in orders:
         most = payable(total, limits.tolerance)
-        reason = _over(most, batch, day, limits)
-        if reason:
-            reasons[order_ref] = reason
+        if verdict := _over(most, batch, day, limits):
+            over[order_ref] = verdict
         else:
             batch, day = batch + most, day + most
-    return reasons
+    return over
 
 
 def start_of_day(now: datetime, timezone: str) -> datetime:
@@ -61,14 +62,16 @@ def start_of_day(now: datetime, timezone: str) -> datetime:
     return midnight.astimezone(UTC)  # a local time that is skipped or comes twice equals no time of another zone
 
 
-def _over(most: Money, batch: Money, day: Money, limits: Limits) -> str:
+def _over(most: Money, batch: Money, day: Money, limits: Limits) -> Verdict | None:
     if most.minor <= 0:
-        return f"it would cost {most}, and nothing is free: look it up at the marketplace"
+        return held(f"it would cost {most}, and nothing is free: look it up at the marketplace")
     costs = f"{most} with the price tolerance" if limits.tolerance else str(most)
     if limits.order is not None and most > limits.order:
-        return f"{costs} is above the limit for one order, {limits.order}"
+        return held(f"{costs} is above the limit for one order, {limits.order}")
     if limits.batch is not None and batch + most > limits.batch:
-        return f"{costs} does not fit the budget: {batch} of {limits.batch} is taken"
+        taken = f"{costs} does not fit the budget: {batch} of {limits.batch} is taken"
+        return held(taken, ReasonCode.OVER_BUDGET)
     if limits.day is not None and day + most > limits.day:
-        return f"{costs} does not fit the day's limit: {day} of {limits.day} is taken"
-    return ""
+        taken = f"{costs} does not fit the day's limit: {day} of {limits.day} is taken"
+        return held(taken, ReasonCode.OVER_DAY_LIMIT)
+    return None

@@ -11,6 +11,7 @@ from domain.money import Money, total_of
 from domain.offers import Offer, Sku
 from domain.orders import OrderLine, OrderRequest, Receiver, RequestLine
 from domain.quotes import LineProblem, Problem, Quote
+from domain.reasons import ReasonCode
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 
@@ -42,6 +43,7 @@ class Verdict:
 
     state: OrderState
     reason: str = ""
+    code: ReasonCode | None = None
     is_postponed: bool = False
 
 
@@ -52,8 +54,8 @@ def refused(reason: str) -> Verdict:
     return Verdict(state=OrderState.REFUSED, reason=reason)
 
 
-def held(reason: str) -> Verdict:
-    return Verdict(state=OrderState.HELD, reason=reason)
+def held(reason: str, code: ReasonCode | None = None) -> Verdict:
+    return Verdict(state=OrderState.HELD, reason=reason, code=code)
 
 
 def postponed(reason: str) -> Verdict:

@@ -12,6 +12,7 @@ from domain.money import Money
 from domain.offers import Offer
 from domain.orders import OrderLine, OrderRequest, SourcingOrder
 from domain.quotes import Quote
+from domain.reasons import ReasonCode
 from domain.states import OrderState
 
 
@@ -25,6 +26,7 @@ class PlannedOrder:
     request: OrderRequest
     state: OrderState = OrderState.PLANNED
     reason: str = ""
+    reason_code: ReasonCode | None = None
     is_postponed: bool = False
     seller_id: str = ""
     lines: tuple[OrderLine, ...] = ()
@@ -61,7 +63,8 @@ class PlannedOrder:
         """The same order under a verdict; the first verdict that isn't fine stands."""
         if not self.is_fine or verdict == FINE:
             return self
-        return replace(self, state=verdict.state, reason=verdict.reason, is_postponed=verdict.is_postponed)
+        reason, code = verdict.reason, verdict.code
+        return replace(self, state=verdict.state, reason=reason, reason_code=code, is_postponed=verdict.is_postponed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

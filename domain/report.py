@@ -13,6 +13,7 @@ from domain.money import Money
 from domain.pause import Pause
 from domain.plan import PlannedOrder
 from domain.plan_costs import add_to
+from domain.reasons import NO_ROOM, ReasonCode
 from domain.rejected import NONE_REJECTED, Rejected
 from domain.request_remarks import Remark
 from domain.states import NEEDS_A_PERSON, REACHED_BOOKED, OrderState
@@ -35,6 +36,7 @@ class ReportLine:
     marketplace: str
     state: OrderState
     reason: str
+    reason_code: ReasonCode | None = None
     order_id: str | None = None
     paid_fen: int | None = None
     shipment_order_id: str | None = None
@@ -101,6 +103,11 @@ class BatchReport:
     @property
     def spent_fen(self) -> int:
         return sum(line.paid_fen or 0 for line in self.orders)
+
+    @property
+    def without_room(self) -> list[ReportLine]:
+        """The orders that are held since the budget or the day's limit is used up."""
+        return [line for line in self.orders if line.state is OrderState.HELD and line.reason_code in NO_ROOM]
 
     @property
     def freight(self) -> dict[str, Money]:

@@ -15,7 +15,7 @@ from connectors.ledger.plans import plan_hash
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.ledger.slices import slices
 from domain.budget import Limits, over_budget
-from domain.decisions import Verdict
+from domain.decisions import Verdict, held
 from domain.money import Money
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder, PlanSummary
@@ -300,7 +300,7 @@ class BatchRun:
             self.resources,
             self.batch_id,
             to_hold,
-            dict.fromkeys((plan.order_ref for plan in to_hold), decision.not_bought),
+            dict.fromkeys((plan.order_ref for plan in to_hold), held(decision.not_bought)),
         )
         ledger = self.resources.ledger
         to_ship = ledger.orders(plan.order_ref for plan in question.to_ship if plan.order_ref not in approved)

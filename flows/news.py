@@ -14,11 +14,10 @@ from domain.money import Money
 from domain.orders import Receiver
 from domain.personal import without_receiver
 from domain.report import BatchReport, ReportLine
-from domain.states import NEEDS_A_PERSON, OrderState
+from domain.states import NEEDS_A_PERSON
 from domain.wording import counted, number_of, some
 
 MOST_REASONS, MOST_REASON = 8, 200
-NO_ROOM = "does not fit the"
 REMEDY = "Raise the budget or the day's limit, or wait for the next day, and run the same file again."
 WAITING = frozenset(NEEDS_A_PERSON)
 
@@ -31,7 +30,7 @@ def of_batch(report: BatchReport, receivers: Mapping[str, Receiver]) -> list[Mes
     `receivers` are those of the orders that wait; what is said of one without is not told.
     """
     waiting = waiting_in(report)
-    full = [line for line in waiting if line.state is OrderState.HELD and NO_ROOM in line.reason]
+    full = [line for line in report.without_room if line in waiting]
     rest = [line for line in waiting if line not in full and NOBODY_ANSWERED not in line.reason]
 
     def reason(line: ReportLine) -> str:

@@ -61,7 +61,9 @@ class PlanSource(Protocol):
     def kept(self, resources: Resources, plans: Sequence[PlanSummary]) -> Sequence[PlannedOrder]:
         """The plans that were kept, to be looked at."""
 
-    def hold(self, resources: Resources, batch_id: str, plans: Sequence[PlanSummary], why: Mapping[str, str]) -> None:
+    def hold(
+        self, resources: Resources, batch_id: str, plans: Sequence[PlanSummary], why: Mapping[str, Verdict]
+    ) -> None:
         """Write that these plans are held; `why` by reference."""
 
     def approve(self, resources: Resources, batch_id: str, approvals: Iterable[Approval]) -> None:
@@ -115,9 +117,11 @@ class FromRequests:
     def kept(self, resources: Resources, plans: Sequence[PlanSummary]) -> Sequence[PlannedOrder]:
         return KeptPlans(resources.ledger, plans)
 
-    def hold(self, resources: Resources, batch_id: str, plans: Sequence[PlanSummary], why: Mapping[str, str]) -> None:
+    def hold(
+        self, resources: Resources, batch_id: str, plans: Sequence[PlanSummary], why: Mapping[str, Verdict]
+    ) -> None:
         for some in slices(KeptPlans(resources.ledger, plans)):
-            self.keep(resources, batch_id, [plan.judged(held(why[plan.order_ref])) for plan in some])
+            self.keep(resources, batch_id, [plan.judged(why[plan.order_ref]) for plan in some])
 
     def approve(self, resources: Resources, batch_id: str, approvals: Iterable[Approval]) -> None:
         resources.ledger.approve(approvals, batch_id, tolerance=resources.settings.price_tolerance_percent)
@@ -174,8 +178,10 @@ class FromCarts:
     def kept(self, resources: Resources, plans: Sequence[PlanSummary]) -> Sequence[PlannedOrder]:
         return [self._plans[plan.order_ref] for plan in plans]
 
-    def hold(self, resources: Resources, batch_id: str, plans: Sequence[PlanSummary], why: Mapping[str, str]) -> None:
-        self.keep(resources, batch_id, [plan.judged(held(why[plan.order_ref])) for plan in self.kept(resources, plans)])
+    def hold(
+        self, resources: Resources, batch_id: str, plans: Sequence[PlanSummary], why: Mapping[str, Verdict]
+    ) -> None:
+        self.keep(resources, batch_id, [plan.judged(why[plan.order_ref]) for plan in self.kept(resources, plans)])
 
     def approve(self, resources: Resources, batch_id: str, approvals: Iterable[Approval]) -> None:
         """Only while the order is in the state it was planned in."""
@@ -187,7 +193,13 @@ class FromCarts:
 
     def _held(self, plan: PlannedOrder) -> OrderChange:
         expected = self._seen[plan.order_ref].state
-        return OrderChange(order_ref=plan.order_ref, state=OrderState.HELD, expected=expected, reason=plan.reason)
+        return OrderChange(
+            order_ref=plan.order_ref,
+            state=OrderState.HELD,
+            expected=expected,
+            reason=plan.reason,
+            reason_code=plan.reason_code,
+        )
 
 
 async def _carted(resources: Resources, order: OrderRecord) -> PlannedOrder:

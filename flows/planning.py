@@ -11,7 +11,7 @@ from connectors.ledger.records import SpendLimits
 from connectors.ledger.slices import slices
 from connectors.xportcn.errors import ServiceAway
 from domain.budget import Limits, over_budget
-from domain.decisions import Verdict, held
+from domain.decisions import FINE, Verdict
 from domain.matching import Match
 from domain.money import Money
 from domain.offers import Offer
@@ -193,8 +193,8 @@ class Planning:
 
 def within_budget(plans: Sequence[PlannedOrder], limits: Limits) -> list[PlannedOrder]:
     """The plans, with those held that the budgets don't allow."""
-    reasons = over_budget([(plan.order_ref, plan.total) for plan in plans if plan.is_fine], limits)
-    return [plan.judged(held(reasons[plan.order_ref])) if plan.order_ref in reasons else plan for plan in plans]
+    over = over_budget([(plan.order_ref, plan.total) for plan in plans if plan.is_fine], limits)
+    return [plan.judged(over.get(plan.order_ref, FINE)) for plan in plans]
 
 
 def spend_limits(resources: Resources, batch_id: str, budget: Money | None) -> SpendLimits:

@@ -122,7 +122,13 @@ def _line(
     if ref in orders and not (dry_run and ref in plans):
         return line_of(orders[ref])
     plan = plans[ref]
-    return ReportLine(order_ref=ref, marketplace=request.marketplace, state=plan.state, reason=plan.reason)
+    return ReportLine(
+        order_ref=ref,
+        marketplace=request.marketplace,
+        state=plan.state,
+        reason=plan.reason,
+        reason_code=plan.reason_code,
+    )
 
 
 def line_of(order: OrderRecord) -> ReportLine:
@@ -133,6 +139,7 @@ def line_of(order: OrderRecord) -> ReportLine:
         marketplace=order.marketplace,
         state=order.state,
         reason=order.reason,
+        reason_code=order.reason_code,
         order_id=order.order_id,
         paid_fen=order.paid_minor,
         shipment_order_id=order.shipment_order_id,

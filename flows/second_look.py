@@ -127,7 +127,7 @@ class FromLedger:
         return ()
 
     def hold(
-        self, resources: Resources, batch_id: str, plans: Sequence[PlanSummary], why: Mapping[str, str]
+        self, resources: Resources, batch_id: str, plans: Sequence[PlanSummary], why: Mapping[str, Verdict]
     ) -> None: ...
 
     def approve(self, resources: Resources, batch_id: str, approvals: Iterable[Approval]) -> None: ...

@@ -16,7 +16,6 @@ from connectors.ledger.schema import effects
 from connectors.ledger.spending import COUNTS_AS_SPENT, without_room
 from connectors.ledger.transactions import Transactions
 from domain.effects import OPEN, SPENDING, TAKING_BACK, Action, EffectStatus, effect_key
-from domain.states import OrderState
 
 _OPPOSED = {**dict.fromkeys(SPENDING, TAKING_BACK), **dict.fromkeys(TAKING_BACK, SPENDING)}
 _MAKING = (Action.CREATE, Action.CART)
@@ -97,14 +96,15 @@ def _within(
     standing: Mapping[str, Any],
 ) -> Sequence[Intent]:
     """The intents that the limits have room for; the others' orders are held."""
-    reasons = without_room(connection, intents, limits, now=now, spent=ledger.spent, standing=standing)
+    over = without_room(connection, intents, limits, now=now, spent=ledger.spent, standing=standing)
     what = "ordered, not paid: " if intents[0].action is Action.PAY else ""
-    if reasons:
-        moving = Moving(ledger, connection, reasons)
-        for order_ref, reason in reasons.items():
-            moving.change(OrderChange(order_ref=order_ref, state=OrderState.HELD, reason=f"{what}{reason}"))
+    if over:
+        moving = Moving(ledger, connection, over)
+        for order_ref, why in over.items():
+            reason = f"{what}{why.reason}"
+            moving.change(OrderChange(order_ref=order_ref, state=why.state, reason=reason, reason_code=why.code))
         moving.write()
-    return [intent for intent in intents if intent.order_ref not in reasons]
+    return [intent for intent in intents if intent.order_ref not in over]
 
 
 def still_valid(

@@ -59,7 +59,7 @@ class Moving:
         written |= change.writes.columns
         if change.state is None:
             return
-        written |= {"state": move(old, change.state), "reason": change.reason}
+        written |= {"state": move(old, change.state), "reason": change.reason, "reason_code": change.reason_code}
         self._standing[change.order_ref] = (change.state, change.reason)
         if (old, reason) != (change.state, change.reason):
             self.tell(change.order_ref, old, change.state, change.reason)
@@ -89,7 +89,8 @@ class Moving:
         words = f"{change.reason or change.state} (came when the order was {old})"
         overtaken = old in _TAKEN_BACK or change.state is OrderState.UNKNOWN
         if not overtaken and can_move(old, OrderState.HELD):
-            return replace(change, state=OrderState.HELD, reason=f"{words}: look at it in the console")
+            reason = f"{words}: look at it in the console"
+            return replace(change, state=OrderState.HELD, reason=reason, reason_code=None)
         self.tell(change.order_ref, old, old, words)
         return replace(change, state=None)
 

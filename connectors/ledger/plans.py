@@ -29,7 +29,7 @@ from domain.plan import PlannedOrder
 from domain.states import OrderState
 
 NO_TOLERANCE = Decimal(0)
-KEPT_IN_CART = ("order_ref", "batch_id", "marketplace", "state", "reason", "fingerprint")
+KEPT_IN_CART = ("order_ref", "batch_id", "marketplace", "state", "reason", "reason_code", "fingerprint")
 # built once: making a statement costs several times what running it does
 _BEGUN = select(effects.c.order_ref).where(one_of(effects.c.order_ref, "refs"), STATUS_OF_THESE.in_(COUNTS_AS_SPENT))
 _PLANS = select(
@@ -62,6 +62,7 @@ def ledger_row(plan: PlannedOrder, batch_id: str, *, approved: bool, tolerance: 
         "marketplace": plan.request.marketplace,
         "state": plan.state,
         "reason": plan.reason,
+        "reason_code": plan.reason_code,
         "fingerprint": plan.request.fingerprint,
         "request": to_json(plan.request),
         "lines": [to_json(line) for line in plan.lines],

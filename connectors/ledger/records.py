@@ -20,6 +20,7 @@ from domain.orders import OrderLine, OrderRequest, SourcingOrder
 from domain.pause import Pause
 from domain.plan import PlannedOrder
 from domain.quotes import Quote
+from domain.reasons import ReasonCode
 from domain.service_orders import Shipment
 from domain.states import OrderState
 
@@ -59,6 +60,7 @@ class OrderRecord:
     updated_at: datetime
     refunded_minor: int | None
     payable_minor: int | None
+    reason_code: ReasonCode | None
     stored: Mapping[str, Any]
 
     @classmethod
@@ -66,6 +68,7 @@ class OrderRecord:
         values = dict(row)
         values["stored"] = {column: _told(values.pop(column)) for column in JSON_COLUMNS}
         values["marketplace"], values["state"] = Marketplace(values["marketplace"]), OrderState(values["state"])
+        values["reason_code"] = ReasonCode.of(values["reason_code"])
         order = cls.__new__(cls)
         object.__setattr__(order, "__dict__", values)  # a frozen object takes its fields one by one: twice as slow
         return order
@@ -290,6 +293,7 @@ class OrderChange:
     state: OrderState | None = None
     expected: OrderState | None = None
     reason: str = ""
+    reason_code: ReasonCode | None = None
     writes: Facts = NOTHING
 
 

@@ -21,7 +21,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-SCHEMA_VERSION = "0012"
+SCHEMA_VERSION = "0013"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -96,6 +96,7 @@ orders = Table(
     Column("updated_at", UtcDateTime, nullable=False),
     Column("refunded_minor", BigInteger),
     Column("payable_minor", BigInteger),
+    Column("reason_code", String(64)),
 )
 Index("ix_orders_marketplace", orders.c.marketplace, orders.c.ordered_at)
 

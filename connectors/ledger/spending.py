@@ -21,6 +21,7 @@ from connectors.ledger.records import Intent, SpendLimits
 from connectors.ledger.schema import effects, orders
 from connectors.ledger.sums import minor_sum
 from domain.budget import Limits, over_budget
+from domain.decisions import Verdict
 from domain.effects import Action, EffectStatus
 from domain.money import Money
 from domain.states import OrderState
@@ -39,7 +40,7 @@ def without_room(
     now: datetime,
     spent: Spent,
     standing: Mapping[str, Any],
-) -> dict[str, str]:
+) -> dict[str, Verdict]:
     """Why some of these orders may not be created or paid, by `order_ref`. `standing` is how they stand.
 
     Runs with a limit are let in one by one, each until it commits. An order that the day has counted already, as one

@@ -120,8 +120,7 @@ def batch_finished(report: BatchReport) -> Event:
 
 def budget_used_up(batch_id: str, report: BatchReport) -> list[Event]:
     """`sourcing.budget.used-up`: orders are held since a budget or the day's limit has no room; one event a run."""
-    held = [line for line in report.orders if line.state is OrderState.HELD and "does not fit the" in line.reason]
-    if not held:
+    if not (held := report.without_room):
         return []
     payload = {"orders": [line.order_ref for line in held][:MOST_REFS], "count": len(held), "reason": held[0].reason}
     return [_event("sourcing.budget.used-up", _batch(batch_id), payload)]

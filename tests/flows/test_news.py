@@ -18,11 +18,13 @@ from domain.choices import NOBODY_ANSWERED
 from domain.messages import Message, MessageKind
 from domain.money import Money
 from domain.orders import Receiver
+from domain.reasons import ReasonCode
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
 from flows.approval_request import Decision
 from flows.digest import digest_of
 from flows.news import of_batch, of_faults, of_parcels
+from flows.shown.events import budget_used_up
 from flows.telling import _Outage, service_away, service_back
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
@@ -31,6 +33,7 @@ JANE = Receiver(
     name="Jane Doe", phone="5083326888", email="", country="US", state="CA", city="Valley", zip="91607", address="1 Oak"
 )
 SOLD_OUT = "no stock"
+OVER = ReasonCode.OVER_BUDGET
 FULL = "30.00 CNY does not fit the budget: 90.00 CNY of 100.00 CNY is taken"
 
 
@@ -40,8 +43,10 @@ def ledger(tmp_path: Path, clock: MovableClock) -> Iterator[Ledger]:
         yield ledger
 
 
-def line(ref: str, state: OrderState = OrderState.HELD, reason: str = SOLD_OUT) -> ReportLine:
-    return ReportLine(order_ref=ref, marketplace="1688", state=state, reason=reason)
+def line(
+    ref: str, state: OrderState = OrderState.HELD, reason: str = SOLD_OUT, code: ReasonCode | None = None
+) -> ReportLine:
+    return ReportLine(order_ref=ref, marketplace="1688", state=state, reason=reason, reason_code=code)
 
 
 def report(*lines: ReportLine) -> BatchReport:
@@ -79,7 +84,7 @@ def test_what_waits_after_a_batch_is_told_with_its_reasons() -> None:
 
 
 def test_a_budget_that_is_used_up_is_a_message_of_its_own() -> None:
-    waits, full = of_batch(report(line("A-1"), line("A-2", reason=FULL)), {"A-1": JANE, "A-2": JANE})
+    waits, full = of_batch(report(line("A-1"), line("A-2", reason=FULL, code=OVER)), {"A-1": JANE, "A-2": JANE})
     assert (waits.subject, full.subject) == (
         "Batch spring: 1 held",
         "Batch spring: 1 order held, the budget is used up",
@@ -156,6 +161,17 @@ def test_an_outage_is_told_after_a_quarter_of_an_hour_and_its_end_too(ledger: Le
     service_away(ledger, clock())
     clock.advance(15 * 60)
     assert [message.subject for message in told(ledger)] == ["The service is away since 2026-01-01 12:17 UTC"]
+
+
+@pytest.mark.parametrize(
+    "reason", ["the answer does not fit the contract at `skus.0.price`", "it does not fit the budget", FULL]
+)
+def test_no_words_make_an_order_one_without_room(reason: str) -> None:
+    """Advice to raise the budget comes with the budget's own code alone."""
+    [waits] = of_batch(report(line("A-1", reason=reason)), {"A-1": JANE})
+    assert (waits.kind, "Raise the budget" in waits.body) == (MessageKind.ORDERS_WAIT, False)
+    assert budget_used_up("b", report(line("A-1", reason=reason))) == []
+    assert [one.kind for one in of_batch(report(line("A-1", reason="x", code=OVER)), {})] == [MessageKind.BUDGET_USED]
 
 
 def test_a_short_outage_is_not_told(ledger: Ledger, clock: MovableClock) -> None:

@@ -282,7 +282,7 @@ def test_each_column_of_words_is_known() -> None:
         *("order_ref", "batch_id", "marketplace", "state", "plan_hash", "currency", "order_id", "freight_service"),
         *("freight_currency", "shipment_order_id", "key", "action", "status", "request_hash", "owner", "sender"),
         *("effect_key", "by", "ended_by", "old_state", "new_state", "tracking_number", "part", "kind", "refund_id"),
-        *("role", "why", "cause", "subject", "body", "link", "ended", "addressee"),
+        *("role", "why", "cause", "subject", "body", "link", "ended", "addressee", "reason_code"),
         *("share_id", "version", "terms", "work", "content", "holder", "takers", "parent", "writer", "order_refs"),
     }
     told = {c.name for table in metadata.sorted_tables for c in table.c if isinstance(c.type, JSON | String | Text)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, OrderRecord, Outcome
 from connectors.ledger.store import Ledger
 from domain.effects import EffectStatus
+from domain.reasons import ReasonCode
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
 from flows.shown import events
@@ -126,9 +128,9 @@ async def test_what_could_not_be_told_comes_with_the_next_news(ledger: Ledger, m
     assert tries == [["A-1"], ["A-1", "A-2"], []]
 
 
-def report(**reasons: str) -> BatchReport:
+def report(code: ReasonCode | None = None, **reasons: str) -> BatchReport:
     lines = [
-        ReportLine(order_ref=ref, marketplace="taobao", state=OrderState.HELD, reason=why)
+        ReportLine(order_ref=ref, marketplace="taobao", state=OrderState.HELD, reason=why, reason_code=code)
         for ref, why in reasons.items()
     ]
     return BatchReport(
@@ -137,9 +139,11 @@ def report(**reasons: str) -> BatchReport:
 
 
 def test_a_budget_without_room_is_told_once_a_run() -> None:
-    """The words are those of the budget's own reasons; other held orders don't count."""
+    """The words are those of the first order; orders that are held for another reason don't count."""
     words = "12.00 CNY does not fit the day's limit: 90.00 CNY of 100.00 CNY is taken"
-    (event,) = budget_used_up("b", report(a=words, b="over the price limit", c="1 does not fit the budget: 2 of 3"))
+    full, budget = report(ReasonCode.OVER_DAY_LIMIT, a=words), report(ReasonCode.OVER_BUDGET, c="no room")
+    orders = [*full.orders, *report(b="over the price limit").orders, *budget.orders]
+    (event,) = budget_used_up("b", replace(full, orders=orders))
     assert (event.event, event.resource.id) == ("sourcing.budget.used-up", "sourcing.batch.b")
     assert event.payload == {"orders": ["a", "c"], "count": 2, "reason": words}
     assert budget_used_up("b", report(b="over the price limit")) == []
