@@ -2,19 +2,20 @@
 
 `storm` is four processes on one batch with random kills and stops, `restarts` a PostgreSQL that goes away and comes
 back under one process, `shared` the same under a batch with `--helpers`, `command` the real command with its Prefect
-server, `hostile` the whole table of odd answers (`--every 50` plays every fiftieth case), `cells` a million random
-cells of request files, `starts` commands that are killed in their first seconds, `earlier` a run of the version
-before that waited for its approval, `crashes` every kind of effect killed at every point, `lost` parts of `sourcing
-serve` killed under a run (`--only 1 4` plays the first and the fourth case), `looks` a second look that comes by
-itself, whatever is killed before it, `retention` what Prefect's server is not to keep, `outage` a service that is
-killed in each stage of a run and comes back, `throttled` one that sends calls away, `pauses` a batch in two processes
-while somebody stops all buying and resumes (pauses stand where stops do), `rate` the account's calls a second over
-four processes (`--seconds` long; kills, stops, a ledger that is away), `scale` a batch over helpers on Prefect with
-PostgreSQL and Redis (`--helpers`, `--latency-ms`, `--concurrency`, `--cases` of alone, helped, nobody, killed,
-parent, version, secret and restarts), `callbacks` messages of the service, with `--orders 1000` in full; its parts
-are `callbacks-killed` (a receiver that is killed), `callbacks-odd` (20 odd posts an order), `callbacks-mixed`
-(messages in no order) and `callbacks-runs` (how soon they start runs, and how few). `tests` are those that `make test`
-leaves out (marked `endurance`), `properties` all property tests with new examples for each of `--repetitions` seeds.
+server, `hostile` the whole table of odd answers (`--every 50` plays every fiftieth case), `deviations` every form in
+which the service may deviate (also `--every`), `cells` a million random cells of request files, `starts` commands
+that are killed in their first seconds, `earlier` a run of the version before that waited for its approval, `crashes`
+every kind of effect killed at every point, `lost` parts of `sourcing serve` killed under a run (`--only 1 4` plays
+the first and the fourth case), `looks` a second look that comes by itself, whatever is killed before it, `retention`
+what Prefect's server is not to keep, `outage` a service that is killed in each stage of a run and comes back,
+`throttled` one that sends calls away, `pauses` a batch in two processes while somebody stops all buying and resumes
+(pauses stand where stops do), `rate` the account's calls a second over four processes (`--seconds` long; kills,
+stops, a ledger that is away), `scale` a batch over helpers on Prefect with PostgreSQL and Redis (`--helpers`,
+`--latency-ms`, `--concurrency`, `--cases` of alone, helped, nobody, killed, parent, version, secret and restarts),
+`callbacks` messages of the service, with `--orders 1000` in full; its parts are `callbacks-killed` (a receiver that
+is killed), `callbacks-odd` (20 odd posts an order), `callbacks-mixed` (messages in no order) and `callbacks-runs`
+(how soon they start runs, and how few). `tests` are those that `make test` leaves out (marked `endurance`),
+`properties` all property tests with new examples for each of `--repetitions` seeds.
 A repetition that fails keeps its folder and names it.
 """
 
@@ -34,6 +35,7 @@ from tests.endurance.callbacks import callbacks_outlive_kills, mixed_messages_en
 from tests.endurance.cells import random_cells
 from tests.endurance.command import commands_under_fire
 from tests.endurance.crashes import every_kind_dies_everywhere
+from tests.endurance.deviations import deviations_are_borne
 from tests.endurance.earlier import earlier_run_goes_on
 from tests.endurance.hostile import odd_answers
 from tests.endurance.looks import looks_come_by_themselves
@@ -57,7 +59,7 @@ RESTARTS_HEAD = "what       database    seed restarts crashes seconds by-itself 
 PARTS = (
     *("storm", "restarts", "shared", "command", "hostile", "cells", "starts", "earlier", "crashes"),
     *("lost", "looks", "retention", "outage", "throttled", "pauses"),
-    *("rate", "scale", "tests", "properties"),
+    *("rate", "scale", "tests", "properties", "deviations"),
     *("callbacks-killed", "callbacks-odd", "callbacks-mixed", "callbacks-runs"),
 )
 Done = Repetition | Restarted
@@ -73,7 +75,9 @@ def main() -> int:
     parser.add_argument("--longest-pause", type=float, default=LONGEST_PAUSE_S, help="between restarts, in seconds")
     parser.add_argument("--latency", type=float, default=LATENCY_S, help="of the service in restarts, in seconds")
     parser.add_argument("--seed", type=int, default=1, help="of the first repetition; the next has the next")
-    parser.add_argument("--every", type=int, default=1, help="of hostile: play only every so manyth case")
+    parser.add_argument(
+        "--every", type=int, default=1, help="of hostile and deviations: play only every so manyth case"
+    )
     parser.add_argument("--only", type=int, nargs="*", help="of lost: the numbers of cases, from 1", metavar="CASE")
     parser.add_argument("--seconds", type=float, default=60, help="of rate: how long it is counted")
     parser.add_argument("--helpers", type=int, nargs="*", default=[4], help="of shared and scale; several: in turn")
@@ -94,6 +98,7 @@ def main() -> int:
     right += [_restarts(options, helpers=options.helpers[-1])] if "shared" in options.parts else []
     right += [all([_commands(name, options) for name in databases])] if "command" in options.parts else []
     right += [odd_answers(every=options.every)] if "hostile" in options.parts else []
+    right += [deviations_are_borne(every=options.every)] if "deviations" in options.parts else []
     right += [random_cells(seed=options.seed)] if "cells" in options.parts else []
     right += [killed_starts_lock_nobody_out()] if "starts" in options.parts else []
     right += [earlier_run_goes_on()] if "earlier" in options.parts else []

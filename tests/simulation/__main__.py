@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from domain.marketplace import Marketplace
     from tests.simulation.episode import Service
 
 
@@ -23,11 +24,15 @@ def main() -> int:
     parser.add_argument("--trace", action="store_true", help="with --seed: print what happened")
     parser.add_argument("--dialect", action="append", default=[], help="the sandbox speaks this dialect; repeatable")
     parser.add_argument("--marketplace", help="buy at this one only")
+    parser.add_argument("--deviation", help="one cell of the deviations: with --marketplace, --world and --seed")
+    parser.add_argument("--world", default="calm", help="of a deviation: calm, crash or put-back")
     options = parser.parse_args()
     from domain.marketplace import Marketplace
     from tests.simulation.episode import Service
 
     where = Marketplace(options.marketplace) if options.marketplace else None
+    if options.deviation:
+        return deviating(options.deviation, where, options.world, options.seed or 0, trace=options.trace)
     service = Service(dialects=tuple(options.dialect), marketplace=where)
     if options.seed is not None:
         return one(options.seed, service, trace=options.trace)
@@ -42,6 +47,32 @@ def main() -> int:
         service=service,
     )
     return 1 if whole.failures or whole.episodes != options.episodes else 0
+
+
+def deviating(name: str, marketplace: Marketplace | None, world: str, seed: int, *, trace: bool) -> int:
+    """Play one cell of the deviations."""
+    from domain.marketplace import Marketplace
+    from tests.simulation.deviations.catalogue import BY_NAME
+    from tests.simulation.deviations.open import why_open
+    from tests.simulation.deviations.player import DeviationEpisode, judged
+    from tests.simulation.deviations.scenes import Cell, Setting
+    from tests.simulation.stage import stage
+
+    where = marketplace or Marketplace.TAOBAO
+    cell = Cell(deviation=BY_NAME[name], marketplace=where, setting=Setting(world), seed=seed)
+    with stage() as made:
+        episode = DeviationEpisode(made, cell)
+        episode.run()
+        steps = list(episode.trace)
+        played = judged(made, episode)
+    if trace:
+        print("\n".join(steps))
+    print(f"{cell}: {played.outcome}{' (open)' if why_open(cell) else ''}")
+    for words in played.said:
+        print(f"SAID {words}")
+    for what in played.faults:
+        print(f"BROKEN {what}")
+    return 1 if played.faults else 0
 
 
 def one(seed: int, service: Service, *, trace: bool) -> int:

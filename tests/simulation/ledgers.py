@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -45,6 +46,21 @@ class SharedDatabase:
         with self.connection.begin():
             for statement in self._empty:
                 self.connection.exec_driver_sql(statement)
+
+    def keep_copy(self) -> None:
+        """As a backup would: what is committed by now."""
+        self.copy = sqlite3.connect(":memory:", check_same_thread=False)
+        self._file.backup(self.copy)
+
+    def put_copy_back(self) -> None:
+        self.connection.rollback()
+        self.copy.backup(self._file)
+
+    @property
+    def _file(self) -> sqlite3.Connection:
+        file = self.connection.connection.driver_connection
+        assert isinstance(file, sqlite3.Connection)
+        return file
 
     def rows(self, statement: str) -> list[Row]:
         """What whoever watches reads: plainly, since it is asked a hundred times an episode."""
