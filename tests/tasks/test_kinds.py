@@ -50,7 +50,7 @@ from tasks.resources import Resources
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
 from tests.flows.plans import planned
-from tests.postgres import MISSING, Postgres, binaries, running_postgres
+from tests.postgres import Postgres
 from tests.tasks.conftest import resources_on
 from tests.tasks.test_resolve import FakeChannel
 
@@ -214,14 +214,6 @@ CASES: dict[type[EffectKind], Case] = {
         unsent=O.DELIVERED, unknown=O.DELIVERED, question="Does the console show order 77 as received?",
     ),
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    if binaries() is None:
-        pytest.skip(MISSING)
-    with running_postgres(durable=False) as server:
-        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

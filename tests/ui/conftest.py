@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.deployments.conftest import installed, market, shop
+from tests.needs import leave_out
 from tests.ui.browser import chromium, window
 
 if TYPE_CHECKING:
@@ -19,8 +20,7 @@ __all__ = ["installed", "market", "shop"]
 @pytest.fixture
 def page() -> Iterator[Page]:
     """One window of a real browser. It ends with the test: its event loop would be in the way of other tests."""
-    pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if chromium() is None:
-        pytest.skip("no Chromium is installed")
+        leave_out("Chromium", "apt-get install chromium")
     with window() as page:
         yield page

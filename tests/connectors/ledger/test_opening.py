@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import sqlite3
 import threading
 from datetime import UTC, datetime, timedelta
@@ -98,15 +97,6 @@ def test_four_processes_may_open_a_new_ledger_at_once(url: str) -> None:
 def _open_in_process(url: str) -> str:
     open_ledger(url).close()
     return "ok"
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_read_only_folder_is_named(tmp_path: Path) -> None:
-    """The remedy is to make the folder writable."""
-    tmp_path.chmod(0o500)
-    with pytest.raises(LedgerUnusable, match="writable"):
-        open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
-    tmp_path.chmod(0o700)
 
 
 def test_an_older_ledger_is_brought_up_to_date(url: str, tmp_path: Path) -> None:
