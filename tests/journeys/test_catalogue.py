@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 
 from tests.rewriting_proxy import RewritingProxy, rewriting_proxy
 from tests.running import Merchant, RunningSandbox
@@ -47,15 +47,14 @@ def kill_once(merchant: Merchant, arguments: list[str], proxy: RewritingProxy, e
     run.communicate()
 
 
-if os.environ.get("EVERY_CRASH"):  # 7,393 items: make endurance PART=crashes
-
-    def test_a_whole_marketplace_is_complete_and_without_repeats(merchant: Merchant) -> None:
-        """Every SKU of Taobao's 20,990, sold out and offline ones too; the second run finds nothing new to read."""
-        report = merchant.report("catalog", "taobao", "--everything", "--concurrency", "32")
-        assert (report["pages"], report["items"], report["fetched"], report["new"]) == (148, 7393, 7393, 20_990)
-        assert_each_is_there_once(merchant, stored(report), items=7393)
-        again = merchant.report("catalog", "taobao", "--everything")
-        assert (again["pages"], again["items"], again["snapshot_id"]) == (1, 0, None)
+@pytest.mark.endurance
+def test_a_whole_marketplace_is_complete_and_without_repeats(merchant: Merchant) -> None:
+    """Every SKU of Taobao's 20,990, sold out and offline ones too; the second run finds nothing new to read."""
+    report = merchant.report("catalog", "taobao", "--everything", "--concurrency", "32")
+    assert (report["pages"], report["items"], report["fetched"], report["new"]) == (148, 7393, 7393, 20_990)
+    assert_each_is_there_once(merchant, stored(report), items=7393)
+    again = merchant.report("catalog", "taobao", "--everything")
+    assert (again["pages"], again["items"], again["snapshot_id"]) == (1, 0, None)
 
 
 def test_a_part_of_a_marketplace_is_complete_and_without_repeats(merchant: Merchant) -> None:
