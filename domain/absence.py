@@ -1,14 +1,29 @@
-"""When not seeing an order of ours proves that there is none: only where one would show."""
+"""When not seeing an effect proves that it did not happen: types that can't be made without their witnesses.
+
+```
+NotHappened
+├── Absent              # it could arrive no more when the service was asked, and a reading would have shown it:
+│   ├── Between         #   two orders of ours in that reading, one older, one at its young end
+│   ├── ToItsEnd        #   a list read to its empty page, of an account that a person confirmed
+│   └── OwnRecord       #   the record that would change by it
+├── NeverLeft           # provably not sent
+└── Harmless            # doing it again changes nothing
+```
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from domain.service_orders import Place, ServiceOrder, ServiceStatus
+from domain.witnessed import Contradicted, Kind, Lack, Open, Source, Statement
 
 CLOCKS_APART = timedelta(minutes=10)
+LISTS_BEHIND = timedelta(minutes=30)
+"""A list shows by then what there is. Some are read from copies that follow twenty minutes later."""
+EVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,40 +40,193 @@ class Reading:
     """What one look through a marketplace's orders showed.
 
     `found` has the orders under each reference that was asked for, controls among them. `listed` is everything that
-    was looked through, empty where the marketplace is asked for references alone. `flaw` says why an order may be
-    missing all the same; empty when nothing speaks against it.
+    was looked through, empty where the marketplace is asked for references alone. `lacks` says why an order may be
+    missing all the same. `ended`: it was read to an empty page. `covers`: what was created since then (UTC) would
+    stand on its first page; None where that can't be told. `unbroken`: what was created between two orders that it
+    shows would stand between them.
     """
 
     found: Mapping[str, Sequence[ServiceOrder]]
     listed: Sequence[ServiceOrder] = ()
-    flaw: str = ""
+    lacks: Lack | None = None
+    ended: bool = False
+    covers: datetime | None = None
+    unbroken: bool = False
+
+    @property
+    def shown(self) -> list[ServiceOrder]:
+        """Every order that it shows, each once."""
+        orders = (one for each in (self.listed, *self.found.values()) for one in each)
+        return list({order.order_id: order for order in orders}.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """A create that may have been carried out: where it put our reference, and from when on (UTC) it may have left."""
+    """A create that may have been carried out: where it put our reference, and when.
+
+    It may have left from `at` on (UTC); what is not there by `until` never comes.
+    """
 
     order_ref: str
     places: frozenset[Place]
     at: datetime
+    until: datetime
+
+    def is_after(self, order: Control) -> bool:
+        return order.ordered_at <= self.at - CLOCKS_APART
+
+    def is_before(self, order: Control) -> bool:
+        return order.ordered_at >= self.until
 
 
-def why_unproven(sent: Sent, reading: Reading, controls: Iterable[Control]) -> str:
-    """Why not finding what was sent proves nothing; empty when it proves that it is not there.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstPage:
+    """The young end of a reading of `read_at` whose first page reaches back to `since` (UTC)."""
 
-    The same reading must show another order of ours, by its reference in a place where the order would have it too. A
-    control that is younger would be no sign that the reading goes back far enough: a filter on times that is read in
-    another zone hides what is some hours older.
+    since: datetime
+    read_at: datetime
+
+    def covers(self, sent: Sent) -> bool:
+        return self.since <= sent.at - CLOCKS_APART and self.read_at >= caught_up(sent)
+
+
+def caught_up(sent: Sent) -> datetime:
+    """From when on a list shows what was sent, if it ever arrived."""
+    return sent.until + LISTS_BEHIND
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Between:
+    """Two witnesses in the reading that does not show what was sent; it shows orders of ours in the same place."""
+
+    sent: Sent
+    older: Control
+    younger: Control | FirstPage
+
+    def __post_init__(self) -> None:
+        young = self.younger
+        is_young = self.sent.is_before(young) if isinstance(young, Control) else young.covers(self.sent)
+        if not (self.sent.is_after(self.older) and is_young):
+            raise ValueError(f"{self.sent.order_ref} does not lie between its witnesses")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToItsEnd:
+    """A list read to its empty page that shows orders, all accounted for; a person confirmed the account."""
+
+    sent: Sent
+    read_at: datetime
+    confirmed_at: datetime
+    accounted: Sequence[str]
+
+    def __post_init__(self) -> None:
+        if not self.accounted or self.read_at < caught_up(self.sent):
+            raise ValueError(f"the list does not show yet whether {self.sent.order_ref} is there")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnRecord:
+    """The record that an effect changes, shown unchanged: an order's status, a refund, a cart."""
+
+    shown: Statement
+
+
+Unseen = Between | ToItsEnd | OwnRecord
+"""A reading that would show an effect, and does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absent:
+    """An effect that did not happen: unseen by a reading that began when it could arrive no more."""
+
+    unseen: Unseen
+    asked_at: datetime
+    clear_at: datetime
+
+    def __post_init__(self) -> None:
+        if self.asked_at < self.clear_at:
+            raise ValueError("it may still arrive")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeverLeft:
+    """An effect that was provably not sent, as `by` says."""
+
+    by: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Harmless:
+    """An effect that may be sent twice."""
+
+
+NotHappened = Absent | NeverLeft | Harmless
+"""Why an effect may be claimed again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What the ledger knows of a marketplace's orders.
+
+    `ids` maps references to the ids that it has for them. `accounted` are ids of its orders, and of those that a person
+    said are not ours. `confirmed_at` (UTC) is when a person last said that it knows all of ours.
     """
-    if reading.flaw:
-        return reading.flaw
-    old_enough = [control for control in controls if control.ordered_at <= sent.at + CLOCKS_APART]
-    shown = {place for control in old_enough for place in _places(control, reading)}
-    if shown & sent.places:
-        return ""
-    if shown:
-        return f"the list shows our orders by their {_named(shown)}, and {sent.order_ref} was sent without it"
-    return "nothing shows it, but nothing shows an older order of ours by its reference either, so that is no proof"
+
+    controls: Sequence[Control] = ()
+    ids: Mapping[str, str] = field(default_factory=dict)
+    accounted: Collection[str] = ()
+    confirmed_at: datetime | None = None
+
+
+def judge_absence(
+    sent: Sent, reading: Reading, account: Account, asked_at: datetime
+) -> Between | ToItsEnd | Open | Contradicted:
+    """What it means that a reading, begun at `asked_at`, does not show what was sent.
+
+    A control counts where the reading shows it by its id under its reference, in a place where what was sent would have
+    its own. A filter on times that is read in another zone hides what is some hours older; a list that lags, or that
+    does not begin with its newest, hides what is younger.
+    """
+    if wrong := misnamed(reading.shown, account.ids):
+        return wrong
+    if reading.lacks:
+        return _open(reading.lacks)
+    older = [control for control in account.controls if sent.is_after(control)]
+    if not older:
+        return _without_a_witness(sent, reading, account, asked_at)
+    witnesses = [control for control in account.controls if _places(control, reading) & sent.places]
+    before = next((control for control in witnesses if sent.is_after(control)), None)
+    if before is None:
+        return _open(Lack.OLDER_ORDER, *(place for control in older for place in _places(control, reading)))
+    after = next((control for control in witnesses if sent.is_before(control) and reading.unbroken), None)
+    younger = after or _young_end(sent, reading.covers, asked_at)
+    return younger if isinstance(younger, Open) else Between(sent=sent, older=before, younger=younger)
+
+
+def _young_end(sent: Sent, covers: datetime | None, asked_at: datetime) -> FirstPage | Open:
+    if covers is None or covers > sent.at - CLOCKS_APART:
+        return _open(Lack.YOUNGER_ORDER)
+    if asked_at < caught_up(sent):
+        return Open(kind=Kind.ABSENT, lacks=Lack.YOUNGER_ORDER, again_at=caught_up(sent))
+    return FirstPage(since=covers, read_at=asked_at)
+
+
+def _without_a_witness(sent: Sent, reading: Reading, account: Account, asked_at: datetime) -> ToItsEnd | Open:
+    """The ledger knows no order there that is older: only a list of which every order is accounted for tells."""
+    listed = {order.order_id for order in reading.listed}
+    unknown = sorted(order.order_id for order in reading.listed if _may_be(order, sent, account))
+    if account.confirmed_at is None or not listed or unknown:
+        return _open(Lack.CONFIRMED_ACCOUNT, *unknown)
+    if not reading.ended:
+        return _open(Lack.EMPTY_PAGE)
+    if asked_at < caught_up(sent):
+        return Open(kind=Kind.ABSENT, lacks=Lack.YOUNGER_ORDER, again_at=caught_up(sent))
+    return ToItsEnd(sent=sent, read_at=asked_at, confirmed_at=account.confirmed_at, accounted=sorted(listed))
+
+
+def _may_be(order: ServiceOrder, sent: Sent, account: Account) -> bool:
+    is_since = order.created_at is None or order.created_at >= sent.at - CLOCKS_APART
+    return is_since and order.status is not ServiceStatus.CLOSED and order.order_id not in account.accounted
 
 
 def _places(control: Control, reading: Reading) -> frozenset[Place]:
@@ -66,8 +234,8 @@ def _places(control: Control, reading: Reading) -> frozenset[Place]:
     return frozenset(place for order in orders for place in order.places_of(control.order_ref))
 
 
-def misnamed(shown: Iterable[ServiceOrder], ours: Mapping[str, str]) -> str:
-    """Why a reading's references can't be relied on; empty when they can.
+def misnamed(shown: Iterable[ServiceOrder], ours: Mapping[str, str]) -> Contradicted | None:
+    """Why a reading's references can't be relied on.
 
     `ours` maps references to the ids under which the ledger has them. A living order with another id under one of them
     may be the very order that is looked for, told under a wrong name.
@@ -75,12 +243,22 @@ def misnamed(shown: Iterable[ServiceOrder], ours: Mapping[str, str]) -> str:
     for order in shown:
         for name in order.names:
             if ours.get(name, order.order_id) != order.order_id and order.status is not ServiceStatus.CLOSED:
-                return f"the list shows {name}, which is order {ours[name]}, as order {order.order_id} too"
-    return ""
+                return two_ids(name, Source.LEDGER, ours[name], order.order_id)
+    return None
 
 
-def _named(places: Iterable[Place]) -> str:
-    return " and ".join(sorted(places))
+def two_ids(order_ref: str, source: Source, order_id: str, listed_id: str) -> Contradicted:
+    """A reference that the list shows at another order than `source` does; an empty id is none."""
+    return Contradicted(
+        kind=Kind.ABSENT,
+        first=Statement(source=source, of=order_ref, value=order_id),
+        second=Statement(source=Source.LISTED, of=order_ref, value=listed_id),
+    )
+
+
+def _open(lacks: Lack, *shown: str) -> Open:
+    known = tuple(Statement(source=Source.LISTED, value=one) for one in sorted(set(shown)))
+    return Open(kind=Kind.ABSENT, lacks=lacks, known=known)
 
 
 def could_be_ours(

@@ -1,17 +1,57 @@
-"""The words for a verdict that is not settled, for the people who read reasons."""
+"""Verdicts that are not settled, in words for people: which witness is missing, or which two disagree."""
 
 from __future__ import annotations
 
-from domain.witnessed import Lack, Open
+from collections.abc import Mapping
+from datetime import datetime
 
+from domain.money import Money
+from domain.witnessed import Contradicted, Kind, Lack, Open, Statement
+from domain.wording import some
 
-def why_unproven(verdict: Open) -> str:
-    """What is lacking, and where a person can look for it."""
-    known = " and ".join(str(one.value) for one in verdict.known)
-    return _LACKING[verdict.lacks].format(known=known)
-
-
-_LACKING = {
-    Lack.DEBIT_AT_ONCE: "the order is shown as unpaid, which proves nothing where paying may be a submission "
-    "(XPORTCN_PAY_IS): look for a bill 支付扣款 of {known}",
+NOT_SHOWN = "nothing shows it"
+LACKS: Mapping[tuple[Kind, Lack], str] = {
+    (Kind.ABSENT, Lack.OLDER_ORDER): (
+        f"{NOT_SHOWN}, but nothing shows an older order of ours by its reference either, so that is no proof"
+    ),
+    (Kind.ABSENT, Lack.YOUNGER_ORDER): f"{NOT_SHOWN}, but nothing shows that the service shows all by now",
+    (Kind.ABSENT, Lack.EMPTY_PAGE): f"{NOT_SHOWN}, but the order list was not read to an empty page",
+    (Kind.ABSENT, Lack.WHOLE_LIST): (
+        f"{NOT_SHOWN}, but the order list counts more than it shows, or its pages do not join"
+    ),
+    (Kind.ABSENT, Lack.READABLE_ROWS): f"{NOT_SHOWN}, but the order list has rows that can't be read",
+    (Kind.ABSENT, Lack.CONFIRMED_ACCOUNT): (
+        f"{NOT_SHOWN}, but this ledger knows no older order of ours there, so that is no proof"
+    ),
+    (Kind.ABSENT, Lack.READ_BACK): "the service does not show what would tell",
+    (Kind.PAID, Lack.DEBIT_AT_ONCE): (
+        "the order is shown as unpaid, which proves nothing where paying may be a submission (XPORTCN_PAY_IS): look "
+        "for a bill 支付扣款 of {known}"
+    ),
 }
+"""What is said of a verdict without this witness; what is `known` follows in brackets where it does not stand."""
+
+
+def words_of(verdict: Open | Contradicted) -> str:
+    """Why nothing is settled."""
+    if isinstance(verdict, Contradicted):
+        return f"{_said(verdict.first)}, and {_said(verdict.second)}"
+    known = some([_value(one) for one in verdict.known])
+    lacks = LACKS.get((verdict.kind, verdict.lacks), f"no {verdict.lacks.replace('_', ' ')}")
+    words = lacks.format(known=known) if "{known}" in lacks or not known else f"{lacks} ({known})"
+    return f"{words}; run again after {verdict.again_at:%Y-%m-%d %H:%M} UTC" if verdict.again_at else words
+
+
+def _said(statement: Statement) -> str:
+    """`the order list shows R-1 as 78`, `the order does not show R-1`."""
+    value, of = _value(statement), statement.of
+    if not value:
+        return f"{statement.source} does not show {of}"
+    return f"{statement.source} shows {of} as {value}" if of else f"{statement.source} says {value}"
+
+
+def _value(statement: Statement) -> str:
+    value = statement.value
+    if isinstance(value, Money):
+        return str(value)
+    return f"{value:%Y-%m-%d %H:%M} UTC" if isinstance(value, datetime) else value

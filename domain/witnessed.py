@@ -40,14 +40,18 @@ class Source(StrEnum):
     TAKEN = "what is shown as taken"
     LEDGER = "the ledger"
     ANSWER = "the answer to the call"
+    CART = "the cart"
+    CALL = "the call itself"
+    SEND_LOG = "the send log"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """What one source says: an amount, a state, a time or an id."""
+    """What one source says: an amount, a state, a time or an id; `of` is the order that it is about, where unclear."""
 
     source: Source
     value: Money | datetime | str
+    of: str = ""
 
 
 class Lack(StrEnum):
@@ -56,6 +60,8 @@ class Lack(StrEnum):
     OLDER_ORDER = "older_order"  # an order of ours from before the create, in the same reading and field
     YOUNGER_ORDER = "younger_order"  # one at the young end, or a first page that covers the create's time
     EMPTY_PAGE = "empty_page"  # the list was not read to its end
+    WHOLE_LIST = "whole_list"  # it counts more than it shows, or its pages do not join
+    READABLE_ROWS = "readable_rows"  # some of its rows do not fit the contract
     CONFIRMED_ACCOUNT = "confirmed_account"  # the ledger knows no order there, and nobody said that there is none
     SETTLE_TIME = "settle_time"  # it may still arrive
     SECOND_READING = "second_reading"  # only one source tells this amount

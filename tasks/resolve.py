@@ -11,6 +11,7 @@ from connectors.ledger.order_facts import Facts
 from connectors.ledger.records import EffectRecord, Intent, OrderRecord
 from connectors.ledger.resolutions import ResolutionRecord
 from connectors.xportcn.errors import Refused
+from domain.absence import OwnRecord
 from domain.effects import OPEN, Action, EffectStatus
 from domain.money import Money
 from domain.resolutions import Resolution, ResolutionRefused
@@ -269,7 +270,7 @@ async def _about_any(case: Case) -> ResolutionRecord:
     seen, shown = await case.look(found), await case.shown()
     if isinstance(seen, Proof) and case.said.kind is K.NOT_DONE:
         raise case.contradicted(f"{found.key} happened. Run again to record that")
-    if seen is None and shown and case.said.kind is K.DONE and kind.absence_proves:
+    if isinstance(seen, OwnRecord) and shown and case.said.kind is K.DONE:
         raise case.contradicted(f"order {shown.order_id} is {shown.status}, and nothing of {found.key} is to be seen")
     if case.said.kind is K.DONE:
         return case.record(found, EffectStatus.DONE, None, proof={"told_by": case.by})

@@ -14,6 +14,8 @@ from domain.decisions import Verdict, held
 from domain.marketplace import Marketplace
 from domain.orders import OrderRequest
 from domain.service_orders import ServiceOrder, ServiceStatus
+from domain.witness_words import LACKS
+from domain.witnessed import Kind
 from domain.wording import number_of
 from tasks.asking import not_read
 from tasks.resources import Resources
@@ -73,7 +75,7 @@ def _doubt(resources: Resources, marketplace: Marketplace, reading: Reading) -> 
         count, ids = number_of(len(unclear), "order"), ", ".join(order.order_id for order in unclear[:MOST_NAMED])
         more = ", …" if len(unclear) > MOST_NAMED else ""
         return f"the service lists {count} without a reference that this ledger does not know ({ids}{more})"
-    return reading.flaw
+    return LACKS[Kind.ABSENT, reading.lacks] if reading.lacks else ""
 
 
 def _may_go_on(resources: Resources, marketplace: Marketplace) -> bool:

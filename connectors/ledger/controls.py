@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from connectors.ledger.schema import orders
 from connectors.ledger.slices import slices
@@ -14,21 +15,27 @@ from domain.absence import Control
 from domain.marketplace import Marketplace
 
 
-def controls(
-    ledger: Transactions, marketplace: Marketplace, *, since: datetime, until: datetime, most: int
+def newest_until(
+    ledger: Transactions, marketplace: Marketplace, until: datetime, *, since: datetime, most: int
 ) -> list[Control]:
     """The newest orders of a marketplace that were ordered in this time."""
-    statement = (
-        select(orders.c.order_ref, orders.c.order_id, orders.c.ordered_at)
-        .where(
-            orders.c.marketplace == marketplace,
-            orders.c.order_id.is_not(None),
-            orders.c.ordered_at.between(since, until),
-        )
-        .order_by(orders.c.ordered_at.desc(), orders.c.order_ref)
-        .limit(most)
-    )
-    return [Control(**row) for row in ledger.rows(statement)]
+    in_time = _known(marketplace).where(orders.c.ordered_at.between(since, until))
+    return _controls(ledger, in_time.order_by(orders.c.ordered_at.desc(), orders.c.order_ref), most)
+
+
+def oldest_since(ledger: Transactions, marketplace: Marketplace, since: datetime, *, most: int) -> list[Control]:
+    """The first orders of a marketplace that were ordered from then on."""
+    in_time = _known(marketplace).where(orders.c.ordered_at >= since)
+    return _controls(ledger, in_time.order_by(orders.c.ordered_at, orders.c.order_ref), most)
+
+
+def _known(marketplace: Marketplace) -> Select[Any]:
+    known = select(orders.c.order_ref, orders.c.order_id, orders.c.ordered_at)
+    return known.where(orders.c.marketplace == marketplace, orders.c.order_id.is_not(None))
+
+
+def _controls(ledger: Transactions, statement: Select[Any], most: int) -> list[Control]:
+    return [Control(**row) for row in ledger.rows(statement.limit(most))]
 
 
 def refs_by_id(ledger: Transactions, marketplace: Marketplace, order_ids: Iterable[str]) -> dict[str, str]:

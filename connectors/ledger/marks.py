@@ -50,6 +50,12 @@ class MarkRows(Rows):
         with self._ledger.transaction(()) as connection:  # forbids nothing: it ends as it is written
             connection.execute(marks.insert().values(**row, ended_at=now, ended_by=by))
 
+    def confirmed_at(self, marketplace: Marketplace) -> datetime | None:
+        """When a person last said so of this marketplace (UTC)."""
+        said = select(func.max(marks.c.ended_at).label("at")).where(marks.c.name == _confirmed(marketplace))
+        at: datetime | None = self._ledger.rows(said)[0]["at"]
+        return at
+
     def is_confirmed(self, marketplace: Marketplace) -> bool:
         """Whether a person has said so, of this marketplace or of a restored ledger as a whole."""
         said = marks.c.name.in_([_confirmed(marketplace), Mark.RESTORED])

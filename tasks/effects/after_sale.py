@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 from connectors.ledger.records import EffectRecord
 from connectors.xportcn.after_sale.base import AfterSale
+from domain.absence import OwnRecord
 from domain.after_sale import Refund
 from domain.marketplace import Marketplace
-from tasks.effects.kind import Attempt, EffectKind, Sighting, look_one_by_one
+from domain.witnessed import Source, Statement
+from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting, look_one_by_one
 from tasks.resources import Resources
 
 PART = re.compile(r"(?P<refund>[0-9a-z+]+\.[0-9]+)(?P<rest>-.*)?")
@@ -51,10 +53,12 @@ class OnRefund(EffectKind):
     async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         return await look_one_by_one(attempts, self._look)
 
-    async def _look(self, attempt: Attempt) -> Sighting | None:
+    async def _look(self, attempt: Attempt) -> Sighting:
         refund = refund_of(self.resources, attempt.effect)
-        return await self.seen(refund, attempt) if refund else "this ledger does not have the refund"
+        if refund is None:
+            return "this ledger does not have the refund"
+        return await self.seen(refund, attempt) or OwnRecord(shown=Statement(source=Source.DETAIL, value=refund.key))
 
     @abstractmethod
-    async def seen(self, refund: Refund, attempt: Attempt) -> Sighting | None:
-        """What the service shows of the effect."""
+    async def seen(self, refund: Refund, attempt: Attempt) -> Proof | None:
+        """What the service shows of the effect; None where its refund, or its order's, does not have it."""

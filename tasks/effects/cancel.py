@@ -10,10 +10,12 @@ from typing import ClassVar
 
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.xportcn.errors import Refused
+from domain.absence import OwnRecord
 from domain.effects import Action, Claim
 from domain.resolutions import ResolutionKind
-from domain.service_orders import ServiceStatus
+from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
+from domain.witnessed import Source, Statement
 from tasks.effects.after_sale import after_sale_of
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
 from tasks.reading_orders import read_orders
@@ -42,23 +44,15 @@ class Cancel(EffectKind):
     async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         """Twice where one is not closed yet: a marketplace may take its time to show that."""
         settles_in = max(after_sale_of(self.resources, one.order.marketplace).settles_in for one in attempts)
-        closed = await self._closed(attempts)
-        if len(closed) < len(attempts) and settles_in:
+        seen = await self._seen(attempts)
+        if settles_in and not all(isinstance(one, Proof) for one in seen.values()):
             await asyncio.sleep((settles_in + CLOCK_MARGIN).total_seconds())
-            closed = await self._closed(attempts)
-        return closed
+            seen = await self._seen(attempts)
+        return seen
 
-    async def _closed(self, attempts: Sequence[Attempt]) -> dict[str, Sighting]:
+    async def _seen(self, attempts: Sequence[Attempt]) -> dict[str, Sighting]:
         shown = await read_orders(self.resources, [attempt.order for attempt in attempts])
-        closed = {ref for ref, one in shown.items() if one.status is ServiceStatus.CLOSED}
-        return {
-            one.effect.key: Proof(
-                answer={"status": ServiceStatus.CLOSED},
-                change=OrderChange(order_ref=one.order.order_ref, state=OrderState.CANCELLED),
-            )
-            for one in attempts
-            if one.order.order_ref in closed
-        }
+        return {one.effect.key: _seen(one.order, shown.get(one.order.order_ref)) for one in attempts}
 
     def state_if_not_done(self, attempt: Attempt) -> OrderState | None:
         """Where it was; it may have been paid meanwhile."""
@@ -72,3 +66,12 @@ class Cancel(EffectKind):
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
         words = f"not cancelled: {refusal.message}"
         return OrderChange(order_ref=attempt.order.order_ref, state=self.state_if_not_done(attempt), reason=words)
+
+
+def _seen(order: OrderRecord, shown: ServiceOrder | None) -> Sighting:
+    if shown is None:
+        return "the service does not show the order"
+    if shown.status is not ServiceStatus.CLOSED:
+        return OwnRecord(shown=Statement(source=Source.DETAIL, value=shown.status))
+    change = OrderChange(order_ref=order.order_ref, state=OrderState.CANCELLED)
+    return Proof(answer={"status": shown.status}, change=change)

@@ -8,10 +8,12 @@ from typing import ClassVar
 
 from connectors.ledger.records import OrderRecord
 from connectors.xportcn.carts.base import Cart
+from domain.absence import OwnRecord
 from domain.cart import CartFault, CartRow, row_of
 from domain.effects import Action, Claim, EffectStatus
 from domain.marketplace import Marketplace
 from domain.orders import OrderLine
+from domain.witnessed import Source, Statement
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
 from tasks.resources import Resources
 
@@ -38,20 +40,19 @@ class AddToCart(EffectKind):
     async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         marketplaces = {attempt.order.marketplace for attempt in attempts}
         rows = {place: await require_cart(self.resources, place).rows() for place in marketplaces}
-        seen = {one.effect.key: _seen(one, rows[one.order.marketplace]) for one in attempts}
-        return {key: sighting for key, sighting in seen.items() if sighting is not None}
+        return {one.effect.key: _seen(one, rows[one.order.marketplace]) for one in attempts}
 
     @classmethod
     def question(cls, order_ref: str, order_id: str | None, part: str) -> str:
         return f"Does {part.replace('-', ' ')} of {order_ref} lie in the cart?"
 
 
-def _seen(attempt: Attempt, rows: Sequence[CartRow]) -> Sighting | None:
+def _seen(attempt: Attempt, rows: Sequence[CartRow]) -> Sighting:
     line = next((line for line in attempt.order.lines if part_of(line) == attempt.effect.part), None)
     if line is None:
         return "the order does not have this line any more"
     row = row_of(rows, line)
-    return _lies_there(row.row_id) if row else None
+    return _lies_there(row.row_id) if row else OwnRecord(shown=Statement(source=Source.CART, value=part_of(line)))
 
 
 def _lies_there(row_id: str) -> Proof:

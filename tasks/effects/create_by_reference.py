@@ -5,23 +5,24 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from connectors.ledger.controls import controls
+from connectors.ledger.controls import newest_until, oldest_since, refs_by_id
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
 from connectors.ledger.slices import slices
 from connectors.xportcn.channels.base import Channel
 from connectors.xportcn.channels.refusals import says_it_exists
 from connectors.xportcn.errors import Refused
-from domain.absence import Control, Reading, Sent, misnamed, why_unproven
+from domain.absence import CLOCKS_APART, Account, Control, Reading, Sent, judge_absence, two_ids
 from domain.effects import Action, Claim
 from domain.marketplace import Marketplace
 from domain.service_orders import Place, ServiceOrder, ServiceStatus
 from domain.states import OrderState
+from domain.witnessed import Contradicted, Source
 from tasks.effects.create import Create, ordered, several
-from tasks.effects.kind import Attempt, Proof, Sighting, Unproven
+from tasks.effects.kind import Attempt, Proof, Sighting
+from tasks.effects.settling import clear_from
 from tasks.reading_orders import by_channel, is_another_s
 
 CLOCK_MARGIN = timedelta(minutes=10)
@@ -64,6 +65,7 @@ class CreateByReference(Create):
         creates = await asyncio.to_thread(self._creates, orders)
         since = min(each[0].intent_at for each in creates.values()) - CLOCK_MARGIN
         known = await asyncio.to_thread(self._controls, orders[0].marketplace, orders, creates.values())
+        asked_at = self.resources.clock()
         reading = await channel.find(
             list(creates),
             since=min([since, *(control.ordered_at for control in known)]),
@@ -73,21 +75,28 @@ class CreateByReference(Create):
         listed = {ref: _alive(shown) for ref, shown in carrying.items() if shown}
         at_ids = await channel.read([one.order_id for each in listed.values() for one in each]) if listed else {}
         seen = {ref: _found(ref, each, at_ids, self.resources.clock()) for ref, each in listed.items()}
-        misled = next((each for each in seen.values() if isinstance(each, str)), "")
-        reading = replace(reading, flaw=reading.flaw or misled or await asyncio.to_thread(self._misnamed, reading))
+        misled = next((each for each in seen.values() if isinstance(each, Contradicted)), None)
+        account = await asyncio.to_thread(self._account, orders[0].marketplace, known, reading)
         for order in orders:
-            last = creates[order.order_ref][-1]
-            sent = Sent(order_ref=order.order_ref, places=_places(last, order), at=last.intent_at)
-            if order.order_ref not in listed and (why := why_unproven(sent, reading, known)):
-                seen[order.order_ref] = Unproven(why)
+            if order.order_ref not in listed:
+                sent = self._sent(order, creates[order.order_ref][-1])
+                seen[order.order_ref] = misled or judge_absence(sent, reading, account, asked_at)
         return seen
 
-    def _misnamed(self, reading: Reading) -> str:
-        shown = {one.order_id: one for each in (reading.listed, *reading.found.values()) for one in each}
-        names = sorted({name for one in shown.values() for name in one.names})
-        parts = map(self.resources.ledger.orders, slices(names))
-        ours = {ref: order.order_id for part in parts for ref, order in part.items() if order.order_id}
-        return misnamed(shown.values(), ours)
+    def _sent(self, order: OrderRecord, last: EffectRecord) -> Sent:
+        until = clear_from(self.resources, last)
+        return Sent(order_ref=order.order_ref, places=_places(last, order), at=last.intent_at, until=until)
+
+    def _account(self, marketplace: Marketplace, known: Sequence[Control], reading: Reading) -> Account:
+        ledger, shown = self.resources.ledger, reading.shown
+        parts = map(ledger.orders, slices(sorted({name for one in shown for name in one.names})))
+        not_ours = {order_id for place, order_id in ledger.not_ours.standing() if place is marketplace}
+        return Account(
+            controls=known,
+            ids={ref: order.order_id for part in parts for ref, order in part.items() if order.order_id},
+            accounted=not_ours | refs_by_id(ledger, marketplace, [one.order_id for one in shown]).keys(),
+            confirmed_at=ledger.marks.confirmed_at(marketplace),
+        )
 
     def _creates(self, orders: Sequence[OrderRecord]) -> dict[str, list[EffectRecord]]:
         """The attempts to create each order, oldest first."""
@@ -100,18 +109,15 @@ class CreateByReference(Create):
     def _controls(
         self, marketplace: Marketplace, orders: Sequence[OrderRecord], creates: Iterable[Sequence[EffectRecord]]
     ) -> list[Control]:
-        """The last orders of ours before the first and before the last of these creates was begun."""
-        begun = [attempts[-1].intent_at for attempts in creates]
-        found: dict[str, Control] = {}
-        for until in {min(begun), max(begun)}:
-            listed = controls(
-                self.resources.ledger,
-                marketplace,
-                since=until - timedelta(days=self.resources.settings.look_back_days),
-                until=until + CLOCK_MARGIN,
-                most=MOST_CONTROLS,
-            )
-            found |= {control.order_ref: control for control in listed}
+        """The last orders of ours before the first and the last of these creates, and the first after all of them."""
+        ledger, last = self.resources.ledger, [attempts[-1] for attempts in creates]
+        begun, cleared = [one.intent_at for one in last], max(clear_from(self.resources, one) for one in last)
+        look_back = timedelta(days=self.resources.settings.look_back_days)
+        listed = oldest_since(ledger, marketplace, cleared, most=MOST_CONTROLS)
+        for at in {min(begun), max(begun)}:
+            until = at - CLOCKS_APART
+            listed += newest_until(ledger, marketplace, until, since=at - look_back, most=MOST_CONTROLS)
+        found = {control.order_ref: control for control in listed}
         return [found[ref] for ref in sorted(found.keys() - {order.order_ref for order in orders})]
 
 
@@ -142,7 +148,7 @@ def _found(
     for one in alive:
         there = at_ids.get(one.order_id)
         if there is None or is_another_s(order_ref, there):
-            return f"the service lists {order_ref} as order {one.order_id}, and shows another or nothing there"
+            return two_ids(order_ref, Source.DETAIL, "", one.order_id)
     if len(alive) > 1:
         return _several(order_ref, [one.order_id for one in alive])
     only = alive[0]

@@ -9,9 +9,11 @@ from typing import ClassVar
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.xportcn.carts.base import RowsAreGone
 from connectors.xportcn.errors import Refused
+from domain.absence import OwnRecord
 from domain.effects import Action, Claim
 from domain.service_orders import ServiceStatus
 from domain.states import OrderState
+from domain.witnessed import Source, Statement
 from tasks.effects.cart_line import require_cart, row_ids
 from tasks.effects.create import Create, ordered, several
 from tasks.effects.kind import Attempt, Proof, Sighting, look_one_by_one
@@ -49,7 +51,7 @@ class CreateFromCart(Create):
     def if_misnamed(self, attempt: Attempt) -> str:
         return ", and looked for by what lay in the cart. Run again"
 
-    async def _look(self, order: OrderRecord) -> Sighting | None:
+    async def _look(self, order: OrderRecord) -> Sighting:
         """An order of these contents that no order of this ledger has."""
         ledger = self.resources.ledger
         begun = [one.intent_at for one in ledger.effects_of([order.order_ref]) if one.action is Action.CREATE]
@@ -62,7 +64,7 @@ class CreateFromCart(Create):
         known = {str(one.order_id) for one in ledger.all_orders().values()}
         alive = [one for one in found if one.order_id not in known and one.status is not ServiceStatus.CLOSED]
         if not alive:
-            return None
+            return OwnRecord(shown=Statement(source=Source.CART, value=order.order_ref))
         if len(alive) > 1:
             return _several(order, [one.order_id for one in alive])
         only, at = alive[0], alive[0].created_at or self.resources.clock()

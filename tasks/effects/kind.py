@@ -9,9 +9,11 @@ from typing import Any, ClassVar
 
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
 from connectors.xportcn.errors import Misconfigured, Refused, Unanswered, XportcnError
+from domain.absence import Unseen
 from domain.effects import Action, Claim
 from domain.resolutions import ResolutionKind
 from domain.states import OrderState
+from domain.witnessed import Contradicted, Open
 from tasks.resources import Resources
 
 
@@ -23,16 +25,9 @@ class Proof:
     change: OrderChange | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Unproven:
-    """Not seen, where it would not show in any case; `why` is for people."""
-
-    why: str
-
-
-Sighting = Proof | Unproven | str
-"""What a read showed: that the effect happened, that nothing of it shows and why this proves nothing, or why the read
-can't tell. Not there at all: not happened so far."""
+Sighting = Proof | Unseen | Open | Contradicted | str
+"""What a read showed: that the effect happened, that it did not so far (`Unseen`, with the witnesses), which witness is
+missing or which two disagree, or why the read can't tell."""
 
 Reply = Proof | Refused | Unanswered
 
@@ -50,12 +45,11 @@ class EffectKind(ABC):
     """One kind of effect, able to look for any of its kind; what sending one takes is in the fields of each kind.
 
     A kind is known by its `action` and by the parts that it `owns` (see `effect_key`). `state_while_unknown` is the
-    state of an order while nothing is known of the effect; None leaves it as it is. `absence_proves` says whether not
-    seeing it, after the settle time, proves that it did not happen, unless the look itself says `Unproven`. Doing a
-    `repeatable` one twice does no harm: without an answer it counts as not sent. `is_worth_asking` says whether a
-    person is to find out about an open one: it spends, or nothing else brings it on. One that `may_show_later` is
-    looked at again by itself also while a person is asked. One that `rests_on_a_look` at the order right before, at its
-    price say, is not begun once that look is older than a lease.
+    state of an order while nothing is known of the effect; None leaves it as it is. `absence_proves` says whether a
+    look can show that it did not happen. Doing a `repeatable` one twice does no harm: without an answer it counts as
+    not sent. `is_worth_asking` says whether a person is to find out about an open one: it spends, or nothing else
+    brings it on. One that `may_show_later` is looked at again by itself also while a person is asked. One that
+    `rests_on_a_look` at the order right before, at its price say, is not begun once that look is older than a lease.
 
     `before` is where an order of it stands while it has not happened. What it `asks` a person may name `{order_ref}`,
     `{order_id}` and `{part}`; that is answered with the options `happened` (and what is `told_with` it) or
@@ -88,7 +82,10 @@ class EffectKind(ABC):
 
     @abstractmethod
     async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
-        """What the service shows of these, by effect key. Raises `XportcnError` when it can't be asked."""
+        """What the service shows of these, by effect key; nothing is known of one that is left out.
+
+        Raises `XportcnError` when it can't be asked.
+        """
 
     def batch(self, order: OrderRecord) -> tuple[str, int]:
         """The name and size of the request that the order may share with others of that name; alone it shares none."""
@@ -137,7 +134,7 @@ class EffectKind(ABC):
 
 
 async def look_one_by_one(
-    attempts: Sequence[Attempt], look: Callable[[Attempt], Awaitable[Sighting | None]]
+    attempts: Sequence[Attempt], look: Callable[[Attempt], Awaitable[Sighting]]
 ) -> dict[str, Sighting]:
     """What is seen of each, where one request tells of one. Of several, one that is refused fails alone.
 
@@ -155,6 +152,5 @@ async def look_one_by_one(
                 raise
             sighting = f"the service could not be asked what became of it ({error.message})"
             silent = "" if isinstance(error, Refused) else sighting
-        if sighting is not None:
-            seen[attempt.effect.key] = sighting
+        seen[attempt.effect.key] = sighting
     return seen

@@ -10,7 +10,7 @@ from connectors.ledger.records import OrderRecord
 from domain.after_sale import Refund
 from domain.effects import Action, Claim
 from tasks.effects.after_sale import OnRefund, after_sale_of, rest_of
-from tasks.effects.kind import Attempt, Proof, Sighting
+from tasks.effects.kind import Attempt, Proof
 
 SAY = "-say-"
 
@@ -35,7 +35,7 @@ class MessageSeller(OnRefund):
         await after_sale.say(claim, self.given.refund_id, self.words, self.vouchers)
         return _said(words_hash(self.words))
 
-    async def seen(self, refund: Refund, attempt: Attempt) -> Sighting | None:
+    async def seen(self, refund: Refund, attempt: Attempt) -> Proof | None:
         hashed = attempt.effect.request_hash
         return _said(hashed) if await self.is_said(refund, hashed) else None
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord, Outcome
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
+from domain.absence import NotHappened
 from domain.effects import EffectStatus
 from domain.states import OrderState
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
@@ -47,8 +48,8 @@ class Begun:
             if_misnamed=self.kind.if_misnamed(self.attempt(record)),
         )
 
-    def unsent(self, record: EffectRecord, reason: str) -> Outcome:
-        """Provably without effect: it may be claimed again."""
+    def unsent(self, record: EffectRecord, proof: NotHappened, reason: str) -> Outcome:
+        """It may be claimed again, for the `proof` says that nothing happened."""
         change = _left(record, self.kind.state_if_not_done(self.attempt(record)), reason)
         return Outcome(claim=record.claim, status=EffectStatus.UNSENT, reason=reason, change=change)
 

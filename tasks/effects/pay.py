@@ -9,14 +9,14 @@ from connectors.ledger.order_facts import Facts
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
 from connectors.xportcn.channels.base import PaysMany
 from connectors.xportcn.errors import Refused
+from domain.absence import OwnRecord
 from domain.decisions import PAID_FOR_NOTHING
 from domain.effects import Action, Claim
 from domain.resolutions import ResolutionKind
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
-from domain.witness_words import why_unproven
 from domain.witnessed import Kind, Lack, Open, Source, Statement
-from tasks.effects.kind import Attempt, EffectKind, Proof, Reply, Sighting, Unproven
+from tasks.effects.kind import Attempt, EffectKind, Proof, Reply, Sighting
 from tasks.reading_orders import read_orders
 
 DEBIT = "debit"
@@ -54,16 +54,15 @@ class Pay(EffectKind):
 
     async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         shown = await read_orders(self.resources, [attempt.order for attempt in attempts])
-        seen = {one.effect.key: self._seen(one, shown.get(one.order.order_ref)) for one in attempts}
-        return {key: sighting for key, sighting in seen.items() if sighting is not None}
+        return {one.effect.key: self._seen(one, shown.get(one.order.order_ref)) for one in attempts}
 
-    def _seen(self, attempt: Attempt, shown: ServiceOrder | None) -> Sighting | None:
+    def _seen(self, attempt: Attempt, shown: ServiceOrder | None) -> Sighting:
         """An unpaid order proves that no payment arrived only where one debits at once (service-evidence, N1)."""
         sighting = _seen(attempt.order, shown)
         is_open = shown is not None and shown.status in (ServiceStatus.UNPAID, ServiceStatus.BUILDING)
-        if sighting is not None or not is_open or self.resources.client.settings.pay_is == DEBIT:
+        if not isinstance(sighting, OwnRecord) or not is_open or self.resources.client.settings.pay_is == DEBIT:
             return sighting
-        return Unproven(why_unproven(_may_be_submitted(attempt.effect)))
+        return _may_be_submitted(attempt.effect)
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
         reason = f"not paid: {refusal.message}. Mend that and run again"
@@ -82,7 +81,7 @@ def _accepted(order: OrderRecord) -> Proof:
     return Proof(answer={"accepted": order.order_id}, change=change)
 
 
-def _seen(order: OrderRecord, shown: ServiceOrder | None) -> Sighting | None:
+def _seen(order: OrderRecord, shown: ServiceOrder | None) -> Sighting:
     """Only an order that is plainly unpaid shows that no payment arrived so far."""
     if shown is None:
         return "the service does not show the order"
@@ -93,7 +92,7 @@ def _seen(order: OrderRecord, shown: ServiceOrder | None) -> Sighting | None:
         return Proof(answer={"status": shown.status}, change=change)
     if shown.status is ServiceStatus.OTHER:
         return "the service shows the order in a state that this program does not know"
-    return None
+    return OwnRecord(shown=Statement(source=Source.DETAIL, value=shown.status))
 
 
 def paid(order: OrderRecord, shown: ServiceOrder, reason: str = "") -> OrderChange:

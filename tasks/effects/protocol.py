@@ -14,10 +14,13 @@ from connectors.ledger.claiming import slot_of
 from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, OrderRecord, Outcome, SpendLimits
 from connectors.xportcn.errors import Misconfigured, NotSent, Refused, ServiceAway, Unanswered, XportcnError
 from connectors.xportcn.gate import impatient
+from domain.absence import Harmless, NeverLeft
 from domain.effects import Claim, EffectStatus
 from domain.money import Money
 from domain.pause import GOES_ON, Pause
 from domain.states import OrderState
+from domain.witness_words import words_of
+from domain.witnessed import Contradicted, Source
 from domain.wording import number_of
 from tasks.arrivals import nowhere
 from tasks.effects.kind import EffectKind, Proof, Reply
@@ -88,7 +91,7 @@ class _Chunk(Begun):
         self.turned_away, self.begun, self.recorded, self.halt = {}, set(), set(), None
 
     def turn_away(self, record: EffectRecord, error: NotSent, reason: str) -> Outcome:
-        outcome = self.unsent(record, reason)
+        outcome = self.unsent(record, NeverLeft(by=Source.CALL), reason)
         self.turned_away[record.order_ref] = _TurnedAway(error, outcome.change.state if outcome.change else None)
         return outcome
 
@@ -341,7 +344,7 @@ async def _send(chunk: _Chunk, batch: Sequence[EffectRecord]) -> None:
         replies = await _request(chunk.kind, [record.claim for record in batch], orders)
     except Misconfigured as error:
         chunk.work.trouble.append(error)
-        outcomes = [chunk.unsent(record, str(error)) for record in batch]
+        outcomes = [chunk.unsent(record, NeverLeft(by=Source.CALL), str(error)) for record in batch]
     except NotSent as error:
         chunk.halt = error if isinstance(error, ServiceAway) else chunk.halt
         reason = f"{error.message}; nothing was sent. Run again"
@@ -370,7 +373,7 @@ async def _concluded(chunk: _Chunk, record: EffectRecord, reply: Reply) -> Outco
     if isinstance(reply, Proof):
         return chunk.done(record, reply)
     if chunk.kind.repeatable:
-        return chunk.unsent(record, str(reply))
+        return chunk.unsent(record, Harmless(), str(reply))
     try:
         if isinstance(reply, Refused):
             return await _after_refusal(chunk, record, reply)
@@ -390,8 +393,9 @@ async def _after_refusal(chunk: _Chunk, record: EffectRecord, error: Refused) ->
     proof = seen.get(record.key)
     if isinstance(proof, Proof):
         return chunk.done(record, proof)
-    if isinstance(proof, str):
-        return chunk.unknown(record, f"refused ({error.message}), but {proof}")
+    if isinstance(proof, str | Contradicted):
+        words = proof if isinstance(proof, str) else words_of(proof)
+        return chunk.unknown(record, f"refused ({error.message}), but {words}")
     if chunk.kind.is_doubtful(error):
         return chunk.unknown(record, f"refused as done already ({error.message}), and not to be found", ask=True)
     change = chunk.kind.when_refused(chunk.attempt(record), error)

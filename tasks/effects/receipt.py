@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from connectors.ledger.records import OrderRecord
+from domain.absence import OwnRecord
 from domain.effects import Action, Claim
-from domain.service_orders import ServiceStatus
+from domain.service_orders import ServiceOrder, ServiceStatus
+from domain.witnessed import Source, Statement
 from tasks.effects.after_sale import after_sale_of
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
 from tasks.reading_orders import read_orders
@@ -25,8 +27,15 @@ class ConfirmReceipt(EffectKind):
 
     async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         shown = await read_orders(self.resources, [attempt.order for attempt in attempts])
-        finished = {ref for ref, one in shown.items() if one.status is ServiceStatus.FINISHED}
-        return {one.effect.key: _received(one.order) for one in attempts if one.order.order_ref in finished}
+        return {one.effect.key: _seen(one.order, shown.get(one.order.order_ref)) for one in attempts}
+
+
+def _seen(order: OrderRecord, shown: ServiceOrder | None) -> Sighting:
+    if shown is None:
+        return "the service does not show the order"
+    if shown.status is ServiceStatus.FINISHED:
+        return _received(order)
+    return OwnRecord(shown=Statement(source=Source.DETAIL, value=shown.status))
 
 
 def _received(order: OrderRecord) -> Proof:

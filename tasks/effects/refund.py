@@ -13,7 +13,7 @@ from domain.effects import Action, Claim
 from domain.resolutions import ResolutionKind
 from domain.states import OrderState
 from tasks.effects.after_sale import OnRefund, after_sale_of, refund_of, rest_of
-from tasks.effects.kind import Attempt, Proof, Sighting
+from tasks.effects.kind import Attempt, Proof
 
 MODIFY = "-modify-"
 WITHDRAW = "-withdraw"
@@ -40,7 +40,7 @@ class AskRefund(OnRefund):
         assert self.request
         return _asked(self.given, await after_sale_of(self.resources, order.marketplace).ask(claim, self.request))
 
-    async def seen(self, refund: Refund, attempt: Attempt) -> Sighting | None:
+    async def seen(self, refund: Refund, attempt: Attempt) -> Proof | None:
         """A refund that the order's lines show now and did not before this one was asked for (the newest is shown)."""
         after_sale = after_sale_of(self.resources, refund.marketplace)
         targets = await after_sale.targets(refund.order_id, attempt.order.lines, set(refund.lines))
@@ -86,7 +86,7 @@ class ModifyRefund(OnRefund):
         await after_sale_of(self.resources, order.marketplace).modify(claim, self.given.refund_id, self.request)
         return _asked(self.given, self.given.refund_id)
 
-    async def seen(self, refund: Refund, attempt: Attempt) -> Sighting | None:
+    async def seen(self, refund: Refund, attempt: Attempt) -> Proof | None:
         shown = await after_sale_of(self.resources, refund.marketplace).read(refund.refund_id)
         asked = attempt.effect.amount_minor or 0, int(attempt.effect.request_hash or 0)
         over = shown.state in (RefundState.REFUSED, RefundState.CLOSED)
@@ -107,7 +107,7 @@ class WithdrawRefund(OnRefund):
         await after_sale_of(self.resources, order.marketplace).withdraw(claim, self.given.refund_id)
         return _withdrawn(self.given)
 
-    async def seen(self, refund: Refund, attempt: Attempt) -> Sighting | None:
+    async def seen(self, refund: Refund, attempt: Attempt) -> Proof | None:
         shown = await after_sale_of(self.resources, refund.marketplace).read(refund.refund_id)
         return _withdrawn(refund) if shown.state is RefundState.CLOSED else None
 

@@ -9,7 +9,7 @@ from connectors.ledger.records import OrderRecord
 from domain.after_sale import Refund, RefundState
 from domain.effects import Action, Claim
 from tasks.effects.after_sale import OnRefund, after_sale_of, rest_of
-from tasks.effects.kind import Attempt, Proof, Sighting
+from tasks.effects.kind import Attempt, Proof
 
 ON_ITS_WAY = frozenset({RefundState.RETURNED, RefundState.REFUNDED})
 
@@ -41,7 +41,7 @@ class ReturnParcel(OnRefund):
         )
         return Proof(answer={"carrier": self.carrier, "number": self.number})
 
-    async def seen(self, refund: Refund, attempt: Attempt) -> Sighting | None:
+    async def seen(self, refund: Refund, attempt: Attempt) -> Proof | None:
         shown = await after_sale_of(self.resources, refund.marketplace).read(refund.refund_id)
         if shown.state not in ON_ITS_WAY:
             return None

@@ -10,11 +10,15 @@ from connectors.concurrently import to_its_end, unless
 from connectors.ledger.records import EffectRecord, Outcome
 from connectors.xportcn.errors import Unanswered, XportcnError
 from connectors.xportcn.gate import impatient
-from tasks.effects.kind import EffectKind, Proof, Sighting, Unproven
+from domain.absence import Absent, Harmless, NeverLeft, Unseen
+from domain.witness_words import words_of
+from domain.witnessed import Contradicted, Kind, Lack, Open, Source
+from tasks.effects.kind import EffectKind, Proof, Sighting
 from tasks.effects.outcomes import Begun
 from tasks.resources import Resources
 
 Seen = Mapping[str, Sighting] | XportcnError
+NOT_READ = Open(kind=Kind.ABSENT, lacks=Lack.READ_BACK)
 
 
 async def settle(kind: EffectKind, order_refs: Collection[str]) -> None:
@@ -58,26 +62,34 @@ async def _look_unless(halted: asyncio.Event, begun: Begun, found: Sequence[Effe
 
 
 def _settled(begun: Begun, record: EffectRecord, seen: Seen, asked_at: datetime) -> Outcome:
-    proof = None if isinstance(seen, XportcnError) else seen.get(record.key)
-    if isinstance(proof, Proof):
-        return begun.done(record, proof)
+    sighting = NOT_READ if isinstance(seen, XportcnError) else seen.get(record.key, NOT_READ)
+    if isinstance(sighting, Proof):
+        return begun.done(record, sighting)
     if begun.resources.never_left(record):
-        return begun.unsent(record, "the run ended before it was sent")
+        return begun.unsent(record, NeverLeft(by=Source.SEND_LOG), "the run ended before it was sent")
     if isinstance(seen, XportcnError):
         return begun.unknown(record, f"the service could not be asked what became of it ({seen.message})")
-    return begun.unknown(record, proof) if isinstance(proof, str) else _not_seen(begun, record, proof, asked_at)
-
-
-def _not_seen(begun: Begun, record: EffectRecord, proof: Unproven | None, asked_at: datetime) -> Outcome:
+    if isinstance(sighting, str):
+        return begun.unknown(record, sighting)
     if begun.kind.repeatable:
-        return begun.unsent(record, "no answer; done again by the next run")
+        return begun.unsent(record, Harmless(), "no answer; done again by the next run")
+    return _not_seen(begun, record, sighting, asked_at)
+
+
+def _not_seen(
+    begun: Begun, record: EffectRecord, sighting: Unseen | Open | Contradicted, asked_at: datetime
+) -> Outcome:
     if not begun.kind.absence_proves:
         return begun.unknown(record, "")
-    if asked_at < (clear_at := clear_from(begun.resources, record)):  # this process may have been stopped since
+    clear_at = clear_from(begun.resources, record)
+    if isinstance(sighting, Contradicted):
+        return begun.unknown(record, words_of(sighting), ask=asked_at >= clear_at)
+    if asked_at < clear_at:  # this process may have been stopped since
         return begun.unknown(record, f"it may still arrive until {clear_at:%Y-%m-%d %H:%M} UTC; run again after that")
-    if isinstance(proof, Unproven):
-        return begun.unknown(record, proof.why, ask=True)
-    return begun.unsent(record, "the service never received it")
+    if isinstance(sighting, Open):
+        return begun.unknown(record, words_of(sighting), ask=sighting.again_at is None)
+    absent = Absent(unseen=sighting, asked_at=asked_at, clear_at=clear_at)
+    return begun.unsent(record, absent, "the service never received it")
 
 
 def clear_from(resources: Resources, record: EffectRecord) -> datetime:

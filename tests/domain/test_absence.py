@@ -4,16 +4,41 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from domain.absence import Control, Reading, Sent, could_be_ours, misnamed, why_unproven
+from domain.absence import (
+    EVER,
+    Absent,
+    Account,
+    Between,
+    Control,
+    FirstPage,
+    OwnRecord,
+    Reading,
+    Sent,
+    ToItsEnd,
+    could_be_ours,
+    judge_absence,
+)
 from domain.money import Money
 from domain.service_orders import Place, ServiceOrder, ServiceStatus
+from domain.witness_words import words_of
+from domain.witnessed import Contradicted, Lack, Open, Source, Statement
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BOTH, MESSAGE_ONLY = frozenset(Place), frozenset({Place.REFERENCE})
-CONTROL = Control(order_ref="C-1", order_id="1", ordered_at=NOON - timedelta(hours=2))
+SENT = Sent(order_ref="R-1", places=BOTH, at=NOON, until=NOON + timedelta(minutes=17))
+LATER = SENT.until + timedelta(minutes=30)
+
+
+def ours(number: int, minutes: float) -> Control:
+    """C-`number`, an order of ours with that id, ordered so many minutes after the create began."""
+    return Control(order_ref=f"C-{number}", order_id=str(number), ordered_at=NOON + timedelta(minutes=minutes))
+
+
+OLDER, YOUNGER = ours(1, -120), ours(2, 17)
 
 
 def shown(order_id: str = "1", reference: str = "", own_id: str = "") -> ServiceOrder:
@@ -28,9 +53,29 @@ def shown(order_id: str = "1", reference: str = "", own_id: str = "") -> Service
     )
 
 
-def verdict(*orders: ServiceOrder, places: frozenset[Place] = BOTH, control: Control = CONTROL, flaw: str = "") -> str:
-    reading = Reading(found={"C-1": orders} if orders else {}, listed=orders, flaw=flaw)
-    return why_unproven(Sent(order_ref="R-1", places=places, at=NOON), reading, [control])
+def reading(*orders: ServiceOrder, **values: Any) -> Reading:
+    found: dict[str, list[ServiceOrder]] = {}
+    for order in orders:
+        for name in order.names:
+            found.setdefault(name, []).append(order)
+    read: dict[str, Any] = {"covers": EVER, "unbroken": True, "ended": True, **values}
+    return Reading(found=found, listed=orders, **read)
+
+
+def verdict(
+    *orders: ServiceOrder,
+    places: frozenset[Place] = BOTH,
+    controls: tuple[Control, ...] = (OLDER,),
+    asked_at: datetime = LATER,
+    **values: Any,
+) -> object:
+    account = Account(controls=controls)
+    return judge_absence(replace(SENT, places=places), reading(*orders, **values), account, asked_at)
+
+
+def lack(judged: object) -> Lack:
+    assert isinstance(judged, Open)
+    return judged.lacks
 
 
 @pytest.mark.parametrize(
@@ -43,9 +88,10 @@ def verdict(*orders: ServiceOrder, places: frozenset[Place] = BOTH, control: Con
         (shown(reference="C-1", own_id="the service's own"), MESSAGE_ONLY),
     ],
 )
-def test_an_order_of_ours_in_the_same_place_proves_absence(control: ServiceOrder, places: frozenset[Place]) -> None:
+def test_an_older_order_of_ours_in_the_same_place_is_a_witness(control: ServiceOrder, places: frozenset[Place]) -> None:
     """Shown by its reference where the one that is looked for would have it too."""
-    assert verdict(control, places=places) == ""
+    sent, covers = replace(SENT, places=places), FirstPage(since=EVER, read_at=LATER)
+    assert verdict(control, places=places) == Between(sent=sent, older=OLDER, younger=covers)
 
 
 @pytest.mark.parametrize(
@@ -53,26 +99,118 @@ def test_an_order_of_ours_in_the_same_place_proves_absence(control: ServiceOrder
 )
 def test_anything_else_proves_nothing(control: ServiceOrder) -> None:
     """Shown without its reference, with nearly that, or an order of somebody else under it."""
-    assert verdict(control).startswith("nothing shows it, but nothing shows an older order of ours")
-    assert verdict().startswith("nothing shows it, but nothing shows an older order of ours")
+    assert lack(verdict(control)) is Lack.OLDER_ORDER
+    assert lack(verdict()) is Lack.OLDER_ORDER
 
 
 def test_an_order_sent_without_the_own_id_is_not_missed_by_it() -> None:
     """A program before, or the setting, left it out: a list that shows only that can't show the order."""
-    words = "the list shows our orders by their outOrderId, and R-1 was sent without it"
-    assert verdict(shown(own_id="C-1"), places=MESSAGE_ONLY) == words
+    judged = verdict(shown(own_id="C-1"), places=MESSAGE_ONLY)
+    assert isinstance(judged, Open)
+    assert judged.known == (Statement(source=Source.LISTED, value="outOrderId"),)
 
 
-@pytest.mark.parametrize(("minutes", "proves"), [(-600, True), (0, True), (10, True), (11, False), (480, False)])
-def test_a_younger_order_does_not_speak_for_an_older_one(minutes: int, proves: bool) -> None:  # noqa: FBT001
-    """A time filter that is read in another zone hides the older and shows the younger."""
-    control = Control(order_ref="C-1", order_id="1", ordered_at=NOON + timedelta(minutes=minutes))
-    assert (verdict(shown(reference="C-1"), control=control) == "") is proves
+@pytest.mark.parametrize(("minutes", "is_older"), [(-600, True), (-10, True), (-9, False), (0, False), (480, False)])
+def test_an_order_of_the_same_minutes_is_no_older_witness(minutes: int, is_older: bool) -> None:  # noqa: FBT001
+    """Clocks may be ten minutes apart; and a time filter that is read in another zone hides the older."""
+    judged = verdict(shown(reference="C-1"), controls=(ours(1, minutes),))
+    assert isinstance(judged, Between) is is_older
 
 
-def test_a_reading_with_a_flaw_proves_nothing() -> None:
+@pytest.mark.parametrize(("minutes", "proves"), [(16, False), (17, True)])
+def test_a_younger_order_speaks_for_a_list_that_may_lag(minutes: int, proves: bool) -> None:  # noqa: FBT001
+    """Ordered when what was sent could arrive no more: a list that shows it would show that too."""
+    controls, orders = (OLDER, ours(2, minutes)), (shown("1", "C-1"), shown("2", "C-2"))
+    judged = verdict(*orders, controls=controls, asked_at=SENT.until, covers=None)
+    assert isinstance(judged, Between) is proves
+
+
+@pytest.mark.parametrize("values", [{"unbroken": False}, {"controls": (OLDER,)}])
+def test_without_a_younger_witness_the_first_page_must_reach_back(values: dict[str, Any]) -> None:
+    """The pages may leave something out between two orders, or hide what is youngest."""
+    orders, given = (shown("1", "C-1"), shown("2", "C-2")), {"controls": (OLDER, YOUNGER), **values}
+    assert lack(verdict(*orders, covers=None, **given)) is Lack.YOUNGER_ORDER
+    assert lack(verdict(*orders, covers=NOON - timedelta(minutes=9), **given)) is Lack.YOUNGER_ORDER
+    assert isinstance(verdict(*orders, covers=NOON - timedelta(minutes=10), **given), Between)
+
+
+def test_a_list_without_a_younger_order_is_given_time() -> None:
+    """It may be read from a copy that follows: no question, but another look."""
+    early = verdict(shown("1", "C-1"), asked_at=LATER - timedelta(seconds=1))
+    assert isinstance(early, Open)
+    assert (early.lacks, early.again_at) == (Lack.YOUNGER_ORDER, LATER)
+
+
+@pytest.mark.parametrize("lacks", [Lack.READABLE_ROWS, Lack.WHOLE_LIST])
+def test_a_reading_with_a_flaw_proves_nothing(lacks: Lack) -> None:
     """However many orders it shows."""
-    assert verdict(shown(reference="C-1"), flaw="2 rows could not be read") == "2 rows could not be read"
+    assert lack(verdict(shown(reference="C-1"), lacks=lacks)) is lacks
+
+
+def alone(*orders: ServiceOrder, account: Account, asked_at: datetime = LATER, **values: Any) -> object:
+    return judge_absence(SENT, reading(*orders, **values), account, asked_at)
+
+
+def test_without_an_older_order_only_a_whole_list_of_a_confirmed_account_proves() -> None:
+    """A person said that the ledger knows every order of ours there, and every order of the list is accounted for."""
+    account = Account(controls=(YOUNGER,), accounted={"7"}, confirmed_at=NOON)
+    assert isinstance(alone(shown("7"), account=account), ToItsEnd)
+    assert lack(alone(shown("7"), account=replace(account, confirmed_at=None))) is Lack.CONFIRMED_ACCOUNT
+    assert lack(alone(shown("7"), account=account, ended=False)) is Lack.EMPTY_PAGE
+    assert lack(alone(account=account)) is Lack.CONFIRMED_ACCOUNT
+    early = alone(shown("7"), account=account, asked_at=SENT.until)
+    assert isinstance(early, Open)
+    assert early.again_at == LATER
+
+
+@pytest.mark.parametrize("name", ["", "r-1", "X"])
+def test_an_order_of_that_time_that_nobody_accounts_for_may_be_it(name: str) -> None:
+    """Listed without its reference, or with an odd one; not if it is older, or closed."""
+    account = Account(accounted={"7"}, confirmed_at=NOON)
+    assert lack(alone(shown("7"), shown("8", name), account=account)) is Lack.CONFIRMED_ACCOUNT
+    before = replace(shown("8", name), created_at=NOON - timedelta(minutes=11))
+    assert isinstance(alone(shown("7"), before, account=account), ToItsEnd)
+    closed = replace(shown("8", name), status=ServiceStatus.CLOSED)
+    assert isinstance(alone(shown("7"), closed, account=account), ToItsEnd)
+
+
+@pytest.mark.parametrize(
+    ("order", "is_wrong"),
+    [
+        (shown("1", reference="R-9"), False),
+        (shown("4", reference="X"), False),
+        (replace(shown("4", reference="R-9"), status=ServiceStatus.CLOSED), False),
+        (shown("4", reference="R-9"), True),
+        (shown("4", own_id="R-9"), True),
+    ],
+)
+def test_a_reference_of_ours_at_another_order_is_wrong(order: ServiceOrder, is_wrong: bool) -> None:  # noqa: FBT001
+    """A closed one may have been ordered anew; what is nobody's of ours says nothing."""
+    account = Account(controls=(OLDER,), ids={"R-9": "1"})
+    judged = judge_absence(SENT, reading(shown("1", "C-1"), order), account, LATER)
+    assert isinstance(judged, Contradicted) is is_wrong
+    if isinstance(judged, Contradicted):
+        assert words_of(judged) == "the ledger shows R-9 as 1, and the order list shows R-9 as 4"
+
+
+def test_a_proof_of_absence_can_t_be_made_without_its_witnesses() -> None:
+    """Not with one of the wrong side, not before the list has caught up, and not while it may still arrive."""
+    covers, record = FirstPage(since=EVER, read_at=LATER), OwnRecord(shown=Statement(source=Source.DETAIL, value="x"))
+    Between(sent=SENT, older=OLDER, younger=covers)
+    wrong: list[tuple[Control, Control | FirstPage]] = [
+        (ours(1, -9), covers),
+        (OLDER, ours(2, 16)),
+        (OLDER, FirstPage(since=NOON, read_at=LATER)),
+        (OLDER, FirstPage(since=EVER, read_at=SENT.until)),
+    ]
+    for older, younger in wrong:
+        with pytest.raises(ValueError, match="does not lie between its witnesses"):
+            Between(sent=SENT, older=older, younger=younger)
+    for accounted, read_at in [((), LATER), (("7",), SENT.until)]:
+        with pytest.raises(ValueError, match="does not show yet"):
+            ToItsEnd(sent=SENT, read_at=read_at, confirmed_at=NOON, accounted=accounted)
+    with pytest.raises(ValueError, match="may still arrive"):
+        Absent(unseen=record, asked_at=NOON, clear_at=LATER)
 
 
 def test_only_orders_that_show_no_reference_at_all_could_be_ours() -> None:
@@ -84,18 +222,3 @@ def test_only_orders_that_show_no_reference_at_all_could_be_ours() -> None:
 def test_where_references_show_an_order_without_one_is_nobody_of_ours() -> None:
     """One order of ours that shows its own reference is enough."""
     assert could_be_ours([shown("1", own_id="R-1"), shown("4")], {"1": "R-1"}, []) == ()
-
-
-@pytest.mark.parametrize(
-    ("order", "words"),
-    [
-        (shown("1", reference="R-1"), ""),
-        (shown("4", reference="X"), ""),
-        (replace(shown("4", reference="R-1"), status=ServiceStatus.CLOSED), ""),
-        (shown("4", reference="R-1"), "the list shows R-1, which is order 1, as order 4 too"),
-        (shown("4", own_id="R-1"), "the list shows R-1, which is order 1, as order 4 too"),
-    ],
-)
-def test_a_reference_of_ours_at_another_order_is_wrong(order: ServiceOrder, words: str) -> None:
-    """A closed one may have been ordered anew; what is nobody's of ours says nothing."""
-    assert misnamed([order], {"R-1": "1"}) == words

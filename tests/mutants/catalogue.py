@@ -96,7 +96,7 @@ MUTANTS = (
     Mutant(
         name="absence-without-a-control",
         means="a list that hides our references makes an order look absent, and it is ordered twice",
-        edits=(Edit(file=ABSENCE, old="    if shown & sent.places:\n", new="    if True:\n"),),
+        edits=(Edit(file=ABSENCE, old="if _places(control, reading) & sent.places]", new="]"),),
         found_by="tests/simulation/test_dialects.py::test_an_order_is_not_given_up_where_lists_show_no_reference",
     ),
     Mutant(
@@ -159,8 +159,8 @@ MUTANTS = (
         edits=(
             Edit(
                 file=SETTLING,
-                old="    if asked_at < (clear_at := clear_from(begun.resources, record)):",
-                new="    if (clear_at := clear_from(begun.resources, record)) and False:",
+                old="    return leaves_by + timedelta(seconds=resources.settings.settle_s)\n",
+                new="    return record.intent_at\n",
             ),
         ),
     ),
@@ -178,9 +178,8 @@ MUTANTS = (
                 old="    proof = seen.get(record.key)\n"
                 "    if isinstance(proof, Proof):\n"
                 "        return chunk.done(record, proof)\n"
-                "    if isinstance(proof, str):\n"
-                '        return chunk.unknown(record, f"refused',
-                new='    proof = None\n    if isinstance(proof, str):\n        return chunk.unknown(record, f"refused',
+                "    if isinstance(proof, str | Contradicted):\n        words",
+                new="    proof = None\n    if isinstance(proof, str | Contradicted):\n        words",
             ),
         ),
     ),
@@ -273,7 +272,16 @@ MUTANTS = (
     Mutant(
         name="booking-sent-again-when-not-seen",
         means="an order is shipped twice",
-        edits=(Edit(file=BOOK, old="    absence_proves: ClassVar[bool] = False\n", new=""),),
+        edits=(
+            Edit(file=BOOK, old="    absence_proves: ClassVar[bool] = False\n", new=""),
+            Edit(
+                file=SETTLING,
+                old="seen.get(record.key, NOT_READ)",
+                new="seen.get(record.key, OwnRecord(shown=Statement(source=Source.DETAIL, value='')))",
+            ),
+            Edit(file=SETTLING, old="import Absent, Harmless, ", new="import Absent, Harmless, OwnRecord, "),
+            Edit(file=SETTLING, old="Open, Source\n", new="Open, Source, Statement\n"),
+        ),
     ),
     Mutant(
         name="open-effects-may-be-claimed",
@@ -367,8 +375,8 @@ MUTANTS = (
         edits=(
             Edit(
                 file=SETTLING,
-                old="    return begun.unknown(record, proof) if isinstance(proof, str) else _not_seen(",
-                new='    return begun.unsent(record, "") if not isinstance(proof, str) else _not_seen(',
+                old="    return _not_seen(begun, record, sighting, asked_at)\n",
+                new='    return begun.unsent(record, Harmless(), "")\n',
             ),
         ),
     ),

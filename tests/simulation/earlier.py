@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.ledger.schema import batches, orders
@@ -14,13 +14,14 @@ from sandbox.world import World
 from tests.simulation.ledgers import SharedDatabase
 
 BATCH = "earlier"
+AGE = timedelta(hours=1)
 FIRST_ID = 700_000_000_000_000_000
 WITH_OWN_ID = (Marketplace.ALIBABA_1688, Marketplace.BIG_MAJOR)
 
 
 def place_earlier(world: World, database: SharedDatabase, marketplaces: Iterable[Marketplace], *, at: datetime) -> None:
-    """A closed order at each of these, which nobody touches any more."""
-    rows = [_row(marketplace, _closed(world, marketplace), at) for marketplace in marketplaces]
+    """A closed order at each of these an hour before, which nobody touches any more."""
+    rows = [_row(marketplace, _closed(world, marketplace), at - AGE) for marketplace in marketplaces]
     with database.connection.begin():
         database.connection.execute(batches.insert().values(batch_id=BATCH, source="", created_at=at))
         for row in rows:
@@ -33,6 +34,7 @@ def _closed(world: World, marketplace: Marketplace) -> str:
     picks, name = [Pick(item, sku, 1, item.unit_fen(sku, 1))], _reference(marketplace)
     own_id = name if marketplace in WITH_OWN_ID else ""
     order = place_order(world, picks, name, Addresses({}, {}), FIRST_ID, out_order_id=own_id)
+    order.created_at -= round(AGE.total_seconds() * 1000)
     world.close(order, "BUYER_CANCEL")
     return order.id
 

@@ -36,14 +36,14 @@ class CutAfterCreating(Misfortune):
 
 
 def after_a_lost_answer(made: Stage, marketplace: Marketplace, dialect: str) -> tuple[int, str]:
-    """How many orders there are after three runs, and where the order stands."""
+    """How many orders there are after four runs, and where the order stands."""
     service, given = Service(dialects=(dialect,)), one_order(made, marketplace)
     episode = Episode(seed=1, stage=made, given=given, speaks=service)
     episode.misfortune = CutAfterCreating()
 
     async def script() -> None:
         episode.bought_before()
-        for _ in range(3):
+        for _ in range(4):
             await episode.start("source")
             await episode.later()
 

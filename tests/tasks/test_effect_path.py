@@ -258,7 +258,7 @@ async def test_an_id_that_a_list_names_is_believed_once_it_leads_to_the_order(
         lying.setattr(channel, "find", find)
         await settle_open(resources, ["A-1"])
     assert (now(resources).state, now(resources).order_id) == (OrderState.UNKNOWN, None)
-    assert "lists A-1 as order 78, and shows another or nothing there" in now(resources).reason
+    assert "the order does not show A-1, and the order list shows A-1 as 78" in now(resources).reason
     await settle_open(resources, ["A-1"])
     assert (now(resources).state, now(resources).order_id) == (OrderState.ORDERED, "77")
 

@@ -12,15 +12,19 @@ import pytest
 from connectors.ledger.order_facts import Facts
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.xportcn.errors import Misconfigured, NotSent, Refused, Unanswered, XportcnError
+from domain.absence import OwnRecord
 from domain.effects import Action, Claim, EffectStatus
 from domain.money import Money
 from domain.states import OrderState
+from domain.witnessed import Source, Statement
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
 from tasks.effects.protocol import perform
 from tasks.effects.settling import settle
 from tasks.resources import Resources
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents
+
+NOT_THERE = OwnRecord(shown=Statement(source=Source.DETAIL, value="nothing"))
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,10 @@ class FakeService:
     async def look(self, attempts: Sequence[Attempt]) -> dict[str, Sighting]:
         if self.blind:
             raise Unanswered("no answer")
-        return {one.effect.key: self._proof(one.order) for one in attempts if one.order.order_ref in self.happened}
+        return {
+            one.effect.key: self._proof(one.order) if one.order.order_ref in self.happened else NOT_THERE
+            for one in attempts
+        }
 
     @staticmethod
     def _proof(order: OrderRecord) -> Proof:
@@ -162,7 +169,7 @@ async def test_the_service_is_asked_about_orders_as_they_are_by_now(
     class Asked(FakeKind):
         async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
             asked_with.extend(attempt.order.order_id for attempt in attempts)
-            return {}
+            return {one.effect.key: NOT_THERE for one in attempts}
 
     await settle(Asked(next_run, service), ["A-1"])
     assert asked_with == ["77"]

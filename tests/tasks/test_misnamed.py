@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, cast
 
 import pytest
@@ -29,7 +30,11 @@ def channel(resources: Resources, next_run: Resources) -> FakeChannel:
             run.offerings[marketplace] = Offering(cast(Any, fake), cast(Any, None))
     put_rows(resources.ledger, [plan("A-3")])
     outcomes = {
-        "A-1": (EffectStatus.DONE, OrderState.ORDERED, {"order_id": "77", "ordered_at": resources.clock()}),
+        "A-1": (
+            EffectStatus.DONE,
+            OrderState.ORDERED,
+            {"order_id": "77", "ordered_at": resources.clock() - timedelta(days=1)},
+        ),
         "A-2": (EffectStatus.UNKNOWN, OrderState.UNKNOWN, {}),
         "A-3": (EffectStatus.UNKNOWN, OrderState.UNKNOWN, {}),
     }

@@ -14,7 +14,7 @@ from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, OrderRecord, Outcome
 from connectors.ledger.resolutions import ResolutionRecord
 from connectors.xportcn.offering import Offering
-from domain.absence import Reading
+from domain.absence import EVER, Reading
 from domain.decisions import held
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
@@ -53,7 +53,7 @@ class FakeChannel:
         listed = list(self.orders.values())
         wanted = [*references, *controls]
         found = {ref: carrying for ref in wanted if (carrying := [o for o in listed if ref in o.names])}
-        return Reading(found=found, listed=listed)
+        return Reading(found=found, listed=listed, ended=True, covers=EVER, unbroken=True)
 
     async def pay(self, claim: object, order_id: str) -> None:
         self.payments.append(order_id)

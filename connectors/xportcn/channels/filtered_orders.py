@@ -11,7 +11,7 @@ from connectors.xportcn.channels.listing import Page, list_since, require_filter
 from connectors.xportcn.channels.references import batches, by_reference, in_every_call
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.operations import Operation
-from domain.absence import Reading
+from domain.absence import EVER, Reading
 from domain.service_orders import Place, ServiceOrder
 
 MOST_IDS = 50
@@ -32,7 +32,11 @@ class FilteredOrders(ABC):
         batched = [[*batch, *controls] for batch in batches(references, MOST_IDS - len(controls))]
         lists = await concurrently(batched, self._with_references)
         wanted = {*references, *in_every_call(lists, controls)}
-        return Reading(found=by_reference((order for orders in lists for order in orders), wanted, since))
+        return Reading(
+            found=by_reference((order for orders in lists for order in orders), wanted, since),
+            covers=EVER,
+            unbroken=True,
+        )
 
     async def _with_references(self, references: list[str]) -> list[ServiceOrder]:
         orders = await whole_list(lambda page_no: self._page(page_no, references=references), self.order_list)

@@ -12,10 +12,10 @@ from connectors.xportcn.channels.references import by_reference, is_since
 from connectors.xportcn.errors import ContractMismatch
 from connectors.xportcn.operations import Operation
 from connectors.xportcn.rows import Rows
-from domain.absence import Reading
+from domain.absence import EVER, Reading
 from domain.offers import OfferSummary
 from domain.service_orders import ServiceOrder
-from domain.wording import number_of
+from domain.witnessed import Lack
 
 PAGE_SIZE = 50
 FIRST_PAGE = 1
@@ -94,14 +94,15 @@ async def find_in_list(
         seen.update((order.order_id, order) for order in page.rows)
         found = by_reference(seen.values(), references, since)
         if set(references) <= set(found) and not all(is_since(order, since) for order in page.rows):
-            return Reading(found=found, listed=list(seen.values()), flaw=_flaw(misfits))
+            return Reading(found=found, listed=list(seen.values()), lacks=_lacks(misfits))
     _require_all(len(seen) + misfits, told, 0, operation)
     orders = [order for order in seen.values() if is_since(order, since)]
-    return Reading(found=by_reference(orders, references, since), listed=orders, flaw=_flaw(misfits))
+    found = by_reference(orders, references, since)
+    return Reading(found=found, listed=orders, lacks=_lacks(misfits), ended=True, covers=EVER, unbroken=True)
 
 
-def _flaw(misfits: int) -> str:
-    return f"the list has {number_of(misfits, 'row')} that can't be read" if misfits else ""
+def _lacks(misfits: int) -> Lack | None:
+    return Lack.READABLE_ROWS if misfits else None
 
 
 async def _pages(turn: Turn[ServiceOrder]) -> AsyncIterator[Page[ServiceOrder]]:

@@ -26,7 +26,7 @@ from connectors.xportcn.channels.refusals import ORDER_NOT_FOUND, PRODUCT_NOT_FO
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.wire import unix_ms
-from domain.absence import Reading
+from domain.absence import EVER, Reading
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -121,7 +121,9 @@ class TaobaoChannel:
         """One question a reference: a control is a question of the same form at the same moment."""
         wanted = dict.fromkeys([*references, *controls])
         pages = await concurrently(wanted, self._with_reference)
-        return Reading(found=by_reference((order for page in pages for order in page), wanted, since))
+        return Reading(
+            found=by_reference((order for page in pages for order in page), wanted, since), covers=EVER, unbroken=True
+        )
 
     async def _with_reference(self, reference: str) -> list[ServiceOrder]:
         request = taobao_order.OrderPageRequest(page_no=1, page_size=PAGE_SIZE, outer_purchase_id=reference)

@@ -16,6 +16,7 @@ from connectors.xportcn.errors import ContractMismatch
 from connectors.xportcn.rows import Misfit
 from domain.money import Money
 from domain.service_orders import ServiceOrder, ServiceStatus
+from domain.witnessed import Lack
 from tests.connectors.xportcn.fake_service import FakeService, ok
 
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -55,7 +56,7 @@ async def test_an_order_list_with_a_misfit_is_not_whole(
     with pytest.raises(ContractMismatch, match="1 entries of the list do not fit the contract"):
         await Alibaba1688Channel(client).list_orders(since=SINCE)
     reading = await Alibaba1688Channel(client).find(["A-1", "A-2"], since=SINCE)
-    assert (set(reading.found), reading.flaw) == ({"A-1"}, "the list has 1 row that can't be read")
+    assert (set(reading.found), reading.lacks) == ({"A-1"}, Lack.READABLE_ROWS)
 
 
 async def test_orders_read_by_their_ids_must_all_fit(client: XportcnClient, service: FakeService) -> None:
