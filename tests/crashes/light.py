@@ -200,13 +200,15 @@ def bought_before(job: Job) -> None:
     assert job.file
     with job.file.open(encoding="utf-8", newline="") as file:
         rows = [{**row, "order_ref": f"before-{row['order_ref']}"} for row in csv.DictReader(file)]
-    run(replace(job, file=write_csv(job.folder / "before.csv", rows), batch="before"))
+    before = replace(job, file=write_csv(job.folder / "before.csv", rows), batch="before")
+    run(replace(before, clock=Speed(ahead_s=-1000)))
 
 
 def _main(job: Job, barrier: Barrier | None) -> None:
     for name in [name for name in os.environ if name.startswith(("XPORTCN_", "SOURCING_"))]:
         del os.environ[name]
-    os.environ |= {"XPORTCN_BASE_URL": job.url, "SOURCING_DATA_DIR": str(job.folder / "data"), **job.settings}
+    os.environ |= {"XPORTCN_BASE_URL": job.url, "XPORTCN_PAY_IS": "debit"}
+    os.environ |= {"SOURCING_DATA_DIR": str(job.folder / "data"), **job.settings}
     if job.crash_at:
         os.environ[VARIABLE] = job.crash_at
     _without_prefect(job.clock)

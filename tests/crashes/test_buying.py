@@ -15,7 +15,7 @@ from tests.running import RunningSandbox, single_line_orders, write_csv
 
 REFS = ("1688-000", "international-000", "taobao-000")
 ALL_BOOKED = dict.fromkeys(REFS, "booked")
-AFTER_SETTLE_TIME = Speed(ahead_s=1100)
+AFTER_SETTLE_TIME = Speed(ahead_s=3000)
 IN_DOUBT = "before-first-byte"
 """Noted as sent and never sent: the one point whose truth no read can tell at once."""
 
