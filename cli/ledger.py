@@ -97,7 +97,10 @@ def restore_ledger(
 def confirm_ledger(
     marketplace: Annotated[
         Marketplace | None,
-        typer.Argument(help="Only that every order of ours at this marketplace is known to it, as a plan asked."),
+        typer.Argument(
+            help="That the amounts this marketplace tells are right, where it is held for them; else that every order "
+            "of ours there is known to the ledger, as a plan asked."
+        ),
     ] = None,
     *,
     yes: Yes = False,
@@ -109,6 +112,14 @@ def confirm_ledger(
     from connectors.ledger.marks import Mark
 
     with open_ledger() as ledger:
+        held = ledger.holds.standing()
+        if marketplace in held:
+            told = "; ".join(why for why, _ in held[marketplace])
+            if not agrees(f"{marketplace} is held. {told}. Have you looked, and are its amounts right?", yes=yes):
+                raise typer.Exit(COULD_NOT_RUN)
+            ledger.holds.release(marketplace, by=by or person())
+            say(f"confirmed: the next run may order and pay at {marketplace}")
+            return
         if marketplace is not None:
             if not agrees(f"Is every order of ours at {marketplace} known to this ledger?", yes=yes):
                 raise typer.Exit(COULD_NOT_RUN)
@@ -117,7 +128,8 @@ def confirm_ledger(
             return
         words = ledger.marks.standing().get(Mark.RESTORED)
         if words is None:
-            say("this ledger waits for no confirmation")
+            waiting = ", ".join(f"sourcing ledger confirm {one}" for one in held)
+            say(f"marketplaces are held: {waiting}" if held else "this ledger waits for no confirmation")
             return
         question = f"This ledger {words}. Is everything that was bought since known to it?"
         if not agrees(question, yes=yes):

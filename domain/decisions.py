@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from domain.amounts import agreed, agreed_total
+from domain.marketplace import Marketplace
 from domain.money import Money, total_of
-from domain.offers import Offer, Sku
+from domain.offers import Offer, Sku, price_at
 from domain.orders import OrderLine, OrderRequest, Receiver, RequestLine
 from domain.quotes import LineProblem, Problem, Quote
 from domain.reasons import ReasonCode
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
+from domain.witness_words import contradiction_words
+from domain.witnessed import Amount, Contradicted, Kind, Paid, Source, Statement
 
 NO_POSTCODES = frozenset(
     {"AE", "AG", "AO", "BS", "BZ", "CI", "GH", "HK", "IE", "JM", "KE", "MO", "PA", "QA", "TT", "UG"}
@@ -38,13 +42,15 @@ PROBLEM_WORDS = {
 class Verdict:
     """What a decision makes of an order: `planned` is fine, `refused` can't be bought, `held` waits for a person.
 
-    `is_postponed` says that nothing could be decided yet: it stays to be planned, and is not bought.
+    `is_postponed` says that nothing could be decided yet: it stays to be planned, and is not bought. `contradicted` are
+    two readings of an amount for which it is held.
     """
 
     state: OrderState
     reason: str = ""
     code: ReasonCode | None = None
     is_postponed: bool = False
+    contradicted: Contradicted | None = None
 
 
 FINE = Verdict(state=OrderState.PLANNED)
@@ -56,6 +62,11 @@ def refused(reason: str) -> Verdict:
 
 def held(reason: str, code: ReasonCode | None = None) -> Verdict:
     return Verdict(state=OrderState.HELD, reason=reason, code=code)
+
+
+def contradicted(verdict: Contradicted, marketplace: Marketplace) -> Verdict:
+    words = contradiction_words(verdict, marketplace)
+    return Verdict(state=OrderState.HELD, reason=words, contradicted=verdict)
 
 
 def postponed(reason: str) -> Verdict:
@@ -124,17 +135,21 @@ def judge_request(request: OrderRequest) -> Verdict:
     return held(f"the receiver's address is incomplete: fill in {', '.join(missing)}") if missing else FINE
 
 
-def judge_quote(request: OrderRequest, lines: tuple[OrderLine, ...], quote: Quote) -> Verdict:
-    """Fine, refused (gone, no stock, below minimum) or held (over a line's price limit)."""
+def judge_quote(
+    request: OrderRequest, lines: tuple[OrderLine, ...], quote: Quote, offers: Iterable[Offer] = ()
+) -> Verdict:
+    """Fine, refused (gone, no stock, below minimum) or held (over a line's price limit, far from what `offers` say)."""
     if quote.problems:
         return refused("; ".join(_in_words(problem, lines) for problem in quote.problems))
-    if quote.order_count > 1:
+    if quote.hold or quote.order_count > 1:
         return held(
-            f"the service would split this into {quote.order_count} orders, since its items lie in different depots: "
-            "give the items of each depot an order_ref of their own"
+            quote.hold
+            or f"the service would split this into {quote.order_count} orders, since its items lie in different "
+            "depots: give the items of each depot an order_ref of their own"
         )
-    if quote.hold:
-        return held(quote.hold)
+    goods = agreed(offered(lines, offers), Statement(source=Source.PREVIEW, value=quote.goods + quote.discount))
+    if isinstance(goods, Contradicted) and quote.goods.minor > 0:
+        return contradicted(goods, request.marketplace)
     limits = {line_no: line.max_unit_price for line_no, line in enumerate(request.lines, start=1)}
     titles = {line.line_no: line.title for line in lines}
     over = [
@@ -151,6 +166,22 @@ def judge_quote(request: OrderRequest, lines: tuple[OrderLine, ...], quote: Quot
     return held(f"the preview does not add up: {odd}; look it up there") if odd else FINE
 
 
+def offered(lines: Sequence[OrderLine], offers: Iterable[Offer]) -> Statement:
+    """What the goods cost by their offers, for as many pieces; by its line where an offer is not at hand."""
+    known = {(offer.item_id, sku.sku_id): (offer, sku) for offer in offers for sku in offer.skus}
+    pieces = Counter[str]()
+    for line in lines:
+        pieces[line.item_id] += line.quantity
+    prices = [
+        price_at(*known[key], pieces[line.item_id])
+        if (key := (line.item_id, line.sku_id)) in known
+        else line.unit_price
+        for line in lines
+    ]
+    goods = total_of([price * line.quantity for price, line in zip(prices, lines, strict=True)])
+    return Statement(source=Source.OFFER, value=goods)
+
+
 def _does_not_add_up(quote: Quote) -> str:
     """What can't be meant. The service may add a fee to goods and postage; discounts are in the goods (contract 2)."""
     if quote.goods.minor <= 0 or quote.total.minor <= 0:
@@ -165,67 +196,135 @@ def _does_not_add_up(quote: Quote) -> str:
     return ""
 
 
-def judge_booking(shown: ServiceOrder) -> str:
-    """Why an order that we paid must not be booked now; empty when it may be."""
-    if shown.status is ServiceStatus.CLOSED:
-        return f"paid, not booked: the marketplace closed the order ({shown.close_reason or 'no reason given'})"
-    if not shown.status.is_paid:
-        return f"paid, not booked: the service shows the order as {shown.status}; look it up there"
-    return ""
-
-
 PAID_FOR_NOTHING = "the service shows it as paid, and not for how much; run again"
 
 
 class Payment(StrEnum):
-    """What to do about paying an order that exists."""
+    """What to do about an order that is neither paid nor to be paid now."""
 
-    PAY = "pay"
-    IS_PAID = "is_paid"
     UNDER_WAY = "under_way"
     WAIT = "wait"
     STOP = "stop"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """An order that is not paid, or not booked, now: left as it is for a later look, or stopped for a person."""
+
+    how: Payment
+    reason: str
+
+
 PRICE_ROSE = "the price rose after ordering"
 
 
+def judge_paid(shown: ServiceOrder, owed: Money, *, by_us: bool) -> Paid | None:
+    """Whether an order is paid: by its status, or by its facts where a payment of ours (`by_us`) was begun.
+
+    Facts count more than a status that says nothing of them, as an unknown one does. Of a payment that the service
+    calls under way they may tell when it was handed in.
+    """
+    by_fact = by_us and shown.payment is not None and shown.status is not ServiceStatus.PAYMENT_PENDING
+    if not (shown.status.is_paid or by_fact):
+        return None
+    told = Statement(source=Source.DETAIL, value=shown.payment or shown.status)
+    return Paid(order=told, ours=Statement(source=Source.LEDGER, value=owed))
+
+
+def unknown_state(shown: ServiceOrder) -> str:
+    """What is said of an order in a state without a meaning here; empty for all others."""
+    if shown.status is not ServiceStatus.OTHER:
+        return ""
+    return f"the service shows it in a state that this program does not know ({shown.state_word or 'none told'})"
+
+
+def still_unknown(shown: ServiceOrder) -> str:
+    """The note on a paid order in an unknown state; empty for all others."""
+    unknown = unknown_state(shown)
+    return f"{unknown}; it is booked once that is known, or a parcel is on its way" if unknown else ""
+
+
 def judge_payment(
-    shown: ServiceOrder | None, approved: Money, payable: Money | None = None, *, is_ours: bool = True
-) -> tuple[Payment, str]:
-    """Whether to pay an order as the service shows it now, and why not.
+    shown: ServiceOrder | None,
+    approved: Money,
+    payable: Money | None = None,
+    *,
+    is_ours: bool = True,
+    by_us: bool = False,
+) -> Amount | Paid | Contradicted | Left:
+    """Whether to pay an order as the service shows it now, and for what amount, or why not.
 
     `payable` is the most that may be paid where a tolerance on top of `approved` was granted. `is_ours` says that it
-    carries our reference, or needs none: what shows none may still be somebody else's.
+    carries our reference, or needs none: what shows none may still be somebody else's. `by_us` says that a payment of
+    this ledger was begun for it.
     """
     if shown is None:
-        return Payment.STOP, NOT_SHOWN
-    if shown.status.is_paid:
-        return (Payment.IS_PAID, "") if shown.taken else (Payment.WAIT, PAID_FOR_NOTHING)
-    if shown.status is ServiceStatus.PAYMENT_PENDING:
-        return Payment.UNDER_WAY, "the service has taken the payment and not yet confirmed it"
-    if reason := _against_paying(shown, approved, approved if payable is None else payable):
-        return Payment.STOP, reason
+        return Left(how=Payment.STOP, reason=NOT_SHOWN)
+    if paid := judge_paid(shown, approved, by_us=by_us):
+        return paid if by_us or shown.taken else Left(how=Payment.WAIT, reason=PAID_FOR_NOTHING)
+    if left := _under_way(shown, by_us=by_us):
+        return left
+    if verdict := _against_paying(shown, approved, approved if payable is None else payable):
+        return verdict
     if not is_ours:
-        return Payment.WAIT, f"the service does not show our reference on order {shown.order_id} yet, so it is not paid"
-    return Payment.PAY, ""
+        words = f"the service does not show our reference on order {shown.order_id} yet, so it is not paid"
+        return Left(how=Payment.WAIT, reason=words)
+    return agreed_total(_approved(approved), _total(shown))
 
 
-def _against_paying(shown: ServiceOrder, approved: Money, payable: Money) -> str:
+def _under_way(shown: ServiceOrder, *, by_us: bool) -> Left | None:
+    if shown.status is ServiceStatus.PAYMENT_PENDING:
+        return Left(how=Payment.UNDER_WAY, reason="the service has taken the payment and not yet confirmed it")
+    if by_us and (unknown := unknown_state(shown)):
+        return Left(how=Payment.WAIT, reason=f"a payment was begun, and {unknown}; looked at again by itself")
+    return None
+
+
+def _against_paying(shown: ServiceOrder, approved: Money, payable: Money) -> Contradicted | Left | None:
+    reason = ""
     if shown.status is ServiceStatus.CLOSED:
         why = f" ({shown.close_reason})" if shown.close_reason else ""
-        return f"the order was closed unpaid{why}; order again under a new order_ref"
-    if shown.status is ServiceStatus.OTHER:
-        return "the service shows the order in a state that this program does not know; look it up there"
-    if shown.total.minor <= 0:
-        return f"the service shows it for {shown.total}, and nothing is free; look it up there"
-    if shown.total > payable:
+        reason = f"the order was closed unpaid{why}; order again under a new order_ref"
+    elif unknown := unknown_state(shown):
+        reason = f"{unknown}; look it up there"
+    elif shown.payment:
+        word, fact = (Statement(source=Source.DETAIL, value=value) for value in (shown.status, shown.payment))
+        return Contradicted(kind=Kind.PAID, first=word, second=fact)
+    elif shown.total.minor <= 0:
+        reason = f"the service shows it for {shown.total}, and nothing is free; look it up there"
+    elif isinstance(total := agreed_total(_approved(approved), _total(shown)), Contradicted):
+        return total
+    elif shown.total > payable:
         tolerated = f", at most {payable} with the price tolerance" if payable > approved else ""
-        return (
+        reason = (
             f"{PRICE_ROSE}: {shown.total}, approved {approved}{tolerated}. Not paid; the order closes "
             "by itself. To buy at the new price, order again under a new order_ref"
         )
-    return ""
+    return Left(how=Payment.STOP, reason=reason) if reason else None
+
+
+def _approved(amount: Money) -> Statement:
+    return Statement(source=Source.LEDGER, value=amount)
+
+
+def _total(shown: ServiceOrder) -> Statement:
+    return Statement(source=Source.DETAIL, value=shown.total)
+
+
+def judge_booking(shown: ServiceOrder) -> Left | None:
+    """Why an order that we paid must not be booked now; None when it may be.
+
+    One in an unknown state waits until that is known, or until a parcel is on its way.
+    """
+    if shown.status.is_paid or (shown.status is ServiceStatus.OTHER and shown.parcels):
+        return None
+    if unknown := still_unknown(shown):
+        return Left(how=Payment.WAIT, reason=unknown)
+    if shown.status is ServiceStatus.CLOSED:
+        why = f"the marketplace closed the order ({shown.close_reason or 'no reason given'})"
+    else:
+        why = f"the service shows the order as {shown.status}; look it up there"
+    return Left(how=Payment.STOP, reason=f"paid, not booked: {why}")
 
 
 def _in_words(problem: LineProblem, lines: tuple[OrderLine, ...]) -> str:

@@ -66,6 +66,12 @@ def volume_prices_of(offer: Offer, sku: Sku) -> tuple[VolumePrice, ...]:
     return tuple(VolumePrice(start_quantity=quantity, price=price) for quantity, price in steps if price.minor > 0)
 
 
+def price_at(offer: Offer, sku: Sku, pieces: int) -> Money:
+    """What one piece of a SKU costs where so many pieces of the offer are bought."""
+    reached = [step for step in volume_prices_of(offer, sku) if step.start_quantity <= pieces]
+    return max(reached, key=lambda step: step.start_quantity).price if reached else sku.price
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferSummary:
     """One hit of a search: enough to choose by, not to order by. `price` is the lowest variant's."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -14,6 +15,7 @@ from domain.orders import OrderLine, OrderRequest, SourcingOrder
 from domain.quotes import Quote
 from domain.reasons import ReasonCode
 from domain.states import OrderState
+from domain.witnessed import Contradicted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +23,7 @@ class PlannedOrder:
     """One order with all that is known before it is bought; `state` says whether it may be.
 
     `is_postponed` means that the service could not be asked: still to be planned, by this run or the next.
+    `contradicted` are two readings of an amount for which it is held.
     """
 
     request: OrderRequest
@@ -28,6 +31,7 @@ class PlannedOrder:
     reason: str = ""
     reason_code: ReasonCode | None = None
     is_postponed: bool = False
+    contradicted: Contradicted | None = None
     seller_id: str = ""
     lines: tuple[OrderLine, ...] = ()
     offers: tuple[Offer, ...] = field(default_factory=tuple)
@@ -63,8 +67,19 @@ class PlannedOrder:
         """The same order under a verdict; the first verdict that isn't fine stands."""
         if not self.is_fine or verdict == FINE:
             return self
-        reason, code = verdict.reason, verdict.code
-        return replace(self, state=verdict.state, reason=reason, reason_code=code, is_postponed=verdict.is_postponed)
+        return replace(
+            self,
+            state=verdict.state,
+            reason=verdict.reason,
+            reason_code=verdict.code,
+            is_postponed=verdict.is_postponed,
+            contradicted=verdict.contradicted,
+        )
+
+
+def contradicted_in(plans: Iterable[PlannedOrder]) -> dict[str, Contradicted]:
+    """Of these plans, by reference, the readings of an amount for which they are held."""
+    return {plan.order_ref: plan.contradicted for plan in plans if plan.contradicted}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from domain.money import Money
 
+NOTHING = Money(0)
+
 
 class Problem(StrEnum):
     """Why a line can't be bought as asked."""
@@ -43,6 +45,7 @@ class QuoteLine:
 class Quote:
     """A preview of one order. `total` (goods, postage, what the service adds) is what paying will cost.
 
+    `discount` was taken off the goods, as far as it is told.
     `order_count` is above 1 when the service would make several orders of it (goods in two depots). `flow` and
     `trade_type` are what the order must be created with; empty where the marketplace names none. `hold` is why a person
     must look first.
@@ -57,3 +60,4 @@ class Quote:
     flow: str = ""
     trade_type: str = ""
     hold: str = ""
+    discount: Money = NOTHING

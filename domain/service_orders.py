@@ -72,7 +72,8 @@ class ServiceOrder:
 
     `reference` is what stands where the contract has room for ours, `own_id` what stands in `outOrderId` (1688
     and big_major, assumed). Either may be empty, or somebody else's.
-    `parts` are the ids by which the marketplace traces parcels (Taobao sub-orders; 1688 none).
+    `parts` are the ids by which the marketplace traces parcels (Taobao sub-orders; 1688 none). `state_word` is the
+    marketplace's own word for the status.
     """
 
     order_id: str
@@ -87,11 +88,17 @@ class ServiceOrder:
     parcels: tuple[DomesticParcel, ...] = ()
     shipments: tuple[Shipment, ...] = ()
     own_id: str = ""
+    state_word: str = ""
 
     def places_of(self, order_ref: str) -> frozenset[Place]:
         """Where it shows exactly this reference."""
         shown = {Place.REFERENCE: self.reference, Place.OWN_ID: self.own_id}
         return frozenset(place for place, name in shown.items() if name == order_ref)
+
+    @property
+    def payment(self) -> datetime | Money | None:
+        """The fact that tells of a payment, whatever the status says: its time or its amount; None for neither."""
+        return self.paid_at or (self.paid if self.paid and self.paid.minor > 0 else None)
 
     @property
     def taken(self) -> Money | None:

@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.witnessed import Contradicted, Kind, Lack, Open, Statement
+from domain.witnessed import Contradicted, Gap, Kind, Lack, Open, Source, Statement
 from domain.wording import some
 
+APART = {
+    Gap.UNIT: "about a hundred times apart, so one of them is in another unit (yuan, fen)",
+    Gap.FAR: "more than three times apart",
+    Gap.HALF: "less than half",
+    None: "they differ",
+}
 NOT_SHOWN = "nothing shows it"
 LACKS: Mapping[tuple[Kind, Lack], str] = {
     (Kind.ABSENT, Lack.OLDER_ORDER): (
@@ -35,7 +42,8 @@ LACKS: Mapping[tuple[Kind, Lack], str] = {
 def words_of(verdict: Open | Contradicted) -> str:
     """Why nothing is settled."""
     if isinstance(verdict, Contradicted):
-        return f"{_said(verdict.first)}, and {_said(verdict.second)}"
+        both = f"{_said(verdict.first)}, and {_said(verdict.second)}"
+        return f"{both}: {APART[verdict.gap]}" if verdict.kind is Kind.AMOUNT else both
     known = some([_value(one) for one in verdict.known])
     lacks = LACKS.get((verdict.kind, verdict.lacks), f"no {verdict.lacks.replace('_', ' ')}")
     words = lacks.format(known=known) if "{known}" in lacks or not known else f"{lacks} ({known})"
@@ -55,3 +63,23 @@ def _value(statement: Statement) -> str:
     if isinstance(value, Money):
         return str(value)
     return f"{value:%Y-%m-%d %H:%M} UTC" if isinstance(value, datetime) else value
+
+
+def contradiction_words(verdict: Contradicted, marketplace: Marketplace) -> str:
+    """Both readings, how far they are apart, and what to do."""
+    both = words_of(verdict)
+    if verdict.gap is Gap.UNIT:
+        return f"{both}. {_to_confirm(marketplace)}"
+    is_taken = Source.TAKEN in (verdict.first.source, verdict.second.source)
+    return f"{both}; {'look in the statement of the wallet' if is_taken else 'look it up in the console'}"
+
+
+def held_words(marketplace: Marketplace, why: str) -> str:
+    """Why an order waits whose marketplace is held, for reasons that its own order gave."""
+    return f"{marketplace} is held ({why}). {_to_confirm(marketplace)}"
+
+
+def _to_confirm(marketplace: Marketplace) -> str:
+    return (
+        f"Nothing is ordered or paid at {marketplace} until somebody has looked: sourcing ledger confirm {marketplace}"
+    )

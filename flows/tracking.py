@@ -78,6 +78,7 @@ async def track(resources: Resources, chunk_size: int, only: Collection[str] | N
     ledger, started = resources.ledger, resources.clock()
     opened = {effect.order_ref for effect in every_open_effect(ledger)}
     watched = ledger.orders_in([*FOLLOWED, OrderState.PAYMENT_PENDING]) | ledger.orders(opened)
+    watched |= {ref: order for ref, order in ledger.orders_in([OrderState.PAID]).items() if _is_followed(order)}
     if only is not None:
         watched = {ref: order for ref, order in watched.items() if ref in only}
     feed = EventFeed(ledger, watched)
@@ -85,7 +86,7 @@ async def track(resources: Resources, chunk_size: int, only: Collection[str] | N
     pending = ledger.orders_in([OrderState.PAYMENT_PENDING])
     with suppress(ServiceAway):
         await confirm_payments(resources, [ref for ref in pending if ref in watched])
-    orders = {ref: one for ref, one in ledger.orders(watched).items() if one.order_id and one.state in FOLLOWED}
+    orders = {ref: one for ref, one in ledger.orders(watched).items() if one.order_id and _is_followed(one)}
     run_logger().info("%s to follow", number_of(len(orders), "order"))
     await shown("the run's name", rename_run(f"track {number_of(len(orders), 'order')}"))
     asked: Found[str, str] = Found()
@@ -124,6 +125,11 @@ async def track(resources: Resources, chunk_size: int, only: Collection[str] | N
     run_logger().info("%s", summary_of(report))
     await shown("the report", _show(report, watched, now, events))
     return report
+
+
+def _is_followed(order: OrderRecord) -> bool:
+    """Whether there is something to see of it: on its way, or paid with something against booking it."""
+    return order.state in FOLLOWED or (order.state is OrderState.PAID and bool(order.reason))
 
 
 async def _tell_of_parcels(

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from connectors.ledger.records import Intent, OrderRecord
 from connectors.xportcn.errors import ServiceAway
-from domain.decisions import judge_booking
+from domain.decisions import Payment, judge_booking
 from domain.effects import Action
 from domain.freight import ChosenFreight
 from domain.states import OrderState
@@ -66,8 +66,8 @@ async def still_to_book(resources: Resources, orders: Orders) -> dict[str, Order
         if shown[ref].shipments:
             booked = Book(resources).seen(order, shown[ref].shipments)
             changes.append(replace(booked, expected=order.state))
-        elif reason := judge_booking(shown[ref]):
-            changes.append(order.held(reason))
+        elif left := judge_booking(shown[ref]):
+            changes.append(order.held(left.reason) if left.how is Payment.STOP else order.kept(left.reason))
         else:
             ready[ref] = order
     await resources.desk.change(changes)

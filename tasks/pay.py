@@ -8,15 +8,18 @@ from dataclasses import replace
 from datetime import timedelta
 
 from connectors.concurrently import each_to_its_end
-from connectors.ledger.records import Intent, OrderChange, OrderRecord, SpendLimits
+from connectors.ledger.records import OrderChange, OrderRecord, SpendLimits
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
-from domain.decisions import NOT_SHOWN, Payment, judge_payment
+from domain.amounts import LEAST_PART
+from domain.decisions import NOT_SHOWN, Left, Payment, judge_paid, judge_payment
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
+from domain.money import Money
 from domain.resolutions import ResolutionKind
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
+from domain.witnessed import Amount, Contradicted, Paid
 from tasks.arrivals import nowhere
 from tasks.effects.create_from_cart import PART as CART
 from tasks.effects.pay import Pay, paid
@@ -47,19 +50,19 @@ class Till:
     def __init__(self, resources: Resources, step: Step) -> None:
         self._resources = resources
         self._step = step
-        self._intents: dict[str, Intent] = {}
+        self._amounts: dict[str, Amount] = {}
         self._orders: dict[str, OrderRecord] = {}
         self._batches: dict[Marketplace, Together] = {}
         self._confirmed = Together(step, self._confirm, most=MOST_TOGETHER, within_s=CONFIRM_TOGETHER_S)
 
     async def take(self, orders: Orders) -> None:
         """Look at these orders, pay those that are to be paid, and read what was really taken."""
-        intents = await _looked_at(self._resources, orders)
-        self._intents |= intents
+        amounts = await _looked_at(self._resources, orders)
+        self._amounts |= amounts
         self._orders |= orders
 
         async def one(ref: str) -> None:
-            if ref in intents:
+            if ref in amounts:
                 await self._batch(orders[ref])(ref)
             await self._confirmed(ref)
 
@@ -72,8 +75,8 @@ class Till:
         return self._batches[order.marketplace]
 
     async def _pay(self, refs: Sequence[str]) -> None:
-        intents = [self._intents[ref] for ref in refs]
-        await perform(Pay(self._resources), intents, self._orders, limits=_limits(self._resources))
+        pay = Pay(self._resources, {ref: self._amounts[ref] for ref in refs})
+        await perform(pay, pay.intents(self._orders), self._orders, limits=_limits(self._resources))
 
     async def _confirm(self, refs: Sequence[str]) -> None:
         await confirm_payments(self._resources, refs, then=self._step.through)
@@ -97,8 +100,8 @@ async def look_at_unpaid(resources: Resources, orders: Orders) -> None:
     )
 
 
-async def _looked_at(resources: Resources, orders: Orders) -> dict[str, Intent]:
-    """What is to be paid of these orders; the others are held, wait, or are paid already."""
+async def _looked_at(resources: Resources, orders: Orders) -> dict[str, Amount]:
+    """What is to be paid for each of these orders; the others are held, wait, or are paid already."""
     async with resources.places.one():
         shown, unread = await _shown(resources, orders.values())
         unread |= await _contradicted(resources, orders, shown)
@@ -107,38 +110,36 @@ async def _looked_at(resources: Resources, orders: Orders) -> dict[str, Intent]:
     await _give_back(resources, orders, astray)
     nameless = [ref for ref, one in shown.items() if not one.reference.strip() and one.own_id != ref]
     ours = {*orders} - {*nameless} | await _need_no_reference(resources, nameless)
+    paying = await _claimed(resources, orders, [ref for ref, one in shown.items() if _may_be_paid(one)])
     verdicts = {
-        ref: judge_payment(shown.get(ref), order.approved, order.payable, is_ours=ref in ours)
+        ref: judge_payment(shown.get(ref), order.approved, order.payable, is_ours=ref in ours, by_us=ref in paying)
         for ref, order in orders.items()
         if ref not in unread and ref not in astray
     }
-    stopped = [
-        OrderChange(order_ref=ref, state=OrderState.HELD, expected=orders[ref].state, reason=reason)
-        for ref, reason in _reasons(verdicts, Payment.STOP).items()
-    ]
-    waiting = [
-        OrderChange(order_ref=ref, state=orders[ref].state, expected=orders[ref].state, reason=reason)
-        for ref, reason in (unread | _reasons(verdicts, Payment.WAIT)).items()
-        if orders[ref].state is not OrderState.HELD or ref not in unread  # why it is held is still true
-    ]
-    paid_already = [ref for ref, (verdict, _) in verdicts.items() if verdict is Payment.IS_PAID]
-    by_us = await _paid_by_us(resources, paid_already)
-    found_paid = [
-        _still(orders[ref], paid(orders[ref], shown[ref], "" if ref in by_us else PAID_ELSEWHERE))
-        for ref in paid_already
-    ]
-    await resources.desk.change(stopped + waiting + found_paid)
-    return {
-        ref: Intent(
-            order_ref=ref,
-            action=Action.PAY,
-            amount=shown[ref].total,
-            request_hash=orders[ref].fingerprint,
-            seen_in=orders[ref].state,
-        )
-        for ref, (verdict, _) in verdicts.items()
-        if verdict is Payment.PAY
-    }
+    # why an order is held is still true when it can't be read
+    changes = [orders[ref].kept(why) for ref, why in unread.items() if orders[ref].state is not OrderState.HELD]
+    for ref, verdict in verdicts.items():
+        order = orders[ref]
+        if isinstance(verdict, Left) and verdict.how is not Payment.UNDER_WAY:
+            changes.append(order.held(verdict.reason) if verdict.how is Payment.STOP else order.kept(verdict.reason))
+        if isinstance(verdict, Contradicted):
+            changes.append(order.contradicted(verdict))
+        if isinstance(verdict, Paid):
+            changes.append(_paid(order, verdict, shown[ref], paying))
+    await resources.desk.change(changes)
+    return {ref: verdict for ref, verdict in verdicts.items() if isinstance(verdict, Amount)}
+
+
+def _may_be_paid(shown: ServiceOrder) -> bool:
+    """Whether it makes a difference for an order that a payment of ours was begun for it."""
+    return shown.status.is_paid or shown.status is ServiceStatus.OTHER or shown.payment is not None
+
+
+def _paid(order: OrderRecord, verdict: Paid, shown: ServiceOrder, paying: Mapping[str, Money]) -> OrderChange:
+    by_us = order.order_ref in paying
+    if by_us:
+        verdict = replace(verdict, ours=replace(verdict.ours, value=paying[order.order_ref]))
+    return _still(order, paid(order, verdict, shown, "" if by_us else PAID_ELSEWHERE, by_us=by_us))
 
 
 def _waits(order: OrderRecord, given: OrderRecord) -> bool:
@@ -166,7 +167,7 @@ async def _contradicted(
 
     No payment call takes an amount. So a total that is wrongly low would pass for approved, whatever is then taken.
     """
-    cheaper = {ref: one for ref, one in shown.items() if one.total.minor < (orders[ref].total_minor or 0)}
+    cheaper = {ref: one for ref, one in shown.items() if _fell(orders[ref], one)}
     if not cheaper:
         return {}
     again, _ = await _shown(resources, [orders[ref] for ref in cheaper])
@@ -177,8 +178,9 @@ async def _contradicted(
     }
 
 
-def _reasons(verdicts: Mapping[str, tuple[Payment, str]], wanted: Payment) -> dict[str, str]:
-    return {ref: reason for ref, (verdict, reason) in verdicts.items() if verdict is wanted}
+def _fell(order: OrderRecord, shown: ServiceOrder) -> bool:
+    """Whether it costs less than it did, and not so little that it is held for that."""
+    return shown.total.minor < (order.total_minor or 0) and shown.total * LEAST_PART >= order.approved
 
 
 async def _give_back(resources: Resources, orders: Mapping[str, OrderRecord], reasons: Mapping[str, str]) -> None:
@@ -248,8 +250,7 @@ async def confirm_payments(
         async with resources.places.one():
             shown, _ = await _shown(resources, pending.values(), may_lag=not pause)  # what is paid stays paid
         ours = {ref: one for ref, one in shown.items() if not is_another_s(ref, one)}
-        taken = {ref: one for ref, one in ours.items() if one.status.is_paid and one.taken}
-        await resources.desk.change([_still(pending[ref], paid(pending[ref], one)) for ref, one in taken.items()])
+        taken = await record_paid(resources, pending, ours)
         then(*taken)
         left = [ref for ref in left if ref not in taken]
 
@@ -265,7 +266,18 @@ def _limits(resources: Resources) -> SpendLimits:
     return SpendLimits(batch_id="", batch=None, day=settings.day_limit, timezone=settings.timezone)
 
 
-async def _paid_by_us(resources: Resources, order_refs: Sequence[str]) -> set[str]:
-    """Of these orders, those that a payment of this ledger may account for."""
-    effects = await resources.desk.effects_of(order_refs)
-    return {one.order_ref for one in effects if one.action is Action.PAY and one.status in COUNTS_AS_SPENT}
+async def record_paid(resources: Resources, orders: Orders, shown: Mapping[str, ServiceOrder]) -> list[str]:
+    """Record what was taken for orders that are paid by a payment of this ledger, as they are shown; answers which."""
+    told = [ref for ref, one in shown.items() if _may_be_paid(one) and one.taken]
+    paying = await _claimed(resources, orders, told)
+    verdicts = {ref: judge_paid(shown[ref], amount, by_us=True) for ref, amount in paying.items()}
+    is_paid = {ref: verdict for ref, verdict in verdicts.items() if verdict}
+    await resources.desk.change([_paid(orders[ref], one, shown[ref], paying) for ref, one in is_paid.items()])
+    return list(is_paid)
+
+
+async def _claimed(resources: Resources, orders: Orders, order_refs: Sequence[str]) -> dict[str, Money]:
+    """Of these orders, for how much a payment of this ledger was begun that may account for what is shown."""
+    effects = await resources.desk.effects_of(order_refs) if order_refs else ()
+    paying = [one for one in effects if one.action is Action.PAY and one.status in COUNTS_AS_SPENT]
+    return {one.order_ref: one.amount or orders[one.order_ref].approved for one in paying}

@@ -120,7 +120,7 @@ async def _preview(resources: Resources, quotes: QuotesTogether, plan: PlannedOr
         return plan
     try:
         quote = await quotes.quote(plan.sourcing_order)
-        plan = replace(plan, quote=quote).judged(judge_quote(plan.request, plan.lines, quote))
+        plan = replace(plan, quote=quote).judged(judge_quote(plan.request, plan.lines, quote, plan.offers))
         return await with_freight(resources, plan) if plan.is_fine else plan
     except (Misconfigured, ServiceAway):
         raise

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from connectors.ledger.records import Intent, OrderChange, OrderRecord
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
+from domain.decisions import Payment, judge_booking
 from domain.effects import Action
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import ROAD, OrderState
@@ -15,6 +16,7 @@ from tasks.asking import Found, ask_each
 from tasks.effects.kinds import settle_open
 from tasks.effects.parcel_report import ReportParcel
 from tasks.effects.protocol import perform
+from tasks.pay import record_paid
 from tasks.reading_orders import read_each
 from tasks.resources import Resources
 from tasks.retrying import retrying_task, this_try
@@ -30,13 +32,33 @@ async def sync_tracking(
     left = {ref: order for ref, order in orders.items() if ref not in troubles}
     shown, unread = await read_each(resources, left.values())
     await tell_warehouse(resources, left, shown)
+    left = await _looked_at_again(resources, left, shown)
     not_shown = {ref: "" for ref in left if ref not in shown}  # that is for a reconciliation to tell
     troubles |= not_shown | unread
     seen = [ref for ref in left if ref in shown]
-    await ask_each(resources, seen, lambda ref: _follow(resources, orders[ref], shown[ref]), troubles)
+    await ask_each(resources, seen, lambda ref: _follow(resources, left[ref], shown[ref]), troubles)
+
+
+async def _looked_at_again(
+    resources: Resources, orders: Mapping[str, OrderRecord], shown: Mapping[str, ServiceOrder]
+) -> dict[str, OrderRecord]:
+    """The orders as they are once payments of ours are recorded that the service shows by now, and notes are true."""
+    unpaid = [ref for ref, order in orders.items() if order.state is OrderState.HELD and order.paid_minor is None]
+    await record_paid(resources, orders, {ref: shown[ref] for ref in unpaid if ref in shown})
+    waiting = {ref: order for ref, order in orders.items() if order.state is OrderState.PAID and ref in shown}
+    await resources.desk.change([_booking_seen(order, shown[ref]) for ref, order in waiting.items()])
+    return await resources.desk.orders(orders)
+
+
+def _booking_seen(order: OrderRecord, shown: ServiceOrder) -> OrderChange:
+    """A paid order with what is against booking it, as the service shows it now."""
+    left = judge_booking(shown)
+    return order.held(left.reason) if left and left.how is Payment.STOP else order.kept(left.reason if left else "")
 
 
 async def _follow(resources: Resources, order: OrderRecord, shown: ServiceOrder) -> str:
+    if order.state is OrderState.PAID:
+        return ""  # what is not booked has no parcel of ours to follow
     try:
         events = await resources.offerings[order.marketplace].channel.trace(shown)
     except XportcnError as error:

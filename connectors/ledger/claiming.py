@@ -15,7 +15,10 @@ from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange
 from connectors.ledger.schema import effects
 from connectors.ledger.spending import COUNTS_AS_SPENT, without_room
 from connectors.ledger.transactions import Transactions
+from domain.decisions import Verdict, held
 from domain.effects import OPEN, SPENDING, TAKING_BACK, Action, EffectStatus, effect_key
+from domain.marketplace import Marketplace
+from domain.witness_words import held_words
 
 _OPPOSED = {**dict.fromkeys(SPENDING, TAKING_BACK), **dict.fromkeys(TAKING_BACK, SPENDING)}
 _MAKING = (Action.CREATE, Action.CART)
@@ -30,8 +33,9 @@ def claim_each(
     now: datetime,
     lease: timedelta,
     limits: SpendLimits | None,
+    off: Mapping[str, str],
 ) -> Claimed:
-    """Claim what is still valid and what the limits have room for, in this transaction."""
+    """Claim what is still valid, at no marketplace that is turned `off`, and what the limits have room for."""
     if not intents:
         return Claimed(won={}, settled={}, open={})
     refs = {"refs": [intent.order_ref for intent in intents]}
@@ -39,6 +43,7 @@ def claim_each(
     now_standing = {row.order_ref: row for row in connection.execute(STANDING, refs)}
     begun = effect_records(connection, _BEGUN, refs)
     intents = still_valid(intents, now_standing, begun, limits.batch_id if limits else "")
+    intents = _where_open(ledger, connection, intents, off, now_standing)
     if limits is not None and intents:
         intents = _within(ledger, connection, intents, limits, now, now_standing)
     if not intents:
@@ -97,6 +102,28 @@ def _within(
 ) -> Sequence[Intent]:
     """The intents that the limits have room for; the others' orders are held."""
     over = without_room(connection, intents, limits, now=now, spent=ledger.spent, standing=standing)
+    return _without(ledger, connection, intents, over)
+
+
+def _where_open(
+    ledger: Transactions,
+    connection: Connection,
+    intents: Sequence[Intent],
+    off: Mapping[str, str],
+    standing: Mapping[str, Any],
+) -> Sequence[Intent]:
+    """The intents at marketplaces that are not held; the others' orders are, if they would be created or paid."""
+    if not off or not intents or intents[0].action not in (Action.CREATE, Action.PAY):
+        return intents
+    at = {intent.order_ref: standing[intent.order_ref].marketplace for intent in intents}
+    waiting = {ref: held(held_words(Marketplace(one), off[one])) for ref, one in at.items() if one in off}
+    return _without(ledger, connection, intents, waiting)
+
+
+def _without(
+    ledger: Transactions, connection: Connection, intents: Sequence[Intent], over: Mapping[str, Verdict]
+) -> Sequence[Intent]:
+    """The intents without those of these orders, which are held."""
     what = "ordered, not paid: " if intents[0].action is Action.PAY else ""
     if over:
         moving = Moving(ledger, connection, over)

@@ -25,7 +25,6 @@ from connectors.ledger.engine import LedgerUnusable, shown
 from connectors.ledger.marks import Mark, refused_for
 from connectors.ledger.memory import Memory
 from connectors.ledger.schema import SCHEMA_VERSION, effects, marks, switches
-from connectors.ledger.switches import IS_OFF
 
 BESIDE = ("-wal", "-shm")
 HEADER = 100
@@ -64,15 +63,15 @@ class Ground:
         for path, place in self._watched.items():
             self._require(path, place)
 
-    def require(self, connection: Connection) -> bool:
-        """In the claim's transaction; answers whether buying is paused.
+    def require(self, connection: Connection) -> dict[str, str]:
+        """In the claim's transaction; answers what is turned off, all buying or a marketplace, and why.
 
         Raises `GroundLost`, or `LedgerUnusable` for a mark or another version.
         """
         self.require_places()
         if self._file:
             self._require_same_files(connection)
-        found: dict[str, list[Any]] = {"mark": [], "version": [], "claim": [], "tables": [], "pause": []}
+        found: dict[str, list[Any]] = {"mark": [], "version": [], "claim": [], "tables": [], "off": []}
         for row in connection.execute(self._statement, {"last": self.memory.last_key}):
             found[row.what].append(row)
         for row in found["mark"]:
@@ -85,7 +84,7 @@ class Ground:
             if self._tables not in (None, row.name):
                 raise self._lost("was dropped and made anew")
             self._tables = row.name
-        return bool(found["pause"])
+        return {row.name: row.words for row in found["off"]}
 
     def rescue(self, now: datetime) -> Path | None:
         """Write what this run still sees of a file that lost its name into a new one; None where that can't be done."""
@@ -236,7 +235,7 @@ def _parts() -> Iterable[Select[Any]]:
     version: Any = column("version_num", String)
     yield _told("mark", marks.c.name, marks.c.words).where(marks.c.ended_at.is_(None))
     yield _told("version", version).select_from(table("alembic_version", version))
-    yield _told("pause", switches.c.name).where(*IS_OFF)
+    yield _told("off", switches.c.name, switches.c.why).where(switches.c.ended_at.is_(None))
     yield _told("claim", effects.c.key).where(effects.c.key == bindparam("last"))
 
 

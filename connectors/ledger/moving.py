@@ -10,16 +10,22 @@ from typing import Any
 
 from sqlalchemy import Connection, Update, bindparam, insert, select, update
 
+from connectors.ledger.holds import hold
 from connectors.ledger.many import one_of
 from connectors.ledger.records import OrderChange
 from connectors.ledger.schema import moves, orders
 from connectors.ledger.spending import PAYABLE
 from connectors.ledger.transactions import Transactions
+from domain.marketplace import Marketplace
 from domain.states import OrderState, can_move, is_behind, move
+from domain.witness_words import words_of
+from domain.witnessed import Contradicted, Gap
 
 # built once: making a statement costs several times what running it does
 STANDING = (
-    select(orders.c.order_ref, orders.c.batch_id, orders.c.state, orders.c.reason, orders.c.plan_hash, PAYABLE)
+    select(
+        *(orders.c[name] for name in ("order_ref", "batch_id", "marketplace", "state", "reason", "plan_hash")), PAYABLE
+    )
     .where(one_of(orders.c.order_ref, "refs"))
     .order_by(orders.c.order_ref)
     .with_for_update()
@@ -37,7 +43,12 @@ class Moving:
         self._now = ledger.clock()
         self._by = by or ledger.owner
         rows = connection.execute(STANDING, {"refs": {*refs}})
-        self._standing = {row.order_ref: (OrderState(row.state), row.reason) for row in rows}
+        self._standing = dict[str, tuple[OrderState, str]]()
+        self._marketplaces = dict[str, str]()
+        for row in rows:
+            self._standing[row.order_ref] = (OrderState(row.state), row.reason)
+            self._marketplaces[row.order_ref] = row.marketplace
+        self._held = defaultdict[str, list[str]](list)
         self._written = defaultdict[str, dict[str, Any]](dict)
         self._told: list[dict[str, Any]] = []
 
@@ -47,6 +58,8 @@ class Moving:
         It may have been taken back; or another run saw the effect and went on, and this one only knows of a doubt. What
         fits neither (a cancellation that was accepted for an order that somebody paid meanwhile) waits for a person.
         """
+        if change.contradicted:
+            self.contradict(change.order_ref, change.contradicted)
         old, reason = self._standing[change.order_ref]
         if change.expected is not None and old is not change.expected:
             return
@@ -63,6 +76,11 @@ class Moving:
         self._standing[change.order_ref] = (change.state, change.reason)
         if (old, reason) != (change.state, change.reason):
             self.tell(change.order_ref, old, change.state, change.reason)
+
+    def contradict(self, order_ref: str, verdict: Contradicted) -> None:
+        """Hold the marketplace of an order of which two readings are a unit apart."""
+        if verdict.gap is Gap.UNIT:
+            self._held[self._marketplaces[order_ref]].append(f"{order_ref}: {words_of(verdict)}")
 
     def state(self, order_ref: str) -> OrderState:
         """Where an order stands by now."""
@@ -84,6 +102,8 @@ class Moving:
             self._connection.execute(_filling(names), rows)
         if self._told:
             self._connection.execute(_AUDIT, self._told)
+        for marketplace, reasons in self._held.items():
+            hold(self._connection, Marketplace(marketplace), reasons, by=self._by, at=self._now)
 
     def _overtaken(self, change: OrderChange, old: OrderState) -> OrderChange:
         words = f"{change.reason or change.state} (came when the order was {old})"

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, Executable, select, update
@@ -27,6 +28,7 @@ from domain.effects import Action
 from domain.money import Money
 from domain.plan import PlannedOrder
 from domain.states import OrderState
+from domain.witnessed import Contradicted
 
 NO_TOLERANCE = Decimal(0)
 KEPT_IN_CART = ("order_ref", "batch_id", "marketplace", "state", "reason", "reason_code", "fingerprint")
@@ -82,11 +84,16 @@ def ledger_row(plan: PlannedOrder, batch_id: str, *, approved: bool, tolerance: 
 
 @repeating
 def put_rows(
-    ledger: Transactions, rows: Sequence[Mapping[str, Any]], *, if_so: Callable[[Connection], bool] | None = None
+    ledger: Transactions,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    contradicted: Mapping[str, Contradicted] = MappingProxyType({}),
+    if_so: Callable[[Connection], bool] | None = None,
 ) -> bool:
     """Write rows of planned orders: new ones, and ones that had no effect yet. Others stay as they are.
 
-    So do those whose receiver was forgotten meanwhile. `if_so` has the first word in the transaction: False writes
+    So do those whose receiver was forgotten meanwhile. Amounts that are `contradicted`, by reference, may hold their
+    marketplace. `if_so` has the first word in the transaction: False writes
     nothing, and is the answer.
     """
     if not rows and if_so is None:
@@ -109,6 +116,8 @@ def put_rows(
         for ref, row in planned.items():
             if ref not in begun:
                 moving.tell(ref, None if ref in new else moving.state(ref), row["state"], row["reason"])
+            if ref in contradicted and ref not in gone:
+                moving.contradict(ref, contradicted[ref])
         moving.write()
     return True
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeVar
@@ -23,6 +23,8 @@ from domain.quotes import Quote
 from domain.reasons import ReasonCode
 from domain.service_orders import Shipment
 from domain.states import OrderState
+from domain.witness_words import contradiction_words
+from domain.witnessed import Contradicted
 
 T = TypeVar("T")
 JSON_COLUMNS = ("request", "lines", "offers", "quote", "freight_quote", "shipment")
@@ -150,6 +152,10 @@ class OrderRecord:
     def held(self, reason: str) -> OrderChange:
         """It waits for a person, unless it is elsewhere by now."""
         return OrderChange(order_ref=self.order_ref, state=OrderState.HELD, expected=self.state, reason=reason)
+
+    def contradicted(self, verdict: Contradicted) -> OrderChange:
+        """It waits for a person, with both readings, unless it is elsewhere by now."""
+        return replace(self.held(contradiction_words(verdict, self.marketplace)), contradicted=verdict)
 
     def kept(self, reason: str) -> OrderChange:
         """It stays where it is, with this reason, unless it is elsewhere by now."""
@@ -286,7 +292,8 @@ class OrderChange:
     """A move of one order, and what is written to it.
 
     With `expected` it is dropped when the order is no longer in that state: another run knows more by then, and what
-    was read before it must not undo what that one wrote.
+    was read before it must not undo what that one wrote. Readings that are a unit apart (`contradicted`) hold the
+    marketplace along, also then.
     """
 
     order_ref: str
@@ -295,6 +302,7 @@ class OrderChange:
     reason: str = ""
     reason_code: ReasonCode | None = None
     writes: Facts = NOTHING
+    contradicted: Contradicted | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

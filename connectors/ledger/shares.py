@@ -21,7 +21,7 @@ from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import share_chunks, share_helpers, shares
 from connectors.ledger.transactions import Rows
 from domain.orders import OrderRequest
-from domain.plan import PlannedOrder, PlanSummary
+from domain.plan import PlannedOrder, PlanSummary, contradicted_in
 from domain.report import MatchLine
 
 FORGOTTEN_AFTER = timedelta(days=1)
@@ -345,7 +345,12 @@ class ShareRows(Rows):
         """
         values = {"content": to_json(told)}
         rows = [ledger_row(plan, batch_id, approved=False, tolerance=NO_TOLERANCE) for plan in plans]
-        return put_rows(self._ledger, rows, if_so=lambda connection: self._finish(connection, chunk, values))
+        return put_rows(
+            self._ledger,
+            rows,
+            contradicted=contradicted_in(plans),
+            if_so=lambda connection: self._finish(connection, chunk, values),
+        )
 
     def _finish(self, connection: Connection, chunk: Chunk, values: Mapping[str, Any]) -> bool:
         c = share_chunks.c

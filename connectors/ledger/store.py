@@ -16,6 +16,7 @@ from connectors.ledger.codec import from_json, to_json
 from connectors.ledger.engine import LedgerUnusable, unusable
 from connectors.ledger.forgetting import ForgottenRows
 from connectors.ledger.ground import Ground
+from connectors.ledger.holds import HoldRows
 from connectors.ledger.many import one_of
 from connectors.ledger.marks import Mark, MarkRows, require_unmarked
 from connectors.ledger.messages import MessageRows
@@ -43,13 +44,14 @@ from connectors.ledger.schema import STATUS_OF_THESE, account, batches, effects,
 from connectors.ledger.shares import ShareRows
 from connectors.ledger.slices import slices
 from connectors.ledger.spending import batch_total, day_total
+from connectors.ledger.switches import BUYING as ALL_BUYING
 from connectors.ledger.switches import Switches, share_switch, standing_pause
 from connectors.ledger.tracking import TrackingRows
 from connectors.ledger.transactions import Clock
 from domain.effects import BUYING, OPEN, Action, EffectStatus
 from domain.matching import Match
 from domain.messages import Message
-from domain.plan import PlannedOrder
+from domain.plan import PlannedOrder, contradicted_in
 from domain.states import OrderState
 
 CLOCKS_APART_S = 30
@@ -81,6 +83,7 @@ class Ledger(Switches):
         self.ground = Ground(url, self.engine)
         self.resolutions = ResolutionRows(self)
         self.marks = MarkRows(self)
+        self.holds = HoldRows(self)
         self.not_ours = NotOursRows(self)
         self.refunds = RefundRows(self)
         self.tracking = TrackingRows(self)
@@ -187,7 +190,8 @@ class Ledger(Switches):
         approved the order may have become and still be paid. Orders with a live effect stay as is. Raises `ValueError`
         for an approved plan that costs nothing.
         """
-        put_rows(self, [ledger_row(plan, batch_id, approved=approved, tolerance=tolerance) for plan in plans])
+        rows = [ledger_row(plan, batch_id, approved=approved, tolerance=tolerance) for plan in plans]
+        put_rows(self, rows, contradicted=contradicted_in(plans))
 
     def approve(self, approvals: Iterable[Approval], batch_id: str, *, tolerance: Decimal = NO_TOLERANCE) -> None:
         """Write that plans of a batch were approved, as far as they are kept as they were approved.
@@ -255,9 +259,9 @@ class Ledger(Switches):
 
         One statement decides between processes. A row that was never begun, or provably never left, becomes ours;
         a refused one gets a new attempt; an open one belongs to `take_over`. An order whose plan is no longer the
-        approved one is left alone; one that `limits` have no room for is held. While buying is `paused` nothing that
-        buys is claimed, and nothing is written. Raises `LedgerUnusable` while the ledger bears a mark that forbids to
-        buy.
+        approved one is left alone; one that `limits` have no room for is held, and one whose marketplace is. While
+        buying is `paused` nothing that buys is claimed, and nothing is written. Raises `LedgerUnusable` while the
+        ledger bears a mark that forbids to buy.
         """
         now, tries = self.clock(), count()
         buys = any(intent.action in BUYING for intent in intents)
@@ -267,13 +271,13 @@ class Ledger(Switches):
             with self.transaction([intent.order_ref for intent in intents]) as connection:
                 if buys:
                     share_switch(connection)
-                is_paused = self.ground.require(connection)
+                off = self.ground.require(connection)
                 # a try whose commit got no answer may have won: its rows must not pass for another run's
                 if next(tries) and (won := won_unheard(self, connection, intents, now)):
                     return claimed_of(connection, won, intents)
-                if buys and is_paused:
+                if buys and ALL_BUYING in off:
                     return Claimed(won={}, settled={}, open={}, paused=standing_pause(connection))
-                return claim_each(self, connection, intents, now=now, lease=lease, limits=limits)
+                return claim_each(self, connection, intents, now=now, lease=lease, limits=limits, off=off)
 
         claimed = try_once()
         self.ground.memory.began(claimed.won.values())

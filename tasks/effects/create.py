@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 
 from connectors.ledger.order_facts import Facts
-from connectors.ledger.records import OrderChange
+from connectors.ledger.records import OrderChange, OrderRecord
+from domain.amounts import agreed_total, money_of
 from domain.effects import Action
-from domain.money import Money
 from domain.resolutions import ResolutionKind
 from domain.states import OrderState
+from domain.witnessed import Contradicted, Source, Statement
 from tasks.effects.kind import EffectKind, Proof
 
 
@@ -26,11 +28,14 @@ class Create(EffectKind):
     asks: ClassVar[str] = "Does the marketplace's console show an order with reference {order_ref}?"
 
 
-def ordered(order_ref: str, order_id: str, total: Money, at: datetime, answer: dict[str, Any]) -> Proof:
-    """Exactly one order stands for this one."""
-    fact = Facts.ordered(order_id=order_id, total=total, at=at)
-    change = OrderChange(order_ref=order_ref, state=OrderState.ORDERED, writes=fact)
-    return Proof(answer=answer, change=change)
+def ordered(order: OrderRecord, order_id: str, total: Statement, at: datetime, answer: dict[str, Any]) -> Proof:
+    """Exactly one order stands for this one: held where its total contradicts what was approved."""
+    fact = Facts.ordered(order_id=order_id, total=money_of(total), at=at)
+    change = OrderChange(order_ref=order.order_ref, state=OrderState.ORDERED)
+    verdict = agreed_total(Statement(source=Source.LEDGER, value=order.approved), total)
+    if isinstance(verdict, Contradicted):
+        change = replace(order.contradicted(verdict), expected=None)
+    return Proof(answer=answer, change=replace(change, writes=fact))
 
 
 def several(order_ref: str, order_ids: Sequence[str], reason: str) -> Proof:

@@ -19,7 +19,7 @@ from domain.effects import Action, Claim
 from domain.marketplace import Marketplace
 from domain.service_orders import Place, ServiceOrder, ServiceStatus
 from domain.states import OrderState
-from domain.witnessed import Contradicted, Source
+from domain.witnessed import Contradicted, Source, Statement
 from tasks.effects.create import Create, ordered, several
 from tasks.effects.kind import Attempt, Proof, Sighting
 from tasks.effects.settling import clear_from
@@ -41,7 +41,8 @@ class CreateByReference(Create):
         if len(created.order_ids) != 1:
             return _several(order.order_ref, created.order_ids)
         answer = {"order_ids": created.order_ids, "total": str(created.total)}
-        return ordered(order.order_ref, created.order_ids[0], created.total, resources.clock(), answer)
+        total = Statement(source=Source.CREATED, value=created.total)
+        return ordered(order, created.order_ids[0], total, resources.clock(), answer)
 
     async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         orders = [attempt.order for attempt in attempts]
@@ -74,7 +75,8 @@ class CreateByReference(Create):
         carrying = {ref: [one for one in reading.found.get(ref, ()) if _is_since(one, since)] for ref in creates}
         listed = {ref: _alive(shown) for ref, shown in carrying.items() if shown}
         at_ids = await channel.read([one.order_id for each in listed.values() for one in each]) if listed else {}
-        seen = {ref: _found(ref, each, at_ids, self.resources.clock()) for ref, each in listed.items()}
+        by_ref = {order.order_ref: order for order in orders}
+        seen = {ref: _found(by_ref[ref], each, at_ids, self.resources.clock()) for ref, each in listed.items()}
         misled = next((each for each in seen.values() if isinstance(each, Contradicted)), None)
         account = await asyncio.to_thread(self._account, orders[0].marketplace, known, reading)
         for order in orders:
@@ -142,9 +144,10 @@ def _alive(shown: Sequence[ServiceOrder]) -> list[ServiceOrder]:
 
 
 def _found(
-    order_ref: str, alive: Sequence[ServiceOrder], at_ids: Mapping[str, ServiceOrder], now: datetime
+    order: OrderRecord, alive: Sequence[ServiceOrder], at_ids: Mapping[str, ServiceOrder], now: datetime
 ) -> Sighting:
     """What was found under our reference, as far as its id leads to it: a list may name a wrong one."""
+    order_ref = order.order_ref
     for one in alive:
         there = at_ids.get(one.order_id)
         if there is None or is_another_s(order_ref, there):
@@ -152,7 +155,8 @@ def _found(
     if len(alive) > 1:
         return _several(order_ref, [one.order_id for one in alive])
     only = alive[0]
-    return ordered(order_ref, only.order_id, only.total, only.created_at or now, {"found": only.order_id})
+    total = Statement(source=Source.DETAIL, value=at_ids[only.order_id].total)
+    return ordered(order, only.order_id, total, only.created_at or now, {"found": only.order_id})
 
 
 def _several(order_ref: str, order_ids: Sequence[str]) -> Proof:

@@ -39,7 +39,8 @@ class CreateFromCart(Create):
         if len(created.order_ids) != 1:
             return _several(order, created.order_ids)
         (order_id,) = created.order_ids
-        return ordered(order.order_ref, order_id, created.total, resources.clock(), {"order_id": order_id})
+        total = Statement(source=Source.CREATED, value=created.total)
+        return ordered(order, order_id, total, resources.clock(), {"order_id": order_id})
 
     async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         return await look_one_by_one(attempts, lambda attempt: self._look(attempt.order))
@@ -68,7 +69,8 @@ class CreateFromCart(Create):
         if len(alive) > 1:
             return _several(order, [one.order_id for one in alive])
         only, at = alive[0], alive[0].created_at or self.resources.clock()
-        return ordered(order.order_ref, only.order_id, only.total, at, {"order_id": only.order_id})
+        total = Statement(source=Source.LISTED, value=only.total)
+        return ordered(order, only.order_id, total, at, {"order_id": only.order_id})
 
 
 def _several(order: OrderRecord, order_ids: Sequence[str]) -> Proof:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from connectors.ledger.order_facts import Facts
-from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
+from connectors.ledger.records import EffectRecord, Intent, OrderChange, OrderRecord
 from connectors.xportcn.channels.base import PaysMany
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
-from domain.decisions import PAID_FOR_NOTHING
+from domain.amounts import agreed_taken, money_of
+from domain.decisions import PAID_FOR_NOTHING, judge_paid, still_unknown, unknown_state
 from domain.effects import Action, Claim
 from domain.resolutions import ResolutionKind
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
-from domain.witnessed import Kind, Lack, Open, Source, Statement
+from domain.witness_words import contradiction_words
+from domain.witnessed import Amount, Contradicted, Kind, Lack, Open, Paid, Source, Statement
 from tasks.effects.kind import Attempt, EffectKind, Proof, Reply, Sighting
 from tasks.reading_orders import read_orders
 
@@ -23,8 +26,11 @@ DEBIT = "debit"
 """What `XPORTCN_PAY_IS` says of a service whose payments take the money at once."""
 
 
+@dataclass(frozen=True)
 class Pay(EffectKind):
-    """Paying orders, many with one request where the marketplace can."""
+    """Paying orders, many with one request where the marketplace can; only for amounts that two readings agree on."""
+
+    amounts: Mapping[str, Amount] = field(default_factory=dict)
 
     action: ClassVar[Action] = Action.PAY
     before: ClassVar[OrderState | None] = OrderState.ORDERED
@@ -37,6 +43,19 @@ class Pay(EffectKind):
     asks: ClassVar[str] = (
         "Does the console show order {order_id} as paid, and did the money leave the wallet (支付扣款)?"
     )
+
+    def intents(self, orders: Mapping[str, OrderRecord]) -> list[Intent]:
+        """What is to be paid of these orders."""
+        return [
+            Intent(
+                order_ref=ref,
+                action=Action.PAY,
+                amount=money_of(amount.second),
+                request_hash=orders[ref].fingerprint,
+                seen_in=orders[ref].state,
+            )
+            for ref, amount in self.amounts.items()
+        ]
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         await self.resources.offerings[order.marketplace].channel.pay(claim, str(order.order_id))
@@ -58,7 +77,7 @@ class Pay(EffectKind):
 
     def _seen(self, attempt: Attempt, shown: ServiceOrder | None) -> Sighting:
         """An unpaid order proves that no payment arrived only where one debits at once (service-evidence, N1)."""
-        sighting = _seen(attempt.order, shown)
+        sighting = _seen(attempt, shown)
         is_open = shown is not None and shown.status in (ServiceStatus.UNPAID, ServiceStatus.BUILDING)
         if not isinstance(sighting, OwnRecord) or not is_open or self.resources.client.settings.pay_is == DEBIT:
             return sighting
@@ -81,27 +100,39 @@ def _accepted(order: OrderRecord) -> Proof:
     return Proof(answer={"accepted": order.order_id}, change=change)
 
 
-def _seen(order: OrderRecord, shown: ServiceOrder | None) -> Sighting:
+def _seen(attempt: Attempt, shown: ServiceOrder | None) -> Sighting:
     """Only an order that is plainly unpaid shows that no payment arrived so far."""
+    order = attempt.order
     if shown is None:
         return "the service does not show the order"
-    if shown.status.is_paid:
-        return Proof(answer={"status": shown.status}, change=paid(order, shown)) if shown.taken else PAID_FOR_NOTHING
+    if verdict := judge_paid(shown, attempt.effect.amount or order.approved, by_us=True):
+        change = paid(order, verdict, shown)
+        return Proof(answer={"status": shown.status}, change=change) if shown.taken else PAID_FOR_NOTHING
     if shown.status is ServiceStatus.PAYMENT_PENDING:
         change = OrderChange(order_ref=order.order_ref, state=OrderState.PAYMENT_PENDING)
         return Proof(answer={"status": shown.status}, change=change)
-    if shown.status is ServiceStatus.OTHER:
-        return "the service shows the order in a state that this program does not know"
-    return OwnRecord(shown=Statement(source=Source.DETAIL, value=shown.status))
+    return unknown_state(shown) or OwnRecord(shown=Statement(source=Source.DETAIL, value=shown.status))
 
 
-def paid(order: OrderRecord, shown: ServiceOrder, reason: str = "") -> OrderChange:
-    """What an order becomes that the service shows as paid: held if more was taken than was approved."""
-    amount = shown.taken or order.payable
-    total = shown.total if shown.total.minor > 0 else amount
+def paid(
+    order: OrderRecord, verdict: Paid, shown: ServiceOrder, reason: str = "", *, by_us: bool = True
+) -> OrderChange:
+    """What an order becomes that is paid: held if more was taken than was approved.
+
+    Where what is shown as taken contradicts what was owed, that counts, and the difference is noted. So is a state that
+    this program does not know.
+    """
+    owed = money_of(verdict.ours)
+    taken = agreed_taken(owed, shown.taken or owed, is_ours=by_us)
+    contradicted = taken if isinstance(taken, Contradicted) else None
+    amount = owed if contradicted else money_of(taken.second)
+    total = shown.total if shown.total.minor > 0 and not contradicted else amount
     fact = Facts.paid(amount=amount, total=total, at=shown.paid_at)
+    change = OrderChange(order_ref=order.order_ref, writes=fact, contradicted=contradicted)
     if amount > order.payable:
         most = f"{order.payable} with the price tolerance" if order.payable > order.approved else str(order.approved)
         reason = f"the service took {amount}, approved was {most}: ask for the difference back"
-        return OrderChange(order_ref=order.order_ref, state=OrderState.HELD, reason=reason, writes=fact)
-    return OrderChange(order_ref=order.order_ref, state=OrderState.PAID, reason=reason, writes=fact)
+        return replace(change, state=OrderState.HELD, reason=reason)
+    differs = contradiction_words(contradicted, order.marketplace) if contradicted else ""
+    noted = [reason, f"paid, counted with {amount}: {differs}" if differs else "", still_unknown(shown)]
+    return replace(change, state=OrderState.PAID, reason="; ".join(filter(None, noted)))

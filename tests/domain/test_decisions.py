@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -13,10 +14,12 @@ from hypothesis import strategies as st
 from domain.budget import payable
 from domain.decisions import (
     FINE,
+    Left,
     Payment,
     Verdict,
     held,
     judge_availability,
+    judge_booking,
     judge_payment,
     judge_quote,
     judge_request,
@@ -26,10 +29,11 @@ from domain.decisions import (
 )
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.offers import Offer, Sku
+from domain.offers import Offer, Sku, VolumePrice
 from domain.orders import OrderLine, OrderRequest, Receiver, RequestLine
 from domain.quotes import LineProblem, Problem, Quote, QuoteLine
-from domain.service_orders import ServiceOrder, ServiceStatus
+from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus
+from domain.witnessed import Amount, Contradicted, Gap, Kind, Paid, Source, Statement
 
 RECEIVER = Receiver(
     name="Ofir", phone="508", email="", country="US", state="California", city="VALLEY VLG", zip="91607", address="5818"
@@ -167,38 +171,98 @@ def test_a_problem_is_refused_in_words() -> None:
     )
 
 
+PAID_AT = datetime(2026, 3, 1, 8, tzinfo=UTC)
+AN_AMOUNT = Amount(
+    first=Statement(source=Source.LEDGER, value=Money(1800)), second=Statement(source=Source.DETAIL, value=Money(1800))
+)
+
+
+def how(verdict: object) -> Payment | type:
+    """What is to be done: what is left says how."""
+    return verdict.how if isinstance(verdict, Left) else type(verdict)
+
+
+def reason(verdict: object) -> str:
+    assert isinstance(verdict, Left)
+    return verdict.reason
+
+
 @pytest.mark.parametrize(
     ("status", "verdict"),
     [
-        (ServiceStatus.BUILDING, Payment.PAY),
-        (ServiceStatus.UNPAID, Payment.PAY),
+        (ServiceStatus.BUILDING, Amount),
+        (ServiceStatus.UNPAID, Amount),
         (ServiceStatus.PAYMENT_PENDING, Payment.UNDER_WAY),
-        (ServiceStatus.PAID, Payment.IS_PAID),
-        (ServiceStatus.SHIPPED, Payment.IS_PAID),
-        (ServiceStatus.FINISHED, Payment.IS_PAID),
+        (ServiceStatus.PAID, Paid),
+        (ServiceStatus.SHIPPED, Paid),
+        (ServiceStatus.FINISHED, Paid),
         (ServiceStatus.CLOSED, Payment.STOP),
         (ServiceStatus.OTHER, Payment.STOP),
     ],
 )
-def test_only_an_unpaid_order_is_paid(status: ServiceStatus, verdict: Payment) -> None:
+def test_only_an_unpaid_order_is_paid(status: ServiceStatus, verdict: Payment | type) -> None:
     """What is paid, under way or closed is never paid again."""
-    assert judge_payment(shown(status), Money(1800))[0] is verdict
+    assert how(judge_payment(shown(status), Money(1800))) is verdict
+
+
+@pytest.mark.parametrize(
+    ("status", "by_us", "verdict"),
+    [
+        (ServiceStatus.OTHER, True, Paid),
+        (ServiceStatus.CLOSED, True, Paid),
+        (ServiceStatus.UNPAID, True, Paid),
+        (ServiceStatus.PAYMENT_PENDING, True, Payment.UNDER_WAY),
+        (ServiceStatus.OTHER, False, Payment.STOP),
+        (ServiceStatus.CLOSED, False, Payment.STOP),
+        (ServiceStatus.UNPAID, False, Contradicted),
+    ],
+)
+@pytest.mark.parametrize("fact", [{"paid_at": PAID_AT}, {"paid": Money(1800)}])
+def test_facts_come_before_words_of_state(
+    status: ServiceStatus,
+    by_us: bool,  # noqa: FBT001
+    verdict: Payment | type,
+    fact: dict[str, Any],
+) -> None:
+    """A payment of ours and its time or amount make an order paid; without one of ours there is doubt."""
+    assert how(judge_payment(replace(shown(status), **fact), Money(1800), by_us=by_us)) is verdict
+
+
+def test_an_unknown_state_without_facts_waits_where_we_paid() -> None:
+    """It is neither paid again nor held: the next look may know more."""
+    verdict = judge_payment(replace(shown(ServiceStatus.OTHER), state_word="待发货"), Money(1800), by_us=True)
+    assert how(verdict) is Payment.WAIT
+    assert "a state that this program does not know (待发货)" in reason(verdict)
+
+
+def test_an_amount_of_nothing_is_no_fact() -> None:
+    """Absent may be written as 0."""
+    zero = replace(shown(ServiceStatus.UNPAID), paid=Money(0))
+    assert judge_payment(zero, Money(1800)) == AN_AMOUNT
 
 
 def test_an_order_dearer_than_approved_is_not_paid() -> None:
     """A price that rose between ordering and paying stops the payment."""
-    verdict, reason = judge_payment(shown(ServiceStatus.UNPAID, total=1801), Money(1800))
-    assert verdict is Payment.STOP
-    assert reason.startswith("the price rose after ordering: 18.01 CNY, approved 18.00 CNY. Not paid;")
+    verdict = judge_payment(shown(ServiceStatus.UNPAID, total=1801), Money(1800))
+    assert how(verdict) is Payment.STOP
+    assert reason(verdict).startswith("the price rose after ordering: 18.01 CNY, approved 18.00 CNY. Not paid;")
 
 
 def test_a_price_within_the_tolerance_is_paid() -> None:
     """Up to the most that may be paid, and not a fen above; the reason names both amounts."""
-    assert judge_payment(shown(ServiceStatus.UNPAID, total=1890), Money(1800), Money(1890)) == (Payment.PAY, "")
-    verdict, reason = judge_payment(shown(ServiceStatus.UNPAID, total=1891), Money(1800), Money(1890))
-    assert verdict is Payment.STOP
-    assert reason.startswith(
+    assert how(judge_payment(shown(ServiceStatus.UNPAID, total=1890), Money(1800), Money(1890))) is Amount
+    verdict = judge_payment(shown(ServiceStatus.UNPAID, total=1891), Money(1800), Money(1890))
+    assert how(verdict) is Payment.STOP
+    assert reason(verdict).startswith(
         "the price rose after ordering: 18.91 CNY, approved 18.00 CNY, at most 18.90 CNY with the price tolerance. "
+    )
+
+
+@pytest.mark.parametrize(("total", "gap"), [(18, Gap.UNIT), (180_000, Gap.UNIT), (899, Gap.HALF), (5401, Gap.FAR)])
+def test_a_total_far_from_what_was_approved_is_held_with_both(total: int, gap: Gap) -> None:
+    """Near a hundred it is a unit; less than half, or more than three times, is no price that changed."""
+    assert judge_payment(shown(ServiceStatus.UNPAID, total=total), Money(1800)) == Contradicted(
+        kind=Kind.AMOUNT, first=AN_AMOUNT.first, second=Statement(source=Source.DETAIL, value=Money(total)), gap=gap
     )
 
 
@@ -208,14 +272,71 @@ def test_a_price_within_the_tolerance_is_paid() -> None:
     st.integers(min_value=0, max_value=3 * 10**9),
 )
 def test_what_is_paid_is_within_what_was_approved_and_tolerated(fen: int, tolerance: Decimal, total: int) -> None:
-    """Whatever the numbers: paid is only what is above nothing and at most approved × (1 + tolerance), exactly."""
-    verdict, _ = judge_payment(shown(ServiceStatus.UNPAID, total=total), Money(fen), payable(Money(fen), tolerance))
-    assert (verdict is Payment.PAY) is (0 < Decimal(total) <= Decimal(fen) * (1 + tolerance / 100))
+    """Whatever the numbers: from half of what was approved to approved × (1 + tolerance), exactly, above nothing."""
+    verdict = judge_payment(shown(ServiceStatus.UNPAID, total=total), Money(fen), payable(Money(fen), tolerance))
+    is_within = total * 2 >= fen and 0 < Decimal(total) <= Decimal(fen) * (1 + tolerance / 100)
+    assert isinstance(verdict, Amount) is is_within
 
 
 def test_an_order_that_is_not_shown_is_not_paid() -> None:
     """Without seeing the order there is no paying it."""
-    assert judge_payment(None, Money(1800))[0] is Payment.STOP
+    assert how(judge_payment(None, Money(1800))) is Payment.STOP
+
+
+@pytest.mark.parametrize(
+    ("status", "parcels", "left"),
+    [
+        (ServiceStatus.PAID, (), None),
+        (ServiceStatus.OTHER, (), Payment.WAIT),
+        (ServiceStatus.OTHER, (DomesticParcel(tracking_number="1", company="顺丰", sent_at=None),), None),
+        (ServiceStatus.CLOSED, (), Payment.STOP),
+        (ServiceStatus.UNPAID, (), Payment.STOP),
+    ],
+)
+def test_an_order_in_an_unknown_state_is_booked_once_a_parcel_is_on_its_way(
+    status: ServiceStatus, parcels: tuple[DomesticParcel, ...], left: Payment | None
+) -> None:
+    verdict = judge_booking(replace(shown(status), parcels=parcels))
+    assert (verdict and verdict.how) is left
+
+
+# goods against their offer
+
+
+def priced(goods: int, discount: int = 0) -> Quote:
+    """A preview that adds up, for two pieces."""
+    line = QuoteLine(line_no=1, unit_price=Money(goods // 2), amount=Money(goods))
+    return Quote(goods=Money(goods), postage=Money(0), total=Money(goods), lines=(line,), discount=Money(discount))
+
+
+@pytest.mark.parametrize(
+    ("goods", "gap"), [(18, Gap.UNIT), (180_000, Gap.UNIT), (599, Gap.FAR), (5401, Gap.FAR), (600, None), (5400, None)]
+)
+def test_a_preview_is_compared_with_the_offer(goods: int, gap: Gap | None) -> None:
+    """Offered for 18.00: a hundredth is another unit, and no bargain under the line's limit."""
+    verdict = judge_quote(request(), (LINE,), priced(goods))
+    assert (verdict.contradicted and verdict.contradicted.gap, verdict.state) == (gap, "held" if gap else "planned")
+
+
+def test_a_unit_is_told_before_a_limit() -> None:
+    """Whoever raised the limit instead would pay a hundred times as much."""
+    verdict = judge_quote(request(Money(900)), (LINE,), priced(180_000))
+    assert verdict.reason.startswith(
+        "the offer says 18.00 CNY, and the preview says 1,800.00 CNY: about a hundred times"
+    )
+
+
+def test_a_discount_that_is_told_is_added_back() -> None:
+    """Nine tenths off, and told: what the offer says is what it was before."""
+    assert judge_quote(request(), (LINE,), priced(180, discount=1620)) == FINE
+
+
+def test_volume_prices_count_for_as_many_pieces() -> None:
+    """A single piece at 9.00, two at 2.00: 4.00 in all is what the offer says."""
+    steps = (VolumePrice(start_quantity=1, price=Money(900)), VolumePrice(start_quantity=2, price=Money(200)))
+    by_volume = offer(replace(RED, volume_prices=steps))
+    assert judge_quote(request(), (LINE,), priced(400)).state == "held"
+    assert judge_quote(request(), (LINE,), priced(400), [by_volume]) == FINE
 
 
 def test_an_order_that_would_be_split_is_held() -> None:

@@ -213,7 +213,7 @@ MUTANTS = (
     Mutant(
         name="paid-without-a-look-at-the-price",
         means="more is paid than was approved",
-        edits=(Edit(file=DECISIONS, old="    if shown.total > payable:\n", new="    if False:\n"),),
+        edits=(Edit(file=DECISIONS, old="    elif shown.total > payable:\n", new="    elif False:\n"),),
     ),
     Mutant(
         name="paid-at-the-price-of-the-create",
@@ -436,7 +436,9 @@ MUTANTS = (
     Mutant(
         name="claims-while-paused",
         means="somebody stops all buying, and a run under way goes on to buy",
-        edits=(Edit(file=STORE, old="                if buys and is_paused:\n", new="                if False:\n"),),
+        edits=(
+            Edit(file=STORE, old="                if buys and ALL_BUYING in off:\n", new="                if False:\n"),
+        ),
     ),
     Mutant(
         name="pause-waits-for-nobody",

@@ -174,7 +174,7 @@ async def test_a_price_that_fell_is_paid_once_a_second_look_shows_it_too(
     """Told too low once, a price that rose would be paid: the payment itself names no amount."""
     order = at(resources, total_minor=100)
     channel.show("77", ServiceStatus.UNPAID, total=Money(120))
-    right, told = channel.read, [Money(40), Money(120)]
+    right, told = channel.read, [Money(60), Money(120)]
 
     async def read(order_ids: Sequence[str], *, may_lag: bool = False) -> dict[str, Any]:
         shown = await right(order_ids)
@@ -184,7 +184,7 @@ async def test_a_price_that_fell_is_paid_once_a_second_look_shows_it_too(
         lying.setattr(channel, "read", read)
         await pay_orders.fn(resources, Step.of({"A-1": order}), label="1 of 1")
     assert (now(resources).state, channel.payments) == (OrderState.ORDERED, [])
-    assert now(resources).reason == "the service showed it for 0.40 CNY, and when asked again not; run again"
+    assert now(resources).reason == "the service showed it for 0.60 CNY, and when asked again not; run again"
     channel.show("77", ServiceStatus.UNPAID, total=Money(80))
     await pay_orders.fn(resources, Step.of({"A-1": now(resources)}), label="1 of 1")
     assert channel.payments == ["77"]

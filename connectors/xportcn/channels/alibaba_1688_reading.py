@@ -133,6 +133,7 @@ def quote(preview: alibaba_order.Preview, lines: tuple[OrderLine, ...], trade_ty
         problems=problems or untold(lines, (our for our, _ in told)),
         order_count=max(1, len(preview.results)),
         flow=preview.results[0].flow_flag if preview.results else "",
+        discount=_sum([part.discount_fee for part in preview.results], needed=False),
         **_trade(preview, trade_types),
     )
 

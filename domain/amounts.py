@@ -1,0 +1,60 @@
+"""Two readings of one amount: they agree as far as prices do, or one of them must be wrong."""
+
+from __future__ import annotations
+
+from domain.money import Money
+from domain.witnessed import Amount, Contradicted, Gap, Kind, Source, Statement
+
+UNIT_FROM, UNIT_TO = 50, 200
+"""Between yuan and fen lies a factor of 100; whole yuan that were rounded make it 50 (0.50 as 1) to 200 (1.99 as 1)."""
+FAR = 3
+"""Volume prices, promotions and coupons stay within a third and three times of each other."""
+LEAST_PART = 2
+"""A coupon after the approval takes less than a half off the total."""
+
+
+def agreed(first: Statement, second: Statement) -> Amount | Contradicted:
+    """Compare two readings: goods with goods, totals with totals. Raises `CurrencyMismatch`."""
+    return _judged(first, second, _gap(money_of(first), money_of(second)))
+
+
+def agreed_total(approved: Statement, told: Statement) -> Amount | Contradicted:
+    """Compare a total with what was approved of it. A limit decides about one that is higher and within reason."""
+    most, now = money_of(approved), money_of(told)
+    gap = _gap(most, now)
+    if gap is not Gap.UNIT and now * LEAST_PART < most:
+        gap = Gap.HALF
+    return _judged(approved, told, gap)
+
+
+def agreed_taken(owed: Money, told: Money, *, is_ours: bool) -> Amount | Contradicted:
+    """Compare what is shown as taken with what was owed; what is counted is the owed amount where they contradict.
+
+    A payment of our own (`is_ours`) was for this very amount, so less is never believed. One that nobody of ours made
+    may have been cheaper, as far as totals are. More that is no other unit was taken.
+    """
+    first, second = Statement(source=Source.LEDGER, value=owed), Statement(source=Source.TAKEN, value=told)
+    verdict = agreed_total(first, second)
+    if isinstance(verdict, Contradicted):
+        return verdict if verdict.gap is Gap.UNIT or told < owed else Amount(first=first, second=second)
+    return Contradicted(kind=Kind.AMOUNT, first=first, second=second) if is_ours and told < owed else verdict
+
+
+def money_of(statement: Statement) -> Money:
+    """The amount that a source tells. Raises `TypeError` where it tells none."""
+    if not isinstance(statement.value, Money):
+        raise TypeError(f"{statement.source} tells no amount: {statement.value!r}")
+    return statement.value
+
+
+def _judged(first: Statement, second: Statement, gap: Gap | None) -> Amount | Contradicted:
+    if gap is None:
+        return Amount(first=first, second=second)
+    return Contradicted(kind=Kind.AMOUNT, first=first, second=second, gap=gap)
+
+
+def _gap(first: Money, second: Money) -> Gap | None:
+    low, high = min(first, second).minor, max(first, second).minor
+    if 0 < UNIT_FROM * low <= high <= UNIT_TO * low:
+        return Gap.UNIT
+    return Gap.FAR if low <= 0 or high > FAR * low else None

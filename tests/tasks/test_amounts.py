@@ -1,0 +1,318 @@
+"""Amounts that contradict each other: held before anything is paid, and never told as less than was paid for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+
+from connectors.ledger.codec import to_json
+from connectors.ledger.plans import put_rows
+from connectors.ledger.records import OrderChange, OrderRecord, Outcome
+from connectors.xportcn.channels.base import Created
+from connectors.xportcn.offering import Offering
+from domain.effects import Action, EffectStatus
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.service_orders import DomesticParcel, ServiceStatus
+from domain.states import OrderState
+from tasks.asking import Found
+from tasks.book_shipment import still_to_book
+from tasks.effects.create_by_reference import CreateByReference
+from tasks.effects.kinds import settle_open
+from tasks.effects.protocol import perform
+from tasks.pay import pay_orders
+from tasks.resources import Resources
+from tasks.steps import Step
+from tasks.sync_tracking import sync_tracking
+from tests.connectors.ledger.plans import Columns, intents, plan
+from tests.flows.plans import planned
+from tests.tasks.test_resolve import LINE, FakeChannel
+
+PAID_AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
+A_WORD = "waitlogisticstakein"
+
+
+class Till(FakeChannel):
+    """A marketplace that shows a paid order as it is told to, and answers creates with these totals, in fen."""
+
+    then: dict[str, Any]
+    totals: list[int]
+
+    async def pay(self, claim: object, order_id: str) -> None:
+        self.payments.append(order_id)
+        shown = {"status": ServiceStatus.PAID, "paid": Money(1420), "total": Money(1420), **self.then}
+        self.show(order_id, shown.pop("status"), reference=self.orders[order_id].reference, **shown)
+
+    async def warehouse(self) -> None:
+        """Nothing is sent there."""
+
+    async def create(self, claim: Any, *_: object, approved: Money) -> Created:
+        return Created(order_ids=(f"7{claim.order_ref[-1]}",), total=Money(self.totals.pop(0)))
+
+
+@pytest.fixture
+def till(resources: Resources, next_run: Resources) -> Till:
+    fake = Till()
+    fake.then, fake.totals = {}, []
+    for run in (resources, next_run):
+        run.offerings[Marketplace.TAOBAO] = Offering(cast(Any, fake), cast(Any, None))
+    return fake
+
+
+def approved(resources: Resources, *order_refs: str) -> None:
+    put_rows(resources.ledger, [plan(ref, lines=[to_json(LINE)], approved_minor=1420) for ref in order_refs])
+
+
+def ordered(resources: Resources, order_ref: str = "A-1", order_id: str = "77", **columns: Any) -> None:
+    """An order of 14.20 that waits to be paid."""
+    approved(resources, order_ref)
+    record = resources.ledger.claim(intents(order_ref), lease=resources.lease).won[order_ref]
+    writes = Columns({"order_id": order_id, "total_minor": 1420, **columns})
+    change = OrderChange(order_ref=order_ref, state=OrderState.ORDERED, writes=writes)
+    resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)])
+
+
+def now(resources: Resources, order_ref: str = "A-1") -> OrderRecord:
+    return resources.ledger.orders([order_ref])[order_ref]
+
+
+async def pay(resources: Resources, *order_refs: str) -> OrderRecord:
+    await pay_orders.fn(resources, Step.of(resources.ledger.orders(order_refs or ["A-1"])), label="1 of 1")
+    return now(resources)
+
+
+# before anything is paid
+
+
+async def test_an_order_told_at_a_hundredth_is_not_paid_nor_is_another_there(resources: Resources, till: Till) -> None:
+    """14.20 approved, 0.14 shown: a payment would take 14.20."""
+    for ref, order_id in (("A-1", "77"), ("A-2", "78")):
+        ordered(resources, ref, order_id)
+    till.show("77", ServiceStatus.UNPAID, total=Money(14))
+    till.show("78", ServiceStatus.UNPAID, total=Money(1420), reference="A-2")
+    order = await pay(resources)
+    assert (order.state, order.reason) == (
+        OrderState.HELD,
+        "the ledger says 14.20 CNY, and the order says 0.14 CNY: about a hundred times apart, so one of them is in another "
+        "unit (yuan, fen). Nothing is ordered or paid at taobao until somebody has looked: sourcing ledger confirm "
+        "taobao",
+    )
+    await pay(resources, "A-2")
+    assert (now(resources, "A-2").state, till.payments) == (OrderState.HELD, [])
+
+
+async def test_after_a_confirmation_held_orders_are_paid_at_what_was_approved(
+    resources: Resources, next_run: Resources, till: Till
+) -> None:
+    ordered(resources)
+    till.show("77", ServiceStatus.UNPAID, total=Money(14))
+    await pay(resources)
+    next_run.ledger.holds.release(Marketplace.TAOBAO, by="mei")
+    till.show("77", ServiceStatus.UNPAID, total=Money(1420))
+    order = await pay(next_run)
+    assert (order.state, order.paid_minor, till.payments) == (OrderState.PAID, 1420, ["77"])
+
+
+async def test_less_than_half_is_held_and_not_asked_for_again(
+    resources: Resources, till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ordered(resources)
+    till.show("77", ServiceStatus.UNPAID, total=Money(700))
+    read, reads = till.read, list[str]()
+
+    async def counted(order_ids: Any, **options: Any) -> Any:
+        reads.extend(order_ids)
+        return await read(order_ids, **options)
+
+    monkeypatch.setattr(till, "read", counted)
+    order = await pay(resources)
+    assert (order.state, reads, resources.ledger.holds.standing()) == (OrderState.HELD, ["77"], {})
+    assert order.reason == (
+        "the ledger says 14.20 CNY, and the order says 7.00 CNY: less than half; look it up in the console"
+    )
+
+
+async def test_a_coupon_between_create_and_payment_is_paid_and_told(resources: Resources, till: Till) -> None:
+    """Estimated at 339.00, payable 291.20: that is taken, and that is told."""
+    ordered(resources, approved_minor=339_00, total_minor=339_00)
+    till.show("77", ServiceStatus.UNPAID, total=Money(291_20))
+    till.then = {"total": Money(291_20), "paid": Money(291_20)}
+    order = await pay(resources)
+    assert (order.state, order.paid_minor, order.reason, till.payments) == (OrderState.PAID, 291_20, "", ["77"])
+
+
+@pytest.mark.parametrize(("total", "is_unit"), [(14, True), (142_000, True), (700, False)])
+async def test_the_answer_to_a_create_is_compared_with_what_was_approved(
+    resources: Resources,
+    till: Till,
+    monkeypatch: pytest.MonkeyPatch,
+    total: int,
+    is_unit: bool,  # noqa: FBT001
+) -> None:
+    """The order is there, with its id; a unit holds the marketplace before the second is created."""
+    monkeypatch.setattr(Resources, "warehouse", till.warehouse)
+    resources.ledger.put_plans([planned("A-1", 1420), planned("A-2", 1420)], "batch", approved=True)
+    till.totals = [total, 1420]
+    for ref in ("A-1", "A-2"):
+        await perform(CreateByReference(resources), intents(ref), resources.ledger.orders([ref]))
+    first, second = now(resources), now(resources, "A-2")
+    assert (first.state, first.order_id, first.total_minor) == (OrderState.HELD, "71", total)
+    assert (second.state, second.order_id) == ((OrderState.HELD, None) if is_unit else (OrderState.ORDERED, "72"))
+
+
+async def test_an_order_that_is_found_at_a_hundredth_is_held(
+    resources: Resources, next_run: Resources, till: Till
+) -> None:
+    """The answer to its create was lost; what the service shows instead is no proof of the price."""
+    approved(resources, "A-1")
+    record = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
+    unknown = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, reason="no answer")
+    resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=unknown)])
+    till.show("77", ServiceStatus.UNPAID, total=Money(14))
+    resources.clock.advance(61)  # type: ignore[attr-defined]
+    await settle_open(next_run, ["A-1"])
+    assert (now(resources).state, now(resources).order_id) == (OrderState.HELD, "77")
+    assert list(resources.ledger.holds.standing()) == [Marketplace.TAOBAO]
+
+
+# what is told of a payment
+
+
+@pytest.mark.parametrize(
+    ("told", "counted", "held"),
+    [
+        ({"paid": Money(14)}, 1420, True),
+        ({"paid": Money(14), "total": Money(14)}, 1420, True),
+        ({"paid": Money(1300)}, 1420, False),
+        ({"paid": Money(142_000)}, 1420, True),
+    ],
+)
+async def test_a_payment_told_as_less_counts_with_what_it_was_for(
+    resources: Resources,
+    till: Till,
+    told: dict[str, Money],
+    counted: int,
+    held: bool,  # noqa: FBT001
+) -> None:
+    """The difference is noted with both figures; what is a unit off holds the marketplace along."""
+    ordered(resources)
+    till.show("77", ServiceStatus.UNPAID, total=Money(1420))
+    till.then = told
+    order = await pay(resources)
+    assert (order.state, order.paid_minor, order.total_minor) == (OrderState.PAID, counted, counted)
+    assert order.reason.startswith(
+        f"paid, counted with 14.20 CNY: the ledger says 14.20 CNY, and what is shown as taken says {told['paid']}"
+    )
+    assert (list(resources.ledger.holds.standing()) == [Marketplace.TAOBAO]) is held
+
+
+async def test_a_dearer_payment_is_held_as_it_was_taken(resources: Resources, till: Till) -> None:
+    """The seller raised the price between our look and the payment."""
+    ordered(resources)
+    till.show("77", ServiceStatus.UNPAID, total=Money(1420))
+    till.then = {"paid": Money(1500), "total": Money(1500)}
+    order = await pay(resources)
+    assert (order.state, order.paid_minor) == (OrderState.HELD, 1500)
+
+
+async def test_somebody_else_s_payment_may_have_been_cheaper(resources: Resources, till: Till) -> None:
+    """Within half of what was approved it is believed; at a hundredth what was approved counts."""
+    for ref, order_id, paid in (("A-1", "77", 1000), ("A-2", "78", 14)):
+        ordered(resources, ref, order_id)
+        till.show(order_id, ServiceStatus.PAID, total=Money(paid), paid=Money(paid), reference=ref)
+    await pay(resources, "A-1", "A-2")
+    assert (now(resources).paid_minor, now(resources, "A-2").paid_minor) == (1000, 1420)
+
+
+# facts before words of state
+
+
+@pytest.mark.parametrize("facts", [{"paid_at": PAID_AT, "paid": None}, {"paid": Money(1420)}])
+async def test_a_paid_order_in_an_unknown_state_is_paid_with_a_note(
+    resources: Resources, till: Till, facts: dict[str, Any]
+) -> None:
+    """Its money is recorded; it is not held."""
+    ordered(resources)
+    till.show("77", ServiceStatus.UNPAID, total=Money(1420))
+    till.then = {"status": ServiceStatus.OTHER, "state_word": A_WORD, **facts}
+    order = await pay(resources)
+    assert (order.state, order.paid_minor) == (OrderState.PAID, 1420)
+    assert order.reason == (
+        "the service shows it in a state that this program does not know (waitlogisticstakein); it is booked once that "
+        "is known, or a parcel is on its way"
+    )
+
+
+async def test_an_unknown_state_without_a_fact_is_no_payment(resources: Resources, till: Till) -> None:
+    """It waits as it did, is not held, and nothing is paid again."""
+    ordered(resources)
+    till.show("77", ServiceStatus.UNPAID, total=Money(1420))
+    till.then = {"status": ServiceStatus.OTHER, "state_word": "?", "paid": None}
+    for _ in range(2):
+        order = await pay(resources)
+    assert (order.state, order.paid_minor, till.payments) == (OrderState.PAYMENT_PENDING, None, ["77"])
+
+
+async def test_an_unknown_state_of_an_order_that_we_never_paid_is_held(resources: Resources, till: Till) -> None:
+    ordered(resources)
+    till.show("77", ServiceStatus.OTHER, total=Money(1420), paid=Money(1420), paid_at=PAID_AT)
+    order = await pay(resources)
+    assert (order.state, order.paid_minor, till.payments) == (OrderState.HELD, None, [])
+
+
+async def test_a_lost_payment_is_settled_by_its_facts(resources: Resources, next_run: Resources, till: Till) -> None:
+    """No answer to the payment, and the order in a state that nobody knows: the time of payment tells."""
+    ordered(resources)
+    record = resources.ledger.claim(intents("A-1", action=Action.PAY), lease=resources.lease).won["A-1"]
+    unknown = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, reason="no answer")
+    resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=unknown)])
+    till.show("77", ServiceStatus.OTHER, total=Money(1420), paid_at=PAID_AT, state_word=A_WORD)
+    resources.clock.advance(61)  # type: ignore[attr-defined]
+    await settle_open(next_run, ["A-1"])
+    assert (now(resources).state, now(resources).paid_minor) == (OrderState.PAID, 1420)
+
+
+async def paid_in_an_unknown_state(resources: Resources, till: Till) -> None:
+    ordered(resources)
+    till.show("77", ServiceStatus.UNPAID, total=Money(1420))
+    till.then = {"status": ServiceStatus.OTHER, "state_word": A_WORD}
+    await pay(resources)
+
+
+async def track(resources: Resources) -> None:
+    asked: Found[str, str] = Found()
+    await sync_tracking.fn(resources, resources.ledger.orders(["A-1"]), asked, label="1 of 1")
+
+
+async def test_it_is_booked_once_its_state_is_known_or_a_parcel_shows(resources: Resources, till: Till) -> None:
+    await paid_in_an_unknown_state(resources, till)
+    assert await still_to_book(resources, resources.ledger.orders(["A-1"])) == {}
+    assert now(resources).state is OrderState.PAID
+    parcel = DomesticParcel(tracking_number="SF1", company="顺丰", sent_at=None)
+    for status, parcels in ((ServiceStatus.OTHER, (parcel,)), (ServiceStatus.SHIPPED, ())):
+        till.show("77", status, total=Money(1420), parcels=parcels)
+        assert list(await still_to_book(resources, resources.ledger.orders(["A-1"]))) == ["A-1"]
+
+
+async def test_tracking_takes_the_note_away_once_the_state_is_known(resources: Resources, till: Till) -> None:
+    await paid_in_an_unknown_state(resources, till)
+    await track(resources)
+    assert A_WORD in now(resources).reason
+    till.show("77", ServiceStatus.PAID, total=Money(1420), paid=Money(1420))
+    await track(resources)
+    assert (now(resources).state, now(resources).reason) == (OrderState.PAID, "")
+
+
+async def test_tracking_records_a_payment_of_an_order_that_an_earlier_program_held(
+    resources: Resources, till: Till
+) -> None:
+    """Paid by us, held for its unknown state, 0 told: now it is paid."""
+    ordered(resources)
+    record = resources.ledger.claim(intents("A-1", action=Action.PAY), lease=resources.lease).won["A-1"]
+    held = OrderChange(order_ref="A-1", state=OrderState.HELD, reason="a state that this program does not know")
+    resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=held)])
+    till.show("77", ServiceStatus.OTHER, total=Money(1420), paid_at=PAID_AT, state_word=A_WORD)
+    await track(resources)
+    assert (now(resources).state, now(resources).paid_minor) == (OrderState.PAID, 1420)
