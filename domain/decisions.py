@@ -202,7 +202,6 @@ PAID_FOR_NOTHING = "the service shows it as paid, and not for how much; run agai
 class Payment(StrEnum):
     """What to do about an order that is neither paid nor to be paid now."""
 
-    UNDER_WAY = "under_way"
     WAIT = "wait"
     STOP = "stop"
 
@@ -213,6 +212,7 @@ class Left:
 
     how: Payment
     reason: str
+    code: ReasonCode | None = None
 
 
 PRICE_ROSE = "the price rose after ordering"
@@ -274,19 +274,20 @@ def judge_payment(
 
 def _under_way(shown: ServiceOrder, *, by_us: bool) -> Left | None:
     if shown.status is ServiceStatus.PAYMENT_PENDING:
-        return Left(how=Payment.UNDER_WAY, reason="the service has taken the payment and not yet confirmed it")
+        return Left(how=Payment.WAIT, reason="the service has taken the payment and not yet confirmed it")
     if by_us and (unknown := unknown_state(shown)):
-        return Left(how=Payment.WAIT, reason=f"a payment was begun, and {unknown}; looked at again by itself")
+        words = f"a payment was begun, and {unknown}; looked at again by itself"
+        return Left(how=Payment.WAIT, reason=words, code=ReasonCode.UNKNOWN_STATE)
     return None
 
 
 def _against_paying(shown: ServiceOrder, approved: Money, payable: Money) -> Contradicted | Left | None:
-    reason = ""
+    reason, code = "", None
     if shown.status is ServiceStatus.CLOSED:
         why = f" ({shown.close_reason})" if shown.close_reason else ""
         reason = f"the order was closed unpaid{why}; order again under a new order_ref"
     elif unknown := unknown_state(shown):
-        reason = f"{unknown}; look it up there"
+        reason, code = f"{unknown}; look it up there", ReasonCode.UNKNOWN_STATE
     elif shown.payment:
         word, fact = (Statement(source=Source.DETAIL, value=value) for value in (shown.status, shown.payment))
         return Contradicted(kind=Kind.PAID, first=word, second=fact)
@@ -300,7 +301,7 @@ def _against_paying(shown: ServiceOrder, approved: Money, payable: Money) -> Con
             f"{PRICE_ROSE}: {shown.total}, approved {approved}{tolerated}. Not paid; the order closes "
             "by itself. To buy at the new price, order again under a new order_ref"
         )
-    return Left(how=Payment.STOP, reason=reason) if reason else None
+    return Left(how=Payment.STOP, reason=reason, code=code) if reason else None
 
 
 def _approved(amount: Money) -> Statement:
@@ -319,7 +320,7 @@ def judge_booking(shown: ServiceOrder) -> Left | None:
     if shown.status.is_paid or (shown.status is ServiceStatus.OTHER and shown.parcels):
         return None
     if unknown := still_unknown(shown):
-        return Left(how=Payment.WAIT, reason=unknown)
+        return Left(how=Payment.WAIT, reason=unknown, code=ReasonCode.UNKNOWN_STATE)
     if shown.status is ServiceStatus.CLOSED:
         why = f"the marketplace closed the order ({shown.close_reason or 'no reason given'})"
     else:

@@ -34,6 +34,7 @@ class MessageKind(StrEnum):
     WATCHED = "watched"
     NOTHING_RAN = "nothing_ran"
     BUYING_PAUSED = "buying_paused"
+    UNKNOWN_STATE = "unknown_state"
     DIGEST = "digest"
 
     @property
@@ -54,6 +55,7 @@ _SEVERAL = {
     MessageKind.DIFFERS: "times the ledger and the service differed",
     MessageKind.RUN_FAILED: "runs failed",
     MessageKind.RUN_AGAIN: "runs lost their process and are started again",
+    MessageKind.UNKNOWN_STATE: "marketplaces show states that are not known here",
     MessageKind.NOTHING_RAN: "things did not run in time",
 }
 

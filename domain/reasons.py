@@ -10,6 +10,7 @@ class ReasonCode(StrEnum):
 
     OVER_BUDGET = "over_budget"
     OVER_DAY_LIMIT = "over_day_limit"
+    UNKNOWN_STATE = "unknown_state"
 
     @classmethod
     def of(cls, text: str | None) -> ReasonCode | None:

@@ -13,12 +13,17 @@ from domain.messages import Message, MessageKind
 from domain.money import Money
 from domain.orders import Receiver
 from domain.personal import without_receiver
+from domain.reasons import ReasonCode
 from domain.report import BatchReport, ReportLine
 from domain.states import NEEDS_A_PERSON
 from domain.wording import counted, number_of, some
 
 MOST_REASONS, MOST_REASON = 8, 200
 REMEDY = "Raise the budget or the day's limit, or wait for the next day, and run the same file again."
+UNKNOWN_STATES = (
+    "What this program has paid counts as paid, and is booked once its state is known or a parcel is on its way. Its "
+    "word for the state: sourcing status ORDER_REF. This is told once a marketplace."
+)
 WAITING = frozenset(NEEDS_A_PERSON)
 
 
@@ -62,7 +67,24 @@ def of_batch(report: BatchReport, receivers: Mapping[str, Receiver]) -> list[Mes
                 about=about,
             )
         )
-    return told
+    return told + _of_unknown_states(report)
+
+
+def _of_unknown_states(report: BatchReport) -> list[Message]:
+    """Each marketplace whose states this program does not know, once."""
+    unknown: dict[str, list[str]] = {}
+    for line in report.orders:
+        if line.reason_code is ReasonCode.UNKNOWN_STATE:
+            unknown.setdefault(line.marketplace, []).append(line.order_ref)
+    return [
+        Message(
+            cause=f"unknown-state:{marketplace}",
+            kind=MessageKind.UNKNOWN_STATE,
+            subject=f"{marketplace} shows {number_of(len(refs), 'order')} in a state that this program does not know",
+            body=f"{some(refs, 20)}. {UNKNOWN_STATES}",
+        )
+        for marketplace, refs in unknown.items()
+    ]
 
 
 def waiting_in(report: BatchReport) -> list[ReportLine]:

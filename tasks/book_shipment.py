@@ -7,12 +7,13 @@ from dataclasses import replace
 
 from connectors.ledger.records import Intent, OrderRecord
 from connectors.xportcn.errors import ServiceAway
-from domain.decisions import Payment, judge_booking
+from domain.decisions import judge_booking
 from domain.effects import Action
 from domain.freight import ChosenFreight
 from domain.states import OrderState
 from tasks.effects.book import Book
 from tasks.effects.protocol import perform
+from tasks.pay import left_as
 from tasks.reading_orders import read_each
 from tasks.resources import Resources
 from tasks.retrying import raise_if_it_passes, retrying_task, this_try
@@ -67,7 +68,7 @@ async def still_to_book(resources: Resources, orders: Orders) -> dict[str, Order
             booked = Book(resources).seen(order, shown[ref].shipments)
             changes.append(replace(booked, expected=order.state))
         elif left := judge_booking(shown[ref]):
-            changes.append(order.held(left.reason) if left.how is Payment.STOP else order.kept(left.reason))
+            changes.append(left_as(order, left))
         else:
             ready[ref] = order
     await resources.desk.change(changes)

@@ -120,14 +120,20 @@ async def _looked_at(resources: Resources, orders: Orders) -> dict[str, Amount]:
     changes = [orders[ref].kept(why) for ref, why in unread.items() if orders[ref].state is not OrderState.HELD]
     for ref, verdict in verdicts.items():
         order = orders[ref]
-        if isinstance(verdict, Left) and verdict.how is not Payment.UNDER_WAY:
-            changes.append(order.held(verdict.reason) if verdict.how is Payment.STOP else order.kept(verdict.reason))
+        if isinstance(verdict, Left):
+            changes.append(left_as(order, verdict))
         if isinstance(verdict, Contradicted):
             changes.append(order.contradicted(verdict))
         if isinstance(verdict, Paid):
             changes.append(_paid(order, verdict, shown[ref], paying))
     await resources.desk.change(changes)
     return {ref: verdict for ref, verdict in verdicts.items() if isinstance(verdict, Amount)}
+
+
+def left_as(order: OrderRecord, left: Left) -> OrderChange:
+    """What an order becomes that is left alone now."""
+    stays = order.held if left.how is Payment.STOP else order.kept
+    return stays(left.reason, left.code)
 
 
 def _may_be_paid(shown: ServiceOrder) -> bool:

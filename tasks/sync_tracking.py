@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from connectors.ledger.records import Intent, OrderChange, OrderRecord
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
-from domain.decisions import Payment, judge_booking
+from domain.decisions import judge_booking
 from domain.effects import Action
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import ROAD, OrderState
@@ -16,7 +16,7 @@ from tasks.asking import Found, ask_each
 from tasks.effects.kinds import settle_open
 from tasks.effects.parcel_report import ReportParcel
 from tasks.effects.protocol import perform
-from tasks.pay import record_paid
+from tasks.pay import left_as, record_paid
 from tasks.reading_orders import read_each
 from tasks.resources import Resources
 from tasks.retrying import retrying_task, this_try
@@ -53,7 +53,7 @@ async def _looked_at_again(
 def _booking_seen(order: OrderRecord, shown: ServiceOrder) -> OrderChange:
     """A paid order with what is against booking it, as the service shows it now."""
     left = judge_booking(shown)
-    return order.held(left.reason) if left and left.how is Payment.STOP else order.kept(left.reason if left else "")
+    return left_as(order, left) if left else order.kept("")
 
 
 async def _follow(resources: Resources, order: OrderRecord, shown: ServiceOrder) -> str:

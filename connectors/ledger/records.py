@@ -149,17 +149,18 @@ class OrderRecord:
     def tracking_numbers(self) -> list[str]:
         return list(self.shipment.tracking_numbers) if self.shipment else []
 
-    def held(self, reason: str) -> OrderChange:
+    def held(self, reason: str, code: ReasonCode | None = None) -> OrderChange:
         """It waits for a person, unless it is elsewhere by now."""
-        return OrderChange(order_ref=self.order_ref, state=OrderState.HELD, expected=self.state, reason=reason)
+        return replace(self.kept(reason, code), state=OrderState.HELD)
 
     def contradicted(self, verdict: Contradicted) -> OrderChange:
         """It waits for a person, with both readings, unless it is elsewhere by now."""
         return replace(self.held(contradiction_words(verdict, self.marketplace)), contradicted=verdict)
 
-    def kept(self, reason: str) -> OrderChange:
+    def kept(self, reason: str, code: ReasonCode | None = None) -> OrderChange:
         """It stays where it is, with this reason, unless it is elsewhere by now."""
-        return OrderChange(order_ref=self.order_ref, state=self.state, expected=self.state, reason=reason)
+        ref, state = self.order_ref, self.state
+        return OrderChange(order_ref=ref, state=state, expected=state, reason=reason, reason_code=code)
 
 
 def _told(stored: str | None) -> str | None:

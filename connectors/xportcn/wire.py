@@ -238,6 +238,12 @@ def _label(value: object) -> str:
     return value.strip() if isinstance(value, str) else str(_whole(value))
 
 
+def _word(value: object) -> str:
+    if not isinstance(value, bool | int | str | Decimal):
+        raise ValueError("not a word")
+    return str(value).strip()[:MOST_ID]
+
+
 def _id_number(value: str) -> int | str:
     """As the number the contract asks for; what is no number goes as it is, for the service to refuse."""
     return int(value) if value.isascii() and value.isdigit() else value
@@ -369,6 +375,9 @@ ParcelNumber = Annotated[str, BeforeValidator(_label), Field(max_length=MOST_ID)
 
 Reference = Annotated[str, BeforeValidator(_label)]
 """What the buyer of an order calls it, ours or somebody else's: text, or a number."""
+
+Word = Annotated[str, BeforeValidator(_word)]
+"""What the service calls a state: whatever it is, it stays readable, and is no longer than an id. Empty for none."""
 
 Count = Annotated[int, Field(ge=0, le=MOST_COUNT)]
 """Pieces, pages, days."""

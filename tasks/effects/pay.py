@@ -14,6 +14,7 @@ from domain.absence import OwnRecord
 from domain.amounts import agreed_taken, money_of
 from domain.decisions import PAID_FOR_NOTHING, judge_paid, still_unknown, unknown_state
 from domain.effects import Action, Claim
+from domain.reasons import ReasonCode
 from domain.resolutions import ResolutionKind
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
@@ -134,5 +135,7 @@ def paid(
         reason = f"the service took {amount}, approved was {most}: ask for the difference back"
         return replace(change, state=OrderState.HELD, reason=reason)
     differs = contradiction_words(contradicted, order.marketplace) if contradicted else ""
-    noted = [reason, f"paid, counted with {amount}: {differs}" if differs else "", still_unknown(shown)]
-    return replace(change, state=OrderState.PAID, reason="; ".join(filter(None, noted)))
+    unknown = still_unknown(shown)
+    noted = [reason, f"paid, counted with {amount}: {differs}" if differs else "", unknown]
+    code = ReasonCode.UNKNOWN_STATE if unknown else None
+    return replace(change, state=OrderState.PAID, reason="; ".join(filter(None, noted)), reason_code=code)

@@ -192,7 +192,7 @@ def reason(verdict: object) -> str:
     [
         (ServiceStatus.BUILDING, Amount),
         (ServiceStatus.UNPAID, Amount),
-        (ServiceStatus.PAYMENT_PENDING, Payment.UNDER_WAY),
+        (ServiceStatus.PAYMENT_PENDING, Payment.WAIT),
         (ServiceStatus.PAID, Paid),
         (ServiceStatus.SHIPPED, Paid),
         (ServiceStatus.FINISHED, Paid),
@@ -211,7 +211,7 @@ def test_only_an_unpaid_order_is_paid(status: ServiceStatus, verdict: Payment | 
         (ServiceStatus.OTHER, True, Paid),
         (ServiceStatus.CLOSED, True, Paid),
         (ServiceStatus.UNPAID, True, Paid),
-        (ServiceStatus.PAYMENT_PENDING, True, Payment.UNDER_WAY),
+        (ServiceStatus.PAYMENT_PENDING, True, Payment.WAIT),
         (ServiceStatus.OTHER, False, Payment.STOP),
         (ServiceStatus.CLOSED, False, Payment.STOP),
         (ServiceStatus.UNPAID, False, Contradicted),

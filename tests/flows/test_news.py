@@ -92,6 +92,16 @@ def test_a_budget_that_is_used_up_is_a_message_of_its_own() -> None:
     assert full.body.splitlines()[0] == f"A-2. The first of them: {FULL}"
 
 
+def test_states_that_nobody_knows_are_told_once_a_marketplace(ledger: Ledger) -> None:
+    """Paid orders wait for nobody, and their words are new: the first run tells of them."""
+    unknown = ReasonCode.UNKNOWN_STATE
+    for refs in (("A-1", "A-2"), ("A-3",)):
+        ledger.tell(*of_batch(report(*(line(ref, OrderState.PAID, "it is in 待收货", unknown) for ref in refs)), {}))
+    (message,) = told(ledger)
+    assert message.subject == "1688 shows 2 orders in a state that this program does not know"
+    assert message.body.startswith("A-1, A-2. What this program has paid counts as paid")
+
+
 def test_what_nobody_answered_is_told_by_who_asked() -> None:
     """Not a second time when the batch ends."""
     silence = Decision(approved=[], by="nobody", silence=f"{NOBODY_ANSWERED} 24 hours")

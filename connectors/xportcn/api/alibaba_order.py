@@ -20,6 +20,7 @@ from connectors.xportcn.wire import (
     MaybeChinaTime,
     ParcelNumber,
     Reader,
+    Word,
     Writer,
     Yuan,
     either,
@@ -185,7 +186,7 @@ class BaseInfo(Reader):
 
     id: Id = ""
     id_text: Id = Field("", validation_alias=either("idOfStr"))
-    status: str
+    status: Word = ""
     total_amount: Yuan
     sum_product_payment: Yuan | None = None
     shipping_fee: Yuan | None = None

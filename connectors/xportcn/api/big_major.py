@@ -13,7 +13,19 @@ from connectors.xportcn.api import alibaba_order, alibaba_product
 from connectors.xportcn.api.base import EffectCall, ReadCall
 from connectors.xportcn.operations import big_major
 from connectors.xportcn.rows import Rows
-from connectors.xportcn.wire import Code, Count, EffectAnswer, Fen, GivenId, Id, MaybeChinaTime, Reader, Writer, either
+from connectors.xportcn.wire import (
+    Code,
+    Count,
+    EffectAnswer,
+    Fen,
+    GivenId,
+    Id,
+    MaybeChinaTime,
+    Reader,
+    Word,
+    Writer,
+    either,
+)
 from domain.effects import Action
 
 FLOW = "fenxiaonew"
@@ -118,7 +130,7 @@ class Order(Reader):
 
     order_id: GivenId
     order_no: Id = ""
-    order_status: str
+    order_status: Word = ""
     pay_status: Code | None = None
     total_amount: Fen | None = None
     product_amount: Fen | None = None

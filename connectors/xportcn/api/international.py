@@ -26,6 +26,7 @@ from connectors.xportcn.wire import (
     ParcelNumber,
     Reader,
     Reference,
+    Word,
     Writer,
 )
 from domain.effects import Action
@@ -252,7 +253,7 @@ class Order(Priced):
 
     trade_id: GivenId
     channel_refer_id: Reference = ""
-    trade_status: str
+    trade_status: Word = ""
     product_amount: Amount | None = None
     freight_amount: Amount | None = None
     total_amount: Amount

@@ -24,6 +24,7 @@ from connectors.xportcn.wire import (
     Reference,
     SaidAnswer,
     UnixMs,
+    Word,
     Writer,
     Yuan,
     either,
@@ -247,7 +248,7 @@ class Order(Reader):
     request_id: Reference = ""
     dist_order_no: GivenId
     customer_order_no: Reference = ""
-    order_status: str
+    order_status: Word = ""
     goods_amount: Yuan | None = None
     freight_amount: Yuan | None = None
     total_amount: Yuan

@@ -25,6 +25,7 @@ from connectors.xportcn.wire import (
     Reader,
     Reference,
     SaidAnswer,
+    Word,
     Writer,
     either,
 )
@@ -239,7 +240,7 @@ class PurchaseOrder(Reader):
 
     purchase_id: GivenId
     outer_purchase_id: Reference = ""
-    status: Code
+    status: Word = ""
     purchase_amount: Fen
     product_amount: Fen | None = None
     domestic_post_fee: Fen | None = None

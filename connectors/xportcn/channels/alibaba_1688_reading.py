@@ -10,7 +10,15 @@ from typing import Any
 from connectors.xportcn.api import alibaba_batch, alibaba_order, alibaba_product, big_major
 from connectors.xportcn.api.base import EffectCall
 from connectors.xportcn.channels.base import Created, PayOutcome
-from connectors.xportcn.channels.lines import LinesByIds, distinct, oldest_first, spec_ids, trace_status, untold
+from connectors.xportcn.channels.lines import (
+    LinesByIds,
+    distinct,
+    oldest_first,
+    spec_ids,
+    status_of,
+    trace_status,
+    untold,
+)
 from connectors.xportcn.channels.refusals import (
     BALANCE_NOT_ENOUGH,
     CANNOT_PAY,
@@ -36,7 +44,7 @@ STATUSES = {
     "waitbuyerpay": ServiceStatus.UNPAID,
     "waitsellersend": ServiceStatus.PAID,
     "waitbuyerreceive": ServiceStatus.SHIPPED,
-    "confirm_goods": ServiceStatus.FINISHED,
+    "confirmgoods": ServiceStatus.FINISHED,
     "success": ServiceStatus.FINISHED,
     "cancel": ServiceStatus.CLOSED,
     "terminated": ServiceStatus.CLOSED,
@@ -262,7 +270,8 @@ def service_order(order: alibaba_order.Order) -> ServiceOrder:
         order_id=base.id_text or base.id,
         reference=base.buyer_feedback,
         own_id=base.out_order_id,
-        status=STATUSES.get(base.status, ServiceStatus.OTHER),
+        status=status_of(base.status, STATUSES),
+        state_word=base.status,
         total=base.total_amount,
         paid=base.total_amount if base.pay_time else None,
         created_at=base.create_time,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from connectors.xportcn.api import big_major
 from connectors.xportcn.channels.alibaba_1688_reading import domestic_parcels, not_created, problem, shipments
 from connectors.xportcn.channels.base import Created
-from connectors.xportcn.channels.lines import LinesByIds, spec_ids, untold
+from connectors.xportcn.channels.lines import LinesByIds, spec_ids, status_of, untold
 from connectors.xportcn.channels.refusals import refusal, unsettled
 from domain.money import per_unit, total_of
 from domain.orders import OrderLine
@@ -17,10 +17,10 @@ from domain.service_orders import ServiceOrder, ServiceStatus
 IS_PAID = 2
 
 STATUSES = {
-    "WAITING_FOR_PAYMENT": ServiceStatus.UNPAID,
-    "WAITING_FOR_SENT": ServiceStatus.PAID,
-    "WAITING_FOR_RECEIVE": ServiceStatus.SHIPPED,
-    "CANCEL": ServiceStatus.CLOSED,
+    "waitingforpayment": ServiceStatus.UNPAID,
+    "waitingforsent": ServiceStatus.PAID,
+    "waitingforreceive": ServiceStatus.SHIPPED,
+    "cancel": ServiceStatus.CLOSED,
 }
 
 
@@ -78,7 +78,8 @@ def service_order(order: big_major.Order) -> ServiceOrder:
         order_id=order.order_id,
         reference=order.message,
         own_id=order.out_order_id,
-        status=STATUSES.get(order.order_status, ServiceStatus.OTHER),
+        status=status_of(order.order_status, STATUSES),
+        state_word=order.order_status,
         total=order.total_payment,
         paid=order.total_payment if is_paid else None,
         created_at=order.created_at,

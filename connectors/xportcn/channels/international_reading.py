@@ -9,7 +9,7 @@ from dataclasses import replace
 from connectors.xportcn.api import international
 from connectors.xportcn.channels.alibaba_1688_reading import shipments
 from connectors.xportcn.channels.base import Created
-from connectors.xportcn.channels.lines import LinesByIds, distinct, sku_ids, trace_status
+from connectors.xportcn.channels.lines import LinesByIds, distinct, sku_ids, status_of, trace_status
 from connectors.xportcn.channels.refusals import refusal, unsettled
 from connectors.xportcn.errors import ContractMismatch
 from domain.marketplace import Marketplace
@@ -31,9 +31,9 @@ STATUSES = {
     "captured": ServiceStatus.PAID,
     "undeliver": ServiceStatus.PAID,
     "delivering": ServiceStatus.SHIPPED,
-    "wait_confirm_receipt": ServiceStatus.SHIPPED,
-    "trade_success": ServiceStatus.FINISHED,
-    "trade_close": ServiceStatus.CLOSED,
+    "waitconfirmreceipt": ServiceStatus.SHIPPED,
+    "tradesuccess": ServiceStatus.FINISHED,
+    "tradeclose": ServiceStatus.CLOSED,
 }
 
 # Contract 1.6 and all 5.1; other codes have no word of ours.
@@ -198,7 +198,8 @@ def any_order(order: international.Order) -> ServiceOrder:
     return ServiceOrder(
         order_id=order.trade_id,
         reference=order.channel_refer_id,
-        status=STATUSES.get(order.trade_status, ServiceStatus.OTHER),
+        status=status_of(order.trade_status, STATUSES),
+        state_word=order.trade_status,
         total=order.total_amount,
         paid=order.paid_amount,
         created_at=order.create_date,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from domain.orders import OrderLine
 from domain.quotes import LineProblem, Problem
-from domain.service_orders import TraceStatus, TrackingEvent
+from domain.service_orders import ServiceStatus, TraceStatus, TrackingEvent
 
 LineIds = tuple[str, str]
 Value = TypeVar("Value")
@@ -66,6 +66,14 @@ def distinct(values: Iterable[Value]) -> tuple[Value, ...]:
 def oldest_first(events: Iterable[TrackingEvent]) -> list[TrackingEvent]:
     """Events in order of time, each once: parcels shared by two parts of an order are told twice."""
     return sorted(dict.fromkeys(events), key=lambda event: event.occurred_at)
+
+
+def status_of(word: str, known: Mapping[str, ServiceStatus]) -> ServiceStatus:
+    """The meaning of a marketplace's word, which may come in other capitals or with underscores; `OTHER` for none.
+
+    `known` has plain words: lower case, without underscores.
+    """
+    return known.get(word.replace("_", "").lower(), ServiceStatus.OTHER)
 
 
 def trace_status(text: str) -> TraceStatus:

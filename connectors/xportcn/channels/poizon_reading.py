@@ -7,7 +7,15 @@ from collections.abc import Iterable
 from connectors.xportcn.api import poizon
 from connectors.xportcn.channels.alibaba_1688_reading import shipments
 from connectors.xportcn.channels.base import Created
-from connectors.xportcn.channels.lines import LinesByIds, distinct, other_pieces, sku_ids, trace_status, untold
+from connectors.xportcn.channels.lines import (
+    LinesByIds,
+    distinct,
+    other_pieces,
+    sku_ids,
+    status_of,
+    trace_status,
+    untold,
+)
 from connectors.xportcn.channels.refusals import refusal, unsettled
 from domain.marketplace import Marketplace
 from domain.money import total_of
@@ -19,10 +27,10 @@ from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, T
 ON_SALE = "ON_SALE"
 
 STATUSES = {
-    "UNPAID": ServiceStatus.UNPAID,
-    "PAID": ServiceStatus.PAID,
-    "SHIPPED": ServiceStatus.SHIPPED,
-    "CLOSED": ServiceStatus.CLOSED,
+    "unpaid": ServiceStatus.UNPAID,
+    "paid": ServiceStatus.PAID,
+    "shipped": ServiceStatus.SHIPPED,
+    "closed": ServiceStatus.CLOSED,
 }
 
 PROBLEMS = {
@@ -137,7 +145,8 @@ def service_order(order: poizon.Order) -> ServiceOrder:
     return ServiceOrder(
         order_id=order.dist_order_no,
         reference=order.request_id or order.customer_order_no,
-        status=STATUSES.get(order.order_status, ServiceStatus.OTHER),
+        status=status_of(order.order_status, STATUSES),
+        state_word=order.order_status,
         total=order.total_amount,
         paid=order.real_pay_amount,
         created_at=order.create_time,

@@ -6,7 +6,15 @@ from collections.abc import Iterable
 
 from connectors.xportcn.api import taobao_order, taobao_product
 from connectors.xportcn.channels.base import Created, PayOutcome
-from connectors.xportcn.channels.lines import LinesByIds, distinct, distribution_ids, other_pieces, trace_status, untold
+from connectors.xportcn.channels.lines import (
+    LinesByIds,
+    distinct,
+    distribution_ids,
+    other_pieces,
+    status_of,
+    trace_status,
+    untold,
+)
 from connectors.xportcn.channels.refusals import refusal, unsettled
 from domain.marketplace import Marketplace
 from domain.money import total_of
@@ -18,14 +26,14 @@ from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, S
 ACTIVE = "active"
 
 STATUSES = {
-    0: ServiceStatus.UNPAID,
-    1: ServiceStatus.PAYMENT_PENDING,
-    2: ServiceStatus.PAYMENT_PENDING,
-    4: ServiceStatus.CLOSED,
-    5: ServiceStatus.PAYMENT_PENDING,
-    10: ServiceStatus.PAID,
-    11: ServiceStatus.SHIPPED,
-    12: ServiceStatus.BUILDING,
+    "0": ServiceStatus.UNPAID,
+    "1": ServiceStatus.PAYMENT_PENDING,
+    "2": ServiceStatus.PAYMENT_PENDING,
+    "4": ServiceStatus.CLOSED,
+    "5": ServiceStatus.PAYMENT_PENDING,
+    "10": ServiceStatus.PAID,
+    "11": ServiceStatus.SHIPPED,
+    "12": ServiceStatus.BUILDING,
 }
 
 PROBLEMS = {
@@ -155,7 +163,8 @@ def service_order(order: taobao_order.PurchaseOrder) -> ServiceOrder:
     return ServiceOrder(
         order_id=order.purchase_id,
         reference=order.outer_purchase_id,
-        status=STATUSES.get(order.status, ServiceStatus.OTHER),
+        status=status_of(order.status, STATUSES),
+        state_word=order.status,
         total=order.purchase_amount,
         paid=order.pay_amount,
         created_at=order.created_time,

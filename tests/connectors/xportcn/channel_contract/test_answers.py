@@ -102,7 +102,7 @@ async def test_a_payment_is_what_the_answer_says_of_this_order(
     assert (asked.body if asked.text else asked.query) == wire.paying
 
 
-STATUSES: dict[Marketplace, list[tuple[int | str, ServiceStatus]]] = {
+STATUSES: dict[Marketplace, list[tuple[float | str | None, ServiceStatus]]] = {
     Marketplace.TAOBAO: [
         (12, ServiceStatus.BUILDING),
         (0, ServiceStatus.UNPAID),
@@ -115,6 +115,11 @@ STATUSES: dict[Marketplace, list[tuple[int | str, ServiceStatus]]] = {
         (4, ServiceStatus.CLOSED),
         (9, ServiceStatus.OTHER),
         (77, ServiceStatus.OTHER),
+        ("10", ServiceStatus.PAID),
+        ("待发货", ServiceStatus.OTHER),
+        ("-10", ServiceStatus.OTHER),
+        (1.5, ServiceStatus.OTHER),
+        (None, ServiceStatus.OTHER),
     ],
     Marketplace.ALIBABA_1688: [
         ("waitbuyerpay", ServiceStatus.UNPAID),
@@ -125,6 +130,12 @@ STATUSES: dict[Marketplace, list[tuple[int | str, ServiceStatus]]] = {
         ("cancel", ServiceStatus.CLOSED),
         ("terminated", ServiceStatus.CLOSED),
         ("waitsomething", ServiceStatus.OTHER),
+        ("WAITBUYERPAY", ServiceStatus.UNPAID),
+        ("wait_seller_send", ServiceStatus.PAID),
+        (" waitsellersend ", ServiceStatus.PAID),
+        ("交易成功", ServiceStatus.OTHER),
+        (7, ServiceStatus.OTHER),
+        (None, ServiceStatus.OTHER),
     ],
     Marketplace.BIG_MAJOR: [
         ("WAITING_FOR_PAYMENT", ServiceStatus.UNPAID),
@@ -159,12 +170,17 @@ STATUSES: dict[Marketplace, list[tuple[int | str, ServiceStatus]]] = {
 
 @pytest.mark.parametrize(("marketplace", "status", "ours"), each(STATUSES))
 async def test_every_status_has_a_word(
-    client: XportcnClient, service: FakeService, marketplace: Marketplace, status: int | str, ours: ServiceStatus
+    client: XportcnClient,
+    service: FakeService,
+    marketplace: Marketplace,
+    status: float | str | None,
+    ours: ServiceStatus,
 ) -> None:
-    """The states of contract 4.1, 4.3 and all 5, and words that they do not have."""
+    """The states of contract 4.1, 4.3 and all 5, in other capitals too, and words that they do not have."""
     wire = WIRES[marketplace]
     service.answers(wire.read, lambda: ok(wire.shown(status)))
-    assert (await channel_of(marketplace, client).read(["7"]))["7"].status is ours
+    shown = (await channel_of(marketplace, client).read(["7"]))["7"]
+    assert (shown.status, shown.state_word) == (ours, "" if status is None else str(status).strip())
 
 
 MADE_ABROAD = {"tradeId": "2887421737338134260", "totalAmount": "26.00"}
