@@ -29,7 +29,7 @@ from flows.execution import execute
 from flows.kept_plans import KeptPlans, summary_of
 from flows.leftovers import LEFT, cause, explain, in_all, told_again
 from flows.plan_sources import PlanSource
-from flows.planning import Take, limits_now, spend_limits, unplanned, within_budget
+from flows.planning import Take, at_held_marketplaces, limits_now, spend_limits, unplanned, within_budget
 from flows.reporting import batch_report, match_line
 from flows.sharing import PlannedTogether, Sharing, shared
 from flows.shown.artifacts import artifact_key
@@ -274,9 +274,11 @@ class BatchRun:
         return limits_now(self.resources, spend_limits(self.resources, self.batch_id, budget))
 
     def _within(self, budget: Money | None, plans: Sequence[PlanSummary]) -> list[PlanSummary]:
-        """The plans that may be bought; those that the budgets don't allow are held."""
+        """The plans that may be bought; those at a held marketplace, or that the budgets don't allow, are held."""
         fine = [plan for plan in plans if plan.is_fine]
-        why = over_budget([(plan.order_ref, plan.total) for plan in fine], self._limits(budget))
+        why = at_held_marketplaces(self.resources.ledger, self.source.requests)
+        to_buy = [(plan.order_ref, plan.total) for plan in fine if plan.order_ref not in why]
+        why |= over_budget(to_buy, self._limits(budget))
         self.source.hold(self.resources, self.batch_id, [plan for plan in fine if plan.order_ref in why], why)
         return [plan for plan in fine if plan.order_ref not in why]
 

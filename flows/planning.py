@@ -9,14 +9,16 @@ from contextlib import suppress
 from connectors.concurrently import together
 from connectors.ledger.records import SpendLimits
 from connectors.ledger.slices import slices
+from connectors.ledger.store import Ledger
 from connectors.xportcn.errors import ServiceAway
 from domain.budget import Limits, over_budget
-from domain.decisions import FINE, Verdict
+from domain.decisions import FINE, Verdict, held
 from domain.matching import Match
 from domain.money import Money
 from domain.offers import Offer
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
+from domain.witness_words import held_words
 from flows.chunks import label_of, side_by_side
 from flows.word_matching import match_requests, unmatched
 from tasks.arrivals import Arrivals
@@ -195,6 +197,16 @@ def within_budget(plans: Sequence[PlannedOrder], limits: Limits) -> list[Planned
     """The plans, with those held that the budgets don't allow."""
     over = over_budget([(plan.order_ref, plan.total) for plan in plans if plan.is_fine], limits)
     return [plan.judged(over.get(plan.order_ref, FINE)) for plan in plans]
+
+
+def at_held_marketplaces(ledger: Ledger, requests: Iterable[OrderRequest]) -> dict[str, Verdict]:
+    """Why not to ask about some of these orders: claims for them would be refused."""
+    held_ones = ledger.holds.standing()
+    return {
+        one.order_ref: held(held_words(one.marketplace, "; ".join(why for why, _ in held_ones[one.marketplace])))
+        for one in (requests if held_ones else ())
+        if one.marketplace in held_ones
+    }
 
 
 def spend_limits(resources: Resources, batch_id: str, budget: Money | None) -> SpendLimits:

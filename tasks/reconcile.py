@@ -75,7 +75,9 @@ async def confirm_what_lists_show(resources: Resources, listings: Iterable[Listi
         for one in listing.orders
         if (listing.marketplace, one.order_id) in orders
     ]
-    pending = [o.order_ref for o, one in shown if o.state is OrderState.PAYMENT_PENDING and one.status.is_paid]
+    pending = [
+        o.order_ref for o, one in shown if o.state is OrderState.PAYMENT_PENDING and (one.status.is_paid or one.payment)
+    ]
     settled = [one for one in shown if one[1].status.is_paid or one[1].status is ServiceStatus.CLOSED]
     cancelled = [order.order_ref for order, _ in settled if order.state is OrderState.CANCELLED]
     for refs in slices(pending):

@@ -12,12 +12,15 @@ from connectors.ledger.records import EffectRecord, Intent, OrderRecord
 from connectors.ledger.resolutions import ResolutionRecord
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
+from domain.amounts import agreed_taken
+from domain.decisions import judge_paid
 from domain.effects import OPEN, Action, EffectStatus
 from domain.money import Money
 from domain.resolutions import Resolution, ResolutionRefused
 from domain.resolutions import ResolutionKind as K
 from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
 from domain.states import OrderState, can_move
+from domain.witnessed import Amount
 from tasks.effects.after_sale import after_sale_of, refund_of
 from tasks.effects.cart_line import AddToCart
 from tasks.effects.kind import Proof
@@ -130,7 +133,7 @@ async def _about_paying(case: Case) -> ResolutionRecord:
     shown = await case.shown()
     if case.said.kind is K.PAID:
         return _paid(case, effect or accepted, shown)
-    if shown and shown.status.is_paid:
+    if shown and judge_paid(shown, case.order.approved, by_us=True):
         raise case.contradicted(f"order {order_id} is paid. Run again to record that")
     if shown and shown.status is ServiceStatus.PAYMENT_PENDING:
         raise case.contradicted(f"order {order_id} has a payment that is not yet confirmed. Look again later")
@@ -152,13 +155,21 @@ def _paid(case: Case, effect: EffectRecord | None, shown: ServiceOrder | None) -
         waits = f"{case.by} answered: {case.said.words}; the service shows it as {shown.status} still"
         proof = {"told_by": case.by}
         return case.record(effect, EffectStatus.DONE, OrderState.PAYMENT_PENDING, proof=proof, reason=waits)
-    if shown and shown.status.is_paid and (amount := shown.taken) and amount != told:
+    if shown and (amount := _shown_as_taken(order, effect, shown)) and amount != told:
         raise case.contradicted(f"order {order.order_id} is paid with {amount}: answer --paid {amount.major}")
     fact, proof = Facts.paid(amount=told, at=shown.paid_at if shown else None), {"told_by": case.by}
     if told > order.payable:
         reason = f"the service took {told}, approved was {order.payable}: ask for the difference back"
         return case.record(effect, EffectStatus.DONE, OrderState.HELD, fact, proof=proof, reason=reason)
     return case.record(effect, EffectStatus.DONE, OrderState.PAID, fact, proof=proof)
+
+
+def _shown_as_taken(order: OrderRecord, effect: EffectRecord | None, shown: ServiceOrder) -> Money | None:
+    """What the service shows as taken, as far as it is believed; where it contradicts what was owed a person tells."""
+    owed = (effect and effect.amount) or order.approved
+    if judge_paid(shown, owed, by_us=True) is None or shown.taken is None:
+        return None
+    return shown.taken if isinstance(agreed_taken(owed, shown.taken, is_ours=False), Amount) else None
 
 
 async def _about_booking(case: Case) -> ResolutionRecord:

@@ -18,7 +18,9 @@ from connectors.ledger.slices import slices
 from connectors.ledger.store import Ledger
 from domain.after_sale import WAITS_FOR_A_PERSON, Refund, RefundState, standing
 from domain.effects import Action, EffectStatus
+from domain.marketplace import Marketplace
 from domain.states import BEGUN, OrderState
+from domain.witness_words import held_words
 from domain.wording import some
 from tasks.effects.kinds import kind_of
 from tasks.open_questions import OpenQuestion, open_questions
@@ -85,6 +87,7 @@ def to_do(
     found = [_of_order(ledger, order, sources.get(order.batch_id, ""), effects[ref]) for ref, order in waiting.items()]
     files = [_of_file(one) for one in faulty_files(inbox, since=newest)] if inbox else []
     untold = map(_of_message, ledger.messages.unreached(newest))
+    found += [_of_hold(place, *why) for place, reasons in ledger.holds.standing().items() for why in reasons]
     return sorted([*found, *_of_refunds(ledger, waiting), *files, *untold], key=lambda one: (one.since, one.order_ref))
 
 
@@ -177,6 +180,18 @@ def _of_file(file: FaultyFile) -> ToDo:
         since=file.since,
         reason=": ".join([file.note, *([some(where)] if where else [])]),  # the words may quote a receiver
         advice=MEND,
+    )
+
+
+def _of_hold(marketplace: Marketplace, why: str, since: datetime) -> ToDo:
+    return ToDo(
+        order_ref=marketplace,
+        batch_id="",
+        marketplace=marketplace,
+        state=OrderState.HELD,
+        since=since,
+        reason=held_words(marketplace, why),
+        commands=[f"sourcing ledger confirm {marketplace}"],
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -15,17 +16,21 @@ from connectors.xportcn.offering import Offering
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import Money
+from domain.resolutions import Resolution, ResolutionKind, ResolutionRefused
 from domain.service_orders import DomesticParcel, ServiceStatus
 from domain.states import OrderState
+from flows.planning import at_held_marketplaces
 from tasks.asking import Found
 from tasks.book_shipment import still_to_book
 from tasks.effects.create_by_reference import CreateByReference
 from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform
 from tasks.pay import pay_orders
+from tasks.resolve import resolve
 from tasks.resources import Resources
 from tasks.steps import Step
 from tasks.sync_tracking import sync_tracking
+from tasks.todo import to_do
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.flows.plans import planned
 from tests.tasks.test_resolve import LINE, FakeChannel
@@ -101,6 +106,21 @@ async def test_an_order_told_at_a_hundredth_is_not_paid_nor_is_another_there(res
     )
     await pay(resources, "A-2")
     assert (now(resources, "A-2").state, till.payments) == (OrderState.HELD, [])
+
+
+async def test_a_held_marketplace_waits_for_a_person_and_nobody_is_asked_to_buy_there(
+    resources: Resources, till: Till
+) -> None:
+    """What to do stands in the list of what waits, beside the order; plans of other marketplaces are asked about."""
+    ordered(resources)
+    till.show("77", ServiceStatus.UNPAID, total=Money(14))
+    await pay(resources)
+    first = next(one for one in to_do(resources.ledger, refused_for=timedelta(days=7)) if one.order_ref == "taobao")
+    assert (first.state, first.commands) == (OrderState.HELD, ["sourcing ledger confirm taobao"])
+    assert "the ledger says 14.20 CNY, and the order says 0.14 CNY" in first.reason
+    here = planned("A-2", 1420).request
+    elsewhere = replace(here, order_ref="B-1", marketplace=Marketplace.POIZON)
+    assert list(at_held_marketplaces(resources.ledger, [here, elsewhere])) == ["A-2"]
 
 
 async def test_after_a_confirmation_held_orders_are_paid_at_what_was_approved(
@@ -316,3 +336,19 @@ async def test_tracking_records_a_payment_of_an_order_that_an_earlier_program_he
     till.show("77", ServiceStatus.OTHER, total=Money(1420), paid_at=PAID_AT, state_word=A_WORD)
     await track(resources)
     assert (now(resources).state, now(resources).paid_minor) == (OrderState.PAID, 1420)
+
+
+async def test_a_person_tells_what_was_taken_where_the_service_is_a_unit_off(resources: Resources, till: Till) -> None:
+    """Shown as 0.14 taken of 14.20: an answer with 14.20 is taken; of a payment that shows, "not paid" is not."""
+    ordered(resources)
+    record = resources.ledger.claim(intents("A-1", action=Action.PAY), lease=resources.lease).won["A-1"]
+    unknown = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, reason="no answer")
+    effect = Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=unknown)
+    resources.ledger.record([effect])
+    resources.clock.advance(2_000)  # type: ignore[attr-defined]
+    till.show("77", ServiceStatus.OTHER, total=Money(1), paid=Money(1), paid_at=PAID_AT)
+    with pytest.raises(ResolutionRefused, match="order 77 is paid"):
+        await resolve(resources, "A-1", Resolution(kind=ResolutionKind.NOT_PAID), by="mei")
+    said = Resolution(kind=ResolutionKind.PAID, value="1.00", amount=Money(100))
+    order = await resolve(resources, "A-1", said, by="mei")
+    assert (order.state, order.paid_minor) == (OrderState.PAID, 100)
