@@ -275,7 +275,8 @@ def _limits(resources: Resources) -> SpendLimits:
 async def record_paid(resources: Resources, orders: Orders, shown: Mapping[str, ServiceOrder]) -> list[str]:
     """Record what was taken for orders that are paid by a payment of this ledger, as they are shown; answers which."""
     told = [ref for ref, one in shown.items() if _may_be_paid(one) and one.taken]
-    paying = await _claimed(resources, orders, told)
+    accepted = {ref: orders[ref].approved for ref in told if orders[ref].state is OrderState.PAYMENT_PENDING}
+    paying = accepted | await _claimed(resources, orders, told)
     verdicts = {ref: judge_paid(shown[ref], amount, by_us=True) for ref, amount in paying.items()}
     is_paid = {ref: verdict for ref, verdict in verdicts.items() if verdict}
     await resources.desk.change([_paid(orders[ref], one, shown[ref], paying) for ref, one in is_paid.items()])

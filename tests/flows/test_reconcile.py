@@ -285,7 +285,7 @@ async def test_an_accepted_payment_that_never_shows(world: World, age_s: int, fo
 
 async def test_an_effect_that_a_read_settles(world: World) -> None:
     """The order of a create without an answer is there: the run records it, and says that it did."""
-    put_rows(world.ledger, [plan("A-1")])
+    put_rows(world.ledger, [plan("A-1", approved_minor=1200)])
     world.ledger.clock = lambda: NOW - timedelta(seconds=61)
     world.ledger.claim(intents("A-1"), lease=timedelta(seconds=60))
     world.ledger.clock = lambda: NOW
