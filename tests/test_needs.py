@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -43,11 +43,11 @@ def test_the_end_tells_each_need_once_and_how_to_have_it() -> None:
 def test_only_a_postgresql_that_runs_and_is_new_enough_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     told = {"/old": "9.6.24", "/new": "15.18 (Debian 15.18-0+deb12u1)", "/newest": "18.6"}
 
-    def answer(command: list[Path], *, text: bool) -> str:
+    def answer(command: Sequence[Path]) -> str:
         if command[0].parent == Path("/none"):
             raise PermissionError
         return f"initdb (PostgreSQL) {told[str(command[0].parent)]}\n"
 
-    monkeypatch.setattr(subprocess, "check_output", answer)
+    monkeypatch.setattr(postgres, "_as_owner", answer)
     monkeypatch.setattr(postgres, "_places", lambda: map(Path, ("/none", "/old", "/new", "/newest")))
     assert postgres.binaries.__wrapped__() == Path("/new")
