@@ -61,8 +61,7 @@ def deviating(name: str, marketplace: Marketplace | None, world: str, seed: int,
     where = marketplace or Marketplace.TAOBAO
     cell = Cell(deviation=BY_NAME[name], marketplace=where, setting=Setting(world), seed=seed)
     with stage() as made:
-        episode = DeviationEpisode(made, cell)
-        episode.run()
+        episode = DeviationEpisode(made, cell).run()
         steps = list(episode.trace)
         played = judged(made, episode)
     if trace:

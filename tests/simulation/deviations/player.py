@@ -7,6 +7,7 @@ from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.marks import Mark
@@ -17,6 +18,7 @@ from domain.states import REACHED_BOOKED, OrderState
 from sandbox.auth import Gate
 from sandbox.control import books
 from tests.history import Limits, Rule, Violation, violations
+from tests.simulation import runs
 from tests.simulation.deviations.earlier import place_orders_of_others
 from tests.simulation.deviations.scenes import ORDERS, Cell, Setting, misfortune_of, scenario_of
 from tests.simulation.deviations.service import DeviatingSandbox, Deviation, Group, Outcome
@@ -26,6 +28,7 @@ from tests.simulation.runs import BATCH
 from tests.simulation.stage import Stage
 
 FORGOTTEN = (Rule.FORGOTTEN_ORDER, Rule.FORGOTTEN_PAYMENT, Rule.FORGOTTEN_SHIPMENT, Rule.NOT_IN_SNAPSHOT)
+SUBMISSION = "payment is a submission"
 LATER_S = 6 * 3600
 MOST_CANARIES = 3
 MOST_RUNS = 3
@@ -71,6 +74,13 @@ class DeviationEpisode(Episode):
         self.deviates_after = 0 if cell.from_start else fate.choice((1, 2, ORDERS, ORDERS + 1, 2 * ORDERS))
         self.copied_after = (0, 1, fate.randint(2, ORDERS), ORDERS + 1, ORDERS + fate.randint(2, ORDERS))[cell.seed]
         self.has_died = False
+
+    def run(self, script: Coroutine[Any, Any, None] | None = None) -> DeviationEpisode:
+        debits = self.cell.deviation.resends or (self.cell.setting is Setting.CRASH and self.cell.seed % 2 == 1)
+        known = "debit" if debits and self.cell.deviation.name != SUBMISSION else "unknown"
+        with patch.object(runs, "XPORTCN", runs.XPORTCN.model_copy(update={"pay_is": known})):
+            super().run(script)
+        return self
 
     # what is watched
 
@@ -261,7 +271,7 @@ _ends_with_the_contract: dict[tuple[object, ...], tuple[str, ...]] = {}
 
 def play(made: Stage, cell: Cell) -> Played:
     """The cell, always the same."""
-    return judged(made, DeviationEpisode(made, cell).run())  # type: ignore[arg-type]
+    return judged(made, DeviationEpisode(made, cell).run())
 
 
 def judged(made: Stage, episode: DeviationEpisode) -> Played:
