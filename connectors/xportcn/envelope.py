@@ -5,11 +5,14 @@ from __future__ import annotations
 from codecs import BOM_UTF8
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from connectors.xportcn.failures import SUCCESS
 from connectors.xportcn.wire import read_json
 from connectors.xportcn.words import are_clean, cleaned, shortened
+
+YES = ("1", "true", "y", "yes")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,10 +50,17 @@ def open_envelope(body: bytes, secrets: Sequence[str] = ()) -> Opened | None:
         code=code,
         words=_text(parsed.get("msg", parsed.get("errorMsg"))),
         request_id=_text(parsed.get("requestId")),
-        ok=code == SUCCESS and parsed.get("success") is not False,
+        ok=code == SUCCESS and _is_yes(parsed.get("success", True)),
         data=parsed.get("data"),
     )
 
 
+def _is_yes(said: object) -> bool:
+    """Whether what stands beside the code does not contradict it."""
+    return said is None or said is True or str(said).lower() in YES
+
+
 def _text(value: object) -> str:
+    if isinstance(value, Decimal) and value == value.to_integral_value():
+        value = int(value)
     return "" if value is None or isinstance(value, (bool, dict, list)) else shortened(str(value))

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any
+from html import unescape
+from typing import Annotated, Any, ClassVar, get_origin
 from urllib.parse import quote
 
 from pydantic import (
@@ -30,12 +31,16 @@ from pydantic import (
     model_validator,
 )
 from pydantic.alias_generators import to_camel
+from pydantic.fields import FieldInfo
 
 from domain.money import Money
 
 CHINA = timezone(timedelta(hours=8))
 SPACED = "%Y-%m-%d %H:%M:%S"
-SPACED_AS_SHOWN = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
+ISO = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
+SLASHED = re.compile(r"\d{4}/\d\d/\d\d\b")
+LEAST_MS = 10**11
+NO_TIMES = ("", "0", 0, "0000-00-00", "0000-00-00 00:00:00")
 COMPACT_AS_SHOWN = re.compile(r"\d{17}[+-]\d{4}", re.ASCII)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 COMPACT = "%Y%m%d%H%M%S%f%z"
@@ -51,6 +56,8 @@ MOST_ID = 64
 FIRST_TIME, LAST_TIME = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 ID = re.compile(rf"[0-9A-Za-z][0-9A-Za-z._:+=@|~-]{{0,{MOST_ID - 1}}}")
 PLAIN_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?", re.ASCII)
+OF_A_DOUBLE = re.compile(r"[0-9]+\.0+")
+NULL = "null"
 BRACES = re.compile(r"\{(\w+)\}")
 
 
@@ -74,12 +81,35 @@ class Reader(BaseModel):
         protected_namespaces=(),
     )
 
+    _lists: ClassVar[frozenset[str]] = frozenset()
+    """The names that the contract has for its lists."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+        super().__pydantic_init_subclass__(**options)
+        lists = {name: field for name, field in cls.model_fields.items() if is_list(field.annotation)}
+        cls._lists = frozenset(word for name, field in lists.items() for word in _names_of(name, field))
+
     @model_validator(mode="before")
     @classmethod
-    def _null_is_absent(cls, raw: Any) -> Any:
-        if isinstance(raw, dict) and None in raw.values():
-            return {name: value for name, value in raw.items() if value is not None}
-        return raw
+    def _nothing_is_absent(cls, raw: Any) -> Any:
+        """Whatever stands for nothing is left out, and the only row of a list may stand by itself."""
+        if not isinstance(raw, dict):
+            return raw
+        alone = {name: [raw[name]] for name in cls._lists if isinstance(raw.get(name), dict) and raw[name]}
+        filled = raw | alone if alone else raw
+        return {name: value for name, value in filled.items() if (value or value == 0) and value != NULL}
+
+
+def is_list(kind: Any) -> bool:
+    """Whether an answer of this type is a list."""
+    made_of = get_origin(kind)
+    return isinstance(made_of, type) and issubclass(made_of, tuple)
+
+
+def _names_of(name: str, field: FieldInfo) -> Sequence[str]:
+    alias = field.validation_alias
+    return [str(one) for one in alias.choices] if isinstance(alias, AliasChoices) else [str(alias or to_camel(name))]
 
 
 class EffectAnswer(Reader):
@@ -229,13 +259,23 @@ def _whole(value: object) -> int:
 
 def _id(value: object) -> str:
     text = _label(value)
-    if text and not ID.fullmatch(text):
+    if text and (not ID.fullmatch(text) or OF_A_DOUBLE.fullmatch(text)):
         raise ValueError("not an id")
     return text
 
 
 def _label(value: object) -> str:
-    return value.strip() if isinstance(value, str) else str(_whole(value))
+    """As text. Raises `ValueError` for 1.0: where ids have a point they went through doubles, and are another's."""
+    if isinstance(value, str):
+        return value.strip()
+    if type(value) is not int:
+        raise ValueError(f"{type(value).__name__} where an id belongs")
+    return str(_whole(value))
+
+
+def _reference(value: object) -> str:
+    """Without what may stand around it or for its characters on the way: none of these can be in one of ours."""
+    return unescape(_label(value)).strip(" \t\"'")
 
 
 def _word(value: object) -> str:
@@ -305,7 +345,7 @@ def _any_china_time(value: object) -> datetime:
         return value.astimezone(UTC)
     text = str(value).strip()
     if text.isascii() and text.isdigit() and len(text) in (10, 13):
-        return _unix_time(text[:10])
+        return _epoch_time(text)
     try:
         moment = _moment(text)
     except ValueError:
@@ -317,20 +357,29 @@ def _any_china_time(value: object) -> datetime:
 
 
 def _moment(text: str) -> datetime:
-    """The two shapes of the contract; as its samples show them they are read twenty times as fast."""
-    if SPACED_AS_SHOWN.fullmatch(text):
-        return datetime.fromisoformat(text)
+    """The two shapes of the contract, ISO's and dates with slashes; without a zone it is China's time."""
     if COMPACT_AS_SHOWN.fullmatch(text):
         return datetime.fromisoformat(f"{text[:8]}T{text[8:14]}.{text[14:]}")
+    dashed = text.replace("/", "-") if SLASHED.match(text) else text
+    if ISO.fullmatch(dashed):
+        return datetime.fromisoformat(dashed)
     return datetime.strptime(text, SPACED if " " in text else COMPACT)  # noqa: DTZ007 - the spaced one is China's time
 
 
-def _unix_time(value: object) -> datetime:
-    return value if isinstance(value, datetime) else _after_epoch(timedelta(seconds=1), _whole(value))
+def _epoch_time(value: object) -> datetime:
+    """Seconds or milliseconds: in our century none is as large as the other; or a text with its zone."""
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, str) and ISO.fullmatch(value.strip()):
+        return _zoned(datetime.fromisoformat(value.strip()))
+    count = _whole(value)
+    return _after_epoch(timedelta(milliseconds=1) if count >= LEAST_MS else timedelta(seconds=1), count)
 
 
-def _unix_ms_time(value: object) -> datetime:
-    return value if isinstance(value, datetime) else _after_epoch(timedelta(milliseconds=1), _whole(value))
+def _zoned(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone where it may be any")
+    return _in_our_time(moment.astimezone(UTC))
 
 
 def _after_epoch(unit: timedelta, count: int) -> datetime:
@@ -340,8 +389,8 @@ def _after_epoch(unit: timedelta, count: int) -> datetime:
         raise ValueError("not a time of this calendar") from error
 
 
-def _empty_is_absent(value: object) -> object:
-    return None if value in ("", "0") else value
+def _no_time_is_absent(value: object) -> object:
+    return None if value in NO_TIMES else value
 
 
 def china_text(moment: datetime) -> str:
@@ -373,7 +422,7 @@ GivenId = Annotated[Id, Field(min_length=1)]
 ParcelNumber = Annotated[str, BeforeValidator(_label), Field(max_length=MOST_ID)]
 """What a carrier calls a parcel: text, or a number; of characters that only the carrier knows."""
 
-Reference = Annotated[str, BeforeValidator(_label)]
+Reference = Annotated[str, BeforeValidator(_reference)]
 """What the buyer of an order calls it, ours or somebody else's: text, or a number."""
 
 Word = Annotated[str, BeforeValidator(_word)]
@@ -403,15 +452,15 @@ Amount = Annotated[Money, PlainValidator(_in_currency)]
 ChinaTime = Annotated[datetime, PlainValidator(_china_time)]
 """A date-time of the service, `2026-01-31 08:00:00` or `20260131080000000+0800`; UTC inside."""
 
-MaybeChinaTime = Annotated[ChinaTime | None, BeforeValidator(_empty_is_absent)]
+MaybeChinaTime = Annotated[ChinaTime | None, BeforeValidator(_no_time_is_absent)]
 
-MaybeUnixTime = Annotated[Annotated[datetime, PlainValidator(_unix_time)] | None, BeforeValidator(_empty_is_absent)]
+MaybeUnixTime = Annotated[Annotated[datetime, PlainValidator(_epoch_time)] | None, BeforeValidator(_no_time_is_absent)]
 """Unix seconds, a number or a text; UTC inside."""
 
-UnixMs = Annotated[datetime, PlainValidator(_unix_ms_time)]
+UnixMs = Annotated[datetime, PlainValidator(_epoch_time)]
 """Unix milliseconds, a number or a text; UTC inside."""
 
-MaybeUnixMs = Annotated[UnixMs | None, BeforeValidator(_empty_is_absent)]
+MaybeUnixMs = Annotated[UnixMs | None, BeforeValidator(_no_time_is_absent)]
 
 JsonText = PlainSerializer(json_text, return_type=str)
 """For a list of writers: travels as JSON text."""

@@ -20,6 +20,7 @@ from connectors.xportcn.wire import (
     MaybeChinaTime,
     ParcelNumber,
     Reader,
+    Reference,
     Word,
     Writer,
     Yuan,
@@ -196,8 +197,8 @@ class BaseInfo(Reader):
     pay_time: MaybeChinaTime = None
     all_delivered_time: MaybeChinaTime = None
     modify_time: MaybeChinaTime = None
-    buyer_feedback: str = ""
-    out_order_id: Id = ""
+    buyer_feedback: Reference = ""
+    out_order_id: Reference = ""
     seller_open_id: str = ""
     close_reason: str = ""
 

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import TypeAdapter
 
 from connectors.xportcn.operations import Operation
-from connectors.xportcn.wire import Bounds, Writer
+from connectors.xportcn.wire import Bounds, Writer, is_list
 from domain.effects import Action
 
 Req = TypeVar("Req", bound=Writer)
@@ -29,7 +29,12 @@ class Call(Generic[Req, Res]):
         return TypeAdapter(self.response)
 
     def parse(self, data: Any, bounds: Bounds | None = None) -> Res:
-        """The envelope's `data` as the contract promises it, within `bounds`. Raises pydantic's `ValidationError`."""
+        """The envelope's `data` as the contract promises it, within `bounds`. Raises pydantic's `ValidationError`.
+
+        The only row of a list may stand by itself.
+        """
+        if isinstance(data, dict) and is_list(self.response):
+            data = [data]
         return self._answers.validate_python(data, context=bounds)
 
 

@@ -22,6 +22,7 @@ from connectors.xportcn.wire import (
     Id,
     MaybeChinaTime,
     Reader,
+    Reference,
     Word,
     Writer,
     either,
@@ -143,8 +144,8 @@ class Order(Reader):
     created_at: MaybeChinaTime = Field(None, validation_alias=either("tbCreateTime"))
     pay_time: MaybeChinaTime = None
     modify_time: MaybeChinaTime = None
-    message: str = ""
-    out_order_id: Id = ""
+    message: Reference = ""
+    out_order_id: Reference = ""
     seller_open_id: str = ""
     order_items: tuple[OrderItem, ...] = ()
     logistics_items: tuple[alibaba_order.LogisticsItem, ...] = ()

@@ -32,12 +32,21 @@ def test_code_and_words_alone_are_an_envelope() -> None:
     assert opened({"code": "200", "msg": "ok"}) == ("200", "ok", "", True, None)
 
 
+@pytest.mark.parametrize("said", [None, True, "true", 1, "Y"])
+def test_a_yes_beside_the_code_is_one_in_any_form(said: object) -> None:
+    """So is the code as another number."""
+    assert opened({"code": 200.0, "success": said, "data": {}})[3]
+
+
 @pytest.mark.parametrize(
     "body",
     [
         {"code": 40401, "msg": "gone", "data": None},
         {"errorCode": "42001", "errorMsg": "no", "success": False, "data": None},
         {"errorCode": 200, "errorMsg": "no", "success": False, "data": {}},
+        {"code": 200, "success": 0, "data": {}},
+        {"code": 200, "success": "false", "data": {}},
+        {"code": 200.5, "data": {}},
     ],
 )
 def test_anything_but_a_clean_success_is_not_ok(body: Any) -> None:

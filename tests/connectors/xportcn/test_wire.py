@@ -17,7 +17,10 @@ from connectors.xportcn.wire import (
     ChinaTime,
     Fen,
     Id,
+    MaybeChinaTime,
     MaybeUnixTime,
+    Reader,
+    Reference,
     UnixMs,
     Yuan,
     china_text,
@@ -46,7 +49,9 @@ def test_an_id_is_the_same_text_however_it_comes(number: int) -> None:
         assert IDS.validate_python(read_json(written.encode())) == str(number)
 
 
-@pytest.mark.parametrize("value", [1.0, True, None, [], {}, Decimal("1.5"), Decimal("1e400"), Decimal("NaN")])
+@pytest.mark.parametrize(
+    "value", [1.0, True, None, [], {}, Decimal("1.5"), Decimal("12.0"), "12.0", Decimal("1e400"), Decimal("NaN")]
+)
 def test_what_is_no_id(value: object) -> None:
     """A float has lost digits already; the rest never had any."""
     with pytest.raises(ValidationError):
@@ -113,6 +118,83 @@ def test_unix_seconds_are_text_or_number_or_absent() -> None:
     """`rtsTime` is text of unix seconds; empty and 0 stand for not sent."""
     assert UNIX.validate_python("1754342534") == UNIX.validate_python(1754342534)
     assert UNIX.validate_python("") is UNIX.validate_python("0") is UNIX.validate_python(None) is None
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2026-01-31 08:00:00",
+        "2026-01-31T08:00:00",
+        "2026-01-31T00:00:00Z",
+        "2026-01-31T08:00:00.000+08:00",
+        "2026-01-31T00:00:00+0000",
+        "2026/01/31 08:00:00",
+        "20260131080000000+0800",
+        1_769_817_600,
+        "1769817600",
+        1_769_817_600_000,
+        "1769817600000",
+    ],
+)
+def test_a_time_is_read_in_every_shape_that_can_be_told_apart(written: object) -> None:
+    """ISO's with its zone, slashes after the year, seconds and milliseconds; without a zone it is China's."""
+    assert TIME.validate_python(written) == datetime(2026, 1, 31, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("kind", [UNIX, UNIX_MS])
+@pytest.mark.parametrize(
+    "written", [1_769_817_600, "1769817600000", "2026-01-31T00:00:00Z", "2026-01-31 08:00:00+08:00"]
+)
+def test_a_time_that_should_be_a_number_is_read_where_it_has_a_zone(kind: TypeAdapter[Any], written: object) -> None:
+    """Seconds can't be meant as milliseconds: that would be another century."""
+    assert kind.validate_python(written) == datetime(2026, 1, 31, tzinfo=UTC)
+
+
+def test_a_text_without_a_zone_is_no_time_where_the_contract_has_numbers() -> None:
+    """It could be UTC as well as China's."""
+    with pytest.raises(ValidationError):
+        UNIX_MS.validate_python("2026-01-31 08:00:00")
+
+
+@pytest.mark.parametrize("nothing", ["", "0", 0, "0000-00-00 00:00:00", "0000-00-00"])
+def test_zeros_are_no_time(nothing: object) -> None:
+    """As databases write what was never set."""
+    assert TypeAdapter(MaybeChinaTime).validate_python(nothing) is None
+
+
+@pytest.mark.parametrize("shown", [" R-1.a ", "R&#45;1.a", "R&#x2D;1&#46;a", '"R-1.a"', "'R-1.a'"])
+def test_a_reference_is_read_through_what_was_put_around_it(shown: str) -> None:
+    """No reference of ours has blanks, quotes or escapes."""
+    assert TypeAdapter(Reference).validate_python(shown) == "R-1.a"
+
+
+class Row(Reader):
+    name: str = ""
+
+
+class Shelf(Reader):
+    rows: tuple[Row, ...] = ()
+    total: int
+    note: str = ""
+    closed: bool | None = None
+
+
+@pytest.mark.parametrize("nothing", [None, "", "null", {}, []])
+def test_whatever_stands_for_nothing_is_absent(nothing: object) -> None:
+    """In fields that may be absent; one that must be there is missed."""
+    assert Shelf.model_validate({"total": 0, "rows": nothing, "note": nothing, "closed": nothing}) == Shelf(total=0)
+    with pytest.raises(ValidationError):
+        Shelf.model_validate({"total": nothing})
+
+
+def test_zero_and_no_are_something() -> None:
+    """They are what the service says."""
+    assert Shelf.model_validate({"total": 0, "closed": False}).closed is False
+
+
+def test_the_only_row_of_a_list_may_stand_by_itself() -> None:
+    """As converters from XML write it."""
+    assert Shelf.model_validate({"total": 1, "rows": {"name": "a"}}).rows == (Row(name="a"),)
 
 
 def test_unix_milliseconds_are_read_to_the_millisecond() -> None:

@@ -63,11 +63,10 @@ SAFE = frozenset(Outcome)
 
 @dataclass(slots=True)
 class Told:
-    """An answer on its way: the parsed envelope, its HTTP status, and what was asked for."""
+    """An answer on its way: the parsed envelope and its HTTP status."""
 
     path: str
     role: Role
-    asked: Any
     answer: Any
     status: int
     dice: Random
@@ -127,8 +126,23 @@ class Deviation:
     refusals: bool = False
 
 
+def asked_of(deviation: Deviation, path: str, body: bytes) -> bytes:
+    """The body of a request as it reaches the service."""
+    asked = json.loads(body) if body else {}
+    deviation.asks(ROLES.get(path, Role.OTHER), asked)
+    return json.dumps(asked).encode() if asked else body
+
+
+def told_by(deviation: Deviation, told: Told, body: bytes) -> bytes:
+    """The body of an answer as it leaves the service; `told.status` goes with it."""
+    told.answer = json.loads(body)
+    deviation.tells(told)
+    made = as_json(told.answer)
+    return deviation.writes(made) if deviation.writes is not None else made
+
+
 class DeviatingSandbox(Sandbox):
-    """A sandbox that deviates while it is `on`. `changed` counts what it told otherwise."""
+    """A sandbox that deviates while it is `on`. `changed` counts what was asked or told otherwise."""
 
     def __init__(self, world: World, gate: Gate, deviation: Deviation, dice: Random) -> None:
         super().__init__(world, gate)
@@ -138,37 +152,22 @@ class DeviatingSandbox(Sandbox):
         self.changed = 0
 
     async def handle(self, request: web.BaseRequest) -> web.Response:
-        role = ROLES.get(request.path, Role.OTHER)
         if not self.on:
             return await super().handle(request)
         assert isinstance(request, Incoming)
-        asked = self._asked(role, request)
-        pays = self.deviation.pays if role is Role.PAY else None
-        with (
-            self.deviation.within(self.world, role, self.dice),
-            pays(self.world, self.drawn, request) if pays else nullcontext(),
-        ):
+        role = ROLES.get(request.path, Role.OTHER)
+        before, request._body = request._body, asked_of(self.deviation, request.path, request._body)
+        self.changed += bool(before) and json.loads(before) != json.loads(request._body)
+        pays = (
+            self.deviation.pays(self.world, self.drawn, request) if self.deviation.pays and role is Role.PAY else None
+        )
+        with self.deviation.within(self.world, role, self.dice), pays or nullcontext():
             response = await super().handle(request)
-        return self._told(Told(request.path, role, asked, None, response.status, self.dice), response)
-
-    def _asked(self, role: Role, request: Incoming) -> Any:
-        asked = json.loads(request._body) if request._body else dict(request.query)
-        before = json.dumps(asked)
-        self.deviation.asks(role, asked)
-        if json.dumps(asked) != before:
-            self.changed += 1
-            request._body = json.dumps(asked).encode()
-        return asked
-
-    def _told(self, told: Told, response: web.Response) -> web.Response:
         assert isinstance(response.body, bytes)
         if not response.body:  # the connection is cut
             return response
-        told.answer = json.loads(response.body)
-        self.deviation.tells(told)
-        body = as_json(told.answer)
-        if self.deviation.writes is not None:
-            body = self.deviation.writes(body)
+        told = Told(request.path, role, None, response.status, self.dice)
+        body = told_by(self.deviation, told, response.body)
         self.changed += body != as_json(json.loads(response.body)) or told.status != response.status
         headers = {name: value for name, value in response.headers.items() if name == "Retry-After"}
         return web.Response(body=body, status=told.status, headers=headers)
