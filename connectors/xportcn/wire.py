@@ -82,23 +82,29 @@ class Reader(BaseModel):
     )
 
     _lists: ClassVar[frozenset[str]] = frozenset()
-    """The names that the contract has for its lists."""
+    _needed: ClassVar[frozenset[str]] = frozenset()
+    """The names that the contract has for lists, and for what must be there."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **options: Any) -> None:
         super().__pydantic_init_subclass__(**options)
-        lists = {name: field for name, field in cls.model_fields.items() if is_list(field.annotation)}
-        cls._lists = frozenset(word for name, field in lists.items() for word in _names_of(name, field))
+        named = [(word, field) for name, field in cls.model_fields.items() for word in _names_of(name, field)]
+        cls._lists = frozenset(word for word, field in named if is_list(field.annotation))
+        cls._needed = frozenset(word for word, field in named if field.is_required())
 
     @model_validator(mode="before")
     @classmethod
     def _nothing_is_absent(cls, raw: Any) -> Any:
-        """Whatever stands for nothing is left out, and the only row of a list may stand by itself."""
+        """Whatever stands for nothing is left out where that may be, and the only row of a list may stand by itself."""
         if not isinstance(raw, dict):
             return raw
         alone = {name: [raw[name]] for name in cls._lists if isinstance(raw.get(name), dict) and raw[name]}
         filled = raw | alone if alone else raw
-        return {name: value for name, value in filled.items() if (value or value == 0) and value != NULL}
+        return {
+            name: value
+            for name, value in filled.items()
+            if ((value or value == 0) and value != NULL) or name in cls._needed
+        }
 
 
 def is_list(kind: Any) -> bool:
@@ -345,7 +351,7 @@ def _any_china_time(value: object) -> datetime:
         return value.astimezone(UTC)
     text = str(value).strip()
     if text.isascii() and text.isdigit() and len(text) in (10, 13):
-        return _epoch_time(text)
+        return _epoch_time(text[:10])
     try:
         moment = _moment(text)
     except ValueError:

@@ -19,6 +19,7 @@ NO_AMOUNTS: list[Any] = [
     -1, "-1", "-0.01", Decimal("-1"), -(10**12), -(10**30), 10**16, 10**18, 2**63, 2**64, 10**30, "1e17", "1e30",
     "9" * 400, True, [], {}, [1], "", " ", "one", "NaN", "Infinity", "1\x00", "0x10", 1.5,
 ]  # fmt: skip
+NOTHING: tuple[Any, ...] = ([], {}, "")
 
 
 def places(model: type[Reader]) -> list[Field]:
@@ -39,11 +40,17 @@ def test_no_amount_is_forgotten() -> None:
 
 @pytest.mark.parametrize("model", dict.fromkeys(model for model, _ in PLACES), ids=name_of)
 def test_an_amount_that_can_not_be_meant_does_not_fit(model: type[Reader]) -> None:
-    """Below zero, beyond any order, beyond 64 bits, or no number: at each place, and the place is named."""
+    """Below zero, beyond any order, beyond 64 bits, or no number: at each place, and the place is named.
+
+    What stands for nothing is none, where there may be none.
+    """
     whole = example(model)
     assert model.model_validate(whole)
     for field in places(model):
         for odd in NO_AMOUNTS:
+            if odd in NOTHING and not field.required:
+                assert getattr(model.model_validate(whole | {field.names[0]: odd}), field.attribute) is None
+                continue
             with pytest.raises(ValidationError) as caught:
                 model.model_validate(whole | {field.names[0]: odd})
             assert caught.value.errors()[0]["loc"][0] == field.names[0], odd

@@ -44,8 +44,8 @@ def over_the_wire(value: Any) -> Any:
 
 @given(st.integers(0, 10**25))
 def test_an_id_is_the_same_text_however_it_comes(number: int) -> None:
-    """As a number, as text, as a number with a point: no digit is lost."""
-    for written in (f"{number}", f'"{number}"', f"{number}.0"):
+    """As a number or as text: no digit is lost."""
+    for written in (f"{number}", f'"{number}"'):
         assert IDS.validate_python(read_json(written.encode())) == str(number)
 
 
@@ -53,7 +53,7 @@ def test_an_id_is_the_same_text_however_it_comes(number: int) -> None:
     "value", [1.0, True, None, [], {}, Decimal("1.5"), Decimal("12.0"), "12.0", Decimal("1e400"), Decimal("NaN")]
 )
 def test_what_is_no_id(value: object) -> None:
-    """A float has lost digits already; the rest never had any."""
+    """A float has lost digits already, and so has what is written with a point; the rest never had any."""
     with pytest.raises(ValidationError):
         IDS.validate_python(value)
 

@@ -15,7 +15,9 @@ from domain.money import Money
 from tests.connectors.xportcn.models import bare, fields_of
 
 NEW = st.dictionaries(
-    st.from_regex(r"new[A-Z]{1,3}", fullmatch=True), st.integers() | st.text() | st.just({"deep": [1]}), max_size=2
+    st.from_regex(r"new[A-Z]{1,3}", fullmatch=True),
+    st.integers() | st.text(min_size=1) | st.just({"deep": [1]}),
+    max_size=2,
 )
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NUMBERS = st.integers(0, 10**19)
