@@ -19,12 +19,14 @@ RESOURCES = "tasks/resources.py"
 BOOK = "tasks/effects/book.py"
 DECISIONS = "domain/decisions.py"
 PAY = "tasks/pay.py"
+PAY_EFFECT = "tasks/effects/pay.py"
 BOOK_TASK = "tasks/book_shipment.py"
 BY_CHANNEL = "tasks/reading_orders.py"
 NAMING = "connectors/ledger/naming.py"
 WIRE = "connectors/xportcn/wire.py"
 REQUEST_FILES = "domain/request_files.py"
 ABSENCE = "domain/absence.py"
+AMOUNTS = "domain/amounts.py"
 BATCH_RUN = "flows/batch_run.py"
 SECOND_LOOK = "flows/second_look.py"
 
@@ -554,5 +556,47 @@ MUTANTS = (
             ),
         ),
         found_by="tests/flows/test_sharing.py::test_what_the_service_has_already_is_not_bought_of_what_was_handed_out",
+    ),
+    Mutant(
+        name="absent-by-one-witness",
+        means="a list that is behind does not show a create yet, which is sent again",
+        edits=(
+            Edit(
+                file=ABSENCE,
+                old="    younger = after or _young_end(sent, reading.covers, asked_at)\n",
+                new="    younger = after or FirstPage(since=sent.at - CLOCKS_APART, read_at=caught_up(sent))\n",
+            ),
+        ),
+        found_by="tests/domain/test_absence.py::test_a_list_without_a_younger_order_is_given_time",
+    ),
+    Mutant(
+        name="amount-by-one-reading",
+        means="yuan told as fen are approved and paid, a hundred times the budget",
+        edits=(Edit(file=AMOUNTS, old="    if gap is None:\n", new="    if True:\n"),),
+        found_by="tests/domain/test_amounts.py::test_whole_yuan_are_a_unit_apart_however_they_are_rounded",
+    ),
+    Mutant(
+        name="paid-by-one-witness",
+        means="an order that is not shown as paid yet is taken for unpaid, and submitted a second time",
+        edits=(
+            Edit(
+                file=PAY_EFFECT,
+                old="        if not isinstance(sighting, OwnRecord) or not is_open or ",
+                new="        if True or ",
+            ),
+        ),
+        found_by="tests/tasks/test_submissions.py::test_it_is_never_sent_again_and_becomes_a_question",
+    ),
+    Mutant(
+        name="booked-by-one-witness",
+        means="a shipment that belongs to another order passes for this one's, which is never booked",
+        edits=(
+            Edit(
+                file=NAMING,
+                old="        if not (why := self.against(outcome.change)):\n",
+                new="        if self.against(outcome.change) is not None:\n",
+            ),
+        ),
+        found_by="tests/connectors/ledger/test_naming.py::test_a_booking_that_names_another_s_shipment_asks_a_person",
     ),
 )
