@@ -17,6 +17,7 @@ CHANGES = "connectors/ledger/changes.py"
 SPENDING = "connectors/ledger/spending.py"
 RESOURCES = "tasks/resources.py"
 BOOK = "tasks/effects/book.py"
+AMOUNTS = "domain/amounts.py"
 DECISIONS = "domain/decisions.py"
 PAY = "tasks/pay.py"
 PAY_EFFECT = "tasks/effects/pay.py"
@@ -216,6 +217,36 @@ MUTANTS = (
         name="paid-without-a-look-at-the-price",
         means="more is paid than was approved",
         edits=(Edit(file=DECISIONS, old="    elif shown.total > payable:\n", new="    elif False:\n"),),
+    ),
+    Mutant(
+        name="amount-of-one-reading",
+        means="a total told in another unit passes for a bargain, and a hundred times as much is paid",
+        edits=(Edit(file=AMOUNTS, old="    if gap is None:\n", new="    if True:\n"),),
+        found_by="tests/tasks/test_amounts.py::test_an_order_told_at_a_hundredth_is_not_paid_nor_is_another_there",
+    ),
+    Mutant(
+        name="payment-told-as-less-believed",
+        means="14.20 was paid, and 0.14 is told and counted",
+        edits=(
+            Edit(
+                file=AMOUNTS,
+                old="        return verdict if verdict.gap is Gap.UNIT or told < owed else ",
+                new="        return ",
+            ),
+        ),
+        found_by="tests/tasks/test_amounts.py::test_a_payment_told_as_less_counts_with_what_it_was_for",
+    ),
+    Mutant(
+        name="hold-not-read-in-the-claim",
+        means="a marketplace whose unit is in doubt goes on to be paid by other runs",
+        edits=(Edit(file=CLAIMING, old="    if not off or not intents or ", new="    if True or not intents or "),),
+        found_by="tests/connectors/ledger/test_holds.py::test_a_unit_holds_its_marketplace_for_every_run",
+    ),
+    Mutant(
+        name="paid-by-one-fact",
+        means="an order in a state that nobody knows counts as paid by us though nobody of ours paid it",
+        edits=(Edit(file=DECISIONS, old="    by_fact = by_us and ", new="    by_fact = "),),
+        found_by="tests/tasks/test_amounts.py::test_an_unknown_state_of_an_order_that_we_never_paid_is_held",
     ),
     Mutant(
         name="paid-at-the-price-of-the-create",
