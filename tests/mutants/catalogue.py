@@ -27,7 +27,6 @@ NAMING = "connectors/ledger/naming.py"
 WIRE = "connectors/xportcn/wire.py"
 REQUEST_FILES = "domain/request_files.py"
 ABSENCE = "domain/absence.py"
-AMOUNTS = "domain/amounts.py"
 BATCH_RUN = "flows/batch_run.py"
 SECOND_LOOK = "flows/second_look.py"
 
@@ -599,12 +598,6 @@ MUTANTS = (
             ),
         ),
         found_by="tests/domain/test_absence.py::test_a_list_without_a_younger_order_is_given_time",
-    ),
-    Mutant(
-        name="amount-by-one-reading",
-        means="yuan told as fen are approved and paid, a hundred times the budget",
-        edits=(Edit(file=AMOUNTS, old="    if gap is None:\n", new="    if True:\n"),),
-        found_by="tests/domain/test_amounts.py::test_whole_yuan_are_a_unit_apart_however_they_are_rounded",
     ),
     Mutant(
         name="paid-by-one-witness",
