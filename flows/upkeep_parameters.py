@@ -115,3 +115,9 @@ PauseReason = Annotated[
 ]
 PausedBy = Annotated[str, asked("Your name", "Who pauses; it is told with the reason")]
 ResumedBy = Annotated[str, asked("Your name", "Who resumes; it is kept")]
+ConfirmedAt = Annotated[Marketplace, asked("Marketplace", "Which one you have looked at in the console")]
+AmountsRight = Annotated[
+    bool, asked("Its amounts are right", "It is held since two readings of an amount are a hundred times apart: todo")
+]
+AllKnown = Annotated[bool, asked("Every order of ours there is known", "To the ledger, as a plan of a new one asks")]
+ConfirmedBy = Annotated[str, asked("Your name", "Who has looked; it is kept")]

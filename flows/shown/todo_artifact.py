@@ -48,6 +48,7 @@ FORMS = {
     "refund": ("refund", "ask for the money"),
     "return": ("return", "name the parcel"),
     "cancel": ("cancel-orders", "cancel it"),
+    "ledger": ("confirm-marketplace", "confirm the marketplace"),
 }
 """The deployment whose form does what a command does, and how its link is called."""
 
@@ -193,6 +194,8 @@ def _remedies(one: ToDo) -> Iterable[tuple[str, str, dict[str, Any]]]:
 def _filled(word: str, one: ToDo) -> dict[str, Any]:
     if word == "cancel":
         return {"order_refs": [one.order_ref]}
+    if word == "ledger":
+        return {"marketplace": one.marketplace}
     return {"order_ref": one.order_ref} if word in ("refund", "return") else {}
 
 

@@ -38,7 +38,7 @@ def test_prefect_reads_the_file_with_its_own_model() -> None:
     assert names == [
         *("nightly", "manual", "finish-batch"),
         *("sync-tracking", "sync-catalog", "reconcile", "costs", "callbacks", "after-sale"),
-        *("pause-buying", "resume-buying", "todo", "digest", "notify", "cancel-orders"),
+        *("pause-buying", "resume-buying", "confirm-marketplace", "todo", "digest", "notify", "cancel-orders"),
         *REMEDIES,
         "helper",
     ]

@@ -33,6 +33,7 @@ NAMES = {
     "hear-callbacks/callbacks",
     "pause-buying/pause-buying",
     "resume-buying/resume-buying",
+    "confirm-marketplace/confirm-marketplace",
     "digest/digest",
     "notify/notify",
     "ask-refund/refund",

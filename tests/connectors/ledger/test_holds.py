@@ -14,6 +14,7 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.states import OrderState
 from domain.witnessed import Contradicted, Gap, Kind, Source, Statement
+from flows.confirm_marketplace import confirmed
 from tests.connectors.ledger.plans import intents, plan
 
 LEASE = timedelta(seconds=60)
@@ -72,6 +73,18 @@ def test_a_person_s_word_lets_it_buy_again(ledger: Ledger, other: Ledger) -> Non
     assert ledger.holds.standing() == {}
     contradict(ledger, "A-2")
     assert list(ledger.holds.standing()) == [Marketplace.TAOBAO]
+
+
+def test_the_form_says_what_it_came_to(ledger: Ledger) -> None:
+    """One box for the amounts, one for the orders; neither says nothing."""
+    contradict(ledger)
+    place = Marketplace.TAOBAO
+    assert confirmed(ledger, place, "mei", amounts=False, orders=False) == "taobao: nothing was confirmed"
+    assert list(ledger.holds.standing()) == [place]
+    assert confirmed(ledger, place, "mei", amounts=True, orders=True) == (
+        "taobao: its amounts are right, every order of ours there is known"
+    )
+    assert (ledger.holds.standing(), ledger.marks.is_confirmed(place)) == ({}, True)
 
 
 def test_news_that_come_too_late_for_the_order_hold_the_marketplace(ledger: Ledger) -> None:

@@ -1,0 +1,43 @@
+"""A person's word about one marketplace, in the UI: that its amounts are right, or that all orders there are known."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings
+from domain.marketplace import Marketplace
+from domain.pause import by_whom
+from flows.shown.expected_failures import ends_plainly, run_logger
+from flows.shown.progress import rename_run, shown
+from flows.upkeep_parameters import AllKnown, AmountsRight, ConfirmedAt, ConfirmedBy
+from tasks.resources import utc_now
+
+
+@flow(name="confirm-marketplace", flow_run_name="confirm {marketplace}", persist_result=False)
+@ends_plainly(LedgerUnusable)
+async def confirm_marketplace(
+    marketplace: ConfirmedAt,
+    amounts_are_right: AmountsRight = False,  # noqa: FBT002 - a box of a form
+    every_order_is_known: AllKnown = False,  # noqa: FBT002 - a box of a form
+    said_by: ConfirmedBy = "",
+) -> str:
+    """Write down what a person has looked at: then the next run may order and pay there again."""
+    with Ledger(SourcingSettings().ledger_url, clock=utc_now, owner="confirm-marketplace") as ledger:
+        words = confirmed(ledger, marketplace, by_whom(said_by), amounts=amounts_are_right, orders=every_order_is_known)
+    run_logger().info("%s", words)
+    await shown("the run's name", rename_run(words))
+    return words
+
+
+def confirmed(ledger: Ledger, marketplace: Marketplace, by: str, *, amounts: bool, orders: bool) -> str:
+    """Write down what was said, and tell what that came to."""
+    done = []
+    if amounts:
+        released = ledger.holds.release(marketplace, by=by)
+        done.append("its amounts are right" if released else "it was not held for its amounts")
+    if orders:
+        ledger.marks.confirm(marketplace, by=by)
+        done.append("every order of ours there is known")
+    return f"{marketplace}: {', '.join(done) or 'nothing was confirmed'}"
