@@ -19,6 +19,7 @@ from rich.text import Text
 
 from cli.failures import BAD_USAGE, COULD_NOT_RUN, say
 from cli.terminal import console
+from connectors.foreign import words_of
 from connectors.ledger.engine import LedgerUnusable
 from connectors.settings import MissingSetting, SourcingSettings, XportcnSettings
 from deployments.local_server import without_password
@@ -145,7 +146,7 @@ def _ledger() -> Finding:
         with Ledger(SourcingSettings().ledger_url, clock=lambda: datetime.now(UTC), owner="doctor") as ledger:
             count = len(ledger.all_orders())
     except (LedgerUnusable, OSError) as error:
-        return unwell("ledger", str(error), "see docs/operating.md, the ledger")
+        return unwell("ledger", words_of(error), "see docs/operating.md, the ledger")
     return well("ledger", number_of(count, "order"))
 
 
@@ -239,7 +240,7 @@ def _service(*, with_account: bool) -> list[Finding]:
     try:
         date = _date_told_by(settings.base_url)
     except (URLError, OSError, ValueError) as error:
-        found = f"{settings.base_url} can't be reached: {getattr(error, 'reason', error)}"
+        found = f"{settings.base_url} can't be reached: {words_of(error)}"
         remedy = _how_to_start_the_sandbox() if settings.is_sandbox else "check the network and the address"
         service = unwell("service", found, f"{remedy}, or set XPORTCN_BASE_URL")
         return [service, *([unwell("account", NOT_CHECKED, "")] if with_account else [])]

@@ -12,6 +12,8 @@ from typing import ParamSpec
 
 import typer
 
+from connectors.foreign import shut, shut_logs, words_of
+
 COULD_NOT_RUN = 1
 BAD_USAGE = 2
 NEEDS_A_PERSON = 3
@@ -30,7 +32,7 @@ def as_usage() -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise BadUsage(str(error)) from error
+        raise BadUsage(str(error) if type(error) is ValueError else words_of(error)) from error
 
 
 _NOT_ALLOWED = "make it readable and writable for this user, or set SOURCING_DATA_DIR to a folder that is"
@@ -49,6 +51,7 @@ def explained(command: Callable[P, None]) -> Callable[P, None]:
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        shut_logs()
         try:
             command(*args, **kwargs)
         except (typer.Exit, typer.Abort):
@@ -56,10 +59,10 @@ def explained(command: Callable[P, None]) -> Callable[P, None]:
         except KeyboardInterrupt:
             say("interrupted; nothing is lost: run the same command again to go on")
             raise typer.Exit(INTERRUPTED) from None
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a defect is raised again
             code = exit_code_of(error)
             if code is None:
-                raise
+                raise shut(error) from None
             say(_told(error))
             raise typer.Exit(code) from None
 
@@ -76,7 +79,7 @@ def _told(error: Exception) -> str:
 
     if isinstance(error, OSError) and error.filename and error.errno in REMEDIES:
         return f"{_at_fault(Path(str(error.filename)))} can't be used ({error.strerror}): {REMEDIES[error.errno]}"
-    return f"{error}: see them with --json" if isinstance(error, BadRequests) and error.untold else str(error)
+    return f"{error}: see them with --json" if isinstance(error, BadRequests) and error.untold else words_of(error)
 
 
 def _at_fault(path: Path) -> Path:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from cli.terminal import progress_bars, quiet_prefect
+from connectors.foreign import words_of
 from connectors.ledger.engine import LedgerUnusable
 from connectors.settings import SourcingSettings
 from deployments.local_server import ServerFailed, prefect_server
@@ -73,8 +74,7 @@ def _server_is_well(url: str) -> Iterator[None]:
             raise LedgerUnusable(losses[-1]) from error
         if not type(error).__module__.startswith(OF_PREFECTS_CLIENT):
             raise
-        told = (str(error).strip().splitlines() or [""])[0]
         raise ServerFailed(
-            f"the Prefect server at {url} did not do what was asked ({type(error).__name__}: {told}): look at its log "
+            f"the Prefect server at {url} did not do what was asked ({words_of(error)}): look at its log "
             "(prefect/server.log in the data folder, if it is the folder's own), and run the same command again"
         ) from error

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cli.failures import NEEDS_A_PERSON, BadUsage
+from cli.failures import NEEDS_A_PERSON, BadUsage, as_usage
 from cli.terminal import console, print_json, table_of
 from connectors.settings import XportcnSettings
 from connectors.xportcn.browse.base import ROOT, Browser, NotOffered
@@ -55,8 +55,9 @@ def run_search(question: Question, *, as_json: bool) -> int:
             "nothing to search for: give WORDS (or a link or id), --image, --shop, --category, --hot or --tree"
         )
     try:
-        answer = asyncio.run(_asked(question))
-    except (NotOffered, ValueError) as error:
+        with as_usage():
+            answer = asyncio.run(_asked(question))
+    except NotOffered as error:
         raise BadUsage(str(error)) from error
     print_json(_as_json(question, answer)) if as_json else _show(question, answer)
     return NEEDS_A_PERSON if answer is None else 0

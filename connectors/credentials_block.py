@@ -10,6 +10,8 @@ from prefect.exceptions import PrefectException
 from prefect.settings import PREFECT_API_URL
 from pydantic import Field, HttpUrl, SecretStr
 
+from connectors.foreign import words_of
+
 
 class BlockUnreadable(Exception):
     """Nobody can tell what the block says; the message names the block and the remedy."""
@@ -74,7 +76,9 @@ def settings_from_block(name: str) -> dict[str, Any] | None:
     except ValueError as error:
         if "Unable to find block document" in str(error):
             return None
-        raise BlockUnreadable(f"the Prefect block {name!r} can't be read ({error}): save it again") from error
+        raise BlockUnreadable(f"the Prefect block {name!r} can't be read ({words_of(error)}): save it again") from error
     except (PrefectException, OSError, httpx.HTTPError) as error:
-        raise BlockUnreadable(f"the Prefect block {name!r} can't be read, and with it the account: {error}") from error
+        raise BlockUnreadable(
+            f"the Prefect block {name!r} can't be read, and with it the account: {words_of(error)}"
+        ) from error
     return block.settings()

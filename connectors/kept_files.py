@@ -13,6 +13,7 @@ from typing import Any
 
 from connectors.durable import move, sync
 from connectors.fetched_files import FOLDER, is_fetched
+from connectors.foreign import words_of
 from connectors.inbox import RESULT, Place
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.forgetting import strike_ledger_file
@@ -87,7 +88,7 @@ def _strike_request_file(path: Path, order_ref: str, told: Left) -> None:
             _rewrite(path, found.content)
             told.struck.append(str(path))
     except (OSError, ValueError) as error:
-        told.left.append(f"{path}: can't be read as a table ({error}); look whether it names the receiver")
+        told.left.append(f"{path}: can't be read as a table ({words_of(error)}); look whether it names the receiver")
 
 
 def _rewrite(path: Path, content: bytes) -> None:
@@ -120,7 +121,9 @@ def strike_old_ledgers(files: Iterable[Path], asked: Mapping[str, Any], traces: 
                 scrub(path)
                 told.struck.append(str(path))
         except (LedgerUnusable, NotScrubbed, OSError, sqlite3.Error) as error:
-            told.left.append(f"{path}: an old ledger that can't be changed ({error}); delete it if you can do without")
+            told.left.append(
+                f"{path}: an old ledger that can't be changed ({words_of(error)}); delete it if you can do without"
+            )
 
 
 def sweep(data_dir: Path, needles: Needles, told: Left, *, besides: Iterable[Path]) -> None:

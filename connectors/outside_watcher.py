@@ -13,6 +13,8 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
+from connectors.foreign import words_of
+
 LONGEST_S = 5.0
 
 
@@ -46,6 +48,6 @@ def _told(url: str, *, well: bool) -> str:
         error.close()
         return f"it answered {error.code}"
     except URLError as error:
-        return str(getattr(error.reason, "strerror", None) or type(error.reason).__name__)
+        return words_of(error)
     except (OSError, HTTPException, ValueError) as error:
         return type(error).__name__

@@ -7,6 +7,8 @@ import time
 from contextlib import closing, suppress
 from pathlib import Path
 
+from connectors.foreign import words_of
+
 PATIENCE_S = 20.0
 MAGIC = b"SQLite format 3\0"
 
@@ -36,7 +38,9 @@ def scrub(file: Path) -> None:
                     raise NotScrubbed(f"{file} is in use: old rows stay in it until this is done again without that")
                 time.sleep(0.1)
     except sqlite3.Error as error:
-        raise NotScrubbed(f"{file} keeps old rows ({error}): free some disk space, or end what uses it") from error
+        raise NotScrubbed(
+            f"{file} keeps old rows ({words_of(error)}): free some disk space, or end what uses it"
+        ) from error
 
 
 def _is_read(database: sqlite3.Connection) -> bool:

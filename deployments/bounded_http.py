@@ -8,6 +8,8 @@ from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from connectors.foreign import words_of
+
 MOST_CONNECTIONS = 512
 HEAD_WITHIN_S = 10.0
 BACKLOG = 1024
@@ -24,7 +26,7 @@ def listening(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise ReceiverFailed(
-            f"port {port} on {host} can't be used for callbacks ({error.strerror or error}): end what listens there, "
+            f"port {port} on {host} can't be used for callbacks ({words_of(error)}): end what listens there, "
             "or choose another with --port or SOURCING_CALLBACKS_PORT"
         ) from error
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from connectors.foreign import words_of
 from connectors.kept_files import Left
 from connectors.request_files.without_order import text_without_order
 from connectors.sqlite_files import NotScrubbed, scrub
@@ -100,7 +101,9 @@ def strike_records(records: Path, order_ref: str, telling: Iterable[str], told: 
             words = sum(_strike_words(database, text, told) for text in telling)
             database.execute("COMMIT")
     except sqlite3.Error as error:
-        told.left.append(f"{records}: Prefect's database can't be changed ({error}); give the same command again")
+        told.left.append(
+            f"{records}: Prefect's database can't be changed ({words_of(error)}); give the same command again"
+        )
         return
     told.struck += [f"parameters of run {name}" for name in runs]
     told.struck += [f"{number_of(words, 'text')} of {records.name}"] if words else []
@@ -216,10 +219,9 @@ def _asking(url: str) -> Iterator[SyncPrefectClient]:
     except Exception as error:
         if not type(error).__module__.startswith(("httpx", "prefect")):
             raise
-        first = (str(error).strip().splitlines() or [""])[0]
         raise ServerFailed(
-            f"the Prefect server at {without_password(url)} did not do what was asked ({type(error).__name__}: "
-            f"{first}): look at its log, and give the same command again"
+            f"the Prefect server at {without_password(url)} did not do what was asked ({words_of(error)}): "
+            "look at its log, and give the same command again"
         ) from error
 
 

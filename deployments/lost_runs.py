@@ -35,6 +35,7 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.events.clients import get_events_client
 from prefect.events.schemas.events import Event, RelatedResource, Resource
 
+from connectors.foreign import words_of
 from connectors.lives import folder_of, forget, has_died, prune
 from connectors.settings import SourcingSettings
 from deployments.automations import OF_A_DEPLOYMENT, OUR_TAG, RUN_AGAIN, STARTED_AGAIN_AT_MOST, TAG, TAKEN_UP
@@ -143,7 +144,7 @@ async def _watch(watching: Watch) -> None:
                 for run in await watching.look(client):
                     print(f"{run.name} was lost and is started again", flush=True)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next look must follow
-            print(f"lost runs can't be looked for now: {error!r}", flush=True)
+            print(f"lost runs can't be looked for now: {words_of(error)}", flush=True)
             watching.has_called = False  # the server may have missed signs of life
         await asyncio.sleep(LOOKS_EVERY_S)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
+from connectors.foreign import words_of
+
 FILE = Path(__file__).with_suffix(".env")
 
 
@@ -29,7 +31,7 @@ def require_messaging(url: str) -> None:
         raise MessagingUnusable("--redis wants an address such as redis://user:password@host:6379/0") from None
     except RedisError as error:
         raise MessagingUnusable(
-            f"no Redis answers at the address of --redis ({error}): start it, or correct it"
+            f"no Redis answers at the address of --redis ({words_of(error)}): start it, or correct it"
         ) from None
 
 

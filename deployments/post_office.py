@@ -23,6 +23,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from connectors.callbacks.store import CallbackStore
+from connectors.foreign import shut_logs, words_of
 from connectors.ledger.engine import sqlite_file
 from connectors.ledger.marks import Mark, refused_for
 from connectors.ledger.store import Ledger
@@ -42,6 +43,7 @@ OPEN_FOR_S = 120.0
 
 def main() -> None:
     """Work until told to end; a message that is being sent then is sent to its end. Raises `BadSetting`."""
+    shut_logs()
     asyncio.run(PostOffice(SourcingSettings()).work())
 
 
@@ -84,7 +86,7 @@ class PostOffice:
             try:
                 await work()
             except Exception as error:  # noqa: BLE001 - whatever it is, the next try must follow
-                words = f"{trouble} now: {error or repr(error)}"
+                words = f"{trouble} now: {words_of(error)}"
                 if words == seen != said:  # twice: a server that is just about to start is no trouble
                     _say(said := words)
                 seen = words

@@ -8,6 +8,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from connectors.foreign import words_of
 from connectors.ledger.engine import address_of
 from connectors.settings import SourcingSettings
 
@@ -29,7 +30,7 @@ def prepare(url: str) -> None:
         engine.dispose()
     except DBAPIError as error:
         raise DatabaseUnusable(
-            f"PostgreSQL at {_parsed(url).render_as_string()} can't be used: {str(error.orig).strip()}. "
+            f"PostgreSQL at {_parsed(url).render_as_string()} can't be used: {words_of(error)}. "
             "Check that it runs and that the user may create schemas in the database"
         ) from error
 

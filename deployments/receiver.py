@@ -31,6 +31,7 @@ from connectors.callbacks.intake import Intake, TooMany
 from connectors.callbacks.records import read_arrival
 from connectors.callbacks.store import CallbackStore
 from connectors.callbacks.tokens import fits, valid_digests
+from connectors.foreign import shut_logs
 from connectors.ledger.engine import LedgerUnusable
 from connectors.settings import BadSetting, SourcingSettings
 from deployments.bounded_http import BACKLOG, ReceiverFailed, bounded, listening
@@ -260,6 +261,7 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=None, help="without it SOURCING_CALLBACKS_PORT")
     options = parser.parse_args()
+    shut_logs()
     try:
         port = SourcingSettings().callbacks_port if options.port is None else options.port
         receive(options.host, port, say=lambda words: print(words, flush=True))

@@ -24,6 +24,7 @@ from typing import IO, TYPE_CHECKING
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from connectors.foreign import words_of
 from deployments.asks_again import AsksAgain
 from deployments.empty_records import keep_empty, take_empty
 
@@ -119,7 +120,7 @@ def damage_of(database: Path) -> str:
     except sqlite3.OperationalError:
         return ""  # it can't be opened, or is in use, which says nothing of what is in it
     except sqlite3.DatabaseError as error:
-        return str(error)
+        return words_of(error)
     return "" if found == "ok" else str(found)
 
 

@@ -28,6 +28,7 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
+from connectors.foreign import words_of
 from connectors.ledger.store import Ledger
 from deployments.automations import TAG
 from deployments.lost_runs import AT_WORK, AWAITING_RETRY
@@ -126,7 +127,7 @@ class ServerWatch:
         try:
             words = await show_stopped(client, run, self.ledger)
         except Exception as error:  # noqa: BLE001 - that it crashed has to be told whatever else is known
-            print(f"what {run.name} bought can't be shown: {error!r}", flush=True)
+            print(f"what {run.name} bought can't be shown: {words_of(error)}", flush=True)
             return message
         return replace(message, body=f"{words}\n{message.body}") if words else message
 

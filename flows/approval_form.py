@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import uuid4
 
-from prefect.artifacts import acreate_table_artifact
 from prefect.exceptions import TerminationSignal
 from prefect.input import RunInput
 from pydantic import Field, ValidationError, create_model
@@ -29,7 +28,7 @@ from flows.approval_request import ApprovalRequest, Decision
 from flows.approval_told import Told
 from flows.approval_words import bare, deadline_words, description_of, question_words, within_words
 from flows.asked_plan import AskedPlan
-from flows.shown.artifacts import artifact_key
+from flows.shown.artifacts import artifact_key, show_table
 from flows.shown.expected_failures import run_logger
 from flows.shown.progress import shown
 from tasks.resources import utc_now
@@ -84,7 +83,7 @@ async def _answered(asking: _Asking, deadline: datetime, told: Told) -> Decision
 async def _show_plan(batch_id: str, plan: AskedPlan, words: Sequence[str]) -> None:
     about = " ".join([*map(bare, words), plan.beyond(len(plan.dearest))]).rstrip()
     key = artifact_key(f"plan-{batch_id}")
-    await shown("the plan", acreate_table_artifact(key=key, table=plan.rows, description=about))
+    await shown("the plan", show_table(key, plan.rows, about))
 
 
 @dataclass(frozen=True, slots=True)

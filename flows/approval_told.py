@@ -18,7 +18,8 @@ from flows.approval_pause import outermost_run, this_run
 from flows.approval_request import Decision
 from flows.approval_words import bare
 from flows.asked_plan import AskedPlan
-from flows.shown.artifacts import artifact_key, plain
+from flows.shown.artifacts import artifact_key
+from flows.shown.inert import inert
 from flows.shown.plan_table import deed_words
 from flows.shown.progress import shown
 from flows.telling import tell, untell
@@ -123,7 +124,7 @@ class Told:
         """For a link that was sent and must lead to whichever run asks by then: an artifact that names the newest."""
         if not self._is_below:
             return
-        state = f"No longer waits: {plain(over)}." if over else f"**Answer by {self.until}.**"
+        state = f"No longer waits: {inert(over)}." if over else f"**Answer by {self.until}.**"
         opened = f"[Open the run]({run_page(this_run())})" + ("" if over else ", then *Resume* at its top right.")
         text = "\n\n".join([f"## Batch {self.batch_id}", *self.words, f"{state} {opened}"])
         # the page of a key shows descriptions alone, as Markdown

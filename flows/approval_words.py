@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from html import unescape
 from zoneinfo import ZoneInfo
 
 from connectors.settings import SourcingSettings
@@ -16,7 +15,8 @@ from domain.wording import number_of
 from flows.approval_limit import rates_of
 from flows.approval_request import ApprovalRequest
 from flows.asked_plan import AskedOrder, AskedPlan
-from flows.shown.artifacts import artifact_key, plain
+from flows.shown.artifacts import artifact_key
+from flows.shown.inert import inert
 from flows.shown.plan_table import deed_words, freight_words, no_limit_words, warnings_told
 
 SHOWN_ORDERS = 100
@@ -42,13 +42,13 @@ def cost_words(cost: PlanCost, settings: SourcingSettings, now: datetime) -> str
 
 def _in_all(counted: Sum) -> str:
     if counted.lacks:
-        return f"; no sum in {counted.money.currency}, since {plain('; '.join(counted.lacks))}"
+        return f"; no sum in {counted.money.currency}, since {inert('; '.join(counted.lacks))}"
     at = f", at {' and '.join(map(_rate, counted.rates))}" if counted.rates else ""
     return f": **{counted.money}** in all{at}"
 
 
 def _rate(rate: Rate) -> str:
-    return f"{rate.rate.normalize():f} {rate.into} for 1 {rate.base} ({rate.on}, {plain(rate.source)})"
+    return f"{rate.rate.normalize():f} {rate.into} for 1 {rate.base} ({rate.on}, {inert(rate.source)})"
 
 
 def deadline_words(deadline: datetime, timezone: str) -> str:
@@ -70,13 +70,13 @@ def question_words(question: ApprovalRequest, plan: AskedPlan, settings: Sourcin
     """What is asked, what it costs and why somebody is asked: three paragraphs of Markdown, a fourth while paused."""
     costs = [cost_words(plan.cost, settings, now), no_limit_words(plan.cost)]
     pause = question.paused
-    waits = [f"**{plain(pause.sentence)}.** What is approved now is bought as soon as it is resumed."] if pause else []
+    waits = [f"**{inert(pause.sentence)}.** What is approved now is bought as soon as it is resumed."] if pause else []
     return [deed_words(plan.cost), " ".join(filter(None, costs)), f"Why this is asked: {question.why}", *waits]
 
 
 def bare(markdown: str) -> str:
     """The same as plain text."""
-    return unescape(markdown.replace("**", ""))
+    return markdown.replace("**", "")
 
 
 def description_of(
@@ -86,7 +86,7 @@ def description_of(
 
     `fault` is what was wrong with the answer before.
     """
-    refused = f"**That answer was not taken: {plain(fault)}.** Nothing of it is lost: correct it below."
+    refused = f"**That answer was not taken: {inert(fault)}.** Nothing of it is lost: correct it below."
     return "\n\n".join(
         [
             f"## Batch {question.batch_id}",
@@ -119,7 +119,7 @@ def _what(asked: AskedOrder) -> str:
     lines = asked.plan.lines
     told = []
     for line in lines[:SHOWN_LINES]:
-        title = plain(" ".join(shortened(line.title, SHOWN_TITLE).split()))
+        title = inert(" ".join(shortened(line.title, SHOWN_TITLE).split()))
         page = product_page(asked.plan.request.marketplace, line.item_id)
         told.append(f"{line.quantity} × " + (f"[{title or line.item_id}]({page})" if page else title))
     more = len(lines) - SHOWN_LINES

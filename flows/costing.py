@@ -17,8 +17,9 @@ from domain.cost_report import CostReport, orders_of
 from domain.landed import Books
 from domain.money import Money
 from domain.wording import some
-from flows.shown.artifacts import plain, show_table, with_what_waits
+from flows.shown.artifacts import show_table, with_what_waits
 from flows.shown.expected_failures import run_logger
+from flows.shown.inert import inert
 from flows.shown.progress import rename_run, shown
 from tasks.landed_cost import cost_of_all, snapshot_costs
 from tasks.resources import Resources
@@ -113,7 +114,7 @@ def markdown(report: CostReport) -> str:
         f"| {one.open or ''} |\n"
         for one in report.sums
     )
-    open_ = [f"- {some(refs)}: {plain(why)}" for why, refs in list(report.problems.items())[:MOST_TOLD]]
+    open_ = [f"- {some(refs)}: {inert(why)}" for why, refs in list(report.problems.items())[:MOST_TOLD]]
     files = [f"- `{path}`" for path in (report.csv, report.xlsx) if path]
     return "\n\n".join(
         [

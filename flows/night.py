@@ -11,6 +11,7 @@ from typing import Any
 from prefect import tags
 from prefect.runtime import flow_run
 
+from connectors.foreign import words_of
 from connectors.inbox import Inbox, Place, whole_digest
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.store import Ledger
@@ -120,7 +121,7 @@ class Night:
         except EXPECTED as error:
             self.trouble.append(error)
             self.broken_off = "the service was away" if isinstance(error, ServiceAway) else ""
-            return self._put(working, Place.OPEN, f"broken off, the next run goes on: {error}", about, [])
+            return self._put(working, Place.OPEN, f"broken off, the next run goes on: {words_of(error)}", about, [])
         if await asyncio.to_thread(whole_digest, working) != content:
             back = self.folder.give_back(working)
             return FileResult(

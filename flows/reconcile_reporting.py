@@ -17,9 +17,10 @@ from domain.reconciliation import PaidSum
 from domain.rejected import NONE_REJECTED, Rejected
 from domain.report import ReportLine
 from domain.wording import number_of
-from flows.shown.artifacts import plain, show_table, with_what_waits
+from flows.shown.artifacts import show_table, with_what_waits
 from flows.shown.events import MOST_REFS, send
 from flows.shown.expected_failures import run_logger
+from flows.shown.inert import inert
 from flows.shown.progress import rename_run, shown
 
 MOST_ROWS = 500  # a table artifact is for eyes
@@ -188,7 +189,7 @@ def markdown(report: ReconciliationReport) -> str:
     sums = "".join(
         f"| {one.marketplace} | {one.ledger} | {one.service} | {one.service - one.ledger} |\n" for one in report.paid
     )
-    told = [f"- {plain(line)}" for line in (*report.troubles, *report.not_marked, *report.notes)]
+    told = [f"- {inert(line)}" for line in (*report.troubles, *report.not_marked, *report.notes)]
     more = len(report.findings) - MOST_LOGGED
     rest = [f"- and {more:,} more: see the table or the snapshot"] if more > 0 else []
     return "\n\n".join(
@@ -201,7 +202,7 @@ def markdown(report: ReconciliationReport) -> str:
                 else []
             ),
             *(["## Not compared\n\n" + "\n".join(told)] if told else []),
-            *([plain(report.rejected.words)] if report.rejected else []),
+            *([inert(report.rejected.words)] if report.rejected else []),
             f"Snapshot `{report.snapshot_id}` in `{report.snapshot_root}`",
         ]
     )
@@ -209,8 +210,8 @@ def markdown(report: ReconciliationReport) -> str:
 
 def _to_do(finding: Finding) -> str:
     head = f"**{finding.kind.replace('_', ' ')}** {_subject(finding)}".rstrip()
-    return f"- {head}: expected {plain(finding.expected)}; seen {plain(finding.seen)}. To do: {finding.remedy}"
+    return f"- {head}: expected {inert(finding.expected)}; seen {inert(finding.seen)}. To do: {finding.remedy}"
 
 
 def _subject(finding: Finding) -> str:
-    return " ".join(plain(part) for part in (finding.marketplace, finding.order_ref, finding.order_id) if part)
+    return " ".join(inert(part) for part in (finding.marketplace, finding.order_ref, finding.order_id) if part)

@@ -21,6 +21,7 @@ from prefect.task_engine import run_task_async
 from prefect.tasks import Task
 from pydantic import PrivateAttr
 
+from connectors.foreign import shut, words_of
 from connectors.ledger.engine import LedgerUnusable
 from connectors.settings import MissingSetting
 from connectors.snapshots.sums import SnapshotSumsDiffer
@@ -80,7 +81,7 @@ class _Call(Generic[R]):
         self._one_try = one_try
 
     async def __call__(self) -> None:
-        self.result = await self._one_try()
+        self.result = await shut_in(self._one_try)()
 
 
 @dataclass(frozen=True)
@@ -158,13 +159,15 @@ class _TellingRun(TaskRun):
 async def _wants_another_try(_task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
     failure = await state.aresult(raise_on_failure=False)
     if isinstance(run, _TellingRun):
-        run._why = str(failure)
+        run._why = words_of(failure)
     return isinstance(failure, TryAgain)
 
 
-def reading_task(name: str, run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
+def reading_task(
+    name: str, run_name: str
+) -> Callable[[Callable[P, Coroutine[Any, Any, R]]], Task[P, Coroutine[Any, Any, R]]]:
     """A Prefect task that is done again, twice at most, after trouble that passes."""
-    return task(
+    made = task(
         name=name,
         task_run_name=run_name,
         cache_policy=NO_CACHE,
@@ -173,6 +176,22 @@ def reading_task(name: str, run_name: str) -> Callable[[Callable[P, R]], Task[P,
         retry_delay_seconds=[1, 5],
         retry_condition_fn=_is_passing,
     )
+    return lambda function: made(shut_in(function))
+
+
+def shut_in(work: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:
+    """The work of a task, whose errors Prefect writes down: none leaves it with words of other programs."""
+
+    @wraps(work)
+    async def done(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return await work(*args, **kwargs)
+        except Exception as error:
+            if (told := shut(error)) is error:
+                raise
+            raise told from None
+
+    return done
 
 
 async def _is_passing(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:

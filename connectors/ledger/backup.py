@@ -13,6 +13,7 @@ from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.exc import DatabaseError
 
 from connectors.durable import sync
+from connectors.foreign import words_of
 from connectors.ledger.copying import copy_rows
 from connectors.ledger.engine import (
     LedgerUnusable,
@@ -74,8 +75,8 @@ def restore(url: str, file: Path, *, now: datetime, by: str) -> Path | None:
         sync(place.parent)
     except (OSError, sqlite3.Error) as error:
         raise LedgerUnusable(
-            f"the ledger's folder {place.parent} can't be written ({error}): free some disk space, or make it writable "
-            "for this user, and restore again. The ledger is as it was."
+            f"the ledger's folder {place.parent} can't be written ({words_of(error)}): free some disk space, or make "
+            "it writable for this user, and restore again. The ledger is as it was."
         ) from error
     finally:
         _forget(unfinished)
@@ -95,7 +96,7 @@ def _written(target: Path) -> Iterator[Path]:
         raise LedgerUnusable(f"{target} is there already: give the backup another name") from error
     except (OSError, sqlite3.Error) as error:
         raise LedgerUnusable(
-            f"{target} can't be written ({error}): free some disk space, or choose another place"
+            f"{target} can't be written ({words_of(error)}): free some disk space, or choose another place"
         ) from error
     finally:
         _forget(unfinished)
@@ -203,7 +204,7 @@ def _damage(file: Path) -> str:
         with closing(sqlite3.connect(read_only(file), uri=True)) as database:
             (found,) = database.execute("PRAGMA integrity_check(1)").fetchone()
     except sqlite3.DatabaseError as error:
-        return str(error)
+        return words_of(error)
     return "" if found == "ok" else str(found)
 
 

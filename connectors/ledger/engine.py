@@ -17,6 +17,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, OperationalError
 
 from connectors.crash_points import UnknownCrashPoint, is_armed
+from connectors.foreign import words_of
 from connectors.ledger.codec import as_text
 from connectors.ledger.schema import SCHEMA_VERSION
 
@@ -73,7 +74,9 @@ def durable_engine(url: str) -> Engine:
     except ArgumentError:
         raise LedgerUnusable(f"the ledger's address {shown(url)} can't be read: {ADDRESSES}") from None
     except (ImportError, OSError) as error:
-        raise LedgerUnusable(f"the ledger {shown(url)} can't be opened: {error}; check SOURCING_LEDGER_URL") from error
+        raise LedgerUnusable(
+            f"the ledger {shown(url)} can't be opened: {words_of(error)}; check SOURCING_LEDGER_URL"
+        ) from error
 
 
 @contextmanager
@@ -164,7 +167,7 @@ REMEDIES = {
 
 def unusable(url: str, error: Exception) -> LedgerUnusable:
     """Say what to do about a database error."""
-    cause = str(getattr(error, "orig", None) or error).strip()
+    cause = words_of(error)
     advice = next(
         (text for sign, text in REMEDIES.items() if sign in cause), "check SOURCING_LEDGER_URL and the database server"
     )

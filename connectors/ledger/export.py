@@ -14,6 +14,7 @@ from pyarrow import parquet
 from sqlalchemy import JSON, BigInteger, Column, Connection, Integer, RowMapping, Table, select
 
 from connectors.durable import sync
+from connectors.foreign import words_of
 from connectors.ledger.backup import require_version
 from connectors.ledger.engine import LedgerUnusable, reading
 from connectors.ledger.schema import SCHEMA_VERSION, UtcDateTime, metadata
@@ -39,7 +40,7 @@ def export(url: str, folder: Path) -> dict[str, int]:
         sync(folder.absolute().parent)
     except OSError as error:
         raise LedgerUnusable(
-            f"{folder} can't be written ({error}): free some disk space, or choose another place"
+            f"{folder} can't be written ({words_of(error)}): free some disk space, or choose another place"
         ) from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -9,7 +10,6 @@ from itertools import count
 from typing import Any, Self
 
 from sqlalchemy import Select, Text, and_, bindparam, cast, func, or_, select, update
-from sqlalchemy.exc import DatabaseError
 
 from connectors.ledger.claiming import claim_each, claimed_of, effect_records, won_unheard
 from connectors.ledger.codec import from_json, to_json
@@ -108,7 +108,7 @@ class Ledger(Switches):
             if connection.dialect.name == "sqlite":
                 found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one()
                 if found != "ok":
-                    raise unusable(self.url, DatabaseError("", None, Exception(f"malformed: {found}")))
+                    raise unusable(self.url, sqlite3.DatabaseError(f"malformed: {found}"))
                 return
             apart = abs((connection.execute(select(func.now())).scalar_one() - datetime.now(UTC)).total_seconds())
         if apart > CLOCKS_APART_S:

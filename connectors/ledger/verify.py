@@ -19,6 +19,7 @@ from sqlalchemy import JSON, Connection, Table, text
 from sqlalchemy.exc import DatabaseError
 
 from connectors.callbacks.schema import metadata as messages
+from connectors.foreign import words_of
 from connectors.ledger.backup import backup
 from connectors.ledger.engine import LedgerUnusable, open_engine, read_only, reading, require_file, unusable, version_of
 from connectors.ledger.schema import SCHEMA_VERSION, metadata
@@ -95,7 +96,7 @@ def _damages(file: Path) -> list[Fault]:
     except sqlite3.DatabaseError as error:
         if "malformed" not in str(error):
             raise unusable(f"sqlite:///{file}", error) from error
-        found = [str(error)]
+        found = [words_of(error)]
     return [Fault(table="", row="", words=words) for words in found]
 
 

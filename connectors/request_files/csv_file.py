@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from io import TextIOBase
 from typing import Protocol
 
+from connectors.foreign import words_of
 from connectors.request_files.decoding import text_of, undecodable
 from connectors.request_files.opening import Unusable
 from domain.cell_characters import BLANKS
@@ -82,7 +83,7 @@ def _read(lines: _Lines, table: Taker) -> None:
             if table.is_full:
                 break
     except csv.Error as error:
-        problem = f"line {records.line_num} can't be read as CSV ({error}); check its quotes"
+        problem = f"line {records.line_num} can't be read as CSV ({words_of(error)}); check its quotes"
         raise Unusable(problem) from error
     if columns or not bare:
         table.lack(columns)

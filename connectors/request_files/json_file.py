@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from connectors.foreign import words_of
 from connectors.request_files.decoding import undecodable
 from connectors.request_files.json_text import JsonText
 from connectors.request_files.opening import Unusable
@@ -50,7 +51,7 @@ def _row(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _cause(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
         return error.msg
-    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
+    return "nested too deeply" if isinstance(error, RecursionError) else words_of(error)
 
 
 def _read(text: JsonText, rows: _Rows) -> bool:

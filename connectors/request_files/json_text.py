@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.request_files.decoding import text_of
+from connectors.request_files.opening import Malformed
 from domain.cell_values import EXACT_FLOAT_LIMIT, NotACell
 
 PART = 2**20  # characters; no single value may be longer than two of them
@@ -71,7 +72,7 @@ class JsonText:
             return
         while True:
             if self.peek() != '"':
-                raise ValueError("a key in quotes is missing")
+                raise Malformed("a key in quotes is missing")
             key = self.value()
             self._take(":")
             yield key
@@ -81,12 +82,12 @@ class JsonText:
     def require_end(self) -> None:
         """Raise unless the document ends here."""
         if self.peek():
-            raise ValueError("there is more after its end")
+            raise Malformed("there is more after its end")
 
     def _take(self, wanted: str) -> str:
         found = self.peek()
         if not found or found not in wanted:
-            raise ValueError(f"{' or '.join(wanted)} is missing")
+            raise Malformed(f"{' or '.join(wanted)} is missing")
         self._at += 1
         return found
 

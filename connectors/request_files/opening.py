@@ -16,6 +16,10 @@ KINDS = {
 }
 
 
+class Malformed(ValueError):
+    """What stands in the file is not of its format; the message says how, in words of our own."""
+
+
 class Unusable(Exception):
     """The file can't be read as a table; the message says why and the remedy, without the file's name."""
 

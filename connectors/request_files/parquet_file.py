@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from connectors.foreign import words_of
 from connectors.request_files.opening import Unusable
 from domain.cell_values import DATE, NotACell
 from domain.request_files import MOST_COLUMNS, MOST_ROWS, NAMES, RequestTable, normal_name
@@ -25,8 +26,7 @@ def read_parquet(content: bytes, _encoding: str, table: RequestTable) -> None:
     try:
         _read(content, table)
     except (pa.ArrowException, OSError, ValueError, TypeError, OverflowError) as error:
-        first = str(error).partition("\n")[0][:200]
-        raise Unusable(f"can't be read as Parquet ({first}); write it again") from error
+        raise Unusable(f"can't be read as Parquet ({words_of(error)}); write it again") from error
 
 
 def _read(content: bytes, table: RequestTable) -> None:

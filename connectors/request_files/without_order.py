@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from connectors.foreign import words_of
 from connectors.request_files.csv_file import DELIMITERS
 from connectors.request_files.decoding import MARKS
 from connectors.request_files.json_file import ARRAYS
+from connectors.request_files.opening import Malformed
 from domain.cell_characters import BLANKS
 from domain.forgetting import PARTS, Receiver
 from domain.request_files import normal_name
@@ -41,7 +43,7 @@ def without_order(content: bytes, suffix: str, order_ref: str) -> Without:
     try:
         return reader(content, order_ref)
     except Exception as error:  # whatever stands in a file that nobody could read either
-        raise ValueError(str(error)) from error
+        raise Malformed(words_of(error)) from error
 
 
 def text_without_order(text: str, order_ref: str) -> tuple[str, tuple[Receiver, ...]]:

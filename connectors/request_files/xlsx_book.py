@@ -11,7 +11,7 @@ from xml.parsers import expat
 from zipfile import ZipFile
 
 from connectors.request_files.number_formats import A_DATE, AS_IT_IS, BUILT_IN, Shown, shown_by
-from connectors.request_files.opening import Unusable
+from connectors.request_files.opening import Malformed, Unusable
 
 MOST_UNPACKED = 192 * 2**20
 SURELY_FINE = 16 * 2**20
@@ -100,10 +100,10 @@ class Book:
 
     def _first(self) -> tuple[str, str]:
         if not self._sheets:
-            raise ValueError("it has no sheet")
+            raise Malformed("it has no sheet")
         name, kind, part, state = self._sheets[0]
         if kind == "missing":
-            raise ValueError(f"its first sheet, {name!r}, is not there")
+            raise Malformed(f"its first sheet, {name!r}, is not there")
         if kind != "worksheet":
             what = "a chart" if kind == "chartsheet" else "no table"
             raise Unusable(f"the first sheet, {name!r}, is {what}; move the sheet with the rows to the front")
@@ -212,7 +212,7 @@ def open_book(content: bytes) -> Iterator[Book]:
         if declared > MOST_UNPACKED or (declared > SURELY_FINE and declared > MOST_TIMES * len(content)):
             raise Unusable(_too_large(declared))
         if len(archive.NameToInfo) < len(archive.infolist()):
-            raise ValueError("it has a part twice")
+            raise Malformed("it has a part twice")
         yield Book(archive)
 
 
@@ -247,7 +247,7 @@ class XmlParser:
         self._parser.Parse(chunk)
         self._fed += len(chunk)
         if self._fed - self._parser.CurrentByteIndex > LONGEST_TAG:
-            raise ValueError("a tag has no end")
+            raise Malformed("a tag has no end")
 
     def close(self) -> None:
         self._parser.Parse(b"", True)  # noqa: FBT003 - takes no names
@@ -258,10 +258,10 @@ class _Local(dict[str, str]):
 
     def __missing__(self, name: str) -> str:
         if len(self) > MOST_NAMES:
-            raise ValueError("its tags are those of no workbook")
+            raise Malformed("its tags are those of no workbook")
         self[name] = name.rpartition(":")[2]
         return self[name]
 
 
 def _no_doctype(*_: object) -> None:
-    raise ValueError("it declares a document type")
+    raise Malformed("it declares a document type")

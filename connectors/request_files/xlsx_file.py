@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from xml.parsers.expat import ExpatError
 from zipfile import BadZipFile
 
+from connectors.foreign import words_of
 from connectors.request_files.opening import Unusable
 from connectors.request_files.xlsx_book import Book, open_book
 from connectors.request_files.xlsx_sheet import Sheet
@@ -24,12 +25,8 @@ def read_xlsx(content: bytes, _encoding: str, table: RequestTable) -> None:
         with open_book(content) as book:
             _read(book, table)
     except (*DAMAGE, zlib.error) as error:
-        problem = f"can't be read as XLSX ({_first_line(error)}); open it in a spreadsheet and save it again"
+        problem = f"can't be read as XLSX ({words_of(error)}); open it in a spreadsheet and save it again"
         raise Unusable(problem) from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0][:200] or type(error).__name__
 
 
 def _read(book: Book, table: RequestTable) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from connectors.request_files.number_formats import AS_IT_IS, Shown
-from connectors.request_files.opening import Unusable
+from connectors.request_files.opening import Malformed, Unusable
 from connectors.request_files.xlsx_book import Book, TextReader, XmlParser, unescaped
 from domain.cell_values import DATE, NotACell
 from domain.request_files import MOST_BLANK_ROWS, MOST_COLUMNS
@@ -118,7 +118,7 @@ class Sheet:
     def _begin_row(self, attributes: dict[str, str]) -> None:
         number = int(attributes.get("r", self._row + 1))
         if not self._row < number <= MOST_BLANK_ROWS:
-            raise ValueError(f"row {number} comes after row {self._row}")
+            raise Malformed(f"row {number} comes after row {self._row}")
         self._row, self._cells, self._column = number, [], -1
         self._is_row_hidden = _is_on(attributes, "hidden") or attributes.get("ht") == "0"
         if self._rows_are_hidden and "hidden" not in attributes and attributes.get("customHeight") not in ("1", "true"):
@@ -141,7 +141,7 @@ class Sheet:
         if (place := self._places.get(letters)) is None:
             place = self._places[letters] = column_number(letters) - 1
         if place <= self._column:
-            raise ValueError(f"cell {reference} comes too late in its row")
+            raise Malformed(f"cell {reference} comes too late in its row")
         return place
 
     def _put(self, value: object) -> None:
@@ -187,7 +187,7 @@ class Sheet:
     def _merge(self, name: str) -> None:
         self._bound(self.merged)
         if not (found := AREA.fullmatch(name)):
-            raise ValueError(f"it merges {name[:40]!r}")
+            raise Malformed(f"it merges {name[:40]!r}")
         first, row, last, _ = found.groups()
         self.merged.append(Area(name, int(row), column_number(first), column_number(last or first)))
 
@@ -201,10 +201,10 @@ def column_number(letters: str) -> int:
     number = 0
     for letter in letters:
         if not "A" <= letter <= "Z":
-            raise ValueError(f"{letters[:10]!r} names no column")
+            raise Malformed(f"{letters[:10]!r} names no column")
         number = 26 * number + ord(letter) - 64
     if not 1 <= number <= 16_384:
-        raise ValueError(f"{letters[:10]!r} names no column")
+        raise Malformed(f"{letters[:10]!r} names no column")
     return number
 
 
@@ -218,10 +218,10 @@ def _number(text: str, shown: Shown) -> object:
     if WHOLE.fullmatch(text):
         return text.zfill(shown.zeros) if shown.zeros > len(text) and text[0] != "-" else int(text)
     if not NUMBER.fullmatch(text):
-        raise ValueError(f"{text[:40]!r} is no number")
+        raise Malformed("a cell of numbers holds something else")
     value = float(text)
     if not value and re.search("[1-9]", text.lower().partition("e")[0]):
-        raise ValueError(f"{text[:40]!r} is too small a number")
+        raise Malformed("a cell holds a number that is too small")
     if abs(value) >= SPREADSHEET_LIMIT:
         return f"{Decimal(value):.16e}" if abs(value) < float("inf") else value  # the digits after the 15th are lost
     if value.is_integer() and shown.zeros:
@@ -236,4 +236,4 @@ def _of_another_kind(kind: str, text: str) -> object:
         return NotACell(f"{text[:20]} is a spreadsheet's error; put the value in its place")
     if kind == "d":
         return DATE
-    raise ValueError(f"a cell is of the unknown kind {kind[:20]!r}")
+    raise Malformed(f"a cell is of the unknown kind {kind[:20]!r}")

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from pyarrow import parquet
 
 from connectors.durable import exclusive
+from connectors.foreign import words_of
 from connectors.snapshots.growing import Growing
 from connectors.snapshots.manifests import (
     REMEDY,
@@ -93,7 +94,7 @@ def _damage_told(manifest: Manifest) -> Iterator[None]:
     try:
         yield
     except (OSError, pa.ArrowException) as error:
-        words = f"a file of snapshot {manifest.snapshot_id} can't be read ({error}); {REMEDY}"
+        words = f"a file of snapshot {manifest.snapshot_id} can't be read ({words_of(error)}); {REMEDY}"
         raise SnapshotDamaged(words) from error
 
 

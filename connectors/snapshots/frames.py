@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
 
+from connectors.foreign import words_of
 from connectors.snapshots.manifests import Manifest, SnapshotDamaged
 from connectors.snapshots.past import changes_schema
 from connectors.snapshots.reader import arrow_answer
@@ -98,7 +99,9 @@ class Snapshots:
                 return read(sources)
             except (pa.ArrowInvalid, OSError) as error:
                 verify_all(self._root)  # else it has just been replaced, and is looked at again
-                raise SnapshotDamaged(f"table {table.name} below {self._root} can't be read: {error}") from error
+                raise SnapshotDamaged(
+                    f"table {table.name} below {self._root} can't be read: {words_of(error)}"
+                ) from error
 
         return steady(self._root, read_or_tell, table.name)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from connectors.durable import require_writable
+from connectors.foreign import words_of
 
 MANIFESTS = "_manifests"
 WORK = "_work"
@@ -35,7 +36,7 @@ def require_place(root: Path) -> None:
         require_writable(root)
     except OSError as error:
         raise SnapshotError(
-            f"no snapshot can be written to {root} ({error.strerror or error}): make it writable for this user, free "
+            f"no snapshot can be written to {root} ({words_of(error)}): make it writable for this user, free "
             "some disk space, or set SOURCING_SNAPSHOTS to another folder. Nothing was sent"
         ) from error
 
@@ -110,7 +111,7 @@ def read_manifest(path: Path) -> Manifest:
     try:
         return Manifest.from_json(path.read_bytes())
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SnapshotDamaged(f"{path} is not a readable manifest ({error}); {REMEDY}") from error
+        raise SnapshotDamaged(f"{path} is not a readable manifest ({words_of(error)}); {REMEDY}") from error
 
 
 def manifest_paths(root: Path) -> Iterator[Path]:
@@ -170,6 +171,8 @@ def verify_file(root: Path, manifest: Manifest, file: SnapshotFile) -> None:
         with path.open("rb") as content:
             digest = file_digest(content, "sha256").hexdigest()
     except OSError as error:
-        raise SnapshotDamaged(f"{path} of snapshot {manifest.snapshot_id} can't be read ({error}); {REMEDY}") from error
+        raise SnapshotDamaged(
+            f"{path} of snapshot {manifest.snapshot_id} can't be read ({words_of(error)}); {REMEDY}"
+        ) from error
     if digest != file.sha256:
         raise SnapshotDamaged(f"{path} of snapshot {manifest.snapshot_id} is not as it was written; {REMEDY}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from connectors.snapshots.schemas.columns import MOMENT, TEXT, TEXTS, TIME
 LOOKS = {"seen_at", "quoted_at", "updated_at"}
 """Columns that tell when it was looked, or that something else moved: they alone are no change."""
 
+NO_MOMENT = re.compile(r"there is no snapshot .{0,100}; give the id of one, or a time \(UTC if it names no zone\)")
 MOMENT_OF = """
 CREATE TEMP MACRO moment_of(moment) AS coalesce(
     (SELECT written_at FROM snapshots WHERE snapshot_id = moment::VARCHAR),

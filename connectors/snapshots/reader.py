@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from connectors.snapshots.past import MOMENT_OF, macros_of, snapshots_table
+from connectors.foreign import words_of
+from connectors.snapshots.past import MOMENT_OF, NO_MOMENT, macros_of, snapshots_table
 from connectors.snapshots.schemas import TABLES, Table
 from connectors.snapshots.sources import QueryError, Sources, rows_in, steady, verify_all
 from connectors.snapshots.words import with_words, words_table
 
 if TYPE_CHECKING:
+    import duckdb
     from duckdb import DuckDBPyConnection, Statement
 
 READING = {"SELECT", "EXPLAIN", "MULTI"}  # to DuckDB, DESCRIBE, SHOW and SUMMARIZE are SELECT, and PIVOT is MULTI
@@ -96,10 +98,18 @@ def _opened(root: Path, sources: Sources) -> Iterator[DuckDBPyConnection]:
         try:
             yield connection
         except about_the_query as error:
-            raise QueryError(str(error)) from error
+            raise QueryError(_told(error)) from error
         except duckdb.Error as error:
             verify_all(root)
-            raise QueryError(str(error)) from error
+            raise QueryError(_told(error)) from error
+
+
+def _told(error: duckdb.Error) -> str:
+    """What is wrong with the query, without DuckDB's words where they may quote a row."""
+    if ours := NO_MOMENT.search(str(error)):
+        return ours[0]
+    words = words_of(error)
+    return f"a value does not fit what the query does with it ({words})" if words == type(error).__name__ else words
 
 
 def _offer(connection: DuckDBPyConnection, table: Table, paths: Sequence[Path]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 
+from connectors.foreign import words_of
 from connectors.snapshots.manifests import (
     Manifest,
     SnapshotDamaged,
@@ -94,7 +95,7 @@ def rows_in(paths: Sequence[Path], table: Table, *, texts_as_numbers: bool = Fal
         schema = pa.schema([field.with_type(NUMBERED) if field.name in repeated else field for field in table.schema])
         return dataset([str(path) for path in paths], schema=schema, format=checked)
     except OSError as error:
-        raise SnapshotDamaged(f"{error} has just gone; run the query again") from error
+        raise SnapshotDamaged(f"a file has just gone ({words_of(error)}); run the query again") from error
 
 
 def _repeated_texts(paths: Sequence[Path], table: Table) -> set[str]:

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from connectors.crash_points import BEFORE_MANIFEST, reach
 from connectors.durable import exclusive, keep_aside, move, sync
+from connectors.foreign import words_of
 from connectors.snapshots.growing import Growing
 from connectors.snapshots.manifests import (
     WORK,
@@ -132,7 +133,7 @@ def _told(root: Path, snapshot_id: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise SnapshotError(
-            f"snapshot {snapshot_id} can't be written to {root} ({error.strerror or error}): free some disk space, and "
+            f"snapshot {snapshot_id} can't be written to {root} ({words_of(error)}): free some disk space, and "
             "make the folder writable for this user. The ledger has everything; run again to write the snapshot"
         ) from error
 

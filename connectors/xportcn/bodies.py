@@ -21,7 +21,7 @@ async def read_body(packed_as: str, unpacked: AsyncIterator[bytes], most_mb: int
     """
     packings = [name.strip().lower() for name in packed_as.split(",")]
     if len(packings) > 1 or packings[0] not in ("", "identity", *PACKINGS):
-        raise Unreadable(f"the answer is packed as {', '.join(packings)[:40]!r}, which was not asked for")
+        raise Unreadable("the answer is packed in a way that was not asked for")
     parts: list[bytes] = []
     size = 0
     async for part in unpacked:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
+from connectors.foreign import words_of
 from connectors.settings import MissingSetting, XportcnSettings
 from connectors.xportcn.api import basics
 from connectors.xportcn.api.base import Call, EffectCall, ReadCall, Req, Res
@@ -28,12 +29,11 @@ from connectors.xportcn.http import TRANSPORT_ERRORS, Http, Received, Transport
 from connectors.xportcn.operations import Envelope, Operation
 from connectors.xportcn.overrides import load_overrides, query_of
 from connectors.xportcn.personal import without_the_receiver
-from connectors.xportcn.redaction import without_signature
 from connectors.xportcn.rows import field_of
 from connectors.xportcn.sending import Send, sending
 from connectors.xportcn.waiting import retry_after_s, skew_s, wait_before_retry
 from connectors.xportcn.wire import Bounds, EffectAnswer, Nothing, path_and_query
-from connectors.xportcn.words import LEAST_SECRET, clean, shortened
+from connectors.xportcn.words import LEAST_SECRET, shortened
 from domain.effects import Claim
 
 log = logging.getLogger("xportcn")
@@ -130,7 +130,7 @@ class XportcnClient:
         async with self.gate.passing(holds_lease=True):
             result = await self._attempt(call, request, Send(leave, action=call.action))
         if isinstance(result, FailedCall):
-            raise error_of(result) from result.cause
+            raise error_of(result)
         return result
 
     async def _before_next_try(self, failed: FailedCall, tried: int, since: float) -> None:
@@ -139,7 +139,7 @@ class XportcnClient:
         if passes and self.gate.waits and (self.gate.closed or is_throttled(failed.failure)):
             if not self.gate.has_patience(since):
                 error = error_of(failed)
-                raise ServiceAway(error.message, operation=error.operation) from failed.cause
+                raise ServiceAway(error.message, operation=error.operation)
             return
         wait = wait_before_retry(
             failed.meaning,
@@ -149,7 +149,7 @@ class XportcnClient:
             luck=random.random(),
         )
         if wait is None:
-            raise error_of(failed) from failed.cause
+            raise error_of(failed)
         await self._sleep(wait)
 
     async def _probe(self) -> bool:
@@ -214,16 +214,13 @@ class XportcnClient:
 
     def _broken(self, call: Call[Req, Res], send: Send, error: Exception) -> FailedCall:
         timed_out = isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError)
-        told = str(error) or type(error).__name__
-        words = shortened(clean(without_signature(told), self._secrets))
         return FailedCall(
             operation=self._as_called(call),
             address=self.address,
             failure=Failure(
                 kind=Kind.TIMED_OUT if timed_out else Kind.BROKEN, effect=call.operation.effect, sent=send.written
             ),
-            words=f"{self.settings.timeout_s:g} s" if type(error) is TimeoutError else words,
-            cause=error if words == told else None,  # a traceback would print what the words leave out
+            words=f"{self.settings.timeout_s:g} s" if type(error) is TimeoutError else words_of(error),
         )
 
     def _unreadable(self, call: Call[Req, Res], why: str) -> FailedCall:
@@ -269,7 +266,6 @@ class XportcnClient:
             skew_s=skew_s(answer.headers, now),
             field=field_of(error) or "data" if error else "",
             fault=_fault(error) if error else "",
-            cause=error,
         )
 
 

@@ -22,7 +22,7 @@ REMEDIES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedCall:
-    """A failed call with all that is known of it. `words` are the service's or the exception's.
+    """A failed call with all that is known of it. `words` are the service's, or what `words_of` tells of the error.
 
     `field` is where an answer does not fit, `fault` why, empty for an answer that was not read at all.
     """
@@ -36,7 +36,6 @@ class FailedCall:
     skew_s: int | None = None
     field: str = ""
     fault: str = ""
-    cause: Exception | None = None
 
     @property
     def meaning(self) -> Meaning:

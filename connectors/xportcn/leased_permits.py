@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Protocol, TypeVar
 
+from connectors.foreign import words_of
 from connectors.xportcn.gate import Gate
 from domain.fair_pace import PERIOD_S, Ask, Lease
 
@@ -207,8 +208,8 @@ class LeasedPermits:
     async def _tried(self, ask: Callable[[], Answer]) -> Answer | None:
         try:
             return await asyncio.to_thread(ask)
-        except Exception as error:  # whatever it is, nothing but the sharing is lost by it
-            log.debug("no answer about the account's rate", exc_info=error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing but the sharing is lost by it
+            log.debug("no answer about the account's rate: %s", words_of(error))
             if not self._has_warned:
                 log.warning("The ledger says nothing of the account's rate: calls go on at the last known share of it")
             self._has_warned = True

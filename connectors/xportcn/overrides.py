@@ -24,6 +24,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from connectors.foreign import words_of
 from connectors.xportcn.errors import Misconfigured
 from connectors.xportcn.harmless import changes_nothing
 from connectors.xportcn.operations import Operation, catalogue
@@ -91,7 +92,7 @@ class _Reading:
         except OSError as error:
             self.faults.append(f"{error.strerror}: check the path and its permissions")
         except ValueError as error:
-            self.faults.append(f"no TOML: {error}")
+            self.faults.append(f"no TOML: {words_of(error)}")
         return {}
 
     def overrides(self) -> Overrides:

@@ -12,7 +12,6 @@ from functools import cached_property
 
 from aiohttp import (
     BaseConnector,
-    ClientConnectionError,
     ClientRequest,
     ClientResponse,
     ClientTimeout,
@@ -98,7 +97,7 @@ class GuardedRequest(ClientRequest):
         try:
             assert connection.protocol is not None
             if connection.protocol.should_close:  # else what came unasked for would pass for our answer
-                raise ClientConnectionError("something came before anything was asked")
+                raise Halted("something came before anything was asked")
             connection.protocol.set_response_params(read_until_eof=True, auto_decompress=False)
             response = await (await self.send(connection)).start(connection)
         except BaseException:

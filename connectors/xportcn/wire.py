@@ -79,6 +79,7 @@ class Reader(BaseModel):
         str_max_length=MOST_TEXT,
         defer_build=True,
         protected_namespaces=(),
+        hide_input_in_errors=True,
     )
 
     _lists: ClassVar[frozenset[str]] = frozenset()
@@ -150,6 +151,7 @@ class Writer(BaseModel):
         frozen=True,
         defer_build=True,
         protected_namespaces=(),
+        hide_input_in_errors=True,
     )
 
     def body(self) -> str:

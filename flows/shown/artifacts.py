@@ -17,11 +17,11 @@ from domain.report import BatchReport, ReportLine
 from domain.request_remarks import Fault
 from domain.states import NEEDS_A_PERSON
 from domain.wording import number_of
-from flows.shown.plan_table import dry_run_summary, plan_rows, warnings_told
+from flows.shown.inert import inert
+from flows.shown.plan_table import OUR_LINKS, dry_run_summary, plan_rows, warnings_told
 from flows.shown.progress import rename_run, shown
 
 TRACKER = "https://t.17track.net/en#nums={}"
-MARKS = re.compile(r"[\\`*\[\]<>|!]")
 WEB_ADDRESS = re.compile(r"https?://[^\s()<>\[\]|\"'`\\]{1,1000}")
 BAR_WIDTH = 24
 NO_ORDERS: Mapping[str, OrderRecord] = {}
@@ -91,9 +91,15 @@ async def show_table(key: str, rows: Sequence[Mapping[str, object]], words: str,
 def of_many(
     rows: list[dict[str, object]], words: str, rest: str = "the snapshot"
 ) -> tuple[list[dict[str, object]], str]:
-    """Of many rows the first, and the words with how many more there are."""
+    """Of many rows the first, with nothing in a cell that a UI would make a link of but our own, and the words with how
+    many more there are."""
     more = len(rows) - MOST_ROWS
-    return rows[:MOST_ROWS], f"{words} ({more:,} more: see {rest})" if more > 0 else words
+    first = [{name: _cell(name, value) for name, value in row.items()} for row in rows[:MOST_ROWS]]
+    return first, f"{words} ({more:,} more: see {rest})" if more > 0 else words
+
+
+def _cell(name: str, value: object) -> object:
+    return inert(value) if isinstance(value, str) and name != OUR_LINKS else value
 
 
 async def show_faults(name: str, faults: Sequence[Fault]) -> None:
@@ -121,17 +127,12 @@ def outcome_rows(report: BatchReport) -> list[dict[str, str]]:
     ]
 
 
-def plain(text: str) -> str:
-    """Words of others as Markdown shows them as they are: no link, picture, code, cell or tag."""
-    return MARKS.sub(lambda mark: f"&#{ord(mark[0])};", text)
-
-
 def tracking_links(line: ReportLine, order: OrderRecord | None) -> str:
     """Markdown links to the carrier's page where the service told one, else to a public tracker."""
     told = list(order.shipment.tracking_urls) if order and order.shipment else []
     if len(told) != len(line.tracking_numbers) or not all(map(WEB_ADDRESS.fullmatch, told)):
         told = [TRACKER.format(quote(number, safe="")) for number in line.tracking_numbers]
-    return ", ".join(f"[{plain(number)}]({url})" for number, url in zip(line.tracking_numbers, told, strict=True))
+    return ", ".join(f"[{inert(number)}]({url})" for number, url in zip(line.tracking_numbers, told, strict=True))
 
 
 def markdown_report(report: BatchReport, orders: Mapping[str, OrderRecord] = NO_ORDERS, links: str = "") -> str:
@@ -145,13 +146,13 @@ def markdown_report(report: BatchReport, orders: Mapping[str, OrderRecord] = NO_
             *([links] if links else []),
             dry_run_summary(report) if report.dry_run else money_summary(report),
             *([told] if (told := warnings_told(report.warnings)) else []),
-            *([f"**{plain(report.paused.told)}**"] if report.paused else []),
-            *([f"**Ended early:** {plain(report.broken_off)}"] if report.broken_off else []),
+            *([f"**{inert(report.paused.told)}**"] if report.paused else []),
+            *([f"**Ended early:** {inert(report.broken_off)}"] if report.broken_off else []),
             *([f"**Next:** {report.next_look.words}"] if report.next_look else []),
             "## Orders by state\n\n" + chart("state", "orders", report.counts),
             *([] if report.dry_run or not report.spent_fen else [_spent_chart(report)]),
             *([_waiting(waiting)] if waiting else []),
-            *([f"## Rejected rows\n\n{plain(report.rejected.words)}"] if report.rejected else []),
+            *([f"## Rejected rows\n\n{inert(report.rejected.words)}"] if report.rejected else []),
             *([_parcels(sent, orders)] if sent else []),
             *([f"Snapshot `{report.snapshot_id}` in `{report.snapshot_root}`"] if report.snapshot_id else []),
         ]
@@ -233,7 +234,7 @@ def _waiting(lines: Sequence[ReportLine]) -> str:
     alike: dict[tuple[str, str], list[str]] = {}
     for line in lines:
         alike.setdefault((str(line.state), line.reason), []).append(line.order_ref)
-    listed = [f"- {state}: **{_some(refs)}**: {plain(reason)}" for (state, reason), refs in alike.items()]
+    listed = [f"- {state}: **{_some(refs)}**: {inert(reason)}" for (state, reason), refs in alike.items()]
     more = len(listed) - SHOWN_REASONS
     rest = [f"- and {more:,} further reasons: see the outcome table"] if more > 0 else []
     return "\n".join(["## Waiting for a person", "", *listed[:SHOWN_REASONS], *rest])

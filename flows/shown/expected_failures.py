@@ -13,6 +13,7 @@ from prefect.exceptions import MissingContextError
 from prefect.states import Failed
 from pydantic import ValidationError
 
+from connectors.foreign import shut_logs, traceback_of, words_of
 from connectors.ledger.engine import LedgerUnusable
 from connectors.request_files import UnreadableFile
 from connectors.settings import BadSetting, MissingSetting
@@ -49,7 +50,7 @@ def run_logger() -> Logger:
 
 def failed(error: Exception) -> Any:
     """The state that ends a flow run with a message. Whoever called the flow as a function gets the error raised."""
-    return Failed(message=str(error), data=error)
+    return Failed(message=words_of(error), data=error)
 
 
 class _Plainly(logging.Filter):
@@ -70,7 +71,8 @@ PLAINLY = _Plainly()
 
 
 def speak_plainly() -> None:
-    """No tracebacks for expected failures in the logs of this process's runs."""
+    """No tracebacks for expected failures in the logs of this process's runs, and no words of others in any."""
+    shut_logs()
     for name in ("prefect.flow_runs", "prefect.task_runs"):
         logging.getLogger(name).addFilter(PLAINLY)  # adding it again changes nothing
 
@@ -78,7 +80,7 @@ def speak_plainly() -> None:
 def ends_plainly(*further: type[Exception]) -> Callable[[Work[P, R]], Work[P, R]]:
     """For the function of a flow: failures that a person can mend, and `further` ones, become the run's message.
 
-    Whoever calls the flow as a function gets them raised.
+    A defect leaves its traceback in the run's log. Whoever calls the flow as a function gets all of them raised.
     """
 
     expected: tuple[type[Exception], ...] = (*EXPECTED, *further)
@@ -90,8 +92,12 @@ def ends_plainly(*further: type[Exception]) -> Callable[[Work[P, R]], Work[P, R]
             try:
                 return await work(*args, **kwargs)
             except expected as error:
-                state: R = failed(error)
-                return state
+                ended = failed(error)
+            except Exception as error:  # noqa: BLE001 - a defect: Prefect would keep its text, which may quote an answer
+                run_logger().error("%s", traceback_of(error))
+                ended = Failed(message=f"a defect, {words_of(error)}: see the log of this run", data=error)
+            state: R = ended
+            return state
 
         # Prefect reads the form's fields in the module that the function is of, which is this one
         vars(worked)["__signature__"] = inspect.signature(work, eval_str=True)

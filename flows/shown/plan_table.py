@@ -10,8 +10,11 @@ from domain.plan_costs import PlanCost
 from domain.report import BatchReport, ReportLine
 from domain.request_remarks import Remark, told_together
 from domain.wording import number_of
+from flows.shown.inert import inert
 
 SHOWN_WARNINGS = 20
+OUR_LINKS = "product pages"
+"""The column whose links we have made."""
 COSTS = ("order", "state", "goods and postage", "stock", "freight", "days")
 CONTENTS = ("what", "service", "marketplace", "to")  # long ones last: the UI shows wide tables from the left
 
@@ -29,7 +32,7 @@ def table_row(plan: PlannedOrder, *, is_new: bool) -> dict[str, str]:
         "days": f"{service.min_days}–{service.max_days}" if service else "",
         "marketplace": str(plan.request.marketplace),
         "to": plan.request.receiver.country,
-        "product pages": " ".join(pages_of(plan)),
+        OUR_LINKS: " ".join(pages_of(plan)),
     }
 
 
@@ -94,4 +97,6 @@ def warnings_told(warnings: Sequence[Remark]) -> str:
     if not (told := told_together(warnings)):
         return ""
     more = [f"- and {len(told) - SHOWN_WARNINGS:,} more"] if len(told) > SHOWN_WARNINGS else []
-    return "\n".join(["**About the request file:**", "", *(f"- {line}" for line in told[:SHOWN_WARNINGS]), *more])
+    return "\n".join(
+        ["**About the request file:**", "", *(f"- {inert(line)}" for line in told[:SHOWN_WARNINGS]), *more]
+    )

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from prefect.artifacts import acreate_markdown_artifact
 
+from connectors.foreign import words_of
 from connectors.settings import SourcingSettings
 from domain.report import BatchReport
-from flows.shown.artifacts import artifact_key, plain
+from flows.shown.artifacts import artifact_key
 from flows.shown.expected_failures import run_logger
+from flows.shown.inert import inert
 from flows.shown.progress import shown
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ async def show_figures(report: BatchReport) -> None:
     try:
         markdown = await asyncio.to_thread(_written, report)
     except Exception as error:  # noqa: BLE001 - whatever it is, the orders are bought and the report is shown
-        run_logger().warning("No figures (%s); make them with: sourcing report %s", error, report.batch_id)
+        run_logger().warning("No figures (%s); make them with: sourcing report %s", words_of(error), report.batch_id)
         return
     key = f"figures-{artifact_key(report.batch_id)}"
     await shown(
@@ -64,7 +66,7 @@ def markdown_figures(told: Figures, timezone: str, file: Path) -> str:
     parts = [part for part in sections(told, timezone) if not part.on_paper and part.key not in ELSEWHERE]
     return "\n\n".join(
         [
-            f"# {plain(heading(told))}, {moment(told, timezone)}",
+            f"# {inert(heading(told))}, {moment(told, timezone)}",
             _table(("figure", ""), totals(told)),
             *(_part(part) for part in parts),
             f"With charts, on the machine of the worker: `{file}`. Anew: `sourcing report {told.batch} --html FILE`",
@@ -77,9 +79,9 @@ def _part(part: Section) -> str:
 
     table = [_table(part.columns, part.rows[:MOST_ROWS])] if part.rows else []
     more = rest(part, min(len(part.rows), MOST_ROWS))
-    return "\n\n".join(filter(None, [f"## {part.title}", *map(plain, part.words), *table, more]))
+    return "\n\n".join(filter(None, [f"## {part.title}", *map(inert, part.words), *table, more]))
 
 
 def _table(columns: Row, rows: Sequence[Row]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(f"| {' | '.join(map(plain, line))} |" for line in lines)
+    lines = [map(inert, columns), ["---"] * len(columns), *(map(inert, row) for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -30,7 +30,7 @@ from connectors.ui_pages import WHAT_WAITS, run_form, run_page
 from domain.pause import PAUSED, Pause
 from domain.states import BEGUN, OrderState
 from domain.wording import counted, number_of
-from flows.shown.artifacts import plain
+from flows.shown.inert import inert
 from tasks.todo import STUCK, ToDo, to_do
 
 MOST_ROWS = 1_000
@@ -114,7 +114,7 @@ async def _written(client: PrefectClient, ledger: Ledger, asking: Sequence[FlowR
 def _pause_told(pause: Pause, forms: Mapping[str, UUID]) -> str:
     """Above all else: as long as it stands, what waits for a run waits for whoever paused."""
     link = run_form(forms[RESUME]) if RESUME in forms else ""
-    return f"**{plain(pause.told)}**" + (f" · [resume buying]({link})" if link else "")
+    return f"**{inert(pause.told)}**" + (f" · [resume buying]({link})" if link else "")
 
 
 async def _that_ask(client: PrefectClient) -> list[FlowRun]:
@@ -172,9 +172,9 @@ def as_markdown(rows: Sequence[str], kinds: Sequence[str], timezone: str) -> str
 def row_of(one: ToDo, forms: Mapping[str, UUID], timezone: str) -> str:
     """One thing that waits, with links to the forms of those deployments that are there."""
     links = [f"[{name}]({run_form(forms[form], filled)})" for form, name, filled in _remedies(one) if form in forms]
-    todo = [*(links if run_form("any") else []), *([plain(one.advice)] if one.advice else [])]
+    todo = [*(links if run_form("any") else []), *([inert(one.advice)] if one.advice else [])]
     todo += [f"`{_in_cell(command)}`" for command in one.commands]
-    return _cells(one.since, plain(one.order_ref), one.state, plain(one.reason), " · ".join(todo), timezone=timezone)
+    return _cells(one.since, inert(one.order_ref), one.state, inert(one.reason), " · ".join(todo), timezone=timezone)
 
 
 def _remedies(one: ToDo) -> Iterable[tuple[str, str, dict[str, Any]]]:
@@ -201,7 +201,7 @@ def _filled(word: str, one: ToDo) -> dict[str, Any]:
 
 def _approval_row(run: FlowRun, timezone: str) -> str:
     todo = f"[open the run]({run_page(run.id)}), then *Resume*: its plan and the answer" if run_page(run.id) else ""
-    return _cells(_paused_at(run), plain(run.name), APPROVAL, "nothing is bought before", todo, timezone=timezone)
+    return _cells(_paused_at(run), inert(run.name), APPROVAL, "nothing is bought before", todo, timezone=timezone)
 
 
 def _cells(since: datetime, *cells: str, timezone: str) -> str:

@@ -173,5 +173,5 @@ def test_what_was_cleaned_is_said_before_anything_is_bought(
     pd.DataFrame([HIDDEN]).to_csv(tmp_path / "requests.csv", index=False)
     monkeypatch.setattr("cli.run.run_flow", lambda _flow, *, first: first() or 1 / 0)
     done = sourcing("run", tmp_path / "requests.csv", "--yes")
-    assert isinstance(done.exception, ZeroDivisionError)
+    assert str(done.exception) == "ZeroDivisionError"
     assert done.stderr == "sourcing: warning: row 2, column note: line breaks and tabs in this cell became blanks\n"

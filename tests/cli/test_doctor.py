@@ -13,7 +13,7 @@ from domain.messages import Message, MessageKind
 from tests.cli.conftest import Sourcing
 
 UNREACHED = {
-    "service": "http://127.0.0.1:9 can't be reached: [Errno 111] Connection refused",
+    "service": "http://127.0.0.1:9 can't be reached: Connection refused",
     "account": "not checked, since the service can't be reached",
 }
 

@@ -43,12 +43,10 @@ import json, sys
 from typer.testing import CliRunner
 import deployments.local_server
 from cli.main import app
-
-class Asked(Exception):
-    pass
+from connectors.foreign import Defect
 
 def ask(_data_dir, _meanwhile):
-    raise Asked("prefect" in sys.modules)
+    raise Defect("prefect" in sys.modules)
 
 deployments.local_server.prefect_server = ask
 done = [CliRunner().invoke(app, command).exception for command in json.loads(sys.argv[1])]
@@ -72,7 +70,7 @@ def test_the_server_is_asked_for_before_prefect_is_imported(tmp_path: Path) -> N
         env=prefect_free(tmp_path),
     )
     assert dict(zip(map(" ".join, FLOW_COMMANDS), json.loads(done.stdout), strict=True)) == {
-        " ".join(command): ["Asked", "False"] for command in FLOW_COMMANDS
+        " ".join(command): ["Defect", "False"] for command in FLOW_COMMANDS
     }
 
 

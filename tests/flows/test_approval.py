@@ -233,18 +233,18 @@ def test_a_question_while_buying_is_paused_says_when_what_is_approved_is_bought(
         for line in described(ApprovalRequest(batch_id="b", to_buy=PLANS, to_ship=[], paused=pause))
         if "paused" in line
     ]
-    assert said.startswith(f"**Buying is paused since {NOW:%Y-%m-%d %H:%M} UTC by mei: prices &#91;x")
+    assert said.startswith(f"**Buying is paused since {NOW:%Y-%m-%d %H:%M} UTC by mei: prices ［x")
     assert said.endswith(".** What is approved now is bought as soon as it is resumed.")
 
 
 def test_the_question_names_plan_costs_reason_and_deadline() -> None:
     """Cells with a bar don't break the table; what was bought already costs nothing again; titles are links."""
-    lines = (replace(PLANS[0].lines[0], item_id="672991141190", title="Cup [x](http://evil) " + "y" * 100),) * 5
+    lines = (replace(PLANS[0].lines[0], item_id="672991141190", title="Cup [x](http：//evil) " + "y" * 100),) * 5
     long = replace(PLANS[0], lines=lines)
     question = ApprovalRequest(
         batch_id="b-1", to_buy=[long, PLANS[1]], to_ship=[planned("B-1")], why="the run was not approved beforehand."
     )
-    title = "Cup &#91;x&#93;(http://evil) " + "y" * 56 + "..."
+    title = "Cup ［x］(http：//evil) " + "y" * 56 + "..."
     linked = f"2 × [{title}](https://item.taobao.com/item.htm?id=672991141190)"
     assert described(question) == [
         "## Batch b-1",
@@ -261,9 +261,9 @@ def test_the_question_names_plan_costs_reason_and_deadline() -> None:
         "",
         "| order | what | goods and postage | freight |",
         "|---|---|--:|--:|",
-        "| A-2 | 2 × Cup &#124; blue | 25.00 CNY | 5.00 USD |",
+        "| A-2 | 2 × Cup ｜ blue | 25.00 CNY | 5.00 USD |",
         f"| A-1 | {linked}; {linked}; {linked}; and 2 lines more | 10.00 CNY | 5.00 USD |",
-        "| B-1 | 2 × Cup &#124; blue | bought already | 5.00 USD |",
+        "| B-1 | 2 × Cup ｜ blue | bought already | 5.00 USD |",
     ]
 
 
@@ -277,7 +277,7 @@ def test_goods_postage_and_freight_have_a_sum_in_the_currency_of_the_books(tmp_p
     costs = "Goods **20.00 CNY**, postage **5.00 CNY**, fees **1.00 CNY**, freight **5.00 USD**"
     assert described(question, **there)[4].startswith(
         f"{costs}: **7.93 EUR** in all, at 0.128 EUR for 1 CNY (2026-01-01, ECB) "
-        "and 0.92 EUR for 1 USD (2025-12-26, my &#91;bank&#93;). **1 of 1 line"
+        "and 0.92 EUR for 1 USD (2025-12-26, my ［bank］). **1 of 1 line"
     )
     rates.write_text("from,to,rate,date,source\nCNY,EUR,0.1280,2026-01-01,ECB\nUSD,EUR,0.92,2025-12-25,ECB\n")
     assert (
@@ -292,7 +292,7 @@ def test_an_answer_that_was_not_taken_says_why_above_the_plan() -> None:
     """And that nothing is lost."""
     question = ApprovalRequest(batch_id="b", to_buy=PLANS, to_ship=[])
     assert described(question, "this plan has no order <X>")[2] == (
-        "**That answer was not taken: this plan has no order &#60;X&#62;.** Nothing of it is lost: correct it below."
+        "**That answer was not taken: this plan has no order ＜X＞.** Nothing of it is lost: correct it below."
     )
 
 

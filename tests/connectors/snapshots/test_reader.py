@@ -167,11 +167,11 @@ def everything_below(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() if path.is_file() else b"" for path in folder.rglob("*")}
 
 
-def test_a_wrong_query_is_explained_in_duckdbs_words(tmp_path: Path) -> None:
+def test_a_wrong_query_is_explained_in_duckdbs_words_unless_these_may_quote_a_row(tmp_path: Path) -> None:
     with pytest.raises(QueryError, match=r'Referenced column "stat" not found'):
         sql(tmp_path, "SELECT stat FROM orders")
-    with pytest.raises(QueryError, match="Could not convert string 'x' to INT32"):
-        sql(tmp_path, "SELECT 'x'::INT")
+    with pytest.raises(QueryError, match=r"^a value does not fit what the query does with it \(ConversionException\)$"):
+        sql(tmp_path, "SELECT 'Jane Doe'::INT")
     with pytest.raises(QueryError, match="give one statement that reads: SELECT, WITH, DESCRIBE"):
         sql(tmp_path, "DROP VIEW orders")
 

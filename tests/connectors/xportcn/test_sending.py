@@ -6,7 +6,6 @@ import asyncio
 from typing import Any
 
 import aiohttp
-import httpx
 import pytest
 
 from connectors.xportcn.api import alibaba_order, taobao_order, taobao_product
@@ -238,7 +237,7 @@ async def test_a_broken_packing_is_unanswered() -> None:
     async with raw_server(packed) as server, client_of(server.url) as client:
         with pytest.raises(Unanswered) as caught:
             await pay(client)
-    assert isinstance(caught.value.__cause__, httpx.DecodingError)
+    assert "(DecodingError)" in str(caught.value)
 
 
 async def _settled() -> None:

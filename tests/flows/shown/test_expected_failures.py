@@ -71,9 +71,13 @@ async def test_a_failure_that_a_person_can_mend_is_the_runs_message() -> None:
         )
 
 
-async def test_a_defect_keeps_its_traceback() -> None:
-    with pytest.raises(ZeroDivisionError):
-        await work(ZeroDivisionError())
+async def test_a_defect_leaves_its_traceback_in_the_log_and_its_type_alone_in_prefect(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    state: Any = await work(KeyError("Jane Doe"))
+    assert (state.type, state.message) == ("FAILED", "a defect, KeyError: see the log of this run")
+    assert "raise fault" in caplog.text
+    assert "Jane Doe" not in caplog.text
     assert await work(where=Marketplace.POIZON) == "poizon"
 
 

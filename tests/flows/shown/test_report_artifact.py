@@ -37,9 +37,7 @@ def test_text_has_the_figures_and_names_the_page() -> None:
     )
     text = markdown_figures(figures, "UTC", Path("/data/reports/b.html"))
     assert text.startswith("# Batch b, as of 2026-11-02 20:00 UTC\n\n| figure |  |\n| --- | --- |\n| orders | 1 |")
-    assert (
-        "## What was paid\n\n| marketplace | orders | paid |\n| --- | --- | --- |\n| a&#124;b | 1 | 12.34 CNY |" in text
-    )
+    assert "## What was paid\n\n| marketplace | orders | paid |\n| --- | --- | --- |\n| a｜b | 1 | 12.34 CNY |" in text
     assert text.endswith("machine of the worker: `/data/reports/b.html`. Anew: `sourcing report b --html FILE`")
     assert "dear" not in text
 

@@ -77,7 +77,7 @@ def test_each_row_has_the_form_that_leads_on_and_the_command(one: ToDo, what_to_
 
 def test_a_reason_that_names_a_remedy_brings_its_form_and_stays_in_its_cell() -> None:
     one = todo("held", reason="paid before it closed | ask back: sourcing refund A-1")
-    reason = "paid before it closed &#124; ask back: sourcing refund A-1"
+    reason = "paid before it closed ｜ ask back: sourcing refund A-1"
     assert f"| A-1 | held | {reason} | [ask for the money](" in row_of(one, FORMS, "UTC")
 
 

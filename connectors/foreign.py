@@ -1,0 +1,140 @@
+"""One door for the words of other programs' errors: their type passes, and their text where it can't quote anything.
+
+Such a text may hold what was read: aiohttp quotes a body that is longer than it said, PostgreSQL the row that it
+refuses, DuckDB and Arrow the value that they can't convert, Prefect the parameters of a run.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any
+
+OURS = frozenset({"cli", "connectors", "deployments", "domain", "flows", "tasks"})
+TELLING = frozenset(
+    {
+        *("socket.gaierror", "ssl.SSLError", "builtins.ImportError", "builtins.UnicodeDecodeError"),
+        *("json.decoder.JSONDecodeError", "tomllib.TOMLDecodeError", "_csv.Error", "zlib.error", "zipfile.BadZipFile"),
+        *("sqlite3.Error", "redis.exceptions.ConnectionError", "redis.exceptions.TimeoutError", "httpx.ConnectError"),
+        *("_duckdb.ParserException", "_duckdb.BinderException", "_duckdb.CatalogException"),
+        *("_duckdb.PermissionException", "_duckdb.OutOfMemoryException", "_duckdb.InterruptException"),
+    }
+)
+"""Errors whose text names files, hosts, places and what somebody typed, and quotes no answer and no row."""
+SPEAKING_STATES = ("08", "25", "28", "3D", "40", "42", "53", "55", "57", "58")
+"""PostgreSQL's classes of errors about the connection, the account, names and resources: none is about data."""
+MOST = 300
+
+
+class Defect(Exception):
+    """An error that nothing expects, as logs and Prefect may have it."""
+
+
+def words_of(error: BaseException) -> str:
+    """What may be told of an error: our own words, a text that can't quote anything, or else its type."""
+    error = _inmost(error)
+    text = str(error) if is_ours(error) else _first_line(_text_of(error))
+    return text or type(error).__name__
+
+
+def is_ours(error: BaseException) -> bool:
+    """Whether our own code has chosen the words."""
+    return type(error).__module__.partition(".")[0] in OURS
+
+
+def shut(error: BaseException) -> BaseException:
+    """The error with its traceback and without words that may not be told; what is behind it goes where it has such."""
+    if not _may_be_shown(error):
+        told = dict.fromkeys((type(error).__name__, words_of(error)))
+        return Defect(": ".join(told)).with_traceback(error.__traceback__)
+    for name in ("__cause__", "__context__"):
+        if (behind := getattr(error, name)) is not None and shut(behind) is not behind:
+            setattr(error, name, None)
+    return error
+
+
+def traceback_of(error: BaseException) -> str:
+    return "".join(traceback.format_exception(shut(error)))
+
+
+def shut_logs() -> None:
+    """From now on no log of this process, whoever writes it, has an error that is not `shut`."""
+    former = logging.getLogRecordFactory()
+    if isinstance(former, _Shutting):
+        return
+    logging.setLogRecordFactory(_Shutting(former))
+
+
+class _Shutting:
+    def __init__(self, former: Callable[..., logging.LogRecord]) -> None:
+        self._former = former
+
+    def __call__(self, *args: Any, **named: Any) -> logging.LogRecord:
+        record = self._former(*args, **named)
+        if record.exc_info and (error := record.exc_info[1]):
+            error = shut(error)
+            record.exc_info = (type(error), error, error.__traceback__)
+        if isinstance(record.args, tuple):
+            record.args = tuple(words_of(arg) if isinstance(arg, BaseException) else arg for arg in record.args)
+        return record
+
+
+def _may_be_shown(error: BaseException) -> bool:
+    of_system = isinstance(error, OSError) and error.errno is not None
+    return not isinstance(error, Exception) or is_ours(error) or of_system or bool(_names(error) & TELLING)
+
+
+def _inmost(error: BaseException) -> BaseException:
+    """What SQLAlchemy, aiohttp and urllib have wrapped."""
+    for name in ("orig", "os_error", "certificate_error", "reason"):
+        if isinstance(wrapped := getattr(error, name, None), BaseException):
+            return _inmost(wrapped)
+    return error
+
+
+def _names(error: BaseException) -> set[str]:
+    return {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
+
+
+def _text_of(error: BaseException) -> str:
+    names = _names(error)
+    for name, text in TEXTS.items():
+        if name in names:
+            return text(error)
+    return str(error) if names & TELLING else ""
+
+
+def _first_line(text: str) -> str:
+    return text.strip().partition("\n")[0].rstrip()[:MOST]
+
+
+def _of_system(error: Any) -> str:
+    if error.errno is None:
+        return ""
+    return os.strerror(error.errno) + (f": {error.filename}" if error.filename else "")
+
+
+def _of_postgresql(error: Any) -> str:
+    """The server's sentence without its detail, which quotes rows; of a connection that failed all there is."""
+    if error.sqlstate is None:
+        return str(error) if "psycopg.OperationalError" in _names(error) else ""
+    return str(error.diag.message_primary or "") if error.sqlstate.startswith(SPEAKING_STATES) else ""
+
+
+def _of_pydantic(error: Any) -> str:
+    faults = error.errors(include_url=False, include_input=False)
+    return "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}".removeprefix(": ") for fault in faults)
+
+
+TEXTS: Mapping[str, Callable[[Any], str]] = {
+    "socket.gaierror": lambda error: str(error.strerror),
+    "ssl.SSLError": lambda error: str(error.strerror),
+    "builtins.OSError": _of_system,
+    "psycopg.Error": _of_postgresql,
+    "httpx.HTTPStatusError": lambda error: f"HTTP {error.response.status_code}",
+    "xml.etree.ElementTree.ParseError": lambda error: "no XML at line {}, column {}".format(*error.position),
+    "pydantic_core._pydantic_core.ValidationError": _of_pydantic,
+}
+"""What may be told of an error whose text as a whole may not."""

@@ -1,0 +1,28 @@
+"""Words of others as both of Prefect's UIs show them: no link, picture, tag, code, list or heading is made of them.
+
+The older UI renders each text cell of a table as Markdown, the newer one shows it as it is written, and an escape as an
+escape. So each mark that could begin something becomes the character that looks like it.
+"""
+
+from __future__ import annotations
+
+import re
+
+ALIKE = str.maketrans(dict(zip("[]<>`*\\|", "［］＜＞｀＊＼｜", strict=True)))
+ADDRESS = re.compile(r":(?=//)|(?<=\S)@(?=\S)|(?<=www)\.", re.IGNORECASE)
+EDGE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|~(?=~)|(?<=~)~")
+FIRST = re.compile(r"^(?:[#+=-](?=[#+=-]*(?: |$))|\d{1,9}[.)](?= |$)|-(?=[ -]*$))")
+BREAKS = re.compile(r"[\r\n\v\f\x85\u2028\u2029]+")
+
+
+def inert(text: str) -> str:
+    """One line that looks as the text does and is nothing else."""
+    line = BREAKS.sub(" ", text).strip().translate(ALIKE)
+    for mark in (ADDRESS, EDGE, FIRST):
+        line = mark.sub(_wide, line)
+    return line
+
+
+def _wide(found: re.Match[str]) -> str:
+    """The last character in its full width, which means nothing to Markdown."""
+    return found[0][:-1] + chr(ord(found[0][-1]) + 0xFEE0)
