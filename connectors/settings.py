@@ -347,11 +347,6 @@ class SourcingSettings(Settings):
             return self.patience_s_setting
         return DEPLOYED_PATIENCE_S if is_deployed_run() else TERMINAL_PATIENCE_S
 
-    @property
-    def first_patience_s(self) -> int:
-        """The same while it has not answered once: at the terminal that is rather a wrong address than an outage."""
-        return self.patience_s if self.patience_s_setting is not None or is_deployed_run() else 0
-
     @cached_property
     def ledger_url(self) -> str:
         """The one that is set, else the one that `sourcing serve --postgres` noted, else SQLite in the data folder."""

@@ -25,6 +25,8 @@ AMOUNT = re.compile(r"0*(0|[1-9][0-9]*)(?:\.[0-9]+)?")
 MOST_DIGITS = 12  # of what is counted or paid: a longer number is a slip
 DAMAGED_NUMBER = re.compile(r"-?[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+")
 HUGE_NUMBER = re.compile(r"[0-9](?:\.[0-9]+)?[eE]\+?0*[1-9][0-9]+")  # 1e10 and more
+AS_BYTES = re.compile(r"""b(?:'.*'|".*")""", re.DOTALL)
+FRACTION = re.compile(r"[+-]?[0-9]+[.,][0-9]+")
 WHOLE_AS_FLOAT = re.compile(r"([0-9]+)\.0")
 SPREADSHEET_ERROR = re.compile(
     r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|SPILL!|CALC!|FIELD!|GETTING_DATA|BLOCKED!|CONNECT!|UNKNOWN!)"
@@ -71,6 +73,24 @@ def _marketplace(text: str) -> str:
 def _id(text: str) -> str:
     whole = WHOLE_AS_FLOAT.fullmatch(_plain(text))
     return whole.group(1) if whole else text
+
+
+def _words(text: str) -> str:
+    if AS_BYTES.fullmatch(text):
+        raise ValueError("this is what a program prints of bytes, b'…'; write the words themselves")
+    return _plain(text)
+
+
+def _zip(text: str) -> str:
+    if FRACTION.fullmatch(text) and not WHOLE_AS_FLOAT.fullmatch(text):
+        raise ValueError("this is a number with a fraction, and no postcode; format the column as text, enter it again")
+    return _id(text)
+
+
+def _phone(text: str) -> str:
+    if text[0] in "-−":
+        raise ValueError("a phone number begins with no minus; format the column as text, enter it again")
+    return _id(text)
 
 
 def _quantity(text: str) -> str:
@@ -172,13 +192,13 @@ COLUMNS = (
     ),
     Column(name="quantity", says="pieces, a whole number", example="1", most=LONGEST, check=_quantity),
     LIMIT,
-    Column(name="receiver_name", says="who gets it", example="Alex Example", most=200, prose=True),
+    Column(name="receiver_name", says="who gets it", example="Alex Example", most=200, check=_words, prose=True),
     Column(
         name="receiver_phone",
         says="as dialled from the country, or with its code",
         example="+49 30 5550000",
         most=50,
-        check=_id,
+        check=_phone,
         empty_means=HELD,
     ),
     Column(
@@ -191,17 +211,17 @@ COLUMNS = (
         may_be_absent=True,
     ),
     Column(name="country", says="as code or English name", example="DE", most=LONGEST, check=country_code),
-    Column(name="state", says="or province", example="Berlin", most=100, empty_means=HELD, prose=True),
-    Column(name="city", says="city or town", example="Berlin", most=100, empty_means=HELD, prose=True),
+    Column(name="state", says="or province", example="Berlin", most=100, check=_words, empty_means=HELD, prose=True),
+    Column(name="city", says="city or town", example="Berlin", most=100, check=_words, empty_means=HELD, prose=True),
     Column(
         name="zip",
         says="postcode, as text where it begins with 0",
         example="10115",
         most=20,
-        check=_id,
+        check=_zip,
         empty_means=HELD,
     ),
-    Column(name="address", says="street and number", example="Beispielstrasse 1", most=500, prose=True),
+    Column(name="address", says="street and number", example="Beispielstrasse 1", most=500, check=_words, prose=True),
     Column(
         name="freight",
         says="cheapest, fastest, or a service id; empty is cheapest",

@@ -151,10 +151,21 @@ class RequestTable:
         if not has_rows and (self._columns or self._is_bare):
             self.fault(HEADER_ROW, "", "the file has no data rows; add one row for each item to buy")
         self._faults += islice((*disagreements(self._rows), *repetitions(self._rows)), MOST_FAULTS)
+        self._tell_alike()
         warnings = tuple(sorted(self._warnings.values(), key=place_of))
         if self._faults:
             return ParsedRequests((), tuple(sorted(self._faults, key=place_of)), warnings)
         return ParsedRequests(orders_of(self._rows), (), warnings)
+
+    def _tell_alike(self) -> None:
+        """References that differ in case alone: a service that changes the case of letters has one for the other."""
+        seen: dict[str, str] = {}
+        for line in self._rows:
+            order_ref = line.cells.get("order_ref", "")
+            first = seen.setdefault(order_ref.lower(), order_ref)
+            if first != order_ref:
+                words = f"it differs from {first} in upper and lower case alone, which a service may not keep apart"
+                self.warn(line.row, "order_ref", f"{words}; give one of them another name")
 
     def _check(self, row: int, texts: Mapping[str, str], faults: list[Fault], cells: Sequence[object]) -> None:
         """Judge the texts of a row that is not blank."""

@@ -184,7 +184,6 @@ def _gate(settings: SourcingSettings, xportcn: XportcnSettings, at_once: int) ->
         xportcn.base_url,
         at_once=at_once,
         patience_s=settings.patience_s,
-        first_patience_s=settings.first_patience_s,
         per_second=xportcn.requests_per_second,
         is_fixed=xportcn.fixed_concurrency,
     )

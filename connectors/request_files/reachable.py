@@ -13,6 +13,9 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 UNICAST = ip_network("2000::/3")  # what Python calls global is more: fec0::, ::127.0.0.1
 CARRIERS = (ip_network("64:ff9b::/96"), ip_network("::/96"))
+DOCUMENTS = ip_network("3fff::/20")  # kept for examples (RFC 9637); Python 3.11 takes it for public
+ISATAP = (0x00005EFE, 0x02005EFE)
+"""Above the last 32 bits: below it stands an IPv4 address (RFC 5214)."""
 PLATFORMS = (ip_network("168.63.129.16/32"), ip_network("192.0.0.0/24"))
 """Azure and Oracle answer their virtual machines there, as others do at link-local addresses."""
 
@@ -24,9 +27,11 @@ def is_reachable(text: str, allowed: Sequence[Network], *, is_tls: bool) -> bool
 
 
 def _led_to(address: Address) -> Address:
-    """The IPv4 address that an IPv6 one leads to: mapped, 6to4, Teredo, NAT64."""
+    """The IPv4 address that an IPv6 one leads to: mapped, 6to4, Teredo, NAT64, ISATAP."""
     if isinstance(address, IPv4Address):
         return address
+    if int(address) >> 32 & 0xFFFFFFFF in ISATAP:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
     if address != IPv6Address(1) and any(address in network for network in CARRIERS):
         return IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1] or address
@@ -34,4 +39,4 @@ def _led_to(address: Address) -> Address:
 
 def _is_public(address: Address) -> bool:
     is_unicast = address in UNICAST if isinstance(address, IPv6Address) else not address.is_multicast
-    return is_unicast and address.is_global and not any(address in network for network in PLATFORMS)
+    return is_unicast and address.is_global and not any(address in network for network in (*PLATFORMS, DOCUMENTS))

@@ -123,7 +123,7 @@ def what_came(failed: FailedCall) -> str:
     """In place of an answer."""
     failure = failed.failure
     if failure.status is None and not failure.sent:
-        return f"no connection to {failed.address}"
+        return f"no connection to {failed.address}, XPORTCN_BASE_URL"
     if failure.kind is Kind.TIMED_OUT:
         return f"no answer in time ({failed.words})"
     if failure.status is None:

@@ -73,8 +73,8 @@ class Gate:
     Each takes a permit as it leaves: of `per_second`, 0 is no limit, or of those that it is fed with. Who holds a lease
     goes before those who don't.
 
-    Waits for a service that is away `patience_s` since its last good answer, and `first_patience_s` while it has never
-    given one; 0: not at all, each call fails by itself.
+    Waits for a service that is away `patience_s` since its last good answer, or its first failure; 0: not at all, each
+    call fails by itself.
     """
 
     def __init__(
@@ -82,7 +82,6 @@ class Gate:
         *,
         at_once: int,
         patience_s: float = 0.0,
-        first_patience_s: float | None = None,
         per_second: float = 0.0,
         is_fixed: bool = False,
         clock: Callable[[], float] | None = None,
@@ -92,7 +91,6 @@ class Gate:
         self.told: Callable[[GateNews], None] = untold
         self._is_fixed = is_fixed
         self._patience_s = patience_s
-        self._first_patience_s = patience_s if first_patience_s is None else first_patience_s
         self._clock = clock or _loop_time
         self._fed: list[Permits] = [TokenBucket(per_second, clock=self._clock)]
         self._next_permit: asyncio.TimerHandle | None = None
@@ -124,7 +122,7 @@ class Gate:
     @property
     def waits(self) -> bool:
         """Whether it waits at all for a service that is away."""
-        return self._patience > 0
+        return self._patience_s > 0
 
     @property
     def closed(self) -> str:
@@ -157,7 +155,7 @@ class Gate:
 
     def has_patience(self, since: float) -> bool:
         """Whether a call that was begun at `since` (of `now`) is worth another try."""
-        return self.now() - since < self._patience and not self.is_over
+        return self.now() - since < self._patience_s and not self.is_over
 
     def now(self) -> float:
         """Seconds on the gate's clock."""
@@ -268,10 +266,6 @@ class Gate:
 
     # inside
 
-    @property
-    def _patience(self) -> float:
-        return self._patience_s if self._heard_ever else self._first_patience_s
-
     def _begin_trouble(self) -> None:
         if self._trouble_since is None:
             self._trouble_since = self._clock()
@@ -285,7 +279,7 @@ class Gate:
     def _ends_at(self) -> float:
         """When patience is used up, as things stand."""
         since = self._clock() if self._trouble_since is None else self._trouble_since
-        ends = since + self._patience
+        ends = since + self._patience_s
         return ends if self._give_up_at is None else min(ends, self._give_up_at)
 
     def _is_late(self) -> bool:

@@ -365,3 +365,32 @@ def test_one_strange_cell_never_crashes_and_faults_name_its_row(column: str, cel
 @given(st.lists(st.text(), max_size=20))
 def test_no_header_crashes(columns: list[str]) -> None:
     assert parse_requests([], columns).faults
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "words"),
+    [
+        (
+            "zip",
+            "91607.5",
+            "this is a number with a fraction, and no postcode; format the column as text, enter it again",
+        ),
+        (
+            "receiver_phone",
+            "-5083326888",
+            "a phone number begins with no minus; format the column as text, enter it again",
+        ),
+        ("receiver_name", "b'Jane Doe'", "this is what a program prints of bytes, b'…'; write the words themselves"),
+        ("address", 'b"1 Oak Street"', "this is what a program prints of bytes, b'…'; write the words themselves"),
+    ],
+)
+def test_what_a_program_made_of_a_cell_is_a_fault(column: str, cell: str, words: str) -> None:
+    assert faults_of({column: cell}) == [f"row 2, column {column}: {words}"]
+
+
+def test_references_that_differ_in_case_alone_are_told() -> None:
+    parsed = parse_requests([GOOD | {"order_ref": ref} for ref in ("R-1", "r-1", "R-2")], NAMES)
+    assert [str(one) for one in parsed.warnings if one.column == "order_ref"] == [
+        "row 3, column order_ref: it differs from R-1 in upper and lower case alone, which a service may not keep "
+        "apart; give one of them another name"
+    ]

@@ -88,8 +88,8 @@ class Service:
         return now()
 
 
-def gate(*, at_once: int = 4, patience_s: float = 600, first_patience_s: float | None = None) -> Gate:
-    return Gate(at_once=at_once, patience_s=patience_s, first_patience_s=first_patience_s, luck=random.Random(7).random)
+def gate(*, at_once: int = 4, patience_s: float = 600) -> Gate:
+    return Gate(at_once=at_once, patience_s=patience_s, luck=random.Random(7).random)
 
 
 def away_until(seconds: float) -> Callable[[float], str]:
@@ -186,25 +186,6 @@ def test_patience_ends_and_a_new_run_has_its_own() -> None:
     assert words == "the service is away (connection refused) for 10 s; nothing was done"
     assert was_over
     assert then == "good"
-
-
-def test_a_service_that_never_answered_is_not_waited_for_where_it_may_be_the_wrong_address() -> None:
-    """At the terminal the first call fails as it always did; once something was heard, outages are waited out."""
-
-    async def play() -> tuple[list[str], float]:
-        service = Service(gate(first_patience_s=0))
-        service.answers = lambda _at: "missed"
-        failed = [await service.call() for _ in range(6)]
-        service.answers = lambda _at: "good"
-        await service.call()
-        service.answers = away_until(30)
-        begun = now()
-        await service.read()
-        return failed, now() - begun
-
-    failed, waited = played(play())
-    assert failed == ["missed"] * 6
-    assert 30 < waited < 45
 
 
 def test_who_holds_a_lease_or_must_not_wait_is_turned_away() -> None:
