@@ -14,6 +14,7 @@ from typer.main import get_command
 
 from deployments.local_server import prefect_server
 from tests.clock import clock
+from tests.everyday import OPTION, pytest_addoption, start_no_process
 from tests.kept import end_all_but, kept
 from tests.needs import leave_out, pytest_terminal_summary
 from tests.postgres import INSTALL, Postgres, binaries, running_postgres
@@ -27,7 +28,7 @@ settings.load_profile("same")
 # the commands are made once a process, as in a terminal, not once a call
 vars(typer.testing)["_get_command"] = cache(get_command)
 
-__all__ = ["clock", "pytest_terminal_summary"]
+__all__ = ["clock", "pytest_addoption", "pytest_terminal_summary"]
 
 os.environ["COLUMNS"] = "200"  # the terminal's width is measured once, by whichever test imports it first
 os.environ.setdefault("SOURCING_PATIENCE_S", "0")  # a test that is about waiting for the service says so
@@ -44,8 +45,10 @@ The users of an installation or a Prefect server stand together, since it ends b
 """
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Each worker gets its share of the list, slow tests first: what one takes off another at the end is quick."""
+    if config.getoption(OPTION):  # not in the process that starts the workers
+        start_no_process()
     left = {item: item.path.relative_to(ROOT / "tests").as_posix() for item in items}
     lanes: list[list[pytest.Item]] = []
     for wanted in LANES:
