@@ -17,6 +17,7 @@ from tests.clock import clock
 from tests.everyday import OPTION, pytest_addoption, start_no_process
 from tests.kept import end_all_but, kept
 from tests.needs import leave_out, pytest_terminal_summary
+from tests.new_ledgers import copy_new_ledgers
 from tests.postgres import INSTALL, Postgres, binaries, running_postgres
 from tests.running import ROOT, RunningSandbox, own_sandbox
 
@@ -24,6 +25,8 @@ from tests.running import ROOT, RunningSandbox, own_sandbox
 settings.register_profile("same", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 settings.register_profile("search", settings.get_profile("same"), derandomize=False, print_blob=True)
 settings.load_profile("same")
+
+copy_new_ledgers()
 
 # the commands are made once a process, as in a terminal, not once a call
 vars(typer.testing)["_get_command"] = cache(get_command)
@@ -116,4 +119,4 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'ledger.db'}"
     server: Postgres = request.getfixturevalue("postgres")
-    return server.new_database()
+    return server.new_ledger()

@@ -5,8 +5,8 @@ Which those are is nowhere listed: whichever starts one is left out at that mome
 
 from __future__ import annotations
 
+import multiprocessing.process
 import sys
-from multiprocessing.process import BaseProcess
 from typing import NoReturn
 
 import pytest
@@ -23,9 +23,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def start_no_process() -> None:
     """From now on, and for good."""
-    sys.addaudithook(lambda event, _: _left_out() if event in STARTS else None)
-    BaseProcess.start = lambda _self: _left_out()  # type: ignore[method-assign]
+    sys.addaudithook(lambda event, _: _leave_out() if event in STARTS else None)
+    vars(multiprocessing.process)["BaseProcess"].start = lambda _: _leave_out()
 
 
-def _left_out() -> NoReturn:
+def _leave_out() -> NoReturn:
     leave_out("a process beside the test's", "make test")

@@ -13,13 +13,15 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from pwd import getpwnam
 from typing import Any, Literal
 
 import psycopg
+
+from connectors.ledger.engine import open_engine
 
 INSTALL = "apt-get install postgresql"
 OLDEST = 14  # what Prefect asks for
@@ -79,10 +81,23 @@ class Postgres:
 
     def new_database(self) -> str:
         """The URL of a new, empty database, as `SOURCING_LEDGER_URL` takes it."""
+        return self._url(self._copy_of("template1"))
+
+    def new_ledger(self) -> str:
+        """The URL of a new, empty ledger. It is a copy: migrations are the same each time, and take long."""
+        return self._url(self._copy_of(self._migrated))
+
+    @cached_property
+    def _migrated(self) -> str:
+        name = self._copy_of("template1")
+        open_engine(self._url(name)).dispose()
+        return name
+
+    def _copy_of(self, template: str) -> str:
         name = f"ledger_{uuid.uuid4().hex[:12]}"
         with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"')
-        return self._url(name)
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        return name
 
     def start(self) -> None:
         settings = " ".join(f"-c {option}" for option in ("max_connections=300", *self.options))

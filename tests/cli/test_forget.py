@@ -82,7 +82,7 @@ def test_the_same_person_in_another_order_is_told(data: Path) -> None:
 def test_a_ledger_in_postgresql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres: Postgres) -> None:
     """The rows are struck there, and the data folder has its snapshots and files all the same."""
     monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("SOURCING_LEDGER_URL", url := postgres.new_database())
+    monkeypatch.setenv("SOURCING_LEDGER_URL", url := postgres.new_ledger())
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     with Ledger(url, clock=lambda: datetime.now(UTC), owner="me") as ledger:
         ledger.start_batch("batch", "file.csv")

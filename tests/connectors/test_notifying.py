@@ -247,7 +247,7 @@ def test_two_senders_at_once_send_each_message_once(
     url = f"sqlite:///{tmp_path / 'shared.db'}"
     if database == "postgresql":
         server: Postgres = request.getfixturevalue("postgres")
-        url = server.new_database()
+        url = server.new_ledger()
     kinds = list(MessageKind)
     told = [message(str(kind), kind=kind, about=(f"{kind}:1", f"{kind}:2")) for kind in kinds]
     with Ledger(url, clock=clock, owner="first") as one, Ledger(url, clock=clock, owner="second") as other:

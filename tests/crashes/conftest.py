@@ -13,4 +13,4 @@ def ledger_settings(request: pytest.FixtureRequest) -> dict[str, str]:
     if request.param == "sqlite":
         return {}
     server: Postgres = request.getfixturevalue("postgres")
-    return {"SOURCING_LEDGER_URL": server.new_database()}
+    return {"SOURCING_LEDGER_URL": server.new_ledger()}

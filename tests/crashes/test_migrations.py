@@ -16,10 +16,20 @@ from connectors.ledger.engine import MIGRATIONS, open_engine
 from connectors.ledger.schema import SCHEMA_VERSION, metadata
 from tests.crashes.books import assert_books_are_exact
 from tests.crashes.light import Job, killed, run, states
+from tests.postgres import Postgres
 from tests.running import RunningSandbox, single_line_orders, write_csv
 
 VERSIONS = sorted(script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions())
 ROW = "INSERT INTO batches (batch_id, source, created_at) VALUES ('old', 'file.csv', '2026-01-01 00:00:00+00:00')"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_settings(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The settings for a database of each kind that is empty."""
+    if request.param == "sqlite":
+        return {}
+    server: Postgres = request.getfixturevalue("postgres")
+    return {"SOURCING_LEDGER_URL": server.new_database()}
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ def job(sandbox: RunningSandbox, tmp_path: Path, postgres: Postgres) -> Job:
     rows = single_line_orders(sandbox, {"taobao": 6, "1688": 6})
     file = write_csv(tmp_path / "requests.csv", rows)
     settings = {
-        "SOURCING_LEDGER_URL": postgres.new_database(),
+        "SOURCING_LEDGER_URL": postgres.new_ledger(),
         "SOURCING_CONCURRENCY": "1",  # or the first one would hold all of so few orders at once
         "SOURCING_LEASE_S": "10",
         "SOURCING_SETTLE_S": "0",

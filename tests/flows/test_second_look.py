@@ -47,7 +47,7 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path, clock: MovableClock) 
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     if request.param == "postgresql":
         server: Postgres = request.getfixturevalue("postgres")
-        url = server.new_database()
+        url = server.new_ledger()
     with Ledger(url, clock=clock, owner="run") as ledger:
         ledger.start_batch("batch", "file.csv")
         ledger.start_batch("later", "file.csv")

@@ -80,7 +80,7 @@ def assert_followed(ledger: Ledger, connection: Connection) -> None:
 @pytest.fixture(scope="module")
 def runs(postgres: Postgres) -> Iterator[list[Ledger]]:
     """Two runs on one PostgreSQL ledger whose orders are all begun."""
-    url, clock = postgres.new_database(), MovableClock()
+    url, clock = postgres.new_ledger(), MovableClock()
     with Ledger(url, clock=clock, owner="first") as first, Ledger(url, clock=clock, owner="second") as second:
         first.start_batch("batch", "file.csv")
         put_rows(first, [plan(ref) for ref in REFS])
@@ -139,7 +139,7 @@ def shared(request: pytest.FixtureRequest, ledger: Ledger, clock: MovableClock) 
     if request.param == "sqlite":
         yield ledger
         return
-    url = request.getfixturevalue("postgres").new_database()
+    url = request.getfixturevalue("postgres").new_ledger()
     with Ledger(url, clock=clock, owner="first") as server:
         server.start_batch("batch", "file.csv")
         put_rows(server, [plan("A-1"), plan("A-2")])
@@ -198,7 +198,7 @@ def test_a_commit_of_very_many_orders_names_none(shared: Ledger) -> None:
 
 def test_numbers_of_another_server_are_read_until_they_are_pruned(postgres: Postgres, clock: MovableClock) -> None:
     """A database that was put back elsewhere: such a number may be one that is to come there."""
-    with Ledger(postgres.new_database(), clock=clock, owner="first") as ledger:
+    with Ledger(postgres.new_ledger(), clock=clock, owner="first") as ledger:
         with ledger.engine.begin() as connection:
             next_one = int(connection.exec_driver_sql("SELECT pg_current_xact_id()::text").scalar_one()) + 1
             rows = [{"number": number, "order_refs": ["Z-1"]} for number in (next_one, 10**12)]
@@ -218,7 +218,7 @@ def test_a_run_that_stands_still_in_a_transaction_keeps_nobody_waiting_for_long(
     postgres: Postgres, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server undoes it and frees its locks; the run, should it go on, hears of it and tries again."""
-    url = postgres.new_database()
+    url = postgres.new_ledger()
     with Ledger(url, clock=clock, owner="first") as first, Ledger(url, clock=clock, owner="second") as second:
         first.start_batch("batch", "file.csv")
         put_rows(first, [plan("A-1")])

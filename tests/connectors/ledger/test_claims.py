@@ -43,7 +43,7 @@ def test_one_claim_wins(ledger: Ledger, other: Ledger) -> None:
 
 def test_an_effect_that_is_asked_for_twice_is_claimed_once(postgres: Postgres, clock: MovableClock) -> None:
     """All rows of a claim are one statement, and PostgreSQL refuses one that meets a row twice: the run would end."""
-    with Ledger(postgres.new_database(), clock=clock, owner="first") as ledger:
+    with Ledger(postgres.new_ledger(), clock=clock, owner="first") as ledger:
         ledger.start_batch("batch", "file.csv")
         put_rows(ledger, [plan("A-1"), plan("A-2")])
         assert ledger.claim(intents("A-1", "A-2", "A-1"), lease=LEASE).won.keys() == {"A-1", "A-2"}
@@ -248,7 +248,7 @@ def test_a_plan_never_replaces_that_of_an_order_begun_meanwhile(postgres: Postgr
 
     On PostgreSQL nothing keeps the second from looking for effects before there are any: no row is there to be locked.
     """
-    url = postgres.new_database()
+    url = postgres.new_ledger()
     with Ledger(url, clock=clock, owner="first") as first, Ledger(url, clock=clock, owner="second") as second:
         first.start_batch("batch", "file.csv")
 

@@ -197,7 +197,7 @@ async def test_moves_of_one_order_are_made_in_the_order_in_which_they_came(desk:
 
 async def test_the_same_on_postgres(postgres: Postgres, clock: MovableClock) -> None:
     """Claim, outcome and move in one turn each, beside a change that is illegal."""
-    with Ledger(postgres.new_database(), clock=clock, owner="first") as ledger:
+    with Ledger(postgres.new_ledger(), clock=clock, owner="first") as ledger:
         ledger.start_batch("batch", "file.csv")
         put_rows(ledger, [plan(ref) for ref in REFS])
         desk = Desk(ledger)

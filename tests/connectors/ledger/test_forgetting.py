@@ -64,7 +64,7 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path, clock: MovableClock) 
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     if request.param == "postgresql":
         postgres: Postgres = request.getfixturevalue("postgres")
-        url = postgres.new_database()
+        url = postgres.new_ledger()
     with Ledger(url, clock=clock, owner="first") as ledger:
         ledger.start_batch("batch", "file.csv")
         yield ledger

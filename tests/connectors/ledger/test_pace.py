@@ -26,7 +26,7 @@ from tests.postgres import Postgres
 @pytest.fixture(params=["sqlite", "postgresql"])
 def shared(request: pytest.FixtureRequest, tmp_path: Path, postgres: Postgres) -> Iterator[list[Ledger]]:
     """One ledger in the hands of four processes."""
-    url = f"sqlite:///{tmp_path / 'ledger.db'}" if request.param == "sqlite" else postgres.new_database()
+    url = f"sqlite:///{tmp_path / 'ledger.db'}" if request.param == "sqlite" else postgres.new_ledger()
     ledgers = [Ledger(url, clock=utc_now, owner=f"run-{number}") for number in range(4)]
     yield ledgers
     for ledger in ledgers:
@@ -81,7 +81,7 @@ def test_no_run_need_sum_up_anew_what_is_spent(shared: list[Ledger]) -> None:
 
 def test_who_stands_still_with_the_row_in_hand_is_thrown_out(postgres: Postgres) -> None:
     """On PostgreSQL, where else nobody could lease for as long as a stopped process or machine had it."""
-    url = postgres.new_database()
+    url = postgres.new_ledger()
     with Ledger(url, clock=utc_now, owner="stopped") as stopped, Ledger(url, clock=utc_now, owner="other") as other:
         other.pace.hold(0)
 

@@ -221,7 +221,7 @@ def _approval(plan: PlannedOrder) -> Approval:
 @pytest.fixture(scope="module")
 def crew(postgres: Postgres) -> Iterator[tuple[MovableClock, list[Ledger]]]:
     """Three processes on PostgreSQL, and their clock."""
-    clock, url = MovableClock(), postgres.new_database()
+    clock, url = MovableClock(), postgres.new_ledger()
     ledgers = [Ledger(url, clock=clock, owner=f"helper-{number}") for number in range(3)]
     ledgers[0].start_batch("batch", "file.csv")
     yield clock, ledgers

@@ -332,7 +332,7 @@ def test_refunds_that_are_followed_at_once_are_both_summed(
     postgres: Postgres, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On PostgreSQL neither transaction sees the other's refund; the order's row lets them in one by one."""
-    with Ledger(postgres.new_database(), clock=clock, owner="one") as ledger:
+    with Ledger(postgres.new_ledger(), clock=clock, owner="one") as ledger:
         ledger.start_batch("batch", "file.csv")
         put_rows(ledger, [plan("A-1")])
         for part in ("1", "2"):
@@ -393,7 +393,7 @@ def test_what_is_claimed_anew_counts_on_the_day_of_the_new_claim(ledger: Ledger,
 
 def test_two_claims_at_one_moment_share_a_limit_on_postgresql(postgres: Postgres, clock: MovableClock) -> None:
     """Neither sees the other's rows before it commits: they must be let in one by one."""
-    url = postgres.new_database()
+    url = postgres.new_ledger()
     with Ledger(url, clock=clock, owner="first") as first, Ledger(url, clock=clock, owner="second") as second:
         first.start_batch("batch", "file.csv")
         put_rows(first, [plan("A-1"), plan("A-2")])

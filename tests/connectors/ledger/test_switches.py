@@ -51,7 +51,7 @@ def statements(ledger: Ledger) -> Iterator[list[str]]:
 
 @pytest.fixture
 def on_postgres(postgres: Postgres, clock: MovableClock) -> Iterator[Ledger]:
-    with Ledger(postgres.new_database(), clock=clock, owner="first") as ledger:
+    with Ledger(postgres.new_ledger(), clock=clock, owner="first") as ledger:
         ledger.start_batch("batch", "file.csv")
         put_rows(ledger, [plan("A-1"), plan("A-2")])
         yield ledger
