@@ -12,11 +12,12 @@ from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from tasks.pausing import pause
 from tests.crashes.books import assert_books_are_exact
+from tests.crashes.conftest import in_endurance
 from tests.crashes.light import Job, run, start, states
-from tests.running import PATIENCE_S, RunningSandbox, single_line_orders, write_csv
+from tests.running import RunningSandbox, single_line_orders, write_csv
 
 KINDS = ("orders", "payments", "shipments")
-SLOW = {"path": "/open/*", "kind": "latency", "probability": 1, "delay_s": 0.02}
+SLOW = {"path": "/open/*", "kind": "latency", "probability": 1, "delay_s": 0.05}
 
 
 @pytest.fixture
@@ -38,17 +39,16 @@ def switch_of(job: Job) -> Ledger:
     return Ledger(url, clock=job.clock, owner="mei")
 
 
+@pytest.mark.parametrize("ledger_settings", ["sqlite", *in_endurance("postgresql")], indirect=True)
 def test_nothing_is_bought_after_pause_has_returned(sandbox: RunningSandbox, job: Job) -> None:
     """Two runs in the midst of it end in order, their orders keep their state and say why; resume finishes, once."""
     sandbox.faults(SLOW)
-    runs = [start(job) for _ in range(2)]
-    pids = [one.pid for one in runs]
-    deadline = time.monotonic() + PATIENCE_S
-    while counts(sandbox)[1] < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
     said: list[str] = []
     with switch_of(job) as ledger:
+        runs = [start(job) for _ in range(2)]
+        pids = [one.pid for one in runs]
+        while counts(sandbox)[1] < 2:
+            time.sleep(0.02)
         paused = pause(ledger, SourcingSettings(data_dir=job.folder / "data"), by="mei", why="prices", told=said.append)
         bought = counts(sandbox)
         assert [one.ends() for one in runs] == [0, 0]

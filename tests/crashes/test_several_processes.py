@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +10,14 @@ import pytest
 
 from domain.effects import Action, EffectStatus
 from tests.crashes.books import assert_books_are_exact, kept
+from tests.crashes.conftest import in_endurance, in_turn
 from tests.crashes.light import Job, Speed, bought_before, context, run, start, states
 from tests.running import RunningSandbox, single_line_orders, write_csv
 
-LEASE_S = 20
-TIMES = 10
-LEASE_REALLY_S = LEASE_S / TIMES
+LEASE_S = 120
+ACTIONS = ("create", "pay", "book")
+CASES = ("action", "ledger_settings")
+ON_ONE = pytest.mark.parametrize("ledger_settings", ["postgresql", *in_endurance("sqlite")], indirect=True)
 
 
 @pytest.fixture
@@ -28,11 +29,11 @@ def job(sandbox: RunningSandbox, tmp_path: Path, ledger_settings: dict[str, str]
 
 @pytest.fixture
 def one_order(job: Job) -> Job:
-    """One order of 1688, which would take a second one of the same reference; clocks ten times as fast."""
+    """One order of 1688, which would take a second one of the same reference; all clocks are moved at once."""
     sandbox = RunningSandbox(job.url)
     file = write_csv(job.folder / "one.csv", single_line_orders(sandbox, {"1688": 1}))
     settings = {**job.settings, "SOURCING_LEASE_S": str(LEASE_S), "SOURCING_SETTLE_S": "0"}
-    return replace(job, file=file, settings=settings, clock=Speed(times=TIMES, since=time.time()))
+    return replace(job, file=file, settings=settings, clock=Speed(moved=job.folder / "moved"))
 
 
 def test_three_runs_in_the_same_instant_buy_once(sandbox: RunningSandbox, job: Job) -> None:
@@ -57,13 +58,13 @@ def test_three_runs_in_the_same_instant_buy_once(sandbox: RunningSandbox, job: J
     assert_books_are_exact(sandbox, job)
 
 
-@pytest.mark.parametrize("action", ["create", "pay", "book"])
+@pytest.mark.parametrize(CASES, in_turn(ACTIONS, "sqlite", "postgresql"), indirect=["ledger_settings"])
 def test_a_run_that_slept_through_its_lease_may_not_send(sandbox: RunningSandbox, one_order: Job, action: str) -> None:
     """It stopped right before the lease is checked; it wakes when another run has taken over, and nothing leaves."""
     bought_before(one_order)
     sleeper = start(replace(one_order, crash_at=f"stop@before-send:{action}"))
     sleeper.stands_still()
-    time.sleep(LEASE_REALLY_S + 0.1)
+    one_order.clock.move(LEASE_S + 1)
     other = run(one_order)
     sleeper.goes_on()
     pid = sleeper.pid
@@ -80,12 +81,12 @@ def test_a_run_that_slept_through_its_lease_may_not_send(sandbox: RunningSandbox
     assert_books_are_exact(sandbox, one_order)
 
 
-@pytest.mark.parametrize("action", ["create", "pay", "book"])
+@pytest.mark.parametrize(CASES, in_turn(ACTIONS, "postgresql", "sqlite"), indirect=["ledger_settings"])
 def test_a_run_that_slept_over_the_answer_is_not_believed(sandbox: RunningSandbox, one_order: Job, action: str) -> None:
     """The other run read that it happened and went on; the sleeper's own late word has an old fence."""
     sleeper = start(replace(one_order, crash_at=f"stop@after-send:{action}"))
     sleeper.stands_still()
-    time.sleep(LEASE_REALLY_S + 0.1)
+    one_order.clock.move(LEASE_S + 1)
     assert states(run(one_order)) == {"1688-000": "booked"}
     before = kept(one_order)
     sleeper.goes_on()
@@ -100,18 +101,19 @@ def test_a_run_that_slept_over_the_answer_is_not_believed(sandbox: RunningSandbo
     assert_books_are_exact(sandbox, one_order)
 
 
+@ON_ONE
 def test_what_a_stopped_run_may_still_send_is_waited_for(sandbox: RunningSandbox, one_order: Job) -> None:
     """Stopped between the check of the lease and the first byte: within the settle time nobody sends in its place."""
     job = replace(one_order, settings={**one_order.settings, "SOURCING_SETTLE_S": "900"})
     sleeper = start(replace(job, crash_at="stop@before-first-byte:create"))
     sleeper.stands_still()
-    time.sleep(LEASE_REALLY_S + 0.1)
+    job.clock.move(LEASE_S + 1)
     early = run(job)
     assert states(early) == {"1688-000": "unknown"}
     assert early["orders"][0]["reason"].startswith("no answer to create: it may still arrive until ")
     sleeper.goes_on()
     assert sleeper.ends() == 0
-    time.sleep(LEASE_REALLY_S + 0.1)
+    job.clock.move(LEASE_S + 1)
     assert states(run(job)) == {"1688-000": "booked"}
     assert Counter(effect.action for effect in kept(job)[1]) == {Action.CREATE: 1, Action.PAY: 1, Action.BOOK: 1}
     assert len(sandbox.books()["orders"]) == 1
