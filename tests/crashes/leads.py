@@ -30,6 +30,7 @@ from tests.history import violations
 from tests.running import RunningSandbox, write_csv
 
 T = TypeVar("T")
+IS_EVERY = "EVERY_CRASH" in os.environ
 HOUR_S, DAY_S = 3_600, 86_400
 OLD_ENOUGH_S = 30
 """1688 cancels no order of less than ten seconds."""
@@ -258,4 +259,4 @@ OF_A_RUN = [kind for kind, lead in LEADS.items() if lead.sends is _alone]
 
 def some_of(cases: Sequence[T], one_in: int) -> Sequence[T]:
     """A part of the cases; all of them in `make endurance PART=crashes`."""
-    return cases if os.environ.get("EVERY_CRASH") else cases[::one_in]
+    return cases if IS_EVERY else cases[::one_in]

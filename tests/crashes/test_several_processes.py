@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from domain.absence import LISTS_BEHIND
 from domain.effects import Action, EffectStatus
 from tests.crashes.books import assert_books_are_exact, kept
 from tests.crashes.conftest import in_endurance, in_turn
@@ -64,7 +65,7 @@ def test_a_run_that_slept_through_its_lease_may_not_send(sandbox: RunningSandbox
     bought_before(one_order)
     sleeper = start(replace(one_order, crash_at=f"stop@before-send:{action}"))
     sleeper.stands_still()
-    one_order.clock.move(LEASE_S + 1)
+    one_order.clock.move(LEASE_S + LISTS_BEHIND.total_seconds() + 1)
     other = run(one_order)
     sleeper.goes_on()
     pid = sleeper.pid

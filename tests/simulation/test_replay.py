@@ -7,10 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent.parent
 ROUGH_SEED = "3"
 
 
+@pytest.mark.endurance
 def test_the_same_seed_gives_the_same_trace_in_another_process() -> None:
     """Every step at the same simulated moment."""
     command = [sys.executable, "-m", "tests.simulation", "--trace", "--seed", ROUGH_SEED]
