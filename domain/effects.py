@@ -62,6 +62,10 @@ class Claim:
     lease_until: datetime
 
 
+MOST_DOUBTFUL_SENDS = 2
+"""So often the program sends an effect without learning what became of it: then only a person lets it be sent again."""
+
+
 def effect_key(order_ref: str, action: Action, *, part: str = "", attempt: int = 1) -> str:
     """`order_ref:action[:part][:n]`: made from what the action is, never from a run.
 

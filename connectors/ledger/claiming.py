@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Executable, null, select, text
+from sqlalchemy import Connection, Executable, and_, null, select, text
 
 from connectors.ledger.many import one_of
 from connectors.ledger.moving import STANDING, Moving
@@ -16,7 +16,7 @@ from connectors.ledger.schema import effects
 from connectors.ledger.spending import COUNTS_AS_SPENT, without_room
 from connectors.ledger.transactions import Transactions
 from domain.decisions import Verdict, held
-from domain.effects import OPEN, SPENDING, TAKING_BACK, Action, EffectStatus, effect_key
+from domain.effects import MOST_DOUBTFUL_SENDS, OPEN, SPENDING, TAKING_BACK, Action, EffectStatus, effect_key
 from domain.marketplace import Marketplace
 from domain.witness_words import held_words
 
@@ -53,16 +53,19 @@ def claim_each(
     rows = [
         intent_row(intent, last, owner=ledger.owner, now=now, lease=lease)
         for slot, intent in asked.items()
-        if not _was_refused((last := latest.get(slot)), ledger.owner)
+        if not _is_over((last := latest.get(slot)), ledger.owner)
     ]
     rows.sort(key=lambda row: str(row["key"]))  # two runs that lock rows in one order never deadlock
     won = effect_records(connection, _claiming(ledger.insert), rows) if rows else []
     return claimed_of(connection, won, intents)
 
 
-def _was_refused(latest: EffectRecord | None, owner: str) -> bool:
-    """Whether this very run heard a no: another attempt is the next run's, when somebody has mended the cause."""
-    return latest is not None and latest.status is EffectStatus.REFUSED and latest.owner == owner
+def _is_over(latest: EffectRecord | None, owner: str) -> bool:
+    """Whether another attempt is not this run's: it heard a no, or what became of two sends is not known."""
+    if latest is None:
+        return False
+    was_refused = latest.status is EffectStatus.REFUSED and latest.owner == owner
+    return was_refused or latest.doubtful_sends >= MOST_DOUBTFUL_SENDS
 
 
 def claimed_of(connection: Connection, won: Sequence[EffectRecord], intents: Sequence[Intent]) -> Claimed:
@@ -207,6 +210,7 @@ def intent_row(
         "intent_at": now,
         "leaves_by": now + lease,
         "reason": "",
+        "doubtful_sends": 1 + (latest.doubtful_sends if latest else 0),
     }
 
 
@@ -215,15 +219,19 @@ def _claiming(insert_into: Callable[..., Any]) -> Executable:
     """The one statement that decides between processes: a new row is ours, and one that provably never left."""
     # Any row but an unsent one may stand for a request that left: claiming that again would buy twice.
     insert = insert_into(effects)
-    kept = {"key", "order_ref", "action", "attempt", "fence", "settled_at", "answer"}
+    kept = {"key", "order_ref", "action", "attempt", "fence", "settled_at", "answer", "doubtful_sends"}
     statement: Executable = insert.on_conflict_do_update(
         index_elements=["key"],
         set_={
             "fence": effects.c.fence + text("1"),  # no parameters here, or each row would be a statement of its own
             "settled_at": null(),
+            "doubtful_sends": effects.c.doubtful_sends + text("1"),
             **{column.name: insert.excluded[column.name] for column in effects.c if column.name not in kept},
         },
-        where=effects.c.status == text(f"'{EffectStatus.UNSENT}'"),
+        where=and_(
+            effects.c.status == text(f"'{EffectStatus.UNSENT}'"),
+            effects.c.doubtful_sends < text(f"{MOST_DOUBTFUL_SENDS}"),
+        ),
     ).returning(effects)
     return statement
 

@@ -151,7 +151,8 @@ class Desk:
         if claimed.cancelled() or claimed.exception() is not None:
             return
         for record in claimed.result().won.values():
-            self._ask(self._next.writes, Outcome(claim=record.claim, status=EffectStatus.UNSENT, reason=STOPPED))
+            stopped = Outcome(claim=record.claim, status=EffectStatus.UNSENT, reason=STOPPED, came_to_nothing=True)
+            self._ask(self._next.writes, stopped)
 
     async def _serve(self) -> None:
         while any(self._next):

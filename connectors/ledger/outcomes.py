@@ -14,7 +14,7 @@ from connectors.ledger.naming import Names
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.schema import STATUS_OF_THESE, effects
 from connectors.ledger.transactions import Transactions
-from domain.effects import OPEN
+from domain.effects import OPEN, EffectStatus
 
 _OPEN = (
     select(effects.c.key, effects.c.fence)
@@ -22,7 +22,14 @@ _OPEN = (
     .order_by(effects.c.key)
     .with_for_update()
 )
-_SETTLE = update(effects).where(effects.c.key == bindparam("at_key"))
+_SETTLE = (
+    update(effects)
+    .where(effects.c.key == bindparam("at_key"))
+    .values(
+        doubtful_sends=effects.c.doubtful_sends - bindparam("came_to_nothing"),
+        **{name: bindparam(name) for name in ("status", "reason", "answer", "settled_at", "lease_until")},
+    )
+)
 
 
 def write_all(
@@ -64,6 +71,7 @@ def _settle(connection: Connection, outcomes: Sequence[Outcome], moving: Moving,
 def _row(outcome: Outcome, now: datetime) -> dict[str, Any]:
     return {
         "at_key": outcome.claim.key,
+        "came_to_nothing": int(outcome.came_to_nothing or outcome.status is EffectStatus.REFUSED),
         "status": outcome.status,
         "reason": outcome.reason,
         "answer": outcome.answer,

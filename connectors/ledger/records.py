@@ -172,6 +172,7 @@ class EffectRecord:
     """One row of `effects`. `sender` names the send log of the process that may have sent it.
 
     That process may let it leave until `leaves_by`, its lease as it was claimed; None in rows of an earlier program.
+    `doubtful_sends` counts its claims but for those that provably came to nothing, in all attempts.
     """
 
     key: str
@@ -191,6 +192,7 @@ class EffectRecord:
     answer: dict[str, Any] | None
     reason: str
     leaves_by: datetime | None
+    doubtful_sends: int
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> EffectRecord:
@@ -310,7 +312,8 @@ class OrderChange:
 class Outcome:
     """What became of a claimed effect, and what that does to its order.
 
-    `if_misnamed` follows `not believed` where it brings an id that is another order's.
+    `if_misnamed` follows `not believed` where it brings an id that is another order's. `came_to_nothing`: its send
+    provably had no effect, as that of a refused one, so it does not count among the `doubtful_sends`.
     """
 
     claim: Claim
@@ -319,3 +322,4 @@ class Outcome:
     answer: dict[str, Any] | None = None
     change: OrderChange | None = None
     if_misnamed: str = ""
+    came_to_nothing: bool = False

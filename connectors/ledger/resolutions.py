@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, case, or_, select, update
 
 from connectors.ledger.claiming import intent_row, latest_attempts, slot_of
 from connectors.ledger.moving import STANDING, change_order
@@ -17,6 +17,9 @@ from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import answers, effects
 from connectors.ledger.transactions import Rows
 from domain.effects import EffectStatus
+
+_HEARD = case((effects.c.doubtful_sends > 1, 1), else_=effects.c.doubtful_sends)
+"""A person's word lets the program send once more, and no oftener."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +79,7 @@ class ResolutionRows(Rows):
     def _settle(self, connection: Connection, answer: ResolutionRecord, dead_owners: list[str]) -> str | None:
         """The key of the effect that is settled now; None when somebody else has it or settled it."""
         now = self._ledger.clock()
-        settled = {
+        settled: dict[str, Any] = {
             "status": answer.status,
             "reason": answer.reason,
             "answer": answer.proof,
@@ -93,7 +96,7 @@ class ResolutionRows(Rows):
                 effects.c.status == answer.effect.status,
                 or_(effects.c.lease_until <= now, effects.c.owner.in_(dead_owners)),
             )
-            .values(fence=effects.c.fence + 1, owner=self._ledger.owner, **settled)
+            .values(fence=effects.c.fence + 1, owner=self._ledger.owner, doubtful_sends=_HEARD, **settled)
         )
         return answer.effect.key if connection.execute(statement).rowcount == 1 else None
 

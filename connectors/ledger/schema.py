@@ -19,9 +19,10 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    text,
 )
 
-SCHEMA_VERSION = "0013"
+SCHEMA_VERSION = "0014"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -120,6 +121,7 @@ effects = Table(
     Column("answer", JSON),
     Column("reason", Text, nullable=False),
     Column("leaves_by", UtcDateTime),
+    Column("doubtful_sends", Integer, nullable=False, server_default=text("0")),
 )
 Index("ix_effects_status", effects.c.status)
 STATUS_OF_THESE = effects.c.status.concat("")

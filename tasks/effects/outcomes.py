@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord, Outcome
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
-from domain.absence import NotHappened
-from domain.effects import EffectStatus
+from domain.absence import Absent, NotHappened
+from domain.effects import MOST_DOUBTFUL_SENDS, EffectStatus
 from domain.states import OrderState
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
 from tasks.resources import Resources
@@ -49,9 +49,22 @@ class Begun:
         )
 
     def unsent(self, record: EffectRecord, proof: NotHappened, reason: str) -> Outcome:
-        """It may be claimed again, for the `proof` says that nothing happened."""
+        """It may be claimed again, for the `proof` says that nothing happened.
+
+        What a reading alone proves was in doubt before: so it is sent once more, and no oftener.
+        """
+        in_doubt = isinstance(proof, Absent)
+        if in_doubt and record.doubtful_sends >= MOST_DOUBTFUL_SENDS:
+            words = f"it was sent {record.doubtful_sends} times without an answer, so it is not sent again by itself"
+            return self.unknown(record, words, ask=True)
         change = _left(record, self.kind.state_if_not_done(self.attempt(record)), reason)
-        return Outcome(claim=record.claim, status=EffectStatus.UNSENT, reason=reason, change=change)
+        return Outcome(
+            claim=record.claim,
+            status=EffectStatus.UNSENT,
+            reason=reason,
+            change=change,
+            came_to_nothing=not in_doubt,
+        )
 
     def unknown(self, record: EffectRecord, reason: str, *, ask: bool = False) -> Outcome:
         """It may have happened: never sent again on that alone. `ask` a person where nothing else can tell."""

@@ -321,10 +321,18 @@ MUTANTS = (
         edits=(
             Edit(
                 file=CLAIMING,
-                old="        where=effects.c.status == text(f\"'{EffectStatus.UNSENT}'\"),\n",
-                new="        where=(effects.c.status != 'done') & (effects.c.status != 'refused'),\n",
+                old="            effects.c.status == text(f\"'{EffectStatus.UNSENT}'\"),\n",
+                new="            (effects.c.status != 'done') & (effects.c.status != 'refused'),\n",
             ),
         ),
+    ),
+    Mutant(
+        name="sent-any-number-of-times",
+        means="a payment whose answers are lost is submitted each night anew",
+        edits=(
+            Edit(file=CLAIMING, old='            effects.c.doubtful_sends < text(f"{MOST_DOUBTFUL_SENDS}"),\n', new=""),
+        ),
+        found_by="tests/connectors/ledger/test_claims.py::test_what_was_sent_twice_in_doubt_is_claimed_no_more",
     ),
     Mutant(
         name="effects-sent-again-at-once",
@@ -395,8 +403,8 @@ MUTANTS = (
         edits=(
             Edit(
                 file=CLAIMING,
-                old="and latest.status is EffectStatus.REFUSED and latest.owner == owner\n",
-                new="and False\n",
+                old="    was_refused = latest.status is EffectStatus.REFUSED and latest.owner == owner\n",
+                new="    was_refused = False\n",
             ),
         ),
         found_by="tests/tasks/test_tries.py::test_a_further_try_does_not_repeat_what_was_refused",

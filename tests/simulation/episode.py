@@ -18,10 +18,11 @@ from aiohttp import web
 from connectors.ledger.engine import LedgerUnusable
 from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import XportcnError
-from domain.effects import BUYING, OPEN, Action, Claim, EffectStatus
+from domain.effects import BUYING, MOST_DOUBTFUL_SENDS, OPEN, Action, Claim, EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderRequest, Receiver, RequestLine
+from domain.resolutions import Resolution, ResolutionKind
 from domain.states import REACHED_BOOKED, OrderState
 from sandbox.app import Sandbox
 from sandbox.auth import Gate
@@ -52,6 +53,8 @@ CORRECTIONS = 0.1
 BOUGHT_BEFORE = 0.7
 LOOKED_AT = 6
 """In each episode of so many, runs are followed by looks that ask nobody."""
+DEBITS_NOT_KNOWN_IN = 7
+"""In each episode of so many, nobody has said that a payment takes the money at once."""
 PAUSED_IN = 6
 """In each episode of so many, somebody stops all buying for a while."""
 RECEIVER = Receiver(
@@ -65,7 +68,7 @@ RECEIVER = Receiver(
     address="5818 WHITSETT AVE 401",
 )
 FINAL = REACHED_BOOKED | {OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED}
-ASKED = {Action.BOOK: "--booked", Action.CREATE: "--ordered"}
+ASKED = {Action.BOOK: "--booked", Action.CREATE: "--ordered", Action.PAY: "--paid", Action.CANCEL: "--cancelled"}
 """What may end as a question, and the answer that it asks for."""
 NO_QUERY = Fields({})
 
@@ -177,6 +180,7 @@ class Episode:
         self.files = Random(f"{self.seed}:files")
         self.looks = Random(f"{self.seed}:looks")
         self.has_looks = self.seed % LOOKED_AT == 3
+        self.pay_is = "unknown" if self.seed % DEBITS_NOT_KNOWN_IN == 5 else "debit"
         self.pauses = Random(f"{self.seed}:pauses")
         self.to_be_sent = self.pauses.choice((0, 1, 1, 2, 2, 3))
         self.is_paused = self.none_leaves = False
@@ -309,6 +313,8 @@ class Episode:
             self.broken(f"sent with an old fence: {claim.key}")
         elif self.clock() >= claim.lease_until:
             self.broken(f"sent after the lease ran out: {claim.key}")
+        elif record.doubtful_sends > MOST_DOUBTFUL_SENDS and claim.action is not Action.NOTIFY:
+            self.broken(f"sent {record.doubtful_sends} times in doubt: {claim.key}")
         self.to_be_sent = max(0, self.to_be_sent - 1)
         if self.none_leaves and claim.action in BUYING:
             self.broken(f"sent after pause had returned: {claim.key}")
@@ -503,17 +509,24 @@ class Episode:
 
     async def _person_answers(self) -> None:
         """Whoever is asked about an order looks it up in the console, and says so; then a run goes on with it."""
-        open_ones = [one.order_ref for one in self.database.effects() if _is_open_create(one)]
+        open_ones = [one for one in self.database.effects() if _is_answered(one)]
         if not open_ones or self.found:
             return
         await self.later()
-        for ref in open_ones:
-            await self._start("answer", partial(self._answer, ref))
+        for one in open_ones:
+            await self._start("answer", partial(self._answer, one.order_ref, one.action))
         await self.start("source", says_yes=True)
 
-    def _answer(self, ref: str, _: Process) -> Coroutine[Any, Any, None]:
-        there = [order.id for order in self.world.books.every_order() if order.reference == ref]
-        return answer(self.scenario.settings, self.clock, ref, there)
+    def _answer(self, ref: str, action: Action, _: Process) -> Coroutine[Any, Any, None]:
+        there = [order for order in self.world.books.every_order() if order.reference == ref]
+        if action is Action.PAY:
+            paid_fen = sum(order.paid_fen for order in there)
+            kind = ResolutionKind.PAID if paid_fen else ResolutionKind.NOT_PAID
+            said = Resolution(kind=kind, amount=Money(paid_fen) if paid_fen else None)
+        else:
+            kind = ResolutionKind.ORDERED if there else ResolutionKind.NOT_ORDERED
+            said = Resolution(kind=kind, value="".join(order.id for order in there[:1]))
+        return answer(self.scenario.settings, self.clock, ref, said)
 
     def _may_change(self) -> bool:
         """Whether a further run has something to do; of those that have not, every third is made all the same."""
@@ -584,8 +597,8 @@ class Episode:
             self.note(f"{effect.key} ends {effect.status}")
 
 
-def _is_open_create(effect: Any) -> bool:
-    return effect.action is Action.CREATE and effect.status in OPEN
+def _is_answered(effect: Any) -> bool:
+    return effect.action in (Action.CREATE, Action.PAY) and effect.status in OPEN
 
 
 def _is_explained(order: Any, open_action: Action | None) -> bool:

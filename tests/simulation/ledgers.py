@@ -26,7 +26,7 @@ from tests.simulation.process import boundary
 Tell = Callable[[str], None]
 Row = SimpleNamespace
 ORDER_COLUMNS = "order_ref, batch_id, state, reason, plan_hash, approved_minor, order_id, paid_minor, shipment_order_id"
-EFFECT_COLUMNS = "key, order_ref, action, status, fence, owner, sender, lease_until, intent_at, answer"
+EFFECT_COLUMNS = "key, order_ref, action, status, fence, owner, sender, lease_until, intent_at, answer, doubtful_sends"
 
 
 def _moment(text: str) -> datetime:

@@ -8,7 +8,7 @@ from connectors.ledger.plans import plan_hash
 from connectors.settings import SourcingSettings, XportcnSettings
 from domain.money import Money
 from domain.orders import OrderRequest
-from domain.resolutions import Resolution, ResolutionKind
+from domain.resolutions import Resolution
 from flows.approval import approver
 from flows.approval_request import ApprovalRequest
 from flows.batch_run import BatchRun
@@ -27,7 +27,7 @@ BATCH, CORRECTED = "batch", "corrected"
 """The same orders may come again in a corrected file, which is another batch with a budget of its own."""
 
 XPORTCN = XportcnSettings(
-    base_url="http://127.0.0.1:8790", access_key="", user_id="", overrides="", requests_per_second=0, pay_is="debit"
+    base_url="http://127.0.0.1:8790", access_key="", user_id="", overrides="", requests_per_second=0
 )
 
 
@@ -83,8 +83,7 @@ async def cancel(settings: SourcingSettings, clock: Clock, order_refs: Sequence[
         await snapshot_refunds(resources, before)
 
 
-async def answer(settings: SourcingSettings, clock: Clock, order_ref: str, order_ids: Sequence[str]) -> None:
-    """`sourcing resolve`: a person who has looked at the console says whether the order is there."""
-    kind = ResolutionKind.ORDERED if order_ids else ResolutionKind.NOT_ORDERED
+async def answer(settings: SourcingSettings, clock: Clock, order_ref: str, said: Resolution) -> None:
+    """`sourcing resolve`: a person who has looked at the console says whether the order is there, or is paid."""
     async with open_resources(settings, XPORTCN, clock=clock) as resources:
-        await resolve(resources, order_ref, Resolution(kind=kind, value="".join(order_ids[:1])), by="person")
+        await resolve(resources, order_ref, said, by="person")

@@ -187,6 +187,22 @@ async def test_an_effect_that_arrives_late_is_found(
     assert service.sent == ["A-1:create"]
 
 
+async def test_of_two_lost_answers_the_second_becomes_a_question(
+    resources: Resources, next_run: Resources, clock: MovableClock
+) -> None:
+    """However often it provably did not happen: a third send is for a person to allow."""
+    service = FakeService(failures=[Unanswered("cut")] * 3)
+    await run(resources, service)
+    for _ in range(4):
+        clock.advance(10**5)
+        order = await run(next_run, service)
+    assert (order.state, service.sent) == (OrderState.UNKNOWN, ["A-1:create", "A-1:create"])
+    assert order.reason == (
+        "no answer to create: it was sent 2 times without an answer, so it is not sent again by itself. Did A-1 "
+        "happen? Answer with: sourcing resolve A-1 --done A-1:create, or --not-done A-1:create"
+    )
+
+
 async def test_without_a_lookup_only_a_person_can_tell(
     resources: Resources, next_run: Resources, clock: MovableClock
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Set
 from typing import Any, TypeVar
 
 from connectors.xportcn.api.base import EffectCall
@@ -13,7 +13,10 @@ from domain.quotes import LineProblem
 
 CODE_WORD = re.compile(r"[A-Z][A-Z0-9_]+")
 REFUSED_BY_THE_ENVELOPE = "400"
-DUPLICATE = re.compile("duplicat|repeat|already|重复|已存在|已经存在", re.IGNORECASE)
+DUPLICATE = re.compile(
+    "duplicat|repeat|already|_EXISTS|重复|已存在|已经存在|已(?:支付|付款|提交|下单|创建)", re.IGNORECASE
+)
+NOT_OVER = re.compile("time.?out|processing|pending|busy|超时|处理中|繁忙|稍后", re.IGNORECASE)
 ABOUT_OWN_ID = re.compile("out_?order_?id", re.IGNORECASE)
 
 BALANCE_NOT_ENOUGH = "BALANCE_NOT_ENOUGH"
@@ -23,6 +26,10 @@ CANNOT_PAY = "CANNOT_PAY"
 
 ORDER_NOT_FOUND = "40402"
 PRODUCT_NOT_FOUND = "40401"
+
+# The envelope's own: shape and ids of a request are checked before anything is done (docs/contract/assumed-all.md 1).
+CHECKED = frozenset({"40001", "42001", *(str(code) for code in range(40401, 40409))})
+NO_MONEY = frozenset({"BALANCE_NOT_ENOUGH", "INSUFFICIENT_BALANCE", "余额不足"})
 
 Answer = TypeVar("Answer")
 
@@ -62,6 +69,17 @@ def require_success(call: EffectCall[Any, Any], answer: SaidAnswer, *, doubt: st
 def says_it_exists(refused: Refused) -> bool:
     """Whether a refusal may mean that an earlier request has done it; its words are the marketplace's own."""
     return bool(DUPLICATE.search(f"{refused.code} {refused.message}"))
+
+
+def may_have_happened(refused: Refused) -> bool:
+    """Whether its words leave open that it was done before, or is under way."""
+    return says_it_exists(refused) or bool(NOT_OVER.search(f"{refused.code} {refused.message}"))
+
+
+def says_no(refused: Refused, known: Set[str]) -> bool:
+    """Whether its code, or words in its message, are known to mean that nothing happened."""
+    told = (word == refused.code or (not word.isdigit() and word in refused.message) for word in known)
+    return not may_have_happened(refused) and any(told)
 
 
 def without_own_id(refused: Refused) -> Refused:

@@ -172,6 +172,7 @@ def to_older_schema(file: Path) -> None:
         database.executescript(
             "ALTER TABLE orders DROP COLUMN payable_minor; ALTER TABLE effects DROP COLUMN leaves_by;"
             "ALTER TABLE orders DROP COLUMN reason_code;"
+            "ALTER TABLE effects DROP COLUMN doubtful_sends;"
             "DROP TABLE answers; DROP TABLE marks; DROP TABLE not_ours; DROP TABLE writers;"
             "DROP TABLE forgotten; DROP TABLE deliveries; DROP TABLE messages; DROP TABLE switches;"
             "DROP TABLE share_chunks; DROP TABLE share_helpers; DROP TABLE shares; DROP TABLE pace; DROP TABLE changes;"

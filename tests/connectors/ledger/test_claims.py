@@ -103,6 +103,54 @@ def test_what_was_never_sent_can_be_claimed_again(ledger: Ledger, other: Ledger)
     assert (won.key, won.fence, won.sender, won.status) == ("A-1:create", 2, "second", EffectStatus.SENDING)
 
 
+def test_what_was_sent_twice_in_doubt_is_claimed_no_more(ledger: Ledger, other: Ledger) -> None:
+    """Whatever is said of its absence: a third send is a person's to allow, by a no, and that is one send."""
+    for _ in range(2):
+        won = ledger.claim(intents("A-1"), lease=LEASE).won["A-1"]
+        ledger.record([Outcome(claim=won.claim, status=EffectStatus.UNKNOWN)])
+        ledger.record([Outcome(claim=won.claim, status=EffectStatus.UNSENT)])
+    assert [run.claim(intents("A-1"), lease=LEASE).won for run in (ledger, other)] == [{}, {}]
+    said(ledger, EffectStatus.UNSENT)
+    won = other.claim(intents("A-1"), lease=LEASE).won["A-1"]
+    assert won.doubtful_sends == 2
+
+
+def test_what_provably_came_to_nothing_is_not_counted(ledger: Ledger, other: Ledger) -> None:
+    """Turned away, refused, never left, any number of times; what is in doubt counts over all attempts."""
+    for run in (ledger, other, ledger, other):
+        for _ in range(3):
+            won = run.claim(intents("A-1"), lease=LEASE).won["A-1"]
+            run.record([Outcome(claim=won.claim, status=EffectStatus.UNSENT, came_to_nothing=True)])
+        won = run.claim(intents("A-1"), lease=LEASE).won["A-1"]
+        run.record([Outcome(claim=won.claim, status=EffectStatus.REFUSED)])
+    won = ledger.claim(intents("A-1"), lease=LEASE).won["A-1"]
+    assert (won.key, won.doubtful_sends) == ("A-1:create:5", 1)
+    ledger.record([Outcome(claim=won.claim, status=EffectStatus.UNSENT)])
+    won = ledger.claim(intents("A-1"), lease=LEASE).won["A-1"]
+    ledger.record([Outcome(claim=won.claim, status=EffectStatus.REFUSED)])
+    assert other.claim(intents("A-1"), lease=LEASE).won["A-1"].doubtful_sends == 2
+
+
+def test_what_a_dead_run_may_have_sent_counts(ledger: Ledger, other: Ledger) -> None:
+    """Its row is still *sending*: whoever finds that it did not happen sends it once, and no oftener."""
+    ledger.claim(intents("A-1"), lease=LEASE)
+    for dead in ("first", "second"):
+        (taken,) = other.take_over(["A-1"], action=Action.CREATE, lease=LEASE, dead_owners=[dead])
+        other.record([Outcome(claim=taken.claim, status=EffectStatus.UNSENT)])
+        won = other.claim(intents("A-1"), lease=LEASE).won
+    assert won == {}
+
+
+def said(ledger: Ledger, status: EffectStatus) -> None:
+    """A person's answer about the last effect of A-1."""
+    (effect,) = ledger.effects_of(["A-1"])
+    change = OrderChange(order_ref="A-1")
+    said = ResolutionRecord(
+        order_ref="A-1", by="ann", question="?", answer="no", status=status, reason="", effect=effect, change=change
+    )
+    assert ledger.resolutions.record(said)
+
+
 def test_a_refused_effect_gets_a_second_attempt_by_another_run(ledger: Ledger, other: Ledger) -> None:
     """A refusal is final for its attempt, and for the run that heard it; the next attempt has a key of its own."""
     for run, key in ((ledger, "A-1:create"), (other, "A-1:create:2"), (ledger, "A-1:create:3")):

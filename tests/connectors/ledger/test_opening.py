@@ -111,7 +111,7 @@ def test_an_older_ledger_is_brought_up_to_date(url: str, tmp_path: Path) -> None
         order = ledger.orders(["A-1"])["A-1"]
         assert (order.payable_minor, order.payable) == (None, Money(100))
         (effect,) = ledger.effects_of(["A-1"])
-        assert (effect.status, effect.leaves_by) == (EffectStatus.SENDING, None)
+        assert (effect.status, effect.leaves_by, effect.doubtful_sends) == (EffectStatus.SENDING, None, 1)
         assert ledger.resolutions.of_order("A-1") == []
 
 
