@@ -110,11 +110,12 @@ def confirm_ledger(
     from cli.status import open_ledger
     from cli.terminal import person
     from connectors.ledger.marks import Mark
+    from domain.wording import some
 
     with open_ledger() as ledger:
         held = ledger.holds.standing()
         if marketplace in held:
-            told = "; ".join(why for why, _ in held[marketplace])
+            told = some([why for why, _ in held[marketplace]], most=10)
             if not agrees(f"{marketplace} is held. {told}. Have you looked, and are its amounts right?", yes=yes):
                 raise typer.Exit(COULD_NOT_RUN)
             ledger.holds.release(marketplace, by=by or person())

@@ -19,6 +19,7 @@ from domain.offers import Offer
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from domain.witness_words import held_words
+from domain.wording import some
 from flows.chunks import label_of, side_by_side
 from flows.word_matching import match_requests, unmatched
 from tasks.arrivals import Arrivals
@@ -67,8 +68,8 @@ async def plan_each(
         await take(await planning.plan(chunk, label, through))
 
     await side_by_side(resources, requests, chunk_size, one)
-    for some in slices(requests[begun:]):
-        await take([unplanned(request) for request in some])
+    for rest in slices(requests[begun:]):
+        await take([unplanned(request) for request in rest])
 
 
 def unplanned(request: OrderRequest) -> PlannedOrder:
@@ -203,7 +204,7 @@ def at_held_marketplaces(ledger: Ledger, requests: Iterable[OrderRequest]) -> di
     """Why not to ask about some of these orders: claims for them would be refused."""
     held_ones = ledger.holds.standing()
     return {
-        one.order_ref: held(held_words(one.marketplace, "; ".join(why for why, _ in held_ones[one.marketplace])))
+        one.order_ref: held(held_words(one.marketplace, some([why for why, _ in held_ones[one.marketplace]])))
         for one in (requests if held_ones else ())
         if one.marketplace in held_ones
     }

@@ -87,7 +87,7 @@ def to_do(
     found = [_of_order(ledger, order, sources.get(order.batch_id, ""), effects[ref]) for ref, order in waiting.items()]
     files = [_of_file(one) for one in faulty_files(inbox, since=newest)] if inbox else []
     untold = map(_of_message, ledger.messages.unreached(newest))
-    found += [_of_hold(place, *why) for place, reasons in ledger.holds.standing().items() for why in reasons]
+    found += [_of_hold(place, reasons) for place, reasons in ledger.holds.standing().items()]
     return sorted([*found, *_of_refunds(ledger, waiting), *files, *untold], key=lambda one: (one.since, one.order_ref))
 
 
@@ -183,14 +183,14 @@ def _of_file(file: FaultyFile) -> ToDo:
     )
 
 
-def _of_hold(marketplace: Marketplace, why: str, since: datetime) -> ToDo:
+def _of_hold(marketplace: Marketplace, reasons: Sequence[tuple[str, datetime]]) -> ToDo:
     return ToDo(
         order_ref=marketplace,
         batch_id="",
         marketplace=marketplace,
         state=OrderState.HELD,
-        since=since,
-        reason=held_words(marketplace, why),
+        since=reasons[0][1],
+        reason=held_words(marketplace, some([why for why, _ in reasons])),
         commands=[f"sourcing ledger confirm {marketplace}"],
     )
 

@@ -184,7 +184,7 @@ switches = Table(
     Column("ended_at", UtcDateTime),
     Column("ended_by", String(120)),
 )
-"""What was turned off, by whom and until when: `buying` is the one switch there is."""
+"""What was turned off, by whom and until when: `buying`, or a marketplace that is held for its amounts."""
 
 forgotten = Table(
     "forgotten",
