@@ -9,7 +9,7 @@ READY := .venv/.ready
 # where the environment wants nothing written. It halves the time that a process takes to start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run serve scale test suite soak endurance mutants lint format dictionary reference pictures lock clean
+.PHONY: run serve scale test suite check everyday soak endurance mutants lint format dictionary reference pictures lock clean
 .DEFAULT_GOAL := run
 
 run: $(READY)
@@ -32,6 +32,13 @@ test: $(READY)
 # four on two cores: half of the time a test waits for a process that it started
 suite: $(READY)
 	$(BIN)/pytest --numprocesses 4 --dist worksteal
+
+# while working: lint, types, and the tests that start no process, a minute; before a change goes in: make test
+check: $(READY)
+	@$(MAKE) --no-print-directory --jobs 2 lint everyday
+
+everyday: $(READY)
+	$(BIN)/pytest --everyday --numprocesses 2 --dist worksteal
 
 # about 75 minutes on two free cores; EPISODES=… START=… play others
 EPISODES ?= 100000

@@ -43,7 +43,8 @@ from deployments.server_process import (
     wake,
 )
 
-START_TIMEOUT_S = 90.0
+START_TIMEOUT_S = 300.0
+"""Seconds on most machines; a busy or a small one has to compile Prefect first."""
 ENDS_WITHIN_S = 2.0
 SERVE_LOCK = "serve.lock"
 LEAST_FREE_MB = 20

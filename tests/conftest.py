@@ -14,7 +14,7 @@ from typer.main import get_command
 
 from deployments.local_server import prefect_server
 from tests.clock import clock
-from tests.everyday import OPTION, pytest_addoption, start_no_process
+from tests.everyday import OPTION, is_long, pytest_addoption, start_no_process
 from tests.kept import end_all_but, kept
 from tests.needs import leave_out, pytest_terminal_summary
 from tests.new_ledgers import copy_new_ledgers
@@ -35,16 +35,17 @@ __all__ = ["clock", "pytest_addoption", "pytest_terminal_summary"]
 
 os.environ["COLUMNS"] = "200"  # the terminal's width is measured once, by whichever test imports it first
 os.environ.setdefault("SOURCING_PATIENCE_S", "0")  # a test that is about waiting for the service says so
-INSTALLED, SERVER = "installed", "prefect_url"
+INSTALLED, SERVER, POSTGRES = "installed", "prefect_url", "postgres"
 LANES = (
     ((INSTALLED, ("deployments/test_recovery", "deployments/test_questions", "ui/", "")), ("", ("cli/test_starts",))),
     ((SERVER, ("journeys/test_a", "journeys/test_c")),),
     ((SERVER, ("",)),),
-    (("", ("crashes/", "simulation/", "upgrade/", "hostile/")),),
+    ((POSTGRES, ("",)), ("", ("crashes/", "simulation/", "upgrade/", "hostile/"))),
 )
 """What each of the four workers of `make test` begins with: users of a fixture, by where they are; many processes.
 
-The users of an installation or a Prefect server stand together, since it ends before the first test without it.
+The users of an installation or a Prefect server stand together, since it ends before the first test without it; those
+of PostgreSQL do, or each worker had a server of its own.
 """
 
 
@@ -52,6 +53,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Each worker gets its share of the list, slow tests first: what one takes off another at the end is quick."""
     if config.getoption(OPTION):  # not in the process that starts the workers
         start_no_process()
+        items[:] = [item for item in items if not is_long(item)]
     left = {item: item.path.relative_to(ROOT / "tests").as_posix() for item in items}
     lanes: list[list[pytest.Item]] = []
     for wanted in LANES:
@@ -71,7 +73,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def uses(item: pytest.Item, fixture: str) -> bool:
-    return not fixture or fixture in getattr(item, "fixturenames", ())
+    """A database of its parameters is asked for by none of its fixtures' names."""
+    is_on_postgres = fixture == POSTGRES and "postgresql" in item.name
+    return not fixture or is_on_postgres or fixture in getattr(item, "fixturenames", ())
 
 
 @pytest.hookimpl(wrapper=True)

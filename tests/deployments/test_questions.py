@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from domain.choices import ALL
 from tests.deployments.served import Served, wait_for
 from tests.running import single_line_orders, write_csv
@@ -16,6 +18,7 @@ from tests.running import single_line_orders, write_csv
 RENEWALS_S = 6  # five renewals of a lease, see impatient/sitecustomize.py
 
 
+@pytest.mark.endurance
 def test_a_process_that_is_killed_while_it_asks_costs_one_attempt(market: Served, tmp_path: Path) -> None:
     """Its worker reports the death twice; the run crashes once, is started once more, and asks anew.
 

@@ -34,7 +34,7 @@ def newest_run(url: str) -> SeenRun:
     async def seen() -> SeenRun:
         async with PrefectClient(url) as client:
             (run,) = await client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=1)
-            for _ in range(30):  # log lines are sent in the background
+            for _ in range(600):  # log lines are sent in the background
                 logs = await client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run.id])))
                 if any(log.task_run_id is None and log.message.startswith("Finished in state") for log in logs):
                     break
@@ -60,7 +60,7 @@ def events_of(url: str, run: SeenRun, count: int) -> list[str]:
 
     async def told() -> list[dict[str, Any]]:
         async with PrefectClient(url) as client:
-            for _ in range(100):
+            for _ in range(600):
                 found: list[dict[str, Any]] = (await client.request("POST", "/events/filter", json=asked)).json()[
                     "events"
                 ]

@@ -46,7 +46,7 @@ class Deployed:
         )
 
     async def paused(self, run: FlowRun) -> State[Any]:
-        for _ in range(600):
+        for _ in range(3000):
             state = (await self.client.read_flow_run(run.id)).state
             assert state is not None
             if state.is_paused() or state.is_final():
@@ -65,7 +65,7 @@ class Deployed:
         """The fields of the form, by name."""
         state = await self.paused(run)
         keyset: Mapping[str, str] = state.state_details.run_input_keyset or {}
-        for _ in range(50):
+        for _ in range(600):
             try:
                 schema = json.loads(await self.client.read_flow_run_input(run.id, keyset["schema"]))
                 fields: dict[str, Any] = schema["properties"]
