@@ -285,7 +285,8 @@ def judged(made: Stage, episode: DeviationEpisode) -> Played:
     broken, said, states = tuple(episode.found), episode.said(), episode.states()
     deviated = episode.service.changed > 0 or episode.cell.deviation.group in (Group.LAG, Group.PAYMENTS)
     outcome = episode.outcome(())
-    if cell.setting is Setting.CALM and states == _contract(made, cell):
+    is_a_stop = outcome is Outcome.STOPPED and Outcome.THROUGH not in cell.deviation.expected
+    if cell.setting is Setting.CALM and not is_a_stop and states == _contract(made, cell):
         outcome = Outcome.THROUGH
     return Played(cell=cell, outcome=outcome, broken=broken, said=said, deviated=deviated)
 
