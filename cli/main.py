@@ -189,12 +189,14 @@ def resolve(  # noqa: PLR0913 - one option an answer
 def sql(
     query: Annotated[str, typer.Argument(help='A query, such as "select state, count(*) from orders group by all".')],
     *,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long the query may take.")] = 60,
+    memory_mb: Annotated[int, typer.Option(min=64, help="How much memory it may need.")] = 1_024,
     json: Json = False,
 ) -> None:
     """Ask the snapshots: a view per table with the newest row of each key, and <table>_history."""
     from cli.sql import run_sql
 
-    raise typer.Exit(run_sql(query, as_json=json))
+    raise typer.Exit(run_sql(query, seconds=seconds, memory_mb=memory_mb, as_json=json))
 
 
 @app.command()

@@ -10,13 +10,14 @@ from rich.text import Text
 from cli.terminal import console, table_of
 from connectors.settings import SourcingSettings
 from connectors.snapshots import QueryResult, sql
+from connectors.snapshots.reader import QueryBounds
 
 DESCRIBED = {"column_name", "column_type", "description", "unit", "example", "personal"}
 
 
-def run_sql(query: str, *, as_json: bool) -> int:
+def run_sql(query: str, *, as_json: bool, seconds: float = 60, memory_mb: int = 1_024) -> int:
     """Print the answer as a table, or as a JSON array of objects; answers the exit code."""
-    result = sql(SourcingSettings().snapshot_root, query)
+    result = sql(SourcingSettings().snapshot_root, query, QueryBounds(seconds=seconds, memory_mb=memory_mb))
     if as_json:
         rows = [dict(zip(result.columns, row, strict=True)) for row in result.rows]
         print(json.dumps(rows, ensure_ascii=False, indent=2, default=str))

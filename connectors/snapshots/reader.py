@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Timer
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, Statement
 
 READING = {"SELECT", "EXPLAIN", "MULTI"}  # to DuckDB, DESCRIBE, SHOW and SUMMARIZE are SELECT, and PIVOT is MULTI
+MOST_ROWS = 1_000_000
+"""Of an answer: as Python's objects these take a gigabyte."""
+NARROW = "narrow it down (a WHERE, fewer columns, a LIMIT), or allow more with"
 CLOSED = (
     "SET TimeZone = 'UTC'",
     "SET temp_directory = ''",
@@ -38,7 +42,15 @@ class QueryResult:
     rows: tuple[tuple[object, ...], ...]
 
 
-def sql(root: Path, query: str) -> QueryResult:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryBounds:
+    """How long a query may take and how much memory it may need."""
+
+    seconds: float = 60
+    memory_mb: int = 1_024
+
+
+def sql(root: Path, query: str, bounds: QueryBounds | None = None) -> QueryResult:
     """Run one reading statement over the snapshots below `root`.
 
     Each table is a view with the newest row of each key (by `snapshot_at`, then `snapshot_id`), and `<table>_history`
@@ -47,12 +59,12 @@ def sql(root: Path, query: str) -> QueryResult:
     `dictionary` has the words of every column, and `DESCRIBE` of a table shows them. The statement reaches no other
     file, writes none and changes no setting.
 
-    Raises `QueryError` for a statement that doesn't work or does more than read, and `SnapshotDamaged` for a missing
-    or damaged file.
+    Raises `QueryError` for a statement that doesn't work, does more than read or meets its `bounds`, and
+    `SnapshotDamaged` for a missing or damaged file.
     """
 
     def read(sources: Sources) -> QueryResult:
-        with _opened(root, sources) as connection:
+        with _opened(root, sources, bounds) as connection:
             return _answer(connection, query)
 
     return steady(root, read)
@@ -77,7 +89,7 @@ def _with_whole_sums(answer: pa.Table) -> pa.Table:
 
 
 @contextmanager
-def _opened(root: Path, sources: Sources) -> Iterator[DuckDBPyConnection]:
+def _opened(root: Path, sources: Sources, bounds: QueryBounds | None = None) -> Iterator[DuckDBPyConnection]:
     import duckdb
 
     about_the_query = (
@@ -93,15 +105,28 @@ def _opened(root: Path, sources: Sources) -> Iterator[DuckDBPyConnection]:
         for table in TABLES.values():
             _offer(connection, table, sources.paths.get(table.name, ()))
         connection.register("dictionary", words_table())
-        for statement in CLOSED:
+        memory = [f"SET memory_limit = '{bounds.memory_mb}MB'"] if bounds else []
+        for statement in (*memory, *CLOSED):
             connection.execute(statement)
+        timer = Timer(bounds.seconds, connection.interrupt) if bounds else None
         try:
+            if timer:
+                timer.start()
             yield connection
+        except duckdb.InterruptException as error:
+            assert bounds
+            raise QueryError(f"the query took more than {bounds.seconds:g} s: {NARROW} --seconds") from error
+        except duckdb.OutOfMemoryException as error:
+            most = f"{bounds.memory_mb:,} MB" if bounds else "the memory there is"
+            raise QueryError(f"the query needs more than {most}: {NARROW} --memory-mb") from error
         except about_the_query as error:
             raise QueryError(_told(error)) from error
         except duckdb.Error as error:
             verify_all(root)
             raise QueryError(_told(error)) from error
+        finally:
+            if timer:
+                timer.cancel()
 
 
 def _told(error: duckdb.Error) -> str:
@@ -138,4 +163,7 @@ def _statement(connection: DuckDBPyConnection, query: str) -> Statement:
 def _answer(connection: DuckDBPyConnection, query: str) -> QueryResult:
     answer = connection.execute(_statement(connection, query))
     columns = tuple(str(column[0]) for column in answer.description or ())
-    return QueryResult(columns, tuple(tuple(row) for row in answer.fetchall()))
+    rows = answer.fetchmany(MOST_ROWS + 1)
+    if len(rows) > MOST_ROWS:
+        raise QueryError(f"the answer has more than {MOST_ROWS:,} rows: sum it up, or add a LIMIT")
+    return QueryResult(columns, tuple(map(tuple, rows)))

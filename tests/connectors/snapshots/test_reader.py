@@ -27,6 +27,7 @@ from connectors.snapshots import (
     sql,
     verify_snapshot,
 )
+from connectors.snapshots.reader import QueryBounds
 from tests.connectors.snapshots.sample import AT, order, payment, write
 
 LATER = AT + timedelta(hours=1)
@@ -274,3 +275,14 @@ def test_duckdb_is_imported_only_by_a_query() -> None:
         [sys.executable, "-c", script], cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True
     )
     assert done.stdout == "False False\n"
+
+
+def test_a_query_ends_where_its_bounds_are_and_says_so(tmp_path: Path) -> None:
+    write(tmp_path, orders=[order()])
+    endless = "SELECT count(*) FROM range(1000000) a, range(10000000) b WHERE a.range * b.range % 7 = 3"
+    with pytest.raises(QueryError, match=r"^the query took more than 0.2 s: narrow it down .* --seconds$"):
+        sql(tmp_path, endless, QueryBounds(seconds=0.2))
+    large = "SELECT count(DISTINCT a.range || '-' || b.range) FROM range(10000) a, range(10000) b"
+    with pytest.raises(QueryError, match=r"^the query needs more than 64 MB: narrow it down .* --memory-mb$"):
+        sql(tmp_path, large, QueryBounds(memory_mb=64))
+    assert sql(tmp_path, "SELECT order_ref FROM orders", QueryBounds()).rows
