@@ -111,7 +111,7 @@ def test_one_order_that_always_fails_holds_up_nobody(
     assert report["broken_off"] == ""
 
 
-@pytest.mark.parametrize(("share", "retry_after"), [(0.3, ""), (1.0, "1")])
+@pytest.mark.parametrize(("share", "retry_after"), [pytest.param(0.3, "", marks=pytest.mark.endurance), (1.0, "1")])
 def test_a_storm_of_429_holds_nobody(
     waiting: Merchant, weather: Weather, sandbox: RunningSandbox, share: float, retry_after: str
 ) -> None:

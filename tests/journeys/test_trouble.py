@@ -37,15 +37,16 @@ def test_killed_runs_buy_everything_exactly_once(merchant: Merchant) -> None:
     """
     file, luck, kills, calls_at_once = requests(merchant, 30), random.Random(7), 4, 4
     command = ("run", file, "--yes", "--batch", "killed", "--chunk-size", "20", "--concurrency", str(calls_at_once))
+    settings = {"XPORTCN_PAY_IS": "debit"}
     for _ in range(kills):
         goal = effects_seen(merchant.sandbox) + luck.randint(1, 40)
-        run = merchant.start(*command)
+        run = merchant.start(*command, **settings)
         while run.poll() is None and effects_seen(merchant.sandbox) < goal:
             time.sleep(0.005)
         run.kill()
         run.communicate()
-    report = merchant.report(*command)
-    job = Job(url=merchant.sandbox.url, folder=merchant.folder, file=file, batch="killed")
+    report = merchant.report(*command, **settings)
+    job = Job(url=merchant.sandbox.url, folder=merchant.folder, file=file, batch="killed", settings=settings)
     if report["counts"] != {"booked": 60}:
         run_light(replace(job, clock=Speed(ahead_s=PAST_SETTLE_TIME_S)))
     end, books = judged(merchant.sandbox, job), merchant.sandbox.books()
