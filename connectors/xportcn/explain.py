@@ -129,5 +129,6 @@ def what_came(failed: FailedCall) -> str:
     if failure.status is None:
         return f"the connection broke before the answer ({failed.words})"
     if failure.code is None:
-        return "the answer is not the service's"
+        unfit = " and does not fit the contract" if failure.status < 300 else ""
+        return f"the answer is not the service's{unfit}"
     return f"the service failed ({failed.words or 'no reason given'})"
