@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from connectors.ledger.order_facts import Facts
 from connectors.ledger.records import OrderChange, OrderRecord
+from connectors.xportcn.channels.refusals import may_have_happened
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.freight import book
 from domain.effects import Action, Claim
@@ -51,6 +52,9 @@ class Book(EffectKind):
             for one in attempts
             if (ref := one.order.order_ref) in shipped
         }
+
+    def is_doubtful(self, refusal: Refused) -> bool:
+        return may_have_happened(refusal)
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
         reason = f"paid, not booked: {refusal.message}"

@@ -9,6 +9,7 @@ from typing import ClassVar
 from connectors.ledger.order_facts import Facts
 from connectors.ledger.records import EffectRecord, Intent, OrderChange, OrderRecord
 from connectors.xportcn.channels.base import PaysMany
+from connectors.xportcn.channels.refusals import CHECKED, NO_MONEY, says_no
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
 from domain.amounts import agreed_taken, money_of
@@ -23,6 +24,14 @@ from domain.witnessed import Amount, Contradicted, Kind, Lack, Open, Paid, Sourc
 from tasks.effects.kind import Attempt, EffectKind, Proof, Reply, Sighting
 from tasks.reading_orders import read_orders
 
+NOT_PAID = frozenset(
+    {
+        *(CHECKED | NO_MONEY),
+        *("ORDER_NOT_EXIST", "ACCOUNT_NOT_EXIST", "ACCOUNT_FROZEN", "PARAM_ILLEGAL"),
+        *("PRODUCT_TRADE_STAT_ERROR", "MANUAL-TRADE"),
+    }
+)
+"""Refusals after which nothing was paid (contract 1.6; docs/contract/assumed.md 2)."""
 DEBIT = "debit"
 """What `XPORTCN_PAY_IS` says of a service whose payments take the money at once."""
 
@@ -83,6 +92,10 @@ class Pay(EffectKind):
         if not isinstance(sighting, OwnRecord) or not is_open or self.resources.client.settings.pay_is == DEBIT:
             return sighting
         return _may_be_submitted(attempt.effect)
+
+    def is_doubtful(self, refusal: Refused) -> bool:
+        """A second payment is refused as `paid or closed already`: only listed words say that none arrived."""
+        return not says_no(refusal, NOT_PAID)
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
         reason = f"not paid: {refusal.message}. Mend that and run again"

@@ -12,6 +12,7 @@ from connectors.concurrently import all_to_their_end, each_to_its_end, to_its_en
 from connectors.crash_points import AFTER_ANSWER, AFTER_INTENT, AFTER_RECORD, BEFORE_INTENT, reach
 from connectors.ledger.claiming import slot_of
 from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, OrderRecord, Outcome, SpendLimits
+from connectors.xportcn.channels.refusals import says_it_exists
 from connectors.xportcn.errors import Misconfigured, NotSent, Refused, ServiceAway, Unanswered, XportcnError
 from connectors.xportcn.gate import impatient
 from domain.absence import Harmless, NeverLeft
@@ -397,7 +398,10 @@ async def _after_refusal(chunk: _Chunk, record: EffectRecord, error: Refused) ->
         words = proof if isinstance(proof, str) else words_of(proof)
         return chunk.unknown(record, f"refused ({error.message}), but {words}")
     if chunk.kind.is_doubtful(error):
-        return chunk.unknown(record, f"refused as done already ({error.message}), and not to be found", ask=True)
+        words = f"refused as done already ({error.message}), and not to be found"
+        if not says_it_exists(error):
+            words = f"refused ({error.message}), which does not say that nothing happened"
+        return chunk.unknown(record, words, ask=True)
     change = chunk.kind.when_refused(chunk.attempt(record), error)
     return Outcome(claim=record.claim, status=EffectStatus.REFUSED, reason=str(error), change=change)
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from connectors.settings import XportcnSettings
-from connectors.xportcn.errors import Unanswered
+from connectors.xportcn.errors import Refused, Unanswered, XportcnError
 from connectors.xportcn.offering import Offering
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
@@ -34,10 +34,11 @@ class SilentChannel(FakeChannel):
     """Takes payments in without an answer; `sent` counts them."""
 
     sent = 0
+    says: XportcnError = Unanswered("cut")
 
     async def pay(self, claim: object, order_id: str) -> None:
         self.sent += 1
-        raise Unanswered("cut")
+        raise self.says
 
 
 @pytest.fixture
@@ -158,3 +159,45 @@ async def test_a_closed_order_was_not_paid(
     await settle_open(next_run, ["A-1"])
     (effect,) = next_run.ledger.effects_of(["A-1"], Action.PAY)
     assert effect.status is EffectStatus.UNSENT
+
+
+@pytest.mark.parametrize("pay_is", ["unknown", "debit"])
+@pytest.mark.parametrize(
+    "no",
+    [
+        Refused("the order is paid or closed already", code="ORDER_STATUS_ERROR"),
+        Refused("ORDER_STATUS_ERROR", code="400"),
+        Refused("失败", code="40912"),
+        Refused("BALANCE_NOT_ENOUGH: repeated payment", code="400"),
+    ],
+)
+async def test_a_refusal_that_may_mean_paid_already_is_no_refusal(
+    resources: Resources, channel: SilentChannel, no: Refused, pay_is: str
+) -> None:
+    """The order is unknown, and is not told as not paid; what it shows later decides."""
+    world_of(pay_is, resources)
+    channel.says = no
+    await pay(resources)
+    state, reason = standing(resources)
+    assert (state, "not paid" in reason, "--not-paid" in reason) == (OrderState.UNKNOWN, False, True)
+    channel.show("77", ServiceStatus.PAID, paid=Money(100))
+    await settle_open(resources, ["A-1"])
+    assert standing(resources)[0] is OrderState.PAID
+
+
+@pytest.mark.parametrize(
+    "no",
+    [
+        Refused("", code="BALANCE_NOT_ENOUGH"),
+        Refused("INSUFFICIENT_BALANCE_FOR_PAYMENT", code="400"),
+        Refused("账户余额不足,请充值", code="400"),
+        Refused("orderIds: at most 10", code="40001"),
+    ],
+)
+async def test_a_refusal_that_the_contract_lists_holds_the_order_with_its_remedy(
+    resources: Resources, channel: SilentChannel, no: Refused
+) -> None:
+    world_of("unknown", resources)
+    channel.says = no
+    await pay(resources)
+    assert standing(resources) == (OrderState.HELD, f"not paid: {no.message}. Mend that and run again")

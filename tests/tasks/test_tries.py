@@ -110,7 +110,9 @@ async def test_a_further_try_asks_first_what_became_of_the_one_before(resources:
 
 async def test_a_further_try_does_not_repeat_what_was_refused(resources: Resources) -> None:
     """A-1 is refused, A-2 meets a service that is away: the next try goes on with A-2 alone."""
-    channel = Channel(of_77=[Refused("the wallet is empty")], of_78=[ServiceAway("the service is away")])
+    channel = Channel(
+        of_77=[Refused("the wallet is empty", code="BALANCE_NOT_ENOUGH")], of_78=[ServiceAway("the service is away")]
+    )
     orders = to_pay(resources, channel, OrderState.HELD)
     await pay_orders.fn(resources, Step.of(orders), label="1 of 1")
     tries.set(Tries(2, 8))
