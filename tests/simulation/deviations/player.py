@@ -177,7 +177,8 @@ class DeviationEpisode(Episode):
             await self._source()
             if not self.found and self._all_final():
                 break
-        await self._person_answers()
+        if self.cell.deviation.name != SUBMISSION:  # whose console shows for hours what is not so
+            await self._person_answers()
         if self.cell.deviation.group in (Group.PAYMENTS, Group.LAG, Group.STATES):
             await asyncio.sleep(LATER_S)
             self.land()
