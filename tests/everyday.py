@@ -7,7 +7,8 @@ folders that play whole days, or open a browser.
 from __future__ import annotations
 
 import multiprocessing.process
-import sys
+import os
+import subprocess
 from typing import NoReturn
 
 import pytest
@@ -17,7 +18,6 @@ from tests.running import ROOT
 
 OPTION = "--everyday"
 LONG = ("simulation", "hostile", "ui", "journeys", "crashes", "upgrade")
-STARTS = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,9 +30,10 @@ def is_long(item: pytest.Item) -> bool:
 
 def start_no_process() -> None:
     """From now on, and for good."""
-    sys.addaudithook(lambda event, _: _leave_out() if event in STARTS else None)
-    vars(multiprocessing.process)["BaseProcess"].start = lambda _: _leave_out()
+    vars(subprocess)["Popen"].__init__ = _leave_out
+    vars(multiprocessing.process)["BaseProcess"].start = _leave_out
+    os.fork = _leave_out
 
 
-def _leave_out() -> NoReturn:
+def _leave_out(*_: object, **__: object) -> NoReturn:
     leave_out("a process beside the test's", "make test")
