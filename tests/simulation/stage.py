@@ -142,7 +142,7 @@ def _client(made: Stage, settings: Any, *, on_send: Any, at_once: int, **_gate: 
         episode.leaves(process, claim)
 
     return XportcnClient(
-        settings.model_copy(update={"pay_is": episode.pay_is}),
+        settings.model_copy(update={"pay_is": episode.pay_is}) if settings.pay_is == "debit" else settings,
         on_send=leaves,
         clock=episode.now,
         nonces=lambda: episode.ids.randbytes(16).hex(),
