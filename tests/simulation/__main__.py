@@ -54,14 +54,14 @@ def deviating(name: str, marketplace: Marketplace | None, world: str, seed: int,
     from domain.marketplace import Marketplace
     from tests.simulation.deviations.catalogue import BY_NAME
     from tests.simulation.deviations.open import why_open
-    from tests.simulation.deviations.player import DeviationEpisode, judged
+    from tests.simulation.deviations.player import judged, played_out
     from tests.simulation.deviations.scenes import Cell, Setting
     from tests.simulation.stage import stage
 
     where = marketplace or Marketplace.TAOBAO
     cell = Cell(deviation=BY_NAME[name], marketplace=where, setting=Setting(world), seed=seed)
     with stage() as made:
-        episode = DeviationEpisode(made, cell).run()
+        episode = played_out(made, cell)
         steps = list(episode.trace)
         played = judged(made, episode)
     if trace:

@@ -7,7 +7,6 @@ from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
-from unittest.mock import patch
 
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.marks import Mark
@@ -19,7 +18,6 @@ from domain.states import REACHED_BOOKED, OrderState
 from sandbox.auth import Gate
 from sandbox.control import books
 from tests.history import Limits, Rule, Violation, violations
-from tests.simulation import runs
 from tests.simulation.deviations.earlier import place_orders_of_others
 from tests.simulation.deviations.scenes import ORDERS, Cell, Setting, misfortune_of, scenario_of
 from tests.simulation.deviations.service import DeviatingSandbox, Deviation, Group, Outcome
@@ -76,13 +74,8 @@ class DeviationEpisode(Episode):
         self.deviates_after = 0 if cell.from_start else fate.choice((1, 2, ORDERS, ORDERS + 1, 2 * ORDERS))
         self.copied_after = (0, 1, fate.randint(2, ORDERS), ORDERS + 1, ORDERS + fate.randint(2, ORDERS))[cell.seed]
         self.has_died = False
-
-    def run(self, script: Coroutine[Any, Any, None] | None = None) -> DeviationEpisode:
-        debits = self.cell.deviation.resends or (self.cell.setting is Setting.CRASH and self.cell.seed % 2 == 1)
-        known = "debit" if debits and self.cell.deviation.name != SUBMISSION else "unknown"
-        with patch.object(runs, "XPORTCN", runs.XPORTCN.model_copy(update={"pay_is": known})):
-            super().run(script)
-        return self
+        debits = cell.deviation.resends or (cell.setting is Setting.CRASH and cell.seed % 2 == 1)
+        self.pay_is = "debit" if debits and cell.deviation.name != SUBMISSION else "unknown"
 
     # what is watched
 
@@ -276,9 +269,16 @@ AS_WRITTEN = Deviation(name="as it is written", group=Group.NUMBERS, expected=fr
 _ends_with_the_contract: dict[tuple[object, ...], tuple[str, ...]] = {}
 
 
+def played_out(made: Stage, cell: Cell) -> DeviationEpisode:
+    """The episode of a cell, at its end."""
+    episode = DeviationEpisode(made, cell)
+    episode.run()
+    return episode
+
+
 def play(made: Stage, cell: Cell) -> Played:
     """The cell, always the same."""
-    return judged(made, DeviationEpisode(made, cell).run())
+    return judged(made, played_out(made, cell))
 
 
 def judged(made: Stage, episode: DeviationEpisode) -> Played:
