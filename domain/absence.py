@@ -23,6 +23,8 @@ from domain.witnessed import Contradicted, Kind, Lack, Open, Source, Statement
 CLOCKS_APART = timedelta(minutes=10)
 LISTS_BEHIND = timedelta(minutes=30)
 """A list shows by then what there is. Some are read from copies that follow twenty minutes later."""
+LEAST_CUT = 8
+"""A reference of so many letters and digits may be the beginning of a longer one that was cut."""
 EVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -187,7 +189,7 @@ def judge_absence(
     its own. A filter on times that is read in another zone hides what is some hours older; a list that lags, or that
     does not begin with its newest, hides what is younger.
     """
-    if wrong := misnamed(reading.shown, account.ids):
+    if wrong := misnamed(reading.shown, account.ids) or written_otherwise(sent.order_ref, reading, account):
         return wrong
     if reading.lacks:
         return _open(reading.lacks)
@@ -247,6 +249,22 @@ def misnamed(shown: Iterable[ServiceOrder], ours: Mapping[str, str]) -> Contradi
     return None
 
 
+def written_otherwise(order_ref: str, reading: Reading, account: Account) -> Contradicted | None:
+    """A living order that nothing accounts for, whose reference may be this one: in another case, quoted, or cut."""
+    for order in reading.shown:
+        if order.order_id in account.accounted or order.status is ServiceStatus.CLOSED:
+            continue
+        for name in order.names:
+            if name != order_ref and _may_mean(name, order_ref):
+                return two_ids(order_ref, Source.LEDGER, "", f"{order.order_id}, {name}")
+    return None
+
+
+def _may_mean(name: str, order_ref: str) -> bool:
+    told, ours = ("".join(filter(str.isalnum, text.casefold())) for text in (name, order_ref))
+    return told == ours or (len(told) >= LEAST_CUT and ours.startswith(told))
+
+
 def two_ids(order_ref: str, source: Source, order_id: str, listed_id: str) -> Contradicted:
     """A reference that the list shows at another order than `source` does; an empty id is none."""
     return Contradicted(
@@ -261,17 +279,41 @@ def _open(lacks: Lack, *shown: str) -> Open:
     return Open(kind=Kind.ABSENT, lacks=lacks, known=known)
 
 
-def could_be_ours(
-    listed: Iterable[ServiceOrder], known: Mapping[str, str], not_ours: Iterable[str]
-) -> Sequence[ServiceOrder]:
+def judge_account(reading: Reading, account: Account) -> Open | None:
+    """Why the service may have an order of ours that neither this reading nor the ledger tells of; None for no reason.
+
+    The controls are the newest orders that the ledger knows. What it has forgotten since is younger than them: where
+    one is shown by its reference, so would be that. A person's word that the ledger knows every order is as good up to
+    that moment.
+    """
+    alive = [order for order in reading.listed if order.status is not ServiceStatus.CLOSED]
+    nameless = [order.order_id for order in could_be_ours(alive, account) if not _is_before(order, account)]
+    if reading.lacks or nameless:
+        return _open(reading.lacks or Lack.NAMED_ORDERS, *nameless)
+    listed = {order.order_id: order for order in reading.listed}
+    if any(one.order_id in listed and listed[one.order_id].places_of(one.order_ref) for one in account.controls):
+        return None if reading.unbroken else _open(Lack.EMPTY_PAGE)
+    said, covers = account.confirmed_at, reading.covers
+    if said is None and account.controls:
+        return _open(Lack.OLDER_ORDER)
+    if said is None and alive:
+        return _open(Lack.CONFIRMED_ACCOUNT, *(order.order_id for order in alive))
+    reaches_back = reading.ended or (said is not None and covers is not None and covers <= said)
+    return None if reaches_back else _open(Lack.EMPTY_PAGE)
+
+
+def _is_before(order: ServiceOrder, account: Account) -> bool:
+    """Whether a person's word is about it too."""
+    said, at = account.confirmed_at, order.created_at
+    return said is not None and at is not None and at <= said
+
+
+def could_be_ours(listed: Iterable[ServiceOrder], account: Account) -> Sequence[ServiceOrder]:
     """The listed orders that may be orders of ours without showing it.
 
-    `known` maps the ids that the ledger has to their `order_ref`. None, once one of them shows its own reference: then
-    an order without one has none.
+    None, once an order of ours shows its own reference: then an order without one has none.
     """
-    orders, strangers = list(listed), set(not_ours)
-    if any(order.order_id in known and order.places_of(known[order.order_id]) for order in orders):
+    orders = list(listed)
+    if any(account.ids.get(name) == order.order_id for order in orders for name in order.names):
         return ()
-    return [
-        order for order in orders if order.order_id not in known and order.order_id not in strangers and not order.names
-    ]
+    return [order for order in orders if order.order_id not in account.accounted and not order.names]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -45,6 +45,7 @@ def compare(
     ledger: Iterable[LedgerOrder],
     shown: Shown,
     *,
+    whole: Collection[Marketplace] = tuple(Marketplace),
     since: datetime,
     now: datetime,
     not_ours: Mapping[OrderId, NotOurs] = NOBODY_SAID,
@@ -52,12 +53,13 @@ def compare(
     """Compare the ledger's orders with those shown.
 
     An order from before `since` counts only when it is shown: the lists don't reach back to it, so its absence means
-    nothing. A younger one must be shown. Orders that a person said are `not_ours` are no orphans as long as the ledger
-    has nothing under their reference and they cost no more than they did then.
+    nothing. A younger one must be shown where the list is `whole`. Orders that a person said are `not_ours` are no
+    orphans as long as the ledger has nothing under their reference and they cost no more than they did then.
     """
     orders = list(ledger)
     sides = _Sides(orders, shown, not_ours)
-    absent = [order for order in orders if _must_show(order, shown, since) and not sides.shown(order)]
+    listed = {name: shown[name] for name in whole if name in shown}
+    absent = [order for order in orders if _must_show(order, listed, since) and not sides.shown(order)]
     pairs = [(order, theirs) for order in orders if (theirs := sides.shown(order))]
     silent = _silent_about_shipments(pairs)
     found = [

@@ -17,16 +17,19 @@ APART = {
     None: "they differ",
 }
 NOT_SHOWN = "nothing shows it"
+FLAWS: Mapping[Lack, str] = {
+    Lack.EMPTY_PAGE: "the order list was not read to an empty page",
+    Lack.WHOLE_LIST: "the order list counts more than it shows, or its pages do not join",
+    Lack.READABLE_ROWS: "the order list has rows that can't be read",
+}
+"""Why a list may not show everything."""
 LACKS: Mapping[tuple[Kind, Lack], str] = {
     (Kind.ABSENT, Lack.OLDER_ORDER): (
         f"{NOT_SHOWN}, but nothing shows an older order of ours by its reference either, so that is no proof"
     ),
     (Kind.ABSENT, Lack.YOUNGER_ORDER): f"{NOT_SHOWN}, but nothing shows that the service shows all by now",
-    (Kind.ABSENT, Lack.EMPTY_PAGE): f"{NOT_SHOWN}, but the order list was not read to an empty page",
-    (Kind.ABSENT, Lack.WHOLE_LIST): (
-        f"{NOT_SHOWN}, but the order list counts more than it shows, or its pages do not join"
-    ),
-    (Kind.ABSENT, Lack.READABLE_ROWS): f"{NOT_SHOWN}, but the order list has rows that can't be read",
+    **{(Kind.ABSENT, lack): f"{NOT_SHOWN}, but {words}" for lack, words in FLAWS.items()},
+    (Kind.ABSENT, Lack.NAMED_ORDERS): f"{NOT_SHOWN}, but the order list has orders of unknown origin without reference",
     (Kind.ABSENT, Lack.CONFIRMED_ACCOUNT): (
         f"{NOT_SHOWN}, but this ledger knows no older order of ours there, so that is no proof"
     ),

@@ -62,6 +62,7 @@ class Lack(StrEnum):
     EMPTY_PAGE = "empty_page"  # the list was not read to its end
     WHOLE_LIST = "whole_list"  # it counts more than it shows, or its pages do not join
     READABLE_ROWS = "readable_rows"  # some of its rows do not fit the contract
+    NAMED_ORDERS = "named_orders"  # orders on it show no reference, and nothing accounts for them
     CONFIRMED_ACCOUNT = "confirmed_account"  # the ledger knows no order there, and nobody said that there is none
     SETTLE_TIME = "settle_time"  # it may still arrive
     SECOND_READING = "second_reading"  # only one source tells this amount

@@ -17,7 +17,7 @@ from domain.decisions import Verdict, held
 from domain.effects import Action
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder, PlanSummary
-from domain.request_remarks import SERVICE, WHOLE_FILE, Remark
+from domain.request_remarks import WHOLE_FILE, Remark
 from domain.states import OrderState
 from flows.chunks import told_chunks
 from flows.kept_plans import KeptPlans
@@ -82,7 +82,9 @@ class FromRequests:
 
     def sort(self, ledger: Ledger) -> Work:
         work = sort_requests(ledger, self.requests)
-        self._warn(told_of_forgotten(work.forgotten), WHOLE_FILE)
+        for warning in told_of_forgotten(work.forgotten):
+            run_logger().warning(warning)
+            self.warnings = [*dict.fromkeys([*self.warnings, Remark(WHOLE_FILE, "", warning)])]
         return work
 
     async def plan(
@@ -101,15 +103,7 @@ class FromRequests:
             looking.cancel()
 
     async def look(self, resources: Resources, requests: Sequence[OrderRequest]) -> Mapping[str, Verdict]:
-        found = await find_unrecorded(resources, requests)
-        self._warn(found.warnings)
-        return found.reasons
-
-    def _warn(self, warnings: Sequence[str], about: int = SERVICE) -> None:
-        for warning in warnings:
-            run_logger().warning(warning)
-        said = [Remark(about, "", warning) for warning in warnings]
-        self.warnings = [*dict.fromkeys([*self.warnings, *said])]
+        return await find_unrecorded(resources, requests)
 
     def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
         resources.ledger.put_plans(plans, batch_id)

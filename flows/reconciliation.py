@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from connectors.ledger.facts import every_open_effect
 from connectors.snapshots.rejecting import rejected_in
@@ -16,6 +17,7 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.reconciliation import CNY, Comparison, Shown, compare, paid_sums, ranked, to_look_up, wallet_finding
 from domain.service_orders import ServiceOrder
+from domain.witness_words import FLAWS
 from flows.chunks import chunks
 from flows.reconcile_reporting import ReconciliationReport, summary_of
 from flows.reporting import line_of
@@ -60,6 +62,7 @@ class Reconciliation:
         self.chunk_size = chunk_size
         self.now = resources.clock()
         self.since = start_of_day(self.now - timedelta(days=days), resources.settings.timezone)
+        self.whole: list[Marketplace] = []
         self.troubles: list[str] = []
         self.not_marked: list[str] = []
 
@@ -80,7 +83,7 @@ class Reconciliation:
         changed = {ref: before[ref] for ref, order in ledger.orders(before).items() if order != before[ref]}
         shown, facts = await self._completed({listing.marketplace: listing.orders for listing in listings})
         seen = await self._seen_twice(facts, shown)
-        sums = paid_sums(facts, shown, since=self.since)
+        sums = paid_sums(facts, {name: shown[name] for name in self.whole}, since=self.since)
         wallet = self._wallet(wallet_finding(sums, wallet_out)) if wallet_out is not None else None
         unknown_here = self._without(seen.findings, not_ours)
         if trouble := await snapshot_untold_refunds(self.resources):
@@ -142,7 +145,14 @@ class Reconciliation:
         if len(failed) == len(listings):
             raise failed[0][1]
         self.troubles += [f"{name}: its orders could not be listed ({error.message})" for name, error in failed]
-        return [listing for listing in listings if listing.error is None]
+        self.troubles += [
+            f"{one.marketplace}: {FLAWS[one.lacks]}, so what it does not show, missing or unknown here, can't be told"
+            for one in listings
+            if one.lacks
+        ]
+        read = [listing for listing in listings if listing.error is None]
+        self.whole = [listing.marketplace for listing in read if not listing.lacks]
+        return read
 
     async def _completed(self, shown: Shown) -> tuple[Shown, list[LedgerOrder]]:
         """The lists with what only asking for single orders shows, and the ledger without what could not be asked."""
@@ -156,7 +166,8 @@ class Reconciliation:
     async def _seen_twice(self, facts: Sequence[LedgerOrder], shown: Shown) -> Comparison:
         """What a second look at both sides confirms: orders go on while their lists are read."""
         not_ours = self.resources.ledger.not_ours.standing()
-        first = compare(facts, shown, since=self.listed_since, now=self.now, not_ours=not_ours)
+        compared = partial(compare, whole=self.whole, since=self.listed_since, now=self.now, not_ours=not_ours)
+        first = compared(facts, shown)
         doubtful = [
             (finding.marketplace, finding.order_id)
             for finding in first.findings
@@ -170,7 +181,7 @@ class Reconciliation:
         found, _ = await look_up(self.resources, doubtful)
         known = {order.order_ref for order in facts}
         again = [order for order in ledger_facts(self.resources) if order.order_ref in known]
-        second = compare(again, _with(shown, found), since=self.listed_since, now=self.now, not_ours=not_ours)
+        second = compared(again, _with(shown, found))
         both = {finding.identity for finding in first.findings}
         confirmed = tuple(finding for finding in second.findings if finding.identity in both)
         return Comparison(findings=confirmed, notes=second.notes, compared=second.compared, in_hand=second.in_hand)

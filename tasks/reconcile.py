@@ -17,6 +17,7 @@ from domain.marketplace import Marketplace
 from domain.reconciliation import UNSETTLED
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
+from domain.witnessed import Lack
 from tasks.cancel_order import confirm_cancellations
 from tasks.effects.cancel import ACCEPTED
 from tasks.effects.kinds import kind_of
@@ -30,10 +31,11 @@ MOST_LOOKED_UP = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """The orders of a marketplace, or why they could not be listed."""
+    """The orders of a marketplace, and why there may be others; or why they could not be listed."""
 
     marketplace: Marketplace
     orders: Sequence[ServiceOrder] = ()
+    lacks: Lack | None = None
     error: XportcnError | None = None
 
 
@@ -41,11 +43,12 @@ class Listing:
 async def list_orders(resources: Resources, marketplace: Marketplace, *, since: datetime) -> Listing:
     """All orders of the account at a marketplace created after `since`."""
     try:
-        orders = await resources.offerings[marketplace].channel.list_orders(since=since)
+        reading = await resources.offerings[marketplace].channel.list_orders(since=since)
     except XportcnError as error:
         raise_if_it_passes(resources, error)
         return Listing(marketplace=marketplace, error=error)
-    return Listing(marketplace=marketplace, orders=orders)
+    lacks = reading.lacks or (None if reading.ended else Lack.EMPTY_PAGE)
+    return Listing(marketplace=marketplace, orders=reading.listed, lacks=lacks)
 
 
 def refs_with_open_effects(resources: Resources) -> dict[Marketplace, list[str]]:

@@ -2,86 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from connectors.ledger.controls import knows_orders_of, refs_by_id
+from connectors.ledger.controls import account_of, newest_until
 from connectors.xportcn.channels.base import Channel
 from connectors.xportcn.errors import Misconfigured, XportcnError
-from domain.absence import Reading, could_be_ours
+from domain.absence import LISTS_BEHIND, Control, Reading, judge_account, written_otherwise
 from domain.decisions import Verdict, held
 from domain.marketplace import Marketplace
 from domain.orders import OrderRequest
 from domain.service_orders import ServiceOrder, ServiceStatus
-from domain.witness_words import LACKS
-from domain.witnessed import Kind
-from domain.wording import number_of
+from domain.witness_words import words_of
 from tasks.asking import not_read
 from tasks.resources import Resources
 
 ALREADY_THERE = "the service already has order"
-MOST_NAMED = 5
+MOST_CONTROLS = 3
 
 
-@dataclass(kw_only=True)
-class Unrecorded:
-    """Why not to order what may be there already, by `order_ref`; and what could not be told, for people."""
-
-    reasons: dict[str, Verdict] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
-
-
-async def find_unrecorded(resources: Resources, requests: Sequence[OrderRequest]) -> Unrecorded:
-    """Look for orders of these references that the service has and this ledger has not ordered.
+async def find_unrecorded(resources: Resources, requests: Sequence[OrderRequest]) -> Mapping[str, Verdict]:
+    """Why not to order what the service may have and this ledger has not ordered, by `order_ref`.
 
     A lost ledger, a second one, or one that was restored from a backup must not buy again; nor may an order be bought
-    again that arrived after it was given up. Where creating is idempotent the service itself prevents that.
+    again that arrived after it was given up. Where creating is idempotent the service itself prevents that, and only
+    the first order of a ledger asks whether the account has others.
     """
-    strangers = Unrecorded()
+    reasons: dict[str, Verdict] = {}
     for marketplace, offering in resources.offerings.items():
         refs = [request.order_ref for request in requests if request.marketplace is marketplace]
-        if refs and not marketplace.create_is_idempotent:
-            await _look(resources, marketplace, offering.channel, refs, strangers)
-    return strangers
+        if not refs:
+            continue
+        try:
+            reasons |= await _look(resources, marketplace, offering.channel, refs)
+        except Misconfigured:
+            raise
+        except XportcnError as error:
+            reasons |= dict.fromkeys(refs, not_read("could not be looked for at the service", error))
+    return reasons
 
 
 async def _look(
-    resources: Resources, marketplace: Marketplace, channel: Channel, refs: Sequence[str], strangers: Unrecorded
-) -> None:
-    since = resources.clock() - timedelta(days=resources.settings.look_back_days)
-    try:
-        reading = await channel.find(refs, since=since)
-    except Misconfigured:
-        raise
-    except XportcnError as error:
-        unread = not_read("could not be looked for at the service", error)
-        strangers.reasons |= dict.fromkeys(refs, unread)
-        return
-    if doubt := _doubt(resources, marketplace, reading):
-        if _may_go_on(resources, marketplace):
-            strangers.warnings.append(f"{marketplace}: {doubt}; whether one is an order of ours can't be told")
-        else:
-            strangers.reasons |= dict.fromkeys(refs, held(f"{doubt}: {_to_confirm(marketplace)}"))
-    strangers.reasons |= {ref: held(why) for ref, why in _known_by_name(reading).items()}
+    resources: Resources, marketplace: Marketplace, channel: Channel, refs: Sequence[str]
+) -> dict[str, Verdict]:
+    ledger, now = resources.ledger, resources.clock()
+    newest = _newest(resources, marketplace)
+    if marketplace.create_is_idempotent and (newest or ledger.marks.confirmed_at(marketplace)):
+        return {}
+    since = min([now - timedelta(days=resources.settings.look_back_days), *(one.ordered_at for one in newest[:1])])
+    is_asked = not marketplace.create_is_idempotent
+    reading = await (channel.find(refs, since=since) if is_asked else channel.list_orders(since=since))
+    account = account_of(ledger, marketplace, reading.shown, newest)
+    doubt = judge_account(reading, account)
+    doubts = {ref: written_otherwise(ref, reading, account) or doubt for ref in refs}
+    return {
+        ref: held(f"{words_of(why)}: {_to_confirm(marketplace)}")
+        for ref, why in doubts.items()
+        if why and (ref not in reading.found or reading.lacks)
+    } | {ref: held(words) for ref, words in _known_by_name(reading).items()}
 
 
-def _doubt(resources: Resources, marketplace: Marketplace, reading: Reading) -> str:
-    """Why an order of ours may be there that this reading does not show as ours; empty when it would show."""
-    alive = [order for order in reading.listed if order.status is not ServiceStatus.CLOSED]
-    known = refs_by_id(resources.ledger, marketplace, [order.order_id for order in alive])
-    not_ours = [order_id for place, order_id in resources.ledger.not_ours.standing() if place is marketplace]
-    if unclear := could_be_ours(alive, known, not_ours):
-        count, ids = number_of(len(unclear), "order"), ", ".join(order.order_id for order in unclear[:MOST_NAMED])
-        more = ", …" if len(unclear) > MOST_NAMED else ""
-        return f"the service lists {count} without a reference that this ledger does not know ({ids}{more})"
-    return LACKS[Kind.ABSENT, reading.lacks] if reading.lacks else ""
-
-
-def _may_go_on(resources: Resources, marketplace: Marketplace) -> bool:
-    """Whether the ledger has bought there before, or a person has said that it knows all that was bought."""
-    ledger = resources.ledger
-    return knows_orders_of(ledger, marketplace) or ledger.marks.is_confirmed(marketplace)
+def _newest(resources: Resources, marketplace: Marketplace) -> list[Control]:
+    """The newest orders there that the ledger knows, those first that every list shows by now."""
+    now = resources.clock()
+    found: dict[str, Control] = {}
+    for until in (now - LISTS_BEHIND, now):
+        for control in newest_until(resources.ledger, marketplace, until, most=MOST_CONTROLS):
+            found.setdefault(control.order_id, control)
+    return list(found.values())
 
 
 def _to_confirm(marketplace: Marketplace) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,13 +10,15 @@ from sqlalchemy import Select, select
 
 from connectors.ledger.schema import orders
 from connectors.ledger.slices import slices
+from connectors.ledger.store import Ledger
 from connectors.ledger.transactions import Transactions
-from domain.absence import Control
+from domain.absence import EVER, Account, Control
 from domain.marketplace import Marketplace
+from domain.service_orders import ServiceOrder
 
 
 def newest_until(
-    ledger: Transactions, marketplace: Marketplace, until: datetime, *, since: datetime, most: int
+    ledger: Transactions, marketplace: Marketplace, until: datetime, *, most: int, since: datetime = EVER
 ) -> list[Control]:
     """The newest orders of a marketplace that were ordered in this time."""
     in_time = _known(marketplace).where(orders.c.ordered_at.between(since, until))
@@ -48,7 +50,16 @@ def refs_by_id(ledger: Transactions, marketplace: Marketplace, order_ids: Iterab
     return known
 
 
-def knows_orders_of(ledger: Transactions, marketplace: Marketplace) -> bool:
-    """Whether it ever knew an order of this marketplace by its id."""
-    known = select(orders.c.order_ref).where(orders.c.marketplace == marketplace, orders.c.order_id.is_not(None))
-    return bool(ledger.rows(known.limit(1)))
+def account_of(
+    ledger: Ledger, marketplace: Marketplace, shown: Iterable[ServiceOrder], controls: Sequence[Control]
+) -> Account:
+    """What the ledger knows of the orders that a reading of a marketplace shows."""
+    orders = list(shown)
+    parts = map(ledger.orders, slices(sorted({name for one in orders for name in one.names})))
+    not_ours = {order_id for place, order_id in ledger.not_ours.standing() if place is marketplace}
+    return Account(
+        controls=controls,
+        ids={ref: order.order_id for part in parts for ref, order in part.items() if order.order_id},
+        accounted=not_ours | refs_by_id(ledger, marketplace, [one.order_id for one in orders]).keys(),
+        confirmed_at=ledger.marks.confirmed_at(marketplace),
+    )

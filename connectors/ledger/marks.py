@@ -56,11 +56,6 @@ class MarkRows(Rows):
         at: datetime | None = self._ledger.rows(said)[0]["at"]
         return at
 
-    def is_confirmed(self, marketplace: Marketplace) -> bool:
-        """Whether a person has said so, of this marketplace or of a restored ledger as a whole."""
-        said = marks.c.name.in_([_confirmed(marketplace), Mark.RESTORED])
-        return bool(self._ledger.rows(select(marks.c.id).where(said, marks.c.ended_at.is_not(None)).limit(1)))
-
     @repeating
     def end(self, mark: Mark, *, by: str) -> bool:
         """Lift a mark on a person's word; False when it doesn't stand."""

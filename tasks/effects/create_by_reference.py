@@ -8,13 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from connectors.ledger.controls import newest_until, oldest_since, refs_by_id
+from connectors.ledger.controls import account_of, newest_until, oldest_since
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
-from connectors.ledger.slices import slices
 from connectors.xportcn.channels.base import Channel
 from connectors.xportcn.channels.refusals import says_it_exists
 from connectors.xportcn.errors import Refused
-from domain.absence import CLOCKS_APART, Account, Control, Reading, Sent, judge_absence, two_ids
+from domain.absence import CLOCKS_APART, Control, Sent, judge_absence, two_ids
 from domain.effects import Action, Claim
 from domain.marketplace import Marketplace
 from domain.service_orders import Place, ServiceOrder, ServiceStatus
@@ -65,7 +64,8 @@ class CreateByReference(Create):
         """One reading for all these orders, far enough back to show others of ours, which it would show as well."""
         creates = await asyncio.to_thread(self._creates, orders)
         since = min(each[0].intent_at for each in creates.values()) - CLOCK_MARGIN
-        known = await asyncio.to_thread(self._controls, orders[0].marketplace, orders, creates.values())
+        place = orders[0].marketplace
+        known = await asyncio.to_thread(self._controls, place, orders, creates.values())
         asked_at = self.resources.clock()
         reading = await channel.find(
             list(creates),
@@ -78,7 +78,7 @@ class CreateByReference(Create):
         by_ref = {order.order_ref: order for order in orders}
         seen = {ref: _found(by_ref[ref], each, at_ids, self.resources.clock()) for ref, each in listed.items()}
         misled = next((each for each in seen.values() if isinstance(each, Contradicted)), None)
-        account = await asyncio.to_thread(self._account, orders[0].marketplace, known, reading)
+        account = await asyncio.to_thread(account_of, self.resources.ledger, place, reading.shown, known)
         for order in orders:
             if order.order_ref not in listed:
                 sent = self._sent(order, creates[order.order_ref][-1])
@@ -88,17 +88,6 @@ class CreateByReference(Create):
     def _sent(self, order: OrderRecord, last: EffectRecord) -> Sent:
         until = clear_from(self.resources, last)
         return Sent(order_ref=order.order_ref, places=_places(last, order), at=last.intent_at, until=until)
-
-    def _account(self, marketplace: Marketplace, known: Sequence[Control], reading: Reading) -> Account:
-        ledger, shown = self.resources.ledger, reading.shown
-        parts = map(ledger.orders, slices(sorted({name for one in shown for name in one.names})))
-        not_ours = {order_id for place, order_id in ledger.not_ours.standing() if place is marketplace}
-        return Account(
-            controls=known,
-            ids={ref: order.order_id for part in parts for ref, order in part.items() if order.order_id},
-            accounted=not_ours | refs_by_id(ledger, marketplace, [one.order_id for one in shown]).keys(),
-            confirmed_at=ledger.marks.confirmed_at(marketplace),
-        )
 
     def _creates(self, orders: Sequence[OrderRecord]) -> dict[str, list[EffectRecord]]:
         """The attempts to create each order, oldest first."""

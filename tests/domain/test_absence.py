@@ -216,9 +216,9 @@ def test_a_proof_of_absence_can_t_be_made_without_its_witnesses() -> None:
 def test_only_orders_that_show_no_reference_at_all_could_be_ours() -> None:
     """Known ones, those of which a person said so, and those with somebody's reference are not."""
     known, not_ours, theirs, bare = shown("1"), shown("2"), shown("3", reference="X"), shown("4")
-    assert could_be_ours([known, not_ours, theirs, bare], {"1": "R-1"}, ["2"]) == [bare]
+    assert could_be_ours([known, not_ours, theirs, bare], Account(accounted={"1", "2"})) == [bare]
 
 
 def test_where_references_show_an_order_without_one_is_nobody_of_ours() -> None:
     """One order of ours that shows its own reference is enough."""
-    assert could_be_ours([shown("1", own_id="R-1"), shown("4")], {"1": "R-1"}, []) == ()
+    assert could_be_ours([shown("1", own_id="R-1"), shown("4")], Account(ids={"R-1": "1"})) == ()

@@ -48,15 +48,16 @@ class Shelf:
     error: XportcnError | None = None
     read_ids: list[str] = field(default_factory=list)
     listed_since: datetime | None = None
+    ended: bool = True
     on_list: Callable[[], None] = lambda: None
     on_read: Callable[[], None] = lambda: None
 
-    async def list_orders(self, *, since: datetime) -> list[ServiceOrder]:
+    async def list_orders(self, *, since: datetime) -> Reading:
         self.listed_since = since
         self.on_list()
         if self.error:
             raise self.error
-        return list(self.listed)
+        return Reading(found={}, listed=list(self.listed), ended=self.ended)
 
     async def read(self, order_ids: Sequence[str], *, may_lag: bool = False) -> dict[str, ServiceOrder]:
         self.read_ids += order_ids

@@ -450,7 +450,7 @@ async def test_an_order_of_another_ledger_is_taken_on_with_what_it_may_cost(
     )
     channel.show("77", ServiceStatus.UNPAID)
     request = cast(Any, type("Request", (), {"marketplace": Marketplace.ALIBABA_1688, "order_ref": "A-1"}))
-    (why,) = (await find_unrecorded(resources, [request])).reasons.values()
+    (why,) = (await find_unrecorded(resources, [request])).values()
     assert why == held(
         "the service already has order 77 (unpaid, 1.00 CNY) under this order_ref, and this ledger has not ordered it. "
         "If it is this order, take it over: sourcing resolve A-1 --ordered 77 --up-to 1.00. If another ledger ordered "

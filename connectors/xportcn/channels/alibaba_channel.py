@@ -18,7 +18,7 @@ from connectors.xportcn.channels.listing import (
     Page,
     find_in_list,
     first_hits,
-    list_since,
+    whole_list,
 )
 from connectors.xportcn.channels.refusals import PRODUCT_NOT_FOUND, unless_missing
 from connectors.xportcn.client import XportcnClient
@@ -62,10 +62,10 @@ class AlibabaChannel(ABC):
     async def find(self, references: Sequence[str], *, since: datetime, controls: Sequence[str] = ()) -> Reading:
         """Look through the order list: it can't be asked for a reference."""
         wanted = [*references, *controls]
-        return await find_in_list(lambda page_no: self._page(page_no, since), wanted, since, self.order_list)
+        return await find_in_list(lambda page_no, size: self._page(page_no, since, size), wanted, since)
 
-    async def list_orders(self, *, since: datetime) -> list[ServiceOrder]:
-        return await list_since(lambda page_no: self._page(page_no, since), since, self.order_list)
+    async def list_orders(self, *, since: datetime) -> Reading:
+        return await whole_list(lambda page_no, size: self._page(page_no, since, size), since)
 
     async def read(self, order_ids: Sequence[str], *, may_lag: bool = False) -> dict[str, ServiceOrder]:
         """One call an order; where the answers may lag, several that the list shows on its first pages come with it."""
@@ -88,13 +88,13 @@ class AlibabaChannel(ABC):
             times = Counter(order.order_id for order in page.rows)
             new = {order.order_id: order for order in page.rows if times[order.order_id] == 1} | shown
             shown, before = {one: new[one] for one in order_ids if one in new}, len(shown)
-            is_last = page_no * size >= page.told or len(shown) == len(order_ids)
+            is_last = len(page.rows) < size or len(shown) == len(order_ids)
             if is_last or len(shown) - before < WORTH_A_PAGE:
                 break
         return shown
 
     @abstractmethod
-    async def _page(self, page_no: int, since: datetime | None, size: int = PAGE_SIZE) -> Page[ServiceOrder]:
+    async def _page(self, page_no: int, since: datetime | None, size: int) -> Page[ServiceOrder]:
         """A page of the order list, newest first; of what was created after `since`."""
 
     @abstractmethod

@@ -80,11 +80,8 @@ class Channel(Protocol):
         so, such as that an order was paid, and fewer calls. Never before an effect.
         """
 
-    async def list_orders(self, *, since: datetime) -> list[ServiceOrder]:
-        """All orders of the account created after `since` (UTC), whoever made them, in whatever currency.
-
-        Raises `ContractMismatch` when the list is not whole.
-        """
+    async def list_orders(self, *, since: datetime) -> Reading:
+        """The orders of the account created after `since` (UTC), whoever made them, in whatever currency: `listed`."""
 
     async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
         """All events of all parcels of one order, domestic and international, oldest first."""

@@ -1,4 +1,4 @@
-"""What channels share whose order list can be asked for several references or ids of ours at once."""
+"""What channels share whose order list can be asked for references or ids of ours."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from connectors.concurrently import concurrently
-from connectors.xportcn.channels.listing import Page, list_since, require_filter, whole_list
+from connectors.xportcn.channels.listing import Page, Walk, walk, whole_list, with_ids
 from connectors.xportcn.channels.references import batches, by_reference, in_every_call
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.operations import Operation
@@ -18,33 +18,42 @@ MOST_IDS = 50
 
 
 class FilteredOrders(ABC):
-    """Half of a `Channel` (see `channels.base`); `reference_filter` and `id_filter` are the list's names for them."""
+    """Half of a `Channel` (see `channels.base`). So many references (`most_references`) are asked for with a call."""
 
     places = frozenset({Place.REFERENCE})
     order_list: Operation
-    reference_filter: str
-    id_filter: str
+    most_references = MOST_IDS
 
     def __init__(self, client: XportcnClient) -> None:
         self._client = client
 
     async def find(self, references: Sequence[str], *, since: datetime, controls: Sequence[str] = ()) -> Reading:
-        batched = [[*batch, *controls] for batch in batches(references, MOST_IDS - len(controls))]
-        lists = await concurrently(batched, self._with_references)
-        wanted = {*references, *in_every_call(lists, controls)}
+        """Controls are asked for along with the others, or in questions of the same form at the same moment."""
+        walks = await concurrently(self._questions(references, controls), self._with_references)
+        shown = {order.order_id: order for done in walks for order in done.orders}
+        answered = controls if self.most_references == 1 else in_every_call([one.orders for one in walks], controls)
         return Reading(
-            found=by_reference((order for orders in lists for order in orders), wanted, since),
-            covers=EVER,
-            unbroken=True,
+            found=by_reference(shown.values(), {*references, *answered}, since),
+            listed=list(shown.values()),
+            lacks=next((done.lacks for done in walks if done.lacks), None),
+            covers=EVER if all(done.ended or done.is_early for done in walks) else None,
+            unbroken=all(done.unbroken or done.is_early for done in walks),
         )
 
-    async def _with_references(self, references: list[str]) -> list[ServiceOrder]:
-        orders = await whole_list(lambda page_no: self._page(page_no, references=references), self.order_list)
-        require_filter(self.order_list, self.reference_filter, (order.reference for order in orders), references)
-        return orders
+    def _questions(self, references: Sequence[str], controls: Sequence[str]) -> list[list[str]]:
+        if self.most_references == 1:
+            return batches([*references, *controls], 1)
+        return [[*batch, *controls] for batch in batches(references, self.most_references - len(controls))]
 
-    async def list_orders(self, *, since: datetime) -> list[ServiceOrder]:
-        return await list_since(lambda page_no: self._page_since(page_no, since), since, self.order_list)
+    async def _with_references(self, references: list[str]) -> Walk:
+        def all_found(done: Walk) -> bool:
+            """A full page may be followed by further parts of an order that was split."""
+            return done.rows < done.size and set(references) <= {name for one in done.orders for name in one.names}
+
+        return await walk(lambda page_no, size: self._page(page_no, size, references=references), all_found)
+
+    async def list_orders(self, *, since: datetime) -> Reading:
+        return await whole_list(lambda page_no, size: self._page(page_no, size, since=since), since)
 
     async def read(self, order_ids: Sequence[str], *, may_lag: bool = False) -> dict[str, ServiceOrder]:
         """From the list in any case: it can be asked for ids, fifty with a call."""
@@ -52,16 +61,18 @@ class FilteredOrders(ABC):
         return {order.order_id: order for orders in lists for order in orders}
 
     async def _with_ids(self, order_ids: list[str]) -> list[ServiceOrder]:
-        orders = await whole_list(lambda page_no: self._page(page_no, order_ids=order_ids), self.order_list)
-        require_filter(self.order_list, self.id_filter, (order.order_id for order in orders), order_ids)
-        return orders
+        return await with_ids(
+            lambda page_no, size: self._page(page_no, size, order_ids=order_ids), order_ids, self.order_list
+        )
 
     @abstractmethod
     async def _page(
-        self, page_no: int, *, references: Sequence[str] = (), order_ids: Sequence[str] = ()
+        self,
+        page_no: int,
+        size: int,
+        *,
+        since: datetime | None = None,
+        references: Sequence[str] = (),
+        order_ids: Sequence[str] = (),
     ) -> Page[ServiceOrder]:
-        """A page of the orders with these references or ids."""
-
-    @abstractmethod
-    async def _page_since(self, page_no: int, since: datetime) -> Page[ServiceOrder]:
-        """A page of the orders created after `since`."""
+        """A page of the orders created after `since`, or with these references or ids."""

@@ -11,7 +11,7 @@ from connectors.xportcn.channels import international_reading as reading
 from connectors.xportcn.channels.base import Created, Warehouse
 from connectors.xportcn.channels.filtered_orders import FilteredOrders
 from connectors.xportcn.channels.lines import oldest_first
-from connectors.xportcn.channels.listing import PAGE_SIZE, Page, first_hits, order_page
+from connectors.xportcn.channels.listing import FIRST_PAGE, PAGE_SIZE, Page, first_hits, order_page
 from connectors.xportcn.channels.previewing import asked_before, no_quote, require_approved
 from connectors.xportcn.channels.references import CLOCK_MARGIN
 from connectors.xportcn.channels.refusals import PRODUCT_NOT_FOUND, code_of, payment_answer, unless_missing
@@ -33,7 +33,6 @@ class InternationalChannel(FilteredOrders):
 
     marketplace: Marketplace = Marketplace.INTERNATIONAL
     order_list = international.ORDER_LIST.operation
-    reference_filter, id_filter = "channelReferIds", "tradeIds"
 
     async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
         async def turn(page_no: int) -> Page[OfferSummary]:
@@ -86,31 +85,32 @@ class InternationalChannel(FilteredOrders):
         answer = await payment_answer(self._client.effect(international.PAY, request, claim=claim))
         reading.settle_payment(answer)
 
-    async def _page_since(self, page_no: int, since: datetime) -> Page[ServiceOrder]:
-        request = international.OrderListRequest(
-            start_page=page_no, page_size=PAGE_SIZE, create_date_start=china_text(since - CLOCK_MARGIN)
-        )
-        answer = await self._client.read(international.ORDER_LIST, request)
-        return order_page(answer.order_list, answer.total_count, reading.any_order)
-
     async def _page(
-        self, page_no: int, *, references: Sequence[str] = (), order_ids: Sequence[str] = ()
+        self,
+        page_no: int,
+        size: int,
+        *,
+        since: datetime | None = None,
+        references: Sequence[str] = (),
+        order_ids: Sequence[str] = (),
     ) -> Page[ServiceOrder]:
-        answer = await self._list(page_no, references, order_ids)
-        return order_page(answer.order_list, answer.total_count, reading.service_order)
-
-    async def _list(self, page_no: int, references: Sequence[str], order_ids: Sequence[str]) -> international.OrderList:
         request = international.OrderListRequest(
             start_page=page_no,
-            page_size=PAGE_SIZE,
+            page_size=size,
+            create_date_start=china_text(since - CLOCK_MARGIN) if since else None,
             channel_refer_ids=tuple(references) or None,
             trade_ids=tuple(order_ids) or None,
         )
-        return await self._client.read(international.ORDER_LIST, request)
+        answer = await self._client.read(international.ORDER_LIST, request)
+        read = reading.any_order if since else reading.service_order
+        return order_page(answer.order_list, answer.total_count, read)
 
     async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
         """The events stand in the order itself, so it is read anew."""
-        answer = await self._list(1, (), (order.order_id,))
+        request = international.OrderListRequest(
+            start_page=FIRST_PAGE, page_size=PAGE_SIZE, trade_ids=(order.order_id,)
+        )
+        answer = await self._client.read(international.ORDER_LIST, request)
         shown = [one for one in answer.order_list if one.trade_id == order.order_id]
         return oldest_first(event for one in shown for event in reading.events(one))
 

@@ -1,20 +1,24 @@
-"""Reading the service's lists page by page; a list that is not whole proves nothing about what is missing from it."""
+"""Reading the service's lists page by page, to an empty page: what a list counts neither ends a reading nor proves it.
+
+A list that is not whole proves nothing about what is missing from it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import count
+from itertools import count, pairwise
 from typing import Generic, TypeVar
 
 from connectors.xportcn.channels.references import by_reference, is_since
-from connectors.xportcn.errors import ContractMismatch
+from connectors.xportcn.errors import ContractMismatch, Refused
 from connectors.xportcn.operations import Operation
 from connectors.xportcn.rows import Rows
 from domain.absence import EVER, Reading
 from domain.offers import OfferSummary
 from domain.service_orders import ServiceOrder
+from domain.witness_words import FLAWS
 from domain.witnessed import Lack
 
 PAGE_SIZE = 50
@@ -48,6 +52,9 @@ def order_page(rows: Rows[Read], told: int, read: Callable[[Read], ServiceOrder]
 Turn = Callable[[int], Awaitable[Page[Row]]]
 """Reads the page of a number, counted from 1."""
 
+OrderTurn = Callable[[int, int], Awaitable[Page[ServiceOrder]]]
+"""Reads the page of a number, counted from 1, of so many rows."""
+
 
 async def first_hits(turn: Turn[OfferSummary], limit: int) -> list[OfferSummary]:
     """The first `limit` hits of a search, each once; a page that brings nothing new is the last."""
@@ -61,80 +68,160 @@ async def first_hits(turn: Turn[OfferSummary], limit: int) -> list[OfferSummary]
     return list(found.values())[:limit]
 
 
-async def whole_list(turn: Turn[ServiceOrder], operation: Operation) -> list[ServiceOrder]:
-    """All orders of a list, each once. Raises `ContractMismatch` when it shows fewer than it counts."""
-    seen: dict[str, ServiceOrder] = {}
-    told = misfits = 0
-    async for page in _pages(turn):
-        told = told or page.told
-        misfits += page.misfits
-        seen.update((order.order_id, order) for order in page.rows)
-    _require_all(len(seen), told, misfits, operation)
-    return list(seen.values())
+@dataclass(slots=True)
+class Walk:
+    """A walk through a list in pages of `size`: what each page brought, and whether it came to an empty page.
+
+    `rows` are those of the page that it came to last. `is_short`: a page before that showed less than was asked for, so
+    that there may be more between two pages. `is_early`: it ended since all that was looked for was found.
+    """
+
+    size: int
+    rows: int = 0
+    pages: list[list[ServiceOrder]] = field(default_factory=list)
+    seen: dict[str, ServiceOrder] = field(default_factory=dict)
+    told: int = 0
+    misfits: int = 0
+    ended: bool = False
+    is_short: bool = False
+    is_early: bool = False
+
+    def add(self, page: Page[ServiceOrder]) -> bool:
+        """Take a page in; answers whether it brought anything new."""
+        news = {order.order_id: order for order in page.rows if order.order_id not in self.seen}
+        self.told = max(self.told, page.told)
+        self.misfits += page.misfits
+        self.seen |= news
+        if news:
+            self.pages.append(list(news.values()))
+        return bool(news)
+
+    @property
+    def orders(self) -> list[ServiceOrder]:
+        return list(self.seen.values())
+
+    @property
+    def lacks(self) -> Lack | None:
+        """Why what it does not show may be there all the same."""
+        if self.misfits:
+            return Lack.READABLE_ROWS
+        is_whole = self.is_early or not (self.is_short or self.told > len(self.seen))
+        return None if is_whole else Lack.WHOLE_LIST
+
+    @property
+    def unbroken(self) -> bool:
+        """Whether what was created between two orders that it shows would stand between them."""
+        return self.ended or _is_sorted(self.orders)
+
+    @property
+    def covers(self) -> datetime | None:
+        """Since when everything created would stand on its first page; None where that can't be told."""
+        if self.ended and len(self.pages) <= 1:
+            return EVER
+        first, rest = self.pages[0], [order for page in self.pages[1:] for order in page]
+        times, later = _times(first), _times(rest)
+        if times is None or later is None or not (rest or _is_sorted(first, newest_first=True)):
+            return None
+        return min(times) if max(later, default=EVER) <= min(times) else None
 
 
-async def list_since(turn: Turn[ServiceOrder], since: datetime, operation: Operation) -> list[ServiceOrder]:
+def _times(orders: Iterable[ServiceOrder]) -> list[datetime] | None:
+    times = [order.created_at for order in orders]
+    known = [at for at in times if at is not None]
+    return known if len(known) == len(times) else None
+
+
+def _is_sorted(orders: Sequence[ServiceOrder], *, newest_first: bool = False) -> bool:
+    """By their times of creation; oldest first as well, if nothing else is asked for."""
+    times = _times(orders)
+    if times is None:
+        return False
+    falls = all(before >= after for before, after in pairwise(times))
+    return (falls and times[0] > times[-1]) if newest_first else falls or times == sorted(times)
+
+
+def _never(_: Walk) -> bool:
+    return False
+
+
+async def walk(turn: OrderTurn, is_enough: Callable[[Walk], bool] = _never) -> Walk:
+    """Page by page to an empty page, one that brings nothing new, or until it `is_enough`.
+
+    Where the first page shows fewer rows than were asked for, the others are asked for in that size: a service that
+    counts in pages of the size asked would leave some out.
+    """
+    done = Walk(size=PAGE_SIZE, rows=PAGE_SIZE)
+    for page_no in range(FIRST_PAGE, FIRST_PAGE + MOST_PAGES):
+        page = await turn(page_no, done.size)
+        before, done.rows = done.rows, len({order.order_id for order in page.rows}) + page.misfits
+        done.ended = not done.rows
+        if not done.add(page):
+            return done
+        done.is_short |= before < done.size
+        done.is_early = is_enough(done)
+        if done.is_early:
+            return done
+        if page_no == FIRST_PAGE:
+            done.size = min(done.rows, PAGE_SIZE)
+    raise ContractMismatch(f"the list does not end: {MOST_PAGES:,} pages, each with orders of its own", field="data")
+
+
+async def whole_list(turn: OrderTurn, since: datetime) -> Reading:
     """All orders of a list created after `since`, also when it does not keep to its filter or its order."""
-    return [order for order in await whole_list(turn, operation) if is_since(order, since)]
+    return await _read(turn, since, [])
 
 
-async def find_in_list(
-    turn: Turn[ServiceOrder], references: Sequence[str], since: datetime, operation: Operation
-) -> Reading:
+async def find_in_list(turn: OrderTurn, references: Sequence[str], since: datetime) -> Reading:
     """Look through a list, newest first, that can't be asked for a reference.
 
     It ends early only once all are found *and* the orders get older than `since`: an order further down could
     carry a reference a second time.
     """
-    seen: dict[str, ServiceOrder] = {}
-    told = misfits = 0
-    async for page in _pages(turn):
-        told = told or page.told
-        misfits += page.misfits
-        seen.update((order.order_id, order) for order in page.rows)
-        found = by_reference(seen.values(), references, since)
-        if set(references) <= set(found) and not all(is_since(order, since) for order in page.rows):
-            return Reading(found=found, listed=list(seen.values()), lacks=_lacks(misfits))
-    _require_all(len(seen) + misfits, told, 0, operation)
-    orders = [order for order in seen.values() if is_since(order, since)]
-    found = by_reference(orders, references, since)
-    return Reading(found=found, listed=orders, lacks=_lacks(misfits), ended=True, covers=EVER, unbroken=True)
+    return await _read(turn, since, references)
 
 
-def _lacks(misfits: int) -> Lack | None:
-    return Lack.READABLE_ROWS if misfits else None
+async def _read(turn: OrderTurn, since: datetime, references: Sequence[str]) -> Reading:
+    head = await _head(turn)
+
+    def is_enough(done: Walk) -> bool:
+        found = by_reference(done.seen.values(), references, since)
+        is_older = not all(is_since(order, since) for order in done.pages[-1])
+        return is_older and bool(references) and set(references) <= set(found)
+
+    done = await walk(turn, is_enough)
+    orders = done.orders if done.is_early else [order for order in done.orders if is_since(order, since)]
+    hides_its_head = not done.is_early and head is not None and not head <= done.seen.keys()
+    return Reading(
+        found=by_reference(orders, references, since),
+        listed=orders,
+        lacks=Lack.WHOLE_LIST if hides_its_head else done.lacks,
+        ended=done.ended,
+        covers=done.covers if head is not None else None,
+        unbroken=done.unbroken,
+    )
 
 
-async def _pages(turn: Turn[ServiceOrder]) -> AsyncIterator[Page[ServiceOrder]]:
-    """Page by page until all are there, or one brings nothing new: a list that turns for ever is not read for ever."""
-    passed = 0
-    seen: set[str] = set()
-    for page_no in range(FIRST_PAGE, FIRST_PAGE + MOST_PAGES):
-        page = await turn(page_no)
-        yield page
-        passed += len(page.rows) + page.misfits
-        news = {order.order_id for order in page.rows} - seen
-        seen |= news
-        if not news or passed >= page.told > 0:
-            return
-    raise ContractMismatch(f"the list does not end: {MOST_PAGES:,} pages, each with orders of its own", field="data")
+async def _head(turn: OrderTurn) -> set[str] | None:
+    """The newest order alone. A list that counts its pages from 0 tells its second, and hides a page when it is read.
+
+    None where the service refuses so small a page.
+    """
+    try:
+        page = await turn(FIRST_PAGE, 1)
+    except Refused:
+        return None
+    return {order.order_id for order in page.rows}
 
 
-def require_filter(operation: Operation, field: str, answered: Iterable[str], asked: Iterable[str]) -> None:
-    """Raises `ContractMismatch` when a list shows what was not asked for: then it did not honour the question."""
-    if not set(answered) <= set(asked):
-        raise ContractMismatch(f"the list does not keep to the filter `{field}`", operation=operation.name, field=field)
+async def with_ids(turn: OrderTurn, order_ids: Sequence[str], operation: Operation) -> list[ServiceOrder]:
+    """The orders of these ids, in a list that may show others too.
 
-
-def require_whole(operation: Operation, rows: Rows[Read]) -> None:
-    """Raises `ContractMismatch` when some of the rows did not fit: those asked for may be among them."""
-    _require_all(0, 0, len(rows.misfits), operation)
-
-
-def _require_all(seen: int, told: int, misfits: int, operation: Operation) -> None:
-    if misfits:
-        words = f"{misfits} entries of the list do not fit the contract: what it does not show may be among them"
+    Raises `ContractMismatch` when one is missing from a list that was not read to its end.
+    """
+    wanted = set(order_ids)
+    done = await walk(turn, lambda so_far: wanted <= so_far.seen.keys())
+    lacks = done.lacks or (None if done.ended else Lack.EMPTY_PAGE)
+    if lacks and not wanted <= done.seen.keys():
+        words = f"{FLAWS[lacks]}: what it does not show may be there"
         raise ContractMismatch(words, operation=operation.name, field="data")
-    if seen < told:
-        words = f"the list counts {told} orders and shows {seen}"
-        raise ContractMismatch(words, operation=operation.name, field="totalRecords")
+    return [order for order in done.orders if order.order_id in wanted]

@@ -10,7 +10,7 @@ from connectors.xportcn.channels import poizon_reading as reading
 from connectors.xportcn.channels.base import Created, Warehouse
 from connectors.xportcn.channels.filtered_orders import FilteredOrders
 from connectors.xportcn.channels.lines import oldest_first
-from connectors.xportcn.channels.listing import PAGE_SIZE, Page, first_hits, order_page
+from connectors.xportcn.channels.listing import FIRST_PAGE, PAGE_SIZE, Page, first_hits, order_page
 from connectors.xportcn.channels.previewing import no_quote, over_limit
 from connectors.xportcn.channels.references import CLOCK_MARGIN
 from connectors.xportcn.channels.refusals import PRODUCT_NOT_FOUND, code_of, payment_answer, unless_missing
@@ -30,7 +30,6 @@ class PoizonChannel(FilteredOrders):
 
     marketplace: Marketplace = Marketplace.POIZON
     order_list = poizon.ORDER_LIST.operation
-    reference_filter, id_filter = "requestIds", "distOrderNos"
 
     async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
         async def turn(page_no: int) -> Page[OfferSummary]:
@@ -77,31 +76,29 @@ class PoizonChannel(FilteredOrders):
         answer = await payment_answer(self._client.effect(poizon.PAY, request, claim=claim))
         reading.settle_payment(answer, order_id)
 
-    async def _page_since(self, page_no: int, since: datetime) -> Page[ServiceOrder]:
+    async def _page(
+        self,
+        page_no: int,
+        size: int,
+        *,
+        since: datetime | None = None,
+        references: Sequence[str] = (),
+        order_ids: Sequence[str] = (),
+    ) -> Page[ServiceOrder]:
         request = poizon.OrderListRequest(
-            page_no=page_no, page_size=PAGE_SIZE, create_time_start=unix_ms(since - CLOCK_MARGIN)
+            page_no=page_no,
+            page_size=size,
+            create_time_start=unix_ms(since - CLOCK_MARGIN) if since else None,
+            request_ids=tuple(references) or None,
+            dist_order_nos=tuple(order_ids) or None,
         )
         answer = await self._client.read(poizon.ORDER_LIST, request)
         return order_page(answer.data, answer.total_records, reading.service_order)
 
-    async def _page(
-        self, page_no: int, *, references: Sequence[str] = (), order_ids: Sequence[str] = ()
-    ) -> Page[ServiceOrder]:
-        answer = await self._list(page_no, references, order_ids)
-        return order_page(answer.data, answer.total_records, reading.service_order)
-
-    async def _list(self, page_no: int, references: Sequence[str], order_ids: Sequence[str]) -> poizon.OrderList:
-        request = poizon.OrderListRequest(
-            page_no=page_no,
-            page_size=PAGE_SIZE,
-            request_ids=tuple(references) or None,
-            dist_order_nos=tuple(order_ids) or None,
-        )
-        return await self._client.read(poizon.ORDER_LIST, request)
-
     async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
         """The events stand in the order itself, so it is read anew."""
-        answer = await self._list(1, (), (order.order_id,))
+        request = poizon.OrderListRequest(page_no=FIRST_PAGE, page_size=PAGE_SIZE, dist_order_nos=(order.order_id,))
+        answer = await self._client.read(poizon.ORDER_LIST, request)
         shown = [one for one in answer.data if one.dist_order_no == order.order_id]
         return oldest_first(event for one in shown for event in reading.events(one))
 

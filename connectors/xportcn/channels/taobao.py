@@ -10,46 +10,37 @@ from connectors.concurrently import concurrently
 from connectors.xportcn.api import taobao_order, taobao_product
 from connectors.xportcn.channels import taobao_reading as reading
 from connectors.xportcn.channels.base import Created, PayOutcome, Warehouse
+from connectors.xportcn.channels.filtered_orders import FilteredOrders
 from connectors.xportcn.channels.lines import oldest_first
 from connectors.xportcn.channels.listing import (
     PAGE_SIZE,
     Page,
     first_hits,
-    list_since,
     order_page,
-    require_filter,
-    require_whole,
 )
 from connectors.xportcn.channels.previewing import no_quote
-from connectors.xportcn.channels.references import CLOCK_MARGIN, batches, by_reference, require_batch
+from connectors.xportcn.channels.references import CLOCK_MARGIN, require_batch
 from connectors.xportcn.channels.refusals import ORDER_NOT_FOUND, PRODUCT_NOT_FOUND, unless_missing
-from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.wire import unix_ms
-from domain.absence import EVER, Reading
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Offer, OfferSummary
 from domain.orders import OrderLine, Receiver, SourcingOrder
 from domain.quotes import Quote
-from domain.service_orders import Place, ServiceOrder, TrackingEvent
-
-ORDER_LIST = taobao_order.ORDER_PAGE.operation
+from domain.service_orders import ServiceOrder, TrackingEvent
 
 Form = TypeVar("Form", bound=taobao_order.Address)
 
 
-class TaobaoChannel:
+class TaobaoChannel(FilteredOrders):
     """Implements `Channel` and `PaysMany` (see `channels.base`)."""
 
     marketplace: Marketplace = Marketplace.TAOBAO
+    order_list = taobao_order.ORDER_PAGE.operation
+    most_references = 1
     pay_batch_size = 10
-
-    places = frozenset({Place.REFERENCE})
-
-    def __init__(self, client: XportcnClient) -> None:
-        self._client = client
 
     async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
         async def turn(page_no: int) -> Page[OfferSummary]:
@@ -117,44 +108,24 @@ class TaobaoChannel:
         answer = await self._client.joint_effect(taobao_order.PAY, request, claims=claims)
         return {order_id: reading.payment_outcome(answer, order_id) for order_id in order_ids}
 
-    async def find(self, references: Sequence[str], *, since: datetime, controls: Sequence[str] = ()) -> Reading:
-        """One question a reference: a control is a question of the same form at the same moment."""
-        wanted = dict.fromkeys([*references, *controls])
-        pages = await concurrently(wanted, self._with_reference)
-        return Reading(
-            found=by_reference((order for page in pages for order in page), wanted, since), covers=EVER, unbroken=True
-        )
-
-    async def _with_reference(self, reference: str) -> list[ServiceOrder]:
-        request = taobao_order.OrderPageRequest(page_no=1, page_size=PAGE_SIZE, outer_purchase_id=reference)
-        orders = await self._page(request)
-        require_filter(ORDER_LIST, "outerPurchaseId", [order.reference for order in orders], [reference])
-        return orders
-
-    async def list_orders(self, *, since: datetime) -> list[ServiceOrder]:
-        return await list_since(lambda page_no: self._page_since(page_no, since), since, ORDER_LIST)
-
-    async def _page_since(self, page_no: int, since: datetime) -> Page[ServiceOrder]:
+    async def _page(
+        self,
+        page_no: int,
+        size: int,
+        *,
+        since: datetime | None = None,
+        references: Sequence[str] = (),
+        order_ids: Sequence[str] = (),
+    ) -> Page[ServiceOrder]:
         request = taobao_order.OrderPageRequest(
-            page_no=page_no, page_size=PAGE_SIZE, create_time_start=unix_ms(since - CLOCK_MARGIN)
+            page_no=page_no,
+            page_size=size,
+            create_time_start=unix_ms(since - CLOCK_MARGIN) if since else None,
+            outer_purchase_id=references[0] if references else None,
+            purchase_ids=tuple(order_ids) or None,
         )
         page = await self._client.read(taobao_order.ORDER_PAGE, request)
         return order_page(page.data, page.total_records, reading.service_order)
-
-    async def read(self, order_ids: Sequence[str], *, may_lag: bool = False) -> dict[str, ServiceOrder]:
-        pages = await concurrently(batches(order_ids, PAGE_SIZE), self._with_ids)
-        return {order.order_id: order for page in pages for order in page}
-
-    async def _with_ids(self, order_ids: list[str]) -> list[ServiceOrder]:
-        request = taobao_order.OrderPageRequest(page_no=1, page_size=PAGE_SIZE, purchase_ids=tuple(order_ids))
-        orders = await self._page(request)
-        require_filter(ORDER_LIST, "purchaseIds", [order.order_id for order in orders], order_ids)
-        return orders
-
-    async def _page(self, request: taobao_order.OrderPageRequest) -> list[ServiceOrder]:
-        page = await self._client.read(taobao_order.ORDER_PAGE, request)
-        require_whole(ORDER_LIST, page.data)
-        return [reading.service_order(order) for order in page.data]
 
     async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
         parts = await concurrently(order.parts, self._trace_part)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,6 +54,16 @@ class FakeService:
 
     def answers(self, path: str, *makers: Maker) -> None:
         self._answers[path] = list(makers)
+
+    def lists(self, path: str, rows: Iterable[Any], answer: Callable[[list[Any]], Any], *names: str) -> None:
+        """Answer a page of these rows, by the `names` that the request has for its number, from 1, and its size."""
+        told = list(rows)
+
+        def page() -> web.Response:
+            number, size = (self.asked[-1].body[name] for name in names)
+            return ok(answer(told[(number - 1) * size : number * size]))
+
+        self.answers(path, page)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         text = await request.text()

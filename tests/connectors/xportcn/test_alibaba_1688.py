@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from connectors.xportcn.channels.alibaba_1688 import Alibaba1688Channel
 from connectors.xportcn.channels.base import Created
@@ -22,6 +23,7 @@ from domain.offers import VolumePrice
 from domain.orders import SourcingOrder
 from domain.quotes import LineProblem, Problem, QuoteLine
 from domain.service_orders import ServiceStatus, TraceStatus
+from domain.witnessed import Lack
 from tests.connectors.xportcn.fake_service import FakeService, no, ok
 from tests.connectors.xportcn.orders import WAREHOUSE, claim, line, order
 
@@ -285,21 +287,23 @@ def listed(number: int, reference: str = "", created: datetime = SINCE, **change
     return {"baseInfo": base | changes}
 
 
-def pages(service: FakeService, orders: Iterable[dict[str, Any]], *, total: int | None = None, size: int = 50) -> None:
-    """Make the list answer these orders page by page, whatever page is asked for, then empty ones."""
+def pages(service: FakeService, orders: Iterable[dict[str, Any]], *, total: int | None = None) -> None:
+    """Make the list answer the page of these orders that it is asked for."""
     told = list(orders)
     count = len(told) if total is None else total
-    slices = [told[start : start + size] for start in range(0, len(told), size)]
-    answers = [{"totalRecord": count, "page": 1, "pageSize": size, "result": part} for part in [*slices, []]]
-    service.answers(PAGE, *(lambda answer=answer: ok(answer) for answer in answers))
+    service.lists(PAGE, told, lambda rows: {"totalRecord": count, "result": rows}, "page", "pageSize")
+
+
+def turned(service: FakeService) -> list[tuple[int, int]]:
+    return [(asked.body["page"], asked.body["pageSize"]) for asked in service.asked]
 
 
 async def test_find_turns_every_page(channel: Alibaba1688Channel, service: FakeService) -> None:
-    """All that are found do not end the search: further down a reference may stand a second time."""
+    """The newest alone, then all to an empty page: further down a reference may stand a second time."""
     pages(service, [listed(1, "R-1"), *(listed(number) for number in range(2, 120)), listed(120, "R-1")])
     found = (await channel.find(["R-1"], since=SINCE)).found
     assert {reference: [one.order_id for one in orders] for reference, orders in found.items()} == {"R-1": ["1", "120"]}
-    assert [asked.body["page"] for asked in service.asked] == [1, 2, 3]
+    assert turned(service) == [(1, 1), (1, 50), (2, 50), (3, 50), (4, 50)]
     assert service.asked[0].body["createStartTime"] == "2026-01-31 07:50:00"
 
 
@@ -310,7 +314,7 @@ async def test_find_ends_once_all_are_found_and_orders_get_older(
     old = [listed(number, created=SINCE - timedelta(days=1)) for number in range(2, 200)]
     pages(service, [listed(1, "R-1"), *old])
     assert set((await channel.find(["R-1"], since=SINCE)).found) == {"R-1"}
-    assert len(service.asked) == 1
+    assert turned(service) == [(1, 1), (1, 50)]
 
 
 async def test_find_matches_exactly(channel: Alibaba1688Channel, service: FakeService) -> None:
@@ -323,34 +327,59 @@ async def test_find_matches_exactly(channel: Alibaba1688Channel, service: FakeSe
 async def test_find_does_not_trust_a_page_size_it_did_not_get(
     channel: Alibaba1688Channel, service: FakeService
 ) -> None:
-    """A list that gives ten a page when fifty were asked for is read to its end all the same."""
-    pages(service, [*(listed(number) for number in range(1, 25)), listed(25, "R-1")], size=10)
-    assert set((await channel.find(["R-1"], since=SINCE)).found) == {"R-1"}
+    """A list that gives ten a page when fifty were asked for is read on in tens: it may count in fifties."""
+    told = [listed(number, f"R-{number}") for number in range(1, 26)]
+
+    def page() -> web.Response:
+        number, size = service.asked[-1].body["page"], service.asked[-1].body["pageSize"]
+        return ok({"totalRecord": 25, "result": told[(number - 1) * size :][: min(size, 10)]})
+
+    service.answers(PAGE, page)
+    reading = await channel.find(["R-25", "R-0"], since=SINCE)
+    assert (set(reading.found), reading.lacks, reading.ended) == ({"R-25"}, None, True)
+    assert turned(service) == [(1, 1), (1, 50), (2, 10), (3, 10), (4, 10)]
 
 
-async def test_a_list_that_repeats_a_page_proves_nothing(channel: Alibaba1688Channel, service: FakeService) -> None:
+async def test_a_list_that_repeats_a_page_has_no_end(channel: Alibaba1688Channel, service: FakeService) -> None:
     """Were `page` not honoured, `not found` would be a reason to order twice."""
-    same = {"totalRecord": 150, "result": [listed(number) for number in range(50)]}
+    same = {"totalRecord": 50, "result": [listed(number) for number in range(50)]}
     service.answers(PAGE, lambda: ok(same))
-    with pytest.raises(ContractMismatch, match="counts 150 orders and shows 50"):
-        await channel.find(["R-1"], since=SINCE)
+    reading = await channel.find(["R-1"], since=SINCE)
+    assert (reading.ended, reading.covers, reading.lacks) == (False, None, None)
 
 
-async def test_a_list_that_ends_too_early_proves_nothing(channel: Alibaba1688Channel, service: FakeService) -> None:
+async def test_a_list_that_shows_fewer_than_it_counts_proves_nothing(
+    channel: Alibaba1688Channel, service: FakeService
+) -> None:
     """Fewer orders than counted is no proof of absence."""
     pages(service, [listed(1)], total=5)
-    with pytest.raises(ContractMismatch, match="counts 5 orders and shows 1"):
-        await channel.find(["R-1"], since=SINCE)
+    assert (await channel.find(["R-1"], since=SINCE)).lacks is Lack.WHOLE_LIST
+
+
+async def test_a_list_that_counts_its_pages_from_0_proves_nothing(
+    channel: Alibaba1688Channel, service: FakeService
+) -> None:
+    """Page 1 is its second: the newest fifty would never be read."""
+    told = [listed(number) for number in range(60)]
+
+    def page() -> web.Response:
+        number, size = service.asked[-1].body["page"], service.asked[-1].body["pageSize"]
+        return ok({"totalRecord": 0, "result": told[number * size : (number + 1) * size]})
+
+    service.answers(PAGE, page)
+    reading = await channel.find(["R-1"], since=SINCE)
+    assert (reading.lacks, [one.order_id for one in reading.listed][:1]) == (Lack.WHOLE_LIST, ["50"])
 
 
 async def test_new_orders_that_push_the_list_down_do_no_harm(channel: Alibaba1688Channel, service: FakeService) -> None:
     """An order seen on two pages is one order."""
+    head = {"totalRecord": 60, "result": [listed(60)]}
     first = {"totalRecord": 60, "result": [listed(number) for number in range(60, 10, -1)]}
     second = {
         "totalRecord": 62,
         "result": [listed(number, "R-1" if number == 1 else "") for number in range(12, 0, -1)],
     }
-    service.answers(PAGE, lambda: ok(first), lambda: ok(second))
+    service.answers(PAGE, *(lambda page=page: ok(page) for page in (head, first, second)))
     found = (await channel.find(["R-1"], since=SINCE)).found
     assert [one.order_id for one in found["R-1"]] == ["1"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,12 +11,13 @@ import pytest
 from connectors.xportcn.channels.base import Created
 from connectors.xportcn.channels.big_major import BigMajorChannel
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.errors import ContractMismatch, Refused
+from connectors.xportcn.errors import Refused
 from domain.effects import Action
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import SourcingOrder
 from domain.quotes import LineProblem, Problem, QuoteLine
+from domain.witnessed import Lack
 from tests.connectors.xportcn.fake_service import FakeService, ok
 from tests.connectors.xportcn.orders import WAREHOUSE, claim, line, order
 
@@ -126,11 +128,12 @@ def shown(number: int, **changes: Any) -> dict[str, Any]:
 async def test_find_turns_every_page(channel: BigMajorChannel, service: FakeService) -> None:
     """The list can't be asked for a message, so it is read to its end; a short one proves nothing."""
     orders = [shown(number, message="R-1" if number in (1, 60) else "R-10") for number in range(1, 61)]
-    pages = [{"totalRecords": 60, "data": orders[:50]}, {"totalRecords": 60, "data": orders[50:]}]
-    service.answers(PAGE, *(lambda page=page: ok(page) for page in pages))
-    found = (await channel.find(["R-1"], since=SINCE)).found
-    assert [one.order_id for one in found["R-1"]] == ["1", "60"]
-    assert service.asked[0].body == {"pageNo": 1, "pageSize": 50, "createTimeStart": "2026-01-31 07:50:00"}
-    service.answers(PAGE, lambda: ok(pages[0]), lambda: ok({"totalRecords": 60, "data": []}))
-    with pytest.raises(ContractMismatch, match="counts 60 orders and shows 50"):
-        await channel.find(["R-1"], since=SINCE)
+    for total, lacks in ((60, None), (61, Lack.WHOLE_LIST)):
+        service.lists(PAGE, orders, partial(counted, total), "pageNo", "pageSize")
+        reading = await channel.find(["R-1"], since=SINCE)
+        assert ([one.order_id for one in reading.found["R-1"]], reading.lacks) == (["1", "60"], lacks)
+    assert service.asked[1].body == {"pageNo": 1, "pageSize": 50, "createTimeStart": "2026-01-31 07:50:00"}
+
+
+def counted(total: int, rows: list[Any]) -> dict[str, Any]:
+    return {"totalRecords": total, "data": rows}

@@ -162,7 +162,6 @@ async def test_split_orders_fill_more_than_a_page(channel: PoizonChannel, servic
     """Fifty references may be a hundred orders: every page is turned."""
     references = [f"R-{number}" for number in range(50)]
     orders = [shown(number, requestId=references[number % 50]) for number in range(100)]
-    pages = [{"totalRecords": 100, "data": orders[:50]}, {"totalRecords": 100, "data": orders[50:]}]
-    service.answers(LIST, *(lambda page=page: ok(page) for page in pages))
+    service.lists(LIST, orders, lambda rows: {"totalRecords": 100, "data": rows}, "pageNo", "pageSize")
     found = (await channel.find(references, since=SINCE)).found
     assert {len(each) for each in found.values()} == {2}

@@ -189,12 +189,14 @@ async def test_every_order_of_the_account_is_listed(shop: Shop) -> None:
     begin = now() + timedelta(days=2)
     ids = await concurrently(orders[2:], shop.create)
     await shop.pay(ids[0])
-    listed = await shop.channel.list_orders(since=begin)
+    reading = await shop.channel.list_orders(since=begin)
+    listed = reading.listed
+    assert (reading.ended, reading.lacks) == (True, None)
     assert sorted(one.order_id for one in listed) == sorted(ids)
     by_id = {one.order_id: one for one in listed}
     assert (by_id[ids[0]].status, by_id[ids[0]].paid) == (ServiceStatus.PAID, by_id[ids[0]].total)
     assert {one.reference for one in listed} == {f"R-{number}" for number in range(2, 55)}
-    everything = await shop.channel.list_orders(since=begin - timedelta(days=3))
+    everything = (await shop.channel.list_orders(since=begin - timedelta(days=3))).listed
     assert {one.order_id: one.status for one in everything if one.order_id in early} == dict.fromkeys(
         early, ServiceStatus.CLOSED
     )
