@@ -163,15 +163,39 @@ def test_without_an_older_order_only_a_whole_list_of_a_confirmed_account_proves(
     assert early.again_at == LATER
 
 
-@pytest.mark.parametrize("name", ["", "r-1", "X"])
+@pytest.mark.parametrize("name", ["", "X"])
 def test_an_order_of_that_time_that_nobody_accounts_for_may_be_it(name: str) -> None:
-    """Listed without its reference, or with an odd one; not if it is older, or closed."""
+    """Listed without a reference, or with somebody's; not if it is older, or closed."""
     account = Account(accounted={"7"}, confirmed_at=NOON)
     assert lack(alone(shown("7"), shown("8", name), account=account)) is Lack.CONFIRMED_ACCOUNT
     before = replace(shown("8", name), created_at=NOON - timedelta(minutes=11))
     assert isinstance(alone(shown("7"), before, account=account), ToItsEnd)
     closed = replace(shown("8", name), status=ServiceStatus.CLOSED)
     assert isinstance(alone(shown("7"), closed, account=account), ToItsEnd)
+
+
+@pytest.mark.parametrize(
+    ("order_ref", "name", "is_meant"),
+    [
+        ("R-1", "r-1", True),
+        ("R-1", '"R-1"', True),
+        ("R-1", "R-10", False),
+        ("R-1", "R", False),
+        ("Lot-2026-North-West-1", "Lot-2026-North-West-", True),
+        ("Lot-2026-North-West-1", "Lot-2026-North-West-2", False),
+    ],
+)
+def test_a_reference_that_is_written_otherwise_may_be_its_own(
+    order_ref: str,
+    name: str,
+    is_meant: bool,  # noqa: FBT001
+) -> None:
+    """At a living order of which nothing is known: older ones of ours may be too short to be cut."""
+    sent, read = replace(SENT, order_ref=order_ref), reading(shown("1", "C-1"), shown("8", name))
+    judged = judge_absence(sent, read, Account(controls=(OLDER,)), LATER)
+    assert isinstance(judged, Contradicted) is is_meant
+    known = judge_absence(sent, read, Account(controls=(OLDER,), accounted={"8"}), LATER)
+    assert isinstance(known, Between)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from domain.marketplace import Marketplace
 from sandbox.control import books
 from tests.simulation.episode import NO_QUERY, Episode, Service, one_order, play
+from tests.simulation.ledgers import WatchedLedger
 from tests.simulation.misfortune import Call, Fault, Kind, Misfortune
 from tests.simulation.stage import Stage, stage
 
@@ -35,7 +36,9 @@ class CutAfterCreating(Misfortune):
         return self.planned.pop(call, None)
 
 
-def after_a_lost_answer(made: Stage, marketplace: Marketplace, dialect: str) -> tuple[int, str]:
+def after_a_lost_answer(
+    made: Stage, marketplace: Marketplace, dialect: str, *, is_confirmed: bool = False
+) -> tuple[int, str]:
     """How many orders there are after four runs, and where the order stands."""
     service, given = Service(dialects=(dialect,)), one_order(made, marketplace)
     episode = Episode(seed=1, stage=made, given=given, speaks=service)
@@ -43,6 +46,10 @@ def after_a_lost_answer(made: Stage, marketplace: Marketplace, dialect: str) -> 
 
     async def script() -> None:
         episode.bought_before()
+        if is_confirmed:
+            settings = episode.scenario.settings
+            ledger = WatchedLedger(settings.ledger_url, clock=episode.clock, owner="mei")
+            episode.watched(ledger).marks.confirm(marketplace, by="mei")
         for _ in range(4):
             await episode.start("source")
             await episode.later()
@@ -60,8 +67,12 @@ def test_an_order_is_found_by_its_own_id_where_lists_hide_the_message(made: Stag
 
 @WITHOUT_A_KEY
 def test_an_order_is_not_given_up_where_lists_show_no_reference(made: Stage, marketplace: Marketplace) -> None:
-    """Created, the answer lost, and the list looks as if it were not there: one order, and a question."""
-    assert after_a_lost_answer(made, marketplace, "list-without-reference") == (1, "unknown")
+    """Created, the answer lost, and the list looks as if it were not there: one order, and a question.
+
+    Nothing is ordered at all before a person has confirmed the account.
+    """
+    assert after_a_lost_answer(made, marketplace, "list-without-reference") == (0, "held")
+    assert after_a_lost_answer(made, marketplace, "list-without-reference", is_confirmed=True) == (1, "unknown")
 
 
 @HIDING

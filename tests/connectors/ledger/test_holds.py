@@ -84,7 +84,7 @@ def test_the_form_says_what_it_came_to(ledger: Ledger) -> None:
     assert confirmed(ledger, place, "mei", amounts=True, orders=True) == (
         "taobao: its amounts are right, every order of ours there is known"
     )
-    assert (ledger.holds.standing(), ledger.marks.is_confirmed(place)) == ({}, True)
+    assert (ledger.holds.standing(), ledger.marks.confirmed_at(place)) == ({}, ledger.clock())
 
 
 def test_news_that_come_too_late_for_the_order_hold_the_marketplace(ledger: Ledger) -> None:
