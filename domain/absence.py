@@ -292,7 +292,8 @@ def judge_account(reading: Reading, account: Account) -> Open | None:
         return _open(reading.lacks or Lack.NAMED_ORDERS, *nameless)
     listed = {order.order_id: order for order in reading.listed}
     if any(one.order_id in listed and listed[one.order_id].places_of(one.order_ref) for one in account.controls):
-        return None if reading.unbroken else _open(Lack.EMPTY_PAGE)
+        is_whole = reading.ended or (reading.unbroken and reading.covers is not None)
+        return None if is_whole else _open(Lack.EMPTY_PAGE)
     said, covers = account.confirmed_at, reading.covers
     if said is None and account.controls:
         return _open(Lack.OLDER_ORDER)

@@ -110,7 +110,9 @@ async def test_a_list_that_shows_no_newest_order_of_ours_may_hide_younger_ones(
     assert await why(resources) == ""
 
 
-@pytest.mark.parametrize("values", [{"lacks": Lack.WHOLE_LIST}, {"lacks": Lack.READABLE_ROWS}, {"unbroken": False}])
+@pytest.mark.parametrize(
+    "values", [{"lacks": Lack.WHOLE_LIST}, {"lacks": Lack.READABLE_ROWS}, {"unbroken": False, "ended": False}]
+)
 async def test_a_list_with_a_flaw_answers_for_nothing(
     resources: Resources, channel: FakeChannel, values: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
