@@ -25,7 +25,7 @@ from connectors.xportcn.errors import Misconfigured, NotSent, ServiceAway
 from connectors.xportcn.explain import FailedCall, error_of, what_came
 from connectors.xportcn.failures import Failure, Kind, Meaning, is_missed, is_throttled
 from connectors.xportcn.gate import Gate
-from connectors.xportcn.http import TRANSPORT_ERRORS, Http, Received, Transport
+from connectors.xportcn.http import TRANSPORT_ERRORS, Http, Received, Transport, is_garbled
 from connectors.xportcn.operations import Envelope, Operation
 from connectors.xportcn.overrides import load_overrides, query_of
 from connectors.xportcn.personal import without_the_receiver
@@ -214,12 +214,11 @@ class XportcnClient:
 
     def _broken(self, call: Call[Req, Res], send: Send, error: Exception) -> FailedCall:
         timed_out = isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError)
+        kind = Kind.TIMED_OUT if timed_out else Kind.GARBLED if is_garbled(error) else Kind.BROKEN
         return FailedCall(
             operation=self._as_called(call),
             address=self.address,
-            failure=Failure(
-                kind=Kind.TIMED_OUT if timed_out else Kind.BROKEN, effect=call.operation.effect, sent=send.written
-            ),
+            failure=Failure(kind=kind, effect=call.operation.effect, sent=send.written),
             words=f"{self.settings.timeout_s:g} s" if type(error) is TimeoutError else words_of(error),
         )
 

@@ -126,6 +126,8 @@ def what_came(failed: FailedCall) -> str:
         return f"no connection to {failed.address}, XPORTCN_BASE_URL"
     if failure.kind is Kind.TIMED_OUT:
         return f"no answer in time ({failed.words})"
+    if failure.kind is Kind.GARBLED:
+        return f"the answer can't be read and does not fit the contract ({failed.words})"
     if failure.status is None:
         return f"the connection broke before the answer ({failed.words})"
     if failure.code is None:

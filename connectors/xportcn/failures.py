@@ -14,7 +14,8 @@ THROTTLED = frozenset({"gw.QosAppFrequencyLimit", "gw.QosApiFrequencyLimit", "Ap
 class Kind(StrEnum):
     """How a call failed."""
 
-    BROKEN = "broken"  # no whole HTTP answer: connection refused, reset, cut
+    BROKEN = "broken"  # no whole HTTP answer: connection refused, reset
+    GARBLED = "garbled"  # bytes came that are no HTTP answer: framing or packing is wrong
     TIMED_OUT = "timed_out"
     ANSWERED = "answered"  # a whole HTTP answer that is not a success
     MISFIT = "misfit"  # a success whose data does not fit the contract
@@ -67,11 +68,12 @@ def is_throttled(failure: Failure) -> bool:
 
 
 def is_missed(failure: Failure) -> bool:
-    """Whether it was not the service that answered, or only to say that it can't: others would fare the same."""
+    """Whether nothing answered, or only to say that it can't: others would fare the same.
+
+    What answers, and not as the contract says, is there: to wait for it would bring nothing.
+    """
     if failure.status is None:
-        return failure.kind is not Kind.MISFIT
-    if failure.code is None:
-        return failure.status < 300 or _is_fault(failure.status)
+        return failure.kind in (Kind.BROKEN, Kind.TIMED_OUT)
     return _is_fault(failure.status) or _is_fault(_number(failure.code))
 
 

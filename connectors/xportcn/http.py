@@ -34,6 +34,7 @@ JSON_HEADERS = {**BARE_HEADERS, "content-type": "application/json"}
 NO_QUERY: Mapping[str, str] = {}
 _url = lru_cache(URL)
 TRANSPORT_ERRORS = (httpx.HTTPError, aiohttp.ClientError, OSError, UnicodeError, Halted)  # Unicode: no host name
+GARBLED = (aiohttp.ClientResponseError, aiohttp.ClientPayloadError, httpx.DecodingError)
 
 
 @dataclass(slots=True)
@@ -89,6 +90,14 @@ class Http:
             packed_as = response.headers.get("content-encoding", "")
             content = await read_body(packed_as, response.aiter_bytes(), self._most_mb)
             return Received(response.status_code, response.headers, content)
+
+
+def is_garbled(error: Exception) -> bool:
+    """Whether bytes came that are no HTTP answer. One that a reset cut short may have been on its way to be one."""
+    found = error.__cause__ if isinstance(error, httpx.ReadError) else error
+    return isinstance(found, GARBLED) and not (
+        isinstance(found, aiohttp.ClientPayloadError) and ConnectionResetError.__name__ in str(found)
+    )
 
 
 def _unpacked(response: aiohttp.ClientResponse, packed_as: str) -> AsyncIterator[bytes]:

@@ -74,6 +74,8 @@ NOT_ANSWERED = [
     (Kind.TIMED_OUT, False, True, NOW),
     (Kind.TIMED_OUT, True, False, LATER),
     (Kind.TIMED_OUT, True, True, UNANSWERED),
+    (Kind.GARBLED, False, True, NOW),
+    (Kind.GARBLED, True, True, UNANSWERED),
 ]
 
 

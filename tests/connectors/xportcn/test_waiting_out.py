@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from typing import Any
 
 import pytest
 
 from connectors.xportcn.api import basics, taobao_order, taobao_product
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.errors import NotSent, ServiceAway, Unanswered
+from connectors.xportcn.errors import ContractMismatch, NotSent, ServiceAway, Unanswered
 from connectors.xportcn.gate import Gate, impatient
 from domain.effects import Action
-from tests.connectors.xportcn.fake_service import FakeService, bare, no, ok
+from tests.connectors.xportcn.broken_answers import BROKEN, whole
+from tests.connectors.xportcn.fake_service import FakeService, bare, listening, no, ok, raw_server
 from tests.connectors.xportcn.orders import claim, client_of
+from tests.connectors.xportcn.test_client import pay, read
 
 PRODUCT = "/open/product/get"
 PAY = "/open/purchase/pay"
@@ -90,3 +94,43 @@ async def test_waiting_at_the_gate_is_not_part_of_a_call_s_time_out(
         answers = await asyncio.gather(*(client.read(taobao_product.PRODUCT, ITEM) for _ in range(12)))
     assert [answer.item_id for answer in answers] == ["1"] * 12
     assert paths(service) == [PRODUCT] * 12
+
+
+UNFIT = [
+    "longer than it said",
+    "shorter than it said",
+    "a chunk whose size is words",
+    "a chunk without an end",
+    "a header without a colon",
+    "packed, as it says",
+    "latin-1 for utf-8",
+    "plain text",
+    "a page",
+]
+
+
+@pytest.mark.parametrize("answer", [*(BROKEN[name] for name in UNFIT), whole(b"")], ids=[*UNFIT, "empty"])
+async def test_answers_that_are_none_of_the_service_s_are_no_reason_to_wait(answer: bytes) -> None:
+    """However many come: each call fails by itself, and an effect may have happened."""
+    gate = Gate(at_once=8, patience_s=60)
+    for call in (read, read, read, read, pay):
+        async with raw_server(answer) as server, client_of(server.url, gate=gate, retries=0) as client:
+            with pytest.raises(Unanswered, match="does not fit the contract") as caught:
+                await call(client)
+            assert ("may have been carried out" in str(caught.value)) is (call is pay)
+            assert not isinstance(caught.value, ContractMismatch)
+            assert gate.closed == ""
+
+
+async def test_a_reset_in_an_answer_is_an_outage() -> None:
+    """Of a service that is killed as it answers nothing is said about the contract."""
+
+    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(BROKEN["shorter than it said"])
+        await asyncio.sleep(0.02)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    async with listening(reset) as url, client_of(url, retries=0) as client:
+        with pytest.raises(Unanswered, match="the connection broke before the answer"):
+            await read(client)
