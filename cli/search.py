@@ -152,7 +152,7 @@ def _show_hits(question: Question, hits: Hits) -> None:
 
 
 def _show_offer(offer: Offer) -> None:
-    state = "" if offer.active else " (not on sale)"
+    state = "" if offer.active else f" ({offer.unknown_state or 'not on sale'})"
     console.print(
         f"{offer.item_id} {offer.title}{state}, sold by {offer.seller_name}, from {offer.min_quantity} pieces"
     )

@@ -77,7 +77,7 @@ def match_sku(offer: Offer, wish: str) -> Sku | Verdict:
     """The SKU a line asks for. An empty wish is fine when there is only one to choose."""
     active = [sku for sku in offer.skus if sku.active]
     if not offer.active or not active:
-        return refused(f"{offer.item_id} ({offer.title}) is no longer on sale")
+        return _not_on_sale(offer)
     if wish:
         found = [sku for sku in offer.skus if wish in (sku.sku_id, sku.spec_id)]
         return found[0] if found else refused(f"{offer.item_id} has no SKU {wish}; it has {_choices(active)}")
@@ -86,6 +86,16 @@ def match_sku(offer: Offer, wish: str) -> Sku | Verdict:
             f"{offer.item_id} ({offer.title}) has {len(active)} SKUs; put one in column sku: {_choices(active)}"
         )
     return active[0]
+
+
+def _not_on_sale(offer: Offer) -> Verdict:
+    name = f"{offer.item_id} ({offer.title})"
+    if not offer.unknown_state:
+        return refused(f"{name} is no longer on sale")
+    return held(
+        f"{name} is in a state that this program does not know ({offer.unknown_state}): look at its page on "
+        f"{offer.marketplace}; drop the line, or run again when it is on sale"
+    )
 
 
 def order_line(line_no: int, line: RequestLine, offer: Offer, sku: Sku) -> OrderLine:

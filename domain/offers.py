@@ -36,7 +36,10 @@ class Sku:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """One product page with its variants. `volume_prices` lower the offer's base price; a SKU's price falls alike."""
+    """One product page with its variants. `volume_prices` lower the offer's base price; a SKU's price falls alike.
+
+    `unknown_state` is the marketplace's word for an offer that is neither known to be on sale nor off it.
+    """
 
     marketplace: Marketplace
     item_id: str
@@ -52,6 +55,7 @@ class Offer:
     category_id: str = ""
     category_name: str = ""
     image_urls: tuple[str, ...] = field(default_factory=tuple)
+    unknown_state: str = ""
 
 
 def volume_prices_of(offer: Offer, sku: Sku) -> tuple[VolumePrice, ...]:

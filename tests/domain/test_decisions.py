@@ -107,6 +107,15 @@ def test_an_offline_offer_is_refused() -> None:
     assert match_sku(offer(RED, active=False), "11") == refused("77 (杯子) is no longer on sale")
 
 
+def test_an_offer_in_an_unknown_state_is_held() -> None:
+    """It may well be on sale."""
+    paused = replace(offer(RED, active=False), unknown_state="paused")
+    assert match_sku(paused, "11") == held(
+        "77 (杯子) is in a state that this program does not know (paused): look at its page on taobao; "
+        "drop the line, or run again when it is on sale"
+    )
+
+
 @pytest.mark.parametrize(
     ("country", "changes", "missing"),
     [

@@ -7,7 +7,7 @@ from pydantic import Field
 from connectors.xportcn.api.base import ReadCall
 from connectors.xportcn.operations import alibaba
 from connectors.xportcn.rows import Rows
-from connectors.xportcn.wire import Code, Count, GivenId, Id, IdNumber, Page, Reader, Writer, Yuan, either
+from connectors.xportcn.wire import Code, Count, GivenId, Id, IdNumber, Page, Reader, Word, Writer, Yuan, either
 
 
 class CategoryRequest(Writer):
@@ -130,7 +130,7 @@ class Product(Reader):
     subject_trans: str = ""
     category_id: Id = ""
     category_name: str = ""
-    status: str = ""
+    status: Word = ""
     min_order_quantity: Count = 1
     batch_number: Count = 0
     seller_open_id: str = ""

@@ -106,7 +106,7 @@ class Product(Reader):
     e_company_id: Id = ""
     shop_name: str = ""
     category_id: Id = ""
-    status: str = ""
+    status: Word = ""
     min_order_quantity: Count = 1
     skus: tuple[ProductSku, ...] = ()
 

@@ -93,7 +93,7 @@ class Product(Reader):
     brand_name: str = ""
     category_id: Id = ""
     category_name: str = ""
-    status: str = ""
+    status: Word = ""
     seller_id: Id = ""
     seller_name: str = ""
     min_quantity: Count = 1

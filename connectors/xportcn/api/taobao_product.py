@@ -10,7 +10,7 @@ from typing import Annotated
 from connectors.xportcn.api.base import ReadCall
 from connectors.xportcn.operations import taobao
 from connectors.xportcn.rows import Rows
-from connectors.xportcn.wire import Count, Fen, GivenId, Id, JsonText, MaybeChinaTime, Page, Reader, Writer
+from connectors.xportcn.wire import Count, Fen, GivenId, Id, JsonText, MaybeChinaTime, Page, Reader, Word, Writer
 
 
 class SearchRequest(Writer):
@@ -132,7 +132,7 @@ class ProductSku(Reader):
     promotion_price: Fen | None = None
     post_fee: Fen | None = None
     quantity: Count = 0
-    status: str = ""
+    status: Word = ""
     properties: tuple[SkuProperty, ...] = ()
 
 
@@ -150,7 +150,7 @@ class ProductFacts(Reader):
     begin_amount: Count = 1
     quantity: Count = 0
     product_unit: str = ""
-    status: str = ""
+    status: Word = ""
     shop_id: Id = ""
     shop_name: str = ""
     user_nick: str = ""

@@ -17,6 +17,7 @@ from connectors.xportcn.channels.lines import (
     spec_ids,
     status_of,
     trace_status,
+    unknown_sale,
     untold,
 )
 from connectors.xportcn.channels.refusals import (
@@ -94,6 +95,7 @@ def offer(product: alibaba_product.Product, marketplace: Marketplace) -> Offer:
         category_id=product.category_id,
         category_name=product.category_name,
         image_urls=distinct(product.product_image.images),
+        unknown_state=unknown_sale(PUBLISHED, product.status),
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from connectors.xportcn.api import international
 from connectors.xportcn.channels.alibaba_1688_reading import shipments
 from connectors.xportcn.channels.base import Created
-from connectors.xportcn.channels.lines import LinesByIds, distinct, sku_ids, status_of, trace_status
+from connectors.xportcn.channels.lines import LinesByIds, distinct, sku_ids, status_of, trace_status, unknown_sale
 from connectors.xportcn.channels.refusals import refusal, unsettled
 from connectors.xportcn.errors import ContractMismatch
 from domain.marketplace import Marketplace
@@ -78,6 +78,7 @@ def offer(product: international.Product) -> Offer:
         skus=distinct(_sku(sku) for sku in product.skus),
         category_id=product.category_id,
         image_urls=distinct(product.images),
+        unknown_state=unknown_sale(ONLINE, product.status),
     )
 
 

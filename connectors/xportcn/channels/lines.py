@@ -12,6 +12,8 @@ from domain.service_orders import ServiceStatus, TraceStatus, TrackingEvent
 
 LineIds = tuple[str, str]
 Value = TypeVar("Value")
+OFF_SALE = frozenset({"offline", "offsale", "inactive", "deleted", "expired"})
+"""The plain words for what can't be bought any more; assumed, since no page of the contract lists them."""
 
 
 class LinesByIds:
@@ -73,7 +75,18 @@ def status_of(word: str, known: Mapping[str, ServiceStatus]) -> ServiceStatus:
 
     `known` has plain words: lower case, without underscores.
     """
-    return known.get(word.replace("_", "").lower(), ServiceStatus.OTHER)
+    return known.get(_plain(word), ServiceStatus.OTHER)
+
+
+def _plain(word: str) -> str:
+    return word.replace("_", "").lower()
+
+
+def unknown_sale(on_sale: str, *words: str) -> str:
+    """The first word for a state of an offer, then of its variants, that says neither on nor off sale; or nothing."""
+    if _plain(words[0]) in OFF_SALE:
+        return ""
+    return next((word or "none told" for word in words if word != on_sale and _plain(word) not in OFF_SALE), "")
 
 
 def trace_status(text: str) -> TraceStatus:

@@ -14,6 +14,7 @@ from connectors.xportcn.channels.lines import (
     sku_ids,
     status_of,
     trace_status,
+    unknown_sale,
     untold,
 )
 from connectors.xportcn.channels.refusals import refusal, unsettled
@@ -71,6 +72,7 @@ def offer(product: poizon.Product) -> Offer:
         category_id=product.category_id,
         category_name=product.category_name,
         image_urls=distinct(product.images),
+        unknown_state=unknown_sale(ON_SALE, product.status),
     )
 
 

@@ -13,6 +13,7 @@ from connectors.xportcn.channels.lines import (
     other_pieces,
     status_of,
     trace_status,
+    unknown_sale,
     untold,
 )
 from connectors.xportcn.channels.refusals import refusal, unsettled
@@ -83,6 +84,7 @@ def offer(product: taobao_product.Product, mapping: taobao_product.Mapping | Non
         category_id=product.category_id,
         category_name=product.category_name,
         image_urls=distinct(product.pic_urls),
+        unknown_state=unknown_sale(ACTIVE, product.status, *(sku.status for sku in product.sku_list)),
     )
 
 
