@@ -25,13 +25,12 @@ async def find_unrecorded(resources: Resources, requests: Sequence[OrderRequest]
     """Why not to order what the service may have and this ledger has not ordered, by `order_ref`.
 
     A lost ledger, a second one, or one that was restored from a backup must not buy again; nor may an order be bought
-    again that arrived after it was given up. Where creating is idempotent the service itself prevents that, and only
-    the first order of a ledger asks whether the account has others.
+    again that arrived after it was given up. Where creating is idempotent the service itself prevents that.
     """
     reasons: dict[str, Verdict] = {}
     for marketplace, offering in resources.offerings.items():
         refs = [request.order_ref for request in requests if request.marketplace is marketplace]
-        if not refs:
+        if not refs or marketplace.create_is_idempotent:
             continue
         try:
             reasons |= await _look(resources, marketplace, offering.channel, refs)
@@ -47,11 +46,8 @@ async def _look(
 ) -> dict[str, Verdict]:
     ledger, now = resources.ledger, resources.clock()
     newest = _newest(resources, marketplace)
-    if marketplace.create_is_idempotent and (newest or ledger.marks.confirmed_at(marketplace)):
-        return {}
     since = min([now - timedelta(days=resources.settings.look_back_days), *(one.ordered_at for one in newest[:1])])
-    is_asked = not marketplace.create_is_idempotent
-    reading = await (channel.find(refs, since=since) if is_asked else channel.list_orders(since=since))
+    reading = await channel.find(refs, since=since)
     account = account_of(ledger, marketplace, reading.shown, newest)
     doubt = judge_account(reading, account)
     doubts = {ref: written_otherwise(ref, reading, account) or doubt for ref in refs}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -125,19 +124,3 @@ async def test_a_list_with_a_flaw_answers_for_nothing(
 
     monkeypatch.setattr(channel, "find", find)
     assert "but the order list " in await why(resources)
-
-
-async def test_a_new_list_at_a_marketplace_with_a_key_is_asked_about_too(
-    resources: Resources, channel: FakeChannel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """That the reference is a key is an assumption. Once it is confirmed, or an order known, its list is not read."""
-    resources.offerings[Marketplace.TAOBAO] = resources.offerings.pop(Marketplace.ALIBABA_1688)
-    monkeypatch.setattr(channel, "list_orders", partial(channel.find, []), raising=False)
-    request = replace(REQUEST, marketplace=Marketplace.TAOBAO)
-    assert await find_unrecorded(resources, [request]) == {}
-    channel.show("5", ServiceStatus.UNPAID, reference="S-1")
-    (verdict,) = (await find_unrecorded(resources, [request])).values()
-    assert verdict.reason.endswith("sourcing ledger confirm taobao")
-    resources.ledger.marks.confirm(Marketplace.TAOBAO, by="ann")
-    monkeypatch.delattr(channel, "list_orders")
-    assert await find_unrecorded(resources, [request]) == {}
