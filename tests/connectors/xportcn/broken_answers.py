@@ -7,9 +7,9 @@ import json
 import zlib
 from collections.abc import Mapping
 
-NAME, PHONE, STREET = "Quillfeather", "5087719342", "77 Sparrowhawk Lane"
+NAME, PHONE, STREET = "Ploverstone", "5087719342", "77 Sparrowhawk Lane"
 WORDS = f"{NAME} {PHONE} {STREET}"
-PLANTED = ("quillfeather", PHONE, "sparrowhawk")
+PLANTED = ("ploverstone", PHONE, "sparrowhawk")
 SAID = json.dumps({"code": 200, "msg": WORDS, "data": {"receiver": WORDS, "itemId": "7"}}).encode()
 AT = WORDS.encode()
 

@@ -109,7 +109,7 @@ class RawServer:
         while self.script:
             head = await reader.readuntil(b"\r\n\r\n")
             self.heads.append(head)
-            await reader.readexactly(_body_length(head))
+            await reader.readexactly(body_length(head))
             answer = self.script.pop(0)
             if answer is None:
                 return
@@ -117,7 +117,7 @@ class RawServer:
             await writer.drain()
 
 
-def _body_length(head: bytes) -> int:
+def body_length(head: bytes) -> int:
     lines = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
     return int(lines[0].split(b":")[1]) if lines else 0
 
