@@ -207,7 +207,9 @@ def _outcome(claim: Any, action: Action) -> Outcome:
             order_ref=ref, state=OrderState.ORDERED, writes=Facts.ordered(order_id=f"id-{ref}", total=PRICE, at=at)
         ),
         Action.PAY: OrderChange(
-            order_ref=ref, state=OrderState.PAID, writes=Facts.paid(amount=PRICE, at=at, total=PRICE)
+            order_ref=ref,
+            state=OrderState.PAID,
+            writes=Facts({"paid_minor": PRICE.minor, "paid_at": at, "total_minor": PRICE.minor}),
         ),
         Action.BOOK: OrderChange(
             order_ref=ref, state=OrderState.BOOKED, writes=Facts({"shipment_order_id": f"s-{ref}", "booked_at": at})

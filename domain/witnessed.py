@@ -43,6 +43,7 @@ class Source(StrEnum):
     CART = "the cart"
     CALL = "the call itself"
     SEND_LOG = "the send log"
+    PERSON = "a person"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,15 +118,22 @@ class Paid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedForGood:
-    """A no after which nothing happened: words known to mean that, and a record read afterwards without the effect."""
+    """A no after which nothing happened: words known to mean that, and a record read afterwards without the effect.
+
+    Raises `ValueError` for two statements of one source.
+    """
 
     words: Statement
     read_after: Statement
 
+    def __post_init__(self) -> None:
+        if self.words.source is self.read_after.source:
+            raise ValueError(f"{self.words.source} is one witness")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booked:
-    """A booking that stands: shown by the answer or the order, under an id that the ledger has for no other order."""
+    """A booking that stands: shown by the answer or the order, and the order of ours that it is for."""
 
     shown: Statement
-    id_is_free: Statement
+    ours: Statement

@@ -9,6 +9,7 @@ from datetime import timedelta
 from connectors.ledger.order_facts import Facts
 from connectors.ledger.records import Intent, OrderChange, OrderRecord
 from connectors.xportcn.errors import ServiceAway
+from domain.decisions import judge_paid
 from domain.effects import Action
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
@@ -50,7 +51,7 @@ async def confirm_cancellations(resources: Resources, order_refs: Sequence[str])
         except ServiceAway as away:
             raise_if_it_passes(resources, away)
             return
-        changes = [change for ref, one in shown.items() if (change := _confirmed(ref, one))]
+        changes = [change for ref, one in shown.items() if (change := _confirmed(orders[ref], one))]
         await asyncio.to_thread(resources.ledger.change, changes)
 
 
@@ -62,11 +63,13 @@ def _too_young(resources: Resources, order: OrderRecord) -> timedelta:
     return max(order.ordered_at + after_sale.closes_after + CLOCK_MARGIN - resources.clock(), timedelta(0))
 
 
-def _confirmed(order_ref: str, shown: ServiceOrder) -> OrderChange | None:
+def _confirmed(order: OrderRecord, shown: ServiceOrder) -> OrderChange | None:
+    order_ref = order.order_ref
     if shown.status is ServiceStatus.CLOSED:
         return OrderChange(order_ref=order_ref, state=OrderState.CANCELLED)
-    if not shown.status.is_paid or not (paid := shown.taken):
+    verdict = judge_paid(shown, order.approved, by_us=False)
+    if not verdict or not (paid := shown.taken):
         return None
-    fact = Facts.paid(amount=paid, total=shown.total, at=shown.paid_at)
+    fact = Facts.paid(verdict, amount=paid, total=shown.total, at=shown.paid_at)
     reason = f"the order was paid before it closed; ask for {paid} back: sourcing refund {order_ref} --kind refund"
     return OrderChange(order_ref=order_ref, state=OrderState.CANCELLED, reason=reason, writes=fact)

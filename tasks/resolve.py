@@ -20,8 +20,9 @@ from domain.resolutions import Resolution, ResolutionRefused
 from domain.resolutions import ResolutionKind as K
 from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
 from domain.states import OrderState, can_move
-from domain.witnessed import Amount
+from domain.witnessed import Amount, Paid, Source, Statement
 from tasks.effects.after_sale import after_sale_of, refund_of
+from tasks.effects.book import booked
 from tasks.effects.cart_line import AddToCart
 from tasks.effects.kind import Proof
 from tasks.effects.kinds import kind_of
@@ -157,7 +158,9 @@ def _paid(case: Case, effect: EffectRecord | None, shown: ServiceOrder | None) -
         return case.record(effect, EffectStatus.DONE, OrderState.PAYMENT_PENDING, proof=proof, reason=waits)
     if shown and (amount := _shown_as_taken(order, effect, shown)) and amount != told:
         raise case.contradicted(f"order {order.order_id} is paid with {amount}: answer --paid {amount.major}")
-    fact, proof = Facts.paid(amount=told, at=shown.paid_at if shown else None), {"told_by": case.by}
+    owed = effect.amount if effect and effect.amount else order.approved
+    verdict = Paid(order=Statement(source=Source.PERSON, value=told), ours=Statement(source=Source.LEDGER, value=owed))
+    fact, proof = Facts.paid(verdict, amount=told, at=shown.paid_at if shown else None), {"told_by": case.by}
     if told > order.payable:
         reason = f"the service took {told}, approved was {order.payable}: ask for the difference back"
         return case.record(effect, EffectStatus.DONE, OrderState.HELD, fact, proof=proof, reason=reason)
@@ -184,7 +187,7 @@ async def _about_booking(case: Case) -> ResolutionRecord:
         effect,
         EffectStatus.DONE,
         OrderState.BOOKED,
-        Facts.booked(shipment=shipment, at=case.resources.clock()),
+        Facts.booked(booked(case.order, shipment, Source.PERSON), shipment=shipment, at=case.resources.clock()),
         proof={"shipment_order_id": shipment_id, "told_by": case.by},
         reason=f"{case.by} found that it was booked as {shipment_id}",
     )

@@ -11,11 +11,15 @@ from connectors.ledger.codec import to_json
 from domain.freight import ChosenFreight
 from domain.money import Money
 from domain.service_orders import Shipment
+from domain.witnessed import Booked, Paid
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What to write to an order: amounts in the smallest unit, times in UTC. What is not named stays as it is."""
+    """What to write to an order: amounts in the smallest unit, times in UTC. What is not named stays as it is.
+
+    That it is paid, or booked, can't be written without the verdict, which has both witnesses.
+    """
 
     columns: Mapping[str, Any]
 
@@ -48,7 +52,7 @@ class Facts:
         return cls({"order_id": None, "total_minor": None})
 
     @classmethod
-    def paid(cls, *, amount: Money, at: datetime | None, total: Money | None = None) -> Facts:
+    def paid(cls, _verdict: Paid, *, amount: Money, at: datetime | None, total: Money | None = None) -> Facts:
         """The service took `amount`; `at` is None where it does not tell. Without `total` the order's stays."""
         paid = {"paid_minor": amount.minor, "paid_at": at}
         return cls(paid if total is None else {**paid, "total_minor": total.minor})
@@ -73,7 +77,9 @@ class Facts:
         return cls({**asked, "freight_approved_minor": None} if voids_approval else asked)
 
     @classmethod
-    def booked(cls, *, shipment: Shipment, at: datetime, freight: ChosenFreight | None = None) -> Facts:
+    def booked(
+        cls, _verdict: Booked, *, shipment: Shipment, at: datetime, freight: ChosenFreight | None = None
+    ) -> Facts:
         """The warehouse has the shipment. `freight` is what was chosen; None where the service merely shows it."""
         chosen = {} if freight is None else _chosen(freight)
         ids = {"shipment_order_id": shipment.shipment_order_id, "booked_at": at}

@@ -14,7 +14,8 @@ from connectors.ledger.naming import Names
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.schema import STATUS_OF_THESE, effects
 from connectors.ledger.transactions import Transactions
-from domain.effects import OPEN, EffectStatus
+from domain.effects import OPEN
+from domain.witnessed import RefusedForGood
 
 _OPEN = (
     select(effects.c.key, effects.c.fence)
@@ -71,7 +72,7 @@ def _settle(connection: Connection, outcomes: Sequence[Outcome], moving: Moving,
 def _row(outcome: Outcome, now: datetime) -> dict[str, Any]:
     return {
         "at_key": outcome.claim.key,
-        "came_to_nothing": int(outcome.came_to_nothing or outcome.status is EffectStatus.REFUSED),
+        "came_to_nothing": int(outcome.came_to_nothing or isinstance(outcome.refused_by, RefusedForGood)),
         "status": outcome.status,
         "reason": outcome.reason,
         "answer": outcome.answer,

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from connectors.ledger.codec import from_text
 from connectors.ledger.order_facts import NOTHING, Facts
+from domain.absence import Absent
 from domain.budget import start_of_day
 from domain.effects import Action, Claim, EffectStatus, effect_key
 from domain.freight import FreightQuote
@@ -24,7 +25,7 @@ from domain.reasons import ReasonCode
 from domain.service_orders import Shipment
 from domain.states import OrderState
 from domain.witness_words import contradiction_words
-from domain.witnessed import Contradicted
+from domain.witnessed import Contradicted, RefusedForGood
 
 T = TypeVar("T")
 JSON_COLUMNS = ("request", "lines", "offers", "quote", "freight_quote", "shipment")
@@ -313,7 +314,9 @@ class Outcome:
     """What became of a claimed effect, and what that does to its order.
 
     `if_misnamed` follows `not believed` where it brings an id that is another order's. `came_to_nothing`: its send
-    provably had no effect, as that of a refused one, so it does not count among the `doubtful_sends`.
+    provably had no effect, so it does not count among the `doubtful_sends`. A refused one demands its proof
+    (`refused_by`): a no for good, which came to nothing, or that it is absent after a no in unknown words. Raises
+    `ValueError` without it.
     """
 
     claim: Claim
@@ -323,3 +326,8 @@ class Outcome:
     change: OrderChange | None = None
     if_misnamed: str = ""
     came_to_nothing: bool = False
+    refused_by: RefusedForGood | Absent | None = None
+
+    def __post_init__(self) -> None:
+        if (self.status is EffectStatus.REFUSED) != (self.refused_by is not None):
+            raise ValueError(f"{self.claim.key} can't be {self.status} by {self.refused_by}")

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from connectors.ledger.records import EffectRecord
 from connectors.xportcn.after_sale.base import AfterSale
+from connectors.xportcn.channels.refusals import CHECKED, ORDER_STATUS_ERROR, says_no
+from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
 from domain.after_sale import Refund
 from domain.marketplace import Marketplace
@@ -16,6 +18,13 @@ from domain.witnessed import Source, Statement
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting, look_one_by_one
 from tasks.resources import Resources
 
+STATUS_ERROR = "REFUND_STATUS_ERROR"
+REFUND_REFUSED = CHECKED | {
+    *(ORDER_STATUS_ERROR, STATUS_ERROR, "GOODS_STATUS_ERROR", "DISPUTE_REQUEST_ERROR"),
+    *("REASON_INVALID", "REASON_ERROR", "REFUND_FEE_INVALID", "APPLY_PAYMENT_ERROR", "APPLY_CARRIAGE_ERROR"),
+    *("VOUCHER_REQUIRED", "VOUCHER_INVALID", "LOGISTICS_COMPANY_UNKNOWN"),
+}
+"""Refusals after which nothing was done to a refund (docs/contract/assumed-all.md 2 and 3)."""
 PART = re.compile(r"(?P<refund>[0-9a-z+]+\.[0-9]+)(?P<rest>-.*)?")
 
 
@@ -49,6 +58,9 @@ class OnRefund(EffectKind):
     def given(self) -> Refund:
         assert self.refund is not None, "without its refund it can only be looked for"
         return self.refund
+
+    def proves_nothing_happened(self, refusal: Refused) -> bool:
+        return says_no(refusal, REFUND_REFUSED)
 
     async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         return await look_one_by_one(attempts, self._look)

@@ -8,15 +8,17 @@ from typing import ClassVar
 
 from connectors.ledger.order_facts import Facts
 from connectors.ledger.records import OrderChange, OrderRecord
-from connectors.xportcn.channels.refusals import may_have_happened
+from connectors.xportcn.channels.refusals import CHECKED, says_no
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.freight import book
+from domain.absence import OwnRecord
 from domain.effects import Action, Claim
 from domain.freight import ChosenFreight
 from domain.money import Money
 from domain.resolutions import ResolutionKind
-from domain.service_orders import Shipment
+from domain.service_orders import ServiceOrder, Shipment
 from domain.states import OrderState
+from domain.witnessed import Booked, Source, Statement
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
 from tasks.reading_orders import read_orders
 
@@ -42,19 +44,23 @@ class Book(EffectKind):
         shipment = await book(
             self.resources.client, claim, order.sourcing_order, str(order.order_id), chosen.quote, chosen.service
         )
-        return Proof(answer=_ids(shipment), change=self._booked(order, shipment, chosen))
+        return Proof(answer=_ids(shipment), change=self._booked(order, shipment, Source.ANSWER, chosen))
 
     async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         shown = await read_orders(self.resources, [attempt.order for attempt in attempts])
-        shipped = {ref: one.shipments for ref, one in shown.items() if one.shipments}
         return {
-            one.effect.key: Proof(answer=_ids(shipped[ref][0]), change=self.seen(one.order, shipped[ref]))
+            one.effect.key: self._seen(one.order, shown[ref])
             for one in attempts
-            if (ref := one.order.order_ref) in shipped
+            if (ref := one.order.order_ref) in shown
         }
 
-    def is_doubtful(self, refusal: Refused) -> bool:
-        return may_have_happened(refusal)
+    def _seen(self, order: OrderRecord, shown: ServiceOrder) -> Sighting:
+        if not shown.shipments:
+            return OwnRecord(shown=Statement(source=Source.DETAIL, value=shown.status))
+        return Proof(answer=_ids(shown.shipments[0]), change=self.seen(order, shown.shipments))
+
+    def proves_nothing_happened(self, refusal: Refused) -> bool:
+        return says_no(refusal, CHECKED)
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
         reason = f"paid, not booked: {refusal.message}"
@@ -62,17 +68,25 @@ class Book(EffectKind):
 
     def seen(self, order: OrderRecord, shipments: Sequence[Shipment]) -> OrderChange:
         """What an order becomes that the service shows with shipments: held if there are several."""
-        booked = self._booked(order, shipments[0])
+        booked = self._booked(order, shipments[0], Source.DETAIL)
         if len(shipments) == 1:
             return booked
         ids = ", ".join(shipment.shipment_order_id for shipment in shipments)
         reason = f"the warehouse shows {len(shipments)} shipments for this order: {ids}. Cancel all but one"
         return replace(booked, state=OrderState.HELD, reason=reason)
 
-    def _booked(self, order: OrderRecord, shipment: Shipment, freight: ChosenFreight | None = None) -> OrderChange:
-        fact = Facts.booked(shipment=shipment, at=self.resources.clock(), freight=freight)
+    def _booked(
+        self, order: OrderRecord, shipment: Shipment, shown_by: Source, freight: ChosenFreight | None = None
+    ) -> OrderChange:
+        verdict = booked(order, shipment, shown_by)
+        fact = Facts.booked(verdict, shipment=shipment, at=self.resources.clock(), freight=freight)
         reason = _dearer_than_approved(order, shipment)
         return OrderChange(order_ref=order.order_ref, state=OrderState.BOOKED, reason=reason, writes=fact)
+
+
+def booked(order: OrderRecord, shipment: Shipment, shown_by: Source) -> Booked:
+    shown = Statement(source=shown_by, value=shipment.shipment_order_id)
+    return Booked(shown=shown, ours=Statement(source=Source.LEDGER, of=order.order_ref, value=str(order.order_id)))
 
 
 def _ids(shipment: Shipment) -> dict[str, str]:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from connectors.ledger.records import OrderChange, OrderRecord
+from connectors.xportcn.channels.refusals import CHECKED, ORDER_NOT_EXIST, ORDER_STATUS_ERROR, says_no
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
 from domain.effects import Action, Claim
@@ -21,6 +22,7 @@ from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
 from tasks.reading_orders import read_orders
 
 CLOCK_MARGIN = timedelta(seconds=1)
+NOT_CANCELLED = CHECKED | {ORDER_STATUS_ERROR, ORDER_NOT_EXIST, "CLOSE_ORDER_TOO_FAST", "400_3"}
 ACCEPTED = "the service has accepted the cancellation and not yet closed the order; look again: sourcing cancel"
 
 
@@ -62,6 +64,9 @@ class Cancel(EffectKind):
         if order.paid_minor is None:
             return OrderState.ORDERED
         return OrderState.PAID if order.paid <= order.payable else OrderState.HELD
+
+    def proves_nothing_happened(self, refusal: Refused) -> bool:
+        return says_no(refusal, NOT_CANCELLED)
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
         words = f"not cancelled: {refusal.message}"

@@ -11,7 +11,7 @@ from typing import ClassVar
 from connectors.ledger.controls import account_of, newest_until, oldest_since
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
 from connectors.xportcn.channels.base import Channel
-from connectors.xportcn.channels.refusals import says_it_exists
+from connectors.xportcn.channels.refusals import says_not_ordered
 from connectors.xportcn.errors import Refused
 from domain.absence import CLOCKS_APART, Control, Sent, judge_absence, two_ids
 from domain.effects import Action, Claim
@@ -54,8 +54,8 @@ class CreateByReference(Create):
         reason = f"not ordered: {refusal.message}"
         return OrderChange(order_ref=attempt.order.order_ref, state=OrderState.REFUSED, reason=reason)
 
-    def is_doubtful(self, refusal: Refused) -> bool:
-        return says_it_exists(refusal)
+    def proves_nothing_happened(self, refusal: Refused) -> bool:
+        return says_not_ordered(refusal)
 
     def if_misnamed(self, attempt: Attempt) -> str:
         return f", and looked for by its own reference {attempt.order.order_ref}. Run again"

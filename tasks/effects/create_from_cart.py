@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.xportcn.carts.base import RowsAreGone
+from connectors.xportcn.channels.refusals import NOT_ORDERED, says_not_ordered
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
 from domain.effects import Action, Claim
@@ -18,7 +19,7 @@ from tasks.effects.cart_line import require_cart, row_ids
 from tasks.effects.create import Create, ordered, several
 from tasks.effects.kind import Attempt, Proof, Sighting, look_one_by_one
 
-PART = "cart"
+PART, ROWS_GONE = "cart", "40405"
 CLOCK_MARGIN = timedelta(minutes=10)
 
 
@@ -48,6 +49,10 @@ class CreateFromCart(Create):
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
         words = f"not ordered: {refusal.message}. Its lines lie in the cart as before"
         return OrderChange(order_ref=attempt.order.order_ref, state=OrderState.HELD, reason=words)
+
+    def proves_nothing_happened(self, refusal: Refused) -> bool:
+        """Rows that are gone may have been ordered."""
+        return says_not_ordered(refusal, NOT_ORDERED - {ROWS_GONE})
 
     def if_misnamed(self, attempt: Attempt) -> str:
         return ", and looked for by what lay in the cart. Run again"

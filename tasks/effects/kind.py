@@ -103,9 +103,9 @@ class EffectKind(ABC):
         """What a refusal makes of the order."""
         return None
 
-    def is_doubtful(self, refusal: Refused) -> bool:
-        """Whether a refusal may mean `done already`: it is only believed for what a look shows."""
-        return False
+    @abstractmethod
+    def proves_nothing_happened(self, refusal: Refused) -> bool:
+        """Whether a refusal is one that the contract lists as a clear no; in all other words it is a doubt."""
 
     def if_misnamed(self, attempt: Attempt) -> str:
         """What follows `not believed`, when an answer names an id that is another order's."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from connectors.ledger.records import OrderRecord
+from connectors.xportcn.errors import Refused
 from connectors.xportcn.freight import update_domestic
 from domain.effects import Action, Claim
 from domain.service_orders import DomesticParcel
@@ -37,3 +38,7 @@ class ReportParcel(EffectKind):
 
     async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         return {}
+
+    def proves_nothing_happened(self, refusal: Refused) -> bool:
+        """Never asked: it is done again in any case."""
+        return False

@@ -9,7 +9,7 @@ from typing import ClassVar
 from connectors.ledger.order_facts import Facts
 from connectors.ledger.records import EffectRecord, Intent, OrderChange, OrderRecord
 from connectors.xportcn.channels.base import PaysMany
-from connectors.xportcn.channels.refusals import CHECKED, NO_MONEY, says_no
+from connectors.xportcn.channels.refusals import NOT_PAID, says_no
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
 from domain.amounts import agreed_taken, money_of
@@ -24,14 +24,6 @@ from domain.witnessed import Amount, Contradicted, Kind, Lack, Open, Paid, Sourc
 from tasks.effects.kind import Attempt, EffectKind, Proof, Reply, Sighting
 from tasks.reading_orders import read_orders
 
-NOT_PAID = frozenset(
-    {
-        *(CHECKED | NO_MONEY),
-        *("ORDER_NOT_EXIST", "ACCOUNT_NOT_EXIST", "ACCOUNT_FROZEN", "PARAM_ILLEGAL"),
-        *("PRODUCT_TRADE_STAT_ERROR", "MANUAL-TRADE"),
-    }
-)
-"""Refusals after which nothing was paid (contract 1.6; docs/contract/assumed.md 2)."""
 DEBIT = "debit"
 """What `XPORTCN_PAY_IS` says of a service whose payments take the money at once."""
 
@@ -93,9 +85,8 @@ class Pay(EffectKind):
             return sighting
         return _may_be_submitted(attempt.effect)
 
-    def is_doubtful(self, refusal: Refused) -> bool:
-        """A second payment is refused as `paid or closed already`: only listed words say that none arrived."""
-        return not says_no(refusal, NOT_PAID)
+    def proves_nothing_happened(self, refusal: Refused) -> bool:
+        return says_no(refusal, NOT_PAID)
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
         reason = f"not paid: {refusal.message}. Mend that and run again"
@@ -141,7 +132,7 @@ def paid(
     contradicted = taken if isinstance(taken, Contradicted) else None
     amount = owed if contradicted else money_of(taken.second)
     total = shown.total if shown.total.minor > 0 and not contradicted else amount
-    fact = Facts.paid(amount=amount, total=total, at=shown.paid_at)
+    fact = Facts.paid(verdict, amount=amount, total=total, at=shown.paid_at)
     change = OrderChange(order_ref=order.order_ref, writes=fact, contradicted=contradicted)
     if amount > order.payable:
         most = f"{order.payable} with the price tolerance" if order.payable > order.approved else str(order.approved)

@@ -12,7 +12,6 @@ from connectors.concurrently import all_to_their_end, each_to_its_end, to_its_en
 from connectors.crash_points import AFTER_ANSWER, AFTER_INTENT, AFTER_RECORD, BEFORE_INTENT, reach
 from connectors.ledger.claiming import slot_of
 from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, OrderRecord, Outcome, SpendLimits
-from connectors.xportcn.channels.refusals import says_it_exists
 from connectors.xportcn.errors import Misconfigured, NotSent, Refused, ServiceAway, Unanswered, XportcnError
 from connectors.xportcn.gate import impatient
 from domain.absence import Harmless, NeverLeft
@@ -20,8 +19,7 @@ from domain.effects import Claim, EffectStatus
 from domain.money import Money
 from domain.pause import GOES_ON, Pause
 from domain.states import OrderState
-from domain.witness_words import words_of
-from domain.witnessed import Contradicted, Source
+from domain.witnessed import Source
 from domain.wording import number_of
 from tasks.arrivals import nowhere
 from tasks.effects.kind import EffectKind, Proof, Reply
@@ -386,24 +384,7 @@ async def _concluded(chunk: _Chunk, record: EffectRecord, reply: Reply) -> Outco
 
 async def _after_refusal(chunk: _Chunk, record: EffectRecord, error: Refused) -> Outcome:
     """A refusal may mean that it is done already, so the service's own record has the last word (contract 2.7)."""
-    seen = await chunk.look([record])
-    if isinstance(seen, XportcnError):
-        return chunk.unknown(
-            record, f"refused ({error.message}), and the service could not be asked for the order's state"
-        )
-    proof = seen.get(record.key)
-    if isinstance(proof, Proof):
-        return chunk.done(record, proof)
-    if isinstance(proof, str | Contradicted):
-        words = proof if isinstance(proof, str) else words_of(proof)
-        return chunk.unknown(record, f"refused ({error.message}), but {words}")
-    if chunk.kind.is_doubtful(error):
-        words = f"refused as done already ({error.message}), and not to be found"
-        if not says_it_exists(error):
-            words = f"refused ({error.message}), which does not say that nothing happened"
-        return chunk.unknown(record, words, ask=True)
-    change = chunk.kind.when_refused(chunk.attempt(record), error)
-    return Outcome(claim=record.claim, status=EffectStatus.REFUSED, reason=str(error), change=change)
+    return chunk.judged(record, error, await chunk.look([record]))
 
 
 async def _after_silence(chunk: _Chunk, record: EffectRecord, error: Unanswered) -> Outcome:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from connectors.ledger.records import OrderRecord
+from connectors.xportcn.channels.refusals import CHECKED, ORDER_STATUS_ERROR, says_no
+from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
 from domain.effects import Action, Claim
 from domain.service_orders import ServiceOrder, ServiceStatus
@@ -28,6 +30,9 @@ class ConfirmReceipt(EffectKind):
     async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         shown = await read_orders(self.resources, [attempt.order for attempt in attempts])
         return {one.effect.key: _seen(one.order, shown.get(one.order.order_ref)) for one in attempts}
+
+    def proves_nothing_happened(self, refusal: Refused) -> bool:
+        return says_no(refusal, CHECKED | {ORDER_STATUS_ERROR, "4003"})
 
 
 def _seen(order: OrderRecord, shown: ServiceOrder | None) -> Sighting:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from connectors.ledger.records import OrderRecord
+from connectors.xportcn.channels.refusals import says_no
+from connectors.xportcn.errors import Refused
 from domain.after_sale import Refund, RefundState
 from domain.effects import Action, Claim
-from tasks.effects.after_sale import OnRefund, after_sale_of, rest_of
+from tasks.effects.after_sale import REFUND_REFUSED, STATUS_ERROR, OnRefund, after_sale_of, rest_of
 from tasks.effects.kind import Attempt, Proof
 
 ON_ITS_WAY = frozenset({RefundState.RETURNED, RefundState.REFUNDED})
@@ -40,6 +42,10 @@ class ReturnParcel(OnRefund):
             vouchers=self.vouchers,
         )
         return Proof(answer={"carrier": self.carrier, "number": self.number})
+
+    def proves_nothing_happened(self, refusal: Refused) -> bool:
+        """The status that refuses a parcel is also that of a refund which has one."""
+        return says_no(refusal, REFUND_REFUSED - {STATUS_ERROR})
 
     async def seen(self, refund: Refund, attempt: Attempt) -> Proof | None:
         shown = await after_sale_of(self.resources, refund.marketplace).read(refund.refund_id)

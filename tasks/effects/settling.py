@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from connectors.concurrently import to_its_end, unless
@@ -12,13 +12,10 @@ from connectors.xportcn.errors import Unanswered, XportcnError
 from connectors.xportcn.gate import impatient
 from domain.absence import Absent, Harmless, NeverLeft, Unseen
 from domain.witness_words import words_of
-from domain.witnessed import Contradicted, Kind, Lack, Open, Source
-from tasks.effects.kind import EffectKind, Proof, Sighting
-from tasks.effects.outcomes import Begun
+from domain.witnessed import Contradicted, Open, Source
+from tasks.effects.kind import EffectKind, Proof
+from tasks.effects.outcomes import NOT_READ, Begun, Seen, refusal_of
 from tasks.resources import Resources
-
-Seen = Mapping[str, Sighting] | XportcnError
-NOT_READ = Open(kind=Kind.ABSENT, lacks=Lack.READ_BACK)
 
 
 async def settle(kind: EffectKind, order_refs: Collection[str]) -> None:
@@ -89,6 +86,8 @@ def _not_seen(
     if isinstance(sighting, Open):
         return begun.unknown(record, words_of(sighting), ask=sighting.again_at is None)
     absent = Absent(unseen=sighting, asked_at=asked_at, clear_at=clear_at)
+    if refusal := refusal_of(record):
+        return begun.refused(record, refusal, absent)
     return begun.unsent(record, absent, "the service never received it")
 
 

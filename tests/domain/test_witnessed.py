@@ -7,6 +7,7 @@ from dataclasses import MISSING, fields
 import pytest
 
 from domain import witnessed
+from domain.witnessed import Source, Statement
 
 
 @pytest.mark.parametrize(
@@ -15,7 +16,7 @@ from domain import witnessed
         (witnessed.Amount, {"first", "second"}),
         (witnessed.Paid, {"order", "ours"}),
         (witnessed.RefusedForGood, {"words", "read_after"}),
-        (witnessed.Booked, {"shown", "id_is_free"}),
+        (witnessed.Booked, {"shown", "ours"}),
     ],
 )
 def test_each_witness_is_a_field_without_a_default(kind: type, witnesses: set[str]) -> None:
@@ -23,3 +24,9 @@ def test_each_witness_is_a_field_without_a_default(kind: type, witnesses: set[st
     assert demanded == witnesses
     with pytest.raises(TypeError):
         kind()
+
+
+def test_two_statements_of_one_source_are_one_witness() -> None:
+    said = Statement(source=Source.ANSWER, value="no stock")
+    with pytest.raises(ValueError, match="the answer to the call is one witness"):
+        witnessed.RefusedForGood(words=said, read_after=said)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 EFFECTS = "tasks/effects/protocol.py"
+EFFECT_OUTCOMES = "tasks/effects/outcomes.py"
 SETTLING = "tasks/effects/settling.py"
 KINDS = "tasks/effects/kinds.py"
 CONCURRENTLY = "connectors/concurrently.py"
@@ -176,14 +177,30 @@ MUTANTS = (
         means="an answer 'already done' passes for a refusal, and the order is taken for unpaid",
         edits=(
             Edit(
-                file=EFFECTS,
-                old="    proof = seen.get(record.key)\n"
-                "    if isinstance(proof, Proof):\n"
-                "        return chunk.done(record, proof)\n"
-                "    if isinstance(proof, str | Contradicted):\n        words",
-                new="    proof = None\n    if isinstance(proof, str | Contradicted):\n        words",
+                file=EFFECT_OUTCOMES,
+                old="        if isinstance(sighting, Proof):\n            return self.done(record, sighting)\n",
+                new="",
             ),
         ),
+    ),
+    Mutant(
+        name="refused-in-any-words",
+        means="a refusal in words that nobody knows passes for a no, though it may mean that it is done already",
+        edits=(
+            Edit(
+                file=EFFECT_OUTCOMES,
+                old="        if self.kind.proves_nothing_happened(refusal) or self.resources.never_left(record):\n",
+                new="        if True:\n",
+            ),
+        ),
+        found_by="tests/tasks/test_effects.py"
+        "::test_a_refusal_in_unknown_words_is_kept_and_ends_as_refused_once_it_is_absent",
+    ),
+    Mutant(
+        name="refused-by-its-words-alone",
+        means="a no is believed although nothing that was read afterwards bears it out",
+        edits=(Edit(file=EFFECT_OUTCOMES, old=" or sighting is NOT_READ:\n", new=":\n"),),
+        found_by="tests/tasks/test_effects.py::test_a_refusal_in_known_words_is_a_doubt_while_nothing_was_read",
     ),
     Mutant(
         name="lease-not-checked-at-send",

@@ -48,6 +48,9 @@ class FakeKind(EffectKind):
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
         return OrderChange(order_ref=attempt.order.order_ref, state=OrderState.REFUSED, reason=refusal.message)
 
+    def proves_nothing_happened(self, refusal: Refused) -> bool:
+        return refusal.message == "no stock"
+
     @classmethod
     def question(cls, order_ref: str, order_id: str | None, part: str) -> str:
         return f"Did {order_ref} happen?"
@@ -249,6 +252,67 @@ async def test_a_refusal_ends_the_attempt(resources: Resources) -> None:
     service = FakeService(failures=[Refused("no stock")])
     order = await run(resources, service)
     assert (order.state, order.reason, status(resources)) == (OrderState.REFUSED, "no stock", EffectStatus.REFUSED)
+
+
+async def test_a_refusal_in_unknown_words_is_kept_and_ends_as_refused_once_it_is_absent(
+    resources: Resources, next_run: Resources, clock: MovableClock
+) -> None:
+    """What it said is remembered, nothing is asked, and nothing is sent again by the run that finds it absent."""
+    service = FakeService(failures=[Refused("何それ", code="X-1")])
+    order = await run(resources, service)
+    (effect,) = resources.ledger.effects_of(["A-1"])
+    assert (effect.status, effect.answer) == (
+        EffectStatus.UNKNOWN,
+        {"refused_as": {"code": "X-1", "words": "何それ"}},
+    )
+    assert order.reason == "no answer to create: refused (何それ), which does not say that nothing happened"
+    assert (await run(next_run, service)).reason.startswith(
+        "no answer to create: refused (何それ); it may still arrive until"
+    )
+    clock.advance(100_000)
+    order = await run(next_run, service)
+    assert (order.state, order.reason, service.sent) == (OrderState.REFUSED, "何それ", ["A-1:create"])
+
+
+async def test_a_refusal_in_known_words_is_a_doubt_while_nothing_was_read(resources: Resources) -> None:
+    """The look leaves the order out."""
+
+    class Silent(FakeKind):
+        async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+            return {}
+
+    order = await run(resources, FakeService(failures=[Refused("no stock")]), Silent)
+    words = "no answer to create: refused (no stock), but the service does not show what would tell"
+    assert (order.state, order.reason) == (OrderState.UNKNOWN, words)
+
+
+async def test_a_refusal_in_unknown_words_may_have_happened(
+    resources: Resources, next_run: Resources, clock: MovableClock
+) -> None:
+    """It shows later: it is done, and never refused."""
+    service = FakeService(failures=[Refused("何それ", code="X-1")])
+    await run(resources, service)
+    service.happened.append("A-1")
+    assert (await run(next_run, service)).state is OrderState.ORDERED
+
+
+async def test_what_is_refused_twice_in_unknown_words_is_sent_no_more(
+    resources: Resources, next_run: Resources, clock: MovableClock
+) -> None:
+    """Its absence is proven each time; a third send takes a person."""
+    service = FakeService(failures=[Refused("何それ", code="X-1") for _ in range(9)])
+    for each in (resources, next_run, resources, next_run, resources):
+        clock.advance(100_000)
+        await run(each, service)
+    assert (len(service.sent), status(resources)) == (2, EffectStatus.UNKNOWN)
+    assert "it was sent 2 times without an answer" in resources.ledger.effects_of(["A-1"])[-1].reason
+
+
+async def test_a_no_before_anything_was_sent_is_one_in_any_words(resources: Resources) -> None:
+    """The preview before a create says no: the send log, which has nothing of it, is the proof."""
+    resources.noted = set()
+    order = await run(resources, FakeService(failures=[Refused("何それ")]))
+    assert (order.state, status(resources)) == (OrderState.REFUSED, EffectStatus.REFUSED)
 
 
 async def test_a_refusal_of_what_is_done_counts_as_done(resources: Resources) -> None:

@@ -210,7 +210,7 @@ async def test_an_older_refund_is_not_taken_for_the_new_one(resources: Resources
 async def test_after_a_refusal_a_new_refund_is_asked_for(resources: Resources, service: FakeAfterSale) -> None:
     """It is a refund of its own, with a key of its own."""
     paid_order(resources)
-    service.failures = [Refused("no")]
+    service.failures = [Refused("REASON_INVALID")]
     await run(resources)
     assert await run(resources) == (OrderState.REFUNDING, [RefundState.DECLINED, RefundState.ASKED])
     assert service.asked == ["A-1:refund:all.1", "A-1:refund:all.2"]

@@ -179,10 +179,35 @@ async def test_a_refusal_that_may_mean_paid_already_is_no_refusal(
     channel.says = no
     await pay(resources)
     state, reason = standing(resources)
-    assert (state, "not paid" in reason, "--not-paid" in reason) == (OrderState.UNKNOWN, False, True)
+    assert (state, "not paid" in reason) == (OrderState.UNKNOWN, False)
     channel.show("77", ServiceStatus.PAID, paid=Money(100))
     await settle_open(resources, ["A-1"])
     assert standing(resources)[0] is OrderState.PAID
+
+
+async def test_a_payment_refused_in_unknown_words_becomes_the_question_with_what_was_said(
+    resources: Resources, next_run: Resources, channel: SilentChannel, clock: MovableClock
+) -> None:
+    world_of("unknown", resources, next_run)
+    channel.says = Refused("失败", code="40912")
+    await pay(resources)
+    await nights(next_run, clock, 2)
+    assert (channel.sent, standing(next_run)[1]) == (1, ASKED.replace("pay: the", "pay: refused (失败); the"))
+
+
+async def test_a_payment_refused_in_unknown_words_is_sent_once_more_where_one_debits_at_once(
+    resources: Resources, next_run: Resources, channel: SilentChannel, clock: MovableClock
+) -> None:
+    """It is shown as unpaid after the settle time each night, and other runs go on; the third is a question."""
+    world_of("debit", resources, next_run)
+    channel.says = Refused("失败", code="40912")
+    await pay(resources)
+    for run in (next_run, resources, next_run, resources):
+        clock.advance(100_000)
+        await settle_open(run, ["A-1"])
+        await pay(run)
+    state, reason = standing(resources)
+    assert (channel.sent, state, "it was sent 2 times" in reason) == (2, OrderState.UNKNOWN, True)
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,11 @@ import re
 from collections.abc import Awaitable, Set
 from typing import Any, TypeVar
 
+from connectors.xportcn.api import international
 from connectors.xportcn.api.base import EffectCall
 from connectors.xportcn.errors import Refused, Unanswered
 from connectors.xportcn.wire import EffectAnswer, SaidAnswer
-from domain.quotes import LineProblem
+from domain.quotes import LineProblem, Problem
 
 CODE_WORD = re.compile(r"[A-Z][A-Z0-9_]+")
 REFUSED_BY_THE_ENVELOPE = "400"
@@ -30,6 +31,24 @@ PRODUCT_NOT_FOUND = "40401"
 # The envelope's own: shape and ids of a request are checked before anything is done (docs/contract/assumed-all.md 1).
 CHECKED = frozenset({"40001", "42001", *(str(code) for code in range(40401, 40409))})
 NO_MONEY = frozenset({"BALANCE_NOT_ENOUGH", "INSUFFICIENT_BALANCE", "余额不足"})
+NOT_PAID = frozenset(
+    {
+        *(CHECKED | NO_MONEY),
+        *(ORDER_NOT_EXIST, "ACCOUNT_NOT_EXIST", "ACCOUNT_FROZEN", "PARAM_ILLEGAL"),
+        *("PRODUCT_TRADE_STAT_ERROR", "MANUAL-TRADE"),
+    }
+)
+"""Refusals after which nothing was paid (contract 1.6; docs/contract/assumed.md 2).
+
+Not among them: an order in 1688's `cantPayOrderList`. One that is paid already can't be paid either.
+"""
+NOT_ORDERED = frozenset(
+    {
+        *(CHECKED | international.REFUSALS),
+        *("500_006", "500_007", "500_008", "not support tradeType", "AddressId invalid", "PREVIEW_REQUIRED"),
+    }
+)
+"""Refusals after which nothing was ordered, beside those that name a line's problem (contract 1.6)."""
 
 Answer = TypeVar("Answer")
 
@@ -80,6 +99,12 @@ def says_no(refused: Refused, known: Set[str]) -> bool:
     """Whether its code, or words in its message, are known to mean that nothing happened."""
     told = (word == refused.code or (not word.isdigit() and word in refused.message) for word in known)
     return not may_have_happened(refused) and any(told)
+
+
+def says_not_ordered(refused: Refused, known: Set[str] = NOT_ORDERED) -> bool:
+    """Whether a create was refused for a problem that we know, or in `known` words."""
+    problems = {one.problem for one in refused.problems} - {Problem.OTHER}
+    return says_no(refused, known) or bool(problems and not says_it_exists(refused))
 
 
 def without_own_id(refused: Refused) -> Refused:

@@ -8,6 +8,7 @@ from connectors.ledger.order_facts import Facts
 from connectors.ledger.records import Intent
 from domain.effects import Action
 from domain.money import Money
+from domain.witnessed import RefusedForGood, Source, Statement
 
 
 def plan(order_ref: str, **columns: Any) -> dict[str, Any]:
@@ -33,6 +34,12 @@ def plan(order_ref: str, **columns: Any) -> dict[str, Any]:
 
 Columns = Facts
 """Something to write to an order, named by columns: for states that no fact of the product leads to."""
+
+
+FOR_GOOD = RefusedForGood(
+    words=Statement(source=Source.ANSWER, value="no stock"),
+    read_after=Statement(source=Source.DETAIL, value="unpaid"),
+)
 
 
 def intents(*order_refs: str, action: Action = Action.CREATE) -> list[Intent]:

@@ -14,10 +14,11 @@ from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, Outcome
 from connectors.ledger.resolutions import ResolutionRecord
 from connectors.ledger.store import Ledger
+from domain.absence import Absent, OwnRecord
 from domain.effects import Action, EffectStatus
 from domain.states import OrderState
 from tests.clock import MovableClock
-from tests.connectors.ledger.plans import Columns, intents, plan
+from tests.connectors.ledger.plans import FOR_GOOD, Columns, intents, plan
 from tests.postgres import Postgres
 
 LEASE = timedelta(seconds=60)
@@ -122,13 +123,31 @@ def test_what_provably_came_to_nothing_is_not_counted(ledger: Ledger, other: Led
             won = run.claim(intents("A-1"), lease=LEASE).won["A-1"]
             run.record([Outcome(claim=won.claim, status=EffectStatus.UNSENT, came_to_nothing=True)])
         won = run.claim(intents("A-1"), lease=LEASE).won["A-1"]
-        run.record([Outcome(claim=won.claim, status=EffectStatus.REFUSED)])
+        run.record([Outcome(claim=won.claim, status=EffectStatus.REFUSED, refused_by=FOR_GOOD)])
     won = ledger.claim(intents("A-1"), lease=LEASE).won["A-1"]
     assert (won.key, won.doubtful_sends) == ("A-1:create:5", 1)
     ledger.record([Outcome(claim=won.claim, status=EffectStatus.UNSENT)])
     won = ledger.claim(intents("A-1"), lease=LEASE).won["A-1"]
-    ledger.record([Outcome(claim=won.claim, status=EffectStatus.REFUSED)])
+    ledger.record([Outcome(claim=won.claim, status=EffectStatus.REFUSED, refused_by=FOR_GOOD)])
     assert other.claim(intents("A-1"), lease=LEASE).won["A-1"].doubtful_sends == 2
+
+
+def test_what_was_refused_in_unknown_words_stays_counted_when_it_is_absent(ledger: Ledger, other: Ledger) -> None:
+    """Each absence is proven; two such sends are the most."""
+    now = ledger.clock()
+    absent = Absent(unseen=OwnRecord(shown=FOR_GOOD.read_after), asked_at=now, clear_at=now)
+    for run in (ledger, other):
+        won = run.claim(intents("A-1"), lease=LEASE).won["A-1"]
+        run.record([Outcome(claim=won.claim, status=EffectStatus.REFUSED, refused_by=absent)])
+    assert ledger.claim(intents("A-1"), lease=LEASE).won == {}
+
+
+def test_an_outcome_is_refused_only_with_the_proof(ledger: Ledger) -> None:
+    """Neither a refusal without its witnesses, nor a proof for another outcome."""
+    won = ledger.claim(intents("A-1"), lease=LEASE).won["A-1"]
+    for status, proof in ((EffectStatus.REFUSED, None), (EffectStatus.DONE, FOR_GOOD)):
+        with pytest.raises(ValueError, match="A-1:create can't be"):
+            Outcome(claim=won.claim, status=status, refused_by=proof)
 
 
 def test_what_a_dead_run_may_have_sent_counts(ledger: Ledger, other: Ledger) -> None:
@@ -156,7 +175,7 @@ def test_a_refused_effect_gets_a_second_attempt_by_another_run(ledger: Ledger, o
     for run, key in ((ledger, "A-1:create"), (other, "A-1:create:2"), (ledger, "A-1:create:3")):
         record = run.claim(intents("A-1"), lease=LEASE).won["A-1"]
         assert record.key == key
-        run.record([Outcome(claim=record.claim, status=EffectStatus.REFUSED, reason="no stock")])
+        run.record([Outcome(claim=record.claim, status=EffectStatus.REFUSED, reason="no stock", refused_by=FOR_GOOD)])
         again = run.claim(intents("A-1"), lease=LEASE)
         assert (again.won, again.settled["A-1"].key) == ({}, key)
 
@@ -236,7 +255,8 @@ def test_what_may_have_cost_money_counts_as_spent(
     """In flight and unknown count like done; refused and unsent cost nothing."""
     record = ledger.claim(intents("A-1"), lease=LEASE).won["A-1"]
     if status is not EffectStatus.SENDING:
-        ledger.record([Outcome(claim=record.claim, status=status)])
+        by = FOR_GOOD if status is EffectStatus.REFUSED else None
+        ledger.record([Outcome(claim=record.claim, status=status, refused_by=by)])
     assert ledger.spent_since(clock() - timedelta(hours=1)) == spent
     clock.advance(7200)
     assert ledger.spent_since(clock() - timedelta(hours=1)) == 0

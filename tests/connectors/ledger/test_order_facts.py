@@ -12,12 +12,16 @@ from connectors.ledger.schema import orders
 from domain.freight import ChosenFreight, FreightQuote, FreightService
 from domain.money import Money
 from domain.service_orders import Shipment
+from domain.witnessed import Booked, Paid, Source, Statement
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 DOLLARS = Money(900, "USD")
 SERVICE = FreightService(service_id="s", company="c", category="x", price=DOLLARS, min_days=1, max_days=2)
 SHIPMENT = Shipment(shipment_order_id="9", tracking_numbers=("LP1",))
 BOOKED = {"shipment_order_id": "9", "booked_at": NOON}
+_OURS = Statement(source=Source.LEDGER, value="7")
+PAID = Paid(order=Statement(source=Source.DETAIL, value=Money(5)), ours=_OURS)
+STANDS = Booked(shown=Statement(source=Source.ANSWER, value="9"), ours=_OURS)
 ASKED = {"freight_minor": 900, "freight_currency": "USD"}
 
 
@@ -32,9 +36,9 @@ ASKED = {"freight_minor": 900, "freight_currency": "USD"}
         (Facts.plan_approved("h"), {"plan_hash": "h"}),
         (Facts.approval_withdrawn(), {"plan_hash": None}),
         (Facts.not_ordered(), {"order_id": None, "total_minor": None}),
-        (Facts.paid(amount=Money(5), at=None), {"paid_minor": 5, "paid_at": None}),
+        (Facts.paid(PAID, amount=Money(5), at=None), {"paid_minor": 5, "paid_at": None}),
         (
-            Facts.paid(amount=Money(5), at=NOON, total=Money(6)),
+            Facts.paid(PAID, amount=Money(5), at=NOON, total=Money(6)),
             {"paid_minor": 5, "paid_at": NOON, "total_minor": 6},
         ),
         (Facts.refunded(amount_minor=5), {"refunded_minor": 5}),
@@ -53,8 +57,8 @@ def test_a_fact_fills_its_columns(fact: Facts, columns: dict[str, Any]) -> None:
 def test_a_booking_fills_what_was_chosen_too() -> None:
     """What the service merely shows as booked leaves the order's freight as it is."""
     chosen = ChosenFreight(quote=FreightQuote(render_id="r", services=(SERVICE,)), service=SERVICE)
-    seen = Facts.booked(shipment=SHIPMENT, at=NOON).columns
-    ours = Facts.booked(shipment=SHIPMENT, at=NOON, freight=chosen).columns
+    seen = Facts.booked(STANDS, shipment=SHIPMENT, at=NOON).columns
+    ours = Facts.booked(STANDS, shipment=SHIPMENT, at=NOON, freight=chosen).columns
     assert {**BOOKED, "shipment": seen["shipment"]} == seen
     assert seen["shipment"]["tracking_numbers"] == ["LP1"]
     assert ours == {**seen, **ASKED, "freight_service": "s", "freight_quote": ours["freight_quote"]}

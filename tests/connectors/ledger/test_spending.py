@@ -30,7 +30,7 @@ from domain.money import Money
 from domain.reasons import ReasonCode
 from domain.states import OrderState
 from tests.clock import MovableClock
-from tests.connectors.ledger.plans import Columns, intents, plan
+from tests.connectors.ledger.plans import FOR_GOOD, Columns, intents, plan
 from tests.postgres import Postgres
 from tests.running import ROOT
 
@@ -274,7 +274,8 @@ def answer(ledger: Ledger, ref: str, status: EffectStatus, fen: int) -> None:
             if status is EffectStatus.DONE and effect.action is Action.PAY:
                 columns = {"paid_minor": min(fen, order.payable.minor)}
             change = OrderChange(order_ref=ref, writes=Columns(columns))
-            ledger.record([Outcome(claim=effect.claim, status=status, change=change)])
+            by = FOR_GOOD if status is EffectStatus.REFUSED else None
+            ledger.record([Outcome(claim=effect.claim, status=status, change=change, refused_by=by)])
 
 
 def assert_summed_up(ledger: Ledger) -> None:

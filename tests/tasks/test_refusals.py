@@ -1,0 +1,75 @@
+"""Which refusals prove for which kind of effect that nothing happened."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from connectors.xportcn.channels.refusals import CANNOT_PAY
+from connectors.xportcn.errors import Refused
+from domain.quotes import LineProblem, Problem
+from tasks.effects.book import Book
+from tasks.effects.cancel import Cancel
+from tasks.effects.cart_line import AddToCart
+from tasks.effects.create_by_reference import CreateByReference
+from tasks.effects.create_from_cart import CreateFromCart
+from tasks.effects.kind import EffectKind
+from tasks.effects.pay import Pay
+from tasks.effects.receipt import ConfirmReceipt
+from tasks.effects.refund import AskRefund, WithdrawRefund
+from tasks.effects.return_parcel import ReturnParcel
+
+
+def no(code: str, words: str = "", problem: Problem | None = None) -> Refused:
+    problems = (LineProblem(problem=problem, message=words),) if problem else ()
+    return Refused(words, code=code, problems=problems)
+
+
+@pytest.mark.parametrize(
+    ("kind", "refusal"),
+    [
+        *((CreateByReference, no("X", "Y", problem)) for problem in Problem if problem is not Problem.OTHER),
+        (CreateByReference, no("500_008", problem=Problem.OTHER)),
+        (CreateByReference, no("130704", problem=Problem.OTHER)),
+        (CreateByReference, no("400", "not support tradeType:credit", Problem.OTHER)),
+        (CreateByReference, no("40001", "outOrderId: unknown field", Problem.OTHER)),
+        (CreateFromCart, no("OUT_OF_STOCK", problem=Problem.OUT_OF_STOCK)),
+        (CreateFromCart, no("400", "AddressId invalid")),
+        (Pay, no("BALANCE_NOT_ENOUGH")),
+        (Pay, no("ORDER_NOT_EXIST")),
+        (Book, no("42001", "nobody ships to XX")),
+        (Cancel, no("400", "CLOSE_ORDER_TOO_FAST")),
+        (Cancel, no("ORDER_STATUS_ERROR")),
+        (AddToCart, no("400", "CART_FULL")),
+        (ConfirmReceipt, no("4003")),
+        (AskRefund, no("REFUND_FEE_INVALID")),
+        (WithdrawRefund, no("REFUND_STATUS_ERROR")),
+        (ReturnParcel, no("400", "LOGISTICS_COMPANY_UNKNOWN")),
+    ],
+)
+def test_a_daily_refusal_is_a_clear_no(kind: type[EffectKind], refusal: Refused) -> None:
+    assert kind(cast(Any, None)).proves_nothing_happened(refusal)
+
+
+@pytest.mark.parametrize(
+    ("kind", "refusal"),
+    [
+        *(
+            (kind, no("51234", "系统异常"))
+            for kind in (CreateByReference, CreateFromCart, Pay, Book, Cancel, AddToCart)
+        ),
+        *((kind, no("51234", "系统异常")) for kind in (ConfirmReceipt, AskRefund, WithdrawRefund, ReturnParcel)),
+        (CreateByReference, no("400", "DUPLICATE_OUT_ORDER_ID: there is one", Problem.OTHER)),
+        (CreateByReference, no("OUT_OF_STOCK", "该订单已存在", Problem.OUT_OF_STOCK)),
+        (CreateFromCart, no("40405", "cart row 5 does not exist")),
+        (Pay, no("ORDER_STATUS_ERROR", "the order is paid or closed")),
+        (Pay, no(CANNOT_PAY, "the order can't be paid")),
+        (Book, no("40001", "busy, try again")),
+        (AskRefund, no("REFUND_EXISTS")),
+        (ReturnParcel, no("REFUND_STATUS_ERROR")),
+    ],
+)
+def test_any_other_refusal_is_a_doubt(kind: type[EffectKind], refusal: Refused) -> None:
+    """Among them those that may mean that it is done already."""
+    assert not kind(cast(Any, None)).proves_nothing_happened(refusal)
