@@ -12,13 +12,14 @@ ALIKE = str.maketrans(dict(zip("[]<>`*\\|", "［］＜＞｀＊＼｜", strict=T
 ADDRESS = re.compile(r":(?=//)|(?<=\S)@(?=\S)|(?<=www)\.", re.IGNORECASE)
 EDGE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|~(?=~)|(?<=~)~")
 FIRST = re.compile(r"^(?:[#+=-](?=[#+=-]*(?: |$))|\d{1,9}[.)](?= |$)|-(?=[ -]*$))")
+ENTITY = re.compile(r"&(?=#?\w+;)")
 BREAKS = re.compile(r"[\r\n\v\f\x85\u2028\u2029]+")
 
 
 def inert(text: str) -> str:
     """One line that looks as the text does and is nothing else."""
     line = BREAKS.sub(" ", text).strip().translate(ALIKE)
-    for mark in (ADDRESS, EDGE, FIRST):
+    for mark in (ADDRESS, EDGE, FIRST, ENTITY):
         line = mark.sub(_wide, line)
     return line
 

@@ -45,6 +45,7 @@ def made_of(text: str) -> set[str]:
         ("1. choose A_1", "1． choose A_1"),
         ("a|b\nc", "a｜b c"),
         ("5.00 CNY - 3.00 CNY; -2.00; sold out (3 of 5)!", "5.00 CNY - 3.00 CNY; -2.00; sold out (3 of 5)!"),
+        ("a&lt;b&gt; &#91;x&#x5d; R&D", "a＆lt;b＆gt; ＆#91;x＆#x5d; R&D"),
         ("库存不足", "库存不足"),
     ],
 )
