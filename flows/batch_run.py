@@ -15,6 +15,7 @@ from connectors.ledger.plans import plan_hash
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.ledger.slices import slices
 from domain.budget import Limits, over_budget
+from domain.canary import MOST
 from domain.decisions import Verdict, held
 from domain.money import Money
 from domain.orders import OrderRequest
@@ -25,6 +26,7 @@ from domain.states import OrderState
 from domain.wording import number_of
 from flows.approval import decide
 from flows.approval_request import ApprovalRequest, Decision, SummarizedRequest
+from flows.canary import Canaries
 from flows.execution import execute
 from flows.kept_plans import KeptPlans, summary_of
 from flows.leftovers import LEFT, cause, explain, in_all, told_again
@@ -63,6 +65,7 @@ class BatchRun:
         self.done_by = done_by
         self.helpers = helpers
         self.share: Sharing | None = None
+        self.canaries = Canaries(resources)
         self.batch_id = batch_id
         self.source = source
         self.chunk_size = chunk_size or resources.settings.chunk_size
@@ -178,18 +181,39 @@ class BatchRun:
             if self._is_paused():
                 return
             if self.share is not None:
-                await self.share.bought(refs, self.approved, feed.tell)
-                return
-            limits = spend_limits(self.resources, self.batch_id, budget)
-            await execute(
-                self.resources,
-                refs,
-                self.approved,
-                limits=limits,
-                chunk_size=self.chunk_size,
-                feed=feed,
-                asks=self.source.asks,
-            )
+                shared = await self._bought_first(refs, budget, feed)
+                await self.share.bought(shared, self.approved, feed.tell)
+            else:
+                await self._execute(refs, budget, feed)
+
+    async def _bought_first(self, refs: Sequence[str], budget: Money | None, feed: EventFeed) -> list[str]:
+        """Buy the canaries, before helpers begin at their marketplaces; answers what is left for those.
+
+        Where none is read back this run takes the others too: they are held, or wait.
+        """
+        orders = self.resources.ledger.each_order(refs)
+        at = {order.order_ref: order.marketplace for order in orders if order.state is OrderState.PLANNED}
+        mine: list[str] = []
+        for _ in range(MOST):
+            if first := await self.canaries.first({ref: at[ref] for ref in at if ref not in mine}):
+                await self._execute(first, budget, feed)
+                mine += first
+        if alone := [ref for ref in at if ref not in mine and not await self.canaries.is_free(at[ref])]:
+            await self._execute(alone, budget, feed)
+        gone = {*mine, *alone}
+        return [ref for ref in refs if ref not in gone]
+
+    async def _execute(self, refs: Sequence[str], budget: Money | None, feed: EventFeed) -> None:
+        await execute(
+            self.resources,
+            refs,
+            self.approved,
+            limits=spend_limits(self.resources, self.batch_id, budget),
+            chunk_size=self.chunk_size,
+            feed=feed,
+            canaries=self.canaries,
+            asks=self.source.asks,
+        )
 
     async def _to_try_again(self) -> list[str]:
         """The orders of this run that failed alone, once what is open of them is settled."""

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 
 from connectors.concurrently import together
 from connectors.ledger.records import OrderRecord, SpendLimits
 from connectors.xportcn.errors import ServiceAway
 from domain.freight import ChosenFreight
+from domain.marketplace import Marketplace
 from domain.states import OrderState
+from flows.canary import Canaries
 from flows.chunks import side_by_side
 from flows.shown.events import EventFeed
 from flows.shown.expected_failures import run_logger
+from tasks.arrivals import nowhere
 from tasks.asking import Found
 from tasks.book_shipment import book_shipments
 from tasks.create_order import create_orders
@@ -33,6 +39,7 @@ async def execute(
     limits: SpendLimits,
     chunk_size: int,
     feed: EventFeed,
+    canaries: Canaries,
     asks: bool = True,
 ) -> None:
     """Take these orders as far as they can go; what became of each is in the ledger, and told to `feed`.
@@ -45,7 +52,7 @@ async def execute(
         listener.start(stage, len(order_refs))
 
     async def take(chunk: Sequence[str], label: str, through: Callable[[int], None]) -> None:
-        steps = Steps(resources, approved, limits, label, asks=asks, then=through)
+        steps = Steps(resources, approved, limits, label, canaries, asks=asks, then=through)
         await steps.take(chunk)
         counts = ", ".join(f"{count:,} {state}" for state, count in (await feed.tell(chunk)).most_common())
         run_logger().info("Orders %s: %s", label, counts)
@@ -62,6 +69,7 @@ class Steps:
         approved: Mapping[str, str],
         limits: SpendLimits,
         label: str,
+        canaries: Canaries,
         *,
         asks: bool,
         then: Callable[[int], None],
@@ -70,8 +78,11 @@ class Steps:
         self._approved = approved
         self._limits = limits
         self._label = label
+        self._canaries = canaries
         self._asks = asks
         self._then = then
+        self._kept_back: set[str] = set()
+        self._read_back = defaultdict[str, asyncio.Future[bool]](asyncio.get_running_loop().create_future)
 
     async def take(self, refs: Sequence[str]) -> None:
         """Take these orders as far as they can go."""
@@ -79,23 +90,60 @@ class Steps:
         freight: Found[str, ChosenFreight] = Found()
         book = self._step("book", refs, lambda order: order.order_ref in freight and may_book(order))
         render = self._step("render freight", refs, may_book, book)
-        pay = self._step("pay", refs, may_pay, render)
-        create = self._step("create", refs, lambda order: may_create(order, self._approved.get(order.order_ref)), pay)
-        create.come(*refs)
+        pay = self._step("pay", refs, may_pay, render, seen=partial(self._judge, is_read_back=True))
+        create = self._step("create", refs, self._may_create, pay)
         async with together() as crew:
+            crew.create_task(self._admit(refs, create))
             crew.create_task(self._each(create, lambda: create_orders(resources, create, self._limits, label=label)))
             crew.create_task(self._each(pay, lambda: pay_orders(resources, pay, label=label)))
             crew.create_task(self._each(render, lambda: render_freights(resources, render, freight, label=label)))
             crew.create_task(self._each(book, lambda: book_shipments(resources, book, freight, label=label)))
 
+    async def _admit(self, refs: Sequence[str], create: Step) -> None:
+        """Let orders come to be created, at each marketplace as the canary there allows."""
+        orders = await self._resources.desk.orders(refs)
+        waiting = defaultdict[Marketplace, list[OrderRecord]](list)
+        for ref in refs:
+            if ref in orders and self._may_create(orders[ref]):
+                waiting[orders[ref].marketplace].append(orders[ref])
+            else:
+                create.come(ref)
+        async with together() as crew:
+            for some in waiting.values():
+                crew.create_task(self._admit_at_one(some, create))
+
+    async def _admit_at_one(self, orders: Sequence[OrderRecord], create: Step) -> None:
+        changes = await self._canaries.admit(orders, create.come, self._read_back.__getitem__)
+        await self._resources.desk.change(changes)
+        kept_back = [change.order_ref for change in changes]
+        self._kept_back.update(kept_back)
+        create.come(*kept_back)
+
+    def _may_create(self, order: OrderRecord) -> bool:
+        ref = order.order_ref
+        return ref not in self._kept_back and may_create(order, self._approved.get(ref))
+
+    def _judge(self, *order_refs: str, is_read_back: bool) -> None:
+        for ref in order_refs:
+            if not self._read_back[ref].done():
+                self._read_back[ref].set_result(is_read_back)
+
     def _step(
-        self, stage: str, refs: Sequence[str], is_for: Callable[[OrderRecord], bool], next_one: Step | None = None
+        self,
+        stage: str,
+        refs: Sequence[str],
+        is_for: Callable[[OrderRecord], bool],
+        next_one: Step | None = None,
+        *,
+        seen: Callable[..., None] = nowhere,
     ) -> Step:
         listener = progress.get()
 
         def through(*done: str) -> None:
             if done:
                 listener.advance(stage, len(done))
+                if stage == "pay":
+                    self._judge(*done, is_read_back=False)
                 if next_one is None:
                     self._then(len(done))
                 else:
@@ -105,7 +153,7 @@ class Steps:
             is_allowed = self._resources.paused is None and (self._asks or needs_nobody(order))
             return is_allowed and is_for(order)
 
-        return Step(refs, is_for=mine, then=through)
+        return Step(refs, is_for=mine, then=through, seen=seen)
 
     async def _each(self, step: Step, work: Callable[[], Awaitable[None]]) -> None:
         """One step, in a task run if there is anything to do; what it could not do is left to the ledger's word."""

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from connectors.concurrently import to_its_end
 from connectors.ledger.send_log import is_dead
 from connectors.ledger.shares import Chunk, Planned, Share, Work
+from flows.canary import Canaries
 from flows.chunks import as_they_come
 from flows.execution import Steps
 from flows.kept_plans import summary_of
@@ -47,6 +48,7 @@ class Helping:
         self._share = share
         self._idle_s = idle_s
         self._planning = Planning(resources, most_kept=MOST_OFFERS_KEPT)
+        self._canaries = Canaries(resources)
         self._in_hand: set[int] = set()
         self._ends = False
         self.why_ended = "nothing was left to take"
@@ -172,6 +174,7 @@ class Helping:
             {ref: plan for ref, plan in approved.items() if plan},
             terms.limits,
             label,
+            self._canaries,
             asks=terms.asks,
             then=through,
         ).take(refs)

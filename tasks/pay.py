@@ -58,6 +58,7 @@ class Till:
     async def take(self, orders: Orders) -> None:
         """Look at these orders, pay those that are to be paid, and read what was really taken."""
         amounts = await _looked_at(self._resources, orders)
+        self._step.seen(*amounts)
         self._amounts |= amounts
         self._orders |= orders
 
@@ -80,6 +81,11 @@ class Till:
 
     async def _confirm(self, refs: Sequence[str]) -> None:
         await confirm_payments(self._resources, refs, then=self._step.through)
+
+
+async def read_back(resources: Resources, orders: Orders) -> set[str]:
+    """Those of these unpaid orders that the service shows as ours and at our price; of others it is written why not."""
+    return {*await _looked_at(resources, orders)}
 
 
 async def look_at_unpaid(resources: Resources, orders: Orders) -> None:

@@ -28,7 +28,8 @@ class Step:
     """The orders that come to a step of a chunk, those that it `is_for` as they stood when they came.
 
     Coming says that nothing more happens to an order in the step before, and not that this one has work with it. Who is
-    through goes on (`then`). One object serves all tries of the step's task.
+    through goes on (`then`). `seen` hears of orders that the service shows as they should be. One object serves all
+    tries of the step's task.
     """
 
     def __init__(
@@ -37,10 +38,12 @@ class Step:
         *,
         is_for: Callable[[OrderRecord], bool] = always,
         then: Callable[..., None] = nowhere,
+        seen: Callable[..., None] = nowhere,
     ) -> None:
         self.given: dict[str, OrderRecord] = {}
         self._is_for = is_for
         self._then = then
+        self.seen = seen
         self._arrivals = Arrivals(expected)
         self._under_way: set[str] = set()
         self._passed: set[str] = set()

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, and_, func, or_, select, update
 
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.repeating import repeating
-from connectors.ledger.schema import marks
+from connectors.ledger.schema import marks, orders
 from connectors.ledger.transactions import Rows
 from domain.marketplace import Marketplace
+from domain.states import OrderState
 
 MOST_OF_A_NAME = 16
 
@@ -45,16 +46,55 @@ class MarkRows(Rows):
     @repeating
     def confirm(self, marketplace: Marketplace, *, by: str) -> None:
         """Write down a person's word that every order of ours there is known to this ledger."""
-        now = self._ledger.clock()
-        row = {"name": _confirmed(marketplace), "at": now, "by": by, "words": "knows every order of ours there"}
-        with self._ledger.transaction(()) as connection:  # forbids nothing: it ends as it is written
-            connection.execute(marks.insert().values(**row, ended_at=now, ended_by=by))
+        self._note(_confirmed(marketplace), "knows every order of ours there", by=by)
 
     def confirmed_at(self, marketplace: Marketplace) -> datetime | None:
         """When a person last said so of this marketplace (UTC)."""
         said = select(func.max(marks.c.ended_at).label("at")).where(marks.c.name == _confirmed(marketplace))
         at: datetime | None = self._ledger.rows(said)[0]["at"]
         return at
+
+    @repeating
+    def goes_first(self, order_ref: str, marketplace: Marketplace) -> None:
+        """Write down that this order is created there before others are."""
+        self._note(_first(marketplace), order_ref, by=self._ledger.owner)
+
+    def unsettled_first(self, batch_id: str, marketplace: Marketplace, *, most: int) -> list[str]:
+        """The last orders of a batch that went first there, and of which nobody knows or that nobody tried to pay."""
+        statement = (
+            select(orders.c.order_ref)
+            .join(marks, marks.c.words == orders.c.order_ref)
+            .where(
+                marks.c.name == _first(marketplace),
+                orders.c.batch_id == batch_id,
+                orders.c.paid_minor.is_(None),
+                or_(
+                    and_(orders.c.order_id.is_(None), orders.c.state == OrderState.UNKNOWN),
+                    and_(orders.c.order_id.is_not(None), orders.c.state.in_([OrderState.ORDERED, OrderState.HELD])),
+                ),
+            )
+            .group_by(orders.c.order_ref)
+            .order_by(func.max(marks.c.id).desc())
+            .limit(most)
+        )
+        return [str(row["order_ref"]) for row in self._ledger.rows(statement)]
+
+    @repeating
+    def read_back(self, marketplace: Marketplace, *, version: str) -> None:
+        """Write down that an order of this program was read back there as it was created."""
+        self._note(_canary(marketplace), version, by=self._ledger.owner)
+
+    def was_read_back(self, marketplace: Marketplace, *, version: str, since: datetime) -> bool:
+        """Whether an order of this very program was, since then."""
+        noted = (marks.c.name == _canary(marketplace), marks.c.words == version, marks.c.at > since)
+        return bool(self._ledger.rows(select(marks.c.id).where(*noted).limit(1)))
+
+    def _note(self, name: str, words: str, *, by: str) -> None:
+        """A mark that forbids nothing: it ends as it is written."""
+        now = self._ledger.clock()
+        row = {"name": name, "at": now, "by": by, "words": words, "ended_at": now, "ended_by": by}
+        with self._ledger.transaction(()) as connection:
+            connection.execute(marks.insert().values(row))
 
     @repeating
     def end(self, mark: Mark, *, by: str) -> bool:
@@ -65,6 +105,14 @@ class MarkRows(Rows):
 
 def _confirmed(marketplace: Marketplace) -> str:
     return f"known:{marketplace}"[:MOST_OF_A_NAME]
+
+
+def _first(marketplace: Marketplace) -> str:
+    return f"first:{marketplace}"[:MOST_OF_A_NAME]
+
+
+def _canary(marketplace: Marketplace) -> str:
+    return f"canary:{marketplace}"[:MOST_OF_A_NAME]
 
 
 def end_mark(connection: Connection, mark: Mark, *, at: datetime, by: str) -> bool:

@@ -28,6 +28,7 @@ from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
 from flows import execution, scheduling
 from flows import finish_batch as finishing
+from flows.canary import Canaries
 from flows.parameters import Limits
 from flows.second_look import left_over, next_look, sort_approved
 from flows.shown.events import EventFeed
@@ -122,7 +123,9 @@ async def test_what_somebody_holds_or_declines_meanwhile_is_left_alone(
     run, feed = run_on(ledger, clock), EventFeed(ledger, ["held", "declined", "fine"])
     for asks in (False, True):
         refs = ["held", "declined", "fine"]
-        await execution.execute(run, refs, {}, limits=cast(Any, None), chunk_size=9, feed=feed, asks=asks)
+        await execution.execute(
+            run, refs, {}, limits=cast(Any, None), chunk_size=9, feed=feed, canaries=Canaries(run), asks=asks
+        )
     assert paid == [{"fine"}, {"held", "declined", "fine"}]
 
 

@@ -7,6 +7,7 @@ import json
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -271,4 +272,8 @@ def _looks_like_an_id(text: str | None) -> bool:
 
 
 def _opened(cell: Any) -> Any:
-    return json.loads(cell) if isinstance(cell, str) and cell[:1] in ("{", "[") and cell[-1:] in ("}", "]") else cell
+    """What a JSON cell holds; a service's words may only look like JSON."""
+    if isinstance(cell, str) and cell[:1] in ("{", "[") and cell[-1:] in ("}", "]"):
+        with suppress(ValueError):
+            return json.loads(cell)
+    return cell

@@ -30,6 +30,7 @@ REQUEST_FILES = "domain/request_files.py"
 ABSENCE = "domain/absence.py"
 BATCH_RUN = "flows/batch_run.py"
 SECOND_LOOK = "flows/second_look.py"
+CANARY = "flows/canary.py"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -647,5 +648,24 @@ MUTANTS = (
             ),
         ),
         found_by="tests/connectors/ledger/test_naming.py::test_a_booking_that_names_another_s_shipment_asks_a_person",
+    ),
+    Mutant(
+        name="canary-skipped",
+        means="where orders can't be read back, all of a batch are created before the first is found unreadable",
+        edits=(
+            Edit(
+                file=CANARY,
+                old="            while left and not await self.is_free(",
+                new="            while False and (",
+            ),
+        ),
+        found_by="tests/simulation/test_canary.py::test_one_order_is_created_where_it_can_not_be_read_back",
+    ),
+    Mutant(
+        name="canary-forgotten-by-the-next-run",
+        means="each run sends another order to where the one before could not be read back",
+        edits=(Edit(file=CANARY, old="        if stuck is not None:\n", new="        if False:\n"),),
+        found_by="tests/simulation/test_canary.py::"
+        "test_a_run_after_a_crash_reads_the_canary_back_before_it_creates_another",
     ),
 )
