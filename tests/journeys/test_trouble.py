@@ -131,7 +131,7 @@ def test_an_empty_wallet_holds_the_orders_and_a_full_one_pays_them(merchant: Mer
     ("settings", "message"),
     [
         ({"XPORTCN_ACCESS_SECRET": "not-the-secret"}, "XPORTCN_ACCESS_SECRET"),
-        ({"XPORTCN_BASE_URL": "http://127.0.0.1:9"}, "XPORTCN_BASE_URL"),
+        ({"XPORTCN_BASE_URL": "http://127.0.0.1:9", "SOURCING_PATIENCE_S": "0"}, "XPORTCN_BASE_URL"),
         ({"XPORTCN_USER_ID": "2100007300002"}, "XPORTCN_USER_ID"),
     ],
 )
