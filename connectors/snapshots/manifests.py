@@ -78,10 +78,10 @@ class Manifest:
 
     @classmethod
     def from_json(cls, content: bytes) -> Self:
-        """Raises `ValueError`, `KeyError` or `TypeError` for content of another shape."""
+        """Raises `ValueError`, `KeyError` or `TypeError` for another shape, `SnapshotDamaged` for another checksum."""
         fields = json.loads(content)
         if fields.pop("checksum", None) not in (None, _checksum(fields)):  # before there were checksums it has none
-            raise ValueError("it is not as it was written")
+            raise SnapshotDamaged("it is not as it was written")
         return cls(
             snapshot_id=fields["snapshot_id"],
             batch_id=fields["batch_id"],
@@ -110,7 +110,7 @@ def read_manifest(path: Path) -> Manifest:
     """Raises `SnapshotDamaged` when the file can't be read as a manifest."""
     try:
         return Manifest.from_json(path.read_bytes())
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, SnapshotDamaged) as error:
         raise SnapshotDamaged(f"{path} is not a readable manifest ({words_of(error)}); {REMEDY}") from error
 
 

@@ -60,7 +60,7 @@ def test_a_run_stops_and_says_what_it_did(merchant: Merchant, happens: Callable[
         ({"SOURCING_LEDGER_URL": "sqlite://"}, "would be kept in memory and forget everything"),
         ({"SOURCING_LEDGER_URL": "sqlite:////"}, "is a folder: give the name of a file in it"),
         ({"SOURCING_SNAPSHOTS": "/dev/null/snapshots"}, "no snapshot can be written to /dev/null/snapshots"),
-        ({"SOURCING_DATA_DIR": "/dev/null"}, r"\(Not a directory\): "),
+        ({"SOURCING_DATA_DIR": "/dev/null"}, r"\(Not a directory: /dev/null/snapshots\): "),
     ],
 )
 def test_what_can_not_be_used_is_named_before_anything_is_bought(
