@@ -87,7 +87,8 @@ def restore_ledger(
         "Restored. It knows nothing of what was bought, paid or booked after that backup, so it buys nothing now.\n"
         "1. sourcing reconcile        lists what the service has and this ledger does not\n"
         "2. sourcing resolve ORDER …  takes such orders on, one by one\n"
-        "3. sourcing ledger confirm   lets it buy again",
+        "3. sourcing ledger confirm   lets it buy again, once what was sent before can arrive no more: at "
+        f"{utc_now() + settings.arrives_within:%H:%M:%S} UTC",
         highlight=False,
     )
 
@@ -110,8 +111,11 @@ def confirm_ledger(
     from cli.status import open_ledger
     from cli.terminal import person
     from connectors.ledger.marks import Mark
+    from connectors.ledger.send_log import noted
+    from connectors.settings import SourcingSettings
     from domain.wording import some
 
+    settings = SourcingSettings()
     with open_ledger() as ledger:
         held = ledger.holds.standing()
         if marketplace in held:
@@ -135,8 +139,12 @@ def confirm_ledger(
         question = f"This ledger {words}. Is everything that was bought since known to it?"
         if not agrees(question, yes=yes):
             raise typer.Exit(COULD_NOT_RUN)
-        ledger.marks.end(Mark.RESTORED, by=by or person())
-    say("confirmed: the next run may buy")
+        last_sent = max((one.at for one in noted(settings.data_dir / "sends")), default=None)
+        until = ledger.marks.confirm_restored(
+            by=by or person(), arrives_within=settings.arrives_within, last_sent=last_sent
+        )
+    when = f", once it is {until:%Y-%m-%d %H:%M:%S} UTC: what was sent before may arrive until then" if until else ""
+    say(f"confirmed: the next run may buy{when}")
 
 
 @app.command("export")

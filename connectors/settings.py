@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -319,6 +320,11 @@ class SourcingSettings(Settings):
         if text not in available_timezones():
             raise ValueError(f"{text!r} is no time zone; give one such as Europe/Berlin")
         return text
+
+    @property
+    def arrives_within(self) -> timedelta:
+        """How long after its claim what was sent may still arrive: a lease and the settle time."""
+        return timedelta(seconds=self.lease_s + self.settle_s)
 
     @property
     def order_limit(self) -> Money | None:

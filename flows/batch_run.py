@@ -41,6 +41,7 @@ from flows.shown.expected_failures import run_logger
 from flows.shown.progress import rename_run, shown
 from flows.sorting import Work
 from tasks.effects.kinds import settle_open
+from tasks.lost_ledger import wait_until_settled
 from tasks.render_freight import approve_freight, estimate_unbooked
 from tasks.resources import Resources
 from tasks.snapshot import snapshot_orders, snapshot_plan
@@ -110,6 +111,8 @@ class BatchRun:
         feed = EventFeed(ledger, self.refs)
         await settle_open(self.resources, self.refs)
         work = self.source.sort(ledger)
+        if work.to_plan or work.under_way or work.approved:
+            await wait_until_settled(self.resources, self.done_by)
         is_worth_it = self.helpers and (work.to_plan or work.under_way or work.approved)
         if is_worth_it or ledger.shares.standing(self.batch_id):
             await self._shared(work, budget, feed, ask=ask)

@@ -13,6 +13,7 @@ from domain.freight import ChosenFreight
 from domain.states import OrderState
 from tasks.effects.book import Book
 from tasks.effects.protocol import perform
+from tasks.lost_ledger import maybe_booked
 from tasks.pay import left_as
 from tasks.reading_orders import read_each
 from tasks.resources import Resources
@@ -43,7 +44,7 @@ async def _book(resources: Resources, step: Step, orders: Orders, freight: Mappi
         )
         for ref, order in orders.items()
     ]
-    await perform(Book(resources, freight), intents, orders, then=step.through)
+    await perform(Book(resources, freight, await maybe_booked(resources, orders)), intents, orders, then=step.through)
 
 
 def _waits(order: OrderRecord, given: OrderRecord) -> bool:

@@ -1,15 +1,28 @@
-"""A ledger without one order, beside the traces of orders that were bought: it was lost, or another one is meant."""
+"""A ledger that has forgotten: one without an order beside traces of what was bought, or one that was put back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import logging
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from pyarrow import parquet
 
 from connectors.ledger.engine import LedgerUnusable, shown
+from connectors.ledger.marks import StillArriving
+from connectors.ledger.records import OrderRecord
+from connectors.ledger.send_log import noted
 from connectors.snapshots.manifests import Manifest, list_snapshots, locate
+from domain.effects import Action
+from domain.resolutions import ResolutionKind
+from tasks.progress import progress
 from tasks.resources import Resources
+
+STEP_S = 5.0
+log = logging.getLogger("sourcing")
 
 
 def require_not_lost(resources: Resources) -> None:
@@ -30,13 +43,53 @@ def require_not_lost(resources: Resources) -> None:
         )
 
 
+async def wait_until_settled(resources: Resources, done_by: datetime | None) -> None:
+    """Wait until what was sent before the ledger was put back can arrive no more, as long as a run has patience.
+
+    Raises `StillArriving` where that takes longer, and `LedgerUnusable` for a ledger that nobody has confirmed.
+    """
+    try:
+        await asyncio.to_thread(resources.ledger.marks.require_settled)
+    except StillArriving as waits:
+        left_s = (waits.until - resources.clock()).total_seconds()
+        if left_s > resources.settings.patience_s or (done_by and waits.until >= done_by):
+            raise
+        log.warning("%s: this run waits for it", waits)
+        stage, listener = f"until {waits.until:%H:%M:%S} UTC", progress.get()
+        listener.start(stage, round(left_s))
+        while (left_s := (waits.until - resources.clock()).total_seconds()) > 0:
+            await asyncio.sleep(min(STEP_S, left_s))
+            listener.advance(stage, round(min(STEP_S, left_s)))
+
+
+async def maybe_booked(resources: Resources, orders: Mapping[str, OrderRecord]) -> dict[str, str]:
+    """Why not to book some of these: the ledger was put back, and may have forgotten that it was done.
+
+    Not those that it has paid since, for only a paid order is booked; nor those of which a person has said since that
+    they are not.
+    """
+    marks, answers = resources.ledger.marks, resources.ledger.resolutions
+    if (since := await asyncio.to_thread(marks.restored_at)) is None:
+        return {}
+    effects = await resources.desk.effects_of(orders)
+    known = {one.order_ref for one in effects if one.action is Action.PAY and one.intent_at > since}
+    at = f"{since:%Y-%m-%d %H:%M:%S} UTC"
+    words = f"nothing was sent, since the ledger was put back at {at}, and it may have been booked before"
+    doubtful = [ref for ref in orders if ref not in known]
+    said = {ref: await asyncio.to_thread(answers.of_order, ref) for ref in doubtful}
+    return {ref: words for ref in doubtful if not any(_says_not_booked(one, since) for one in said[ref])}
+
+
+def _says_not_booked(answer: Mapping[str, Any], since: datetime) -> bool:
+    return bool(answer["at"] > since) and answer["answer"] == f"--{ResolutionKind.NOT_BOOKED}"
+
+
 def _traces(snapshots: Path, send_logs: Path) -> Iterator[str]:
-    for log in sorted(send_logs.glob("*.log")):
-        if len(log.read_text(errors="replace").splitlines()) > 1:  # the first line is not about an effect
-            yield f"{log} tells of something that was sent"
     for manifest in reversed(list_snapshots(snapshots)):
         if _tells_of_orders(snapshots, manifest):
             yield f"the snapshot {manifest.snapshot_id} in {snapshots} tells of orders that were bought"
+    if any(noted(send_logs)):
+        yield f"{send_logs} tells of something that was sent"
 
 
 def _tells_of_orders(root: Path, manifest: Manifest) -> bool:

@@ -17,6 +17,7 @@ from connectors.crash_points import BEFORE_FIRST_BYTE, BEFORE_SEND, reach
 from connectors.ledger.desk import Desk
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.ground import GroundLost, account, as_lost
+from connectors.ledger.put_back import notice_put_back
 from connectors.ledger.records import EffectRecord
 from connectors.ledger.repeating import repeating
 from connectors.ledger.send_log import SendLog, is_dead, never_sent, prune
@@ -24,7 +25,7 @@ from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.snapshots.manifests import require_place
 from connectors.xportcn.channels.base import Warehouse
-from connectors.xportcn.client import XportcnClient
+from connectors.xportcn.client import XportcnClient, allow
 from connectors.xportcn.errors import NotSent
 from connectors.xportcn.freight import warehouse_address
 from connectors.xportcn.gate import Gate, gate_of
@@ -51,9 +52,9 @@ def utc_now() -> datetime:
 class Resources:
     """Open for one run; everything a task needs to act.
 
-    `noted` are the keys of effects that this run may have sent, None where nobody keeps them; `in_hand` the slots of
-    those that it is about to claim, has on the wire or has yet to record. `paused` is the pause of all buying that it
-    has met.
+    `noted` are the keys of effects that this run may have sent, None where nobody keeps them, and `leave` notes one;
+    `in_hand` are the slots of those that it is about to claim, has on the wire or has yet to record. `paused` is the
+    pause of all buying that it has met.
     """
 
     settings: SourcingSettings
@@ -65,6 +66,7 @@ class Resources:
     offerings: dict[Marketplace, Offering]
     concurrency: int
     noted: Collection[str] | None = None
+    leave: Callable[[Claim], None] = allow
     in_hand: set[str] = field(default_factory=set)
     paused: Pause | None = None
     _warehouse: Warehouse | None = None
@@ -134,7 +136,8 @@ async def open_resources(
         ledger.require_sound()
         ledger.belong_to(xportcn.account_name)
         if not ledger.is_new():  # the logs may be all that is left of a ledger that was lost
-            prune(send_logs, needed=ledger.senders_in_doubt())
+            notice_put_back(ledger, send_logs)
+            prune(send_logs, needed=ledger.senders_in_doubt(), before=clock() - settings.arrives_within)
 
         at_once = concurrency or settings.concurrency
         leave, gate = _leave_of(ledger, log, clock), _gate(settings, xportcn, at_once)
@@ -152,9 +155,10 @@ async def open_resources(
                 offerings={marketplace: offering_of(marketplace, client) for marketplace in Marketplace},
                 concurrency=at_once,
                 noted=log.noted,
+                leave=leave,
             )
         ledger.ground.require_places()
-        if log.owner not in ledger.senders_in_doubt():
+        if not log.noted and log.owner not in ledger.senders_in_doubt():
             log.discard()
 
 

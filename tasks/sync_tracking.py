@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
+from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.records import Intent, OrderChange, OrderRecord
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.decisions import judge_booking
@@ -96,6 +97,10 @@ async def tell_warehouse(
     """
     if this_try().this > 1:
         await settle_open(resources, shown)
+    try:
+        await asyncio.to_thread(resources.ledger.marks.require_settled)
+    except LedgerUnusable:  # it sends nothing now: a later look reports them
+        return
     parcels = {ref: list(one.parcels) for ref, one in shown.items() if orders[ref].shipment is not None}
     for place in range(max((len(listed) for listed in parcels.values()), default=0)):
         now = {ref: listed[place] for ref, listed in parcels.items() if place < len(listed)}

@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 
 from connectors.durable import sync
 from connectors.ledger.engine import LedgerUnusable, shown
-from connectors.ledger.marks import Mark, refused_for
+from connectors.ledger.marks import Mark, refused_for, require_settled
 from connectors.ledger.memory import Memory
 from connectors.ledger.schema import SCHEMA_VERSION, effects, marks, switches
 
@@ -63,7 +63,7 @@ class Ground:
         for path, place in self._watched.items():
             self._require(path, place)
 
-    def require(self, connection: Connection) -> dict[str, str]:
+    def require(self, connection: Connection, now: datetime) -> dict[str, str]:
         """In the claim's transaction; answers what is turned off, all buying or a marketplace, and why.
 
         Raises `GroundLost`, or `LedgerUnusable` for a mark or another version.
@@ -71,11 +71,13 @@ class Ground:
         self.require_places()
         if self._file:
             self._require_same_files(connection)
-        found: dict[str, list[Any]] = {"mark": [], "version": [], "claim": [], "tables": [], "off": []}
-        for row in connection.execute(self._statement, {"last": self.memory.last_key}):
+        found: dict[str, list[Any]] = {name: [] for name in ("mark", "waits", "version", "claim", "tables", "off")}
+        for row in connection.execute(self._statement, {"last": self.memory.last_key, "now": now}):
             found[row.what].append(row)
         for row in found["mark"]:
             raise refused_for(Mark(row.name), row.words, self._shown)
+        if found["waits"]:
+            require_settled(connection, self._shown, now)
         for row in found["version"]:
             self._require_version(row.name)
         if self.memory.last_key and not found["claim"]:
@@ -234,6 +236,8 @@ def _told(what: str, name: Any, words: Any = None) -> Select[Any]:
 def _parts() -> Iterable[Select[Any]]:
     version: Any = column("version_num", String)
     yield _told("mark", marks.c.name, marks.c.words).where(marks.c.ended_at.is_(None))
+    since = bindparam("now", type_=marks.c.ended_at.type)
+    yield _told("waits", marks.c.name).where(marks.c.name == Mark.RESTORED, marks.c.ended_at > since)
     yield _told("version", version).select_from(table("alembic_version", version))
     yield _told("off", switches.c.name, switches.c.why).where(switches.c.ended_at.is_(None))
     yield _told("claim", effects.c.key).where(effects.c.key == bindparam("last"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import Connection, and_, func, or_, select, update
@@ -97,10 +97,36 @@ class MarkRows(Rows):
             connection.execute(marks.insert().values(row))
 
     @repeating
-    def end(self, mark: Mark, *, by: str) -> bool:
-        """Lift a mark on a person's word; False when it doesn't stand."""
+    def confirm_restored(self, *, by: str, arrives_within: timedelta, last_sent: datetime | None) -> datetime | None:
+        """Let a ledger that was put back buy again, on a person's word; None when it waits for none.
+
+        Answers from when on: what was sent before it was put back, or by a log's last line, may arrive until then.
+        """
         with self._ledger.transaction(()) as connection:
-            return end_mark(connection, mark, at=self._ledger.clock(), by=by)
+            if (since := standing_since(connection, Mark.RESTORED)) is None:
+                return None
+            until = max(since, last_sent or since) + arrives_within
+            end_mark(connection, Mark.RESTORED, at=max(until, self._ledger.clock()), by=by)
+        return until
+
+    @repeating
+    def put_back(self, words: str, *, by: str) -> None:
+        """Mark a ledger that was put back by hand."""
+        row = {"name": Mark.RESTORED, "at": self._ledger.clock(), "by": by, "words": words}
+        with self._ledger.transaction(()) as connection:
+            connection.execute(marks.insert().values(row))
+
+    def restored_at(self) -> datetime | None:
+        """When it was put back last; None for never."""
+        (row,) = self._ledger.rows(select(func.max(marks.c.at).label("at")).where(marks.c.name == Mark.RESTORED))
+        at: datetime | None = row["at"]
+        return at
+
+    def require_settled(self) -> None:
+        """Raise as a claim would while a mark stands, or what was sent before may still arrive."""
+        with self._ledger.reading() as connection:
+            require_unmarked(connection, self._ledger.shown)
+            require_settled(connection, self._ledger.shown, self._ledger.clock())
 
 
 def _confirmed(marketplace: Marketplace) -> str:
@@ -140,6 +166,25 @@ def require_unmarked(connection: Connection, url: str, *only: Mark) -> None:
     for mark, words in standing_marks(connection).items():
         if not only or mark in only:
             raise refused_for(mark, words, url)
+
+
+def require_settled(connection: Connection, url: str, now: datetime) -> None:
+    """Raise `StillArriving` while what was sent before the ledger was put back may still arrive."""
+    waits = select(marks.c.words, marks.c.ended_at).where(marks.c.name == Mark.RESTORED, marks.c.ended_at > now)
+    for row in connection.execute(waits.order_by(marks.c.ended_at.desc()).limit(1)):
+        raise StillArriving(url, row.words, row.ended_at)
+
+
+class StillArriving(LedgerUnusable):
+    """A ledger that was put back buys nothing before `until` (UTC)."""
+
+    def __init__(self, url: str, words: str, until: datetime) -> None:
+        at = f"{until + timedelta(minutes=1, microseconds=-1):%Y-%m-%d %H:%M} UTC"
+        super().__init__(
+            f"the ledger {url} {words}. What was sent before may still arrive until {at}, so it buys nothing before "
+            f"then. Nothing was sent; run again after {at}"
+        )
+        self.until = until
 
 
 def refused_for(mark: Mark, words: str, url: str) -> LedgerUnusable:

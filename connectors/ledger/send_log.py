@@ -16,7 +16,10 @@ import socket
 import subprocess
 import sys
 import uuid
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Self
@@ -133,12 +136,32 @@ def never_sent(folder: Path, sender: str, key: str) -> bool:
     return boot != "" and boot == boot_id() and key not in sent
 
 
-def prune(folder: Path, *, needed: set[str]) -> None:
-    """Delete the logs of ended runs that no unsettled effect names."""
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What may have left in a run, and when the last of it did (UTC)."""
+
+    keys: Sequence[str]
+    at: datetime
+
+
+def noted(folder: Path) -> list[Noted]:
+    """What each log that is here tells."""
+    found: list[Noted] = []
+    for path in folder.glob("*.log"):
+        with suppress(OSError, ValueError):  # pruned meanwhile
+            _, *keys = path.read_text().splitlines()
+            at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            found += [Noted(keys, at)] if keys else []
+    return found
+
+
+def prune(folder: Path, *, needed: set[str], before: datetime) -> None:
+    """Delete the logs of ended runs that no unsettled effect names, and that were last written before then."""
     for path in folder.glob("*.log"):
         if path.stem not in needed and is_dead(folder, path.stem):
             with suppress(OSError):
-                path.unlink()
+                if path.stat().st_mtime < before.timestamp():
+                    path.unlink()
 
 
 @cache

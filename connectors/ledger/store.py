@@ -271,7 +271,7 @@ class Ledger(Switches):
             with self.transaction([intent.order_ref for intent in intents]) as connection:
                 if buys:
                     share_switch(connection)
-                off = self.ground.require(connection)
+                off = self.ground.require(connection, now)
                 # a try whose commit got no answer may have won: its rows must not pass for another run's
                 if next(tries) and (won := won_unheard(self, connection, intents, now)):
                     return claimed_of(connection, won, intents)

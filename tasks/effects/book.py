@@ -9,7 +9,7 @@ from typing import ClassVar
 from connectors.ledger.order_facts import Facts
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.xportcn.channels.refusals import CHECKED, says_no
-from connectors.xportcn.errors import Refused
+from connectors.xportcn.errors import Refused, Unanswered
 from connectors.xportcn.freight import book
 from domain.absence import OwnRecord
 from domain.effects import Action, Claim
@@ -28,6 +28,7 @@ class Book(EffectKind):
     """Booking orders, each with its chosen freight. Neither key nor look-up of a booking is documented."""
 
     freight: Mapping[str, ChosenFreight] = field(default_factory=dict)
+    maybe_booked: Mapping[str, str] = field(default_factory=dict)
 
     action: ClassVar[Action] = Action.BOOK
     before: ClassVar[OrderState | None] = OrderState.PAID
@@ -40,6 +41,10 @@ class Book(EffectKind):
     asks: ClassVar[str] = "Does the warehouse console show a shipment for order {order_id}?"
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
+        """Book it; or ask about it as about one without an answer, where a forgotten run may have booked it."""
+        if why := self.maybe_booked.get(order.order_ref):
+            self.resources.leave(claim)  # noted as sent: nobody may take it for never begun
+            raise Unanswered(why)
         chosen = self.freight[order.order_ref]
         shipment = await book(
             self.resources.client, claim, order.sourcing_order, str(order.order_id), chosen.quote, chosen.service

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from tests.connectors.ledger.test_trouble import fill, small_disk
@@ -31,7 +33,18 @@ def test_a_restored_backup_buys_nothing_twice(merchant: Merchant) -> None:
     assert "It has forgotten what was bought after that backup" in refused.stderr
     assert merchant.sandbox.books() == books
 
-    assert merchant.sourcing("ledger", "confirm", "--yes", "--by", "ann").exit_code == 0
+    confirmed = merchant.sourcing("ledger", "confirm", "--yes", "--by", "ann")
+    assert (confirmed.exit_code, "what was sent before may arrive until then" in confirmed.stderr) == (0, True)
+    early = merchant.sourcing("run", file, "--yes", "--json")
+    assert (early.exit_code, "so it buys nothing before then. Nothing was sent; run again after" in early.stderr) == (
+        1,
+        True,
+    )
+    for reads in (["run", file, "--dry-run"], ["track"], ["reconcile"], ["status"]):
+        assert merchant.sourcing(*reads).exit_code in (0, 3)
+    assert merchant.sandbox.books() == books
+    with closing(sqlite3.connect(merchant.folder / "data" / "ledger.db")) as database, database:
+        database.execute("UPDATE marks SET ended_at = at WHERE name = 'restored'")  # as if that time had passed
     again = merchant.report("run", file, "--yes")
     assert again["counts"] == {"booked": 2, "held": 2}  # Taobao knows its orders by their reference
     assert merchant.sandbox.books() == books

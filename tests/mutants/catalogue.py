@@ -668,4 +668,35 @@ MUTANTS = (
         found_by="tests/simulation/test_canary.py::"
         "test_a_run_after_a_crash_reads_the_canary_back_before_it_creates_another",
     ),
+    Mutant(
+        name="put-back-buys-at-once",
+        means="a payment that was on its way when the ledger was put back is made again before it is there",
+        edits=(
+            Edit(
+                file="connectors/ledger/marks.py",
+                old="            until = max(since, last_sent or since) + arrives_within\n",
+                new="            until = max(since, last_sent or since)\n",
+            ),
+        ),
+        found_by="tests/simulation/test_put_back.py::test_a_payment_that_was_on_its_way_is_not_made_again",
+    ),
+    Mutant(
+        name="put-back-books-again",
+        means="an order that was booked after the backup is shipped twice",
+        edits=(
+            Edit(
+                file=BOOK_TASK,
+                old="Book(resources, freight, await maybe_booked(resources, orders))",
+                new="Book(resources, freight)",
+            ),
+        ),
+        found_by="tests/simulation/test_put_back.py::"
+        "test_what_was_booked_since_is_asked_about_where_its_order_does_not_show_it",
+    ),
+    Mutant(
+        name="put-back-by-hand-unnoticed",
+        means="a ledger that somebody copied back buys again what it has forgotten",
+        edits=(Edit(file=RESOURCES, old="            notice_put_back(ledger, send_logs)\n", new=""),),
+        found_by="tests/simulation/test_put_back.py::test_a_payment_that_was_on_its_way_is_not_made_again",
+    ),
 )

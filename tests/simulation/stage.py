@@ -184,6 +184,7 @@ class _Files:
     def write(self, file: int, data: bytes) -> int:
         boundary("send log: before the write")
         written = os.write(file, data)
+        os.utime(file, (self._made.on.now(),) * 2)
         boundary("send log: after the write")
         return written
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -35,6 +35,7 @@ from tests.connectors.ledger.test_trouble import small_disk
 from tests.postgres import Postgres
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+SETTLED = timedelta(seconds=1020)
 
 
 def opened(file: Path) -> Ledger:
@@ -210,8 +211,26 @@ def test_a_restored_ledger_buys_nothing_until_it_is_confirmed(ledger: Ledger, ur
         ):
             restored.claim(intents("A-1"), lease=LEASE)
         assert restored.effects_of(["A-1"]) == []
-        assert restored.marks.end(Mark.RESTORED, by="ann")
+        assert restored.marks.confirm_restored(by="ann", arrives_within=SETTLED, last_sent=None) == NOW + SETTLED
+        restored.clock = clock = MovableClock()
+        clock.now = NOW + SETTLED - timedelta(seconds=1)
+        words = r"sent before may still arrive until 2026-01-02 03:22 UTC, so it buys nothing before then\. Nothing was"
+        with pytest.raises(LedgerUnusable, match=words):
+            restored.claim(intents("A-1"), lease=LEASE)
+        clock.advance(1)
         assert set(restored.claim(intents("A-1"), lease=LEASE).won) == {"A-1"}
+
+
+def test_a_log_that_was_written_after_a_restore_is_waited_for(ledger: Ledger, url: str, tmp_path: Path) -> None:
+    """By another machine's run, say; and a ledger that was never put back waits for nothing."""
+    last_sent = NOW + timedelta(minutes=3)
+    assert ledger.marks.confirm_restored(by="ann", arrives_within=SETTLED, last_sent=last_sent) is None
+    saved = backup(url, tmp_path / "b.db", NOW)
+    ledger.close()
+    restore(url, saved, now=NOW, by="ann")
+    with opened(tmp_path / "ledger.db") as restored:
+        until = restored.marks.confirm_restored(by="ann", arrives_within=SETTLED, last_sent=last_sent)
+        assert (until, restored.marks.restored_at()) == (last_sent + SETTLED, NOW)
 
 
 def test_a_damaged_ledger_is_kept_when_a_backup_takes_its_place(ledger: Ledger, url: str, tmp_path: Path) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -69,10 +70,15 @@ def test_a_log_of_an_earlier_boot_proves_nothing(tmp_path: Path) -> None:
 
 
 def test_logs_are_pruned_when_nobody_needs_them(tmp_path: Path) -> None:
-    """Logs of the living and of unsettled effects stay."""
-    needed, unneeded = killed_run(tmp_path), killed_run(tmp_path)
+    """Logs of the living, of unsettled effects and of what may still arrive stay."""
+    needed, unneeded, young = killed_run(tmp_path), killed_run(tmp_path), killed_run(tmp_path)
+    now = datetime.now(UTC)
+    for old in (needed, unneeded):
+        os.utime(tmp_path / f"{old}.log", (0, now.timestamp() - 60))
     with SendLog(tmp_path) as alive:
-        prune(tmp_path, needed={needed})
+        prune(tmp_path, needed={needed}, before=now - timedelta(seconds=30))
+        assert {path.stem for path in tmp_path.glob("*.log")} == {needed, young, alive.owner}
+        prune(tmp_path, needed={needed}, before=now + timedelta(seconds=30))
         assert {path.stem for path in tmp_path.glob("*.log")} == {needed, alive.owner}
     assert unneeded not in {path.stem for path in tmp_path.glob("*.log")}
 

@@ -57,7 +57,6 @@ OPEN: tuple[Open, ...] = (
         "a list that is short, behind or unfiltered", "total", "pages", "rows", "id filter", "filters", "lists", "half"
     ),
     *_open("a second refusal passes for a no", "payment", "second payment", "paid is", "details"),
-    Open(deviations="", settings=frozenset({Setting.PUT_BACK}), reason="a ledger that was put back buys at once"),
 )
 
 

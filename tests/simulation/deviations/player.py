@@ -9,8 +9,6 @@ from random import Random
 from typing import Any
 
 from connectors.ledger.engine import LedgerUnusable
-from connectors.ledger.marks import Mark
-from connectors.ledger.schema import marks
 from connectors.xportcn.errors import XportcnError
 from domain.money import Money
 from domain.resolutions import ResolutionRefused
@@ -22,6 +20,7 @@ from tests.simulation.deviations.earlier import place_orders_of_others
 from tests.simulation.deviations.scenes import ORDERS, Cell, Setting, misfortune_of, scenario_of
 from tests.simulation.deviations.service import DeviatingSandbox, Deviation, Group, Outcome
 from tests.simulation.episode import NO_QUERY, Episode
+from tests.simulation.ledgers import WatchedLedger
 from tests.simulation.misfortune import Call
 from tests.simulation.process import Crash, Process
 from tests.simulation.runs import BATCH
@@ -143,26 +142,16 @@ class DeviationEpisode(Episode):
         await self._source()
         place_orders_of_others(self, younger=True)
         self.database.put_copy_back()
-        if self.cell.seed % 2 == 0:
-            self._is_restored_and_confirmed()
+        ledger = self.watched(WatchedLedger(self.scenario.settings.ledger_url, clock=self.clock, owner="mei"))
+        if self.cell.seed % 2 == 0:  # by the command; else by hand, and the next run notices
+            ledger.marks.put_back("was restored", by="mei")
         self.note("an older ledger is put back")
         self._deviate()
         self.misfortune.calm = True
         await asyncio.sleep(self.misfortune.dice.choice((1, 30)))
         await self._source()
-
-    def _is_restored_and_confirmed(self) -> None:
-        now = self.clock()
-        row = {
-            "name": Mark.RESTORED,
-            "at": now,
-            "by": "mei",
-            "words": "was restored",
-            "ended_at": now,
-            "ended_by": "mei",
-        }
-        with self.database.connection.begin():
-            self.database.connection.execute(marks.insert().values(**row))
+        ledger.marks.confirm_restored(by="mei", arrives_within=self.scenario.settings.arrives_within, last_sent=None)
+        await self._source()
 
     async def _calm_runs(self) -> None:
         for _ in range(2):

@@ -1,0 +1,33 @@
+"""A ledger that was put back by hand, or lost its newest commits: a send log knows of effects that it does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import select
+
+from connectors.ledger.schema import effects
+from connectors.ledger.send_log import noted
+from connectors.ledger.slices import slices
+from connectors.ledger.store import Ledger
+from domain.wording import some
+
+
+def notice_put_back(ledger: Ledger, send_logs: Path) -> None:
+    """Mark the ledger as put back if it does not know what a log, written since it was last put back, tells."""
+    since = ledger.marks.restored_at()
+    newer = [one for one in noted(send_logs) if since is None or one.at > since]
+    keys = dict.fromkeys(key for one in newer for key in one.keys)
+    known = _known(ledger, keys)
+    if missing := [key for key in keys if key not in known]:
+        at = max(one.at for one in newer)
+        ledger.marks.put_back(
+            f"was put back by hand, or another one is meant: it does not have {some(missing)}, of {send_logs}, where "
+            f"the last line is of {at:%Y-%m-%d %H:%M:%S} UTC",
+            by=ledger.owner,
+        )
+
+
+def _known(ledger: Ledger, keys: dict[str, None]) -> set[str]:
+    parts = (ledger.rows(select(effects.c.key).where(effects.c.key.in_(part))) for part in slices(keys))
+    return {str(row["key"]) for part in parts for row in part}
