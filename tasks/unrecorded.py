@@ -19,6 +19,8 @@ from tasks.resources import Resources
 
 ALREADY_THERE = "the service already has order"
 MOST_CONTROLS = 3
+CLOCK_AHEAD = timedelta(days=366)
+"""A service's clock, and a sandbox's that was moved, may be ahead: what it dates to tomorrow is known all the same."""
 
 
 async def find_unrecorded(resources: Resources, requests: Sequence[OrderRequest]) -> Mapping[str, Verdict]:
@@ -62,7 +64,7 @@ def _newest(resources: Resources, marketplace: Marketplace) -> list[Control]:
     """The newest orders there that the ledger knows, those first that every list shows by now."""
     now = resources.clock()
     found: dict[str, Control] = {}
-    for until in (now - LISTS_BEHIND, now):
+    for until in (now - LISTS_BEHIND, now + CLOCK_AHEAD):
         for control in newest_until(resources.ledger, marketplace, until, most=MOST_CONTROLS):
             found.setdefault(control.order_id, control)
     return list(found.values())
