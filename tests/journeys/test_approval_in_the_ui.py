@@ -63,14 +63,17 @@ class Deployed:
 
     async def form(self, run: FlowRun) -> dict[str, Any]:
         """The fields of the form, by name."""
+        fields: dict[str, Any] = (await self.asked(run, "schema"))["properties"]
+        return fields
+
+    async def asked(self, run: FlowRun, part: str) -> Any:
+        """The form's schema or description."""
         state = await self.paused(run)
         keyset: Mapping[str, str] = state.state_details.run_input_keyset or {}
         for _ in range(600):
             try:
-                schema = json.loads(await self.client.read_flow_run_input(run.id, keyset["schema"]))
-                fields: dict[str, Any] = schema["properties"]
-                return fields
-            except PrefectHTTPStatusError:  # the form is written right after the pause
+                return json.loads(await self.client.read_flow_run_input(run.id, keyset[part]))
+            except PrefectHTTPStatusError:  # the form is written right after the pause, part by part
                 await asyncio.sleep(0.1)
         raise AssertionError("there is no form")
 
@@ -129,13 +132,10 @@ async def test_all_but_one_are_approved_once_the_answer_is_clear(merchant: Merch
         first = (await deployed.paused(run)).state_details.pause_key
         unclear = await deployed.answer(run, decision=ALL, orders=["taobao-001"], note="too dear")
         assert unclear is SetStateStatus.ACCEPT
-        while (asked := await deployed.paused(run)).state_details.pause_key == first:  # noqa: ASYNC110
+        while (await deployed.paused(run)).state_details.pause_key == first:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
-        keyset = asked.state_details.run_input_keyset or {}
         form = await deployed.form(run)
-        assert "**That answer was not taken: " in json.loads(
-            await client.read_flow_run_input(run.id, keyset["description"])
-        )
+        assert "**That answer was not taken: " in await deployed.asked(run, "description")
         before = {name: form[name]["default"] for name in ("orders", "approved_by", "note")}
         assert before == {"orders": ["taobao-001"], "approved_by": "Mei Chen", "note": "too dear"}
         await deployed.answer(run, decision=ALL_BUT, **before)
