@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from connectors import outside_watcher
 from connectors.outside_watcher import address_of, tell_watcher
 from connectors.settings import BadSetting, SourcingSettings
+from tests.http_server import serving
 
 KEY = "6f1b-secret"
 
@@ -36,10 +36,8 @@ class Watcher(BaseHTTPRequestHandler):
 @pytest.fixture
 def watcher() -> Iterator[str]:
     Watcher.asked = []
-    with ThreadingHTTPServer(("127.0.0.1", 0), Watcher) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with serving(Watcher) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.mark.parametrize(

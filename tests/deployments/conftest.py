@@ -9,10 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deployments.processes import descendants_of
 from tests.deployments.served import Served, wait_for
+from tests.http_server import serving
 from tests.kept import kept
 from tests.running import PATIENCE_S, ROOT
 
@@ -131,10 +131,8 @@ def receiver(folder: Path) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"json://127.0.0.1:{server.server_port}/hook/{ALERT_TOKEN}?:title=subject&:message=body"
-        server.shutdown()
+    with serving(Handler) as port:
+        yield f"json://127.0.0.1:{port}/hook/{ALERT_TOKEN}?:title=subject&:message=body"
 
 
 ALERT_TOKEN = "alert-token-5f0c1b"

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-import threading
 from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
@@ -13,6 +12,7 @@ from deployments import part
 from deployments.part import Part
 from deployments.worker_health import watched_worker
 from tests.deployments.conftest import free_port
+from tests.http_server import serving
 
 
 @pytest.fixture(autouse=True)
@@ -37,10 +37,8 @@ def answering() -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with serving(Handler) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def _kept(one: Part, times: int) -> list[str]:

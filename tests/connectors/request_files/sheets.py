@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gzip
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from tests.http_server import serving
 
 TOKEN = "7Qw-secret"
 CSV = b"order_ref,item\nA-1,600745400708\n"
@@ -105,7 +106,5 @@ class Sheets(BaseHTTPRequestHandler):
 def serving_sheets(csv: bytes = CSV) -> Iterator[Callable[[str], str]]:
     """The address of a path, with a token in it."""
     handler = type("Handler", (Sheets,), {"asked": [], "csv": csv})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield lambda path: f"http://127.0.0.1:{server.server_port}/{path}?key={TOKEN}"
-        server.shutdown()
+    with serving(handler) as port:
+        yield lambda path: f"http://127.0.0.1:{port}/{path}?key={TOKEN}"
