@@ -12,7 +12,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, ModelWrapValidatorHandler, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
@@ -317,9 +317,10 @@ class SourcingSettings(Settings):
     @field_validator("timezone")
     @classmethod
     def is_a_time_zone(cls, text: str) -> str:
-        if text not in available_timezones():
-            raise ValueError(f"{text!r} is no time zone; give one such as Europe/Berlin")
-        return text
+        try:
+            return ZoneInfo(text).key
+        except (LookupError, ValueError, OSError):
+            raise ValueError(f"{text!r} is no time zone; give one such as Europe/Berlin") from None
 
     @property
     def arrives_within(self) -> timedelta:

@@ -14,7 +14,7 @@ from typer.main import get_command
 
 from deployments.local_server import prefect_server
 from tests.clock import clock
-from tests.everyday import OPTION, is_long, pytest_addoption, start_no_process
+from tests.everyday import OPTION, is_long, pytest_addoption, pytest_configure, start_no_process
 from tests.kept import end_all_but, kept
 from tests.needs import leave_out, pytest_terminal_summary
 from tests.new_ledgers import copy_new_ledgers
@@ -31,7 +31,7 @@ copy_new_ledgers()
 # the commands are made once a process, as in a terminal, not once a call
 vars(typer.testing)["_get_command"] = cache(get_command)
 
-__all__ = ["clock", "pytest_addoption", "pytest_terminal_summary"]
+__all__ = ["clock", "pytest_addoption", "pytest_configure", "pytest_terminal_summary"]
 
 os.environ["COLUMNS"] = "200"  # the terminal's width is measured once, by whichever test imports it first
 os.environ.setdefault("SOURCING_PATIENCE_S", "0")  # a test that is about waiting for the service says so

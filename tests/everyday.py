@@ -12,6 +12,7 @@ import subprocess
 from typing import NoReturn
 
 import pytest
+from hypothesis import settings
 
 from tests.needs import leave_out
 from tests.running import ROOT
@@ -22,6 +23,12 @@ LONG = ("simulation", "hostile", "ui", "journeys", "crashes", "upgrade")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(OPTION, action="store_true", help="only tests that start no process: no server, no browser")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption(OPTION):
+        settings.register_profile("everyday", settings.get_profile("same"), max_examples=20)
+        settings.load_profile("everyday")
 
 
 def is_long(item: pytest.Item) -> bool:

@@ -64,7 +64,7 @@ def sql(root: Path, query: str, bounds: QueryBounds | None = None) -> QueryResul
     """
 
     def read(sources: Sources) -> QueryResult:
-        with _opened(root, sources, bounds) as connection:
+        with _opened(root, sources, query, bounds) as connection:
             return _answer(connection, query)
 
     return steady(root, read)
@@ -74,7 +74,7 @@ def arrow_answer(root: Path, query: str, parameters: Mapping[str, object] | None
     """The same as an Arrow table; sums of amounts, which DuckDB makes wider, are `int64` where they fit."""
 
     def read(sources: Sources) -> pa.Table:
-        with _opened(root, sources) as connection:
+        with _opened(root, sources, query) as connection:
             return connection.sql(_statement(connection, query), params=parameters).to_arrow_table()
 
     return _with_whole_sums(steady(root, read))
@@ -89,7 +89,9 @@ def _with_whole_sums(answer: pa.Table) -> pa.Table:
 
 
 @contextmanager
-def _opened(root: Path, sources: Sources, bounds: QueryBounds | None = None) -> Iterator[DuckDBPyConnection]:
+def _opened(
+    root: Path, sources: Sources, query: str, bounds: QueryBounds | None = None
+) -> Iterator[DuckDBPyConnection]:
     import duckdb
 
     about_the_query = (
@@ -102,7 +104,7 @@ def _opened(root: Path, sources: Sources, bounds: QueryBounds | None = None) -> 
     with duckdb.connect(":memory:") as connection:
         connection.register("snapshots", snapshots_table(sources.manifests))
         connection.execute(MOMENT_OF)
-        for table in TABLES.values():
+        for table in _named_in(query):
             _offer(connection, table, sources.paths.get(table.name, ()))
         connection.register("dictionary", words_table())
         memory = [f"SET memory_limit = '{bounds.memory_mb}MB'"] if bounds else []
@@ -135,6 +137,12 @@ def _told(error: duckdb.Error) -> str:
         return ours[0]
     words = words_of(error)
     return f"a value does not fit what the query does with it ({words})" if words == type(error).__name__ else words
+
+
+def _named_in(query: str) -> list[Table]:
+    """The tables that a query may mean: all where it names none, as `SHOW TABLES` does."""
+    text = query.lower()
+    return [table for table in TABLES.values() if table.name in text] or list(TABLES.values())
 
 
 def _offer(connection: DuckDBPyConnection, table: Table, paths: Sequence[Path]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,9 +16,18 @@ from connectors.ledger.send_log import SendLog
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.xportcn.gate import Gate
+from tasks.effects import protocol
 from tasks.resources import Resources
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import plan
+
+
+@pytest.fixture(autouse=True)
+def no_long_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses between two questions to the service: time here is the movable clock's."""
+    sleep = asyncio.sleep
+    monkeypatch.setattr(asyncio, "sleep", lambda seconds: sleep(min(seconds, 0.01)))
+    monkeypatch.setattr(protocol, "FIRST_PAUSE_S", 0.01)
 
 
 @pytest.fixture
