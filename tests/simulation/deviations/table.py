@@ -75,7 +75,7 @@ def lines(chosen: Sequence[Cell], workers: int = 1) -> Iterator[Line]:
     named = [(cell.deviation.name, cell.marketplace, cell.setting, cell.seed) for cell in chosen]
     context = multiprocessing.get_context("spawn")
     parts = [named[start : start + TOLD_EVERY] for start in range(0, len(named), TOLD_EVERY)]
-    with context.Pool(workers) as pool:
+    with context.Pool(workers, maxtasksperchild=25) as pool:  # a process that played thousands holds gigabytes
         for part in pool.imap(_part, parts):
             yield from part
 
