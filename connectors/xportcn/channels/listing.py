@@ -190,27 +190,33 @@ async def _read(turn: OrderTurn, since: datetime, references: Sequence[str]) -> 
 
     done = await walk(turn, is_enough)
     orders = done.orders if done.is_early else [order for order in done.orders if is_since(order, since)]
-    hides_its_head = not done.is_early and head is not None and not head <= done.seen.keys()
+    hides_its_head = not done.is_early and head is not None and not {one.order_id for one in head} <= done.seen.keys()
+    is_of_its_young_end = head is not None and (done.ended or done.is_early or _is_newest(head, done.orders))
     return Reading(
         found=by_reference(orders, references, since),
         listed=orders,
         lacks=Lack.WHOLE_LIST if hides_its_head else done.lacks,
         ended=done.ended,
-        covers=done.covers if head is not None else None,
+        covers=done.covers if is_of_its_young_end else None,
         unbroken=done.unbroken,
     )
 
 
-async def _head(turn: OrderTurn) -> set[str] | None:
+async def _head(turn: OrderTurn) -> Sequence[ServiceOrder] | None:
     """The newest order alone. A list that counts its pages from 0 tells its second, and hides a page when it is read.
 
     None where the service refuses so small a page.
     """
     try:
-        page = await turn(FIRST_PAGE, 1)
+        return (await turn(FIRST_PAGE, 1)).rows
     except Refused:
         return None
-    return {order.order_id for order in page.rows}
+
+
+def _is_newest(head: Sequence[ServiceOrder], orders: Sequence[ServiceOrder]) -> bool:
+    """Otherwise a page that comes again and again may be the oldest one, turned round."""
+    times = _times(orders)
+    return times is not None and len(head) == 1 and head[0].created_at == max(times, default=None)
 
 
 async def with_ids(turn: OrderTurn, order_ids: Sequence[str], operation: Operation) -> list[ServiceOrder]:
