@@ -1,4 +1,4 @@
-"""The reference says all that the code has, in words; the README names nothing that is not there."""
+"""The reference has all that the code has, in words; hand-written pages name nothing that is not there."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_the_reference_is_what_the_code_says() -> None:
 
 
 def test_the_readme_names_every_command_and_no_other() -> None:
-    """Whoever looks there first finds them all, and what is named can be typed."""
+    """The README lists every command, and every command that it names can be typed."""
     assert set(re.findall(r"`sourcing ([a-z]\w+)", README)) == commands()
 
 
@@ -46,6 +46,7 @@ def test_every_setting_has_a_description(settings: type[XportcnSettings | Sourci
 
 
 @pytest.mark.parametrize("column", COLUMNS)
-def test_every_column_is_in_the_readme(column: str) -> None:
-    """A column of the request file stands in its table."""
-    assert re.search(rf"^\| [^|]*`{column}`[^|]*\|", README, re.MULTILINE)
+def test_every_column_is_in_the_page_of_request_files(column: str) -> None:
+    """A column of the request file stands in the table of columns."""
+    page_of_files = (ROOT / "docs/request-files.md").read_text(encoding="utf-8")
+    assert re.search(rf"^\| [^|]*`{column}`[^|]*\|", page_of_files, re.MULTILINE)
