@@ -102,7 +102,11 @@ def automations(*, lost_after: timedelta = LOST_AFTER) -> Sequence[AutomationCor
 
 
 def _on_runs(expect: set[str], *, after: Set[str], within: timedelta, run_counts: Iterable[int] = ()) -> EventTrigger:
-    """On the absence of all these events after such a one, for runs of our deployments that began so often."""
+    """On the absence of all these events after such a one, for runs of our deployments that began so often.
+
+    With `after` equal to `expect` each event begins the wait anew. Without `after` windows follow one another, and up
+    to three pass before it fires. A wait that ends while the server is away is swept, and never fires.
+    """
     runs: dict[str, str | list[str]] = {"prefect.resource.id": "prefect.flow-run.*"}
     if counts := [str(count) for count in run_counts]:
         runs["prefect.run-count"] = counts

@@ -108,7 +108,7 @@ class Watch:
 
 async def take_up(client: PrefectClient, run: FlowRun, why: str) -> bool:
     """Start a lost run again and tell of it, unless somebody else just did; after the last time, have a person look."""
-    if await _may_be_started(client, run):
+    if await _may_be_started(client, run):  # the server accepts Running → Scheduled also while a process works
         done = await _set(client, run, StateType.SCHEDULED, AWAITING_RETRY, f"{why}; {GOES_ON}")
         if done:
             await _tell(run, f"{why}. It is started again.")

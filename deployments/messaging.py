@@ -1,6 +1,7 @@
 """Redis between the processes of one Prefect server, as Prefect documents it: events, leases, background work.
 
-messaging.env says the same to servers that `sourcing serve` does not start.
+messaging.env says the same to servers that `sourcing serve` does not start. An API without services and a server with
+them must not share a Redis: the first takes background work that it does not know, and drops it for good.
 """
 
 from __future__ import annotations

@@ -142,7 +142,7 @@ def require_file(url: str) -> Path:
 
 
 def read_only(file: Path) -> str:
-    """The address under which SQLite opens a file without changing it."""
+    """The address under which SQLite opens a file without changing it: a damaged one loses its `-wal` to a writer."""
     return f"file:{quote(str(file.absolute()))}?mode=ro"
 
 
