@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from benchmarks.measuring import Comparison, compare
 from connectors.concurrently import concurrently
-from connectors.ledger.desk import Desk
+from connectors.ledger.group_commit import GroupCommit
 from connectors.ledger.order_facts import Facts
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, OrderRecord, Outcome
@@ -78,7 +78,7 @@ def resources_in(folder: Path) -> Iterator[Resources]:
             settings=SourcingSettings(data_dir=folder),
             client=cast(Any, None),
             ledger=ledger,
-            desk=Desk(ledger),
+            group_commit=GroupCommit(ledger),
             send_logs=folder / "sends",
             clock=now,
             offerings={},

@@ -33,7 +33,7 @@ def run() -> list[Comparison]:
         ledger = stack.enter_context(Ledger(url, clock=lambda: datetime.now(UTC), owner="benchmark"))
         runner = stack.enter_context(asyncio.Runner())
         gate = Gate(at_once=AT_ONCE, is_fixed=True)
-        lent = leasing(ledger.pace, gate, taker="benchmark", run="benchmark", limit=LIMIT)
+        lent = leasing(ledger.pace, gate, client="benchmark", run="benchmark", limit=LIMIT)
         runner.run(lent.__aenter__())
         stack.callback(lambda: runner.run(lent.__aexit__(None, None, None)))
         ours = _passing(gate)

@@ -26,7 +26,7 @@ import psycopg
 
 from benchmarks.processes import cpu_of
 from connectors.concurrently import concurrently
-from connectors.ledger.desk import Desk
+from connectors.ledger.group_commit import GroupCommit
 from connectors.ledger.order_facts import Facts
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, Outcome, SpendLimits
@@ -177,23 +177,23 @@ def bought(url: str, data: Path, processes: int, limits: SpendLimits, options: a
 def work(name: str, job: Job) -> None:
     """In a process of its own."""
     with Ledger(job.url, clock=_now, owner=name) as ledger:
-        desk = Desk(ledger)
+        group_commit = GroupCommit(ledger)
         ledger.committed_in(BATCH)
         job.begin.wait(60)
         before = _cpu_s()
-        asyncio.run(concurrently(job.refs, lambda ref: _buy(desk, ref, job), at_once=job.at_once))
+        asyncio.run(concurrently(job.refs, lambda ref: _buy(group_commit, ref, job), at_once=job.at_once))
         with job.cpu_s.get_lock():
             job.cpu_s.value += _cpu_s() - before
         job.end.wait(3600)
 
 
-async def _buy(desk: Desk, ref: str, job: Job) -> None:
+async def _buy(group_commit: GroupCommit, ref: str, job: Job) -> None:
     for action in (Action.CREATE, Action.PAY, Action.BOOK):
-        await desk.orders([ref])
+        await group_commit.orders([ref])
         limits = job.limits if action is not Action.BOOK else None
-        claimed = await desk.claim([_intent(ref, action)], lease=LEASE, limits=limits)
+        claimed = await group_commit.claim([_intent(ref, action)], lease=LEASE, limits=limits)
         await asyncio.sleep(job.latency_s)
-        await desk.record(_outcome(claimed.won[ref].claim, action))
+        await group_commit.record(_outcome(claimed.won[ref].claim, action))
 
 
 def _intent(ref: str, action: Action) -> Intent:

@@ -63,10 +63,10 @@ def _server_is_well(url: str) -> Iterator[None]:
 
     With the data folder its server may have gone too: then what the run told of itself comes before that.
     """
-    from tasks.resources import last_loss
+    from tasks.resources import last_replaced
 
     losses: list[str] = []
-    last_loss.set(losses)
+    last_replaced.set(losses)
     try:
         yield
     except Exception as error:

@@ -31,7 +31,7 @@ OF_A_DEPLOYMENT = {"prefect.resource.role": "deployment"}
 """A batch of a night has none: nobody could start it again, its night does."""
 
 TAKEN_UP = "sourcing.run.taken-up"
-"""Said by `deployments/lost_runs.py` of a run that it starts again."""
+"""Said by `deployments/run_recovery.py` of a run that it starts again."""
 
 SIGNS_OF_LIFE = frozenset({"prefect.flow-run.*", TAKEN_UP})
 MUST_BE_FOLLOWED = frozenset({"prefect.flow-run.heartbeat", "prefect.flow-run.Running"})

@@ -35,7 +35,7 @@ async def register(pool_type: str = "process") -> None:
 
     from connectors.credentials_block import XportcnCredentials
     from deployments.automations import register_automations
-    from deployments.lost_runs import call_the_roll
+    from deployments.run_recovery import resync_heartbeats
 
     async with get_client() as client:
         await _register_pool(client, POOL, pool_type)
@@ -44,7 +44,7 @@ async def register(pool_type: str = "process") -> None:
         await XportcnCredentials.aregister_type_and_schema(client=client)
         await register_automations(client)
         await remove_what_told(client)
-        await call_the_roll(client)
+        await resync_heartbeats(client)
 
 
 def deploy() -> None:

@@ -18,7 +18,7 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 
 from connectors.ui_pages import run_page
 from deployments.automations import STARTED_AGAIN_AT_MOST
-from deployments.lost_runs import AWAITING_RETRY, GOES_ON, times_started_again
+from deployments.run_recovery import AWAITING_RETRY, GOES_ON, times_started_again
 from domain.messages import Message, MessageKind
 
 NOBODY_CAME = timedelta(minutes=3)

@@ -31,9 +31,9 @@ from prefect.exceptions import ObjectNotFound
 from connectors.foreign import words_of
 from connectors.ledger.store import Ledger
 from deployments.automations import TAG
-from deployments.lost_runs import AT_WORK, AWAITING_RETRY
 from deployments.registration import HELPERS, POOL
 from deployments.run_news import CRASHED_FOR_GOOD, news_of
+from deployments.run_recovery import AT_WORK, AWAITING_RETRY
 from deployments.standstill import (
     COMPLETES_WITHIN,
     WORKER_GONE_AFTER,

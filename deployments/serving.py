@@ -2,7 +2,7 @@
 
 All are children of one process. It starts again what ends by itself, and ends all of them when it is told to; when it
 is killed, the kernel tells them. Runs are children of the worker: when they are told to end, Prefect notes a crash, and
-the next worker lets them go on (`lost_runs.py`).
+the next worker lets them go on (`run_recovery.py`).
 """
 
 from __future__ import annotations

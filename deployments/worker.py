@@ -25,7 +25,7 @@ def main() -> None:
     await_server()
     from prefect.cli import app
 
-    from deployments.lost_runs import watch
+    from deployments.run_recovery import watch
 
     threading.Thread(target=watch, args=(datetime.now(UTC),), daemon=True).start()
 

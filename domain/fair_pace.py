@@ -20,7 +20,7 @@ KEEP_S = 0.5
 """So much of its share is kept for a taker that does not fetch it; the rest is for all."""
 LAPSE_S = 5.0
 """A taker that was not seen for so long is none any more."""
-PERIOD_S, TAKER_S, LONGEST_S = 0.25, 0.01, 2.0
+PERIOD_S, CLIENT_S, LONGEST_S = 0.25, 0.01, 2.0
 """How long a taker waits before it asks again: longer among many, and while there is no whole permit for it."""
 LONGEST_PAUSE_S = 300.0
 """No pause that one process hears of binds the others for longer: who calls after it hears anew."""
@@ -30,7 +30,7 @@ Name = TypeVar("Name", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taker:
+class RateClient:
     """Who calls: for which run, how many calls a second it could make use of, and its own limit; 0 is none.
 
     `credit` are the permits that are kept for it; below zero while it was given one ahead of its turn.
@@ -50,21 +50,21 @@ class Pace:
     at: float
     spare: float
     not_before: float = 0.0
-    takers: Mapping[str, Taker] = field(default_factory=dict)
+    clients: Mapping[str, RateClient] = field(default_factory=dict)
 
     @property
     def permits(self) -> float:
         """All that there are; never more than a second's worth, or one."""
-        return self.spare + sum(taker.credit for taker in self.takers.values())
+        return self.spare + sum(client.credit for client in self.clients.values())
 
     @property
     def limit(self) -> float:
         """Calls a second for all together: the smallest limit of those that call, infinite where none has one."""
-        return min((taker.limit or math.inf for taker in self.takers.values()), default=math.inf)
+        return min((client.limit or math.inf for client in self.clients.values()), default=math.inf)
 
-    def alive(self, now: float) -> dict[str, Taker]:
+    def alive(self, now: float) -> dict[str, RateClient]:
         """Those that call at present."""
-        return {name: taker for name, taker in self.takers.items() if now - taker.seen < LAPSE_S}
+        return {name: client for name, client in self.clients.items() if now - client.seen < LAPSE_S}
 
     def pause(self, now: float) -> float:
         """For how many seconds nobody may call."""
@@ -72,10 +72,10 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class RateRequest:
     """What a taker asks for: so many `permits` now. `back` are those that it did not use; below zero: used ahead."""
 
-    taker: str
+    client: str
     run: str
     wants: float
     limit: float
@@ -98,79 +98,79 @@ def opening(now: float, limit: float) -> Pace:
     return Pace(at=now, spare=_most(limit or math.inf))
 
 
-def leased(pace: Pace, ask: Ask, now: float) -> tuple[Pace, Lease]:
+def leased(pace: Pace, request: RateRequest, now: float) -> tuple[Pace, Lease]:
     """Give a taker what it may have of what it asks for: all, with an infinite share, where nobody has a limit."""
     pace = _of_this_clock(pace, now)
-    known = pace.takers.get(ask.taker) or Taker(run=ask.run, wants=0.0, limit=ask.limit, seen=now)
-    here = replace(known, limit=ask.limit, seen=now)
-    pace = filled(replace(pace, takers={**pace.takers, ask.taker: here}), now)
-    mine = replace(pace.takers[ask.taker], run=ask.run, wants=ask.wants)
-    spare, credit = _given_back(pace, mine.credit, ask.back)
-    takers = {**pace.takers, ask.taker: replace(mine, credit=credit)}
-    pace = replace(pace, spare=spare, takers=takers)
-    share = shares(takers, pace.limit)[ask.taker]
+    known = pace.clients.get(request.client) or RateClient(run=request.run, wants=0.0, limit=request.limit, seen=now)
+    here = replace(known, limit=request.limit, seen=now)
+    pace = filled(replace(pace, clients={**pace.clients, request.client: here}), now)
+    mine = replace(pace.clients[request.client], run=request.run, wants=request.wants)
+    spare, credit = _given_back(pace, mine.credit, request.back)
+    clients = {**pace.clients, request.client: replace(mine, credit=credit)}
+    pace = replace(pace, spare=spare, clients=clients)
+    share = shares(clients, pace.limit)[request.client]
     if pause := pace.pause(now):
         return pace, Lease(permits=0, share=share, again_s=min(pause, LONGEST_S), pause_s=pause)
-    period = max(PERIOD_S, len(takers) * TAKER_S)
+    period = max(PERIOD_S, len(clients) * CLIENT_S)
     if math.isinf(pace.limit):
-        return pace, Lease(permits=ask.permits, share=math.inf, again_s=period)
+        return pace, Lease(permits=request.permits, share=math.inf, again_s=period)
 
-    granted = min(ask.permits, _ready(pace, ask.taker))
-    got_all, remains = granted == ask.permits, spare + credit - granted
+    granted = min(request.permits, _ready(pace, request.client))
+    got_all, remains = granted == request.permits, spare + credit - granted
     spare, credit = (remains, 0.0) if got_all and remains >= 0 else (0.0, remains)
-    pace = replace(pace, spare=spare, takers={**takers, ask.taker: replace(mine, credit=credit)})
+    pace = replace(pace, spare=spare, clients={**clients, request.client: replace(mine, credit=credit)})
     again = period if got_all else min(max(period, (1 - credit) / max(share, TINY)), LONGEST_S)
     return pace, Lease(permits=granted, share=share, again_s=again)
 
 
-def left(pace: Pace, taker: str, back: int, now: float) -> Pace:
+def left(pace: Pace, client: str, back: int, now: float) -> Pace:
     """A taker calls no more, and gives back what it did not use."""
     pace = filled(pace, now)
-    if taker not in pace.takers:
+    if client not in pace.clients:
         return pace
-    spare, credit = _given_back(pace, pace.takers[taker].credit, back)
-    others = {name: one for name, one in pace.takers.items() if name != taker}
-    return replace(pace, spare=spare + credit, takers=others)
+    spare, credit = _given_back(pace, pace.clients[client].credit, back)
+    others = {name: one for name, one in pace.clients.items() if name != client}
+    return replace(pace, spare=spare + credit, clients=others)
 
 
 def held(pace: Pace, pause_s: float, now: float) -> Pace:
     """The service has too many calls: nobody makes one for so long, and then all begin with nothing saved up."""
-    takers = {name: replace(taker, credit=0.0) for name, taker in pace.takers.items()}
+    clients = {name: replace(client, credit=0.0) for name, client in pace.clients.items()}
     pace = _of_this_clock(pace, now)
     not_before = max(pace.not_before, now + min(pause_s, LONGEST_PAUSE_S))
-    return Pace(at=max(pace.at, now), spare=0.0, not_before=not_before, takers=takers)
+    return Pace(at=max(pace.at, now), spare=0.0, not_before=not_before, clients=clients)
 
 
 def is_limited(pace: Pace, now: float) -> bool:
     """Whether somebody who calls at present was given a limit, which is then that of all."""
-    return any(taker.limit for taker in pace.alive(now).values())
+    return any(client.limit for client in pace.alive(now).values())
 
 
 def filled(pace: Pace, now: float) -> Pace:
     """What has flown in by now is divided; who was not seen for long is forgotten."""
     pace = _of_this_clock(pace, now)
     alive = pace.alive(now)
-    spare = pace.permits - sum(taker.credit for taker in alive.values())
-    limit = replace(pace, takers=alive).limit
+    spare = pace.permits - sum(client.credit for client in alive.values())
+    limit = replace(pace, clients=alive).limit
     if math.isinf(limit):
-        return replace(pace, at=max(pace.at, now), takers=alive)
+        return replace(pace, at=max(pace.at, now), clients=alive)
     too_many = max(1.0, pace.permits / _most(limit))  # the limit is smaller than it was
     new = min(limit * max(0.0, now - max(pace.at, pace.not_before)), _most(limit) - pace.permits / too_many)
-    takers, spare = dict[str, Taker](), spare / too_many + new
+    clients, spare = dict[str, RateClient](), spare / too_many + new
     for name, share in shares(alive, limit).items():
         flown = new * share / limit
         credit = alive[name].credit / too_many + flown
         kept = min(credit, max(1.0, share * KEEP_S))
         spare += credit - kept - flown
-        takers[name] = replace(alive[name], credit=kept)
-    return replace(pace, at=max(pace.at, now), spare=spare, takers=takers)
+        clients[name] = replace(alive[name], credit=kept)
+    return replace(pace, at=max(pace.at, now), spare=spare, clients=clients)
 
 
-def shares(takers: Mapping[str, Taker], limit: float) -> dict[str, float]:
+def shares(clients: Mapping[str, RateClient], limit: float) -> dict[str, float]:
     """Calls a second for each taker: the limit divided between runs, then each run's part between its takers."""
     runs = defaultdict[str, dict[str, float]](dict)
-    for name, taker in takers.items():
-        runs[taker.run][name] = taker.wants
+    for name, client in clients.items():
+        runs[client.run][name] = client.wants
     of_runs = max_min(limit, {run: sum(wants.values()) for run, wants in runs.items()})
     return {name: share for run, part in of_runs.items() for name, share in max_min(part, runs[run]).items()}
 
@@ -188,14 +188,14 @@ def _most(limit: float) -> float:
     return max(1.0, limit * BURST_S) if not math.isinf(limit) else 0.0
 
 
-def _ready(pace: Pace, taker: str) -> int:
+def _ready(pace: Pace, client: str) -> int:
     """Whole permits that a taker may have now.
 
     Where several wait for a part of one, that with the largest part gets it whole once there is a whole one at all.
     """
-    credit = pace.takers[taker].credit
+    credit = pace.clients[client].credit
     ready = math.floor(min(pace.spare + credit, pace.permits) + TINY)
-    is_next = credit >= max(one.credit for one in pace.takers.values())
+    is_next = credit >= max(one.credit for one in pace.clients.values())
     return max(ready, 1 if is_next and pace.permits >= 1 - TINY else 0)
 
 
@@ -212,5 +212,5 @@ def _of_this_clock(pace: Pace, now: float) -> Pace:
     ahead = pace.at - now
     if ahead <= BURST_S:  # who waited for the row may have looked at the clock before
         return pace
-    takers = {name: replace(taker, seen=taker.seen - ahead) for name, taker in pace.takers.items()}
-    return replace(pace, at=now, not_before=pace.not_before - ahead, takers=takers)
+    clients = {name: replace(client, seen=client.seen - ahead) for name, client in pace.clients.items()}
+    return replace(pace, at=now, not_before=pace.not_before - ahead, clients=clients)

@@ -1,5 +1,5 @@
 """What a person or a schedule starts; one flow a file."""
 
-from connectors.lives import show_life
+from connectors.process_locks import hold_lock
 
-show_life()  # a run loads its flow before it says that it runs
+hold_lock()  # a run loads its flow before it says that it runs

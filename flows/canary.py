@@ -109,13 +109,13 @@ class Canaries:
         A create without an answer that can arrive no more is lost: the order after it is the younger one that the proof
         of its absence may lack.
         """
-        resources, desk, marks = self._resources, self._resources.desk, self._resources.ledger.marks
+        resources, group_commit, marks = self._resources, self._resources.group_commit, self._resources.ledger.marks
         refs = await asyncio.to_thread(marks.unsettled_first, batch_id, marketplace, most=MOST)
-        created = {ref: order for ref, order in (await desk.orders(refs)).items() if order.order_id}
+        created = {ref: order for ref, order in (await group_commit.orders(refs)).items() if order.order_id}
         if created and await read_back(resources, created):
             await self._set_free(marketplace)
             return None
-        now = await desk.orders(refs)
+        now = await group_commit.orders(refs)
         held = {ref: one for ref, one in now.items() if one.state is OrderState.HELD}
         shown = (await read_whatever(resources, held.values()))[0] if held else {}
         unknown = [ref for ref, one in now.items() if one.state is OrderState.UNKNOWN]
@@ -126,18 +126,18 @@ class Canaries:
 
     async def _arrive_no_more(self, order_refs: Collection[str]) -> set[str]:
         """Those of these orders whose creates may not land any more."""
-        effects = await self._resources.desk.effects_of(order_refs)
+        effects = await self._resources.group_commit.effects_of(order_refs)
         late = {one.order_ref for one in effects if clear_from(self._resources, one) > self._resources.clock()}
         return {*order_refs} - late
 
     async def _take_loss(self, canary: OrderRecord) -> None:
         """Count a canary that was not read back, if anything of it was begun."""
-        ref, desk = canary.order_ref, self._resources.desk
-        now = (await desk.orders([ref]))[ref]
+        ref, group_commit = canary.order_ref, self._resources.group_commit
+        now = (await group_commit.orders([ref]))[ref]
         if now.paid_minor is not None:  # somebody else was faster
             await self._set_free(now.marketplace)
             return
-        creates = [one for one in await desk.effects_of([ref]) if one.action is Action.CREATE]
+        creates = [one for one in await group_commit.effects_of([ref]) if one.action is Action.CREATE]
         if creates and creates[-1].status is not EffectStatus.UNSENT:
             self._lost[now.marketplace][ref] = now
 

@@ -101,7 +101,7 @@ class Steps:
 
     async def _admit(self, refs: Sequence[str], create: Step) -> None:
         """Let orders come to be created, at each marketplace as the canary there allows."""
-        orders = await self._resources.desk.orders(refs)
+        orders = await self._resources.group_commit.orders(refs)
         waiting = defaultdict[Marketplace, list[OrderRecord]](list)
         for ref in refs:
             if ref in orders and self._may_create(orders[ref]):
@@ -114,7 +114,7 @@ class Steps:
 
     async def _admit_at_one(self, orders: Sequence[OrderRecord], create: Step) -> None:
         changes = await self._canaries.admit(orders, create.come, self._read_back.__getitem__)
-        await self._resources.desk.change(changes)
+        await self._resources.group_commit.change(changes)
         kept_back = [change.order_ref for change in changes]
         self._kept_back.update(kept_back)
         create.come(*kept_back)

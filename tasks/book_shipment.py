@@ -72,5 +72,5 @@ async def still_to_book(resources: Resources, orders: Orders) -> dict[str, Order
             changes.append(left_as(order, left))
         else:
             ready[ref] = order
-    await resources.desk.change(changes)
+    await resources.group_commit.change(changes)
     return ready

@@ -42,14 +42,14 @@ def _waits(order: OrderRecord, given: OrderRecord) -> bool:
 
 async def _lie_in_carts(resources: Resources, orders: Orders) -> list[str]:
     """Those of these orders of which something was put into a cart, or may have been."""
-    effects = await resources.desk.effects_of(orders)
+    effects = await resources.group_commit.effects_of(orders)
     in_carts = {one.order_ref for one in effects if one.action is Action.CART and one.status in COUNTS_AS_SPENT}
     return [ref for ref in orders if ref in in_carts]
 
 
 async def _hold_incomplete(resources: Resources, order: OrderRecord) -> None:
     words = "not ordered: not all of it lies in the cart; put the rest there with sourcing cart add"
-    await resources.desk.change([order.held(words)])
+    await resources.group_commit.change([order.held(words)])
 
 
 def _intent(resources: Resources, order: OrderRecord, part: str = "") -> Intent:

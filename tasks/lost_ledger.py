@@ -71,7 +71,7 @@ async def maybe_booked(resources: Resources, orders: Mapping[str, OrderRecord]) 
     marks, answers = resources.ledger.marks, resources.ledger.resolutions
     if (since := await asyncio.to_thread(marks.restored_at)) is None:
         return {}
-    effects = await resources.desk.effects_of(orders)
+    effects = await resources.group_commit.effects_of(orders)
     known = {one.order_ref for one in effects if one.action is Action.PAY and one.intent_at > since}
     at = f"{since:%Y-%m-%d %H:%M:%S} UTC"
     words = f"nothing was sent, since the ledger was put back at {at}, and it may have been booked before"

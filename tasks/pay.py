@@ -97,7 +97,7 @@ async def look_at_unpaid(resources: Resources, orders: Orders) -> None:
     in_hand = await asyncio.to_thread(resources.ledger.unsettled, orders)
     free = {ref: order for ref, order in orders.items() if ref not in in_hand}
     payable = await _looked_at(resources, free)
-    await resources.desk.change(
+    await resources.group_commit.change(
         [
             OrderChange(order_ref=ref, state=OrderState.ORDERED, expected=OrderState.HELD, reason=PRICE_FELL)
             for ref in payable
@@ -132,7 +132,7 @@ async def _looked_at(resources: Resources, orders: Orders) -> dict[str, Amount]:
             changes.append(order.contradicted(verdict))
         if isinstance(verdict, Paid):
             changes.append(_paid(order, verdict, shown[ref], paying))
-    await resources.desk.change(changes)
+    await resources.group_commit.change(changes)
     return {ref: verdict for ref, verdict in verdicts.items() if isinstance(verdict, Amount)}
 
 
@@ -210,7 +210,7 @@ async def _give_back(resources: Resources, orders: Mapping[str, OrderRecord], re
             await asyncio.to_thread(resources.ledger.disown, order, words)
         else:
             held = order.held(reason)
-            await resources.desk.change([held])
+            await resources.group_commit.change([held])
 
 
 async def _shown_elsewhere(resources: Resources, orders: Sequence[OrderRecord]) -> dict[str, str]:
@@ -236,7 +236,7 @@ async def _need_no_reference(resources: Resources, order_refs: Sequence[str]) ->
     """Of orders that show no reference, those whose id rests on something else: on a cart's rows or a person's word."""
     if not order_refs:
         return set()
-    creates = [one for one in await resources.desk.effects_of(order_refs) if one.action is Action.CREATE]
+    creates = [one for one in await resources.group_commit.effects_of(order_refs) if one.action is Action.CREATE]
     from_carts = {one.order_ref for one in creates if one.part == CART and one.status is EffectStatus.DONE}
     answers = {ref: await asyncio.to_thread(resources.ledger.resolutions.of_order, ref) for ref in order_refs}
     said = {ref for ref, given in answers.items() if any(map(_names_an_order, given))}
@@ -253,7 +253,7 @@ async def confirm_payments(
     """Read what was really taken for payments that the service has accepted; `then` hears of those that are clear."""
     left = list(order_refs)
     for pause in CONFIRM_PAUSES_S:
-        orders = await resources.desk.orders(left)
+        orders = await resources.group_commit.orders(left)
         pending = {ref: order for ref, order in orders.items() if order.state is OrderState.PAYMENT_PENDING}
         then(*(ref for ref in left if ref not in pending))
         if not (left := list(pending)):
@@ -285,12 +285,12 @@ async def record_paid(resources: Resources, orders: Orders, shown: Mapping[str, 
     paying = accepted | await _claimed(resources, orders, told)
     verdicts = {ref: judge_paid(shown[ref], amount, by_us=True) for ref, amount in paying.items()}
     is_paid = {ref: verdict for ref, verdict in verdicts.items() if verdict}
-    await resources.desk.change([_paid(orders[ref], one, shown[ref], paying) for ref, one in is_paid.items()])
+    await resources.group_commit.change([_paid(orders[ref], one, shown[ref], paying) for ref, one in is_paid.items()])
     return list(is_paid)
 
 
 async def _claimed(resources: Resources, orders: Orders, order_refs: Sequence[str]) -> dict[str, Money]:
     """Of these orders, for how much a payment of this ledger was begun that may account for what is shown."""
-    effects = await resources.desk.effects_of(order_refs) if order_refs else ()
+    effects = await resources.group_commit.effects_of(order_refs) if order_refs else ()
     paying = [one for one in effects if one.action is Action.PAY and one.status in COUNTS_AS_SPENT]
     return {one.order_ref: one.amount or orders[one.order_ref].approved for one in paying}

@@ -40,7 +40,7 @@ async def _each(resources: Resources, step: Step, orders: Orders, chosen: Found[
     async def one(ref: str) -> None:
         answer = await _render(resources, ready[ref])
         if isinstance(answer, OrderChange):
-            await resources.desk.change([answer])
+            await resources.group_commit.change([answer])
         else:
             chosen[ref] = answer
         step.through(ref)

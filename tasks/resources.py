@@ -14,9 +14,9 @@ from pathlib import Path
 
 from connectors.concurrently import Places
 from connectors.crash_points import BEFORE_FIRST_BYTE, BEFORE_SEND, reach
-from connectors.ledger.desk import Desk
 from connectors.ledger.engine import LedgerUnusable
-from connectors.ledger.ground import GroundLost, account, as_lost
+from connectors.ledger.group_commit import GroupCommit
+from connectors.ledger.guard import LedgerReplaced, as_replaced, explain_replaced
 from connectors.ledger.put_back import notice_put_back
 from connectors.ledger.records import EffectRecord
 from connectors.ledger.repeating import repeating
@@ -37,7 +37,7 @@ from domain.pause import Pause
 from tasks.progress import tell_of_waiting
 
 Clock = Callable[[], datetime]
-last_loss: ContextVar[list[str] | None] = ContextVar("last_loss", default=None)
+last_replaced: ContextVar[list[str] | None] = ContextVar("last_replaced", default=None)
 """Where to leave the account of a run whose ground went away, for a caller that Prefect's server can't be told of."""
 log = logging.getLogger("sourcing")
 NEVER_S = 1e9
@@ -60,7 +60,7 @@ class Resources:
     settings: SourcingSettings
     client: XportcnClient
     ledger: Ledger
-    desk: Desk
+    group_commit: GroupCommit
     send_logs: Path
     clock: Clock
     offerings: dict[Marketplace, Offering]
@@ -130,9 +130,9 @@ async def open_resources(
     with (
         SendLog(send_logs) as log,
         repeating(Ledger)(settings.ledger_url, clock=clock, owner=log.owner) as ledger,
-        _on_firm_ground(ledger),
+        _explaining_replaced(ledger),
     ):
-        ledger.ground.watch(settings.data_dir, log.path)
+        ledger.guard.watch(settings.data_dir, log.path)
         ledger.require_sound()
         ledger.belong_to(xportcn.account_name)
         if not ledger.is_new():  # the logs may be all that is left of a ledger that was lost
@@ -143,13 +143,15 @@ async def open_resources(
         leave, gate = _leave_of(ledger, log, clock), _gate(settings, xportcn, at_once)
         async with (
             XportcnClient(xportcn, on_send=leave, gate=gate, at_once=at_once) as client,
-            leasing(ledger.pace, client.gate, taker=log.owner, run=run or log.owner, limit=xportcn.requests_per_second),
+            leasing(
+                ledger.pace, client.gate, client=log.owner, run=run or log.owner, limit=xportcn.requests_per_second
+            ),
         ):
             yield Resources(
                 settings=settings,
                 client=client,
                 ledger=ledger,
-                desk=Desk(ledger),
+                group_commit=GroupCommit(ledger),
                 send_logs=send_logs,
                 clock=clock,
                 offerings={marketplace: offering_of(marketplace, client) for marketplace in Marketplace},
@@ -157,7 +159,7 @@ async def open_resources(
                 noted=log.noted,
                 leave=leave,
             )
-        ledger.ground.require_places()
+        ledger.guard.require_files()
         if not log.noted and log.owner not in ledger.senders_in_doubt():
             log.discard()
 
@@ -170,9 +172,9 @@ def _leave_of(ledger: Ledger, log: SendLog, clock: Clock) -> Callable[[Claim], N
         if clock() >= claim.lease_until:
             raise NotSent(f"{claim.key}: the lease ran out before it was sent")
         try:
-            ledger.ground.require_places()
+            ledger.guard.require_files()
             log.note(claim)
-        except GroundLost as error:
+        except LedgerReplaced as error:
             raise NotSent(f"{claim.key}: {error}", retry_after_s=NEVER_S) from error
         except OSError as error:
             words = f"{claim.key}: the send log can't be written ({error.strerror})"
@@ -196,14 +198,14 @@ def _gate(settings: SourcingSettings, xportcn: XportcnSettings, at_once: int) ->
 
 
 @contextmanager
-def _on_firm_ground(ledger: Ledger) -> Iterator[None]:
+def _explaining_replaced(ledger: Ledger) -> Iterator[None]:
     """A run whose ledger or data folder goes away ends with an account of what it did, and with what can be saved."""
     try:
         yield
     except LedgerUnusable as error:
-        if (lost := as_lost(error, ledger.url)) is None:
+        if (lost := as_replaced(error, ledger.url)) is None:
             raise
-        told = account(lost, ledger.ground.memory, ledger.ground.rescue(ledger.clock()))
-        if (losses := last_loss.get()) is not None:
+        told = explain_replaced(lost, ledger.guard.journal, ledger.guard.rescue(ledger.clock()))
+        if (losses := last_replaced.get()) is not None:
             losses.append(told)
         raise LedgerUnusable(told) from error

@@ -75,7 +75,7 @@ async def write(
     The newest row counts, by `as_of`. A run that was slow or stopped between reading and writing must not hide what
     another has written: `as_of` is a moment before the rows were read, or one after which they are read once more.
     """
-    resources.ledger.ground.require_places()  # a folder that went away would be made anew, without what was in it
+    resources.ledger.guard.require_files()  # a folder that went away would be made anew, without what was in it
     unwalked = opaque(tables) if isinstance(tables, Mapping) else tables
     put = _write if FlowRunContext.get() else _put  # outside a run Prefect would start a server for it
     await put(

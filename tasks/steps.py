@@ -137,7 +137,7 @@ class Step:
         if not await self._arrivals.wait():
             return False
         come = list(self._arrivals.here)
-        orders = await resources.desk.orders(come)
+        orders = await resources.group_commit.orders(come)
         self._arrivals.take(len(come))
         mine = {ref: order for ref, order in orders.items() if self._is_for(order)}
         self.given |= mine

@@ -47,8 +47,8 @@ async def _looked_at_again(
     unpaid = [ref for ref, order in orders.items() if order.state is OrderState.HELD and order.paid_minor is None]
     await record_paid(resources, orders, {ref: shown[ref] for ref in unpaid if ref in shown})
     waiting = {ref: order for ref, order in orders.items() if order.state is OrderState.PAID and ref in shown}
-    await resources.desk.change([_booking_seen(order, shown[ref]) for ref, order in waiting.items()])
-    return await resources.desk.orders(orders)
+    await resources.group_commit.change([_booking_seen(order, shown[ref]) for ref, order in waiting.items()])
+    return await resources.group_commit.orders(orders)
 
 
 def _booking_seen(order: OrderRecord, shown: ServiceOrder) -> OrderChange:

@@ -86,9 +86,9 @@ class Figures(Collector):
 
 
 def _of_the_pace(now: float, pace: Pace | None) -> Iterable[GaugeMetricFamily]:
-    takers = pace.alive(now).values() if pace else []
-    yield _gauge("callers", "Processes that share a limit of calls a second at present", len(takers))
-    yield _gauge("calls_wanted", "Calls a second that they could make together", sum(taker.wants for taker in takers))
+    clients = pace.alive(now).values() if pace else []
+    yield _gauge("callers", "Processes that share a limit of calls a second at present", len(clients))
+    yield _gauge("calls_wanted", "Calls a second that they could make together", sum(taker.wants for taker in clients))
     pause_s = pace.pause(now) if pace else 0
     yield _gauge("calls_paused_seconds", "So long nobody may call, since the service has too many calls", pause_s)
 

@@ -34,7 +34,7 @@ MOST_NAMED = 500
 """A commit that changes more orders names none."""
 
 
-class Look(NamedTuple):
+class SeenUntil(NamedTuple):
     """What was committed when somebody looked, as the database says it, and that somebody's `own` transaction.
 
     Every transaction with a number below `least` had ended.
@@ -45,11 +45,11 @@ class Look(NamedTuple):
     least: int = 1
 
 
-def tell(connection: Connection, order_refs: Collection[str] | None) -> None:
+def record_change(connection: Connection, order_refs: Collection[str] | None) -> None:
     """Say, with this transaction's commit, which orders it may have changed; None: any."""
     dialect = connection.dialect.name
     named = None if order_refs is None or len(order_refs) > MOST_NAMED else sorted(order_refs)
-    number = connection.execute(_telling(dialect), {"order_refs": named}).scalar_one()
+    number = connection.execute(_recording(dialect), {"order_refs": named}).scalar_one()
     if number % PRUNE_EVERY == 0:
         oldest, prune = _pruning(dialect)
         if (kept_from := connection.execute(oldest).scalar()) is not None:
@@ -57,10 +57,10 @@ def tell(connection: Connection, order_refs: Collection[str] | None) -> None:
             connection.execute(_PRUNED, {"kept_from": kept_from, "own": number})
 
 
-def look(connection: Connection, last: Look) -> tuple[Look, set[str] | None]:
+def changes_since(connection: Connection, last: SeenUntil) -> tuple[SeenUntil, set[str] | None]:
     """What is committed now, and which orders were changed since the last look; None when that can't be told."""
-    rows = connection.execute(_looking(connection.dialect.name), last._asdict()).all()
-    now = Look(seen=rows[0].now, own=rows[0].own, least=int(rows[0].now.partition(":")[0]))
+    rows = connection.execute(_reading(connection.dialect.name), last._asdict()).all()
+    now = SeenUntil(seen=rows[0].now, own=rows[0].own, least=int(rows[0].now.partition(":")[0]))
     news = [row for row in rows if row.number is not None]
     if any(row.order_refs is None or (row.pruned or 0) > last.least for row in news):
         return now, None
@@ -68,19 +68,19 @@ def look(connection: Connection, last: Look) -> tuple[Look, set[str] | None]:
 
 
 _PRUNED = update(changes).where(changes.c.number == bindparam("own")).values(pruned=bindparam("kept_from"))
-_LOOK = """
+_UNSEEN = """
 SELECT look.now, look.own, changes.number, changes.order_refs, changes.pruned
 FROM (SELECT {now} AS now, {own} AS own) AS look LEFT JOIN changes ON changes.number >= :least AND {unseen}
 """
-_LOOKS = {
-    "postgresql": _LOOK.format(
+_UNSEEN_BY_DIALECT = {
+    "postgresql": _UNSEEN.format(
         now="CAST(pg_current_snapshot() AS text)",
         own="COALESCE(CAST(CAST(pg_current_xact_id_if_assigned() AS text) AS bigint), 0)",
         # a snapshot takes the transaction that takes it for one that has ended
         unseen="(changes.number = :own OR NOT pg_visible_in_snapshot("
         "CAST(CAST(changes.number AS text) AS xid8), CAST(:seen AS pg_snapshot)))",
     ),
-    "sqlite": _LOOK.format(
+    "sqlite": _UNSEEN.format(
         now="(SELECT CAST(COALESCE(MAX(number), 0) AS text) FROM changes)",  # the last may be that of the look itself
         own="0",
         unseen=":own = 0 AND :seen <> ''",
@@ -97,17 +97,17 @@ _TO_COME = {
 
 
 @cache
-def _looking(dialect: str) -> Executable:
-    return text(_LOOKS[dialect]).columns(order_refs=JSON)
+def _reading(dialect: str) -> Executable:
+    return text(_UNSEEN_BY_DIALECT[dialect]).columns(order_refs=JSON)
 
 
 @cache
-def _telling(dialect: str) -> Executable:
+def _recording(dialect: str) -> Executable:
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    told: dict[str, Any] = {"order_refs": bindparam("order_refs"), "pruned": null()}
-    row = insert(changes).values(number=literal_column(_NUMBERS[dialect]), **told)
+    values: dict[str, Any] = {"order_refs": bindparam("order_refs"), "pruned": null()}
+    row = insert(changes).values(number=literal_column(_NUMBERS[dialect]), **values)
     # a database that was put back into another server brings that one's numbers along, also such as are to come here
-    return row.on_conflict_do_update(index_elements=["number"], set_=told).returning(changes.c.number)
+    return row.on_conflict_do_update(index_elements=["number"], set_=values).returning(changes.c.number)
 
 
 @cache

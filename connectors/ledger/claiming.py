@@ -104,7 +104,7 @@ def _within(
     standing: Mapping[str, Any],
 ) -> Sequence[Intent]:
     """The intents that the limits have room for; the others' orders are held."""
-    over = without_room(connection, intents, limits, now=now, spent=ledger.spent, standing=standing)
+    over = without_room(connection, intents, limits, now=now, totals=ledger.totals, standing=standing)
     return _without(ledger, connection, intents, over)
 
 

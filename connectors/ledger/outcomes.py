@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
+from connectors.ledger.id_conflicts import IdOwners
 from connectors.ledger.many import one_of
 from connectors.ledger.moving import Moving
-from connectors.ledger.naming import Names
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.schema import STATUS_OF_THESE, effects
 from connectors.ledger.transactions import Transactions
@@ -37,7 +37,7 @@ def write_all(
     ledger: Transactions, connection: Connection, outcomes: Sequence[Outcome], changes: Sequence[OrderChange]
 ) -> list[bool]:
     """Write outcomes with what they do to their orders, then changes; tells of each outcome whether it counts."""
-    names = Names(connection, [*(outcome.change for outcome in outcomes), *changes])
+    names = IdOwners(connection, [*(outcome.change for outcome in outcomes), *changes])
     refs = [*(outcome.claim.order_ref for outcome in outcomes), *(change.order_ref for change in changes)]
     moving = Moving(ledger, connection, refs)
     ordered = sorted(outcomes, key=lambda outcome: outcome.claim.key)  # so that the same one of two has an id first

@@ -16,7 +16,7 @@ from connectors.ledger.codec import from_json, to_json
 from connectors.ledger.engine import blaming
 from connectors.ledger.schema import pace
 from connectors.ledger.transactions import Clock, Rows
-from domain.fair_pace import Ask, Lease, Pace, Taker, held, is_limited, leased, left, opening
+from domain.fair_pace import Lease, Pace, RateClient, RateRequest, held, is_limited, leased, left, opening
 
 _ROW = select(pace.c.permits, pace.c.at, pace.c.not_before, pace.c.takers)
 _CLOCK = func.clock_timestamp(type_=DateTime(timezone=True))
@@ -36,19 +36,19 @@ class PaceRows(Rows):
     Times are those of the database's clock on PostgreSQL; a SQLite ledger is on one machine, which has one clock.
     """
 
-    def lease(self, ask: Ask) -> Lease:
+    def lease(self, request: RateRequest) -> Lease:
         """What a taker gets of what it asks for."""
         with self._writing() as connection:
-            now, known = self._locked(connection, ask.limit)
-            changed, lease = leased(known, ask, now)
+            now, known = self._locked(connection, request.limit)
+            changed, lease = leased(known, request, now)
             self._keep(connection, changed)
         return lease
 
-    def leave(self, taker: str, back: int) -> None:
+    def leave(self, client: str, back: int) -> None:
         """A taker calls no more, and gives back what it did not use."""
         with self._writing() as connection:
             now, known = self._locked(connection)
-            self._keep(connection, left(known, taker, back, now))
+            self._keep(connection, left(known, client, back, now))
 
     def hold(self, pause_s: float) -> None:
         """The service has too many calls: nobody makes one for so long."""
@@ -56,7 +56,7 @@ class PaceRows(Rows):
             now, known = self._locked(connection)
             self._keep(connection, held(known, pause_s, now))
 
-    def look(self) -> tuple[float, bool]:
+    def poll(self) -> tuple[float, bool]:
         """For how many seconds nobody may call, and whether somebody who calls has a limit. Locks nothing."""
         with self._ledger.reading() as connection:
             now, known = pace_in(connection, self._ledger.clock)
@@ -94,7 +94,7 @@ def pace_in(connection: Connection, clock: Clock, *, locked: bool = False) -> tu
         at=row.at.timestamp(),
         spare=row.permits,
         not_before=row.not_before.timestamp(),
-        takers={name: from_json(Taker, fields) for name, fields in row.takers.items()},
+        clients={name: from_json(RateClient, fields) for name, fields in row.takers.items()},
     )
     return (row.now or clock()).timestamp(), known
 
@@ -104,7 +104,7 @@ def _row(known: Pace) -> dict[str, Any]:
         "permits": known.spare,
         "at": datetime.fromtimestamp(known.at, UTC),
         "not_before": datetime.fromtimestamp(known.not_before, UTC),
-        "takers": {name: to_json(taker) for name, taker in known.takers.items()},
+        "takers": {name: to_json(taker) for name, taker in known.clients.items()},
     }
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, case, or_, select, update
 
 from connectors.ledger.claiming import intent_row, latest_attempts, slot_of
+from connectors.ledger.id_conflicts import IdOwners
 from connectors.ledger.moving import STANDING, change_order
-from connectors.ledger.naming import Names
 from connectors.ledger.records import EffectRecord, Intent, OrderChange
 from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import answers, effects
@@ -53,9 +53,9 @@ class ResolutionRows(Rows):
         holds it; or when the order of the service that the answer names was given to another one meanwhile.
         """
         with self._ledger.transaction([answer.order_ref]) as connection:
-            names = Names(connection, [answer.change])  # before the order is locked, as every other writer does it
+            names = IdOwners(connection, [answer.change])  # before the order is locked, as every other writer does it
             now = connection.execute(STANDING, {"refs": [answer.order_ref]}).one()
-            if answer.change.expected not in (None, now.state) or names.against(answer.change):
+            if answer.change.expected not in (None, now.state) or names.conflict(answer.change):
                 return False
             key = self._settle(connection, answer, list(dead_owners))
             if key is None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, func, select
 
-from connectors.ledger.changes import Look, look
+from connectors.ledger.changes import SeenUntil, changes_since
 from connectors.ledger.many import one_of
 from connectors.ledger.records import Intent, SpendLimits
 from connectors.ledger.schema import effects, orders
@@ -38,7 +38,7 @@ def without_room(
     limits: SpendLimits,
     *,
     now: datetime,
-    spent: Spent,
+    totals: CommittedTotals,
     standing: Mapping[str, Any],
 ) -> dict[str, Verdict]:
     """Why some of these orders may not be created or paid, by `order_ref`. `standing` is how they stand.
@@ -51,11 +51,11 @@ def without_room(
     day_start = limits.day_start(now)
     batch_id, since = None if limits.batch is None else limits.batch_id, None if limits.day is None else day_start
     if connection.dialect.name == "postgresql":
-        if not spent.follows(batch_id=batch_id, since=since):
-            spent.totals(connection, batch_id=batch_id, since=since)  # before anybody must wait for it
+        if not totals.follows(batch_id=batch_id, since=since):
+            totals.sums(connection, batch_id=batch_id, since=since)  # before anybody must wait for it
         connection.execute(_LET_IN)
     refs = [intent.order_ref for intent in intents]
-    batch, day, begun = spent.totals(connection, batch_id=batch_id, since=since, also=refs)
+    batch, day, begun = totals.sums(connection, batch_id=batch_id, since=since, also=refs)
     taken = Limits(batch=limits.batch, day=limits.day, batch_spent=Money(batch), day_spent=Money(day))
     counted = {order_ref for order_ref, row in begun.items() if row.last >= day_start}
     uncounted = [intent.order_ref for intent in intents if intent.order_ref not in counted]
@@ -141,7 +141,7 @@ class _Sum:
             self.amounts[order_ref] = amount
 
 
-class Spent:
+class CommittedTotals:
     """What a run knows of what is spent: summed up once, then followed by the orders that changed.
 
     Asked within a claim's transaction, it is what the ledger says in that moment: every commit tells which orders it
@@ -150,7 +150,7 @@ class Spent:
 
     def __init__(self) -> None:
         self._sums: dict[str, tuple[object, _Sum]] = {}
-        self._last: Look | None = None
+        self._last: SeenUntil | None = None
         self._lock = threading.Lock()
 
     def forget(self) -> None:
@@ -158,13 +158,13 @@ class Spent:
         with self._lock:
             self._last = None
 
-    def totals(
+    def sums(
         self, connection: Connection, *, batch_id: str | None, since: datetime | None, also: Collection[str] = ()
     ) -> tuple[int, int, dict[str, Any]]:
         """See `batch_total` and `day_total`, 0 for what is None; and of what `also` these orders are counted with."""
         with self._lock:
             last, self._last = self._last, None  # unless all of this succeeds
-            now, changed = look(connection, last or Look())
+            now, changed = changes_since(connection, last or SeenUntil())
             if last is None or changed is None:
                 self._sums.clear()
             begun = self._follow(connection, changed if changed and self._sums else set(), also)

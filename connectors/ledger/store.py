@@ -15,7 +15,7 @@ from connectors.ledger.claiming import claim_each, claimed_of, effect_records, w
 from connectors.ledger.codec import from_json, to_json
 from connectors.ledger.engine import LedgerUnusable, unusable
 from connectors.ledger.forgetting import ForgottenRows
-from connectors.ledger.ground import Ground
+from connectors.ledger.guard import LedgerGuard
 from connectors.ledger.holds import HoldRows
 from connectors.ledger.many import one_of
 from connectors.ledger.marks import Mark, MarkRows, require_unmarked
@@ -80,7 +80,7 @@ class Ledger(Switches):
 
     def __init__(self, url: str, *, clock: Clock, owner: str) -> None:
         super().__init__(url, clock=clock, owner=owner)
-        self.ground = Ground(url, self.engine)
+        self.guard = LedgerGuard(url, self.engine)
         self.resolutions = ResolutionRows(self)
         self.marks = MarkRows(self)
         self.holds = HoldRows(self)
@@ -271,7 +271,7 @@ class Ledger(Switches):
             with self.transaction([intent.order_ref for intent in intents]) as connection:
                 if buys:
                     share_switch(connection)
-                off = self.ground.require(connection, now)
+                off = self.guard.require(connection, now)
                 # a try whose commit got no answer may have won: its rows must not pass for another run's
                 if next(tries) and (won := won_unheard(self, connection, intents, now)):
                     return claimed_of(connection, won, intents)
@@ -280,7 +280,7 @@ class Ledger(Switches):
                 return claim_each(self, connection, intents, now=now, lease=lease, limits=limits, off=off)
 
         claimed = try_once()
-        self.ground.memory.began(claimed.won.values())
+        self.guard.journal.began(claimed.won.values())
         return claimed
 
     def take_over(
@@ -338,7 +338,7 @@ class Ledger(Switches):
     @repeating
     def write(self, outcomes: Sequence[Outcome], changes: Sequence[OrderChange]) -> list[bool]:
         """Do what `record` and then what `change` does, in one commit: all of it or nothing."""
-        self.ground.memory.ended(outcomes)
+        self.guard.journal.ended(outcomes)
         refs = [outcome.claim.order_ref for outcome in outcomes] + [change.order_ref for change in changes]
         with self.transaction(refs) as connection:
             return write_all(self, connection, outcomes, changes)

@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Executable, Table, event, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from connectors.ledger.changes import tell
+from connectors.ledger.changes import record_change
 from connectors.ledger.engine import ONLY_READS, blaming, open_engine, require_lasting
 from connectors.ledger.repeating import repeating
-from connectors.ledger.spending import Spent
+from connectors.ledger.spending import CommittedTotals
 
 Clock = Callable[[], datetime]
 
@@ -26,9 +26,9 @@ class Transactions:
         self.url = url
         self.clock = clock
         self.owner = owner
-        self.spent = Spent()
+        self.totals = CommittedTotals()
         self.engine = open_engine(url)
-        event.listen(self.engine, "connect", lambda *_: self.spent.forget())  # another server may stand there by now
+        event.listen(self.engine, "connect", lambda *_: self.totals.forget())  # another server may stand there by now
         is_postgres = self.engine.dialect.name == "postgresql"
         self._only_reads: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"} if is_postgres else {ONLY_READS: True}
         self.insert = postgresql.insert if is_postgres else sqlite.insert
@@ -50,10 +50,10 @@ class Transactions:
         try:
             with blaming(self.url), self._begun() as connection:
                 if of is None or of:
-                    tell(connection, of)
+                    record_change(connection, of)
                 yield connection
         except BaseException:
-            self.spent.forget()
+            self.totals.forget()
             raise
 
     def _begun(self) -> AbstractContextManager[Connection]:

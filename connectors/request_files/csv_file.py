@@ -18,7 +18,7 @@ DELIMITERS = ",;\t"
 LONGEST_ROW = 2**18  # characters, over all lines of one row
 
 
-class Taker(Protocol):
+class RowSink(Protocol):
     """Who takes what a file holds: a `RequestTable`, or a `RatesTable`."""
 
     is_full: bool
@@ -30,7 +30,7 @@ class Taker(Protocol):
     def lack(self, found: Iterable[str], /) -> None: ...
 
 
-def read_csv(content: bytes, encoding: str, table: Taker) -> None:
+def read_csv(content: bytes, encoding: str, table: RowSink) -> None:
     """Hand the rows to the table. Raises `Unusable`."""
     lines = _Lines(text_of(content, encoding))
     try:
@@ -58,7 +58,7 @@ class _Lines:
             yield line
 
 
-def _read(lines: _Lines, table: Taker) -> None:
+def _read(lines: _Lines, table: RowSink) -> None:
     source = iter(lines)
     first = next(source, "")
     _require_header(first)
@@ -100,7 +100,7 @@ def _require_header(first: str) -> None:
         raise Unusable(f"begins with {first.strip()!r}; delete that line, so that the header is the first")
 
 
-def _begin(columns: list[str], table: Taker) -> bool:
+def _begin(columns: list[str], table: RowSink) -> bool:
     if len(columns) > MOST_COLUMNS:
         raise Unusable(f"has {len(columns):,} columns; up to {MOST_COLUMNS} are possible")
     table.begin(columns)

@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 
 from connectors.foreign import words_of
 from connectors.xportcn.gate import Gate
-from domain.fair_pace import PERIOD_S, Ask, Lease
+from domain.fair_pace import PERIOD_S, Lease, RateRequest
 
 LIVE_S = 0.5
 """A permit is good for so long after it came, and twice as long after it was asked for; so all stop within a second."""
@@ -24,7 +24,7 @@ LATE_S = 0.5
 """A ledger that takes longer to answer is not waited for."""
 EARLIEST_S = 0.05
 """Who got all that it asked for and needs more may ask again so soon."""
-LOOK_S = 0.5
+POLL_S = 0.5
 """Where nothing limits the calls: so often a process that calls looks whether another one was throttled."""
 IDLE_S = 1.0
 HEADROOM = 1.25
@@ -33,16 +33,16 @@ Answer = TypeVar("Answer")
 log = logging.getLogger("sourcing")
 
 
-class Lessor(Protocol):
+class RateServer(Protocol):
     """Who has the account's permits. It may block, and fail."""
 
-    def lease(self, ask: Ask) -> Lease: ...
+    def lease(self, request: RateRequest) -> Lease: ...
 
-    def leave(self, taker: str, back: int) -> None: ...
+    def leave(self, client: str, back: int) -> None: ...
 
     def hold(self, pause_s: float) -> None: ...
 
-    def look(self) -> tuple[float, bool]: ...
+    def poll(self) -> tuple[float, bool]: ...
 
 
 class LeasedPermits:
@@ -53,13 +53,13 @@ class LeasedPermits:
     """
 
     def __init__(
-        self, lessor: Lessor, gate: Gate, *, taker: str, run: str, limit: float, clock: Callable[[], float]
+        self, server: RateServer, gate: Gate, *, client: str, run: str, limit: float, clock: Callable[[], float]
     ) -> None:
         self.run = run
         self.per_second = limit or math.inf
-        self._lessor = lessor
+        self._server = server
         self._gate = gate
-        self._taker = taker
+        self._client = client
         self._limit = limit
         self._clock = clock
         self._is_leasing = limit > 0
@@ -73,7 +73,7 @@ class LeasedPermits:
         self._held_until = 0.0
         self._needs_more, self._ended = asyncio.Event(), asyncio.Event()
         self._feeding: asyncio.Task[None] | None = None
-        self._telling = set[asyncio.Task[None]]()
+        self._reporting = set[asyncio.Task[None]]()
 
     # what the gate asks
 
@@ -99,13 +99,13 @@ class LeasedPermits:
 
     def throttled(self, pause_s: float) -> None:
         until = self._clock() + pause_s
-        if until < self._held_until + LOOK_S:  # calls that were in flight at one moment say the same thing
+        if until < self._held_until + POLL_S:  # calls that were in flight at one moment say the same thing
             return
         self._held_until = until
         self._stock.clear()
-        telling = asyncio.create_task(self._tell(until))
-        self._telling.add(telling)
-        telling.add_done_callback(self._telling.discard)
+        reporting = asyncio.create_task(self._report_pause(until))
+        self._reporting.add(reporting)
+        reporting.add_done_callback(self._reporting.discard)
 
     # inside
 
@@ -113,7 +113,7 @@ class LeasedPermits:
         """Give back what is in hand."""
         self._ended.set()
         self._needs_more.set()
-        if working := {*self._telling, *([self._feeding] if self._feeding else [])}:
+        if working := {*self._reporting, *([self._feeding] if self._feeding else [])}:
             await asyncio.wait(working)
 
     async def _feed(self) -> None:
@@ -124,7 +124,7 @@ class LeasedPermits:
                 if self._ended.is_set() or self._is_idle():
                     return
             self._needs_more.clear()
-            again_s = await (self._lease() if self._is_leasing else self._look())
+            again_s = await (self._lease() if self._is_leasing else self._poll())
             await self._passed(self._ended, EARLIEST_S if self._got_all else again_s)
             if self._got_all:
                 await self._passed(self._needs_more, again_s - EARLIEST_S)
@@ -146,8 +146,8 @@ class LeasedPermits:
         wanted = self._gate.could_go + usual
         self._calls, self._since = 0, now
         have = self._in_hand(keep=wanted)
-        asked = Ask(
-            taker=self._taker,
+        asked = RateRequest(
+            client=self._client,
             run=self.run,
             wants=(wanted + 1) / PERIOD_S,
             limit=self._limit,
@@ -155,7 +155,7 @@ class LeasedPermits:
             back=self._back,
         )
         self._back, self._is_known = 0, True
-        lease = await self._in_time(lambda: self._lessor.lease(asked))
+        lease = await self._in_time(lambda: self._server.lease(asked))
         if lease is None:
             self._back += asked.back
             return PERIOD_S
@@ -169,25 +169,25 @@ class LeasedPermits:
         self._gate.admit()
         return lease.again_s
 
-    async def _look(self) -> float:
+    async def _poll(self) -> float:
         """Whether others were throttled, or have a limit."""
         self._got_all = False
         if self._is_known:
             await self._leave()
-        seen = await self._tried(self._lessor.look)
+        seen = await self._tried(self._server.poll)
         pause_s, self._is_leasing = seen or (0.0, False)
         if pause_s:
             self._hold(pause_s)
-        return 0.0 if self._is_leasing else LOOK_S
+        return 0.0 if self._is_leasing else POLL_S
 
     async def _leave(self) -> None:
         self._drop_old(math.inf)
         if self._is_known:
             back, self._back, self._is_known = self._back, 0, False
-            await self._tried(lambda: self._lessor.leave(self._taker, back))
+            await self._tried(lambda: self._server.leave(self._client, back))
 
-    async def _tell(self, until: float) -> None:
-        await self._tried(lambda: self._lessor.hold(max(0.0, until - self._clock())))
+    async def _report_pause(self, until: float) -> None:
+        await self._tried(lambda: self._server.hold(max(0.0, until - self._clock())))
 
     def _hold(self, pause_s: float) -> None:
         self._held_until = max(self._held_until, self._clock() + pause_s)
@@ -243,9 +243,11 @@ class LeasedPermits:
 
 
 @asynccontextmanager
-async def leasing(lessor: Lessor, gate: Gate, *, taker: str, run: str, limit: float) -> AsyncIterator[LeasedPermits]:
+async def leasing(
+    server: RateServer, gate: Gate, *, client: str, run: str, limit: float
+) -> AsyncIterator[LeasedPermits]:
     """A gate is fed from the ledger meanwhile, for the run of this name; this process may be one of several of it."""
-    permits = LeasedPermits(lessor, gate, taker=taker, run=run, limit=limit, clock=gate.now)
+    permits = LeasedPermits(server, gate, client=client, run=run, limit=limit, clock=gate.now)
     gate.feed(permits)
     try:
         yield permits

@@ -81,9 +81,9 @@ async def settle_open(resources: Resources, order_refs: Iterable[str]) -> None:
 async def settled(resources: Resources, order_refs: Iterable[str]) -> dict[str, OrderRecord]:
     """These orders as they are now, after what is open of them was settled: so begins each try of a task."""
     refs = list(order_refs)
-    if await resources.desk.unsettled(refs):
+    if await resources.group_commit.unsettled(refs):
         await settle_open(resources, refs)
-    return await resources.desk.orders(refs)
+    return await resources.group_commit.orders(refs)
 
 
 def _by_kind(

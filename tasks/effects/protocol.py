@@ -185,7 +185,7 @@ async def _leave_for_later(work: _Work, kind: EffectKind, intents: Sequence[Inte
 
 async def _keep(kind: EffectKind, intents: Sequence[Intent], reason: str) -> None:
     """The orders stay as they were seen, with the reason."""
-    await kind.resources.desk.change(
+    await kind.resources.group_commit.change(
         [
             OrderChange(order_ref=one.order_ref, state=one.seen_in, expected=one.seen_in, reason=reason)
             for one in intents
@@ -229,7 +229,7 @@ async def _round(chunk: _Chunk, intents: Sequence[Intent], limits: SpendLimits |
     resources.in_hand |= slots  # before there are rows: nothing else of this run may take them over
     try:
         reach(BEFORE_INTENT, chunk.kind.action)
-        claimed = await resources.desk.claim(intents, lease=resources.lease, limits=limits)
+        claimed = await resources.group_commit.claim(intents, lease=resources.lease, limits=limits)
         reach(AFTER_INTENT, chunk.kind.action)
         if claimed.paused:
             resources.heed(claimed.paused)
@@ -359,7 +359,7 @@ async def _send(chunk: _Chunk, batch: Sequence[EffectRecord]) -> None:
 
 
 async def _record(chunk: _Chunk, outcomes: Iterable[Outcome]) -> None:
-    await asyncio.gather(*(chunk.resources.desk.record(outcome) for outcome in outcomes))
+    await asyncio.gather(*(chunk.resources.group_commit.record(outcome) for outcome in outcomes))
 
 
 async def _request(kind: EffectKind, claims: Sequence[Claim], orders: Sequence[OrderRecord]) -> Mapping[str, Reply]:

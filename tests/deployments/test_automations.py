@@ -15,8 +15,8 @@ from prefect.events.schemas.automations import EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 
 from deployments.automations import OF_OLDER_VERSIONS, automations
-from deployments.lost_runs import call_the_roll
 from deployments.registration import remove_what_told
+from deployments.run_recovery import resync_heartbeats
 from tests.deployments.served import Served
 
 SHORT = timedelta(seconds=10)
@@ -27,7 +27,7 @@ async def test_a_run_that_gives_no_sign_of_life_has_crashed(served: Served) -> N
     unheard, answered = _running_flow_run(served), _running_flow_run(served)
     batch_of_a_night = _running_flow_run(served, of_a_deployment=False)
     async with get_client() as client, impatient(client, unheard, answered, batch_of_a_night):
-        await call_the_roll(client)
+        await resync_heartbeats(client)
         served.ask(f"flow_runs/{answered}/set_state", {"state": {"type": "RUNNING"}, "force": True})
         for run_id in (unheard, answered):
             crashed = served.await_state(run_id, "Crashed")

@@ -9,7 +9,20 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from domain.fair_pace import Ask, Lease, Pace, Taker, filled, held, is_limited, leased, left, max_min, opening, shares
+from domain.fair_pace import (
+    Lease,
+    Pace,
+    RateClient,
+    RateRequest,
+    filled,
+    held,
+    is_limited,
+    leased,
+    left,
+    max_min,
+    opening,
+    shares,
+)
 
 WANTS = st.dictionaries(st.integers(0, 9), st.floats(0, 1e4), min_size=1)
 
@@ -34,10 +47,10 @@ def test_nobody_gets_less_than_another_unless_it_wants_no_more(amount: float, wa
 
 def test_the_limit_is_divided_between_runs_and_each_part_between_the_processes_of_a_run() -> None:
     """Four processes of a night beside one manual run: half for the manual one. One that wants little gets that."""
-    night = {f"night-{number}": taker("night", wants=80) for number in range(4)}
-    manual = {"manual": taker("manual", wants=80)}
+    night = {f"night-{number}": client("night", wants=80) for number in range(4)}
+    manual = {"manual": client("manual", wants=80)}
     assert shares(night | manual, 50) == {"manual": 25, **dict.fromkeys(night, 6.25)}
-    assert shares(night | {"manual": taker("manual", wants=10)}, 50) == {"manual": 10, **dict.fromkeys(night, 10)}
+    assert shares(night | {"manual": client("manual", wants=10)}, 50) == {"manual": 10, **dict.fromkeys(night, 10)}
 
 
 MOMENTS = st.lists(
@@ -58,7 +71,9 @@ def test_never_more_than_the_limit_whoever_asks_when_for_how_many(
         now += after
         back = min(unused, lent[who])
         if what == "l":
-            ask = Ask(taker=str(who), run=str(who % 2), wants=wanted * 4, limit=limit, permits=wanted, back=back)
+            ask = RateRequest(
+                client=str(who), run=str(who % 2), wants=wanted * 4, limit=limit, permits=wanted, back=back
+            )
             pace, lease = leased(pace, ask, now)
             lent[who] += lease.permits - back
             assert 0 <= lease.permits <= wanted
@@ -102,7 +117,9 @@ class Callers:
     def _ask(self, name: str) -> None:
         self.waiting[name] += self.busy[name] * (self.now - self.since[name])
         whole = math.floor(self.waiting[name])
-        ask = Ask(taker=name, run=self.runs.get(name, name), wants=self.busy[name], limit=self.limit, permits=whole)
+        ask = RateRequest(
+            client=name, run=self.runs.get(name, name), wants=self.busy[name], limit=self.limit, permits=whole
+        )
         self.pace, lease = leased(self.pace, ask, self.now)
         self.waiting[name] -= lease.permits
         self.since[name], self.due[name] = self.now, self.now + lease.again_s
@@ -142,7 +159,7 @@ def test_what_is_kept_for_a_process_that_died_goes_to_the_others() -> None:
     callers.until(12)
     assert callers.rate("lives", since=10) >= 50 - 25 * 0.5 - 2
     callers.until(30)
-    assert "dies" not in callers.pace.takers
+    assert "dies" not in callers.pace.clients
     assert callers.rate("lives", since=12) == pytest.approx(50, rel=0.03)
 
 
@@ -157,10 +174,10 @@ def test_fifty_processes_share_a_rate_of_fifty() -> None:
 
 def test_while_the_service_throttles_nobody_gets_a_permit_and_afterwards_nothing_is_saved_up() -> None:
     """Five seconds without any, then as many as flow in."""
-    pace, first = leased(opening(100, 50), ask(permits=10), 100)
+    pace, first = leased(opening(100, 50), request(permits=10), 100)
     pace = held(pace, 5, 100)
-    pace, during = leased(pace, ask(permits=10), 103)
-    pace, after = leased(pace, ask(permits=80), 105.2)
+    pace, during = leased(pace, request(permits=10), 103)
+    pace, after = leased(pace, request(permits=80), 105.2)
     assert (first.permits, during.permits, during.pause_s, after.permits) == (10, 0, 2, 10)
 
 
@@ -176,56 +193,56 @@ def test_one_answer_that_asks_for_a_year_stops_the_account_for_minutes() -> None
 
 def test_the_smallest_limit_of_those_that_call_is_that_of_all() -> None:
     """Whoever has none keeps to it too; when who had it is gone, the next one counts."""
-    pace, _ = leased(opening(0, 50), ask(taker="small", limit=2, permits=2), 0)
-    pace, large = leased(pace, ask(taker="large", limit=50, permits=50), 1)
-    pace, none = leased(pace, ask(taker="none", limit=0, permits=50), 2)
+    pace, _ = leased(opening(0, 50), request(client="small", limit=2, permits=2), 0)
+    pace, large = leased(pace, request(client="large", limit=50, permits=50), 1)
+    pace, none = leased(pace, request(client="none", limit=0, permits=50), 2)
     assert (large.permits, none.permits, is_limited(pace, 2)) == (1, 0, True)
     pace = left(pace, "small", 0, 2)
-    pace, large = leased(pace, ask(taker="large", limit=50, permits=50), 3)
+    pace, large = leased(pace, request(client="large", limit=50, permits=50), 3)
     assert large.permits == 37
-    pace, none = leased(left(pace, "large", 0, 3), ask(taker="none", limit=0, permits=7), 3)
+    pace, none = leased(left(pace, "large", 0, 3), request(client="none", limit=0, permits=7), 3)
     assert (none, is_limited(pace, 3)) == (Lease(permits=7, share=math.inf, again_s=0.25), False)
 
 
 def test_a_limit_that_was_lowered_counts_at_once() -> None:
     """What was saved up under the larger one is cut."""
-    pace, _ = leased(opening(0, 1000), ask(limit=1000, permits=0), 0)
-    assert leased(pace, ask(limit=10, permits=500), 0)[1].permits == 10
+    pace, _ = leased(opening(0, 1000), request(limit=1000, permits=0), 0)
+    assert leased(pace, request(limit=10, permits=500), 0)[1].permits == 10
 
 
 def test_what_was_not_used_can_be_used_by_others() -> None:
     """Ten leased, eight given back."""
-    pace, _ = leased(opening(0, 10), ask(taker="first", limit=10, permits=10), 0)
-    pace, none = leased(pace, ask(taker="second", limit=10, permits=8), 0)
-    pace, _ = leased(pace, ask(taker="first", limit=10, permits=0, back=8), 0)
-    pace, some = leased(pace, ask(taker="second", limit=10, permits=8), 0)
+    pace, _ = leased(opening(0, 10), request(client="first", limit=10, permits=10), 0)
+    pace, none = leased(pace, request(client="second", limit=10, permits=8), 0)
+    pace, _ = leased(pace, request(client="first", limit=10, permits=0, back=8), 0)
+    pace, some = leased(pace, request(client="second", limit=10, permits=8), 0)
     assert (none.permits, some.permits) == (0, 8)
 
 
 def test_what_was_used_ahead_is_taken_off() -> None:
     """Thirty calls were made while the ledger was away, so of the second's worth only twenty are left; never a debt."""
-    pace, lease = leased(opening(0, 50), ask(permits=50, back=-30), 0)
+    pace, lease = leased(opening(0, 50), request(permits=50, back=-30), 0)
     assert lease.permits == 20
-    assert leased(pace, ask(permits=50, back=-300), 0)[0].permits == 0
+    assert leased(pace, request(permits=50, back=-300), 0)[0].permits == 0
 
 
 def test_a_clock_that_was_set_back_stops_nobody() -> None:
     """An hour back: the pause lasts as long as it was to last, and permits flow on."""
-    pace = held(replace(opening(7200, 50), takers={"me": taker("me", seen=7200)}), 3, 7200)
-    pace, during = leased(pace, ask(permits=50), 3600)
-    pace, after = leased(pace, ask(permits=50), 3604)
+    pace = held(replace(opening(7200, 50), clients={"me": client("me", seen=7200)}), 3, 7200)
+    pace, during = leased(pace, request(permits=50), 3600)
+    pace, after = leased(pace, request(permits=50), 3604)
     assert (during.pause_s, after.permits) == (3, 50)
 
 
 def test_a_clock_a_little_behind_changes_nothing() -> None:
     """Who waited for the row may have looked at the clock before: no time is counted twice."""
-    pace = filled(Pace(at=100, spare=0, takers={"me": taker("me", wants=50, seen=100)}), 99.7)
+    pace = filled(Pace(at=100, spare=0, clients={"me": client("me", wants=50, seen=100)}), 99.7)
     assert (pace.at, pace.permits) == (100, 0)
 
 
-def taker(run: str, *, wants: float = 0.0, seen: float = 0.0) -> Taker:
-    return Taker(run=run, wants=wants, limit=50, seen=seen)
+def client(run: str, *, wants: float = 0.0, seen: float = 0.0) -> RateClient:
+    return RateClient(run=run, wants=wants, limit=50, seen=seen)
 
 
-def ask(*, taker: str = "me", limit: float = 50, permits: int, back: int = 0) -> Ask:
-    return Ask(taker=taker, run=taker, wants=permits * 4, limit=limit, permits=permits, back=back)
+def request(*, client: str = "me", limit: float = 50, permits: int, back: int = 0) -> RateRequest:
+    return RateRequest(client=client, run=client, wants=permits * 4, limit=limit, permits=permits, back=back)

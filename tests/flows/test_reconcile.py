@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 
 import flows.reconciliation
-from connectors.ledger.desk import Desk
+from connectors.ledger.group_commit import GroupCommit
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.send_log import SendLog
@@ -120,7 +120,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
             settings=SourcingSettings(data_dir=tmp_path, lease_s=60, settle_s=900, timezone="Asia/Shanghai"),
             client=cast(Any, SimpleNamespace(gate=Gate(at_once=4))),
             ledger=ledger,
-            desk=Desk(ledger),
+            group_commit=GroupCommit(ledger),
             send_logs=tmp_path / "sends",
             clock=lambda: NOW,
             offerings={name: Offering(cast(Any, shelf), cast(Any, None)) for name, shelf in shelves.items()},

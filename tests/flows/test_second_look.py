@@ -15,7 +15,7 @@ from prefect.exceptions import ObjectNotFound
 
 from cli import looks as cli_looks
 from cli.looks import with_looks
-from connectors.ledger.desk import Desk
+from connectors.ledger.group_commit import GroupCommit
 from connectors.ledger.order_facts import Facts
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, Outcome
@@ -61,7 +61,7 @@ def run_on(ledger: Ledger, clock: MovableClock, opens_in_s: float = 0) -> Resour
     run = SimpleNamespace(
         ledger=ledger, clock=clock, gate=gate, settings=settings, lease=timedelta(seconds=60), paused=None
     )
-    return cast(Resources, SimpleNamespace(**vars(run), desk=Desk(ledger), concurrency=4))
+    return cast(Resources, SimpleNamespace(**vars(run), group_commit=GroupCommit(ledger), concurrency=4))
 
 
 def began(ledger: Ledger, order_ref: str, action: Action, status: EffectStatus, *, part: str = "", **ends: Any) -> None:

@@ -24,7 +24,7 @@ PAY = "tasks/pay.py"
 PAY_EFFECT = "tasks/effects/pay.py"
 BOOK_TASK = "tasks/book_shipment.py"
 BY_CHANNEL = "tasks/reading_orders.py"
-NAMING = "connectors/ledger/naming.py"
+NAMING = "connectors/ledger/id_conflicts.py"
 WIRE = "connectors/xportcn/wire.py"
 REQUEST_FILES = "domain/request_files.py"
 ABSENCE = "domain/absence.py"
@@ -384,7 +384,8 @@ MUTANTS = (
         edits=(
             Edit(
                 file=KINDS,
-                old="    if await resources.desk.unsettled(refs):\n        await settle_open(resources, refs)\n",
+                old="    if await resources.group_commit.unsettled(refs):\n"
+                "        await settle_open(resources, refs)\n",
                 new="",
             ),
         ),
@@ -643,11 +644,11 @@ MUTANTS = (
         edits=(
             Edit(
                 file=NAMING,
-                old="        if not (why := self.against(outcome.change)):\n",
-                new="        if self.against(outcome.change) is not None:\n",
+                old="        if not (why := self.conflict(outcome.change)):\n",
+                new="        if self.conflict(outcome.change) is not None:\n",
             ),
         ),
-        found_by="tests/connectors/ledger/test_naming.py::test_a_booking_that_names_another_s_shipment_asks_a_person",
+        found_by="tests/connectors/ledger/test_id_conflicts.py::test_a_booking_that_names_another_s_shipment_asks_a_person",
     ),
     Mutant(
         name="canary-skipped",

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from connectors.ledger.desk import Desk
+from connectors.ledger.group_commit import GroupCommit
 from connectors.ledger.plans import put_rows
 from connectors.ledger.send_log import SendLog
 from connectors.ledger.store import Ledger
@@ -57,7 +57,7 @@ def resources_on(ledger: Ledger, folder: Path, clock: MovableClock) -> Resources
         settings=SourcingSettings(data_dir=folder, lease_s=60, settle_s=900),
         client=cast(Any, SimpleNamespace(gate=Gate(at_once=4), settings=XportcnSettings(pay_is="debit"))),
         ledger=ledger,
-        desk=Desk(ledger),
+        group_commit=GroupCommit(ledger),
         send_logs=folder / "sends",
         clock=clock,
         offerings={},

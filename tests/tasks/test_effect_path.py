@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from connectors.ledger.codec import to_json
-from connectors.ledger.desk import Desk
+from connectors.ledger.group_commit import GroupCommit
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, OrderRecord, Outcome
 from connectors.settings import SourcingSettings
@@ -372,4 +372,4 @@ async def test_an_outcome_that_was_not_written_is_not_passed_over(resources: Res
 
     record = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
     with pytest.raises(OSError, match="disk full"):
-        await Desk(cast(Any, Full())).record(Outcome(claim=record.claim, status=EffectStatus.DONE))
+        await GroupCommit(cast(Any, Full())).record(Outcome(claim=record.claim, status=EffectStatus.DONE))

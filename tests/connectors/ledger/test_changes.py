@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, event, func, insert, select, update
 
-from connectors.ledger.changes import KEPT, MOST_NAMED, PRUNE_EVERY, Look, look, tell
+from connectors.ledger.changes import KEPT, MOST_NAMED, PRUNE_EVERY, SeenUntil, changes_since, record_change
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.moving import STANDING
 from connectors.ledger.plans import put_rows
 from connectors.ledger.repeating import passes
 from connectors.ledger.schema import changes, effects, orders
-from connectors.ledger.spending import Spent, batch_total, day_total
+from connectors.ledger.spending import CommittedTotals, batch_total, day_total
 from connectors.ledger.store import Ledger
 from domain.budget import start_of_day
 from domain.effects import EffectStatus
@@ -73,7 +73,7 @@ class Writer:
 
 def assert_followed(ledger: Ledger, connection: Connection) -> None:
     day_start = start_of_day(ledger.clock(), "Asia/Shanghai")
-    batch, day, _ = ledger.spent.totals(connection, batch_id="batch", since=day_start)
+    batch, day, _ = ledger.totals.sums(connection, batch_id="batch", since=day_start)
     assert (batch, day) == (batch_total(connection, "batch"), day_total(connection, day_start))
 
 
@@ -167,33 +167,33 @@ def test_another_runs_commit_costs_no_new_sum(shared: Ledger, clock: MovableCloc
         other.claim(intents("A-2"), lease=LEASE)
     day_start = start_of_day(clock(), "Asia/Shanghai")
     with statements(shared) as asked, shared.transaction(()) as connection:
-        batch, day, _ = shared.spent.totals(connection, batch_id="batch", since=day_start)
+        batch, day, _ = shared.totals.sums(connection, batch_id="batch", since=day_start)
     assert (batch, day) == (100, 100)
     assert len([statement for statement in asked if "FROM effects" in statement]) == 1
 
 
 def test_few_commits_are_kept_and_who_was_away_for_longer_sums_up_anew(shared: Ledger) -> None:
     """The table stays small whatever happens, and nothing is missed."""
-    away = Spent()
+    away = CommittedTotals()
     with shared.transaction(()) as connection:
-        assert away.totals(connection, batch_id="batch", since=None)[0] == 0
+        assert away.sums(connection, batch_id="batch", since=None)[0] == 0
     shared.claim(intents("A-1"), lease=LEASE)
     for _ in range(KEPT + 3 * PRUNE_EVERY):
         with shared.transaction(["A-2"]):
             pass
     with shared.transaction(()) as connection:
         assert connection.execute(select(func.count()).select_from(changes)).scalar_one() <= KEPT + 2 * PRUNE_EVERY
-        assert away.totals(connection, batch_id="batch", since=None)[0] == 100
+        assert away.sums(connection, batch_id="batch", since=None)[0] == 100
 
 
 def test_a_commit_of_very_many_orders_names_none(shared: Ledger) -> None:
     """They are summed up anew, which is cheaper by then."""
     with shared.transaction(()) as connection:
-        before, _ = look(connection, Look())
+        before, _ = changes_since(connection, SeenUntil())
     with shared.engine.begin() as connection:
-        tell(connection, [f"B-{number}" for number in range(MOST_NAMED + 1)])
+        record_change(connection, [f"B-{number}" for number in range(MOST_NAMED + 1)])
     with shared.transaction(()) as connection:
-        assert look(connection, before)[1] is None
+        assert changes_since(connection, before)[1] is None
 
 
 def test_numbers_of_another_server_are_read_until_they_are_pruned(postgres: Postgres, clock: MovableClock) -> None:
@@ -204,9 +204,9 @@ def test_numbers_of_another_server_are_read_until_they_are_pruned(postgres: Post
             rows = [{"number": number, "order_refs": ["Z-1"]} for number in (next_one, 10**12)]
             connection.execute(insert(changes), rows)
         with ledger.transaction(["A-1"]) as connection:
-            before, _ = look(connection, Look())
+            before, _ = changes_since(connection, SeenUntil())
         with ledger.transaction(()) as connection:
-            assert look(connection, before)[1] == {"A-1", "Z-1"}
+            assert changes_since(connection, before)[1] == {"A-1", "Z-1"}
         for _ in range(KEPT + PRUNE_EVERY):
             with ledger.transaction(["A-2"]):
                 pass

@@ -17,7 +17,7 @@ from connectors.ledger.pace import pace_in
 from connectors.ledger.schema import writers
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from domain.fair_pace import Ask, Lease
+from domain.fair_pace import Lease, RateRequest
 from tasks.resources import utc_now
 from tests.clock import MovableClock
 from tests.postgres import Postgres
@@ -39,7 +39,7 @@ def test_all_that_ask_at_once_get_no_more_than_there_is(shared: list[Ledger]) ->
 
     def asked(number: int) -> int:
         start.wait()
-        return sum(shared[number].pace.lease(ask(f"run-{number}", 40)).permits for _ in range(5))
+        return sum(shared[number].pace.lease(request(f"run-{number}", 40)).permits for _ in range(5))
 
     with ThreadPoolExecutor(4) as crew:
         granted = sum(crew.map(asked, range(4)))
@@ -49,10 +49,10 @@ def test_all_that_ask_at_once_get_no_more_than_there_is(shared: list[Ledger]) ->
 def test_a_pause_is_seen_by_all_and_by_who_has_no_limit(shared: list[Ledger]) -> None:
     """One process was told to wait a minute."""
     first, second, *_ = shared
-    assert first.pace.look() == (0, False)
+    assert first.pace.poll() == (0, False)
     first.pace.hold(60)
-    lease = second.pace.lease(ask("run-1", 10))
-    pause, is_limited = first.pace.look()
+    lease = second.pace.lease(request("run-1", 10))
+    pause, is_limited = first.pace.poll()
     assert lease.permits == 0
     assert 40 < pause <= lease.pause_s <= 60
     assert is_limited
@@ -62,17 +62,17 @@ def test_who_leaves_gives_back_what_it_had(shared: list[Ledger]) -> None:
     """Nothing is kept for it any more, and nobody has a limit then."""
     first, second, *_ = shared
     slow = {"limit": 0.001}
-    assert first.pace.lease(ask("run-0", 1, **slow)).permits == 1
-    assert second.pace.lease(ask("run-1", 1, **slow)).permits == 0
+    assert first.pace.lease(request("run-0", 1, **slow)).permits == 1
+    assert second.pace.lease(request("run-1", 1, **slow)).permits == 0
     first.pace.leave("run-0", 1)
-    assert second.pace.lease(ask("run-1", 1, **slow)).permits == 1
+    assert second.pace.lease(request("run-1", 1, **slow)).permits == 1
     second.pace.leave("run-1", 0)
-    assert second.pace.look() == (0, False)
+    assert second.pace.poll() == (0, False)
 
 
 def test_no_run_need_sum_up_anew_what_is_spent(shared: list[Ledger]) -> None:
     """Leases count as no commit of the ledger's writers."""
-    shared[0].pace.lease(ask("run-0", 1))
+    shared[0].pace.lease(request("run-0", 1))
     engine = durable_engine(shared[0].url)
     with engine.connect() as connection:
         assert connection.execute(select(writers)).all() == []
@@ -88,19 +88,19 @@ def test_who_stands_still_with_the_row_in_hand_is_thrown_out(postgres: Postgres)
         def stand_still() -> None:
             with stopped.pace._writing() as connection:
                 pace_in(connection, utc_now, locked=True)
-                assert other.pace.lease(ask("other", 1)).share == 4
+                assert other.pace.lease(request("other", 1)).share == 4
                 connection.execute(select(1))
 
         with pytest.raises(LedgerUnusable, match="timeout"):
             stand_still()
-        assert stopped.pace.lease(ask("stopped", 1)).share == 4
+        assert stopped.pace.lease(request("stopped", 1)).share == 4
 
 
 def test_permits_flow_in_by_the_clock(ledger: Ledger, other: Ledger, clock: MovableClock) -> None:
     """A tenth of a second's worth after a tenth of a second."""
-    assert ledger.pace.lease(ask("a", 50)).permits == 50
+    assert ledger.pace.lease(request("a", 50)).permits == 50
     clock.advance(0.11)
-    assert other.pace.lease(ask("a", 50)) == Lease(permits=5, share=50.0, again_s=0.25)
+    assert other.pace.lease(request("a", 50)) == Lease(permits=5, share=50.0, again_s=0.25)
 
 
 def test_a_watcher_sees_who_calls_and_how_long_nobody_may(
@@ -116,11 +116,11 @@ def test_a_watcher_sees_who_calls_and_how_long_nobody_may(
 
         assert set(seen().values()) == {0}
         for number, name in enumerate("ab"):
-            ledger.pace.lease(ask(name, 10 * number))
+            ledger.pace.lease(request(name, 10 * number))
         ledger.pace.hold(30)
         clock.advance(2)
         assert seen() == {"sourcing_callers": 2, "sourcing_calls_wanted": 40, "sourcing_calls_paused_seconds": 28}
 
 
-def ask(taker: str, permits: int, limit: float = 50) -> Ask:
-    return Ask(taker=taker, run=taker, wants=permits * 4, limit=limit, permits=permits)
+def request(client: str, permits: int, limit: float = 50) -> RateRequest:
+    return RateRequest(client=client, run=client, wants=permits * 4, limit=limit, permits=permits)

@@ -282,7 +282,7 @@ def assert_summed_up(ledger: Ledger) -> None:
     """What a run follows is what a sum over all orders says."""
     day_start = start_of_day(ledger.clock(), "Asia/Shanghai")
     with ledger.transaction([]) as connection:
-        batch, day, _ = ledger.spent.totals(connection, batch_id="batch", since=day_start)
+        batch, day, _ = ledger.totals.sums(connection, batch_id="batch", since=day_start)
     assert (batch, day) == (ledger.committed_in("batch"), today(ledger))
 
 

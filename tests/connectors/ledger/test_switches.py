@@ -16,7 +16,7 @@ from connectors.callbacks.store import MAKING_LOCK
 from connectors.ledger import switches
 from connectors.ledger.copying import move_ledger
 from connectors.ledger.engine import MIGRATION_LOCK, LedgerUnusable
-from connectors.ledger.naming import NAMING_LOCK
+from connectors.ledger.id_conflicts import ID_OWNERS_LOCK
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Outcome, SpendLimits
 from connectors.ledger.spending import SPENDING_LOCK
@@ -121,10 +121,10 @@ def test_a_claim_that_hangs_does_not_keep_postgres_from_being_paused(
 
 def test_a_claim_on_postgres_waits_for_no_other_lock_of_the_product(on_postgres: Ledger) -> None:
     """Each has a number of its own: else nothing could be claimed while another run writes down an id."""
-    locks = [MAKING_LOCK, MIGRATION_LOCK, NAMING_LOCK, SPENDING_LOCK]
+    locks = [MAKING_LOCK, MIGRATION_LOCK, ID_OWNERS_LOCK, SPENDING_LOCK]
     assert len({BUYING_LOCK, *locks}) == 5
     with on_postgres._begun() as naming:
-        naming.execute(select(func.pg_advisory_xact_lock(NAMING_LOCK)))
+        naming.execute(select(func.pg_advisory_xact_lock(ID_OWNERS_LOCK)))
         claiming = Thread(target=on_postgres.claim, args=(intents("A-1"),), kwargs={"lease": LEASE})
         claiming.start()
         claiming.join(PATIENCE_S)

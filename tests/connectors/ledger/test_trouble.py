@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from connectors.ledger.engine import LedgerUnusable
-from connectors.ledger.ground import GroundLost, as_lost
+from connectors.ledger.guard import LedgerReplaced, as_replaced
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Outcome
 from connectors.ledger.send_log import SendLog, never_sent
@@ -31,7 +31,7 @@ from tasks.resources import open_resources
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents, plan
 from tests.connectors.ledger.test_claims import LEASE
-from tests.connectors.ledger.test_ground import begin
+from tests.connectors.ledger.test_guard import begin
 from tests.connectors.ledger.test_send_log import claim
 from tests.needs import leave_out
 from tests.postgres import Postgres
@@ -352,7 +352,7 @@ def test_a_database_that_was_dropped_and_made_anew_is_noticed(on_postgres: tuple
         admin.execute("INSERT INTO again SELECT * FROM effects")
         admin.execute("DROP TABLE effects CASCADE")
         admin.execute("ALTER TABLE again RENAME TO effects")
-    with pytest.raises(GroundLost, match="was dropped and made anew"):
+    with pytest.raises(LedgerReplaced, match="was dropped and made anew"):
         ledger.claim(intents("A-1"), lease=LEASE)
 
 
@@ -361,7 +361,7 @@ def test_a_database_that_was_put_back_to_an_earlier_state_is_noticed(on_postgres
     ledger, url = on_postgres
     with psycopg.connect(url, autocommit=True) as admin:
         admin.execute("DELETE FROM effects")
-    with pytest.raises(GroundLost, match=r"no longer has what this run wrote into it \(A-0:create\)"):
+    with pytest.raises(LedgerReplaced, match=r"no longer has what this run wrote into it \(A-0:create\)"):
         ledger.claim(intents("A-1"), lease=LEASE)
 
 
@@ -373,4 +373,4 @@ def test_a_database_without_its_tables_is_noticed(on_postgres: tuple[Ledger, str
         admin.execute("CREATE SCHEMA public")
     with pytest.raises(LedgerUnusable) as told:
         ledger.claim(intents("A-1"), lease=LEASE)
-    assert str(as_lost(told.value, url)).endswith('was using it (relation "changes" does not exist)')
+    assert str(as_replaced(told.value, url)).endswith('was using it (relation "changes" does not exist)')

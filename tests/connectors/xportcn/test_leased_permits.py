@@ -15,14 +15,14 @@ import pytest
 
 from connectors.xportcn.gate import Gate
 from connectors.xportcn.leased_permits import leasing
-from domain.fair_pace import Ask, Lease, Pace, held, is_limited, leased, left, opening
+from domain.fair_pace import Lease, Pace, RateRequest, held, is_limited, leased, left, opening
 from tests.connectors.xportcn.test_gate import now, played
 
 LATENCY_S = 0.2
 
 
 @dataclass
-class Lessor:
+class RateServer:
     """The pace of a ledger, kept in memory; `away_until` it raises. What was written is counted."""
 
     pace: Pace | None = None
@@ -30,17 +30,17 @@ class Lessor:
     written: int = 0
     looked: int = 0
 
-    def lease(self, ask: Ask) -> Lease:
-        self.pace, lease = leased(self._at_hand(ask.limit), ask, now())
+    def lease(self, request: RateRequest) -> Lease:
+        self.pace, lease = leased(self._at_hand(request.limit), request, now())
         return lease
 
-    def leave(self, taker: str, back: int) -> None:
-        self.pace = left(self._at_hand(), taker, back, now())
+    def leave(self, client: str, back: int) -> None:
+        self.pace = left(self._at_hand(), client, back, now())
 
     def hold(self, pause_s: float) -> None:
         self.pace = held(self._at_hand(), pause_s, now())
 
-    def look(self) -> tuple[float, bool]:
+    def poll(self) -> tuple[float, bool]:
         self.looked += 1
         return (self.pace.pause(now()), is_limited(self.pace, now())) if self.pace else (0.0, False)
 
@@ -78,7 +78,7 @@ class Service:
 class Account:
     """Processes of one account, each with a gate of its own."""
 
-    lessor: Lessor
+    server: RateServer
     service: Service
     stack: AsyncExitStack
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -86,7 +86,7 @@ class Account:
     async def process(self, name: str, *, run: str = "", limit: float = 50, at_once: int = 16) -> Gate:
         gate = Gate(at_once=at_once, patience_s=600, luck=random.Random(7).random)
         gate.attend(_probe, at_once=at_once)
-        await self.stack.enter_async_context(leasing(self.lessor, gate, taker=name, run=run or name, limit=limit))
+        await self.stack.enter_async_context(leasing(self.server, gate, client=name, run=run or name, limit=limit))
         return gate
 
     async def busy(self, name: str, callers: int = 32, **options: Any) -> None:
@@ -107,7 +107,7 @@ async def _probe() -> bool:
 @asynccontextmanager
 async def account() -> AsyncIterator[Account]:
     async with AsyncExitStack() as stack:
-        made = Account(Lessor(), Service(), stack)
+        made = Account(RateServer(), Service(), stack)
         try:
             yield made
         finally:
@@ -150,7 +150,7 @@ def test_a_manual_run_gets_half_beside_a_night_of_four_processes() -> None:
             await made.busy(f"night-{number}", run="night")
         await asyncio.sleep(10)
         async with AsyncExitStack() as manual:
-            beside = Account(made.lessor, made.service, manual)
+            beside = Account(made.server, made.service, manual)
             await beside.busy("manual")
             await asyncio.sleep(20)
             for task in beside.tasks:
@@ -209,9 +209,9 @@ def test_who_has_no_limit_stops_too() -> None:
         await asyncio.sleep(10)
 
     made = play(story)
-    assert (made.service.count(6, 9.9).total(), made.lessor.written) == (0, 1)
+    assert (made.service.count(6, 9.9).total(), made.server.written) == (0, 1)
     assert made.service.count(0, 5).total() > 5 * 100
-    assert made.lessor.looked <= 2 * 2 * 15
+    assert made.server.looked <= 2 * 2 * 15
 
 
 def test_a_process_without_a_limit_keeps_to_that_of_others() -> None:
@@ -221,7 +221,7 @@ def test_a_process_without_a_limit_keeps_to_that_of_others() -> None:
         await made.busy("unlimited", limit=0)
         await asyncio.sleep(5)
         async with AsyncExitStack() as limited:
-            beside = Account(made.lessor, made.service, limited)
+            beside = Account(made.server, made.service, limited)
             await beside.busy("limited", limit=20)
             await asyncio.sleep(10)
             for task in beside.tasks:
@@ -241,7 +241,7 @@ def test_a_ledger_that_is_away_stops_nobody() -> None:
         for number in range(4):
             await made.busy(f"helper-{number}", run="night")
         await asyncio.sleep(10)
-        made.lessor.away_until = now() + 20
+        made.server.away_until = now() + 20
         await asyncio.sleep(30)
 
     service = play(story).service
@@ -257,7 +257,7 @@ def test_who_stands_still_for_a_minute_uses_no_old_permits() -> None:
         await made.service.call(gate, "stopped")
         permits: Any = gate._fed[-1]
         permits._stock.append([now() + 0.5, 40])
-        made.lessor.pace = held(made.lessor.pace or opening(0, 50), 0, now())
+        made.server.pace = held(made.server.pace or opening(0, 50), 0, now())
         clock = gate._clock
         gate._clock = permits._clock = lambda: clock() + 60
         assert permits.take() == float("inf")
@@ -295,17 +295,17 @@ def test_who_makes_no_calls_writes_nothing_and_who_has_ended_has_nothing_left() 
     async def story(made: Account) -> None:
         await made.process("rests")
         await asyncio.sleep(60)
-        assert made.lessor.written == 0
+        assert made.server.written == 0
         gate = await made.process("calls")
         for _ in range(3):
             await made.service.call(gate, "calls")
         await asyncio.sleep(5)
-        written = made.lessor.written
+        written = made.server.written
         await asyncio.sleep(600)
-        assert made.lessor.written == written <= 15
-        assert made.lessor.pace is not None
-        assert made.lessor.pace.takers == {}
-        assert made.lessor.pace.spare >= 45
+        assert made.server.written == written <= 15
+        assert made.server.pace is not None
+        assert made.server.pace.clients == {}
+        assert made.server.pace.spare >= 45
 
     play(story)
 
@@ -327,24 +327,24 @@ def test_very_slow_and_very_fast(limit: float, seconds: int, most_writes: int) -
     made = play(story)
     count = made.service.count(1, seconds).total()
     assert 0.85 * limit * (seconds - 1) <= count <= 1.05 * limit * seconds + 1
-    assert made.lessor.written <= most_writes
+    assert made.server.written <= most_writes
 
 
 def test_a_ledger_that_blocks_for_a_while_holds_no_call_up_for_long() -> None:
     """On real threads: the second lease takes a second; after half of it calls go on at the share that was last."""
 
-    class Slow(Lessor):
-        def lease(self, ask: Ask) -> Lease:
+    class Slow(RateServer):
+        def lease(self, request: RateRequest) -> Lease:
             self.written += 1
             time.sleep(1 if self.written == 2 else 0)
-            return Lease(permits=min(ask.permits, 12), share=50, again_s=0.25)
+            return Lease(permits=min(request.permits, 12), share=50, again_s=0.25)
 
-        def leave(self, taker: str, back: int) -> None:
+        def leave(self, client: str, back: int) -> None:
             """Nothing to do."""
 
     async def longest() -> float:
         gate, waits = Gate(at_once=16, patience_s=600), list[float]()
-        async with leasing(Slow(), gate, taker="a", run="a", limit=50):
+        async with leasing(Slow(), gate, client="a", run="a", limit=50):
             began = now()
             while now() - began < 1.3:
                 asked = now()

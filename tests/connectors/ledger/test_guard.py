@@ -13,7 +13,7 @@ import pytest
 
 from connectors.ledger.backup import backup
 from connectors.ledger.engine import LedgerUnusable
-from connectors.ledger.ground import GroundLost, account
+from connectors.ledger.guard import LedgerReplaced, explain_replaced
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.store import Ledger
@@ -110,23 +110,23 @@ def test_a_run_claims_nothing_more_once_its_ledger_is_gone(
 ) -> None:
     """Whatever takes the file away, the run says which and sends nothing that is written down nowhere."""
     happens(folder)
-    with pytest.raises(GroundLost, match=LOSSES[happens]):
+    with pytest.raises(LedgerReplaced, match=LOSSES[happens]):
         running.claim(intents("A-1"), lease=LEASE)
 
 
 @pytest.mark.parametrize("happens", [deleted, moved, folder_deleted, folder_replaced, replaced])
 def test_nothing_leaves_that_was_claimed_before(running: Ledger, folder: Path, happens: Callable[[Path], None]) -> None:
     """The look before the first byte needs no statement."""
-    running.ground.require_places()
+    running.guard.require_files()
     happens(folder)
-    with pytest.raises(GroundLost):
-        running.ground.require_places()
+    with pytest.raises(LedgerReplaced):
+        running.guard.require_files()
 
 
 def test_no_empty_ledger_is_put_in_its_place(running: Ledger, folder: Path) -> None:
     """SQLite would make a new file for a further connection, and the next run would begin with it."""
     deleted(folder)
-    with running.engine.connect(), pytest.raises(GroundLost):
+    with running.engine.connect(), pytest.raises(LedgerReplaced):
         running.engine.connect()
     assert not (folder / "ledger.db").exists()
 
@@ -135,7 +135,7 @@ def test_no_empty_ledger_is_put_in_its_place(running: Ledger, folder: Path) -> N
 def test_what_the_run_still_sees_is_saved(running: Ledger, folder: Path, happens: Callable[[Path], None]) -> None:
     """The whole ledger as it was, in a file of its own that can be restored."""
     happens(folder)
-    rescued = running.ground.rescue(running.clock())
+    rescued = running.guard.rescue(running.clock())
     assert rescued
     assert rescued.name == "ledger.rescued-20260101T120000Z.db"
     with Ledger(f"sqlite:///{rescued}", clock=MovableClock(), owner="after") as ledger:
@@ -148,7 +148,7 @@ def test_what_the_run_still_sees_is_saved(running: Ledger, folder: Path, happens
 def test_a_file_that_was_written_over_is_not_saved(running: Ledger, folder: Path) -> None:
     """What SQLite shows of it is a mixture of two states."""
     backup_copied_over(folder)
-    assert running.ground.rescue(running.clock()) is None
+    assert running.guard.rescue(running.clock()) is None
 
 
 def test_the_account_says_what_was_done_and_how_to_go_on(running: Ledger) -> None:
@@ -157,7 +157,9 @@ def test_the_account_says_what_was_done_and_how_to_go_on(running: Ledger) -> Non
     unsent = running.claim(intents("A-2"), lease=LEASE).won["A-2"]
     running.record([Outcome(claim=unsent.claim, status=EffectStatus.UNSENT)])
     assert book.status is EffectStatus.SENDING
-    told = account(GroundLost("the ledger is gone"), running.ground.memory, Path("/data/ledger.rescued.db"))
+    told = explain_replaced(
+        LedgerReplaced("the ledger is gone"), running.guard.journal, Path("/data/ledger.rescued.db")
+    )
     assert told.splitlines()[0] == "the ledger is gone. Nothing more is sent. This run had sent:"
     assert told.splitlines()[1:3] == [
         "  A-0: ordered as 6001",
@@ -172,10 +174,10 @@ def test_a_folder_that_is_stood_on_is_missed(running: Ledger, tmp_path: Path) ->
     """The data folder and the send log, also where the ledger is elsewhere."""
     sends = tmp_path / "sends"
     sends.mkdir()
-    running.ground.watch(sends)
+    running.guard.watch(sends)
     running.claim(intents("A-1"), lease=LEASE)
     sends.rmdir()
-    with pytest.raises(GroundLost, match="sends, which was deleted or moved away"):
+    with pytest.raises(LedgerReplaced, match="sends, which was deleted or moved away"):
         running.claim(intents("A-2"), lease=LEASE)
 
 

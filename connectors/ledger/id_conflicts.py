@@ -14,7 +14,7 @@ from connectors.ledger.schema import orders
 from domain.effects import EffectStatus
 from domain.states import OrderState
 
-NAMING_LOCK = 7_307_423
+ID_OWNERS_LOCK = 7_307_423
 ORDER_ID, SHIPMENT_ID = "order_id", "shipment_order_id"
 # the warehouse numbers the shipments of all marketplaces; each marketplace its own orders
 _THING = {ORDER_ID: "order", SHIPMENT_ID: "shipment"}
@@ -22,22 +22,22 @@ _NAMED = select(orders.c.order_ref, orders.c.marketplace, orders.c.order_id, ord
 _BY_ORDER = _NAMED.where(or_(one_of(orders.c.order_ref, "refs"), one_of(orders.c.order_id, "ids")))
 _BY_SHIPMENT = _NAMED.where(one_of(orders.c.shipment_order_id, "ids"))
 
-Name = tuple[str, str, str]  # column, marketplace (empty for shipments), id
+OwnedId = tuple[str, str, str]  # column, marketplace (empty for shipments), id
 
 
-class Names:
+class IdOwners:
     """Who has which id, for the orders of these changes; who names any is let in one by one, until it commits."""
 
     def __init__(self, connection: Connection, changes: Iterable[OrderChange | None]) -> None:
         naming = [change for change in changes if change is not None and _ids(change)]
-        self._owners: dict[Name, str] = {}
+        self._owners: dict[OwnedId, str] = {}
         self._marketplaces: dict[str, str] = {}
         if naming:
             self._read(connection, naming)
 
     def _read(self, connection: Connection, naming: Sequence[OrderChange]) -> None:
         if connection.dialect.name == "postgresql":
-            connection.execute(select(func.pg_advisory_xact_lock(NAMING_LOCK)))
+            connection.execute(select(func.pg_advisory_xact_lock(ID_OWNERS_LOCK)))
         given = [_ids(change) for change in naming]
         order_ids, shipment_ids = ([ids[column] for ids in given if column in ids] for column in _THING)
         refs = [change.order_ref for change in naming]
@@ -53,10 +53,10 @@ class Names:
             if given:
                 self._owners.setdefault(self._name(column, order_ref, given), order_ref)
 
-    def _name(self, column: str, order_ref: str, given: str) -> Name:
+    def _name(self, column: str, order_ref: str, given: str) -> OwnedId:
         return column, self._marketplaces.get(order_ref, "") if column == ORDER_ID else "", given
 
-    def against(self, change: OrderChange | None) -> str:
+    def conflict(self, change: OrderChange | None) -> str:
         """Why the ids of a change can't be its order's; empty, and from now on they are, when nothing is against it."""
         ids = _ids(change) if change else {}
         for column, given in ids.items():
@@ -69,7 +69,7 @@ class Names:
 
     def outcome(self, outcome: Outcome) -> Outcome:
         """An outcome, or the doubt that it is: the effect may have happened, and what it made has another name."""
-        if not (why := self.against(outcome.change)):
+        if not (why := self.conflict(outcome.change)):
             return outcome
         reason = f"{why}: not believed{outcome.if_misnamed}"
         change = OrderChange(order_ref=outcome.claim.order_ref, state=OrderState.UNKNOWN, reason=reason)
@@ -77,7 +77,7 @@ class Names:
 
     def change(self, change: OrderChange) -> OrderChange:
         """A change that goes with no effect, or a hold in its place."""
-        if not (why := self.against(change)):
+        if not (why := self.conflict(change)):
             return change
         return replace(change, state=OrderState.HELD, reason=f"{why}: look at both in the console", writes=NOTHING)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from connectors.lives import KEPT_S, has_died, hold, prune
+from connectors.process_locks import KEPT_S, has_died, hold, prune
 from tests.running import ROOT
 
 RUN = "0198c0de-0000-7000-8000-000000000001"

@@ -13,8 +13,8 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State, StateType
 
-from connectors.lives import hold
-from deployments.lost_runs import NEVER, Watch, candidates, take_up, why_lost
+from connectors.process_locks import hold
+from deployments.run_recovery import NEVER, RunRecovery, candidates, take_up, why_lost
 from tests.deployments.served import Served
 
 NOW = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)
@@ -72,7 +72,7 @@ async def test_a_run_without_its_process_is_started_again_and_told_of(served: Se
     for run_id in runs:
         os.close(hold(tmp_path, run_id))
     async with get_client() as client:
-        lost = await Watch(lives=tmp_path, began=datetime.now(UTC), has_called=True).look(client)
+        lost = await RunRecovery(locks=tmp_path, began=datetime.now(UTC), has_resynced=True).poll(client)
     assert {str(run.id) for run in lost} == {*runs}
     for run_id in runs:
         assert not (tmp_path / run_id).exists()  # else it would prove dead what goes on on another machine

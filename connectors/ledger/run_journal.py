@@ -9,11 +9,11 @@ from connectors.ledger.records import EffectRecord, Outcome
 from domain.effects import Action, EffectStatus
 from domain.money import Money
 
-MOST_ORDERS_TOLD = 50
+MOST_ORDERS_SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True)
-class _Deed:
+class _Entry:
     order_ref: str
     action: Action
     amount: Money | None
@@ -31,38 +31,38 @@ class _Deed:
 
 
 @dataclass(slots=True)
-class Memory:
+class RunJournal:
     """The effects that a run has claimed, and what became of them."""
 
     last_key: str = ""
-    _deeds: dict[str, _Deed] = field(default_factory=dict)
+    _entries: dict[str, _Entry] = field(default_factory=dict)
 
     def began(self, records: Iterable[EffectRecord]) -> None:
         for record in records:
-            self._deeds[record.key] = _Deed(record.order_ref, record.action, record.amount)
+            self._entries[record.key] = _Entry(record.order_ref, record.action, record.amount)
             self.last_key = record.key
 
     def ended(self, outcomes: Iterable[Outcome]) -> None:
         for outcome in outcomes:
-            if (deed := self._deeds.get(outcome.claim.key)) is not None:
+            if (entry := self._entries.get(outcome.claim.key)) is not None:
                 filled = outcome.change.writes.columns if outcome.change else {}
                 paid = filled.get("paid_minor")
-                self._deeds[outcome.claim.key] = replace(
-                    deed,
+                self._entries[outcome.claim.key] = replace(
+                    entry,
                     status=outcome.status,
                     id=str(filled.get("order_id") or filled.get("shipment_order_id") or ""),
-                    amount=deed.amount if paid is None else Money(paid),
+                    amount=entry.amount if paid is None else Money(paid),
                 )
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """Every order of which something happened or may have, in words for a person."""
         by_order: dict[str, list[str]] = {}
-        for deed in self._deeds.values():
-            if deed.status not in (EffectStatus.UNSENT, EffectStatus.REFUSED):
-                by_order.setdefault(deed.order_ref, []).append(deed.words)
+        for entry in self._entries.values():
+            if entry.status not in (EffectStatus.UNSENT, EffectStatus.REFUSED):
+                by_order.setdefault(entry.order_ref, []).append(entry.words)
         if not by_order:
             return "This run had sent nothing."
         lines = [f"  {ref}: {', '.join(words)}" for ref, words in by_order.items()]
-        more = len(lines) - MOST_ORDERS_TOLD
+        more = len(lines) - MOST_ORDERS_SHOWN
         rest = [f"  and {more:,} orders more"] if more > 0 else []
-        return "\n".join(["This run had sent:", *lines[:MOST_ORDERS_TOLD], *rest])
+        return "\n".join(["This run had sent:", *lines[:MOST_ORDERS_SHOWN], *rest])

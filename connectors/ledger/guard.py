@@ -23,30 +23,30 @@ from sqlalchemy.exc import DBAPIError
 from connectors.durable import sync
 from connectors.ledger.engine import LedgerUnusable, shown
 from connectors.ledger.marks import Mark, refused_for, require_settled
-from connectors.ledger.memory import Memory
+from connectors.ledger.run_journal import RunJournal
 from connectors.ledger.schema import SCHEMA_VERSION, effects, marks, switches
 
 BESIDE = ("-wal", "-shm")
 HEADER = 100
 GONE = ("does not exist", "no such table")
 IN_WAL_MODE = b"\x02\x02"
-Place = tuple[int, int]
+FileId = tuple[int, int]
 """Device and number of a file: what stays the same under its name while it is the same file."""
 
 
-class GroundLost(LedgerUnusable):
+class LedgerReplaced(LedgerUnusable):
     """The ledger or the data folder was deleted or replaced under this run. Nothing more is sent."""
 
 
-class Ground:
+class LedgerGuard:
     """What one ledger's run stands on. Nothing is watched for a ledger in memory, and no files for PostgreSQL."""
 
     def __init__(self, url: str, engine: Engine) -> None:
-        self.memory = Memory()
+        self.journal = RunJournal()
         self._url = url
         self._engine = engine
         self._file = _file_of(engine)
-        self._watched: dict[Path, Place] = {}
+        self._watched: dict[Path, FileId] = {}
         self._written = (0, 0)
         self._descriptor: int | None = None
         self._tables: str | None = None
@@ -56,23 +56,23 @@ class Ground:
 
     def watch(self, *paths: Path) -> None:
         """Also stand on these: without them a run stops as well."""
-        self._watched |= {path: _place(path) or (0, 0) for path in paths}
+        self._watched |= {path: _file_id(path) or (0, 0) for path in paths}
 
-    def require_places(self) -> None:
-        """Raise `GroundLost` unless everything is still where it was. Costs a `stat` each."""
-        for path, place in self._watched.items():
-            self._require(path, place)
+    def require_files(self) -> None:
+        """Raise `LedgerReplaced` unless everything is still where it was. Costs a `stat` each."""
+        for path, file_id in self._watched.items():
+            self._require(path, file_id)
 
     def require(self, connection: Connection, now: datetime) -> dict[str, str]:
         """In the claim's transaction; answers what is turned off, all buying or a marketplace, and why.
 
-        Raises `GroundLost`, or `LedgerUnusable` for a mark or another version.
+        Raises `LedgerReplaced`, or `LedgerUnusable` for a mark or another version.
         """
-        self.require_places()
+        self.require_files()
         if self._file:
             self._require_same_files(connection)
         found: dict[str, list[Any]] = {name: [] for name in ("mark", "waits", "version", "claim", "tables", "off")}
-        for row in connection.execute(self._statement, {"last": self.memory.last_key, "now": now}):
+        for row in connection.execute(self._statement, {"last": self.journal.last_key, "now": now}):
             found[row.what].append(row)
         for row in found["mark"]:
             raise refused_for(Mark(row.name), row.words, self._shown)
@@ -80,17 +80,17 @@ class Ground:
             require_settled(connection, self._shown, now)
         for row in found["version"]:
             self._require_version(row.name)
-        if self.memory.last_key and not found["claim"]:
-            raise self._lost(f"no longer has what this run wrote into it ({self.memory.last_key}): it was replaced")
+        if self.journal.last_key and not found["claim"]:
+            raise self._gone(f"no longer has what this run wrote into it ({self.journal.last_key}): it was replaced")
         for row in found["tables"]:
             if self._tables not in (None, row.name):
-                raise self._lost("was dropped and made anew")
+                raise self._gone("was dropped and made anew")
             self._tables = row.name
         return {row.name: row.words for row in found["off"]}
 
     def rescue(self, now: datetime) -> Path | None:
         """Write what this run still sees of a file that lost its name into a new one; None where that can't be done."""
-        if self._file is None or (_place(self._file) == self._watched[self._file] and self._is_overwritten()):
+        if self._file is None or (_file_id(self._file) == self._watched[self._file] and self._is_overwritten()):
             return None
         folder = self._file.parent if self._file.parent.is_dir() else Path(tempfile.gettempdir())
         target = folder / f"{self._file.stem}.rescued-{now:%Y%m%dT%H%M%SZ}.db"
@@ -100,7 +100,7 @@ class Ground:
                 driver.backup(copy)
                 copy.execute("PRAGMA journal_mode=DELETE")
             sync(target)
-        except (GroundLost, DBAPIError, OSError, sqlite3.Error):
+        except (LedgerReplaced, DBAPIError, OSError, sqlite3.Error):
             target.unlink(missing_ok=True)
             return None
         return target
@@ -123,17 +123,17 @@ class Ground:
 
         self._engine.dispose()  # so that each connection is one that was looked at
 
-    def _require(self, path: Path, place: Place) -> None:
-        if (now := _place(path)) != place:
-            raise self._lost(f"stood on {path}, which was {'replaced by another' if now else 'deleted or moved away'}")
+    def _require(self, path: Path, expected: FileId) -> None:
+        if (now := _file_id(path)) != expected:
+            raise self._gone(f"stood on {path}, which was {'replaced by another' if now else 'deleted or moved away'}")
 
     def _require_same_files(self, connection: Connection) -> None:
         assert self._file
         for suffix, opened, now in zip(BESIDE, connection.info[BESIDE], _beside(self._file), strict=True):
             if now != opened:
-                raise self._lost(f"has lost its {self._file.name}{suffix}, which was deleted or replaced")
+                raise self._gone(f"has lost its {self._file.name}{suffix}, which was deleted or replaced")
         if self._is_overwritten():
-            raise self._lost("was written over by another program")
+            raise self._gone("was written over by another program")
 
     def _is_overwritten(self) -> bool:
         """Whether the file's header tells of a copy that was put over it: another mode, or an older state.
@@ -141,11 +141,11 @@ class Ground:
         One that is smaller and newer is not: forgetting a receiver writes the file anew without its free pages.
         """
         assert self._file
-        place, descriptor = self._watched[self._file], self._descriptor
+        file_id, descriptor = self._watched[self._file], self._descriptor
         # Through SQLite's own descriptor: closing one of ours would drop all locks that SQLite has on the file.
         with suppress(OSError):
-            if descriptor is None or _identity(os.fstat(descriptor)) != place:
-                self._descriptor = descriptor = _descriptor_of(place)
+            if descriptor is None or _identity(os.fstat(descriptor)) != file_id:
+                self._descriptor = descriptor = _descriptor_of(file_id)
             return descriptor is not None and self._is_older(descriptor)
         return False
 
@@ -165,21 +165,23 @@ class Ground:
                 "is sent; the next run reads what became of what was."
             )
 
-    def _lost(self, what: str) -> GroundLost:
-        return GroundLost(f"the ledger {self._shown} {what} while this run was using it")
+    def _gone(self, what: str) -> LedgerReplaced:
+        return LedgerReplaced(f"the ledger {self._shown} {what} while this run was using it")
 
 
-def as_lost(error: LedgerUnusable, url: str) -> GroundLost | None:
-    """The same error as `GroundLost`, if it says that the database or its tables are gone; None for any other."""
+def as_replaced(error: LedgerUnusable, url: str) -> LedgerReplaced | None:
+    """The same error as `LedgerReplaced`, if it says that the database or its tables are gone; None for any other."""
     cause = str(getattr(error.__cause__, "orig", ""))
-    if isinstance(error, GroundLost):
+    if isinstance(error, LedgerReplaced):
         return error
     if any(sign in cause for sign in GONE):
-        return GroundLost(f"the ledger {shown(url)} was dropped while this run was using it ({cause.splitlines()[0]})")
+        return LedgerReplaced(
+            f"the ledger {shown(url)} was dropped while this run was using it ({cause.splitlines()[0]})"
+        )
     return None
 
 
-def account(lost: GroundLost, memory: Memory, rescued: Path | None) -> str:
+def explain_replaced(replaced: LedgerReplaced, journal: RunJournal, rescued: Path | None) -> str:
     """The message for a person: what happened, what this run had done, and how to go on."""
     if rescued:
         way = (
@@ -189,8 +191,8 @@ def account(lost: GroundLost, memory: Memory, rescued: Path | None) -> str:
     else:
         way = "Put the ledger back as it was, or the newest backup (docs/ledger.md): sourcing ledger restore FILE"
     return (
-        f"{lost}. Nothing more is sent. {memory.told()}\n{way}. Then sourcing reconcile shows what the service has and "
-        "the ledger does not; sourcing ledger confirm lets a restored ledger buy again."
+        f"{replaced}. Nothing more is sent. {journal.summary()}\n{way}. Then sourcing reconcile shows what the service "
+        "has and the ledger does not; sourcing ledger confirm lets a restored ledger buy again."
     )
 
 
@@ -199,32 +201,32 @@ def _file_of(engine: Engine) -> Path | None:
     return Path(database) if database else None
 
 
-def _place(path: Path) -> Place | None:
+def _file_id(path: Path) -> FileId | None:
     try:
         return _identity(os.stat(path))
     except OSError:
         return None
 
 
-def _identity(found: os.stat_result) -> Place:
+def _identity(found: os.stat_result) -> FileId:
     return found.st_dev, found.st_ino
 
 
-def _descriptor_of(place: Place) -> int | None:
+def _descriptor_of(file_id: FileId) -> int | None:
     """A descriptor by which this process has a file open; None where the system does not tell."""
     with suppress(OSError):
         for name in os.listdir("/dev/fd"):
             with suppress(OSError):
-                if _identity(os.fstat(int(name))) == place:
+                if _identity(os.fstat(int(name))) == file_id:
                     return int(name)
     return None
 
 
-def _beside(file: Path) -> list[Place | None]:
-    return [_place(file.with_name(file.name + suffix)) for suffix in BESIDE]
+def _beside(file: Path) -> list[FileId | None]:
+    return [_file_id(file.with_name(file.name + suffix)) for suffix in BESIDE]
 
 
-def _told(what: str, name: Any, words: Any = None) -> Select[Any]:
+def _row(what: str, name: Any, words: Any = None) -> Select[Any]:
     empty = literal_column("''", String)
     return select(
         literal_column(f"'{what}'", String).label("what"),
@@ -235,12 +237,12 @@ def _told(what: str, name: Any, words: Any = None) -> Select[Any]:
 
 def _parts() -> Iterable[Select[Any]]:
     version: Any = column("version_num", String)
-    yield _told("mark", marks.c.name, marks.c.words).where(marks.c.ended_at.is_(None))
+    yield _row("mark", marks.c.name, marks.c.words).where(marks.c.ended_at.is_(None))
     since = bindparam("now", type_=marks.c.ended_at.type)
-    yield _told("waits", marks.c.name).where(marks.c.name == Mark.RESTORED, marks.c.ended_at > since)
-    yield _told("version", version).select_from(table("alembic_version", version))
-    yield _told("off", switches.c.name, switches.c.why).where(switches.c.ended_at.is_(None))
-    yield _told("claim", effects.c.key).where(effects.c.key == bindparam("last"))
+    yield _row("waits", marks.c.name).where(marks.c.name == Mark.RESTORED, marks.c.ended_at > since)
+    yield _row("version", version).select_from(table("alembic_version", version))
+    yield _row("off", switches.c.name, switches.c.why).where(switches.c.ended_at.is_(None))
+    yield _row("claim", effects.c.key).where(effects.c.key == bindparam("last"))
 
 
 def _union(*parts: Select[Any]) -> Any:
@@ -254,4 +256,4 @@ _STATEMENT = _union(*_parts())
 @cache
 def _with_tables() -> Any:
     """On PostgreSQL also which table `effects` is: after a drop it is another one of the same name."""
-    return _union(*_parts(), _told("tables", literal_column("CAST(CAST('effects' AS regclass) AS oid)::text", String)))
+    return _union(*_parts(), _row("tables", literal_column("CAST(CAST('effects' AS regclass) AS oid)::text", String)))

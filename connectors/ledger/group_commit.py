@@ -21,13 +21,13 @@ Answer = TypeVar("Answer")
 Refs = Sequence[str]
 Write = Outcome | Sequence[OrderChange]
 
-ROUNDS = 8
+MAX_YIELDS = 8
 """So many rounds of the event loop a turn waits for company, since it costs nearly the same for one and for twenty: no
 time while the loop is idle, and some orders' worth while it is busy."""
 STOPPED = "the run was stopped before that; nothing was sent. Run again"
 
 
-class Wanted(NamedTuple):
+class ClaimRequest(NamedTuple):
     """What one caller wants to claim. Claims that are `alike` may be one, as long as each order is in it once."""
 
     intents: Sequence[Intent]
@@ -40,59 +40,59 @@ class Wanted(NamedTuple):
 
 
 @dataclass(eq=False, slots=True)
-class Asked(Generic[What, Answer]):
+class PendingCall(Generic[What, Answer]):
     """What one coroutine has asked for; where it waits, and in `answers` or `error` what it will hear."""
 
     what: What
-    heard: asyncio.Future[Answer]
+    future: asyncio.Future[Answer]
     answers: list[Answer] = field(default_factory=list)
     error: BaseException | None = None
 
-    def tell(self) -> None:
-        if self.heard.done():
+    def resolve(self) -> None:
+        if self.future.done():
             return
         if self.error is not None:
-            self.heard.set_exception(self.error)
+            self.future.set_exception(self.error)
         else:
-            self.heard.set_result(self.answers[0])
+            self.future.set_result(self.answers[0])
 
 
 @dataclass(eq=False, slots=True)
-class Turn:
+class CommitBatch:
     """What is asked of the ledger in one go: what is read last sees what was written first."""
 
-    writes: list[Asked[Write, bool]] = field(default_factory=list)
-    claims: list[Asked[Wanted, Claimed]] = field(default_factory=list)
-    orders: list[Asked[Refs, dict[str, OrderRecord]]] = field(default_factory=list)
-    effects: list[Asked[Refs, list[EffectRecord]]] = field(default_factory=list)
-    unsettled: list[Asked[Refs, set[str]]] = field(default_factory=list)
+    writes: list[PendingCall[Write, bool]] = field(default_factory=list)
+    claims: list[PendingCall[ClaimRequest, Claimed]] = field(default_factory=list)
+    orders: list[PendingCall[Refs, dict[str, OrderRecord]]] = field(default_factory=list)
+    effects: list[PendingCall[Refs, list[EffectRecord]]] = field(default_factory=list)
+    unsettled: list[PendingCall[Refs, set[str]]] = field(default_factory=list)
 
-    def __iter__(self) -> Iterator[Asked[Any, Any]]:
+    def __iter__(self) -> Iterator[PendingCall[Any, Any]]:
         return chain(self.writes, self.claims, self.orders, self.effects, self.unsettled)
 
-    def serve(self, ledger: Ledger) -> None:
+    def run(self, ledger: Ledger) -> None:
         """Blocks. An error that is nobody's own, as a ledger that can't be used, reaches all that is not done yet."""
         try:
-            _together(self.writes, partial(_write, ledger))
+            _all_or_each(self.writes, partial(_write, ledger))
             for claims in _mergeable(self.claims):
-                _together(claims, partial(_claim, ledger))
-            _together(self.orders, partial(_orders, ledger))
-            _together(self.effects, partial(_effects, ledger))
-            _together(self.unsettled, partial(_unsettled, ledger))
+                _all_or_each(claims, partial(_claim, ledger))
+            _all_or_each(self.orders, partial(_orders, ledger))
+            _all_or_each(self.effects, partial(_effects, ledger))
+            _all_or_each(self.unsettled, partial(_unsettled, ledger))
         except Exception as error:  # noqa: BLE001 - raised where it is waited for
             self.fail(error)
 
     def fail(self, error: BaseException) -> None:
-        for asked in self:
-            if not asked.answers and asked.error is None:
-                asked.error = error
+        for call in self:
+            if not call.answers and call.error is None:
+                call.error = error
 
-    def tell(self) -> None:
-        for asked in self:
-            asked.tell()
+    def resolve(self) -> None:
+        for call in self:
+            call.resolve()
 
 
-class Desk:
+class GroupCommit:
     """The operations of one run's `Ledger`, awaited: each returns once it is on disk, or raises as that one does.
 
     What comes while a turn is under way shares the next one, whoever asks: one thread, few commits. What fails together
@@ -101,27 +101,27 @@ class Desk:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._next = Turn()
-        self._serving: asyncio.Task[None] | None = None
+        self._next = CommitBatch()
+        self._committing: asyncio.Task[None] | None = None
 
     async def orders(self, order_refs: Iterable[str]) -> dict[str, OrderRecord]:
         """See `Ledger.orders`; in the order of the references."""
         refs = list(order_refs)
-        return await self._ask(self._next.orders, refs) if refs else {}
+        return await self._enqueue(self._next.orders, refs) if refs else {}
 
     async def unsettled(self, order_refs: Iterable[str]) -> set[str]:
         """See `Ledger.unsettled`."""
         refs = list(order_refs)
-        return await self._ask(self._next.unsettled, refs) if refs else set()
+        return await self._enqueue(self._next.unsettled, refs) if refs else set()
 
     async def effects_of(self, order_refs: Iterable[str]) -> list[EffectRecord]:
         """See `Ledger.effects_of`."""
         refs = list(order_refs)
-        return await self._ask(self._next.effects, refs) if refs else []
+        return await self._enqueue(self._next.effects, refs) if refs else []
 
     async def claim(self, intents: Sequence[Intent], *, lease: timedelta, limits: SpendLimits | None = None) -> Claimed:
         """See `Ledger.claim`. Who is cancelled meanwhile gives back what was won: nobody would ever send it."""
-        claimed = self._ask(self._next.claims, Wanted(intents, lease, limits))
+        claimed = self._enqueue(self._next.claims, ClaimRequest(intents, lease, limits))
         try:
             return await asyncio.shield(claimed)
         except asyncio.CancelledError:
@@ -133,75 +133,75 @@ class Desk:
 
         It is written also when who waits for it is cancelled.
         """
-        return self._ask(self._next.writes, outcome)
+        return self._enqueue(self._next.writes, outcome)
 
     async def change(self, changes: Sequence[OrderChange]) -> None:
         """See `Ledger.change`. They are applied also when who waits for it is cancelled."""
         if changes:
-            await self._ask(self._next.writes, changes)
+            await self._enqueue(self._next.writes, changes)
 
-    def _ask(self, line: list[Asked[What, Answer]], what: What) -> asyncio.Future[Answer]:
-        heard: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        line.append(Asked(what, heard))
-        if self._serving is None or self._serving.done():
-            self._serving = asyncio.create_task(self._serve())
-        return heard
+    def _enqueue(self, queue: list[PendingCall[What, Answer]], what: What) -> asyncio.Future[Answer]:
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        queue.append(PendingCall(what, future))
+        if self._committing is None or self._committing.done():
+            self._committing = asyncio.create_task(self._commit_queued())
+        return future
 
     def _give_back(self, claimed: asyncio.Future[Claimed]) -> None:
         if claimed.cancelled() or claimed.exception() is not None:
             return
         for record in claimed.result().won.values():
             stopped = Outcome(claim=record.claim, status=EffectStatus.UNSENT, reason=STOPPED, came_to_nothing=True)
-            self._ask(self._next.writes, stopped)
+            self._enqueue(self._next.writes, stopped)
 
-    async def _serve(self) -> None:
+    async def _commit_queued(self) -> None:
         while any(self._next):
-            turn = Turn()
+            batch = CommitBatch()
             try:
-                for _ in range(ROUNDS):
+                for _ in range(MAX_YIELDS):
                     await asyncio.sleep(0)
-                turn, self._next = self._next, Turn()
-                await asyncio.to_thread(turn.serve, self._ledger)
+                batch, self._next = self._next, CommitBatch()
+                await asyncio.to_thread(batch.run, self._ledger)
             except BaseException as error:  # the program ends: whoever waits must hear of it
-                for ending in (turn, self._next):
+                for ending in (batch, self._next):
                     ending.fail(error)
-                    ending.tell()
-                self._next = Turn()
+                    ending.resolve()
+                self._next = CommitBatch()
                 raise
-            turn.tell()
+            batch.resolve()
 
 
-def _together(asked: Sequence[Asked[What, Answer]], do: Callable[[Sequence[What]], Sequence[Answer]]) -> None:
+def _all_or_each(calls: Sequence[PendingCall[What, Answer]], do: Callable[[Sequence[What]], Sequence[Answer]]) -> None:
     """Do all in one; where that fails one by one, each for itself. Raises `LedgerUnusable`."""
-    if not asked:
+    if not calls:
         return
     try:
-        answers = do([one.what for one in asked])
+        answers = do([one.what for one in calls])
     except LedgerUnusable:
         raise
     except Exception as error:  # noqa: BLE001 - raised where it is waited for
-        if len(asked) == 1:
-            asked[0].error = error
+        if len(calls) == 1:
+            calls[0].error = error
         else:
-            for one in asked:
-                _together([one], do)
+            for one in calls:
+                _all_or_each([one], do)
     else:
-        for one, answer in zip(asked, answers, strict=True):
+        for one, answer in zip(calls, answers, strict=True):
             one.answers.append(answer)
 
 
-def _mergeable(claims: Iterable[Asked[Wanted, Claimed]]) -> list[list[Asked[Wanted, Claimed]]]:
+def _mergeable(claims: Iterable[PendingCall[ClaimRequest, Claimed]]) -> list[list[PendingCall[ClaimRequest, Claimed]]]:
     """Claims that may be one each: alike, and of different orders."""
-    groups: list[tuple[object, set[str], list[Asked[Wanted, Claimed]]]] = []
-    for asked in claims:
-        alike, refs = asked.what.alike, {intent.order_ref for intent in asked.what.intents}
+    groups: list[tuple[object, set[str], list[PendingCall[ClaimRequest, Claimed]]]] = []
+    for call in claims:
+        alike, refs = call.what.alike, {intent.order_ref for intent in call.what.intents}
         for others, taken, group in groups:
             if others == alike and taken.isdisjoint(refs):
                 taken.update(refs)
-                group.append(asked)
+                group.append(call)
                 break
         else:
-            groups.append((alike, refs, [asked]))
+            groups.append((alike, refs, [call]))
     return [group for _, _, group in groups]
 
 
@@ -212,7 +212,7 @@ def _write(ledger: Ledger, writes: Sequence[Write]) -> list[bool]:
     return [next(written) if isinstance(one, Outcome) else True for one in writes]
 
 
-def _claim(ledger: Ledger, wanted: Sequence[Wanted]) -> list[Claimed]:
+def _claim(ledger: Ledger, wanted: Sequence[ClaimRequest]) -> list[Claimed]:
     all_of_them = [intent for one in wanted for intent in one.intents]
     claimed = ledger.claim(all_of_them, lease=wanted[0].lease, limits=wanted[0].limits)
     return [claimed.part({intent.order_ref for intent in one.intents}) for one in wanted]

@@ -1,11 +1,11 @@
 """Starts runs again whose process is gone, whatever Prefect missed. Each process worker does it.
 
-Where runs are no processes of the worker's machine, `python -m deployments.lost_runs` does what can be done from afar:
-the last two rows.
+Where runs are no processes of the worker's machine, `python -m deployments.run_recovery` does what can be done from
+afar: the last two rows.
 
 | a run says | and | it is started again |
 |---|---|---|
-| Running, Paused | its process was on this machine and is gone (`connectors/lives.py`) | at once; see `PATIENCE` |
+| Running, Paused | its process was on this machine and is gone (`process_locks.py`) | at once; see `PATIENCE` |
 | Pending | since before this worker began: who took it is gone | a minute after that |
 | Crashed | for a minute, and no longer than a day: no automation was there | then |
 | any other | this machine can't tell | by the automations, without a sign of life |
@@ -36,7 +36,7 @@ from prefect.events.clients import get_events_client
 from prefect.events.schemas.events import Event, RelatedResource, Resource
 
 from connectors.foreign import words_of
-from connectors.lives import folder_of, forget, has_died, prune
+from connectors.process_locks import folder_of, forget, has_died, prune
 from connectors.settings import SourcingSettings
 from deployments.automations import OF_A_DEPLOYMENT, OUR_TAG, RUN_AGAIN, STARTED_AGAIN_AT_MOST, TAG, TAKEN_UP
 
@@ -47,7 +47,7 @@ SUSPENDED = "Suspended"
 AWAITING_RETRY = "AwaitingRetry"
 GOES_ON = "the ledger knows how far it came."
 """The end of the message with which a lost run is started again."""
-LOOKS_EVERY_S = 10.0
+POLLS_EVERY_S = 10.0
 PATIENCE = timedelta(seconds=60)
 """A living worker goes first, which reports a killed process twice, seconds apart; and so does the automation."""
 FORGOTTEN_AFTER = timedelta(days=1)
@@ -72,15 +72,15 @@ def why_lost(state: State, *, died: datetime | None, began: datetime, now: datet
 
 
 @dataclass(eq=False, kw_only=True)
-class Watch:
+class RunRecovery:
     """What one worker knows of the runs of its machine. `lives` is where they show that they live."""
 
-    lives: Path
+    locks: Path
     began: datetime
     died: dict[UUID, datetime] = field(default_factory=dict)
-    has_called: bool = False
+    has_resynced: bool = False
 
-    async def look(self, client: PrefectClient) -> list[FlowRun]:
+    async def poll(self, client: PrefectClient) -> list[FlowRun]:
         """Start again what is lost; answers which. What can't be told here is left to the automations."""
         lost = []
         for run in await candidates(client):
@@ -89,17 +89,17 @@ class Watch:
                 lost.append(run)
                 is_told = True
             if is_told:
-                forget(self.lives, str(run.id))
-        if not self.has_called:
-            await call_the_roll(client)
-            self.has_called = True
+                forget(self.locks, str(run.id))
+        if not self.has_resynced:
+            await resync_heartbeats(client)
+            self.has_resynced = True
         return lost
 
     def _why(self, run: FlowRun) -> str:
         state, now = run.state, datetime.now(UTC)
         if state is None or run.deployment_id is None:
             return ""
-        if has_died(self.lives, str(run.id)):
+        if has_died(self.locks, str(run.id)):
             self.died.setdefault(state.id, now)
         else:
             self.died.pop(state.id, None)
@@ -111,14 +111,14 @@ async def take_up(client: PrefectClient, run: FlowRun, why: str) -> bool:
     if await _may_be_started(client, run):  # the server accepts Running → Scheduled also while a process works
         done = await _set(client, run, StateType.SCHEDULED, AWAITING_RETRY, f"{why}; {GOES_ON}")
         if done:
-            await _tell(run, f"{why}. It is started again.")
+            await _emit_taken_up(run, f"{why}. It is started again.")
         return done
     if run.state and run.state.type is not StateType.CRASHED:
         await _set(client, run, StateType.CRASHED, "Crashed", f"{why}, and it is not started again: look why.")
     return False
 
 
-async def call_the_roll(client: PrefectClient) -> None:
+async def resync_heartbeats(client: PrefectClient) -> None:
     """Expect a sign of life of every run that is said to be at work, or to wait for an answer.
 
     After a restart the automation for lost runs knows nothing of runs whose last sign it did not hear.
@@ -132,21 +132,21 @@ async def call_the_roll(client: PrefectClient) -> None:
 
 def watch(began: datetime) -> None:
     """Look after the runs of this machine as long as this process, or thread, lives; its worker began then."""
-    lives = folder_of(SourcingSettings())
-    prune(lives)
-    asyncio.run(_watch(Watch(lives=lives, began=began)))
+    locks = folder_of(SourcingSettings())
+    prune(locks)
+    asyncio.run(_watch(RunRecovery(locks=locks, began=began)))
 
 
-async def _watch(watching: Watch) -> None:
+async def _watch(watching: RunRecovery) -> None:
     while True:
         try:
             async with get_client() as client:
-                for run in await watching.look(client):
+                for run in await watching.poll(client):
                     print(f"{run.name} was lost and is started again", flush=True)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next look must follow
             print(f"lost runs can't be looked for now: {words_of(error)}", flush=True)
-            watching.has_called = False  # the server may have missed signs of life
-        await asyncio.sleep(LOOKS_EVERY_S)
+            watching.has_resynced = False  # the server may have missed signs of life
+        await asyncio.sleep(POLLS_EVERY_S)
 
 
 def _ours(*states: StateType, ended_since: datetime | None = None) -> FlowRunFilter:
@@ -193,7 +193,7 @@ async def _set(client: PrefectClient, run: FlowRun, kind: StateType, name: str, 
     return bool(answer.json()["status"] == "ACCEPT")
 
 
-async def _tell(run: FlowRun, why: str) -> None:
+async def _emit_taken_up(run: FlowRun, why: str) -> None:
     """An event that waits for no other one: the automations hear it at once, whatever they missed."""
     about = {"prefect.state-name": "lost", "prefect.state-message": why, "prefect.run-count": str(run.run_count)}
     async with get_events_client() as events:

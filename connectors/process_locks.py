@@ -23,7 +23,7 @@ def folder_of(settings: SourcingSettings) -> Path:
     return settings.data_dir / "runs"
 
 
-def show_life() -> None:
+def hold_lock() -> None:
     """In the process of a flow run: hold its file until the end. Its own first steps tell of bad settings and disks."""
     if run_id := os.environ.get("PREFECT__FLOW_RUN_ID"):
         with suppress(BadSetting, OSError):

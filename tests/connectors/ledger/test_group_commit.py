@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from connectors.ledger.desk import Desk
 from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.group_commit import GroupCommit
 from connectors.ledger.marks import Mark
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Claimed, EffectRecord, OrderChange, Outcome, SpendLimits
@@ -31,9 +31,9 @@ REFS = [f"A-{number}" for number in range(1, 7)]
 
 
 @pytest.fixture
-def desk(ledger: Ledger) -> Desk:
+def group_commit(ledger: Ledger) -> GroupCommit:
     put_rows(ledger, [plan(ref) for ref in REFS[2:]])
-    return Desk(ledger)
+    return GroupCommit(ledger)
 
 
 @pytest.fixture
@@ -62,136 +62,152 @@ def move(order_ref: str, state: OrderState) -> list[OrderChange]:
     return [OrderChange(order_ref=order_ref, state=state, reason="seen")]
 
 
-async def claim_each(desk: Desk) -> list[Claimed]:
-    return await asyncio.gather(*(desk.claim(intents(ref), lease=LEASE) for ref in REFS))
+async def claim_each(group_commit: GroupCommit) -> list[Claimed]:
+    return await asyncio.gather(*(group_commit.claim(intents(ref), lease=LEASE) for ref in REFS))
 
 
 async def raised(*asked: Awaitable[Any]) -> list[Any]:
     return await asyncio.gather(*asked, return_exceptions=True)
 
 
-async def test_claims_that_come_together_are_one_and_each_caller_gets_its_own(desk: Desk, commits: list[None]) -> None:
+async def test_claims_that_come_together_are_one_and_each_caller_gets_its_own(
+    group_commit: GroupCommit, commits: list[None]
+) -> None:
     """One commit for six claims."""
-    claimed = await claim_each(desk)
+    claimed = await claim_each(group_commit)
     assert [list(one.won) for one in claimed] == [[ref] for ref in REFS]
     assert len(commits) == 1
 
 
-async def test_outcomes_and_changes_that_come_together_are_one_commit(desk: Desk, commits: list[None]) -> None:
+async def test_outcomes_and_changes_that_come_together_are_one_commit(
+    group_commit: GroupCommit, commits: list[None]
+) -> None:
     """Four outcomes and two moves."""
-    won = [record for one in await claim_each(desk) for record in one.won.values()]
-    outcomes = [desk.record(done(record)) for record in won[:4]]
-    held = [desk.change(move(ref, OrderState.HELD)) for ref in REFS[4:]]
+    won = [record for one in await claim_each(group_commit) for record in one.won.values()]
+    outcomes = [group_commit.record(done(record)) for record in won[:4]]
+    held = [group_commit.change(move(ref, OrderState.HELD)) for ref in REFS[4:]]
     assert await asyncio.gather(*outcomes, *held) == [True, True, True, True, None, None]
     assert len(commits) == 2
-    states = [str(order.state) for order in (await desk.orders(REFS)).values()]
+    states = [str(order.state) for order in (await group_commit.orders(REFS)).values()]
     assert states == ["ordered", "ordered", "ordered", "ordered", "held", "held"]
 
 
-async def test_what_is_read_with_an_outcome_shows_it(desk: Desk) -> None:
+async def test_what_is_read_with_an_outcome_shows_it(group_commit: GroupCommit) -> None:
     """Of one turn the reads come last."""
-    record = (await desk.claim(intents("A-1"), lease=LEASE)).won["A-1"]
+    record = (await group_commit.claim(intents("A-1"), lease=LEASE)).won["A-1"]
     _, orders, effects, open_ = await asyncio.gather(
-        desk.record(done(record)), desk.orders(["A-1"]), desk.effects_of(["A-1"]), desk.unsettled(["A-1", "A-2"])
+        group_commit.record(done(record)),
+        group_commit.orders(["A-1"]),
+        group_commit.effects_of(["A-1"]),
+        group_commit.unsettled(["A-1", "A-2"]),
     )
     assert orders["A-1"].order_id == "id-A-1"
     assert [effect.status for effect in effects] == [EffectStatus.DONE]
     assert open_ == set()
 
 
-async def test_each_reader_gets_what_it_asked_for(desk: Desk) -> None:
+async def test_each_reader_gets_what_it_asked_for(group_commit: GroupCommit) -> None:
     """In the order of the references; what is not there is left out."""
-    await desk.claim(intents("A-2", "A-1"), lease=LEASE)
+    await group_commit.claim(intents("A-2", "A-1"), lease=LEASE)
     two, one, open_, of_both = await asyncio.gather(
-        desk.orders(["A-2", "A-1"]), desk.orders(["A-3", "no"]), desk.unsettled(REFS), desk.effects_of(["A-2", "A-1"])
+        group_commit.orders(["A-2", "A-1"]),
+        group_commit.orders(["A-3", "no"]),
+        group_commit.unsettled(REFS),
+        group_commit.effects_of(["A-2", "A-1"]),
     )
     assert (list(two), list(one), open_) == (["A-2", "A-1"], ["A-3"], {"A-1", "A-2"})
     assert {effect.order_ref for effect in of_both} == {"A-1", "A-2"}
 
 
-async def test_an_illegal_move_fails_its_caller_alone(desk: Desk) -> None:
+async def test_an_illegal_move_fails_its_caller_alone(group_commit: GroupCommit) -> None:
     """The others' outcomes and moves are written, although they came in the same turn."""
-    record = (await desk.claim(intents("A-1"), lease=LEASE)).won["A-1"]
+    record = (await group_commit.claim(intents("A-1"), lease=LEASE)).won["A-1"]
     heard = await raised(
-        desk.change(move("A-2", OrderState.HELD)),
-        desk.change(move("A-3", OrderState.DELIVERED)),
-        desk.record(done(record)),
+        group_commit.change(move("A-2", OrderState.HELD)),
+        group_commit.change(move("A-3", OrderState.DELIVERED)),
+        group_commit.record(done(record)),
     )
     assert [type(one) for one in heard] == [type(None), IllegalMove, bool]
-    states = {ref: order.state for ref, order in (await desk.orders(REFS[:3])).items()}
+    states = {ref: order.state for ref, order in (await group_commit.orders(REFS[:3])).items()}
     assert states == {"A-1": OrderState.ORDERED, "A-2": OrderState.HELD, "A-3": OrderState.PLANNED}
 
 
-async def test_a_claim_that_fails_fails_its_caller_alone(desk: Desk) -> None:
+async def test_a_claim_that_fails_fails_its_caller_alone(group_commit: GroupCommit) -> None:
     """An order that the ledger does not have."""
     unknown = [replace(intent, plan_hash="h") for intent in intents("no")]
-    lost, won = await raised(desk.claim(unknown, lease=LEASE), desk.claim(intents("A-1"), lease=LEASE))
+    lost, won = await raised(group_commit.claim(unknown, lease=LEASE), group_commit.claim(intents("A-1"), lease=LEASE))
     assert (type(lost), list(won.won)) == (KeyError, ["A-1"])
 
 
-async def test_two_claims_of_one_order_are_decided_as_ever(desk: Desk) -> None:
+async def test_two_claims_of_one_order_are_decided_as_ever(group_commit: GroupCommit) -> None:
     """One wins, the other finds it open."""
-    first, second = await asyncio.gather(*(desk.claim(intents("A-1"), lease=LEASE) for _ in range(2)))
+    first, second = await asyncio.gather(*(group_commit.claim(intents("A-1"), lease=LEASE) for _ in range(2)))
     assert (list(first.won), list(second.won), list(second.open)) == (["A-1"], [], ["A-1"])
 
 
-async def test_claims_that_share_a_turn_share_the_budget(desk: Desk) -> None:
+async def test_claims_that_share_a_turn_share_the_budget(group_commit: GroupCommit) -> None:
     """Three of 1.00 CNY, and 2.50 CNY in all; in the order in which they came."""
     limits = SpendLimits(batch_id="batch", batch=Money(250), day=None)
-    claimed = await asyncio.gather(*(desk.claim(intents(ref), lease=LEASE, limits=limits) for ref in REFS[:3]))
+    claimed = await asyncio.gather(*(group_commit.claim(intents(ref), lease=LEASE, limits=limits) for ref in REFS[:3]))
     assert [list(one.won) for one in claimed] == [["A-1"], ["A-2"], []]
-    assert (await desk.orders(["A-3"]))["A-3"].state is OrderState.HELD
+    assert (await group_commit.orders(["A-3"]))["A-3"].state is OrderState.HELD
 
 
-async def test_a_ledger_that_may_not_buy_is_told_to_all_who_wait(desk: Desk, ledger: Ledger) -> None:
+async def test_a_ledger_that_may_not_buy_is_told_to_all_who_wait(group_commit: GroupCommit, ledger: Ledger) -> None:
     """A mark forbids the claim; the outcome that came with it is written and known as written."""
-    record = (await desk.claim(intents("A-1"), lease=LEASE)).won["A-1"]
+    record = (await group_commit.claim(intents("A-1"), lease=LEASE)).won["A-1"]
     with ledger.transaction() as connection:
         row = {"name": Mark.MOVED, "at": ledger.clock(), "by": "x", "words": "was moved"}
         connection.execute(marks.insert().values(row))
-    heard = await raised(desk.claim(intents("A-2"), lease=LEASE), desk.record(done(record)), desk.orders(["A-1"]))
+    heard = await raised(
+        group_commit.claim(intents("A-2"), lease=LEASE), group_commit.record(done(record)), group_commit.orders(["A-1"])
+    )
     assert [type(one) for one in heard] == [LedgerUnusable, bool, LedgerUnusable]
-    assert (await desk.orders(["A-1"]))["A-1"].order_id == "id-A-1"
+    assert (await group_commit.orders(["A-1"]))["A-1"].order_id == "id-A-1"
 
 
-async def test_a_claim_whose_caller_is_cancelled_is_given_back(desk: Desk, ledger: Ledger) -> None:
+async def test_a_claim_whose_caller_is_cancelled_is_given_back(group_commit: GroupCommit, ledger: Ledger) -> None:
     """Nobody would ever send it: it may be claimed again at once."""
-    asking = asyncio.create_task(desk.claim(intents("A-1"), lease=LEASE))
+    asking = asyncio.create_task(group_commit.claim(intents("A-1"), lease=LEASE))
     await asyncio.sleep(0)
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
     for _ in range(3):  # turns: what was asked before is answered before
-        await desk.orders(["A-1"])
+        await group_commit.orders(["A-1"])
     assert [effect.status for effect in ledger.effects_of(["A-1"])] == [EffectStatus.UNSENT]
-    assert list((await desk.claim(intents("A-1"), lease=LEASE)).won) == ["A-1"]
+    assert list((await group_commit.claim(intents("A-1"), lease=LEASE)).won) == ["A-1"]
 
 
-async def test_a_cancelled_caller_takes_no_outcome_with_it(desk: Desk) -> None:
+async def test_a_cancelled_caller_takes_no_outcome_with_it(group_commit: GroupCommit) -> None:
     """What happened is written down, whoever waits for it."""
-    record = (await desk.claim(intents("A-1"), lease=LEASE)).won["A-1"]
-    asking = desk.record(done(record))
+    record = (await group_commit.claim(intents("A-1"), lease=LEASE)).won["A-1"]
+    asking = group_commit.record(done(record))
     await asyncio.sleep(0)
     asking.cancel()
-    assert (await desk.orders(["A-1"]))["A-1"].order_id == "id-A-1"
+    assert (await group_commit.orders(["A-1"]))["A-1"].order_id == "id-A-1"
 
 
-async def test_who_waits_hears_when_the_program_ends_while_a_turn_waits_for_company(desk: Desk) -> None:
+async def test_who_waits_hears_when_the_program_ends_while_a_turn_waits_for_company(group_commit: GroupCommit) -> None:
     """A run is shielded from its end until the ledger has answered: without a word it would wait for ever."""
-    asking = desk.change(move("A-1", OrderState.HELD)), desk.orders(["A-1"])
+    asking = group_commit.change(move("A-1", OrderState.HELD)), group_commit.orders(["A-1"])
     heard = asyncio.gather(*asking, return_exceptions=True)
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     for task in asyncio.all_tasks():
-        if "_serve" in repr(task.get_coro()):
+        if "_commit_queued" in repr(task.get_coro()):
             task.cancel()
     async with asyncio.timeout(5):
         assert [type(error) for error in await heard] == [asyncio.CancelledError] * 2
 
 
-async def test_moves_of_one_order_are_made_in_the_order_in_which_they_came(desk: Desk, ledger: Ledger) -> None:
+async def test_moves_of_one_order_are_made_in_the_order_in_which_they_came(
+    group_commit: GroupCommit, ledger: Ledger
+) -> None:
     """Also when they share a commit."""
-    await asyncio.gather(*(desk.change(move("A-1", state)) for state in (OrderState.HELD, OrderState.CANCELLED)))
+    await asyncio.gather(
+        *(group_commit.change(move("A-1", state)) for state in (OrderState.HELD, OrderState.CANCELLED))
+    )
     assert [row["new_state"] for row in ledger.moves_of("A-1")] == ["planned", "held", "cancelled"]
 
 
@@ -200,11 +216,12 @@ async def test_the_same_on_postgres(postgres: Postgres, clock: MovableClock) -> 
     with Ledger(postgres.new_ledger(), clock=clock, owner="first") as ledger:
         ledger.start_batch("batch", "file.csv")
         put_rows(ledger, [plan(ref) for ref in REFS])
-        desk = Desk(ledger)
-        won = [record for one in await claim_each(desk) for record in one.won.values()]
+        group_commit = GroupCommit(ledger)
+        won = [record for one in await claim_each(group_commit) for record in one.won.values()]
         heard = await raised(
-            *(desk.record(done(record)) for record in won[:5]), desk.change(move("A-6", OrderState.DELIVERED))
+            *(group_commit.record(done(record)) for record in won[:5]),
+            group_commit.change(move("A-6", OrderState.DELIVERED)),
         )
         assert [type(one) for one in heard] == [bool] * 5 + [IllegalMove]
-        assert await desk.unsettled(REFS) == {"A-6"}
-        assert not await desk.record(replace(done(won[0]), claim=replace(won[0].claim, fence=7)))
+        assert await group_commit.unsettled(REFS) == {"A-6"}
+        assert not await group_commit.record(replace(done(won[0]), claim=replace(won[0].claim, fence=7)))
