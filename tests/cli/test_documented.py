@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from typer.core import TyperGroup
@@ -50,3 +51,41 @@ def test_every_column_is_in_the_page_of_request_files(column: str) -> None:
     """A column of the request file stands in the table of columns."""
     page_of_files = (ROOT / "docs/request-files.md").read_text(encoding="utf-8")
     assert re.search(rf"^\| [^|]*`{column}`[^|]*\|", page_of_files, re.MULTILINE)
+
+
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+GENERATED = ("reference.md", "data-dictionary.md", "reasons.md")
+FOLDERS = ("benchmarks", "cli", "connectors", "deployments", "domain", "examples", "flows", "sandbox", "tasks", "tests")
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("written", PAGES, ids=lambda path: path.name)
+def test_every_link_of_a_page_leads_somewhere(written: Path) -> None:
+    """Files exist, and anchors are headings of the page that they name."""
+    for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", written.read_text(encoding="utf-8")):
+        file, _, anchor = link.partition("#")
+        target = written.parent / file if file else written
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target.read_text(encoding="utf-8")), link
+
+
+@pytest.mark.parametrize("written", PAGES, ids=lambda path: path.name)
+def test_modules_that_a_page_names_exist(written: Path) -> None:
+    """A page follows when a module is renamed."""
+    modules = {f"/{path.relative_to(ROOT)}" for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")}
+    named = set(re.findall(r"`([\w/]+\.py)`", written.read_text(encoding="utf-8")))
+    assert [name for name in sorted(named) if not any(module.endswith(f"/{name}") for module in modules)] == []
+
+
+def test_what_a_newcomer_reads_stays_short() -> None:
+    """Words of the README, of the architecture, and of all pages that are written by hand; the change log may grow."""
+    written = [path for path in PAGES if path.name not in (*GENERATED, "CHANGELOG.md")]
+    words = {path.name: len(path.read_text(encoding="utf-8").split()) for path in written}
+    assert words["README.md"] <= 1200
+    assert words["architecture.md"] <= 2500
+    assert sum(words.values()) <= 30_000
