@@ -15,7 +15,7 @@ from importlib import import_module
 
 from benchmarks.measuring import Comparison, compare
 from connectors.ledger.store import Ledger
-from connectors.xportcn.gate import Gate
+from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.leased_permits import leasing
 from tests.postgres import running_postgres
 
@@ -32,12 +32,12 @@ def run() -> list[Comparison]:
         url = server.new_database()
         ledger = stack.enter_context(Ledger(url, clock=lambda: datetime.now(UTC), owner="benchmark"))
         runner = stack.enter_context(asyncio.Runner())
-        gate = Gate(at_once=AT_ONCE, is_fixed=True)
-        lent = leasing(ledger.pace, gate, client="benchmark", run="benchmark", limit=LIMIT)
+        breaker = CircuitBreaker(at_once=AT_ONCE, is_fixed=True)
+        lent = leasing(ledger.pace, breaker, client="benchmark", run="benchmark", limit=LIMIT)
         runner.run(lent.__aenter__())
         stack.callback(lambda: runner.run(lent.__aexit__(None, None, None)))
-        ours = _passing(gate)
-        found = [_compared(runner, ours, "no permit at all", _passing(Gate(at_once=AT_ONCE, is_fixed=True)))]
+        ours = _passing(breaker)
+        found = [_compared(runner, ours, "no permit at all", _passing(CircuitBreaker(at_once=AT_ONCE, is_fixed=True)))]
         if rival := _round_trips(url, stack):
             found.append(_compared(runner, ours, "pyrate-limiter's PostgresBucket, a round trip a call", rival))
         return found
@@ -55,9 +55,9 @@ def _compared(runner: asyncio.Runner, ours: Call, rival: str, theirs: Call) -> C
     )
 
 
-def _passing(gate: Gate) -> Call:
+def _passing(breaker: CircuitBreaker) -> Call:
     async def call() -> None:
-        async with gate.passing(holds_lease=False):
+        async with breaker.passing(holds_lease=False):
             await asyncio.sleep(CALL_S)
 
     return call

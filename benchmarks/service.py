@@ -28,7 +28,7 @@ HEAD_END = b"\r\n\r\n"
 SEED = 7
 
 
-class Request:
+class ReceivedRequest:
     """As much of aiohttp's request as the sandbox looks at."""
 
     __slots__ = ("body", "headers", "method", "path", "query", "remote", "target", "transport")
@@ -66,7 +66,7 @@ class Service:
         """How long the answer to the next call takes."""
         return self.straggler_s if self.luck.random() < self.share else self.latency_s
 
-    def answer(self, request: Request) -> tuple[int, bytes]:
+    def answer(self, request: ReceivedRequest) -> tuple[int, bytes]:
         """Carry a call out; what the sandbox does for one is done without waiting for anything."""
         if request.path in (RECORD, BOOKS):
             return 200, orjson.dumps(self._recorded(request) if request.path == RECORD else self._books())
@@ -85,7 +85,7 @@ class Service:
         spent = kept.opening_fen - kept.balance_fen
         return len(paid), sum(paid), spent, sum(times == 1 for times in shipped.values())
 
-    def _recorded(self, request: Request) -> Mapping[str, Any]:
+    def _recorded(self, request: ReceivedRequest) -> Mapping[str, Any]:
         if request.method == "PUT":
             asked = orjson.loads(request.body)
             self.latency_s = asked.get("latency_s", 0.0)
@@ -117,9 +117,9 @@ class Connection(asyncio.Protocol):
         if len(rest) < length:
             return
         self._buffer = rest[length:]
-        self._arrived(Request(head, rest[:length], self._transport))
+        self._arrived(ReceivedRequest(head, rest[:length], self._transport))
 
-    def _arrived(self, request: Request) -> None:
+    def _arrived(self, request: ReceivedRequest) -> None:
         """In a later turn of the loop, so that calls which arrived together begin together."""
         loop, begun = asyncio.get_running_loop(), monotonic()
         is_control = request.path.startswith("/_")
@@ -129,7 +129,7 @@ class Connection(asyncio.Protocol):
         else:
             loop.call_soon(self._answered, request, begun, delay_s)
 
-    def _answered(self, request: Request, begun: float, delay_s: float) -> None:
+    def _answered(self, request: ReceivedRequest, begun: float, delay_s: float) -> None:
         record = None if request.path.startswith("/_") else self._service.record
         status, body = self._service.answer(request)
         self._transport.write(_head(status, len(body)) + body)

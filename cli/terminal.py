@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.failures import say
-from connectors.xportcn.gate import GateNews
+from connectors.xportcn.breaker import BreakerNews
 from domain.money import Money
 from domain.rejected import NONE_REJECTED, Rejected
 from domain.report import ReportLine
@@ -116,7 +116,7 @@ class Bars:
         if stage in self._bars:
             self._display.advance(self._bars[stage], done)
 
-    def waits(self, news: GateNews) -> None:
+    def waits(self, news: BreakerNews) -> None:
         """The service keeps the run waiting, or is back."""
         said = self._waiting.heard(news)
         if said and not news.why:

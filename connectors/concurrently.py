@@ -76,10 +76,10 @@ async def concurrently(
 
     For reads: what a cancelled effect did, nobody hears (see `each_to_its_end`).
     """
-    gate = asyncio.Semaphore(at_once)
+    limit = asyncio.Semaphore(at_once)
 
     async def one(item: Item) -> Result:
-        async with gate:
+        async with limit:
             return await work(item)
 
     async with together() as group:

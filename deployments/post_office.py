@@ -31,7 +31,7 @@ from connectors.notifying import send_due, sender_name
 from connectors.settings import BadSetting, SourcingSettings
 from deployments.dispatching import Dispatcher, are_received
 from deployments.local_server import is_healthy, server_folder
-from deployments.standstill import server_gone
+from deployments.stall_alerts import server_gone
 
 SENDS_EVERY_S, DISPATCHES_EVERY_S, LOOKS_EVERY_S = 3.0, 1.0, 10.0
 SERVER_GONE_AFTER = timedelta(minutes=5)

@@ -25,8 +25,8 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from connectors.foreign import words_of
-from deployments.asks_again import AsksAgain
-from deployments.empty_records import keep_empty, take_empty
+from deployments.database_template import copy_template, save_template
+from deployments.retry_when_busy import RetryWhenBusy
 
 if TYPE_CHECKING:
     from uvicorn import Server
@@ -169,10 +169,10 @@ def _serve(folder: Path, host: str, port: int) -> None:
     records = folder / "prefect.db"
     is_new = str(records) in os.environ.get("PREFECT_API_DATABASE_CONNECTION_URL", "") and not records.exists()
     if is_new:
-        take_empty(records)
+        copy_template(records)
     identity = uuid.uuid4().hex
     config = uvicorn.Config(
-        AsksAgain(create_app(final=True)),
+        RetryWhenBusy(create_app(final=True)),
         host=host,
         port=port,
         log_level="warning",
@@ -195,7 +195,7 @@ def _end_when_idle(server: Server, folder: Path, is_new: bool) -> None:  # noqa:
     gc.freeze()
     gc.enable()
     if is_new and server.started:
-        keep_empty(folder / "prefect.db")
+        save_template(folder / "prefect.db")
     last_seen = time.monotonic()
     while time.monotonic() - last_seen < IDLE_S:
         time.sleep(1)

@@ -32,9 +32,9 @@ from connectors.foreign import words_of
 from connectors.ledger.store import Ledger
 from deployments.automations import TAG
 from deployments.registration import HELPERS, POOL
-from deployments.run_news import CRASHED_FOR_GOOD, news_of
+from deployments.run_alerts import CRASHED_FOR_GOOD, alerts_of
 from deployments.run_recovery import AT_WORK, AWAITING_RETRY
-from deployments.standstill import (
+from deployments.stall_alerts import (
     COMPLETES_WITHIN,
     WORKER_GONE_AFTER,
     LateRun,
@@ -114,7 +114,7 @@ class ServerWatch:
                 continue
             states = known.get(run.state.id) or await client.read_flow_run_states(run.id)
             self.histories[run.state.id] = states
-            for message in news_of(run, states, since=self.since, now=now):
+            for message in alerts_of(run, states, since=self.since, now=now):
                 found.append(await self._with_what_it_bought(client, run, message))
         return found
 

@@ -23,10 +23,10 @@ from types import FrameType, MappingProxyType
 from connectors.settings import SourcingSettings, XportcnSettings
 from deployments import local_server, messaging, postgres
 from deployments.die_with_parent import die_with_parent
-from deployments.part import Part
 from deployments.post_office import POST_OFFICE, is_open
 from deployments.processes import end, end_tree, has_ended
 from deployments.registration import ROOT, DeployFailed
+from deployments.supervised import Supervised
 from deployments.worker_health import HELPER, WORKER, watched_worker
 
 WORKER_LOOKS_EVERY_S = 2
@@ -55,7 +55,7 @@ class Installation:
     folder: Path
     data_dir: Path
     environment: Mapping[str, str]
-    parts: list[Part] = field(default_factory=list)
+    parts: list[Supervised] = field(default_factory=list)
 
     @property
     def ui(self) -> str:
@@ -70,9 +70,9 @@ class Installation:
 
     def add(self, name: str, command: Sequence[str]) -> None:
         """Start a part that is to run all the time."""
-        self.keep(Part(name=name, start=lambda: self.start(name, command)))
+        self.keep(Supervised(name=name, start=lambda: self.start(name, command)))
 
-    def keep(self, part: Part) -> None:
+    def keep(self, part: Supervised) -> None:
         part.begin()
         self.parts.append(part)
 
@@ -185,10 +185,10 @@ def _start_server(place: Installation, host: str, port: int, kept: Mapping[str, 
     def start() -> subprocess.Popen[bytes]:
         return local_server.start_server(place.folder, host=host, port=port, settings=settings, lasts=False)
 
-    place.keep(Part(name="server", start=start))
+    place.keep(Supervised(name="server", start=start))
 
 
-def _helper(place: Installation, number: int, ledger_url: str) -> Part:
+def _helper(place: Installation, number: int, ledger_url: str) -> Supervised:
     """A worker for helpers whose home is its own, as on another machine."""
     name, home = f"{HELPER}-{number}", place.data_dir.absolute() / "helpers" / str(number)
     (home / "prefect").mkdir(parents=True, exist_ok=True)
@@ -197,9 +197,11 @@ def _helper(place: Installation, number: int, ledger_url: str) -> Part:
     return watched_worker(lambda settings: place.start(name, command, {**own, **settings}), place.url, name)
 
 
-def _post_office(place: Installation, settings: SourcingSettings) -> Part:
+def _post_office(place: Installation, settings: SourcingSettings) -> Supervised:
     command = [sys.executable, "-m", "deployments.post_office"]
-    return Part(name=POST_OFFICE, start=lambda: place.start(POST_OFFICE, command), is_well=lambda: is_open(settings))
+    return Supervised(
+        name=POST_OFFICE, start=lambda: place.start(POST_OFFICE, command), is_well=lambda: is_open(settings)
+    )
 
 
 def _environment(settings: SourcingSettings, url: str) -> dict[str, str]:

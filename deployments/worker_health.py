@@ -8,12 +8,12 @@ from contextlib import closing
 from subprocess import Popen
 
 from deployments.local_server import is_healthy
-from deployments.part import Part
+from deployments.supervised import Supervised
 
 WORKER, HELPER = "worker", "helper"
 
 
-def watched_worker(start: Callable[[Mapping[str, str]], Popen[bytes]], api: str, name: str = WORKER) -> Part:
+def watched_worker(start: Callable[[Mapping[str, str]], Popen[bytes]], api: str, name: str = WORKER) -> Supervised:
     """A worker that is started again when it hangs; `start` gets the settings of its health check.
 
     It has a new port at each start: one that somebody else took meanwhile would look like a worker that hangs.
@@ -29,7 +29,7 @@ def watched_worker(start: Callable[[Mapping[str, str]], Popen[bytes]], api: str,
         """A worker whose server is away can't look for runs, and ending it would end those that it has."""
         return is_healthy(f"http://127.0.0.1:{port}") or not is_healthy(api)
 
-    return Part(name=name, start=begin, is_well=is_well)
+    return Supervised(name=name, start=begin, is_well=is_well)
 
 
 def _free_port() -> int:

@@ -75,7 +75,7 @@ class NextLook:
 def due(clear_from: Sequence[datetime], *, now: datetime, number: int, opens_in_s: float = 0) -> datetime:
     """When to look: once all is `clear_from` then on whether it happened; else after a pause that grows with each look.
 
-    Not before the service takes calls again, in `opens_in_s`. Pauses end with a slot of the clock, so that runs of one
+    Not before the service takes calls again, in `ready_in_s`. Pauses end with a slot of the clock, so that runs of one
     batch that end together agree on one look.
     """
     opens = now + timedelta(seconds=opens_in_s)

@@ -19,7 +19,7 @@ from flows.opening import opened
 from flows.parameters import BadInput, ChunkSize
 from flows.shown.board import progress_shown
 from flows.shown.events import EventFeed
-from flows.shown.expected_failures import ends_plainly, run_logger
+from flows.shown.expected_errors import report_expected_errors, run_logger
 from flows.shown.foreseen import Foreseen, reasons_shown
 from flows.upkeep_parameters import OrderRefs
 from tasks.confirm_receipt import confirm_receipt, require_receivable
@@ -42,7 +42,7 @@ AFTER_SALE = frozenset({Action.REFUND, Action.RETURN, Action.CANCEL, Action.RECE
 
 
 @flow(name="ask-refund", flow_run_name="refund {order_ref}", persist_result=False)
-@ends_plainly(RefundFault)
+@report_expected_errors(RefundFault)
 async def ask_for_refund(
     order_ref: form.OrderRef = "",
     kind: form.RefundWay = RefundKind.REFUND,
@@ -82,7 +82,7 @@ async def ask_for_refund(
 
 
 @flow(name="return-parcel", flow_run_name="return {order_ref}", persist_result=False)
-@ends_plainly(RefundFault)
+@report_expected_errors(RefundFault)
 async def send_back(
     order_ref: form.OrderRef = "",
     company: form.Company = "",
@@ -108,7 +108,7 @@ async def send_back(
 
 
 @flow(name="withdraw-refund", flow_run_name="withdraw {order_ref}", persist_result=False)
-@ends_plainly(RefundFault)
+@report_expected_errors(RefundFault)
 async def withdraw_refund(
     order_ref: form.OrderRef = "",
     line: form.LineNo = 0,
@@ -127,7 +127,7 @@ async def withdraw_refund(
 
 
 @flow(name="message-seller", flow_run_name="message {order_ref}", persist_result=False)
-@ends_plainly(RefundFault)
+@report_expected_errors(RefundFault)
 async def write_to_seller(
     order_ref: form.OrderRef = "",
     words: form.MessageWords = "",
@@ -155,7 +155,7 @@ def receipt_name() -> str:
 
 
 @flow(name="confirm-receipt", flow_run_name=receipt_name, persist_result=False)
-@ends_plainly(RefundFault)
+@report_expected_errors(RefundFault)
 async def receive_orders(
     order_refs: OrderRefs = form.NO_TEXTS,
     only_show: form.OnlyShow = True,  # noqa: FBT002
@@ -176,7 +176,7 @@ async def receive_orders(
 
 
 @flow(name="follow-after-sale", flow_run_name="follow refunds", persist_result=False)
-@ends_plainly()
+@report_expected_errors()
 async def follow_after_sale(chunk_size: ChunkSize = 0) -> AfterSaleReport:
     """Bring every refund and return up to date that is not over, and say what waits for a person.
 

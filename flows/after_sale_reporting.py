@@ -19,7 +19,7 @@ from domain.states import OrderState
 from domain.wording import counted, number_of
 from flows.reporting import line_of
 from flows.shown.artifacts import show_table, with_what_waits
-from flows.shown.expected_failures import run_logger
+from flows.shown.expected_errors import run_logger
 from flows.shown.foreseen import Foreseen, show_foreseen
 from flows.shown.progress import rename_run, shown
 from tasks.resources import Resources

@@ -29,7 +29,7 @@ from flows.approval_told import Told
 from flows.approval_words import bare, deadline_words, description_of, question_words, within_words
 from flows.asked_plan import AskedPlan
 from flows.shown.artifacts import artifact_key, show_table
-from flows.shown.expected_failures import run_logger
+from flows.shown.expected_errors import run_logger
 from flows.shown.progress import shown
 from tasks.resources import utc_now
 

@@ -24,7 +24,7 @@ from prefect.input import RunInput
 from prefect.input.run_input import keyset_from_base_key
 from prefect.states import Running
 
-from flows.shown.expected_failures import run_logger
+from flows.shown.expected_errors import run_logger
 from tasks.resources import utc_now
 
 POLL_S = 3

@@ -37,7 +37,7 @@ from flows.sharing import PlannedTogether, Sharing, shared
 from flows.shown.artifacts import artifact_key
 from flows.shown.board import progress_shown
 from flows.shown.events import EventFeed, batch_finished, budget_used_up
-from flows.shown.expected_failures import run_logger
+from flows.shown.expected_errors import run_logger
 from flows.shown.progress import rename_run, shown
 from flows.sorting import Work
 from tasks.effects.kinds import settle_open
@@ -78,7 +78,7 @@ class BatchRun:
         self.unasked: list[ApprovalRequest] = []
         self.tried: list[str] = []
         if done_by is not None:
-            resources.gate.until((done_by - resources.clock()).total_seconds())
+            resources.breaker.until((done_by - resources.clock()).total_seconds())
 
     async def followed(self, budget: Money | None, *, dry_run: bool, ask: bool) -> BatchReport:
         """Buy, or only plan, and show how far that is."""
@@ -220,7 +220,7 @@ class BatchRun:
 
     async def _to_try_again(self) -> list[str]:
         """The orders of this run that failed alone, once what is open of them is settled."""
-        if self.resources.gate.is_over or self._is_paused():
+        if self.resources.breaker.is_over or self._is_paused():
             return []
         waiting = {*LEFT, OrderState.UNKNOWN}
         orders = self.resources.ledger.each_order(self.tried)
@@ -234,7 +234,7 @@ class BatchRun:
 
     def _to_plan_again(self) -> list[OrderRequest]:
         """What could not be looked up, while there is sense in asking again."""
-        return [] if self.resources.gate.is_over else list(self.postponed.values())
+        return [] if self.resources.breaker.is_over else list(self.postponed.values())
 
     async def _planned(self, requests: Sequence[OrderRequest]) -> list[PlanSummary]:
         """Plan, and keep each plan as it is made; answers what is remembered of them, in the order of the file."""

@@ -14,7 +14,7 @@ from domain.wording import number_of
 from flows.hearing import HeardReport, hear, kept_alive
 from flows.opening import opened
 from flows.parameters import asked
-from flows.shown.expected_failures import EXPECTED, ends_plainly, run_logger
+from flows.shown.expected_errors import EXPECTED, report_expected_errors, run_logger
 from flows.shown.progress import rename_run, shown
 from tasks.resources import utc_now
 
@@ -26,7 +26,7 @@ TicketId = Annotated[
 
 
 @flow(name="hear-callbacks", flow_run_name="hear of {kind}", persist_result=False)
-@ends_plainly()
+@report_expected_errors()
 async def hear_callbacks(kind: Kind, ticket: TicketId) -> HeardReport:
     """Read the orders again that the service's messages name. A message alone changes nothing.
 

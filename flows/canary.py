@@ -89,7 +89,7 @@ class Canaries:
         """What is said of these when none of them may go first; empty when one may."""
         marketplace, resources = orders[0].marketplace, self._resources
         unchanged = [order.kept(order.reason) for order in orders]
-        if resources.paused or resources.gate.is_over:
+        if resources.paused or resources.breaker.is_over:
             return unchanged
         try:
             stuck = await self._stuck(orders[0].batch_id, marketplace)

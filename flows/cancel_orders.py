@@ -13,7 +13,7 @@ from flows.parameters import BadInput
 from flows.remedy_parameters import NO_TEXTS, OnlyShow, some_orders
 from flows.shown.board import progress_shown
 from flows.shown.events import EventFeed
-from flows.shown.expected_failures import ends_plainly, run_logger
+from flows.shown.expected_errors import report_expected_errors, run_logger
 from flows.upkeep_parameters import CancelReason, OrderRefs
 from tasks.effects.kinds import settle_open
 
@@ -26,7 +26,7 @@ def run_name() -> str:
 
 
 @flow(name="cancel-orders", flow_run_name=run_name, persist_result=False)
-@ends_plainly()
+@report_expected_errors()
 async def cancel_orders(
     order_refs: OrderRefs = NO_TEXTS,
     reason: CancelReason = CHANGED_MY_MIND,

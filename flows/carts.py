@@ -27,7 +27,7 @@ from flows.second_look import look_again
 from flows.shown.artifacts import artifact_key, show_outcome, with_parcels
 from flows.shown.board import progress_shown
 from flows.shown.endings import ended
-from flows.shown.expected_failures import ends_plainly
+from flows.shown.expected_errors import report_expected_errors
 from flows.shown.progress import rename_run, shown
 from flows.upkeep_parameters import OrderRefs
 from tasks.effects.cart_line import require_cart
@@ -40,7 +40,7 @@ def filling_name() -> str:
 
 
 @flow(name="fill-cart", flow_run_name=filling_name, persist_result=False)
-@ends_plainly(CartFault)
+@report_expected_errors(CartFault)
 async def fill_cart(file: Path, batch: str | None = None, encoding: str = "") -> BatchReport:
     """Plan the orders of a request file and lay their lines into the carts; nothing is bought.
 
@@ -62,7 +62,7 @@ def ordering_name() -> str:
 
 
 @flow(name="order-cart", flow_run_name=ordering_name, persist_result=False)
-@ends_plainly(CartFault)
+@report_expected_errors(CartFault)
 async def order_from_cart(
     order_refs: OrderRefs,
     dry_run: DryRun = False,  # noqa: FBT002 - flow parameters make a form
@@ -100,7 +100,7 @@ async def show_cart(marketplace: Marketplace) -> tuple[CartRow, ...]:
 
 
 @flow(name="change-cart", flow_run_name="change the cart of {marketplace}", persist_result=False)
-@ends_plainly(CartFault)
+@report_expected_errors(CartFault)
 async def change_cart(
     marketplace: Marketplace, quantities: dict[str, int] | None = None, delete: list[str] | None = None
 ) -> tuple[CartRow, ...]:

@@ -51,7 +51,7 @@ async def each_chunk(
 ) -> None:
     """Do the work on each slice, with its label, while it makes sense: until patience or time is used up."""
     for label, chunk in told_chunks(stage, items, size):
-        if resources.gate.is_over:
+        if resources.breaker.is_over:
             return
         with suppress(ServiceAway):
             await work(chunk, label)
@@ -123,9 +123,9 @@ async def as_they_come(
             window.leave(under_way)
 
     async with aclosing(source), together() as running:
-        while not resources.gate.is_over:
+        while not resources.breaker.is_over:
             await window.has_room(size)
-            if resources.gate.is_over or (next_one := await anext(source, None)) is None:
+            if resources.breaker.is_over or (next_one := await anext(source, None)) is None:
                 break
             label, chunk = next_one
             size = len(chunk)

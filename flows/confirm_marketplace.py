@@ -9,14 +9,14 @@ from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from domain.marketplace import Marketplace
 from domain.pause import by_whom
-from flows.shown.expected_failures import ends_plainly, run_logger
+from flows.shown.expected_errors import report_expected_errors, run_logger
 from flows.shown.progress import rename_run, shown
 from flows.upkeep_parameters import AllKnown, AmountsRight, ConfirmedAt, ConfirmedBy
 from tasks.resources import utc_now
 
 
 @flow(name="confirm-marketplace", flow_run_name="confirm {marketplace}", persist_result=False)
-@ends_plainly(LedgerUnusable)
+@report_expected_errors(LedgerUnusable)
 async def confirm_marketplace(
     marketplace: ConfirmedAt,
     amounts_are_right: AmountsRight = False,  # noqa: FBT002 - a box of a form

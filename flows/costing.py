@@ -18,7 +18,7 @@ from domain.landed import Books
 from domain.money import Money
 from domain.wording import some
 from flows.shown.artifacts import show_table, with_what_waits
-from flows.shown.expected_failures import run_logger
+from flows.shown.expected_errors import run_logger
 from flows.shown.inert import inert
 from flows.shown.progress import rename_run, shown
 from tasks.landed_cost import cost_of_all, snapshot_costs

@@ -9,13 +9,13 @@ from connectors.settings import SourcingSettings, XportcnSettings
 from domain.cost_report import CostReport
 from domain.landed import Books
 from flows.costing import CostFiles, cost, tell
-from flows.shown.expected_failures import ends_plainly
+from flows.shown.expected_errors import report_expected_errors
 from flows.upkeep_parameters import BooksCurrency, CsvFile, SheetFile, SinceDay, a_currency, a_day
 from tasks.resources import open_resources
 
 
 @flow(name="costs", flow_run_name="what orders cost", persist_result=False)
-@ends_plainly()
+@report_expected_errors()
 async def costs(
     since: SinceDay = "", currency: BooksCurrency = "", csv_file: CsvFile = "", sheet: SheetFile = ""
 ) -> CostReport:

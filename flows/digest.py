@@ -18,7 +18,7 @@ from domain.messages import Message, MessageKind
 from domain.money import Money
 from domain.states import OrderState
 from domain.wording import counted, number_of
-from flows.shown.expected_failures import ends_plainly, run_logger
+from flows.shown.expected_errors import report_expected_errors, run_logger
 from flows.telling import run_link
 from tasks.resources import utc_now
 from tasks.todo import to_do
@@ -30,7 +30,7 @@ BEGUN_FOR = timedelta(minutes=5)
 
 
 @flow(name="digest", flow_run_name="morning digest", persist_result=False)
-@ends_plainly(LedgerUnusable)
+@report_expected_errors(LedgerUnusable)
 async def digest() -> str:
     """Tell what was bought, spent, booked, held and refused since the last digest, and what waits. Once a day.
 

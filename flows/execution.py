@@ -17,7 +17,7 @@ from domain.states import OrderState
 from flows.canary import Canaries
 from flows.chunks import side_by_side
 from flows.shown.events import EventFeed
-from flows.shown.expected_failures import run_logger
+from flows.shown.expected_errors import run_logger
 from tasks.arrivals import nowhere
 from tasks.asking import Found
 from tasks.book_shipment import book_shipments

@@ -23,7 +23,7 @@ from flows.sharing import helpers_for
 from flows.shown.artifacts import artifact_key, counts_of, show_outcome, with_parcels
 from flows.shown.board import progress_shown
 from flows.shown.endings import ended, tells_when_stopped
-from flows.shown.expected_failures import ends_plainly, run_logger
+from flows.shown.expected_errors import report_expected_errors, run_logger
 from flows.shown.progress import rename_run, shown
 from tasks.resources import Resources, utc_now
 
@@ -40,7 +40,7 @@ def run_name() -> str:
 
 
 @flow(name="finish-batch", flow_run_name=run_name, persist_result=False)
-@ends_plainly()
+@report_expected_errors()
 async def finish_batch(batch: KnownBatch, limits: LimitsParameter = NO_LIMITS, look: Look = 1) -> BatchReport:
     """Settle what got no answer in a batch, and go on with what was approved: create, pay, book, report.
 

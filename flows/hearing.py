@@ -19,7 +19,7 @@ from domain.messages import Message, MessageKind
 from domain.personal import without_receiver
 from domain.states import NEEDS_A_PERSON, OrderState
 from domain.wording import number_of, some
-from flows.shown.expected_failures import run_logger
+from flows.shown.expected_errors import run_logger
 from flows.telling import tell
 from flows.tracking import FOLLOWED, track
 from tasks.follow_refunds import follow_refunds

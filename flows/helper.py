@@ -18,7 +18,7 @@ from domain.wording import number_of
 from flows.helping import STOPPED, Helping, why_over
 from flows.opening import opened
 from flows.parameters import BadInput, asked
-from flows.shown.expected_failures import ends_plainly, run_logger
+from flows.shown.expected_errors import report_expected_errors, run_logger
 from flows.shown.progress import rename_run, shown
 from tasks.resources import utc_now
 
@@ -38,7 +38,7 @@ class Helped:
 
 
 @flow(name="helper", persist_result=False)
-@ends_plainly()
+@report_expected_errors()
 async def help_with(share: ShareId) -> Any:
     """Work on a batch that another run shares: plan and buy chunks of it until none is left.
 
@@ -53,7 +53,7 @@ async def help_with(share: ShareId) -> Any:
     settings, xportcn = on_terms(settings, terms), account_on(terms)
     async with opened(settings=settings, xportcn=xportcn, concurrency=terms.concurrency, run=terms.run) as resources:
         if terms.done_by is not None:
-            resources.gate.until((terms.done_by - resources.clock()).total_seconds())
+            resources.breaker.until((terms.done_by - resources.clock()).total_seconds())
         helping = Helping(resources, found, idle_s=IDLE_S)
         await helping.work()
     done = helping.done

@@ -16,7 +16,7 @@ from flows.execution import Steps
 from flows.kept_plans import summary_of
 from flows.planning import Planning
 from flows.reporting import match_line
-from flows.shown.expected_failures import run_logger
+from flows.shown.expected_errors import run_logger
 from flows.word_matching import match_requests
 from tasks.effects.kinds import settle_open
 from tasks.resources import Resources
@@ -70,7 +70,7 @@ class Helping:
     @property
     def is_stopped(self) -> bool:
         """Whether it waits no longer for the service, or the time is up."""
-        return self._resources.gate.is_over
+        return self._resources.breaker.is_over
 
     def end(self) -> None:
         """Take no more chunks."""
@@ -93,7 +93,7 @@ class Helping:
             watching.cancel()
             await asyncio.shield(asyncio.to_thread(self._shares.leave, self._id))
         if self.is_stopped:
-            self.why_ended = self._resources.gate.closed or "the time was up"
+            self.why_ended = self._resources.breaker.blocked_by or "the time was up"
 
     async def _taken(self) -> AsyncGenerator[tuple[str, Chunk], None]:
         waited_s = 0.0

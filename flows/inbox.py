@@ -18,7 +18,7 @@ from flows.approval import asks_in_the_ui, at_work, has_deployment
 from flows.night import FileResult, InboxReport, Night, show_inbox, told
 from flows.opening import absolute
 from flows.parameters import BadInput
-from flows.shown.expected_failures import ends_plainly, failed, run_logger
+from flows.shown.expected_errors import failed, report_expected_errors, run_logger
 from flows.shown.progress import shown
 
 
@@ -27,7 +27,7 @@ def run_name() -> str:
 
 
 @flow(name="source-orders", flow_run_name=run_name, persist_result=False)
-@ends_plainly()
+@report_expected_errors()
 async def source_inbox(
     inbox: form.InboxFolder = "inbox",
     yes: form.Yes = True,  # noqa: FBT002 - flow parameters make a form

@@ -42,15 +42,15 @@ NOT_LOOKED_UP = "not looked up yet"
 
 def cause(resources: Resources, done_by: datetime | None) -> tuple[str, str]:
     """Why this run does nothing more, in a word and as a sentence; nothing while it may go on."""
-    gate, settings = resources.gate, resources.settings
+    breaker, settings = resources.breaker, resources.settings
     if done_by is not None and resources.clock() >= done_by:
         return "the time was up", f"It was to be done by {done_by:%Y-%m-%d %H:%M %Z}"
-    if not gate.is_over:
+    if not breaker.is_over:
         return "", ""
     waits = f"this run waits no longer (SOURCING_PATIENCE_S is {settings.patience_s:,})"
-    if (opens_in_s := gate.opens_in_s) > 0:
+    if (opens_in_s := breaker.ready_in_s) > 0:
         return "the service had too many calls", f"The service takes no calls for {opens_in_s:,.0f} s; {waits}"
-    return "the service was away", f"{gate.closed[:1].upper()}{gate.closed[1:]}, and {waits}"
+    return "the service was away", f"{breaker.blocked_by[:1].upper()}{breaker.blocked_by[1:]}, and {waits}"
 
 
 async def explain(

@@ -30,7 +30,7 @@ from flows.news import of_faults
 from flows.parameters import Limits, Requests, Speed
 from flows.request_batches import batch_id_with
 from flows.shown.artifacts import artifact_key, counts_of, show_table, with_what_waits
-from flows.shown.expected_failures import EXPECTED, run_logger
+from flows.shown.expected_errors import EXPECTED, run_logger
 from flows.shown.progress import rename_run
 from flows.source_orders import source_orders
 from flows.telling import tell

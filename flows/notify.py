@@ -14,7 +14,7 @@ from connectors.notifying import Sending, send_due, sender_name, try_out
 from connectors.settings import SourcingSettings
 from domain.wording import number_of
 from flows.parameters import asked
-from flows.shown.expected_failures import ends_plainly, run_logger
+from flows.shown.expected_errors import report_expected_errors, run_logger
 from flows.shown.progress import rename_run
 from tasks.resources import utc_now
 
@@ -34,7 +34,7 @@ class Nobody(Exception):
 
 
 @flow(name="notify", flow_run_name="send messages", persist_result=False)
-@ends_plainly(LedgerUnusable, Nobody)
+@report_expected_errors(LedgerUnusable, Nobody)
 async def notify(test: TestMessage = False) -> str:  # noqa: FBT002 - flow parameters make a form
     """Send the messages that are due to the addresses in SOURCING_NOTIFY, or a test message to each.
 

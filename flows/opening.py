@@ -67,7 +67,7 @@ async def opened(
     async with open_resources(settings, xportcn, concurrency=concurrency or None, run=run) as resources:
         now = resources.clock()
         if moment := moment_of(done_by, begun_at(now), resources.settings.timezone):
-            resources.gate.until(max((moment - now).total_seconds(), LEAST_S))
+            resources.breaker.until(max((moment - now).total_seconds(), LEAST_S))
         if begins_orders:
             require_not_lost(resources)
         with outages_told(resources.ledger):

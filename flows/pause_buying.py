@@ -10,7 +10,7 @@ from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from flows.scheduling import begin_paused_looks
-from flows.shown.expected_failures import ends_plainly, run_logger
+from flows.shown.expected_errors import report_expected_errors, run_logger
 from flows.shown.progress import rename_run, shown
 from flows.upkeep_parameters import PausedBy, PauseReason, ResumedBy
 from tasks.pausing import left_words, pause, resume
@@ -18,7 +18,7 @@ from tasks.resources import utc_now
 
 
 @flow(name="pause-buying", flow_run_name="pause all buying", persist_result=False)
-@ends_plainly(LedgerUnusable)
+@report_expected_errors(LedgerUnusable)
 async def pause_buying(why: PauseReason = "", said_by: PausedBy = "") -> str:
     """Stop everything that buys: from now on nothing is created, paid, booked or put into a cart.
 
@@ -35,7 +35,7 @@ async def pause_buying(why: PauseReason = "", said_by: PausedBy = "") -> str:
 
 
 @flow(name="resume-buying", flow_run_name="resume buying", persist_result=False)
-@ends_plainly(LedgerUnusable)
+@report_expected_errors(LedgerUnusable)
 async def resume_buying(said_by: ResumedBy = "") -> str:
     """Allow buying again. What was approved and waits goes on at once: its batches are looked at by finish-batch."""
     with Ledger(SourcingSettings().ledger_url, clock=utc_now, owner="resume-buying") as ledger:

@@ -22,7 +22,7 @@ from domain.states import OrderState
 from flows.chunks import told_chunks
 from flows.kept_plans import KeptPlans
 from flows.planning import Take, plan_each
-from flows.shown.expected_failures import run_logger
+from flows.shown.expected_errors import run_logger
 from flows.sorting import OVER, Work, sort_requests, told_of_forgotten
 from tasks.asking import not_read
 from tasks.order_cart import plan_cart

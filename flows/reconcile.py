@@ -13,14 +13,14 @@ from flows.parameters import ChunkSize
 from flows.reconcile_reporting import ReconciliationReport, summary_of, tell
 from flows.reconciliation import Reconciliation, said_of
 from flows.shown.board import progress_shown
-from flows.shown.expected_failures import ends_plainly
+from flows.shown.expected_errors import report_expected_errors
 
 EVERY_MARKETPLACE: list[Marketplace] = []
 NONE_SAID: list[str] = []
 
 
 @flow(name="reconcile", flow_run_name="reconcile", persist_result=False)
-@ends_plainly()
+@report_expected_errors()
 async def reconcile(
     since_days: form.SinceDays = form.AS_SET,
     wallet_out_cny: form.WalletOutCny = "",

@@ -19,7 +19,7 @@ from domain.report import ReportLine
 from domain.wording import number_of
 from flows.shown.artifacts import show_table, with_what_waits
 from flows.shown.events import MOST_REFS, send
-from flows.shown.expected_failures import run_logger
+from flows.shown.expected_errors import run_logger
 from flows.shown.inert import inert
 from flows.shown.progress import rename_run, shown
 

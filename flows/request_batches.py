@@ -21,7 +21,7 @@ from domain.report import check_batch_id
 from domain.request_remarks import Remark, told_together
 from flows.parameters import SECRET, BadInput, Requests, in_words
 from flows.shown.artifacts import show_faults
-from flows.shown.expected_failures import run_logger
+from flows.shown.expected_errors import run_logger
 
 PASTED = "pasted-lines"
 FETCHED = "a fetched file"

@@ -10,7 +10,7 @@ from flows.opening import opened
 from flows.parameters import BadInput
 from flows.shown.artifacts import show_table
 from flows.shown.events import EventFeed
-from flows.shown.expected_failures import ends_plainly, run_logger
+from flows.shown.expected_errors import report_expected_errors, run_logger
 from flows.shown.foreseen import SWITCH_OFF
 from flows.shown.progress import rename_run, shown
 from tasks.open_questions import open_questions
@@ -23,7 +23,7 @@ NOBODY = "somebody in the Prefect UI"
 
 
 @flow(name="resolve", flow_run_name="resolve {order_ref}", persist_result=False)
-@ends_plainly(ResolutionRefused)
+@report_expected_errors(ResolutionRefused)
 async def resolve_order(
     order_ref: form.OrderRef = "",
     answer: form.AnswerGiven = form.Answer.NONE_YET,

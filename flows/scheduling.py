@@ -16,7 +16,7 @@ from domain.looks import NextLook
 from domain.wording import number_of
 from flows.approval import asks_in_the_ui, has_deployment
 from flows.parameters import Limits
-from flows.shown.expected_failures import run_logger
+from flows.shown.expected_errors import run_logger
 
 DEPLOYMENT = "finish-batch"
 PAUSED = "waits until buying is resumed"

@@ -25,7 +25,7 @@ from flows.opening import absolute
 from flows.parameters import BadInput, Limits
 from flows.planning import Take
 from flows.scheduling import is_deployed, scheduled
-from flows.shown.expected_failures import run_logger
+from flows.shown.expected_errors import run_logger
 from flows.sorting import Work
 from flows.telling import tell
 from tasks.effects.kinds import kind_of
@@ -162,7 +162,7 @@ def next_look(resources: Resources, batch_id: str, number: int, done_by: datetim
     if not refs:
         return None
     clear = [clear_from(resources, one) for one in waiting]
-    at = due(clear, now=resources.clock(), number=number, opens_in_s=resources.gate.opens_in_s)
+    at = due(clear, now=resources.clock(), number=number, opens_in_s=resources.breaker.ready_in_s)
     if is_paused := bool(resources.paused and left.to_do and (not waiting or number > MOST_LOOKS)):
         # a look that can do nothing counts for none
         number, at = max(number - 1, 1), due_while_paused(resources.clock())

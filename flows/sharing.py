@@ -39,7 +39,7 @@ from flows.chunks import chunks
 from flows.helping import STOPPED, Helping
 from flows.opening import this_run
 from flows.parameters import BadInput
-from flows.shown.expected_failures import run_logger
+from flows.shown.expected_errors import run_logger
 from tasks.progress import SILENT, progress
 from tasks.resources import Resources
 
@@ -185,7 +185,7 @@ class Sharing:
             if not left:
                 return
             await self._see_to_helpers(left)
-            if self._resources.gate.is_over and not any(one.is_held for one in left):
+            if self._resources.breaker.is_over and not any(one.is_held for one in left):
                 return
             await asyncio.sleep(LOOK_EVERY_S)
 

@@ -31,7 +31,7 @@ from flows.second_look import look_again
 from flows.sharing import helpers_for
 from flows.shown.artifacts import show_outcome, with_parcels
 from flows.shown.endings import ended, tells_when_stopped
-from flows.shown.expected_failures import ends_plainly
+from flows.shown.expected_errors import report_expected_errors
 
 NO_LIMITS, AS_SET = Limits(), Speed()
 
@@ -46,7 +46,7 @@ def run_name() -> str:
 
 
 @flow(name="source-orders", flow_run_name=run_name, persist_result=False)
-@ends_plainly()
+@report_expected_errors()
 async def source_orders(
     requests: RequestsParameter,
     dry_run: DryRun = True,  # noqa: FBT002 - flow parameters make a form

@@ -14,7 +14,7 @@ from domain.wording import number_of, some
 from flows.crawl import CatalogReport, Crawl
 from flows.parameters import BadInput, Concurrency
 from flows.shown.artifacts import show_table
-from flows.shown.expected_failures import ends_plainly
+from flows.shown.expected_errors import report_expected_errors
 from flows.shown.progress import rename_run, shown
 from flows.upkeep_parameters import Full, MostItems, WantedList
 from tasks.price_moves import moves_told_by
@@ -33,7 +33,7 @@ def run_name() -> str:
 
 
 @flow(name="sync-catalog", flow_run_name=run_name, persist_result=False)
-@ends_plainly()
+@report_expected_errors()
 async def sync_catalog(
     wanted: WantedList,
     full: Full = False,  # noqa: FBT002 - flow parameters make a form

@@ -13,9 +13,9 @@ from prefect.context import FlowRunContext
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.store import Ledger
 from connectors.ui_pages import run_page
-from connectors.xportcn.gate import TOO_MANY, GateNews
+from connectors.xportcn.breaker import TOO_MANY, BreakerNews
 from domain.messages import Message, MessageKind
-from flows.shown.expected_failures import run_logger
+from flows.shown.expected_errors import run_logger
 from tasks.progress import hearing
 
 AWAY_AFTER = timedelta(minutes=15)
@@ -54,7 +54,7 @@ def outages_told(ledger: Ledger) -> Iterator[None]:
     outage, link = _Outage(), run_link()
     tasks: set[asyncio.Task[None]] = set()
 
-    def heard(news: GateNews) -> None:
+    def heard(news: BreakerNews) -> None:
         if outage.is_news(news):
             task = asyncio.get_running_loop().create_task(_told_of(ledger, news, link))
             tasks.add(task)
@@ -69,12 +69,12 @@ class _Outage:
 
     _is_away = False
 
-    def is_news(self, news: GateNews) -> bool:
+    def is_news(self, news: BreakerNews) -> bool:
         was_away, self._is_away = self._is_away, bool(news.why) and TOO_MANY not in news.why
         return was_away != self._is_away
 
 
-async def _told_of(ledger: Ledger, news: GateNews, link: str) -> None:
+async def _told_of(ledger: Ledger, news: BreakerNews, link: str) -> None:
     with suppress(LedgerUnusable):
         if news.why:
             await asyncio.to_thread(service_away, ledger, ledger.clock() - timedelta(seconds=news.for_s), link)

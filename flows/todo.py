@@ -10,14 +10,14 @@ from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.ui_pages import WHAT_WAITS
-from flows.shown.expected_failures import ends_plainly, run_logger
+from flows.shown.expected_errors import report_expected_errors, run_logger
 from flows.shown.progress import rename_run
 from flows.shown.todo_artifact import what_waits
 from tasks.resources import utc_now
 
 
 @flow(name="todo", flow_run_name="what waits", persist_result=False)
-@ends_plainly(LedgerUnusable)
+@report_expected_errors(LedgerUnusable)
 async def todo() -> str:
     """Show all that waits for you over all batches, the oldest first, each with its reason and what to do.
 

@@ -29,7 +29,7 @@ from flows.news import of_parcels, stall_cause
 from flows.reporting import line_of
 from flows.shown.artifacts import show_table, with_what_waits
 from flows.shown.events import STALLED_AFTER, EventFeed, stalled
-from flows.shown.expected_failures import run_logger
+from flows.shown.expected_errors import run_logger
 from flows.shown.progress import rename_run, shown
 from flows.telling import tell
 from tasks.asking import Found

@@ -20,7 +20,7 @@ from sandbox import (
     taobao,
     warehouse,
 )
-from sandbox.auth import Gate
+from sandbox.auth import SignatureCheck
 from sandbox.callbacks import Callbacks
 from sandbox.faults import Faults, Kind, Rule
 from sandbox.fields import Fields, read_object
@@ -55,12 +55,12 @@ log = logging.getLogger(__name__)
 class Sandbox:
     """The HTTP face of one world."""
 
-    def __init__(self, world: World, gate: Gate | None = None, *, callbacks: str = "") -> None:
+    def __init__(self, world: World, signatures: SignatureCheck | None = None, *, callbacks: str = "") -> None:
         self.world = world
         self.faults = Faults()
         self.late = LateEffects(world, OPERATIONS)
         self.callbacks = Callbacks(world, self.faults, control.MESSAGE_SOURCES, callbacks) if callbacks else None
-        self._gate = gate or Gate()
+        self._signatures = signatures or SignatureCheck()
 
     async def handle(self, request: web.BaseRequest) -> web.Response:
         """Answer one request. Between the end of the body and the effect nothing is awaited but a latency
@@ -84,7 +84,7 @@ class Sandbox:
             return answers.refused(envelope, refusal)
 
     def _check_signature(self, request: web.BaseRequest, operation: Operation) -> None:
-        self._gate.check(request.headers, request.query if operation.envelope is Envelope.B else None)
+        self._signatures.check(request.headers, request.query if operation.envelope is Envelope.B else None)
 
     def _answer(self, request: web.BaseRequest, operation: Operation, call: Call, rule: Rule | None) -> web.Response:
         self.world.agenda.catch_up()

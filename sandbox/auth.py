@@ -32,7 +32,7 @@ def signature(access_key: str, timestamp: str, nonce: str, access_secret: str) -
     return md5(f"{access_key}{timestamp}{nonce}{access_secret}".encode()).hexdigest().upper()
 
 
-class Gate:
+class SignatureCheck:
     """Checks every call against one account; remembers nonces for as long as their time-stamps are good."""
 
     def __init__(self, account: Account = SANDBOX_ACCOUNT, wall_clock: Callable[[], float] = time.time) -> None:

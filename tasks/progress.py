@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Protocol
 
-from connectors.xportcn.gate import BACK, GateNews
+from connectors.xportcn.breaker import BACK, BreakerNews
 
 
 class Progress(Protocol):
@@ -36,11 +36,11 @@ SILENT = Silent()
 
 progress: ContextVar[Progress] = ContextVar("progress", default=SILENT)
 
-_hearing: list[Callable[[GateNews], None]] = []
+_hearing: list[Callable[[BreakerNews], None]] = []
 
 
 @contextmanager
-def hearing(listener: Callable[[GateNews], None]) -> Iterator[None]:
+def hearing(listener: Callable[[BreakerNews], None]) -> Iterator[None]:
     """Let somebody hear what this process's gates tell; several may, since runs of one process share a gate."""
     _hearing.append(listener)
     try:
@@ -49,14 +49,14 @@ def hearing(listener: Callable[[GateNews], None]) -> Iterator[None]:
         _hearing.remove(listener)
 
 
-def tell_of_waiting(news: GateNews) -> None:
+def tell_of_waiting(news: BreakerNews) -> None:
     """What a gate tells, to everybody who listens: in the middle of a call, whose answer no broken pipe may swallow."""
     for listener in tuple(_hearing):
         with suppress(Exception):
             listener(news)
 
 
-def waiting_words(news: GateNews, later_s: float = 0.0) -> str:
+def waiting_words(news: BreakerNews, later_s: float = 0.0) -> str:
     """`the service is away for 40 s, next try in 15 s (no answer)`, as it stands `later_s` after the news."""
     head, _, cause = news.why.partition(" (")
     next_try_s = max(0.0, news.next_try_s - later_s)
@@ -83,7 +83,7 @@ class Waiting:
         """What is waited for at this moment; empty for nothing."""
         return waiting_words(self._news, self._later_s()) if self.is_waiting else ""
 
-    def heard(self, news: GateNews) -> str:
+    def heard(self, news: BreakerNews) -> str:
         """Take the news; answers what is to be said of it, empty when that was said a moment ago."""
         now, goes_on = time.monotonic(), self.is_waiting
         self._news, self._heard_at = news, now

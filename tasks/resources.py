@@ -24,11 +24,11 @@ from connectors.ledger.send_log import SendLog, is_dead, never_sent, prune
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.snapshots.manifests import require_place
+from connectors.xportcn.breaker import CircuitBreaker, breaker_of
 from connectors.xportcn.channels.base import Warehouse
 from connectors.xportcn.client import XportcnClient, allow
 from connectors.xportcn.errors import NotSent
 from connectors.xportcn.freight import warehouse_address
-from connectors.xportcn.gate import Gate, gate_of
 from connectors.xportcn.leased_permits import leasing
 from connectors.xportcn.offering import Offering, offering_of
 from domain.effects import Claim
@@ -86,12 +86,12 @@ class Resources:
     @cached_property
     def places(self) -> Places:
         """How many effects may be claimed at once: as many as calls can leave now, since leases run."""
-        return Places(lambda: self.gate.size)
+        return Places(lambda: self.breaker.size)
 
     @property
-    def gate(self) -> Gate:
+    def breaker(self) -> CircuitBreaker:
         """Where calls wait while the service is away or throttles."""
-        return self.client.gate
+        return self.client.breaker
 
     def heed(self, pause: Pause | None) -> bool:
         """Keep to the switch as it was just seen; it is said when that is news. Answers whether buying is paused."""
@@ -140,11 +140,11 @@ async def open_resources(
             prune(send_logs, needed=ledger.senders_in_doubt(), before=clock() - settings.arrives_within)
 
         at_once = concurrency or settings.concurrency
-        leave, gate = _leave_of(ledger, log, clock), _gate(settings, xportcn, at_once)
+        leave, breaker = _leave_of(ledger, log, clock), _breaker(settings, xportcn, at_once)
         async with (
-            XportcnClient(xportcn, on_send=leave, gate=gate, at_once=at_once) as client,
+            XportcnClient(xportcn, on_send=leave, breaker=breaker, at_once=at_once) as client,
             leasing(
-                ledger.pace, client.gate, client=log.owner, run=run or log.owner, limit=xportcn.requests_per_second
+                ledger.pace, client.breaker, client=log.owner, run=run or log.owner, limit=xportcn.requests_per_second
             ),
         ):
             yield Resources(
@@ -184,17 +184,17 @@ def _leave_of(ledger: Ledger, log: SendLog, clock: Clock) -> Callable[[Claim], N
     return leave
 
 
-def _gate(settings: SourcingSettings, xportcn: XportcnSettings, at_once: int) -> Gate:
+def _breaker(settings: SourcingSettings, xportcn: XportcnSettings, at_once: int) -> CircuitBreaker:
     """This process's gate; who listens hears what it waits for."""
-    gate = gate_of(
+    breaker = breaker_of(
         xportcn.base_url,
         at_once=at_once,
         patience_s=settings.patience_s,
         per_second=xportcn.requests_per_second,
         is_fixed=xportcn.fixed_concurrency,
     )
-    gate.told = tell_of_waiting
-    return gate
+    breaker.listener = tell_of_waiting
+    return breaker
 
 
 @contextmanager

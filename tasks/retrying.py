@@ -25,8 +25,8 @@ from connectors.foreign import shut, words_of
 from connectors.ledger.engine import LedgerUnusable
 from connectors.settings import MissingSetting
 from connectors.snapshots.sums import SnapshotSumsDiffer
+from connectors.xportcn.breaker import fail_fast
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
-from connectors.xportcn.gate import impatient
 from tasks.resources import Resources
 
 P = ParamSpec("P")
@@ -63,7 +63,7 @@ def this_try() -> Tries:
 
 def may_try_again(resources: Resources) -> bool:
     """Whether another try is worth it and will come: else a task records what is left, and returns."""
-    return this_try().left > 0 and resources.gate.waits and not resources.gate.is_over
+    return this_try().left > 0 and resources.breaker.waits and not resources.breaker.is_over
 
 
 def raise_if_it_passes(resources: Resources, error: XportcnError) -> None:
@@ -132,8 +132,8 @@ def retrying_task(
         @wraps(function)
         async def one_try(resources: Resources, /, *args: P.args, **kwargs: P.kwargs) -> R:
             with suppress(ServiceAway):  # patience is over: what is left is recorded with that reason
-                await resources.gate.opened()
-            with impatient():
+                await resources.breaker.wait_ready()
+            with fail_fast():
                 try:
                     return await function(resources, *args, **kwargs)
                 except ServiceAway as away:

@@ -15,8 +15,8 @@ from domain.request_files import ParsedRequests, RequestTable
 
 __all__ = ["UnreadableFile", "check_encoding", "read_request_file", "read_request_text"]
 PASTED = Path("pasted lines")
-Reader = Callable[[bytes, str, RequestTable], None]
-READERS: dict[str, Reader] = {".csv": read_csv, ".xlsx": read_xlsx, ".json": read_json, ".parquet": read_parquet}
+FileReader = Callable[[bytes, str, RequestTable], None]
+READERS: dict[str, FileReader] = {".csv": read_csv, ".xlsx": read_xlsx, ".json": read_json, ".parquet": read_parquet}
 
 
 class UnreadableFile(Exception):
@@ -57,7 +57,7 @@ def read_request_text(text: str, *, require_limit: bool = False) -> ParsedReques
         raise UnreadableFile(PASTED, str(error)) from error
 
 
-def _parsed(read: Reader, content: bytes, encoding: str, *, require_limit: bool) -> ParsedRequests:
+def _parsed(read: FileReader, content: bytes, encoding: str, *, require_limit: bool) -> ParsedRequests:
     table = RequestTable(require_limit=require_limit)
     read(content, encoding, table)
     return table.finish()

@@ -20,11 +20,11 @@ from connectors.xportcn.api import basics
 from connectors.xportcn.api.base import Call, EffectCall, ReadCall, Req, Res
 from connectors.xportcn.auth import SignatureAuth, new_nonce
 from connectors.xportcn.bodies import Unreadable
+from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.envelope import Opened, open_envelope
 from connectors.xportcn.errors import Misconfigured, NotSent, ServiceAway
 from connectors.xportcn.explain import FailedCall, error_of, what_came
 from connectors.xportcn.failures import Failure, Kind, Meaning, is_missed, is_throttled
-from connectors.xportcn.gate import Gate
 from connectors.xportcn.http import TRANSPORT_ERRORS, Http, Received, Transport, is_garbled
 from connectors.xportcn.operations import Envelope, Operation
 from connectors.xportcn.overrides import load_overrides, query_of
@@ -57,7 +57,7 @@ class XportcnClient:
 
     `on_send` is called synchronously with each claim of an effect, right before its first byte leaves. If it raises,
     nothing is written: `NotSent` passes as it is, anything else becomes the cause of one. Another `transport` than
-    aiohttp's must call the hooks of `connectors.xportcn.sending` itself. Every call passes the `gate`; by default
+    aiohttp's must call the hooks of `connectors.xportcn.sending` itself. Every call passes the `breaker`; by default
     one of its own, which waits for nothing.
     """
 
@@ -70,7 +70,7 @@ class XportcnClient:
         nonces: Callable[[], str] = new_nonce,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         transport: Transport | None = None,
-        gate: Gate | None = None,
+        breaker: CircuitBreaker | None = None,
         at_once: int = 0,
     ) -> None:
         self.address = _address(settings)
@@ -82,10 +82,10 @@ class XportcnClient:
         self._secrets = _secrets(settings)
         self._bounds = Bounds(most_minor=settings.most_cny * 100)
         most = min(at_once or settings.max_connections, settings.max_connections)
-        self.gate = gate or Gate(
+        self.breaker = breaker or CircuitBreaker(
             at_once=most, per_second=settings.requests_per_second, is_fixed=settings.fixed_concurrency, sleep=sleep
         )
-        self.gate.attend(self._probe, at_once=most)
+        self.breaker.register(self._probe, at_once=most)
         signed = SignatureAuth(settings, clock=clock, nonces=nonces)
         self._http = Http(settings, signed, transport)
 
@@ -99,16 +99,16 @@ class XportcnClient:
 
     async def aclose(self) -> None:
         """Close all connections."""
-        self.gate.desert(self._probe)
+        self.breaker.unregister(self._probe)
         await self._http.aclose()
 
     async def read(self, call: ReadCall[Req, Res], request: Req) -> Res:
         """Make a call that changes nothing; failures that may pass are tried again inside."""
         if not isinstance(call, ReadCall):
             raise TypeError(f"{call.operation.name} has an effect: it needs a claim")
-        tried, since = 0, self.gate.now()
+        tried, since = 0, self.breaker.now()
         while True:
-            async with self.gate.passing(holds_lease=False):
+            async with self.breaker.passing(holds_lease=False):
                 result = await self._attempt(call, request, Send())
             if not isinstance(result, FailedCall):
                 return result
@@ -127,7 +127,7 @@ class XportcnClient:
             for claim in claims:
                 self._on_send(claim)
 
-        async with self.gate.passing(holds_lease=True):
+        async with self.breaker.passing(holds_lease=True):
             result = await self._attempt(call, request, Send(leave, action=call.action))
         if isinstance(result, FailedCall):
             raise error_of(result)
@@ -136,8 +136,8 @@ class XportcnClient:
     async def _before_next_try(self, failed: FailedCall, tried: int, since: float) -> None:
         """Return when a read is to be made again, or raise why not. While calls are held back, the gate waits."""
         passes = failed.meaning in (Meaning.RETRY_NOW, Meaning.RETRY_LATER)
-        if passes and self.gate.waits and (self.gate.closed or is_throttled(failed.failure)):
-            if not self.gate.has_patience(since):
+        if passes and self.breaker.waits and (self.breaker.blocked_by or is_throttled(failed.failure)):
+            if not self.breaker.has_patience(since):
                 error = error_of(failed)
                 raise ServiceAway(error.message, operation=error.operation)
             return
@@ -161,28 +161,28 @@ class XportcnClient:
         return not isinstance(judged, FailedCall) or not is_missed(judged.failure)
 
     async def _attempt(self, call: Call[Req, Res], request: Req, send: Send) -> Res | FailedCall:
-        started = self.gate.now()
+        started = self.breaker.now()
         result = await self._exchange(call, request, send)
-        seconds = self.gate.now() - started
+        seconds = self.breaker.now() - started
         if log.isEnabledFor(logging.DEBUG):
             _log(self._as_called(call), seconds, result)
         if isinstance(result, FailedCall):
-            self._tell_gate(result)
+            self._report(result)
             return result
         judged = self._judge(call, result)
         if isinstance(judged, FailedCall):
-            self._tell_gate(judged)
+            self._report(judged)
         else:
-            self.gate.heard(call.operation.path, seconds)
+            self.breaker.on_success(call.operation.path, seconds)
         return judged
 
-    def _tell_gate(self, result: FailedCall) -> None:
+    def _report(self, result: FailedCall) -> None:
         if is_throttled(result.failure):
-            self.gate.throttled(result.retry_after_s)
+            self.breaker.on_throttled(result.retry_after_s)
         elif is_missed(result.failure):
-            self.gate.missed(what_came(result))
+            self.breaker.on_failure(what_came(result))
         else:
-            self.gate.heard()
+            self.breaker.on_success()
 
     async def _exchange(self, call: Call[Req, Res], request: Req, send: Send) -> Answer | FailedCall:
         """Send and read the whole answer, in `timeout_s` at most; a broken exchange is a failed call."""

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Protocol, TypeVar
 
 from connectors.foreign import words_of
-from connectors.xportcn.gate import Gate
+from connectors.xportcn.breaker import CircuitBreaker
 from domain.fair_pace import PERIOD_S, Lease, RateRequest
 
 LIVE_S = 0.5
@@ -53,12 +53,19 @@ class LeasedPermits:
     """
 
     def __init__(
-        self, server: RateServer, gate: Gate, *, client: str, run: str, limit: float, clock: Callable[[], float]
+        self,
+        server: RateServer,
+        breaker: CircuitBreaker,
+        *,
+        client: str,
+        run: str,
+        limit: float,
+        clock: Callable[[], float],
     ) -> None:
         self.run = run
         self.per_second = limit or math.inf
         self._server = server
-        self._gate = gate
+        self._breaker = breaker
         self._client = client
         self._limit = limit
         self._clock = clock
@@ -97,7 +104,7 @@ class LeasedPermits:
         if self._is_leasing:
             self._stock.append([self._clock() + LIVE_S, 1])
 
-    def throttled(self, pause_s: float) -> None:
+    def on_throttled(self, pause_s: float) -> None:
         until = self._clock() + pause_s
         if until < self._held_until + POLL_S:  # calls that were in flight at one moment say the same thing
             return
@@ -130,7 +137,7 @@ class LeasedPermits:
                 await self._passed(self._needs_more, again_s - EARLIEST_S)
 
     def _is_idle(self) -> bool:
-        return not self._gate.could_go and self._clock() - self._last_call > IDLE_S
+        return not self._breaker.could_go and self._clock() - self._last_call > IDLE_S
 
     async def _passed(self, event: asyncio.Event, seconds: float) -> None:
         with suppress(TimeoutError):
@@ -142,8 +149,8 @@ class LeasedPermits:
         now = self._clock()
         self._drop_old(now)
         often = self._calls / max(now - self._since, EARLIEST_S)
-        usual = math.ceil(HEADROOM * often * PERIOD_S) if self._is_known else self._gate.size
-        wanted = self._gate.could_go + usual
+        usual = math.ceil(HEADROOM * often * PERIOD_S) if self._is_known else self._breaker.size
+        wanted = self._breaker.could_go + usual
         self._calls, self._since = 0, now
         have = self._in_hand(keep=wanted)
         asked = RateRequest(
@@ -166,7 +173,7 @@ class LeasedPermits:
             self._hold(lease.pause_s)
         if lease.permits and self._is_leasing:
             self._stock.append([min(self._clock() + LIVE_S, now + 2 * LIVE_S), lease.permits])
-        self._gate.admit()
+        self._breaker.admit()
         return lease.again_s
 
     async def _poll(self) -> float:
@@ -192,7 +199,7 @@ class LeasedPermits:
     def _hold(self, pause_s: float) -> None:
         self._held_until = max(self._held_until, self._clock() + pause_s)
         self._stock.clear()
-        self._gate.hold_back(pause_s)
+        self._breaker.hold_back(pause_s)
 
     async def _in_time(self, ask: Callable[[], Answer]) -> Answer | None:
         """The answer, also when it is late; until then, and where there is none, calls go on at the last share."""
@@ -225,7 +232,7 @@ class LeasedPermits:
                 self._part -= permits
                 self._back -= permits
                 self._stock.append([self._clock() + LIVE_S, permits])
-        self._gate.admit()
+        self._breaker.admit()
 
     def _drop_old(self, now: float) -> None:
         while self._stock and self._stock[0][0] <= now:
@@ -244,13 +251,13 @@ class LeasedPermits:
 
 @asynccontextmanager
 async def leasing(
-    server: RateServer, gate: Gate, *, client: str, run: str, limit: float
+    server: RateServer, breaker: CircuitBreaker, *, client: str, run: str, limit: float
 ) -> AsyncIterator[LeasedPermits]:
     """A gate is fed from the ledger meanwhile, for the run of this name; this process may be one of several of it."""
-    permits = LeasedPermits(server, gate, client=client, run=run, limit=limit, clock=gate.now)
-    gate.feed(permits)
+    permits = LeasedPermits(server, breaker, client=client, run=run, limit=limit, clock=breaker.now)
+    breaker.use_rate(permits)
     try:
         yield permits
     finally:
-        gate.unfeed(permits)
+        breaker.drop_rate(permits)
         await permits.aclose()

@@ -31,7 +31,7 @@ class Permits(Protocol):
         """The call was not made."""
         ...
 
-    def throttled(self, pause_s: float) -> None:
+    def on_throttled(self, pause_s: float) -> None:
         """The service has too many calls, and this process pauses for so long."""
         ...
 
@@ -59,11 +59,11 @@ class TokenBucket:
     def put_back(self) -> None:
         self._next -= self._interval
 
-    def throttled(self, pause_s: float) -> None:
+    def on_throttled(self, pause_s: float) -> None:
         """Nobody else need know."""
 
 
-class Ceiling:
+class AdaptiveLimit:
     """How many calls at once: half at first, doubled while answers come as fast as they did, fewer when they don't.
 
     Judged in windows of time. Calls of one kind are compared with each other by their lower quartile, so neither a

@@ -31,7 +31,7 @@ from connectors.xportcn.operations import Operation, catalogue
 from connectors.xportcn.renames import Renames
 
 if TYPE_CHECKING:
-    from connectors.xportcn.wire import Writer
+    from connectors.xportcn.wire import Request
 
 KEYS = ("method", "path", "request", "response")
 METHODS = ("GET", "POST")
@@ -181,7 +181,7 @@ class _Reading:
         return renames
 
 
-def query_of(request: Writer, operation: Operation) -> dict[str, str]:
+def query_of(request: Request, operation: Operation) -> dict[str, str]:
     """A request as query parameters, also one that the catalogue sends as JSON: its lists and objects then as text."""
     if operation.method == "GET":
         return request.query()

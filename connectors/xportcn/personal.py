@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from connectors.xportcn.envelope import Opened
-from connectors.xportcn.wire import Writer
+from connectors.xportcn.wire import Request
 from domain.orders import ADDRESS, Receiver
 from domain.personal import without_receiver
 
@@ -17,7 +17,7 @@ FIELDS = ("receiver", "receiver_address")
 WORDS = re.compile(r"(?:message|msg|reason|desc|description|remark)s?$", re.IGNORECASE)
 
 
-def without_the_receiver(envelope: Opened | None, request: Writer) -> Opened | None:
+def without_the_receiver(envelope: Opened | None, request: Request) -> Opened | None:
     """The answer with nothing of the request's receiver in its words; ids, amounts and titles stay as they came."""
     receiver = _receiver_in(request)
     if envelope is None or receiver is None:
@@ -26,8 +26,8 @@ def without_the_receiver(envelope: Opened | None, request: Writer) -> Opened | N
     return replace(envelope, words=words, data=_struck(envelope.data, receiver))
 
 
-def _receiver_in(request: Writer) -> Receiver | None:
-    sent = next((found for field in FIELDS if isinstance(found := getattr(request, field, None), Writer)), None)
+def _receiver_in(request: Request) -> Receiver | None:
+    sent = next((found for field in FIELDS if isinstance(found := getattr(request, field, None), Request)), None)
     if sent is None:
         return None
     return Receiver(**{part: getattr(sent, part, "") for part in ADDRESS})

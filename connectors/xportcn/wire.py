@@ -68,7 +68,7 @@ class Bounds:
     most_minor: int = MOST_MINOR
 
 
-class Reader(BaseModel):
+class Response(BaseModel):
     """Base of what the service answers."""
 
     model_config = ConfigDict(
@@ -119,7 +119,7 @@ def _names_of(name: str, field: FieldInfo) -> Sequence[str]:
     return [str(one) for one in alias.choices] if isinstance(alias, AliasChoices) else [str(alias or to_camel(name))]
 
 
-class EffectAnswer(Reader):
+class EffectAnswer(Response):
     """Base of answers that may say no inside a success; `request_id` is for the error that this becomes."""
 
     _request_id: str = PrivateAttr("")
@@ -140,7 +140,7 @@ class SaidAnswer(EffectAnswer):
     error_message: str = ""
 
 
-class Writer(BaseModel):
+class Request(BaseModel):
     """Base of what we send: unknown fields are an error here, None is left out, empty text is kept."""
 
     model_config = ConfigDict(
@@ -163,7 +163,7 @@ class Writer(BaseModel):
         return {name: str(value) for name, value in self.model_dump(by_alias=True, exclude_none=True).items()}
 
 
-class Page(Reader):
+class Page(Response):
     """The contract's page object; what it holds is the subclass's `data`."""
 
     total_records: Count = 0
@@ -172,11 +172,11 @@ class Page(Reader):
     current_page: Count = 0
 
 
-class Nothing(Writer):
+class Nothing(Request):
     """A request without parameters."""
 
 
-def either(*names: str) -> AliasChoices:
+def alias(*names: str) -> AliasChoices:
     """The spellings under which a field may arrive: the contract's misspelt one and what it may become."""
     return AliasChoices(*names)
 
@@ -416,7 +416,7 @@ def unix_ms(moment: datetime) -> int:
     return int(moment.timestamp()) * 1000
 
 
-def json_text(entries: Iterable[Writer]) -> str:
+def json_text(entries: Iterable[Request]) -> str:
     """Entries as the JSON text that Taobao's calls carry inside their JSON."""
     return f"[{','.join(entry.body() for entry in entries)}]"
 
@@ -473,7 +473,7 @@ MaybeUnixMs = Annotated[UnixMs | None, BeforeValidator(_no_time_is_absent)]
 JsonText = PlainSerializer(json_text, return_type=str)
 """For a list of writers: travels as JSON text."""
 
-JsonObjectText = PlainSerializer(Writer.body, return_type=str)
+JsonObjectText = PlainSerializer(Request.body, return_type=str)
 """For one writer: travels as JSON text."""
 
 CommaText = Annotated[tuple[str, ...], PlainSerializer(",".join, return_type=str)]

@@ -17,9 +17,9 @@ from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
 from prefect.events import Event
 
-from connectors.xportcn.gate import GateNews
+from connectors.xportcn.breaker import BreakerNews
 from flows.shown.events import send, service_back, service_waits
-from flows.shown.expected_failures import run_logger
+from flows.shown.expected_errors import run_logger
 from flows.shown.progress import PATIENCE_S, shown
 from tasks.progress import Progress, Waiting, hearing, progress
 
@@ -73,7 +73,7 @@ class _Board:
         if stage in self._stages:
             self._stages[stage].done += done
 
-    def waits(self, news: GateNews) -> None:
+    def waits(self, news: BreakerNews) -> None:
         """The service keeps the run waiting, or is back: shown with each stage, logged now and then, told as events."""
         was_waiting = self._waiting.is_waiting
         if said := self._waiting.heard(news):

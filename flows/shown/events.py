@@ -22,7 +22,7 @@ from prefect.settings import PREFECT_API_URL
 from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.ledger.slices import slices
 from connectors.ledger.store import Ledger
-from connectors.xportcn.gate import GateNews
+from connectors.xportcn.breaker import BreakerNews
 from domain.effects import OPEN, EffectStatus
 from domain.report import BatchReport
 from domain.states import OrderState
@@ -195,7 +195,7 @@ def event_of_effect(now: EffectRecord, order: OrderRecord, *, was_unknown: bool)
     return _event(name, resource, payload, batch_id=order.batch_id, order_ref=now.order_ref)
 
 
-def service_waits(news: GateNews) -> Event:
+def service_waits(news: BreakerNews) -> Event:
     """`sourcing.service.away`, or `.throttled`: calls wait; told when a run begins to."""
     name = "throttled" if "too many calls" in news.why else "away"
     payload = {"reason": news.why[:LONGEST_REASON], "for_s": round(news.for_s), "next_try_s": round(news.next_try_s)}

@@ -10,7 +10,7 @@ from prefect import runtime
 from domain.after_sale import RefundOption
 from domain.wording import number_of
 from flows.shown.artifacts import show_table
-from flows.shown.expected_failures import run_logger
+from flows.shown.expected_errors import run_logger
 from flows.shown.progress import rename_run, shown
 
 SWITCH_OFF = "Nothing was sent. To do it, start it again with 'Only show what would happen' switched off"

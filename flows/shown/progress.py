@@ -10,7 +10,7 @@ from typing import Any
 from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
 
-from flows.shown.expected_failures import run_logger
+from flows.shown.expected_errors import run_logger
 
 PATIENCE_S = 5.0
 TRY_AGAIN_S = 60.0

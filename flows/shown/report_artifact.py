@@ -13,7 +13,7 @@ from connectors.foreign import words_of
 from connectors.settings import SourcingSettings
 from domain.report import BatchReport
 from flows.shown.artifacts import artifact_key
-from flows.shown.expected_failures import run_logger
+from flows.shown.expected_errors import run_logger
 from flows.shown.inert import inert
 from flows.shown.progress import shown
 

@@ -65,7 +65,7 @@ async def settle_open(resources: Resources, order_refs: Iterable[str]) -> None:
     refs, trouble = list(order_refs), list[Misconfigured]()
     if waiting := await asyncio.to_thread(resources.ledger.unsettled, refs):
         with suppress(ServiceAway):  # that is waited for before anything is taken over
-            await resources.gate.opened()
+            await resources.breaker.wait_ready()
         opened = await asyncio.to_thread(_by_kind, resources, waiting)
         for kind in KINDS:
             for group in opened[kind].values():

@@ -12,8 +12,8 @@ from connectors.concurrently import all_to_their_end, each_to_its_end, to_its_en
 from connectors.crash_points import AFTER_ANSWER, AFTER_INTENT, AFTER_RECORD, BEFORE_INTENT, reach
 from connectors.ledger.claiming import slot_of
 from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, OrderRecord, Outcome, SpendLimits
+from connectors.xportcn.breaker import fail_fast
 from connectors.xportcn.errors import Misconfigured, NotSent, Refused, ServiceAway, Unanswered, XportcnError
-from connectors.xportcn.gate import impatient
 from domain.absence import Harmless, NeverLeft
 from domain.effects import Claim, EffectStatus
 from domain.money import Money
@@ -205,7 +205,7 @@ async def _in_rounds(chunk: _Chunk, intents: Sequence[Intent], limits: SpendLimi
     try:
         while left:
             before = len(left)
-            with impatient():  # leases run
+            with fail_fast():  # leases run
                 left = await _round(chunk, left, limits)
             vain = vain + 1 if len(left) == before else 0
             if not left or chunk.work.is_over or vain == VAIN_ROUNDS:
@@ -291,7 +291,7 @@ def _as_left(chunk: _Chunk, intent: Intent) -> Intent:
 
 async def _is_soon(chunk: _Chunk, vain: int) -> bool:
     """Wait until the next round can be; False when that takes long, or somebody stops the run."""
-    gate, turned_away = chunk.resources.gate, chunk.turned_away.values()
+    breaker, turned_away = chunk.resources.breaker, chunk.turned_away.values()
     pause = max(FIRST_PAUSE_S * 2**vain, *(one.error.retry_after_s or 0.0 for one in turned_away))
     if pause > LONGEST_PAUSE_S:
         return False
@@ -300,7 +300,7 @@ async def _is_soon(chunk: _Chunk, vain: int) -> bool:
             await chunk.work.cancelled.wait()
     with suppress(TimeoutError, ServiceAway):
         async with asyncio.timeout(LONGEST_PAUSE_S):
-            await gate.opened()
+            await breaker.wait_ready()
             return not chunk.work.is_over
     return False
 
@@ -310,7 +310,7 @@ def _ask_for_another_try(chunk: _Chunk) -> None:
     errors = [one.error for one in chunk.turned_away.values() if (one.error.retry_after_s or 0.0) < NEVER_S]
     if chunk.work.cancelled.is_set() or not may_try_again(chunk.resources) or not (errors or chunk.is_unheard):
         return
-    why = chunk.resources.gate.closed
+    why = chunk.resources.breaker.blocked_by
     is_throttled = chunk.is_old or any(error.status == TOO_MANY_CALLS for error in errors)
     is_worth_it = chunk.is_old or this_try().this < FEW_TRIES
     if not why and (is_throttled or chunk.is_unheard) and is_worth_it:

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 from connectors.concurrently import to_its_end, unless
 from connectors.ledger.records import EffectRecord, Outcome
+from connectors.xportcn.breaker import fail_fast
 from connectors.xportcn.errors import Unanswered, XportcnError
-from connectors.xportcn.gate import impatient
 from domain.absence import Absent, Harmless, NeverLeft, Unseen
 from domain.witness_words import words_of
 from domain.witnessed import Contradicted, Open, Source
@@ -53,7 +53,7 @@ async def _settle(kind: EffectKind, refs: list[str], halted: asyncio.Event) -> N
 
 async def _look_unless(halted: asyncio.Event, begun: Begun, found: Sequence[EffectRecord]) -> Seen:
     """A look, without waiting for a service that is away: a lease runs. It ends when the run is stopped."""
-    with impatient():
+    with fail_fast():
         seen = await unless(halted, begun.look(found))
     return Unanswered("the run was stopped") if seen is None else seen
 

@@ -9,7 +9,7 @@ import pytest
 
 from connectors.settings import BadSetting, SourcingSettings, XportcnSettings
 from flows.parameters import Requests
-from flows.shown.expected_failures import EXPECTED
+from flows.shown.expected_errors import EXPECTED
 from flows.source_orders import source_orders
 
 NO_LIMIT = "leave it empty for no limit"

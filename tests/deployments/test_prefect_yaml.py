@@ -17,7 +17,7 @@ from prefect.cli.deploy._models import (
 from prefect.flows import load_flow_from_entrypoint
 
 from deployments.registration import AT_ONCE
-from deployments.standstill import COMPLETES_WITHIN
+from deployments.stall_alerts import COMPLETES_WITHIN
 from deployments.steps import EXAMPLE, describe_site
 from tests.running import ROOT
 

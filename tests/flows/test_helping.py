@@ -54,14 +54,14 @@ class Buying(Helping):
 
 
 def helper_of(ledger: Ledger, share: Share, bought: Callable[[Chunk], object], *, idle_s: float = 0) -> Buying:
-    gate = SimpleNamespace(is_over=False, closed="")
+    breaker = SimpleNamespace(is_over=False, closed="")
     resources = SimpleNamespace(
         ledger=ledger,
         clock=ledger.clock,
         lease=timedelta(seconds=60),
         send_logs=Path("nowhere"),
         concurrency=4,
-        gate=gate,
+        breaker=breaker,
     )
     buying = Buying(cast(Resources, resources), share, idle_s=idle_s)
     buying.bought = bought

@@ -13,7 +13,7 @@ from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
 from connectors.ledger.since import Happened, happened
 from connectors.ledger.store import Ledger
-from connectors.xportcn.gate import BACK, TOO_MANY, GateNews
+from connectors.xportcn.breaker import BACK, TOO_MANY, BreakerNews
 from domain.choices import NOBODY_ANSWERED
 from domain.messages import Message, MessageKind
 from domain.money import Money
@@ -197,7 +197,7 @@ def test_a_short_outage_is_not_told(ledger: Ledger, clock: MovableClock) -> None
 
 def test_only_the_begin_and_the_end_of_an_outage_are_news() -> None:
     outage = _Outage()
-    away, throttled = GateNews("the service is away", 5), GateNews(TOO_MANY)
+    away, throttled = BreakerNews("the service is away", 5), BreakerNews(TOO_MANY)
     assert [outage.is_news(one) for one in (BACK, away, away, BACK, throttled, BACK)] == [
         *(False, True, False, True, False, False),
     ]

@@ -14,7 +14,7 @@ from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import ServiceAway
 from flows import opening
 from flows.opening import opened
-from tests.connectors.xportcn.test_gate import Service, away_until, gate, now, played
+from tests.connectors.xportcn.test_breaker import Service, away_until, breaker, now, played
 
 
 @pytest.mark.parametrize(("done_by", "waits_s"), [("2026-01-01 12:10", 600), ("2026-01-01 11:00", 60), ("", 3600)])
@@ -24,10 +24,10 @@ def test_a_service_that_is_away_from_the_start_is_waited_for_until_all_was_to_be
     """It is 12:00. A run that comes too late waits a minute, and one without such a time as long as it has patience."""
 
     async def play() -> float:
-        begun, service = now(), Service(gate(patience_s=3600))
+        begun, service = now(), Service(breaker(patience_s=3600))
         service.answers = away_until(10_000)
         resources = SimpleNamespace(
-            gate=service.gate,
+            breaker=service.breaker,
             ledger=None,
             clock=lambda: datetime(2026, 1, 1, 12, tzinfo=UTC),
             settings=SourcingSettings(timezone="UTC"),

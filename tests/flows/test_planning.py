@@ -17,9 +17,9 @@ from tasks.arrivals import Arrivals
 from tasks.resources import Resources
 from tests.flows.plans import planned
 
-GATE = SimpleNamespace(is_over=False, waits=False)
+BREAKER = SimpleNamespace(is_over=False, waits=False)
 LEDGER = SimpleNamespace(keep_matches=lambda _rows: None)
-RESOURCES = cast(Resources, SimpleNamespace(ledger=LEDGER, gate=GATE, concurrency=2))
+RESOURCES = cast(Resources, SimpleNamespace(ledger=LEDGER, breaker=BREAKER, concurrency=2))
 CHUNK = 10
 
 

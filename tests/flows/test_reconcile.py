@@ -19,8 +19,8 @@ from connectors.ledger.send_log import SendLog
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.snapshots import sql
+from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.errors import Unanswered, XportcnError
-from connectors.xportcn.gate import Gate
 from connectors.xportcn.offering import Offering
 from domain.absence import Reading
 from domain.effects import Action, EffectStatus
@@ -118,7 +118,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         ledger.start_batch("batch", "file.csv")
         resources = Resources(
             settings=SourcingSettings(data_dir=tmp_path, lease_s=60, settle_s=900, timezone="Asia/Shanghai"),
-            client=cast(Any, SimpleNamespace(gate=Gate(at_once=4))),
+            client=cast(Any, SimpleNamespace(breaker=CircuitBreaker(at_once=4))),
             ledger=ledger,
             group_commit=GroupCommit(ledger),
             send_logs=tmp_path / "sends",

@@ -28,8 +28,8 @@ STEPS = {
 }
 """When the service goes away so that a step meets it, with none of its own effects on the wire."""
 SHORT = {
-    "connectors.xportcn.gate.LEAST_PROBE_S": 0.1,
-    "connectors.xportcn.gate.SHORT_S": 0.1,
+    "connectors.xportcn.breaker.LEAST_PROBE_S": 0.1,
+    "connectors.xportcn.breaker.SHORT_S": 0.1,
     "connectors.xportcn.waiting.BASE_S": 0.02,
     "tasks.effects.protocol.FIRST_PAUSE_S": 0.02,
     "tasks.effects.protocol.LONGEST_PAUSE_S": 0.3,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.auth import Account, Gate, signature
+from sandbox.auth import Account, SignatureCheck, signature
 from sandbox.refusals import Refusal
 from tests.sandbox.buyer import Buyer
 from tests.sandbox.client import Caller, auth_headers, fresh_nonce
@@ -118,11 +118,11 @@ async def test_a_refused_call_does_not_use_up_its_nonce(caller: Caller) -> None:
 def test_a_nonce_may_come_back_after_600_seconds() -> None:
     """The memory for nonces ends when their time-stamps do."""
     now = [1_800_000_000.0]
-    gate = Gate(Account("key", "secret", "user"), wall_clock=lambda: now[0])
+    breaker = SignatureCheck(Account("key", "secret", "user"), wall_clock=lambda: now[0])
     nonce = fresh_nonce()
 
     def call() -> None:
-        gate.check(auth_headers(key="key", secret="secret", user="user", timestamp=str(int(now[0])), nonce=nonce))
+        breaker.check(auth_headers(key="key", secret="secret", user="user", timestamp=str(int(now[0])), nonce=nonce))
 
     call()
     now[0] += 599

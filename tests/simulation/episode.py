@@ -25,7 +25,7 @@ from domain.orders import OrderRequest, Receiver, RequestLine
 from domain.resolutions import Resolution, ResolutionKind
 from domain.states import REACHED_BOOKED, OrderState
 from sandbox.app import Sandbox
-from sandbox.auth import Gate
+from sandbox.auth import SignatureCheck
 from sandbox.books import OPENING_FEN
 from sandbox.control import books
 from sandbox.fields import Fields
@@ -194,7 +194,7 @@ class Episode:
         self.world = self.stage.world
         self.world.dialects.replace(Fields({"names": list(self.speaks.dialects)}))
         self.faults = DrawnFaults()
-        self.sandbox = Sandbox(self.world, Gate(wall_clock=self.now))
+        self.sandbox = Sandbox(self.world, SignatureCheck(wall_clock=self.now))
         self.sandbox.faults = self.faults  # type: ignore[assignment]
         self.database = self.stage.database
         self.limits = Limits(

@@ -10,7 +10,7 @@ import httpx
 from aiohttp import web
 
 from connectors.xportcn.sending import _current
-from sandbox.auth import Gate
+from sandbox.auth import SignatureCheck
 from sandbox.faults import Kind as SandboxKind
 from sandbox.faults import Rule
 from tests.simulation.loop import START
@@ -43,7 +43,7 @@ class DrawnFaults:
         return rule
 
 
-class OpenGate(Gate):
+class OpenBreaker(SignatureCheck):
     """Lets a request through that has used its nonce already: the service itself repeats it."""
 
     def check(self, headers: Mapping[str, str], logistics_query: Mapping[str, str] | None = None) -> None:
@@ -158,11 +158,11 @@ class Network(httpx.AsyncBaseTransport):
 
     def _answered_again(self, incoming: Incoming) -> web.Response:
         sandbox = self._episode.sandbox
-        gate, sandbox._gate = sandbox._gate, OpenGate()
+        breaker, sandbox._signatures = sandbox._signatures, OpenBreaker()
         try:
             return _done(sandbox.handle(incoming))  # type: ignore[arg-type]
         finally:
-            sandbox._gate = gate
+            sandbox._signatures = breaker
 
 
 def _done(answering: Any) -> web.Response:

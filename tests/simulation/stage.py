@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 from uuid import UUID
 
+from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.gate import Gate
 from sandbox.catalogue import MARKETPLACES
 from sandbox.world import World
 from tasks.retrying import RetryingTask, Tries, TryAgain, tries
@@ -132,7 +132,7 @@ def _ledger(made: Stage, url: str, **options: Any) -> WatchedLedger:
     return ledger
 
 
-def _client(made: Stage, settings: Any, *, on_send: Any, at_once: int, **_gate: Any) -> XportcnClient:
+def _client(made: Stage, settings: Any, *, on_send: Any, at_once: int, **_breaker: Any) -> XportcnClient:
     """With a gate of its own: all processes share one event loop here."""
     episode, process = made.on, current()
     assert process is not None
@@ -147,7 +147,7 @@ def _client(made: Stage, settings: Any, *, on_send: Any, at_once: int, **_gate: 
         clock=episode.now,
         nonces=lambda: episode.ids.randbytes(16).hex(),
         transport=Network(episode),
-        gate=Gate(at_once=at_once, patience_s=episode.misfortune.patience_s),
+        breaker=CircuitBreaker(at_once=at_once, patience_s=episode.misfortune.patience_s),
         at_once=at_once,
     )
 

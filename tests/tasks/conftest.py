@@ -15,7 +15,7 @@ from connectors.ledger.plans import put_rows
 from connectors.ledger.send_log import SendLog
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings, XportcnSettings
-from connectors.xportcn.gate import Gate
+from connectors.xportcn.breaker import CircuitBreaker
 from tasks.effects import protocol
 from tasks.resources import Resources
 from tests.clock import MovableClock
@@ -55,7 +55,7 @@ def resources_on(ledger: Ledger, folder: Path, clock: MovableClock) -> Resources
     """A run on a ledger, with no marketplace yet."""
     return Resources(
         settings=SourcingSettings(data_dir=folder, lease_s=60, settle_s=900),
-        client=cast(Any, SimpleNamespace(gate=Gate(at_once=4), settings=XportcnSettings(pay_is="debit"))),
+        client=cast(Any, SimpleNamespace(breaker=CircuitBreaker(at_once=4), settings=XportcnSettings(pay_is="debit"))),
         ledger=ledger,
         group_commit=GroupCommit(ledger),
         send_logs=folder / "sends",

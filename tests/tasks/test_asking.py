@@ -16,8 +16,8 @@ from tasks.asking import Found, ask_arriving, ask_each, not_read
 from tasks.resources import Resources
 from tasks.retrying import Tries, TryAgain, tries
 
-GATE = SimpleNamespace(waits=True, is_over=False)
-RESOURCES = cast(Resources, SimpleNamespace(concurrency=2, gate=GATE))
+BREAKER = SimpleNamespace(waits=True, is_over=False)
+RESOURCES = cast(Resources, SimpleNamespace(concurrency=2, breaker=BREAKER))
 
 
 async def test_a_further_try_asks_only_for_what_is_missing() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.xportcn.gate import BACK, GateNews
+from connectors.xportcn.breaker import BACK, BreakerNews
 from tasks.progress import Waiting, hearing, tell_of_waiting, waiting_words
 
-AWAY = GateNews("the service is away (no connection to http://127.0.0.1:8790)", for_s=40, next_try_s=15)
+AWAY = BreakerNews("the service is away (no connection to http://127.0.0.1:8790)", for_s=40, next_try_s=15)
 
 
 @pytest.mark.parametrize(
@@ -17,13 +17,13 @@ AWAY = GateNews("the service is away (no connection to http://127.0.0.1:8790)", 
         (AWAY, 5, "the service is away for 45 s, next try in 10 s (no connection to http://127.0.0.1:8790)"),
         (AWAY, 20, "the service is away for 60 s, next try in 0 s (no connection to http://127.0.0.1:8790)"),
         (
-            GateNews("the service has too many calls", for_s=3, next_try_s=7200),
+            BreakerNews("the service has too many calls", for_s=3, next_try_s=7200),
             0,
             "the service has too many calls for 3 s, next try in 120 min",
         ),
     ],
 )
-def test_words_count_down(news: GateNews, later_s: float, words: str) -> None:
+def test_words_count_down(news: BreakerNews, later_s: float, words: str) -> None:
     assert waiting_words(news, later_s) == words
 
 
@@ -40,7 +40,7 @@ def test_it_is_said_when_it_begins_and_when_it_is_over(monkeypatch: pytest.Monke
     assert waiting.heard(AWAY).startswith("the service is away for 40 s")
     assert waiting.heard(BACK) == "the service is back after 101 s"
     assert (waiting.is_waiting, waiting.words) == (False, "")
-    throttled = GateNews("the service has too many calls", next_try_s=5)
+    throttled = BreakerNews("the service has too many calls", next_try_s=5)
     assert waiting.heard(throttled)
     assert waiting.is_waiting
     now[0] += 36
@@ -50,7 +50,7 @@ def test_it_is_said_when_it_begins_and_when_it_is_over(monkeypatch: pytest.Monke
 
 def test_everybody_who_listens_hears_it() -> None:
     """The terminal, and the boards of all runs of the process."""
-    first, second = list[GateNews](), list[GateNews]()
+    first, second = list[BreakerNews](), list[BreakerNews]()
     with hearing(first.append), hearing(second.append):
         tell_of_waiting(AWAY)
     tell_of_waiting(BACK)
@@ -60,10 +60,10 @@ def test_everybody_who_listens_hears_it() -> None:
 def test_a_listener_that_can_say_nothing_any_more_keeps_no_answer_from_its_call() -> None:
     """The terminal was closed: a payment that is answered at that moment is still heard."""
 
-    def broken(_: GateNews) -> None:
+    def broken(_: BreakerNews) -> None:
         raise BrokenPipeError
 
-    heard = list[GateNews]()
+    heard = list[BreakerNews]()
     with hearing(broken), hearing(heard.append):
         tell_of_waiting(AWAY)
     assert heard == [AWAY]

@@ -13,8 +13,8 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import TaskRunFilter, TaskRunFilterName
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.errors import Misconfigured, ServiceAway
-from connectors.xportcn.gate import Gate
 from tasks.resources import Resources
 from tasks.retrying import TryAgain, may_try_again, retrying_task
 
@@ -22,7 +22,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 """Prefect leaves its sockets to the garbage collector when a flow's event loop ends."""
 
 RESOURCES = cast(
-    Resources, SimpleNamespace(settings=SimpleNamespace(retry_delays_s=(0.01,)), gate=Gate(at_once=1, patience_s=60))
+    Resources,
+    SimpleNamespace(settings=SimpleNamespace(retry_delays_s=(0.01,)), breaker=CircuitBreaker(at_once=1, patience_s=60)),
 )
 
 

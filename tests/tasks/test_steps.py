@@ -12,7 +12,7 @@ import pytest
 from connectors.concurrently import Places
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderRecord
-from connectors.xportcn.gate import Gate
+from connectors.xportcn.breaker import CircuitBreaker
 from domain.effects import Claim, EffectStatus
 from domain.states import OrderState
 from tasks.effects.kind import Proof
@@ -126,7 +126,7 @@ async def test_what_no_longer_waits_is_left_alone_by_a_further_try(resources: Re
 
 async def test_no_more_is_claimed_than_can_leave(resources: Resources) -> None:
     """Two calls may be in flight: the third order holds no lease before one of them has ended."""
-    resources.client.gate = Gate(at_once=2)
+    resources.client.breaker = CircuitBreaker(at_once=2)
     held: list[int] = []
     answered = asyncio.Event()
 
@@ -159,7 +159,7 @@ async def test_what_waited_for_a_place_longer_than_a_lease_is_read_anew_before_i
     wanted = [replace(intent, seen_in=OrderState.PLANNED) for intent in intents("A-1")]
     taken = await resources.places.take(10)
     if left:
-        resources.client.gate = Gate(at_once=4, patience_s=600)
+        resources.client.breaker = CircuitBreaker(at_once=4, patience_s=600)
     token = tries.set(Tries(1, left))
     paying = asyncio.create_task(perform(Priced(resources, service), wanted, resources.ledger.orders(REFS)))
     tries.reset(token)

@@ -18,8 +18,8 @@ from connectors.ledger.codec import to_json
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, OrderRecord, Outcome
+from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.errors import Misconfigured, NotSent, Refused, ServiceAway, Unanswered, XportcnError
-from connectors.xportcn.gate import Gate
 from connectors.xportcn.offering import Offering
 from domain.effects import Claim, EffectStatus
 from domain.marketplace import Marketplace
@@ -48,7 +48,7 @@ DONE, UNSENT, UNKNOWN, SENDING = EffectStatus.DONE, EffectStatus.UNSENT, EffectS
 def first_of_many(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The first of ten tries, with a gate that waits, and no pauses."""
     monkeypatch.setattr(protocol, "FIRST_PAUSE_S", 0.0)
-    cast(Any, resources.client).gate = Gate(at_once=4, patience_s=60)
+    cast(Any, resources.client).breaker = CircuitBreaker(at_once=4, patience_s=60)
     token = tries.set(Tries(1, 9))
     yield
     tries.reset(token)
@@ -185,7 +185,7 @@ async def test_a_service_that_is_away_is_asked_for_by_another_try(resources: Res
     """Nothing more is begun, what was claimed is given back, and the reason says how many are left."""
     resources.concurrency = 1
     service = FakeService(failures=[ServiceAway("the service is away", retry_after_s=3600)])
-    resources.gate.throttled(3600)
+    resources.breaker.on_throttled(3600)
     with pytest.raises(TryAgain, match=r"the service has too many calls.*; 2 orders to create left"):
         await perform(FakeKind(resources, service), intents(*REFS), resources.ledger.orders(REFS))
     assert statuses(resources) == {"A-1:create": UNSENT, "A-2:create": UNSENT}

@@ -11,11 +11,11 @@ from pydantic import Field
 
 from connectors.xportcn.api.base import EffectCall, ReadCall
 from connectors.xportcn.operations import alibaba
-from connectors.xportcn.wire import EffectAnswer, Fen, GivenId, Id, IdNumber, MaybeChinaTime, Nothing, Reader, Writer
+from connectors.xportcn.wire import EffectAnswer, Fen, GivenId, Id, IdNumber, MaybeChinaTime, Nothing, Request, Response
 from domain.effects import Action
 
 
-class ReasonsRequest(Writer):
+class ReasonsRequest(Request):
     """Without entries the whole order is meant."""
 
     order_id: IdNumber
@@ -23,7 +23,7 @@ class ReasonsRequest(Writer):
     goods_status: str
 
 
-class Reason(Reader):
+class Reason(Response):
     id: GivenId
     name: str = ""
     need_voucher: bool = False
@@ -31,17 +31,17 @@ class Reason(Reader):
     tip: str = ""
 
 
-class Reasons(Reader):
+class Reasons(Response):
     reasons: tuple[Reason, ...] = ()
 
 
-class VoucherRequest(Writer):
+class VoucherRequest(Request):
     """A JPG below 1 MB, in base64."""
 
     image_data: str
 
 
-class Voucher(Reader):
+class Voucher(Response):
     image_domain: str
     image_relative_url: str
 
@@ -51,7 +51,7 @@ class Voucher(Reader):
         return self.image_domain + self.image_relative_url
 
 
-class CreateRequest(Writer):
+class CreateRequest(Request):
     order_id: IdNumber
     order_entry_ids: tuple[IdNumber, ...] | None = None
     dispute_request: Literal["refund", "returnRefund"]
@@ -67,7 +67,7 @@ class CreateAnswer(EffectAnswer):
     refund_id: GivenId
 
 
-class ReturnRequest(Writer):
+class ReturnRequest(Request):
     refund_id: str
     logistics_company_no: str
     freight_bill: str
@@ -75,18 +75,18 @@ class ReturnRequest(Writer):
     vouchers: tuple[str, ...] | None = None
 
 
-class LogisticsCompany(Reader):
+class LogisticsCompany(Response):
     id: Id = ""
     company_name: str = ""
     company_no: str
     company_phone: str = ""
 
 
-class RefundRequest(Writer):
+class RefundRequest(Request):
     refund_id: str
 
 
-class RefundOperation(Reader):
+class RefundOperation(Response):
     """A step of a refund; `status` is the state reached."""
 
     action: str = ""
@@ -95,7 +95,7 @@ class RefundOperation(Reader):
     status: str = ""
 
 
-class Refund(Reader):
+class Refund(Response):
     """`refund_payment` is what was given back so far, `remark` our description."""
 
     refund_id: GivenId

@@ -7,7 +7,7 @@ from pydantic import Field
 from connectors.xportcn.api.alibaba_order import AddressParam, Cargo, CreateAnswer, Preview
 from connectors.xportcn.api.base import EffectCall, ReadCall
 from connectors.xportcn.operations import alibaba
-from connectors.xportcn.wire import EffectAnswer, Id, Reader, Writer
+from connectors.xportcn.wire import EffectAnswer, Id, Request, Response
 from domain.effects import Action
 
 
@@ -15,7 +15,7 @@ class SellerCargo(Cargo):
     seller_open_id: str
 
 
-class PreviewRequest(Writer):
+class PreviewRequest(Request):
     """At most 10 sellers."""
 
     address_param: AddressParam
@@ -26,7 +26,7 @@ class SellerPreview(Preview):
     seller_open_id: str
 
 
-class CreateRequest(Writer):
+class CreateRequest(Request):
     """At most 10 sellers. One `message` for all: the references of their orders with blanks between."""
 
     flow: str = "general"
@@ -42,11 +42,11 @@ class SellerCreateAnswer(CreateAnswer):
     seller_open_id: str
 
 
-class PayRequest(Writer):
+class PayRequest(Request):
     order_ids: tuple[str, ...] = Field(min_length=1, max_length=30)
 
 
-class FailedPayment(Reader):
+class FailedPayment(Response):
     order_id: Id = ""
     error_code: str = ""
     error_message: str = ""

@@ -7,11 +7,11 @@ from pydantic import Field
 from connectors.xportcn.api.alibaba_order import AddressParam, CreateAnswer, Preview
 from connectors.xportcn.api.base import EffectCall, ReadCall
 from connectors.xportcn.operations import alibaba
-from connectors.xportcn.wire import Count, GivenId, Id, IdNumber, Nothing, Reader, Writer, Yuan
+from connectors.xportcn.wire import Count, GivenId, Id, IdNumber, Nothing, Request, Response, Yuan
 from domain.effects import Action
 
 
-class CartRow(Reader):
+class CartRow(Response):
     """`price` is today's without volume discount, `amount_on_sale` the stock, `properties` JSON text for show."""
 
     id: GivenId
@@ -27,20 +27,20 @@ class CartRow(Reader):
     properties: str = ""
 
 
-class CartSeller(Reader):
+class CartSeller(Response):
     seller_open_id: str = ""
     seller_nick_name: str = ""
     cart_item_infos: tuple[CartRow, ...] = ()
 
 
-class Cart(Reader):
+class Cart(Response):
     """`disable_list` holds what can't be bought any more."""
 
     enable_list: tuple[CartSeller, ...] = ()
     disable_list: tuple[CartRow, ...] = ()
 
 
-class AddRequest(Writer):
+class AddRequest(Request):
     """The same spec again adds to its row."""
 
     offer_id: IdNumber
@@ -48,23 +48,23 @@ class AddRequest(Writer):
     quantity: int = Field(ge=1)
 
 
-class DeleteRequest(Writer):
+class DeleteRequest(Request):
     """Ids that aren't there are passed over."""
 
     cart_ids: tuple[IdNumber, ...] = Field(min_length=1)
 
 
-class EditRequest(Writer):
+class EditRequest(Request):
     id: IdNumber
     quantity: int = Field(ge=1)
 
 
-class PreviewRequest(Writer):
+class PreviewRequest(Request):
     address_param: AddressParam
     cart_ids: tuple[IdNumber, ...] = Field(min_length=1)
 
 
-class CreateRequest(Writer):
+class CreateRequest(Request):
     """`message` stands on every order that is made. Ordered rows leave the cart, refused ones stay."""
 
     flow: str = "general"

@@ -19,19 +19,19 @@ from connectors.xportcn.wire import (
     IdNumber,
     MaybeChinaTime,
     ParcelNumber,
-    Reader,
     Reference,
+    Request,
+    Response,
     Word,
-    Writer,
     Yuan,
-    either,
+    alias,
 )
 from domain.effects import Action
 
 FLOW = "general"
 
 
-class AddressParam(Writer):
+class AddressParam(Request):
     full_name: str
     mobile: str
     phone: str
@@ -44,7 +44,7 @@ class AddressParam(Writer):
     district_code: str | None = None
 
 
-class Cargo(Writer):
+class Cargo(Request):
     """`spec_id` is the SKU's 32-hex twin."""
 
     offer_id: IdNumber
@@ -52,12 +52,12 @@ class Cargo(Writer):
     quantity: int
 
 
-class PreviewRequest(Writer):
+class PreviewRequest(Request):
     address_param: AddressParam
     cargo_param_list: tuple[Cargo, ...]
 
 
-class PreviewedCargo(Reader):
+class PreviewedCargo(Response):
     """`amount` and `final_unit_price` are in yuan, unlike the sums around them."""
 
     offer_id: GivenId
@@ -69,7 +69,7 @@ class PreviewedCargo(Reader):
     message: str = ""
 
 
-class PreviewedOrder(Reader):
+class PreviewedOrder(Response):
     """One order that creating would make; sums in fen."""
 
     result_code: str = ""
@@ -84,16 +84,14 @@ class PreviewedOrder(Reader):
     cargo_list: tuple[PreviewedCargo, ...] = ()
 
 
-class Preview(Reader):
+class Preview(Response):
     success: bool | None = None
     error_code: str = ""
     error_msg: str = ""
-    results: tuple[PreviewedOrder, ...] = Field(
-        (), validation_alias=either("orderPreviewResuslt", "orderPreviewResult")
-    )
+    results: tuple[PreviewedOrder, ...] = Field((), validation_alias=alias("orderPreviewResuslt", "orderPreviewResult"))
 
 
-class CreateRequest(Writer):
+class CreateRequest(Request):
     """`message` goes to the seller and comes back as `buyerFeedback`; `out_order_id` is our own id (assumed)."""
 
     flow: str = FLOW
@@ -105,16 +103,16 @@ class CreateRequest(Writer):
     shop_promotion_id: str | None = None
 
 
-class FailedOffer(Reader):
+class FailedOffer(Response):
     offer_id: Id = ""
     spec_id: str = ""
     error_code: str = ""
     error_message: str = ""
 
 
-class CreatedOrder(Reader):
+class CreatedOrder(Response):
     order_id: Id = ""
-    order_amount: Fen | None = Field(None, validation_alias=either("orderAmmount", "orderAmount"))
+    order_amount: Fen | None = Field(None, validation_alias=alias("orderAmmount", "orderAmount"))
     post_fee: Fen | None = None
     success: bool | None = None
     result_code: str = ""
@@ -134,14 +132,14 @@ class CreateAnswer(EffectAnswer):
     order_list: tuple[CreatedOrder, ...] = ()
 
 
-class CancelRequest(Writer):
+class CancelRequest(Request):
     web_site: str = "1688"
     order_id: IdNumber
     cancel_reason: str = Field(min_length=1, max_length=100)
     remark: str | None = None
 
 
-class ReceiveRequest(Writer):
+class ReceiveRequest(Request):
     """Whole orders: the entries, when given, must be all of them."""
 
     order_id: IdNumber
@@ -154,7 +152,7 @@ class ReceiveAnswer(EffectAnswer):
     error_info: str = ""
 
 
-class PayRequest(Writer):
+class PayRequest(Request):
     order_id: str
 
 
@@ -167,7 +165,7 @@ class PayAnswer(EffectAnswer):
     cant_pay_order_list: tuple[Id, ...] = ()
 
 
-class OrderPageRequest(Writer):
+class OrderPageRequest(Request):
     """Times are China-time text."""
 
     page: int
@@ -179,14 +177,14 @@ class OrderPageRequest(Writer):
     modify_end_time: str | None = None
 
 
-class BaseInfo(Reader):
+class BaseInfo(Response):
     """`id_text` first: samples show `id` rounded (contract 1.8). `refund` is what was given back.
 
     `out_order_id` is assumed.
     """
 
     id: Id = ""
-    id_text: Id = Field("", validation_alias=either("idOfStr"))
+    id_text: Id = Field("", validation_alias=alias("idOfStr"))
     status: Word = ""
     total_amount: Yuan
     sum_product_payment: Yuan | None = None
@@ -203,71 +201,71 @@ class BaseInfo(Reader):
     close_reason: str = ""
 
 
-class ProductItem(Reader):
+class ProductItem(Response):
     """`entry_id` is what after-sale calls the order entry."""
 
-    product_id: Id = Field("", validation_alias=either("productID", "productId"))
-    sku_id: Id = Field("", validation_alias=either("skuID", "skuId"))
+    product_id: Id = Field("", validation_alias=alias("productID", "productId"))
+    sku_id: Id = Field("", validation_alias=alias("skuID", "skuId"))
     spec_id: str = ""
     name: str = ""
     quantity: Count = 0
     item_amount: Yuan | None = None
-    entry_id: Id = Field("", validation_alias=either("subItemIDString", "subItemIdString", "subItemID"))
+    entry_id: Id = Field("", validation_alias=alias("subItemIDString", "subItemIdString", "subItemID"))
     status: str = ""
     refund_id: Id = ""
     refund_status: str = ""
 
 
-class LogisticsItem(Reader):
+class LogisticsItem(Response):
     logistics_bill_no: ParcelNumber = ""
     logistics_company_name: str = ""
     delivered_time: MaybeChinaTime = None
 
 
-class NativeLogistics(Reader):
+class NativeLogistics(Response):
     logistics_items: tuple[LogisticsItem, ...] = ()
 
 
-class InternationalLogistics(Reader):
+class InternationalLogistics(Response):
     """A booking of ours, seen from the order; `order_id` is the booking's."""
 
     order_id: Id = ""
-    logistic_number: ParcelNumber = Field("", validation_alias=either("logisticNumer", "logisticNumber"))
+    logistic_number: ParcelNumber = Field("", validation_alias=alias("logisticNumer", "logisticNumber"))
     logistic_company_name: str = ""
     tracking_url: str = ""
     render_id: Id = ""
 
 
-class Order(Reader):
+class Order(Response):
     base_info: BaseInfo
     product_items: tuple[ProductItem, ...] = ()
     native_logistics: NativeLogistics = NativeLogistics()
     international_logistics: tuple[InternationalLogistics, ...] = ()
 
 
-class OrderPage(Reader):
-    total_record: Count = Field(0, validation_alias=either("totalRecord", "totalRecords"))
+class OrderPage(Response):
+    total_record: Count = Field(0, validation_alias=alias("totalRecord", "totalRecords"))
     page: Count = 0
     page_size: Count = 0
     result: Rows[Order] = Rows()
 
 
-class OrderDetailRequest(Writer):
+class OrderDetailRequest(Request):
     web_site: str = "1688"
     order_id: str
 
 
-class LogisticsRequest(Writer):
+class LogisticsRequest(Request):
     order_id: str
 
 
-class LogisticsStep(Reader):
+class LogisticsStep(Response):
     accept_time: ChinaTime
     remark: str = ""
     status: str = ""
 
 
-class LogisticsTrace(Reader):
+class LogisticsTrace(Response):
     logistics_id: Id = ""
     order_id: Id = ""
     logistics_bill_no: ParcelNumber = ""
@@ -275,7 +273,7 @@ class LogisticsTrace(Reader):
     logistics_steps: tuple[LogisticsStep, ...] = ()
 
 
-class Logistics(Reader):
+class Logistics(Response):
     logistics_trace: tuple[LogisticsTrace, ...] = ()
 
 

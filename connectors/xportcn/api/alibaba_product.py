@@ -7,25 +7,25 @@ from pydantic import Field
 from connectors.xportcn.api.base import ReadCall
 from connectors.xportcn.operations import alibaba
 from connectors.xportcn.rows import Rows
-from connectors.xportcn.wire import Code, Count, GivenId, Id, IdNumber, Page, Reader, Word, Writer, Yuan, either
+from connectors.xportcn.wire import Code, Count, GivenId, Id, IdNumber, Page, Request, Response, Word, Yuan, alias
 
 
-class CategoryRequest(Writer):
+class CategoryRequest(Request):
     """0 asks for the roots."""
 
     category_id: IdNumber = "0"
 
 
-class Category(Reader):
-    category_id: GivenId = Field(validation_alias=either("categoryID", "categoryId"))
+class Category(Response):
+    category_id: GivenId = Field(validation_alias=alias("categoryID", "categoryId"))
     name: str = ""
     level: Code | None = None
     is_leaf: bool = False
-    parent_ids: tuple[Id, ...] = Field((), validation_alias=either("parentIDs", "parentIds"))
-    child_ids: tuple[Id, ...] = Field((), validation_alias=either("childIDs", "childIds"))
+    parent_ids: tuple[Id, ...] = Field((), validation_alias=alias("parentIDs", "parentIds"))
+    child_ids: tuple[Id, ...] = Field((), validation_alias=alias("childIDs", "childIds"))
 
 
-class Narrowed(Writer):
+class Narrowed(Request):
     """What every search may say; `price_start` and `price_end` in yuan, `sort` is JSON text."""
 
     begin_page: int
@@ -61,18 +61,18 @@ class ShopSearchRequest(Narrowed):
     keyword: str | None = None
 
 
-class WangwangRequest(Writer):
+class WangwangRequest(Request):
     """`open_uid` is the offer's `seller_open_id`."""
 
     offer_id: IdNumber
     open_uid: str
 
 
-class PriceInfo(Reader):
+class PriceInfo(Response):
     price: Yuan
 
 
-class SearchHit(Reader):
+class SearchHit(Response):
     offer_id: GivenId
     subject: str = ""
     subject_trans: str = ""
@@ -86,18 +86,18 @@ class SearchPage(Page):
     data: Rows[SearchHit] = Rows()
 
 
-class DetailRequest(Writer):
+class DetailRequest(Request):
     offer_id: IdNumber
     country: str = "en"
     out_member_id: str | None = None
 
 
-class SkuAttribute(Reader):
+class SkuAttribute(Response):
     attribute_name: str = ""
     value: str = ""
 
 
-class ProductSku(Reader):
+class ProductSku(Response):
     sku_id: GivenId
     spec_id: str = ""
     price: Yuan
@@ -106,25 +106,25 @@ class ProductSku(Reader):
     sku_image_url: str = ""
 
 
-class PriceRange(Reader):
+class PriceRange(Response):
     start_quantity: Count
     price: Yuan
 
 
-class SaleInfo(Reader):
+class SaleInfo(Response):
     amount_on_sale: Count = 0
     price_range_list: tuple[PriceRange, ...] = ()
 
 
-class ProductImage(Reader):
+class ProductImage(Response):
     images: tuple[str, ...] = ()
 
 
-class SellerData(Reader):
+class SellerData(Response):
     shop_name: str = ""
 
 
-class Product(Reader):
+class Product(Response):
     offer_id: GivenId
     subject: str = ""
     subject_trans: str = ""
@@ -134,7 +134,7 @@ class Product(Reader):
     min_order_quantity: Count = 1
     batch_number: Count = 0
     seller_open_id: str = ""
-    seller_data: SellerData = Field(SellerData(), validation_alias=either("sellerDataInfo"))
+    seller_data: SellerData = Field(SellerData(), validation_alias=alias("sellerDataInfo"))
     product_image: ProductImage = ProductImage()
     product_sku_infos: tuple[ProductSku, ...] = ()
     product_sale_info: SaleInfo = SaleInfo()

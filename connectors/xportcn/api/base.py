@@ -9,10 +9,10 @@ from typing import Any, Generic, TypeVar
 from pydantic import TypeAdapter
 
 from connectors.xportcn.operations import Operation
-from connectors.xportcn.wire import Bounds, Writer, is_list
+from connectors.xportcn.wire import Bounds, Request, is_list
 from domain.effects import Action
 
-Req = TypeVar("Req", bound=Writer)
+Req = TypeVar("Req", bound=Request)
 Res = TypeVar("Res")
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from connectors.xportcn.api.base import EffectCall, ReadCall
 from connectors.xportcn.operations import basics as operations
-from connectors.xportcn.wire import Id, IdNumber, Nothing, Reader, Writer
+from connectors.xportcn.wire import Id, IdNumber, Nothing, Request, Response
 from domain.effects import Action
 
 
-class UserAddress(Reader):
+class UserAddress(Response):
     id: Id = ""
     name: str
     phone: str = ""
@@ -20,7 +20,7 @@ class UserAddress(Reader):
     is_default: bool = False
 
 
-class AddressUpsertRequest(Writer):
+class AddressUpsertRequest(Request):
     """With an `id` these six are replaced; without, a new address is made, and a repeat makes another."""
 
     id: IdNumber | None = None

@@ -21,24 +21,24 @@ from connectors.xportcn.wire import (
     GivenId,
     Id,
     MaybeChinaTime,
-    Reader,
     Reference,
+    Request,
+    Response,
     Word,
-    Writer,
-    either,
+    alias,
 )
 from domain.effects import Action
 
 FLOW = "fenxiaonew"
 
 
-class PreviewRequest(Writer):
+class PreviewRequest(Request):
     flow: str = FLOW
     address_param: alibaba_order.AddressParam
     cargo_param_list: tuple[alibaba_order.Cargo, ...]
 
 
-class PreviewedItem(Reader):
+class PreviewedItem(Response):
     """Amounts in fen, unlike 1688's. `message` is why it can't be bought: a code, a colon, words."""
 
     offer_id: GivenId
@@ -50,17 +50,17 @@ class PreviewedItem(Reader):
     message: str = ""
 
 
-class PreviewedOrder(Reader):
+class PreviewedOrder(Response):
     """One order that creating would make. `sum_total_payment` is with the service's fee: what paying takes."""
 
     sum_carriage: Fen
     sum_payment: Fen
     sum_total_payment: Fen
     sum_payment_no_carriage: Fen
-    items: tuple[PreviewedItem, ...] = Field((), validation_alias=either("orderItemTOList", "orderItemToList"))
+    items: tuple[PreviewedItem, ...] = Field((), validation_alias=alias("orderItemTOList", "orderItemToList"))
 
 
-class CreateRequest(Writer):
+class CreateRequest(Request):
     """`message` and `out_order_id` carry our reference; the second is assumed from the preview's page."""
 
     flow: str = FLOW
@@ -72,7 +72,7 @@ class CreateRequest(Writer):
     shop_promotion_id: str | None = None
 
 
-class CreatedOrder(Reader):
+class CreatedOrder(Response):
     order_id: Id = ""
     order_no: Id = ""
     total_amount: Fen | None = None
@@ -90,7 +90,7 @@ class CreateAnswer(EffectAnswer):
     failed_offer_list: tuple[alibaba_order.FailedOffer, ...] = ()
 
 
-class OrderRequest(Writer):
+class OrderRequest(Request):
     order_id: str
 
 
@@ -101,7 +101,7 @@ class PayAnswer(EffectAnswer):
     error_message: str = ""
 
 
-class OrderPageRequest(Writer):
+class OrderPageRequest(Request):
     """Times are China-time text."""
 
     page_no: int
@@ -113,7 +113,7 @@ class OrderPageRequest(Writer):
     modify_time_end: str | None = None
 
 
-class OrderItem(Reader):
+class OrderItem(Response):
     order_entry_id: Id = ""
     offer_id: Id = ""
     sku_id: Id = ""
@@ -124,7 +124,7 @@ class OrderItem(Reader):
     amount: Fen | None = None
 
 
-class Order(Reader):
+class Order(Response):
     """`total_payment` is with the service's fee, `total_amount` without. `message` and `out_order_id` (assumed) are
     our reference.
     """
@@ -141,7 +141,7 @@ class Order(Reader):
     refund_amount: Fen | None = None
     refund_status: str = ""
     close_reason: str = ""
-    created_at: MaybeChinaTime = Field(None, validation_alias=either("tbCreateTime"))
+    created_at: MaybeChinaTime = Field(None, validation_alias=alias("tbCreateTime"))
     pay_time: MaybeChinaTime = None
     modify_time: MaybeChinaTime = None
     message: Reference = ""
@@ -152,8 +152,8 @@ class Order(Reader):
     international_logistics: tuple[alibaba_order.InternationalLogistics, ...] = ()
 
 
-class OrderPage(Reader):
-    total_records: Count = Field(0, validation_alias=either("totalRecords", "totalRecord"))
+class OrderPage(Response):
+    total_records: Count = Field(0, validation_alias=alias("totalRecords", "totalRecord"))
     total_page: Count = 0
     page_size: Count = 0
     current_page: Count = 0

@@ -10,60 +10,58 @@ from typing import Annotated
 from pydantic import Field
 
 from connectors.xportcn.operations import Operation, alibaba, big_major, taobao
-from connectors.xportcn.wire import Code, Fen, GivenId, Id, MaybeChinaTime, MaybeUnixMs, ParcelNumber, Reader, either
+from connectors.xportcn.wire import Code, Fen, GivenId, Id, MaybeChinaTime, MaybeUnixMs, ParcelNumber, Response, alias
 
 OrderId = Annotated[Id, Field(min_length=1)]
 
 
-class OrderBody(Reader):
+class OrderBody(Response):
     """A body that names one order."""
 
     order_id: OrderId
 
 
-class TaobaoPrice(Reader):
-    total_fee: Fen | None = Field(None, validation_alias=either("purchaseTotalFee"))
-    product_fee: Fen | None = Field(None, validation_alias=either("purchaseProductFee"))
-    shipping_fee: Fen | None = Field(None, validation_alias=either("purchaseShippingFee"))
-    currency: str = Field("CNY", validation_alias=either("purchaseCurrency"))
+class TaobaoPrice(Response):
+    total_fee: Fen | None = Field(None, validation_alias=alias("purchaseTotalFee"))
+    product_fee: Fen | None = Field(None, validation_alias=alias("purchaseProductFee"))
+    shipping_fee: Fen | None = Field(None, validation_alias=alias("purchaseShippingFee"))
+    currency: str = Field("CNY", validation_alias=alias("purchaseCurrency"))
 
 
-class TaobaoLinePrice(Reader):
-    unit_fee: Fen | None = Field(None, validation_alias=either("purchaseProductUnitFee"))
-    currency: str = Field("CNY", validation_alias=either("purchaseCurrency"))
+class TaobaoLinePrice(Response):
+    unit_fee: Fen | None = Field(None, validation_alias=alias("purchaseProductUnitFee"))
+    currency: str = Field("CNY", validation_alias=alias("purchaseCurrency"))
 
 
-class TaobaoPriceLine(Reader):
+class TaobaoPriceLine(Response):
     """`line_id` is the sub-order."""
 
-    line_id: Id = Field("", validation_alias=either("purchaseOrderLineId"))
-    price: TaobaoLinePrice = Field(TaobaoLinePrice(), validation_alias=either("purchaseOrderItemPriceDTO"))
+    line_id: Id = Field("", validation_alias=alias("purchaseOrderLineId"))
+    price: TaobaoLinePrice = Field(TaobaoLinePrice(), validation_alias=alias("purchaseOrderItemPriceDTO"))
 
 
 class TaobaoPriceChanged(OrderBody):
-    order_id: OrderId = Field(validation_alias=either("purchaseOrderId"))
-    reference: Id = Field("", validation_alias=either("salesOrderId"))
-    market: str = Field("", validation_alias=either("purchaseMarket"))
-    price: TaobaoPrice = Field(TaobaoPrice(), validation_alias=either("purchaseOrderPriceDTO"))
-    lines: tuple[TaobaoPriceLine, ...] = Field(
-        (), validation_alias=either("purchaseOrderLinePriceChangeMessageDTOList")
-    )
+    order_id: OrderId = Field(validation_alias=alias("purchaseOrderId"))
+    reference: Id = Field("", validation_alias=alias("salesOrderId"))
+    market: str = Field("", validation_alias=alias("purchaseMarket"))
+    price: TaobaoPrice = Field(TaobaoPrice(), validation_alias=alias("purchaseOrderPriceDTO"))
+    lines: tuple[TaobaoPriceLine, ...] = Field((), validation_alias=alias("purchaseOrderLinePriceChangeMessageDTOList"))
 
 
-class TaobaoSku(Reader):
+class TaobaoSku(Response):
     item_id: Id = ""
     sku_id: Id = ""
     order_line_no: Id = ""
     logistic_company_name: str = ""
-    logistic_number: ParcelNumber = Field("", validation_alias=either("logisticNumber", "logisticNumer"))
+    logistic_number: ParcelNumber = Field("", validation_alias=alias("logisticNumber", "logisticNumer"))
     status: Code | None = None
 
 
 class TaobaoStatusChanged(OrderBody):
     """`status` as in contract 4.1; a line's may differ."""
 
-    order_id: OrderId = Field(validation_alias=either("purchaseId"))
-    reference: Id = Field("", validation_alias=either("outerPurchaseId"))
+    order_id: OrderId = Field(validation_alias=alias("purchaseId"))
+    reference: Id = Field("", validation_alias=alias("outerPurchaseId"))
     business_time: MaybeUnixMs = None
     status: Code | None = None
     sku_list: tuple[TaobaoSku, ...] = ()
@@ -71,8 +69,8 @@ class TaobaoStatusChanged(OrderBody):
 
 class TaobaoRefundChanged(OrderBody):
     refund_id: GivenId
-    order_id: OrderId = Field(validation_alias=either("purchaseId"))
-    reference: Id = Field("", validation_alias=either("outerPurchaseId"))
+    order_id: OrderId = Field(validation_alias=alias("purchaseId"))
+    reference: Id = Field("", validation_alias=alias("outerPurchaseId"))
     sub_purchase_order_id: Id = ""
     refund_type: Code | None = None
     refund_status: Code | None = None
@@ -112,7 +110,7 @@ class KaOrderChanged(OrderBody):
     pay_time: MaybeChinaTime = None
 
 
-class QualityInspection(Reader):
+class QualityInspection(Response):
     """Sizes come as numbers or texts, their units unstated."""
 
     status: str = ""
@@ -120,24 +118,24 @@ class QualityInspection(Reader):
     length: str = ""
     width: str = ""
     height: str = ""
-    failed_remark: str = Field("", validation_alias=either("failed_remark", "failedRemark"))
+    failed_remark: str = Field("", validation_alias=alias("failed_remark", "failedRemark"))
     images: tuple[str, ...] = ()
 
 
 class PackageInbound(OrderBody):
     """A parcel reached the warehouse; posted bare, without the envelope, in snake case."""
 
-    order_id: OrderId = Field(validation_alias=either("alibaba_order_id", "alibabaOrderId"))
-    reference: Id = Field("", validation_alias=either("out_order_id", "outOrderId"))
+    order_id: OrderId = Field(validation_alias=alias("alibaba_order_id", "alibabaOrderId"))
+    reference: Id = Field("", validation_alias=alias("out_order_id", "outOrderId"))
     tracking_number: ParcelNumber = Field(
-        "", validation_alias=either("logistics_tracking_number", "logisticsTrackingNumber")
+        "", validation_alias=alias("logistics_tracking_number", "logisticsTrackingNumber")
     )
     inspection: QualityInspection = Field(
-        QualityInspection(), validation_alias=either("quality_inspection_info", "qualityInspectionInfo")
+        QualityInspection(), validation_alias=alias("quality_inspection_info", "qualityInspectionInfo")
     )
 
 
-class OtherBody(Reader):
+class OtherBody(Response):
     """A message nobody told us of, or one that is not as told; what it said is in `model_extra`."""
 
 

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from connectors.xportcn.api.callback_bodies import BODIES, KaOrderChanged, OrderBody, OtherBody
 from connectors.xportcn.operations import Operation, alibaba, big_major, taobao
-from connectors.xportcn.wire import MaybeUnixMs, Reader, read_json
+from connectors.xportcn.wire import MaybeUnixMs, Response, read_json
 from domain.marketplace import Marketplace
 
 _VIEW = "ORDER_BUYER_VIEW_"
@@ -70,7 +70,7 @@ class CallbackMessage:
     marketplace: Marketplace | None
     sent_at: datetime | None
     order_ids: tuple[str, ...]
-    body: Reader
+    body: Response
 
     @property
     def order_id(self) -> str:
@@ -125,7 +125,7 @@ def _built(
 
 def _body(
     content: Mapping[str, Any], operation: Operation | None, marketplace: Marketplace | None
-) -> tuple[Reader, str]:
+) -> tuple[Response, str]:
     """The body as promised, else as it came and the name of the field that is not."""
     if operation is None:
         return OtherBody.model_validate(content), ""

@@ -24,10 +24,10 @@ from connectors.xportcn.wire import (
     Id,
     MaybeChinaTime,
     ParcelNumber,
-    Reader,
     Reference,
+    Request,
+    Response,
     Word,
-    Writer,
 )
 from domain.effects import Action
 
@@ -43,13 +43,13 @@ REFUSALS = frozenset({
 # fmt: on
 
 
-class Priced(Reader):
+class Priced(Response):
     """Base of what has amounts. The currency comes first: amounts are read in it."""
 
     currency: Currency
 
 
-class SearchRequest(Writer):
+class SearchRequest(Request):
     """`index` is the page, counted from 0."""
 
     index: int
@@ -67,12 +67,12 @@ class SearchHit(Priced):
     min_order_quantity: Count = 1
 
 
-class SearchPage(Reader):
+class SearchPage(Response):
     result_total: Count = 0
     result_data: Rows[SearchHit] = Rows()
 
 
-class DetailRequest(Writer):
+class DetailRequest(Request):
     product_id: str
     country: str = CHINA
 
@@ -85,12 +85,12 @@ class LadderStep(Priced):
     price: Amount
 
 
-class SkuAttribute(Reader):
+class SkuAttribute(Response):
     attr_name: str = ""
     attr_value: str = ""
 
 
-class ProductSku(Reader):
+class ProductSku(Response):
     sku_id: GivenId
     image: str = ""
     stock: Count = 0
@@ -98,7 +98,7 @@ class ProductSku(Reader):
     sku_attr_list: tuple[SkuAttribute, ...] = ()
 
 
-class Product(Reader):
+class Product(Response):
     product_id: GivenId
     title: str = ""
     images: tuple[str, ...] = ()
@@ -111,19 +111,19 @@ class Product(Reader):
     skus: tuple[ProductSku, ...] = ()
 
 
-class OrderedProduct(Writer):
+class OrderedProduct(Request):
     product_id: str
     sku_id: str
     quantity: int
 
 
-class Telephone(Writer):
+class Telephone(Request):
     country: str
     number: str
     area: str | None = None
 
 
-class ShipmentAddress(Writer):
+class ShipmentAddress(Request):
     zip: str
     country: str
     country_code: str
@@ -137,7 +137,7 @@ class ShipmentAddress(Writer):
     telephone: Telephone
 
 
-class FreightRequest(Writer):
+class FreightRequest(Request):
     product_list: tuple[OrderedProduct, ...]
     shipment_address: ShipmentAddress
     dispatch_location: str = CHINA
@@ -151,7 +151,7 @@ class Carrier(Priced):
     max_days: Count = 0
 
 
-class ProblemLine(Reader):
+class ProblemLine(Response):
     product_id: Id = ""
     sku_id: Id = ""
     error_code: Id = ""
@@ -166,13 +166,13 @@ class Freight(Priced):
     problem_list: tuple[ProblemLine, ...] = ()
 
 
-class LogisticsDetail(Writer):
+class LogisticsDetail(Request):
     shipment_address: ShipmentAddress
     dispatch_location: str = CHINA
     carrier_code: str
 
 
-class CreateRequest(Writer):
+class CreateRequest(Request):
     """`channel_refer_id` is the idempotency key; `carrier_code` must come from a freight answer of the last hour."""
 
     channel_refer_id: str
@@ -196,7 +196,7 @@ class CreateAnswer(EffectAnswer):
     order_list: tuple[CreatedOrder, ...] = ()
 
 
-class PayRequest(Writer):
+class PayRequest(Request):
     """Exactly one id."""
 
     order_id_list: tuple[str, ...]
@@ -208,7 +208,7 @@ class PayAnswer(EffectAnswer):
     pay_url: str = ""
 
 
-class OrderListRequest(Writer):
+class OrderListRequest(Request):
     """Times are China-time text; at most 50 ids or references."""
 
     start_page: int
@@ -222,13 +222,13 @@ class OrderListRequest(Writer):
     modify_date_end: str | None = None
 
 
-class Trace(Reader):
+class Trace(Response):
     time: ChinaTime
     status: str = ""
     desc: str = ""
 
 
-class DomesticParcel(Reader):
+class DomesticParcel(Response):
     tracking_number: ParcelNumber = ""
     carrier_name: str = ""
     sent_date: MaybeChinaTime = None
@@ -239,7 +239,7 @@ class ParcelAbroad(InternationalLogistics):
     traces: tuple[Trace, ...] = ()
 
 
-class OrderedItem(Reader):
+class OrderedItem(Response):
     product_id: Id = ""
     sku_id: Id = ""
     title: str = ""
@@ -269,7 +269,7 @@ class Order(Priced):
     international_logistics: tuple[ParcelAbroad, ...] = ()
 
 
-class OrderList(Reader):
+class OrderList(Response):
     total_count: Count = 0
     order_list: Rows[Order] = Rows()
 

@@ -17,26 +17,26 @@ from connectors.xportcn.wire import (
     GivenId,
     MaybeChinaTime,
     ParcelNumber,
-    Reader,
-    Writer,
-    either,
+    Request,
+    Response,
+    alias,
 )
 from domain.effects import Action
 
 
-class EstimateItem(Writer):
+class EstimateItem(Request):
     item_id: str
     sku_id: str
     quantity: int
 
 
-class EstimateRequest(Writer):
+class EstimateRequest(Request):
     country: str
     zip: str | None = None
     render_items: tuple[EstimateItem, ...]
 
 
-class Priced(Reader):
+class Priced(Response):
     """An amount as decimal text in major units of its currency, which comes first: the amount is read in it."""
 
     currency: Currency
@@ -59,12 +59,12 @@ class Service(Priced):
         return self
 
 
-class Estimate(Reader):
+class Estimate(Response):
     currency: str = ""
     services: Rows[Service] = Rows()
 
 
-class RenderAddress(Writer):
+class RenderAddress(Request):
     name: str
     email: str
     phone: str
@@ -77,7 +77,7 @@ class RenderAddress(Writer):
     zip: str
 
 
-class RenderItem(Writer):
+class RenderItem(Request):
     item_id: str
     sku_id: str
     quantity: int
@@ -85,25 +85,25 @@ class RenderItem(Writer):
     currency: str
 
 
-class RenderRequest(Writer):
+class RenderRequest(Request):
     receiver_address: RenderAddress
     render_items: tuple[RenderItem, ...]
 
 
-class Rendered(Reader):
+class Rendered(Response):
     render_id: GivenId
     expire_time: MaybeChinaTime = None
     services: Rows[Service] = Rows()
 
 
-class TmallOrderInfo(Writer):
+class TmallOrderInfo(Request):
     """Despite the name any paid order: a Taobao purchase id or a 1688 order id."""
 
     tmall_order_id: str
     remark: str | None = None
 
 
-class BookingAddress(Writer):
+class BookingAddress(Request):
     country: str
     state: str
     city: str
@@ -115,13 +115,13 @@ class BookingAddress(Writer):
     email: str
 
 
-class FreightInfo(Writer):
+class FreightInfo(Request):
     service_id: str
     company_name: str
     service_category: str
 
 
-class BookingLine(Writer):
+class BookingLine(Request):
     item_id: str
     sku_id: str
     quantity: int
@@ -130,7 +130,7 @@ class BookingLine(Writer):
     freight_info: FreightInfo
 
 
-class BookingRequest(Writer):
+class BookingRequest(Request):
     """The page's own request, field by field in its order."""
 
     render_id: str
@@ -139,36 +139,36 @@ class BookingRequest(Writer):
     line_items: tuple[BookingLine, ...]
 
 
-class ItemInfo(Reader):
+class ItemInfo(Response):
     item_id: GivenId
     sku_id: GivenId
     quantity: Count = 0
     title: str = ""
 
 
-class InternationalLogisticInfo(Reader):
-    logistic_number: ParcelNumber = Field("", validation_alias=either("logisticNumer", "logisticNumber"))
+class InternationalLogisticInfo(Response):
+    logistic_number: ParcelNumber = Field("", validation_alias=alias("logisticNumer", "logisticNumber"))
     logistic_company_name: str = ""
     tracking_url: str = ""
     logistic_type: str = ""
 
 
-class SubOrder(Reader):
+class SubOrder(Response):
     """`parcel` is one object, despite the plural of its name on the wire."""
 
     item_infos: tuple[ItemInfo, ...] = ()
     parcel: InternationalLogisticInfo = Field(
-        InternationalLogisticInfo(), validation_alias=either("internationalLogisticInfos", "internationalLogisticInfo")
+        InternationalLogisticInfo(), validation_alias=alias("internationalLogisticInfos", "internationalLogisticInfo")
     )
 
 
-class Booking(Reader):
+class Booking(Response):
     order_id: GivenId
     order_fee: Priced | None = None
     sub_orders: tuple[SubOrder, ...] = ()
 
 
-class UpdatedItem(Writer):
+class UpdatedItem(Request):
     item_id: str
     sku_id: str
     quantity: int
@@ -176,13 +176,13 @@ class UpdatedItem(Writer):
     image_url: str
 
 
-class DomesticLogisticInfo(Writer):
+class DomesticLogisticInfo(Request):
     logistic_number: str = Field(alias="logisticNumer")
     logistic_company_name: str
     rts_time: str | None = None
 
 
-class LogisticInfo(Writer):
+class LogisticInfo(Request):
     """`logistic_number` is the international one, from the booking."""
 
     line_item: UpdatedItem
@@ -190,7 +190,7 @@ class LogisticInfo(Writer):
     domestic_logistic_info: tuple[DomesticLogisticInfo, ...]
 
 
-class UpdateRequest(Writer):
+class UpdateRequest(Request):
     order_id: str
     tmall_order_id: str
     logistic_infos: tuple[LogisticInfo, ...]

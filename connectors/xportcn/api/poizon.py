@@ -20,14 +20,14 @@ from connectors.xportcn.wire import (
     Id,
     MaybeUnixMs,
     ParcelNumber,
-    Reader,
     Reference,
+    Request,
+    Response,
     SaidAnswer,
     UnixMs,
     Word,
-    Writer,
     Yuan,
-    either,
+    alias,
 )
 from domain.effects import Action
 
@@ -35,7 +35,7 @@ OnlyCny = Literal["CNY"]
 """Yuan are what we read amounts as, so that an answer in another currency does not fit."""
 
 
-class SearchRequest(Writer):
+class SearchRequest(Request):
     """An empty `keyword` is for all. Prices in fen."""
 
     keyword: str
@@ -47,7 +47,7 @@ class SearchRequest(Writer):
     sort: str | None = None
 
 
-class SearchHit(Reader):
+class SearchHit(Response):
     dw_spu_id: GivenId
     dist_spu_id: Id = ""
     title: str = ""
@@ -59,7 +59,7 @@ class SearchHit(Reader):
     min_quantity: Count = 1
 
 
-class SearchPage(Reader):
+class SearchPage(Response):
     total_records: Count = 0
     total_page: Count = 0
     page_size: Count = 0
@@ -67,16 +67,16 @@ class SearchPage(Reader):
     data: Rows[SearchHit] = Rows()
 
 
-class DetailRequest(Writer):
+class DetailRequest(Request):
     dw_spu_id: str
 
 
-class Property(Reader):
+class Property(Response):
     name: str = ""
     value: str = ""
 
 
-class ProductSku(Reader):
+class ProductSku(Response):
     dw_sku_id: GivenId
     dist_sku_id: Id = ""
     properties: tuple[Property, ...] = ()
@@ -85,7 +85,7 @@ class ProductSku(Reader):
     pic_url: str = ""
 
 
-class Product(Reader):
+class Product(Response):
     dw_spu_id: GivenId
     dist_spu_id: Id = ""
     title: str = ""
@@ -101,7 +101,7 @@ class Product(Reader):
     skus: tuple[ProductSku, ...] = ()
 
 
-class ShippingAddress(Writer):
+class ShippingAddress(Request):
     name: str
     phone: str
     province: str
@@ -111,7 +111,7 @@ class ShippingAddress(Writer):
     email: str | None = None
 
 
-class AskedProduct(Writer):
+class AskedProduct(Request):
     dw_spu_id: str
     dw_sku_id: str
     dist_spu_id: str
@@ -119,12 +119,12 @@ class AskedProduct(Writer):
     quantity: int
 
 
-class PreviewRequest(Writer):
+class PreviewRequest(Request):
     shipping_address: ShippingAddress
     product_list: tuple[AskedProduct, ...]
 
 
-class PreviewedItem(Reader):
+class PreviewedItem(Response):
     """`price` and `stock` are absent for an unknown SKU."""
 
     dw_spu_id: GivenId
@@ -138,7 +138,7 @@ class PreviewedItem(Reader):
     error_message: str = ""
 
 
-class PreviewedOrder(Reader):
+class PreviewedOrder(Response):
     """One order that creating would make; amounts count only the lines that can be bought."""
 
     goods_amount: Yuan
@@ -148,7 +148,7 @@ class PreviewedOrder(Reader):
     items: tuple[PreviewedItem, ...] = ()
 
 
-class Preview(Reader):
+class Preview(Response):
     success: bool | None = None
     error_code: str = ""
     error_message: str = ""
@@ -161,7 +161,7 @@ class OrderedProduct(AskedProduct):
     price: Fen
 
 
-class CreateRequest(Writer):
+class CreateRequest(Request):
     """`request_id` is the idempotency key."""
 
     request_id: str
@@ -170,7 +170,7 @@ class CreateRequest(Writer):
     remark: str | None = None
 
 
-class OrderItem(Reader):
+class OrderItem(Response):
     """`real_pay_amount` is absent until paid."""
 
     dist_sub_order_no: Id = ""
@@ -187,7 +187,7 @@ class OrderItem(Reader):
     modify_time: MaybeUnixMs = None
 
 
-class CreatedOrder(Reader):
+class CreatedOrder(Response):
     dist_order_no: Id = ""
     customer_order_no: Reference = ""
     goods_amount: Yuan | None = None
@@ -200,11 +200,11 @@ class CreatedOrder(Reader):
 class CreateAnswer(SaidAnswer):
     """`asked_as` is the `requestId` that we gave; the answer's own is the envelope's."""
 
-    asked_as: Reference = Field("", validation_alias=either("requestId"))
+    asked_as: Reference = Field("", validation_alias=alias("requestId"))
     order_list: tuple[CreatedOrder, ...] = ()
 
 
-class PayRequest(Writer):
+class PayRequest(Request):
     dist_order_no: str
 
 
@@ -213,7 +213,7 @@ class PayAnswer(SaidAnswer):
     real_pay_amount: Yuan | None = None
 
 
-class OrderListRequest(Writer):
+class OrderListRequest(Request):
     """At most 50 ids or references. Times are UTC milliseconds."""
 
     page_no: int
@@ -225,13 +225,13 @@ class OrderListRequest(Writer):
     create_time_end: int | None = None
 
 
-class Trace(Reader):
+class Trace(Response):
     time: UnixMs
     status: str = ""
     desc: str = ""
 
 
-class DomesticParcel(Reader):
+class DomesticParcel(Response):
     express_no: ParcelNumber = ""
     express_company: str = ""
     sent_time: MaybeUnixMs = None
@@ -242,7 +242,7 @@ class ParcelAbroad(InternationalLogistics):
     traces: tuple[Trace, ...] = ()
 
 
-class Order(Reader):
+class Order(Response):
     """`real_pay_amount` is absent until paid."""
 
     request_id: Reference = ""
@@ -264,7 +264,7 @@ class Order(Reader):
     international_logistics: tuple[ParcelAbroad, ...] = ()
 
 
-class OrderList(Reader):
+class OrderList(Response):
     total_records: Count = 0
     total_page: Count = 0
     page_size: Count = 0

@@ -22,14 +22,14 @@ from connectors.xportcn.wire import (
     MaybeChinaTime,
     Page,
     ParcelNumber,
-    Reader,
+    Request,
+    Response,
     SaidAnswer,
-    Writer,
 )
 from domain.effects import Action
 
 
-class RefundPageRequest(Writer):
+class RefundPageRequest(Request):
     """`sales_order_id` is our `outer_purchase_id`; times of creation are unix milliseconds."""
 
     page_no: int
@@ -42,12 +42,12 @@ class RefundPageRequest(Writer):
     refund_end_time: int | None = None
 
 
-class LogisticsCompany(Reader):
+class LogisticsCompany(Response):
     logistics_company_code: str
     logistics_company_name: str = ""
 
 
-class ReturnLogistics(Reader):
+class ReturnLogistics(Response):
     """Where the goods go back to and, once sent, how."""
 
     receiver_address: str = ""
@@ -58,7 +58,7 @@ class ReturnLogistics(Reader):
     seller_agree_return_describe: str = ""
 
 
-class RefundOrder(Reader):
+class RefundOrder(Response):
     """`pay_order_id` is the purchase id; `remaining_time` is milliseconds until `timeout_date`."""
 
     refund_id: GivenId
@@ -81,7 +81,7 @@ class RefundOrder(Reader):
     modify_time: MaybeChinaTime = None
 
 
-class RefundedLine(Reader):
+class RefundedLine(Response):
     """`purchase_order_line_id` is the sub-order."""
 
     sales_order_id: Id = ""
@@ -98,7 +98,7 @@ class RefundedLine(Reader):
     create_time: MaybeChinaTime = None
 
 
-class RefundAggregate(Reader):
+class RefundAggregate(Response):
     """The contract's `refundOrderAggregate`; `logistics` from the seller's consent to a return on."""
 
     logistics: ReturnLogistics | None = None
@@ -110,29 +110,29 @@ class RefundPage(Page):
     data: tuple[RefundAggregate, ...] = ()
 
 
-class RefundRequest(Writer):
+class RefundRequest(Request):
     refund_id: str = Field(min_length=1)
 
 
-class Refund(Reader):
+class Refund(Response):
     distributor_id: Id = ""
     currency: str = "CNY"
     refund_order_aggregate: RefundAggregate
 
 
-class RenderRequest(Writer):
+class RenderRequest(Request):
     sub_order_id: str
     refund_type: int
     goods_status: int
 
 
-class RefundReason(Reader):
+class RefundReason(Response):
     reason_id: GivenId
     reason_desc: str = ""
     tips: str = ""
 
 
-class MaxRefundFee(Reader):
+class MaxRefundFee(Response):
     """What may be asked for: from `min_refund_fee` to `refund_fee`."""
 
     refund_fee: Fen
@@ -141,7 +141,7 @@ class MaxRefundFee(Reader):
     fee_tips: str = ""
 
 
-class RefundTemplate(Reader):
+class RefundTemplate(Response):
     """`goods_status_list` is what may be said now; `refund_order` the open one, if any."""
 
     refund_reasons: tuple[RefundReason, ...] = ()
@@ -150,14 +150,14 @@ class RefundTemplate(Reader):
     max_refund_fee: MaxRefundFee
 
 
-class Rendered(Reader):
+class Rendered(Response):
     refund_order_template: RefundTemplate
     distributor_id: Id = ""
     currency: str = "CNY"
     sale_flag: Code | None = None
 
 
-class SubmitRequest(Writer):
+class SubmitRequest(Request):
     sub_order_id: str
     refund_type: int
     goods_status: int
@@ -167,7 +167,7 @@ class SubmitRequest(Writer):
     refund_images: CommaText | None = None
 
 
-class ModifyRequest(Writer):
+class ModifyRequest(Request):
     """Type and goods status stay."""
 
     refund_id: str
@@ -192,7 +192,7 @@ class CancelAnswer(EffectAnswer):
     refund_order_aggregate: RefundAggregate | None = None
 
 
-class ReturnRendered(Reader):
+class ReturnRendered(Response):
     """Where to send the goods, and by whom they may be sent."""
 
     refund_id: Id = ""
@@ -203,7 +203,7 @@ class ReturnRendered(Reader):
     logistics_company_list: tuple[LogisticsCompany, ...] = ()
 
 
-class ReturnRequest(Writer):
+class ReturnRequest(Request):
     refund_id: str
     logistics_company_code: str
     mail_no: str
@@ -212,19 +212,19 @@ class ReturnRequest(Writer):
     refund_images: CommaText | None = None
 
 
-class MessageRequest(Writer):
+class MessageRequest(Request):
     refund_id: str
     refund_message: str = Field(min_length=1, max_length=500)
     refund_images: CommaText | None = None
 
 
-class MessagePageRequest(Writer):
+class MessagePageRequest(Request):
     refund_id: str
     page_no: int
     page_size: int
 
 
-class Message(Reader):
+class Message(Response):
     """A `system` message tells the state reached in `refund_status`."""
 
     message_id: GivenId

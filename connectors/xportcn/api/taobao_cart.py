@@ -7,11 +7,11 @@ from pydantic import Field
 from connectors.xportcn.api.base import EffectCall, ReadCall
 from connectors.xportcn.api.taobao_order import Address, CreateAnswer, Rendered
 from connectors.xportcn.operations import taobao
-from connectors.xportcn.wire import Count, Fen, GivenId, Id, IdNumber, Nothing, Reader, Writer
+from connectors.xportcn.wire import Count, Fen, GivenId, Id, IdNumber, Nothing, Request, Response
 from domain.effects import Action
 
 
-class CartRow(Reader):
+class CartRow(Response):
     """`price` is today's, `sku_quantity` the stock, `properties` JSON text for show."""
 
     id: GivenId
@@ -27,20 +27,20 @@ class CartRow(Reader):
     properties: str = ""
 
 
-class CartShop(Reader):
+class CartShop(Response):
     shop_id: Id = ""
     shop_name: str = ""
     cart_item_infos: tuple[CartRow, ...] = ()
 
 
-class Cart(Reader):
+class Cart(Response):
     """`disable_list` holds what can't be bought any more."""
 
     enable_list: tuple[CartShop, ...] = ()
     disable_list: tuple[CartRow, ...] = ()
 
 
-class AddRequest(Writer):
+class AddRequest(Request):
     """The four ids must belong together; price and texts are for show only."""
 
     item_id: IdNumber
@@ -61,13 +61,13 @@ class AddRequest(Writer):
     platform: int | None = None
 
 
-class DeleteRequest(Writer):
+class DeleteRequest(Request):
     """Ids that aren't there are passed over."""
 
     ids: tuple[IdNumber, ...] = Field(min_length=1)
 
 
-class EditRequest(Writer):
+class EditRequest(Request):
     id: IdNumber
     quantity: int = Field(ge=1)
 
@@ -78,12 +78,12 @@ class CartAddress(Address):
     mobile_phone: str = Field(alias="mobile_phone")
 
 
-class PreviewRequest(Writer):
+class PreviewRequest(Request):
     ids: tuple[IdNumber, ...] = Field(min_length=1)
     order_address: CartAddress
 
 
-class CreateRequest(Writer):
+class CreateRequest(Request):
     """No reference and no key: a lost answer is settled by the cart, which ordered rows leave."""
 
     ids: tuple[IdNumber, ...] = Field(min_length=1)

@@ -9,11 +9,11 @@ from pydantic import Field, SecretStr
 from connectors.xportcn.api.base import EffectCall, ReadCall
 from connectors.xportcn.api.taobao_order import OrderPage
 from connectors.xportcn.operations import taobao
-from connectors.xportcn.wire import EffectAnswer, Fen, Id, JsonObjectText, Writer
+from connectors.xportcn.wire import EffectAnswer, Fen, Id, JsonObjectText, Request
 from domain.effects import Action
 
 
-class OrderListRequest(Writer):
+class OrderListRequest(Request):
     """Times are unix milliseconds."""
 
     page_no: int
@@ -25,7 +25,7 @@ class OrderListRequest(Writer):
     create_time_end: int | None = None
 
 
-class PaymentVoucherRequest(Writer):
+class PaymentVoucherRequest(Request):
     """The proof of a bank transfer: pictures and what was paid."""
 
     order_id: str
@@ -34,18 +34,18 @@ class PaymentVoucherRequest(Writer):
     remark: str | None = None
 
 
-class CancelRequest(Writer):
+class CancelRequest(Request):
     order_id: str
     cancel_reason: str | None = None
 
 
-class UpdateWarehouseRequest(Writer):
+class UpdateWarehouseRequest(Request):
     order_id: str
     warehouse_name: str
     warehouse_address: str
 
 
-class PayOneRequest(Writer):
+class PayOneRequest(Request):
     order_id: str
 
 
@@ -56,14 +56,14 @@ class PayOneAnswer(EffectAnswer):
     error_message: str = ""
 
 
-class PageParam(Writer):
+class PageParam(Request):
     """`biz_id` is an item id or a purchase id."""
 
     source_type: Literal["item", "order"]
     biz_id: str
 
 
-class ImLinkRequest(Writer):
+class ImLinkRequest(Request):
     """The schema's `loginName`, `password` and `pageName` are not sent: the signature says who we are."""
 
     page_param_map: Annotated[PageParam, JsonObjectText]

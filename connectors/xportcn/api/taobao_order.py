@@ -22,17 +22,17 @@ from connectors.xportcn.wire import (
     MaybeUnixTime,
     Page,
     ParcelNumber,
-    Reader,
     Reference,
+    Request,
+    Response,
     SaidAnswer,
     Word,
-    Writer,
-    either,
+    alias,
 )
 from domain.effects import Action
 
 
-class Address(Writer):
+class Address(Request):
     country: str
     state: str
     city: str
@@ -44,7 +44,7 @@ class Address(Writer):
     mobile_phone: str
 
 
-class RenderItem(Writer):
+class RenderItem(Request):
     """Distribution ids: `item_id` is the product's `mpId`, `sku_id` its `mpSkuId`."""
 
     item_id: str
@@ -52,13 +52,13 @@ class RenderItem(Writer):
     quantity: int
 
 
-class RenderRequest(Writer):
+class RenderRequest(Request):
     receiver: Address
     warehouse_address: Address
     render_item_list: Annotated[tuple[RenderItem, ...], JsonText]
 
 
-class RenderV2Request(Writer):
+class RenderV2Request(Request):
     """`warehouse_id` is one of nav 75, by default the default one; the items are a real list here."""
 
     receiver: Address
@@ -66,7 +66,7 @@ class RenderV2Request(Writer):
     render_item_list: tuple[RenderItem, ...]
 
 
-class RenderedLine(Reader):
+class RenderedLine(Response):
     """`cart_id` is the cart's row, when a cart was previewed."""
 
     item_id: GivenId
@@ -81,7 +81,7 @@ class RenderedLine(Reader):
     cart_id: Id = ""
 
 
-class RenderedOrder(Reader):
+class RenderedOrder(Response):
     """What one seller's lines would cost; amounts count only the lines that can be bought."""
 
     supplier_nick: str = ""
@@ -92,11 +92,11 @@ class RenderedOrder(Reader):
     lines: tuple[RenderedLine, ...] = ()
 
 
-class Rendered(Reader):
+class Rendered(Response):
     orders: tuple[RenderedOrder, ...] = ()
 
 
-class CreateLine(Writer):
+class CreateLine(Request):
     item_id: str
     sku_id: str
     order_line_no: str
@@ -107,7 +107,7 @@ class CreateLine(Writer):
     order_remark: str | None = None
 
 
-class CreateRequest(Writer):
+class CreateRequest(Request):
     """`outer_purchase_id` is the idempotency key."""
 
     outer_purchase_id: str
@@ -120,7 +120,7 @@ class CreateRequest(Writer):
     order_remark: str | None = None
 
 
-class CreatedLine(Reader):
+class CreatedLine(Response):
     item_id: Id = ""
     sku_id: Id = ""
     order_line_no: Id = ""
@@ -130,7 +130,7 @@ class CreatedLine(Reader):
     sub_purchase_order_id: Id = ""
 
 
-class CreatedOrder(Reader):
+class CreatedOrder(Response):
     purchase_id: GivenId
     supplier_nick: str = ""
     estimate_amount: Fen | None = None
@@ -145,7 +145,7 @@ class CreateAnswer(SaidAnswer):
     order_list: tuple[CreatedOrder, ...] = ()
 
 
-class FailedLine(Reader):
+class FailedLine(Response):
     order_line_no: Id = ""
     error_code: str = ""
     error_message: str = ""
@@ -157,7 +157,7 @@ class CreateV1Answer(CreateAnswer):
     failed_line_list: tuple[FailedLine, ...] = ()
 
 
-class CancelRequest(Writer):
+class CancelRequest(Request):
     purchase_id: str
     cancel_reason: str = Field(min_length=1, max_length=200)
     cancel_remark: str | None = None
@@ -169,13 +169,13 @@ class CancelAnswer(SaidAnswer):
     purchase_id: Id = ""
 
 
-class PayRequest(Writer):
+class PayRequest(Request):
     """At most 10 ids."""
 
     purchase_order_id_list: tuple[str, ...]
 
 
-class PayFailure(Reader):
+class PayFailure(Response):
     gsp_order_id: Id = ""
     error_code: str = ""
     error_message: str = ""
@@ -187,7 +187,7 @@ class PayAnswer(EffectAnswer):
     pay_failed_results: tuple[PayFailure, ...] = ()
 
 
-class OrderPageRequest(Writer):
+class OrderPageRequest(Request):
     """Times are unix milliseconds."""
 
     page_no: int
@@ -203,23 +203,23 @@ class OrderPageRequest(Writer):
     sort_type: str | None = None
 
 
-class LogisticOrder(Reader):
+class LogisticOrder(Response):
     logistic_company_name: str = ""
-    logistic_number: ParcelNumber = Field("", validation_alias=either("logisticNumber", "logisticNumer"))
+    logistic_number: ParcelNumber = Field("", validation_alias=alias("logisticNumber", "logisticNumer"))
     rts_time: MaybeUnixTime = None
 
 
-class InternationalLogisticOrder(Reader):
+class InternationalLogisticOrder(Response):
     """A booking of ours, seen from the order; `order_id` is the booking's."""
 
     order_id: Id = ""
-    logistic_number: ParcelNumber = Field("", validation_alias=either("logisticNumer", "logisticNumber"))
+    logistic_number: ParcelNumber = Field("", validation_alias=alias("logisticNumer", "logisticNumber"))
     logistic_company_name: str = ""
     tracking_url: str = ""
     render_id: Id = ""
 
 
-class SubPurchaseOrder(Reader):
+class SubPurchaseOrder(Response):
     sub_purchase_order_id: GivenId
     purchase_order_outer_id: Reference = ""
     item_id: Id = ""
@@ -235,7 +235,7 @@ class SubPurchaseOrder(Reader):
     international_logistic_orders: tuple[InternationalLogisticOrder, ...] = ()
 
 
-class PurchaseOrder(Reader):
+class PurchaseOrder(Response):
     """The contract's `TaoBaoOrderVO`. `pay_amount` is absent until paid."""
 
     purchase_id: GivenId
@@ -260,32 +260,32 @@ class OrderPage(Page):
     data: Rows[PurchaseOrder] = Rows()
 
 
-class OrderDetailRequest(Writer):
+class OrderDetailRequest(Request):
     purchase_order_id: str
 
 
-class LogisticsRequest(Writer):
+class LogisticsRequest(Request):
     sub_purchase_order_id: str
 
 
-class LogisticsTrace(Reader):
+class LogisticsTrace(Response):
     time: ChinaTime
     status: str = ""
     status_desc: str = ""
     action: str = ""
-    standard_desc: str = Field("", validation_alias=either("standerdDesc", "standardDesc"))
+    standard_desc: str = Field("", validation_alias=alias("standerdDesc", "standardDesc"))
     facility_name: str = ""
     province: str = ""
     city: str = ""
     district: str = ""
 
 
-class TracedParcel(Reader):
+class TracedParcel(Response):
     mail_no: ParcelNumber = ""
     logistics_traces: tuple[LogisticsTrace, ...] = ()
 
 
-class Logistics(Reader):
+class Logistics(Response):
     purchase_order_outer_id: Reference = ""
     pnm_logistics_details: tuple[TracedParcel, ...] = ()
 

@@ -10,10 +10,10 @@ from typing import Annotated
 from connectors.xportcn.api.base import ReadCall
 from connectors.xportcn.operations import taobao
 from connectors.xportcn.rows import Rows
-from connectors.xportcn.wire import Count, Fen, GivenId, Id, JsonText, MaybeChinaTime, Page, Reader, Word, Writer
+from connectors.xportcn.wire import Count, Fen, GivenId, Id, JsonText, MaybeChinaTime, Page, Request, Response, Word
 
 
-class SearchRequest(Writer):
+class SearchRequest(Request):
     keyword: str
     page_no: int
     page_size: int
@@ -22,7 +22,7 @@ class SearchRequest(Writer):
     sort: str | None = None
 
 
-class SearchHit(Reader):
+class SearchHit(Response):
     """`price` is the lowest variant's."""
 
     item_id: GivenId
@@ -38,13 +38,13 @@ class SearchPage(Page):
     data: Rows[SearchHit] = Rows()
 
 
-class HotRequest(Writer):
+class HotRequest(Request):
     page_no: int
     page_size: int
     category_id: str | None = None
 
 
-class ImageSearchRequest(Writer):
+class ImageSearchRequest(Request):
     """Exactly one of the two images; `image_base64` is at most 3 MB of picture."""
 
     image_base64: str | None = None
@@ -65,7 +65,7 @@ class MapHitPage(Page):
     data: Rows[MapHit] = Rows()
 
 
-class SpuPageRequest(Writer):
+class SpuPageRequest(Request):
     """`modify_time_start` is unix milliseconds."""
 
     page_no: int
@@ -75,7 +75,7 @@ class SpuPageRequest(Writer):
     modify_time_start: int | None = None
 
 
-class Spu(Reader):
+class Spu(Response):
     """A distribution product, offline ones too. `price` is the lowest variant's."""
 
     mp_id: GivenId
@@ -99,32 +99,32 @@ class SpuPage(Page):
     data: Rows[Spu] = Rows()
 
 
-class SpuRequest(Writer):
+class SpuRequest(Request):
     mp_id: str
 
 
-class MapIdRequest(Writer):
+class MapIdRequest(Request):
     item_map_id: str
 
 
-class InquiryRequest(Writer):
+class InquiryRequest(Request):
     """The address of a product page."""
 
     url: str
 
 
-class ProductRequest(Writer):
+class ProductRequest(Request):
     item_id: str
 
 
-class SkuProperty(Reader):
+class SkuProperty(Response):
     prop_id: Id = ""
     prop_name: str = ""
     value_id: Id = ""
     value_name: str = ""
 
 
-class ProductSku(Reader):
+class ProductSku(Response):
     sku_id: GivenId
     mp_sku_id: Id = ""
     pic_url: str = ""
@@ -136,7 +136,7 @@ class ProductSku(Reader):
     properties: tuple[SkuProperty, ...] = ()
 
 
-class ProductFacts(Reader):
+class ProductFacts(Response):
     """What every edition of a product tells. `begin_amount` is the minimum quantity."""
 
     mp_id: Id = ""
@@ -170,7 +170,7 @@ class SpuProduct(MapProduct):
     modify_time: MaybeChinaTime = None
 
 
-class PriceRange(Reader):
+class PriceRange(Response):
     start_quantity: Count
     price: Fen
 
@@ -182,34 +182,34 @@ class ProductV2(ProductFacts):
     price_ranges: tuple[PriceRange, ...] = ()
 
 
-class MappingItem(Writer):
+class MappingItem(Request):
     item_id: str
     sku_ids: tuple[str, ...]
 
 
-class MappingRequest(Writer):
+class MappingRequest(Request):
     """At most 20 items a call (assumed)."""
 
     params: Annotated[tuple[MappingItem, ...], JsonText]
 
 
-class MappedSku(Reader):
+class MappedSku(Response):
     sku_id: GivenId
     mp_sku_id: Id = ""
 
 
-class MappedItem(Reader):
+class MappedItem(Response):
     item_id: GivenId
     mp_id: Id = ""
     sku_list: tuple[MappedSku, ...] = ()
 
 
-class UnmappedItem(Reader):
+class UnmappedItem(Response):
     item_id: GivenId
     reason: str = ""
 
 
-class Mapping(Reader):
+class Mapping(Response):
     mp_products: tuple[MappedItem, ...] = ()
     no_mp_product_item_ids: tuple[Id, ...] = ()
     no_mp_reason_list: tuple[UnmappedItem, ...] = ()

@@ -12,7 +12,7 @@ from connectors.xportcn.api.base import Call
 from connectors.xportcn.live_check.facts import Facts, Known
 from connectors.xportcn.live_check.shapes import WireField, bare, element_of, fields_of, model_in
 from connectors.xportcn.operations import Operation
-from connectors.xportcn.wire import Writer
+from connectors.xportcn.wire import Request
 
 # Common words of titles: one of them is in stock on any marketplace.
 KEYWORDS = ("杯", "衣", "手机", "盒", "cup", "shirt", "case")
@@ -106,12 +106,12 @@ def marketplace_of(operation: Operation) -> str:
     return operation.group.split(" / ")[0]
 
 
-def request_for(call: Call[Any, Any], facts: Facts, *, keyword: str) -> Writer:
+def request_for(call: Call[Any, Any], facts: Facts, *, keyword: str) -> Request:
     """A request with all its required fields. Raises `NothingToAskWith`."""
     filling = _Filling(call.operation, facts, keyword)
     content = filling.object(call.request, "")
     try:
-        request: Writer = call.request.model_validate(content)
+        request: Request = call.request.model_validate(content)
     except ValidationError as error:
         raise NothingToAskWith(".".join(str(part) for part in error.errors()[0]["loc"])) from error
     return request

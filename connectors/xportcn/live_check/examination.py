@@ -20,7 +20,7 @@ from connectors.xportcn.live_check.asking import KEYWORDS, NothingToAskWith, mar
 from connectors.xportcn.live_check.comparing import Comparison, Difference, Problem, compare
 from connectors.xportcn.live_check.facts import Facts
 from connectors.xportcn.operations import Operation, catalogue
-from connectors.xportcn.wire import Writer
+from connectors.xportcn.wire import Request
 
 NO_PATH = (404, 405)
 BAD_REQUEST = "40001"
@@ -116,7 +116,7 @@ class Examination:
         except NothingToAskWith as nothing:
             self._found(operation, Verdict.SKIPPED, reason=f"no {nothing.field} to ask with")
 
-    async def _answered(self, call: Call[Any, Any], request: Writer) -> Checked:
+    async def _answered(self, call: Call[Any, Any], request: Request) -> Checked:
         operation = call.operation
         override = self._client.overrides.of(operation)
         checked = Checked(

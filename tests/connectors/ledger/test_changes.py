@@ -35,7 +35,7 @@ class Undone(Exception):
     """A transaction that its writer gives up."""
 
 
-class Writer:
+class LedgerWriter:
     """A thread of a run: one transaction at a time, on the orders that nobody else has locked."""
 
     def __init__(self, ledger: Ledger) -> None:
@@ -49,7 +49,7 @@ class Writer:
         self._connection.execute(STANDING, {"refs": refs})
         self.refs = refs
 
-    def look(self) -> None:
+    def check(self) -> None:
         """What is followed is what sums over all orders say."""
         if self._connection is None:
             with self.ledger.transaction(()) as connection:
@@ -103,7 +103,7 @@ def test_what_is_followed_is_what_the_ledger_says_however_commits_overtake_each_
     runs: Sequence[Ledger], steps: Sequence[tuple[Any, ...]]
 ) -> None:
     """Four threads of two runs: a transaction that began first may be seen last, and a look is in the midst of one."""
-    writers = [Writer(runs[place % 2]) for place in range(WRITERS)]
+    writers = [LedgerWriter(runs[place % 2]) for place in range(WRITERS)]
     try:
         for what, place, *values in steps:
             writer = writers[place]
@@ -119,18 +119,18 @@ def test_what_is_followed_is_what_the_ledger_says_however_commits_overtake_each_
         for writer in writers:
             writer.end(100, EffectStatus.DONE, undone=False)
     for writer in writers:
-        writer.look()
+        writer.check()
 
 
 def test_what_a_transaction_changes_after_its_own_look_is_seen_at_the_next(runs: Sequence[Ledger]) -> None:
     """Its snapshot takes it for ended when a later one has ended before the look."""
-    overtaken, overtaking = Writer(runs[0]), Writer(runs[1])
+    overtaken, overtaking = LedgerWriter(runs[0]), LedgerWriter(runs[1])
     overtaken.begin(["A-1"])
     overtaking.begin(["A-2"])
     overtaking.end(70, EffectStatus.DONE, undone=False)
-    overtaken.look()
+    overtaken.check()
     overtaken.end(80, EffectStatus.DONE, undone=False)
-    overtaken.look()
+    overtaken.check()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

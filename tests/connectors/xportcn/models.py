@@ -15,17 +15,17 @@ from pydantic.alias_generators import to_camel
 from connectors.xportcn import api
 from connectors.xportcn.api.base import Call
 from connectors.xportcn.rows import Rows
-from connectors.xportcn.wire import Reader, UnixMs
+from connectors.xportcn.wire import Response, UnixMs
 
 MODULES = [import_module(module.name) for module in iter_modules(api.__path__, f"{api.__name__}.")]
 CALLS: list[Call[Any, Any]] = [
     value for module in MODULES for value in vars(module).values() if isinstance(value, Call)
 ]
-READERS: list[type[Reader]] = [
+READERS: list[type[Response]] = [
     value
     for module in MODULES
     for value in vars(module).values()
-    if isinstance(value, type) and issubclass(value, Reader) and value.__module__ == module.__name__
+    if isinstance(value, type) and issubclass(value, Response) and value.__module__ == module.__name__
 ]
 
 

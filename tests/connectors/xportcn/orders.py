@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.settings import XportcnSettings
+from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.channels.base import Warehouse
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.gate import Gate
 from domain.effects import Action, Claim, effect_key
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -92,9 +92,9 @@ def client_of(
     *,
     on_send: Callable[[Claim], None] | None = None,
     naps: Naps | None = None,
-    gate: Gate | None = None,
+    breaker: CircuitBreaker | None = None,
     **changes: Any,
 ) -> XportcnClient:
-    """A client that does not wait between tries, unless at its `gate`."""
-    extra: dict[str, Any] = {"gate": gate} | ({"on_send": on_send} if on_send else {})
+    """A client that does not wait between tries, unless at its `breaker`."""
+    extra: dict[str, Any] = {"breaker": breaker} | ({"on_send": on_send} if on_send else {})
     return XportcnClient(settings(url, **changes), sleep=naps or Naps(), **extra)

@@ -14,7 +14,7 @@ from connectors.xportcn.api.callback_bodies import OrderBody
 from connectors.xportcn.api.callbacks import parse_callback
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.operations import Operation, alibaba, basics, big_major, catalogue, taobao
-from connectors.xportcn.wire import Reader
+from connectors.xportcn.wire import Response
 from tests.connectors.xportcn.samples import SAMPLES
 from tests.connectors.xportcn.samples import alibaba as sample_1688
 from tests.connectors.xportcn.samples import others as sample_others
@@ -51,7 +51,7 @@ def require_substance(answer: Any) -> None:
         assert answer
         for part in answer:
             require_substance(part)
-    elif isinstance(answer, Reader):
+    elif isinstance(answer, Response):
         assert answer.model_fields_set
         assert all(getattr(answer, name, ["not there"]) for name in CONTENTS)
         assert all(getattr(answer, name, True) for name in YES)
@@ -66,7 +66,7 @@ def unknown_names(answer: Any) -> Iterator[str]:
     if isinstance(answer, tuple):
         for part in answer:
             yield from unknown_names(part)
-    elif isinstance(answer, Reader):
+    elif isinstance(answer, Response):
         yield from answer.model_extra or {}
         for name in type(answer).model_fields:
             yield from unknown_names(getattr(answer, name))

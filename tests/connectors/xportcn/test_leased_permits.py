@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from connectors.xportcn.gate import Gate
+from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.leased_permits import leasing
 from domain.fair_pace import Lease, Pace, RateRequest, held, is_limited, leased, left, opening
-from tests.connectors.xportcn.test_gate import now, played
+from tests.connectors.xportcn.test_breaker import now, played
 
 LATENCY_S = 0.2
 
@@ -59,15 +59,17 @@ class Service:
     throttles: str = ""
     """Whom alone it tells once that there are too many calls, and to wait five seconds."""
 
-    async def call(self, gate: Gate, who: str, *, latency_s: float = LATENCY_S, holds_lease: bool = False) -> bool:
-        async with gate.passing(holds_lease=holds_lease):
+    async def call(
+        self, breaker: CircuitBreaker, who: str, *, latency_s: float = LATENCY_S, holds_lease: bool = False
+    ) -> bool:
+        async with breaker.passing(holds_lease=holds_lease):
             self.arrived.append((now(), who))
             if who == self.throttles:
                 self.throttles = ""
-                gate.throttled(5.0)
+                breaker.on_throttled(5.0)
                 return False
             await asyncio.sleep(latency_s)
-        gate.heard()
+        breaker.on_success()
         return True
 
     def count(self, since: float, until: float) -> Counter[str]:
@@ -83,19 +85,19 @@ class Account:
     stack: AsyncExitStack
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
-    async def process(self, name: str, *, run: str = "", limit: float = 50, at_once: int = 16) -> Gate:
-        gate = Gate(at_once=at_once, patience_s=600, luck=random.Random(7).random)
-        gate.attend(_probe, at_once=at_once)
-        await self.stack.enter_async_context(leasing(self.server, gate, client=name, run=run or name, limit=limit))
-        return gate
+    async def process(self, name: str, *, run: str = "", limit: float = 50, at_once: int = 16) -> CircuitBreaker:
+        breaker = CircuitBreaker(at_once=at_once, patience_s=600, luck=random.Random(7).random)
+        breaker.register(_probe, at_once=at_once)
+        await self.stack.enter_async_context(leasing(self.server, breaker, client=name, run=run or name, limit=limit))
+        return breaker
 
     async def busy(self, name: str, callers: int = 32, **options: Any) -> None:
         """A process with so many coroutines that call without a rest."""
-        gate = await self.process(name, **options)
+        breaker = await self.process(name, **options)
 
         async def call() -> None:
             while True:
-                await self.service.call(gate, name)
+                await self.service.call(breaker, name)
 
         self.tasks += [asyncio.create_task(call()) for _ in range(callers)]
 
@@ -168,11 +170,11 @@ def test_who_needs_little_does_not_wait_for_long() -> None:
     async def story(made: Account) -> None:
         for name in ("first", "second"):
             await made.busy(name)
-        gate = await made.process("little")
+        breaker = await made.process("little")
         await asyncio.sleep(5)
         for _ in range(50):
             asked = now()
-            await made.service.call(gate, "little", latency_s=0.01)
+            await made.service.call(breaker, "little", latency_s=0.01)
             waits.append(now() - asked)
             await asyncio.sleep(0.2)
 
@@ -205,7 +207,7 @@ def test_who_has_no_limit_stops_too() -> None:
         for number in range(2):
             await made.busy(f"run-{number}", limit=0)
         await asyncio.sleep(5)
-        (await made.process("other", limit=0)).throttled(5.0)
+        (await made.process("other", limit=0)).on_throttled(5.0)
         await asyncio.sleep(10)
 
     made = play(story)
@@ -253,13 +255,13 @@ def test_who_stands_still_for_a_minute_uses_no_old_permits() -> None:
     """What it had in hand when it was stopped is not good any more when it goes on."""
 
     async def story(made: Account) -> None:
-        gate = await made.process("stopped")
-        await made.service.call(gate, "stopped")
-        permits: Any = gate._fed[-1]
+        breaker = await made.process("stopped")
+        await made.service.call(breaker, "stopped")
+        permits: Any = breaker._rates[-1]
         permits._stock.append([now() + 0.5, 40])
         made.server.pace = held(made.server.pace or opening(0, 50), 0, now())
-        clock = gate._clock
-        gate._clock = permits._clock = lambda: clock() + 60
+        clock = breaker._clock
+        breaker._clock = permits._clock = lambda: clock() + 60
         assert permits.take() == float("inf")
 
     play(story)
@@ -269,10 +271,10 @@ def test_a_call_that_holds_a_lease_gets_the_next_permit() -> None:
     """At one call a second thirty reads wait when a payment comes: it leaves next."""
 
     async def story(made: Account) -> None:
-        gate = await made.process("run", limit=1)
-        reads = [asyncio.create_task(made.service.call(gate, f"read-{number}")) for number in range(30)]
+        breaker = await made.process("run", limit=1)
+        reads = [asyncio.create_task(made.service.call(breaker, f"read-{number}")) for number in range(30)]
         await asyncio.sleep(3.5)
-        await made.service.call(gate, "pay", holds_lease=True)
+        await made.service.call(breaker, "pay", holds_lease=True)
         made.tasks += reads  # type: ignore[arg-type]
 
     arrived = [who for _, who in play(story).service.arrived]
@@ -296,9 +298,9 @@ def test_who_makes_no_calls_writes_nothing_and_who_has_ended_has_nothing_left() 
         await made.process("rests")
         await asyncio.sleep(60)
         assert made.server.written == 0
-        gate = await made.process("calls")
+        breaker = await made.process("calls")
         for _ in range(3):
-            await made.service.call(gate, "calls")
+            await made.service.call(breaker, "calls")
         await asyncio.sleep(5)
         written = made.server.written
         await asyncio.sleep(600)
@@ -315,11 +317,11 @@ def test_very_slow_and_very_fast(limit: float, seconds: int, most_writes: int) -
     """A call in ten seconds, and as many as five thousand: kept, used, and the ledger is asked a few times a second."""
 
     async def story(made: Account) -> None:
-        gate = await made.process("run", limit=limit, at_once=64)
+        breaker = await made.process("run", limit=limit, at_once=64)
 
         async def call() -> None:
             while True:
-                await made.service.call(gate, "run", latency_s=0.01)
+                await made.service.call(breaker, "run", latency_s=0.01)
 
         made.tasks += [asyncio.create_task(call()) for _ in range(128)]
         await asyncio.sleep(seconds)
@@ -343,12 +345,12 @@ def test_a_ledger_that_blocks_for_a_while_holds_no_call_up_for_long() -> None:
             """Nothing to do."""
 
     async def longest() -> float:
-        gate, waits = Gate(at_once=16, patience_s=600), list[float]()
-        async with leasing(Slow(), gate, client="a", run="a", limit=50):
+        breaker, waits = CircuitBreaker(at_once=16, patience_s=600), list[float]()
+        async with leasing(Slow(), breaker, client="a", run="a", limit=50):
             began = now()
             while now() - began < 1.3:
                 asked = now()
-                async with gate.passing(holds_lease=False):
+                async with breaker.passing(holds_lease=False):
                     waits.append(now() - asked)
                 await asyncio.sleep(0.02)
         return max(waits)

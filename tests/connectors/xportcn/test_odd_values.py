@@ -10,7 +10,7 @@ from annotated_types import Ge, Le
 from pydantic import TypeAdapter, ValidationError
 
 from connectors.xportcn.api import taobao_order
-from connectors.xportcn.wire import Amount, Bounds, Count, Fen, GivenId, Id, Reader, UnixMs, Writer, Yuan
+from connectors.xportcn.wire import Amount, Bounds, Count, Fen, GivenId, Id, Request, Response, UnixMs, Yuan
 from domain.money import Money
 from tests.connectors.xportcn.models import MODULES, READERS, Field, bare, example, fields_of, metadata, name_of
 
@@ -22,7 +22,7 @@ NO_AMOUNTS: list[Any] = [
 NOTHING: tuple[Any, ...] = ([], {}, "")
 
 
-def places(model: type[Reader]) -> list[Field]:
+def places(model: type[Response]) -> list[Field]:
     """The fields that hold an amount; whatever is `Money` must be read as one of ours."""
     found = [field for field in fields_of(model) if bare(field.annotation) is Money]
     for field in found:
@@ -39,7 +39,7 @@ def test_no_amount_is_forgotten() -> None:
 
 
 @pytest.mark.parametrize("model", dict.fromkeys(model for model, _ in PLACES), ids=name_of)
-def test_an_amount_that_can_not_be_meant_does_not_fit(model: type[Reader]) -> None:
+def test_an_amount_that_can_not_be_meant_does_not_fit(model: type[Response]) -> None:
     """Below zero, beyond any order, beyond 64 bits, or no number: at each place, and the place is named.
 
     What stands for nothing is none, where there may be none.
@@ -57,7 +57,7 @@ def test_an_amount_that_can_not_be_meant_does_not_fit(model: type[Reader]) -> No
 
 
 @pytest.mark.parametrize("model", READERS, ids=name_of)
-def test_every_number_has_bounds(model: type[Reader]) -> None:
+def test_every_number_has_bounds(model: type[Response]) -> None:
     """Counts and codes go into columns of 64 bits, into loops and into tables."""
     for field in fields_of(model):
         if bare(field.annotation) is int:
@@ -67,7 +67,7 @@ def test_every_number_has_bounds(model: type[Reader]) -> None:
 
 
 @pytest.mark.parametrize("model", READERS, ids=name_of)
-def test_an_id_that_must_be_there_is_not_empty(model: type[Reader]) -> None:
+def test_an_id_that_must_be_there_is_not_empty(model: type[Response]) -> None:
     """An order without an id could be taken for any other."""
     for field in fields_of(model):
         if field.required and get_args(Id)[1] in metadata(field.annotation):
@@ -81,7 +81,7 @@ def test_no_request_carries_an_amount_that_can_not_be_meant() -> None:
     priced = [
         (model, field)
         for model in writers
-        if issubclass(model, Writer)
+        if issubclass(model, Request)
         for field in fields_of(model)
         if bare(field.annotation) is Money
     ]

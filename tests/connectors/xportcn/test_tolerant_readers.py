@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from connectors.xportcn.api.base import Call, EffectCall
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch
-from connectors.xportcn.wire import Reader, read_json
+from connectors.xportcn.wire import Response, read_json
 from tests.connectors.xportcn.fake_service import FakeService, ok
 from tests.connectors.xportcn.models import CALLS, READERS, example, fields_of, name_of, required_paths
 from tests.connectors.xportcn.orders import claim
@@ -49,14 +49,14 @@ async def answered(client: XportcnClient, call: Call[Any, Any]) -> Any:
 @pytest.mark.parametrize("model", READERS, ids=name_of)
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
-def test_nothing_is_lost_however_it_comes(model: type[Reader], data: st.DataObject) -> None:
+def test_nothing_is_lost_however_it_comes(model: type[Response], data: st.DataObject) -> None:
     """Unknown fields are kept, nulls are absent, ids and amounts are the same as number and text, in any spelling."""
     sent = data.draw(objects_of(model))
     require_same(model.model_validate(over_the_wire(sent.wire)), sent.read)
 
 
 @pytest.mark.parametrize("model", READERS, ids=name_of)
-def test_null_is_as_good_as_absent(model: type[Reader]) -> None:
+def test_null_is_as_good_as_absent(model: type[Response]) -> None:
     """Every optional field of every answer takes null."""
     least = example(model, full=False)
     nulls = {name: None for field in fields_of(model) if not field.required for name in field.names}
@@ -64,7 +64,7 @@ def test_null_is_as_good_as_absent(model: type[Reader]) -> None:
 
 
 @pytest.mark.parametrize("model", READERS, ids=name_of)
-def test_a_missing_field_is_named(model: type[Reader]) -> None:
+def test_a_missing_field_is_named(model: type[Response]) -> None:
     """Without a required field, or with null in it, the error says which, under the contract's name."""
     for field in fields_of(model):
         if not field.required:
@@ -76,7 +76,7 @@ def test_a_missing_field_is_named(model: type[Reader]) -> None:
 
 
 @pytest.mark.parametrize(("model", "field"), TWICE_SPELT, ids=lambda part: getattr(part, "attribute", None))
-def test_both_spellings_are_read(model: type[Reader], field: Any) -> None:
+def test_both_spellings_are_read(model: type[Response], field: Any) -> None:
     """The misspelt name of the contract and the right one give the same answer."""
     value, rest = example(field.annotation), example(model, full=False)
     rest.pop(field.names[0], None)

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from connectors.xportcn.api import basics, taobao_order, taobao_product
+from connectors.xportcn.breaker import CircuitBreaker, fail_fast
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, NotSent, ServiceAway, Unanswered
-from connectors.xportcn.gate import Gate, impatient
 from domain.effects import Action
 from tests.connectors.xportcn.broken_answers import BROKEN, whole
 from tests.connectors.xportcn.fake_service import FakeService, bare, listening, no, ok, raw_server
@@ -27,7 +27,7 @@ ORDER = taobao_order.PayRequest(purchase_order_id_list=("7",))
 
 
 def patient_client(service: FakeService) -> XportcnClient:
-    return client_of(service.url, gate=Gate(at_once=8, patience_s=60))
+    return client_of(service.url, breaker=CircuitBreaker(at_once=8, patience_s=60))
 
 
 def paths(service: FakeService) -> list[str]:
@@ -57,7 +57,7 @@ async def test_a_read_that_fails_alone_is_given_up_as_ever(service: FakeService)
 async def test_a_throttled_read_is_made_again_when_the_service_wants_it(service: FakeService) -> None:
     """Two 429 with and without a time to wait; more tries than `retries` allows are no matter."""
     service.answers(PRODUCT, *[lambda: no(429, "慢", status=429)] * 2, lambda: ok({"itemId": 1}))
-    async with client_of(service.url, gate=Gate(at_once=8, patience_s=60), retries=0) as client:
+    async with client_of(service.url, breaker=CircuitBreaker(at_once=8, patience_s=60), retries=0) as client:
         assert (await client.read(taobao_product.PRODUCT, ITEM)).item_id == "1"
     assert paths(service) == [PRODUCT] * 3
 
@@ -66,13 +66,13 @@ async def test_an_effect_is_sent_once_and_not_at_all_while_the_service_is_away(s
     """A throttled payment is its caller's to repeat; while the gate is closed nothing is asked or sent."""
     service.answers(PAY, lambda: no(429, "慢", status=429, **{"Retry-After": "30"}))
     asked: list[str] = []
-    gate = Gate(at_once=8, patience_s=60)
-    async with client_of(service.url, gate=gate, on_send=lambda our: asked.append(our.key)) as client:
+    breaker = CircuitBreaker(at_once=8, patience_s=60)
+    async with client_of(service.url, breaker=breaker, on_send=lambda our: asked.append(our.key)) as client:
         with pytest.raises(NotSent, match="it asks to wait 30 seconds; nothing was done"):
             await client.effect(taobao_order.PAY, ORDER, claim=claim(Action.PAY))
         with pytest.raises(ServiceAway, match="the service has too many calls; the next in 30 s"):
             await client.effect(taobao_order.PAY, ORDER, claim=claim(Action.PAY))
-        with impatient(), pytest.raises(ServiceAway):
+        with fail_fast(), pytest.raises(ServiceAway):
             await client.read(taobao_product.PRODUCT, ITEM)
     assert paths(service) == [PAY]
     assert asked == ["R-1:pay"]
@@ -83,7 +83,7 @@ async def test_waiting_at_the_gate_is_not_part_of_a_call_s_time_out(
 ) -> None:
     """Twelve slow calls through one place take longer together than one may, and all are answered."""
     service.answers(PRODUCT, lambda: ok({"itemId": 1}))
-    async with client_of(service.url, gate=Gate(at_once=1), timeout_s=0.4) as client:
+    async with client_of(service.url, breaker=CircuitBreaker(at_once=1), timeout_s=0.4) as client:
         exchange = client._http.exchange
 
         async def slow(*asked: Any, **further: Any) -> Any:
@@ -112,14 +112,14 @@ UNFIT = [
 @pytest.mark.parametrize("answer", [*(BROKEN[name] for name in UNFIT), whole(b"")], ids=[*UNFIT, "empty"])
 async def test_answers_that_are_none_of_the_service_s_are_no_reason_to_wait(answer: bytes) -> None:
     """However many come: each call fails by itself, and an effect may have happened."""
-    gate = Gate(at_once=8, patience_s=60)
+    breaker = CircuitBreaker(at_once=8, patience_s=60)
     for call in (read, read, read, read, pay):
-        async with raw_server(answer) as server, client_of(server.url, gate=gate, retries=0) as client:
+        async with raw_server(answer) as server, client_of(server.url, breaker=breaker, retries=0) as client:
             with pytest.raises(Unanswered, match="does not fit the contract") as caught:
                 await call(client)
             assert ("may have been carried out" in str(caught.value)) is (call is pay)
             assert not isinstance(caught.value, ContractMismatch)
-            assert gate.closed == ""
+            assert breaker.blocked_by == ""
 
 
 async def test_a_reset_in_an_answer_is_an_outage() -> None:

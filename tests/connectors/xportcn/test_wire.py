@@ -19,8 +19,8 @@ from connectors.xportcn.wire import (
     Id,
     MaybeChinaTime,
     MaybeUnixTime,
-    Reader,
     Reference,
+    Response,
     UnixMs,
     Yuan,
     china_text,
@@ -168,11 +168,11 @@ def test_a_reference_is_read_through_what_was_put_around_it(shown: str) -> None:
     assert TypeAdapter(Reference).validate_python(shown) == "R-1.a"
 
 
-class Row(Reader):
+class Row(Response):
     name: str = ""
 
 
-class Shelf(Reader):
+class Shelf(Response):
     rows: tuple[Row, ...] = ()
     total: int
     note: str = ""

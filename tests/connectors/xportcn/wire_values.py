@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from connectors.xportcn.rows import Rows
-from connectors.xportcn.wire import Amount, ChinaTime, Fen, Id, MaybeUnixTime, Reader, UnixMs, Yuan, china_text
+from connectors.xportcn.wire import Amount, ChinaTime, Fen, Id, MaybeUnixTime, Response, UnixMs, Yuan, china_text
 from domain.money import Money
 from tests.connectors.xportcn.models import bare, fields_of
 
@@ -90,7 +90,7 @@ def values_of(annotation: Any, *, least: int = 0) -> st.SearchStrategy[Sent]:
         )
     if get_origin(kind) is Literal:
         return st.sampled_from(get_args(kind)).map(lambda word: Sent(word, word))
-    return objects_of(kind) if isinstance(kind, type) and issubclass(kind, Reader) else PLAIN[kind]
+    return objects_of(kind) if isinstance(kind, type) and issubclass(kind, Response) else PLAIN[kind]
 
 
 def _metadata(annotation: Any) -> list[Any]:
@@ -104,7 +104,7 @@ def _metadata(annotation: Any) -> list[Any]:
 
 
 @st.composite
-def objects_of(draw: st.DrawFn, model: type[Reader]) -> Sent:
+def objects_of(draw: st.DrawFn, model: type[Response]) -> Sent:
     """An object with what is required, some of the rest as value or null, any spelling, and fields of its own."""
     wire: dict[str, Any] = {}
     read: dict[str, Any] = {}

@@ -10,7 +10,7 @@ import pytest
 from connectors.snapshots import write_snapshot
 from domain.report import BatchReport
 from flows.shown.artifacts import show_outcome
-from flows.shown.expected_failures import run_logger
+from flows.shown.expected_errors import run_logger
 from flows.shown.report_artifact import markdown_figures, show_figures
 from tests.tasks.test_report_figures import order, told
 

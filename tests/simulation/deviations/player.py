@@ -13,7 +13,7 @@ from connectors.xportcn.errors import XportcnError
 from domain.money import Money
 from domain.resolutions import ResolutionRefused
 from domain.states import REACHED_BOOKED, OrderState
-from sandbox.auth import Gate
+from sandbox.auth import SignatureCheck
 from sandbox.control import books
 from tests.history import Limits, Rule, Violation, violations
 from tests.simulation.deviations.earlier import place_orders_of_others
@@ -61,7 +61,7 @@ class DeviationEpisode(Episode):
         self.cell = cell
         self.misfortune = misfortune_of(cell)
         self.service = DeviatingSandbox(
-            self.world, Gate(wall_clock=self.now), cell.deviation, Random(f"{cell.seed}:service")
+            self.world, SignatureCheck(wall_clock=self.now), cell.deviation, Random(f"{cell.seed}:service")
         )
         self.sandbox, self.faults = self.service, self.service.drawn
         budget = self.scenario.budget

@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.app import Sandbox
-from sandbox.auth import Gate
+from sandbox.auth import SignatureCheck
 from sandbox.world import World
 from tests.hostile.values import as_json
 from tests.simulation.deviations.payments import Pays
@@ -144,8 +144,8 @@ def told_by(deviation: Deviation, told: Told, body: bytes) -> bytes:
 class DeviatingSandbox(Sandbox):
     """A sandbox that deviates while it is `on`. `changed` counts what was asked or told otherwise."""
 
-    def __init__(self, world: World, gate: Gate, deviation: Deviation, dice: Random) -> None:
-        super().__init__(world, gate)
+    def __init__(self, world: World, breaker: SignatureCheck, deviation: Deviation, dice: Random) -> None:
+        super().__init__(world, breaker)
         self.deviation, self.dice = deviation, dice
         self.faults = self.drawn = DrawnFaults()  # type: ignore[assignment]
         self.on = False

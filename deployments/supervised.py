@@ -12,12 +12,12 @@ from deployments.processes import end_tree, has_ended
 PATIENCE_S = (1, 2, 5, 10, 30)
 STEADY_AFTER_S = 60.0
 STARTS_WITHIN_S = 120.0
-LOOKS_EVERY_S = 10.0
-HANGS_AFTER_LOOKS = 15  # Prefect's worker pauses up to 104 s after its server was away
+CHECKS_EVERY_S = 10.0
+HANGS_AFTER_CHECKS = 15  # Prefect's worker pauses up to 104 s after its server was away
 
 
 @dataclass(eq=False, kw_only=True)
-class Part:
+class Supervised:
     """One child: how to start it, how to see that it works, and how often it had to be started again.
 
     `is_well` may take seconds. It counts from two minutes after a start, and only a row of noes is believed, so that
@@ -31,13 +31,13 @@ class Part:
     started_at: float = 0.0
     ended: int = 0
     not_before: float = 0.0
-    next_look: float = 0.0
+    next_check: float = 0.0
     unwell: int = 0
 
     def begin(self) -> None:
         self.process = self.start()
         self.started_at = time.monotonic()
-        self.next_look, self.unwell = self.started_at + STARTS_WITHIN_S, 0
+        self.next_check, self.unwell = self.started_at + STARTS_WITHIN_S, 0
 
     def keep_running(self) -> str:
         """Start it again when it has ended, after a pause that grows, or hangs; what it had done, if it was started."""
@@ -62,8 +62,8 @@ class Part:
 
     def _hangs(self) -> bool:
         now = time.monotonic()
-        if self.is_well is None or now < self.next_look:
+        if self.is_well is None or now < self.next_check:
             return False
-        self.next_look = now + LOOKS_EVERY_S
+        self.next_check = now + CHECKS_EVERY_S
         self.unwell = 0 if self.is_well() else self.unwell + 1
-        return self.unwell >= HANGS_AFTER_LOOKS
+        return self.unwell >= HANGS_AFTER_CHECKS

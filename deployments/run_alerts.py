@@ -24,11 +24,11 @@ from domain.messages import Message, MessageKind
 NOBODY_CAME = timedelta(minutes=3)
 """Both who start a crashed run again have done so long before."""
 CRASHED_FOR_GOOD = "run-crashed:"
-UNFORESEEN = "Flow run encountered an exception"
+UNEXPECTED = "Flow run encountered an exception"
 LONGEST_REASON = 500
 
 
-def news_of(run: FlowRun, states: Sequence[State], *, since: datetime, now: datetime) -> Iterator[Message]:
+def alerts_of(run: FlowRun, states: Sequence[State], *, since: datetime, now: datetime) -> Iterator[Message]:
     """What is to be told of a run, of what happened `since` then. `states` are all that it had, in any order."""
     state, name = run.state, run.name
     if state is None:
@@ -79,8 +79,8 @@ def _why(state: State) -> str:
     """The run's own last words. What an unforeseen error says may quote anybody's data: its kind has to do."""
     told = (state.message or "").partition(":\n  ")[0]  # behind that stand the faults of a file, which quote its cells
     words = " ".join(told.split()).split(" [type=")[0]  # behind that pydantic quotes what was given
-    if words.startswith(UNFORESEEN):
-        kind = words.removeprefix(UNFORESEEN).strip(": ").split(":")[0].split(" ")[0]
+    if words.startswith(UNEXPECTED):
+        kind = words.removeprefix(UNEXPECTED).strip(": ").split(":")[0].split(" ")[0]
         return f"An error that nobody foresaw{f' ({kind})' if kind else ''}; the log of the run has all of it."
     return (words[:LONGEST_REASON] + ("…" if len(words) > LONGEST_REASON else "")) or "It says no reason."
 

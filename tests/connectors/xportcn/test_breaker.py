@@ -11,8 +11,8 @@ from typing import TypeVar
 
 import pytest
 
+from connectors.xportcn.breaker import BreakerNews, CircuitBreaker, breaker_of, fail_fast
 from connectors.xportcn.errors import ServiceAway
-from connectors.xportcn.gate import Gate, GateNews, gate_of, impatient
 from tests.simulation.loop import VirtualLoop
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ def now() -> float:
 class Service:
     """A service behind a gate. `answers` says what a call gets: good, missed, or asked to wait (seconds or None)."""
 
-    gate: Gate
+    breaker: CircuitBreaker
     answers: Callable[[float], str] = lambda _at: "good"
     takes: Callable[[int], float] = lambda _in_flight: CALL_S
     retry_after_s: float | None = None
@@ -51,11 +51,11 @@ class Service:
     probed: int = 0
     in_flight: int = 0
     most_in_flight: int = 0
-    news: list[GateNews] = field(default_factory=list)
+    news: list[BreakerNews] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.gate.attend(self.probe, at_once=self.gate._ceiling.most)
-        self.gate.told = self.news.append
+        self.breaker.register(self.probe, at_once=self.breaker._limit.most)
+        self.breaker.listener = self.news.append
 
     async def probe(self) -> bool:
         self.probed += 1
@@ -63,7 +63,7 @@ class Service:
 
     async def call(self, *, holds_lease: bool = False, kind: str = "") -> str:
         """One call, as the client makes it."""
-        async with self.gate.passing(holds_lease=holds_lease):
+        async with self.breaker.passing(holds_lease=holds_lease):
             self.asked += 1
             self.in_flight += 1
             self.most_in_flight = max(self.most_in_flight, self.in_flight)
@@ -74,11 +74,11 @@ class Service:
                 self.in_flight -= 1
             answer = self.answers(now())
             if answer == "good":
-                self.gate.heard(kind, now() - began)
+                self.breaker.on_success(kind, now() - began)
             elif answer == "missed":
-                self.gate.missed("connection refused")
+                self.breaker.on_failure("connection refused")
             else:
-                self.gate.throttled(self.retry_after_s)
+                self.breaker.on_throttled(self.retry_after_s)
             return answer
 
     async def read(self) -> float:
@@ -88,8 +88,8 @@ class Service:
         return now()
 
 
-def gate(*, at_once: int = 4, patience_s: float = 600) -> Gate:
-    return Gate(at_once=at_once, patience_s=patience_s, luck=random.Random(7).random)
+def breaker(*, at_once: int = 4, patience_s: float = 600) -> CircuitBreaker:
+    return CircuitBreaker(at_once=at_once, patience_s=patience_s, luck=random.Random(7).random)
 
 
 def away_until(seconds: float) -> Callable[[float], str]:
@@ -102,7 +102,7 @@ def test_no_more_calls_are_in_flight_than_allowed() -> None:
     """Fifty calls through four places: never more than four at once, and none is lost."""
 
     async def play() -> tuple[int, int]:
-        service = Service(gate(at_once=4))
+        service = Service(breaker(at_once=4))
         await asyncio.gather(*(service.call() for _ in range(50)))
         return service.asked, service.most_in_flight
 
@@ -113,14 +113,14 @@ def test_a_call_that_is_cancelled_gives_its_place_back() -> None:
     """In the queue, in the very moment it gets a place, and in flight."""
 
     async def play() -> tuple[int, int]:
-        service = Service(gate(at_once=2))
+        service = Service(breaker(at_once=2))
         luck = random.Random(3)
         calls = [asyncio.create_task(service.call()) for _ in range(60)]
         for call in luck.sample(calls, 40):
             await asyncio.sleep(luck.choice((0, 0, CALL_S / 2, CALL_S)))
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
-        return service.gate._in_flight, sum(map(len, service.gate._queues))
+        return service.breaker._in_flight, sum(map(len, service.breaker._queues))
 
     assert played(play()) == (0, 0)
 
@@ -130,7 +130,7 @@ def test_while_the_service_is_away_one_probe_asks_and_all_others_wait() -> None:
 
     async def play() -> tuple[Service, list[float]]:
         begun = now()
-        service = Service(gate(at_once=16))
+        service = Service(breaker(at_once=16))
         service.answers = away_until(300)
         ends = await asyncio.gather(*(service.read() for _ in range(40)))
         return service, [end - begun for end in ends]
@@ -141,7 +141,7 @@ def test_while_the_service_is_away_one_probe_asks_and_all_others_wait() -> None:
     assert service.asked <= 40 + 16
     assert 10 < service.probed < 30
     assert service.news[0].why == "the service is away (connection refused)"
-    assert service.news[-1] == GateNews("")
+    assert service.news[-1] == BreakerNews("")
     pauses = [one.next_try_s for one in service.news[:-1]]
     assert pauses[0] < 1.5
     assert max(pauses) > 40
@@ -150,9 +150,9 @@ def test_while_the_service_is_away_one_probe_asks_and_all_others_wait() -> None:
 def test_a_call_that_fails_alone_holds_nobody_up() -> None:
     """The probe finds the service there, so the failing call is that call's own trouble."""
 
-    async def play() -> tuple[list[str], list[GateNews], float]:
+    async def play() -> tuple[list[str], list[BreakerNews], float]:
         begun = now()
-        service = Service(gate(), is_there=True)
+        service = Service(breaker(), is_there=True)
         answers = iter(["missed"] * 20)
         service.answers = lambda _at: next(answers, "good")
         results = [await service.call() for _ in range(24)]
@@ -169,16 +169,16 @@ def test_patience_ends_and_a_new_run_has_its_own() -> None:
 
     async def play() -> tuple[float, str, bool, str]:
         begun = now()
-        service = Service(gate(patience_s=10))
+        service = Service(breaker(patience_s=10))
         service.answers = away_until(3600)
         with pytest.raises(ServiceAway) as over:
             await service.read()
         waited = now() - begun
         with pytest.raises(ServiceAway):
-            await service.gate.opened()
-        was_over = service.gate.is_over
+            await service.breaker.wait_ready()
+        was_over = service.breaker.is_over
         service.answers = lambda _at: "good"
-        service.gate.renew()
+        service.breaker.renew()
         return waited, str(over.value), was_over, await service.call()
 
     waited, words, was_over, then = played(play())
@@ -192,14 +192,14 @@ def test_who_holds_a_lease_or_must_not_wait_is_turned_away() -> None:
     """Effects, and reads of a task that is tried again: `ServiceAway` at once, and nothing is asked."""
 
     async def play() -> int:
-        service = Service(gate())
+        service = Service(breaker())
         service.answers = away_until(100)
         waiting = asyncio.create_task(service.read())
         await asyncio.sleep(5)
         asked, begun = service.asked, now()
         with pytest.raises(ServiceAway, match="the service is away"):
             await service.call(holds_lease=True)
-        with impatient(), pytest.raises(ServiceAway):
+        with fail_fast(), pytest.raises(ServiceAway):
             await service.call()
         assert now() == begun
         await waiting
@@ -213,7 +213,7 @@ def test_being_throttled_slows_all_down_together() -> None:
 
     async def play() -> tuple[int, list[float], list[str]]:
         begun = now()
-        service = Service(gate(at_once=4), retry_after_s=7)
+        service = Service(breaker(at_once=4), retry_after_s=7)
         service.answers = lambda at: "throttled" if at < begun + 0.1 else "good"
         ends = await asyncio.gather(*(service.read() for _ in range(8)))
         return service.asked, [round(end - begun) for end in ends], [one.why for one in service.news]
@@ -228,12 +228,12 @@ def test_patience_that_ends_in_a_storm_says_so() -> None:
     """Ten seconds of nothing but 429: not *away*, and afterwards the same is said."""
 
     async def play() -> tuple[str, str]:
-        service = Service(gate(patience_s=10))
+        service = Service(breaker(patience_s=10))
         service.answers = lambda _at: "throttled"
         with pytest.raises(ServiceAway) as over:
             await service.read()
         await asyncio.sleep(60)
-        return over.value.message, service.gate.closed
+        return over.value.message, service.breaker.blocked_by
 
     words, later = played(play())
     assert re.fullmatch(r"the service has too many calls; the next in \d+ s for \d+ s; nothing was done", words)
@@ -245,7 +245,7 @@ def test_a_wait_longer_than_patience_ends_it_at_once() -> None:
 
     async def play() -> tuple[float, float | None]:
         begun = now()
-        service = Service(gate(patience_s=3600), retry_after_s=7200)
+        service = Service(breaker(patience_s=3600), retry_after_s=7200)
         service.answers = lambda _at: "throttled"
         with pytest.raises(ServiceAway) as away:
             await service.read()
@@ -261,9 +261,9 @@ def test_the_end_of_the_time_allowed_ends_patience() -> None:
 
     async def play() -> float:
         begun = now()
-        service = Service(gate(patience_s=3600))
+        service = Service(breaker(patience_s=3600))
         service.answers = away_until(3600)
-        service.gate.until(20)
+        service.breaker.until(20)
         with pytest.raises(ServiceAway):
             await service.read()
         return now() - begun
@@ -278,7 +278,7 @@ def test_a_throttled_minute_costs_few_calls(share: float, retry_after_s: float |
 
     async def play() -> tuple[int, float]:
         begun, luck = now(), random.Random(1)
-        service = Service(gate(at_once=16, patience_s=600), retry_after_s=retry_after_s)
+        service = Service(breaker(at_once=16, patience_s=600), retry_after_s=retry_after_s)
         service.answers = lambda at: "throttled" if at < begun + 60 and luck.random() < share else "good"
         await asyncio.gather(*(service.read() for _ in range(400)))
         return service.asked, now() - begun
@@ -315,7 +315,7 @@ class Load:
 
 def load_of(takes: Callable[[int], float], *, at_once: int, seconds: float, is_fixed: bool = False) -> Load:
     async def play() -> Load:
-        load = Load(Service(Gate(at_once=at_once, patience_s=600, is_fixed=is_fixed), takes=takes))
+        load = Load(Service(CircuitBreaker(at_once=at_once, patience_s=600, is_fixed=is_fixed), takes=takes))
         await load.lasts(seconds)
         return load
 
@@ -346,7 +346,7 @@ def test_a_service_that_has_become_slower_by_itself_is_asked_by_as_many_as_befor
 
     async def play() -> Load:
         begun = now()
-        load = Load(Service(gate(at_once=16), takes=lambda _: 0.2 if now() < begun + 10 else 2.0))
+        load = Load(Service(breaker(at_once=16), takes=lambda _: 0.2 if now() < begun + 10 else 2.0))
         await load.lasts(60)
         return load
 
@@ -367,12 +367,12 @@ def test_a_kind_of_call_that_is_slow_by_nature_does_not_make_it_fewer() -> None:
     """Batches that take two seconds come to single calls of a tenth: each kind is compared with itself."""
 
     async def play() -> tuple[int, int]:
-        service = Service(gate(at_once=16), takes=lambda _: 0.1)
+        service = Service(breaker(at_once=16), takes=lambda _: 0.1)
         await asyncio.gather(*(service.call(kind="read") for _ in range(400)))
         service.takes = lambda _: 2.0
-        size = service.gate.size
+        size = service.breaker.size
         await asyncio.gather(*(service.call(kind="batch") for _ in range(200)))
-        return size, service.gate.size
+        return size, service.breaker.size
 
     assert played(play()) == (16, 16)
 
@@ -381,7 +381,7 @@ def test_who_holds_a_lease_gets_a_place_before_those_who_read() -> None:
     """Fifty reads wait for four places when a payment comes: it is the next."""
 
     async def play() -> list[str]:
-        service, ended = Service(gate(at_once=4)), list[str]()
+        service, ended = Service(breaker(at_once=4)), list[str]()
 
         async def call(name: str, *, holds_lease: bool) -> None:
             await service.call(holds_lease=holds_lease)
@@ -401,8 +401,8 @@ def test_a_process_has_one_gate_for_an_address() -> None:
     """Two clients of one address share what is known of it; another address is another matter."""
 
     async def play() -> tuple[bool, bool]:
-        first = gate_of("http://a", at_once=2)
-        return first is gate_of("http://a", at_once=2), first is gate_of("http://b", at_once=2)
+        first = breaker_of("http://a", at_once=2)
+        return first is breaker_of("http://a", at_once=2), first is breaker_of("http://b", at_once=2)
 
     assert played(play()) == (True, False)
 
@@ -411,15 +411,15 @@ def test_a_client_that_leaves_while_the_service_is_away_shuts_nobody_out_who_com
     """Its probe goes with it, so the next one finds out anew."""
 
     async def play() -> str:
-        first = Service(gate(patience_s=60))
+        first = Service(breaker(patience_s=60))
         first.answers = away_until(3600)
         waiting = [asyncio.create_task(first.read()) for _ in range(8)]
         await asyncio.sleep(5)
         for one in waiting:
             one.cancel()
-        first.gate.desert(first.probe)
+        first.breaker.unregister(first.probe)
         await asyncio.sleep(1)
-        return await Service(first.gate).call()
+        return await Service(first.breaker).call()
 
     assert played(play()) == "good"
 
@@ -429,17 +429,17 @@ def test_whoever_waits_for_a_service_that_is_away_sleeps_until_something_changes
 ) -> None:
     """Also when it had throttled before: that this is over is no reason to look again and again."""
     waits: list[float | None] = []
-    wait = Gate._wait
+    wait = CircuitBreaker._wait
 
-    async def counted(of: Gate, seconds: float | None) -> None:
+    async def counted(of: CircuitBreaker, seconds: float | None) -> None:
         waits.append(seconds)
         await wait(of, seconds)
 
-    monkeypatch.setattr(Gate, "_wait", counted)
+    monkeypatch.setattr(CircuitBreaker, "_wait", counted)
 
     async def play() -> None:
-        service = Service(gate(), retry_after_s=1.0)
-        service.gate.throttled(1.0)
+        service = Service(breaker(), retry_after_s=1.0)
+        service.breaker.on_throttled(1.0)
         await asyncio.sleep(5)
         service.answers = away_until(20)
         await asyncio.gather(*(service.read() for _ in range(8)))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from prefect.types._datetime import DateTime
 
-from deployments.standstill import (
+from deployments.stall_alerts import (
     LateRun,
     at_work_again,
     no_worker,

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from deployments import empty_records
-from deployments.empty_records import keep_empty, take_empty
+from deployments import database_template
+from deployments.database_template import copy_template, save_template
 
 
 @pytest.fixture
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "var" / "empty.db"
-    monkeypatch.setattr(empty_records, "empty_records", lambda: path)
+    monkeypatch.setattr(database_template, "template_path", lambda: path)
     return path
 
 
@@ -36,8 +36,8 @@ def rows(path: Path, table: str) -> int:
 
 def test_a_new_folder_begins_with_an_empty_database(kept: Path, tmp_path: Path) -> None:
     """Its version and the types of blocks are there, runs are not."""
-    keep_empty(records_of_a_run(tmp_path / "first.db"))
-    take_empty(tmp_path / "second.db")
+    save_template(records_of_a_run(tmp_path / "first.db"))
+    copy_template(tmp_path / "second.db")
     assert [rows(tmp_path / "second.db", table) for table in ("alembic_version", "block_type", "flow_run")] == [1, 1, 0]
     assert rows(tmp_path / "first.db", "flow_run") == 1
 
@@ -48,12 +48,12 @@ def test_without_a_sound_one_prefect_makes_its_own(kept: Path, tmp_path: Path, c
     if content is not None:
         kept.parent.mkdir()
         kept.write_bytes(content)
-    take_empty(tmp_path / "new.db")
+    copy_template(tmp_path / "new.db")
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []
 
 
 def test_where_it_can_not_be_written_nothing_is_kept(kept: Path, tmp_path: Path) -> None:
     """An installation may belong to somebody else."""
     kept.parent.write_text("a file where the folder would be")
-    keep_empty(records_of_a_run(tmp_path / "first.db"))
+    save_template(records_of_a_run(tmp_path / "first.db"))
     assert not kept.exists()

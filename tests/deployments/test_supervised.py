@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
-from deployments import part
-from deployments.part import Part
+from deployments import supervised
+from deployments.supervised import Supervised
 from deployments.worker_health import watched_worker
 from tests.deployments.conftest import free_port
 from tests.http_server import serving
@@ -17,8 +17,8 @@ from tests.http_server import serving
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"STARTS_WITHIN_S": 0, "LOOKS_EVERY_S": 0, "HANGS_AFTER_LOOKS": 3, "PATIENCE_S": (0,)}.items():
-        monkeypatch.setattr(part, name, value)
+    for name, value in {"STARTS_WITHIN_S": 0, "CHECKS_EVERY_S": 0, "HANGS_AFTER_CHECKS": 3, "PATIENCE_S": (0,)}.items():
+        monkeypatch.setattr(supervised, name, value)
 
 
 def _sleeper() -> subprocess.Popen[bytes]:
@@ -41,7 +41,7 @@ def answering() -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
-def _kept(one: Part, times: int) -> list[str]:
+def _kept(one: Supervised, times: int) -> list[str]:
     """What is said when it is looked at so often; its process is ended afterwards."""
     one.begin()
     try:
@@ -59,18 +59,18 @@ def test_one_that_does_not_answer_three_times_in_a_row_is_ended_and_started_agai
         started.append(_sleeper())
         return started[-1]
 
-    said = _kept(Part(name="worker", start=start, is_well=lambda: False), 4)
+    said = _kept(Supervised(name="worker", start=start, is_well=lambda: False), 4)
     assert said == ["", "", "did not answer any more", ""]
     assert [process.returncode for process in started] == [-9, -9]
 
 
 def test_one_answer_in_between_is_a_sign_of_life() -> None:
     answers = iter([False, False, True, False, False])
-    assert _kept(Part(name="worker", start=_sleeper, is_well=lambda: next(answers)), 5) == [""] * 5
+    assert _kept(Supervised(name="worker", start=_sleeper, is_well=lambda: next(answers)), 5) == [""] * 5
 
 
 def test_one_that_ends_by_itself_is_started_again() -> None:
-    one = Part(name="sandbox", start=lambda: subprocess.Popen(["true"]))
+    one = Supervised(name="sandbox", start=lambda: subprocess.Popen(["true"]))
     one.begin()
     assert one.process
     one.process.wait()

@@ -18,7 +18,7 @@ PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 READS = ("GET", "HEAD", "OPTIONS")
 
 
-class AsksAgain:
+class RetryWhenBusy:
     """Middleware around all of the server; a request that only reads, and a socket, passes through."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -17,26 +17,26 @@ KEPT = ("alembic_version", "block_type", "block_schema", "block_schema_reference
 """What a new database holds; all other tables are empty, and are emptied before it is kept."""
 
 
-def empty_records() -> Path:
+def template_path() -> Path:
     """Where it is."""
     return Path(sys.prefix, "var", "sourcing", f"prefect-{version('prefect')}.db")
 
 
-def take_empty(records: Path) -> None:
+def copy_template(records: Path) -> None:
     """Begin a database of Prefect with the empty one, if there is one."""
     unborn = records.with_name(f".{records.name}.{os.getpid()}")
     with suppress(OSError, sqlite3.Error):
         try:
-            if empty_records().exists():
-                _copy(empty_records(), unborn)
+            if template_path().exists():
+                _copy(template_path(), unborn)
                 os.rename(unborn, records)
         finally:
             unborn.unlink(missing_ok=True)
 
 
-def keep_empty(records: Path) -> None:
+def save_template(records: Path) -> None:
     """Keep what a server has made of nothing for those that come after it, without what it has recorded since."""
-    kept = empty_records()
+    kept = template_path()
     unborn = kept.with_name(f".{kept.name}.{os.getpid()}")
     with suppress(OSError, sqlite3.Error):
         if kept.exists():

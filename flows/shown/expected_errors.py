@@ -53,7 +53,7 @@ def failed(error: Exception) -> Any:
     return Failed(message=words_of(error), data=error)
 
 
-class _Plainly(logging.Filter):
+class _WithoutTracebacks(logging.Filter):
     """Takes the traceback off log records about expected failures; the message stays.
 
     That a task completed is no line of its own: each stage tells how far it is.
@@ -67,17 +67,17 @@ class _Plainly(logging.Filter):
         return True
 
 
-PLAINLY = _Plainly()
+WITHOUT_TRACEBACKS = _WithoutTracebacks()
 
 
-def speak_plainly() -> None:
+def hide_tracebacks() -> None:
     """No tracebacks for expected failures in the logs of this process's runs, and no words of others in any."""
     shut_logs()
     for name in ("prefect.flow_runs", "prefect.task_runs"):
-        logging.getLogger(name).addFilter(PLAINLY)  # adding it again changes nothing
+        logging.getLogger(name).addFilter(WITHOUT_TRACEBACKS)  # adding it again changes nothing
 
 
-def ends_plainly(*further: type[Exception]) -> Callable[[Work[P, R]], Work[P, R]]:
+def report_expected_errors(*further: type[Exception]) -> Callable[[Work[P, R]], Work[P, R]]:
     """For the function of a flow: failures that a person can mend, and `further` ones, become the run's message.
 
     A defect leaves its traceback in the run's log. Whoever calls the flow as a function gets all of them raised.
@@ -88,7 +88,7 @@ def ends_plainly(*further: type[Exception]) -> Callable[[Work[P, R]], Work[P, R]
     def decorated(work: Work[P, R]) -> Work[P, R]:
         @functools.wraps(work)
         async def worked(*args: P.args, **kwargs: P.kwargs) -> R:
-            speak_plainly()
+            hide_tracebacks()
             try:
                 return await work(*args, **kwargs)
             except expected as error:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from prefect.client.schemas.objects import FlowRun, State, StateType
 
-from deployments.run_news import news_of
+from deployments.run_alerts import alerts_of
 from domain.messages import Message, MessageKind
 
 NOW = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)
@@ -154,4 +154,4 @@ def _id_of(run: FlowRun) -> uuid.UUID:
 
 def _news(run: FlowRun, *earlier: State | None, since: datetime = LONG_AGO) -> list[Message]:
     states = [one for one in (*earlier, run.state) if one]
-    return list(news_of(run, states, since=since, now=NOW))
+    return list(alerts_of(run, states, since=since, now=NOW))

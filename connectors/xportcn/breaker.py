@@ -19,7 +19,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from connectors.xportcn.errors import ServiceAway
-from connectors.xportcn.limits import Ceiling, Permits, TokenBucket
+from connectors.xportcn.limits import AdaptiveLimit, Permits, TokenBucket
 
 Probe = Callable[[], Awaitable[bool]]
 SUSPECT = 4
@@ -33,21 +33,21 @@ SHORT_S = 2.0
 SOON_S = 10.0
 """No more calls are to be claimed at once than there are permits for in so long: leases run while they wait."""
 
-_is_patient: ContextVar[bool] = ContextVar("is_patient", default=True)
+_may_wait: ContextVar[bool] = ContextVar("may_wait", default=True)
 
 
 @contextmanager
-def impatient() -> Iterator[None]:
+def fail_fast() -> Iterator[None]:
     """Reads of this context raise `ServiceAway` while the service is away, instead of waiting for it."""
-    token = _is_patient.set(False)
+    token = _may_wait.set(False)
     try:
         yield
     finally:
-        _is_patient.reset(token)
+        _may_wait.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
-class GateNews:
+class BreakerNews:
     """Why calls wait, for how many seconds by now, and in how many the next try is made; no `why`: they go on."""
 
     why: str
@@ -55,21 +55,21 @@ class GateNews:
     next_try_s: float = 0.0
 
 
-BACK = GateNews("")
+BACK = BreakerNews("")
 TOO_MANY = "the service has too many calls"
 
 
-def untold(news: GateNews) -> None:
+def ignore(news: BreakerNews) -> None:
     """Nobody listens."""
 
 
 _Queue = deque[asyncio.Future[None]]
 
 
-class Gate:
+class CircuitBreaker:
     """Bounds and holds back the calls to one address; never more than `at_once` are in flight.
 
-    Fewer while the service throttles or gets slower with more of them (`Ceiling`), unless it `is_fixed` how many.
+    Fewer while the service throttles or gets slower with more of them (`AdaptiveLimit`), unless it `is_fixed` how many.
     Each takes a permit as it leaves: of `per_second`, 0 is no limit, or of those that it is fed with. Who holds a lease
     goes before those who don't.
 
@@ -88,11 +88,11 @@ class Gate:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         luck: Callable[[], float] = random.random,
     ) -> None:
-        self.told: Callable[[GateNews], None] = untold
+        self.listener: Callable[[BreakerNews], None] = ignore
         self._is_fixed = is_fixed
         self._patience_s = patience_s
         self._clock = clock or _loop_time
-        self._fed: list[Permits] = [TokenBucket(per_second, clock=self._clock)]
+        self._rates: list[Permits] = [TokenBucket(per_second, clock=self._clock)]
         self._next_permit: asyncio.TimerHandle | None = None
         self._sleep = sleep
         self._luck = luck
@@ -100,15 +100,15 @@ class Gate:
         self._give_up_at: float | None = None
 
         self._in_flight = 0
-        self._ceiling = self._ceiling_of(at_once)
-        self._size = self._ceiling.now
+        self._limit = self._limit_of(at_once)
+        self._size = self._limit.now
         self._queues: tuple[_Queue, _Queue] = (deque(), deque())
 
-        self._heard_ever = False
+        self._ever_succeeded = False
         self._trouble_since: float | None = None
-        self._missed = 0
+        self._failures = 0
         self._trouble = "the service is away"
-        self._has_told = False
+        self._has_notified = False
         self._watch: asyncio.Task[None] | None = None
         self._is_away = False
         self._is_over = False
@@ -125,7 +125,7 @@ class Gate:
         return self._patience_s > 0
 
     @property
-    def closed(self) -> str:
+    def blocked_by(self) -> str:
         """Why no call can be made now; empty when they can."""
         if (pause := self._pause_s()) > 0 and not self._is_away:
             return f"{TOO_MANY}; the next in {pause:.0f} s"
@@ -139,14 +139,14 @@ class Gate:
         return self._is_over or self._is_late()
 
     @property
-    def opens_in_s(self) -> float:
+    def ready_in_s(self) -> float:
         """For how long at least no call can be made, as far as the service has said; in seconds."""
         return self._pause_s()
 
     @property
     def size(self) -> int:
         """So many calls may be in flight at once, as things stand; no more than will soon have a permit."""
-        return int(min(self._size, max(1.0, self._fed[-1].per_second * SOON_S)))
+        return int(min(self._size, max(1.0, self._rates[-1].per_second * SOON_S)))
 
     @property
     def could_go(self) -> int:
@@ -170,11 +170,11 @@ class Gate:
         self._give_up_at = None
         if self._is_over:
             self._is_over = self._is_away = False
-            self._trouble_since, self._missed = None, 0
+            self._trouble_since, self._failures = None, 0
 
-    async def opened(self) -> None:
+    async def wait_ready(self) -> None:
         """Wait until calls can be made. Raises `ServiceAway` once patience is used up."""
-        while self.closed or self._is_late():
+        while self.blocked_by or self._is_late():
             self._require_patience()
             await self._wait(self._pause_s() or None)
 
@@ -184,26 +184,26 @@ class Gate:
         """A place among the calls in flight. Raises `ServiceAway` instead of a long wait, where that is not wanted."""
         return _Passing(self, holds_lease=holds_lease)
 
-    def attend(self, probe: Probe, *, at_once: int) -> None:
+    def register(self, probe: Probe, *, at_once: int) -> None:
         """A client uses the gate: `probe` makes one cheap call past it and says whether the service answered."""
         self._probes.append(probe)
-        if self._ceiling.most != at_once:
-            self._ceiling = self._ceiling_of(at_once)
-        self._size = min(self._size, at_once) if self._heard_ever or self._strain else self._ceiling.now
+        if self._limit.most != at_once:
+            self._limit = self._limit_of(at_once)
+        self._size = min(self._size, at_once) if self._ever_succeeded or self._strain else self._limit.now
 
-    def desert(self, probe: Probe) -> None:
+    def unregister(self, probe: Probe) -> None:
         """The client is gone."""
         self._probes.remove(probe)
         if not self._probes and self._watch is not None:
             self._watch.cancel()
 
-    def feed(self, permits: Permits) -> None:
+    def use_rate(self, permits: Permits) -> None:
         """Take permits from there from now on."""
-        self._fed.append(permits)
+        self._rates.append(permits)
 
-    def unfeed(self, permits: Permits) -> None:
+    def drop_rate(self, permits: Permits) -> None:
         """That source has ended."""
-        self._fed.remove(permits)
+        self._rates.remove(permits)
         self.admit()
 
     def admit(self) -> None:
@@ -218,30 +218,30 @@ class Gate:
                 else:
                     return
 
-    def heard(self, kind: str = "", seconds: float = 0.0) -> None:
+    def on_success(self, kind: str = "", seconds: float = 0.0) -> None:
         """A call of a kind was answered after so many seconds: the service is there."""
-        self._ceiling.answered(kind, seconds)
-        self._heard_ever = True
-        self._missed = 0
+        self._limit.answered(kind, seconds)
+        self._ever_succeeded = True
+        self._failures = 0
         self._strain = max(0, self._strain - 1)
         if self._watch is None and self._pause_s() <= 0:
             self._trouble_since = None
-            self._tell_back()
-        self._size = min(self._size + 1, self._ceiling.now)
+            self._notify_back()
+        self._size = min(self._size + 1, self._limit.now)
         self.admit()
 
-    def missed(self, words: str) -> None:
+    def on_failure(self, words: str) -> None:
         """A call was not answered, or only by what stands before the service."""
         if not self.waits:
             return
         self._begin_trouble()
-        self._missed += 1
+        self._failures += 1
         self._trouble = f"the service is away ({words})"
-        if self._missed >= SUSPECT and self._probes and self._watch is None and not self._is_over:
+        if self._failures >= SUSPECT and self._probes and self._watch is None and not self._is_over:
             self._changed.clear()
             self._watch = asyncio.create_task(self._come_back())
 
-    def throttled(self, retry_after_s: float | None) -> None:
+    def on_throttled(self, retry_after_s: float | None) -> None:
         """The service has too many calls: all wait, and fewer go at once."""
         if not self.waits:
             return
@@ -250,7 +250,7 @@ class Gate:
             self._strain = min(MOST_STRAIN, self._strain + 1)
             pause = self._luck() * LEAST_PAUSE_S * 2.0**self._strain
         self.hold_back(max(pause, retry_after_s or 0.0))
-        self._fed[-1].throttled(self._pause_s())
+        self._rates[-1].on_throttled(self._pause_s())
 
     def hold_back(self, seconds: float) -> None:
         """All wait for so long, and then fewer go at once: this process was throttled, or another of the account."""
@@ -262,7 +262,7 @@ class Gate:
             self._size = max(1, self._size // 2)
         self._not_before = max(self._not_before, self._clock() + seconds)
         if self._pause_s() > SHORT_S:
-            self._tell(TOO_MANY, self._pause_s())
+            self._notify(TOO_MANY, self._pause_s())
 
     # inside
 
@@ -270,8 +270,8 @@ class Gate:
         if self._trouble_since is None:
             self._trouble_since = self._clock()
 
-    def _ceiling_of(self, at_once: int) -> Ceiling:
-        return Ceiling(at_once, clock=self._clock, is_fixed=self._is_fixed)
+    def _limit_of(self, at_once: int) -> AdaptiveLimit:
+        return AdaptiveLimit(at_once, clock=self._clock, is_fixed=self._is_fixed)
 
     def _pause_s(self) -> float:
         return max(0.0, self._not_before - self._clock()) if self._not_before else 0.0
@@ -294,13 +294,13 @@ class Gate:
     def _away(self) -> ServiceAway:
         waited = self._clock() - self._trouble_since if self._trouble_since is not None else 0.0
         pause = self._pause_s()
-        why = self.closed or "the time for it is over"
+        why = self.blocked_by or "the time for it is over"
         for_s = f" for {_span(waited)}" if waited >= 1 else ""
         return ServiceAway(f"{why}{for_s}; nothing was done", retry_after_s=pause if pause > 0 else None)
 
-    async def _opened_soon(self) -> None:
+    async def _ready_soon(self) -> None:
         ends = self._clock() + SHORT_S
-        while self.closed or self._is_late():
+        while self.blocked_by or self._is_late():
             left = ends - self._clock()
             if self._is_away or self.is_over or left <= 0 or self._pause_s() > left:
                 raise self._away()
@@ -319,13 +319,13 @@ class Gate:
 
     async def _enter(self, *, holds_lease: bool) -> None:
         while True:
-            await (self.opened() if _is_patient.get() and not holds_lease else self._opened_soon())
-            await self._seat(self._queues[not holds_lease])
-            if not self.closed:
+            await (self.wait_ready() if _may_wait.get() and not holds_lease else self._ready_soon())
+            await self._queue_for_place(self._queues[not holds_lease])
+            if not self.blocked_by:
                 return
             self._give_up()
 
-    async def _seat(self, queue: _Queue) -> None:
+    async def _queue_for_place(self, queue: _Queue) -> None:
         if self._in_flight < self._size and not any(self._queues) and self._is_permitted():
             self._in_flight += 1
             return
@@ -340,7 +340,7 @@ class Gate:
 
     def _give_up(self) -> None:
         """A place was taken, and no call is made."""
-        self._fed[-1].put_back()
+        self._rates[-1].put_back()
         self._leave()
 
     def _leave(self) -> None:
@@ -349,7 +349,7 @@ class Gate:
 
     def _is_permitted(self) -> bool:
         """Take a permit; where there is none, whoever waits is looked at again once there is."""
-        if not (wait_s := self._fed[-1].take()):
+        if not (wait_s := self._rates[-1].take()):
             return True
         if wait_s < float("inf") and self._next_permit is None:
             self._next_permit = asyncio.get_running_loop().call_later(max(wait_s, LEAST_WAIT_S), self._permit_came)
@@ -370,44 +370,44 @@ class Gate:
                     return
                 away = now - (self._trouble_since or now)
                 pause = min(MOST_PROBE_S, max(LEAST_PROBE_S, away / 4)) * (0.75 + self._luck() / 2)
-                self._tell(self.closed, pause := min(pause, ends - now))
+                self._notify(self.blocked_by, pause := min(pause, ends - now))
                 await self._sleep(pause)
-            self._reopen()
+            self._recover()
         finally:  # who probes for a client that left, or fails at it, must not leave the gate shut with nobody asking
             self._watch, self._is_away = None, self._is_away and self._is_over
             self._changed.set()
 
-    def _reopen(self) -> None:
-        self._heard_ever, self._missed, self._trouble_since = True, 0, None
+    def _recover(self) -> None:
+        self._ever_succeeded, self._failures, self._trouble_since = True, 0, None
         if self._is_away:
             self._is_away = False
-            self._size = min(2, self._ceiling.now)
-        self._tell_back()
+            self._size = min(2, self._limit.now)
+        self._notify_back()
 
-    def _tell_back(self) -> None:
-        if self._has_told:
-            self._has_told = False
-            self.told(BACK)
+    def _notify_back(self) -> None:
+        if self._has_notified:
+            self._has_notified = False
+            self.listener(BACK)
 
-    def _tell(self, why: str, next_try_s: float) -> None:
-        self._has_told = True
-        self.told(GateNews(why, self._clock() - (self._trouble_since or self._clock()), next_try_s))
+    def _notify(self, why: str, next_try_s: float) -> None:
+        self._has_notified = True
+        self.listener(BreakerNews(why, self._clock() - (self._trouble_since or self._clock()), next_try_s))
 
 
 class _Passing:
-    """What `Gate.passing` is entered with."""
+    """What `CircuitBreaker.passing` is entered with."""
 
-    __slots__ = ("_gate", "_holds_lease")
+    __slots__ = ("_breaker", "_holds_lease")
 
-    def __init__(self, gate: Gate, *, holds_lease: bool) -> None:
-        self._gate = gate
+    def __init__(self, breaker: CircuitBreaker, *, holds_lease: bool) -> None:
+        self._breaker = breaker
         self._holds_lease = holds_lease
 
     async def __aenter__(self) -> None:
-        await self._gate._enter(holds_lease=self._holds_lease)
+        await self._breaker._enter(holds_lease=self._holds_lease)
 
     async def __aexit__(self, *_: object) -> None:
-        self._gate._leave()
+        self._breaker._leave()
 
 
 def _loop_time() -> float:
@@ -422,15 +422,15 @@ def _span(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"
 
 
-_gates: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Gate]] = WeakKeyDictionary()
+_breakers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, CircuitBreaker]] = WeakKeyDictionary()
 
 
-def gate_of(address: str, **made_with: Any) -> Gate:
+def breaker_of(address: str, **made_with: Any) -> CircuitBreaker:
     """This process's gate for an address; made when there is none. Runs that follow each other share what it knows."""
     loop = asyncio.get_running_loop()
-    gates = _gates.setdefault(loop, {})
-    if address not in gates:
+    breakers = _breakers.setdefault(loop, {})
+    if address not in breakers:
         is_usual = type(loop).time is asyncio.BaseEventLoop.time  # it is asked some forty times an order
-        gates[address] = Gate(clock=time.monotonic if is_usual else None, **made_with)
-    gates[address].renew()
-    return gates[address]
+        breakers[address] = CircuitBreaker(clock=time.monotonic if is_usual else None, **made_with)
+    breakers[address].renew()
+    return breakers[address]

@@ -24,7 +24,7 @@ from flows.cancel_orders import cancel_orders
 from flows.costs import costs
 from flows.reconcile import reconcile
 from flows.resolve import resolve_order
-from flows.shown.expected_failures import ends_plainly
+from flows.shown.expected_errors import report_expected_errors
 from flows.sync_tracking import sync_tracking
 
 FORMS: dict[Flow[..., Any], list[str]] = {
@@ -52,7 +52,7 @@ FORMS: dict[Flow[..., Any], list[str]] = {
 }
 
 
-@ends_plainly(RefundFault)
+@report_expected_errors(RefundFault)
 async def work(fault: Exception | None = None, where: Marketplace = Marketplace.TAOBAO) -> str:
     """Work that fails as it is told."""
     if fault:

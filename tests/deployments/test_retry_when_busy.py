@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from deployments import asks_again
-from deployments.asks_again import AsksAgain
+from deployments import retry_when_busy
+from deployments.retry_when_busy import RetryWhenBusy
 
 
 @dataclass
@@ -38,7 +38,7 @@ async def asked(server: Server, method: str, sent: Iterable[Message]) -> list[Me
     async def send(message: Message) -> None:
         said.append(message)
 
-    await AsksAgain(server)({"type": "http", "method": method}, receive, send)
+    await RetryWhenBusy(server)({"type": "http", "method": method}, receive, send)
     return said
 
 
@@ -48,7 +48,7 @@ def body(*parts: bytes) -> list[Message]:
 
 @pytest.fixture(autouse=True)
 def _hastily(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asks_again, "PAUSES_S", (0.0, 0.0))
+    monkeypatch.setattr(retry_when_busy, "PAUSES_S", (0.0, 0.0))
 
 
 async def test_a_busy_server_is_asked_again_with_the_same_body() -> None:
