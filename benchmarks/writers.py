@@ -26,11 +26,11 @@ import psycopg
 
 from benchmarks.processes import cpu_of
 from connectors.concurrently import concurrently
+from connectors.ledger.chunked import chunked
 from connectors.ledger.group_commit import GroupCommit
 from connectors.ledger.order_facts import Facts
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, Outcome, SpendLimits
-from connectors.ledger.slices import slices
 from connectors.ledger.store import Ledger
 from domain.effects import Action, EffectStatus
 from domain.money import Money
@@ -129,9 +129,9 @@ def bought(url: str, data: Path, processes: int, limits: SpendLimits, options: a
     with Ledger(url, clock=_now, owner="plans") as ledger:
         ledger.start_batch(BATCH, "")
         begun = [f"A-{number}" for number in range(options.begun)]
-        for some in slices([*begun, *refs]):
+        for some in chunked([*begun, *refs]):
             put_rows(ledger, [{**PLAN, "order_ref": ref} for ref in some])
-        for some in slices(begun):
+        for some in chunked(begun):
             won = ledger.claim([_intent(ref, Action.CREATE) for ref in some], lease=LEASE).won
             ledger.record([_outcome(record.claim, Action.CREATE) for record in won.values()])
     spawning = multiprocessing.get_context("spawn")

@@ -16,7 +16,7 @@ from connectors.callbacks.store import CallbackStore
 from connectors.callbacks.tokens import end_tokens, new_token
 from connectors.settings import SourcingSettings
 from connectors.xportcn.words import clean, shortened
-from domain.wording import number_of, some
+from domain.wording import pluralize, shorten
 from tasks.resources import utc_now
 
 COLOURS: dict[str, str] = {
@@ -40,7 +40,7 @@ def change_tokens(*, end_older: bool, end_all: bool) -> int:
     with _store() as store:
         if end_older or end_all:
             ended = end_tokens(store, but_newest=not end_all)
-            messages.print(f"{number_of(ended, 'token')} ended; within seconds nobody can post with them")
+            messages.print(f"{pluralize(ended, 'token')} ended; within seconds nobody can post with them")
             return 0
         token = new_token(store)
     console.print(f"https://YOUR-HOST/callbacks/{token}", soft_wrap=True)
@@ -67,7 +67,7 @@ def list_callbacks(
             str(one.id),
             clock_time(one.received_at),
             f"{one.marketplace} {one.kind}".strip(),
-            some(one.order_ids),
+            shorten(one.order_ids),
             str(one.times),
             Text(one.state, style=COLOURS.get(one.state, "")),
             one.outcome,
@@ -100,14 +100,13 @@ def replay_callbacks(numbers: Sequence[int]) -> int:
     with _store() as store:
         again = store.replay(numbers)
     if again:
-        console.print(f"{number_of(len(again), 'message')} to be looked at again")
+        console.print(f"{pluralize(len(again), 'message')} to be looked at again")
     return _unknown(left) if (left := [number for number in numbers if number not in again]) else 0
 
 
 def _unknown(numbers: Sequence[int]) -> int:
-    say(
-        f"nothing to do for {some([str(number) for number in numbers])}: no such message, one that waits, or unreadable"
-    )
+    named = shorten([str(number) for number in numbers])
+    say(f"nothing to do for {named}: no such message, one that waits, or unreadable")
     return COULD_NOT_RUN
 
 

@@ -13,7 +13,7 @@ from cli.running import run_flow
 from cli.terminal import MOST_SHOWN, and_more, console, print_json, show_snapshot, table_of, warn
 from domain.cost_report import CostReport, OrderCost, sum_of
 from domain.money import Money
-from domain.wording import some
+from domain.wording import shorten
 
 ORDERS = ("order", "lines", "goods, postage, fees", "freight", "in all")
 SUMS = ("batch", "orders", "goods, postage, fees", "freight", "in all", "without a sum")
@@ -75,7 +75,7 @@ def _landed(order: OrderCost) -> Text:
 
 def _show_problems(report: CostReport) -> None:
     for problem, refs in report.problems.items():
-        words = Text.assemble((some(refs), "bold"), (" no sum", "yellow"), f": {problem}")
+        words = Text.assemble((shorten(refs), "bold"), (" no sum", "yellow"), f": {problem}")
         console.print(Padding(words, (0, 0, 0, 2)))
 
 

@@ -23,7 +23,7 @@ from connectors.foreign import words_of
 from connectors.ledger.engine import LedgerUnusable
 from connectors.settings import MissingSetting, SourcingSettings, XportcnSettings
 from deployments.local_server import without_password
-from domain.wording import number_of
+from domain.wording import pluralize
 
 SKEW_ALLOWED_S = 600
 SKEW_WARNING_S = 60
@@ -147,7 +147,7 @@ def _ledger() -> Finding:
             count = len(ledger.all_orders())
     except (LedgerUnusable, OSError) as error:
         return unwell("ledger", words_of(error), "see docs/operating.md, the ledger")
-    return well("ledger", number_of(count, "order"))
+    return well("ledger", pluralize(count, "order"))
 
 
 def _buying() -> Finding:
@@ -229,7 +229,7 @@ def _arriving(settings: SourcingSettings, names: str) -> Finding:
     except (LedgerUnusable, OSError):
         return well("messages", f"to {names}; the post office works, and the ledger can't be asked what arrived")
     if unsent:
-        found = f"{number_of(len(unsent), 'message')} of the last day did not arrive; {unsent[-1].why}"
+        found = f"{pluralize(len(unsent), 'message')} of the last day did not arrive; {unsent[-1].why}"
         return unwell("messages", f"to {names}; {found}", "see whether they work: sourcing notify --test")
     return well("messages", f"to {names}; the post office works")
 

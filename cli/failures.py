@@ -79,7 +79,7 @@ def _told(error: Exception) -> str:
 
     if isinstance(error, OSError) and error.filename and error.errno in REMEDIES:
         return f"{_at_fault(Path(str(error.filename)))} can't be used ({error.strerror}): {REMEDIES[error.errno]}"
-    return f"{error}: see them with --json" if isinstance(error, BadRequests) and error.untold else words_of(error)
+    return f"{error}: see them with --json" if isinstance(error, BadRequests) and error.unlisted else words_of(error)
 
 
 def _at_fault(path: Path) -> Path:

@@ -113,13 +113,13 @@ def confirm_ledger(
     from connectors.ledger.marks import Mark
     from connectors.ledger.send_log import noted
     from connectors.settings import SourcingSettings
-    from domain.wording import some
+    from domain.wording import shorten
 
     settings = SourcingSettings()
     with open_ledger() as ledger:
         held = ledger.holds.standing()
         if marketplace in held:
-            told = some([why for why, _ in held[marketplace]], most=10)
+            told = shorten([why for why, _ in held[marketplace]], most=10)
             if not agrees(f"{marketplace} is held. {told}. Have you looked, and are its amounts right?", yes=yes):
                 raise typer.Exit(COULD_NOT_RUN)
             ledger.holds.release(marketplace, by=by or person())
@@ -199,14 +199,14 @@ def _require_no_run(data_dir: Path, then: str) -> None:
 
 def _print_verdict(verdict: Verdict) -> None:
     from cli.terminal import console, table_of
-    from domain.wording import number_of
+    from domain.wording import pluralize
 
     if not verdict.faults:
         _print_rows(dict(verdict.rows))
         console.print("No faults")
         return
     rows = ((fault.table, fault.row, fault.words) for fault in verdict.faults[:SHOWN_FAULTS])
-    console.print(table_of(("table", "row", "fault"), rows, title=number_of(len(verdict.faults), "fault")))
+    console.print(table_of(("table", "row", "fault"), rows, title=pluralize(len(verdict.faults), "fault")))
     if len(verdict.faults) > SHOWN_FAULTS:
         console.print(f"and {len(verdict.faults) - SHOWN_FAULTS} more: sourcing ledger verify --json")
     console.print(DAMAGED if any(fault.table == "" for fault in verdict.faults) else NOT_AS_WRITTEN, soft_wrap=True)

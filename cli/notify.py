@@ -10,7 +10,7 @@ from cli.terminal import console, messages, print_json
 from cli.times import clock_time
 from connectors.notifying import replaced_setting, send_due, try_out
 from connectors.settings import SourcingSettings
-from domain.wording import number_of
+from domain.wording import pluralize
 
 UNSENT_FOR = timedelta(days=7)
 NOBODY = "Nobody is told: set SOURCING_NOTIFY to an address of apprise, such as ntfys://ntfy.sh/TOPIC or mailtos://…"
@@ -41,7 +41,7 @@ def send_messages(*, as_json: bool) -> int:
         told = [{"subject": one.subject, "addressee": one.addressee, "why": one.why} for one in unsent]
         print_json({"sent": sending.sent, "not_arrived": told})
     else:
-        console.print(f"{number_of(sending.sent, 'message')} sent")
+        console.print(f"{pluralize(sending.sent, 'message')} sent")
         for one in unsent:
             line = f"{clock_time(one.due_at)} {one.subject}: {one.why}"
             console.print(line, soft_wrap=True, markup=False)

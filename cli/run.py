@@ -21,7 +21,7 @@ from cli.plan import NUMBERS, show_plan, totals
 from cli.running import nothing, run_flow
 from cli.terminal import MOST_SHOWN, bars_aside, console, messages, print_json, show_orders, show_snapshot
 from cli.word_matches import show_matches
-from connectors.fetched_files import fetch_kept, is_address
+from connectors.fetched_files import fetch_stored, is_address
 from connectors.ledger.engine import LedgerUnusable
 from connectors.request_files import read_request_file
 from connectors.settings import SourcingSettings
@@ -29,7 +29,7 @@ from domain.bad_requests import BadRequests
 from domain.money import Money
 from domain.report import BatchReport
 from domain.request_remarks import Remark, told_together
-from domain.wording import number_of
+from domain.wording import pluralize
 
 if TYPE_CHECKING:
     from flows.approval_request import ApprovalRequest
@@ -69,7 +69,7 @@ def run_batch(options: RunOptions, *, as_json: bool) -> int:
     def read_file() -> None:
         nonlocal file
         if is_address(options.file):
-            file = asyncio.run(fetch_kept(options.file, SourcingSettings()))
+            file = asyncio.run(fetch_stored(options.file, SourcingSettings()))
             say(f"fetched and kept as {file}")
         warnings = require_no_faults(file, encoding=options.encoding, as_json=as_json)
         if options.yes:
@@ -197,7 +197,7 @@ def print_report(report: BatchReport) -> None:
         show_orders(title, report.orders, whole="sourcing status")
     show_matches(report.matches, console)
     counts = ", ".join(f"{count:,} {state}" for state, count in report.counts.items())
-    console.print(f"{number_of(len(report.orders), 'order')}: {counts}")
+    console.print(f"{pluralize(len(report.orders), 'order')}: {counts}")
     console.print(totals(report) if report.dry_run else _spent(report))
     for line in _warning_lines(report.warnings):
         console.print(Text(f"Warning: {line}"))
@@ -216,5 +216,5 @@ def _spent(report: BatchReport) -> str:
     total = f"spent on this batch in all: {Money(report.spent_fen)}{freight_told(report, ', and ')}"
     if not report.bought_this_run:
         return f"This run bought nothing; {total}"
-    bought = number_of(report.bought_this_run, "order")
+    bought = pluralize(report.bought_this_run, "order")
     return f"This run bought {bought} for {Money(report.spent_this_run_fen)}; {total}"

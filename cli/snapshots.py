@@ -20,7 +20,7 @@ from connectors.snapshots.damage import Damage, broken_manifests, damages, whole
 from connectors.snapshots.manifests import Manifest, SnapshotError, list_snapshots, manifest_path, read_manifest
 from connectors.snapshots.rejecting import rejected_in
 from connectors.snapshots.sweeping import unnamed_files
-from domain.wording import number_of, some
+from domain.wording import pluralize, shorten
 
 KEEP_DAYS = 365
 
@@ -35,7 +35,7 @@ def show_all(*, as_json: bool) -> int:
     elif manifests:
         _show_listed(manifests)
         sums = f"{sum(map(_rows, manifests)):,} rows, {sum(map(_bytes, manifests)):,} bytes"
-        whole = f"{number_of(len(manifests), 'snapshot')}, {sums} in {root}"
+        whole = f"{pluralize(len(manifests), 'snapshot')}, {sums} in {root}"
         console.print(whole, soft_wrap=True)
     else:
         console.print(f"No snapshots in {root} yet: a run writes the first", soft_wrap=True)
@@ -85,10 +85,10 @@ def verify(snapshot_id: str | None, *, as_json: bool) -> int:
         print_json({**shown, "unnamed": [str(path) for path in unnamed]})
     else:
         files = sum(len(one.files) for one in whole)
-        console.print(f"{number_of(len(whole), 'snapshot')} whole: {files:,} files, {sum(map(_bytes, whole)):,} bytes")
+        console.print(f"{pluralize(len(whole), 'snapshot')} whole: {files:,} files, {sum(map(_bytes, whole)):,} bytes")
         if unnamed:
             console.print(
-                f"{number_of(len(unnamed), 'file')} of a writer that is at work, or died: prune removes those"
+                f"{pluralize(len(unnamed), 'file')} of a writer that is at work, or died: prune removes those"
             )
     return _tell(found)
 
@@ -111,12 +111,12 @@ def prune(*, keep_days: int | None, keep: int | None, yes: bool, as_json: bool) 
     if as_json:
         print_json(asdict(done))
     elif done.dropped:
-        kept = f"{number_of(done.rows, 'row')} of them went into {done.into}" if done.into else "they had no rows"
-        console.print(f"{number_of(len(done.dropped), 'snapshot')} dropped; {kept}; {done.bytes:,} bytes are free")
+        kept = f"{pluralize(done.rows, 'row')} of them went into {done.into}" if done.into else "they had no rows"
+        console.print(f"{pluralize(len(done.dropped), 'snapshot')} dropped; {kept}; {done.bytes:,} bytes are free")
     else:
         console.print(f"Nothing to prune{'' if keep is not None else f': nothing is older than {days} days'}")
     if done.unnamed and not as_json:
-        console.print(f"{number_of(done.unnamed, 'file')} of a writer that died removed")
+        console.print(f"{pluralize(done.unnamed, 'file')} of a writer that died removed")
     return 0
 
 
@@ -135,7 +135,7 @@ def rebuild(batch: str | None, *, give_up: bool, as_json: bool) -> int:
         print_json({**asdict(done), "not_known": NOT_KNOWN})
     else:
         console.print(
-            f"{number_of(len(done.written), 'snapshot')} written from the ledger: {some(list(done.written))}",
+            f"{pluralize(len(done.written), 'snapshot')} written from the ledger: {shorten(list(done.written))}",
             soft_wrap=True,
         )
         for one in done.dropped:

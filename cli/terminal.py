@@ -25,7 +25,7 @@ from domain.money import Money
 from domain.rejected import NONE_REJECTED, Rejected
 from domain.report import ReportLine
 from domain.states import REACHED_BOOKED, OrderState
-from domain.wording import some
+from domain.wording import shorten
 from tasks.progress import Waiting
 
 SAY_EVERY_S = 60.0
@@ -207,7 +207,7 @@ def show_reasons(lines: Sequence[ReportLine]) -> None:
     for (state, reason), refs in alike.items():
         if reason:
             verb = " is " if len(refs) == 1 else " are "
-            words = Text.assemble((some(refs), "bold"), verb, (state, state_colour(state)), f": {reason}")
+            words = Text.assemble((shorten(refs), "bold"), verb, (state, state_colour(state)), f": {reason}")
             console.print(Padding(words, (0, 0, 0, 2)))
 
 

@@ -12,7 +12,7 @@ from cli.status import open_ledger, say_if_paused
 from cli.terminal import MOST_SHOWN, and_more, console, print_json, state_colour
 from cli.times import clock_time, zone
 from connectors.settings import SourcingSettings
-from domain.wording import some
+from domain.wording import shorten
 from tasks.todo import ToDo, to_do
 
 
@@ -37,7 +37,7 @@ def _show(found: list[ToDo]) -> None:
         alike.setdefault((one.state, one.reason, tuple(one.commands), one.advice), []).append(one)
     console.print(f"{len(found):,} to do, the oldest first (times in {zone()})", soft_wrap=True)
     for (state, reason, commands, advice), those in list(alike.items())[:MOST_SHOWN]:
-        refs = some([one.order_ref for one in those])
+        refs = shorten([one.order_ref for one in those])
         told = Text.assemble(
             (refs, "bold"), " ", (state, state_colour(state)), f" since {clock_time(those[0].since)}: "
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cli.failures import NEEDS_A_PERSON
 from cli.running import run_flow
 from cli.terminal import console, print_json, show_orders, show_snapshot, warn
-from domain.wording import number_of
+from domain.wording import pluralize
 
 if TYPE_CHECKING:
     from flows.tracking import TrackReport
@@ -27,7 +27,7 @@ def run_tracking(*, chunk_size: int | None, concurrency: int | None, as_json: bo
     else:
         if report.moved:
             show_orders("Moved", report.moved)
-        followed, events = number_of(report.followed, "order"), number_of(report.new_events, "new event")
+        followed, events = pluralize(report.followed, "order"), pluralize(report.new_events, "new event")
         console.print(f"{followed} followed, {len(report.moved):,} moved, {events}")
         show_snapshot(report.snapshot_id, report.snapshot_root, report.rejected)
     for trouble in report.troubles:

@@ -15,16 +15,16 @@ CALLS_AT_ONCE = 8
 
 
 @asynccontextmanager
-async def together() -> AsyncIterator[asyncio.TaskGroup]:
+async def task_group() -> AsyncIterator[asyncio.TaskGroup]:
     """A group of tasks that all end with it. The first exception cancels the others and comes out as itself."""
     try:
-        async with asyncio.TaskGroup() as crew:
-            yield crew
+        async with asyncio.TaskGroup() as group:
+            yield group
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
 
 
-class Places:
+class Slots:
     """Room for as many things at once as there is at the moment (`size`); who waits for a place gets it in turn."""
 
     def __init__(self, size: Callable[[], int]) -> None:
@@ -50,14 +50,14 @@ class Places:
         self._taken += taken
         return taken
 
-    def leave(self, places: int) -> None:
+    def release(self, slots: int) -> None:
         """Give so many back."""
-        self._taken -= places
+        self._taken -= slots
         self._news.set()
 
-    async def free(self) -> None:
+    async def wait_free(self) -> None:
         """Wait until there is a place, and take none."""
-        self.leave(await self.take(1))
+        self.release(await self.take(1))
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[None]:
@@ -66,7 +66,7 @@ class Places:
         try:
             yield
         finally:
-            self.leave(1)
+            self.release(1)
 
 
 async def concurrently(
@@ -74,7 +74,7 @@ async def concurrently(
 ) -> list[Result]:
     """The results of `work` on each item, in order. The first exception cancels the rest and comes out as itself.
 
-    For reads: what a cancelled effect did, nobody hears (see `each_to_its_end`).
+    For reads: what a cancelled effect did, nobody hears (see `run_all_shielded`).
     """
     limit = asyncio.Semaphore(at_once)
 
@@ -82,12 +82,12 @@ async def concurrently(
         async with limit:
             return await work(item)
 
-    async with together() as group:
+    async with task_group() as group:
         running = [group.create_task(one(item)) for item in items]
     return [task.result() for task in running]
 
 
-async def each_to_its_end(
+async def run_all_shielded(
     items: Collection[Item], work: Callable[[Item], Awaitable[None]], *, at_once: int, until: Callable[[], object]
 ) -> None:
     """Do `work` on each item, and cancel none that has begun: after an exception, or once `until`, no more begin.
@@ -110,7 +110,7 @@ async def each_to_its_end(
         raise failures[0]
 
 
-async def all_to_their_end(works: Iterable[asyncio.Task[None]]) -> None:
+async def wait_all_shielded(works: Iterable[asyncio.Task[None]]) -> None:
     """Wait until all of these have ended, then raise the first exception; who cancels this is heard after that."""
     working = list(works)
     cancelled = await _all_ended(working)
@@ -119,7 +119,7 @@ async def all_to_their_end(works: Iterable[asyncio.Task[None]]) -> None:
         raise cancelled or failures[0]
 
 
-async def to_its_end(work: Coroutine[Any, Any, Result], *, on_cancel: Callable[[], None]) -> Result:
+async def shield_until_done(work: Coroutine[Any, Any, Result], *, on_cancel: Callable[[], None]) -> Result:
     """What `work` answers. Who cancels this calls `on_cancel`, and is heard once the work has ended."""
     working = asyncio.create_task(work)
     if cancelled := await _all_ended([working], on_cancel):
@@ -127,7 +127,7 @@ async def to_its_end(work: Coroutine[Any, Any, Result], *, on_cancel: Callable[[
     return working.result()
 
 
-async def unless(stopped: asyncio.Event, work: Coroutine[Any, Any, Result]) -> Result | None:
+async def run_or_cancel(stopped: asyncio.Event, work: Coroutine[Any, Any, Result]) -> Result | None:
     """What `work` answers; None, and the work is cancelled, when it is `stopped` before."""
     working, stop = asyncio.ensure_future(work), asyncio.ensure_future(stopped.wait())
     try:

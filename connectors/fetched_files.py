@@ -33,7 +33,7 @@ def is_fetched(file: Path) -> bool:
     return file.parent.name == FOLDER and re.fullmatch("[0-9a-f]{64}", file.stem) is not None
 
 
-async def fetch_kept(address: str, settings: SourcingSettings, *, run_id: str = "") -> Path:
+async def fetch_stored(address: str, settings: SourcingSettings, *, run_id: str = "") -> Path:
     """The kept copy of what an address gives; a run that fetched before gets what it got. Raises `UnreadableFile`."""
     from connectors.request_files.fetching import fetch
 

@@ -16,7 +16,7 @@ from connectors.callbacks.records import Ticket
 from connectors.callbacks.store import CallbackStore, callbacks_url
 from connectors.callbacks.tickets import Tickets
 from connectors.ledger.engine import sqlite_file
-from domain.wording import number_of
+from domain.wording import pluralize
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -60,7 +60,7 @@ class Dispatcher:
         await self._client.create_flow_run_from_deployment(
             deployment.id,
             parameters={"kind": ticket.kind, "ticket": ticket.id},
-            name=f"hear of {ticket.kind}: {number_of(ticket.orders, 'order')}",
+            name=f"hear of {ticket.kind}: {pluralize(ticket.orders, 'order')}",
             idempotency_key=ticket.id,
         )
 

@@ -34,7 +34,7 @@ from deployments.dispatching import are_received
 from deployments.forgotten_runs import receivers_in_records, receivers_on_server, strike_on_server, strike_records
 from deployments.local_server import require_reachable, running, server_folder
 from domain.forgetting import Receiver, Traces
-from domain.wording import number_of
+from domain.wording import pluralize
 
 AGAIN = "give the same command again"
 
@@ -149,7 +149,7 @@ def _strike_callbacks(ledger: Ledger, texts: frozenset[str], told: Left) -> None
     with CallbackStore(ledger.url, clock=ledger.clock) as store:
         struck = store.strike(texts)
     if struck:
-        told.struck.append(f"{number_of(struck, 'message')} of the service")
+        told.struck.append(f"{pluralize(struck, 'message')} of the service")
     if struck and (file := sqlite_file(callbacks_url(ledger.url))):
         try:
             scrub(file)

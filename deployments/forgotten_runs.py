@@ -20,7 +20,7 @@ from connectors.request_files.without_order import text_without_order
 from connectors.sqlite_files import NotScrubbed, scrub
 from deployments.local_server import ServerFailed, without_password
 from domain.forgetting import FORGOTTEN, Receiver
-from domain.wording import number_of
+from domain.wording import pluralize
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -106,7 +106,7 @@ def strike_records(records: Path, order_ref: str, telling: Iterable[str], told: 
         )
         return
     told.struck += [f"parameters of run {name}" for name in runs]
-    told.struck += [f"{number_of(words, 'text')} of {records.name}"] if words else []
+    told.struck += [f"{pluralize(words, 'text')} of {records.name}"] if words else []
     try:
         scrub(records)
     except NotScrubbed as error:

@@ -14,7 +14,7 @@ from connectors.ui_pages import deployment_page, runs_page
 from deployments.registration import POOL
 from domain.deadline import as_text
 from domain.messages import Message, MessageKind
-from domain.wording import number_of, some
+from domain.wording import pluralize, shorten
 
 COMPLETES_WITHIN = {"nightly": timedelta(hours=26), "sync-tracking": timedelta(hours=3)}
 WORKER_GONE_AFTER = timedelta(seconds=90)
@@ -46,7 +46,7 @@ def worker_gone(last_sign: datetime | None, late: Sequence[LateRun], *, up_since
 
 def no_worker(last_sign: datetime | None, late: Sequence[LateRun], *, timezone: str) -> Message:
     since = f"since {as_text(last_sign, timezone)} {timezone}" if last_sign else "and there has been none yet"
-    waiting = f"{number_of(len(late), 'run')} wait{'s' if len(late) == 1 else ''} for one: {some(_names(late))}. "
+    waiting = f"{pluralize(len(late), 'run')} wait{'s' if len(late) == 1 else ''} for one: {shorten(_names(late))}. "
     return Message(
         cause=f"worker-gone:{last_sign.isoformat() if last_sign else 'never'}",
         kind=MessageKind.WORKER_GONE,

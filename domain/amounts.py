@@ -15,7 +15,7 @@ LEAST_PART = 2
 
 def agreed(first: Statement, second: Statement) -> Amount | Contradicted:
     """Compare two readings: goods with goods, totals with totals. Raises `CurrencyMismatch`."""
-    return _judged(first, second, _gap(money_of(first), money_of(second)))
+    return _amount_or_contradicted(first, second, _gap(money_of(first), money_of(second)))
 
 
 def agreed_total(approved: Statement, told: Statement) -> Amount | Contradicted:
@@ -24,7 +24,7 @@ def agreed_total(approved: Statement, told: Statement) -> Amount | Contradicted:
     gap = _gap(most, now)
     if gap is not Gap.UNIT and now * LEAST_PART < most:
         gap = Gap.HALF
-    return _judged(approved, told, gap)
+    return _amount_or_contradicted(approved, told, gap)
 
 
 def agreed_taken(owed: Money, told: Money, *, is_ours: bool) -> Amount | Contradicted:
@@ -47,7 +47,7 @@ def money_of(statement: Statement) -> Money:
     return statement.value
 
 
-def _judged(first: Statement, second: Statement, gap: Gap | None) -> Amount | Contradicted:
+def _amount_or_contradicted(first: Statement, second: Statement, gap: Gap | None) -> Amount | Contradicted:
     if gap is None:
         return Amount(first=first, second=second)
     return Contradicted(kind=Kind.AMOUNT, first=first, second=second, gap=gap)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from domain.request_remarks import Fault
-from domain.wording import number_of
+from domain.wording import pluralize
 
 MOST_TOLD = 50
 
@@ -15,8 +15,8 @@ class BadRequests(Exception):
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         listed = [f"  {fault}" for fault in faults[:MOST_TOLD]]
-        self.untold = len(faults) - len(listed)
-        listed += [f"  and {self.untold:,} more"] if self.untold else []
-        head = f"the request file has {number_of(len(faults), 'fault')}; nothing was sent:"
+        self.unlisted = len(faults) - len(listed)
+        listed += [f"  and {self.unlisted:,} more"] if self.unlisted else []
+        head = f"the request file has {pluralize(len(faults), 'fault')}; nothing was sent:"
         super().__init__("\n".join([head, *listed]))
         self.faults = tuple(faults)

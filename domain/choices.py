@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from domain.wording import some
+from domain.wording import shorten
 
 ALL = "approve all orders"
 ALL_BUT = "approve all but the orders below"
@@ -40,11 +40,11 @@ def _fault(choice: str, named: Sequence[str], asked: set[str]) -> str:
     if choice not in (ALL, ALL_BUT, SOME):
         return f"“{choice}” is no decision"
     if choice == ALL and named:
-        return f"“{ALL}” was chosen and {some(named)} named as well: take the names out, or choose “{ALL_BUT}”"
+        return f"“{ALL}” was chosen and {shorten(named)} named as well: take the names out, or choose “{ALL_BUT}”"
     if choice != ALL and not named:
         return f"“{choice}” was chosen and none was named: name them, or choose “{ALL}” or “{NONE}”"
     if unknown := [ref for ref in dict.fromkeys(named) if ref not in asked]:
-        return f"this plan has no order {some(unknown)}: copy the references from the plan"
+        return f"this plan has no order {shorten(unknown)}: copy the references from the plan"
     if repeated := [ref for ref, times in Counter(named).items() if times > 1]:
-        return f"{some(repeated)} stands there more than once: name each order once"
+        return f"{shorten(repeated)} stands there more than once: name each order once"
     return ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.money import Money
-from domain.wording import number_of
+from domain.wording import pluralize
 
 CostRow = dict[str, Any]
 """A row of the table `landed_costs`."""
@@ -103,8 +103,8 @@ class CostReport:
     def summary(self) -> str:
         """The run in one line."""
         whole = sum_of("", self.orders, self.currency)
-        cost = f"{number_of(whole.orders, 'paid order')}" + (f": {whole.landed}" if whole.landed else "")
-        return f"{cost}, {number_of(whole.open, 'order')} without a sum" if whole.open else cost
+        cost = f"{pluralize(whole.orders, 'paid order')}" + (f": {whole.landed}" if whole.landed else "")
+        return f"{cost}, {pluralize(whole.open, 'order')} without a sum" if whole.open else cost
 
     def to_json(self) -> dict[str, Any]:
         """The report that `sourcing costs --json` prints; amounts in minor units."""

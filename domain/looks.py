@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from domain.wording import number_of, some
+from domain.wording import pluralize, shorten
 
 MOST_LOOKS = 5
 FIRST_PAUSE = timedelta(minutes=10)
@@ -43,11 +43,11 @@ class NextLook:
     @property
     def words(self) -> str:
         """What happens next, for a person."""
-        left = f"{number_of(self.orders, 'order')} {'is' if self.orders == 1 else 'are'}" if self.orders else "it is"
+        left = f"{pluralize(self.orders, 'order')} {'is' if self.orders == 1 else 'are'}" if self.orders else "it is"
         if self.is_over:
             return (
                 f"{left} still open after {MOST_LOOKS} looks, and no further one comes by itself: see to what stands "
-                f"with each order, then start finish-batch of {some(self.batches)}, or run the file again"
+                f"with each order, then start finish-batch of {shorten(self.batches)}, or run the file again"
             )
         if self.by:
             sooner = ", or as soon as buying is resumed" if self.is_paused else ""
@@ -59,7 +59,7 @@ class NextLook:
     def _what_to_do(self) -> str:
         after = f"after {_minute(self.at)}"
         if not self.here:
-            return f"start finish-batch of {some(self.batches)} {after}"
+            return f"start finish-batch of {shorten(self.batches)} {after}"
         return f"run the same command {after}" + ("" if self.is_late else ", or with --wait")
 
     def to_json(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from domain.bills import Bill, BillLine
 from domain.money import Money
 from domain.shares import shares
-from domain.wording import some
+from domain.wording import shorten
 
 
 class Basis(StrEnum):
@@ -64,7 +64,7 @@ def freight_of(together: Sequence[Bill]) -> Freight:
         return Freight(amounts=[0] * len(lines))
     basis, weights = _weights(lines)
     if basis is Basis.VALUE and len(bought := {bill.currency for bill in together}) > 1:
-        problem = f"its parcel holds goods bought in {some(sorted(bought))}, and their weights are not known"
+        problem = f"its parcel holds goods bought in {shorten(sorted(bought))}, and their weights are not known"
         return Freight(amounts=[0] * len(lines), problem=problem)
     days = [bill.booking.on for bill in together if bill.booking and bill.booking.on]
     amounts = shares(sum(fee.minor for fee in told), weights)
@@ -78,7 +78,7 @@ def _against(together: Sequence[Bill], fees: Mapping[str, Money | None], currenc
         return "the warehouse did not tell what shipping cost"
     if any(fee.minor < 0 for fee in fees.values() if fee):
         return "what shipping cost is below zero"
-    return f"the freight of its parcel was paid in {some(sorted(currencies))}" if len(currencies) > 1 else ""
+    return f"the freight of its parcel was paid in {shorten(sorted(currencies))}" if len(currencies) > 1 else ""
 
 
 def _weights(lines: Sequence[BillLine]) -> tuple[Basis, list[int]]:

@@ -63,7 +63,7 @@ class PlannedOrder:
     def sourcing_order(self) -> SourcingOrder:
         return SourcingOrder(request=self.request, seller_id=self.seller_id, lines=self.lines)
 
-    def judged(self, verdict: Verdict) -> Self:
+    def with_verdict(self, verdict: Verdict) -> Self:
         """The same order under a verdict; the first verdict that isn't fine stands."""
         if not self.is_fine or verdict == FINE:
             return self

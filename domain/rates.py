@@ -9,7 +9,7 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 
 from domain.money import Money, minor_digits
-from domain.wording import number_of
+from domain.wording import pluralize
 
 OLDEST_DAYS = 7
 """A rate counts on its own day and on so many days after it."""
@@ -89,5 +89,5 @@ def _lack(base: str, into: str, on: date, rates: list[Rate], upto: int) -> str:
         return f"the rates from {base} to {into} begin with {rates[0].on}, after {on}"
     newest = rates[upto - 1].on
     return (
-        f"the newest rate from {base} to {into} for {on} is {number_of((on - newest).days, 'day')} older, of {newest}"
+        f"the newest rate from {base} to {into} for {on} is {pluralize((on - newest).days, 'day')} older, of {newest}"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from domain.wording import number_of
+from domain.wording import pluralize
 
 TOLD = 3
 
@@ -33,7 +33,7 @@ class Rejected:
     @property
     def counted(self) -> str:
         """`2 rows rejected`."""
-        return f"{number_of(self.count, 'row')} rejected"
+        return f"{pluralize(self.count, 'row')} rejected"
 
     @property
     def lines(self) -> list[str]:
@@ -48,7 +48,7 @@ class Rejected:
         if not self:
             return ""
         return (
-            f"{number_of(self.count, 'row')} of this snapshot can't be right and went into the table rejected_rows "
+            f"{pluralize(self.count, 'row')} of this snapshot can't be right and went into the table rejected_rows "
             f"instead; the ledger has everything. {'; '.join(self.lines)}. Once the cause is mended, "
             "`sourcing snapshot rebuild` or the next run writes them well"
         )

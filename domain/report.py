@@ -73,7 +73,7 @@ class BatchReport:
 
     A dry run has the `plans` of new orders, whatever was decided on them, and those `to_ship` of orders begun earlier.
     `warnings` are what was said about the request file, and `lines_without_limit` how many of its lines have none.
-    `next_check` is for what may end well without a person, only later. `broken_off` says why a run ended before its
+    `next_look` is for what may end well without a person, only later. `broken_off` says why a run ended before its
     work did: the service was away, or the time was up; `paused` that it bought nothing, or no more. `rejected` are
     rows that the snapshot left out of their tables.
     """

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain.request_cells import COLUMNS
-from domain.wording import number_of
+from domain.wording import pluralize
 
 HEADER_ROW = 1
 WHOLE_FILE = 0
@@ -55,5 +55,5 @@ def _line(column: str, message: str, rows: Sequence[int]) -> str:
     if len(rows) == 1:
         return str(Remark(rows[0], column, message))
     named = ", ".join(map(str, rows[:MOST_ROWS_NAMED]))
-    more = f" and {number_of(len(rows) - MOST_ROWS_NAMED, 'row')} more" if len(rows) > MOST_ROWS_NAMED else ""
+    more = f" and {pluralize(len(rows) - MOST_ROWS_NAMED, 'row')} more" if len(rows) > MOST_ROWS_NAMED else ""
     return f"rows {named}{more}" + (f", column {column}" if column else "") + f": {message}"

@@ -8,7 +8,7 @@ from datetime import datetime
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.witnessed import Contradicted, Gap, Kind, Lack, Open, Source, Statement
-from domain.wording import some
+from domain.wording import shorten
 
 APART = {
     Gap.UNIT: "about a hundred times apart, so one of them is in another unit (yuan, fen)",
@@ -47,7 +47,7 @@ def words_of(verdict: Open | Contradicted) -> str:
     if isinstance(verdict, Contradicted):
         both = f"{_said(verdict.first)}, and {_said(verdict.second)}"
         return f"{both}: {APART[verdict.gap]}" if verdict.kind is Kind.AMOUNT else both
-    known = some([_value(one) for one in verdict.known])
+    known = shorten([_value(one) for one in verdict.known])
     lacks = LACKS.get((verdict.kind, verdict.lacks), f"no {verdict.lacks.replace('_', ' ')}")
     words = lacks.format(known=known) if "{known}" in lacks or not known else f"{lacks} ({known})"
     return f"{words}; run again after {verdict.again_at:%Y-%m-%d %H:%M} UTC" if verdict.again_at else words

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 MOST_NAMED = 3
 
 
-def some(names: Sequence[str], most: int = MOST_NAMED) -> str:
+def shorten(names: Sequence[str], most: int = MOST_NAMED) -> str:
     """`A-1, A-2, A-3 and 4 more`."""
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
@@ -19,6 +19,6 @@ def counted(kinds: Iterable[str]) -> str:
     return ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in Counter(kinds).most_common())
 
 
-def number_of(count: int, thing: str) -> str:
+def pluralize(count: int, thing: str) -> str:
     """`1 order`, `2 orders`."""
     return f"{count:,} {thing}{'' if count == 1 else 's'}"

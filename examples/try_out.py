@@ -23,7 +23,7 @@ from deployments.local_server import prefect_server
 from domain.money import Money
 from domain.report import BatchReport
 from domain.states import ROAD, OrderState
-from domain.wording import number_of
+from domain.wording import pluralize
 from flows.reporting import line_of
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def follow_until_delivered(address: str) -> None:
     for day in range(STEP_DAYS, MOST_DAYS + 1, STEP_DAYS):
         move_clock(address, STEP_DAYS * DAY_S)
         seen = run_flow(tracked)
-        moved, events = number_of(len(seen.moved), "order"), number_of(seen.new_events, "new event")
+        moved, events = pluralize(len(seen.moved), "order"), pluralize(seen.new_events, "new event")
         console.print(f"day {day:>2}: {moved} moved, {events}")
         if not any(line.state in ROAD and line.state is not OrderState.DELIVERED for line in seen.orders):
             return

@@ -11,16 +11,16 @@ from connectors.ledger.records import OrderRecord
 from domain.after_sale import FOLLOWED, Refund, RefundFault, RefundKind, RefundOption, RefundState, standing
 from domain.effects import OPEN, Action, EffectStatus
 from domain.service_orders import ServiceOrder, ServiceStatus
-from domain.wording import number_of, some
+from domain.wording import pluralize, shorten
 from flows import remedy_parameters as form
-from flows.after_sale_reporting import AfterSaleReport, after_sale_report, foreseen_report
+from flows.after_sale_reporting import AfterSaleReport, after_sale_report, dry_run_report
 from flows.chunks import told_chunks
 from flows.opening import opened
 from flows.parameters import BadInput, ChunkSize
 from flows.shown.board import progress_shown
+from flows.shown.dry_run import DryRunRow, reasons_shown
 from flows.shown.events import EventFeed
 from flows.shown.expected_errors import report_expected_errors, run_logger
-from flows.shown.foreseen import Foreseen, reasons_shown
 from flows.upkeep_parameters import OrderRefs
 from tasks.confirm_receipt import confirm_receipt, require_receivable
 from tasks.effects.kinds import settle_open
@@ -73,10 +73,10 @@ async def ask_for_refund(
         if only_show and not wish.reason:
             reasons = reasons_shown(await refund_options(resources, order, kind))
             row = _would(order, f"ask for a {kind}: {CHOOSE_REASON}") if reasons else _not(order, NO_REASON)
-            return await foreseen_report(resources, [row], reasons)
+            return await dry_run_report(resources, [row], reasons)
         if only_show:
             refunds = await foresee_refund(resources, order, wish)
-            return await foreseen_report(resources, [_would(order, "; ".join(map(_foreseen, refunds)))])
+            return await dry_run_report(resources, [_would(order, "; ".join(map(_dry_run, refunds)))])
         keys = await ask_refund(resources, order, wish)
         return await after_sale_report(resources, [order_ref], keys=keys, troubles=_troubles(resources, order_ref))
 
@@ -100,7 +100,7 @@ async def send_back(
         order = await _settled_order(resources, order_ref)
         refund = _chosen(resources, order_ref, line, prefer=RefundState.TO_RETURN)
         if only_show:
-            return await _parcel_foreseen(resources, order, refund, company.strip(), number)
+            return await _parcel_dry_run(resources, order, refund, company.strip(), number)
         await return_parcel(
             resources, order, refund, company=company.strip(), number=number, note=note, vouchers=tuple(vouchers)
         )
@@ -121,7 +121,7 @@ async def withdraw_refund(
         refund = _chosen(resources, order_ref, line)
         if only_show:
             require_withdrawable(resources, order)
-            return await foreseen_report(resources, [_would(order, f"take back: {standing(refund)}")])
+            return await dry_run_report(resources, [_would(order, f"take back: {standing(refund)}")])
         await withdraw(resources, order, refund)
         return await _after(resources, refund)
 
@@ -144,14 +144,14 @@ async def write_to_seller(
         refund = _chosen(resources, order_ref, line)
         if only_show:
             require_sayable(resources, refund, words)
-            return await foreseen_report(resources, [_would(order, f"write {words!r} about: {standing(refund)}")])
+            return await dry_run_report(resources, [_would(order, f"write {words!r} about: {standing(refund)}")])
         await message_seller(resources, order, refund, words, tuple(vouchers))
         return await _after(resources, refund)
 
 
 def receipt_name() -> str:
     """`confirm receipt of A-1, A-2, A-3 and 4 more`."""
-    return f"confirm receipt of {some(flow_run.parameters.get('order_refs', []))}"
+    return f"confirm receipt of {shorten(flow_run.parameters.get('order_refs', []))}"
 
 
 @flow(name="confirm-receipt", flow_run_name=receipt_name, persist_result=False)
@@ -168,7 +168,7 @@ async def receive_orders(
             require_receivable(resources, order)  # of all of them before the first is confirmed
         if only_show:
             at_service, _ = await read_each(resources, orders)
-            return await foreseen_report(resources, [_received(order, at_service) for order in orders])
+            return await dry_run_report(resources, [_received(order, at_service) for order in orders])
         for order in orders:
             await confirm_receipt(resources, order)
         troubles = [trouble for ref in refs for trouble in _troubles(resources, ref)]
@@ -188,7 +188,7 @@ async def follow_after_sale(chunk_size: ChunkSize = 0) -> AfterSaleReport:
         feed = EventFeed(ledger, refs)
         await settle_open(resources, refs)
         refunds = [refund for refund in ledger.refunds.of_orders(refs) if refund.state in FOLLOWED]
-        run_logger().info("%s to follow", number_of(len(refunds), "refund"))
+        run_logger().info("%s to follow", pluralize(len(refunds), "refund"))
         troubles: list[str] = []
         async with progress_shown("refunds"):
             for label, chunk in told_chunks("after-sale", refunds, chunk_size or resources.settings.chunk_size):
@@ -197,35 +197,35 @@ async def follow_after_sale(chunk_size: ChunkSize = 0) -> AfterSaleReport:
         return await after_sale_report(resources, refs, keys=[refund.key for refund in refunds], troubles=troubles)
 
 
-async def _parcel_foreseen(
+async def _parcel_dry_run(
     resources: Resources, order: OrderRecord, refund: Refund, company: str, number: str
 ) -> AfterSaleReport:
     """What naming this parcel would do; without a carrier, which ones there are."""
     carriers = await carriers_for(resources, refund)
     if not company:
         listed = [{"carrier": one.code, "name": one.name} for one in carriers]
-        return await foreseen_report(resources, [_would(order, f"name the parcel: {CHOOSE_CARRIER}")], listed)
+        return await dry_run_report(resources, [_would(order, f"name the parcel: {CHOOSE_CARRIER}")], listed)
     carrier, told = choose_carrier(carriers, company), number or "(its tracking number is still to be filled in)"
     words = f"name parcel {told} of {carrier.code} ({carrier.name}) for the {refund.kind} of {refund.asked}"
-    return await foreseen_report(resources, [_would(order, words)])
+    return await dry_run_report(resources, [_would(order, words)])
 
 
-def _would(order: OrderRecord, words: str) -> Foreseen:
-    return Foreseen(order_ref=order.order_ref, state=order.state, would=words)
+def _would(order: OrderRecord, words: str) -> DryRunRow:
+    return DryRunRow(order_ref=order.order_ref, state=order.state, would=words)
 
 
-def _not(order: OrderRecord, words: str) -> Foreseen:
-    return Foreseen(order_ref=order.order_ref, state=order.state, why_not=words)
+def _not(order: OrderRecord, words: str) -> DryRunRow:
+    return DryRunRow(order_ref=order.order_ref, state=order.state, why_not=words)
 
 
-def _foreseen(refund: Refund) -> str:
+def _dry_run(refund: Refund) -> str:
     """`ask the seller for a refund of 12.00 CNY (101 quality), line 1`."""
     lines = ", ".join(map(str, refund.lines))
     again = "anew " if refund.state is not RefundState.ASKING else ""
     return f"ask the seller {again}for a {refund.kind} of {refund.asked} ({refund.reason}), of lines {lines}"
 
 
-def _received(order: OrderRecord, at_service: Mapping[str, ServiceOrder]) -> Foreseen:
+def _received(order: OrderRecord, at_service: Mapping[str, ServiceOrder]) -> DryRunRow:
     shown = at_service.get(order.order_ref)
     if shown is None or shown.status not in (ServiceStatus.SHIPPED, ServiceStatus.FINISHED):
         seen = f"shows it as {shown.status}" if shown else "does not show it"

@@ -16,11 +16,11 @@ from domain.money import Money
 from domain.rejected import NONE_REJECTED, Rejected
 from domain.report import ReportLine
 from domain.states import OrderState
-from domain.wording import counted, number_of
+from domain.wording import counted, pluralize
 from flows.reporting import line_of
 from flows.shown.artifacts import show_table, with_what_waits
+from flows.shown.dry_run import DryRunRow, show_dry_run
 from flows.shown.expected_errors import run_logger
-from flows.shown.foreseen import Foreseen, show_foreseen
 from flows.shown.progress import rename_run, shown
 from tasks.resources import Resources
 from tasks.snapshot_refunds import snapshot_refunds
@@ -119,11 +119,11 @@ def ended(report: AfterSaleReport) -> AfterSaleReport:
     return ends
 
 
-async def foreseen_report(
-    resources: Resources, rows: Sequence[Foreseen], choices: Sequence[Mapping[str, str]] = ()
+async def dry_run_report(
+    resources: Resources, rows: Sequence[DryRunRow], choices: Sequence[Mapping[str, str]] = ()
 ) -> AfterSaleReport:
     """Show what a run would do; its report tells of the orders as they are, and of what can't be done."""
-    await show_foreseen(rows, choices)
+    await show_dry_run(rows, choices)
     orders = resources.ledger.orders([row.order_ref for row in rows])
     report = AfterSaleReport(
         orders=[line_of(order) for order in orders.values()],
@@ -144,12 +144,12 @@ async def _show(report: AfterSaleReport) -> None:
 
 def summary_of(report: AfterSaleReport) -> str:
     """`3 orders: 2 cancelled, 1 held; 2 refunds: 1 asked, 1 refunded, 12.00 CNY came back`."""
-    parts = [f"{number_of(len(report.orders), 'order')}: {counted(line.state for line in report.orders)}"]
+    parts = [f"{pluralize(len(report.orders), 'order')}: {counted(line.state for line in report.orders)}"]
     if report.refunds:
         back = Money(sum(refund.refunded_fen for refund in report.refunds))
         states = counted(refund.state for refund in report.refunds)
         came_back = f", {back} came back" if back.minor else ""
-        parts.append(f"{number_of(len(report.refunds), 'refund')}: {states}{came_back}")
+        parts.append(f"{pluralize(len(report.refunds), 'refund')}: {states}{came_back}")
     if report.troubles:
         parts.append(f"{len(report.troubles):,} not as asked")
     if report.rejected:

@@ -22,12 +22,12 @@ BEFOREHAND = "a yes given beforehand"
 Approver = Callable[[ApprovalRequest], bool]
 
 
-def nobody(_question: ApprovalRequest) -> bool:
+def no_approver(_question: ApprovalRequest) -> bool:
     """Without somebody to ask, the answer is no."""
     return False
 
 
-approver: ContextVar[Approver] = ContextVar("approver", default=nobody)
+approver: ContextVar[Approver] = ContextVar("approver", default=no_approver)
 asks_in_the_ui: ContextVar[bool] = ContextVar("asks_in_the_ui", default=False)
 at_work: ContextVar[asyncio.Semaphore | None] = ContextVar("at_work", default=None)
 
@@ -63,16 +63,16 @@ async def decide(question: ApprovalRequest, settings: SourcingSettings, ledger: 
     if yes and not above:
         return Decision(approved=question.refs, by=BEFOREHAND, unasked=question)
     question = replace(question, why=why_asked(above, settings, yes=yes))
-    if (person := approver.get()) is not nobody:
+    if (person := approver.get()) is not no_approver:
         said, name = person(question), getpass.getuser()
         return Decision(approved=question.refs if said else [], by=name, why_not=f" by {name}")
     if asks_in_the_ui.get() or has_deployment():
         async with aside():
             return await ask_in_the_ui(question, settings, ledger)
-    return _unasked(question, settings, above) if yes else _nobody()
+    return _unasked(question, settings, above) if yes else _not_asked()
 
 
-def _nobody() -> Decision:
+def _not_asked() -> Decision:
     return Decision(approved=[], by="nobody", why_not=": nobody could be asked")
 
 

@@ -22,7 +22,7 @@ from pydantic import Field, ValidationError, create_model
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from domain.choices import ALL, ALL_BUT, NOBODY_ANSWERED, NONE, SOME, BadChoice, chosen, references_in
-from domain.wording import number_of
+from domain.wording import pluralize
 from flows.approval_pause import CancelledBelow, asked_since, filled_in, is_cancelled, outermost_run
 from flows.approval_request import ApprovalRequest, Decision
 from flows.approval_told import Told
@@ -97,7 +97,7 @@ class _Asking:
 
     async def answer(self, deadline: datetime) -> Decision | None:
         """What was decided; None when nobody answered."""
-        count = number_of(len(self.plan.refs), "order")
+        count = pluralize(len(self.plan.refs), "order")
         words = "Batch %s waits for approval of %s: press Resume and fill in the form by %s"
         run_logger().info(words, self.question.batch_id, count, self.until)
         fault, given = "", dict[str, Any]()

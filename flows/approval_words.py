@@ -11,7 +11,7 @@ from connectors.ui_pages import artifact_page
 from domain.items import product_page, shortened
 from domain.plan_costs import PlanCost, Sum, in_one
 from domain.rates import Rate
-from domain.wording import number_of
+from domain.wording import pluralize
 from flows.approval_limit import rates_of
 from flows.approval_request import ApprovalRequest
 from flows.asked_plan import AskedOrder, AskedPlan
@@ -63,7 +63,7 @@ def deadline_words(deadline: datetime, timezone: str) -> str:
 def within_words(seconds: int) -> str:
     """`24 hours`, `90 seconds`."""
     hours = seconds / 3600
-    return f"{hours:.3g} hour{'' if hours == 1 else 's'}" if seconds >= 3600 else number_of(seconds, "second")
+    return f"{hours:.3g} hour{'' if hours == 1 else 's'}" if seconds >= 3600 else pluralize(seconds, "second")
 
 
 def question_words(question: ApprovalRequest, plan: AskedPlan, settings: SourcingSettings, now: datetime) -> list[str]:
@@ -123,4 +123,4 @@ def _what(asked: AskedOrder) -> str:
         page = product_page(asked.plan.request.marketplace, line.item_id)
         told.append(f"{line.quantity} × " + (f"[{title or line.item_id}]({page})" if page else title))
     more = len(lines) - SHOWN_LINES
-    return "; ".join([*told, *([f"and {number_of(more, 'line')} more"] if more > 0 else [])])
+    return "; ".join([*told, *([f"and {pluralize(more, 'line')} more"] if more > 0 else [])])

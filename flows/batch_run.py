@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from connectors.ledger.chunked import chunked
 from connectors.ledger.order_facts import Facts
 from connectors.ledger.plans import plan_hash
 from connectors.ledger.records import OrderChange, OrderRecord
-from connectors.ledger.slices import slices
 from domain.budget import Limits, over_budget
 from domain.canary import MOST
 from domain.decisions import Verdict, held
@@ -23,12 +23,11 @@ from domain.plan import PlannedOrder, PlanSummary
 from domain.report import BatchReport, MatchLine
 from domain.request_remarks import HELPERS, Remark
 from domain.states import OrderState
-from domain.wording import number_of
+from domain.wording import pluralize
 from flows.approval import decide
 from flows.approval_request import ApprovalRequest, Decision, SummarizedRequest
 from flows.canary import Canaries
 from flows.execution import execute
-from flows.kept_plans import KeptPlans, summary_of
 from flows.leftovers import LEFT, cause, explain, in_all, told_again
 from flows.plan_sources import PlanSource
 from flows.planning import Take, at_held_marketplaces, limits_now, spend_limits, unplanned, within_budget
@@ -40,6 +39,7 @@ from flows.shown.events import EventFeed, batch_finished, budget_used_up
 from flows.shown.expected_errors import run_logger
 from flows.shown.progress import rename_run, shown
 from flows.sorting import Work
+from flows.stored_plans import StoredPlans, summary_of
 from tasks.effects.kinds import settle_open
 from tasks.lost_ledger import wait_until_settled
 from tasks.render_freight import approve_freight, estimate_unbooked
@@ -82,7 +82,7 @@ class BatchRun:
 
     async def followed(self, budget: Money | None, *, dry_run: bool, ask: bool) -> BatchReport:
         """Buy, or only plan, and show how far that is."""
-        orders = number_of(len(self.refs), "order")
+        orders = pluralize(len(self.refs), "order")
         run_logger().info("Batch %s: %s to %s", self.batch_id, orders, "plan" if dry_run else "buy")
         await shown("the run's name", rename_run(f"{self.batch_id}: {orders}"))
         async with progress_shown(artifact_key(self.batch_id)):
@@ -120,7 +120,7 @@ class BatchRun:
             await self._go_on(work, (), budget, feed, ask=ask)
         postponed, again = self._to_plan_again(), await self._to_try_again()
         if postponed or again:
-            run_logger().info("%s: once more", number_of(len({*again, *(one.order_ref for one in postponed)}), "order"))
+            run_logger().info("%s: once more", pluralize(len({*again, *(one.order_ref for one in postponed)}), "order"))
             await self._go_on(Work(to_plan=postponed), again, budget, feed, ask=ask)
         why = cause(self.resources, self.done_by)
         tried = dict.fromkeys([*self.tried, *self.postponed])
@@ -167,7 +167,7 @@ class BatchRun:
         freight = await estimate_unbooked(self.resources, work.under_way) if self.source.asks else []
         question = SummarizedRequest(
             batch_id=self.batch_id,
-            to_buy=self.source.kept(self.resources, fine),
+            to_buy=self.source.stored(self.resources, fine),
             to_ship=freight,
             warnings=self.source.warnings,
             paused=self.resources.paused,
@@ -259,7 +259,7 @@ class BatchRun:
             looking.cancel()
         self._take_in(together)
         made = await self._judge(together.plans, why)
-        for rest in slices(request for request in requests if request.order_ref not in made):
+        for rest in chunked(request for request in requests if request.order_ref not in made):
             self.postponed |= {request.order_ref: request for request in rest}
             left = [unplanned(request) for request in rest]
             await asyncio.to_thread(self.source.keep, self.resources, self.batch_id, left)
@@ -271,8 +271,8 @@ class BatchRun:
         ledger = self.resources.ledger
         begun = {effect.order_ref for effect in ledger.effects_of(why)} if why else ()
         doubtful = [plan for ref, plan in made.items() if ref in why and ref not in begun]
-        for some in slices(KeptPlans(ledger, doubtful)):
-            judged = [plan.judged(why[plan.order_ref]) for plan in some]
+        for some in chunked(StoredPlans(ledger, doubtful)):
+            judged = [plan.with_verdict(why[plan.order_ref]) for plan in some]
             await asyncio.to_thread(self.source.keep, self.resources, self.batch_id, judged)
             made |= {plan.order_ref: summary_of(plan) for plan in judged}
         return made

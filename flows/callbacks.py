@@ -10,7 +10,7 @@ from connectors.callbacks.kinds import CallbackKind
 from connectors.callbacks.store import CallbackStore
 from connectors.callbacks.tickets import Tickets
 from connectors.settings import SourcingSettings
-from domain.wording import number_of
+from domain.wording import pluralize
 from flows.hearing import HeardReport, hear, kept_alive
 from flows.opening import opened
 from flows.parameters import asked
@@ -48,11 +48,11 @@ async def hear_callbacks(kind: Kind, ticket: TicketId) -> HeardReport:
         left = len(messages) - len(report.outcomes)
         tickets.end(ticket, blameless=left > 0)
     if left:
-        run_logger().warning("%s wait on: the service was away", number_of(left, "message"))
+        run_logger().warning("%s wait on: the service was away", pluralize(left, "message"))
     for trouble in report.troubles:
         run_logger().warning("Not read again: %s", trouble)
     for parcel in report.parcels:
         run_logger().warning("%s", parcel)
-    counted = f"{number_of(len(messages), 'message')}, {number_of(len(report.moved), 'order')} moved"
+    counted = f"{pluralize(len(messages), 'message')}, {pluralize(len(report.moved), 'order')} moved"
     await shown("the run's name", rename_run(f"hear of {kind}: {counted}"))
     return report

@@ -5,9 +5,9 @@ from __future__ import annotations
 from prefect import flow
 from prefect.runtime import flow_run
 
-from domain.wording import number_of, some
-from flows.after_sale_reporting import AfterSaleReport, after_sale_report, foreseen_report
-from flows.cancelling import cancel, foreseen
+from domain.wording import pluralize, shorten
+from flows.after_sale_reporting import AfterSaleReport, after_sale_report, dry_run_report
+from flows.cancelling import cancel, dry_run_of
 from flows.opening import opened
 from flows.parameters import BadInput
 from flows.remedy_parameters import NO_TEXTS, OnlyShow, some_orders
@@ -22,7 +22,7 @@ CHANGED_MY_MIND = "不想要了"
 
 def run_name() -> str:
     """`cancel A-1, A-2, A-3 and 4 more`."""
-    return f"cancel {some(flow_run.parameters.get('order_refs', [])) or 'no order'}"
+    return f"cancel {shorten(flow_run.parameters.get('order_refs', [])) or 'no order'}"
 
 
 @flow(name="cancel-orders", flow_run_name=run_name, persist_result=False)
@@ -42,10 +42,10 @@ async def cancel_orders(
     async with opened() as resources:
         before = resources.ledger.orders(order_refs)
         feed = EventFeed(resources.ledger, order_refs)
-        run_logger().info("%s to cancel", number_of(len(order_refs), "order"))
+        run_logger().info("%s to cancel", pluralize(len(order_refs), "order"))
         await settle_open(resources, before)
         if only_show:
-            return await foreseen_report(resources, await foreseen(resources, order_refs))
+            return await dry_run_report(resources, await dry_run_of(resources, order_refs))
         async with progress_shown("orders"):
             troubles = await cancel(resources, order_refs, reason, resources.settings.chunk_size)
         await feed.tell(order_refs)

@@ -11,7 +11,7 @@ from domain.effects import OPEN, SPENDING, Action
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from flows.chunks import told_chunks
-from flows.shown.foreseen import Foreseen
+from flows.shown.dry_run import DryRunRow
 from tasks.cancel_order import cancel_orders as cancel_chunk
 from tasks.cancel_order import confirm_cancellations
 from tasks.progress import progress
@@ -27,18 +27,18 @@ APPROVED = (
 ITS_FREIGHT = "its freight is booked, which only the warehouse can cancel: ask it to"
 
 
-async def foreseen(resources: Resources, order_refs: Sequence[str]) -> list[Foreseen]:
+async def dry_run_of(resources: Resources, order_refs: Sequence[str]) -> list[DryRunRow]:
     """What cancelling would do to each order, as far as the ledger and a look at the paid ones can tell."""
     orders = resources.ledger.orders(order_refs)
     verdicts = {ref: _judge(resources, order) for ref, order in orders.items()}
     paid = [orders[ref] for ref, (way, _) in verdicts.items() if way is CancelWay.REFUND]
     at_service, unread = await read_each(resources, paid)
     unread |= {ref: words for ref, one in at_service.items() if (words := _past_cancelling(one))}
-    rows = [_foreseen(order, *verdicts[ref], unread.get(ref, "")) for ref, order in orders.items()]
-    return [*rows, *(Foreseen(order_ref=ref, state="", why_not=NOT_THERE) for ref in order_refs if ref not in orders)]
+    rows = [_dry_run(order, *verdicts[ref], unread.get(ref, "")) for ref, order in orders.items()]
+    return [*rows, *(DryRunRow(order_ref=ref, state="", why_not=NOT_THERE) for ref in order_refs if ref not in orders)]
 
 
-def _foreseen(order: OrderRecord, way: CancelWay, words: str, unread: str) -> Foreseen:
+def _dry_run(order: OrderRecord, way: CancelWay, words: str, unread: str) -> DryRunRow:
     freight = f"; {ITS_FREIGHT}" if order.shipment is not None else ""
     would = {
         CancelWay.CANCEL: "close it unpaid",
@@ -46,7 +46,7 @@ def _foreseen(order: OrderRecord, way: CancelWay, words: str, unread: str) -> Fo
         CancelWay.IS_DONE: "do nothing: it is cancelled, or its money is asked back already",
     }
     why_not = unread or words
-    return Foreseen(order_ref=order.order_ref, state=order.state, would="" if why_not else would[way], why_not=why_not)
+    return DryRunRow(order_ref=order.order_ref, state=order.state, would="" if why_not else would[way], why_not=why_not)
 
 
 async def cancel(resources: Resources, order_refs: Sequence[str], reason: str, chunk_size: int) -> list[str]:

@@ -47,7 +47,7 @@ async def _fill(resources: Resources, requests: Sequence[OrderRequest], batch_id
     refused = {ref: words for ref, words in why.items() if words}
     to_plan = [request for request in requests if request.order_ref not in refused.keys() | carted]
     plans = await plan_orders(resources, to_plan, chunk_size=chunk_size)
-    waiting = [plan.judged(held("to be laid into the cart; run again")) for plan in plans]
+    waiting = [plan.with_verdict(held("to be laid into the cart; run again")) for plan in plans]
     ledger.put_plans(waiting, batch_id)
     wanted = [plan.order_ref for plan in plans if plan.is_fine] + [ref for ref in carted if ref not in refused]
     orders = {ref: order for ref, order in ledger.orders(wanted).items() if order.order_id is None}

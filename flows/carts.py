@@ -15,7 +15,7 @@ from connectors.settings import SourcingSettings
 from domain.cart import CartFault, CartRow
 from domain.marketplace import Marketplace
 from domain.report import BatchReport
-from domain.wording import number_of, some
+from domain.wording import pluralize, shorten
 from flows.batch_run import BatchRun
 from flows.cart_filling import fill_carts
 from flows.opening import opened
@@ -48,7 +48,7 @@ async def fill_cart(file: Path, batch: str | None = None, encoding: str = "") ->
     """
     requests = Requests(file=str(file), encoding=encoding)
     asked = await read_shown(requests, batch or "", require_limit=SourcingSettings().require_price_limit)
-    await shown("the run's name", rename_run(f"{asked.batch_id}: {number_of(len(asked.orders), 'order')} to the carts"))
+    await shown("the run's name", rename_run(f"{asked.batch_id}: {pluralize(len(asked.orders), 'order')} to the carts"))
     async with opened(begins_orders=True) as resources, progress_shown(artifact_key(asked.batch_id)):
         report = await fill_carts(resources, asked)
     await show_outcome(report)
@@ -58,7 +58,7 @@ async def fill_cart(file: Path, batch: str | None = None, encoding: str = "") ->
 def ordering_name() -> str:
     """`order carts of A-1, A-2, A-3 and 4 more`."""
     dry_run = " (dry run)" if flow_run.parameters.get("dry_run") else ""
-    return f"order carts of {some(flow_run.parameters['order_refs'])}{dry_run}"
+    return f"order carts of {shorten(flow_run.parameters['order_refs'])}{dry_run}"
 
 
 @flow(name="order-cart", flow_run_name=ordering_name, persist_result=False)

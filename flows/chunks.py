@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Seque
 from contextlib import aclosing, suppress
 from typing import TypeVar
 
-from connectors.concurrently import together
+from connectors.concurrently import task_group
 from connectors.xportcn.errors import ServiceAway
 from tasks.progress import progress
 from tasks.resources import Resources
@@ -122,7 +122,7 @@ async def as_they_come(
         finally:
             window.leave(under_way)
 
-    async with aclosing(source), together() as running:
+    async with aclosing(source), task_group() as running:
         while not resources.breaker.is_over:
             await window.has_room(size)
             if resources.breaker.is_over or (next_one := await anext(source, None)) is None:

@@ -16,7 +16,7 @@ from connectors.snapshots.rows import records
 from domain.cost_report import CostReport, orders_of
 from domain.landed import Books
 from domain.money import Money
-from domain.wording import some
+from domain.wording import shorten
 from flows.shown.artifacts import show_table, with_what_waits
 from flows.shown.expected_errors import run_logger
 from flows.shown.inert import inert
@@ -80,7 +80,7 @@ def _write(costs: pd.DataFrame, csv: Path, xlsx: Path) -> str:
 async def tell(report: CostReport) -> None:
     """Log what needs a look, and show the sums in the Prefect UI."""
     for why, refs in list(report.problems.items())[:MOST_TOLD]:
-        run_logger().warning("No sum for %s: %s", some(refs), why)
+        run_logger().warning("No sum for %s: %s", shorten(refs), why)
     for note in report.notes:
         run_logger().warning("%s", note)
     run_logger().info("%s", report.summary)
@@ -114,7 +114,7 @@ def markdown(report: CostReport) -> str:
         f"| {one.open or ''} |\n"
         for one in report.sums
     )
-    open_ = [f"- {some(refs)}: {inert(why)}" for why, refs in list(report.problems.items())[:MOST_TOLD]]
+    open_ = [f"- {shorten(refs)}: {inert(why)}" for why, refs in list(report.problems.items())[:MOST_TOLD]]
     files = [f"- `{path}`" for path in (report.csv, report.xlsx) if path]
     return "\n\n".join(
         [

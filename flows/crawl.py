@@ -18,8 +18,8 @@ from domain.catalogue import Source, Wanted, Way, listed_steadily, pages_of, sou
 from domain.marketplace import Marketplace
 from domain.rejected import NONE_REJECTED, Rejected
 from flows.chunks import chunks, told_chunks
-from tasks.asking import Found
 from tasks.fetch_offers import fetch_offers, list_offers, lists_changes, root_categories
+from tasks.gathering import PartialResults
 from tasks.progress import progress
 from tasks.resources import Resources
 
@@ -136,7 +136,7 @@ class Crawl:
                 self.resources,
                 self.files,
                 some,
-                Found(),
+                PartialResults(),
                 turn=turn,
                 changed_only=not self.full,
                 label=f"{stage} {label}",
@@ -157,7 +157,9 @@ class Crawl:
         for number, part in enumerate(parts, start=1):
             if not self.files.has_part(number):
                 label = f"part {number:,} of {len(parts):,}"
-                answer = await fetch_offers(self.resources, self.files, part, Found(), part=number, label=label)
+                answer = await fetch_offers(
+                    self.resources, self.files, part, PartialResults(), part=number, label=label
+                )
                 self.done.fetched += answer.items
                 self.done.troubles |= answer.troubles
             listener.advance("fetch", len(part))

@@ -17,7 +17,7 @@ from connectors.settings import SourcingSettings
 from domain.messages import Message, MessageKind
 from domain.money import Money
 from domain.states import OrderState
-from domain.wording import counted, number_of
+from domain.wording import counted, pluralize
 from flows.shown.expected_errors import report_expected_errors, run_logger
 from flows.telling import run_link
 from tasks.resources import utc_now
@@ -65,8 +65,8 @@ def digest_of(
     came = done.came
     lines = [
         f"Since {since.astimezone(zone):%Y-%m-%d %H:%M}:",
-        f"- bought: {number_of(done.bought, 'order')} for {spent}",
-        f"- shipment booked: {number_of(done.booked, 'order')}, freight {freight}",
+        f"- bought: {pluralize(done.bought, 'order')} for {spent}",
+        f"- shipment booked: {pluralize(done.booked, 'order')}, freight {freight}",
         f"- held: {came.get(OrderState.HELD, 0):,}",
         f"- failed: {_failed(came)}",
         f"- delivered: {came.get(OrderState.DELIVERED, 0):,}, refunded: {came.get(OrderState.REFUNDED, 0):,}",
@@ -76,7 +76,7 @@ def digest_of(
     return Message(
         cause=f"digest:{now.astimezone(zone):%Y-%m-%d}",
         kind=MessageKind.DIGEST,
-        subject=f"{number_of(done.bought, 'order')} bought for {spent}; {waiting}",
+        subject=f"{pluralize(done.bought, 'order')} bought for {spent}; {waiting}",
         body="\n".join(lines),
         link=link,
         until=now + A_DAY,

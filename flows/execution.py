@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
-from connectors.concurrently import together
+from connectors.concurrently import task_group
 from connectors.ledger.records import OrderRecord, SpendLimits
 from connectors.xportcn.errors import ServiceAway
 from domain.freight import ChosenFreight
@@ -18,10 +18,10 @@ from flows.canary import Canaries
 from flows.chunks import side_by_side
 from flows.shown.events import EventFeed
 from flows.shown.expected_errors import run_logger
-from tasks.arrivals import nowhere
-from tasks.asking import Found
+from tasks.arrivals import ignore
 from tasks.book_shipment import book_shipments
 from tasks.create_order import create_orders
+from tasks.gathering import PartialResults
 from tasks.pay import pay_orders
 from tasks.progress import progress
 from tasks.render_freight import render_freights
@@ -87,12 +87,12 @@ class Steps:
     async def take(self, refs: Sequence[str]) -> None:
         """Take these orders as far as they can go."""
         resources, label = self._resources, self._label
-        freight: Found[str, ChosenFreight] = Found()
+        freight: PartialResults[str, ChosenFreight] = PartialResults()
         book = self._step("book", refs, lambda order: order.order_ref in freight and may_book(order))
         render = self._step("render freight", refs, may_book, book)
         pay = self._step("pay", refs, may_pay, render, seen=partial(self._judge, is_read_back=True))
         create = self._step("create", refs, self._may_create, pay)
-        async with together() as crew:
+        async with task_group() as crew:
             crew.create_task(self._admit(refs, create))
             crew.create_task(self._each(create, lambda: create_orders(resources, create, self._limits, label=label)))
             crew.create_task(self._each(pay, lambda: pay_orders(resources, pay, label=label)))
@@ -108,7 +108,7 @@ class Steps:
                 waiting[orders[ref].marketplace].append(orders[ref])
             else:
                 create.come(ref)
-        async with together() as crew:
+        async with task_group() as crew:
             for some in waiting.values():
                 crew.create_task(self._admit_at_one(some, create))
 
@@ -135,7 +135,7 @@ class Steps:
         is_for: Callable[[OrderRecord], bool],
         next_one: Step | None = None,
         *,
-        seen: Callable[..., None] = nowhere,
+        seen: Callable[..., None] = ignore,
     ) -> Step:
         listener = progress.get()
 

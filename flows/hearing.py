@@ -18,7 +18,7 @@ from domain.decisions import PRICE_ROSE
 from domain.messages import Message, MessageKind
 from domain.personal import without_receiver
 from domain.states import NEEDS_A_PERSON, OrderState
-from domain.wording import number_of, some
+from domain.wording import pluralize, shorten
 from flows.shown.expected_errors import run_logger
 from flows.telling import tell
 from flows.tracking import FOLLOWED, track
@@ -81,7 +81,7 @@ async def hear(
     ledger = resources.ledger
     named = {order_id for message in messages for order_id in message.order_ids}
     before = await asyncio.to_thread(ledger.orders_with_ids, named)
-    run_logger().info("%s about %s of ours", number_of(len(messages), "message"), number_of(len(before), "order"))
+    run_logger().info("%s about %s of ours", pluralize(len(messages), "message"), pluralize(len(before), "order"))
     troubles, unasked = await _look(resources, kind, before)
     waiting = {order.order_id for ref, order in before.items() if ref in unasked}
     messages = [message for message in messages if waiting.isdisjoint(message.order_ids)]
@@ -189,4 +189,4 @@ def _words(before: OrderRecord, after: OrderRecord, trouble: str) -> str:
 
 def _outcome(message: Callback, orders: Mapping[str, OrderRecord], words: Mapping[str, str]) -> str:
     told = [words[ref] for ref, order in orders.items() if order.order_id in message.order_ids]
-    return some(told) if told else NOT_OURS
+    return shorten(told) if told else NOT_OURS

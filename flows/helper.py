@@ -14,7 +14,7 @@ from connectors.ledger.repeating import repeating
 from connectors.ledger.shares import Share, Terms, Work, share_in
 from connectors.program import program
 from connectors.settings import SourcingSettings, XportcnSettings
-from domain.wording import number_of
+from domain.wording import pluralize
 from flows.helping import STOPPED, Helping, why_over
 from flows.opening import opened
 from flows.parameters import BadInput, asked
@@ -118,7 +118,7 @@ def account_on(terms: Terms) -> XportcnSettings:
 
 
 async def _told(helped: Helped) -> Helped:
-    words = f"help {helped.batch_id}: {number_of(helped.planned, 'order')} planned, {helped.bought:,} bought"
+    words = f"help {helped.batch_id}: {pluralize(helped.planned, 'order')} planned, {helped.bought:,} bought"
     run_logger().info("%s; %s", words, helped.why_ended)
     await shown("the run's name", rename_run(words))
     return helped

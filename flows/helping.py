@@ -7,16 +7,16 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from datetime import datetime, timedelta
 
-from connectors.concurrently import to_its_end
+from connectors.concurrently import shield_until_done
 from connectors.ledger.send_log import is_dead
 from connectors.ledger.shares import Chunk, Planned, Share, Work
 from flows.canary import Canaries
 from flows.chunks import as_they_come
 from flows.execution import Steps
-from flows.kept_plans import summary_of
 from flows.planning import Planning
 from flows.reporting import match_line
 from flows.shown.expected_errors import run_logger
+from flows.stored_plans import summary_of
 from flows.word_matching import match_requests
 from tasks.effects.kinds import settle_open
 from tasks.resources import Resources
@@ -47,7 +47,7 @@ class Helping:
         self._shares = resources.ledger.shares
         self._share = share
         self._idle_s = idle_s
-        self._planning = Planning(resources, most_kept=MOST_OFFERS_KEPT)
+        self._planning = Planning(resources, most_stored=MOST_OFFERS_KEPT)
         self._canaries = Canaries(resources)
         self._in_hand: set[int] = set()
         self._ends = False
@@ -115,7 +115,7 @@ class Helping:
             return self._shares.take(self._id, lease=self._lease, dead=dead, in_hand=self._in_hand)
 
         # who is cancelled meanwhile leaves the share when this is known: what was taken would be held by nobody
-        return await to_its_end(asyncio.to_thread(take), on_cancel=lambda: None)
+        return await shield_until_done(asyncio.to_thread(take), on_cancel=lambda: None)
 
     async def _watch(self, working: asyncio.Task[None]) -> None:
         """Keep what is in hand, and end when nobody wants it any more."""

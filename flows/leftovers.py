@@ -19,12 +19,12 @@ from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.context import FlowRunContext
 
+from connectors.ledger.chunked import chunked
 from connectors.ledger.records import OrderRecord
-from connectors.ledger.slices import slices
 from domain.pause import GOES_ON, RUN_AGAIN
 from domain.plan import PlannedOrder
 from domain.states import OrderState
-from domain.wording import counted, number_of
+from domain.wording import counted, pluralize
 from flows.scheduling import is_deployed
 from flows.second_look import next_look
 from flows.shown.progress import shown
@@ -76,7 +76,7 @@ async def explain(
             return f"{LEFT[order.state]}: {resources.paused.words}. {resumed}"
         return f"{LEFT[order.state]}: {why[0]}. {goes_on}" if why[0] else ""
 
-    for some in slices(order_refs):
+    for some in chunked(order_refs):
         left = [order for order in resources.ledger.each_order(some) if order.state in LEFT]
         states.update(str(order.state) for order in left)
         resources.ledger.change([order.kept(words) for order in left if (words := next_of(order))])
@@ -88,7 +88,7 @@ def in_all(why: tuple[str, str], left: Counter[str]) -> str:
     if not why[1] or not left:
         return why[1]
     verb = "is" if left.total() == 1 else "are"
-    return f"{why[1]}: {number_of(left.total(), 'order')} {verb} left, {counted(left.elements())}"
+    return f"{why[1]}: {pluralize(left.total(), 'order')} {verb} left, {counted(left.elements())}"
 
 
 def told_again(plans: Sequence[PlannedOrder], why: str) -> list[PlannedOrder]:

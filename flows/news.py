@@ -16,7 +16,7 @@ from domain.personal import without_receiver
 from domain.reasons import ReasonCode
 from domain.report import BatchReport, ReportLine
 from domain.states import NEEDS_A_PERSON
-from domain.wording import counted, number_of, some
+from domain.wording import counted, pluralize, shorten
 
 MOST_REASONS, MOST_REASON = 8, 200
 REMEDY = "Raise the budget or the day's limit, or wait for the next day, and run the same file again."
@@ -42,7 +42,7 @@ def of_batch(report: BatchReport, receivers: Mapping[str, Receiver]) -> list[Mes
         receiver = receivers.get(line.order_ref)
         return without_receiver(line.reason, receiver) if receiver else ""
 
-    bought = f"Bought in this run: {number_of(report.bought_this_run, 'order')} for {Money(report.spent_this_run_fen)}."
+    bought = f"Bought in this run: {pluralize(report.bought_this_run, 'order')} for {Money(report.spent_this_run_fen)}."
     later = [f"Looked at again by itself: {report.next_look.words}."] if report.next_look else []
     told = []
     if rest:
@@ -62,8 +62,8 @@ def of_batch(report: BatchReport, receivers: Mapping[str, Receiver]) -> list[Mes
             Message(
                 cause=_cause(f"budget:{report.batch_id}", about := _about("budget", full)),
                 kind=MessageKind.BUDGET_USED,
-                subject=f"Batch {report.batch_id}: {number_of(len(full), 'order')} held, the budget is used up",
-                body="\n".join([f"{some(refs, 20)}. The first of them: {reason(full[0])}", bought, REMEDY]),
+                subject=f"Batch {report.batch_id}: {pluralize(len(full), 'order')} held, the budget is used up",
+                body="\n".join([f"{shorten(refs, 20)}. The first of them: {reason(full[0])}", bought, REMEDY]),
                 about=about,
             )
         )
@@ -80,8 +80,8 @@ def _of_unknown_states(report: BatchReport) -> list[Message]:
         Message(
             cause=f"unknown-state:{marketplace}",
             kind=MessageKind.UNKNOWN_STATE,
-            subject=f"{marketplace} shows {number_of(len(refs), 'order')} in a state that this program does not know",
-            body=f"{some(refs, 20)}. {UNKNOWN_STATES}",
+            subject=f"{marketplace} shows {pluralize(len(refs), 'order')} in a state that this program does not know",
+            body=f"{shorten(refs, 20)}. {UNKNOWN_STATES}",
         )
         for marketplace, refs in unknown.items()
     ]
@@ -98,13 +98,15 @@ def _reasons(lines: Sequence[ReportLine], reason_of: Callable[[ReportLine], str]
     for line in lines:
         alike.setdefault((str(line.state), reason_of(line)[:MOST_REASON]), []).append(line.order_ref)
     most = sorted(alike.items(), key=lambda one: -len(one[1]))
-    told = [f"{len(refs):,} {state} ({some(refs)}): {why}".rstrip(": ") for (state, why), refs in most[:MOST_REASONS]]
+    told = [
+        f"{len(refs):,} {state} ({shorten(refs)}): {why}".rstrip(": ") for (state, why), refs in most[:MOST_REASONS]
+    ]
     return told + ([f"and {len(most) - MOST_REASONS:,} further reasons"] if len(most) > MOST_REASONS else [])
 
 
 def of_faults(file: str, content: str, note: str, places: Sequence[str]) -> Message:
     """A request file that can't be read or has faults; the words of the faults may quote a receiver, the places not."""
-    where = f"Look at {some(places, 10)}. " if places else ""
+    where = f"Look at {shorten(places, 10)}. " if places else ""
     return Message(
         cause=f"faults:{file}:{content}",
         kind=MessageKind.FAULTS,
@@ -120,8 +122,8 @@ def of_parcels(
     """Parcels of which nothing was heard for so many days, each with when last; those that come back; orders held."""
     back = sorted(returned)
     lines = [
-        *([f"Nothing heard for {days} days: {some(list(stalled), 20)}."] if stalled else []),
-        *([f"On their way back to the sender: {some(back, 20)}."] if back else []),
+        *([f"Nothing heard for {days} days: {shorten(list(stalled), 20)}."] if stalled else []),
+        *([f"On their way back to the sender: {shorten(back, 20)}."] if back else []),
         *[f"{line.order_ref} is held: {line.reason[:MOST_REASON]}" for line in held[:MOST_REASONS]],
     ]
     about = (
@@ -180,7 +182,7 @@ def of_doubts(effects: Sequence[EffectRecord]) -> list[Message]:
         Message(
             cause=_cause("unknown", about),
             kind=MessageKind.EFFECT_UNKNOWN,
-            subject=f"No answer to {number_of(len(effects), 'action')}: {some(named)}",
+            subject=f"No answer to {pluralize(len(effects), 'action')}: {shorten(named)}",
             body="Nobody knows yet whether it happened, so it is not done again. Later runs look at the service; what "
             "they can't tell waits for your answer.",
             about=about,

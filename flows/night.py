@@ -24,7 +24,7 @@ from domain.money import Money
 from domain.report import BatchReport
 from domain.request_remarks import Fault
 from domain.states import REACHED_BOOKED, OrderState
-from domain.wording import counted, number_of
+from domain.wording import counted, pluralize
 from flows.approval import turn
 from flows.news import of_faults
 from flows.parameters import Limits, Requests, Speed
@@ -110,7 +110,7 @@ class Night:
                     speed=self.speed,
                 )
         except BadRequests as error:
-            words = f"{number_of(len(error.faults), 'fault')}; nothing was bought"
+            words = f"{pluralize(len(error.faults), 'fault')}; nothing was bought"
             await self._tell_faults(about, words, error.faults)
             return self._put(working, Place.FAILED, words, about, error.faults)
         except UnreadableFile as error:

@@ -12,7 +12,7 @@ from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.store import Ledger
 from connectors.notifying import Sending, send_due, sender_name, try_out
 from connectors.settings import SourcingSettings
-from domain.wording import number_of
+from domain.wording import pluralize
 from flows.parameters import asked
 from flows.shown.expected_errors import report_expected_errors, run_logger
 from flows.shown.progress import rename_run
@@ -45,7 +45,7 @@ async def notify(test: TestMessage = False) -> str:  # noqa: FBT002 - flow param
         raise Nobody("SOURCING_NOTIFY is not set where this runs, so nobody is told: give it addresses of apprise")
     sending = await asyncio.to_thread(_tried if test else _sent, settings)
     failed = [f"{name} did not get it: {why}" for name, why in sending.failures]
-    summary = "; ".join([f"{number_of(sending.sent, 'test message' if test else 'message')} sent", *failed])
+    summary = "; ".join([f"{pluralize(sending.sent, 'test message' if test else 'message')} sent", *failed])
     await rename_run(summary)
     (run_logger().warning if failed else run_logger().info)("%s", summary)
     # no failure: that would be one more message to those who can't be told

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from connectors.ledger.chunked import chunked
 from connectors.ledger.records import Approval, OrderChange, OrderRecord
-from connectors.ledger.slices import slices
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
 from connectors.xportcn.errors import Misconfigured, XportcnError
@@ -20,11 +20,11 @@ from domain.plan import PlannedOrder, PlanSummary
 from domain.request_remarks import WHOLE_FILE, Remark
 from domain.states import OrderState
 from flows.chunks import told_chunks
-from flows.kept_plans import KeptPlans
 from flows.planning import Take, plan_each
 from flows.shown.expected_errors import run_logger
 from flows.sorting import OVER, Work, sort_requests, told_of_forgotten
-from tasks.asking import not_read
+from flows.stored_plans import StoredPlans
+from tasks.gathering import not_read
 from tasks.order_cart import plan_cart
 from tasks.resources import Resources
 from tasks.unrecorded import find_unrecorded
@@ -58,7 +58,7 @@ class PlanSource(Protocol):
     def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
         """Write what nobody has approved: nothing may be bought on it."""
 
-    def kept(self, resources: Resources, plans: Sequence[PlanSummary]) -> Sequence[PlannedOrder]:
+    def stored(self, resources: Resources, plans: Sequence[PlanSummary]) -> Sequence[PlannedOrder]:
         """The plans that were kept, to be looked at."""
 
     def hold(
@@ -94,7 +94,7 @@ class FromRequests:
 
         async def judged(plans: Sequence[PlannedOrder]) -> None:
             why = await looking
-            await take([plan.judged(why[ref]) if (ref := plan.order_ref) in why else plan for plan in plans])
+            await take([plan.with_verdict(why[ref]) if (ref := plan.order_ref) in why else plan for plan in plans])
 
         try:
             await plan_each(resources, requests, judged, chunk_size=chunk_size, match_anew=anew)
@@ -108,14 +108,14 @@ class FromRequests:
     def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
         resources.ledger.put_plans(plans, batch_id)
 
-    def kept(self, resources: Resources, plans: Sequence[PlanSummary]) -> Sequence[PlannedOrder]:
-        return KeptPlans(resources.ledger, plans)
+    def stored(self, resources: Resources, plans: Sequence[PlanSummary]) -> Sequence[PlannedOrder]:
+        return StoredPlans(resources.ledger, plans)
 
     def hold(
         self, resources: Resources, batch_id: str, plans: Sequence[PlanSummary], why: Mapping[str, Verdict]
     ) -> None:
-        for some in slices(KeptPlans(resources.ledger, plans)):
-            self.keep(resources, batch_id, [plan.judged(why[plan.order_ref]) for plan in some])
+        for some in chunked(StoredPlans(resources.ledger, plans)):
+            self.keep(resources, batch_id, [plan.with_verdict(why[plan.order_ref]) for plan in some])
 
     def approve(self, resources: Resources, batch_id: str, approvals: Iterable[Approval]) -> None:
         resources.ledger.approve(approvals, batch_id, tolerance=resources.settings.price_tolerance_percent)
@@ -169,13 +169,15 @@ class FromCarts:
         held_back = [plan for plan in plans if not plan.is_fine and not plan.is_postponed]
         resources.ledger.change([self._held(plan) for plan in held_back])
 
-    def kept(self, resources: Resources, plans: Sequence[PlanSummary]) -> Sequence[PlannedOrder]:
+    def stored(self, resources: Resources, plans: Sequence[PlanSummary]) -> Sequence[PlannedOrder]:
         return [self._plans[plan.order_ref] for plan in plans]
 
     def hold(
         self, resources: Resources, batch_id: str, plans: Sequence[PlanSummary], why: Mapping[str, Verdict]
     ) -> None:
-        self.keep(resources, batch_id, [plan.judged(why[plan.order_ref]) for plan in self.kept(resources, plans)])
+        self.keep(
+            resources, batch_id, [plan.with_verdict(why[plan.order_ref]) for plan in self.stored(resources, plans)]
+        )
 
     def approve(self, resources: Resources, batch_id: str, approvals: Iterable[Approval]) -> None:
         """Only while the order is in the state it was planned in."""
@@ -203,8 +205,8 @@ async def _carted(resources: Resources, order: OrderRecord) -> PlannedOrder:
     except Misconfigured:
         raise
     except CartFault as error:
-        return replace(order.plan, quote=None).judged(held(f"not ordered: {error}"))
+        return replace(order.plan, quote=None).with_verdict(held(f"not ordered: {error}"))
     except XportcnError as error:
-        return replace(order.plan, quote=None).judged(not_read("not ordered", error))
+        return replace(order.plan, quote=None).with_verdict(not_read("not ordered", error))
     freight = f", freight {plan.freight_service.price}" if plan.freight_service else ""
     return replace(plan, reason=f"costs {plan.total} with postage{freight}") if plan.is_fine else plan

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 
-from connectors.concurrently import together
+from connectors.concurrently import task_group
+from connectors.ledger.chunked import chunked
 from connectors.ledger.records import SpendLimits
-from connectors.ledger.slices import slices
 from connectors.ledger.store import Ledger
 from connectors.xportcn.errors import ServiceAway
 from domain.budget import Limits, over_budget
@@ -19,11 +19,11 @@ from domain.offers import Offer
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from domain.witness_words import held_words
-from domain.wording import some
+from domain.wording import shorten
 from flows.chunks import label_of, side_by_side
 from flows.word_matching import match_requests, unmatched
 from tasks.arrivals import Arrivals
-from tasks.asking import Found
+from tasks.gathering import PartialResults
 from tasks.preview import NOT_ASKED, QuotesTogether, preview_orders
 from tasks.progress import progress
 from tasks.resources import Resources
@@ -68,13 +68,13 @@ async def plan_each(
         await take(await planning.plan(chunk, label, through))
 
     await side_by_side(resources, requests, chunk_size, one)
-    for rest in slices(requests[begun:]):
+    for rest in chunked(requests[begun:]):
         await take([unplanned(request) for request in rest])
 
 
 def unplanned(request: OrderRequest) -> PlannedOrder:
     """An order that could not be asked about."""
-    return PlannedOrder(request=request).judged(NOT_ASKED)
+    return PlannedOrder(request=request).with_verdict(NOT_ASKED)
 
 
 class Planning:
@@ -83,13 +83,13 @@ class Planning:
     Of offers that no expected order needs any more so many are kept: orders that are expected later may need them.
     """
 
-    def __init__(self, resources: Resources, *, most_kept: int = 0) -> None:
+    def __init__(self, resources: Resources, *, most_stored: int = 0) -> None:
         self._resources = resources
-        self._most_kept = most_kept
+        self._most_stored = most_stored
         self._matches: dict[tuple[str, str], Match] = {}
         self._waiting: dict[Item, list[Callable[[], None]]] = {}
         self._needed = Counter[Item]()
-        self._offers: Found[Item, Offer | Verdict] = Found(then=self._is_there)
+        self._offers: PartialResults[Item, Offer | Verdict] = PartialResults(then=self._is_there)
         self._quotes = QuotesTogether(resources)
         self._looked_up = self._items = 0
         self._listener = progress.get()
@@ -110,12 +110,12 @@ class Planning:
     ) -> Sequence[PlannedOrder]:
         """Plans for these, in their order; `through` hears of each. What could not be asked about is postponed."""
         requests = {request.order_ref: request for request in chunk}
-        plans: Found[str, PlannedOrder] = Found(then=lambda _ref: through())
+        plans: PartialResults[str, PlannedOrder] = PartialResults(then=lambda _ref: through())
         arrivals = Arrivals(requests)
         items = self._still_to_look_up(chunk)
         for request in chunk:
             self._arrive_once_known(request, arrivals)
-        async with together() as running:
+        async with task_group() as running:
             if items:
                 running.create_task(self._search(items))
             running.create_task(self._preview(requests, arrivals, plans, label))
@@ -135,7 +135,11 @@ class Planning:
         self._listener.advance("search", len(items))
 
     async def _preview(
-        self, requests: Mapping[str, OrderRequest], arrivals: Arrivals, plans: Found[str, PlannedOrder], label: str
+        self,
+        requests: Mapping[str, OrderRequest],
+        arrivals: Arrivals,
+        plans: PartialResults[str, PlannedOrder],
+        label: str,
     ) -> None:
         with suppress(ServiceAway):
             await preview_orders(
@@ -184,7 +188,7 @@ class Planning:
         for request in chunk:
             for item in self._items_of(request):
                 self._needed[item] -= 1
-                if not self._needed[item] and len(self._offers) > self._most_kept:
+                if not self._needed[item] and len(self._offers) > self._most_stored:
                     self._offers.pop(item, None)
 
     async def _keep_matches(self, plans: Iterable[PlannedOrder]) -> None:
@@ -197,14 +201,14 @@ class Planning:
 def within_budget(plans: Sequence[PlannedOrder], limits: Limits) -> list[PlannedOrder]:
     """The plans, with those held that the budgets don't allow."""
     over = over_budget([(plan.order_ref, plan.total) for plan in plans if plan.is_fine], limits)
-    return [plan.judged(over.get(plan.order_ref, FINE)) for plan in plans]
+    return [plan.with_verdict(over.get(plan.order_ref, FINE)) for plan in plans]
 
 
 def at_held_marketplaces(ledger: Ledger, requests: Iterable[OrderRequest]) -> dict[str, Verdict]:
     """Why not to ask about some of these orders: claims for them would be refused."""
     held_ones = ledger.holds.standing()
     return {
-        one.order_ref: held(held_words(one.marketplace, some([why for why, _ in held_ones[one.marketplace]])))
+        one.order_ref: held(held_words(one.marketplace, shorten([why for why, _ in held_ones[one.marketplace]])))
         for one in (requests if held_ones else ())
         if one.marketplace in held_ones
     }

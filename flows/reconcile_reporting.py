@@ -16,7 +16,7 @@ from domain.money import Money
 from domain.reconciliation import PaidSum
 from domain.rejected import NONE_REJECTED, Rejected
 from domain.report import ReportLine
-from domain.wording import number_of
+from domain.wording import pluralize
 from flows.shown.artifacts import show_table, with_what_waits
 from flows.shown.events import MOST_REFS, send
 from flows.shown.expected_errors import run_logger
@@ -109,7 +109,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
 def summary_of(report: ReconciliationReport) -> str:
     """The run in one line."""
     found = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in report.counts.items())
-    parts = [f"{found or 'nothing differs'}", f"{number_of(report.compared, 'order')} compared"]
+    parts = [f"{found or 'nothing differs'}", f"{pluralize(report.compared, 'order')} compared"]
     if report.in_hand:
         parts.append(f"{report.in_hand} in another run's hands")
     if report.troubles:

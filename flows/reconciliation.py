@@ -36,7 +36,7 @@ from tasks.reconcile import (
 from tasks.reconciliation_rows import reconciliation_rows
 from tasks.resources import Resources
 from tasks.snapshot import orders_now, write
-from tasks.snapshot_refunds import snapshot_untold_refunds
+from tasks.snapshot_refunds import snapshot_missing_refunds
 from tasks.snapshot_sums import LedgerSums
 
 # An unpaid order closes after a day: what was paid since a moment was ordered no more than this before it.
@@ -86,7 +86,7 @@ class Reconciliation:
         sums = paid_sums(facts, {name: shown[name] for name in self.whole}, since=self.since)
         wallet = self._wallet(wallet_finding(sums, wallet_out)) if wallet_out is not None else None
         unknown_here = self._without(seen.findings, not_ours)
-        if trouble := await snapshot_untold_refunds(self.resources):
+        if trouble := await snapshot_missing_refunds(self.resources):
             self.troubles.append(trouble)
         findings = ranked([*unknown_here, *([wallet] if wallet else [])])
         report = ReconciliationReport(

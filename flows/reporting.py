@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from connectors.ledger.chunked import chunked
 from connectors.ledger.records import OrderRecord
-from connectors.ledger.slices import slices
 from connectors.ledger.store import Ledger
 from connectors.snapshots.rejecting import rejected_in
 from domain.effects import Action, EffectStatus
@@ -40,7 +40,7 @@ def batch_report(
     planned = {plan.order_ref: plan for plan in plans}
     lines: list[ReportLine] = []
     bought: list[int] = []
-    for some in slices(requests):
+    for some in chunked(requests):
         orders = resources.ledger.orders(request.order_ref for request in some)
         bought += bought_by(resources.ledger, orders).values()
         lines += [_line(request, orders, planned, taken, dry_run=dry_run) for request in some]

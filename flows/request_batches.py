@@ -12,7 +12,7 @@ from typing import Any
 from prefect.blocks.system import Secret
 from prefect.runtime import flow_run
 
-from connectors.fetched_files import FOLDER, fetch_kept, is_address, is_fetched
+from connectors.fetched_files import FOLDER, fetch_stored, is_address, is_fetched
 from connectors.request_files import read_request_file, read_request_text
 from connectors.settings import SourcingSettings
 from domain.bad_requests import BadRequests
@@ -56,7 +56,7 @@ async def _kept(requests: Requests) -> Requests:
     address = await _secret(requests.file) if requests.file.startswith(SECRET) else requests.file
     if not is_address(address) or requests.lines.strip():
         return requests
-    file = await fetch_kept(address, SourcingSettings(), run_id=flow_run.id or "")
+    file = await fetch_stored(address, SourcingSettings(), run_id=flow_run.id or "")
     run_logger().info("Fetched and kept as %s", file)
     return requests.model_copy(update={"file": str(file)})
 

@@ -9,13 +9,13 @@ from flows import remedy_parameters as form
 from flows.opening import opened
 from flows.parameters import BadInput
 from flows.shown.artifacts import show_table
+from flows.shown.dry_run import SWITCH_OFF
 from flows.shown.events import EventFeed
 from flows.shown.expected_errors import report_expected_errors, run_logger
-from flows.shown.foreseen import SWITCH_OFF
 from flows.shown.progress import rename_run, shown
 from tasks.open_questions import open_questions
 from tasks.reading_orders import read_each
-from tasks.resolve import judged, order_of, resolve
+from tasks.resolve import checked_answer, order_of, resolve
 from tasks.resources import Resources
 
 NOTHING_ASKED = "nothing about it waits for an answer"
@@ -47,7 +47,7 @@ async def resolve_order(
         if said is None:
             words, rows = await _asked(resources, order_ref)
         elif only_show:
-            words, rows = await _foreseen(resources, order_ref, said, by or NOBODY)
+            words, rows = await _dry_run(resources, order_ref, said, by or NOBODY)
         else:
             words, rows = await _taken(resources, order_ref, said, by)
     run_logger().info("%s: %s", order_ref, words)
@@ -68,10 +68,8 @@ async def _asked(resources: Resources, order_ref: str) -> tuple[str, list[dict[s
     return (f"{len(rows)} to answer" if rows else f"{order.state}, {NOTHING_ASKED}"), rows
 
 
-async def _foreseen(
-    resources: Resources, order_ref: str, said: Resolution, by: str
-) -> tuple[str, list[dict[str, str]]]:
-    record = await judged(resources, order_ref, said, by=by)
+async def _dry_run(resources: Resources, order_ref: str, said: Resolution, by: str) -> tuple[str, list[dict[str, str]]]:
+    record = await checked_answer(resources, order_ref, said, by=by)
     was = order_of(resources, order_ref)
     would = record.change.state or was.state
     words = f"only shown: nothing contradicts it, it would be {would}"

@@ -13,7 +13,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Scheduled
 
 from domain.looks import NextLook
-from domain.wording import number_of
+from domain.wording import pluralize
 from flows.approval import asks_in_the_ui, has_deployment
 from flows.parameters import Limits
 from flows.shown.expected_errors import run_logger
@@ -76,7 +76,7 @@ async def _schedule(look: NextLook, limits: Limits) -> None:
 
 async def _run(client: PrefectClient, look: NextLook, parameters: dict[str, object], key: str) -> FlowRun:
     """Not as a subflow: this run ends long before, and a parent would show a task that never ends."""
-    waiting = f": {number_of(look.orders, 'order')}" if look.orders else ""
+    waiting = f": {pluralize(look.orders, 'order')}" if look.orders else ""
     return await arun_deployment(
         f"{DEPLOYMENT}/{DEPLOYMENT}",
         client=client,

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from connectors.ledger.chunked import chunked
 from connectors.ledger.records import Approval, EffectRecord, OrderRecord
-from connectors.ledger.slices import slices
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
 from connectors.xportcn.errors import NotSent, Unanswered
@@ -58,7 +58,7 @@ def left_over(ledger: Ledger, batch_id: str) -> LeftOver:
     work = sort_approved(ledger, batch_id, refs)
     opened = [
         one
-        for some in slices(refs)
+        for some in chunked(refs)
         if (waiting := ledger.unsettled(some))
         for one in ledger.effects_of(waiting)
         if one.status in OPEN
@@ -74,7 +74,7 @@ def sort_approved(ledger: Ledger, batch_id: str, order_refs: Sequence[str]) -> W
     have changed the cart; once ordered, it goes on.
     """
     work = Work()
-    for some in slices(order_refs):
+    for some in chunked(order_refs):
         _sort(ledger, batch_id, some, work)
     return work
 
@@ -123,7 +123,7 @@ class FromLedger:
 
     def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None: ...
 
-    def kept(self, resources: Resources, plans: Sequence[PlanSummary]) -> Sequence[PlannedOrder]:
+    def stored(self, resources: Resources, plans: Sequence[PlanSummary]) -> Sequence[PlannedOrder]:
         return ()
 
     def hold(

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from connectors.ledger.chunked import chunked
 from connectors.ledger.records import OrderRecord
-from connectors.ledger.slices import slices
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
 from domain.effects import Action
@@ -41,7 +41,7 @@ def sort_requests(ledger: Ledger, requests: Sequence[OrderRequest]) -> Work:
     Of one that lies in a cart and is not ordered yet there is nothing to do here: it is ordered from there.
     """
     work = Work()
-    for some in slices(requests):
+    for some in chunked(requests):
         _sort(ledger, some, work)
     return work
 

@@ -10,7 +10,7 @@ from prefect.runtime import flow_run
 from connectors.crawl_files import CrawlFiles
 from connectors.settings import SourcingSettings, XportcnSettings
 from domain.catalogue import crawl_name
-from domain.wording import number_of, some
+from domain.wording import pluralize, shorten
 from flows.crawl import CatalogReport, Crawl
 from flows.parameters import BadInput, Concurrency
 from flows.shown.artifacts import show_table
@@ -29,7 +29,7 @@ MOST_SHOWN = 50
 def run_name() -> str:
     """`catalogue of taobao, 1688`."""
     places = [one["marketplace"] if isinstance(one, dict) else one.marketplace for one in flow_run.parameters["wanted"]]
-    return f"catalogue of {some(list(map(str, places)))}"
+    return f"catalogue of {shorten(list(map(str, places)))}"
 
 
 @flow(name="sync-catalog", flow_run_name=run_name, persist_result=False)
@@ -62,8 +62,8 @@ def summary_of(report: CatalogReport) -> str:
     """`120 items with 300 SKUs: 3 new, 2 changed, 1 gone`."""
     moved = {"new": report.new, "changed": report.changed, "gone": report.gone}
     told = ", ".join(f"{count:,} {what}" for what, count in moved.items() if count) or "nothing new"
-    troubles = f"; {number_of(report.trouble_count, 'item')} not fetched" if report.trouble_count else ""
-    return f"{number_of(report.items, 'item')} with {number_of(report.skus, 'SKU')}: {told}{troubles}"
+    troubles = f"; {pluralize(report.trouble_count, 'item')} not fetched" if report.trouble_count else ""
+    return f"{pluralize(report.items, 'item')} with {pluralize(report.skus, 'SKU')}: {told}{troubles}"
 
 
 def catalogue_rows(report: CatalogReport) -> list[dict[str, str]]:
@@ -87,6 +87,6 @@ async def _show(report: CatalogReport) -> None:
 
 async def _show_moves(moves: pd.DataFrame) -> None:
     shown = moves.head(MOST_SHOWN)[["marketplace", "item_id", "sku_id", "currency", "was_minor", "price_minor"]]
-    description = f"{number_of(len(moves), 'price move')}, the steepest rise first; all of them: `sourcing diff offers`"
+    description = f"{pluralize(len(moves), 'price move')}, the steepest rise first; all of them: `sourcing diff offers`"
     table = [dict(zip(shown.columns, row, strict=True)) for row in shown.itertuples(index=False)]
     await show_table("price-moves", table, description)

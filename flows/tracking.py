@@ -23,7 +23,7 @@ from domain.rejected import NONE_REJECTED, Rejected
 from domain.report import ReportLine
 from domain.service_orders import TraceStatus
 from domain.states import OrderState
-from domain.wording import number_of, some
+from domain.wording import pluralize, shorten
 from flows.chunks import each_chunk
 from flows.news import of_parcels, stall_cause
 from flows.reporting import line_of
@@ -32,12 +32,12 @@ from flows.shown.events import STALLED_AFTER, EventFeed, stalled
 from flows.shown.expected_errors import run_logger
 from flows.shown.progress import rename_run, shown
 from flows.telling import tell
-from tasks.asking import Found
 from tasks.effects.kinds import settle_open
+from tasks.gathering import PartialResults
 from tasks.pay import confirm_payments
 from tasks.resources import Resources
 from tasks.snapshot import snapshot_tracking
-from tasks.snapshot_refunds import snapshot_untold_refunds
+from tasks.snapshot_refunds import snapshot_missing_refunds
 from tasks.sync_tracking import sync_tracking as sync_chunk
 
 FOLLOWED = (
@@ -88,9 +88,9 @@ async def track(resources: Resources, chunk_size: int, only: Collection[str] | N
     with suppress(ServiceAway):
         await confirm_payments(resources, [ref for ref in pending if ref in watched])
     orders = {ref: one for ref, one in ledger.orders(watched).items() if one.order_id and _is_followed(one)}
-    run_logger().info("%s to follow", number_of(len(orders), "order"))
-    await shown("the run's name", rename_run(f"track {number_of(len(orders), 'order')}"))
-    asked: Found[str, str] = Found()
+    run_logger().info("%s to follow", pluralize(len(orders), "order"))
+    await shown("the run's name", rename_run(f"track {pluralize(len(orders), 'order')}"))
+    asked: PartialResults[str, str] = PartialResults()
 
     async def follow(refs: Sequence[str], label: str) -> None:
         await sync_chunk(resources, {ref: orders[ref] for ref in refs}, asked, label=label)
@@ -98,7 +98,7 @@ async def track(resources: Resources, chunk_size: int, only: Collection[str] | N
     await each_chunk(resources, "track", list(orders), chunk_size, follow)
     troubles = [f"{ref}: {reason}" for ref, reason in asked.items() if reason]
     if unasked := [ref for ref in orders if ref not in asked]:
-        troubles.append(f"{some(unasked)}: the service was away; the next run asks about them")
+        troubles.append(f"{shorten(unasked)}: the service was away; the next run asks about them")
     now = ledger.orders(watched)
     silent = stalled(ledger, {ref: now[ref] for ref in orders}, resources.clock())
     await feed.tell(now, *silent)
@@ -106,7 +106,7 @@ async def track(resources: Resources, chunk_size: int, only: Collection[str] | N
     events = ledger.tracking.listed(since=started)
     await _tell_of_parcels(ledger, silent, moved, events)
     snapshot_id = await _snapshot(resources, watched, now, events)
-    if only is None and (trouble := await snapshot_untold_refunds(resources)):
+    if only is None and (trouble := await snapshot_missing_refunds(resources)):
         run_logger().warning("%s", trouble)
     report = TrackReport(
         followed=len(orders),
@@ -166,10 +166,10 @@ async def _snapshot(
 
 def summary_of(report: TrackReport) -> str:
     """`120 orders: 14 moved, 30 new events`."""
-    parts = [f"{len(report.moved):,} moved", number_of(report.new_events, "new event")]
+    parts = [f"{len(report.moved):,} moved", pluralize(report.new_events, "new event")]
     parts += [f"{len(report.troubles):,} not asked about"] if report.troubles else []
     parts += [report.rejected.counted] if report.rejected else []
-    return f"{number_of(report.followed, 'order')}: {', '.join(parts)}"
+    return f"{pluralize(report.followed, 'order')}: {', '.join(parts)}"
 
 
 async def _show(

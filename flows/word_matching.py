@@ -9,11 +9,11 @@ from domain.matching import Match
 from domain.offers import Offer
 from domain.orders import OrderRequest
 from flows.chunks import side_by_side
-from tasks.asking import Found
+from tasks.gathering import PartialResults
 from tasks.preview import NOT_ASKED
 from tasks.progress import progress
 from tasks.resources import Resources
-from tasks.search import Item, Matches, keep_matches, kept_matches, lines_with_words, match_words
+from tasks.search import Item, Matches, keep_matches, lines_with_words, match_words, stored_matches
 
 
 async def match_requests(
@@ -25,16 +25,16 @@ async def match_requests(
     }
     if not wanted:
         return {}
-    kept = await kept_matches(resources, [order_ref for order_ref, _ in wanted])
+    kept = await stored_matches(resources, [order_ref for order_ref, _ in wanted])
     stands = {} if anew else {key: match for key, match in kept.items() if wanted.get(key) == match.item}
     items = list(dict.fromkeys(item for key, item in wanted.items() if key not in stands))
-    found: Found[Item, Match] = Found()
+    found: PartialResults[Item, Match] = PartialResults()
 
     listener = progress.get()
     listener.start("match words", len(items))
 
     async def match(chunk: Sequence[Item], label: str, through: Callable[[], None]) -> None:
-        matched = Found[Item, Match](then=lambda _item: through())
+        matched = PartialResults[Item, Match](then=lambda _item: through())
         await match_words(resources, dict.fromkeys(chunk), matched, label=label)
         found.update(matched)
         listener.advance("match words", len(chunk))

@@ -10,7 +10,7 @@ import orjson
 
 from sandbox.entities import Order
 from sandbox.goods import Item
-from sandbox.opaque import item_with_map_id
+from sandbox.map_ids import item_with_map_id
 from sandbox.operations import Call
 from sandbox.world import World
 

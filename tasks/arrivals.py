@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 
 
-def nowhere(*_order_refs: str) -> None:
+def ignore(*_order_refs: str) -> None:
     """Nobody waits for these orders: there is no further step."""
 
 

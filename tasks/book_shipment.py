@@ -57,7 +57,7 @@ async def still_to_book(resources: Resources, orders: Orders) -> dict[str, Order
 
     There is neither key nor refusal against a second booking, so the service is read before the first.
     """
-    async with resources.places.one():
+    async with resources.slots.one():
         shown, unread = await read_each(resources, orders.values())
     gone = "paid, not booked: the service does not show the order; look it up there"
     changes = [order.kept(unread.get(ref, gone)) for ref, order in orders.items() if ref not in shown]

@@ -17,7 +17,7 @@ from domain.browsing import LARGEST_PAGE, Filters, Hits
 from domain.catalogue import ListedPage, Source, Way
 from domain.marketplace import Marketplace
 from domain.offers import Offer
-from tasks.asking import Found, ask_each
+from tasks.gathering import PartialResults, gather_missing
 from tasks.offer_rows import offer_rows
 from tasks.resources import Resources
 from tasks.retrying import retrying_task
@@ -40,7 +40,7 @@ async def list_offers(
     resources: Resources,
     crawl: CrawlFiles,
     pages: Sequence[tuple[Source, int]],
-    read: Found[tuple[Source, int], None],
+    read: PartialResults[tuple[Source, int], None],
     *,
     turn: int,
     changed_only: bool,
@@ -55,7 +55,7 @@ async def list_offers(
         listed = ListedPage(total=hits.total, item_ids=tuple(offer.item_id for offer in hits.offers))
         await asyncio.to_thread(crawl.keep_page, source, turn, number, listed)
 
-    await ask_each(resources, pages, one, read)
+    await gather_missing(resources, pages, one, read)
     _require_all(pages, read)
 
 
@@ -64,13 +64,13 @@ async def fetch_offers(
     resources: Resources,
     crawl: CrawlFiles,
     items: Sequence[Item],
-    fetched: Found[Item, list[Row] | XportcnError],
+    fetched: PartialResults[Item, list[Row] | XportcnError],
     *,
     part: int,
     label: str,
 ) -> Fetched:
     """Fetch these items and keep them as one part. Raises when not one of them could be fetched."""
-    await ask_each(resources, items, lambda item: _fetch(resources, *item), fetched)
+    await gather_missing(resources, items, lambda item: _fetch(resources, *item), fetched)
     _require_all(items, fetched)
     found = [fetched[item] for item in items]
     failures = [answer for answer in found if isinstance(answer, XportcnError)]

@@ -23,5 +23,5 @@ async def plan_cart(resources: Resources, order: OrderRecord) -> PlannedOrder:
     plan = replace(plan, request=request_as_carted(plan.request, lines), lines=lines, freight=None)
     ids = [rows[line.line_no] for line in lines]
     quote = await cart.quote(plan.sourcing_order, ids, await resources.warehouse())
-    plan = replace(plan, quote=quote).judged(judge_quote(plan.request, lines, quote, plan.offers))
+    plan = replace(plan, quote=quote).with_verdict(judge_quote(plan.request, lines, quote, plan.offers))
     return await with_freight(resources, plan) if plan.is_fine else plan

@@ -19,7 +19,7 @@ from domain.effects import BUYING, EffectStatus
 from domain.messages import Message, MessageKind
 from domain.pause import GOES_ON, Pause, by_whom
 from domain.states import BEGUN, OrderState
-from domain.wording import counted, number_of, some
+from domain.wording import counted, pluralize, shorten
 
 LOOK_EVERY_S = 0.5
 SAY_EVERY_S = 15.0
@@ -57,7 +57,7 @@ class Leaving:
         if self.clear_at is None:
             return ""
         return (
-            f"{number_of(len(self.in_doubt), 'effect')} sent before the pause got no answer: the service may still "
+            f"{pluralize(len(self.in_doubt), 'effect')} sent before the pause got no answer: the service may still "
             f"carry it out until {self.clear_at:%H:%M:%S} UTC; runs and looks go on asking what became of it"
         )
 
@@ -157,7 +157,7 @@ def _may_be_at_it(effect: EffectRecord, logs: Path) -> bool:
 
 
 def _left(left: Mapping[str, int]) -> str:
-    return f"{number_of(sum(left.values()), 'approved order')} of {some(list(left))} to go on with"
+    return f"{pluralize(sum(left.values()), 'approved order')} of {shorten(list(left))} to go on with"
 
 
 def left_words(ended: Pause | None, left: Mapping[str, int], looks: Sequence[str]) -> str:
@@ -166,7 +166,7 @@ def left_words(ended: Pause | None, left: Mapping[str, int], looks: Sequence[str
         return "Buying was not paused"
     since = f"it was paused since {ended.at:%Y-%m-%d %H:%M} UTC by {ended.by}"
     orders = _left(left) if left else ""
-    begun = f"begun now: {some(list(looks))}" if looks else ""
+    begun = f"begun now: {shorten(list(looks))}" if looks else ""
     alone = [batch for batch in left if not any(look.partition(": ")[0] == f"finish {batch}" for look in looks)]
-    otherwise = f"for {some(alone)} run the file again, or start finish-batch" if alone else ""
+    otherwise = f"for {shorten(alone)} run the file again, or start finish-batch" if alone else ""
     return "; ".join(part for part in (f"Buying is allowed again; {since}", orders, begun, otherwise) if part)

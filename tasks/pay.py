@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from connectors.concurrently import each_to_its_end
+from connectors.concurrently import run_all_shielded
 from connectors.ledger.records import OrderChange, OrderRecord, SpendLimits
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
@@ -20,7 +20,7 @@ from domain.resolutions import ResolutionKind
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from domain.witnessed import Amount, Contradicted, Paid
-from tasks.arrivals import nowhere
+from tasks.arrivals import ignore
 from tasks.effects.create_from_cart import PART as CART
 from tasks.effects.pay import Pay, paid
 from tasks.effects.protocol import perform
@@ -40,11 +40,11 @@ PAID_ELSEWHERE = "the service shows it as paid, and no payment of this ledger ac
 @retrying_task("pay", "pay {label}")
 async def pay_orders(resources: Resources, step: Step, *, label: str) -> None:
     """Pay each order once, after reading what it costs now; a further try goes on with those provably not paid."""
-    till = Till(resources, step)
-    await step.each_group(resources, till.take, waits=_waits, reads=True)
+    batcher = PaymentBatcher(resources, step)
+    await step.each_group(resources, batcher.take, waits=_waits, reads=True)
 
 
-class Till:
+class PaymentBatcher:
     """Payments of one try: those that one request can carry are made together, and asked about together afterwards."""
 
     def __init__(self, resources: Resources, step: Step) -> None:
@@ -67,7 +67,7 @@ class Till:
                 await self._batch(orders[ref])(ref)
             await self._confirmed(ref)
 
-        await each_to_its_end(orders, one, at_once=len(orders), until=lambda: False)
+        await run_all_shielded(orders, one, at_once=len(orders), until=lambda: False)
 
     def _batch(self, order: OrderRecord) -> Together:
         if order.marketplace not in self._batches:
@@ -108,7 +108,7 @@ async def look_at_unpaid(resources: Resources, orders: Orders) -> None:
 
 async def _looked_at(resources: Resources, orders: Orders) -> dict[str, Amount]:
     """What is to be paid for each of these orders; the others are held, wait, or are paid already."""
-    async with resources.places.one():
+    async with resources.slots.one():
         shown, unread = await _shown(resources, orders.values())
         unread |= await _contradicted(resources, orders, shown)
     astray = {ref: another_s(ref, one) for ref, one in shown.items() if is_another_s(ref, one)}
@@ -248,7 +248,7 @@ def _names_an_order(answer: Mapping[str, object]) -> bool:
 
 
 async def confirm_payments(
-    resources: Resources, order_refs: Sequence[str], *, then: Callable[..., None] = nowhere
+    resources: Resources, order_refs: Sequence[str], *, then: Callable[..., None] = ignore
 ) -> None:
     """Read what was really taken for payments that the service has accepted; `then` hears of those that are clear."""
     left = list(order_refs)
@@ -259,7 +259,7 @@ async def confirm_payments(
         if not (left := list(pending)):
             return
         await asyncio.sleep(pause)
-        async with resources.places.one():
+        async with resources.slots.one():
             shown, _ = await _shown(resources, pending.values(), may_lag=not pause)  # what is paid stays paid
         ours = {ref: one for ref, one in shown.items() if not is_another_s(ref, one)}
         taken = await record_paid(resources, pending, ours)

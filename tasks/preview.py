@@ -29,7 +29,7 @@ from domain.orders import OrderRequest, RequestLine, SourcingOrder
 from domain.plan import PlannedOrder
 from domain.quotes import Quote
 from tasks.arrivals import Arrivals
-from tasks.asking import Found, ask_arriving, not_read
+from tasks.gathering import PartialResults, gather_queued, not_read
 from tasks.resources import Resources
 from tasks.retrying import retrying_task
 from tasks.search import Item, Matches, item_of, with_matches, with_skus
@@ -49,7 +49,7 @@ async def preview_orders(
     offers: Mapping[Item, Offer | Verdict],
     matches: Matches,
     quotes: QuotesTogether,
-    found: Found[str, PlannedOrder],
+    found: PartialResults[str, PlannedOrder],
     *,
     label: str,
 ) -> None:
@@ -59,7 +59,7 @@ async def preview_orders(
         known = with_skus(requests[ref], offers, matches)
         return await _preview(resources, quotes, match_lines(requests[ref], offers, known))
 
-    await ask_arriving(resources, arrivals, ask, found)
+    await gather_queued(resources, arrivals, ask, found)
 
 
 class QuotesTogether:
@@ -120,14 +120,14 @@ async def _preview(resources: Resources, quotes: QuotesTogether, plan: PlannedOr
         return plan
     try:
         quote = await quotes.quote(plan.sourcing_order)
-        plan = replace(plan, quote=quote).judged(judge_quote(plan.request, plan.lines, quote, plan.offers))
+        plan = replace(plan, quote=quote).with_verdict(judge_quote(plan.request, plan.lines, quote, plan.offers))
         return await with_freight(resources, plan) if plan.is_fine else plan
     except (Misconfigured, ServiceAway):
         raise
     except Refused as error:
-        return plan.judged(refused(error.message))
+        return plan.with_verdict(refused(error.message))
     except XportcnError as error:
-        return plan.judged(not_read("could not be previewed", error))
+        return plan.with_verdict(not_read("could not be previewed", error))
 
 
 async def with_freight(resources: Resources, plan: PlannedOrder) -> PlannedOrder:
@@ -137,7 +137,7 @@ async def with_freight(resources: Resources, plan: PlannedOrder) -> PlannedOrder
     )
     service = choose_freight(freight.services, plan.request.freight)
     plan = replace(plan, freight=freight, freight_service=service)
-    return plan if service else plan.judged(_no_freight(plan.request, freight))
+    return plan if service else plan.with_verdict(_no_freight(plan.request, freight))
 
 
 def match_lines(
@@ -145,26 +145,28 @@ def match_lines(
 ) -> PlannedOrder:
     """The request with every line matched to a SKU, or judged by the first line that can't be."""
     by_words = {line.item: match for line in request.lines if (match := matches.get((request.order_ref, line.item)))}
-    plan = with_matches(PlannedOrder(request=request), matches).judged(judge_request(request))
+    plan = with_matches(PlannedOrder(request=request), matches).with_verdict(judge_request(request))
     found = [
         _match(line, offers.get(item_of(request, line, matches), NOT_ASKED), by_words.get(line.item))
         for line in request.lines
     ]
     problems = [match for match in found if isinstance(match, Verdict)]
     if problems or not plan.is_fine:
-        return plan.judged(problems[0]) if problems else plan
+        return plan.with_verdict(problems[0]) if problems else plan
     good = [match for match in found if not isinstance(match, Verdict)]
     available = judge_availability([(line, offer, sku) for line, (offer, sku) in zip(request.lines, good, strict=True)])
     sellers = {offer.seller_id: offer.seller_name for offer, _ in good}
     if len(sellers) > 1:
         names = ", ".join(sellers.values())
-        return plan.judged(held(f"one order, several sellers ({names}): give each seller an order_ref of its own"))
+        return plan.with_verdict(
+            held(f"one order, several sellers ({names}): give each seller an order_ref of its own")
+        )
     lines = tuple(
         order_line(line_no, line, offer, sku)
         for line_no, (line, (offer, sku)) in enumerate(zip(request.lines, good, strict=True), start=1)
     )
     distinct = tuple({offer.item_id: offer for offer, _ in good}.values())
-    return replace(plan, seller_id=next(iter(sellers)), lines=lines, offers=distinct).judged(available)
+    return replace(plan, seller_id=next(iter(sellers)), lines=lines, offers=distinct).with_verdict(available)
 
 
 def _match(line: RequestLine, offer: Offer | Verdict, match: Match | None) -> tuple[Offer, Sku] | Verdict:

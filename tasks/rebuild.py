@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+from connectors.ledger.chunked import chunked
 from connectors.ledger.facts import every_batch
 from connectors.ledger.marks import refused_for
-from connectors.ledger.slices import slices
 from connectors.ledger.store import Ledger
 from connectors.snapshots.damage import Damage, damages
 from connectors.snapshots.manifests import SnapshotError
@@ -91,7 +91,7 @@ async def _followed(resources: Resources, batch_id: str) -> list[str]:
 
 
 def _followed_tables(ledger: Ledger, order_refs: Sequence[str]) -> Iterator[Mapping[str, Sequence[Row]]]:
-    for some in slices(order_refs, ORDERS_A_PART):
+    for some in chunked(order_refs, ORDERS_A_PART):
         tables = {
             "tracking_events": tracking_rows(ledger.tracking.listed(order_refs=some)),
             **refund_tables(ledger, some),

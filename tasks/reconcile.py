@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from connectors.concurrently import concurrently
+from connectors.ledger.chunked import chunked
 from connectors.ledger.facts import every_open_effect, every_order
 from connectors.ledger.records import EffectRecord, OrderRecord
-from connectors.ledger.slices import slices
 from connectors.xportcn.errors import XportcnError
 from domain.effects import Action
 from domain.findings import LedgerOrder, OpenEffect
@@ -83,9 +83,9 @@ async def confirm_what_lists_show(resources: Resources, listings: Iterable[Listi
     ]
     settled = [one for one in shown if one[1].status.is_paid or one[1].status is ServiceStatus.CLOSED]
     cancelled = [order.order_ref for order, _ in settled if order.state is OrderState.CANCELLED]
-    for refs in slices(pending):
+    for refs in chunked(pending):
         await confirm_payments(resources, refs)
-    for refs in slices(cancelled):
+    for refs in chunked(cancelled):
         accepted = [ref for ref, order in resources.ledger.orders(refs).items() if order.reason == ACCEPTED]
         await confirm_cancellations(resources, accepted)
 
@@ -100,7 +100,7 @@ def ledger_facts(resources: Resources) -> list[LedgerOrder]:
     pending = [order.order_ref for order in orders if order.state is OrderState.PAYMENT_PENDING]
     paying = {
         effect.order_ref: effect
-        for refs in slices(pending)
+        for refs in chunked(pending)
         for effect in ledger.effects_of(refs)
         if effect.action is Action.PAY
     }

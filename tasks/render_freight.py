@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from connectors.concurrently import concurrently
+from connectors.ledger.chunked import chunked
 from connectors.ledger.order_facts import NOTHING, Facts
 from connectors.ledger.records import OrderChange, OrderRecord
-from connectors.ledger.slices import slices
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from connectors.xportcn.freight import render
 from domain.freight import ChosenFreight, FreightService, choose_freight
 from domain.money import Money
 from domain.plan import PlannedOrder
 from domain.states import OrderState
-from tasks.asking import Found, ask_each, not_read
 from tasks.book_shipment import still_to_book
+from tasks.gathering import PartialResults, gather_missing, not_read
 from tasks.preview import with_freight
 from tasks.resources import Resources
 from tasks.retrying import retrying_task
@@ -24,7 +24,9 @@ from tasks.steps import Orders, Step
 
 
 @retrying_task("render_freight", "render freight {label}")
-async def render_freights(resources: Resources, step: Step, chosen: Found[str, ChosenFreight], *, label: str) -> None:
+async def render_freights(
+    resources: Resources, step: Step, chosen: PartialResults[str, ChosenFreight], *, label: str
+) -> None:
     """Find a freight quote for each order that is still to be booked. Without one it is held, with the reason."""
     await step.each_group(
         resources,
@@ -34,7 +36,7 @@ async def render_freights(resources: Resources, step: Step, chosen: Found[str, C
     )
 
 
-async def _each(resources: Resources, step: Step, orders: Orders, chosen: Found[str, ChosenFreight]) -> None:
+async def _each(resources: Resources, step: Step, orders: Orders, chosen: PartialResults[str, ChosenFreight]) -> None:
     ready = await still_to_book(resources, orders)
 
     async def one(ref: str) -> None:
@@ -45,7 +47,7 @@ async def _each(resources: Resources, step: Step, orders: Orders, chosen: Found[
             chosen[ref] = answer
         step.through(ref)
 
-    await ask_each(resources, ready, one, Found())
+    await gather_missing(resources, ready, one, PartialResults())
 
 
 async def _render(resources: Resources, order: OrderRecord) -> ChosenFreight | OrderChange:
@@ -96,7 +98,7 @@ async def estimate_unbooked(resources: Resources, order_refs: Sequence[str]) -> 
             return None
 
     plans: list[PlannedOrder | None] = []
-    for some in slices(order_refs):
+    for some in chunked(order_refs):
         orders = resources.ledger.each_order(some)
         waiting = [order for order in orders if order.shipment is None and order.lines]
         plans += await concurrently(waiting, one, at_once=resources.concurrency)

@@ -40,7 +40,7 @@ async def resolve(resources: Resources, order_ref: str, said: Resolution, *, by:
 
     Raises `ResolutionRefused` for one that nothing asked for, that comes too early, or that the service contradicts.
     """
-    record = await judged(resources, order_ref, said, by=by)
+    record = await checked_answer(resources, order_ref, said, by=by)
     dead = await asyncio.to_thread(resources.dead_owners, [order_ref])
     if not await asyncio.to_thread(resources.ledger.resolutions.record, record, dead_owners=dead):
         raise ResolutionRefused(f"another run has just dealt with it; look again: sourcing status {order_ref}")
@@ -49,7 +49,7 @@ async def resolve(resources: Resources, order_ref: str, said: Resolution, *, by:
     return order_of(resources, order_ref)
 
 
-async def judged(resources: Resources, order_ref: str, said: Resolution, *, by: str) -> ResolutionRecord:
+async def checked_answer(resources: Resources, order_ref: str, said: Resolution, *, by: str) -> ResolutionRecord:
     """What would be written of an answer, once the service was read and contradicts nothing. Writes nothing.
 
     Raises `ResolutionRefused` as `resolve` does, with what was seen.

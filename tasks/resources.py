@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
-from connectors.concurrently import Places
+from connectors.concurrently import Slots
 from connectors.crash_points import BEFORE_FIRST_BYTE, BEFORE_SEND, reach
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.group_commit import GroupCommit
@@ -84,9 +84,9 @@ class Resources:
             return self._warehouse
 
     @cached_property
-    def places(self) -> Places:
+    def slots(self) -> Slots:
         """How many effects may be claimed at once: as many as calls can leave now, since leases run."""
-        return Places(lambda: self.breaker.size)
+        return Slots(lambda: self.breaker.size)
 
     @property
     def breaker(self) -> CircuitBreaker:

@@ -14,7 +14,7 @@ from domain.matching import CANDIDATES, Match, choose
 from domain.offers import Offer
 from domain.orders import OrderRequest, RequestLine
 from domain.plan import PlannedOrder
-from tasks.asking import Found, ask_each, not_read
+from tasks.gathering import PartialResults, gather_missing, not_read
 from tasks.resources import Resources
 from tasks.retrying import retrying_task
 
@@ -23,17 +23,19 @@ Matches = Mapping[tuple[str, str], Match]  # by order_ref and words
 
 
 @retrying_task("match words", "match words {label}")
-async def match_words(resources: Resources, items: Collection[Item], found: Found[Item, Match], *, label: str) -> None:
+async def match_words(
+    resources: Resources, items: Collection[Item], found: PartialResults[Item, Match], *, label: str
+) -> None:
     """Find for each marketplace and words the match, with its candidates."""
-    await ask_each(resources, items, lambda item: _match(resources, *item), found)
+    await gather_missing(resources, items, lambda item: _match(resources, *item), found)
 
 
 @retrying_task("search", "search {label}")
 async def search_items(
-    resources: Resources, items: Collection[Item], found: Found[Item, Offer | Verdict], *, label: str
+    resources: Resources, items: Collection[Item], found: PartialResults[Item, Offer | Verdict], *, label: str
 ) -> None:
     """Find for each item its offer, or what becomes of an order without one."""
-    await ask_each(resources, items, lambda item: _find(resources, *item), found)
+    await gather_missing(resources, items, lambda item: _find(resources, *item), found)
 
 
 def lines_with_words(requests: Iterable[OrderRequest]) -> Iterator[tuple[OrderRequest, RequestLine]]:
@@ -67,7 +69,7 @@ def _with_sku(match: Match, offers: Mapping[Item, Offer | Verdict]) -> Match:
     return match.sold_as(offer) if offer and match.item_id and not match.sku_id else match
 
 
-async def kept_matches(resources: Resources, order_refs: Sequence[str]) -> dict[tuple[str, str], Match]:
+async def stored_matches(resources: Resources, order_refs: Sequence[str]) -> dict[tuple[str, str], Match]:
     """The matches that earlier runs have shown for these orders."""
     return await asyncio.to_thread(resources.ledger.matches, order_refs)
 

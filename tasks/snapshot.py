@@ -10,14 +10,14 @@ from typing import TypeVar, Union
 
 from prefect.context import FlowRunContext
 
+from connectors.ledger.chunked import chunked
 from connectors.ledger.facts import state_of_all
 from connectors.ledger.records import OrderRecord
-from connectors.ledger.slices import slices
 from connectors.ledger.store import Ledger
 from connectors.snapshots.sums import Agreement
 from connectors.snapshots.writer import write_snapshot
 from domain.plan import PlannedOrder
-from tasks.opaque import opaque
+from tasks.hide_from_prefect import hide_from_prefect
 from tasks.resources import Resources
 from tasks.retrying import reading_task
 from tasks.search import with_matches
@@ -76,7 +76,7 @@ async def write(
     another has written: `as_of` is a moment before the rows were read, or one after which they are read once more.
     """
     resources.ledger.guard.require_files()  # a folder that went away would be made anew, without what was in it
-    unwalked = opaque(tables) if isinstance(tables, Mapping) else tables
+    unwalked = hide_from_prefect(tables) if isinstance(tables, Mapping) else tables
     put = _write if FlowRunContext.get() else _put  # outside a run Prefect would start a server for it
     await put(
         resources, snapshot_id, unwalked, batch_id=batch_id, as_of=as_of, begun=begun or as_of, agreement=agreement
@@ -152,7 +152,7 @@ def _plan_tables(plans: Sequence[PlannedOrder]) -> Iterator[dict[str, list[Row]]
 
 def _parts(items: Sequence[T]) -> Iterator[list[T]]:
     """Of nothing one empty part: its tables have no rows, but they are there."""
-    yield from slices(items, ORDERS_A_PART) if items else ([],)
+    yield from chunked(items, ORDERS_A_PART) if items else ([],)
 
 
 def _told_once(tables: dict[str, list[Row]], seen: set[int]) -> dict[str, list[Row]]:

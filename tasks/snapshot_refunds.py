@@ -27,13 +27,13 @@ async def snapshot_refunds(resources: Resources, before: Mapping[str, OrderRecor
     return await write(resources, snapshot_id, tables, batch_id=None, as_of=now, agreement=sums)
 
 
-async def snapshot_untold_refunds(resources: Resources) -> str:
+async def snapshot_missing_refunds(resources: Resources) -> str:
     """Write the refunds that moved after the tables told of them, or that these lack; answers what went wrong.
 
     A run may end between settling a refund and its snapshot, and earlier versions wrote none of what callbacks settled.
     """
     try:
-        refs = await asyncio.to_thread(_untold, resources)
+        refs = await asyncio.to_thread(_unwritten, resources)
     except SnapshotError as error:
         return f"refunds that the tables don't tell could not be looked for: {error}"
     if refs:
@@ -41,7 +41,7 @@ async def snapshot_untold_refunds(resources: Resources) -> str:
     return ""
 
 
-def _untold(resources: Resources) -> list[str]:
+def _unwritten(resources: Resources) -> list[str]:
     """The orders of such refunds. A ledger without refunds reads no table."""
     if not (written := resources.ledger.refunds.written_at()):
         return []

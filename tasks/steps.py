@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from connectors.concurrently import together, unless
+from connectors.concurrently import run_or_cancel, task_group
 from connectors.ledger.records import OrderRecord
-from tasks.arrivals import Arrivals, nowhere
+from tasks.arrivals import Arrivals, ignore
 from tasks.effects.kinds import settled
 from tasks.resources import Resources
 from tasks.retrying import TryAgain
@@ -37,8 +37,8 @@ class Step:
         expected: Iterable[str],
         *,
         is_for: Callable[[OrderRecord], bool] = always,
-        then: Callable[..., None] = nowhere,
-        seen: Callable[..., None] = nowhere,
+        then: Callable[..., None] = ignore,
+        seen: Callable[..., None] = ignore,
     ) -> None:
         self.given: dict[str, OrderRecord] = {}
         self._is_for = is_for
@@ -108,11 +108,11 @@ class Step:
                 again.append(error)
                 stopped.set()
 
-        async with together() as crew:
+        async with task_group() as crew:
             self.begin = crew.create_task
-            while not stopped.is_set() and await unless(stopped, self._has_more(resources)):
+            while not stopped.is_set() and await run_or_cancel(stopped, self._has_more(resources)):
                 if reads:
-                    await unless(stopped, resources.places.free())
+                    await run_or_cancel(stopped, resources.slots.wait_free())
                 if not stopped.is_set():
                     crew.create_task(one(self._group(MOST_TOGETHER if reads else 0)))
         if again:

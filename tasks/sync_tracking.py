@@ -13,10 +13,10 @@ from domain.effects import Action
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import ROAD, OrderState
 from domain.tracking import state_from_parcels
-from tasks.asking import Found, ask_each
 from tasks.effects.kinds import settle_open
 from tasks.effects.parcel_report import ReportParcel
 from tasks.effects.protocol import perform
+from tasks.gathering import PartialResults, gather_missing
 from tasks.pay import left_as, record_paid
 from tasks.reading_orders import read_each
 from tasks.resources import Resources
@@ -27,7 +27,7 @@ NOT_FOUND = "404"
 
 @retrying_task("sync_tracking", "track {label}")
 async def sync_tracking(
-    resources: Resources, orders: Mapping[str, OrderRecord], troubles: Found[str, str], *, label: str
+    resources: Resources, orders: Mapping[str, OrderRecord], troubles: PartialResults[str, str], *, label: str
 ) -> None:
     """Bring these orders up to date. `troubles` has each that was followed, with why it could not be asked about."""
     left = {ref: order for ref, order in orders.items() if ref not in troubles}
@@ -37,7 +37,7 @@ async def sync_tracking(
     not_shown = {ref: "" for ref in left if ref not in shown}  # that is for a reconciliation to tell
     troubles |= not_shown | unread
     seen = [ref for ref in left if ref in shown]
-    await ask_each(resources, seen, lambda ref: _follow(resources, left[ref], shown[ref]), troubles)
+    await gather_missing(resources, seen, lambda ref: _follow(resources, left[ref], shown[ref]), troubles)
 
 
 async def _looked_at_again(

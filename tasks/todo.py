@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from connectors.inbox import FaultyFile, Place, faulty_files
+from connectors.ledger.chunked import chunked
 from connectors.ledger.facts import every_open_effect
 from connectors.ledger.messages import Unsent
 from connectors.ledger.records import EffectRecord, OrderRecord
-from connectors.ledger.slices import slices
 from connectors.ledger.store import Ledger
 from domain.after_sale import WAITS_FOR_A_PERSON, Refund, RefundState, standing
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.states import BEGUN, OrderState
 from domain.witness_words import held_words
-from domain.wording import some
+from domain.wording import shorten
 from tasks.effects.kinds import kind_of
 from tasks.open_questions import OpenQuestion, open_questions
 
@@ -86,9 +86,9 @@ def to_do(
     effects = _effects_of(ledger, waiting)
     found = [_of_order(ledger, order, sources.get(order.batch_id, ""), effects[ref]) for ref, order in waiting.items()]
     files = [_of_file(one) for one in faulty_files(inbox, since=newest)] if inbox else []
-    untold = map(_of_message, ledger.messages.unreached(newest))
+    unsent = map(_of_message, ledger.messages.unreached(newest))
     found += [_of_hold(place, reasons) for place, reasons in ledger.holds.standing().items()]
-    return sorted([*found, *_of_refunds(ledger, waiting), *files, *untold], key=lambda one: (one.since, one.order_ref))
+    return sorted([*found, *_of_refunds(ledger, waiting), *files, *unsent], key=lambda one: (one.since, one.order_ref))
 
 
 def _asked_about(ledger: Ledger) -> Iterator[EffectRecord]:
@@ -101,7 +101,7 @@ def _asked_about(ledger: Ledger) -> Iterator[EffectRecord]:
 def _effects_of(ledger: Ledger, orders: Iterable[str]) -> Mapping[str, list[EffectRecord]]:
     """All effects of these orders, read a slice at a time: one by one takes a second for a few thousand."""
     found = defaultdict[str, list[EffectRecord]](list)
-    for refs in slices(orders):
+    for refs in chunked(orders):
         for effect in ledger.effects_of(refs):
             found[effect.order_ref].append(effect)
     return found
@@ -178,7 +178,7 @@ def _of_file(file: FaultyFile) -> ToDo:
         marketplace="",
         state=FAULTY,
         since=file.since,
-        reason=": ".join([file.note, *([some(where)] if where else [])]),  # the words may quote a receiver
+        reason=": ".join([file.note, *([shorten(where)] if where else [])]),  # the words may quote a receiver
         advice=MEND,
     )
 
@@ -190,7 +190,7 @@ def _of_hold(marketplace: Marketplace, reasons: Sequence[tuple[str, datetime]]) 
         marketplace=marketplace,
         state=OrderState.HELD,
         since=reasons[0][1],
-        reason=held_words(marketplace, some([why for why, _ in reasons])),
+        reason=held_words(marketplace, shorten([why for why, _ in reasons])),
         commands=[f"sourcing ledger confirm {marketplace}"],
     )
 

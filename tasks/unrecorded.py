@@ -14,7 +14,7 @@ from domain.marketplace import Marketplace
 from domain.orders import OrderRequest
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.witness_words import words_of
-from tasks.asking import not_read
+from tasks.gathering import not_read
 from tasks.resources import Resources
 
 ALREADY_THERE = "the service already has order"

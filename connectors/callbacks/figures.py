@@ -71,12 +71,12 @@ class Figures(Collector):
         yield _gauge(
             "moves_without_callback",
             "Changes at the service in the last day of which no message came",
-            self._untold(connection, now - LOOKS_BACK),
+            self._moves_without_callback(connection, now - LOOKS_BACK),
         )
         with suppress(DatabaseError):  # a ledger of before has no pace until a run opens it
             yield from _of_the_pace(*pace_in(connection, self._clock))
 
-    def _untold(self, connection: Connection, since: datetime) -> int:
+    def _moves_without_callback(self, connection: Connection, since: datetime) -> int:
         """Orders that moved without any message about them: they were only found by asking."""
         moved = select(orders.c.order_id).join(moves, moves.c.order_ref == orders.c.order_ref)
         moved = moved.where(moves.c.at >= since, moves.c.new_state.in_(TOLD), orders.c.order_id.is_not(None))

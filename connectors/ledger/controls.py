@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Select, select
 
+from connectors.ledger.chunked import chunked
 from connectors.ledger.schema import orders
-from connectors.ledger.slices import slices
 from connectors.ledger.store import Ledger
 from connectors.ledger.transactions import Transactions
 from domain.absence import EVER, Account, Control
@@ -44,7 +44,7 @@ def refs_by_id(ledger: Transactions, marketplace: Marketplace, order_ids: Iterab
     """The `order_ref` of each of these ids that the ledger has."""
     statement = select(orders.c.order_id, orders.c.order_ref).where(orders.c.marketplace == marketplace)
     known: dict[str, str] = {}
-    for ids in slices(order_ids):
+    for ids in chunked(order_ids):
         rows = ledger.rows(statement.where(orders.c.order_id.in_(ids)))
         known |= {str(row["order_id"]): str(row["order_ref"]) for row in rows}
     return known
@@ -55,7 +55,7 @@ def account_of(
 ) -> Account:
     """What the ledger knows of the orders that a reading of a marketplace shows."""
     orders = list(shown)
-    parts = map(ledger.orders, slices(sorted({name for one in orders for name in one.names})))
+    parts = map(ledger.orders, chunked(sorted({name for one in orders for name in one.names})))
     not_ours = {order_id for place, order_id in ledger.not_ours.standing() if place is marketplace}
     return Account(
         controls=controls,

@@ -10,10 +10,10 @@ from typing import Any
 
 from sqlalchemy import JSON, func, select
 
+from connectors.ledger.chunked import chunked
 from connectors.ledger.many import one_of
 from connectors.ledger.records import EffectRecord
 from connectors.ledger.schema import batches, effects, orders, refunds
-from connectors.ledger.slices import slices
 from connectors.ledger.sums import minor_sum
 from connectors.ledger.transactions import Transactions
 from domain.effects import OPEN
@@ -38,7 +38,7 @@ COLUMNS = (
 )
 
 
-LARGE_SLICE = 5_000
+LARGE_CHUNK = 5_000
 _PULSE = [
     select(func.count(), func.max(orders.c.updated_at)).where(one_of(orders.c.state, "refs")),
     select(func.count(), func.max(effects.c.intent_at)).where(effects.c.status.in_(OPEN)),
@@ -82,7 +82,7 @@ def every_open_effect(ledger: Transactions) -> list[EffectRecord]:
 def state_of_all(ledger: Transactions, order_refs: Iterable[str]) -> tuple[str, set[str]]:
     """A hash of how these orders are, which changes with each of them, and the batches that they are of."""
     told, batches = hashlib.blake2b(), set[str]()
-    for some in slices(order_refs, LARGE_SLICE):
+    for some in chunked(order_refs, LARGE_CHUNK):
         for row in ledger.rows(_SMALL, {"refs": some}):
             told.update(repr(row).encode())
             batches.add(row["batch_id"])
@@ -99,7 +99,7 @@ def pulse(ledger: Transactions, states: Iterable[OrderState]) -> str:
 def money_of(ledger: Transactions, order_refs: Iterable[str]) -> dict[str, dict[str, int]]:
     """What these orders cost, as sums by currency: what was paid as `orders` and `payments`, what came as `refunds`."""
     paid, refunded = Counter[str](), Counter[str]()
-    for some in slices(order_refs, LARGE_SLICE):
+    for some in chunked(order_refs, LARGE_CHUNK):
         for total, statement in ((paid, _PAID), (refunded, _REFUNDED)):
             for row in ledger.rows(statement, {"refs": some}):
                 total[row["currency"]] += row["minor"]

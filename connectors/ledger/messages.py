@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, or_, select, update
 
+from connectors.ledger.chunked import chunked
 from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import deliveries, messages
-from connectors.ledger.slices import slices
 from connectors.ledger.transactions import Rows
 from connectors.xportcn.words import clean
 from domain.messages import KEPT_FOR, TRIED_FOR, Message, MessageKind, pause_after
@@ -72,7 +72,7 @@ class MessageRows(Rows):
     def _keep(self, connection: Connection, rows: Iterable[dict[str, Any]]) -> bool:
         """Write rows of causes that are not there yet; whether there was one."""
         kept = False
-        for some in slices(rows, ROWS_AT_ONCE):
+        for some in chunked(rows, ROWS_AT_ONCE):
             statement = self._ledger.insert(messages).values(some).on_conflict_do_nothing()
             kept |= bool(connection.execute(statement.returning(messages.c.cause)).all())
         return kept
@@ -211,7 +211,7 @@ class MessageRows(Rows):
     def told(self, causes: Iterable[str]) -> set[str]:
         """Those of these causes that were told already."""
         found: set[str] = set()
-        for some in slices(causes):
+        for some in chunked(causes):
             keys = {_key(cause): cause for cause in some}
             rows = self._ledger.rows(select(messages.c.cause).where(messages.c.cause.in_(list(keys))))
             found |= {keys[row["cause"]] for row in rows}

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from connectors.ledger.chunked import chunked
 from connectors.ledger.schema import effects
 from connectors.ledger.send_log import noted
-from connectors.ledger.slices import slices
 from connectors.ledger.store import Ledger
-from domain.wording import some
+from domain.wording import shorten
 
 
 def notice_put_back(ledger: Ledger, send_logs: Path) -> None:
@@ -22,12 +22,12 @@ def notice_put_back(ledger: Ledger, send_logs: Path) -> None:
     if missing := [key for key in keys if key not in known]:
         at = max(one.at for one in newer)
         ledger.marks.put_back(
-            f"was put back by hand, or another one is meant: it does not have {some(missing)}, of {send_logs}, where "
-            f"the last line is of {at:%Y-%m-%d %H:%M:%S} UTC",
+            f"was put back by hand, or another one is meant: it does not have {shorten(missing)}, of {send_logs}, "
+            f"where the last line is of {at:%Y-%m-%d %H:%M:%S} UTC",
             by=ledger.owner,
         )
 
 
 def _known(ledger: Ledger, keys: dict[str, None]) -> set[str]:
-    parts = (ledger.rows(select(effects.c.key).where(effects.c.key.in_(part))) for part in slices(keys))
+    parts = (ledger.rows(select(effects.c.key).where(effects.c.key.in_(part))) for part in chunked(keys))
     return {str(row["key"]) for part in parts for row in part}

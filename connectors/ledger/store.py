@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from sqlalchemy import Select, Text, and_, bindparam, cast, func, or_, select, update
 
+from connectors.ledger.chunked import chunked
 from connectors.ledger.claiming import claim_each, claimed_of, effect_records, won_unheard
 from connectors.ledger.codec import from_json, to_json
 from connectors.ledger.engine import LedgerUnusable, unusable
@@ -42,7 +43,6 @@ from connectors.ledger.repeating import repeating
 from connectors.ledger.resolutions import ResolutionRows
 from connectors.ledger.schema import STATUS_OF_THESE, account, batches, effects, marks, matches, moves, orders
 from connectors.ledger.shares import ShareRows
-from connectors.ledger.slices import slices
 from connectors.ledger.spending import batch_total, day_total
 from connectors.ledger.switches import BUYING as ALL_BUYING
 from connectors.ledger.switches import Switches, share_switch, standing_pause
@@ -162,7 +162,7 @@ class Ledger(Switches):
 
     def each_order(self, order_refs: Iterable[str]) -> Iterator[OrderRecord]:
         """The same in the order of the references, read a slice at a time: never all of them are in memory."""
-        for some in slices(order_refs):
+        for some in chunked(order_refs):
             found = self.orders(some)
             yield from (found[ref] for ref in some if ref in found)
 
@@ -198,7 +198,7 @@ class Ledger(Switches):
 
         Of a plan that was made anew meanwhile nobody approved anything: it stays as it is, as does what was begun.
         """
-        for some in slices(approvals):
+        for some in chunked(approvals):
             approve_rows(self, some, batch_id, tolerance)
 
     def put_cart_plan(self, plan: PlannedOrder, *, seen_in: OrderState, tolerance: Decimal = NO_TOLERANCE) -> bool:

@@ -70,7 +70,7 @@ def write_snapshot(
     if isinstance(tables, Mapping):
         write = partial(_write_whole, {name: arrow(_table(name), rows) for name, rows in tables.items()})
     else:
-        write = partial(_write_slices, tables, arrow)
+        write = partial(_write_chunks, tables, arrow)
     with _told(root, snapshot_id), exclusive(root / WORK):
         (root / WORK / snapshot_id).mkdir(parents=True, exist_ok=True)
         staged = Staged(root, snapshot_id, of_a_batch=batch_id is not None, place=place, rows=write(place), unfit=unfit)
@@ -183,13 +183,13 @@ def _write_whole(
     return written
 
 
-def _write_slices(
-    slices: Slices, arrow: Callable[[Table, Sequence[Mapping[str, object]]], pa.Table], place: Callable[[str], Path]
+def _write_chunks(
+    chunks: Slices, arrow: Callable[[Table, Sequence[Mapping[str, object]]], pa.Table], place: Callable[[str], Path]
 ) -> dict[str, int]:
     """Write the tables side by side as their rows come; answers the rows of each."""
     files: dict[str, Growing] = {}
     with ExitStack() as opened:
-        for tables in slices:
+        for tables in chunks:
             for name, rows in tables.items():
                 if name not in files:
                     files[name] = opened.enter_context(Growing(place(name), _table(name).schema))

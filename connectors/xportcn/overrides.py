@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.foreign import words_of
 from connectors.xportcn.errors import Misconfigured
-from connectors.xportcn.harmless import changes_nothing
 from connectors.xportcn.operations import Operation, catalogue
+from connectors.xportcn.read_only import is_read_only
 from connectors.xportcn.renames import Renames
 
 if TYPE_CHECKING:
@@ -231,14 +231,14 @@ def _taken(shape: Any, parts: tuple[str, ...], name: str, table: Any, taken: Map
 def clashes(found: Mapping[Operation, Override]) -> list[str]:
     """Operations that would be told apart by nothing, and reads that would be led to what changes something."""
     called = [(found[entry].operation if entry in found else entry, entry) for entry in catalogue()]
-    changing = {path for now, was in called if not changes_nothing(was) for path in (now.path, was.path)}
+    changing = {path for now, was in called if not is_read_only(was) for path in (now.path, was.path)}
     faults = []
     for entry, override in found.items():
         now = override.operation
         if (now.method, now.path) == (entry.method, entry.path):
             continue
         twins = [other.name for other, was in called if was != entry and _same(other, now)]
-        if changes_nothing(entry) and any(_is_at(now.path, path) for path in changing):
+        if is_read_only(entry) and any(_is_at(now.path, path) for path in changing):
             faults.append(f"{entry.name}: {now.path} changes something; a call that changes nothing can't go there")
         elif twins:
             faults.append(

@@ -16,7 +16,7 @@ from domain.money import Money, total_of
 from domain.report import BatchReport, ReportLine
 from domain.request_remarks import Fault
 from domain.states import NEEDS_A_PERSON
-from domain.wording import number_of
+from domain.wording import pluralize
 from flows.shown.inert import inert
 from flows.shown.plan_table import OUR_LINKS, dry_run_summary, plan_rows, warnings_told
 from flows.shown.progress import rename_run, shown
@@ -105,7 +105,7 @@ def _cell(name: str, value: object) -> object:
 async def show_faults(name: str, faults: Sequence[Fault]) -> None:
     """What to mend in a request file, cell by cell."""
     rows = [{"row": fault.row, "column": fault.column, "fault": fault.message} for fault in faults]
-    words = f"{number_of(len(faults), 'fault')} in {name}; nothing was sent"
+    words = f"{pluralize(len(faults), 'fault')} in {name}; nothing was sent"
     table = show_table(f"faults-{artifact_key(name)}", rows, words, rest="the run's log")
     await shown("the faults", table)
 

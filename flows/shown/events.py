@@ -19,8 +19,8 @@ from prefect.events import Event, RelatedResource, Resource
 from prefect.events.related import related_resources_from_run_context
 from prefect.settings import PREFECT_API_URL
 
+from connectors.ledger.chunked import chunked
 from connectors.ledger.records import EffectRecord, OrderRecord
-from connectors.ledger.slices import slices
 from connectors.ledger.store import Ledger
 from connectors.xportcn.breaker import BreakerNews
 from domain.effects import OPEN, EffectStatus
@@ -61,22 +61,22 @@ class EventFeed:
         self._without_run = without_run
         self._known: dict[str, _Known] = {}
         self._doubts: dict[str, set[str]] = {}
-        self._untold: list[Event] = []
+        self._pending: list[Event] = []
         self._looking = asyncio.Lock()
-        for refs in slices(list(order_refs), SLICE):
+        for refs in chunked(list(order_refs), SLICE):
             self._look(refs)
 
     async def tell(self, order_refs: Iterable[str], *further: Event) -> Counter[str]:
         """Tell what changed about these orders, and further events; answers how many orders are in each state."""
         states: Counter[str] = Counter()
-        for refs in slices(list(order_refs), SLICE):
+        for refs in chunked(list(order_refs), SLICE):
             async with self._looking:  # in a thread: other chunks have effects on the wire, whose answers must be heard
                 orders, news = await asyncio.to_thread(self._look, refs)
-            self._untold += news
+            self._pending += news
             states.update(str(order.state) for order in orders.values())
-        telling, self._untold = [*self._untold, *further], []  # chunks side by side tell each their own
+        telling, self._pending = [*self._pending, *further], []  # chunks side by side tell each their own
         if not await send(telling, without_run=self._without_run):
-            self._untold = [*telling, *self._untold]
+            self._pending = [*telling, *self._pending]
         return states
 
     def _look(self, refs: Sequence[str]) -> tuple[Mapping[str, OrderRecord], list[Event]]:
@@ -159,7 +159,7 @@ def events_of_orders(before: Mapping[str, _Known], now: Iterable[OrderRecord]) -
     return [
         _event(f"sourcing.order.{name}", _batch(batch_id), {"batch_id": batch_id, "orders": [*map(_about, some)]})
         for (name, batch_id), orders in alike.items()
-        for some in slices(orders, MOST_REFS)
+        for some in chunked(orders, MOST_REFS)
     ]
 
 

@@ -9,7 +9,7 @@ from domain.plan import PlannedOrder
 from domain.plan_costs import PlanCost
 from domain.report import BatchReport, ReportLine
 from domain.request_remarks import Remark, told_together
-from domain.wording import number_of
+from domain.wording import pluralize
 from flows.shown.inert import inert
 
 SHOWN_WARNINGS = 20
@@ -73,8 +73,8 @@ def summary(cost: PlanCost, *, first: str = "") -> str:
 
 def deed_words(cost: PlanCost, *, first: str = "") -> str:
     """What is done for how much, as Markdown."""
-    buys = f"buy **{number_of(cost.to_buy, 'order')}** for **{cost.total}**"
-    ships = f"ship **{number_of(cost.to_ship, 'order')}** for freight of **{freight_words(cost)}**"
+    buys = f"buy **{pluralize(cost.to_buy, 'order')}** for **{cost.total}**"
+    ships = f"ship **{pluralize(cost.to_ship, 'order')}** for freight of **{freight_words(cost)}**"
     deeds = [*([buys] if cost.to_buy or not cost.to_ship else []), *([ships] if cost.to_ship else [])]
     words = first + " and ".join(deeds)
     return f"{words[:1].upper()}{words[1:]}."
@@ -88,7 +88,7 @@ def freight_words(cost: PlanCost) -> str:
 def no_limit_words(cost: PlanCost) -> str:
     """How many lines are bought at any price, in one sentence of Markdown; empty for none."""
     verb = "has" if cost.without_limit == 1 else "have"
-    lines = f"{cost.without_limit:,} of {number_of(cost.lines, 'line')}"
+    lines = f"{cost.without_limit:,} of {pluralize(cost.lines, 'line')}"
     return f"**{lines} {verb} no price limit.**" if cost.without_limit else ""
 
 

@@ -12,7 +12,7 @@ from connectors.snapshots.rows import records
 from domain.deadline import as_text
 from domain.money import Money
 from domain.states import NEEDS_A_PERSON, OrderState
-from domain.wording import number_of, some
+from domain.wording import pluralize, shorten
 from flows.shown.report_words import amount, on_hundred, percent, stage, took, with_totals, words
 from tasks.report_figures import COSTS, LESS, Figures
 
@@ -134,7 +134,7 @@ def _standing(told: Figures) -> Section:
         (words(state), f"{reached[state]:,}" if state in reached else "", f"{now.get(state, 0):,}")
         for state in dict.fromkeys([*reached, *now])
     ]
-    plan_only = f"Nothing was bought yet: a plan of {number_of(told.lines_asked, 'line')}."
+    plan_only = f"Nothing was bought yet: a plan of {pluralize(told.lines_asked, 'line')}."
     return Section(
         key="standing",
         title="Where the orders stand",
@@ -206,7 +206,7 @@ def _limits(told: Figures) -> Section:
         )
         for row in with_totals(told.limits, ["currency"], ["marketplace"])
     ]
-    without = f"{number_of(told.not_compared, 'paid order')} not compared: no limit on each line, in the same currency."
+    without = f"{pluralize(told.not_compared, 'paid order')} not compared: no limit on each line, in the same currency."
     return Section(
         key="limits",
         title="Your limits, and what the goods cost",
@@ -227,7 +227,7 @@ def _freight(told: Figures) -> Section:
         )
         for row in with_totals(told.freight, ["currency", "freight_currency"], ["marketplace"])
     ]
-    unknown = f"{number_of(told.freight_unknown, 'booked order')} without a known freight: the service did not tell it."
+    unknown = f"{pluralize(told.freight_unknown, 'booked order')} without a known freight: the service did not tell it."
     return Section(
         key="freight",
         title="Freight abroad",
@@ -273,10 +273,10 @@ def _landed(told: Figures) -> Section:
         for row in with_totals(told.landed, ["currency"], ["marketplace"])
     ]
     problems = [
-        f"{number_of(row['orders'], 'order')} without a sum: {row['problem']}." for row in records(told.unsummed)
+        f"{pluralize(row['orders'], 'order')} without a sum: {row['problem']}." for row in records(told.unsummed)
     ]
     missing = (
-        f"{number_of(told.not_costed, 'paid order')} not worked out yet: sourcing costs, with your exchange rates."
+        f"{pluralize(told.not_costed, 'paid order')} not worked out yet: sourcing costs, with your exchange rates."
     )
     return Section(
         key="landed",
@@ -350,12 +350,12 @@ def _listed(told: Figures) -> Section:
 
 def _title(row: dict[str, Any]) -> str:
     title = row["title"] if len(row["title"]) <= LONGEST_TITLE else f"{row['title'][: LONGEST_TITLE - 1]}…"
-    return title + (f" and {number_of(row['lines'] - 1, 'further line')}" if row["lines"] > 1 else "")
+    return title + (f" and {pluralize(row['lines'] - 1, 'further line')}" if row["lines"] > 1 else "")
 
 
 def _named(refs: Sequence[str], count: int) -> str:
     more = count - len(refs)
-    return some(refs, len(refs)) + (f" and {more:,} more" if more > 0 else "")
+    return shorten(refs, len(refs)) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _whole(told: Figures, columns: str, which: str = "") -> str:

@@ -29,7 +29,7 @@ from connectors.settings import SourcingSettings
 from connectors.ui_pages import WHAT_WAITS, run_form, run_page
 from domain.pause import PAUSED, Pause
 from domain.states import BEGUN, OrderState
-from domain.wording import counted, number_of
+from domain.wording import counted, pluralize
 from flows.shown.inert import inert
 from tasks.todo import STUCK, ToDo, to_do
 
@@ -156,7 +156,7 @@ def summary_of(kinds: Sequence[str]) -> str:
     if not kinds:
         return "Nothing waits for you"
     verb = "waits" if len(kinds) == 1 else "wait"
-    return f"{number_of(len(kinds), 'thing')} {verb} for you: {counted(kinds)}"
+    return f"{pluralize(len(kinds), 'thing')} {verb} for you: {counted(kinds)}"
 
 
 def as_markdown(rows: Sequence[str], kinds: Sequence[str], timezone: str) -> str:

@@ -60,7 +60,7 @@ def read_cargo(world: World, body: Fields, marketplace: str = "1688") -> list[Ca
     if len(entries) > MAX_SKUS:
         raise bad_request("cargoParamList", f"at most {MAX_SKUS} SKUs")
     wanted = [_wanted(world, entry, marketplace) for entry in entries]
-    return judged(wanted, mixed=len({line.item.seller.id for line in wanted}) > 1)
+    return checked(wanted, mixed=len({line.item.seller.id for line in wanted}) > 1)
 
 
 def read_cargo_of_merchants(world: World, body: Fields) -> dict[str, list[Cargo]]:
@@ -72,12 +72,12 @@ def read_cargo_of_merchants(world: World, body: Fields) -> dict[str, list[Cargo]
     if len(merchants) > MAX_MERCHANTS or any(len(wanted) > MAX_SKUS for wanted in merchants.values()):
         raise bad_request("cargoParamList", f"at most {MAX_MERCHANTS} merchants and {MAX_SKUS} SKUs of each")
     return {
-        seller_id: judged(wanted, mixed=any(line.item.seller.id != seller_id for line in wanted))
+        seller_id: checked(wanted, mixed=any(line.item.seller.id != seller_id for line in wanted))
         for seller_id, wanted in merchants.items()
     }
 
 
-def judged(wanted: Sequence[Wanted], *, mixed: bool = False) -> list[Cargo]:
+def checked(wanted: Sequence[Wanted], *, mixed: bool = False) -> list[Cargo]:
     """Whether and at what price each line can be bought; `mixed` when they are not of one seller as they should."""
     of_offer: Counter[str] = Counter()
     of_spec: Counter[tuple[str, str]] = Counter()

@@ -8,13 +8,13 @@ import orjson
 
 from sandbox import cart_rows
 from sandbox.alibaba_1688.buying import by_seller, check_trade, created, place, previewed
-from sandbox.alibaba_1688.cargo import MAX_MERCHANTS, MAX_SKUS, Cargo, Wanted, check_address, first_problem, judged
+from sandbox.alibaba_1688.cargo import MAX_MERCHANTS, MAX_SKUS, Cargo, Wanted, check_address, checked, first_problem
 from sandbox.alibaba_1688.products import picture_url
 from sandbox.alibaba_1688.views import yuan
 from sandbox.cart_rows import goods, put_in, row_named, take_out
 from sandbox.carts import CartRow
 from sandbox.goods import Item, Sku
-from sandbox.opaque import map_id
+from sandbox.map_ids import map_id
 from sandbox.operations import Call, Operations
 from sandbox.refusals import bad_request, product_not_found
 from sandbox.world import World
@@ -104,7 +104,7 @@ def _by_seller(world: World, rows: list[CartRow]) -> list[tuple[list[Cargo], lis
     for row in rows:
         item, sku = goods(world, row)
         wanted.append(Wanted(item, sku, sku.spec_id, row.quantity))
-    sellers = by_seller(judged(wanted))
+    sellers = by_seller(checked(wanted))
     _check_size(sellers)
     row_of = {(row.item_id, row.sku_id): row for row in rows}
     return [(cargo, [row_of[line.item.id, line.pick().sku.id] for line in cargo]) for cargo in sellers]

@@ -10,7 +10,7 @@ from sandbox.categories import leaves_at_or_below
 from sandbox.fields import Fields
 from sandbox.goods import Item
 from sandbox.image_search import picture, similar
-from sandbox.opaque import item_with_map_id, map_id
+from sandbox.map_ids import item_with_map_id, map_id
 from sandbox.operations import Call, Operations
 from sandbox.refusals import bad_request, product_not_found
 from sandbox.taobao.products import found, picture_url, product_view, sort_by_price, status

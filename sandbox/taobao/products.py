@@ -97,10 +97,10 @@ def properties(sku: Sku) -> list[dict[str, str]]:
 
 
 def _property(name: str, value: str) -> dict[str, str]:
-    return {"propId": _number_of(name), "propName": name, "valueId": _number_of(value), "valueName": value}
+    return {"propId": _number(name), "propName": name, "valueId": _number(value), "valueName": value}
 
 
-def _number_of(word: str) -> str:
+def _number(word: str) -> str:
     return str(int.from_bytes(word.encode()[-4:], "big"))
 
 

@@ -72,7 +72,7 @@ class Begun:
             came_to_nothing=not in_doubt,
         )
 
-    def judged(self, record: EffectRecord, refusal: Refused, seen: Seen) -> Outcome:
+    def after_refusal(self, record: EffectRecord, refusal: Refused, seen: Seen) -> Outcome:
         """What a refusal and the reading after it mean: a no for good takes known words and a record without it."""
         said = f"refused ({refusal.message})"
         if isinstance(seen, XportcnError):

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from connectors.concurrently import all_to_their_end, each_to_its_end, to_its_end, unless
+from connectors.concurrently import run_all_shielded, run_or_cancel, shield_until_done, wait_all_shielded
 from connectors.crash_points import AFTER_ANSWER, AFTER_INTENT, AFTER_RECORD, BEFORE_INTENT, reach
 from connectors.ledger.claiming import slot_of
 from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, OrderRecord, Outcome, SpendLimits
@@ -20,8 +20,8 @@ from domain.money import Money
 from domain.pause import GOES_ON, Pause
 from domain.states import OrderState
 from domain.witnessed import Source
-from domain.wording import number_of
-from tasks.arrivals import nowhere
+from domain.wording import pluralize
+from tasks.arrivals import ignore
 from tasks.effects.kind import EffectKind, Proof, Reply
 from tasks.effects.outcomes import Begun
 from tasks.effects.settling import settle
@@ -105,7 +105,7 @@ class _Chunk(Begun):
     def leave_places(self, most: int) -> None:
         places = min(most, self.places)
         self.places -= places
-        self.resources.places.leave(places)
+        self.resources.slots.release(places)
 
 
 async def perform(
@@ -114,7 +114,7 @@ async def perform(
     orders: Mapping[str, OrderRecord],
     *,
     limits: SpendLimits | None = None,
-    then: Callable[[str], None] = nowhere,
+    then: Callable[[str], None] = ignore,
 ) -> None:
     """Do the action for each order at most once; what became of it is in the ledger afterwards.
 
@@ -124,7 +124,7 @@ async def perform(
     rest, `Misconfigured` when the service refuses the account.
     """
     work = _Work(then)
-    await to_its_end(_in_portions(work, kind, intents, orders, limits), on_cancel=work.cancelled.set)
+    await shield_until_done(_in_portions(work, kind, intents, orders, limits), on_cancel=work.cancelled.set)
 
 
 async def perform_alone(
@@ -155,11 +155,11 @@ async def _in_portions(
     portions: list[asyncio.Task[None]] = []
     try:
         while requests and not work.is_over and not work.again:
-            here = resources.places.take_now(len(requests))
-            if not (places := here or await unless(work.cancelled, resources.places.take(len(requests)))):
+            here = resources.slots.take_now(len(requests))
+            if not (places := here or await run_or_cancel(work.cancelled, resources.slots.take(len(requests)))):
                 break
             if kind.rests_on_a_look and resources.clock() >= fresh_until:
-                resources.places.leave(places)
+                resources.slots.release(places)
                 await _leave_for_later(work, kind, [intent for request in requests for intent in request])
                 break
             portion = [intent for request in requests[:places] for intent in request]
@@ -167,7 +167,7 @@ async def _in_portions(
             portions.append(asyncio.create_task(_in_rounds(chunk, portion, limits)))
             requests = requests[places:]
     finally:
-        await all_to_their_end(portions)
+        await wait_all_shielded(portions)
     if work.trouble:
         raise work.trouble[0]
     if work.again:
@@ -178,7 +178,7 @@ async def _leave_for_later(work: _Work, kind: EffectKind, intents: Sequence[Inte
     """Claim none of these: what the service showed before, a price say, is too old by now, and is to be read anew."""
     words = "no call could be made for so long that what the service showed before is too old"
     if may_try_again(kind.resources):
-        work.again.append(TryAgain(f"{words}; {number_of(len(intents), 'order')} to {kind.action} left"))
+        work.again.append(TryAgain(f"{words}; {pluralize(len(intents), 'order')} to {kind.action} left"))
         return
     await _keep(kind, intents, f"no {kind.action}: {words}; nothing was sent. Run again")
 
@@ -259,7 +259,7 @@ async def _send_all(chunk: _Chunk, records: Sequence[EffectRecord]) -> None:
     if len(batches) == 1 and not chunk.work.is_over:
         await _send(chunk, batches[0])
         return
-    await each_to_its_end(
+    await run_all_shielded(
         batches,
         lambda batch: _send(chunk, batch),
         at_once=chunk.resources.concurrency,
@@ -316,7 +316,7 @@ def _ask_for_another_try(chunk: _Chunk) -> None:
     if not why and (is_throttled or chunk.is_unheard) and is_worth_it:
         why = "the service had too many calls" if is_throttled else "the service could not be asked"
     if why:
-        left = number_of(len(chunk.turned_away), "order") + f" to {chunk.kind.action} left"
+        left = pluralize(len(chunk.turned_away), "order") + f" to {chunk.kind.action} left"
         chunk.work.again.append(
             TryAgain(f"{why}; {left if chunk.turned_away else 'what was under way is to be asked about'}")
         )
@@ -384,7 +384,7 @@ async def _concluded(chunk: _Chunk, record: EffectRecord, reply: Reply) -> Outco
 
 async def _after_refusal(chunk: _Chunk, record: EffectRecord, error: Refused) -> Outcome:
     """A refusal may mean that it is done already, so the service's own record has the last word (contract 2.7)."""
-    return chunk.judged(record, error, await chunk.look([record]))
+    return chunk.after_refusal(record, error, await chunk.look([record]))
 
 
 async def _after_silence(chunk: _Chunk, record: EffectRecord, error: Unanswered) -> Outcome:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from connectors.concurrently import to_its_end, unless
+from connectors.concurrently import run_or_cancel, shield_until_done
 from connectors.ledger.records import EffectRecord, Outcome
 from connectors.xportcn.breaker import fail_fast
 from connectors.xportcn.errors import Unanswered, XportcnError
@@ -25,7 +25,7 @@ async def settle(kind: EffectKind, order_refs: Collection[str]) -> None:
     run's own only those that nobody has in hand. Who cancels it is heard once what was taken over is recorded.
     """
     halted = asyncio.Event()
-    await to_its_end(_settle(kind, list(order_refs), halted), on_cancel=halted.set)
+    await shield_until_done(_settle(kind, list(order_refs), halted), on_cancel=halted.set)
 
 
 async def _settle(kind: EffectKind, refs: list[str], halted: asyncio.Event) -> None:
@@ -54,7 +54,7 @@ async def _settle(kind: EffectKind, refs: list[str], halted: asyncio.Event) -> N
 async def _look_unless(halted: asyncio.Event, begun: Begun, found: Sequence[EffectRecord]) -> Seen:
     """A look, without waiting for a service that is away: a lease runs. It ends when the run is stopped."""
     with fail_fast():
-        seen = await unless(halted, begun.look(found))
+        seen = await run_or_cancel(halted, begun.look(found))
     return Unanswered("the run was stopped") if seen is None else seen
 
 

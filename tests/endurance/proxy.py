@@ -95,7 +95,7 @@ def _twice(books: Mapping[str, Any]) -> str:
     return next((f"{ref} was ordered {len(ids)} times" for ref, ids in live.items() if len(ids) > 1), "")
 
 
-def _untold(made: Shop, report: Mapping[str, Any], refs: Sequence[object], most: int = 1) -> str:
+def _unannounced(made: Shop, report: Mapping[str, Any], refs: Sequence[object], most: int = 1) -> str:
     """More orders than canaries that are not through, or money that the report does not tell."""
     ordered, states = made.bought(refs), {order["order_ref"]: order["state"] for order in report["orders"]}
     stuck = [order for order in ordered if states.get(order["reference"]) != "booked"]
@@ -149,7 +149,7 @@ def told_in_another_unit(marketplace: str, deviation: str) -> Case:
         rows = made.orders({marketplace: 4})
         made.proxy.deviation = BY_NAME[deviation]
         report = made.run(rows)
-        return _untold(made, report, [row["order_ref"] for row in rows])
+        return _unannounced(made, report, [row["order_ref"] for row in rows])
 
     return case
 
@@ -171,7 +171,7 @@ def paid_in_an_unknown_state(word: str) -> Case:
         rows = made.orders({"1688": 3})
         made.proxy.deviation = BY_NAME[f"paid is {word}"]
         report = made.run(rows)
-        wrong = _untold(made, report, [row["order_ref"] for row in rows], most=len(rows))
+        wrong = _unannounced(made, report, [row["order_ref"] for row in rows], most=len(rows))
         held = [order["order_ref"] for order in report["orders"] if order["state"] == "held"]
         return wrong or (f"held: {held}" if held else "")
 
@@ -193,7 +193,7 @@ def refused_as_paid(marketplace: str) -> Case:
             return f"told as {order['state']}: {order['reason']}"
         made.proxy.deviation = None
         made.settle()
-        return _untold(made, made.run(rows, XPORTCN_PAY_IS="debit"), [order["order_ref"]], most=0)
+        return _unannounced(made, made.run(rows, XPORTCN_PAY_IS="debit"), [order["order_ref"]], most=0)
 
     return case
 

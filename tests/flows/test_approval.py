@@ -22,13 +22,13 @@ from domain.plan import PlannedOrder
 from domain.quotes import Quote
 from domain.request_remarks import Remark
 from flows import approval
-from flows.approval import approver, decide, nobody
+from flows.approval import approver, decide, no_approver
 from flows.approval_form import decision_of, form_for
 from flows.approval_limit import why_asked
 from flows.approval_request import ApprovalRequest, Decision
 from flows.approval_words import deadline_words, description_of, question_words, within_words
 from flows.asked_plan import AskedPlan
-from flows.kept_plans import summary_of
+from flows.stored_plans import summary_of
 from tests.flows.plans import planned
 
 PLANS = [planned("A-1"), planned("A-2", fen=2500)]
@@ -141,7 +141,7 @@ async def test_beyond_the_limit_a_person_at_the_terminal_decides(
 
 async def test_without_a_yes_and_without_anybody_nothing_is_approved(book: Ledger) -> None:
     """And orders begun earlier are left alone as well."""
-    assert approver.get() is nobody
+    assert approver.get() is no_approver
     said = await decision(book, yes=False)
     assert (said.approved, said.stops, said.not_bought) == ([], True, "not approved: nobody could be asked")
 

@@ -14,7 +14,7 @@ from flows.cancel_orders import cancel_orders
 from flows.parameters import BadInput
 from flows.remedy_parameters import Answer, resolution_of
 from flows.resolve import resolve_order
-from flows.shown.foreseen import Foreseen, foreseen_summary
+from flows.shown.dry_run import DryRunRow, dry_run_summary
 
 ORDER = "say which order: fill in its reference, as it stands in the request file. Nothing was sent"
 ORDERS = "say which orders: add their references, as they stand in the request file. Nothing was sent"
@@ -98,8 +98,8 @@ def test_there_is_an_answer_in_words_for_each_that_is_taken() -> None:
 
 
 def test_what_would_happen_stands_in_the_name_of_the_run() -> None:
-    would = Foreseen(order_ref="A-1", state="paid", would="close it unpaid")
-    cant = Foreseen(order_ref="A-2", state="", why_not="no such order")
-    assert foreseen_summary([would]) == "only shown: would close it unpaid"
-    assert foreseen_summary([cant]) == "only shown: not possible: no such order"
-    assert foreseen_summary([would, cant]) == "only shown: 2 orders, 1 of them not possible"
+    would = DryRunRow(order_ref="A-1", state="paid", would="close it unpaid")
+    cant = DryRunRow(order_ref="A-2", state="", why_not="no such order")
+    assert dry_run_summary([would]) == "only shown: would close it unpaid"
+    assert dry_run_summary([cant]) == "only shown: not possible: no such order"
+    assert dry_run_summary([would, cant]) == "only shown: 2 orders, 1 of them not possible"

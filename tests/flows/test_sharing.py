@@ -24,10 +24,10 @@ from flows import sharing
 from flows.batch_run import BatchRun, wanted_of
 from flows.helper import Helped, account_on, help_with, on_terms
 from flows.helping import Helping
-from flows.kept_plans import summary_of
 from flows.parameters import BadInput
 from flows.plan_sources import FromCarts, FromRequests
 from flows.sharing import Sharing, TakenOver, helpers_for, shared
+from flows.stored_plans import summary_of
 from tasks.resources import Resources, utc_now
 from tests.connectors.ledger.plans import intents
 from tests.flows.plans import planned

@@ -143,12 +143,12 @@ def play(made: Stage, cases: Sequence[Case]) -> Iterator[dict[Case, str]]:
     others = [case for case in cases if case.when is not When.TRACKING]
     for kind in (others, tracking):
         shared = [replace(case, marketplace="taobao") for case in kind if case.marketplace == SHARED]
-        untold = []
+        unwritten = []
         for batch in _hundreds([case for case in kind if case.marketplace != SHARED]):
             episode = HostileEpisode(made, batch_of(made, batch, alone=False)).play_it()
-            untold += [case for ref, case in episode.service.cases.items() if ref not in episode.service.told]
+            unwritten += [case for ref, case in episode.service.cases.items() if ref not in episode.service.told]
             yield _blamed(made, episode)
-        for batch in [*_one_each(untold), *([case] for case in shared)]:
+        for batch in [*_one_each(unwritten), *([case] for case in shared)]:
             yield _blamed(made, HostileEpisode(made, batch_of(made, batch, alone=True)).play_it())
 
 

@@ -300,7 +300,7 @@ MUTANTS = (
         edits=(
             Edit(
                 file=EFFECTS,
-                old="await unless(work.cancelled, resources.places.take(len(requests)))",
+                old="await run_or_cancel(work.cancelled, resources.slots.take(len(requests)))",
                 new="len(requests)",
             ),
         ),

@@ -20,11 +20,11 @@ from domain.resolutions import Resolution, ResolutionKind, ResolutionRefused
 from domain.service_orders import DomesticParcel, ServiceStatus
 from domain.states import OrderState
 from flows.planning import at_held_marketplaces
-from tasks.asking import Found
 from tasks.book_shipment import still_to_book
 from tasks.effects.create_by_reference import CreateByReference
 from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform
+from tasks.gathering import PartialResults
 from tasks.pay import pay_orders
 from tasks.resolve import resolve
 from tasks.resources import Resources
@@ -302,7 +302,7 @@ async def paid_in_an_unknown_state(resources: Resources, till: Till) -> None:
 
 
 async def track(resources: Resources) -> None:
-    asked: Found[str, str] = Found()
+    asked: PartialResults[str, str] = PartialResults()
     await sync_tracking.fn(resources, resources.ledger.orders(["A-1"]), asked, label="1 of 1")
 
 

@@ -29,7 +29,6 @@ from domain.states import OrderState
 from flows.execution import may_book, may_create
 from flows.planning import limits_now, spend_limits, within_budget
 from tasks import render_freight
-from tasks.asking import Found
 from tasks.book_shipment import book_shipments, still_to_book
 from tasks.cancel_order import confirm_cancellations
 from tasks.effects.cancel import ACCEPTED
@@ -38,6 +37,7 @@ from tasks.effects.kind import Attempt, Sighting
 from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform
 from tasks.effects.settling import settle
+from tasks.gathering import PartialResults
 from tasks.pay import pay_orders
 from tasks.render_freight import render_freights
 from tasks.resources import Resources
@@ -115,7 +115,7 @@ async def test_freight_is_booked_up_to_what_was_approved(
         return quote(cents)
 
     monkeypatch.setattr(render_freight, "render", render)
-    found: Found[str, ChosenFreight] = Found()
+    found: PartialResults[str, ChosenFreight] = PartialResults()
     await render_freights.fn(resources, Step.of({"A-1": order}), found, label="1 of 1")
     assert bool(found) is chosen
     if not chosen:

@@ -41,7 +41,9 @@ class Plans(FromRequests):
         failed = len(self.asked) <= self.fails
         trouble = postponed("could not be previewed (no answer)")
         plans = [
-            PlannedOrder(request=one).judged(trouble) if failed and one.order_ref == "A-2" else planned(one.order_ref)
+            PlannedOrder(request=one).with_verdict(trouble)
+            if failed and one.order_ref == "A-2"
+            else planned(one.order_ref)
             for one in requests
         ]
         await take(plans)

@@ -23,11 +23,11 @@ from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from flows.execution import may_book
 from tasks import render_freight
-from tasks.asking import Found
 from tasks.effects.create_by_reference import CreateByReference
 from tasks.effects.kind import Attempt, Proof, Sighting
 from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform
+from tasks.gathering import PartialResults
 from tasks.pay import confirm_payments, pay_orders
 from tasks.resources import Resources
 from tasks.steps import Step
@@ -118,7 +118,7 @@ async def test_tracking_goes_on_past_an_order_refunded_meanwhile(
         channel.show(order_id, ServiceStatus.SHIPPED, reference=order_ref, paid=Money(100))
     back = [OrderChange(order_ref="A-1", state=state) for state in (OrderState.REFUNDING, OrderState.REFUNDED)]
     channel.meanwhile = lambda: next_run.ledger.change(back)
-    asked: Found[str, str] = Found()
+    asked: PartialResults[str, str] = PartialResults()
     await sync_tracking.fn(resources, resources.ledger.orders(["A-1", "A-2"]), asked, label="1 of 1")
     assert asked == {"A-1": "", "A-2": ""}
     assert (state(resources), state(resources, "A-2")) == (OrderState.REFUNDED, OrderState.SHIPPED)
@@ -129,7 +129,7 @@ async def test_an_order_that_the_service_does_not_show_was_asked_about(
 ) -> None:
     """It is no trouble of tracking: a reconciliation tells of it."""
     ordered(resources)
-    asked: Found[str, str] = Found()
+    asked: PartialResults[str, str] = PartialResults()
     await sync_tracking.fn(resources, resources.ledger.orders(["A-1"]), asked, label="1 of 1")
     assert asked == {"A-1": ""}
 
@@ -190,7 +190,7 @@ async def test_freight_approved_in_one_currency_is_none_in_another(
     monkeypatch.setattr(render_freight, "render", render)
     for _ in range(2):
         orders = resources.ledger.orders(["A-1"])
-        chosen: Found[str, ChosenFreight] = Found()
+        chosen: PartialResults[str, ChosenFreight] = PartialResults()
         await render_freight.render_freights.fn(resources, Step.of(orders), chosen, label="1 of 1")
         assert not chosen
         order = resources.ledger.orders(["A-1"])["A-1"]

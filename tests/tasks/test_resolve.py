@@ -25,7 +25,7 @@ from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
 from domain.states import OrderState
 from tasks.open_questions import open_questions
 from tasks.pay import pay_orders
-from tasks.resolve import judged, resolve
+from tasks.resolve import checked_answer, resolve
 from tasks.resources import Resources
 from tasks.steps import Step
 from tasks.unrecorded import find_unrecorded
@@ -292,13 +292,13 @@ async def _refused_when_meanwhile(
     resources: Resources, monkeypatch: pytest.MonkeyPatch, said: Resolution, *first: Any
 ) -> None:
     """What was `said` is judged before the first answer is written, and comes to the ledger after it."""
-    late = await judged(resources, "A-1", said, by="bob")
+    late = await checked_answer(resources, "A-1", said, by="bob")
     await say(resources, *first)
 
     async def as_judged(*_: Any, **__: Any) -> ResolutionRecord:
         return late
 
-    monkeypatch.setattr("tasks.resolve.judged", as_judged)
+    monkeypatch.setattr("tasks.resolve.checked_answer", as_judged)
     with pytest.raises(ResolutionRefused, match="another run has just dealt with it"):
         await resolve(resources, "A-1", said, by="bob")
 
@@ -313,7 +313,7 @@ async def test_not_paid_is_refused_when_the_payment_was_confirmed_meanwhile(
     resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=pending)])
     channel.show("77", ServiceStatus.UNPAID)
     clock.advance(900)
-    late = await judged(resources, "A-1", Resolution(kind=ResolutionKind.NOT_PAID), by="bob")
+    late = await checked_answer(resources, "A-1", Resolution(kind=ResolutionKind.NOT_PAID), by="bob")
     taken = OrderChange(order_ref="A-1", state=OrderState.PAID, writes=Columns({"paid_minor": 100}))
     resources.ledger.change([taken])
     assert not resources.ledger.resolutions.record(late)

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pytest
 
-from connectors.concurrently import Places
+from connectors.concurrently import Slots
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderRecord
 from connectors.xportcn.breaker import CircuitBreaker
@@ -157,7 +157,7 @@ async def test_what_waited_for_a_place_longer_than_a_lease_is_read_anew_before_i
 
     service = FakeService()
     wanted = [replace(intent, seen_in=OrderState.PLANNED) for intent in intents("A-1")]
-    taken = await resources.places.take(10)
+    taken = await resources.slots.take(10)
     if left:
         resources.client.breaker = CircuitBreaker(at_once=4, patience_s=600)
     token = tries.set(Tries(1, left))
@@ -165,7 +165,7 @@ async def test_what_waited_for_a_place_longer_than_a_lease_is_read_anew_before_i
     tries.reset(token)
     await asyncio.sleep(0.01)
     clock.advance(61)
-    resources.places.leave(taken)
+    resources.slots.release(taken)
     if left:
         with pytest.raises(TryAgain, match="1 order to create left"):
             await paying
@@ -174,7 +174,7 @@ async def test_what_waited_for_a_place_longer_than_a_lease_is_read_anew_before_i
         assert "too old" in resources.ledger.orders(["A-1"])["A-1"].reason
     assert not service.sent
     assert not resources.ledger.effects_of(["A-1"])
-    assert await resources.places.take(10) == taken
+    assert await resources.slots.take(10) == taken
 
 
 async def test_a_batch_begins_when_it_is_full_or_its_time_is_up(resources: Resources) -> None:
@@ -195,13 +195,13 @@ async def test_a_batch_begins_when_it_is_full_or_its_time_is_up(resources: Resou
 async def test_places_are_given_in_turn_and_as_many_as_there_are() -> None:
     """Three things, two places: the third waits until both or one are given back."""
     size = 2
-    places = Places(lambda: size)
+    places = Slots(lambda: size)
     assert await places.take(5) == 2
     waiting = asyncio.create_task(places.take(1))
     await asyncio.sleep(0)
     assert not waiting.done()
     size = 3
-    places.leave(0)
+    places.release(0)
     assert await waiting == 1
 
 

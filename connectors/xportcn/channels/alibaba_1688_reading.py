@@ -18,7 +18,7 @@ from connectors.xportcn.channels.lines import (
     status_of,
     trace_status,
     unknown_sale,
-    untold,
+    unmentioned,
 )
 from connectors.xportcn.channels.refusals import (
     BALANCE_NOT_ENOUGH,
@@ -140,7 +140,7 @@ def quote(preview: alibaba_order.Preview, lines: tuple[OrderLine, ...], trade_ty
         postage=_sum([part.sum_carriage for part in preview.results], needed=not problems),
         total=_sum([part.sum_payment for part in preview.results], needed=not problems),
         lines=tuple(_quote_line(our, cargo.amount) for our, cargo in told if our and cargo.amount is not None),
-        problems=problems or untold(lines, (our for our, _ in told)),
+        problems=problems or unmentioned(lines, (our for our, _ in told)),
         order_count=max(1, len(preview.results)),
         flow=preview.results[0].flow_flag if preview.results else "",
         discount=_sum([part.discount_fee for part in preview.results], needed=False),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from connectors.xportcn.api import big_major
 from connectors.xportcn.channels.alibaba_1688_reading import domestic_parcels, not_created, problem, shipments
 from connectors.xportcn.channels.base import Created
-from connectors.xportcn.channels.lines import LinesByIds, spec_ids, status_of, untold
+from connectors.xportcn.channels.lines import LinesByIds, spec_ids, status_of, unmentioned
 from connectors.xportcn.channels.refusals import refusal, unsettled
 from domain.money import per_unit, total_of
 from domain.orders import OrderLine
@@ -38,7 +38,7 @@ def quote(previewed: Sequence[big_major.PreviewedOrder], lines: tuple[OrderLine,
             if our and item.amount is not None and not item.message
         ),
         problems=tuple(_item_problem(our, item) for our, item in told if item.message or item.amount is None)
-        + untold(lines, (our for our, _ in told)),
+        + unmentioned(lines, (our for our, _ in told)),
         order_count=max(1, len(previewed)),
     )
 

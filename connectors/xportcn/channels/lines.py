@@ -44,9 +44,9 @@ def distribution_ids(line: OrderLine) -> LineIds:
     return line.distribution_item_id, line.distribution_sku_id
 
 
-def untold(lines: Iterable[OrderLine], told: Iterable[OrderLine | None]) -> tuple[LineProblem, ...]:
+def unmentioned(lines: Iterable[OrderLine], previewed: Iterable[OrderLine | None]) -> tuple[LineProblem, ...]:
     """A line that the preview is silent about has no price: that is a problem, not a gift."""
-    heard = {line.line_no for line in told if line}
+    heard = {line.line_no for line in previewed if line}
     return tuple(
         LineProblem(problem=Problem.OTHER, message="the preview does not mention this line", line_no=line.line_no)
         for line in lines
@@ -54,9 +54,9 @@ def untold(lines: Iterable[OrderLine], told: Iterable[OrderLine | None]) -> tupl
     )
 
 
-def other_pieces(line: OrderLine, told: int) -> LineProblem:
+def other_pieces(line: OrderLine, previewed: int) -> LineProblem:
     """A price for more or fewer pieces than were asked for is none for our order."""
-    words = f"the preview is for {told} pieces, asked {line.quantity}"
+    words = f"the preview is for {previewed} pieces, asked {line.quantity}"
     return LineProblem(problem=Problem.OTHER, message=words, line_no=line.line_no)
 
 

@@ -15,7 +15,7 @@ from connectors.xportcn.channels.lines import (
     status_of,
     trace_status,
     unknown_sale,
-    untold,
+    unmentioned,
 )
 from connectors.xportcn.channels.refusals import refusal, unsettled
 from domain.marketplace import Marketplace
@@ -110,7 +110,7 @@ def quote(preview: poizon.Preview, lines: tuple[OrderLine, ...]) -> Quote:
             for our, item in told
             if our and item.price is not None and item.available
         ),
-        problems=problems or untold(lines, (our for our, _ in told)),
+        problems=problems or unmentioned(lines, (our for our, _ in told)),
         order_count=max(1, len(preview.orders)),
     )
 

@@ -14,7 +14,7 @@ from connectors.xportcn.channels.lines import (
     status_of,
     trace_status,
     unknown_sale,
-    untold,
+    unmentioned,
 )
 from connectors.xportcn.channels.refusals import refusal, unsettled
 from domain.marketplace import Marketplace
@@ -123,7 +123,7 @@ def quote(rendered: taobao_order.Rendered, lines: tuple[OrderLine, ...]) -> Quot
             for our, line in told
             if our and line.price and line.available
         ),
-        problems=tuple(problems) + untold(lines, (our for our, _ in told)),
+        problems=tuple(problems) + unmentioned(lines, (our for our, _ in told)),
         order_count=max(1, len(rendered.orders)),
     )
 

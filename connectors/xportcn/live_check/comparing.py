@@ -52,7 +52,7 @@ class Comparison:
 
 def compare(call: Call[Any, Any], data: Any) -> Comparison:
     """Hold an envelope's `data`, in the contract's names, against what the call promises."""
-    found = _Found(call.operation.group)
+    found = _Observed(call.operation.group)
     found.value(call.response, data, "")
     try:
         call.parse(data)
@@ -61,7 +61,7 @@ def compare(call: Call[Any, Any], data: Any) -> Comparison:
     return Comparison([*found.differences.values()], [*found.extra], [*found.absent], [*found.empty])
 
 
-class _Found:
+class _Observed:
     """Each place once, however many entries of a list it is in."""
 
     def __init__(self, group: str) -> None:

@@ -15,11 +15,11 @@ from connectors.xportcn.api.base import Call, ReadCall
 from connectors.xportcn.calls import all_calls
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Misconfigured, NotSent, Refused, XportcnError
-from connectors.xportcn.harmless import changes_nothing
 from connectors.xportcn.live_check.asking import KEYWORDS, NothingToAskWith, marketplace_of, request_for
 from connectors.xportcn.live_check.comparing import Comparison, Difference, Problem, compare
 from connectors.xportcn.live_check.facts import Facts
 from connectors.xportcn.operations import Operation, catalogue
+from connectors.xportcn.read_only import is_read_only
 from connectors.xportcn.wire import Request
 
 NO_PATH = (404, 405)
@@ -150,7 +150,7 @@ def reason_to_skip(operation: Operation) -> str:
         return AN_EFFECT
     if operation.is_callback:
         return A_CALLBACK
-    if not changes_nothing(operation):
+    if not is_read_only(operation):
         return A_WRITE
     if operation not in all_calls():
         return "the connector has no call for it"

@@ -277,7 +277,7 @@ def test_a_struck_backup_that_is_put_back_buys_nothing_for_the_order(tmp_path: P
 
 def test_each_column_of_words_is_known() -> None:
     """A new one is either struck or named here as one that never speaks of a receiver."""
-    harmless = {
+    without_words = {
         *("name", "source", "fingerprint", "lines", "offers", "seller_id", "receivers", "words", "match"),
         *("order_ref", "batch_id", "marketplace", "state", "plan_hash", "currency", "order_id", "freight_service"),
         *("freight_currency", "shipment_order_id", "key", "action", "status", "request_hash", "owner", "sender"),
@@ -286,4 +286,4 @@ def test_each_column_of_words_is_known() -> None:
         *("share_id", "version", "terms", "work", "content", "holder", "takers", "parent", "writer", "order_refs"),
     }
     told = {c.name for table in metadata.sorted_tables for c in table.c if isinstance(c.type, JSON | String | Text)}
-    assert told - harmless == WORDS
+    assert told - without_words == WORDS

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from connectors.fetched_files import fetch_kept, is_address
+from connectors.fetched_files import fetch_stored, is_address
 from connectors.request_files import UnreadableFile, fetching
 from connectors.request_files.fetching import fetch, suffix_of
 from connectors.request_files.opening import Unusable
@@ -61,7 +61,7 @@ async def test_what_is_no_whole_file_is_refused_in_words(
     monkeypatch.setattr(fetching, "MOST_BYTES", 2 << 20)
     settings = SourcingSettings(data_dir=tmp_path, private_sources="127.0.0.0/8")
     with pytest.raises(UnreadableFile) as failure:
-        await fetch_kept(sheets(path), settings, run_id="run-1")
+        await fetch_stored(sheets(path), settings, run_id="run-1")
     assert str(failure.value).startswith(f"the address of the file: {problem}")
     assert TOKEN not in "".join(traceback.format_exception(failure.value))
     assert kept_in(tmp_path) == {}
@@ -99,7 +99,7 @@ async def test_the_address_that_is_connected_to_is_the_one_that_is_looked_at(
         return real(next(answers) if host == "rebound.example" else host, port, *args, **kwargs)
 
     monkeypatch.setattr(socket, "getaddrinfo", rebound)
-    monkeypatch.setattr(socket.socket, "connect", _nowhere)
+    monkeypatch.setattr(socket.socket, "connect", _no_address)
     asked: list[str] = []
 
     def unreachable(text: str, *_: object, **__: object) -> bool:
@@ -113,7 +113,7 @@ async def test_the_address_that_is_connected_to_is_the_one_that_is_looked_at(
     assert asked == ["93.184.215.14", "127.0.0.1"]
 
 
-def _nowhere(*_: object) -> None:
+def _no_address(*_: object) -> None:
     raise AssertionError("nothing is connected to")
 
 
@@ -186,13 +186,13 @@ def test_files_of_other_kinds_are_named(content: bytes, words: str) -> None:
 async def test_a_run_goes_on_with_what_it_fetched_first(sheets: Callable[[str], str], tmp_path: Path) -> None:
     """Also when the sheet is gone or changed by then; another run gets what is there now."""
     settings = SourcingSettings(data_dir=tmp_path, private_sources="127.0.0.0/8")
-    first = await fetch_kept(sheets("sheet"), settings, run_id="run-1")
+    first = await fetch_stored(sheets("sheet"), settings, run_id="run-1")
     assert first.stat().st_mode & 0o777 == 0o600  # it names receivers
     assert first.read_bytes() == CSV
-    assert await fetch_kept(f" {sheets('nowhere')}\n", settings, run_id="run-1") == first
+    assert await fetch_stored(f" {sheets('nowhere')}\n", settings, run_id="run-1") == first
     with serving_sheets(CSV + b"A-2,5\n") as changed:
-        assert await fetch_kept(changed("sheet"), settings, run_id="run-1") == first
-        assert await fetch_kept(changed("sheet"), settings, run_id="run-2") != first
+        assert await fetch_stored(changed("sheet"), settings, run_id="run-1") == first
+        assert await fetch_stored(changed("sheet"), settings, run_id="run-2") != first
     assert kept_in(tmp_path)["run-1"] == first.name.encode()
     assert not any(TOKEN.encode() in content for content in kept_in(tmp_path).values())
 

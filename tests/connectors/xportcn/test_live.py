@@ -12,11 +12,11 @@ from connectors.xportcn.api import alibaba_product, logistics, taobao_order, tao
 from connectors.xportcn.calls import all_calls
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Misconfigured, NotSent
-from connectors.xportcn.harmless import changes_nothing
 from connectors.xportcn.live_check.comparing import Comparison, Difference, Problem, compare
 from connectors.xportcn.live_check.examination import Checked, Examination, Verdict
 from connectors.xportcn.live_check.samples import redacted
 from connectors.xportcn.operations import basics, catalogue
+from connectors.xportcn.read_only import is_read_only
 from tests.connectors.xportcn.fake_service import FakeService, Maker, bare, no, ok
 from tests.connectors.xportcn.orders import client_of
 from tests.connectors.xportcn.sandbox_process import Sandbox
@@ -105,8 +105,8 @@ async def test_nothing_is_changed_and_no_effect_is_called(sandbox: Sandbox) -> N
     with rewriting_proxy(sandbox.url) as proxy:
         async with client_of(proxy.url) as client:
             findings = await Examination(client).all()
-    harmless = {(entry.method, entry.path) for entry in catalogue() if changes_nothing(entry)}
-    assert set(proxy.asked) <= harmless
+    read_only = {(entry.method, entry.path) for entry in catalogue() if is_read_only(entry)}
+    assert set(proxy.asked) <= read_only
     assert len(set(proxy.asked)) > 35
     assert sandbox.books() == before
     assert before["orders"] == before["payments"] == before["shipments"] == []
@@ -118,14 +118,14 @@ async def test_nothing_is_changed_and_no_effect_is_called(sandbox: Sandbox) -> N
 def test_what_writes_without_being_an_effect_is_known() -> None:
     """Changing or deleting a cart's row, and uploading a picture: repeatable, but no calls that change nothing."""
     left = {entry.nav for entry in catalogue() if not entry.effect and not entry.is_callback} - {
-        entry.nav for entry in catalogue() if changes_nothing(entry)
+        entry.nav for entry in catalogue() if is_read_only(entry)
     }
     assert left == WRITES
 
 
 def test_every_harmless_operation_has_a_call() -> None:
     """A new operation is asked without anything being added here."""
-    assert {entry for entry in catalogue() if changes_nothing(entry)} <= set(all_calls())
+    assert {entry for entry in catalogue() if is_read_only(entry)} <= set(all_calls())
 
 
 async def test_an_id_that_is_called_otherwise_leaves_the_next_calls_unasked(sandbox: Sandbox) -> None:

@@ -30,8 +30,8 @@ OFFER = Offer(
     ),
 )
 FINE = replace(planned("A-1"), offers=(OFFER,))
-DEAR = replace(planned("A-2", fen=9900), offers=(OFFER,), freight_service=None).judged(held("dear"))
-GONE = replace(planned("A-3"), lines=(), quote=None, freight_service=None).judged(held("gone"))
+DEAR = replace(planned("A-2", fen=9900), offers=(OFFER,), freight_service=None).with_verdict(held("dear"))
+GONE = replace(planned("A-3"), lines=(), quote=None, freight_service=None).with_verdict(held("gone"))
 BEGUN = replace(planned("A-4"), offers=(OFFER,))
 
 

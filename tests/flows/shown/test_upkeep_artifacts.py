@@ -11,7 +11,7 @@ from connectors.ledger.records import JSON_COLUMNS, OrderRecord
 from connectors.ledger.schema import orders
 from domain.report import ReportLine
 from domain.states import OrderState
-from domain.wording import counted, number_of, some
+from domain.wording import counted, pluralize, shorten
 from flows.after_sale_reporting import AfterSaleReport, RefundLine
 from flows.after_sale_reporting import artifact_rows as after_sale_rows
 from flows.after_sale_reporting import summary_of as after_sale_summary
@@ -148,9 +148,9 @@ def test_nothing_to_do_is_said() -> None:
 
 def test_words_for_names_and_numbers() -> None:
     """Many names are cut, one thing is not many."""
-    assert some(["A-1", "A-2", "A-3"]) == "A-1, A-2, A-3"
-    assert some([f"A-{number}" for number in range(1005)]) == "A-0, A-1, A-2 and 1,002 more"
-    assert (number_of(1, "order"), number_of(0, "order"), number_of(1200, "order")) == (
+    assert shorten(["A-1", "A-2", "A-3"]) == "A-1, A-2, A-3"
+    assert shorten([f"A-{number}" for number in range(1005)]) == "A-0, A-1, A-2 and 1,002 more"
+    assert (pluralize(1, "order"), pluralize(0, "order"), pluralize(1200, "order")) == (
         "1 order",
         "0 orders",
         "1,200 orders",

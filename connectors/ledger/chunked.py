@@ -8,10 +8,10 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-SLICE = 500
+CHUNK = 500
 
 
-def slices(items: Iterable[T], size: int = SLICE) -> Iterator[list[T]]:
+def chunked(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
     """All of these in their order, `size` at a time."""
     left = iter(items)
     while some := list(islice(left, size)):

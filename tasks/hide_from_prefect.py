@@ -10,6 +10,6 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-def opaque(mapping: Mapping[K, V]) -> Mapping[K, V]:
+def hide_from_prefect(mapping: Mapping[K, V]) -> Mapping[K, V]:
     """The same mapping as a parameter that costs nothing to pass, however much it holds. For `reading_task` alone."""
     return MappingProxyType(mapping)  # Prefect walks dicts, lists, tuples, sets, dataclasses and pydantic models

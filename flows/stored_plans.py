@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import overload
 
+from connectors.ledger.chunked import chunked
 from connectors.ledger.plans import plan_hash
 from connectors.ledger.records import OrderRecord
-from connectors.ledger.slices import slices
 from connectors.ledger.store import Ledger
 from domain.plan import PlannedOrder, PlanSummary
 from tasks.search import with_matches
 
 
-class KeptPlans(Sequence[PlannedOrder]):
+class StoredPlans(Sequence[PlannedOrder]):
     """Plans that a run has made and kept. One that another run has made anew since is nobody's to approve: left out."""
 
     def __init__(self, ledger: Ledger, summaries: Sequence[PlanSummary]) -> None:
@@ -33,11 +33,11 @@ class KeptPlans(Sequence[PlannedOrder]):
     def __getitem__(self, at: slice) -> Sequence[PlannedOrder]: ...
     def __getitem__(self, at: int | slice) -> PlannedOrder | Sequence[PlannedOrder]:
         if isinstance(at, slice):
-            return KeptPlans(self._ledger, self._summaries[at])
+            return StoredPlans(self._ledger, self._summaries[at])
         return next(self._read([self._summaries[at]]))
 
     def _read(self, summaries: Iterable[PlanSummary]) -> Iterator[PlannedOrder]:
-        for some in slices(summaries):
+        for some in chunked(summaries):
             made = {summary.order_ref: summary.plan_hash for summary in some}
             matches = self._ledger.matches(made)
             plans = map(plan_in, self._ledger.each_order(made))

@@ -12,7 +12,7 @@ from prefect.utilities.collections import visit_collection
 from connectors.xportcn.errors import ContractMismatch, Misconfigured, NotSent, Refused, ServiceAway, Unanswered
 from domain.decisions import held, postponed
 from tasks.arrivals import Arrivals
-from tasks.asking import Found, ask_arriving, ask_each, not_read
+from tasks.gathering import PartialResults, gather_missing, gather_queued, not_read
 from tasks.resources import Resources
 from tasks.retrying import Tries, TryAgain, tries
 
@@ -22,7 +22,7 @@ RESOURCES = cast(Resources, SimpleNamespace(concurrency=2, breaker=BREAKER))
 
 async def test_a_further_try_asks_only_for_what_is_missing() -> None:
     """Two of four meet a service that is away: the others are asked first, and none of them again."""
-    asked, found, away = Counter[int](), Found[int, str](), {1, 3}
+    asked, found, away = Counter[int](), PartialResults[int, str](), {1, 3}
 
     async def ask(key: int) -> str:
         asked[key] += 1
@@ -32,10 +32,10 @@ async def test_a_further_try_asks_only_for_what_is_missing() -> None:
 
     tries.set(Tries(left=1))
     with pytest.raises(TryAgain, match="the service is away"):
-        await ask_each(RESOURCES, [1, 2, 3, 4], ask, found)
+        await gather_missing(RESOURCES, [1, 2, 3, 4], ask, found)
     assert found == {2: "item 2", 4: "item 4"}
     away.clear()
-    await ask_each(RESOURCES, [1, 2, 3, 4], ask, found)
+    await gather_missing(RESOURCES, [1, 2, 3, 4], ask, found)
     assert sorted(found) == [1, 2, 3, 4]
     assert asked == {1: 2, 2: 1, 3: 2, 4: 1}
 
@@ -46,14 +46,14 @@ async def test_the_last_try_leaves_out_what_it_could_not_ask() -> None:
     async def ask(_key: int) -> str:
         raise ServiceAway("the service is away")
 
-    found = Found[int, str]()
-    await ask_each(RESOURCES, [1, 2], ask, found)
+    found = PartialResults[int, str]()
+    await gather_missing(RESOURCES, [1, 2], ask, found)
     assert found == {}
 
 
 async def test_who_could_not_be_asked_about_arrives_again_at_the_next_try() -> None:
     """Nobody waits for an order that has not come yet before the task says that the service is away."""
-    found, arrivals, is_away = Found[str, str](), Arrivals(["A", "B", "C"]), True
+    found, arrivals, is_away = PartialResults[str, str](), Arrivals(["A", "B", "C"]), True
 
     async def ask(ref: str) -> str:
         if is_away and ref == "B":
@@ -63,11 +63,11 @@ async def test_who_could_not_be_asked_about_arrives_again_at_the_next_try() -> N
     tries.set(Tries(left=1))
     arrivals.come("A", "B")
     with pytest.raises(TryAgain, match="the service is away"):
-        await ask_arriving(RESOURCES, arrivals, ask, found)
+        await gather_queued(RESOURCES, arrivals, ask, found)
     assert found == {"A": "a"}
     is_away = False
     arrivals.come("C")
-    await ask_arriving(RESOURCES, arrivals, ask, found)
+    await gather_queued(RESOURCES, arrivals, ask, found)
     assert found == {"A": "a", "B": "b", "C": "c"}
 
 
@@ -77,7 +77,7 @@ async def test_wrong_credentials_come_out_as_they_are() -> None:
 
     tries.set(Tries(left=1))
     with pytest.raises(Misconfigured, match="wrong secret"):
-        await ask_each(RESOURCES, [1, 2], ask, Found())
+        await gather_missing(RESOURCES, [1, 2], ask, PartialResults())
 
 
 @pytest.mark.parametrize(
@@ -95,6 +95,6 @@ def test_only_what_a_person_can_look_into_is_held(error: Unanswered | NotSent | 
 
 def test_prefect_does_not_walk_what_was_found() -> None:
     """A dict would be walked for each chunk, down to the last cell."""
-    found, seen = Found[int, str]({1: "a", 2: "b"}), list[object]()
+    found, seen = PartialResults[int, str]({1: "a", 2: "b"}), list[object]()
     visit_collection([found], visit_fn=seen.append)
     assert seen == [[found], found]

@@ -17,7 +17,7 @@ from domain.plan import PlannedOrder
 from flows.approval_form import decision_of
 from flows.approval_request import Decision, SummarizedRequest
 from flows.asked_plan import AskedPlan
-from flows.kept_plans import KeptPlans, summary_of
+from flows.stored_plans import StoredPlans, summary_of
 from tasks.resources import Resources
 from tests.connectors.ledger.plans import intents
 from tests.flows.plans import planned
@@ -41,7 +41,7 @@ def approve(resources: Resources, plan: PlannedOrder) -> None:
 def test_a_plan_reads_back_as_it_was_made(resources: Resources) -> None:
     plans = [planned("B-2"), planned("B-1", fen=1500)]
     resources.ledger.put_plans(plans, BATCH)
-    kept = KeptPlans(resources.ledger, [summary_of(plan) for plan in plans])
+    kept = StoredPlans(resources.ledger, [summary_of(plan) for plan in plans])
     assert [plan.order_ref for plan in kept] == ["B-2", "B-1"]
     assert (len(kept), kept[1].total, kept[0].lines) == (2, Money(1500), plans[0].lines)
 
@@ -49,7 +49,7 @@ def test_a_plan_reads_back_as_it_was_made(resources: Resources) -> None:
 def test_a_yes_is_written_with_what_it_was_said_to(resources: Resources) -> None:
     """Goods and freight, also where the order is held by now: the same plan, and a person said yes to it."""
     plan = planned("B-1")
-    resources.ledger.put_plans([plan.judged(held("not approved"))], BATCH)
+    resources.ledger.put_plans([plan.with_verdict(held("not approved"))], BATCH)
     approve(resources, plan)
     order = resources.ledger.orders(["B-1"])["B-1"]
     assert (order.state, order.reason, order.plan_hash) == ("planned", "ann", summary_of(plan).plan_hash)
@@ -62,7 +62,7 @@ def test_a_plan_that_was_made_anew_meanwhile_is_neither_shown_nor_approved(resou
     plan = planned("B-1")
     resources.ledger.start_batch(batch, "file.csv")
     resources.ledger.put_plans([plan], BATCH)
-    kept = KeptPlans(resources.ledger, [summary_of(plan)])
+    kept = StoredPlans(resources.ledger, [summary_of(plan)])
     resources.ledger.put_plans([planned("B-1", fen=1000 if batch == "later" else 1001)], batch)
     approve(resources, plan)
     assert resources.ledger.orders(["B-1"])["B-1"].plan_hash is None
@@ -79,7 +79,7 @@ def test_what_is_approved_is_what_was_shown_chosen_and_not_changed(resources: Re
     ledger.put_plans(plans, batch)
     question = SummarizedRequest(
         batch_id=batch,
-        to_buy=KeptPlans(ledger, summaries := [summary_of(plan) for plan in plans]),
+        to_buy=StoredPlans(ledger, summaries := [summary_of(plan) for plan in plans]),
         to_ship=(),
         summaries=summaries,
     )

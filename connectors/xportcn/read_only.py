@@ -11,7 +11,7 @@ WRITES = {"add", "cancel", "create", "delete", "edit", "modify", "pay", "return"
 WORD = re.compile(r"[A-Za-z][a-z]*")
 
 
-def changes_nothing(operation: Operation) -> bool:
+def is_read_only(operation: Operation) -> bool:
     """True for a call that leaves the account, its carts and its orders exactly as they were."""
     return not (operation.effect or operation.is_callback or _last_words(operation.path) & WRITES)
 

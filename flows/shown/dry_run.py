@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from prefect import runtime
 
 from domain.after_sale import RefundOption
-from domain.wording import number_of
+from domain.wording import pluralize
 from flows.shown.artifacts import show_table
 from flows.shown.expected_errors import run_logger
 from flows.shown.progress import rename_run, shown
@@ -17,7 +17,7 @@ SWITCH_OFF = "Nothing was sent. To do it, start it again with 'Only show what wo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Foreseen:
+class DryRunRow:
     """What would become of one order: what `would` be done, or `why_not`."""
 
     order_ref: str
@@ -32,7 +32,7 @@ class Foreseen:
         )
 
 
-async def show_foreseen(rows: Sequence[Foreseen], choices: Sequence[Mapping[str, str]] = ()) -> None:
+async def show_dry_run(rows: Sequence[DryRunRow], choices: Sequence[Mapping[str, str]] = ()) -> None:
     """The table of what would happen, and where something is to be chosen first, what there is to `choose` from."""
     for row in rows:
         run_logger().info("%s", row.words)
@@ -40,21 +40,21 @@ async def show_foreseen(rows: Sequence[Foreseen], choices: Sequence[Mapping[str,
     await shown("what would happen", _show(rows, choices))
 
 
-async def _show(rows: Sequence[Foreseen], choices: Sequence[Mapping[str, str]]) -> None:
+async def _show(rows: Sequence[DryRunRow], choices: Sequence[Mapping[str, str]]) -> None:
     table = [{"order": one.order_ref, "would": one.would, "why not": one.why_not, "state": one.state} for one in rows]
     await show_table("would-happen", table, SWITCH_OFF)
     if choices:
         await show_table("choices", choices, "Choose one of these")
     first_name = str(runtime.flow_run.name or "remedy").split(": ")[0]
-    await rename_run(f"{first_name}: {foreseen_summary(rows)}")
+    await rename_run(f"{first_name}: {dry_run_summary(rows)}")
 
 
-def foreseen_summary(rows: Sequence[Foreseen]) -> str:
+def dry_run_summary(rows: Sequence[DryRunRow]) -> str:
     """`only shown: would confirm the receipt`, or of several `only shown: 3 orders, 1 of them not possible`."""
     if len(rows) == 1:
         return f"only shown: {rows[0].words.partition(': ')[2]}"
     cant = sum(1 for row in rows if row.why_not)
-    return f"only shown: {number_of(len(rows), 'order')}{f', {cant:,} of them not possible' if cant else ''}"
+    return f"only shown: {pluralize(len(rows), 'order')}{f', {cant:,} of them not possible' if cant else ''}"
 
 
 def reasons_shown(options: Sequence[RefundOption]) -> list[dict[str, str]]:

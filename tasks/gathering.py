@@ -6,7 +6,7 @@ from collections import UserDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TypeVar
 
-from connectors.concurrently import together
+from connectors.concurrently import task_group
 from connectors.xportcn.errors import ContractMismatch, NotSent, ServiceAway, Unanswered, XportcnError
 from domain.decisions import Verdict, held, postponed
 from tasks.arrivals import Arrivals
@@ -17,7 +17,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Found(UserDict[K, V]):
+class PartialResults(UserDict[K, V]):
     """What the tries of a task have found so far; `then` hears of each. No `dict`, or Prefect would walk it."""
 
     def __init__(self, known: Mapping[K, V] | None = None, *, then: Callable[[K], object] = lambda _key: None) -> None:
@@ -29,8 +29,8 @@ class Found(UserDict[K, V]):
         self._then(key)
 
 
-async def ask_each(
-    resources: Resources, wanted: Iterable[K], ask: Callable[[K], Awaitable[V]], found: Found[K, V]
+async def gather_missing(
+    resources: Resources, wanted: Iterable[K], ask: Callable[[K], Awaitable[V]], found: PartialResults[K, V]
 ) -> None:
     """Put what each of `wanted` brings into `found`, but for those that are there. The gate says how many at once.
 
@@ -45,7 +45,7 @@ async def ask_each(
         except ServiceAway as error:
             away.append(error)
 
-    async with together() as asking:
+    async with task_group() as asking:
         for key in dict.fromkeys(wanted):
             if key not in found:
                 asking.create_task(one(key))
@@ -53,15 +53,15 @@ async def ask_each(
         raise_if_it_passes(resources, away[0])
 
 
-async def ask_arriving(
-    resources: Resources, arrivals: Arrivals, ask: Callable[[str], Awaitable[V]], found: Found[str, V]
+async def gather_queued(
+    resources: Resources, arrivals: Arrivals, ask: Callable[[str], Awaitable[V]], found: PartialResults[str, V]
 ) -> None:
     """The same for orders, each as soon as it arrives. When some could not be asked, no more are taken in this try."""
     away: list[TryAgain] = []
 
     async def some(order_refs: list[str]) -> None:
         try:
-            await ask_each(resources, order_refs, ask, found)
+            await gather_missing(resources, order_refs, ask, found)
         except TryAgain as error:
             away.append(error)
             arrivals.back(ref for ref in order_refs if ref not in found)
@@ -71,7 +71,7 @@ async def ask_arriving(
         async for group in arrivals.groups():
             asking.create_task(some(group))
 
-    async with together() as asking:
+    async with task_group() as asking:
         taking = asking.create_task(take())
     if away:
         raise away[0]
