@@ -20,7 +20,7 @@ from benchmarks.measuring import Comparison
 from connectors.callbacks.store import CallbackStore
 from connectors.callbacks.tokens import new_token
 from connectors.settings import SourcingSettings
-from deployments.receiver import Receiver, app_of, utc_now
+from deployments.receiver import CallbackReceiver, app_of, utc_now
 
 MESSAGES, RATE = 1_000, 300
 REPETITIONS = 3
@@ -37,7 +37,7 @@ async def _measured(folder: Path) -> list[Comparison]:
     with CallbackStore(f"sqlite:///{folder / 'ledger.db'}", clock=utc_now) as store:
         path = f"/callbacks/{new_token(store)}"
         async with (
-            _client(app_of(Receiver(store, SourcingSettings(), utc_now))) as ours,
+            _client(app_of(CallbackReceiver(store, SourcingSettings(), utc_now))) as ours,
             _client(_plain(folder)) as plain,
         ):
             senders: list[Post] = [

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 from cli.failures import NEEDS_A_PERSON, as_usage
 from cli.running import run_flow
 from cli.terminal import console, print_json, show_snapshot, warn
-from domain.catalogue import Wanted
+from domain.catalogue import Selection
 
 if TYPE_CHECKING:
     from flows.crawl import CatalogReport
 
 
-def run_catalog(wanted: list[Wanted], *, full: bool, limit: int | None, concurrency: int | None, as_json: bool) -> int:
+def run_catalog(
+    wanted: list[Selection], *, full: bool, limit: int | None, concurrency: int | None, as_json: bool
+) -> int:
     """Run the flow and print its report; answers the exit code."""
 
     async def flow() -> CatalogReport:

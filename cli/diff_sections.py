@@ -26,7 +26,7 @@ REPLACED = "Of snapshots that were replaced meanwhile: what they said before is 
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class DiffSection:
     """Some of the changes under one heading: which rows, and what to show of each."""
 
     table: Table
@@ -46,12 +46,12 @@ class Section:
             console.print(and_more(len(self.rows), "--json"))
 
 
-def sections(table: Table, changes: pd.DataFrame) -> Iterator[Section]:
+def sections(table: Table, changes: pd.DataFrame) -> Iterator[DiffSection]:
     """Every change is in one section at least; `changes` is as `Snapshots.changes` gives it."""
     key = table.key
     telling = [name for name in TELLING if name in changes and name not in key][:MOST_TELLING]
     changed = changes[changes["change"] == "changed"]
-    section = partial(Section, table)
+    section = partial(DiffSection, table)
     has_states = "state" in table.columns and "country" not in table.columns  # of a receiver it is the address's
     yield section("New", changes[changes["change"] == "new"], [*key, *telling])
     if table.name == "offers":
@@ -65,7 +65,7 @@ def sections(table: Table, changes: pd.DataFrame) -> Iterator[Section]:
     yield section(REPLACED, changes[changes["change"] == "rewritten"], [*key, *telling])
 
 
-def _of_offers(section: Callable[..., Section], key: Sequence[str], changed: pd.DataFrame) -> Iterator[Section]:
+def _of_offers(section: Callable[..., DiffSection], key: Sequence[str], changed: pd.DataFrame) -> Iterator[DiffSection]:
     named = [*key, "title"]
     here = changed["active"] & (changed["stock"] > 0)
     was = changed["was_active"] & (changed["was_stock"] > 0)

@@ -31,7 +31,7 @@ NOT_CHECKED = "not checked, since the service can't be reached"
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """One check: what was looked at, what was found, and what to do when it is not well."""
 
     check: str
@@ -40,12 +40,12 @@ class Finding:
     ok: bool = True
 
 
-def well(check: str, found: str) -> Finding:
-    return Finding(check, found)
+def well(check: str, found: str) -> CheckResult:
+    return CheckResult(check, found)
 
 
-def unwell(check: str, found: str, remedy: str) -> Finding:
-    return Finding(check, found, remedy, ok=False)
+def unwell(check: str, found: str, remedy: str) -> CheckResult:
+    return CheckResult(check, found, remedy, ok=False)
 
 
 def examine(*, live: bool, samples: Path | None, as_json: bool) -> int:
@@ -53,7 +53,7 @@ def examine(*, live: bool, samples: Path | None, as_json: bool) -> int:
     if samples and not live:
         say("--samples saves what --live was answered: add --live")
         return BAD_USAGE
-    checks: list[Callable[[], Finding]] = [
+    checks: list[Callable[[], CheckResult]] = [
         _python,
         _settings,
         _overrides,
@@ -80,7 +80,7 @@ def examine(*, live: bool, samples: Path | None, as_json: bool) -> int:
     return examine_live([asdict(finding) for finding in findings], samples=samples, as_json=as_json)
 
 
-def _show(findings: Sequence[Finding]) -> None:
+def _show(findings: Sequence[CheckResult]) -> None:
     for finding in findings:
         mark = ("ok", "green") if finding.ok else ("not well", "red")
         console.print(Text.assemble(mark, f"  {finding.check}: {finding.found}"), soft_wrap=True, highlight=False)
@@ -88,14 +88,14 @@ def _show(findings: Sequence[Finding]) -> None:
             console.print(f"      → {finding.remedy}", soft_wrap=True, highlight=False)
 
 
-def _python() -> Finding:
+def _python() -> CheckResult:
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info < (3, 11):  # noqa: UP036 - a person may run it with another Python
         return unwell("Python", version, "install Python 3.11 or newer")
     return well("Python", version)
 
 
-def _settings() -> Finding:
+def _settings() -> CheckResult:
     settings = XportcnSettings()
     try:
         settings.require_account()
@@ -105,7 +105,7 @@ def _settings() -> Finding:
     return well("settings", f"{settings.base_url}, {account}")
 
 
-def _overrides() -> Finding:
+def _overrides() -> CheckResult:
     """The file that corrects the contract can be used."""
     from connectors.xportcn.errors import Misconfigured
     from connectors.xportcn.operations import catalogue
@@ -120,15 +120,15 @@ def _overrides() -> Finding:
     return well("overrides", f"{count} operations in {file}" if file else "none")
 
 
-def _data_folder() -> Finding:
+def _data_folder() -> CheckResult:
     return _writable("data folder", SourcingSettings().data_dir, "SOURCING_DATA_DIR")
 
 
-def _snapshots() -> Finding:
+def _snapshots() -> CheckResult:
     return _writable("snapshot folder", SourcingSettings().snapshot_root, "SOURCING_SNAPSHOTS")
 
 
-def _writable(check: str, folder: Path, variable: str) -> Finding:
+def _writable(check: str, folder: Path, variable: str) -> CheckResult:
     probe = folder / f".doctor-{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -139,7 +139,7 @@ def _writable(check: str, folder: Path, variable: str) -> Finding:
     return well(check, str(folder.absolute()))
 
 
-def _ledger() -> Finding:
+def _ledger() -> CheckResult:
     from connectors.ledger.store import Ledger
 
     try:
@@ -150,7 +150,7 @@ def _ledger() -> Finding:
     return well("ledger", pluralize(count, "order"))
 
 
-def _buying() -> Finding:
+def _buying() -> CheckResult:
     """Being paused is no fault, but the first thing to know for whoever wonders why nothing is bought."""
     from connectors.ledger.store import Ledger
 
@@ -159,10 +159,10 @@ def _buying() -> Finding:
             pause = ledger.buying_paused()
     except (LedgerUnusable, OSError):
         return well("buying", "not checked, since the ledger can't be used")
-    return Finding("buying", pause.words, "to go on: sourcing resume") if pause else well("buying", "allowed")
+    return CheckResult("buying", pause.words, "to go on: sourcing resume") if pause else well("buying", "allowed")
 
 
-def _rates() -> Finding:
+def _rates() -> CheckResult:
     """The merchant's exchange rates can be read, and each pair into the books' currency has one of this week."""
     from connectors.rates_file import RatesUnusable, read_rates
     from domain.rates import NoRate
@@ -184,7 +184,7 @@ def _rates() -> Finding:
     return well("rates", f"{settings.rates_file}: {newest}")
 
 
-def _prefect() -> Finding:
+def _prefect() -> CheckResult:
     """The server that runs are told to: the one that is set can be reached, or the folder's own has sound records."""
     from deployments.local_server import ServerFailed, require_reachable, require_sound_records
 
@@ -198,7 +198,7 @@ def _prefect() -> Finding:
     return well("Prefect", "a server of the data folder, started when it is needed")
 
 
-def _messages() -> Finding:
+def _messages() -> CheckResult:
     """Somebody is named to whom messages go, somebody sends them, and they arrive. No address is shown."""
     from connectors.courier import addressees_of, is_understood
     from connectors.notifying import replaced_setting
@@ -210,7 +210,7 @@ def _messages() -> Finding:
     if words := replaced_setting(settings):
         return unwell("messages", "SOURCING_ALERT_URL is set", words)
     if not names:
-        return Finding("messages", "nobody is told", "set SOURCING_NOTIFY, then try it: sourcing notify --test")
+        return CheckResult("messages", "nobody is told", "set SOURCING_NOTIFY, then try it: sourcing notify --test")
     if strange := ", ".join(one.name for one in addressees if not is_understood(one)):
         return unwell("messages", f"apprise does not understand the address of {strange}", "look at appriseit.com")
     if not is_open(settings):
@@ -219,7 +219,7 @@ def _messages() -> Finding:
     return _arriving(settings, names)
 
 
-def _arriving(settings: SourcingSettings, names: str) -> Finding:
+def _arriving(settings: SourcingSettings, names: str) -> CheckResult:
     """Whether what was told lately arrived."""
     from connectors.ledger.store import Ledger
 
@@ -234,7 +234,7 @@ def _arriving(settings: SourcingSettings, names: str) -> Finding:
     return well("messages", f"to {names}; the post office works")
 
 
-def _service(*, with_account: bool) -> list[Finding]:
+def _service(*, with_account: bool) -> list[CheckResult]:
     """The service answers at all, and takes the account; without its own call when others are to follow."""
     settings = XportcnSettings()
     try:
@@ -262,7 +262,7 @@ def _how_to_start_the_sandbox() -> str:
     return f"start it with `sourcing sandbox{f' --state {books}' if books.exists() else ''}`"
 
 
-def _clock(url: str, date: str | None) -> Finding:
+def _clock(url: str, date: str | None) -> CheckResult:
     """The service's clock is near ours."""
     if not date:
         return well("service", f"{url} answers")
@@ -270,11 +270,11 @@ def _clock(url: str, date: str | None) -> Finding:
     if skew > SKEW_WARNING_S:
         found = f"this machine's clock is {skew:.0f} s away from the service's; more than {SKEW_ALLOWED_S} s is refused"
         remedy = "set the clock, for instance by turning NTP on"
-        return Finding("service", found, remedy, ok=skew <= SKEW_ALLOWED_S)
+        return CheckResult("service", found, remedy, ok=skew <= SKEW_ALLOWED_S)
     return well("service", f"{url} answers; clocks {skew:.0f} s apart")
 
 
-def _account() -> Finding:
+def _account() -> CheckResult:
     from connectors.xportcn.client import XportcnClient
     from connectors.xportcn.errors import XportcnError
     from connectors.xportcn.freight import warehouse_address

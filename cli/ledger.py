@@ -12,7 +12,7 @@ from cli.options import Json, agrees
 from domain.marketplace import Marketplace
 
 if TYPE_CHECKING:
-    from connectors.ledger.verify import Verdict
+    from connectors.ledger.verify import Verification
 
 app = typer.Typer(help="Back the ledger up, check it, put a backup back, take it elsewhere.", no_args_is_help=True)
 
@@ -197,7 +197,7 @@ def _require_no_run(data_dir: Path, then: str) -> None:
         raise typer.Exit(COULD_NOT_RUN)
 
 
-def _print_verdict(verdict: Verdict) -> None:
+def _print_verdict(verdict: Verification) -> None:
     from cli.terminal import console, table_of
     from domain.wording import pluralize
 

@@ -17,10 +17,10 @@ from cli.terminal import console, messages, table_of
 from connectors.settings import XportcnSettings
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.live_check.comparing import Difference
-from connectors.xportcn.live_check.examination import NEVER_ASKED, WELL, Checked, Examination, Verdict
+from connectors.xportcn.live_check.examination import NEVER_ASKED, WELL, Checked, Conformance, Examination
 from connectors.xportcn.live_check.samples import save_sample
 
-COLOURS = {Verdict.MATCHES: "green", Verdict.REFUSED: "yellow", Verdict.SKIPPED: "dim"}
+COLOURS = {Conformance.MATCHES: "green", Conformance.REFUSED: "yellow", Conformance.SKIPPED: "dim"}
 
 
 def examine_live(checks: list[dict[str, Any]], *, samples: Path | None, as_json: bool) -> int:
@@ -43,7 +43,7 @@ async def _examined(settings: XportcnSettings) -> list[Checked]:
 
     def told(checked: Checked) -> None:
         nonlocal asked
-        asked += checked.verdict is not Verdict.SKIPPED
+        asked += checked.verdict is not Conformance.SKIPPED
         status.update(f"asked {asked} operations, last {checked.operation.name}")
 
     with messages.status("asking") as status:
@@ -109,9 +109,9 @@ def _short(checked: Checked) -> str:
 def _what(checked: Checked) -> list[str]:
     comparison = checked.comparison
     lines = [_words(difference) for difference in comparison.differences]
-    if checked.verdict is Verdict.REFUSED:
+    if checked.verdict is Conformance.REFUSED:
         lines.append(f"{checked.code} {checked.words}")
-    if checked.verdict is Verdict.PATH_UNKNOWN:
+    if checked.verdict is Conformance.PATH_UNKNOWN:
         lines.append(f"{checked.code}; this path is {checked.operation.provenance}")
     if checked.reason:
         lines.append(checked.reason)

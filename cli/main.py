@@ -254,11 +254,11 @@ def catalog(
 ) -> None:
     """Bring the table of offers up to date: prices, stock, sellers, pictures. Goes on after a break."""
     from cli.catalog import run_catalog
-    from domain.catalogue import Wanted
+    from domain.catalogue import Selection
 
     with as_usage():
         wanted = [
-            Wanted(
+            Selection(
                 marketplace=marketplace,
                 keywords=tuple(keyword or ()),
                 categories=tuple(category or ()),

@@ -69,7 +69,7 @@ def _take_back(lines: list[str], by: str) -> None:
     with open_ledger() as ledger:
         for line in lines:
             name, order_id = line.split(":", 1)
-            if not ledger.not_ours.take_back((Marketplace(name), order_id), by=by):
+            if not ledger.foreign_orders.take_back((Marketplace(name), order_id), by=by):
                 warn(f"{line}: nobody had said that it is not ours")
 
 

@@ -11,7 +11,7 @@ from cli.terminal import console, print_json
 from connectors.settings import SourcingSettings
 from connectors.snapshots import Snapshots
 from flows.shown.report_page import write_page
-from flows.shown.report_sections import NUMBERS, Section, heading, moment, rest, sections, totals
+from flows.shown.report_sections import NUMBERS, ReportSection, heading, moment, rest, sections, totals
 from flows.shown.report_words import ALL
 from tasks.report_figures import Figures, figures
 from tasks.report_frames import UnknownBatch, report_frames
@@ -45,7 +45,7 @@ def _print(told: Figures, timezone: str) -> None:
             _print_section(part)
 
 
-def _print_section(part: Section) -> None:
+def _print_section(part: ReportSection) -> None:
     table = Table(title=part.title, title_justify="left", title_style="bold")
     for name in part.columns:
         table.add_column(name, justify="right" if name in NUMBERS else "left", overflow="fold")

@@ -19,7 +19,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from connectors.durable import move, sync
-from domain.catalogue import ListedPage, Source, Way
+from domain.catalogue import ListedPage, Listing, Way
 from domain.marketplace import Marketplace
 
 TOO_OLD = timedelta(hours=24)
@@ -81,15 +81,15 @@ class CrawlFiles:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
-    def sources(self) -> list[Source] | None:
+    def sources(self) -> list[Listing] | None:
         """The sources, once they are settled."""
         kept = _read(self._folder / "sources.json")
         return None if kept is None else [_source(one) for one in kept]
 
-    def keep_sources(self, sources: Sequence[Source]) -> None:
+    def keep_sources(self, sources: Sequence[Listing]) -> None:
         _write(self._folder / "sources.json", [[one.marketplace, one.way, one.key] for one in sources])
 
-    def pages(self, source: Source, turn: int) -> dict[int, ListedPage]:
+    def pages(self, source: Listing, turn: int) -> dict[int, ListedPage]:
         """The finished pages of a source by number; `turn` counts how often the source is listed."""
         pages = {}
         for path in self._pages(source, turn).glob("[0-9]*.json"):
@@ -97,7 +97,7 @@ class CrawlFiles:
             pages[int(path.stem)] = ListedPage(total=kept["total"], item_ids=tuple(kept["items"]))
         return pages
 
-    def keep_page(self, source: Source, turn: int, number: int, page: ListedPage) -> None:
+    def keep_page(self, source: Listing, turn: int, number: int, page: ListedPage) -> None:
         _write(self._pages(source, turn) / f"{number:06}.json", {"total": page.total, "items": page.item_ids})
 
     def items(self) -> list[list[Item]] | None:
@@ -131,14 +131,14 @@ class CrawlFiles:
             items.update(zip(map(Marketplace, columns["marketplace"]), columns["item_id"], strict=True))
         return items
 
-    def seen(self, source: Source) -> Seen | None:
+    def seen(self, source: Listing) -> Seen | None:
         """What the last finished crawl saw of a source."""
         kept = _read(self._seen / f"{source.name}.json")
         if kept is None:
             return None
         return Seen(begun_at=datetime.fromisoformat(kept["begun_at"]), item_ids=tuple(kept["items"]))
 
-    def finish(self, seen: Mapping[Source, Sequence[str]]) -> None:
+    def finish(self, seen: Mapping[Listing, Sequence[str]]) -> None:
         """Keep what was seen of each source, and drop the rest."""
         for source, item_ids in seen.items():
             fields = {"source": str(source), "begun_at": self.begun_at.isoformat(), "items": list(item_ids)}
@@ -149,16 +149,16 @@ class CrawlFiles:
         (self._folder / "begun.json").unlink(missing_ok=True)  # first: without it nothing else counts
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _pages(self, source: Source, turn: int) -> Path:
+    def _pages(self, source: Listing, turn: int) -> Path:
         return self._folder / "listed" / f"{source.name}-{turn}"
 
     def _part(self, number: int) -> Path:
         return self._folder / "parts" / f"{number:06}.parquet"
 
 
-def _source(kept: Sequence[str]) -> Source:
+def _source(kept: Sequence[str]) -> Listing:
     marketplace, way, key = kept
-    return Source(marketplace=Marketplace(marketplace), way=Way(way), key=key)
+    return Listing(marketplace=Marketplace(marketplace), way=Way(way), key=key)
 
 
 def _read(path: Path) -> Any:

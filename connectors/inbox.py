@@ -33,7 +33,7 @@ TEMPORARY = (".part", ".partial", ".tmp", ".crdownload", ".filepart", ".swp")
 RESULT = (".result.json", ".result.csv")
 
 
-class Place(StrEnum):
+class Folder(StrEnum):
     """The folders of an inbox."""
 
     WORKING = "working"
@@ -43,7 +43,7 @@ class Place(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ScannedFile:
     """How a file stood at one moment: a file that stands otherwise a little later is still being written."""
 
     path: Path
@@ -56,8 +56,8 @@ class Inbox:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.locks = root / Place.WORKING / ".locks"
-        for place in Place:
+        self.locks = root / Folder.WORKING / ".locks"
+        for place in Folder:
             (root / place).mkdir(parents=True, exist_ok=True)
         self.locks.mkdir(exist_ok=True)
 
@@ -66,59 +66,59 @@ class Inbox:
 
         New and open ones must have stood still for `quiet_s`; hidden and temporary ones are somebody else's.
         """
-        settled = (self.root / Place.OPEN, self.root)
-        groups = [self._looks(folder) for folder in settled]
+        settled = (self.root / Folder.OPEN, self.root)
+        groups = [self._scan(folder) for folder in settled]
         if quiet_s and any(time.time() - look.modified_ns / 1e9 < quiet_s for group in groups for look in group):
             time.sleep(quiet_s)
             groups = [
-                [look for look in self._looks(folder) if look in set(group)]
+                [look for look in self._scan(folder) if look in set(group)]
                 for folder, group in zip(settled, groups, strict=True)
             ]
-        groups.insert(0, self._looks(self.root / Place.WORKING))
+        groups.insert(0, self._scan(self.root / Folder.WORKING))
         return [look.path for group in groups for look in sorted(group, key=lambda one: (one.modified_ns, one.path))]
 
     @contextmanager
     def taken(self, path: Path) -> Iterator[Path | None]:
         """The file at its place in `working` while the block runs; None when another run has it or had it."""
         try:
-            name = self._free_name(path, Place.WORKING)
+            name = self._free_name(path, Folder.WORKING)
         except FileNotFoundError:
             yield None
             return
         with (self.locks / f"{name}.lock").open("a") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                target = self.root / Place.WORKING / name
+                target = self.root / Folder.WORKING / name
                 path.replace(target)  # onto itself for one in `working`; not there any more if another run took it
             except (BlockingIOError, FileNotFoundError):
                 yield None
                 return
             yield target
 
-    def put(self, working: Path, place: Place, result: Mapping[str, Any], table: Sequence[Mapping[str, Any]]) -> Path:
+    def put(self, working: Path, place: Folder, result: Mapping[str, Any], table: Sequence[Mapping[str, Any]]) -> Path:
         """Write the result beside the file's last place and move the file there; answers where it is now."""
         target = self.root / place / self._free_name(working, place)
         for ending, content in zip(RESULT, (_json(result), _csv(table)), strict=True):
             _write(target.with_name(f"{target.name}{ending}"), content)
         move(working, target)
-        if place is not Place.OPEN and not (self.root / Place.OPEN / working.name).exists():
+        if place is not Folder.OPEN and not (self.root / Folder.OPEN / working.name).exists():
             for ending in RESULT:
-                (self.root / Place.OPEN / f"{working.name}{ending}").unlink(missing_ok=True)
+                (self.root / Folder.OPEN / f"{working.name}{ending}").unlink(missing_ok=True)
         return target
 
     def give_back(self, working: Path) -> Path:
         """Put a file back as new: it was written to while a run worked on what it had before."""
         return working.replace(self.root / working.name)
 
-    def _looks(self, folder: Path) -> list[Look]:
-        looks = []
+    def _scan(self, folder: Path) -> list[ScannedFile]:
+        found = []
         for path in folder.iterdir():
             if not _is_temporary(path.name) and path.is_file():
                 stat = path.stat()
-                looks.append(Look(path, stat.st_size, stat.st_mtime_ns))
-        return looks
+                found.append(ScannedFile(path, stat.st_size, stat.st_mtime_ns))
+        return found
 
-    def _free_name(self, path: Path, place: Place) -> str:
+    def _free_name(self, path: Path, place: Folder) -> str:
         """The file's name, or one with its hash where another file of that name is there already."""
         there = self.root / place / path.name
         if there == path or not there.exists() or digest(there) == digest(path):
@@ -139,7 +139,7 @@ class FaultyFile:
 def faulty_files(inbox: Path, *, since: datetime) -> list[FaultyFile]:
     """The files in `failed` that came there since a moment; none where there is no inbox. Creates nothing."""
     found = []
-    for result in (inbox / Place.FAILED).glob(f"*{RESULT[0]}"):
+    for result in (inbox / Folder.FAILED).glob(f"*{RESULT[0]}"):
         path = result.with_name(result.name.removesuffix(RESULT[0]))
         with suppress(OSError, ValueError, LookupError, TypeError):  # taken away meanwhile, or somebody else's
             at = datetime.fromtimestamp(result.stat().st_mtime, UTC)

@@ -14,7 +14,7 @@ from typing import Any
 from connectors.durable import move, sync
 from connectors.fetched_files import FOLDER, is_fetched
 from connectors.foreign import words_of
-from connectors.inbox import RESULT, Place
+from connectors.inbox import RESULT, Folder
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.forgetting import strike_ledger_file
 from connectors.request_files.without_order import order_in, without_order
@@ -57,7 +57,7 @@ def strike_inbox(inbox: Path, order_ref: str, needles: Needles, told: Left) -> N
     for half in inbox.rglob(f"*{STRUCK}"):
         half.unlink()
     for path in _request_files(inbox):
-        if path.parent.name in (Place.DONE, Place.FAILED):
+        if path.parent.name in (Folder.DONE, Folder.FAILED):
             _strike_request_file(path, order_ref, told)
         elif order_in(path, order_ref).receivers:
             told.left.append(f"{path}: runs still work with it; take the order's lines out, or wait until it is over")
@@ -75,7 +75,7 @@ def _fetched(data_dir: Path) -> list[Path]:
 
 
 def _request_files(inbox: Path) -> Iterator[Path]:
-    for folder in (inbox, *(inbox / place for place in Place)):
+    for folder in (inbox, *(inbox / place for place in Folder)):
         for path in sorted(folder.glob("*")):
             if path.is_file() and not path.name.endswith(RESULT):
                 yield path

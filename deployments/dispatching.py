@@ -39,7 +39,7 @@ class Dispatcher:
         """Have a run started for each kind that waits and has none at work; answers their tickets."""
         started = []
         kinds = await asyncio.to_thread(self._store.kinds_at_hand)
-        self._tell_of_strangers({kind for kind in kinds if kind not in list(CallbackKind)})
+        self._report_foreign({kind for kind in kinds if kind not in list(CallbackKind)})
         for kind in CallbackKind:
             if kind in kinds and (ticket := await asyncio.to_thread(self._tickets.next, kind)):
                 await self._start(ticket)
@@ -48,7 +48,7 @@ class Dispatcher:
         await self._forget_old()
         return started
 
-    def _tell_of_strangers(self, kinds: set[str]) -> None:
+    def _report_foreign(self, kinds: set[str]) -> None:
         """Of kinds that this version does not know, once each: a newer one takes them up."""
         for kind in sorted(kinds - self._strangers):
             print(f"messages about {kind!r} wait for a newer version: {UPDATE}", file=sys.stderr, flush=True)

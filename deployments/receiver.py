@@ -26,7 +26,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from connectors.callbacks.figures import Figures
+from connectors.callbacks.figures import MetricsCollector
 from connectors.callbacks.intake import Intake, TooMany
 from connectors.callbacks.records import read_arrival
 from connectors.callbacks.store import CallbackStore
@@ -57,14 +57,14 @@ class Unheard(Exception):
         self.status = status
 
 
-class Receiver:
+class CallbackReceiver:
     """The ASGI endpoint of the messages, and what it needs."""
 
     def __init__(self, store: CallbackStore, settings: SourcingSettings, clock: Callable[[], datetime]) -> None:
         self.store, self.settings, self.clock = store, settings, clock
         self.intake = Intake(store)
         self.registry = CollectorRegistry()
-        self.registry.register(Figures(store, settings, clock))
+        self.registry.register(MetricsCollector(store, settings, clock))
         self.answers = Counter("sourcing_posts", "Posts by their answer", ["status"], registry=self.registry)
         self.took = Histogram(
             "sourcing_post_seconds", "From the head of a post to its answer", buckets=UNTIL, registry=self.registry
@@ -171,7 +171,7 @@ async def health(request: Request) -> Response:
     return PlainTextResponse("ok")
 
 
-def app_of(receiver: Receiver) -> Starlette:
+def app_of(receiver: CallbackReceiver) -> Starlette:
     """The ASGI app of a receiver."""
 
     @contextlib.asynccontextmanager
@@ -239,7 +239,7 @@ def receive(host: str, port: int, *, say: Callable[[str], None] = print) -> None
     settings = SourcingSettings()
     with listening(host, port) as listener, CallbackStore(settings.ledger_url, clock=utc_now) as store:
         config = uvicorn.Config(
-            app_of(Receiver(store, settings, utc_now)),
+            app_of(CallbackReceiver(store, settings, utc_now)),
             http=bounded(),
             ws="none",
             log_config=None,

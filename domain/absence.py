@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from domain.service_orders import Place, ServiceOrder, ServiceStatus
+from domain.service_orders import ReferenceField, ServiceOrder, ServiceStatus
 from domain.witnessed import Contradicted, Kind, Lack, Open, Source, Statement
 
 CLOCKS_APART = timedelta(minutes=10)
@@ -70,7 +70,7 @@ class Sent:
     """
 
     order_ref: str
-    places: frozenset[Place]
+    places: frozenset[ReferenceField]
     at: datetime
     until: datetime
 
@@ -231,7 +231,7 @@ def _may_be(order: ServiceOrder, sent: Sent, account: Account) -> bool:
     return is_since and order.status is not ServiceStatus.CLOSED and order.order_id not in account.accounted
 
 
-def _places(control: Control, reading: Reading) -> frozenset[Place]:
+def _places(control: Control, reading: Reading) -> frozenset[ReferenceField]:
     orders = [order for order in reading.found.get(control.order_ref, ()) if order.order_id == control.order_id]
     return frozenset(place for order in orders for place in order.places_of(control.order_ref))
 

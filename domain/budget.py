@@ -20,7 +20,7 @@ HUNDREDTHS_OF_A_PERCENT = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class BudgetLimits:
     """Upper bounds in CNY; None is no bound. What is in flight or unknown counts as spent.
 
     With `tolerance`, in percent, an order counts for the most that it may come to.
@@ -40,7 +40,7 @@ def payable(approved: Money, tolerance: Decimal) -> Money:
     return Money(approved.minor + approved.minor * hundredths // HUNDREDTHS_OF_A_PERCENT, approved.currency)
 
 
-def over_budget(orders: Sequence[tuple[str, Money]], limits: Limits) -> dict[str, Verdict]:
+def over_budget(orders: Sequence[tuple[str, Money]], limits: BudgetLimits) -> dict[str, Verdict]:
     """The orders that don't fit, each held with the reason. Taken in file order; a smaller later one may still fit."""
     over: dict[str, Verdict] = {}
     batch, day = limits.batch_spent, limits.day_spent
@@ -62,7 +62,7 @@ def start_of_day(now: datetime, timezone: str) -> datetime:
     return midnight.astimezone(UTC)  # a local time that is skipped or comes twice equals no time of another zone
 
 
-def _over(most: Money, batch: Money, day: Money, limits: Limits) -> Verdict | None:
+def _over(most: Money, batch: Money, day: Money, limits: BudgetLimits) -> Verdict | None:
     if most.minor <= 0:
         return held(f"it would cost {most}, and nothing is free: look it up at the marketplace")
     costs = f"{most} with the price tolerance" if limits.tolerance else str(most)

@@ -22,7 +22,7 @@ class Way(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Selection:
     """What to take from one marketplace. `items` are ids or product links."""
 
     marketplace: Marketplace
@@ -50,7 +50,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Source:
+class Listing:
     """One list to be read page by page; `key` is empty for everything."""
 
     marketplace: Marketplace
@@ -75,12 +75,12 @@ class ListedPage:
     item_ids: tuple[str, ...]
 
 
-def sources_of(wanted: Iterable[Wanted]) -> list[Source]:
+def sources_of(wanted: Iterable[Selection]) -> list[Listing]:
     """The lists to read, each once."""
     return list(dict.fromkeys(source for one in wanted for source in _sources(one)))
 
 
-def _sources(wanted: Wanted) -> Iterator[Source]:
+def _sources(wanted: Selection) -> Iterator[Listing]:
     for way, keys in (
         (Way.WORDS, wanted.keywords),
         (Way.CATEGORY, wanted.categories),
@@ -88,10 +88,10 @@ def _sources(wanted: Wanted) -> Iterator[Source]:
         (Way.EVERYTHING, ("",) if wanted.everything else ()),
     ):
         for key in keys:
-            yield Source(marketplace=wanted.marketplace, way=way, key=key.strip())
+            yield Listing(marketplace=wanted.marketplace, way=way, key=key.strip())
 
 
-def crawl_name(wanted: Sequence[Wanted], *, full: bool, limit: int | None) -> str:
+def crawl_name(wanted: Sequence[Selection], *, full: bool, limit: int | None) -> str:
     """A name that the same question has in every run, so that a broken crawl is found again."""
     question = json.dumps([[asdict(one) for one in wanted], full, limit], sort_keys=True)
     return hashlib.sha256(question.encode()).hexdigest()[:12]

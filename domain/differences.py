@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from domain.findings import Finding, FindingKind, LedgerOrder, NotOurs, OpenEffect
+from domain.findings import Finding, FindingKind, ForeignOrder, LedgerOrder, OpenEffect
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.service_orders import ServiceOrder, ServiceStatus
@@ -36,11 +36,11 @@ def standing(order: ServiceOrder) -> str:
 
 
 def orphan(
-    marketplace: Marketplace, order: ServiceOrder, ours: LedgerOrder | None, said: NotOurs | None = None
+    marketplace: Marketplace, order: ServiceOrder, ours: LedgerOrder | None, foreign: ForeignOrder | None = None
 ) -> Finding:
     """An order that the ledger doesn't know, or (`ours`) knows as not ordered; `said`, when it cost less, is told."""
     if ours is None:
-        expected = f"no order of ours; {said.by} said so when it cost {said.amount}" if said else "no order"
+        expected = f"no order of ours; {foreign.by} said so when it cost {foreign.amount}" if foreign else "no order"
         remedy = (
             "find out who ordered it: another ledger or a person at the console. If it is to stay: "
             f"sourcing reconcile --not-ours {marketplace}:{order.order_id}"

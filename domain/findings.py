@@ -72,7 +72,7 @@ class LedgerOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NotOurs:
+class ForeignOrder:
     """A person's word that an order of the account is not this ledger's doing, and what it cost when that was said."""
 
     marketplace: Marketplace

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.differences import OVER, differences, is_live, is_paid, missing, orphan, questions, several
-from domain.findings import Finding, FindingKind, LedgerOrder, NotOurs, OrderId
+from domain.findings import Finding, FindingKind, ForeignOrder, LedgerOrder, OrderId
 from domain.marketplace import Marketplace
 from domain.money import Money, total_of
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 
 CNY = "CNY"
-NOBODY_SAID: Mapping[OrderId, NotOurs] = {}
+NONE_FOREIGN: Mapping[OrderId, ForeignOrder] = {}
 UNSETTLED = frozenset({OrderState.ORDERED, OrderState.PAYMENT_PENDING, OrderState.UNKNOWN})
 
 Shown = Mapping[Marketplace, Sequence[ServiceOrder]]
@@ -48,7 +48,7 @@ def compare(
     whole: Collection[Marketplace] = tuple(Marketplace),
     since: datetime,
     now: datetime,
-    not_ours: Mapping[OrderId, NotOurs] = NOBODY_SAID,
+    foreign: Mapping[OrderId, ForeignOrder] = NONE_FOREIGN,
 ) -> Comparison:
     """Compare the ledger's orders with those shown.
 
@@ -57,7 +57,7 @@ def compare(
     orphans as long as the ledger has nothing under their reference and they cost no more than they did then.
     """
     orders = list(ledger)
-    sides = _Sides(orders, shown, not_ours)
+    sides = _Sides(orders, shown, foreign)
     listed = {name: shown[name] for name in whole if name in shown}
     absent = [order for order in orders if _must_show(order, listed, since) and not sides.shown(order)]
     pairs = [(order, theirs) for order in orders if (theirs := sides.shown(order))]
@@ -115,9 +115,9 @@ class _Sides:
     """Both sides, found by id and by reference."""
 
     def __init__(
-        self, orders: Sequence[LedgerOrder], shown: Shown, not_ours: Mapping[OrderId, NotOurs] = NOBODY_SAID
+        self, orders: Sequence[LedgerOrder], shown: Shown, foreign: Mapping[OrderId, ForeignOrder] = NONE_FOREIGN
     ) -> None:
-        self._not_ours = not_ours
+        self._foreign = foreign
         self._listed = [(name, order) for name, listed in shown.items() for order in listed]
         self._by_id = {(name, order.order_id): order for name, order in self._listed}
         self._ours = {(order.marketplace, order.order_ref): order for order in orders}
@@ -150,19 +150,19 @@ class _Sides:
             for order in orders:
                 known = (name, order.order_id) in self._our_ids or (ours is not None and reference in replaced)
                 if not known and not self._is_left_out(name, order):
-                    yield orphan(name, order, ours, self._not_ours.get((name, order.order_id)))
+                    yield orphan(name, order, ours, self._foreign.get((name, order.order_id)))
 
     def left_out(self) -> Iterator[str]:
         """How many orders are no findings because a person said that they are not ours."""
         names: defaultdict[str, int] = defaultdict(int)
         for (name, order_id), order in self._by_id.items():
             if is_live(order) and self._is_left_out(name, order):
-                names[self._not_ours[name, order_id].by] += 1
+                names[self._foreign[name, order_id].by] += 1
         for by, count in sorted(names.items()):
             yield f"{count} more {'orders are' if count > 1 else 'order is'} not ours, as {by} said"
 
     def _is_left_out(self, name: Marketplace, order: ServiceOrder) -> bool:
-        said = self._not_ours.get((name, order.order_id))
+        said = self._foreign.get((name, order.order_id))
         if said is None or (name, self._name_of(name, order)) in self._ours:
             return False
         costs = order.paid or order.total

@@ -59,7 +59,7 @@ class ShipmentItem:
     title: str = ""
 
 
-class Place(StrEnum):
+class ReferenceField(StrEnum):
     """Where an order shows our reference, in words for people; see `ServiceOrder`."""
 
     REFERENCE = "reference"
@@ -90,9 +90,9 @@ class ServiceOrder:
     own_id: str = ""
     state_word: str = ""
 
-    def places_of(self, order_ref: str) -> frozenset[Place]:
+    def places_of(self, order_ref: str) -> frozenset[ReferenceField]:
         """Where it shows exactly this reference."""
-        shown = {Place.REFERENCE: self.reference, Place.OWN_ID: self.own_id}
+        shown = {ReferenceField.REFERENCE: self.reference, ReferenceField.OWN_ID: self.own_id}
         return frozenset(place for place, name in shown.items() if name == order_ref)
 
     @property

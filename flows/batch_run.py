@@ -14,7 +14,7 @@ from connectors.ledger.chunked import chunked
 from connectors.ledger.order_facts import Facts
 from connectors.ledger.plans import plan_hash
 from connectors.ledger.records import OrderChange, OrderRecord
-from domain.budget import Limits, over_budget
+from domain.budget import BudgetLimits, over_budget
 from domain.canary import MOST
 from domain.decisions import Verdict, held
 from domain.money import Money
@@ -38,7 +38,7 @@ from flows.shown.board import progress_shown
 from flows.shown.events import EventFeed, batch_finished, budget_used_up
 from flows.shown.expected_errors import run_logger
 from flows.shown.progress import rename_run, shown
-from flows.sorting import Work
+from flows.sorting import SortedOrders
 from flows.stored_plans import StoredPlans, summary_of
 from tasks.effects.kinds import settle_open
 from tasks.lost_ledger import wait_until_settled
@@ -121,7 +121,7 @@ class BatchRun:
         postponed, again = self._to_plan_again(), await self._to_try_again()
         if postponed or again:
             run_logger().info("%s: once more", pluralize(len({*again, *(one.order_ref for one in postponed)}), "order"))
-            await self._go_on(Work(to_plan=postponed), again, budget, feed, ask=ask)
+            await self._go_on(SortedOrders(to_plan=postponed), again, budget, feed, ask=ask)
         why = cause(self.resources, self.done_by)
         tried = dict.fromkeys([*self.tried, *self.postponed])
         broken_off = await explain(
@@ -132,7 +132,7 @@ class BatchRun:
         await feed.tell(self.refs, *budget_used_up(self.batch_id, report), batch_finished(report))
         return report
 
-    async def _shared(self, work: Work, budget: Money | None, feed: EventFeed, *, ask: bool) -> None:
+    async def _shared(self, work: SortedOrders, budget: Money | None, feed: EventFeed, *, ask: bool) -> None:
         """The same with helpers; what a run before this one had approved and handed out is asked about no more."""
         async with shared(
             self.resources,
@@ -160,7 +160,7 @@ class BatchRun:
         self.share = None
 
     async def _go_on(
-        self, work: Work, again: Sequence[str], budget: Money | None, feed: EventFeed, *, ask: bool
+        self, work: SortedOrders, again: Sequence[str], budget: Money | None, feed: EventFeed, *, ask: bool
     ) -> None:
         """Plan, ask and execute; `again` are orders of this run that nobody has to be asked about."""
         fine = self._within(budget, await self._planned(work.to_plan))
@@ -297,7 +297,7 @@ class BatchRun:
 
         await self.source.plan(self.resources, requests, made, chunk_size=self.chunk_size, anew=anew)
 
-    def _limits(self, budget: Money | None) -> Limits:
+    def _limits(self, budget: Money | None) -> BudgetLimits:
         return limits_now(self.resources, spend_limits(self.resources, self.batch_id, budget))
 
     def _within(self, budget: Money | None, plans: Sequence[PlanSummary]) -> list[PlanSummary]:
@@ -358,7 +358,7 @@ class BatchRun:
         return {plan.order_ref: plan.plan_hash for plan in to_buy}
 
     def _report(
-        self, work: Work, snapshot_id: str, *, plans: Sequence[PlannedOrder] = (), dry_run: bool
+        self, work: SortedOrders, snapshot_id: str, *, plans: Sequence[PlannedOrder] = (), dry_run: bool
     ) -> BatchReport:
         return batch_report(
             self.resources,

@@ -13,14 +13,14 @@ from domain.report import BatchReport
 from flows.chunks import told_chunks
 from flows.planning import plan_orders
 from flows.reporting import batch_report
-from flows.request_batches import Asked
+from flows.request_batches import RequestBatch
 from tasks.effects.kinds import settle_open
 from tasks.fill_cart import fill_cart as fill_chunk
 from tasks.resources import Resources
 from tasks.snapshot import snapshot_orders
 
 
-async def fill_carts(resources: Resources, asked: Asked) -> BatchReport:
+async def fill_carts(resources: Resources, asked: RequestBatch) -> BatchReport:
     """Plan the orders and lay their lines into the carts, each once; those that can't be laid say why."""
     ledger = resources.ledger
     resources.heed(ledger.buying_paused())

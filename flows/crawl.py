@@ -14,7 +14,7 @@ from connectors.snapshots.offer_changes import OfferChanges, offer_changes
 from connectors.snapshots.rejecting import rejected_in
 from connectors.snapshots.writer import write_snapshot
 from domain.browsing import LARGEST_PAGE
-from domain.catalogue import Source, Wanted, Way, listed_steadily, pages_of, sources_of, to_fetch
+from domain.catalogue import Listing, Selection, Way, listed_steadily, pages_of, sources_of, to_fetch
 from domain.marketplace import Marketplace
 from domain.rejected import NONE_REJECTED, Rejected
 from flows.chunks import chunks, told_chunks
@@ -74,7 +74,7 @@ class Crawl:
         self.limit = limit
         self.done = _Done()
 
-    async def run(self, wanted: Sequence[Wanted]) -> CatalogReport:
+    async def run(self, wanted: Sequence[Selection]) -> CatalogReport:
         sources = self.files.sources()
         if sources is None:
             sources = await self._settle_sources(wanted)
@@ -86,17 +86,17 @@ class Crawl:
         await self._fetch(parts)
         return await asyncio.to_thread(self._finish, sources, parts)
 
-    async def _settle_sources(self, wanted: Sequence[Wanted]) -> list[Source]:
+    async def _settle_sources(self, wanted: Sequence[Selection]) -> list[Listing]:
         """Everything becomes the root categories where a marketplace lists nothing without one."""
-        sources: list[Source] = []
+        sources: list[Listing] = []
         for source in sources_of(wanted):
             roots = await root_categories(self.resources, source.marketplace) if source.way is Way.EVERYTHING else []
             sources += [
-                Source(marketplace=source.marketplace, way=Way.CATEGORY, key=category_id) for category_id in roots
+                Listing(marketplace=source.marketplace, way=Way.CATEGORY, key=category_id) for category_id in roots
             ] or [source]
         return list(dict.fromkeys(sources))
 
-    async def _settle_items(self, wanted: Sequence[Wanted], sources: Sequence[Source]) -> list[list[Item]]:
+    async def _settle_items(self, wanted: Sequence[Selection], sources: Sequence[Listing]) -> list[list[Item]]:
         await self._list(sources)
         listed: dict[Marketplace, list[str]] = defaultdict(list)
         known: dict[Marketplace, list[str]] = defaultdict(list)
@@ -109,26 +109,26 @@ class Crawl:
         items = to_fetch(listed, known)
         return [list(part) for _, part in chunks(items, PART_SIZE)]
 
-    def _tells_what_is_gone(self, source: Source) -> bool:
+    def _tells_what_is_gone(self, source: Listing) -> bool:
         """Whether what an earlier crawl saw and this list lacks may be gone: not in a list of changes, or cut off."""
         return self.limit is None and not (self._changes_only(source))
 
-    def _changes_only(self, source: Source) -> bool:
+    def _changes_only(self, source: Listing) -> bool:
         return not self.full and lists_changes(self.resources, self.files, source)
 
-    async def _list(self, sources: Sequence[Source]) -> None:
+    async def _list(self, sources: Sequence[Listing]) -> None:
         """Read every page of every source; sources that changed meanwhile are read again, a few times."""
         for turn in range(1, MOST_TURNS + 1):
             await self._read(turn, [(source, 1) for source in sources], "first pages")
             await self._read(turn, [page for source in sources for page in self._further_pages(source, turn)], "pages")
             sources = [one for one in sources if not listed_steadily(self.files.pages(one, turn).values())]
 
-    def _further_pages(self, source: Source, turn: int) -> list[tuple[Source, int]]:
+    def _further_pages(self, source: Listing, turn: int) -> list[tuple[Listing, int]]:
         total = self.files.pages(source, turn)[1].total
         count = pages_of(total, page_size=LARGEST_PAGE, limit=self.limit)
         return [(source, number) for number in range(2, count + 1)]
 
-    async def _read(self, turn: int, pages: Sequence[tuple[Source, int]], stage: str) -> None:
+    async def _read(self, turn: int, pages: Sequence[tuple[Listing, int]], stage: str) -> None:
         finished = {source: self.files.pages(source, turn).keys() for source, _ in pages}
         missing = [(source, number) for source, number in pages if number not in finished[source]]
         for label, some in told_chunks(stage, missing, PART_SIZE):
@@ -143,7 +143,7 @@ class Crawl:
             )
             self.done.pages += len(some)
 
-    def _listed(self, source: Source) -> list[str]:
+    def _listed(self, source: Listing) -> list[str]:
         """The items of a source, each once, in the order of the list."""
         pages = [
             page for turn in range(1, MOST_TURNS + 1) for _, page in sorted(self.files.pages(source, turn).items())
@@ -164,7 +164,7 @@ class Crawl:
                 self.done.troubles |= answer.troubles
             listener.advance("fetch", len(part))
 
-    def _finish(self, sources: Sequence[Source], parts: Sequence[Sequence[Item]]) -> CatalogReport:
+    def _finish(self, sources: Sequence[Listing], parts: Sequence[Sequence[Item]]) -> CatalogReport:
         root, now = self.resources.settings.snapshot_root, self.resources.clock()
         files = self.files.part_files()
         if not files:
@@ -198,14 +198,14 @@ class Crawl:
         )
         return self.files.snapshot_id
 
-    def _now_known(self, source: Source) -> list[str]:
+    def _now_known(self, source: Listing) -> list[str]:
         """What later crawls may expect to find there."""
         seen = self.files.seen(source) if self._changes_only(source) else None
         return list(dict.fromkeys([*(seen.item_ids if seen else ()), *self._listed(source)]))
 
     def _report(
         self,
-        sources: Sequence[Source],
+        sources: Sequence[Listing],
         items: int,
         changes: OfferChanges | None,
         snapshot_id: str | None,

@@ -12,7 +12,7 @@ from prefect import tags
 from prefect.runtime import flow_run
 
 from connectors.foreign import words_of
-from connectors.inbox import Inbox, Place, whole_digest
+from connectors.inbox import Folder, Inbox, whole_digest
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.store import Ledger
 from connectors.request_files import UnreadableFile
@@ -112,16 +112,16 @@ class Night:
         except BadRequests as error:
             words = f"{pluralize(len(error.faults), 'fault')}; nothing was bought"
             await self._tell_faults(about, words, error.faults)
-            return self._put(working, Place.FAILED, words, about, error.faults)
+            return self._put(working, Folder.FAILED, words, about, error.faults)
         except UnreadableFile as error:
             fault = Fault(0, "", str(error).removeprefix(f"{working}: "))
             words = "can't be read; nothing was bought"
             await self._tell_faults(about, words, [fault])
-            return self._put(working, Place.FAILED, words, about, [fault])
+            return self._put(working, Folder.FAILED, words, about, [fault])
         except EXPECTED as error:
             self.trouble.append(error)
             self.broken_off = "the service was away" if isinstance(error, ServiceAway) else ""
-            return self._put(working, Place.OPEN, f"broken off, the next run goes on: {words_of(error)}", about, [])
+            return self._put(working, Folder.OPEN, f"broken off, the next run goes on: {words_of(error)}", about, [])
         if await asyncio.to_thread(whole_digest, working) != content:
             back = self.folder.give_back(working)
             return FileResult(
@@ -140,7 +140,7 @@ class Night:
             run_logger().warning("Nobody is told of the faults in %s: %s", about["file"], error)
 
     def _finish(self, working: Path, report: BatchReport, about: Mapping[str, Any]) -> FileResult:
-        place = Place.DONE if all(line.state in OVER for line in report.orders) else Place.OPEN
+        place = Folder.DONE if all(line.state in OVER for line in report.orders) else Folder.OPEN
         result = {**about, "note": note_of(report, place), "place": place, **report.to_json()}
         target = self.folder.put(working, place, result, _rows(report))
         return FileResult(
@@ -153,16 +153,16 @@ class Night:
         )
 
     def _put(
-        self, working: Path, place: Place, note: str, about: Mapping[str, Any], faults: Sequence[Fault]
+        self, working: Path, place: Folder, note: str, about: Mapping[str, Any], faults: Sequence[Fault]
     ) -> FileResult:
         rows = [{"row": fault.row or "", "column": fault.column, "fault": fault.message} for fault in faults]
         target = self.folder.put(working, place, {**about, "note": note, "place": place, "faults": rows}, rows)
         return FileResult(file=target.name, place=place, note=note)
 
 
-def note_of(report: BatchReport, place: Place) -> str:
+def note_of(report: BatchReport, place: Folder) -> str:
     """One sentence on what the run did with a file."""
-    if place is Place.OPEN:
+    if place is Folder.OPEN:
         waiting = sum(1 for line in report.orders if line.state not in OVER)
         looked_at = f"; {report.next_look.words}" if report.next_look and report.next_look.by else ""
         return f"{counts_of(report)}; {waiting} not over, tried again by the next run{looked_at}"
@@ -184,7 +184,7 @@ def places_of(report: InboxReport) -> str:
 
 
 async def show_inbox(report: InboxReport) -> None:
-    files = sorted(report.files, key=lambda one: one.place == Place.DONE)
+    files = sorted(report.files, key=lambda one: one.place == Folder.DONE)
     rows = [
         {"file": one.file, "now in": one.place or "inbox", "note": one.note, "batch": one.batch_id or ""}
         for one in files

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from prefect.context import FlowRunContext
 
-from connectors.ledger.facts import every_open_effect
+from connectors.ledger.overview import every_open_effect
 from connectors.ledger.records import EffectRecord
 from connectors.settings import SourcingSettings, XportcnSettings
 from domain.deadline import as_text, moment_of

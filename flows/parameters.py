@@ -88,13 +88,13 @@ Concurrency = Annotated[
 ]
 
 
-class Section(BaseModel):
+class FormSection(BaseModel):
     """A part of the form."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Requests(Section):
+class Requests(FormSection):
     """Either a file or pasted lines."""
 
     file: Annotated[
@@ -155,7 +155,7 @@ DoneBy = Annotated[
 ]
 
 
-class Limits(Section):
+class Limits(FormSection):
     """What may be spent at most, and until when. Limits for one order and for one day are in the settings."""
 
     budget_cny: BudgetCny = ""
@@ -172,7 +172,7 @@ class Limits(Section):
         in_words("Done by", lambda: moment_of(self.done_by, datetime.now(UTC), "UTC"))
 
 
-class Speed(Section):
+class Speed(FormSection):
     """How the work is cut. The defaults are good."""
 
     chunk_size: ChunkSize = 0

@@ -22,7 +22,7 @@ from domain.states import OrderState
 from flows.chunks import told_chunks
 from flows.planning import Take, plan_each
 from flows.shown.expected_errors import run_logger
-from flows.sorting import OVER, Work, sort_requests, told_of_forgotten
+from flows.sorting import OVER, SortedOrders, sort_requests, told_of_forgotten
 from flows.stored_plans import StoredPlans
 from tasks.gathering import not_read
 from tasks.order_cart import plan_cart
@@ -41,7 +41,7 @@ class PlanSource(Protocol):
     requests: Sequence[OrderRequest]
     warnings: Sequence[Remark]
 
-    def sort(self, ledger: Ledger) -> Work:
+    def sort(self, ledger: Ledger) -> SortedOrders:
         """What is to be done with each order."""
 
     async def plan(
@@ -80,7 +80,7 @@ class FromRequests:
         self.requests = requests
         self.warnings = warnings
 
-    def sort(self, ledger: Ledger) -> Work:
+    def sort(self, ledger: Ledger) -> SortedOrders:
         work = sort_requests(ledger, self.requests)
         for warning in told_of_forgotten(work.forgotten):
             run_logger().warning(warning)
@@ -136,12 +136,12 @@ class FromCarts:
         self._seen: dict[str, OrderRecord] = {}
         self._plans: dict[str, PlannedOrder] = {}
 
-    def sort(self, ledger: Ledger) -> Work:
+    def sort(self, ledger: Ledger) -> SortedOrders:
         """Whatever may have been ordered already, with a cart or without one, is not planned again."""
         refs = [request.order_ref for request in self.requests]
         orders, effects = ledger.orders(refs), ledger.effects_of(refs)
         creates = {one.order_ref for one in effects if one.action is Action.CREATE and one.status in COUNTS_AS_SPENT}
-        work = Work()
+        work = SortedOrders()
         for request in self.requests:
             order = orders[request.order_ref]
             if order.state in OVER:

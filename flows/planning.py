@@ -11,7 +11,7 @@ from connectors.ledger.chunked import chunked
 from connectors.ledger.records import SpendLimits
 from connectors.ledger.store import Ledger
 from connectors.xportcn.errors import ServiceAway
-from domain.budget import Limits, over_budget
+from domain.budget import BudgetLimits, over_budget
 from domain.decisions import FINE, Verdict, held
 from domain.matching import Match
 from domain.money import Money
@@ -198,7 +198,7 @@ class Planning:
             await keep_matches(self._resources, further)
 
 
-def within_budget(plans: Sequence[PlannedOrder], limits: Limits) -> list[PlannedOrder]:
+def within_budget(plans: Sequence[PlannedOrder], limits: BudgetLimits) -> list[PlannedOrder]:
     """The plans, with those held that the budgets don't allow."""
     over = over_budget([(plan.order_ref, plan.total) for plan in plans if plan.is_fine], limits)
     return [plan.with_verdict(over.get(plan.order_ref, FINE)) for plan in plans]
@@ -225,9 +225,9 @@ def spend_limits(resources: Resources, batch_id: str, budget: Money | None) -> S
     )
 
 
-def limits_now(resources: Resources, limits: SpendLimits) -> Limits:
+def limits_now(resources: Resources, limits: SpendLimits) -> BudgetLimits:
     """The limits with what is spent or may be by now."""
-    return Limits(
+    return BudgetLimits(
         order=resources.settings.order_limit,
         batch=limits.batch,
         day=limits.day,

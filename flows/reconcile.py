@@ -11,7 +11,7 @@ from flows.news import of_findings
 from flows.opening import opened
 from flows.parameters import ChunkSize
 from flows.reconcile_reporting import ReconciliationReport, summary_of, tell
-from flows.reconciliation import Reconciliation, said_of
+from flows.reconciliation import Reconciliation, foreign_by
 from flows.shown.board import progress_shown
 from flows.shown.expected_errors import report_expected_errors
 
@@ -25,7 +25,7 @@ async def reconcile(
     since_days: form.SinceDays = form.AS_SET,
     wallet_out_cny: form.WalletOutCny = "",
     marketplaces: form.Marketplaces = EVERY_MARKETPLACE,
-    not_ours: form.NotOursLines = NONE_SAID,
+    not_ours: form.ForeignLines = NONE_SAID,
     said_by: form.SaidBy = "",
     chunk_size: ChunkSize = 0,
 ) -> ReconciliationReport:
@@ -35,12 +35,12 @@ async def reconcile(
     tells what left the wallet: give what the console's statement says, to have it compared too. Orders that somebody
     else made in the same account are found every time until you say that they are not ours.
     """
-    left_wallet, not_ours_ids = form.wallet_out(wallet_out_cny), form.strangers(not_ours)
+    left_wallet, foreign_ids = form.wallet_out(wallet_out_cny), form.foreign_orders(not_ours)
     asked, days = marketplaces or list(Marketplace), None if since_days == form.AS_SET else since_days
     async with opened() as resources:
         run = Reconciliation(resources, days, asked, chunk_size or resources.settings.chunk_size)
         async with progress_shown("reconciliation"):
-            report = await run.report(left_wallet, said_of(not_ours_ids, said_by))
+            report = await run.report(left_wallet, foreign_by(foreign_ids, said_by))
         await telling.tell(resources.ledger, *of_findings(report.findings, summary_of(report)))
     await tell(report)
     return report

@@ -8,11 +8,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from connectors.ledger.facts import every_open_effect
+from connectors.ledger.overview import every_open_effect
 from connectors.snapshots.rejecting import rejected_in
 from connectors.xportcn.errors import ServiceAway, XportcnError
 from domain.budget import start_of_day
-from domain.findings import Finding, FindingKind, LedgerOrder, NotOurs, OrderId
+from domain.findings import Finding, FindingKind, ForeignOrder, LedgerOrder, OrderId
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.reconciliation import CNY, Comparison, Shown, compare, paid_sums, ranked, to_look_up, wallet_finding
@@ -41,13 +41,13 @@ from tasks.snapshot_sums import LedgerSums
 
 # An unpaid order closes after a day: what was paid since a moment was ordered no more than this before it.
 PAYABLE_FOR = timedelta(hours=25)
-NOTHING_SAID: Mapping[OrderId, str] = {}
+NONE_FOREIGN: Mapping[OrderId, str] = {}
 SOMEBODY = "somebody in the Prefect UI"
 
 
-def said_of(not_ours: Sequence[OrderId], by: str) -> dict[OrderId, str]:
+def foreign_by(orders: Sequence[OrderId], by: str) -> dict[OrderId, str]:
     """Who says of which orders that they are not ours."""
-    return dict.fromkeys(not_ours, by.strip() or SOMEBODY)
+    return dict.fromkeys(orders, by.strip() or SOMEBODY)
 
 
 class Reconciliation:
@@ -71,7 +71,7 @@ class Reconciliation:
         return self.since - PAYABLE_FOR
 
     async def report(
-        self, wallet_out: Money | None, not_ours: Mapping[OrderId, str] = NOTHING_SAID
+        self, wallet_out: Money | None, foreign: Mapping[OrderId, str] = NONE_FOREIGN
     ) -> ReconciliationReport:
         ledger = self.resources.ledger
         before = unsettled(self.resources)
@@ -85,7 +85,7 @@ class Reconciliation:
         seen = await self._seen_twice(facts, shown)
         sums = paid_sums(facts, {name: shown[name] for name in self.whole}, since=self.since)
         wallet = self._wallet(wallet_finding(sums, wallet_out)) if wallet_out is not None else None
-        unknown_here = self._without(seen.findings, not_ours)
+        unknown_here = self._without(seen.findings, foreign)
         if trouble := await snapshot_missing_refunds(self.resources):
             self.troubles.append(trouble)
         findings = ranked([*unknown_here, *([wallet] if wallet else [])])
@@ -165,8 +165,8 @@ class Reconciliation:
 
     async def _seen_twice(self, facts: Sequence[LedgerOrder], shown: Shown) -> Comparison:
         """What a second look at both sides confirms: orders go on while their lists are read."""
-        not_ours = self.resources.ledger.not_ours.standing()
-        compared = partial(compare, whole=self.whole, since=self.listed_since, now=self.now, not_ours=not_ours)
+        foreign = self.resources.ledger.foreign_orders.standing()
+        compared = partial(compare, whole=self.whole, since=self.listed_since, now=self.now, foreign=foreign)
         first = compared(facts, shown)
         doubtful = [
             (finding.marketplace, finding.order_id)
@@ -186,24 +186,24 @@ class Reconciliation:
         confirmed = tuple(finding for finding in second.findings if finding.identity in both)
         return Comparison(findings=confirmed, notes=second.notes, compared=second.compared, in_hand=second.in_hand)
 
-    def _without(self, findings: Sequence[Finding], not_ours: Mapping[OrderId, str]) -> list[Finding]:
+    def _without(self, findings: Sequence[Finding], foreign: Mapping[OrderId, str]) -> list[Finding]:
         """Record a person's word on orphans of this run; answers the findings that are left."""
         ledger = self.resources.ledger
-        strangers = self._strangers(findings)
+        unknown = self._unknown_here(findings)
         said = [
-            NotOurs(marketplace=order[0], order_id=order[1], amount=amount, by=by, at=self.now)
-            for order, by in not_ours.items()
-            if order in strangers and (amount := strangers[order].seen_amount)
+            ForeignOrder(marketplace=order[0], order_id=order[1], amount=amount, by=by, at=self.now)
+            for order, by in foreign.items()
+            if order in unknown and (amount := unknown[order].seen_amount)
         ]
-        ledger.not_ours.say(said)
+        ledger.foreign_orders.record(said)
         self.not_marked = [
             f"{name}:{order_id} was not found as an orphan without an order of ours: nothing was noted about it"
-            for name, order_id in sorted(not_ours.keys() - ledger.not_ours.standing().keys())
+            for name, order_id in sorted(foreign.keys() - ledger.foreign_orders.standing().keys())
         ]
-        taken = [strangers[one.identity] for one in said]
+        taken = [unknown[one.identity] for one in said]
         return [finding for finding in findings if finding not in taken]
 
-    def _strangers(self, findings: Sequence[Finding]) -> dict[OrderId, Finding]:
+    def _unknown_here(self, findings: Sequence[Finding]) -> dict[OrderId, Finding]:
         """The orphans under whose reference the ledger has no order."""
         orphans = [(one.marketplace, one) for one in findings if one.kind is FindingKind.ORPHAN and one.marketplace]
         ours = self.resources.ledger.orders([one.order_ref for _, one in orphans if one.order_ref])

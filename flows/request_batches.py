@@ -29,7 +29,7 @@ MOST_LOGGED = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class RequestBatch:
     """The orders of a file or of pasted lines, and the batch that they are."""
 
     batch_id: str
@@ -38,7 +38,7 @@ class Asked:
     warnings: Sequence[Remark] = ()
 
 
-async def read_shown(requests: Requests, batch: str, *, require_limit: bool) -> Asked:
+async def read_shown(requests: Requests, batch: str, *, require_limit: bool) -> RequestBatch:
     """Read them for a run, which shows every fault, and logs what was cleaned or passed over."""
     requests = await _kept(requests)
     try:
@@ -74,7 +74,7 @@ async def _secret(file: str) -> str:
     return address
 
 
-def read_requests(requests: Requests, batch: str = "", *, require_limit: bool = False) -> Asked:
+def read_requests(requests: Requests, batch: str = "", *, require_limit: bool = False) -> RequestBatch:
     """Read the file or the pasted lines. Raises `BadInput`, `UnreadableFile`, or `BadRequests` with every fault."""
     requests.check()
     if requests.file:
@@ -89,7 +89,9 @@ def read_requests(requests: Requests, batch: str = "", *, require_limit: bool = 
         batch_id = default_batch_id(Path(requests.file))
     else:
         batch_id = batch_id_of(PASTED, requests.lines.strip().encode())
-    return Asked(batch_id=batch_id, source=requests.file or PASTED, orders=parsed.orders, warnings=parsed.warnings)
+    return RequestBatch(
+        batch_id=batch_id, source=requests.file or PASTED, orders=parsed.orders, warnings=parsed.warnings
+    )
 
 
 def default_batch_id(file: Path) -> str:

@@ -26,7 +26,7 @@ from flows.parameters import BadInput, Limits
 from flows.planning import Take
 from flows.scheduling import is_deployed, scheduled
 from flows.shown.expected_errors import run_logger
-from flows.sorting import Work
+from flows.sorting import SortedOrders
 from flows.telling import tell
 from tasks.effects.kinds import kind_of
 from tasks.effects.settling import clear_from
@@ -66,20 +66,20 @@ def left_over(ledger: Ledger, batch_id: str) -> LeftOver:
     return LeftOver(open=opened, to_do=[*work.under_way, *work.approved])
 
 
-def sort_approved(ledger: Ledger, batch_id: str, order_refs: Sequence[str]) -> Work:
+def sort_approved(ledger: Ledger, batch_id: str, order_refs: Sequence[str]) -> SortedOrders:
     """What may go on without asking: what is approved still, on the plan that was, and waits for nobody.
 
     Not what is held, refused or unknown, what another batch has planned since, nor what somebody ever wanted to take
     back, also where that came to nothing. What lies in a cart is ordered by a person's command alone, since anybody may
     have changed the cart; once ordered, it goes on.
     """
-    work = Work()
+    work = SortedOrders()
     for some in chunked(order_refs):
         _sort(ledger, batch_id, some, work)
     return work
 
 
-def _sort(ledger: Ledger, batch_id: str, order_refs: Sequence[str], work: Work) -> None:
+def _sort(ledger: Ledger, batch_id: str, order_refs: Sequence[str], work: SortedOrders) -> None:
     effects = ledger.effects_of(order_refs, Action.CART, *TAKING_BACK)
     carted = {one.order_ref for one in effects if one.action is Action.CART and one.status in COUNTS_AS_SPENT}
     unwanted = {one.order_ref for one in effects if one.action in TAKING_BACK}
@@ -110,7 +110,7 @@ class FromLedger:
         self._refs = ledger.refs_in(batch_id)
         self.requests: Sequence[OrderRequest] = [order.request for order in ledger.each_order(self._refs)]
 
-    def sort(self, ledger: Ledger) -> Work:
+    def sort(self, ledger: Ledger) -> SortedOrders:
         return sort_approved(ledger, self._batch_id, self._refs)
 
     async def plan(

@@ -20,7 +20,7 @@ MOST_TOLD = 5
 
 
 @dataclass(kw_only=True)
-class Work:
+class SortedOrders:
     """Orders to plan, orders already begun, orders with nothing left to do, and references used for something else.
 
     `approved` has the hashes of plans that an earlier run had approved, and nobody has planned anew since. `forgotten`
@@ -35,18 +35,18 @@ class Work:
     forgotten: list[str] = field(default_factory=list)
 
 
-def sort_requests(ledger: Ledger, requests: Sequence[OrderRequest]) -> Work:
+def sort_requests(ledger: Ledger, requests: Sequence[OrderRequest]) -> SortedOrders:
     """Sort by what the ledger proves; an order without any live effect may be planned anew.
 
     Of one that lies in a cart and is not ordered yet there is nothing to do here: it is ordered from there.
     """
-    work = Work()
+    work = SortedOrders()
     for some in chunked(requests):
         _sort(ledger, some, work)
     return work
 
 
-def _sort(ledger: Ledger, requests: Sequence[OrderRequest], work: Work) -> None:
+def _sort(ledger: Ledger, requests: Sequence[OrderRequest], work: SortedOrders) -> None:
     refs = [request.order_ref for request in requests]
     known = ledger.orders(refs)
     live = [effect for effect in ledger.effects_of(refs) if effect.status in COUNTS_AS_SPENT]
@@ -72,7 +72,7 @@ def _sort(ledger: Ledger, requests: Sequence[OrderRequest], work: Work) -> None:
             work.under_way.append(request.order_ref)
 
 
-def _sort_forgotten(work: Work, request: OrderRequest, order: OrderRecord | None, at: datetime) -> None:
+def _sort_forgotten(work: SortedOrders, request: OrderRequest, order: OrderRecord | None, at: datetime) -> None:
     """It is over, whatever became of it: what it was bought for is known to nobody any more."""
     if order is not None and order.fingerprint == request.fingerprint:
         work.over.append(request.order_ref)

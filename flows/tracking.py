@@ -12,7 +12,7 @@ from typing import Any
 
 from prefect.events import Event
 
-from connectors.ledger.facts import every_open_effect
+from connectors.ledger.overview import every_open_effect
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.snapshots.rejecting import rejected_in

@@ -9,12 +9,12 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from domain.catalogue import Wanted
+from domain.catalogue import Selection
 from domain.currencies import currency_code
 from domain.findings import OrderId
 from domain.marketplace import Marketplace
 from domain.money import Money
-from flows.parameters import BadInput, Section, asked, in_words
+from flows.parameters import BadInput, FormSection, asked, in_words
 
 AS_SET = -1
 Texts = tuple[str, ...]
@@ -42,17 +42,17 @@ def wallet_out(text: str) -> Money | None:
     return Money.parse(text) if text else None
 
 
-def strangers(lines: Sequence[str]) -> list[OrderId]:
+def foreign_orders(lines: Sequence[str]) -> list[OrderId]:
     """The orders that are not ours. Raises `BadInput`."""
     if wrong := [line for line in lines if not ORDER.fullmatch(line)]:
         raise BadInput(f"Not ours: {wrong[0][:60]!r} is no order; give marketplace:order id, as taobao:4050118801")
     return [(Marketplace(name), order_id) for name, order_id in (line.split(":", 1) for line in lines)]
 
 
-class WantedOffers(Section):
+class WantedOffers(FormSection):
     """What to look at on one marketplace: words, categories, shops or items, or all that there is."""
 
-    model_config = ConfigDict(from_attributes=True)  # a command has it as `Wanted`
+    model_config = ConfigDict(from_attributes=True)  # a command has it as `Selection`
 
     marketplace: Marketplace = asked("Marketplace", "Where to look")
     keywords: Texts = Field((), title="Words", description="What a search for these finds. Each entry is one search")
@@ -61,9 +61,9 @@ class WantedOffers(Section):
     items: Texts = Field((), title="Items", description="Single items, by id or product link")
     everything: bool = Field(default=False, title="Everything", description="All that the marketplace lists")
 
-    def read(self) -> Wanted:
+    def read(self) -> Selection:
         """The same as the crawl takes it. Raises `BadInput`."""
-        return in_words("What to look at", lambda: Wanted(**dict(self)))
+        return in_words("What to look at", lambda: Selection(**dict(self)))
 
 
 WantedList = Annotated[
@@ -92,7 +92,7 @@ WalletOutCny = Annotated[
         "freight and refunds. It is compared with the sum of the orders. Empty: not compared",
     ),
 ]
-NotOursLines = Annotated[
+ForeignLines = Annotated[
     list[str],
     asked(
         "Not ours",

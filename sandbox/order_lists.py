@@ -17,7 +17,7 @@ Span = tuple[int | None, int | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class OrderFilter:
     """Every filter that is given must hold; spans include both ends, in milliseconds."""
 
     created: Span
@@ -35,13 +35,13 @@ class Showing:
     modified_at: Callable[[World, Order], int]
 
 
-def select_orders(world: World, marketplace: str, wanted: Wanted, showing: Showing) -> Sequence[Order]:
+def select_orders(world: World, marketplace: str, wanted: OrderFilter, showing: Showing) -> Sequence[Order]:
     """Newest first. Ids and references are looked up, never searched for; only status and change are."""
     orders, tests = _candidates(world, marketplace, wanted)[::-1], _tests(world, wanted, showing)
     return [order for order in orders if all(test(order) for test in tests)] if tests else orders
 
 
-def _candidates(world: World, marketplace: str, wanted: Wanted) -> Sequence[Order]:
+def _candidates(world: World, marketplace: str, wanted: OrderFilter) -> Sequence[Order]:
     """Oldest first."""
     if wanted.ids is None and wanted.references is None:
         return world.books.created_between(marketplace, *wanted.created)
@@ -49,7 +49,7 @@ def _candidates(world: World, marketplace: str, wanted: Wanted) -> Sequence[Orde
     return [order for order in orders if _within(order.created_at, wanted.created)]
 
 
-def _named(world: World, marketplace: str, wanted: Wanted) -> list[Order]:
+def _named(world: World, marketplace: str, wanted: OrderFilter) -> list[Order]:
     if wanted.ids is None:
         found = [
             order
@@ -63,7 +63,7 @@ def _named(world: World, marketplace: str, wanted: Wanted) -> list[Order]:
     return sorted(found, key=lambda order: order.sequence)
 
 
-def _tests(world: World, wanted: Wanted, showing: Showing) -> list[Callable[[Order], bool]]:
+def _tests(world: World, wanted: OrderFilter, showing: Showing) -> list[Callable[[Order], bool]]:
     now = world.now()
     tests: list[Callable[[Order], bool]] = []
     if wanted.status:

@@ -14,7 +14,7 @@ from connectors.snapshots.rows import to_arrow
 from connectors.snapshots.schemas import OFFERS
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.browsing import LARGEST_PAGE, Filters, Hits
-from domain.catalogue import ListedPage, Source, Way
+from domain.catalogue import ListedPage, Listing, Way
 from domain.marketplace import Marketplace
 from domain.offers import Offer
 from tasks.gathering import PartialResults, gather_missing
@@ -28,7 +28,7 @@ CLOCK_MARGIN = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
+class FetchedOffers:
     """What one run of the task did: how many items it fetched, and why it could not fetch the others."""
 
     items: int
@@ -39,8 +39,8 @@ class Fetched:
 async def list_offers(
     resources: Resources,
     crawl: CrawlFiles,
-    pages: Sequence[tuple[Source, int]],
-    read: PartialResults[tuple[Source, int], None],
+    pages: Sequence[tuple[Listing, int]],
+    read: PartialResults[tuple[Listing, int], None],
     *,
     turn: int,
     changed_only: bool,
@@ -48,7 +48,7 @@ async def list_offers(
 ) -> None:
     """Read these pages of these sources and keep each as it comes. `changed_only` where a marketplace can tell."""
 
-    async def one(page: tuple[Source, int]) -> None:
+    async def one(page: tuple[Listing, int]) -> None:
         source, number = page
         since = _changed_since(resources, crawl, source) if changed_only else None
         hits = await _page(resources, source, number, since)
@@ -68,7 +68,7 @@ async def fetch_offers(
     *,
     part: int,
     label: str,
-) -> Fetched:
+) -> FetchedOffers:
     """Fetch these items and keep them as one part. Raises when not one of them could be fetched."""
     await gather_missing(resources, items, lambda item: _fetch(resources, *item), fetched)
     _require_all(items, fetched)
@@ -82,7 +82,7 @@ async def fetch_offers(
     await asyncio.to_thread(crawl.keep_part, part, table)
     told = zip(items, found, strict=True)
     troubles = {f"{place} {item_id}": str(error) for (place, item_id), error in told if isinstance(error, XportcnError)}
-    return Fetched(items=len(items) - len(failures), troubles=troubles)
+    return FetchedOffers(items=len(items) - len(failures), troubles=troubles)
 
 
 async def root_categories(resources: Resources, marketplace: Marketplace) -> list[str]:
@@ -91,12 +91,12 @@ async def root_categories(resources: Resources, marketplace: Marketplace) -> lis
     return [] if browser.lists_everything else [one.category_id for one in await browser.categories()]
 
 
-def lists_changes(resources: Resources, crawl: CrawlFiles, source: Source) -> bool:
+def lists_changes(resources: Resources, crawl: CrawlFiles, source: Listing) -> bool:
     """Whether the source can leave out what has not changed since the last crawl."""
     return _changed_since(resources, crawl, source) is not None
 
 
-def _changed_since(resources: Resources, crawl: CrawlFiles, source: Source) -> datetime | None:
+def _changed_since(resources: Resources, crawl: CrawlFiles, source: Listing) -> datetime | None:
     if source.way not in (Way.CATEGORY, Way.EVERYTHING):
         return None
     if not resources.offerings[source.marketplace].browser.tells_changes:
@@ -105,7 +105,7 @@ def _changed_since(resources: Resources, crawl: CrawlFiles, source: Source) -> d
     return seen.begun_at - CLOCK_MARGIN if seen else None
 
 
-async def _page(resources: Resources, source: Source, number: int, since: datetime | None) -> Hits:
+async def _page(resources: Resources, source: Listing, number: int, since: datetime | None) -> Hits:
     browser = resources.offerings[source.marketplace].browser
     filters = Filters(page=number, page_size=LARGEST_PAGE)
     match source.way:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from connectors.ledger.facts import every_open_effect
+from connectors.ledger.overview import every_open_effect
 from connectors.ledger.records import EffectRecord
 from connectors.ledger.send_log import is_dead, never_sent
 from connectors.ledger.store import Ledger

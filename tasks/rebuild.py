@@ -9,8 +9,8 @@ from itertools import chain
 from pathlib import Path
 
 from connectors.ledger.chunked import chunked
-from connectors.ledger.facts import every_batch
 from connectors.ledger.marks import refused_for
+from connectors.ledger.overview import every_batch
 from connectors.ledger.store import Ledger
 from connectors.snapshots.damage import Damage, damages
 from connectors.snapshots.manifests import SnapshotError

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from connectors.concurrently import concurrently
 from connectors.ledger.chunked import chunked
-from connectors.ledger.facts import every_open_effect, every_order
+from connectors.ledger.overview import every_open_effect, every_order
 from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.xportcn.errors import XportcnError
 from domain.effects import Action

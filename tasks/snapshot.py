@@ -11,7 +11,7 @@ from typing import TypeVar, Union
 from prefect.context import FlowRunContext
 
 from connectors.ledger.chunked import chunked
-from connectors.ledger.facts import state_of_all
+from connectors.ledger.overview import state_of_all
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.snapshots.sums import Agreement

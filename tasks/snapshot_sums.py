@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from connectors.ledger.facts import money_of, state_of_all
+from connectors.ledger.overview import money_of, state_of_all
 from connectors.snapshots.sums import SnapshotSumsDiffer, Sums
 from domain.money import Money
 from tasks.resources import Resources

@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from connectors.inbox import FaultyFile, Place, faulty_files
+from connectors.inbox import FaultyFile, Folder, faulty_files
 from connectors.ledger.chunked import chunked
-from connectors.ledger.facts import every_open_effect
 from connectors.ledger.messages import Unsent
+from connectors.ledger.overview import every_open_effect
 from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.ledger.store import Ledger
 from domain.after_sale import WAITS_FOR_A_PERSON, Refund, RefundState, standing
@@ -139,7 +139,7 @@ def _again(order: OrderRecord, source: str, *, in_cart: bool) -> tuple[str, str]
         return f"sourcing cart order {order.order_ref}", ""
     if not _is_path(source):
         return "", PASTE if order.state in (OrderState.HELD, OrderState.REFUSED) else ""
-    if Path(source).parent.name == Place.WORKING:
+    if Path(source).parent.name == Folder.WORKING:
         return "", NEXT_NIGHT
     return f"sourcing run {shlex.quote(source)}", ""
 

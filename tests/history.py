@@ -61,7 +61,7 @@ def utc_day(moment: datetime) -> date:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class AllowedAmounts:
     """What was allowed, in fen: by batch, and for each day as the merchant counts days.
 
     With `as_paid` a paid order counts with what it took: a service that lies may have had more approved for it.
@@ -73,7 +73,7 @@ class Limits:
     as_paid: bool = False
 
 
-NO_LIMITS = Limits()
+NO_LIMITS = AllowedAmounts()
 
 
 def violations(
@@ -82,7 +82,7 @@ def violations(
     effects: Sequence[EffectRecord],
     *,
     snapshot: Iterable[Row] | None = None,
-    limits: Limits = NO_LIMITS,
+    limits: AllowedAmounts = NO_LIMITS,
     at_rest: bool = False,
 ) -> list[Violation]:
     """Every breach of a promise. `books` is the answer of `GET /_sandbox/books`, `snapshot` rows of table `orders`.
@@ -195,7 +195,7 @@ class _History:
                 what = f"{reference}: paid {paid}, snapshot {told.get(reference)}"
                 yield Violation(rule=Rule.NOT_IN_SNAPSHOT, what=what)
 
-    def limits_hold(self, limits: Limits) -> Iterator[Violation]:
+    def limits_hold(self, limits: AllowedAmounts) -> Iterator[Violation]:
         begun = {e.order_ref for e in self.effects if _may_spend(e)} - self._closed_unpaid()
         for batch_id, most in limits.batches.items():
             batch = [order for order in self.orders.values() if order.batch_id == batch_id]
@@ -214,7 +214,7 @@ class _History:
                 if taken > limits.day:
                     yield Violation(rule=Rule.OVER_DAY_LIMIT, what=f"{day}: begun {taken}, allowed {limits.day}")
 
-    def _outlay(self, order: OrderRecord, limits: Limits) -> int:
+    def _outlay(self, order: OrderRecord, limits: AllowedAmounts) -> int:
         paid = sum(one["paid_fen"] for one in self.under.get(order.order_ref, ()))
         return (limits.as_paid and paid) or order.approved_minor or 0
 

@@ -14,7 +14,7 @@ from connectors.ledger.records import EffectRecord, OrderRecord
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.states import OrderState
-from tests.history import Limits, Rule, violations
+from tests.history import AllowedAmounts, Rule, violations
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -45,7 +45,7 @@ class Story:
         self.orders = {"A": record("A", "1", 900, "S1"), "B": record("B", "2", 800, "S2")}
         self.effects = [effect(ref, action) for ref in "AB" for action in (Action.CREATE, Action.PAY, Action.BOOK)]
         self.snapshot = [{"order_ref": "A", "paid_minor": 900}, {"order_ref": "B", "paid_minor": 800}]
-        self.limits = Limits(batches={"batch": 2000}, day=2000)
+        self.limits = AllowedAmounts(batches={"batch": 2000}, day=2000)
 
     def told(self, *, at_rest: bool = True) -> list[str]:
         found = violations(
@@ -88,7 +88,7 @@ def buy_again(story: Story) -> None:
     story.books["orders"].append(book_order("A", "3", 900))
     story.books["payments"].append({"order_id": "3", "amount_fen": 900})
     story.books["wallet"]["balance_fen"] -= 900
-    story.limits = Limits()
+    story.limits = AllowedAmounts()
 
 
 def order_again(story: Story) -> None:
@@ -155,11 +155,11 @@ def imagine_a_shipment(story: Story) -> None:
 
 
 def lower_the_budget(story: Story) -> None:
-    story.limits = Limits(batches={"batch": 1999})
+    story.limits = AllowedAmounts(batches={"batch": 1999})
 
 
 def lower_the_day_limit(story: Story) -> None:
-    story.limits = Limits(day=1999)
+    story.limits = AllowedAmounts(day=1999)
 
 
 PLANTED: dict[Callable[[Story], None], list[str]] = {

@@ -28,7 +28,7 @@ TOLD = (*ROAD[ROAD.index(OrderState.SHIPPED) :], OrderState.CANCELLED, OrderStat
 """Moves that something at the service causes, so that a message is to be expected."""
 
 
-class Figures(Collector):
+class MetricsCollector(Collector):
     """Read anew at each scrape. A ledger that can't be read takes its own figures away, and says so."""
 
     def __init__(self, store: CallbackStore, settings: SourcingSettings, clock: Callable[[], datetime]) -> None:

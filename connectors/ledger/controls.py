@@ -56,10 +56,10 @@ def account_of(
     """What the ledger knows of the orders that a reading of a marketplace shows."""
     orders = list(shown)
     parts = map(ledger.orders, chunked(sorted({name for one in orders for name in one.names})))
-    not_ours = {order_id for place, order_id in ledger.not_ours.standing() if place is marketplace}
+    foreign = {order_id for place, order_id in ledger.foreign_orders.standing() if place is marketplace}
     return Account(
         controls=controls,
         ids={ref: order.order_id for part in parts for ref, order in part.items() if order.order_id},
-        accounted=not_ours | refs_by_id(ledger, marketplace, [one.order_id for one in orders]).keys(),
+        accounted=foreign | refs_by_id(ledger, marketplace, [one.order_id for one in orders]).keys(),
         confirmed_at=ledger.marks.confirmed_at(marketplace),
     )

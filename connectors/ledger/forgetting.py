@@ -18,7 +18,7 @@ from connectors.ledger.moving import STANDING, change_order
 from connectors.ledger.records import OrderChange
 from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import batches, effects, forgotten, messages, orders, share_chunks
-from connectors.ledger.transactions import Rows
+from connectors.ledger.transactions import LedgerRows
 from connectors.sqlite_files import scrub
 from domain.effects import Action, EffectStatus
 from domain.forgetting import PARTS, Receiver, Standing, Traces
@@ -44,7 +44,7 @@ class StillNeeded(Exception):
     """The order still needs its receiver; the message says why, and what ends that. Nothing was changed."""
 
 
-class ForgottenRows(Rows):
+class ForgottenRows(LedgerRows):
     """The table `forgotten` of one ledger."""
 
     def known(self, order_refs: Iterable[str]) -> dict[str, datetime]:

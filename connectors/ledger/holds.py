@@ -10,13 +10,13 @@ from sqlalchemy import Connection, insert, select, update
 
 from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import switches
-from connectors.ledger.transactions import Rows
+from connectors.ledger.transactions import LedgerRows
 from domain.marketplace import Marketplace
 
 _HELD = (switches.c.name.in_(list(Marketplace)), switches.c.ended_at.is_(None))
 
 
-class HoldRows(Rows):
+class HoldRows(LedgerRows):
     """The held marketplaces of one ledger, in its table `switches`."""
 
     def standing(self) -> dict[Marketplace, list[tuple[str, datetime]]]:

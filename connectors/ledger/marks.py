@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, func, or_, select, update
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import marks, orders
-from connectors.ledger.transactions import Rows
+from connectors.ledger.transactions import LedgerRows
 from domain.marketplace import Marketplace
 from domain.states import OrderState
 
@@ -34,7 +34,7 @@ REMEDY = {
 }
 
 
-class MarkRows(Rows):
+class MarkRows(LedgerRows):
     """The table `marks` of one ledger."""
 
     @repeating

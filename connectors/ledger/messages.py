@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, or_,
 from connectors.ledger.chunked import chunked
 from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import deliveries, messages
-from connectors.ledger.transactions import Rows
+from connectors.ledger.transactions import LedgerRows
 from connectors.xportcn.words import clean
 from domain.messages import KEPT_FOR, TRIED_FOR, Message, MessageKind, pause_after
 
@@ -58,7 +58,7 @@ class Unsent:
         return f"{self.addressee} did not get it: {self.reason}; {'given up' if self.is_over else 'tried again'}"
 
 
-class MessageRows(Rows):
+class MessageRows(LedgerRows):
     """The tables `messages` and `deliveries` of one ledger."""
 
     @repeating

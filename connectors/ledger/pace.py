@@ -15,7 +15,7 @@ from sqlalchemy import Connection, DateTime, func, literal, select, text, update
 from connectors.ledger.codec import from_json, to_json
 from connectors.ledger.engine import blaming
 from connectors.ledger.schema import pace
-from connectors.ledger.transactions import Clock, Rows
+from connectors.ledger.transactions import Clock, LedgerRows
 from domain.fair_pace import Lease, Pace, RateClient, RateRequest, held, is_limited, leased, left, opening
 
 _ROW = select(pace.c.permits, pace.c.at, pace.c.not_before, pace.c.takers)
@@ -30,7 +30,7 @@ _SHORT = text(
 )
 
 
-class PaceRows(Rows):
+class PaceRows(LedgerRows):
     """The pace of one ledger's account. Every method is one short transaction, or a read. Raises `LedgerUnusable`.
 
     Times are those of the database's clock on PostgreSQL; a SQLite ledger is on one machine, which has one clock.

@@ -16,11 +16,11 @@ from connectors.ledger.records import OrderChange
 from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import orders, refund_events, refunds
 from connectors.ledger.sums import minor_sum
-from connectors.ledger.transactions import Rows
+from connectors.ledger.transactions import LedgerRows
 from domain.after_sale import Refund, RefundEvent, RefundState
 
 
-class RefundRows(Rows):
+class RefundRows(LedgerRows):
     """The tables `refunds` and `refund_events` of one ledger."""
 
     def of_orders(self, order_refs: Iterable[str]) -> list[Refund]:

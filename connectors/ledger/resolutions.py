@@ -15,7 +15,7 @@ from connectors.ledger.moving import STANDING, change_order
 from connectors.ledger.records import EffectRecord, Intent, OrderChange
 from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import answers, effects
-from connectors.ledger.transactions import Rows
+from connectors.ledger.transactions import LedgerRows
 from domain.effects import EffectStatus
 
 _HEARD = case((effects.c.doubtful_sends > 1, 1), else_=effects.c.doubtful_sends)
@@ -42,7 +42,7 @@ class ResolutionRecord:
     change: OrderChange
 
 
-class ResolutionRows(Rows):
+class ResolutionRows(LedgerRows):
     """The table `answers` of one ledger."""
 
     @repeating

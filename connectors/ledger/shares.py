@@ -19,7 +19,7 @@ from connectors.ledger.plans import NO_TOLERANCE, ledger_row, put_rows
 from connectors.ledger.records import SpendLimits
 from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import share_chunks, share_helpers, shares
-from connectors.ledger.transactions import Rows
+from connectors.ledger.transactions import LedgerRows
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder, PlanSummary, contradicted_in
 from domain.report import MatchLine
@@ -120,7 +120,7 @@ class ChunkState:
     is_done: bool
 
 
-class ShareRows(Rows):
+class ShareRows(LedgerRows):
     """The tables `shares`, `share_chunks` and `share_helpers` of one ledger."""
 
     # whoever shares a batch

@@ -20,7 +20,7 @@ from connectors.ledger.many import one_of
 from connectors.ledger.records import Intent, SpendLimits
 from connectors.ledger.schema import effects, orders
 from connectors.ledger.sums import minor_sum
-from domain.budget import Limits, over_budget
+from domain.budget import BudgetLimits, over_budget
 from domain.decisions import Verdict
 from domain.effects import Action, EffectStatus
 from domain.money import Money
@@ -56,7 +56,7 @@ def without_room(
         connection.execute(_LET_IN)
     refs = [intent.order_ref for intent in intents]
     batch, day, begun = totals.sums(connection, batch_id=batch_id, since=since, also=refs)
-    taken = Limits(batch=limits.batch, day=limits.day, batch_spent=Money(batch), day_spent=Money(day))
+    taken = BudgetLimits(batch=limits.batch, day=limits.day, batch_spent=Money(batch), day_spent=Money(day))
     counted = {order_ref for order_ref, row in begun.items() if row.last >= day_start}
     uncounted = [intent.order_ref for intent in intents if intent.order_ref not in counted]
     return over_budget([(ref, Money(standing[ref].payable)) for ref in uncounted], taken)

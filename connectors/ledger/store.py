@@ -15,6 +15,7 @@ from connectors.ledger.chunked import chunked
 from connectors.ledger.claiming import claim_each, claimed_of, effect_records, won_unheard
 from connectors.ledger.codec import from_json, to_json
 from connectors.ledger.engine import LedgerUnusable, unusable
+from connectors.ledger.foreign_orders import ForeignOrderRows
 from connectors.ledger.forgetting import ForgottenRows
 from connectors.ledger.guard import LedgerGuard
 from connectors.ledger.holds import HoldRows
@@ -22,7 +23,6 @@ from connectors.ledger.many import one_of
 from connectors.ledger.marks import Mark, MarkRows, require_unmarked
 from connectors.ledger.messages import MessageRows
 from connectors.ledger.moving import STANDING, change_order
-from connectors.ledger.not_ours import NotOursRows
 from connectors.ledger.order_facts import Facts
 from connectors.ledger.outcomes import write_all
 from connectors.ledger.pace import PaceRows
@@ -84,7 +84,7 @@ class Ledger(Switches):
         self.resolutions = ResolutionRows(self)
         self.marks = MarkRows(self)
         self.holds = HoldRows(self)
-        self.not_ours = NotOursRows(self)
+        self.foreign_orders = ForeignOrderRows(self)
         self.refunds = RefundRows(self)
         self.tracking = TrackingRows(self)
         self.forgotten = ForgottenRows(self)

@@ -13,11 +13,11 @@ from sqlalchemy import select
 from connectors.ledger.forgetting import forgotten_in
 from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import tracking_events
-from connectors.ledger.transactions import Rows
+from connectors.ledger.transactions import LedgerRows
 from domain.service_orders import TrackingEvent
 
 
-class TrackingRows(Rows):
+class TrackingRows(LedgerRows):
     """The table `tracking_events` of one ledger."""
 
     @repeating

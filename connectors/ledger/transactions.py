@@ -72,7 +72,7 @@ class Transactions:
             yield connection.execution_options(**self._only_reads)
 
 
-class Rows:
+class LedgerRows:
     """Some tables of one ledger. Every method is one durable transaction, or a read."""
 
     def __init__(self, ledger: Transactions) -> None:

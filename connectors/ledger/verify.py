@@ -43,7 +43,7 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class Defect:
     """One thing that is wrong; `row` is the key of the row in `table`, empty for the whole of it."""
 
     table: str
@@ -52,20 +52,20 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verification:
     """What a check came to: the rows of each table, and the faults."""
 
     rows: Mapping[str, int]
-    faults: Sequence[Fault]
+    faults: Sequence[Defect]
 
 
-def verify(url: str) -> Verdict:
+def verify(url: str) -> Verification:
     """Check a ledger, as it is at this moment, and change nothing. Raises `LedgerUnusable` when it can't be read.
 
     One of an earlier program is checked as it will be once that is brought up to date.
     """
     if url.startswith("sqlite") and (damages := _damages(require_file(url))):
-        return Verdict(rows={}, faults=damages)
+        return Verification(rows={}, faults=damages)
     with reading(url) as connection:
         version = version_of(connection)
         if version == SCHEMA_VERSION:
@@ -76,7 +76,7 @@ def verify(url: str) -> Verdict:
     return _verify_migrated(url, version)
 
 
-def _verify_migrated(url: str, version: str) -> Verdict:
+def _verify_migrated(url: str, version: str) -> Verification:
     if not url.startswith("sqlite"):
         raise LedgerUnusable(
             f"the ledger has schema {version}, this program's is {SCHEMA_VERSION}: any command that opens it, such as "
@@ -88,7 +88,7 @@ def _verify_migrated(url: str, version: str) -> Verdict:
         return verify(copy)
 
 
-def _damages(file: Path) -> list[Fault]:
+def _damages(file: Path) -> list[Defect]:
     """What SQLite itself finds wrong with the file."""
     try:
         with closing(sqlite3.connect(read_only(file), uri=True, timeout=30)) as database:
@@ -97,13 +97,13 @@ def _damages(file: Path) -> list[Fault]:
         if "malformed" not in str(error):
             raise unusable(f"sqlite:///{file}", error) from error
         found = [words_of(error)]
-    return [Fault(table="", row="", words=words) for words in found]
+    return [Defect(table="", row="", words=words) for words in found]
 
 
-def _verdict(connection: Connection) -> Verdict:
+def _verdict(connection: Connection) -> Verification:
     rows = {table.name: _rows(connection, table) for table in metadata.sorted_tables}
     faults = [*_schema(connection), *_foreign_keys(connection), *check(rows)]
-    return Verdict(rows={name: len(listed) for name, listed in rows.items()}, faults=faults)
+    return Verification(rows={name: len(listed) for name, listed in rows.items()}, faults=faults)
 
 
 def _rows(connection: Connection, table: Table) -> list[dict[str, Any]]:
@@ -116,20 +116,20 @@ def _rows(connection: Connection, table: Table) -> list[dict[str, Any]]:
         raise unusable(str(connection.engine.url), error) from error
 
 
-def _schema(connection: Connection) -> Iterator[Fault]:
+def _schema(connection: Connection) -> Iterator[Defect]:
     ours = {"include_name": lambda name, kind, _: kind != "table" or name not in messages.tables}
     for difference in compare_metadata(MigrationContext.configure(connection, opts=ours), metadata):
-        yield Fault(table="", row="", words=f"the schema is not as this program makes it: {difference}")
+        yield Defect(table="", row="", words=f"the schema is not as this program makes it: {difference}")
 
 
-def _foreign_keys(connection: Connection) -> Iterator[Fault]:
+def _foreign_keys(connection: Connection) -> Iterator[Defect]:
     if connection.dialect.name != "sqlite":
         return  # PostgreSQL checks them with every write
     for table, row_id, parent, _ in connection.exec_driver_sql("PRAGMA foreign_key_check"):
-        yield Fault(table=table, row=f"row {row_id}", words=f"names a row of {parent} that is not there")
+        yield Defect(table=table, row=f"row {row_id}", words=f"names a row of {parent} that is not there")
 
 
-def check(rows: Mapping[str, Sequence[Row]]) -> Iterator[Fault]:
+def check(rows: Mapping[str, Sequence[Row]]) -> Iterator[Defect]:
     """The faults of a ledger's rows, by table."""
     orders = {row["order_ref"]: row for row in rows["orders"]}
     effects: defaultdict[str, list[Row]] = defaultdict(list)
@@ -156,13 +156,13 @@ def check(rows: Mapping[str, Sequence[Row]]) -> Iterator[Fault]:
         yield from _attempts(listed)
 
 
-def _json(rows: Mapping[str, Sequence[Row]]) -> Iterator[Fault]:
+def _json(rows: Mapping[str, Sequence[Row]]) -> Iterator[Defect]:
     for table in metadata.sorted_tables:
         columns = [column.name for column in table.columns if isinstance(column.type, JSON)]
         for row in rows[table.name] if columns else ():
             for column in columns:
                 if isinstance(row[column], str) and not _is_json(row[column]):
-                    yield Fault(table=table.name, row=_key(table, row), words=f"{column} is not JSON")
+                    yield Defect(table=table.name, row=_key(table, row), words=f"{column} is not JSON")
 
 
 def _is_json(content: str) -> bool:
@@ -177,7 +177,7 @@ def _key(table: Table, row: Row) -> str:
     return "/".join(str(row[column.name]) for column in table.primary_key.columns)
 
 
-def _twice_ordered(orders: Iterable[Row]) -> Iterator[Fault]:
+def _twice_ordered(orders: Iterable[Row]) -> Iterator[Defect]:
     seen: dict[tuple[str, str], str] = {}
     for row in orders:
         if row["order_id"] is None:
@@ -187,11 +187,11 @@ def _twice_ordered(orders: Iterable[Row]) -> Iterator[Fault]:
             yield _at_order(row, f"has order id {row['order_id']}, which {first} has too")
 
 
-def _at_order(order: Row, words: str) -> Fault:
-    return Fault(table="orders", row=order["order_ref"], words=words)
+def _at_order(order: Row, words: str) -> Defect:
+    return Defect(table="orders", row=order["order_ref"], words=words)
 
 
-def _order(order: Row) -> Iterator[Fault]:
+def _order(order: Row) -> Iterator[Defect]:
     state = order["state"]
     if order["marketplace"] not in set(Marketplace):
         yield _at_order(order, f"marketplace {order['marketplace']!r} does not exist")
@@ -208,7 +208,7 @@ def _order(order: Row) -> Iterator[Fault]:
         yield _at_order(order, f"may cost {payable} fen, less than the {approved} that are approved")
 
 
-def _ordered_as(order: Row, effects: Sequence[Row], *, answered: bool) -> Iterator[Fault]:
+def _ordered_as(order: Row, effects: Sequence[Row], *, answered: bool) -> Iterator[Defect]:
     """An order has an id that the service gave it; what a person answered comes before that."""
     if order["order_id"] is None or answered:
         return
@@ -227,7 +227,7 @@ def _order_ids(answer: object) -> list[str]:
     return [str(one) for one in ids if one]
 
 
-def _payment(order: Row, effects: Sequence[Row], moves: Sequence[Row], *, answered: bool) -> Iterator[Fault]:
+def _payment(order: Row, effects: Sequence[Row], moves: Sequence[Row], *, answered: bool) -> Iterator[Defect]:
     paid = order["paid_minor"]
     if paid is None:
         return
@@ -241,7 +241,7 @@ def _payment(order: Row, effects: Sequence[Row], moves: Sequence[Row], *, answer
         yield _at_order(order, f"is paid with {paid} fen, {most or 0} may be paid, and nothing says why")
 
 
-def _refunded(order: Row, back: int) -> Iterator[Fault]:
+def _refunded(order: Row, back: int) -> Iterator[Defect]:
     told = order["refunded_minor"] or 0
     if told != back:
         yield _at_order(order, f"{told} fen came back, its refunds sum to {back}")
@@ -249,15 +249,15 @@ def _refunded(order: Row, back: int) -> Iterator[Fault]:
         yield _at_order(order, f"{told} fen came back of {order['paid_minor'] or 0} paid")
 
 
-def _trail(order: Row, moves: Sequence[Row]) -> Iterator[Fault]:
+def _trail(order: Row, moves: Sequence[Row]) -> Iterator[Defect]:
     """The moves of an order must lead, one legal step after the other, to where it is."""
     before = None
     for move in moves:
         old, new = move["old_state"], move["new_state"]
         if old != before:
-            yield Fault(table="moves", row=str(move["id"]), words=f"{order['order_ref']} left {old}, it was {before}")
+            yield Defect(table="moves", row=str(move["id"]), words=f"{order['order_ref']} left {old}, it was {before}")
         elif old is not None and new != old and not _is_legal(old, new):
-            yield Fault(table="moves", row=str(move["id"]), words=f"{order['order_ref']} can't go from {old} to {new}")
+            yield Defect(table="moves", row=str(move["id"]), words=f"{order['order_ref']} can't go from {old} to {new}")
         before = new
     if before != order["state"]:
         yield _at_order(order, f"is {order['state']}, its last move led to {before}")
@@ -267,11 +267,11 @@ def _is_legal(old: str, new: str) -> bool:
     return old in set(OrderState) and new in MOVES[OrderState(old)]
 
 
-def _at_effect(effect: Row, words: str) -> Fault:
-    return Fault(table="effects", row=effect["key"], words=words)
+def _at_effect(effect: Row, words: str) -> Defect:
+    return Defect(table="effects", row=effect["key"], words=words)
 
 
-def _effect(effect: Row) -> Iterator[Fault]:
+def _effect(effect: Row) -> Iterator[Defect]:
     if effect["action"] not in set(Action):
         yield _at_effect(effect, f"action {effect['action']!r} does not exist")
         return
@@ -287,7 +287,7 @@ def _effect(effect: Row) -> Iterator[Fault]:
         yield _at_effect(effect, f"the key does not name {start} and attempt {effect['attempt']}")
 
 
-def _attempts(effects: Sequence[Row]) -> Iterator[Fault]:
+def _attempts(effects: Sequence[Row]) -> Iterator[Defect]:
     """Of one effect all attempts but the last were refused, so that only one can be live."""
     slots: defaultdict[str, list[Row]] = defaultdict(list)
     for effect in effects:

@@ -29,7 +29,7 @@ Start = Callable[[str, dict[str, str]], None]
 End = Callable[[str], None]
 
 
-class Book:
+class Workbook:
     """An open workbook whose first sheet is `name`."""
 
     def __init__(self, archive: ZipFile) -> None:
@@ -203,7 +203,7 @@ class _Styles:
 
 
 @contextmanager
-def open_book(content: bytes) -> Iterator[Book]:
+def open_book(content: bytes) -> Iterator[Workbook]:
     """The workbook in these bytes. Raises `Unusable`, and for a damaged one any of a dozen other errors."""
     if content.count(b"PK\x01\x02") > MOST_PARTS:  # its list of parts alone would fill the memory
         raise Unusable(f"is an archive of more than {MOST_PARTS:,} parts, and no workbook")
@@ -213,7 +213,7 @@ def open_book(content: bytes) -> Iterator[Book]:
             raise Unusable(_too_large(declared))
         if len(archive.NameToInfo) < len(archive.infolist()):
             raise Malformed("it has a part twice")
-        yield Book(archive)
+        yield Workbook(archive)
 
 
 def _too_large(unpacked: int) -> str:

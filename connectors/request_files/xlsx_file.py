@@ -9,7 +9,7 @@ from zipfile import BadZipFile
 
 from connectors.foreign import words_of
 from connectors.request_files.opening import Unusable
-from connectors.request_files.xlsx_book import Book, open_book
+from connectors.request_files.xlsx_book import Workbook, open_book
 from connectors.request_files.xlsx_sheet import Sheet
 from domain.cell_characters import BLANKS
 from domain.cell_values import NotACell, value_text
@@ -29,7 +29,7 @@ def read_xlsx(content: bytes, _encoding: str, table: RequestTable) -> None:
         raise Unusable(problem) from error
 
 
-def _read(book: Book, table: RequestTable) -> None:
+def _read(book: Workbook, table: RequestTable) -> None:
     for name in book.other_sheets():
         table.warn(0, "", f"sheet {name!r} is passed over: only the first sheet, {book.name!r}, is read")
     sheet = Sheet(book)

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from connectors.request_files.number_formats import AS_IT_IS, Shown
 from connectors.request_files.opening import Malformed, Unusable
-from connectors.request_files.xlsx_book import Book, TextReader, XmlParser, unescaped
+from connectors.request_files.xlsx_book import TextReader, Workbook, XmlParser, unescaped
 from domain.cell_values import DATE, NotACell
 from domain.request_files import MOST_BLANK_ROWS, MOST_COLUMNS
 
@@ -35,7 +35,7 @@ class Area:
 class Sheet:
     """Reads the first sheet of a book. What is hidden or merged is known once all rows were read."""
 
-    def __init__(self, book: Book) -> None:
+    def __init__(self, book: Workbook) -> None:
         self.hidden_rows: list[int] = []
         self.hidden_columns: list[tuple[int, int]] = []
         self.merged: list[Area] = []

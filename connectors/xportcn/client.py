@@ -24,8 +24,8 @@ from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.envelope import Opened, open_envelope
 from connectors.xportcn.errors import Misconfigured, NotSent, ServiceAway
 from connectors.xportcn.explain import FailedCall, error_of, what_came
-from connectors.xportcn.failures import Failure, Kind, Meaning, is_missed, is_throttled
-from connectors.xportcn.http import TRANSPORT_ERRORS, Http, Received, Transport, is_garbled
+from connectors.xportcn.failures import Failure, FailureKind, Meaning, is_missed, is_throttled
+from connectors.xportcn.http import TRANSPORT_ERRORS, Http, HttpAnswer, Transport, is_garbled
 from connectors.xportcn.operations import Envelope, Operation
 from connectors.xportcn.overrides import load_overrides, query_of
 from connectors.xportcn.personal import without_the_receiver
@@ -199,7 +199,7 @@ class XportcnClient:
         envelope = without_the_receiver(open_envelope(received.body, self._secrets), request)
         return Answer(received.status, received.headers, envelope)
 
-    async def _sent(self, call: Call[Req, Res], request: Req) -> Received:
+    async def _sent(self, call: Call[Req, Res], request: Req) -> HttpAnswer:
         override = self.overrides.of(call.operation)
         operation, to_service = override.operation, override.request.to_service
         is_logistics = operation.envelope is Envelope.B
@@ -214,7 +214,7 @@ class XportcnClient:
 
     def _broken(self, call: Call[Req, Res], send: Send, error: Exception) -> FailedCall:
         timed_out = isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError)
-        kind = Kind.TIMED_OUT if timed_out else Kind.GARBLED if is_garbled(error) else Kind.BROKEN
+        kind = FailureKind.TIMED_OUT if timed_out else FailureKind.GARBLED if is_garbled(error) else FailureKind.BROKEN
         return FailedCall(
             operation=self._as_called(call),
             address=self.address,
@@ -227,25 +227,25 @@ class XportcnClient:
         return FailedCall(
             operation=self._as_called(call),
             address=self.address,
-            failure=Failure(kind=Kind.MISFIT, effect=call.operation.effect, sent=True),
+            failure=Failure(kind=FailureKind.MISFIT, effect=call.operation.effect, sent=True),
             words=why,
         )
 
     def _judge(self, call: Call[Req, Res], answer: Answer) -> Res | FailedCall:
         envelope = answer.envelope
         if envelope is None or not envelope.ok or not 200 <= answer.status < 300:
-            return self._failed(call, answer, Kind.ANSWERED)
+            return self._failed(call, answer, FailureKind.ANSWERED)
         try:
             data = call.parse(self.overrides.of(call.operation).response.to_contract(envelope.data), self._bounds)
         except ValidationError as error:
-            return self._failed(call, answer, Kind.MISFIT, error)
+            return self._failed(call, answer, FailureKind.MISFIT, error)
         for part in data if isinstance(data, tuple) else (data,):
             if isinstance(part, EffectAnswer):
                 part.came_with(envelope.request_id)
         return data
 
     def _failed(
-        self, call: Call[Req, Res], answer: Answer, kind: Kind, error: ValidationError | None = None
+        self, call: Call[Req, Res], answer: Answer, kind: FailureKind, error: ValidationError | None = None
     ) -> FailedCall:
         envelope, now = answer.envelope, self._clock()
         return FailedCall(

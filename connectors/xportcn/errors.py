@@ -16,7 +16,7 @@ from typing import Self, TypedDict, Unpack
 from domain.quotes import LineProblem
 
 
-class Facts(TypedDict, total=False):
+class CallFacts(TypedDict, total=False):
     """What is known of any call that did not succeed."""
 
     operation: str
@@ -61,7 +61,7 @@ class NotSent(XportcnError):
     `retry_after_s` is what the service asked to wait, None if it did not say.
     """
 
-    def __init__(self, message: str, *, retry_after_s: float | None = None, **facts: Unpack[Facts]) -> None:
+    def __init__(self, message: str, *, retry_after_s: float | None = None, **facts: Unpack[CallFacts]) -> None:
         super().__init__(message, **facts)
         self.retry_after_s = retry_after_s
 
@@ -73,7 +73,7 @@ class ServiceAway(NotSent):
 class Refused(XportcnError):
     """The service said no. `problems` are the same in our words, line by line where the service says which."""
 
-    def __init__(self, message: str, *, problems: tuple[LineProblem, ...] = (), **facts: Unpack[Facts]) -> None:
+    def __init__(self, message: str, *, problems: tuple[LineProblem, ...] = (), **facts: Unpack[CallFacts]) -> None:
         super().__init__(message, **facts)
         self.problems = problems
 
@@ -96,6 +96,6 @@ class Unanswered(XportcnError):
 class ContractMismatch(Unanswered):
     """The service answered success, but not as the contract says; `field` is where. An effect may have happened."""
 
-    def __init__(self, message: str, *, field: str = "", **facts: Unpack[Facts]) -> None:
+    def __init__(self, message: str, *, field: str = "", **facts: Unpack[CallFacts]) -> None:
         super().__init__(message, **facts)
         self.field = field

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from connectors.xportcn.errors import ContractMismatch, Misconfigured, NotSent, Refused, Unanswered, XportcnError
-from connectors.xportcn.failures import NONCE_USED, Failure, Kind, Meaning, meaning_of
+from connectors.xportcn.failures import NONCE_USED, Failure, FailureKind, Meaning, meaning_of
 from connectors.xportcn.operations import Operation, Provenance
 
 MOST_SKEW_S = 600
@@ -60,7 +60,7 @@ def _bare_error(failed: FailedCall) -> XportcnError:
         return Refused(failed.words or "refused without a word")
     if meaning is Meaning.RETRY_LATER or not failure.sent:
         return NotSent(_why_not_sent(failed), retry_after_s=failed.retry_after_s)
-    if failure.kind is Kind.MISFIT:
+    if failure.kind is FailureKind.MISFIT:
         return ContractMismatch(_why_misfit(failed), field=failed.field)
     return Unanswered(_why_unanswered(failed))
 
@@ -124,9 +124,9 @@ def what_came(failed: FailedCall) -> str:
     failure = failed.failure
     if failure.status is None and not failure.sent:
         return f"no connection to {failed.address}, XPORTCN_BASE_URL"
-    if failure.kind is Kind.TIMED_OUT:
+    if failure.kind is FailureKind.TIMED_OUT:
         return f"no answer in time ({failed.words})"
-    if failure.kind is Kind.GARBLED:
+    if failure.kind is FailureKind.GARBLED:
         return f"the answer can't be read and does not fit the contract ({failed.words})"
     if failure.status is None:
         return f"the connection broke before the answer ({failed.words})"

@@ -11,7 +11,7 @@ NONCE_USED = "40104"
 THROTTLED = frozenset({"gw.QosAppFrequencyLimit", "gw.QosApiFrequencyLimit", "ApiCallLimit"})
 
 
-class Kind(StrEnum):
+class FailureKind(StrEnum):
     """How a call failed."""
 
     BROKEN = "broken"  # no whole HTTP answer: connection refused, reset
@@ -39,7 +39,7 @@ class Failure:
     a code that the contract lists as this operation's no.
     """
 
-    kind: Kind
+    kind: FailureKind
     effect: bool
     sent: bool
     status: int | None = None
@@ -49,7 +49,7 @@ class Failure:
 
 def meaning_of(failure: Failure) -> Meaning:
     """Classify a failure."""
-    if failure.kind is Kind.MISFIT:
+    if failure.kind is FailureKind.MISFIT:
         return Meaning.UNANSWERED  # the same again would bring the same answer
     if failure.status is None:
         return _without_answer(failure)
@@ -73,7 +73,7 @@ def is_missed(failure: Failure) -> bool:
     What answers, and not as the contract says, is there: to wait for it would bring nothing.
     """
     if failure.status is None:
-        return failure.kind in (Kind.BROKEN, Kind.TIMED_OUT)
+        return failure.kind in (FailureKind.BROKEN, FailureKind.TIMED_OUT)
     return _is_fault(failure.status) or _is_fault(_number(failure.code))
 
 

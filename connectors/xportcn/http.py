@@ -38,7 +38,7 @@ GARBLED = (aiohttp.ClientResponseError, aiohttp.ClientPayloadError, httpx.Decodi
 
 
 @dataclass(slots=True)
-class Received:
+class HttpAnswer:
     """What came back, whole and unpacked; `headers` are found whatever the case of their names."""
 
     status: int
@@ -61,7 +61,7 @@ class Http:
 
     async def exchange(
         self, method: str, path: str, *, query: Mapping[str, str] = NO_QUERY, body: str = "", is_logistics: bool = False
-    ) -> Received:
+    ) -> HttpAnswer:
         """Send and read the answer to its end. Raises `Unreadable` or one of `TRANSPORT_ERRORS`."""
         headers = self._auth.headers()
         query = {**query, **self._auth.query(headers, path, is_logistics=is_logistics)}
@@ -73,7 +73,7 @@ class Http:
 
     async def _ask(
         self, session: aiohttp.ClientSession, method: str, url: str, headers: Mapping[str, str], body: bytes
-    ) -> Received:
+    ) -> HttpAnswer:
         assert session.connector is not None
         loop = asyncio.get_running_loop()
         request = GuardedRequest(method, _url(url), headers=headers, data=body or None, session=session, loop=loop)
@@ -81,15 +81,15 @@ class Http:
             packed_as = response.headers.get("content-encoding", "")
             parts = _unpacked(response, packed_as) if packed_as else response.content.iter_any()
             content = await read_body(packed_as, parts, self._most_mb)
-            return Received(response.status, response.headers, content)
+            return HttpAnswer(response.status, response.headers, content)
 
-    async def _hand_over(self, request: httpx.Request) -> Received:
+    async def _hand_over(self, request: httpx.Request) -> HttpAnswer:
         """To a transport that is not aiohttp's."""
         response = await self._transport.handle_async_request(request)
         async with aclosing(response):
             packed_as = response.headers.get("content-encoding", "")
             content = await read_body(packed_as, response.aiter_bytes(), self._most_mb)
-            return Received(response.status_code, response.headers, content)
+            return HttpAnswer(response.status_code, response.headers, content)
 
 
 def is_garbled(error: Exception) -> bool:

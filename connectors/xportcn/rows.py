@@ -23,7 +23,7 @@ class Misfit:
         return f"entry {self.place}, `{self.field}`"
 
 
-class Rows(tuple[Row, ...]):
+class FittingRows(tuple[Row, ...]):
     """The entries of an answer's list that fit the contract; `misfits` are the others.
 
     For answers about several offers or orders: search hits, order lists. A list of which no entry fits is an error.
@@ -47,15 +47,15 @@ class Rows(tuple[Row, ...]):
         )
 
 
-def _fitting(value: Any, together: Callable[[Any], tuple[Any, ...]]) -> Rows[Any]:
+def _fitting(value: Any, together: Callable[[Any], tuple[Any, ...]]) -> FittingRows[Any]:
     """All at once, which is fast; one by one only after a fault. Where none fits, it is the contract that does not."""
     try:
-        return Rows(together(value))
+        return FittingRows(together(value))
     except ValidationError as fault:
         rows, misfits = _one_by_one(value, together) if isinstance(value, list | tuple) else ([], [])
         if not rows:
             raise fault
-    return Rows(rows, misfits)
+    return FittingRows(rows, misfits)
 
 
 def _one_by_one(entries: Iterable[Any], together: Callable[[Any], tuple[Any, ...]]) -> tuple[list[Any], list[Misfit]]:

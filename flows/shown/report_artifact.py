@@ -18,7 +18,7 @@ from flows.shown.inert import inert
 from flows.shown.progress import shown
 
 if TYPE_CHECKING:
-    from flows.shown.report_sections import Row, Section
+    from flows.shown.report_sections import ReportSection, Row
     from tasks.report_figures import Figures
 
 MOST_ROWS = 50
@@ -74,7 +74,7 @@ def markdown_figures(told: Figures, timezone: str, file: Path) -> str:
     )
 
 
-def _part(part: Section) -> str:
+def _part(part: ReportSection) -> str:
     from flows.shown.report_sections import rest
 
     table = [_table(part.columns, part.rows[:MOST_ROWS])] if part.rows else []

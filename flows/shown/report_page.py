@@ -11,7 +11,7 @@ from string import Template
 
 from connectors.durable import whole
 from flows.shown.report_charts import charts
-from flows.shown.report_sections import NUMBERS, Row, Section, heading, moment, rest, sections, totals
+from flows.shown.report_sections import NUMBERS, ReportSection, Row, heading, moment, rest, sections, totals
 from flows.shown.report_words import ALL
 from tasks.report_figures import MOST_LISTED, Figures
 
@@ -34,7 +34,7 @@ def page(told: Figures, timezone: str) -> str:
     )
 
 
-def _section(part: Section, drawn: Sequence[str]) -> str:
+def _section(part: ReportSection, drawn: Sequence[str]) -> str:
     words = "".join(f"<p>{escape(sentence)}</p>" for sentence in part.words)
     whole = f"<p>{escape(more)}</p>" if (more := rest(part, min(len(part.rows), MOST_LISTED))) else ""
     charts = f"<div>{''.join(drawn)}</div>" if drawn else ""
@@ -44,7 +44,7 @@ def _section(part: Section, drawn: Sequence[str]) -> str:
     return f'<section aria-labelledby="{part.key}">{title}{words}{beside}</section>'
 
 
-def _tables(part: Section) -> str:
+def _tables(part: ReportSection) -> str:
     """The table; of a long one the first rows, and the others behind a line that opens them."""
     shown = SHOWN_OF_FOLDED if part.key in FOLDED else MOST_LISTED
     folded = part.rows[shown:MOST_LISTED]
@@ -52,7 +52,7 @@ def _tables(part: Section) -> str:
     return _table(part, part.rows[:shown]) + more
 
 
-def _table(part: Section, rows: Sequence[Row]) -> str:
+def _table(part: ReportSection, rows: Sequence[Row]) -> str:
     if not rows:
         return ""
     head = "".join(f"<th{_kind(name)} scope=col>{escape(name)}</th>" for name in part.columns)
@@ -62,7 +62,7 @@ def _table(part: Section, rows: Sequence[Row]) -> str:
     return f'<div class="scroll" tabindex="0" role="region" aria-labelledby="{part.key}">{table}</div>'
 
 
-def _row(part: Section, row: Row) -> str:
+def _row(part: ReportSection, row: Row) -> str:
     cells = "".join(_cell(name, text) for name, text in zip(part.columns, row, strict=True))
     return f"<tr{' class=all' if row[0] == ALL else ''}>{cells}</tr>"
 

@@ -55,7 +55,7 @@ ALL_FIGURES = "sourcing report --json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
+class ReportSection:
     """One part of a report: a table, what is to be said above it, and the `key` of its chart.
 
     `total` is how many rows there are, when `rows` are not all of them, and `whole` the command that shows all.
@@ -72,7 +72,7 @@ class Section:
     on_paper: bool = False
 
 
-def sections(told: Figures, timezone: str) -> list[Section]:
+def sections(told: Figures, timezone: str) -> list[ReportSection]:
     """The parts of a report that have anything to say; times are of this zone."""
     parts = (
         _standing(told),
@@ -127,7 +127,7 @@ def _there(told: Figures, state: str) -> int:
     return int(told.standing.loc[told.standing["state"] == state, "orders"].sum())
 
 
-def _standing(told: Figures) -> Section:
+def _standing(told: Figures) -> ReportSection:
     reached = {str(row["state"]): int(row["orders"]) for row in records(told.reached)}
     now = {str(row["state"]): int(row["orders"]) for row in records(told.standing)}
     rows = [
@@ -135,7 +135,7 @@ def _standing(told: Figures) -> Section:
         for state in dict.fromkeys([*reached, *now])
     ]
     plan_only = f"Nothing was bought yet: a plan of {pluralize(told.lines_asked, 'line')}."
-    return Section(
+    return ReportSection(
         key="standing",
         title="Where the orders stand",
         columns=("state", "came so far", "there now"),
@@ -144,7 +144,7 @@ def _standing(told: Figures) -> Section:
     )
 
 
-def _waiting(told: Figures, timezone: str) -> Section:
+def _waiting(told: Figures, timezone: str) -> ReportSection:
     rows = [
         (
             _named(row["order_refs"], row["orders"]),
@@ -156,7 +156,7 @@ def _waiting(told: Figures, timezone: str) -> Section:
         for row in records(told.waiting)
     ]
     states = [state for state in NEEDS_A_PERSON if _there(told, state)]
-    return Section(
+    return ReportSection(
         key="waiting",
         title="What waits for you",
         columns=("which", "state", "orders", "reason and remedy", "since"),
@@ -166,15 +166,15 @@ def _waiting(told: Figures, timezone: str) -> Section:
     )
 
 
-def _spend(told: Figures) -> Section:
+def _spend(told: Figures) -> ReportSection:
     rows = [
         (row["marketplace"], f"{row['orders']:,}", amount(row["paid_minor"], row["currency"]))
         for row in with_totals(told.spend, ["currency"], ["marketplace"])
     ]
-    return Section(key="spend", title="What was paid", columns=("marketplace", "orders", "paid"), rows=rows)
+    return ReportSection(key="spend", title="What was paid", columns=("marketplace", "orders", "paid"), rows=rows)
 
 
-def _days(told: Figures) -> Section:
+def _days(told: Figures) -> ReportSection:
     """Day by day, when there is more than one; the newest first."""
     spend = told.spend.sort_values(["day", "currency", "marketplace"], ascending=[False, True, True])
     several = spend["day"].nunique() > 1
@@ -187,7 +187,7 @@ def _days(told: Figures) -> Section:
         )
         for row in records(spend)
     ]
-    return Section(
+    return ReportSection(
         key="days",
         title="Paid day by day",
         columns=("day", "marketplace", "orders", "paid"),
@@ -196,7 +196,7 @@ def _days(told: Figures) -> Section:
     )
 
 
-def _limits(told: Figures) -> Section:
+def _limits(told: Figures) -> ReportSection:
     rows = [
         (
             row["marketplace"],
@@ -207,7 +207,7 @@ def _limits(told: Figures) -> Section:
         for row in with_totals(told.limits, ["currency"], ["marketplace"])
     ]
     without = f"{pluralize(told.not_compared, 'paid order')} not compared: no limit on each line, in the same currency."
-    return Section(
+    return ReportSection(
         key="limits",
         title="Your limits, and what the goods cost",
         columns=("marketplace", "orders", "limit", "paid", "saved", "of the limit"),
@@ -216,7 +216,7 @@ def _limits(told: Figures) -> Section:
     )
 
 
-def _freight(told: Figures) -> Section:
+def _freight(told: Figures) -> ReportSection:
     rows = [
         (
             row["marketplace"],
@@ -228,7 +228,7 @@ def _freight(told: Figures) -> Section:
         for row in with_totals(told.freight, ["currency", "freight_currency"], ["marketplace"])
     ]
     unknown = f"{pluralize(told.freight_unknown, 'booked order')} without a known freight: the service did not tell it."
-    return Section(
+    return ReportSection(
         key="freight",
         title="Freight abroad",
         columns=("marketplace", "orders", "freight", "an order", "share"),
@@ -246,12 +246,12 @@ def _share(row: dict[str, Any]) -> str:
     return f"{on_hundred(row)} on {amount(Money.parse(100, row['currency']).minor, row['currency'])}"
 
 
-def _carriers(told: Figures) -> Section:
+def _carriers(told: Figures) -> ReportSection:
     rows = [
         (row["company"], row["service"], f"{row['orders']:,}", amount(row["freight_minor"], row["currency"]))
         for row in records(told.carriers)
     ]
-    return Section(
+    return ReportSection(
         key="carriers",
         title="By carrier",
         columns=("carrier", "service", "orders", "freight"),
@@ -260,7 +260,7 @@ def _carriers(told: Figures) -> Section:
     )
 
 
-def _landed(told: Figures) -> Section:
+def _landed(told: Figures) -> ReportSection:
     rows = [
         (
             row["marketplace"],
@@ -278,7 +278,7 @@ def _landed(told: Figures) -> Section:
     missing = (
         f"{pluralize(told.not_costed, 'paid order')} not worked out yet: sourcing costs, with your exchange rates."
     )
-    return Section(
+    return ReportSection(
         key="landed",
         title="Landed cost",
         columns=(
@@ -297,7 +297,7 @@ def _landed(told: Figures) -> Section:
     )
 
 
-def _refunds(told: Figures) -> Section:
+def _refunds(told: Figures) -> ReportSection:
     rows = [
         (
             words(row["state"]),
@@ -307,25 +307,25 @@ def _refunds(told: Figures) -> Section:
         for row in records(told.refunds)
     ]
     columns = ("state", "refunds", "asked back", "came back")
-    return Section(key="refunds", title="Money asked back", columns=columns, rows=rows)
+    return ReportSection(key="refunds", title="Money asked back", columns=columns, rows=rows)
 
 
-def _parcels(told: Figures) -> Section:
+def _parcels(told: Figures) -> ReportSection:
     rows = [(row["order_ref"], row["tracking_number"], row["problem"]) for row in records(told.parcels)]
     columns = ("order", "parcel", "what the warehouse found")
-    return Section(key="parcels", title="Parcels that need a look", columns=columns, rows=rows)
+    return ReportSection(key="parcels", title="Parcels that need a look", columns=columns, rows=rows)
 
 
-def _stages(told: Figures) -> Section:
+def _stages(told: Figures) -> ReportSection:
     rows = [
         (stage(row), f"{row['orders']:,}", *(took(row[column]) for column in ("median_s", "most_s", "slowest_s")))
         for row in records(told.stages)
     ]
     columns = ("from, to", "orders", "usual", "nine of ten within", "slowest")
-    return Section(key="stages", title="How long it took", columns=columns, rows=rows)
+    return ReportSection(key="stages", title="How long it took", columns=columns, rows=rows)
 
 
-def _listed(told: Figures) -> Section:
+def _listed(told: Figures) -> ReportSection:
     rows = [
         (
             row["order_ref"],
@@ -337,7 +337,7 @@ def _listed(told: Figures) -> Section:
         )
         for row in records(told.listed)
     ]
-    return Section(
+    return ReportSection(
         key="orders",
         title="The orders",
         columns=("order", "marketplace", "state", "what", "paid", "freight"),
@@ -364,7 +364,7 @@ def _whole(told: Figures, columns: str, which: str = "") -> str:
     return f'sourcing sql "{query}"'
 
 
-def rest(part: Section, shown: int) -> str:
+def rest(part: ReportSection, shown: int) -> str:
     """What is said below the first rows of a table; empty where they are all."""
     more = max(part.total, len(part.rows)) - shown
     return f"and {more:,} more: see all with {part.whole}" if more > 0 else ""

@@ -23,7 +23,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import ArtifactCollection, FlowRun, StateType
 from prefect.exceptions import ObjectNotFound
 
-from connectors.ledger.facts import pulse
+from connectors.ledger.overview import pulse
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.ui_pages import WHAT_WAITS, run_form, run_page

@@ -46,7 +46,7 @@ class Cargo:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class AskedCargo:
     """One asked line before it is judged."""
 
     item: Item
@@ -66,7 +66,7 @@ def read_cargo(world: World, body: Fields, marketplace: str = "1688") -> list[Ca
 def read_cargo_of_merchants(world: World, body: Fields) -> dict[str, list[Cargo]]:
     """The lines by the `sellerOpenId` that each names, in order of first appearance."""
     entries = body.objects("cargoParamList")
-    merchants: dict[str, list[Wanted]] = {}
+    merchants: dict[str, list[AskedCargo]] = {}
     for entry in entries:
         merchants.setdefault(entry.text("sellerOpenId"), []).append(_wanted(world, entry, "1688"))
     if len(merchants) > MAX_MERCHANTS or any(len(wanted) > MAX_SKUS for wanted in merchants.values()):
@@ -77,7 +77,7 @@ def read_cargo_of_merchants(world: World, body: Fields) -> dict[str, list[Cargo]
     }
 
 
-def checked(wanted: Sequence[Wanted], *, mixed: bool = False) -> list[Cargo]:
+def checked(wanted: Sequence[AskedCargo], *, mixed: bool = False) -> list[Cargo]:
     """Whether and at what price each line can be bought; `mixed` when they are not of one seller as they should."""
     of_offer: Counter[str] = Counter()
     of_spec: Counter[tuple[str, str]] = Counter()
@@ -87,19 +87,19 @@ def checked(wanted: Sequence[Wanted], *, mixed: bool = False) -> list[Cargo]:
     return [_cargo(line, of_offer[line.item.id], of_spec[line.item.id, line.spec_id], mixed=mixed) for line in wanted]
 
 
-def _wanted(world: World, entry: Fields, marketplace: str) -> Wanted:
+def _wanted(world: World, entry: Fields, marketplace: str) -> AskedCargo:
     offer_id, spec_id = entry.identifier("offerId"), entry.optional_text("specId")
     item = world.catalogue.shelf(marketplace).product(offer_id)
-    return Wanted(item, item.sku_by_spec_id(spec_id), spec_id, entry.quantity())
+    return AskedCargo(item, item.sku_by_spec_id(spec_id), spec_id, entry.quantity())
 
 
-def _cargo(line: Wanted, of_offer: int, of_spec: int, *, mixed: bool) -> Cargo:
+def _cargo(line: AskedCargo, of_offer: int, of_spec: int, *, mixed: bool) -> Cargo:
     problem = "500_002" if mixed else _problem(line, of_offer, of_spec)
     unit_fen = line.item.unit_fen(line.sku, of_offer) if line.sku else 0
     return Cargo(line.item, line.sku, line.spec_id, line.quantity, unit_fen, problem)
 
 
-def _problem(line: Wanted, of_offer: int, of_spec: int) -> str:
+def _problem(line: AskedCargo, of_offer: int, of_spec: int) -> str:
     if line.item.offline:
         return "500_001"
     if line.sku is None:

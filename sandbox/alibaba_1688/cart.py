@@ -8,7 +8,7 @@ import orjson
 
 from sandbox import cart_rows
 from sandbox.alibaba_1688.buying import by_seller, check_trade, created, place, previewed
-from sandbox.alibaba_1688.cargo import MAX_MERCHANTS, MAX_SKUS, Cargo, Wanted, check_address, checked, first_problem
+from sandbox.alibaba_1688.cargo import MAX_MERCHANTS, MAX_SKUS, AskedCargo, Cargo, check_address, checked, first_problem
 from sandbox.alibaba_1688.products import picture_url
 from sandbox.alibaba_1688.views import yuan
 from sandbox.cart_rows import goods, put_in, row_named, take_out
@@ -103,7 +103,7 @@ def _by_seller(world: World, rows: list[CartRow]) -> list[tuple[list[Cargo], lis
     wanted = []
     for row in rows:
         item, sku = goods(world, row)
-        wanted.append(Wanted(item, sku, sku.spec_id, row.quantity))
+        wanted.append(AskedCargo(item, sku, sku.spec_id, row.quantity))
     sellers = by_seller(checked(wanted))
     _check_size(sellers)
     row_of = {(row.item_id, row.sku_id): row for row in rows}

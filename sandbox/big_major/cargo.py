@@ -15,7 +15,7 @@ FLOW = "fenxiaonew"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedOrder:
     """`lines` are offer, spec and quantity as asked; `cargo` is the same with item and price."""
 
     lines: list[Line]
@@ -23,13 +23,13 @@ class Asked:
     address: dict[str, Any]
 
 
-def read_asked(world: World, body: Fields) -> Asked:
+def read_asked(world: World, body: Fields) -> AskedOrder:
     """Shape first, then the address, then whether the offers exist."""
     if body.text("flow") != FLOW:
         raise bad_request("flow", f"must be {FLOW}")
     address, lines = body.object("addressParam"), _read_lines(body)
     check_address(address)
-    return Asked(lines, read_cargo(world, body, "big_major"), dict(address.raw))
+    return AskedOrder(lines, read_cargo(world, body, "big_major"), dict(address.raw))
 
 
 def _read_lines(body: Fields) -> list[Line]:

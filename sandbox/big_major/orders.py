@@ -13,7 +13,7 @@ from sandbox.entities import Order
 from sandbox.fields import Fields
 from sandbox.lifecycle import modified_at
 from sandbox.operations import Call, Operations
-from sandbox.order_lists import Showing, Wanted, end_of_second, select_orders, start_of_second
+from sandbox.order_lists import OrderFilter, Showing, end_of_second, select_orders, start_of_second
 from sandbox.ordering import PAYMENT_PROBLEMS, Addresses, order_named, pay_order, place_orders
 from sandbox.refusals import UPSTREAM_REFUSED, Refusal, bad_request
 from sandbox.times import HOUR
@@ -91,8 +91,8 @@ def page_list(world: World, call: Call) -> dict[str, Any]:
     return page.answer(len(orders), [views.listed(world, order) for order in orders[page.start : page.stop]])
 
 
-def _wanted(asked: Fields) -> Wanted:
-    return Wanted(
+def _wanted(asked: Fields) -> OrderFilter:
+    return OrderFilter(
         created=(start_of_second(asked, "createTimeStart"), end_of_second(asked, "createTimeEnd")),
         modified=(start_of_second(asked, "modifyTimeStart"), end_of_second(asked, "modifyTimeEnd")),
         status=asked.optional_text("orderStatus"),

@@ -22,7 +22,15 @@ from sandbox.international.wanted import (
     wanted_lines,
 )
 from sandbox.operations import Call, Operations
-from sandbox.order_lists import Showing, Wanted, end_of_second, named_ids, named_texts, select_orders, start_of_second
+from sandbox.order_lists import (
+    OrderFilter,
+    Showing,
+    end_of_second,
+    named_ids,
+    named_texts,
+    select_orders,
+    start_of_second,
+)
 from sandbox.ordering import BALANCE_NOT_ENOUGH, Addresses, Pick, by_depot, order_named, pay_order, place_order
 from sandbox.quotes import Line, cargo_key
 from sandbox.refusals import UPSTREAM_REFUSED, Refusal, bad_request
@@ -126,8 +134,8 @@ def order_list(world: World, call: Call) -> dict[str, Any]:
     }
 
 
-def _wanted(asked: Fields) -> Wanted:
-    return Wanted(
+def _wanted(asked: Fields) -> OrderFilter:
+    return OrderFilter(
         created=(start_of_second(asked, "createDateStart"), end_of_second(asked, "createDateEnd")),
         modified=(start_of_second(asked, "modifyDateStart"), end_of_second(asked, "modifyDateEnd")),
         status=asked.optional_text("status"),

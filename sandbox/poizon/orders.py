@@ -7,7 +7,7 @@ from typing import Any
 from sandbox.fields import Fields
 from sandbox.goods import decimal_text
 from sandbox.operations import Call, Operations
-from sandbox.order_lists import Showing, Wanted, named_ids, named_texts, select_orders
+from sandbox.order_lists import OrderFilter, Showing, named_ids, named_texts, select_orders
 from sandbox.ordering import PAYMENT_PROBLEMS, order_named, pay_order
 from sandbox.poizon import views
 from sandbox.traces import trace_modified_at
@@ -38,8 +38,8 @@ def order_list(world: World, call: Call) -> dict[str, Any]:
     return page.answer(len(orders), [views.order_view(world, order) for order in orders[page.start : page.stop]])
 
 
-def _wanted(asked: Fields) -> Wanted:
-    return Wanted(
+def _wanted(asked: Fields) -> OrderFilter:
+    return OrderFilter(
         created=(asked.optional_whole("createTimeStart"), asked.optional_whole("createTimeEnd")),
         status=asked.optional_text("orderStatus"),
         ids=named_ids(asked, "distOrderNos"),

@@ -16,7 +16,7 @@ from connectors.xportcn.errors import Refused
 from domain.absence import CLOCKS_APART, Control, Sent, judge_absence, two_ids
 from domain.effects import Action, Claim
 from domain.marketplace import Marketplace
-from domain.service_orders import Place, ServiceOrder, ServiceStatus
+from domain.service_orders import ReferenceField, ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from domain.witnessed import Contradicted, Source, Statement
 from tasks.effects.create import Create, ordered, several
@@ -112,16 +112,16 @@ class CreateByReference(Create):
         return [found[ref] for ref in sorted(found.keys() - {order.order_ref for order in orders})]
 
 
-def request_hash(order: OrderRecord, places: frozenset[Place]) -> str:
+def request_hash(order: OrderRecord, places: frozenset[ReferenceField]) -> str:
     """What a create asks for and where it puts our reference; without `OWN_ID` as programs before it wrote it."""
-    if Place.OWN_ID not in places:
+    if ReferenceField.OWN_ID not in places:
         return order.fingerprint
-    return hashlib.sha256(f"{order.fingerprint} {Place.OWN_ID}".encode()).hexdigest()
+    return hashlib.sha256(f"{order.fingerprint} {ReferenceField.OWN_ID}".encode()).hexdigest()
 
 
-def _places(effect: EffectRecord, order: OrderRecord) -> frozenset[Place]:
-    both = frozenset(Place)
-    return both if effect.request_hash == request_hash(order, both) else frozenset({Place.REFERENCE})
+def _places(effect: EffectRecord, order: OrderRecord) -> frozenset[ReferenceField]:
+    both = frozenset(ReferenceField)
+    return both if effect.request_hash == request_hash(order, both) else frozenset({ReferenceField.REFERENCE})
 
 
 def _is_since(shown: ServiceOrder, since: datetime) -> bool:

@@ -10,11 +10,11 @@ import pytest
 from connectors.crawl_files import CrawlBusy, CrawlFiles
 from connectors.snapshots.rows import to_arrow
 from connectors.snapshots.schemas import OFFERS
-from domain.catalogue import ListedPage, Source, Way
+from domain.catalogue import ListedPage, Listing, Way
 from domain.marketplace import Marketplace
 
 AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
-BAGS = Source(marketplace=Marketplace.TAOBAO, way=Way.WORDS, key="bag")
+BAGS = Listing(marketplace=Marketplace.TAOBAO, way=Way.WORDS, key="bag")
 PAGE = ListedPage(total=2, item_ids=("600001", "600002"))
 ROW = {
     "marketplace": "taobao",

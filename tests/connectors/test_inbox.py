@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.inbox import Inbox, Place
+from connectors.inbox import Folder, Inbox
 
 OLD = 1_700_000_000
 
@@ -63,7 +63,7 @@ def test_two_runs_never_have_the_same_file(inbox: Inbox) -> None:
             assert second is None
         with inbox.taken(file) as third:
             assert third is None
-        inbox.put(first, Place.DONE, {"note": "fine"}, [])
+        inbox.put(first, Folder.DONE, {"note": "fine"}, [])
     with inbox.taken(file) as late:
         assert late is None
 
@@ -87,7 +87,7 @@ def test_another_file_of_the_same_name_gets_a_name_of_its_own(inbox: Inbox) -> N
     for text in ("first", "second", "second"):
         with inbox.taken(drop(inbox, "a.csv", text)) as working:
             assert working
-            inbox.put(working, Place.DONE, {"text": text}, [])
+            inbox.put(working, Folder.DONE, {"text": text}, [])
     kept = {path.name: path.read_text() for path in (inbox.root / "done").glob("*.csv") if "result" not in path.name}
     assert kept == {"a.csv": "first", "a-16367aac.csv": "second"}
     assert json.loads((inbox.root / "done/a-16367aac.csv.result.json").read_text()) == {"text": "second"}
@@ -97,10 +97,10 @@ def test_results_leave_the_open_folder_with_their_file(inbox: Inbox) -> None:
     """Only the newest result is beside the file; a cell never becomes a formula."""
     with inbox.taken(drop(inbox, "a.csv")) as working:
         assert working
-        inbox.put(working, Place.OPEN, {"note": "held"}, [{"order_ref": "A-1", "reason": "=1+1"}])
+        inbox.put(working, Folder.OPEN, {"note": "held"}, [{"order_ref": "A-1", "reason": "=1+1"}])
     table = inbox.root / "open/a.csv.result.csv"
     assert table.read_bytes() == b"\xef\xbb\xbforder_ref,reason\r\nA-1,'=1+1\r\n"
     with inbox.taken(inbox.root / "open/a.csv") as working:
         assert working
-        inbox.put(working, Place.DONE, {"note": "fine"}, [])
+        inbox.put(working, Folder.DONE, {"note": "fine"}, [])
     assert list((inbox.root / "open").iterdir()) == []

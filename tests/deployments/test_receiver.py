@@ -28,7 +28,7 @@ from connectors.callbacks.store import CallbackStore
 from connectors.callbacks.tokens import new_token
 from connectors.settings import SourcingSettings
 from deployments.bounded_http import ReceiverFailed
-from deployments.receiver import MOST_BYTES, Receiver, app_of, receive
+from deployments.receiver import MOST_BYTES, CallbackReceiver, app_of, receive
 from tests.clock import MovableClock
 from tests.connectors.callbacks.conftest import posted
 from tests.running import PATIENCE_S, ROOT
@@ -42,7 +42,7 @@ def store(tmp_path: Path, clock: MovableClock) -> Iterator[CallbackStore]:
 
 def client_of(store: CallbackStore, clock: MovableClock, source: str = "203.0.113.7", **own: Any) -> httpx.AsyncClient:
     """Somebody at 203.0.113.7 who talks to a receiver in this process."""
-    receiver = Receiver(store, SourcingSettings(**own), clock)
+    receiver = CallbackReceiver(store, SourcingSettings(**own), clock)
     transport = httpx.ASGITransport(app_of(receiver), client=(source, 40000), raise_app_exceptions=True)
     return httpx.AsyncClient(transport=transport, base_url="http://receiver")
 

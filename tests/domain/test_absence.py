@@ -23,12 +23,12 @@ from domain.absence import (
     judge_absence,
 )
 from domain.money import Money
-from domain.service_orders import Place, ServiceOrder, ServiceStatus
+from domain.service_orders import ReferenceField, ServiceOrder, ServiceStatus
 from domain.witness_words import words_of
 from domain.witnessed import Contradicted, Lack, Open, Source, Statement
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-BOTH, MESSAGE_ONLY = frozenset(Place), frozenset({Place.REFERENCE})
+BOTH, MESSAGE_ONLY = frozenset(ReferenceField), frozenset({ReferenceField.REFERENCE})
 SENT = Sent(order_ref="R-1", places=BOTH, at=NOON, until=NOON + timedelta(minutes=17))
 LATER = SENT.until + timedelta(minutes=30)
 
@@ -64,7 +64,7 @@ def reading(*orders: ServiceOrder, **values: Any) -> Reading:
 
 def verdict(
     *orders: ServiceOrder,
-    places: frozenset[Place] = BOTH,
+    places: frozenset[ReferenceField] = BOTH,
     controls: tuple[Control, ...] = (OLDER,),
     asked_at: datetime = LATER,
     **values: Any,
@@ -88,7 +88,9 @@ def lack(judged: object) -> Lack:
         (shown(reference="C-1", own_id="the service's own"), MESSAGE_ONLY),
     ],
 )
-def test_an_older_order_of_ours_in_the_same_place_is_a_witness(control: ServiceOrder, places: frozenset[Place]) -> None:
+def test_an_older_order_of_ours_in_the_same_place_is_a_witness(
+    control: ServiceOrder, places: frozenset[ReferenceField]
+) -> None:
     """Shown by its reference where the one that is looked for would have it too."""
     sent, covers = replace(SENT, places=places), FirstPage(since=EVER, read_at=LATER)
     assert verdict(control, places=places) == Between(sent=sent, older=OLDER, younger=covers)
@@ -239,8 +241,8 @@ def test_a_proof_of_absence_can_t_be_made_without_its_witnesses() -> None:
 
 def test_only_orders_that_show_no_reference_at_all_could_be_ours() -> None:
     """Known ones, those of which a person said so, and those with somebody's reference are not."""
-    known, not_ours, theirs, bare = shown("1"), shown("2"), shown("3", reference="X"), shown("4")
-    assert could_be_ours([known, not_ours, theirs, bare], Account(accounted={"1", "2"})) == [bare]
+    known, foreign, theirs, bare = shown("1"), shown("2"), shown("3", reference="X"), shown("4")
+    assert could_be_ours([known, foreign, theirs, bare], Account(accounted={"1", "2"})) == [bare]
 
 
 def test_where_references_show_an_order_without_one_is_nobody_of_ours() -> None:

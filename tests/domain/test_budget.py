@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.budget import Limits, over_budget, payable, start_of_day
+from domain.budget import BudgetLimits, over_budget, payable, start_of_day
 from domain.decisions import held
 from domain.money import Money, total_of
 from domain.reasons import ReasonCode
@@ -17,11 +17,13 @@ from domain.reasons import ReasonCode
 amounts = st.lists(st.integers(min_value=1, max_value=10_000), max_size=20)
 
 
-def limits(*, order: int | None = None, batch: int | None = None, day: int | None = None, spent: int = 0) -> Limits:
+def limits(
+    *, order: int | None = None, batch: int | None = None, day: int | None = None, spent: int = 0
+) -> BudgetLimits:
     def money(fen: int | None) -> Money | None:
         return None if fen is None else Money(fen)
 
-    return Limits(
+    return BudgetLimits(
         order=money(order), batch=money(batch), day=money(day), batch_spent=Money(spent), day_spent=Money(spent)
     )
 
@@ -83,19 +85,20 @@ def test_a_tolerance_never_grants_more_than_it_says(approved: int, tolerance: De
 
 def test_budgets_count_the_most_that_an_order_may_come_to() -> None:
     """1.00 with a tolerance of 10 percent needs room for 1.10."""
-    tight = Limits(batch=Money(209), tolerance=Decimal(10))
+    tight = BudgetLimits(batch=Money(209), tolerance=Decimal(10))
     assert over_budget([("A", Money(100)), ("B", Money(90))], tight) == {}
     words = "1.00 CNY with the price tolerance does not fit the budget: 1.10 CNY of 2.09 CNY is taken"
     over = over_budget([("A", Money(100)), ("B", Money(91))], tight)
     assert over == {"B": held(words, ReasonCode.OVER_BUDGET)}
-    assert set(over_budget([("A", Money(100))], Limits(order=Money(109), tolerance=Decimal(10)))) == {"A"}
+    assert set(over_budget([("A", Money(100))], BudgetLimits(order=Money(109), tolerance=Decimal(10)))) == {"A"}
 
 
 @given(amounts, tolerances, st.integers(min_value=0, max_value=50_000))
 def test_no_rise_within_the_tolerance_breaks_the_budget(fens: list[int], tolerance: Decimal, budget: int) -> None:
     """When every accepted order comes to its most, the sum still is within the budget."""
     rejected = over_budget(
-        [(str(place), Money(fen)) for place, fen in enumerate(fens)], Limits(batch=Money(budget), tolerance=tolerance)
+        [(str(place), Money(fen)) for place, fen in enumerate(fens)],
+        BudgetLimits(batch=Money(budget), tolerance=tolerance),
     )
     accepted = [payable(Money(fen), tolerance) for place, fen in enumerate(fens) if str(place) not in rejected]
     assert total_of(accepted).minor <= budget
@@ -126,7 +129,7 @@ def test_a_day_begins_at_its_first_instant_in_the_merchants_zone(now: str, timez
 @pytest.mark.parametrize("fen", [0, -1, -21_292, -(2**70)])
 def test_what_costs_nothing_opens_no_budget(fen: int) -> None:
     """A negative quote once paid for 212.92 CNY of a budget of 60.00: now it fits nowhere."""
-    limits = Limits(batch=Money(6_000))
+    limits = BudgetLimits(batch=Money(6_000))
     over = over_budget([("A-1", Money(fen)), ("A-2", Money(6_000)), ("A-3", Money(1))], limits)
     assert set(over) == {"A-1", "A-3"}
     assert "nothing is free" in over["A-1"].reason

@@ -6,8 +6,8 @@ import pytest
 
 from domain.catalogue import (
     ListedPage,
-    Source,
-    Wanted,
+    Listing,
+    Selection,
     Way,
     crawl_name,
     listed_steadily,
@@ -25,8 +25,8 @@ TAOBAO, ALIBABA = Marketplace.TAOBAO, Marketplace.ALIBABA_1688
 def test_each_list_is_a_source_once() -> None:
     """Blanks around a keyword make no second source."""
     wanted = [
-        Wanted(marketplace=TAOBAO, keywords=("bag", " bag "), shops=("7",)),
-        Wanted(marketplace=ALIBABA, everything=True),
+        Selection(marketplace=TAOBAO, keywords=("bag", " bag "), shops=("7",)),
+        Selection(marketplace=ALIBABA, everything=True),
     ]
     assert [str(source) for source in sources_of(wanted)] == ["taobao words bag", "taobao shop 7", "1688 everything"]
 
@@ -43,18 +43,18 @@ def test_each_list_is_a_source_once() -> None:
 def test_questions_without_sense_are_refused(wanted: dict[str, tuple[str, ...]], problem: str) -> None:
     """Before anything is sent, naming the marketplace and the remedy."""
     with pytest.raises(ValueError, match=problem):
-        Wanted(marketplace=TAOBAO, **wanted)  # type: ignore[arg-type]
+        Selection(marketplace=TAOBAO, **wanted)  # type: ignore[arg-type]
 
 
 def test_items_are_read_from_ids_and_links() -> None:
     """An item named twice counts once."""
     link = "https://item.taobao.com/item.htm?id=600745400708"
-    assert Wanted(marketplace=TAOBAO, items=(link, "600745400708")).item_ids() == ("600745400708",)
+    assert Selection(marketplace=TAOBAO, items=(link, "600745400708")).item_ids() == ("600745400708",)
 
 
 def test_the_same_question_has_the_same_name() -> None:
     """So a crawl that was broken off is found again, and only by the very same question."""
-    bags, boxes = [Wanted(marketplace=TAOBAO, keywords=("bag",))], [Wanted(marketplace=TAOBAO, keywords=("box",))]
+    bags, boxes = [Selection(marketplace=TAOBAO, keywords=("bag",))], [Selection(marketplace=TAOBAO, keywords=("box",))]
     name = crawl_name(bags, full=False, limit=None)
     assert name == crawl_name(list(bags), full=False, limit=None)
     others = {crawl_name(boxes, full=False, limit=None), crawl_name(bags, full=True, limit=None)}
@@ -63,7 +63,7 @@ def test_the_same_question_has_the_same_name() -> None:
 
 def test_the_same_source_has_the_same_name_for_files() -> None:
     """Whatever characters its key has."""
-    assert Source(marketplace=TAOBAO, way=Way.WORDS, key="帆布/../x").name == "taobao-words-8f88eecf0789"
+    assert Listing(marketplace=TAOBAO, way=Way.WORDS, key="帆布/../x").name == "taobao-words-8f88eecf0789"
 
 
 @pytest.mark.parametrize(("total", "limit", "pages"), [(0, None, 0), (1, None, 1), (100, None, 2), (101, 60, 2)])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from domain.effects import Action
-from domain.findings import Finding, FindingKind, LedgerOrder, NotOurs, OpenEffect
+from domain.findings import Finding, FindingKind, ForeignOrder, LedgerOrder, OpenEffect
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.reconciliation import Comparison, PaidSum, compare, paid_sums, to_look_up, wallet_finding
@@ -58,15 +58,15 @@ def test_an_order_that_the_ledger_does_not_know() -> None:
 
 def test_an_order_that_somebody_said_is_not_ours() -> None:
     """It is told no more, but counted; not so when it costs more by now, or goes under a reference of ours."""
-    said = NotOurs(marketplace=TAOBAO, order_id="77", amount=Money(1200), by="Mei", at=NOW)
-    not_ours = {said.identity: said}
+    said = ForeignOrder(marketplace=TAOBAO, order_id="77", amount=Money(1200), by="Mei", at=NOW)
+    foreign = {said.identity: said}
     unpaid_one = theirs_unpaid("X-1", order_id="77")
-    left_out = compared([], [unpaid_one], not_ours=not_ours)
+    left_out = compared([], [unpaid_one], foreign=foreign)
     assert (left_out.findings, left_out.notes) == ((), ("1 more order is not ours, as Mei said",))
-    (dearer,) = compared([], [theirs_unpaid("X-1", order_id="77", total=Money(1201))], not_ours=not_ours).findings
+    (dearer,) = compared([], [theirs_unpaid("X-1", order_id="77", total=Money(1201))], foreign=foreign).findings
     assert dearer.expected == "no order of ours; Mei said so when it cost 12.00 CNY"
     cancelled = unpaid("X-1", order_id="", state=OrderState.CANCELLED)
-    (under_ours,) = compared([cancelled], [unpaid_one], not_ours=not_ours).findings
+    (under_ours,) = compared([cancelled], [unpaid_one], foreign=foreign).findings
     assert (under_ours.kind, under_ours.order_id) == (FindingKind.ORPHAN, "77")
 
 

@@ -154,8 +154,8 @@ def test_one_difference_gives_exactly_one_finding(pairs: list[Pair], data: st.Da
 @given(agreeing(), st.sampled_from(Marketplace), st.integers(1, 3))
 def test_each_stranger_is_found(pairs: list[Pair], where: Marketplace, count: int) -> None:
     """Live orders under references that nobody here has given, or under none."""
-    strangers = [(where, theirs(f"X-{number}", reference="" if number else "X")) for number in range(count)]
-    assert kinds(pairs, strangers) == [Kind.ORPHAN] * count
+    unknown = [(where, theirs(f"X-{number}", reference="" if number else "X")) for number in range(count)]
+    assert kinds(pairs, unknown) == [Kind.ORPHAN] * count
 
 
 @given(agreeing(), st.data())

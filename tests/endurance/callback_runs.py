@@ -25,7 +25,7 @@ from tests.connectors.callbacks.conftest import posted
 from tests.deployments.conftest import free_port, receiver
 from tests.deployments.served import Served, wait_for
 from tests.endurance.callbacks import RATE, Poster, verdict
-from tests.endurance.lost import Place
+from tests.endurance.lost import LostPlace
 from tests.endurance.shop import new_batch
 from tests.running import Merchant, RunningSandbox, own_sandbox
 
@@ -40,7 +40,7 @@ def callbacks_start_few_runs(orders: int) -> bool:
     with own_sandbox() as sandbox, receiver(folder) as alerts:
         settings = {"port": free_port(), "sandbox_port": int(sandbox.url.rpartition(":")[2]), "alerts": alerts}
         (folder / "settings.json").write_text(json.dumps(settings))
-        place = Place(Served(folder), None, {"SOURCING_CALLBACKS_PORT": str(free_port())})
+        place = LostPlace(Served(folder), None, {"SOURCING_CALLBACKS_PORT": str(free_port())})
         try:
             place.start()
             is_right = _few_runs(place, sandbox, orders)
@@ -82,7 +82,7 @@ class Heard:
         return left
 
 
-def _few_runs(place: Place, sandbox: RunningSandbox, orders: int) -> bool:
+def _few_runs(place: LostPlace, sandbox: RunningSandbox, orders: int) -> bool:
     merchant = Merchant(sandbox, place.shop.folder, {})
     bought = merchant.start("run", new_batch(sandbox, place.shop.folder, orders), "--yes", "--json")
     _, errors = bought.communicate(timeout=1800)

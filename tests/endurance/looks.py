@@ -18,7 +18,7 @@ from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from tests.deployments.conftest import free_port, receiver
 from tests.deployments.served import Served, wait_for
-from tests.endurance.lost import Place
+from tests.endurance.lost import LostPlace
 from tests.history import violations
 from tests.postgres import running_postgres
 from tests.running import RunningSandbox, own_sandbox, single_line_orders, write_csv
@@ -69,7 +69,7 @@ def _one(case: Case) -> tuple[int, str, list[str]]:
         settings = {"port": free_port(), "sandbox_port": int(sandbox.url.rpartition(":")[2]), "alerts": alerts}
         (folder / "settings.json").write_text(json.dumps(settings))
         waits = {"SOURCING_LEASE_S": str(LEASE_S), "SOURCING_SETTLE_S": str(SETTLE_S)}
-        place = Place(Served(folder), server.new_database() if server else None, waits)
+        place = LostPlace(Served(folder), server.new_database() if server else None, waits)
         try:
             place.start()
             return _looked_at(case, place, sandbox)
@@ -77,7 +77,7 @@ def _one(case: Case) -> tuple[int, str, list[str]]:
             place.kill()
 
 
-def _looked_at(case: Case, place: Place, sandbox: RunningSandbox) -> tuple[int, str, list[str]]:
+def _looked_at(case: Case, place: LostPlace, sandbox: RunningSandbox) -> tuple[int, str, list[str]]:
     shop, rows = place.shop, single_line_orders(sandbox, ORDERS)
     before = [{**row, "order_ref": f"before-{row['order_ref']}"} for row in rows if str(row["order_ref"])[-3:] == "000"]
     _buy(shop, write_csv(shop.folder / "before.csv", before), "before")
@@ -100,7 +100,7 @@ def _buy(shop: Served, file: Path, batch: str) -> None:
     shop.await_state(shop.start("source-orders/manual", **wanted), "Completed", seconds=600)
 
 
-def _kill(case: Case, place: Place, look_id: str) -> None:
+def _kill(case: Case, place: LostPlace, look_id: str) -> None:
     if case.kills == "worker":
         os.kill(place.shop.part("deployments.worker"), signal.SIGKILL)
     elif case.kills == "look":

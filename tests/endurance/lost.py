@@ -94,7 +94,7 @@ def _one(case: Case) -> Seen:
     with own_sandbox() as sandbox, receiver(folder) as alerts, _postgres(case) as url:
         settings = {"port": free_port(), "sandbox_port": int(sandbox.url.rpartition(":")[2]), "alerts": alerts}
         (folder / "settings.json").write_text(json.dumps(settings))
-        place = Place(Served(folder), url)
+        place = LostPlace(Served(folder), url)
         try:
             place.start()
             return _killed(case, place, sandbox)
@@ -103,7 +103,7 @@ def _one(case: Case) -> Seen:
 
 
 @dataclass
-class Place:
+class LostPlace:
     """An installation that is killed and started again."""
 
     shop: Served
@@ -140,7 +140,7 @@ class Place:
         wait_for(lambda: not [pid for pid in below if Path(f"/proc/{pid}/fd/0").exists()], seconds=60)
 
 
-def _killed(case: Case, place: Place, sandbox: RunningSandbox) -> Seen:
+def _killed(case: Case, place: LostPlace, sandbox: RunningSandbox) -> Seen:
     shop, seen = place.shop, Seen()
     sandbox.faults({"path": "*pay*", "kind": "latency", "probability": 1, "delay_s": min(20, max(2, case.age_s / 20))})
     file = write_csv(shop.folder / "batch.csv", single_line_orders(sandbox, ORDERS))
@@ -175,7 +175,7 @@ def _killed(case: Case, place: Place, sandbox: RunningSandbox) -> Seen:
     return seen
 
 
-def _kill(case: Case, place: Place, run_id: str) -> float:
+def _kill(case: Case, place: LostPlace, run_id: str) -> float:
     """Answers when it was done, or was being started again by hand."""
     shop = place.shop
     if case.kills in ("serve", "all"):

@@ -33,7 +33,7 @@ from tests.crashes.books import kept
 from tests.crashes.light import Job
 from tests.deployments.conftest import free_port, receiver
 from tests.deployments.served import Served, environment_of, wait_for
-from tests.endurance.lost import Place
+from tests.endurance.lost import LostPlace
 from tests.endurance.shop import End, judged, new_batch
 from tests.postgres import Postgres, running_postgres
 from tests.redis_server import running_redis
@@ -82,7 +82,7 @@ class Scene:
     """One installation with its batch under way."""
 
     load: Load
-    place: Place
+    place: LostPlace
     sandbox: RunningSandbox
     server: Postgres
     run_id: str = ""
@@ -309,7 +309,7 @@ def _scene(folder: Path, case: Case, load: Load) -> Iterator[Scene]:
         sandbox_port = int(sandbox.url.rpartition(":")[2])
         ports = {"port": free_port(), "sandbox_port": sandbox_port, "alerts": alerts}
         (folder / "settings.json").write_text(json.dumps(ports))
-        place = Place(
+        place = LostPlace(
             Served(folder),
             server.new_database(),
             {"SOURCING_LEASE_S": str(LEASE_S), "SOURCING_SETTLE_S": str(SETTLE_S), "SOURCING_CALLBACKS_PORT": "0"},

@@ -73,7 +73,7 @@ class Kept:
         del self.values[key]
 
 
-class Asked:
+class AskingRun:
     """A run that asks at a Prefect server, hour by hour, and what each of its forms is answered."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, ledger: Ledger, *answers: dict[str, Any] | str) -> None:
@@ -106,7 +106,7 @@ class Asked:
 
 async def test_the_deadline_counts_from_the_first_question(monkeypatch: pytest.MonkeyPatch, book: Ledger) -> None:
     """A run that is lost while it asks and asks anew 20 hours later has four of 24 left; then nobody is asked."""
-    asked = Asked(monkeypatch, book, "dies", "dies", {"decision": ALL})
+    asked = AskingRun(monkeypatch, book, "dies", "dies", {"decision": ALL})
     assert [await asked.at(0), await asked.at(20)] == [None, None]
     late = await asked.at(25)
     assert late is not None
@@ -121,7 +121,7 @@ async def test_an_answer_that_is_not_clear_is_asked_for_again(monkeypatch: pytes
     """With what was filled in; the run goes on waiting, and what was wrong stands above the plan."""
     many = [planned(f"A-{n}") for n in range(101)]
     unclear = {"decision": ALL_BUT, "orders": "A-1\nA-7\nB-9", "approved_by": "Mei", "note": "dear"}
-    asked = Asked(monkeypatch, book, unclear, {**unclear, "orders": "A-1,A-7"})
+    asked = AskingRun(monkeypatch, book, unclear, {**unclear, "orders": "A-1,A-7"})
     said = await asked.at(0, many)
     assert said is not None
     assert said.approved == [f"A-{n}" for n in range(101) if n not in (1, 7)]
@@ -156,7 +156,7 @@ async def test_who_is_away_is_told_reminded_and_told_that_nobody_answered(
     monkeypatch: pytest.MonkeyPatch, book: Ledger
 ) -> None:
     """Each once, also over a death meanwhile; the reminder four hours before the end. Links lead to the run."""
-    asked = Asked(monkeypatch, book, "dies", "dies", "silence")
+    asked = AskingRun(monkeypatch, book, "dies", "dies", "silence")
     await asked.at(0)
     (waits,) = told_at(book, 1)
     assert (waits.subject, waits.link) == (WAITS, f"http://ui/v2/runs/flow-run/{RUN}")
@@ -182,14 +182,14 @@ async def test_nobody_is_reminded_of_a_run_that_was_cancelled(
     monkeypatch: pytest.MonkeyPatch, book: Ledger, state: State, reminded: list[str]
 ) -> None:
     """One that only loses its worker asks anew, and is reminded of."""
-    asked = Asked(monkeypatch, book, "is ended")
+    asked = AskingRun(monkeypatch, book, "is ended")
     asked.kept.state = state
     await asked.at(0)
     assert subjects(book, 20)[-1:] == reminded
 
 
 async def test_to_cancel_the_run_of_a_nights_batch_is_a_no(monkeypatch: pytest.MonkeyPatch, book: Ledger) -> None:
-    said = await Asked(monkeypatch, book, "its child is cancelled").at(0)
+    said = await AskingRun(monkeypatch, book, "its child is cancelled").at(0)
     assert said is not None
     assert (said.approved, said.not_bought) == ([], "not approved: its run was cancelled")
     assert subjects(book, 24) == []
@@ -199,7 +199,7 @@ async def test_the_cancelled_run_of_a_nights_batch_goes_back_to_work(
     monkeypatch: pytest.MonkeyPatch, book: Ledger
 ) -> None:
     """No worker ends it, and it would stay *Cancelling* while the night waits for an answer."""
-    asked = Asked(monkeypatch, book)
+    asked = AskingRun(monkeypatch, book)
     asked.kept.state = Cancelling()
 
     async def for_ever(*_: object) -> None:
@@ -215,18 +215,18 @@ async def test_the_cancelled_run_of_a_nights_batch_goes_back_to_work(
 
 async def test_another_plan_is_told_again_and_an_answer_ends_it(monkeypatch: pytest.MonkeyPatch, book: Ledger) -> None:
     """What was not sent by then is withdrawn: no reminder after an answer."""
-    asked = Asked(monkeypatch, book, "dies", {"decision": ALL})
+    asked = AskingRun(monkeypatch, book, "dies", {"decision": ALL})
     await asked.at(0)
     assert subjects(book, 0) == [WAITS]
     await asked.at(1, [planned("A-1")])
     assert subjects(book, 23) == []
-    again = Asked(monkeypatch, book, "dies")
+    again = AskingRun(monkeypatch, book, "dies")
     await again.at(30)
     assert subjects(book, 30) == [WAITS]
 
 
 async def test_a_plan_that_changed_while_nobody_answered_is_told(monkeypatch: pytest.MonkeyPatch, book: Ledger) -> None:
-    asked = Asked(monkeypatch, book, "dies", "dies")
+    asked = AskingRun(monkeypatch, book, "dies", "dies")
     await asked.at(0)
     await asked.at(1, [planned("A-1", fen=1001)])
     dearer = "b waits for your yes: buy 1 order for 10.01 CNY and ship 1 order for freight of 5.00 USD"
@@ -246,7 +246,7 @@ async def test_the_link_of_a_night_leads_to_whichever_run_asks(monkeypatch: pyte
         await showing
         return True
 
-    asked = Asked(monkeypatch, book, "dies", {"decision": ALL})
+    asked = AskingRun(monkeypatch, book, "dies", {"decision": ALL})
     monkeypatch.setattr(approval_told, "acreate_markdown_artifact", shown_page)
     monkeypatch.setattr(approval_told, "shown", seen)
     links = list[str]()

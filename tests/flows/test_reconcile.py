@@ -29,8 +29,8 @@ from domain.money import Money
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from flows.reconcile_reporting import ReconciliationReport, artifact_rows, markdown, summary_of
-from flows.reconciliation import Reconciliation, said_of
-from flows.upkeep_parameters import strangers
+from flows.reconciliation import Reconciliation, foreign_by
+from flows.upkeep_parameters import foreign_orders
 from tasks import reconcile as reading
 from tasks.resources import Resources
 from tests.connectors.ledger.plans import Columns, intents, plan
@@ -99,11 +99,11 @@ class World:
         self.ledger.change([OrderChange(order_ref=order_ref, state=state, writes=Columns(columns))])
 
     async def reconciled(
-        self, *, wallet_out: Money | None = None, not_ours: Sequence[str] = (), said_by: str = "", **options: Any
+        self, *, wallet_out: Money | None = None, foreign: Sequence[str] = (), said_by: str = "", **options: Any
     ) -> ReconciliationReport:
         known: dict[str, Any] = {"since_days": 30, "marketplaces": list(Marketplace), "chunk_size": 50}
         run = Reconciliation(self.resources, *(known | options).values())
-        return await run.report(wallet_out, said_of(strangers(not_ours), said_by))
+        return await run.report(wallet_out, foreign_by(foreign_orders(foreign), said_by))
 
 
 @pytest.fixture
@@ -340,15 +340,15 @@ async def test_an_order_in_dollars_is_told_and_not_asked_for(world: World) -> No
 async def test_what_a_person_says_is_not_ours_is_not_told_again(world: World) -> None:
     """The word is kept with name and amount; taken back, the order is told again."""
     world.taobao.shows(theirs_unpaid("X-1", order_id="77"), theirs_unpaid("X-2", order_id="78"))
-    first = await world.reconciled(not_ours=["taobao:77"], said_by="Mei")
+    first = await world.reconciled(foreign=["taobao:77"], said_by="Mei")
     assert [finding.order_id for finding in first.findings] == ["78"]
-    (said,) = world.ledger.not_ours.standing().values()
+    (said,) = world.ledger.foreign_orders.standing().values()
     assert (said.identity, said.by, said.amount, said.at) == ((Marketplace.TAOBAO, "77"), "Mei", Money(1200), NOW)
-    second = await world.reconciled(not_ours=["taobao:77"], said_by="Mei")
+    second = await world.reconciled(foreign=["taobao:77"], said_by="Mei")
     assert ([finding.order_id for finding in second.findings], second.troubles) == (["78"], [])
     assert list(second.notes) == ["1 more order is not ours, as Mei said"]
-    assert world.ledger.not_ours.take_back((Marketplace.TAOBAO, "77"), by="Li")
-    assert not world.ledger.not_ours.take_back((Marketplace.TAOBAO, "77"), by="Li")
+    assert world.ledger.foreign_orders.take_back((Marketplace.TAOBAO, "77"), by="Li")
+    assert not world.ledger.foreign_orders.take_back((Marketplace.TAOBAO, "77"), by="Li")
     assert kinds(await world.reconciled()) == ["orphan", "orphan"]
 
 
@@ -357,7 +357,7 @@ async def test_nobody_can_say_that_an_order_of_ours_is_not(world: World) -> None
     world.order("A-1")
     world.order("A-2", OrderState.CANCELLED, order_id=None)
     world.taobao.shows(paid("A-1"), theirs_unpaid("A-2", order_id="78"))
-    report = await world.reconciled(not_ours=["taobao:78", "taobao:id-A-1", "poizon:9"])
+    report = await world.reconciled(foreign=["taobao:78", "taobao:id-A-1", "poizon:9"])
     assert kinds(report) == ["orphan"]
     assert (report.all_fine, report.troubles, "not read" in summary_of(report)) == (False, [], False)
     assert "not marked: poizon:9 was not found" in summary_of(report)
@@ -365,4 +365,4 @@ async def test_nobody_can_say_that_an_order_of_ours_is_not(world: World) -> None
         f"{order} was not found as an orphan without an order of ours: nothing was noted about it"
         for order in ("poizon:9", "taobao:78", "taobao:id-A-1")
     ]
-    assert world.ledger.not_ours.standing() == {}
+    assert world.ledger.foreign_orders.standing() == {}

@@ -31,7 +31,7 @@ from sandbox.control import books
 from sandbox.fields import Fields
 from sandbox.goods import Item
 from tasks.pausing import leaving
-from tests.history import Limits, Rule, Violation, violations
+from tests.history import AllowedAmounts, Rule, Violation, violations
 from tests.simulation.earlier import BATCH as EARLIER
 from tests.simulation.earlier import place_earlier
 from tests.simulation.ledgers import WatchedLedger
@@ -197,7 +197,7 @@ class Episode:
         self.sandbox = Sandbox(self.world, SignatureCheck(wall_clock=self.now))
         self.sandbox.faults = self.faults  # type: ignore[assignment]
         self.database = self.stage.database
-        self.limits = Limits(
+        self.limits = AllowedAmounts(
             as_paid=True,
             batches=dict.fromkeys((BATCH, CORRECTED), self.scenario.budget.minor) if self.scenario.budget else {},
             day=self.scenario.day_limit_fen,

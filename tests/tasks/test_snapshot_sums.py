@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import tasks.snapshot
-from connectors.ledger.facts import money_of
+from connectors.ledger.overview import money_of
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
 from connectors.ledger.store import Ledger

@@ -6,7 +6,7 @@ import os
 from datetime import timedelta
 from pathlib import Path
 
-from connectors.inbox import Inbox, Place
+from connectors.inbox import Folder, Inbox
 from connectors.ledger.codec import to_json
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, Outcome
@@ -123,7 +123,7 @@ def test_a_request_file_with_faults_waits_for_some_days(
     (tmp_path / "bad.csv").write_text("order_ref\n")
     with inbox.taken(tmp_path / "bad.csv") as working:
         assert working
-        inbox.put(working, Place.FAILED, {"note": "1 fault; nothing was bought", "faults": faults}, faults)
+        inbox.put(working, Folder.FAILED, {"note": "1 fault; nothing was bought", "faults": faults}, faults)
     result = tmp_path / "failed" / "bad.csv.result.json"
     os.utime(result, (clock().timestamp(),) * 2)
     (one,) = to_do(resources.ledger, refused_for=WEEK, inbox=tmp_path)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from connectors.xportcn.api.base import EffectCall, ReadCall
 from connectors.xportcn.operations import alibaba
-from connectors.xportcn.rows import Rows
+from connectors.xportcn.rows import FittingRows
 from connectors.xportcn.wire import (
     ChinaTime,
     Count,
@@ -247,7 +247,7 @@ class OrderPage(Response):
     total_record: Count = Field(0, validation_alias=alias("totalRecord", "totalRecords"))
     page: Count = 0
     page_size: Count = 0
-    result: Rows[Order] = Rows()
+    result: FittingRows[Order] = FittingRows()
 
 
 class OrderDetailRequest(Request):

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from connectors.xportcn.api.base import ReadCall
 from connectors.xportcn.operations import alibaba
-from connectors.xportcn.rows import Rows
+from connectors.xportcn.rows import FittingRows
 from connectors.xportcn.wire import Code, Count, GivenId, Id, IdNumber, Page, Request, Response, Word, Yuan, alias
 
 
@@ -83,7 +83,7 @@ class SearchHit(Response):
 
 
 class SearchPage(Page):
-    data: Rows[SearchHit] = Rows()
+    data: FittingRows[SearchHit] = FittingRows()
 
 
 class DetailRequest(Request):

@@ -12,7 +12,7 @@ from pydantic import Field
 from connectors.xportcn.api import alibaba_order, alibaba_product
 from connectors.xportcn.api.base import EffectCall, ReadCall
 from connectors.xportcn.operations import big_major
-from connectors.xportcn.rows import Rows
+from connectors.xportcn.rows import FittingRows
 from connectors.xportcn.wire import (
     Code,
     Count,
@@ -157,7 +157,7 @@ class OrderPage(Response):
     total_page: Count = 0
     page_size: Count = 0
     current_page: Count = 0
-    data: Rows[Order] = Rows()
+    data: FittingRows[Order] = FittingRows()
 
 
 SEARCH = ReadCall(

@@ -12,7 +12,7 @@ from pydantic import Field
 from connectors.xportcn.api.alibaba_order import InternationalLogistics
 from connectors.xportcn.api.base import EffectCall, ReadCall
 from connectors.xportcn.operations import international
-from connectors.xportcn.rows import Rows
+from connectors.xportcn.rows import FittingRows
 from connectors.xportcn.wire import (
     Amount,
     ChinaTime,
@@ -69,7 +69,7 @@ class SearchHit(Priced):
 
 class SearchPage(Response):
     result_total: Count = 0
-    result_data: Rows[SearchHit] = Rows()
+    result_data: FittingRows[SearchHit] = FittingRows()
 
 
 class DetailRequest(Request):
@@ -271,7 +271,7 @@ class Order(Priced):
 
 class OrderList(Response):
     total_count: Count = 0
-    order_list: Rows[Order] = Rows()
+    order_list: FittingRows[Order] = FittingRows()
 
 
 SEARCH = ReadCall(operation=international.PRODUCT_LIST, request=SearchRequest, response=SearchPage)

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from connectors.xportcn.api.base import EffectCall, ReadCall
 from connectors.xportcn.operations import logistics as operations
-from connectors.xportcn.rows import Rows
+from connectors.xportcn.rows import FittingRows
 from connectors.xportcn.wire import (
     Amount,
     Count,
@@ -61,7 +61,7 @@ class Service(Priced):
 
 class Estimate(Response):
     currency: str = ""
-    services: Rows[Service] = Rows()
+    services: FittingRows[Service] = FittingRows()
 
 
 class RenderAddress(Request):
@@ -93,7 +93,7 @@ class RenderRequest(Request):
 class Rendered(Response):
     render_id: GivenId
     expire_time: MaybeChinaTime = None
-    services: Rows[Service] = Rows()
+    services: FittingRows[Service] = FittingRows()
 
 
 class TmallOrderInfo(Request):

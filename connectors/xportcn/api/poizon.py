@@ -12,7 +12,7 @@ from pydantic import Field
 from connectors.xportcn.api.alibaba_order import InternationalLogistics
 from connectors.xportcn.api.base import EffectCall, ReadCall
 from connectors.xportcn.operations import poizon
-from connectors.xportcn.rows import Rows
+from connectors.xportcn.rows import FittingRows
 from connectors.xportcn.wire import (
     Count,
     Fen,
@@ -64,7 +64,7 @@ class SearchPage(Response):
     total_page: Count = 0
     page_size: Count = 0
     current_page: Count = 0
-    data: Rows[SearchHit] = Rows()
+    data: FittingRows[SearchHit] = FittingRows()
 
 
 class DetailRequest(Request):
@@ -269,7 +269,7 @@ class OrderList(Response):
     total_page: Count = 0
     page_size: Count = 0
     current_page: Count = 0
-    data: Rows[Order] = Rows()
+    data: FittingRows[Order] = FittingRows()
 
 
 SEARCH = ReadCall(operation=poizon.SEARCH, request=SearchRequest, response=SearchPage)

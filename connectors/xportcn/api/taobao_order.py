@@ -8,7 +8,7 @@ from pydantic import Field
 
 from connectors.xportcn.api.base import EffectCall, ReadCall
 from connectors.xportcn.operations import taobao
-from connectors.xportcn.rows import Rows
+from connectors.xportcn.rows import FittingRows
 from connectors.xportcn.wire import (
     ChinaTime,
     Code,
@@ -257,7 +257,7 @@ class PurchaseOrder(Response):
 
 
 class OrderPage(Page):
-    data: Rows[PurchaseOrder] = Rows()
+    data: FittingRows[PurchaseOrder] = FittingRows()
 
 
 class OrderDetailRequest(Request):

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from connectors.xportcn.api.base import ReadCall
 from connectors.xportcn.operations import taobao
-from connectors.xportcn.rows import Rows
+from connectors.xportcn.rows import FittingRows
 from connectors.xportcn.wire import Count, Fen, GivenId, Id, JsonText, MaybeChinaTime, Page, Request, Response, Word
 
 
@@ -35,7 +35,7 @@ class SearchHit(Response):
 
 
 class SearchPage(Page):
-    data: Rows[SearchHit] = Rows()
+    data: FittingRows[SearchHit] = FittingRows()
 
 
 class HotRequest(Request):
@@ -62,7 +62,7 @@ class MapHit(SearchHit):
 
 
 class MapHitPage(Page):
-    data: Rows[MapHit] = Rows()
+    data: FittingRows[MapHit] = FittingRows()
 
 
 class SpuPageRequest(Request):
@@ -96,7 +96,7 @@ class Spu(Response):
 
 
 class SpuPage(Page):
-    data: Rows[Spu] = Rows()
+    data: FittingRows[Spu] = FittingRows()
 
 
 class SpuRequest(Request):

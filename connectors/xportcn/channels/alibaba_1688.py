@@ -23,7 +23,7 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import SourcingOrder
 from domain.quotes import Quote
-from domain.service_orders import Place, ServiceOrder, TrackingEvent
+from domain.service_orders import ReferenceField, ServiceOrder, TrackingEvent
 
 MOST_SELLERS = 10
 
@@ -86,7 +86,7 @@ class Alibaba1688Channel(AlibabaChannel):
             flow=order.flow or alibaba_order.FLOW,
             trade_type=order.trade_type or None,
             message=order.order_ref,
-            out_order_id=order.order_ref if Place.OWN_ID in self.places else None,
+            out_order_id=order.order_ref if ReferenceField.OWN_ID in self.places else None,
             address_param=address(warehouse),
             cargo_param_list=cargo(order.lines),
         )

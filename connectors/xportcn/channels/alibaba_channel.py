@@ -27,7 +27,7 @@ from connectors.xportcn.operations import Operation
 from domain.absence import Reading
 from domain.marketplace import Marketplace
 from domain.offers import Offer, OfferSummary
-from domain.service_orders import Place, ServiceOrder
+from domain.service_orders import ReferenceField, ServiceOrder
 
 WORTH_A_PAGE = 3
 """So many orders at least are read from a page of the list, instead of one by one."""
@@ -43,8 +43,8 @@ class AlibabaChannel(ABC):
 
     def __init__(self, client: XportcnClient) -> None:
         self._client = client
-        own_id = {Place.OWN_ID} if client.settings.out_order_id else set()
-        self.places = frozenset({Place.REFERENCE} | own_id)
+        own_id = {ReferenceField.OWN_ID} if client.settings.out_order_id else set()
+        self.places = frozenset({ReferenceField.REFERENCE} | own_id)
 
     async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
         async def turn(page_no: int) -> Page[OfferSummary]:

@@ -15,7 +15,7 @@ from domain.money import Money
 from domain.offers import Offer, OfferSummary
 from domain.orders import SourcingOrder
 from domain.quotes import Quote
-from domain.service_orders import Place, ServiceOrder, TrackingEvent
+from domain.service_orders import ReferenceField, ServiceOrder, TrackingEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class Channel(Protocol):
     """
 
     marketplace: Marketplace
-    places: frozenset[Place]
+    places: frozenset[ReferenceField]
     """Where `create` puts our reference."""
 
     async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:

@@ -27,7 +27,7 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import SourcingOrder
 from domain.quotes import Quote
-from domain.service_orders import Place, ServiceOrder, TrackingEvent
+from domain.service_orders import ReferenceField, ServiceOrder, TrackingEvent
 
 
 class BigMajorChannel(AlibabaChannel):
@@ -52,7 +52,7 @@ class BigMajorChannel(AlibabaChannel):
         require_approved(big_major.CREATE, quote, approved)
         request = big_major.CreateRequest(
             message=order.order_ref,
-            out_order_id=order.order_ref if Place.OWN_ID in self.places else None,
+            out_order_id=order.order_ref if ReferenceField.OWN_ID in self.places else None,
             address_param=address(warehouse),
             cargo_param_list=cargo(order.lines),
         )

@@ -12,7 +12,7 @@ from connectors.xportcn.channels.references import batches, by_reference, in_eve
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.operations import Operation
 from domain.absence import EVER, Reading
-from domain.service_orders import Place, ServiceOrder
+from domain.service_orders import ReferenceField, ServiceOrder
 
 MOST_IDS = 50
 
@@ -20,7 +20,7 @@ MOST_IDS = 50
 class FilteredOrders(ABC):
     """Half of a `Channel` (see `channels.base`). So many references (`most_references`) are asked for with a call."""
 
-    places = frozenset({Place.REFERENCE})
+    places = frozenset({ReferenceField.REFERENCE})
     order_list: Operation
     most_references = MOST_IDS
 

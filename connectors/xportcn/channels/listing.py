@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from connectors.xportcn.channels.references import by_reference, is_since
 from connectors.xportcn.errors import ContractMismatch, Refused
 from connectors.xportcn.operations import Operation
-from connectors.xportcn.rows import Rows
+from connectors.xportcn.rows import FittingRows
 from domain.absence import EVER, Reading
 from domain.offers import OfferSummary
 from domain.service_orders import ServiceOrder
@@ -34,7 +34,7 @@ Read = TypeVar("Read")
 class Page(Generic[Row]):
     """One page, how many rows the whole list counts, and how many of this page do not fit the contract.
 
-    A list with a misfit may show that an order is there, and proves of none that it is not (see `rows.Rows`).
+    A list with a misfit may show that an order is there, and proves of none that it is not (see `rows.LedgerRows`).
     """
 
     rows: Sequence[Row]
@@ -42,7 +42,7 @@ class Page(Generic[Row]):
     misfits: int = 0
 
 
-def order_page(rows: Rows[Read], told: int, read: Callable[[Read], ServiceOrder]) -> Page[ServiceOrder]:
+def order_page(rows: FittingRows[Read], told: int, read: Callable[[Read], ServiceOrder]) -> Page[ServiceOrder]:
     """A page of orders as the domain knows them; one without an id is no order that could be meant."""
     orders = [read(row) for row in rows]
     named = [order for order in orders if order.order_id]

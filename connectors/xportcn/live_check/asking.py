@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from connectors.xportcn.api.base import Call
-from connectors.xportcn.live_check.facts import Facts, Known
+from connectors.xportcn.live_check.learned_ids import Known, LearnedIds
 from connectors.xportcn.live_check.shapes import WireField, bare, element_of, fields_of, model_in
 from connectors.xportcn.operations import Operation
 from connectors.xportcn.wire import Request
@@ -106,7 +106,7 @@ def marketplace_of(operation: Operation) -> str:
     return operation.group.split(" / ")[0]
 
 
-def request_for(call: Call[Any, Any], facts: Facts, *, keyword: str) -> Request:
+def request_for(call: Call[Any, Any], facts: LearnedIds, *, keyword: str) -> Request:
     """A request with all its required fields. Raises `NothingToAskWith`."""
     filling = _Filling(call.operation, facts, keyword)
     content = filling.object(call.request, "")
@@ -122,7 +122,7 @@ class _Filling:
     """One request in the making."""
 
     operation: Operation
-    facts: Facts
+    facts: LearnedIds
     keyword: str
 
     def object(self, model: type[BaseModel], around: str, place: Mapping[str, str] | None = None) -> Known:

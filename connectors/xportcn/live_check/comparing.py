@@ -18,7 +18,7 @@ UNPROMISED = {"Taobao / Order": ("lines[].cartId", "subPurchaseOrders[].closeRea
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 
-class Problem(StrEnum):
+class Mismatch(StrEnum):
     """What is wrong with a field."""
 
     MISSING = "missing"
@@ -31,13 +31,13 @@ class Difference:
     """One field that is not as promised; `path` is dotted, `[]` for every entry of a list. It never holds a value."""
 
     path: str
-    problem: Problem
+    problem: Mismatch
     expected: str = ""
     got: str = ""
 
 
 @dataclass
-class Comparison:
+class AnswerComparison:
     """An answer beside its model.
 
     `extra` are fields that our models do not read, `absent` optional ones that did not come, `empty` lists without an
@@ -50,7 +50,7 @@ class Comparison:
     empty: list[str] = field(default_factory=list)
 
 
-def compare(call: Call[Any, Any], data: Any) -> Comparison:
+def compare(call: Call[Any, Any], data: Any) -> AnswerComparison:
     """Hold an envelope's `data`, in the contract's names, against what the call promises."""
     found = _Observed(call.operation.group)
     found.value(call.response, data, "")
@@ -58,7 +58,7 @@ def compare(call: Call[Any, Any], data: Any) -> Comparison:
         call.parse(data)
     except ValidationError as error:
         found.add_reader_errors(error)
-    return Comparison([*found.differences.values()], [*found.extra], [*found.absent], [*found.empty])
+    return AnswerComparison([*found.differences.values()], [*found.extra], [*found.absent], [*found.empty])
 
 
 class _Observed:
@@ -71,13 +71,13 @@ class _Observed:
         self.absent: dict[str, None] = {}
         self.empty: dict[str, None] = {}
 
-    def differs(self, path: str, problem: Problem, expected: str = "", got: str = "") -> None:
+    def differs(self, path: str, problem: Mismatch, expected: str = "", got: str = "") -> None:
         self.differences.setdefault(path or "data", Difference(path or "data", problem, expected, got))
 
     def value(self, annotation: Any, value: Any, path: str) -> None:
         expected, got = kinds_in(self._group, annotation), kind_of(value)
         if expected and got not in expected:
-            self.differs(path, Problem.WRONG_TYPE, " or ".join(sorted(expected)), got)
+            self.differs(path, Mismatch.WRONG_TYPE, " or ".join(sorted(expected)), got)
         elif isinstance(value, list):
             self._entries(element_of(annotation), value, f"{path}[]")
         elif isinstance(value, Mapping) and (model := model_in(annotation)):
@@ -114,14 +114,14 @@ class _Observed:
 
     def _missing(self, path: str, wire_field: WireField, got: str) -> None:
         expected = kinds_in(self._group, wire_field.annotation)
-        self.differs(path, Problem.MISSING, " or ".join(sorted(expected)), got)
+        self.differs(path, Mismatch.MISSING, " or ".join(sorted(expected)), got)
 
     def add_reader_errors(self, error: ValidationError) -> None:
         """What only our reader finds: an amount that is none, a time that can't be read."""
         for fault in error.errors(include_input=False, include_url=False, include_context=False):
             path = _dotted(fault["loc"])
             if not any(path == known or path.startswith((f"{known}.", f"{known}[]")) for known in self.differences):
-                self.differs(path, Problem.WRONG_TYPE, "", QUOTED.sub("…", fault["msg"]))
+                self.differs(path, Mismatch.WRONG_TYPE, "", QUOTED.sub("…", fault["msg"]))
 
 
 def _dotted(loc: tuple[int | str, ...]) -> str:

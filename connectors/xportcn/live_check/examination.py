@@ -16,8 +16,8 @@ from connectors.xportcn.calls import all_calls
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Misconfigured, NotSent, Refused, XportcnError
 from connectors.xportcn.live_check.asking import KEYWORDS, NothingToAskWith, marketplace_of, request_for
-from connectors.xportcn.live_check.comparing import Comparison, Difference, Problem, compare
-from connectors.xportcn.live_check.facts import Facts
+from connectors.xportcn.live_check.comparing import AnswerComparison, Difference, Mismatch, compare
+from connectors.xportcn.live_check.learned_ids import LearnedIds
 from connectors.xportcn.operations import Operation, catalogue
 from connectors.xportcn.read_only import is_read_only
 from connectors.xportcn.wire import Request
@@ -27,7 +27,7 @@ BAD_REQUEST = "40001"
 WRONG_LOGISTICS_SIGN = "40106"
 
 
-class Verdict(StrEnum):
+class Conformance(StrEnum):
     """What became of one operation."""
 
     MATCHES = "matches"
@@ -42,7 +42,7 @@ AN_EFFECT = "an effect: it spends, promises or tells"
 A_CALLBACK = "the service calls us"
 A_WRITE = "it writes, though it can be repeated"
 NEVER_ASKED = (AN_EFFECT, A_WRITE, A_CALLBACK)
-WELL = frozenset({Verdict.MATCHES, Verdict.REFUSED, Verdict.SKIPPED})
+WELL = frozenset({Conformance.MATCHES, Conformance.REFUSED, Conformance.SKIPPED})
 
 
 @dataclass
@@ -53,8 +53,8 @@ class Checked:
     """
 
     operation: Operation
-    verdict: Verdict
-    comparison: Comparison = field(default_factory=Comparison)
+    verdict: Conformance
+    comparison: AnswerComparison = field(default_factory=AnswerComparison)
     code: str = ""
     words: str = ""
     reason: str = ""
@@ -68,7 +68,7 @@ class Examination:
 
     def __init__(self, client: XportcnClient, *, on_checked: Callable[[Checked], None] = lambda checked: None) -> None:
         self._client = client
-        self._facts = Facts()
+        self._facts = LearnedIds()
         self._on_checked = on_checked
         self._checked: dict[Operation, Checked] = {}
 
@@ -91,7 +91,7 @@ class Examination:
     def _skipped(self, operation: Operation) -> bool:
         reason = reason_to_skip(operation)
         if reason:
-            self._found(operation, Verdict.SKIPPED, reason=reason)
+            self._found(operation, Conformance.SKIPPED, reason=reason)
         return bool(reason)
 
     async def _asked(self, operation: Operation) -> bool:
@@ -103,7 +103,7 @@ class Examination:
             return False
         checked = await self._answered(call, request)
         for keyword in KEYWORDS[1:] if _has_keyword(call) else ():
-            if checked.verdict is not Verdict.MATCHES or not checked.comparison.empty:
+            if checked.verdict is not Conformance.MATCHES or not checked.comparison.empty:
                 break
             checked = await self._answered(call, request_for(call, self._facts, keyword=keyword))
         self._checked[operation] = checked
@@ -114,14 +114,14 @@ class Examination:
         try:
             request_for(all_calls()[operation], self._facts, keyword=KEYWORDS[0])
         except NothingToAskWith as nothing:
-            self._found(operation, Verdict.SKIPPED, reason=f"no {nothing.field} to ask with")
+            self._found(operation, Conformance.SKIPPED, reason=f"no {nothing.field} to ask with")
 
     async def _answered(self, call: Call[Any, Any], request: Request) -> Checked:
         operation = call.operation
         override = self._client.overrides.of(operation)
         checked = Checked(
             override.operation,
-            Verdict.MATCHES,
+            Conformance.MATCHES,
             overridden=operation in self._client.overrides,
             request=override.request.to_service(request.model_dump(mode="json", by_alias=True, exclude_none=True)),
         )
@@ -133,11 +133,11 @@ class Examination:
         checked.answer = override.response.to_service(answer)
         checked.comparison = compare(call, answer)
         if checked.comparison.differences:
-            checked.verdict = Verdict.DIFFERS
+            checked.verdict = Conformance.DIFFERS
         self._facts.learn(marketplace_of(operation), answer)
         return checked
 
-    def _found(self, operation: Operation, verdict: Verdict, *, reason: str) -> None:
+    def _found(self, operation: Operation, verdict: Conformance, *, reason: str) -> None:
         overrides = self._client.overrides
         checked = Checked(overrides.of(operation).operation, verdict, reason=reason, overridden=operation in overrides)
         self._checked[operation] = checked
@@ -175,20 +175,20 @@ def _judge(checked: Checked, error: XportcnError) -> None:
     """What a call without a success says of the contract. Raises what makes all other calls pointless."""
     checked.code, checked.words = error.code or str(error.status or ""), error.message
     if error.status in NO_PATH or error.code in ("404", "405"):
-        checked.verdict = Verdict.PATH_UNKNOWN
+        checked.verdict = Conformance.PATH_UNKNOWN
     elif error.code == WRONG_LOGISTICS_SIGN:
         _blame(checked, "?sign", error)
     elif error.code == BAD_REQUEST or error.status == 400:
         _blame(checked, "request", error)
     elif isinstance(error, Refused):
-        checked.verdict = Verdict.REFUSED
+        checked.verdict = Conformance.REFUSED
     elif isinstance(error, Misconfigured) or (isinstance(error, NotSent) and error.status is None):
         raise error
     else:
-        checked.verdict, checked.reason = Verdict.NO_ANSWER, str(error)
+        checked.verdict, checked.reason = Conformance.NO_ANSWER, str(error)
 
 
 def _blame(checked: Checked, path: str, error: XportcnError) -> None:
     """Our request is not what the service takes: the contract is wrong on that side."""
-    checked.verdict = Verdict.DIFFERS
-    checked.comparison.differences.append(Difference(path, Problem.NOT_ACCEPTED, "", error.message))
+    checked.verdict = Conformance.DIFFERS
+    checked.comparison.differences.append(Difference(path, Mismatch.NOT_ACCEPTED, "", error.message))

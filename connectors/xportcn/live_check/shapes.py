@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from pydantic import AliasChoices, BaseModel, BeforeValidator, PlainValidator
 from pydantic.alias_generators import to_camel
 
-from connectors.xportcn.rows import Rows
+from connectors.xportcn.rows import FittingRows
 from connectors.xportcn.wire import Amount, ChinaTime, Fen, Id, ParcelNumber, Reference, UnixMs, Yuan
 
 ANYTHING: frozenset[str] = frozenset()
@@ -91,9 +91,9 @@ def bare(annotation: Any) -> Any:
 
 
 def element_of(annotation: Any) -> Any | None:
-    """What a tuple, list or `Rows` holds; None for anything else."""
+    """What a tuple, list or `LedgerRows` holds; None for anything else."""
     plain = bare(annotation)
-    return get_args(plain)[0] if get_origin(plain) in (tuple, list, Rows) else None
+    return get_args(plain)[0] if get_origin(plain) in (tuple, list, FittingRows) else None
 
 
 def model_in(annotation: Any) -> type[BaseModel] | None:

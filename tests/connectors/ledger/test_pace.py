@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from connectors.callbacks.figures import Figures
+from connectors.callbacks.figures import MetricsCollector
 from connectors.callbacks.store import CallbackStore
 from connectors.ledger.engine import LedgerUnusable, durable_engine
 from connectors.ledger.pace import pace_in
@@ -111,7 +111,11 @@ def test_a_watcher_sees_who_calls_and_how_long_nobody_may(
     with CallbackStore(url, clock=clock) as store:
 
         def seen() -> dict[str, float]:
-            told = {one.name: one.samples[0].value for one in Figures(store, settings, clock).collect() if one.samples}
+            told = {
+                one.name: one.samples[0].value
+                for one in MetricsCollector(store, settings, clock).collect()
+                if one.samples
+            }
             return {name: value for name, value in told.items() if "call" in name and "callback" not in name}
 
         assert set(seen().values()) == {0}

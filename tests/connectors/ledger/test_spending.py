@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event
 
-from connectors.ledger.facts import money_of
 from connectors.ledger.moving import change_order
+from connectors.ledger.overview import money_of
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, Outcome, SpendLimits
 from connectors.ledger.store import Ledger

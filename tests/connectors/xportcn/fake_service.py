@@ -30,7 +30,7 @@ def bare(status: int, text: str = "<html>") -> web.Response:
 
 
 @dataclass
-class Asked:
+class ReceivedCall:
     """One request as it arrived."""
 
     method: str
@@ -49,7 +49,7 @@ class FakeService:
     """Answers a path with the responses given, in order; the last one again and again."""
 
     url: str = ""
-    asked: list[Asked] = field(default_factory=list)
+    asked: list[ReceivedCall] = field(default_factory=list)
     _answers: defaultdict[str, list[Maker]] = field(default_factory=lambda: defaultdict(list))
 
     def answers(self, path: str, *makers: Maker) -> None:
@@ -67,7 +67,7 @@ class FakeService:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         text = await request.text()
-        self.asked.append(Asked(request.method, request.path, dict(request.query), dict(request.headers), text))
+        self.asked.append(ReceivedCall(request.method, request.path, dict(request.query), dict(request.headers), text))
         makers = self._answers[request.path]
         if not makers:
             return bare(404)

@@ -14,7 +14,7 @@ from pydantic.alias_generators import to_camel
 
 from connectors.xportcn import api
 from connectors.xportcn.api.base import Call
-from connectors.xportcn.rows import Rows
+from connectors.xportcn.rows import FittingRows
 from connectors.xportcn.wire import Response, UnixMs
 
 MODULES = [import_module(module.name) for module in iter_modules(api.__path__, f"{api.__name__}.")]
@@ -66,7 +66,7 @@ def bare(annotation: Any) -> Any:
 def example(annotation: Any, *, full: bool = True) -> Any:
     """JSON that fits: with every field, or only with those that are required."""
     kind = bare(annotation)
-    if get_origin(kind) in (tuple, Rows):
+    if get_origin(kind) in (tuple, FittingRows):
         return [example(get_args(kind)[0], full=full)]
     if get_origin(kind) is Literal:
         return get_args(kind)[0]
@@ -84,7 +84,7 @@ def example(annotation: Any, *, full: bool = True) -> Any:
 def required_paths(annotation: Any) -> Iterator[tuple[str | int, ...]]:
     """Where something must stand in the full example, by names and places in lists."""
     kind = bare(annotation)
-    if get_origin(kind) in (tuple, Rows):
+    if get_origin(kind) in (tuple, FittingRows):
         yield from ((0, *path) for path in required_paths(get_args(kind)[0]))
     elif isinstance(kind, type) and issubclass(kind, BaseModel):
         for field in fields_of(kind):

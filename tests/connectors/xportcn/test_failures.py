@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from connectors.xportcn.failures import Failure, Kind, Meaning, meaning_of
+from connectors.xportcn.failures import Failure, FailureKind, Meaning, meaning_of
 
 NOW, LATER, REFUSED, UNANSWERED, MISCONFIGURED = Meaning
 
@@ -66,16 +66,16 @@ ANSWERED = {
 
 # kind, effect, sent: meaning
 NOT_ANSWERED = [
-    (Kind.BROKEN, False, False, NOW),
-    (Kind.BROKEN, False, True, NOW),
-    (Kind.BROKEN, True, False, LATER),
-    (Kind.BROKEN, True, True, UNANSWERED),
-    (Kind.TIMED_OUT, False, False, NOW),
-    (Kind.TIMED_OUT, False, True, NOW),
-    (Kind.TIMED_OUT, True, False, LATER),
-    (Kind.TIMED_OUT, True, True, UNANSWERED),
-    (Kind.GARBLED, False, True, NOW),
-    (Kind.GARBLED, True, True, UNANSWERED),
+    (FailureKind.BROKEN, False, False, NOW),
+    (FailureKind.BROKEN, False, True, NOW),
+    (FailureKind.BROKEN, True, False, LATER),
+    (FailureKind.BROKEN, True, True, UNANSWERED),
+    (FailureKind.TIMED_OUT, False, False, NOW),
+    (FailureKind.TIMED_OUT, False, True, NOW),
+    (FailureKind.TIMED_OUT, True, False, LATER),
+    (FailureKind.TIMED_OUT, True, True, UNANSWERED),
+    (FailureKind.GARBLED, False, True, NOW),
+    (FailureKind.GARBLED, True, True, UNANSWERED),
 ]
 
 
@@ -87,13 +87,13 @@ def test_an_answer_means_what_its_status_and_envelope_say(
     *, status: int, code: str | None, effect: bool, sent: bool
 ) -> None:
     """An HTTP answer is judged by status, envelope and effect; whether we saw it leave adds nothing."""
-    failure = Failure(kind=Kind.ANSWERED, effect=effect, sent=sent, status=status, code=code)
+    failure = Failure(kind=FailureKind.ANSWERED, effect=effect, sent=sent, status=status, code=code)
     assert meaning_of(failure) is ANSWERED[status, code][effect]
 
 
 @pytest.mark.parametrize(("kind", "effect", "sent", "meaning"), NOT_ANSWERED)
 def test_without_an_answer_it_matters_whether_it_was_sent(
-    *, kind: Kind, effect: bool, sent: bool, meaning: Meaning
+    *, kind: FailureKind, effect: bool, sent: bool, meaning: Meaning
 ) -> None:
     """An effect that left and was not answered may have happened; one that never left has not."""
     assert meaning_of(Failure(kind=kind, effect=effect, sent=sent)) is meaning
@@ -102,7 +102,7 @@ def test_without_an_answer_it_matters_whether_it_was_sent(
 @pytest.mark.parametrize("effect", [False, True])
 def test_a_success_that_does_not_fit_is_never_tried_again(*, effect: bool) -> None:
     """A misfit would come again, and behind an effect's misfit stands a success."""
-    failure = Failure(kind=Kind.MISFIT, effect=effect, sent=True, status=200, code="200")
+    failure = Failure(kind=FailureKind.MISFIT, effect=effect, sent=True, status=200, code="200")
     assert meaning_of(failure) is UNANSWERED
 
 
@@ -110,6 +110,6 @@ def test_an_effect_that_left_is_never_tried_again_by_itself() -> None:
     """Whatever comes back, `retry_now` is not what an effect gets."""
     statuses = [None, *range(200, 600)]
     codes = [None, "200", "401", "40104", "500", "x", "1" * 40, "²³¹"]
-    for kind, status, code in product(Kind, statuses, codes):
+    for kind, status, code in product(FailureKind, statuses, codes):
         failure = Failure(kind=kind, effect=True, sent=True, status=status, code=code)
         assert meaning_of(failure) is not NOW, failure

@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from connectors.xportcn.channels.listing import Page, find_in_list
 from domain.absence import Account, Between, Control, Sent, ToItsEnd, judge_absence, judge_account
 from domain.money import Money
-from domain.service_orders import Place, ServiceOrder, ServiceStatus
+from domain.service_orders import ReferenceField, ServiceOrder, ServiceStatus
 from domain.witnessed import Contradicted, Open
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 AGO = timedelta(hours=3)
-SENT = Sent(order_ref="R-1", places=frozenset({Place.REFERENCE}), at=NOW - AGO, until=NOW - AGO + timedelta(minutes=17))
+SENT = Sent(
+    order_ref="R-1", places=frozenset({ReferenceField.REFERENCE}), at=NOW - AGO, until=NOW - AGO + timedelta(minutes=17)
+)
 SINCE = NOW - timedelta(days=30)
 
 

@@ -12,8 +12,8 @@ from connectors.xportcn.api import alibaba_product, logistics, taobao_order, tao
 from connectors.xportcn.calls import all_calls
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Misconfigured, NotSent
-from connectors.xportcn.live_check.comparing import Comparison, Difference, Problem, compare
-from connectors.xportcn.live_check.examination import Checked, Examination, Verdict
+from connectors.xportcn.live_check.comparing import AnswerComparison, Difference, Mismatch, compare
+from connectors.xportcn.live_check.examination import Checked, Conformance, Examination
 from connectors.xportcn.live_check.samples import redacted
 from connectors.xportcn.operations import basics, catalogue
 from connectors.xportcn.read_only import is_read_only
@@ -68,7 +68,7 @@ async def test_a_service_that_keeps_the_contract_matches_everywhere(sandbox: San
     """On an empty account every call that needs no order, refund or cart row is made, and nothing differs."""
     findings = await Examination(live).all()
     assert [finding for finding in findings if finding.comparison.differences] == []
-    matching = {finding.operation.nav for finding in findings if finding.verdict is Verdict.MATCHES}
+    matching = {finding.operation.nav for finding in findings if finding.verdict is Conformance.MATCHES}
     assert matching - {None} == {
         *{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 15, 17, 22, 25, 38},
         *{44, 45, 46, 47, 48, 49, 50, 51, 59, 64, 69, 75, 77, 78},
@@ -80,7 +80,7 @@ async def test_a_service_that_keeps_the_contract_matches_everywhere(sandbox: San
 
 async def test_any_field_that_is_renamed_or_retyped_is_found(sandbox: Sandbox, live: XportcnClient) -> None:
     """In each answer, each field that we read, one after the other; only an id or a state may be text or number."""
-    answered = [finding for finding in await Examination(live).all() if finding.verdict is Verdict.MATCHES]
+    answered = [finding for finding in await Examination(live).all() if finding.verdict is Conformance.MATCHES]
     tried, missed = 0, []
     for finding in answered:
         call = all_calls()[finding.operation]
@@ -112,7 +112,7 @@ async def test_nothing_is_changed_and_no_effect_is_called(sandbox: Sandbox) -> N
     assert before["orders"] == before["payments"] == before["shipments"] == []
     effects = [finding for finding in findings if finding.operation.effect]
     assert len(effects) == 34
-    assert {finding.verdict for finding in effects} == {Verdict.SKIPPED}
+    assert {finding.verdict for finding in effects} == {Conformance.SKIPPED}
 
 
 def test_what_writes_without_being_an_effect_is_known() -> None:
@@ -135,28 +135,28 @@ async def test_an_id_that_is_called_otherwise_leaves_the_next_calls_unasked(sand
         async with client_of(proxy.url) as client:
             findings = await Examination(client).all()
     assert of(findings, 91).comparison.differences == [
-        Difference("data[].dwSpuId", Problem.MISSING, "number or string", "null or nothing")
+        Difference("data[].dwSpuId", Mismatch.MISSING, "number or string", "null or nothing")
     ]
-    assert (of(findings, 92).verdict, of(findings, 92).reason) == (Verdict.SKIPPED, "no dwSpuId to ask with")
+    assert (of(findings, 92).verdict, of(findings, 92).reason) == (Conformance.SKIPPED, "no dwSpuId to ask with")
 
 
 @pytest.mark.parametrize(
     ("answer", "verdict", "code"),
     [
-        (lambda: ok([]), Verdict.MATCHES, ""),
-        (lambda: ok([{"name": 1}]), Verdict.DIFFERS, ""),
-        (lambda: bare(404), Verdict.PATH_UNKNOWN, "404"),
-        (lambda: bare(405), Verdict.PATH_UNKNOWN, "405"),
-        (lambda: no(404, "no such path", status=404), Verdict.PATH_UNKNOWN, "404"),
-        (lambda: no(40301, "no right to this"), Verdict.REFUSED, "40301"),
-        (lambda: no(40001, "kind: missing", status=400), Verdict.DIFFERS, "40001"),
-        (lambda: no(40106, "sign", status=401), Verdict.DIFFERS, "40106"),
-        (lambda: no(500, "系统异常", status=500), Verdict.NO_ANSWER, "500"),
-        (lambda: bare(200), Verdict.NO_ANSWER, "200"),
+        (lambda: ok([]), Conformance.MATCHES, ""),
+        (lambda: ok([{"name": 1}]), Conformance.DIFFERS, ""),
+        (lambda: bare(404), Conformance.PATH_UNKNOWN, "404"),
+        (lambda: bare(405), Conformance.PATH_UNKNOWN, "405"),
+        (lambda: no(404, "no such path", status=404), Conformance.PATH_UNKNOWN, "404"),
+        (lambda: no(40301, "no right to this"), Conformance.REFUSED, "40301"),
+        (lambda: no(40001, "kind: missing", status=400), Conformance.DIFFERS, "40001"),
+        (lambda: no(40106, "sign", status=401), Conformance.DIFFERS, "40106"),
+        (lambda: no(500, "系统异常", status=500), Conformance.NO_ANSWER, "500"),
+        (lambda: bare(200), Conformance.NO_ANSWER, "200"),
     ],
 )
 async def test_an_answer_is_one_of_these(
-    service: FakeService, client: XportcnClient, answer: Maker, verdict: Verdict, code: str
+    service: FakeService, client: XportcnClient, answer: Maker, verdict: Conformance, code: str
 ) -> None:
     """What the service says to one call, by HTTP status and envelope."""
     service.answers(basics.ADDRESSES.path, answer)
@@ -168,7 +168,7 @@ async def test_a_refused_request_says_which_field(service: FakeService, client: 
     """The contract is then wrong about what we send."""
     service.answers(basics.ADDRESSES.path, lambda: no(40001, "kind: missing", status=400))
     finding = of(await Examination(client).all(), 75)
-    assert finding.comparison.differences == [Difference("request", Problem.NOT_ACCEPTED, "", "kind: missing")]
+    assert finding.comparison.differences == [Difference("request", Mismatch.NOT_ACCEPTED, "", "kind: missing")]
 
 
 async def test_an_account_that_is_not_accepted_ends_it(service: FakeService, client: XportcnClient) -> None:
@@ -191,14 +191,14 @@ async def test_a_service_that_is_not_there_ends_it() -> None:
     [
         ({}, []),
         ({"itemId": "1"}, []),  # an id is read as text and as number
-        ({"price": None}, [Difference("data[].price", Problem.MISSING, "number", "null or nothing")]),
-        ({"shopName": None}, [Difference("data[].shopName", Problem.MISSING, "string", "nothing")]),
-        ({"price": "1.00"}, [Difference("data[].price", Problem.WRONG_TYPE, "number", "string")]),
-        ({"price": "100"}, [Difference("data[].price", Problem.WRONG_TYPE, "number", "string")]),
-        ({"quantity": "3"}, [Difference("data[].quantity", Problem.WRONG_TYPE, "number", "string")]),
-        ({"title": 5}, [Difference("data[].title", Problem.WRONG_TYPE, "string", "number")]),
-        ({"title": True}, [Difference("data[].title", Problem.WRONG_TYPE, "string", "boolean")]),
-        ({"itemId": {}}, [Difference("data[].itemId", Problem.WRONG_TYPE, "number or string", "object")]),
+        ({"price": None}, [Difference("data[].price", Mismatch.MISSING, "number", "null or nothing")]),
+        ({"shopName": None}, [Difference("data[].shopName", Mismatch.MISSING, "string", "nothing")]),
+        ({"price": "1.00"}, [Difference("data[].price", Mismatch.WRONG_TYPE, "number", "string")]),
+        ({"price": "100"}, [Difference("data[].price", Mismatch.WRONG_TYPE, "number", "string")]),
+        ({"quantity": "3"}, [Difference("data[].quantity", Mismatch.WRONG_TYPE, "number", "string")]),
+        ({"title": 5}, [Difference("data[].title", Mismatch.WRONG_TYPE, "string", "number")]),
+        ({"title": True}, [Difference("data[].title", Mismatch.WRONG_TYPE, "string", "boolean")]),
+        ({"itemId": {}}, [Difference("data[].itemId", Mismatch.WRONG_TYPE, "number or string", "object")]),
     ],
 )
 def test_a_field_is_as_promised_or_not(changes: dict[str, Any], differences: list[Difference]) -> None:
@@ -208,9 +208,11 @@ def test_a_field_is_as_promised_or_not(changes: dict[str, Any], differences: lis
 
 def test_a_page_of_another_kind_is_one_difference() -> None:
     """What is below it is not listed too."""
-    assert compare(taobao_product.SEARCH, []).differences == [Difference("data", Problem.WRONG_TYPE, "object", "array")]
+    assert compare(taobao_product.SEARCH, []).differences == [
+        Difference("data", Mismatch.WRONG_TYPE, "object", "array")
+    ]
     assert compare(taobao_product.SEARCH, {**PAGE, "data": {}}).differences == [
-        Difference("data", Problem.WRONG_TYPE, "array", "object")
+        Difference("data", Mismatch.WRONG_TYPE, "array", "object")
     ]
 
 
@@ -219,7 +221,7 @@ def test_what_only_the_reader_finds_is_found() -> None:
     service = {"serviceId": "1", "companyName": "", "serviceCategory": "", "amount": "1.234", "currency": "USD"}
     answer = {"renderId": "r", "expireTime": None, "services": [{**service, "minDays": 1, "maxDays": 2}]}
     [difference] = compare(logistics.RENDER, answer).differences
-    assert (difference.path, difference.problem) == ("services[].amount", Problem.WRONG_TYPE)
+    assert (difference.path, difference.problem) == ("services[].amount", Mismatch.WRONG_TYPE)
     hit = {"offerId": 1, "subject": "", "priceInfo": {"price": "dear"}}
     [difference, *_] = [
         found for found in compare(alibaba_product.SEARCH, {"data": [hit]}).differences if "priceInfo" in found.path
@@ -239,7 +241,7 @@ def test_both_spellings_are_right() -> None:
 def test_what_is_no_difference_is_told_apart() -> None:
     """Fields we don't read, optional ones that did not come, lists without an entry."""
     found = compare(taobao_product.SEARCH, {**PAGE, "data": [], "traceId": "x"})
-    assert found == Comparison(differences=[], extra=["traceId"], absent=[], empty=["data[]"])
+    assert found == AnswerComparison(differences=[], extra=["traceId"], absent=[], empty=["data[]"])
     product = {"itemId": 1, "skuList": [{"skuId": 2, "price": 3}]}
     assert "skuList[].promotionPrice" in compare(taobao_product.PRODUCT, product).absent
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from connectors.xportcn.rows import Rows
+from connectors.xportcn.rows import FittingRows
 from connectors.xportcn.wire import Amount, ChinaTime, Fen, Id, MaybeUnixTime, Response, UnixMs, Yuan, china_text
 from domain.money import Money
 from tests.connectors.xportcn.models import bare, fields_of
@@ -84,7 +84,7 @@ def values_of(annotation: Any, *, least: int = 0) -> st.SearchStrategy[Sent]:
         if any(validator == part for part in _metadata(annotation)):
             return values
     kind = bare(annotation)
-    if get_origin(kind) in (tuple, Rows):
+    if get_origin(kind) in (tuple, FittingRows):
         return st.lists(values_of(get_args(kind)[0]), min_size=least, max_size=2).map(
             lambda sent: Sent([one.wire for one in sent], tuple(one.read for one in sent))
         )
@@ -98,7 +98,7 @@ def _metadata(annotation: Any) -> list[Any]:
     if get_origin(annotation) is Annotated:
         inner, *outer = get_args(annotation)
         return [*outer, *_metadata(inner)]
-    if get_origin(annotation) in (tuple, Rows):
+    if get_origin(annotation) in (tuple, FittingRows):
         return []
     return [part for inside in get_args(annotation) for part in _metadata(inside)]
 

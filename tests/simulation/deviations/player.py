@@ -15,7 +15,7 @@ from domain.resolutions import ResolutionRefused
 from domain.states import REACHED_BOOKED, OrderState
 from sandbox.auth import SignatureCheck
 from sandbox.control import books
-from tests.history import Limits, Rule, Violation, violations
+from tests.history import AllowedAmounts, Rule, Violation, violations
 from tests.simulation.deviations.earlier import place_orders_of_others
 from tests.simulation.deviations.scenes import ORDERS, Cell, Setting, misfortune_of, scenario_of
 from tests.simulation.deviations.service import DeviatingSandbox, Deviation, Group, Outcome
@@ -65,7 +65,7 @@ class DeviationEpisode(Episode):
         )
         self.sandbox, self.faults = self.service, self.service.drawn
         budget = self.scenario.budget
-        self.limits = Limits(as_paid=True, batches={BATCH: budget.minor} if budget else {})
+        self.limits = AllowedAmounts(as_paid=True, batches={BATCH: budget.minor} if budget else {})
         self.refs = [request.order_ref for request in self.scenario.requests]
         self.gave_up: list[str] = []
         self.effects_left = 0

@@ -12,7 +12,7 @@ MOST_ENTRIES = 50
 Known = dict[str, Any]
 
 
-class Facts:
+class LearnedIds:
     """Values by marketplace and name; a name is the field's own, or with the field around it, `baseInfo.idOfStr`.
 
     What was learned first stays, so that ids go together. Only the first page of a product that can be bought replaces

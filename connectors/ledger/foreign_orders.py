@@ -8,20 +8,20 @@ from sqlalchemy import Connection, select, update
 
 from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import not_ours
-from connectors.ledger.transactions import Rows
-from domain.findings import NotOurs, OrderId
+from connectors.ledger.transactions import LedgerRows
+from domain.findings import ForeignOrder, OrderId
 from domain.marketplace import Marketplace
 from domain.money import Money
 
 
-class NotOursRows(Rows):
+class ForeignOrderRows(LedgerRows):
     """The table `not_ours` of one ledger."""
 
-    def standing(self) -> dict[OrderId, NotOurs]:
+    def standing(self) -> dict[OrderId, ForeignOrder]:
         """What holds now: the last word on each order that was not taken back."""
         statement = select(not_ours).where(not_ours.c.ended_at.is_(None)).order_by(not_ours.c.id)
         said = [
-            NotOurs(
+            ForeignOrder(
                 marketplace=Marketplace(row["marketplace"]),
                 order_id=row["order_id"],
                 amount=Money(row["amount_minor"], row["currency"]),
@@ -33,7 +33,7 @@ class NotOursRows(Rows):
         return {one.identity: one for one in said}
 
     @repeating
-    def say(self, orders: Iterable[NotOurs]) -> None:
+    def record(self, orders: Iterable[ForeignOrder]) -> None:
         """Record a person's word on each order, in place of an earlier one on the same."""
         with self._ledger.transaction(()) as connection:
             for one in orders:
