@@ -14,6 +14,7 @@ from cli.run import buy, print_report, require_no_faults, require_somebody, say_
 from cli.running import run_flow
 from cli.terminal import console, print_json, table_of
 from domain.cart import CartRow
+from domain.reasons import ReasonCode
 from domain.report import BatchReport
 
 
@@ -29,10 +30,8 @@ def add(file: Path, *, batch: str | None, encoding: str, as_json: bool) -> int:
         return await fill_cart(file, batch, encoding)
 
     report = run_flow(flow)
-    from tasks.fill_cart import IN_CART
-
     print_json(report.to_json()) if as_json else print_report(report)
-    return 0 if all(line.reason.startswith(IN_CART) for line in report.orders) else NEEDS_A_PERSON
+    return 0 if all(line.reason_code is ReasonCode.IN_CART for line in report.orders) else NEEDS_A_PERSON
 
 
 def order(

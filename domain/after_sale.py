@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from domain.marketplace import Marketplace
 from domain.money import Money, total_of
+from domain.reasons import Reason, ReasonCode, because, together
 from domain.states import OrderState
 
 JPEG = b"\xff\xd8\xff"
@@ -255,13 +256,15 @@ def refunded_total(refunds: Iterable[Refund]) -> Money:
     return total_of([refund.refunded for refund in refunds])
 
 
-def order_state_after(refunds: Sequence[Refund], *, paid: Money, lines: Collection[int]) -> tuple[OrderState, str]:
-    """The state of an order with these refunds (at least one), oldest first, and the reason to read.
+def order_state_after(
+    refunds: Sequence[Refund], *, paid: Money, lines: Collection[int]
+) -> tuple[OrderState, Reason | None]:
+    """The state of an order with these refunds (at least one), oldest first, and the reason.
 
     Refunding while any is under way; refunded when all money came back or all goods went back; else where it was.
     """
     if open_ones := [refund for refund in refunds if refund.state in UNDER_WAY]:
-        return OrderState.REFUNDING, "; ".join(standing(refund) for refund in open_ones)
+        return OrderState.REFUNDING, together(map(standing, open_ones))
     back = refunded_total(refunds)
     returned = {
         line_no
@@ -270,7 +273,7 @@ def order_state_after(refunds: Sequence[Refund], *, paid: Money, lines: Collecti
         for line_no in refund.lines
     }
     if back.minor and (back >= paid or returned >= set(lines)):
-        return OrderState.REFUNDED, f"{back} of {paid} came back"
+        return OrderState.REFUNDED, because(ReasonCode.ALL_CAME_BACK, back=back, paid=paid)
     return after_refunding(refunds[-1].state_before), standing(refunds[-1])
 
 
@@ -279,20 +282,27 @@ def after_refunding(before: OrderState) -> OrderState:
     return OrderState.HELD if before in (OrderState.CANCELLED, OrderState.REFUNDING) else before
 
 
-def standing(refund: Refund) -> str:
-    """One refund in words: what is going on and what to do about it."""
-    what = f"{refund.kind} of {refund.asked} ({refund.reason})"
-    until = f" by {refund.deadline:%Y-%m-%d %H:%M} UTC" if refund.deadline else ""
-    why = refund.refusal or "no reason given"
-    return {
-        R.ASKING: f"{what} is not known to have reached the service; run again",
-        R.ASKED: f"{what} waits for the seller's answer",
-        R.AGREED: f"{what} is agreed; the money is on its way",
-        R.TO_RETURN: f"{what} is agreed: send the goods back{until}, then: "
-        f"sourcing return {refund.order_ref} --company CODE --number NUMBER",
-        R.RETURNED: f"{what}: the seller has to receive {refund.tracking_number}",
-        R.REFUNDED: f"{refund.refunded} came back for {what}",
-        R.REFUSED: f"the seller refused the {what}: {why}",
-        R.CLOSED: f"the {what} was closed: {why}",
-        R.DECLINED: f"the service did not take the {what}: {why}",
-    }[refund.state]
+_STANDING = {
+    R.ASKING: ReasonCode.REFUND_ASKING,
+    R.ASKED: ReasonCode.REFUND_ASKED,
+    R.AGREED: ReasonCode.REFUND_AGREED,
+    R.TO_RETURN: ReasonCode.REFUND_TO_RETURN,
+    R.RETURNED: ReasonCode.REFUND_RETURNED,
+    R.REFUNDED: ReasonCode.REFUND_CAME_BACK,
+    R.REFUSED: ReasonCode.REFUND_REFUSED,
+    R.CLOSED: ReasonCode.REFUND_CLOSED,
+    R.DECLINED: ReasonCode.REFUND_DECLINED,
+}
+
+
+def standing(refund: Refund) -> Reason:
+    """What is going on with one refund, and what to do about it."""
+    return because(
+        _STANDING[refund.state],
+        what=f"{refund.kind} of {refund.asked} ({refund.reason})",
+        order_ref=refund.order_ref,
+        by=f"{refund.deadline:%Y-%m-%d %H:%M} UTC" if refund.deadline else "",
+        number=refund.tracking_number or " ",
+        refunded=refund.refunded,
+        why=refund.refusal or "no reason given",
+    )

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from domain.decisions import Verdict, held
 from domain.money import Money
-from domain.reasons import ReasonCode
+from domain.reasons import ReasonCode, because
 
 NOTHING = Money(0)
 HUNDREDTHS_OF_A_PERCENT = 10_000
@@ -64,14 +64,12 @@ def start_of_day(now: datetime, timezone: str) -> datetime:
 
 def _over(most: Money, batch: Money, day: Money, limits: BudgetLimits) -> Verdict | None:
     if most.minor <= 0:
-        return held(f"it would cost {most}, and nothing is free: look it up at the marketplace")
-    costs = f"{most} with the price tolerance" if limits.tolerance else str(most)
+        return held(because(ReasonCode.COSTS_NOTHING, costs=most))
+    why = None
     if limits.order is not None and most > limits.order:
-        return held(f"{costs} is above the limit for one order, {limits.order}")
-    if limits.batch is not None and batch + most > limits.batch:
-        taken = f"{costs} does not fit the budget: {batch} of {limits.batch} is taken"
-        return held(taken, ReasonCode.OVER_BUDGET)
-    if limits.day is not None and day + most > limits.day:
-        taken = f"{costs} does not fit the day's limit: {day} of {limits.day} is taken"
-        return held(taken, ReasonCode.OVER_DAY_LIMIT)
-    return None
+        why = because(ReasonCode.OVER_ORDER_LIMIT, limit=limits.order)
+    elif limits.batch is not None and batch + most > limits.batch:
+        why = because(ReasonCode.OVER_BUDGET, taken=batch, limit=limits.batch)
+    elif limits.day is not None and day + most > limits.day:
+        why = because(ReasonCode.OVER_DAY_LIMIT, taken=day, limit=limits.day)
+    return held(why.but(costs=most, tolerated=bool(limits.tolerance))) if why else None

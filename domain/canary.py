@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from domain.marketplace import Marketplace
+from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus
 
 MOST = 4
@@ -19,18 +20,14 @@ def is_understood(order_ref: str, shown: ServiceOrder | None) -> bool:
     )
 
 
-def waits_for(order_ref: str, marketplace: Marketplace, reason: str) -> str:
+def waits_for(order_ref: str, marketplace: Marketplace, why: Reason | None) -> Reason:
     """Why an order is not created yet: the one that went first was not read back."""
-    said = f" ({reason})" if reason else ""
-    return (
-        f"not ordered yet: {order_ref} goes first at {marketplace} and was not read back as ordered{said}. See to it: "
-        f"sourcing status {order_ref}; a run after that goes on"
-    )
+    return because(ReasonCode.WAITS_FOR_FIRST, first=order_ref, marketplace=marketplace, why=why)
 
 
-def given_up(order_refs: list[str], marketplace: Marketplace, reason: str) -> str:
+def given_up(order_refs: list[str], marketplace: Marketplace, last: Reason | None) -> Reason:
     """Why an order is not created: as many as may go first were refused or held, each for its own sake."""
-    return (
-        f"not ordered: none of the first {len(order_refs)} orders at {marketplace} could be bought "
-        f"({', '.join(order_refs)}; the last: {reason}). See to them, then run again"
+    count = len(order_refs)
+    return because(
+        ReasonCode.FIRST_ONES_FAILED, count=count, marketplace=marketplace, refs=order_refs, why=last or "not known"
     )

@@ -12,8 +12,6 @@ ALL = "approve all orders"
 ALL_BUT = "approve all but the orders below"
 SOME = "approve only the orders below"
 NONE = "refuse: buy nothing"
-NOBODY_ANSWERED = "nobody answered within"
-"""Stands in the reason of what is held by silence alone."""
 BETWEEN_REFERENCES = re.compile(r"[\s,;，；、\"']+")  # none of these can be part of one
 
 

@@ -1,4 +1,4 @@
-"""The decisions about one order: which SKU, may it be ordered, may it be paid; each with a reason to read."""
+"""The decisions about one order: which SKU, may it be ordered, may it be paid; each with its reason."""
 
 from __future__ import annotations
 
@@ -13,18 +13,16 @@ from domain.money import Money, total_of
 from domain.offers import Offer, Sku, price_at
 from domain.orders import OrderLine, OrderRequest, Receiver, RequestLine
 from domain.quotes import LineProblem, Problem, Quote
-from domain.reasons import ReasonCode
+from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
-from domain.witness_words import contradiction_words
+from domain.witness_words import contradiction
 from domain.witnessed import Amount, Contradicted, Kind, Paid, Source, Statement
 
 NO_POSTCODES = frozenset(
     {"AE", "AG", "AO", "BS", "BZ", "CI", "GH", "HK", "IE", "JM", "KE", "MO", "PA", "QA", "TT", "UG"}
 )
 NEEDS_STATE = frozenset({"AU", "BR", "CA", "IN", "MX", "MY", "US"})
-
-NOT_SHOWN = "the service does not show this order; look it up in the console"
 
 PROBLEM_WORDS = {
     Problem.OUT_OF_STOCK: "not enough stock",
@@ -47,8 +45,7 @@ class Verdict:
     """
 
     state: OrderState
-    reason: str = ""
-    code: ReasonCode | None = None
+    why: Reason | None = None
     is_postponed: bool = False
     contradicted: Contradicted | None = None
 
@@ -56,21 +53,20 @@ class Verdict:
 FINE = Verdict(state=OrderState.PLANNED)
 
 
-def refused(reason: str) -> Verdict:
-    return Verdict(state=OrderState.REFUSED, reason=reason)
+def refused(why: Reason) -> Verdict:
+    return Verdict(state=OrderState.REFUSED, why=why)
 
 
-def held(reason: str, code: ReasonCode | None = None) -> Verdict:
-    return Verdict(state=OrderState.HELD, reason=reason, code=code)
+def held(why: Reason | None) -> Verdict:
+    return Verdict(state=OrderState.HELD, why=why)
 
 
 def contradicted(verdict: Contradicted, marketplace: Marketplace) -> Verdict:
-    words = contradiction_words(verdict, marketplace)
-    return Verdict(state=OrderState.HELD, reason=words, contradicted=verdict)
+    return Verdict(state=OrderState.HELD, why=contradiction(verdict, marketplace), contradicted=verdict)
 
 
-def postponed(reason: str) -> Verdict:
-    return Verdict(state=OrderState.PLANNED, reason=reason, is_postponed=True)
+def postponed(why: Reason) -> Verdict:
+    return Verdict(state=OrderState.PLANNED, why=why, is_postponed=True)
 
 
 def match_sku(offer: Offer, wish: str) -> Sku | Verdict:
@@ -80,21 +76,34 @@ def match_sku(offer: Offer, wish: str) -> Sku | Verdict:
         return _not_on_sale(offer)
     if wish:
         found = [sku for sku in offer.skus if wish in (sku.sku_id, sku.spec_id)]
-        return found[0] if found else refused(f"{offer.item_id} has no SKU {wish}; it has {_choices(active)}")
+        if found:
+            return found[0]
+        unknown = because(ReasonCode.SKU_UNKNOWN, item=offer.item_id, wish=wish, choices=_choices(active))
+        return refused(unknown)
     if len(active) > 1:
         return held(
-            f"{offer.item_id} ({offer.title}) has {len(active)} SKUs; put one in column sku: {_choices(active)}"
+            because(
+                ReasonCode.SKU_NOT_CHOSEN,
+                item=offer.item_id,
+                title=offer.title,
+                count=len(active),
+                choices=_choices(active),
+            )
         )
     return active[0]
 
 
 def _not_on_sale(offer: Offer) -> Verdict:
-    name = f"{offer.item_id} ({offer.title})"
     if not offer.unknown_state:
-        return refused(f"{name} is no longer on sale")
+        return refused(because(ReasonCode.NOT_ON_SALE, item=offer.item_id, title=offer.title))
     return held(
-        f"{name} is in a state that this program does not know ({offer.unknown_state}): look at its page on "
-        f"{offer.marketplace}; drop the line, or run again when it is on sale"
+        because(
+            ReasonCode.OFFER_STATE_UNKNOWN,
+            item=offer.item_id,
+            title=offer.title,
+            state=offer.unknown_state,
+            marketplace=offer.marketplace,
+        )
     )
 
 
@@ -120,11 +129,13 @@ def judge_availability(lines: Sequence[tuple[RequestLine, Offer, Sku]]) -> Verdi
     for line, offer, _ in lines:
         asked[offer.item_id] += line.quantity
     for line, offer, sku in lines:
-        name, pieces = f"{offer.title} ({offer.item_id})", asked[offer.item_id]
+        title, item, pieces = offer.title, offer.item_id, asked[offer.item_id]
         if pieces < offer.min_quantity:
-            return refused(f"{name}: the seller's minimum is {offer.min_quantity}, asked {pieces}")
+            least = offer.min_quantity
+            return refused(because(ReasonCode.BELOW_MINIMUM, title=title, item=item, least=least, asked=pieces))
         if sku.stock < line.quantity:
-            return refused(f"{name}: {sku.stock} in stock, asked {line.quantity}")
+            stock, pieces = sku.stock, line.quantity
+            return refused(because(ReasonCode.OUT_OF_STOCK, title=title, item=item, stock=stock, asked=pieces))
     return FINE
 
 
@@ -142,7 +153,7 @@ def missing_address_parts(receiver: Receiver) -> list[str]:
 def judge_request(request: OrderRequest) -> Verdict:
     """What can be said before asking the service anything."""
     missing = missing_address_parts(request.receiver)
-    return held(f"the receiver's address is incomplete: fill in {', '.join(missing)}") if missing else FINE
+    return held(because(ReasonCode.ADDRESS_INCOMPLETE, columns=missing)) if missing else FINE
 
 
 def judge_quote(
@@ -150,13 +161,11 @@ def judge_quote(
 ) -> Verdict:
     """Fine, refused (gone, no stock, below minimum) or held (over a line's price limit, far from what `offers` say)."""
     if quote.problems:
-        return refused("; ".join(_in_words(problem, lines) for problem in quote.problems))
+        problems = [_in_words(problem, lines) for problem in quote.problems]
+        return refused(because(ReasonCode.QUOTE_REFUSED, problems=problems))
     if quote.hold or quote.order_count > 1:
-        return held(
-            quote.hold
-            or f"the service would split this into {quote.order_count} orders, since its items lie in different "
-            "depots: give the items of each depot an order_ref of their own"
-        )
+        on_hold = quote.hold and because(ReasonCode.QUOTE_ON_HOLD, why=quote.hold)
+        return held(on_hold or because(ReasonCode.SEVERAL_DEPOTS, count=quote.order_count))
     goods = agreed(offered(lines, offers), Statement(source=Source.PREVIEW, value=quote.goods + quote.discount))
     if isinstance(goods, Contradicted) and quote.goods.minor > 0:
         return contradicted(goods, request.marketplace)
@@ -168,12 +177,12 @@ def judge_quote(
         if (limit := limits.get(priced.line_no)) is not None and priced.unit_price > limit
     ]
     if over:
-        return held("; ".join(over) + ": raise max_unit_price or drop the line")
+        return held(because(ReasonCode.PRICE_ABOVE_LIMIT, lines=over))
     unpriced = [line.title for line in lines if line.line_no not in {priced.line_no for priced in quote.lines}]
     if unpriced:
-        return held(f"the service told no price for {', '.join(unpriced)}: look it up there")
+        return held(because(ReasonCode.NO_PRICE_TOLD, titles=unpriced))
     odd = _does_not_add_up(quote)
-    return held(f"the preview does not add up: {odd}; look it up there") if odd else FINE
+    return held(because(ReasonCode.PREVIEW_ADDS_UP_WRONG, odd=odd)) if odd else FINE
 
 
 def offered(lines: Sequence[OrderLine], offers: Iterable[Offer]) -> Statement:
@@ -206,7 +215,8 @@ def _does_not_add_up(quote: Quote) -> str:
     return ""
 
 
-PAID_FOR_NOTHING = "the service shows it as paid, and not for how much; run again"
+NOT_SHOWN = because(ReasonCode.NOT_SHOWN)
+PAID_FOR_NOTHING = because(ReasonCode.PAID_FOR_NOTHING)
 
 
 class Payment(StrEnum):
@@ -221,11 +231,7 @@ class Left:
     """An order that is not paid, or not booked, now: left as it is for a later look, or stopped for a person."""
 
     how: Payment
-    reason: str
-    code: ReasonCode | None = None
-
-
-PRICE_ROSE = "the price rose after ordering"
+    why: Reason
 
 
 def judge_paid(shown: ServiceOrder, owed: Money, *, by_us: bool) -> Paid | None:
@@ -241,17 +247,20 @@ def judge_paid(shown: ServiceOrder, owed: Money, *, by_us: bool) -> Paid | None:
     return Paid(order=told, ours=Statement(source=Source.LEDGER, value=owed))
 
 
-def unknown_state(shown: ServiceOrder) -> str:
-    """What is said of an order in a state without a meaning here; empty for all others."""
-    if shown.status is not ServiceStatus.OTHER:
-        return ""
-    return f"the service shows it in a state that this program does not know ({shown.state_word or 'none told'})"
+def unknown_state(shown: ServiceOrder, *, paying: bool = False) -> Reason | None:
+    """Why an unpaid order in a state without a meaning here waits; None for all others."""
+    code = ReasonCode.PAYING_IN_UNKNOWN_STATE if paying else ReasonCode.UNKNOWN_STATE
+    return because(code, state=_state_word(shown)) if shown.status is ServiceStatus.OTHER else None
 
 
-def still_unknown(shown: ServiceOrder) -> str:
-    """The note on a paid order in an unknown state; empty for all others."""
-    unknown = unknown_state(shown)
-    return f"{unknown}; it is booked once that is known, or a parcel is on its way" if unknown else ""
+def still_unknown(shown: ServiceOrder) -> Reason | None:
+    """The note on a paid order in an unknown state; None for all others."""
+    is_unknown = shown.status is ServiceStatus.OTHER
+    return because(ReasonCode.PAID_IN_UNKNOWN_STATE, state=_state_word(shown)) if is_unknown else None
+
+
+def _state_word(shown: ServiceOrder) -> str:
+    return shown.state_word or "none told"
 
 
 def judge_payment(
@@ -269,49 +278,43 @@ def judge_payment(
     this ledger was begun for it.
     """
     if shown is None:
-        return Left(how=Payment.STOP, reason=NOT_SHOWN)
+        return Left(how=Payment.STOP, why=NOT_SHOWN)
     if paid := judge_paid(shown, approved, by_us=by_us):
-        return paid if by_us or shown.taken else Left(how=Payment.WAIT, reason=PAID_FOR_NOTHING)
+        return paid if by_us or shown.taken else Left(how=Payment.WAIT, why=PAID_FOR_NOTHING)
     if left := _under_way(shown, by_us=by_us):
         return left
     if verdict := _against_paying(shown, approved, approved if payable is None else payable):
         return verdict
     if not is_ours:
-        words = f"the service does not show our reference on order {shown.order_id} yet, so it is not paid"
-        return Left(how=Payment.WAIT, reason=words)
+        return Left(how=Payment.WAIT, why=because(ReasonCode.NO_REFERENCE_YET, order_id=shown.order_id))
     return agreed_total(_approved(approved), _total(shown))
 
 
 def _under_way(shown: ServiceOrder, *, by_us: bool) -> Left | None:
     if shown.status is ServiceStatus.PAYMENT_PENDING:
-        return Left(how=Payment.WAIT, reason="the service has taken the payment and not yet confirmed it")
-    if by_us and (unknown := unknown_state(shown)):
-        words = f"a payment was begun, and {unknown}; looked at again by itself"
-        return Left(how=Payment.WAIT, reason=words, code=ReasonCode.UNKNOWN_STATE)
+        return Left(how=Payment.WAIT, why=because(ReasonCode.PAYMENT_UNCONFIRMED))
+    if by_us and (unknown := unknown_state(shown, paying=True)):
+        return Left(how=Payment.WAIT, why=unknown)
     return None
 
 
 def _against_paying(shown: ServiceOrder, approved: Money, payable: Money) -> Contradicted | Left | None:
-    reason, code = "", None
+    why = None
     if shown.status is ServiceStatus.CLOSED:
-        why = f" ({shown.close_reason})" if shown.close_reason else ""
-        reason = f"the order was closed unpaid{why}; order again under a new order_ref"
+        why = because(ReasonCode.CLOSED_UNPAID, why=shown.close_reason)
     elif unknown := unknown_state(shown):
-        reason, code = f"{unknown}; look it up there", ReasonCode.UNKNOWN_STATE
+        why = unknown
     elif shown.payment:
         word, fact = (Statement(source=Source.DETAIL, value=value) for value in (shown.status, shown.payment))
         return Contradicted(kind=Kind.PAID, first=word, second=fact)
     elif shown.total.minor <= 0:
-        reason = f"the service shows it for {shown.total}, and nothing is free; look it up there"
+        why = because(ReasonCode.SHOWN_FOR_NOTHING, total=shown.total)
     elif isinstance(total := agreed_total(_approved(approved), _total(shown)), Contradicted):
         return total
     elif shown.total > payable:
-        tolerated = f", at most {payable} with the price tolerance" if payable > approved else ""
-        reason = (
-            f"{PRICE_ROSE}: {shown.total}, approved {approved}{tolerated}. Not paid; the order closes "
-            "by itself. To buy at the new price, order again under a new order_ref"
-        )
-    return Left(how=Payment.STOP, reason=reason, code=code) if reason else None
+        most = payable if payable > approved else None
+        why = because(ReasonCode.PRICE_ROSE, total=shown.total, approved=approved, payable=most)
+    return Left(how=Payment.STOP, why=why) if why else None
 
 
 def _approved(amount: Money) -> Statement:
@@ -330,12 +333,12 @@ def judge_booking(shown: ServiceOrder) -> Left | None:
     if shown.status.is_paid or (shown.status is ServiceStatus.OTHER and shown.parcels):
         return None
     if unknown := still_unknown(shown):
-        return Left(how=Payment.WAIT, reason=unknown, code=ReasonCode.UNKNOWN_STATE)
+        return Left(how=Payment.WAIT, why=unknown)
     if shown.status is ServiceStatus.CLOSED:
-        why = f"the marketplace closed the order ({shown.close_reason or 'no reason given'})"
+        why = because(ReasonCode.PAID_AND_CLOSED, why=shown.close_reason or "no reason given")
     else:
-        why = f"the service shows the order as {shown.status}; look it up there"
-    return Left(how=Payment.STOP, reason=f"paid, not booked: {why}")
+        why = because(ReasonCode.PAID_SHOWN_OTHERWISE, status=shown.status)
+    return Left(how=Payment.STOP, why=why)
 
 
 def _in_words(problem: LineProblem, lines: tuple[OrderLine, ...]) -> str:

@@ -12,6 +12,7 @@ from domain.decisions import Verdict, held, postponed, refused
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Offer, OfferSummary
+from domain.reasons import ReasonCode, because
 
 CANDIDATES = 5
 
@@ -65,8 +66,10 @@ class Match:
     def verdict(self) -> Verdict:
         """What becomes of a line whose words mean no item: a person chooses among candidates, if there are any."""
         if self.decided_at is None:
-            return postponed(self.why)
-        return held(self.why) if self.candidates else refused(self.why)
+            return postponed(because(ReasonCode.WORDS_NOT_SEARCHED, why=self.why))
+        if self.candidates:
+            return held(because(ReasonCode.WORDS_AMBIGUOUS, why=self.why))
+        return refused(because(ReasonCode.WORDS_FOUND_NOTHING, why=self.why))
 
     def sold_as(self, offer: Offer | Verdict) -> Self:
         """The match with the SKU, when its offer has just one that is on sale."""

@@ -13,7 +13,7 @@ from domain.money import Money
 from domain.offers import Offer
 from domain.orders import OrderLine, OrderRequest, SourcingOrder
 from domain.quotes import Quote
-from domain.reasons import ReasonCode
+from domain.reasons import Reason
 from domain.states import OrderState
 from domain.witnessed import Contradicted
 
@@ -28,8 +28,7 @@ class PlannedOrder:
 
     request: OrderRequest
     state: OrderState = OrderState.PLANNED
-    reason: str = ""
-    reason_code: ReasonCode | None = None
+    why: Reason | None = None
     is_postponed: bool = False
     contradicted: Contradicted | None = None
     seller_id: str = ""
@@ -43,6 +42,10 @@ class PlannedOrder:
     @property
     def order_ref(self) -> str:
         return self.request.order_ref
+
+    @property
+    def reason(self) -> str:
+        return str(self.why or "")
 
     @property
     def is_fine(self) -> bool:
@@ -70,8 +73,7 @@ class PlannedOrder:
         return replace(
             self,
             state=verdict.state,
-            reason=verdict.reason,
-            reason_code=verdict.code,
+            why=verdict.why,
             is_postponed=verdict.is_postponed,
             contradicted=verdict.contradicted,
         )

@@ -1,24 +1,108 @@
-"""The codes of reasons: what code may ask about why an order stands as it does. The words are for people alone."""
+"""Why an order, or an effect on one, stands as it does: a code with facts. Its words are made where people read."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
+from domain.money import Money
+from domain.reason_codes import ReasonCode
+from domain.reason_words import ALSO, TEXT, remedy, sentence
 
-class ReasonCode(StrEnum):
-    """Why an order stands as it does. Reasons that no code asks about have none."""
-
-    OVER_BUDGET = "over_budget"
-    OVER_DAY_LIMIT = "over_day_limit"
-    UNKNOWN_STATE = "unknown_state"
-
-    @classmethod
-    def of(cls, text: str | None) -> ReasonCode | None:
-        """The code that a ledger holds; None also for one that a later program has written."""
-        return cls(text) if text in CODES else None
-
-
-CODES = frozenset(ReasonCode)
+__all__ = ["NO_ROOM", "UNKNOWN_STATES", "Reason", "ReasonCode", "because", "earlier", "read", "stored", "together"]
 
 NO_ROOM = frozenset({ReasonCode.OVER_BUDGET, ReasonCode.OVER_DAY_LIMIT})
 """A limit was used up by other orders: more room, or another day, lets this one be bought."""
+UNKNOWN_STATES = frozenset(
+    {ReasonCode.UNKNOWN_STATE, ReasonCode.PAYING_IN_UNKNOWN_STATE, ReasonCode.PAID_IN_UNKNOWN_STATE}
+)
+"""The service shows an order in a state without a meaning here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A code and what its sentence needs: JSON values, amounts in minor units, nothing of a receiver."""
+
+    code: ReasonCode
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return sentence(self.code, self.facts)
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it; empty where it ends by itself."""
+        return remedy(self.code, self.facts)
+
+    def but(self, **facts: object) -> Reason:
+        """The reason with further facts."""
+        return Reason(self.code, {**self.facts, **_known(facts)})
+
+    def is_one_of(self, codes: Collection[ReasonCode]) -> bool:
+        """Whether it has one of these codes, itself or in what stands with it."""
+        return self.code in codes or any(one["code"] in codes for one in self.facts.get(ALSO, ()))
+
+
+def because(code: ReasonCode, /, **facts: object) -> Reason:
+    """The reason of this code; a fact that is None or empty is left out."""
+    return Reason(code, _known(facts))
+
+
+def earlier(text: str) -> Reason:
+    """The reason of a row that an earlier program wrote, in its own words."""
+    return Reason(ReasonCode.EARLIER, {TEXT: text})
+
+
+def together(reasons: Iterable[Reason | None]) -> Reason | None:
+    """The reason of the highest class, the first of equals, with the others beside it; None for none."""
+    given = [reason for reason in reasons if reason]
+    if len(given) < 2:
+        return given[0] if given else None
+    first = outranking(given)
+    return first.but(**{ALSO: [one for one in given if one is not first]})
+
+
+def outranking(reasons: Iterable[Reason]) -> Reason:
+    """The reason that stands where several meet: that of the highest class, the first of equals."""
+    return max(reasons, key=lambda reason: reason.code.words.kind)
+
+
+def stored(reason: Reason | None) -> dict[str, Any]:
+    """The columns that hold a reason. Words stand there only where an earlier program wrote them."""
+    if reason is None:
+        return {"reason": "", "reason_code": None, "reason_facts": None}
+    code = None if reason.code is ReasonCode.EARLIER else reason.code
+    if TEXT in reason.facts:
+        return {"reason": str(reason), "reason_code": code, "reason_facts": None}
+    return {"reason": "", "reason_code": code, "reason_facts": reason.facts or None}
+
+
+def read(text: str | None, code: str | None, facts: Mapping[str, Any] | None) -> Reason | None:
+    """The reason that these columns hold.
+
+    A program before the facts writes words, at times with a code, and leaves older facts as they are: its words count.
+    """
+    known = ReasonCode.of(code)
+    if text:
+        return Reason(known or ReasonCode.EARLIER, {TEXT: text})
+    if code is None:
+        return None
+    return Reason(known, facts or {}) if known else earlier(code.replace("_", " "))
+
+
+def _known(facts: Mapping[str, object]) -> dict[str, Any]:
+    return {name: _json(fact) for name, fact in facts.items() if fact is not False and fact not in (None, "", [], ())}
+
+
+def _json(fact: object) -> Any:
+    """A fact as a ledger gives it back."""
+    if isinstance(fact, Reason):
+        return {"code": str(fact.code), "facts": dict(fact.facts)}
+    if isinstance(fact, Money):
+        return {"minor": fact.minor, "currency": fact.currency}
+    if isinstance(fact, StrEnum | Decimal):
+        return str(fact)
+    return [_json(one) for one in fact] if isinstance(fact, list | tuple) else fact

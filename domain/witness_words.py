@@ -7,6 +7,7 @@ from datetime import datetime
 
 from domain.marketplace import Marketplace
 from domain.money import Money
+from domain.reasons import Reason, ReasonCode, because
 from domain.witnessed import Contradicted, Gap, Kind, Lack, Open, Source, Statement
 from domain.wording import shorten
 
@@ -68,21 +69,20 @@ def _value(statement: Statement) -> str:
     return f"{value:%Y-%m-%d %H:%M} UTC" if isinstance(value, datetime) else value
 
 
-def contradiction_words(verdict: Contradicted, marketplace: Marketplace) -> str:
+def contradiction(verdict: Contradicted, marketplace: Marketplace) -> Reason:
     """Both readings, how far they are apart, and what to do."""
     both = words_of(verdict)
     if verdict.gap is Gap.UNIT:
-        return f"{both}. {_to_confirm(marketplace)}"
+        return because(ReasonCode.UNITS_DIFFER, both=both, marketplace=marketplace)
     is_taken = Source.TAKEN in (verdict.first.source, verdict.second.source)
-    return f"{both}; {'look in the statement of the wallet' if is_taken else 'look it up in the console'}"
+    return because(ReasonCode.TAKEN_DIFFERS if is_taken else ReasonCode.READINGS_DIFFER, both=both)
 
 
-def held_words(marketplace: Marketplace, why: str) -> str:
+def unproven(verdict: Open | Contradicted) -> Reason:
+    """Why a reading does not prove that an effect is absent."""
+    return because(ReasonCode.UNPROVEN, seen=words_of(verdict))
+
+
+def marketplace_held(marketplace: Marketplace, why: str) -> Reason:
     """Why an order waits whose marketplace is held, for reasons that its own order gave."""
-    return f"{marketplace} is held ({why}). {_to_confirm(marketplace)}"
-
-
-def _to_confirm(marketplace: Marketplace) -> str:
-    return (
-        f"Nothing is ordered or paid at {marketplace} until somebody has looked: sourcing ledger confirm {marketplace}"
-    )
+    return because(ReasonCode.MARKETPLACE_HELD, marketplace=marketplace, why=why)

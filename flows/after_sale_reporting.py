@@ -170,7 +170,7 @@ def refund_line(refund: Refund) -> RefundLine:
         refunded_fen=refund.refunded.minor,
         tracking_number=refund.tracking_number,
         deadline=refund.deadline.isoformat() if refund.deadline else None,
-        words=standing(refund),
+        words=str(standing(refund)),
         waits_for_a_person=refund.state in WAITS_FOR_A_PERSON,
     )
 

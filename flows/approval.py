@@ -13,9 +13,10 @@ from prefect.context import FlowRunContext
 
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
+from domain.reasons import ReasonCode, because
 from flows.approval_form import ask_in_the_ui
 from flows.approval_limit import above_limit, why_asked
-from flows.approval_request import ApprovalRequest, Decision
+from flows.approval_request import ApprovalRequest, Decision, not_approved_by
 from tasks.resources import utc_now
 
 BEFOREHAND = "a yes given beforehand"
@@ -65,7 +66,7 @@ async def decide(question: ApprovalRequest, settings: SourcingSettings, ledger: 
     question = replace(question, why=why_asked(above, settings, yes=yes))
     if (person := approver.get()) is not no_approver:
         said, name = person(question), getpass.getuser()
-        return Decision(approved=question.refs if said else [], by=name, why_not=f" by {name}")
+        return Decision(approved=question.refs if said else [], by=name, why_not=not_approved_by(name))
     if asks_in_the_ui.get() or has_deployment():
         async with aside():
             return await ask_in_the_ui(question, settings, ledger)
@@ -73,15 +74,12 @@ async def decide(question: ApprovalRequest, settings: SourcingSettings, ledger: 
 
 
 def _not_asked() -> Decision:
-    return Decision(approved=[], by="nobody", why_not=": nobody could be asked")
+    return Decision(approved=[], by="nobody", why_not=because(ReasonCode.NOBODY_TO_ASK))
 
 
 def _unasked(question: ApprovalRequest, settings: SourcingSettings, above: str) -> Decision:
     """Nobody can be asked about a plan above the limit: what was begun is shipped, as far as that is within it."""
-    why = (
-        f": {above}. Run it without --yes at a terminal, or from the Prefect UI, to be asked; or raise "
-        "SOURCING_APPROVAL_LIMIT_CNY"
-    )
+    why = because(ReasonCode.ABOVE_APPROVAL_LIMIT, above=above)
     begun = ApprovalRequest(batch_id=question.batch_id, to_buy=(), to_ship=question.to_ship, allowed=question.allowed)
     if above_limit(begun, settings, utc_now()):
         return Decision(approved=[], by=BEFOREHAND, why_not=why, goes_on=True)

@@ -21,10 +21,11 @@ from pydantic import Field, ValidationError, create_model
 
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from domain.choices import ALL, ALL_BUT, NOBODY_ANSWERED, NONE, SOME, BadChoice, chosen, references_in
+from domain.choices import ALL, ALL_BUT, NONE, SOME, BadChoice, chosen, references_in
+from domain.reasons import ReasonCode, because
 from domain.wording import pluralize
 from flows.approval_pause import CancelledBelow, asked_since, filled_in, is_cancelled, outermost_run
-from flows.approval_request import ApprovalRequest, Decision
+from flows.approval_request import ApprovalRequest, Decision, not_approved_by
 from flows.approval_told import Told
 from flows.approval_words import bare, deadline_words, description_of, question_words, within_words
 from flows.asked_plan import AskedPlan
@@ -62,8 +63,8 @@ async def ask_in_the_ui(question: ApprovalRequest, settings: SourcingSettings, l
             await told.it_waits()
             decision = await _answered(_Asking(question, plan, words, until), deadline, told)
         if decision is None:
-            silence = f"{NOBODY_ANSWERED} {within_words(settings.approval_timeout_s)}"
-            decision = Decision(approved=[], by="nobody", silence=silence)
+            silence = because(ReasonCode.NOBODY_ANSWERED, within=within_words(settings.approval_timeout_s))
+            decision = Decision(approved=[], by="nobody", why_not=silence)
         await told.it_is_over(decision)
     return decision
 
@@ -73,7 +74,8 @@ async def _answered(asking: _Asking, deadline: datetime, told: Told) -> Decision
     try:
         return await asking.answer(deadline)
     except CancelledBelow:
-        return Decision(approved=[], by="somebody who cancelled its run", why_not=": its run was cancelled")
+        why_not = because(ReasonCode.ASKING_RUN_CANCELLED)
+        return Decision(approved=[], by="somebody who cancelled its run", why_not=why_not)
     except (asyncio.CancelledError, TerminationSignal):
         if await is_cancelled(outermost_run()):
             await told.nobody_has_to_answer()
@@ -132,7 +134,7 @@ def decision_of(given: Mapping[str, Any], asked: Sequence[str]) -> Decision:
     named = references_in(orders) if isinstance(orders, str) else orders
     approved = chosen(given["decision"], named, asked)
     name, note = (" ".join(given[field].split()) for field in ("approved_by", "note"))
-    return Decision(approved=approved, by=name, why_not=f" by {name}" + (f": {note}" if note else ""))
+    return Decision(approved=approved, by=name, why_not=not_approved_by(name, note))
 
 
 def form_for(

@@ -11,6 +11,7 @@ from connectors.ledger.records import Approval
 from domain.money import Money, total_of
 from domain.pause import Pause
 from domain.plan import PlannedOrder, PlanSummary
+from domain.reasons import Reason, ReasonCode, because
 from domain.request_remarks import Remark
 
 
@@ -76,16 +77,15 @@ class SummarizedRequest(ApprovalRequest):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Which orders may be bought or shipped, who said so, and what follows `not approved` for the others.
+    """Which orders may be bought or shipped, who said so, and why not the others (`why_not`).
 
-    `silence` takes the place of both when nobody answered. `stops` is a no to everything: then orders that were begun
+    `stops` is a no to everything: then orders that were begun
     earlier are left alone as well. `unasked` is what a yes given beforehand approved.
     """
 
     approved: Collection[str]
     by: str
-    why_not: str = ""
-    silence: str = ""
+    why_not: Reason | None = None
     goes_on: bool = False
     unasked: ApprovalRequest | None = None
 
@@ -94,18 +94,33 @@ class Decision:
         return not self.approved and not self.goes_on
 
     @property
-    def not_bought(self) -> str:
-        """Why an order that was not approved is held."""
-        return f"not bought, {self.silence}" if self.silence else f"not approved{self.why_not}"
+    def is_silence(self) -> bool:
+        """Whether nobody answered."""
+        return self.why_not is not None and self.why_not.code is ReasonCode.NOBODY_ANSWERED
 
     @property
-    def not_shipped(self) -> str:
+    def not_bought(self) -> Reason | None:
+        """Why an order that was not approved is held."""
+        return self.why_not and self.why_not.but(goods=True)
+
+    @property
+    def not_shipped(self) -> Reason | None:
         """What stands with an order that was begun and whose freight was not approved."""
-        return f"freight not approved{f', {self.silence}' if self.silence else self.why_not}"
+        return self.why_not and self.why_not.but(freight=True)
 
     def approval_of(self, plan: PlanSummary, at: datetime) -> Approval:
         """What the ledger keeps of a yes, with words for the audit trail."""
-        words = f"approved by {self.by} at {at:%Y-%m-%d %H:%M:%S} UTC: {plan.total}, plan {plan.plan_hash[:12]}"
+        why = because(ReasonCode.APPROVED, by=self.by, at=in_utc(at), total=plan.total, plan=plan.plan_hash[:12])
         return Approval(
-            order_ref=plan.order_ref, plan_hash=plan.plan_hash, total=plan.total, freight=plan.freight, reason=words
+            order_ref=plan.order_ref, plan_hash=plan.plan_hash, total=plan.total, freight=plan.freight, why=why
         )
+
+
+def in_utc(at: datetime) -> str:
+    """A moment as it stands in the reasons of approvals."""
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def not_approved_by(name: str, note: str = "") -> Reason:
+    """What stands with orders to which a person said no."""
+    return because(ReasonCode.NOT_APPROVED, by=name, note=note)

@@ -70,7 +70,7 @@ class Told:
     async def it_is_over(self, decision: Decision) -> None:
         """What was not sent yet is withdrawn; that nobody answered is told."""
         await self._withdrawn()
-        if decision.silence:
+        if decision.is_silence:
             message = Message(
                 cause=f"not-approved:{self._question}",
                 kind=MessageKind.NOT_APPROVED,
@@ -79,7 +79,7 @@ class Told:
                 "run of the same file, which makes a new plan and asks again.",
             )
             await tell(self.ledger, message)
-        await self._lead_to_the_run(decision.silence or f"{decision.by} has answered")
+        await self._lead_to_the_run(str(decision.why_not) if decision.is_silence else f"{decision.by} has answered")
 
     async def nobody_has_to_answer(self) -> None:
         """The run that asks was cancelled."""

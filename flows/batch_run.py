@@ -20,12 +20,13 @@ from domain.decisions import Verdict, held
 from domain.money import Money
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder, PlanSummary
+from domain.reasons import ReasonCode, because
 from domain.report import BatchReport, MatchLine
 from domain.request_remarks import HELPERS, Remark
 from domain.states import OrderState
 from domain.wording import pluralize
 from flows.approval import decide
-from flows.approval_request import ApprovalRequest, Decision, SummarizedRequest
+from flows.approval_request import ApprovalRequest, Decision, SummarizedRequest, in_utc
 from flows.canary import Canaries
 from flows.execution import execute
 from flows.leftovers import LEFT, cause, explain, in_all, told_again
@@ -316,7 +317,7 @@ class BatchRun:
         decision = await decide(question, self.resources.settings, self.resources.ledger, yes=yes)
         self._hold(question, decision)
         self.unasked += [decision.unasked] if decision.unasked else []
-        if decision.silence:
+        if decision.is_silence:
             run_logger().warning("Batch %s: %s; its orders are held", self.batch_id, decision.not_bought)
         else:
             run_logger().info("%s of %s orders approved by %s", len(decision.approved), len(question.refs), decision.by)
@@ -334,7 +335,7 @@ class BatchRun:
         ledger = self.resources.ledger
         to_ship = ledger.orders(plan.order_ref for plan in question.to_ship if plan.order_ref not in approved)
         ledger.change([OrderChange(order_ref=ref, writes=Facts.approval_withdrawn()) for ref in to_ship])
-        ledger.change([_said(order, decision.not_shipped) for order in to_ship.values() if order.state in SHIPPABLE])
+        ledger.change([order.kept(decision.not_shipped) for order in to_ship.values() if order.state in SHIPPABLE])
 
     def _approve(self, question: SummarizedRequest, decision: Decision | None) -> dict[str, str]:
         """Write down what was approved, by whom and for how much; answers the hashes of the plans to create."""
@@ -346,11 +347,11 @@ class BatchRun:
         to_ship = [plan for plan in question.to_ship if plan.order_ref in approved]
         approve_freight(self.resources, to_ship)
         orders = ledger.orders(plan.order_ref for plan in to_ship)
-        prices = {plan.order_ref: str(plan.freight_service.price) for plan in to_ship if plan.freight_service}
+        prices = {plan.order_ref: plan.freight_service.price for plan in to_ship if plan.freight_service}
         ledger.change([_renewed(order) for order in orders.values() if order.plan_hash is None])
         ledger.change(
             [
-                _said(order, f"freight approved by {decision.by} at {now:%Y-%m-%d %H:%M:%S} UTC: {prices[ref]}")
+                order.kept(because(ReasonCode.FREIGHT_APPROVED, by=decision.by, at=in_utc(now), price=prices[ref]))
                 for ref, order in orders.items()
                 if order.state in SHIPPABLE
             ]
@@ -382,7 +383,3 @@ def wanted_of(source: PlanSource, *, ask: bool) -> str:
 def _renewed(order: OrderRecord) -> OrderChange:
     """A yes to going on with an order, after somebody had said no to that."""
     return OrderChange(order_ref=order.order_ref, writes=Facts.plan_approved(plan_hash(order.plan)))
-
-
-def _said(order: OrderRecord, reason: str) -> OrderChange:
-    return OrderChange(order_ref=order.order_ref, state=order.state, expected=order.state, reason=reason)

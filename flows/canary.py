@@ -88,7 +88,7 @@ class Canaries:
     async def _kept_back(self, orders: Sequence[OrderRecord]) -> list[OrderChange]:
         """What is said of these when none of them may go first; empty when one may."""
         marketplace, resources = orders[0].marketplace, self._resources
-        unchanged = [order.kept(order.reason) for order in orders]
+        unchanged = [order.kept(order.why) for order in orders]
         if resources.paused or resources.breaker.is_over:
             return unchanged
         try:
@@ -96,11 +96,11 @@ class Canaries:
         except ServiceAway:
             return unchanged
         if stuck is not None:
-            words = waits_for(stuck.order_ref, marketplace, stuck.reason)
-            return [o.held(words) if stuck.state is OrderState.HELD else o.kept(words) for o in orders]
+            why = waits_for(stuck.order_ref, marketplace, stuck.why)
+            return [o.held(why) if stuck.state is OrderState.HELD else o.kept(why) for o in orders]
         if len(lost := self._lost[marketplace]) >= MOST:
-            words = given_up([*lost], marketplace, [*lost.values()][-1].reason)
-            return [order.held(words) for order in orders]
+            why = given_up([*lost], marketplace, [*lost.values()][-1].why)
+            return [order.held(why) for order in orders]
         return []
 
     async def _stuck(self, batch_id: str, marketplace: Marketplace) -> OrderRecord | None:

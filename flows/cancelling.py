@@ -33,8 +33,9 @@ async def dry_run_of(resources: Resources, order_refs: Sequence[str]) -> list[Dr
     verdicts = {ref: _judge(resources, order) for ref, order in orders.items()}
     paid = [orders[ref] for ref, (way, _) in verdicts.items() if way is CancelWay.REFUND]
     at_service, unread = await read_each(resources, paid)
-    unread |= {ref: words for ref, one in at_service.items() if (words := _past_cancelling(one))}
-    rows = [_dry_run(order, *verdicts[ref], unread.get(ref, "")) for ref, order in orders.items()]
+    why_not = {ref: str(why) for ref, why in unread.items()}
+    why_not |= {ref: words for ref, one in at_service.items() if (words := _past_cancelling(one))}
+    rows = [_dry_run(order, *verdicts[ref], why_not.get(ref, "")) for ref, order in orders.items()]
     return [*rows, *(DryRunRow(order_ref=ref, state="", why_not=NOT_THERE) for ref in order_refs if ref not in orders)]
 
 

@@ -9,6 +9,7 @@ from connectors.ledger.spending import COUNTS_AS_SPENT
 from domain.decisions import held
 from domain.effects import Action
 from domain.orders import OrderRequest
+from domain.reasons import Reason, ReasonCode, because
 from domain.report import BatchReport
 from flows.chunks import told_chunks
 from flows.planning import plan_orders
@@ -32,7 +33,7 @@ async def fill_carts(resources: Resources, asked: RequestBatch) -> BatchReport:
     )
 
 
-async def _fill(resources: Resources, requests: Sequence[OrderRequest], batch_id: str) -> dict[str, str]:
+async def _fill(resources: Resources, requests: Sequence[OrderRequest], batch_id: str) -> dict[str, Reason]:
     """Lay what may be laid; answers why the others were left alone, by reference."""
     ledger, chunk_size = resources.ledger, resources.settings.chunk_size
     refs = [request.order_ref for request in requests]
@@ -43,11 +44,11 @@ async def _fill(resources: Resources, requests: Sequence[OrderRequest], batch_id
     known = ledger.orders(refs)
     forgotten = ledger.forgotten.known(refs)
     why = {one.order_ref: _left_alone(resources, one, known.get(one.order_ref), carted, ordered) for one in requests}
-    why |= dict.fromkeys(forgotten, "its receiver was forgotten, and nothing is bought under that name any more")
-    refused = {ref: words for ref, words in why.items() if words}
+    why |= dict.fromkeys(forgotten, because(ReasonCode.NAME_FORGOTTEN))
+    refused = {ref: one for ref, one in why.items() if one}
     to_plan = [request for request in requests if request.order_ref not in refused.keys() | carted]
     plans = await plan_orders(resources, to_plan, chunk_size=chunk_size)
-    waiting = [plan.with_verdict(held("to be laid into the cart; run again")) for plan in plans]
+    waiting = [plan.with_verdict(held(because(ReasonCode.TO_BE_CARTED))) for plan in plans]
     ledger.put_plans(waiting, batch_id)
     wanted = [plan.order_ref for plan in plans if plan.is_fine] + [ref for ref in carted if ref not in refused]
     orders = {ref: order for ref, order in ledger.orders(wanted).items() if order.order_id is None}
@@ -58,13 +59,13 @@ async def _fill(resources: Resources, requests: Sequence[OrderRequest], batch_id
 
 def _left_alone(
     resources: Resources, request: OrderRequest, order: OrderRecord | None, carted: set[str], ordered: set[str]
-) -> str:
-    """Why nothing of it is laid into a cart; empty where it may be."""
+) -> Reason | None:
+    """Why nothing of it is laid into a cart; None where it may be."""
     ref = request.order_ref
     if resources.offerings[request.marketplace].cart is None:
-        return f"the service has no cart for {request.marketplace}: use sourcing run"
+        return because(ReasonCode.NO_CART, marketplace=request.marketplace)
     if order and (ref in ordered or order.order_id is not None):
-        return f"{ref} is ordered already ({order.state})"
+        return because(ReasonCode.ALREADY_ORDERED, order_ref=ref, state=order.state)
     if order and order.fingerprint != request.fingerprint and ref in carted:
-        return f"{ref} lies in the cart with other contents: new order_ref"
-    return ""
+        return because(ReasonCode.OTHERWISE_IN_CART, order_ref=ref)
+    return None

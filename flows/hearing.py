@@ -14,9 +14,9 @@ from connectors.callbacks.store import CallbackStore
 from connectors.callbacks.tickets import LEASE, Tickets
 from connectors.ledger.records import OrderRecord
 from domain.after_sale import FOLLOWED as REFUNDS_FOLLOWED
-from domain.decisions import PRICE_ROSE
 from domain.messages import Message, MessageKind
 from domain.personal import without_receiver
+from domain.reasons import ReasonCode
 from domain.states import NEEDS_A_PERSON, OrderState
 from domain.wording import pluralize, shorten
 from flows.shown.expected_errors import run_logger
@@ -24,7 +24,7 @@ from flows.telling import tell
 from flows.tracking import FOLLOWED, track
 from tasks.follow_refunds import follow_refunds
 from tasks.parcels_received import Received, received_parcels
-from tasks.pay import PRICE_FELL, look_at_unpaid
+from tasks.pay import look_at_unpaid
 from tasks.resources import Resources
 from tasks.snapshot import write
 from tasks.snapshot_refunds import snapshot_refunds
@@ -91,9 +91,7 @@ async def hear(
     outcomes = {message.id: _outcome(message, before, words) for message in messages}
     parcels = await received_parcels(resources, store, messages, after) if kind is CallbackKind.INBOUND else []
     await _snapshot(resources, messages, outcomes, parcels)
-    changed = [
-        ref for ref in before if (before[ref].state, before[ref].reason) != (after[ref].state, after[ref].reason)
-    ]
+    changed = [ref for ref in before if (before[ref].state, before[ref].why) != (after[ref].state, after[ref].why)]
     await tell(ledger, *_held(changed, after), *_found_fault(parcels))
     told = [f"{ref}: {reason}" for ref, reason in troubles.items()]
     found = [f"{one.order_ref}, parcel {one.parcel.tracking_number}: {'; '.join(one.problems)}" for one in parcels]
@@ -104,14 +102,14 @@ async def hear(
 def _waits_to_be_paid(order: OrderRecord) -> bool:
     """One that is held for its price alone does too: it may have come down."""
     is_held = order.state is OrderState.HELD and order.order_id is not None and order.paid_minor is None
-    return order.state is OrderState.ORDERED or (is_held and order.reason.startswith(PRICE_ROSE))
+    return order.state is OrderState.ORDERED or (is_held and order.reason_code is ReasonCode.PRICE_ROSE)
 
 
 def _held(changed: Sequence[str], orders: Mapping[str, OrderRecord]) -> Iterator[Message]:
     """Once for each reason: an order that is held anew for another one is told again, and one that is not any more."""
     for ref in changed:
         order = orders[ref]
-        if order.state in NEEDS_A_PERSON or order.reason == PRICE_FELL:
+        if order.state in NEEDS_A_PERSON or order.reason_code is ReasonCode.PRICE_FELL:
             reason = without_receiver(order.reason, order.request.receiver)
             yield Message(
                 cause=f"heard:{ref}:{order.state}:{reason}",

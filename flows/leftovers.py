@@ -23,11 +23,13 @@ from connectors.ledger.chunked import chunked
 from connectors.ledger.records import OrderRecord
 from domain.pause import GOES_ON, RUN_AGAIN
 from domain.plan import PlannedOrder
+from domain.reasons import Reason, ReasonCode, because
 from domain.states import OrderState
 from domain.wording import counted, pluralize
 from flows.scheduling import is_deployed
 from flows.second_look import next_look
 from flows.shown.progress import shown
+from tasks.preview import not_looked_up
 from tasks.resources import Resources
 
 LEFT = {
@@ -37,7 +39,6 @@ LEFT = {
     OrderState.PAID: "paid, not booked yet",
 }
 """What is to be said of orders that a run may leave in the middle."""
-NOT_LOOKED_UP = "not looked up yet"
 
 
 def cause(resources: Resources, done_by: datetime | None) -> tuple[str, str]:
@@ -69,17 +70,18 @@ async def explain(
     goes_on = _goes_on(resources, batch_id, done_by, asks=asks) if why[0] else ""
     resumed = _once_resumed(resources, batch_id, done_by) if resources.paused else ""
 
-    def next_of(order: OrderRecord) -> str:
+    def next_of(order: OrderRecord) -> Reason | None:
         if order.order_ref in postponed and order.plan_hash is None:
-            return f"{_not_planned(order.reason, why[0])}. {further}"
+            return _not_planned(order.why, why[0], further)
+        left = LEFT[order.state]
         if resources.paused:
-            return f"{LEFT[order.state]}: {resources.paused.words}. {resumed}"
-        return f"{LEFT[order.state]}: {why[0]}. {goes_on}" if why[0] else ""
+            return because(ReasonCode.LEFT_PAUSED, left=left, pause=resources.paused.words, then=resumed)
+        return because(ReasonCode.LEFT_UNFINISHED, left=left, why=why[0], then=goes_on) if why[0] else None
 
     for some in chunked(order_refs):
         left = [order for order in resources.ledger.each_order(some) if order.state in LEFT]
         states.update(str(order.state) for order in left)
-        resources.ledger.change([order.kept(words) for order in left if (words := next_of(order))])
+        resources.ledger.change([order.kept(next_) for order in left if (next_ := next_of(order))])
     return in_all(why, states)
 
 
@@ -94,14 +96,14 @@ def in_all(why: tuple[str, str], left: Counter[str]) -> str:
 def told_again(plans: Sequence[PlannedOrder], why: str) -> list[PlannedOrder]:
     """The plans of a dry run, where those that could not be made say what to do."""
     return [
-        replace(plan, reason=f"{_not_planned(plan.reason, why)}. Run again") if plan.is_postponed else plan
-        for plan in plans
+        replace(plan, why=_not_planned(plan.why, why, "Run again")) if plan.is_postponed else plan for plan in plans
     ]
 
 
-def _not_planned(reason: str, why: str) -> str:
+def _not_planned(own: Reason | None, cause: str, then: str) -> Reason | None:
     """An order's own trouble is told while the service is there, else one cause for all."""
-    return f"{NOT_LOOKED_UP}: {why}" if why else reason
+    why = not_looked_up(cause) if cause else own
+    return why.but(then=then) if why else None
 
 
 def _goes_on(resources: Resources, batch_id: str, done_by: datetime | None, *, asks: bool) -> str:

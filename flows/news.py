@@ -7,20 +7,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from connectors.ledger.records import EffectRecord
-from domain.choices import NOBODY_ANSWERED
 from domain.findings import Finding
 from domain.messages import Message, MessageKind
 from domain.money import Money
 from domain.orders import Receiver
 from domain.personal import without_receiver
-from domain.reasons import ReasonCode
+from domain.reasons import UNKNOWN_STATES, ReasonCode
 from domain.report import BatchReport, ReportLine
 from domain.states import NEEDS_A_PERSON
 from domain.wording import counted, pluralize, shorten
 
 MOST_REASONS, MOST_REASON = 8, 200
 REMEDY = "Raise the budget or the day's limit, or wait for the next day, and run the same file again."
-UNKNOWN_STATES = (
+IN_UNKNOWN_STATES = (
     "What this program has paid counts as paid, and is booked once its state is known or a parcel is on its way. Its "
     "word for the state: sourcing status ORDER_REF. This is told once a marketplace."
 )
@@ -36,7 +35,8 @@ def of_batch(report: BatchReport, receivers: Mapping[str, Receiver]) -> list[Mes
     """
     waiting = waiting_in(report)
     full = [line for line in report.without_room if line in waiting]
-    rest = [line for line in waiting if line not in full and NOBODY_ANSWERED not in line.reason]
+    silent = ReasonCode.NOBODY_ANSWERED
+    rest = [line for line in waiting if line not in full and line.reason_code is not silent]
 
     def reason(line: ReportLine) -> str:
         receiver = receivers.get(line.order_ref)
@@ -74,14 +74,14 @@ def _of_unknown_states(report: BatchReport) -> list[Message]:
     """Each marketplace whose states this program does not know, once."""
     unknown: dict[str, list[str]] = {}
     for line in report.orders:
-        if line.reason_code is ReasonCode.UNKNOWN_STATE:
+        if line.reason_code in UNKNOWN_STATES:
             unknown.setdefault(line.marketplace, []).append(line.order_ref)
     return [
         Message(
             cause=f"unknown-state:{marketplace}",
             kind=MessageKind.UNKNOWN_STATE,
             subject=f"{marketplace} shows {pluralize(len(refs), 'order')} in a state that this program does not know",
-            body=f"{shorten(refs, 20)}. {UNKNOWN_STATES}",
+            body=f"{shorten(refs, 20)}. {IN_UNKNOWN_STATES}",
         )
         for marketplace, refs in unknown.items()
     ]

@@ -17,6 +17,7 @@ from domain.decisions import Verdict, held
 from domain.effects import Action
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder, PlanSummary
+from domain.reasons import ReasonCode, because
 from domain.request_remarks import WHOLE_FILE, Remark
 from domain.states import OrderState
 from flows.chunks import told_chunks
@@ -183,19 +184,13 @@ class FromCarts:
         """Only while the order is in the state it was planned in."""
         tolerance = resources.settings.price_tolerance_percent
         for approval in approvals:  # a run that dies now leaves it approved: no other command orders it
-            told = f"{approval.reason}; order it with: sourcing cart order {approval.order_ref}"
+            why = approval.why.but(cart=approval.order_ref)
             plan, seen_in = self._plans[approval.order_ref], self._seen[approval.order_ref].state
-            resources.ledger.put_cart_plan(replace(plan, reason=told), seen_in=seen_in, tolerance=tolerance)
+            resources.ledger.put_cart_plan(replace(plan, why=why), seen_in=seen_in, tolerance=tolerance)
 
     def _held(self, plan: PlannedOrder) -> OrderChange:
         expected = self._seen[plan.order_ref].state
-        return OrderChange(
-            order_ref=plan.order_ref,
-            state=OrderState.HELD,
-            expected=expected,
-            reason=plan.reason,
-            reason_code=plan.reason_code,
-        )
+        return OrderChange(order_ref=plan.order_ref, state=OrderState.HELD, expected=expected, why=plan.why)
 
 
 async def _carted(resources: Resources, order: OrderRecord) -> PlannedOrder:
@@ -205,8 +200,8 @@ async def _carted(resources: Resources, order: OrderRecord) -> PlannedOrder:
     except Misconfigured:
         raise
     except CartFault as error:
-        return replace(order.plan, quote=None).with_verdict(held(f"not ordered: {error}"))
+        return replace(order.plan, quote=None).with_verdict(held(because(ReasonCode.CART_FAULT, fault=str(error))))
     except XportcnError as error:
         return replace(order.plan, quote=None).with_verdict(not_read("not ordered", error))
-    freight = f", freight {plan.freight_service.price}" if plan.freight_service else ""
-    return replace(plan, reason=f"costs {plan.total} with postage{freight}") if plan.is_fine else plan
+    freight = plan.freight_service.price if plan.freight_service else None
+    return replace(plan, why=because(ReasonCode.COSTS, total=plan.total, freight=freight)) if plan.is_fine else plan

@@ -18,7 +18,7 @@ from domain.money import Money
 from domain.offers import Offer
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
-from domain.witness_words import held_words
+from domain.witness_words import marketplace_held
 from domain.wording import shorten
 from flows.chunks import label_of, side_by_side
 from flows.word_matching import match_requests, unmatched
@@ -208,7 +208,7 @@ def at_held_marketplaces(ledger: Ledger, requests: Iterable[OrderRequest]) -> di
     """Why not to ask about some of these orders: claims for them would be refused."""
     held_ones = ledger.holds.standing()
     return {
-        one.order_ref: held(held_words(one.marketplace, shorten([why for why, _ in held_ones[one.marketplace]])))
+        one.order_ref: held(marketplace_held(one.marketplace, shorten([why for why, _ in held_ones[one.marketplace]])))
         for one in (requests if held_ones else ())
         if one.marketplace in held_ones
     }

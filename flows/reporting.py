@@ -14,6 +14,7 @@ from domain.looks import together
 from domain.matching import Match
 from domain.orders import OrderRequest, lines_without_limit
 from domain.plan import PlannedOrder
+from domain.reasons import Reason
 from domain.rejected import all_rejected
 from domain.report import BatchReport, MatchLine, ReportLine
 from domain.request_remarks import Remark
@@ -26,7 +27,7 @@ def batch_report(
     batch_id: str,
     requests: Sequence[OrderRequest],
     *,
-    taken: Mapping[str, str],
+    taken: Mapping[str, Reason],
     snapshot_id: str,
     plans: Sequence[PlannedOrder] = (),
     matches: Sequence[MatchLine] = (),
@@ -112,13 +113,15 @@ def _line(
     request: OrderRequest,
     orders: Mapping[str, OrderRecord],
     plans: Mapping[str, PlannedOrder],
-    taken: Mapping[str, str],
+    taken: Mapping[str, Reason],
     *,
     dry_run: bool,
 ) -> ReportLine:
     ref = request.order_ref
     if ref in taken:
-        return ReportLine(order_ref=ref, marketplace=request.marketplace, state=OrderState.REFUSED, reason=taken[ref])
+        state, why = OrderState.REFUSED, taken[ref]
+        place = request.marketplace
+        return ReportLine(order_ref=ref, marketplace=place, state=state, reason=str(why), reason_code=why.code)
     if ref in orders and not (dry_run and ref in plans):
         return line_of(orders[ref])
     plan = plans[ref]
@@ -127,7 +130,7 @@ def _line(
         marketplace=request.marketplace,
         state=plan.state,
         reason=plan.reason,
-        reason_code=plan.reason_code,
+        reason_code=plan.why.code if plan.why else None,
     )
 
 

@@ -60,7 +60,11 @@ async def _asked(resources: Resources, order_ref: str) -> tuple[str, list[dict[s
     order = order_of(resources, order_ref)
     at_service, unread = await read_each(resources, [order])
     found = at_service.get(order_ref)
-    seen = f"order {found.order_id}: {found.status}, {found.total}" if found else unread.get(order_ref, "nothing of it")
+    seen = (
+        f"order {found.order_id}: {found.status}, {found.total}"
+        if found
+        else str(unread.get(order_ref, "nothing of it"))
+    )
     rows = [
         {"question": one.words, "open since": f"{one.since:%Y-%m-%d %H:%M} UTC", "the service shows now": seen}
         for one in open_questions(resources.ledger, order)
@@ -73,7 +77,7 @@ async def _dry_run(resources: Resources, order_ref: str, said: Resolution, by: s
     was = order_of(resources, order_ref)
     would = record.change.state or was.state
     words = f"only shown: nothing contradicts it, it would be {would}"
-    return words, [{"question": record.question, "is": was.state, "would be": would, "reason": record.reason}]
+    return words, [{"question": record.question, "is": was.state, "would be": would, "reason": str(record.why)}]
 
 
 async def _taken(resources: Resources, order_ref: str, said: Resolution, by: str) -> tuple[str, list[dict[str, str]]]:

@@ -28,6 +28,7 @@ from flows.scheduling import is_deployed, scheduled
 from flows.shown.expected_errors import run_logger
 from flows.sorting import SortedOrders
 from flows.telling import tell
+from tasks.effects.kind import ASKS
 from tasks.effects.kinds import kind_of
 from tasks.effects.settling import clear_from
 from tasks.resources import Resources
@@ -181,7 +182,7 @@ def next_look(resources: Resources, batch_id: str, number: int, done_by: datetim
 def _asks(effect: EffectRecord, order: OrderRecord) -> bool:
     """Whether a person has been asked about it, or nobody need be: then no look by itself is of use."""
     kind = kind_of(effect)
-    is_asked = kind.question(order.order_ref, order.order_id, effect.part) in effect.reason
+    is_asked = effect.why is not None and effect.why.code in ASKS
     return not kind.is_worth_asking or (is_asked and not kind.may_show_later)
 
 

@@ -12,6 +12,7 @@ from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
 from domain.effects import Action
 from domain.orders import OrderRequest
+from domain.reasons import Reason, ReasonCode, because
 from domain.states import REACHED_BOOKED, OrderState
 
 OVER = REACHED_BOOKED | {OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED}
@@ -30,7 +31,7 @@ class SortedOrders:
     to_plan: list[OrderRequest] = field(default_factory=list)
     under_way: list[str] = field(default_factory=list)
     over: list[str] = field(default_factory=list)
-    taken: dict[str, str] = field(default_factory=dict)
+    taken: dict[str, Reason] = field(default_factory=dict)
     approved: dict[str, str] = field(default_factory=dict)
     forgotten: list[str] = field(default_factory=list)
 
@@ -61,11 +62,9 @@ def _sort(ledger: Ledger, requests: Sequence[OrderRequest], work: SortedOrders) 
         elif order is None or (request.order_ref not in begun and order.order_id is None):
             work.to_plan.append(request)
         elif order.fingerprint != request.fingerprint:
-            work.taken[request.order_ref] = (
-                f"{request.order_ref} already stands for an order with other contents (batch {order.batch_id}, "
-                f"{order.state}), which is left as it is. To go on with that order, put the old contents back; "
-                "to buy something further, give it a new order_ref"
-            )
+            ref, batch = request.order_ref, order.batch_id
+            why = because(ReasonCode.OTHER_CONTENTS, order_ref=ref, batch=batch, state=order.state)
+            work.taken[ref] = why
         elif order.state in OVER or (order.order_ref in only_carted and order.order_id is None):
             work.over.append(request.order_ref)
         else:
@@ -77,10 +76,8 @@ def _sort_forgotten(work: SortedOrders, request: OrderRequest, order: OrderRecor
     if order is not None and order.fingerprint == request.fingerprint:
         work.over.append(request.order_ref)
     else:
-        work.taken[request.order_ref] = (
-            f"the receiver of {request.order_ref} was forgotten on {at:%Y-%m-%d}, and nothing is bought as that "
-            "order any more; to buy something, give it a new order_ref"
-        )
+        ref, on = request.order_ref, f"{at:%Y-%m-%d}"
+        work.taken[ref] = because(ReasonCode.RECEIVER_FORGOTTEN, order_ref=ref, on=on)
 
 
 def told_of_forgotten(order_refs: Sequence[str]) -> list[str]:

@@ -48,7 +48,7 @@ def plan_in(order: OrderRecord) -> PlannedOrder:
     """The whole plan of an order that is planned."""
     services = order.freight_quote.services if order.freight_quote else ()
     chosen = next((service for service in services if service.service_id == order.freight_service), None)
-    stands = replace(order.plan, state=order.state, reason=order.reason, reason_code=order.reason_code)
+    stands = replace(order.plan, state=order.state, why=order.why)
     return replace(stands, freight_service=chosen)
 
 

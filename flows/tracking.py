@@ -18,7 +18,7 @@ from connectors.ledger.store import Ledger
 from connectors.snapshots.rejecting import rejected_in
 from connectors.xportcn.errors import ServiceAway
 from domain.personal import without_receiver
-from domain.reasons import ReasonCode
+from domain.reasons import UNKNOWN_STATES
 from domain.rejected import NONE_REJECTED, Rejected
 from domain.report import ReportLine
 from domain.service_orders import TraceStatus
@@ -130,7 +130,7 @@ async def track(resources: Resources, chunk_size: int, only: Collection[str] | N
 
 def _is_followed(order: OrderRecord) -> bool:
     """Whether there is something to see of it: on its way, or paid and in a state that this program does not know."""
-    return order.state in FOLLOWED or (order.state is OrderState.PAID and order.reason_code is ReasonCode.UNKNOWN_STATE)
+    return order.state in FOLLOWED or (order.state is OrderState.PAID and order.reason_code in UNKNOWN_STATES)
 
 
 async def _tell_of_parcels(

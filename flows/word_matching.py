@@ -40,7 +40,7 @@ async def match_requests(
         listener.advance("match words", len(chunk))
 
     await side_by_side(resources, items, chunk_size, match)
-    unasked = {item: Match(marketplace=item[0], words=item[1], why=NOT_ASKED.reason) for item in items}
+    unasked = {item: Match(marketplace=item[0], words=item[1], why=str(NOT_ASKED.why)) for item in items}
     new = {**unasked, **found}
     matches = {key: stands.get(key) or _against(kept.get(key), new[item]) for key, item in wanted.items()}
     await keep_matches(resources, {key: match for key, match in matches.items() if key not in stands})

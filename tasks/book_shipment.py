@@ -10,6 +10,7 @@ from connectors.xportcn.errors import ServiceAway
 from domain.decisions import judge_booking
 from domain.effects import Action
 from domain.freight import ChosenFreight
+from domain.reasons import ReasonCode, because
 from domain.states import OrderState
 from tasks.effects.book import Book
 from tasks.effects.protocol import perform
@@ -59,7 +60,7 @@ async def still_to_book(resources: Resources, orders: Orders) -> dict[str, Order
     """
     async with resources.slots.one():
         shown, unread = await read_each(resources, orders.values())
-    gone = "paid, not booked: the service does not show the order; look it up there"
+    gone = because(ReasonCode.PAID_NOT_SHOWN)
     changes = [order.kept(unread.get(ref, gone)) for ref, order in orders.items() if ref not in shown]
     ready: dict[str, OrderRecord] = {}
     for ref, order in orders.items():

@@ -11,10 +11,11 @@ from connectors.ledger.records import Intent, OrderChange, OrderRecord
 from connectors.xportcn.errors import ServiceAway
 from domain.decisions import judge_paid
 from domain.effects import Action
+from domain.reasons import ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from tasks.effects.after_sale import after_sale_of
-from tasks.effects.cancel import ACCEPTED, CLOCK_MARGIN, Cancel
+from tasks.effects.cancel import CLOCK_MARGIN, Cancel
 from tasks.effects.kinds import settled
 from tasks.effects.protocol import perform
 from tasks.reading_orders import read_each
@@ -42,7 +43,7 @@ async def confirm_cancellations(resources: Resources, order_refs: Sequence[str])
     """Read whether cancelled orders are closed: an accepted cancellation lapses when the order is paid meanwhile."""
     for pause in CONFIRM_PAUSES_S:
         orders = resources.ledger.orders(order_refs)
-        open_ones = {ref: order for ref, order in orders.items() if order.reason == ACCEPTED}
+        open_ones = {ref: order for ref, order in orders.items() if order.reason_code is ReasonCode.CANCEL_ACCEPTED}
         if not open_ones:
             return
         await asyncio.sleep(pause)
@@ -71,5 +72,5 @@ def _confirmed(order: OrderRecord, shown: ServiceOrder) -> OrderChange | None:
     if not verdict or not (paid := shown.taken):
         return None
     fact = Facts.paid(verdict, amount=paid, total=shown.total, at=shown.paid_at)
-    reason = f"the order was paid before it closed; ask for {paid} back: sourcing refund {order_ref} --kind refund"
-    return OrderChange(order_ref=order_ref, state=OrderState.CANCELLED, reason=reason, writes=fact)
+    why = because(ReasonCode.PAID_BEFORE_CLOSED, paid=paid, order_ref=order_ref)
+    return OrderChange(order_ref=order_ref, state=OrderState.CANCELLED, why=why, writes=fact)

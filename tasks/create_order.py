@@ -5,6 +5,7 @@ from __future__ import annotations
 from connectors.ledger.records import Intent, OrderRecord, SpendLimits
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from domain.effects import Action
+from domain.reasons import ReasonCode, because
 from tasks.effects.cart_line import row_ids
 from tasks.effects.create_by_reference import CreateByReference, request_hash
 from tasks.effects.create_from_cart import PART, CreateFromCart
@@ -48,8 +49,7 @@ async def _lie_in_carts(resources: Resources, orders: Orders) -> list[str]:
 
 
 async def _hold_incomplete(resources: Resources, order: OrderRecord) -> None:
-    words = "not ordered: not all of it lies in the cart; put the rest there with sourcing cart add"
-    await resources.group_commit.change([order.held(words)])
+    await resources.group_commit.change([order.held(because(ReasonCode.CART_INCOMPLETE))])
 
 
 def _intent(resources: Resources, order: OrderRecord, part: str = "") -> Intent:

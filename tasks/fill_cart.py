@@ -11,13 +11,12 @@ from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.cart import CartRow, row_of
 from domain.effects import Action, EffectStatus
 from domain.orders import OrderLine
+from domain.reasons import Reason, ReasonCode, because
 from tasks.effects.cart_line import AddToCart, part_of, require_cart, row_ids
 from tasks.effects.kinds import settled
 from tasks.effects.protocol import perform_alone
 from tasks.resources import Resources
 from tasks.retrying import raise_if_it_passes, retrying_task
-
-IN_CART = "lies in the cart"
 
 
 @retrying_task("fill_cart", "fill cart {label}")
@@ -58,14 +57,12 @@ async def _describe(resources: Resources, order: OrderRecord) -> None:
     """Say in the order what lies in the cart and what does not."""
     rows, lines = row_ids(resources, order), order.lines
     if len(rows) == len(lines):
-        listed = ", ".join(rows.values())
-        reason = (
-            f"{IN_CART} of {order.marketplace} (rows {listed}): order it with sourcing cart order {order.order_ref}"
-        )
-        await _hold(resources, order, reason)
+        ref, place = order.order_ref, order.marketplace
+        in_cart = because(ReasonCode.IN_CART, marketplace=place, rows=[*rows.values()], order_ref=ref)
+        await _hold(resources, order, in_cart)
         return
     if resources.paused:  # nothing goes on with a cart by itself
-        await _hold(resources, order, f"not all in the cart: {resources.paused.words}. Run again after that")
+        await _hold(resources, order, because(ReasonCode.CART_PAUSED, pause=resources.paused.words))
         return
     newest = {effect.part: effect for effect in _adds(resources, order)}
     told = [
@@ -74,7 +71,7 @@ async def _describe(resources: Resources, order: OrderRecord) -> None:
         if (effect := newest.get(part_of(line))) and effect.status is not EffectStatus.DONE
     ]
     if told:
-        await _hold(resources, order, f"not all in the cart. {'; '.join(told)}")
+        await _hold(resources, order, because(ReasonCode.NOT_ALL_IN_CART, lines=told))
 
 
 async def _miss(resources: Resources, orders: Mapping[str, OrderRecord]) -> None:
@@ -89,8 +86,7 @@ async def _miss(resources: Resources, orders: Mapping[str, OrderRecord]) -> None
         now = _not_ordered(resources, resources.ledger.orders(orders))  # describing them has moved some
         for order in (order for order in now.values() if order.marketplace is marketplace):
             if gone := [number for number, row_id in row_ids(resources, order).items() if row_id not in lying]:
-                words = f"line {gone[0]} does not lie in the cart any more: a new order_ref, by cart or by sourcing run"
-                await _hold(resources, order, words)
+                await _hold(resources, order, because(ReasonCode.GONE_FROM_CART, line=gone[0]))
 
 
 def _not_ordered(resources: Resources, orders: Mapping[str, OrderRecord]) -> dict[str, OrderRecord]:
@@ -100,15 +96,12 @@ def _not_ordered(resources: Resources, orders: Mapping[str, OrderRecord]) -> dic
     return {ref: order for ref, order in orders.items() if ref not in made and order.order_id is None}
 
 
-async def _hold(resources: Resources, order: OrderRecord, reason: str) -> None:
-    await asyncio.to_thread(resources.ledger.change, [order.held(reason)])
+async def _hold(resources: Resources, order: OrderRecord, why: Reason) -> None:
+    await asyncio.to_thread(resources.ledger.change, [order.held(why)])
 
 
-def _in_the_way(row: CartRow) -> str:
-    return (
-        f"{row.title} lies in the cart already (row {row.row_id}, {row.quantity} pieces), and a cart keeps one row a "
-        "SKU: order or delete that row first"
-    )
+def _in_the_way(row: CartRow) -> Reason:
+    return because(ReasonCode.ROW_IN_THE_WAY, title=row.title, row=row.row_id, quantity=row.quantity)
 
 
 def _adds(resources: Resources, order: OrderRecord) -> list[EffectRecord]:

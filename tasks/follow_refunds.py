@@ -103,14 +103,14 @@ async def restate(resources: Resources, order_ref: str) -> None:
     order, refunds = ledger.orders([order_ref])[order_ref], ledger.refunds.of_orders([order_ref])
     if not refunds or order.state is OrderState.UNKNOWN:
         return
-    state, reason = order_state_after(refunds, paid=order.paid, lines=[line.line_no for line in order.lines])
+    state, why = order_state_after(refunds, paid=order.paid, lines=[line.line_no for line in order.lines])
     touched = order.state is OrderState.REFUNDING or state in (OrderState.REFUNDING, OrderState.REFUNDED)
-    if not touched or (order.state, order.reason) == (state, reason) or _never_asked(resources, refunds):
+    if not touched or (order.state, order.why) == (state, why) or _never_asked(resources, refunds):
         return
     steps = [OrderState.REFUNDING] if OrderState.REFUNDING not in (order.state, state) else []
-    if order.state is not state or order.reason != reason:
+    if order.state is not state or order.why != why:
         moves = zip((order.state, *steps), (*steps, state), strict=True)
-        changes = [OrderChange(order_ref=order_ref, state=to, expected=old, reason=reason) for old, to in moves]
+        changes = [OrderChange(order_ref=order_ref, state=to, expected=old, why=why) for old, to in moves]
         await asyncio.to_thread(ledger.change, changes)
 
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 from connectors.concurrently import task_group
 from connectors.xportcn.errors import ContractMismatch, NotSent, ServiceAway, Unanswered, XportcnError
 from domain.decisions import Verdict, held, postponed
+from domain.reasons import ReasonCode, because
 from tasks.arrivals import Arrivals
 from tasks.resources import Resources
 from tasks.retrying import TryAgain, raise_if_it_passes
@@ -79,6 +80,6 @@ async def gather_queued(
 
 def not_read(what: str, error: XportcnError) -> Verdict:
     """What becomes of an order that could not be asked about: silence passes, a no or an odd answer does not."""
-    words = f"{what} ({error.message})"
-    passes = isinstance(error, NotSent | Unanswered) and not isinstance(error, ContractMismatch)
-    return postponed(words) if passes else held(f"{words}. Run again")
+    if isinstance(error, NotSent | Unanswered) and not isinstance(error, ContractMismatch):
+        return postponed(because(ReasonCode.ASKED_IN_VAIN, what=what, failure=error.message))
+    return held(because(ReasonCode.ANSWER_UNUSABLE, what=what, failure=error.message))

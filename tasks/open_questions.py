@@ -9,10 +9,10 @@ from datetime import datetime
 from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.ledger.store import Ledger
 from domain.effects import OPEN, Action, EffectStatus
+from domain.reasons import ReasonCode
 from domain.states import OrderState
 from tasks.effects.create import Create
 from tasks.effects.kinds import kind_of
-from tasks.unrecorded import ALREADY_THERE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ def open_questions(
     asked = [_question_of(ledger, order, effect) for effect in effects if effect.status in OPEN]
     if dropped := accepted_payment(order, effects):
         asked.append(_question_of(ledger, order, dropped))
-    if may_be_adopted(order, effects) and (order.reason.startswith(ALREADY_THERE) or is_several(effects)):
+    if may_be_adopted(order, effects) and (order.reason_code is ReasonCode.ALREADY_THERE or is_several(effects)):
         words, commands = Create.question(order.order_ref, None, ""), Create.commands(order.order_ref, "")[:1]
         asked.append(OpenQuestion(words=words, commands=commands, since=order.updated_at))
     return asked

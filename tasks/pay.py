@@ -16,6 +16,7 @@ from domain.decisions import NOT_SHOWN, Left, Payment, judge_paid, judge_payment
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import Money
+from domain.reasons import Reason, ReasonCode, because
 from domain.resolutions import ResolutionKind
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
@@ -33,8 +34,8 @@ CONFIRM_PAUSES_S = (0.0, 0.5, 2.0)
 CONFIRM_TOGETHER_S, PAY_TOGETHER_S = 0.02, 0.1
 """For so long a reading, or a request to pay, waits for further orders."""
 LOOK_BACK = timedelta(days=1)
-PRICE_FELL = "its price is within what was approved again: a look at its batch, or its request file, goes on with it"
-PAID_ELSEWHERE = "the service shows it as paid, and no payment of this ledger accounts for it"
+PRICE_FELL = because(ReasonCode.PRICE_FELL)
+PAID_ELSEWHERE = because(ReasonCode.PAID_ELSEWHERE)
 
 
 @retrying_task("pay", "pay {label}")
@@ -99,7 +100,7 @@ async def look_at_unpaid(resources: Resources, orders: Orders) -> None:
     payable = await _looked_at(resources, free)
     await resources.group_commit.change(
         [
-            OrderChange(order_ref=ref, state=OrderState.ORDERED, expected=OrderState.HELD, reason=PRICE_FELL)
+            OrderChange(order_ref=ref, state=OrderState.ORDERED, expected=OrderState.HELD, why=PRICE_FELL)
             for ref in payable
             if free[ref].state is OrderState.HELD
         ]
@@ -139,7 +140,7 @@ async def _looked_at(resources: Resources, orders: Orders) -> dict[str, Amount]:
 def left_as(order: OrderRecord, left: Left) -> OrderChange:
     """What an order becomes that is left alone now."""
     stays = order.held if left.how is Payment.STOP else order.kept
-    return stays(left.reason, left.code)
+    return stays(left.why)
 
 
 def _may_be_paid(shown: ServiceOrder) -> bool:
@@ -151,7 +152,7 @@ def _paid(order: OrderRecord, verdict: Paid, shown: ServiceOrder, paying: Mappin
     by_us = order.order_ref in paying
     if by_us:
         verdict = replace(verdict, ours=replace(verdict.ours, value=paying[order.order_ref]))
-    return _still(order, paid(order, verdict, shown, "" if by_us else PAID_ELSEWHERE, by_us=by_us))
+    return _still(order, paid(order, verdict, shown, None if by_us else PAID_ELSEWHERE, by_us=by_us))
 
 
 def _waits(order: OrderRecord, given: OrderRecord) -> bool:
@@ -162,19 +163,21 @@ def _waits(order: OrderRecord, given: OrderRecord) -> bool:
 
 async def _shown(
     resources: Resources, orders: Iterable[OrderRecord], *, may_lag: bool = False
-) -> tuple[dict[str, ServiceOrder], dict[str, str]]:
+) -> tuple[dict[str, ServiceOrder], dict[str, Reason]]:
     """As `read_whatever`; a service that is away is asked again by another try, as long as there is one."""
     listed = list(orders)
     try:
         return await read_whatever(resources, listed, may_lag=may_lag)
     except ServiceAway as away:
         raise_if_it_passes(resources, away)
-        return {}, {order.order_ref: f"not paid: {away.message}. Run again" for order in listed}
+        return {}, dict.fromkeys(
+            (one.order_ref for one in listed), because(ReasonCode.NOT_READ_TO_PAY, failure=away.message)
+        )
 
 
 async def _contradicted(
     resources: Resources, orders: Mapping[str, OrderRecord], shown: Mapping[str, ServiceOrder]
-) -> dict[str, str]:
+) -> dict[str, Reason]:
     """Why not to pay an order that costs less than it did when it was created: another look shows another price.
 
     No payment call takes an amount. So a total that is wrongly low would pass for approved, whatever is then taken.
@@ -184,7 +187,7 @@ async def _contradicted(
         return {}
     again, _ = await _shown(resources, [orders[ref] for ref in cheaper])
     return {
-        ref: f"the service showed it for {one.total}, and when asked again not; run again"
+        ref: because(ReasonCode.PRICE_NOT_CONFIRMED, total=one.total)
         for ref, one in cheaper.items()
         if ref not in again or again[ref].total != one.total
     }
@@ -195,7 +198,7 @@ def _fell(order: OrderRecord, shown: ServiceOrder) -> bool:
     return shown.total.minor < (order.total_minor or 0) and shown.total * LEAST_PART >= order.approved
 
 
-async def _give_back(resources: Resources, orders: Mapping[str, OrderRecord], reasons: Mapping[str, str]) -> None:
+async def _give_back(resources: Resources, orders: Mapping[str, OrderRecord], reasons: Mapping[str, Reason]) -> None:
     """Orders whose id leads to nothing, or to somebody else's order: never paid under it.
 
     Where the service shows an order with our reference under another id, that is ours: the id is taken back, and the
@@ -204,13 +207,12 @@ async def _give_back(resources: Resources, orders: Mapping[str, OrderRecord], re
     astray = [orders[ref] for ref in reasons]
     elsewhere = await _shown_elsewhere(resources, astray)
     for order in astray:
-        reason = reasons[order.order_ref]
+        why = reasons[order.order_ref]
         if order.order_ref in elsewhere:
-            words = f"{reason}. Not paid: the service has {elsewhere[order.order_ref]} for it. Run again"
-            await asyncio.to_thread(resources.ledger.disown, order, words)
+            why = because(ReasonCode.HAS_ANOTHER_ID, why=why, order_id=elsewhere[order.order_ref])
+            await asyncio.to_thread(resources.ledger.disown, order, why)
         else:
-            held = order.held(reason)
-            await resources.group_commit.change([held])
+            await resources.group_commit.change([order.held(why)])
 
 
 async def _shown_elsewhere(resources: Resources, orders: Sequence[OrderRecord]) -> dict[str, str]:

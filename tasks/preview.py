@@ -28,6 +28,7 @@ from domain.offers import Offer, Sku
 from domain.orders import OrderRequest, RequestLine, SourcingOrder
 from domain.plan import PlannedOrder
 from domain.quotes import Quote
+from domain.reasons import Reason, ReasonCode, because
 from tasks.arrivals import Arrivals
 from tasks.gathering import PartialResults, gather_queued, not_read
 from tasks.resources import Resources
@@ -36,7 +37,14 @@ from tasks.search import Item, Matches, item_of, with_matches, with_skus
 
 Waiting = dict[str, tuple[SourcingOrder, "asyncio.Future[Quote | None]"]]
 NO_MATCHES: Matches = {}
-NOT_ASKED = postponed("not looked up yet: the service was away")
+
+
+def not_looked_up(why: str) -> Reason:
+    """What stands with an order that could not be planned, for the one cause that all have."""
+    return because(ReasonCode.NOT_LOOKED_UP, why=why)
+
+
+NOT_ASKED = postponed(not_looked_up("the service was away"))
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +133,7 @@ async def _preview(resources: Resources, quotes: QuotesTogether, plan: PlannedOr
     except (Misconfigured, ServiceAway):
         raise
     except Refused as error:
-        return plan.with_verdict(refused(error.message))
+        return plan.with_verdict(refused(because(ReasonCode.PREVIEW_REFUSED, failure=error.message)))
     except XportcnError as error:
         return plan.with_verdict(not_read("could not be previewed", error))
 
@@ -157,10 +165,7 @@ def match_lines(
     available = judge_availability([(line, offer, sku) for line, (offer, sku) in zip(request.lines, good, strict=True)])
     sellers = {offer.seller_id: offer.seller_name for offer, _ in good}
     if len(sellers) > 1:
-        names = ", ".join(sellers.values())
-        return plan.with_verdict(
-            held(f"one order, several sellers ({names}): give each seller an order_ref of its own")
-        )
+        return plan.with_verdict(held(because(ReasonCode.SEVERAL_SELLERS, sellers=[*sellers.values()])))
     lines = tuple(
         order_line(line_no, line, offer, sku)
         for line_no, (line, (offer, sku)) in enumerate(zip(request.lines, good, strict=True), start=1)
@@ -180,12 +185,17 @@ def _as_matched(verdict: Verdict, match: Match | None) -> Verdict:
     """A verdict on what was not named by id says whose choice it was, and how to choose anew."""
     if match is None or not match.item_id:
         return verdict
-    words = f"{verdict.reason} (taken for {match.words!r}; a dry run searches anew)"
-    return replace(verdict, reason=words)
+    return replace(verdict, why=verdict.why and verdict.why.but(taken_for=match.words))
 
 
 def _no_freight(request: OrderRequest, freight: FreightQuote) -> Verdict:
+    country = request.receiver.country
     if not freight.services:
-        return held(f"no freight service to {request.receiver.country}")
-    offered = ", ".join(f"{s.service_id} ({s.company} {s.category}, {s.price})" for s in freight.services)
-    return held(f"no freight service {request.freight!r} to {request.receiver.country}; offered: {offered}")
+        return held(because(ReasonCode.NO_FREIGHT_TO_COUNTRY, country=country))
+    wish = request.freight or " "
+    return held(because(ReasonCode.FREIGHT_SERVICE_UNKNOWN, wish=wish, country=country, offered=offered(freight)))
+
+
+def offered(freight: FreightQuote) -> list[str]:
+    """The services of a quote, to choose from."""
+    return [f"{s.service_id} ({s.company} {s.category}, {s.price})" for s in freight.services]

@@ -8,6 +8,7 @@ from connectors.concurrently import concurrently
 from connectors.ledger.records import OrderRecord
 from connectors.xportcn.channels.base import Channel
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
+from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceOrder
 from tasks.resources import Resources
 
@@ -22,7 +23,7 @@ def by_channel(resources: Resources, orders: Iterable[OrderRecord]) -> Iterator[
 
 async def read_each(
     resources: Resources, orders: Iterable[OrderRecord]
-) -> tuple[dict[str, ServiceOrder], dict[str, str]]:
+) -> tuple[dict[str, ServiceOrder], dict[str, Reason]]:
     """Like `read_orders`, but one order that can't be read fails alone; the second answer is why, by `order_ref`.
 
     There are also the orders whose id shows another's reference. A service that is away raises `ServiceAway`.
@@ -34,7 +35,7 @@ async def read_each(
 
 async def read_whatever(
     resources: Resources, orders: Iterable[OrderRecord], *, may_lag: bool = False
-) -> tuple[dict[str, ServiceOrder], dict[str, str]]:
+) -> tuple[dict[str, ServiceOrder], dict[str, Reason]]:
     """What the service shows under the ids of these orders, also what is not theirs, and why some can't be read."""
     listed = list(orders)
     try:
@@ -47,13 +48,13 @@ async def read_whatever(
     return shown, dict(answer for answer in alone if isinstance(answer, tuple))
 
 
-async def _read_one(resources: Resources, order: OrderRecord) -> dict[str, ServiceOrder] | tuple[str, str]:
+async def _read_one(resources: Resources, order: OrderRecord) -> dict[str, ServiceOrder] | tuple[str, Reason]:
     try:
         return await _read(resources, [order])
     except (Misconfigured, ServiceAway):
         raise
     except XportcnError as error:
-        return order.order_ref, f"the service does not answer about the order ({error.message}). Run again"
+        return order.order_ref, because(ReasonCode.NO_ANSWER_ABOUT, failure=error.message)
 
 
 async def read_orders(resources: Resources, orders: Iterable[OrderRecord]) -> dict[str, ServiceOrder]:
@@ -80,7 +81,6 @@ def is_another_s(order_ref: str, shown: ServiceOrder) -> bool:
     return shown.reference.strip() not in ("", order_ref) and shown.own_id != order_ref
 
 
-def another_s(order_ref: str, shown: ServiceOrder) -> str:
-    return (
-        f"order {shown.order_id} carries the reference {shown.reference!r}, not {order_ref}: look it up in the console"
-    )
+def another_s(order_ref: str, shown: ServiceOrder) -> Reason:
+    order_id, reference = shown.order_id, shown.reference
+    return because(ReasonCode.ANOTHERS_REFERENCE, order_id=order_id, reference=reference, order_ref=order_ref)

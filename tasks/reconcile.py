@@ -14,12 +14,12 @@ from connectors.xportcn.errors import XportcnError
 from domain.effects import Action
 from domain.findings import LedgerOrder, OpenEffect
 from domain.marketplace import Marketplace
+from domain.reasons import ReasonCode
 from domain.reconciliation import UNSETTLED
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from domain.witnessed import Lack
 from tasks.cancel_order import confirm_cancellations
-from tasks.effects.cancel import ACCEPTED
 from tasks.effects.kinds import kind_of
 from tasks.effects.settling import clear_from
 from tasks.pay import confirm_payments
@@ -64,7 +64,11 @@ def refs_with_open_effects(resources: Resources) -> dict[Marketplace, list[str]]
 def unsettled(resources: Resources) -> dict[str, OrderRecord]:
     """The orders that a reconciliation may bring on: with something open, or not yet what was accepted for them."""
     ledger = resources.ledger
-    accepted = {ref: one for ref, one in ledger.orders_in([OrderState.CANCELLED]).items() if one.reason == ACCEPTED}
+    accepted = {
+        ref: one
+        for ref, one in ledger.orders_in([OrderState.CANCELLED]).items()
+        if one.reason_code is ReasonCode.CANCEL_ACCEPTED
+    }
     opened = {ref for refs in refs_with_open_effects(resources).values() for ref in refs}
     return ledger.orders_in(UNSETTLED) | accepted | ledger.orders(opened)
 
@@ -86,7 +90,11 @@ async def confirm_what_lists_show(resources: Resources, listings: Iterable[Listi
     for refs in chunked(pending):
         await confirm_payments(resources, refs)
     for refs in chunked(cancelled):
-        accepted = [ref for ref, order in resources.ledger.orders(refs).items() if order.reason == ACCEPTED]
+        accepted = [
+            ref
+            for ref, order in resources.ledger.orders(refs).items()
+            if order.reason_code is ReasonCode.CANCEL_ACCEPTED
+        ]
         await confirm_cancellations(resources, accepted)
 
 

@@ -14,10 +14,11 @@ from connectors.xportcn.freight import render
 from domain.freight import ChosenFreight, FreightService, choose_freight
 from domain.money import Money
 from domain.plan import PlannedOrder
+from domain.reasons import Reason, ReasonCode, because
 from domain.states import OrderState
 from tasks.book_shipment import still_to_book
 from tasks.gathering import PartialResults, gather_missing, not_read
-from tasks.preview import with_freight
+from tasks.preview import offered, with_freight
 from tasks.resources import Resources
 from tasks.retrying import retrying_task
 from tasks.steps import Orders, Step
@@ -58,32 +59,27 @@ async def _render(resources: Resources, order: OrderRecord) -> ChosenFreight | O
         raise
     except XportcnError as error:
         said = not_read("no freight quote", error)
-        change = _held(order, said.reason)
+        change = _held(order, said.why and said.why.but(unbooked=True))
         return replace(change, state=order.state) if said.is_postponed else change
     service = choose_freight(quote.services, wish)
     if service is None:
-        offered = ", ".join(f"{s.service_id} ({s.company} {s.category}, {s.price})" for s in quote.services) or "none"
-        return _held(order, f"no freight service {wish!r}; offered: {offered}")
-    if reason := _above_approved(order, service):
+        return _held(order, because(ReasonCode.PAID_NO_FREIGHT, wish=wish or " ", offered=offered(quote) or "none"))
+    if why := _above_approved(order, service):
         voids_approval = order.freight_currency != service.price.currency
-        return _held(order, reason, Facts.freight_asked(price=service.price, voids_approval=voids_approval))
+        return _held(order, why, Facts.freight_asked(price=service.price, voids_approval=voids_approval))
     return ChosenFreight(quote=quote, service=service)
 
 
-def _held(order: OrderRecord, reason: str, writes: Facts = NOTHING) -> OrderChange:
-    words = f"paid, not booked: {reason}"
-    return OrderChange(
-        order_ref=order.order_ref, state=OrderState.HELD, expected=order.state, reason=words, writes=writes
-    )
+def _held(order: OrderRecord, why: Reason | None, writes: Facts = NOTHING) -> OrderChange:
+    return OrderChange(order_ref=order.order_ref, state=OrderState.HELD, expected=order.state, why=why, writes=writes)
 
 
-def _above_approved(order: OrderRecord, service: FreightService) -> str:
-    if order.freight_approved_minor is None or order.freight_currency != service.price.currency:
-        return f"freight of {service.price} was not approved. Run again to approve it"
-    approved = Money(order.freight_approved_minor, order.freight_currency)
-    if service.price > approved:
-        return f"freight rose to {service.price}, approved {approved}. Run again to approve it"
-    return ""
+def _above_approved(order: OrderRecord, service: FreightService) -> Reason | None:
+    price, currency = service.price, order.freight_currency
+    if order.freight_approved_minor is None or currency != price.currency:
+        return because(ReasonCode.FREIGHT_UNAPPROVED, price=price)
+    approved = Money(order.freight_approved_minor, currency)
+    return because(ReasonCode.FREIGHT_ROSE, price=price, approved=approved) if price > approved else None
 
 
 async def estimate_unbooked(resources: Resources, order_refs: Sequence[str]) -> list[PlannedOrder]:

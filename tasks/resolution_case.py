@@ -11,6 +11,7 @@ from connectors.ledger.order_facts import NOTHING, Facts
 from connectors.ledger.records import EffectRecord, Intent, OrderChange, OrderRecord
 from connectors.ledger.resolutions import ResolutionRecord
 from domain.effects import OPEN, EffectStatus
+from domain.reasons import Reason, ReasonCode, because
 from domain.resolutions import Resolution, ResolutionKind, ResolutionRefused
 from domain.service_orders import ServiceOrder
 from domain.states import OrderState, can_move
@@ -103,12 +104,12 @@ class Case:
         facts: Facts = NOTHING,
         *,
         proof: dict[str, Any] | None = None,
-        reason: str = "",
+        why: Reason | None = None,
         intent: Intent | None = None,
     ) -> ResolutionRecord:
         """What is written of the answer."""
         order, kind = self.order, kind_of(effect) if effect else Create
-        told = reason or f"{self.by} answered: {self.said.words}"
+        why = why or because(ReasonCode.ANSWERED, by=self.by, answer=self.said.words)
         to = state if state is not None and can_move(order.state, state) else None
         return ResolutionRecord(
             order_ref=order.order_ref,
@@ -116,9 +117,9 @@ class Case:
             question=kind.question(order.order_ref, order.order_id, effect.part if effect else ""),
             answer=self.said.words,
             status=status,
-            reason=told,
+            why=why,
             proof=proof,
             effect=effect,
             intent=intent,
-            change=OrderChange(order_ref=order.order_ref, state=to, expected=order.state, reason=told, writes=facts),
+            change=OrderChange(order_ref=order.order_ref, state=to, expected=order.state, why=why, writes=facts),
         )

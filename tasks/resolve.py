@@ -16,6 +16,7 @@ from domain.amounts import agreed_taken
 from domain.decisions import judge_paid
 from domain.effects import OPEN, Action, EffectStatus
 from domain.money import Money
+from domain.reasons import ReasonCode, because
 from domain.resolutions import Resolution, ResolutionRefused
 from domain.resolutions import ResolutionKind as K
 from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
@@ -26,7 +27,7 @@ from tasks.effects.book import booked
 from tasks.effects.cart_line import AddToCart
 from tasks.effects.kind import Proof
 from tasks.effects.kinds import kind_of
-from tasks.effects.pay import DEBIT
+from tasks.effects.pay import DEBIT, taken_above_approved
 from tasks.effects.refund import AskRefund
 from tasks.effects.settling import clear_from
 from tasks.follow_refunds import take_outcome
@@ -144,8 +145,8 @@ async def _about_paying(case: Case) -> ResolutionRecord:
     assert accepted is not None
     settle = timedelta(seconds=case.resources.settings.settle_s)
     case.require_clear(accepted, (accepted.settled_at or accepted.intent_at) + settle, asked_at)
-    words = f"{case.by} answered: {case.said.words}. The service dropped the payment it had accepted; run again to pay"
-    return case.record(accepted, EffectStatus.REFUSED, OrderState.HELD, reason=words)
+    why = because(ReasonCode.PAYMENT_DROPPED, by=case.by, answer=case.said.words)
+    return case.record(accepted, EffectStatus.REFUSED, OrderState.HELD, why=why)
 
 
 def _paid(case: Case, effect: EffectRecord | None, shown: ServiceOrder | None) -> ResolutionRecord:
@@ -153,17 +154,17 @@ def _paid(case: Case, effect: EffectRecord | None, shown: ServiceOrder | None) -
     if shown and shown.status in (ServiceStatus.BUILDING, ServiceStatus.UNPAID):
         if effect is None or effect.status not in OPEN or case.resources.client.settings.pay_is == DEBIT:
             raise case.contradicted(f"order {order.order_id} is {shown.status}")
-        waits = f"{case.by} answered: {case.said.words}; the service shows it as {shown.status} still"
+        waits = because(ReasonCode.SAID_PAID, by=case.by, answer=case.said.words, status=shown.status)
         proof = {"told_by": case.by}
-        return case.record(effect, EffectStatus.DONE, OrderState.PAYMENT_PENDING, proof=proof, reason=waits)
+        return case.record(effect, EffectStatus.DONE, OrderState.PAYMENT_PENDING, proof=proof, why=waits)
     if shown and (amount := _shown_as_taken(order, effect, shown)) and amount != told:
         raise case.contradicted(f"order {order.order_id} is paid with {amount}: answer --paid {amount.major}")
     owed = effect.amount if effect and effect.amount else order.approved
     verdict = Paid(order=Statement(source=Source.PERSON, value=told), ours=Statement(source=Source.LEDGER, value=owed))
     fact, proof = Facts.paid(verdict, amount=told, at=shown.paid_at if shown else None), {"told_by": case.by}
     if told > order.payable:
-        reason = f"the service took {told}, approved was {order.payable}: ask for the difference back"
-        return case.record(effect, EffectStatus.DONE, OrderState.HELD, fact, proof=proof, reason=reason)
+        why = taken_above_approved(order, told)
+        return case.record(effect, EffectStatus.DONE, OrderState.HELD, fact, proof=proof, why=why)
     return case.record(effect, EffectStatus.DONE, OrderState.PAID, fact, proof=proof)
 
 
@@ -189,7 +190,7 @@ async def _about_booking(case: Case) -> ResolutionRecord:
         OrderState.BOOKED,
         Facts.booked(booked(case.order, shipment, Source.PERSON), shipment=shipment, at=case.resources.clock()),
         proof={"shipment_order_id": shipment_id, "told_by": case.by},
-        reason=f"{case.by} found that it was booked as {shipment_id}",
+        why=because(ReasonCode.SAID_BOOKED, by=case.by, shipment=shipment_id),
     )
 
 
@@ -210,10 +211,10 @@ async def _not_booked(case: Case, effect: EffectRecord | None) -> ResolutionReco
             f"back (sourcing refund {case.order.order_ref})"
         )
     await case.require_absent(effect)
-    reason = f"{case.by} found that it was not booked; run again to book it"
+    why = because(ReasonCode.SAID_NOT_BOOKED, by=case.by)
     if effect.status is not EffectStatus.DONE:
-        return case.record(effect, EffectStatus.UNSENT, OrderState.PAID, reason=reason)
-    return case.record(effect, EffectStatus.REFUSED, OrderState.HELD, Facts.not_booked(), reason=reason)
+        return case.record(effect, EffectStatus.UNSENT, OrderState.PAID, why=why)
+    return case.record(effect, EffectStatus.REFUSED, OrderState.HELD, Facts.not_booked(), why=why)
 
 
 def _shipment_told(case: Case, shown: Sequence[Shipment]) -> Shipment:

@@ -14,6 +14,7 @@ from domain.matching import CANDIDATES, Match, choose
 from domain.offers import Offer
 from domain.orders import OrderRequest, RequestLine
 from domain.plan import PlannedOrder
+from domain.reasons import ReasonCode, because
 from tasks.gathering import PartialResults, gather_missing, not_read
 from tasks.resources import Resources
 from tasks.retrying import retrying_task
@@ -96,7 +97,7 @@ async def _find(resources: Resources, marketplace: Marketplace, text: str) -> Of
     try:
         if isinstance(item, ItemId):
             offer = await resources.offerings[marketplace].channel.offer(item.id)
-            return offer or refused(f"{marketplace} has no item {item.id}")
+            return offer or refused(because(ReasonCode.NO_SUCH_ITEM, marketplace=marketplace, item=item.id))
         match = await _match(resources, marketplace, text)
         return await _find(resources, marketplace, match.item_id) if match.item_id else match.verdict
     except (Misconfigured, ServiceAway):

@@ -10,6 +10,7 @@ from connectors.ledger.records import Intent, OrderChange, OrderRecord
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.decisions import judge_booking
 from domain.effects import Action
+from domain.reasons import ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import ROAD, OrderState
 from domain.tracking import state_from_parcels
@@ -35,7 +36,7 @@ async def sync_tracking(
     await tell_warehouse(resources, left, shown)
     left = await _looked_at_again(resources, left, shown)
     not_shown = {ref: "" for ref in left if ref not in shown}  # that is for a reconciliation to tell
-    troubles |= not_shown | unread
+    troubles |= not_shown | {ref: str(why) for ref, why in unread.items()}
     seen = [ref for ref in left if ref in shown]
     await gather_missing(resources, seen, lambda ref: _follow(resources, left[ref], shown[ref]), troubles)
 
@@ -54,7 +55,7 @@ async def _looked_at_again(
 def _booking_seen(order: OrderRecord, shown: ServiceOrder) -> OrderChange:
     """A paid order with what is against booking it, as the service shows it now."""
     left = judge_booking(shown)
-    return left_as(order, left) if left else order.kept("")
+    return left_as(order, left) if left else order.kept(None)
 
 
 async def _follow(resources: Resources, order: OrderRecord, shown: ServiceOrder) -> str:
@@ -81,11 +82,10 @@ async def _follow(resources: Resources, order: OrderRecord, shown: ServiceOrder)
 def _closed(order: OrderRecord, shown: ServiceOrder) -> OrderChange:
     why = shown.close_reason or "no reason given"
     if order.paid_minor is None:
-        reason = f"the marketplace closed the unpaid order ({why})"
+        closed = because(ReasonCode.CLOSED_BY_MARKETPLACE, why=why)
         state = OrderState.HELD if order.state is OrderState.UNKNOWN else OrderState.CANCELLED
-        return OrderChange(order_ref=order.order_ref, state=state, expected=order.state, reason=reason)
-    reason = f"the marketplace closed the order after it was paid ({why})"
-    return order.held(reason)
+        return OrderChange(order_ref=order.order_ref, state=state, expected=order.state, why=closed)
+    return order.held(because(ReasonCode.CLOSED_AFTER_PAYMENT, why=why))
 
 
 async def tell_warehouse(

@@ -20,7 +20,7 @@ from domain.after_sale import WAITS_FOR_A_PERSON, Refund, RefundState, standing
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.states import BEGUN, OrderState
-from domain.witness_words import held_words
+from domain.witness_words import marketplace_held
 from domain.wording import shorten
 from tasks.effects.kinds import kind_of
 from tasks.open_questions import OpenQuestion, open_questions
@@ -165,7 +165,7 @@ def _of_refund(order: OrderRecord, refund: Refund) -> ToDo:
         marketplace=order.marketplace,
         state=order.state,
         since=order.updated_at,
-        reason=standing(refund),
+        reason=str(standing(refund)),
         commands=[REFUND_REMEDIES[refund.state].format(order.order_ref)],
     )
 
@@ -190,7 +190,7 @@ def _of_hold(marketplace: Marketplace, reasons: Sequence[tuple[str, datetime]]) 
         marketplace=marketplace,
         state=OrderState.HELD,
         since=reasons[0][1],
-        reason=held_words(marketplace, shorten([why for why, _ in reasons])),
+        reason=str(marketplace_held(marketplace, shorten([why for why, _ in reasons]))),
         commands=[f"sourcing ledger confirm {marketplace}"],
     )
 

@@ -12,12 +12,12 @@ from domain.absence import LISTS_BEHIND, Control, Reading, judge_account, writte
 from domain.decisions import Verdict, held
 from domain.marketplace import Marketplace
 from domain.orders import OrderRequest
+from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.witness_words import words_of
 from tasks.gathering import not_read
 from tasks.resources import Resources
 
-ALREADY_THERE = "the service already has order"
 MOST_CONTROLS = 3
 CLOCK_AHEAD = timedelta(days=366)
 """A service's clock, and a sandbox's that was moved, may be ahead: what it dates to tomorrow is known all the same."""
@@ -54,10 +54,10 @@ async def _look(
     doubt = judge_account(reading, account)
     doubts = {ref: written_otherwise(ref, reading, account) or doubt for ref in refs}
     return {
-        ref: held(f"{words_of(why)}: {_to_confirm(marketplace)}")
+        ref: held(because(ReasonCode.MAY_BE_THERE, doubt=words_of(why), marketplace=marketplace))
         for ref, why in doubts.items()
         if why and (ref not in reading.found or reading.lacks)
-    } | {ref: held(words) for ref, words in _known_by_name(reading).items()}
+    } | {ref: held(why) for ref, why in _known_by_name(reading).items()}
 
 
 def _newest(resources: Resources, marketplace: Marketplace) -> list[Control]:
@@ -70,19 +70,9 @@ def _newest(resources: Resources, marketplace: Marketplace) -> list[Control]:
     return list(found.values())
 
 
-def _to_confirm(marketplace: Marketplace) -> str:
-    return (
-        "one may be this order, bought with another ledger. Look at them in the console and take ours over (sourcing "
-        "resolve ORDER_REF --ordered ORDER_ID), then say once that no other is ours: sourcing ledger confirm "
-        f"{marketplace}"
-    )
-
-
-def _known_by_name(reading: Reading) -> dict[str, str]:
+def _known_by_name(reading: Reading) -> dict[str, Reason]:
     return {
-        ref: f"{ALREADY_THERE} {_listed(alive)} under this order_ref, and this ledger has not ordered it. If it is "
-        f"this order, take it over: {_taking_over(ref, alive)}. If another ledger ordered it, use that one: under a "
-        "new order_ref it would be bought a second time"
+        ref: because(ReasonCode.ALREADY_THERE, orders=_listed(alive), command=_taking_over(ref, alive))
         for ref, orders in reading.found.items()
         if (alive := [order for order in orders if order.status is not ServiceStatus.CLOSED])
     }

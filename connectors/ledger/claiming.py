@@ -18,7 +18,8 @@ from connectors.ledger.transactions import Transactions
 from domain.decisions import Verdict, held
 from domain.effects import MOST_DOUBTFUL_SENDS, OPEN, SPENDING, TAKING_BACK, Action, EffectStatus, effect_key
 from domain.marketplace import Marketplace
-from domain.witness_words import held_words
+from domain.reasons import stored
+from domain.witness_words import marketplace_held
 
 _OPPOSED = {**dict.fromkeys(SPENDING, TAKING_BACK), **dict.fromkeys(TAKING_BACK, SPENDING)}
 _MAKING = (Action.CREATE, Action.CART)
@@ -119,7 +120,7 @@ def _where_open(
     if not off or not intents or intents[0].action not in (Action.CREATE, Action.PAY):
         return intents
     at = {intent.order_ref: standing[intent.order_ref].marketplace for intent in intents}
-    waiting = {ref: held(held_words(Marketplace(one), off[one])) for ref, one in at.items() if one in off}
+    waiting = {ref: held(marketplace_held(Marketplace(one), off[one])) for ref, one in at.items() if one in off}
     return _without(ledger, connection, intents, waiting)
 
 
@@ -127,12 +128,11 @@ def _without(
     ledger: Transactions, connection: Connection, intents: Sequence[Intent], over: Mapping[str, Verdict]
 ) -> Sequence[Intent]:
     """The intents without those of these orders, which are held."""
-    what = "ordered, not paid: " if intents[0].action is Action.PAY else ""
     if over:
         moving = Moving(ledger, connection, over)
         for order_ref, why in over.items():
-            reason = f"{what}{why.reason}"
-            moving.change(OrderChange(order_ref=order_ref, state=why.state, reason=reason, reason_code=why.code))
+            unpaid = why.why and why.why.but(unpaid=intents[0].action is Action.PAY)
+            moving.change(OrderChange(order_ref=order_ref, state=why.state, why=unpaid))
         moving.write()
     return [intent for intent in intents if intent.order_ref not in over]
 
@@ -209,7 +209,7 @@ def intent_row(
         "sender": owner,
         "intent_at": now,
         "leaves_by": now + lease,
-        "reason": "",
+        **stored(None),
         "doubtful_sends": 1 + (latest.doubtful_sends if latest else 0),
     }
 

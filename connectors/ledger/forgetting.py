@@ -15,19 +15,22 @@ from connectors.ledger.codec import as_text
 from connectors.ledger.engine import blaming, sqlite_file
 from connectors.ledger.many import one_of
 from connectors.ledger.moving import STANDING, change_order
-from connectors.ledger.records import OrderChange
+from connectors.ledger.records import REASON, OrderChange
 from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import batches, effects, forgotten, messages, orders, share_chunks
 from connectors.ledger.transactions import LedgerRows
 from connectors.sqlite_files import scrub
 from domain.effects import Action, EffectStatus
 from domain.forgetting import PARTS, Receiver, Standing, Traces
+from domain.reasons import ReasonCode, because, read
 from domain.states import OrderState
 
 FREE = ("description", "place")
 """What carriers and sellers write as they like, also who signed: emptied, and taken down empty from then on."""
 
-WORDS = frozenset(("request", "quote", "freight_quote", "shipment", "refund", "reason", "answer", "question", *FREE))
+WORDS = frozenset(
+    ("request", "quote", "freight_quote", "shipment", "refund", "reason", "reason_facts", "answer", "question", *FREE)
+)
 """The columns, of whatever table, that may speak of an order's receiver."""
 
 SAID = ("message", "reason", "refusal", "tracking_urls")
@@ -120,10 +123,8 @@ class ForgottenRows(LedgerRows):
             kept = update(forgotten).where(forgotten.c.order_ref == order_ref)
             connection.execute(kept.values(receivers=list(traces.receivers), finished_at=None))
             if stands and stands.never_begun and stands.state is not OrderState.CANCELLED:
-                reason = "its receiver was forgotten before anything was ordered"
-                change_order(
-                    ledger, connection, OrderChange(order_ref=order_ref, state=OrderState.CANCELLED, reason=reason)
-                )
+                why = because(ReasonCode.FORGOTTEN_UNORDERED)
+                change_order(ledger, connection, OrderChange(order_ref=order_ref, state=OrderState.CANCELLED, why=why))
             strike_rows(connection, order_ref, traces)
             _no_longer_approved(connection, order_ref)
 
@@ -155,7 +156,7 @@ def standing_in(connection: Connection, order_ref: str) -> Standing | None:
     return Standing(
         order_ref=order_ref,
         state=OrderState(order["state"]),
-        reason=order["reason"],
+        reason=str(read(*(order[name] for name in REASON)) or ""),
         is_ordered=order["order_id"] is not None,
         is_booked=order["shipment_order_id"] is not None,
         effects=tuple((Action(row.action), EffectStatus(row.status)) for row in found),
@@ -209,6 +210,8 @@ def _strike_outbox(connection: Connection, table: Table, order_ref: str, traces:
 def _struck(column: str, value: Any, traces: Traces) -> Any:
     if column in FREE:
         return ""
+    if column == "reason_facts":
+        return _struck_throughout(value, traces)
     if column == "refund":
         value = {**value, "description": ""}
     return struck_request(value) if column == "request" else _without(value, traces)
@@ -223,6 +226,15 @@ def _without(value: Any, traces: Traces, *, said: bool = True) -> Any:
     if isinstance(value, dict):
         return {name: _without(one, traces, said=name in SAID) for name, one in value.items()}
     return value
+
+
+def _struck_throughout(value: Any, traces: Traces) -> Any:
+    """Facts of a reason without the receiver: any of them may be the service's words."""
+    if isinstance(value, list):
+        return [_struck_throughout(one, traces) for one in value]
+    if isinstance(value, dict):
+        return {name: _struck_throughout(one, traces) for name, one in value.items()}
+    return traces.struck(value) if isinstance(value, str) else value
 
 
 def struck_request(request: Any) -> Any:

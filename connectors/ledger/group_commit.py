@@ -15,6 +15,7 @@ from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, OrderRecord, Outcome, SpendLimits
 from connectors.ledger.store import Ledger
 from domain.effects import Action, EffectStatus
+from domain.reasons import Reason, ReasonCode, because
 
 What = TypeVar("What")
 Answer = TypeVar("Answer")
@@ -24,7 +25,14 @@ Write = Outcome | Sequence[OrderChange]
 MAX_YIELDS = 8
 """So many rounds of the event loop a turn waits for company, since it costs nearly the same for one and for twenty: no
 time while the loop is idle, and some orders' worth while it is busy."""
-STOPPED = "the run was stopped before that; nothing was sent. Run again"
+
+
+def nothing_sent(why: str) -> Reason:
+    """What stands with an order whose effect provably did not leave; it may be claimed again."""
+    return because(ReasonCode.NOTHING_SENT, failure=why)
+
+
+STOPPED = nothing_sent("the run was stopped before that")
 
 
 class ClaimRequest(NamedTuple):
@@ -151,7 +159,7 @@ class GroupCommit:
         if claimed.cancelled() or claimed.exception() is not None:
             return
         for record in claimed.result().won.values():
-            stopped = Outcome(claim=record.claim, status=EffectStatus.UNSENT, reason=STOPPED, came_to_nothing=True)
+            stopped = Outcome(claim=record.claim, status=EffectStatus.UNSENT, why=STOPPED, came_to_nothing=True)
             self._enqueue(self._next.writes, stopped)
 
     async def _commit_queued(self) -> None:

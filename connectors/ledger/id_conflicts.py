@@ -12,6 +12,7 @@ from connectors.ledger.order_facts import NOTHING
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.schema import orders
 from domain.effects import EffectStatus
+from domain.reasons import Reason, ReasonCode, because
 from domain.states import OrderState
 
 ID_OWNERS_LOCK = 7_307_423
@@ -56,30 +57,35 @@ class IdOwners:
     def _name(self, column: str, order_ref: str, given: str) -> OwnedId:
         return column, self._marketplaces.get(order_ref, "") if column == ORDER_ID else "", given
 
-    def conflict(self, change: OrderChange | None) -> str:
-        """Why the ids of a change can't be its order's; empty, and from now on they are, when nothing is against it."""
+    def conflict(self, change: OrderChange | None) -> dict[str, str]:
+        """The id of a change that is another order's; empty, and from now on its ids are its order's, for none."""
         ids = _ids(change) if change else {}
         for column, given in ids.items():
             owner = self._owners.get(self._name(column, change.order_ref, given)) if change else None
             if change and owner not in (None, change.order_ref):
-                return f"the service names {_THING[column]} {given}, which is {owner}'s in this ledger"
+                return {"thing": _THING[column], "id": given, "owner": owner or ""}
         if change:
             self._keep(change.order_ref, ids)
-        return ""
+        return {}
 
     def outcome(self, outcome: Outcome) -> Outcome:
         """An outcome, or the doubt that it is: the effect may have happened, and what it made has another name."""
-        if not (why := self.conflict(outcome.change)):
+        if not (taken := self.conflict(outcome.change)):
             return outcome
-        reason = f"{why}: not believed{outcome.if_misnamed}"
-        change = OrderChange(order_ref=outcome.claim.order_ref, state=OrderState.UNKNOWN, reason=reason)
-        return Outcome(claim=outcome.claim, status=EffectStatus.UNKNOWN, reason=reason, change=change)
+        why = (outcome.if_misnamed or misnamed()).but(**taken)
+        change = OrderChange(order_ref=outcome.claim.order_ref, state=OrderState.UNKNOWN, why=why)
+        return Outcome(claim=outcome.claim, status=EffectStatus.UNKNOWN, why=why, change=change)
 
     def change(self, change: OrderChange) -> OrderChange:
         """A change that goes with no effect, or a hold in its place."""
-        if not (why := self.conflict(change)):
+        if not (taken := self.conflict(change)):
             return change
-        return replace(change, state=OrderState.HELD, reason=f"{why}: look at both in the console", writes=NOTHING)
+        return replace(change, state=OrderState.HELD, why=because(ReasonCode.ID_TAKEN, **taken), writes=NOTHING)
+
+
+def misnamed(looked_for_by: str = "") -> Reason:
+    """Why an id that an answer names is not believed; the order is looked for by something else, if by anything."""
+    return because(ReasonCode.ID_IS_ANOTHERS, by=looked_for_by)
 
 
 def _ids(change: OrderChange) -> dict[str, str]:

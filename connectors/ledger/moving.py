@@ -12,11 +12,12 @@ from sqlalchemy import Connection, Update, bindparam, insert, select, update
 
 from connectors.ledger.holds import hold
 from connectors.ledger.many import one_of
-from connectors.ledger.records import OrderChange
+from connectors.ledger.records import REASON, OrderChange
 from connectors.ledger.schema import moves, orders
 from connectors.ledger.spending import PAYABLE
 from connectors.ledger.transactions import Transactions
 from domain.marketplace import Marketplace
+from domain.reasons import Reason, ReasonCode, because, read, stored
 from domain.states import OrderState, can_move, is_behind, move
 from domain.witness_words import words_of
 from domain.witnessed import Contradicted, Gap
@@ -24,7 +25,7 @@ from domain.witnessed import Contradicted, Gap
 # built once: making a statement costs several times what running it does
 STANDING = (
     select(
-        *(orders.c[name] for name in ("order_ref", "batch_id", "marketplace", "state", "reason", "plan_hash")), PAYABLE
+        *(orders.c[name] for name in ("order_ref", "batch_id", "marketplace", "state", "plan_hash", *REASON)), PAYABLE
     )
     .where(one_of(orders.c.order_ref, "refs"))
     .order_by(orders.c.order_ref)
@@ -43,10 +44,11 @@ class Moving:
         self._now = ledger.clock()
         self._by = by or ledger.owner
         rows = connection.execute(STANDING, {"refs": {*refs}})
-        self._standing = dict[str, tuple[OrderState, str]]()
+        self._standing = dict[str, tuple[OrderState, Reason | None]]()
         self._marketplaces = dict[str, str]()
         for row in rows:
-            self._standing[row.order_ref] = (OrderState(row.state), row.reason)
+            why = read(row.reason, row.reason_code, row.reason_facts)
+            self._standing[row.order_ref] = (OrderState(row.state), why)
             self._marketplaces[row.order_ref] = row.marketplace
         self._held = defaultdict[str, list[str]](list)
         self._written = defaultdict[str, dict[str, Any]](dict)
@@ -60,7 +62,7 @@ class Moving:
         """
         if change.contradicted:
             self.contradict(change.order_ref, change.contradicted)
-        old, reason = self._standing[change.order_ref]
+        old, why = self._standing[change.order_ref]
         if change.expected is not None and old is not change.expected:
             return
         if change.state is not None and is_behind(change.state, old):
@@ -72,10 +74,10 @@ class Moving:
         written |= change.writes.columns
         if change.state is None:
             return
-        written |= {"state": move(old, change.state), "reason": change.reason, "reason_code": change.reason_code}
-        self._standing[change.order_ref] = (change.state, change.reason)
-        if (old, reason) != (change.state, change.reason):
-            self.tell(change.order_ref, old, change.state, change.reason)
+        written |= {"state": move(old, change.state), **stored(change.why)}
+        self._standing[change.order_ref] = (change.state, change.why)
+        if (old, why) != (change.state, change.why):
+            self.tell(change.order_ref, old, change.state, change.why)
 
     def contradict(self, order_ref: str, verdict: Contradicted) -> None:
         """Hold the marketplace of an order of which two readings are a unit apart."""
@@ -86,10 +88,10 @@ class Moving:
         """Where an order stands by now."""
         return self._standing[order_ref][0]
 
-    def tell(self, order_ref: str, old: str | None, new: str, reason: str) -> None:
+    def tell(self, order_ref: str, old: str | None, new: str, why: Reason | None) -> None:
         """Put a move into the audit trail, by this run or by a person."""
-        if old != new or reason:
-            row = {"order_ref": order_ref, "at": self._now, "old_state": old, "new_state": new, "reason": reason}
+        if old != new or why:
+            row = {"order_ref": order_ref, "at": self._now, "old_state": old, "new_state": new, **stored(why)}
             self._told.append({**row, "by": self._by})
 
     def write(self) -> None:
@@ -106,12 +108,11 @@ class Moving:
             hold(self._connection, Marketplace(marketplace), reasons, by=self._by, at=self._now)
 
     def _overtaken(self, change: OrderChange, old: OrderState) -> OrderChange:
-        words = f"{change.reason or change.state} (came when the order was {old})"
+        what = {"what": change.why or change.state, "old": old}
         overtaken = old in _TAKEN_BACK or change.state is OrderState.UNKNOWN
         if not overtaken and can_move(old, OrderState.HELD):
-            reason = f"{words}: look at it in the console"
-            return replace(change, state=OrderState.HELD, reason=reason, reason_code=None)
-        self.tell(change.order_ref, old, old, words)
+            return replace(change, state=OrderState.HELD, why=because(ReasonCode.OVERTAKEN, **what))
+        self.tell(change.order_ref, old, old, because(ReasonCode.CAME_LATE, **what))
         return replace(change, state=None)
 
 

@@ -11,10 +11,11 @@ from sqlalchemy import Connection, bindparam, select, update
 from connectors.ledger.id_conflicts import IdOwners
 from connectors.ledger.many import one_of
 from connectors.ledger.moving import Moving
-from connectors.ledger.records import OrderChange, Outcome
+from connectors.ledger.records import REASON, OrderChange, Outcome
 from connectors.ledger.schema import STATUS_OF_THESE, effects
 from connectors.ledger.transactions import Transactions
 from domain.effects import OPEN
+from domain.reasons import stored
 from domain.witnessed import RefusedForGood
 
 _OPEN = (
@@ -28,7 +29,7 @@ _SETTLE = (
     .where(effects.c.key == bindparam("at_key"))
     .values(
         doubtful_sends=effects.c.doubtful_sends - bindparam("came_to_nothing"),
-        **{name: bindparam(name) for name in ("status", "reason", "answer", "settled_at", "lease_until")},
+        **{name: bindparam(name) for name in ("status", *REASON, "answer", "settled_at", "lease_until")},
     )
 )
 
@@ -74,7 +75,7 @@ def _row(outcome: Outcome, now: datetime) -> dict[str, Any]:
         "at_key": outcome.claim.key,
         "came_to_nothing": int(outcome.came_to_nothing or isinstance(outcome.refused_by, RefusedForGood)),
         "status": outcome.status,
-        "reason": outcome.reason,
+        **stored(outcome.why),
         "answer": outcome.answer,
         "settled_at": now,
         "lease_until": now,

@@ -18,7 +18,7 @@ from connectors.ledger.forgetting import forgotten_in
 from connectors.ledger.many import one_of
 from connectors.ledger.moving import STANDING, Moving, change_order
 from connectors.ledger.order_facts import Facts
-from connectors.ledger.records import Approval, OrderChange
+from connectors.ledger.records import REASON, Approval, OrderChange
 from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import STATUS_OF_THESE, effects, orders
 from connectors.ledger.spending import COUNTS_AS_SPENT
@@ -27,11 +27,12 @@ from domain.budget import payable
 from domain.effects import Action
 from domain.money import Money
 from domain.plan import PlannedOrder
+from domain.reasons import read, stored
 from domain.states import OrderState
 from domain.witnessed import Contradicted
 
 NO_TOLERANCE = Decimal(0)
-KEPT_IN_CART = ("order_ref", "batch_id", "marketplace", "state", "reason", "reason_code", "fingerprint")
+KEPT_IN_CART = ("order_ref", "batch_id", "marketplace", "state", "fingerprint", *REASON)
 # built once: making a statement costs several times what running it does
 _BEGUN = select(effects.c.order_ref).where(one_of(effects.c.order_ref, "refs"), STATUS_OF_THESE.in_(COUNTS_AS_SPENT))
 _PLANS = select(
@@ -63,8 +64,7 @@ def ledger_row(plan: PlannedOrder, batch_id: str, *, approved: bool, tolerance: 
         "batch_id": batch_id,
         "marketplace": plan.request.marketplace,
         "state": plan.state,
-        "reason": plan.reason,
-        "reason_code": plan.reason_code,
+        **stored(plan.why),
         "fingerprint": plan.request.fingerprint,
         "request": to_json(plan.request),
         "lines": [to_json(line) for line in plan.lines],
@@ -115,7 +115,8 @@ def put_rows(
             connection.execute(_planning(ledger.insert, frozenset(part[0])), part)
         for ref, row in planned.items():
             if ref not in begun:
-                moving.tell(ref, None if ref in new else moving.state(ref), row["state"], row["reason"])
+                why = read(*(row[name] for name in REASON))
+                moving.tell(ref, None if ref in new else moving.state(ref), row["state"], why)
             if ref in contradicted and ref not in gone:
                 moving.contradict(ref, contradicted[ref])
         moving.write()
@@ -157,9 +158,7 @@ def _approved(approval: Approval, tolerance: Decimal) -> OrderChange:
         "freight_approved_minor": freight.minor if freight else None,
         "freight_currency": freight.currency if freight else None,
     }
-    return OrderChange(
-        order_ref=approval.order_ref, state=OrderState.PLANNED, reason=approval.reason, writes=Facts(columns)
-    )
+    return OrderChange(order_ref=approval.order_ref, state=OrderState.PLANNED, why=approval.why, writes=Facts(columns))
 
 
 def _hash_of_row(row: Mapping[str, Any]) -> str:
@@ -182,7 +181,8 @@ def put_cart_row(ledger: Transactions, row: Mapping[str, Any], *, seen_in: Order
             return False
         statement = update(orders).where(orders.c.order_ref == order_ref)
         connection.execute(statement.values({**values, "updated_at": ledger.clock()}))
-        planned = OrderChange(order_ref=order_ref, state=OrderState.PLANNED, reason=row["reason"])
+        why = read(*(row[name] for name in REASON))
+        planned = OrderChange(order_ref=order_ref, state=OrderState.PLANNED, why=why)
         change_order(ledger, connection, planned)
     return True
 

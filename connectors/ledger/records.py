@@ -8,6 +8,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeVar
 
+import orjson
+
 from connectors.ledger.codec import from_text
 from connectors.ledger.order_facts import NOTHING, Facts
 from domain.absence import Absent
@@ -21,14 +23,15 @@ from domain.orders import OrderLine, OrderRequest, SourcingOrder
 from domain.pause import Pause
 from domain.plan import PlannedOrder
 from domain.quotes import Quote
-from domain.reasons import ReasonCode
+from domain.reasons import Reason, ReasonCode, read
 from domain.service_orders import Shipment
 from domain.states import OrderState
-from domain.witness_words import contradiction_words
+from domain.witness_words import contradiction
 from domain.witnessed import Contradicted, RefusedForGood
 
 T = TypeVar("T")
-JSON_COLUMNS = ("request", "lines", "offers", "quote", "freight_quote", "shipment")
+JSON_COLUMNS = ("request", "lines", "offers", "quote", "freight_quote", "shipment", "reason_facts")
+REASON = ("reason", "reason_code", "reason_facts")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +45,7 @@ class OrderRecord:
     batch_id: str
     marketplace: Marketplace
     state: OrderState
-    reason: str
+    why: Reason | None
     fingerprint: str
     seller_id: str
     approved_minor: int | None
@@ -63,7 +66,6 @@ class OrderRecord:
     updated_at: datetime
     refunded_minor: int | None
     payable_minor: int | None
-    reason_code: ReasonCode | None
     stored: Mapping[str, Any]
 
     @classmethod
@@ -71,10 +73,20 @@ class OrderRecord:
         values = dict(row)
         values["stored"] = {column: _told(values.pop(column)) for column in JSON_COLUMNS}
         values["marketplace"], values["state"] = Marketplace(values["marketplace"]), OrderState(values["state"])
-        values["reason_code"] = ReasonCode.of(values["reason_code"])
+        facts = values["stored"].pop("reason_facts")
+        values["why"] = read(values.pop("reason"), values.pop("reason_code"), facts and orjson.loads(facts))
         order = cls.__new__(cls)
         object.__setattr__(order, "__dict__", values)  # a frozen object takes its fields one by one: twice as slow
         return order
+
+    @cached_property
+    def reason(self) -> str:
+        """Why it stands as it does, in words; empty where there is nothing to say."""
+        return str(self.why or "")
+
+    @property
+    def reason_code(self) -> ReasonCode | None:
+        return self.why.code if self.why else None
 
     @cached_property
     def request(self) -> OrderRequest:
@@ -150,18 +162,17 @@ class OrderRecord:
     def tracking_numbers(self) -> list[str]:
         return list(self.shipment.tracking_numbers) if self.shipment else []
 
-    def held(self, reason: str, code: ReasonCode | None = None) -> OrderChange:
+    def held(self, why: Reason) -> OrderChange:
         """It waits for a person, unless it is elsewhere by now."""
-        return replace(self.kept(reason, code), state=OrderState.HELD)
+        return replace(self.kept(why), state=OrderState.HELD)
 
     def contradicted(self, verdict: Contradicted) -> OrderChange:
         """It waits for a person, with both readings, unless it is elsewhere by now."""
-        return replace(self.held(contradiction_words(verdict, self.marketplace)), contradicted=verdict)
+        return replace(self.held(contradiction(verdict, self.marketplace)), contradicted=verdict)
 
-    def kept(self, reason: str, code: ReasonCode | None = None) -> OrderChange:
+    def kept(self, why: Reason | None) -> OrderChange:
         """It stays where it is, with this reason, unless it is elsewhere by now."""
-        ref, state = self.order_ref, self.state
-        return OrderChange(order_ref=ref, state=state, expected=state, reason=reason, reason_code=code)
+        return OrderChange(order_ref=self.order_ref, state=self.state, expected=self.state, why=why)
 
 
 def _told(stored: str | None) -> str | None:
@@ -191,13 +202,19 @@ class EffectRecord:
     intent_at: datetime
     settled_at: datetime | None
     answer: dict[str, Any] | None
-    reason: str
+    why: Reason | None
     leaves_by: datetime | None
     doubtful_sends: int
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> EffectRecord:
-        return cls(**{**row, "action": Action(row["action"]), "status": EffectStatus(row["status"])})
+        values = {name: value for name, value in row.items() if name not in REASON}
+        values |= {"action": Action(row["action"]), "status": EffectStatus(row["status"])}
+        return cls(**values, why=read(*(row[name] for name in REASON)))
+
+    @property
+    def reason(self) -> str:
+        return str(self.why or "")
 
     @property
     def amount(self) -> Money | None:
@@ -244,13 +261,13 @@ class Intent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """A yes to one plan: to this very one (`plan_hash`), for this much, and this freight; `reason` says by whom."""
+    """A yes to one plan: to this very one (`plan_hash`), for this much, and this freight; `why` says by whom."""
 
     order_ref: str
     plan_hash: str
     total: Money
     freight: Money | None
-    reason: str
+    why: Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,8 +320,7 @@ class OrderChange:
     order_ref: str
     state: OrderState | None = None
     expected: OrderState | None = None
-    reason: str = ""
-    reason_code: ReasonCode | None = None
+    why: Reason | None = None
     writes: Facts = NOTHING
     contradicted: Contradicted | None = None
 
@@ -313,7 +329,7 @@ class OrderChange:
 class Outcome:
     """What became of a claimed effect, and what that does to its order.
 
-    `if_misnamed` follows `not believed` where it brings an id that is another order's. `came_to_nothing`: its send
+    `if_misnamed` is the reason where it brings an id that is another order's. `came_to_nothing`: its send
     provably had no effect, so it does not count among the `doubtful_sends`. A refused one demands its proof
     (`refused_by`): a no for good, which came to nothing, or that it is absent after a no in unknown words. Raises
     `ValueError` without it.
@@ -321,10 +337,10 @@ class Outcome:
 
     claim: Claim
     status: EffectStatus
-    reason: str = ""
+    why: Reason | None = None
     answer: dict[str, Any] | None = None
     change: OrderChange | None = None
-    if_misnamed: str = ""
+    if_misnamed: Reason | None = None
     came_to_nothing: bool = False
     refused_by: RefusedForGood | Absent | None = None
 

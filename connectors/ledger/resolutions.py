@@ -17,6 +17,7 @@ from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import answers, effects
 from connectors.ledger.transactions import LedgerRows
 from domain.effects import EffectStatus
+from domain.reasons import Reason, stored
 
 _HEARD = case((effects.c.doubtful_sends > 1, 1), else_=effects.c.doubtful_sends)
 """A person's word lets the program send once more, and no oftener."""
@@ -35,7 +36,7 @@ class ResolutionRecord:
     question: str
     answer: str
     status: EffectStatus
-    reason: str
+    why: Reason
     proof: dict[str, Any] | None = None
     effect: EffectRecord | None = None
     intent: Intent | None = None
@@ -81,7 +82,7 @@ class ResolutionRows(LedgerRows):
         now = self._ledger.clock()
         settled: dict[str, Any] = {
             "status": answer.status,
-            "reason": answer.reason,
+            **stored(answer.why),
             "answer": answer.proof,
             "settled_at": now,
             "lease_until": now,

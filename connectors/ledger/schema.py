@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0014"
+SCHEMA_VERSION = "0015"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -98,6 +98,7 @@ orders = Table(
     Column("refunded_minor", BigInteger),
     Column("payable_minor", BigInteger),
     Column("reason_code", String(64)),
+    Column("reason_facts", JSON(none_as_null=True)),
 )
 Index("ix_orders_marketplace", orders.c.marketplace, orders.c.ordered_at)
 
@@ -122,6 +123,8 @@ effects = Table(
     Column("reason", Text, nullable=False),
     Column("leaves_by", UtcDateTime),
     Column("doubtful_sends", Integer, nullable=False, server_default=text("0")),
+    Column("reason_code", String(64)),
+    Column("reason_facts", JSON(none_as_null=True)),
 )
 Index("ix_effects_status", effects.c.status)
 STATUS_OF_THESE = effects.c.status.concat("")
@@ -207,6 +210,8 @@ moves = Table(
     Column("new_state", String(32), nullable=False),
     Column("reason", Text, nullable=False),
     Column("by", String(120), nullable=False),
+    Column("reason_code", String(64)),
+    Column("reason_facts", JSON(none_as_null=True)),
 )
 
 tracking_events = Table(

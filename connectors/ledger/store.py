@@ -29,6 +29,7 @@ from connectors.ledger.pace import PaceRows
 from connectors.ledger.plans import NO_TOLERANCE, approve_rows, ledger_row, put_cart_row, put_rows
 from connectors.ledger.records import (
     JSON_COLUMNS,
+    REASON,
     Approval,
     Claimed,
     EffectRecord,
@@ -52,6 +53,7 @@ from domain.effects import BUYING, OPEN, Action, EffectStatus
 from domain.matching import Match
 from domain.messages import Message
 from domain.plan import PlannedOrder, contradicted_in
+from domain.reasons import Reason, read, stored
 from domain.states import OrderState
 
 CLOCKS_APART_S = 30
@@ -344,7 +346,7 @@ class Ledger(Switches):
             return write_all(self, connection, outcomes, changes)
 
     @repeating
-    def disown(self, order: OrderRecord, reason: str) -> bool:
+    def disown(self, order: OrderRecord, why: Reason) -> bool:
         """Take an order id back that proved to be another order's, in one commit.
 
         What created the order did so under an id that nobody knows: its effect is unknown again, and settled as such.
@@ -357,11 +359,9 @@ class Ledger(Switches):
                 return False
             creates = (effects.c.order_ref == order.order_ref, effects.c.action == Action.CREATE)
             done = update(effects).where(*creates, effects.c.status == EffectStatus.DONE)
-            connection.execute(done.values(status=EffectStatus.UNKNOWN, reason=reason, fence=effects.c.fence + 1))
+            connection.execute(done.values(status=EffectStatus.UNKNOWN, **stored(why), fence=effects.c.fence + 1))
             ref, state = order.order_ref, OrderState.UNKNOWN
-            change_order(
-                self, connection, OrderChange(order_ref=ref, state=state, reason=reason, writes=Facts.not_ordered())
-            )
+            change_order(self, connection, OrderChange(order_ref=ref, state=state, why=why, writes=Facts.not_ordered()))
         return True
 
     def effects_of(self, order_refs: Iterable[str], *actions: Action) -> list[EffectRecord]:
@@ -383,8 +383,9 @@ class Ledger(Switches):
         return {name for row in self.rows(_IN_DOUBT) for name in row.values()}
 
     def moves_of(self, order_ref: str) -> list[dict[str, Any]]:
-        """The audit trail of one order, oldest first."""
-        return self.rows(select(moves).where(moves.c.order_ref == order_ref).order_by(moves.c.id))
+        """The audit trail of one order, oldest first, each move with its reason in words."""
+        rows = self.rows(select(moves).where(moves.c.order_ref == order_ref).order_by(moves.c.id))
+        return [row | {"reason": str(read(*(row[name] for name in REASON)) or "")} for row in rows]
 
     # what people are told
 

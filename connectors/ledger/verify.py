@@ -26,6 +26,7 @@ from connectors.ledger.schema import SCHEMA_VERSION, metadata
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from domain.effects import Action, EffectStatus, effect_key
 from domain.marketplace import Marketplace
+from domain.reasons import Reason, ReasonCode, read
 from domain.states import MOVES, REACHED_BOOKED, OrderState
 
 MOST_DAMAGES = 100
@@ -232,13 +233,21 @@ def _payment(order: Row, effects: Sequence[Row], moves: Sequence[Row], *, answer
     if paid is None:
         return
     ours = any(effect["action"] == Action.PAY and effect["status"] in COUNTS_AS_SPENT for effect in effects)
-    told = answered or any("no payment of this ledger accounts for it" in move["reason"] for move in moves)
+    told = answered or _was_said(ReasonCode.PAID_ELSEWHERE, moves)
     if not ours and not told:
         yield _at_order(order, f"is paid with {paid} fen, and neither a payment nor an answer accounts for it")
     most = order["approved_minor"] if order["payable_minor"] is None else order["payable_minor"]
-    said = any("approved was" in move["reason"] for move in moves)
-    if paid > (most or 0) and not said:
+    if paid > (most or 0) and not _was_said(ReasonCode.TAKEN_ABOVE_APPROVED, moves):
         yield _at_order(order, f"is paid with {paid} fen, {most or 0} may be paid, and nothing says why")
+
+
+def _was_said(code: ReasonCode, moves: Sequence[Row]) -> bool:
+    return any(one and one.is_one_of([code]) for one in map(_reason, moves))
+
+
+def _reason(move: Row) -> Reason | None:
+    facts = move["reason_facts"]
+    return read(move["reason"], move["reason_code"], json.loads(facts) if isinstance(facts, str) else facts)
 
 
 def _refunded(order: Row, back: int) -> Iterator[Defect]:

@@ -24,6 +24,7 @@ from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.xportcn.breaker import BreakerNews
 from domain.effects import OPEN, EffectStatus
+from domain.reasons import Reason
 from domain.report import BatchReport
 from domain.states import OrderState
 from flows.shown.progress import shown
@@ -46,7 +47,7 @@ SLICE = 1_000
 TOLD_OF_A_RUN = ("flow-run", "deployment")
 """What more Prefect knows of a run would triple the room that an event takes in its database."""
 
-_Known = tuple[OrderState, str, bool]
+_Known = tuple[OrderState, Reason | None, bool]
 """State, its reason, and whether money has left."""
 
 
@@ -164,13 +165,13 @@ def events_of_orders(before: Mapping[str, _Known], now: Iterable[OrderRecord]) -
 
 
 def _known(order: OrderRecord) -> _Known:
-    return order.state, order.reason, order.paid_minor is not None
+    return order.state, order.why, order.paid_minor is not None
 
 
 def _news_of(before: _Known | None, now: OrderRecord) -> list[str]:
-    state, reason, is_paid = _known(now)
+    state, why, is_paid = _known(now)
     names = ["paid"] if is_paid and (before is None or not before[2]) else []
-    moved = before is None or before[:2] != (state, reason)
+    moved = before is None or before[:2] != (state, why)
     return names + ([str(state)] if moved and state in TOLD_STATES else [])
 
 
@@ -214,6 +215,7 @@ def _about(order: OrderRecord) -> dict[str, Any]:
         "marketplace": str(order.marketplace),
         "state": str(order.state),
         "reason": order.reason[:LONGEST_REASON],
+        "reason_code": order.reason_code,
         "order_id": order.order_id,
         "paid_fen": order.paid_minor,
         "refunded_fen": order.refunded_minor,

@@ -14,6 +14,7 @@ from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
 from domain.after_sale import Refund
 from domain.marketplace import Marketplace
+from domain.reasons import ReasonCode, because
 from domain.witnessed import Source, Statement
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting, look_one_by_one
 from tasks.resources import Resources
@@ -68,7 +69,7 @@ class OnRefund(EffectKind):
     async def _look(self, attempt: Attempt) -> Sighting:
         refund = refund_of(self.resources, attempt.effect)
         if refund is None:
-            return "this ledger does not have the refund"
+            return because(ReasonCode.NO_SUCH_REFUND)
         return await self.seen(refund, attempt) or OwnRecord(shown=Statement(source=Source.DETAIL, value=refund.key))
 
     @abstractmethod

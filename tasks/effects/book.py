@@ -15,6 +15,7 @@ from domain.absence import OwnRecord
 from domain.effects import Action, Claim
 from domain.freight import ChosenFreight
 from domain.money import Money
+from domain.reasons import Reason, ReasonCode, because
 from domain.resolutions import ResolutionKind
 from domain.service_orders import ServiceOrder, Shipment
 from domain.states import OrderState
@@ -68,25 +69,25 @@ class Book(EffectKind):
         return says_no(refusal, CHECKED)
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
-        reason = f"paid, not booked: {refusal.message}"
-        return OrderChange(order_ref=attempt.order.order_ref, state=OrderState.HELD, reason=reason)
+        why = because(ReasonCode.BOOKING_REFUSED, failure=refusal.message)
+        return OrderChange(order_ref=attempt.order.order_ref, state=OrderState.HELD, why=why)
 
     def seen(self, order: OrderRecord, shipments: Sequence[Shipment]) -> OrderChange:
         """What an order becomes that the service shows with shipments: held if there are several."""
         booked = self._booked(order, shipments[0], Source.DETAIL)
         if len(shipments) == 1:
             return booked
-        ids = ", ".join(shipment.shipment_order_id for shipment in shipments)
-        reason = f"the warehouse shows {len(shipments)} shipments for this order: {ids}. Cancel all but one"
-        return replace(booked, state=OrderState.HELD, reason=reason)
+        ids = [shipment.shipment_order_id for shipment in shipments]
+        why = because(ReasonCode.SEVERAL_SHIPMENTS, count=len(ids), ids=ids)
+        return replace(booked, state=OrderState.HELD, why=why)
 
     def _booked(
         self, order: OrderRecord, shipment: Shipment, shown_by: Source, freight: ChosenFreight | None = None
     ) -> OrderChange:
         verdict = booked(order, shipment, shown_by)
         fact = Facts.booked(verdict, shipment=shipment, at=self.resources.clock(), freight=freight)
-        reason = _dearer_than_approved(order, shipment)
-        return OrderChange(order_ref=order.order_ref, state=OrderState.BOOKED, reason=reason, writes=fact)
+        why = _dearer_than_approved(order, shipment)
+        return OrderChange(order_ref=order.order_ref, state=OrderState.BOOKED, why=why, writes=fact)
 
 
 def booked(order: OrderRecord, shipment: Shipment, shown_by: Source) -> Booked:
@@ -98,9 +99,9 @@ def _ids(shipment: Shipment) -> dict[str, str]:
     return {"shipment_order_id": shipment.shipment_order_id}
 
 
-def _dearer_than_approved(order: OrderRecord, shipment: Shipment) -> str:
+def _dearer_than_approved(order: OrderRecord, shipment: Shipment) -> Reason | None:
     fee, currency = shipment.fee, order.freight_currency
     if fee is None or order.freight_approved_minor is None or fee.currency != currency:
-        return ""
+        return None
     approved = Money(order.freight_approved_minor, currency)
-    return f"the warehouse charges {fee}, approved was {approved}: ask for the difference" if fee > approved else ""
+    return because(ReasonCode.FREIGHT_CHARGED_MORE, fee=fee, approved=approved) if fee > approved else None

@@ -13,17 +13,18 @@ from connectors.xportcn.channels.refusals import CHECKED, ORDER_NOT_EXIST, ORDER
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
 from domain.effects import Action, Claim
+from domain.reasons import ReasonCode, because
 from domain.resolutions import ResolutionKind
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from domain.witnessed import Source, Statement
 from tasks.effects.after_sale import after_sale_of
-from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
+from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting, not_shown
 from tasks.reading_orders import read_orders
 
 CLOCK_MARGIN = timedelta(seconds=1)
 NOT_CANCELLED = CHECKED | {ORDER_STATUS_ERROR, ORDER_NOT_EXIST, "CLOSE_ORDER_TOO_FAST", "400_3"}
-ACCEPTED = "the service has accepted the cancellation and not yet closed the order; look again: sourcing cancel"
+ACCEPTED = because(ReasonCode.CANCEL_ACCEPTED)
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Cancel(EffectKind):
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         await after_sale_of(self.resources, order.marketplace).cancel(claim, str(order.order_id), self.reason)
-        change = OrderChange(order_ref=order.order_ref, state=OrderState.CANCELLED, reason=ACCEPTED)
+        change = OrderChange(order_ref=order.order_ref, state=OrderState.CANCELLED, why=ACCEPTED)
         return Proof(answer={"accepted": order.order_id}, change=change)
 
     async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
@@ -69,13 +70,13 @@ class Cancel(EffectKind):
         return says_no(refusal, NOT_CANCELLED)
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
-        words = f"not cancelled: {refusal.message}"
-        return OrderChange(order_ref=attempt.order.order_ref, state=self.state_if_not_done(attempt), reason=words)
+        why = because(ReasonCode.CANCEL_REFUSED, failure=refusal.message)
+        return OrderChange(order_ref=attempt.order.order_ref, state=self.state_if_not_done(attempt), why=why)
 
 
 def _seen(order: OrderRecord, shown: ServiceOrder | None) -> Sighting:
     if shown is None:
-        return "the service does not show the order"
+        return not_shown()
     if shown.status is not ServiceStatus.CLOSED:
         return OwnRecord(shown=Statement(source=Source.DETAIL, value=shown.status))
     change = OrderChange(order_ref=order.order_ref, state=OrderState.CANCELLED)

@@ -15,6 +15,7 @@ from domain.cart import CartFault, CartRow, row_of
 from domain.effects import Action, Claim, EffectStatus
 from domain.marketplace import Marketplace
 from domain.orders import OrderLine
+from domain.reasons import ReasonCode, because
 from domain.witnessed import Source, Statement
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
 from tasks.resources import Resources
@@ -55,7 +56,7 @@ class AddToCart(EffectKind):
 def _seen(attempt: Attempt, rows: Sequence[CartRow]) -> Sighting:
     line = next((line for line in attempt.order.lines if part_of(line) == attempt.effect.part), None)
     if line is None:
-        return "the order does not have this line any more"
+        return because(ReasonCode.NO_SUCH_LINE)
     row = row_of(rows, line)
     return _lies_there(row.row_id) if row else OwnRecord(shown=Statement(source=Source.CART, value=part_of(line)))
 

@@ -11,6 +11,7 @@ from connectors.ledger.order_facts import Facts
 from connectors.ledger.records import OrderChange, OrderRecord
 from domain.amounts import agreed_total, money_of
 from domain.effects import Action
+from domain.reasons import Reason
 from domain.resolutions import ResolutionKind
 from domain.states import OrderState
 from domain.witnessed import Contradicted, Source, Statement
@@ -38,9 +39,7 @@ def ordered(order: OrderRecord, order_id: str, total: Statement, at: datetime, a
     return Proof(answer=answer, change=replace(change, writes=fact))
 
 
-def several(order_ref: str, order_ids: Sequence[str], reason: str) -> Proof:
+def several(order_ref: str, order_ids: Sequence[str], why: Reason) -> Proof:
     """More than one order was made, or none that has an id: only a person can say which is to be paid."""
-    listed = ", ".join(order_ids)
-    words = f"{reason}: {listed}; none is paid. Check them"
-    change = OrderChange(order_ref=order_ref, state=OrderState.HELD, reason=words)
+    change = OrderChange(order_ref=order_ref, state=OrderState.HELD, why=why)
     return Proof(answer={"order_ids": list(order_ids)}, change=change)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from connectors.ledger.controls import account_of, newest_until, oldest_since
+from connectors.ledger.id_conflicts import misnamed
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
 from connectors.xportcn.channels.base import Channel
 from connectors.xportcn.channels.refusals import says_not_ordered
@@ -16,6 +17,7 @@ from connectors.xportcn.errors import Refused
 from domain.absence import CLOCKS_APART, Control, Sent, judge_absence, two_ids
 from domain.effects import Action, Claim
 from domain.marketplace import Marketplace
+from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ReferenceField, ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from domain.witnessed import Contradicted, Source, Statement
@@ -51,14 +53,14 @@ class CreateByReference(Create):
         return {one.effect.key: seen[ref] for one in attempts if (ref := one.order.order_ref) in seen}
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
-        reason = f"not ordered: {refusal.message}"
-        return OrderChange(order_ref=attempt.order.order_ref, state=OrderState.REFUSED, reason=reason)
+        why = because(ReasonCode.ORDER_REFUSED, failure=refusal.message)
+        return OrderChange(order_ref=attempt.order.order_ref, state=OrderState.REFUSED, why=why)
 
     def proves_nothing_happened(self, refusal: Refused) -> bool:
         return says_not_ordered(refusal)
 
-    def if_misnamed(self, attempt: Attempt) -> str:
-        return f", and looked for by its own reference {attempt.order.order_ref}. Run again"
+    def if_misnamed(self, attempt: Attempt) -> Reason:
+        return misnamed(f"its own reference {attempt.order.order_ref}")
 
     async def _look(self, channel: Channel, orders: Sequence[OrderRecord]) -> dict[str, Sighting]:
         """One reading for all these orders, far enough back to show others of ours, which it would show as well."""
@@ -149,4 +151,5 @@ def _found(
 
 
 def _several(order_ref: str, order_ids: Sequence[str]) -> Proof:
-    return several(order_ref, order_ids, f"the service holds {len(order_ids)} orders for {order_ref}")
+    why = because(ReasonCode.SEVERAL_ORDERS, count=len(order_ids), order_ref=order_ref, order_ids=order_ids or " ")
+    return several(order_ref, order_ids, why)

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import ClassVar
 
+from connectors.ledger.id_conflicts import misnamed
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.xportcn.carts.base import RowsAreGone
 from connectors.xportcn.channels.refusals import NOT_ORDERED, says_not_ordered
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
 from domain.effects import Action, Claim
+from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceStatus
 from domain.states import OrderState
 from domain.witnessed import Source, Statement
@@ -47,15 +49,15 @@ class CreateFromCart(Create):
         return await look_one_by_one(attempts, lambda attempt: self._look(attempt.order))
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
-        words = f"not ordered: {refusal.message}. Its lines lie in the cart as before"
-        return OrderChange(order_ref=attempt.order.order_ref, state=OrderState.HELD, reason=words)
+        why = because(ReasonCode.CART_ORDER_REFUSED, failure=refusal.message)
+        return OrderChange(order_ref=attempt.order.order_ref, state=OrderState.HELD, why=why)
 
     def proves_nothing_happened(self, refusal: Refused) -> bool:
         """Rows that are gone may have been ordered."""
         return says_not_ordered(refusal, NOT_ORDERED - {ROWS_GONE})
 
-    def if_misnamed(self, attempt: Attempt) -> str:
-        return ", and looked for by what lay in the cart. Run again"
+    def if_misnamed(self, attempt: Attempt) -> Reason:
+        return misnamed("what lay in the cart")
 
     async def _look(self, order: OrderRecord) -> Sighting:
         """An order of these contents that no order of this ledger has."""
@@ -66,7 +68,7 @@ class CreateFromCart(Create):
         try:
             found = await cart.find(order.sourcing_order, rows, since=since)
         except RowsAreGone as gone:
-            return gone.message
+            return because(ReasonCode.ROWS_ARE_GONE, failure=gone.message)
         known = {str(one.order_id) for one in ledger.all_orders().values()}
         alive = [one for one in found if one.order_id not in known and one.status is not ServiceStatus.CLOSED]
         if not alive:
@@ -79,4 +81,5 @@ class CreateFromCart(Create):
 
 
 def _several(order: OrderRecord, order_ids: Sequence[str]) -> Proof:
-    return several(order.order_ref, order_ids, f"the cart became {len(order_ids)} orders")
+    why = because(ReasonCode.CART_BECAME_SEVERAL, count=len(order_ids), order_ids=order_ids or " ")
+    return several(order.order_ref, order_ids, why)

@@ -11,6 +11,7 @@ from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
 from connectors.xportcn.errors import Misconfigured, Refused, Unanswered, XportcnError
 from domain.absence import Unseen
 from domain.effects import Action, Claim
+from domain.reasons import Reason, ReasonCode, because
 from domain.resolutions import ResolutionKind
 from domain.states import OrderState
 from domain.witnessed import Contradicted, Open
@@ -25,7 +26,7 @@ class Proof:
     change: OrderChange | None = None
 
 
-Sighting = Proof | Unseen | Open | Contradicted | str
+Sighting = Proof | Unseen | Open | Contradicted | Reason
 """What a read showed: that the effect happened, that it did not so far (`Unseen`, with the witnesses), which witness is
 missing or which two disagree, or why the read can't tell."""
 
@@ -107,9 +108,9 @@ class EffectKind(ABC):
     def proves_nothing_happened(self, refusal: Refused) -> bool:
         """Whether a refusal is one that the contract lists as a clear no; in all other words it is a doubt."""
 
-    def if_misnamed(self, attempt: Attempt) -> str:
-        """What follows `not believed`, when an answer names an id that is another order's."""
-        return f". {self.asked(attempt.order, attempt.effect)}"
+    def if_misnamed(self, attempt: Attempt) -> Reason:
+        """What stands with an order when an answer names an id that is another order's."""
+        return because(ReasonCode.ID_IS_ANOTHERS_ASKED, **self.asked(attempt.order, attempt.effect))
 
     # what only a person can tell
 
@@ -126,11 +127,25 @@ class EffectKind(ABC):
         return [" ".join(["sourcing resolve", order_ref, *answer]) for answer in answers]
 
     @classmethod
-    def asked(cls, order: OrderRecord, effect: EffectRecord) -> str:
-        """The question, and how to answer it."""
+    def asked(cls, order: OrderRecord, effect: EffectRecord) -> dict[str, str]:
+        """The facts of a reason that asks a person: the question, and how to answer it."""
         yes, no = cls.commands(order.order_ref, effect.key)
         answers = f"{yes}, or {no.removeprefix(f'sourcing resolve {order.order_ref} ')}"
-        return f"{cls.question(order.order_ref, order.order_id, effect.part)} Answer with: {answers}"
+        return {"question": cls.question(order.order_ref, order.order_id, effect.part), "answers": answers}
+
+
+ASKS = frozenset({ReasonCode.NO_ANSWER_ASKED, ReasonCode.ID_IS_ANOTHERS_ASKED})
+"""A person has been asked what became of the effect."""
+
+
+def not_to_be_asked(error: XportcnError) -> Reason:
+    """Why a reading can't tell: the service does not answer."""
+    return because(ReasonCode.NOT_TO_BE_ASKED, failure=error.message)
+
+
+def not_shown() -> Reason:
+    """Why a reading can't tell: the order itself is not there."""
+    return because(ReasonCode.ORDER_NOT_SHOWN)
 
 
 async def look_one_by_one(
@@ -141,7 +156,7 @@ async def look_one_by_one(
     A service that does not answer is not asked again about the others: waiting for each may take longer than a lease.
     """
     seen: dict[str, Sighting] = {}
-    silent = ""
+    silent: Reason | None = None
     for attempt in attempts:
         try:
             sighting = silent or await look(attempt)
@@ -150,7 +165,7 @@ async def look_one_by_one(
         except XportcnError as error:
             if len(attempts) == 1:
                 raise
-            sighting = f"the service could not be asked what became of it ({error.message})"
-            silent = "" if isinstance(error, Refused) else sighting
+            sighting = not_to_be_asked(error)
+            silent = None if isinstance(error, Refused) else sighting
         seen[attempt.effect.key] = sighting
     return seen

@@ -10,6 +10,7 @@ from connectors.xportcn.channels.refusals import says_it_exists
 from connectors.xportcn.errors import Misconfigured, Refused, ServiceAway, XportcnError
 from domain.absence import Absent, NotHappened, OwnRecord, Unseen
 from domain.effects import MOST_DOUBTFUL_SENDS, EffectStatus
+from domain.reasons import Reason, ReasonCode, because
 from domain.states import OrderState
 from domain.witness_words import words_of
 from domain.witnessed import Contradicted, Kind, Lack, Open, RefusedForGood, Source, Statement
@@ -55,7 +56,7 @@ class Begun:
             if_misnamed=self.kind.if_misnamed(self.attempt(record)),
         )
 
-    def unsent(self, record: EffectRecord, proof: NotHappened, reason: str) -> Outcome:
+    def unsent(self, record: EffectRecord, proof: NotHappened, why: Reason) -> Outcome:
         """It may be claimed again, for the `proof` says that nothing happened.
 
         What a reading alone proves was in doubt before: so it is sent once more, and no oftener.
@@ -63,63 +64,59 @@ class Begun:
         in_doubt = isinstance(proof, Absent)
         if in_doubt and record.doubtful_sends >= MOST_DOUBTFUL_SENDS:
             return self._sent_too_often(record)
-        change = _left(record, self.kind.state_if_not_done(self.attempt(record)), reason)
+        change = _left(record, self.kind.state_if_not_done(self.attempt(record)), why)
         return Outcome(
             claim=record.claim,
             status=EffectStatus.UNSENT,
-            reason=reason,
+            why=why,
             change=change,
             came_to_nothing=not in_doubt,
         )
 
     def after_refusal(self, record: EffectRecord, refusal: Refused, seen: Seen) -> Outcome:
         """What a refusal and the reading after it mean: a no for good takes known words and a record without it."""
-        said = f"refused ({refusal.message})"
+        failure = refusal.message
         if isinstance(seen, XportcnError):
-            return self._in_doubt(record, refusal, f"{said}, and the service could not be asked for the order's state")
+            return self._in_doubt(record, refusal, because(ReasonCode.REFUSED_UNASKED, failure=failure))
         sighting = seen.get(record.key, NOT_READ)
         if isinstance(sighting, Proof):
             return self.done(record, sighting)
-        if isinstance(sighting, str | Contradicted) or sighting is NOT_READ:
-            words = sighting if isinstance(sighting, str) else words_of(sighting)
-            return self._in_doubt(record, refusal, f"{said}, but {words}")
+        if isinstance(sighting, Reason | Contradicted) or sighting is NOT_READ:
+            what = sighting if isinstance(sighting, Reason) else words_of(sighting)
+            return self._in_doubt(record, refusal, because(ReasonCode.REFUSED_BUT, failure=failure, seen=what))
         if self.kind.proves_nothing_happened(refusal) or self.resources.never_left(record):
             no = Statement(source=Source.ANSWER, value=str(refusal))
             return self.refused(record, refusal, RefusedForGood(words=no, read_after=_without(record, sighting)))
-        doubt = f"{said}, which does not say that nothing happened"
-        if says_it_exists(refusal):
-            doubt = f"refused as done already ({refusal.message}), and not to be found"
-        return self._in_doubt(record, refusal, doubt)
+        code = ReasonCode.REFUSED_AS_DONE if says_it_exists(refusal) else ReasonCode.REFUSED_UNCLEARLY
+        return self._in_doubt(record, refusal, because(code, failure=failure))
 
     def refused(self, record: EffectRecord, refusal: Refused, proof: RefusedForGood | Absent) -> Outcome:
         """The service said no, and the `proof` is that nothing happened; another run may claim it anew."""
         if isinstance(proof, Absent) and record.doubtful_sends >= MOST_DOUBTFUL_SENDS:
             return self._sent_too_often(record)
         change = self.kind.when_refused(self.attempt(record), refusal)
-        return Outcome(
-            claim=record.claim, status=EffectStatus.REFUSED, reason=str(refusal), change=change, refused_by=proof
-        )
+        why = because(ReasonCode.REFUSED, failure=str(refusal))
+        return Outcome(claim=record.claim, status=EffectStatus.REFUSED, why=why, change=change, refused_by=proof)
 
-    def _in_doubt(self, record: EffectRecord, refusal: Refused, reason: str) -> Outcome:
+    def _in_doubt(self, record: EffectRecord, refusal: Refused, why: Reason) -> Outcome:
         """Refused, which is no proof by itself: kept with its code and words until a reading proves it absent."""
         answer = {REFUSED_AS: {"code": refusal.code, "words": refusal.message}}
-        return replace(self.unknown(record, reason), answer=answer)
+        return replace(self.unknown(record, why), answer=answer)
 
     def _sent_too_often(self, record: EffectRecord) -> Outcome:
-        words = f"it was sent {record.doubtful_sends} times without an answer, so it is not sent again by itself"
-        return self.unknown(record, words, ask=True)
+        return self.unknown(record, because(ReasonCode.SENT_TOO_OFTEN, times=record.doubtful_sends), ask=True)
 
-    def unknown(self, record: EffectRecord, reason: str, *, ask: bool = False) -> Outcome:
+    def unknown(self, record: EffectRecord, why: Reason | None = None, *, ask: bool = False) -> Outcome:
         """It may have happened: never sent again on that alone. `ask` a person where nothing else can tell."""
         if refusal := refusal_of(record):
-            reason = f"refused ({refusal.message}); {reason}" if reason else f"refused ({refusal.message})"
-        words = f"no answer to {self.kind.action}: {reason}" if reason else f"no answer to {self.kind.action}"
-        if ask or not self.kind.absence_proves:
-            words = f"{words}. {self.kind.asked(self.orders[record.order_ref], record)}"
-        change = _left(record, self.kind.state_while_unknown, words)
-        return Outcome(
-            claim=record.claim, status=EffectStatus.UNKNOWN, reason=words, answer=record.answer, change=change
-        )
+            why = because(ReasonCode.WAS_REFUSED, failure=refusal.message, why=why)
+        asks = ask or not self.kind.absence_proves
+        code = ReasonCode.NO_ANSWER_ASKED if asks else ReasonCode.NO_ANSWER
+        told = because(code, action=self.kind.action, why=why)
+        if asks:
+            told = told.but(**self.kind.asked(self.orders[record.order_ref], record))
+        change = _left(record, self.kind.state_while_unknown, told)
+        return Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, why=told, answer=record.answer, change=change)
 
 
 def _without(record: EffectRecord, sighting: Unseen | Open) -> Statement:
@@ -136,5 +133,5 @@ def refusal_of(record: EffectRecord) -> Refused | None:
     return Refused(told["words"], code=told["code"]) if told else None
 
 
-def _left(record: EffectRecord, state: OrderState | None, reason: str) -> OrderChange | None:
-    return OrderChange(order_ref=record.order_ref, state=state, reason=reason) if state else None
+def _left(record: EffectRecord, state: OrderState | None, why: Reason) -> OrderChange | None:
+    return OrderChange(order_ref=record.order_ref, state=state, why=why) if state else None

@@ -15,13 +15,14 @@ from domain.absence import OwnRecord
 from domain.amounts import agreed_taken, money_of
 from domain.decisions import PAID_FOR_NOTHING, judge_paid, still_unknown, unknown_state
 from domain.effects import Action, Claim
-from domain.reasons import ReasonCode
+from domain.money import Money
+from domain.reasons import Reason, ReasonCode, because, together
 from domain.resolutions import ResolutionKind
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
-from domain.witness_words import contradiction_words
+from domain.witness_words import contradiction
 from domain.witnessed import Amount, Contradicted, Kind, Lack, Open, Paid, Source, Statement
-from tasks.effects.kind import Attempt, EffectKind, Proof, Reply, Sighting
+from tasks.effects.kind import Attempt, EffectKind, Proof, Reply, Sighting, not_shown
 from tasks.reading_orders import read_orders
 
 DEBIT = "debit"
@@ -89,8 +90,8 @@ class Pay(EffectKind):
         return says_no(refusal, NOT_PAID)
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
-        reason = f"not paid: {refusal.message}. Mend that and run again"
-        return OrderChange(order_ref=attempt.order.order_ref, state=OrderState.HELD, reason=reason)
+        why = because(ReasonCode.PAYMENT_REFUSED, failure=refusal.message)
+        return OrderChange(order_ref=attempt.order.order_ref, state=OrderState.HELD, why=why)
 
 
 def _may_be_submitted(effect: EffectRecord) -> Open:
@@ -100,8 +101,8 @@ def _may_be_submitted(effect: EffectRecord) -> Open:
 
 
 def _accepted(order: OrderRecord) -> Proof:
-    reason = "the service has accepted the payment and not yet confirmed it"
-    change = OrderChange(order_ref=order.order_ref, state=OrderState.PAYMENT_PENDING, reason=reason)
+    why = because(ReasonCode.PAYMENT_ACCEPTED)
+    change = OrderChange(order_ref=order.order_ref, state=OrderState.PAYMENT_PENDING, why=why)
     return Proof(answer={"accepted": order.order_id}, change=change)
 
 
@@ -109,7 +110,7 @@ def _seen(attempt: Attempt, shown: ServiceOrder | None) -> Sighting:
     """Only an order that is plainly unpaid shows that no payment arrived so far."""
     order = attempt.order
     if shown is None:
-        return "the service does not show the order"
+        return not_shown()
     if verdict := judge_paid(shown, attempt.effect.amount or order.approved, by_us=True):
         change = paid(order, verdict, shown)
         return Proof(answer={"status": shown.status}, change=change) if shown.taken else PAID_FOR_NOTHING
@@ -120,7 +121,7 @@ def _seen(attempt: Attempt, shown: ServiceOrder | None) -> Sighting:
 
 
 def paid(
-    order: OrderRecord, verdict: Paid, shown: ServiceOrder, reason: str = "", *, by_us: bool = True
+    order: OrderRecord, verdict: Paid, shown: ServiceOrder, why: Reason | None = None, *, by_us: bool = True
 ) -> OrderChange:
     """What an order becomes that is paid: held if more was taken than was approved.
 
@@ -135,11 +136,15 @@ def paid(
     fact = Facts.paid(verdict, amount=amount, total=total, at=shown.paid_at)
     change = OrderChange(order_ref=order.order_ref, writes=fact, contradicted=contradicted)
     if amount > order.payable:
-        most = f"{order.payable} with the price tolerance" if order.payable > order.approved else str(order.approved)
-        reason = f"the service took {amount}, approved was {most}: ask for the difference back"
-        return replace(change, state=OrderState.HELD, reason=reason)
-    differs = contradiction_words(contradicted, order.marketplace) if contradicted else ""
-    unknown = still_unknown(shown)
-    noted = [reason, f"paid, counted with {amount}: {differs}" if differs else "", unknown]
-    code = ReasonCode.UNKNOWN_STATE if unknown else None
-    return replace(change, state=OrderState.PAID, reason="; ".join(filter(None, noted)), reason_code=code)
+        return replace(change, state=OrderState.HELD, why=taken_above_approved(order, amount))
+    counted = None
+    if contradicted:
+        differs = contradiction(contradicted, order.marketplace)
+        counted = because(ReasonCode.PAID_COUNTED_WITH, amount=amount, differs=differs)
+    return replace(change, state=OrderState.PAID, why=together([why, counted, still_unknown(shown)]))
+
+
+def taken_above_approved(order: OrderRecord, taken: Money) -> Reason:
+    """Why an order is held of which more was taken than it may cost."""
+    tolerated = order.payable > order.approved
+    return because(ReasonCode.TAKEN_ABOVE_APPROVED, taken=taken, approved=order.payable, tolerated=tolerated)

@@ -11,13 +11,15 @@ from typing import TypeVar
 from connectors.concurrently import run_all_shielded, run_or_cancel, shield_until_done, wait_all_shielded
 from connectors.crash_points import AFTER_ANSWER, AFTER_INTENT, AFTER_RECORD, BEFORE_INTENT, reach
 from connectors.ledger.claiming import slot_of
+from connectors.ledger.group_commit import nothing_sent
 from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, OrderRecord, Outcome, SpendLimits
 from connectors.xportcn.breaker import fail_fast
 from connectors.xportcn.errors import Misconfigured, NotSent, Refused, ServiceAway, Unanswered, XportcnError
 from domain.absence import Harmless, NeverLeft
 from domain.effects import Claim, EffectStatus
 from domain.money import Money
-from domain.pause import GOES_ON, Pause
+from domain.pause import Pause
+from domain.reasons import Reason, ReasonCode, because
 from domain.states import OrderState
 from domain.witnessed import Source
 from domain.wording import pluralize
@@ -89,8 +91,8 @@ class _Chunk(Begun):
     def begin_round(self) -> None:
         self.turned_away, self.begun, self.recorded, self.halt = {}, set(), set(), None
 
-    def turn_away(self, record: EffectRecord, error: NotSent, reason: str) -> Outcome:
-        outcome = self.unsent(record, NeverLeft(by=Source.CALL), reason)
+    def turn_away(self, record: EffectRecord, error: NotSent) -> Outcome:
+        outcome = self.unsent(record, NeverLeft(by=Source.CALL), nothing_sent(error.message))
         self.turned_away[record.order_ref] = _TurnedAway(error, outcome.change.state if outcome.change else None)
         return outcome
 
@@ -176,18 +178,18 @@ async def _in_portions(
 
 async def _leave_for_later(work: _Work, kind: EffectKind, intents: Sequence[Intent]) -> None:
     """Claim none of these: what the service showed before, a price say, is too old by now, and is to be read anew."""
-    words = "no call could be made for so long that what the service showed before is too old"
     if may_try_again(kind.resources):
+        words = "no call could be made for so long that what the service showed before is too old"
         work.again.append(TryAgain(f"{words}; {pluralize(len(intents), 'order')} to {kind.action} left"))
         return
-    await _keep(kind, intents, f"no {kind.action}: {words}; nothing was sent. Run again")
+    await _keep(kind, intents, because(ReasonCode.READ_TOO_LONG_AGO, action=kind.action))
 
 
-async def _keep(kind: EffectKind, intents: Sequence[Intent], reason: str) -> None:
+async def _keep(kind: EffectKind, intents: Sequence[Intent], why: Reason) -> None:
     """The orders stay as they were seen, with the reason."""
     await kind.resources.group_commit.change(
         [
-            OrderChange(order_ref=one.order_ref, state=one.seen_in, expected=one.seen_in, reason=reason)
+            OrderChange(order_ref=one.order_ref, state=one.seen_in, expected=one.seen_in, why=why)
             for one in intents
             if one.seen_in
         ]
@@ -234,7 +236,8 @@ async def _round(chunk: _Chunk, intents: Sequence[Intent], limits: SpendLimits |
         if claimed.paused:
             resources.heed(claimed.paused)
             chunk.work.paused = claimed.paused
-            await _keep(chunk.kind, intents, f"no {chunk.kind.action}: {claimed.paused.words}. {GOES_ON}")
+            why = because(ReasonCode.BUYING_PAUSED, action=chunk.kind.action, pause=claimed.paused.words)
+            await _keep(chunk.kind, intents, why)
         won = [claimed.won[one.order_ref] for one in intents if one.order_ref in claimed.won]
         try:
             _require_none_passed_over(chunk, claimed, slots)
@@ -278,7 +281,7 @@ async def _leave_none_open(chunk: _Chunk, records: Sequence[EffectRecord]) -> No
     resources.in_hand -= {record.slot for record in lost}
     if idle:
         error = chunk.halt or NotSent(chunk.work.why_over)
-        outcomes = [chunk.turn_away(record, error, f"{error.message}; nothing was sent. Run again") for record in idle]
+        outcomes = [chunk.turn_away(record, error) for record in idle]
         await _record(chunk, outcomes)
     if lost:
         await settle(chunk.kind, [record.order_ref for record in lost])
@@ -343,11 +346,11 @@ async def _send(chunk: _Chunk, batch: Sequence[EffectRecord]) -> None:
         replies = await _request(chunk.kind, [record.claim for record in batch], orders)
     except Misconfigured as error:
         chunk.work.trouble.append(error)
-        outcomes = [chunk.unsent(record, NeverLeft(by=Source.CALL), str(error)) for record in batch]
+        why = because(ReasonCode.ACCOUNT_REFUSED, failure=str(error))
+        outcomes = [chunk.unsent(record, NeverLeft(by=Source.CALL), why) for record in batch]
     except NotSent as error:
         chunk.halt = error if isinstance(error, ServiceAway) else chunk.halt
-        reason = f"{error.message}; nothing was sent. Run again"
-        outcomes = [chunk.turn_away(record, error, reason) for record in batch]
+        outcomes = [chunk.turn_away(record, error) for record in batch]
     except (Refused, Unanswered) as error:
         outcomes = [await _concluded(chunk, record, error) for record in batch]
     else:
@@ -372,14 +375,15 @@ async def _concluded(chunk: _Chunk, record: EffectRecord, reply: Reply) -> Outco
     if isinstance(reply, Proof):
         return chunk.done(record, reply)
     if chunk.kind.repeatable:
-        return chunk.unsent(record, Harmless(), str(reply))
+        return chunk.unsent(record, Harmless(), because(ReasonCode.FAILED_HARMLESSLY, failure=str(reply)))
     try:
         if isinstance(reply, Refused):
             return await _after_refusal(chunk, record, reply)
         return await _after_silence(chunk, record, reply)
     except Misconfigured as error:  # the others of the chunk are on their way and must hear their answers
         chunk.work.trouble.append(error)
-        return chunk.unknown(record, f"{reply.message}; and the service could not be asked ({error})")
+        why = because(ReasonCode.NO_WORD_UNASKED, failure=reply.message, error=str(error))
+        return chunk.unknown(record, why)
 
 
 async def _after_refusal(chunk: _Chunk, record: EffectRecord, error: Refused) -> Outcome:
@@ -392,4 +396,4 @@ async def _after_silence(chunk: _Chunk, record: EffectRecord, error: Unanswered)
     proof = None if isinstance(seen, XportcnError) else seen.get(record.key)
     if isinstance(proof, Proof):
         return chunk.done(record, proof)
-    return chunk.unknown(record, error.message)
+    return chunk.unknown(record, because(ReasonCode.NO_WORD, failure=error.message))

@@ -13,7 +13,7 @@ from domain.effects import Action, Claim
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.witnessed import Source, Statement
 from tasks.effects.after_sale import after_sale_of
-from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
+from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting, not_shown
 from tasks.reading_orders import read_orders
 
 
@@ -37,7 +37,7 @@ class ConfirmReceipt(EffectKind):
 
 def _seen(order: OrderRecord, shown: ServiceOrder | None) -> Sighting:
     if shown is None:
-        return "the service does not show the order"
+        return not_shown()
     if shown.status is ServiceStatus.FINISHED:
         return _received(order)
     return OwnRecord(shown=Statement(source=Source.DETAIL, value=shown.status))

@@ -10,6 +10,7 @@ from connectors.xportcn.after_sale.base import RefundRequest
 from connectors.xportcn.errors import Refused
 from domain.after_sale import UNDER_WAY, Refund, RefundState, after_refunding, standing
 from domain.effects import Action, Claim
+from domain.reasons import ReasonCode, because
 from domain.resolutions import ResolutionKind
 from domain.states import OrderState
 from tasks.effects.after_sale import OnRefund, after_sale_of, refund_of, rest_of
@@ -58,13 +59,14 @@ class AskRefund(OnRefund):
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
         refund = refund_of(self.resources, attempt.effect)
-        reason = f"no {refund.kind if refund else Action.REFUND}: {refusal.message}"
-        return OrderChange(order_ref=attempt.order.order_ref, state=self.state_if_not_done(attempt), reason=reason)
+        order_ref, what = attempt.order.order_ref, refund.kind if refund else Action.REFUND
+        why = because(ReasonCode.REFUND_NOT_TAKEN, what=what, failure=refusal.message, order_ref=order_ref)
+        return OrderChange(order_ref=order_ref, state=self.state_if_not_done(attempt), why=why)
 
 
 def _asked(refund: Refund, refund_id: str) -> Proof:
-    reason = standing(replace(refund, state=RefundState.ASKED))
-    change = OrderChange(order_ref=refund.order_ref, state=OrderState.REFUNDING, reason=reason)
+    why = standing(replace(refund, state=RefundState.ASKED))
+    change = OrderChange(order_ref=refund.order_ref, state=OrderState.REFUNDING, why=why)
     return Proof(answer={"refund_id": refund_id}, change=change)
 
 

@@ -11,9 +11,10 @@ from connectors.ledger.records import EffectRecord, Outcome
 from connectors.xportcn.breaker import fail_fast
 from connectors.xportcn.errors import Unanswered, XportcnError
 from domain.absence import Absent, Harmless, NeverLeft, Unseen
-from domain.witness_words import words_of
+from domain.reasons import Reason, ReasonCode, because
+from domain.witness_words import unproven
 from domain.witnessed import Contradicted, Open, Source
-from tasks.effects.kind import EffectKind, Proof
+from tasks.effects.kind import EffectKind, Proof, not_to_be_asked
 from tasks.effects.outcomes import NOT_READ, Begun, Seen, refusal_of
 from tasks.resources import Resources
 
@@ -63,13 +64,13 @@ def _settled(begun: Begun, record: EffectRecord, seen: Seen, asked_at: datetime)
     if isinstance(sighting, Proof):
         return begun.done(record, sighting)
     if begun.resources.never_left(record):
-        return begun.unsent(record, NeverLeft(by=Source.SEND_LOG), "the run ended before it was sent")
+        return begun.unsent(record, NeverLeft(by=Source.SEND_LOG), because(ReasonCode.RUN_ENDED))
     if isinstance(seen, XportcnError):
-        return begun.unknown(record, f"the service could not be asked what became of it ({seen.message})")
-    if isinstance(sighting, str):
+        return begun.unknown(record, not_to_be_asked(seen))
+    if isinstance(sighting, Reason):
         return begun.unknown(record, sighting)
     if begun.kind.repeatable:
-        return begun.unsent(record, Harmless(), "no answer; done again by the next run")
+        return begun.unsent(record, Harmless(), because(ReasonCode.DONE_AGAIN))
     return _not_seen(begun, record, sighting, asked_at)
 
 
@@ -77,18 +78,19 @@ def _not_seen(
     begun: Begun, record: EffectRecord, sighting: Unseen | Open | Contradicted, asked_at: datetime
 ) -> Outcome:
     if not begun.kind.absence_proves:
-        return begun.unknown(record, "")
+        return begun.unknown(record)
     clear_at = clear_from(begun.resources, record)
     if isinstance(sighting, Contradicted):
-        return begun.unknown(record, words_of(sighting), ask=asked_at >= clear_at)
+        return begun.unknown(record, unproven(sighting), ask=asked_at >= clear_at)
     if asked_at < clear_at:  # this process may have been stopped since
-        return begun.unknown(record, f"it may still arrive until {clear_at:%Y-%m-%d %H:%M} UTC; run again after that")
+        until = f"{clear_at:%Y-%m-%d %H:%M} UTC"
+        return begun.unknown(record, because(ReasonCode.MAY_STILL_ARRIVE, until=until))
     if isinstance(sighting, Open):
-        return begun.unknown(record, words_of(sighting), ask=sighting.again_at is None)
+        return begun.unknown(record, unproven(sighting), ask=sighting.again_at is None)
     absent = Absent(unseen=sighting, asked_at=asked_at, clear_at=clear_at)
     if refusal := refusal_of(record):
         return begun.refused(record, refusal, absent)
-    return begun.unsent(record, absent, "the service never received it")
+    return begun.unsent(record, absent, because(ReasonCode.NEVER_RECEIVED))
 
 
 def clear_from(resources: Resources, record: EffectRecord) -> datetime:

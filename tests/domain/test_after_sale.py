@@ -201,7 +201,7 @@ def test_refunds_decide_where_the_order_stands(refunds: list[Refund], state: Ord
 def test_a_return_says_what_to_do() -> None:
     """The command is there to be copied."""
     agreed = refund(RefundState.TO_RETURN, kind=RefundKind.RETURN)
-    assert standing(agreed) == (
+    assert str(standing(agreed)) == (
         "return of 30.00 CNY (质量问题) is agreed: send the goods back, then: "
         "sourcing return A-1 --company CODE --number NUMBER"
     )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from domain.amounts import agreed, agreed_taken, agreed_total
 from domain.marketplace import Marketplace
 from domain.money import CurrencyMismatch, Money
-from domain.witness_words import contradiction_words
+from domain.witness_words import contradiction
 from domain.witnessed import Amount, Contradicted, Gap, Kind, Source, Statement
 
 FEN = st.integers(min_value=1, max_value=10**12)
@@ -104,7 +104,7 @@ def test_amounts_of_two_currencies_are_not_compared() -> None:
 def test_a_contradiction_names_both_figures_and_the_remedy() -> None:
     verdict = agreed(says(177_01), says(1_78, Source.PREVIEW))
     assert isinstance(verdict, Contradicted)
-    assert contradiction_words(verdict, Marketplace.BIG_MAJOR) == (
+    assert str(contradiction(verdict, Marketplace.BIG_MAJOR)) == (
         "the offer says 177.01 CNY, and the preview says 1.78 CNY: about a hundred times apart, so one of them is in "
         "another unit (yuan, fen). Nothing is ordered or paid at big_major until somebody has looked: "
         "sourcing ledger confirm big_major"

@@ -11,6 +11,7 @@ from domain.marketplace import Marketplace
 from domain.matching import Match, choose, missing_words
 from domain.money import Money
 from domain.offers import Offer, OfferSummary, Sku
+from domain.reasons import earlier
 
 AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 
@@ -102,7 +103,7 @@ def test_the_pin_names_the_sku_when_there_is_just_one() -> None:
     assert match.pin == "item=600001"
     assert match.sold_as(offer(("1", True), ("2", False))).pin == "item=600001 sku=1"
     assert match.sold_as(offer(("1", True), ("2", True))).pin == "item=600001"
-    assert match.sold_as(refused("taobao has no item 600001")).pin == "item=600001"
+    assert match.sold_as(refused(earlier("taobao has no item 600001"))).pin == "item=600001"
 
 
 def test_another_choice_than_before_says_so() -> None:

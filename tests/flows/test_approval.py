@@ -20,6 +20,7 @@ from domain.money import Money
 from domain.pause import Pause
 from domain.plan import PlannedOrder
 from domain.quotes import Quote
+from domain.reasons import ReasonCode, because, earlier
 from domain.request_remarks import Remark
 from flows import approval
 from flows.approval import approver, decide, no_approver
@@ -60,7 +61,7 @@ async def test_beyond_the_limit_a_yes_beforehand_buys_nothing_new(book: Ledger) 
     """With nobody to ask it is held, limit and remedy named; what was bought earlier may still be shipped."""
     said = await decision(book, yes=True, approval_limit_cny="34.99", to_ship=[planned("B-1")])
     assert (said.approved, said.stops) == (["B-1"], False)
-    assert said.not_bought == (
+    assert str(said.not_bought) == (
         "not approved: its goods and postage of 35.00 CNY are above the approval limit of 34.99 CNY "
         "(SOURCING_APPROVAL_LIMIT_CNY). Run it without --yes at a terminal, or from the Prefect UI, to be asked; or "
         "raise SOURCING_APPROVAL_LIMIT_CNY"
@@ -102,7 +103,7 @@ async def test_freight_of_begun_orders_is_approved_by_itself_within_the_limit(bo
         said = await with_rate(book, tmp_path, "USD,CNY,7.1,2026-01-02,ECB", limit, [planned("B-1")])
         assert said.approved == approved
     unknown = await with_rate(book, tmp_path, "EUR,CNY,8,2026-01-02,ECB", "100", [planned("B-1")])
-    assert unknown.not_bought.startswith(
+    assert str(unknown.not_bought).startswith(
         "not approved: whether its goods, postage and freight are within the approval limit of 100.00 CNY "
         "(SOURCING_APPROVAL_LIMIT_CNY) is not known: there is no rate from USD to CNY; add one of "
     )
@@ -136,14 +137,14 @@ async def test_beyond_the_limit_a_person_at_the_terminal_decides(
     finally:
         approver.reset(token)
     assert (list(said.approved), said.by, said.stops) == (["A-1", "A-2"] if answer else [], "mei", not answer)
-    assert said.not_bought == "not approved by mei"
+    assert str(said.not_bought) == "not approved by mei"
 
 
 async def test_without_a_yes_and_without_anybody_nothing_is_approved(book: Ledger) -> None:
     """And orders begun earlier are left alone as well."""
     assert approver.get() is no_approver
     said = await decision(book, yes=False)
-    assert (said.approved, said.stops, said.not_bought) == ([], True, "not approved: nobody could be asked")
+    assert (said.approved, said.stops, str(said.not_bought)) == ([], True, "not approved: nobody could be asked")
 
 
 def filled_in(choice: str, orders: list[str] | str = "", note: str = "") -> Decision:
@@ -156,16 +157,17 @@ def test_an_answer_approves_what_it_names() -> None:
     assert filled_in(SOME, ["A-2"]).approved == filled_in(ALL_BUT, "A-1").approved == ["A-2"]
     assert filled_in(NONE, ["A-1"]).stops
     said = filled_in(SOME, "A-2", note=" next\nweek ")
-    assert (said.by, said.not_bought) == ("Mei Chen", "not approved by Mei Chen: next week")
-    assert said.not_shipped == "freight not approved by Mei Chen: next week"
+    assert (said.by, str(said.not_bought)) == ("Mei Chen", "not approved by Mei Chen: next week")
+    assert str(said.not_shipped) == "freight not approved by Mei Chen: next week"
 
 
 def test_silence_is_told_as_such() -> None:
     """Nobody said no."""
-    said = Decision(approved=[], by="nobody", silence="nobody answered within 24 hours")
+    silence = because(ReasonCode.NOBODY_ANSWERED, within="24 hours")
+    said = Decision(approved=[], by="nobody", why_not=silence)
     assert said.stops
-    assert said.not_bought == "not bought, nobody answered within 24 hours"
-    assert said.not_shipped == "freight not approved, nobody answered within 24 hours"
+    assert str(said.not_bought) == "not bought, nobody answered within 24 hours"
+    assert str(said.not_shipped) == "freight not approved, nobody answered within 24 hours"
 
 
 @pytest.mark.parametrize(
@@ -206,7 +208,7 @@ def test_another_price_makes_another_plan() -> None:
     hashes = {asked_plan(plans).plan_hash for plans in (PLANS, dearer, freight, PLANS[:1])}
     assert len(hashes) == 4
     assert asked_plan(PLANS[::-1]).plan_hash in hashes
-    assert asked_plan([replace(plan, reason="other words") for plan in PLANS]).plan_hash in hashes
+    assert asked_plan([replace(plan, why=earlier("other words")) for plan in PLANS]).plan_hash in hashes
 
 
 def test_the_dearest_stand_first_and_of_many_the_table_has_a_thousand() -> None:
@@ -335,7 +337,7 @@ def test_the_audit_trail_names_who_when_and_what() -> None:
     said = Decision(approved=["A-1"], by="Mei Chen")
     at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     approval = said.approval_of(replace(summary_of(PLANS[0]), plan_hash="0123456789abcdef"), at)
-    assert approval.reason == "approved by Mei Chen at 2026-01-02 03:04:05 UTC: 10.00 CNY, plan 0123456789ab"
+    assert str(approval.why) == "approved by Mei Chen at 2026-01-02 03:04:05 UTC: 10.00 CNY, plan 0123456789ab"
     assert (approval.total, approval.freight) == (Money(1000), Money(500, "USD"))
 
 

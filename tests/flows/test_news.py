@@ -14,14 +14,12 @@ from connectors.ledger.records import OrderChange
 from connectors.ledger.since import Happened, happened
 from connectors.ledger.store import Ledger
 from connectors.xportcn.breaker import BACK, TOO_MANY, BreakerNews
-from domain.choices import NOBODY_ANSWERED
 from domain.messages import Message, MessageKind
 from domain.money import Money
 from domain.orders import Receiver
-from domain.reasons import ReasonCode
+from domain.reasons import ReasonCode, because, earlier
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
-from flows.approval_request import Decision
 from flows.digest import digest_of
 from flows.news import of_batch, of_faults, of_parcels
 from flows.shown.events import budget_used_up
@@ -104,8 +102,8 @@ def test_states_that_nobody_knows_are_told_once_a_marketplace(ledger: Ledger) ->
 
 def test_what_nobody_answered_is_told_by_who_asked() -> None:
     """Not a second time when the batch ends."""
-    silence = Decision(approved=[], by="nobody", silence=f"{NOBODY_ANSWERED} 24 hours")
-    held = [line("A-1", reason=silence.not_bought), line("A-2", reason=silence.not_shipped)]
+    silence = because(ReasonCode.NOBODY_ANSWERED, within="24 hours")
+    held = [line(ref, reason=str(silence), code=silence.code) for ref in ("A-1", "A-2")]
     assert of_batch(report(*held), {}) == []
     (message,) = of_batch(report(*held, line("A-3", reason="not approved by Mei")), {"A-3": JANE})
     assert message.subject == "Batch spring: 1 held"
@@ -212,7 +210,7 @@ def sums_what_happened(ledger: Ledger, clock: MovableClock) -> None:
     ledger.start_batch("batch", "file.csv")
     put_rows(ledger, [plan("A-1"), plan("A-2"), plan("A-3")])
     since = clock()
-    ledger.change([OrderChange(order_ref="A-3", state=OrderState.HELD, reason="no stock")])
+    ledger.change([OrderChange(order_ref="A-3", state=OrderState.HELD, why=earlier("no stock"))])
     paid = {"order_id": "77", "paid_minor": 105, "paid_at": since}
     for state in (OrderState.ORDERED, OrderState.PAID):
         ledger.change([OrderChange(order_ref="A-1", state=state, writes=Columns(paid))])

@@ -12,6 +12,7 @@ import pytest
 from domain.decisions import refused
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
+from domain.reasons import earlier
 from flows.planning import plan_orders
 from tasks.arrivals import Arrivals
 from tasks.resources import Resources
@@ -44,7 +45,7 @@ async def test_a_slow_lookup_keeps_only_its_own_orders(monkeypatch: pytest.Monke
             looked_up.append(item[1])
             if item[1] == slow:
                 await may_answer.wait()
-            found[item] = refused("taobao has no such item")
+            found[item] = refused(earlier("taobao has no such item"))
 
         await asyncio.gather(*map(one, items))
 

@@ -24,6 +24,7 @@ from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import ServiceAway
 from domain.effects import Action, EffectStatus
 from domain.looks import NextLook
+from domain.reasons import ReasonCode, because, earlier
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
 from flows import execution, scheduling
@@ -32,7 +33,6 @@ from flows.canary import Canaries
 from flows.parameters import Limits
 from flows.second_look import left_over, next_look, sort_approved
 from flows.shown.events import EventFeed
-from tasks.effects.book import Book
 from tasks.resources import Resources
 from tasks.steps import Step
 from tests.clock import MovableClock
@@ -71,9 +71,10 @@ def began(ledger: Ledger, order_ref: str, action: Action, status: EffectStatus, 
     ledger.record([Outcome(claim=won.claim, status=status, **ends)])
 
 
-def unanswered(ledger: Ledger, order_ref: str, action: Action, reason: str) -> None:
-    change = OrderChange(order_ref=order_ref, state=OrderState.UNKNOWN, reason=reason)
-    began(ledger, order_ref, action, EffectStatus.UNKNOWN, reason=reason, change=change)
+def unanswered(ledger: Ledger, order_ref: str, action: Action, code: ReasonCode) -> None:
+    why = because(code, action=action)
+    change = OrderChange(order_ref=order_ref, state=OrderState.UNKNOWN, why=why)
+    began(ledger, order_ref, action, EffectStatus.UNKNOWN, why=why, change=change)
 
 
 def test_only_what_is_approved_still_and_waits_for_nobody_is_taken_up(ledger: Ledger) -> None:
@@ -132,8 +133,8 @@ async def test_what_somebody_holds_or_declines_meanwhile_is_left_alone(
 def test_a_look_comes_when_what_got_no_answer_can_no_longer_arrive(ledger: Ledger, clock: MovableClock) -> None:
     """Not for a booking, about which a person is asked; nor for what was looked for in time and can't be told."""
     put_rows(ledger, [plan("A-1"), plan("A-2", state="paid", **BEGUN), plan("A-3", **KEPT)])
-    unanswered(ledger, "A-1", Action.CREATE, "no answer to create: cut off")
-    unanswered(ledger, "A-2", Action.BOOK, f"no answer to book. {Book.question('A-2', '77', '')} Answer with …")
+    unanswered(ledger, "A-1", Action.CREATE, ReasonCode.NO_ANSWER)
+    unanswered(ledger, "A-2", Action.BOOK, ReasonCode.NO_ANSWER_ASKED)
     at = clock.now + timedelta(seconds=60 + 900 + 5)
     assert left_over(ledger, "batch").words == "2 to settle"
     assert next_look(run_on(ledger, clock), "batch", 1) == NextLook(orders=1, batches=("batch",), number=1, at=at)
@@ -146,7 +147,7 @@ def test_a_look_comes_when_what_got_no_answer_can_no_longer_arrive(ledger: Ledge
     in_time = next_look(run_on(ledger, clock), "batch", 1, clock.now + timedelta(hours=1))
     too_late = next_look(run_on(ledger, clock), "batch", 1, clock.now + timedelta(minutes=1))
     assert [one and one.is_late for one in (in_time, too_late)] == [False, True]
-    ledger.change([OrderChange(order_ref="A-3", state=OrderState.HELD, reason="not approved by ann")])
+    ledger.change([OrderChange(order_ref="A-3", state=OrderState.HELD, why=earlier("not approved by ann"))])
     assert next_look(run_on(ledger, clock), "later", 1) is None
 
 
@@ -159,7 +160,7 @@ def test_a_look_that_can_only_buy_waits_for_the_end_of_a_pause(ledger: Ledger, c
     assert [(one.number, one.is_paused, one.is_over) for one in looks if one] == [(n, True, False) for n in (1, 1, 5)]
     assert {one.at for one in looks if one} == {clock.now.replace(minute=0) + timedelta(hours=1)}
     ledger.resume_buying("mei")
-    unanswered(ledger, "A-1", Action.CREATE, "no answer to create: cut off")
+    unanswered(ledger, "A-1", Action.CREATE, ReasonCode.NO_ANSWER)
     settling = next_look(run, "batch", 2)
     assert settling
     assert (settling.is_paused, settling.number, settling.at) == (False, 2, clock.now + timedelta(seconds=60 + 900 + 5))

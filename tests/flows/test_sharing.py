@@ -20,6 +20,7 @@ from connectors.program import program
 from connectors.settings import SourcingSettings
 from domain.decisions import held
 from domain.money import Money
+from domain.reasons import earlier
 from flows import sharing
 from flows.batch_run import BatchRun, wanted_of
 from flows.helper import Helped, account_on, help_with, on_terms
@@ -274,7 +275,9 @@ def test_what_the_service_has_already_is_not_bought_of_what_was_handed_out(ledge
     ledger.claim(intents("begun"), lease=timedelta(seconds=60))
     run = BatchRun(resources_of(ledger, tmp_path), "batch", FromRequests([one.request for one in plans], "file.csv"))
     made = {plan.order_ref: summary_of(plan) for plan in plans}
-    judged = asyncio.run(run._judge(made, dict.fromkeys(("begun", "there"), held("the service already has it"))))
+    judged = asyncio.run(
+        run._judge(made, dict.fromkeys(("begun", "there"), held(earlier("the service already has it"))))
+    )
     assert [ref for ref, plan in judged.items() if plan.is_fine] == ["begun", "fine"]
     orders = ledger.orders(made)
     assert {ref: (str(order.state), order.plan_hash is None) for ref, order in orders.items()} == {

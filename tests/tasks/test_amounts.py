@@ -16,6 +16,7 @@ from connectors.xportcn.offering import Offering
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import Money
+from domain.reasons import earlier
 from domain.resolutions import Resolution, ResolutionKind, ResolutionRefused
 from domain.service_orders import DomesticParcel, ServiceStatus
 from domain.states import OrderState
@@ -188,7 +189,7 @@ async def test_an_order_that_is_found_at_a_hundredth_is_held(
     """The answer to its create was lost; what the service shows instead is no proof of the price."""
     approved(resources, "A-1")
     record = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
-    unknown = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, reason="no answer")
+    unknown = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, why=earlier("no answer"))
     resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=unknown)])
     till.show("77", ServiceStatus.UNPAID, total=Money(14))
     resources.clock.advance(61)  # type: ignore[attr-defined]
@@ -286,7 +287,7 @@ async def test_a_lost_payment_is_settled_by_its_facts(resources: Resources, next
     """No answer to the payment, and the order in a state that nobody knows: the time of payment tells."""
     ordered(resources)
     record = resources.ledger.claim(intents("A-1", action=Action.PAY), lease=resources.lease).won["A-1"]
-    unknown = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, reason="no answer")
+    unknown = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, why=earlier("no answer"))
     resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=unknown)])
     till.show("77", ServiceStatus.OTHER, total=Money(1420), paid_at=PAID_AT, state_word=A_WORD)
     resources.clock.advance(61)  # type: ignore[attr-defined]
@@ -331,7 +332,7 @@ async def test_tracking_records_a_payment_of_an_order_that_an_earlier_program_he
     """Paid by us, held for its unknown state, 0 told: now it is paid."""
     ordered(resources)
     record = resources.ledger.claim(intents("A-1", action=Action.PAY), lease=resources.lease).won["A-1"]
-    held = OrderChange(order_ref="A-1", state=OrderState.HELD, reason="a state that this program does not know")
+    held = OrderChange(order_ref="A-1", state=OrderState.HELD, why=earlier("a state that this program does not know"))
     resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=held)])
     till.show("77", ServiceStatus.OTHER, total=Money(1420), paid_at=PAID_AT, state_word=A_WORD)
     await track(resources)
@@ -342,7 +343,7 @@ async def test_a_person_tells_what_was_taken_where_the_service_is_a_unit_off(res
     """Shown as 0.14 taken of 14.20: an answer with 14.20 is taken; of a payment that shows, "not paid" is not."""
     ordered(resources)
     record = resources.ledger.claim(intents("A-1", action=Action.PAY), lease=resources.lease).won["A-1"]
-    unknown = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, reason="no answer")
+    unknown = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, why=earlier("no answer"))
     effect = Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=unknown)
     resources.ledger.record([effect])
     resources.clock.advance(2_000)  # type: ignore[attr-defined]

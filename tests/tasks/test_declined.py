@@ -12,7 +12,7 @@ from domain.effects import EffectStatus
 from domain.plan import PlannedOrder
 from domain.states import OrderState
 from flows import batch_run
-from flows.approval_request import ApprovalRequest, Decision
+from flows.approval_request import ApprovalRequest, Decision, not_approved_by
 from flows.batch_run import BatchRun
 from flows.plan_sources import FromRequests
 from flows.second_look import left_over
@@ -40,7 +40,7 @@ async def test_an_order_whose_freight_a_person_declined_is_left_alone(
         return [planned(ref) for ref in order_refs]
 
     async def decide(question: ApprovalRequest, *_: Any, **__: Any) -> Decision:
-        return Decision(approved=approved, by="ann", why_not=" by ann")
+        return Decision(approved=approved, by="ann", why_not=not_approved_by("ann"))
 
     async def execute(_: Resources, refs: Sequence[str], *__: Any, **___: Any) -> None:
         went_on.extend(refs)

@@ -24,6 +24,7 @@ from domain.freight import ChosenFreight, FreightQuote, FreightService
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderRequest
+from domain.reasons import earlier
 from domain.service_orders import ServiceStatus, Shipment
 from domain.states import OrderState
 from flows.execution import may_book, may_create
@@ -33,7 +34,7 @@ from tasks.book_shipment import book_shipments, still_to_book
 from tasks.cancel_order import confirm_cancellations
 from tasks.effects.cancel import ACCEPTED
 from tasks.effects.create_by_reference import CreateByReference
-from tasks.effects.kind import Attempt, Sighting
+from tasks.effects.kind import Attempt, Sighting, not_shown
 from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform
 from tasks.effects.settling import settle
@@ -48,6 +49,7 @@ from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.flows.plans import planned
 from tests.tasks.test_effects import FakeKind, FakeService
 from tests.tasks.test_resolve import LINE, FakeChannel
+from tests.verdicts import in_words
 
 FREIGHT = FreightService(service_id="s", company="L", category="air", price=Money(500, "USD"), min_days=1, max_days=2)
 
@@ -214,7 +216,7 @@ async def test_several_orders_of_one_reference_are_held(resources: Resources, ch
     """Found after a lost answer: nobody may pay the first of them."""
     put_rows(resources.ledger, [plan("A-1", lines=[to_json(LINE)])])
     won = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
-    unknown = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, reason="no answer")
+    unknown = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, why=earlier("no answer"))
     resources.ledger.record([Outcome(claim=won.claim, status=EffectStatus.UNKNOWN, change=unknown)])
     for order_id in ("77", "78"):
         channel.show(order_id, ServiceStatus.UNPAID)
@@ -294,8 +296,8 @@ async def test_what_could_not_be_looked_for_is_not_ordered(
 
     monkeypatch.setattr(channel, "find", find)
     request: OrderRequest = replace(planned("A-1").request, marketplace=Marketplace.ALIBABA_1688)
-    assert (await find_unrecorded(resources, [request])) == {
-        "A-1": postponed("could not be looked for at the service (no answer)")
+    assert (in_words(await find_unrecorded(resources, [request]))) == {
+        "A-1": postponed(earlier("could not be looked for at the service (no answer)"))
     }
 
 
@@ -320,7 +322,7 @@ def test_the_limit_for_one_order_reaches_the_plan(resources: Resources) -> None:
 
 class Unclear(FakeKind):
     async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
-        return {attempt.effect.key: "the service does not show the order" for attempt in attempts}
+        return {attempt.effect.key: not_shown() for attempt in attempts}
 
 
 async def test_a_refusal_is_not_believed_while_the_service_shows_nothing_clear(resources: Resources) -> None:
@@ -356,7 +358,7 @@ async def test_an_order_that_was_paid_before_it_closed_is_told_with_its_money(
 ) -> None:
     """An accepted cancellation lapses with a payment: what it cost must be in the ledger."""
     at(resources)
-    resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.CANCELLED, reason=ACCEPTED)])
+    resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.CANCELLED, why=ACCEPTED)])
     channel.show("77", ServiceStatus.PAID, paid=Money(100))
     await confirm_cancellations(resources, ["A-1"])
     assert now(resources).paid_minor == 100

@@ -15,6 +15,7 @@ from connectors.xportcn.errors import Misconfigured, NotSent, Refused, Unanswere
 from domain.absence import OwnRecord
 from domain.effects import Action, Claim, EffectStatus
 from domain.money import Money
+from domain.reasons import earlier
 from domain.states import OrderState
 from domain.witnessed import Source, Statement
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
@@ -46,7 +47,7 @@ class FakeKind(EffectKind):
         return OrderState.PLANNED
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
-        return OrderChange(order_ref=attempt.order.order_ref, state=OrderState.REFUSED, reason=refusal.message)
+        return OrderChange(order_ref=attempt.order.order_ref, state=OrderState.REFUSED, why=earlier(refusal.message))
 
     def proves_nothing_happened(self, refusal: Refused) -> bool:
         return refusal.message == "no stock"

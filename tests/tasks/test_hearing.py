@@ -29,6 +29,7 @@ from domain.marketplace import Marketplace
 from domain.messages import MessageKind
 from domain.money import Money
 from domain.orders import OrderLine
+from domain.reasons import earlier
 from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, TraceStatus, TrackingEvent
 from domain.states import OrderState
 from flows.hearing import NOT_OURS, hear
@@ -254,7 +255,7 @@ async def test_what_is_held_for_another_reason_stays_held(
     ordered(resources, "B-1", "71")
     ordered(resources, "B-2", "72")
     held = [("B-1", "a person said no"), ("B-2", "the price rose after ordering: 12.00 CNY, approved 10.00 CNY")]
-    resources.ledger.change([OrderChange(order_ref=ref, state=OrderState.HELD, reason=why) for ref, why in held])
+    resources.ledger.change([OrderChange(order_ref=ref, state=OrderState.HELD, why=earlier(why)) for ref, why in held])
     channel.show("71", ServiceStatus.UNPAID, reference="B-1", total=Money(1000))
     channel.away = True
     await hear(resources, store, CallbackKind.PRICE, kept(store, clock, posted("71"), posted("72")))

@@ -14,6 +14,7 @@ from domain.decisions import postponed
 from domain.orders import OrderRequest
 from domain.pause import GOES_ON, RUN_AGAIN
 from domain.plan import PlannedOrder
+from domain.reasons import earlier
 from domain.states import OrderState
 from flows import batch_run, leftovers, second_look
 from flows.batch_run import BatchRun
@@ -39,7 +40,7 @@ class Plans(FromRequests):
     ) -> None:
         self.asked.append([one.order_ref for one in requests])
         failed = len(self.asked) <= self.fails
-        trouble = postponed("could not be previewed (no answer)")
+        trouble = postponed(earlier("could not be previewed (no answer)"))
         plans = [
             PlannedOrder(request=one).with_verdict(trouble)
             if failed and one.order_ref == "A-2"

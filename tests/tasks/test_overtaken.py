@@ -19,6 +19,7 @@ from domain.effects import Action, Claim, EffectStatus
 from domain.freight import ChosenFreight, FreightQuote, FreightService
 from domain.marketplace import Marketplace
 from domain.money import Money
+from domain.reasons import earlier
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from flows.execution import may_book
@@ -72,7 +73,7 @@ def carried_out(run: Resources, action: Action, then: OrderState, part: str = ""
     """Another run does something with A-1."""
     intent = Intent(order_ref="A-1", action=action, amount=None, request_hash="", part=part)
     record = run.ledger.claim([intent], lease=run.lease).won["A-1"]
-    change = OrderChange(order_ref="A-1", state=then, reason="by another run")
+    change = OrderChange(order_ref="A-1", state=then, why=earlier("by another run"))
     run.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)])
 
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from connectors.ledger.records import EffectRecord, OrderChange, Outcome
 from connectors.ledger.send_log import SendLog
 from domain.effects import Action, EffectStatus
+from domain.reasons import earlier
 from domain.states import OrderState
 from tasks.pausing import GO_ON, Leaving, leaving, left_words, pause, resume
 from tasks.resources import Resources
@@ -101,7 +102,7 @@ def test_resume_names_what_the_pause_has_left(resources: Resources, clock: Movab
     ledger = resources.ledger
     clock.advance(60)
     pause(ledger, resources.settings, by="mei", why="", told=lambda _: None)
-    ledger.change([OrderChange(order_ref="A-1", state=OrderState.PLANNED, reason="approved, not ordered yet")])
+    ledger.change([OrderChange(order_ref="A-1", state=OrderState.PLANNED, why=earlier("approved, not ordered yet"))])
     ended, left = resume(ledger, by="mei")
     assert (ended and ended.by, left) == ("mei", {"batch": 1})
     assert left_words(ended, left, ()).endswith(

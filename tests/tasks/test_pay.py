@@ -17,6 +17,7 @@ from connectors.xportcn.offering import Offering
 from domain.effects import EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import Money
+from domain.reasons import earlier
 from domain.resolutions import Resolution, ResolutionKind
 from domain.service_orders import ServiceStatus
 from domain.states import OrderState
@@ -79,7 +80,7 @@ async def test_an_order_paid_elsewhere_is_recorded_with_that(resources: Resource
     channel.show("77", ServiceStatus.PAID, paid=Money(100))
     (order,) = await pay(resources)
     assert (order.state, order.paid_minor, channel.payments) == (OrderState.PAID, 100, [])
-    assert resources.ledger.moves_of("A-1")[-1]["reason"] == PAID_ELSEWHERE
+    assert resources.ledger.moves_of("A-1")[-1]["reason"] == str(PAID_ELSEWHERE)
 
 
 async def test_yesterdays_orders_are_paid_as_far_as_today_has_room(
@@ -171,7 +172,7 @@ async def test_an_order_that_a_person_named_needs_no_reference(resources: Resour
     """`sourcing resolve A-1 --ordered 77` is a person's word."""
     put_rows(resources.ledger, [plan("A-1", lines=[to_json(LINE)])])
     record = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
-    unknown = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, reason="no answer")
+    unknown = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, why=earlier("no answer"))
     resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=unknown)])
     channel.show("77", ServiceStatus.UNPAID, reference="")
     await resolve(resources, "A-1", Resolution(kind=ResolutionKind.ORDERED, value="77"), by="ann")

@@ -20,6 +20,7 @@ from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderLine
+from domain.reasons import earlier
 from domain.resolutions import Resolution, ResolutionKind, ResolutionRefused
 from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
 from domain.states import OrderState
@@ -31,6 +32,7 @@ from tasks.steps import Step
 from tasks.unrecorded import find_unrecorded
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
+from tests.verdicts import in_words
 
 LINE = OrderLine(line_no=1, item_id="6", sku_id="2", title="cup", image_url="", quantity=1, unit_price=Money(100))
 
@@ -77,7 +79,7 @@ def unanswered(resources: Resources, action: Action, part: str = "") -> None:
     """An effect that was sent and got no answer."""
     intent = Intent(order_ref="A-1", action=action, amount=Money(100), request_hash="h", part=part)
     record = resources.ledger.claim([intent], lease=resources.lease).won["A-1"]
-    change = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, reason="no answer")
+    change = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, why=earlier("no answer"))
     resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=change)])
 
 
@@ -278,7 +280,7 @@ async def test_of_two_who_answer_at_one_moment_the_first_is_taken(
 ) -> None:
     """Several orders were made and none carries our reference: the second may not put another id over the first."""
     claim = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"].claim
-    several = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, reason="several orders")
+    several = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, why=earlier("several orders"))
     resources.ledger.record([Outcome(claim=claim, status=EffectStatus.DONE, change=several)])
     for order_id in ("77", "78"):
         channel.show(order_id, ServiceStatus.UNPAID, reference="")
@@ -451,12 +453,14 @@ async def test_an_order_of_another_ledger_is_taken_on_with_what_it_may_cost(
     channel.show("77", ServiceStatus.UNPAID)
     request = cast(Any, type("Request", (), {"marketplace": Marketplace.ALIBABA_1688, "order_ref": "A-1"}))
     (why,) = (await find_unrecorded(resources, [request])).values()
-    assert why == held(
-        "the service already has order 77 (unpaid, 1.00 CNY) under this order_ref, and this ledger has not ordered it. "
-        "If it is this order, take it over: sourcing resolve A-1 --ordered 77 --up-to 1.00. If another ledger ordered "
-        "it, use that one: under a new order_ref it would be bought a second time"
+    assert in_words(why) == held(
+        earlier(
+            "the service already has order 77 (unpaid, 1.00 CNY) under this order_ref, and this ledger has not ordered "
+            "it. If it is this order, take it over: sourcing resolve A-1 --ordered 77 --up-to 1.00. If another ledger "
+            "ordered it, use that one: under a new order_ref it would be bought a second time"
+        )
     )
-    resources.ledger.change([OrderChange(order_ref="A-1", state=why.state, reason=why.reason)])
+    resources.ledger.change([OrderChange(order_ref="A-1", state=why.state, why=why.why)])
     (asked,) = open_questions(resources.ledger, order(resources))
     assert asked.commands == ["sourcing resolve A-1 --ordered ORDER_ID"]
     with pytest.raises(

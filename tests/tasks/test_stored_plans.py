@@ -14,6 +14,7 @@ from domain.choices import ALL, ALL_BUT, NONE, SOME, BadChoice
 from domain.decisions import held
 from domain.money import Money
 from domain.plan import PlannedOrder
+from domain.reasons import earlier
 from flows.approval_form import decision_of
 from flows.approval_request import Decision, SummarizedRequest
 from flows.asked_plan import AskedPlan
@@ -33,7 +34,7 @@ def approve(resources: Resources, plan: PlannedOrder) -> None:
         plan_hash=summary.plan_hash,
         total=summary.total,
         freight=summary.freight,
-        reason="ann",
+        why=earlier("ann"),
     )
     resources.ledger.approve([approval], BATCH)
 
@@ -49,7 +50,7 @@ def test_a_plan_reads_back_as_it_was_made(resources: Resources) -> None:
 def test_a_yes_is_written_with_what_it_was_said_to(resources: Resources) -> None:
     """Goods and freight, also where the order is held by now: the same plan, and a person said yes to it."""
     plan = planned("B-1")
-    resources.ledger.put_plans([plan.with_verdict(held("not approved"))], BATCH)
+    resources.ledger.put_plans([plan.with_verdict(held(earlier("not approved")))], BATCH)
     approve(resources, plan)
     order = resources.ledger.orders(["B-1"])["B-1"]
     assert (order.state, order.reason, order.plan_hash) == ("planned", "ann", summary_of(plan).plan_hash)

@@ -225,4 +225,4 @@ async def test_a_refusal_that_the_contract_lists_holds_the_order_with_its_remedy
     world_of("unknown", resources)
     channel.says = no
     await pay(resources)
-    assert standing(resources) == (OrderState.HELD, f"not paid: {no.message}. Mend that and run again")
+    assert standing(resources) == (OrderState.HELD, f"not paid: {no.message or '–'}. Mend that and run again")

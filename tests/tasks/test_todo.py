@@ -13,6 +13,7 @@ from connectors.ledger.records import Intent, OrderChange, Outcome
 from domain.effects import Action, EffectStatus
 from domain.money import Money
 from domain.orders import OrderLine
+from domain.reasons import earlier
 from domain.states import OrderState
 from tasks.resources import Resources
 from tasks.todo import to_do
@@ -30,7 +31,7 @@ def planned(resources: Resources, source: str, *refs: str) -> None:
 
 
 def stands(resources: Resources, ref: str, state: OrderState, reason: str = "") -> None:
-    resources.ledger.change([OrderChange(order_ref=ref, state=state, reason=reason)])
+    resources.ledger.change([OrderChange(order_ref=ref, state=state, why=earlier(reason))])
 
 
 def ordered(resources: Resources, ref: str) -> None:
@@ -76,7 +77,7 @@ def test_an_outcome_without_an_answer_brings_its_question(resources: Resources, 
     planned(resources, "a.csv", "A-1")
     intent = Intent(order_ref="A-1", action=Action.CREATE, amount=Money(100), request_hash="h", part="")
     record = resources.ledger.claim([intent], lease=resources.lease).won["A-1"]
-    change = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, reason="no answer")
+    change = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, why=earlier("no answer"))
     resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=change)])
     (one,) = to_do(resources.ledger, refused_for=WEEK)
     assert one.reason.startswith("no answer; ")
@@ -106,7 +107,7 @@ def test_an_effect_without_an_answer_waits_whatever_state_its_order_is_in(resour
     planned(resources, "a.csv", "A-1")
     intent = Intent(order_ref="A-1", action=Action.CANCEL, amount=None, request_hash="h", part="")
     record = resources.ledger.claim([intent], lease=resources.lease).won["A-1"]
-    resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, reason="no answer")])
+    resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, why=earlier("no answer"))])
     (one,) = to_do(resources.ledger, refused_for=WEEK)
     assert (one.state, one.commands) == (
         OrderState.PLANNED,

@@ -41,7 +41,7 @@ async def why(resources: Resources) -> str:
     """Why A-9 is held; empty when nothing speaks against ordering it."""
     verdicts = (await find_unrecorded(resources, [REQUEST])).values()
     assert all(verdict.state is OrderState.HELD for verdict in verdicts)
-    return "".join(verdict.reason for verdict in verdicts)
+    return "".join(str(verdict.why) for verdict in verdicts)
 
 
 def bought(resources: Resources, order_ref: str, order_id: str, *, days_ago: float = 1) -> None:

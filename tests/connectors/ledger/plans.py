@@ -8,6 +8,7 @@ from connectors.ledger.order_facts import Facts
 from connectors.ledger.records import Intent
 from domain.effects import Action
 from domain.money import Money
+from domain.reasons import stored
 from domain.witnessed import RefusedForGood, Source, Statement
 
 
@@ -17,7 +18,7 @@ def plan(order_ref: str, **columns: Any) -> dict[str, Any]:
         "batch_id": "batch",
         "marketplace": "taobao",
         "state": "planned",
-        "reason": "",
+        **stored(None),
         "fingerprint": "print",
         "request": {},
         "lines": [],

@@ -27,6 +27,7 @@ from connectors.ledger.schema import SCHEMA_VERSION
 from connectors.ledger.store import Ledger
 from connectors.ledger.verify import verify
 from domain.messages import Message, MessageKind
+from domain.reasons import earlier
 from domain.states import OrderState
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents, plan
@@ -145,7 +146,7 @@ def test_a_backup_while_a_run_writes_is_consistent(ledger: Ledger, url: str, tmp
                 if stop.is_set():
                     return
                 put_rows(writer, [plan(f"B-{number}")])
-                writer.change([OrderChange(order_ref=f"B-{number}", state=OrderState.HELD, reason="over budget")])
+                writer.change([OrderChange(order_ref=f"B-{number}", state=OrderState.HELD, why=earlier("over budget"))])
 
     thread = threading.Thread(target=write)
     thread.start()
@@ -172,7 +173,9 @@ def to_older_schema(file: Path) -> None:
     with closing(sqlite3.connect(file)) as database:
         database.executescript(
             "ALTER TABLE orders DROP COLUMN payable_minor; ALTER TABLE effects DROP COLUMN leaves_by;"
-            "ALTER TABLE orders DROP COLUMN reason_code;"
+            "ALTER TABLE orders DROP COLUMN reason_code; ALTER TABLE orders DROP COLUMN reason_facts;"
+            "ALTER TABLE effects DROP COLUMN reason_code; ALTER TABLE effects DROP COLUMN reason_facts;"
+            "ALTER TABLE moves DROP COLUMN reason_code; ALTER TABLE moves DROP COLUMN reason_facts;"
             "ALTER TABLE effects DROP COLUMN doubtful_sends;"
             "DROP TABLE answers; DROP TABLE marks; DROP TABLE not_ours; DROP TABLE writers;"
             "DROP TABLE forgotten; DROP TABLE deliveries; DROP TABLE messages; DROP TABLE switches;"
@@ -362,6 +365,7 @@ MOVE = """
 import sys
 from datetime import UTC, datetime
 from connectors.ledger.copying import ROWS_AT_ONCE, move_ledger
+from domain.reasons import earlier
 move_ledger(sys.argv[1], sys.argv[2], now=datetime(2026, 1, 2, tzinfo=UTC), by="ann")
 """
 
@@ -441,7 +445,7 @@ def test_a_ledger_moves_to_postgresql_and_back_into_a_backup(
     move_ledger(url, to, now=NOW, by="ann")
     with Ledger(to, clock=MovableClock(), owner="first") as moved:
         assert moved.all_orders() == ledger.all_orders()
-        moved.change([OrderChange(order_ref="A-2", state=OrderState.HELD, reason="over budget")])
+        moved.change([OrderChange(order_ref="A-2", state=OrderState.HELD, why=earlier("over budget"))])
         assert [move["new_state"] for move in moved.moves_of("A-2")] == ["planned", "held"]
         assert verify(to).faults == []
         saved = backup(to, tmp_path / "b.db", NOW)

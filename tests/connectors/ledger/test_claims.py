@@ -16,6 +16,7 @@ from connectors.ledger.resolutions import ResolutionRecord
 from connectors.ledger.store import Ledger
 from domain.absence import Absent, OwnRecord
 from domain.effects import Action, EffectStatus
+from domain.reasons import earlier
 from domain.states import OrderState
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import FOR_GOOD, Columns, intents, plan
@@ -165,7 +166,14 @@ def said(ledger: Ledger, status: EffectStatus) -> None:
     (effect,) = ledger.effects_of(["A-1"])
     change = OrderChange(order_ref="A-1")
     said = ResolutionRecord(
-        order_ref="A-1", by="ann", question="?", answer="no", status=status, reason="", effect=effect, change=change
+        order_ref="A-1",
+        by="ann",
+        question="?",
+        answer="no",
+        status=status,
+        why=earlier(""),
+        effect=effect,
+        change=change,
     )
     assert ledger.resolutions.record(said)
 
@@ -175,7 +183,9 @@ def test_a_refused_effect_gets_a_second_attempt_by_another_run(ledger: Ledger, o
     for run, key in ((ledger, "A-1:create"), (other, "A-1:create:2"), (ledger, "A-1:create:3")):
         record = run.claim(intents("A-1"), lease=LEASE).won["A-1"]
         assert record.key == key
-        run.record([Outcome(claim=record.claim, status=EffectStatus.REFUSED, reason="no stock", refused_by=FOR_GOOD)])
+        run.record(
+            [Outcome(claim=record.claim, status=EffectStatus.REFUSED, why=earlier("no stock"), refused_by=FOR_GOOD)]
+        )
         again = run.claim(intents("A-1"), lease=LEASE)
         assert (again.won, again.settled["A-1"].key) == ({}, key)
 
@@ -199,7 +209,7 @@ def test_a_fact_that_fits_no_move_waits_for_a_person(ledger: Ledger, other: Ledg
         Outcome(
             claim=record.claim,
             status=EffectStatus.DONE,
-            change=OrderChange(order_ref=ref, state=OrderState.CANCELLED, reason="the service took it"),
+            change=OrderChange(order_ref=ref, state=OrderState.CANCELLED, why=earlier("the service took it")),
         )
         for ref, record in won.items()
     ]
@@ -220,7 +230,7 @@ def test_an_order_id_is_given_to_one_order_only(ledger: Ledger, other: Ledger) -
         (intent,) = intents(order_ref)
         change = OrderChange(order_ref=order_ref, state=OrderState.ORDERED, writes=Columns({"order_id": "77"}))
         return ResolutionRecord(
-            order_ref=order_ref, by="ann", question="?", answer="ordered 77", status=EffectStatus.DONE, reason="",
+            order_ref=order_ref, by="ann", question="?", answer="ordered 77", status=EffectStatus.DONE, why=earlier(""),
             intent=intent, change=change,
         )  # fmt: skip
 
@@ -264,14 +274,14 @@ def test_what_may_have_cost_money_counts_as_spent(
 
 def test_every_move_is_kept_with_its_author(ledger: Ledger) -> None:
     """The trail tells when, from where to where, why and by whom."""
-    ledger.change([OrderChange(order_ref="A-1", state=OrderState.HELD, reason="over budget")])
+    ledger.change([OrderChange(order_ref="A-1", state=OrderState.HELD, why=earlier("over budget"))])
     trail = [(m["old_state"], m["new_state"], m["reason"], m["by"]) for m in ledger.moves_of("A-1")]
     assert trail == [(None, "planned", "", "first"), ("planned", "held", "over budget", "first")]
 
 
 def test_an_order_that_moved_since_it_was_seen_is_not_claimed(ledger: Ledger) -> None:
     """Another run held, cancelled or refused it meanwhile (simulation, seed 1675)."""
-    ledger.change([OrderChange(order_ref="A-1", state=OrderState.REFUSED, reason="sold out")])
+    ledger.change([OrderChange(order_ref="A-1", state=OrderState.REFUSED, why=earlier("sold out"))])
     seen = [replace(intent, seen_in=OrderState.PLANNED) for intent in intents("A-1", "A-2")]
     assert list(ledger.claim(seen, lease=LEASE).won) == ["A-2"]
 
@@ -291,8 +301,8 @@ def test_nobody_takes_back_what_another_is_about_to_spend(ledger: Ledger, first:
 def test_what_an_effect_did_is_kept_when_the_order_was_cancelled_meanwhile(ledger: Ledger) -> None:
     """The payment is written down, the order stays cancelled, and the history says so (seed 2733)."""
     won = ledger.claim([Intent(order_ref="A-1", action=Action.PAY, amount=None, request_hash="h")], lease=LEASE)
-    ledger.change([OrderChange(order_ref="A-1", state=OrderState.CANCELLED, reason="closed")])
-    paid = OrderChange(order_ref="A-1", state=OrderState.PAID, reason="paid", writes=Columns({"paid_minor": 100}))
+    ledger.change([OrderChange(order_ref="A-1", state=OrderState.CANCELLED, why=earlier("closed"))])
+    paid = OrderChange(order_ref="A-1", state=OrderState.PAID, why=earlier("paid"), writes=Columns({"paid_minor": 100}))
     ledger.record([Outcome(claim=won.won["A-1"].claim, status=EffectStatus.DONE, change=paid)])
     order = ledger.orders(["A-1"])["A-1"]
     assert (order.state, order.reason, order.paid_minor) == (OrderState.CANCELLED, "closed", 100)
@@ -304,7 +314,7 @@ def test_a_doubt_does_not_take_back_what_another_run_has_seen(ledger: Ledger) ->
     won = ledger.claim([Intent(order_ref="A-1", action=Action.PAY, amount=None, request_hash="h")], lease=LEASE)
     for state in (OrderState.ORDERED, OrderState.PAID, OrderState.BOOKED):
         ledger.change([OrderChange(order_ref="A-1", state=state)])
-    doubt = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, reason="no answer to pay")
+    doubt = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, why=earlier("no answer to pay"))
     ledger.record([Outcome(claim=won.won["A-1"].claim, status=EffectStatus.UNKNOWN, change=doubt)])
     assert ledger.orders(["A-1"])["A-1"].state is OrderState.BOOKED
     assert ledger.effects_of(["A-1"])[0].status is EffectStatus.UNKNOWN

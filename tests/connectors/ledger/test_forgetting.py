@@ -25,6 +25,7 @@ from connectors.traces import Needles
 from domain.effects import EffectStatus
 from domain.forgetting import Traces
 from domain.messages import Message, MessageKind
+from domain.reasons import earlier
 from domain.service_orders import TraceStatus, TrackingEvent
 from domain.states import OrderState
 from tests.clock import MovableClock
@@ -82,7 +83,7 @@ def bought(ledger: Ledger, order_ref: str) -> None:
     """An order that was created, and has arrived, with everything said of it that may name somebody."""
     put(ledger, order_ref)
     won = ledger.claim(intents(order_ref), lease=LEASE).won[order_ref]
-    ledger.record([done(won, OrderChange(order_ref=order_ref, state=OrderState.ORDERED, reason=SAID))])
+    ledger.record([done(won, OrderChange(order_ref=order_ref, state=OrderState.ORDERED, why=earlier(SAID)))])
     ledger.tell(
         Message(cause=f"heard:{order_ref}", kind=MessageKind.PARCEL, subject=f"Order {order_ref}", body=SAID),
         Message(cause="mail", kind=MessageKind.PARCEL, subject="A file", body=f"row 2: {RECEIVER['email']}\nis odd"),
@@ -91,7 +92,7 @@ def bought(ledger: Ledger, order_ref: str) -> None:
         say_more(connection, order_ref, ledger)
     arrived = Facts({"order_id": f"1{order_ref}", "shipment_order_id": f"2{order_ref}"})
     for state in (OrderState.PAID, OrderState.BOOKED, OrderState.DELIVERED):
-        ledger.change([OrderChange(order_ref=order_ref, state=state, reason=SAID, writes=arrived)])
+        ledger.change([OrderChange(order_ref=order_ref, state=state, why=earlier(SAID), writes=arrived)])
 
 
 def say_more(connection: Connection, ref: str, ledger: Ledger) -> None:

@@ -21,6 +21,7 @@ from connectors.ledger.schema import marks
 from connectors.ledger.store import Ledger
 from domain.effects import EffectStatus
 from domain.money import Money
+from domain.reasons import earlier
 from domain.states import IllegalMove, OrderState
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
@@ -59,7 +60,7 @@ def done(record: EffectRecord, state: OrderState = OrderState.ORDERED) -> Outcom
 
 
 def move(order_ref: str, state: OrderState) -> list[OrderChange]:
-    return [OrderChange(order_ref=order_ref, state=state, reason="seen")]
+    return [OrderChange(order_ref=order_ref, state=state, why=earlier("seen"))]
 
 
 async def claim_each(group_commit: GroupCommit) -> list[Claimed]:

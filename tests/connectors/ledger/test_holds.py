@@ -12,6 +12,7 @@ from connectors.ledger.store import Ledger
 from domain.effects import Action
 from domain.marketplace import Marketplace
 from domain.money import Money
+from domain.reasons import earlier
 from domain.states import OrderState
 from domain.witnessed import Contradicted, Gap, Kind, Source, Statement
 from flows.confirm_marketplace import confirmed
@@ -90,7 +91,7 @@ def test_the_form_says_what_it_came_to(ledger: Ledger) -> None:
 def test_news_that_come_too_late_for_the_order_hold_the_marketplace(ledger: Ledger) -> None:
     """The order is elsewhere by now; that the marketplace tells another unit stays true."""
     late = ledger.orders(["A-1"])["A-1"].contradicted(apart(Gap.UNIT))
-    ledger.change([OrderChange(order_ref="A-1", state=OrderState.REFUSED, reason="sold out")])
+    ledger.change([OrderChange(order_ref="A-1", state=OrderState.REFUSED, why=earlier("sold out"))])
     ledger.change([late])
     assert ledger.orders(["A-1"])["A-1"].state is OrderState.REFUSED
     assert list(ledger.holds.standing()) == [Marketplace.TAOBAO]

@@ -6,11 +6,13 @@ from datetime import timedelta
 
 import pytest
 
+from connectors.ledger.id_conflicts import misnamed
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, Outcome
 from connectors.ledger.store import Ledger
 from domain.effects import Action, EffectStatus
 from domain.money import Money
+from domain.reasons import ReasonCode, because, earlier
 from domain.states import OrderState
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.flows.plans import planned
@@ -26,7 +28,7 @@ def created(ledger: Ledger, order_ref: str, order_id: str) -> Outcome:
         status=EffectStatus.DONE,
         answer={"order_ids": [order_id]},
         change=change,
-        if_misnamed=", and looked for. Run again",
+        if_misnamed=misnamed("its own reference"),
     )
 
 
@@ -44,7 +46,8 @@ def test_a_create_that_names_another_s_order_is_unknown(ledger: Ledger, at_once:
     assert stands(ledger, "A-1") == (OrderState.ORDERED, "77", EffectStatus.DONE)
     assert stands(ledger, "A-2") == (OrderState.UNKNOWN, None, EffectStatus.UNKNOWN)
     assert ledger.orders(["A-2"])["A-2"].reason == (
-        "the service names order 77, which is A-1's in this ledger: not believed, and looked for. Run again"
+        "the service names order 77, which is A-1's in this ledger: not believed, and looked for by its own "
+        "reference. Run again"
     )
     assert ledger.committed_in("batch") == 200
 
@@ -69,7 +72,8 @@ def booked(ledger: Ledger, order_ref: str, shipment_id: str) -> Outcome:
     record = ledger.claim([intent], lease=LEASE).won[order_ref]
     columns = {"shipment_order_id": shipment_id, "shipment": {"tracking_numbers": []}}
     change = OrderChange(order_ref=order_ref, state=OrderState.BOOKED, writes=Columns(columns))
-    return Outcome(claim=record.claim, status=EffectStatus.DONE, change=change, if_misnamed=". Is it there?")
+    asked = because(ReasonCode.ID_IS_ANOTHERS_ASKED, question="Is it there?", answers="yes, or no")
+    return Outcome(claim=record.claim, status=EffectStatus.DONE, change=change, if_misnamed=asked)
 
 
 def test_a_booking_that_names_another_s_shipment_asks_a_person(ledger: Ledger) -> None:
@@ -77,7 +81,10 @@ def test_a_booking_that_names_another_s_shipment_asks_a_person(ledger: Ledger) -
     ledger.record([booked(ledger, "A-1", "S-1"), booked(ledger, "A-2", "S-1")])
     order = ledger.orders(["A-2"])["A-2"]
     assert (order.state, order.shipment, order.shipment_order_id) == (OrderState.UNKNOWN, None, None)
-    assert order.reason == "the service names shipment S-1, which is A-1's in this ledger: not believed. Is it there?"
+    assert order.reason == (
+        "the service names shipment S-1, which is A-1's in this ledger: not believed. Is it there? "
+        "Answer with: yes, or no"
+    )
 
 
 def test_a_shipment_that_was_read_and_is_another_s_holds_the_order(ledger: Ledger) -> None:
@@ -94,10 +101,10 @@ def test_an_id_that_proved_to_be_another_s_is_given_back(ledger: Ledger) -> None
     """What created the order is unknown again, and may be settled; the id is free for whose it is."""
     ledger.record([created(ledger, "A-1", "77")])
     order = ledger.orders(["A-1"])["A-1"]
-    assert ledger.disown(order, "77 carries A-2")
+    assert ledger.disown(order, earlier("77 carries A-2"))
     assert stands(ledger, "A-1") == (OrderState.UNKNOWN, None, EffectStatus.UNKNOWN)
     assert ledger.committed_in("batch") == 100
-    assert not ledger.disown(order, "once more")
+    assert not ledger.disown(order, earlier("once more"))
     ledger.record([created(ledger, "A-2", "77")])
     assert stands(ledger, "A-2") == (OrderState.ORDERED, "77", EffectStatus.DONE)
 

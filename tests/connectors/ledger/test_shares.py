@@ -22,6 +22,7 @@ from connectors.ledger.store import Ledger
 from domain.forgetting import Traces
 from domain.money import Money
 from domain.plan import PlannedOrder
+from domain.reasons import earlier
 from tests.clock import MovableClock
 from tests.flows.plans import planned
 from tests.postgres import Postgres
@@ -215,7 +216,9 @@ def test_a_forgotten_receiver_is_in_no_chunk(ledger: Ledger, to_plan: Share) -> 
 
 
 def _approval(plan: PlannedOrder) -> Approval:
-    return Approval(order_ref=plan.order_ref, plan_hash=plan_hash(plan), total=plan.total, freight=None, reason="yes")
+    return Approval(
+        order_ref=plan.order_ref, plan_hash=plan_hash(plan), total=plan.total, freight=None, why=earlier("yes")
+    )
 
 
 @pytest.fixture(scope="module")

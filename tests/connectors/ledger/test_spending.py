@@ -27,7 +27,7 @@ from domain.budget import start_of_day
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.reasons import ReasonCode
+from domain.reasons import ReasonCode, earlier
 from domain.states import OrderState
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import FOR_GOOD, Columns, intents, plan
@@ -167,8 +167,8 @@ def test_a_payment_counts_on_the_day_it_leaves(ledger: Ledger, clock: MovableClo
     assert order.state is OrderState.HELD
     assert order.reason == ("ordered, not paid: 1.00 CNY does not fit the day's limit: 1.00 CNY of 1.50 CNY is taken")
     assert order.reason_code is ReasonCode.OVER_DAY_LIMIT
-    ledger.change([order.held("the answer does not fit the contract")])
-    assert ledger.orders(["A-1"])["A-1"].reason_code is None
+    ledger.change([order.held(earlier("the answer does not fit the contract"))])
+    assert ledger.orders(["A-1"])["A-1"].reason_code is ReasonCode.EARLIER
     clock.advance(86_400)
     assert set(ledger.claim(payment, lease=LEASE, limits=limits(ledger, day=150)).won) == {"A-1"}
     assert today(ledger) == 100

@@ -27,6 +27,7 @@ from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.snapshots.manifests import SnapshotError
 from connectors.snapshots.writer import write_snapshot
 from domain.effects import EffectStatus
+from domain.reasons import earlier
 from tasks.resources import open_resources
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents, plan
@@ -108,7 +109,7 @@ def test_an_outcome_that_cannot_be_written_leaves_the_intent(ledger: Ledger) -> 
     """The effect stays `sending`, so that the next run reads what became of it."""
     record = ledger.claim(intents("A-1"), lease=LEASE).won["A-1"]
     stop_growth(ledger)
-    outcome = Outcome(claim=record.claim, status=EffectStatus.DONE, reason="r" * 100_000)
+    outcome = Outcome(claim=record.claim, status=EffectStatus.DONE, why=earlier("r" * 100_000))
     with pytest.raises(LedgerUnusable, match="free some disk space"):
         ledger.record([outcome])
     assert ledger.effects_of(["A-1"])[0].status is EffectStatus.SENDING

@@ -15,6 +15,7 @@ from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.store import Ledger
 from connectors.ledger.verify import verify
 from domain.effects import Action, EffectStatus
+from domain.reasons import earlier
 from domain.states import OrderState
 from tests.connectors.ledger.plans import FOR_GOOD, Columns, intents, plan
 from tests.connectors.ledger.test_claims import LEASE, claim_one
@@ -31,7 +32,7 @@ def lived(ledger: Ledger, url: str) -> Ledger:
     booked = {"shipment_order_id": "9", "shipment": {"tracking_numbers": ["LP1"]}}
     ledger.change([OrderChange(order_ref="A-1", state=OrderState.BOOKED, writes=Columns(booked))])
     refused = ledger.claim(intents("A-2"), lease=LEASE).won["A-2"]
-    gone = OrderChange(order_ref="A-2", state=OrderState.REFUSED, reason="no stock")
+    gone = OrderChange(order_ref="A-2", state=OrderState.REFUSED, why=earlier("no stock"))
     ledger.record([Outcome(claim=refused.claim, status=EffectStatus.REFUSED, change=gone, refused_by=FOR_GOOD)])
     put_rows(ledger, [plan("A-2")])
     with Ledger(url, clock=ledger.clock, owner="second") as next_run:

@@ -17,7 +17,7 @@ from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, OrderRecord, Outcome
 from connectors.ledger.store import Ledger
 from domain.effects import EffectStatus
-from domain.reasons import ReasonCode
+from domain.reasons import ReasonCode, earlier
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
 from flows.shown import events
@@ -60,11 +60,13 @@ async def test_only_changes_are_told_and_each_once(ledger: Ledger, sent: list[Ev
     assert sent == []
     for state in (OrderState.ORDERED, OrderState.PAID, OrderState.BOOKED):
         ledger.change([OrderChange(order_ref="A-1", state=state, writes=Columns({"paid_minor": 100}))])
-    ledger.change([OrderChange(order_ref="A-2", state=OrderState.HELD, reason="over the limit")])
+    ledger.change([OrderChange(order_ref="A-2", state=OrderState.HELD, why=earlier("over the limit"))])
     await feed.tell(["A-1", "A-2"])
     await feed.tell(["A-1", "A-2"])
     assert names(sent) == [f"sourcing.order.{name} sourcing.batch.batch" for name in ("paid", "booked", "held")]
-    held = {"order_ref": "A-2", "marketplace": "taobao", "state": "held", "reason": "over the limit"}
+    held = {"order_ref": "A-2", "marketplace": "taobao", "state": "held", "reason": "over the limit"} | {
+        "reason_code": "earlier"
+    }
     assert sent[2].payload == {"batch_id": "batch", "orders": [held]}
 
 
@@ -77,7 +79,7 @@ async def test_orders_that_came_into_the_same_state_share_an_event(
     put_rows(ledger, [plan("A-3"), plan("A-4"), plan("B-1", batch_id="other")])
     refs = ["A-1", "A-2", "A-3", "B-1", "A-4"]
     feed = EventFeed(ledger, refs)
-    ledger.change([OrderChange(order_ref=ref, state=OrderState.HELD, reason=f"why {ref}") for ref in refs[:4]])
+    ledger.change([OrderChange(order_ref=ref, state=OrderState.HELD, why=earlier(f"why {ref}")) for ref in refs[:4]])
     assert await feed.tell(refs) == {"held": 4, "planned": 1}
     assert [(event.resource.id, [one["reason"] for one in event.payload["orders"]]) for event in sent] == [
         ("sourcing.batch.batch", ["why A-1", "why A-2"]),
@@ -90,7 +92,7 @@ async def test_an_effect_without_an_answer_is_told_and_so_is_its_end(ledger: Led
     """`unknown` once, `settled` when something is known again."""
     feed = EventFeed(ledger, ["A-1"])
     claim = ledger.claim(intents("A-1"), lease=timedelta(minutes=2)).won["A-1"].claim
-    ledger.record([Outcome(claim=claim, status=EffectStatus.UNKNOWN, reason="no answer")])
+    ledger.record([Outcome(claim=claim, status=EffectStatus.UNKNOWN, why=earlier("no answer"))])
     await feed.tell(["A-1"])
     await feed.tell(["A-1"])
     ledger.record([Outcome(claim=claim, status=EffectStatus.DONE)])
@@ -120,9 +122,9 @@ async def test_what_could_not_be_told_comes_with_the_next_news(ledger: Ledger, m
 
     monkeypatch.setattr(events, "send", send)
     feed = EventFeed(ledger, ["A-1", "A-2"])
-    ledger.change([OrderChange(order_ref="A-1", state=OrderState.HELD, reason="why")])
+    ledger.change([OrderChange(order_ref="A-1", state=OrderState.HELD, why=earlier("why"))])
     await feed.tell(["A-1"])
-    ledger.change([OrderChange(order_ref="A-2", state=OrderState.HELD, reason="why")])
+    ledger.change([OrderChange(order_ref="A-2", state=OrderState.HELD, why=earlier("why"))])
     await feed.tell(["A-2"])
     await feed.tell(["A-2"])
     assert tries == [["A-1"], ["A-1", "A-2"], []]

@@ -9,6 +9,7 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Offer, Sku
 from domain.plan import PlannedOrder
+from domain.reasons import earlier
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
 from flows.shown.artifacts import markdown_report
@@ -30,8 +31,8 @@ OFFER = Offer(
     ),
 )
 FINE = replace(planned("A-1"), offers=(OFFER,))
-DEAR = replace(planned("A-2", fen=9900), offers=(OFFER,), freight_service=None).with_verdict(held("dear"))
-GONE = replace(planned("A-3"), lines=(), quote=None, freight_service=None).with_verdict(held("gone"))
+DEAR = replace(planned("A-2", fen=9900), offers=(OFFER,), freight_service=None).with_verdict(held(earlier("dear")))
+GONE = replace(planned("A-3"), lines=(), quote=None, freight_service=None).with_verdict(held(earlier("gone")))
 BEGUN = replace(planned("A-4"), offers=(OFFER,))
 
 

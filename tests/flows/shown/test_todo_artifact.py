@@ -17,6 +17,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
 from connectors.ledger.store import Ledger
+from domain.reasons import earlier
 from domain.states import OrderState
 from flows.shown import todo_artifact
 from flows.shown.todo_artifact import _newest, as_markdown, refresh, row_of, summary_of
@@ -102,7 +103,7 @@ def ledger(tmp_path: Path, clock: MovableClock) -> Iterator[Ledger]:
 
 
 def held(ledger: Ledger, ref: str) -> None:
-    ledger.change([OrderChange(order_ref=ref, state=OrderState.HELD, reason="too dear")])
+    ledger.change([OrderChange(order_ref=ref, state=OrderState.HELD, why=earlier("too dear"))])
 
 
 async def test_it_is_written_when_what_waits_has_changed_and_only_then(

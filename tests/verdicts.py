@@ -1,0 +1,20 @@
+"""Verdicts compared by the words that a merchant reads."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TypeVar
+
+from domain.decisions import Verdict
+from domain.reasons import earlier
+
+T = TypeVar("T")
+
+
+def in_words(judged: T) -> T:
+    """A verdict, or several by name, with the reason as it reads; anything else as it is."""
+    if isinstance(judged, Verdict):
+        return replace(judged, why=judged.why and earlier(str(judged.why)))
+    if isinstance(judged, dict):
+        return {name: in_words(one) for name, one in judged.items()}  # type: ignore[return-value]
+    return judged
