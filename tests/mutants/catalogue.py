@@ -373,8 +373,8 @@ MUTANTS = (
         edits=(
             Edit(
                 file=EFFECTS,
-                old="    return chunk.unknown(record, error.message)\n",
-                new="    return chunk.unsent(record, error.message)\n",
+                old="    return chunk.unknown(record, because(ReasonCode.NO_WORD, failure=error.message))\n",
+                new="    return chunk.unsent(record, Harmless(), because(ReasonCode.NO_WORD, failure=error.message))\n",
             ),
         ),
     ),
@@ -644,7 +644,7 @@ MUTANTS = (
         edits=(
             Edit(
                 file=NAMING,
-                old="        if not (why := self.conflict(outcome.change)):\n",
+                old="        if not (taken := self.conflict(outcome.change)):\n",
                 new="        if self.conflict(outcome.change) is not None:\n",
             ),
         ),

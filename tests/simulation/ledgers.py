@@ -20,12 +20,16 @@ from connectors.ledger.store import Ledger
 from connectors.ledger.switches import standing_pause
 from domain.effects import BUYING, Action, EffectStatus
 from domain.pause import Pause
+from domain.reasons import read
 from domain.states import OrderState
 from tests.simulation.process import boundary
 
 Tell = Callable[[str], None]
 Row = SimpleNamespace
-ORDER_COLUMNS = "order_ref, batch_id, state, reason, plan_hash, approved_minor, order_id, paid_minor, shipment_order_id"
+ORDER_COLUMNS = (
+    "order_ref, batch_id, state, reason, reason_code, reason_facts, plan_hash, approved_minor, order_id, paid_minor, "
+    "shipment_order_id"
+)
 EFFECT_COLUMNS = "key, order_ref, action, status, fence, owner, sender, lease_until, intent_at, answer, doubtful_sends"
 
 
@@ -73,6 +77,8 @@ class SharedDatabase:
         found = self.rows(f"SELECT {ORDER_COLUMNS} FROM orders ORDER BY order_ref")
         for row in found:
             row.state = OrderState(row.state)
+            facts = json.loads(row.reason_facts) if row.reason_facts else None
+            row.reason = str(read(row.reason, row.reason_code, facts) or "")
         return {row.order_ref: row for row in found}
 
     def effects(self) -> list[Row]:
