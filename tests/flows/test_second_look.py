@@ -57,7 +57,7 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path, clock: MovableClock) 
 
 def run_on(ledger: Ledger, clock: MovableClock, opens_in_s: float = 0) -> Resources:
     settings = SourcingSettings(lease_s=60, settle_s=900)
-    breaker = SimpleNamespace(opens_in_s=opens_in_s, is_over=False)
+    breaker = SimpleNamespace(ready_in_s=opens_in_s, is_over=False)
     run = SimpleNamespace(
         ledger=ledger, clock=clock, breaker=breaker, settings=settings, lease=timedelta(seconds=60), paused=None
     )
