@@ -27,7 +27,7 @@ from domain.offers import Offer
 from domain.orders import OrderRequest
 
 TOGETHER = 10
-LOOK_BACK = timedelta(days=30)
+SEARCHES_BACK = timedelta(days=30)
 
 
 class Loop:
@@ -48,14 +48,14 @@ class Loop:
 
     async def bought(self) -> None:
         self._warehouse = await warehouse_address(self._client)
-        looked = asyncio.create_task(self._looked_back())
+        reading = asyncio.create_task(self._read_back())
         planned = await asyncio.gather(*(self._planned(group) for group in self._groups))
-        await looked
+        await reading
         await asyncio.gather(*(self._executed(group) for group in planned))
 
-    async def _looked_back(self) -> None:
+    async def _read_back(self) -> None:
         """As a run does: whether the service has orders already that creating would not refuse."""
-        since = datetime.now(UTC) - LOOK_BACK
+        since = datetime.now(UTC) - SEARCHES_BACK
         kinds = [channel for place, channel in self._channels.items() if not place.create_is_idempotent]
         await asyncio.gather(*(channel.find(["none-of-these"], since=since) for channel in kinds))
 

@@ -152,7 +152,7 @@ def bought(url: str, data: Path, processes: int, limits: SpendLimits, options: a
     workers = [spawning.Process(target=work, args=(f"run-{place}", job)) for place, job in enumerate(jobs)]
     for worker in workers:
         worker.start()
-    with psycopg.connect(url, autocommit=True) as watching, looking_at(watching) as waits:
+    with psycopg.connect(url, autocommit=True) as watching, sampling(watching) as waits:
         begin.wait(60)
         commits, deadlocks = _counts(watching)
         server_cpu_s, began = _cpu_of_server(data), time.monotonic()
@@ -219,16 +219,16 @@ def _outcome(claim: Any, action: Action) -> Outcome:
 
 
 @contextmanager
-def looking_at(connection: psycopg.Connection[Any]) -> Iterator[Counter[str]]:
+def sampling(connection: psycopg.Connection[Any]) -> Iterator[Counter[str]]:
     """What connections of a database wait for, looked at twenty times a second."""
     waits, over = Counter[str](), Event()
 
-    def look() -> None:
+    def sample() -> None:
         with psycopg.connect(connection.info.dsn, autocommit=True) as looking:
             while not over.wait(0.05):
                 waits.update(name for (name,) in looking.execute(WAITS))
 
-    thread = Thread(target=look)
+    thread = Thread(target=sample)
     thread.start()
     yield waits
     over.set()

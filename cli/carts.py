@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.failures import NEEDS_A_PERSON
-from cli.looks import with_looks
+from cli.follow_ups import with_follow_ups
 from cli.options import require_batch_name, require_encoding
 from cli.run import buy, print_report, require_no_faults, require_somebody, say_warnings
 from cli.running import run_flow
@@ -45,7 +45,7 @@ def order(
 
         return await order_from_cart(order_refs, dry_run, yes, budget_cny)
 
-    return buy(with_looks(flow, budget_cny=budget_cny) if wait else flow, as_json=as_json)
+    return buy(with_follow_ups(flow, budget_cny=budget_cny) if wait else flow, as_json=as_json)
 
 
 def show_cart(flow: Callable[[], Coroutine[Any, Any, Sequence[CartRow]]], *, as_json: bool) -> int:

@@ -43,25 +43,25 @@ def resume_buying(by: str | None, *, as_json: bool) -> int:
     """Allow buying again, and begin the looks that wait for it, where a Prefect server is known; the exit code."""
     with open_ledger() as ledger:
         ended, left = resume(ledger, by=by or person())
-    looks = _looks_begun()
+    follow_ups = _follow_ups_begun()
     if as_json:
-        told: dict[str, Any] = {"resumed": ended is not None, "left": left, "looks": looks}
+        told: dict[str, Any] = {"resumed": ended is not None, "left": left, "looks": follow_ups}
         print_json(told)
     else:
-        console.print(left_words(ended, left, looks), soft_wrap=True, highlight=False)
+        console.print(left_words(ended, left, follow_ups), soft_wrap=True, highlight=False)
     return 0
 
 
-def _looks_begun() -> list[str]:
+def _follow_ups_begun() -> list[str]:
     """The looks that are begun now; without a server that is known or hears, they come by themselves."""
     with running_server(SourcingSettings().data_dir):
         if not os.environ.get("PREFECT_API_URL"):
             return []
-        from flows.scheduling import begin_paused_looks
+        from flows.scheduling import begin_paused_follow_ups
 
         quiet_prefect()
         try:
-            return asyncio.run(begin_paused_looks())
+            return asyncio.run(begin_paused_follow_ups())
         except Exception as error:  # noqa: BLE001 - buying goes on whether Prefect hears of it now or not
             say(f"the Prefect server was not told ({type(error).__name__}): looks that wait begin within the hour")
             return []

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.failures import NEEDS_A_PERSON, BadUsage, say
-from cli.looks import Flow, with_looks
+from cli.follow_ups import Flow, with_follow_ups
 from cli.options import require_batch_name, require_encoding, require_time
 from cli.plan import NUMBERS, show_plan, totals
 from cli.running import nothing, run_flow
@@ -88,7 +88,7 @@ def run_batch(options: RunOptions, *, as_json: bool) -> int:
             Speed(chunk_size=options.chunk_size, concurrency=options.concurrency, helpers=options.helpers),
         )
 
-    looking = with_looks(flow, budget_cny=options.budget_cny, done_by=options.done_by) if options.wait else flow
+    looking = with_follow_ups(flow, budget_cny=options.budget_cny, done_by=options.done_by) if options.wait else flow
     return buy(looking, as_json=as_json, first=read_file)
 
 

@@ -68,14 +68,14 @@ class Inbox:
         """
         settled = (self.root / Folder.OPEN, self.root)
         groups = [self._scan(folder) for folder in settled]
-        if quiet_s and any(time.time() - look.modified_ns / 1e9 < quiet_s for group in groups for look in group):
+        if quiet_s and any(time.time() - one.modified_ns / 1e9 < quiet_s for group in groups for one in group):
             time.sleep(quiet_s)
             groups = [
-                [look for look in self._scan(folder) if look in set(group)]
+                [one for one in self._scan(folder) if one in set(group)]
                 for folder, group in zip(settled, groups, strict=True)
             ]
         groups.insert(0, self._scan(self.root / Folder.WORKING))
-        return [look.path for group in groups for look in sorted(group, key=lambda one: (one.modified_ns, one.path))]
+        return [file.path for group in groups for file in sorted(group, key=lambda one: (one.modified_ns, one.path))]
 
     @contextmanager
     def taken(self, path: Path) -> Iterator[Path | None]:

@@ -33,9 +33,9 @@ class Dispatcher:
         self._store, self._client = store, client
         self._tickets = Tickets(store)
         self._forgot_at: datetime | None = None
-        self._strangers: set[str] = set()
+        self._foreign: set[str] = set()
 
-    async def look(self) -> list[Ticket]:
+    async def poll(self) -> list[Ticket]:
         """Have a run started for each kind that waits and has none at work; answers their tickets."""
         started = []
         kinds = await asyncio.to_thread(self._store.kinds_at_hand)
@@ -50,9 +50,9 @@ class Dispatcher:
 
     def _report_foreign(self, kinds: set[str]) -> None:
         """Of kinds that this version does not know, once each: a newer one takes them up."""
-        for kind in sorted(kinds - self._strangers):
+        for kind in sorted(kinds - self._foreign):
             print(f"messages about {kind!r} wait for a newer version: {UPDATE}", file=sys.stderr, flush=True)
-        self._strangers |= kinds
+        self._foreign |= kinds
 
     async def _start(self, ticket: Ticket) -> None:
         """Under the ticket's own key: asked for again after a lost answer it is still one run."""

@@ -33,7 +33,7 @@ from deployments.dispatching import Dispatcher, are_received
 from deployments.local_server import is_healthy, server_folder
 from deployments.stall_alerts import server_gone
 
-SENDS_EVERY_S, DISPATCHES_EVERY_S, LOOKS_EVERY_S = 3.0, 1.0, 10.0
+SENDS_EVERY_S, DISPATCHES_EVERY_S, POLLS_EVERY_S = 3.0, 1.0, 10.0
 SERVER_GONE_AFTER = timedelta(minutes=5)
 POST_OFFICE = "post-office"
 SEEN = f"{POST_OFFICE}.seen"
@@ -73,7 +73,7 @@ class PostOffice:
             asyncio.get_running_loop().add_signal_handler(number, self.ended.set)
         works = [self.keep("messages can't be sent", self.send)]
         if self.api:
-            works.append(self.keep("Prefect's server can't be looked at", self.look))
+            works.append(self.keep("Prefect's server can't be looked at", self.poll))
             works.append(self.keep("callbacks can't be acted on", self.dispatch))
         else:
             _say("PREFECT_API_URL is not set: what runs tell is sent, and nobody looks for runs that can't tell")
@@ -90,7 +90,7 @@ class PostOffice:
                 if words == seen != said:  # twice: a server that is just about to start is no trouble
                     _say(said := words)
                 seen = words
-            await self.pause(LOOKS_EVERY_S)
+            await self.pause(POLLS_EVERY_S)
 
     async def pause(self, seconds: float) -> None:
         try:
@@ -106,7 +106,7 @@ class PostOffice:
                 self.seen.touch()
             await self.pause(SENDS_EVERY_S)
 
-    async def look(self) -> None:
+    async def poll(self) -> None:
         """Until something goes wrong: then it is to be called again."""
         from prefect.client.orchestration import get_client
 
@@ -119,11 +119,11 @@ class PostOffice:
         try:
             async with get_client() as client:
                 while not self.ended.is_set() and ledger is await asyncio.to_thread(self.ledger):
-                    for message in await watch.look(client):
+                    for message in await watch.poll(client):
                         _say(f"told: {message.subject}")
                     await refresh(client, ledger)
                     self._gone_since = None
-                    await self.pause(LOOKS_EVERY_S)
+                    await self.pause(POLLS_EVERY_S)
         except Exception:
             await asyncio.to_thread(self.miss_server, ledger)
             raise
@@ -139,7 +139,7 @@ class PostOffice:
             async with get_client() as client:
                 dispatcher = Dispatcher(store, client)
                 while not self.ended.is_set():
-                    await dispatcher.look()
+                    await dispatcher.poll()
                     await self.pause(DISPATCHES_EVERY_S)
 
     def miss_server(self, ledger: Ledger) -> None:

@@ -57,7 +57,7 @@ WATCHED = Message(
     due_at=datetime(9999, 1, 1, tzinfo=UTC),
 )
 """Sent to nobody: when it was told is when watching began."""
-LOOKS_BACK = timedelta(minutes=10)
+POLLS_BACK = timedelta(minutes=10)
 """From the look before: a crashed run is looked at until it is clear whether anybody starts it again."""
 PAGE = 200
 LATE = "Late"
@@ -80,20 +80,20 @@ class ServerWatch:
     timezone: str
     since: datetime
     up_since: datetime | None = None
-    looked_at: datetime | None = None
+    polled_at: datetime | None = None
     told: set[str] = field(default_factory=set)
     histories: dict[UUID, list[State]] = field(default_factory=dict)
     names: dict[UUID, str] = field(default_factory=dict)
     completed: dict[str, datetime] = field(default_factory=dict)
     may_be_back: bool = True
 
-    async def look(self, client: PrefectClient) -> list[Message]:
+    async def poll(self, client: PrefectClient) -> list[Message]:
         """Tell what is new; answers it. Raises what Prefect's client and the ledger raise."""
         now = datetime.now(UTC)
         self.up_since = self.up_since or now
         runs = await self._runs(client)
         found = [*await self._of_runs(client, runs, now), *await self._of_standstill(client, runs, now)]
-        self.looked_at = now
+        self.polled_at = now
         fresh = [message for message in found if message.cause not in self.told]
         new = [message for message in fresh if await asyncio.to_thread(self.ledger.tell, message)]
         self.told = {message.cause for message in found}
@@ -101,7 +101,7 @@ class ServerWatch:
 
     async def _runs(self, client: PrefectClient) -> list[FlowRun]:
         """The runs that are not over and not just planned, and those that ended since the look before."""
-        ended_since = max(self.since, self.looked_at - LOOKS_BACK) if self.looked_at else self.since
+        ended_since = max(self.since, self.polled_at - POLLS_BACK) if self.polled_at else self.since
         not_over = _in(*AT_WORK).model_copy(update={"operator": Operator.or_, "name": NOT_JUST_PLANNED})
         over = FlowRunFilterEndTime(after_=ended_since)
         return [*await _all(client, state=not_over), *await _all(client, state=_in(*ENDED), end_time=over)]

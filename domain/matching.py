@@ -112,12 +112,12 @@ def _candidate(hit: OfferSummary) -> Candidate:
     )
 
 
-def _why(words: str, whole: int, looked_at: int) -> str:
+def _why(words: str, whole: int, found: int) -> str:
     held = "its title holds the word" if len(words.split()) == 1 else "its title holds all the words"
-    if looked_at == 1:
+    if found == 1:
         return f"the only offer found; {held}"
     if whole == 1:
-        return f"the only one of the first {looked_at} offers found whose title holds all the words"
+        return f"the only one of the first {found} offers found whose title holds all the words"
     return f"the first of the {whole} offers whose titles hold all the words, as the marketplace ranks them"
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from domain.looks import NextLook
+from domain.follow_ups import FollowUp
 from domain.money import Money
 from domain.pause import Pause
 from domain.plan import PlannedOrder
@@ -73,7 +73,7 @@ class BatchReport:
 
     A dry run has the `plans` of new orders, whatever was decided on them, and those `to_ship` of orders begun earlier.
     `warnings` are what was said about the request file, and `lines_without_limit` how many of its lines have none.
-    `next_look` is for what may end well without a person, only later. `broken_off` says why a run ended before its
+    `next_follow_up` is for what may end well without a person, only later. `broken_off` says why a run ended before its
     work did: the service was away, or the time was up; `paused` that it bought nothing, or no more. `rejected` are
     rows that the snapshot left out of their tables.
     """
@@ -90,7 +90,7 @@ class BatchReport:
     to_ship: Sequence[PlannedOrder] = ()
     warnings: Sequence[Remark] = ()
     lines_without_limit: int = 0
-    next_look: NextLook | None = None
+    next_look: FollowUp | None = None
     broken_off: str = ""
     paused: Pause | None = None
     rejected: Rejected = NONE_REJECTED

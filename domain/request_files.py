@@ -196,7 +196,7 @@ class RequestTable:
         self._rows.append(RequestRow(row, judged, item))
         for fault in faults:
             self.fault(fault.row, fault.column, fault.message)
-        self._look_again(row, judged)
+        self._warn_of_doubtful(row, judged)
 
     def _words(self, error: ValueError) -> str:
         """What a fault says; looking for what was meant takes time, so only the first are told."""
@@ -214,7 +214,7 @@ class RequestTable:
             )
         self.warn(row, "zip", f"postcodes of {country} have more digits than this one")
 
-    def _look_again(self, row: int, cells: Mapping[str, str]) -> None:
+    def _warn_of_doubtful(self, row: int, cells: Mapping[str, str]) -> None:
         """Warn of what can be read, and yet is hardly meant."""
         phone, country = cells.get("receiver_phone"), cells.get("country")
         if phone and country and not is_possible_phone(phone, country):

@@ -29,7 +29,6 @@ from flows.approval import decide
 from flows.approval_request import ApprovalRequest, Decision, SummarizedRequest, in_utc
 from flows.canary import Canaries
 from flows.execution import execute
-from flows.leftovers import LEFT, cause, explain, in_all, told_again
 from flows.plan_sources import PlanSource
 from flows.planning import Take, at_held_marketplaces, limits_now, spend_limits, unplanned, within_budget
 from flows.reporting import batch_report, match_line
@@ -41,6 +40,7 @@ from flows.shown.expected_errors import run_logger
 from flows.shown.progress import rename_run, shown
 from flows.sorting import SortedOrders
 from flows.stored_plans import StoredPlans, summary_of
+from flows.unfinished import LEFT, cause, explain_unfinished, in_all, told_again
 from tasks.effects.kinds import settle_open
 from tasks.lost_ledger import wait_until_settled
 from tasks.render_freight import approve_freight, estimate_unbooked
@@ -125,7 +125,7 @@ class BatchRun:
             await self._go_on(SortedOrders(to_plan=postponed), again, budget, feed, ask=ask)
         why = cause(self.resources, self.done_by)
         tried = dict.fromkeys([*self.tried, *self.postponed])
-        broken_off = await explain(
+        broken_off = await explain_unfinished(
             self.resources, self.batch_id, tried, self.postponed, why, asks=self.source.asks, done_by=self.done_by
         )
         snapshot_id = await snapshot_orders(self.resources, self.batch_id, begun, self.refs)
@@ -148,7 +148,7 @@ class BatchRun:
             if self.share and (handed_out := await self.share.bought_before()):
                 together = await self.share.planned(())
                 waiting = [request for request in work.to_plan if request.order_ref in handed_out]
-                await self._judge(together.plans, await self.source.look(self.resources, waiting))
+                await self._judge(together.plans, await self.source.check_unrecorded(self.resources, waiting))
                 self._take_in(together)
                 self.approved |= {ref: plan for ref, plan in handed_out.items() if plan}
                 self.tried += handed_out
@@ -252,7 +252,7 @@ class BatchRun:
 
     async def _planned_together(self, share: Sharing, requests: Sequence[OrderRequest]) -> list[PlanSummary]:
         """The same by helpers, while this run looks for orders that its ledger does not know."""
-        looking = asyncio.create_task(self.source.look(self.resources, requests))
+        looking = asyncio.create_task(self.source.check_unrecorded(self.resources, requests))
         try:
             together = await share.planned(requests)
             why = await looking

@@ -18,12 +18,12 @@ from domain.report import BatchReport
 from domain.wording import pluralize, shorten
 from flows.batch_run import BatchRun
 from flows.cart_filling import fill_carts
+from flows.follow_up import schedule_follow_up
 from flows.opening import opened
 from flows.parameters import BudgetCny, DryRun, Limits, Requests, Yes
 from flows.plan_sources import FromCarts
 from flows.reporting import one_report
 from flows.request_batches import read_shown
-from flows.second_look import look_again
 from flows.shown.artifacts import artifact_key, show_outcome, with_parcels
 from flows.shown.board import progress_shown
 from flows.shown.endings import ended
@@ -86,7 +86,7 @@ async def order_from_cart(
         for batch_id, batch in _by_batch(orders).items():
             run = BatchRun(resources, batch_id, FromCarts(batch))
             done = await run.followed(limits.budget, dry_run=dry_run, ask=not yes)
-            reports.append(await look_again(resources, done, limits))
+            reports.append(await schedule_follow_up(resources, done, limits))
         report = one_report(reports, list(orders))
         await show_outcome(report, resources.ledger.orders(with_parcels(report)))
     answer: BatchReport = ended(report)

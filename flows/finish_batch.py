@@ -11,14 +11,14 @@ from prefect.runtime import flow_run
 from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import NotSent, Unanswered
 from domain.deadline import moment_of
-from domain.looks import MOST_LOOKS, NextLook
+from domain.follow_ups import MOST_FOLLOW_UPS, FollowUp
 from domain.report import BatchReport, check_batch_id
 from flows.batch_run import BatchRun
+from flows.follow_up import FromLedger, schedule_follow_up, unfinished_of, waits_s
 from flows.opening import absolute, begun_at, opened
 from flows.parameters import Limits, LimitsParameter, asked, in_words
 from flows.reporting import batch_report
 from flows.scheduling import is_deployed, scheduled
-from flows.second_look import FromLedger, left_over, look_again, waits_s
 from flows.sharing import helpers_for
 from flows.shown.artifacts import artifact_key, counts_of, show_outcome, with_parcels
 from flows.shown.board import progress_shown
@@ -28,7 +28,9 @@ from flows.shown.progress import rename_run, shown
 from tasks.resources import Resources, utc_now
 
 KnownBatch = Annotated[str, asked("Batch", "The name of a batch that was begun, as its runs show it")]
-Look = Annotated[int, asked("Look", f"Which look at the batch this is; the last is {MOST_LOOKS}", ge=1, le=MOST_LOOKS)]
+FollowUpNumber = Annotated[
+    int, asked("Look", f"Which look at the batch this is; the last is {MOST_FOLLOW_UPS}", ge=1, le=MOST_FOLLOW_UPS)
+]
 
 
 NO_LIMITS = Limits()
@@ -41,7 +43,7 @@ def run_name() -> str:
 
 @flow(name="finish-batch", flow_run_name=run_name, persist_result=False)
 @report_expected_errors()
-async def finish_batch(batch: KnownBatch, limits: LimitsParameter = NO_LIMITS, look: Look = 1) -> BatchReport:
+async def finish_batch(batch: KnownBatch, limits: LimitsParameter = NO_LIMITS, look: FollowUpNumber = 1) -> BatchReport:
     """Settle what got no answer in a batch, and go on with what was approved: create, pay, book, report.
 
     Nothing is planned or approved anew: what is held, refused or not approved stays as it is.
@@ -54,12 +56,12 @@ async def finish_batch(batch: KnownBatch, limits: LimitsParameter = NO_LIMITS, l
             return report
     except (NotSent, Unanswered) as error:
         if is_deployed():
-            await _look_later(batch, limits, look, waits_s(error))
+            await _follow_up_later(batch, limits, look, waits_s(error))
         raise
 
 
-async def _finished(resources: Resources, batch: str, limits: Limits, look: int) -> BatchReport:
-    ledger, left = resources.ledger, left_over(resources.ledger, batch)
+async def _finished(resources: Resources, batch: str, limits: Limits, number: int) -> BatchReport:
+    ledger, left = resources.ledger, unfinished_of(resources.ledger, batch)
     done_by = moment_of(limits.done_by, begun_at(resources.clock()), resources.settings.timezone)
     helpers = helpers_for(resources, len(left.to_do))
     run = BatchRun(resources, batch, FromLedger(ledger, batch), done_by=done_by, helpers=helpers)
@@ -68,7 +70,7 @@ async def _finished(resources: Resources, batch: str, limits: Limits, look: int)
         run_logger().info("Batch %s: %s", batch, left.words)
         async with tells_when_stopped(ledger, batch), progress_shown(artifact_key(batch)):
             report = await run.buy(limits.budget, ask=False)
-        report = await look_again(resources, report, limits, number=look + 1)
+        report = await schedule_follow_up(resources, report, limits, number=number + 1)
     else:
         report = batch_report(resources, batch, run.source.requests, taken={}, snapshot_id="")
         run_logger().info("Batch %s: nothing is left to do: %s", batch, counts_of(report))
@@ -77,12 +79,12 @@ async def _finished(resources: Resources, batch: str, limits: Limits, look: int)
     return report
 
 
-async def _look_later(batch: str, limits: Limits, look: int, opens_in_s: float) -> None:
+async def _follow_up_later(batch: str, limits: Limits, number: int, ready_in_s: float) -> None:
     """The service can't be asked now: that is no reason never to look again."""
     now = utc_now()
     limits = limits.model_copy(update={"done_by": absolute(limits.done_by)})
     until = moment_of(limits.done_by, now, SourcingSettings().timezone)
-    later = NextLook(orders=0, batches=(batch,), number=look, at=now, here=False).later(now, opens_in_s)
+    later = FollowUp(orders=0, batches=(batch,), number=number, at=now, here=False).later(now, ready_in_s)
     later = replace(later, is_late=until is not None and later.at >= until)
     if not (later.is_over or later.is_late):
         later = await scheduled(later, limits)

@@ -24,7 +24,7 @@ from flows.telling import tell
 from flows.tracking import FOLLOWED, track
 from tasks.follow_refunds import follow_refunds
 from tasks.parcels_received import Received, received_parcels
-from tasks.pay import look_at_unpaid
+from tasks.pay import read_unpaid
 from tasks.resources import Resources
 from tasks.snapshot import write
 from tasks.snapshot_refunds import snapshot_refunds
@@ -82,7 +82,7 @@ async def hear(
     named = {order_id for message in messages for order_id in message.order_ids}
     before = await asyncio.to_thread(ledger.orders_with_ids, named)
     run_logger().info("%s about %s of ours", pluralize(len(messages), "message"), pluralize(len(before), "order"))
-    troubles, unasked = await _look(resources, kind, before)
+    troubles, unasked = await _read_news(resources, kind, before)
     waiting = {order.order_id for ref, order in before.items() if ref in unasked}
     messages = [message for message in messages if waiting.isdisjoint(message.order_ids)]
     after = await asyncio.to_thread(ledger.orders, before)
@@ -150,7 +150,7 @@ def _row(message: Callback, outcome: str) -> Row:
     return {**told, "order_ids": list(message.order_ids), "outcome": outcome}
 
 
-async def _look(
+async def _read_news(
     resources: Resources, kind: CallbackKind, orders: Mapping[str, OrderRecord]
 ) -> tuple[dict[str, str], Sequence[str]]:
     """Read these orders, and their refunds where it is about those.
@@ -164,7 +164,7 @@ async def _look(
     tracked = await asyncio.to_thread(resources.ledger.orders, orders)
     unpaid = {ref: order for ref, order in orders.items() if _waits_to_be_paid(order)}
     if unpaid:
-        await look_at_unpaid(resources, unpaid)
+        await read_unpaid(resources, unpaid)
     if kind is CallbackKind.REFUND:
         refunds = [one for one in resources.ledger.refunds.of_orders(list(orders)) if one.state in REFUNDS_FOLLOWED]
         for trouble in await follow_refunds(resources, refunds, label="what was told of") if refunds else ():

@@ -9,7 +9,7 @@ from prefect import flow
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from flows.scheduling import begin_paused_looks
+from flows.scheduling import begin_paused_follow_ups
 from flows.shown.expected_errors import report_expected_errors, run_logger
 from flows.shown.progress import rename_run, shown
 from flows.upkeep_parameters import PausedBy, PauseReason, ResumedBy
@@ -40,8 +40,8 @@ async def resume_buying(said_by: ResumedBy = "") -> str:
     """Allow buying again. What was approved and waits goes on at once: its batches are looked at by finish-batch."""
     with Ledger(SourcingSettings().ledger_url, clock=utc_now, owner="resume-buying") as ledger:
         ended, left = resume(ledger, by=said_by)
-    looks = await begin_paused_looks()
-    words = left_words(ended, left, looks)
+    follow_ups = await begin_paused_follow_ups()
+    words = left_words(ended, left, follow_ups)
     run_logger().info("%s", words)
     await shown("the run's name", rename_run("buying goes on" if ended else "buying was not paused"))
     return words

@@ -53,7 +53,7 @@ class PlanSource(Protocol):
         `anew` decides again what an earlier run decided about words.
         """
 
-    async def look(self, resources: Resources, requests: Sequence[OrderRequest]) -> Mapping[str, Verdict]:
+    async def check_unrecorded(self, resources: Resources, requests: Sequence[OrderRequest]) -> Mapping[str, Verdict]:
         """Why not to buy some of these, by reference, whatever their plans are."""
 
     def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
@@ -91,7 +91,7 @@ class FromRequests:
     async def plan(
         self, resources: Resources, requests: Sequence[OrderRequest], take: Take, *, chunk_size: int, anew: bool
     ) -> None:
-        looking = asyncio.create_task(self.look(resources, requests))
+        looking = asyncio.create_task(self.check_unrecorded(resources, requests))
 
         async def judged(plans: Sequence[PlannedOrder]) -> None:
             why = await looking
@@ -103,7 +103,7 @@ class FromRequests:
         finally:
             looking.cancel()
 
-    async def look(self, resources: Resources, requests: Sequence[OrderRequest]) -> Mapping[str, Verdict]:
+    async def check_unrecorded(self, resources: Resources, requests: Sequence[OrderRequest]) -> Mapping[str, Verdict]:
         return await find_unrecorded(resources, requests)
 
     def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
@@ -162,7 +162,7 @@ class FromCarts:
             self._plans |= {plan.order_ref: plan for plan in plans}
             await take(plans)
 
-    async def look(self, resources: Resources, requests: Sequence[OrderRequest]) -> Mapping[str, Verdict]:
+    async def check_unrecorded(self, resources: Resources, requests: Sequence[OrderRequest]) -> Mapping[str, Verdict]:
         return {}
 
     def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:

@@ -10,7 +10,7 @@ from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.snapshots.rejecting import rejected_in
 from domain.effects import Action, EffectStatus
-from domain.looks import together
+from domain.follow_ups import merged
 from domain.matching import Match
 from domain.orders import OrderRequest, lines_without_limit
 from domain.plan import PlannedOrder
@@ -72,7 +72,7 @@ def one_report(reports: Sequence[BatchReport], refs: Sequence[str]) -> BatchRepo
         plans=[plan for report in reports for plan in report.plans],
         to_ship=[plan for report in reports for plan in report.to_ship],
         lines_without_limit=sum(report.lines_without_limit for report in reports),
-        next_look=together([report.next_look for report in reports if report.next_look]),
+        next_look=merged([report.next_look for report in reports if report.next_look]),
         rejected=all_rejected(report.rejected for report in reports),
         paused=next((report.paused for report in reversed(reports) if report.paused), None),
     )

@@ -12,7 +12,7 @@ from prefect.deployments import arun_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Scheduled
 
-from domain.looks import NextLook
+from domain.follow_ups import FollowUp
 from domain.wording import pluralize
 from flows.approval import asks_in_the_ui, has_deployment
 from flows.parameters import Limits
@@ -30,7 +30,7 @@ def is_deployed() -> bool:
     return asks_in_the_ui.get() or has_deployment()
 
 
-async def scheduled(look: NextLook, limits: Limits) -> NextLook:
+async def scheduled(follow_up: FollowUp, limits: Limits) -> FollowUp:
     """The look with who makes it, once Prefect has taken it; as it is when Prefect can't be told, which stops nobody.
 
     The `limits` bound the batch in that look as they did in this run.
@@ -38,19 +38,19 @@ async def scheduled(look: NextLook, limits: Limits) -> NextLook:
     for pause in PAUSES_S:
         await asyncio.sleep(pause)
         try:
-            await asyncio.wait_for(_schedule(look, limits), PATIENCE_S)
+            await asyncio.wait_for(_schedule(follow_up, limits), PATIENCE_S)
         except ObjectNotFound:
             run_logger().warning("There is no deployment %s: register the deployments again", DEPLOYMENT)
-            return look
+            return follow_up
         except Exception as error:  # noqa: BLE001 - whatever keeps Prefect from taking it is no reason to stop
             why = type(error).__name__
         else:
-            return replace(look, by=DEPLOYMENT)
-    run_logger().warning("The Prefect server did not take the look at %s (%s)", ", ".join(look.batches), why)
-    return look
+            return replace(follow_up, by=DEPLOYMENT)
+    run_logger().warning("The Prefect server did not take the look at %s (%s)", ", ".join(follow_up.batches), why)
+    return follow_up
 
 
-async def begin_paused_looks() -> list[str]:
+async def begin_paused_follow_ups() -> list[str]:
     """Begin at once the looks that wait for buying to be resumed; answers the names of their runs."""
     waiting = FlowRunFilter(
         tags=FlowRunFilterTags(all_=[PAUSED]),
@@ -63,28 +63,30 @@ async def begin_paused_looks() -> list[str]:
     return [run.name for run in runs]
 
 
-async def _schedule(look: NextLook, limits: Limits) -> None:
-    (batch,) = look.batches
-    key = f"finish {batch} at {look.at.isoformat()}"
+async def _schedule(follow_up: FollowUp, limits: Limits) -> None:
+    (batch,) = follow_up.batches
+    key = f"finish {batch} at {follow_up.at.isoformat()}"
     async with get_client() as client:
         for _ in range(MOST_ENDED):
-            run = await _run(client, look, {"batch": batch, "limits": limits.model_dump(), "look": look.number}, key)
+            run = await _run(
+                client, follow_up, {"batch": batch, "limits": limits.model_dump(), "look": follow_up.number}, key
+            )
             if run.state is None or not run.state.is_final():
                 return
             key = f"{key} after {run.id}"  # a used key answers the old run: one that was cancelled will not look
 
 
-async def _run(client: PrefectClient, look: NextLook, parameters: dict[str, object], key: str) -> FlowRun:
+async def _run(client: PrefectClient, follow_up: FollowUp, parameters: dict[str, object], key: str) -> FlowRun:
     """Not as a subflow: this run ends long before, and a parent would show a task that never ends."""
-    waiting = f": {pluralize(look.orders, 'order')}" if look.orders else ""
+    waiting = f": {pluralize(follow_up.orders, 'order')}" if follow_up.orders else ""
     return await arun_deployment(
         f"{DEPLOYMENT}/{DEPLOYMENT}",
         client=client,
         parameters=parameters,
-        scheduled_time=look.at,
+        scheduled_time=follow_up.at,
         flow_run_name=f"finish {parameters['batch']}{waiting}",
         timeout=0,
         idempotency_key=key,
         as_subflow=False,
-        tags=[PAUSED] if look.is_paused else None,
+        tags=[PAUSED] if follow_up.is_paused else None,
     )

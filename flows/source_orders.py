@@ -14,6 +14,7 @@ from connectors.settings import SourcingSettings
 from domain.deadline import moment_of
 from domain.report import BatchReport
 from flows.batch_run import BatchRun
+from flows.follow_up import schedule_follow_up
 from flows.opening import begun_at, opened
 from flows.parameters import (
     BatchName,
@@ -27,7 +28,6 @@ from flows.parameters import (
 )
 from flows.plan_sources import FromRequests
 from flows.request_batches import FETCHED, PASTED, read_shown
-from flows.second_look import look_again
 from flows.sharing import helpers_for
 from flows.shown.artifacts import show_outcome, with_parcels
 from flows.shown.endings import ended, tells_when_stopped
@@ -68,7 +68,7 @@ async def source_orders(
         run = BatchRun(resources, asked.batch_id, source, chunk_size=speed.chunk_size, done_by=done_by, helpers=helpers)
         async with tells_when_stopped(resources.ledger, asked.batch_id, buys=not dry_run):
             report = await run.followed(limits.budget, dry_run=dry_run, ask=not yes)
-        report = await look_again(resources, report, limits)
+        report = await schedule_follow_up(resources, report, limits)
         await show_outcome(report, resources.ledger.orders(with_parcels(report)))
     answer: BatchReport = ended(report)
     return answer

@@ -27,7 +27,7 @@ from sandbox.world import World
 PATIENCE_S = 1.0
 AGAIN_AFTER = 30 * 60 * SECOND
 MOST_RETRIES = 5
-LOOKS_EVERY_S = 0.2
+POSTS_EVERY_S = 0.2
 AT_ONCE = 64
 BUILT_AFTER = 3 * SECOND
 FAILED, HEAVIER = "质检不通过", 3
@@ -45,7 +45,7 @@ class Callbacks:
 
     def clear(self) -> None:
         self._seen: set[str] = set()
-        self._looks: list[tuple[int, str]] = []
+        self._pending: list[tuple[int, str]] = []
         self._again: list[tuple[int, int, int, bytes]] = []
         self._entries = 0
         self.counts = dict.fromkeys(("posted", "acknowledged", "given_up", "lost", "tripled", "forged"), 0)
@@ -60,10 +60,10 @@ class Callbacks:
         timeout = aiohttp.ClientTimeout(total=PATIENCE_S)
         async with aiohttp.ClientSession(timeout=timeout) as session:
             while True:
-                await self.look(session)
-                await asyncio.sleep(LOOKS_EVERY_S)
+                await self.post_due(session)
+                await asyncio.sleep(POSTS_EVERY_S)
 
-    async def look(self, session: aiohttp.ClientSession) -> None:
+    async def post_due(self, session: aiohttp.ClientSession) -> None:
         """Post once all that is due now, in any order."""
         self._world.agenda.catch_up()
         posts = [*self._due_again(), *((0, body) for body in self._new())]
@@ -108,15 +108,15 @@ class Callbacks:
     def _with_news(self) -> list[Order]:
         """Orders that were changed, or whose parcel has come further by itself."""
         touched, now = self._world.books.touched, self._world.now()
-        while self._looks and self._looks[0][0] <= now:
-            touched.add(heapq.heappop(self._looks)[1])
+        while self._pending and self._pending[0][0] <= now:
+            touched.add(heapq.heappop(self._pending)[1])
         orders = [self._world.books.orders[order_id] for order_id in sorted(touched)]
         touched.clear()
         found = [order for order in orders if order.sequence and order.marketplace in self._sources]
         for order in found:
             for moment in _moments(order):
                 if moment > now:
-                    heapq.heappush(self._looks, (moment, order.id))
+                    heapq.heappush(self._pending, (moment, order.id))
         return found
 
     def _struck(self, message: Message) -> Iterable[dict[str, Any]]:

@@ -31,7 +31,7 @@ async def follow_refunds(resources: Resources, refunds: Sequence[Refund], *, lab
 async def _follow(resources: Resources, refund: Refund) -> str:
     if refund.state is RefundState.ASKING:
         return await take_outcome(resources, refund)
-    return await look_at(resources, refund)
+    return await read_refund(resources, refund)
 
 
 async def take_outcome(resources: Resources, refund: Refund) -> str:
@@ -49,10 +49,10 @@ async def take_outcome(resources: Resources, refund: Refund) -> str:
         refund = replace(refund, state=state, refusal=effect.reason)
     if refund != known:  # another run may have written more meanwhile than was read here
         await asyncio.to_thread(resources.ledger.refunds.follow, refund, ())
-    return await look_at(resources, refund) if refund.refund_id else ""
+    return await read_refund(resources, refund) if refund.refund_id else ""
 
 
-async def look_at(resources: Resources, refund: Refund) -> str:
+async def read_refund(resources: Resources, refund: Refund) -> str:
     """Read one refund and write down what it has become; answers what went wrong."""
     try:
         shown = await after_sale_of(resources, refund.marketplace).read(refund.refund_id)

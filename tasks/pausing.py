@@ -160,13 +160,13 @@ def _left(left: Mapping[str, int]) -> str:
     return f"{pluralize(sum(left.values()), 'approved order')} of {shorten(list(left))} to go on with"
 
 
-def left_words(ended: Pause | None, left: Mapping[str, int], looks: Sequence[str]) -> str:
+def left_words(ended: Pause | None, left: Mapping[str, int], begun_runs: Sequence[str]) -> str:
     """What resuming found and began: `left` orders by batch, and `looks` that begin now."""
     if ended is None:
         return "Buying was not paused"
     since = f"it was paused since {ended.at:%Y-%m-%d %H:%M} UTC by {ended.by}"
     orders = _left(left) if left else ""
-    begun = f"begun now: {shorten(list(looks))}" if looks else ""
-    alone = [batch for batch in left if not any(look.partition(": ")[0] == f"finish {batch}" for look in looks)]
+    begun = f"begun now: {shorten(list(begun_runs))}" if begun_runs else ""
+    alone = [batch for batch in left if not any(look.partition(": ")[0] == f"finish {batch}" for look in begun_runs)]
     otherwise = f"for {shorten(alone)} run the file again, or start finish-batch" if alone else ""
     return "; ".join(part for part in (f"Buying is allowed again; {since}", orders, begun, otherwise) if part)

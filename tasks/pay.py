@@ -33,7 +33,7 @@ from tasks.steps import MOST_TOGETHER, Orders, Step, Together
 CONFIRM_PAUSES_S = (0.0, 0.5, 2.0)
 CONFIRM_TOGETHER_S, PAY_TOGETHER_S = 0.02, 0.1
 """For so long a reading, or a request to pay, waits for further orders."""
-LOOK_BACK = timedelta(days=1)
+SEARCHES_BACK = timedelta(days=1)
 PRICE_FELL = because(ReasonCode.PRICE_FELL)
 PAID_ELSEWHERE = because(ReasonCode.PAID_ELSEWHERE)
 
@@ -58,7 +58,7 @@ class PaymentBatcher:
 
     async def take(self, orders: Orders) -> None:
         """Look at these orders, pay those that are to be paid, and read what was really taken."""
-        amounts = await _looked_at(self._resources, orders)
+        amounts = await _read_payable(self._resources, orders)
         self._step.seen(*amounts)
         self._amounts |= amounts
         self._orders |= orders
@@ -86,10 +86,10 @@ class PaymentBatcher:
 
 async def read_back(resources: Resources, orders: Orders) -> set[str]:
     """Those of these unpaid orders that the service shows as ours and at our price; of others it is written why not."""
-    return {*await _looked_at(resources, orders)}
+    return {*await _read_payable(resources, orders)}
 
 
-async def look_at_unpaid(resources: Resources, orders: Orders) -> None:
+async def read_unpaid(resources: Resources, orders: Orders) -> None:
     """Read orders that somebody says have news before they are paid: dearer, closed or paid elsewhere is written down.
 
     Nothing is paid. An order that a run has in hand is that run's to look at. One that was held since its price rose is
@@ -97,7 +97,7 @@ async def look_at_unpaid(resources: Resources, orders: Orders) -> None:
     """
     in_hand = await asyncio.to_thread(resources.ledger.unsettled, orders)
     free = {ref: order for ref, order in orders.items() if ref not in in_hand}
-    payable = await _looked_at(resources, free)
+    payable = await _read_payable(resources, free)
     await resources.group_commit.change(
         [
             OrderChange(order_ref=ref, state=OrderState.ORDERED, expected=OrderState.HELD, why=PRICE_FELL)
@@ -107,7 +107,7 @@ async def look_at_unpaid(resources: Resources, orders: Orders) -> None:
     )
 
 
-async def _looked_at(resources: Resources, orders: Orders) -> dict[str, Amount]:
+async def _read_payable(resources: Resources, orders: Orders) -> dict[str, Amount]:
     """What is to be paid for each of these orders; the others are held, wait, or are paid already."""
     async with resources.slots.one():
         shown, unread = await _shown(resources, orders.values())
@@ -219,7 +219,7 @@ async def _shown_elsewhere(resources: Resources, orders: Sequence[OrderRecord]) 
     """The id under which the service shows an order with our reference, where it is not the one we have."""
     elsewhere: dict[str, str] = {}
     for channel, group in by_channel(resources, orders):
-        since = min(order.recorded_at for order in group) - LOOK_BACK
+        since = min(order.recorded_at for order in group) - SEARCHES_BACK
         try:
             reading = await channel.find([order.order_ref for order in group], since=since)
         except (Misconfigured, ServiceAway):  # what passes holds nothing

@@ -72,19 +72,19 @@ class Case:
 
     async def require_same(self, effect: EffectRecord, **told: str) -> None:
         """Raise `ResolutionRefused` when the service shows the effect, and with something else than was told."""
-        if isinstance(seen := await self.look(effect), Proof):
+        if isinstance(seen := await self.read_back(effect), Proof):
             other = [f"{name} {seen.answer[name]}" for name, value in told.items() if seen.answer.get(name) != value]
             if other:
                 raise self.contradicted(f"it happened with {', '.join(other)}")
 
-    async def look(self, effect: EffectRecord) -> Sighting | None:
+    async def read_back(self, effect: EffectRecord) -> Sighting | None:
         """What the service shows of an effect now."""
-        return (await kind_of(effect)(self.resources).look([Attempt(self.order, effect)])).get(effect.key)
+        return (await kind_of(effect)(self.resources).read_back([Attempt(self.order, effect)])).get(effect.key)
 
     async def require_absent(self, effect: EffectRecord) -> None:
         """Raise `ResolutionRefused` unless the service shows nothing of an effect that can arrive no more."""
         self.require_clear(effect, clear_from(self.resources, effect), self.resources.clock())
-        if isinstance(seen := await self.look(effect), Proof):
+        if isinstance(seen := await self.read_back(effect), Proof):
             words = ", ".join(f"{name} {value}" for name, value in seen.answer.items())
             raise self.contradicted(f"it happened ({words}). Run again to record that")
 

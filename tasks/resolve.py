@@ -282,7 +282,7 @@ async def _about_any(case: Case) -> ResolutionRecord:
     if kind is AddToCart:
         raise ResolutionRefused("the cart itself tells: lay the order into it again with sourcing cart add")
     case.free(found)
-    seen, shown = await case.look(found), await case.shown()
+    seen, shown = await case.read_back(found), await case.shown()
     if isinstance(seen, Proof) and case.said.kind is K.NOT_DONE:
         raise case.contradicted(f"{found.key} happened. Run again to record that")
     if isinstance(seen, OwnRecord) and shown and case.said.kind is K.DONE:

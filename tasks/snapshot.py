@@ -107,17 +107,17 @@ async def snapshot_orders(
     not there before, may just have been replaced.
     """
 
-    def look() -> tuple[list[str], str, set[str]]:
+    def state() -> tuple[list[str], str, set[str]]:
         refs = sorted({*resources.ledger.refs_in(batch_id), *further_refs})
         return refs, *state_of_all(resources.ledger, refs)
 
-    now = await asyncio.to_thread(look)
+    now = await asyncio.to_thread(state)
     for _ in range(MOST_WRITES):
         tables = Slices(partial(_batch_tables, resources.ledger, now[0]))
         sums = LedgerSums(resources, now[0], ("orders", "payments"), now[1])
         as_of = resources.clock()
         await write(resources, batch_id, tables, batch_id=batch_id, as_of=as_of, begun=begun, agreement=sums)
-        told, now = now, await asyncio.to_thread(look)
+        told, now = now, await asyncio.to_thread(state)
         if told == now:
             break
     for other in now[2] - {batch_id}:

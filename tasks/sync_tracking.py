@@ -34,14 +34,14 @@ async def sync_tracking(
     left = {ref: order for ref, order in orders.items() if ref not in troubles}
     shown, unread = await read_each(resources, left.values())
     await tell_warehouse(resources, left, shown)
-    left = await _looked_at_again(resources, left, shown)
+    left = await _read_again(resources, left, shown)
     not_shown = {ref: "" for ref in left if ref not in shown}  # that is for a reconciliation to tell
     troubles |= not_shown | {ref: str(why) for ref, why in unread.items()}
     seen = [ref for ref in left if ref in shown]
     await gather_missing(resources, seen, lambda ref: _follow(resources, left[ref], shown[ref]), troubles)
 
 
-async def _looked_at_again(
+async def _read_again(
     resources: Resources, orders: Mapping[str, OrderRecord], shown: Mapping[str, ServiceOrder]
 ) -> dict[str, OrderRecord]:
     """The orders as they are once payments of ours are recorded that the service shows by now, and notes are true."""

@@ -35,7 +35,7 @@ async def find_unrecorded(resources: Resources, requests: Sequence[OrderRequest]
         if not refs or marketplace.create_is_idempotent:
             continue
         try:
-            reasons |= await _look(resources, marketplace, offering.channel, refs)
+            reasons |= await _check(resources, marketplace, offering.channel, refs)
         except Misconfigured:
             raise
         except XportcnError as error:
@@ -43,7 +43,7 @@ async def find_unrecorded(resources: Resources, requests: Sequence[OrderRequest]
     return reasons
 
 
-async def _look(
+async def _check(
     resources: Resources, marketplace: Marketplace, channel: Channel, refs: Sequence[str]
 ) -> dict[str, Verdict]:
     ledger, now = resources.ledger, resources.clock()

@@ -23,7 +23,7 @@ from domain.budget import start_of_day
 from domain.fair_pace import Pace
 from domain.states import NEEDS_A_PERSON, ROAD, OrderState
 
-LOOKS_BACK = timedelta(days=1)
+WITHIN = timedelta(days=1)
 TOLD = (*ROAD[ROAD.index(OrderState.SHIPPED) :], OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED)
 """Moves that something at the service causes, so that a message is to be expected."""
 
@@ -71,7 +71,7 @@ class MetricsCollector(Collector):
         yield _gauge(
             "moves_without_callback",
             "Changes at the service in the last day of which no message came",
-            self._moves_without_callback(connection, now - LOOKS_BACK),
+            self._moves_without_callback(connection, now - WITHIN),
         )
         with suppress(DatabaseError):  # a ledger of before has no pace until a run opens it
             yield from _of_the_pace(*pace_in(connection, self._clock))
@@ -80,7 +80,7 @@ class MetricsCollector(Collector):
         """Orders that moved without any message about them: they were only found by asking."""
         moved = select(orders.c.order_id).join(moves, moves.c.order_ref == orders.c.order_ref)
         moved = moved.where(moves.c.at >= since, moves.c.new_state.in_(TOLD), orders.c.order_id.is_not(None))
-        told = select(callbacks.c.order_id).where(callbacks.c.last_at >= since - LOOKS_BACK)
+        told = select(callbacks.c.order_id).where(callbacks.c.last_at >= since - WITHIN)
         heard = {row["order_id"] for row in self._store.rows(told.distinct())}
         return len(set(connection.execute(moved.distinct()).scalars()) - heard)
 

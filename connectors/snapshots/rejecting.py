@@ -103,7 +103,7 @@ class Staged:
         money = [*_unfit_money(table, self.unfit)]
         last: str | None = ""
         start = 0
-        for rows in self._read(table, _looked_at(table)):
+        for rows in self._read(table, _checked_columns(table)):
             for rule in rules_of(table.name):
                 for place in pc.indices_nonzero(rule.broken(rows)).to_pylist():
                     faults[start + place].append((rule.name, rule.words(_row(rows, place))))
@@ -212,7 +212,7 @@ def rejected_in(root: Path, snapshot_id: str | None) -> Rejected:
     )
 
 
-def _looked_at(table: Table) -> list[str]:
+def _checked_columns(table: Table) -> list[str]:
     """The columns that the checks of a table need."""
     names = {name for rule in rules_of(table.name) for name in rule.columns} | {*table.key}
     return [*names, *({SUMMED[table.name], "currency"} - names if table.name in SUMMED else ())]

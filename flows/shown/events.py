@@ -63,16 +63,16 @@ class EventFeed:
         self._known: dict[str, _Known] = {}
         self._doubts: dict[str, set[str]] = {}
         self._pending: list[Event] = []
-        self._looking = asyncio.Lock()
+        self._reading = asyncio.Lock()
         for refs in chunked(list(order_refs), SLICE):
-            self._look(refs)
+            self._changes(refs)
 
     async def tell(self, order_refs: Iterable[str], *further: Event) -> Counter[str]:
         """Tell what changed about these orders, and further events; answers how many orders are in each state."""
         states: Counter[str] = Counter()
         for refs in chunked(list(order_refs), SLICE):
-            async with self._looking:  # in a thread: other chunks have effects on the wire, whose answers must be heard
-                orders, news = await asyncio.to_thread(self._look, refs)
+            async with self._reading:  # in a thread: other chunks have effects on the wire, whose answers must be heard
+                orders, news = await asyncio.to_thread(self._changes, refs)
             self._pending += news
             states.update(str(order.state) for order in orders.values())
         telling, self._pending = [*self._pending, *further], []  # chunks side by side tell each their own
@@ -80,7 +80,7 @@ class EventFeed:
             self._pending = [*telling, *self._pending]
         return states
 
-    def _look(self, refs: Sequence[str]) -> tuple[Mapping[str, OrderRecord], list[Event]]:
+    def _changes(self, refs: Sequence[str]) -> tuple[Mapping[str, OrderRecord], list[Event]]:
         orders = self._ledger.orders(refs)
         news = events_of_orders(self._known, orders.values())
         self._known |= {ref: _known(order) for ref, order in orders.items()}

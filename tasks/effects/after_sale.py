@@ -16,7 +16,7 @@ from domain.after_sale import Refund
 from domain.marketplace import Marketplace
 from domain.reasons import ReasonCode, because
 from domain.witnessed import Source, Statement
-from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting, look_one_by_one
+from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting, read_back_each
 from tasks.resources import Resources
 
 STATUS_ERROR = "REFUND_STATUS_ERROR"
@@ -63,10 +63,10 @@ class OnRefund(EffectKind):
     def proves_nothing_happened(self, refusal: Refused) -> bool:
         return says_no(refusal, REFUND_REFUSED)
 
-    async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
-        return await look_one_by_one(attempts, self._look)
+    async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+        return await read_back_each(attempts, self._read_back)
 
-    async def _look(self, attempt: Attempt) -> Sighting:
+    async def _read_back(self, attempt: Attempt) -> Sighting:
         refund = refund_of(self.resources, attempt.effect)
         if refund is None:
             return because(ReasonCode.NO_SUCH_REFUND)

@@ -34,7 +34,7 @@ class Book(EffectKind):
     action: ClassVar[Action] = Action.BOOK
     before: ClassVar[OrderState | None] = OrderState.PAID
     state_while_unknown: ClassVar[OrderState | None] = OrderState.UNKNOWN
-    rests_on_a_look: ClassVar[bool] = True
+    rests_on_a_reading: ClassVar[bool] = True
     absence_proves: ClassVar[bool] = False
     happened: ClassVar[ResolutionKind] = ResolutionKind.BOOKED
     told_with: ClassVar[tuple[str, ...]] = ("SHIPMENT_ORDER_ID", "--tracking NUMBER")
@@ -52,7 +52,7 @@ class Book(EffectKind):
         )
         return Proof(answer=_ids(shipment), change=self._booked(order, shipment, Source.ANSWER, chosen))
 
-    async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+    async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         shown = await read_orders(self.resources, [attempt.order for attempt in attempts])
         return {
             one.effect.key: self._seen(one.order, shown[ref])

@@ -44,7 +44,7 @@ class Cancel(EffectKind):
         change = OrderChange(order_ref=order.order_ref, state=OrderState.CANCELLED, why=ACCEPTED)
         return Proof(answer={"accepted": order.order_id}, change=change)
 
-    async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+    async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         """Twice where one is not closed yet: a marketplace may take its time to show that."""
         settles_in = max(after_sale_of(self.resources, one.order.marketplace).settles_in for one in attempts)
         seen = await self._seen(attempts)

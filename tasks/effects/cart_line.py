@@ -40,7 +40,7 @@ class AddToCart(EffectKind):
         offer = next(offer for offer in order.offers if offer.item_id == line.item_id)
         return _lies_there(await require_cart(self.resources, order.marketplace).add(claim, line, offer))
 
-    async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+    async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         marketplaces = {attempt.order.marketplace for attempt in attempts}
         rows = {place: await require_cart(self.resources, place).rows() for place in marketplaces}
         return {one.effect.key: _seen(one, rows[one.order.marketplace]) for one in attempts}

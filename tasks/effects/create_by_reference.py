@@ -45,11 +45,11 @@ class CreateByReference(Create):
         total = Statement(source=Source.CREATED, value=created.total)
         return ordered(order, created.order_ids[0], total, resources.clock(), answer)
 
-    async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+    async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         orders = [attempt.order for attempt in attempts]
         seen: dict[str, Sighting] = {}
         for channel, group in by_channel(self.resources, orders):
-            seen |= await self._look(channel, group)
+            seen |= await self._read_back(channel, group)
         return {one.effect.key: seen[ref] for one in attempts if (ref := one.order.order_ref) in seen}
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
@@ -62,7 +62,7 @@ class CreateByReference(Create):
     def if_misnamed(self, attempt: Attempt) -> Reason:
         return misnamed(f"its own reference {attempt.order.order_ref}")
 
-    async def _look(self, channel: Channel, orders: Sequence[OrderRecord]) -> dict[str, Sighting]:
+    async def _read_back(self, channel: Channel, orders: Sequence[OrderRecord]) -> dict[str, Sighting]:
         """One reading for all these orders, far enough back to show others of ours, which it would show as well."""
         creates = await asyncio.to_thread(self._creates, orders)
         since = min(each[0].intent_at for each in creates.values()) - CLOCK_MARGIN

@@ -19,7 +19,7 @@ from domain.states import OrderState
 from domain.witnessed import Source, Statement
 from tasks.effects.cart_line import require_cart, row_ids
 from tasks.effects.create import Create, ordered, several
-from tasks.effects.kind import Attempt, Proof, Sighting, look_one_by_one
+from tasks.effects.kind import Attempt, Proof, Sighting, read_back_each
 
 PART, ROWS_GONE = "cart", "40405"
 CLOCK_MARGIN = timedelta(minutes=10)
@@ -45,8 +45,8 @@ class CreateFromCart(Create):
         total = Statement(source=Source.CREATED, value=created.total)
         return ordered(order, order_id, total, resources.clock(), {"order_id": order_id})
 
-    async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
-        return await look_one_by_one(attempts, lambda attempt: self._look(attempt.order))
+    async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+        return await read_back_each(attempts, lambda attempt: self._read_back(attempt.order))
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
         why = because(ReasonCode.CART_ORDER_REFUSED, failure=refusal.message)
@@ -59,7 +59,7 @@ class CreateFromCart(Create):
     def if_misnamed(self, attempt: Attempt) -> Reason:
         return misnamed("what lay in the cart")
 
-    async def _look(self, order: OrderRecord) -> Sighting:
+    async def _read_back(self, order: OrderRecord) -> Sighting:
         """An order of these contents that no order of this ledger has."""
         ledger = self.resources.ledger
         begun = [one.intent_at for one in ledger.effects_of([order.order_ref]) if one.action is Action.CREATE]

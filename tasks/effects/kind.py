@@ -50,7 +50,7 @@ class EffectKind(ABC):
     look can show that it did not happen. Doing a `repeatable` one twice does no harm: without an answer it counts as
     not sent. `is_worth_asking` says whether a person is to find out about an open one: it spends, or nothing else
     brings it on. One that `may_show_later` is looked at again by itself also while a person is asked. One that
-    `rests_on_a_look` at the order right before, at its price say, is not begun once that look is older than a lease.
+    `rests_on_a_reading` of the order right before, say of its price, is not begun once that is older than a lease.
 
     `before` is where an order of it stands while it has not happened. What it `asks` a person may name `{order_ref}`,
     `{order_id}` and `{part}`; that is answered with the options `happened` (and what is `told_with` it) or
@@ -64,7 +64,7 @@ class EffectKind(ABC):
     state_while_unknown: ClassVar[OrderState | None] = None
     absence_proves: ClassVar[bool] = True
     repeatable: ClassVar[bool] = False
-    rests_on_a_look: ClassVar[bool] = False
+    rests_on_a_reading: ClassVar[bool] = False
     is_worth_asking: ClassVar[bool] = True
     may_show_later: ClassVar[bool] = False
     asks: ClassVar[str]
@@ -82,7 +82,7 @@ class EffectKind(ABC):
         """Do it, once. Raises as the connector's effects do (`connectors.xportcn.errors`)."""
 
     @abstractmethod
-    async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+    async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         """What the service shows of these, by effect key; nothing is known of one that is left out.
 
         Raises `XportcnError` when it can't be asked.
@@ -148,8 +148,8 @@ def not_shown() -> Reason:
     return because(ReasonCode.ORDER_NOT_SHOWN)
 
 
-async def look_one_by_one(
-    attempts: Sequence[Attempt], look: Callable[[Attempt], Awaitable[Sighting]]
+async def read_back_each(
+    attempts: Sequence[Attempt], read_one: Callable[[Attempt], Awaitable[Sighting]]
 ) -> dict[str, Sighting]:
     """What is seen of each, where one request tells of one. Of several, one that is refused fails alone.
 
@@ -159,7 +159,7 @@ async def look_one_by_one(
     silent: Reason | None = None
     for attempt in attempts:
         try:
-            sighting = silent or await look(attempt)
+            sighting = silent or await read_one(attempt)
         except Misconfigured:
             raise
         except XportcnError as error:

@@ -37,10 +37,10 @@ class Begun:
     def attempt(self, record: EffectRecord) -> Attempt:
         return Attempt(self.orders[record.order_ref], record)
 
-    async def look(self, records: Sequence[EffectRecord]) -> Seen:
+    async def read_back(self, records: Sequence[EffectRecord]) -> Seen:
         """What the service shows of them, or why it can't be asked. Raises `Misconfigured`."""
         try:
-            return await self.kind.look([self.attempt(record) for record in records])
+            return await self.kind.read_back([self.attempt(record) for record in records])
         except Misconfigured:
             raise
         except XportcnError as error:

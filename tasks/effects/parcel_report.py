@@ -36,7 +36,7 @@ class ReportParcel(EffectKind):
         await update_domestic(self.resources.client, claim, shipment, str(order.order_id), [parcel], lines=order.lines)
         return Proof(answer={"tracking_number": parcel.tracking_number})
 
-    async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+    async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         return {}
 
     def proves_nothing_happened(self, refusal: Refused) -> bool:

@@ -38,7 +38,7 @@ class Pay(EffectKind):
     action: ClassVar[Action] = Action.PAY
     before: ClassVar[OrderState | None] = OrderState.ORDERED
     state_while_unknown: ClassVar[OrderState | None] = OrderState.UNKNOWN
-    rests_on_a_look: ClassVar[bool] = True
+    rests_on_a_reading: ClassVar[bool] = True
     happened: ClassVar[ResolutionKind] = ResolutionKind.PAID
     told_with: ClassVar[tuple[str, ...]] = ("AMOUNT_CNY",)
     did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_PAID
@@ -74,7 +74,7 @@ class Pay(EffectKind):
         outcomes = await channel.pay_many(claims, [str(order.order_id) for order in orders])
         return {order.order_ref: outcomes[str(order.order_id)] or _accepted(order) for order in orders}
 
-    async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+    async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         shown = await read_orders(self.resources, [attempt.order for attempt in attempts])
         return {one.effect.key: self._seen(one, shown.get(one.order.order_ref)) for one in attempts}
 

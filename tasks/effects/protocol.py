@@ -160,7 +160,7 @@ async def _in_portions(
             here = resources.slots.take_now(len(requests))
             if not (places := here or await run_or_cancel(work.cancelled, resources.slots.take(len(requests)))):
                 break
-            if kind.rests_on_a_look and resources.clock() >= fresh_until:
+            if kind.rests_on_a_reading and resources.clock() >= fresh_until:
                 resources.slots.release(places)
                 await _leave_for_later(work, kind, [intent for request in requests for intent in request])
                 break
@@ -388,11 +388,11 @@ async def _concluded(chunk: _Chunk, record: EffectRecord, reply: Reply) -> Outco
 
 async def _after_refusal(chunk: _Chunk, record: EffectRecord, error: Refused) -> Outcome:
     """A refusal may mean that it is done already, so the service's own record has the last word (contract 2.7)."""
-    return chunk.after_refusal(record, error, await chunk.look([record]))
+    return chunk.after_refusal(record, error, await chunk.read_back([record]))
 
 
 async def _after_silence(chunk: _Chunk, record: EffectRecord, error: Unanswered) -> Outcome:
-    seen = await chunk.look([record])
+    seen = await chunk.read_back([record])
     proof = None if isinstance(seen, XportcnError) else seen.get(record.key)
     if isinstance(proof, Proof):
         return chunk.done(record, proof)

@@ -27,7 +27,7 @@ class ConfirmReceipt(EffectKind):
         await after_sale_of(self.resources, order.marketplace).receive(claim, str(order.order_id))
         return _received(order)
 
-    async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+    async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         shown = await read_orders(self.resources, [attempt.order for attempt in attempts])
         return {one.effect.key: _seen(one.order, shown.get(one.order.order_ref)) for one in attempts}
 

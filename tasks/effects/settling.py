@@ -47,15 +47,15 @@ async def _settle(kind: EffectKind, refs: list[str], halted: asyncio.Event) -> N
     now = await asyncio.to_thread(resources.ledger.orders, [record.order_ref for record in found])
     begun = Begun(kind, now)
     asked_at = resources.clock()
-    seen = await _look_unless(halted, begun, found)
+    seen = await _read_back_unless(halted, begun, found)
     outcomes = [_settled(begun, record, seen, asked_at) for record in found]
     await asyncio.to_thread(resources.ledger.record, outcomes)
 
 
-async def _look_unless(halted: asyncio.Event, begun: Begun, found: Sequence[EffectRecord]) -> Seen:
+async def _read_back_unless(halted: asyncio.Event, begun: Begun, found: Sequence[EffectRecord]) -> Seen:
     """A look, without waiting for a service that is away: a lease runs. It ends when the run is stopped."""
     with fail_fast():
-        seen = await run_or_cancel(halted, begun.look(found))
+        seen = await run_or_cancel(halted, begun.read_back(found))
     return Unanswered("the run was stopped") if seen is None else seen
 
 

@@ -59,9 +59,9 @@ def test_of_two_processes_of_a_run_one_that_lives_is_enough(tmp_path: Path) -> N
 def test_files_of_the_dead_are_kept_for_a_week(tmp_path: Path) -> None:
     """And those of the living for ever."""
     old = time.time() - KEPT_S - 60
-    for name, is_old, lives in [("new", False, False), ("old", True, False), ("long", True, True)]:
+    for name, is_old, goes_on in [("new", False, False), ("old", True, False), ("long", True, True)]:
         held = hold(tmp_path, name)
-        if not lives:
+        if not goes_on:
             os.close(held)
         if is_old:
             os.utime(tmp_path / name, (old, old))

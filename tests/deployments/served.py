@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from deployments.processes import children_of, descendants_of
-from tests.endurance.retention import LOOKS_OFTEN, asked
+from tests.endurance.retention import SWEEPS_OFTEN, asked
 from tests.running import PATIENCE_S, RunningSandbox
 
 T = TypeVar("T")
@@ -59,7 +59,7 @@ class Served:
             "SOURCING_TIMEZONE": "Asia/Shanghai",
             "SOURCING_NOTIFY": self.settings["alerts"],
             "COLUMNS": "200",
-            **LOOKS_OFTEN,
+            **SWEEPS_OFTEN,
         }
 
     @property

@@ -54,13 +54,13 @@ def keep(store: CallbackStore, *bodies: bytes) -> None:
 
 def work(store: CallbackStore, server: Server) -> int:
     """Do what the runs are for; answers how many messages were looked at."""
-    looked_at = 0
+    polled_at = 0
     for ticket in list(server.runs):
         messages = Tickets(store).begin(ticket)
         store.settle({one.id: "read" for one in messages})
         Tickets(store).end(ticket)
-        looked_at += len(messages)
-    return looked_at
+        polled_at += len(messages)
+    return polled_at
 
 
 async def test_all_that_waits_of_a_kind_is_one_run(store: CallbackStore) -> None:
@@ -69,7 +69,7 @@ async def test_all_that_waits_of_a_kind_is_one_run(store: CallbackStore) -> None
     keep(store, posted("7", "ORDER_BUYER_VIEW_ORDER_PRICE_MODIFY"))
     server = Server()
     for _ in range(3):
-        await dispatcher(store, server).look()
+        await dispatcher(store, server).poll()
     assert sorted(run["name"] for run in server.runs.values()) == [
         "hear of price: 1 order",
         "hear of status: 50 orders",
@@ -81,7 +81,7 @@ async def test_two_thousand_orders_are_two_runs_one_after_the_other(store: Callb
     """A thousand orders each."""
     keep(store, *(posted(str(number)) for number in range(1, 2_001)))
     server = Server()
-    while await dispatcher(store, server).look():
+    while await dispatcher(store, server).poll():
         work(store, server)
     assert (len(server.runs), store.kinds_at_hand()) == (2, [])
 
@@ -91,13 +91,13 @@ async def test_a_server_that_is_away_loses_nothing(store: CallbackStore) -> None
     keep(store, posted("7"))
     server = Server(is_away=True)
     with pytest.raises(OSError, match="nobody"):
-        await dispatcher(store, server).look()
+        await dispatcher(store, server).poll()
     server.is_away, server.loses_answers = False, True
     for _ in range(2):
         with pytest.raises(OSError, match="broke"):
-            await dispatcher(store, server).look()
+            await dispatcher(store, server).poll()
     server.loses_answers = False
-    await dispatcher(store, server).look()
+    await dispatcher(store, server).poll()
     assert (len(server.runs), work(store, server)) == (1, 1)
 
 
@@ -110,8 +110,8 @@ async def test_what_only_a_newer_version_knows_is_left_to_it_and_told_once(
         connection.exec_driver_sql("UPDATE callbacks SET kind = 'customs' WHERE order_id = '7'")
     server = Server()
     one = dispatcher(store, server)
-    await one.look()
-    await one.look()
+    await one.poll()
+    await one.poll()
     assert [run["name"] for run in server.runs.values()] == ["hear of status: 1 order"]
     (told,) = capsys.readouterr().err.splitlines()
     assert "messages about 'customs' wait for a newer version" in told
@@ -120,11 +120,11 @@ async def test_what_only_a_newer_version_knows_is_left_to_it_and_told_once(
 async def test_what_comes_while_a_run_is_at_work_waits_for_the_next(store: CallbackStore) -> None:
     keep(store, posted("7"))
     server = Server()
-    await dispatcher(store, server).look()
+    await dispatcher(store, server).poll()
     keep(store, posted("8"))
-    assert await dispatcher(store, server).look() == []
+    assert await dispatcher(store, server).poll() == []
     work(store, server)
-    assert len(await dispatcher(store, server).look()) == 1
+    assert len(await dispatcher(store, server).poll()) == 1
 
 
 def test_where_nobody_receives_there_is_nothing_to_look_at(tmp_path: Path) -> None:

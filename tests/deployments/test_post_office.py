@@ -150,7 +150,7 @@ def _watch(ledger: Ledger) -> ServerWatch:
 async def _told(watch: ServerWatch) -> str:
     """The pages and subjects of what is new."""
     async with get_client() as client:
-        return " ".join(f"{one.link} {one.subject}" for one in await watch.look(client))
+        return " ".join(f"{one.link} {one.subject}" for one in await watch.poll(client))
 
 
 def _failed(served: Served, kind: str = "FAILED", *, of_a_deployment: bool = True) -> str:

@@ -38,8 +38,8 @@ from tests.endurance.command import commands_under_fire
 from tests.endurance.crashes import every_kind_dies_everywhere
 from tests.endurance.deviations import deviations_are_borne
 from tests.endurance.earlier import earlier_run_goes_on
+from tests.endurance.follow_ups import follow_ups_come_by_themselves
 from tests.endurance.hostile import odd_answers
-from tests.endurance.looks import looks_come_by_themselves
 from tests.endurance.lost import CASES, lost_runs_are_taken_up
 from tests.endurance.outage import outages_are_survived, storms_are_survived
 from tests.endurance.pauses import paused_batch
@@ -108,7 +108,7 @@ def main() -> int:
     right += [every_kind_dies_everywhere()] if "crashes" in options.parts else []
     lost = [CASES[number - 1] for number in options.only] if options.only else CASES
     right += [lost_runs_are_taken_up(lost)] if "lost" in options.parts else []
-    right += [looks_come_by_themselves()] if "looks" in options.parts else []
+    right += [follow_ups_come_by_themselves()] if "looks" in options.parts else []
     right += [file_does_not_grow()] if "retention" in options.parts else []
     right += [outages_are_survived()] if "outage" in options.parts else []
     right += [storms_are_survived()] if "throttled" in options.parts else []

@@ -21,7 +21,7 @@ from deployments.processes import end
 from deployments.retention import OUR_EVENTS, PREFECTS_EVENTS, RUNS
 from deployments.serving import COMPLETE_SERVER
 
-LOOKS_OFTEN = {
+SWEEPS_OFTEN = {
     "PREFECT_SERVER_SERVICES_DB_VACUUM_LOOP_SECONDS": "10",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ORPHAN_CLEANUP_LOOP_SECONDS": "10",
 }
@@ -120,7 +120,7 @@ def old_records_go(records: Records, example: Mapping[str, Row], *, within_s: fl
 
 @contextmanager
 def _server(folder: Path) -> Iterator[Records]:
-    settings = {**COMPLETE_SERVER, **local_server.database(folder), **LOOKS_OFTEN}
+    settings = {**COMPLETE_SERVER, **local_server.database(folder), **SWEEPS_OFTEN}
     with local_server.presence(folder):
         server = local_server.start_server(folder, settings=settings, lasts=False)
         try:

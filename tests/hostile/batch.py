@@ -141,7 +141,7 @@ class HostileEpisode(Episode):
         for name, rows in tables.items():
             to_arrow(TABLES[name], [{"snapshot_id": "s", "snapshot_at": self.clock(), **row} for row in rows])
             for row in rows:
-                self._look_at(f"table {name}", dict(row))
+                self._check_order(f"table {name}", dict(row))
 
     async def _guarded(self, process: Process, work: Any) -> None:
         try:
@@ -153,13 +153,13 @@ class HostileEpisode(Episode):
 
     def trouble(self, error: Exception) -> None:
         words = str(error)
-        self._look_at("the error", words)
+        self._check_order("the error", words)
         if not (self.asked.alone and type(error).__module__.startswith("connectors.xportcn.errors")):
             self.say("", f"the run ended with {type(error).__name__}: {words[:300]!r}")
 
     def hears(self, record: logging.LogRecord) -> None:
         words = record.getMessage()
-        self._look_at("the log", words)
+        self._check_order("the log", words)
         if record.exc_info and record.exc_info[0]:
             self.say("", f"a traceback in the log: {words[:200]!r}")
 
@@ -222,7 +222,7 @@ class HostileEpisode(Episode):
         for table in metadata.sorted_tables:
             for row in self.database.rows(f"SELECT * FROM {table.name}"):
                 cells = {name: _opened(cell) for name, cell in vars(row).items()}
-                self._look_at(f"ledger, {table.name}", cells)
+                self._check_order(f"ledger, {table.name}", cells)
 
     def _is_plausible(self, rule: Rule, order: Any, *, at_rest: bool) -> bool:
         """What nobody can tell from the truth: who is paid a sensible amount and is told another one, or another id."""
@@ -241,7 +241,7 @@ class HostileEpisode(Episode):
         others = [one for one in self.database.orders().values() if one.order_ref != order.order_ref]
         return getattr(order, column) in [getattr(one, column) for one in others]
 
-    def _look_at(self, where: str, value: Any) -> None:
+    def _check_order(self, where: str, value: Any) -> None:
         ref = str(value.get("order_ref", "")) if isinstance(value, dict) else ""
         for what in oddities(value):
             self.say(ref, f"{where}: {what}")

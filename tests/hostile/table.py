@@ -23,7 +23,7 @@ BATCH_SIZE = 100
 SHARED = "shared"  # answers that concern every order of a run, such as the warehouse's address
 Place = tuple[str, str, Pointer]
 LOGISTICS = "/open/pp/logistics/"
-LOOKING = ("page", "detail", "list", "orderList")
+READING = ("page", "detail", "list", "orderList")
 
 
 NOTHING = Case(marketplace="", operation="", pointer=(), sort=Sort.OTHER, name="", value=None, when=When.BUYING)
@@ -73,8 +73,8 @@ def _places_when(made: Stage, when: When) -> dict[Place, Any]:
     freight: set[tuple[str, Pointer]] = set()
     for each in (1, 3) if when is When.BUYING else (1,):
         for operation, asked, marketplace, pointer, real in _heard(made, when, each):
-            looking = operation.rpartition("/")[2].startswith(LOOKING) and "product" not in operation
-            if when not in (When.BUYING, When.TRACKING) and not looking:
+            reading = operation.rpartition("/")[2].startswith(READING) and "product" not in operation
+            if when not in (When.BUYING, When.TRACKING) and not reading:
                 continue
             owner = marketplace
             if LOGISTICS in operation:  # one warehouse serves all marketplaces: each takes a part of it
@@ -82,7 +82,7 @@ def _places_when(made: Stage, when: When) -> dict[Place, Any]:
                 if (operation, pointer) in freight:
                     continue
                 freight.add((operation, pointer))
-            elif not asked and not looking and "preview" not in operation and "product" not in operation:
+            elif not asked and not reading and "preview" not in operation and "product" not in operation:
                 owner = SHARED
             found.setdefault((owner, operation, pointer), real)
     return found

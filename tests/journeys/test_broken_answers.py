@@ -34,7 +34,7 @@ BUYING = {
     PATHS[Marketplace.POIZON].pay: 1,
     PATHS[Marketplace.BIG_MAJOR].pay: 1,
 }
-LOOKING_AFTER = {paths.read: 4 for paths in PATHS.values()}
+READING_AFTER = {paths.read: 4 for paths in PATHS.values()}
 """How often each call is answered so at most; then it goes well."""
 
 
@@ -101,7 +101,7 @@ def test_broken_answers_are_kept_nowhere(
         own = {"XPORTCN_BASE_URL": url, "XPORTCN_RETRIES": "0"}
         said = [merchant.sourcing("run", file, "--yes", **own)]
         run = newest_run(merchant.settings["PREFECT_API_URL"])
-        breaking.left.update(LOOKING_AFTER)
+        breaking.left.update(READING_AFTER)
         said += [merchant.sourcing(command, "--json", **own) for command in ("track", "reconcile")]
     told = {
         "output": "".join(one.stdout + one.stderr for one in said) + "".join(capfd.readouterr()),

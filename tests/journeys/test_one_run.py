@@ -26,7 +26,7 @@ class Batch:
     """Two orders, of a marketplace each, and the commands that look at them, bound them and buy them."""
 
     name: str
-    look: tuple[str | Path, ...]
+    dry_run: tuple[str | Path, ...]
     buy: tuple[str | Path, ...]
 
     @property
@@ -51,7 +51,7 @@ def test_it_is_one_run_whatever_its_plans_come_from(merchant: Merchant, prefect_
     batch = batch_of(merchant, source)
     name = batch.name
 
-    planned = merchant.report(*batch.look)
+    planned = merchant.report(*batch.dry_run)
     assert (planned["batch_id"], planned["dry_run"], planned["counts"]) == (name, True, {"planned": 2})
     assert (planned["snapshot_id"], planned["spent_fen"], planned["lines_without_limit"]) == (f"{name}-plan", 0, 2)
     assert all(order["quoted_fen"] > 0 and order["stock"] > 0 for order in planned["orders"])

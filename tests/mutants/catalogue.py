@@ -29,7 +29,7 @@ WIRE = "connectors/xportcn/wire.py"
 REQUEST_FILES = "domain/request_files.py"
 ABSENCE = "domain/absence.py"
 BATCH_RUN = "flows/batch_run.py"
-SECOND_LOOK = "flows/second_look.py"
+FOLLOW_UP = "flows/follow_up.py"
 CANARY = "flows/canary.py"
 
 
@@ -92,7 +92,7 @@ MUTANTS = (
         edits=(
             Edit(
                 file=SETTLING,
-                old="    seen = await _look_unless(halted, begun, found)\n",
+                old="    seen = await _read_back_unless(halted, begun, found)\n",
                 new="    seen: Seen = {}\n",
             ),
         ),
@@ -312,7 +312,7 @@ MUTANTS = (
         edits=(
             Edit(
                 file=EFFECTS,
-                old="            if kind.rests_on_a_look and resources.clock() >= fresh_until:\n",
+                old="            if kind.rests_on_a_reading and resources.clock() >= fresh_until:\n",
                 new="            if False:\n",
             ),
         ),
@@ -488,9 +488,9 @@ MUTANTS = (
         name="look-takes-up-what-is-held",
         means="what waits for a person is paid and booked by a look that asks nobody",
         edits=(
-            Edit(file=SECOND_LOOK, old="order.state in BEGUN and", new="order.state in {*BEGUN, OrderState.HELD} and"),
+            Edit(file=FOLLOW_UP, old="order.state in BEGUN and", new="order.state in {*BEGUN, OrderState.HELD} and"),
         ),
-        found_by="tests/flows/test_second_look.py::test_only_what_is_approved_still_and_waits_for_nobody_is_taken_up",
+        found_by="tests/flows/test_follow_up.py::test_only_what_is_approved_still_and_waits_for_nobody_is_taken_up",
     ),
     Mutant(
         name="claims-while-paused",
@@ -539,7 +539,7 @@ MUTANTS = (
         name="limit-counts-each-plan-alone",
         means="a plan above the approval limit is bought unasked, in two parts",
         edits=(Edit(file="flows/batch_run.py", old="            allowed=tuple(self.unasked),\n", new=""),),
-        found_by="tests/tasks/test_leftovers.py::"
+        found_by="tests/tasks/test_unfinished.py::"
         "test_what_is_planned_later_counts_to_the_approval_limit_with_what_the_yes_allowed_before",
     ),
     Mutant(

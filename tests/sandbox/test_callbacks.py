@@ -53,10 +53,10 @@ class Posting:
     def __init__(self, caller: Caller, callbacks: Callbacks, session: aiohttp.ClientSession) -> None:
         self.caller, self.callbacks, self._session = caller, callbacks, session
 
-    async def look(self, **later: float) -> dict[str, int]:
+    async def post_due(self, **later: float) -> dict[str, int]:
         if later:
             await self.caller.advance(**later)
-        await self.callbacks.look(self._session)
+        await self.callbacks.post_due(self._session)
         return self.callbacks.counts
 
     async def order(self) -> str:
@@ -83,10 +83,10 @@ async def pay(posting: Posting, order_id: str) -> None:
 async def test_each_change_is_posted_once(posting: Posting, developer: tuple[Developer, str]) -> None:
     """What the developer acknowledged is never posted again, whatever time goes by."""
     order_id = await posting.order()
-    await posting.look(seconds=3)
+    await posting.post_due(seconds=3)
     await pay(posting, order_id)
-    await posting.look(hours=31)
-    counts = await posting.look(hours=100)
+    await posting.post_due(hours=31)
+    counts = await posting.post_due(hours=100)
     heard = [orjson.loads(one["messageBody"])["status"] for one in developer[0].heard]
     assert (sorted(heard), counts["posted"], counts["acknowledged"]) == ([0, 10, 11], 3, 3)
 
@@ -95,9 +95,9 @@ async def test_what_is_not_acknowledged_is_posted_again(posting: Posting, develo
     """After half an hour, five times; then it is given up."""
     developer[0].status = 503
     await posting.order()
-    await posting.look(seconds=3)
+    await posting.post_due(seconds=3)
     for minutes, heard in ((29, 1), (1, 2), (30, 3), (30, 4), (30, 5), (30, 6), (60, 6)):
-        counts = await posting.look(minutes=minutes)
+        counts = await posting.post_due(minutes=minutes)
         assert (minutes, len(developer[0].heard)) == (minutes, heard)
     assert (counts["given_up"], posting.callbacks.waiting) == (1, 0)
 
@@ -106,9 +106,9 @@ async def test_an_answer_that_is_late_is_none(posting: Posting, developer: tuple
     """The developer has heard it all the same, and hears it again."""
     developer[0].slow_s = 0.5
     await posting.order()
-    await posting.look(seconds=3)
+    await posting.post_due(seconds=3)
     developer[0].slow_s = 0
-    counts = await posting.look(minutes=30)
+    counts = await posting.post_due(minutes=30)
     assert (len(developer[0].heard), counts["acknowledged"]) == (2, 1)
 
 
@@ -126,7 +126,7 @@ async def test_faults_strike_messages(
     """Lost, tripled, forged; a rule for messages strikes no call."""
     await posting.caller.control("PUT", "faults", {"rules": [{"path": "*", "kind": kind}]})
     await posting.order()
-    await posting.look(seconds=3)
+    await posting.post_due(seconds=3)
     assert developer[0].types == heard
 
 
@@ -149,7 +149,7 @@ async def test_what_weighs_more_costs_more_freight_from_then_on(
         await caller.post("/alibaba/ka/order/create/preview", body)
         order = (await caller.post("/alibaba/ka/order/create", {**body, "message": reference})).data["orderList"][0]
         await caller.post("/alibaba/ka/order/pay", {"orderId": order["orderId"]})
-        await posting.look(hours=120)
+        await posting.post_due(hours=120)
     weights = [one["quality_inspection_info"]["weight"] for one in developer[0].heard if "alibaba_order_id" in one]
     after = await price()
     await caller.control("POST", "reset", {})

@@ -40,7 +40,7 @@ from tests.simulation.loop import PROCESS, START, Deadlock, VirtualLoop
 from tests.simulation.misfortune import LIES, Call, Fault, Kind, Misfortune
 from tests.simulation.network import DrawnFaults, Incoming
 from tests.simulation.process import Crash, Process
-from tests.simulation.runs import BATCH, CORRECTED, answer, cancel, look, source, track
+from tests.simulation.runs import BATCH, CORRECTED, answer, cancel, follow_up, source, track
 from tests.simulation.stage import seed_everything
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ SETTLE_S = 900
 CALM_ROUNDS = 6
 CORRECTIONS = 0.1
 BOUGHT_BEFORE = 0.7
-LOOKED_AT = 6
+FOLLOWED_UP_AT = 6
 """In each episode of so many, runs are followed by looks that ask nobody."""
 DEBITS_NOT_KNOWN_IN = 7
 """In each episode of so many, nobody has said that a payment takes the money at once."""
@@ -178,8 +178,8 @@ class Episode:
         self.dice = Random(f"{self.seed}:fate")
         self.ids = Random(f"{self.seed}:ids")
         self.files = Random(f"{self.seed}:files")
-        self.looks = Random(f"{self.seed}:looks")
-        self.has_looks = self.seed % LOOKED_AT == 3
+        self.follow_ups = Random(f"{self.seed}:looks")
+        self.has_follow_ups = self.seed % FOLLOWED_UP_AT == 3
         self.pay_is = "unknown" if self.seed % DEBITS_NOT_KNOWN_IN == 5 else "debit"
         self.pauses = Random(f"{self.seed}:pauses")
         self.to_be_sent = self.pauses.choice((0, 1, 1, 2, 2, 3))
@@ -408,7 +408,7 @@ class Episode:
         kind = self.dice.choices(("source", "track", "cancel"), (90, 6, 4))[0]
         if kind == "cancel" and not self.processes:
             kind = "source"
-        if kind == "source" and self.processes and self.has_looks and self.looks.random() < 0.5:
+        if kind == "source" and self.processes and self.has_follow_ups and self.follow_ups.random() < 0.5:
             kind = "look"
         if self.dice.random() < 0.25 and self.processes:
             self._raise_a_price()
@@ -443,7 +443,7 @@ class Episode:
         scenario = self.scenario
         if kind == "look":
             limits: dict[str, Any] = {"budget": scenario.budget, "chunk_size": scenario.chunk_size}
-            return look(process, scenario.settings, self.clock, **limits)
+            return follow_up(process, scenario.settings, self.clock, **limits)
         if kind == "track":
             return track(scenario.settings, self.clock, chunk_size=scenario.chunk_size)
         if kind == "cancel":
@@ -494,7 +494,7 @@ class Episode:
             await self.later()
             if self.taken_back:
                 await self.start("cancel", says_yes=True)
-            if self.has_looks:
+            if self.has_follow_ups:
                 await self.start("look")
             await self.start("source", says_yes=True)
             if not self.found and self._unexplained():  # an order of the corrected file, which is not run again

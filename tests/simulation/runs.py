@@ -14,8 +14,8 @@ from flows.approval_request import ApprovalRequest
 from flows.batch_run import BatchRun
 from flows.cancel_orders import CHANGED_MY_MIND
 from flows.cancelling import cancel as cancel_chunks
+from flows.follow_up import FromLedger
 from flows.plan_sources import FromRequests
-from flows.second_look import FromLedger
 from flows.tracking import track as track_parcels
 from tasks.effects.kinds import settle_open
 from tasks.resolve import resolve
@@ -55,7 +55,7 @@ async def source(
         await BatchRun(resources, process.batch, plans, chunk_size=chunk_size).buy(budget, ask=True)
 
 
-async def look(
+async def follow_up(
     process: Process, settings: SourcingSettings, clock: Clock, *, budget: Money | None, chunk_size: int
 ) -> None:
     """`flows.finish_batch`, which asks nobody."""

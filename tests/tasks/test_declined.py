@@ -14,8 +14,8 @@ from domain.states import OrderState
 from flows import batch_run
 from flows.approval_request import ApprovalRequest, Decision, not_approved_by
 from flows.batch_run import BatchRun
+from flows.follow_up import unfinished_of
 from flows.plan_sources import FromRequests
-from flows.second_look import left_over
 from tasks.resources import Resources
 from tests.connectors.ledger.plans import Columns, intents
 from tests.flows.plans import planned
@@ -59,7 +59,7 @@ async def test_an_order_whose_freight_a_person_declined_is_left_alone(
     await BatchRun(resources, "batch", FromRequests(requests, "file.csv")).buy(None, ask=True)
     assert set(went_on) == {"A-2"}
     resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.PAID)])
-    assert left_over(resources.ledger, "batch").to_do == ["A-2"], "a look asks nobody, so the no stands"
+    assert unfinished_of(resources.ledger, "batch").to_do == ["A-2"], "a look asks nobody, so the no stands"
     approved = ["A-1", "A-2"]
     await BatchRun(resources, "batch", FromRequests(requests, "file.csv")).buy(None, ask=True)
-    assert left_over(resources.ledger, "batch").to_do == ["A-1", "A-2"]
+    assert unfinished_of(resources.ledger, "batch").to_do == ["A-1", "A-2"]

@@ -321,7 +321,7 @@ def test_the_limit_for_one_order_reaches_the_plan(resources: Resources) -> None:
 
 
 class Unclear(FakeKind):
-    async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+    async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         return {attempt.effect.key: not_shown() for attempt in attempts}
 
 

@@ -40,8 +40,8 @@ class FakeKind(EffectKind):
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         return await self.service.send(claim, order)
 
-    async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
-        return await self.service.look(attempts)
+    async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+        return await self.service.read_back(attempts)
 
     def state_if_not_done(self, attempt: Attempt) -> OrderState | None:
         return OrderState.PLANNED
@@ -83,7 +83,7 @@ class FakeService:
         self.happened.append(order.order_ref)
         return self._proof(order)
 
-    async def look(self, attempts: Sequence[Attempt]) -> dict[str, Sighting]:
+    async def read_back(self, attempts: Sequence[Attempt]) -> dict[str, Sighting]:
         if self.blind:
             raise Unanswered("no answer")
         return {
@@ -147,8 +147,8 @@ async def test_what_was_not_there_before_the_settle_time_proves_nothing_after_it
     clock.advance(959)
 
     class Stopped(FakeKind):
-        async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
-            seen = await service.look(attempts)
+        async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+            seen = await service.read_back(attempts)
             clock.advance(60)
             service.happened.append("A-1")
             return seen
@@ -171,7 +171,7 @@ async def test_the_service_is_asked_about_orders_as_they_are_by_now(
     asked_with: list[str | None] = []
 
     class Asked(FakeKind):
-        async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+        async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
             asked_with.extend(attempt.order.order_id for attempt in attempts)
             return {one.effect.key: NOT_THERE for one in attempts}
 
@@ -279,7 +279,7 @@ async def test_a_refusal_in_known_words_is_a_doubt_while_nothing_was_read(resour
     """The look leaves the order out."""
 
     class Silent(FakeKind):
-        async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+        async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
             return {}
 
     order = await run(resources, FakeService(failures=[Refused("no stock")]), Silent)

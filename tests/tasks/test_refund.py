@@ -31,7 +31,7 @@ from domain.orders import OrderLine
 from domain.resolutions import Resolution, ResolutionKind, ResolutionRefused
 from domain.states import OrderState
 from flows.cancelling import APPROVED, dry_run_of
-from flows.second_look import left_over
+from flows.follow_up import unfinished_of
 from tasks.confirm_receipt import require_receivable
 from tasks.effects.kinds import settle_open
 from tasks.follow_refunds import follow_refunds
@@ -113,7 +113,7 @@ async def test_who_cancels_what_is_approved_and_not_ordered_yet_hears_that_it_wi
 ) -> None:
     """During a pause, say: a file without its lines keeps no look from ordering it once buying is resumed."""
     put_rows(resources.ledger, [plan("A-1"), plan("A-2", plan_hash=None)])
-    assert left_over(resources.ledger, "batch").to_do == ["A-1"]
+    assert unfinished_of(resources.ledger, "batch").to_do == ["A-1"]
     told = {one.order_ref: one.why_not for one in await dry_run_of(resources, ["A-1", "A-2"])}
     assert told["A-1"] == APPROVED
     assert told["A-2"] == "nothing was ordered, so there is nothing to cancel: drop its lines from the file"

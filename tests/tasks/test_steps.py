@@ -153,7 +153,7 @@ async def test_what_waited_for_a_place_longer_than_a_lease_is_read_anew_before_i
     """The price may have risen meanwhile: nothing is claimed, and a further try, or else the next run, looks again."""
 
     class Priced(FakeKind):
-        rests_on_a_look: ClassVar[bool] = True
+        rests_on_a_reading: ClassVar[bool] = True
 
     service = FakeService()
     wanted = [replace(intent, seen_in=OrderState.PLANNED) for intent in intents("A-1")]

@@ -15,7 +15,7 @@ from domain.money import Money
 from domain.resolutions import Resolution, ResolutionKind, ResolutionRefused
 from domain.service_orders import ServiceStatus
 from domain.states import OrderState
-from flows.second_look import next_look
+from flows.follow_up import next_follow_up
 from tasks.effects.kinds import settle_open
 from tasks.resolve import resolve
 from tasks.resources import Resources
@@ -107,7 +107,7 @@ async def test_a_look_by_itself_is_made_although_a_person_is_asked(
     world_of("unknown", resources, next_run)
     await pay(resources)
     await nights(next_run, clock, 1)
-    look = next_look(next_run, "batch", 2)
+    look = next_follow_up(next_run, "batch", 2)
     assert look is not None
     assert look.orders == 2  # with A-2, which is planned
 

@@ -108,7 +108,7 @@ def test_what_is_followed_is_what_the_ledger_says_however_commits_overtake_each_
         for what, place, *values in steps:
             writer = writers[place]
             if what == "look":
-                writer.look()
+                writer.check()
             elif what == "end":
                 writer.end(values[0], values[1], undone=values[2])
             elif not writer.refs:

@@ -19,7 +19,7 @@ from tests.connectors.xportcn.orders import client_of
 from tests.connectors.xportcn.test_client import pay, read
 
 
-async def said_of(answer: bytes) -> str:
+async def words_of_case(answer: bytes) -> str:
     """All that a read and a payment leave behind that are answered so."""
     told: list[str] = []
     for call in (read, pay):
@@ -43,7 +43,7 @@ async def test_a_broken_answer_is_quoted_nowhere(
     shut_logs()
     with caplog.at_level(logging.DEBUG), warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        said = dict(zip(BROKEN, await asyncio.gather(*map(said_of, BROKEN.values())), strict=True))
+        said = dict(zip(BROKEN, await asyncio.gather(*map(words_of_case, BROKEN.values())), strict=True))
         gc.collect()
         await asyncio.sleep(0)
     said["logs"] = caplog.text

@@ -28,7 +28,7 @@ class RateServer:
     pace: Pace | None = None
     away_until: float = 0.0
     written: int = 0
-    looked: int = 0
+    polled: int = 0
 
     def lease(self, request: RateRequest) -> Lease:
         self.pace, lease = leased(self._at_hand(request.limit), request, now())
@@ -41,7 +41,7 @@ class RateServer:
         self.pace = held(self._at_hand(), pause_s, now())
 
     def poll(self) -> tuple[float, bool]:
-        self.looked += 1
+        self.polled += 1
         return (self.pace.pause(now()), is_limited(self.pace, now())) if self.pace else (0.0, False)
 
     def _at_hand(self, limit: float = 0.0) -> Pace:
@@ -213,7 +213,7 @@ def test_who_has_no_limit_stops_too() -> None:
     made = play(story)
     assert (made.service.count(6, 9.9).total(), made.server.written) == (0, 1)
     assert made.service.count(0, 5).total() > 5 * 100
-    assert made.server.looked <= 2 * 2 * 15
+    assert made.server.polled <= 2 * 2 * 15
 
 
 def test_a_process_without_a_limit_keeps_to_that_of_others() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from domain.wording import pluralize, shorten
 
-MOST_LOOKS = 5
+MOST_FOLLOW_UPS = 5
 FIRST_PAUSE = timedelta(minutes=10)
 MARGIN = timedelta(seconds=5)
 SLOT = timedelta(minutes=5)
@@ -18,7 +18,7 @@ EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NextLook:
+class FollowUp:
     """Orders of some batches that a later look may finish without a person, and when it is due (UTC).
 
     `number` counts the looks at a batch, from 1. `by` is the deployment that Prefect starts then; empty: somebody has
@@ -38,7 +38,7 @@ class NextLook:
     @property
     def is_over(self) -> bool:
         """Whether there have been looks enough: what is open now needs a person."""
-        return self.number > MOST_LOOKS
+        return self.number > MOST_FOLLOW_UPS
 
     @property
     def words(self) -> str:
@@ -46,8 +46,8 @@ class NextLook:
         left = f"{pluralize(self.orders, 'order')} {'is' if self.orders == 1 else 'are'}" if self.orders else "it is"
         if self.is_over:
             return (
-                f"{left} still open after {MOST_LOOKS} looks, and no further one comes by itself: see to what stands "
-                f"with each order, then start finish-batch of {shorten(self.batches)}, or run the file again"
+                f"{left} still open after {MOST_FOLLOW_UPS} looks, and no further one comes by itself: see to what "
+                f"stands with each order, then start finish-batch of {shorten(self.batches)}, or run the file again"
             )
         if self.by:
             sooner = ", or as soon as buying is resumed" if self.is_paused else ""
@@ -66,19 +66,19 @@ class NextLook:
         """As the report of `--json` has it."""
         return {**asdict(self), "batches": list(self.batches), "at": self.at.isoformat(), "words": self.words}
 
-    def later(self, now: datetime, opens_in_s: float = 0) -> NextLook:
+    def later(self, now: datetime, ready_in_s: float = 0) -> FollowUp:
         """The look after this one, when this one could not be made."""
         number = self.number + 1
-        return replace(self, number=number, at=due([], now=now, number=number, opens_in_s=opens_in_s))
+        return replace(self, number=number, at=due([], now=now, number=number, ready_in_s=ready_in_s))
 
 
-def due(clear_from: Sequence[datetime], *, now: datetime, number: int, opens_in_s: float = 0) -> datetime:
+def due(clear_from: Sequence[datetime], *, now: datetime, number: int, ready_in_s: float = 0) -> datetime:
     """When to look: once all is `clear_from` then on whether it happened; else after a pause that grows with each look.
 
     Not before the service takes calls again, in `ready_in_s`. Pauses end with a slot of the clock, so that runs of one
     batch that end together agree on one look.
     """
-    opens = now + timedelta(seconds=opens_in_s)
+    opens = now + timedelta(seconds=ready_in_s)
     if coming := [one for one in clear_from if one > now]:
         return max(*coming, opens) + MARGIN
     after = max(now + FIRST_PAUSE * int(2 ** (number - 1)), opens)
@@ -91,15 +91,15 @@ def due_while_paused(now: datetime) -> datetime:
     return after + (EPOCH - after) % PAUSED_SLOT
 
 
-def together(looks: Sequence[NextLook]) -> NextLook | None:
+def merged(follow_ups: Sequence[FollowUp]) -> FollowUp | None:
     """One look for those of several batches: when the last of them is due."""
-    if not looks:
+    if not follow_ups:
         return None
-    last = max(looks, key=lambda one: one.at)
-    batches = tuple(dict.fromkeys(batch for one in looks for batch in one.batches))
-    by = "" if any(not one.by for one in looks) else last.by
-    number = min(one.number for one in looks)
-    return replace(last, orders=sum(one.orders for one in looks), batches=batches, by=by, number=number)
+    last = max(follow_ups, key=lambda one: one.at)
+    batches = tuple(dict.fromkeys(batch for one in follow_ups for batch in one.batches))
+    by = "" if any(not one.by for one in follow_ups) else last.by
+    number = min(one.number for one in follow_ups)
+    return replace(last, orders=sum(one.orders for one in follow_ups), batches=batches, by=by, number=number)
 
 
 def _minute(moment: datetime) -> str:

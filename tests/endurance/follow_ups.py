@@ -27,7 +27,7 @@ LEASE_S, SETTLE_S, LATE_S = 60, 30, 20
 ORDERS = {"taobao": 140, "1688": 140, "big_major": 10, "international": 10, "poizon": 12}
 BATCH = "night"
 PATHS = ("/open/purchase/create*", "/alibaba/*create*", "/poizon/*createOrder", "/open/purchase/pay", "/*pay*")
-ALL_LOOKS = {"flows": {"name": {"any_": ["finish-batch"]}}, "sort": "EXPECTED_START_TIME_DESC"}
+ALL_FOLLOW_UPS = {"flows": {"name": {"any_": ["finish-batch"]}}, "sort": "EXPECTED_START_TIME_DESC"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,14 +46,14 @@ CASES = (
 )
 
 
-def looks_come_by_themselves() -> bool:
+def follow_ups_come_by_themselves() -> bool:
     """Each case on a new data folder; a line each."""
     right = 0
     for case in CASES:
         began = time.monotonic()
-        unknown, looks, wrong = _one(case)
+        unknown, follow_ups, wrong = _one(case)
         print(
-            f"looks      {case.kills:8} {case.database:10} {unknown:3} unknown at first; {looks}; "
+            f"looks      {case.kills:8} {case.database:10} {unknown:3} unknown at first; {follow_ups}; "
             f"over after {time.monotonic() - began:.0f} s; {'; '.join(wrong) or 'right'}",
             flush=True,
         )
@@ -72,12 +72,12 @@ def _one(case: Case) -> tuple[int, str, list[str]]:
         place = LostPlace(Served(folder), server.new_database() if server else None, waits)
         try:
             place.start()
-            return _looked_at(case, place, sandbox)
+            return _followed_up(case, place, sandbox)
         finally:
             place.kill()
 
 
-def _looked_at(case: Case, place: LostPlace, sandbox: RunningSandbox) -> tuple[int, str, list[str]]:
+def _followed_up(case: Case, place: LostPlace, sandbox: RunningSandbox) -> tuple[int, str, list[str]]:
     shop, rows = place.shop, single_line_orders(sandbox, ORDERS)
     before = [{**row, "order_ref": f"before-{row['order_ref']}"} for row in rows if str(row["order_ref"])[-3:] == "000"]
     _buy(shop, write_csv(shop.folder / "before.csv", before), "before")
@@ -86,13 +86,17 @@ def _looked_at(case: Case, place: LostPlace, sandbox: RunningSandbox) -> tuple[i
     _buy(shop, write_csv(shop.folder / "batch.csv", rows), BATCH)
     sandbox.faults()
     unknown = _states(shop)["unknown"]
-    (look,) = shop.ask("flow_runs/filter", ALL_LOOKS)
-    _kill(case, place, str(look["id"]))
-    wait_for(lambda: not [run for run in _looks(shop) if run["state_type"] not in ("COMPLETED", "FAILED")], seconds=900)
-    looks = ", ".join(f"look {run['parameters']['look']} {run['state_name']}" for run in reversed(_looks(shop)))
+    (follow_up,) = shop.ask("flow_runs/filter", ALL_FOLLOW_UPS)
+    _kill(case, place, str(follow_up["id"]))
+    wait_for(
+        lambda: not [run for run in _follow_ups(shop) if run["state_type"] not in ("COMPLETED", "FAILED")], seconds=900
+    )
+    follow_ups = ", ".join(
+        f"look {run['parameters']['look']} {run['state_name']}" for run in reversed(_follow_ups(shop))
+    )
     states = _states(shop)
     wrong = _broken(shop, sandbox) + ([] if states == {"booked": sum(ORDERS.values())} else [str(dict(states))])
-    return unknown, looks, wrong
+    return unknown, follow_ups, wrong
 
 
 def _buy(shop: Served, file: Path, batch: str) -> None:
@@ -100,12 +104,12 @@ def _buy(shop: Served, file: Path, batch: str) -> None:
     shop.await_state(shop.start("source-orders/manual", **wanted), "Completed", seconds=600)
 
 
-def _kill(case: Case, place: LostPlace, look_id: str) -> None:
+def _kill(case: Case, place: LostPlace, run_id: str) -> None:
     if case.kills == "worker":
         os.kill(place.shop.part("deployments.worker"), signal.SIGKILL)
     elif case.kills == "look":
-        place.shop.await_state(look_id, "Running", seconds=300)
-        for pid in wait_for(lambda: place.shop.processes_of(look_id), seconds=30):
+        place.shop.await_state(run_id, "Running", seconds=300)
+        for pid in wait_for(lambda: place.shop.processes_of(run_id), seconds=30):
             os.kill(pid, signal.SIGKILL)
     elif case.kills == "all":
         place.kill()
@@ -113,8 +117,8 @@ def _kill(case: Case, place: LostPlace, look_id: str) -> None:
         place.start()
 
 
-def _looks(shop: Served) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = shop.ask("flow_runs/filter", ALL_LOOKS)
+def _follow_ups(shop: Served) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = shop.ask("flow_runs/filter", ALL_FOLLOW_UPS)
     return found
 
 

@@ -14,7 +14,7 @@ from connectors.xportcn.errors import NotSent, Unanswered
 from domain.deadline import moment_of
 from domain.decisions import Verdict
 from domain.effects import OPEN, TAKING_BACK, Action
-from domain.looks import MOST_LOOKS, NextLook, due, due_while_paused
+from domain.follow_ups import MOST_FOLLOW_UPS, FollowUp, due, due_while_paused
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder, PlanSummary
 from domain.report import BatchReport
@@ -35,7 +35,7 @@ from tasks.resources import Resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeftOver:
+class Unfinished:
     """Orders of a batch with something `open`, as the ledger has it, and those with a standing approval `to_do`.
 
     What is open may be answered by a look at the service, or only by a person.
@@ -53,7 +53,7 @@ class LeftOver:
         return ", ".join([*parts, *([f"{len(further):,} to go on with"] if further else [])])
 
 
-def left_over(ledger: Ledger, batch_id: str) -> LeftOver:
+def unfinished_of(ledger: Ledger, batch_id: str) -> Unfinished:
     """What is left of a batch, by whomever it may be done."""
     refs = ledger.refs_in(batch_id)
     work = sort_approved(ledger, batch_id, refs)
@@ -64,7 +64,7 @@ def left_over(ledger: Ledger, batch_id: str) -> LeftOver:
         for one in ledger.effects_of(waiting)
         if one.status in OPEN
     ]
-    return LeftOver(open=opened, to_do=[*work.under_way, *work.approved])
+    return Unfinished(open=opened, to_do=[*work.under_way, *work.approved])
 
 
 def sort_approved(ledger: Ledger, batch_id: str, order_refs: Sequence[str]) -> SortedOrders:
@@ -119,7 +119,7 @@ class FromLedger:
     ) -> None:
         """Nothing is planned: so there is nothing to keep, to hold or to approve."""
 
-    async def look(self, resources: Resources, requests: Sequence[OrderRequest]) -> Mapping[str, Verdict]:
+    async def check_unrecorded(self, resources: Resources, requests: Sequence[OrderRequest]) -> Mapping[str, Verdict]:
         return {}
 
     def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None: ...
@@ -134,7 +134,9 @@ class FromLedger:
     def approve(self, resources: Resources, batch_id: str, approvals: Iterable[Approval]) -> None: ...
 
 
-async def look_again(resources: Resources, report: BatchReport, limits: Limits, *, number: int = 1) -> BatchReport:
+async def schedule_follow_up(
+    resources: Resources, report: BatchReport, limits: Limits, *, number: int = 1
+) -> BatchReport:
     """The report, with when what is left of its batch is looked at again; a deployed run asks Prefect for that look.
 
     The look has the `limits` of this run; one that is due when all was to be done is not asked for. What waits for
@@ -142,33 +144,35 @@ async def look_again(resources: Resources, report: BatchReport, limits: Limits, 
     """
     until = absolute(limits.done_by)
     done_by = moment_of(until, resources.clock(), resources.settings.timezone)
-    look = None if report.dry_run else next_look(resources, report.batch_id, number, done_by)
-    if look is not None:
-        if is_deployed() and not (look.is_over or look.is_late):
-            look = await scheduled(look, limits.model_copy(update={"done_by": until}))
-        say = run_logger().info if look.by or look.here else run_logger().warning
-        say("Batch %s: %s", report.batch_id, look.words)
-        report = replace(report, next_look=look)
+    follow_up = None if report.dry_run else next_follow_up(resources, report.batch_id, number, done_by)
+    if follow_up is not None:
+        if is_deployed() and not (follow_up.is_over or follow_up.is_late):
+            follow_up = await scheduled(follow_up, limits.model_copy(update={"done_by": until}))
+        say = run_logger().info if follow_up.by or follow_up.here else run_logger().warning
+        say("Batch %s: %s", report.batch_id, follow_up.words)
+        report = replace(report, next_look=follow_up)
     orders = resources.ledger.each_order(line.order_ref for line in waiting_in(report))
     await tell(resources.ledger, *of_batch(report, {one.order_ref: one.request.receiver for one in orders}))
     return report
 
 
-def next_look(resources: Resources, batch_id: str, number: int, done_by: datetime | None = None) -> NextLook | None:
+def next_follow_up(
+    resources: Resources, batch_id: str, number: int, done_by: datetime | None = None
+) -> FollowUp | None:
     """The look of this `number`; None when nothing is left that one could finish."""
-    left = left_over(resources.ledger, batch_id)
+    left = unfinished_of(resources.ledger, batch_id)
     orders = resources.ledger.orders({one.order_ref for one in left.open})
     waiting = [one for one in left.open if not _asks(one, orders[one.order_ref])]
     refs = {*(one.order_ref for one in waiting), *left.to_do}
     if not refs:
         return None
     clear = [clear_from(resources, one) for one in waiting]
-    at = due(clear, now=resources.clock(), number=number, opens_in_s=resources.breaker.ready_in_s)
-    if is_paused := bool(resources.paused and left.to_do and (not waiting or number > MOST_LOOKS)):
+    at = due(clear, now=resources.clock(), number=number, ready_in_s=resources.breaker.ready_in_s)
+    if is_paused := bool(resources.paused and left.to_do and (not waiting or number > MOST_FOLLOW_UPS)):
         # a look that can do nothing counts for none
         number, at = max(number - 1, 1), due_while_paused(resources.clock())
     late = done_by is not None and at >= done_by
-    return NextLook(
+    return FollowUp(
         orders=len(refs),
         batches=(batch_id,),
         number=number,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.failures import say
 from connectors.xportcn.errors import NotSent, Unanswered
-from domain.looks import NextLook, together
+from domain.follow_ups import FollowUp, merged
 from domain.report import BatchReport
 from tasks.progress import progress
 
@@ -20,7 +20,7 @@ Flow = Callable[[], Coroutine[Any, Any, BatchReport]]
 STEP_S = 5
 
 
-def with_looks(flow: Flow, *, budget_cny: str, done_by: str = "") -> Flow:
+def with_follow_ups(flow: Flow, *, budget_cny: str, done_by: str = "") -> Flow:
     """The flow, and as many looks after it as may help; answers the report as the last one left it.
 
     Ctrl-C while it waits ends the waiting, not the report.
@@ -32,20 +32,24 @@ def with_looks(flow: Flow, *, budget_cny: str, done_by: str = "") -> Flow:
 
         limits = Limits(budget_cny=budget_cny, done_by=absolute(done_by))
         report = await flow()
-        while (look := report.next_look) and not (look.is_over or look.is_late) and await _is_due(look):
-            report = await _looked_at(report, look, limits)
+        while (
+            (follow_up := report.next_look)
+            and not (follow_up.is_over or follow_up.is_late)
+            and await _is_due(follow_up)
+        ):
+            report = await _followed_up(report, follow_up, limits)
         return report
 
     return followed
 
 
-async def _is_due(look: NextLook) -> bool:
+async def _is_due(follow_up: FollowUp) -> bool:
     """Wait until then; False when a person would not. By the clock, since a machine may sleep meanwhile."""
-    say(f"waiting until {look.at:%H:%M:%S} UTC, then looking again (look {look.number}); Ctrl-C is safe")
-    stage, listener = f"until {look.at:%H:%M} UTC", progress.get()
-    listener.start(stage, round(_seconds_to(look)))
+    say(f"waiting until {follow_up.at:%H:%M:%S} UTC, then looking again (look {follow_up.number}); Ctrl-C is safe")
+    stage, listener = f"until {follow_up.at:%H:%M} UTC", progress.get()
+    listener.start(stage, round(_seconds_to(follow_up)))
     try:
-        while (left := _seconds_to(look)) > 0:
+        while (left := _seconds_to(follow_up)) > 0:
             await asyncio.sleep(min(STEP_S, left))
             listener.advance(stage, round(min(STEP_S, left)))
     except asyncio.CancelledError:
@@ -55,21 +59,21 @@ async def _is_due(look: NextLook) -> bool:
     return True
 
 
-def _seconds_to(look: NextLook) -> float:
-    return (look.at - datetime.now(UTC)).total_seconds()
+def _seconds_to(follow_up: FollowUp) -> float:
+    return (follow_up.at - datetime.now(UTC)).total_seconds()
 
 
-async def _looked_at(report: BatchReport, look: NextLook, limits: Limits) -> BatchReport:
+async def _followed_up(report: BatchReport, follow_up: FollowUp, limits: Limits) -> BatchReport:
     """The report with the orders as the look has left them, and what all of it has spent."""
     from flows.finish_batch import finish_batch
+    from flows.follow_up import waits_s
     from flows.reporting import one_report
-    from flows.second_look import waits_s
 
     try:
-        looks = [await finish_batch(batch, limits, look.number) for batch in look.batches]
+        reports = [await finish_batch(batch, limits, follow_up.number) for batch in follow_up.batches]
     except (NotSent, Unanswered) as error:
         say(f"this look came to nothing: {error}")
-        return replace(report, next_look=look.later(datetime.now(UTC), waits_s(error)))
-    whole = one_report([report, *looks], [line.order_ref for line in report.orders])
-    further = together([one.next_look for one in looks if one.next_look])
+        return replace(report, next_look=follow_up.later(datetime.now(UTC), waits_s(error)))
+    whole = one_report([report, *reports], [line.order_ref for line in report.orders])
+    further = merged([one.next_look for one in reports if one.next_look])
     return replace(whole, matches=report.matches, warnings=report.warnings, next_look=further)

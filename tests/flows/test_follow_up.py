@@ -13,8 +13,8 @@ from typing import Any, cast
 import pytest
 from prefect.exceptions import ObjectNotFound
 
-from cli import looks as cli_looks
-from cli.looks import with_looks
+from cli import follow_ups as cli_follow_ups
+from cli.follow_ups import with_follow_ups
 from connectors.ledger.group_commit import GroupCommit
 from connectors.ledger.order_facts import Facts
 from connectors.ledger.plans import put_rows
@@ -23,15 +23,15 @@ from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import ServiceAway
 from domain.effects import Action, EffectStatus
-from domain.looks import NextLook
+from domain.follow_ups import FollowUp
 from domain.reasons import ReasonCode, because, earlier
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
 from flows import execution, scheduling
 from flows import finish_batch as finishing
 from flows.canary import Canaries
+from flows.follow_up import next_follow_up, sort_approved, unfinished_of
 from flows.parameters import Limits
-from flows.second_look import left_over, next_look, sort_approved
 from flows.shown.events import EventFeed
 from tasks.resources import Resources
 from tasks.steps import Step
@@ -55,9 +55,9 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path, clock: MovableClock) 
         yield ledger
 
 
-def run_on(ledger: Ledger, clock: MovableClock, opens_in_s: float = 0) -> Resources:
+def run_on(ledger: Ledger, clock: MovableClock, ready_in_s: float = 0) -> Resources:
     settings = SourcingSettings(lease_s=60, settle_s=900)
-    breaker = SimpleNamespace(ready_in_s=opens_in_s, is_over=False)
+    breaker = SimpleNamespace(ready_in_s=ready_in_s, is_over=False)
     run = SimpleNamespace(
         ledger=ledger, clock=clock, breaker=breaker, settings=settings, lease=timedelta(seconds=60), paused=None
     )
@@ -104,8 +104,8 @@ def test_only_what_is_approved_still_and_waits_for_nobody_is_taken_up(ledger: Le
     assert work.approved == {"approved": "h"}
     assert set(work.under_way) == {"ordered", "payment_pending", "paid"}
     assert set(work.over) == orders.keys() - {"approved", *work.under_way}
-    assert (work.to_plan, left_over(ledger, "batch").words) == ([], "4 to go on with")
-    assert left_over(ledger, "later").words == "1 to go on with"
+    assert (work.to_plan, unfinished_of(ledger, "batch").words) == ([], "4 to go on with")
+    assert unfinished_of(ledger, "later").words == "1 to go on with"
 
 
 async def test_what_somebody_holds_or_declines_meanwhile_is_left_alone(
@@ -136,19 +136,19 @@ def test_a_look_comes_when_what_got_no_answer_can_no_longer_arrive(ledger: Ledge
     unanswered(ledger, "A-1", Action.CREATE, ReasonCode.NO_ANSWER)
     unanswered(ledger, "A-2", Action.BOOK, ReasonCode.NO_ANSWER_ASKED)
     at = clock.now + timedelta(seconds=60 + 900 + 5)
-    assert left_over(ledger, "batch").words == "2 to settle"
-    assert next_look(run_on(ledger, clock), "batch", 1) == NextLook(orders=1, batches=("batch",), number=1, at=at)
+    assert unfinished_of(ledger, "batch").words == "2 to settle"
+    assert next_follow_up(run_on(ledger, clock), "batch", 1) == FollowUp(orders=1, batches=("batch",), number=1, at=at)
     clock.advance(960)
-    (late,) = filter(None, [next_look(run_on(ledger, clock), "batch", 2)])
+    (late,) = filter(None, [next_follow_up(run_on(ledger, clock), "batch", 2)])
     assert (late.at - clock.now > timedelta(minutes=19), late.number) == (True, 2)
-    far = next_look(run_on(ledger, clock, opens_in_s=7200), "batch", 1)
+    far = next_follow_up(run_on(ledger, clock, ready_in_s=7200), "batch", 1)
     assert far is not None
     assert far.at >= clock.now + timedelta(hours=2)
-    in_time = next_look(run_on(ledger, clock), "batch", 1, clock.now + timedelta(hours=1))
-    too_late = next_look(run_on(ledger, clock), "batch", 1, clock.now + timedelta(minutes=1))
+    in_time = next_follow_up(run_on(ledger, clock), "batch", 1, clock.now + timedelta(hours=1))
+    too_late = next_follow_up(run_on(ledger, clock), "batch", 1, clock.now + timedelta(minutes=1))
     assert [one and one.is_late for one in (in_time, too_late)] == [False, True]
     ledger.change([OrderChange(order_ref="A-3", state=OrderState.HELD, why=earlier("not approved by ann"))])
-    assert next_look(run_on(ledger, clock), "later", 1) is None
+    assert next_follow_up(run_on(ledger, clock), "later", 1) is None
 
 
 def test_a_look_that_can_only_buy_waits_for_the_end_of_a_pause(ledger: Ledger, clock: MovableClock) -> None:
@@ -156,17 +156,17 @@ def test_a_look_that_can_only_buy_waits_for_the_end_of_a_pause(ledger: Ledger, c
     put_rows(ledger, [plan("A-1")])
     run = run_on(ledger, clock)
     run.paused = ledger.pause_buying("mei")
-    looks = [next_look(run, "batch", number) for number in (1, 2, 6)]
+    looks = [next_follow_up(run, "batch", number) for number in (1, 2, 6)]
     assert [(one.number, one.is_paused, one.is_over) for one in looks if one] == [(n, True, False) for n in (1, 1, 5)]
     assert {one.at for one in looks if one} == {clock.now.replace(minute=0) + timedelta(hours=1)}
     ledger.resume_buying("mei")
     unanswered(ledger, "A-1", Action.CREATE, ReasonCode.NO_ANSWER)
-    settling = next_look(run, "batch", 2)
+    settling = next_follow_up(run, "batch", 2)
     assert settling
     assert (settling.is_paused, settling.number, settling.at) == (False, 2, clock.now + timedelta(seconds=60 + 900 + 5))
 
 
-LOOK = NextLook(orders=1, batches=("b",), number=1, at=MovableClock().now)
+NUMBER = FollowUp(orders=1, batches=("b",), number=1, at=MovableClock().now)
 
 
 @pytest.fixture
@@ -181,31 +181,31 @@ async def test_a_server_that_takes_no_look_stops_nobody(
 ) -> None:
     """The report then says that somebody has to run it again; it is asked twice, unless it knows no such name."""
 
-    async def refuses(look: NextLook, limits: Limits) -> None:
+    async def refuses(look: FollowUp, limits: Limits) -> None:
         tries.append(limits.budget_cny)
         raise error
 
     monkeypatch.setattr(scheduling, "_schedule", refuses)
-    assert await scheduling.scheduled(LOOK, Limits(budget_cny="5")) == LOOK
+    assert await scheduling.scheduled(NUMBER, Limits(budget_cny="5")) == NUMBER
     assert tries == ["5"] * asked
 
 
-def report(state: OrderState, look: NextLook | None, spent: int = 0) -> BatchReport:
+def report(state: OrderState, follow_up: FollowUp | None, spent: int = 0) -> BatchReport:
     lines = [ReportLine(order_ref="A-1", marketplace="taobao", state=state, reason="", paid_fen=100)]
     return BatchReport(
         batch_id="b", orders=lines, spent_this_run_fen=spent, bought_this_run=spent // 100, snapshot_id="s",
-        snapshot_root="/", next_look=look,
+        snapshot_root="/", next_look=follow_up,
     )  # fmt: skip
 
 
 @pytest.fixture
 def first(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A run that left something open, whose look is due at once."""
-    monkeypatch.setattr(cli_looks, "_seconds_to", lambda _look: 0)
+    monkeypatch.setattr(cli_follow_ups, "_seconds_to", lambda _follow_up: 0)
 
     async def flow() -> BatchReport:
         other = ReportLine(order_ref="taken", marketplace="taobao", state=OrderState.REFUSED, reason="taken")
-        left = report(OrderState.UNKNOWN, LOOK, spent=100)
+        left = report(OrderState.UNKNOWN, NUMBER, spent=100)
         return replace(left, orders=[*left.orders, other])
 
     return flow
@@ -219,11 +219,11 @@ async def test_whoever_waits_gets_the_report_of_the_last_look(first: Any, monkey
         asked.append((batch, limits.budget_cny, look))
         if look == 1:
             raise ServiceAway("the service is away", retry_after_s=5)
-        further = replace(LOOK, number=3) if look == 2 else None
+        further = replace(NUMBER, number=3) if look == 2 else None
         return report(OrderState.BOOKED if look == 3 else OrderState.UNKNOWN, further, spent=200)
 
     monkeypatch.setattr(finishing, "finish_batch", finish)
-    last = await with_looks(first, budget_cny="9")()
+    last = await with_follow_ups(first, budget_cny="9")()
     assert asked == [("b", "9", 1), ("b", "9", 2), ("b", "9", 3)]
     assert [line.state for line in last.orders] == [OrderState.BOOKED, OrderState.REFUSED]
     assert (last.spent_this_run_fen, last.bought_this_run, last.next_look) == (500, 5, None)
@@ -231,17 +231,17 @@ async def test_whoever_waits_gets_the_report_of_the_last_look(first: Any, monkey
 
 async def test_there_are_no_more_than_five_looks(first: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     async def finish(batch: str, limits: Limits, look: int) -> BatchReport:
-        return report(OrderState.UNKNOWN, replace(LOOK, number=look + 1))
+        return report(OrderState.UNKNOWN, replace(NUMBER, number=look + 1))
 
     monkeypatch.setattr(finishing, "finish_batch", finish)
-    last = (await with_looks(first, budget_cny="")()).next_look
+    last = (await with_follow_ups(first, budget_cny="")()).next_look
     assert last is not None
     assert (last.number, last.is_over) == (6, True)
 
 
 async def test_an_interrupt_ends_the_waiting_and_not_the_report(first: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli_looks, "_seconds_to", lambda _look: 900)
-    waiting = asyncio.create_task(with_looks(first, budget_cny="")())
+    monkeypatch.setattr(cli_follow_ups, "_seconds_to", lambda _follow_up: 900)
+    waiting = asyncio.create_task(with_follow_ups(first, budget_cny="")())
     await asyncio.sleep(0.01)
     waiting.cancel()
-    assert (await waiting).next_look == LOOK
+    assert (await waiting).next_look == NUMBER

@@ -6,15 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.looks import NextLook, due, together
+from domain.follow_ups import FollowUp, due, merged
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
-def look(**values: object) -> NextLook:
+def follow_up(**values: object) -> FollowUp:
     made: dict[str, object] = {"orders": 3, "batches": ("b",), "number": 1, "at": NOON + 17 * MINUTE, **values}
-    return NextLook(**made)  # type: ignore[arg-type]
+    return FollowUp(**made)  # type: ignore[arg-type]
 
 
 def test_it_waits_until_all_that_may_still_arrive_has_arrived() -> None:
@@ -34,39 +34,42 @@ def test_two_runs_that_end_together_agree_on_one_look() -> None:
 
 
 def test_a_service_that_wants_to_be_left_alone_is_left_alone() -> None:
-    assert due([], now=NOON, number=1, opens_in_s=7200) == NOON + 120 * MINUTE
-    assert due([NOON + MINUTE], now=NOON, number=1, opens_in_s=7200) == NOON + 120 * MINUTE + timedelta(seconds=5)
-    assert look().later(NOON, 7200).at == NOON + 120 * MINUTE
+    assert due([], now=NOON, number=1, ready_in_s=7200) == NOON + 120 * MINUTE
+    assert due([NOON + MINUTE], now=NOON, number=1, ready_in_s=7200) == NOON + 120 * MINUTE + timedelta(seconds=5)
+    assert follow_up().later(NOON, 7200).at == NOON + 120 * MINUTE
 
 
 @pytest.mark.parametrize(
     ("one", "words"),
     [
-        (look(by="finish-batch"), "3 orders are looked at again at 2026-01-01 12:17 UTC by finish-batch"),
+        (follow_up(by="finish-batch"), "3 orders are looked at again at 2026-01-01 12:17 UTC by finish-batch"),
         (
-            look(orders=1, at=NOON + timedelta(seconds=1)),
+            follow_up(orders=1, at=NOON + timedelta(seconds=1)),
             "1 order is to be looked at again: run the same command after 2026-01-01 12:01 UTC, or with --wait",
         ),
         (
-            look(is_late=True),
+            follow_up(is_late=True),
             "3 orders are to be looked at again (past the time by which it was to be done): run the same command after "
             "2026-01-01 12:17 UTC",
         ),
-        (look(here=False), "3 orders are to be looked at again: start finish-batch of b after 2026-01-01 12:17 UTC"),
-        (look(orders=0, by="finish-batch"), "it is looked at again at 2026-01-01 12:17 UTC by finish-batch"),
         (
-            look(number=6),
+            follow_up(here=False),
+            "3 orders are to be looked at again: start finish-batch of b after 2026-01-01 12:17 UTC",
+        ),
+        (follow_up(orders=0, by="finish-batch"), "it is looked at again at 2026-01-01 12:17 UTC by finish-batch"),
+        (
+            follow_up(number=6),
             "3 orders are still open after 5 looks, and no further one comes by itself: see to what stands with each "
             "order, then start finish-batch of b, or run the file again",
         ),
     ],
 )
-def test_it_says_what_happens_next(one: NextLook, words: str) -> None:
+def test_it_says_what_happens_next(one: FollowUp, words: str) -> None:
     assert one.words == words
 
 
 def test_looks_at_several_batches_are_told_as_one() -> None:
     """When the last is due; by nobody, where one of them is."""
-    both = together([look(by="finish-batch"), look(orders=2, batches=("c",), at=NOON + 30 * MINUTE, number=2)])
-    assert both == look(orders=5, batches=("b", "c"), at=NOON + 30 * MINUTE)
-    assert together([]) is None
+    both = merged([follow_up(by="finish-batch"), follow_up(orders=2, batches=("c",), at=NOON + 30 * MINUTE, number=2)])
+    assert both == follow_up(orders=5, batches=("b", "c"), at=NOON + 30 * MINUTE)
+    assert merged([]) is None

@@ -31,7 +31,7 @@ def job(sandbox: RunningSandbox, tmp_path: Path, ledger_settings: dict[str, str]
     return Job(url=sandbox.url, folder=tmp_path, file=file, settings=ledger_settings)
 
 
-def look(job: Job) -> Job:
+def follow_up(job: Job) -> Job:
     """A look at the job's batch, when its settle time is over."""
     return replace(job, does="finish", arguments={"batch": job.batch}, clock=AFTER_SETTLE_TIME)
 
@@ -53,9 +53,9 @@ def test_what_got_no_answer_ends_booked_by_itself(sandbox: RunningSandbox, job: 
     assert set(states(run(job)).values()) == {"unknown"}
     sandbox.advance(601)
     sandbox.faults({"path": pay, **NEVER, "times": 2})  # the two may share a call, or not
-    assert sorted(states(run(replace(look(job), clock=CAUGHT_UP))).values()) == ["booked", "unknown", "unknown"]
+    assert sorted(states(run(replace(follow_up(job), clock=CAUGHT_UP))).values()) == ["booked", "unknown", "unknown"]
     sandbox.faults()
-    last = run(replace(look(job), clock=Speed(ahead_s=5000)))
+    last = run(replace(follow_up(job), clock=Speed(ahead_s=5000)))
     assert set(states(last).values()) == {"booked"}
     assert (counted(sandbox), last["next_look"]) == (EACH_ONCE, None)
     assert_books_are_exact(sandbox, job)
@@ -66,9 +66,11 @@ def test_looks_and_a_run_in_the_same_instant_buy_once(sandbox: RunningSandbox, j
     """Two looks and a night at what a killed run left."""
     killed(job, "after-record:create")
     barrier = context().Barrier(3)
-    runs = [start(one, barrier=barrier) for one in (look(job), look(job), replace(job, clock=AFTER_SETTLE_TIME))]
+    runs = [
+        start(one, barrier=barrier) for one in (follow_up(job), follow_up(job), replace(job, clock=AFTER_SETTLE_TIME))
+    ]
     assert [one.ends() for one in runs] == [0, 0, 0]
-    assert set(states(run(look(job))).values()) == {"booked"}
+    assert set(states(run(follow_up(job))).values()) == {"booked"}
     assert counted(sandbox) == EACH_ONCE
     assert_books_are_exact(sandbox, job)
 
@@ -77,9 +79,9 @@ def test_looks_and_a_run_in_the_same_instant_buy_once(sandbox: RunningSandbox, j
 def test_a_look_that_is_killed_is_gone_on_with(sandbox: RunningSandbox, job: Job) -> None:
     """By the next look alone; what was approved before the first kill is bought once."""
     killed(job, "before-intent:create")
-    killed(look(job), "after-send:create:2")
-    killed(look(job), "after-answer:pay")
-    assert set(states(run(look(job))).values()) == {"booked"}
+    killed(follow_up(job), "after-send:create:2")
+    killed(follow_up(job), "after-answer:pay")
+    assert set(states(run(follow_up(job))).values()) == {"booked"}
     assert counted(sandbox) == EACH_ONCE
     assert_books_are_exact(sandbox, job)
 
@@ -92,18 +94,18 @@ def test_nothing_is_bought_that_is_not_approved_or_not_any_more(sandbox: Running
         with ledger.transaction() as connection:
             words = {"name": Mark.RESTORED, "at": ledger.clock(), "by": "ann", "words": "was put back"}
             connection.execute(marks.insert().values(words))
-        (trouble,) = run(look(job))["troubles"]
+        (trouble,) = run(follow_up(job))["troubles"]
         assert "was put back. It has forgotten what was bought after that backup." in trouble
         assert ledger.marks.confirm_restored(by="ann", arrives_within=timedelta(0), last_sent=None)
         plans = {ref: order.plan for ref, order in ledger.orders(ledger.refs_in("batch")).items()}
         ledger.put_plans([plans["taobao-000"]], "batch")
         ledger.start_batch("later", "later.csv")
         ledger.put_plans([plans["taobao-001"]], "later", approved=True)
-    poor = replace(look(job), arguments={"batch": "batch", "limits": Limits(budget_cny="0.01")})
-    assert states(run(poor)) == states(run(look(job))) == {"taobao-000": "planned", "1688-000": "held"}
+    poor = replace(follow_up(job), arguments={"batch": "batch", "limits": Limits(budget_cny="0.01")})
+    assert states(run(poor)) == states(run(follow_up(job))) == {"taobao-000": "planned", "1688-000": "held"}
     assert counted(sandbox) == [0, 0, 0]
     with ledger_of(job) as ledger:
         ledger.start_batch("emptied", "by a later file")
-    assert run(replace(look(job), arguments={"batch": "emptied"}))["orders"] == []
-    (trouble,) = run(replace(look(job), arguments={"batch": "nowhere"}))["troubles"]
+    assert run(replace(follow_up(job), arguments={"batch": "emptied"}))["orders"] == []
+    (trouble,) = run(replace(follow_up(job), arguments={"batch": "nowhere"}))["troubles"]
     assert trouble.startswith("no batch nowhere in the ledger ")

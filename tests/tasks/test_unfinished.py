@@ -16,7 +16,7 @@ from domain.pause import GOES_ON, RUN_AGAIN
 from domain.plan import PlannedOrder
 from domain.reasons import earlier
 from domain.states import OrderState
-from flows import batch_run, leftovers, second_look
+from flows import batch_run, follow_up, unfinished
 from flows.batch_run import BatchRun
 from flows.plan_sources import FromRequests
 from flows.planning import Take
@@ -136,7 +136,7 @@ async def test_what_a_pause_leaves_says_whether_it_goes_on_by_itself(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A look that would come after all was to be done is not made, so it is not promised."""
-    for module in (leftovers, second_look):
+    for module in (unfinished, follow_up):
         monkeypatch.setattr(module, "is_deployed", lambda: True)
     resources.ledger.pause_buying("mei")
     done_by = clock.now + timedelta(hours=hours, minutes=2)

@@ -21,7 +21,7 @@ from tests.journeys.seen_in_prefect import newest_run
 from tests.running import Merchant, assert_books_are_exact, single_line_orders, write_csv
 
 LATE = {"path": "/open/purchase/pay", "kind": "late_effect", "probability": 1, "times": 1, "delay_s": 600}
-LOOKS = FlowFilter(name=FlowFilterName(any_=["finish-batch"]))
+FOLLOW_UPS = FlowFilter(name=FlowFilterName(any_=["finish-batch"]))
 
 
 class Deployments:
@@ -42,9 +42,9 @@ class Deployments:
         given = {"yes": True, "budget_cny": "900", "chunk_size": 0, "concurrency": 0}
         return await self.carry_out(source_inbox, run, inbox=inbox, quiet_s=0, **given)
 
-    async def looks(self) -> list[FlowRun]:
+    async def follow_ups(self) -> list[FlowRun]:
         """The looks that wait for their time."""
-        runs = await self.client.read_flow_runs(flow_filter=LOOKS)
+        runs = await self.client.read_flow_runs(flow_filter=FOLLOW_UPS)
         return [run for run in runs if run.state and run.state.is_scheduled()]
 
     async def carry_out(self, flow: Flow[Any, Any], run: FlowRun, **parameters: Any) -> Any:
@@ -67,23 +67,30 @@ async def test_prefect_starts_one_look_when_it_is_due(
         deployment = await deployments.deploy(finish_batch, "finish-batch")
         for _ in range(2):
             (night,) = (await deployments.night(str(merchant.folder / "inbox"))).files
-            (look,) = await deployments.looks()
-        assert look.name == f"finish {night.batch_id}: 2 orders"
-        assert look.parameters == {"batch": night.batch_id, "limits": {"budget_cny": "900", "done_by": ""}, "look": 1}
-        assert look.parent_task_run_id is None
-        at = f"{look.next_scheduled_start_time:%Y-%m-%d %H:}"
+            (follow_up,) = await deployments.follow_ups()
+        assert follow_up.name == f"finish {night.batch_id}: 2 orders"
+        assert follow_up.parameters == {
+            "batch": night.batch_id,
+            "limits": {"budget_cny": "900", "done_by": ""},
+            "look": 1,
+        }
+        assert follow_up.parent_task_run_id is None
+        at = f"{follow_up.next_scheduled_start_time:%Y-%m-%d %H:}"
         assert f"; 2 orders are looked at again at {at}" in night.note
         assert night.note.endswith(" UTC by finish-batch")
 
-        await client.set_flow_run_state(look.id, Cancelled(), force=True)
+        await client.set_flow_run_state(follow_up.id, Cancelled(), force=True)
         await deployments.night(str(merchant.folder / "inbox"))
-        (again,) = await deployments.looks()
-        assert (again.next_scheduled_start_time, again.id != look.id) == (look.next_scheduled_start_time, True)
+        (again,) = await deployments.follow_ups()
+        assert (again.next_scheduled_start_time, again.id != follow_up.id) == (
+            follow_up.next_scheduled_start_time,
+            True,
+        )
 
         merchant.sandbox.advance(601)
         await client.set_flow_run_state(again.id, Scheduled(), force=True)  # Run now
         report = await deployments.carry_out(finish_batch, again, **again.parameters)
-        assert (report.counts, await deployments.looks()) == ({"booked": 3}, [])
+        assert (report.counts, await deployments.follow_ups()) == ({"booked": 3}, [])
         assert_books_are_exact(merchant.sandbox.books(), report.to_json())
 
         over = await client.create_flow_run_from_deployment(deployment, parameters=again.parameters)
@@ -111,15 +118,15 @@ async def test_what_a_pause_keeps_back_goes_on_as_soon_as_buying_is_resumed(
         deployments = Deployments(client)
         await deployments.deploy(finish_batch, "finish-batch")
         (night,) = (await deployments.night(str(merchant.folder / "inbox"))).files
-        (look,) = await deployments.looks()
+        (follow_up,) = await deployments.follow_ups()
         assert (night.counts, merchant.sandbox.books()["orders"]) == ({"planned": 2}, [])
-        assert look.next_scheduled_start_time
-        assert (look.next_scheduled_start_time.minute, look.tags) == (0, ["waits until buying is resumed"])
+        assert follow_up.next_scheduled_start_time
+        assert (follow_up.next_scheduled_start_time.minute, follow_up.tags) == (0, ["waits until buying is resumed"])
         done = await asyncio.to_thread(merchant.sourcing, "resume", "--json")
-        assert json.loads(done.stdout)["looks"] == [look.name]
-        (look,) = await deployments.looks()
-        assert look.next_scheduled_start_time
-        assert look.next_scheduled_start_time <= datetime.now(UTC)
-        report = await deployments.carry_out(finish_batch, look, **look.parameters)
+        assert json.loads(done.stdout)["looks"] == [follow_up.name]
+        (follow_up,) = await deployments.follow_ups()
+        assert follow_up.next_scheduled_start_time
+        assert follow_up.next_scheduled_start_time <= datetime.now(UTC)
+        report = await deployments.carry_out(finish_batch, follow_up, **follow_up.parameters)
     assert report.counts == {"booked": 2}
     assert_books_are_exact(merchant.sandbox.books(), report.to_json())

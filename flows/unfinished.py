@@ -26,8 +26,8 @@ from domain.plan import PlannedOrder
 from domain.reasons import Reason, ReasonCode, because
 from domain.states import OrderState
 from domain.wording import counted, pluralize
+from flows.follow_up import next_follow_up
 from flows.scheduling import is_deployed
-from flows.second_look import next_look
 from flows.shown.progress import shown
 from tasks.preview import not_looked_up
 from tasks.resources import Resources
@@ -49,12 +49,12 @@ def cause(resources: Resources, done_by: datetime | None) -> tuple[str, str]:
     if not breaker.is_over:
         return "", ""
     waits = f"this run waits no longer (SOURCING_PATIENCE_S is {settings.patience_s:,})"
-    if (opens_in_s := breaker.ready_in_s) > 0:
-        return "the service had too many calls", f"The service takes no calls for {opens_in_s:,.0f} s; {waits}"
+    if (ready_in_s := breaker.ready_in_s) > 0:
+        return "the service had too many calls", f"The service takes no calls for {ready_in_s:,.0f} s; {waits}"
     return "the service was away", f"{breaker.blocked_by[:1].upper()}{breaker.blocked_by[1:]}, and {waits}"
 
 
-async def explain(
+async def explain_unfinished(
     resources: Resources,
     batch_id: str,
     order_refs: Iterable[str],
@@ -108,16 +108,16 @@ def _not_planned(own: Reason | None, cause: str, then: str) -> Reason | None:
 
 def _goes_on(resources: Resources, batch_id: str, done_by: datetime | None, *, asks: bool) -> str:
     """Who goes on with what was approved, and when."""
-    look = next_look(resources, batch_id, 1, done_by) if is_deployed() and asks else None
-    if look is None or look.is_late:
+    follow_up = next_follow_up(resources, batch_id, 1, done_by) if is_deployed() and asks else None
+    if follow_up is None or follow_up.is_late:
         return "Run again to go on" if asks else "The next look at the batch goes on"
-    return f"finish-batch goes on at {look.at:%Y-%m-%d %H:%M} UTC"
+    return f"finish-batch goes on at {follow_up.at:%Y-%m-%d %H:%M} UTC"
 
 
 def _once_resumed(resources: Resources, batch_id: str, done_by: datetime | None) -> str:
     """Whether what was approved goes on by itself after a pause: a look that comes too late for it is not made."""
-    look = next_look(resources, batch_id, 1, done_by) if is_deployed() else None
-    return GOES_ON if look and not look.is_late else RUN_AGAIN
+    follow_up = next_follow_up(resources, batch_id, 1, done_by) if is_deployed() else None
+    return GOES_ON if follow_up and not follow_up.is_late else RUN_AGAIN
 
 
 async def _planned_next() -> str:
