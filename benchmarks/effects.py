@@ -17,7 +17,7 @@ from typing import Any, cast
 from benchmarks.measuring import Comparison, compare
 from connectors.concurrently import concurrently
 from connectors.ledger.group_commit import GroupCommit
-from connectors.ledger.order_facts import Facts
+from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, OrderRecord, Outcome
 from connectors.ledger.send_log import SendLog
@@ -126,7 +126,7 @@ class CreateAtOnce(CreateByReference):
 
 
 def send(claim: Claim, order: OrderRecord) -> Proof:
-    fact = Facts.ordered(order_id=claim.key, total=PRICE, at=claim.lease_until)
+    fact = OrderUpdate.ordered(order_id=claim.key, total=PRICE, at=claim.lease_until)
     return Proof(answer={}, change=OrderChange(order_ref=order.order_ref, state=OrderState.ORDERED, writes=fact))
 
 

@@ -96,7 +96,7 @@ def _compared(make: Callable[[int], Buyer], options: argparse.Namespace) -> Resu
     for turn in range(options.repetitions):
         for name, way in ways.items():
             several[name].append(way())
-            _say(f"{turn + 1}/{options.repetitions} {name}", several[name][-1])
+            _print_one(f"{turn + 1}/{options.repetitions} {name}", several[name][-1])
     _require_same_books(several)
     results = {name: middle(measured) for name, measured in several.items()}
     return {name: _grown(one, empty, options.orders) if name == "run" else one for name, one in results.items()}
@@ -199,5 +199,5 @@ def _service(results: Results, options: argparse.Namespace) -> list[str]:
     return lines
 
 
-def _say(what: str, one: Measured) -> None:
+def _print_one(what: str, one: Measured) -> None:
     print(f"{what}: {one.seconds:.2f} s, {one.cpu_s:.2f} s of CPU", file=sys.stderr, flush=True)

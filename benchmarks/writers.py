@@ -28,7 +28,7 @@ from benchmarks.processes import cpu_of
 from connectors.concurrently import concurrently
 from connectors.ledger.chunked import chunked
 from connectors.ledger.group_commit import GroupCommit
-from connectors.ledger.order_facts import Facts
+from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, Outcome, SpendLimits
 from connectors.ledger.store import Ledger
@@ -204,15 +204,19 @@ def _outcome(claim: Any, action: Action) -> Outcome:
     ref, at = claim.order_ref, claim.lease_until
     change = {
         Action.CREATE: OrderChange(
-            order_ref=ref, state=OrderState.ORDERED, writes=Facts.ordered(order_id=f"id-{ref}", total=PRICE, at=at)
+            order_ref=ref,
+            state=OrderState.ORDERED,
+            writes=OrderUpdate.ordered(order_id=f"id-{ref}", total=PRICE, at=at),
         ),
         Action.PAY: OrderChange(
             order_ref=ref,
             state=OrderState.PAID,
-            writes=Facts({"paid_minor": PRICE.minor, "paid_at": at, "total_minor": PRICE.minor}),
+            writes=OrderUpdate({"paid_minor": PRICE.minor, "paid_at": at, "total_minor": PRICE.minor}),
         ),
         Action.BOOK: OrderChange(
-            order_ref=ref, state=OrderState.BOOKED, writes=Facts({"shipment_order_id": f"s-{ref}", "booked_at": at})
+            order_ref=ref,
+            state=OrderState.BOOKED,
+            writes=OrderUpdate({"shipment_order_id": f"s-{ref}", "booked_at": at}),
         ),
     }[action]
     return Outcome(claim=claim, status=EffectStatus.DONE, answer={"of": ref}, change=change)

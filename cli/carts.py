@@ -10,7 +10,7 @@ from typing import Any
 from cli.failures import NEEDS_A_PERSON
 from cli.follow_ups import with_follow_ups
 from cli.options import require_batch_name, require_encoding
-from cli.run import buy, print_report, require_no_faults, require_somebody, say_warnings
+from cli.run import buy, print_report, print_warnings, require_no_faults, require_somebody
 from cli.running import run_flow
 from cli.terminal import console, print_json, table_of
 from domain.cart import CartRow
@@ -22,7 +22,7 @@ def add(file: Path, *, batch: str | None, encoding: str, as_json: bool) -> int:
     """Lay a file's orders into the carts; answers the exit code."""
     require_batch_name(batch)
     require_encoding(encoding)
-    say_warnings(require_no_faults(file, encoding=encoding, as_json=as_json))
+    print_warnings(require_no_faults(file, encoding=encoding, as_json=as_json))
 
     async def flow() -> BatchReport:
         from flows.carts import fill_cart
@@ -38,7 +38,7 @@ def order(
     order_refs: list[str], *, dry_run: bool, yes: bool, budget_cny: str, as_json: bool, wait: bool = False
 ) -> int:
     """Order what lies in the carts; answers the exit code."""
-    require_somebody("order", "look only with: sourcing cart preview", is_said=dry_run or yes)
+    require_somebody("order", "look only with: sourcing cart preview", is_given=dry_run or yes)
 
     async def flow() -> BatchReport:
         from flows.carts import order_from_cart

@@ -34,7 +34,9 @@ def show_diff(table: str, *, since: str, until: str, as_json: bool) -> int:
         print_json(document(table, begin, end, changes))
         return 0
     counts = counted(changes["change"]) or "nothing changed"
-    console.print(f"{table}, from {_shown(begin)} to {_shown(end)} ({zone()}): {counts}", soft_wrap=True)
+    console.print(
+        f"{table}, from {_columns_shown(begin)} to {_columns_shown(end)} ({zone()}): {counts}", soft_wrap=True
+    )
     for section in sections(TABLES[table], changes):
         section.show()
     return 0
@@ -84,5 +86,5 @@ def _plain(value: object) -> object:
     return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
 
 
-def _shown(moment: datetime | str) -> str:
+def _columns_shown(moment: datetime | str) -> str:
     return clock_time(moment) if isinstance(moment, datetime) else f"snapshot {moment}"

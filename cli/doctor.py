@@ -238,7 +238,7 @@ def _service(*, with_account: bool) -> list[CheckResult]:
     """The service answers at all, and takes the account; without its own call when others are to follow."""
     settings = XportcnSettings()
     try:
-        date = _date_told_by(settings.base_url)
+        date = _date_of(settings.base_url)
     except (URLError, OSError, ValueError) as error:
         found = f"{settings.base_url} can't be reached: {words_of(error)}"
         remedy = _how_to_start_the_sandbox() if settings.is_sandbox else "check the network and the address"
@@ -247,7 +247,7 @@ def _service(*, with_account: bool) -> list[CheckResult]:
     return [_clock(settings.base_url, date), *([_account()] if with_account else [])]
 
 
-def _date_told_by(url: str) -> str | None:
+def _date_of(url: str) -> str | None:
     try:
         with urlopen(url, timeout=5) as answer:
             date: str | None = answer.headers.get("Date")

@@ -63,7 +63,7 @@ def explained(command: Callable[P, None]) -> Callable[P, None]:
             code = exit_code_of(error)
             if code is None:
                 raise shut(error) from None
-            say(_told(error))
+            say(_message_of(error))
             raise typer.Exit(code) from None
 
     return wrapped
@@ -74,7 +74,7 @@ def say(message: str) -> None:
     print(f"sourcing: {message}", file=sys.stderr)
 
 
-def _told(error: Exception) -> str:
+def _message_of(error: Exception) -> str:
     from domain.bad_requests import BadRequests
 
     if isinstance(error, OSError) and error.filename and error.errno in REMEDIES:

@@ -41,14 +41,14 @@ def examine_live(checks: list[dict[str, Any]], *, samples: Path | None, as_json:
 async def _examined(settings: XportcnSettings) -> list[Checked]:
     asked = 0
 
-    def told(checked: Checked) -> None:
+    def report(checked: Checked) -> None:
         nonlocal asked
         asked += checked.verdict is not Conformance.SKIPPED
         status.update(f"asked {asked} operations, last {checked.operation.name}")
 
     with messages.status("asking") as status:
         async with XportcnClient(settings) as client:
-            return await Examination(client, on_checked=told).all()
+            return await Examination(client, on_checked=report).all()
 
 
 def _saved(findings: Sequence[Checked], folder: Path, settings: XportcnSettings) -> int:

@@ -9,7 +9,7 @@ import typer
 
 from cli import after_sale_app, callbacks_app, cart_app, ledger, results_app, snapshot_app
 from cli.failures import as_usage, explained
-from cli.options import BatchName, ChunkSize, Concurrency, DoneBy, Encoding, Json, SaidBy, Wait, amount_of
+from cli.options import AnsweredBy, BatchName, ChunkSize, Concurrency, DoneBy, Encoding, Json, Wait, amount_of
 from domain.browsing import LARGEST_PAGE, Sort
 from domain.marketplace import Marketplace
 
@@ -99,7 +99,7 @@ def reconcile(
     ours: Annotated[
         list[str] | None, typer.Option(metavar="MARKETPLACE:ORDER_ID", help="Takes that back; it is told again.")
     ] = None,
-    by: SaidBy = None,
+    by: AnsweredBy = None,
     json: Json = False,
 ) -> None:
     """Compare the ledger with the marketplaces' own lists: orders, payments, shipments. Buys nothing."""
@@ -161,7 +161,7 @@ def resolve(  # noqa: PLR0913 - one option an answer
         str | None, typer.Option(metavar="EFFECT", help="Any other effect, by its key: it happened.")
     ] = None,
     not_done: Annotated[str | None, typer.Option(metavar="EFFECT", help="It did not happen.")] = None,
-    by: SaidBy = None,
+    by: AnsweredBy = None,
 ) -> None:
     """Answer what only a person can find out about an order; without an answer show what is asked."""
     from cli.resolve import resolve_order
@@ -382,7 +382,7 @@ def todo(
 def pause(
     *,
     why: Annotated[str, typer.Option(metavar="TEXT", help="Told with every order that waits for it.")] = "",
-    by: SaidBy = None,
+    by: AnsweredBy = None,
     json: Json = False,
 ) -> None:
     """Stop everything that buys, in all runs; ends when nothing that was begun before can leave any more."""
@@ -395,7 +395,7 @@ def pause(
 @explained
 def resume(
     *,
-    by: SaidBy = None,
+    by: AnsweredBy = None,
     json: Json = False,
 ) -> None:
     """Allow buying again; what was approved and waits goes on."""

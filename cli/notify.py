@@ -20,7 +20,7 @@ def send_test(*, as_json: bool) -> int:
     """Send a test message to each address; answers 1 when one did not take it, or there is none."""
     settings = SourcingSettings()
     done = try_out(settings)
-    _say_what_replaces(settings)
+    _announce_replacement(settings)
     if as_json:
         print_json([{"addressee": name, "sent": not why, "why": why} for name, why in done])
     for name, why in () if as_json else done:
@@ -33,7 +33,7 @@ def send_test(*, as_json: bool) -> int:
 def send_messages(*, as_json: bool) -> int:
     """Send what is due; answers 3 while something of the last week did not arrive."""
     settings = SourcingSettings()
-    _say_what_replaces(settings)
+    _announce_replacement(settings)
     with open_ledger() as ledger:
         sending = send_due(ledger, settings)
         unsent = ledger.messages.unsent(ledger.clock() - UNSENT_FOR)
@@ -50,6 +50,6 @@ def send_messages(*, as_json: bool) -> int:
     return NEEDS_A_PERSON if unsent else 0
 
 
-def _say_what_replaces(settings: SourcingSettings) -> None:
+def _announce_replacement(settings: SourcingSettings) -> None:
     if words := replaced_setting(settings):
         messages.print(words, soft_wrap=True)

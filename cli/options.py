@@ -21,7 +21,7 @@ Wait = Annotated[
 Concurrency = Annotated[int | None, typer.Option(min=1, max=200, help="Calls to the service at once.")]
 
 BatchName = Annotated[str | None, typer.Option(help="Name of the batch; the same name goes on with it.")]
-SaidBy = Annotated[str | None, typer.Option(metavar="NAME", help="Who says so; without it user and host.")]
+AnsweredBy = Annotated[str | None, typer.Option(metavar="NAME", help="Who says so; without it user and host.")]
 Encoding = Annotated[
     str, typer.Option(metavar="NAME", help="Of a text file that is neither UTF-8 nor UTF-16, such as gb18030.")
 ]

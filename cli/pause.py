@@ -25,7 +25,7 @@ def pause_buying(why: str, by: str | None, *, as_json: bool) -> int:
     settings = SourcingSettings()
     with open_ledger() as ledger:
         try:
-            paused = pause(ledger, settings, by=by or person(), why=why, told=say)
+            paused = pause(ledger, settings, by=by or person(), why=why, notify=say)
         except KeyboardInterrupt:
             if ledger.buying_paused() is None:
                 raise

@@ -37,10 +37,10 @@ def show_report(batch: str, html: Path | None, *, as_json: bool) -> int:
     return 0
 
 
-def _print(told: Figures, timezone: str) -> None:
-    console.print(f"{heading(told)}, {moment(told, timezone)}", style="bold", soft_wrap=True)
-    console.print("; ".join(f"{name} {value}" for name, value in totals(told)))
-    for part in sections(told, timezone):
+def _print(figures: Figures, timezone: str) -> None:
+    console.print(f"{heading(figures)}, {moment(figures, timezone)}", style="bold", soft_wrap=True)
+    console.print("; ".join(f"{name} {value}" for name, value in totals(figures)))
+    for part in sections(figures, timezone):
         if not part.on_paper:
             _print_section(part)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.failures import explained
-from cli.options import Json, SaidBy
+from cli.options import AnsweredBy, Json
 
 app = typer.Typer()
 
@@ -58,7 +58,7 @@ def forget(
     order_ref: Annotated[list[str], typer.Argument(help="The orders whose receiver asks to be forgotten.")],
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Strike without asking.")] = False,
-    by: SaidBy = None,
+    by: AnsweredBy = None,
     json: Json = False,
 ) -> None:
     """Strike a receiver's name, phone, e-mail and address from all that is kept here; the order itself stays."""

@@ -28,7 +28,7 @@ from connectors.settings import SourcingSettings
 from domain.bad_requests import BadRequests
 from domain.money import Money
 from domain.report import BatchReport
-from domain.request_remarks import Remark, told_together
+from domain.request_remarks import Remark, merged_remarks
 from domain.wording import pluralize
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class RunOptions:
 
 def run_batch(options: RunOptions, *, as_json: bool) -> int:
     """Run the flow and print its report; answers the exit code."""
-    require_somebody("plan", "--dry-run to look only", is_said=options.dry_run or options.yes)
+    require_somebody("plan", "--dry-run to look only", is_given=options.dry_run or options.yes)
     require_batch_name(options.batch)
     require_encoding(options.encoding)
     require_time(options.done_by)
@@ -73,7 +73,7 @@ def run_batch(options: RunOptions, *, as_json: bool) -> int:
             say(f"fetched and kept as {file}")
         warnings = require_no_faults(file, encoding=options.encoding, as_json=as_json)
         if options.yes:
-            say_warnings(warnings)  # nobody is shown a plan before money is spent
+            print_warnings(warnings)  # nobody is shown a plan before money is spent
 
     async def flow() -> BatchReport:
         from flows.parameters import Limits, Requests, Speed
@@ -92,9 +92,9 @@ def run_batch(options: RunOptions, *, as_json: bool) -> int:
     return buy(looking, as_json=as_json, first=read_file)
 
 
-def require_somebody(what: str, otherwise: str, *, is_said: bool) -> None:
+def require_somebody(what: str, otherwise: str, *, is_given: bool) -> None:
     """Raise `BadUsage` where nobody can be asked and nothing was said beforehand."""
-    if not (is_said or sys.stdin.isatty()):
+    if not (is_given or sys.stdin.isatty()):
         raise BadUsage(f"nobody can be asked to approve the {what} here: add --yes, or {otherwise}")
 
 
@@ -123,14 +123,14 @@ def require_no_faults(file: Path, *, encoding: str, as_json: bool) -> Sequence[R
     return parsed.warnings
 
 
-def say_warnings(warnings: Sequence[Remark]) -> None:
+def print_warnings(warnings: Sequence[Remark]) -> None:
     """What was cleaned or passed over in the request file, to stderr."""
     for line in _warning_lines(warnings):
         say(f"warning: {line}")
 
 
 def _warning_lines(warnings: Sequence[Remark]) -> list[str]:
-    lines = told_together(warnings)
+    lines = merged_remarks(warnings)
     more = len(lines) - MOST_WARNINGS
     return lines if more <= 0 else [*lines[:MOST_WARNINGS], f"and {more:,} more: see them with --json"]
 
@@ -180,7 +180,7 @@ def ask(question: ApprovalRequest) -> bool:
         [match_line(plan.order_ref, match) for plan in question.all for match in plan.matches],
         messages,
     )
-    say_warnings(question.warnings)
+    print_warnings(question.warnings)
     asked, *about = map(bare, question_words(question, plan, SourcingSettings(), utc_now()))
     for words in about:
         messages.print(Text(words))
@@ -202,7 +202,7 @@ def print_report(report: BatchReport) -> None:
     for line in _warning_lines(report.warnings):
         console.print(Text(f"Warning: {line}"))
     if report.paused:
-        console.print(Text(report.paused.told, style="yellow"))
+        console.print(Text(report.paused.notice, style="yellow"))
     if report.broken_off:
         console.print(Text(report.broken_off, style="yellow"))
     if report.next_look:
@@ -211,9 +211,9 @@ def print_report(report: BatchReport) -> None:
 
 
 def _spent(report: BatchReport) -> str:
-    from flows.shown.artifacts import freight_told
+    from flows.shown.artifacts import freight_words
 
-    total = f"spent on this batch in all: {Money(report.spent_fen)}{freight_told(report, ', and ')}"
+    total = f"spent on this batch in all: {Money(report.spent_fen)}{freight_words(report, ', and ')}"
     if not report.bought_this_run:
         return f"This run bought nothing; {total}"
     bought = pluralize(report.bought_this_run, "order")

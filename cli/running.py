@@ -37,10 +37,10 @@ def run_flow(flow: Callable[[], Coroutine[Any, Any, R]], *, first: Callable[[], 
         _load()
 
     with prefect_server(SourcingSettings().data_dir, meanwhile) as url:
-        from tasks.progress import hearing, progress
+        from tasks.progress import listening, progress
 
         quiet_prefect()
-        with progress_bars() as bars, hearing(bars.waits), _server_is_well(url):
+        with progress_bars() as bars, listening(bars.waits), _server_is_well(url):
             progress.set(bars)
             return asyncio.run(flow())
 

@@ -39,7 +39,7 @@ def show_all(*, as_json: bool) -> int:
         console.print(whole, soft_wrap=True)
     else:
         console.print(f"No snapshots in {root} yet: a run writes the first", soft_wrap=True)
-    return _tell(broken)
+    return _print_damage(broken)
 
 
 def show_one(snapshot_id: str, *, as_json: bool) -> int:
@@ -90,7 +90,7 @@ def verify(snapshot_id: str | None, *, as_json: bool) -> int:
             console.print(
                 f"{pluralize(len(unnamed), 'file')} of a writer that is at work, or died: prune removes those"
             )
-    return _tell(found)
+    return _print_damage(found)
 
 
 def prune(*, keep_days: int | None, keep: int | None, yes: bool, as_json: bool) -> int:
@@ -143,11 +143,11 @@ def rebuild(batch: str | None, *, give_up: bool, as_json: bool) -> int:
         console.print(NOT_KNOWN, soft_wrap=True)
         if done.rejected:
             warn("rejected:", done.rejected.words)
-    _tell(done.lost, "not in the ledger, and damaged still (--give-up goes without it):")
+    _print_damage(done.lost, "not in the ledger, and damaged still (--give-up goes without it):")
     return 0 if done.all_fine else NEEDS_A_PERSON
 
 
-def _tell(found: Sequence[Damage], what: str = "damaged:") -> int:
+def _print_damage(found: Sequence[Damage], what: str = "damaged:") -> int:
     for one in found:
         warn(what, one.words)
     return NEEDS_A_PERSON if found else 0

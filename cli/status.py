@@ -19,7 +19,7 @@ from flows.reporting import line_of
 def show_status(order_ref: str | None) -> int:
     """All orders, or one with its effects, moves and events; answers the exit code."""
     with open_ledger() as ledger:
-        say_if_paused(ledger)
+        print_if_paused(ledger)
         if order_ref is not None:
             return _show_one(ledger, order_ref)
         lines = [line_of(order) for order in ledger.all_orders().values()]
@@ -88,7 +88,7 @@ def open_ledger() -> Ledger:
     return Ledger(SourcingSettings().ledger_url, clock=lambda: datetime.now(UTC), owner=person())
 
 
-def say_if_paused(ledger: Ledger) -> None:
+def print_if_paused(ledger: Ledger) -> None:
     """That buying is paused stands above everything else."""
     if (pause := ledger.buying_paused()) is not None:
-        console.print(Text(pause.told, style="yellow"), soft_wrap=True)
+        console.print(Text(pause.notice, style="yellow"), soft_wrap=True)

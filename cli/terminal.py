@@ -118,7 +118,7 @@ class Bars:
 
     def waits(self, news: BreakerNews) -> None:
         """The service keeps the run waiting, or is back."""
-        said = self._waiting.heard(news)
+        said = self._waiting.update(news)
         if said and not news.why:
             say(f"{said}; going on")
         elif said and not messages.is_terminal:
@@ -215,14 +215,14 @@ def state_colour(state: str) -> str:
     return "green" if state in REACHED_BOOKED else STATE_COLOURS.get(state, "default")
 
 
-class _Said(logging.Handler):
+class _LogLine(logging.Handler):
     """What the layers below have to tell a person who waits."""
 
     def emit(self, record: logging.LogRecord) -> None:
         messages.print(Text(record.getMessage(), style="yellow"))
 
 
-SAID = _Said(logging.WARNING)
+LOG_LINE = _LogLine(logging.WARNING)
 
 
 def quiet_prefect() -> None:
@@ -230,7 +230,7 @@ def quiet_prefect() -> None:
     import prefect.main  # noqa: F401 - makes Prefect's handlers, which would else come after this
     from prefect.logging.handlers import PrefectConsoleHandler
 
-    logging.getLogger("sourcing").addHandler(SAID)  # adding it again changes nothing
+    logging.getLogger("sourcing").addHandler(LOG_LINE)  # adding it again changes nothing
 
     for logger in map(logging.getLogger, (None, *logging.root.manager.loggerDict)):
         for handler in logger.handlers:

@@ -8,7 +8,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from cli.failures import NEEDS_A_PERSON
-from cli.status import open_ledger, say_if_paused
+from cli.status import open_ledger, print_if_paused
 from cli.terminal import MOST_SHOWN, and_more, console, print_json, state_colour
 from cli.times import clock_time, zone
 from connectors.settings import SourcingSettings
@@ -20,7 +20,7 @@ def show_to_do(refused_days: int, *, as_json: bool) -> int:
     """List what waits, the oldest first, those that wait for the same together; answers 3 while there is something."""
     with open_ledger() as ledger:
         if not as_json:
-            say_if_paused(ledger)
+            print_if_paused(ledger)
         found = to_do(ledger, refused_for=timedelta(days=refused_days), inbox=SourcingSettings().inbox)
     if as_json:
         print_json([one.to_json() for one in found])

@@ -17,12 +17,12 @@ def show_matches(matches: Sequence[MatchLine], where: Console) -> None:
     """One paragraph for each line found by words: what was taken, why, and how to make it certain."""
     taken = [match for match in matches if match.item_id]  # where nothing was taken, the order's own reason says so
     for match in taken[:MOST_SHOWN]:
-        where.print(Padding(_told(match), (0, 0, 0, 2)))
+        where.print(Padding(_line(match), (0, 0, 0, 2)))
     if len(taken) > MOST_SHOWN:
         where.print(and_more(len(taken), "--json"))
 
 
-def _told(match: MatchLine) -> Text:
+def _line(match: MatchLine) -> Text:
     price = f", from {Money(match.price_fen)}" if match.price_fen is not None else ""
     others = [item_id for item_id in match.candidates if item_id != match.item_id]
     return Text.assemble(

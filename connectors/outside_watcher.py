@@ -18,15 +18,15 @@ from connectors.foreign import words_of
 LONGEST_S = 5.0
 
 
-async def tell_watcher(url: str, *, well: bool) -> str:
+async def ping_watcher(url: str, *, well: bool) -> str:
     """Tell the watcher; why it may not have heard, or nothing. Raises nothing and takes no longer than five seconds."""
     failures = ["it did not answer in time"]
 
-    def tell() -> None:
-        failures[0] = _told(url, well=well)
+    def ping() -> None:
+        failures[0] = _pinged(url, well=well)
 
     # a thread that nobody waits for: neither a name server nor an answer in drips holds up the end of a process
-    teller = threading.Thread(target=tell, daemon=True)
+    teller = threading.Thread(target=ping, daemon=True)
     teller.start()
     await asyncio.to_thread(teller.join, LONGEST_S)
     return failures[0]
@@ -38,7 +38,7 @@ def address_of(url: str, *, well: bool) -> str:
     return url if well else parts._replace(path=f"{parts.path.rstrip('/')}/fail").geturl()
 
 
-def _told(url: str, *, well: bool) -> str:
+def _pinged(url: str, *, well: bool) -> str:
     """Why it was not told, in words that do not quote the address."""
     try:
         request = Request(address_of(url, well=well), headers={"User-Agent": "sourcing"})

@@ -11,7 +11,7 @@ from connectors.settings import BadSetting
 from domain.rate_cells import BadRates, RatesTable
 from domain.rates import Rates
 
-MOST_TOLD = 10
+MOST_LISTED = 10
 
 
 class RatesUnusable(BadSetting):
@@ -34,6 +34,6 @@ def read_rates(path: Path | None) -> Rates:
     except Unusable as error:
         raise RatesUnusable(path, str(error).replace(REMEDY, SAVE_IT)) from error
     except BadRates as error:
-        more = [f"and {len(error.faults) - MOST_TOLD} more"] if len(error.faults) > MOST_TOLD else []
-        told = "\n  ".join([*map(str, error.faults[:MOST_TOLD]), *more])
+        more = [f"and {len(error.faults) - MOST_LISTED} more"] if len(error.faults) > MOST_LISTED else []
+        told = "\n  ".join([*map(str, error.faults[:MOST_LISTED]), *more])
         raise RatesUnusable(path, f"nothing of it is used until this is mended:\n  {told}") from error

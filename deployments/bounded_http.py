@@ -50,7 +50,7 @@ def bounded(most: int = MOST_CONNECTIONS, within_s: float = HEAD_WITHIN_S) -> ty
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
             if self._is_asked():
-                self._heard()
+                self._received()
 
         def on_response_complete(self) -> None:
             super().on_response_complete()
@@ -58,18 +58,18 @@ def bounded(most: int = MOST_CONNECTIONS, within_s: float = HEAD_WITHIN_S) -> ty
                 self._wait()
 
         def connection_lost(self, exc: Exception | None) -> None:
-            self._heard()
+            self._received()
             super().connection_lost(exc)
 
         def _is_asked(self) -> bool:
             return self.cycle is not None and not self.cycle.response_complete
 
         def _wait(self) -> None:
-            self._heard()
+            self._received()
             silent[self] = None
             self._deadline = asyncio.get_running_loop().call_later(within_s, self.transport.abort)
 
-        def _heard(self) -> None:
+        def _received(self) -> None:
             silent.pop(self, None)
             if self._deadline is not None:
                 self._deadline.cancel()

@@ -110,13 +110,13 @@ def running_server(data_dir: Path) -> Iterator[None]:
 def _addressed(url: str) -> Iterator[None]:
     os.environ["PREFECT_API_URL"] = url  # for threads, and for a Prefect that is imported later
     try:
-        with _told_to_prefect(url) if "prefect" in sys.modules else nullcontext():
+        with _server_address_set(url) if "prefect" in sys.modules else nullcontext():
             yield
     finally:
         del os.environ["PREFECT_API_URL"]
 
 
-def _told_to_prefect(url: str) -> AbstractContextManager[object]:
+def _server_address_set(url: str) -> AbstractContextManager[object]:
     """Prefect has read its server's address when it was imported, and without one starts a server of its own."""
     from prefect.settings import PREFECT_API_URL, temporary_settings
 

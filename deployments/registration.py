@@ -43,7 +43,7 @@ async def register(pool_type: str = "process") -> None:
         await _register_queues(client)
         await XportcnCredentials.aregister_type_and_schema(client=client)
         await register_automations(client)
-        await remove_what_told(client)
+        await remove_old_automations(client)
         await resync_heartbeats(client)
 
 
@@ -94,7 +94,7 @@ async def _register_queues(client: PrefectClient) -> None:
             await client.create_work_queue(name, work_pool_name=POOL, concurrency_limit=limit)
 
 
-async def remove_what_told(client: PrefectClient) -> None:
+async def remove_old_automations(client: PrefectClient) -> None:
     """What told people in older versions; the post office does now. What somebody made in the UI is left alone."""
     from deployments.automations import OF_OLDER_VERSIONS
 

@@ -81,7 +81,7 @@ class ServerWatch:
     since: datetime
     up_since: datetime | None = None
     polled_at: datetime | None = None
-    told: set[str] = field(default_factory=set)
+    notified: set[str] = field(default_factory=set)
     histories: dict[UUID, list[State]] = field(default_factory=dict)
     names: dict[UUID, str] = field(default_factory=dict)
     completed: dict[str, datetime] = field(default_factory=dict)
@@ -94,9 +94,9 @@ class ServerWatch:
         runs = await self._runs(client)
         found = [*await self._of_runs(client, runs, now), *await self._of_standstill(client, runs, now)]
         self.polled_at = now
-        fresh = [message for message in found if message.cause not in self.told]
+        fresh = [message for message in found if message.cause not in self.notified]
         new = [message for message in fresh if await asyncio.to_thread(self.ledger.tell, message)]
-        self.told = {message.cause for message in found}
+        self.notified = {message.cause for message in found}
         return new
 
     async def _runs(self, client: PrefectClient) -> list[FlowRun]:
@@ -120,7 +120,7 @@ class ServerWatch:
 
     async def _with_what_it_bought(self, client: PrefectClient, run: FlowRun, message: Message) -> Message:
         """A run that is left alone can't say it any more: it is shown with the run, and told once."""
-        if not message.cause.startswith(CRASHED_FOR_GOOD) or message.cause in self.told:
+        if not message.cause.startswith(CRASHED_FOR_GOOD) or message.cause in self.notified:
             return message
         from flows.shown.endings import show_stopped  # loads Arrow, which is hardly ever needed here
 

@@ -18,26 +18,26 @@ def agreed(first: Statement, second: Statement) -> Amount | Contradicted:
     return _amount_or_contradicted(first, second, _gap(money_of(first), money_of(second)))
 
 
-def agreed_total(approved: Statement, told: Statement) -> Amount | Contradicted:
+def agreed_total(approved: Statement, shown: Statement) -> Amount | Contradicted:
     """Compare a total with what was approved of it. A limit decides about one that is higher and within reason."""
-    most, now = money_of(approved), money_of(told)
+    most, now = money_of(approved), money_of(shown)
     gap = _gap(most, now)
     if gap is not Gap.UNIT and now * LEAST_PART < most:
         gap = Gap.HALF
-    return _amount_or_contradicted(approved, told, gap)
+    return _amount_or_contradicted(approved, shown, gap)
 
 
-def agreed_taken(owed: Money, told: Money, *, is_ours: bool) -> Amount | Contradicted:
+def agreed_taken(owed: Money, shown: Money, *, is_ours: bool) -> Amount | Contradicted:
     """Compare what is shown as taken with what was owed; what is counted is the owed amount where they contradict.
 
     A payment of our own (`is_ours`) was for this very amount, so less is never believed. One that nobody of ours made
     may have been cheaper, as far as totals are. More that is no other unit was taken.
     """
-    first, second = Statement(source=Source.LEDGER, value=owed), Statement(source=Source.TAKEN, value=told)
+    first, second = Statement(source=Source.LEDGER, value=owed), Statement(source=Source.TAKEN, value=shown)
     verdict = agreed_total(first, second)
     if isinstance(verdict, Contradicted):
-        return verdict if verdict.gap is Gap.UNIT or told < owed else Amount(first=first, second=second)
-    return Contradicted(kind=Kind.AMOUNT, first=first, second=second) if is_ours and told < owed else verdict
+        return verdict if verdict.gap is Gap.UNIT or shown < owed else Amount(first=first, second=second)
+    return Contradicted(kind=Kind.AMOUNT, first=first, second=second) if is_ours and shown < owed else verdict
 
 
 def money_of(statement: Statement) -> Money:

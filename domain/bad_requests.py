@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from domain.request_remarks import Fault
 from domain.wording import pluralize
 
-MOST_TOLD = 50
+MOST_LISTED = 50
 
 
 class BadRequests(Exception):
     """The request file has faults; nothing was sent. The message lists the first of them, `faults` has every one."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
-        listed = [f"  {fault}" for fault in faults[:MOST_TOLD]]
+        listed = [f"  {fault}" for fault in faults[:MOST_LISTED]]
         self.unlisted = len(faults) - len(listed)
         listed += [f"  and {self.unlisted:,} more"] if self.unlisted else []
         head = f"the request file has {pluralize(len(faults), 'fault')}; nothing was sent:"

@@ -31,7 +31,7 @@ class Pause:
         return f"{self.words[:1].upper()}{self.words[1:]}"
 
     @property
-    def told(self) -> str:
+    def notice(self) -> str:
         """The words as a sentence, and the way on as another."""
         return f"{self.sentence}. {GOES_ON}"
 
@@ -41,6 +41,6 @@ def by_whom(name: str) -> str:
     return " ".join(name.split())[:LONGEST_NAME] or SOMEBODY
 
 
-def why_told(reason: str) -> str:
+def why_in_words(reason: str) -> str:
     """A reason as it stands in every message: one line, bounded, without the full stop that follows it there."""
     return " ".join(reason.split())[:LONGEST_WHY].rstrip(".")

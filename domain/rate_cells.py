@@ -59,11 +59,11 @@ def _day(text: str) -> str:
 
 
 COLUMNS = (
-    Column(name="from", says="the currency that was paid", example="CNY", most=100, check=currency_code),
-    Column(name="to", says="the currency of your books", example="EUR", most=100, check=currency_code),
-    Column(name="rate", says="how much one of `from` was worth", example="0.1285", most=100, check=_rate),
-    Column(name="date", says="the day of the rate", example="2026-01-31", most=100, check=_day),
-    Column(name="source", says="who gave it", example="ECB", most=200, prose=True),
+    Column(name="from", words="the currency that was paid", example="CNY", most=100, check=currency_code),
+    Column(name="to", words="the currency of your books", example="EUR", most=100, check=currency_code),
+    Column(name="rate", words="how much one of `from` was worth", example="0.1285", most=100, check=_rate),
+    Column(name="date", words="the day of the rate", example="2026-01-31", most=100, check=_day),
+    Column(name="source", words="who gave it", example="ECB", most=200, prose=True),
 )
 
 
@@ -113,7 +113,7 @@ class RatesTable:
         for column in COLUMNS:
             if column.name not in names:
                 self._fault(
-                    HEADER_ROW, column.name, f"this column is missing; add it: {column.says}, such as {column.example}"
+                    HEADER_ROW, column.name, f"this column is missing; add it: {column.words}, such as {column.example}"
                 )
 
     def finish(self) -> Rates:

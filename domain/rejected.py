@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from domain.wording import pluralize
 
-TOLD = 3
+LISTED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class Rejected:
     @property
     def lines(self) -> list[str]:
         """`orders A-1 (state): state is 'lost', …`: the first of them, and how many more there are."""
-        told = [f"{row.table} {row.key} ({row.rule}): {row.message}" for row in self.rows[:TOLD]]
+        told = [f"{row.table} {row.key} ({row.rule}): {row.message}" for row in self.rows[:LISTED]]
         more = self.count - len(told)
         return [*told, f"and {more:,} more: sourcing snapshot show, or the table rejected_rows"] if more > 0 else told
 

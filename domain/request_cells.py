@@ -144,7 +144,7 @@ class Column:
     """
 
     name: str
-    says: str
+    words: str
     example: str
     most: int
     check: Callable[[str], str] = _plain
@@ -157,7 +157,7 @@ class Column:
 HELD = "cells may be empty, but such an order waits for a person"
 LIMIT = Column(
     name="max_unit_price",
-    says="the most one piece may cost, in yuan, as a plain number; empty is no limit",
+    words="the most one piece may cost, in yuan, as a plain number; empty is no limit",
     example="12.50",
     most=LONGEST,
     check=_price,
@@ -166,36 +166,36 @@ LIMIT = Column(
 COLUMNS = (
     Column(
         name="order_ref",
-        says="your name for the order, unique for ever; lines with the same one make one order",
+        words="your name for the order, unique for ever; lines with the same one make one order",
         example=EXAMPLE_REF,
         most=LONGEST,
         check=_order_ref,
     ),
     Column(
-        name="marketplace", says=f"one of {', '.join(Marketplace)}", example="taobao", most=LONGEST, check=_marketplace
+        name="marketplace", words=f"one of {', '.join(Marketplace)}", example="taobao", most=LONGEST, check=_marketplace
     ),
     Column(
         name="item",
-        says="an id, a product URL, or words to search; long ids as text, since spreadsheets round numbers",
+        words="an id, a product URL, or words to search; long ids as text, since spreadsheets round numbers",
         example="2048020617114736",
         most=2_000,
         check=_id,
     ),
     Column(
         name="sku",
-        says="a SKU id (1688: or spec id); may be empty when the item has only one",
+        words="a SKU id (1688: or spec id); may be empty when the item has only one",
         example="413185732720",
         most=100,
         check=_id,
         empty_means="cells may be empty where an item has one variant",
         may_be_absent=True,
     ),
-    Column(name="quantity", says="pieces, a whole number", example="1", most=LONGEST, check=_quantity),
+    Column(name="quantity", words="pieces, a whole number", example="1", most=LONGEST, check=_quantity),
     LIMIT,
-    Column(name="receiver_name", says="who gets it", example="Alex Example", most=200, check=_words, prose=True),
+    Column(name="receiver_name", words="who gets it", example="Alex Example", most=200, check=_words, prose=True),
     Column(
         name="receiver_phone",
-        says="as dialled from the country, or with its code",
+        words="as dialled from the country, or with its code",
         example="+49 30 5550000",
         most=50,
         check=_phone,
@@ -203,28 +203,28 @@ COLUMNS = (
     ),
     Column(
         name="receiver_email",
-        says="may be empty",
+        words="may be empty",
         example="alex@example.com",
         most=254,
         check=_email,
         empty_means="cells may be empty",
         may_be_absent=True,
     ),
-    Column(name="country", says="as code or English name", example="DE", most=LONGEST, check=country_code),
-    Column(name="state", says="or province", example="Berlin", most=100, check=_words, empty_means=HELD, prose=True),
-    Column(name="city", says="city or town", example="Berlin", most=100, check=_words, empty_means=HELD, prose=True),
+    Column(name="country", words="as code or English name", example="DE", most=LONGEST, check=country_code),
+    Column(name="state", words="or province", example="Berlin", most=100, check=_words, empty_means=HELD, prose=True),
+    Column(name="city", words="city or town", example="Berlin", most=100, check=_words, empty_means=HELD, prose=True),
     Column(
         name="zip",
-        says="postcode, as text where it begins with 0",
+        words="postcode, as text where it begins with 0",
         example="10115",
         most=20,
         check=_zip,
         empty_means=HELD,
     ),
-    Column(name="address", says="street and number", example="Beispielstrasse 1", most=500, check=_words, prose=True),
+    Column(name="address", words="street and number", example="Beispielstrasse 1", most=500, check=_words, prose=True),
     Column(
         name="freight",
-        says="cheapest, fastest, or a service id; empty is cheapest",
+        words="cheapest, fastest, or a service id; empty is cheapest",
         example=CHEAPEST,
         most=100,
         check=_freight,
@@ -234,7 +234,7 @@ COLUMNS = (
     ),
     Column(
         name="note",
-        says="for you; may be empty",
+        words="for you; may be empty",
         example="",
         most=2_000,
         empty_means="cells may be empty",

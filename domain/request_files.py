@@ -151,13 +151,13 @@ class RequestTable:
         if not has_rows and (self._columns or self._is_bare):
             self.fault(HEADER_ROW, "", "the file has no data rows; add one row for each item to buy")
         self._faults += islice((*disagreements(self._rows), *repetitions(self._rows)), MOST_FAULTS)
-        self._tell_alike()
+        self._warn_of_alike()
         warnings = tuple(sorted(self._warnings.values(), key=place_of))
         if self._faults:
             return ParsedRequests((), tuple(sorted(self._faults, key=place_of)), warnings)
         return ParsedRequests(orders_of(self._rows), (), warnings)
 
-    def _tell_alike(self) -> None:
+    def _warn_of_alike(self) -> None:
         """References that differ in case alone: a service that changes the case of letters has one for the other."""
         seen: dict[str, str] = {}
         for line in self._rows:

@@ -43,7 +43,7 @@ def place_of(remark: Remark) -> tuple[int, int, str]:
     return remark.row, position, remark.column
 
 
-def told_together(remarks: Sequence[Remark]) -> list[str]:
+def merged_remarks(remarks: Sequence[Remark]) -> list[str]:
     """A line for each thing that is said, with the rows it is said of."""
     rows: dict[tuple[str, str], list[int]] = {}
     for remark in remarks:

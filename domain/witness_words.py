@@ -46,7 +46,7 @@ LACKS: Mapping[tuple[Kind, Lack], str] = {
 def words_of(verdict: Open | Contradicted) -> str:
     """Why nothing is settled."""
     if isinstance(verdict, Contradicted):
-        both = f"{_said(verdict.first)}, and {_said(verdict.second)}"
+        both = f"{_statement_words(verdict.first)}, and {_statement_words(verdict.second)}"
         return f"{both}: {APART[verdict.gap]}" if verdict.kind is Kind.AMOUNT else both
     known = shorten([_value(one) for one in verdict.known])
     lacks = LACKS.get((verdict.kind, verdict.lacks), f"no {verdict.lacks.replace('_', ' ')}")
@@ -54,7 +54,7 @@ def words_of(verdict: Open | Contradicted) -> str:
     return f"{words}; run again after {verdict.again_at:%Y-%m-%d %H:%M} UTC" if verdict.again_at else words
 
 
-def _said(statement: Statement) -> str:
+def _statement_words(statement: Statement) -> str:
     """`the order list shows R-1 as 78`, `the order does not show R-1`."""
     value, of = _value(statement), statement.of
     if not value:

@@ -14,7 +14,7 @@ from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.wording import pluralize, shorten
 from flows import remedy_parameters as form
 from flows.after_sale_reporting import AfterSaleReport, after_sale_report, dry_run_report
-from flows.chunks import told_chunks
+from flows.chunks import chunks_with_progress
 from flows.opening import opened
 from flows.parameters import BadInput, ChunkSize
 from flows.shown.board import progress_shown
@@ -191,9 +191,11 @@ async def follow_after_sale(chunk_size: ChunkSize = 0) -> AfterSaleReport:
         run_logger().info("%s to follow", pluralize(len(refunds), "refund"))
         troubles: list[str] = []
         async with progress_shown("refunds"):
-            for label, chunk in told_chunks("after-sale", refunds, chunk_size or resources.settings.chunk_size):
+            for label, chunk in chunks_with_progress(
+                "after-sale", refunds, chunk_size or resources.settings.chunk_size
+            ):
                 troubles += await follow_refunds(resources, chunk, label=label)
-        await feed.tell(refs)
+        await feed.emit(refs)
         return await after_sale_report(resources, refs, keys=[refund.key for refund in refunds], troubles=troubles)
 
 

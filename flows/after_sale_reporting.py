@@ -21,13 +21,13 @@ from flows.reporting import line_of
 from flows.shown.artifacts import show_table, with_what_waits
 from flows.shown.dry_run import DryRunRow, show_dry_run
 from flows.shown.expected_errors import run_logger
-from flows.shown.progress import rename_run, shown
+from flows.shown.progress import best_effort, rename_run
 from tasks.resources import Resources
 from tasks.snapshot_refunds import snapshot_refunds
 
 NOT_AS_ASKED = "not as asked"
 COLUMNS = ("order", "state", NOT_AS_ASKED, "reason", "refunds", "asked back", "came back", "marketplace")
-MOST_TOLD = 5
+MOST_LISTED = 5
 NEEDS_A_LOOK = "Needs a look"
 """The name of the state in which a run ends that did not do all that it was asked: nobody takes it for all well."""
 
@@ -106,7 +106,7 @@ async def after_sale_report(
     if report.rejected:
         run_logger().warning("%s", report.rejected.words)
     run_logger().info("%s", summary_of(report))
-    await shown("the report", _show(report))
+    await best_effort("the report", _show(report))
     return ended(report)
 
 
@@ -114,7 +114,7 @@ def ended(report: AfterSaleReport) -> AfterSaleReport:
     """What a flow ends with: the report, in a state of another name where something did not go as asked."""
     if not report.troubles:
         return report
-    state: Any = Completed(name=NEEDS_A_LOOK, message="; ".join(report.troubles[:MOST_TOLD]), data=report)
+    state: Any = Completed(name=NEEDS_A_LOOK, message="; ".join(report.troubles[:MOST_LISTED]), data=report)
     ends: AfterSaleReport = state
     return ends
 

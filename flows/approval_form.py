@@ -24,14 +24,14 @@ from connectors.settings import SourcingSettings
 from domain.choices import ALL, ALL_BUT, NONE, SOME, BadChoice, chosen, references_in
 from domain.reasons import ReasonCode, because
 from domain.wording import pluralize
+from flows.approval_notice import ApprovalNotice
 from flows.approval_pause import CancelledBelow, asked_since, filled_in, is_cancelled, outermost_run
 from flows.approval_request import ApprovalRequest, Decision, not_approved_by
-from flows.approval_told import Told
 from flows.approval_words import bare, deadline_words, description_of, question_words, within_words
 from flows.asked_plan import AskedPlan
 from flows.shown.artifacts import artifact_key, show_table
 from flows.shown.expected_errors import run_logger
-from flows.shown.progress import shown
+from flows.shown.progress import best_effort
 from tasks.resources import utc_now
 
 NAME = r"^\s*\S.{0,99}$"
@@ -49,7 +49,7 @@ async def ask_in_the_ui(question: ApprovalRequest, settings: SourcingSettings, l
     async with asked_since(f"asked-{artifact_key(question.batch_id)}") as first:
         deadline = first + timedelta(seconds=settings.approval_timeout_s)
         until = deadline_words(deadline, settings.timezone)
-        told = Told(
+        told = ApprovalNotice(
             ledger=ledger,
             batch_id=question.batch_id,
             plan=plan,
@@ -69,7 +69,7 @@ async def ask_in_the_ui(question: ApprovalRequest, settings: SourcingSettings, l
     return decision
 
 
-async def _answered(asking: _Asking, deadline: datetime, told: Told) -> Decision | None:
+async def _answered(asking: _Asking, deadline: datetime, notice: ApprovalNotice) -> Decision | None:
     """The answer; of a run that is cancelled nobody is reminded, and of one below a night that is a no."""
     try:
         return await asking.answer(deadline)
@@ -78,14 +78,14 @@ async def _answered(asking: _Asking, deadline: datetime, told: Told) -> Decision
         return Decision(approved=[], by="somebody who cancelled its run", why_not=why_not)
     except (asyncio.CancelledError, TerminationSignal):
         if await is_cancelled(outermost_run()):
-            await told.nobody_has_to_answer()
+            await notice.nobody_has_to_answer()
         raise
 
 
 async def _show_plan(batch_id: str, plan: AskedPlan, words: Sequence[str]) -> None:
     about = " ".join([*map(bare, words), plan.beyond(len(plan.dearest))]).rstrip()
     key = artifact_key(f"plan-{batch_id}")
-    await shown("the plan", show_table(key, plan.rows, about))
+    await best_effort("the plan", show_table(key, plan.rows, about))
 
 
 @dataclass(frozen=True, slots=True)

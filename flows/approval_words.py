@@ -17,7 +17,7 @@ from flows.approval_request import ApprovalRequest
 from flows.asked_plan import AskedOrder, AskedPlan
 from flows.shown.artifacts import artifact_key
 from flows.shown.inert import inert
-from flows.shown.plan_table import deed_words, freight_words, no_limit_words, warnings_told
+from flows.shown.plan_table import deed_words, freight_words, no_limit_words, warnings_list
 
 SHOWN_ORDERS = 100
 SHOWN_LINES = 3
@@ -93,7 +93,7 @@ def description_of(
             *([refused] if fault else []),
             *words,
             f"**Answer by {until}.** Without an answer nothing of this is bought.",
-            *([said] if (said := warnings_told(question.warnings)) else []),
+            *([said] if (said := warnings_list(question.warnings)) else []),
             "\n".join(_table(plan)),
             *([_rest(question, plan)] if len(plan.refs) > SHOWN_ORDERS else []),
         ]

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from connectors.ledger.chunked import chunked
-from connectors.ledger.order_facts import Facts
+from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.plans import plan_hash
 from connectors.ledger.records import OrderChange, OrderRecord
 from domain.budget import BudgetLimits, over_budget
@@ -37,10 +37,10 @@ from flows.shown.artifacts import artifact_key
 from flows.shown.board import progress_shown
 from flows.shown.events import EventFeed, batch_finished, budget_used_up
 from flows.shown.expected_errors import run_logger
-from flows.shown.progress import rename_run, shown
+from flows.shown.progress import best_effort, rename_run
 from flows.sorting import SortedOrders
 from flows.stored_plans import StoredPlans, summary_of
-from flows.unfinished import LEFT, cause, explain_unfinished, in_all, told_again
+from flows.unfinished import LEFT, cause, explain_unfinished, in_all, with_remedy
 from tasks.effects.kinds import settle_open
 from tasks.lost_ledger import wait_until_settled
 from tasks.render_freight import approve_freight, estimate_unbooked
@@ -85,7 +85,7 @@ class BatchRun:
         """Buy, or only plan, and show how far that is."""
         orders = pluralize(len(self.refs), "order")
         run_logger().info("Batch %s: %s to %s", self.batch_id, orders, "plan" if dry_run else "buy")
-        await shown("the run's name", rename_run(f"{self.batch_id}: {orders}"))
+        await best_effort("the run's name", rename_run(f"{self.batch_id}: {orders}"))
         async with progress_shown(artifact_key(self.batch_id)):
             return await (self.plan_only(budget) if dry_run else self.buy(budget, ask=ask))
 
@@ -97,7 +97,7 @@ class BatchRun:
         await self._plan(self._to_plan_again(), self._remember_whole, anew=True)
         why = cause(self.resources, self.done_by)
         made = [self.plans[request.order_ref] for request in work.to_plan]
-        plans = told_again(within_budget(made, self._limits(budget)), why[0])
+        plans = with_remedy(within_budget(made, self._limits(budget)), why[0])
         to_ship = await estimate_unbooked(self.resources, work.under_way)
         snapshot_id = await snapshot_plan(self.resources, self.batch_id, plans)
         report = self._report(work, snapshot_id, plans=plans, dry_run=True)
@@ -130,7 +130,7 @@ class BatchRun:
         )
         snapshot_id = await snapshot_orders(self.resources, self.batch_id, begun, self.refs)
         report = replace(self._report(work, snapshot_id, dry_run=False), broken_off=broken_off)
-        await feed.tell(self.refs, *budget_used_up(self.batch_id, report), batch_finished(report))
+        await feed.emit(self.refs, *budget_used_up(self.batch_id, report), batch_finished(report))
         return report
 
     async def _shared(self, work: SortedOrders, budget: Money | None, feed: EventFeed, *, ask: bool) -> None:
@@ -152,7 +152,7 @@ class BatchRun:
                 self._take_in(together)
                 self.approved |= {ref: plan for ref, plan in handed_out.items() if plan}
                 self.tried += handed_out
-                await self.share.bought(list(handed_out), self.approved, feed.tell)
+                await self.share.bought(list(handed_out), self.approved, feed.emit)
             else:
                 await self._go_on(work, (), budget, feed, ask=ask)
             if self.share:
@@ -186,7 +186,7 @@ class BatchRun:
                 return
             if self.share is not None:
                 shared = await self._bought_first(refs, budget, feed)
-                await self.share.bought(shared, self.approved, feed.tell)
+                await self.share.bought(shared, self.approved, feed.emit)
             else:
                 await self._execute(refs, budget, feed)
 
@@ -334,7 +334,7 @@ class BatchRun:
         )
         ledger = self.resources.ledger
         to_ship = ledger.orders(plan.order_ref for plan in question.to_ship if plan.order_ref not in approved)
-        ledger.change([OrderChange(order_ref=ref, writes=Facts.approval_withdrawn()) for ref in to_ship])
+        ledger.change([OrderChange(order_ref=ref, writes=OrderUpdate.approval_withdrawn()) for ref in to_ship])
         ledger.change([order.kept(decision.not_shipped) for order in to_ship.values() if order.state in SHIPPABLE])
 
     def _approve(self, question: SummarizedRequest, decision: Decision | None) -> dict[str, str]:
@@ -382,4 +382,4 @@ def wanted_of(source: PlanSource, *, ask: bool) -> str:
 
 def _renewed(order: OrderRecord) -> OrderChange:
     """A yes to going on with an order, after somebody had said no to that."""
-    return OrderChange(order_ref=order.order_ref, writes=Facts.plan_approved(plan_hash(order.plan)))
+    return OrderChange(order_ref=order.order_ref, writes=OrderUpdate.plan_approved(plan_hash(order.plan)))

@@ -11,11 +11,11 @@ from connectors.callbacks.store import CallbackStore
 from connectors.callbacks.tickets import Tickets
 from connectors.settings import SourcingSettings
 from domain.wording import pluralize
-from flows.hearing import HeardReport, hear, kept_alive
+from flows.callback_handling import CallbackReport, handle_callbacks, lease_renewed
 from flows.opening import opened
 from flows.parameters import asked
 from flows.shown.expected_errors import EXPECTED, report_expected_errors, run_logger
-from flows.shown.progress import rename_run, shown
+from flows.shown.progress import best_effort, rename_run
 from tasks.resources import utc_now
 
 Kind = Annotated[CallbackKind, asked("About", "What the messages are about")]
@@ -27,7 +27,7 @@ TicketId = Annotated[
 
 @flow(name="hear-callbacks", flow_run_name="hear of {kind}", persist_result=False)
 @report_expected_errors()
-async def hear_callbacks(kind: Kind, ticket: TicketId) -> HeardReport:
+async def hear_callbacks(kind: Kind, ticket: TicketId) -> CallbackReport:
     """Read the orders again that the service's messages name. A message alone changes nothing.
 
     A run that comes too late for its messages, or twice, ends at once.
@@ -37,10 +37,10 @@ async def hear_callbacks(kind: Kind, ticket: TicketId) -> HeardReport:
         messages = tickets.begin(ticket)
         if not messages:
             run_logger().info("Nothing waits under %s any more", ticket)
-            return HeardReport(kind=kind, outcomes={}, moved=[], troubles=[])
+            return CallbackReport(kind=kind, outcomes={}, moved=[], troubles=[])
         try:
-            async with kept_alive(tickets, ticket), opened() as resources:
-                report = await hear(resources, store, kind, messages)
+            async with lease_renewed(tickets, ticket), opened() as resources:
+                report = await handle_callbacks(resources, store, kind, messages)
         except EXPECTED:
             tickets.end(ticket, blameless=True)
             raise
@@ -54,5 +54,5 @@ async def hear_callbacks(kind: Kind, ticket: TicketId) -> HeardReport:
     for parcel in report.parcels:
         run_logger().warning("%s", parcel)
     counted = f"{pluralize(len(messages), 'message')}, {pluralize(len(report.moved), 'order')} moved"
-    await shown("the run's name", rename_run(f"hear of {kind}: {counted}"))
+    await best_effort("the run's name", rename_run(f"hear of {kind}: {counted}"))
     return report

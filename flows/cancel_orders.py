@@ -48,5 +48,5 @@ async def cancel_orders(
             return await dry_run_report(resources, await dry_run_of(resources, order_refs))
         async with progress_shown("orders"):
             troubles = await cancel(resources, order_refs, reason, resources.settings.chunk_size)
-        await feed.tell(order_refs)
+        await feed.emit(order_refs)
         return await after_sale_report(resources, order_refs, before=before, troubles=troubles)

@@ -10,7 +10,7 @@ from domain.after_sale import CancelWay, RefundFault, RefundKind, judge_cancel
 from domain.effects import OPEN, SPENDING, Action
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
-from flows.chunks import told_chunks
+from flows.chunks import chunks_with_progress
 from flows.shown.dry_run import DryRunRow
 from tasks.cancel_order import cancel_orders as cancel_chunk
 from tasks.cancel_order import confirm_cancellations
@@ -56,7 +56,7 @@ async def cancel(resources: Resources, order_refs: Sequence[str], reason: str, c
     ways = {ref: way for ref, (way, _) in verdicts.items()}
     unpaid = {ref: orders[ref] for ref, way in ways.items() if way is CancelWay.CANCEL}
     listener = progress.get()
-    for label, refs in told_chunks("cancel", list(unpaid), chunk_size):
+    for label, refs in chunks_with_progress("cancel", list(unpaid), chunk_size):
         await cancel_chunk(resources, {ref: unpaid[ref] for ref in refs}, reason=reason, label=label)
     await confirm_cancellations(resources, [ref for ref, way in ways.items() if way is CancelWay.IS_DONE])
     paid = {ref: orders[ref] for ref, way in ways.items() if way is CancelWay.REFUND}

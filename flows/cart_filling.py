@@ -11,7 +11,7 @@ from domain.effects import Action
 from domain.orders import OrderRequest
 from domain.reasons import Reason, ReasonCode, because
 from domain.report import BatchReport
-from flows.chunks import told_chunks
+from flows.chunks import chunks_with_progress
 from flows.planning import plan_orders
 from flows.reporting import batch_report
 from flows.request_batches import RequestBatch
@@ -52,7 +52,7 @@ async def _fill(resources: Resources, requests: Sequence[OrderRequest], batch_id
     ledger.put_plans(waiting, batch_id)
     wanted = [plan.order_ref for plan in plans if plan.is_fine] + [ref for ref in carted if ref not in refused]
     orders = {ref: order for ref, order in ledger.orders(wanted).items() if order.order_id is None}
-    for label, chunk in told_chunks("fill cart", list(orders), chunk_size):
+    for label, chunk in chunks_with_progress("fill cart", list(orders), chunk_size):
         await fill_chunk(resources, {ref: orders[ref] for ref in chunk}, label=label)
     return refused
 

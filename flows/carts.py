@@ -28,7 +28,7 @@ from flows.shown.artifacts import artifact_key, show_outcome, with_parcels
 from flows.shown.board import progress_shown
 from flows.shown.endings import ended
 from flows.shown.expected_errors import report_expected_errors
-from flows.shown.progress import rename_run, shown
+from flows.shown.progress import best_effort, rename_run
 from flows.upkeep_parameters import OrderRefs
 from tasks.effects.cart_line import require_cart
 from tasks.effects.kinds import settle_open
@@ -48,7 +48,9 @@ async def fill_cart(file: Path, batch: str | None = None, encoding: str = "") ->
     """
     requests = Requests(file=str(file), encoding=encoding)
     asked = await read_shown(requests, batch or "", require_limit=SourcingSettings().require_price_limit)
-    await shown("the run's name", rename_run(f"{asked.batch_id}: {pluralize(len(asked.orders), 'order')} to the carts"))
+    await best_effort(
+        "the run's name", rename_run(f"{asked.batch_id}: {pluralize(len(asked.orders), 'order')} to the carts")
+    )
     async with opened(begins_orders=True) as resources, progress_shown(artifact_key(asked.batch_id)):
         report = await fill_carts(resources, asked)
     await show_outcome(report)

@@ -33,7 +33,7 @@ def label_of(start: int, end: int, total: int) -> str:
     return f"{start + 1:,}–{end:,} of {total:,}"
 
 
-def told_chunks(stage: str, items: Sequence[T], size: int) -> Iterator[tuple[str, Sequence[T]]]:
+def chunks_with_progress(stage: str, items: Sequence[T], size: int) -> Iterator[tuple[str, Sequence[T]]]:
     """The same as a stage that who listens hears of: a slice is done when the next one is asked for."""
     listener = progress.get()
     listener.start(stage, len(items))
@@ -50,7 +50,7 @@ async def each_chunk(
     work: Callable[[Sequence[T], str], Awaitable[object]],
 ) -> None:
     """Do the work on each slice, with its label, while it makes sense: until patience or time is used up."""
-    for label, chunk in told_chunks(stage, items, size):
+    for label, chunk in chunks_with_progress(stage, items, size):
         if resources.breaker.is_over:
             return
         with suppress(ServiceAway):

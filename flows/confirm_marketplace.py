@@ -10,7 +10,7 @@ from connectors.settings import SourcingSettings
 from domain.marketplace import Marketplace
 from domain.pause import by_whom
 from flows.shown.expected_errors import report_expected_errors, run_logger
-from flows.shown.progress import rename_run, shown
+from flows.shown.progress import best_effort, rename_run
 from flows.upkeep_parameters import AllKnown, AmountsRight, ConfirmedAt, ConfirmedBy
 from tasks.resources import utc_now
 
@@ -27,7 +27,7 @@ async def confirm_marketplace(
     with Ledger(SourcingSettings().ledger_url, clock=utc_now, owner="confirm-marketplace") as ledger:
         words = confirmed(ledger, marketplace, by_whom(said_by), amounts=amounts_are_right, orders=every_order_is_known)
     run_logger().info("%s", words)
-    await shown("the run's name", rename_run(words))
+    await best_effort("the run's name", rename_run(words))
     return words
 
 

@@ -20,14 +20,14 @@ from domain.wording import shorten
 from flows.shown.artifacts import show_table, with_what_waits
 from flows.shown.expected_errors import run_logger
 from flows.shown.inert import inert
-from flows.shown.progress import rename_run, shown
+from flows.shown.progress import best_effort, rename_run
 from tasks.landed_cost import cost_of_all, snapshot_costs
 from tasks.resources import Resources
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_TOLD = 50
+MOST_LISTED = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +77,14 @@ def _write(costs: pd.DataFrame, csv: Path, xlsx: Path) -> str:
     return ""
 
 
-async def tell(report: CostReport) -> None:
+async def report_costs(report: CostReport) -> None:
     """Log what needs a look, and show the sums in the Prefect UI."""
-    for why, refs in list(report.problems.items())[:MOST_TOLD]:
+    for why, refs in list(report.problems.items())[:MOST_LISTED]:
         run_logger().warning("No sum for %s: %s", shorten(refs), why)
     for note in report.notes:
         run_logger().warning("%s", note)
     run_logger().info("%s", report.summary)
-    await shown("the costs", _show(report))
+    await best_effort("the costs", _show(report))
 
 
 async def _show(report: CostReport) -> None:
@@ -114,7 +114,7 @@ def markdown(report: CostReport) -> str:
         f"| {one.open or ''} |\n"
         for one in report.sums
     )
-    open_ = [f"- {shorten(refs)}: {inert(why)}" for why, refs in list(report.problems.items())[:MOST_TOLD]]
+    open_ = [f"- {shorten(refs)}: {inert(why)}" for why, refs in list(report.problems.items())[:MOST_LISTED]]
     files = [f"- `{path}`" for path in (report.csv, report.xlsx) if path]
     return "\n\n".join(
         [

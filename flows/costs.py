@@ -8,7 +8,7 @@ from connectors.rates_file import read_rates
 from connectors.settings import SourcingSettings, XportcnSettings
 from domain.cost_report import CostReport
 from domain.landed import Books
-from flows.costing import CostFiles, cost, tell
+from flows.costing import CostFiles, cost, report_costs
 from flows.shown.expected_errors import report_expected_errors
 from flows.upkeep_parameters import BooksCurrency, CsvFile, SheetFile, SinceDay, a_currency, a_day
 from tasks.resources import open_resources
@@ -28,5 +28,5 @@ async def costs(
     books = Books(a_currency(currency) or settings.currency, read_rates(settings.rates_file))
     async with open_resources(settings, XportcnSettings()) as resources:
         report = await cost(resources, books, since, CostFiles(csv_file, sheet))
-    await tell(report)
+    await report_costs(report)
     return report

@@ -17,7 +17,7 @@ from domain.browsing import LARGEST_PAGE
 from domain.catalogue import Listing, Selection, Way, listed_steadily, pages_of, sources_of, to_fetch
 from domain.marketplace import Marketplace
 from domain.rejected import NONE_REJECTED, Rejected
-from flows.chunks import chunks, told_chunks
+from flows.chunks import chunks, chunks_with_progress
 from tasks.fetch_offers import fetch_offers, list_offers, lists_changes, root_categories
 from tasks.gathering import PartialResults
 from tasks.progress import progress
@@ -104,12 +104,12 @@ class Crawl:
             listed[one.marketplace] += one.item_ids()
         for source in sources:
             listed[source.marketplace] += self._listed(source)
-            if self._tells_what_is_gone(source) and (seen := self.files.seen(source)):
+            if self._shows_what_is_gone(source) and (seen := self.files.seen(source)):
                 known[source.marketplace] += seen.item_ids
         items = to_fetch(listed, known)
         return [list(part) for _, part in chunks(items, PART_SIZE)]
 
-    def _tells_what_is_gone(self, source: Listing) -> bool:
+    def _shows_what_is_gone(self, source: Listing) -> bool:
         """Whether what an earlier crawl saw and this list lacks may be gone: not in a list of changes, or cut off."""
         return self.limit is None and not (self._changes_only(source))
 
@@ -131,7 +131,7 @@ class Crawl:
     async def _read(self, turn: int, pages: Sequence[tuple[Listing, int]], stage: str) -> None:
         finished = {source: self.files.pages(source, turn).keys() for source, _ in pages}
         missing = [(source, number) for source, number in pages if number not in finished[source]]
-        for label, some in told_chunks(stage, missing, PART_SIZE):
+        for label, some in chunks_with_progress(stage, missing, PART_SIZE):
             await list_offers(
                 self.resources,
                 self.files,

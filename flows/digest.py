@@ -36,12 +36,12 @@ async def digest() -> str:
 
     Reads the ledger alone: it asks the service nothing and changes no order.
     """
-    message = await asyncio.to_thread(_told, SourcingSettings(), run_link())
+    message = await asyncio.to_thread(_digest, SourcingSettings(), run_link())
     run_logger().info("%s\n%s", message.subject, message.body)
     return message.subject
 
 
-def _told(settings: SourcingSettings, link: str) -> Message:
+def _digest(settings: SourcingSettings, link: str) -> Message:
     with Ledger(settings.ledger_url, clock=utc_now, owner="digest") as ledger:
         now = ledger.clock()
         last = ledger.messages.last_told(MessageKind.DIGEST)
@@ -51,7 +51,7 @@ def _told(settings: SourcingSettings, link: str) -> Message:
         pause = ledger.buying_paused()
         message = digest_of(happened(ledger, since), kinds, since=since, now=now, timezone=settings.timezone, link=link)
         if pause:
-            message = replace(message, body=f"{pause.told}\n\n{message.body}")
+            message = replace(message, body=f"{pause.notice}\n\n{message.body}")
         ledger.tell(message)
     return message
 

@@ -54,7 +54,7 @@ async def execute(
     async def take(chunk: Sequence[str], label: str, through: Callable[[int], None]) -> None:
         steps = Steps(resources, approved, limits, label, canaries, asks=asks, then=through)
         await steps.take(chunk)
-        counts = ", ".join(f"{count:,} {state}" for state, count in (await feed.tell(chunk)).most_common())
+        counts = ", ".join(f"{count:,} {state}" for state, count in (await feed.emit(chunk)).most_common())
         run_logger().info("Orders %s: %s", label, counts)
 
     await side_by_side(resources, order_refs, chunk_size, take)

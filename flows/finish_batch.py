@@ -22,9 +22,9 @@ from flows.scheduling import is_deployed, scheduled
 from flows.sharing import helpers_for
 from flows.shown.artifacts import artifact_key, counts_of, show_outcome, with_parcels
 from flows.shown.board import progress_shown
-from flows.shown.endings import ended, tells_when_stopped
+from flows.shown.endings import ended, notifies_when_stopped
 from flows.shown.expected_errors import report_expected_errors, run_logger
-from flows.shown.progress import rename_run, shown
+from flows.shown.progress import best_effort, rename_run
 from tasks.resources import Resources, utc_now
 
 KnownBatch = Annotated[str, asked("Batch", "The name of a batch that was begun, as its runs show it")]
@@ -65,17 +65,17 @@ async def _finished(resources: Resources, batch: str, limits: Limits, number: in
     done_by = moment_of(limits.done_by, begun_at(resources.clock()), resources.settings.timezone)
     helpers = helpers_for(resources, len(left.to_do))
     run = BatchRun(resources, batch, FromLedger(ledger, batch), done_by=done_by, helpers=helpers)
-    await shown("the run's name", rename_run(f"finish {batch}: {left.words or 'nothing left'}"))
+    await best_effort("the run's name", rename_run(f"finish {batch}: {left.words or 'nothing left'}"))
     if left.words:
         run_logger().info("Batch %s: %s", batch, left.words)
-        async with tells_when_stopped(ledger, batch), progress_shown(artifact_key(batch)):
+        async with notifies_when_stopped(ledger, batch), progress_shown(artifact_key(batch)):
             report = await run.buy(limits.budget, ask=False)
         report = await schedule_follow_up(resources, report, limits, number=number + 1)
     else:
         report = batch_report(resources, batch, run.source.requests, taken={}, snapshot_id="")
         run_logger().info("Batch %s: nothing is left to do: %s", batch, counts_of(report))
     await show_outcome(report, ledger.orders(with_parcels(report)))
-    await shown("the run's name", rename_run(f"finish {batch}: {counts_of(report)}"))
+    await best_effort("the run's name", rename_run(f"finish {batch}: {counts_of(report)}"))
     return report
 
 

@@ -19,7 +19,7 @@ from flows.helping import STOPPED, Helping, why_over
 from flows.opening import opened
 from flows.parameters import BadInput, asked
 from flows.shown.expected_errors import report_expected_errors, run_logger
-from flows.shown.progress import rename_run, shown
+from flows.shown.progress import best_effort, rename_run
 from tasks.resources import utc_now
 
 IDLE_S = 20.0
@@ -120,5 +120,5 @@ def account_on(terms: Terms) -> XportcnSettings:
 async def _told(helped: Helped) -> Helped:
     words = f"help {helped.batch_id}: {pluralize(helped.planned, 'order')} planned, {helped.bought:,} bought"
     run_logger().info("%s; %s", words, helped.why_ended)
-    await shown("the run's name", rename_run(words))
+    await best_effort("the run's name", rename_run(words))
     return helped

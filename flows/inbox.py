@@ -11,15 +11,15 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from connectors.inbox import Inbox
-from connectors.outside_watcher import tell_watcher
+from connectors.outside_watcher import ping_watcher
 from connectors.settings import SourcingSettings
 from flows import parameters as form
 from flows.approval import asks_in_the_ui, at_work, has_deployment
-from flows.night import FileResult, InboxReport, Night, show_inbox, told
+from flows.night import FileResult, InboxReport, Night, show_inbox, summary_of
 from flows.opening import absolute
 from flows.parameters import BadInput
 from flows.shown.expected_errors import failed, report_expected_errors, run_logger
-from flows.shown.progress import shown
+from flows.shown.progress import best_effort
 
 
 def run_name() -> str:
@@ -56,12 +56,12 @@ async def source_inbox(
         trouble += [*run.trouble, *(result for result in results if isinstance(result, Exception))]
         files = [result for result in results if isinstance(result, FileResult)]
         report = InboxReport(inbox=str(folder.root.absolute()), files=files)
-        await shown("the inbox", show_inbox(report))
+        await best_effort("the inbox", show_inbox(report))
     if trouble:
-        run_logger().error("%s", told(report))
+        run_logger().error("%s", summary_of(report))
         state: InboxReport = failed(trouble[0])
         return state
-    run_logger().info("%s", told(report))
+    run_logger().info("%s", summary_of(report))
     return report
 
 
@@ -72,12 +72,12 @@ async def watched_from_outside() -> AsyncIterator[list[Exception]]:
     try:
         yield trouble
     except Exception:
-        await _watcher_told(well=False)
+        await _ping_watcher(well=False)
         raise
-    await _watcher_told(well=not trouble)
+    await _ping_watcher(well=not trouble)
 
 
-async def _watcher_told(*, well: bool) -> None:
+async def _ping_watcher(*, well: bool) -> None:
     url = SourcingSettings().ping_url.get_secret_value()
-    if url and has_deployment() and (why := await tell_watcher(url, well=well)):
+    if url and has_deployment() and (why := await ping_watcher(url, well=well)):
         run_logger().warning("The watcher at SOURCING_PING_URL may not have heard how this night ended: %s", why)

@@ -29,7 +29,7 @@ WAITING = frozenset(NEEDS_A_PERSON)
 def of_batch(report: BatchReport, receivers: Mapping[str, Receiver]) -> list[Message]:
     """The orders that wait for a person after a run: those that a budget has no room for, and all others.
 
-    Not those that are held by silence alone: who asked has told that (`flows/approval_told.py`).
+    Not those that are held by silence alone: who asked has told that (`flows/approval_notice.py`).
 
     `receivers` are those of the orders that wait; what is said of one without is not told.
     """

@@ -111,12 +111,12 @@ class Night:
                 )
         except BadRequests as error:
             words = f"{pluralize(len(error.faults), 'fault')}; nothing was bought"
-            await self._tell_faults(about, words, error.faults)
+            await self._notify_faults(about, words, error.faults)
             return self._put(working, Folder.FAILED, words, about, error.faults)
         except UnreadableFile as error:
             fault = Fault(0, "", str(error).removeprefix(f"{working}: "))
             words = "can't be read; nothing was bought"
-            await self._tell_faults(about, words, [fault])
+            await self._notify_faults(about, words, [fault])
             return self._put(working, Folder.FAILED, words, about, [fault])
         except EXPECTED as error:
             self.trouble.append(error)
@@ -130,7 +130,7 @@ class Night:
         self.broken_off = report.broken_off.partition(": ")[0]
         return self._finish(working, report, about)
 
-    async def _tell_faults(self, about: Mapping[str, str], words: str, faults: Sequence[Fault]) -> None:
+    async def _notify_faults(self, about: Mapping[str, str], words: str, faults: Sequence[Fault]) -> None:
         """Before the file is laid aside: a run that dies in between finds it again and tells nothing twice."""
         places = [f"row {fault.row} {fault.column}".rstrip() for fault in faults if fault.row]
         try:
@@ -171,7 +171,7 @@ def note_of(report: BatchReport, place: Folder) -> str:
     return f"{counts_of(report)}; nothing was bought by this run: no order of this file was still to be paid"
 
 
-def told(report: InboxReport) -> str:
+def summary_of(report: InboxReport) -> str:
     """What the run did, in one line."""
     if not report.files:
         return f"Nothing to do: no request file waits in {report.inbox}"

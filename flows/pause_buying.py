@@ -11,7 +11,7 @@ from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from flows.scheduling import begin_paused_follow_ups
 from flows.shown.expected_errors import report_expected_errors, run_logger
-from flows.shown.progress import rename_run, shown
+from flows.shown.progress import best_effort, rename_run
 from flows.upkeep_parameters import PausedBy, PauseReason, ResumedBy
 from tasks.pausing import left_words, pause, resume
 from tasks.resources import utc_now
@@ -27,10 +27,10 @@ async def pause_buying(why: PauseReason = "", said_by: PausedBy = "") -> str:
     """
     settings, log = SourcingSettings(), run_logger()
     with Ledger(settings.ledger_url, clock=utc_now, owner="pause-buying") as ledger:
-        paused = await asyncio.to_thread(pause, ledger, settings, by=said_by, why=why, told=log.info)
+        paused = await asyncio.to_thread(pause, ledger, settings, by=said_by, why=why, notify=log.info)
     for line in paused.lines:
         log.info("%s", line)
-    await shown("the run's name", rename_run(paused.pause.words))
+    await best_effort("the run's name", rename_run(paused.pause.words))
     return paused.pause.words
 
 
@@ -43,5 +43,5 @@ async def resume_buying(said_by: ResumedBy = "") -> str:
     follow_ups = await begin_paused_follow_ups()
     words = left_words(ended, left, follow_ups)
     run_logger().info("%s", words)
-    await shown("the run's name", rename_run("buying goes on" if ended else "buying was not paused"))
+    await best_effort("the run's name", rename_run("buying goes on" if ended else "buying was not paused"))
     return words

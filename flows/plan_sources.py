@@ -20,10 +20,10 @@ from domain.plan import PlannedOrder, PlanSummary
 from domain.reasons import ReasonCode, because
 from domain.request_remarks import WHOLE_FILE, Remark
 from domain.states import OrderState
-from flows.chunks import told_chunks
+from flows.chunks import chunks_with_progress
 from flows.planning import Take, plan_each
 from flows.shown.expected_errors import run_logger
-from flows.sorting import OVER, SortedOrders, sort_requests, told_of_forgotten
+from flows.sorting import OVER, SortedOrders, sort_requests, words_of_forgotten
 from flows.stored_plans import StoredPlans
 from tasks.gathering import not_read
 from tasks.order_cart import plan_cart
@@ -83,7 +83,7 @@ class FromRequests:
 
     def sort(self, ledger: Ledger) -> SortedOrders:
         work = sort_requests(ledger, self.requests)
-        for warning in told_of_forgotten(work.forgotten):
+        for warning in words_of_forgotten(work.forgotten):
             run_logger().warning(warning)
             self.warnings = [*dict.fromkeys([*self.warnings, Remark(WHOLE_FILE, "", warning)])]
         return work
@@ -157,7 +157,7 @@ class FromCarts:
     async def plan(
         self, resources: Resources, requests: Sequence[OrderRequest], take: Take, *, chunk_size: int, anew: bool
     ) -> None:
-        for _, chunk in told_chunks("preview", requests, chunk_size):
+        for _, chunk in chunks_with_progress("preview", requests, chunk_size):
             plans = [await _carted(resources, self._seen[one.order_ref]) for one in chunk]
             self._plans |= {plan.order_ref: plan for plan in plans}
             await take(plans)

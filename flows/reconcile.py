@@ -10,13 +10,13 @@ from flows import upkeep_parameters as form
 from flows.news import of_findings
 from flows.opening import opened
 from flows.parameters import ChunkSize
-from flows.reconcile_reporting import ReconciliationReport, summary_of, tell
+from flows.reconcile_reporting import ReconciliationReport, log_and_show, summary_of
 from flows.reconciliation import Reconciliation, foreign_by
 from flows.shown.board import progress_shown
 from flows.shown.expected_errors import report_expected_errors
 
 EVERY_MARKETPLACE: list[Marketplace] = []
-NONE_SAID: list[str] = []
+NONE_GIVEN: list[str] = []
 
 
 @flow(name="reconcile", flow_run_name="reconcile", persist_result=False)
@@ -25,8 +25,8 @@ async def reconcile(
     since_days: form.SinceDays = form.AS_SET,
     wallet_out_cny: form.WalletOutCny = "",
     marketplaces: form.Marketplaces = EVERY_MARKETPLACE,
-    not_ours: form.ForeignLines = NONE_SAID,
-    said_by: form.SaidBy = "",
+    not_ours: form.ForeignLines = NONE_GIVEN,
+    said_by: form.AnsweredBy = "",
     chunk_size: ChunkSize = 0,
 ) -> ReconciliationReport:
     """Compare the ledger with the marketplaces' own lists: orders, payments, shipments. Buys, pays and cancels nothing.
@@ -42,5 +42,5 @@ async def reconcile(
         async with progress_shown("reconciliation"):
             report = await run.report(left_wallet, foreign_by(foreign_ids, said_by))
         await telling.tell(resources.ledger, *of_findings(report.findings, summary_of(report)))
-    await tell(report)
+    await log_and_show(report)
     return report

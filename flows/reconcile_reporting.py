@@ -21,7 +21,7 @@ from flows.shown.artifacts import show_table, with_what_waits
 from flows.shown.events import MOST_REFS, send
 from flows.shown.expected_errors import run_logger
 from flows.shown.inert import inert
-from flows.shown.progress import rename_run, shown
+from flows.shown.progress import best_effort, rename_run
 
 MOST_ROWS = 500  # a table artifact is for eyes
 MOST_LOGGED = 50
@@ -121,7 +121,7 @@ def summary_of(report: ReconciliationReport) -> str:
     return "; ".join(parts)
 
 
-async def tell(report: ReconciliationReport) -> None:
+async def log_and_show(report: ReconciliationReport) -> None:
     """Log the findings, and show them with the sums in the Prefect UI."""
     for line in report.settled:
         run_logger().info("Settled by reading: %s is %s", line.order_ref, line.state)
@@ -141,7 +141,7 @@ async def tell(report: ReconciliationReport) -> None:
     if report.rejected:
         run_logger().warning("%s", report.rejected.words)
     run_logger().info("%s", summary_of(report))
-    await shown("the report", _show(report))
+    await best_effort("the report", _show(report))
     if not report.all_fine:
         await send([differs(report)])
 

@@ -79,7 +79,7 @@ class Reconciliation:
         settled = await self._settle()
         listings = await self._list()
         await confirm_what_lists_show(self.resources, listings)
-        await feed.tell(before)
+        await feed.emit(before)
         changed = {ref: before[ref] for ref, order in ledger.orders(before).items() if order != before[ref]}
         shown, facts = await self._completed({listing.marketplace: listing.orders for listing in listings})
         seen = await self._seen_twice(facts, shown)

@@ -18,7 +18,7 @@ from connectors.settings import SourcingSettings
 from domain.bad_requests import BadRequests
 from domain.orders import OrderRequest
 from domain.report import check_batch_id
-from domain.request_remarks import Remark, told_together
+from domain.request_remarks import Remark, merged_remarks
 from flows.parameters import SECRET, BadInput, Requests, in_words
 from flows.shown.artifacts import show_faults
 from flows.shown.expected_errors import run_logger
@@ -46,7 +46,7 @@ async def read_shown(requests: Requests, batch: str, *, require_limit: bool) -> 
     except BadRequests as error:
         await show_faults(Path(requests.file).name or PASTED, error.faults)
         raise
-    for line in told_together(asked.warnings)[:MOST_LOGGED]:
+    for line in merged_remarks(asked.warnings)[:MOST_LOGGED]:
         run_logger().warning("Request file: %s", line)
     return asked
 

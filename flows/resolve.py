@@ -12,7 +12,7 @@ from flows.shown.artifacts import show_table
 from flows.shown.dry_run import SWITCH_OFF
 from flows.shown.events import EventFeed
 from flows.shown.expected_errors import report_expected_errors, run_logger
-from flows.shown.progress import rename_run, shown
+from flows.shown.progress import best_effort, rename_run
 from tasks.open_questions import open_questions
 from tasks.reading_orders import read_each
 from tasks.resolve import checked_answer, order_of, resolve
@@ -51,7 +51,7 @@ async def resolve_order(
         else:
             words, rows = await _taken(resources, order_ref, said, by)
     run_logger().info("%s: %s", order_ref, words)
-    await shown("the answer", _show(order_ref, words, rows))
+    await best_effort("the answer", _show(order_ref, words, rows))
     return words
 
 
@@ -72,18 +72,20 @@ async def _asked(resources: Resources, order_ref: str) -> tuple[str, list[dict[s
     return (f"{len(rows)} to answer" if rows else f"{order.state}, {NOTHING_ASKED}"), rows
 
 
-async def _dry_run(resources: Resources, order_ref: str, said: Resolution, by: str) -> tuple[str, list[dict[str, str]]]:
-    record = await checked_answer(resources, order_ref, said, by=by)
+async def _dry_run(
+    resources: Resources, order_ref: str, answer: Resolution, by: str
+) -> tuple[str, list[dict[str, str]]]:
+    record = await checked_answer(resources, order_ref, answer, by=by)
     was = order_of(resources, order_ref)
     would = record.change.state or was.state
     words = f"only shown: nothing contradicts it, it would be {would}"
     return words, [{"question": record.question, "is": was.state, "would be": would, "reason": str(record.why)}]
 
 
-async def _taken(resources: Resources, order_ref: str, said: Resolution, by: str) -> tuple[str, list[dict[str, str]]]:
+async def _taken(resources: Resources, order_ref: str, answer: Resolution, by: str) -> tuple[str, list[dict[str, str]]]:
     feed, was = EventFeed(resources.ledger, [order_ref]), order_of(resources, order_ref)
-    now = await resolve(resources, order_ref, said, by=by)
-    await feed.tell([order_ref])  # else an alarm about this very question would still go off
+    now = await resolve(resources, order_ref, answer, by=by)
+    await feed.emit([order_ref])  # else an alarm about this very question would still go off
     question = resources.ledger.resolutions.of_order(order_ref)[-1]["question"]
     return f"now {now.state}", [{"question": question, "was": was.state, "is": now.state, "reason": now.reason}]
 

@@ -17,7 +17,7 @@ from domain.states import REACHED_BOOKED, OrderState
 
 OVER = REACHED_BOOKED | {OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED}
 
-MOST_TOLD = 5
+MOST_LISTED = 5
 
 
 @dataclass(kw_only=True)
@@ -80,11 +80,11 @@ def _sort_forgotten(work: SortedOrders, request: OrderRequest, order: OrderRecor
         work.taken[ref] = because(ReasonCode.RECEIVER_FORGOTTEN, order_ref=ref, on=on)
 
 
-def told_of_forgotten(order_refs: Sequence[str]) -> list[str]:
+def words_of_forgotten(order_refs: Sequence[str]) -> list[str]:
     """What to say of a file that still names receivers who were forgotten; nothing where it names none."""
     if not order_refs:
         return []
-    listed = ", ".join(order_refs[:MOST_TOLD]) + (", …" if len(order_refs) > MOST_TOLD else "")
+    listed = ", ".join(order_refs[:MOST_LISTED]) + (", …" if len(order_refs) > MOST_LISTED else "")
     return [
         f"it still has the data of receivers who were forgotten ({listed}): nothing is bought for them; take their "
         "lines out of it"

@@ -30,7 +30,7 @@ from flows.plan_sources import FromRequests
 from flows.request_batches import FETCHED, PASTED, read_shown
 from flows.sharing import helpers_for
 from flows.shown.artifacts import show_outcome, with_parcels
-from flows.shown.endings import ended, tells_when_stopped
+from flows.shown.endings import ended, notifies_when_stopped
 from flows.shown.expected_errors import report_expected_errors
 
 NO_LIMITS, AS_SET = Limits(), Speed()
@@ -66,7 +66,7 @@ async def source_orders(
         done_by = moment_of(limits.done_by, begun_at(resources.clock()), resources.settings.timezone)
         helpers = 0 if dry_run else helpers_for(resources, len(asked.orders), wanted=speed.helpers)
         run = BatchRun(resources, asked.batch_id, source, chunk_size=speed.chunk_size, done_by=done_by, helpers=helpers)
-        async with tells_when_stopped(resources.ledger, asked.batch_id, buys=not dry_run):
+        async with notifies_when_stopped(resources.ledger, asked.batch_id, buys=not dry_run):
             report = await run.followed(limits.budget, dry_run=dry_run, ask=not yes)
         report = await schedule_follow_up(resources, report, limits)
         await show_outcome(report, resources.ledger.orders(with_parcels(report)))

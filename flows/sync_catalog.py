@@ -15,9 +15,9 @@ from flows.crawl import CatalogReport, Crawl
 from flows.parameters import BadInput, Concurrency
 from flows.shown.artifacts import show_table
 from flows.shown.expected_errors import report_expected_errors
-from flows.shown.progress import rename_run, shown
+from flows.shown.progress import best_effort, rename_run
 from flows.upkeep_parameters import Full, MostItems, WantedList
-from tasks.price_moves import moves_told_by
+from tasks.price_moves import moves_in
 from tasks.resources import open_resources
 
 if TYPE_CHECKING:
@@ -52,9 +52,9 @@ async def sync_catalog(
         name = crawl_name(asked, full=full, limit=limit or None)
         with CrawlFiles.open(settings.data_dir / "catalogue", name, resources.clock()) as files:
             report = await Crawl(resources, files, full=full, limit=limit or None).run(asked)
-    await shown("the report", _show(report))
+    await best_effort("the report", _show(report))
     if report.snapshot_id and report.changed:
-        await _show_moves(await moves_told_by(settings.snapshot_root, report.snapshot_id))
+        await _show_moves(await moves_in(settings.snapshot_root, report.snapshot_id))
     return report
 
 

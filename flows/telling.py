@@ -16,7 +16,7 @@ from connectors.ui_pages import run_page
 from connectors.xportcn.breaker import TOO_MANY, BreakerNews
 from domain.messages import Message, MessageKind
 from flows.shown.expected_errors import run_logger
-from tasks.progress import hearing
+from tasks.progress import listening
 
 AWAY_AFTER = timedelta(minutes=15)
 SAME_OUTAGE = timedelta(hours=6)
@@ -60,7 +60,7 @@ def outages_told(ledger: Ledger) -> Iterator[None]:
             tasks.add(task)
             task.add_done_callback(tasks.discard)
 
-    with hearing(heard):
+    with listening(heard):
         yield
 
 

@@ -30,7 +30,7 @@ from flows.reporting import line_of
 from flows.shown.artifacts import show_table, with_what_waits
 from flows.shown.events import STALLED_AFTER, EventFeed, stalled
 from flows.shown.expected_errors import run_logger
-from flows.shown.progress import rename_run, shown
+from flows.shown.progress import best_effort, rename_run
 from flows.telling import tell
 from tasks.effects.kinds import settle_open
 from tasks.gathering import PartialResults
@@ -89,7 +89,7 @@ async def track(resources: Resources, chunk_size: int, only: Collection[str] | N
         await confirm_payments(resources, [ref for ref in pending if ref in watched])
     orders = {ref: one for ref, one in ledger.orders(watched).items() if one.order_id and _is_followed(one)}
     run_logger().info("%s to follow", pluralize(len(orders), "order"))
-    await shown("the run's name", rename_run(f"track {pluralize(len(orders), 'order')}"))
+    await best_effort("the run's name", rename_run(f"track {pluralize(len(orders), 'order')}"))
     asked: PartialResults[str, str] = PartialResults()
 
     async def follow(refs: Sequence[str], label: str) -> None:
@@ -101,10 +101,10 @@ async def track(resources: Resources, chunk_size: int, only: Collection[str] | N
         troubles.append(f"{shorten(unasked)}: the service was away; the next run asks about them")
     now = ledger.orders(watched)
     silent = stalled(ledger, {ref: now[ref] for ref in orders}, resources.clock())
-    await feed.tell(now, *silent)
+    await feed.emit(now, *silent)
     moved = [order for ref, order in now.items() if order.state is not watched[ref].state]
     events = ledger.tracking.listed(since=started)
-    await _tell_of_parcels(ledger, silent, moved, events)
+    await _notify_parcels(ledger, silent, moved, events)
     snapshot_id = await _snapshot(resources, watched, now, events)
     if only is None and (trouble := await snapshot_missing_refunds(resources)):
         run_logger().warning("%s", trouble)
@@ -124,7 +124,7 @@ async def track(resources: Resources, chunk_size: int, only: Collection[str] | N
     if report.rejected:
         run_logger().warning("%s", report.rejected.words)
     run_logger().info("%s", summary_of(report))
-    await shown("the report", _show(report, watched, now, events))
+    await best_effort("the report", _show(report, watched, now, events))
     return report
 
 
@@ -133,7 +133,7 @@ def _is_followed(order: OrderRecord) -> bool:
     return order.state in FOLLOWED or (order.state is OrderState.PAID and order.reason_code in UNKNOWN_STATES)
 
 
-async def _tell_of_parcels(
+async def _notify_parcels(
     ledger: Ledger, silent: Sequence[Event], moved: Sequence[OrderRecord], events: Sequence[Mapping[str, Any]]
 ) -> None:
     """Those of which nothing new is heard are told once for each time that something was."""

@@ -28,7 +28,7 @@ from domain.states import OrderState
 from domain.wording import counted, pluralize
 from flows.follow_up import next_follow_up
 from flows.scheduling import is_deployed
-from flows.shown.progress import shown
+from flows.shown.progress import best_effort
 from tasks.preview import not_looked_up
 from tasks.resources import Resources
 
@@ -93,7 +93,7 @@ def in_all(why: tuple[str, str], left: Counter[str]) -> str:
     return f"{why[1]}: {pluralize(left.total(), 'order')} {verb} left, {counted(left.elements())}"
 
 
-def told_again(plans: Sequence[PlannedOrder], why: str) -> list[PlannedOrder]:
+def with_remedy(plans: Sequence[PlannedOrder], why: str) -> list[PlannedOrder]:
     """The plans of a dry run, where those that could not be made say what to do."""
     return [
         replace(plan, why=_not_planned(plan.why, why, "Run again")) if plan.is_postponed else plan for plan in plans
@@ -123,7 +123,7 @@ def _once_resumed(resources: Resources, batch_id: str, done_by: datetime | None)
 async def _planned_next() -> str:
     """Which run plans what could not be looked up."""
     coming: list[datetime] = []
-    await shown("when the next run is", _ask_when(coming))
+    await best_effort("when the next run is", _ask_when(coming))
     return f"The run of {coming[0]:%Y-%m-%d %H:%M} UTC plans it" if coming else "Run again to plan it"
 
 

@@ -100,7 +100,7 @@ ForeignLines = Annotated[
         "not told again unless they cost more or go under one of our references. Example: taobao:4050118801",
     ),
 ]
-SaidBy = Annotated[str, asked("Your name", "Who says that they are not ours; it is kept", max_length=120)]
+AnsweredBy = Annotated[str, asked("Your name", "Who says that they are not ours; it is kept", max_length=120)]
 Marketplaces = Annotated[list[Marketplace], asked("Marketplaces", "Only these. None: all of them")]
 SinceDay = Annotated[str, asked("Paid since", "The first day, such as 2026-11-01. Empty: all orders")]
 BooksCurrency = Annotated[

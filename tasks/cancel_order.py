@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from connectors.ledger.order_facts import Facts
+from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import Intent, OrderChange, OrderRecord
 from connectors.xportcn.errors import ServiceAway
 from domain.decisions import judge_paid
@@ -71,6 +71,6 @@ def _confirmed(order: OrderRecord, shown: ServiceOrder) -> OrderChange | None:
     verdict = judge_paid(shown, order.approved, by_us=False)
     if not verdict or not (paid := shown.taken):
         return None
-    fact = Facts.paid(verdict, amount=paid, total=shown.total, at=shown.paid_at)
+    fact = OrderUpdate.paid(verdict, amount=paid, total=shown.total, at=shown.paid_at)
     why = because(ReasonCode.PAID_BEFORE_CLOSED, paid=paid, order_ref=order_ref)
     return OrderChange(order_ref=order_ref, state=OrderState.CANCELLED, why=why, writes=fact)

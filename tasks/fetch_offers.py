@@ -99,7 +99,7 @@ def lists_changes(resources: Resources, crawl: CrawlFiles, source: Listing) -> b
 def _changed_since(resources: Resources, crawl: CrawlFiles, source: Listing) -> datetime | None:
     if source.way not in (Way.CATEGORY, Way.EVERYTHING):
         return None
-    if not resources.offerings[source.marketplace].browser.tells_changes:
+    if not resources.offerings[source.marketplace].browser.lists_changes:
         return None
     seen = crawl.seen(source)
     return seen.begun_at - CLOCK_MARGIN if seen else None

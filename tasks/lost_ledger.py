@@ -77,22 +77,22 @@ async def maybe_booked(resources: Resources, orders: Mapping[str, OrderRecord]) 
     words = f"nothing was sent, since the ledger was put back at {at}, and it may have been booked before"
     doubtful = [ref for ref in orders if ref not in known]
     said = {ref: await asyncio.to_thread(answers.of_order, ref) for ref in doubtful}
-    return {ref: words for ref in doubtful if not any(_says_not_booked(one, since) for one in said[ref])}
+    return {ref: words for ref in doubtful if not any(_denies_booking(one, since) for one in said[ref])}
 
 
-def _says_not_booked(answer: Mapping[str, Any], since: datetime) -> bool:
+def _denies_booking(answer: Mapping[str, Any], since: datetime) -> bool:
     return bool(answer["at"] > since) and answer["answer"] == f"--{ResolutionKind.NOT_BOOKED}"
 
 
 def _traces(snapshots: Path, send_logs: Path) -> Iterator[str]:
     for manifest in reversed(list_snapshots(snapshots)):
-        if _tells_of_orders(snapshots, manifest):
+        if _has_orders(snapshots, manifest):
             yield f"the snapshot {manifest.snapshot_id} in {snapshots} tells of orders that were bought"
     if any(noted(send_logs)):
         yield f"{send_logs} tells of something that was sent"
 
 
-def _tells_of_orders(root: Path, manifest: Manifest) -> bool:
+def _has_orders(root: Path, manifest: Manifest) -> bool:
     """Not what a dry run or a look at the catalogue leaves."""
     rows = {file.table: file for file in manifest.files if file.rows}
     if "payments" in rows:

@@ -23,7 +23,7 @@ async def message_seller(
     require_sayable(resources, refund, words)
     await settle_open(resources, [order.order_ref])
     kind, hashed = MessageSeller(resources, refund, words, vouchers), words_hash(words)
-    if await kind.is_said(refund, hashed):
+    if await kind.is_shown(refund, hashed):
         return
     await perform_alone(kind, order, hashed, part=f"{refund.effect_part}{SAY}{hashed}")
 

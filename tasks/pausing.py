@@ -86,19 +86,19 @@ class Paused:
         }
 
 
-def pause(ledger: Ledger, settings: SourcingSettings, *, by: str, why: str, told: Callable[[str], None]) -> Paused:
+def pause(ledger: Ledger, settings: SourcingSettings, *, by: str, why: str, notify: Callable[[str], None]) -> Paused:
     """Stop all buying, and return when nothing that was claimed before can leave any more; `told` hears of the waiting.
 
     That is a matter of seconds while runs get on, and at most of a lease and one call. Raises `LedgerUnusable`.
     """
     standing = ledger.pause_buying(by, why)
-    told(standing.words)
-    ledger.tell(_message(f"paused:{standing.at.isoformat()}", "Buying is paused", standing.told))
+    notify(standing.words)
+    ledger.tell(_message(f"paused:{standing.at.isoformat()}", "Buying is paused", standing.notice))
     said = 0.0
     while (left := leaving(ledger, settings)).to_come:
         if time.monotonic() - said > SAY_EVERY_S:
             said = time.monotonic()
-            told(f"{left.words}; waiting for that")
+            notify(f"{left.words}; waiting for that")
         time.sleep(LOOK_EVERY_S)
     return Paused(pause=standing, left=left)
 

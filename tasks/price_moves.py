@@ -41,12 +41,12 @@ def price_moves(history: pd.DataFrame) -> pd.DataFrame:
 
 
 @reading_task("price_moves", "price moves of {snapshot_id}")
-async def moves_told_by(root: Path, snapshot_id: str) -> pd.DataFrame:
+async def moves_in(root: Path, snapshot_id: str) -> pd.DataFrame:
     """The price moves that one snapshot tells, the dearest first; only the history of its own items is read."""
-    return await asyncio.to_thread(_moves_told_by, Snapshots(root), snapshot_id)
+    return await asyncio.to_thread(_moves_in, Snapshots(root), snapshot_id)
 
 
-def _moves_told_by(snapshots: Snapshots, snapshot_id: str) -> pd.DataFrame:
+def _moves_in(snapshots: Snapshots, snapshot_id: str) -> pd.DataFrame:
     told = snapshots.history("offers", ["item_id"], [("snapshot_id", "==", snapshot_id)])
     of_items = field("item_id").isin(pa.array(told["item_id"].unique(), pa.string()))
     moves = price_moves(snapshots.history("offers", NEEDED, of_items))

@@ -36,22 +36,22 @@ SILENT = Silent()
 
 progress: ContextVar[Progress] = ContextVar("progress", default=SILENT)
 
-_hearing: list[Callable[[BreakerNews], None]] = []
+_listeners: list[Callable[[BreakerNews], None]] = []
 
 
 @contextmanager
-def hearing(listener: Callable[[BreakerNews], None]) -> Iterator[None]:
+def listening(listener: Callable[[BreakerNews], None]) -> Iterator[None]:
     """Let somebody hear what this process's gates tell; several may, since runs of one process share a gate."""
-    _hearing.append(listener)
+    _listeners.append(listener)
     try:
         yield
     finally:
-        _hearing.remove(listener)
+        _listeners.remove(listener)
 
 
-def tell_of_waiting(news: BreakerNews) -> None:
+def notify_listeners(news: BreakerNews) -> None:
     """What a gate tells, to everybody who listens: in the middle of a call, whose answer no broken pipe may swallow."""
-    for listener in tuple(_hearing):
+    for listener in tuple(_listeners):
         with suppress(Exception):
             listener(news)
 
@@ -65,13 +65,13 @@ def waiting_words(news: BreakerNews, later_s: float = 0.0) -> str:
 
 
 class Waiting:
-    """What one listener knows of the waiting. It is said when it begins, then once in `say_every_s`, and at its end."""
+    """What one listener knows of the waiting. It is reported as it begins, once in `report_every_s`, and at its end."""
 
-    def __init__(self, say_every_s: float) -> None:
-        self._say_every_s = say_every_s
-        self._news, self._heard_at = BACK, 0.0
+    def __init__(self, report_every_s: float) -> None:
+        self._report_every_s = report_every_s
+        self._news, self._updated_at = BACK, 0.0
         self._since: float | None = None
-        self._said_at = 0.0
+        self._reported_at = 0.0
 
     @property
     def is_waiting(self) -> bool:
@@ -83,22 +83,22 @@ class Waiting:
         """What is waited for at this moment; empty for nothing."""
         return waiting_words(self._news, self._later_s()) if self.is_waiting else ""
 
-    def heard(self, news: BreakerNews) -> str:
+    def update(self, news: BreakerNews) -> str:
         """Take the news; answers what is to be said of it, empty when that was said a moment ago."""
         now, goes_on = time.monotonic(), self.is_waiting
-        self._news, self._heard_at = news, now
+        self._news, self._updated_at = news, now
         if not news.why:
             since, self._since = self._since, None
             return "" if since is None else f"the service is back after {_span(now - since)}"
         if not goes_on:
             self._since = now - news.for_s
-        elif now - self._said_at < self._say_every_s:
+        elif now - self._reported_at < self._report_every_s:
             return ""
-        self._said_at = now
+        self._reported_at = now
         return self.words
 
     def _later_s(self) -> float:
-        return time.monotonic() - self._heard_at
+        return time.monotonic() - self._updated_at
 
     def _is_stale(self) -> bool:
         """Nothing tells that throttling is over: there would have been further news by now."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from connectors.concurrently import concurrently
 from connectors.ledger.chunked import chunked
-from connectors.ledger.order_facts import NOTHING, Facts
+from connectors.ledger.order_update import NOTHING, OrderUpdate
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from connectors.xportcn.freight import render
@@ -66,11 +66,11 @@ async def _render(resources: Resources, order: OrderRecord) -> ChosenFreight | O
         return _held(order, because(ReasonCode.PAID_NO_FREIGHT, wish=wish or " ", offered=offered(quote) or "none"))
     if why := _above_approved(order, service):
         voids_approval = order.freight_currency != service.price.currency
-        return _held(order, why, Facts.freight_asked(price=service.price, voids_approval=voids_approval))
+        return _held(order, why, OrderUpdate.freight_asked(price=service.price, voids_approval=voids_approval))
     return ChosenFreight(quote=quote, service=service)
 
 
-def _held(order: OrderRecord, why: Reason | None, writes: Facts = NOTHING) -> OrderChange:
+def _held(order: OrderRecord, why: Reason | None, writes: OrderUpdate = NOTHING) -> OrderChange:
     return OrderChange(order_ref=order.order_ref, state=OrderState.HELD, expected=order.state, why=why, writes=writes)
 
 
@@ -114,5 +114,5 @@ def approve_freight(resources: Resources, plans: Sequence[PlannedOrder]) -> None
     """Write down that these freight prices were approved."""
     priced = {plan.order_ref: plan.freight_service.price for plan in plans if plan.freight_service}
     resources.ledger.change(
-        [OrderChange(order_ref=ref, writes=Facts.freight_approved(price=price)) for ref, price in priced.items()]
+        [OrderChange(order_ref=ref, writes=OrderUpdate.freight_approved(price=price)) for ref, price in priced.items()]
     )

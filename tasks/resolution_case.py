@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from connectors.ledger.order_facts import NOTHING, Facts
+from connectors.ledger.order_update import NOTHING, OrderUpdate
 from connectors.ledger.records import EffectRecord, Intent, OrderChange, OrderRecord
 from connectors.ledger.resolutions import ResolutionRecord
 from domain.effects import OPEN, EffectStatus
@@ -30,7 +30,7 @@ class Case:
     resources: Resources
     order: OrderRecord
     effects: Sequence[EffectRecord]
-    said: Resolution
+    answer: Resolution
     by: str
 
     def open_effect(self, happened: ResolutionKind) -> EffectRecord | None:
@@ -70,10 +70,10 @@ class Case:
                 "did not: look again after that"
             )
 
-    async def require_same(self, effect: EffectRecord, **told: str) -> None:
+    async def require_same(self, effect: EffectRecord, **given: str) -> None:
         """Raise `ResolutionRefused` when the service shows the effect, and with something else than was told."""
         if isinstance(seen := await self.read_back(effect), Proof):
-            other = [f"{name} {seen.answer[name]}" for name, value in told.items() if seen.answer.get(name) != value]
+            other = [f"{name} {seen.answer[name]}" for name, value in given.items() if seen.answer.get(name) != value]
             if other:
                 raise self.contradicted(f"it happened with {', '.join(other)}")
 
@@ -101,7 +101,7 @@ class Case:
         effect: EffectRecord | None,
         status: EffectStatus,
         state: OrderState | None,
-        facts: Facts = NOTHING,
+        facts: OrderUpdate = NOTHING,
         *,
         proof: dict[str, Any] | None = None,
         why: Reason | None = None,
@@ -109,13 +109,13 @@ class Case:
     ) -> ResolutionRecord:
         """What is written of the answer."""
         order, kind = self.order, kind_of(effect) if effect else Create
-        why = why or because(ReasonCode.ANSWERED, by=self.by, answer=self.said.words)
+        why = why or because(ReasonCode.ANSWERED, by=self.by, answer=self.answer.words)
         to = state if state is not None and can_move(order.state, state) else None
         return ResolutionRecord(
             order_ref=order.order_ref,
             by=self.by,
             question=kind.question(order.order_ref, order.order_id, effect.part if effect else ""),
-            answer=self.said.words,
+            answer=self.answer.words,
             status=status,
             why=why,
             proof=proof,

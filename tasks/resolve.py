@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from connectors.ledger.order_facts import Facts
+from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import EffectRecord, Intent, OrderRecord
 from connectors.ledger.resolutions import ResolutionRecord
 from connectors.xportcn.errors import Refused
@@ -36,12 +36,12 @@ from tasks.resolution_case import Case
 from tasks.resources import Resources
 
 
-async def resolve(resources: Resources, order_ref: str, said: Resolution, *, by: str) -> OrderRecord:
+async def resolve(resources: Resources, order_ref: str, answer: Resolution, *, by: str) -> OrderRecord:
     """Write an answer and what it settles; answers the order afterwards.
 
     Raises `ResolutionRefused` for one that nothing asked for, that comes too early, or that the service contradicts.
     """
-    record = await checked_answer(resources, order_ref, said, by=by)
+    record = await checked_answer(resources, order_ref, answer, by=by)
     dead = await asyncio.to_thread(resources.dead_owners, [order_ref])
     if not await asyncio.to_thread(resources.ledger.resolutions.record, record, dead_owners=dead):
         raise ResolutionRefused(f"another run has just dealt with it; look again: sourcing status {order_ref}")
@@ -50,13 +50,13 @@ async def resolve(resources: Resources, order_ref: str, said: Resolution, *, by:
     return order_of(resources, order_ref)
 
 
-async def checked_answer(resources: Resources, order_ref: str, said: Resolution, *, by: str) -> ResolutionRecord:
+async def checked_answer(resources: Resources, order_ref: str, answer: Resolution, *, by: str) -> ResolutionRecord:
     """What would be written of an answer, once the service was read and contradicts nothing. Writes nothing.
 
     Raises `ResolutionRefused` as `resolve` does, with what was seen.
     """
-    case = Case(resources, order_of(resources, order_ref), resources.ledger.effects_of([order_ref]), said, by)
-    return await _TAKEN_BY[said.kind](case)
+    case = Case(resources, order_of(resources, order_ref), resources.ledger.effects_of([order_ref]), answer, by)
+    return await _TAKEN_BY[answer.kind](case)
 
 
 def order_of(resources: Resources, order_ref: str) -> OrderRecord:
@@ -69,28 +69,28 @@ def order_of(resources: Resources, order_ref: str) -> OrderRecord:
 
 async def _about_creating(case: Case) -> ResolutionRecord:
     order, effect = case.order, case.open_effect(K.ORDERED)
-    if case.said.kind is K.NOT_ORDERED:
+    if case.answer.kind is K.NOT_ORDERED:
         return await case.not_done(effect, "creation")
     if effect is None and not may_be_adopted(order, case.effects):
         raise case.nothing_asked("creation")
     shown = await _require_order(case)
     at = shown.created_at or case.resources.clock()
-    facts = Facts.ordered(order_id=shown.order_id, total=shown.total, at=at)
+    update = OrderUpdate.ordered(order_id=shown.order_id, total=shown.total, at=at)
     most, intent = order.payable, None
-    told = case.said.amount
+    told = case.answer.amount
     if order.approved_minor is None or (told is not None and told < order.payable):
         most = _approved_by(case, shown)
-        facts |= Facts.approved(amount=most)
+        update |= OrderUpdate.approved(amount=most)
     if effect is None and not is_several(case.effects):
         intent = Intent(order_ref=order.order_ref, action=Action.CREATE, amount=most, request_hash=order.fingerprint)
     proof = {"order_ids": [shown.order_id], "total": str(shown.total)}
     state = OrderState.ORDERED if can_move(order.state, OrderState.ORDERED) else OrderState.HELD
-    return case.record(effect, EffectStatus.DONE, state, facts, proof=proof, intent=intent)
+    return case.record(effect, EffectStatus.DONE, state, update, proof=proof, intent=intent)
 
 
 async def _require_order(case: Case) -> ServiceOrder:
     """The order that a person names, which must be there, be ours, and be nobody else's."""
-    order, order_id = case.order, case.said.value
+    order, order_id = case.order, case.answer.value
     if not order.lines:
         raise ResolutionRefused(f"{order.order_ref} has no plan to go by: run its request file once more, then answer")
     for other in case.resources.ledger.all_orders().values():
@@ -114,7 +114,7 @@ async def _require_order(case: Case) -> ServiceOrder:
 
 def _approved_by(case: Case, shown: ServiceOrder) -> Money:
     """What a person lets an order cost that this ledger has no approval for, or one for more."""
-    amount = case.said.amount
+    amount = case.answer.amount
     if amount is None:
         raise ResolutionRefused(
             f"nothing is approved for {case.order.order_ref}, and order {shown.order_id} costs {shown.total}: say how "
@@ -133,7 +133,7 @@ async def _about_paying(case: Case) -> ResolutionRecord:
         raise case.nothing_asked("payment")
     order_id, asked_at = case.order.order_id, case.resources.clock()
     shown = await case.shown()
-    if case.said.kind is K.PAID:
+    if case.answer.kind is K.PAID:
         return _paid(case, effect or accepted, shown)
     if shown and judge_paid(shown, case.order.approved, by_us=True):
         raise case.contradicted(f"order {order_id} is paid. Run again to record that")
@@ -145,23 +145,23 @@ async def _about_paying(case: Case) -> ResolutionRecord:
     assert accepted is not None
     settle = timedelta(seconds=case.resources.settings.settle_s)
     case.require_clear(accepted, (accepted.settled_at or accepted.intent_at) + settle, asked_at)
-    why = because(ReasonCode.PAYMENT_DROPPED, by=case.by, answer=case.said.words)
+    why = because(ReasonCode.PAYMENT_DROPPED, by=case.by, answer=case.answer.words)
     return case.record(accepted, EffectStatus.REFUSED, OrderState.HELD, why=why)
 
 
 def _paid(case: Case, effect: EffectRecord | None, shown: ServiceOrder | None) -> ResolutionRecord:
-    order, told = case.order, case.said.amount or Money(0)
+    order, told = case.order, case.answer.amount or Money(0)
     if shown and shown.status in (ServiceStatus.BUILDING, ServiceStatus.UNPAID):
         if effect is None or effect.status not in OPEN or case.resources.client.settings.pay_is == DEBIT:
             raise case.contradicted(f"order {order.order_id} is {shown.status}")
-        waits = because(ReasonCode.SAID_PAID, by=case.by, answer=case.said.words, status=shown.status)
+        waits = because(ReasonCode.SAID_PAID, by=case.by, answer=case.answer.words, status=shown.status)
         proof = {"told_by": case.by}
         return case.record(effect, EffectStatus.DONE, OrderState.PAYMENT_PENDING, proof=proof, why=waits)
     if shown and (amount := _shown_as_taken(order, effect, shown)) and amount != told:
         raise case.contradicted(f"order {order.order_id} is paid with {amount}: answer --paid {amount.major}")
     owed = effect.amount if effect and effect.amount else order.approved
     verdict = Paid(order=Statement(source=Source.PERSON, value=told), ours=Statement(source=Source.LEDGER, value=owed))
-    fact, proof = Facts.paid(verdict, amount=told, at=shown.paid_at if shown else None), {"told_by": case.by}
+    fact, proof = OrderUpdate.paid(verdict, amount=told, at=shown.paid_at if shown else None), {"told_by": case.by}
     if told > order.payable:
         why = taken_above_approved(order, told)
         return case.record(effect, EffectStatus.DONE, OrderState.HELD, fact, proof=proof, why=why)
@@ -177,24 +177,24 @@ def _shown_as_taken(order: OrderRecord, effect: EffectRecord | None, shown: Serv
 
 
 async def _about_booking(case: Case) -> ResolutionRecord:
-    effect, shipment_id = case.open_effect(K.BOOKED), case.said.value
-    if case.said.kind is K.NOT_BOOKED:
-        return await _not_booked(case, effect or _told_booking(case))
+    effect, shipment_id = case.open_effect(K.BOOKED), case.answer.value
+    if case.answer.kind is K.NOT_BOOKED:
+        return await _not_booked(case, effect or _booking_by_person(case))
     if effect is None:
         raise case.nothing_asked("booking")
     shown = await case.shown()
-    shipment = _shipment_told(case, shown.shipments if shown else ())
+    shipment = _shipment_named(case, shown.shipments if shown else ())
     return case.record(
         effect,
         EffectStatus.DONE,
         OrderState.BOOKED,
-        Facts.booked(booked(case.order, shipment, Source.PERSON), shipment=shipment, at=case.resources.clock()),
+        OrderUpdate.booked(booked(case.order, shipment, Source.PERSON), shipment=shipment, at=case.resources.clock()),
         proof={"shipment_order_id": shipment_id, "told_by": case.by},
         why=because(ReasonCode.SAID_BOOKED, by=case.by, shipment=shipment_id),
     )
 
 
-def _told_booking(case: Case) -> EffectRecord | None:
+def _booking_by_person(case: Case) -> EffectRecord | None:
     """The booking that nobody but a person has told of, so that a person may take it back."""
     if case.order.state not in (OrderState.BOOKED, OrderState.HELD):
         return None
@@ -214,12 +214,12 @@ async def _not_booked(case: Case, effect: EffectRecord | None) -> ResolutionReco
     why = because(ReasonCode.SAID_NOT_BOOKED, by=case.by)
     if effect.status is not EffectStatus.DONE:
         return case.record(effect, EffectStatus.UNSENT, OrderState.PAID, why=why)
-    return case.record(effect, EffectStatus.REFUSED, OrderState.HELD, Facts.not_booked(), why=why)
+    return case.record(effect, EffectStatus.REFUSED, OrderState.HELD, OrderUpdate.not_booked(), why=why)
 
 
-def _shipment_told(case: Case, shown: Sequence[Shipment]) -> Shipment:
+def _shipment_named(case: Case, shown: Sequence[Shipment]) -> Shipment:
     """The shipment that a person names: what the service shows of it, else as it was typed."""
-    named, numbers = case.said.value, tuple(number.strip() for number in case.said.tracking if number.strip())
+    named, numbers = case.answer.value, tuple(number.strip() for number in case.answer.tracking if number.strip())
     if not numbers:
         raise ResolutionRefused("give the tracking number that the warehouse console shows: --tracking NUMBER")
     _require_nobody_elses(case, named, numbers)
@@ -246,7 +246,7 @@ def _require_nobody_elses(case: Case, shipment_order_id: str, numbers: Sequence[
 
 async def _about_cancelling(case: Case) -> ResolutionRecord:
     effect = case.open_effect(K.CANCELLED)
-    if effect is None or case.said.kind is K.NOT_CANCELLED:
+    if effect is None or case.answer.kind is K.NOT_CANCELLED:
         return await case.not_done(effect, "cancellation")
     shown = await case.shown()
     if shown and shown.status not in (ServiceStatus.CLOSED, ServiceStatus.OTHER):
@@ -255,9 +255,9 @@ async def _about_cancelling(case: Case) -> ResolutionRecord:
 
 
 async def _about_refunding(case: Case) -> ResolutionRecord:
-    effect, refund_id = case.open_effect(K.REFUND_ASKED), case.said.value
+    effect, refund_id = case.open_effect(K.REFUND_ASKED), case.answer.value
     refund = refund_of(case.resources, effect) if effect else None
-    if effect is None or refund is None or case.said.kind is K.NOT_REFUNDED:
+    if effect is None or refund is None or case.answer.kind is K.NOT_REFUNDED:
         return await case.not_done(effect if refund else None, "refund")
     known = [one.refund_id for one in case.resources.ledger.refunds.of_orders([case.order.order_ref])]
     if refund_id in [*known, *refund.earlier_refund_ids]:
@@ -272,9 +272,9 @@ async def _about_refunding(case: Case) -> ResolutionRecord:
 
 async def _about_any(case: Case) -> ResolutionRecord:
     """An effect without an answer of its own, named by its key: nothing of it moves the order."""
-    found = next((one for one in case.effects if one.key == case.said.value and one.status in OPEN), None)
+    found = next((one for one in case.effects if one.key == case.answer.value and one.status in OPEN), None)
     if found is None:
-        raise case.nothing_asked(f"effect {case.said.value}")
+        raise case.nothing_asked(f"effect {case.answer.value}")
     kind = kind_of(found)
     if kind.happened is not K.DONE:
         yes, no = kind.commands(case.order.order_ref, found.key)
@@ -283,11 +283,11 @@ async def _about_any(case: Case) -> ResolutionRecord:
         raise ResolutionRefused("the cart itself tells: lay the order into it again with sourcing cart add")
     case.free(found)
     seen, shown = await case.read_back(found), await case.shown()
-    if isinstance(seen, Proof) and case.said.kind is K.NOT_DONE:
+    if isinstance(seen, Proof) and case.answer.kind is K.NOT_DONE:
         raise case.contradicted(f"{found.key} happened. Run again to record that")
-    if isinstance(seen, OwnRecord) and shown and case.said.kind is K.DONE:
+    if isinstance(seen, OwnRecord) and shown and case.answer.kind is K.DONE:
         raise case.contradicted(f"order {shown.order_id} is {shown.status}, and nothing of {found.key} is to be seen")
-    if case.said.kind is K.DONE:
+    if case.answer.kind is K.DONE:
         return case.record(found, EffectStatus.DONE, None, proof={"told_by": case.by})
     case.require_clear(found, clear_from(case.resources, found), case.resources.clock())
     return case.record(found, EffectStatus.UNSENT, None)

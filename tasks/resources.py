@@ -34,7 +34,7 @@ from connectors.xportcn.offering import Offering, offering_of
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.pause import Pause
-from tasks.progress import tell_of_waiting
+from tasks.progress import notify_listeners
 
 Clock = Callable[[], datetime]
 last_replaced: ContextVar[list[str] | None] = ContextVar("last_replaced", default=None)
@@ -96,7 +96,7 @@ class Resources:
     def heed(self, pause: Pause | None) -> bool:
         """Keep to the switch as it was just seen; it is said when that is news. Answers whether buying is paused."""
         if pause is not None and pause != self.paused:
-            log.warning("%s", pause.told)
+            log.warning("%s", pause.notice)
         self.paused = pause
         return pause is not None
 
@@ -193,7 +193,7 @@ def _breaker(settings: SourcingSettings, xportcn: XportcnSettings, at_once: int)
         per_second=xportcn.requests_per_second,
         is_fixed=xportcn.fixed_concurrency,
     )
-    breaker.listener = tell_of_waiting
+    breaker.listener = notify_listeners
     return breaker
 
 

@@ -98,7 +98,7 @@ class RetryingTask(Generic[P, R]):
         called = signature(self.fn).bind(resources, *args, **kwargs).arguments
         parameters = {"call": call, "name": self.run_name.format(**called)}
         # a run that is made beforehand has no event of its own for *Pending*, a third of what it costs the server
-        run = _TellingRun.model_construct(**dict(await task.create_local_run(parameters=parameters)))
+        run = _LoggingRun.model_construct(**dict(await task.create_local_run(parameters=parameters)))
         await run_task_async(task, task_run=run, parameters=parameters)
         return call.result
 
@@ -145,7 +145,7 @@ def retrying_task(
     return made
 
 
-class _TellingRun(TaskRun):
+class _LoggingRun(TaskRun):
     """A task run that says in *AwaitingRetry* why it waits. Prefect itself says it in the log alone."""
 
     _why: str = PrivateAttr("")
@@ -158,7 +158,7 @@ class _TellingRun(TaskRun):
 
 async def _wants_another_try(_task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
     failure = await state.aresult(raise_on_failure=False)
-    if isinstance(run, _TellingRun):
+    if isinstance(run, _LoggingRun):
         run._why = words_of(failure)
     return isinstance(failure, TryAgain)
 

@@ -29,7 +29,7 @@ Tables = Union[Mapping[str, Sequence[Row]], "Slices"]
 
 MOST_WRITES = 10
 ORDERS_A_PART = 100
-ALWAYS_TOLD = ("orders", "outcomes")
+ALWAYS_WRITTEN = ("orders", "outcomes")
 
 
 async def _put(
@@ -93,7 +93,7 @@ def orders_now(resources: Resources, before: Mapping[str, OrderRecord]) -> dict[
     for ref, order in resources.ledger.orders(before).items():
         old = order_tables([before[ref]])
         for table, rows in order_tables([order]).items():
-            if new := [row for row in rows if table in ALWAYS_TOLD or row not in old[table]]:
+            if new := [row for row in rows if table in ALWAYS_WRITTEN or row not in old[table]]:
                 told.setdefault(table, []).extend(new)
     return told
 
@@ -142,12 +142,12 @@ def _batch_tables(ledger: Ledger, order_refs: Sequence[str]) -> Iterator[dict[st
         orders = list(ledger.each_order(some))
         matches = ledger.matches(some)
         plans = [with_matches(order.plan, matches) for order in orders]
-        yield {**_told_once(plan_tables(plans), seen), **order_tables(orders), "tracking_events": []}
+        yield {**_each_once(plan_tables(plans), seen), **order_tables(orders), "tracking_events": []}
 
 
 def _plan_tables(plans: Sequence[PlannedOrder]) -> Iterator[dict[str, list[Row]]]:
     seen: set[int] = set()
-    yield from (_told_once(plan_tables(some), seen) for some in _parts(plans))
+    yield from (_each_once(plan_tables(some), seen) for some in _parts(plans))
 
 
 def _parts(items: Sequence[T]) -> Iterator[list[T]]:
@@ -155,7 +155,7 @@ def _parts(items: Sequence[T]) -> Iterator[list[T]]:
     yield from chunked(items, ORDERS_A_PART) if items else ([],)
 
 
-def _told_once(tables: dict[str, list[Row]], seen: set[int]) -> dict[str, list[Row]]:
+def _each_once(tables: dict[str, list[Row]], seen: set[int]) -> dict[str, list[Row]]:
     """Without the offers that an earlier part has told: `seen` has a hash of each."""
     keys = [hash((row["marketplace"], row["item_id"], row["sku_id"])) for row in tables["offers"]]
     new = [row for row, key in zip(tables["offers"], keys, strict=True) if key not in seen]

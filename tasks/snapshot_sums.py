@@ -25,12 +25,14 @@ class LedgerSums:
         self._tables = tables
         self._state = state or self._now()
 
-    def __call__(self, told: Mapping[str, Sums]) -> None:
+    def __call__(self, written: Mapping[str, Sums]) -> None:
         """Raises `SnapshotSumsDiffer`."""
         known = money_of(self._resources.ledger, self._refs)
-        wrong = [table for table in self._tables if told.get(table, {}) != known[table]]
+        wrong = [table for table in self._tables if written.get(table, {}) != known[table]]
         if wrong and self._now() == self._state:
-            sums = "; ".join(f"{table}: {_words(told.get(table, {}))}, not {_words(known[table])}" for table in wrong)
+            sums = "; ".join(
+                f"{table}: {_words(written.get(table, {}))}, not {_words(known[table])}" for table in wrong
+            )
             raise SnapshotSumsDiffer(
                 f"a snapshot for {self._resources.settings.snapshot_root} adds up to other sums than the ledger "
                 f"{self._resources.ledger.shown}, and was not written ({sums}). Nothing is lost: the ledger has "

@@ -33,7 +33,7 @@ async def sync_tracking(
     """Bring these orders up to date. `troubles` has each that was followed, with why it could not be asked about."""
     left = {ref: order for ref, order in orders.items() if ref not in troubles}
     shown, unread = await read_each(resources, left.values())
-    await tell_warehouse(resources, left, shown)
+    await report_parcels(resources, left, shown)
     left = await _read_again(resources, left, shown)
     not_shown = {ref: "" for ref in left if ref not in shown}  # that is for a reconciliation to tell
     troubles |= not_shown | {ref: str(why) for ref, why in unread.items()}
@@ -88,7 +88,7 @@ def _closed(order: OrderRecord, shown: ServiceOrder) -> OrderChange:
     return order.held(because(ReasonCode.CLOSED_AFTER_PAYMENT, why=why))
 
 
-async def tell_warehouse(
+async def report_parcels(
     resources: Resources, orders: Mapping[str, OrderRecord], shown: Mapping[str, ServiceOrder]
 ) -> None:
     """Report each domestic parcel of a booked order to the warehouse, once.

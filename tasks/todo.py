@@ -30,7 +30,7 @@ NOT_OVER = frozenset(OrderState) - {OrderState.CANCELLED, OrderState.REFUNDED}
 UNFINISHED = "bought in part: nothing is wrong, the rest of its steps is left to a run"
 QUESTION_HELD = "a run works on it until {:%Y-%m-%d %H:%M} UTC: wait for that"
 FAULTY = "faulty file"
-NOT_TOLD = "not told"
+NOT_DELIVERED = "not told"
 TRY_OUT = "see who can be reached: sourcing notify --test, or the deployment notify"
 MEND = "mend the file and drop it into the inbox again, or take it out of the folder failed"
 NEXT_NIGHT = "its file is in the inbox: mend it in the folder open; the next run of nightly takes it up again"
@@ -148,12 +148,12 @@ def _is_path(source: str) -> bool:
     return source.lower().endswith((".csv", ".xlsx", ".json", ".parquet"))
 
 
-def _of_refunds(ledger: Ledger, told: Container[str]) -> Iterable[ToDo]:
+def _of_refunds(ledger: Ledger, shown_already: Container[str]) -> Iterable[ToDo]:
     """One that is still to be asked for is `told` where its order is: that row has the question."""
     refunds = ledger.refunds.in_states(WAITS_FOR_A_PERSON)
     orders = ledger.orders({refund.order_ref for refund in refunds})
     for refund in refunds:
-        is_told = refund.state is RefundState.ASKING and refund.order_ref in told
+        is_told = refund.state is RefundState.ASKING and refund.order_ref in shown_already
         if orders[refund.order_ref].state in NOT_OVER and not is_told:
             yield _of_refund(orders[refund.order_ref], refund)
 
@@ -200,7 +200,7 @@ def _of_message(unsent: Unsent) -> ToDo:
         order_ref=unsent.subject,
         batch_id="",
         marketplace="",
-        state=NOT_TOLD,
+        state=NOT_DELIVERED,
         since=unsent.due_at,
         reason=unsent.why,
         advice=TRY_OUT,

@@ -24,7 +24,12 @@ from domain.fair_pace import Pace
 from domain.states import NEEDS_A_PERSON, ROAD, OrderState
 
 WITHIN = timedelta(days=1)
-TOLD = (*ROAD[ROAD.index(OrderState.SHIPPED) :], OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED)
+REPORTED_STATES = (
+    *ROAD[ROAD.index(OrderState.SHIPPED) :],
+    OrderState.CANCELLED,
+    OrderState.REFUNDING,
+    OrderState.REFUNDED,
+)
 """Moves that something at the service causes, so that a message is to be expected."""
 
 
@@ -79,7 +84,7 @@ class MetricsCollector(Collector):
     def _moves_without_callback(self, connection: Connection, since: datetime) -> int:
         """Orders that moved without any message about them: they were only found by asking."""
         moved = select(orders.c.order_id).join(moves, moves.c.order_ref == orders.c.order_ref)
-        moved = moved.where(moves.c.at >= since, moves.c.new_state.in_(TOLD), orders.c.order_id.is_not(None))
+        moved = moved.where(moves.c.at >= since, moves.c.new_state.in_(REPORTED_STATES), orders.c.order_id.is_not(None))
         told = select(callbacks.c.order_id).where(callbacks.c.last_at >= since - WITHIN)
         heard = {row["order_id"] for row in self._store.rows(told.distinct())}
         return len(set(connection.execute(moved.distinct()).scalars()) - heard)

@@ -42,7 +42,7 @@ class Intake:
                 await asyncio.to_thread(self._store.add, [arrival for arrival, _ in some])
             except BaseException as caught:  # noqa: BLE001 - raised where it is waited for
                 error = caught
-            _tell([kept for _, kept in some], error)
+            _resolve([kept for _, kept in some], error)
 
     async def close(self) -> None:
         """Wait for what is being written."""
@@ -50,7 +50,7 @@ class Intake:
             await self._writing
 
 
-def _tell(waiting: Sequence[asyncio.Future[None]], error: BaseException | None) -> None:
+def _resolve(waiting: Sequence[asyncio.Future[None]], error: BaseException | None) -> None:
     for kept in waiting:
         if kept.done():
             continue  # its sender is gone

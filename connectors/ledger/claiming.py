@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Executable, and_, null, select, text
 
 from connectors.ledger.many import one_of
-from connectors.ledger.moving import STANDING, Moving
+from connectors.ledger.order_mover import LOCKED_ORDERS, OrderMover
 from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, SpendLimits
 from connectors.ledger.schema import effects
 from connectors.ledger.spending import COUNTS_AS_SPENT, without_room
@@ -41,7 +41,7 @@ def claim_each(
         return Claimed(won={}, settled={}, open={})
     refs = {"refs": [intent.order_ref for intent in intents]}
     # The orders first, which locks them until the claim is committed: what is found of them then holds.
-    now_standing = {row.order_ref: row for row in connection.execute(STANDING, refs)}
+    now_standing = {row.order_ref: row for row in connection.execute(LOCKED_ORDERS, refs)}
     begun = effect_records(connection, _BEGUN, refs)
     intents = still_valid(intents, now_standing, begun, limits.batch_id if limits else "")
     intents = _where_open(ledger, connection, intents, off, now_standing)
@@ -129,11 +129,11 @@ def _without(
 ) -> Sequence[Intent]:
     """The intents without those of these orders, which are held."""
     if over:
-        moving = Moving(ledger, connection, over)
+        mover = OrderMover(ledger, connection, over)
         for order_ref, why in over.items():
             unpaid = why.why and why.why.but(unpaid=intents[0].action is Action.PAY)
-            moving.change(OrderChange(order_ref=order_ref, state=why.state, why=unpaid))
-        moving.write()
+            mover.change(OrderChange(order_ref=order_ref, state=why.state, why=unpaid))
+        mover.write()
     return [intent for intent in intents if intent.order_ref not in over]
 
 

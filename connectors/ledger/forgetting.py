@@ -14,7 +14,7 @@ from sqlalchemy.dialects.sqlite import insert
 from connectors.ledger.codec import as_text
 from connectors.ledger.engine import blaming, sqlite_file
 from connectors.ledger.many import one_of
-from connectors.ledger.moving import STANDING, change_order
+from connectors.ledger.order_mover import LOCKED_ORDERS, change_order
 from connectors.ledger.records import REASON, OrderChange
 from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import batches, effects, forgotten, messages, orders, share_chunks
@@ -114,7 +114,7 @@ class ForgottenRows(LedgerRows):
         ledger = self._ledger
         with ledger.transaction([order_ref]) as connection:
             _take_out_of_chunks(connection, order_ref)  # first, as whoever writes a chunk's plans
-            connection.execute(STANDING, {"refs": [order_ref]})
+            connection.execute(LOCKED_ORDERS, {"refs": [order_ref]})
             stands = standing_in(connection, order_ref)
             if stands:
                 require_over(stands)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from connectors.ledger.id_conflicts import IdOwners
 from connectors.ledger.many import one_of
-from connectors.ledger.moving import Moving
+from connectors.ledger.order_mover import OrderMover
 from connectors.ledger.records import REASON, OrderChange, Outcome
 from connectors.ledger.schema import STATUS_OF_THESE, effects
 from connectors.ledger.transactions import Transactions
@@ -40,17 +40,17 @@ def write_all(
     """Write outcomes with what they do to their orders, then changes; tells of each outcome whether it counts."""
     names = IdOwners(connection, [*(outcome.change for outcome in outcomes), *changes])
     refs = [*(outcome.claim.order_ref for outcome in outcomes), *(change.order_ref for change in changes)]
-    moving = Moving(ledger, connection, refs)
+    mover = OrderMover(ledger, connection, refs)
     ordered = sorted(outcomes, key=lambda outcome: outcome.claim.key)  # so that the same one of two has an id first
-    counts = _settle(connection, [names.outcome(outcome) for outcome in ordered], moving, ledger.clock())
+    counts = _settle(connection, [names.outcome(outcome) for outcome in ordered], mover, ledger.clock())
     for change in sorted(changes, key=lambda change: change.order_ref):
-        moving.change(names.change(change))
-    moving.write()
+        mover.change(names.change(change))
+    mover.write()
     by_outcome = {id(outcome): count for outcome, count in zip(ordered, counts, strict=True)}
     return [by_outcome[id(outcome)] for outcome in outcomes]
 
 
-def _settle(connection: Connection, outcomes: Sequence[Outcome], moving: Moving, now: datetime) -> list[bool]:
+def _settle(connection: Connection, outcomes: Sequence[Outcome], mover: OrderMover, now: datetime) -> list[bool]:
     # By the fence: a holder that was stopped past its lease must not write over what the next one found out.
     keys = [outcome.claim.key for outcome in outcomes]
     fences = {key: fence for key, fence in connection.execute(_OPEN, {"keys": keys})} if keys else {}
@@ -64,7 +64,7 @@ def _settle(connection: Connection, outcomes: Sequence[Outcome], moving: Moving,
             del fences[claim.key]
         settled.append(_row(outcome, now))
         if outcome.change:
-            moving.change(outcome.change, is_fact=True)
+            mover.change(outcome.change, is_fact=True)
     if settled:
         connection.execute(_SETTLE, settled)
     return counts

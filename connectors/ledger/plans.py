@@ -16,8 +16,8 @@ from sqlalchemy import Connection, Executable, select, update
 from connectors.ledger.codec import to_json
 from connectors.ledger.forgetting import forgotten_in
 from connectors.ledger.many import one_of
-from connectors.ledger.moving import STANDING, Moving, change_order
-from connectors.ledger.order_facts import Facts
+from connectors.ledger.order_mover import LOCKED_ORDERS, OrderMover, change_order
+from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import REASON, Approval, OrderChange
 from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import STATUS_OF_THESE, effects, orders
@@ -108,7 +108,7 @@ def put_rows(
         gone = forgotten_in(connection, planned)
         ordered = [planned[ref] for ref in sorted(planned) if ref not in gone]
         new = {ref for part in _alike(ordered) for ref in connection.scalars(_new_order(ledger.insert), part)}
-        moving = Moving(ledger, connection, planned)
+        mover = OrderMover(ledger, connection, planned)
         begun = {*connection.scalars(_BEGUN, {"refs": planned}), *forgotten_in(connection, planned)}
         again = [row for row in ordered if row["order_ref"] not in begun | new]
         for part in _alike(again):
@@ -116,10 +116,10 @@ def put_rows(
         for ref, row in planned.items():
             if ref not in begun:
                 why = read(*(row[name] for name in REASON))
-                moving.tell(ref, None if ref in new else moving.state(ref), row["state"], why)
+                mover.audit(ref, None if ref in new else mover.state(ref), row["state"], why)
             if ref in contradicted and ref not in gone:
-                moving.contradict(ref, contradicted[ref])
-        moving.write()
+                mover.contradict(ref, contradicted[ref])
+        mover.write()
     return True
 
 
@@ -136,14 +136,16 @@ def approve_rows(ledger: Transactions, approvals: Sequence[Approval], batch_id: 
     """Write that plans were approved which are in this batch as they were approved, and not begun. Others stay."""
     said = {approval.order_ref: approval for approval in approvals}
     with ledger.transaction(()) as connection:
-        moving = Moving(ledger, connection, said)  # locked: another run's plan is seen below or waits for this commit
+        mover = OrderMover(
+            ledger, connection, said
+        )  # locked: another run's plan is seen below or waits for this commit
         begun = set(connection.scalars(_BEGUN, {"refs": said}))
         for row in connection.execute(_PLANS, {"refs": said}).mappings().all():
             approval, is_begun = said[row["order_ref"]], row["order_ref"] in begun
             is_same = row["batch_id"] == batch_id and _hash_of_row(dict(row)) == approval.plan_hash
-            if is_same and not is_begun and moving.state(row["order_ref"]) in (OrderState.PLANNED, OrderState.HELD):
-                moving.change(_approved(approval, tolerance))
-        moving.write()
+            if is_same and not is_begun and mover.state(row["order_ref"]) in (OrderState.PLANNED, OrderState.HELD):
+                mover.change(_approved(approval, tolerance))
+        mover.write()
 
 
 def _approved(approval: Approval, tolerance: Decimal) -> OrderChange:
@@ -158,7 +160,9 @@ def _approved(approval: Approval, tolerance: Decimal) -> OrderChange:
         "freight_approved_minor": freight.minor if freight else None,
         "freight_currency": freight.currency if freight else None,
     }
-    return OrderChange(order_ref=approval.order_ref, state=OrderState.PLANNED, why=approval.why, writes=Facts(columns))
+    return OrderChange(
+        order_ref=approval.order_ref, state=OrderState.PLANNED, why=approval.why, writes=OrderUpdate(columns)
+    )
 
 
 def _hash_of_row(row: Mapping[str, Any]) -> str:
@@ -176,7 +180,7 @@ def put_cart_row(ledger: Transactions, row: Mapping[str, Any], *, seen_in: Order
     order_ref = row["order_ref"]
     values = {name: value for name, value in row.items() if name not in KEPT_IN_CART}
     with ledger.transaction([order_ref]) as connection:
-        now = connection.execute(STANDING, {"refs": [order_ref]}).one()
+        now = connection.execute(LOCKED_ORDERS, {"refs": [order_ref]}).one()
         if now.state != seen_in or connection.scalar(_ORDERING, {"refs": [order_ref]}):
             return False
         statement = update(orders).where(orders.c.order_ref == order_ref)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import orjson
 
 from connectors.ledger.codec import from_text
-from connectors.ledger.order_facts import NOTHING, Facts
+from connectors.ledger.order_update import NOTHING, OrderUpdate
 from domain.absence import Absent
 from domain.budget import start_of_day
 from domain.effects import Action, Claim, EffectStatus, effect_key
@@ -71,7 +71,7 @@ class OrderRecord:
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> OrderRecord:
         values = dict(row)
-        values["stored"] = {column: _told(values.pop(column)) for column in JSON_COLUMNS}
+        values["stored"] = {column: _or_none(values.pop(column)) for column in JSON_COLUMNS}
         values["marketplace"], values["state"] = Marketplace(values["marketplace"]), OrderState(values["state"])
         facts = values["stored"].pop("reason_facts")
         values["why"] = read(values.pop("reason"), values.pop("reason_code"), facts and orjson.loads(facts))
@@ -175,7 +175,7 @@ class OrderRecord:
         return OrderChange(order_ref=self.order_ref, state=self.state, expected=self.state, why=why)
 
 
-def _told(stored: str | None) -> str | None:
+def _or_none(stored: str | None) -> str | None:
     return None if stored == "null" else stored
 
 
@@ -321,7 +321,7 @@ class OrderChange:
     state: OrderState | None = None
     expected: OrderState | None = None
     why: Reason | None = None
-    writes: Facts = NOTHING
+    writes: OrderUpdate = NOTHING
     contradicted: Contradicted | None = None
 
 

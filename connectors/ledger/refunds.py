@@ -10,8 +10,8 @@ from sqlalchemy import Select, select
 
 from connectors.ledger.codec import from_json, to_json
 from connectors.ledger.forgetting import forgotten_in
-from connectors.ledger.moving import change_order
-from connectors.ledger.order_facts import Facts
+from connectors.ledger.order_mover import change_order
+from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import OrderChange
 from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import orders, refund_events, refunds
@@ -68,7 +68,7 @@ class RefundRows(LedgerRows):
             )
             back = select(minor_sum(refunds.c.refunded_minor)).where(refunds.c.order_ref == refund.order_ref)
             total = connection.execute(back).scalar_one()
-            change = OrderChange(order_ref=refund.order_ref, writes=Facts.refunded(amount_minor=total))
+            change = OrderChange(order_ref=refund.order_ref, writes=OrderUpdate.refunded(amount_minor=total))
             change_order(self._ledger, connection, change)
             if not rows:
                 return 0

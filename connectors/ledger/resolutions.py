@@ -11,7 +11,7 @@ from sqlalchemy import Connection, case, or_, select, update
 
 from connectors.ledger.claiming import intent_row, latest_attempts, slot_of
 from connectors.ledger.id_conflicts import IdOwners
-from connectors.ledger.moving import STANDING, change_order
+from connectors.ledger.order_mover import LOCKED_ORDERS, change_order
 from connectors.ledger.records import EffectRecord, Intent, OrderChange
 from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import answers, effects
@@ -19,7 +19,7 @@ from connectors.ledger.transactions import LedgerRows
 from domain.effects import EffectStatus
 from domain.reasons import Reason, stored
 
-_HEARD = case((effects.c.doubtful_sends > 1, 1), else_=effects.c.doubtful_sends)
+_ANSWERED = case((effects.c.doubtful_sends > 1, 1), else_=effects.c.doubtful_sends)
 """A person's word lets the program send once more, and no oftener."""
 
 
@@ -55,7 +55,7 @@ class ResolutionRows(LedgerRows):
         """
         with self._ledger.transaction([answer.order_ref]) as connection:
             names = IdOwners(connection, [answer.change])  # before the order is locked, as every other writer does it
-            now = connection.execute(STANDING, {"refs": [answer.order_ref]}).one()
+            now = connection.execute(LOCKED_ORDERS, {"refs": [answer.order_ref]}).one()
             if answer.change.expected not in (None, now.state) or names.conflict(answer.change):
                 return False
             key = self._settle(connection, answer, list(dead_owners))
@@ -97,7 +97,7 @@ class ResolutionRows(LedgerRows):
                 effects.c.status == answer.effect.status,
                 or_(effects.c.lease_until <= now, effects.c.owner.in_(dead_owners)),
             )
-            .values(fence=effects.c.fence + 1, owner=self._ledger.owner, doubtful_sends=_HEARD, **settled)
+            .values(fence=effects.c.fence + 1, owner=self._ledger.owner, doubtful_sends=_ANSWERED, **settled)
         )
         return answer.effect.key if connection.execute(statement).rowcount == 1 else None
 

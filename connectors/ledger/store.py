@@ -22,8 +22,8 @@ from connectors.ledger.holds import HoldRows
 from connectors.ledger.many import one_of
 from connectors.ledger.marks import Mark, MarkRows, require_unmarked
 from connectors.ledger.messages import MessageRows
-from connectors.ledger.moving import STANDING, change_order
-from connectors.ledger.order_facts import Facts
+from connectors.ledger.order_mover import LOCKED_ORDERS, change_order
+from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.outcomes import write_all
 from connectors.ledger.pace import PaceRows
 from connectors.ledger.plans import NO_TOLERANCE, approve_rows, ledger_row, put_cart_row, put_rows
@@ -353,7 +353,7 @@ class Ledger(Switches):
         False when the order is not any more as it was read.
         """
         with self.transaction([order.order_ref]) as connection:
-            connection.execute(STANDING, {"refs": [order.order_ref]})
+            connection.execute(LOCKED_ORDERS, {"refs": [order.order_ref]})
             now = connection.execute(_ORDERS, {"refs": [order.order_ref]}).mappings().one()
             if (now["state"], now["order_id"]) != (order.state, order.order_id):
                 return False
@@ -361,7 +361,9 @@ class Ledger(Switches):
             done = update(effects).where(*creates, effects.c.status == EffectStatus.DONE)
             connection.execute(done.values(status=EffectStatus.UNKNOWN, **stored(why), fence=effects.c.fence + 1))
             ref, state = order.order_ref, OrderState.UNKNOWN
-            change_order(self, connection, OrderChange(order_ref=ref, state=state, why=why, writes=Facts.not_ordered()))
+            change_order(
+                self, connection, OrderChange(order_ref=ref, state=state, why=why, writes=OrderUpdate.not_ordered())
+            )
         return True
 
     def effects_of(self, order_refs: Iterable[str], *actions: Action) -> list[EffectRecord]:

@@ -12,7 +12,7 @@ from connectors.ledger.marks import Mark, require_unmarked
 from connectors.ledger.repeating import repeating
 from connectors.ledger.schema import switches
 from connectors.ledger.transactions import Transactions
-from domain.pause import Pause, by_whom, why_told
+from domain.pause import Pause, by_whom, why_in_words
 
 BUYING = "buying"
 BUYING_LOCK = 7_307_424
@@ -45,7 +45,7 @@ class Switches(Transactions):
             _one_by_one(connection)
             require_unmarked(connection, self.shown, Mark.MOVED, Mark.ARRIVING)  # or another one would go on buying
             if (standing := standing_pause(connection)) is None:
-                standing = Pause(by=by_whom(by), at=self.clock(), why=why_told(why))
+                standing = Pause(by=by_whom(by), at=self.clock(), why=why_in_words(why))
                 row = {"name": BUYING, "by": standing.by, "at": standing.at, "why": standing.why}
                 connection.execute(insert(switches).values(row))
         # Committed first: a claim that hangs in its transaction keeps nobody from pausing, only from hearing of it.

@@ -88,7 +88,7 @@ async def _followed(url: URL, allowed: Sequence[Network]) -> Fetched:
                         continue
                     return await _file(answer)
             except aiohttp.ClientError:
-                door.tell()
+                door.raise_if_refused()
                 raise
     raise Unusable(f"was redirected more than {MOST_REDIRECTS} times")
 
@@ -109,7 +109,7 @@ class Door:
             raise PermissionError
         return socket.socket(family=family, type=kind, proto=protocol)
 
-    def tell(self) -> None:
+    def raise_if_refused(self) -> None:
         """Raise `Unusable` where an address was refused."""
         if not self._refused:
             return

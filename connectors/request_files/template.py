@@ -50,7 +50,7 @@ def _write_sheet(path: Path) -> None:
     for number, column in enumerate(COLUMNS, start=1):
         head = sheet.cell(1, number, column.name)
         head.font = Font(bold=True)
-        head.comment = Comment(column.says, "sourcing")
+        head.comment = Comment(column.words, "sourcing")
         sheet.cell(2, number, column.example or None).number_format = AS_TEXT
         whole = sheet.column_dimensions[get_column_letter(number)]
         whole.width, whole.number_format = WIDTH, AS_TEXT

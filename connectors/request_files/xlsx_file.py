@@ -41,7 +41,7 @@ def _read(book: Workbook, table: RequestTable) -> None:
     filled = _data(rows, columns, named, table)
     if columns or filled:
         table.lack([column for column in columns if column])
-    _say_what_is_hidden(sheet, columns, table)
+    _warn_of_hidden(sheet, columns, table)
     _refuse_merged(sheet, named, filled, table)
 
 
@@ -80,7 +80,7 @@ def _data(rows: Iterator[tuple[int, list[object]]], columns: list[str], named: l
     return last
 
 
-def _say_what_is_hidden(sheet: Sheet, columns: list[str], table: RequestTable) -> None:
+def _warn_of_hidden(sheet: Sheet, columns: list[str], table: RequestTable) -> None:
     for number in sheet.hidden_rows:
         table.warn(number, "", "hidden or filtered out in the spreadsheet, and read like any other row")
     for at, column in enumerate(columns):

@@ -94,7 +94,7 @@ class Snapshots:
         return _frame(arrow_answer(self._root, query))
 
     def _read(self, read: Callable[[Sources], pa.Table], table: Table) -> pa.Table:
-        def read_or_tell(sources: Sources) -> pa.Table:
+        def read_or_raise(sources: Sources) -> pa.Table:
             try:
                 return read(sources)
             except (pa.ArrowInvalid, OSError) as error:
@@ -103,7 +103,7 @@ class Snapshots:
                     f"table {table.name} below {self._root} can't be read: {words_of(error)}"
                 ) from error
 
-        return steady(self._root, read_or_tell, table.name)
+        return steady(self._root, read_or_raise, table.name)
 
 
 def _settings_root() -> Path:

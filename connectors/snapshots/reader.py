@@ -122,16 +122,16 @@ def _opened(
             most = f"{bounds.memory_mb:,} MB" if bounds else "the memory there is"
             raise QueryError(f"the query needs more than {most}: {NARROW} --memory-mb") from error
         except about_the_query as error:
-            raise QueryError(_told(error)) from error
+            raise QueryError(_message_of(error)) from error
         except duckdb.Error as error:
             verify_all(root)
-            raise QueryError(_told(error)) from error
+            raise QueryError(_message_of(error)) from error
         finally:
             if timer:
                 timer.cancel()
 
 
-def _told(error: duckdb.Error) -> str:
+def _message_of(error: duckdb.Error) -> str:
     """What is wrong with the query, without DuckDB's words where they may quote a row."""
     if ours := NO_MOMENT.search(str(error)):
         return ours[0]

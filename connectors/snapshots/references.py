@@ -24,7 +24,7 @@ def dangling(keys: pa.Array, known: Iterable[pa.Array]) -> list[int]:
     return list(range(len(keys))) if places is None else places.to_pylist()
 
 
-def told_by_others(root: Path, snapshot_id: str, tables: Sequence[str], columns: Sequence[str]) -> Iterator[pa.Array]:
+def keys_of_others(root: Path, snapshot_id: str, tables: Sequence[str], columns: Sequence[str]) -> Iterator[pa.Array]:
     """The keys that the other snapshots have of these tables, newest first. Raises `SnapshotDamaged`."""
     for manifest in reversed(list_snapshots(root)):
         for file in manifest.files:

@@ -17,7 +17,7 @@ from pyarrow import parquet
 from connectors.snapshots.checks import REFERENCES, SUMMED, Row, key_text, keys_of, rules_of
 from connectors.snapshots.growing import Growing
 from connectors.snapshots.manifests import SnapshotDamaged, locate, manifest_path, read_manifest
-from connectors.snapshots.references import dangling, told_by_others
+from connectors.snapshots.references import dangling, keys_of_others
 from connectors.snapshots.rows import SnapshotValueError, to_arrow
 from connectors.snapshots.schemas import ENVELOPE, TABLES
 from connectors.snapshots.schemas.rejected import REJECTED_ROWS
@@ -149,7 +149,7 @@ class Staged:
             yield self._owners[name, columns]
         yield from (keys_of(_texts_of(one.row, columns), columns) for one in self.unfit if one.table.name in owners)
         if not (self.of_a_batch and here):
-            yield from told_by_others(self.root, self.snapshot_id, owners, columns)
+            yield from keys_of_others(self.root, self.snapshot_id, owners, columns)
 
     def _keys(self, name: str, columns: Sequence[str]) -> pa.Array:
         parts = [keys_of(rows, columns) for rows in self._read(TABLES[name], columns)]

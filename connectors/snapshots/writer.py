@@ -71,7 +71,7 @@ def write_snapshot(
         write = partial(_write_whole, {name: arrow(_table(name), rows) for name, rows in tables.items()})
     else:
         write = partial(_write_chunks, tables, arrow)
-    with _told(root, snapshot_id), exclusive(root / WORK):
+    with _disk_errors_in_words(root, snapshot_id), exclusive(root / WORK):
         (root / WORK / snapshot_id).mkdir(parents=True, exist_ok=True)
         staged = Staged(root, snapshot_id, of_a_batch=batch_id is not None, place=place, rows=write(place), unfit=unfit)
         rows = staged.checked(envelope)
@@ -127,7 +127,7 @@ def drop_tables(root: Path, snapshot_id: str, tables: Collection[str]) -> None:
 
 
 @contextmanager
-def _told(root: Path, snapshot_id: str) -> Iterator[None]:
+def _disk_errors_in_words(root: Path, snapshot_id: str) -> Iterator[None]:
     """A disk that takes no more ends in words: what was bought is safe in the ledger, and this can be written anew."""
     try:
         yield

@@ -55,9 +55,9 @@ def open_envelope(body: bytes, secrets: Sequence[str] = ()) -> Opened | None:
     )
 
 
-def _is_yes(said: object) -> bool:
+def _is_yes(value: object) -> bool:
     """Whether what stands beside the code does not contradict it."""
-    return said is None or said is True or str(said).lower() in YES
+    return value is None or value is True or str(value).lower() in YES
 
 
 def _text(value: object) -> str:

@@ -107,7 +107,7 @@ def _with_envelope(failure: Failure, status: int, code: str) -> Meaning:
         return again
     if code == "404" and not failure.effect:
         return Meaning.MISCONFIGURED
-    if failure.effect and not failure.is_known_refusal and not _says_no(_number(code)):
+    if failure.effect and not failure.is_known_refusal and not _is_refusal(_number(code)):
         return Meaning.UNANSWERED  # only what is sure to be a refusal counts as one (contract 1.6)
     return Meaning.REFUSED
 
@@ -119,7 +119,7 @@ def _number(code: str | None) -> int:
     return int(code[:3]) if len(code) in (3, 5) else 0
 
 
-def _says_no(status: int) -> bool:
+def _is_refusal(status: int) -> bool:
     """A client's error, but for those by which a service also says that the same is under way already."""
     return 400 <= status < 500 and status not in (409, 423, 425)
 

@@ -11,7 +11,7 @@ from connectors.xportcn.failures import Meaning
 BASE_S = 0.2
 MOST_S = 8.0
 MOST_RETRY_AFTER_S = 30.0
-MOST_TOLD_S = 365 * 86_400.0
+MOST_RETRY_AFTER_S = 365 * 86_400.0
 
 
 def wait_before_retry(
@@ -33,9 +33,9 @@ def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
     """What `Retry-After` asks for, in seconds from `now` (unix), a year at most; the header gives seconds or a date."""
     text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
-        return min(float(text), MOST_TOLD_S)
+        return min(float(text), MOST_RETRY_AFTER_S)
     moment = _http_date(text)
-    return min(max(0.0, moment.timestamp() - now), MOST_TOLD_S) if moment else None
+    return min(max(0.0, moment.timestamp() - now), MOST_RETRY_AFTER_S) if moment else None
 
 
 def skew_s(headers: Mapping[str, str], now: float) -> int | None:

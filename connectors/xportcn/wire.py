@@ -132,7 +132,7 @@ class EffectAnswer(Response):
         self._request_id = request_id
 
 
-class SaidAnswer(EffectAnswer):
+class CheckedAnswer(EffectAnswer):
     """Base of answers that say whether they are a yes, and with code and words why not."""
 
     success: bool | None = None

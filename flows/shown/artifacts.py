@@ -18,8 +18,8 @@ from domain.request_remarks import Fault
 from domain.states import NEEDS_A_PERSON
 from domain.wording import pluralize
 from flows.shown.inert import inert
-from flows.shown.plan_table import OUR_LINKS, dry_run_summary, plan_rows, warnings_told
-from flows.shown.progress import rename_run, shown
+from flows.shown.plan_table import OUR_LINKS, dry_run_summary, plan_rows, warnings_list
+from flows.shown.progress import best_effort, rename_run
 
 TRACKER = "https://t.17track.net/en#nums={}"
 WEB_ADDRESS = re.compile(r"https?://[^\s()<>\[\]|\"'`\\]{1,1000}")
@@ -53,7 +53,7 @@ async def show_outcome(report: BatchReport, orders: Mapping[str, OrderRecord] = 
         )
         await rename_run(f"{report.batch_id}: {counts_of(report)}{' (dry run)' if report.dry_run else ''}")
 
-    await shown("the report", all_of_it())
+    await best_effort("the report", all_of_it())
     if is_deployed_run() and report.snapshot_id and not report.dry_run:
         from flows.shown.report_artifact import (
             show_figures,
@@ -107,7 +107,7 @@ async def show_faults(name: str, faults: Sequence[Fault]) -> None:
     rows = [{"row": fault.row, "column": fault.column, "fault": fault.message} for fault in faults]
     words = f"{pluralize(len(faults), 'fault')} in {name}; nothing was sent"
     table = show_table(f"faults-{artifact_key(name)}", rows, words, rest="the run's log")
-    await shown("the faults", table)
+    await best_effort("the faults", table)
 
 
 def outcome_rows(report: BatchReport) -> list[dict[str, str]]:
@@ -145,8 +145,8 @@ def markdown_report(report: BatchReport, orders: Mapping[str, OrderRecord] = NO_
             title,
             *([links] if links else []),
             dry_run_summary(report) if report.dry_run else money_summary(report),
-            *([told] if (told := warnings_told(report.warnings)) else []),
-            *([f"**{inert(report.paused.told)}**"] if report.paused else []),
+            *([told] if (told := warnings_list(report.warnings)) else []),
+            *([f"**{inert(report.paused.notice)}**"] if report.paused else []),
             *([f"**Ended early:** {inert(report.broken_off)}"] if report.broken_off else []),
             *([f"**Next:** {report.next_look.words}"] if report.next_look else []),
             "## Orders by state\n\n" + chart("state", "orders", report.counts),
@@ -164,7 +164,7 @@ def in_short(report: BatchReport) -> str:
     if report.dry_run:
         total = total_of([plan.total for plan in report.plans if plan.is_fine])
         return f"A run would spend {total}; {counts_of(report)}"
-    return f"{Money(report.spent_fen)} paid{freight_told(report, ', ')}; {counts_of(report)}"
+    return f"{Money(report.spent_fen)} paid{freight_words(report, ', ')}; {counts_of(report)}"
 
 
 def links_of(report: BatchReport) -> str:
@@ -192,11 +192,11 @@ def money_summary(report: BatchReport) -> str:
         "| bought by | orders | paid |\n|---|--:|--:|\n"
         f"| this run | {report.bought_this_run:,} | {Money(report.spent_this_run_fen)} |\n"
         f"| this batch in all | {sum(1 for line in report.orders if line.paid_fen):,} | {Money(report.spent_fen)} |"
-        + freight_told(report, "\n\nBooked with the warehouse beside that: ")
+        + freight_words(report, "\n\nBooked with the warehouse beside that: ")
     )
 
 
-def freight_told(report: BatchReport, before: str) -> str:
+def freight_words(report: BatchReport, before: str) -> str:
     """`freight 310.20 USD` behind these words, a sum a currency; nothing where nothing is booked."""
     sums = " + ".join(map(str, report.freight.values()))
     return f"{before}freight {sums}" if sums else ""

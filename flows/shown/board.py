@@ -20,8 +20,8 @@ from prefect.events import Event
 from connectors.xportcn.breaker import BreakerNews
 from flows.shown.events import send, service_back, service_waits
 from flows.shown.expected_errors import run_logger
-from flows.shown.progress import PATIENCE_S, shown
-from tasks.progress import Progress, Waiting, hearing, progress
+from flows.shown.progress import PATIENCE_S, best_effort
+from tasks.progress import Progress, Waiting, listening, progress
 
 LOG_EVERY_S = 60.0
 SHOW_EVERY_S = 10.0
@@ -33,7 +33,7 @@ async def progress_shown(key: str) -> AsyncIterator[None]:
     board = _Board(progress.get(), key)
     token = progress.set(board)
     try:
-        with hearing(board.waits):
+        with listening(board.waits):
             yield
     finally:
         progress.reset(token)
@@ -76,7 +76,7 @@ class _Board:
     def waits(self, news: BreakerNews) -> None:
         """The service keeps the run waiting, or is back: shown with each stage, logged now and then, told as events."""
         was_waiting = self._waiting.is_waiting
-        if said := self._waiting.heard(news):
+        if said := self._waiting.update(news):
             run_logger().warning("%s", said)
             self._events += [service_back(said)] if not news.why else [] if was_waiting else [service_waits(news)]
         self._news.set()
@@ -97,12 +97,12 @@ class _Board:
                 await asyncio.wait_for(self._news.wait(), SHOW_EVERY_S)
             self._news.clear()
             closing = self._closing  # asked before showing: what is told meanwhile is shown once more
-            await shown("the progress", self._show())
+            await best_effort("the progress", self._show())
             telling, self._events = self._events, []
             if not await send(telling):
                 self._events = [*telling, *self._events]
         if made := self._artifact_id:  # what a run came to says more than how far it was
-            await shown("the end of the progress", _removed(made))
+            await best_effort("the end of the progress", _removed(made))
 
     async def _show(self) -> None:
         news = self._news_of_stages()

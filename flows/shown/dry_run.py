@@ -11,7 +11,7 @@ from domain.after_sale import RefundOption
 from domain.wording import pluralize
 from flows.shown.artifacts import show_table
 from flows.shown.expected_errors import run_logger
-from flows.shown.progress import rename_run, shown
+from flows.shown.progress import best_effort, rename_run
 
 SWITCH_OFF = "Nothing was sent. To do it, start it again with 'Only show what would happen' switched off"
 
@@ -37,7 +37,7 @@ async def show_dry_run(rows: Sequence[DryRunRow], choices: Sequence[Mapping[str,
     for row in rows:
         run_logger().info("%s", row.words)
     run_logger().info("%s", SWITCH_OFF)
-    await shown("what would happen", _show(rows, choices))
+    await best_effort("what would happen", _show(rows, choices))
 
 
 async def _show(rows: Sequence[DryRunRow], choices: Sequence[Mapping[str, str]]) -> None:

@@ -40,14 +40,14 @@ def ended(report: BatchReport) -> Any:
     and a caller gets the report all the same.
     """
     if report.paused and not (report.dry_run or report.all_booked):
-        return Completed(name=HELD, message=f"{report.paused.told}. {counts_of(report)}", data=report)
+        return Completed(name=HELD, message=f"{report.paused.notice}. {counts_of(report)}", data=report)
     if not report.all_wait:
         return report
     return Completed(name=HELD, message=f"No order went on: {counts_of(report)}", data=report)
 
 
 @asynccontextmanager
-async def tells_when_stopped(ledger: Ledger, batch_id: str, *, buys: bool = True) -> AsyncIterator[None]:
+async def notifies_when_stopped(ledger: Ledger, batch_id: str, *, buys: bool = True) -> AsyncIterator[None]:
     """A worker's run that is cancelled or fails in the block shows what it bought until then, and ends as it would.
 
     Calls on the wire have been heard by then, so the ledger has their answers.

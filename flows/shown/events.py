@@ -27,9 +27,9 @@ from domain.effects import OPEN, EffectStatus
 from domain.reasons import Reason
 from domain.report import BatchReport
 from domain.states import OrderState
-from flows.shown.progress import shown
+from flows.shown.progress import best_effort
 
-TOLD_STATES = (
+EVENT_STATES = (
     OrderState.BOOKED,
     OrderState.HELD,
     OrderState.REFUSED,
@@ -44,7 +44,7 @@ LONGEST_REASON = 500
 MOST_REFS = 100
 SLICE = 1_000
 """Orders that are read at once, however many there are."""
-TOLD_OF_A_RUN = ("flow-run", "deployment")
+EVENTS_OF_A_RUN = ("flow-run", "deployment")
 """What more Prefect knows of a run would triple the room that an event takes in its database."""
 
 _Known = tuple[OrderState, Reason | None, bool]
@@ -67,7 +67,7 @@ class EventFeed:
         for refs in chunked(list(order_refs), SLICE):
             self._changes(refs)
 
-    async def tell(self, order_refs: Iterable[str], *further: Event) -> Counter[str]:
+    async def emit(self, order_refs: Iterable[str], *further: Event) -> Counter[str]:
         """Tell what changed about these orders, and further events; answers how many orders are in each state."""
         states: Counter[str] = Counter()
         for refs in chunked(list(order_refs), SLICE):
@@ -97,12 +97,12 @@ async def send(events: Sequence[Event], *, without_run: bool = False) -> bool:
     """Give events to the Prefect server, with the flow run they belong to; True unless that failed."""
     if not events or not PREFECT_API_URL.value():
         return True  # Prefect would start a server of its own for them
-    return await shown(f"{len(events):,} events", _post(events), without_run=without_run)
+    return await best_effort(f"{len(events):,} events", _post(events), without_run=without_run)
 
 
 async def _post(events: Sequence[Event]) -> None:
     async with get_client() as client:
-        run = [one for one in await related_resources_from_run_context(client) if one.role in TOLD_OF_A_RUN]
+        run = [one for one in await related_resources_from_run_context(client) if one.role in EVENTS_OF_A_RUN]
         whole = [event.model_copy(update={"related": [*event.related, *run]}) for event in events]
         await client.request("POST", "/events", json=[event.model_dump(mode="json") for event in whole])
 
@@ -172,7 +172,7 @@ def _news_of(before: _Known | None, now: OrderRecord) -> list[str]:
     state, why, is_paid = _known(now)
     names = ["paid"] if is_paid and (before is None or not before[2]) else []
     moved = before is None or before[:2] != (state, why)
-    return names + ([str(state)] if moved and state in TOLD_STATES else [])
+    return names + ([str(state)] if moved and state in EVENT_STATES else [])
 
 
 def event_of_effect(now: EffectRecord, order: OrderRecord, *, was_unknown: bool) -> Event | None:
@@ -203,9 +203,9 @@ def service_waits(news: BreakerNews) -> Event:
     return _event(f"sourcing.service.{name}", SERVICE, payload)
 
 
-def service_back(said: str) -> Event:
+def service_back(words: str) -> Event:
     """`sourcing.service.back`: calls go on."""
-    return _event("sourcing.service.back", SERVICE, {"reason": said})
+    return _event("sourcing.service.back", SERVICE, {"reason": words})
 
 
 def _about(order: OrderRecord) -> dict[str, Any]:

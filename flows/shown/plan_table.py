@@ -8,7 +8,7 @@ from domain.items import product_page
 from domain.plan import PlannedOrder
 from domain.plan_costs import PlanCost
 from domain.report import BatchReport, ReportLine
-from domain.request_remarks import Remark, told_together
+from domain.request_remarks import Remark, merged_remarks
 from domain.wording import pluralize
 from flows.shown.inert import inert
 
@@ -92,9 +92,9 @@ def no_limit_words(cost: PlanCost) -> str:
     return f"**{lines} {verb} no price limit.**" if cost.without_limit else ""
 
 
-def warnings_told(warnings: Sequence[Remark]) -> str:
+def warnings_list(warnings: Sequence[Remark]) -> str:
     """What was said about the request file, as Markdown; empty for nothing."""
-    if not (told := told_together(warnings)):
+    if not (told := merged_remarks(warnings)):
         return ""
     more = [f"- and {len(told) - SHOWN_WARNINGS:,} more"] if len(told) > SHOWN_WARNINGS else []
     return "\n".join(

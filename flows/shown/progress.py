@@ -26,19 +26,19 @@ class _Reach:
         return cls.lost_at is not None and time.monotonic() - cls.lost_at < TRY_AGAIN_S
 
 
-async def shown(what: str, showing: Coroutine[Any, Any, object], *, without_run: bool = False) -> bool:
+async def best_effort(what: str, work: Coroutine[Any, Any, object], *, without_run: bool = False) -> bool:
     """Wait a few seconds for something to be shown in the UI; says so in the log, and no more, when it can't be.
 
     Outside a flow run nobody looks, and Prefect would start a server of its own: there it is shown only `without_run`.
     """
     if FlowRunContext.get() is None and not without_run:
-        showing.close()
+        work.close()
         return True
     if _Reach.is_lost():
-        showing.close()
+        work.close()
         return False
     try:
-        await asyncio.wait_for(showing, PATIENCE_S)
+        await asyncio.wait_for(work, PATIENCE_S)
     except Exception as error:  # noqa: BLE001 - whatever keeps Prefect from showing something is no reason to stop
         _Reach.lost_at = time.monotonic()
         run_logger().warning("The Prefect server did not take %s (%s); the run goes on", what, type(error).__name__)

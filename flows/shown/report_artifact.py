@@ -15,7 +15,7 @@ from domain.report import BatchReport
 from flows.shown.artifacts import artifact_key
 from flows.shown.expected_errors import run_logger
 from flows.shown.inert import inert
-from flows.shown.progress import shown
+from flows.shown.progress import best_effort
 
 if TYPE_CHECKING:
     from flows.shown.report_sections import ReportSection, Row
@@ -37,7 +37,7 @@ async def show_figures(report: BatchReport) -> None:
         run_logger().warning("No figures (%s); make them with: sourcing report %s", words_of(error), report.batch_id)
         return
     key = f"figures-{artifact_key(report.batch_id)}"
-    await shown(
+    await best_effort(
         "the figures",
         acreate_markdown_artifact(
             key=key, markdown=markdown, description=f"Savings, freight, costs and times of {report.batch_id}"
@@ -59,17 +59,17 @@ def _written(report: BatchReport) -> str:
     return markdown_figures(told, settings.timezone, file)
 
 
-def markdown_figures(told: Figures, timezone: str, file: Path) -> str:
+def markdown_figures(figures: Figures, timezone: str, file: Path) -> str:
     """The totals, each part as a table, and where the page with the charts lies."""
     from flows.shown.report_sections import heading, moment, sections, totals
 
-    parts = [part for part in sections(told, timezone) if not part.on_paper and part.key not in ELSEWHERE]
+    parts = [part for part in sections(figures, timezone) if not part.on_paper and part.key not in ELSEWHERE]
     return "\n\n".join(
         [
-            f"# {inert(heading(told))}, {moment(told, timezone)}",
-            _table(("figure", ""), totals(told)),
+            f"# {inert(heading(figures))}, {moment(figures, timezone)}",
+            _table(("figure", ""), totals(figures)),
             *(_part(part) for part in parts),
-            f"With charts, on the machine of the worker: `{file}`. Anew: `sourcing report {told.batch} --html FILE`",
+            f"With charts, on the machine of the worker: `{file}`. Anew: `sourcing report {figures.batch} --html FILE`",
         ]
     )
 

@@ -49,16 +49,16 @@ class Bar:
     colour: str = SERIES[0]
 
 
-def charts(told: Figures) -> dict[str, list[str]]:
+def charts(figures: Figures) -> dict[str, list[str]]:
     """The charts of each section that has any, by its key."""
     drawn = {
-        "standing": _standing(told),
-        "spend": _each(told.spend, "currency", _spend),
-        "days": _each(told.spend, "currency", _days),
-        "limits": _each(told.limits, "currency", _limits),
-        "freight": _each(told.freight, ["currency", "freight_currency"], _freight),
-        "landed": _each(told.landed, "currency", _landed),
-        "stages": _stages(told),
+        "standing": _standing(figures),
+        "spend": _each(figures.spend, "currency", _spend),
+        "days": _each(figures.spend, "currency", _days),
+        "limits": _each(figures.limits, "currency", _limits),
+        "freight": _each(figures.freight, ["currency", "freight_currency"], _freight),
+        "landed": _each(figures.landed, "currency", _landed),
+        "stages": _stages(figures),
     }
     return {key: list(some) for key, some in drawn.items()}
 
@@ -69,18 +69,18 @@ def _each(frame: pd.DataFrame, keys: str | list[str], draw: Any) -> Iterator[str
         yield from draw(one)
 
 
-def _standing(told: Figures) -> Iterator[str]:
+def _standing(figures: Figures) -> Iterator[str]:
     steps = [
         Bar(label=words(row["state"]), parts=[row["orders"]], text=f"{row['orders']:,}")
-        for row in records(told.reached)
+        for row in records(figures.reached)
     ]
-    road = {row["state"] for row in records(told.reached)} | {OrderState.PAYMENT_PENDING}
+    road = {row["state"] for row in records(figures.reached)} | {OrderState.PAYMENT_PENDING}
     off = [
         Bar(label=words(row["state"]), parts=[row["orders"]], text=f"{row['orders']:,}", colour=WARNING)
-        for row in records(told.standing)
+        for row in records(figures.standing)
         if row["state"] not in road
     ]
-    if told.orders:
+    if figures.orders:
         yield _bars("Orders that came so far, and those that left the road", [*steps, *off])
 
 
@@ -162,11 +162,11 @@ def _landed(landed: pd.DataFrame) -> Iterator[str]:
     yield _bars(f"Landed cost, {rows[0]['currency']}", bars, ["goods", "postage", "surcharge", "freight"])
 
 
-def _stages(told: Figures) -> Iterator[str]:
+def _stages(figures: Figures) -> Iterator[str]:
     """The usual time as the bar, and what nine of ten orders kept to behind it."""
     bars = [
         Bar(label=stage(row), parts=[row["median_s"], row["most_s"] - row["median_s"]], text=took(row["median_s"]))
-        for row in records(told.stages)
+        for row in records(figures.stages)
     ]
     if bars:
         yield _bars("Time of an order", bars, ["usual", "nine of ten within"], [SERIES[0], LINE])

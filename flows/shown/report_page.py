@@ -23,14 +23,16 @@ LINES_OF_THEIR_OWN = ("reason and remedy", "what")
 WIDE = 8  # columns that leave no room for a chart beside them
 
 
-def page(told: Figures, timezone: str) -> str:
+def page(figures: Figures, timezone: str) -> str:
     """The whole file. Every word of others is escaped; the same figures make the same bytes."""
-    drawn = charts(told)
+    drawn = charts(figures)
     return Template(files("flows.shown").joinpath("report.html").read_text(encoding="utf-8")).substitute(
-        title=escape(heading(told)),
-        moment=escape(moment(told, timezone)),
-        totals="\n".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in totals(told)),
-        sections="\n".join(_section(part, drawn.get(part.key, [])) for part in sections(told, timezone)),
+        title=escape(heading(figures)),
+        moment=escape(moment(figures, timezone)),
+        totals="\n".join(
+            f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in totals(figures)
+        ),
+        sections="\n".join(_section(part, drawn.get(part.key, [])) for part in sections(figures, timezone)),
     )
 
 
@@ -76,7 +78,7 @@ def _kind(name: str) -> str:
     return " class=number" if name in NUMBERS else ""
 
 
-def write_page(told: Figures, timezone: str, file: Path) -> None:
+def write_page(figures: Figures, timezone: str, file: Path) -> None:
     """Write the page whole or not at all; folders that are missing are made. Raises `OSError`."""
     with whole(file) as unfinished:
-        unfinished.write_text(page(told, timezone), encoding="utf-8")
+        unfinished.write_text(page(figures, timezone), encoding="utf-8")

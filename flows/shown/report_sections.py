@@ -72,49 +72,51 @@ class ReportSection:
     on_paper: bool = False
 
 
-def sections(told: Figures, timezone: str) -> list[ReportSection]:
+def sections(figures: Figures, timezone: str) -> list[ReportSection]:
     """The parts of a report that have anything to say; times are of this zone."""
     parts = (
-        _standing(told),
-        _waiting(told, timezone),
-        _parcels(told),
-        _spend(told),
-        _days(told),
-        _limits(told),
-        _freight(told),
-        _carriers(told),
-        _landed(told),
-        _refunds(told),
-        _stages(told),
-        _listed(told),
+        _standing(figures),
+        _waiting(figures, timezone),
+        _parcels(figures),
+        _spend(figures),
+        _days(figures),
+        _limits(figures),
+        _freight(figures),
+        _carriers(figures),
+        _landed(figures),
+        _refunds(figures),
+        _stages(figures),
+        _listed(figures),
     )
     return [part for part in parts if part.rows or part.words]
 
 
-def heading(told: Figures) -> str:
-    return f"Batch {told.batch}" if told.batch else "All orders"
+def heading(figures: Figures) -> str:
+    return f"Batch {figures.batch}" if figures.batch else "All orders"
 
 
-def moment(told: Figures, timezone: str) -> str:
+def moment(figures: Figures, timezone: str) -> str:
     """As of when the newest row tells."""
     return (
-        f"as of {as_text(told.as_of, timezone)} {timezone}" if told.as_of else "nothing is there yet: sourcing run FILE"
+        f"as of {as_text(figures.as_of, timezone)} {timezone}"
+        if figures.as_of
+        else "nothing is there yet: sourcing run FILE"
     )
 
 
-def totals(told: Figures) -> list[tuple[str, str]]:
+def totals(figures: Figures) -> list[tuple[str, str]]:
     """The few figures to begin with, each with its name; of money one a currency."""
-    waits = int(told.waiting["orders"].sum())
-    delivered = _there(told, OrderState.DELIVERED)
+    waits = int(figures.waiting["orders"].sum())
+    delivered = _there(figures, OrderState.DELIVERED)
     return [
-        ("orders", f"{told.orders:,}"),
+        ("orders", f"{figures.orders:,}"),
         ("wait for you", f"{waits:,}"),
         ("delivered", f"{delivered:,}"),
-        *_money("paid", told.spend, "currency", "paid_minor"),
-        *_money("below your limits", told.limits, "currency", "saved_minor"),
-        *_money("freight abroad", told.freight, "freight_currency", "freight_minor"),
-        *_money("landed cost", told.landed, "currency", "landed_minor"),
-        *_money("came back", told.refunds, "currency", "refunded_minor"),
+        *_money("paid", figures.spend, "currency", "paid_minor"),
+        *_money("below your limits", figures.limits, "currency", "saved_minor"),
+        *_money("freight abroad", figures.freight, "freight_currency", "freight_minor"),
+        *_money("landed cost", figures.landed, "currency", "landed_minor"),
+        *_money("came back", figures.refunds, "currency", "refunded_minor"),
     ]
 
 
@@ -123,28 +125,28 @@ def _money(name: str, frame: pd.DataFrame, currency: str, column: str) -> list[t
     return [(name, amount(minor, key)) for key, minor in sums.items() if minor]
 
 
-def _there(told: Figures, state: str) -> int:
-    return int(told.standing.loc[told.standing["state"] == state, "orders"].sum())
+def _there(figures: Figures, state: str) -> int:
+    return int(figures.standing.loc[figures.standing["state"] == state, "orders"].sum())
 
 
-def _standing(told: Figures) -> ReportSection:
-    reached = {str(row["state"]): int(row["orders"]) for row in records(told.reached)}
-    now = {str(row["state"]): int(row["orders"]) for row in records(told.standing)}
+def _standing(figures: Figures) -> ReportSection:
+    reached = {str(row["state"]): int(row["orders"]) for row in records(figures.reached)}
+    now = {str(row["state"]): int(row["orders"]) for row in records(figures.standing)}
     rows = [
         (words(state), f"{reached[state]:,}" if state in reached else "", f"{now.get(state, 0):,}")
         for state in dict.fromkeys([*reached, *now])
     ]
-    plan_only = f"Nothing was bought yet: a plan of {pluralize(told.lines_asked, 'line')}."
+    plan_only = f"Nothing was bought yet: a plan of {pluralize(figures.lines_asked, 'line')}."
     return ReportSection(
         key="standing",
         title="Where the orders stand",
         columns=("state", "came so far", "there now"),
-        rows=rows if told.orders else [],
-        words=[] if told.orders or not told.lines_asked else [plan_only],
+        rows=rows if figures.orders else [],
+        words=[] if figures.orders or not figures.lines_asked else [plan_only],
     )
 
 
-def _waiting(told: Figures, timezone: str) -> ReportSection:
+def _waiting(figures: Figures, timezone: str) -> ReportSection:
     rows = [
         (
             _named(row["order_refs"], row["orders"]),
@@ -153,30 +155,30 @@ def _waiting(told: Figures, timezone: str) -> ReportSection:
             ". ".join(filter(None, (row["reason"], row["question"]))),
             "" if pd.isna(row["since"]) else as_text(row["since"], timezone),
         )
-        for row in records(told.waiting)
+        for row in records(figures.waiting)
     ]
-    states = [state for state in NEEDS_A_PERSON if _there(told, state)]
+    states = [state for state in NEEDS_A_PERSON if _there(figures, state)]
     return ReportSection(
         key="waiting",
         title="What waits for you",
         columns=("which", "state", "orders", "reason and remedy", "since"),
         rows=rows,
         words=[*(f"{state}: {REMEDIES[state]}." for state in states), *([TODO] if rows else [])],
-        whole=_whole(told, "order_ref, state, reason", "state in ('held', 'refused', 'unknown')"),
+        whole=_whole(figures, "order_ref, state, reason", "state in ('held', 'refused', 'unknown')"),
     )
 
 
-def _spend(told: Figures) -> ReportSection:
+def _spend(figures: Figures) -> ReportSection:
     rows = [
         (row["marketplace"], f"{row['orders']:,}", amount(row["paid_minor"], row["currency"]))
-        for row in with_totals(told.spend, ["currency"], ["marketplace"])
+        for row in with_totals(figures.spend, ["currency"], ["marketplace"])
     ]
     return ReportSection(key="spend", title="What was paid", columns=("marketplace", "orders", "paid"), rows=rows)
 
 
-def _days(told: Figures) -> ReportSection:
+def _days(figures: Figures) -> ReportSection:
     """Day by day, when there is more than one; the newest first."""
-    spend = told.spend.sort_values(["day", "currency", "marketplace"], ascending=[False, True, True])
+    spend = figures.spend.sort_values(["day", "currency", "marketplace"], ascending=[False, True, True])
     several = spend["day"].nunique() > 1
     rows = [
         (
@@ -196,7 +198,7 @@ def _days(told: Figures) -> ReportSection:
     )
 
 
-def _limits(told: Figures) -> ReportSection:
+def _limits(figures: Figures) -> ReportSection:
     rows = [
         (
             row["marketplace"],
@@ -204,19 +206,21 @@ def _limits(told: Figures) -> ReportSection:
             *(amount(row[column], row["currency"]) for column in ("limit_minor", "paid_minor", "saved_minor")),
             percent(row["saved_minor"], row["limit_minor"]),
         )
-        for row in with_totals(told.limits, ["currency"], ["marketplace"])
+        for row in with_totals(figures.limits, ["currency"], ["marketplace"])
     ]
-    without = f"{pluralize(told.not_compared, 'paid order')} not compared: no limit on each line, in the same currency."
+    without = (
+        f"{pluralize(figures.not_compared, 'paid order')} not compared: no limit on each line, in the same currency."
+    )
     return ReportSection(
         key="limits",
         title="Your limits, and what the goods cost",
         columns=("marketplace", "orders", "limit", "paid", "saved", "of the limit"),
         rows=rows,
-        words=[without] if told.not_compared else [],
+        words=[without] if figures.not_compared else [],
     )
 
 
-def _freight(told: Figures) -> ReportSection:
+def _freight(figures: Figures) -> ReportSection:
     rows = [
         (
             row["marketplace"],
@@ -225,15 +229,17 @@ def _freight(told: Figures) -> ReportSection:
             amount(round(row["freight_minor"] / row["orders"]), row["freight_currency"]),
             _share(row),
         )
-        for row in with_totals(told.freight, ["currency", "freight_currency"], ["marketplace"])
+        for row in with_totals(figures.freight, ["currency", "freight_currency"], ["marketplace"])
     ]
-    unknown = f"{pluralize(told.freight_unknown, 'booked order')} without a known freight: the service did not tell it."
+    unknown = (
+        f"{pluralize(figures.freight_unknown, 'booked order')} without a known freight: the service did not tell it."
+    )
     return ReportSection(
         key="freight",
         title="Freight abroad",
         columns=("marketplace", "orders", "freight", "an order", "share"),
         rows=rows,
-        words=[unknown] if told.freight_unknown else [],
+        words=[unknown] if figures.freight_unknown else [],
     )
 
 
@@ -246,10 +252,10 @@ def _share(row: dict[str, Any]) -> str:
     return f"{on_hundred(row)} on {amount(Money.parse(100, row['currency']).minor, row['currency'])}"
 
 
-def _carriers(told: Figures) -> ReportSection:
+def _carriers(figures: Figures) -> ReportSection:
     rows = [
         (row["company"], row["service"], f"{row['orders']:,}", amount(row["freight_minor"], row["currency"]))
-        for row in records(told.carriers)
+        for row in records(figures.carriers)
     ]
     return ReportSection(
         key="carriers",
@@ -260,7 +266,7 @@ def _carriers(told: Figures) -> ReportSection:
     )
 
 
-def _landed(told: Figures) -> ReportSection:
+def _landed(figures: Figures) -> ReportSection:
     rows = [
         (
             row["marketplace"],
@@ -270,13 +276,13 @@ def _landed(told: Figures) -> ReportSection:
             amount(row["landed_minor"], row["currency"]),
             percent(row["landed_freight_minor"], row["landed_minor"]),
         )
-        for row in with_totals(told.landed, ["currency"], ["marketplace"])
+        for row in with_totals(figures.landed, ["currency"], ["marketplace"])
     ]
     problems = [
-        f"{pluralize(row['orders'], 'order')} without a sum: {row['problem']}." for row in records(told.unsummed)
+        f"{pluralize(row['orders'], 'order')} without a sum: {row['problem']}." for row in records(figures.unsummed)
     ]
     missing = (
-        f"{pluralize(told.not_costed, 'paid order')} not worked out yet: sourcing costs, with your exchange rates."
+        f"{pluralize(figures.not_costed, 'paid order')} not worked out yet: sourcing costs, with your exchange rates."
     )
     return ReportSection(
         key="landed",
@@ -293,39 +299,39 @@ def _landed(told: Figures) -> ReportSection:
             "freight share",
         ),
         rows=rows,
-        words=[*problems[:MOST_PROBLEMS], *([missing] if told.not_costed else [])],
+        words=[*problems[:MOST_PROBLEMS], *([missing] if figures.not_costed else [])],
     )
 
 
-def _refunds(told: Figures) -> ReportSection:
+def _refunds(figures: Figures) -> ReportSection:
     rows = [
         (
             words(row["state"]),
             f"{row['refunds']:,}",
             *(amount(row[c], row["currency"]) for c in ("asked_minor", "refunded_minor")),
         )
-        for row in records(told.refunds)
+        for row in records(figures.refunds)
     ]
     columns = ("state", "refunds", "asked back", "came back")
     return ReportSection(key="refunds", title="Money asked back", columns=columns, rows=rows)
 
 
-def _parcels(told: Figures) -> ReportSection:
-    rows = [(row["order_ref"], row["tracking_number"], row["problem"]) for row in records(told.parcels)]
+def _parcels(figures: Figures) -> ReportSection:
+    rows = [(row["order_ref"], row["tracking_number"], row["problem"]) for row in records(figures.parcels)]
     columns = ("order", "parcel", "what the warehouse found")
     return ReportSection(key="parcels", title="Parcels that need a look", columns=columns, rows=rows)
 
 
-def _stages(told: Figures) -> ReportSection:
+def _stages(figures: Figures) -> ReportSection:
     rows = [
         (stage(row), f"{row['orders']:,}", *(took(row[column]) for column in ("median_s", "most_s", "slowest_s")))
-        for row in records(told.stages)
+        for row in records(figures.stages)
     ]
     columns = ("from, to", "orders", "usual", "nine of ten within", "slowest")
     return ReportSection(key="stages", title="How long it took", columns=columns, rows=rows)
 
 
-def _listed(told: Figures) -> ReportSection:
+def _listed(figures: Figures) -> ReportSection:
     rows = [
         (
             row["order_ref"],
@@ -335,15 +341,15 @@ def _listed(told: Figures) -> ReportSection:
             amount(row["paid_minor"], row["currency"]) if row["paid_minor"] else "",
             amount(row["freight_minor"], row["freight_currency"]) if isinstance(row["freight_currency"], str) else "",
         )
-        for row in records(told.listed)
+        for row in records(figures.listed)
     ]
     return ReportSection(
         key="orders",
         title="The orders",
         columns=("order", "marketplace", "state", "what", "paid", "freight"),
         rows=rows,
-        total=told.orders,
-        whole=_whole(told, "*"),
+        total=figures.orders,
+        whole=_whole(figures, "*"),
         on_paper=True,
     )
 
@@ -358,8 +364,8 @@ def _named(refs: Sequence[str], count: int) -> str:
     return shorten(refs, len(refs)) + (f" and {more:,} more" if more > 0 else "")
 
 
-def _whole(told: Figures, columns: str, which: str = "") -> str:
-    conditions = " and ".join(filter(None, (f"batch_id = '{told.batch}'" if told.batch else "", which)))
+def _whole(figures: Figures, columns: str, which: str = "") -> str:
+    conditions = " and ".join(filter(None, (f"batch_id = '{figures.batch}'" if figures.batch else "", which)))
     query = f"select {columns} from orders" + (f" where {conditions}" if conditions else "")
     return f'sourcing sql "{query}"'
 

@@ -106,15 +106,15 @@ async def _written(client: PrefectClient, ledger: Ledger, asking: Sequence[FlowR
     rows += [row_of(one, forms, settings.timezone) for one in found[: MOST_ROWS - len(rows)]]
     kinds = [*(APPROVAL for _ in asking), *(one.state for one in found)]
     pause = await asyncio.to_thread(ledger.buying_paused)
-    head = f"{_pause_told(pause, forms)}\n\n" if pause else ""
+    head = f"{_pause_words(pause, forms)}\n\n" if pause else ""
     paused = f"{PAUSED[:1].upper()}{PAUSED[1:]}. " if pause else ""
     return head + as_markdown(rows, kinds, settings.timezone), paused + summary_of(kinds)
 
 
-def _pause_told(pause: Pause, forms: Mapping[str, UUID]) -> str:
+def _pause_words(pause: Pause, forms: Mapping[str, UUID]) -> str:
     """Above all else: as long as it stands, what waits for a run waits for whoever paused."""
     link = run_form(forms[RESUME]) if RESUME in forms else ""
-    return f"**{inert(pause.told)}**" + (f" · [resume buying]({link})" if link else "")
+    return f"**{inert(pause.notice)}**" + (f" · [resume buying]({link})" if link else "")
 
 
 async def _that_ask(client: PrefectClient) -> list[FlowRun]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from connectors.ledger.records import EffectRecord
 from connectors.xportcn.after_sale.base import AfterSale
-from connectors.xportcn.channels.refusals import CHECKED, ORDER_STATUS_ERROR, says_no
+from connectors.xportcn.channels.refusals import CHECKED, ORDER_STATUS_ERROR, means_no
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
 from domain.after_sale import Refund
@@ -61,7 +61,7 @@ class OnRefund(EffectKind):
         return self.refund
 
     def proves_nothing_happened(self, refusal: Refused) -> bool:
-        return says_no(refusal, REFUND_REFUSED)
+        return means_no(refusal, REFUND_REFUSED)
 
     async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         return await read_back_each(attempts, self._read_back)

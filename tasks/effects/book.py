@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-from connectors.ledger.order_facts import Facts
+from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import OrderChange, OrderRecord
-from connectors.xportcn.channels.refusals import CHECKED, says_no
+from connectors.xportcn.channels.refusals import CHECKED, means_no
 from connectors.xportcn.errors import Refused, Unanswered
 from connectors.xportcn.freight import book
 from domain.absence import OwnRecord
@@ -37,7 +37,7 @@ class Book(EffectKind):
     rests_on_a_reading: ClassVar[bool] = True
     absence_proves: ClassVar[bool] = False
     happened: ClassVar[ResolutionKind] = ResolutionKind.BOOKED
-    told_with: ClassVar[tuple[str, ...]] = ("SHIPMENT_ORDER_ID", "--tracking NUMBER")
+    answered_with: ClassVar[tuple[str, ...]] = ("SHIPMENT_ORDER_ID", "--tracking NUMBER")
     did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_BOOKED
     asks: ClassVar[str] = "Does the warehouse console show a shipment for order {order_id}?"
 
@@ -66,7 +66,7 @@ class Book(EffectKind):
         return Proof(answer=_ids(shown.shipments[0]), change=self.seen(order, shown.shipments))
 
     def proves_nothing_happened(self, refusal: Refused) -> bool:
-        return says_no(refusal, CHECKED)
+        return means_no(refusal, CHECKED)
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
         why = because(ReasonCode.BOOKING_REFUSED, failure=refusal.message)
@@ -85,7 +85,7 @@ class Book(EffectKind):
         self, order: OrderRecord, shipment: Shipment, shown_by: Source, freight: ChosenFreight | None = None
     ) -> OrderChange:
         verdict = booked(order, shipment, shown_by)
-        fact = Facts.booked(verdict, shipment=shipment, at=self.resources.clock(), freight=freight)
+        fact = OrderUpdate.booked(verdict, shipment=shipment, at=self.resources.clock(), freight=freight)
         why = _dearer_than_approved(order, shipment)
         return OrderChange(order_ref=order.order_ref, state=OrderState.BOOKED, why=why, writes=fact)
 

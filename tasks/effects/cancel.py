@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from connectors.ledger.records import OrderChange, OrderRecord
-from connectors.xportcn.channels.refusals import CHECKED, ORDER_NOT_EXIST, ORDER_STATUS_ERROR, says_no
+from connectors.xportcn.channels.refusals import CHECKED, ORDER_NOT_EXIST, ORDER_STATUS_ERROR, means_no
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
 from domain.effects import Action, Claim
@@ -67,7 +67,7 @@ class Cancel(EffectKind):
         return OrderState.PAID if order.paid <= order.payable else OrderState.HELD
 
     def proves_nothing_happened(self, refusal: Refused) -> bool:
-        return says_no(refusal, NOT_CANCELLED)
+        return means_no(refusal, NOT_CANCELLED)
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
         why = because(ReasonCode.CANCEL_REFUSED, failure=refusal.message)

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from connectors.ledger.records import OrderRecord
 from connectors.xportcn.carts.base import Cart
-from connectors.xportcn.channels.refusals import CHECKED, says_no
+from connectors.xportcn.channels.refusals import CHECKED, means_no
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
 from domain.cart import CartFault, CartRow, row_of
@@ -46,7 +46,7 @@ class AddToCart(EffectKind):
         return {one.effect.key: _seen(one, rows[one.order.marketplace]) for one in attempts}
 
     def proves_nothing_happened(self, refusal: Refused) -> bool:
-        return says_no(refusal, CHECKED | {"CART_FULL"})
+        return means_no(refusal, CHECKED | {"CART_FULL"})
 
     @classmethod
     def question(cls, order_ref: str, order_id: str | None, part: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 
-from connectors.ledger.order_facts import Facts
+from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import OrderChange, OrderRecord
 from domain.amounts import agreed_total, money_of
 from domain.effects import Action
@@ -24,14 +24,14 @@ class Create(EffectKind):
     action: ClassVar[Action] = Action.CREATE
     state_while_unknown: ClassVar[OrderState | None] = OrderState.UNKNOWN
     happened: ClassVar[ResolutionKind] = ResolutionKind.ORDERED
-    told_with: ClassVar[tuple[str, ...]] = ("ORDER_ID",)
+    answered_with: ClassVar[tuple[str, ...]] = ("ORDER_ID",)
     did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_ORDERED
     asks: ClassVar[str] = "Does the marketplace's console show an order with reference {order_ref}?"
 
 
 def ordered(order: OrderRecord, order_id: str, total: Statement, at: datetime, answer: dict[str, Any]) -> Proof:
     """Exactly one order stands for this one: held where its total contradicts what was approved."""
-    fact = Facts.ordered(order_id=order_id, total=money_of(total), at=at)
+    fact = OrderUpdate.ordered(order_id=order_id, total=money_of(total), at=at)
     change = OrderChange(order_ref=order.order_ref, state=OrderState.ORDERED)
     verdict = agreed_total(Statement(source=Source.LEDGER, value=order.approved), total)
     if isinstance(verdict, Contradicted):

@@ -12,7 +12,7 @@ from connectors.ledger.controls import account_of, newest_until, oldest_since
 from connectors.ledger.id_conflicts import misnamed
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
 from connectors.xportcn.channels.base import Channel
-from connectors.xportcn.channels.refusals import says_not_ordered
+from connectors.xportcn.channels.refusals import means_not_ordered
 from connectors.xportcn.errors import Refused
 from domain.absence import CLOCKS_APART, Control, Sent, judge_absence, two_ids
 from domain.effects import Action, Claim
@@ -57,7 +57,7 @@ class CreateByReference(Create):
         return OrderChange(order_ref=attempt.order.order_ref, state=OrderState.REFUSED, why=why)
 
     def proves_nothing_happened(self, refusal: Refused) -> bool:
-        return says_not_ordered(refusal)
+        return means_not_ordered(refusal)
 
     def if_misnamed(self, attempt: Attempt) -> Reason:
         return misnamed(f"its own reference {attempt.order.order_ref}")

@@ -9,7 +9,7 @@ from typing import ClassVar
 from connectors.ledger.id_conflicts import misnamed
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.xportcn.carts.base import RowsAreGone
-from connectors.xportcn.channels.refusals import NOT_ORDERED, says_not_ordered
+from connectors.xportcn.channels.refusals import NOT_ORDERED, means_not_ordered
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
 from domain.effects import Action, Claim
@@ -54,7 +54,7 @@ class CreateFromCart(Create):
 
     def proves_nothing_happened(self, refusal: Refused) -> bool:
         """Rows that are gone may have been ordered."""
-        return says_not_ordered(refusal, NOT_ORDERED - {ROWS_GONE})
+        return means_not_ordered(refusal, NOT_ORDERED - {ROWS_GONE})
 
     def if_misnamed(self, attempt: Attempt) -> Reason:
         return misnamed("what lay in the cart")

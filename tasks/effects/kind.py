@@ -53,7 +53,7 @@ class EffectKind(ABC):
     `rests_on_a_reading` of the order right before, say of its price, is not begun once that is older than a lease.
 
     `before` is where an order of it stands while it has not happened. What it `asks` a person may name `{order_ref}`,
-    `{order_id}` and `{part}`; that is answered with the options `happened` (and what is `told_with` it) or
+    `{order_id}` and `{part}`; that is answered with the options `happened` (with what it is `answered_with`) or
     `did_not_happen`.
     """
 
@@ -69,7 +69,7 @@ class EffectKind(ABC):
     may_show_later: ClassVar[bool] = False
     asks: ClassVar[str]
     happened: ClassVar[ResolutionKind] = ResolutionKind.DONE
-    told_with: ClassVar[tuple[str, ...]] = ()
+    answered_with: ClassVar[tuple[str, ...]] = ()
     did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_DONE
 
     @classmethod
@@ -123,7 +123,7 @@ class EffectKind(ABC):
     def commands(cls, order_ref: str, key: str) -> list[str]:
         """The commands that answer the question: that it happened, and that it did not."""
         by_key = (key,) if cls.did_not_happen is ResolutionKind.NOT_DONE else ()
-        answers = ((f"--{cls.happened}", *cls.told_with, *by_key), (f"--{cls.did_not_happen}", *by_key))
+        answers = ((f"--{cls.happened}", *cls.answered_with, *by_key), (f"--{cls.did_not_happen}", *by_key))
         return [" ".join(["sourcing resolve", order_ref, *answer]) for answer in answers]
 
     @classmethod

@@ -32,14 +32,14 @@ class MessageSeller(OnRefund):
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         after_sale = after_sale_of(self.resources, order.marketplace)
-        await after_sale.say(claim, self.given.refund_id, self.words, self.vouchers)
-        return _said(words_hash(self.words))
+        await after_sale.send_message(claim, self.given.refund_id, self.words, self.vouchers)
+        return _proof(words_hash(self.words))
 
     async def seen(self, refund: Refund, attempt: Attempt) -> Proof | None:
         hashed = attempt.effect.request_hash
-        return _said(hashed) if await self.is_said(refund, hashed) else None
+        return _proof(hashed) if await self.is_shown(refund, hashed) else None
 
-    async def is_said(self, refund: Refund, hashed: str) -> bool:
+    async def is_shown(self, refund: Refund, hashed: str) -> bool:
         """Whether the service shows words of ours with this hash."""
         shown = await after_sale_of(self.resources, refund.marketplace).read(refund.refund_id)
         return hashed in {words_hash(event.description) for event in shown.events if event.role == "buyer"}
@@ -50,5 +50,5 @@ def words_hash(words: str) -> str:
     return hashlib.sha256(words.encode()).hexdigest()[:12]
 
 
-def _said(hashed: str) -> Proof:
+def _proof(hashed: str) -> Proof:
     return Proof(answer={"message": hashed})

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord, Outcome
-from connectors.xportcn.channels.refusals import says_it_exists
+from connectors.xportcn.channels.refusals import means_it_exists
 from connectors.xportcn.errors import Misconfigured, Refused, ServiceAway, XportcnError
 from domain.absence import Absent, NotHappened, OwnRecord, Unseen
 from domain.effects import MOST_DOUBTFUL_SENDS, EffectStatus
@@ -87,7 +87,7 @@ class Begun:
         if self.kind.proves_nothing_happened(refusal) or self.resources.never_left(record):
             no = Statement(source=Source.ANSWER, value=str(refusal))
             return self.refused(record, refusal, RefusedForGood(words=no, read_after=_without(record, sighting)))
-        code = ReasonCode.REFUSED_AS_DONE if says_it_exists(refusal) else ReasonCode.REFUSED_UNCLEARLY
+        code = ReasonCode.REFUSED_AS_DONE if means_it_exists(refusal) else ReasonCode.REFUSED_UNCLEARLY
         return self._in_doubt(record, refusal, because(code, failure=failure))
 
     def refused(self, record: EffectRecord, refusal: Refused, proof: RefusedForGood | Absent) -> Outcome:

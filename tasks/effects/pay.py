@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-from connectors.ledger.order_facts import Facts
+from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import EffectRecord, Intent, OrderChange, OrderRecord
 from connectors.xportcn.channels.base import PaysMany
-from connectors.xportcn.channels.refusals import NOT_PAID, says_no
+from connectors.xportcn.channels.refusals import NOT_PAID, means_no
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
 from domain.amounts import agreed_taken, money_of
@@ -40,7 +40,7 @@ class Pay(EffectKind):
     state_while_unknown: ClassVar[OrderState | None] = OrderState.UNKNOWN
     rests_on_a_reading: ClassVar[bool] = True
     happened: ClassVar[ResolutionKind] = ResolutionKind.PAID
-    told_with: ClassVar[tuple[str, ...]] = ("AMOUNT_CNY",)
+    answered_with: ClassVar[tuple[str, ...]] = ("AMOUNT_CNY",)
     did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_PAID
     may_show_later: ClassVar[bool] = True
     asks: ClassVar[str] = (
@@ -87,7 +87,7 @@ class Pay(EffectKind):
         return _may_be_submitted(attempt.effect)
 
     def proves_nothing_happened(self, refusal: Refused) -> bool:
-        return says_no(refusal, NOT_PAID)
+        return means_no(refusal, NOT_PAID)
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
         why = because(ReasonCode.PAYMENT_REFUSED, failure=refusal.message)
@@ -133,7 +133,7 @@ def paid(
     contradicted = taken if isinstance(taken, Contradicted) else None
     amount = owed if contradicted else money_of(taken.second)
     total = shown.total if shown.total.minor > 0 and not contradicted else amount
-    fact = Facts.paid(verdict, amount=amount, total=total, at=shown.paid_at)
+    fact = OrderUpdate.paid(verdict, amount=amount, total=total, at=shown.paid_at)
     change = OrderChange(order_ref=order.order_ref, writes=fact, contradicted=contradicted)
     if amount > order.payable:
         return replace(change, state=OrderState.HELD, why=taken_above_approved(order, amount))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from connectors.ledger.records import OrderRecord
-from connectors.xportcn.channels.refusals import CHECKED, ORDER_STATUS_ERROR, says_no
+from connectors.xportcn.channels.refusals import CHECKED, ORDER_STATUS_ERROR, means_no
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
 from domain.effects import Action, Claim
@@ -32,7 +32,7 @@ class ConfirmReceipt(EffectKind):
         return {one.effect.key: _seen(one.order, shown.get(one.order.order_ref)) for one in attempts}
 
     def proves_nothing_happened(self, refusal: Refused) -> bool:
-        return says_no(refusal, CHECKED | {ORDER_STATUS_ERROR, "4003"})
+        return means_no(refusal, CHECKED | {ORDER_STATUS_ERROR, "4003"})
 
 
 def _seen(order: OrderRecord, shown: ServiceOrder | None) -> Sighting:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from connectors.ledger.records import OrderRecord
-from connectors.xportcn.channels.refusals import says_no
+from connectors.xportcn.channels.refusals import means_no
 from connectors.xportcn.errors import Refused
 from domain.after_sale import Refund, RefundState
 from domain.effects import Action, Claim
@@ -45,7 +45,7 @@ class ReturnParcel(OnRefund):
 
     def proves_nothing_happened(self, refusal: Refused) -> bool:
         """The status that refuses a parcel is also that of a refund which has one."""
-        return says_no(refusal, REFUND_REFUSED - {STATUS_ERROR})
+        return means_no(refusal, REFUND_REFUSED - {STATUS_ERROR})
 
     async def seen(self, refund: Refund, attempt: Attempt) -> Proof | None:
         shown = await after_sale_of(self.resources, refund.marketplace).read(refund.refund_id)

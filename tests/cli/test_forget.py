@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.main import app
-from connectors.ledger.order_facts import Facts
+from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.schema import orders
@@ -32,7 +32,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ledger.start_batch("batch", "file.csv")
         put_rows(ledger, [plan(ref, request=request(ref)) for ref in ("A-1", "A-2")])
         won = ledger.claim(intents("A-1"), lease=LEASE).won["A-1"]
-        change = OrderChange(order_ref="A-1", state=OrderState.ORDERED, writes=Facts({"order_id": "1"}))
+        change = OrderChange(order_ref="A-1", state=OrderState.ORDERED, writes=OrderUpdate({"order_id": "1"}))
         ledger.record([Outcome(claim=won.claim, status=EffectStatus.DONE, change=change)])
     return tmp_path / "data"
 

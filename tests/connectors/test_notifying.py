@@ -24,9 +24,9 @@ from connectors.notifying import composed, replaced_setting, send_due, try_out
 from connectors.settings import BadSetting, SourcingSettings
 from domain.messages import Message, MessageKind
 from tests.clock import MovableClock
+from tests.notified import TOKEN, MailServer, Receiver, http_receiver, mail_server
 from tests.postgres import Postgres
 from tests.running import ROOT
-from tests.told import TOKEN, MailServer, Receiver, http_receiver, mail_server
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from connectors import outside_watcher
-from connectors.outside_watcher import address_of, tell_watcher
+from connectors.outside_watcher import address_of, ping_watcher
 from connectors.settings import BadSetting, SourcingSettings
 from tests.http_server import serving
 
@@ -52,8 +52,8 @@ def test_a_failure_is_told_behind_the_path(url: str, failure: str) -> None:
 
 
 async def test_the_watcher_hears_of_good_and_bad_nights(watcher: str) -> None:
-    assert await tell_watcher(f"{watcher}/{KEY}", well=True) == ""
-    assert await tell_watcher(f"{watcher}/{KEY}", well=False) == ""
+    assert await ping_watcher(f"{watcher}/{KEY}", well=True) == ""
+    assert await ping_watcher(f"{watcher}/{KEY}", well=False) == ""
     assert Watcher.asked == [f"/{KEY}", f"/{KEY}/fail"]
 
 
@@ -61,9 +61,9 @@ async def test_what_goes_wrong_is_said_without_the_address(watcher: str) -> None
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         nobody = f"http://127.0.0.1:{probe.getsockname()[1]}/{KEY}"
-    assert await tell_watcher(f"{watcher}/unknown", well=True) == "it answered 404"
-    assert await tell_watcher(nobody, well=True) == "Connection refused"
-    assert await tell_watcher(f"http://127.0.0.1:port/{KEY}", well=True) == "InvalidURL"
+    assert await ping_watcher(f"{watcher}/unknown", well=True) == "it answered 404"
+    assert await ping_watcher(nobody, well=True) == "Connection refused"
+    assert await ping_watcher(f"http://127.0.0.1:port/{KEY}", well=True) == "InvalidURL"
 
 
 async def test_a_watcher_that_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +74,7 @@ async def test_a_watcher_that_says_nothing_is_not_waited_for(monkeypatch: pytest
         return nullcontext()
 
     monkeypatch.setattr(outside_watcher, "urlopen", slow)
-    assert await asyncio.wait_for(tell_watcher("http://127.0.0.1/", well=True), 20) == "it did not answer in time"
+    assert await asyncio.wait_for(ping_watcher("http://127.0.0.1/", well=True), 20) == "it did not answer in time"
 
 
 def test_what_is_no_address_is_refused_without_being_shown(monkeypatch: pytest.MonkeyPatch) -> None:

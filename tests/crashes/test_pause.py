@@ -49,7 +49,9 @@ def test_nothing_is_bought_after_pause_has_returned(sandbox: RunningSandbox, job
         pids = [one.pid for one in runs]
         while counts(sandbox)[1] < 2:
             time.sleep(0.02)
-        paused = pause(ledger, SourcingSettings(data_dir=job.folder / "data"), by="mei", why="prices", told=said.append)
+        paused = pause(
+            ledger, SourcingSettings(data_dir=job.folder / "data"), by="mei", why="prices", notify=said.append
+        )
         bought = counts(sandbox)
         assert [one.ends() for one in runs] == [0, 0]
         assert counts(sandbox) == bought

@@ -15,7 +15,7 @@ from prefect.events.schemas.automations import EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 
 from deployments.automations import OF_OLDER_VERSIONS, automations
-from deployments.registration import remove_what_told
+from deployments.registration import remove_old_automations
 from deployments.run_recovery import resync_heartbeats
 from tests.deployments.served import Served
 
@@ -47,7 +47,7 @@ async def test_what_told_people_in_older_versions_is_removed(served: Served) -> 
             await client.create_automation(AutomationCore(name=name, trigger=trigger, actions=[DoNothing()]))
         await webhook.asave("sourcing-alerts", client=client)
         await SlackWebhook(url="https://hooks.slack.com/a").asave("sourcing-alerts", client=client)
-        await remove_what_told(client)
+        await remove_old_automations(client)
         for name in OF_OLDER_VERSIONS:
             assert await client.read_automations_by_name(name) == []
         (kept,) = await client.read_automations_by_name(theirs)

@@ -24,7 +24,7 @@ import aiohttp
 from hypothesis import HealthCheck, given, settings
 from sqlalchemy import select
 
-import flows.hearing
+import flows.callback_handling
 import flows.tracking
 from connectors.callbacks.kinds import CallbackKind
 from connectors.callbacks.store import CallbackStore
@@ -36,7 +36,7 @@ from connectors.settings import SourcingSettings, XportcnSettings
 from connectors.snapshots import sql
 from domain.after_sale import FOLLOWED, RefundKind
 from domain.messages import MessageKind
-from flows.hearing import hear
+from flows.callback_handling import handle_callbacks
 from flows.tracking import track
 from tasks.follow_refunds import follow_refunds
 from tasks.refund import RefundWish, ask_refund, refund_options
@@ -368,7 +368,7 @@ def act_for(merchant: Merchant, act: Callable[[Path], Coroutine[None, None, set[
     with (
         patch.dict(os.environ, merchant.environment, clear=True),
         patch.object(flows.tracking, "sync_chunk", sync_tracking.fn),
-        patch.object(flows.hearing, "follow_refunds", follow_refunds.fn),
+        patch.object(flows.callback_handling, "follow_refunds", follow_refunds.fn),
     ):
         return asyncio.run(act(merchant.folder / "data"))
 
@@ -402,7 +402,7 @@ async def _act(data: Path) -> set[str]:
                 while ticket := tickets.next(kind):
                     heard = random.sample(found := tickets.begin(ticket.id), len(found))
                     named |= {order_id for one in heard for order_id in one.order_ids}
-                    store.settle((await hear(resources, store, kind, heard)).outcomes)
+                    store.settle((await handle_callbacks(resources, store, kind, heard)).outcomes)
                     tickets.end(ticket.id)
             return set(resources.ledger.orders_with_ids(named))
 

@@ -68,7 +68,7 @@ def paused_batch(
 def _pause(job: Job) -> Paused:
     settings = SourcingSettings(data_dir=job.folder / "data", lease_s=LEASE_S, settle_s=SETTLE_S)
     with ledger_of(job) as ledger:
-        return pause(ledger, settings, by="endurance", why="a test", told=lambda _: None)
+        return pause(ledger, settings, by="endurance", why="a test", notify=lambda _: None)
 
 
 def _wait_for(sandbox: RunningSandbox, effects: int, runs: list[Run]) -> None:

@@ -21,7 +21,7 @@ from connectors.settings import SourcingSettings
 from domain.choices import ALL, ALL_BUT
 from domain.messages import Message
 from domain.plan import PlannedOrder
-from flows import approval_form, approval_pause, approval_told
+from flows import approval_form, approval_notice, approval_pause
 from flows.approval_form import ask_in_the_ui
 from flows.approval_pause import CancelledBelow, filled_in
 from flows.approval_request import ApprovalRequest, Decision
@@ -81,7 +81,7 @@ class AskingRun:
         self.ledger, self.monkeypatch = ledger, monkeypatch
         monkeypatch.setenv("PREFECT__FLOW_RUN_ID", str(RUN))
         monkeypatch.setenv("PREFECT_UI_URL", "http://ui")
-        monkeypatch.setattr(approval_told, "this_run", lambda: RUN)
+        monkeypatch.setattr(approval_notice, "this_run", lambda: RUN)
         monkeypatch.setattr(approval_pause, "get_client", lambda: self.kept)
         monkeypatch.setattr(approval_form, "filled_in", self.filled_in)
 
@@ -247,11 +247,11 @@ async def test_the_link_of_a_night_leads_to_whichever_run_asks(monkeypatch: pyte
         return True
 
     asked = AskingRun(monkeypatch, book, "dies", {"decision": ALL})
-    monkeypatch.setattr(approval_told, "acreate_markdown_artifact", shown_page)
-    monkeypatch.setattr(approval_told, "shown", seen)
+    monkeypatch.setattr(approval_notice, "acreate_markdown_artifact", shown_page)
+    monkeypatch.setattr(approval_notice, "best_effort", seen)
     links = list[str]()
     for run_id in map(UUID, (f"{1:032x}", f"{2:032x}")):
-        monkeypatch.setattr(approval_told, "this_run", lambda run_id=run_id: run_id)
+        monkeypatch.setattr(approval_notice, "this_run", lambda run_id=run_id: run_id)
         await asked.at(0)
         links += [message.link for message in told_at(book, 0)]
     assert links == ["http://ui/v2/artifacts/key/approval-b"]

@@ -16,7 +16,7 @@ from prefect.exceptions import ObjectNotFound
 from cli import follow_ups as cli_follow_ups
 from cli.follow_ups import with_follow_ups
 from connectors.ledger.group_commit import GroupCommit
-from connectors.ledger.order_facts import Facts
+from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, Outcome
 from connectors.ledger.store import Ledger
@@ -114,7 +114,7 @@ async def test_what_somebody_holds_or_declines_meanwhile_is_left_alone(
     """Orders that were approved when the look began; a run that asks goes on with what is held."""
     put_rows(ledger, [plan(ref, state="ordered", **BEGUN | {"order_id": ref}) for ref in ("held", "declined", "fine")])
     ledger.change([OrderChange(order_ref="held", state=OrderState.HELD)])
-    ledger.change([OrderChange(order_ref="declined", writes=Facts.approval_withdrawn())])
+    ledger.change([OrderChange(order_ref="declined", writes=OrderUpdate.approval_withdrawn())])
     paid: list[set[str]] = []
 
     async def pay(_run: Resources, step: Step, **_: object) -> None:

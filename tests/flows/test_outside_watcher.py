@@ -19,7 +19,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
         return "Connection refused"
 
     monkeypatch.setenv("SOURCING_PING_URL", "https://watch.example/6f1b")
-    monkeypatch.setattr(flows.inbox, "tell_watcher", tell)
+    monkeypatch.setattr(flows.inbox, "ping_watcher", tell)
     monkeypatch.setattr(flows.inbox, "has_deployment", lambda: True)
     return told
 

@@ -247,7 +247,7 @@ MUTANTS = (
         edits=(
             Edit(
                 file=AMOUNTS,
-                old="        return verdict if verdict.gap is Gap.UNIT or told < owed else ",
+                old="        return verdict if verdict.gap is Gap.UNIT or shown < owed else ",
                 new="        return ",
             ),
         ),
@@ -478,8 +478,8 @@ MUTANTS = (
         edits=(
             Edit(
                 file=BATCH_RUN,
-                old="writes=Facts.approval_withdrawn()) for ref in to_ship]",
-                new="writes=Facts.approval_withdrawn()) for ref in ()]",
+                old="writes=OrderUpdate.approval_withdrawn()) for ref in to_ship]",
+                new="writes=OrderUpdate.approval_withdrawn()) for ref in ()]",
             ),
         ),
         found_by="tests/tasks/test_declined.py::test_an_order_whose_freight_a_person_declined_is_left_alone",

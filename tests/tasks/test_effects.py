@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pytest
 
-from connectors.ledger.order_facts import Facts
+from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.xportcn.errors import Misconfigured, NotSent, Refused, Unanswered, XportcnError
 from domain.absence import OwnRecord
@@ -93,7 +93,7 @@ class FakeService:
 
     @staticmethod
     def _proof(order: OrderRecord) -> Proof:
-        fact = Facts.ordered(order_id="77", total=Money(100), at=datetime(2026, 1, 1, tzinfo=UTC))
+        fact = OrderUpdate.ordered(order_id="77", total=Money(100), at=datetime(2026, 1, 1, tzinfo=UTC))
         return Proof(answer={}, change=OrderChange(order_ref=order.order_ref, state=OrderState.ORDERED, writes=fact))
 
 

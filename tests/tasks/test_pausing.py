@@ -86,10 +86,10 @@ def test_pause_waits_for_the_last_outcome_and_both_turns_are_told_once(
         said.append(line)
         ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE)])
 
-    paused = pause(ledger, resources.settings, by="mei", why=" prices\nlook  wrong. ", told=hear)
+    paused = pause(ledger, resources.settings, by="mei", why=" prices\nlook  wrong. ", notify=hear)
     assert (paused.pause.why, paused.left) == ("prices look wrong", Leaving())
     assert said[0] == paused.pause.words
-    assert pause(ledger, resources.settings, by="li", why="", told=said.append).pause == paused.pause
+    assert pause(ledger, resources.settings, by="li", why="", notify=said.append).pause == paused.pause
     assert paused.to_json()["may_leave"] == 0
     assert (resume(ledger, by="li"), resume(ledger, by="li")) == ((paused.pause, {}), (None, {}))
     waiting = ledger.messages.claim("somebody", lease=resources.lease)
@@ -101,7 +101,7 @@ def test_resume_names_what_the_pause_has_left(resources: Resources, clock: Movab
     """Approved orders that were last written of since it began: an old plan that somebody forgot is none of them."""
     ledger = resources.ledger
     clock.advance(60)
-    pause(ledger, resources.settings, by="mei", why="", told=lambda _: None)
+    pause(ledger, resources.settings, by="mei", why="", notify=lambda _: None)
     ledger.change([OrderChange(order_ref="A-1", state=OrderState.PLANNED, why=earlier("approved, not ordered yet"))])
     ended, left = resume(ledger, by="mei")
     assert (ended and ended.by, left) == ("mei", {"batch": 1})

@@ -11,7 +11,7 @@ import pytest
 
 from connectors.snapshots import Snapshots
 from connectors.snapshots.schemas import OFFERS
-from tasks.price_moves import NEEDED, moves_told_by, price_moves
+from tasks.price_moves import NEEDED, moves_in, price_moves
 from tests.connectors.snapshots.sample import write
 
 NIGHT = datetime(2026, 1, 2, 3, tzinfo=UTC)
@@ -91,5 +91,5 @@ async def test_one_snapshot_tells_its_own_moves(tmp_path: Path, night: int, move
     for nights, prices in enumerate([{"1": 660, "2": 500}, {"1": 594}, {"1": 700}]):
         rows = [{**told(sku_id, price, nights), **facts} for sku_id, price in prices.items()]
         write(tmp_path, f"night-{nights}", at=NIGHT + timedelta(days=nights), offers=rows)
-    assert seen(await moves_told_by.fn(tmp_path, f"night-{night}")) == moved
+    assert seen(await moves_in.fn(tmp_path, f"night-{night}")) == moved
     assert len(Snapshots(tmp_path).history("offers")) == 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connectors.xportcn.breaker import BACK, BreakerNews
-from tasks.progress import Waiting, hearing, tell_of_waiting, waiting_words
+from tasks.progress import Waiting, listening, notify_listeners, waiting_words
 
 AWAY = BreakerNews("the service is away (no connection to http://127.0.0.1:8790)", for_s=40, next_try_s=15)
 
@@ -32,28 +32,28 @@ def test_it_is_said_when_it_begins_and_when_it_is_over(monkeypatch: pytest.Monke
     now = [1000.0]
     monkeypatch.setattr("tasks.progress.time.monotonic", lambda: now[0])
     waiting = Waiting(60)
-    assert waiting.heard(BACK) == ""
-    assert waiting.heard(AWAY).startswith("the service is away for 40 s")
+    assert waiting.update(BACK) == ""
+    assert waiting.update(AWAY).startswith("the service is away for 40 s")
     now[0] += 30
-    assert waiting.heard(AWAY) == ""
+    assert waiting.update(AWAY) == ""
     now[0] += 31
-    assert waiting.heard(AWAY).startswith("the service is away for 40 s")
-    assert waiting.heard(BACK) == "the service is back after 101 s"
+    assert waiting.update(AWAY).startswith("the service is away for 40 s")
+    assert waiting.update(BACK) == "the service is back after 101 s"
     assert (waiting.is_waiting, waiting.words) == (False, "")
     throttled = BreakerNews("the service has too many calls", next_try_s=5)
-    assert waiting.heard(throttled)
+    assert waiting.update(throttled)
     assert waiting.is_waiting
     now[0] += 36
     assert (waiting.is_waiting, waiting.words) == (False, "")
-    assert waiting.heard(throttled)
+    assert waiting.update(throttled)
 
 
 def test_everybody_who_listens_hears_it() -> None:
     """The terminal, and the boards of all runs of the process."""
     first, second = list[BreakerNews](), list[BreakerNews]()
-    with hearing(first.append), hearing(second.append):
-        tell_of_waiting(AWAY)
-    tell_of_waiting(BACK)
+    with listening(first.append), listening(second.append):
+        notify_listeners(AWAY)
+    notify_listeners(BACK)
     assert first == second == [AWAY]
 
 
@@ -64,6 +64,6 @@ def test_a_listener_that_can_say_nothing_any_more_keeps_no_answer_from_its_call(
         raise BrokenPipeError
 
     heard = list[BreakerNews]()
-    with hearing(broken), hearing(heard.append):
-        tell_of_waiting(AWAY)
+    with listening(broken), listening(heard.append):
+        notify_listeners(AWAY)
     assert heard == [AWAY]

@@ -154,7 +154,7 @@ class Alibaba1688AfterSale:
         )
         require_true(api.RETURN, answered=await self._client.effect(api.RETURN, request, claim=claim))
 
-    async def say(self, claim: Claim, refund_id: str, words: str, vouchers: tuple[str, ...]) -> None:
+    async def send_message(self, claim: Claim, refund_id: str, words: str, vouchers: tuple[str, ...]) -> None:
         raise not_offered(self.marketplace, "write about a refund")
 
     async def read(self, refund_id: str) -> ServiceRefund:

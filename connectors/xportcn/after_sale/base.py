@@ -101,7 +101,7 @@ class AfterSale(Protocol):
     ) -> None:
         """Name the parcel that brings the goods back."""
 
-    async def say(self, claim: Claim, refund_id: str, words: str, vouchers: tuple[str, ...]) -> None:
+    async def send_message(self, claim: Claim, refund_id: str, words: str, vouchers: tuple[str, ...]) -> None:
         """Write to the seller about a refund."""
 
     async def read(self, refund_id: str) -> ServiceRefund:

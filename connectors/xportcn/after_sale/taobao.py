@@ -30,7 +30,7 @@ from domain.orders import OrderLine
 
 TYPES = {RefundKind.REFUND: 1, RefundKind.RETURN: 2}
 GOODS = {RefundKind.REFUND: ("1", "2"), RefundKind.RETURN: ("2",)}  # 1 not received, 2 received
-NOT_TOLD = "the answer does not say whether it is taken on"
+UNKNOWN_AMOUNT = "the answer does not say whether it is taken on"
 PAGE_SIZE = 50
 
 STATES = {
@@ -111,7 +111,7 @@ class TaobaoAfterSale:
             ),
             claim=claim,
         )
-        require_success(api.SUBMIT, answer, doubt=NOT_TOLD)
+        require_success(api.SUBMIT, answer, doubt=UNKNOWN_AMOUNT)
         if not answer.refund_id:
             raise unsettled(api.SUBMIT, answer, "the answer names no refund")
         return answer.refund_id
@@ -128,7 +128,7 @@ class TaobaoAfterSale:
             ),
             claim=claim,
         )
-        require_success(api.MODIFY, answer, doubt=NOT_TOLD)
+        require_success(api.MODIFY, answer, doubt=UNKNOWN_AMOUNT)
 
     async def withdraw(self, claim: Claim, refund_id: str) -> None:
         answer = await self._client.effect(api.CANCEL, api.RefundRequest(refund_id=refund_id), claim=claim)
@@ -156,7 +156,7 @@ class TaobaoAfterSale:
         )
         require_true(api.RETURN_SUBMIT, answered=await self._client.effect(api.RETURN_SUBMIT, request, claim=claim))
 
-    async def say(self, claim: Claim, refund_id: str, words: str, vouchers: tuple[str, ...]) -> None:
+    async def send_message(self, claim: Claim, refund_id: str, words: str, vouchers: tuple[str, ...]) -> None:
         request = api.MessageRequest(refund_id=refund_id, refund_message=words, refund_images=vouchers or None)
         require_true(api.MESSAGE, answered=await self._client.effect(api.MESSAGE, request, claim=claim))
 

@@ -14,6 +14,7 @@ from connectors.xportcn.api.base import EffectCall, ReadCall
 from connectors.xportcn.operations import poizon
 from connectors.xportcn.rows import FittingRows
 from connectors.xportcn.wire import (
+    CheckedAnswer,
     Count,
     Fen,
     GivenId,
@@ -23,7 +24,6 @@ from connectors.xportcn.wire import (
     Reference,
     Request,
     Response,
-    SaidAnswer,
     UnixMs,
     Word,
     Yuan,
@@ -197,7 +197,7 @@ class CreatedOrder(Response):
     order_items: tuple[OrderItem, ...] = ()
 
 
-class CreateAnswer(SaidAnswer):
+class CreateAnswer(CheckedAnswer):
     """`asked_as` is the `requestId` that we gave; the answer's own is the envelope's."""
 
     asked_as: Reference = Field("", validation_alias=alias("requestId"))
@@ -208,7 +208,7 @@ class PayRequest(Request):
     dist_order_no: str
 
 
-class PayAnswer(SaidAnswer):
+class PayAnswer(CheckedAnswer):
     dist_order_no: Id = ""
     real_pay_amount: Yuan | None = None
 

@@ -11,6 +11,7 @@ from pydantic import Field
 from connectors.xportcn.api.base import EffectCall, ReadCall
 from connectors.xportcn.operations import taobao
 from connectors.xportcn.wire import (
+    CheckedAnswer,
     Code,
     CommaText,
     Count,
@@ -24,7 +25,6 @@ from connectors.xportcn.wire import (
     ParcelNumber,
     Request,
     Response,
-    SaidAnswer,
 )
 from domain.effects import Action
 
@@ -177,7 +177,7 @@ class ModifyRequest(Request):
     refund_images: CommaText | None = None
 
 
-class SubmitAnswer(SaidAnswer):
+class SubmitAnswer(CheckedAnswer):
     """With `REFUND_EXISTS`, `refund_id` is the one that exists."""
 
     refund_id: Id = ""

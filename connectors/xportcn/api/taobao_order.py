@@ -10,6 +10,7 @@ from connectors.xportcn.api.base import EffectCall, ReadCall
 from connectors.xportcn.operations import taobao
 from connectors.xportcn.rows import FittingRows
 from connectors.xportcn.wire import (
+    CheckedAnswer,
     ChinaTime,
     Code,
     Count,
@@ -25,7 +26,6 @@ from connectors.xportcn.wire import (
     Reference,
     Request,
     Response,
-    SaidAnswer,
     Word,
     alias,
 )
@@ -139,7 +139,7 @@ class CreatedOrder(Response):
     order_line_list: tuple[CreatedLine, ...] = ()
 
 
-class CreateAnswer(SaidAnswer):
+class CreateAnswer(CheckedAnswer):
     outer_purchase_id: Reference = ""
     payment_url: str = ""
     order_list: tuple[CreatedOrder, ...] = ()
@@ -163,7 +163,7 @@ class CancelRequest(Request):
     cancel_remark: str | None = None
 
 
-class CancelAnswer(SaidAnswer):
+class CancelAnswer(CheckedAnswer):
     """`success` is an acceptance: whether the order closed is read from the order, seconds later."""
 
     purchase_id: Id = ""

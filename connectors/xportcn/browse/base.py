@@ -25,11 +25,11 @@ class NotOffered(XportcnError):
 class Browser(Protocol):
     """One marketplace of the service, read only. Every method may raise `NotOffered`, before anything is sent.
 
-    `tells_changes` says whether `listing` heeds `changed_since`; `lists_everything` whether it needs no category.
+    `lists_changes` says whether `listing` heeds `changed_since`; `lists_everything` whether it needs no category.
     """
 
     marketplace: Marketplace
-    tells_changes: bool
+    lists_changes: bool
     lists_everything: bool
 
     async def by_words(self, words: str, filters: Filters) -> Hits:
@@ -61,7 +61,7 @@ class PlainBrowser:
     """What the browsers of all marketplaces do alike; a way to search that one does not have says so."""
 
     marketplace: Marketplace
-    tells_changes = False
+    lists_changes = False
     lists_everything = True
 
     def __init__(self, client: XportcnClient, channel: Channel) -> None:

@@ -24,7 +24,7 @@ class TaobaoBrowser(PlainBrowser):
     """Implements `Browser` (see `browse.base`)."""
 
     marketplace = Marketplace.TAOBAO
-    tells_changes = True
+    lists_changes = True
 
     async def by_words(self, words: str, filters: Filters) -> Hits:
         refuse_filters(self.marketplace, "words", filters, offers="sort price")

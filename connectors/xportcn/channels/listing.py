@@ -38,15 +38,15 @@ class Page(Generic[Row]):
     """
 
     rows: Sequence[Row]
-    told: int
+    total: int
     misfits: int = 0
 
 
-def order_page(rows: FittingRows[Read], told: int, read: Callable[[Read], ServiceOrder]) -> Page[ServiceOrder]:
+def order_page(rows: FittingRows[Read], total: int, read: Callable[[Read], ServiceOrder]) -> Page[ServiceOrder]:
     """A page of orders as the domain knows them; one without an id is no order that could be meant."""
     orders = [read(row) for row in rows]
     named = [order for order in orders if order.order_id]
-    return Page(named, told, len(rows.misfits) + len(orders) - len(named))
+    return Page(named, total, len(rows.misfits) + len(orders) - len(named))
 
 
 Turn = Callable[[int], Awaitable[Page[Row]]]
@@ -63,7 +63,7 @@ async def first_hits(turn: Turn[OfferSummary], limit: int) -> list[OfferSummary]
         page = await turn(page_no)
         before = len(found)
         found |= {hit.item_id: hit for hit in page.rows if hit.item_id not in found}
-        if len(found) == before or len(found) >= min(limit, page.told):
+        if len(found) == before or len(found) >= min(limit, page.total):
             break
     return list(found.values())[:limit]
 
@@ -80,7 +80,7 @@ class Walk:
     rows: int = 0
     pages: list[list[ServiceOrder]] = field(default_factory=list)
     seen: dict[str, ServiceOrder] = field(default_factory=dict)
-    told: int = 0
+    total: int = 0
     misfits: int = 0
     ended: bool = False
     is_short: bool = False
@@ -89,7 +89,7 @@ class Walk:
     def add(self, page: Page[ServiceOrder]) -> bool:
         """Take a page in; answers whether it brought anything new."""
         news = {order.order_id: order for order in page.rows if order.order_id not in self.seen}
-        self.told = max(self.told, page.told)
+        self.total = max(self.total, page.total)
         self.misfits += page.misfits
         self.seen |= news
         if news:
@@ -105,7 +105,7 @@ class Walk:
         """Why what it does not show may be there all the same."""
         if self.misfits:
             return Lack.READABLE_ROWS
-        is_whole = self.is_early or not (self.is_short or self.told > len(self.seen))
+        is_whole = self.is_early or not (self.is_short or self.total > len(self.seen))
         return None if is_whole else Lack.WHOLE_LIST
 
     @property

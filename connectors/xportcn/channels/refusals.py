@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from connectors.xportcn.api import international
 from connectors.xportcn.api.base import EffectCall
 from connectors.xportcn.errors import Refused, Unanswered
-from connectors.xportcn.wire import EffectAnswer, SaidAnswer
+from connectors.xportcn.wire import CheckedAnswer, EffectAnswer
 from domain.quotes import LineProblem, Problem
 
 CODE_WORD = re.compile(r"[A-Z][A-Z0-9_]+")
@@ -77,7 +77,7 @@ def unsettled(call: EffectCall[Any, Any], answer: EffectAnswer, words: str) -> U
     )
 
 
-def require_success(call: EffectCall[Any, Any], answer: SaidAnswer, *, doubt: str) -> None:
+def require_success(call: EffectCall[Any, Any], answer: CheckedAnswer, *, doubt: str) -> None:
     """Return for a yes. Raises `Refused` for a no, `Unanswered` with the `doubt` for neither."""
     if answer.success is None:
         raise unsettled(call, answer, doubt)
@@ -85,31 +85,31 @@ def require_success(call: EffectCall[Any, Any], answer: SaidAnswer, *, doubt: st
         raise refusal(call, answer, answer.error_message, code=answer.error_code)
 
 
-def says_it_exists(refused: Refused) -> bool:
+def means_it_exists(refused: Refused) -> bool:
     """Whether a refusal may mean that an earlier request has done it; its words are the marketplace's own."""
     return bool(DUPLICATE.search(f"{refused.code} {refused.message}"))
 
 
 def may_have_happened(refused: Refused) -> bool:
     """Whether its words leave open that it was done before, or is under way."""
-    return says_it_exists(refused) or bool(NOT_OVER.search(f"{refused.code} {refused.message}"))
+    return means_it_exists(refused) or bool(NOT_OVER.search(f"{refused.code} {refused.message}"))
 
 
-def says_no(refused: Refused, known: Set[str]) -> bool:
+def means_no(refused: Refused, known: Set[str]) -> bool:
     """Whether its code, or words in its message, are known to mean that nothing happened."""
     told = (word == refused.code or (not word.isdigit() and word in refused.message) for word in known)
     return not may_have_happened(refused) and any(told)
 
 
-def says_not_ordered(refused: Refused, known: Set[str] = NOT_ORDERED) -> bool:
+def means_not_ordered(refused: Refused, known: Set[str] = NOT_ORDERED) -> bool:
     """Whether a create was refused for a problem that we know, or in `known` words."""
     problems = {one.problem for one in refused.problems} - {Problem.OTHER}
-    return says_no(refused, known) or bool(problems and not says_it_exists(refused))
+    return means_no(refused, known) or bool(problems and not means_it_exists(refused))
 
 
 def without_own_id(refused: Refused) -> Refused:
     """A create refused for what the written contract does not have, with the setting that leaves it out."""
-    if says_it_exists(refused) or not ABOUT_OWN_ID.search(refused.message):
+    if means_it_exists(refused) or not ABOUT_OWN_ID.search(refused.message):
         return refused
     words = f"{refused.message}: the service does not know this field. Leave it out with XPORTCN_OUT_ORDER_ID=false"
     return refused.explained(code=refused.code, message=words)

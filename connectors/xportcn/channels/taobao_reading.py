@@ -199,9 +199,9 @@ def _shipments(order: taobao_order.PurchaseOrder) -> tuple[Shipment, ...]:
 
 
 def _shipment(
-    booking_id: str, told: list[tuple[taobao_order.SubPurchaseOrder, taobao_order.InternationalLogisticOrder]]
+    booking_id: str, traced: list[tuple[taobao_order.SubPurchaseOrder, taobao_order.InternationalLogisticOrder]]
 ) -> Shipment:
-    parcels = [parcel for _, parcel in told]
+    parcels = [parcel for _, parcel in traced]
     return Shipment(
         shipment_order_id=booking_id,
         tracking_numbers=tuple(dict.fromkeys(parcel.logistic_number for parcel in parcels if parcel.logistic_number)),
@@ -216,7 +216,7 @@ def _shipment(
                 quantity=part.quantity,
                 title=part.title,
             )
-            for part, parcel in told
+            for part, parcel in traced
         ),
     )
 

@@ -122,7 +122,7 @@ class _Filling:
     """One request in the making."""
 
     operation: Operation
-    facts: LearnedIds
+    learned: LearnedIds
     keyword: str
 
     def object(self, model: type[BaseModel], around: str, place: Mapping[str, str] | None = None) -> Known:
@@ -149,20 +149,20 @@ class _Filling:
         told = TOLD_AS.get(marketplace, {})
         for key in (full, name):
             if key in told:
-                return self._told(told[key], name)
+                return self._learned(told[key], name)
             if key in known:
                 return known[key]
-        return self._told(name.removesuffix("s") if many else name, name)
+        return self._learned(name.removesuffix("s") if many else name, name)
 
-    def _told(self, name: str, field: str) -> Any:
-        known = self.facts.of(marketplace_of(self.operation))
+    def _learned(self, name: str, field: str) -> Any:
+        known = self.learned.of(marketplace_of(self.operation))
         if name not in known:
             raise NothingToAskWith(field)
         return known[name]
 
     def _known(self) -> Known:
         marketplace = marketplace_of(self.operation)
-        facts = self.facts.of(marketplace)
+        facts = self.learned.of(marketplace)
         least = next((facts[name] for name in LEAST if name in facts), 1)
         known = {**FIXED, **FIXED_HERE.get(marketplace, {}), "keyword": self.keyword, "quantity": least}
         if "itemId" in facts:
@@ -172,7 +172,7 @@ class _Filling:
     def _shipped(self) -> Known:
         """Ids of any marketplace: the warehouse takes them all."""
         for marketplace, item, sku in SHIPPED:
-            facts = self.facts.of(marketplace)
+            facts = self.learned.of(marketplace)
             if item in facts and sku in facts:
                 return {"itemId": facts[item], "skuId": facts[sku]}
         return {}
@@ -180,7 +180,7 @@ class _Filling:
     def _place(self, around: str) -> Mapping[str, str]:
         if marketplace_of(self.operation) == "Warehouse logistics" or around in ("receiver", "orderAddress"):
             return ABROAD
-        told = self.facts.of("Basics")
+        told = self.learned.of("Basics")
         return IN_CHINA | {part: str(told[name]) for part, name in _WAREHOUSE.items() if name in told}
 
 

@@ -51,12 +51,12 @@ def save_sample(folder: Path, checked: Checked, *, secrets: tuple[str, ...]) -> 
 
 def redacted(content: Any, *, secrets: tuple[str, ...] = ()) -> Any:
     """A copy of the same shape; a person's words are also taken out of the texts in which they stand again."""
-    personal = {text for text in _personal(content) if _is_telling(text)}
+    personal = {text for text in _personal(content) if _is_distinctive(text)}
     words = sorted({*personal, *(secret for secret in secrets if secret)}, key=len, reverse=True)
     return _Redaction(words).of(content)
 
 
-def _is_telling(text: str) -> bool:
+def _is_distinctive(text: str) -> bool:
     return len(text) >= (LEAST_ASCII if text.isascii() else LEAST_CHINESE)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.ledger.order_facts import Facts
+from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import Intent
 from domain.effects import Action
 from domain.money import Money
@@ -33,7 +33,7 @@ def plan(order_ref: str, **columns: Any) -> dict[str, Any]:
     }
 
 
-Columns = Facts
+Columns = OrderUpdate
 """Something to write to an order, named by columns: for states that no fact of the product leads to."""
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, event, func, insert, select, update
 
 from connectors.ledger.changes import KEPT, MOST_NAMED, PRUNE_EVERY, SeenUntil, changes_since, record_change
 from connectors.ledger.engine import LedgerUnusable
-from connectors.ledger.moving import STANDING
+from connectors.ledger.order_mover import LOCKED_ORDERS
 from connectors.ledger.plans import put_rows
 from connectors.ledger.repeating import passes
 from connectors.ledger.schema import changes, effects, orders
@@ -46,7 +46,7 @@ class LedgerWriter:
 
     def begin(self, refs: list[str]) -> None:
         self._connection = self._stack.enter_context(self.ledger.transaction(refs))
-        self._connection.execute(STANDING, {"refs": refs})
+        self._connection.execute(LOCKED_ORDERS, {"refs": refs})
         self.refs = refs
 
     def check(self) -> None:
@@ -227,9 +227,9 @@ def test_a_run_that_stands_still_in_a_transaction_keeps_nobody_waiting_for_long(
 
         def stand_still() -> None:
             with first.transaction(["A-1"]) as connection:
-                connection.execute(STANDING, {"refs": ["A-1"]})
+                connection.execute(LOCKED_ORDERS, {"refs": ["A-1"]})
                 assert set(second.claim(intents("A-1"), lease=LEASE).won) == {"A-1"}
-                connection.execute(STANDING, {"refs": ["A-1"]})
+                connection.execute(LOCKED_ORDERS, {"refs": ["A-1"]})
 
         with pytest.raises(LedgerUnusable) as undone:
             stand_still()

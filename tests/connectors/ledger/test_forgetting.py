@@ -15,7 +15,7 @@ from sqlalchemy import JSON, Connection, String, Text, insert, select
 
 from connectors.ledger.backup import backup
 from connectors.ledger.forgetting import WORDS, StillNeeded, strike_ledger_file
-from connectors.ledger.order_facts import Facts
+from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import EffectRecord, OrderChange, Outcome
 from connectors.ledger.schema import answers, messages, metadata, orders, refund_events, refunds, tracking_events
@@ -90,7 +90,7 @@ def bought(ledger: Ledger, order_ref: str) -> None:
     )
     with ledger.transaction() as connection:
         say_more(connection, order_ref, ledger)
-    arrived = Facts({"order_id": f"1{order_ref}", "shipment_order_id": f"2{order_ref}"})
+    arrived = OrderUpdate({"order_id": f"1{order_ref}", "shipment_order_id": f"2{order_ref}"})
     for state in (OrderState.PAID, OrderState.BOOKED, OrderState.DELIVERED):
         ledger.change([OrderChange(order_ref=order_ref, state=state, why=earlier(SAID), writes=arrived)])
 
@@ -202,7 +202,7 @@ def test_an_order_under_way_keeps_its_receiver(ledger: Ledger) -> None:
         StillNeeded, match=r"became of its create\. Run its request file again, or answer: sourcing res"
     ):
         ledger.forgotten.strike("A-1", TRACES, by="ann")
-    ordered = OrderChange(order_ref="A-1", state=OrderState.ORDERED, writes=Facts({"order_id": "1"}))
+    ordered = OrderChange(order_ref="A-1", state=OrderState.ORDERED, writes=OrderUpdate({"order_id": "1"}))
     ledger.record([done(won, ordered)])
     with pytest.raises(
         StillNeeded, match=r"is ordered and not booked, which needs the address\. It ends when it is bo"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connectors.ledger.order_facts import Facts
+from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.schema import orders
 from domain.freight import ChosenFreight, FreightQuote, FreightService
 from domain.money import Money
@@ -28,27 +28,27 @@ ASKED = {"freight_minor": 900, "freight_currency": "USD"}
 @pytest.mark.parametrize(
     ("fact", "columns"),
     [
-        (Facts.approved(amount=Money(5)), {"approved_minor": 5, "payable_minor": 5}),
+        (OrderUpdate.approved(amount=Money(5)), {"approved_minor": 5, "payable_minor": 5}),
         (
-            Facts.ordered(order_id="7", total=Money(5), at=NOON),
+            OrderUpdate.ordered(order_id="7", total=Money(5), at=NOON),
             {"order_id": "7", "total_minor": 5, "ordered_at": NOON},
         ),
-        (Facts.plan_approved("h"), {"plan_hash": "h"}),
-        (Facts.approval_withdrawn(), {"plan_hash": None}),
-        (Facts.not_ordered(), {"order_id": None, "total_minor": None}),
-        (Facts.paid(PAID, amount=Money(5), at=None), {"paid_minor": 5, "paid_at": None}),
+        (OrderUpdate.plan_approved("h"), {"plan_hash": "h"}),
+        (OrderUpdate.approval_withdrawn(), {"plan_hash": None}),
+        (OrderUpdate.not_ordered(), {"order_id": None, "total_minor": None}),
+        (OrderUpdate.paid(PAID, amount=Money(5), at=None), {"paid_minor": 5, "paid_at": None}),
         (
-            Facts.paid(PAID, amount=Money(5), at=NOON, total=Money(6)),
+            OrderUpdate.paid(PAID, amount=Money(5), at=NOON, total=Money(6)),
             {"paid_minor": 5, "paid_at": NOON, "total_minor": 6},
         ),
-        (Facts.refunded(amount_minor=5), {"refunded_minor": 5}),
-        (Facts.freight_approved(price=DOLLARS), {"freight_approved_minor": 900, "freight_currency": "USD"}),
-        (Facts.freight_asked(price=DOLLARS, voids_approval=False), ASKED),
-        (Facts.freight_asked(price=DOLLARS, voids_approval=True), {**ASKED, "freight_approved_minor": None}),
-        (Facts.not_booked(), {"shipment": None, "shipment_order_id": None, "booked_at": None}),
+        (OrderUpdate.refunded(amount_minor=5), {"refunded_minor": 5}),
+        (OrderUpdate.freight_approved(price=DOLLARS), {"freight_approved_minor": 900, "freight_currency": "USD"}),
+        (OrderUpdate.freight_asked(price=DOLLARS, voids_approval=False), ASKED),
+        (OrderUpdate.freight_asked(price=DOLLARS, voids_approval=True), {**ASKED, "freight_approved_minor": None}),
+        (OrderUpdate.not_booked(), {"shipment": None, "shipment_order_id": None, "booked_at": None}),
     ],
 )
-def test_a_fact_fills_its_columns(fact: Facts, columns: dict[str, Any]) -> None:
+def test_a_fact_fills_its_columns(fact: OrderUpdate, columns: dict[str, Any]) -> None:
     """Amounts in the smallest unit; nothing else of the order is touched."""
     assert fact.columns == columns
     assert columns.keys() <= set(orders.c.keys())
@@ -57,8 +57,8 @@ def test_a_fact_fills_its_columns(fact: Facts, columns: dict[str, Any]) -> None:
 def test_a_booking_fills_what_was_chosen_too() -> None:
     """What the service merely shows as booked leaves the order's freight as it is."""
     chosen = ChosenFreight(quote=FreightQuote(render_id="r", services=(SERVICE,)), service=SERVICE)
-    seen = Facts.booked(STANDS, shipment=SHIPMENT, at=NOON).columns
-    ours = Facts.booked(STANDS, shipment=SHIPMENT, at=NOON, freight=chosen).columns
+    seen = OrderUpdate.booked(STANDS, shipment=SHIPMENT, at=NOON).columns
+    ours = OrderUpdate.booked(STANDS, shipment=SHIPMENT, at=NOON, freight=chosen).columns
     assert {**BOOKED, "shipment": seen["shipment"]} == seen
     assert seen["shipment"]["tracking_numbers"] == ["LP1"]
     assert ours == {**seen, **ASKED, "freight_service": "s", "freight_quote": ours["freight_quote"]}
@@ -68,6 +68,6 @@ def test_a_booking_fills_what_was_chosen_too() -> None:
 
 def test_facts_that_go_together_are_one() -> None:
     """A person who names an order approves it in the same commit."""
-    ordered = Facts.ordered(order_id="7", total=Money(5), at=NOON)
-    both = ordered | Facts.approved(amount=Money(6))
+    ordered = OrderUpdate.ordered(order_id="7", total=Money(5), at=NOON)
+    both = ordered | OrderUpdate.approved(amount=Money(6))
     assert both.columns == {**ordered.columns, "approved_minor": 6, "payable_minor": 6}

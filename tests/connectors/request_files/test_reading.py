@@ -16,7 +16,7 @@ from openpyxl.styles import Font
 
 from connectors.request_files import UnreadableFile, check_encoding, read_request_file, read_request_text
 from domain.orders import OrderRequest
-from domain.request_remarks import Remark, told_together
+from domain.request_remarks import Remark, merged_remarks
 from tests.connectors.request_files.random_cells import is_same, value_of
 from tests.connectors.request_files.writing import (
     GOOD,
@@ -127,7 +127,7 @@ def test_pasted_lines_go_through_the_same_bounds() -> None:
 
 def test_warnings_of_many_rows_are_told_together() -> None:
     warnings = [*(Remark(row, "zip", "short") for row in range(2, 10)), Remark(0, "", "one sheet"), Remark(1, "", "x")]
-    assert told_together(warnings) == [
+    assert merged_remarks(warnings) == [
         "rows 2, 3, 4, 5, 6 and 3 rows more, column zip: short",
         "the file: one sheet",
         "row 1: x",

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from connectors.xportcn.channels.alibaba_1688 import Alibaba1688Channel
 from connectors.xportcn.channels.base import Created
-from connectors.xportcn.channels.refusals import says_it_exists
+from connectors.xportcn.channels.refusals import means_it_exists
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, Misconfigured, Refused
 from connectors.xportcn.wire import CHINA
@@ -161,7 +161,7 @@ async def test_a_field_that_the_service_does_not_know_is_named_with_its_setting(
     with pytest.raises(Refused) as caught:
         await channel.create(claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(1))
     assert "XPORTCN_OUT_ORDER_ID" not in caught.value.message
-    assert says_it_exists(caught.value)
+    assert means_it_exists(caught.value)
 
 
 async def test_a_preview_that_splits_the_order_is_added_up(channel: Alibaba1688Channel, service: FakeService) -> None:

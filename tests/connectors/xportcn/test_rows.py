@@ -75,7 +75,7 @@ async def test_a_list_that_turns_for_ever_ends() -> None:
         order = ServiceOrder(
             order_id="1", reference="A-1", status=ServiceStatus.UNPAID, total=Money(1), paid=None, created_at=None
         )
-        return Page([order] * 50, told=10**12)
+        return Page([order] * 50, total=10**12)
 
     reading = await find_in_list(turn, ["A-2"], SINCE)
     assert (reading.lacks, reading.ended, reading.found) == (Lack.WHOLE_LIST, False, {})

@@ -21,7 +21,7 @@ from connectors.ledger.store import Ledger
 from domain.pause import Pause
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
-from flows.shown.endings import ended, show_stopped, so_far, tells_when_stopped
+from flows.shown.endings import ended, notifies_when_stopped, show_stopped, so_far
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
 
@@ -83,7 +83,7 @@ async def test_a_cancelled_run_of_a_worker_shows_what_it_bought(
         shown.append(report.batch_id)
 
     async def work() -> None:
-        async with tells_when_stopped(ledger, "b", buys=buys):
+        async with notifies_when_stopped(ledger, "b", buys=buys):
             await asyncio.Event().wait()
 
     monkeypatch.setattr(flows.shown.endings, "show_outcome", show)
@@ -123,5 +123,5 @@ async def test_a_run_that_fails_shows_what_it_bought(
     monkeypatch.setattr(flows.shown.endings, "is_deployed_run", lambda: True)
     monkeypatch.setattr(flows.shown.endings, "so_far", lambda *_: 1 / 0)
     with pytest.raises(type(error)):
-        async with tells_when_stopped(ledger, "b"):
+        async with notifies_when_stopped(ledger, "b"):
             raise error

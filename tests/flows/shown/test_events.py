@@ -56,13 +56,13 @@ def names(sent: list[Event]) -> list[str]:
 async def test_only_changes_are_told_and_each_once(ledger: Ledger, sent: list[Event]) -> None:
     """Paid and booked within one chunk are both told; what stays as it is, is not."""
     feed = EventFeed(ledger, ["A-1", "A-2"])
-    await feed.tell(["A-1", "A-2"])
+    await feed.emit(["A-1", "A-2"])
     assert sent == []
     for state in (OrderState.ORDERED, OrderState.PAID, OrderState.BOOKED):
         ledger.change([OrderChange(order_ref="A-1", state=state, writes=Columns({"paid_minor": 100}))])
     ledger.change([OrderChange(order_ref="A-2", state=OrderState.HELD, why=earlier("over the limit"))])
-    await feed.tell(["A-1", "A-2"])
-    await feed.tell(["A-1", "A-2"])
+    await feed.emit(["A-1", "A-2"])
+    await feed.emit(["A-1", "A-2"])
     assert names(sent) == [f"sourcing.order.{name} sourcing.batch.batch" for name in ("paid", "booked", "held")]
     held = {"order_ref": "A-2", "marketplace": "taobao", "state": "held", "reason": "over the limit"} | {
         "reason_code": "earlier"
@@ -80,7 +80,7 @@ async def test_orders_that_came_into_the_same_state_share_an_event(
     refs = ["A-1", "A-2", "A-3", "B-1", "A-4"]
     feed = EventFeed(ledger, refs)
     ledger.change([OrderChange(order_ref=ref, state=OrderState.HELD, why=earlier(f"why {ref}")) for ref in refs[:4]])
-    assert await feed.tell(refs) == {"held": 4, "planned": 1}
+    assert await feed.emit(refs) == {"held": 4, "planned": 1}
     assert [(event.resource.id, [one["reason"] for one in event.payload["orders"]]) for event in sent] == [
         ("sourcing.batch.batch", ["why A-1", "why A-2"]),
         ("sourcing.batch.batch", ["why A-3"]),
@@ -93,10 +93,10 @@ async def test_an_effect_without_an_answer_is_told_and_so_is_its_end(ledger: Led
     feed = EventFeed(ledger, ["A-1"])
     claim = ledger.claim(intents("A-1"), lease=timedelta(minutes=2)).won["A-1"].claim
     ledger.record([Outcome(claim=claim, status=EffectStatus.UNKNOWN, why=earlier("no answer"))])
-    await feed.tell(["A-1"])
-    await feed.tell(["A-1"])
+    await feed.emit(["A-1"])
+    await feed.emit(["A-1"])
     ledger.record([Outcome(claim=claim, status=EffectStatus.DONE)])
-    await feed.tell(["A-1"])
+    await feed.emit(["A-1"])
     assert names(sent) == [
         "sourcing.effect.unknown sourcing.effect.A-1:create",
         "sourcing.effect.settled sourcing.effect.A-1:create",
@@ -123,10 +123,10 @@ async def test_what_could_not_be_told_comes_with_the_next_news(ledger: Ledger, m
     monkeypatch.setattr(events, "send", send)
     feed = EventFeed(ledger, ["A-1", "A-2"])
     ledger.change([OrderChange(order_ref="A-1", state=OrderState.HELD, why=earlier("why"))])
-    await feed.tell(["A-1"])
+    await feed.emit(["A-1"])
     ledger.change([OrderChange(order_ref="A-2", state=OrderState.HELD, why=earlier("why"))])
-    await feed.tell(["A-2"])
-    await feed.tell(["A-2"])
+    await feed.emit(["A-2"])
+    await feed.emit(["A-2"])
     assert tries == [["A-1"], ["A-1", "A-2"], []]
 
 
@@ -185,7 +185,7 @@ async def test_a_ledger_that_takes_its_time_keeps_no_other_chunk_waiting(
         return look(refs)
 
     monkeypatch.setattr(ledger, "orders", slow)
-    telling = asyncio.create_task(feed.tell(["A-1"]))
+    telling = asyncio.create_task(feed.emit(["A-1"]))
     await asyncio.sleep(0)
     heard.set()
     assert await telling == {"planned": 1}

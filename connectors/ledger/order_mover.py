@@ -23,7 +23,7 @@ from domain.witness_words import words_of
 from domain.witnessed import Contradicted, Gap
 
 # built once: making a statement costs several times what running it does
-STANDING = (
+LOCKED_ORDERS = (
     select(
         *(orders.c[name] for name in ("order_ref", "batch_id", "marketplace", "state", "plan_hash", *REASON)), PAYABLE
     )
@@ -36,23 +36,23 @@ _AUDIT = insert(moves)
 _TAKEN_BACK = (OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED)
 
 
-class Moving:
+class OrderMover:
     """Moves of some orders in one transaction: read and locked at once, written in few statements by `write`."""
 
     def __init__(self, ledger: Transactions, connection: Connection, refs: Iterable[str], *, by: str = "") -> None:
         self._connection = connection
         self._now = ledger.clock()
         self._by = by or ledger.owner
-        rows = connection.execute(STANDING, {"refs": {*refs}})
-        self._standing = dict[str, tuple[OrderState, Reason | None]]()
+        rows = connection.execute(LOCKED_ORDERS, {"refs": {*refs}})
+        self._locked = dict[str, tuple[OrderState, Reason | None]]()
         self._marketplaces = dict[str, str]()
         for row in rows:
             why = read(row.reason, row.reason_code, row.reason_facts)
-            self._standing[row.order_ref] = (OrderState(row.state), why)
+            self._locked[row.order_ref] = (OrderState(row.state), why)
             self._marketplaces[row.order_ref] = row.marketplace
         self._held = defaultdict[str, list[str]](list)
         self._written = defaultdict[str, dict[str, Any]](dict)
-        self._told: list[dict[str, Any]] = []
+        self._trail: list[dict[str, Any]] = []
 
     def change(self, change: OrderChange, *, is_fact: bool = False) -> None:
         """Move an order. What an effect did (`is_fact`) is written down also if the order is elsewhere meanwhile.
@@ -62,7 +62,7 @@ class Moving:
         """
         if change.contradicted:
             self.contradict(change.order_ref, change.contradicted)
-        old, why = self._standing[change.order_ref]
+        old, why = self._locked[change.order_ref]
         if change.expected is not None and old is not change.expected:
             return
         if change.state is not None and is_behind(change.state, old):
@@ -75,9 +75,9 @@ class Moving:
         if change.state is None:
             return
         written |= {"state": move(old, change.state), **stored(change.why)}
-        self._standing[change.order_ref] = (change.state, change.why)
+        self._locked[change.order_ref] = (change.state, change.why)
         if (old, why) != (change.state, change.why):
-            self.tell(change.order_ref, old, change.state, change.why)
+            self.audit(change.order_ref, old, change.state, change.why)
 
     def contradict(self, order_ref: str, verdict: Contradicted) -> None:
         """Hold the marketplace of an order of which two readings are a unit apart."""
@@ -86,13 +86,13 @@ class Moving:
 
     def state(self, order_ref: str) -> OrderState:
         """Where an order stands by now."""
-        return self._standing[order_ref][0]
+        return self._locked[order_ref][0]
 
-    def tell(self, order_ref: str, old: str | None, new: str, why: Reason | None) -> None:
+    def audit(self, order_ref: str, old: str | None, new: str, why: Reason | None) -> None:
         """Put a move into the audit trail, by this run or by a person."""
         if old != new or why:
             row = {"order_ref": order_ref, "at": self._now, "old_state": old, "new_state": new, **stored(why)}
-            self._told.append({**row, "by": self._by})
+            self._trail.append({**row, "by": self._by})
 
     def write(self) -> None:
         """Write everything that was changed and told, orders that fill the same columns in one statement."""
@@ -102,8 +102,8 @@ class Moving:
             alike[tuple(sorted(written))].append(row | {f"to_{name}": value for name, value in written.items()})
         for names, rows in alike.items():
             self._connection.execute(_filling(names), rows)
-        if self._told:
-            self._connection.execute(_AUDIT, self._told)
+        if self._trail:
+            self._connection.execute(_AUDIT, self._trail)
         for marketplace, reasons in self._held.items():
             hold(self._connection, Marketplace(marketplace), reasons, by=self._by, at=self._now)
 
@@ -112,7 +112,7 @@ class Moving:
         overtaken = old in _TAKEN_BACK or change.state is OrderState.UNKNOWN
         if not overtaken and can_move(old, OrderState.HELD):
             return replace(change, state=OrderState.HELD, why=because(ReasonCode.OVERTAKEN, **what))
-        self.tell(change.order_ref, old, old, because(ReasonCode.CAME_LATE, **what))
+        self.audit(change.order_ref, old, old, because(ReasonCode.CAME_LATE, **what))
         return replace(change, state=None)
 
 
@@ -125,6 +125,6 @@ def _filling(names: tuple[str, ...]) -> Update:
 
 def change_order(ledger: Transactions, connection: Connection, change: OrderChange, *, by: str = "") -> None:
     """Move one order, in this transaction."""
-    moving = Moving(ledger, connection, [change.order_ref], by=by)
-    moving.change(change)
-    moving.write()
+    mover = OrderMover(ledger, connection, [change.order_ref], by=by)
+    mover.change(change)
+    mover.write()

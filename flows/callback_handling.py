@@ -35,7 +35,7 @@ NOT_OURS = "no order of this ledger"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeardReport:
+class CallbackReport:
     """What came of the messages of one run. `outcomes` has words for each, by its number; `moved` names orders.
 
     A message whose order could not be asked about, since the service was away, has no outcome: it waits on.
@@ -54,7 +54,7 @@ class HeardReport:
 
 
 @asynccontextmanager
-async def kept_alive(tickets: Tickets, ticket: str) -> AsyncIterator[None]:
+async def lease_renewed(tickets: Tickets, ticket: str) -> AsyncIterator[None]:
     """The messages stay this run's while the block lasts, however long the service lets it wait."""
 
     async def renew() -> None:
@@ -71,9 +71,9 @@ async def kept_alive(tickets: Tickets, ticket: str) -> AsyncIterator[None]:
             await renewing
 
 
-async def hear(
+async def handle_callbacks(
     resources: Resources, store: CallbackStore, kind: CallbackKind, messages: Sequence[Callback]
-) -> HeardReport:
+) -> CallbackReport:
     """Read again what these messages name; answers what came of each. What one says is never written down as true.
 
     Whom it concerns is told: of parcels that are not as they should be, and of orders that are held now.
@@ -96,7 +96,7 @@ async def hear(
     told = [f"{ref}: {reason}" for ref, reason in troubles.items()]
     found = [f"{one.order_ref}, parcel {one.parcel.tracking_number}: {'; '.join(one.problems)}" for one in parcels]
     wrong = [words for one, words in zip(parcels, found, strict=True) if one.problems]
-    return HeardReport(kind=kind, outcomes=outcomes, moved=moved, troubles=told, parcels=wrong)
+    return CallbackReport(kind=kind, outcomes=outcomes, moved=moved, troubles=told, parcels=wrong)
 
 
 def _waits_to_be_paid(order: OrderRecord) -> bool:

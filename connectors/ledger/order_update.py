@@ -15,7 +15,7 @@ from domain.witnessed import Booked, Paid
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class OrderUpdate:
     """What to write to an order: amounts in the smallest unit, times in UTC. What is not named stays as it is.
 
     That it is paid, or booked, can't be written without the verdict, which has both witnesses.
@@ -23,52 +23,52 @@ class Facts:
 
     columns: Mapping[str, Any]
 
-    def __or__(self, further: Facts) -> Facts:
-        return Facts({**self.columns, **further.columns})
+    def __or__(self, further: OrderUpdate) -> OrderUpdate:
+        return OrderUpdate({**self.columns, **further.columns})
 
     @classmethod
-    def approved(cls, *, amount: Money) -> Facts:
+    def approved(cls, *, amount: Money) -> OrderUpdate:
         """A person let an order cost this much and no more, without a plan to go by."""
         return cls({"approved_minor": amount.minor, "payable_minor": amount.minor})
 
     @classmethod
-    def plan_approved(cls, plan_hash: str) -> Facts:
+    def plan_approved(cls, plan_hash: str) -> OrderUpdate:
         """A person said yes to going on with what was bought on this plan."""
         return cls({"plan_hash": plan_hash})
 
     @classmethod
-    def approval_withdrawn(cls) -> Facts:
+    def approval_withdrawn(cls) -> OrderUpdate:
         """A person said no to going on with it: a run that asks nobody leaves it alone until somebody says yes."""
         return cls({"plan_hash": None})
 
     @classmethod
-    def ordered(cls, *, order_id: str, total: Money, at: datetime) -> Facts:
+    def ordered(cls, *, order_id: str, total: Money, at: datetime) -> OrderUpdate:
         """The service made the order, and asks for `total`."""
         return cls({"order_id": order_id, "total_minor": total.minor, "ordered_at": at})
 
     @classmethod
-    def not_ordered(cls) -> Facts:
+    def not_ordered(cls) -> OrderUpdate:
         """The order that this one was taken for is another's."""
         return cls({"order_id": None, "total_minor": None})
 
     @classmethod
-    def paid(cls, _verdict: Paid, *, amount: Money, at: datetime | None, total: Money | None = None) -> Facts:
+    def paid(cls, _verdict: Paid, *, amount: Money, at: datetime | None, total: Money | None = None) -> OrderUpdate:
         """The service took `amount`; `at` is None where it does not tell. Without `total` the order's stays."""
         paid = {"paid_minor": amount.minor, "paid_at": at}
         return cls(paid if total is None else {**paid, "total_minor": total.minor})
 
     @classmethod
-    def refunded(cls, *, amount_minor: int) -> Facts:
+    def refunded(cls, *, amount_minor: int) -> OrderUpdate:
         """What came back of what was paid, over all refunds of the order."""
         return cls({"refunded_minor": amount_minor})
 
     @classmethod
-    def freight_approved(cls, *, price: Money) -> Facts:
+    def freight_approved(cls, *, price: Money) -> OrderUpdate:
         """Shipping may cost this much and no more."""
         return cls({"freight_approved_minor": price.minor, "freight_currency": price.currency})
 
     @classmethod
-    def freight_asked(cls, *, price: Money, voids_approval: bool) -> Facts:
+    def freight_asked(cls, *, price: Money, voids_approval: bool) -> OrderUpdate:
         """What shipping would cost now, which was not approved; the next run asks for it.
 
         What was approved in another currency (`voids_approval`) is no approval of it.
@@ -79,14 +79,14 @@ class Facts:
     @classmethod
     def booked(
         cls, _verdict: Booked, *, shipment: Shipment, at: datetime, freight: ChosenFreight | None = None
-    ) -> Facts:
+    ) -> OrderUpdate:
         """The warehouse has the shipment. `freight` is what was chosen; None where the service merely shows it."""
         chosen = {} if freight is None else _chosen(freight)
         ids = {"shipment_order_id": shipment.shipment_order_id, "booked_at": at}
         return cls({"shipment": to_json(shipment), **ids, **chosen})
 
     @classmethod
-    def not_booked(cls) -> Facts:
+    def not_booked(cls) -> OrderUpdate:
         """The shipment that a person told of is not there."""
         return cls({"shipment": None, "shipment_order_id": None, "booked_at": None})
 
@@ -101,4 +101,4 @@ def _chosen(freight: ChosenFreight) -> dict[str, Any]:
     }
 
 
-NOTHING = Facts({})
+NOTHING = OrderUpdate({})

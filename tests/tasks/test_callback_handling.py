@@ -10,13 +10,13 @@ from typing import Any, cast
 
 import pytest
 
-import flows.hearing
+import flows.callback_handling
 import flows.tracking
 import tasks.parcels_received
 from connectors.callbacks.kinds import CallbackKind
 from connectors.callbacks.records import Callback, read_arrival
 from connectors.callbacks.store import CallbackStore
-from connectors.ledger.order_facts import Facts
+from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.snapshots import list_snapshots, sql
 from connectors.xportcn.after_sale.taobao import TaobaoAfterSale
@@ -32,7 +32,7 @@ from domain.orders import OrderLine
 from domain.reasons import earlier
 from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus, TraceStatus, TrackingEvent
 from domain.states import OrderState
-from flows.hearing import NOT_OURS, hear
+from flows.callback_handling import NOT_OURS, handle_callbacks
 from flows.tracking import track
 from tasks.follow_refunds import follow_refunds
 from tasks.resources import Resources
@@ -69,7 +69,7 @@ def channel(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> CountingCh
     after_sale = TaobaoAfterSale(cast(Any, None))
     resources.offerings[Marketplace.TAOBAO] = Offering(cast(Any, fake), cast(Any, None), after_sale=after_sale)
     monkeypatch.setattr(flows.tracking, "sync_chunk", sync_tracking.fn)  # outside a run Prefect would start a server
-    monkeypatch.setattr(flows.hearing, "follow_refunds", follow_refunds.fn)
+    monkeypatch.setattr(flows.callback_handling, "follow_refunds", follow_refunds.fn)
     return fake
 
 
@@ -83,7 +83,7 @@ def ordered(resources: Resources, order_ref: str, order_id: str, *further: Order
     """An order at the service, further on as these states say."""
     resources.ledger.put_plans([planned(order_ref)], "batch", approved=True)
     record = resources.ledger.claim(intents(order_ref), lease=resources.lease).won[order_ref]
-    facts = Facts({"order_id": order_id, "paid_minor": 1000 if further else None})
+    facts = OrderUpdate({"order_id": order_id, "paid_minor": 1000 if further else None})
     change = OrderChange(order_ref=order_ref, state=OrderState.ORDERED, writes=facts)
     resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)])
     resources.ledger.change([OrderChange(order_ref=order_ref, state=state) for state in further])
@@ -117,7 +117,7 @@ async def test_a_true_message_moves_an_order_by_what_is_read(
     ordered(resources, "B-1", "71", OrderState.PAID, OrderState.BOOKED)
     channel.show("71", ServiceStatus.SHIPPED, reference="B-1", paid=Money(1000))
     messages = kept(store, clock, posted("71"))
-    report = await hear(resources, store, CallbackKind.STATUS, messages)
+    report = await handle_callbacks(resources, store, CallbackKind.STATUS, messages)
     assert (state(resources), report.outcomes, report.moved) == ("shipped", {1: "B-1: booked → shipped"}, ["B-1"])
     rows = sql(resources.settings.snapshot_root, "select kind, order_ids, outcome from callbacks").rows
     assert rows == (("status", ["71"], "B-1: booked → shipped"),)
@@ -146,7 +146,7 @@ async def test_a_forged_message_changes_nothing_and_costs_one_read(
     channel.show("72", ServiceStatus.PAID, reference="B-2", paid=Money(1000))
     before = resources.ledger.orders(["B-1", "B-2"])
     forged = [posted(order_id, message_type, refundId="1", totalAmount=1) for order_id in ("71", "72")]
-    await hear(resources, store, kind, kept(store, clock, *forged))
+    await handle_callbacks(resources, store, kind, kept(store, clock, *forged))
     assert resources.ledger.orders(["B-1", "B-2"]) == before
     assert (sorted(channel.reads), channel.payments) == (["71", "72"], [])
 
@@ -179,7 +179,7 @@ async def test_a_refund_that_a_message_settles_reaches_the_tables(
     resources: Resources, channel: CountingChannel, store: CallbackStore, clock: MovableClock
 ) -> None:
     refunding(resources, channel)
-    await hear(resources, store, CallbackKind.REFUND, kept(store, clock, posted("71", REFUND_TOLD)))
+    await handle_callbacks(resources, store, CallbackKind.REFUND, kept(store, clock, posted("71", REFUND_TOLD)))
     root = resources.settings.snapshot_root
     assert sql(root, CAME_BACK).rows == (("refunded", 500),)
     assert sql(root, "select state from orders").rows == ((state(resources),),) == (("booked",),)
@@ -223,7 +223,7 @@ async def test_a_price_that_rose_before_payment_holds_the_order_and_is_told(
     ordered(resources, "B-1", "71")
     channel.show("71", ServiceStatus.UNPAID, reference="B-1", total=Money(1200))
     message = posted("71", "ORDER_BUYER_VIEW_ORDER_PRICE_MODIFY", totalAmount=5)
-    await hear(resources, store, CallbackKind.PRICE, kept(store, clock, message))
+    await handle_callbacks(resources, store, CallbackKind.PRICE, kept(store, clock, message))
     assert state(resources) == "held"
     ((kind, body),) = told(resources)
     assert (kind, "the price rose after ordering: 12.00 CNY, approved 10.00 CNY" in body) == ("orders_wait", True)
@@ -238,7 +238,7 @@ async def test_a_held_price_that_moves_on_is_told_and_one_that_came_down_holds_n
     for at, price in enumerate((1200, 1300, 1000)):
         channel.show("71", ServiceStatus.UNPAID, reference="B-1", total=Money(price))
         (*_, message) = kept(store, clock, posted("71", "ORDER_BUYER_VIEW_ORDER_PRICE_MODIFY", at=at))
-        await hear(resources, store, CallbackKind.PRICE, [message])
+        await handle_callbacks(resources, store, CallbackKind.PRICE, [message])
         seen.append((state(resources), resources.ledger.orders(["B-1"])["B-1"].reason[:41]))
     assert seen == [
         ("held", "the price rose after ordering: 12.00 CNY,"),
@@ -258,10 +258,10 @@ async def test_what_is_held_for_another_reason_stays_held(
     resources.ledger.change([OrderChange(order_ref=ref, state=OrderState.HELD, why=earlier(why)) for ref, why in held])
     channel.show("71", ServiceStatus.UNPAID, reference="B-1", total=Money(1000))
     channel.away = True
-    await hear(resources, store, CallbackKind.PRICE, kept(store, clock, posted("71"), posted("72")))
+    await handle_callbacks(resources, store, CallbackKind.PRICE, kept(store, clock, posted("71"), posted("72")))
     channel.away = False
     (*_, message) = kept(store, clock, posted("71", at=2))
-    await hear(resources, store, CallbackKind.PRICE, [message])
+    await handle_callbacks(resources, store, CallbackKind.PRICE, [message])
     assert [(one.state, one.reason) for one in resources.ledger.orders(["B-1", "B-2"]).values()] == [
         (OrderState.HELD, reason) for _, reason in held
     ]
@@ -274,7 +274,7 @@ async def test_who_could_not_ask_lets_the_message_wait(
     ordered(resources, "B-1", "71", OrderState.PAID, OrderState.BOOKED)
     ordered(resources, "B-2", "72", OrderState.PAID, OrderState.BOOKED)
     channel.away = True
-    report = await hear(
+    report = await handle_callbacks(
         resources, store, CallbackKind.STATUS, kept(store, clock, posted("71"), posted("72"), posted("99"))
     )
     assert report.outcomes == {3: NOT_OURS}
@@ -284,7 +284,7 @@ async def test_messages_about_strangers_read_nothing(
     resources: Resources, channel: CountingChannel, store: CallbackStore, clock: MovableClock
 ) -> None:
     """No order of ours: there is nothing to ask."""
-    report = await hear(resources, store, CallbackKind.STATUS, kept(store, clock, posted("99")))
+    report = await handle_callbacks(resources, store, CallbackKind.STATUS, kept(store, clock, posted("99")))
     assert (report.outcomes, channel.reads) == ({1: NOT_OURS}, [])
 
 
@@ -301,7 +301,7 @@ async def test_order_and_repetition_do_not_matter(
     types = ["ANNOUNCE_SENDGOODS", "BUYER_MAKE", "ORDER_PAY", "ANNOUNCE_SENDGOODS"]
     for number, name in enumerate(types):
         messages = kept(store, clock, posted("71", f"ORDER_BUYER_VIEW_{name}", at=number))
-        await hear(resources, store, CallbackKind.STATUS, messages[-1:])
+        await handle_callbacks(resources, store, CallbackKind.STATUS, messages[-1:])
         assert state(resources) == "in_warehouse"
     assert len(resources.ledger.moves_of("B-1")) == 5  # planned, ordered, paid, booked, in the warehouse
 
@@ -318,7 +318,7 @@ async def test_a_parcel_that_failed_its_inspection_is_told_once(
     ]
     messages = kept(store, clock, *reports)
     for message in messages:
-        await hear(resources, store, CallbackKind.INBOUND, [message])
+        await handle_callbacks(resources, store, CallbackKind.INBOUND, [message])
     ((kind, body),) = told(resources)
     assert (kind, "\x1b" in body) == ("parcel", False)
     assert "Parcel YT1 of order B-1: it did not pass the warehouse's inspection (质检不通过): 有污渍" in body
@@ -353,12 +353,12 @@ async def test_freight_that_rose_since_the_booking_is_told_with_both_prices(
     monkeypatch.setattr(tasks.parcels_received, "estimate", estimate)
     for order_ref, order_id in (("B-1", "71"), ("B-2", "72")):
         ordered(resources, order_ref, order_id, OrderState.PAID, OrderState.BOOKED)
-        booked = Facts({"freight_service": "2", "freight_minor": 2160, "freight_currency": "USD"})
+        booked = OrderUpdate({"freight_service": "2", "freight_minor": 2160, "freight_currency": "USD"})
         resources.ledger.change([OrderChange(order_ref=order_ref, writes=booked)])
         parcel = DomesticParcel(tracking_number="YT1", company="", sent_at=None)
         channel.show(order_id, ServiceStatus.SHIPPED, reference=order_ref, paid=Money(1000), parcels=(parcel,))
         (*_, message) = kept(store, clock, parcel_report(order_id))
-        await hear(resources, store, CallbackKind.INBOUND, [message])
+        await handle_callbacks(resources, store, CallbackKind.INBOUND, [message])
     words = "its freight would be 25.00 USD by a fresh estimate, and was booked for 21.60 USD"
     assert (told(resources), answers) == ([(MessageKind.PARCEL, f"Parcel YT1 of order B-1: {words}")], [])
 
@@ -374,7 +374,7 @@ async def test_a_parcel_heavier_than_those_before_it_is_told(
     heard = [("71", "YT71", 0.4), ("72", "YT72", 1.2), ("73", "ELSE", 9)]
     for order_id, number, weight in heard:
         (*_, message) = kept(store, clock, parcel_report(order_id, number, weight=weight))
-        report = await hear(resources, store, CallbackKind.INBOUND, [message])
+        report = await handle_callbacks(resources, store, CallbackKind.INBOUND, [message])
         store.settle(report.outcomes)
     assert [body for _, body in told(resources)] == [
         "Parcel YT72 of order B-2: it weighs 1.2 kg, and by earlier parcels of the same goods 0.4 kg were to be "

@@ -21,7 +21,7 @@ from flows.asked_plan import AskedPlan
 from flows.shown.artifacts import artifact_key
 from flows.shown.inert import inert
 from flows.shown.plan_table import deed_words
-from flows.shown.progress import shown
+from flows.shown.progress import best_effort
 from flows.telling import tell, untell
 
 LONGEST_AHEAD = timedelta(hours=4)
@@ -33,7 +33,7 @@ def ahead_of(timeout: timedelta) -> timedelta:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class ApprovalNotice:
     """What is told of one question, first asked at `first`; `until` words its `deadline`, `words` are the question."""
 
     ledger: Ledger
@@ -129,4 +129,6 @@ class Told:
         text = "\n\n".join([f"## Batch {self.batch_id}", *self.words, f"{state} {opened}"])
         # the page of a key shows descriptions alone, as Markdown
         description = f"{state} {opened}"
-        await shown("where to answer", acreate_markdown_artifact(key=self._key, markdown=text, description=description))
+        await best_effort(
+            "where to answer", acreate_markdown_artifact(key=self._key, markdown=text, description=description)
+        )
