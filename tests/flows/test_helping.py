@@ -54,7 +54,7 @@ class Buying(Helping):
 
 
 def helper_of(ledger: Ledger, share: Share, bought: Callable[[Chunk], object], *, idle_s: float = 0) -> Buying:
-    breaker = SimpleNamespace(is_over=False, closed="")
+    breaker = SimpleNamespace(is_over=False, blocked_by="")
     resources = SimpleNamespace(
         ledger=ledger,
         clock=ledger.clock,

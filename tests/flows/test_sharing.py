@@ -151,7 +151,7 @@ def resources_of(ledger: Ledger, tmp_path: Path, *, concurrency: int = 4) -> Res
             clock=ledger.clock,
             send_logs=tmp_path / "sends",
             lease=timedelta(seconds=60),
-            breaker=SimpleNamespace(is_over=False, closed=""),
+            breaker=SimpleNamespace(is_over=False, blocked_by=""),
             concurrency=concurrency,
             settings=SourcingSettings(patience_s_setting=0, helpers=2, help_above=10),
         ),

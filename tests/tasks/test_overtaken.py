@@ -229,7 +229,7 @@ async def test_a_refused_account_takes_no_answer_from_those_under_way(resources:
             await asyncio.sleep(0.05)
             return Proof(answer={}, change=OrderChange(order_ref=order.order_ref, state=OrderState.ORDERED))
 
-        async def look(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+        async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
             raise Misconfigured("the access key is not known")
 
     with pytest.raises(Misconfigured):
