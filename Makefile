@@ -67,9 +67,10 @@ format: $(READY)
 dictionary: $(READY)
 	$(BIN)/python -m connectors.snapshots.dictionary
 
-# docs/reference.md, from the words of commands, settings and prefect.yaml
+# docs/reference.md and docs/reasons.md, from the words of commands, settings, prefect.yaml and reasons
 reference: $(READY)
 	$(BIN)/python -m cli.reference
+	$(BIN)/python -m cli.reasons_page
 
 # docs/images, of real runs in a terminal and in Chromium; some minutes
 pictures: $(READY)

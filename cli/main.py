@@ -120,11 +120,17 @@ def reconcile(
 
 @app.command()
 @explained
-def status(order_ref: Annotated[str | None, typer.Argument(help="One order, with its history.")] = None) -> None:
+def status(
+    order_ref: Annotated[str | None, typer.Argument(help="One order, with its history.")] = None,
+    *,
+    reason: Annotated[
+        str, typer.Option(metavar="CODE", help="Only orders that stand as they do for this reason (docs/reasons.md).")
+    ] = "",
+) -> None:
     """Show all orders, or everything known of one."""
     from cli.status import show_status
 
-    raise typer.Exit(show_status(order_ref))
+    raise typer.Exit(show_status(order_ref, reason))
 
 
 @app.command()

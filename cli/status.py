@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from difflib import get_close_matches
 
 from rich.text import Text
 
@@ -13,17 +14,27 @@ from connectors.ledger.send_log import names_a_run
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from domain.money import Money
+from domain.reasons import ReasonCode
+from domain.wording import shorten
 from flows.reporting import line_of
 
 
-def show_status(order_ref: str | None) -> int:
-    """All orders, or one with its effects, moves and events; answers the exit code."""
+def show_status(order_ref: str | None, reason: str = "") -> int:
+    """All orders, those of one reason, or one with its effects, moves and events; answers the exit code."""
+    code = ReasonCode.of(reason)
+    if reason and code is None:
+        alike = get_close_matches(reason, map(str, ReasonCode))
+        say(f"no reason {reason}; {f'perhaps {shorten(alike)}; ' if alike else ''}all are in docs/reasons.md")
+        return COULD_NOT_RUN
     with open_ledger() as ledger:
         print_if_paused(ledger)
         if order_ref is not None:
             return _show_one(ledger, order_ref)
-        lines = [line_of(order) for order in ledger.all_orders().values()]
-        if lines:
+        orders = ledger.all_orders().values()
+        lines = [line_of(order) for order in orders if code is None or (order.why and order.why.is_one_of([code]))]
+        if reason and not lines:
+            console.print(f"No order has the reason {reason}")
+        elif lines:
             show_all_orders("Orders, newest first", lines)
         else:
             console.print("No orders yet. Begin with: sourcing run FILE")

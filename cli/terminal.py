@@ -22,6 +22,7 @@ from rich.text import Text
 from cli.failures import say
 from connectors.xportcn.breaker import BreakerNews
 from domain.money import Money
+from domain.reasons import grouped
 from domain.rejected import NONE_REJECTED, Rejected
 from domain.report import ReportLine
 from domain.states import REACHED_BOOKED, OrderState
@@ -201,11 +202,9 @@ def show_all_orders(title: str, lines: Sequence[ReportLine]) -> None:
 
 def show_reasons(lines: Sequence[ReportLine]) -> None:
     """What is to be said about some of the orders, a paragraph for all that wait for the same."""
-    alike: dict[tuple[OrderState, str], list[str]] = {}
-    for line in lines:
-        alike.setdefault((line.state, line.reason), []).append(line.order_ref)
-    for (state, reason), refs in alike.items():
+    for alike, reason in grouped(lines):
         if reason:
+            refs, state = [line.order_ref for line in alike], alike[0].state
             verb = " is " if len(refs) == 1 else " are "
             words = Text.assemble((shorten(refs), "bold"), verb, (state, state_colour(state)), f": {reason}")
             console.print(Padding(words, (0, 0, 0, 2)))

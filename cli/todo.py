@@ -12,6 +12,7 @@ from cli.status import open_ledger, print_if_paused
 from cli.terminal import MOST_SHOWN, and_more, console, print_json, state_colour
 from cli.times import clock_time, zone
 from connectors.settings import SourcingSettings
+from domain.reasons import grouped
 from domain.wording import shorten
 from tasks.todo import ToDo, to_do
 
@@ -32,11 +33,10 @@ def show_to_do(refused_days: int, *, as_json: bool) -> int:
 
 
 def _show(found: list[ToDo]) -> None:
-    alike: dict[tuple[str, str, tuple[str, ...], str], list[ToDo]] = {}
-    for one in found:
-        alike.setdefault((one.state, one.reason, tuple(one.commands), one.advice), []).append(one)
+    alike = grouped(found, lambda one: (tuple(one.commands), one.advice))
     console.print(f"{len(found):,} to do, the oldest first (times in {zone()})", soft_wrap=True)
-    for (state, reason, commands, advice), those in list(alike.items())[:MOST_SHOWN]:
+    for those, reason in alike[:MOST_SHOWN]:
+        state, commands, advice = those[0].state, those[0].commands, those[0].advice
         refs = shorten([one.order_ref for one in those])
         told = Text.assemble(
             (refs, "bold"), " ", (state, state_colour(state)), f" since {clock_time(those[0].since)}: "

@@ -41,6 +41,6 @@ def by_whom(name: str) -> str:
     return " ".join(name.split())[:LONGEST_NAME] or SOMEBODY
 
 
-def why_in_words(reason: str) -> str:
+def why_in_words(words: str) -> str:
     """A reason as it stands in every message: one line, bounded, without the full stop that follows it there."""
-    return " ".join(reason.split())[:LONGEST_WHY].rstrip(".")
+    return " ".join(words.split())[:LONGEST_WHY].rstrip(".")

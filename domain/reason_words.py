@@ -52,24 +52,24 @@ class _Shown(dict[str, Any]):
     """Facts as a sentence shows them. One that another version did not write is a dash."""
 
     def __getitem__(self, name: str) -> Any:
-        return _shown(super().__getitem__(name))
+        fact = super().__getitem__(name)
+        return _Words(map(_words, fact if isinstance(fact, list) else [fact]))
 
     def __missing__(self, name: str) -> Any:
         return "–"
 
 
-class _Listed(list[str]):
-    """A list, joined by what stands behind the colon, else by a comma."""
+class _Words(list[str]):
+    """One text or several, joined by what stands behind the colon, else by a comma."""
 
     def __format__(self, between: str) -> str:
         return (between or ", ").join(self)
 
+    def __repr__(self) -> str:
+        return repr(f"{self}")
 
-def _shown(fact: Any) -> Any:
-    if isinstance(fact, list):
-        return _Listed(str(_shown(one)) for one in fact)
-    if isinstance(fact, Mapping):
-        if "code" not in fact:
-            return Money(fact["minor"], fact["currency"])
+
+def _words(fact: Any) -> str:
+    if isinstance(fact, Mapping) and "code" in fact:
         return sentence(CODES.get(fact["code"], ReasonCode.EARLIER), fact["facts"])
-    return fact
+    return str(Money(fact["minor"], fact["currency"]) if isinstance(fact, Mapping) else fact)

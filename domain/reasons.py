@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from domain.money import Money
 from domain.reason_codes import ReasonCode
 from domain.reason_words import ALSO, TEXT, remedy, sentence
 
-__all__ = ["NO_ROOM", "UNKNOWN_STATES", "Reason", "ReasonCode", "because", "earlier", "read", "stored", "together"]
+__all__ = [
+    "NO_ROOM",
+    "UNKNOWN_STATES",
+    "Reason",
+    "ReasonCode",
+    "because",
+    "earlier",
+    "grouped",
+    "outranking",
+    "read",
+    "stored",
+    "together",
+]
 
 NO_ROOM = frozenset({ReasonCode.OVER_BUDGET, ReasonCode.OVER_DAY_LIMIT})
 """A limit was used up by other orders: more room, or another day, lets this one be bought."""
@@ -68,6 +80,40 @@ def together(reasons: Iterable[Reason | None]) -> Reason | None:
 def outranking(reasons: Iterable[Reason]) -> Reason:
     """The reason that stands where several meet: that of the highest class, the first of equals."""
     return max(reasons, key=lambda reason: reason.code.words.kind)
+
+
+class Explained(Protocol):
+    """An order as people are shown it: its reason in words, with code and remedy."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def reason_code(self) -> ReasonCode | None: ...
+    @property
+    def remedy(self) -> str: ...
+
+
+T = TypeVar("T", bound=Explained)
+
+
+def grouped(lines: Iterable[T], further: Callable[[T], object] = lambda _: None) -> list[tuple[Sequence[T], str]]:
+    """Lines that wait for the same, in order of appearance, with words for all: one code, and one thing to do."""
+    alike: dict[object, list[T]] = {}
+    for line in lines:
+        what = line.reason if line.reason_code in (None, ReasonCode.EARLIER) else (line.reason_code, line.remedy)
+        alike.setdefault((line.state, what, further(line)), []).append(line)
+    return [(some, _of_all(some)) for some in alike.values()]
+
+
+def _of_all(lines: Sequence[Explained]) -> str:
+    """The sentence where all have the same, else the code and the remedy."""
+    first = lines[0]
+    if first.reason_code is None or len({line.reason for line in lines}) == 1:
+        return first.reason
+    code, remedy = str(first.reason_code).replace("_", " "), first.remedy
+    return f"{code}. {remedy[:1].upper()}{remedy[1:]}" if remedy else f"{code}. The first: {first.reason}"
 
 
 def stored(reason: Reason | None) -> dict[str, Any]:

@@ -37,6 +37,7 @@ class ReportLine:
     state: OrderState
     reason: str
     reason_code: ReasonCode | None = None
+    remedy: str = ""
     order_id: str | None = None
     paid_fen: int | None = None
     shipment_order_id: str | None = None

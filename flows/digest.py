@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -16,17 +17,19 @@ from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from domain.messages import Message, MessageKind
 from domain.money import Money
+from domain.reasons import ReasonCode
 from domain.states import OrderState
 from domain.wording import counted, pluralize
 from flows.shown.expected_errors import report_expected_errors, run_logger
 from flows.telling import run_link
 from tasks.resources import utc_now
-from tasks.todo import to_do
+from tasks.todo import ToDo, to_do
 
 A_DAY = timedelta(days=1)
 LONGEST = timedelta(days=7)
 REFUSED_FOR = timedelta(days=7)
 BEGUN_FOR = timedelta(minutes=5)
+MOST_CODES = 5
 
 
 @flow(name="digest", flow_run_name="morning digest", persist_result=False)
@@ -47,9 +50,8 @@ def _digest(settings: SourcingSettings, link: str) -> Message:
         last = ledger.messages.last_told(MessageKind.DIGEST)
         since = min(max(last or now - A_DAY, now - LONGEST), now)  # a clock may have gone ahead
         waits = to_do(ledger, refused_for=REFUSED_FOR, begun_for=BEGUN_FOR, inbox=settings.inbox)
-        kinds = [one.state for one in waits]
         pause = ledger.buying_paused()
-        message = digest_of(happened(ledger, since), kinds, since=since, now=now, timezone=settings.timezone, link=link)
+        message = digest_of(happened(ledger, since), waits, since=since, now=now, timezone=settings.timezone, link=link)
         if pause:
             message = replace(message, body=f"{pause.notice}\n\n{message.body}")
         ledger.tell(message)
@@ -57,7 +59,7 @@ def _digest(settings: SourcingSettings, link: str) -> Message:
 
 
 def digest_of(
-    done: Happened, waits: Sequence[str], *, since: datetime, now: datetime, timezone: str, link: str = ""
+    done: Happened, waits: Sequence[ToDo], *, since: datetime, now: datetime, timezone: str, link: str = ""
 ) -> Message:
     """The message: one a day of the merchant's time zone."""
     zone = ZoneInfo(timezone)
@@ -70,7 +72,8 @@ def digest_of(
         f"- held: {came.get(OrderState.HELD, 0):,}",
         f"- failed: {_failed(came)}",
         f"- delivered: {came.get(OrderState.DELIVERED, 0):,}, refunded: {came.get(OrderState.REFUNDED, 0):,}",
-        f"Waiting for you: {counted(waits) or 'nothing'}",
+        f"Waiting for you: {counted(one.state for one in waits) or 'nothing'}",
+        *_of_one_reason(waits),
     ]
     waiting = f"{len(waits):,} waiting for you" if waits else "nothing waits"
     return Message(
@@ -81,6 +84,17 @@ def digest_of(
         link=link,
         until=now + A_DAY,
     )
+
+
+def _of_one_reason(waits: Sequence[ToDo]) -> list[str]:
+    """`- 31 held: over budget. Raise the budget`, of each code that several wait for; the most frequent first."""
+    coded = [one for one in waits if one.reason_code not in (None, ReasonCode.EARLIER)]
+    counts = Counter((one.state, one.reason_code, one.remedy) for one in coded)
+    several = [(*what, count) for what, count in counts.most_common(MOST_CODES) if count > 1]
+    return [
+        f"- {count:,} {state}: {str(code).replace('_', ' ')}. {remedy[:1].upper()}{remedy[1:]}".rstrip(". ")
+        for state, code, remedy, count in several
+    ]
 
 
 def _failed(came: Mapping[str, int]) -> str:

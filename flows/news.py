@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from connectors.ledger.records import EffectRecord
@@ -12,7 +13,7 @@ from domain.messages import Message, MessageKind
 from domain.money import Money
 from domain.orders import Receiver
 from domain.personal import without_receiver
-from domain.reasons import UNKNOWN_STATES, ReasonCode
+from domain.reasons import UNKNOWN_STATES, ReasonCode, grouped
 from domain.report import BatchReport, ReportLine
 from domain.states import NEEDS_A_PERSON
 from domain.wording import counted, pluralize, shorten
@@ -52,7 +53,7 @@ def of_batch(report: BatchReport, receivers: Mapping[str, Receiver]) -> list[Mes
                 cause=_cause(f"orders-wait:{report.batch_id}", about := _about("waits", rest)),
                 kind=MessageKind.ORDERS_WAIT,
                 subject=f"Batch {report.batch_id}: {counts}",
-                body="\n".join([*_reasons(rest, reason), bought, *later]),
+                body="\n".join([*_reasons([replace(one, reason=reason(one)) for one in rest]), bought, *later]),
                 about=about,
             )
         )
@@ -92,14 +93,12 @@ def waiting_in(report: BatchReport) -> list[ReportLine]:
     return [] if report.dry_run else [line for line in report.orders if line.state in WAITING]
 
 
-def _reasons(lines: Sequence[ReportLine], reason_of: Callable[[ReportLine], str]) -> list[str]:
+def _reasons(lines: Sequence[ReportLine]) -> list[str]:
     """`2 held (A-1, A-2): sold out`, the most frequent first."""
-    alike: dict[tuple[str, str], list[str]] = {}
-    for line in lines:
-        alike.setdefault((str(line.state), reason_of(line)[:MOST_REASON]), []).append(line.order_ref)
-    most = sorted(alike.items(), key=lambda one: -len(one[1]))
+    most = sorted(grouped(lines), key=lambda one: -len(one[0]))
     told = [
-        f"{len(refs):,} {state} ({shorten(refs)}): {why}".rstrip(": ") for (state, why), refs in most[:MOST_REASONS]
+        f"{len(some):,} {some[0].state} ({shorten([one.order_ref for one in some])}): {why[:MOST_REASON]}".rstrip(": ")
+        for some, why in most[:MOST_REASONS]
     ]
     return told + ([f"and {len(most) - MOST_REASONS:,} further reasons"] if len(most) > MOST_REASONS else [])
 

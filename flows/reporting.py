@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from connectors.ledger.chunked import chunked
 from connectors.ledger.records import OrderRecord
@@ -119,9 +120,8 @@ def _line(
 ) -> ReportLine:
     ref = request.order_ref
     if ref in taken:
-        state, why = OrderState.REFUSED, taken[ref]
-        place = request.marketplace
-        return ReportLine(order_ref=ref, marketplace=place, state=state, reason=str(why), reason_code=why.code)
+        state = OrderState.REFUSED
+        return ReportLine(order_ref=ref, marketplace=request.marketplace, state=state, **in_words(taken[ref]))
     if ref in orders and not (dry_run and ref in plans):
         return line_of(orders[ref])
     plan = plans[ref]
@@ -129,9 +129,13 @@ def _line(
         order_ref=ref,
         marketplace=request.marketplace,
         state=plan.state,
-        reason=plan.reason,
-        reason_code=plan.why.code if plan.why else None,
+        **in_words(plan.why),
     )
+
+
+def in_words(why: Reason | None) -> dict[str, Any]:
+    """The columns of a line that explain it."""
+    return {"reason": str(why or ""), "reason_code": why and why.code, "remedy": why.remedy if why else ""}
 
 
 def line_of(order: OrderRecord) -> ReportLine:
@@ -141,8 +145,7 @@ def line_of(order: OrderRecord) -> ReportLine:
         order_ref=order.order_ref,
         marketplace=order.marketplace,
         state=order.state,
-        reason=order.reason,
-        reason_code=order.reason_code,
+        **in_words(order.why),
         order_id=order.order_id,
         paid_fen=order.paid_minor,
         shipment_order_id=order.shipment_order_id,

@@ -19,9 +19,11 @@ from connectors.ledger.store import Ledger
 from domain.after_sale import WAITS_FOR_A_PERSON, Refund, RefundState, standing
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
+from domain.reasons import Reason, ReasonCode
 from domain.states import BEGUN, OrderState
 from domain.witness_words import marketplace_held
 from domain.wording import shorten
+from tasks.effects.kind import ASKS
 from tasks.effects.kinds import kind_of
 from tasks.open_questions import OpenQuestion, open_questions
 
@@ -58,6 +60,8 @@ class ToDo:
     state: str
     since: datetime
     reason: str
+    reason_code: ReasonCode | None = None
+    remedy: str = ""
     commands: Sequence[str] = ()
     advice: str = ""
 
@@ -118,6 +122,8 @@ def _of_order(ledger: Ledger, order: OrderRecord, source: str, effects: Sequence
         state=order.state,
         since=order.updated_at,
         reason=_reason(order, questions),
+        reason_code=order.reason_code,
+        remedy=order.why.remedy if order.why else "",
         commands=[*([again] if again else []), *asked],
         advice=advice,
     )
@@ -128,9 +134,14 @@ def _reason(order: OrderRecord, questions: Sequence[OpenQuestion]) -> str:
     for asked in questions:
         if asked.held_until:
             said.append(QUESTION_HELD.format(asked.held_until))
-        elif asked.words not in order.reason:
+        elif not _asks(order.why, asked):
             said.append(asked.words)
     return "; ".join(dict.fromkeys(said)) or UNFINISHED
+
+
+def _asks(why: Reason | None, asked: OpenQuestion) -> bool:
+    """Whether the reason has the question already."""
+    return why is not None and why.code in ASKS and why.facts.get("question", asked.words) == asked.words
 
 
 def _again(order: OrderRecord, source: str, *, in_cart: bool) -> tuple[str, str]:
@@ -159,13 +170,16 @@ def _of_refunds(ledger: Ledger, shown_already: Container[str]) -> Iterable[ToDo]
 
 
 def _of_refund(order: OrderRecord, refund: Refund) -> ToDo:
+    why = standing(refund)
     return ToDo(
         order_ref=order.order_ref,
         batch_id=order.batch_id,
         marketplace=order.marketplace,
         state=order.state,
         since=order.updated_at,
-        reason=str(standing(refund)),
+        reason=str(why),
+        reason_code=why.code,
+        remedy=why.remedy,
         commands=[REFUND_REMEDIES[refund.state].format(order.order_ref)],
     )
 
@@ -184,13 +198,16 @@ def _of_file(file: FaultyFile) -> ToDo:
 
 
 def _of_hold(marketplace: Marketplace, reasons: Sequence[tuple[str, datetime]]) -> ToDo:
+    why = marketplace_held(marketplace, shorten([why for why, _ in reasons]))
     return ToDo(
         order_ref=marketplace,
         batch_id="",
         marketplace=marketplace,
         state=OrderState.HELD,
         since=reasons[0][1],
-        reason=str(marketplace_held(marketplace, shorten([why for why, _ in reasons]))),
+        reason=str(why),
+        reason_code=why.code,
+        remedy=why.remedy,
         commands=[f"sourcing ledger confirm {marketplace}"],
     )
 

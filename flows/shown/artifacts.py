@@ -13,6 +13,7 @@ from connectors.ledger.records import OrderRecord
 from connectors.settings import is_deployed_run
 from connectors.ui_pages import WHAT_WAITS, artifact_page
 from domain.money import Money, total_of
+from domain.reasons import grouped
 from domain.report import BatchReport, ReportLine
 from domain.request_remarks import Fault
 from domain.states import NEEDS_A_PERSON
@@ -231,10 +232,10 @@ def _spent_chart(report: BatchReport) -> str:
 
 def _waiting(lines: Sequence[ReportLine]) -> str:
     """A line a reason: many orders often wait for the same thing."""
-    alike: dict[tuple[str, str], list[str]] = {}
-    for line in lines:
-        alike.setdefault((str(line.state), line.reason), []).append(line.order_ref)
-    listed = [f"- {state}: **{_some(refs)}**: {inert(reason)}" for (state, reason), refs in alike.items()]
+    listed = [
+        f"- {alike[0].state}: **{_some([line.order_ref for line in alike])}**: {inert(reason)}"
+        for alike, reason in grouped(lines)
+    ]
     more = len(listed) - SHOWN_REASONS
     rest = [f"- and {more:,} further reasons: see the outcome table"] if more > 0 else []
     return "\n".join(["## Waiting for a person", "", *listed[:SHOWN_REASONS], *rest])

@@ -180,7 +180,7 @@ def row_of(one: ToDo, forms: Mapping[str, UUID], timezone: str) -> str:
 def _remedies(one: ToDo) -> Iterable[tuple[str, str, dict[str, Any]]]:
     """Deployment, name of the link, what its form is filled with: never with what only a person can tell."""
     said = [command.split()[1] for command in one.commands]
-    said += [word for word in FORMS if f"sourcing {word} " in one.reason]
+    said += one.reason_code.words.command.split() if one.reason_code else []
     is_open = bool(one.batch_id) and one.state in (OrderState.UNKNOWN, *BEGUN)
     for word in dict.fromkeys(said):
         if word in FORMS and not (word == "run" and is_open):

@@ -24,6 +24,7 @@ from flows.digest import digest_of
 from flows.news import of_batch, of_faults, of_parcels
 from flows.shown.events import budget_used_up
 from flows.telling import _Outage, service_away, service_back
+from tasks.todo import ToDo
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
 
@@ -222,11 +223,27 @@ def sums_what_happened(ledger: Ledger, clock: MovableClock) -> None:
     assert happened(ledger, since + timedelta(seconds=1)).bought == 0
 
 
+def to_do_of(state: str, code: ReasonCode, remedy: str) -> ToDo:
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    return ToDo(
+        order_ref="A-1",
+        batch_id="b",
+        marketplace="1688",
+        state=state,
+        since=since,
+        reason="",
+        reason_code=code,
+        remedy=remedy,
+    )
+
+
 def test_the_digest_is_one_message_a_day_of_the_merchants_zone() -> None:
     done = Happened(
         bought=3, spent=(Money(12_345),), booked=2, freight=(Money(900, "USD"), Money(100, "EUR")), came={"held": 1}
     )
-    now, waits = datetime(2026, 1, 1, 23, 30, tzinfo=UTC), ["held", "held", "unknown"]
+    now, over = datetime(2026, 1, 1, 23, 30, tzinfo=UTC), ReasonCode.OVER_BUDGET
+    waits = [to_do_of("held", over, "raise the budget"), to_do_of("held", over, "raise the budget")]
+    waits += [to_do_of("unknown", ReasonCode.NO_ANSWER_ASKED, "answer")]
     message = digest_of(done, waits, since=now - timedelta(days=1), now=now, timezone="Asia/Shanghai")
     assert message.cause == "digest:2026-01-02"
     assert message.subject == "3 orders bought for 123.45 CNY; 3 waiting for you"
@@ -238,4 +255,5 @@ def test_the_digest_is_one_message_a_day_of_the_merchants_zone() -> None:
         "- failed: 0 refused, 0 cancelled, 0 without an answer",
         "- delivered: 0, refunded: 0",
         "Waiting for you: 2 held, 1 unknown",
+        "- 2 held: over budget. Raise the budget",
     ]

@@ -14,7 +14,7 @@ ORDERS = table(
     "order_ref",
     "Where every order stands: one row an order, whenever it moved.",
     {
-        **shared("order_ref", "marketplace", "state", "reason", "order_id"),
+        **shared("order_ref", "marketplace", "state", "reason", "reason_code", "order_id"),
         "seller_id": variant("seller_id", null="no product was found for its lines"),
         "quoted_minor": amount(
             "What the preview said that paying will cost: goods, domestic postage, the service's fee. "
@@ -77,6 +77,7 @@ ORDERS = table(
             null="never",
         ),
     },
+    version=2,
 )
 ORDER_LINES = table(
     "order_lines",
@@ -129,7 +130,7 @@ OUTCOMES = table(
             example="done",
         ),
         "action": Column(TEXT, "What was tried last.", source="not filled", example="pay", null=NOT_FILLED),
-        **shared("reason"),
+        **shared("reason", "reason_code"),
         "question": Column(
             TEXT,
             "What a person has to find out. `reason` has it.",
@@ -152,4 +153,5 @@ OUTCOMES = table(
             null="never",
         ),
     },
+    version=2,
 )

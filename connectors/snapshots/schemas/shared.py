@@ -59,6 +59,13 @@ COLUMNS: Mapping[str, Column] = {
         "line",
         null="there is nothing to say",
     ),
+    "reason_code": Column(
+        TEXT,
+        "The code of `reason`: [reasons.md](reasons.md) has each. `earlier` for words that an earlier program wrote.",
+        source="ledger",
+        example="price_above_limit",
+        null="there is nothing to say, or an earlier program wrote the file",
+    ),
     "item_id": Column(
         ID,
         "The marketplace's id of the product page.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from unittest.mock import patch
@@ -17,7 +18,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
 from connectors.ledger.store import Ledger
-from domain.reasons import earlier
+from domain.reasons import ReasonCode, earlier
 from domain.states import OrderState
 from flows.shown import todo_artifact
 from flows.shown.todo_artifact import _newest, as_markdown, refresh, row_of, summary_of
@@ -76,9 +77,9 @@ def test_each_row_has_the_form_that_leads_on_and_the_command(one: ToDo, what_to_
     )
 
 
-def test_a_reason_that_names_a_remedy_brings_its_form_and_stays_in_its_cell() -> None:
-    one = todo("held", reason="paid before it closed | ask back: sourcing refund A-1")
-    reason = "paid before it closed ｜ ask back: sourcing refund A-1"
+def test_the_code_of_a_reason_brings_its_form_and_the_words_stay_in_their_cell() -> None:
+    one = replace(todo("held", reason="paid | closed"), reason_code=ReasonCode.PAID_BEFORE_CLOSED)
+    reason = "paid ｜ closed"
     assert f"| A-1 | held | {reason} | [ask for the money](" in row_of(one, FORMS, "UTC")
 
 

@@ -16,6 +16,7 @@ SENTENCES = {
     "the service has accepted the cancellation and not yet closed%": "cancel_accepted",
     "lies in the cart%": "in_cart",
     "%nobody answered within%": "nobody_answered",
+    "% Answer with: sourcing resolve%": "no_answer_asked",
     "%no payment of this ledger accounts for it%": "paid_elsewhere",
     "%approved was%ask for the difference back": "taken_above_approved",
 }
@@ -26,7 +27,7 @@ def upgrade() -> None:
     for name in ("effects", "moves"):
         op.add_column(name, sa.Column("reason_code", sa.String(64)))
         op.add_column(name, sa.Column("reason_facts", sa.JSON()))
-    for name in ("orders", "moves"):
+    for name in ("orders", "effects", "moves"):
         table = sa.table(name, sa.column("reason"), sa.column("reason_code"))
         for words, code in SENTENCES.items():
             these = (table.c.reason_code.is_(None), table.c.reason.like(words))

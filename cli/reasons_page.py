@@ -1,0 +1,89 @@
+"""`python -m cli.reasons_page` writes docs/reasons.md: every reason with its words, and the function that gives it."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from domain.reason_codes import ReasonCode, ReasonKind
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs/reasons.md"
+PRODUCT = ("cli", "connectors", "deployments", "domain", "flows", "tasks")
+GIVEN = [code for code in ReasonCode if code is not ReasonCode.EARLIER]
+HEAD = """# Reasons
+
+Written by `make reference` from [`domain/reason_codes.py`](../domain/reason_codes.py). An order that is held, refused,
+unknown or postponed has a reason: a code, with facts (amounts, ids, the service's words). `sourcing status --reason
+CODE` lists the orders of one; snapshots, events and `--json` have it as `reason_code`.
+
+In a sentence, facts stand in braces; a part in brackets is there when its facts are. Where two reasons meet, that of
+the later section stands. *Again*: a later run tries the order again.
+"""
+
+
+def page() -> str:
+    """The page, in Markdown."""
+    places = given_by()
+    parts = [HEAD]
+    for kind in ReasonKind:
+        parts += [f"## {kind.name.title()}\n", "| code | sentence | what to do | who | again | given by |"]
+        parts += ["|---|---|---|---|---|---|"]
+        parts += [_row(code, places.get(code, [])) for code in ReasonCode if code.words.kind is kind]
+        parts.append("")
+    return "\n".join(parts)
+
+
+def _row(code: ReasonCode, places: list[str]) -> str:
+    words = code.words
+    sentence = words.sentence.replace("{remedy}", words.remedy).replace("|", "\\|")
+    command = f" (`sourcing {words.command}`)" if words.command else ""
+    by = ", ".join(f"`{place}`" for place in places) or "rows of earlier programs"
+    return (
+        f"| `{code}` | {sentence} | {words.remedy}{command} | {words.who} | {'yes' if words.again else 'no'} | {by} |"
+    )
+
+
+def given_by() -> dict[ReasonCode, list[str]]:
+    """The functions, or names of a module, where each code is made a reason: `domain/budget.py: _over`."""
+    found = defaultdict[ReasonCode, list[str]](list)
+    for folder in PRODUCT:
+        for file in sorted((ROOT / folder).rglob("*.py")):
+            for name, code in _made_in(ast.parse(file.read_text())):
+                found[code].append(f"{file.relative_to(ROOT)}: {name}")
+    return found
+
+
+def _made_in(module: ast.Module) -> Iterator[tuple[str, ReasonCode]]:
+    for scope in _scopes(module):
+        for node in ast.walk(scope):
+            made = _made(node)
+            yield from ((_name(scope), code) for code in GIVEN if f"ReasonCode.{code.name}" in made)
+
+
+def _scopes(module: ast.Module) -> Iterator[ast.stmt]:
+    """Functions, methods apart, and the assignments of the module."""
+    for statement in module.body:
+        yield from statement.body if isinstance(statement, ast.ClassDef) else [statement]
+
+
+def _name(scope: ast.stmt) -> str:
+    if isinstance(scope, ast.Assign):
+        return ", ".join(ast.unparse(target) for target in scope.targets)
+    return getattr(scope, "name", "") or ast.unparse(scope)[:40]
+
+
+def _made(node: ast.AST) -> set[str]:
+    """The codes that `because` takes here, or that a choice or a table holds ready for it."""
+    part: ast.AST | None = None
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "because":
+        part = node.args[0]
+    elif isinstance(node, ast.Assign) and isinstance(node.value, ast.IfExp | ast.Dict):
+        part = node.value
+    return {ast.unparse(one) for one in ast.walk(part) if isinstance(one, ast.Attribute)} if part else set()
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())

@@ -1,0 +1,134 @@
+"""A reason is a code with facts: it reads as a sentence, is kept as data, and of several the weightier stands."""
+
+from __future__ import annotations
+
+import json
+from itertools import product
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.money import Money
+from domain.reason_codes import ReasonKind
+from domain.reason_words import ALSO, FACT
+from domain.reasons import Reason, ReasonCode, because, earlier, grouped, outranking, read, stored, together
+from domain.report import ReportLine
+from domain.states import OrderState
+
+codes = st.sampled_from([code for code in ReasonCode if code is not ReasonCode.EARLIER])
+facts = st.dictionaries(
+    st.sampled_from(sorted({name for code in ReasonCode for name in FACT.findall(code.words.sentence)})),
+    st.one_of(
+        st.text(min_size=1),
+        st.integers(min_value=1),
+        st.builds(Money, st.integers()),
+        st.lists(st.text(min_size=1), min_size=1),
+        st.builds(because, codes),
+    ),
+)
+reasons = st.builds(lambda code, given: because(code, **given), codes, facts)
+
+
+def kept(reason: Reason | None) -> Reason | None:
+    """As it is read from a ledger."""
+    columns: dict[str, Any] = json.loads(json.dumps(stored(reason)))
+    return read(columns["reason"], columns["reason_code"], columns["reason_facts"])
+
+
+@given(reasons)
+def test_a_ledger_gives_back_what_it_was_given(reason: Reason) -> None:
+    assert kept(reason) == reason
+    assert str(kept(reason)) == str(reason)
+
+
+@given(reasons)
+def test_any_facts_make_a_sentence(reason: Reason) -> None:
+    """Also facts of another version: a reason that can't be read would keep a whole list from being shown."""
+    assert str(reason)
+    assert isinstance(reason.remedy, str)
+
+
+def test_of_two_reasons_the_one_of_the_higher_class_stands() -> None:
+    """All pairs: whichever comes first, but for two of one class; and the other is not lost."""
+    for first, second in product([because(code) for code in ReasonCode if code is not ReasonCode.EARLIER], repeat=2):
+        stands = outranking([first, second])
+        assert stands.code.words.kind == max(first.code.words.kind, second.code.words.kind)
+        assert stands is (second if second.code.words.kind > first.code.words.kind else first)
+        both = together([first, second])
+        assert both is not None
+        assert both.code is stands.code
+        assert both.is_one_of([first.code])
+        assert both.is_one_of([second.code])
+        assert (ALSO in both.facts) is (first is not second)
+        assert kept(both) == both
+
+
+def test_a_doubt_stands_before_a_pause_and_money_before_a_doubt() -> None:
+    pause, doubt = because(ReasonCode.BUYING_PAUSED), because(ReasonCode.UNKNOWN_STATE)
+    limit, fell = because(ReasonCode.OVER_BUDGET), because(ReasonCode.PRICE_FELL)
+    taken = because(ReasonCode.TAKEN_ABOVE_APPROVED)
+    assert (outranking([pause, doubt]), outranking([fell, limit]), outranking([doubt, taken])) == (doubt, limit, taken)
+
+
+def test_the_words_of_an_earlier_program_stay() -> None:
+    """It writes words, at times with a code, and leaves the facts of a later program as they were."""
+    assert read("no stock", None, None) == earlier("no stock")
+    assert kept(earlier("no stock")) == earlier("no stock")
+    over = read("5.00 CNY does not fit the budget", "over_budget", {"costs": {"minor": 1, "currency": "CNY"}})
+    assert over is not None
+    assert (over.code, str(over), over.remedy) == (ReasonCode.OVER_BUDGET, "5.00 CNY does not fit the budget", "")
+    assert (read("", None, {"costs": 1}), stored(None)["reason"]) == (None, "")
+
+
+def test_a_code_of_a_later_program_is_told_by_its_name() -> None:
+    assert str(read("", "moon_too_full", {"a": 1})) == "moon too full"
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (
+            because(ReasonCode.OVER_DAY_LIMIT, costs=Money(110), taken=Money(100), limit=Money(200), tolerated=True),
+            "1.10 CNY with the price tolerance does not fit the day's limit: 1.00 CNY of 2.00 CNY is taken",
+        ),
+        (because(ReasonCode.CLOSED_UNPAID), "the order was closed unpaid; order again under a new order_ref"),
+        (
+            because(ReasonCode.CLOSED_UNPAID, why="out of time {0}"),
+            "the order was closed unpaid (out of time {0}); order again under a new order_ref",
+        ),
+        (
+            because(ReasonCode.OVER_BUDGET, costs=Money(1), taken=Money(2), limit=Money(2)).but(unpaid=True),
+            "ordered, not paid: 0.01 CNY does not fit the budget: 0.02 CNY of 0.02 CNY is taken",
+        ),
+        (
+            because(ReasonCode.NO_ANSWER, action="pay", why=because(ReasonCode.WAS_REFUSED, failure="no")),
+            "no answer to pay: refused (no)",
+        ),
+        (earlier("gone").but(then="Run again"), "gone. Run again"),
+    ],
+)
+def test_a_sentence_has_the_parts_whose_facts_are_there(reason: Reason, words: str) -> None:
+    assert str(reason) == words
+
+
+def test_a_lower_class_ends_by_itself() -> None:
+    """Notes ask for nothing, and of what is in doubt nothing is sent again by itself."""
+    assert {code.words.severity for code in ReasonCode if code.words.kind is ReasonKind.MONEY} == {"error"}
+    assert not [code for code in ReasonCode if code.words.kind is ReasonKind.NOTE and code.words.again]
+
+
+def line(ref: str, why: Reason) -> ReportLine:
+    told = {"reason": str(why), "reason_code": why.code, "remedy": why.remedy}
+    return ReportLine(order_ref=ref, marketplace="1688", state=OrderState.HELD, **told)  # type: ignore[arg-type]
+
+
+def test_orders_of_one_code_are_told_together_with_what_to_do() -> None:
+    over = [line(str(fen), because(ReasonCode.PRICE_ABOVE_LIMIT, lines=[f"{fen} fen"])) for fen in (1, 2)]
+    others = [line("A", earlier("sold out")), line("B", earlier("sold out")), line("C", earlier("gone"))]
+    assert [(len(some), words) for some, words in grouped([*over, *others])] == [
+        (2, "price above limit. Raise max_unit_price or drop the line"),
+        (2, "sold out"),
+        (1, "gone"),
+    ]
