@@ -194,7 +194,8 @@ async def follow_after_sale(chunk_size: ChunkSize = 0) -> AfterSaleReport:
             for label, chunk in chunks_with_progress(
                 "after-sale", refunds, chunk_size or resources.settings.chunk_size
             ):
-                troubles += await follow_refunds(resources, chunk, label=label)
+                unread = await follow_refunds(resources, chunk, label=label)
+                troubles += [f"{ref}: {why}" for ref, why in unread.items()]
         await feed.emit(refs)
         return await after_sale_report(resources, refs, keys=[refund.key for refund in refunds], troubles=troubles)
 
@@ -258,7 +259,8 @@ async def _settled_order(resources: Resources, order_ref: str) -> OrderRecord:
 
 async def _follow(resources: Resources, refunds: Sequence[Refund]) -> list[str]:
     if followed := [refund for refund in refunds if refund.state in FOLLOWED]:
-        return await follow_refunds(resources, followed, label=followed[0].order_ref)
+        unread = await follow_refunds(resources, followed, label=followed[0].order_ref)
+        return [f"{ref}: {why}" for ref, why in unread.items()]
     return []
 
 

@@ -160,16 +160,14 @@ async def _read_news(
     if not orders:
         return {}, ()
     report = await track(resources, resources.settings.chunk_size, only=orders)
-    troubles = dict(line.split(": ", 1) for line in report.troubles if ": " in line)
+    troubles = {**report.unread}
     tracked = await asyncio.to_thread(resources.ledger.orders, orders)
     unpaid = {ref: order for ref, order in orders.items() if _waits_to_be_paid(order)}
     if unpaid:
         await read_unpaid(resources, unpaid)
     if kind is CallbackKind.REFUND:
         refunds = [one for one in resources.ledger.refunds.of_orders(list(orders)) if one.state in REFUNDS_FOLLOWED]
-        for trouble in await follow_refunds(resources, refunds, label="what was told of") if refunds else ():
-            ref, _, reason = trouble.partition(": ")
-            troubles[ref] = reason
+        troubles |= await follow_refunds(resources, refunds, label="what was told of") if refunds else {}
     now = await asyncio.to_thread(resources.ledger.orders, orders)
     if moved := {ref: tracked[ref] for ref, order in now.items() if order != tracked[ref]}:
         await snapshot_refunds(resources, moved)

@@ -13,7 +13,7 @@ from prefect.context import FlowRunContext
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.store import Ledger
 from connectors.ui_pages import run_page
-from connectors.xportcn.breaker import TOO_MANY, BreakerNews
+from connectors.xportcn.breaker import BreakerNews
 from domain.messages import Message, MessageKind
 from flows.shown.expected_errors import run_logger
 from tasks.progress import listening
@@ -70,7 +70,7 @@ class _Outage:
     _is_away = False
 
     def is_news(self, news: BreakerNews) -> bool:
-        was_away, self._is_away = self._is_away, bool(news.why) and TOO_MANY not in news.why
+        was_away, self._is_away = self._is_away, bool(news.why) and not news.is_throttled
         return was_away != self._is_away
 
 

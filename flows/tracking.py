@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -56,7 +56,7 @@ RETURNED = re.compile(r"退回|退件|拒收|return(?:ed|ing)? to (?:the )?sende
 class TrackReport:
     """What a tracking run saw. `troubles` names orders that could not be asked about.
 
-    `unasked` are those it did not get to, since the service was away.
+    `unasked` are those it did not get to, since the service was away; `unread` says why the others could not be asked.
     """
 
     followed: int
@@ -68,10 +68,11 @@ class TrackReport:
     orders: Sequence[ReportLine]
     rejected: Rejected = NONE_REJECTED
     unasked: Sequence[str] = ()
+    unread: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The report that `sourcing track --json` prints."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "unread"}
 
 
 async def track(resources: Resources, chunk_size: int, only: Collection[str] | None = None) -> TrackReport:
@@ -96,7 +97,8 @@ async def track(resources: Resources, chunk_size: int, only: Collection[str] | N
         await sync_chunk(resources, {ref: orders[ref] for ref in refs}, asked, label=label)
 
     await each_chunk(resources, "track", list(orders), chunk_size, follow)
-    troubles = [f"{ref}: {reason}" for ref, reason in asked.items() if reason]
+    unread = {ref: reason for ref, reason in asked.items() if reason}
+    troubles = [f"{ref}: {reason}" for ref, reason in unread.items()]
     if unasked := [ref for ref in orders if ref not in asked]:
         troubles.append(f"{shorten(unasked)}: the service was away; the next run asks about them")
     now = ledger.orders(watched)
@@ -118,6 +120,7 @@ async def track(resources: Resources, chunk_size: int, only: Collection[str] | N
         orders=[line_of(now[ref]) for ref in orders],
         rejected=rejected_in(resources.settings.snapshot_root, snapshot_id),
         unasked=unasked,
+        unread=unread,
     )
     for trouble in troubles:
         run_logger().warning("Not asked about: %s", trouble)

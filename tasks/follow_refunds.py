@@ -20,12 +20,16 @@ AGREED = frozenset({RefundState.AGREED, RefundState.TO_RETURN, RefundState.RETUR
 
 
 @retrying_task("follow_refunds", "follow {label}")
-async def follow_refunds(resources: Resources, refunds: Sequence[Refund], *, label: str) -> list[str]:
-    """Bring these refunds up to date; answers which of them could not be asked about, with the reason."""
+async def follow_refunds(resources: Resources, refunds: Sequence[Refund], *, label: str) -> dict[str, str]:
+    """Bring these refunds up to date; answers the orders whose refunds could not be asked about, and why."""
     troubles = await concurrently(refunds, lambda refund: _follow(resources, refund), at_once=resources.concurrency)
     for order_ref in dict.fromkeys(refund.order_ref for refund in refunds):
         await restate(resources, order_ref)
-    return [trouble for trouble in troubles if trouble]
+    unread: dict[str, str] = {}
+    for refund, trouble in zip(refunds, troubles, strict=True):
+        if trouble:
+            unread[refund.order_ref] = "; ".join(filter(None, [unread.get(refund.order_ref), trouble]))
+    return unread
 
 
 async def _follow(resources: Resources, refund: Refund) -> str:
@@ -40,7 +44,7 @@ async def take_outcome(resources: Resources, refund: Refund) -> str:
     if refund.state is RefundState.ASKING and effect and effect.status is EffectStatus.DONE:
         refund_id = str((effect.answer or {})["refund_id"])
         if other := await asyncio.to_thread(_holder, resources, refund, refund_id):
-            return f"{refund.order_ref}: the service names refund {refund_id}, which is {other}'s: look at both there"
+            return f"the service names refund {refund_id}, which is {other}'s: look at both there"
         asked_at = effect.settled_at
         refund = replace(refund, refund_id=refund_id, state=RefundState.ASKED, refusal="", asked_at=asked_at)
     elif refund.state is RefundState.ASKING and effect:
@@ -60,11 +64,11 @@ async def read_refund(resources: Resources, refund: Refund) -> str:
         raise
     except XportcnError as error:
         raise_if_it_passes(resources, error)
-        return f"{refund.order_ref}: refund {refund.refund_id} can't be read ({error.message})"
+        return f"refund {refund.refund_id} can't be read ({error.message})"
     paid = (await asyncio.to_thread(resources.ledger.orders, [refund.order_ref]))[refund.order_ref].paid
     if max(shown.asked, shown.refunded) > paid:
         return (
-            f"{refund.order_ref}: refund {refund.refund_id} shows {shown.refunded} given back of {shown.asked} asked, "
+            f"refund {refund.refund_id} shows {shown.refunded} given back of {shown.asked} asked, "
             f"and {paid} was paid: not believed, look it up there"
         )
     now = merged(refund, shown)

@@ -53,6 +53,7 @@ class BreakerNews:
     why: str
     for_s: float = 0.0
     next_try_s: float = 0.0
+    is_throttled: bool = False
 
 
 BACK = BreakerNews("")
@@ -125,10 +126,14 @@ class CircuitBreaker:
         return self._patience_s > 0
 
     @property
+    def _is_throttled(self) -> bool:
+        return self._pause_s() > 0 and not self._is_away
+
+    @property
     def blocked_by(self) -> str:
         """Why no call can be made now; empty when they can."""
-        if (pause := self._pause_s()) > 0 and not self._is_away:
-            return f"{TOO_MANY}; the next in {pause:.0f} s"
+        if self._is_throttled:
+            return f"{TOO_MANY}; the next in {self._pause_s():.0f} s"
         if self._is_away or self._is_over:
             return self._trouble
         return "the service may be away" if self._watch is not None else ""
@@ -262,7 +267,7 @@ class CircuitBreaker:
             self._size = max(1, self._size // 2)
         self._not_before = max(self._not_before, self._clock() + seconds)
         if self._pause_s() > SHORT_S:
-            self._notify(TOO_MANY, self._pause_s())
+            self._notify(TOO_MANY, self._pause_s(), is_throttled=True)
 
     # inside
 
@@ -370,7 +375,7 @@ class CircuitBreaker:
                     return
                 away = now - (self._trouble_since or now)
                 pause = min(MOST_PROBE_S, max(LEAST_PROBE_S, away / 4)) * (0.75 + self._luck() / 2)
-                self._notify(self.blocked_by, pause := min(pause, ends - now))
+                self._notify(self.blocked_by, pause := min(pause, ends - now), is_throttled=self._is_throttled)
                 await self._sleep(pause)
             self._recover()
         finally:  # who probes for a client that left, or fails at it, must not leave the gate shut with nobody asking
@@ -389,9 +394,10 @@ class CircuitBreaker:
             self._has_notified = False
             self.listener(BACK)
 
-    def _notify(self, why: str, next_try_s: float) -> None:
+    def _notify(self, why: str, next_try_s: float, *, is_throttled: bool) -> None:
         self._has_notified = True
-        self.listener(BreakerNews(why, self._clock() - (self._trouble_since or self._clock()), next_try_s))
+        for_s = self._clock() - (self._trouble_since or self._clock())
+        self.listener(BreakerNews(why, for_s, next_try_s, is_throttled))
 
 
 class _Passing:

@@ -198,7 +198,7 @@ def event_of_effect(now: EffectRecord, order: OrderRecord, *, was_unknown: bool)
 
 def service_waits(news: BreakerNews) -> Event:
     """`sourcing.service.away`, or `.throttled`: calls wait; told when a run begins to."""
-    name = "throttled" if "too many calls" in news.why else "away"
+    name = "throttled" if news.is_throttled else "away"
     payload = {"reason": news.why[:LONGEST_REASON], "for_s": round(news.for_s), "next_try_s": round(news.next_try_s)}
     return _event(f"sourcing.service.{name}", SERVICE, payload)
 

@@ -387,7 +387,7 @@ async def _track(_: Path) -> set[str]:
     async with open_resources(SourcingSettings(), XportcnSettings()) as resources:
         report = await track(resources, resources.settings.chunk_size)
         refunds = resources.ledger.refunds.in_states(FOLLOWED)
-        troubles = [*report.troubles, *await follow_refunds.fn(resources, refunds, label="all")]
+        troubles = [*report.troubles, *(await follow_refunds.fn(resources, refunds, label="all")).values()]
         assert not troubles, troubles[:3]
         return {line.order_ref for line in report.moved}
 

@@ -196,7 +196,7 @@ def test_a_short_outage_is_not_told(ledger: Ledger, clock: MovableClock) -> None
 
 def test_only_the_begin_and_the_end_of_an_outage_are_news() -> None:
     outage = _Outage()
-    away, throttled = BreakerNews("the service is away", 5), BreakerNews(TOO_MANY)
+    away, throttled = BreakerNews("the service is away", 5), BreakerNews(TOO_MANY, is_throttled=True)
     assert [outage.is_news(one) for one in (BACK, away, away, BACK, throttled, BACK)] == [
         *(False, True, False, True, False, False),
     ]

@@ -277,6 +277,7 @@ async def test_more_than_was_paid_never_comes_back(
     paid_order(resources)
     await run(resources)
     service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.REFUNDED, **told)
-    [trouble] = await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="1 of 1")
+    refunds = resources.ledger.refunds.of_orders(["A-1"])
+    [trouble] = (await follow_refunds.fn(resources, refunds, label="1 of 1")).values()
     assert "5.00 CNY was paid: not believed" in trouble
     assert (order(resources).state, order(resources).refunded) == (OrderState.REFUNDING, NOTHING)

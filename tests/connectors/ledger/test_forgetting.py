@@ -25,7 +25,7 @@ from connectors.traces import Needles
 from domain.effects import EffectStatus
 from domain.forgetting import Traces
 from domain.messages import Message, MessageKind
-from domain.reasons import earlier
+from domain.reasons import ReasonCode, because, earlier
 from domain.service_orders import TraceStatus, TrackingEvent
 from domain.states import OrderState
 from tests.clock import MovableClock
@@ -92,7 +92,8 @@ def bought(ledger: Ledger, order_ref: str) -> None:
         say_more(connection, order_ref, ledger)
     arrived = OrderUpdate({"order_id": f"1{order_ref}", "shipment_order_id": f"2{order_ref}"})
     for state in (OrderState.PAID, OrderState.BOOKED, OrderState.DELIVERED):
-        ledger.change([OrderChange(order_ref=order_ref, state=state, why=earlier(SAID), writes=arrived)])
+        why = earlier(SAID) if state is OrderState.DELIVERED else because(ReasonCode.PAYMENT_REFUSED, failure=[SAID])
+        ledger.change([OrderChange(order_ref=order_ref, state=state, why=why, writes=arrived)])
 
 
 def say_more(connection: Connection, ref: str, ledger: Ledger) -> None:

@@ -1,0 +1,103 @@
+"""A ledger keeps reasons as codes with facts; what an earlier program wrote reads as before."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from connectors.ledger.plans import put_rows
+from connectors.ledger.records import OrderChange
+from connectors.ledger.store import Ledger
+from connectors.ledger.verify import verify
+from domain.money import Money
+from domain.reasons import ReasonCode, because
+from domain.states import OrderState
+from tests.connectors.ledger.plans import plan
+
+OVER = because(ReasonCode.OVER_BUDGET, costs=Money(500), taken=Money(100), limit=Money(300))
+OF_SCHEMA_0014 = (
+    "ALTER TABLE orders DROP COLUMN reason_facts;"
+    "ALTER TABLE effects DROP COLUMN reason_code; ALTER TABLE effects DROP COLUMN reason_facts;"
+    "ALTER TABLE moves DROP COLUMN reason_code; ALTER TABLE moves DROP COLUMN reason_facts;"
+    "UPDATE alembic_version SET version_num = '0014';"
+)
+SAID = {
+    "A-1": ("5.00 CNY does not fit the budget: 1.00 CNY of 3.00 CNY is taken", "over_budget", ReasonCode.OVER_BUDGET),
+    "A-2": ("the price rose after ordering: 2.00 CNY, approved 1.00 CNY", None, ReasonCode.PRICE_ROSE),
+    "A-3": ("the service already has order 77 under this order_ref", None, ReasonCode.ALREADY_THERE),
+    "A-4": (
+        "no answer to book. Is it there? Answer with: sourcing resolve A-4 --booked S",
+        None,
+        ReasonCode.NO_ANSWER_ASKED,
+    ),
+    "A-5": ("no stock", None, ReasonCode.EARLIER),
+}
+
+
+def open_ledger(file: Path) -> Ledger:
+    return Ledger(f"sqlite:///{file}", clock=lambda: datetime.now(UTC), owner="me")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    with open_ledger(tmp_path / "ledger.db") as ledger:
+        ledger.start_batch("batch", "file.csv")
+        put_rows(ledger, [plan(ref) for ref in SAID])
+    return tmp_path / "ledger.db"
+
+
+def test_the_ledger_of_the_version_before_reads_as_before(file: Path) -> None:
+    """And what that program decided by the beginning of a sentence has its code."""
+    with closing(sqlite3.connect(file)) as database:
+        database.executescript(OF_SCHEMA_0014)
+        for ref, (words, code, _) in SAID.items():
+            told = (words, code, ref)
+            database.execute("UPDATE orders SET state = 'held', reason = ?, reason_code = ? WHERE order_ref = ?", told)
+            moved = "INSERT INTO moves (order_ref, at, old_state, new_state, reason, by) VALUES (?, ?, ?, ?, ?, ?)"
+            database.execute(moved, (ref, "2026-01-02 03:04:05.000000", "planned", "held", words, "run"))
+        database.commit()
+    with open_ledger(file) as ledger:
+        orders = ledger.all_orders()
+        assert {ref: (order.reason, order.reason_code) for ref, order in orders.items()} == {
+            ref: (words, code) for ref, (words, _, code) in SAID.items()
+        }
+        assert {ref: ledger.moves_of(ref)[-1]["reason"] for ref in SAID} == {ref: one[0] for ref, one in SAID.items()}
+        ledger.change([OrderChange(order_ref="A-5", state=OrderState.HELD, why=OVER)])  # the batch goes on
+    assert verify(f"sqlite:///{file}").faults == []
+
+
+def test_what_an_earlier_program_writes_in_the_middle_of_a_batch_counts(file: Path) -> None:
+    """It knows nothing of facts: those of the reason before stay in the row."""
+    with open_ledger(file) as ledger:
+        ledger.change([OrderChange(order_ref="A-1", state=OrderState.HELD, why=OVER)])
+        for code, words, kept in (
+            (None, "no stock", "earlier"),
+            ("over_day_limit", "the day is full", "over_day_limit"),
+        ):
+            with closing(sqlite3.connect(file)) as database:
+                database.execute("UPDATE orders SET reason = ?, reason_code = ? WHERE order_ref = 'A-1'", (words, code))
+                database.commit()
+            order = ledger.orders(["A-1"])["A-1"]
+            assert (order.reason, str(order.reason_code)) == (words, kept)
+        ledger.change([OrderChange(order_ref="A-1", state=OrderState.HELD, why=OVER)])
+        assert ledger.orders(["A-1"])["A-1"].why == OVER
+
+
+def test_only_code_and_facts_are_kept(file: Path) -> None:
+    with open_ledger(file) as ledger:
+        ledger.change([OrderChange(order_ref="A-1", state=OrderState.HELD, why=OVER)])
+        assert ledger.orders(["A-1"])["A-1"].reason == str(OVER)
+    with closing(sqlite3.connect(file)) as database:
+        (row,) = database.execute("SELECT reason, reason_code FROM orders WHERE order_ref = 'A-1'").fetchall()
+    assert row == ("", "over_budget")
+
+
+def test_the_same_reason_again_is_no_move(file: Path) -> None:
+    with open_ledger(file) as ledger:
+        for _ in range(2):
+            ledger.change([OrderChange(order_ref="A-1", state=OrderState.HELD, why=OVER)])
+        assert [move["reason"] for move in ledger.moves_of("A-1")][1:] == [str(OVER)]
