@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Row = Mapping[str, Any]
-TELLING = ("state", "status", "kind", "item_id", "title", "reason", "quantity", "price_minor", "paid_minor", "stock")
-MOST_TELLING = 5
+CONTEXT = ("state", "status", "kind", "item_id", "title", "reason", "quantity", "price_minor", "paid_minor", "stock")
+MOST_CONTEXT = 5
 REPLACED = "Of snapshots that were replaced meanwhile: what they said before is not kept"
 
 
@@ -49,11 +49,11 @@ class DiffSection:
 def sections(table: Table, changes: pd.DataFrame) -> Iterator[DiffSection]:
     """Every change is in one section at least; `changes` is as `Snapshots.changes` gives it."""
     key = table.key
-    telling = [name for name in TELLING if name in changes and name not in key][:MOST_TELLING]
+    context = [name for name in CONTEXT if name in changes and name not in key][:MOST_CONTEXT]
     changed = changes[changes["change"] == "changed"]
     section = partial(DiffSection, table)
     has_states = "state" in table.columns and "country" not in table.columns  # of a receiver it is the address's
-    yield section("New", changes[changes["change"] == "new"], [*key, *telling])
+    yield section("New", changes[changes["change"] == "new"], [*key, *context])
     if table.name == "offers":
         yield from _of_offers(section, key, changed)
     elif has_states:
@@ -62,7 +62,7 @@ def sections(table: Table, changes: pd.DataFrame) -> Iterator[DiffSection]:
     told = {"price_minor", "stock", "active"} if table.name == "offers" else {"state"} if has_states else set()
     other = changed["columns"].map(lambda columns: not told.issuperset(columns)).astype("bool")
     yield section("Other changes" if told else "Changed", changed[other], [*key, "columns"])
-    yield section(REPLACED, changes[changes["change"] == "rewritten"], [*key, *telling])
+    yield section(REPLACED, changes[changes["change"] == "rewritten"], [*key, *context])
 
 
 def _of_offers(section: Callable[..., DiffSection], key: Sequence[str], changed: pd.DataFrame) -> Iterator[DiffSection]:

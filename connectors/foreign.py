@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 OURS = frozenset({"cli", "connectors", "deployments", "domain", "flows", "tasks"})
-TELLING = frozenset(
+SPEAKING = frozenset(
     {
         *("socket.gaierror", "ssl.SSLError", "builtins.ImportError", "builtins.UnicodeDecodeError"),
         *("json.decoder.JSONDecodeError", "tomllib.TOMLDecodeError", "_csv.Error", "zlib.error", "zipfile.BadZipFile"),
@@ -83,7 +83,7 @@ class _Shutting:
 
 def _may_be_shown(error: BaseException) -> bool:
     of_system = isinstance(error, OSError) and error.errno is not None
-    return not isinstance(error, Exception) or is_ours(error) or of_system or bool(_names(error) & TELLING)
+    return not isinstance(error, Exception) or is_ours(error) or of_system or bool(_names(error) & SPEAKING)
 
 
 def _inmost(error: BaseException) -> BaseException:
@@ -103,7 +103,7 @@ def _text_of(error: BaseException) -> str:
     for name, text in TEXTS.items():
         if name in names:
             return text(error)
-    return str(error) if names & TELLING else ""
+    return str(error) if names & SPEAKING else ""
 
 
 def _first_line(text: str) -> str:

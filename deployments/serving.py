@@ -29,7 +29,7 @@ from deployments.registration import ROOT, DeployFailed
 from deployments.supervised import Supervised
 from deployments.worker_health import HELPER, WORKER, watched_worker
 
-WORKER_LOOKS_EVERY_S = 2
+WORKER_POLLS_EVERY_S = 2
 LOG_LIMIT_BYTES = 20_000_000
 
 COMPLETE_SERVER = {
@@ -217,7 +217,7 @@ def _environment(settings: SourcingSettings, url: str) -> dict[str, str]:
         "PREFECT_API_URL": url,
         "PREFECT_UI_URL": _second_ui(os.environ.get("PREFECT_UI_URL") or url.removesuffix("/api")),
         "PREFECT_HOME": str(local_server.server_folder(settings.data_dir)),
-        "PREFECT_WORKER_QUERY_SECONDS": str(WORKER_LOOKS_EVERY_S),
+        "PREFECT_WORKER_QUERY_SECONDS": str(WORKER_POLLS_EVERY_S),
     }
 
 

@@ -25,8 +25,8 @@ PASSES_FOR_SEEN = re.compile(
 )
 FULL_WIDTH = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 
-LINE_BREAK_SAID = "line breaks and tabs in this cell became blanks"
-INVISIBLE_SAID = "invisible characters were taken out of this cell"
+LINE_BREAK_WARNING = "line breaks and tabs in this cell became blanks"
+INVISIBLE_WARNING = "invisible characters were taken out of this cell"
 
 
 def half_width(text: str) -> str:
@@ -45,16 +45,16 @@ def seen_text(text: str, *, prose: bool) -> tuple[str, list[str]]:
         return stripped, []
     _require_characters(stripped)
     bare = EDGES.sub("", stripped)
-    said = [INVISIBLE_SAID] if bare != stripped else []
+    said = [INVISIBLE_WARNING] if bare != stripped else []
     if found := INVISIBLE.search(bare):
         if not prose:
             raise ValueError(f"this cell holds an invisible character (U+{ord(found.group()[0]):04X}); type it again")
-        bare, said = EDGES.sub("", INVISIBLE.sub("", bare)), [INVISIBLE_SAID]
+        bare, said = EDGES.sub("", INVISIBLE.sub("", bare)), [INVISIBLE_WARNING]
     if BREAKS.search(bare):
         if not prose:
             raise ValueError("this cell holds a line break or tab; take it out")
         bare = BREAKS.sub(" ", bare)
-        said.append(LINE_BREAK_SAID)
+        said.append(LINE_BREAK_WARNING)
     return bare, said
 
 

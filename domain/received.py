@@ -21,7 +21,7 @@ class Inspection(StrEnum):
 
     PASSED = "passed"
     FAILED = "failed"
-    NOT_SAID = "not_said"
+    NOT_STATED = "not_said"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class Parcel:
         """Any word that does not say that it passed counts as a failure: somebody is to look."""
         word = self.status.strip().lower()
         if not word:
-            return Inspection.NOT_SAID
+            return Inspection.NOT_STATED
         return Inspection.PASSED if word in PASSED else Inspection.FAILED
 
     @property

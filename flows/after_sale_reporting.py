@@ -28,7 +28,7 @@ from tasks.snapshot_refunds import snapshot_refunds
 NOT_AS_ASKED = "not as asked"
 COLUMNS = ("order", "state", NOT_AS_ASKED, "reason", "refunds", "asked back", "came back", "marketplace")
 MOST_LISTED = 5
-NEEDS_A_LOOK = "Needs a look"
+NEEDS_ATTENTION = "Needs a look"
 """The name of the state in which a run ends that did not do all that it was asked: nobody takes it for all well."""
 
 
@@ -114,7 +114,7 @@ def ended(report: AfterSaleReport) -> AfterSaleReport:
     """What a flow ends with: the report, in a state of another name where something did not go as asked."""
     if not report.troubles:
         return report
-    state: Any = Completed(name=NEEDS_A_LOOK, message="; ".join(report.troubles[:MOST_LISTED]), data=report)
+    state: Any = Completed(name=NEEDS_ATTENTION, message="; ".join(report.troubles[:MOST_LISTED]), data=report)
     ends: AfterSaleReport = state
     return ends
 

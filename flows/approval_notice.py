@@ -20,7 +20,7 @@ from flows.approval_words import bare
 from flows.asked_plan import AskedPlan
 from flows.shown.artifacts import artifact_key
 from flows.shown.inert import inert
-from flows.shown.plan_table import deed_words
+from flows.shown.plan_table import action_words
 from flows.shown.progress import best_effort
 from flows.telling import tell, untell
 
@@ -51,7 +51,7 @@ class ApprovalNotice:
         waits = Message(
             cause=self._waits,
             kind=MessageKind.APPROVAL_WAITS,
-            subject=f"{self.batch_id} waits for your yes: {self._deed}",
+            subject=f"{self.batch_id} waits for your yes: {self._action}",
             body="\n".join([*map(bare, self.words), f"{how} Without an answer nothing of this is bought."]),
             link=self._link,
             until=self.deadline,
@@ -75,8 +75,8 @@ class ApprovalNotice:
                 cause=f"not-approved:{self._question}",
                 kind=MessageKind.NOT_APPROVED,
                 subject=f"{self.batch_id}: {decision.not_bought}",
-                body=f"Until {self.until} nobody said yes to this: {self._deed}. What is held stays so until the next "
-                "run of the same file, which makes a new plan and asks again.",
+                body=f"Until {self.until} nobody said yes to this: {self._action}. What is held stays so until the "
+                "next run of the same file, which makes a new plan and asks again.",
             )
             await tell(self.ledger, message)
         await self._lead_to_the_run(str(decision.why_not) if decision.is_silence else f"{decision.by} has answered")
@@ -91,9 +91,9 @@ class ApprovalNotice:
             await untell(self.ledger, cause)
 
     @property
-    def _deed(self) -> str:
-        deed = bare(deed_words(self.plan.cost)).removesuffix(".")
-        return f"{deed[:1].lower()}{deed[1:]}"
+    def _action(self) -> str:
+        action = bare(action_words(self.plan.cost)).removesuffix(".")
+        return f"{action[:1].lower()}{action[1:]}"
 
     @property
     def _question(self) -> str:

@@ -17,7 +17,7 @@ from flows.approval_request import ApprovalRequest
 from flows.asked_plan import AskedOrder, AskedPlan
 from flows.shown.artifacts import artifact_key
 from flows.shown.inert import inert
-from flows.shown.plan_table import deed_words, freight_words, no_limit_words, warnings_list
+from flows.shown.plan_table import action_words, freight_words, no_limit_words, warnings_list
 
 SHOWN_ORDERS = 100
 SHOWN_LINES = 3
@@ -71,7 +71,7 @@ def question_words(question: ApprovalRequest, plan: AskedPlan, settings: Sourcin
     costs = [cost_words(plan.cost, settings, now), no_limit_words(plan.cost)]
     pause = question.paused
     waits = [f"**{inert(pause.sentence)}.** What is approved now is bought as soon as it is resumed."] if pause else []
-    return [deed_words(plan.cost), " ".join(filter(None, costs)), f"Why this is asked: {question.why}", *waits]
+    return [action_words(plan.cost), " ".join(filter(None, costs)), f"Why this is asked: {question.why}", *waits]
 
 
 def bare(markdown: str) -> str:

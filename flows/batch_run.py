@@ -335,7 +335,7 @@ class BatchRun:
         ledger = self.resources.ledger
         to_ship = ledger.orders(plan.order_ref for plan in question.to_ship if plan.order_ref not in approved)
         ledger.change([OrderChange(order_ref=ref, writes=OrderUpdate.approval_withdrawn()) for ref in to_ship])
-        ledger.change([order.kept(decision.not_shipped) for order in to_ship.values() if order.state in SHIPPABLE])
+        ledger.change([order.stays(decision.not_shipped) for order in to_ship.values() if order.state in SHIPPABLE])
 
     def _approve(self, question: SummarizedRequest, decision: Decision | None) -> dict[str, str]:
         """Write down what was approved, by whom and for how much; answers the hashes of the plans to create."""
@@ -351,7 +351,7 @@ class BatchRun:
         ledger.change([_renewed(order) for order in orders.values() if order.plan_hash is None])
         ledger.change(
             [
-                order.kept(because(ReasonCode.FREIGHT_APPROVED, by=decision.by, at=in_utc(now), price=prices[ref]))
+                order.stays(because(ReasonCode.FREIGHT_APPROVED, by=decision.by, at=in_utc(now), price=prices[ref]))
                 for ref, order in orders.items()
                 if order.state in SHIPPABLE
             ]

@@ -88,7 +88,7 @@ class Canaries:
     async def _kept_back(self, orders: Sequence[OrderRecord]) -> list[OrderChange]:
         """What is said of these when none of them may go first; empty when one may."""
         marketplace, resources = orders[0].marketplace, self._resources
-        unchanged = [order.kept(order.why) for order in orders]
+        unchanged = [order.stays(order.why) for order in orders]
         if resources.paused or resources.breaker.is_over:
             return unchanged
         try:
@@ -97,7 +97,7 @@ class Canaries:
             return unchanged
         if stuck is not None:
             why = waits_for(stuck.order_ref, marketplace, stuck.why)
-            return [o.held(why) if stuck.state is OrderState.HELD else o.kept(why) for o in orders]
+            return [o.held(why) if stuck.state is OrderState.HELD else o.stays(why) for o in orders]
         if len(lost := self._lost[marketplace]) >= MOST:
             why = given_up([*lost], marketplace, [*lost.values()][-1].why)
             return [order.held(why) for order in orders]

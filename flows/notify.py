@@ -26,7 +26,7 @@ TestMessage = Annotated[
 ]
 
 
-NOT_TOLD = "NotTold"
+NOT_DELIVERED = "NotTold"
 
 
 class Nobody(Exception):
@@ -49,7 +49,7 @@ async def notify(test: TestMessage = False) -> str:  # noqa: FBT002 - flow param
     await rename_run(summary)
     (run_logger().warning if failed else run_logger().info)("%s", summary)
     # no failure: that would be one more message to those who can't be told
-    state: Any = Completed(name=NOT_TOLD, message=summary, data=summary) if failed else summary
+    state: Any = Completed(name=NOT_DELIVERED, message=summary, data=summary) if failed else summary
     return state  # type: ignore[no-any-return]
 
 

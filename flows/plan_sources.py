@@ -93,12 +93,12 @@ class FromRequests:
     ) -> None:
         looking = asyncio.create_task(self.check_unrecorded(resources, requests))
 
-        async def judged(plans: Sequence[PlannedOrder]) -> None:
+        async def checked(plans: Sequence[PlannedOrder]) -> None:
             why = await looking
             await take([plan.with_verdict(why[ref]) if (ref := plan.order_ref) in why else plan for plan in plans])
 
         try:
-            await plan_each(resources, requests, judged, chunk_size=chunk_size, match_anew=anew)
+            await plan_each(resources, requests, checked, chunk_size=chunk_size, match_anew=anew)
             await looking
         finally:
             looking.cancel()

@@ -40,7 +40,7 @@ class RequestBatch:
 
 async def read_shown(requests: Requests, batch: str, *, require_limit: bool) -> RequestBatch:
     """Read them for a run, which shows every fault, and logs what was cleaned or passed over."""
-    requests = await _kept(requests)
+    requests = await _fetched(requests)
     try:
         asked = read_requests(requests, batch, require_limit=require_limit)
     except BadRequests as error:
@@ -51,7 +51,7 @@ async def read_shown(requests: Requests, batch: str, *, require_limit: bool) -> 
     return asked
 
 
-async def _kept(requests: Requests) -> Requests:
+async def _fetched(requests: Requests) -> Requests:
     """With a file of this machine in place of an address. Raises `UnreadableFile`, or `BadInput`."""
     address = await _secret(requests.file) if requests.file.startswith(SECRET) else requests.file
     if not is_address(address) or requests.lines.strip():

@@ -81,7 +81,7 @@ async def explain_unfinished(
     for some in chunked(order_refs):
         left = [order for order in resources.ledger.each_order(some) if order.state in LEFT]
         states.update(str(order.state) for order in left)
-        resources.ledger.change([order.kept(next_) for order in left if (next_ := next_of(order))])
+        resources.ledger.change([order.stays(next_) for order in left if (next_ := next_of(order))])
     return in_all(why, states)
 
 

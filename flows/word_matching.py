@@ -52,5 +52,5 @@ def unmatched(matches: Matches) -> dict[Item, Offer | Verdict]:
     return {match.item: match.verdict for match in matches.values() if not match.item_id}
 
 
-def _against(kept: Match | None, found: Match) -> Match:
-    return found.in_place_of(kept) if kept else found
+def _against(stored: Match | None, found: Match) -> Match:
+    return found.in_place_of(stored) if stored else found

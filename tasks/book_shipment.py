@@ -61,7 +61,7 @@ async def still_to_book(resources: Resources, orders: Orders) -> dict[str, Order
     async with resources.slots.one():
         shown, unread = await read_each(resources, orders.values())
     gone = because(ReasonCode.PAID_NOT_SHOWN)
-    changes = [order.kept(unread.get(ref, gone)) for ref, order in orders.items() if ref not in shown]
+    changes = [order.stays(unread.get(ref, gone)) for ref, order in orders.items() if ref not in shown]
     ready: dict[str, OrderRecord] = {}
     for ref, order in orders.items():
         if ref not in shown:

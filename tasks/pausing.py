@@ -21,7 +21,7 @@ from domain.pause import GOES_ON, Pause, by_whom
 from domain.states import BEGUN, OrderState
 from domain.wording import counted, pluralize, shorten
 
-LOOK_EVERY_S = 0.5
+POLL_EVERY_S = 0.5
 SAY_EVERY_S = 15.0
 GO_ON = "Looks that wait for this begin now; a batch without one goes on when its file is run again, or by finish-batch"
 NOTHING_LEAVES = "Nothing that was begun before can leave any more: nothing is created, paid, booked or put into a cart"
@@ -99,7 +99,7 @@ def pause(ledger: Ledger, settings: SourcingSettings, *, by: str, why: str, noti
         if time.monotonic() - said > SAY_EVERY_S:
             said = time.monotonic()
             notify(f"{left.words}; waiting for that")
-        time.sleep(LOOK_EVERY_S)
+        time.sleep(POLL_EVERY_S)
     return Paused(pause=standing, left=left)
 
 

@@ -124,7 +124,7 @@ async def _read_payable(resources: Resources, orders: Orders) -> dict[str, Amoun
         if ref not in unread and ref not in astray
     }
     # why an order is held is still true when it can't be read
-    changes = [orders[ref].kept(why) for ref, why in unread.items() if orders[ref].state is not OrderState.HELD]
+    changes = [orders[ref].stays(why) for ref, why in unread.items() if orders[ref].state is not OrderState.HELD]
     for ref, verdict in verdicts.items():
         order = orders[ref]
         if isinstance(verdict, Left):
@@ -139,7 +139,7 @@ async def _read_payable(resources: Resources, orders: Orders) -> dict[str, Amoun
 
 def left_as(order: OrderRecord, left: Left) -> OrderChange:
     """What an order becomes that is left alone now."""
-    stays = order.held if left.how is Payment.STOP else order.kept
+    stays = order.held if left.how is Payment.STOP else order.stays
     return stays(left.why)
 
 

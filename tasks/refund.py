@@ -87,7 +87,7 @@ async def foresee_refund(resources: Resources, order: OrderRecord, wish: RefundW
     Raises `RefundFault`.
     """
     earlier = resources.ledger.refunds.of_orders([order.order_ref])
-    prepared = await _prepare(resources, order, wish, earlier, [], only_look=True)
+    prepared = await _prepare(resources, order, wish, earlier, [], only_read=True)
     return [_modified(refund, request) for refund, request in prepared]
 
 
@@ -106,7 +106,7 @@ async def _prepare(
     earlier: Sequence[Refund],
     leave_out: Sequence[str],
     *,
-    only_look: bool = False,
+    only_read: bool = False,
 ) -> list[tuple[Refund, RefundRequest]]:
     after_sale = require_after_sale(resources, order)
     numbers = [line.line_no for line in order.lines]
@@ -116,7 +116,7 @@ async def _prepare(
     if wish.amount is not None and len(targets) > 1:
         raise RefundFault("each line has a refund of its own here: give the amount with its line, line by line")
     targets = tuple(one for one in targets if part_name(one.lines, numbers) not in leave_out)
-    links = await _links(after_sale, wish.vouchers, only_look=only_look)
+    links = await _links(after_sale, wish.vouchers, only_read=only_read)
     _require_known(resources, earlier)
     return [await _prepared(after_sale, order, wish, target, earlier, links) for target in targets]
 
@@ -214,13 +214,13 @@ def _new_refund(
     )
 
 
-async def _links(after_sale: AfterSale, vouchers: Sequence[str], *, only_look: bool) -> tuple[str, ...]:
+async def _links(after_sale: AfterSale, vouchers: Sequence[str], *, only_read: bool) -> tuple[str, ...]:
     """Files become links where the marketplace stores them; all are checked before the first is sent."""
     files = [voucher for voucher in vouchers if not _is_link(voucher)]
     if files and Ability.UPLOAD not in after_sale.abilities:
         raise RefundFault(f"{after_sale.marketplace} takes links to pictures, not files: {', '.join(files)}")
     pictures = {name: _picture(name) for name in files}
-    if only_look:
+    if only_read:
         return tuple(vouchers)
     return tuple([await after_sale.upload(pictures[name]) if name in pictures else name for name in vouchers])
 

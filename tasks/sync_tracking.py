@@ -55,7 +55,7 @@ async def _read_again(
 def _booking_seen(order: OrderRecord, shown: ServiceOrder) -> OrderChange:
     """A paid order with what is against booking it, as the service shows it now."""
     left = judge_booking(shown)
-    return left_as(order, left) if left else order.kept(None)
+    return left_as(order, left) if left else order.stays(None)
 
 
 async def _follow(resources: Resources, order: OrderRecord, shown: ServiceOrder) -> str:

@@ -30,18 +30,18 @@ class IdOwners:
     """Who has which id, for the orders of these changes; who names any is let in one by one, until it commits."""
 
     def __init__(self, connection: Connection, changes: Iterable[OrderChange | None]) -> None:
-        naming = [change for change in changes if change is not None and _ids(change)]
+        with_ids = [change for change in changes if change is not None and _ids(change)]
         self._owners: dict[OwnedId, str] = {}
         self._marketplaces: dict[str, str] = {}
-        if naming:
-            self._read(connection, naming)
+        if with_ids:
+            self._read(connection, with_ids)
 
-    def _read(self, connection: Connection, naming: Sequence[OrderChange]) -> None:
+    def _read(self, connection: Connection, with_ids: Sequence[OrderChange]) -> None:
         if connection.dialect.name == "postgresql":
             connection.execute(select(func.pg_advisory_xact_lock(ID_OWNERS_LOCK)))
-        given = [_ids(change) for change in naming]
+        given = [_ids(change) for change in with_ids]
         order_ids, shipment_ids = ([ids[column] for ids in given if column in ids] for column in _THING)
-        refs = [change.order_ref for change in naming]
+        refs = [change.order_ref for change in with_ids]
         rows = [*connection.execute(_BY_ORDER, {"refs": refs, "ids": order_ids})]
         if shipment_ids:
             rows += connection.execute(_BY_SHIPMENT, {"ids": shipment_ids})

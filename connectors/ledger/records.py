@@ -164,13 +164,13 @@ class OrderRecord:
 
     def held(self, why: Reason) -> OrderChange:
         """It waits for a person, unless it is elsewhere by now."""
-        return replace(self.kept(why), state=OrderState.HELD)
+        return replace(self.stays(why), state=OrderState.HELD)
 
     def contradicted(self, verdict: Contradicted) -> OrderChange:
         """It waits for a person, with both readings, unless it is elsewhere by now."""
         return replace(self.held(contradiction(verdict, self.marketplace)), contradicted=verdict)
 
-    def kept(self, why: Reason | None) -> OrderChange:
+    def stays(self, why: Reason | None) -> OrderChange:
         """It stays where it is, with this reason, unless it is elsewhere by now."""
         return OrderChange(order_ref=self.order_ref, state=self.state, expected=self.state, why=why)
 

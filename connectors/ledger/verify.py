@@ -233,15 +233,15 @@ def _payment(order: Row, effects: Sequence[Row], moves: Sequence[Row], *, answer
     if paid is None:
         return
     ours = any(effect["action"] == Action.PAY and effect["status"] in COUNTS_AS_SPENT for effect in effects)
-    told = answered or _was_said(ReasonCode.PAID_ELSEWHERE, moves)
+    told = answered or _was_given(ReasonCode.PAID_ELSEWHERE, moves)
     if not ours and not told:
         yield _at_order(order, f"is paid with {paid} fen, and neither a payment nor an answer accounts for it")
     most = order["approved_minor"] if order["payable_minor"] is None else order["payable_minor"]
-    if paid > (most or 0) and not _was_said(ReasonCode.TAKEN_ABOVE_APPROVED, moves):
+    if paid > (most or 0) and not _was_given(ReasonCode.TAKEN_ABOVE_APPROVED, moves):
         yield _at_order(order, f"is paid with {paid} fen, {most or 0} may be paid, and nothing says why")
 
 
-def _was_said(code: ReasonCode, moves: Sequence[Row]) -> bool:
+def _was_given(code: ReasonCode, moves: Sequence[Row]) -> bool:
     return any(one and one.is_one_of([code]) for one in map(_reason, moves))
 
 

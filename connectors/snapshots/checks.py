@@ -21,8 +21,8 @@ from domain.states import OrderState
 
 MARKETPLACE = "marketplace"
 LEAST = {"quantity": 1, "min_quantity": 1, "stock": 0}
-AS_TOLD = {"shipment_items.quantity": 0}  # a booking's answer may not say how many (assumed)
-TOLD_AS_SEEN = ("reconciliation",)
+AS_RECEIVED = {"shipment_items.quantity": 0}  # a booking's answer may not say how many (assumed)
+RECEIVED_AS_SEEN = ("reconciliation",)
 """Tables of findings: an amount that can't be is just what they are to tell."""
 STATES: Mapping[str, Iterable[str]] = {
     "orders.state": OrderState,
@@ -84,9 +84,9 @@ def rules_of(name: str) -> tuple[Rule, ...]:
 
 
 def _of_numbers(table: Table, name: str) -> Iterator[Rule]:
-    if (least := AS_TOLD.get(f"{table.name}.{name}", LEAST.get(name))) is not None:
+    if (least := AS_RECEIVED.get(f"{table.name}.{name}", LEAST.get(name))) is not None:
         yield _at_least(name, least)
-    if (currency := table.columns[name].currency) and table.name not in TOLD_AS_SEEN:
+    if (currency := table.columns[name].currency) and table.name not in RECEIVED_AS_SEEN:
         yield Rule(
             name="amount",
             columns=(name,),

@@ -20,7 +20,7 @@ from connectors.snapshots.manifests import (
     verify_file,
 )
 
-LOOKS = 3
+READS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ def _readable(root: Path) -> dict[Path, Manifest]:
 def _damages(root: Path, path: Path) -> list[Damage]:
     """What is damaged of one snapshot, at a moment in which nobody replaced it."""
     found: list[Damage] = []
-    for _ in range(LOOKS):
+    for _ in range(READS):
         before = _content(path)
         found = list(_seen(root, path))
         if not found or _content(path) == before:

@@ -75,11 +75,11 @@ def _requests_in(root: Path, manifest: Manifest) -> list[pa.Table]:
         return [parquet.read_table(locate(root, manifest, one), columns=columns, partitioning=None) for one in files]
 
 
-def _at_rest(root: Path, manifest: Manifest, look: Callable[[Manifest], T]) -> T | None:
+def _at_rest(root: Path, manifest: Manifest, read: Callable[[Manifest], T]) -> T | None:
     """What a look at a snapshot sees, which a run may replace meanwhile; None for one that was deleted meanwhile."""
     while True:
         try:
-            return look(manifest)
+            return read(manifest)
         except SnapshotDamaged:
             path = manifest_path(root, manifest.snapshot_id)
             if not path.exists():

@@ -11,7 +11,7 @@ from connectors.snapshots.manifests import Manifest
 from connectors.snapshots.schemas import ENVELOPE, Table
 from connectors.snapshots.schemas.columns import MOMENT, TEXT, TEXTS, TIME
 
-LOOKS = {"seen_at", "quoted_at", "updated_at"}
+MOMENTS = {"seen_at", "quoted_at", "updated_at"}
 """Columns that tell when it was looked, or that something else moved: they alone are no change."""
 
 NO_MOMENT = re.compile(r"there is no snapshot .{0,100}; give the id of one, or a time \(UTC if it names no zone\)")
@@ -77,7 +77,7 @@ QUALIFY row_number() OVER (PARTITION BY {", ".join(table.key)} ORDER BY snapshot
 
 def _changes(table: Table) -> str:
     facts = facts_of(table)
-    compared = [name for name in facts if name not in LOOKS]
+    compared = [name for name in facts if name not in MOMENTS]
     moved = ", ".join(f"CASE WHEN now.{name} IS DISTINCT FROM was.{name} THEN '{name}' END" for name in compared)
     rewritten = "told.first_written_at <= moment_of(since)"
     if "created_at" in facts:  # then it is known of each row whether it was there

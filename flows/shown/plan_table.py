@@ -68,10 +68,10 @@ def dry_run_summary(report: BatchReport) -> str:
 
 def summary(cost: PlanCost, *, first: str = "") -> str:
     """How many orders for how much, and how many lines at any price, as Markdown."""
-    return " ".join(filter(None, [deed_words(cost, first=first), no_limit_words(cost)]))
+    return " ".join(filter(None, [action_words(cost, first=first), no_limit_words(cost)]))
 
 
-def deed_words(cost: PlanCost, *, first: str = "") -> str:
+def action_words(cost: PlanCost, *, first: str = "") -> str:
     """What is done for how much, as Markdown."""
     buys = f"buy **{pluralize(cost.to_buy, 'order')}** for **{cost.total}**"
     ships = f"ship **{pluralize(cost.to_ship, 'order')}** for freight of **{freight_words(cost)}**"

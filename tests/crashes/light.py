@@ -284,10 +284,10 @@ async def _plan(job: Job) -> dict[str, Any]:
 def _use_plans(file: Path) -> None:
     made: dict[str, PlannedOrder] = pickle.loads(file.read_bytes())
 
-    async def looked_up(_: Resources, requests: Sequence[OrderRequest], take: Take, **__: Any) -> None:
+    async def planned(_: Resources, requests: Sequence[OrderRequest], take: Take, **__: Any) -> None:
         await take([made[request.order_ref] for request in requests])
 
-    cast(Any, flows.plan_sources).plan_each = looked_up
+    cast(Any, flows.plan_sources).plan_each = planned
 
 
 async def _help(job: Job) -> dict[str, Any]:

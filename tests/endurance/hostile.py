@@ -20,8 +20,8 @@ def odd_answers(*, every: int = 1, workers: int = 2) -> bool:
     broke: defaultdict[str, list[str]] = defaultdict(list)
     context = multiprocessing.get_context("spawn")
     with context.Pool(workers) as pool:
-        slices = [(place, every) for place in range(_slices(every))]
-        for count, found in pool.imap_unordered(_play_slice, slices):
+        parts = [(place, every) for place in range(_slices(every))]
+        for count, found in pool.imap_unordered(_play_slice, parts):
             played += count
             for case, what in found:
                 broke[_without_names(what)].append(case)

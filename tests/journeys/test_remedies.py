@@ -14,7 +14,7 @@ import pytest
 from connectors.ledger.store import Ledger
 from domain.resolutions import ResolutionRefused
 from flows.after_sale import ask_for_refund, withdraw_refund
-from flows.after_sale_reporting import NEEDS_A_LOOK, artifact_rows
+from flows.after_sale_reporting import NEEDS_ATTENTION, artifact_rows
 from flows.cancel_orders import cancel_orders
 from flows.remedy_parameters import Answer
 from flows.resolve import resolve_order
@@ -82,7 +82,7 @@ def test_what_a_run_would_do_is_shown_before_it_does_it(bought: Bought) -> None:
     )
     assert (bought.sent(), bought.written()) == before
     assert (listed.troubles, asked.troubles) == ([], [])
-    assert (cancelled.name, cancelled.is_completed()) == (NEEDS_A_LOOK, True)
+    assert (cancelled.name, cancelled.is_completed()) == (NEEDS_ATTENTION, True)
     assert "NOPE-1: no such order in the ledger" in cancelled.message
     assert (question, answer) == ("1 to answer", "only shown: nothing contradicts it, it would be booked")
 

@@ -84,8 +84,8 @@ async def test_a_batch_has_bounds(caller: Caller, rows: list[dict[str, Any]]) ->
     assert (await caller.post(PREVIEW_BATCH, {**batch(), "cargoParamList": lines})).refusal == (400, 40001)
     wordy = batch(rows[0], flow="general", message="x" * 501)
     assert (await caller.post(CREATE_BATCH, wordy)).refusal == (400, 40001)
-    nowhere = {**batch(rows[0], flow="general", message=""), "addressParam": {}}
-    assert (await caller.post(CREATE_BATCH, nowhere)).body["msg"] == "AddressId invalid"
+    no_such = {**batch(rows[0], flow="general", message=""), "addressParam": {}}
+    assert (await caller.post(CREATE_BATCH, no_such)).body["msg"] == "AddressId invalid"
 
 
 async def test_bulk_payment(caller: Caller, buyer: Buyer, rows: list[dict[str, Any]]) -> None:

@@ -145,8 +145,8 @@ async def test_a_taobao_cart_order_is_all_or_nothing(caller: Caller, taobao: lis
     await caller.post("/open/cart/edit-quantity", {"id": numbers[1], "quantity": 10_000_000})
     body = {"ids": numbers, "orderAddress": ADDRESS}
     assert (await caller.post("/open/cart/create/order", body)).data["errorCode"] == "OUT_OF_STOCK"
-    nowhere = {"ids": numbers[:1], "orderAddress": {**ADDRESS, "city": ""}}
-    assert (await caller.post("/open/cart/create/order", nowhere)).data["errorCode"] == "ADDRESS_INVALID"
+    no_such = {"ids": numbers[:1], "orderAddress": {**ADDRESS, "city": ""}}
+    assert (await caller.post("/open/cart/create/order", no_such)).data["errorCode"] == "ADDRESS_INVALID"
     assert (await caller.books())["orders"] == []
     assert len((await caller.get("/open/cart/list")).data["enableList"]) == 2
 
@@ -172,8 +172,8 @@ async def test_a_1688_preview_of_several_sellers(caller: Caller, alibaba: list[d
     await caller.post("/alibaba/cart/edit-quantity", {"id": numbers[1], "quantity": 10_000_000})
     refused = (await caller.post("/alibaba/cart/preview/order", body)).data
     assert (refused["success"], refused["errorCode"], refused["orderPreviewResuslt"]) == (False, "500_004", [])
-    nowhere = await caller.post("/alibaba/cart/preview/order", {"addressParam": {}, "cartIds": [999]})
-    assert nowhere.body["msg"] == "AddressId invalid"
+    no_such = await caller.post("/alibaba/cart/preview/order", {"addressParam": {}, "cartIds": [999]})
+    assert no_such.body["msg"] == "AddressId invalid"
 
 
 async def test_1688_cart_orders_seller_by_seller(caller: Caller, alibaba: list[dict[str, Any]]) -> None:

@@ -40,7 +40,7 @@ PAID_AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
 A_WORD = "waitlogisticstakein"
 
 
-class Till(FakeChannel):
+class PricedChannel(FakeChannel):
     """A marketplace that shows a paid order as it is told to, and answers creates with these totals, in fen."""
 
     then: dict[str, Any]
@@ -59,8 +59,8 @@ class Till(FakeChannel):
 
 
 @pytest.fixture
-def till(resources: Resources, next_run: Resources) -> Till:
-    fake = Till()
+def channel(resources: Resources, next_run: Resources) -> PricedChannel:
+    fake = PricedChannel()
     fake.then, fake.totals = {}, []
     for run in (resources, next_run):
         run.offerings[Marketplace.TAOBAO] = Offering(cast(Any, fake), cast(Any, None))
@@ -92,12 +92,14 @@ async def pay(resources: Resources, *order_refs: str) -> OrderRecord:
 # before anything is paid
 
 
-async def test_an_order_told_at_a_hundredth_is_not_paid_nor_is_another_there(resources: Resources, till: Till) -> None:
+async def test_an_order_told_at_a_hundredth_is_not_paid_nor_is_another_there(
+    resources: Resources, channel: PricedChannel
+) -> None:
     """14.20 approved, 0.14 shown: a payment would take 14.20."""
     for ref, order_id in (("A-1", "77"), ("A-2", "78")):
         ordered(resources, ref, order_id)
-    till.show("77", ServiceStatus.UNPAID, total=Money(14))
-    till.show("78", ServiceStatus.UNPAID, total=Money(1420), reference="A-2")
+    channel.show("77", ServiceStatus.UNPAID, total=Money(14))
+    channel.show("78", ServiceStatus.UNPAID, total=Money(1420), reference="A-2")
     order = await pay(resources)
     assert (order.state, order.reason) == (
         OrderState.HELD,
@@ -106,15 +108,15 @@ async def test_an_order_told_at_a_hundredth_is_not_paid_nor_is_another_there(res
         "ledger confirm taobao",
     )
     await pay(resources, "A-2")
-    assert (now(resources, "A-2").state, till.payments) == (OrderState.HELD, [])
+    assert (now(resources, "A-2").state, channel.payments) == (OrderState.HELD, [])
 
 
 async def test_a_held_marketplace_waits_for_a_person_and_nobody_is_asked_to_buy_there(
-    resources: Resources, till: Till
+    resources: Resources, channel: PricedChannel
 ) -> None:
     """What to do stands in the list of what waits, beside the order; plans of other marketplaces are asked about."""
     ordered(resources)
-    till.show("77", ServiceStatus.UNPAID, total=Money(14))
+    channel.show("77", ServiceStatus.UNPAID, total=Money(14))
     await pay(resources)
     first = next(one for one in to_do(resources.ledger, refused_for=timedelta(days=7)) if one.order_ref == "taobao")
     assert (first.state, first.commands) == (OrderState.HELD, ["sourcing ledger confirm taobao"])
@@ -125,29 +127,29 @@ async def test_a_held_marketplace_waits_for_a_person_and_nobody_is_asked_to_buy_
 
 
 async def test_after_a_confirmation_held_orders_are_paid_at_what_was_approved(
-    resources: Resources, next_run: Resources, till: Till
+    resources: Resources, next_run: Resources, channel: PricedChannel
 ) -> None:
     ordered(resources)
-    till.show("77", ServiceStatus.UNPAID, total=Money(14))
+    channel.show("77", ServiceStatus.UNPAID, total=Money(14))
     await pay(resources)
     next_run.ledger.holds.release(Marketplace.TAOBAO, by="mei")
-    till.show("77", ServiceStatus.UNPAID, total=Money(1420))
+    channel.show("77", ServiceStatus.UNPAID, total=Money(1420))
     order = await pay(next_run)
-    assert (order.state, order.paid_minor, till.payments) == (OrderState.PAID, 1420, ["77"])
+    assert (order.state, order.paid_minor, channel.payments) == (OrderState.PAID, 1420, ["77"])
 
 
 async def test_less_than_half_is_held_and_not_asked_for_again(
-    resources: Resources, till: Till, monkeypatch: pytest.MonkeyPatch
+    resources: Resources, channel: PricedChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ordered(resources)
-    till.show("77", ServiceStatus.UNPAID, total=Money(700))
-    read, reads = till.read, list[str]()
+    channel.show("77", ServiceStatus.UNPAID, total=Money(700))
+    read, reads = channel.read, list[str]()
 
     async def counted(order_ids: Any, **options: Any) -> Any:
         reads.extend(order_ids)
         return await read(order_ids, **options)
 
-    monkeypatch.setattr(till, "read", counted)
+    monkeypatch.setattr(channel, "read", counted)
     order = await pay(resources)
     assert (order.state, reads, resources.ledger.holds.standing()) == (OrderState.HELD, ["77"], {})
     assert order.reason == (
@@ -155,27 +157,29 @@ async def test_less_than_half_is_held_and_not_asked_for_again(
     )
 
 
-async def test_a_coupon_between_create_and_payment_is_paid_and_told(resources: Resources, till: Till) -> None:
+async def test_a_coupon_between_create_and_payment_is_paid_and_told(
+    resources: Resources, channel: PricedChannel
+) -> None:
     """Estimated at 339.00, payable 291.20: that is taken, and that is told."""
     ordered(resources, approved_minor=339_00, total_minor=339_00)
-    till.show("77", ServiceStatus.UNPAID, total=Money(291_20))
-    till.then = {"total": Money(291_20), "paid": Money(291_20)}
+    channel.show("77", ServiceStatus.UNPAID, total=Money(291_20))
+    channel.then = {"total": Money(291_20), "paid": Money(291_20)}
     order = await pay(resources)
-    assert (order.state, order.paid_minor, order.reason, till.payments) == (OrderState.PAID, 291_20, "", ["77"])
+    assert (order.state, order.paid_minor, order.reason, channel.payments) == (OrderState.PAID, 291_20, "", ["77"])
 
 
 @pytest.mark.parametrize(("total", "is_unit"), [(14, True), (142_000, True), (700, False)])
 async def test_the_answer_to_a_create_is_compared_with_what_was_approved(
     resources: Resources,
-    till: Till,
+    channel: PricedChannel,
     monkeypatch: pytest.MonkeyPatch,
     total: int,
     is_unit: bool,  # noqa: FBT001
 ) -> None:
     """The order is there, with its id; a unit holds the marketplace before the second is created."""
-    monkeypatch.setattr(Resources, "warehouse", till.warehouse)
+    monkeypatch.setattr(Resources, "warehouse", channel.warehouse)
     resources.ledger.put_plans([planned("A-1", 1420), planned("A-2", 1420)], "batch", approved=True)
-    till.totals = [total, 1420]
+    channel.totals = [total, 1420]
     for ref in ("A-1", "A-2"):
         await perform(CreateByReference(resources), intents(ref), resources.ledger.orders([ref]))
     first, second = now(resources), now(resources, "A-2")
@@ -184,14 +188,14 @@ async def test_the_answer_to_a_create_is_compared_with_what_was_approved(
 
 
 async def test_an_order_that_is_found_at_a_hundredth_is_held(
-    resources: Resources, next_run: Resources, till: Till
+    resources: Resources, next_run: Resources, channel: PricedChannel
 ) -> None:
     """The answer to its create was lost; what the service shows instead is no proof of the price."""
     approved(resources, "A-1")
     record = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
     unknown = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, why=earlier("no answer"))
     resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=unknown)])
-    till.show("77", ServiceStatus.UNPAID, total=Money(14))
+    channel.show("77", ServiceStatus.UNPAID, total=Money(14))
     resources.clock.advance(61)  # type: ignore[attr-defined]
     await settle_open(next_run, ["A-1"])
     assert (now(resources).state, now(resources).order_id) == (OrderState.HELD, "77")
@@ -212,15 +216,15 @@ async def test_an_order_that_is_found_at_a_hundredth_is_held(
 )
 async def test_a_payment_told_as_less_counts_with_what_it_was_for(
     resources: Resources,
-    till: Till,
+    channel: PricedChannel,
     told: dict[str, Money],
     counted: int,
     held: bool,  # noqa: FBT001
 ) -> None:
     """The difference is noted with both figures; what is a unit off holds the marketplace along."""
     ordered(resources)
-    till.show("77", ServiceStatus.UNPAID, total=Money(1420))
-    till.then = told
+    channel.show("77", ServiceStatus.UNPAID, total=Money(1420))
+    channel.then = told
     order = await pay(resources)
     assert (order.state, order.paid_minor, order.total_minor) == (OrderState.PAID, counted, counted)
     assert order.reason.startswith(
@@ -229,20 +233,20 @@ async def test_a_payment_told_as_less_counts_with_what_it_was_for(
     assert (list(resources.ledger.holds.standing()) == [Marketplace.TAOBAO]) is held
 
 
-async def test_a_dearer_payment_is_held_as_it_was_taken(resources: Resources, till: Till) -> None:
+async def test_a_dearer_payment_is_held_as_it_was_taken(resources: Resources, channel: PricedChannel) -> None:
     """The seller raised the price between our look and the payment."""
     ordered(resources)
-    till.show("77", ServiceStatus.UNPAID, total=Money(1420))
-    till.then = {"paid": Money(1500), "total": Money(1500)}
+    channel.show("77", ServiceStatus.UNPAID, total=Money(1420))
+    channel.then = {"paid": Money(1500), "total": Money(1500)}
     order = await pay(resources)
     assert (order.state, order.paid_minor) == (OrderState.HELD, 1500)
 
 
-async def test_somebody_else_s_payment_may_have_been_cheaper(resources: Resources, till: Till) -> None:
+async def test_somebody_else_s_payment_may_have_been_cheaper(resources: Resources, channel: PricedChannel) -> None:
     """Within half of what was approved it is believed; at a hundredth what was approved counts."""
     for ref, order_id, paid in (("A-1", "77", 1000), ("A-2", "78", 14)):
         ordered(resources, ref, order_id)
-        till.show(order_id, ServiceStatus.PAID, total=Money(paid), paid=Money(paid), reference=ref)
+        channel.show(order_id, ServiceStatus.PAID, total=Money(paid), paid=Money(paid), reference=ref)
     await pay(resources, "A-1", "A-2")
     assert (now(resources).paid_minor, now(resources, "A-2").paid_minor) == (1000, 1420)
 
@@ -252,12 +256,12 @@ async def test_somebody_else_s_payment_may_have_been_cheaper(resources: Resource
 
 @pytest.mark.parametrize("facts", [{"paid_at": PAID_AT, "paid": None}, {"paid": Money(1420)}])
 async def test_a_paid_order_in_an_unknown_state_is_paid_with_a_note(
-    resources: Resources, till: Till, facts: dict[str, Any]
+    resources: Resources, channel: PricedChannel, facts: dict[str, Any]
 ) -> None:
     """Its money is recorded; it is not held."""
     ordered(resources)
-    till.show("77", ServiceStatus.UNPAID, total=Money(1420))
-    till.then = {"status": ServiceStatus.OTHER, "state_word": A_WORD, **facts}
+    channel.show("77", ServiceStatus.UNPAID, total=Money(1420))
+    channel.then = {"status": ServiceStatus.OTHER, "state_word": A_WORD, **facts}
     order = await pay(resources)
     assert (order.state, order.paid_minor) == (OrderState.PAID, 1420)
     assert order.reason == (
@@ -266,39 +270,43 @@ async def test_a_paid_order_in_an_unknown_state_is_paid_with_a_note(
     )
 
 
-async def test_an_unknown_state_without_a_fact_is_no_payment(resources: Resources, till: Till) -> None:
+async def test_an_unknown_state_without_a_fact_is_no_payment(resources: Resources, channel: PricedChannel) -> None:
     """It waits as it did, is not held, and nothing is paid again."""
     ordered(resources)
-    till.show("77", ServiceStatus.UNPAID, total=Money(1420))
-    till.then = {"status": ServiceStatus.OTHER, "state_word": "?", "paid": None}
+    channel.show("77", ServiceStatus.UNPAID, total=Money(1420))
+    channel.then = {"status": ServiceStatus.OTHER, "state_word": "?", "paid": None}
     for _ in range(2):
         order = await pay(resources)
-    assert (order.state, order.paid_minor, till.payments) == (OrderState.PAYMENT_PENDING, None, ["77"])
+    assert (order.state, order.paid_minor, channel.payments) == (OrderState.PAYMENT_PENDING, None, ["77"])
 
 
-async def test_an_unknown_state_of_an_order_that_we_never_paid_is_held(resources: Resources, till: Till) -> None:
+async def test_an_unknown_state_of_an_order_that_we_never_paid_is_held(
+    resources: Resources, channel: PricedChannel
+) -> None:
     ordered(resources)
-    till.show("77", ServiceStatus.OTHER, total=Money(1420), paid=Money(1420), paid_at=PAID_AT)
+    channel.show("77", ServiceStatus.OTHER, total=Money(1420), paid=Money(1420), paid_at=PAID_AT)
     order = await pay(resources)
-    assert (order.state, order.paid_minor, till.payments) == (OrderState.HELD, None, [])
+    assert (order.state, order.paid_minor, channel.payments) == (OrderState.HELD, None, [])
 
 
-async def test_a_lost_payment_is_settled_by_its_facts(resources: Resources, next_run: Resources, till: Till) -> None:
+async def test_a_lost_payment_is_settled_by_its_facts(
+    resources: Resources, next_run: Resources, channel: PricedChannel
+) -> None:
     """No answer to the payment, and the order in a state that nobody knows: the time of payment tells."""
     ordered(resources)
     record = resources.ledger.claim(intents("A-1", action=Action.PAY), lease=resources.lease).won["A-1"]
     unknown = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, why=earlier("no answer"))
     resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=unknown)])
-    till.show("77", ServiceStatus.OTHER, total=Money(1420), paid_at=PAID_AT, state_word=A_WORD)
+    channel.show("77", ServiceStatus.OTHER, total=Money(1420), paid_at=PAID_AT, state_word=A_WORD)
     resources.clock.advance(61)  # type: ignore[attr-defined]
     await settle_open(next_run, ["A-1"])
     assert (now(resources).state, now(resources).paid_minor) == (OrderState.PAID, 1420)
 
 
-async def paid_in_an_unknown_state(resources: Resources, till: Till) -> None:
+async def paid_in_an_unknown_state(resources: Resources, channel: PricedChannel) -> None:
     ordered(resources)
-    till.show("77", ServiceStatus.UNPAID, total=Money(1420))
-    till.then = {"status": ServiceStatus.OTHER, "state_word": A_WORD}
+    channel.show("77", ServiceStatus.UNPAID, total=Money(1420))
+    channel.then = {"status": ServiceStatus.OTHER, "state_word": A_WORD}
     await pay(resources)
 
 
@@ -307,39 +315,45 @@ async def track(resources: Resources) -> None:
     await sync_tracking.fn(resources, resources.ledger.orders(["A-1"]), asked, label="1 of 1")
 
 
-async def test_it_is_booked_once_its_state_is_known_or_a_parcel_shows(resources: Resources, till: Till) -> None:
-    await paid_in_an_unknown_state(resources, till)
+async def test_it_is_booked_once_its_state_is_known_or_a_parcel_shows(
+    resources: Resources, channel: PricedChannel
+) -> None:
+    await paid_in_an_unknown_state(resources, channel)
     assert await still_to_book(resources, resources.ledger.orders(["A-1"])) == {}
     assert now(resources).state is OrderState.PAID
     parcel = DomesticParcel(tracking_number="SF1", company="顺丰", sent_at=None)
     for status, parcels in ((ServiceStatus.OTHER, (parcel,)), (ServiceStatus.SHIPPED, ())):
-        till.show("77", status, total=Money(1420), parcels=parcels)
+        channel.show("77", status, total=Money(1420), parcels=parcels)
         assert list(await still_to_book(resources, resources.ledger.orders(["A-1"]))) == ["A-1"]
 
 
-async def test_tracking_takes_the_note_away_once_the_state_is_known(resources: Resources, till: Till) -> None:
-    await paid_in_an_unknown_state(resources, till)
+async def test_tracking_takes_the_note_away_once_the_state_is_known(
+    resources: Resources, channel: PricedChannel
+) -> None:
+    await paid_in_an_unknown_state(resources, channel)
     await track(resources)
     assert A_WORD in now(resources).reason
-    till.show("77", ServiceStatus.PAID, total=Money(1420), paid=Money(1420))
+    channel.show("77", ServiceStatus.PAID, total=Money(1420), paid=Money(1420))
     await track(resources)
     assert (now(resources).state, now(resources).reason) == (OrderState.PAID, "")
 
 
 async def test_tracking_records_a_payment_of_an_order_that_an_earlier_program_held(
-    resources: Resources, till: Till
+    resources: Resources, channel: PricedChannel
 ) -> None:
     """Paid by us, held for its unknown state, 0 told: now it is paid."""
     ordered(resources)
     record = resources.ledger.claim(intents("A-1", action=Action.PAY), lease=resources.lease).won["A-1"]
     held = OrderChange(order_ref="A-1", state=OrderState.HELD, why=earlier("a state that this program does not know"))
     resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=held)])
-    till.show("77", ServiceStatus.OTHER, total=Money(1420), paid_at=PAID_AT, state_word=A_WORD)
+    channel.show("77", ServiceStatus.OTHER, total=Money(1420), paid_at=PAID_AT, state_word=A_WORD)
     await track(resources)
     assert (now(resources).state, now(resources).paid_minor) == (OrderState.PAID, 1420)
 
 
-async def test_a_person_tells_what_was_taken_where_the_service_is_a_unit_off(resources: Resources, till: Till) -> None:
+async def test_a_person_tells_what_was_taken_where_the_service_is_a_unit_off(
+    resources: Resources, channel: PricedChannel
+) -> None:
     """Shown as 0.14 taken of 14.20: an answer with 14.20 is taken; of a payment that shows, "not paid" is not."""
     ordered(resources)
     record = resources.ledger.claim(intents("A-1", action=Action.PAY), lease=resources.lease).won["A-1"]
@@ -347,7 +361,7 @@ async def test_a_person_tells_what_was_taken_where_the_service_is_a_unit_off(res
     effect = Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=unknown)
     resources.ledger.record([effect])
     resources.clock.advance(2_000)  # type: ignore[attr-defined]
-    till.show("77", ServiceStatus.OTHER, total=Money(1), paid=Money(1), paid_at=PAID_AT)
+    channel.show("77", ServiceStatus.OTHER, total=Money(1), paid=Money(1), paid_at=PAID_AT)
     with pytest.raises(ResolutionRefused, match="order 77 is paid"):
         await resolve(resources, "A-1", Resolution(kind=ResolutionKind.NOT_PAID), by="mei")
     said = Resolution(kind=ResolutionKind.PAID, value="1.00", amount=Money(100))

@@ -9,7 +9,7 @@ from connectors.snapshots.schemas.shared import SERVICE_CLOCK, shared, variant
 from connectors.snapshots.schemas.tables import table
 
 OUR_CLOCK = "UTC, this machine's clock"
-AS_TOLD = "the warehouse's message; its unit is stated nowhere"
+AS_RECEIVED = "the warehouse's message; its unit is stated nowhere"
 
 CALLBACKS = table(
     "callbacks",
@@ -119,10 +119,10 @@ PARCELS_RECEIVED = table(
             example=400,
             null="none told, or what can be no weight",
         ),
-        "weight": Column(TEXT, "The weight as told. Empty: none.", source=AS_TOLD, example="0.4", null="never"),
-        "length": Column(TEXT, "The length as told. Empty: none.", source=AS_TOLD, example="23", null="never"),
-        "width": Column(TEXT, "The width as told. Empty: none.", source=AS_TOLD, example="34", null="never"),
-        "height": Column(TEXT, "The height as told. Empty: none.", source=AS_TOLD, example="56", null="never"),
+        "weight": Column(TEXT, "The weight as told. Empty: none.", source=AS_RECEIVED, example="0.4", null="never"),
+        "length": Column(TEXT, "The length as told. Empty: none.", source=AS_RECEIVED, example="23", null="never"),
+        "width": Column(TEXT, "The width as told. Empty: none.", source=AS_RECEIVED, example="34", null="never"),
+        "height": Column(TEXT, "The height as told. Empty: none.", source=AS_RECEIVED, example="56", null="never"),
         "images": Column(
             TEXTS,
             "Addresses of the warehouse's pictures. Nothing here has opened them.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from connectors.snapshots.schemas.columns import COUNT, FLAG, ID, MAYBE_TEXTS, TEXT, TEXTS, TIME, VOLUME_PRICES, Column
-from connectors.snapshots.schemas.shared import NOT_FILLED, NOT_SAID, OUR_CLOCK, amount, shared
+from connectors.snapshots.schemas.shared import NOT_FILLED, NOT_STATED, OUR_CLOCK, amount, shared
 from connectors.snapshots.schemas.tables import table
 
 SINCE_VERSION_2 = "the row was written before version 2 of this table"
@@ -160,13 +160,13 @@ FREIGHT_QUOTES = table(
             example="FF2024080200105",
             null="it is a mere estimate, on which nothing can be booked",
         ),
-        "company": Column(TEXT, "The carrier.", source="freight answer: `companyName`", example="UCS", null=NOT_SAID),
+        "company": Column(TEXT, "The carrier.", source="freight answer: `companyName`", example="UCS", null=NOT_STATED),
         "category": Column(
             TEXT,
             "The carrier's kind of service.",
             source="freight answer: `serviceCategory`",
             example="EXPRESS",
-            null=NOT_SAID,
+            null=NOT_STATED,
         ),
         "price_minor": amount("What shipping the order costs.", source="freight answer: its amount", example=2160),
         "currency": Column(

@@ -12,7 +12,7 @@ from connectors.snapshots.schemas.columns import COUNT, ID, MINOR, TEXT, TEXTS, 
 OUR_CLOCK = "UTC, this machine's clock"
 SERVICE_CLOCK = "UTC, the service's clock"
 MINOR_UNITS = "minor units of `currency`"
-NOT_SAID = "never; an empty text where the marketplace gives none"
+NOT_STATED = "never; an empty text where the marketplace gives none"
 NOT_FILLED = "always: no run fills this column so far"
 
 COLUMNS: Mapping[str, Column] = {
@@ -78,23 +78,23 @@ COLUMNS: Mapping[str, Column] = {
         "The product's title in the marketplace's language.",
         source="product answer",
         example="复古 帆布 双肩包 旅行 A10010",
-        null=NOT_SAID,
+        null=NOT_STATED,
     ),
     "image_url": Column(
         TEXT,
         "Picture of the variant, else of the product.",
         source="product answer",
         example="https://img.example.com/5134912345678.jpg",
-        null=NOT_SAID,
+        null=NOT_STATED,
     ),
     "seller_id": Column(
         TEXT,
         "The marketplace's id of the seller or shop.",
         source="product answer",
         example="BBB1fc396b68e0557215a1e1f57",
-        null=NOT_SAID,
+        null=NOT_STATED,
     ),
-    "seller_name": Column(TEXT, "The shop's name.", source="product answer", example="杭州良品4号", null=NOT_SAID),
+    "seller_name": Column(TEXT, "The shop's name.", source="product answer", example="杭州良品4号", null=NOT_STATED),
     "spec_id": Column(
         TEXT,
         "1688's and bigMajor's second id of the variant, by which it is ordered there. Empty elsewhere.",

@@ -47,7 +47,7 @@ FIXED_HERE: dict[str, Known] = {
 }
 
 # Where a question's field has another name than the answer's.
-TOLD_AS: dict[str, dict[str, str]] = {
+LEARNED_AS: dict[str, dict[str, str]] = {
     "Taobao": {
         "renderItemList.itemId": "mpId",
         "renderItemList.skuId": "mpSkuId",
@@ -146,7 +146,7 @@ class _Filling:
         full = f"{around}.{name}"
         known = self._known() | (_address(place) if place else {})
         marketplace = marketplace_of(self.operation)
-        told = TOLD_AS.get(marketplace, {})
+        told = LEARNED_AS.get(marketplace, {})
         for key in (full, name):
             if key in told:
                 return self._learned(told[key], name)

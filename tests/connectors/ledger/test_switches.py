@@ -123,8 +123,8 @@ def test_a_claim_on_postgres_waits_for_no_other_lock_of_the_product(on_postgres:
     """Each has a number of its own: else nothing could be claimed while another run writes down an id."""
     locks = [MAKING_LOCK, MIGRATION_LOCK, ID_OWNERS_LOCK, SPENDING_LOCK]
     assert len({BUYING_LOCK, *locks}) == 5
-    with on_postgres._begun() as naming:
-        naming.execute(select(func.pg_advisory_xact_lock(ID_OWNERS_LOCK)))
+    with on_postgres._begun() as connection:
+        connection.execute(select(func.pg_advisory_xact_lock(ID_OWNERS_LOCK)))
         claiming = Thread(target=on_postgres.claim, args=(intents("A-1"),), kwargs={"lease": LEASE})
         claiming.start()
         claiming.join(PATIENCE_S)
