@@ -20,7 +20,7 @@ from flows.inbox import source_inbox
 from tests.journeys.seen_in_prefect import newest_run
 from tests.running import Merchant, assert_books_are_exact, single_line_orders, write_csv
 
-LATE = {"path": "/open/purchase/pay", "kind": "late_effect", "probability": 1, "times": 1, "delay_s": 600}
+LATE = {"path": "/open/purchase/pay", "kind": "late_effect", "probability": 1, "times": None, "delay_s": 600}
 FOLLOW_UPS = FlowFilter(name=FlowFilterName(any_=["finish-batch"]))
 
 
