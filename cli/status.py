@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from difflib import get_close_matches
 
@@ -15,6 +16,7 @@ from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from domain.money import Money
 from domain.reasons import ReasonCode
+from domain.report import ReportLine
 from domain.wording import shorten
 from flows.reporting import line_of
 
@@ -36,6 +38,7 @@ def show_status(order_ref: str | None, reason: str = "") -> int:
             console.print(f"No order has the reason {reason}")
         elif lines:
             show_all_orders("Orders, newest first", lines)
+            _show_remedies(lines if code else ())
         else:
             console.print("No orders yet. Begin with: sourcing run FILE")
         return 0
@@ -46,7 +49,8 @@ def _show_one(ledger: Ledger, order_ref: str) -> int:
     if order is None:
         say(f"no order {order_ref} in the ledger; see all with: sourcing status")
         return COULD_NOT_RUN
-    show_orders(f"Order {order_ref} of batch {order.batch_id}", [line_of(order)])
+    show_orders(f"Order {order_ref} of batch {order.batch_id}", [line := line_of(order)])
+    _show_remedies([line])
     approved = f"approved {Money(order.approved_minor)}" if order.approved_minor is not None else "nothing approved"
     if order.payable > order.approved:
         approved += f", at most {order.payable} with the price tolerance"
@@ -59,6 +63,11 @@ def _show_one(ledger: Ledger, order_ref: str) -> int:
     _show_rows("Answers", (at, "question", "answer", "by"), _answers(ledger, order_ref))
     _show_rows("Tracking", (at, "number", "status", "what"), _events(ledger, order_ref))
     return 0
+
+
+def _show_remedies(lines: Iterable[ReportLine]) -> None:
+    for remedy in dict.fromkeys(line.remedy for line in lines if line.remedy):
+        console.print(Text(f"What to do: {remedy[:1].upper()}{remedy[1:]}"))
 
 
 def _effects(ledger: Ledger, order_ref: str) -> list[tuple[str, ...]]:
