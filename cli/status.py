@@ -55,6 +55,8 @@ def _show_one(ledger: Ledger, order_ref: str) -> int:
     if order.payable > order.approved:
         approved += f", at most {order.payable} with the price tolerance"
     console.print(f"{approved}; paid {order.paid}; order id {order.order_id or '–'}")
+    if order.reason_code:
+        console.print(f"Reason {order.reason_code}: see docs/reasons.md")
     if forgotten := ledger.forgotten.known([order_ref]):
         console.print(f"Its receiver was forgotten on {clock_time(forgotten[order_ref])} {zone()}")
     since, at = f"since ({zone()})", f"at ({zone()})"
