@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from domain.allocation import allocate
 from domain.money import Money
-from domain.shares import shares
 
 TAKEN_OFF = ("discount", "refunded")
 OF_THE_GOODS = ("goods", "postage", "surcharge", *TAKEN_OFF)
@@ -87,9 +87,9 @@ def split(bill: Bill) -> list[dict[str, int]]:
     """
     goods = [line.goods for line in bill.lines]
     postage, surcharge, discount = _beside_the_goods(bill)
-    added = [shares(postage, goods), shares(surcharge, goods)]
+    added = [allocate(postage, goods), allocate(surcharge, goods)]
     gross = [sum(one) for one in zip(goods, *added, strict=True)]
-    off = shares(discount, gross)
+    off = allocate(discount, gross)
     kept = [one - less for one, less in zip(gross, off, strict=True)]
     columns = (goods, *added, off, _refunded(bill, kept))
     return [dict(zip(OF_THE_GOODS, amounts, strict=True)) for amounts in zip(*columns, strict=True)]
@@ -112,7 +112,7 @@ def _refunded(bill: Bill, kept: Sequence[int]) -> list[int]:
         first = min(amount, sum(named))
         others = [one - own for one, own in zip(left, named, strict=True)]
         rest = min(amount - first, sum(others))
-        for sums in (shares(first, named), shares(rest, others)):
+        for sums in (allocate(first, named), allocate(rest, others)):
             back = [one + more for one, more in zip(back, sums, strict=True)]
     return back
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 
+from domain.allocation import apportioned
 from domain.bills import OF_THE_GOODS, TAKEN_OFF, Bill, fault_of, net, split
 from domain.money import minor_digits
 from domain.parcels import Basis, freight_of, parcels
 from domain.rates import NoRate, Rate, Rates
-from domain.shares import apportioned
 
 NOT_PAID = "the line is no longer among those that were paid"
 """The problem of a row that only stands in the table since it stood there before."""

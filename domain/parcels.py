@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from domain.allocation import allocate
 from domain.bills import Bill, BillLine
 from domain.money import Money
-from domain.shares import shares
 from domain.wording import shorten
 
 
@@ -67,7 +67,7 @@ def freight_of(together: Sequence[Bill]) -> Freight:
         problem = f"its parcel holds goods bought in {shorten(sorted(bought))}, and their weights are not known"
         return Freight(amounts=[0] * len(lines), problem=problem)
     days = [bill.booking.on for bill in together if bill.booking and bill.booking.on]
-    amounts = shares(sum(fee.minor for fee in told), weights)
+    amounts = allocate(sum(fee.minor for fee in told), weights)
     return Freight(amounts=amounts, basis=basis, currency=currencies.pop(), on=min(days, default=None))
 
 

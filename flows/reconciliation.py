@@ -25,7 +25,7 @@ from flows.shown.events import EventFeed
 from tasks.effects.kinds import settle_open
 from tasks.progress import progress
 from tasks.reconcile import (
-    Listing,
+    ListedOrders,
     confirm_what_lists_show,
     ledger_facts,
     list_orders,
@@ -127,16 +127,16 @@ class Reconciliation:
         still = {effect.order_ref for effect in every_open_effect(self.resources.ledger)}
         return [ref for ref in _all(mine) if ref not in still]
 
-    async def _list(self) -> list[Listing]:
+    async def _list(self) -> list[ListedOrders]:
         """The lists that could be read. Raises what went wrong when none could."""
         listener = progress.get()
         listener.start("list orders", len(self.marketplaces))
 
-        async def listed(marketplace: Marketplace) -> Listing:
+        async def listed(marketplace: Marketplace) -> ListedOrders:
             try:
                 listing = await list_orders(self.resources, marketplace, since=self.listed_since)
             except ServiceAway as error:
-                listing = Listing(marketplace=marketplace, error=error)
+                listing = ListedOrders(marketplace=marketplace, error=error)
             listener.advance("list orders", 1)
             return listing
 

@@ -30,7 +30,7 @@ MOST_LOOKED_UP = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
+class ListedOrders:
     """The orders of a marketplace, and why there may be others; or why they could not be listed."""
 
     marketplace: Marketplace
@@ -40,15 +40,15 @@ class Listing:
 
 
 @retrying_task("list_orders", "list orders of {marketplace}")
-async def list_orders(resources: Resources, marketplace: Marketplace, *, since: datetime) -> Listing:
+async def list_orders(resources: Resources, marketplace: Marketplace, *, since: datetime) -> ListedOrders:
     """All orders of the account at a marketplace created after `since`."""
     try:
         reading = await resources.offerings[marketplace].channel.list_orders(since=since)
     except XportcnError as error:
         raise_if_it_passes(resources, error)
-        return Listing(marketplace=marketplace, error=error)
+        return ListedOrders(marketplace=marketplace, error=error)
     lacks = reading.lacks or (None if reading.ended else Lack.EMPTY_PAGE)
-    return Listing(marketplace=marketplace, orders=reading.listed, lacks=lacks)
+    return ListedOrders(marketplace=marketplace, orders=reading.listed, lacks=lacks)
 
 
 def refs_with_open_effects(resources: Resources) -> dict[Marketplace, list[str]]:
@@ -73,7 +73,7 @@ def unsettled(resources: Resources) -> dict[str, OrderRecord]:
     return ledger.orders_in(UNSETTLED) | accepted | ledger.orders(opened)
 
 
-async def confirm_what_lists_show(resources: Resources, listings: Iterable[Listing]) -> None:
+async def confirm_what_lists_show(resources: Resources, listings: Iterable[ListedOrders]) -> None:
     """Record payments and cancellations that the service had accepted and now shows."""
     orders = {(order.marketplace, order.order_id): order for order in every_order(resources.ledger)}
     shown = [

@@ -44,7 +44,7 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Defect:
+class Flaw:
     """One thing that is wrong; `row` is the key of the row in `table`, empty for the whole of it."""
 
     table: str
@@ -57,7 +57,7 @@ class Verification:
     """What a check came to: the rows of each table, and the faults."""
 
     rows: Mapping[str, int]
-    faults: Sequence[Defect]
+    faults: Sequence[Flaw]
 
 
 def verify(url: str) -> Verification:
@@ -89,7 +89,7 @@ def _verify_migrated(url: str, version: str) -> Verification:
         return verify(copy)
 
 
-def _damages(file: Path) -> list[Defect]:
+def _damages(file: Path) -> list[Flaw]:
     """What SQLite itself finds wrong with the file."""
     try:
         with closing(sqlite3.connect(read_only(file), uri=True, timeout=30)) as database:
@@ -98,7 +98,7 @@ def _damages(file: Path) -> list[Defect]:
         if "malformed" not in str(error):
             raise unusable(f"sqlite:///{file}", error) from error
         found = [words_of(error)]
-    return [Defect(table="", row="", words=words) for words in found]
+    return [Flaw(table="", row="", words=words) for words in found]
 
 
 def _verdict(connection: Connection) -> Verification:
@@ -117,20 +117,20 @@ def _rows(connection: Connection, table: Table) -> list[dict[str, Any]]:
         raise unusable(str(connection.engine.url), error) from error
 
 
-def _schema(connection: Connection) -> Iterator[Defect]:
+def _schema(connection: Connection) -> Iterator[Flaw]:
     ours = {"include_name": lambda name, kind, _: kind != "table" or name not in messages.tables}
     for difference in compare_metadata(MigrationContext.configure(connection, opts=ours), metadata):
-        yield Defect(table="", row="", words=f"the schema is not as this program makes it: {difference}")
+        yield Flaw(table="", row="", words=f"the schema is not as this program makes it: {difference}")
 
 
-def _foreign_keys(connection: Connection) -> Iterator[Defect]:
+def _foreign_keys(connection: Connection) -> Iterator[Flaw]:
     if connection.dialect.name != "sqlite":
         return  # PostgreSQL checks them with every write
     for table, row_id, parent, _ in connection.exec_driver_sql("PRAGMA foreign_key_check"):
-        yield Defect(table=table, row=f"row {row_id}", words=f"names a row of {parent} that is not there")
+        yield Flaw(table=table, row=f"row {row_id}", words=f"names a row of {parent} that is not there")
 
 
-def check(rows: Mapping[str, Sequence[Row]]) -> Iterator[Defect]:
+def check(rows: Mapping[str, Sequence[Row]]) -> Iterator[Flaw]:
     """The faults of a ledger's rows, by table."""
     orders = {row["order_ref"]: row for row in rows["orders"]}
     effects: defaultdict[str, list[Row]] = defaultdict(list)
@@ -157,13 +157,13 @@ def check(rows: Mapping[str, Sequence[Row]]) -> Iterator[Defect]:
         yield from _attempts(listed)
 
 
-def _json(rows: Mapping[str, Sequence[Row]]) -> Iterator[Defect]:
+def _json(rows: Mapping[str, Sequence[Row]]) -> Iterator[Flaw]:
     for table in metadata.sorted_tables:
         columns = [column.name for column in table.columns if isinstance(column.type, JSON)]
         for row in rows[table.name] if columns else ():
             for column in columns:
                 if isinstance(row[column], str) and not _is_json(row[column]):
-                    yield Defect(table=table.name, row=_key(table, row), words=f"{column} is not JSON")
+                    yield Flaw(table=table.name, row=_key(table, row), words=f"{column} is not JSON")
 
 
 def _is_json(content: str) -> bool:
@@ -178,7 +178,7 @@ def _key(table: Table, row: Row) -> str:
     return "/".join(str(row[column.name]) for column in table.primary_key.columns)
 
 
-def _twice_ordered(orders: Iterable[Row]) -> Iterator[Defect]:
+def _twice_ordered(orders: Iterable[Row]) -> Iterator[Flaw]:
     seen: dict[tuple[str, str], str] = {}
     for row in orders:
         if row["order_id"] is None:
@@ -188,11 +188,11 @@ def _twice_ordered(orders: Iterable[Row]) -> Iterator[Defect]:
             yield _at_order(row, f"has order id {row['order_id']}, which {first} has too")
 
 
-def _at_order(order: Row, words: str) -> Defect:
-    return Defect(table="orders", row=order["order_ref"], words=words)
+def _at_order(order: Row, words: str) -> Flaw:
+    return Flaw(table="orders", row=order["order_ref"], words=words)
 
 
-def _order(order: Row) -> Iterator[Defect]:
+def _order(order: Row) -> Iterator[Flaw]:
     state = order["state"]
     if order["marketplace"] not in set(Marketplace):
         yield _at_order(order, f"marketplace {order['marketplace']!r} does not exist")
@@ -209,7 +209,7 @@ def _order(order: Row) -> Iterator[Defect]:
         yield _at_order(order, f"may cost {payable} fen, less than the {approved} that are approved")
 
 
-def _ordered_as(order: Row, effects: Sequence[Row], *, answered: bool) -> Iterator[Defect]:
+def _ordered_as(order: Row, effects: Sequence[Row], *, answered: bool) -> Iterator[Flaw]:
     """An order has an id that the service gave it; what a person answered comes before that."""
     if order["order_id"] is None or answered:
         return
@@ -228,7 +228,7 @@ def _order_ids(answer: object) -> list[str]:
     return [str(one) for one in ids if one]
 
 
-def _payment(order: Row, effects: Sequence[Row], moves: Sequence[Row], *, answered: bool) -> Iterator[Defect]:
+def _payment(order: Row, effects: Sequence[Row], moves: Sequence[Row], *, answered: bool) -> Iterator[Flaw]:
     paid = order["paid_minor"]
     if paid is None:
         return
@@ -250,7 +250,7 @@ def _reason(move: Row) -> Reason | None:
     return read(move["reason"], move["reason_code"], json.loads(facts) if isinstance(facts, str) else facts)
 
 
-def _refunded(order: Row, back: int) -> Iterator[Defect]:
+def _refunded(order: Row, back: int) -> Iterator[Flaw]:
     told = order["refunded_minor"] or 0
     if told != back:
         yield _at_order(order, f"{told} fen came back, its refunds sum to {back}")
@@ -258,15 +258,15 @@ def _refunded(order: Row, back: int) -> Iterator[Defect]:
         yield _at_order(order, f"{told} fen came back of {order['paid_minor'] or 0} paid")
 
 
-def _trail(order: Row, moves: Sequence[Row]) -> Iterator[Defect]:
+def _trail(order: Row, moves: Sequence[Row]) -> Iterator[Flaw]:
     """The moves of an order must lead, one legal step after the other, to where it is."""
     before = None
     for move in moves:
         old, new = move["old_state"], move["new_state"]
         if old != before:
-            yield Defect(table="moves", row=str(move["id"]), words=f"{order['order_ref']} left {old}, it was {before}")
+            yield Flaw(table="moves", row=str(move["id"]), words=f"{order['order_ref']} left {old}, it was {before}")
         elif old is not None and new != old and not _is_legal(old, new):
-            yield Defect(table="moves", row=str(move["id"]), words=f"{order['order_ref']} can't go from {old} to {new}")
+            yield Flaw(table="moves", row=str(move["id"]), words=f"{order['order_ref']} can't go from {old} to {new}")
         before = new
     if before != order["state"]:
         yield _at_order(order, f"is {order['state']}, its last move led to {before}")
@@ -276,11 +276,11 @@ def _is_legal(old: str, new: str) -> bool:
     return old in set(OrderState) and new in MOVES[OrderState(old)]
 
 
-def _at_effect(effect: Row, words: str) -> Defect:
-    return Defect(table="effects", row=effect["key"], words=words)
+def _at_effect(effect: Row, words: str) -> Flaw:
+    return Flaw(table="effects", row=effect["key"], words=words)
 
 
-def _effect(effect: Row) -> Iterator[Defect]:
+def _effect(effect: Row) -> Iterator[Flaw]:
     if effect["action"] not in set(Action):
         yield _at_effect(effect, f"action {effect['action']!r} does not exist")
         return
@@ -296,7 +296,7 @@ def _effect(effect: Row) -> Iterator[Defect]:
         yield _at_effect(effect, f"the key does not name {start} and attempt {effect['attempt']}")
 
 
-def _attempts(effects: Sequence[Row]) -> Iterator[Defect]:
+def _attempts(effects: Sequence[Row]) -> Iterator[Flaw]:
     """Of one effect all attempts but the last were refused, so that only one can be live."""
     slots: defaultdict[str, list[Row]] = defaultdict(list)
     for effect in effects:

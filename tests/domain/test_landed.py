@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.allocation import allocate, apportioned
 from domain.bills import OF_THE_GOODS, Bill, BillLine, Booking, Quoted, net, split
 from domain.landed import Books, landed
 from domain.money import Money, minor_digits
 from domain.parcels import parcels
 from domain.rates import Rate, Rates
-from domain.shares import apportioned, shares
 
 DAY = date(2026, 11, 2)
 AMOUNT = st.integers(0, 10**9)
@@ -35,7 +35,7 @@ AMOUNT = st.integers(0, 10**9)
 def test_the_largest_remainders_are_rounded_up_and_of_equal_ones_the_first(
     total: int, weights: list[int], parts: list[int]
 ) -> None:
-    assert shares(total, weights) == parts
+    assert allocate(total, weights) == parts
 
 
 @pytest.mark.parametrize("total", [-1, 3])
@@ -47,7 +47,7 @@ def test_parts_that_can_not_come_to_a_sum_are_a_defect(total: int) -> None:
 @given(AMOUNT, st.lists(AMOUNT, min_size=1, max_size=20))
 def test_shares_add_up_and_are_next_to_the_exact_ones(total: int, weights: list[int]) -> None:
     whole = sum(weights) or len(weights)
-    parts = shares(total, weights)
+    parts = allocate(total, weights)
 
     assert sum(parts) == total
     exact = [Fraction(total * (weight if any(weights) else 1), whole) for weight in weights]

@@ -11,7 +11,7 @@ from connectors.xportcn.channels import alibaba_1688_reading as reading
 from connectors.xportcn.channels.alibaba_channel import AlibabaChannel
 from connectors.xportcn.channels.alibaba_requests import address, cargo, seller_cargo
 from connectors.xportcn.channels.base import Created, PayOutcome, Warehouse
-from connectors.xportcn.channels.listing import Page, order_page
+from connectors.xportcn.channels.listing import OrderPage, order_page
 from connectors.xportcn.channels.previewing import no_quote
 from connectors.xportcn.channels.references import CLOCK_MARGIN, batches_of_sellers, require_batch
 from connectors.xportcn.channels.refusals import ORDER_NOT_FOUND, unless_missing, without_own_id
@@ -115,7 +115,7 @@ class Alibaba1688Channel(AlibabaChannel):
             return dict.fromkeys(order_ids, refused)
         return {order_id: reading.payment_outcome(answer, order_id) for order_id in order_ids}
 
-    async def _page(self, page_no: int, since: datetime | None, size: int) -> Page[ServiceOrder]:
+    async def _page(self, page_no: int, since: datetime | None, size: int) -> OrderPage[ServiceOrder]:
         request = alibaba_order.OrderPageRequest(
             page=page_no, page_size=size, create_start_time=china_text(since - CLOCK_MARGIN) if since else None
         )

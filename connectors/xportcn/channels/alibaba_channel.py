@@ -15,7 +15,7 @@ from connectors.xportcn.channels.listing import (
     FIRST_PAGE,
     MOST_PAGES,
     PAGE_SIZE,
-    Page,
+    OrderPage,
     find_in_list,
     first_hits,
     whole_list,
@@ -47,10 +47,10 @@ class AlibabaChannel(ABC):
         self.places = frozenset({ReferenceField.REFERENCE} | own_id)
 
     async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
-        async def turn(page_no: int) -> Page[OfferSummary]:
+        async def turn(page_no: int) -> OrderPage[OfferSummary]:
             request = SearchRequest(keyword=words, begin_page=page_no, page_size=min(limit, PAGE_SIZE))
             page = await self._client.read(self.product_search, request)
-            return Page([reading.summary(hit, self.marketplace) for hit in page.data], page.total_records)
+            return OrderPage([reading.summary(hit, self.marketplace) for hit in page.data], page.total_records)
 
         return await first_hits(turn, limit)
 
@@ -94,7 +94,7 @@ class AlibabaChannel(ABC):
         return shown
 
     @abstractmethod
-    async def _page(self, page_no: int, since: datetime | None, size: int) -> Page[ServiceOrder]:
+    async def _page(self, page_no: int, since: datetime | None, size: int) -> OrderPage[ServiceOrder]:
         """A page of the order list, newest first; of what was created after `since`."""
 
     @abstractmethod

@@ -10,7 +10,7 @@ from connectors.xportcn.channels import big_major_reading as reading
 from connectors.xportcn.channels.alibaba_channel import AlibabaChannel
 from connectors.xportcn.channels.alibaba_requests import address, cargo
 from connectors.xportcn.channels.base import Created, Warehouse
-from connectors.xportcn.channels.listing import Page, order_page
+from connectors.xportcn.channels.listing import OrderPage, order_page
 from connectors.xportcn.channels.previewing import asked_before, no_quote, require_approved
 from connectors.xportcn.channels.references import CLOCK_MARGIN
 from connectors.xportcn.channels.refusals import (
@@ -69,7 +69,7 @@ class BigMajorChannel(AlibabaChannel):
         answer = await payment_answer(self._client.effect(big_major.PAY, request, claim=claim))
         reading.settle_payment(answer, order_id)
 
-    async def _page(self, page_no: int, since: datetime | None, size: int) -> Page[ServiceOrder]:
+    async def _page(self, page_no: int, since: datetime | None, size: int) -> OrderPage[ServiceOrder]:
         request = big_major.OrderPageRequest(
             page_no=page_no, page_size=size, create_time_start=china_text(since - CLOCK_MARGIN) if since else None
         )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from connectors.concurrently import concurrently
-from connectors.xportcn.channels.listing import Page, Walk, walk, whole_list, with_ids
+from connectors.xportcn.channels.listing import OrderPage, Walk, walk, whole_list, with_ids
 from connectors.xportcn.channels.references import batches, by_reference, in_every_call
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.operations import Operation
@@ -74,5 +74,5 @@ class FilteredOrders(ABC):
         since: datetime | None = None,
         references: Sequence[str] = (),
         order_ids: Sequence[str] = (),
-    ) -> Page[ServiceOrder]:
+    ) -> OrderPage[ServiceOrder]:
         """A page of the orders created after `since`, or with these references or ids."""

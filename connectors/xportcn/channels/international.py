@@ -11,7 +11,7 @@ from connectors.xportcn.channels import international_reading as reading
 from connectors.xportcn.channels.base import Created, Warehouse
 from connectors.xportcn.channels.filtered_orders import FilteredOrders
 from connectors.xportcn.channels.lines import oldest_first
-from connectors.xportcn.channels.listing import FIRST_PAGE, PAGE_SIZE, Page, first_hits, order_page
+from connectors.xportcn.channels.listing import FIRST_PAGE, PAGE_SIZE, OrderPage, first_hits, order_page
 from connectors.xportcn.channels.previewing import asked_before, no_quote, require_approved
 from connectors.xportcn.channels.references import CLOCK_MARGIN
 from connectors.xportcn.channels.refusals import PRODUCT_NOT_FOUND, code_of, payment_answer, unless_missing
@@ -35,10 +35,10 @@ class InternationalChannel(FilteredOrders):
     order_list = international.ORDER_LIST.operation
 
     async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
-        async def turn(page_no: int) -> Page[OfferSummary]:
+        async def turn(page_no: int) -> OrderPage[OfferSummary]:
             request = international.SearchRequest(keyword=words, index=page_no - 1, size=min(limit, PAGE_SIZE))
             page = await self._client.read(international.SEARCH, request)
-            return Page([reading.summary(hit) for hit in page.result_data], page.result_total)
+            return OrderPage([reading.summary(hit) for hit in page.result_data], page.result_total)
 
         return await first_hits(turn, limit)
 
@@ -93,7 +93,7 @@ class InternationalChannel(FilteredOrders):
         since: datetime | None = None,
         references: Sequence[str] = (),
         order_ids: Sequence[str] = (),
-    ) -> Page[ServiceOrder]:
+    ) -> OrderPage[ServiceOrder]:
         request = international.OrderListRequest(
             start_page=page_no,
             page_size=size,

@@ -31,7 +31,7 @@ Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[Row]):
+class OrderPage(Generic[Row]):
     """One page, how many rows the whole list counts, and how many of this page do not fit the contract.
 
     A list with a misfit may show that an order is there, and proves of none that it is not (see `rows.LedgerRows`).
@@ -42,17 +42,17 @@ class Page(Generic[Row]):
     misfits: int = 0
 
 
-def order_page(rows: FittingRows[Read], total: int, read: Callable[[Read], ServiceOrder]) -> Page[ServiceOrder]:
+def order_page(rows: FittingRows[Read], total: int, read: Callable[[Read], ServiceOrder]) -> OrderPage[ServiceOrder]:
     """A page of orders as the domain knows them; one without an id is no order that could be meant."""
     orders = [read(row) for row in rows]
     named = [order for order in orders if order.order_id]
-    return Page(named, total, len(rows.misfits) + len(orders) - len(named))
+    return OrderPage(named, total, len(rows.misfits) + len(orders) - len(named))
 
 
-Turn = Callable[[int], Awaitable[Page[Row]]]
+Turn = Callable[[int], Awaitable[OrderPage[Row]]]
 """Reads the page of a number, counted from 1."""
 
-OrderTurn = Callable[[int, int], Awaitable[Page[ServiceOrder]]]
+OrderTurn = Callable[[int, int], Awaitable[OrderPage[ServiceOrder]]]
 """Reads the page of a number, counted from 1, of so many rows."""
 
 
@@ -86,7 +86,7 @@ class Walk:
     is_short: bool = False
     is_early: bool = False
 
-    def add(self, page: Page[ServiceOrder]) -> bool:
+    def add(self, page: OrderPage[ServiceOrder]) -> bool:
         """Take a page in; answers whether it brought anything new."""
         news = {order.order_id: order for order in page.rows if order.order_id not in self.seen}
         self.total = max(self.total, page.total)

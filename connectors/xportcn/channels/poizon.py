@@ -10,7 +10,7 @@ from connectors.xportcn.channels import poizon_reading as reading
 from connectors.xportcn.channels.base import Created, Warehouse
 from connectors.xportcn.channels.filtered_orders import FilteredOrders
 from connectors.xportcn.channels.lines import oldest_first
-from connectors.xportcn.channels.listing import FIRST_PAGE, PAGE_SIZE, Page, first_hits, order_page
+from connectors.xportcn.channels.listing import FIRST_PAGE, PAGE_SIZE, OrderPage, first_hits, order_page
 from connectors.xportcn.channels.previewing import no_quote, over_limit
 from connectors.xportcn.channels.references import CLOCK_MARGIN
 from connectors.xportcn.channels.refusals import PRODUCT_NOT_FOUND, code_of, payment_answer, unless_missing
@@ -32,10 +32,10 @@ class PoizonChannel(FilteredOrders):
     order_list = poizon.ORDER_LIST.operation
 
     async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
-        async def turn(page_no: int) -> Page[OfferSummary]:
+        async def turn(page_no: int) -> OrderPage[OfferSummary]:
             request = poizon.SearchRequest(keyword=words, page_no=page_no, page_size=min(limit, PAGE_SIZE))
             page = await self._client.read(poizon.SEARCH, request)
-            return Page([reading.summary(hit) for hit in page.data], page.total_records)
+            return OrderPage([reading.summary(hit) for hit in page.data], page.total_records)
 
         return await first_hits(turn, limit)
 
@@ -84,7 +84,7 @@ class PoizonChannel(FilteredOrders):
         since: datetime | None = None,
         references: Sequence[str] = (),
         order_ids: Sequence[str] = (),
-    ) -> Page[ServiceOrder]:
+    ) -> OrderPage[ServiceOrder]:
         request = poizon.OrderListRequest(
             page_no=page_no,
             page_size=size,

@@ -14,7 +14,7 @@ from connectors.xportcn.channels.filtered_orders import FilteredOrders
 from connectors.xportcn.channels.lines import oldest_first
 from connectors.xportcn.channels.listing import (
     PAGE_SIZE,
-    Page,
+    OrderPage,
     first_hits,
     order_page,
 )
@@ -43,10 +43,10 @@ class TaobaoChannel(FilteredOrders):
     pay_batch_size = 10
 
     async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
-        async def turn(page_no: int) -> Page[OfferSummary]:
+        async def turn(page_no: int) -> OrderPage[OfferSummary]:
             request = taobao_product.SearchRequest(keyword=words, page_no=page_no, page_size=min(limit, PAGE_SIZE))
             page = await self._client.read(taobao_product.SEARCH, request)
-            return Page([reading.summary(hit) for hit in page.data], page.total_records)
+            return OrderPage([reading.summary(hit) for hit in page.data], page.total_records)
 
         return await first_hits(turn, limit)
 
@@ -116,7 +116,7 @@ class TaobaoChannel(FilteredOrders):
         since: datetime | None = None,
         references: Sequence[str] = (),
         order_ids: Sequence[str] = (),
-    ) -> Page[ServiceOrder]:
+    ) -> OrderPage[ServiceOrder]:
         request = taobao_order.OrderPageRequest(
             page_no=page_no,
             page_size=size,

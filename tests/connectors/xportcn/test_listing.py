@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.xportcn.channels.listing import Page, find_in_list
+from connectors.xportcn.channels.listing import OrderPage, find_in_list
 from domain.absence import Account, Between, Control, Sent, ToItsEnd, judge_absence, judge_account
 from domain.money import Money
 from domain.service_orders import ReferenceField, ServiceOrder, ServiceStatus
@@ -37,17 +37,17 @@ class Shape:
     twice: bool = False
     total: str = "true"
 
-    def turn(self, orders: list[ServiceOrder]) -> Callable[[int, int], Awaitable[Page[ServiceOrder]]]:
+    def turn(self, orders: list[ServiceOrder]) -> Callable[[int, int], Awaitable[OrderPage[ServiceOrder]]]:
         told = orders[::-1] if self.oldest_first else orders
 
-        async def page(number: int, asked: int) -> Page[ServiceOrder]:
+        async def page(number: int, asked: int) -> OrderPage[ServiceOrder]:
             size = min(self.rows, asked) if self.rows else asked
             start = (0 if self.same_page else number - self.base) * (asked if self.gaps else self.rows or asked)
             rows = told[start : start + (self.rows or size)]
             rows = rows[::-1] if self.reversed_rows else rows
             rows = [row for row in rows for _ in range(1 + self.twice)]
             counts = {"true": len(told), "missing": 0, "-1": -1, "rows": len(rows), "capped": min(50, len(told))}
-            return Page(rows, counts[self.total])
+            return OrderPage(rows, counts[self.total])
 
         return page
 

@@ -9,7 +9,7 @@ import pytest
 
 from connectors.xportcn.api import taobao_product
 from connectors.xportcn.channels.alibaba_1688 import Alibaba1688Channel
-from connectors.xportcn.channels.listing import Page, find_in_list
+from connectors.xportcn.channels.listing import OrderPage, find_in_list
 from connectors.xportcn.channels.taobao import TaobaoChannel
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch
@@ -70,12 +70,12 @@ async def test_a_list_that_turns_for_ever_ends() -> None:
     """A page that brings nothing new is the last; and a list that counts more than it shows is not whole."""
     asked: list[tuple[int, int]] = []
 
-    async def turn(page_no: int, size: int) -> Page[ServiceOrder]:
+    async def turn(page_no: int, size: int) -> OrderPage[ServiceOrder]:
         asked.append((page_no, size))
         order = ServiceOrder(
             order_id="1", reference="A-1", status=ServiceStatus.UNPAID, total=Money(1), paid=None, created_at=None
         )
-        return Page([order] * 50, total=10**12)
+        return OrderPage([order] * 50, total=10**12)
 
     reading = await find_in_list(turn, ["A-2"], SINCE)
     assert (reading.lacks, reading.ended, reading.found) == (Lack.WHOLE_LIST, False, {})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def shares(total: int, weights: Sequence[int]) -> list[int]:
+def allocate(total: int, weights: Sequence[int]) -> list[int]:
     """`total` cut in proportion to `weights`, none of them below zero; into equal parts where all are zero."""
     if not any(weights):
         weights = [1] * len(weights)
